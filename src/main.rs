@@ -1,0 +1,3 @@
+//! The binary: parse, bootstrap, run, exit code.
+
+fn main() {}

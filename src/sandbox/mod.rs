@@ -1,0 +1,1 @@
+//! A Qpien-like server to rehearse against.

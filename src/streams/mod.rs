@@ -1,0 +1,158 @@
+//! What there is to read: the streams, their columns, the scope each needs. All of it *documented*
+//! (the entity tables of the API's pages); how the API is asked for it is the dialect's business.
+//!
+//! One file per stream. A column is added in its stream's file and nowhere else: the CSV header, the
+//! mirror's view, the manifest's types and the sandbox's truth all read this table.
+
+mod contacts;
+mod conversations;
+mod customer_persons;
+mod messages;
+
+use std::fmt;
+
+/// What a column holds, as documented. The API may send something else: values are carried as they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Opaque text that names a record.
+    Id,
+    /// Text, enum values included (never a closed set).
+    Text,
+    /// true or false.
+    Boolean,
+    /// The API's `Date`; its form is the dialect's.
+    Timestamp,
+    /// An object or a list, delivered as compact JSON.
+    Json,
+}
+
+impl Kind {
+    /// The name used in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Id => "id",
+            Kind::Text => "text",
+            Kind::Boolean => "boolean",
+            Kind::Timestamp => "timestamp",
+            Kind::Json => "json",
+        }
+    }
+}
+
+/// One documented field of an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The field's documented name, which is the CSV header's too.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+const fn col(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind }
+}
+
+/// One of the lists an account consists of.
+#[derive(Debug)]
+pub struct Definition {
+    /// The stream's name in jobs, files, tables and messages.
+    pub name: &'static str,
+    /// The documented GraphQL type of a record.
+    pub entity: &'static str,
+    /// The documented scope that reading it needs.
+    pub scope: &'static str,
+    /// Documented fields in documented order.
+    pub columns: &'static [Column],
+    /// The stream whose records partition this one (messages are asked for by conversation).
+    pub parent: Option<Stream>,
+}
+
+/// A stream; its number is its key in the mirror and never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Stream {
+    /// `ExternalContact`
+    Contacts = 1,
+    /// `CustomerPerson`
+    CustomerPersons = 2,
+    /// `ExternalConversation`
+    Conversations = 3,
+    /// `ExternalMessage`
+    Messages = 4,
+}
+
+/// Every stream, in the order in which a run lists them.
+pub const ALL: [Stream; 4] = [
+    Stream::Contacts,
+    Stream::CustomerPersons,
+    Stream::Conversations,
+    Stream::Messages,
+];
+
+impl Stream {
+    /// What is documented of it.
+    pub fn definition(self) -> &'static Definition {
+        match self {
+            Stream::Contacts => &contacts::DEFINITION,
+            Stream::CustomerPersons => &customer_persons::DEFINITION,
+            Stream::Conversations => &conversations::DEFINITION,
+            Stream::Messages => &messages::DEFINITION,
+        }
+    }
+
+    /// The name in jobs, files, tables and messages.
+    pub fn name(self) -> &'static str {
+        self.definition().name
+    }
+
+    /// The key in the mirror.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The stream of that name.
+    pub fn named(name: &str) -> Option<Stream> {
+        ALL.into_iter().find(|s| s.name() == name)
+    }
+
+    /// The documented columns.
+    pub fn columns(self) -> &'static [Column] {
+        self.definition().columns
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_unique_and_names_lead_back() {
+        for s in ALL {
+            assert_eq!(Stream::named(s.name()), Some(s));
+            assert_eq!(ALL.iter().filter(|o| o.number() == s.number()).count(), 1);
+        }
+        assert_eq!(Stream::named("contact"), None);
+    }
+
+    #[test]
+    fn every_stream_starts_with_its_id_and_names_no_column_twice() {
+        for s in ALL {
+            assert_eq!(s.columns()[0], col("_id", Kind::Id));
+            for c in s.columns() {
+                assert_eq!(
+                    s.columns().iter().filter(|o| o.name == c.name).count(),
+                    1,
+                    "{} {}",
+                    s,
+                    c.name
+                );
+            }
+        }
+    }
+}

@@ -1,5 +1,9 @@
 //! qpien-sync: everything an account has in Qpien, out to CSV files and to a data warehouse.
 
+pub mod error;
+pub mod policy;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod secret;
+pub mod source;
 pub mod streams;

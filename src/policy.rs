@@ -1,0 +1,237 @@
+//! What each kind of failure leads to: one table, exhaustive on purpose (no `_` arm: a new kind does not
+//! compile until someone decides). Retry loops, the engine and the exit code all ask here.
+
+use crate::error::Kind;
+
+/// What to do about a failed request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Ask again after a delay, for as long as the patience lasts.
+    Retry(Patience),
+    /// Everybody waits until the limit resets, then ask again.
+    Pause,
+    /// Renew this generation of the token and ask again at once.
+    Renew,
+    /// Renew once; when it happens again with the new token, give up.
+    RenewOnce,
+    /// Asking again gives the same answer: this stream fails, the others go on.
+    FailStream,
+    /// Nothing can go on.
+    FailRun,
+}
+
+/// How long a failure is worth retrying; the durations are settings of the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// The world is broken and will be mended: minutes.
+    Long,
+    /// The same question will probably fail the same way: seconds.
+    Short,
+}
+
+/// The documented exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Complete.
+    Complete = 0,
+    /// Failed.
+    Failed = 1,
+    /// Usage or configuration.
+    Usage = 2,
+    /// Finished but incomplete; resumable.
+    Incomplete = 3,
+    /// Stopped on request; resumable.
+    Stopped = 4,
+    /// Credentials or scopes.
+    Credentials = 5,
+    /// The API was unavailable, or the budget exhausted, past the time allowed.
+    Unavailable = 6,
+    /// The mirror is corrupt or newer, or a verification failed.
+    Integrity = 7,
+    /// Another run holds the lock.
+    Locked = 11,
+}
+
+impl Exit {
+    /// Of several outcomes the one that is reported: 2, 11, 5, 7, 6, 1, 4, 3, 0.
+    pub fn first(outcomes: impl IntoIterator<Item = Exit>) -> Exit {
+        const ORDER: [Exit; 9] = [
+            Exit::Usage,
+            Exit::Locked,
+            Exit::Credentials,
+            Exit::Integrity,
+            Exit::Unavailable,
+            Exit::Failed,
+            Exit::Stopped,
+            Exit::Incomplete,
+            Exit::Complete,
+        ];
+        let all: Vec<Exit> = outcomes.into_iter().collect();
+        ORDER.into_iter().find(|e| all.contains(e)).unwrap_or(Exit::Complete)
+    }
+}
+
+/// A decision: what to do, what the exit code is when it ends the run, what the operator should do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What to do now.
+    pub action: Action,
+    /// The exit code when this failure ends the run.
+    pub exit: Exit,
+    /// What the operator can do, in one sentence.
+    pub hint: &'static str,
+}
+
+/// The table.
+pub fn decide(kind: &Kind) -> Decision {
+    use Action::{FailRun, FailStream, Pause, Renew, RenewOnce, Retry};
+    let (action, exit, hint) = match kind {
+        Kind::Usage => (
+            FailRun,
+            Exit::Usage,
+            "see `qpien-sync help` and the comments in the job file; `run --print-config` shows where each value came from",
+        ),
+        Kind::Locked => (
+            FailRun,
+            Exit::Locked,
+            "wait for the other run, or give this one a mirror and an output folder of its own",
+        ),
+        Kind::InvalidClient => (
+            FailRun,
+            Exit::Credentials,
+            "check QPIEN_CLIENT_ID and QPIEN_CLIENT_SECRET against the API key in the Qpien dashboard",
+        ),
+        Kind::Unauthorized => (
+            RenewOnce,
+            Exit::Credentials,
+            "the server refused a token it had just made: is the API key still active, and is [source.dialect] authorization_prefix right?",
+        ),
+        Kind::TokenExpired => (
+            Renew,
+            Exit::Credentials,
+            "the server calls every new token expired: compare this machine's clock and the key's state in the dashboard",
+        ),
+        Kind::InsufficientScopes { .. } => (
+            RenewOnce,
+            Exit::Credentials,
+            "enable the scope for this API key in the Qpien dashboard and run again; a new token is made by itself",
+        ),
+        Kind::RateLimited { .. } => (
+            Pause,
+            Exit::Unavailable,
+            "something else uses this API key's budget: lower requests_per_minute, or give this job a key of its own",
+        ),
+        Kind::ServerFault => (
+            Retry(Patience::Long),
+            Exit::Unavailable,
+            "the API is failing: run again later, nothing fetched is lost",
+        ),
+        Kind::Network => (
+            Retry(Patience::Long),
+            Exit::Unavailable,
+            "check the endpoint, DNS, the proxy variables and the network",
+        ),
+        Kind::TimedOut => (
+            Retry(Patience::Long),
+            Exit::Unavailable,
+            "the API does not answer in time: run again later, or lower [source] page_size",
+        ),
+        Kind::Garbled => (
+            Retry(Patience::Long),
+            Exit::Unavailable,
+            "answers arrive cut or are not JSON: is a proxy in between, and is the endpoint the GraphQL address?",
+        ),
+        Kind::PartialData => (
+            Retry(Patience::Short),
+            Exit::Unavailable,
+            "the server gives incomplete data for this question; the rest of the run went on, run again to ask once more",
+        ),
+        Kind::UnknownFailure => (
+            Retry(Patience::Short),
+            Exit::Unavailable,
+            "the server names a failure we do not know; [source.dialect.codes] can say what its code means",
+        ),
+        Kind::QueryRejected { .. } => (
+            FailStream,
+            Exit::Incomplete,
+            "the API is spelled differently here: write what it calls this into [source.dialect] of the job file, or leave the field out with drop = [\"field\"]",
+        ),
+        Kind::WrongEndpoint => (
+            FailRun,
+            Exit::Unavailable,
+            "check QPIEN_ENDPOINT: the documented address is https://api.qpien.com/api/v1",
+        ),
+        Kind::Redirected => (
+            FailRun,
+            Exit::Unavailable,
+            "set the endpoint to the address the API really has; credentials are not sent after a redirect",
+        ),
+        Kind::TooLarge => (
+            FailStream,
+            Exit::Incomplete,
+            "lower [source] page_size, or raise [source] max_response",
+        ),
+        Kind::MirrorUnwritable => (
+            FailRun,
+            Exit::Usage,
+            "make the folder of [mirror] path writable, or choose another with --mirror",
+        ),
+        Kind::MirrorCorrupt => (
+            FailRun,
+            Exit::Integrity,
+            "keep the file for inspection and start a new mirror with --mirror; nothing was deleted",
+        ),
+        Kind::MirrorNewer => (
+            FailRun,
+            Exit::Integrity,
+            "run the newer qpien-sync that made this mirror",
+        ),
+        Kind::CheckpointRefused => (
+            FailRun,
+            Exit::Integrity,
+            "a defect, or two writers on one mirror: nothing was stored; please report it",
+        ),
+        Kind::DestinationUnwritable => (
+            FailRun,
+            Exit::Failed,
+            "make the folder writable or the disk larger, then `qpien-sync export JOB`: no request is needed",
+        ),
+        Kind::Stopped => (
+            FailRun,
+            Exit::Stopped,
+            "run the same command again: it goes on where this one stopped",
+        ),
+        Kind::Internal => (
+            FailRun,
+            Exit::Failed,
+            "a defect of qpien-sync: please report the line above",
+        ),
+    };
+    Decision { action, exit, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_outcome_wins_in_the_documented_order() {
+        assert_eq!(Exit::first([Exit::Incomplete, Exit::Stopped]), Exit::Stopped);
+        assert_eq!(
+            Exit::first([Exit::Incomplete, Exit::Unavailable, Exit::Integrity]),
+            Exit::Integrity
+        );
+        assert_eq!(Exit::first([Exit::Locked, Exit::Usage, Exit::Credentials]), Exit::Usage);
+        assert_eq!(Exit::first([]), Exit::Complete);
+    }
+
+    #[test]
+    fn only_what_can_change_is_asked_again() {
+        assert_eq!(decide(&Kind::InvalidClient).action, Action::FailRun);
+        assert_eq!(decide(&Kind::TokenExpired).action, Action::Renew);
+        assert_eq!(decide(&Kind::QueryRejected { field: None }).action, Action::FailStream);
+        assert_eq!(decide(&Kind::ServerFault).action, Action::Retry(Patience::Long));
+        assert_eq!(decide(&Kind::UnknownFailure).action, Action::Retry(Patience::Short));
+    }
+}

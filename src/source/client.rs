@@ -1,0 +1,218 @@
+//! One HTTP attempt: send, read to the end within the cap, hand over status, body and rate-limit headers. It judges
+//! nothing and retries nothing. No redirect is followed (it would carry the credentials along), the proxy comes from
+//! the environment, connections are kept alive, answers may be gzip, brotli or zstd.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+
+use super::Settings;
+use super::budget::Headers;
+use super::envelope::Answer;
+use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
+
+/// The HTTP side of the source.
+pub struct Http {
+    client: reqwest::Client,
+    endpoint: reqwest::Url,
+    max_response: usize,
+}
+
+/// An answer and what its headers say of the limit.
+pub struct Attempt {
+    /// Status and body.
+    pub answer: Answer,
+    /// The rate-limit headers.
+    pub headers: Headers,
+}
+
+/// The whole of one attempt, however slowly the bytes drip.
+const WHOLE: Duration = Duration::from_secs(180);
+
+impl Http {
+    /// A client for these settings; makes no request.
+    pub fn new(settings: &Settings) -> Result<Http> {
+        let endpoint: reqwest::Url = settings
+            .endpoint
+            .parse()
+            .map_err(|e| Error::usage(format!("the endpoint `{}` is not a URL: {e}", settings.endpoint)))?;
+        if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
+            return Err(Error::usage(format!(
+                "the endpoint `{}` must start with https://",
+                settings.endpoint
+            )));
+        }
+        if !endpoint.username().is_empty() || endpoint.password().is_some() {
+            return Err(Error::usage("the endpoint must not hold a user name or password"));
+        }
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("qpien-sync/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .connect_timeout(settings.connect_timeout)
+            .read_timeout(settings.read_timeout)
+            .timeout(WHOLE)
+            .pool_max_idle_per_host(usize::try_from(settings.in_flight).unwrap_or(8))
+            .build()
+            .map_err(|e| {
+                Error::new(
+                    Kind::Internal,
+                    format!("the HTTP client cannot be built: {}", chain(&e)),
+                )
+            })?;
+        Ok(Http {
+            client,
+            endpoint,
+            max_response: settings.max_response,
+        })
+    }
+
+    /// Posts one request body.
+    pub async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Attempt> {
+        let mut request = self
+            .client
+            .post(self.endpoint.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        if let Some(secret) = authorization {
+            let mut value = HeaderValue::from_str(secret.reveal())
+                .map_err(|_| Error::new(Kind::InvalidClient, "the token cannot be sent as a header"))?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        let mut response = request.send().await.map_err(|e| of_http(&e))?;
+        let headers = limit_headers(response.headers());
+        let status = response.status().as_u16();
+        let mut body = Vec::with_capacity(
+            response
+                .content_length()
+                .and_then(|n| usize::try_from(n).ok())
+                .unwrap_or(0)
+                .min(self.max_response),
+        );
+        while let Some(chunk) = response.chunk().await.map_err(|e| of_http(&e))? {
+            if body.len() + chunk.len() > self.max_response {
+                return Err(Error::new(
+                    Kind::TooLarge,
+                    format!("the answer is larger than {} bytes", self.max_response),
+                ));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Attempt {
+            answer: Answer { status, body },
+            headers,
+        })
+    }
+}
+
+/// A failure to get an answer. The URL is left out: it is in the configuration, and it may hold what should not be shown.
+fn of_http(error: &reqwest::Error) -> Error {
+    let kind = if error.is_timeout() {
+        Kind::TimedOut
+    } else {
+        Kind::Network
+    };
+    Error::new(kind, chain(error))
+}
+
+fn chain(error: &reqwest::Error) -> String {
+    let said = if error.is_timeout() {
+        "no answer in time"
+    } else if error.is_connect() {
+        "cannot connect"
+    } else if error.is_body() || error.is_decode() {
+        "the answer was cut"
+    } else {
+        "the request got no answer"
+    };
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    if std::ptr::addr_eq(deepest, std::ptr::from_ref(error)) {
+        said.to_owned()
+    } else {
+        format!("{said}: {deepest}")
+    }
+}
+
+fn limit_headers(headers: &HeaderMap) -> Headers {
+    let number = |name: &str| {
+        headers
+            .get(name)?
+            .to_str()
+            .ok()?
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|n| n.is_finite() && *n >= 0.0)
+    };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturating, and never negative
+    let count = |name: &str| number(name).map(|n| n as u32);
+    let retry_after = headers
+        .get(RETRY_AFTER)
+        .and_then(|v| v.to_str().ok())
+        .and_then(retry_after);
+    let reset = number("x-ratelimit-reset").map(until);
+    Headers {
+        limit: count("x-ratelimit-limit"),
+        remaining: count("x-ratelimit-remaining"),
+        reset: reset.max(retry_after),
+    }
+}
+
+/// Documented as seconds until the reset; a number that can only be a moment (seconds or milliseconds since 1970) is one.
+fn until(n: f64) -> Duration {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64();
+    let seconds = match n {
+        n if n > 1e12 => n / 1000.0 - now,
+        n if n > 1e9 => n - now,
+        n => n,
+    };
+    Duration::from_secs_f64(seconds.clamp(0.0, 3600.0))
+}
+
+/// Seconds, or an HTTP date.
+fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse::<f64>() {
+        return Some(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0)));
+    }
+    let moment = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
+    let seconds = moment.as_second() - jiff::Timestamp::now().as_second();
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).min(3600)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limit_headers_are_read_in_every_form() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(limit_headers(&headers), Headers::default());
+        headers.insert("X-RateLimit-Limit", HeaderValue::from_static("100"));
+        headers.insert("X-RateLimit-Remaining", HeaderValue::from_static("0"));
+        headers.insert("X-RateLimit-Reset", HeaderValue::from_static("12"));
+        let read = limit_headers(&headers);
+        assert_eq!(
+            (read.limit, read.remaining, read.reset),
+            (Some(100), Some(0), Some(Duration::from_secs(12)))
+        );
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("30"));
+        assert_eq!(limit_headers(&headers).reset, Some(Duration::from_secs(30)));
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .expect("clock")
+            .as_secs_f64();
+        for moment in [now + 20.0, (now + 20.0) * 1000.0] {
+            assert!((18.0..22.0).contains(&until(moment).as_secs_f64()));
+        }
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon"), None);
+    }
+}

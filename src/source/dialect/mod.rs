@@ -1,0 +1,248 @@
+//! How this API spells things: operation names, arguments, where items and totals lie, selections, what an
+//! error code means. Data, never code: the shipped file is `qpien.toml` beside this one, and a job file's
+//! `[source.dialect]` replaces any part of it in the same form.
+//!
+//! Unknown keys are refused (a typing error in an override would otherwise be a silent default).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::streams::Stream;
+
+const SHIPPED: &str = include_str!("qpien.toml");
+
+/// A whole dialect; the comments of `qpien.toml` say what each part means and where it is known from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Dialect {
+    pub authorization_prefix: String,
+    pub date: DateForm,
+    pub id: String,
+    pub page_size: u32,
+    pub token: TokenDialect,
+    pub list: ListDialect,
+    pub streams: BTreeMap<String, StreamDialect>,
+    pub codes: BTreeMap<String, Meaning>,
+    pub phrases: BTreeMap<String, Meaning>,
+}
+
+/// How the API writes a `Date` (undocumented).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateForm {
+    /// `2024-03-05T08:09:10.123Z`
+    Iso8601,
+    /// Milliseconds since 1970, as a number or as numeric text.
+    EpochMs,
+    /// Seconds since 1970, as a number or as numeric text.
+    EpochS,
+}
+
+/// The token mutation.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TokenDialect {
+    pub operation: String,
+    pub input: String,
+    pub input_type: String,
+    pub argument_type: String,
+    pub client_id: String,
+    pub client_secret: String,
+    pub access_token: String,
+    pub expires_in: String,
+    pub success: String,
+    pub code: String,
+    pub message: String,
+}
+
+/// A list query's arguments and envelope. Paths are dotted, below the operation; empty = not there.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ListDialect {
+    pub page: String,
+    pub page_from: u32,
+    pub size: String,
+    pub input: String,
+    pub arguments: String,
+    pub items: String,
+    pub total: String,
+    pub has_next: String,
+    pub success: String,
+    pub code: String,
+    pub message: String,
+}
+
+/// One stream's operation and selection.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct StreamDialect {
+    pub operation: String,
+    #[serde(default)]
+    pub parent: Option<String>,
+    pub fields: Vec<String>,
+    pub drop: Vec<String>,
+    /// `[list]` with this stream's own replacements laid over it.
+    pub list: ListDialect,
+}
+
+/// What an error code or a phrase means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// Missing or invalid token.
+    Unauthorized,
+    /// Wrong client id or secret.
+    InvalidClient,
+    /// The token's hour is over.
+    TokenExpired,
+    /// The key lacks a scope.
+    InsufficientScopes,
+    /// Over the limit.
+    RateLimited,
+    /// The server failed.
+    ServerFault,
+    /// The query itself is refused.
+    Rejected,
+}
+
+impl Dialect {
+    /// The shipped dialect with `replacements` (a job file's `[source.dialect]`) laid over it.
+    pub fn with(replacements: &toml::Table) -> Result<Dialect> {
+        let mut table: toml::Table = SHIPPED
+            .parse()
+            .map_err(|e| Error::usage(format!("the shipped dialect does not parse: {e}")))?;
+        lay_over(&mut table, replacements);
+        spread_list(&mut table);
+        let dialect: Dialect = table
+            .try_into()
+            .map_err(|e: toml::de::Error| Error::usage(format!("[source.dialect]: {}", e.message())))?;
+        dialect.check()?;
+        Ok(dialect)
+    }
+
+    /// The part about one stream.
+    pub fn stream(&self, stream: Stream) -> Result<&StreamDialect> {
+        self.streams
+            .get(stream.name())
+            .ok_or_else(|| Error::usage(format!("[source.dialect.streams.{stream}] is missing")))
+    }
+
+    fn check(&self) -> Result<()> {
+        for (name, s) in &self.streams {
+            if Stream::named(name).is_none() {
+                return Err(Error::usage(format!(
+                    "[source.dialect.streams.{name}]: there is no such stream"
+                )));
+            }
+            if !s.selected().any(|f| field_name(f) == self.id) {
+                return Err(Error::usage(format!(
+                    "[source.dialect.streams.{name}]: the id field `{}` must be among the fields",
+                    self.id
+                )));
+            }
+        }
+        if self.page_size == 0 {
+            return Err(Error::usage("[source.dialect] page_size must be at least 1"));
+        }
+        Ok(())
+    }
+}
+
+impl StreamDialect {
+    /// The fields to ask for: those of `fields` that `drop` does not name.
+    pub fn selected(&self) -> impl Iterator<Item = &str> {
+        self.fields
+            .iter()
+            .map(String::as_str)
+            .filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
+    }
+}
+
+/// `tags { _id }` -> `tags`; an alias `createdAt: created` -> `createdAt`, the name it has in the answer.
+fn field_name(field: &str) -> &str {
+    field.split([' ', '{', '(', ':']).next().unwrap_or(field)
+}
+
+/// Tables are merged key by key, everything else is replaced.
+fn lay_over(base: &mut toml::Table, over: &toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(key), value) {
+            (Some(toml::Value::Table(b)), toml::Value::Table(o)) => lay_over(b, o),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Every stream gets the whole `[list]`, its own replacements laid over it.
+fn spread_list(table: &mut toml::Table) {
+    let Some(toml::Value::Table(list)) = table.get("list").cloned() else {
+        return;
+    };
+    let Some(toml::Value::Table(streams)) = table.get_mut("streams") else {
+        return;
+    };
+    for (_, stream) in streams.iter_mut() {
+        let toml::Value::Table(stream) = stream else { continue };
+        let mut whole = list.clone();
+        if let Some(toml::Value::Table(own)) = stream.get("list") {
+            lay_over(&mut whole, own);
+        }
+        stream.insert("list".into(), toml::Value::Table(whole));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::ALL;
+
+    fn with(text: &str) -> Result<Dialect> {
+        Dialect::with(&text.parse::<toml::Table>().expect("test TOML"))
+    }
+
+    #[test]
+    fn the_shipped_dialect_asks_for_documented_columns_only() {
+        let d = with("").expect("shipped");
+        for s in ALL {
+            let part = d.stream(s).expect("stream");
+            assert_eq!(part.selected().count(), part.fields.len());
+            for f in part.selected() {
+                assert!(s.columns().iter().any(|c| c.name == field_name(f)), "{s}: {f}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_job_replaces_part_by_part() {
+        let d = with("[list]\nsize = \"perPage\"\n[streams.messages]\ndrop = [\"sender\"]\n[streams.messages.list]\npage_from = 0")
+            .expect("override");
+        let m = d.stream(Stream::Messages).expect("messages");
+        assert_eq!(
+            (m.list.size.as_str(), m.list.page_from, m.list.page.as_str()),
+            ("perPage", 0, "page")
+        );
+        assert!(!m.selected().any(|f| f.starts_with("sender ")));
+        assert_eq!(d.stream(Stream::Contacts).expect("contacts").list.page_from, 1);
+    }
+
+    #[test]
+    fn a_typing_error_is_refused_by_name() {
+        let e = with("[token]\nopration = \"x\"").expect_err("unknown key");
+        assert!(e.detail.contains("opration"), "{e}");
+        assert!(with("[streams.contact]\noperation = \"x\"\nfields = []\ndrop = []").is_err());
+        assert!(
+            with("[streams.contacts]\ndrop = [\"_id\"]")
+                .expect_err("no id")
+                .detail
+                .contains("_id")
+        );
+    }
+}

@@ -1,0 +1,356 @@
+//! The Qpien API behind our client. One file per concern:
+//!
+//! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
+//! (through [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
+//! [`budget_window`] keep the limit, [`retry`] says how long to try, [`dialect`] how this API is spelled.
+//! [`Source`] in this file puts them together: it answers questions.
+
+pub mod budget;
+pub mod budget_window;
+pub mod client;
+pub mod dialect;
+pub mod envelope;
+pub mod failure;
+pub mod page;
+pub mod query;
+pub mod repair;
+pub mod retry;
+pub mod shape;
+pub mod token;
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use self::budget::Budget;
+use self::client::{Attempt, Http};
+use self::dialect::Dialect;
+use self::page::Page;
+use self::query::Question;
+use self::retry::{Failures, Limits, Next};
+use self::token::Tokens;
+use crate::error::{Error, Kind, Result};
+use crate::policy::{self, Action};
+use crate::secret::Secret;
+use crate::streams::{self, Stream};
+
+/// What the source needs to know; the job file's `[source]`.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The GraphQL address.
+    pub endpoint: String,
+    /// The API key's client id.
+    pub client_id: String,
+    /// The API key's secret.
+    pub client_secret: Secret,
+    /// Requests under way at most.
+    pub in_flight: u32,
+    /// Bytes of bodies in memory at most (one oversized body may exceed it).
+    pub bytes_in_flight: usize,
+    /// The largest body accepted, in bytes.
+    pub max_response: usize,
+    /// To connect.
+    pub connect_timeout: Duration,
+    /// Between two bytes of an answer.
+    pub read_timeout: Duration,
+    /// How long failures are retried.
+    pub limits: Limits,
+}
+
+/// Answers questions, one result each.
+pub struct Source {
+    http: Http,
+    settings: Settings,
+    dialect: Dialect,
+    tokens: Tokens,
+    /// The key's budget.
+    pub budget: Budget,
+    slots: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    expected: Vec<AtomicU32>,
+    scope_renewed: Vec<AtomicU64>,
+    contacted: AtomicBool,
+    retries: AtomicU64,
+    last_failure: Mutex<Option<String>>,
+}
+
+const KIB: usize = 1024;
+
+impl Source {
+    /// A source for these settings; makes no request.
+    pub fn new(settings: Settings, dialect: Dialect, budget: Budget) -> Result<Source> {
+        let http = Http::new(&settings)?;
+        let slots = usize::try_from(settings.in_flight.max(1)).unwrap_or(1);
+        let kib = (settings.bytes_in_flight / KIB).max(64);
+        let streams = streams::ALL.iter().map(|s| usize::from(s.number())).max().unwrap_or(0) + 1;
+        Ok(Source {
+            http,
+            dialect,
+            tokens: Tokens::default(),
+            budget,
+            slots: Arc::new(Semaphore::new(slots)),
+            bytes: Arc::new(Semaphore::new(kib)),
+            expected: (0..streams).map(|_| AtomicU32::new(128)).collect(),
+            scope_renewed: (0..streams).map(|_| AtomicU64::new(0)).collect(),
+            contacted: AtomicBool::new(false),
+            retries: AtomicU64::new(0),
+            last_failure: Mutex::new(None),
+            settings,
+        })
+    }
+
+    /// How the API is spelled.
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// Tokens generated so far.
+    pub fn token_generations(&self) -> u64 {
+        self.tokens.generations()
+    }
+
+    /// Age of the current token.
+    pub fn token_age(&self) -> Option<Duration> {
+        self.tokens.age()
+    }
+
+    /// Attempts that failed and were made again.
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    /// Generates a token when there is none, with retries: settles endpoint and credentials.
+    pub async fn sign_in(&self) -> Result<()> {
+        let mut failures = Failures::default();
+        loop {
+            match self.token().await {
+                Ok(_) => return Ok(()),
+                Err(e) => self.after_failure(&mut failures, e, true).await?,
+            }
+        }
+    }
+
+    /// Asks one question; see [`Source::ask_all`].
+    pub async fn ask(&self, question: Question) -> Result<Page> {
+        self.ask_all(&[question])
+            .await
+            .pop()
+            .unwrap_or_else(|| Err(Error::new(Kind::Internal, "no result for a question")))
+    }
+
+    /// Asks questions in one request. Each has its own result and its own retries: those that failed are asked again
+    /// without the others, for as long as [`Limits`] allow.
+    pub async fn ask_all(&self, questions: &[Question]) -> Vec<Result<Page>> {
+        let mut results: Vec<Option<Result<Page>>> = questions.iter().map(|_| None).collect();
+        let mut failures: Vec<Failures> = questions.iter().map(|_| Failures::default()).collect();
+        loop {
+            let pending: Vec<usize> = (0..questions.len()).filter(|i| results[*i].is_none()).collect();
+            if pending.is_empty() {
+                return results.into_iter().flatten().collect();
+            }
+            let asked: Vec<Question> = pending.iter().map(|i| questions[*i].clone()).collect();
+            let (generation, outcomes) = self.attempt(&asked).await;
+            let fresh = generation.is_none_or(|g| self.tokens.is_newest(g));
+            let mut delay = Duration::ZERO;
+            for (i, outcome) in pending.into_iter().zip(outcomes) {
+                let stream = questions[i].stream;
+                let error = match outcome {
+                    Ok(page) => {
+                        self.scope_renewed[usize::from(stream.number())].store(0, Ordering::Relaxed);
+                        results[i] = Some(Ok(page));
+                        continue;
+                    }
+                    Err(error) => error,
+                };
+                match self.next(&mut failures[i], stream, &error, generation, fresh) {
+                    Next::After(d) => delay = delay.max(d),
+                    Next::GiveUp => results[i] = Some(Err(told(error, &failures[i]))),
+                }
+            }
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// What comes after a failed question; tells the tokens when theirs was refused.
+    fn next(
+        &self,
+        failures: &mut Failures,
+        stream: Stream,
+        error: &Error,
+        generation: Option<u64>,
+        fresh: bool,
+    ) -> Next {
+        let action = policy::decide(&error.kind).action;
+        if let (Action::Renew | Action::RenewOnce, Some(generation)) = (action, generation) {
+            if matches!(error.kind, Kind::InsufficientScopes { .. }) {
+                // Once a stream, not once a question: a thousand conversations lack the same scope.
+                let renewed = &self.scope_renewed[usize::from(stream.number())];
+                let before = renewed.load(Ordering::Relaxed);
+                if before != 0 && generation > before {
+                    return Next::GiveUp;
+                }
+                renewed.store(generation, Ordering::Relaxed);
+            }
+            self.tokens.refused(generation);
+        }
+        let next = failures.next(
+            &error.kind,
+            &self.settings.limits,
+            self.contacted.load(Ordering::Relaxed),
+            fresh,
+        );
+        if let Next::After(delay) = next {
+            self.note_retry(error, delay);
+        }
+        next
+    }
+
+    async fn after_failure(&self, failures: &mut Failures, error: Error, fresh: bool) -> Result<()> {
+        match failures.next(
+            &error.kind,
+            &self.settings.limits,
+            self.contacted.load(Ordering::Relaxed),
+            fresh,
+        ) {
+            Next::After(delay) => {
+                self.note_retry(&error, delay);
+                tokio::time::sleep(delay).await;
+                Ok(())
+            }
+            Next::GiveUp => Err(told(error, failures)),
+        }
+    }
+
+    /// The latest failure that is being retried, for the screen.
+    pub fn last_failure(&self) -> Option<String> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_retry(&self, error: &Error, delay: Duration) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+        tracing::info!(error = %error, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "asking again");
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.detail.clone());
+    }
+
+    async fn attempt(&self, questions: &[Question]) -> (Option<u64>, Vec<Result<Page>>) {
+        let every = |e: Error| questions.iter().map(|_| Err(e.clone())).collect();
+        let Ok(_slot) = self.slots.acquire().await else {
+            return (None, every(Error::new(Kind::Stopped, "the run is over")));
+        };
+        let hold = self.hold(questions).await;
+        let number = self.budget.acquire().await;
+        let token = match self.token().await {
+            Ok(token) => token,
+            Err(e) => return (None, every(e)),
+        };
+        let body = match query::list_request(&self.dialect, questions) {
+            Ok(body) => body,
+            Err(e) => return (Some(token.generation), every(e)),
+        };
+        let authorization = Secret::new(format!(
+            "{}{}",
+            self.dialect.authorization_prefix,
+            token.secret.reveal()
+        ));
+        let answered = self.http.post(body, Some(&authorization)).await;
+        let (outcomes, reset) = match answered {
+            Ok(Attempt { answer, headers }) => {
+                self.budget.observe(number, headers);
+                self.remember_size(questions, answer.body.len());
+                (envelope::pages(&self.dialect, questions, answer), headers.reset)
+            }
+            Err(e) => (every(e), None),
+        };
+        let settled = outcomes.into_iter().map(|o| {
+            self.settle(number, reset, o).map(|p| Page {
+                hold: hold.clone(),
+                ..p
+            })
+        });
+        (Some(token.generation), settled.collect())
+    }
+
+    async fn token(&self) -> Result<token::Token> {
+        let generate = || async {
+            let number = self.budget.acquire().await;
+            let body = query::token_request(
+                &self.dialect,
+                &self.settings.client_id,
+                self.settings.client_secret.reveal(),
+            );
+            let (granted, reset) = match self.http.post(body, None).await {
+                Ok(Attempt { answer, headers }) => {
+                    self.budget.observe(number, headers);
+                    (envelope::token(&self.dialect, answer), headers.reset)
+                }
+                Err(e) => (Err(e), None),
+            };
+            self.settle(number, reset, granted)
+                .map_err(|e| e.at("generating a token"))
+        };
+        self.tokens.current(generate).await
+    }
+
+    /// What an outcome means for everybody: a 429 blocks, anything sensible is contact.
+    fn settle<T>(&self, number: u64, reset: Option<Duration>, outcome: Result<T>) -> Result<T> {
+        match outcome {
+            Ok(value) => {
+                self.contacted.store(true, Ordering::Relaxed);
+                self.budget.answered();
+                Ok(value)
+            }
+            Err(mut error) => {
+                if let Kind::RateLimited { wait } = &mut error.kind {
+                    *wait = reset;
+                    self.budget.block(number, *wait);
+                }
+                // An address that has worked is right: what it says now is an outage.
+                if error.kind == Kind::WrongEndpoint && self.contacted.load(Ordering::Relaxed) {
+                    error.kind = Kind::ServerFault;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// A share of the bytes in flight, by what answers of these streams have been like.
+    async fn hold(&self, questions: &[Question]) -> Option<Arc<OwnedSemaphorePermit>> {
+        let most = u32::try_from((self.settings.bytes_in_flight / KIB).max(64)).unwrap_or(u32::MAX);
+        let expected: u32 = questions
+            .iter()
+            .map(|q| self.expected[usize::from(q.stream.number())].load(Ordering::Relaxed))
+            .sum();
+        self.bytes
+            .clone()
+            .acquire_many_owned(expected.clamp(1, most))
+            .await
+            .ok()
+            .map(Arc::new)
+    }
+
+    fn remember_size(&self, questions: &[Question], bytes: usize) {
+        let each = u32::try_from(bytes / KIB / questions.len().max(1) + 1).unwrap_or(u32::MAX);
+        for q in questions {
+            let seen = &self.expected[usize::from(q.stream.number())];
+            // Up at once, down slowly.
+            let before = seen.load(Ordering::Relaxed);
+            seen.store(each.max(before - before / 16), Ordering::Relaxed);
+        }
+    }
+}
+
+/// The error as the operator reads it: how often and how long it was tried.
+fn told(error: Error, failures: &Failures) -> Error {
+    if failures.count <= 1 {
+        return error;
+    }
+    let detail = format!(
+        "{} ({} attempts in {} s)",
+        error.detail,
+        failures.count,
+        failures.lasted().as_secs()
+    );
+    Error { detail, ..error }
+}

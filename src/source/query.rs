@@ -1,0 +1,184 @@
+//! Builds documents. A request is a list of questions; when it carries more than one, each is aliased `q0`, `q1`, ...
+//! Arguments are literals, not variables: a literal needs no type name, and type names are not documented. Only the
+//! credentials travel as variables, because servers write documents to their logs.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::dialect::{Dialect, ListDialect};
+use super::shape::{Shape, Want};
+use crate::error::Result;
+use crate::streams::Stream;
+
+/// One list query: which page of which list, how large.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The stream.
+    pub stream: Stream,
+    /// The partition: the parent record's id (messages: the conversation's).
+    pub parent: Option<String>,
+    /// Rows asked for.
+    pub size: u32,
+    /// Page number, counted from 1 whatever the dialect counts from.
+    pub page: u32,
+}
+
+/// Where the parts of a list answer lie.
+pub fn list_shape(list: &ListDialect) -> Shape {
+    Shape::new(&[
+        (Want::Success, &list.success),
+        (Want::Items, &list.items),
+        (Want::HasNext, &list.has_next),
+        (Want::Total, &list.total),
+        (Want::Code, &list.code),
+        (Want::Message, &list.message),
+    ])
+}
+
+/// Where the parts of the token answer lie.
+pub fn token_shape(dialect: &Dialect) -> Shape {
+    let t = &dialect.token;
+    Shape::new(&[
+        (Want::Success, &t.success),
+        (Want::AccessToken, &t.access_token),
+        (Want::ExpiresIn, &t.expires_in),
+        (Want::Code, &t.code),
+        (Want::Message, &t.message),
+    ])
+}
+
+/// The name under which question `i` of `n` is answered.
+pub fn answer_name(dialect: &Dialect, question: &Question, i: usize, n: usize) -> Result<String> {
+    Ok(if n == 1 {
+        dialect.stream(question.stream)?.operation.clone()
+    } else {
+        format!("q{i}")
+    })
+}
+
+/// The request body for these questions.
+pub fn list_request(dialect: &Dialect, questions: &[Question]) -> Result<String> {
+    let mut document = String::from("query {");
+    for (i, q) in questions.iter().enumerate() {
+        let part = dialect.stream(q.stream)?;
+        let alias = if questions.len() == 1 {
+            String::new()
+        } else {
+            format!("q{i}: ")
+        };
+        let fields = part.selected().collect::<Vec<_>>().join(" ");
+        let arguments = arguments(&part.list, part.parent.as_deref().zip(q.parent.as_deref()), q);
+        let selection = list_shape(&part.list).selection(&fields);
+        let _ = write!(document, " {alias}{}{arguments}{selection}", part.operation);
+    }
+    document.push_str(" }");
+    Ok(json!({ "query": document }).to_string())
+}
+
+fn arguments(list: &ListDialect, parent: Option<(&str, &str)>, q: &Question) -> String {
+    let mut all = Vec::new();
+    if let Some((name, id)) = parent {
+        all.push(format!("{name}: {}", json!(id)));
+    }
+    if !list.page.is_empty() {
+        all.push(format!(
+            "{}: {}",
+            list.page,
+            u64::from(q.page) - 1 + u64::from(list.page_from)
+        ));
+    }
+    if !list.size.is_empty() {
+        all.push(format!("{}: {}", list.size, q.size));
+    }
+    if !list.arguments.is_empty() {
+        all.push(list.arguments.clone());
+    }
+    match (all.is_empty(), list.input.as_str()) {
+        (true, _) => String::new(),
+        (false, "") => format!("({})", all.join(", ")),
+        (false, input) => format!("({input}: {{{}}})", all.join(", ")),
+    }
+}
+
+/// The request body that generates a token. The only text in the program that holds the secret.
+pub fn token_request(dialect: &Dialect, client_id: &str, client_secret: &str) -> String {
+    let t = &dialect.token;
+    let selection = token_shape(dialect).selection("");
+    if t.input.is_empty() {
+        let query = format!(
+            "mutation ($clientId: {ty}, $clientSecret: {ty}) {{ {op}({id}: $clientId, {secret}: $clientSecret){selection} }}",
+            ty = t.argument_type,
+            op = t.operation,
+            id = t.client_id,
+            secret = t.client_secret,
+        );
+        json!({ "query": query, "variables": { "clientId": client_id, "clientSecret": client_secret } }).to_string()
+    } else {
+        let query = format!(
+            "mutation ($input: {}) {{ {}({}: $input){selection} }}",
+            t.input_type, t.operation, t.input
+        );
+        let input = json!({ &t.client_id: client_id, &t.client_secret: client_secret });
+        json!({ "query": query, "variables": { "input": input } }).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialect(over: &str) -> Dialect {
+        Dialect::with(&over.parse().expect("TOML")).expect("dialect")
+    }
+
+    fn document(request: &str) -> String {
+        serde_json::from_str::<serde_json::Value>(request).expect("JSON")["query"]
+            .as_str()
+            .expect("query")
+            .to_owned()
+    }
+
+    fn question(stream: Stream, parent: Option<&str>, page: u32) -> Question {
+        Question {
+            stream,
+            parent: parent.map(str::to_owned),
+            size: 50,
+            page,
+        }
+    }
+
+    #[test]
+    fn one_question_stands_under_its_own_name() {
+        let d = dialect("[streams.customer_persons]\nfields = [\"_id\", \"tags { name }\"]");
+        let request = list_request(&d, &[question(Stream::CustomerPersons, None, 3)]).expect("request");
+        assert_eq!(
+            document(&request),
+            "query { getCustomerPersonList(page: 3, limit: 50) { success data { docs { _id tags { name } } hasNextPage totalDocs } code message } }"
+        );
+    }
+
+    #[test]
+    fn several_questions_are_aliased_and_ids_are_quoted() {
+        let d = dialect("[list]\ninput = \"input\"\npage_from = 0\n[streams.messages]\nfields = [\"_id\"]");
+        let asked = [
+            question(Stream::Messages, Some("a\"b\n"), 1),
+            question(Stream::Messages, Some("c"), 2),
+        ];
+        let text = document(&list_request(&d, &asked).expect("request"));
+        assert!(
+            text.contains(r#"q0: getMessages(input: {conversationId: "a\"b\n", page: 0, limit: 50})"#),
+            "{text}"
+        );
+        assert!(text.contains("q1: getMessages"), "{text}");
+    }
+
+    #[test]
+    fn the_secret_is_never_in_the_document() {
+        for over in ["", "[token]\ninput = \"\""] {
+            let request = token_request(&dialect(over), "id-1", "s3cret");
+            assert!(!document(&request).contains("s3cret"));
+            assert!(request.contains("s3cret"));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Delays between attempts, and how long a failure is worth them. The only file that knows the `backoff` crate.
+//!
+//! That crate is unmaintained (RUSTSEC-2025-0012) and pulls in `instant` (RUSTSEC-2024-0384); it was asked for, its
+//! exponential policy is small and right, and swapping it means rewriting [`Delays::next`]: grow an interval by a
+//! factor up to a ceiling and spread it by a random share. Its own clock is never used (`max_elapsed_time` is none):
+//! patience is counted here, on tokio's clock, so that tests can pause it.
+
+use std::time::Duration;
+
+use backoff::ExponentialBackoff;
+use backoff::backoff::Backoff;
+use tokio::time::Instant;
+
+use crate::error::Kind;
+use crate::policy::{self, Action};
+
+/// How long failures are retried, counted from the first of a row of failures. Bounded by time, not by tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For faults that pass: network, 5xx, cut answers.
+    pub long: Duration,
+    /// For answers that will probably be the same again.
+    pub short: Duration,
+    /// For everything until this endpoint has answered sensibly once: a wrong address should be told soon.
+    pub first_contact: Duration,
+    /// For waiting on the rate limit alone.
+    pub budget: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            long: Duration::from_secs(15 * 60),
+            short: Duration::from_secs(30),
+            first_contact: Duration::from_secs(20),
+            budget: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+/// Growing, jittered delays: about 0.3 s, 0.6 s, 1.2 s, ... up to 60 s.
+pub struct Delays(ExponentialBackoff);
+
+impl Default for Delays {
+    fn default() -> Self {
+        let initial = Duration::from_millis(300);
+        Delays(ExponentialBackoff {
+            current_interval: initial,
+            initial_interval: initial,
+            randomization_factor: 0.5,
+            multiplier: 2.0,
+            max_interval: Duration::from_secs(60),
+            max_elapsed_time: None,
+            ..ExponentialBackoff::default()
+        })
+    }
+}
+
+impl Delays {
+    /// The next delay.
+    pub fn next(&mut self) -> Duration {
+        self.0.next_backoff().unwrap_or(Duration::from_secs(60))
+    }
+}
+
+/// The row of failures of one question.
+#[derive(Default)]
+pub struct Failures {
+    since: Option<Instant>,
+    delays: Delays,
+    renewals: u32,
+    /// How many there were.
+    pub count: u32,
+}
+
+/// What comes after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Ask again after this delay.
+    After(Duration),
+    /// Give up.
+    GiveUp,
+}
+
+/// Renewals for one question after which the server, not the token, is the trouble.
+const MOST_RENEWALS: u32 = 8;
+
+impl Failures {
+    /// What comes after one more failure of this kind; `contacted` says whether the endpoint ever answered sensibly,
+    /// `fresh` whether the token that was used is the newest there is (else the failure is old news).
+    pub fn next(&mut self, kind: &Kind, limits: &Limits, contacted: bool, fresh: bool) -> Next {
+        self.count += 1;
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let patience = match policy::decide(kind).action {
+            Action::FailStream | Action::FailRun => return Next::GiveUp,
+            Action::Renew | Action::RenewOnce if !fresh => return Next::After(Duration::ZERO),
+            Action::RenewOnce => {
+                self.renewals += 1;
+                return if self.renewals > 1 {
+                    Next::GiveUp
+                } else {
+                    Next::After(Duration::ZERO)
+                };
+            }
+            Action::Renew => {
+                self.renewals += 1;
+                return match self.renewals {
+                    1 => Next::After(Duration::ZERO),
+                    2..=MOST_RENEWALS => Next::After(self.delays.next()),
+                    _ => Next::GiveUp,
+                };
+            }
+            Action::Pause => {
+                // The wait itself is the budget's; here only how long it may go on.
+                return if since.elapsed() > limits.budget {
+                    Next::GiveUp
+                } else {
+                    Next::After(Duration::ZERO)
+                };
+            }
+            Action::Retry(_) if !contacted => limits.first_contact.min(limits.long),
+            Action::Retry(policy::Patience::Long) => limits.long,
+            Action::Retry(policy::Patience::Short) => limits.short.min(limits.long),
+        };
+        let delay = self.delays.next();
+        if since.elapsed() + delay > patience {
+            Next::GiveUp
+        } else {
+            Next::After(delay)
+        }
+    }
+
+    /// How long the row has lasted.
+    pub fn lasted(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |s| s.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn until_given_up(kind: Kind, contacted: bool) -> (u32, Duration) {
+        let mut failures = Failures::default();
+        while let Next::After(delay) = failures.next(&kind, &Limits::default(), contacted, true) {
+            tokio::time::sleep(delay).await;
+        }
+        (failures.count, failures.lasted())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_is_bounded_by_time() {
+        let (tries, lasted) = until_given_up(Kind::ServerFault, true).await;
+        assert!(
+            tries > 10 && lasted <= Duration::from_secs(900) && lasted > Duration::from_secs(700),
+            "{tries} {lasted:?}"
+        );
+        assert!(until_given_up(Kind::Network, false).await.1 <= Duration::from_secs(20));
+        assert!(until_given_up(Kind::UnknownFailure, true).await.1 <= Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_renewed_once_for_unauthorized_and_some_times_for_expired() {
+        assert_eq!(until_given_up(Kind::Unauthorized, true).await.0, 2);
+        assert_eq!(until_given_up(Kind::TokenExpired, true).await.0, MOST_RENEWALS + 1);
+        assert_eq!(until_given_up(Kind::InvalidClient, true).await.0, 1);
+        let mut old_news = Failures::default();
+        for _ in 0..50 {
+            assert_eq!(
+                old_news.next(&Kind::Unauthorized, &Limits::default(), true, false),
+                Next::After(Duration::ZERO)
+            );
+        }
+    }
+}

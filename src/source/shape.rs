@@ -1,0 +1,282 @@
+//! Where things lie in an answer. A [`Shape`] is the tree of a dialect's dotted paths; it writes the selection
+//! of a query and reads the answer to it, so that the two cannot disagree.
+//!
+//! Reading is one pass over the body with borrowed JSON: members on the way to a wanted value are entered, wanted
+//! values are kept as raw text, the rest is skipped. A list on the way is entered element by element
+//! (`edges.node`).
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// The list of records.
+    Items,
+    /// How many records there are.
+    Total,
+    /// Whether another page follows.
+    HasNext,
+    /// The payload's own verdict.
+    Success,
+    /// The payload's own error code.
+    Code,
+    /// The payload's own error message.
+    Message,
+    /// The access token.
+    AccessToken,
+    /// The token's life in seconds.
+    ExpiresIn,
+}
+
+/// A tree of paths.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Shape {
+    want: Option<Want>,
+    children: Vec<(String, Shape)>,
+}
+
+/// What was found in one payload.
+#[derive(Debug, Default)]
+pub struct Found<'b> {
+    /// The records, when there was a list where the shape expects it.
+    pub items: Option<Vec<&'b RawValue>>,
+    values: Vec<(Want, &'b RawValue)>,
+}
+
+impl<'b> Found<'b> {
+    /// The raw text of a value that was there and was not null.
+    pub fn get(&self, want: Want) -> Option<&'b str> {
+        self.values
+            .iter()
+            .find(|(w, _)| *w == want)
+            .map(|(_, raw)| raw.get())
+            .filter(|raw| *raw != "null")
+    }
+
+    /// A text or number as plain text.
+    pub fn text(&self, want: Want) -> Option<String> {
+        let raw = self.get(want)?;
+        if raw.starts_with('"') {
+            serde_json::from_str(raw).ok()
+        } else {
+            Some(raw.to_owned())
+        }
+    }
+
+    /// A number, or a text that holds one.
+    pub fn number(&self, want: Want) -> Option<f64> {
+        self.text(want)?.trim().parse().ok().filter(|n: &f64| n.is_finite())
+    }
+}
+
+impl Shape {
+    /// The tree of these dotted paths. An empty path means "not given", except for the items: an empty items path
+    /// says that the operation returns the bare list, and then there is no envelope around it to hold anything else.
+    pub fn new(paths: &[(Want, &str)]) -> Shape {
+        if paths.iter().any(|(want, path)| *want == Want::Items && path.is_empty()) {
+            return Shape {
+                want: Some(Want::Items),
+                children: Vec::new(),
+            };
+        }
+        let mut root = Shape::default();
+        for (want, path) in paths.iter().filter(|(_, path)| !path.is_empty()) {
+            let mut node = &mut root;
+            for part in path.split('.') {
+                let at = node
+                    .children
+                    .iter()
+                    .position(|(name, _)| name == part)
+                    .unwrap_or_else(|| {
+                        node.children.push((part.to_owned(), Shape::default()));
+                        node.children.len() - 1
+                    });
+                node = &mut node.children[at].1;
+            }
+            node.want = Some(*want);
+        }
+        root
+    }
+
+    /// The GraphQL selection that asks for everything in the tree, each item with `fields`.
+    pub fn selection(&self, fields: &str) -> String {
+        if self.want == Some(Want::Items) {
+            return format!(" {{ {fields} }}");
+        }
+        if self.children.is_empty() {
+            return String::new();
+        }
+        let inner: Vec<String> = self
+            .children
+            .iter()
+            .map(|(name, child)| format!("{name}{}", child.selection(fields)))
+            .collect();
+        format!(" {{ {} }}", inner.join(" "))
+    }
+
+    /// A reader of one payload of this shape into `found`.
+    pub fn reader<'s, 'f, 'b>(&'s self, found: &'f mut Found<'b>) -> Reader<'s, 'f, 'b> {
+        Reader {
+            shape: self,
+            found,
+            inside_list: false,
+        }
+    }
+}
+
+/// Reads one payload; see [`Shape::reader`].
+pub struct Reader<'s, 'f, 'b> {
+    shape: &'s Shape,
+    found: &'f mut Found<'b>,
+    inside_list: bool,
+}
+
+impl<'b> DeserializeSeed<'b> for Reader<'_, '_, 'b> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.shape.want {
+            Some(Want::Items) if self.inside_list => {
+                let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+                self.found.items.get_or_insert_default().push(raw);
+                Ok(())
+            }
+            None | Some(Want::Items) => deserializer.deserialize_any(self),
+            Some(want) => {
+                let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+                self.found.values.push((want, raw));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an answer")
+    }
+
+    fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            match self.shape.children.iter().find(|(name, _)| *name == key) {
+                Some((_, child)) => {
+                    map.next_value_seed(Reader {
+                        shape: child,
+                        found: self.found,
+                        inside_list: self.inside_list,
+                    })?;
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
+        let wanted = self.shape.want == Some(Want::Items) || !self.shape.children.is_empty();
+        if wanted {
+            self.found.items.get_or_insert_default();
+            while seq
+                .next_element_seed(Reader {
+                    shape: self.shape,
+                    found: self.found,
+                    inside_list: true,
+                })?
+                .is_some()
+            {}
+        } else {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<'b>(shape: &Shape, json: &'b str) -> Found<'b> {
+        let mut found = Found::default();
+        let mut de = serde_json::Deserializer::from_str(json);
+        shape.reader(&mut found).deserialize(&mut de).expect("JSON");
+        found
+    }
+
+    #[test]
+    fn one_tree_writes_the_selection_and_reads_the_answer() {
+        let shape = Shape::new(&[
+            (Want::Success, "success"),
+            (Want::Items, "data.docs"),
+            (Want::Total, "data.totalDocs"),
+            (Want::HasNext, ""),
+        ]);
+        assert_eq!(
+            shape.selection("_id tags { name }"),
+            " { success data { docs { _id tags { name } } totalDocs } }"
+        );
+        let found = read(
+            &shape,
+            r#"{"x":[1,{"docs":2}],"success":true,"data":{"docs":[{"_id":"a"},null],"totalDocs":"7"}}"#,
+        );
+        let items: Vec<&str> = found.items.as_ref().expect("items").iter().map(|r| r.get()).collect();
+        assert_eq!(items, [r#"{"_id":"a"}"#, "null"]);
+        assert_eq!(
+            (found.get(Want::Success), found.number(Want::Total)),
+            (Some("true"), Some(7.0))
+        );
+    }
+
+    #[test]
+    fn bare_lists_and_relay_edges_are_read() {
+        let bare = Shape::new(&[(Want::Items, ""), (Want::Success, "success")]);
+        assert_eq!(bare.selection("_id"), " { _id }");
+        assert_eq!(read(&bare, "[{},{}]").items.expect("items").len(), 2);
+        let relay = Shape::new(&[(Want::Items, "edges.node"), (Want::Total, "totalCount")]);
+        assert_eq!(relay.selection("id"), " { edges { node { id } } totalCount }");
+        let found = read(
+            &relay,
+            r#"{"edges":[{"cursor":"c","node":{"id":1}},{"node":{"id":2}}],"totalCount":2}"#,
+        );
+        assert_eq!(found.items.as_ref().expect("items").len(), 2);
+        assert!(
+            read(&relay, r#"{"edges":[]}"#)
+                .items
+                .expect("an empty list is a list")
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        let shape = Shape::new(&[(Want::Items, "data.docs"), (Want::Code, "code")]);
+        for json in ["null", r#"{"data":null,"code":null}"#, r#"{"data":{"docs":"x"}}"#, "3"] {
+            let found = read(&shape, json);
+            assert!(found.items.is_none(), "{json}");
+            assert_eq!(found.get(Want::Code), None);
+        }
+    }
+}

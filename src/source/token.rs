@@ -1,0 +1,184 @@
+//! The access token's life cycle. A token has a *generation*; whoever meets an expired one reports its generation, and
+//! only when that is still the newest is a new one made, by one caller, while the others wait for it. A hundred
+//! requests that meet `TOKEN_EXPIRED` together cause one `generateOAuthToken`.
+//!
+//! A token is also renewed ahead of its end, by 5 % of its life and at most 60 s, so that in the usual case no request
+//! is spent on finding out.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::envelope::Granted;
+use crate::error::Result;
+use crate::secret::Secret;
+
+/// Documented: a token lives one hour. What the server says may be shorter, never longer (its unit is not documented).
+const LONGEST_LIFE: Duration = Duration::from_secs(3600);
+const LONGEST_MARGIN: Duration = Duration::from_secs(60);
+
+/// A token and which one it is.
+#[derive(Clone)]
+pub struct Token {
+    /// Counts from 1.
+    pub generation: u64,
+    /// The text for the `Authorization` header.
+    pub secret: Arc<Secret>,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<Token>,
+    made: Option<Instant>,
+    renew_at: Option<Instant>,
+    generations: u64,
+}
+
+/// The one place tokens come from.
+#[derive(Default)]
+pub struct Tokens {
+    state: Mutex<State>,
+    renewing: tokio::sync::Mutex<()>,
+}
+
+impl Tokens {
+    /// The current token, or a new one from `generate` when there is none or its time is nearly over. Of callers that
+    /// come together one generates and the others wait.
+    pub async fn current<F, R>(&self, generate: F) -> Result<Token>
+    where
+        F: FnOnce() -> R,
+        R: Future<Output = Result<Granted>>,
+    {
+        if let Some(token) = self.valid() {
+            return Ok(token);
+        }
+        let _one_at_a_time = self.renewing.lock().await;
+        if let Some(token) = self.valid() {
+            return Ok(token);
+        }
+        let asked = Instant::now();
+        let granted = generate().await?;
+        Ok(self.accept(granted, asked))
+    }
+
+    /// Says that the server refused the token of this generation. Old news is ignored.
+    pub fn refused(&self, generation: u64) {
+        let mut state = self.lock();
+        if state.generations == generation {
+            state.token = None;
+        }
+    }
+
+    /// Whether `generation` is the newest, i.e. whether its refusal is news.
+    pub fn is_newest(&self, generation: u64) -> bool {
+        self.lock().generations == generation
+    }
+
+    /// How many tokens were generated.
+    pub fn generations(&self) -> u64 {
+        self.lock().generations
+    }
+
+    /// How old the current token is.
+    pub fn age(&self) -> Option<Duration> {
+        self.lock().made.map(|m| m.elapsed())
+    }
+
+    fn valid(&self) -> Option<Token> {
+        let state = self.lock();
+        let in_time = state.renew_at.is_some_and(|at| Instant::now() < at);
+        state.token.clone().filter(|_| in_time)
+    }
+
+    fn accept(&self, granted: Granted, asked: Instant) -> Token {
+        let life = life(granted.expires_in);
+        let margin = (life / 20).min(LONGEST_MARGIN);
+        let mut state = self.lock();
+        state.generations += 1;
+        let token = Token {
+            generation: state.generations,
+            secret: Arc::new(Secret::new(granted.access_token)),
+        };
+        state.token = Some(token.clone());
+        state.made = Some(asked);
+        state.renew_at = Some(asked + life.saturating_sub(margin));
+        token
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn life(expires_in: Option<f64>) -> Duration {
+    expires_in
+        .filter(|s| *s > 0.0)
+        .and_then(|s| Duration::try_from_secs_f64(s).ok())
+        .map_or(LONGEST_LIFE, |life| life.min(LONGEST_LIFE))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    async fn token(tokens: &Tokens, made: &AtomicU64, life: Option<f64>) -> u64 {
+        let generate = || async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let n = made.fetch_add(1, Ordering::SeqCst);
+            Ok(Granted {
+                access_token: format!("t{n}"),
+                expires_in: life,
+            })
+        };
+        tokens.current(generate).await.expect("token").generation
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hundred_that_meet_an_expired_token_cause_one_renewal() {
+        let (tokens, made) = (Arc::new(Tokens::default()), Arc::new(AtomicU64::new(0)));
+        assert_eq!(token(&tokens, &made, None).await, 1);
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..100 {
+            let (tokens, made) = (tokens.clone(), made.clone());
+            all.spawn(async move {
+                tokens.refused(1);
+                token(&tokens, &made, None).await
+            });
+        }
+        assert!(all.join_all().await.iter().all(|g| *g == 2));
+        assert_eq!(made.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_renewed_before_its_end_by_five_percent_and_at_most_a_minute() {
+        for (life, just_before, after) in [
+            (Some(2.0), 1.84, 1.91),
+            (Some(1e9), 3539.0, 3541.0),
+            (None, 3539.0, 3541.0),
+            (Some(-1.0), 3539.0, 3541.0),
+        ] {
+            let (tokens, made) = (Tokens::default(), AtomicU64::new(0));
+            let start = Instant::now();
+            token(&tokens, &made, life).await;
+            tokio::time::sleep_until(start + Duration::from_secs_f64(just_before)).await;
+            assert_eq!(token(&tokens, &made, life).await, 1, "{life:?}");
+            tokio::time::sleep_until(start + Duration::from_secs_f64(after)).await;
+            assert_eq!(token(&tokens, &made, life).await, 2, "{life:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_refusal_of_an_older_token_is_old_news() {
+        let (tokens, made) = (Tokens::default(), AtomicU64::new(0));
+        token(&tokens, &made, None).await;
+        tokens.refused(1);
+        token(&tokens, &made, None).await;
+        tokens.refused(1);
+        assert_eq!(token(&tokens, &made, None).await, 2);
+        assert!(tokens.is_newest(2) && !tokens.is_newest(1));
+    }
+}

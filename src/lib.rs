@@ -1,9 +1,13 @@
 //! qpien-sync: everything an account has in Qpien, out to CSV files and to a data warehouse.
 
+pub mod clock;
 pub mod error;
+pub mod mirror;
 pub mod policy;
+pub mod record;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod secret;
 pub mod source;
 pub mod streams;
+pub mod verdict;

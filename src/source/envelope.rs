@@ -15,11 +15,12 @@ use serde_json::value::RawValue;
 
 use super::dialect::{Dialect, Meaning};
 use super::failure::{self, Words};
-use super::page::{Page, Row};
+use super::page::Page;
 use super::query::{self, Question};
 use super::repair;
 use super::shape::{Found, Shape, Want};
 use crate::error::{Error, Kind, Result, quote};
+use crate::record::{Record, Records};
 
 /// An HTTP answer, read to its end.
 #[derive(Debug)]
@@ -260,7 +261,7 @@ fn page(dialect: &Dialect, body: &Bytes, items: &[&RawValue], found: &Found<'_>,
     for item in items {
         let text = item.get();
         let start = text.as_ptr() as usize - base;
-        match Row::read(&dialect.id, text, start) {
+        match Record::read(&dialect.id, text, start) {
             Some(mut row) => {
                 row.repaired = within(repaired, &row.range);
                 rows.push(row);
@@ -271,8 +272,10 @@ fn page(dialect: &Dialect, body: &Bytes, items: &[&RawValue], found: &Found<'_>,
     let total = found.number(Want::Total).filter(|n| *n >= 0.0 && n.fract() == 0.0);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // checked above
     Page {
-        body: body.clone(),
-        rows,
+        records: Records {
+            body: body.clone(),
+            rows,
+        },
         nameless,
         total: total.map(|n| n as u64),
         has_next: match found.get(Want::HasNext) {

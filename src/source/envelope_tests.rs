@@ -36,9 +36,12 @@ const GOOD: &str = r#"{"data":{"getContactList":{"success":true,"data":{"docs":[
 fn a_good_page_is_read_with_its_rows_in_place() {
     let page = ask(200, GOOD).expect("page");
     assert_eq!((page.total, page.has_next, page.nameless), (Some(9), Some(true), 0));
-    assert_eq!(page.payload(&page.rows[0]), br#"{"_id":"a","firstName":"x\ufffd"}"#);
-    assert_eq!((page.rows[0].repaired, page.rows[1].repaired), (1, 0));
-    assert_eq!(&*page.rows[1].id, "b");
+    assert_eq!(
+        page.records.payload(&page.records.rows[0]),
+        br#"{"_id":"a","firstName":"x\ufffd"}"#
+    );
+    assert_eq!((page.records.rows[0].repaired, page.records.rows[1].repaired), (1, 0));
+    assert_eq!(&*page.records.rows[1].id, "b");
 }
 
 #[test]
@@ -118,14 +121,14 @@ fn an_error_with_a_path_touches_its_question_alone() {
         },
     );
     assert_eq!(results[0].as_ref().expect_err("q0").kind, Kind::ServerFault);
-    assert!(results[1].as_ref().is_ok_and(|p| p.rows.is_empty()));
+    assert!(results[1].as_ref().is_ok_and(|p| p.records.rows.is_empty()));
 }
 
 #[test]
 fn rows_without_an_id_are_counted() {
     let body = r#"{"data":{"getContactList":{"success":true,"data":{"docs":[{"_id":null},null,{"_id":"a"}]}}}}"#;
     let page = ask(200, body).expect("page");
-    assert_eq!((page.nameless, page.rows.len()), (2, 1));
+    assert_eq!((page.nameless, page.records.rows.len()), (2, 1));
 }
 
 #[test]

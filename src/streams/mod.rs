@@ -11,6 +11,8 @@ mod messages;
 
 use std::fmt;
 
+use serde::Deserialize;
+
 /// What a column holds, as documented. The API may send something else: values are carried as they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -37,6 +39,18 @@ impl Kind {
             Kind::Json => "json",
         }
     }
+}
+
+/// How the API writes a `Date` (undocumented).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateForm {
+    /// `2024-03-05T08:09:10.123Z`
+    Iso8601,
+    /// Milliseconds since 1970, as a number or as numeric text.
+    EpochMs,
+    /// Seconds since 1970, as a number or as numeric text.
+    EpochS,
 }
 
 /// One documented field of an entity.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::streams::Stream;
+use crate::streams::{DateForm, Stream};
 
 const SHIPPED: &str = include_str!("qpien.toml");
 
@@ -27,18 +27,6 @@ pub struct Dialect {
     pub streams: BTreeMap<String, StreamDialect>,
     pub codes: BTreeMap<String, Meaning>,
     pub phrases: BTreeMap<String, Meaning>,
-}
-
-/// How the API writes a `Date` (undocumented).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DateForm {
-    /// `2024-03-05T08:09:10.123Z`
-    Iso8601,
-    /// Milliseconds since 1970, as a number or as numeric text.
-    EpochMs,
-    /// Seconds since 1970, as a number or as numeric text.
-    EpochS,
 }
 
 /// The token mutation.

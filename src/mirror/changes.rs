@@ -1,0 +1,133 @@
+//! Reading records out of the mirror, for destinations. A snapshot is read in id order: SQLite reads the bodies in
+//! storage order and sorts beside, in bounded memory, which is far faster than following an index.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::failed;
+use super::store::open_for_reading;
+use crate::error::{Error, Kind, Result};
+use crate::streams::Stream;
+
+/// A reading of the mirror at one moment, whatever is written meanwhile.
+pub struct Reading {
+    connection: Connection,
+    path: std::path::PathBuf,
+}
+
+/// What a stream holds at that moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Current records.
+    pub records: u64,
+    /// The lowest and highest seq among them.
+    pub seqs: Option<(i64, i64)>,
+}
+
+impl Reading {
+    /// Begins a reading.
+    pub fn begin(path: &Path) -> Result<Reading> {
+        let connection = open_for_reading(path)?;
+        connection.execute_batch("BEGIN").map_err(|e| failed(path, &e))?;
+        Ok(Reading {
+            connection,
+            path: path.to_owned(),
+        })
+    }
+
+    /// The connection, for the reader of checkpoints and runs.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What a stream holds.
+    pub fn extent(&self, stream: Stream) -> Result<Extent> {
+        self.connection
+            .query_row(
+                &format!("SELECT count(*), min(seq), max(seq) FROM body_{stream}"),
+                [],
+                |r| {
+                    let seqs = r.get::<_, Option<i64>>(1)?.zip(r.get::<_, Option<i64>>(2)?);
+                    Ok(Extent {
+                        records: r.get(0)?,
+                        seqs,
+                    })
+                },
+            )
+            .map_err(|e| failed(&self.path, &e))
+    }
+
+    /// Hands every current record of a stream, in the order of the ids' bytes, to `each` as (id, payload).
+    pub fn snapshot(&self, stream: Stream, mut each: impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
+        let say = |e: rusqlite::Error| failed(&self.path, &e);
+        let mut statement = self
+            .connection
+            .prepare(&format!("SELECT id, payload FROM body_{stream} ORDER BY id"))
+            .map_err(say)?;
+        let mut rows = statement.query([]).map_err(say)?;
+        while let Some(row) = rows.next().map_err(say)? {
+            let text = |i: usize| row.get_ref(i).and_then(|v| v.as_str().map_err(Into::into));
+            let (id, payload) = (text(0).map_err(say)?, text(1).map_err(say)?);
+            each(id, payload).map_err(|e| {
+                if e.kind == Kind::Internal {
+                    e.at(format!("{stream} {id}"))
+                } else {
+                    e
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The latest run and whether it has ended, as (number, job, started, finished, exit code).
+    pub fn latest_run(&self) -> Result<Option<LatestRun>> {
+        let found = self.connection.query_row(
+            "SELECT id, job, lane, started_at, finished_at, exit_code FROM run ORDER BY id DESC LIMIT 1",
+            [],
+            |r| {
+                Ok(LatestRun {
+                    id: r.get(0)?,
+                    job: r.get(1)?,
+                    lane: r.get(2)?,
+                    started_at: r.get(3)?,
+                    finished_at: r.get(4)?,
+                    exit_code: r.get(5)?,
+                })
+            },
+        );
+        match found {
+            Ok(run) => Ok(Some(run)),
+            Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+            Err(e) => Err(failed(&self.path, &e)),
+        }
+    }
+
+    /// The run in which the lane's latest round began; an error when there was none.
+    pub fn round(&self, lane: super::checkpoint::Lane) -> Result<(i64, bool)> {
+        self.connection
+            .query_row("SELECT since_run, open FROM round WHERE lane = ?", [lane.name()], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
+            .map_err(|e| match e {
+                rusqlite::Error::QueryReturnedNoRows => Error::usage(format!(
+                    "the mirror {} holds no {} run yet",
+                    self.path.display(),
+                    lane.name()
+                )),
+                e => failed(&self.path, &e),
+            })
+    }
+}
+
+/// A row of the run table.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct LatestRun {
+    pub id: i64,
+    pub job: String,
+    pub lane: String,
+    pub started_at: String,
+    pub finished_at: Option<String>,
+    pub exit_code: Option<i64>,
+}

@@ -1,0 +1,315 @@
+//! How far a walk has come. A checkpoint counts committed windows, `n -> n + 1`, refused unless `n` is what is stored
+//! (a trigger refuses it a second time). Where in the list the next window lies, the size that is served and the
+//! anchors are its payload: a step back is a new window that starts earlier, never a checkpoint that goes backwards.
+
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use crate::streams::Stream;
+use crate::verdict::Verdict;
+
+/// Each lane has its own checkpoints in one mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Everything, once.
+    Backfill,
+    /// What changed, every night.
+    Incremental,
+}
+
+impl Lane {
+    /// The word in the mirror and in job files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lane::Backfill => "backfill",
+            Lane::Incremental => "incremental",
+        }
+    }
+}
+
+/// Which walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The lane.
+    pub lane: Lane,
+    /// The stream.
+    pub stream: Stream,
+    /// The partition; empty where the stream has only one.
+    pub partition: String,
+}
+
+/// A stored checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The order in which partitions became known.
+    pub number: i64,
+    /// The partition.
+    pub partition: String,
+    /// Which pass over this list.
+    pub pass: i64,
+    /// Windows committed in it.
+    pub windows: i64,
+    /// The run in which the pass began.
+    pub since_run: i64,
+    /// The walk's own payload; none at the start and at the end.
+    pub position: Option<String>,
+    /// The verdict, once closed.
+    pub verdict: Option<Verdict>,
+    /// Rows in all windows.
+    pub seen: u64,
+}
+
+/// One window forward.
+#[derive(Debug, Clone)]
+pub struct Advance {
+    /// The pass it belongs to.
+    pub pass: i64,
+    /// The windows that must be committed before this one.
+    pub from: i64,
+    /// The walk's payload after it; none when it closes the walk.
+    pub position: Option<String>,
+    /// The verdict, when this window ends the walk.
+    pub verdict: Option<Verdict>,
+    /// Rows in it.
+    pub seen: u64,
+    /// Rows not seen before in this pass.
+    pub distinct: u64,
+    /// Whether it began before the end of what was read, because a window did not join.
+    pub stepped_back: bool,
+    /// What the server said the total is.
+    pub total: Option<u64>,
+}
+
+const COLUMNS: &str = "number, partition, pass, windows, since_run, position, verdict, why, seen";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
+    let verdict: Option<String> = row.get(6)?;
+    let why = row.get(7)?;
+    Ok(Checkpoint {
+        number: row.get(0)?,
+        partition: row.get(1)?,
+        pass: row.get(2)?,
+        windows: row.get(3)?,
+        since_run: row.get(4)?,
+        position: row.get(5)?,
+        verdict: verdict.map(|v| Verdict::from_words(&v, why)),
+        seen: row.get(8)?,
+    })
+}
+
+/// The checkpoint of a walk.
+pub fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Checkpoint>> {
+    t.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?"
+    ))?
+    .query_row(params![place.lane.name(), place.stream.number(), place.partition], read)
+    .optional()
+}
+
+/// Starts the walk's next pass (its first, when there was none), unless one that began in `not_before` or later exists.
+pub fn start(t: &Transaction<'_>, place: &Place, run: i64, not_before: i64) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "INSERT INTO checkpoint (lane, stream, partition, pass, since_run) VALUES (?1, ?2, ?3, 1, ?4)
+         ON CONFLICT (lane, stream, partition) DO UPDATE SET pass = pass + 1, windows = 0, open = 1, since_run = ?4,
+             position = NULL, verdict = NULL, why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL,
+             closed_at = NULL
+         WHERE since_run < ?5",
+    )?
+    .execute(params![
+        place.lane.name(),
+        place.stream.number(),
+        place.partition,
+        run,
+        not_before
+    ])?;
+    Ok(())
+}
+
+/// Starts the next pass of every closed, incomplete walk of a stream.
+pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> rusqlite::Result<()> {
+    t.execute(
+        "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
+             why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL
+         WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete'",
+        params![lane.name(), stream.number(), run],
+    )?;
+    Ok(())
+}
+
+/// Moves one window forward. Fails unless `advance.from` windows of `advance.pass` are what is stored.
+pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlite::Result<()> {
+    let closed = advance.verdict.is_some();
+    let moved = t
+        .prepare_cached(
+            "UPDATE checkpoint SET windows = windows + 1, position = ?6, open = ?7, verdict = ?8, why = ?9,
+                 seen = seen + ?10, distinct_records = distinct_records + ?11, steps_back = steps_back + ?12,
+                 total = coalesce(?13, total), closed_at = ?14
+             WHERE lane = ?1 AND stream = ?2 AND partition = ?3 AND pass = ?4 AND windows = ?5 AND open = 1",
+        )?
+        .execute(params![
+            place.lane.name(),
+            place.stream.number(),
+            place.partition,
+            advance.pass,
+            advance.from,
+            advance.position.as_ref().filter(|_| !closed),
+            !closed,
+            advance.verdict.as_ref().map(Verdict::word),
+            advance.verdict.as_ref().and_then(Verdict::why),
+            advance.seen,
+            advance.distinct,
+            advance.stepped_back,
+            advance.total,
+            closed.then(crate::clock::now),
+        ])?;
+    if moved == 1 {
+        Ok(())
+    } else {
+        Err(rusqlite::Error::StatementChangedRows(moved))
+    }
+}
+
+/// Open walks of a stream whose partitions became known after `after`, in that order.
+pub fn open_after(
+    t: &Transaction<'_>,
+    lane: Lane,
+    stream: Stream,
+    after: i64,
+    most: u32,
+) -> rusqlite::Result<Vec<Checkpoint>> {
+    t.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM checkpoint WHERE lane = ? AND stream = ? AND open = 1 AND number > ? ORDER BY number LIMIT ?"
+    ))?
+    .query_map(params![lane.name(), stream.number(), after, most], read)?
+    .collect()
+}
+
+/// What all the walks of a stream together have come to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Walks, and how many of them are still open.
+    pub walks: u64,
+    /// Walks that are still open.
+    pub open: u64,
+    /// Closed without an argument for completeness.
+    pub incomplete: u64,
+    /// The first reason among them.
+    pub why: Option<String>,
+    /// Proven by two passes.
+    pub proven: u64,
+    /// Windows committed.
+    pub windows: u64,
+    /// Rows in them.
+    pub seen: u64,
+    /// Records in them.
+    pub distinct: u64,
+    /// Windows that began again earlier.
+    pub steps_back: u64,
+    /// The sum of what the server said the totals are.
+    pub total: Option<u64>,
+    /// When the oldest of the closed walks was closed: the stream is at least as fresh as this.
+    pub as_of: Option<String>,
+    /// The run in which the oldest pass began.
+    pub since_run: Option<i64>,
+}
+
+impl Standing {
+    /// The verdict of the stream: that of its weakest walk.
+    pub fn verdict(&self) -> Verdict {
+        if self.open > 0 || self.walks == 0 {
+            Verdict::Incomplete(format!(
+                "{} of {} lists are not read to their end",
+                self.open.max(1),
+                self.walks.max(1)
+            ))
+        } else if self.incomplete > 0 {
+            let why = self.why.clone().unwrap_or_default();
+            Verdict::Incomplete(if self.walks == 1 {
+                why
+            } else {
+                format!("{} of {} lists: {why}", self.incomplete, self.walks)
+            })
+        } else if self.proven == self.walks {
+            Verdict::Proven
+        } else {
+            Verdict::Continuous
+        }
+    }
+}
+
+/// Sums up the walks of a stream that belong to the round that began with run `since`.
+pub fn standing(c: &rusqlite::Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Standing> {
+    c.prepare_cached(
+        "SELECT count(*), coalesce(sum(open), 0), coalesce(sum(verdict = 'incomplete'), 0), min(why) FILTER (WHERE verdict = 'incomplete'),
+                coalesce(sum(verdict = 'proven'), 0), coalesce(sum(windows), 0), coalesce(sum(seen), 0),
+                coalesce(sum(distinct_records), 0), coalesce(sum(steps_back), 0), sum(total), min(closed_at), min(since_run)
+         FROM checkpoint WHERE lane = ? AND stream = ? AND since_run >= ?",
+    )?
+    .query_row(params![lane.name(), stream.number(), since], |r| {
+        Ok(Standing {
+            walks: r.get(0)?,
+            open: r.get(1)?,
+            incomplete: r.get(2)?,
+            why: r.get(3)?,
+            proven: r.get(4)?,
+            windows: r.get(5)?,
+            seen: r.get(6)?,
+            distinct: r.get(7)?,
+            steps_back: r.get(8)?,
+            total: r.get(9)?,
+            as_of: r.get(10)?,
+            since_run: r.get(11)?,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::mirror::migrations;
+
+    fn advance_by(pass: i64, from: i64, verdict: Option<Verdict>) -> Advance {
+        Advance {
+            pass,
+            from,
+            position: Some("{}".into()),
+            verdict,
+            seen: 3,
+            distinct: 2,
+            stepped_back: false,
+            total: Some(9),
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_is_refused_anywhere_but_one_window_ahead() {
+        let mut c = rusqlite::Connection::open_in_memory().expect("memory");
+        migrations::apply(&mut c, Path::new("m")).expect("schema");
+        let t = c.transaction().expect("transaction");
+        let place = Place {
+            lane: Lane::Backfill,
+            stream: Stream::Contacts,
+            partition: String::new(),
+        };
+        start(&t, &place, 1, 1).expect("start");
+        start(&t, &place, 2, 1).expect("already started in this round");
+        assert!(advance(&t, &place, &advance_by(1, 1, None)).is_err(), "a gap");
+        advance(&t, &place, &advance_by(1, 0, None)).expect("first");
+        assert!(advance(&t, &place, &advance_by(1, 0, None)).is_err(), "a second time");
+        assert!(advance(&t, &place, &advance_by(2, 1, None)).is_err(), "another pass");
+        advance(&t, &place, &advance_by(1, 1, Some(Verdict::Incomplete("x".into())))).expect("last");
+        assert!(advance(&t, &place, &advance_by(1, 2, None)).is_err(), "closed");
+        let s = standing(&t, Lane::Backfill, Stream::Contacts, 1).expect("standing");
+        assert_eq!(
+            (s.walks, s.windows, s.seen, s.distinct, s.verdict()),
+            (1, 2, 6, 4, Verdict::Incomplete("x".into()))
+        );
+        reopen_incomplete(&t, Lane::Backfill, Stream::Contacts, 2).expect("reopen");
+        let again = find(&t, &place).expect("find").expect("there");
+        assert_eq!(
+            (again.pass, again.windows, again.since_run, again.position),
+            (2, 0, 2, None)
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! Numbered, commented, append-only migrations from `sql/mirror/`, counted by `PRAGMA user_version`. An older mirror is
+//! brought up to date in one transaction, a newer one is refused, and a file that is no mirror is not touched.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::failed;
+use crate::error::{Error, Kind, Result};
+
+const ALL: [&str; 1] = [include_str!("../../sql/mirror/0001_records_and_checkpoints.sql")];
+
+/// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.
+const APPLICATION: i32 = 0x5150_4945;
+
+/// The version this program writes.
+pub const VERSION: usize = ALL.len();
+
+/// Brings the mirror up to [`VERSION`].
+pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
+    let say = |e: rusqlite::Error| failed(path, &e);
+    let version: usize = connection
+        .query_row("PRAGMA user_version", [], |r| r.get(0))
+        .map_err(say)?;
+    let application: i32 = connection
+        .query_row("PRAGMA application_id", [], |r| r.get(0))
+        .map_err(say)?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get(0))
+        .map_err(say)?;
+    if tables > 0 && application != APPLICATION {
+        return Err(Error::new(
+            Kind::MirrorUnwritable,
+            format!("{} is a SQLite file but not a mirror", path.display()),
+        ));
+    }
+    if version > VERSION {
+        return Err(Error::new(
+            Kind::MirrorNewer,
+            format!(
+                "the mirror {} has version {version}, this program knows {VERSION}",
+                path.display()
+            ),
+        ));
+    }
+    if version == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction().map_err(say)?;
+    for sql in &ALL[version..] {
+        transaction.execute_batch(sql).map_err(say)?;
+    }
+    transaction
+        .pragma_update(None, "application_id", APPLICATION)
+        .map_err(say)?;
+    transaction.pragma_update(None, "user_version", VERSION).map_err(say)?;
+    transaction.commit().map_err(say)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_is_brought_up_to_date_and_a_newer_one_refused() {
+        let mut c = Connection::open_in_memory().expect("memory");
+        let path = Path::new("m.db");
+        apply(&mut c, path).expect("fresh");
+        apply(&mut c, path).expect("again");
+        c.pragma_update(None, "user_version", VERSION + 1).expect("newer");
+        assert_eq!(apply(&mut c, path).expect_err("newer").kind, Kind::MirrorNewer);
+    }
+
+    #[test]
+    fn somebody_elses_database_is_left_alone() {
+        let mut c = Connection::open_in_memory().expect("memory");
+        c.execute_batch("CREATE TABLE theirs (x)").expect("table");
+        let refused = apply(&mut c, Path::new("m.db")).expect_err("not ours");
+        assert!(refused.detail.contains("not a mirror"), "{refused}");
+    }
+
+    #[test]
+    fn the_checkpoint_moves_only_forward_in_sql_itself() {
+        let mut c = Connection::open_in_memory().expect("memory");
+        apply(&mut c, Path::new("m.db")).expect("fresh");
+        c.execute_batch(
+            "INSERT INTO checkpoint (lane, stream, partition, pass, since_run) VALUES ('backfill', 1, '', 1, 1)",
+        )
+        .expect("insert");
+        let refused = |sql: &str| c.execute(&format!("UPDATE checkpoint SET {sql}"), []).is_err();
+        assert!(refused("windows = 2"), "a gap");
+        assert!(!refused("windows = 1"));
+        assert!(refused("windows = 1"), "standing still");
+        assert!(refused("windows = 0"), "backwards");
+        assert!(refused("pass = 3, windows = 0"), "a pass left out");
+        assert!(!refused("windows = 2, open = 0"));
+        assert!(refused("windows = 3"), "after the end");
+        assert!(!refused("pass = 2, windows = 0, open = 1"));
+        assert!(c.execute("DELETE FROM checkpoint", []).is_err());
+    }
+}

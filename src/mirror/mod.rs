@@ -1,0 +1,40 @@
+//! The mirror: one SQLite file that holds the current state of every record, how far each walk has come, and the log of
+//! deliveries. Records of a page and the checkpoint that covers it commit in one transaction; that is what makes a
+//! killed run resumable with nothing lost and nothing doubled.
+//!
+//! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`lock`] keeps a second
+//! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`rounds`] when a reading of
+//! everything begins and ends, [`changes`] reads records out in order, [`views`] makes them readable by hand.
+
+pub mod changes;
+pub mod checkpoint;
+pub mod lock;
+pub mod migrations;
+pub mod records;
+pub mod rounds;
+pub mod store;
+pub mod views;
+
+use std::path::Path;
+
+use crate::error::{Error, Kind};
+
+/// Names a database failure by what it means for the operator.
+fn failed(path: &Path, error: &rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode as Code;
+    let kind = match error.sqlite_error_code() {
+        Some(Code::DatabaseCorrupt | Code::NotADatabase) => Kind::MirrorCorrupt,
+        Some(Code::ConstraintViolation) => Kind::CheckpointRefused,
+        Some(
+            Code::ReadOnly
+            | Code::CannotOpen
+            | Code::DiskFull
+            | Code::PermissionDenied
+            | Code::SystemIoFailure
+            | Code::AuthorizationForStatementDenied,
+        ) => Kind::MirrorUnwritable,
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => Kind::Locked,
+        _ => Kind::Internal,
+    };
+    Error::new(kind, format!("the mirror {}: {error}", path.display()))
+}

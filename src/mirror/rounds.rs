@@ -1,0 +1,115 @@
+//! When a reading of everything begins and ends. A *round* is one reading of all streams of a job, over as many runs
+//! as it takes: a killed or stopped run leaves its round open and the next run goes on in it. What a run finds:
+//!
+//! - no open round: a new one begins, every walk starts its next pass;
+//! - an open round: walks that are not at their end go on, walks that ended incomplete start their next pass, complete
+//!   ones are kept (nothing is fetched twice).
+//!
+//! A round of the incremental lane is closed by any run that was not interrupted, complete or not: tomorrow reads
+//! afresh, and a list that can never be proven does not keep the others from being read. A round of the backfill lane
+//! stays open until everything is complete: asking again asks for what is missing.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::checkpoint::{self, Lane, Place};
+use super::store::Writer;
+use crate::error::Result;
+use crate::streams::Stream;
+
+/// A run that has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// The run's number.
+    pub run: i64,
+    /// The round's number in its lane.
+    pub round: i64,
+    /// The run in which the round began.
+    pub since_run: i64,
+    /// Whether the round was begun by an earlier run.
+    pub resumed: bool,
+}
+
+/// Records the start of a run and opens or resumes its round.
+pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[Stream]) -> Result<Begun> {
+    writer.transaction(|t| {
+        t.execute(
+            "INSERT INTO run (job, lane, started_at) VALUES (?, ?, ?)",
+            params![job, lane.name(), crate::clock::now()],
+        )?;
+        let run = t.last_insert_rowid();
+        let open: Option<(i64, i64)> = t
+            .query_row(
+                "SELECT number, since_run FROM round WHERE lane = ? AND open = 1",
+                [lane.name()],
+                |r| Ok((r.get(0)?, r.get(1)?)),
+            )
+            .optional()?;
+        let begun = if let Some((round, since_run)) = open {
+            Begun {
+                run,
+                round,
+                since_run,
+                resumed: true,
+            }
+        } else {
+            let round = t.query_row(
+                "INSERT INTO round (lane, number, since_run, open) VALUES (?1, 1, ?2, 1)
+                 ON CONFLICT (lane) DO UPDATE SET number = number + 1, since_run = ?2, open = 1 RETURNING number",
+                params![lane.name(), run],
+                |r| r.get(0),
+            )?;
+            Begun {
+                run,
+                round,
+                since_run: run,
+                resumed: false,
+            }
+        };
+        for stream in streams {
+            if stream.definition().parent.is_none() {
+                let place = Place {
+                    lane,
+                    stream: *stream,
+                    partition: String::new(),
+                };
+                checkpoint::start(t, &place, run, begun.since_run)?;
+            }
+            checkpoint::reopen_incomplete(t, lane, *stream, run)?;
+        }
+        Ok(begun)
+    })
+}
+
+/// How a run ended, for its round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything is complete.
+    Complete,
+    /// It came to its end, but not everything could be proven or read.
+    Incomplete,
+    /// It was stopped, or could not go on.
+    Interrupted,
+}
+
+/// Records the end of a run and closes its round where that is due.
+pub fn end(writer: &mut Writer, begun: Begun, lane: Lane, ending: Ending, exit_code: u8, report: &str) -> Result<()> {
+    let report = report.to_owned();
+    writer.transaction(|t| {
+        t.execute(
+            "UPDATE run SET finished_at = ?, exit_code = ?, report = ? WHERE id = ?",
+            params![crate::clock::now(), exit_code, report, begun.run],
+        )?;
+        let close = match ending {
+            Ending::Complete => true,
+            Ending::Incomplete => lane == Lane::Incremental,
+            Ending::Interrupted => false,
+        };
+        if close {
+            t.execute(
+                "UPDATE round SET open = 0 WHERE lane = ? AND number = ?",
+                params![lane.name(), begun.round],
+            )?;
+        }
+        Ok(())
+    })
+}

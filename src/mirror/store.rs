@@ -1,0 +1,221 @@
+//! Opens the mirror and owns its one writer thread. Everybody else hands it closures; SQLite wants one writer, and a
+//! thread of its own keeps disk time away from the sockets.
+//!
+//! Write-ahead log with `synchronous = NORMAL`: a commit survives the death of the process at once, and the loss of
+//! power at the latest checkpoint of the log before it. What power may take back it takes back whole, records and
+//! checkpoint together, so the run resumes a few pages earlier; waiting for the disk at every page would buy nothing.
+
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, OpenFlags, Transaction};
+use tokio::sync::{mpsc, oneshot};
+
+use super::lock::{self, Lock};
+use super::{failed, migrations, views};
+use crate::error::{Error, Kind, Result};
+use crate::streams::DateForm;
+
+type Command = Box<dyn FnOnce(&mut Writer) + Send>;
+
+/// An open mirror.
+pub struct Mirror {
+    path: PathBuf,
+    commands: Option<mpsc::Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+    _lock: Lock,
+}
+
+/// The writer thread's own state.
+pub struct Writer {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// Files up to this size are looked through for damage at the start; larger ones show it when they are read.
+const CHECKED: u64 = 128 * 1024 * 1024;
+
+impl Mirror {
+    /// Opens the mirror at `path` for writing, made when missing, brought up to date, locked for `holder`.
+    pub fn open(path: &Path, holder: &str, date: DateForm) -> Result<Mirror> {
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|e| {
+                Error::new(
+                    Kind::MirrorUnwritable,
+                    format!("the mirror's folder {}: {e}", folder.display()),
+                )
+            })?;
+        }
+        let lock = lock::take(&lock::beside(path), &format!("the mirror {}", path.display()), holder)?;
+        let mut connection = Connection::open(path).map_err(|e| failed(path, &e))?;
+        prepare(&mut connection, path).map_err(|e| failed(path, &e))?;
+        check(&connection, path)?;
+        migrations::apply(&mut connection, path)?;
+        views::make(&mut connection, date).map_err(|e| failed(path, &e))?;
+        let (commands, mut inbox) = mpsc::channel::<Command>(64);
+        let mut writer = Writer {
+            connection,
+            path: path.to_owned(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("mirror".into())
+            .spawn(move || {
+                while let Some(command) = inbox.blocking_recv() {
+                    command(&mut writer);
+                }
+            })
+            .map_err(|e| Error::new(Kind::Internal, format!("the mirror's thread: {e}")))?;
+        Ok(Mirror {
+            path: path.to_owned(),
+            commands: Some(commands),
+            thread: Some(thread),
+            _lock: lock,
+        })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs `work` on the writer thread.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let gone = || Error::new(Kind::Internal, "the mirror's thread is gone");
+        let (answer, result) = oneshot::channel();
+        let commands = self.commands.as_ref().ok_or_else(gone)?;
+        let command: Command = Box::new(move |writer| drop(answer.send(work(writer))));
+        commands.send(command).await.map_err(|_| gone())?;
+        result.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Writer {
+    /// Runs `work` in one transaction: all of it is stored, or nothing.
+    pub fn transaction<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
+        let path = &self.path;
+        let say = |e: rusqlite::Error| match e {
+            rusqlite::Error::StatementChangedRows(_) => Error::new(
+                Kind::CheckpointRefused,
+                "a checkpoint was to move from a place where it does not stand; nothing was stored",
+            ),
+            e => failed(path, &e),
+        };
+        let transaction = self.connection.transaction().map_err(say)?;
+        let result = work(&transaction).map_err(say)?;
+        transaction.commit().map_err(say)?;
+        Ok(result)
+    }
+}
+
+/// Opens the mirror for reading only, beside whoever writes.
+pub fn open_for_reading(path: &Path) -> Result<Connection> {
+    if !path.exists() {
+        return Err(Error::usage(format!("there is no mirror at {}", path.display())));
+    }
+    let say = |e: rusqlite::Error| failed(path, &e);
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .or_else(|_| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX))
+    .map_err(say)?;
+    connection
+        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = FILE;")
+        .map_err(say)?;
+    let version: usize = connection
+        .query_row("PRAGMA user_version", [], |r| r.get(0))
+        .map_err(say)?;
+    if version > migrations::VERSION {
+        return Err(Error::new(
+            Kind::MirrorNewer,
+            format!("the mirror {} has version {version}", path.display()),
+        ));
+    }
+    Ok(connection)
+}
+
+fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
+    connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.execute_batch("PRAGMA cache_size = -8192; PRAGMA temp_store = FILE; PRAGMA foreign_keys = ON;")?;
+    let new = std::fs::metadata(path).map_or(0, |m| m.len()) == 0;
+    if !new {
+        // A file that is not ours is refused by the migrations before anything in it changes.
+        let application: i32 = connection.query_row("PRAGMA application_id", [], |r| r.get(0))?;
+        if application == 0 {
+            return Ok(());
+        }
+    }
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<()> {
+    if std::fs::metadata(path).map_or(0, |m| m.len()) > CHECKED {
+        return Ok(());
+    }
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |r| r.get(0))
+        .map_err(|e| failed(path, &e))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::MirrorCorrupt,
+        format!("the mirror {} is damaged: {found}", path.display()),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path) -> Result<Mirror> {
+        Mirror::open(path, "a test", DateForm::Iso8601)
+    }
+
+    #[tokio::test]
+    async fn a_failed_transaction_leaves_nothing() {
+        let dir = tempfile::tempdir().expect("dir");
+        let mirror = open(&dir.path().join("sub/m.db")).expect("open");
+        let failed = mirror
+            .call(|w| {
+                w.transaction(|t| {
+                    t.execute("UPDATE sequence SET last = 5", [])?;
+                    Err::<(), _>(rusqlite::Error::StatementChangedRows(0))
+                })
+            })
+            .await;
+        assert_eq!(failed.expect_err("refused").kind, Kind::CheckpointRefused);
+        let last: i64 = mirror
+            .call(|w| w.transaction(|t| t.query_row("SELECT last FROM sequence", [], |r| r.get(0))))
+            .await
+            .expect("read");
+        assert_eq!(last, 0);
+    }
+
+    #[test]
+    fn a_damaged_file_is_reported_and_kept() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("m.db");
+        drop(open(&path).expect("open"));
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes[4096..20_000].fill(0xAB);
+        std::fs::write(&path, &bytes).expect("write");
+        assert_eq!(open(&path).err().expect("damaged").kind, Kind::MirrorCorrupt);
+        std::fs::write(&path, b"this is no database, and long enough to be none").expect("write");
+        assert_eq!(open(&path).err().expect("no database").kind, Kind::MirrorCorrupt);
+        assert!(path.exists());
+    }
+}

@@ -1,0 +1,102 @@
+//! A view per stream with a typed column per documented field, so that the mirror can be asked by hand:
+//! `sqlite3 qpien.db 'select status, count(*) from conversations group by 1'`.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::streams::{self, DateForm, Kind, Stream};
+
+const TEMPLATE: &str = include_str!("../../sql/views/stream.sql");
+
+/// Makes the views, or makes them again when the columns or the date form changed.
+pub fn make(connection: &mut Connection, date: DateForm) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for stream in streams::ALL {
+        let sql = definition(stream, date);
+        let there: Option<String> = transaction
+            .query_row(
+                "SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?",
+                [stream.name()],
+                |r| r.get(0),
+            )
+            .optional()?;
+        if there.as_deref() != Some(sql.as_str()) {
+            transaction.execute_batch(&format!("DROP VIEW IF EXISTS {stream}; {sql}"))?;
+        }
+    }
+    transaction.commit()
+}
+
+fn definition(stream: Stream, date: DateForm) -> String {
+    let columns: Vec<String> = stream
+        .columns()
+        .iter()
+        .map(|c| format!("{} AS \"{}\"", expression(c.name, c.kind, date), c.name))
+        .collect();
+    // SQLite keeps the text from CREATE on: without the comments above it the two can be compared.
+    let body = TEMPLATE
+        .lines()
+        .filter(|l| !l.starts_with("--"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    body.replace("{columns}", &columns.join(",\n    "))
+        .replace("{stream}", stream.name())
+}
+
+fn expression(name: &str, kind: Kind, date: DateForm) -> String {
+    let value = format!("json_extract(body.payload, '$.\"{name}\"')");
+    match (kind, date) {
+        (Kind::Timestamp, DateForm::EpochMs) => {
+            format!("strftime('%Y-%m-%dT%H:%M:%fZ', {value} / 1000.0, 'unixepoch')")
+        }
+        (Kind::Timestamp, DateForm::EpochS) => format!("strftime('%Y-%m-%dT%H:%M:%fZ', {value} + 0.0, 'unixepoch')"),
+        _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::mirror::migrations;
+
+    #[test]
+    fn a_view_has_typed_columns_and_follows_the_date_form() {
+        let mut c = Connection::open_in_memory().expect("memory");
+        migrations::apply(&mut c, Path::new("m")).expect("schema");
+        let payload =
+            r#"{"_id":"a","createdAt":1709626150123,"phoneUsagePermission":true,"tags":[{"name":"x"}],"email":null}"#;
+        c.execute("INSERT INTO body_contacts VALUES (7, 'a', ?)", [payload])
+            .expect("insert");
+        let ask = |c: &Connection| {
+            c.query_row(
+                "SELECT createdAt, phoneUsagePermission, tags, email, _seq FROM contacts",
+                [],
+                |r| {
+                    Ok((
+                        r.get::<_, rusqlite::types::Value>(0)?,
+                        r.get::<_, i64>(1)?,
+                        r.get::<_, String>(2)?,
+                        r.get::<_, Option<String>>(3)?,
+                        r.get::<_, i64>(4)?,
+                    ))
+                },
+            )
+            .expect("row")
+        };
+        make(&mut c, DateForm::Iso8601).expect("views");
+        assert_eq!(
+            ask(&c),
+            (1_709_626_150_123_i64.into(), 1, r#"[{"name":"x"}]"#.into(), None, 7)
+        );
+        make(&mut c, DateForm::EpochMs).expect("views again");
+        assert_eq!(ask(&c).0, "2024-03-05T08:09:10.123Z".to_owned().into());
+        let version = |c: &Connection| {
+            c.query_row("PRAGMA schema_version", [], |r| r.get::<_, i64>(0))
+                .expect("version")
+        };
+        let before = version(&c);
+        make(&mut c, DateForm::EpochMs).expect("views the same");
+        assert_eq!(version(&c), before, "what did not change is not made again");
+    }
+}

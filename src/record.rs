@@ -1,0 +1,126 @@
+//! Records between the source and the mirror, which do not know each other. Rows stay raw text in the one buffer they
+//! arrived in; nothing is copied between the socket and the database.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// The rows of one page, in the order of the answer.
+#[derive(Clone, Default)]
+pub struct Records {
+    /// The body the rows lie in.
+    pub body: Bytes,
+    /// The rows.
+    pub rows: Vec<Record>,
+}
+
+/// One row: where it lies, its id, the hash of its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its place in [`Records::body`].
+    pub range: Range<usize>,
+    /// The record's id.
+    pub id: Box<str>,
+    /// xxh3-128 of its bytes.
+    pub hash: u128,
+    /// Lone surrogates that were replaced in it.
+    pub repaired: u32,
+}
+
+impl Records {
+    /// The JSON text of a row.
+    pub fn payload(&self, row: &Record) -> &[u8] {
+        &self.body[row.range.clone()]
+    }
+}
+
+/// Never shows the body.
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records")
+            .field("bytes", &self.body.len())
+            .field("rows", &self.rows.len())
+            .finish()
+    }
+}
+
+impl Record {
+    /// The record whose JSON text `text` starts at `start` in the body; none when it has no id.
+    pub fn read(id_field: &str, text: &str, start: usize) -> Option<Record> {
+        let id = id_of(id_field, text)?;
+        Some(Record {
+            range: start..start + text.len(),
+            id,
+            hash: xxh3_128(text.as_bytes()),
+            repaired: 0,
+        })
+    }
+}
+
+/// The record's id: text as it is, a number as its digits.
+fn id_of(field: &str, text: &str) -> Option<Box<str>> {
+    // The id is asked for first and is plain in every answer seen: no need to parse the row for it.
+    if let Some(rest) = text
+        .strip_prefix("{\"")
+        .and_then(|t| t.strip_prefix(field))
+        .and_then(|t| t.strip_prefix("\":\""))
+        && let Some(end) = memchr::memchr2(b'"', b'\\', rest.as_bytes())
+        && rest.as_bytes()[end] == b'"'
+    {
+        return Some(&rest[..end]).filter(|id| !id.is_empty()).map(Box::from);
+    }
+    struct Search<'f>(&'f str);
+    impl<'de> Visitor<'de> for Search<'_> {
+        type Value = Option<&'de RawValue>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a record")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                if key == self.0 {
+                    found = Some(map.next_value()?);
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(found)
+        }
+    }
+    let raw = serde_json::Deserializer::from_str(text)
+        .deserialize_map(Search(field))
+        .ok()??
+        .get();
+    let id = match raw.as_bytes()[0] {
+        b'"' => serde_json::from_str::<String>(raw).ok()?,
+        b'0'..=b'9' | b'-' => raw.to_owned(),
+        _ => return None,
+    };
+    Some(id).filter(|id| !id.is_empty()).map(String::into_boxed_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_found_wherever_it_stands() {
+        for (text, id) in [
+            (r#"{"_id":"a1","x":1}"#, Some("a1")),
+            (r#"{ "x": {"_id":"no"}, "_id" : "b2" }"#, Some("b2")),
+            (r#"{"_id":"q\"\u0041"}"#, Some("q\"A")),
+            (r#"{"_id":17}"#, Some("17")),
+            (r#"{"_id":null}"#, None),
+            (r#"{"_id":""}"#, None),
+            (r#"{"x":1}"#, None),
+            ("null", None),
+        ] {
+            assert_eq!(id_of("_id", text).as_deref(), id, "{text}");
+        }
+    }
+}

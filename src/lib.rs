@@ -10,4 +10,5 @@ pub mod sandbox;
 pub mod secret;
 pub mod source;
 pub mod streams;
+pub mod sync;
 pub mod verdict;

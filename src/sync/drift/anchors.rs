@@ -1,0 +1,87 @@
+//! The rows read last, which later windows must show again.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{NEED, Walk};
+use crate::record::Record;
+
+/// Pages of rows that are remembered as possible anchors.
+const REMEMBERED: usize = 3;
+
+/// A row that was read: id, hash, and when among the rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Anchor(
+    pub(super) Box<str>,
+    #[serde(with = "hex")] pub(super) u128,
+    pub(super) u64,
+);
+
+impl Walk {
+    /// Whether a window shows enough rows read before, unchanged, in the order in which they were read.
+    pub(super) fn joins(&self, rows: &[Record]) -> bool {
+        let known: HashMap<&str, (u128, u64)> = self.tail.iter().map(|a| (&*a.0, (a.1, a.2))).collect();
+        let marks: Vec<u64> = rows
+            .iter()
+            .filter_map(|r| {
+                known
+                    .get(&*r.id)
+                    .filter(|(hash, _)| *hash == r.hash)
+                    .map(|(_, order)| *order)
+            })
+            .collect();
+        marks.len() >= NEED && marks.is_sorted()
+    }
+
+    /// Rows become possible anchors; returns how many were not among them.
+    pub(super) fn remember(&mut self, rows: &[Record]) -> usize {
+        let mut known: HashMap<Box<str>, (u128, u64)> = self.tail.drain(..).map(|a| (a.0, (a.1, a.2))).collect();
+        let mut news = 0;
+        for row in rows {
+            let same = known.get(&row.id).is_some_and(|(hash, _)| *hash == row.hash);
+            news += usize::from(!known.contains_key(&row.id));
+            if !same {
+                known.insert(row.id.clone(), (row.hash, self.order));
+                self.order += 1;
+            }
+        }
+        let mut tail: Vec<Anchor> = known
+            .into_iter()
+            .map(|(id, (hash, order))| Anchor(id, hash, order))
+            .collect();
+        tail.sort_unstable_by_key(|a| a.2);
+        let keep = REMEMBERED * usize::try_from(self.served()).unwrap_or(100).max(rows.len());
+        self.tail = tail.split_off(tail.len().saturating_sub(keep)).into();
+        news
+    }
+}
+
+pub(super) fn duplicates(rows: &[Record]) -> bool {
+    let mut seen = HashSet::with_capacity(rows.len());
+    !rows.iter().all(|r| seen.insert(&*r.id))
+}
+
+/// A fingerprint of a page: ids and bytes, in order.
+pub(super) fn print(rows: &[Record]) -> u128 {
+    let mut all = Vec::with_capacity(rows.len() * 40);
+    for row in rows {
+        all.extend_from_slice(row.id.as_bytes());
+        all.extend_from_slice(&row.hash.to_be_bytes());
+    }
+    xxh3_128(&all)
+}
+
+/// Hashes as hexadecimal text: JSON numbers do not hold 128 bits everywhere.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(hash: &u128, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&format!("{hash:x}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u128, D::Error> {
+        u128::from_str_radix(&String::deserialize(d)?, 16).map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,100 @@
+//! A server that serves one page size only, whatever it is asked for: neighbours do not overlap, so each page is read
+//! once more after the one behind it. When it reads the same, bytes and order, nothing crossed the boundary meanwhile.
+
+use super::anchors::{Anchor, print};
+use super::{Ask, Fault, Phase, Shown, Walk, len, page_ignored, reach};
+use crate::record::Record;
+use crate::verdict::Verdict;
+
+impl Walk {
+    /// Nothing known where something known must be, as if pages were counted in another size: find out, once a walk.
+    pub(super) fn to_probe(&mut self) -> bool {
+        if self.fixed.is_some() || self.probed || self.plain {
+            return false;
+        }
+        self.probed = true;
+        self.phase = Phase::Probe;
+        true
+    }
+
+    pub(super) fn probe(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
+        if len(shown) > u64::from(asked.size) {
+            self.page_by_page(self.size);
+            return None;
+        }
+        self.fail(Fault::NoJoin, reach(self.position, self.size), None)
+    }
+
+    /// From here on neighbours do not overlap: each page is read once more after the one behind it.
+    pub(super) fn page_by_page(&mut self, size: u32) {
+        self.fixed = Some(size.max(1));
+        self.current = None;
+    }
+
+    /// One size only: the page behind `page` counts when `page` still reads the same.
+    pub(super) fn verify(
+        &mut self,
+        page: u32,
+        next: &[Anchor],
+        total: Option<u64>,
+        has_next: Option<bool>,
+        shown: &Shown<'_>,
+    ) -> Option<Verdict> {
+        let asked = Ask {
+            size: self.served(),
+            page,
+        };
+        let again_the_first = page > 1 && next.first().is_some_and(|n| self.first.as_ref() == Some(&n.0));
+        let again_this =
+            !next.is_empty() && next.len() == shown.rows.len() && next.iter().zip(shown.rows).all(|(n, r)| n.0 == r.id);
+        let same = self.current == Some((page, print(shown.rows)));
+        if same && again_this && total.is_none_or(|t| t == self.position) {
+            return Some(Verdict::Continuous); // the last page again, in answer to a number past the end
+        }
+        if again_the_first || again_this {
+            self.ignored += 1;
+            self.failures += 1;
+            return (self.ignored >= 3).then(page_ignored);
+        }
+        if !same {
+            // Something crossed the boundary. The page as it is now may itself join what was read.
+            self.current = None;
+            if page > 1 && !self.joins(shown.rows) {
+                return self.fail(Fault::NoJoin, asked, None);
+            }
+            self.failures += 1;
+            self.fault = Some(Fault::NoJoin);
+            if page == 1 {
+                return self.page_one(asked, shown);
+            }
+            return self.take(asked, shown);
+        }
+        if next.is_empty() {
+            return match total {
+                Some(t) if t != self.position => self.fail(Fault::Vanished, asked, total),
+                _ => Some(Verdict::Continuous), // an empty page behind, and the tail read again the same
+            };
+        }
+        let rows: Vec<Record> = next
+            .iter()
+            .map(|a| Record {
+                range: 0..0,
+                id: a.0.clone(),
+                hash: a.1,
+                repaired: 0,
+            })
+            .collect();
+        self.take(
+            Ask {
+                page: page + 1,
+                ..asked
+            },
+            &Shown {
+                rows: &rows,
+                nameless: 0,
+                total,
+                has_next,
+            },
+        )
+    }
+}

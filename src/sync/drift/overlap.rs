@@ -1,0 +1,174 @@
+//! Windows that overlap: the usual walk.
+
+use super::anchors::{Anchor, duplicates, print};
+use super::{Ask, Fault, NEED, Phase, Shown, Walk, len, page_ignored, reach, short};
+use crate::verdict::Verdict;
+
+impl Walk {
+    pub(super) fn window(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
+        self.fault = None;
+        let rows = shown.rows;
+        if asked.page == 1 {
+            return self.page_one(asked, shown);
+        }
+        let count = len(shown);
+        if count > u64::from(asked.size) {
+            self.page_by_page(u32::try_from(count).unwrap_or(u32::MAX));
+            return None;
+        }
+        if let (Some(_), Some((page, _))) = (self.fixed, self.current) {
+            let next = rows.iter().map(|r| Anchor(r.id.clone(), r.hash, 0)).collect();
+            self.phase = Phase::Verify {
+                page,
+                next,
+                total: shown.total,
+                has_next: shown.has_next,
+            };
+            return None;
+        }
+        if count == 0 {
+            return if self.to_probe() {
+                None
+            } else {
+                self.fail(Fault::Vanished, asked, shown.total)
+            };
+        }
+        if duplicates(rows) {
+            return self.fail(Fault::Duplicates, asked, None);
+        }
+        if self.first.as_deref() == rows.first().map(|r| &*r.id) && !self.plain {
+            self.ignored += 1;
+            if self.ignored >= 3 {
+                return Some(page_ignored());
+            }
+            return self.fail(Fault::NoJoin, asked, None);
+        }
+        if !self.plain && !self.joins(rows) {
+            let unknown = !rows.iter().any(|r| self.tail.iter().any(|a| a.0 == r.id));
+            if unknown && self.to_probe() {
+                return None;
+            }
+            return self.fail(Fault::NoJoin, asked, None);
+        }
+        self.ignored = 0;
+        self.take(asked, shown)
+    }
+
+    pub(super) fn page_one(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
+        let (count, total) = (len(shown), shown.total);
+        if count == 0 {
+            self.empty += 1;
+            if self.empty < 2 {
+                return None;
+            }
+            return match total {
+                Some(n) if n > 0 => Some(Verdict::Incomplete(format!("the server says {n} rows and shows none"))),
+                _ if self.first.is_none() => Some(Verdict::Continuous),
+                _ => self.fail(Fault::Vanished, asked, None),
+            };
+        }
+        if duplicates(shown.rows) {
+            return self.fail(Fault::Duplicates, asked, None);
+        }
+        if count > u64::from(asked.size) {
+            self.page_by_page(u32::try_from(count).unwrap_or(u32::MAX));
+        } else if !self.settled && count < u64::from(asked.size) && total != Some(count) {
+            // A clamp, or a list shorter than a page: ask again at what is served.
+            self.settled = true;
+            self.size = u32::try_from(count).unwrap_or(self.size);
+            return None;
+        }
+        self.settled = true;
+        self.tail.clear();
+        self.short_at = None;
+        self.first = shown.rows.first().map(|r| r.id.clone());
+        self.take(asked, shown)
+    }
+
+    /// A joined window: its rows are read, and it may be the end.
+    pub(super) fn take(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
+        let news = self.remember(shown.rows);
+        let (before, count) = (self.position, len(shown));
+        let asked = Ask {
+            size: self.fixed.unwrap_or(asked.size),
+            ..asked
+        };
+        self.position = asked.offset() + count;
+        self.current = self.fixed.map(|_| (asked.page, print(shown.rows)));
+        // A total that the same answer contradicts is none.
+        let total = shown
+            .total
+            .filter(|t| !(*t == self.position && shown.has_next == Some(true)));
+        if total == Some(self.position) {
+            return Some(match self.short_at {
+                Some(at) if at != self.position => Verdict::Incomplete(short(at)),
+                _ => Verdict::Continuous,
+            });
+        }
+        if self.plain && shown.has_next == Some(false) {
+            return Some(Verdict::Continuous);
+        }
+        if news == 0 && self.position > before && asked.page > 1 {
+            self.ignored += 1;
+            if self.ignored >= 3 {
+                return Some(page_ignored());
+            }
+        }
+        if self.position > self.farthest {
+            self.farthest = self.position;
+            self.failures = 0;
+        } else {
+            self.failures += 1;
+        }
+        if count < u64::from(asked.size) || self.is_tiny() {
+            if total.is_none() {
+                self.phase = Phase::Behind(asked, print(shown.rows));
+            } else {
+                self.fault = Some(Fault::Short);
+                self.short_at.get_or_insert(self.position);
+            }
+        } else if self.fixed.is_none() && !self.plain && reach(self.position, self.size).end() <= self.position {
+            // Small sizes only: no page begins in what was read and ends beyond it.
+            self.page_by_page(self.size);
+        }
+        None
+    }
+
+    /// Pages too small to hold two anchors and anything new.
+    fn is_tiny(&self) -> bool {
+        self.fixed.is_none() && usize::try_from(self.size).is_ok_and(|size| size <= NEED)
+    }
+
+    pub(super) fn behind(&mut self, asked: Ask, tail: u128, shown: &Shown<'_>) -> Option<Verdict> {
+        // A page number past the end may show the last page again.
+        if len(shown) == 0 || print(shown.rows) == tail {
+            self.phase = Phase::Again(asked, tail);
+            return None;
+        }
+        self.failures += 1;
+        self.fault = Some(Fault::NoJoin);
+        if self.is_tiny() {
+            self.page_by_page(self.size);
+        }
+        None
+    }
+
+    pub(super) fn again(&mut self, asked: Ask, tail: u128, shown: &Shown<'_>) -> Option<Verdict> {
+        if print(shown.rows) == tail {
+            return Some(Verdict::Continuous);
+        }
+        self.current = None;
+        self.fail(Fault::NoJoin, asked, None)
+    }
+
+    pub(super) fn fail(&mut self, fault: Fault, asked: Ask, total: Option<u64>) -> Option<Verdict> {
+        self.fault = Some(fault);
+        self.failures += 1;
+        self.current = None;
+        if fault != Fault::Duplicates {
+            let back = asked.offset().saturating_sub(u64::from(asked.size / 2));
+            self.position = total.map_or(back, |t| back.min(t));
+        }
+        None
+    }
+}

@@ -1,0 +1,405 @@
+//! The walk against a model of every server that WALKS names: a list that moves between two questions, and servers
+//! that clamp, filter, cap, repeat, shuffle ties, cache, ignore the page or serve one size only.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::*;
+
+/// A small deterministic generator; the walks must hold for any seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+    fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.roll() % n as u64).expect("small")
+    }
+    fn chance(&mut self, p: f64) -> bool {
+        (self.roll() % 1_000_000) as f64 / 1e6 < p
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Order {
+    NewestFirst,
+    OldestFirst,
+    Anywhere,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Honest,
+    Clamp(u32),
+    /// The offset follows the size asked for, the rows the clamp.
+    ClampRowsOnly(u32),
+    Filter,
+    DepthCap,
+    LastPageAgain,
+    Ties,
+    Cache,
+    PageIgnored,
+    OneSize(u32),
+}
+
+struct Server {
+    dice: Dice,
+    rows: Vec<(u64, u64)>,
+    next: u64,
+    touched: BTreeSet<u64>,
+    base: BTreeSet<u64>,
+    order: Order,
+    kind: Kind,
+    rate: f64,
+    bulk: bool,
+    totals: bool,
+    asked: usize,
+    cache: HashMap<(u32, u32), (usize, Vec<(u64, u64)>, u64)>,
+}
+
+impl Server {
+    fn new(seed: u64, n: u64, order: Order, kind: Kind, rate: f64) -> Server {
+        Server {
+            dice: Dice(seed),
+            rows: (0..n).map(|i| (i, 0)).collect(),
+            next: n,
+            touched: BTreeSet::new(),
+            base: (0..n).collect(),
+            order,
+            kind,
+            rate,
+            bulk: false,
+            totals: true,
+            asked: 0,
+            cache: HashMap::new(),
+        }
+    }
+
+    fn change(&mut self) {
+        if !self.dice.chance(self.rate) {
+            return;
+        }
+        let at = if self.rows.is_empty() {
+            0
+        } else {
+            self.dice.below(self.rows.len())
+        };
+        match self.dice.below(4) {
+            0 => {
+                let place = self.place();
+                self.touched.insert(self.next);
+                self.rows.insert(place, (self.next, 0));
+                self.next += 1;
+            }
+            1 if !self.rows.is_empty() => {
+                let most = if self.bulk && self.dice.chance(0.2) {
+                    20 + self.dice.below(100)
+                } else {
+                    1
+                };
+                let end = (at + most).min(self.rows.len());
+                self.touched.extend(self.rows.drain(at..end).map(|(id, _)| id));
+            }
+            2 if !self.rows.is_empty() => {
+                self.rows[at].1 += 1;
+                self.touched.insert(self.rows[at].0);
+            }
+            3 if !self.rows.is_empty() => {
+                let (id, version) = self.rows.remove(at);
+                self.touched.insert(id);
+                let place = self.place();
+                self.rows.insert(place, (id, version + 1));
+            }
+            _ => {}
+        }
+    }
+
+    fn place(&mut self) -> usize {
+        match self.order {
+            Order::NewestFirst => 0,
+            Order::OldestFirst => self.rows.len(),
+            Order::Anywhere => self.dice.below(self.rows.len() + 1),
+        }
+    }
+
+    fn slice(&self, from: u64, size: u32) -> Vec<(u64, u64)> {
+        let from = usize::try_from(from).expect("small").min(self.rows.len());
+        let to = (from + size as usize).min(self.rows.len());
+        self.rows[from..to].to_vec()
+    }
+
+    fn page(&mut self, ask: Ask) -> (Vec<(u64, u64)>, u64) {
+        let total = self.rows.len() as u64;
+        let at = |size: u32| u64::from(size) * u64::from(ask.page - 1);
+        let rows = match self.kind {
+            Kind::Honest => self.slice(at(ask.size), ask.size),
+            Kind::Clamp(c) => self.slice(at(ask.size.min(c)), ask.size.min(c)),
+            Kind::ClampRowsOnly(c) => self.slice(at(ask.size), ask.size.min(c)),
+            Kind::Filter => self
+                .slice(at(ask.size), ask.size)
+                .into_iter()
+                .filter(|(id, _)| id % 7 != 0)
+                .collect(),
+            Kind::DepthCap if at(ask.size) + u64::from(ask.size) > 500 => Vec::new(),
+            Kind::DepthCap => self.slice(at(ask.size), ask.size),
+            Kind::LastPageAgain => {
+                let last = u32::try_from(total.div_ceil(u64::from(ask.size)).max(1)).expect("small");
+                self.slice(u64::from(ask.size) * u64::from(ask.page.min(last) - 1), ask.size)
+            }
+            Kind::Ties => {
+                let mut rows = self.rows.clone();
+                let mut dice = Dice(at(ask.size) * 7919 + u64::from(ask.size));
+                for group in rows.chunks_mut(60) {
+                    for i in (1..group.len()).rev() {
+                        group.swap(i, dice.below(i + 1));
+                    }
+                }
+                let from = usize::try_from(at(ask.size)).expect("small").min(rows.len());
+                rows[from..(from + ask.size as usize).min(rows.len())].to_vec()
+            }
+            Kind::Cache => {
+                let key = (ask.size, ask.page);
+                let fresh = self.cache.get(&key).is_some_and(|(when, _, _)| self.asked - when <= 10);
+                if !fresh {
+                    let rows = self.slice(at(ask.size), ask.size);
+                    self.cache.insert(key, (self.asked, rows, total));
+                }
+                let (_, rows, total) = self.cache[&key].clone();
+                return (rows, total);
+            }
+            Kind::PageIgnored => self.slice(0, ask.size),
+            Kind::OneSize(size) => self.slice(at(size), size),
+        };
+        (rows, total)
+    }
+}
+
+struct Outcome {
+    verdict: Verdict,
+    missed: usize,
+    asked: usize,
+}
+
+fn walk_from(mut walk: Walk, server: &mut Server, interrupt: bool) -> Outcome {
+    let mut read = BTreeSet::new();
+    let verdict = loop {
+        let ask = walk.ask();
+        let (rows, total) = server.page(ask);
+        server.asked += 1;
+        let records: Vec<Record> = rows
+            .iter()
+            .map(|(id, v)| Record {
+                range: 0..0,
+                id: id.to_string().into(),
+                hash: u128::from(*v),
+                repaired: 0,
+            })
+            .collect();
+        read.extend(rows.iter().map(|(id, _)| *id));
+        let has_next = server.totals.then(|| u64::from(ask.size) * u64::from(ask.page) < total);
+        let has_next = has_next.filter(|_| server.kind == Kind::Honest);
+        let step = walk.judge(&Shown {
+            rows: &records,
+            nameless: 0,
+            total: server.totals.then_some(total),
+            has_next,
+        });
+        if let Some(end) = step.end {
+            break end;
+        }
+        assert!(server.asked < 4000, "the walk does not end: {:?} {ask:?}", server.kind);
+        if interrupt {
+            // As after a kill: nothing but what the checkpoint holds.
+            walk = serde_json::from_str(&serde_json::to_string(&walk).expect("JSON")).expect("a walk");
+        }
+        server.change();
+    };
+    let missed = server
+        .base
+        .iter()
+        .filter(|id| !server.touched.contains(id) && !read.contains(id))
+        .count();
+    Outcome {
+        verdict,
+        missed,
+        asked: server.asked,
+    }
+}
+
+fn walk(server: &mut Server) -> Outcome {
+    walk_from(Walk::new(40), server, false)
+}
+
+/// No walk is ever called complete that missed an untouched row; returns how many were called complete.
+fn never_wrong(seeds: u64, interrupt: bool, make: impl Fn(u64) -> Server) -> usize {
+    let mut accepted = 0;
+    for seed in 0..seeds {
+        let mut server = make(seed);
+        let outcome = walk_from(Walk::new(40), &mut server, interrupt);
+        if outcome.verdict.is_complete() {
+            assert_eq!(
+                outcome.missed, 0,
+                "{:?} {:?} seed {seed}: {}",
+                server.kind, server.order, outcome.verdict
+            );
+            accepted += 1;
+        }
+    }
+    accepted
+}
+
+const SEEDS: u64 = 60;
+
+#[test]
+fn a_walk_over_a_moving_list_is_complete_or_says_that_it_is_not() {
+    for order in [Order::NewestFirst, Order::OldestFirst, Order::Anywhere] {
+        for interrupt in [false, true] {
+            let accepted = never_wrong(SEEDS, interrupt, |seed| {
+                Server::new(seed, 700, order, Kind::Honest, 0.6)
+            });
+            assert!(
+                accepted as u64 > SEEDS * 8 / 10,
+                "{order:?}: only {accepted} of {SEEDS} accepted"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_same_walk_without_overlap_misses_rows() {
+    let wrong = (0..SEEDS).filter(|seed| {
+        let mut server = Server::new(*seed, 700, Order::NewestFirst, Kind::Honest, 0.6);
+        let outcome = walk_from(Walk::new(40).without_overlap(), &mut server, false);
+        outcome.verdict.is_complete() && outcome.missed > 0
+    });
+    assert!(
+        wrong.count() > 20,
+        "the adversary is too weak to show what the overlap is for"
+    );
+}
+
+#[test]
+fn servers_that_lie_are_never_believed() {
+    for kind in [Kind::Filter, Kind::DepthCap, Kind::Ties, Kind::Cache, Kind::PageIgnored] {
+        never_wrong(SEEDS, false, |seed| Server::new(seed, 700, Order::Anywhere, kind, 0.1));
+    }
+    for kind in [Kind::Ties, Kind::DepthCap, Kind::PageIgnored] {
+        let mut server = Server::new(1, 700, Order::Anywhere, kind, 0.0);
+        let outcome = walk(&mut server);
+        assert!(!outcome.verdict.is_complete(), "{kind:?} was accepted");
+        assert!(
+            outcome.asked < 100,
+            "{kind:?} took {} questions to give up",
+            outcome.asked
+        );
+    }
+    for n in 1..400 {
+        let mut server = Server::new(n, n, Order::Anywhere, Kind::PageIgnored, 0.0);
+        let outcome = walk(&mut server);
+        assert!(
+            outcome.missed == 0 || !outcome.verdict.is_complete(),
+            "page ignored, {n} rows"
+        );
+    }
+}
+
+#[test]
+fn clamps_last_pages_bulk_deletes_and_missing_totals_are_walked() {
+    for (kind, totals) in [
+        (Kind::Clamp(25), true),
+        (Kind::Clamp(25), false),
+        (Kind::ClampRowsOnly(25), true),
+        (Kind::ClampRowsOnly(25), false),
+        (Kind::LastPageAgain, true),
+        (Kind::LastPageAgain, false),
+        (Kind::Honest, false),
+        (Kind::OneSize(30), true),
+        (Kind::OneSize(30), false),
+        (Kind::OneSize(90), true),
+    ] {
+        let accepted = never_wrong(SEEDS, false, |seed| {
+            let mut server = Server::new(seed, 500, Order::Anywhere, kind, 0.2);
+            server.totals = totals;
+            server
+        });
+        assert!(
+            accepted as u64 > SEEDS * 7 / 10,
+            "{kind:?} totals {totals}: only {accepted} of {SEEDS} accepted"
+        );
+    }
+    let accepted = never_wrong(SEEDS, false, |seed| {
+        let mut server = Server::new(seed, 700, Order::Anywhere, Kind::Honest, 0.6);
+        server.bulk = true;
+        server
+    });
+    assert!(accepted as u64 > SEEDS / 2, "bulk deletes: only {accepted} accepted");
+}
+
+#[test]
+fn every_length_of_a_quiet_list_is_read_to_its_end() {
+    for totals in [true, false] {
+        for kind in [
+            Kind::Honest,
+            Kind::Clamp(7),
+            Kind::LastPageAgain,
+            Kind::OneSize(5),
+            Kind::OneSize(60),
+        ] {
+            for n in 0..130 {
+                let mut server = Server::new(n, n, Order::Anywhere, kind, 0.0);
+                server.totals = totals;
+                let outcome = walk(&mut server);
+                assert_eq!(
+                    (outcome.verdict, outcome.missed),
+                    (Verdict::Continuous, 0),
+                    "{kind:?}, {n} rows, totals {totals}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_within_one_page_costs_one_question_and_an_empty_one_two() {
+    assert_eq!(
+        walk(&mut Server::new(1, 40, Order::Anywhere, Kind::Honest, 0.0)).asked,
+        1
+    );
+    assert_eq!(
+        walk(&mut Server::new(1, 1, Order::Anywhere, Kind::Honest, 0.0)).asked,
+        1
+    );
+    assert_eq!(
+        walk(&mut Server::new(1, 0, Order::Anywhere, Kind::Honest, 0.0)).asked,
+        2
+    );
+}
+
+#[test]
+fn the_overlap_costs_about_a_sixth_more_windows() {
+    let mut position = 100;
+    let mut windows = 1;
+    while position < 100_000 {
+        let ask = reach(position, 100);
+        assert!(ask.offset() + 2 <= position && ask.size <= 100);
+        position = ask.offset() + u64::from(ask.size);
+        windows += 1;
+    }
+    assert!(windows <= 1_160, "{windows}");
+}
+
+#[test]
+fn rows_without_an_id_make_a_walk_incomplete() {
+    let mut walk = Walk::new(40);
+    let step = walk.judge(&Shown {
+        rows: &[],
+        nameless: 3,
+        total: Some(3),
+        has_next: None,
+    });
+    assert_eq!(step.end, Some(Verdict::Incomplete("3 rows have no id".into())));
+}

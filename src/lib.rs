@@ -4,6 +4,7 @@ pub mod clock;
 pub mod error;
 pub mod mirror;
 pub mod policy;
+pub mod progress;
 pub mod record;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -72,6 +72,7 @@ pub struct Source {
     expected: Vec<AtomicU32>,
     scope_renewed: Vec<AtomicU64>,
     contacted: AtomicBool,
+    attempts: Vec<AtomicU64>,
     retries: AtomicU64,
     last_failure: Mutex<Option<String>>,
 }
@@ -95,6 +96,7 @@ impl Source {
             expected: (0..streams).map(|_| AtomicU32::new(128)).collect(),
             scope_renewed: (0..streams).map(|_| AtomicU64::new(0)).collect(),
             contacted: AtomicBool::new(false),
+            attempts: (0..streams).map(|_| AtomicU64::new(0)).collect(),
             retries: AtomicU64::new(0),
             last_failure: Mutex::new(None),
             settings,
@@ -114,6 +116,11 @@ impl Source {
     /// Age of the current token.
     pub fn token_age(&self) -> Option<Duration> {
         self.tokens.age()
+    }
+
+    /// Requests sent for a stream.
+    pub fn attempts(&self, stream: Stream) -> u64 {
+        self.attempts[usize::from(stream.number())].load(Ordering::Relaxed)
     }
 
     /// Attempts that failed and were made again.
@@ -249,6 +256,9 @@ impl Source {
             Ok(body) => body,
             Err(e) => return (Some(token.generation), every(e)),
         };
+        if let Some(first) = questions.first() {
+            self.attempts[usize::from(first.stream.number())].fetch_add(1, Ordering::Relaxed);
+        }
         let authorization = Secret::new(format!(
             "{}{}",
             self.dialect.authorization_prefix,

@@ -1,1 +1,38 @@
+//! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
+//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`drift`] (pure) says
+//! what a walk has proven, [`shutdown`] how a run is stopped.
+
 pub mod drift;
+pub mod fan_out;
+pub mod run;
+pub mod shutdown;
+pub mod walk;
+
+use std::sync::Arc;
+
+use crate::mirror::checkpoint::Lane;
+use crate::mirror::rounds::Begun;
+use crate::mirror::store::Mirror;
+use crate::progress::Progress;
+use crate::source::Source;
+
+/// What every part of a run needs.
+#[derive(Clone)]
+pub struct Context {
+    /// Where records come from.
+    pub source: Arc<Source>,
+    /// Where they go.
+    pub mirror: Arc<Mirror>,
+    /// The run and its round.
+    pub begun: Begun,
+    /// The lane.
+    pub lane: Lane,
+    /// Rows a page to ask for at first.
+    pub page_size: u32,
+    /// Walks of one stream at the same time.
+    pub walks: usize,
+    /// What was done so far.
+    pub progress: Arc<Progress>,
+    /// Whether to stop.
+    pub stop: shutdown::Stop,
+}

@@ -1,0 +1,56 @@
+//! What a run has done so far: counters that the engine adds to and the screen and the summary read.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::streams::{self, Stream};
+
+/// One stream's counters.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Windows committed in this run.
+    pub windows: AtomicU64,
+    /// Rows in them.
+    pub seen: AtomicU64,
+    /// Records that the mirror did not have.
+    pub new: AtomicU64,
+    /// Records whose bytes changed.
+    pub changed: AtomicU64,
+    /// Rows of records already seen in the same walk.
+    pub repeated: AtomicU64,
+    /// Lone surrogates replaced.
+    pub repaired: AtomicU64,
+    /// Windows that began again earlier.
+    pub steps_back: AtomicU64,
+    /// The sum of the totals the server gave, for the walks it gave one.
+    pub total: AtomicU64,
+    /// Walks known and walks at their end.
+    pub walks: AtomicU64,
+    /// Walks at their end.
+    pub closed: AtomicU64,
+    /// Nothing more to do in this run.
+    pub finished: AtomicBool,
+}
+
+/// All streams' counters.
+#[derive(Debug, Default)]
+pub struct Progress {
+    counters: [Counters; streams::ALL.len()],
+}
+
+impl Progress {
+    /// A stream's counters.
+    pub fn of(&self, stream: Stream) -> &Counters {
+        let at = streams::ALL.iter().position(|s| *s == stream).unwrap_or(0);
+        &self.counters[at]
+    }
+}
+
+/// Adds to a counter.
+pub fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
+
+/// Reads a counter.
+pub fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}

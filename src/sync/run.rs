@@ -1,0 +1,135 @@
+//! One run: the streams of a job side by side, and what came of each.
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Context;
+use super::fan_out::{self, Parents};
+use super::walk::{self, Ended};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::checkpoint::{self, Place, Standing};
+use crate::policy::{self, Action};
+use crate::progress::add;
+use crate::streams::Stream;
+use crate::verdict::Verdict;
+
+/// What came of a stream.
+#[derive(Debug, Clone)]
+pub struct StreamOutcome {
+    /// The stream.
+    pub stream: Stream,
+    /// What its walks have proven.
+    pub verdict: Verdict,
+    /// Their numbers.
+    pub standing: Standing,
+    /// Why it could not go on.
+    pub error: Option<Error>,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone)]
+pub struct RunOutcome {
+    /// Per stream, in the job's order.
+    pub streams: Vec<StreamOutcome>,
+    /// A stop was asked for.
+    pub stopped: bool,
+}
+
+/// Runs the streams until each is at its end, has failed, or a stop is asked for.
+pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
+    let (parents, known) = watch::channel(Parents::default());
+    let mut tasks: JoinSet<(Stream, Result<Ended>)> = JoinSet::new();
+    for stream in streams.iter().copied() {
+        let (context, parents, known) = (context.clone(), parents.clone(), known.clone());
+        let feeds = streams.iter().any(|s| s.definition().parent == Some(stream));
+        tasks.spawn(async move {
+            let result = if stream.definition().parent.is_some() {
+                fan_out::fan_out(&context, stream, known).await
+            } else {
+                let result = list(&context, stream, &parents, feeds).await;
+                if feeds {
+                    parents.send_modify(|p| p.over = true);
+                }
+                result
+            };
+            context.progress.of(stream).finished.store(true, std::sync::atomic::Ordering::Relaxed);
+            (stream, result)
+        });
+    }
+    let mut errors: Vec<(Stream, Error)> = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        let (stream, result) = ended.map_err(|e| Error::new(Kind::Internal, format!("a stream's task: {e}")))?;
+        let Err(error) = result else { continue };
+        tracing::error!(%stream, %error, "the stream cannot go on");
+        if ends_the_run(&error) {
+            tasks.shutdown().await;
+            return Err(error);
+        }
+        errors.push((stream, error));
+    }
+    let mut outcomes = Vec::new();
+    for stream in streams {
+        let error = errors.iter().find(|(s, _)| s == stream).map(|(_, e)| e.clone());
+        outcomes.push(outcome(context, *stream, error).await?);
+    }
+    Ok(RunOutcome { streams: outcomes, stopped: context.stop.requested() })
+}
+
+/// Walks a stream that has one list.
+async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents>, feeds: bool) -> Result<Ended> {
+    let place = Place { lane: context.lane, stream, partition: String::new() };
+    let from = context
+        .mirror
+        .call(move |w| w.transaction(|t| checkpoint::find(t, &place)))
+        .await?
+        .ok_or_else(|| Error::new(Kind::CheckpointRefused, format!("{stream} has no checkpoint")))?;
+    let counters = context.progress.of(stream);
+    add(&counters.walks, 1);
+    if let Some(verdict) = from.verdict.clone() {
+        // Read to its end by an earlier run of this round: nothing is fetched twice.
+        add(&counters.closed, 1);
+        return Ok(Ended::Closed(verdict));
+    }
+    walk::walk(context, stream, from, || {
+        if feeds {
+            parents.send_modify(|p| p.pages += 1);
+        }
+    })
+    .await
+}
+
+async fn outcome(context: &Context, stream: Stream, error: Option<Error>) -> Result<StreamOutcome> {
+    let (lane, since) = (context.lane, context.begun.since_run);
+    let parent = stream.definition().parent;
+    let (standing, above) = context
+        .mirror
+        .call(move |w| {
+            w.transaction(|t| {
+                let of = |s| checkpoint::standing(t, lane, s, since);
+                Ok((of(stream)?, parent.map(of).transpose()?))
+            })
+        })
+        .await?;
+    let verdict = judge(&standing, above.as_ref().zip(parent), error.as_ref());
+    Ok(StreamOutcome { stream, verdict, standing, error })
+}
+
+/// A stream's verdict: that of its weakest walk, and no better than what is known of its partitions.
+pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Option<&Error>) -> Verdict {
+    if let Some(error) = error {
+        return Verdict::Incomplete(error.detail.clone());
+    }
+    match parent {
+        Some((above, stream)) if !above.verdict().is_complete() => {
+            Verdict::Incomplete(format!("{stream} are incomplete, so not every list is known"))
+        }
+        // No partitions at all: there is nothing to read.
+        Some((above, _)) if standing.walks == 0 => above.verdict(),
+        _ => standing.verdict(),
+    }
+}
+
+/// Failures that meet every stream, or that nothing should be built upon.
+fn ends_the_run(error: &Error) -> bool {
+    policy::decide(&error.kind).action == Action::FailRun || error.kind == Kind::Unauthorized
+}

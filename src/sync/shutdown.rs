@@ -1,0 +1,78 @@
+//! Stopping on request. A first SIGINT or SIGTERM lets requests under way come home (for some seconds) and stops at the
+//! next page boundary; a second one stops at once. Either way everything committed stays, and the next run goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// How long requests under way may take to come home.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A shared wish to stop.
+#[derive(Clone)]
+pub struct Stop {
+    sender: Arc<watch::Sender<u32>>,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Stop { sender: Arc::new(watch::channel(0).0) }
+    }
+}
+
+impl Stop {
+    /// Asks for a stop; a second time, for one at once.
+    pub fn request(&self) {
+        self.sender.send_modify(|n| *n += 1);
+    }
+
+    /// Whether a stop was asked for.
+    pub fn requested(&self) -> bool {
+        *self.sender.borrow() > 0
+    }
+
+    /// Returns when a stop was asked for and requests under way have had their time.
+    pub async fn now(&self) {
+        let mut receiver = self.sender.subscribe();
+        let _ = receiver.wait_for(|n| *n > 0).await;
+        let _ = tokio::time::timeout(GRACE, receiver.wait_for(|n| *n > 1)).await;
+    }
+
+    /// Asks for a stop at each SIGINT or SIGTERM.
+    pub fn on_signals(&self) -> std::io::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let stop = self.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                tracing::warn!("stopping at the next page boundary");
+                stop.request();
+            }
+        });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_request_leaves_time_and_the_second_none() {
+        let stop = Stop::default();
+        assert!(!stop.requested());
+        stop.request();
+        let begun = tokio::time::Instant::now();
+        stop.now().await;
+        assert_eq!(begun.elapsed(), GRACE);
+        stop.request();
+        let begun = tokio::time::Instant::now();
+        stop.now().await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+}

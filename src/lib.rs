@@ -1,7 +1,9 @@
 //! qpien-sync: everything an account has in Qpien, out to CSV files and to a data warehouse.
 
 pub mod clock;
+pub mod destinations;
 pub mod error;
+pub mod lock;
 pub mod mirror;
 pub mod policy;
 pub mod progress;

@@ -10,6 +10,9 @@ use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::error::Result;
+use crate::streams::Stream;
+
 /// The rows of one page, in the order of the answer.
 #[derive(Clone, Default)]
 pub struct Records {
@@ -37,6 +40,24 @@ impl Records {
     pub fn payload(&self, row: &Record) -> &[u8] {
         &self.body[row.range.clone()]
     }
+}
+
+/// What a stream holds at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Current records.
+    pub records: u64,
+    /// The lowest and highest seq among them.
+    pub seqs: Option<(i64, i64)>,
+}
+
+/// Reads records at one moment, whatever is written meanwhile. The mirror is one; destinations know only this.
+pub trait Reader {
+    /// What a stream holds.
+    fn extent(&self, stream: Stream) -> Result<Extent>;
+
+    /// Hands every current record of a stream, in the order of the ids' bytes, to `each` as (id, payload).
+    fn snapshot(&self, stream: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()>;
 }
 
 /// Never shows the body.
@@ -80,7 +101,7 @@ fn id_of(field: &str, text: &str) -> Option<Box<str>> {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a record")
         }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
             let mut found = None;
             while let Some(key) = map.next_key::<Cow<'de, str>>()? {
                 if key == self.0 {

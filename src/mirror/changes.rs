@@ -8,21 +8,13 @@ use rusqlite::Connection;
 use super::failed;
 use super::store::open_for_reading;
 use crate::error::{Error, Kind, Result};
+use crate::record::{Extent, Reader};
 use crate::streams::Stream;
 
 /// A reading of the mirror at one moment, whatever is written meanwhile.
 pub struct Reading {
     connection: Connection,
     path: std::path::PathBuf,
-}
-
-/// What a stream holds at that moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extent {
-    /// Current records.
-    pub records: u64,
-    /// The lowest and highest seq among them.
-    pub seqs: Option<(i64, i64)>,
 }
 
 impl Reading {
@@ -39,45 +31,6 @@ impl Reading {
     /// The connection, for the reader of checkpoints and runs.
     pub fn connection(&self) -> &Connection {
         &self.connection
-    }
-
-    /// What a stream holds.
-    pub fn extent(&self, stream: Stream) -> Result<Extent> {
-        self.connection
-            .query_row(
-                &format!("SELECT count(*), min(seq), max(seq) FROM body_{stream}"),
-                [],
-                |r| {
-                    let seqs = r.get::<_, Option<i64>>(1)?.zip(r.get::<_, Option<i64>>(2)?);
-                    Ok(Extent {
-                        records: r.get(0)?,
-                        seqs,
-                    })
-                },
-            )
-            .map_err(|e| failed(&self.path, &e))
-    }
-
-    /// Hands every current record of a stream, in the order of the ids' bytes, to `each` as (id, payload).
-    pub fn snapshot(&self, stream: Stream, mut each: impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
-        let say = |e: rusqlite::Error| failed(&self.path, &e);
-        let mut statement = self
-            .connection
-            .prepare(&format!("SELECT id, payload FROM body_{stream} ORDER BY id"))
-            .map_err(say)?;
-        let mut rows = statement.query([]).map_err(say)?;
-        while let Some(row) = rows.next().map_err(say)? {
-            let text = |i: usize| row.get_ref(i).and_then(|v| v.as_str().map_err(Into::into));
-            let (id, payload) = (text(0).map_err(say)?, text(1).map_err(say)?);
-            each(id, payload).map_err(|e| {
-                if e.kind == Kind::Internal {
-                    e.at(format!("{stream} {id}"))
-                } else {
-                    e
-                }
-            })?;
-        }
-        Ok(())
     }
 
     /// The latest run and whether it has ended, as (number, job, started, finished, exit code).
@@ -117,6 +70,45 @@ impl Reading {
                 )),
                 e => failed(&self.path, &e),
             })
+    }
+}
+
+impl Reader for Reading {
+    fn extent(&self, stream: Stream) -> Result<Extent> {
+        self.connection
+            .query_row(
+                &format!("SELECT count(*), min(seq), max(seq) FROM body_{stream}"),
+                [],
+                |r| {
+                    let seqs = r.get::<_, Option<i64>>(1)?.zip(r.get::<_, Option<i64>>(2)?);
+                    Ok(Extent {
+                        records: r.get(0)?,
+                        seqs,
+                    })
+                },
+            )
+            .map_err(|e| failed(&self.path, &e))
+    }
+
+    fn snapshot(&self, stream: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()> {
+        let say = |e: rusqlite::Error| failed(&self.path, &e);
+        let mut statement = self
+            .connection
+            .prepare(&format!("SELECT id, payload FROM body_{stream} ORDER BY id"))
+            .map_err(say)?;
+        let mut rows = statement.query([]).map_err(say)?;
+        while let Some(row) = rows.next().map_err(say)? {
+            let text = |i: usize| row.get_ref(i).and_then(|v| v.as_str().map_err(Into::into));
+            let (id, payload) = (text(0).map_err(say)?, text(1).map_err(say)?);
+            each(id, payload).map_err(|e| {
+                if e.kind == Kind::Internal {
+                    e.at(format!("{stream} {id}"))
+                } else {
+                    e
+                }
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -169,7 +169,13 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
 }
 
 /// Open walks of a stream that belong to the round that began with run `since`, in the order in which they became known.
-pub fn open_walks(t: &Transaction<'_>, lane: Lane, stream: Stream, since: i64, most: u32) -> rusqlite::Result<Vec<Checkpoint>> {
+pub fn open_walks(
+    t: &Transaction<'_>,
+    lane: Lane,
+    stream: Stream,
+    since: i64,
+    most: u32,
+) -> rusqlite::Result<Vec<Checkpoint>> {
     t.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM checkpoint WHERE lane = ? AND stream = ? AND open = 1 AND since_run >= ? ORDER BY number LIMIT ?"
     ))?

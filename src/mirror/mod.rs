@@ -2,13 +2,12 @@
 //! deliveries. Records of a page and the checkpoint that covers it commit in one transaction; that is what makes a
 //! killed run resumable with nothing lost and nothing doubled.
 //!
-//! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`lock`] keeps a second
+//! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`crate::lock`] keeps a second
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`rounds`] when a reading of
 //! everything begins and ends, [`changes`] reads records out in order, [`views`] makes them readable by hand.
 
 pub mod changes;
 pub mod checkpoint;
-pub mod lock;
 pub mod migrations;
 pub mod records;
 pub mod rounds;

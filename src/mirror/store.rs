@@ -11,9 +11,9 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
-use super::lock::{self, Lock};
 use super::{failed, migrations, views};
 use crate::error::{Error, Kind, Result};
+use crate::lock::{self, Lock};
 use crate::streams::DateForm;
 
 type Command = Box<dyn FnOnce(&mut Writer) + Send>;

@@ -52,7 +52,11 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
                 }
                 result
             };
-            context.progress.of(stream).finished.store(true, std::sync::atomic::Ordering::Relaxed);
+            context
+                .progress
+                .of(stream)
+                .finished
+                .store(true, std::sync::atomic::Ordering::Relaxed);
             (stream, result)
         });
     }
@@ -72,12 +76,19 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
         let error = errors.iter().find(|(s, _)| s == stream).map(|(_, e)| e.clone());
         outcomes.push(outcome(context, *stream, error).await?);
     }
-    Ok(RunOutcome { streams: outcomes, stopped: context.stop.requested() })
+    Ok(RunOutcome {
+        streams: outcomes,
+        stopped: context.stop.requested(),
+    })
 }
 
 /// Walks a stream that has one list.
 async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents>, feeds: bool) -> Result<Ended> {
-    let place = Place { lane: context.lane, stream, partition: String::new() };
+    let place = Place {
+        lane: context.lane,
+        stream,
+        partition: String::new(),
+    };
     let from = context
         .mirror
         .call(move |w| w.transaction(|t| checkpoint::find(t, &place)))
@@ -111,7 +122,12 @@ async fn outcome(context: &Context, stream: Stream, error: Option<Error>) -> Res
         })
         .await?;
     let verdict = judge(&standing, above.as_ref().zip(parent), error.as_ref());
-    Ok(StreamOutcome { stream, verdict, standing, error })
+    Ok(StreamOutcome {
+        stream,
+        verdict,
+        standing,
+        error,
+    })
 }
 
 /// A stream's verdict: that of its weakest walk, and no better than what is known of its partitions.

@@ -1,0 +1,228 @@
+//! A record's JSON as the cells of its columns, in the columns' order. One pass, borrowed; what is no column is skipped.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Kind, Result};
+use crate::streams::Column;
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Cell<'p> {
+    /// null, or not there.
+    #[default]
+    Null,
+    /// A text, decoded.
+    Text(Cow<'p, str>),
+    /// A number, true or false, as it was sent.
+    Plain(&'p str),
+    /// An object or a list as compact JSON.
+    Json(String),
+}
+
+/// Reads the cells of `columns` from a record's JSON text.
+pub fn read<'p>(columns: &[Column], payload: &'p str) -> Result<Vec<Cell<'p>>> {
+    let mut cells = vec![Cell::Null; columns.len()];
+    let mut reader = serde_json::Deserializer::from_str(payload);
+    // The parser's message could quote the record; its place is enough.
+    (&mut reader)
+        .deserialize_map(Row {
+            columns,
+            cells: &mut cells,
+        })
+        .map_err(|e| {
+            Error::new(
+                Kind::Internal,
+                format!("a record is not readable at column {}", e.column()),
+            )
+        })?;
+    Ok(cells)
+}
+
+struct Row<'c, 'p> {
+    columns: &'c [Column],
+    cells: &'c mut [Cell<'p>],
+}
+
+impl<'p> Visitor<'p> for Row<'_, 'p> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record")
+    }
+
+    fn visit_map<A: MapAccess<'p>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+        // Fields come in the order of the selection, which is the columns' own: the next column is the first guess.
+        let mut guess = 0;
+        while let Some(found) = map.next_key_seed(Name {
+            columns: self.columns,
+            guess,
+        })? {
+            match found {
+                Some(at) => {
+                    self.cells[at] = cell(map.next_value::<&'p RawValue>()?.get()).map_err(serde::de::Error::custom)?;
+                    guess = at + 1;
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Name<'c> {
+    columns: &'c [Column],
+    guess: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> std::result::Result<Self::Value, E> {
+        if self.columns.get(self.guess).is_some_and(|c| c.name == name) {
+            return Ok(Some(self.guess));
+        }
+        Ok(self.columns.iter().position(|c| c.name == name))
+    }
+}
+
+fn cell(raw: &str) -> serde_json::Result<Cell<'_>> {
+    Ok(match raw.as_bytes()[0] {
+        b'n' => Cell::Null,
+        b'"' => Cell::Text(text(raw)?),
+        b'{' | b'[' => Cell::Json(compact(raw)?),
+        _ => Cell::Plain(raw),
+    })
+}
+
+fn text(raw: &str) -> serde_json::Result<Cow<'_, str>> {
+    let inner = &raw[1..raw.len() - 1];
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        Ok(Cow::Borrowed(inner))
+    } else {
+        serde_json::from_str(raw).map(Cow::Owned)
+    }
+}
+
+/// JSON without spaces between tokens and without needless escapes; numbers and the order of members as they were sent.
+fn compact(raw: &str) -> serde_json::Result<String> {
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'"', rest.as_bytes()) {
+        out.extend(rest[..at].chars().filter(|c| !c.is_ascii_whitespace()));
+        rest = &rest[at..];
+        let end = end_of_text(rest);
+        let (token, after) = rest.split_at(end);
+        if token.contains('\\') {
+            let decoded: String = serde_json::from_str(token)?;
+            out.push_str(&serde_json::to_string(&decoded)?);
+        } else {
+            out.push_str(token);
+        }
+        rest = after;
+    }
+    out.extend(rest.chars().filter(|c| !c.is_ascii_whitespace()));
+    Ok(out)
+}
+
+/// The length of the JSON text token that `rest` begins with.
+fn end_of_text(rest: &str) -> usize {
+    let bytes = rest.as_bytes();
+    let mut at = 1;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
+        at += found;
+        if bytes[at] == b'"' {
+            return at + 1;
+        }
+        at += 2;
+    }
+    rest.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::Kind as K;
+
+    const COLUMNS: [Column; 4] = [
+        Column {
+            name: "_id",
+            kind: K::Id,
+        },
+        Column {
+            name: "a",
+            kind: K::Text,
+        },
+        Column {
+            name: "b",
+            kind: K::Json,
+        },
+        Column {
+            name: "c",
+            kind: K::Boolean,
+        },
+    ];
+
+    #[test]
+    fn cells_are_found_in_any_order_and_null_is_not_empty() {
+        let read = |json| read(&COLUMNS, json).expect("cells");
+        assert_eq!(
+            read(r#"{"_id":"1","a":"","b":null,"c":true}"#),
+            [
+                Cell::Text("1".into()),
+                Cell::Text("".into()),
+                Cell::Null,
+                Cell::Plain("true")
+            ]
+        );
+        assert_eq!(
+            read(r#"{"c":1.50e3,"x":{"a":2},"\u0061":"q\"\u0000","_id":7}"#),
+            [
+                Cell::Plain("7"),
+                Cell::Text("q\"\0".into()),
+                Cell::Null,
+                Cell::Plain("1.50e3")
+            ]
+        );
+    }
+
+    #[test]
+    fn nested_values_are_compact_and_otherwise_as_sent() {
+        for (sent, cell) in [
+            (
+                r#"[ { "z" : 1.0 , "a" : [ ] } , "x y" ]"#,
+                r#"[{"z":1.0,"a":[]},"x y"]"#,
+            ),
+            (
+                r#"{"t":"\u00e9\/\"\\ \u0000","n":12345678901234567890}"#,
+                "{\"t\":\"é/\\\"\\\\ \\u0000\",\"n\":12345678901234567890}",
+            ),
+            (r#"["\ud83d\ude00"]"#, r#"["😀"]"#),
+        ] {
+            assert_eq!(compact(sent).expect("JSON"), cell);
+        }
+    }
+
+    #[test]
+    fn a_broken_record_is_not_quoted() {
+        let e = super::read(&COLUMNS, r#"{"_id":"secret"#).expect_err("broken");
+        assert!(!e.detail.contains("secret"), "{e}");
+    }
+}

@@ -1,0 +1,140 @@
+//! `manifest.json`: what lies in an output folder, written last. Whoever reads the folder reads it first: files it names
+//! are whole, and their sums say so.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Offer;
+use crate::streams::Stream;
+
+/// The manifest's name.
+pub const NAME: &str = "manifest.json";
+
+/// The whole manifest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Manifest {
+    /// The version of this form, and of the columns.
+    pub schema_version: u32,
+    pub generator: String,
+    pub job: String,
+    /// The run that published last.
+    pub run_id: i64,
+    /// RFC 3339, UTC.
+    pub published_at: String,
+    pub content: String,
+    pub format: Format,
+    pub streams: BTreeMap<String, Entry>,
+}
+
+/// How the files are written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Format {
+    pub kind: String,
+    pub delimiter: String,
+    pub line_end: String,
+    pub compression: String,
+    pub formula_safe: bool,
+    /// How null and empty text are told apart.
+    pub null: String,
+}
+
+/// One stream.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct Entry {
+    /// `published`, `incomplete` (published all the same), or `held` (the files are those of an earlier run).
+    pub status: String,
+    /// What the latest run has proven, and why not more.
+    pub verdict: String,
+    pub why: Option<String>,
+    /// The latest run's id; `files` are those of `run_id`.
+    pub latest_run_id: i64,
+    /// Of the files: the run, as of when, rows, seqs.
+    pub run_id: Option<i64>,
+    pub as_of: Option<String>,
+    pub rows: u64,
+    pub seq: Option<SeqRange>,
+    pub files: Vec<FileEntry>,
+    pub columns: Vec<ColumnEntry>,
+}
+
+/// The lowest and highest seq among a stream's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct SeqRange {
+    pub first: i64,
+    pub last: i64,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct FileEntry {
+    pub path: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+/// One column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct ColumnEntry {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+impl Entry {
+    /// A stream that is published with these files.
+    pub fn published(offer: &Offer, run: i64, seq: Option<SeqRange>, files: Vec<FileEntry>) -> Entry {
+        Entry {
+            status: if offer.verdict.is_complete() {
+                "published"
+            } else {
+                "incomplete"
+            }
+            .into(),
+            verdict: offer.verdict.word().into(),
+            why: offer.verdict.why().map(str::to_owned),
+            latest_run_id: run,
+            run_id: Some(run),
+            as_of: offer.as_of.clone(),
+            rows: files.iter().map(|f| f.rows).sum(),
+            seq,
+            files,
+            columns: columns(offer.stream),
+        }
+    }
+
+    /// A stream that is held: what was published before, if anything, stays.
+    pub fn held(offer: &Offer, run: i64, before: Option<&Entry>) -> Entry {
+        let before = before.cloned();
+        Entry {
+            status: "held".into(),
+            verdict: offer.verdict.word().into(),
+            why: offer.verdict.why().map(str::to_owned),
+            latest_run_id: run,
+            run_id: before.as_ref().and_then(|b| b.run_id),
+            as_of: before.as_ref().and_then(|b| b.as_of.clone()),
+            rows: before.as_ref().map_or(0, |b| b.rows),
+            seq: before.as_ref().and_then(|b| b.seq),
+            files: before.map(|b| b.files).unwrap_or_default(),
+            columns: columns(offer.stream),
+        }
+    }
+}
+
+fn columns(stream: Stream) -> Vec<ColumnEntry> {
+    stream
+        .columns()
+        .iter()
+        .map(|c| ColumnEntry {
+            name: c.name.into(),
+            kind: c.kind.name().into(),
+        })
+        .collect()
+}

@@ -1,6 +1,7 @@
 //! qpien-sync: everything an account has in Qpien, out to CSV files and to a data warehouse.
 
 pub mod clock;
+pub mod config;
 pub mod destinations;
 pub mod error;
 pub mod lock;

@@ -1,0 +1,78 @@
+//! Every variable the program reads, and the expansion of `${NAME}` in job files.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+
+/// The GraphQL address.
+pub const ENDPOINT: &str = "QPIEN_ENDPOINT";
+/// The API key's client id.
+pub const CLIENT_ID: &str = "QPIEN_CLIENT_ID";
+/// The API key's secret.
+pub const CLIENT_SECRET: &str = "QPIEN_CLIENT_SECRET";
+/// The folder of the shared budget windows; otherwise the user's state folder.
+pub const STATE_DIR: &str = "QPIEN_STATE_DIR";
+/// How much this program logs: error, warn, info, debug, trace.
+pub const LOG: &str = "QPIEN_LOG";
+
+/// A variable's value, or the content of the file that `NAME_FILE` names (for secrets that come as files). The second
+/// value is the name it came from.
+pub fn read(name: &str) -> Result<Option<(String, String)>> {
+    if let Ok(value) = std::env::var(name)
+        && !value.is_empty()
+    {
+        return Ok(Some((value, name.to_owned())));
+    }
+    let file_name = format!("{name}_FILE");
+    match std::env::var(&file_name) {
+        Ok(path) if !path.is_empty() => {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|e| Error::usage(format!("{file_name} names {path}, which cannot be read: {e}")))?;
+            Ok(Some((text.trim_end_matches(['\r', '\n']).to_owned(), file_name)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Replaces `${NAME}` by the variable's value; `$$` is a dollar sign.
+pub fn expand(text: &str, place: &str) -> Result<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+        } else if let Some((name, after)) = rest.strip_prefix('{').and_then(|r| r.split_once('}')) {
+            let (value, _) = read(name)?
+                .ok_or_else(|| Error::usage(format!("{place} refers to ${{{name}}}, but the variable {name} is not set")))?;
+            out.push_str(&value);
+            rest = after;
+        } else {
+            out.push('$');
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// The folder for what all mirrors of this user share; none when the system names no home.
+pub fn state_folder() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    variable(STATE_DIR)
+        .or_else(|| variable("XDG_STATE_HOME").map(|p| p.join("qpien-sync")))
+        .or_else(|| variable("HOME").map(|p| p.join(".local/state/qpien-sync")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_variable_is_named_with_its_place() {
+        let e = expand("a${NO_SUCH_VARIABLE_HERE}", "[source] client_id").expect_err("missing");
+        assert!(e.detail.contains("NO_SUCH_VARIABLE_HERE") && e.detail.contains("[source] client_id"), "{e}");
+        assert_eq!(expand("5$$ $x", "p").expect("plain"), "5$ $x");
+    }
+}

@@ -1,0 +1,8 @@
+//! What a run is told, and from where: flags override the environment, the environment overrides the job file, the job
+//! file overrides defaults. [`job`] is the file, [`env`] every variable's name, [`settings`] the effective result with
+//! the origin of each value, [`values`] durations and sizes as people write them.
+
+pub mod env;
+pub mod job;
+pub mod settings;
+pub mod values;

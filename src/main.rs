@@ -1,3 +1,33 @@
 //! The binary: parse, bootstrap, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use qpien_sync::cli::Cli;
+use qpien_sync::report::terminal;
+use qpien_sync::{commands, policy, telemetry};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { policy::Exit::Usage as u8 } else { 0 });
+        }
+    };
+    telemetry::start(cli.log_format, cli.quiet, cli.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("error: the runtime cannot be started: {e}");
+            return ExitCode::from(policy::Exit::Failed as u8);
+        }
+    };
+    match runtime.block_on(commands::dispatch(cli)) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => {
+            eprint!("{}", terminal::failure(&error));
+            ExitCode::from(policy::decide(&error.kind).exit as u8)
+        }
+    }
+}

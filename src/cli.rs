@@ -1,0 +1,186 @@
+//! What was typed; no logic.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER: &str = "\
+First run:
+  export QPIEN_CLIENT_ID=...  QPIEN_CLIENT_SECRET=...      (or QPIEN_CLIENT_SECRET_FILE=/path)
+  qpien-sync check jobs/nightly-csv.toml
+  qpien-sync run   jobs/nightly-csv.toml
+
+Without an account:
+  qpien-sync demo
+
+Exit codes: 0 complete, 1 failed, 2 usage or configuration, 3 finished but incomplete, 4 stopped on request,
+5 credentials or scopes, 6 API unavailable, 7 integrity, 11 another run holds the lock. 3 and 4: run it again.";
+
+/// Takes everything an account has in Qpien out to CSV files, through a local mirror that survives any crash.
+#[derive(Debug, Parser)]
+#[command(name = "qpien-sync", version, after_help = AFTER)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// How log lines are written (to standard error).
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// Say only what went wrong.
+    #[arg(long, global = true)]
+    pub quiet: bool,
+
+    /// Say more: -v every retry and window, -vv everything (never a secret or a message).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Text for people, JSON for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines of text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a job: read from the API into the mirror, then deliver to the job's destinations.
+    Run(RunArgs),
+    /// Check a job without reading anything: endpoint, credentials, a scope per stream, mirror, destinations.
+    Check(JobArgs),
+    /// Deliver again from the mirror, without one API request.
+    Export(ExportArgs),
+    /// Show what the mirror holds and how far its walks have come.
+    Status(StatusArgs),
+    /// Start a Qpien-like server to rehearse against.
+    #[cfg(feature = "sandbox")]
+    Sandbox(Box<SandboxArgs>),
+    /// Sync a whole account from a sandbox, with tokens expiring and faults on the way, and compare the result.
+    #[cfg(feature = "sandbox")]
+    Demo,
+}
+
+/// A job and what overrides it.
+#[derive(Debug, Args)]
+pub struct JobArgs {
+    /// The job file, for example jobs/nightly-csv.toml.
+    pub job: PathBuf,
+
+    /// The GraphQL address [also: QPIEN_ENDPOINT].
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+
+    /// The mirror's file.
+    #[arg(long, value_name = "PATH")]
+    pub mirror: Option<PathBuf>,
+
+    /// The folder of the job's file destination.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// Requests a minute; 0 = no limit of our own.
+    #[arg(long, value_name = "N")]
+    pub requests_per_minute: Option<u32>,
+
+    /// Rows a page to ask for.
+    #[arg(long, value_name = "N")]
+    pub page_size: Option<u32>,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+
+    /// Show every setting and where it came from, and do nothing.
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The job file.
+    pub job: PathBuf,
+
+    /// The mirror's file.
+    #[arg(long, value_name = "PATH")]
+    pub mirror: Option<PathBuf>,
+
+    /// The folder of the job's file destination.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The job file whose mirror is meant; otherwise --mirror, otherwise state/qpien.db.
+    pub job: Option<PathBuf>,
+
+    /// The mirror's file.
+    #[arg(long, value_name = "PATH")]
+    pub mirror: Option<PathBuf>,
+}
+
+/// `sandbox`
+#[derive(Debug, Args)]
+#[allow(missing_docs)]
+pub struct SandboxArgs {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:4000")]
+    pub listen: SocketAddr,
+    /// How many contacts there are.
+    #[arg(long, default_value_t = 20_000)]
+    pub contacts: u64,
+    /// How many customer persons there are.
+    #[arg(long, default_value_t = 200)]
+    pub persons: u64,
+    /// How many conversations there are.
+    #[arg(long, default_value_t = 5_000)]
+    pub conversations: u64,
+    /// How many messages there are in all.
+    #[arg(long, default_value_t = 200_000)]
+    pub messages: u64,
+    /// The same seed gives the same data.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// How long a token lives (2s, 1h).
+    #[arg(long, default_value = "1h")]
+    pub token_ttl: String,
+    /// The limit; 0 = none.
+    #[arg(long, default_value_t = 100)]
+    pub requests_per_minute: u32,
+    /// The window that the limit counts in.
+    #[arg(long, default_value = "60s")]
+    pub window: String,
+    /// Faults: a named plan (none, demo, flaky, all) or a TOML file.
+    #[arg(long, default_value = "none")]
+    pub faults: String,
+    /// Changes between requests: events a request (0.5), with their seed after a colon (0.5:7).
+    #[arg(long, value_name = "RATE[:SEED]")]
+    pub drift: Option<String>,
+    /// Where new records appear: newest-first, oldest-first, anywhere.
+    #[arg(long, default_value = "newest-first")]
+    pub order: String,
+    /// How long every answer takes.
+    #[arg(long, default_value = "0ms")]
+    pub latency: String,
+    /// The largest page served; larger ones are clamped in silence.
+    #[arg(long, default_value_t = 100)]
+    pub max_page_size: u32,
+    /// A scope the key lacks, for example read_messages; may be repeated.
+    #[arg(long, value_name = "SCOPE")]
+    pub deny_scope: Vec<String>,
+    /// A new token cancels the older ones.
+    #[arg(long)]
+    pub new_token_cancels_older: bool,
+}

@@ -1,0 +1,110 @@
+//! `check JOB`: a checklist, a hint on every line that fails. It asks one record of each stream and writes nothing but
+//! the shared budget window.
+
+use std::path::Path;
+
+use super::setup;
+use crate::cli::JobArgs;
+use crate::config::settings::Settings;
+use crate::error::{Error, Result};
+use crate::mirror;
+use crate::policy::{self, Exit};
+use crate::source::Source;
+use crate::source::query::Question;
+use crate::streams::Stream;
+
+/// Checks a job.
+pub async fn check(args: &JobArgs) -> Result<Exit> {
+    let settings = Settings::load(&args.job, &setup::flags(args))?;
+    println!("ok    job {}: {} streams, {} destinations", settings.name, settings.streams.len(), settings.destinations.len());
+    let mut list = Checklist { exits: Vec::new() };
+    let source = setup::source(&settings)?;
+    let signed_in = source.sign_in().await;
+    list.line(&format!("endpoint {} and credentials", settings.source.endpoint), signed_in.as_ref().map(|()| String::new()));
+    if signed_in.is_ok() {
+        streams(&mut list, &settings, &source).await;
+        let stats = source.budget.stats();
+        match stats.remaining {
+            Some(left) => println!("ok    rate limit: the server says {left} requests are left in this window"),
+            None => println!("note  rate limit: the server sends no X-RateLimit headers; pacing by {} a minute alone", settings.requests_per_minute),
+        }
+    }
+    list.line(&format!("mirror {}", settings.mirror.display()), usable_mirror(&settings.mirror).as_ref().map(Clone::clone));
+    for d in &settings.destinations {
+        list.line(&format!("destination {}", d.path.display()), writable(&d.path).as_ref().map(|()| String::new()));
+    }
+    Ok(Exit::first(list.exits))
+}
+
+async fn streams(list: &mut Checklist, settings: &Settings, source: &Source) {
+    let mut refused = 0;
+    let mut a_conversation = None;
+    for stream in &settings.streams {
+        let (parent, what) = match stream.definition().parent {
+            None => (None, format!("stream {stream} ({})", stream.definition().scope)),
+            // One conversation's messages; an id that may not exist shows the scope as well.
+            Some(_) => (
+                Some(a_conversation.clone().unwrap_or_else(|| "000000000000000000000000".to_owned())),
+                format!("stream {stream} ({})", stream.definition().scope),
+            ),
+        };
+        let answer = source.ask(Question { stream: *stream, parent, size: 1, page: 1 }).await;
+        if let (Stream::Conversations, Ok(page)) = (stream, &answer) {
+            a_conversation = page.records.rows.first().map(|r| r.id.to_string());
+        }
+        refused += usize::from(answer.as_ref().is_err_and(|e| policy::decide(&e.kind).exit == Exit::Credentials));
+        let shown = answer.as_ref().map(|page| page.total.map(|n| format!("{n} records")).unwrap_or_default());
+        list.line(&what, shown);
+    }
+    if refused < settings.streams.len() {
+        // As in a run: one missing scope leaves it incomplete.
+        list.exits.iter_mut().filter(|e| **e == Exit::Credentials).for_each(|e| *e = Exit::Incomplete);
+    }
+}
+
+struct Checklist {
+    exits: Vec<Exit>,
+}
+
+impl Checklist {
+    fn line(&mut self, what: &str, outcome: std::result::Result<String, &Error>) {
+        match outcome {
+            Ok(detail) if detail.is_empty() => println!("ok    {what}"),
+            Ok(detail) => println!("ok    {what}: {detail}"),
+            Err(error) => {
+                let decision = policy::decide(&error.kind);
+                println!("FAIL  {what}: {}\n      hint: {}", error.detail, decision.hint);
+                self.exits.push(decision.exit);
+            }
+        }
+    }
+}
+
+/// Whether the mirror can be opened, without making or changing it.
+fn usable_mirror(path: &Path) -> Result<String> {
+    if path.exists() {
+        mirror::store::open_for_reading(path)?;
+        return Ok("opened".into());
+    }
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    writable(folder)?;
+    Ok("will be made".into())
+}
+
+/// Whether something could be written under `path`, without writing: its nearest existing folder must allow it.
+fn writable(path: &Path) -> Result<()> {
+    let mut folder = path;
+    while !folder.exists() {
+        folder = match folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+    }
+    let refused = |why: &str| Error::usage(format!("{} cannot be written: {} {why}", path.display(), folder.display()));
+    let metadata = std::fs::metadata(folder).map_err(|e| refused(&e.to_string()))?;
+    if !metadata.is_dir() {
+        return Err(refused("is not a folder"));
+    }
+    // An unnamed temporary file is gone with its handle: nothing is left behind.
+    tempfile::tempfile_in(folder).map(drop).map_err(|e| refused(&format!("({e})")))
+}

@@ -1,0 +1,30 @@
+//! One file per subcommand. Each takes what was typed and gives an exit code; [`setup`] is what several need first.
+
+pub mod check;
+#[cfg(feature = "sandbox")]
+pub mod demo;
+pub mod export;
+pub mod run;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+mod setup;
+pub mod status;
+
+use crate::cli::{Cli, Command};
+use crate::error::Result;
+use crate::policy::Exit;
+
+/// Runs the subcommand.
+pub async fn dispatch(cli: Cli) -> Result<Exit> {
+    let quiet = cli.quiet;
+    match cli.command {
+        Command::Run(args) => run::run(&args, quiet).await,
+        Command::Check(args) => check::check(&args).await,
+        Command::Export(args) => export::export(&args, quiet),
+        Command::Status(args) => status::status(&args),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => sandbox::sandbox(&args).await,
+        #[cfg(feature = "sandbox")]
+        Command::Demo => demo::demo(quiet).await,
+    }
+}

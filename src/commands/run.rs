@@ -1,0 +1,140 @@
+//! `run JOB`: read from the API into the mirror, then deliver to the job's destinations. Everything that can be known to
+//! fail is found out before the first request.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::setup;
+use crate::cli::RunArgs;
+use crate::config::settings::Settings;
+use crate::destinations::Destination;
+use crate::error::{Error, Kind, Result};
+use crate::mirror::changes::Reading;
+use crate::mirror::rounds::{self, Begun, Ending};
+use crate::mirror::store::Mirror;
+use crate::policy::{self, Exit};
+use crate::progress::Progress;
+use crate::report::live::{self, Live};
+use crate::report::run_report::{self, DestinationReport, RunReport};
+use crate::report::terminal;
+use crate::sync::shutdown::Stop;
+use crate::sync::{self, Context};
+
+/// Runs a job file.
+pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
+    let settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
+    if args.print_config {
+        print!("{}", settings.print());
+        return Ok(Exit::Complete);
+    }
+    let report = run_settings(&settings, quiet).await?;
+    if !quiet {
+        print!("{}", terminal::summary(&report));
+    }
+    Ok(exit_named(report.exit_code))
+}
+
+/// Runs what the settings describe and reports it.
+pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport> {
+    let started = Instant::now();
+    let source = Arc::new(setup::source(settings)?);
+    let holder = format!("job {}", settings.name);
+    let mirror = Arc::new(Mirror::open(&settings.mirror, &holder, settings.dialect.date)?);
+    let mut destinations = setup::destinations(settings)?;
+    let stop = Stop::default();
+    stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    tokio::select! {
+        signed_in = source.sign_in() => signed_in?,
+        () = stop.now() => return Err(Error::new(Kind::Stopped, "stopped before anything was read")),
+    }
+    let (name, lane, streams) = (settings.name.clone(), settings.lane, settings.streams.clone());
+    let begun = mirror.call(move |w| rounds::begin(w, &name, lane, &streams)).await?;
+    let context = Context {
+        source: source.clone(),
+        mirror: mirror.clone(),
+        begun,
+        lane: settings.lane,
+        page_size: settings.page_size,
+        walks: usize::try_from(settings.source.in_flight).unwrap_or(8),
+        progress: Arc::new(Progress::default()),
+        stop,
+    };
+    let screen = live::show(
+        Live {
+            streams: settings.streams.clone(),
+            progress: context.progress.clone(),
+            source: source.clone(),
+            per_minute: settings.requests_per_minute,
+            page_size: settings.page_size,
+        },
+        quiet,
+    );
+    let outcome = sync::run::run(&context, &settings.streams).await;
+    drop(screen);
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            let exit = policy::decide(&error.kind).exit;
+            let report = serde_json::json!({ "error": error.detail }).to_string();
+            end(&mirror, begun, settings, Ending::Interrupted, exit, report).await?;
+            return Err(error);
+        }
+    };
+    let took = started.elapsed();
+    let mut report = RunReport::new(&settings.name, settings.lane, begun, &outcome, &source, &context.progress, took);
+    let mut exits = vec![run_report::exit_of(&outcome)];
+    if !outcome.stopped {
+        deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;
+    }
+    report.seconds = started.elapsed().as_secs_f64();
+    let exit = Exit::first(exits);
+    report.exit_code = exit as u8;
+    let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+    end(&mirror, begun, settings, run_report::ending_of(&outcome), exit, json).await?;
+    Ok(report)
+}
+
+type Destinations = Vec<Box<dyn Destination + Send>>;
+
+async fn deliver(settings: &Settings, run: i64, destinations: &mut Destinations, report: &mut RunReport, exits: &mut Vec<Exit>) -> Result<()> {
+    let (settings, mut moved) = (settings.clone(), std::mem::take(destinations));
+    let delivered = tokio::task::spawn_blocking(move || deliver_all(&settings, run, &mut moved));
+    for (place, delivered) in delivered.await.map_err(|e| Error::new(Kind::Internal, format!("a delivery: {e}")))?? {
+        if let Err(error) = &delivered {
+            tracing::error!(%place, %error, "not delivered");
+            exits.push(policy::decide(&error.kind).exit);
+        }
+        report.destinations.push(DestinationReport::new(place, &delivered));
+    }
+    Ok(())
+}
+
+type Delivered = (String, Result<Vec<crate::destinations::Receipt>>);
+
+/// Hands the mirror's snapshot to each destination; one that fails does not keep the others from theirs.
+pub fn deliver_all(settings: &Settings, run: i64, destinations: &mut Destinations) -> Result<Vec<Delivered>> {
+    let reading = Reading::begin(&settings.mirror)?;
+    let delivery = setup::delivery(settings, &reading, run, settings.lane)?;
+    Ok(destinations.iter_mut().map(|d| (d.place(), d.deliver(&delivery, &reading))).collect())
+}
+
+async fn end(mirror: &Mirror, begun: Begun, settings: &Settings, ending: Ending, exit: Exit, report: String) -> Result<()> {
+    let lane = settings.lane;
+    mirror.call(move |w| rounds::end(w, begun, lane, ending, exit as u8, &report)).await
+}
+
+/// The exit code as its name.
+pub fn exit_named(code: u8) -> Exit {
+    const ALL: [Exit; 8] = [
+        Exit::Complete,
+        Exit::Usage,
+        Exit::Incomplete,
+        Exit::Stopped,
+        Exit::Credentials,
+        Exit::Unavailable,
+        Exit::Integrity,
+        Exit::Locked,
+    ];
+    ALL.into_iter().find(|e| *e as u8 == code).unwrap_or(Exit::Failed)
+}

@@ -1,0 +1,73 @@
+//! What several subcommands need first: settings from what was typed, a source, opened destinations, a delivery.
+
+use crate::cli::JobArgs;
+use crate::config::env;
+use crate::config::settings::{Flags, Settings};
+use crate::destinations::csv::Csv;
+use crate::destinations::{Delivery, Destination, Offer};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::changes::Reading;
+use crate::mirror::checkpoint::{Lane, standing};
+use crate::source::Source;
+use crate::source::budget::Budget;
+use crate::source::budget_window::Window;
+use crate::streams::Stream;
+use crate::sync::run::judge;
+
+/// The flags of a job.
+pub fn flags(args: &JobArgs) -> Flags {
+    Flags {
+        endpoint: args.endpoint.clone(),
+        mirror: args.mirror.clone(),
+        out: args.out.clone(),
+        requests_per_minute: args.requests_per_minute,
+        page_size: args.page_size,
+    }
+}
+
+/// The source that the settings describe; makes no request.
+pub fn source(settings: &Settings) -> Result<Source> {
+    let s = &settings.source;
+    if s.endpoint.starts_with("http://") && !["//127.", "//localhost", "//[::1]"].iter().any(|h| s.endpoint.contains(h)) {
+        tracing::warn!("the endpoint is not encrypted: the secret travels in the clear");
+    }
+    let folder = env::state_folder();
+    let window = folder
+        .ok_or_else(|| format!("no home folder (set {})", env::STATE_DIR))
+        .and_then(|f| Window::open(&Window::path(&f, &s.endpoint, &s.client_id)).map_err(|e| format!("{}: {e}", f.display())));
+    let window = window.unwrap_or_else(|why| {
+        tracing::warn!(%why, "the budget of this key cannot be shared with other processes");
+        Window::in_memory()
+    });
+    Source::new(s.clone(), settings.dialect.clone(), Budget::new(settings.requests_per_minute, window))
+}
+
+/// The destinations, each checked and locked.
+pub fn destinations(settings: &Settings) -> Result<Vec<Box<dyn Destination + Send>>> {
+    let mut all: Vec<Box<dyn Destination + Send>> = Vec::new();
+    for d in &settings.destinations {
+        let mut csv = Csv::new(d.path.clone(), d.options.clone());
+        csv.check(&format!("job {}", settings.name))?;
+        all.push(Box::new(csv));
+    }
+    Ok(all)
+}
+
+/// A delivery of what the mirror holds, with what the lane's latest round has proven of it.
+pub fn delivery(settings: &Settings, reading: &Reading, run: i64, lane: Lane) -> Result<Delivery> {
+    let (since, _) = reading.round(lane)?;
+    let of = |s: Stream| {
+        standing(reading.connection(), lane, s, since)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
+    };
+    let mut streams = Vec::new();
+    for stream in &settings.streams {
+        let own = of(*stream)?;
+        let parent = stream.definition().parent;
+        let above = parent.map(of).transpose()?;
+        let as_of = own.as_of.clone().or_else(|| above.as_ref().and_then(|a| a.as_of.clone()));
+        let verdict = judge(&own, above.as_ref().zip(parent), None);
+        streams.push(Offer { stream: *stream, verdict, as_of });
+    }
+    Ok(Delivery { job: settings.name.clone(), run, streams })
+}

@@ -1,0 +1,65 @@
+//! `status`: what the mirror holds and how far its walks have come. Reads beside a running job.
+
+use crate::cli::StatusArgs;
+use crate::config::settings::{Flags, Settings};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::changes::Reading;
+use crate::mirror::checkpoint::{Lane, standing};
+use crate::policy::Exit;
+use crate::record::Reader as _;
+use crate::report::terminal::{aligned, word};
+use crate::streams;
+use crate::sync::run::judge;
+
+/// Shows the status.
+pub fn status(args: &StatusArgs) -> Result<Exit> {
+    let path = match (&args.mirror, &args.job) {
+        (Some(mirror), _) => mirror.clone(),
+        (None, Some(job)) => Settings::load_offline(job, &Flags::default())?.mirror,
+        (None, None) => "state/qpien.db".into(),
+    };
+    let reading = Reading::begin(&path)?;
+    let size = std::fs::metadata(&path).map_or(0, |m| m.len());
+    println!("mirror {} ({:.1} MB)", path.display(), size as f64 / 1e6);
+    match reading.latest_run()? {
+        None => println!("no run yet"),
+        Some(run) => {
+            let ended = match (&run.finished_at, run.exit_code) {
+                (Some(at), Some(code)) => {
+                    let exit = u8::try_from(code).map_or(Exit::Failed, super::run::exit_named);
+                    format!("ended {at}, exit code {code} ({})", word(exit))
+                }
+                _ => "has not ended (running, or killed: the next run goes on where it stopped)".into(),
+            };
+            println!("run {} of job {} ({}), started {}, {ended}", run.id, run.job, run.lane, run.started_at);
+        }
+    }
+    for lane in [Lane::Backfill, Lane::Incremental] {
+        let Ok((since, open)) = reading.round(lane) else { continue };
+        let state = if open { "a reading is under way or was cut short" } else { "the latest reading has ended" };
+        println!("\n{}: {state}", lane.name());
+        let header = ["stream", "verdict", "in mirror", "lists", "open", "pages", "as of"];
+        let mut table = vec![header.map(str::to_owned).to_vec()];
+        for stream in streams::ALL {
+            let of = |s| {
+                standing(reading.connection(), lane, s, since)
+                    .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
+            };
+            let s = of(stream)?;
+            let above = stream.definition().parent.map(|p| of(p).map(|s| (s, p))).transpose()?;
+            let verdict = judge(&s, above.as_ref().map(|(s, p)| (s, *p)), None);
+            let records = reading.extent(stream)?.records;
+            table.push(vec![
+                stream.name().into(),
+                verdict.word().into(),
+                records.to_string(),
+                s.walks.to_string(),
+                s.open.to_string(),
+                s.windows.to_string(),
+                s.as_of.unwrap_or_default(),
+            ]);
+        }
+        print!("{}", aligned(&table));
+    }
+    Ok(Exit::Complete)
+}

@@ -1,0 +1,156 @@
+//! The screen while a run goes on: on a terminal a line per stream and one for the budget; elsewhere a plain line every
+//! 30 s. The time left follows from the pages left and the requests allowed; a bar's own guess knows nothing of limits.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::Instant;
+
+use crate::clock::human;
+use crate::progress::{Progress, get};
+use crate::source::Source;
+use crate::source::budget::Reason;
+use crate::streams::Stream;
+use crate::telemetry;
+
+/// What the screen shows.
+#[derive(Clone)]
+pub struct Live {
+    /// The streams of the job.
+    pub streams: Vec<Stream>,
+    /// Their counters.
+    pub progress: Arc<Progress>,
+    /// The source, for the budget and the token.
+    pub source: Arc<Source>,
+    /// Requests allowed a minute; 0 = no limit.
+    pub per_minute: u32,
+    /// Rows a page.
+    pub page_size: u32,
+}
+
+const PLAIN: Duration = Duration::from_secs(30);
+const REFRESH: Duration = Duration::from_millis(250);
+
+/// Shows the progress of a run until it is dropped.
+pub struct Screen {
+    task: tokio::task::JoinHandle<()>,
+    bars: Vec<ProgressBar>,
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.task.abort();
+        for bar in &self.bars {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Starts showing.
+pub fn show(live: Live, quiet: bool) -> Screen {
+    if quiet {
+        return Screen { task: tokio::spawn(async {}), bars: Vec::new() };
+    }
+    if !std::io::stderr().is_terminal() {
+        let task = tokio::spawn(async move {
+            let start = Instant::now();
+            loop {
+                tokio::time::sleep(PLAIN).await;
+                eprintln!("{}", live.plain(start));
+            }
+        });
+        return Screen { task, bars: Vec::new() };
+    }
+    let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bars: Vec<ProgressBar> = (0..=live.streams.len())
+        .map(|_| telemetry::bars().add(ProgressBar::new_spinner().with_style(style.clone())))
+        .collect();
+    let shown = bars.clone();
+    let task = tokio::spawn(async move {
+        let start = Instant::now();
+        loop {
+            for (stream, bar) in live.streams.iter().zip(&shown) {
+                bar.set_message(live.stream_line(*stream, start));
+            }
+            if let Some(bar) = shown.last() {
+                bar.set_message(live.budget_line(start));
+            }
+            tokio::time::sleep(REFRESH).await;
+        }
+    });
+    Screen { task, bars }
+}
+
+impl Live {
+    fn stream_line(&self, stream: Stream, start: Instant) -> String {
+        let c = self.progress.of(stream);
+        let seen = get(&c.seen);
+        let state = if c.finished.load(Ordering::Relaxed) { "done" } else { "" };
+        let lists = match stream.definition().parent {
+            Some(_) => format!("  {}/{} lists", get(&c.closed), get(&c.walks)),
+            None => String::new(),
+        };
+        let total = match get(&c.total) {
+            0 => String::new(),
+            total => format!(" of {total}"),
+        };
+        let rate = seen as f64 / start.elapsed().as_secs_f64().max(0.001);
+        format!("{:<17} {:>7} pages {seen:>9}{total} records  {rate:>6.0}/s{lists}  {state}", stream.name(), get(&c.windows))
+    }
+
+    fn budget_line(&self, start: Instant) -> String {
+        let stats = self.source.budget.stats();
+        let left = stats.remaining.map(|n| format!("{n} left, ")).unwrap_or_default();
+        let waiting = match stats.waiting {
+            Some((Reason::Pace, _)) | None => String::new(),
+            Some((Reason::Window, until)) => format!(", waiting {} for the limit's reset", human(until.saturating_duration_since(Instant::now()))),
+            Some((Reason::Block, until)) => format!(", blocked by a 429 for {}", human(until.saturating_duration_since(Instant::now()))),
+        };
+        let token = self.source.token_age().map(|a| format!(", token {} old", human(a))).unwrap_or_default();
+        let eta = self.eta(start).map(|e| format!(", about {} to go", human(e))).unwrap_or_default();
+        format!("budget: {left}{} requests{token}{waiting}{eta}", stats.requests)
+    }
+
+    fn plain(&self, start: Instant) -> String {
+        let parts: Vec<String> = self
+            .streams
+            .iter()
+            .map(|s| {
+                let c = self.progress.of(*s);
+                match s.definition().parent {
+                    Some(_) => format!("{s} {} ({}/{} lists)", get(&c.seen), get(&c.closed), get(&c.walks)),
+                    None => format!("{s} {}/{}", get(&c.seen), get(&c.total)),
+                }
+            })
+            .collect();
+        format!("{} {}: {}; {}", crate::clock::now(), human(start.elapsed()), parts.join(", "), self.budget_line(start))
+    }
+
+    /// Pages left, divided by the requests allowed, or by those that were made so far where there is no limit.
+    fn eta(&self, start: Instant) -> Option<Duration> {
+        let mut pages = 0.0;
+        for stream in &self.streams {
+            let c = self.progress.of(*stream);
+            if c.finished.load(Ordering::Relaxed) {
+                continue;
+            }
+            let (seen, total) = (get(&c.seen) as f64, get(&c.total) as f64);
+            match stream.definition().parent {
+                None => pages += (total - seen).max(0.0) / (f64::from(self.page_size) * 0.867),
+                Some(parent) => {
+                    // Every conversation known or still to come, at what one has cost so far.
+                    let known = (get(&c.walks) as f64).max(get(&self.progress.of(parent).total) as f64);
+                    let closed = get(&c.closed) as f64;
+                    let each = if closed > 0.0 { get(&c.windows) as f64 / closed } else { 1.0 };
+                    pages += (known - closed).max(0.0) * each.max(1.0);
+                }
+            }
+        }
+        let observed = self.source.budget.stats().requests as f64 / start.elapsed().as_secs_f64().max(1.0);
+        let rate = if self.per_minute == 0 { observed } else { f64::from(self.per_minute) / 60.0 };
+        (rate > 0.0 && pages > 0.0).then(|| Duration::try_from_secs_f64(pages / rate).ok())?
+    }
+}

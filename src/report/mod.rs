@@ -1,0 +1,6 @@
+//! What a run says of itself: [`run_report`] is the value, [`terminal`] the summary people read in a mail, [`live`] the
+//! screen while it runs.
+
+pub mod live;
+pub mod run_report;
+pub mod terminal;

@@ -1,0 +1,173 @@
+//! The report of a run as a value: stored in the mirror, printed as the summary.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::destinations::Receipt;
+use crate::error::Error;
+use crate::mirror::checkpoint::Lane;
+use crate::mirror::rounds::{Begun, Ending};
+use crate::policy::{self, Action, Exit};
+use crate::progress::{Progress, get};
+use crate::source::Source;
+use crate::sync::run::{RunOutcome, StreamOutcome};
+
+/// A run's report.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct RunReport {
+    pub job: String,
+    pub lane: &'static str,
+    pub run: i64,
+    pub round: i64,
+    pub resumed: bool,
+    pub seconds: f64,
+    pub streams: Vec<StreamReport>,
+    pub requests: u64,
+    pub retries: u64,
+    pub tokens: u64,
+    pub refused_429: u64,
+    /// Seconds waited: spacing, the server's window, blocks.
+    pub waited: [f64; 3],
+    pub destinations: Vec<DestinationReport>,
+    pub stopped: bool,
+    pub exit_code: u8,
+}
+
+/// A stream's part.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct StreamReport {
+    pub stream: &'static str,
+    pub verdict: &'static str,
+    pub why: Option<String>,
+    pub hint: Option<&'static str>,
+    pub as_of: Option<String>,
+    /// In this run.
+    pub requests: u64,
+    pub windows: u64,
+    pub seen: u64,
+    pub new: u64,
+    pub changed: u64,
+    pub repeated: u64,
+    pub repaired: u64,
+    pub steps_back: u64,
+    /// In the whole round.
+    pub distinct: u64,
+    pub lists: u64,
+    pub open_lists: u64,
+    pub total: Option<u64>,
+}
+
+/// A destination's part.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct DestinationReport {
+    pub place: String,
+    pub error: Option<String>,
+    pub held: Vec<String>,
+    pub files: Vec<String>,
+    pub records: u64,
+}
+
+impl DestinationReport {
+    /// What became of a delivery.
+    pub fn new(place: String, delivered: &Result<Vec<Receipt>, Error>) -> DestinationReport {
+        let receipts = delivered.as_deref().unwrap_or_default();
+        DestinationReport {
+            place,
+            error: delivered.as_ref().err().map(|e| e.detail.clone()),
+            held: receipts.iter().filter(|r| r.held).map(|r| r.stream.name().to_owned()).collect(),
+            files: receipts.iter().filter(|r| !r.held).flat_map(|r| r.files.clone()).collect(),
+            records: receipts.iter().filter(|r| !r.held).map(|r| r.records).sum(),
+        }
+    }
+}
+
+impl RunReport {
+    /// The report of a run that came to its end.
+    pub fn new(job: &str, lane: Lane, begun: Begun, outcome: &RunOutcome, source: &Source, progress: &Progress, took: Duration) -> RunReport {
+        let stats = source.budget.stats();
+        RunReport {
+            job: job.to_owned(),
+            lane: lane.name(),
+            run: begun.run,
+            round: begun.round,
+            resumed: begun.resumed,
+            seconds: took.as_secs_f64(),
+            streams: outcome.streams.iter().map(|s| of_stream(s, source, progress)).collect(),
+            requests: stats.requests,
+            retries: source.retries(),
+            tokens: source.token_generations(),
+            refused_429: stats.refused,
+            waited: stats.waited.map(|d| d.as_secs_f64()),
+            destinations: Vec::new(),
+            stopped: outcome.stopped,
+            exit_code: 0,
+        }
+    }
+}
+
+fn of_stream(outcome: &StreamOutcome, source: &Source, progress: &Progress) -> StreamReport {
+    let (counters, standing) = (progress.of(outcome.stream), &outcome.standing);
+    StreamReport {
+        stream: outcome.stream.name(),
+        verdict: outcome.verdict.word(),
+        why: outcome.verdict.why().map(str::to_owned),
+        hint: outcome.error.as_ref().map(|e| policy::decide(&e.kind).hint),
+        as_of: standing.as_of.clone(),
+        requests: source.attempts(outcome.stream),
+        windows: get(&counters.windows),
+        seen: get(&counters.seen),
+        new: get(&counters.new),
+        changed: get(&counters.changed),
+        repeated: get(&counters.repeated),
+        repaired: get(&counters.repaired),
+        steps_back: get(&counters.steps_back),
+        distinct: standing.distinct,
+        lists: standing.walks,
+        open_lists: standing.open,
+        total: standing.total,
+    }
+}
+
+/// The exit code that the streams and the stop call for.
+pub fn exit_of(outcome: &RunOutcome) -> Exit {
+    let mut exits = Vec::new();
+    if outcome.stopped {
+        exits.push(Exit::Stopped);
+    }
+    let refused = |s: &StreamOutcome| {
+        s.error.as_ref().is_some_and(|e| policy::decide(&e.kind).exit == Exit::Credentials)
+    };
+    if outcome.streams.iter().all(refused) {
+        exits.push(Exit::Credentials);
+    }
+    for stream in &outcome.streams {
+        match stream.error.as_ref().map(|e| policy::decide(&e.kind)) {
+            // One stream's missing scope leaves the run incomplete; only all of them make it a matter of credentials.
+            Some(decision) if decision.exit == Exit::Credentials => exits.push(Exit::Incomplete),
+            Some(decision) => exits.push(decision.exit),
+            None if !stream.verdict.is_complete() => exits.push(Exit::Incomplete),
+            None => exits.push(Exit::Complete),
+        }
+    }
+    Exit::first(exits)
+}
+
+/// How the run ended, for its round.
+pub fn ending_of(outcome: &RunOutcome) -> Ending {
+    let outage = |s: &StreamOutcome| {
+        s.error.as_ref().is_some_and(|e| {
+            matches!(policy::decide(&e.kind).action, Action::Retry(policy::Patience::Long) | Action::Pause)
+        })
+    };
+    if outcome.stopped || outcome.streams.iter().any(outage) {
+        Ending::Interrupted
+    } else if outcome.streams.iter().all(|s| s.verdict.is_complete()) {
+        Ending::Complete
+    } else {
+        Ending::Incomplete
+    }
+}

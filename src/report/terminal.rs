@@ -1,0 +1,126 @@
+//! The summary people read in a mail.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::run_report::RunReport;
+use crate::clock::human;
+use crate::error::Error;
+use crate::policy::{self, Exit};
+
+/// The summary of a run.
+pub fn summary(report: &RunReport) -> String {
+    let mut out = String::new();
+    let exit = outcome_in_words(report);
+    let resumed = if report.resumed { ", going on where an earlier run stopped" } else { "" };
+    let _ = writeln!(out, "{}: {exit} (run {}{resumed}, {})", report.job, report.run, human(seconds(report.seconds)));
+    let _ = writeln!(out);
+    let header = ["stream", "verdict", "records", "seen", "new", "changed", "repeated", "requests"];
+    let mut table = vec![header.map(str::to_owned).to_vec()];
+    for s in &report.streams {
+        let records = match s.total {
+            Some(total) if total != s.distinct => format!("{} of {total}", s.distinct),
+            _ => s.distinct.to_string(),
+        };
+        let mut row = vec![s.stream.to_owned(), s.verdict.to_owned(), records];
+        row.extend([s.seen, s.new, s.changed, s.repeated, s.requests].map(|n| n.to_string()));
+        table.push(row);
+    }
+    out.push_str(&aligned(&table));
+    for s in &report.streams {
+        if let Some(why) = &s.why {
+            let _ = writeln!(out, "\n{} incomplete: {why}", s.stream);
+            if let Some(hint) = s.hint {
+                let _ = writeln!(out, "  hint: {hint}");
+            }
+        }
+    }
+    let steps: u64 = report.streams.iter().map(|s| s.steps_back).sum();
+    let repaired: u64 = report.streams.iter().map(|s| s.repaired).sum();
+    let [pace, window, block] = report.waited.map(|s| human(seconds(s)));
+    let _ = writeln!(
+        out,
+        "\n{} requests ({} of them again after a failure), {} tokens generated, {} refused with 429",
+        report.requests, report.retries, report.tokens, report.refused_429
+    );
+    let _ = writeln!(out, "waited {pace} to stay under the limit, {window} for its reset, {block} after a 429");
+    if steps > 0 {
+        let _ = writeln!(out, "{steps} pages had moved and were joined again");
+    }
+    if repaired > 0 {
+        let _ = writeln!(out, "{repaired} halves of a cut character were replaced by U+FFFD");
+    }
+    for d in &report.destinations {
+        match &d.error {
+            Some(error) => {
+                let _ = writeln!(out, "\n{}: not delivered: {error}", d.place);
+            }
+            None => {
+                let _ = writeln!(out, "\n{}: {} records in {} files and manifest.json", d.place, d.records, d.files.len());
+            }
+        }
+        for held in &d.held {
+            let _ = writeln!(out, "  {held}: held back, the last good file stays (publish = \"always\" delivers it all the same)");
+        }
+    }
+    if matches!(report.exit_code, 3 | 4 | 6) {
+        let _ = writeln!(out, "\nRun the same command again: it goes on where this run ended.");
+    }
+    out
+}
+
+fn outcome_in_words(report: &RunReport) -> &'static str {
+    match report.exit_code {
+        0 => "complete",
+        3 => "finished, but not everything is proven complete",
+        4 => "stopped on request",
+        5 => "refused: credentials or scopes",
+        6 => "the API was unavailable",
+        7 => "integrity failure",
+        _ => "failed",
+    }
+}
+
+/// An error that ended a command: one line of cause, one of hint.
+pub fn failure(error: &Error) -> String {
+    let decision = policy::decide(&error.kind);
+    format!("error: {}\n hint: {}\n", error.detail, decision.hint)
+}
+
+/// A word for an exit code.
+pub fn word(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Complete => "complete",
+        Exit::Failed => "failed",
+        Exit::Usage => "usage",
+        Exit::Incomplete => "incomplete",
+        Exit::Stopped => "stopped",
+        Exit::Credentials => "credentials",
+        Exit::Unavailable => "API unavailable",
+        Exit::Integrity => "integrity",
+        Exit::Locked => "locked",
+    }
+}
+
+/// Rows of text in aligned columns: the first two to the left, numbers to the right.
+pub fn aligned(table: &[Vec<String>]) -> String {
+    let columns = table.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| table.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in table {
+        let mut line = String::new();
+        for (c, text) in row.iter().enumerate() {
+            let pad = " ".repeat(widths[c] - text.chars().count());
+            let cell = if c < 2 { format!("{text}{pad}  ") } else { format!("{pad}{text}  ") };
+            line.push_str(&cell);
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn seconds(s: f64) -> Duration {
+    Duration::try_from_secs_f64(s).unwrap_or_default()
+}

@@ -1,0 +1,83 @@
+//! Log lines, to standard error. Only this program's own lines can be made verbose: what libraries say at their most
+//! verbose is not ours to promise about, and a promise is made: no secret, token or message body in any log.
+//!
+//! While progress bars are on the screen, lines are printed above them.
+
+use std::io::Write;
+use std::sync::OnceLock;
+
+use indicatif::MultiProgress;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::cli::LogFormat;
+use crate::config::env;
+
+static BARS: OnceLock<MultiProgress> = OnceLock::new();
+
+/// The bars above which log lines are printed.
+pub fn bars() -> &'static MultiProgress {
+    BARS.get_or_init(MultiProgress::new)
+}
+
+/// Starts logging.
+pub fn start(format: LogFormat, quiet: bool, verbose: u8) {
+    let level = match (quiet, verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => from_environment().unwrap_or(LevelFilter::WARN),
+        (false, 1) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    let ours = Targets::new().with_target("qpien_sync", level).with_default(LevelFilter::ERROR);
+    let color = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let lines = tracing_subscriber::fmt::layer().with_writer(Above).with_target(false).with_ansi(color);
+    let registry = tracing_subscriber::registry().with(ours);
+    // A second start (a test in the same process) keeps the first.
+    let _ = match format {
+        LogFormat::Text => registry.with(lines).try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+    };
+}
+
+fn from_environment() -> Option<LevelFilter> {
+    std::env::var(env::LOG).ok()?.parse().ok()
+}
+
+/// Writes each line to standard error, above the bars.
+struct Above;
+
+impl<'w> MakeWriter<'w> for Above {
+    type Writer = Line;
+
+    fn make_writer(&'w self) -> Line {
+        Line(Vec::new())
+    }
+}
+
+struct Line(Vec<u8>);
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let write = || {
+            let _ = std::io::stderr().write_all(&self.0);
+        };
+        match BARS.get() {
+            Some(bars) => bars.suspend(write),
+            None => write(),
+        }
+    }
+}

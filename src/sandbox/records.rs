@@ -1,0 +1,308 @@
+//! The fields of the four streams' records.
+//!
+//! A field is written straight into the answer as JSON text, or is an object (or a list of objects) whose own selected
+//! fields are then written. Nothing is built that was not selected.
+
+use super::data::{Kind, List, World};
+use super::dice::Dice;
+use super::moment;
+use super::nested;
+use super::out::Out;
+use super::text;
+
+/// The object types the data knows. Their fields are matched by name; a field they do not know is null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `ExternalContact`
+    Contact,
+    /// `CustomerPerson`
+    Person,
+    /// `ExternalConversation`
+    Conversation,
+    /// `ExternalMessage`
+    Message,
+    /// `Tag`
+    Tag,
+    /// `LastMessageType`
+    LastMessage,
+    /// `ChannelTypeOutput`, and a connected channel
+    Channel,
+    /// `senderData`
+    Sender,
+    /// `Media`
+    Media,
+    /// `EmailDataType`
+    Email,
+}
+
+/// Something with fields.
+#[derive(Debug, Clone, Copy)]
+pub struct Object {
+    /// Its type.
+    pub shape: Shape,
+    /// Its randomness.
+    pub dice: Dice,
+    /// Its number among its kind.
+    pub number: u64,
+    /// How often it was edited.
+    pub version: u32,
+    /// The number of the record it belongs to, where it belongs to one.
+    pub parent: u64,
+}
+
+/// What a field turned out to be.
+#[derive(Debug, Clone, Copy)]
+pub enum Value {
+    /// Nothing was written: the field is null.
+    Null,
+    /// The field's JSON text was written.
+    Written,
+    /// An object; nothing was written.
+    Object(Object),
+    /// A list of so many objects, of which the n-th is [`Object::nth`] of this one; nothing was written.
+    List(Object, u64),
+}
+
+impl Object {
+    /// The n-th object of a list that starts with this one.
+    pub fn nth(self, n: u64) -> Object {
+        Object {
+            dice: self.dice.at(n),
+            number: self.number + n,
+            ..self
+        }
+    }
+
+    /// An object inside this one.
+    pub fn inner(self, shape: Shape, number: u64) -> Object {
+        Object {
+            shape,
+            dice: self.dice.at(shape as u64 + 100),
+            number,
+            version: self.version,
+            parent: self.number,
+        }
+    }
+
+    /// Writes the field of that name, or says what it consists of.
+    pub fn field(self, world: &World, name: &str, out: &mut Out) -> Value {
+        match self.shape {
+            Shape::Contact => contact(self, world, name, out),
+            Shape::Person => person(self, world, name, out),
+            Shape::Conversation => conversation(self, world, name, out),
+            Shape::Message => message(self, world, name, out),
+            _ => nested::field(self, world, name, out),
+        }
+    }
+
+    /// The randomness of one of its fields.
+    pub(super) fn of(self, name: &str) -> Dice {
+        self.dice.named(name)
+    }
+}
+
+pub(super) fn id(world: &World, kind: Kind, number: u64, out: &mut Out) {
+    out.plain(&world.ids(kind).id(number));
+}
+
+/// A word of a table, or null where the table says so.
+pub(super) fn word(dice: Dice, table: &[Option<&str>], out: &mut Out) {
+    match dice.pick(table) {
+        Some(word) => out.text(word),
+        None => out.raw("null"),
+    }
+}
+
+fn flag(dice: Dice, out: &mut Out) {
+    out.raw(dice.pick(&["true", "true", "false", "null"]));
+}
+
+fn tags(object: Object) -> Value {
+    let dice = object.of("tags");
+    match dice.at(1).below(10) {
+        0 => Value::Null,
+        1..5 => Value::List(object.inner(Shape::Tag, 0), 0),
+        other => Value::List(object.inner(Shape::Tag, dice.at(2).below(30)), 1 + other % 3),
+    }
+}
+
+fn url(kind: &str, dice: Dice, out: &mut Out) {
+    out.raw("\"https://cdn.example.com/");
+    out.raw(kind);
+    out.raw("/");
+    out.number(dice.below(1 << 40));
+    out.raw(".png?w=100&h=100\"");
+}
+
+const LANGUAGES: [Option<&str>; 6] = [Some("tr"), Some("en"), Some("de"), Some("ar"), None, Some("")];
+
+fn contact(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    let dice = object.of(name);
+    match name {
+        "_id" => id(world, Kind::Contact, object.number, out),
+        "customer" => id(world, Kind::Customer, 0, out),
+        "firstName" => text::first_name(dice, object.version, out),
+        "lastName" => text::last_name(dice, out),
+        "username" if dice.at(1).chance(600) => return Value::Null,
+        "username" => text::line(dice, out),
+        "avatar" => url("avatar", dice, out),
+        "email" if dice.at(9).chance(250) => return Value::Null,
+        "email" => text::email(dice, object.number, out),
+        "phone" if dice.at(9).chance(150) => return Value::Null,
+        "phone" => text::phone(dice, out),
+        "phoneCountryCode" => word(dice, &[Some("90"), Some("+90"), Some("0049"), Some(""), None], out),
+        "country" => word(
+            dice,
+            &[Some("TR"), Some("Türkiye"), Some("DE"), Some("NA"), None, Some("")],
+            out,
+        ),
+        "gender" => word(dice, &[Some("FEMALE"), Some("MALE"), None, None, Some("")], out),
+        "tags" => return tags(object),
+        "createdAt" => out.plain(&moment::iso(world.created(List::Contacts, object.number))),
+        "phoneUsagePermission" | "emailUsagePermission" => flag(dice, out),
+        "language" => word(dice, &LANGUAGES, out),
+        "owner" if world.size().persons == 0 || dice.at(1).chance(500) => return Value::Null,
+        "owner" => id(world, Kind::Person, dice.below(world.size().persons), out),
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+fn person(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    let dice = object.of(name);
+    match name {
+        "_id" => id(world, Kind::Person, object.number, out),
+        "customer" => id(world, Kind::Customer, 0, out),
+        "type" => out.plain(
+            dice.pick(&["JR_AGENT", "PERSON", "PERSON", "ADMIN", "OWNER", "ROBOT"])
+                .as_bytes(),
+        ),
+        "status" => out.plain(dice.pick(&["ACTIVE", "ACTIVE", "PASSIVE", "INVITED"]).as_bytes()),
+        "firstName" => text::first_name(dice, object.version, out),
+        "lastName" => text::line(dice, out),
+        "profilePhoto" if dice.at(1).chance(300) => return Value::Null,
+        "profilePhoto" => url("staff", dice, out),
+        "email" => text::email(dice, object.number, out),
+        "phone" if dice.at(9).chance(300) => return Value::Null,
+        "phone" => text::phone(dice, out),
+        "language" => word(dice, &LANGUAGES, out),
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+fn conversation(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    let dice = object.of(name);
+    let size = world.size();
+    match name {
+        "_id" => id(world, Kind::Conversation, object.number, out),
+        "customer" => id(world, Kind::Customer, 0, out),
+        "joinedPerson" if size.contacts == 0 => return Value::Null,
+        "joinedPerson" => id(world, Kind::Contact, dice.below(size.contacts), out),
+        "joinedCPerson" if size.persons == 0 || dice.at(1).chance(200) => return Value::Null,
+        "joinedCPerson" => id(world, Kind::Person, dice.below(size.persons), out),
+        "isStarred" => flag(dice, out),
+        // An edit is seen in the status: it cycles, so that two states in a row always differ.
+        "status" => {
+            let at = (dice.below(4) + u64::from(object.version)) % 4;
+            out.plain([&b"OPEN"[..], b"PENDING", b"SOLVED", b"CLOSED"][at as usize]);
+        }
+        "isGroupOrChannel" => out.boolean(dice.chance(50)),
+        "lastMessage" => {
+            return match world.newest_message(object.number) {
+                Some(newest) => Value::Object(Object {
+                    shape: Shape::LastMessage,
+                    ..newest
+                }),
+                None => Value::Null,
+            };
+        }
+        "lastReceivedMessageChannel" => id(world, Kind::Channel, dice.below(nested::CHANNELS), out),
+        "tags" => return tags(object),
+        "channels" => {
+            return Value::List(
+                object.inner(Shape::Channel, dice.at(1).below(nested::CHANNELS)),
+                dice.at(2).below(3),
+            );
+        }
+        "type" => word(
+            dice,
+            &[
+                Some("LIVECHAT"),
+                Some("WHATSAPP"),
+                Some("EMAIL"),
+                Some("INSTAGRAM"),
+                None,
+            ],
+            out,
+        ),
+        "priority" => word(dice, &[Some("LOW"), Some("MEDIUM"), Some("HIGH"), None], out),
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+/// The channel a message came through: several of its fields follow from it.
+pub(super) fn channel_type(message: Object) -> &'static str {
+    message
+        .of("channelType")
+        .pick(&["WHATSAPP", "WHATSAPP", "LIVECHAT", "LIVECHAT", "INSTAGRAM", "EMAIL"])
+}
+
+fn message(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    let dice = object.of(name);
+    match name {
+        "_id" => id(world, Kind::Message, object.number, out),
+        "sender" if dice.at(1).chance(30) => return Value::Null,
+        "sender" => return Value::Object(object.inner(Shape::Sender, object.number)),
+        "conversation" => id(world, Kind::Conversation, object.parent, out),
+        "messageType" => word(
+            dice,
+            &[
+                Some("TEXT"),
+                Some("TEXT"),
+                Some("TEXT"),
+                Some("IMAGE"),
+                Some("TEMPLATE"),
+            ],
+            out,
+        ),
+        "channelType" => out.plain(channel_type(object).as_bytes()),
+        "senderType" => out.plain(dice.pick(&["CUSTOMER", "AGENT", "BOT", "SYSTEM"]).as_bytes()),
+        "content" => text::body(dice, object.number, object.version, out),
+        "contentHtml" if channel_type(object) != "EMAIL" => return Value::Null,
+        "contentHtml" => text::html(dice, out),
+        "subject" if channel_type(object) != "EMAIL" => return Value::Null,
+        "subject" => text::line(dice, out),
+        "emailData" if channel_type(object) != "EMAIL" => return Value::Null,
+        "emailData" => return Value::Object(object.inner(Shape::Email, object.number)),
+        "media" => {
+            return match dice.at(1).below(20) {
+                0..4 => Value::Null,
+                4..17 => Value::List(object.inner(Shape::Media, 0), 0),
+                other => Value::List(object.inner(Shape::Media, 0), other - 16),
+            };
+        }
+        "template_cards" | "product_cards" if dice.at(9).chance(940) => return Value::Null,
+        "template_cards" | "product_cards" => text::cards(dice, out),
+        "channelMessageId" if dice.at(1).chance(100) => return Value::Null,
+        "channelMessageId" => {
+            out.raw(dice.at(2).pick(&["\"wamid.HBgM==", "\"00", "\"mid.$"]));
+            out.number(dice.bits());
+            out.raw("\"");
+        }
+        "ackStatus" => word(
+            dice,
+            &[Some("READ"), Some("DELIVERED"), Some("SENT"), Some("FAILED"), None],
+            out,
+        ),
+        "createdAt" => out.plain(&moment::iso(
+            world.created(List::Messages(object.parent), object.number),
+        )),
+        "autoCreate" => flag(dice, out),
+        "flowBotId" if dice.at(1).chance(900) => return Value::Null,
+        "flowBotId" => out.number(dice.below(1000)),
+        _ => return Value::Null,
+    }
+    Value::Written
+}

@@ -1,0 +1,199 @@
+//! HTTP around the API: routes, headers, and the server's life.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::api::{Answered, Api, Reply};
+use super::body;
+use super::log::Counts;
+use super::{Error, Options};
+use crate::streams::Stream;
+
+/// A request larger than this is refused: hundreds of aliased questions fit.
+const LARGEST_REQUEST: usize = 4 << 20;
+
+/// A server that is running.
+#[derive(Debug)]
+pub struct Running {
+    api: Arc<Api>,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// Starts a server; it answers when this returns.
+pub async fn start(options: Options) -> Result<Running, Error> {
+    let listen = options.listen;
+    let api = Arc::new(Api::new(options)?);
+    let bound = |source| Error::Bind { listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(bound)?;
+    let address = listener.local_addr().map_err(bound)?;
+    let router = router(Arc::clone(&api));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        let serving = axum::serve(listener, router);
+        tokio::select! {
+            _ = serving => {}
+            _ = stopped => {}
+        }
+    });
+    Ok(Running {
+        api,
+        address,
+        stop,
+        task,
+    })
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The GraphQL endpoint.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}/api/v1", self.address)
+    }
+
+    /// The counts so far.
+    pub fn counts(&self) -> Counts {
+        self.api.counts()
+    }
+
+    /// What to print: where it is and how to run against it.
+    pub fn banner(&self) -> String {
+        let options = &self.api.options;
+        let limit = match options.requests_per_minute {
+            0 => String::new(),
+            limit => format!(" --requests-per-minute {limit}"),
+        };
+        format!(
+            "A Qpien-like API answers at {endpoint}\n\
+             with {} contacts, {} persons, {} conversations, {} messages (seed {}).\n\n  \
+             QPIEN_ENDPOINT={endpoint} QPIEN_CLIENT_ID={} QPIEN_CLIENT_SECRET={} qpien-sync run jobs/nightly-csv.toml{limit}\n\n\
+             What an export must hold: http://{address}/truth/contacts (customer_persons, conversations, messages)\n\
+             What was asked: http://{address}/sandbox/log, /sandbox/counts, /sandbox/touched",
+            options.contacts,
+            options.persons,
+            options.conversations,
+            options.messages,
+            options.seed,
+            options.client_id,
+            options.client_secret,
+            endpoint = self.endpoint(),
+            address = self.address,
+        )
+    }
+
+    /// Closes the door at once and waits until it is closed.
+    pub async fn stop(self) {
+        // The task may have ended already; then there is nobody to tell.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/api/v1", post(graphql))
+        .route("/truth/{stream}", get(truth))
+        .route(
+            "/sandbox/log",
+            get(async |State(api): State<Arc<Api>>| json_lines(api.log_lines().into())),
+        )
+        .route(
+            "/sandbox/counts",
+            get(async |State(api): State<Arc<Api>>| json(&api.counts())),
+        )
+        .route(
+            "/sandbox/touched",
+            get(async |State(api): State<Arc<Api>>| json(&api.touched())),
+        )
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
+        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+        .with_state(api)
+}
+
+async fn graphql(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Answered { reply, account, delay } = api.answer(authorization, &body, Instant::now());
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let mut response = Response::builder();
+    if let Some(account) = account {
+        response = response
+            .header("X-RateLimit-Limit", account.limit)
+            .header("X-RateLimit-Remaining", account.remaining)
+            .header("X-RateLimit-Reset", account.reset);
+    }
+    let built = match reply {
+        Reply::Whole { status, body, html } => {
+            if status == 429 {
+                response = response.header(header::RETRY_AFTER, account.map_or(1, |a| a.reset));
+            }
+            let kind = if html {
+                "text/html; charset=utf-8"
+            } else {
+                "application/json; charset=utf-8"
+            };
+            response
+                .status(status)
+                .header(header::CONTENT_TYPE, kind)
+                .body(Body::from(body))
+        }
+        Reply::Nothing => response.body(body::broken(Vec::new())),
+        Reply::Part(sent, whole) => response
+            .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
+            .header(header::CONTENT_LENGTH, whole)
+            .body(body::broken(sent)),
+    };
+    built.unwrap_or_else(|_| status_page(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+async fn truth(State(api): State<Arc<Api>>, Path(stream): Path<String>) -> Response<Body> {
+    match Stream::named(&stream) {
+        Some(stream) => json_lines(body::parts(api.truth(stream))),
+        None => status_page(StatusCode::NOT_FOUND),
+    }
+}
+
+async fn not_found() -> Response<Body> {
+    status_page(StatusCode::NOT_FOUND)
+}
+
+fn status_page(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::from(format!("<html><body><h1>{status}</h1></body></html>\n")));
+    *response.status_mut() = status;
+    typed(response, "text/html; charset=utf-8")
+}
+
+fn json(value: &impl serde::Serialize) -> Response<Body> {
+    typed(
+        Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default())),
+        "application/json",
+    )
+}
+
+fn json_lines(body: Body) -> Response<Body> {
+    typed(Response::new(body), "application/x-ndjson")
+}
+
+fn typed(mut response: Response<Body>, kind: &'static str) -> Response<Body> {
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response
+}

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::Error;
 use super::dice::Dice;
 
 macro_rules! faults {
@@ -231,9 +232,9 @@ impl Plan {
     }
 
     /// Reads a plan. The error says what is wrong with it.
-    pub fn from_toml(text: &str) -> Result<Plan, String> {
-        let plan: Plan = toml::from_str(text).map_err(|e| e.to_string())?;
-        plan.check()?;
+    pub fn from_toml(text: &str) -> Result<Plan, Error> {
+        let plan: Plan = toml::from_str(text).map_err(|e| Error::Plan(e.to_string()))?;
+        plan.check().map_err(Error::Plan)?;
         Ok(plan)
     }
 
@@ -400,6 +401,7 @@ mod tests {
         assert!(
             Plan::from_toml("[rates]\nnope = 0.1")
                 .unwrap_err()
+                .to_string()
                 .contains("token_expired")
         );
         assert!(Plan::from_toml("[rates]\nslow = 2").is_err());

@@ -7,8 +7,8 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | what does the API look like? | `dialects/*.graphql`, read by `schema.rs` |
-//! | how is a request judged, step by step? | `api.rs` |
+//! | what does the API look like? | `dialects/*.graphql`, read by `schema.rs`; its rejections: `wording.rs`, `suggest.rs` |
+//! | how is a request judged, step by step? | `api.rs`, then `resolve.rs`; what comes out is in `outcome.rs` |
 //! | what does a query select? what does it ask? | `plan.rs`, `question.rs` |
 //! | how is an answer written? | `execute.rs` into `out.rs` |
 //! | how many records, in which order, with which ids? | `data.rs`, `ids.rs` |
@@ -31,15 +31,18 @@ mod log;
 mod moment;
 mod nested;
 mod out;
+mod outcome;
 mod plan;
 mod question;
 mod records;
+mod resolve;
 mod schema;
 mod server;
 mod suggest;
 mod text;
 mod token;
 mod truth;
+mod wording;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,7 +1,7 @@
 //! The GraphQL schema, from an SDL file, and the judgement of incoming requests against it.
 //!
 //! A request comes out either as [`Prepared`] (valid, its operation chosen, its variables coerced) or as a
-//! [`Refusal`] in the words of graphql-js and with the status of Apollo Server 4: 400.
+//! refusal in the words of graphql-js and with the status of Apollo Server 4: 400.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,8 +18,9 @@ use apollo_compiler::{ExecutableDocument, Name, Node, ast};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::outcome::{Outcome, Problem};
 use super::plan::{self, Root};
-use super::suggest;
+use super::wording;
 
 /// The shape that is served unless another is asked for.
 pub const DEFAULT_SDL: &str = include_str!("dialects/default.graphql");
@@ -47,15 +48,6 @@ pub struct Prepared {
     variables: Valid<JsonMap>,
 }
 
-/// A request that was refused before anything was executed.
-#[derive(Debug)]
-pub struct Refusal {
-    /// The whole body of the answer.
-    pub body: String,
-    /// The error code in it.
-    pub code: &'static str,
-}
-
 /// A GraphQL request as it travels.
 #[derive(Debug, Deserialize)]
 struct Request {
@@ -80,12 +72,12 @@ impl Schema {
     }
 
     /// Judges the body of a request.
-    pub fn prepare(&self, body: &[u8]) -> Result<Prepared, Refusal> {
+    pub fn prepare(&self, body: &[u8]) -> Result<Prepared, Outcome> {
         let request: Request = serde_json::from_slice(body)
-            .map_err(|e| Refusal::plain("BAD_REQUEST", &format!("POST body is not a GraphQL request: {e}")))?;
+            .map_err(|e| plain_refusal("BAD_REQUEST", &format!("POST body is not a GraphQL request: {e}")))?;
         let Some(query) = request.query else {
             let text = "GraphQL operations must contain a non-empty `query` or a `persistedQuery` extension.";
-            return Err(Refusal::plain("BAD_REQUEST", text));
+            return Err(plain_refusal("BAD_REQUEST", text));
         };
         let document = self.document(query)?;
         let chosen = document.operations.get(request.operation_name.as_deref());
@@ -93,13 +85,16 @@ impl Schema {
             .map_err(|e| refuse(&e, "OPERATION_RESOLUTION_FAILURE", &document.sources))?
             .clone();
         let given = request.variables.unwrap_or_default();
-        let variables = coerce_variable_values(&self.schema, &operation, &given)
-            .map_err(|e| refuse(&e, "BAD_USER_INPUT", &document.sources))?;
+        let variables = coerce_variable_values(&self.schema, &operation, &given).map_err(|e| {
+            let error = e.to_graphql_error(&document.sources);
+            let message = wording::variable_message(&operation, &error.message);
+            refusal("BAD_USER_INPUT", [GraphQLError { message, ..error }])
+        })?;
         let roots = plan::roots(&self.schema, &document, &operation, &variables);
         if !self.introspection && roots.iter().any(Root::is_introspection) {
             let text = "GraphQL introspection is not allowed by Apollo Server, but the query contained __schema or __type. \
                         To enable introspection, pass introspection: true to ApolloServer in production";
-            return Err(Refusal::plain("GRAPHQL_VALIDATION_FAILED", text));
+            return Err(plain_refusal("GRAPHQL_VALIDATION_FAILED", text));
         }
         Ok(Prepared {
             roots,
@@ -110,7 +105,7 @@ impl Schema {
     }
 
     /// Answers the introspection part of a query: one value per response key.
-    pub fn introspect(&self, prepared: &Prepared) -> Result<JsonMap, Refusal> {
+    pub fn introspect(&self, prepared: &Prepared) -> Result<JsonMap, Outcome> {
         let Prepared {
             document,
             operation,
@@ -125,22 +120,25 @@ impl Schema {
             .map_err(|e| refuse(&e, "GRAPHQL_VALIDATION_FAILED", &document.sources))
     }
 
-    fn document(&self, query: String) -> Result<Arc<Valid<ExecutableDocument>>, Refusal> {
+    fn document(&self, query: String) -> Result<Arc<Valid<ExecutableDocument>>, Outcome> {
         let mut valid = self.valid.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = valid.get(&query) {
             return Ok(Arc::clone(known));
         }
         let parsed = ast::Document::parse(query.as_str(), "query").map_err(|e| {
-            let errors = e
-                .errors
-                .iter()
-                .map(|d| syntax_error(d.unstable_to_json_compat()))
-                .take(1);
-            Refusal::new("GRAPHQL_PARSE_FAILED", errors)
+            // graphql-js stops at the first error.
+            let first = e.errors.iter().next().map(|d| d.unstable_to_json_compat());
+            let reworded = first.map(|error| GraphQLError {
+                message: wording::syntax_message(&error.message),
+                ..error
+            });
+            refusal("GRAPHQL_PARSE_FAILED", reworded)
         })?;
         let document = parsed.to_executable_validate(&self.schema).map_err(|e| {
-            let errors = e.errors.iter().map(|d| d.unstable_to_json_compat());
-            Refusal::new("GRAPHQL_VALIDATION_FAILED", errors.map(|e| self.suggested(e)))
+            refusal(
+                "GRAPHQL_VALIDATION_FAILED",
+                wording::errors(&self.schema, &e.errors, self.suggestions),
+            )
         })?;
         if valid.len() >= REMEMBERED {
             valid.clear();
@@ -149,116 +147,134 @@ impl Schema {
         valid.insert(query, Arc::clone(&document));
         Ok(document)
     }
-
-    fn suggested(&self, mut error: GraphQLError) -> GraphQLError {
-        if self.suggestions
-            && let Some(suggestion) = suggest::suggestion(&self.schema, &error.message)
-        {
-            error.message = format!("{} {suggestion}", error.message);
-        }
-        error
-    }
 }
 
-impl Refusal {
-    fn new(code: &'static str, errors: impl Iterator<Item = GraphQLError>) -> Refusal {
-        let errors: Vec<_> = errors
-            .map(|e| {
-                let mut error = json!({"message": e.message});
-                if !e.locations.is_empty() {
-                    error["locations"] = json!(e.locations);
-                }
-                error["extensions"] = json!({"code": code});
-                error
-            })
-            .collect();
-        Refusal {
-            body: json!({"errors": errors}).to_string(),
-            code,
-        }
-    }
-
-    fn plain(code: &'static str, message: &str) -> Refusal {
-        Refusal {
-            body: json!({"errors": [{"message": message, "extensions": {"code": code}}]}).to_string(),
-            code,
-        }
-    }
+/// A request that is refused: the status and form of Apollo Server 4.
+fn refusal(code: &'static str, errors: impl IntoIterator<Item = GraphQLError>) -> Outcome {
+    let problems: Vec<Problem> = errors
+        .into_iter()
+        .map(|error| {
+            let locations = error
+                .locations
+                .iter()
+                .map(|at| json!({"line": at.line, "column": at.column}))
+                .collect();
+            Problem {
+                locations,
+                ..Problem::new(&error.message, code)
+            }
+        })
+        .collect();
+    Outcome::failed(400, &problems)
 }
 
-fn refuse(error: &RequestError, code: &'static str, sources: &SourceMap) -> Refusal {
-    Refusal::new(code, std::iter::once(error.to_graphql_error(sources)))
+fn plain_refusal(code: &'static str, message: &str) -> Outcome {
+    Outcome::failed(400, &[Problem::new(message, code)])
 }
 
-/// graphql-js begins syntax errors so, and reports the first only.
-fn syntax_error(mut error: GraphQLError) -> GraphQLError {
-    let text = error.message.trim_start_matches("syntax error: ");
-    let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    error.message = format!("Syntax Error: {first}{}.", letters.as_str().trim_end_matches('.'));
-    error
+fn refuse(error: &RequestError, code: &'static str, sources: &SourceMap) -> Outcome {
+    refusal(code, [error.to_graphql_error(sources)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(query: &str, variables: &serde_json::Value) -> (String, &'static str) {
+    const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
+
+    fn refused(query: &str, variables: &serde_json::Value) -> (String, String) {
         let schema = Schema::from_sdl(DEFAULT_SDL, true, false).unwrap();
         let body = json!({"query": query, "variables": variables}).to_string();
         let refusal = schema.prepare(body.as_bytes()).err().unwrap();
-        let parsed: serde_json::Value = serde_json::from_str(&refusal.body).unwrap();
-        assert_eq!(parsed["errors"][0]["extensions"]["code"], refusal.code);
+        let parsed: serde_json::Value = serde_json::from_slice(&refusal.body).unwrap();
+        assert_eq!(parsed["errors"].as_array().unwrap().len(), 1, "{parsed}");
+        assert_eq!(
+            parsed["errors"][0]["extensions"]["code"].as_str(),
+            refusal.code.as_deref()
+        );
         (
             parsed["errors"][0]["message"].as_str().unwrap().to_owned(),
-            refusal.code,
+            refusal.code.unwrap(),
         )
     }
 
     #[test]
     fn what_is_invalid_is_refused_in_the_words_of_graphql_js() {
-        let none = json!({});
         for (query, message) in [
             (
                 "{ getContactList { success data { docs { nope } } } }",
-                "Cannot query field \"nope\" on type \"ExternalContact\".",
+                r#"Cannot query field "nope" on type "ExternalContact"."#,
             ),
             (
                 "{ getContactList(size: 3) { success } }",
-                "Unknown argument \"size\" on field \"Query.getContactList\".",
+                r#"Unknown argument "size" on field "Query.getContactList"."#,
             ),
             (
                 "{ getMessages { success } }",
-                "Field \"getMessages\" argument \"conversationId\" of type \"ID!\" is required, but it was not provided.",
+                r#"Field "getMessages" argument "conversationId" of type "ID!" is required, but it was not provided."#,
             ),
             (
-                "{ getContactList { data } }",
-                "Field \"data\" of type \"ContactPage\" must have a selection of subfields. Did you mean \"data { ... }\"?",
+                "{ getContactList { data { docs } } }",
+                r#"Field "docs" of type "[ExternalContact]" must have a selection of subfields. Did you mean "docs { ... }"?"#,
             ),
             (
                 "query($p: String) { getContactList(page: $p) { success } }",
-                "Variable \"$p\" of type \"String\" used in position expecting type \"Int\".",
+                r#"Variable "$p" of type "String" used in position expecting type "Int"."#,
             ),
             (
                 "{ getContactList(page: 1.5) { success } }",
                 "Int cannot represent non-integer value: 1.5",
             ),
+            (
+                r#"{ getContactList(page: "1") { success } }"#,
+                r#"Int cannot represent non-integer value: "1""#,
+            ),
         ] {
             assert_eq!(
-                refused(query, &none),
-                (message.to_owned(), "GRAPHQL_VALIDATION_FAILED"),
+                refused(query, &json!({})),
+                (message.to_owned(), INVALID.to_owned()),
                 "{query}"
             );
         }
     }
 
     #[test]
-    fn what_cannot_be_parsed_and_wrong_variables_have_their_own_codes() {
+    fn wrong_variables_are_refused_in_the_words_of_graphql_js() {
+        for (variable, given, message) in [
+            (
+                "$p: Int",
+                json!({"p": "one"}),
+                r#"Variable "$p" got invalid value "one"; Int cannot represent non-integer value: "one""#,
+            ),
+            (
+                "$p: Int = 1",
+                json!({"p": 1.5}),
+                r#"Variable "$p" got invalid value 1.5; Int cannot represent non-integer value: 1.5"#,
+            ),
+            (
+                "$p: Int!",
+                json!({}),
+                r#"Variable "$p" of required type "Int!" was not provided."#,
+            ),
+            (
+                "$p: Int!",
+                json!({"p": null}),
+                r#"Variable "$p" of non-null type "Int!" must not be null."#,
+            ),
+        ] {
+            let query = format!("query({variable}) {{ getContactList(page: $p) {{ success }} }}");
+            assert_eq!(
+                refused(&query, &given),
+                (message.to_owned(), "BAD_USER_INPUT".to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_parsed_or_chosen_has_its_own_code() {
         let (message, code) = refused("{ getContactList(", &json!({}));
         assert_eq!(code, "GRAPHQL_PARSE_FAILED");
         assert!(message.starts_with("Syntax Error: "), "{message}");
-        let query = "query($p: Int) { getContactList(page: $p) { success } }";
-        assert_eq!(refused(query, &json!({"p": "one"})).1, "BAD_USER_INPUT");
         let two = "query A { getContactList { success } } query B { getContactList { success } }";
         assert_eq!(refused(two, &json!({})).1, "OPERATION_RESOLUTION_FAILURE");
     }
@@ -267,6 +283,21 @@ mod tests {
     fn a_schema_that_is_wrong_is_refused_with_the_reason() {
         let error = Schema::from_sdl("type Query { a: Nope }", true, false).unwrap_err();
         assert!(error.contains("Nope"), "{error}");
+    }
+
+    #[test]
+    fn introspection_can_be_off() {
+        let schema = Schema::from_sdl(DEFAULT_SDL, false, false).unwrap();
+        let refusal = schema
+            .prepare(br#"{"query":"{ __schema { queryType { name } } }"}"#)
+            .err()
+            .unwrap();
+        assert!(
+            String::from_utf8(refusal.body)
+                .unwrap()
+                .contains("introspection is not allowed")
+        );
+        assert!(schema.prepare(br#"{"query":"{ __typename }"}"#).is_ok());
     }
 
     #[test]

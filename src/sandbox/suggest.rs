@@ -63,10 +63,10 @@ mod tests {
     #[test]
     fn close_names_are_suggested_and_far_ones_are_not() {
         let ask = |field| suggested(&format!("Cannot query field \"{field}\" on type \"T\"."));
-        assert_eq!(ask("firstname").as_deref(), Some("Did you mean \"firstName\"?"));
+        assert_eq!(ask("avatr").as_deref(), Some("Did you mean \"avatar\"?"));
         assert_eq!(
-            ask("fastName").as_deref(),
-            Some("Did you mean \"lastName\" or \"firstName\"?")
+            ask("firstname").as_deref(),
+            Some("Did you mean \"firstName\" or \"lastName\"?")
         );
         assert_eq!(ask("zzz"), None);
         let argument = suggested("Unknown argument \"pages\" on field \"Query.list\".");

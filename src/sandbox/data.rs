@@ -9,7 +9,7 @@
 use super::dice::Dice;
 use super::ids::Ids;
 use super::moment::{SPAN, START};
-use super::records::{Object, Shape};
+use super::object::{Object, Shape};
 use crate::streams::Stream;
 
 /// A list of records that is paged as one.

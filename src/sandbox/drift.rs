@@ -166,18 +166,17 @@ impl Lists {
         if self.questions == 1 || settings.kinds.is_empty() {
             return;
         }
-        let expected = if first_of_request {
+        let mut expected = if first_of_request {
             settings.rate
         } else {
             settings.rate / 10.0
         };
-        let certain = expected.max(0.0).floor();
-        let count = certain as u64 + u64::from(dice.at(0).unit() < expected - certain);
-        for n in 0..count {
-            if self.events >= settings.max_events {
-                return;
-            }
-            self.happen(&settings, dice.at(1 + n), asked);
+        let mut dice = dice.at(0);
+        // One event for certain as long as one is expected, then one by chance.
+        while self.events < settings.max_events && (expected >= 1.0 || dice.unit() < expected) {
+            dice = dice.at(1);
+            self.happen(&settings, dice, asked);
+            expected -= 1.0;
         }
     }
 

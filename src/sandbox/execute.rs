@@ -6,9 +6,9 @@
 
 use super::data::{Entry, List, World};
 use super::nested::CHANNELS;
+use super::object::{Object, Shape, Value};
 use super::out::Out;
 use super::plan::Pick;
-use super::records::{Object, Shape, Value};
 
 /// What an envelope carries.
 #[derive(Debug, Clone)]

@@ -228,7 +228,7 @@ impl Plan {
             "flaky" => FLAKY,
             _ => return None,
         };
-        Some(Plan::from_toml(text).expect("the plans in this file are tested"))
+        Plan::from_toml(text).ok()
     }
 
     /// Reads a plan. The error says what is wrong with it.

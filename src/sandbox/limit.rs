@@ -20,7 +20,7 @@ pub struct Account {
 /// Counts requests.
 #[derive(Debug)]
 pub struct Limit {
-    limit: u32,
+    per_window: u32,
     window: Duration,
     block: Option<Duration>,
     ends: Option<Instant>,
@@ -34,11 +34,11 @@ impl Limit {
         if requests_per_minute == 0 {
             return None;
         }
-        let per_window = f64::from(requests_per_minute) * window.as_secs_f64() / 60.0;
-        // Float to integer saturates; a window in which nothing is allowed would be no limit but a wall.
-        let limit = (per_window.round() as u32).max(1);
+        let exact = u128::from(requests_per_minute) * window.as_millis();
+        // A window in which nothing is allowed would be no limit but a wall.
+        let per_window = u32::try_from((exact + 30_000) / 60_000).unwrap_or(u32::MAX).max(1);
         Some(Limit {
-            limit,
+            per_window,
             window,
             block,
             ends: None,
@@ -56,15 +56,15 @@ impl Limit {
         let end = self.ends.unwrap_or(now);
         let mut refused = self.blocked_until.is_some_and(|until| now < until);
         if !refused {
-            refused = self.used >= self.limit;
+            refused = self.used >= self.per_window;
             self.blocked_until = refused.then(|| self.block.map_or(end, |block| now + block));
             self.used += u32::from(!refused);
         }
         let until = self.blocked_until.unwrap_or(end);
         let left = until.saturating_duration_since(now);
-        let remaining = if refused { 0 } else { self.limit - self.used };
+        let remaining = if refused { 0 } else { self.per_window - self.used };
         Account {
-            limit: self.limit,
+            limit: self.per_window,
             remaining,
             reset: left.as_secs() + u64::from(left.subsec_nanos() > 0),
             refused,

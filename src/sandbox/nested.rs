@@ -2,8 +2,9 @@
 
 use super::data::{Kind, List, World};
 use super::moment;
+use super::object::{Object, Shape, Value};
 use super::out::Out;
-use super::records::{Object, Shape, Value, channel_type, id, word};
+use super::records::{channel_type, id, word};
 use super::text;
 
 /// How many channels the account has connected.

@@ -96,8 +96,8 @@ impl Question {
 /// An argument by any of its names, on its own or inside an input object.
 fn find<'a>(arguments: &'a Map<String, Value>, names: &[&str]) -> Option<&'a Value> {
     names.iter().find_map(|name| arguments.get(*name)).or_else(|| {
-        let inner = arguments.values().filter_map(Value::as_object);
-        inner.filter_map(|object| find(object, names)).next()
+        let mut inner = arguments.values().filter_map(Value::as_object);
+        inner.find_map(|object| find(object, names))
     })
 }
 

@@ -1,105 +1,12 @@
-//! The fields of the four streams' records.
-//!
-//! A field is written straight into the answer as JSON text, or is an object (or a list of objects) whose own selected
-//! fields are then written. Nothing is built that was not selected.
+//! The fields of the four streams' records, matched by name; a field that is not known is null.
 
 use super::data::{Kind, List, World};
 use super::dice::Dice;
 use super::moment;
 use super::nested;
+use super::object::{Object, Shape, Value};
 use super::out::Out;
 use super::text;
-
-/// The object types the data knows. Their fields are matched by name; a field they do not know is null.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// `ExternalContact`
-    Contact,
-    /// `CustomerPerson`
-    Person,
-    /// `ExternalConversation`
-    Conversation,
-    /// `ExternalMessage`
-    Message,
-    /// `Tag`
-    Tag,
-    /// `LastMessageType`
-    LastMessage,
-    /// `ChannelTypeOutput`, and a connected channel
-    Channel,
-    /// `senderData`
-    Sender,
-    /// `Media`
-    Media,
-    /// `EmailDataType`
-    Email,
-}
-
-/// Something with fields.
-#[derive(Debug, Clone, Copy)]
-pub struct Object {
-    /// Its type.
-    pub shape: Shape,
-    /// Its randomness.
-    pub dice: Dice,
-    /// Its number among its kind.
-    pub number: u64,
-    /// How often it was edited.
-    pub version: u32,
-    /// The number of the record it belongs to, where it belongs to one.
-    pub parent: u64,
-}
-
-/// What a field turned out to be.
-#[derive(Debug, Clone, Copy)]
-pub enum Value {
-    /// Nothing was written: the field is null.
-    Null,
-    /// The field's JSON text was written.
-    Written,
-    /// An object; nothing was written.
-    Object(Object),
-    /// A list of so many objects, of which the n-th is [`Object::nth`] of this one; nothing was written.
-    List(Object, u64),
-}
-
-impl Object {
-    /// The n-th object of a list that starts with this one.
-    pub fn nth(self, n: u64) -> Object {
-        Object {
-            dice: self.dice.at(n),
-            number: self.number + n,
-            ..self
-        }
-    }
-
-    /// An object inside this one.
-    pub fn inner(self, shape: Shape, number: u64) -> Object {
-        Object {
-            shape,
-            dice: self.dice.at(shape as u64 + 100),
-            number,
-            version: self.version,
-            parent: self.number,
-        }
-    }
-
-    /// Writes the field of that name, or says what it consists of.
-    pub fn field(self, world: &World, name: &str, out: &mut Out) -> Value {
-        match self.shape {
-            Shape::Contact => contact(self, world, name, out),
-            Shape::Person => person(self, world, name, out),
-            Shape::Conversation => conversation(self, world, name, out),
-            Shape::Message => message(self, world, name, out),
-            _ => nested::field(self, world, name, out),
-        }
-    }
-
-    /// The randomness of one of its fields.
-    pub(super) fn of(self, name: &str) -> Dice {
-        self.dice.named(name)
-    }
-}
 
 pub(super) fn id(world: &World, kind: Kind, number: u64, out: &mut Out) {
     out.plain(&world.ids(kind).id(number));
@@ -136,7 +43,7 @@ fn url(kind: &str, dice: Dice, out: &mut Out) {
 
 const LANGUAGES: [Option<&str>; 6] = [Some("tr"), Some("en"), Some("de"), Some("ar"), None, Some("")];
 
-fn contact(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(super) fn contact(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
     let dice = object.of(name);
     match name {
         "_id" => id(world, Kind::Contact, object.number, out),
@@ -168,7 +75,7 @@ fn contact(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
     Value::Written
 }
 
-fn person(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(super) fn person(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
     let dice = object.of(name);
     match name {
         "_id" => id(world, Kind::Person, object.number, out),
@@ -191,7 +98,7 @@ fn person(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
     Value::Written
 }
 
-fn conversation(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(super) fn conversation(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
     let dice = object.of(name);
     let size = world.size();
     match name {
@@ -249,7 +156,7 @@ pub(super) fn channel_type(message: Object) -> &'static str {
         .pick(&["WHATSAPP", "WHATSAPP", "LIVECHAT", "LIVECHAT", "INSTAGRAM", "EMAIL"])
 }
 
-fn message(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(super) fn message(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
     let dice = object.of(name);
     match name {
         "_id" => id(world, Kind::Message, object.number, out),
@@ -270,11 +177,9 @@ fn message(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
         "channelType" => out.plain(channel_type(object).as_bytes()),
         "senderType" => out.plain(dice.pick(&["CUSTOMER", "AGENT", "BOT", "SYSTEM"]).as_bytes()),
         "content" => text::body(dice, object.number, object.version, out),
-        "contentHtml" if channel_type(object) != "EMAIL" => return Value::Null,
+        "contentHtml" | "subject" | "emailData" if channel_type(object) != "EMAIL" => return Value::Null,
         "contentHtml" => text::html(dice, out),
-        "subject" if channel_type(object) != "EMAIL" => return Value::Null,
         "subject" => text::line(dice, out),
-        "emailData" if channel_type(object) != "EMAIL" => return Value::Null,
         "emailData" => return Value::Object(object.inner(Shape::Email, object.number)),
         "media" => {
             return match dice.at(1).below(20) {

@@ -31,7 +31,7 @@ const REMEMBERED: usize = 512;
 /// A schema and the documents that were found valid against it.
 #[derive(Debug)]
 pub struct Schema {
-    schema: Valid<apollo_compiler::Schema>,
+    types: Valid<apollo_compiler::Schema>,
     implementers: TypeMap<Name, Implementers>,
     valid: Mutex<HashMap<String, Arc<Valid<ExecutableDocument>>>>,
     introspection: bool,
@@ -60,10 +60,10 @@ struct Request {
 impl Schema {
     /// Reads an SDL file. The error is what is wrong with it, for people.
     pub fn from_sdl(sdl: &str, introspection: bool, suggestions: bool) -> Result<Schema, String> {
-        let schema = apollo_compiler::Schema::parse_and_validate(sdl, "schema.graphql").map_err(|e| e.to_string())?;
-        let implementers = schema.implementers_map();
+        let types = apollo_compiler::Schema::parse_and_validate(sdl, "schema.graphql").map_err(|e| e.to_string())?;
+        let implementers = types.implementers_map();
         Ok(Schema {
-            schema,
+            types,
             implementers,
             valid: Mutex::default(),
             introspection,
@@ -85,12 +85,12 @@ impl Schema {
             .map_err(|e| refuse(&e, "OPERATION_RESOLUTION_FAILURE", &document.sources))?
             .clone();
         let given = request.variables.unwrap_or_default();
-        let variables = coerce_variable_values(&self.schema, &operation, &given).map_err(|e| {
+        let variables = coerce_variable_values(&self.types, &operation, &given).map_err(|e| {
             let error = e.to_graphql_error(&document.sources);
             let message = wording::variable_message(&operation, &error.message);
             refusal("BAD_USER_INPUT", [GraphQLError { message, ..error }])
         })?;
-        let roots = plan::roots(&self.schema, &document, &operation, &variables);
+        let roots = plan::roots(&self.types, &document, &operation, &variables);
         if !self.introspection && roots.iter().any(Root::is_introspection) {
             let text = "GraphQL introspection is not allowed by Apollo Server, but the query contained __schema or __type. \
                         To enable introspection, pass introspection: true to ApolloServer in production";
@@ -114,7 +114,7 @@ impl Schema {
         } = prepared;
         introspection::check_max_depth(document, operation)
             .and_then(|()| {
-                introspection::partial_execute(&self.schema, &self.implementers, document, operation, variables)
+                introspection::partial_execute(&self.types, &self.implementers, document, operation, variables)
             })
             .map(|response| response.data.unwrap_or_default())
             .map_err(|e| refuse(&e, "GRAPHQL_VALIDATION_FAILED", &document.sources))
@@ -134,10 +134,10 @@ impl Schema {
             });
             refusal("GRAPHQL_PARSE_FAILED", reworded)
         })?;
-        let document = parsed.to_executable_validate(&self.schema).map_err(|e| {
+        let document = parsed.to_executable_validate(&self.types).map_err(|e| {
             refusal(
                 "GRAPHQL_VALIDATION_FAILED",
-                wording::errors(&self.schema, &e.errors, self.suggestions),
+                wording::errors(&self.types, &e.errors, self.suggestions),
             )
         })?;
         if valid.len() >= REMEMBERED {
@@ -305,7 +305,7 @@ mod tests {
         let schema = Schema::from_sdl(DEFAULT_SDL, true, false).unwrap();
         for stream in crate::streams::ALL {
             for column in stream.columns() {
-                let field = schema.schema.type_field(stream.definition().entity, column.name);
+                let field = schema.types.type_field(stream.definition().entity, column.name);
                 assert!(field.is_ok(), "{stream} {}", column.name);
             }
         }

@@ -1,7 +1,7 @@
 //! "Did you mean": the suggestions graphql-js adds to a rejected name.
 
-use apollo_compiler::Schema;
 use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Name, Schema};
 
 /// At most so many names are suggested, as graphql-js does.
 const MOST: usize = 5;
@@ -35,8 +35,8 @@ pub fn suggestion(schema: &Schema, message: &str) -> Option<String> {
 
 fn fields<'a>(schema: &'a Schema, type_name: &str) -> Vec<&'a str> {
     match schema.types.get(type_name) {
-        Some(ExtendedType::Object(object)) => object.fields.keys().map(|name| name.as_str()).collect(),
-        Some(ExtendedType::Interface(interface)) => interface.fields.keys().map(|name| name.as_str()).collect(),
+        Some(ExtendedType::Object(object)) => object.fields.keys().map(Name::as_str).collect(),
+        Some(ExtendedType::Interface(interface)) => interface.fields.keys().map(Name::as_str).collect(),
         _ => Vec::new(),
     }
 }

@@ -254,3 +254,306 @@ fn line_of(prepared: &Prepared) -> Line {
         ..Line::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::drift;
+    use super::super::faults::Plan;
+    use super::*;
+
+    const CONTACTS: &str = "_id customer firstName lastName username avatar email phone phoneCountryCode country gender \
+                            tags { _id name color } createdAt phoneUsagePermission emailUsagePermission language owner";
+
+    fn api(change: impl FnOnce(&mut Options)) -> Arc<Api> {
+        let mut options = Options {
+            contacts: 230,
+            persons: 5,
+            conversations: 30,
+            messages: 900,
+            requests_per_minute: 0,
+            ..Options::default()
+        };
+        change(&mut options);
+        Arc::new(Api::new(options).unwrap())
+    }
+
+    fn failing(plan: &str) -> Arc<Api> {
+        api(|o| o.faults = Plan::from_toml(plan).unwrap())
+    }
+
+    fn reply(api: &Api, token: &str, query: &str) -> Reply {
+        api.answer(
+            Some(&format!("Bearer {token}")),
+            json!({"query": query}).to_string().as_bytes(),
+            Instant::now(),
+        )
+        .reply
+    }
+
+    /// The status and the body, lone surrogates replaced as a lenient reader would.
+    fn ask(api: &Api, token: &str, query: &str) -> (u16, Value) {
+        let Reply::Whole { status, body, .. } = reply(api, token, query) else {
+            panic!("no answer")
+        };
+        (
+            status,
+            serde_json::from_str(&lenient(&String::from_utf8(body).unwrap())).unwrap_or(Value::Null),
+        )
+    }
+
+    /// Half an emoji replaced; the halves of a whole one left alone.
+    fn lenient(text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find("\\ud83d") {
+            out.push_str(&rest[..at]);
+            rest = &rest[at + 6..];
+            let pair = rest.starts_with("\\ud") && !rest.starts_with("\\ud83d");
+            out.push_str(if pair { "\\ud83d" } else { "\\ufffd" });
+        }
+        out + rest
+    }
+
+    fn token(api: &Api) -> String {
+        let query = r#"mutation { generateOAuthToken(input: {clientId: "sandbox-client", clientSecret: "sandbox-secret"})
+            { success data { accessToken expiresIn } code message } }"#;
+        // As often as a fault hits at most, and once more.
+        for _ in 0..3 {
+            if let Reply::Whole { status: 200, body, .. } = reply(api, "", query)
+                && let Ok(answer) = serde_json::from_slice::<Value>(&body)
+                && let Some(text) = answer["data"]["generateOAuthToken"]["data"]["accessToken"].as_str()
+            {
+                return text.to_owned();
+            }
+        }
+        panic!("no token");
+    }
+
+    fn code(answer: &Value) -> &str {
+        answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none")
+    }
+
+    fn contacts(api: &Api, token: &str, page: u64) -> Value {
+        let query = format!(
+            "{{ getContactList(page: {page}, limit: 100) {{ success code data {{ docs {{ {CONTACTS} }} hasNextPage totalDocs }} }} }}"
+        );
+        ask(api, token, &query).1
+    }
+
+    #[test]
+    fn a_walk_shows_the_truth() {
+        let api = api(|_| {});
+        let token = token(&api);
+        let mut seen = Vec::new();
+        for page in 1.. {
+            let mut answer = contacts(&api, &token, page);
+            let list = answer["data"]["getContactList"]["data"].take();
+            seen.extend(list["docs"].as_array().unwrap().clone());
+            assert_eq!(list["totalDocs"], 230);
+            if list["hasNextPage"] == false {
+                break;
+            }
+        }
+        let mut parts = Arc::clone(&api).truth(Stream::Contacts);
+        let mut truth = Vec::new();
+        while let Some(lines) = parts() {
+            truth.extend(
+                String::from_utf8(lines)
+                    .unwrap()
+                    .lines()
+                    .map(|l| serde_json::from_str::<Value>(l).unwrap()),
+            );
+        }
+        for record in &mut truth {
+            assert!(record.as_object_mut().unwrap().remove("platforms").unwrap().is_null());
+        }
+        assert_eq!(seen, truth);
+        assert_eq!(api.counts().rows, 230);
+    }
+
+    #[test]
+    fn keys_come_in_the_order_of_the_selection() {
+        let api = api(|_| {});
+        let query = "query Q($more: Boolean = false, $page: Int = 3) {
+            b: getContactList(limit: 1, page: $page) { data { totalDocs ...Rows } success }
+            a: getContactList(limit: 1) { __typename message }
+          }
+          fragment Rows on ContactPage { docs { n: createdAt ... on ExternalContact { z: customer @include(if: $more) __typename } } }";
+        let Reply::Whole { body, .. } = reply(&api, &token(&api), query) else {
+            panic!("no answer")
+        };
+        let text = String::from_utf8(body).unwrap();
+        let (before, rest) = text.split_once("\"n\":\"").unwrap();
+        assert_eq!(before, r#"{"data":{"b":{"data":{"totalDocs":230,"docs":[{"#);
+        let after = r#"","__typename":"ExternalContact"}]},"success":true},"a":{"__typename":"ContactListPayload","message":null}}}"#;
+        assert_eq!(rest[24..], *after);
+    }
+
+    #[test]
+    fn tokens_expire_and_are_cancelled() {
+        let one = "{ getContactList(limit: 1) { success } }";
+        let api = api(|o| o.new_token_cancels_older = true);
+        assert_eq!(code(&ask(&api, "", one).1), "UNAUTHORIZED");
+        let first = token(&api);
+        assert_eq!(code(&ask(&api, &first, one).1), "none");
+        let second = token(&api);
+        assert_eq!(code(&ask(&api, &first, one).1), "TOKEN_EXPIRED");
+        assert_eq!(code(&ask(&api, &second, one).1), "none");
+        let later = Instant::now() + Duration::from_secs(3600);
+        let body = json!({"query": one}).to_string();
+        let Reply::Whole { status, body, .. } = api.answer(Some(&second), body.as_bytes(), later).reply else {
+            panic!("no answer")
+        };
+        assert_eq!(status, 200);
+        let documented =
+            r#"{"errors":[{"message":"Token expired","extensions":{"code":"TOKEN_EXPIRED"},"success":false}]}"#;
+        assert_eq!(String::from_utf8(body).unwrap(), documented);
+        assert_eq!(api.counts().tokens, 2);
+    }
+
+    #[test]
+    fn a_missing_scope_denies_its_own_questions_only() {
+        let api = api(|o| o.denied_scopes = vec!["read_messages".to_owned()]);
+        let token = token(&api);
+        let (status, alone) = ask(&api, &token, r#"{ getMessages(conversationId: "x") { success } }"#);
+        assert_eq!(
+            (status, code(&alone), alone.get("data")),
+            (200, "INSUFFICIENT_SCOPES", None)
+        );
+        assert_eq!(alone["errors"][0]["extensions"]["requiredScope"], "read_messages");
+        let both = r#"{ m: getMessages(conversationId: "x") { success } getContactList { success } }"#;
+        let (_, both) = ask(&api, &token, both);
+        assert_eq!(both["data"], json!({"m": null, "getContactList": {"success": true}}));
+        assert_eq!(both["errors"][0]["path"], json!(["m"]));
+    }
+
+    #[test]
+    fn over_the_limit_nothing_is_served() {
+        let api = api(|o| o.requests_per_minute = 2);
+        let token = token(&api);
+        let one = "{ getContactList(limit: 1) { success } }";
+        assert_eq!(ask(&api, &token, one).0, 200);
+        let (status, refused) = ask(&api, &token, one);
+        assert_eq!((status, code(&refused)), (429, "TOO_MANY_REQUESTS"));
+        assert_eq!(api.counts().over_limit, 1);
+    }
+
+    #[test]
+    fn faults_are_what_their_names_say_and_retries_get_through() {
+        for (fault, status, code_of) in [
+            ("token_expired", 200, "TOKEN_EXPIRED"),
+            ("rate_limited_status", 429, "TOO_MANY_REQUESTS"),
+            ("rate_limited_body", 200, "TOO_MANY_REQUESTS"),
+            ("bad_request_graphql", 400, "INTERNAL_SERVER_ERROR"),
+            ("unauthorized_graphql", 401, "UNAUTHORIZED"),
+            ("errors_200", 200, "INTERNAL_SERVER_ERROR"),
+            ("partial_data", 200, "INTERNAL_SERVER_ERROR"),
+            ("insufficient_scopes", 200, "INSUFFICIENT_SCOPES"),
+            ("error_500", 500, "none"),
+            ("error_502", 502, "none"),
+            ("error_503", 503, "none"),
+        ] {
+            let api = failing(&format!(
+                "rule = [{{ fault = '{fault}', rate = 1, operations = ['getContactList'] }}]"
+            ));
+            let first = token(&api);
+            let one = "{ getContactList(limit: 4) { success data { docs { _id } } } }";
+            let (seen, answer) = ask(&api, &first, one);
+            assert_eq!((seen, code(&answer)), (status, code_of), "{fault}");
+            if fault == "partial_data" {
+                assert_eq!(
+                    answer["data"]["getContactList"]["data"]["docs"]
+                        .as_array()
+                        .unwrap()
+                        .len(),
+                    2
+                );
+            }
+            let again = if fault == "token_expired" {
+                token(&api)
+            } else {
+                first.clone()
+            };
+            assert_eq!(
+                ask(&api, &again, one).1["data"]["getContactList"]["success"],
+                true,
+                "{fault}"
+            );
+            assert_eq!(api.counts().faults[fault], 1);
+            if fault == "token_expired" {
+                assert_eq!(code(&ask(&api, &first, one).1), "TOKEN_EXPIRED");
+            }
+        }
+    }
+
+    #[test]
+    fn faults_of_one_list_befall_one_alias() {
+        let api = failing("rule = [{ fault = 'success_false', rate = 1 }]");
+        let token = token(&api);
+        let two = "{ a: getContactList(page: 1) { success } b: getContactList(page: 2) { success } }";
+        let (_, answer) = ask(&api, &token, two);
+        let failed = ["a", "b"]
+            .iter()
+            .filter(|alias| answer["data"][**alias]["success"] == false)
+            .count();
+        assert_eq!(failed, 1);
+        let api =
+            failing("rule = [{ fault = 'missing_total', rate = 1 }, { fault = 'repeated_page', questions = [4] }]");
+        let token = super::tests::token(&api);
+        assert!(contacts(&api, &token, 1)["data"]["getContactList"]["data"]["totalDocs"].is_null());
+        let first = contacts(&api, &token, 1);
+        contacts(&api, &token, 3);
+        let second = contacts(&api, &token, 2);
+        let docs = |answer: &Value| answer["data"]["getContactList"]["data"]["docs"].clone();
+        assert_eq!(docs(&first), docs(&second));
+        assert_ne!(docs(&first), docs(&contacts(&api, &token, 2)));
+    }
+
+    #[test]
+    fn broken_answers_break_where_they_say() {
+        let api = failing("rule = [{ fault = 'truncated', rate = 1, operations = ['getContactList'] }]");
+        let one = "{ getContactList(limit: 4) { success data { docs { _id } } } }";
+        let Reply::Whole { body, .. } = reply(&api, &token(&api), one) else {
+            panic!("no answer")
+        };
+        assert!(serde_json::from_slice::<Value>(&body).is_err());
+        let api = failing("rule = [{ fault = 'cut_before', rate = 1, operations = ['getContactList'] }]");
+        assert_eq!(reply(&api, &token(&api), one), Reply::Nothing);
+        let api = failing("rule = [{ fault = 'cut_after', rate = 1, operations = ['generateOAuthToken'] }]");
+        let query = r#"mutation { generateOAuthToken(input: {clientId: "sandbox-client", clientSecret: "sandbox-secret"}) { success } }"#;
+        assert!(matches!(reply(&api, "", query), Reply::Part(part, whole) if part.len() < whole));
+        assert_eq!(api.counts().tokens, 1, "the answer was lost, the token was made");
+    }
+
+    #[test]
+    fn two_runs_of_one_client_meet_the_same_and_the_log_keeps_secrets() {
+        let run = || {
+            let api = api(|o| {
+                o.faults = Plan::named("all").unwrap();
+                o.drift = Some(drift::Settings::default());
+            });
+            let mut token = token(&api);
+            for page in 1..40 {
+                for _ in 0..4 {
+                    let query =
+                        format!("{{ getContactList(page: {page}, limit: 7) {{ success data {{ docs {{ _id }} }} }} }}");
+                    if let Reply::Whole { status: 200, body, .. } = reply(&api, &token, &query) {
+                        let text = String::from_utf8_lossy(&body);
+                        if text.contains("TOKEN_EXPIRED") {
+                            token = self::token(&api);
+                        }
+                    }
+                }
+            }
+            let log = String::from_utf8(api.log_lines()).unwrap();
+            for secret in [super::super::token::MARKER, "sandbox-secret", "sandbox-client"] {
+                assert!(!log.contains(secret));
+            }
+            (api.counts(), api.touched())
+        };
+        let (first, second) = (run(), run());
+        assert_eq!(first, second);
+        assert!(first.0.faults.len() > 8, "{:?}", first.0.faults);
+        assert!(first.0.drift_events > 20);
+    }
+}

@@ -168,52 +168,6 @@ impl Default for Plan {
     }
 }
 
-const DEMO: &str = r#"
-seed = 7
-rates = { rate_limited_status = 0.01, error_502 = 0.01, truncated = 0.01, token_expired = 0.01 }
-rule = [
-    { fault = "rate_limited_status", questions = [3] },
-    { fault = "error_503", questions = [4] },
-    { fault = "token_expired", questions = [5, 9] },
-    { fault = "cut_after", questions = [7] },
-]
-"#;
-
-const ALL: &str = r"
-seed = 7
-first_attempts = 2
-[rates]
-token_expired = 0.03
-rate_limited_status = 0.02
-rate_limited_body = 0.02
-error_500 = 0.02
-error_502 = 0.02
-error_503 = 0.02
-bad_request_graphql = 0.02
-unauthorized_graphql = 0.02
-errors_200 = 0.03
-success_false = 0.03
-partial_data = 0.03
-truncated = 0.03
-cut_before = 0.02
-cut_after = 0.03
-repeated_page = 0.02
-missing_total = 0.02
-";
-
-const FLAKY: &str = r"
-seed = 7
-[rates]
-rate_limited_status = 0.03
-error_500 = 0.03
-error_502 = 0.03
-error_503 = 0.03
-cut_before = 0.03
-cut_after = 0.03
-truncated = 0.02
-slow = 0.02
-";
-
 impl Plan {
     /// The names [`Plan::named`] knows.
     pub const NAMES: &'static [&'static str] = &["none", "demo", "all", "flaky"];
@@ -223,9 +177,9 @@ impl Plan {
     pub fn named(name: &str) -> Option<Plan> {
         let text = match name {
             "none" => "",
-            "demo" => DEMO,
-            "all" => ALL,
-            "flaky" => FLAKY,
+            "demo" => include_str!("plans/demo.toml"),
+            "all" => include_str!("plans/all.toml"),
+            "flaky" => include_str!("plans/flaky.toml"),
             _ => return None,
         };
         Plan::from_toml(text).ok()

@@ -197,3 +197,133 @@ fn typed(mut response: Response<Body>, kind: &'static str) -> Response<Body> {
         .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::faults::Plan;
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    /// Everything the server sends until it closes the connection.
+    async fn exchange(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // A connection that is reset has been closed as well.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8(answer).unwrap()
+    }
+
+    fn get(path: &str) -> String {
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    }
+
+    /// Without `Connection: close`: whoever closes then is the server.
+    fn post(query: &str) -> String {
+        let body = serde_json::json!({"query": query}).to_string();
+        let length = body.len();
+        format!("POST /api/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}")
+    }
+
+    fn post_once(query: &str) -> String {
+        post(query).replace("Host: x", "Host: x\r\nConnection: close")
+    }
+
+    async fn failing(fault: &str) -> Running {
+        let faults = Plan::from_toml(&format!("rule = [{{ fault = '{fault}', rate = 1 }}]")).unwrap();
+        let options = Options {
+            faults,
+            contacts: 3,
+            ..Options::default()
+        };
+        start(options).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_cut_connection_is_closed_without_a_byte() {
+        let running = failing("cut_before").await;
+        assert_eq!(exchange(running.address(), &post("{ __typename }")).await, "");
+        let answer = exchange(running.address(), &get("/sandbox/counts")).await;
+        assert!(answer.contains("\"cut_before\":1"), "{answer}");
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_breaks_off_in_the_middle() {
+        let running = failing("cut_after").await;
+        let answer = exchange(running.address(), &post("{ __typename }")).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.to_lowercase().contains("content-length: 31"), "{head}");
+        assert_eq!(body, "{\"data\":{\"__typ");
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_truncated_answer_looks_whole_to_http() {
+        let running = failing("truncated").await;
+        let answer = exchange(running.address(), &post_once("{ __typename }")).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.to_lowercase().contains(&format!("content-length: {}", body.len())),
+            "{head}"
+        );
+        assert!(serde_json::from_str::<serde_json::Value>(body).is_err());
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn headers_tell_the_limit_and_everything_else_is_not_found() {
+        let options = Options {
+            requests_per_minute: 1,
+            contacts: 3,
+            messages: 0,
+            ..Options::default()
+        };
+        let running = start(options).await.unwrap();
+        let first = exchange(running.address(), &post_once("{ __typename }"))
+            .await
+            .to_lowercase();
+        for header in [
+            "x-ratelimit-limit: 1",
+            "x-ratelimit-remaining: 0",
+            "x-ratelimit-reset: 60",
+        ] {
+            assert!(first.contains(header), "{first}");
+        }
+        let second = exchange(running.address(), &post_once("{ __typename }"))
+            .await
+            .to_lowercase();
+        assert!(
+            second.starts_with("http/1.1 429") && second.contains("retry-after: "),
+            "{second}"
+        );
+        for path in ["/", "/truth/nothing", "/api/v1"] {
+            let answer = exchange(running.address(), &get(path)).await;
+            assert!(
+                answer.starts_with("HTTP/1.1 404") && answer.contains("<html>"),
+                "{answer}"
+            );
+        }
+        let truth = exchange(running.address(), &get("/truth/contacts")).await;
+        assert_eq!(truth.matches("\"firstName\":").count(), 3);
+        assert_eq!(running.counts().over_limit, 1);
+        assert!(running.banner().contains("--requests-per-minute 1"));
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_is_named_and_a_stopped_server_is_gone() {
+        let running = failing("slow").await;
+        let listen = running.address();
+        let error = start(Options {
+            listen,
+            ..Options::default()
+        })
+        .await
+        .unwrap_err();
+        assert!(error.to_string().contains(&listen.to_string()));
+        running.stop().await;
+        assert!(TcpStream::connect(listen).await.is_err());
+    }
+}

@@ -390,6 +390,28 @@ mod tests {
     }
 
     #[test]
+    fn another_dialect_is_answered_in_its_own_shape() {
+        let api = api(|o| {
+            o.sdl = super::super::shipped_sdl("rival").map(str::to_owned);
+            o.persons = 120;
+        });
+        let query = r#"mutation { generateOAuthToken(clientId: "sandbox-client", clientSecret: "sandbox-secret") { access_token } }"#;
+        let token = ask(&api, "", query).1["data"]["generateOAuthToken"]["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let query = "{ externalGetContactList(input: {pageNumber: 3}) { items { _id } total hasMore }
+            externalGetCustomerPersonList { _id type } externalGetAllConnectedPlatformList { name } }";
+        let (_, answer) = ask(&api, &token, query);
+        let data = &answer["data"];
+        assert_eq!(data["externalGetContactList"]["items"].as_array().unwrap().len(), 20);
+        assert_eq!(data["externalGetContactList"]["total"], 230);
+        assert_eq!(data["externalGetContactList"]["hasMore"], true);
+        assert_eq!(data["externalGetCustomerPersonList"].as_array().unwrap().len(), 120);
+        assert_eq!(data["externalGetAllConnectedPlatformList"].as_array().unwrap().len(), 5);
+    }
+
+    #[test]
     fn tokens_expire_and_are_cancelled() {
         let one = "{ getContactList(limit: 1) { success } }";
         let api = api(|o| o.new_token_cancels_older = true);

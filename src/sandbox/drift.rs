@@ -25,6 +25,18 @@ pub enum Order {
     Anywhere,
 }
 
+impl Order {
+    /// The order of that name: `newest_first`, `oldest_first`, `anywhere`.
+    pub fn named(name: &str) -> Option<Order> {
+        match name {
+            "newest_first" => Some(Order::NewestFirst),
+            "oldest_first" => Some(Order::OldestFirst),
+            "anywhere" => Some(Order::Anywhere),
+            _ => None,
+        }
+    }
+}
+
 /// One kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -41,6 +53,17 @@ pub enum Change {
 impl Change {
     /// Every kind.
     pub const ALL: [Change; 4] = [Change::Insert, Change::Delete, Change::Edit, Change::Move];
+
+    /// The change of that name: `insert`, `delete`, `edit`, `move`.
+    pub fn named(name: &str) -> Option<Change> {
+        match name {
+            "insert" => Some(Change::Insert),
+            "delete" => Some(Change::Delete),
+            "edit" => Some(Change::Edit),
+            "move" => Some(Change::Move),
+            _ => None,
+        }
+    }
 }
 
 /// How much moves, and how.

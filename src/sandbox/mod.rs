@@ -50,6 +50,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 pub use log::Counts;
+pub use schema::shipped as shipped_sdl;
 pub use server::{Running, start};
 
 /// How a sandbox is to be.
@@ -91,7 +92,7 @@ pub struct Options {
     pub client_id: String,
     /// The secret that goes with it.
     pub client_secret: String,
-    /// The schema; the shipped one when absent.
+    /// The schema as SDL; the default one when absent. Another comes along: [`shipped_sdl`].
     pub sdl: Option<String>,
     /// Introspection queries are answered.
     pub introspection: bool,

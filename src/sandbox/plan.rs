@@ -73,7 +73,7 @@ pub fn roots(
         .into_iter()
         .map(|(alias, nodes)| {
             let arguments = planner.arguments(nodes[0]);
-            let question = Question::of(&nodes[0].name, &arguments);
+            let question = Question::of(&nodes[0].name, &arguments, !nodes[0].definition.arguments.is_empty());
             let pick = planner.pick(alias, &nodes, operation.selection_set.ty.as_str());
             Root {
                 pick,

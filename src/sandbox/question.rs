@@ -40,13 +40,24 @@ pub struct Paging {
 /// How many rows a page has when nobody says.
 const DEFAULT_LIMIT: u64 = 20;
 
+impl Paging {
+    /// Everything at once: what a list without arguments answers.
+    pub const ALL: Paging = Paging {
+        page: 1,
+        limit: u64::MAX,
+    };
+}
+
 impl Question {
-    /// The question of a root field.
-    pub fn of(field: &str, arguments: &Map<String, Value>) -> Question {
+    /// The question of a root field; `paged` says that the field has arguments at all.
+    pub fn of(field: &str, arguments: &Map<String, Value>, paged: bool) -> Question {
         let text = |names: &[&str]| find(arguments, names).map(as_text).unwrap_or_default();
-        let paging = || Paging {
-            page: number(arguments, &["page", "pageNumber"]).unwrap_or(1),
-            limit: number(arguments, &["limit", "pageSize", "perPage"]).unwrap_or(DEFAULT_LIMIT),
+        let paging = || match paged {
+            true => Paging {
+                page: number(arguments, &["page", "pageNumber"]).unwrap_or(1),
+                limit: number(arguments, &["limit", "pageSize", "perPage"]).unwrap_or(DEFAULT_LIMIT),
+            },
+            false => Paging::ALL,
         };
         let id = || text(&["_id", "id"]);
         match field
@@ -122,7 +133,7 @@ mod tests {
         let Value::Object(arguments) = arguments else {
             panic!("an object")
         };
-        Question::of(field, &arguments)
+        Question::of(field, &arguments, true)
     }
 
     #[test]
@@ -143,6 +154,8 @@ mod tests {
             messages
         );
         assert_eq!(of("getNothing", json!({})), Question::Unknown);
+        let all = Question::of("getCustomerPersonList", &Map::new(), false);
+        assert_eq!(all, Question::Page(Stream::CustomerPersons, Paging::ALL));
     }
 
     #[test]

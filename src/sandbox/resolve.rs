@@ -177,7 +177,12 @@ impl Answering<'_> {
         if list != NOBODYS {
             lists.pass_time(list, std::mem::take(&mut self.first_list));
         }
-        let limit = paging.limit.min(u64::from(self.api.options.max_page_size.max(1)));
+        let largest = u64::from(self.api.options.max_page_size.max(1));
+        let limit = if paging == Paging::ALL {
+            u64::MAX
+        } else {
+            paging.limit.min(largest)
+        };
         let page = if twist == Some(Fault::RepeatedPage) {
             (paging.page - 1).max(1)
         } else {

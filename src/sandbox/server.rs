@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -22,7 +23,10 @@ use crate::streams::Stream;
 /// A request larger than this is refused: hundreds of aliased questions fit.
 const LARGEST_REQUEST: usize = 4 << 20;
 
-/// A server that is running.
+/// How long a server that is told to stop waits for answers under way.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A server that is running; dropped, it stops.
 #[derive(Debug)]
 pub struct Running {
     api: Arc<Api>,
@@ -40,12 +44,15 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     let address = listener.local_addr().map_err(bound)?;
     let router = router(Arc::clone(&api));
     let (stop, stopped) = oneshot::channel::<()>();
+    // Answers leave at once; a socket that refuses the option serves all the same.
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap_or_default());
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async {
+        // Dropping the handle stops the server as well.
+        let _ = stopped.await;
+    });
     let task = tokio::spawn(async move {
-        let serving = axum::serve(listener, router);
-        tokio::select! {
-            _ = serving => {}
-            _ = stopped => {}
-        }
+        // axum's server never ends on its own, and has no error to give.
+        let _ = serving.await;
     });
     Ok(Running {
         api,
@@ -96,11 +103,13 @@ impl Running {
         )
     }
 
-    /// Closes the door at once and waits until it is closed.
-    pub async fn stop(self) {
+    /// Takes no more connections, lets open questions be answered for a moment, and is gone.
+    pub async fn stop(mut self) {
         // The task may have ended already; then there is nobody to tell.
         let _ = self.stop.send(());
-        let _ = self.task.await;
+        if tokio::time::timeout(PATIENCE, &mut self.task).await.is_err() {
+            self.task.abort();
+        }
     }
 }
 

@@ -52,12 +52,14 @@ impl Question {
     /// The question of a root field; `paged` says that the field has arguments at all.
     pub fn of(field: &str, arguments: &Map<String, Value>, paged: bool) -> Question {
         let text = |names: &[&str]| find(arguments, names).map(as_text).unwrap_or_default();
-        let paging = || match paged {
-            true => Paging {
+        let paging = || {
+            if !paged {
+                return Paging::ALL;
+            }
+            Paging {
                 page: number(arguments, &["page", "pageNumber"]).unwrap_or(1),
                 limit: number(arguments, &["limit", "pageSize", "perPage"]).unwrap_or(DEFAULT_LIMIT),
-            },
-            false => Paging::ALL,
+            }
         };
         let id = || text(&["_id", "id"]);
         match field

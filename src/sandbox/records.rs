@@ -211,3 +211,140 @@ pub(super) fn message(object: Object, world: &World, name: &str, out: &mut Out) 
     }
     Value::Written
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::data::{Entry, Size};
+    use super::super::schema::DEFAULT_SDL;
+    use super::*;
+    use crate::streams::Stream;
+    use apollo_compiler::ast::Type;
+    use apollo_compiler::schema::ExtendedType;
+    use serde_json::Value as Json;
+
+    fn world() -> World {
+        World::new(
+            7,
+            Size {
+                contacts: 400,
+                persons: 400,
+                conversations: 400,
+                messages: 4000,
+            },
+            true,
+        )
+    }
+
+    /// Some records of a stream: of the messages those of the longest conversation.
+    fn some(world: &World, stream: Stream) -> Vec<Object> {
+        let longest = (0..400).map(List::Messages).max_by_key(|list| world.len(*list));
+        let list = List::of(stream).or(longest).unwrap();
+        let entries = world.slice(list, 0..400);
+        entries.map(|entry: Entry| world.object(list, entry)).collect()
+    }
+
+    /// Every field of an object, with everything inside it, as the schema's types say.
+    fn whole(world: &World, schema: &apollo_compiler::Schema, object: Object, ty: &str, out: &mut Out) {
+        let Some(ExtendedType::Object(definition)) = schema.types.get(ty) else {
+            panic!("{ty} has no fields")
+        };
+        out.raw("{");
+        for (n, (name, field)) in definition.fields.iter().enumerate() {
+            out.raw(if n > 0 { "," } else { "" });
+            out.text(name);
+            out.raw(":");
+            let inner = field.ty.inner_named_type();
+            match object.field(world, name, out) {
+                Value::Null => out.raw("null"),
+                Value::Written => {}
+                Value::Object(object) => whole(world, schema, object, inner, out),
+                Value::List(first, count) => {
+                    out.raw("[");
+                    for n in 0..count {
+                        out.raw(if n > 0 { "," } else { "" });
+                        whole(world, schema, first.nth(n), inner, out);
+                    }
+                    out.raw("]");
+                }
+            }
+        }
+        out.raw("}");
+    }
+
+    fn conforms(schema: &apollo_compiler::Schema, ty: &Type, value: &Json) -> bool {
+        if value.is_null() {
+            return !ty.is_non_null();
+        }
+        if ty.is_list() {
+            return value
+                .as_array()
+                .is_some_and(|items| items.iter().all(|i| conforms(schema, ty.item_type(), i)));
+        }
+        match (ty.inner_named_type().as_str(), &schema.types[ty.inner_named_type()]) {
+            ("ID" | "String" | "Date", _) => value.is_string(),
+            ("Boolean", _) => value.is_boolean(),
+            ("Int", _) => value.is_i64(),
+            (_, ExtendedType::Scalar(_)) => true,
+            (_, ExtendedType::Enum(choices)) => choices.values.keys().any(|name| *value == name.as_str()),
+            (_, ExtendedType::Object(object)) => object
+                .fields
+                .iter()
+                .all(|(name, field)| conforms(schema, &field.ty, &value[name.as_str()])),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn every_value_is_what_the_schema_says() {
+        let (world, schema) = (
+            world(),
+            apollo_compiler::Schema::parse_and_validate(DEFAULT_SDL, "s").unwrap(),
+        );
+        for stream in crate::streams::ALL {
+            let entity = stream.definition().entity;
+            let Some(ExtendedType::Object(definition)) = schema.types.get(entity) else {
+                panic!("{entity}")
+            };
+            for object in some(&world, stream) {
+                let mut out = Out {
+                    bytes: Vec::new(),
+                    lossy: true,
+                };
+                whole(&world, &schema, object, entity, &mut out);
+                let value: Json = serde_json::from_slice(&out.bytes).unwrap();
+                for (name, field) in &definition.fields {
+                    let value = &value[name.as_str()];
+                    assert!(
+                        conforms(&schema, &field.ty, value),
+                        "{entity}.{name}: {} is {value}",
+                        field.ty
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_edit_is_seen_in_every_record() {
+        let (world, schema) = (
+            world(),
+            apollo_compiler::Schema::parse_and_validate(DEFAULT_SDL, "s").unwrap(),
+        );
+        for stream in crate::streams::ALL {
+            for object in some(&world, stream) {
+                let written = |version| {
+                    let mut out = Out::default();
+                    let object = Object { version, ..object };
+                    whole(&world, &schema, object, stream.definition().entity, &mut out);
+                    out.bytes
+                };
+                assert_eq!(written(1), written(1));
+                assert!(
+                    written(0) != written(1) && written(1) != written(2),
+                    "{stream} {}",
+                    object.number
+                );
+            }
+        }
+    }
+}

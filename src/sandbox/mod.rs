@@ -12,7 +12,7 @@
 //! | what does a query select? what does it ask? | `plan.rs`, `question.rs` |
 //! | how is an answer written? | `execute.rs` into `out.rs` |
 //! | how many records, in which order, with which ids? | `data.rs`, `ids.rs` |
-//! | what is in a field? | `object.rs`, `records.rs`, `nested.rs`, `text.rs`, `moment.rs`, drawn from `dice.rs` |
+//! | what is in a field? | `object.rs`, `records.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
 //! | what changes meanwhile? | `drift.rs` |
 //! | what fails? | `faults.rs`, `body.rs` (connections that break) |
 //! | who may ask, how often? | `token.rs`, `limit.rs` |
@@ -33,6 +33,7 @@ mod nested;
 mod object;
 mod out;
 mod outcome;
+mod phrases;
 mod plan;
 mod question;
 mod records;

@@ -4,141 +4,8 @@
 //! that a test can look for bodies in places where none may be.
 
 use super::dice::Dice;
-use super::out::{HALF_EMOJI, Out, Spelling};
-
-const WORDS: [&str; 40] = [
-    "hello",
-    "order",
-    "thanks",
-    "please",
-    "today",
-    "the",
-    "refund",
-    "kargo",
-    "sipariş",
-    "merhaba",
-    "ürün",
-    "beden",
-    "size",
-    "is",
-    "when",
-    "will",
-    "it",
-    "arrive",
-    "blue",
-    "medium",
-    "iade",
-    "etmek",
-    "istiyorum",
-    "fatura",
-    "invoice",
-    "number",
-    "my",
-    "address",
-    "changed",
-    "yarın",
-    "gelir",
-    "mi",
-    "teşekkürler",
-    "ok",
-    "tamam",
-    "discount",
-    "code",
-    "yok",
-    "var",
-    "ışık",
-];
-
-/// Text that breaks something somewhere.
-const NASTY: [&str; 34] = [
-    "line one\nline two\nline three",
-    "windows line\r\nanother\r\n",
-    "lone\rcarriage return",
-    "she said \"hi\", then \"bye\"",
-    "\"",
-    "\"\"\"",
-    "a,b;c\td|e",
-    ",",
-    "back\\slash \\n \\\" end\\",
-    "family 👩‍👩‍👧‍👦 and flag 🇹🇷 and 👍🏽",
-    "❤️‍🔥",
-    "مرحبا بالعالم, كيف الحال؟",
-    "שלום \u{202e}reversed\u{202c} end",
-    "Iğdır'da ılık bir İstanbul ışığı: ıİiI",
-    "nul\0inside",
-    "bell\u{7} escape\u{1b}[31m vertical\u{b} form\u{c} unit\u{1f} del\u{7f}",
-    "\u{feff}begins with a byte order mark",
-    "half an emoji \u{e0ff} in the middle",
-    "\u{e0ff}",
-    "=HYPERLINK(\"http://example.com\",\"click\")",
-    "+905551112233",
-    "-1+1",
-    "@SUM(1+1)*cmd|' /C calc'!A0",
-    "NULL",
-    "null",
-    "NaN",
-    "true",
-    "\\N",
-    "0012",
-    " leading and trailing blanks ",
-    "line separator\u{2028}paragraph\u{2029}next line\u{85}end",
-    "e\u{301} decomposed, é composed, Å Å",
-    "<script>alert('x')</script> &amp; &#39;",
-    "'; DROP TABLE contacts; --",
-];
-
-const FIRST: [&str; 28] = [
-    "Ayşe",
-    "Mehmet",
-    "Zeynep",
-    "Emre",
-    "Işıl",
-    "İrem",
-    "Ömer",
-    "Çağla",
-    "Şule",
-    "Umut",
-    "Anna",
-    "Jean-Luc",
-    "Müller",
-    "O'Brien",
-    "José",
-    "Zoë",
-    "李",
-    "Мария",
-    "محمد",
-    "Γιώργος",
-    "Ada",
-    "Grace",
-    "Linus",
-    "Margaret",
-    "Null",
-    "True",
-    "Nan",
-    "Test",
-];
-const LAST: [&str; 20] = [
-    "Yılmaz",
-    "Kaya",
-    "Demir",
-    "Şahin",
-    "Çelik",
-    "Yıldız",
-    "Öztürk",
-    "Aydın",
-    "Smith",
-    "D'Angelo",
-    "van der Berg",
-    "Nguyễn",
-    "García-López",
-    "Сидоров",
-    "王",
-    "Null",
-    "Lovelace",
-    "Hopper",
-    "Doğan, PhD",
-    "\"Ace\" Ventura",
-];
+use super::out::{Out, Spelling};
+use super::phrases::{CAROUSEL, FIRST, LAST, NASTY, TEMPLATE, WORDS};
 
 fn spelling(dice: Dice) -> Spelling {
     if dice.at(900).chance(80) {
@@ -256,8 +123,8 @@ pub fn phone(dice: Dice, out: &mut Out) {
 pub fn cards(dice: Dice, out: &mut Out) {
     match dice.at(1).below(4) {
         0 => out.raw("[]"),
-        1 => out.raw("{\"cards\":[{\"title\":\"İndirim %20 🎉\",\"buttons\":[{\"type\":\"url\",\"url\":\"https:\\/\\/example.com\\/?a=1&b=2\"},{\"type\":\"reply\",\"payload\":null}]}],\"layout\":\"carousel\"}"),
-        2 => out.raw("{\"body\":\"{{1}}, merhaba\\nsiparişiniz \\\"hazır\\\"\",\"variables\":[\"\\u0041y\\u015fe\",1.50,-0,1e3,true,null,[[],{}]],\"z\":1,\"a\":{\"b\":{\"c\":[1,[2,[3]]]}}}"),
+        1 => out.raw(CAROUSEL),
+        2 => out.raw(TEMPLATE),
         _ => {
             out.raw("[{\"productId\":\"00");
             out.number(dice.at(2).below(100_000));
@@ -296,9 +163,6 @@ fn edit_note(edited: u32, out: &mut Out) {
         out.raw(")");
     }
 }
-
-// The tables above write it as a number.
-const _: () = assert!(HALF_EMOJI as u32 == 0xe0ff);
 
 #[cfg(test)]
 mod tests {

@@ -1,1 +1,168 @@
 //! A Qpien-like server to rehearse against.
+//!
+//! It speaks GraphQL against a schema read from an SDL file, serves an account of any size made from a seed, and can be
+//! as difficult as the real thing: tokens that expire, a rate limit, faults of every kind, lists that move while they
+//! are read. And it says afterwards what an export should hold (`/truth/<stream>`) and what it was asked
+//! (`/sandbox/log`, `/sandbox/counts`, `/sandbox/touched`).
+//!
+//! | question | file |
+//! |---|---|
+//! | what does the API look like? | `dialects/*.graphql`, read by `schema.rs`; its rejections: `wording.rs`, `suggest.rs` |
+//! | how is a request judged, step by step? | `api.rs`, then `resolve.rs`; what comes out is in `outcome.rs` |
+//! | what does a query select? what does it ask? | `plan.rs`, `question.rs` |
+//! | how is an answer written? | `execute.rs` into `out.rs` |
+//! | how many records, in which order, with which ids? | `data.rs`, `ids.rs` |
+//! | what is in a field? | `object.rs`, `records.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
+//! | what changes meanwhile? | `drift.rs` |
+//! | what fails? | `faults.rs`, `body.rs` (connections that break) |
+//! | who may ask, how often? | `token.rs`, `limit.rs` |
+//! | what should have come out? what was asked? | `truth.rs`, `log.rs` |
+
+mod api;
+mod body;
+mod data;
+mod dice;
+pub mod drift;
+mod execute;
+pub mod faults;
+mod ids;
+mod limit;
+mod log;
+mod moment;
+mod nested;
+mod object;
+mod out;
+mod outcome;
+mod phrases;
+mod plan;
+mod question;
+mod records;
+mod resolve;
+mod schema;
+mod server;
+mod suggest;
+mod text;
+mod token;
+mod truth;
+mod wording;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+pub use log::Counts;
+pub use schema::shipped as shipped_sdl;
+pub use server::{Running, start};
+
+/// How a sandbox is to be.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How many contacts there are.
+    pub contacts: u64,
+    /// How many customer persons.
+    pub persons: u64,
+    /// How many conversations.
+    pub conversations: u64,
+    /// How many messages all conversations have together.
+    pub messages: u64,
+    /// Which account it is: the same seed and the same numbers give the same records.
+    pub seed: u64,
+    /// How long a token lives.
+    pub token_ttl: Duration,
+    /// The rate limit; 0 for none.
+    pub requests_per_minute: u32,
+    /// The rate limit's window: the limit is scaled to it.
+    pub window: Duration,
+    /// How long a client that exceeds the limit is blocked; until the window ends when absent.
+    pub block: Option<Duration>,
+    /// Which requests fail.
+    pub faults: faults::Plan,
+    /// What changes while it is read.
+    pub drift: Option<drift::Settings>,
+    /// How much later every answer comes.
+    pub latency: Duration,
+    /// A new token makes the older ones expire.
+    pub new_token_cancels_older: bool,
+    /// The most rows a page has; a larger limit is cut down in silence.
+    pub max_page_size: u32,
+    /// Scopes the client does not have.
+    pub denied_scopes: Vec<String>,
+    /// The id that gets a token.
+    pub client_id: String,
+    /// The secret that goes with it.
+    pub client_secret: String,
+    /// The schema as SDL; the default one when absent. Another comes along: [`shipped_sdl`].
+    pub sdl: Option<String>,
+    /// Introspection queries are answered.
+    pub introspection: bool,
+    /// Unknown names are answered with "Did you mean".
+    pub suggestions: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            contacts: 20_000,
+            persons: 200,
+            conversations: 5_000,
+            messages: 200_000,
+            seed: 7,
+            token_ttl: Duration::from_secs(3600),
+            requests_per_minute: 100,
+            window: Duration::from_secs(60),
+            block: None,
+            faults: faults::Plan::default(),
+            drift: None,
+            latency: Duration::ZERO,
+            new_token_cancels_older: false,
+            max_page_size: 100,
+            denied_scopes: Vec::new(),
+            client_id: "sandbox-client".to_owned(),
+            client_secret: "sandbox-secret".to_owned(),
+            sdl: None,
+            introspection: true,
+            suggestions: true,
+        }
+    }
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug)]
+pub enum Error {
+    /// The SDL file is not a valid schema.
+    Schema(String),
+    /// The fault plan makes no sense.
+    Plan(String),
+    /// More messages than can be counted in 32 bits.
+    TooMany,
+    /// The address cannot be had.
+    Bind {
+        /// The address.
+        listen: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Schema(reason) => write!(f, "the schema is not valid: {reason}"),
+            Error::Plan(reason) => write!(f, "the fault plan is not valid: {reason}"),
+            Error::TooMany => write!(f, "at most {} messages", u32::MAX),
+            Error::Bind { listen, source } => write!(f, "cannot listen on {listen}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Bind { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

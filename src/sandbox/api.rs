@@ -1,0 +1,636 @@
+//! One request to the API, from its bytes to its reply: limit, validation, fault, execution (`resolve.rs`), log.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::data::{Size, World};
+use super::dice::Dice;
+use super::drift::{Lists, Order};
+use super::faults::{Attempt, Fault};
+use super::limit::{Account, Limit};
+use super::log::{Counts, Line, Log};
+use super::outcome::Outcome;
+use super::question::Question;
+use super::schema::{DEFAULT_SDL, Prepared, Schema};
+use super::token::{Standing, Tokens};
+use super::{Error, Options};
+use crate::streams::Stream;
+
+/// Everything the server knows.
+#[derive(Debug)]
+pub struct Api {
+    /// How it was started.
+    pub options: Options,
+    /// The account.
+    pub world: Arc<World>,
+    /// The account's lists as they stand now.
+    pub lists: Mutex<Lists>,
+    pub(super) schema: Schema,
+    pub(super) tokens: Mutex<Tokens>,
+    limit: Mutex<Option<Limit>>,
+    log: Mutex<Log>,
+    /// How often each question was asked.
+    attempts: Mutex<HashMap<u64, (u64, u32)>>,
+    refused_scope: AtomicBool,
+}
+
+/// How a request is answered.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// With a status and a body.
+    Whole {
+        /// HTTP status.
+        status: u16,
+        /// The body.
+        body: Vec<u8>,
+        /// It is an HTML page instead of JSON.
+        html: bool,
+    },
+    /// By closing the connection.
+    Nothing,
+    /// With so much of a body that was to be this long; then the connection is closed.
+    Part(Vec<u8>, usize),
+}
+
+/// A reply and what goes with it.
+#[derive(Debug)]
+pub struct Answered {
+    /// The reply.
+    pub reply: Reply,
+    /// The rate limit's headers.
+    pub account: Option<Account>,
+    /// How long to wait before replying.
+    pub delay: Duration,
+}
+
+/// A panic elsewhere leaves numbers behind that are still true enough for a rehearsal.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Api {
+    /// An account and everything around it.
+    pub fn new(options: Options) -> Result<Api, Error> {
+        let sdl = options.sdl.as_deref().unwrap_or(DEFAULT_SDL);
+        let schema = Schema::from_sdl(sdl, options.introspection, options.suggestions).map_err(Error::Schema)?;
+        let newest_first = options.drift.as_ref().is_none_or(|d| d.order != Order::OldestFirst);
+        let size = Size {
+            contacts: options.contacts,
+            persons: options.persons,
+            conversations: options.conversations,
+            messages: options.messages,
+        };
+        if u32::try_from(size.messages).is_err() {
+            return Err(Error::TooMany);
+        }
+        let world = Arc::new(World::new(options.seed, size, newest_first));
+        Ok(Api {
+            lists: Mutex::new(Lists::new(Arc::clone(&world), options.drift.clone())),
+            tokens: Mutex::new(Tokens::new(
+                options.seed,
+                options.token_ttl,
+                options.new_token_cancels_older,
+            )),
+            limit: Mutex::new(Limit::new(options.requests_per_minute, options.window, options.block)),
+            log: Mutex::new(Log::new(Instant::now())),
+            attempts: Mutex::default(),
+            refused_scope: AtomicBool::new(false),
+            schema,
+            world,
+            options,
+        })
+    }
+
+    /// The counts so far.
+    pub fn counts(&self) -> Counts {
+        let mut counts = lock(&self.log).counts.clone();
+        counts.tokens = lock(&self.tokens).issued();
+        counts.drift_events = lock(&self.lists).events();
+        counts
+    }
+
+    /// The ids that drift has touched, by stream.
+    pub fn touched(&self) -> std::collections::BTreeMap<&'static str, Vec<String>> {
+        lock(&self.lists).touched()
+    }
+
+    /// The log so far, as JSON Lines.
+    pub fn log_lines(&self) -> Vec<u8> {
+        lock(&self.log).lines()
+    }
+
+    /// Answers one request.
+    pub fn answer(&self, authorization: Option<&str>, body: &[u8], now: Instant) -> Answered {
+        let mut account = lock(&self.limit).as_mut().map(|limit| limit.count(now));
+        let prepared = self.schema.prepare(body);
+        let mut line = prepared.as_ref().map_or_else(|_| Line::default(), line_of);
+        line.remaining = account.map(|a| a.remaining);
+        line.token_generation = match lock(&self.tokens).standing(authorization, now) {
+            Standing::Valid(generation) | Standing::Expired(generation) => generation,
+            Standing::Unknown => 0,
+        };
+        let mut fault = None;
+        let outcome = if account.is_some_and(|a| a.refused) {
+            lock(&self.log).counts.over_limit += 1;
+            Outcome::too_many()
+        } else {
+            match prepared {
+                Err(refusal) => {
+                    lock(&self.log).counts.refused += 1;
+                    refusal
+                }
+                Ok(prepared) => {
+                    fault = self.fault(&prepared, &mut line);
+                    if fault == Some(Fault::TokenExpired) {
+                        lock(&self.tokens).expire(authorization, now);
+                    }
+                    if let (Some(Fault::RateLimitedStatus | Fault::RateLimitedBody), Some(account)) =
+                        (fault, &mut account)
+                    {
+                        (account.remaining, account.reset) = (0, 1);
+                    }
+                    match fault.and_then(Outcome::instead) {
+                        Some(outcome) => outcome,
+                        None => self.execute(&prepared, authorization, fault, now),
+                    }
+                }
+            }
+        };
+        self.finish(line, outcome, fault, account)
+    }
+
+    /// Logs the request and makes of its outcome what the fault leaves of it.
+    fn finish(&self, mut line: Line, outcome: Outcome, fault: Option<Fault>, account: Option<Account>) -> Answered {
+        let Outcome {
+            status,
+            mut body,
+            html,
+            code,
+            rows,
+        } = outcome;
+        let reply = match fault {
+            Some(Fault::CutBefore) => Reply::Nothing,
+            Some(Fault::CutAfter) => {
+                let whole = body.len();
+                body.truncate(whole / 2);
+                Reply::Part(body, whole)
+            }
+            Some(Fault::Truncated) => {
+                body.truncate(body.len() * 2 / 3);
+                Reply::Whole { status, body, html }
+            }
+            _ => Reply::Whole { status, body, html },
+        };
+        line.status = if matches!(reply, Reply::Whole { .. }) {
+            status
+        } else {
+            0
+        };
+        line.fault = fault.map(Fault::name);
+        (line.code, line.rows) = (code, rows);
+        lock(&self.log).write(line);
+        let slow = if fault == Some(Fault::Slow) {
+            self.options.faults.slow()
+        } else {
+            Duration::ZERO
+        };
+        Answered {
+            reply,
+            account,
+            delay: self.options.latency + slow,
+        }
+    }
+
+    /// Counts the attempt and asks the plan.
+    fn fault(&self, prepared: &Prepared, line: &mut Line) -> Option<Fault> {
+        let arguments = line.arguments.to_string();
+        let operations: Vec<&str> = prepared.roots.iter().map(|r| r.pick.name.as_str()).collect();
+        let key = operations
+            .iter()
+            .fold(Dice::new(0), |dice, name| dice.named(name))
+            .named(&arguments)
+            .bits();
+        let mut attempts = lock(&self.attempts);
+        let next = attempts.len() as u64 + 1;
+        let (question, attempt) = attempts.entry(key).or_insert((next, 0));
+        *attempt += 1;
+        line.attempt = *attempt;
+        let asked = Attempt {
+            operations: &operations,
+            arguments: &arguments,
+            attempt: *attempt,
+            question: *question,
+            needs_token: prepared.roots.iter().any(|r| r.question.needs_token()),
+            has_list: prepared.roots.iter().any(|r| r.question.is_list()),
+        };
+        let fault = self.options.faults.hits(asked)?;
+        let spent = fault == Fault::InsufficientScopes && self.refused_scope.swap(true, Ordering::Relaxed);
+        (!spent).then_some(fault)
+    }
+
+    /// The stream of that name as it stands now, as lines of JSON, a part at a time.
+    pub fn truth(self: Arc<Api>, stream: Stream) -> impl FnMut() -> Option<Vec<u8>> + Send + 'static {
+        let mut truth = super::truth::Truth::of(stream);
+        move || truth.next_lines(&self.world, &self.lists)
+    }
+}
+
+/// What the log says of a valid request. The arguments of a token request are the secret: they are left out.
+fn line_of(prepared: &Prepared) -> Line {
+    let mut names: Vec<&str> = prepared.roots.iter().map(|r| r.pick.name.as_str()).collect();
+    names.dedup();
+    let arguments = prepared.roots.iter().map(|root| match root.question {
+        Question::Token { .. } => json!({}),
+        _ => Value::Object(root.arguments.clone()),
+    });
+    Line {
+        operation: names.join(","),
+        questions: prepared.roots.len(),
+        arguments: arguments.collect(),
+        ..Line::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::drift;
+    use super::super::faults::Plan;
+    use super::*;
+
+    const CONTACTS: &str = "_id customer firstName lastName username avatar email phone phoneCountryCode country gender \
+                            tags { _id name color } createdAt phoneUsagePermission emailUsagePermission language owner";
+
+    fn api(change: impl FnOnce(&mut Options)) -> Arc<Api> {
+        let mut options = Options {
+            contacts: 230,
+            persons: 5,
+            conversations: 30,
+            messages: 900,
+            requests_per_minute: 0,
+            ..Options::default()
+        };
+        change(&mut options);
+        Arc::new(Api::new(options).unwrap())
+    }
+
+    fn failing(plan: &str) -> Arc<Api> {
+        api(|o| o.faults = Plan::from_toml(plan).unwrap())
+    }
+
+    fn reply(api: &Api, token: &str, query: &str) -> Reply {
+        api.answer(
+            Some(&format!("Bearer {token}")),
+            json!({"query": query}).to_string().as_bytes(),
+            Instant::now(),
+        )
+        .reply
+    }
+
+    /// The status and the body, lone surrogates replaced as a lenient reader would.
+    fn ask(api: &Api, token: &str, query: &str) -> (u16, Value) {
+        let Reply::Whole { status, body, .. } = reply(api, token, query) else {
+            panic!("no answer")
+        };
+        (
+            status,
+            serde_json::from_str(&lenient(&String::from_utf8(body).unwrap())).unwrap_or(Value::Null),
+        )
+    }
+
+    /// Half an emoji replaced; the halves of a whole one left alone.
+    fn lenient(text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find("\\ud83d") {
+            out.push_str(&rest[..at]);
+            rest = &rest[at + 6..];
+            let pair = rest.starts_with("\\ud") && !rest.starts_with("\\ud83d");
+            out.push_str(if pair { "\\ud83d" } else { "\\ufffd" });
+        }
+        out + rest
+    }
+
+    fn token(api: &Api) -> String {
+        let query = r#"mutation { generateOAuthToken(input: {clientId: "sandbox-client", clientSecret: "sandbox-secret"})
+            { success data { accessToken expiresIn } code message } }"#;
+        // As often as a fault hits at most, and once more.
+        for _ in 0..3 {
+            if let Reply::Whole { status: 200, body, .. } = reply(api, "", query)
+                && let Ok(answer) = serde_json::from_slice::<Value>(&body)
+                && let Some(text) = answer["data"]["generateOAuthToken"]["data"]["accessToken"].as_str()
+            {
+                return text.to_owned();
+            }
+        }
+        panic!("no token");
+    }
+
+    fn code(answer: &Value) -> &str {
+        answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none")
+    }
+
+    fn contacts(api: &Api, token: &str, page: u64) -> Value {
+        let query = format!(
+            "{{ getContactList(page: {page}, limit: 100) {{ success code data {{ docs {{ {CONTACTS} }} hasNextPage totalDocs }} }} }}"
+        );
+        ask(api, token, &query).1
+    }
+
+    /// Every row of a list, page by page.
+    fn walk(api: &Api, token: &str, field: &str, more_arguments: &str, columns: &str) -> Vec<Value> {
+        let mut rows = Vec::new();
+        for page in 1.. {
+            let query = format!(
+                "{{ {field}(page: {page}, limit: 100{more_arguments}) {{ data {{ docs {{ {columns} }} hasNextPage totalDocs }} }} }}"
+            );
+            let mut answer = ask(api, token, &query).1;
+            let list = answer["data"][field]["data"].take();
+            rows.extend(list["docs"].as_array().unwrap().clone());
+            if list["hasNextPage"] == false {
+                assert_eq!(list["totalDocs"], rows.len());
+                break;
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn a_walk_shows_the_truth() {
+        let api = api(|_| {});
+        let token = token(&api);
+        for stream in crate::streams::ALL {
+            let left_out = [
+                "platforms",
+                "emailData",
+                "commentData",
+                "questionData",
+                "failedReason",
+                "surveyData",
+                "informativeButtons",
+            ];
+            let column = |name| match name {
+                "tags" => "tags { _id name color }",
+                "lastMessage" => "lastMessage { content createdAt channelType senderType }",
+                "channels" => "channels { _id name type }",
+                "sender" => "sender { name avatar }",
+                "media" => "media { url type }",
+                other => other,
+            };
+            let asked: Vec<&str> = stream
+                .columns()
+                .iter()
+                .map(|c| c.name)
+                .filter(|name| !left_out.contains(name))
+                .map(column)
+                .collect();
+            let columns = asked.join(" ");
+            let seen = match stream {
+                Stream::Contacts => walk(&api, &token, "getContactList", "", &columns),
+                Stream::CustomerPersons => walk(&api, &token, "getCustomerPersonList", "", &columns),
+                Stream::Conversations => walk(&api, &token, "getConversationList", "", &columns),
+                Stream::Messages => walk(&api, &token, "getConversationList", "", "_id")
+                    .iter()
+                    .flat_map(|c| {
+                        walk(
+                            &api,
+                            &token,
+                            "getMessages",
+                            &format!(", conversationId: {}", c["_id"]),
+                            &columns,
+                        )
+                    })
+                    .collect(),
+            };
+            let mut parts = Arc::clone(&api).truth(stream);
+            let mut truth = Vec::new();
+            while let Some(lines) = parts() {
+                truth.extend(
+                    String::from_utf8(lines)
+                        .unwrap()
+                        .lines()
+                        .map(|l| serde_json::from_str::<Value>(l).unwrap()),
+                );
+            }
+            for record in &mut truth {
+                record
+                    .as_object_mut()
+                    .unwrap()
+                    .retain(|name, value| !left_out.contains(&name.as_str()) || !value.is_null());
+            }
+            assert_eq!(seen, truth, "{stream}");
+        }
+        assert_eq!(api.counts().rows, 230 + 5 + 30 + 30 + 900);
+    }
+
+    #[test]
+    fn keys_come_in_the_order_of_the_selection() {
+        let api = api(|_| {});
+        let query = "query Q($more: Boolean = false, $page: Int = 3) {
+            b: getContactList(limit: 1, page: $page) { data { totalDocs ...Rows } success }
+            a: getContactList(limit: 1) { __typename message }
+          }
+          fragment Rows on ContactPage { docs { n: createdAt ... on ExternalContact { z: customer @include(if: $more) __typename } } }";
+        let Reply::Whole { body, .. } = reply(&api, &token(&api), query) else {
+            panic!("no answer")
+        };
+        let text = String::from_utf8(body).unwrap();
+        let (before, rest) = text.split_once("\"n\":\"").unwrap();
+        assert_eq!(before, r#"{"data":{"b":{"data":{"totalDocs":230,"docs":[{"#);
+        let after = r#"","__typename":"ExternalContact"}]},"success":true},"a":{"__typename":"ContactListPayload","message":null}}}"#;
+        assert_eq!(rest[24..], *after);
+    }
+
+    #[test]
+    fn another_dialect_is_answered_in_its_own_shape() {
+        let api = api(|o| {
+            o.sdl = super::super::shipped_sdl("rival").map(str::to_owned);
+            o.persons = 120;
+        });
+        let query = r#"mutation { generateOAuthToken(clientId: "sandbox-client", clientSecret: "sandbox-secret") { access_token } }"#;
+        let token = ask(&api, "", query).1["data"]["generateOAuthToken"]["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let query = "{ externalGetContactList(input: {pageNumber: 3}) { items { _id } total hasMore }
+            externalGetCustomerPersonList { _id type } externalGetAllConnectedPlatformList { name } }";
+        let (_, answer) = ask(&api, &token, query);
+        let data = &answer["data"];
+        assert_eq!(data["externalGetContactList"]["items"].as_array().unwrap().len(), 20);
+        assert_eq!(data["externalGetContactList"]["total"], 230);
+        assert_eq!(data["externalGetContactList"]["hasMore"], true);
+        assert_eq!(data["externalGetCustomerPersonList"].as_array().unwrap().len(), 120);
+        assert_eq!(data["externalGetAllConnectedPlatformList"].as_array().unwrap().len(), 5);
+    }
+
+    #[test]
+    fn tokens_expire_and_are_cancelled() {
+        let one = "{ getContactList(limit: 1) { success } }";
+        let api = api(|o| o.new_token_cancels_older = true);
+        assert_eq!(code(&ask(&api, "", one).1), "UNAUTHORIZED");
+        let first = token(&api);
+        assert_eq!(code(&ask(&api, &first, one).1), "none");
+        let second = token(&api);
+        assert_eq!(code(&ask(&api, &first, one).1), "TOKEN_EXPIRED");
+        assert_eq!(code(&ask(&api, &second, one).1), "none");
+        let later = Instant::now() + Duration::from_secs(3600);
+        let body = json!({"query": one}).to_string();
+        let Reply::Whole { status, body, .. } = api.answer(Some(&second), body.as_bytes(), later).reply else {
+            panic!("no answer")
+        };
+        assert_eq!(status, 200);
+        let documented =
+            r#"{"errors":[{"message":"Token expired","extensions":{"code":"TOKEN_EXPIRED"},"success":false}]}"#;
+        assert_eq!(String::from_utf8(body).unwrap(), documented);
+        assert_eq!(api.counts().tokens, 2);
+    }
+
+    #[test]
+    fn a_missing_scope_denies_its_own_questions_only() {
+        let api = api(|o| o.denied_scopes = vec!["read_messages".to_owned()]);
+        let token = token(&api);
+        let (status, alone) = ask(&api, &token, r#"{ getMessages(conversationId: "x") { success } }"#);
+        assert_eq!(
+            (status, code(&alone), alone.get("data")),
+            (200, "INSUFFICIENT_SCOPES", None)
+        );
+        assert_eq!(alone["errors"][0]["extensions"]["requiredScope"], "read_messages");
+        let both = r#"{ m: getMessages(conversationId: "x") { success } getContactList { success } }"#;
+        let (_, both) = ask(&api, &token, both);
+        assert_eq!(both["data"], json!({"m": null, "getContactList": {"success": true}}));
+        assert_eq!(both["errors"][0]["path"], json!(["m"]));
+    }
+
+    #[test]
+    fn over_the_limit_nothing_is_served() {
+        let api = api(|o| o.requests_per_minute = 2);
+        let token = token(&api);
+        let one = "{ getContactList(limit: 1) { success } }";
+        assert_eq!(ask(&api, &token, one).0, 200);
+        let (status, refused) = ask(&api, &token, one);
+        assert_eq!((status, code(&refused)), (429, "TOO_MANY_REQUESTS"));
+        assert_eq!(api.counts().over_limit, 1);
+    }
+
+    #[test]
+    fn faults_are_what_their_names_say_and_retries_get_through() {
+        for (fault, status, code_of) in [
+            ("token_expired", 200, "TOKEN_EXPIRED"),
+            ("rate_limited_status", 429, "TOO_MANY_REQUESTS"),
+            ("rate_limited_body", 200, "TOO_MANY_REQUESTS"),
+            ("bad_request_graphql", 400, "INTERNAL_SERVER_ERROR"),
+            ("unauthorized_graphql", 401, "UNAUTHORIZED"),
+            ("errors_200", 200, "INTERNAL_SERVER_ERROR"),
+            ("partial_data", 200, "INTERNAL_SERVER_ERROR"),
+            ("insufficient_scopes", 200, "INSUFFICIENT_SCOPES"),
+            ("error_500", 500, "none"),
+            ("error_502", 502, "none"),
+            ("error_503", 503, "none"),
+        ] {
+            let api = failing(&format!(
+                "rule = [{{ fault = '{fault}', rate = 1, operations = ['getContactList'] }}]"
+            ));
+            let first = token(&api);
+            let one = "{ getContactList(limit: 4) { success data { docs { _id } } } }";
+            let (seen, answer) = ask(&api, &first, one);
+            assert_eq!((seen, code(&answer)), (status, code_of), "{fault}");
+            if fault == "partial_data" {
+                assert_eq!(
+                    answer["data"]["getContactList"]["data"]["docs"]
+                        .as_array()
+                        .unwrap()
+                        .len(),
+                    2
+                );
+            }
+            let again = if fault == "token_expired" {
+                token(&api)
+            } else {
+                first.clone()
+            };
+            assert_eq!(
+                ask(&api, &again, one).1["data"]["getContactList"]["success"],
+                true,
+                "{fault}"
+            );
+            assert_eq!(api.counts().faults[fault], 1);
+            if fault == "token_expired" {
+                assert_eq!(code(&ask(&api, &first, one).1), "TOKEN_EXPIRED");
+            }
+        }
+    }
+
+    #[test]
+    fn faults_of_one_list_befall_one_alias() {
+        let api = failing("rule = [{ fault = 'success_false', rate = 1 }]");
+        let token = token(&api);
+        let two = "{ a: getContactList(page: 1) { success } b: getContactList(page: 2) { success } }";
+        let (_, answer) = ask(&api, &token, two);
+        let failed = ["a", "b"]
+            .iter()
+            .filter(|alias| answer["data"][**alias]["success"] == false)
+            .count();
+        assert_eq!(failed, 1);
+        let api =
+            failing("rule = [{ fault = 'missing_total', rate = 1 }, { fault = 'repeated_page', questions = [4] }]");
+        let token = super::tests::token(&api);
+        assert!(contacts(&api, &token, 1)["data"]["getContactList"]["data"]["totalDocs"].is_null());
+        let first = contacts(&api, &token, 1);
+        contacts(&api, &token, 3);
+        let second = contacts(&api, &token, 2);
+        let docs = |answer: &Value| answer["data"]["getContactList"]["data"]["docs"].clone();
+        assert_eq!(docs(&first), docs(&second));
+        assert_ne!(docs(&first), docs(&contacts(&api, &token, 2)));
+    }
+
+    #[test]
+    fn broken_answers_break_where_they_say() {
+        let api = failing("rule = [{ fault = 'truncated', rate = 1, operations = ['getContactList'] }]");
+        let one = "{ getContactList(limit: 4) { success data { docs { _id } } } }";
+        let Reply::Whole { body, .. } = reply(&api, &token(&api), one) else {
+            panic!("no answer")
+        };
+        assert!(serde_json::from_slice::<Value>(&body).is_err());
+        let api = failing("rule = [{ fault = 'cut_before', rate = 1, operations = ['getContactList'] }]");
+        assert_eq!(reply(&api, &token(&api), one), Reply::Nothing);
+        let api = failing("rule = [{ fault = 'cut_after', rate = 1, operations = ['generateOAuthToken'] }]");
+        let query = r#"mutation { generateOAuthToken(input: {clientId: "sandbox-client", clientSecret: "sandbox-secret"}) { success } }"#;
+        assert!(matches!(reply(&api, "", query), Reply::Part(part, whole) if part.len() < whole));
+        assert_eq!(api.counts().tokens, 1, "the answer was lost, the token was made");
+    }
+
+    #[test]
+    fn two_runs_of_one_client_meet_the_same_and_the_log_keeps_secrets() {
+        let run = || {
+            let api = api(|o| {
+                o.faults = Plan::named("all").unwrap();
+                o.drift = Some(drift::Settings::default());
+            });
+            let mut token = token(&api);
+            for page in 1..40 {
+                for _ in 0..4 {
+                    let query =
+                        format!("{{ getContactList(page: {page}, limit: 7) {{ success data {{ docs {{ _id }} }} }} }}");
+                    if let Reply::Whole { status: 200, body, .. } = reply(&api, &token, &query) {
+                        let text = String::from_utf8_lossy(&body);
+                        if text.contains("TOKEN_EXPIRED") {
+                            token = self::token(&api);
+                        }
+                    }
+                }
+            }
+            let log = String::from_utf8(api.log_lines()).unwrap();
+            for secret in [super::super::token::MARKER, "sandbox-secret", "sandbox-client"] {
+                assert!(!log.contains(secret));
+            }
+            (api.counts(), api.touched())
+        };
+        let (first, second) = (run(), run());
+        assert_eq!(first, second);
+        assert!(first.0.faults.len() > 8, "{:?}", first.0.faults);
+        assert!(first.0.drift_events > 20);
+    }
+}

@@ -1,0 +1,82 @@
+//! Numbers that look random and are a function of where they are asked for.
+//!
+//! Nothing in the sandbox keeps a generator: every value of every record is drawn from a [`Dice`] that is derived
+//! from (seed, kind, number, field). So any record can be made at any time, in any order, and is always the same.
+
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A position in an endless table of random numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// The table of a seed.
+    pub fn new(seed: u64) -> Dice {
+        Dice(scramble(seed.wrapping_add(STEP)))
+    }
+
+    /// The sub-table of a number: another position, independent of its neighbours.
+    pub fn at(self, number: u64) -> Dice {
+        Dice(scramble(self.0 ^ scramble(number.wrapping_mul(STEP).wrapping_add(1))))
+    }
+
+    /// The sub-table of a name.
+    pub fn named(self, name: &str) -> Dice {
+        self.at(xxhash_rust::xxh3::xxh3_64(name.as_bytes()))
+    }
+
+    /// 64 random bits.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// A number below `end` (0 when `end` is 0).
+    pub fn below(self, end: u64) -> u64 {
+        // The high half of a 128-bit product: no bias worth the name, no division.
+        ((u128::from(self.0) * u128::from(end)) >> 64) as u64
+    }
+
+    /// A number from 0 up to, not including, 1.
+    pub fn unit(self) -> f64 {
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// True in `permille` of a thousand cases.
+    pub fn chance(self, permille: u64) -> bool {
+        self.below(1000) < permille
+    }
+
+    /// One of a table's entries.
+    pub fn pick<T: Copy>(self, table: &[T]) -> T {
+        table[usize::try_from(self.below(table.len() as u64)).unwrap_or(0)]
+    }
+}
+
+fn scramble(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_place_gives_the_same_number_and_neighbours_differ() {
+        let d = Dice::new(7);
+        assert_eq!(d.at(3), Dice::new(7).at(3));
+        assert_ne!(d.at(3), d.at(4));
+        assert_ne!(d.at(3), Dice::new(8).at(3));
+        assert_ne!(d.at(0).at(1), d.at(1).at(0));
+    }
+
+    #[test]
+    fn chances_are_roughly_what_they_say() {
+        let d = Dice::new(1);
+        let hits = (0..10_000).filter(|n| d.at(*n).chance(100)).count();
+        assert!((850..1150).contains(&hits), "{hits}");
+        assert!((0..10_000).all(|n| d.at(n).below(7) < 7));
+        assert!((0..10_000).all(|n| (0.0..1.0).contains(&d.at(n).unit())));
+    }
+}

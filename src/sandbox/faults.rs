@@ -1,0 +1,390 @@
+//! Failures on demand: which request fails, and how.
+//!
+//! Whether a fault hits is a function of (seed, operation, arguments, attempt number of that same question), never of
+//! time or of what other clients do: two runs of the same client meet the same failures, and a retry gets through
+//! because a rule hits only the first attempts. The exception is said where it is made: a rule may name the n-th
+//! different question of the server's life (`questions`), so that a short demonstration is sure to meet it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Error;
+use super::dice::Dice;
+
+macro_rules! faults {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal),* $(,)?) => {
+        /// A way to fail.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Fault { $($(#[doc = $doc])* $variant),* }
+
+        impl Fault {
+            /// Every fault.
+            pub const ALL: &'static [Fault] = &[$(Fault::$variant),*];
+
+            /// Its name in plans, counts and the log.
+            pub fn name(self) -> &'static str {
+                match self { $(Fault::$variant => $name),* }
+            }
+        }
+    };
+}
+
+faults! {
+    /// `TOKEN_EXPIRED`, and the token is dead from then on.
+    TokenExpired = "token_expired",
+    /// HTTP 429 with `Retry-After` and `X-RateLimit-Reset`.
+    RateLimitedStatus = "rate_limited_status",
+    /// HTTP 200 with `TOO_MANY_REQUESTS` in the body.
+    RateLimitedBody = "rate_limited_body",
+    /// HTTP 500 with an HTML page.
+    Error500 = "error_500",
+    /// HTTP 502 with an HTML page.
+    Error502 = "error_502",
+    /// HTTP 503 with an HTML page.
+    Error503 = "error_503",
+    /// HTTP 400 with a GraphQL body whose error passes.
+    BadRequestGraphql = "bad_request_graphql",
+    /// HTTP 401 with a GraphQL body.
+    UnauthorizedGraphql = "unauthorized_graphql",
+    /// HTTP 200 with errors and no data.
+    Errors200 = "errors_200",
+    /// HTTP 200, no errors, `success: false` under one root field.
+    SuccessFalse = "success_false",
+    /// HTTP 200 with errors and half of one list's rows.
+    PartialData = "partial_data",
+    /// JSON that stops in the middle, with the content length of what was sent.
+    Truncated = "truncated",
+    /// The connection is closed before anything is done.
+    CutBefore = "cut_before",
+    /// Everything is done, half of the answer is sent, the connection is closed.
+    CutAfter = "cut_after",
+    /// The answer is late.
+    Slow = "slow",
+    /// One list shows the previous page's rows again.
+    RepeatedPage = "repeated_page",
+    /// One list has no total.
+    MissingTotal = "missing_total",
+    /// `INSUFFICIENT_SCOPES`, once in the server's life.
+    InsufficientScopes = "insufficient_scopes",
+}
+
+impl Fault {
+    /// The fault of that name.
+    pub fn named(name: &str) -> Option<Fault> {
+        Fault::ALL.iter().copied().find(|fault| fault.name() == name)
+    }
+
+    /// True when a request with lists can fail so and a token request cannot.
+    pub fn needs_list(self) -> bool {
+        matches!(
+            self,
+            Fault::SuccessFalse
+                | Fault::PartialData
+                | Fault::RepeatedPage
+                | Fault::MissingTotal
+                | Fault::InsufficientScopes
+        )
+    }
+
+    /// True when only a request that needs a token can fail so.
+    pub fn needs_token(self) -> bool {
+        self.needs_list() || matches!(self, Fault::TokenExpired | Fault::UnauthorizedGraphql)
+    }
+}
+
+/// When one fault hits.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    fault: String,
+    /// The share of attempts, 0 to 1.
+    #[serde(default)]
+    rate: f64,
+    /// Root fields; empty for all.
+    #[serde(default)]
+    operations: Vec<String>,
+    /// Only so many first attempts of one question; the plan's number when absent.
+    first_attempts: Option<u32>,
+    /// The n-th different questions of the server's life, counted from 1, at their first attempt.
+    #[serde(default)]
+    questions: Vec<u64>,
+}
+
+/// Which requests fail, and how.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    #[serde(default)]
+    seed: u64,
+    #[serde(default = "one")]
+    first_attempts: u32,
+    #[serde(default)]
+    operations: Vec<String>,
+    #[serde(default = "slow")]
+    slow_ms: u64,
+    #[serde(default)]
+    rates: std::collections::BTreeMap<String, f64>,
+    #[serde(default, rename = "rule")]
+    rules: Vec<Rule>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn slow() -> u64 {
+    300
+}
+
+/// What a request is to the plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The root fields' names.
+    pub operations: &'a [&'a str],
+    /// Their arguments as text.
+    pub arguments: &'a str,
+    /// How often this very question was asked, this time included.
+    pub attempt: u32,
+    /// Its place among the different questions, from 1.
+    pub question: u64,
+    /// It needs a token.
+    pub needs_token: bool,
+    /// It asks for a list.
+    pub has_list: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        let rates = std::collections::BTreeMap::new();
+        Plan {
+            seed: 0,
+            first_attempts: 1,
+            operations: Vec::new(),
+            slow_ms: slow(),
+            rates,
+            rules: Vec::new(),
+        }
+    }
+}
+
+impl Plan {
+    /// The names [`Plan::named`] knows.
+    pub const NAMES: &'static [&'static str] = &["none", "demo", "all", "flaky"];
+
+    /// A plan that comes with the sandbox. `demo` meets a 429, a 503, an expired token and a lost answer within its
+    /// first nine questions; `all` is 2 to 3 % of everything a client can survive; `flaky` is a bad network.
+    pub fn named(name: &str) -> Option<Plan> {
+        let text = match name {
+            "none" => "",
+            "demo" => include_str!("plans/demo.toml"),
+            "all" => include_str!("plans/all.toml"),
+            "flaky" => include_str!("plans/flaky.toml"),
+            _ => return None,
+        };
+        Plan::from_toml(text).ok()
+    }
+
+    /// Reads a plan. The error says what is wrong with it.
+    pub fn from_toml(text: &str) -> Result<Plan, Error> {
+        let plan: Plan = toml::from_str(text).map_err(|e| Error::Plan(e.to_string()))?;
+        plan.check().map_err(Error::Plan)?;
+        Ok(plan)
+    }
+
+    /// The same failures at other questions.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Plan {
+        Plan { seed, ..self }
+    }
+
+    /// How late a slow answer is.
+    pub fn slow(&self) -> Duration {
+        Duration::from_millis(self.slow_ms)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let names = self.rates.keys().chain(self.rules.iter().map(|r| &r.fault));
+        for name in names {
+            if Fault::named(name).is_none() {
+                let known: Vec<_> = Fault::ALL.iter().map(|f| f.name()).collect();
+                return Err(format!("no fault is called `{name}`; there are: {}", known.join(", ")));
+            }
+        }
+        let rates = self.rates.values().chain(self.rules.iter().map(|r| &r.rate));
+        if rates.clone().any(|rate| !(0.0..=1.0).contains(rate)) {
+            return Err("a rate is a share of the attempts, 0 to 1".to_owned());
+        }
+        let sum: f64 = rates.sum();
+        if sum > 1.0 + 1e-9 {
+            return Err(format!(
+                "the rates add up to {sum}: at most one fault hits an attempt, so 1 is the most"
+            ));
+        }
+        Ok(())
+    }
+
+    fn rules(&self) -> impl Iterator<Item = Rule> + '_ {
+        let plain = self.rates.iter().map(|(fault, rate)| Rule {
+            fault: fault.clone(),
+            rate: *rate,
+            operations: Vec::new(),
+            first_attempts: None,
+            questions: Vec::new(),
+        });
+        self.rules.iter().cloned().chain(plain)
+    }
+
+    /// The fault that hits this attempt, if one does.
+    pub fn hits(&self, asked: Attempt<'_>) -> Option<Fault> {
+        let matches = |wanted: &[String]| {
+            wanted.is_empty() || asked.operations.iter().any(|name| wanted.iter().any(|w| w == name))
+        };
+        if !matches(&self.operations) {
+            return None;
+        }
+        let dice = asked
+            .operations
+            .iter()
+            .fold(Dice::new(self.seed), |dice, name| dice.named(name));
+        let drawn = dice.named(asked.arguments).at(u64::from(asked.attempt)).unit();
+        let mut reached = 0.0;
+        let mut hit = None;
+        for rule in self.rules() {
+            let fault = Fault::named(&rule.fault)?;
+            let fits = matches(&rule.operations)
+                && (asked.needs_token || !fault.needs_token())
+                && (asked.has_list || !fault.needs_list());
+            if fits && asked.attempt == 1 && rule.questions.contains(&asked.question) {
+                return Some(fault);
+            }
+            let within = reached..reached + rule.rate;
+            reached = within.end;
+            let early = asked.attempt <= rule.first_attempts.unwrap_or(self.first_attempts);
+            if hit.is_none() && fits && early && within.contains(&drawn) {
+                hit = Some(fault);
+            }
+        }
+        hit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(arguments: &str, attempt: u32) -> Attempt<'_> {
+        Attempt {
+            operations: &["getContactList"],
+            arguments,
+            attempt,
+            question: 0,
+            needs_token: true,
+            has_list: true,
+        }
+    }
+
+    fn share(plan: &Plan, fault: Fault, attempt: u32) -> f64 {
+        let hits = (0..10_000)
+            .filter(|n| plan.hits(ask(&n.to_string(), attempt)) == Some(fault))
+            .count();
+        hits as f64 / 10_000.0
+    }
+
+    #[test]
+    fn rates_are_kept_and_retries_get_through() {
+        let plan = Plan::from_toml("first_attempts = 2\n[rates]\nerror_500 = 0.2\ncut_after = 0.1").unwrap();
+        for attempt in [1, 2] {
+            assert!((share(&plan, Fault::Error500, attempt) - 0.2).abs() < 0.02);
+            assert!((share(&plan, Fault::CutAfter, attempt) - 0.1).abs() < 0.02);
+        }
+        assert_eq!(plan.hits(ask("1", 3)), None);
+        assert_eq!(plan.hits(ask("1", 1)), plan.hits(ask("1", 1)));
+    }
+
+    #[test]
+    fn rules_can_name_operations_and_questions() {
+        let plan = Plan::from_toml("rule = [{fault = 'slow', rate = 1, operations = ['getMessages']}]").unwrap();
+        assert_eq!(plan.hits(ask("x", 1)), None);
+        assert_eq!(
+            plan.hits(Attempt {
+                operations: &["a", "getMessages"],
+                ..ask("x", 1)
+            }),
+            Some(Fault::Slow)
+        );
+        let plan = Plan::from_toml("rule = [{fault = 'error_503', questions = [4]}]").unwrap();
+        assert_eq!(
+            plan.hits(Attempt {
+                question: 4,
+                ..ask("x", 1)
+            }),
+            Some(Fault::Error503)
+        );
+        assert_eq!(
+            plan.hits(Attempt {
+                question: 4,
+                ..ask("x", 2)
+            }),
+            None
+        );
+        assert_eq!(
+            plan.hits(Attempt {
+                question: 5,
+                ..ask("x", 1)
+            }),
+            None
+        );
+    }
+
+    #[test]
+    fn a_token_request_meets_only_what_it_can() {
+        let plan = Plan::from_toml("[rates]\ntoken_expired = 0.5\nsuccess_false = 0.5").unwrap();
+        assert!((0..100).all(|n| {
+            plan.hits(Attempt {
+                needs_token: false,
+                has_list: false,
+                ..ask(&n.to_string(), 1)
+            })
+            .is_none()
+        }));
+    }
+
+    #[test]
+    fn plans_that_make_no_sense_are_refused() {
+        assert!(
+            Plan::from_toml("[rates]\nnope = 0.1")
+                .unwrap_err()
+                .to_string()
+                .contains("token_expired")
+        );
+        assert!(Plan::from_toml("[rates]\nslow = 2").is_err());
+        assert!(Plan::from_toml("[rates]\nslow = 0.6\nerror_500 = 0.6").is_err());
+        assert!(Plan::from_toml("sede = 7").is_err());
+    }
+
+    #[test]
+    fn the_plans_that_come_along_are_readable_and_the_demo_meets_what_it_promises() {
+        for name in Plan::NAMES {
+            assert!(Plan::named(name).is_some(), "{name}");
+        }
+        assert_eq!(Plan::named("nope"), None);
+        let demo = Plan::named("demo").unwrap();
+        let met: Vec<_> = (1..10)
+            .filter_map(|question| {
+                demo.hits(Attempt {
+                    question,
+                    ..ask("x", 1)
+                })
+            })
+            .collect();
+        for fault in [
+            Fault::RateLimitedStatus,
+            Fault::Error503,
+            Fault::TokenExpired,
+            Fault::CutAfter,
+        ] {
+            assert!(met.contains(&fault), "{}", fault.name());
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Ids that look like `ObjectId`s and lead back to the record without a map.
+//!
+//! An id is 24 hexadecimal digits: 16 of a bijection of the record's number, 8 of a check. So ids come in no useful
+//! order (a store that is fast only for ascending keys is found out), and [`Ids::number`] is arithmetic.
+
+const A: u64 = 0xd6e8_feb8_6659_fd93;
+const B: u64 = 0xa5a3_564e_27f8_8f1b;
+
+/// The ids of one kind of record.
+#[derive(Debug, Clone, Copy)]
+pub struct Ids {
+    key: u64,
+}
+
+impl Ids {
+    /// The ids that belong to this key (one per seed and kind).
+    pub fn new(key: u64) -> Ids {
+        Ids { key }
+    }
+
+    /// The id of a record.
+    pub fn id(self, number: u64) -> [u8; 24] {
+        let mixed = self.mix(number);
+        let mut id = [0; 24];
+        hex(mixed, &mut id[..16]);
+        hex(u64::from(self.check(mixed)) << 32, &mut id[16..]);
+        id
+    }
+
+    /// The id as text.
+    pub fn text(self, number: u64) -> String {
+        self.id(number).iter().map(|b| char::from(*b)).collect()
+    }
+
+    /// The record of an id, if it can be an id of this kind.
+    pub fn number(self, id: &str) -> Option<u64> {
+        if id.len() != 24 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        let mixed = u64::from_str_radix(&id[..16], 16).ok()?;
+        let check = u32::from_str_radix(&id[16..], 16).ok()?;
+        (check == self.check(mixed)).then(|| self.unmix(mixed))
+    }
+
+    fn mix(self, number: u64) -> u64 {
+        let mut x = (number ^ self.key).wrapping_mul(A);
+        x ^= x >> 32;
+        x = x.wrapping_mul(B);
+        x ^ (x >> 32)
+    }
+
+    fn unmix(self, mixed: u64) -> u64 {
+        let mut x = mixed ^ (mixed >> 32);
+        x = x.wrapping_mul(inverse(B));
+        x ^= x >> 32;
+        x.wrapping_mul(inverse(A)) ^ self.key
+    }
+
+    fn check(self, mixed: u64) -> u32 {
+        ((mixed ^ self.key.rotate_left(17)).wrapping_mul(A) >> 32) as u32
+    }
+}
+
+/// The inverse of an odd number modulo 2^64 (Newton's iteration doubles the right bits each time).
+const fn inverse(odd: u64) -> u64 {
+    let mut x = odd;
+    let mut round = 0;
+    while round < 6 {
+        x = x.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(x)));
+        round += 1;
+    }
+    x
+}
+
+fn hex(value: u64, digits: &mut [u8]) {
+    for (place, digit) in digits.iter_mut().enumerate() {
+        *digit = b"0123456789abcdef"[((value >> (60 - 4 * place)) & 15) as usize];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_leads_back_to_its_record_and_to_no_other_kind() {
+        let (a, b) = (Ids::new(7), Ids::new(8));
+        for n in (0..2000).chain([u64::from(u32::MAX), 5_000_000]) {
+            let id = a.text(n);
+            assert_eq!(id.len(), 24);
+            assert_eq!(a.number(&id), Some(n));
+            assert_eq!(b.number(&id), None);
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        let a = Ids::new(7);
+        for text in [
+            "",
+            "x",
+            "000000000000000000000000",
+            "zzzzzzzzzzzzzzzzzzzzzzzz",
+            "+00000000000000000000000",
+            "ğğğğğğğğğğğğ",
+        ] {
+            assert_eq!(a.number(text), None, "{text}");
+        }
+        assert_eq!(a.number(&a.text(1).to_uppercase()), None);
+    }
+
+    #[test]
+    fn ids_are_in_no_order() {
+        let a = Ids::new(7);
+        let rising = (0..1000).filter(|n| a.id(*n) < a.id(n + 1)).count();
+        assert!((400..600).contains(&rising), "{rising}");
+    }
+}

@@ -1,0 +1,133 @@
+//! The rate limit: fixed windows, opened by the first request in each, shared by every token.
+//!
+//! Over the limit the client is blocked, until the window ends or for as long as the options say.
+
+use std::time::{Duration, Instant};
+
+/// What the headers say after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// Requests per window.
+    pub limit: u32,
+    /// Requests left in this one.
+    pub remaining: u32,
+    /// Seconds until the limit resets, rounded up.
+    pub reset: u64,
+    /// The request is refused.
+    pub refused: bool,
+}
+
+/// Counts requests.
+#[derive(Debug)]
+pub struct Limit {
+    per_window: u32,
+    window: Duration,
+    block: Option<Duration>,
+    ends: Option<Instant>,
+    used: u32,
+    blocked_until: Option<Instant>,
+}
+
+impl Limit {
+    /// So many requests a minute, counted in windows of that length; `None` when there is no limit.
+    pub fn new(requests_per_minute: u32, window: Duration, block: Option<Duration>) -> Option<Limit> {
+        if requests_per_minute == 0 {
+            return None;
+        }
+        let exact = u128::from(requests_per_minute) * window.as_millis();
+        // A window in which nothing is allowed would be no limit but a wall.
+        let per_window = u32::try_from((exact + 30_000) / 60_000).unwrap_or(u32::MAX).max(1);
+        Some(Limit {
+            per_window,
+            window,
+            block,
+            ends: None,
+            used: 0,
+            blocked_until: None,
+        })
+    }
+
+    /// Counts a request.
+    pub fn count(&mut self, now: Instant) -> Account {
+        if self.ends.is_none_or(|end| now >= end) {
+            self.ends = Some(now + self.window);
+            self.used = 0;
+        }
+        let end = self.ends.unwrap_or(now);
+        let mut refused = self.blocked_until.is_some_and(|until| now < until);
+        if !refused {
+            refused = self.used >= self.per_window;
+            self.blocked_until = refused.then(|| self.block.map_or(end, |block| now + block));
+            self.used += u32::from(!refused);
+        }
+        let until = self.blocked_until.unwrap_or(end);
+        let left = until.saturating_duration_since(now);
+        let remaining = if refused { 0 } else { self.per_window - self.used };
+        Account {
+            limit: self.per_window,
+            remaining,
+            reset: left.as_secs() + u64::from(left.subsec_nanos() > 0),
+            refused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_first_request_opens_a_window_and_the_limit_holds_in_it() {
+        let start = Instant::now();
+        let mut limit = Limit::new(90, 2 * SECOND, None).unwrap();
+        for left in [2, 1, 0] {
+            let account = limit.count(start);
+            assert_eq!(
+                account,
+                Account {
+                    limit: 3,
+                    remaining: left,
+                    reset: 2,
+                    refused: false
+                }
+            );
+        }
+        assert_eq!(
+            limit.count(start + SECOND),
+            Account {
+                limit: 3,
+                remaining: 0,
+                reset: 1,
+                refused: true
+            }
+        );
+        assert_eq!(
+            limit.count(start + 3 * SECOND),
+            Account {
+                limit: 3,
+                remaining: 2,
+                reset: 2,
+                refused: false
+            }
+        );
+    }
+
+    #[test]
+    fn a_block_may_outlast_the_window() {
+        let start = Instant::now();
+        let mut limit = Limit::new(60, SECOND, Some(5 * SECOND)).unwrap();
+        assert!(!limit.count(start).refused);
+        let over = limit.count(start);
+        assert_eq!((over.refused, over.reset), (true, 5));
+        let still = limit.count(start + 2 * SECOND);
+        assert_eq!((still.refused, still.reset), (true, 3));
+        assert!(!limit.count(start + 5 * SECOND).refused);
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        assert!(Limit::new(0, SECOND, None).is_none());
+    }
+}

@@ -1,0 +1,149 @@
+//! The buffer an answer is written into, JSON text piece by piece.
+
+/// Stands in our tables for half an emoji: text that JSON can carry as an escape and Unicode cannot.
+pub const HALF_EMOJI: char = '\u{e0ff}';
+
+/// How text outside ASCII travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// As it is, in UTF-8.
+    Raw,
+    /// As `\uXXXX` escapes, pairs of them beyond U+FFFF, and `/` as `\/`.
+    Escaped,
+}
+
+/// JSON under construction.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// What has been written.
+    pub bytes: Vec<u8>,
+    /// Half an emoji is written as U+FFFD (what a reader of the answer ends up with) instead of as it travels.
+    pub lossy: bool,
+}
+
+impl Out {
+    /// Appends text that is JSON already.
+    pub fn raw(&mut self, json: &str) {
+        self.bytes.extend_from_slice(json.as_bytes());
+    }
+
+    /// Appends a number.
+    pub fn number(&mut self, value: u64) {
+        let mut digits = [0_u8; 20];
+        let (mut at, mut rest) = (digits.len(), value);
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.bytes.extend_from_slice(&digits[at..]);
+    }
+
+    /// Appends `true` or `false`.
+    pub fn boolean(&mut self, value: bool) {
+        self.raw(if value { "true" } else { "false" });
+    }
+
+    /// Appends ASCII that needs no escape, as a JSON string.
+    pub fn plain(&mut self, text: &[u8]) {
+        self.bytes.push(b'"');
+        self.bytes.extend_from_slice(text);
+        self.bytes.push(b'"');
+    }
+
+    /// Appends any text as a JSON string.
+    pub fn text(&mut self, text: &str) {
+        self.bytes.push(b'"');
+        self.piece(text, Spelling::Raw);
+        self.bytes.push(b'"');
+    }
+
+    /// Appends text inside a JSON string that the caller opened and will close.
+    pub fn piece(&mut self, text: &str, spelling: Spelling) {
+        let mut rest = text;
+        while let Some(at) = rest
+            .bytes()
+            .position(|b| b < 0x20 || b == b'"' || b == b'\\' || b == b'/' || b >= 0x80)
+        {
+            self.raw(&rest[..at]);
+            rest = &rest[at..];
+            let Some(character) = rest.chars().next() else { break };
+            self.character(character, spelling);
+            rest = &rest[character.len_utf8()..];
+        }
+        self.raw(rest);
+    }
+
+    fn character(&mut self, character: char, spelling: Spelling) {
+        match character {
+            '"' => self.raw("\\\""),
+            '\\' => self.raw("\\\\"),
+            '\n' => self.raw("\\n"),
+            '\r' => self.raw("\\r"),
+            '\t' => self.raw("\\t"),
+            '/' if spelling == Spelling::Escaped => self.raw("\\/"),
+            HALF_EMOJI if self.lossy => self.raw("\u{fffd}"),
+            HALF_EMOJI => self.raw("\\ud83d"),
+            '\0'..='\u{1f}' => self.unit(character as u16),
+            '\u{80}'.. if spelling == Spelling::Escaped => {
+                let mut units = [0; 2];
+                for unit in character.encode_utf16(&mut units) {
+                    self.unit(*unit);
+                }
+            }
+            other => self.raw(other.encode_utf8(&mut [0; 4])),
+        }
+    }
+
+    fn unit(&mut self, unit: u16) {
+        self.raw("\\u");
+        for shift in [12, 8, 4, 0] {
+            self.bytes.push(b"0123456789abcdef"[usize::from((unit >> shift) & 15)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str, spelling: Spelling, lossy: bool) -> String {
+        let mut out = Out {
+            bytes: Vec::new(),
+            lossy,
+        };
+        out.raw("\"");
+        out.piece(text, spelling);
+        out.raw("\"");
+        String::from_utf8(out.bytes).unwrap()
+    }
+
+    #[test]
+    fn a_json_reader_gets_back_what_was_written() {
+        let text = "a\"b\\c\n\r\t\0\u{1}\u{1f}/ ğüşİı 👩‍👩‍👧 مرحبا \u{feff}";
+        for spelling in [Spelling::Raw, Spelling::Escaped] {
+            let json = written(text, spelling, false);
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+            assert_eq!(json.is_ascii(), spelling == Spelling::Escaped);
+        }
+    }
+
+    #[test]
+    fn half_an_emoji_travels_as_a_lone_surrogate_and_arrives_as_a_replacement() {
+        let text = format!("a{HALF_EMOJI}b");
+        assert_eq!(written(&text, Spelling::Raw, false), "\"a\\ud83db\"");
+        assert_eq!(written(&text, Spelling::Escaped, true), "\"a\u{fffd}b\"");
+    }
+
+    #[test]
+    fn numbers_are_decimal() {
+        for n in [0, 7, 10, u64::MAX] {
+            let mut out = Out::default();
+            out.number(n);
+            assert_eq!(String::from_utf8(out.bytes).unwrap(), n.to_string());
+        }
+    }
+}

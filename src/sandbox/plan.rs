@@ -1,0 +1,191 @@
+//! What a validated operation selects, flattened: fragments merged, directives decided, arguments coerced.
+//!
+//! Execution then walks a plain tree of [`Pick`]s, with the response keys in the order of the selection, as graphql-js
+//! answers them.
+
+use apollo_compiler::ast;
+use apollo_compiler::executable::{DirectiveList, Field, Operation, Selection, SelectionSet};
+use apollo_compiler::response::JsonMap;
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{ExecutableDocument, Node, Schema};
+use serde_json::{Map, Value};
+
+use super::question::Question;
+
+/// One selected field.
+#[derive(Debug)]
+pub struct Pick {
+    /// The response key, quoted and with its colon.
+    pub key: String,
+    /// The response key.
+    pub alias: String,
+    /// The field's name.
+    pub name: String,
+    /// The name of the type it is selected on.
+    pub on: String,
+    /// The name of its own type, without list and non-null.
+    pub ty: String,
+    /// True when it is a list.
+    pub list: bool,
+    /// What is selected of it.
+    pub picks: Vec<Pick>,
+}
+
+/// A root field: something that is asked.
+#[derive(Debug)]
+pub struct Root {
+    /// The selection.
+    pub pick: Pick,
+    /// Its coerced arguments.
+    pub arguments: Map<String, Value>,
+    /// What it asks for.
+    pub question: Question,
+}
+
+impl Root {
+    /// True for `__schema` and `__type`.
+    pub fn is_introspection(&self) -> bool {
+        matches!(self.pick.name.as_str(), "__schema" | "__type")
+    }
+}
+
+/// What a plan is made from.
+struct Planner<'a> {
+    schema: &'a Schema,
+    document: &'a ExecutableDocument,
+    variables: &'a JsonMap,
+}
+
+/// The root fields of an operation.
+pub fn roots(
+    schema: &Valid<Schema>,
+    document: &Valid<ExecutableDocument>,
+    operation: &Operation,
+    variables: &Valid<JsonMap>,
+) -> Vec<Root> {
+    let planner = Planner {
+        schema,
+        document,
+        variables,
+    };
+    let fields = planner.collect(&[&operation.selection_set]);
+    fields
+        .into_iter()
+        .map(|(alias, nodes)| {
+            let arguments = planner.arguments(nodes[0]);
+            let question = Question::of(&nodes[0].name, &arguments, !nodes[0].definition.arguments.is_empty());
+            let pick = planner.pick(alias, &nodes, operation.selection_set.ty.as_str());
+            Root {
+                pick,
+                arguments,
+                question,
+            }
+        })
+        .collect()
+}
+
+impl<'a> Planner<'a> {
+    fn pick(&self, alias: &str, nodes: &[&'a Node<Field>], on: &str) -> Pick {
+        let field = nodes[0];
+        let ty = field.ty().inner_named_type().as_str();
+        let sets: Vec<&SelectionSet> = nodes.iter().map(|f| &f.selection_set).collect();
+        let picks = self
+            .collect(&sets)
+            .into_iter()
+            .map(|(alias, nodes)| self.pick(alias, &nodes, ty))
+            .collect();
+        Pick {
+            key: format!("\"{alias}\":"),
+            alias: alias.to_owned(),
+            name: field.name.to_string(),
+            on: on.to_owned(),
+            ty: ty.to_owned(),
+            list: field.ty().is_list(),
+            picks,
+        }
+    }
+
+    /// The fields of some selection sets by response key, in the order in which the keys first occur.
+    fn collect(&self, sets: &[&'a SelectionSet]) -> Vec<(&'a str, Vec<&'a Node<Field>>)> {
+        let mut fields = Vec::new();
+        for set in sets {
+            self.collect_into(set, set.ty.as_str(), &mut fields);
+        }
+        fields
+    }
+
+    fn collect_into(&self, set: &'a SelectionSet, ty: &str, fields: &mut Vec<(&'a str, Vec<&'a Node<Field>>)>) {
+        for selection in &set.selections {
+            if !self.wanted(selection.directives()) {
+                continue;
+            }
+            match selection {
+                Selection::Field(field) => {
+                    let key = field.response_key().as_str();
+                    match fields.iter_mut().find(|(known, _)| *known == key) {
+                        Some((_, nodes)) => nodes.push(field),
+                        None => fields.push((key, vec![field])),
+                    }
+                }
+                Selection::InlineFragment(fragment) => {
+                    if fragment.type_condition.as_ref().is_none_or(|c| self.applies(c, ty)) {
+                        self.collect_into(&fragment.selection_set, ty, fields);
+                    }
+                }
+                Selection::FragmentSpread(spread) => {
+                    let fragment = self.document.fragments.get(&spread.fragment_name);
+                    if let Some(fragment) = fragment.filter(|f| self.applies(&f.selection_set.ty, ty)) {
+                        self.collect_into(&fragment.selection_set, ty, fields);
+                    }
+                }
+            }
+        }
+    }
+
+    fn applies(&self, condition: &str, ty: &str) -> bool {
+        condition == ty || self.schema.is_subtype(condition, ty)
+    }
+
+    /// Decides `@skip` and `@include`.
+    fn wanted(&self, directives: &DirectiveList) -> bool {
+        let holds = |name: &str| {
+            let value = directives.get(name)?.specified_argument_by_name("if")?;
+            self.value(value)?.as_bool()
+        };
+        holds("skip") != Some(true) && holds("include") != Some(false)
+    }
+
+    fn arguments(&self, field: &Field) -> Map<String, Value> {
+        let mut arguments = Map::new();
+        for definition in &field.definition.arguments {
+            let given = field
+                .specified_argument_by_name(&definition.name)
+                .and_then(|value| self.value(value));
+            let value = given.or_else(|| definition.default_value.as_ref().and_then(|value| self.value(value)));
+            if let Some(value) = value {
+                arguments.insert(definition.name.to_string(), value);
+            }
+        }
+        arguments
+    }
+
+    /// A value with its variables filled in; none when a variable was not given.
+    fn value(&self, value: &ast::Value) -> Option<Value> {
+        Some(match value {
+            ast::Value::Null => Value::Null,
+            ast::Value::Enum(name) => Value::String(name.to_string()),
+            ast::Value::Variable(name) => serde_json::to_value(self.variables.get(name.as_str())?).ok()?,
+            ast::Value::String(text) => Value::String(text.clone()),
+            ast::Value::Float(number) => serde_json::from_str(number.as_str()).ok()?,
+            ast::Value::Int(number) => serde_json::from_str(number.as_str()).ok()?,
+            ast::Value::Boolean(value) => Value::Bool(*value),
+            ast::Value::List(items) => Value::Array(items.iter().filter_map(|item| self.value(item)).collect()),
+            ast::Value::Object(fields) => Value::Object(
+                fields
+                    .iter()
+                    .filter_map(|(name, value)| Some((name.to_string(), self.value(value)?)))
+                    .collect(),
+            ),
+        })
+    }
+}

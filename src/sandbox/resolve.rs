@@ -1,0 +1,247 @@
+//! The answering of one valid operation: token, scopes, then root field by root field.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::api::{Api, lock};
+use super::data::List;
+use super::dice::Dice;
+use super::execute::{Content, Writer};
+use super::faults::Fault;
+use super::out::Out;
+use super::outcome::{Outcome, Problem};
+use super::plan::Root;
+use super::question::{Paging, Question};
+use super::schema::Prepared;
+use super::token::Standing;
+
+/// What is first set aside for an answer: most need no more.
+const EXPECTED_ANSWER: usize = 64 * 1024;
+
+/// The messages of a conversation that is not there: a list nobody has.
+const NOBODYS: List = List::Messages(u64::MAX);
+
+/// An answer under construction.
+struct Answering<'a> {
+    api: &'a Api,
+    fault: Option<Fault>,
+    now: Instant,
+    /// No list of this request was read yet.
+    first_list: bool,
+    out: Out,
+    errors: Vec<Problem>,
+    code: Option<String>,
+    rows: u64,
+}
+
+impl Api {
+    /// Answers a valid operation. The fault is one that lets it be executed.
+    pub(super) fn execute(
+        &self,
+        prepared: &Prepared,
+        authorization: Option<&str>,
+        fault: Option<Fault>,
+        now: Instant,
+    ) -> Outcome {
+        if prepared.roots.iter().any(|r| r.question.needs_token()) {
+            let problem = match lock(&self.tokens).standing(authorization, now) {
+                Standing::Valid(_) => None,
+                Standing::Expired(_) => Some(Problem::documented("Token expired", "TOKEN_EXPIRED")),
+                Standing::Unknown => Some(Problem::documented("Missing or invalid access token", "UNAUTHORIZED")),
+            };
+            if let Some(problem) = problem {
+                return Outcome::failed(200, &[problem]);
+            }
+        }
+        let refusals: Vec<_> = prepared.roots.iter().map(|root| self.denied(root, fault)).collect();
+        if let (Some(Some(scope)), true) = (refusals.first(), refusals.iter().all(Option::is_some)) {
+            return Outcome::failed(200, &[Problem::scope(scope)]);
+        }
+        let introspected = if prepared.roots.iter().any(Root::is_introspection) {
+            match self.schema.introspect(prepared) {
+                Ok(data) => data,
+                Err(refusal) => return refusal,
+            }
+        } else {
+            apollo_compiler::response::JsonMap::default()
+        };
+        let twisted = twisted_root(&prepared.roots, fault);
+        let out = Out {
+            bytes: Vec::with_capacity(EXPECTED_ANSWER),
+            lossy: false,
+        };
+        let mut answering = Answering {
+            api: self,
+            fault,
+            now,
+            first_list: true,
+            out,
+            errors: Vec::new(),
+            code: None,
+            rows: 0,
+        };
+        answering.out.raw("{\"data\":{");
+        for (n, (root, refusal)) in prepared.roots.iter().zip(refusals).enumerate() {
+            if n > 0 {
+                answering.out.raw(",");
+            }
+            answering.out.raw(&root.pick.key);
+            if let Some(scope) = refusal {
+                answering
+                    .errors
+                    .push(Problem::scope(scope).at(vec![json!(root.pick.alias)]));
+                answering.out.raw("null");
+            } else if root.question != Question::Meta {
+                if let Err(problem) = answering.root(root, twisted == Some(n)) {
+                    return Outcome::failed(200, &[problem]);
+                }
+            } else if let Some(value) = introspected.get(root.pick.alias.as_str()) {
+                // Writing into memory does not fail.
+                serde_json::to_writer(&mut answering.out.bytes, value).unwrap_or_default();
+            } else {
+                answering.out.text(&root.pick.on);
+            }
+        }
+        answering.out.raw("}}");
+        answering.finish()
+    }
+
+    /// The scope that keeps a root field from being answered.
+    fn denied(&self, root: &Root, fault: Option<Fault>) -> Option<&'static str> {
+        let scope = root.question.scope()?;
+        let all = fault == Some(Fault::InsufficientScopes);
+        (all || self.options.denied_scopes.iter().any(|s| s == scope)).then_some(scope)
+    }
+}
+
+impl Answering<'_> {
+    fn root(&mut self, root: &Root, twisted: bool) -> Result<(), Problem> {
+        let twist = self.fault.filter(|_| twisted);
+        let Some(content) = self.content(&root.question, twist)? else {
+            self.out.raw("null");
+            return Ok(());
+        };
+        match &content {
+            Content::Page { rows, .. } if twist == Some(Fault::PartialData) => {
+                let path = vec![json!(root.pick.alias), json!("data"), json!("docs"), json!(rows.len())];
+                self.errors
+                    .push(Problem::new("Internal server error", "INTERNAL_SERVER_ERROR").at(path));
+            }
+            Content::Failed(code, _) => self.code = Some((*code).to_owned()),
+            _ => {}
+        }
+        self.rows += content.rows();
+        Writer {
+            world: &self.api.world,
+            out: &mut self.out,
+        }
+        .envelope(&root.pick, &content);
+        Ok(())
+    }
+
+    /// What a question is answered with; nothing for one that nobody knows.
+    fn content(&mut self, question: &Question, twist: Option<Fault>) -> Result<Option<Content>, Problem> {
+        let api = self.api;
+        Ok(match question {
+            Question::Token {
+                client_id,
+                client_secret,
+            } => {
+                if *client_id != api.options.client_id || *client_secret != api.options.client_secret {
+                    return Err(Problem::documented(
+                        "Invalid client id or client secret",
+                        "INVALID_CLIENT",
+                    ));
+                }
+                let (text, seconds) = lock(&api.tokens).issue(self.now);
+                Some(Content::Token { text, seconds })
+            }
+            Question::Page(stream, paging) => List::of(*stream).map(|list| self.page(list, *paging, twist)),
+            Question::Messages(conversation, paging) => {
+                let list = lock(&api.lists).messages_of(conversation);
+                Some(self.page(list.unwrap_or(NOBODYS), *paging, twist))
+            }
+            Question::One(stream, id) => {
+                let list = List::of(*stream);
+                let found = list.and_then(|list| Some((list, lock(&api.lists).position(list, id)?.1)));
+                Some(Content::One(found.map(|(list, entry)| api.world.object(list, entry))))
+            }
+            Question::Channels => Some(Content::Channels),
+            Question::Meta | Question::Unknown => None,
+        })
+    }
+
+    fn page(&mut self, list: List, paging: Paging, twist: Option<Fault>) -> Content {
+        let mut lists = lock(&self.api.lists);
+        if list != NOBODYS {
+            lists.pass_time(list, std::mem::take(&mut self.first_list));
+        }
+        let largest = u64::from(self.api.options.max_page_size.max(1));
+        let limit = if paging == Paging::ALL {
+            u64::MAX
+        } else {
+            paging.limit.min(largest)
+        };
+        let page = if twist == Some(Fault::RepeatedPage) {
+            (paging.page - 1).max(1)
+        } else {
+            paging.page
+        };
+        let start = (page - 1).saturating_mul(limit);
+        let total = lists.len(list);
+        let mut rows = lists.slice(list, start..start.saturating_add(limit));
+        match twist {
+            Some(Fault::SuccessFalse) => return Content::Failed("500", "Something went wrong"),
+            Some(Fault::PartialData) => rows.truncate(rows.len() / 2),
+            _ => {}
+        }
+        let more = paging.page.saturating_mul(limit) < total;
+        let total = (twist != Some(Fault::MissingTotal)).then_some(total);
+        Content::Page {
+            list,
+            rows,
+            total,
+            more,
+        }
+    }
+
+    /// Puts the errors in front of the data.
+    fn finish(self) -> Outcome {
+        let Answering {
+            out,
+            errors,
+            code,
+            rows,
+            ..
+        } = self;
+        if errors.is_empty() {
+            return Outcome {
+                status: 200,
+                body: out.bytes,
+                html: false,
+                code,
+                rows,
+            };
+        }
+        let mut outcome = Outcome {
+            rows,
+            ..Outcome::failed(200, &errors)
+        };
+        outcome.body.pop();
+        outcome.body.push(b',');
+        outcome.body.extend_from_slice(&out.bytes[1..]);
+        outcome
+    }
+}
+
+/// The root field that a fault of one list befalls: the arguments say which.
+fn twisted_root(roots: &[Root], fault: Option<Fault>) -> Option<usize> {
+    fault?;
+    let lists: Vec<usize> = (0..roots.len()).filter(|n| roots[*n].question.is_list()).collect();
+    let name = |n: &usize| Value::Object(roots[*n].arguments.clone()).to_string();
+    let dice = lists.iter().fold(Dice::new(0), |dice, n| dice.named(&name(n)));
+    lists
+        .get(usize::try_from(dice.below(lists.len() as u64)).unwrap_or(0))
+        .copied()
+}

@@ -1,0 +1,76 @@
+//! "Did you mean": the suggestions graphql-js adds to a rejected name.
+
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Name, Schema};
+
+/// At most so many names are suggested, as graphql-js does.
+const MOST: usize = 5;
+
+/// What to append to a message about an unknown field or argument, if anything comes close.
+pub fn suggestion(schema: &Schema, message: &str) -> Option<String> {
+    let quoted: Vec<&str> = message.split('"').skip(1).step_by(2).collect();
+    let (wrong, known): (&str, Vec<&str>) = match quoted[..] {
+        [field, type_name] if message.starts_with("Cannot query field") => (field, fields(schema, type_name)),
+        [argument, field] if message.starts_with("Unknown argument") => {
+            let (type_name, field) = field.split_once('.')?;
+            let definition = schema.type_field(type_name, field).ok()?;
+            (argument, definition.arguments.iter().map(|a| a.name.as_str()).collect())
+        }
+        _ => return None,
+    };
+    let mut close: Vec<(usize, &str)> = known
+        .into_iter()
+        .map(|name| (distance(wrong, name), name))
+        .filter(|(distance, _)| *distance <= wrong.len() * 2 / 5 + 1)
+        .collect();
+    close.sort_unstable();
+    let names: Vec<String> = close.iter().take(MOST).map(|(_, name)| format!("\"{name}\"")).collect();
+    match &names[..] {
+        [] => None,
+        [one] => Some(format!("Did you mean {one}?")),
+        [one, other] => Some(format!("Did you mean {one} or {other}?")),
+        [many @ .., last] => Some(format!("Did you mean {}, or {last}?", many.join(", "))),
+    }
+}
+
+fn fields<'a>(schema: &'a Schema, type_name: &str) -> Vec<&'a str> {
+    match schema.types.get(type_name) {
+        Some(ExtendedType::Object(object)) => object.fields.keys().map(Name::as_str).collect(),
+        Some(ExtendedType::Interface(interface)) => interface.fields.keys().map(Name::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Names that differ in case alone are one step apart.
+fn distance(wrong: &str, name: &str) -> usize {
+    let (wrong, name) = (wrong.to_lowercase(), name.to_lowercase());
+    if wrong == name {
+        1
+    } else {
+        strsim::osa_distance(&wrong, &name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suggested(message: &str) -> Option<String> {
+        let sdl = "type Query { list(page: Int, limit: Int): T } type T { firstName: String lastName: String avatar: String }";
+        suggestion(&Schema::parse_and_validate(sdl, "s").unwrap(), message)
+    }
+
+    #[test]
+    fn close_names_are_suggested_and_far_ones_are_not() {
+        let ask = |field| suggested(&format!("Cannot query field \"{field}\" on type \"T\"."));
+        assert_eq!(ask("avatr").as_deref(), Some("Did you mean \"avatar\"?"));
+        assert_eq!(
+            ask("firstname").as_deref(),
+            Some("Did you mean \"firstName\" or \"lastName\"?")
+        );
+        assert_eq!(ask("zzz"), None);
+        let argument = suggested("Unknown argument \"pages\" on field \"Query.list\".");
+        assert_eq!(argument.as_deref(), Some("Did you mean \"page\"?"));
+        assert_eq!(suggested("Something \"else\""), None);
+    }
+}

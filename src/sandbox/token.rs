@@ -1,0 +1,126 @@
+//! Access tokens: who has one, until when.
+//!
+//! A token is opaque and starts with `TOKENMARKER-`, so that a test can look for tokens where none may be. Its
+//! generation (the first is 1) is what the log shows.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::dice::Dice;
+
+/// What every token starts with.
+pub const MARKER: &str = "TOKENMARKER-";
+
+/// What a token is worth now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It opens the door; its generation.
+    Valid(u64),
+    /// It did once; its generation.
+    Expired(u64),
+    /// It never did.
+    Unknown,
+}
+
+/// The tokens that were given out.
+#[derive(Debug)]
+pub struct Tokens {
+    dice: Dice,
+    ttl: Duration,
+    new_cancels_older: bool,
+    issued: u64,
+    known: HashMap<String, (u64, Instant)>,
+}
+
+impl Tokens {
+    /// None given out yet.
+    pub fn new(seed: u64, ttl: Duration, new_cancels_older: bool) -> Tokens {
+        Tokens {
+            dice: Dice::new(seed).named("tokens"),
+            ttl,
+            new_cancels_older,
+            issued: 0,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Gives out a token: its text and its life in whole seconds, at least one.
+    pub fn issue(&mut self, now: Instant) -> (String, u64) {
+        if self.new_cancels_older {
+            self.known.values_mut().for_each(|(_, end)| *end = now.min(*end));
+        }
+        self.issued += 1;
+        let dice = self.dice.at(self.issued);
+        let text = format!("{MARKER}{:016x}{:016x}", dice.at(1).bits(), dice.at(2).bits());
+        self.known.insert(text.clone(), (self.issued, now + self.ttl));
+        (text, self.ttl.as_secs() + u64::from(self.ttl.subsec_nanos() > 0))
+    }
+
+    /// How many were given out.
+    pub fn issued(&self) -> u64 {
+        self.issued
+    }
+
+    /// What the token of an `Authorization` header is worth. The `Bearer ` prefix may be missing.
+    pub fn standing(&self, authorization: Option<&str>, now: Instant) -> Standing {
+        match self.known.get(bare(authorization.unwrap_or_default())) {
+            Some((generation, end)) if now < *end => Standing::Valid(*generation),
+            Some((generation, _)) => Standing::Expired(*generation),
+            None => Standing::Unknown,
+        }
+    }
+
+    /// Ends a token's life.
+    pub fn expire(&mut self, authorization: Option<&str>, now: Instant) {
+        if let Some((_, end)) = self.known.get_mut(bare(authorization.unwrap_or_default())) {
+            *end = now.min(*end);
+        }
+    }
+}
+
+fn bare(authorization: &str) -> &str {
+    authorization.strip_prefix("Bearer ").unwrap_or(authorization).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_lives_as_long_as_it_says() {
+        let now = Instant::now();
+        let mut tokens = Tokens::new(7, Duration::from_millis(1500), false);
+        let (text, seconds) = tokens.issue(now);
+        assert!(text.starts_with(MARKER));
+        assert_eq!(seconds, 2);
+        let header = format!("Bearer {text}");
+        assert_eq!(tokens.standing(Some(&header), now), Standing::Valid(1));
+        assert_eq!(tokens.standing(Some(&text), now), Standing::Valid(1));
+        assert_eq!(
+            tokens.standing(Some(&header), now + Duration::from_millis(1500)),
+            Standing::Expired(1)
+        );
+        assert_eq!(tokens.standing(Some("Bearer x"), now), Standing::Unknown);
+        assert_eq!(tokens.standing(None, now), Standing::Unknown);
+        tokens.expire(Some(&header), now);
+        assert_eq!(tokens.standing(Some(&header), now), Standing::Expired(1));
+    }
+
+    #[test]
+    fn a_new_token_cancels_the_older_one_only_when_asked_to() {
+        let now = Instant::now();
+        for cancels in [true, false] {
+            let mut tokens = Tokens::new(7, Duration::from_secs(60), cancels);
+            let (first, _) = tokens.issue(now);
+            let (second, _) = tokens.issue(now);
+            assert_ne!(first, second);
+            assert_eq!(tokens.standing(Some(&second), now), Standing::Valid(2));
+            let expected = if cancels {
+                Standing::Expired(1)
+            } else {
+                Standing::Valid(1)
+            };
+            assert_eq!(tokens.standing(Some(&first), now), expected);
+        }
+    }
+}

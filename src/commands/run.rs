@@ -43,7 +43,8 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
     let mirror = Arc::new(Mirror::open(&settings.mirror, &holder, settings.dialect.date)?);
     let mut destinations = setup::destinations(settings)?;
     let stop = Stop::default();
-    stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    stop.on_signals()
+        .map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     tokio::select! {
         signed_in = source.sign_in() => signed_in?,
         () = stop.now() => return Err(Error::new(Kind::Stopped, "stopped before anything was read")),
@@ -82,7 +83,15 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
         }
     };
     let took = started.elapsed();
-    let mut report = RunReport::new(&settings.name, settings.lane, begun, &outcome, &source, &context.progress, took);
+    let mut report = RunReport::new(
+        &settings.name,
+        settings.lane,
+        begun,
+        &outcome,
+        &source,
+        &context.progress,
+        took,
+    );
     let mut exits = vec![run_report::exit_of(&outcome)];
     if !outcome.stopped {
         deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;
@@ -97,10 +106,19 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
 
 type Destinations = Vec<Box<dyn Destination + Send>>;
 
-async fn deliver(settings: &Settings, run: i64, destinations: &mut Destinations, report: &mut RunReport, exits: &mut Vec<Exit>) -> Result<()> {
+async fn deliver(
+    settings: &Settings,
+    run: i64,
+    destinations: &mut Destinations,
+    report: &mut RunReport,
+    exits: &mut Vec<Exit>,
+) -> Result<()> {
     let (settings, mut moved) = (settings.clone(), std::mem::take(destinations));
     let delivered = tokio::task::spawn_blocking(move || deliver_all(&settings, run, &mut moved));
-    for (place, delivered) in delivered.await.map_err(|e| Error::new(Kind::Internal, format!("a delivery: {e}")))?? {
+    for (place, delivered) in delivered
+        .await
+        .map_err(|e| Error::new(Kind::Internal, format!("a delivery: {e}")))??
+    {
         if let Err(error) = &delivered {
             tracing::error!(%place, %error, "not delivered");
             exits.push(policy::decide(&error.kind).exit);
@@ -116,12 +134,24 @@ type Delivered = (String, Result<Vec<crate::destinations::Receipt>>);
 pub fn deliver_all(settings: &Settings, run: i64, destinations: &mut Destinations) -> Result<Vec<Delivered>> {
     let reading = Reading::begin(&settings.mirror)?;
     let delivery = setup::delivery(settings, &reading, run, settings.lane)?;
-    Ok(destinations.iter_mut().map(|d| (d.place(), d.deliver(&delivery, &reading))).collect())
+    Ok(destinations
+        .iter_mut()
+        .map(|d| (d.place(), d.deliver(&delivery, &reading)))
+        .collect())
 }
 
-async fn end(mirror: &Mirror, begun: Begun, settings: &Settings, ending: Ending, exit: Exit, report: String) -> Result<()> {
+async fn end(
+    mirror: &Mirror,
+    begun: Begun,
+    settings: &Settings,
+    ending: Ending,
+    exit: Exit,
+    report: String,
+) -> Result<()> {
     let lane = settings.lane;
-    mirror.call(move |w| rounds::end(w, begun, lane, ending, exit as u8, &report)).await
+    mirror
+        .call(move |w| rounds::end(w, begun, lane, ending, exit as u8, &report))
+        .await
 }
 
 /// The exit code as its name.

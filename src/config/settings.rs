@@ -72,14 +72,18 @@ impl Settings {
     /// The settings for a job file, or the reason why there are none.
     pub fn load(path: &Path, flags: &Flags) -> Result<Settings> {
         let (job, text) = Job::read(path)?;
-        let name = path.file_stem().map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
+        let name = path
+            .file_stem()
+            .map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
         resolve(&job, &text, &path.display().to_string(), &name, flags, true)
     }
 
     /// The same for commands that never speak to the API: missing credentials are no error.
     pub fn load_offline(path: &Path, flags: &Flags) -> Result<Settings> {
         let (job, text) = Job::read(path)?;
-        let name = path.file_stem().map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
+        let name = path
+            .file_stem()
+            .map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
         resolve(&job, &text, &path.display().to_string(), &name, flags, false)
     }
 
@@ -90,7 +94,13 @@ impl Settings {
 
     /// `--print-config`: one line a value, with its origin, secrets hidden.
     pub fn print(&self) -> String {
-        let width = self.origins.iter().map(|(k, v, _)| k.len() + v.len() + 3).filter(|w| *w < 80).max().unwrap_or(0);
+        let width = self
+            .origins
+            .iter()
+            .map(|(k, v, _)| k.len() + v.len() + 3)
+            .filter(|w| *w < 80)
+            .max()
+            .unwrap_or(0);
         let mut out = String::new();
         for (key, value, origin) in &self.origins {
             let line = format!("{key} = {value}");
@@ -113,7 +123,13 @@ struct Picker<'p> {
 }
 
 impl Picker<'_> {
-    fn pick<T: Clone + std::fmt::Debug>(&mut self, key: &str, flag: Option<(&'static str, T)>, job: Option<T>, default: T) -> T {
+    fn pick<T: Clone + std::fmt::Debug>(
+        &mut self,
+        key: &str,
+        flag: Option<(&'static str, T)>,
+        job: Option<T>,
+        default: T,
+    ) -> T {
         let (value, origin) = match (flag, job) {
             (Some((flag, value)), _) => (value, Origin::Flag(flag)),
             (None, Some(value)) => (value, Origin::Job),
@@ -128,7 +144,14 @@ impl Picker<'_> {
     }
 
     /// Text that a variable may set, and that may refer to variables in the job file.
-    fn text(&mut self, key: &str, flag: Option<(&'static str, String)>, variable: &str, job: Option<&String>, hidden: bool) -> Result<Option<String>> {
+    fn text(
+        &mut self,
+        key: &str,
+        flag: Option<(&'static str, String)>,
+        variable: &str,
+        job: Option<&String>,
+        hidden: bool,
+    ) -> Result<Option<String>> {
         let (value, origin) = if let Some((flag, value)) = flag {
             (value, Origin::Flag(flag))
         } else if let Some((value, name)) = env::read(variable)? {
@@ -138,7 +161,11 @@ impl Picker<'_> {
         } else {
             return Ok(None);
         };
-        let shown = if hidden { "\"[hidden]\"".into() } else { format!("{value:?}") };
+        let shown = if hidden {
+            "\"[hidden]\"".into()
+        } else {
+            format!("{value:?}")
+        };
         self.note(key, shown, origin);
         Ok(Some(value))
     }
@@ -156,7 +183,10 @@ impl Picker<'_> {
 }
 
 fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online: bool) -> Result<Settings> {
-    let mut p = Picker { place, origins: Vec::new() };
+    let mut p = Picker {
+        place,
+        origins: Vec::new(),
+    };
     let name = p.pick("name", None, job.name.clone(), stem.to_owned());
     let mode = p.pick("mode", None, job.mode, Mode::Backfill);
     let all = streams::ALL.iter().map(|s| s.name().to_owned()).collect();
@@ -166,24 +196,44 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     let needed = |value: Option<String>, key: &str, variable: &str| match value.filter(|v| !v.is_empty()) {
         Some(value) => Ok(value),
         None if !online => Ok(String::new()),
-        None => Err(Error::usage(format!("{key} is not set: export {variable} (or {variable}_FILE, the name of a file that holds it)"))),
+        None => Err(Error::usage(format!(
+            "{key} is not set: export {variable} (or {variable}_FILE, the name of a file that holds it)"
+        ))),
     };
-    let endpoint = match p.text("source.endpoint", flags.endpoint.clone().map(|e| ("--endpoint", e)), env::ENDPOINT, s.endpoint.as_ref(), false)? {
+    let endpoint = match p.text(
+        "source.endpoint",
+        flags.endpoint.clone().map(|e| ("--endpoint", e)),
+        env::ENDPOINT,
+        s.endpoint.as_ref(),
+        false,
+    )? {
         Some(endpoint) => endpoint,
         None => p.pick("source.endpoint", None, None, ENDPOINT.to_owned()),
     };
     let lenient = |result: Result<Option<String>>| if online { result } else { result.or(Ok(None)) };
     let client_id = lenient(p.text("source.client_id", None, env::CLIENT_ID, s.client_id.as_ref(), false))?;
     let client_id = needed(client_id, "the client id", env::CLIENT_ID)?;
-    let client_secret = lenient(p.text("source.client_secret", None, env::CLIENT_SECRET, s.client_secret.as_ref(), true))?;
+    let client_secret = lenient(p.text(
+        "source.client_secret",
+        None,
+        env::CLIENT_SECRET,
+        s.client_secret.as_ref(),
+        true,
+    ))?;
     let client_secret = needed(client_secret, "the client secret", env::CLIENT_SECRET)?;
     let rpm = flags.requests_per_minute.map(|n| ("--requests-per-minute", n));
     let requests_per_minute = p.pick("source.requests_per_minute", rpm, s.requests_per_minute, 100);
-    let dialect = Dialect::with(s.dialect.as_ref().unwrap_or(&toml::Table::new())).map_err(|e| of_dialect(e, text, place))?;
+    let dialect =
+        Dialect::with(s.dialect.as_ref().unwrap_or(&toml::Table::new())).map_err(|e| of_dialect(e, text, place))?;
     if s.dialect.is_some() {
         p.note("source.dialect", "{ … }".into(), Origin::Job);
     }
-    let page_size = p.pick("source.page_size", flags.page_size.map(|n| ("--page-size", n)), s.page_size, dialect.page_size);
+    let page_size = p.pick(
+        "source.page_size",
+        flags.page_size.map(|n| ("--page-size", n)),
+        s.page_size,
+        dialect.page_size,
+    );
     if page_size == 0 {
         return Err(Error::usage("the page size must be at least 1"));
     }
@@ -203,29 +253,56 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
             ..Limits::default()
         },
     };
-    let job_mirror = job.mirror.path.as_ref().map(|t| env::expand(t, &format!("{place}: mirror.path"))).transpose()?;
-    let mirror = p.pick("mirror.path", flags.mirror.clone().map(|m| ("--mirror", m)), job_mirror.map(PathBuf::from), "state/qpien.db".into());
+    let job_mirror = job
+        .mirror
+        .path
+        .as_ref()
+        .map(|t| env::expand(t, &format!("{place}: mirror.path")))
+        .transpose()?;
+    let mirror = p.pick(
+        "mirror.path",
+        flags.mirror.clone().map(|m| ("--mirror", m)),
+        job_mirror.map(PathBuf::from),
+        "state/qpien.db".into(),
+    );
     let destinations = destinations(&mut p, job, flags)?;
     let lane = match mode {
         Mode::Backfill => Lane::Backfill,
         Mode::Incremental => Lane::Incremental,
     };
-    Ok(Settings { name, lane, streams, source, dialect, requests_per_minute, page_size, mirror, destinations, origins: p.origins })
+    Ok(Settings {
+        name,
+        lane,
+        streams,
+        source,
+        dialect,
+        requests_per_minute,
+        page_size,
+        mirror,
+        destinations,
+        origins: p.origins,
+    })
 }
 
 fn chosen(names: &[String], place: &str) -> Result<Vec<Stream>> {
     let mut chosen = Vec::new();
     for name in names {
         let known: Vec<&str> = streams::ALL.iter().map(|s| s.name()).collect();
-        let stream = Stream::named(name)
-            .ok_or_else(|| Error::usage(format!("{place}: there is no stream `{name}`; known: {}", known.join(", "))))?;
+        let stream = Stream::named(name).ok_or_else(|| {
+            Error::usage(format!(
+                "{place}: there is no stream `{name}`; known: {}",
+                known.join(", ")
+            ))
+        })?;
         if !chosen.contains(&stream) {
             chosen.push(stream);
         }
     }
     for stream in &chosen {
         if let Some(parent) = stream.definition().parent.filter(|p| !chosen.contains(p)) {
-            return Err(Error::usage(format!("{place}: `{stream}` are asked for by `{parent}`: add \"{parent}\" to streams")));
+            return Err(Error::usage(format!(
+                "{place}: `{stream}` are asked for by `{parent}`: add \"{parent}\" to streams"
+            )));
         }
     }
     if chosen.is_empty() {
@@ -247,17 +324,33 @@ fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<CsvS
     for (i, d) in job.destination.iter().enumerate() {
         let key = |name: &str| format!("destination[{i}].{name}");
         let path = PathBuf::from(env::expand(&d.path, &format!("{}: {}", p.place, key("path")))?);
-        let path = p.pick(&key("path"), flags.out.clone().map(|o| ("--out", o)), Some(path), PathBuf::new());
+        let path = p.pick(
+            &key("path"),
+            flags.out.clone().map(|o| ("--out", o)),
+            Some(path),
+            PathBuf::new(),
+        );
         let place = p.place.to_owned();
         if all.iter().any(|other| other.path == path) {
-            return Err(Error::usage(format!("{place}: two destinations share the folder {}", path.display())));
+            return Err(Error::usage(format!(
+                "{place}: two destinations share the folder {}",
+                path.display()
+            )));
         }
         let delimiter = p.pick(&key("delimiter"), None, d.delimiter.clone(), ",".into());
         let delimiter = match delimiter.as_bytes() {
             [b] if b.is_ascii() && !matches!(b, b'"' | b'\r' | b'\n') => *b,
-            _ => return Err(Error::usage(format!("{place}: delimiter = {delimiter:?} must be one ASCII character"))),
+            _ => {
+                return Err(Error::usage(format!(
+                    "{place}: delimiter = {delimiter:?} must be one ASCII character"
+                )));
+            }
         };
-        let split = d.split.as_ref().map(|t| values::size(t, &format!("{place}: {}", key("split")))).transpose()?;
+        let split = d
+            .split
+            .as_ref()
+            .map(|t| values::size(t, &format!("{place}: {}", key("split"))))
+            .transpose()?;
         let publish = p.pick(&key("publish"), None, d.publish, job::Publish::Complete);
         let line_end = p.pick(&key("line_end"), None, d.line_end, job::LineEnd::Lf);
         let compression = p.pick(&key("compression"), None, d.compression, job::Compression::None);
@@ -283,9 +376,16 @@ fn of_dialect(error: Error, text: &str, place: &str) -> Error {
     if error.kind != Kind::Usage {
         return error;
     }
-    let detail = error.detail.strip_prefix("[source.dialect]: ").unwrap_or(&error.detail).to_owned();
+    let detail = error
+        .detail
+        .strip_prefix("[source.dialect]: ")
+        .unwrap_or(&error.detail)
+        .to_owned();
     let name = detail.split('`').nth(1).map(str::to_owned);
-    let line = name.and_then(|n| job::line_of_key(text, &n)).map(|l| format!(":{l}")).unwrap_or_default();
+    let line = name
+        .and_then(|n| job::line_of_key(text, &n))
+        .map(|l| format!(":{l}"))
+        .unwrap_or_default();
     Error::usage(format!("{place}{line}: [source.dialect] {}", job::plain(&detail)))
 }
 
@@ -302,11 +402,21 @@ mod tests {
     #[test]
     fn flags_override_the_job_file_and_secrets_stay_hidden() {
         let text = format!("{KEY}requests_per_minute = 50\n[[destination]]\nkind = \"csv\"\npath = \"a\"\n");
-        let flags = Flags { requests_per_minute: Some(7), out: Some("b".into()), ..Flags::default() };
+        let flags = Flags {
+            requests_per_minute: Some(7),
+            out: Some("b".into()),
+            ..Flags::default()
+        };
         let s = load(&text, &flags).expect("settings");
-        assert_eq!((s.requests_per_minute, s.destinations[0].path.as_path()), (7, Path::new("b")));
+        assert_eq!(
+            (s.requests_per_minute, s.destinations[0].path.as_path()),
+            (7, Path::new("b"))
+        );
         let shown = s.print();
-        assert!(shown.contains("source.requests_per_minute = 7") && shown.contains("# flag --requests-per-minute"), "{shown}");
+        assert!(
+            shown.contains("source.requests_per_minute = 7") && shown.contains("# flag --requests-per-minute"),
+            "{shown}"
+        );
         assert!(shown.contains("[hidden]") && !shown.contains("s3cret"), "{shown}");
         assert!(!format!("{s:?}").contains("s3cret"));
     }
@@ -319,8 +429,20 @@ mod tests {
         assert!(refused(&format!("streams = [\"messages\"]\n{KEY}"), &none).contains("conversations"));
         assert!(refused(&format!("streams = [\"contact\"]\n{KEY}"), &none).contains("known: contacts"));
         let two = "[[destination]]\nkind = \"csv\"\npath = \"a\"\n[[destination]]\nkind = \"csv\"\npath = \"b\"\n";
-        assert!(refused(&format!("{KEY}{two}"), &Flags { out: Some("x".into()), ..none.clone() }).contains("has 2"));
+        assert!(
+            refused(
+                &format!("{KEY}{two}"),
+                &Flags {
+                    out: Some("x".into()),
+                    ..none.clone()
+                }
+            )
+            .contains("has 2")
+        );
         let typo = format!("{KEY}[source.dialect.list]\nsiz = \"perPage\"\n");
-        assert_eq!(refused(&typo, &none), "j.toml:5: [source.dialect] unknown key `siz`; did you mean `size`?");
+        assert_eq!(
+            refused(&typo, &none),
+            "j.toml:5: [source.dialect] unknown key `siz`; did you mean `size`?"
+        );
     }
 }

@@ -43,5 +43,9 @@ pub fn lock_for_reading(path: &Path, holder: &str) -> crate::error::Result<crate
     if !path.exists() {
         return Err(Error::usage(format!("there is no mirror at {}", path.display())));
     }
-    crate::lock::take(&crate::lock::beside(path), &format!("the mirror {}", path.display()), holder)
+    crate::lock::take(
+        &crate::lock::beside(path),
+        &format!("the mirror {}", path.display()),
+        holder,
+    )
 }

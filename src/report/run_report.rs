@@ -78,8 +78,16 @@ impl DestinationReport {
         DestinationReport {
             place,
             error: delivered.as_ref().err().map(|e| e.detail.clone()),
-            held: receipts.iter().filter(|r| r.held).map(|r| r.stream.name().to_owned()).collect(),
-            files: receipts.iter().filter(|r| !r.held).flat_map(|r| r.files.clone()).collect(),
+            held: receipts
+                .iter()
+                .filter(|r| r.held)
+                .map(|r| r.stream.name().to_owned())
+                .collect(),
+            files: receipts
+                .iter()
+                .filter(|r| !r.held)
+                .flat_map(|r| r.files.clone())
+                .collect(),
             records: receipts.iter().filter(|r| !r.held).map(|r| r.records).sum(),
         }
     }
@@ -87,7 +95,15 @@ impl DestinationReport {
 
 impl RunReport {
     /// The report of a run that came to its end.
-    pub fn new(job: &str, lane: Lane, begun: Begun, outcome: &RunOutcome, source: &Source, progress: &Progress, took: Duration) -> RunReport {
+    pub fn new(
+        job: &str,
+        lane: Lane,
+        begun: Begun,
+        outcome: &RunOutcome,
+        source: &Source,
+        progress: &Progress,
+        took: Duration,
+    ) -> RunReport {
         let stats = source.budget.stats();
         RunReport {
             job: job.to_owned(),
@@ -139,7 +155,9 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
         exits.push(Exit::Stopped);
     }
     let refused = |s: &StreamOutcome| {
-        s.error.as_ref().is_some_and(|e| policy::decide(&e.kind).exit == Exit::Credentials)
+        s.error
+            .as_ref()
+            .is_some_and(|e| policy::decide(&e.kind).exit == Exit::Credentials)
     };
     if outcome.streams.iter().all(refused) {
         exits.push(Exit::Credentials);
@@ -160,7 +178,10 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
 pub fn ending_of(outcome: &RunOutcome) -> Ending {
     let outage = |s: &StreamOutcome| {
         s.error.as_ref().is_some_and(|e| {
-            matches!(policy::decide(&e.kind).action, Action::Retry(policy::Patience::Long) | Action::Pause)
+            matches!(
+                policy::decide(&e.kind).action,
+                Action::Retry(policy::Patience::Long) | Action::Pause
+            )
         })
     };
     if outcome.stopped || outcome.streams.iter().any(outage) {

@@ -12,10 +12,22 @@ use crate::policy::{self, Exit};
 pub fn summary(report: &RunReport) -> String {
     let mut out = String::new();
     let exit = outcome_in_words(report);
-    let resumed = if report.resumed { ", going on where an earlier run stopped" } else { "" };
-    let _ = writeln!(out, "{}: {exit} (run {}{resumed}, {})", report.job, report.run, human(seconds(report.seconds)));
+    let resumed = if report.resumed {
+        ", going on where an earlier run stopped"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        out,
+        "{}: {exit} (run {}{resumed}, {})",
+        report.job,
+        report.run,
+        human(seconds(report.seconds))
+    );
     let _ = writeln!(out);
-    let header = ["stream", "verdict", "records", "seen", "new", "changed", "repeated", "requests"];
+    let header = [
+        "stream", "verdict", "records", "seen", "new", "changed", "repeated", "requests",
+    ];
     let mut table = vec![header.map(str::to_owned).to_vec()];
     for s in &report.streams {
         let records = match s.total {
@@ -43,7 +55,10 @@ pub fn summary(report: &RunReport) -> String {
         "\n{} requests ({} of them again after a failure), {} tokens generated, {} refused with 429",
         report.requests, report.retries, report.tokens, report.refused_429
     );
-    let _ = writeln!(out, "waited {pace} to stay under the limit, {window} for its reset, {block} after a 429");
+    let _ = writeln!(
+        out,
+        "waited {pace} to stay under the limit, {window} for its reset, {block} after a 429"
+    );
     if steps > 0 {
         let _ = writeln!(out, "{steps} pages had moved and were joined again");
     }
@@ -56,11 +71,20 @@ pub fn summary(report: &RunReport) -> String {
                 let _ = writeln!(out, "\n{}: not delivered: {error}", d.place);
             }
             None => {
-                let _ = writeln!(out, "\n{}: {} records in {} files and manifest.json", d.place, d.records, d.files.len());
+                let _ = writeln!(
+                    out,
+                    "\n{}: {} records in {} files and manifest.json",
+                    d.place,
+                    d.records,
+                    d.files.len()
+                );
             }
         }
         for held in &d.held {
-            let _ = writeln!(out, "  {held}: held back, the last good file stays (publish = \"always\" delivers it all the same)");
+            let _ = writeln!(
+                out,
+                "  {held}: held back, the last good file stays (publish = \"always\" delivers it all the same)"
+            );
         }
     }
     if matches!(report.exit_code, 3 | 4 | 6) {
@@ -105,14 +129,25 @@ pub fn word(exit: Exit) -> &'static str {
 /// Rows of text in aligned columns: the first two to the left, numbers to the right.
 pub fn aligned(table: &[Vec<String>]) -> String {
     let columns = table.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |c: usize| table.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);
+    let width = |c: usize| {
+        table
+            .iter()
+            .filter_map(|r| r.get(c))
+            .map(|t| t.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
     for row in table {
         let mut line = String::new();
         for (c, text) in row.iter().enumerate() {
             let pad = " ".repeat(widths[c] - text.chars().count());
-            let cell = if c < 2 { format!("{text}{pad}  ") } else { format!("{pad}{text}  ") };
+            let cell = if c < 2 {
+                format!("{text}{pad}  ")
+            } else {
+                format!("{pad}{text}  ")
+            };
             line.push_str(&cell);
         }
         out.push_str(line.trim_end());

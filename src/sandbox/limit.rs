@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// What the headers say after a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// Requests per window.
+    /// Requests a minute, as documented of the header, whatever the window is.
     pub limit: u32,
     /// Requests left in this one.
     pub remaining: u32,
@@ -20,6 +20,7 @@ pub struct Account {
 /// Counts requests.
 #[derive(Debug)]
 pub struct Limit {
+    per_minute: u32,
     per_window: u32,
     window: Duration,
     block: Option<Duration>,
@@ -38,6 +39,7 @@ impl Limit {
         // A window in which nothing is allowed would be no limit but a wall.
         let per_window = u32::try_from((exact + 30_000) / 60_000).unwrap_or(u32::MAX).max(1);
         Some(Limit {
+            per_minute: requests_per_minute,
             per_window,
             window,
             block,
@@ -64,7 +66,7 @@ impl Limit {
         let left = until.saturating_duration_since(now);
         let remaining = if refused { 0 } else { self.per_window - self.used };
         Account {
-            limit: self.per_window,
+            limit: self.per_minute,
             remaining,
             reset: left.as_secs() + u64::from(left.subsec_nanos() > 0),
             refused,
@@ -87,7 +89,7 @@ mod tests {
             assert_eq!(
                 account,
                 Account {
-                    limit: 3,
+                    limit: 60,
                     remaining: left,
                     reset: 2,
                     refused: false

@@ -34,6 +34,11 @@ impl Stop {
         *self.sender.borrow() > 0
     }
 
+    /// Returns when a stop was asked for.
+    pub async fn asked(&self) {
+        let _ = self.sender.subscribe().wait_for(|n| *n > 0).await;
+    }
+
     /// Returns when a stop was asked for and requests under way have had their time.
     pub async fn now(&self) {
         let mut receiver = self.sender.subscribe();

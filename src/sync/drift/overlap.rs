@@ -50,7 +50,6 @@ impl Walk {
             }
             return self.fail(Fault::NoJoin, asked, None);
         }
-        self.ignored = 0;
         self.take(asked, shown)
     }
 
@@ -93,6 +92,22 @@ impl Walk {
             size: self.fixed.unwrap_or(asked.size),
             ..asked
         };
+        if news == 0 && asked.offset() + count > before && asked.page > 1 && !self.plain {
+            // Rows beyond the position, and none of them new: an answer to another question (a cache, a repeated page), or
+            // as many rows were inserted meanwhile. Once is asked again; twice is taken; more is no paging at all.
+            self.ignored += 1;
+            match self.ignored {
+                1 => {
+                    self.fault = Some(Fault::NoJoin);
+                    self.failures += 1;
+                    return None;
+                }
+                2 => {}
+                _ => return Some(page_ignored()),
+            }
+        } else {
+            self.ignored = 0;
+        }
         self.position = asked.offset() + count;
         self.current = self.fixed.map(|_| (asked.page, print(shown.rows)));
         // A total that the same answer contradicts is none.
@@ -107,12 +122,6 @@ impl Walk {
         }
         if self.plain && shown.has_next == Some(false) {
             return Some(Verdict::Continuous);
-        }
-        if news == 0 && self.position > before && asked.page > 1 {
-            self.ignored += 1;
-            if self.ignored >= 3 {
-                return Some(page_ignored());
-            }
         }
         if self.position > self.farthest {
             self.farthest = self.position;

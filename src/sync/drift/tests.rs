@@ -44,6 +44,8 @@ enum Kind {
     Cache,
     PageIgnored,
     OneSize(u32),
+    /// Now and then the page before is answered again.
+    Repeats,
 }
 
 struct Server {
@@ -171,6 +173,10 @@ impl Server {
                 let (_, rows, total) = self.cache[&key].clone();
                 return (rows, total);
             }
+            Kind::Repeats if ask.page > 1 && self.dice.chance(0.15) => {
+                self.slice(at(ask.size) - u64::from(ask.size), ask.size)
+            }
+            Kind::Repeats => self.slice(at(ask.size), ask.size),
             Kind::PageIgnored => self.slice(0, ask.size),
             Kind::OneSize(size) => self.slice(at(size), size),
         };
@@ -314,6 +320,8 @@ fn clamps_last_pages_bulk_deletes_and_missing_totals_are_walked() {
         (Kind::Clamp(25), false),
         (Kind::ClampRowsOnly(25), true),
         (Kind::ClampRowsOnly(25), false),
+        (Kind::Repeats, true),
+        (Kind::Repeats, false),
         (Kind::LastPageAgain, true),
         (Kind::LastPageAgain, false),
         (Kind::Honest, false),

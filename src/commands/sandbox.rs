@@ -1,0 +1,80 @@
+//! `sandbox`: starts a Qpien-like server and prints its address and a ready-made command line.
+
+use crate::cli::SandboxArgs;
+use crate::config::values;
+use crate::error::{Error, Kind, Result};
+use crate::policy::Exit;
+use crate::sandbox::{Options, drift, faults, start};
+
+/// Serves until a signal comes.
+pub async fn sandbox(args: &SandboxArgs) -> Result<Exit> {
+    let running = start(options(args)?).await.map_err(|e| Error::usage(e.to_string()))?;
+    println!("{}", running.banner());
+    let stop = crate::sync::shutdown::Stop::default();
+    stop.on_signals()
+        .map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    stop.asked().await;
+    running.stop().await;
+    Ok(Exit::Complete)
+}
+
+fn options(args: &SandboxArgs) -> Result<Options> {
+    let faults = match faults::Plan::named(&args.faults) {
+        Some(plan) => plan.with_seed(args.seed),
+        None => plan_file(&args.faults)?,
+    };
+    Ok(Options {
+        listen: args.listen,
+        contacts: args.contacts,
+        persons: args.persons,
+        conversations: args.conversations,
+        messages: args.messages,
+        seed: args.seed,
+        token_ttl: values::duration(&args.token_ttl, "--token-ttl")?,
+        requests_per_minute: args.requests_per_minute,
+        window: values::duration(&args.window, "--window")?,
+        faults,
+        drift: args
+            .drift
+            .as_deref()
+            .map(|text| drifting(text, &args.order))
+            .transpose()?,
+        latency: values::duration(&args.latency, "--latency")?,
+        new_token_cancels_older: args.new_token_cancels_older,
+        max_page_size: args.max_page_size,
+        denied_scopes: args.deny_scope.clone(),
+        ..Options::default()
+    })
+}
+
+fn plan_file(name: &str) -> Result<faults::Plan> {
+    let text = std::fs::read_to_string(name).map_err(|e| {
+        Error::usage(format!(
+            "--faults {name} is neither a plan ({}) nor a file: {e}",
+            faults::Plan::NAMES.join(", ")
+        ))
+    })?;
+    faults::Plan::from_toml(&text).map_err(|e| Error::usage(format!("{name}: {e}")))
+}
+
+fn drifting(text: &str, order: &str) -> Result<drift::Settings> {
+    let wrong = || {
+        Error::usage(format!(
+            "--drift {text} is not RATE or RATE:SEED, for example 0.5 or 0.5:7"
+        ))
+    };
+    let (rate, seed) = text.split_once(':').unwrap_or((text, "1"));
+    let order = drift::Order::named(&order.replace('-', "_")).ok_or_else(|| {
+        Error::usage(format!(
+            "--order {order} is none of newest-first, oldest-first, anywhere"
+        ))
+    })?;
+    let rate: f64 = rate.parse().map_err(|_| wrong())?;
+    let seed = seed.parse().map_err(|_| wrong())?;
+    Ok(drift::Settings {
+        seed,
+        rate,
+        order,
+        ..drift::Settings::default()
+    })
+}

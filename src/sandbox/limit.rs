@@ -89,7 +89,7 @@ mod tests {
             assert_eq!(
                 account,
                 Account {
-                    limit: 60,
+                    limit: 90,
                     remaining: left,
                     reset: 2,
                     refused: false
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(
             limit.count(start + SECOND),
             Account {
-                limit: 3,
+                limit: 90,
                 remaining: 0,
                 reset: 1,
                 refused: true
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(
             limit.count(start + 3 * SECOND),
             Account {
-                limit: 3,
+                limit: 90,
                 remaining: 2,
                 reset: 2,
                 refused: false

@@ -1,0 +1,209 @@
+//! What the tests share: a real sandbox process, the real binary, a folder of their own.
+#![allow(dead_code)] // each test binary uses its part
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_qpien-sync");
+
+/// The streams.
+pub const STREAMS: [&str; 4] = ["contacts", "customer_persons", "conversations", "messages"];
+
+/// A sandbox process; killed when dropped.
+pub struct Sandbox {
+    child: Child,
+    /// `127.0.0.1:PORT`
+    pub address: String,
+    /// The GraphQL address.
+    pub endpoint: String,
+}
+
+impl Sandbox {
+    /// Starts `qpien-sync sandbox` on a free port with these further arguments.
+    pub fn start(args: &[&str]) -> Sandbox {
+        let mut child = Command::new(BINARY)
+            .args(["sandbox", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the sandbox starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+        let endpoint = loop {
+            let line = lines.next().expect("the sandbox prints its address").expect("a line");
+            if let Some(at) = line.find("http://") {
+                break line[at..].split_whitespace().next().expect("an address").to_owned();
+            }
+        };
+        std::thread::spawn(move || lines.for_each(drop));
+        let address = endpoint
+            .trim_start_matches("http://")
+            .split('/')
+            .next()
+            .expect("host")
+            .to_owned();
+        Sandbox {
+            child,
+            address,
+            endpoint,
+        }
+    }
+
+    /// The body of `GET path`.
+    pub fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("the sandbox listens");
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: sandbox\r\n\r\n").expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        let at = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("headers") + 4;
+        String::from_utf8(answer.split_off(at)).expect("UTF-8")
+    }
+
+    /// What a perfect export would hold, by id.
+    pub fn truth(&self, stream: &str) -> BTreeMap<String, serde_json::Value> {
+        let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("a record");
+        let id = |v: &serde_json::Value| v["_id"].as_str().expect("an id").to_owned();
+        self.get(&format!("/truth/{stream}"))
+            .lines()
+            .map(parse)
+            .map(|v| (id(&v), v))
+            .collect()
+    }
+
+    /// Ids that were inserted, deleted, edited or moved, by stream.
+    pub fn touched(&self) -> serde_json::Value {
+        serde_json::from_str(&self.get("/sandbox/touched")).expect("JSON")
+    }
+
+    /// The sandbox's own counts.
+    pub fn counts(&self) -> serde_json::Value {
+        serde_json::from_str(&self.get("/sandbox/counts")).expect("JSON")
+    }
+
+    /// Every request it saw.
+    pub fn log(&self) -> Vec<serde_json::Value> {
+        self.get("/sandbox/log")
+            .lines()
+            .map(|l| serde_json::from_str(l).expect("JSON"))
+            .collect()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A folder of its own: a job file, a mirror, an output folder, a state folder.
+pub struct Work {
+    dir: tempfile::TempDir,
+}
+
+impl Work {
+    /// A job that reads everything, with `source` (lines of `[source]`) added.
+    pub fn new(source: &str) -> Work {
+        Work::with_job(&format!(
+            "name = \"test\"\nmode = \"backfill\"\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
+             requests_per_minute = 0\n{source}\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n"
+        ))
+    }
+
+    /// A job of this text.
+    pub fn with_job(text: &str) -> Work {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("job.toml"), text).expect("the job file");
+        Work { dir }
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The binary, in the folder, with nothing of the caller's environment that it would read.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        for (name, _) in
+            std::env::vars().filter(|(n, _)| n.starts_with("QPIEN_") || n.to_lowercase().ends_with("_proxy"))
+        {
+            command.env_remove(name);
+        }
+        command
+            .current_dir(self.dir.path())
+            .env("QPIEN_STATE_DIR", self.path("shared"))
+            .args(args);
+        command
+    }
+
+    /// `run job.toml` against the sandbox, its outcome.
+    pub fn run(&self, sandbox: &Sandbox, args: &[&str]) -> Outcome {
+        Outcome::of(
+            self.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint])
+                .args(args)
+                .output()
+                .expect("a run"),
+        )
+    }
+
+    /// Any command's outcome.
+    pub fn call(&self, args: &[&str]) -> Outcome {
+        Outcome::of(self.command(args).output().expect("a run"))
+    }
+
+    /// The bytes of an output file.
+    pub fn csv(&self, stream: &str) -> Vec<u8> {
+        std::fs::read(self.path(&format!("out/{stream}.csv"))).unwrap_or_else(|e| panic!("{stream}.csv: {e}"))
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(self.path("out/manifest.json")).expect("manifest")).expect("JSON")
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    fn of(output: Output) -> Outcome {
+        Outcome {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Itself, when the code is this one.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Outcome {
+        assert_eq!(
+            self.code, code,
+            "\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+}
+
+/// The ids in a stream's CSV file, in its order.
+pub fn ids(work: &Work, stream: &str) -> Vec<String> {
+    let bytes = work.csv(stream);
+    let mut reader = csv::Reader::from_reader(&bytes[..]);
+    reader.records().map(|r| r.expect("a record")[0].to_owned()).collect()
+}
+
+/// Where small things the tests need are installed: Python packages, node modules.
+pub fn needs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".test-needs")
+}

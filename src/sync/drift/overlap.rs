@@ -87,13 +87,13 @@ impl Walk {
     /// A joined window: its rows are read, and it may be the end.
     pub(super) fn take(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
         let news = self.remember(shown.rows);
-        let (before, count) = (self.position, len(shown));
+        let count = len(shown);
         let asked = Ask {
             size: self.fixed.unwrap_or(asked.size),
             ..asked
         };
-        if news == 0 && asked.offset() + count > before && asked.page > 1 && !self.plain {
-            // Rows beyond the position, and none of them new: an answer to another question (a cache, a repeated page), or
+        if news == 0 && asked.offset() + count > self.farthest && asked.page > 1 && !self.plain {
+            // Rows beyond all that were read, and none of them new: an answer to another question (a cache, a repeated page), or
             // as many rows were inserted meanwhile. Once is asked again; twice is taken; more is no paging at all.
             self.ignored += 1;
             match self.ignored {

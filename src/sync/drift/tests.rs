@@ -258,18 +258,24 @@ fn never_wrong(seeds: u64, interrupt: bool, make: impl Fn(u64) -> Server) -> usi
     accepted
 }
 
-const SEEDS: u64 = 60;
+/// A few seeds in a test run, many in `make soak`.
+fn seeds() -> u64 {
+    std::env::var("SOAK_SEEDS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .map_or(60, |n: u64| n * 20)
+}
 
 #[test]
 fn a_walk_over_a_moving_list_is_complete_or_says_that_it_is_not() {
     for order in [Order::NewestFirst, Order::OldestFirst, Order::Anywhere] {
         for interrupt in [false, true] {
-            let accepted = never_wrong(SEEDS, interrupt, |seed| {
+            let accepted = never_wrong(seeds(), interrupt, |seed| {
                 Server::new(seed, 700, order, Kind::Honest, 0.6)
             });
             assert!(
-                accepted as u64 > SEEDS * 8 / 10,
-                "{order:?}: only {accepted} of {SEEDS} accepted"
+                accepted as u64 > seeds() * 8 / 10,
+                "{order:?}: only {accepted} of {} accepted"
             );
         }
     }
@@ -277,7 +283,7 @@ fn a_walk_over_a_moving_list_is_complete_or_says_that_it_is_not() {
 
 #[test]
 fn the_same_walk_without_overlap_misses_rows() {
-    let wrong = (0..SEEDS).filter(|seed| {
+    let wrong = (0..seeds()).filter(|seed| {
         let mut server = Server::new(*seed, 700, Order::NewestFirst, Kind::Honest, 0.6);
         let outcome = walk_from(Walk::new(40).without_overlap(), &mut server, false);
         outcome.verdict.is_complete() && outcome.missed > 0
@@ -291,7 +297,9 @@ fn the_same_walk_without_overlap_misses_rows() {
 #[test]
 fn servers_that_lie_are_never_believed() {
     for kind in [Kind::Filter, Kind::DepthCap, Kind::Ties, Kind::Cache, Kind::PageIgnored] {
-        never_wrong(SEEDS, false, |seed| Server::new(seed, 700, Order::Anywhere, kind, 0.1));
+        never_wrong(seeds(), false, |seed| {
+            Server::new(seed, 700, Order::Anywhere, kind, 0.1)
+        });
     }
     for kind in [Kind::Ties, Kind::DepthCap, Kind::PageIgnored] {
         let mut server = Server::new(1, 700, Order::Anywhere, kind, 0.0);
@@ -329,22 +337,22 @@ fn clamps_last_pages_bulk_deletes_and_missing_totals_are_walked() {
         (Kind::OneSize(30), false),
         (Kind::OneSize(90), true),
     ] {
-        let accepted = never_wrong(SEEDS, false, |seed| {
+        let accepted = never_wrong(seeds(), false, |seed| {
             let mut server = Server::new(seed, 500, Order::Anywhere, kind, 0.2);
             server.totals = totals;
             server
         });
         assert!(
-            accepted as u64 > SEEDS * 7 / 10,
-            "{kind:?} totals {totals}: only {accepted} of {SEEDS} accepted"
+            accepted as u64 > seeds() * 7 / 10,
+            "{kind:?} totals {totals}: only {accepted} of {} accepted"
         );
     }
-    let accepted = never_wrong(SEEDS, false, |seed| {
+    let accepted = never_wrong(seeds(), false, |seed| {
         let mut server = Server::new(seed, 700, Order::Anywhere, Kind::Honest, 0.6);
         server.bulk = true;
         server
     });
-    assert!(accepted as u64 > SEEDS / 2, "bulk deletes: only {accepted} accepted");
+    assert!(accepted as u64 > seeds() / 2, "bulk deletes: only {accepted} accepted");
 }
 
 #[test]

@@ -131,12 +131,17 @@ enum Phase {
     Again(Ask, u128),
     /// Is the size that is asked for obeyed at all?
     Probe,
+    /// One size only: does the page behind this one still read the same, too?
+    Confirm {
+        page: u32,
+        next: Vec<Anchor>,
+        total: Option<u64>,
+    },
     /// One size only: does the page before still read the same? Here is the one behind it.
     Verify {
         page: u32,
         next: Vec<Anchor>,
         total: Option<u64>,
-        has_next: Option<bool>,
     },
 }
 
@@ -184,6 +189,10 @@ impl Walk {
                 size: (self.size - 1).max(1),
                 page: 1,
             },
+            Phase::Confirm { page, .. } => Ask {
+                size: self.served(),
+                page: page + 1,
+            },
             Phase::Verify { page, .. } => Ask {
                 size: self.served(),
                 page: *page,
@@ -222,12 +231,8 @@ impl Walk {
             Phase::Behind(ask, tail) => self.behind(ask, tail, shown),
             Phase::Again(ask, tail) => self.again(ask, tail, shown),
             Phase::Probe => self.probe(asked, shown),
-            Phase::Verify {
-                page,
-                next,
-                total,
-                has_next,
-            } => self.verify(page, &next, total, has_next, shown),
+            Phase::Confirm { page, next, total } => self.confirm(page, &next, total, shown),
+            Phase::Verify { page, next, total } => self.verify(page, &next, total, shown),
         };
         let stepped_back = self.fault.is_some() && end.is_none() && self.phase == Phase::Window;
         let end = end.or_else(|| (self.failures >= PATIENCE).then(|| Verdict::Incomplete(self.reason())));

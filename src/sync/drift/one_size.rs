@@ -1,5 +1,6 @@
 //! A server that serves one page size only, whatever it is asked for: neighbours do not overlap, so each page is read
-//! once more after the one behind it. When it reads the same, bytes and order, nothing crossed the boundary meanwhile.
+//! once more after the one behind it, and that one once more after it. When both read the same, bytes and order, nothing
+//! crossed the boundary meanwhile.
 
 use super::anchors::{Anchor, print};
 use super::{Ask, Fault, Phase, Shown, Walk, len, page_ignored, reach};
@@ -37,7 +38,6 @@ impl Walk {
         page: u32,
         next: &[Anchor],
         total: Option<u64>,
-        has_next: Option<bool>,
         shown: &Shown<'_>,
     ) -> Option<Verdict> {
         let asked = Ask {
@@ -47,7 +47,8 @@ impl Walk {
         let again_the_first = page > 1 && next.first().is_some_and(|n| self.first.as_ref() == Some(&n.0));
         let again_this =
             !next.is_empty() && next.len() == shown.rows.len() && next.iter().zip(shown.rows).all(|(n, r)| n.0 == r.id);
-        let same = self.current == Some((page, print(shown.rows)));
+        // The same bytes, and as many rows in all as when the page behind was read: two changes may cancel in the bytes.
+        let same = self.current == Some((page, print(shown.rows))) && shown.total == total;
         if same && again_this && total.is_none_or(|t| t == self.position) {
             return Some(Verdict::Continuous); // the last page again, in answer to a number past the end
         }
@@ -69,26 +70,52 @@ impl Walk {
             }
             return self.take(asked, shown);
         }
+        // Two changes may cancel (a delete and a move before this page): the page behind is read again as well.
+        self.phase = Phase::Confirm {
+            page,
+            next: next.to_vec(),
+            total,
+        };
+        None
+    }
+
+    /// Both neighbours read the same twice, in turn.
+    pub(super) fn confirm(
+        &mut self,
+        page: u32,
+        next: &[Anchor],
+        total: Option<u64>,
+        shown: &Shown<'_>,
+    ) -> Option<Verdict> {
+        let same = shown.total == total
+            && next.len() == shown.rows.len()
+            && next.iter().zip(shown.rows).all(|(n, r)| n.0 == r.id && n.1 == r.hash);
+        if !same {
+            self.failures += 1;
+            self.fault = Some(Fault::NoJoin);
+            return None;
+        }
+        self.adjoin(page, next, total, shown.has_next)
+    }
+
+    /// The page behind `page` is joined.
+    fn adjoin(&mut self, page: u32, next: &[Anchor], total: Option<u64>, has_next: Option<bool>) -> Option<Verdict> {
+        let size = self.served();
         if next.is_empty() {
             return match total {
-                Some(t) if t != self.position => self.fail(Fault::Vanished, asked, total),
+                Some(t) if t != self.position => self.fail(Fault::Vanished, Ask { size, page }, total),
                 _ => Some(Verdict::Continuous), // an empty page behind, and the tail read again the same
             };
         }
-        let rows: Vec<Record> = next
-            .iter()
-            .map(|a| Record {
-                range: 0..0,
-                id: a.0.clone(),
-                hash: a.1,
-                repaired: 0,
-            })
-            .collect();
+        let record = |a: &Anchor| Record {
+            range: 0..0,
+            id: a.0.clone(),
+            hash: a.1,
+            repaired: 0,
+        };
+        let rows: Vec<Record> = next.iter().map(record).collect();
         self.take(
-            Ask {
-                page: page + 1,
-                ..asked
-            },
+            Ask { size, page: page + 1 },
             &Shown {
                 rows: &rows,
                 nameless: 0,

@@ -22,7 +22,6 @@ impl Walk {
                 page,
                 next,
                 total: shown.total,
-                has_next: shown.has_next,
             };
             return None;
         }

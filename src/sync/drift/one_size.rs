@@ -1,6 +1,7 @@
 //! A server that serves one page size only, whatever it is asked for: neighbours do not overlap, so each page is read
 //! once more after the one behind it, and that one once more after it. When both read the same, bytes and order, nothing
-//! crossed the boundary meanwhile.
+//! crossed the boundary meanwhile, but for three changes before it that cancel in turn within the four questions; nothing
+//! in the answers would show those.
 
 use super::anchors::{Anchor, print};
 use super::{Ask, Fault, Phase, Shown, Walk, len, page_ignored, reach};

@@ -97,6 +97,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
         deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;
     }
     report.seconds = started.elapsed().as_secs_f64();
+    report.peak_memory_mib = run_report::peak_memory_mib();
     let exit = Exit::first(exits);
     report.exit_code = exit as u8;
     let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;

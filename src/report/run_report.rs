@@ -23,6 +23,8 @@ pub struct RunReport {
     pub round: i64,
     pub resumed: bool,
     pub seconds: f64,
+    /// The most memory this process held, as the system counted it.
+    pub peak_memory_mib: Option<f64>,
     pub streams: Vec<StreamReport>,
     pub requests: u64,
     pub retries: u64,
@@ -112,6 +114,7 @@ impl RunReport {
             round: begun.round,
             resumed: begun.resumed,
             seconds: took.as_secs_f64(),
+            peak_memory_mib: None,
             streams: outcome.streams.iter().map(|s| of_stream(s, source, progress)).collect(),
             requests: stats.requests,
             retries: source.retries(),
@@ -146,6 +149,14 @@ fn of_stream(outcome: &StreamOutcome, source: &Source, progress: &Progress) -> S
         open_lists: standing.open,
         total: standing.total,
     }
+}
+
+/// The peak of this process's memory in MiB, where the system tells (`VmHWM`).
+pub fn peak_memory_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib / 1024.0)
 }
 
 /// The exit code that the streams and the stop call for.

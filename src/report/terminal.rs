@@ -59,6 +59,9 @@ pub fn summary(report: &RunReport) -> String {
         out,
         "waited {pace} to stay under the limit, {window} for its reset, {block} after a 429"
     );
+    if let Some(peak) = report.peak_memory_mib {
+        let _ = writeln!(out, "peak memory {peak:.1} MiB");
+    }
     if steps > 0 {
         let _ = writeln!(out, "{steps} pages had moved and were joined again");
     }

@@ -3,4 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod budget;
+mod demo;
+mod full;
+mod memory;
+mod mirror;
+mod moving;
 mod stop;
+mod tokens;

@@ -1,0 +1,55 @@
+"""Compares a CSV file with the truth (JSON Lines), cell for cell, read by Python's csv module.
+usage: compare.py FILE.csv TRUTH.jsonl"""
+
+import csv
+import json
+import sys
+
+csv.field_size_limit(1 << 30)
+
+
+def cell(value):
+    """A value as the cell that shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if value is True or value is False:
+        return "true" if value else "false"
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return str(value)
+
+
+def main(path, truth_path):
+    with open(truth_path, encoding="utf-8", newline="\n") as lines:
+        truth = {}
+        for line in lines:
+            record = json.loads(line)
+            truth[record["_id"]] = record
+    columns = list(next(iter(truth.values())))
+    equal, last = 0, None
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = csv.reader(file, strict=True)
+        header = next(rows)
+        if header != columns:
+            sys.exit(f"the header is {header}, not {columns}")
+        for row in rows:
+            key = row[0].encode()
+            if last is not None and key <= last:
+                sys.exit(f"{row[0]} is not after the record before it")
+            last = key
+            record = truth.pop(row[0], None)
+            if record is None:
+                sys.exit(f"{row[0]} is not in the truth, or stands there twice")
+            wanted = [cell(record[name]) for name in columns]
+            if row != wanted:
+                wrong = [name for name, a, b in zip(columns, row, wanted) if a != b]
+                sys.exit(f"{row[0]}: {wrong} differ (or the number of cells, {len(row)})")
+            equal += 1
+    if truth:
+        sys.exit(f"{len(truth)} records are missing, such as {next(iter(truth))}")
+    print(f"{equal} records equal")
+
+
+main(*sys.argv[1:])

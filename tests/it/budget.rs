@@ -13,7 +13,7 @@ fn two_processes_on_one_key_share_its_budget() {
         "--persons",
         "10",
         "--conversations",
-        "360",
+        "260",
         "--messages",
         "700",
         "--requests-per-minute",

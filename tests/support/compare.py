@@ -3,9 +3,19 @@ usage: compare.py FILE.csv TRUTH.jsonl"""
 
 import csv
 import json
+import re
 import sys
 
 csv.field_size_limit(1 << 30)
+
+
+# Numbers are compared as they were sent (1.50 is not 1.5): they travel as marked texts.
+MARK = "\ue000"
+NUMBER = re.compile('"' + MARK + '([^"]*)"')
+
+
+def number(text):
+    return MARK + text
 
 
 def cell(value):
@@ -13,19 +23,19 @@ def cell(value):
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        return value.removeprefix(MARK)
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, (dict, list)):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return str(value)
+        return NUMBER.sub(r"\1", json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    raise TypeError(type(value))
 
 
 def main(path, truth_path):
     with open(truth_path, encoding="utf-8", newline="\n") as lines:
         truth = {}
         for line in lines:
-            record = json.loads(line)
+            record = json.loads(line, parse_int=number, parse_float=number)
             truth[record["_id"]] = record
     columns = list(next(iter(truth.values())))
     equal, last = 0, None

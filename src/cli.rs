@@ -72,7 +72,7 @@ pub struct JobArgs {
     /// The job file, for example jobs/nightly-csv.toml.
     pub job: PathBuf,
 
-    /// The GraphQL address [also: QPIEN_ENDPOINT].
+    /// The GraphQL address [also: `QPIEN_ENDPOINT`].
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
 
@@ -177,7 +177,7 @@ pub struct SandboxArgs {
     /// The largest page served; larger ones are clamped in silence.
     #[arg(long, default_value_t = 100)]
     pub max_page_size: u32,
-    /// A scope the key lacks, for example read_messages; may be repeated.
+    /// A scope the key lacks, for example `read_messages`; may be repeated.
     #[arg(long, value_name = "SCOPE")]
     pub deny_scope: Vec<String>,
     /// A new token cancels the older ones.

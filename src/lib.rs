@@ -6,6 +6,7 @@ pub mod commands;
 pub mod config;
 pub mod destinations;
 pub mod error;
+pub mod hex;
 pub mod lock;
 pub mod mirror;
 pub mod policy;

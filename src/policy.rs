@@ -84,6 +84,7 @@ pub struct Decision {
 }
 
 /// The table.
+#[allow(clippy::too_many_lines)] // one table
 pub fn decide(kind: &Kind) -> Decision {
     use Action::{FailRun, FailStream, Pause, Renew, RenewOnce, Retry};
     let (action, exit, hint) = match kind {

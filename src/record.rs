@@ -95,24 +95,6 @@ fn id_of(field: &str, text: &str) -> Option<Box<str>> {
     {
         return Some(&rest[..end]).filter(|id| !id.is_empty()).map(Box::from);
     }
-    struct Search<'f>(&'f str);
-    impl<'de> Visitor<'de> for Search<'_> {
-        type Value = Option<&'de RawValue>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a record")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
-            let mut found = None;
-            while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-                if key == self.0 {
-                    found = Some(map.next_value()?);
-                } else {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-            Ok(found)
-        }
-    }
     let raw = serde_json::Deserializer::from_str(text)
         .deserialize_map(Search(field))
         .ok()??
@@ -123,6 +105,26 @@ fn id_of(field: &str, text: &str) -> Option<Box<str>> {
         _ => return None,
     };
     Some(id).filter(|id| !id.is_empty()).map(String::into_boxed_str)
+}
+
+/// Finds the value of one member.
+struct Search<'f>(&'f str);
+impl<'de> Visitor<'de> for Search<'_> {
+    type Value = Option<&'de RawValue>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            if key == self.0 {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
 }
 
 #[cfg(test)]

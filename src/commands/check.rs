@@ -42,7 +42,7 @@ pub async fn check(args: &JobArgs) -> Result<Exit> {
     }
     list.line(
         &format!("mirror {}", settings.mirror.display()),
-        usable_mirror(&settings.mirror).as_ref().map(Clone::clone),
+        usable_mirror(&settings.mirror).as_ref().map(ToString::to_string),
     );
     for d in &settings.destinations {
         list.line(

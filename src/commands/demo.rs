@@ -136,6 +136,6 @@ fn is(value: &Value, cell: &str) -> bool {
         Value::Null => cell.is_empty(),
         Value::String(text) => cell == text,
         Value::Array(_) | Value::Object(_) => serde_json::from_str::<Value>(cell).is_ok_and(|v| v == *value),
-        other => cell == other.to_string(),
+        other => *cell == *other.to_string(),
     }
 }

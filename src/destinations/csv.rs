@@ -334,7 +334,7 @@ impl Part {
         };
         let file = summed.file.into_inner().map_err(|e| failed(e.into_error()))?;
         file.sync_all().map_err(failed)?;
-        let sha256 = summed.sum.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        let sha256 = crate::hex::text(&summed.sum.finalize());
         Ok(FileEntry {
             path: self.name,
             rows: self.rows,

@@ -38,7 +38,7 @@ impl Window {
     /// The file's path for a key.
     pub fn path(folder: &Path, endpoint: &str, client_id: &str) -> PathBuf {
         let digest = Sha256::digest(format!("{endpoint}\n{client_id}"));
-        let hex: String = digest.iter().take(12).map(|b| format!("{b:02x}")).collect();
+        let hex = crate::hex::text(&digest[..12]);
         folder.join(format!("budget-{hex}.json"))
     }
 

@@ -53,9 +53,8 @@ struct Envelope<'b> {
 pub fn pages(dialect: &Dialect, questions: &[Question], mut answer: Answer) -> Vec<Result<Page>> {
     let repaired = repair::lone_surrogates(&mut answer.body);
     let body = Bytes::from(answer.body);
-    let text = match std::str::from_utf8(&body) {
-        Ok(text) => text,
-        Err(_) => return every(questions, &failure::unreadable(answer.status, &body)),
+    let Ok(text) = std::str::from_utf8(&body) else {
+        return every(questions, &failure::unreadable(answer.status, &body));
     };
     let envelope = match open(dialect, answer.status, text) {
         Ok(envelope) => envelope,

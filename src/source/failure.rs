@@ -15,7 +15,7 @@ pub struct Words {
     /// Its message.
     #[serde(default, deserialize_with = "loose_text")]
     pub message: Option<String>,
-    /// The scope it asks for (documented beside INSUFFICIENT_SCOPES).
+    /// The scope it asks for (documented beside `INSUFFICIENT_SCOPES`).
     #[serde(default, rename = "requiredScope", deserialize_with = "loose_text")]
     pub required_scope: Option<String>,
 }
@@ -48,7 +48,7 @@ fn loose_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Optio
 }
 
 /// The error that these words name, if anything in them is known. A documented code anywhere, also as a word of the
-/// message, outranks a general one (servers wrap `TOKEN_EXPIRED` in INTERNAL_SERVER_ERROR).
+/// message, outranks a general one (servers wrap `TOKEN_EXPIRED` in `INTERNAL_SERVER_ERROR`).
 pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> {
     let coded = words
         .code

@@ -1,7 +1,7 @@
 //! Delays between attempts, and how long a failure is worth them. The only file that knows the `backoff` crate.
 //!
 //! That crate is unmaintained (RUSTSEC-2025-0012) and pulls in `instant` (RUSTSEC-2024-0384); it was asked for, its
-//! exponential policy is small and right, and swapping it means rewriting [`Delays::next`]: grow an interval by a
+//! exponential policy is small and right, and swapping it means rewriting [`Delays::advance`]: grow an interval by a
 //! factor up to a ceiling and spread it by a random share. Its own clock is never used (`max_elapsed_time` is none):
 //! patience is counted here, on tokio's clock, so that tests can pause it.
 
@@ -58,7 +58,7 @@ impl Default for Delays {
 
 impl Delays {
     /// The next delay.
-    pub fn next(&mut self) -> Duration {
+    pub fn advance(&mut self) -> Duration {
         self.0.next_backoff().unwrap_or(Duration::from_secs(60))
     }
 }
@@ -106,7 +106,7 @@ impl Failures {
                 self.renewals += 1;
                 return match self.renewals {
                     1 => Next::After(Duration::ZERO),
-                    2..=MOST_RENEWALS => Next::After(self.delays.next()),
+                    2..=MOST_RENEWALS => Next::After(self.delays.advance()),
                     _ => Next::GiveUp,
                 };
             }
@@ -122,7 +122,7 @@ impl Failures {
             Action::Retry(policy::Patience::Long) => limits.long,
             Action::Retry(policy::Patience::Short) => limits.short.min(limits.long),
         };
-        let delay = self.delays.next();
+        let delay = self.delays.advance();
         if since.elapsed() + delay > patience {
             Next::GiveUp
         } else {

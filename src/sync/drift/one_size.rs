@@ -10,7 +10,7 @@ use crate::verdict::Verdict;
 
 impl Walk {
     /// Nothing known where something known must be, as if pages were counted in another size: find out, once a walk.
-    pub(super) fn to_probe(&mut self) -> bool {
+    pub(super) fn probes(&mut self) -> bool {
         if self.fixed.is_some() || self.probed || self.plain {
             return false;
         }

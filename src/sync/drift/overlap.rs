@@ -26,7 +26,7 @@ impl Walk {
             return None;
         }
         if count == 0 {
-            return if self.to_probe() {
+            return if self.probes() {
                 None
             } else {
                 self.fail(Fault::Vanished, asked, shown.total)
@@ -44,7 +44,7 @@ impl Walk {
         }
         if !self.plain && !self.joins(rows) {
             let unknown = !rows.iter().any(|r| self.tail.iter().any(|a| a.0 == r.id));
-            if unknown && self.to_probe() {
+            if unknown && self.probes() {
                 return None;
             }
             return self.fail(Fault::NoJoin, asked, None);

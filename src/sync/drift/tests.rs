@@ -48,6 +48,9 @@ enum Kind {
     Repeats,
 }
 
+/// Rows (id, version) and the total.
+type Answer = (Vec<(u64, u64)>, u64);
+
 struct Server {
     dice: Dice,
     rows: Vec<(u64, u64)>,
@@ -60,7 +63,8 @@ struct Server {
     bulk: bool,
     totals: bool,
     asked: usize,
-    cache: HashMap<(u32, u32), (usize, Vec<(u64, u64)>, u64)>,
+    /// (size, page) -> when it was asked for, and the answer.
+    cache: HashMap<(u32, u32), (usize, Answer)>,
 }
 
 impl Server {
@@ -134,11 +138,10 @@ impl Server {
         self.rows[from..to].to_vec()
     }
 
-    fn page(&mut self, ask: Ask) -> (Vec<(u64, u64)>, u64) {
+    fn page(&mut self, ask: Ask) -> Answer {
         let total = self.rows.len() as u64;
         let at = |size: u32| u64::from(size) * u64::from(ask.page - 1);
         let rows = match self.kind {
-            Kind::Honest => self.slice(at(ask.size), ask.size),
             Kind::Clamp(c) => self.slice(at(ask.size.min(c)), ask.size.min(c)),
             Kind::ClampRowsOnly(c) => self.slice(at(ask.size), ask.size.min(c)),
             Kind::Filter => self
@@ -147,7 +150,6 @@ impl Server {
                 .filter(|(id, _)| id % 7 != 0)
                 .collect(),
             Kind::DepthCap if at(ask.size) + u64::from(ask.size) > 500 => Vec::new(),
-            Kind::DepthCap => self.slice(at(ask.size), ask.size),
             Kind::LastPageAgain => {
                 let last = u32::try_from(total.div_ceil(u64::from(ask.size)).max(1)).expect("small");
                 self.slice(u64::from(ask.size) * u64::from(ask.page.min(last) - 1), ask.size)
@@ -165,18 +167,17 @@ impl Server {
             }
             Kind::Cache => {
                 let key = (ask.size, ask.page);
-                let fresh = self.cache.get(&key).is_some_and(|(when, _, _)| self.asked - when <= 10);
+                let fresh = self.cache.get(&key).is_some_and(|(when, _)| self.asked - when <= 10);
                 if !fresh {
                     let rows = self.slice(at(ask.size), ask.size);
-                    self.cache.insert(key, (self.asked, rows, total));
+                    self.cache.insert(key, (self.asked, (rows, total)));
                 }
-                let (_, rows, total) = self.cache[&key].clone();
-                return (rows, total);
+                return self.cache[&key].1.clone();
             }
             Kind::Repeats if ask.page > 1 && self.dice.chance(0.15) => {
                 self.slice(at(ask.size) - u64::from(ask.size), ask.size)
             }
-            Kind::Repeats => self.slice(at(ask.size), ask.size),
+            Kind::Honest | Kind::Repeats | Kind::DepthCap => self.slice(at(ask.size), ask.size),
             Kind::PageIgnored => self.slice(0, ask.size),
             Kind::OneSize(size) => self.slice(at(size), size),
         };

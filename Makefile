@@ -1,0 +1,39 @@
+# Everything a developer types. `make help` says what there is.
+
+NEEDS := .test-needs
+DENY := $(NEEDS)/bin/cargo-deny
+
+.PHONY: help demo test soak bench lint deny doc
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+demo: ## a whole account synced from a sandbox, tokens expiring, faults on, compared with the truth
+	cargo run --quiet -- demo
+
+test: ## every test; installs what they need (python3, node, npm packages) when it is missing and it may
+	tests/support/needs.sh
+	cargo test --no-fail-fast
+
+soak: ## the seeded tests with many seeds (SEEDS=50): hours, not minutes
+	tests/support/needs.sh
+	SOAK_SEEDS=$${SEEDS:-50} cargo test --no-fail-fast -- drift moving kill
+
+bench: ## measurements, as ratios where a machine matters (ROWS=10000000 for the mirror at full size)
+	cargo bench --bench bench
+
+lint: $(DENY) ## format, clippy (pedantic), documentation, licences and sources of dependencies
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+	$(DENY) check --hide-inclusion-graph bans licenses sources
+
+deny: $(DENY) ## the same and known advisories (network)
+	$(DENY) check
+
+doc: ## the documentation, in a browser
+	cargo doc --no-deps --open
+
+$(DENY):
+	cargo install cargo-deny --version 0.20.2 --locked --debug --quiet --root $(NEEDS)

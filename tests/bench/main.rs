@@ -1,0 +1,24 @@
+//! Measurements. Ratios are measured within one run; rates are this machine's. `make bench`, or one of them by name:
+//! `cargo bench --bench bench -- budget`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod budget;
+mod mirror;
+mod serving;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let all: [(&str, fn()); 4] = [
+        ("serving", serving::measure),
+        ("demo", serving::demo),
+        ("mirror", mirror::measure),
+        ("budget", budget::measure),
+    ];
+    for (name, measure) in all {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            measure();
+        }
+    }
+}

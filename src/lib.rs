@@ -1,4 +1,69 @@
-//! qpien-sync: everything an account has in Qpien, out to CSV files and to a data warehouse.
+//! qpien-sync: everything an account has in Qpien, out to CSV files and to a data warehouse. This page is the
+//! architecture; whoever reads only it knows where any change goes.
+//!
+//! ```text
+//! Qpien API ──(source: token, budget, pages)──▶ mirror.db (SQLite) ──(delivery)──▶ destinations
+//!                                               records + checkpoint
+//!                                               in ONE transaction
+//! ```
+//!
+//! # The idea
+//!
+//! A run walks lists page by page and writes every page *and* the checkpoint that covers it in one SQLite transaction.
+//! There is no moment at which one exists without the other, so a run may be killed anywhere and resumed with nothing lost
+//! and nothing doubled. The SQLite file is the account's *mirror*: the current state of every record, each with the `seq`
+//! of its last change. Destinations are fed from the mirror, never from the API: requests are the scarce resource (100 a
+//! minute), so one extraction serves every destination, and delivering again costs nothing.
+//!
+//! Lists move while they are read, and nothing in the answers says so. A walk therefore reads pages that overlap, and
+//! says at its end what it has proven: `proven`, `continuous`, or `incomplete` and why ([`sync::drift`] holds the
+//! argument). What cannot be proven is reported, with an exit code of its own; a green run with wrong data is the worst
+//! failure.
+//!
+//! # Layers
+//!
+//! Dependencies point strictly down:
+//!
+//! ```text
+//! main ─▶ cli, commands ─▶ config, sync, report ─▶ source │ mirror │ destinations ─▶ streams ─▶ policy, error
+//! ```
+//!
+//! [`source`], [`mirror`] and [`destinations`] never know one another; what two of them exchange lies below them
+//! ([`record`], [`verdict`], [`secret`], [`lock`]). Only [`sync`] and [`commands`] know all three.
+//!
+//! # Where does a change go?
+//!
+//! | change | place |
+//! |---|---|
+//! | a column, a stream | `streams/`, one file a stream (and a table in `sql/mirror/` for a new stream) |
+//! | how the API spells something | `source/dialect/qpien.toml`; in the field, `[source.dialect]` of a job file |
+//! | an error code's meaning | the dialect's `[codes]`; what happens then: [`policy`], one exhaustive table |
+//! | when a token is renewed | [`source::token`] |
+//! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
+//! | a retry's delay, how long to try | [`source::retry`] |
+//! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::failure`]) |
+//! | when a walk is complete | [`sync::drift`], pure, with a model of every server that breaks a rule beside it |
+//! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
+//! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
+//! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
+//! | a destination | [`destinations`], whose trait's documentation is the contract |
+//! | a job key and its default | [`config::job`] and [`config::settings`]; a variable: [`config::env`] |
+//! | a flag | [`cli`]; a subcommand: [`commands`], one file each |
+//! | the summary, the screen | [`report`] |
+//! | a fault, an adversary, a schema of the sandbox | `sandbox/` |
+//!
+//! # Invariants
+//!
+//! 1. Records of a page and the checkpoint that covers it commit together; nothing else advances a checkpoint.
+//! 2. A checkpoint moves one committed window forward, `n -> n + 1`, and SQL itself refuses anything else.
+//! 3. A 200 is not success: the body decides, before the status does.
+//! 4. The token is asked for inside the attempt; expiry renews one generation, once.
+//! 5. The budget belongs to the key: one window for all processes, in a shared file; a 429 stops everybody.
+//! 6. Complete means proven: a green run says which argument makes it so.
+//! 7. Errors are decided once, in [`policy`], without a catch-all.
+//! 8. Secrets and bodies stay out of logs, errors, reports and command lines.
+//! 9. Publish by rename, manifest last.
+//! 10. A newer mirror is refused, an older one migrated, a corrupt one reported; none is deleted.
 
 pub mod cli;
 pub mod clock;

@@ -29,8 +29,10 @@ pub struct Headers {
     pub limit: Option<u32>,
     /// `X-RateLimit-Remaining`.
     pub remaining: Option<u32>,
-    /// `X-RateLimit-Reset`: until the limit resets (documented as seconds, a delta), or `Retry-After`.
+    /// `X-RateLimit-Reset`: until the limit resets (documented as seconds, a delta).
     pub reset: Option<Duration>,
+    /// `Retry-After`, which any failing answer may carry.
+    pub retry_after: Option<Duration>,
 }
 
 /// Why requests wait.
@@ -383,9 +385,9 @@ mod tests {
         budget.observe(
             n,
             Headers {
-                limit: None,
                 remaining: Some(1),
                 reset: Some(Duration::from_secs(30)),
+                ..Headers::default()
             },
         );
         let begun = Instant::now();

@@ -159,7 +159,8 @@ fn limit_headers(headers: &HeaderMap) -> Headers {
     Headers {
         limit: count("x-ratelimit-limit"),
         remaining: count("x-ratelimit-remaining"),
-        reset: reset.max(retry_after),
+        reset,
+        retry_after,
     }
 }
 
@@ -204,7 +205,7 @@ mod tests {
             (Some(100), Some(0), Some(Duration::from_secs(12)))
         );
         headers.insert(RETRY_AFTER, HeaderValue::from_static("30"));
-        assert_eq!(limit_headers(&headers).reset, Some(Duration::from_secs(30)));
+        assert_eq!(limit_headers(&headers).retry_after, Some(Duration::from_secs(30)));
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .expect("clock")

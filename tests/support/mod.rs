@@ -7,6 +7,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+pub mod foreign;
+
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_qpien-sync");
 

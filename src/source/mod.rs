@@ -18,6 +18,7 @@ pub mod retry;
 pub mod shape;
 pub mod token;
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,7 +32,7 @@ use self::page::Page;
 use self::query::Question;
 use self::retry::{Failures, Limits, Next};
 use self::token::Tokens;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 use crate::policy::{self, Action};
 use crate::secret::Secret;
 use crate::streams::{self, Stream};
@@ -173,7 +174,7 @@ impl Source {
                 };
                 match self.next(&mut failures[i], stream, &error, generation, fresh) {
                     Next::After(d) => delay = delay.max(d),
-                    Next::GiveUp => results[i] = Some(Err(told(error, &failures[i]))),
+                    Next::GiveUp => results[i] = Some(Err(self.advised(stream, told(error, &failures[i])))),
                 }
             }
             tokio::time::sleep(delay).await;
@@ -228,6 +229,27 @@ impl Source {
             }
             Next::GiveUp => Err(told(error, failures)),
         }
+    }
+
+    /// What the server leaves out and we know: the scope that is missing, the line that leaves a field out.
+    fn advised(&self, stream: Stream, mut error: Error) -> Error {
+        match &error.kind {
+            Kind::InsufficientScopes { required } => {
+                let scope = required.as_deref().unwrap_or(stream.definition().scope);
+                let _ = write!(error.detail, "; the scope is {}", quote(scope));
+            }
+            Kind::QueryRejected { field: Some(field) } => {
+                let holding = self.dialect.stream(stream).ok().and_then(|s| s.holding(field));
+                if let Some(name) = holding {
+                    let _ = write!(
+                        error.detail,
+                        "; to leave it out: [source.dialect.streams.{stream}] drop = [\"{name}\"]"
+                    );
+                }
+            }
+            _ => {}
+        }
+        error
     }
 
     /// The latest failure that is being retried, for the screen.

@@ -120,18 +120,20 @@ pub fn shortfall(report: &RunReport) -> Option<String> {
     let destination = report.destinations.iter().find(|d| d.error.is_some());
     let unproven = report.streams.iter().find(|s| s.why.is_some());
     let again = "run the same command again: it goes on where this run ended";
-    Some(match (failed.or(unproven.filter(|_| destination.is_none())), destination) {
-        (Some(s), _) => {
-            let why = s.why.as_deref().unwrap_or("not proven complete");
-            cause_and_hint(&format!("{}: {why}", s.stream), s.hint.unwrap_or(again))
-        }
-        (None, Some(d)) => {
-            let why = d.error.as_deref().unwrap_or("not delivered");
-            let hint = policy::decide(&Kind::DestinationUnwritable).hint;
-            cause_and_hint(&format!("not delivered: {why}"), hint)
-        }
-        (None, None) => cause_and_hint("the run is not complete", again),
-    })
+    Some(
+        match (failed.or(unproven.filter(|_| destination.is_none())), destination) {
+            (Some(s), _) => {
+                let why = s.why.as_deref().unwrap_or("not proven complete");
+                cause_and_hint(&format!("{}: {why}", s.stream), s.hint.unwrap_or(again))
+            }
+            (None, Some(d)) => {
+                let why = d.error.as_deref().unwrap_or("not delivered");
+                let hint = policy::decide(&Kind::DestinationUnwritable).hint;
+                cause_and_hint(&format!("not delivered: {why}"), hint)
+            }
+            (None, None) => cause_and_hint("the run is not complete", again),
+        },
+    )
 }
 
 fn cause_and_hint(cause: &str, hint: &str) -> String {

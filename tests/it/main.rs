@@ -5,4 +5,5 @@ mod support;
 
 mod errors;
 mod foreign;
+mod secrets;
 mod stop;

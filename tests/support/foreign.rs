@@ -28,7 +28,11 @@ impl Asked {
 
     /// The name of the document's one root field.
     pub fn operation(&self) -> &str {
-        let inside = self.document().split_once('{').map_or("", |(_, rest)| rest).trim_start();
+        let inside = self
+            .document()
+            .split_once('{')
+            .map_or("", |(_, rest)| rest)
+            .trim_start();
         inside.split(['(', ' ', '{']).next().unwrap_or_default()
     }
 
@@ -83,7 +87,11 @@ impl Answer {
 
     /// A web page.
     pub fn html(status: u16) -> Answer {
-        Answer::new(status, "text/html", "<!doctype html>\n<html><body>Hello</body></html>\n")
+        Answer::new(
+            status,
+            "text/html",
+            "<!doctype html>\n<html><body>Hello</body></html>\n",
+        )
     }
 
     /// The connection closes instead.
@@ -146,10 +154,16 @@ fn serve(stream: TcpStream, answering: &Answering, seen: &Mutex<Vec<Asked>>) -> 
         loop {
             line.clear();
             reader.read_line(&mut line)?;
-            let Some((name, value)) = line.trim_end().split_once(':') else { break };
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                break;
+            };
             asked.headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
-        let length = asked.headers.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
+        let length = asked
+            .headers
+            .get("content-length")
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(0);
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
         asked.body = serde_json::from_slice(&body).unwrap_or_default();
@@ -334,11 +348,19 @@ impl Foreign {
     }
 
     fn id_text(&self, n: usize) -> String {
-        if self.numeric_ids { n.to_string() } else { format!("id-{n:08}") }
+        if self.numeric_ids {
+            n.to_string()
+        } else {
+            format!("id-{n:08}")
+        }
     }
 
     fn id(&self, n: usize) -> Value {
-        if self.numeric_ids { json!(n) } else { json!(self.id_text(n)) }
+        if self.numeric_ids {
+            json!(n)
+        } else {
+            json!(self.id_text(n))
+        }
     }
 
     /// Starts it.
@@ -365,7 +387,10 @@ impl Foreign {
         } else {
             let sent = asked.headers.get("authorization").map_or("", String::as_str);
             if sent != format!("{}the-token", self.prefix) {
-                return Answer::json(200, &json!({"errors": [{"message": "no", "extensions": {"code": "UNAUTHORIZED"}}]}));
+                return Answer::json(
+                    200,
+                    &json!({"errors": [{"message": "no", "extensions": {"code": "UNAUTHORIZED"}}]}),
+                );
             }
             if let Some(check) = self.check {
                 check(asked);
@@ -386,7 +411,11 @@ impl Foreign {
 
     fn token_payload(&self, asked: &Asked) -> Value {
         let variables = &asked.body["variables"];
-        let pair = if variables["input"].is_object() { &variables["input"] } else { variables };
+        let pair = if variables["input"].is_object() {
+            &variables["input"]
+        } else {
+            variables
+        };
         if pair["clientId"] != "foreign-client" || pair["clientSecret"] != "foreign-secret" {
             return json!({"success": false, "code": "INVALID_CLIENT", "message": "who is that?"});
         }
@@ -418,7 +447,8 @@ impl Foreign {
             .skip(page * size)
             .take(size)
             .map(|n| {
-                let mut row = json!({"_id": self.id(*n), field: format!("text {n}"), "createdAt": "2024-03-05T08:09:10.123Z"});
+                let mut row =
+                    json!({"_id": self.id(*n), field: format!("text {n}"), "createdAt": "2024-03-05T08:09:10.123Z"});
                 if asked.operation() == STRUCK && asked.asks_for("gender") {
                     row["gender"] = json!("unknown");
                 }
@@ -445,10 +475,16 @@ impl Foreign {
 
     /// The body, as this server writes it.
     fn dress(&self, data: &Value) -> Answer {
-        let text = if self.pretty { format!("{data:#}") } else { data.to_string() };
+        let text = if self.pretty {
+            format!("{data:#}")
+        } else {
+            data.to_string()
+        };
         let text = match (self.errors_first, self.extra) {
             (true, _) => format!("{{\"errors\": null, \"data\": {text}}}"),
-            (_, true) => format!("{{\"cost\": {{\"data\": 3}}, \"data\": {text}, \"extensions\": {{\"errors\": [1]}}}}"),
+            (_, true) => {
+                format!("{{\"cost\": {{\"data\": 3}}, \"data\": {text}, \"extensions\": {{\"errors\": [1]}}}}")
+            }
             _ => format!("{{\"data\":{text}}}"),
         };
         let mut answer = Answer::new(200, "application/json", text);

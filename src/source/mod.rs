@@ -296,6 +296,7 @@ impl Source {
             Err(e) => (every(e), None),
         };
         let settled = outcomes.into_iter().map(|o| {
+            let o = o.map_err(|e| self.hidden(e, Some(&token.secret)));
             self.settle(number, reset, o).map(|p| Page {
                 hold: hold.clone(),
                 ..p
@@ -319,10 +320,21 @@ impl Source {
                 }
                 Err(e) => (Err(e), None),
             };
+            let granted = granted.map_err(|e| self.hidden(e, None));
             self.settle(number, reset, granted)
                 .map_err(|e| e.at("generating a token"))
         };
         self.tokens.current(generate).await
+    }
+
+    /// The error without our secrets: the server's words in it may quote what it was sent (graphql-js quotes the value of
+    /// a variable that does not fit).
+    fn hidden(&self, mut error: Error, token: Option<&Secret>) -> Error {
+        error.detail = self.settings.client_secret.hide_in(&error.detail);
+        if let Some(token) = token {
+            error.detail = token.hide_in(&error.detail);
+        }
+        error
     }
 
     /// What an outcome means for everybody: a 429 blocks, anything sensible is contact.

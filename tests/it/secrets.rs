@@ -250,3 +250,43 @@ fn the_secret_is_not_on_the_command_line() {
         "{help}"
     );
 }
+
+/// graphql-js quotes a variable's value when it does not fit its type, and token libraries quote tokens.
+#[test]
+fn a_message_that_quotes_a_secret_is_told_without_it() {
+    let refusal = |message: String| {
+        let error = serde_json::json!({"message": message, "extensions": {"code": "BAD_USER_INPUT"}});
+        Answer::json(200, &serde_json::json!({ "errors": [error] }))
+    };
+    let job =
+        "name = \"test\"\n[source]\nclient_id = \"a\"\nclient_secret = \"DISTINCTIVE-and-long\"\nretry_for = \"1s\"\n";
+    let never = ["DISTINCTIVE", "DISTINCT", "TOKENMARKER", "TOKENMAR"];
+    // Whole, and cut by the length of a quotation in the middle.
+    for before in [0, 145, 184, 190] {
+        let padding = "x".repeat(before);
+        let server = Server::start(move |asked| {
+            let input = &asked.body["variables"]["input"];
+            refusal(format!("{padding}Variable got {input}; no such field"))
+        });
+        let work = Work::with_job(job);
+        let outcome = talkative(&work, &server.endpoint, "text");
+        assert!(
+            outcome.stderr.contains("error: generating a token: the server says"),
+            "{}",
+            outcome.stderr
+        );
+        nothing_leaks(&work, &outcome, &never);
+
+        let padding = "x".repeat(before);
+        let server = Server::start(move |asked| match asked.operation() {
+            "generateOAuthToken" => Answer::json(
+                200,
+                &serde_json::json!({"data": {"generateOAuthToken": {"success": true, "data": {"accessToken": "TOKENMARKER-1"}}}}),
+            ),
+            _ => refusal(format!("{padding}{} is malformed", asked.headers["authorization"])),
+        });
+        let work = Work::with_job(job);
+        let outcome = talkative(&work, &server.endpoint, "text").expect(3);
+        nothing_leaks(&work, &outcome, &never);
+    }
+}

@@ -17,11 +17,31 @@ impl Secret {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+
+    /// `text` without this secret, should somebody else's words hold it: whole, as a JSON escape, or begun before the `…`
+    /// at which a quotation was cut.
+    pub fn hide_in(&self, text: &str) -> String {
+        if self.0.len() < SHORTEST {
+            return text.to_owned();
+        }
+        let escaped = serde_json::Value::from(self.0.as_str()).to_string();
+        let mut out = text.replace(&self.0, HIDDEN).replace(escaped.trim_matches('"'), HIDDEN);
+        let begun = self.0.char_indices().map(|(at, _)| &self.0[..at]);
+        for begun in begun.rev().take_while(|b| b.len() >= SHORTEST) {
+            out = out.replace(&format!("{begun}…"), &format!("{HIDDEN}…"));
+        }
+        out
+    }
 }
+
+const HIDDEN: &str = "[hidden]";
+
+/// Less than this is no secret, and would be found in every word.
+const SHORTEST: usize = 4;
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[hidden]")
+        f.write_str(HIDDEN)
     }
 }
 
@@ -30,5 +50,15 @@ mod tests {
     #[test]
     fn a_secret_does_not_show_itself() {
         assert_eq!(format!("{:?}", super::Secret::new("x".into())), "[hidden]");
+    }
+
+    #[test]
+    fn it_is_taken_out_of_other_peoples_words() {
+        let hidden = |secret: &str, text: &str| super::Secret::new(secret.into()).hide_in(text);
+        assert_eq!(hidden("s3cret", "no s3cret, s3cret"), "no [hidden], [hidden]");
+        assert_eq!(hidden("s3cret", "no s3cre… (X)"), "no [hidden]… (X)");
+        assert_eq!(hidden("s3cret", "no s3c…"), "no s3c…");
+        assert_eq!(hidden("a\"b\\cé", r#"{"x":"a\"b\\cé"}"#), r#"{"x":"[hidden]"}"#);
+        assert_eq!(hidden("", "text…"), "text…");
     }
 }

@@ -32,6 +32,9 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     if !quiet {
         print!("{}", terminal::summary(&report));
     }
+    if let Some(told) = terminal::shortfall(&report) {
+        eprint!("{told}");
+    }
     Ok(exit_named(report.exit_code))
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 const ALL: [&str; 1] = [include_str!("../../sql/mirror/0001_records_and_checkpoints.sql")];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.
-const APPLICATION: i32 = 0x5150_4945;
+pub(super) const APPLICATION: i32 = 0x5150_4945;
 
 /// The version this program writes.
 pub const VERSION: usize = ALL.len();
@@ -29,10 +29,7 @@ pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
         .query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get(0))
         .map_err(say)?;
     if tables > 0 && application != APPLICATION {
-        return Err(Error::new(
-            Kind::MirrorUnwritable,
-            format!("{} is a SQLite file but not a mirror", path.display()),
-        ));
+        return Err(not_ours(path));
     }
     if version > VERSION {
         return Err(Error::new(
@@ -55,6 +52,14 @@ pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
         .map_err(say)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(say)?;
     transaction.commit().map_err(say)
+}
+
+/// A SQLite file that is no mirror.
+pub(super) fn not_ours(path: &Path) -> Error {
+    Error::new(
+        Kind::MirrorUnwritable,
+        format!("{} is a SQLite file but not a mirror", path.display()),
+    )
 }
 
 #[cfg(test)]

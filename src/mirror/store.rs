@@ -134,6 +134,12 @@ pub fn open_for_reading(path: &Path) -> Result<Connection> {
     connection
         .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = FILE;")
         .map_err(say)?;
+    let application: i32 = connection
+        .query_row("PRAGMA application_id", [], |r| r.get(0))
+        .map_err(say)?;
+    if application != migrations::APPLICATION {
+        return Err(migrations::not_ours(path));
+    }
     let version: usize = connection
         .query_row("PRAGMA user_version", [], |r| r.get(0))
         .map_err(say)?;

@@ -170,7 +170,16 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
             .as_ref()
             .is_some_and(|e| policy::decide(&e.kind).exit == Exit::Credentials)
     };
-    if outcome.streams.iter().all(refused) {
+    // A stream without a failure of its own, because its parent was refused, was not readable either.
+    let parent_refused = |s: &StreamOutcome| {
+        let parent = s.stream.definition().parent;
+        s.error.is_none()
+            && outcome
+                .streams
+                .iter()
+                .any(|p| Some(p.stream) == parent && refused(p) && p.standing.distinct == 0)
+    };
+    if outcome.streams.iter().all(|s| refused(s) || parent_refused(s)) {
         exits.push(Exit::Credentials);
     }
     for stream in &outcome.streams {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::run_report::RunReport;
 use crate::clock::human;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::policy::{self, Exit};
 
 /// The summary of a run.
@@ -110,8 +110,37 @@ fn outcome_in_words(report: &RunReport) -> &'static str {
 
 /// An error that ended a command: one line of cause, one of hint.
 pub fn failure(error: &Error) -> String {
-    let decision = policy::decide(&error.kind);
-    format!("error: {}\n hint: {}\n", error.detail, decision.hint)
+    cause_and_hint(&error.detail, policy::decide(&error.kind).hint)
+}
+
+/// The same two lines for a run that came to its end and is not complete, whoever reads its summary or not: the first
+/// stream or destination that failed, else the first that is not proven.
+pub fn shortfall(report: &RunReport) -> Option<String> {
+    if matches!(report.exit_code, 0 | 4) {
+        return None;
+    }
+    let failed = report.streams.iter().find(|s| s.hint.is_some());
+    let destination = report.destinations.iter().find(|d| d.error.is_some());
+    let unproven = report.streams.iter().find(|s| s.why.is_some());
+    let again = "run the same command again: it goes on where this run ended";
+    Some(
+        match (failed.or(unproven.filter(|_| destination.is_none())), destination) {
+            (Some(s), _) => {
+                let why = s.why.as_deref().unwrap_or("not proven complete");
+                cause_and_hint(&format!("{}: {why}", s.stream), s.hint.unwrap_or(again))
+            }
+            (None, Some(d)) => {
+                let why = d.error.as_deref().unwrap_or("not delivered");
+                let hint = policy::decide(&Kind::DestinationUnwritable).hint;
+                cause_and_hint(&format!("not delivered: {why}"), hint)
+            }
+            (None, None) => cause_and_hint("the run is not complete", again),
+        },
+    )
+}
+
+fn cause_and_hint(cause: &str, hint: &str) -> String {
+    format!("error: {cause}\n hint: {hint}\n")
 }
 
 /// A word for an exit code.

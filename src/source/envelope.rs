@@ -90,8 +90,9 @@ pub fn pages(dialect: &Dialect, questions: &[Question], mut answer: Answer) -> V
 /// Judges the answer to the token mutation.
 pub fn token(dialect: &Dialect, mut answer: Answer) -> Result<Granted> {
     repair::lone_surrogates(&mut answer.body);
-    let text = std::str::from_utf8(&answer.body).map_err(|_| failure::unreadable(answer.status, &answer.body))?;
-    let envelope = open(dialect, answer.status, text)?;
+    let text =
+        std::str::from_utf8(&answer.body).map_err(|_| of_token(failure::unreadable(answer.status, &answer.body)))?;
+    let envelope = open(dialect, answer.status, text).map_err(of_token)?;
     if let Some(fault) = faults(dialect, answer.status, &envelope)?.into_iter().next() {
         return Err(of_token(fault.error));
     }

@@ -18,20 +18,21 @@ pub mod retry;
 pub mod shape;
 pub mod token;
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use self::budget::Budget;
+use self::budget::{Budget, Headers};
 use self::client::{Attempt, Http};
 use self::dialect::Dialect;
 use self::page::Page;
 use self::query::Question;
 use self::retry::{Failures, Limits, Next};
 use self::token::Tokens;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 use crate::policy::{self, Action};
 use crate::secret::Secret;
 use crate::streams::{self, Stream};
@@ -158,7 +159,7 @@ impl Source {
                 return results.into_iter().flatten().collect();
             }
             let asked: Vec<Question> = pending.iter().map(|i| questions[*i].clone()).collect();
-            let (generation, outcomes) = self.attempt(&asked).await;
+            let (generation, retry_after, outcomes) = self.attempt(&asked).await;
             let fresh = generation.is_none_or(|g| self.tokens.is_newest(g));
             let mut delay = Duration::ZERO;
             for (i, outcome) in pending.into_iter().zip(outcomes) {
@@ -172,8 +173,8 @@ impl Source {
                     Err(error) => error,
                 };
                 match self.next(&mut failures[i], stream, &error, generation, fresh) {
-                    Next::After(d) => delay = delay.max(d),
-                    Next::GiveUp => results[i] = Some(Err(told(error, &failures[i]))),
+                    Next::After(d) => delay = delay.max(d).max(retry_after.unwrap_or_default()),
+                    Next::GiveUp => results[i] = Some(Err(self.advised(stream, told(error, &failures[i])))),
                 }
             }
             tokio::time::sleep(delay).await;
@@ -230,6 +231,27 @@ impl Source {
         }
     }
 
+    /// What the server leaves out and we know: the scope that is missing, the line that leaves a field out.
+    fn advised(&self, stream: Stream, mut error: Error) -> Error {
+        match &error.kind {
+            Kind::InsufficientScopes { required } => {
+                let scope = required.as_deref().unwrap_or(stream.definition().scope);
+                let _ = write!(error.detail, "; the scope is {}", quote(scope));
+            }
+            Kind::QueryRejected { field: Some(field) } => {
+                let holding = self.dialect.stream(stream).ok().and_then(|s| s.holding(field));
+                if let Some(name) = holding {
+                    let _ = write!(
+                        error.detail,
+                        "; to leave it out: [source.dialect.streams.{stream}] drop = [\"{name}\"]"
+                    );
+                }
+            }
+            _ => {}
+        }
+        error
+    }
+
     /// The latest failure that is being retried, for the screen.
     pub fn last_failure(&self) -> Option<String> {
         self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -241,20 +263,20 @@ impl Source {
         *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.detail.clone());
     }
 
-    async fn attempt(&self, questions: &[Question]) -> (Option<u64>, Vec<Result<Page>>) {
+    async fn attempt(&self, questions: &[Question]) -> (Option<u64>, Option<Duration>, Vec<Result<Page>>) {
         let every = |e: Error| questions.iter().map(|_| Err(e.clone())).collect();
         let Ok(_slot) = self.slots.acquire().await else {
-            return (None, every(Error::new(Kind::Stopped, "the run is over")));
+            return (None, None, every(Error::new(Kind::Stopped, "the run is over")));
         };
         let hold = self.hold(questions).await;
         let number = self.budget.acquire().await;
         let token = match self.token().await {
             Ok(token) => token,
-            Err(e) => return (None, every(e)),
+            Err(e) => return (None, None, every(e)),
         };
         let body = match query::list_request(&self.dialect, questions) {
             Ok(body) => body,
-            Err(e) => return (Some(token.generation), every(e)),
+            Err(e) => return (Some(token.generation), None, every(e)),
         };
         if let Some(first) = questions.first() {
             self.attempts[usize::from(first.stream.number())].fetch_add(1, Ordering::Relaxed);
@@ -265,21 +287,22 @@ impl Source {
             token.secret.reveal()
         ));
         let answered = self.http.post(body, Some(&authorization)).await;
-        let (outcomes, reset) = match answered {
+        let (outcomes, headers) = match answered {
             Ok(Attempt { answer, headers }) => {
                 self.budget.observe(number, headers);
                 self.remember_size(questions, answer.body.len());
-                (envelope::pages(&self.dialect, questions, answer), headers.reset)
+                (envelope::pages(&self.dialect, questions, answer), headers)
             }
-            Err(e) => (every(e), None),
+            Err(e) => (every(e), Headers::default()),
         };
         let settled = outcomes.into_iter().map(|o| {
-            self.settle(number, reset, o).map(|p| Page {
+            let o = o.map_err(|e| self.hidden(e, Some(&token.secret)));
+            self.settle(number, headers, o).map(|p| Page {
                 hold: hold.clone(),
                 ..p
             })
         });
-        (Some(token.generation), settled.collect())
+        (Some(token.generation), headers.retry_after, settled.collect())
     }
 
     async fn token(&self) -> Result<token::Token> {
@@ -290,21 +313,32 @@ impl Source {
                 &self.settings.client_id,
                 self.settings.client_secret.reveal(),
             );
-            let (granted, reset) = match self.http.post(body, None).await {
+            let (granted, headers) = match self.http.post(body, None).await {
                 Ok(Attempt { answer, headers }) => {
                     self.budget.observe(number, headers);
-                    (envelope::token(&self.dialect, answer), headers.reset)
+                    (envelope::token(&self.dialect, answer), headers)
                 }
-                Err(e) => (Err(e), None),
+                Err(e) => (Err(e), Headers::default()),
             };
-            self.settle(number, reset, granted)
+            let granted = granted.map_err(|e| self.hidden(e, None));
+            self.settle(number, headers, granted)
                 .map_err(|e| e.at("generating a token"))
         };
         self.tokens.current(generate).await
     }
 
+    /// The error without our secrets: the server's words in it may quote what it was sent (graphql-js quotes the value of
+    /// a variable that does not fit).
+    fn hidden(&self, mut error: Error, token: Option<&Secret>) -> Error {
+        error.detail = self.settings.client_secret.hide_in(&error.detail);
+        if let Some(token) = token {
+            error.detail = token.hide_in(&error.detail);
+        }
+        error
+    }
+
     /// What an outcome means for everybody: a 429 blocks, anything sensible is contact.
-    fn settle<T>(&self, number: u64, reset: Option<Duration>, outcome: Result<T>) -> Result<T> {
+    fn settle<T>(&self, number: u64, headers: Headers, outcome: Result<T>) -> Result<T> {
         match outcome {
             Ok(value) => {
                 self.contacted.store(true, Ordering::Relaxed);
@@ -313,7 +347,7 @@ impl Source {
             }
             Err(mut error) => {
                 if let Kind::RateLimited { wait } = &mut error.kind {
-                    *wait = reset;
+                    *wait = headers.reset.max(headers.retry_after);
                     self.budget.block(number, *wait);
                 }
                 // An address that has worked is right: what it says now is an outage.

@@ -66,8 +66,12 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
                     Ok(_) => failures = 0,
                     Err(error) => {
                         failures += 1;
+                        if !is_its_own(&error) {
+                            walks.shutdown().await;
+                            return Err(error);
+                        }
                         let error = error.at(format!("conversation {}", from.partition));
-                        if failures >= FAILURES || !is_its_own(&error) {
+                        if failures >= FAILURES {
                             walks.shutdown().await;
                             return Err(error);
                         }

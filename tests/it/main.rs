@@ -5,9 +5,12 @@ mod support;
 
 mod budget;
 mod demo;
+mod errors;
+mod foreign;
 mod full;
 mod memory;
 mod mirror;
 mod moving;
+mod secrets;
 mod stop;
 mod tokens;

@@ -7,6 +7,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+pub mod foreign;
+
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_qpien-sync");
 
@@ -182,7 +184,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn of(output: &Output) -> Outcome {
+    /// Of a finished process.
+    pub fn of(output: &Output) -> Outcome {
         Outcome {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

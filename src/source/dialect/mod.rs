@@ -150,6 +150,13 @@ impl StreamDialect {
             .map(String::as_str)
             .filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
     }
+
+    /// The name to put into `drop` so that `field` is not asked for: its own, or that of the object it is selected in.
+    pub fn holding(&self, field: &str) -> Option<&str> {
+        let words = |f: &str| f.split([' ', '{', '}', ':']).any(|w| w == field);
+        let own = self.selected().find(|f| field_name(f) == field);
+        own.or_else(|| self.selected().find(|f| words(f))).map(field_name)
+    }
 }
 
 /// `tags { _id }` -> `tags`; an alias `createdAt: created` -> `createdAt`, the name it has in the answer.
@@ -219,6 +226,14 @@ mod tests {
         );
         assert!(!m.selected().any(|f| f.starts_with("sender ")));
         assert_eq!(d.stream(Stream::Contacts).expect("contacts").list.page_from, 1);
+    }
+
+    #[test]
+    fn a_field_is_dropped_with_the_object_it_stands_in() {
+        let d = with("").expect("shipped");
+        let contacts = d.stream(Stream::Contacts).expect("contacts");
+        let found = ["gender", "color", "_id", "nothing"].map(|f| contacts.holding(f));
+        assert_eq!(found, [Some("gender"), Some("tags"), Some("_id"), None]);
     }
 
     #[test]

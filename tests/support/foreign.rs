@@ -1,0 +1,509 @@
+//! Servers that are not the sandbox: a small HTTP server that answers by a closure ([`Server`]), and on it a Qpien
+//! that differs in one thing or another ([`Foreign`]).
+#![allow(dead_code)] // each test binary uses its part
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+/// A request as it came.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Its place among all requests, from 1.
+    pub n: usize,
+    /// The headers, names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body; null when it was not JSON.
+    pub body: Value,
+}
+
+impl Asked {
+    /// The GraphQL document.
+    pub fn document(&self) -> &str {
+        self.body["query"].as_str().unwrap_or_default()
+    }
+
+    /// The name of the document's one root field.
+    pub fn operation(&self) -> &str {
+        let inside = self
+            .document()
+            .split_once('{')
+            .map_or("", |(_, rest)| rest)
+            .trim_start();
+        inside.split(['(', ' ', '{']).next().unwrap_or_default()
+    }
+
+    /// An argument's text, wherever among the root field's arguments it stands.
+    pub fn argument(&self, name: &str) -> Option<&str> {
+        let inside = self.document().split_once('{')?.1;
+        let arguments = inside.split_once('(')?.1.split_once(')')?.0;
+        let at = arguments.find(&format!("{name}: "))?;
+        let value = &arguments[at + name.len() + 2..];
+        Some(value.split([',', '}']).next()?.trim().trim_matches('"'))
+    }
+
+    /// Whether a field of this name is selected somewhere.
+    pub fn asks_for(&self, field: &str) -> bool {
+        self.document().split([' ', '{', '}', '(']).any(|word| word == field)
+    }
+
+    /// A number argument.
+    pub fn number(&self, name: &str) -> Option<usize> {
+        self.argument(name)?.parse().ok()
+    }
+}
+
+/// An answer as it goes out.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status; 0 closes the connection without a word.
+    pub status: u16,
+    /// Headers beside the length.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// In chunks of this many bytes, without a length.
+    pub chunks: Option<usize>,
+}
+
+impl Answer {
+    /// An answer with a body of this type.
+    pub fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Answer {
+        Answer {
+            status,
+            headers: vec![("content-type".into(), kind.into())],
+            body: body.into(),
+            chunks: None,
+        }
+    }
+
+    /// JSON.
+    pub fn json(status: u16, body: &Value) -> Answer {
+        Answer::new(status, "application/json", body.to_string())
+    }
+
+    /// A web page.
+    pub fn html(status: u16) -> Answer {
+        Answer::new(
+            status,
+            "text/html",
+            "<!doctype html>\n<html><body>Hello</body></html>\n",
+        )
+    }
+
+    /// The connection closes instead.
+    pub fn nothing() -> Answer {
+        Answer::new(0, "", "")
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Answer {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+}
+
+type Answering = dyn Fn(&Asked) -> Answer + Send + Sync;
+
+/// An HTTP server on a free port. Its threads end with the test process.
+pub struct Server {
+    /// The address to give to `--endpoint`.
+    pub endpoint: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Server {
+    /// Starts a server that answers by `answering`.
+    pub fn start(answering: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let endpoint = format!("http://{}/api/v1", listener.local_addr().expect("an address"));
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let (answering, seen): (Arc<Answering>, _) = (Arc::new(answering), asked.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (answering, seen) = (answering.clone(), seen.clone());
+                std::thread::spawn(move || {
+                    // A client that goes away in the middle is its own affair.
+                    let _ = serve(stream, &*answering, &seen);
+                });
+            }
+        });
+        Server { endpoint, asked }
+    }
+
+    /// Every request so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().expect("no panic while it was held").clone()
+    }
+}
+
+/// One connection, kept alive.
+fn serve(stream: TcpStream, answering: &Answering, seen: &Mutex<Vec<Asked>>) -> std::io::Result<()> {
+    let mut writer = stream.try_clone()?;
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        let mut asked = Asked::default();
+        loop {
+            line.clear();
+            reader.read_line(&mut line)?;
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                break;
+            };
+            asked.headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+        }
+        let length = asked
+            .headers
+            .get("content-length")
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(0);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        asked.body = serde_json::from_slice(&body).unwrap_or_default();
+        {
+            let mut seen = seen.lock().expect("no panic while it was held");
+            asked.n = seen.len() + 1;
+            seen.push(asked.clone());
+        }
+        let answer = answering(&asked);
+        if answer.status == 0 {
+            return Ok(());
+        }
+        let mut out = format!("HTTP/1.1 {} Whatever\r\n", answer.status).into_bytes();
+        for (name, value) in &answer.headers {
+            write!(out, "{name}: {value}\r\n")?;
+        }
+        match answer.chunks {
+            None => {
+                write!(out, "content-length: {}\r\n\r\n", answer.body.len())?;
+                out.extend_from_slice(&answer.body);
+            }
+            Some(size) => {
+                out.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+                for chunk in answer.body.chunks(size) {
+                    write!(out, "{:x}\r\n", chunk.len())?;
+                    out.extend_from_slice(chunk);
+                    out.extend_from_slice(b"\r\n");
+                }
+                out.extend_from_slice(b"0\r\n\r\n");
+            }
+        }
+        writer.write_all(&out)?;
+        writer.flush()?;
+    }
+}
+
+/// How totals are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Totals {
+    /// A number.
+    #[default]
+    Number,
+    /// Text with digits.
+    Text,
+    /// Not at all: the member is not there.
+    Missing,
+}
+
+/// How a token is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TokenForm {
+    /// `{ success data { accessToken expiresIn } }`
+    #[default]
+    Usual,
+    /// The same without `expiresIn`.
+    NoLifetime,
+    /// `{ accessToken expiresIn }`
+    Flat,
+}
+
+type Once = Box<dyn Fn(&Asked) -> Answer + Send + Sync>;
+
+/// A Qpien with quirks. Build one with [`Foreign::default`] and the methods, then [`Foreign::start`] it.
+#[allow(clippy::struct_excessive_bools)] // each is a quirk of its own
+pub struct Foreign {
+    contacts: usize,
+    headers: Vec<(&'static str, &'static str)>,
+    chunked: bool,
+    gzip: bool,
+    pretty: bool,
+    errors_first: bool,
+    extra: bool,
+    totals: Totals,
+    numeric_ids: bool,
+    has_next: bool,
+    clamp: Option<usize>,
+    one_size: Option<usize>,
+    ignore_page: bool,
+    token: TokenForm,
+    page_from: usize,
+    prefix: &'static str,
+    once: Option<Once>,
+    check: Option<fn(&Asked)>,
+    rejects: Option<&'static str>,
+}
+
+impl Default for Foreign {
+    fn default() -> Self {
+        Foreign {
+            contacts: 53,
+            headers: Vec::new(),
+            chunked: false,
+            gzip: false,
+            pretty: false,
+            errors_first: false,
+            extra: false,
+            totals: Totals::Number,
+            numeric_ids: false,
+            has_next: true,
+            clamp: None,
+            one_size: None,
+            ignore_page: false,
+            token: TokenForm::Usual,
+            page_from: 1,
+            prefix: "Bearer ",
+            once: None,
+            check: None,
+            rejects: None,
+        }
+    }
+}
+
+macro_rules! quirks {
+    ($($(#[doc = $doc:literal])* $name:ident: $kind:ty = $value:expr $(, $parameter:ident: $type:ty)?;)*) => {
+        impl Foreign {
+            $($(#[doc = $doc])* #[must_use] pub fn $name(mut self $(, $parameter: $type)?) -> Foreign {
+                let value: $kind = $value;
+                self.$name = value;
+                self
+            })*
+        }
+    };
+}
+
+quirks! {
+    /// In chunks, without a length.
+    chunked: bool = true;
+    /// Compressed, whatever is accepted.
+    gzip: bool = true;
+    /// With line breaks and spaces.
+    pretty: bool = true;
+    /// `"errors": null` before `data`.
+    errors_first: bool = true;
+    /// Members nobody asked for, everywhere.
+    extra: bool = true;
+    /// Ids are numbers.
+    numeric_ids: bool = true;
+    /// The page argument means nothing: it is always page one.
+    ignore_page: bool = true;
+    /// How totals are told.
+    totals: Totals = totals, totals: Totals;
+    /// How a token is given.
+    token: TokenForm = form, form: TokenForm;
+    /// Whether `hasNextPage` is there.
+    has_next: bool = given, given: bool;
+    /// No page is larger, and nobody says so.
+    clamp: Option<usize> = Some(rows), rows: usize;
+    /// Every page has this size, whatever is asked for.
+    one_size: Option<usize> = Some(rows), rows: usize;
+    /// The number of the first page.
+    page_from: usize = first, first: usize;
+    /// What stands before the token in `Authorization`.
+    prefix: &'static str = prefix, prefix: &'static str;
+    /// Headers of every answer.
+    headers: Vec<(&'static str, &'static str)> = headers, headers: Vec<(&'static str, &'static str)>;
+    /// A field of contacts it does not know.
+    rejects: Option<&'static str> = Some(field), field: &'static str;
+    /// Looks at every list request.
+    check: Option<fn(&Asked)> = Some(check), check: fn(&Asked);
+}
+
+/// Which list request [`Foreign::once`] strikes: the one in the middle of the contacts.
+pub const STRUCK: &str = "getContactList";
+
+impl Foreign {
+    /// The second request for contacts is answered so instead.
+    #[must_use]
+    pub fn once(mut self, answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Foreign {
+        self.once = Some(Box::new(answer));
+        self
+    }
+
+    /// Every id that this server has, in the order of a CSV file.
+    pub fn ids(&self, stream: &str) -> Vec<String> {
+        let mut ids: Vec<String> = match stream {
+            "contacts" => rows(self.contacts, 1).map(|n| self.id_text(n)).collect(),
+            "customer_persons" => rows(5, 2).map(|n| self.id_text(n)).collect(),
+            "conversations" => rows(3, 3).map(|n| self.id_text(n)).collect(),
+            _ => rows(3, 3).flat_map(|c| rows(21, c)).map(|n| self.id_text(n)).collect(),
+        };
+        ids.sort();
+        ids
+    }
+
+    fn id_text(&self, n: usize) -> String {
+        if self.numeric_ids {
+            n.to_string()
+        } else {
+            format!("id-{n:08}")
+        }
+    }
+
+    fn id(&self, n: usize) -> Value {
+        if self.numeric_ids {
+            json!(n)
+        } else {
+            json!(self.id_text(n))
+        }
+    }
+
+    /// Starts it.
+    pub fn start(self) -> (Server, Arc<Foreign>) {
+        let foreign = Arc::new(self);
+        let answering = foreign.clone();
+        let contacts = std::sync::atomic::AtomicUsize::new(0);
+        let server = Server::start(move |asked| {
+            if asked.operation() == STRUCK
+                && contacts.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1
+                && let Some(once) = &answering.once
+            {
+                return once(asked);
+            }
+            answering.answer(asked)
+        });
+        (server, foreign)
+    }
+
+    fn answer(&self, asked: &Asked) -> Answer {
+        let operation = asked.operation();
+        let payload = if operation == "generateOAuthToken" {
+            self.token_payload(asked)
+        } else {
+            let sent = asked.headers.get("authorization").map_or("", String::as_str);
+            if sent != format!("{}the-token", self.prefix) {
+                return Answer::json(
+                    200,
+                    &json!({"errors": [{"message": "no", "extensions": {"code": "UNAUTHORIZED"}}]}),
+                );
+            }
+            if let Some(check) = self.check {
+                check(asked);
+            }
+            if let Some(field) = self.rejects.filter(|f| operation == STRUCK && asked.asks_for(f)) {
+                let message = format!("Cannot query field \"{field}\" on type \"ExternalContact\".");
+                let error = json!({"message": message, "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}});
+                return Answer::json(400, &json!({ "errors": [error] }));
+            }
+            self.list(asked)
+        };
+        let mut data = json!({ operation: payload });
+        if self.extra {
+            data["news"] = json!({"docs": [{"_id": "not this one"}]});
+        }
+        self.dress(&data)
+    }
+
+    fn token_payload(&self, asked: &Asked) -> Value {
+        let variables = &asked.body["variables"];
+        let pair = if variables["input"].is_object() {
+            &variables["input"]
+        } else {
+            variables
+        };
+        if pair["clientId"] != "foreign-client" || pair["clientSecret"] != "foreign-secret" {
+            return json!({"success": false, "code": "INVALID_CLIENT", "message": "who is that?"});
+        }
+        match self.token {
+            TokenForm::Usual => json!({"success": true, "data": {"accessToken": "the-token", "expiresIn": 3600}}),
+            TokenForm::NoLifetime => json!({"success": true, "data": {"accessToken": "the-token"}}),
+            TokenForm::Flat => json!({"accessToken": "the-token", "expiresIn": 3600}),
+        }
+    }
+
+    fn list(&self, asked: &Asked) -> Value {
+        let (all, field): (Vec<usize>, &str) = match asked.operation() {
+            "getContactList" => (rows(self.contacts, 1).collect(), "firstName"),
+            "getCustomerPersonList" => (rows(5, 2).collect(), "firstName"),
+            "getConversationList" => (rows(3, 3).collect(), "status"),
+            "getMessages" => {
+                let id = asked.argument("conversationId").unwrap_or_default();
+                let parent = id.trim_start_matches("id-").parse().unwrap_or(0);
+                (rows(21, parent).collect(), "content")
+            }
+            other => panic!("nobody should ask for {other}: {}", asked.document()),
+        };
+        let size = asked.number("limit").unwrap_or(20);
+        let size = self.one_size.unwrap_or(size.min(self.clamp.unwrap_or(usize::MAX)));
+        let page = asked.number("page").expect("a page") - self.page_from;
+        let page = if self.ignore_page { 0 } else { page };
+        let shown: Vec<Value> = all
+            .iter()
+            .skip(page * size)
+            .take(size)
+            .map(|n| {
+                let mut row =
+                    json!({"_id": self.id(*n), field: format!("text {n}"), "createdAt": "2024-03-05T08:09:10.123Z"});
+                if asked.operation() == STRUCK && asked.asks_for("gender") {
+                    row["gender"] = json!("unknown");
+                }
+                if self.extra {
+                    row["new"] = json!({"_id": "not this one either"});
+                }
+                row
+            })
+            .collect();
+        let mut data = json!({ "docs": shown });
+        match self.totals {
+            Totals::Number => data["totalDocs"] = json!(all.len()),
+            Totals::Text => data["totalDocs"] = json!(all.len().to_string()),
+            Totals::Missing => {}
+        }
+        if self.has_next {
+            data["hasNextPage"] = json!((page + 1) * size < all.len());
+        }
+        if self.extra {
+            data["totalPages"] = json!(99);
+        }
+        json!({"success": true, "data": data, "code": null, "message": null})
+    }
+
+    /// The body, as this server writes it.
+    fn dress(&self, data: &Value) -> Answer {
+        let text = if self.pretty {
+            format!("{data:#}")
+        } else {
+            data.to_string()
+        };
+        let text = match (self.errors_first, self.extra) {
+            (true, _) => format!("{{\"errors\": null, \"data\": {text}}}"),
+            (_, true) => {
+                format!("{{\"cost\": {{\"data\": 3}}, \"data\": {text}, \"extensions\": {{\"errors\": [1]}}}}")
+            }
+            _ => format!("{{\"data\":{text}}}"),
+        };
+        let mut answer = Answer::new(200, "application/json", text);
+        if self.gzip {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packed.write_all(&answer.body).expect("memory");
+            answer.body = packed.finish().expect("memory");
+            answer = answer.with("Content-Encoding", "gzip");
+        }
+        for (name, value) in &self.headers {
+            answer = answer.with(name, value);
+        }
+        answer.chunks = self.chunked.then_some(33);
+        answer
+    }
+}
+
+/// The numbers of `count` records of list `list`.
+fn rows(count: usize, list: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |i| list * 1000 + i)
+}

@@ -63,7 +63,7 @@ pub struct Writer<'a> {
 impl Writer<'_> {
     /// Writes the value of a root field (and, by recursion, of every field of its envelope).
     pub fn envelope(&mut self, pick: &Pick, content: &Content) {
-        if pick.picks.is_empty() {
+        if pick.leaf {
             return self.scalar(&pick.name, content);
         }
         match content {

@@ -27,6 +27,8 @@ pub struct Pick {
     pub ty: String,
     /// True when it is a list.
     pub list: bool,
+    /// True when nothing can be selected of it. (Of anything else nothing may be left after `@skip`.)
+    pub leaf: bool,
     /// What is selected of it.
     pub picks: Vec<Pick>,
 }
@@ -40,6 +42,8 @@ pub struct Root {
     pub arguments: Map<String, Value>,
     /// What it asks for.
     pub question: Question,
+    /// What keeps it from being answered: a null that only its variables brought in.
+    pub wrong: Option<String>,
 }
 
 impl Root {
@@ -79,6 +83,7 @@ pub fn roots(
                 pick,
                 arguments,
                 question,
+                wrong: planner.null_argument(nodes[0]),
             }
         })
         .collect()
@@ -101,6 +106,7 @@ impl<'a> Planner<'a> {
             on: on.to_owned(),
             ty: ty.to_owned(),
             list: field.ty().is_list(),
+            leaf: field.selection_set.selections.is_empty(),
             picks,
         }
     }
@@ -167,6 +173,23 @@ impl<'a> Planner<'a> {
             }
         }
         arguments
+    }
+
+    /// The complaint about an argument that may not be null and is, through a variable: validation lets it pass when the
+    /// variable has a default.
+    fn null_argument(&self, field: &Field) -> Option<String> {
+        let null = field.arguments.iter().find(|given| {
+            let required = field
+                .definition
+                .argument_by_name(&given.name)
+                .is_some_and(|d| d.ty.is_non_null());
+            required && self.value(&given.value) == Some(Value::Null)
+        })?;
+        let ty = &field.definition.argument_by_name(&null.name)?.ty;
+        Some(format!(
+            "Argument \"{}\" of non-null type \"{ty}\" must not be null.",
+            null.name
+        ))
     }
 
     /// A value with its variables filled in; none when a variable was not given.

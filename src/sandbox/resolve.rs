@@ -92,6 +92,10 @@ impl Api {
                     .errors
                     .push(Problem::scope(scope).at(vec![json!(root.pick.alias)]));
                 answering.out.raw("null");
+            } else if let Some(wrong) = &root.wrong {
+                let problem = Problem::new(wrong, "INTERNAL_SERVER_ERROR").at(vec![json!(root.pick.alias)]);
+                answering.errors.push(problem);
+                answering.out.raw("null");
             } else if root.question != Question::Meta {
                 if let Err(problem) = answering.root(root, twisted == Some(n)) {
                     return Outcome::failed(200, &[problem]);

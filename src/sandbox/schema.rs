@@ -20,7 +20,8 @@ use serde_json::json;
 
 use super::outcome::{Outcome, Problem};
 use super::plan::{self, Root};
-use super::wording;
+use super::wording::{self, Wrong};
+use super::{overlooked, variables};
 
 /// The shape that is served unless another is asked for.
 pub const DEFAULT_SDL: &str = include_str!("dialects/default.graphql");
@@ -36,6 +37,8 @@ pub fn shipped(name: &str) -> Option<&'static str> {
 
 /// Validated documents that are remembered: a client asks few questions many times. A large one takes 250 KB.
 const REMEMBERED: usize = 64;
+
+const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 
 /// A schema and the documents that were found valid against it.
 #[derive(Debug)]
@@ -91,19 +94,27 @@ impl Schema {
         let document = self.document(query)?;
         let chosen = document.operations.get(request.operation_name.as_deref());
         let operation = chosen
-            .map_err(|e| refuse(&e, "OPERATION_RESOLUTION_FAILURE", &document.sources))?
+            .map_err(|_| {
+                let text = match &request.operation_name {
+                    Some(name) => format!("Unknown operation named \"{name}\"."),
+                    None => "Must provide operation name if query contains multiple operations.".to_owned(),
+                };
+                plain_refusal("OPERATION_RESOLUTION_FAILURE", &text)
+            })?
             .clone();
         let given = request.variables.unwrap_or_default();
         let variables = coerce_variable_values(&self.types, &operation, &given).map_err(|e| {
-            let error = e.to_graphql_error(&document.sources);
-            let message = wording::variable_message(&operation, &error.message);
-            refusal("BAD_USER_INPUT", [GraphQLError { message, ..error }])
+            let found = variables::mistakes(&self.types, &operation, &given, &document.sources);
+            if found.is_empty() {
+                return refuse(&e, "BAD_USER_INPUT", &document.sources);
+            }
+            refusal("BAD_USER_INPUT", found)
         })?;
         let roots = plan::roots(&self.types, &document, &operation, &variables);
         if !self.introspection && roots.iter().any(Root::is_introspection) {
             let text = "GraphQL introspection is not allowed by Apollo Server, but the query contained __schema or __type. \
                         To enable introspection, pass introspection: true to ApolloServer in production";
-            return Err(plain_refusal("GRAPHQL_VALIDATION_FAILED", text));
+            return Err(plain_refusal(INVALID, text));
         }
         Ok(Prepared {
             roots,
@@ -126,7 +137,7 @@ impl Schema {
                 introspection::partial_execute(&self.types, &self.implementers, document, operation, variables)
             })
             .map(|response| response.data.unwrap_or_default())
-            .map_err(|e| refuse(&e, "GRAPHQL_VALIDATION_FAILED", &document.sources))
+            .map_err(|e| refuse(&e, INVALID, &document.sources))
     }
 
     fn document(&self, query: String) -> Result<Arc<Valid<ExecutableDocument>>, Outcome> {
@@ -144,11 +155,18 @@ impl Schema {
             refusal("GRAPHQL_PARSE_FAILED", reworded)
         })?;
         let document = parsed.to_executable_validate(&self.types).map_err(|e| {
-            refusal(
-                "GRAPHQL_VALIDATION_FAILED",
-                wording::errors(&self.types, &e.errors, self.suggestions),
-            )
+            let wrong = Wrong {
+                schema: &self.types,
+                query: &query,
+                parsed: &parsed,
+                suggestions: self.suggestions,
+            };
+            refusal(INVALID, wrong.errors(&e.errors))
         })?;
+        let overlooked = overlooked::mistakes(&self.types, &document);
+        if !overlooked.is_empty() {
+            return Err(refusal(INVALID, overlooked));
+        }
         let mut valid = remembered();
         if valid.len() >= REMEMBERED {
             valid.clear();
@@ -189,8 +207,6 @@ fn refuse(error: &RequestError, code: &'static str, sources: &SourceMap) -> Outc
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 
     fn refused(query: &str, variables: &serde_json::Value) -> (String, String) {
         let schema = Schema::from_sdl(DEFAULT_SDL, true, false).unwrap();

@@ -16,6 +16,12 @@ pub fn suggestion(schema: &Schema, message: &str) -> Option<String> {
             let definition = schema.type_field(type_name, field).ok()?;
             (argument, definition.arguments.iter().map(|a| a.name.as_str()).collect())
         }
+        [field, type_name] if message.starts_with("Field") && message.contains("is not defined by type") => {
+            (field, input_fields(schema, type_name))
+        }
+        [type_name] if message.starts_with("Unknown type") => {
+            (type_name, schema.types.keys().map(Name::as_str).collect())
+        }
         _ => return None,
     };
     let mut close: Vec<(usize, &str)> = known
@@ -37,6 +43,13 @@ fn fields<'a>(schema: &'a Schema, type_name: &str) -> Vec<&'a str> {
     match schema.types.get(type_name) {
         Some(ExtendedType::Object(object)) => object.fields.keys().map(Name::as_str).collect(),
         Some(ExtendedType::Interface(interface)) => interface.fields.keys().map(Name::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn input_fields<'a>(schema: &'a Schema, type_name: &str) -> Vec<&'a str> {
+    match schema.types.get(type_name) {
+        Some(ExtendedType::InputObject(object)) => object.fields.keys().map(Name::as_str).collect(),
         _ => Vec::new(),
     }
 }

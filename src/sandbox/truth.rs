@@ -94,6 +94,7 @@ fn plain(key: &str, name: &str, picks: Vec<Pick>) -> Pick {
         on: String::new(),
         ty: String::new(),
         list: false,
+        leaf: picks.is_empty(),
         picks,
     }
 }

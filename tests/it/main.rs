@@ -8,6 +8,7 @@ mod demo;
 mod errors;
 mod foreign;
 mod full;
+mod graphql_js;
 mod memory;
 mod mirror;
 mod moving;

@@ -1,0 +1,5 @@
+// graphql-js, from where install.sh puts it.
+
+import { createRequire } from 'node:module';
+
+export const graphql = createRequire(new URL('../../../.test-needs/graphql-js/', import.meta.url))('graphql');

@@ -1,8 +1,11 @@
 //! What a run is told, and from where: flags override the environment, the environment overrides the job file, the job
-//! file overrides defaults. [`job`] is the file, [`env`] every variable's name, [`settings`] the effective result with
-//! the origin of each value, [`values`] durations and sizes as people write them.
+//! file overrides defaults. [`job`] is the file, [`env`] every variable's name, [`settings`] the effective result,
+//! [`origin`] who wins and who won, [`destinations`] the `[[destination]]` tables, [`values`] durations and sizes as people
+//! write them.
 
+pub mod destinations;
 pub mod env;
 pub mod job;
+pub mod origin;
 pub mod settings;
 pub mod values;

@@ -3,11 +3,11 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use super::destinations::{CsvSettings, destinations};
+use super::env;
 use super::job::{self, Job, Mode};
-use super::{env, values};
-use crate::destinations::csv;
+use super::origin::{Origin, Picker};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Lane;
 use crate::secret::Secret;
@@ -42,27 +42,6 @@ pub struct Settings {
     pub destinations: Vec<CsvSettings>,
     /// What was set, from where, in the order of `--print-config`.
     pub origins: Vec<(String, String, Origin)>,
-}
-
-/// One CSV destination.
-#[derive(Debug, Clone)]
-#[allow(missing_docs)]
-pub struct CsvSettings {
-    pub path: PathBuf,
-    pub options: csv::Options,
-}
-
-/// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// A flag on the command line.
-    Flag(&'static str),
-    /// A variable.
-    Environment(String),
-    /// The job file.
-    Job,
-    /// Nobody set it.
-    Default,
 }
 
 /// The documented address.
@@ -113,72 +92,6 @@ impl Settings {
             let _ = writeln!(out, "{line:<width$}  # {from}");
         }
         out
-    }
-}
-
-/// Collects values with their origins.
-struct Picker<'p> {
-    place: &'p str,
-    origins: Vec<(String, String, Origin)>,
-}
-
-impl Picker<'_> {
-    fn pick<T: Clone + std::fmt::Debug>(
-        &mut self,
-        key: &str,
-        flag: Option<(&'static str, T)>,
-        job: Option<T>,
-        default: T,
-    ) -> T {
-        let (value, origin) = match (flag, job) {
-            (Some((flag, value)), _) => (value, Origin::Flag(flag)),
-            (None, Some(value)) => (value, Origin::Job),
-            (None, None) => (default, Origin::Default),
-        };
-        self.note(key, format!("{value:?}"), origin);
-        value
-    }
-
-    fn note(&mut self, key: &str, shown: String, origin: Origin) {
-        self.origins.push((key.to_owned(), shown, origin));
-    }
-
-    /// Text that a variable may set, and that may refer to variables in the job file.
-    fn text(
-        &mut self,
-        key: &str,
-        flag: Option<(&'static str, String)>,
-        variable: &str,
-        job: Option<&String>,
-        hidden: bool,
-    ) -> Result<Option<String>> {
-        let (value, origin) = if let Some((flag, value)) = flag {
-            (value, Origin::Flag(flag))
-        } else if let Some((value, name)) = env::read(variable)? {
-            (value, Origin::Environment(name))
-        } else if let Some(text) = job {
-            (env::expand(text, &format!("{}: {key}", self.place))?, Origin::Job)
-        } else {
-            return Ok(None);
-        };
-        let shown = if hidden {
-            "\"[hidden]\"".into()
-        } else {
-            format!("{value:?}")
-        };
-        self.note(key, shown, origin);
-        Ok(Some(value))
-    }
-
-    fn duration(&mut self, key: &str, job: Option<&String>, default: &str) -> Result<Duration> {
-        let text = self.pick(key, None, job.cloned(), default.to_owned());
-        values::duration(&text, &format!("{}: {key}", self.place))
-    }
-
-    fn size(&mut self, key: &str, job: Option<&String>, default: &str) -> Result<usize> {
-        let text = self.pick(key, None, job.cloned(), default.to_owned());
-        let place = format!("{}: {key}", self.place);
-        usize::try_from(values::size(&text, &place)?).map_err(|_| Error::usage(format!("{place} is too large")))
     }
 }
 
@@ -310,65 +223,6 @@ fn chosen(names: &[String], place: &str) -> Result<Vec<Stream>> {
     }
     chosen.sort();
     Ok(chosen)
-}
-
-fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<CsvSettings>> {
-    if flags.out.is_some() && job.destination.len() != 1 {
-        return Err(Error::usage(format!(
-            "--out names the folder of the job's one destination, but {} has {}",
-            p.place,
-            job.destination.len()
-        )));
-    }
-    let mut all: Vec<CsvSettings> = Vec::new();
-    for (i, d) in job.destination.iter().enumerate() {
-        let key = |name: &str| format!("destination[{i}].{name}");
-        let path = PathBuf::from(env::expand(&d.path, &format!("{}: {}", p.place, key("path")))?);
-        let path = p.pick(
-            &key("path"),
-            flags.out.clone().map(|o| ("--out", o)),
-            Some(path),
-            PathBuf::new(),
-        );
-        let place = p.place.to_owned();
-        if all.iter().any(|other| other.path == path) {
-            return Err(Error::usage(format!(
-                "{place}: two destinations share the folder {}",
-                path.display()
-            )));
-        }
-        let delimiter = p.pick(&key("delimiter"), None, d.delimiter.clone(), ",".into());
-        let delimiter = match delimiter.as_bytes() {
-            [b] if b.is_ascii() && !matches!(b, b'"' | b'\r' | b'\n') => *b,
-            _ => {
-                return Err(Error::usage(format!(
-                    "{place}: delimiter = {delimiter:?} must be one ASCII character"
-                )));
-            }
-        };
-        let split = d
-            .split
-            .as_ref()
-            .map(|t| values::size(t, &format!("{place}: {}", key("split"))))
-            .transpose()?;
-        let publish = p.pick(&key("publish"), None, d.publish, job::Publish::Complete);
-        let line_end = p.pick(&key("line_end"), None, d.line_end, job::LineEnd::Lf);
-        let compression = p.pick(&key("compression"), None, d.compression, job::Compression::None);
-        let options = csv::Options {
-            delimiter,
-            crlf: line_end == job::LineEnd::Crlf,
-            formula_safe: p.pick(&key("formula_safe"), None, d.formula_safe, false),
-            compression: match compression {
-                job::Compression::None => csv::Compression::None,
-                job::Compression::Gzip => csv::Compression::Gzip,
-                job::Compression::Zstd => csv::Compression::Zstd,
-            },
-            split,
-            publish_always: publish == job::Publish::Always,
-        };
-        all.push(CsvSettings { path, options });
-    }
-    Ok(all)
 }
 
 /// An error of the dialect with the line it stands on, where that can be told.

@@ -1,4 +1,7 @@
+use sha2::{Digest, Sha256};
+
 use super::*;
+use crate::destinations::Offer;
 use crate::record::Extent;
 use crate::streams::Stream;
 use crate::verdict::Verdict;

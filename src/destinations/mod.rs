@@ -8,6 +8,7 @@
 
 pub mod cells;
 pub mod csv;
+mod csv_file;
 pub mod folder;
 pub mod manifest;
 

@@ -80,7 +80,9 @@ impl<'a> Walk<'a> {
         match &**value {
             Value::Variable(name) => self.variable(ty, has_default, name, value.location()),
             Value::List(items) if ty.is_list() => {
-                items.iter().for_each(|item| self.value(ty.item_type(), false, item));
+                for item in items {
+                    self.value(ty.item_type(), false, item);
+                }
             }
             Value::Object(given) => {
                 let Some(ExtendedType::InputObject(object)) = self.schema.types.get(ty.inner_named_type()) else {

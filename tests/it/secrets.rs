@@ -57,7 +57,8 @@ fn left_behind(work: &Work, outcome: &Outcome) -> Vec<(String, String)> {
     for folder in [work.path("out"), work.path("shared"), work.path("state")] {
         files(&folder, &mut |path| {
             let name = path.display().to_string();
-            let record = name.ends_with(".csv") || name.contains("qpien.db") && !name.ends_with(".lock");
+            let ends = |with: &str| path.extension().is_some_and(|e| e == with);
+            let record = ends("csv") || name.contains("qpien.db") && !ends("lock");
             if !record {
                 all.push((
                     name,

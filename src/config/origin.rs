@@ -1,0 +1,92 @@
+//! Where a value comes from: flags override the environment, the environment overrides the job file, the job file
+//! overrides defaults. Whoever picks a value here leaves a note of it for `--print-config`.
+
+use std::time::Duration;
+
+use super::{env, values};
+use crate::error::{Error, Result};
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag on the command line.
+    Flag(&'static str),
+    /// A variable.
+    Environment(String),
+    /// The job file.
+    Job,
+    /// Nobody set it.
+    Default,
+}
+
+/// Collects values with their origins.
+pub struct Picker<'p> {
+    /// The job file's name, for messages.
+    pub place: &'p str,
+    /// What was set, from where.
+    pub origins: Vec<(String, String, Origin)>,
+}
+
+impl Picker<'_> {
+    /// The flag's value, else the job file's, else the default.
+    pub fn pick<T: Clone + std::fmt::Debug>(
+        &mut self,
+        key: &str,
+        flag: Option<(&'static str, T)>,
+        job: Option<T>,
+        default: T,
+    ) -> T {
+        let (value, origin) = match (flag, job) {
+            (Some((flag, value)), _) => (value, Origin::Flag(flag)),
+            (None, Some(value)) => (value, Origin::Job),
+            (None, None) => (default, Origin::Default),
+        };
+        self.note(key, format!("{value:?}"), origin);
+        value
+    }
+
+    /// Notes a value and its origin.
+    pub fn note(&mut self, key: &str, shown: String, origin: Origin) {
+        self.origins.push((key.to_owned(), shown, origin));
+    }
+
+    /// Text that a variable may set, and that may refer to variables in the job file.
+    pub fn text(
+        &mut self,
+        key: &str,
+        flag: Option<(&'static str, String)>,
+        variable: &str,
+        job: Option<&String>,
+        hidden: bool,
+    ) -> Result<Option<String>> {
+        let (value, origin) = if let Some((flag, value)) = flag {
+            (value, Origin::Flag(flag))
+        } else if let Some((value, name)) = env::read(variable)? {
+            (value, Origin::Environment(name))
+        } else if let Some(text) = job {
+            (env::expand(text, &format!("{}: {key}", self.place))?, Origin::Job)
+        } else {
+            return Ok(None);
+        };
+        let shown = if hidden {
+            "\"[hidden]\"".into()
+        } else {
+            format!("{value:?}")
+        };
+        self.note(key, shown, origin);
+        Ok(Some(value))
+    }
+
+    /// A duration of the job file.
+    pub fn duration(&mut self, key: &str, job: Option<&String>, default: &str) -> Result<Duration> {
+        let text = self.pick(key, None, job.cloned(), default.to_owned());
+        values::duration(&text, &format!("{}: {key}", self.place))
+    }
+
+    /// A size of the job file, in bytes.
+    pub fn size(&mut self, key: &str, job: Option<&String>, default: &str) -> Result<usize> {
+        let text = self.pick(key, None, job.cloned(), default.to_owned());
+        let place = format!("{}: {key}", self.place);
+        usize::try_from(values::size(&text, &place)?).map_err(|_| Error::usage(format!("{place} is too large")))
+    }
+}

@@ -25,7 +25,7 @@ pub enum Ended {
 
 /// Walks a list from where its checkpoint stands. `landed` is called after each committed page.
 pub async fn walk(context: &Context, stream: Stream, from: Checkpoint, landed: impl Fn()) -> Result<Ended> {
-    let mut walk = begin(context, &from)?;
+    let mut walk = begin(context, stream, &from)?;
     let mut windows = from.windows;
     let mut told_total = false;
     let mut pending = ask(context, stream, &from.partition, &walk);
@@ -91,7 +91,7 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
     let verdict = Verdict::Incomplete(error.detail.clone());
-    let walk = begin(context, &now)?;
+    let walk = begin(context, stream, &now)?;
     land(
         context,
         stream,
@@ -105,8 +105,9 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
     .await
 }
 
-fn begin(context: &Context, from: &Checkpoint) -> Result<Walk> {
+fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
     let walk = match &from.position {
+        None if context.source.dialect().stream(stream)?.list.page.is_empty() => Walk::new(context.page_size).unpaged(),
         None => Walk::new(context.page_size),
         Some(json) => serde_json::from_str(json).map_err(|e| {
             Error::new(

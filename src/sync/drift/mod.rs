@@ -107,6 +107,9 @@ pub struct Walk {
     /// In a walk page by page: the page read last, and its fingerprint.
     #[serde(skip)]
     current: Option<(u32, u128)>,
+    /// The list takes no page argument: one question reads all of it.
+    #[serde(default)]
+    unpaged: bool,
     /// With overlap disabled windows adjoin and nothing is asked to join: the walk of a test that must fail.
     plain: bool,
     #[serde(skip)]
@@ -165,9 +168,17 @@ impl Walk {
             fixed: None,
             probed: false,
             current: None,
+            unpaged: false,
             plain: false,
             phase: Phase::Window,
         }
+    }
+
+    /// A walk over a list that takes no page argument.
+    #[must_use]
+    pub fn unpaged(mut self) -> Walk {
+        self.unpaged = true;
+        self
     }
 
     /// A plain walk, for the test that shows what the overlap is for.
@@ -227,6 +238,7 @@ impl Walk {
         let asked = self.ask();
         self.nameless += shown.nameless;
         let end = match std::mem::take(&mut self.phase) {
+            Phase::Window if self.unpaged => self.whole(shown),
             Phase::Window => self.window(asked, shown),
             Phase::Behind(ask, tail) => self.behind(ask, tail, shown),
             Phase::Again(ask, tail) => self.again(ask, tail, shown),

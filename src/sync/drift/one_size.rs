@@ -50,8 +50,11 @@ impl Walk {
             !next.is_empty() && next.len() == shown.rows.len() && next.iter().zip(shown.rows).all(|(n, r)| n.0 == r.id);
         // The same bytes, and as many rows in all as when the page behind was read: two changes may cancel in the bytes.
         let same = self.current == Some((page, print(shown.rows))) && shown.total == total;
-        if same && again_this && total.is_none_or(|t| t == self.position) {
-            return Some(Verdict::Continuous); // the last page again, in answer to a number past the end
+        // The last page again, in answer to a number past the end; where it is the first page, too, only the server's own
+        // word tells that from a page argument that is ignored.
+        let paged = page > 1 || shown.has_next == Some(false);
+        if same && again_this && paged && total.is_none_or(|t| t == self.position) {
+            return Some(Verdict::Continuous);
         }
         if again_the_first || again_this {
             self.ignored += 1;

@@ -52,6 +52,24 @@ impl Walk {
         self.take(asked, shown)
     }
 
+    /// A list that is not paged at all: the total says that it is whole, or it is read twice, the same.
+    pub(super) fn whole(&mut self, shown: &Shown<'_>) -> Option<Verdict> {
+        let now = (1, print(shown.rows));
+        let before = self.current.replace(now);
+        let told = shown.total.map(|total| total == len(shown));
+        let whole = told.unwrap_or(before == Some(now)) && shown.has_next != Some(true) && !duplicates(shown.rows);
+        if whole {
+            return Some(Verdict::Continuous);
+        }
+        self.farthest = len(shown);
+        if before.is_some() {
+            self.failures += 1;
+            self.fault = Some(Fault::Short);
+            self.short_at = Some(self.farthest);
+        }
+        None
+    }
+
     pub(super) fn page_one(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
         let (count, total) = (len(shown), shown.total);
         if count == 0 {
@@ -148,8 +166,9 @@ impl Walk {
     }
 
     pub(super) fn behind(&mut self, asked: Ask, tail: u128, shown: &Shown<'_>) -> Option<Verdict> {
-        // A page number past the end may show the last page again.
-        if len(shown) == 0 || print(shown.rows) == tail {
+        // A page number past the end may show the last page again (see `verify` on when that can be told).
+        let again = print(shown.rows) == tail && (asked.page > 1 || shown.has_next == Some(false));
+        if len(shown) == 0 || again {
             self.phase = Phase::Again(asked, tail);
             return None;
         }

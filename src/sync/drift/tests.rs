@@ -207,8 +207,15 @@ fn walk_from(mut walk: Walk, server: &mut Server, interrupt: bool) -> Outcome {
             })
             .collect();
         read.extend(rows.iter().map(|(id, _)| *id));
-        let has_next = server.totals.then(|| u64::from(ask.size) * u64::from(ask.page) < total);
-        let has_next = has_next.filter(|_| server.kind == Kind::Honest);
+        let size = if let Kind::OneSize(size) = server.kind {
+            size
+        } else {
+            ask.size
+        };
+        let has_next = Some(u64::from(size) * u64::from(ask.page) < total);
+        let tells =
+            matches!(server.kind, Kind::Honest | Kind::LastPageAgain) || matches!(server.kind, Kind::OneSize(_));
+        let has_next = has_next.filter(|_| tells);
         let step = walk.judge(&Shown {
             rows: &records,
             nameless: 0,
@@ -422,4 +429,43 @@ fn rows_without_an_id_make_a_walk_incomplete() {
         has_next: None,
     });
     assert_eq!(step.end, Some(Verdict::Incomplete("3 rows have no id".into())));
+}
+
+#[test]
+fn a_list_that_takes_no_page_argument_is_read_twice_unless_the_total_says_that_it_is_whole() {
+    for n in [0, 1, 20, 150] {
+        for totals in [true, false] {
+            let mut server = Server::new(n, n, Order::Anywhere, Kind::PageIgnored, 0.0);
+            server.totals = totals;
+            let outcome = walk_from(Walk::new(1000).unpaged(), &mut server, false);
+            let cost = if totals { 1 } else { 2 };
+            assert_eq!(
+                (outcome.verdict, outcome.missed, outcome.asked),
+                (Verdict::Continuous, 0, cost)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_page_argument_that_is_ignored_is_not_the_last_page_again() {
+    for (size, has_next) in [(20, Some(true)), (20, None), (2, None), (1, Some(true))] {
+        let rows: Vec<Record> = (0..size)
+            .map(|i: u32| Record {
+                range: 0..0,
+                id: i.to_string().into(),
+                hash: 1,
+                repaired: 0,
+            })
+            .collect();
+        let mut walk = Walk::new(100);
+        let shown = Shown {
+            rows: &rows,
+            nameless: 0,
+            total: None,
+            has_next,
+        };
+        let end = (0..100).find_map(|_| walk.judge(&shown).end).expect("an end");
+        assert!(!end.is_complete(), "{size} {has_next:?}");
+    }
 }

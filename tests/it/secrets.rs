@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::support::foreign::{Answer, Server};
-use crate::support::{Outcome, Sandbox, Work};
+use crate::support::{Outcome, STREAMS, Sandbox, Work};
 
 const NEVER: [&str; 3] = ["sandbox-secret", "TOKENMARKER", "BODYMARKER"];
 
@@ -29,7 +29,8 @@ fn sandbox(further: &[&str]) -> Sandbox {
 /// `run job.toml` with everything that could make it talk.
 fn talkative(work: &Work, endpoint: &str, format: &str) -> Outcome {
     Outcome::of(
-        work.command(&["run", "job.toml", "--endpoint", endpoint, "-vv", "--log-format", format])
+        &work
+            .command(&["run", "job.toml", "--endpoint", endpoint, "-vv", "--log-format", format])
             .env("RUST_LOG", "trace")
             .env("RUST_BACKTRACE", "full")
             .env("QPIEN_LOG", "trace")
@@ -56,7 +57,9 @@ fn left_behind(work: &Work, outcome: &Outcome) -> Vec<(String, String)> {
     for folder in [work.path("out"), work.path("shared"), work.path("state")] {
         files(&folder, &mut |path| {
             let name = path.display().to_string();
-            let record = name.ends_with(".csv") || name.contains("qpien.db") && !name.ends_with(".lock");
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            let records = ["qpien.db", "qpien.db-wal", "qpien.db-shm"];
+            let record = records.contains(&&*file) || STREAMS.iter().any(|s| file == format!("{s}.csv"));
             if !record {
                 all.push((
                     name,

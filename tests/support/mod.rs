@@ -146,7 +146,8 @@ impl Work {
     /// `run job.toml` against the sandbox, its outcome.
     pub fn run(&self, sandbox: &Sandbox, args: &[&str]) -> Outcome {
         Outcome::of(
-            self.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint])
+            &self
+                .command(&["run", "job.toml", "--endpoint", &sandbox.endpoint])
                 .args(args)
                 .output()
                 .expect("a run"),
@@ -155,7 +156,7 @@ impl Work {
 
     /// Any command's outcome.
     pub fn call(&self, args: &[&str]) -> Outcome {
-        Outcome::of(self.command(args).output().expect("a run"))
+        Outcome::of(&self.command(args).output().expect("a run"))
     }
 
     /// The bytes of an output file.
@@ -179,7 +180,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// Of a finished process.
-    pub fn of(output: Output) -> Outcome {
+    pub fn of(output: &Output) -> Outcome {
         Outcome {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

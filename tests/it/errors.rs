@@ -396,7 +396,10 @@ fn a_newer_mirror_is_refused() {
 fn status_and_export_need_a_mirror() {
     let work = Work::new("");
     for args in [&["status"][..], &["status", "job.toml"], &["export", "job.toml"]] {
-        contains(&cause(work.call(args), 2), &["no mirror", "state/qpien.db"]);
+        contains(
+            &cause(work.call(args), 2),
+            &["no mirror", "state/qpien.db", "qpien-sync run JOB", "--mirror"],
+        );
     }
     assert!(
         !work.path("state").exists() && !work.path("out").exists(),

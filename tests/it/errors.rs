@@ -525,6 +525,12 @@ fn print_config_shows_origins_and_hides_the_secret() {
         "{shown}"
     );
     assert!(!shown.contains("sandbox-secret"), "{shown}");
+    // It is the advice when a variable is missing, so it works without.
+    let missing = job("client_id = \"${NO_SUCH_VARIABLE}\"", "");
+    let shown = missing.call(&["run", "job.toml", "--print-config"]).expect(0).stdout;
+    for key in ["source.client_id = (not set)", "source.client_secret = (not set)"] {
+        assert!(shown.contains(key), "{shown}");
+    }
     assert!(!work.path("state").exists() && !work.path("out").exists());
 }
 

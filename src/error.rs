@@ -53,6 +53,8 @@ pub enum Kind {
     Redirected,
     /// A body above the cap.
     TooLarge,
+    /// There is no mirror where one is to be read.
+    MirrorMissing,
     /// The mirror cannot be opened or written.
     MirrorUnwritable,
     /// The mirror is damaged.

@@ -173,6 +173,11 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Incomplete,
             "lower [source] page_size, or raise [source] max_response",
         ),
+        Kind::MirrorMissing => (
+            FailRun,
+            Exit::Usage,
+            "run the job once (`qpien-sync run JOB`), or say with --mirror where its mirror lies",
+        ),
         Kind::MirrorUnwritable => (
             FailRun,
             Exit::Usage,

@@ -23,11 +23,12 @@ use crate::sync::{self, Context};
 
 /// Runs a job file.
 pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
-    let settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
+    let flags = setup::flags(&args.job);
     if args.print_config {
-        print!("{}", settings.print());
+        print!("{}", Settings::load_offline(&args.job.job, &flags)?.print());
         return Ok(Exit::Complete);
     }
+    let settings = Settings::load(&args.job.job, &flags)?;
     let report = run_settings(&settings, quiet).await?;
     if !quiet {
         print!("{}", terminal::summary(&report));

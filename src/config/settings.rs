@@ -134,6 +134,14 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         true,
     ))?;
     let client_secret = needed(client_secret, "the client secret", env::CLIENT_SECRET)?;
+    for (key, value) in [
+        ("source.client_id", &client_id),
+        ("source.client_secret", &client_secret),
+    ] {
+        if value.is_empty() && !p.origins.iter().any(|(k, ..)| k == key) {
+            p.note(key, "(not set)".into(), Origin::Default);
+        }
+    }
     let rpm = flags.requests_per_minute.map(|n| ("--requests-per-minute", n));
     let requests_per_minute = p.pick("source.requests_per_minute", rpm, s.requests_per_minute, 100);
     let dialect =

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 const ALL: [&str; 1] = [include_str!("../../sql/mirror/0001_records_and_checkpoints.sql")];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.
-pub(super) const APPLICATION: i32 = 0x5150_4945;
+pub const APPLICATION: i32 = 0x5150_4945;
 
 /// The version this program writes.
 pub const VERSION: usize = ALL.len();
@@ -55,7 +55,7 @@ pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
 }
 
 /// A SQLite file that is no mirror.
-pub(super) fn not_ours(path: &Path) -> Error {
+pub fn not_ours(path: &Path) -> Error {
     Error::new(
         Kind::MirrorUnwritable,
         format!("{} is a SQLite file but not a mirror", path.display()),

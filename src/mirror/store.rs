@@ -122,7 +122,10 @@ impl Writer {
 /// Opens the mirror for reading only, beside whoever writes.
 pub fn open_for_reading(path: &Path) -> Result<Connection> {
     if !path.exists() {
-        return Err(Error::usage(format!("there is no mirror at {}", path.display())));
+        return Err(Error::new(
+            Kind::MirrorMissing,
+            format!("there is no mirror at {}", path.display()),
+        ));
     }
     let say = |e: rusqlite::Error| failed(path, &e);
     let connection = Connection::open_with_flags(

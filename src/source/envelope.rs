@@ -131,6 +131,8 @@ fn every(questions: &[Question], error: &Error) -> Vec<Result<Page>> {
 
 /// The JSON envelope, or what it means that there is none.
 fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<Envelope<'b>> {
+    // A byte order mark is no part of JSON, and some servers send one.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let envelope: Envelope = match serde_json::from_str(text) {
         Ok(envelope) => envelope,
         Err(_) => return Err(failure::unreadable(status, text.as_bytes())),

@@ -351,7 +351,9 @@ impl Source {
                     self.budget.block(number, *wait);
                 }
                 // An address that has worked is right: what it says now is an outage.
-                if error.kind == Kind::WrongEndpoint && self.contacted.load(Ordering::Relaxed) {
+                if matches!(error.kind, Kind::WrongEndpoint | Kind::Redirected)
+                    && self.contacted.load(Ordering::Relaxed)
+                {
                     error.kind = Kind::ServerFault;
                 }
                 Err(error)

@@ -396,7 +396,10 @@ fn a_newer_mirror_is_refused() {
 fn status_and_export_need_a_mirror() {
     let work = Work::new("");
     for args in [&["status"][..], &["status", "job.toml"], &["export", "job.toml"]] {
-        contains(&cause(work.call(args), 2), &["no mirror", "state/qpien.db"]);
+        contains(
+            &cause(work.call(args), 2),
+            &["no mirror", "state/qpien.db", "qpien-sync run JOB", "--mirror"],
+        );
     }
     assert!(
         !work.path("state").exists() && !work.path("out").exists(),
@@ -522,6 +525,12 @@ fn print_config_shows_origins_and_hides_the_secret() {
         "{shown}"
     );
     assert!(!shown.contains("sandbox-secret"), "{shown}");
+    // It is the advice when a variable is missing, so it works without.
+    let missing = job("client_id = \"${NO_SUCH_VARIABLE}\"", "");
+    let shown = missing.call(&["run", "job.toml", "--print-config"]).expect(0).stdout;
+    for key in ["source.client_id = (not set)", "source.client_secret = (not set)"] {
+        assert!(shown.contains(key), "{shown}");
+    }
     assert!(!work.path("state").exists() && !work.path("out").exists());
 }
 
@@ -579,6 +588,65 @@ fn a_secret_file_that_cannot_be_read_is_named() {
         stderr.contains("QPIEN_CLIENT_SECRET_FILE") && stderr.contains("/no/such/file"),
         "{stderr}"
     );
+}
+
+// ---- in the middle of a run
+
+const FOREIGN_KEY: &str = "client_id = \"foreign-client\"\nclient_secret = \"foreign-secret\"\npage_size = 20";
+
+#[test]
+fn an_outage_in_the_middle_is_told_and_the_next_run_goes_on() {
+    let (good, foreign) = Foreign::default().start();
+    let theirs = foreign.clone();
+    let failing = Server::start(move |asked| {
+        if asked.n > 4 {
+            Answer::html(503)
+        } else {
+            theirs.answer(asked)
+        }
+    });
+    let work = job(FOREIGN_KEY, "");
+    let said = cause(work.call(&["run", "job.toml", "--endpoint", &failing.endpoint]), 6);
+    contains(&said, &["HTTP 503", "attempts", "run again later"]);
+    for stream in STREAMS {
+        assert!(
+            !work.path(&format!("out/{stream}.csv")).exists() || ids(&work, stream) == foreign.ids(stream),
+            "{stream}"
+        );
+    }
+    let resumed = work.call(&["run", "job.toml", "--endpoint", &good.endpoint]).expect(0);
+    assert!(
+        resumed.stdout.contains("going on where an earlier run stopped"),
+        "{}",
+        resumed.stdout
+    );
+    assert_eq!(STREAMS.map(|s| ids(&work, s)), STREAMS.map(|s| foreign.ids(s)));
+}
+
+#[test]
+fn a_folder_that_goes_bad_in_the_middle_costs_an_export_and_no_request() {
+    let work = job(FOREIGN_KEY, "");
+    let (out, foreign) = (work.path("out"), Arc::new(Foreign::default()));
+    let theirs = foreign.clone();
+    let server = Server::start(move |asked| {
+        if out.is_dir() && asked.operation() == "getMessages" {
+            std::fs::remove_dir_all(&out).expect("removed");
+            std::fs::write(&out, "in the way").expect("written");
+        }
+        theirs.answer(asked)
+    });
+    let outcome = work.call(&["run", "job.toml", "--endpoint", &server.endpoint]);
+    let said = cause(outcome, 1);
+    contains(&said, &["not delivered", "out", "qpien-sync export JOB"]);
+    let asked = server.asked().len();
+    contains(
+        &cause(work.call(&["export", "job.toml"]), 2),
+        &["out", "cannot be written"],
+    );
+    std::fs::remove_file(work.path("out")).expect("removed");
+    work.call(&["export", "job.toml"]).expect(0);
+    assert_eq!(STREAMS.map(|s| ids(&work, s)), STREAMS.map(|s| foreign.ids(s)));
+    assert_eq!(server.asked().len(), asked);
 }
 
 // ---- a field the server does not know

@@ -117,7 +117,13 @@ fn ignored(foreign: Foreign) {
     let (server, _) = foreign.ignore_page().start();
     let work = job("");
     let outcome = run(&work, &server).expect(3);
-    assert!(outcome.stdout.contains("contacts incomplete: "), "{}", outcome.stdout);
+    assert!(
+        outcome
+            .stdout
+            .contains("contacts incomplete: the server ignores the page argument"),
+        "{}",
+        outcome.stdout
+    );
     assert!(!work.path("out/contacts.csv").exists(), "what is not proven is held");
     assert!(outcome.stderr.starts_with("error: contacts: "), "{}", outcome.stderr);
 }
@@ -251,4 +257,65 @@ fn http_429_with_only_retry_after_once() {
 fn a_dropped_connection_once() {
     let server = complete(Foreign::default().once(|_| Answer::nothing()), "");
     assert_eq!(tokens(&server), 1);
+}
+
+#[test]
+fn a_connection_for_every_answer() {
+    complete(Foreign::default().headers(vec![("Connection", "close")]), "");
+}
+
+#[test]
+fn a_byte_order_mark_before_the_json() {
+    complete(Foreign::default().byte_order_mark(), "");
+}
+
+#[test]
+fn a_record_without_an_id_is_not_passed_over_in_silence() {
+    let (server, _) = Foreign::default().nameless().start();
+    let work = job("");
+    let outcome = run(&work, &server).expect(3);
+    assert!(
+        outcome.stderr.starts_with("error: contacts: 1 rows have no id"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!work.path("out/contacts.csv").exists());
+}
+
+/// What passes, once, in the middle of a run.
+#[test]
+fn what_passes_is_asked_again() {
+    let json = |text: &'static str| Answer::new(200, "application/json", text);
+    let once: Vec<Answer> = vec![
+        json(""),
+        json("null"),
+        json("[]"),
+        json("{}"),
+        json(r#"{"data":null}"#),
+        json(r#"{"data":{}}"#),
+        json(r#"{"data":{"getContactList":null}}"#),
+        json(r#"{"data":{"getContactList":{"success":true,"data":null}}}"#),
+        json(r#"{"errors":[{"message":"slow down","code":429}]}"#).with("Retry-After", "1"),
+        json(r#"{"errors":"what","data":null}"#),
+        json(r#"{"message":"upstream connect error","code":"SERVICE_UNAVAILABLE"}"#),
+        Answer::html(200),
+        Answer::html(404),
+        Answer::html(502),
+        Answer::new(503, "application/json", r#"{"error":"down"}"#),
+        Answer::html(302).with("Location", "http://127.0.0.1:9/maintenance"),
+    ];
+    for answer in once {
+        let struck = answer.clone();
+        let (server, foreign) = Foreign::default().once(move |_| struck.clone()).start();
+        let work = job("");
+        let outcome = run(&work, &server);
+        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        assert_eq!(outcome.code, 0, "{} {body}: {}", answer.status, outcome.stderr);
+        assert_eq!(
+            ids(&work, "contacts"),
+            foreign.ids("contacts"),
+            "{} {body}",
+            answer.status
+        );
+    }
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::support::foreign::{Answer, Server};
-use crate::support::{Outcome, Sandbox, Work};
+use crate::support::{Outcome, STREAMS, Sandbox, Work};
 
 const NEVER: [&str; 3] = ["sandbox-secret", "TOKENMARKER", "BODYMARKER"];
 
@@ -57,8 +57,9 @@ fn left_behind(work: &Work, outcome: &Outcome) -> Vec<(String, String)> {
     for folder in [work.path("out"), work.path("shared"), work.path("state")] {
         files(&folder, &mut |path| {
             let name = path.display().to_string();
-            let ends = |with: &str| path.extension().is_some_and(|e| e == with);
-            let record = ends("csv") || name.contains("qpien.db") && !ends("lock");
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            let records = ["qpien.db", "qpien.db-wal", "qpien.db-shm"];
+            let record = records.contains(&&*file) || STREAMS.iter().any(|s| file == format!("{s}.csv"));
             if !record {
                 all.push((
                     name,

@@ -197,6 +197,13 @@ fn serve(stream: TcpStream, answering: &Answering, seen: &Mutex<Vec<Asked>>) -> 
         }
         writer.write_all(&out)?;
         writer.flush()?;
+        if answer
+            .headers
+            .iter()
+            .any(|(n, v)| n.eq_ignore_ascii_case("connection") && v == "close")
+        {
+            return Ok(());
+        }
     }
 }
 
@@ -246,6 +253,8 @@ pub struct Foreign {
     page_from: usize,
     prefix: &'static str,
     once: Option<Once>,
+    byte_order_mark: bool,
+    nameless: bool,
     check: Option<fn(&Asked)>,
     rejects: Option<&'static str>,
 }
@@ -270,6 +279,8 @@ impl Default for Foreign {
             page_from: 1,
             prefix: "Bearer ",
             once: None,
+            byte_order_mark: false,
+            nameless: false,
             check: None,
             rejects: None,
         }
@@ -303,6 +314,10 @@ quirks! {
     numeric_ids: bool = true;
     /// The page argument means nothing: it is always page one.
     ignore_page: bool = true;
+    /// A byte order mark before the JSON.
+    byte_order_mark: bool = true;
+    /// One contact has no id.
+    nameless: bool = true;
     /// How totals are told.
     totals: Totals = totals, totals: Totals;
     /// How a token is given.
@@ -381,7 +396,8 @@ impl Foreign {
         (server, foreign)
     }
 
-    fn answer(&self, asked: &Asked) -> Answer {
+    /// What it answers.
+    pub fn answer(&self, asked: &Asked) -> Answer {
         let operation = asked.operation();
         let payload = if operation == "generateOAuthToken" {
             self.token_payload(asked)
@@ -453,6 +469,9 @@ impl Foreign {
                 if asked.operation() == STRUCK && asked.asks_for("gender") {
                     row["gender"] = json!("unknown");
                 }
+                if self.nameless && *n == 1030 {
+                    row["_id"] = Value::Null;
+                }
                 if self.extra {
                     row["new"] = json!({"_id": "not this one either"});
                 }
@@ -482,6 +501,7 @@ impl Foreign {
             data.to_string()
         };
         let text = match (self.errors_first, self.extra) {
+            _ if self.byte_order_mark => format!("\u{feff}{{\"data\":{text}}}\n"),
             (true, _) => format!("{{\"errors\": null, \"data\": {text}}}"),
             (_, true) => {
                 format!("{{\"cost\": {{\"data\": 3}}, \"data\": {text}, \"extensions\": {{\"errors\": [1]}}}}")

@@ -122,7 +122,7 @@ impl Walk {
                 2 => {}
                 _ => return Some(page_ignored()),
             }
-        } else {
+        } else if asked.page > 1 {
             self.ignored = 0;
         }
         self.position = asked.offset() + count;

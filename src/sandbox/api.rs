@@ -564,6 +564,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_an_object_after_skip_is_an_object() {
+        let api = api(|_| {});
+        let token = token(&api);
+        let query = "{ a: getContactList(limit: 1) { success @skip(if: true) } \
+                     b: getContactList(limit: 2) { data { docs { _id @skip(if: true) } } } }";
+        let expected = json!({"a": {}, "b": {"data": {"docs": [{}, {}]}}});
+        assert_eq!(ask(&api, &token, query).1["data"], expected);
+    }
+
+    #[test]
+    fn a_null_that_a_variable_brings_in_fails_its_field() {
+        let api = api(|_| {});
+        let token = token(&api);
+        let query = "query($id: ID = 1) { getContact(_id: $id) { success } a: getContactList { success } }";
+        let body = json!({"query": query, "variables": {"id": null}}).to_string();
+        let answered = api.answer(Some(&token), body.as_bytes(), Instant::now());
+        let Reply::Whole { body, .. } = answered.reply else {
+            panic!("no answer")
+        };
+        let answer: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(answer["data"], json!({"getContact": null, "a": {"success": true}}));
+        assert_eq!(
+            answer["errors"][0]["message"],
+            "Argument \"_id\" of non-null type \"ID!\" must not be null."
+        );
+        assert_eq!(answer["errors"][0]["path"], json!(["getContact"]));
+    }
+
+    #[test]
     fn faults_of_one_list_befall_one_alias() {
         let api = failing("rule = [{ fault = 'success_false', rate = 1 }]");
         let token = token(&api);

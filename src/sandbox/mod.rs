@@ -7,7 +7,7 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | what does the API look like? | `dialects/*.graphql`, read by `schema.rs`; its rejections: `wording.rs`, `suggest.rs`, `variables.rs`, `overlooked.rs` |
+//! | what does the API look like? | `dialects/*.graphql`, read by `schema.rs`; its rejections: `wording.rs`, `suggest.rs`, `variables.rs`, `overlooked.rs`, `valueless.rs` |
 //! | how is a request judged, step by step? | `api.rs`, then `resolve.rs`; what comes out is in `outcome.rs` |
 //! | what does a query select? what does it ask? | `plan.rs`, `question.rs` |
 //! | how is an answer written? | `execute.rs` into `out.rs` |
@@ -45,6 +45,7 @@ mod suggest;
 mod text;
 mod token;
 mod truth;
+mod valueless;
 mod variables;
 mod wording;
 

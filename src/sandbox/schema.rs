@@ -21,7 +21,7 @@ use serde_json::json;
 use super::outcome::{Outcome, Problem};
 use super::plan::{self, Root};
 use super::wording::{self, Wrong};
-use super::{overlooked, variables};
+use super::{overlooked, valueless, variables};
 
 /// The shape that is served unless another is asked for.
 pub const DEFAULT_SDL: &str = include_str!("dialects/default.graphql");
@@ -154,6 +154,9 @@ impl Schema {
             });
             refusal("GRAPHQL_PARSE_FAILED", reworded)
         })?;
+        if let Some(message) = valueless::mistake(&query) {
+            return Err(plain_refusal("GRAPHQL_PARSE_FAILED", &message));
+        }
         let document = parsed.to_executable_validate(&self.types).map_err(|e| {
             let wrong = Wrong {
                 schema: &self.types,
@@ -252,6 +255,42 @@ mod tests {
                 "Int cannot represent non-integer value: 1.5",
             ),
             (
+                "{ getContactList { success { yes } } }",
+                r#"Field "success" must not have a selection since type "Boolean!" has no subfields."#,
+            ),
+            (
+                "{ getContactList(page: {a: [1 X]}) { success } }",
+                "Int cannot represent non-integer value: {a: [1, X]}",
+            ),
+            (
+                "{ getContact(_id: null) { success } }",
+                r#"Expected value of type "ID!", found null."#,
+            ),
+            (
+                "mutation { generateOAuthToken(input: {clientId: \"a\", clientSecret: null}) { success } }",
+                r#"Expected value of type "String!", found null."#,
+            ),
+            (
+                "query($p: Nope) { getContactList(page: $p) { success } }",
+                r#"Unknown type "Nope"."#,
+            ),
+            (
+                "query Q($p: Int) { getContactList { success } }",
+                r#"Variable "$p" is never used in operation "Q"."#,
+            ),
+            (
+                "query Q { ...F } fragment F on Query { getContactList(page: $p) { success } }",
+                r#"Variable "$p" is not defined by operation "Q"."#,
+            ),
+            (
+                "{ ...A } fragment A on Query { ...B } fragment B on Query { ...C } fragment C on Query { ...A }",
+                r#"Cannot spread fragment "A" within itself via "B", "C"."#,
+            ),
+            (
+                "{ getContactList { a: success a: code } }",
+                r#"Fields "a" conflict because "success" and "code" are different fields. Use different aliases on the fields to fetch both if this was intentional."#,
+            ),
+            (
                 r#"{ getContactList(page: "1") { success } }"#,
                 r#"Int cannot represent non-integer value: "1""#,
             ),
@@ -302,7 +341,16 @@ mod tests {
         assert_eq!(code, "GRAPHQL_PARSE_FAILED");
         assert!(message.starts_with("Syntax Error: "), "{message}");
         let two = "query A { getContactList { success } } query B { getContactList { success } }";
-        assert_eq!(refused(two, &json!({})).1, "OPERATION_RESOLUTION_FAILURE");
+        let (message, code) = refused(two, &json!({}));
+        assert_eq!(code, "OPERATION_RESOLUTION_FAILURE");
+        assert_eq!(
+            message,
+            "Must provide operation name if query contains multiple operations."
+        );
+        assert_eq!(
+            refused("{ getContactList(page) { success } }", &json!({})).0,
+            "Syntax Error: Expected \":\", found \")\"."
+        );
     }
 
     #[test]

@@ -11,6 +11,10 @@ pub fn suggestion(schema: &Schema, message: &str) -> Option<String> {
     let quoted: Vec<&str> = message.split('"').skip(1).step_by(2).collect();
     let (wrong, known): (&str, Vec<&str>) = match quoted[..] {
         [field, type_name] if message.starts_with("Cannot query field") => (field, fields(schema, type_name)),
+        [argument, directive] if message.starts_with("Unknown argument") && directive.starts_with('@') => {
+            let definition = schema.directive_definitions.get(&directive[1..])?;
+            (argument, definition.arguments.iter().map(|a| a.name.as_str()).collect())
+        }
         [argument, field] if message.starts_with("Unknown argument") => {
             let (type_name, field) = field.split_once('.')?;
             let definition = schema.type_field(type_name, field).ok()?;
@@ -84,6 +88,12 @@ mod tests {
         assert_eq!(ask("zzz"), None);
         let argument = suggested("Unknown argument \"pages\" on field \"Query.list\".");
         assert_eq!(argument.as_deref(), Some("Did you mean \"page\"?"));
+        let directive = suggested("Unknown argument \"fi\" on directive \"@skip\".");
+        assert_eq!(directive.as_deref(), Some("Did you mean \"if\"?"));
+        assert_eq!(
+            suggested("Unknown type \"Qery\".").as_deref(),
+            Some("Did you mean \"Query\"?")
+        );
         assert_eq!(suggested("Something \"else\""), None);
     }
 }

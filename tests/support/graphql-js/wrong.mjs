@@ -118,6 +118,7 @@ const SAME_WORDS = [
 /** Refused. */
 const REFUSED = [
   // Fragments
+  `{ ...A } fragment A on Query { ...B } fragment B on Query { ...C } fragment C on Query { ...A }`,
   `{ ...Nope }`,
   `{ ${list} { ...F } } fragment F on Tag { name }`,
   `{ ${list} { ... on Tag { name } } }`,
@@ -164,6 +165,10 @@ const REFUSED = [
   `{ ${list} { success } } }`,
   `{ ${list}(page 1) { success } }`,
   `{ ${list}(page: ) { success } }`,
+  `{ ${list}(page) { success } }`,
+  `{ ${list}(limit: 1 page) { success } }`,
+  `{ ${list} @skip(if: true unless) { success } }`,
+  `mutation { generateOAuthToken(input: {clientId: "a", clientSecret: "b" more}) { success } }`,
   `{ ${list}(page: 01) { success } }`,
   `{ ${list}(page: 1.) { success } }`,
   `{ ${list}(page: 1x) { success } }`,

@@ -1,6 +1,6 @@
 //! What a run is told, and from where: flags override the environment, the environment overrides the job file, the job
 //! file overrides defaults. [`job`] is the file, [`env`] every variable's name, [`settings`] the effective result,
-//! [`origin`] who wins and who won, [`destinations`] the `[[destination]]` tables, [`values`] durations and sizes as people
+//! [`origin`] who wins and who won, [`source`] the `[source]` table, [`destinations`] the `[[destination]]` tables, [`values`] durations and sizes as people
 //! write them.
 
 pub mod destinations;
@@ -8,4 +8,5 @@ pub mod env;
 pub mod job;
 pub mod origin;
 pub mod settings;
+pub mod source;
 pub mod values;

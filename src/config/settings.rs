@@ -8,12 +8,11 @@ use super::destinations::{CsvSettings, destinations};
 use super::env;
 use super::job::{self, Job, Mode};
 use super::origin::{Origin, Picker};
+use super::source::source;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Lane;
-use crate::secret::Secret;
-use crate::source;
+use crate::source::Settings as SourceSettings;
 use crate::source::dialect::Dialect;
-use crate::source::retry::Limits;
 use crate::streams::{self, Stream};
 
 /// What flags say.
@@ -34,7 +33,7 @@ pub struct Settings {
     pub name: String,
     pub lane: Lane,
     pub streams: Vec<Stream>,
-    pub source: source::Settings,
+    pub source: SourceSettings,
     pub dialect: Dialect,
     pub requests_per_minute: u32,
     pub page_size: u32,
@@ -43,9 +42,6 @@ pub struct Settings {
     /// What was set, from where, in the order of `--print-config`.
     pub origins: Vec<(String, String, Origin)>,
 }
-
-/// The documented address.
-const ENDPOINT: &str = "https://api.qpien.com/api/v1";
 
 impl Settings {
     /// The settings for a job file, or the reason why there are none.
@@ -105,75 +101,27 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     let all = streams::ALL.iter().map(|s| s.name().to_owned()).collect();
     let streams = p.pick("streams", None, job.streams.clone(), all);
     let streams = chosen(&streams, place)?;
-    let s = &job.source;
-    let needed = |value: Option<String>, key: &str, variable: &str| match value.filter(|v| !v.is_empty()) {
-        Some(value) => Ok(value),
-        None if !online => Ok(String::new()),
-        None => Err(Error::usage(format!(
-            "{key} is not set: export {variable} (or {variable}_FILE, the name of a file that holds it)"
-        ))),
-    };
-    let endpoint = match p.text(
-        "source.endpoint",
-        flags.endpoint.clone().map(|e| ("--endpoint", e)),
-        env::ENDPOINT,
-        s.endpoint.as_ref(),
-        false,
-    )? {
-        Some(endpoint) => endpoint,
-        None => p.pick("source.endpoint", None, None, ENDPOINT.to_owned()),
-    };
-    let lenient = |result: Result<Option<String>>| if online { result } else { result.or(Ok(None)) };
-    let client_id = lenient(p.text("source.client_id", None, env::CLIENT_ID, s.client_id.as_ref(), false))?;
-    let client_id = needed(client_id, "the client id", env::CLIENT_ID)?;
-    let client_secret = lenient(p.text(
-        "source.client_secret",
-        None,
-        env::CLIENT_SECRET,
-        s.client_secret.as_ref(),
-        true,
-    ))?;
-    let client_secret = needed(client_secret, "the client secret", env::CLIENT_SECRET)?;
-    for (key, value) in [
-        ("source.client_id", &client_id),
-        ("source.client_secret", &client_secret),
-    ] {
-        if value.is_empty() && !p.origins.iter().any(|(k, ..)| k == key) {
-            p.note(key, "(not set)".into(), Origin::Default);
-        }
-    }
-    let rpm = flags.requests_per_minute.map(|n| ("--requests-per-minute", n));
-    let requests_per_minute = p.pick("source.requests_per_minute", rpm, s.requests_per_minute, 100);
-    let dialect =
-        Dialect::with(s.dialect.as_ref().unwrap_or(&toml::Table::new())).map_err(|e| of_dialect(e, text, place))?;
-    if s.dialect.is_some() {
+    let source = source(&mut p, &job.source, flags, online)?;
+    let requests_per_minute = p.pick(
+        "source.requests_per_minute",
+        flags.requests_per_minute.map(|n| ("--requests-per-minute", n)),
+        job.source.requests_per_minute,
+        100,
+    );
+    let overrides = job.source.dialect.as_ref();
+    let dialect = Dialect::with(overrides.unwrap_or(&toml::Table::new())).map_err(|e| of_dialect(e, text, place))?;
+    if overrides.is_some() {
         p.note("source.dialect", "{ … }".into(), Origin::Job);
     }
     let page_size = p.pick(
         "source.page_size",
         flags.page_size.map(|n| ("--page-size", n)),
-        s.page_size,
+        job.source.page_size,
         dialect.page_size,
     );
     if page_size == 0 {
         return Err(Error::usage("the page size must be at least 1"));
     }
-    let in_flight = p.pick("source.in_flight", None, s.in_flight, 8).clamp(1, 64);
-    let source = source::Settings {
-        endpoint,
-        client_id,
-        client_secret: Secret::new(client_secret),
-        in_flight,
-        bytes_in_flight: p.size("source.bytes_in_flight", s.bytes_in_flight.as_ref(), "8MiB")?,
-        max_response: p.size("source.max_response", s.max_response.as_ref(), "32MiB")?,
-        connect_timeout: p.duration("source.connect_timeout", s.connect_timeout.as_ref(), "10s")?,
-        read_timeout: p.duration("source.read_timeout", s.read_timeout.as_ref(), "60s")?,
-        limits: Limits {
-            long: p.duration("source.retry_for", s.retry_for.as_ref(), "15m")?,
-            budget: p.duration("source.wait_for_budget", s.wait_for_budget.as_ref(), "1h")?,
-            ..Limits::default()
-        },
-    };
     let job_mirror = job
         .mirror
         .path

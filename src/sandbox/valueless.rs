@@ -84,8 +84,8 @@ mod tests {
     fn what_has_values_passes() {
         for query in [
             "query Q($a: Int = 3 @skip(if: true), $b: [In!] = [{id: X, all: [A, B]}], $c: E = X) { f(a: $a b: TRUE) @include(if: true) { g } }",
-            r##"{ a: f(s: "b) (c \" d", t: """e) \""" " (f""", u: null # g(h)
-                , v: -1.5e3, w: {x: [y z] z: q}) { on (on: on) } ... on T { k } }"##,
+            r#"{ a: f(s: "b) (c \" d", t: """e) \""" " (f""", u: null # g(h)
+                , v: -1.5e3, w: {x: [y z] z: q}) { on (on: on) } ... on T { k } }"#,
         ] {
             assert_eq!(mistake(query), None, "{query}");
         }

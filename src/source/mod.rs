@@ -2,7 +2,7 @@
 //!
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
 //! (through [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
-//! [`budget_window`] keep the limit, [`retry`] says how long to try, [`dialect`] how this API is spelled.
+//! [`budget_window`] keep the limit, `in_flight` keeps memory flat, [`retry`] says how long to try, [`dialect`] how this API is spelled.
 //! [`Source`] in this file puts them together: it answers questions.
 
 pub mod budget;
@@ -11,54 +11,33 @@ pub mod client;
 pub mod dialect;
 pub mod envelope;
 pub mod failure;
+mod in_flight;
 pub mod page;
 pub mod query;
 pub mod repair;
 pub mod retry;
+mod settings;
 pub mod shape;
 pub mod token;
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::budget::{Budget, Headers};
 use self::client::{Attempt, Http};
 use self::dialect::Dialect;
+use self::in_flight::InFlight;
 use self::page::Page;
 use self::query::Question;
-use self::retry::{Failures, Limits, Next};
+use self::retry::{Failures, Next};
+pub use self::settings::Settings;
 use self::token::Tokens;
 use crate::error::{Error, Kind, Result, quote};
 use crate::policy::{self, Action};
 use crate::secret::Secret;
-use crate::streams::{self, Stream};
-
-/// What the source needs to know; the job file's `[source]`.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The GraphQL address.
-    pub endpoint: String,
-    /// The API key's client id.
-    pub client_id: String,
-    /// The API key's secret.
-    pub client_secret: Secret,
-    /// Requests under way at most.
-    pub in_flight: u32,
-    /// Bytes of bodies in memory at most (one oversized body may exceed it).
-    pub bytes_in_flight: usize,
-    /// The largest body accepted, in bytes.
-    pub max_response: usize,
-    /// To connect.
-    pub connect_timeout: Duration,
-    /// Between two bytes of an answer.
-    pub read_timeout: Duration,
-    /// How long failures are retried.
-    pub limits: Limits,
-}
+use crate::streams::{PerStream, Stream};
 
 /// Answers questions, one result each.
 pub struct Source {
@@ -68,36 +47,27 @@ pub struct Source {
     tokens: Tokens,
     /// The key's budget.
     pub budget: Budget,
-    slots: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
-    expected: Vec<AtomicU32>,
-    scope_renewed: Vec<AtomicU64>,
+    in_flight: InFlight,
+    scope_renewed: PerStream<AtomicU64>,
     contacted: AtomicBool,
-    attempts: Vec<AtomicU64>,
+    attempts: PerStream<AtomicU64>,
     retries: AtomicU64,
     last_failure: Mutex<Option<String>>,
 }
-
-const KIB: usize = 1024;
 
 impl Source {
     /// A source for these settings; makes no request.
     pub fn new(settings: Settings, dialect: Dialect, budget: Budget) -> Result<Source> {
         let http = Http::new(&settings)?;
-        let slots = usize::try_from(settings.in_flight.max(1)).unwrap_or(1);
-        let kib = (settings.bytes_in_flight / KIB).max(64);
-        let streams = streams::ALL.iter().map(|s| usize::from(s.number())).max().unwrap_or(0) + 1;
         Ok(Source {
             http,
             dialect,
             tokens: Tokens::default(),
             budget,
-            slots: Arc::new(Semaphore::new(slots)),
-            bytes: Arc::new(Semaphore::new(kib)),
-            expected: (0..streams).map(|_| AtomicU32::new(128)).collect(),
-            scope_renewed: (0..streams).map(|_| AtomicU64::new(0)).collect(),
+            in_flight: InFlight::new(&settings),
+            scope_renewed: PerStream::new(AtomicU64::default),
             contacted: AtomicBool::new(false),
-            attempts: (0..streams).map(|_| AtomicU64::new(0)).collect(),
+            attempts: PerStream::new(AtomicU64::default),
             retries: AtomicU64::new(0),
             last_failure: Mutex::new(None),
             settings,
@@ -121,7 +91,7 @@ impl Source {
 
     /// Requests sent for a stream.
     pub fn attempts(&self, stream: Stream) -> u64 {
-        self.attempts[usize::from(stream.number())].load(Ordering::Relaxed)
+        self.attempts[stream].load(Ordering::Relaxed)
     }
 
     /// Attempts that failed and were made again.
@@ -149,7 +119,7 @@ impl Source {
     }
 
     /// Asks questions in one request. Each has its own result and its own retries: those that failed are asked again
-    /// without the others, for as long as [`Limits`] allow.
+    /// without the others, for as long as the limits allow.
     pub async fn ask_all(&self, questions: &[Question]) -> Vec<Result<Page>> {
         let mut results: Vec<Option<Result<Page>>> = questions.iter().map(|_| None).collect();
         let mut failures: Vec<Failures> = questions.iter().map(|_| Failures::default()).collect();
@@ -166,7 +136,7 @@ impl Source {
                 let stream = questions[i].stream;
                 let error = match outcome {
                     Ok(page) => {
-                        self.scope_renewed[usize::from(stream.number())].store(0, Ordering::Relaxed);
+                        self.scope_renewed[stream].store(0, Ordering::Relaxed);
                         results[i] = Some(Ok(page));
                         continue;
                     }
@@ -194,7 +164,7 @@ impl Source {
         if let (Action::Renew | Action::RenewOnce, Some(generation)) = (action, generation) {
             if matches!(error.kind, Kind::InsufficientScopes { .. }) {
                 // Once a stream, not once a question: a thousand conversations lack the same scope.
-                let renewed = &self.scope_renewed[usize::from(stream.number())];
+                let renewed = &self.scope_renewed[stream];
                 let before = renewed.load(Ordering::Relaxed);
                 if before != 0 && generation > before {
                     return Next::GiveUp;
@@ -265,10 +235,8 @@ impl Source {
 
     async fn attempt(&self, questions: &[Question]) -> (Option<u64>, Option<Duration>, Vec<Result<Page>>) {
         let every = |e: Error| questions.iter().map(|_| Err(e.clone())).collect();
-        let Ok(_slot) = self.slots.acquire().await else {
-            return (None, None, every(Error::new(Kind::Stopped, "the run is over")));
-        };
-        let hold = self.hold(questions).await;
+        let _slot = self.in_flight.slot().await;
+        let hold = self.in_flight.hold(questions).await;
         let number = self.budget.acquire().await;
         let token = match self.token().await {
             Ok(token) => token,
@@ -279,7 +247,7 @@ impl Source {
             Err(e) => return (Some(token.generation), None, every(e)),
         };
         if let Some(first) = questions.first() {
-            self.attempts[usize::from(first.stream.number())].fetch_add(1, Ordering::Relaxed);
+            self.attempts[first.stream].fetch_add(1, Ordering::Relaxed);
         }
         let authorization = Secret::new(format!(
             "{}{}",
@@ -290,7 +258,7 @@ impl Source {
         let (outcomes, headers) = match answered {
             Ok(Attempt { answer, headers }) => {
                 self.budget.observe(number, headers);
-                self.remember_size(questions, answer.body.len());
+                self.in_flight.learn(questions, answer.body.len());
                 (envelope::pages(&self.dialect, questions, answer), headers)
             }
             Err(e) => (every(e), Headers::default()),
@@ -358,31 +326,6 @@ impl Source {
                 }
                 Err(error)
             }
-        }
-    }
-
-    /// A share of the bytes in flight, by what answers of these streams have been like.
-    async fn hold(&self, questions: &[Question]) -> Option<Arc<OwnedSemaphorePermit>> {
-        let most = u32::try_from((self.settings.bytes_in_flight / KIB).max(64)).unwrap_or(u32::MAX);
-        let expected: u32 = questions
-            .iter()
-            .map(|q| self.expected[usize::from(q.stream.number())].load(Ordering::Relaxed))
-            .sum();
-        self.bytes
-            .clone()
-            .acquire_many_owned(expected.clamp(1, most))
-            .await
-            .ok()
-            .map(Arc::new)
-    }
-
-    fn remember_size(&self, questions: &[Question], bytes: usize) {
-        let each = u32::try_from(bytes / KIB / questions.len().max(1) + 1).unwrap_or(u32::MAX);
-        for q in questions {
-            let seen = &self.expected[usize::from(q.stream.number())];
-            // Up at once, down slowly.
-            let before = seen.load(Ordering::Relaxed);
-            seen.store(each.max(before - before / 16), Ordering::Relaxed);
         }
     }
 }

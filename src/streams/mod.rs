@@ -8,10 +8,13 @@ mod contacts;
 mod conversations;
 mod customer_persons;
 mod messages;
+mod per_stream;
 
 use std::fmt;
 
 use serde::Deserialize;
+
+pub use self::per_stream::PerStream;
 
 /// What a column holds, as documented. The API may send something else: values are carried as they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

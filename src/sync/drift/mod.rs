@@ -85,7 +85,8 @@ pub struct Step {
 pub struct Walk {
     /// The page size in use; learnt from page one.
     size: u32,
-    settled: bool,
+    known: Known,
+    paging: Paging,
     /// Rows `0..position` are joined.
     position: u64,
     farthest: u64,
@@ -101,19 +102,30 @@ pub struct Walk {
     short_at: Option<u64>,
     /// Pages of this many rows are walked one by one: the server serves nothing else, or no page overlaps far enough.
     fixed: Option<u32>,
-    /// Whether it was found out that sizes are obeyed.
-    #[serde(default)]
-    probed: bool,
     /// In a walk page by page: the page read last, and its fingerprint.
     #[serde(skip)]
     current: Option<(u32, u128)>,
-    /// The list takes no page argument: one question reads all of it.
-    #[serde(default)]
-    unpaged: bool,
-    /// With overlap disabled windows adjoin and nothing is asked to join: the walk of a test that must fail.
-    plain: bool,
     #[serde(skip)]
     phase: Phase,
+}
+
+/// What was found out of the sizes that the server serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Known {
+    Nothing,
+    /// The size of page one.
+    PageOne,
+    /// Whether a size that is asked for is obeyed.
+    Obeyed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Paging {
+    Overlapping,
+    /// The list takes no page argument: one question reads all of it.
+    Unpaged,
+    /// Windows adjoin and nothing is asked to join: the walk of a test that must fail.
+    Plain,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +165,8 @@ impl Walk {
     pub fn new(largest: u32) -> Walk {
         Walk {
             size: largest.max(1),
-            settled: false,
+            known: Known::Nothing,
+            paging: Paging::Overlapping,
             position: 0,
             farthest: 0,
             order: 0,
@@ -166,10 +179,7 @@ impl Walk {
             fault: None,
             short_at: None,
             fixed: None,
-            probed: false,
             current: None,
-            unpaged: false,
-            plain: false,
             phase: Phase::Window,
         }
     }
@@ -177,15 +187,19 @@ impl Walk {
     /// A walk over a list that takes no page argument.
     #[must_use]
     pub fn unpaged(mut self) -> Walk {
-        self.unpaged = true;
+        self.paging = Paging::Unpaged;
         self
     }
 
     /// A plain walk, for the test that shows what the overlap is for.
     #[must_use]
     pub fn without_overlap(mut self) -> Walk {
-        self.plain = true;
+        self.paging = Paging::Plain;
         self
+    }
+
+    fn is_plain(&self) -> bool {
+        self.paging == Paging::Plain
     }
 
     /// The next question.
@@ -219,7 +233,7 @@ impl Walk {
                     size: self.size,
                     page: 1,
                 },
-                None if self.plain => Ask {
+                None if self.is_plain() => Ask {
                     size: self.size,
                     page: page_number(self.position / u64::from(self.size)),
                 },
@@ -238,7 +252,7 @@ impl Walk {
         let asked = self.ask();
         self.nameless += shown.nameless;
         let end = match std::mem::take(&mut self.phase) {
-            Phase::Window if self.unpaged => self.whole(shown),
+            Phase::Window if self.paging == Paging::Unpaged => self.whole(shown),
             Phase::Window => self.window(asked, shown),
             Phase::Behind(ask, tail) => self.behind(ask, tail, shown),
             Phase::Again(ask, tail) => self.again(ask, tail, shown),

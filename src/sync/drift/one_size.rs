@@ -4,17 +4,17 @@
 //! in the answers would show those.
 
 use super::anchors::{Anchor, print};
-use super::{Ask, Fault, Phase, Shown, Walk, len, page_ignored, reach};
+use super::{Ask, Fault, Known, Phase, Shown, Walk, len, page_ignored, reach};
 use crate::record::Record;
 use crate::verdict::Verdict;
 
 impl Walk {
     /// Nothing known where something known must be, as if pages were counted in another size: find out, once a walk.
     pub(super) fn probes(&mut self) -> bool {
-        if self.fixed.is_some() || self.probed || self.plain {
+        if self.fixed.is_some() || self.known == Known::Obeyed || self.is_plain() {
             return false;
         }
-        self.probed = true;
+        self.known = Known::Obeyed;
         self.phase = Phase::Probe;
         true
     }

@@ -1,7 +1,7 @@
 //! Windows that overlap: the usual walk.
 
 use super::anchors::{Anchor, duplicates, print};
-use super::{Ask, Fault, NEED, Phase, Shown, Walk, len, page_ignored, reach, short};
+use super::{Ask, Fault, Known, NEED, Phase, Shown, Walk, len, page_ignored, reach, short};
 use crate::verdict::Verdict;
 
 impl Walk {
@@ -35,14 +35,14 @@ impl Walk {
         if duplicates(rows) {
             return self.fail(Fault::Duplicates, asked, None);
         }
-        if self.first.as_deref() == rows.first().map(|r| &*r.id) && !self.plain {
+        if self.first.as_deref() == rows.first().map(|r| &*r.id) && !self.is_plain() {
             self.ignored += 1;
             if self.ignored >= 3 {
                 return Some(page_ignored());
             }
             return self.fail(Fault::NoJoin, asked, None);
         }
-        if !self.plain && !self.joins(rows) {
+        if !self.is_plain() && !self.joins(rows) {
             let unknown = !rows.iter().any(|r| self.tail.iter().any(|a| a.0 == r.id));
             if unknown && self.probes() {
                 return None;
@@ -88,13 +88,13 @@ impl Walk {
         }
         if count > u64::from(asked.size) {
             self.page_by_page(u32::try_from(count).unwrap_or(u32::MAX));
-        } else if !self.settled && count < u64::from(asked.size) && total != Some(count) {
+        } else if self.known == Known::Nothing && count < u64::from(asked.size) && total != Some(count) {
             // A clamp, or a list shorter than a page: ask again at what is served.
-            self.settled = true;
+            self.known = self.known.max(Known::PageOne);
             self.size = u32::try_from(count).unwrap_or(self.size);
             return None;
         }
-        self.settled = true;
+        self.known = self.known.max(Known::PageOne);
         self.tail.clear();
         self.short_at = None;
         self.first = shown.rows.first().map(|r| r.id.clone());
@@ -109,7 +109,7 @@ impl Walk {
             size: self.fixed.unwrap_or(asked.size),
             ..asked
         };
-        if news == 0 && asked.offset() + count > self.farthest && asked.page > 1 && !self.plain {
+        if news == 0 && asked.offset() + count > self.farthest && asked.page > 1 && !self.is_plain() {
             // Rows beyond all that were read, and none of them new: an answer to another question (a cache, a repeated page), or
             // as many rows were inserted meanwhile. Once is asked again; twice is taken; more is no paging at all.
             self.ignored += 1;
@@ -137,7 +137,7 @@ impl Walk {
                 _ => Verdict::Continuous,
             });
         }
-        if self.plain && shown.has_next == Some(false) {
+        if self.is_plain() && shown.has_next == Some(false) {
             return Some(Verdict::Continuous);
         }
         if self.position > self.farthest {
@@ -153,7 +153,7 @@ impl Walk {
                 self.fault = Some(Fault::Short);
                 self.short_at.get_or_insert(self.position);
             }
-        } else if self.fixed.is_none() && !self.plain && reach(self.position, self.size).end() <= self.position {
+        } else if self.fixed.is_none() && !self.is_plain() && reach(self.position, self.size).end() <= self.position {
             // Small sizes only: no page begins in what was read and ends beyond it.
             self.page_by_page(self.size);
         }

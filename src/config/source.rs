@@ -1,0 +1,71 @@
+//! `[source]`: the address, the credentials and the limits of one key.
+
+use super::env;
+use super::job;
+use super::origin::{Origin, Picker};
+use super::settings::Flags;
+use crate::error::{Error, Result};
+use crate::secret::Secret;
+use crate::source::Settings;
+use crate::source::retry::Limits;
+
+/// The documented address.
+const ENDPOINT: &str = "https://api.qpien.com/api/v1";
+
+/// What the source needs. Offline, for commands that never speak to the API, missing credentials are no error.
+pub fn source(p: &mut Picker<'_>, job: &job::Source, flags: &Flags, online: bool) -> Result<Settings> {
+    let flag = flags.endpoint.clone().map(|e| ("--endpoint", e));
+    let endpoint = match p.text("source.endpoint", flag, env::ENDPOINT, job.endpoint.as_ref(), false)? {
+        Some(endpoint) => endpoint,
+        None => p.pick("source.endpoint", None, None, ENDPOINT.to_owned()),
+    };
+    let client_id = p.text("source.client_id", None, env::CLIENT_ID, job.client_id.as_ref(), false);
+    let client_id = credential(p, "client_id", env::CLIENT_ID, client_id, online)?;
+    let client_secret = p.text(
+        "source.client_secret",
+        None,
+        env::CLIENT_SECRET,
+        job.client_secret.as_ref(),
+        true,
+    );
+    let client_secret = credential(p, "client_secret", env::CLIENT_SECRET, client_secret, online)?;
+    Ok(Settings {
+        endpoint,
+        client_id,
+        client_secret: Secret::new(client_secret),
+        in_flight: p.pick("source.in_flight", None, job.in_flight, 8).clamp(1, 64),
+        bytes_in_flight: p.size("source.bytes_in_flight", job.bytes_in_flight.as_ref(), "8MiB")?,
+        max_response: p.size("source.max_response", job.max_response.as_ref(), "32MiB")?,
+        connect_timeout: p.duration("source.connect_timeout", job.connect_timeout.as_ref(), "10s")?,
+        read_timeout: p.duration("source.read_timeout", job.read_timeout.as_ref(), "60s")?,
+        limits: Limits {
+            long: p.duration("source.retry_for", job.retry_for.as_ref(), "15m")?,
+            budget: p.duration("source.wait_for_budget", job.wait_for_budget.as_ref(), "1h")?,
+            ..Limits::default()
+        },
+    })
+}
+
+fn credential(
+    p: &mut Picker<'_>,
+    key: &str,
+    variable: &str,
+    picked: Result<Option<String>>,
+    online: bool,
+) -> Result<String> {
+    let picked = if online { picked? } else { picked.unwrap_or(None) };
+    match picked.filter(|value| !value.is_empty()) {
+        Some(value) => Ok(value),
+        None if online => Err(Error::usage(format!(
+            "the {} is not set: export {variable} (or {variable}_FILE, the name of a file that holds it)",
+            key.replace('_', " ")
+        ))),
+        None => {
+            let key = format!("source.{key}");
+            if !p.origins.iter().any(|(noted, ..)| *noted == key) {
+                p.note(&key, "(not set)".into(), Origin::Default);
+            }
+            Ok(String::new())
+        }
+    }
+}

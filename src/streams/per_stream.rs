@@ -1,0 +1,41 @@
+//! One value a stream.
+
+use std::ops::Index;
+
+use super::{ALL, Stream};
+
+/// One value for every stream, looked up by the stream.
+#[derive(Debug)]
+pub struct PerStream<T>([T; ALL.len()]);
+
+impl<T> PerStream<T> {
+    /// The same value, made anew for each.
+    pub fn new(mut make: impl FnMut() -> T) -> PerStream<T> {
+        PerStream(std::array::from_fn(|_| make()))
+    }
+}
+
+impl<T> Index<Stream> for PerStream<T> {
+    type Output = T;
+
+    fn index(&self, stream: Stream) -> &T {
+        &self.0[usize::from(stream.number()) - 1]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stream_has_a_place_of_its_own() {
+        let mut n = 0;
+        let values = PerStream::new(|| {
+            n += 1;
+            n
+        });
+        let mut seen = ALL.map(|s| values[s]);
+        seen.sort_unstable();
+        assert_eq!(seen, [1, 2, 3, 4]);
+    }
+}

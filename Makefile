@@ -26,14 +26,14 @@ lint: $(DENY) ## format, clippy (pedantic), documentation, licences and sources 
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy --no-default-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --quiet
 	$(DENY) check --hide-inclusion-graph bans licenses sources
 
 deny: $(DENY) ## the same and known advisories (network)
 	$(DENY) check
 
 doc: ## the documentation, in a browser
-	cargo doc --no-deps --open
+	cargo doc --no-deps --document-private-items --open
 
 $(DENY):
 	cargo install cargo-deny --version 0.20.2 --locked --debug --quiet --root $(NEEDS)

@@ -1,4 +1,4 @@
-//! One file per subcommand. Each takes what was typed and gives an exit code; [`setup`] is what several need first.
+//! One file per subcommand. Each takes what was typed and gives an exit code; `setup` is what several need first.
 
 pub mod check;
 #[cfg(feature = "sandbox")]

@@ -1,6 +1,6 @@
 //! CSV files: RFC 4180, UTF-8, ordered by id, one header of the documented field names in documented order. Null is an
 //! empty cell and an empty text is `""`. Here: options, what is published and what is held; the files themselves are
-//! written in [`super::csv_file`].
+//! written in `csv_file.rs`.
 
 use std::path::PathBuf;
 

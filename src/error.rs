@@ -42,10 +42,10 @@ pub enum Kind {
     PartialData,
     /// A failure whose code or message nobody has told us the meaning of.
     UnknownFailure,
-    /// The server refuses the query itself; the field it does not know, where it says so.
+    /// The server refuses the query itself; the fields it does not know, where it says so.
     QueryRejected {
-        /// `Cannot query field "x"`: x.
-        field: Option<String>,
+        /// `Cannot query field "x"`: x, for every such error of the answer.
+        fields: Vec<String>,
     },
     /// What answers at this address is not a GraphQL API.
     WrongEndpoint,

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use qpien_sync::cli::Cli;
-use qpien_sync::report::terminal;
 use qpien_sync::{commands, policy, telemetry};
 
 fn main() -> ExitCode {
@@ -30,8 +29,9 @@ fn main() -> ExitCode {
     match runtime.block_on(commands::dispatch(cli)) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
-            eprint!("{}", terminal::failure(&error));
-            ExitCode::from(policy::decide(&error.kind).exit as u8)
+            let decision = policy::decide(&error.kind);
+            telemetry::failed(&error.detail, decision.hint);
+            ExitCode::from(decision.exit as u8)
         }
     }
 }

@@ -236,7 +236,10 @@ mod tests {
     fn only_what_can_change_is_asked_again() {
         assert_eq!(decide(&Kind::InvalidClient).action, Action::FailRun);
         assert_eq!(decide(&Kind::TokenExpired).action, Action::Renew);
-        assert_eq!(decide(&Kind::QueryRejected { field: None }).action, Action::FailStream);
+        assert_eq!(
+            decide(&Kind::QueryRejected { fields: Vec::new() }).action,
+            Action::FailStream
+        );
         assert_eq!(decide(&Kind::ServerFault).action, Action::Retry(Patience::Long));
         assert_eq!(decide(&Kind::UnknownFailure).action, Action::Retry(Patience::Short));
     }

@@ -17,10 +17,20 @@ use crate::cli::LogFormat;
 use crate::config::env;
 
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
+static FORMAT: OnceLock<LogFormat> = OnceLock::new();
 
 /// The bars above which log lines are printed.
 pub fn bars() -> &'static MultiProgress {
     BARS.get_or_init(MultiProgress::new)
+}
+
+/// The last word of a command that failed: what was wrong and what to do next, two lines for people, one object for
+/// machines.
+pub fn failed(cause: &str, hint: &str) {
+    match FORMAT.get() {
+        Some(LogFormat::Json) => tracing::error!(hint, "{cause}"),
+        _ => eprintln!("error: {cause}\n hint: {hint}"),
+    }
 }
 
 /// Starts logging.
@@ -39,6 +49,7 @@ pub fn start(format: LogFormat, quiet: bool, verbose: u8) {
         .with_writer(Above)
         .with_target(false)
         .with_ansi(color);
+    let _ = FORMAT.set(format);
     let registry = tracing_subscriber::registry().with(ours);
     // A second start (a test in the same process) keeps the first.
     let _ = match format {

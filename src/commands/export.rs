@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::lock_for_reading;
 use crate::policy::{self, Exit};
+use crate::telemetry;
 
 /// Exports a job.
 pub fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
@@ -39,8 +40,9 @@ pub fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
                 }
             }
             Err(error) => {
-                eprint!("{}", crate::report::terminal::failure(&error));
-                exits.push(policy::decide(&error.kind).exit);
+                let decision = policy::decide(&error.kind);
+                telemetry::failed(&error.detail, decision.hint);
+                exits.push(decision.exit);
             }
         }
     }

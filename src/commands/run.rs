@@ -20,6 +20,7 @@ use crate::report::run_report::{self, DestinationReport, RunReport};
 use crate::report::terminal;
 use crate::sync::shutdown::Stop;
 use crate::sync::{self, Context};
+use crate::telemetry;
 
 /// Runs a job file.
 pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
@@ -33,8 +34,8 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     if !quiet {
         print!("{}", terminal::summary(&report));
     }
-    if let Some(told) = terminal::shortfall(&report) {
-        eprint!("{told}");
+    if let Some((cause, hint)) = terminal::shortfall(&report) {
+        telemetry::failed(&cause, hint);
     }
     Ok(exit_named(report.exit_code))
 }

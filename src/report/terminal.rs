@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::run_report::RunReport;
 use crate::clock::human;
-use crate::error::{Error, Kind};
+use crate::error::Kind;
 use crate::policy::{self, Exit};
 
 /// The summary of a run.
@@ -52,8 +52,11 @@ pub fn summary(report: &RunReport) -> String {
     let [pace, window, block] = report.waited.map(|s| human(seconds(s)));
     let _ = writeln!(
         out,
-        "\n{} requests ({} of them again after a failure), {} tokens generated, {} refused with 429",
-        report.requests, report.retries, report.tokens, report.refused_429
+        "\n{} ({} of them again after a failure), {} generated, {} refused with 429",
+        counted(report.requests, "request"),
+        report.retries,
+        counted(report.tokens, "token"),
+        report.refused_429
     );
     let _ = writeln!(
         out,
@@ -63,24 +66,25 @@ pub fn summary(report: &RunReport) -> String {
         let _ = writeln!(out, "peak memory {peak:.1} MiB");
     }
     if steps > 0 {
-        let _ = writeln!(out, "{steps} pages had moved and were joined again");
+        let _ = writeln!(out, "windows that had moved and were joined again: {steps}");
     }
     if repaired > 0 {
-        let _ = writeln!(out, "{repaired} halves of a cut character were replaced by U+FFFD");
+        let _ = writeln!(
+            out,
+            "halves of a cut character that were replaced by U+FFFD: {repaired}"
+        );
     }
     for d in &report.destinations {
         match &d.error {
             Some(error) => {
                 let _ = writeln!(out, "\n{}: not delivered: {error}", d.place);
             }
+            None if d.files.is_empty() => {
+                let _ = writeln!(out, "\n{}: nothing new but manifest.json", d.place);
+            }
             None => {
-                let _ = writeln!(
-                    out,
-                    "\n{}: {} records in {} files and manifest.json",
-                    d.place,
-                    d.records,
-                    d.files.len()
-                );
+                let (records, files) = (counted(d.records, "record"), counted(d.files.len() as u64, "file"));
+                let _ = writeln!(out, "\n{}: {records} in {files} and manifest.json", d.place);
             }
         }
         for held in &d.held {
@@ -108,14 +112,9 @@ fn outcome_in_words(report: &RunReport) -> &'static str {
     }
 }
 
-/// An error that ended a command: one line of cause, one of hint.
-pub fn failure(error: &Error) -> String {
-    cause_and_hint(&error.detail, policy::decide(&error.kind).hint)
-}
-
-/// The same two lines for a run that came to its end and is not complete, whoever reads its summary or not: the first
-/// stream or destination that failed, else the first that is not proven.
-pub fn shortfall(report: &RunReport) -> Option<String> {
+/// Cause and hint of a run that came to its end and is not complete, whoever reads its summary or not: the first stream
+/// or destination that failed, else the first that is not proven.
+pub fn shortfall(report: &RunReport) -> Option<(String, &'static str)> {
     if matches!(report.exit_code, 0 | 4) {
         return None;
     }
@@ -127,20 +126,22 @@ pub fn shortfall(report: &RunReport) -> Option<String> {
         match (failed.or(unproven.filter(|_| destination.is_none())), destination) {
             (Some(s), _) => {
                 let why = s.why.as_deref().unwrap_or("not proven complete");
-                cause_and_hint(&format!("{}: {why}", s.stream), s.hint.unwrap_or(again))
+                (format!("{}: {why}", s.stream), s.hint.unwrap_or(again))
             }
             (None, Some(d)) => {
                 let why = d.error.as_deref().unwrap_or("not delivered");
                 let hint = policy::decide(&Kind::DestinationUnwritable).hint;
-                cause_and_hint(&format!("not delivered: {why}"), hint)
+                (format!("not delivered: {why}"), hint)
             }
-            (None, None) => cause_and_hint("the run is not complete", again),
+            (None, None) => ("the run is not complete".into(), again),
         },
     )
 }
 
-fn cause_and_hint(cause: &str, hint: &str) -> String {
-    format!("error: {cause}\n hint: {hint}\n")
+/// `1 record`, `2 records`.
+fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {what}{plural}")
 }
 
 /// A word for an exit code.

@@ -181,7 +181,21 @@ fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>) -> Result<Vec
         Kind::QueryRejected { .. } => 4,
         _ => 5,
     });
+    // One error is told; it names every field that is to go, or each run would find the next one.
+    let unknown: Vec<String> = faults.iter().flat_map(|f| unknown_fields(&f.error)).cloned().collect();
+    for fault in &mut faults {
+        if let Kind::QueryRejected { fields } = &mut fault.error.kind {
+            fields.clone_from(&unknown);
+        }
+    }
     Ok(faults)
+}
+
+fn unknown_fields(error: &Error) -> &[String] {
+    match &error.kind {
+        Kind::QueryRejected { fields } => fields,
+        _ => &[],
+    }
 }
 
 fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry) -> Fault {
@@ -304,7 +318,7 @@ impl From<Meaning> for Kind {
             Meaning::InsufficientScopes => Kind::InsufficientScopes { required: None },
             Meaning::RateLimited => Kind::RateLimited { wait: None },
             Meaning::ServerFault => Kind::ServerFault,
-            Meaning::Rejected => Kind::QueryRejected { field: None },
+            Meaning::Rejected => Kind::QueryRejected { fields: Vec::new() },
         }
     }
 }

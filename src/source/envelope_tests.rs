@@ -54,10 +54,11 @@ fn the_body_is_judged_before_the_status() {
     assert_eq!(
         kind(
             400,
-            r#"{"errors":[{"message":"Cannot query field \"x\" on type \"T\"."}]}"#
+            r#"{"errors":[{"message":"Cannot query field \"x\" on type \"T\"."},
+                          {"message":"Cannot query field \"y\" on type \"T\"."}]}"#
         ),
         Kind::QueryRejected {
-            field: Some("x".into())
+            fields: vec!["x".into(), "y".into()]
         }
     );
     assert_eq!(

@@ -72,7 +72,7 @@ pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> 
     let message = words.message.as_deref().unwrap_or("(no message)");
     match &mut kind {
         Kind::InsufficientScopes { required } => required.clone_from(&words.required_scope),
-        Kind::QueryRejected { field } => *field = unknown_field(message),
+        Kind::QueryRejected { fields } => fields.extend(unknown_field(message)),
         _ => {}
     }
     let code = words
@@ -178,12 +178,12 @@ mod tests {
         assert_eq!(
             kind(None, said),
             Some(Kind::QueryRejected {
-                field: Some("owner".into())
+                fields: vec!["owner".into()]
             })
         );
         assert_eq!(
             kind(Some("BAD_USER_INPUT"), "no"),
-            Some(Kind::QueryRejected { field: None })
+            Some(Kind::QueryRejected { fields: Vec::new() })
         );
     }
 

@@ -208,12 +208,20 @@ impl Source {
                 let scope = required.as_deref().unwrap_or(stream.definition().scope);
                 let _ = write!(error.detail, "; the scope is {}", quote(scope));
             }
-            Kind::QueryRejected { field: Some(field) } => {
-                let holding = self.dialect.stream(stream).ok().and_then(|s| s.holding(field));
-                if let Some(name) = holding {
+            Kind::QueryRejected { fields } => {
+                let spelled = self.dialect.stream(stream).ok();
+                let mut names: Vec<String> = Vec::new();
+                for name in fields.iter().filter_map(|f| spelled?.holding(f)) {
+                    let name = format!("\"{name}\"");
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+                if !names.is_empty() {
+                    let names = names.join(", ");
                     let _ = write!(
                         error.detail,
-                        "; to leave it out: [source.dialect.streams.{stream}] drop = [\"{name}\"]"
+                        "; to go on without: [source.dialect.streams.{stream}] drop = [{names}]"
                     );
                 }
             }

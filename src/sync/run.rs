@@ -64,7 +64,7 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
     while let Some(ended) = tasks.join_next().await {
         let (stream, result) = ended.map_err(|e| Error::new(Kind::Internal, format!("a stream's task: {e}")))?;
         let Err(error) = result else { continue };
-        tracing::error!(%stream, %error, "the stream cannot go on");
+        tracing::info!(%stream, %error, "the stream cannot go on");
         if ends_the_run(&error) {
             tasks.shutdown().await;
             return Err(error);

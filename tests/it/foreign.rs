@@ -275,7 +275,7 @@ fn a_record_without_an_id_is_not_passed_over_in_silence() {
     let work = job("");
     let outcome = run(&work, &server).expect(3);
     assert!(
-        outcome.stderr.starts_with("error: contacts: 1 rows have no id"),
+        outcome.stderr.starts_with("error: contacts: rows without an id: 1"),
         "{}",
         outcome.stderr
     );

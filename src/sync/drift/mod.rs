@@ -264,7 +264,7 @@ impl Walk {
         let end = end.or_else(|| (self.failures >= PATIENCE).then(|| Verdict::Incomplete(self.reason())));
         let end = end.map(|verdict| match verdict {
             Verdict::Incomplete(why) => Verdict::Incomplete(why),
-            _ if self.nameless > 0 => Verdict::Incomplete(format!("{} rows have no id", self.nameless)),
+            _ if self.nameless > 0 => Verdict::Incomplete(format!("rows without an id: {}", self.nameless)),
             verdict => verdict,
         });
         Step { stepped_back, end }

@@ -428,7 +428,7 @@ fn rows_without_an_id_make_a_walk_incomplete() {
         total: Some(3),
         has_next: None,
     });
-    assert_eq!(step.end, Some(Verdict::Incomplete("3 rows have no id".into())));
+    assert_eq!(step.end, Some(Verdict::Incomplete("rows without an id: 3".into())));
 }
 
 #[test]

@@ -141,8 +141,10 @@ impl Wrong<'_> {
             }
             "UndefinedArgument" => Some(message.replace("on field \"@", "on directive \"@")),
             "RecursiveFragmentDefinition" => {
+                // The parser names the way backwards.
                 let via: Vec<String> = quoted[1..]
                     .iter()
+                    .rev()
                     .filter(|n| **n != quoted[0])
                     .map(|n| format!("\"{n}\""))
                     .collect();

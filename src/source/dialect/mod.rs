@@ -4,6 +4,10 @@
 //!
 //! Unknown keys are refused (a typing error in an override would otherwise be a silent default).
 
+pub mod names;
+pub mod schema;
+pub mod server;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;

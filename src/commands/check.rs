@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::mirror;
 use crate::policy::{self, Exit};
 use crate::source::Source;
-use crate::source::query::Question;
+use crate::source::query::{Question, Start};
 use crate::streams::Stream;
 
 /// Checks a job.
@@ -74,7 +74,7 @@ async fn streams(list: &mut Checklist, settings: &Settings, source: &Source) {
                 stream: *stream,
                 parent,
                 size: 1,
-                page: 1,
+                start: Start::Row(0),
             })
             .await;
         if let (Stream::Conversations, Ok(page)) = (stream, &answer) {

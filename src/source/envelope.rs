@@ -299,6 +299,8 @@ fn page(dialect: &Dialect, body: &Bytes, items: &[&RawValue], found: &Found<'_>,
             Some("false") => Some(false),
             _ => None,
         },
+        cursors: found.row_cursors(),
+        next_cursor: found.text(Want::NextCursor),
         hold: None,
     }
 }

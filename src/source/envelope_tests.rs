@@ -1,3 +1,4 @@
+use super::super::query::Start;
 use super::*;
 use crate::streams::Stream;
 
@@ -10,7 +11,7 @@ fn contacts() -> Vec<Question> {
         stream: Stream::Contacts,
         parent: None,
         size: 2,
-        page: 1,
+        start: Start::Row(0),
     }]
 }
 

@@ -17,6 +17,10 @@ pub struct Page {
     pub total: Option<u64>,
     /// Whether another page follows, as the server says.
     pub has_next: Option<bool>,
+    /// The cursor of each row; empty where rows have none.
+    pub cursors: Vec<Box<str>>,
+    /// The cursor of the next page, where the answer names one.
+    pub next_cursor: Option<String>,
     /// Its share of the bytes in flight, given back when the page is dropped.
     pub hold: Option<Arc<OwnedSemaphorePermit>>,
 }

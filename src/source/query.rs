@@ -2,11 +2,11 @@
 //! Arguments are literals, not variables: a literal needs no type name, and type names are not documented. Only the
 //! credentials travel as variables, because servers write documents to their logs.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde_json::json;
 
-use super::dialect::{Dialect, ListDialect};
+use super::dialect::{Dialect, ListDialect, Paging};
 use super::shape::{Shape, Want};
 use crate::error::Result;
 use crate::streams::Stream;
@@ -20,8 +20,17 @@ pub struct Question {
     pub parent: Option<String>,
     /// Rows asked for.
     pub size: u32,
-    /// Page number, counted from 1 whatever the dialect counts from.
-    pub page: u32,
+    /// The first of them.
+    pub start: Start,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// At this row, counted from 0; a multiple of the size where pages go by number.
+    Row(u64),
+    /// Behind this cursor.
+    After(String),
 }
 
 /// Where the parts of a list answer lie.
@@ -31,6 +40,8 @@ pub fn list_shape(list: &ListDialect) -> Shape {
         (Want::Items, &list.items),
         (Want::HasNext, &list.has_next),
         (Want::Total, &list.total),
+        (Want::NextCursor, &list.next_cursor),
+        (Want::RowCursor, &list.row_cursor),
         (Want::Code, &list.code),
         (Want::Message, &list.message),
     ])
@@ -76,28 +87,78 @@ pub fn list_request(dialect: &Dialect, questions: &[Question]) -> Result<String>
     Ok(json!({ "query": document }).to_string())
 }
 
+/// The arguments of a question; none is no parentheses.
 fn arguments(list: &ListDialect, parent: Option<(&str, &str)>, q: &Question) -> String {
-    let mut all = Vec::new();
+    let mut all = Arguments::default();
     if let Some((name, id)) = parent {
-        all.push(format!("{name}: {}", json!(id)));
+        all.put(name, json!(id).to_string());
     }
-    if !list.page.is_empty() {
-        all.push(format!(
-            "{}: {}",
-            list.page,
-            u64::from(q.page) - 1 + u64::from(list.page_from)
-        ));
+    match &q.start {
+        Start::Row(row) if list.paging == Paging::Page => {
+            let number = row / u64::from(q.size.max(1)) + u64::from(list.page_from);
+            all.put(&list.page, number.to_string());
+        }
+        Start::Row(row) if list.paging == Paging::Offset => all.put(&list.page, row.to_string()),
+        Start::After(cursor) => all.put(&list.page, json!(cursor).to_string()),
+        Start::Row(_) => {}
     }
-    if !list.size.is_empty() {
-        all.push(format!("{}: {}", list.size, q.size));
+    if list.paging != Paging::None {
+        all.put(&list.size, q.size.to_string());
     }
-    if !list.arguments.is_empty() {
-        all.push(list.arguments.clone());
+    for (path, literal) in &list.arguments {
+        all.put(path, literal.clone());
     }
-    match (all.is_empty(), list.input.as_str()) {
-        (true, _) => String::new(),
-        (false, "") => format!("({})", all.join(", ")),
-        (false, input) => format!("({input}: {{{}}})", all.join(", ")),
+    if all.0.is_empty() {
+        String::new()
+    } else {
+        format!("({all})")
+    }
+}
+
+/// Arguments, some inside input objects: a tree of dotted paths.
+#[derive(Default)]
+struct Arguments(Vec<(String, Argument)>);
+
+enum Argument {
+    Literal(String),
+    Object(Arguments),
+}
+
+impl Arguments {
+    fn put(&mut self, path: &str, literal: String) {
+        if path.is_empty() {
+            return;
+        }
+        let (name, rest) = path
+            .split_once('.')
+            .map_or((path, None), |(name, rest)| (name, Some(rest)));
+        let at = self.0.iter().position(|(known, _)| known == name);
+        match (rest, at) {
+            (None, Some(at)) => self.0[at].1 = Argument::Literal(literal),
+            (None, None) => self.0.push((name.to_owned(), Argument::Literal(literal))),
+            (Some(rest), at) => {
+                let at = at.unwrap_or_else(|| {
+                    self.0.push((name.to_owned(), Argument::Object(Arguments::default())));
+                    self.0.len() - 1
+                });
+                if let Argument::Object(inner) = &mut self.0[at].1 {
+                    inner.put(rest, literal);
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Arguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, argument)) in self.0.iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            match argument {
+                Argument::Literal(literal) => write!(f, "{comma}{name}: {literal}")?,
+                Argument::Object(inner) => write!(f, "{comma}{name}: {{{inner}}}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -144,7 +205,7 @@ mod tests {
             stream,
             parent: parent.map(str::to_owned),
             size: 50,
-            page,
+            start: Start::Row(u64::from(page - 1) * 50),
         }
     }
 
@@ -160,17 +221,43 @@ mod tests {
 
     #[test]
     fn several_questions_are_aliased_and_ids_are_quoted() {
-        let d = dialect("[list]\ninput = \"input\"\npage_from = 0\n[streams.messages]\nfields = [\"_id\"]");
+        let d = dialect(
+            "[list]\npage = \"input.page\"\nsize = \"input.limit\"\npage_from = 0\n[list.arguments]\n\"input.state\" = \"ALL\"\n[streams.messages]\nfields = [\"_id\"]\nparent = \"input.conversationId\"",
+        );
         let asked = [
             question(Stream::Messages, Some("a\"b\n"), 1),
             question(Stream::Messages, Some("c"), 2),
         ];
         let text = document(&list_request(&d, &asked).expect("request"));
         assert!(
-            text.contains(r#"q0: getMessages(input: {conversationId: "a\"b\n", page: 0, limit: 50})"#),
+            text.contains(r#"q0: getMessages(input: {conversationId: "a\"b\n", page: 0, limit: 50, state: ALL})"#),
             "{text}"
         );
         assert!(text.contains("q1: getMessages"), "{text}");
+    }
+
+    #[test]
+    fn offsets_and_cursors_take_the_place_of_page_numbers() {
+        let fields = "[streams.contacts]\nfields = [\"_id\"]\n";
+        let ask = |over: &str, start: Start| {
+            let q = Question {
+                start,
+                ..question(Stream::Contacts, None, 1)
+            };
+            document(&list_request(&dialect(&format!("{fields}{over}")), &[q]).expect("request"))
+        };
+        let offset = ask("[list]\npaging = \"offset\"\npage = \"skip\"", Start::Row(98));
+        assert!(offset.contains("(skip: 98, limit: 50)"), "{offset}");
+        let over = "[list]\npaging = \"cursor\"\npage = \"after\"\nsize = \"first\"\nitems = \"edges.node\"\nrow_cursor = \"edges.cursor\"";
+        let first = ask(over, Start::Row(0));
+        assert!(
+            first.contains("(first: 50)") && first.contains("edges { node { _id } cursor }"),
+            "{first}"
+        );
+        let next = ask(over, Start::After("a\"b".into()));
+        assert!(next.contains(r#"(after: "a\"b", first: 50)"#), "{next}");
+        let none = ask("[list]\npaging = \"none\"\nitems = \"\"", Start::Row(0));
+        assert!(none.contains("getContactList { _id }"), "{none}");
     }
 
     #[test]

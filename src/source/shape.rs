@@ -17,6 +17,10 @@ pub enum Want {
     Total,
     /// Whether another page follows.
     HasNext,
+    /// The cursor of the next page.
+    NextCursor,
+    /// The cursor of a row, beside it.
+    RowCursor,
     /// The payload's own verdict.
     Success,
     /// The payload's own error code.
@@ -41,6 +45,8 @@ pub struct Shape {
 pub struct Found<'b> {
     /// The records, when there was a list where the shape expects it.
     pub items: Option<Vec<&'b RawValue>>,
+    /// The cursors of the rows, where rows have them.
+    pub cursors: Vec<&'b RawValue>,
     values: Vec<(Want, &'b RawValue)>,
 }
 
@@ -62,6 +68,15 @@ impl<'b> Found<'b> {
         } else {
             Some(raw.to_owned())
         }
+    }
+
+    /// The cursors of the rows; none where one of them has none.
+    pub fn row_cursors(&self) -> Vec<Box<str>> {
+        let texts = self
+            .cursors
+            .iter()
+            .map(|raw| serde_json::from_str::<Box<str>>(raw.get()));
+        texts.collect::<std::result::Result<_, _>>().unwrap_or_default()
     }
 
     /// A number, or a text that holds one.
@@ -143,6 +158,11 @@ impl<'b> DeserializeSeed<'b> for Reader<'_, '_, 'b> {
                 Ok(())
             }
             None | Some(Want::Items) => deserializer.deserialize_any(self),
+            Some(Want::RowCursor) => {
+                let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
+                self.found.cursors.push(raw);
+                Ok(())
+            }
             Some(want) => {
                 let raw = <&RawValue as serde::Deserialize>::deserialize(deserializer)?;
                 self.found.values.push((want, raw));

@@ -9,8 +9,9 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landing};
 use crate::progress::add;
+use crate::source::dialect::Paging;
 use crate::source::page::Page;
-use crate::source::query::Question;
+use crate::source::query::{Question, Start};
 use crate::streams::{self, Stream};
 use crate::verdict::Verdict;
 
@@ -41,9 +42,11 @@ pub async fn walk(context: &Context, stream: Stream, from: Checkpoint, landed: i
             nameless: page.nameless,
             total: page.total,
             has_next: page.has_next,
+            cursors: &page.cursors,
+            next_cursor: page.next_cursor.as_deref(),
         });
         tracing::debug!(
-            %stream, partition = %from.partition, page = asked.page, size = asked.size, rows = page.records.rows.len(),
+            %stream, partition = %from.partition, row = asked.row, size = asked.size, rows = page.records.rows.len(),
             total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
         );
         if let (Some(total), false) = (page.total, told_total) {
@@ -107,8 +110,15 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
 
 fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
     let walk = match &from.position {
-        None if context.source.dialect().stream(stream)?.list.page.is_empty() => Walk::new(context.page_size).unpaged(),
-        None => Walk::new(context.page_size),
+        None => {
+            let walk = Walk::new(context.page_size);
+            match context.source.dialect().stream(stream)?.list.paging {
+                Paging::Page => walk,
+                Paging::Offset => walk.by_offset(),
+                Paging::Cursor => walk.by_cursor(),
+                Paging::None => walk.unpaged(),
+            }
+        }
         Some(json) => serde_json::from_str(json).map_err(|e| {
             Error::new(
                 Kind::MirrorCorrupt,
@@ -126,12 +136,16 @@ type Asking<'c> = Pin<Box<dyn Future<Output = Result<Page>> + Send + 'c>>;
 fn ask<'c>(context: &'c Context, stream: Stream, partition: &str, walk: &Walk) -> Asking<'c> {
     let ask = walk.ask();
     let parent = Some(partition).filter(|p| !p.is_empty()).map(str::to_owned);
-    Box::pin(context.source.ask(Question {
-        stream,
-        parent,
-        size: ask.size,
-        page: ask.page,
-    }))
+    Box::pin(
+        context.source.ask(Question {
+            stream,
+            parent,
+            size: ask.size,
+            start: walk
+                .after()
+                .map_or(Start::Row(ask.row), |after| Start::After(after.to_owned())),
+        }),
+    )
 }
 
 #[allow(clippy::too_many_arguments)] // one call, spelled out where it stands

@@ -56,17 +56,56 @@ pub struct TokenDialect {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct ListDialect {
+    pub paging: Paging,
     pub page: String,
     pub page_from: u32,
     pub size: String,
-    pub input: String,
-    pub arguments: String,
+    pub arguments: BTreeMap<String, String>,
     pub items: String,
     pub total: String,
     pub has_next: String,
+    pub next_cursor: String,
+    pub row_cursor: String,
     pub success: String,
     pub code: String,
     pub message: String,
+}
+
+/// How a list is asked for its next rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// By the number of a page.
+    Page,
+    /// By how many rows to leave out.
+    Offset,
+    /// By an opaque cursor, of the next page or of a row.
+    Cursor,
+    /// It is not paged.
+    None,
+}
+
+/// The query of a single record.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct OneDialect {
+    pub operation: String,
+    pub id: String,
+    pub item: String,
+    pub not_found: NotFound,
+}
+
+/// How a record that is not there is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotFound {
+    /// With null.
+    Null,
+    /// With an error.
+    Error,
+    /// With `success: false`.
+    SuccessFalse,
 }
 
 /// One stream's operation and selection.
@@ -79,6 +118,8 @@ pub struct StreamDialect {
     pub parent: Option<String>,
     pub fields: Vec<String>,
     pub drop: Vec<String>,
+    #[serde(default)]
+    pub one: Option<OneDialect>,
     /// `[list]` with this stream's own replacements laid over it.
     pub list: ListDialect,
 }

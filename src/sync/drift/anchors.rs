@@ -19,6 +19,18 @@ pub(super) struct Anchor(
     pub(super) u64,
 );
 
+impl Anchor {
+    /// The row as far as a walk is concerned.
+    pub(super) fn record(&self) -> Record {
+        Record {
+            range: 0..0,
+            id: self.0.clone(),
+            hash: self.1,
+            repaired: 0,
+        }
+    }
+}
+
 impl Walk {
     /// Whether a window shows enough rows read before, unchanged, in the order in which they were read.
     pub(super) fn joins(&self, rows: &[Record]) -> bool {

@@ -22,6 +22,7 @@
 //! true all the same and are stored; they prove nothing.
 
 mod anchors;
+mod by_cursor;
 mod one_size;
 mod overlap;
 
@@ -30,6 +31,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use self::anchors::Anchor;
+use self::by_cursor::{Check, Cursors};
 
 use crate::record::Record;
 use crate::verdict::Verdict;
@@ -39,22 +41,30 @@ const NEED: usize = 2;
 /// Answers in a row without progress after which a walk gives up.
 const PATIENCE: u32 = 12;
 
-/// Which page to ask for.
+/// Which rows to ask for. (Lists with cursors are asked by [`Walk::after`], too.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ask {
     /// Rows a page.
     pub size: u32,
-    /// Page number, from 1.
-    pub page: u32,
+    /// The first row, from 0; a multiple of the size unless the list takes offsets.
+    pub row: u64,
 }
 
 impl Ask {
-    fn offset(self) -> u64 {
-        u64::from(self.size) * u64::from(self.page - 1)
+    /// A page by its number, from 1.
+    fn page(size: u32, number: u32) -> Ask {
+        Ask {
+            size,
+            row: u64::from(size) * u64::from(number - 1),
+        }
     }
 
     fn end(self) -> u64 {
-        u64::from(self.size) * u64::from(self.page)
+        self.row + u64::from(self.size)
+    }
+
+    fn number(self) -> u32 {
+        page_number(self.row / u64::from(self.size))
     }
 }
 
@@ -69,6 +79,10 @@ pub struct Shown<'r> {
     pub total: Option<u64>,
     /// Whether another page follows, as the server says.
     pub has_next: Option<bool>,
+    /// The cursor of each row, where rows have one.
+    pub cursors: &'r [Box<str>],
+    /// The cursor of the next page, where the answer names one.
+    pub next_cursor: Option<&'r str>,
 }
 
 /// What an answer meant for the walk.
@@ -105,6 +119,9 @@ pub struct Walk {
     /// In a walk page by page: the page read last, and its fingerprint.
     #[serde(skip)]
     current: Option<(u32, u128)>,
+    /// Where a walk by cursors stands; none for lists without.
+    #[serde(default)]
+    cursors: Option<Cursors>,
     #[serde(skip)]
     phase: Phase,
 }
@@ -121,7 +138,10 @@ enum Known {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Paging {
-    Overlapping,
+    /// Pages by number: they overlap where sizes are chosen well.
+    Pages,
+    /// Any row can be the first.
+    Offset,
     /// The list takes no page argument: one question reads all of it.
     Unpaged,
     /// Windows adjoin and nothing is asked to join: the walk of a test that must fail.
@@ -144,6 +164,8 @@ enum Phase {
     Behind(Ask, u128),
     /// ... and does the tail still read the same?
     Again(Ask, u128),
+    /// A list with cursors.
+    Cursor(Check),
     /// Is the size that is asked for obeyed at all?
     Probe,
     /// One size only: does the page behind this one still read the same, too?
@@ -166,7 +188,7 @@ impl Walk {
         Walk {
             size: largest.max(1),
             known: Known::Nothing,
-            paging: Paging::Overlapping,
+            paging: Paging::Pages,
             position: 0,
             farthest: 0,
             order: 0,
@@ -180,6 +202,7 @@ impl Walk {
             short_at: None,
             fixed: None,
             current: None,
+            cursors: None,
             phase: Phase::Window,
         }
     }
@@ -188,6 +211,20 @@ impl Walk {
     #[must_use]
     pub fn unpaged(mut self) -> Walk {
         self.paging = Paging::Unpaged;
+        self
+    }
+
+    /// A walk over a list that takes the number of rows to leave out.
+    #[must_use]
+    pub fn by_offset(mut self) -> Walk {
+        self.paging = Paging::Offset;
+        self
+    }
+
+    /// A walk over a list with cursors.
+    #[must_use]
+    pub fn by_cursor(mut self) -> Walk {
+        self.cursors = Some(Cursors::default());
         self
     }
 
@@ -205,40 +242,39 @@ impl Walk {
     /// The next question.
     pub fn ask(&self) -> Ask {
         match &self.phase {
-            Phase::Behind(ask, _) => Ask {
-                page: ask.page + 1,
-                ..*ask
-            },
+            Phase::Behind(ask, _) => Ask { row: ask.end(), ..*ask },
             Phase::Again(ask, _) => *ask,
-            Phase::Probe => Ask {
-                size: (self.size - 1).max(1),
-                page: 1,
+            Phase::Cursor(_) => Ask {
+                size: self.size,
+                row: 0,
             },
-            Phase::Confirm { page, .. } => Ask {
-                size: self.served(),
-                page: page + 1,
-            },
-            Phase::Verify { page, .. } => Ask {
-                size: self.served(),
-                page: *page,
+            Phase::Probe => Ask::page((self.size - 1).max(1), 1),
+            Phase::Confirm { page, .. } => Ask::page(self.served(), page + 1),
+            Phase::Verify { page, .. } => Ask::page(self.served(), *page),
+            Phase::Window if self.cursors.is_some() => Ask {
+                size: self.size,
+                row: 0,
             },
             Phase::Window => match self.fixed {
-                Some(size) => Ask {
-                    size,
-                    page: self
-                        .current
-                        .map_or_else(|| self.page_before(size), |(page, _)| page + 1),
-                },
-                None if self.position == 0 => Ask {
-                    size: self.size,
-                    page: 1,
-                },
-                None if self.is_plain() => Ask {
-                    size: self.size,
-                    page: page_number(self.position / u64::from(self.size)),
-                },
-                None => reach(self.position, self.size),
+                Some(size) => {
+                    let before = || self.page_before(size);
+                    Ask::page(size, self.current.map_or_else(before, |(page, _)| page + 1))
+                }
+                None if self.position == 0 => Ask::page(self.size, 1),
+                None if self.is_plain() => Ask::page(self.size, page_number(self.position / u64::from(self.size))),
+                None => self.reach(),
             },
+        }
+    }
+
+    /// The question that begins with the last anchors and ends farthest.
+    fn reach(&self) -> Ask {
+        match self.paging {
+            Paging::Offset => Ask {
+                size: self.size,
+                row: self.position.saturating_sub(NEED as u64),
+            },
+            _ => reach(self.position, self.size),
         }
     }
 
@@ -253,6 +289,8 @@ impl Walk {
         self.nameless += shown.nameless;
         let end = match std::mem::take(&mut self.phase) {
             Phase::Window if self.paging == Paging::Unpaged => self.whole(shown),
+            Phase::Window if self.cursors.is_some() => self.cursor_window(shown),
+            Phase::Cursor(check) => self.cursor_check(check, shown),
             Phase::Window => self.window(asked, shown),
             Phase::Behind(ask, tail) => self.behind(ask, tail, shown),
             Phase::Again(ask, tail) => self.again(ask, tail, shown),
@@ -293,12 +331,9 @@ fn reach(position: u64, size: u32) -> Ask {
     let need = NEED as u64;
     let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
     (least..=size.max(least))
-        .map(|z| Ask {
-            size: z,
-            page: page_number(position.saturating_sub(need) / u64::from(z)),
-        })
-        .max_by_key(|a| (u64::from(a.size) * u64::from(a.page), std::cmp::Reverse(a.size)))
-        .unwrap_or(Ask { size, page: 1 })
+        .map(|z| Ask::page(z, page_number(position.saturating_sub(need) / u64::from(z))))
+        .max_by_key(|a| (a.end(), std::cmp::Reverse(a.size)))
+        .unwrap_or(Ask { size, row: 0 })
 }
 
 fn page_ignored() -> Verdict {

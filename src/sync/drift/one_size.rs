@@ -4,14 +4,14 @@
 //! in the answers would show those.
 
 use super::anchors::{Anchor, print};
-use super::{Ask, Fault, Known, Phase, Shown, Walk, len, page_ignored, reach};
+use super::{Ask, Fault, Known, Paging, Phase, Shown, Walk, len, page_ignored};
 use crate::record::Record;
 use crate::verdict::Verdict;
 
 impl Walk {
     /// Nothing known where something known must be, as if pages were counted in another size: find out, once a walk.
     pub(super) fn probes(&mut self) -> bool {
-        if self.fixed.is_some() || self.known == Known::Obeyed || self.is_plain() {
+        if self.fixed.is_some() || self.known == Known::Obeyed || self.paging != Paging::Pages {
             return false;
         }
         self.known = Known::Obeyed;
@@ -24,7 +24,8 @@ impl Walk {
             self.page_by_page(self.size);
             return None;
         }
-        self.fail(Fault::NoJoin, reach(self.position, self.size), None)
+        let asked = self.reach();
+        self.fail(Fault::NoJoin, asked, None)
     }
 
     /// From here on neighbours do not overlap: each page is read once more after the one behind it.
@@ -41,10 +42,7 @@ impl Walk {
         total: Option<u64>,
         shown: &Shown<'_>,
     ) -> Option<Verdict> {
-        let asked = Ask {
-            size: self.served(),
-            page,
-        };
+        let asked = Ask::page(self.served(), page);
         let again_the_first = page > 1 && next.first().is_some_and(|n| self.first.as_ref() == Some(&n.0));
         let again_this =
             !next.is_empty() && next.len() == shown.rows.len() && next.iter().zip(shown.rows).all(|(n, r)| n.0 == r.id);
@@ -107,24 +105,20 @@ impl Walk {
         let size = self.served();
         if next.is_empty() {
             return match total {
-                Some(t) if t != self.position => self.fail(Fault::Vanished, Ask { size, page }, total),
+                Some(t) if t != self.position => self.fail(Fault::Vanished, Ask::page(size, page), total),
                 _ => Some(Verdict::Continuous), // an empty page behind, and the tail read again the same
             };
         }
-        let record = |a: &Anchor| Record {
-            range: 0..0,
-            id: a.0.clone(),
-            hash: a.1,
-            repaired: 0,
-        };
-        let rows: Vec<Record> = next.iter().map(record).collect();
+        let rows: Vec<Record> = next.iter().map(Anchor::record).collect();
         self.take(
-            Ask { size, page: page + 1 },
+            Ask::page(size, page + 1),
             &Shown {
                 rows: &rows,
                 nameless: 0,
                 total,
                 has_next,
+                cursors: &[],
+                next_cursor: None,
             },
         )
     }

@@ -1,18 +1,18 @@
 //! Windows that overlap: the usual walk.
 
 use super::anchors::{Anchor, duplicates, print};
-use super::{Ask, Fault, Known, NEED, Phase, Shown, Walk, len, page_ignored, reach, short};
+use super::{Ask, Fault, Known, NEED, Paging, Phase, Shown, Walk, len, page_ignored, short};
 use crate::verdict::Verdict;
 
 impl Walk {
     pub(super) fn window(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
         self.fault = None;
         let rows = shown.rows;
-        if asked.page == 1 {
+        if asked.row == 0 {
             return self.page_one(asked, shown);
         }
         let count = len(shown);
-        if count > u64::from(asked.size) {
+        if count > u64::from(asked.size) && self.paging != Paging::Offset {
             self.page_by_page(u32::try_from(count).unwrap_or(u32::MAX));
             return None;
         }
@@ -87,7 +87,11 @@ impl Walk {
             return self.fail(Fault::Duplicates, asked, None);
         }
         if count > u64::from(asked.size) {
-            self.page_by_page(u32::try_from(count).unwrap_or(u32::MAX));
+            let served = u32::try_from(count).unwrap_or(u32::MAX);
+            match self.paging {
+                Paging::Offset => self.size = served,
+                _ => self.page_by_page(served),
+            }
         } else if self.known == Known::Nothing && count < u64::from(asked.size) && total != Some(count) {
             // A clamp, or a list shorter than a page: ask again at what is served.
             self.known = self.known.max(Known::PageOne);
@@ -109,7 +113,7 @@ impl Walk {
             size: self.fixed.unwrap_or(asked.size),
             ..asked
         };
-        if news == 0 && asked.offset() + count > self.farthest && asked.page > 1 && !self.is_plain() {
+        if news == 0 && asked.row + count > self.farthest && asked.row > 0 && !self.is_plain() {
             // Rows beyond all that were read, and none of them new: an answer to another question (a cache, a repeated page), or
             // as many rows were inserted meanwhile. Once is asked again; twice is taken; more is no paging at all.
             self.ignored += 1;
@@ -122,11 +126,11 @@ impl Walk {
                 2 => {}
                 _ => return Some(page_ignored()),
             }
-        } else if asked.page > 1 {
+        } else if asked.row > 0 {
             self.ignored = 0;
         }
-        self.position = asked.offset() + count;
-        self.current = self.fixed.map(|_| (asked.page, print(shown.rows)));
+        self.position = asked.row + count;
+        self.current = self.fixed.map(|_| (asked.number(), print(shown.rows)));
         // A total that the same answer contradicts is none.
         let total = shown
             .total
@@ -153,7 +157,7 @@ impl Walk {
                 self.fault = Some(Fault::Short);
                 self.short_at.get_or_insert(self.position);
             }
-        } else if self.fixed.is_none() && !self.is_plain() && reach(self.position, self.size).end() <= self.position {
+        } else if self.fixed.is_none() && !self.is_plain() && self.reach().end() <= self.position {
             // Small sizes only: no page begins in what was read and ends beyond it.
             self.page_by_page(self.size);
         }
@@ -167,7 +171,7 @@ impl Walk {
 
     pub(super) fn behind(&mut self, asked: Ask, tail: u128, shown: &Shown<'_>) -> Option<Verdict> {
         // A page number past the end may show the last page again (see `verify` on when that can be told).
-        let again = print(shown.rows) == tail && (asked.page > 1 || shown.has_next == Some(false));
+        let again = print(shown.rows) == tail && (asked.row > 0 || shown.has_next == Some(false));
         if len(shown) == 0 || again {
             self.phase = Phase::Again(asked, tail);
             return None;
@@ -193,7 +197,7 @@ impl Walk {
         self.failures += 1;
         self.current = None;
         if fault != Fault::Duplicates {
-            let back = asked.offset().saturating_sub(u64::from(asked.size / 2));
+            let back = asked.row.saturating_sub(u64::from(asked.size / 2));
             self.position = total.map_or(back, |t| back.min(t));
         }
         None

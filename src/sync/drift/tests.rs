@@ -63,6 +63,10 @@ struct Server {
     bulk: bool,
     totals: bool,
     asked: usize,
+    /// Rows are left out by their number, not by pages.
+    offset: bool,
+    /// Whether each row has a cursor (an offset in disguise), or the next page only.
+    cursors: Option<bool>,
     /// (size, page) -> when it was asked for, and the answer.
     cache: HashMap<(u32, u32), (usize, Answer)>,
 }
@@ -81,6 +85,8 @@ impl Server {
             bulk: false,
             totals: true,
             asked: 0,
+            offset: false,
+            cursors: None,
             cache: HashMap::new(),
         }
     }
@@ -140,7 +146,14 @@ impl Server {
 
     fn page(&mut self, ask: Ask) -> Answer {
         let total = self.rows.len() as u64;
-        let at = |size: u32| u64::from(size) * u64::from(ask.page - 1);
+        let offset = self.offset;
+        let at = |size: u32| {
+            if offset {
+                ask.row
+            } else {
+                u64::from(size) * u64::from(ask.number() - 1)
+            }
+        };
         let rows = match self.kind {
             Kind::Clamp(c) => self.slice(at(ask.size.min(c)), ask.size.min(c)),
             Kind::ClampRowsOnly(c) => self.slice(at(ask.size), ask.size.min(c)),
@@ -152,7 +165,7 @@ impl Server {
             Kind::DepthCap if at(ask.size) + u64::from(ask.size) > 500 => Vec::new(),
             Kind::LastPageAgain => {
                 let last = u32::try_from(total.div_ceil(u64::from(ask.size)).max(1)).expect("small");
-                self.slice(u64::from(ask.size) * u64::from(ask.page.min(last) - 1), ask.size)
+                self.slice(u64::from(ask.size) * u64::from(ask.number().min(last) - 1), ask.size)
             }
             Kind::Ties => {
                 let mut rows = self.rows.clone();
@@ -166,7 +179,7 @@ impl Server {
                 rows[from..(from + ask.size as usize).min(rows.len())].to_vec()
             }
             Kind::Cache => {
-                let key = (ask.size, ask.page);
+                let key = (ask.size, ask.number());
                 let fresh = self.cache.get(&key).is_some_and(|(when, _)| self.asked - when <= 10);
                 if !fresh {
                     let rows = self.slice(at(ask.size), ask.size);
@@ -174,7 +187,7 @@ impl Server {
                 }
                 return self.cache[&key].1.clone();
             }
-            Kind::Repeats if ask.page > 1 && self.dice.chance(0.15) => {
+            Kind::Repeats if ask.number() > 1 && self.dice.chance(0.15) => {
                 self.slice(at(ask.size) - u64::from(ask.size), ask.size)
             }
             Kind::Honest | Kind::Repeats | Kind::DepthCap => self.slice(at(ask.size), ask.size),
@@ -194,7 +207,10 @@ struct Outcome {
 fn walk_from(mut walk: Walk, server: &mut Server, interrupt: bool) -> Outcome {
     let mut read = BTreeSet::new();
     let verdict = loop {
-        let ask = walk.ask();
+        let mut ask = walk.ask();
+        if server.cursors.is_some() {
+            ask.row = walk.after().map_or(0, |after| after.parse().expect("a cursor"));
+        }
         let (rows, total) = server.page(ask);
         server.asked += 1;
         let records: Vec<Record> = rows
@@ -212,15 +228,27 @@ fn walk_from(mut walk: Walk, server: &mut Server, interrupt: bool) -> Outcome {
         } else {
             ask.size
         };
-        let has_next = Some(u64::from(size) * u64::from(ask.page) < total);
+        let has_next = Some(u64::from(size) * u64::from(ask.number()) < total);
         let tells =
             matches!(server.kind, Kind::Honest | Kind::LastPageAgain) || matches!(server.kind, Kind::OneSize(_));
         let has_next = has_next.filter(|_| tells);
+        let behind = |n: usize| (ask.row + n as u64 + 1).to_string().into_boxed_str();
+        let has_next = match server.cursors {
+            Some(_) => Some(ask.row + (records.len() as u64) < total),
+            None => has_next,
+        };
+        let cursors: Vec<Box<str>> = match server.cursors {
+            Some(true) => (0..records.len()).map(behind).collect(),
+            _ => Vec::new(),
+        };
+        let next_cursor = records.len().checked_sub(1).map(behind);
         let step = walk.judge(&Shown {
             rows: &records,
             nameless: 0,
             total: server.totals.then_some(total),
             has_next,
+            cursors: &cursors,
+            next_cursor: next_cursor.as_deref().filter(|_| server.cursors.is_some()),
         });
         if let Some(end) = step.end {
             break end;
@@ -245,7 +273,15 @@ fn walk_from(mut walk: Walk, server: &mut Server, interrupt: bool) -> Outcome {
 }
 
 fn walk(server: &mut Server) -> Outcome {
-    walk_from(Walk::new(40), server, false)
+    walk_from(walk_for(server), server, false)
+}
+
+fn walk_for(server: &Server) -> Walk {
+    match (server.cursors, server.offset) {
+        (Some(_), _) => Walk::new(40).by_cursor(),
+        (None, true) => Walk::new(40).by_offset(),
+        (None, false) => Walk::new(40),
+    }
 }
 
 /// No walk is ever called complete that missed an untouched row; returns how many were called complete.
@@ -253,7 +289,7 @@ fn never_wrong(seeds: u64, interrupt: bool, make: impl Fn(u64) -> Server) -> usi
     let mut accepted = 0;
     for seed in 0..seeds {
         let mut server = make(seed);
-        let outcome = walk_from(Walk::new(40), &mut server, interrupt);
+        let outcome = walk_from(walk_for(&server), &mut server, interrupt);
         if outcome.verdict.is_complete() {
             assert_eq!(
                 outcome.missed, 0,
@@ -367,6 +403,29 @@ fn clamps_last_pages_bulk_deletes_and_missing_totals_are_walked() {
 }
 
 #[test]
+fn offsets_and_cursors_are_walked() {
+    // (offsets, a cursor a row) against the order and how much moves. A cursor here is an offset in disguise, the worst.
+    for (offset, cursors) in [(true, None), (true, Some(true)), (true, Some(false))] {
+        for kind in [Kind::Honest, Kind::Clamp(25)] {
+            for totals in [true, false] {
+                let rate = if cursors == Some(false) { 0.02 } else { 0.3 };
+                for order in [Order::NewestFirst, Order::OldestFirst, Order::Anywhere] {
+                    let accepted = never_wrong(seeds() / 2, totals && cursors.is_none(), |seed| {
+                        let mut server = Server::new(seed, 500, order, kind, rate);
+                        (server.offset, server.cursors, server.totals) = (offset, cursors, totals);
+                        server
+                    });
+                    assert!(
+                        accepted as u64 > seeds() / 2 * 8 / 10,
+                        "{kind:?} {order:?} cursors {cursors:?} totals {totals}: only {accepted} accepted"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn every_length_of_a_quiet_list_is_read_to_its_end() {
     for totals in [true, false] {
         for kind in [
@@ -376,15 +435,20 @@ fn every_length_of_a_quiet_list_is_read_to_its_end() {
             Kind::OneSize(5),
             Kind::OneSize(60),
         ] {
-            for n in 0..130 {
-                let mut server = Server::new(n, n, Order::Anywhere, kind, 0.0);
-                server.totals = totals;
-                let outcome = walk(&mut server);
-                assert_eq!(
-                    (outcome.verdict, outcome.missed),
-                    (Verdict::Continuous, 0),
-                    "{kind:?}, {n} rows, totals {totals}"
-                );
+            let pages = [(false, None)];
+            let all = [(false, None), (true, None), (true, Some(true)), (true, Some(false))];
+            let honest = matches!(kind, Kind::Honest | Kind::Clamp(_));
+            for (offset, cursors) in if honest { &all[..] } else { &pages } {
+                for n in 0..130 {
+                    let mut server = Server::new(n, n, Order::Anywhere, kind, 0.0);
+                    (server.offset, server.cursors, server.totals) = (*offset, *cursors, totals);
+                    let outcome = walk(&mut server);
+                    assert_eq!(
+                        (outcome.verdict, outcome.missed),
+                        (Verdict::Continuous, 0),
+                        "{kind:?}, {n} rows, totals {totals}, offset {offset}, cursors {cursors:?}"
+                    );
+                }
             }
         }
     }
@@ -412,8 +476,8 @@ fn the_overlap_costs_about_a_sixth_more_windows() {
     let mut windows = 1;
     while position < 100_000 {
         let ask = reach(position, 100);
-        assert!(ask.offset() + 2 <= position && ask.size <= 100);
-        position = ask.offset() + u64::from(ask.size);
+        assert!(ask.row + 2 <= position && ask.size <= 100);
+        position = ask.row + u64::from(ask.size);
         windows += 1;
     }
     assert!(windows <= 1_160, "{windows}");
@@ -427,6 +491,8 @@ fn rows_without_an_id_make_a_walk_incomplete() {
         nameless: 3,
         total: Some(3),
         has_next: None,
+        cursors: &[],
+        next_cursor: None,
     });
     assert_eq!(step.end, Some(Verdict::Incomplete("rows without an id: 3".into())));
 }
@@ -464,6 +530,8 @@ fn a_page_argument_that_is_ignored_is_not_the_last_page_again() {
             nameless: 0,
             total: None,
             has_next,
+            cursors: &[],
+            next_cursor: None,
         };
         let end = (0..100).find_map(|_| walk.judge(&shown).end).expect("an end");
         assert!(!end.is_complete(), "{size} {has_next:?}");

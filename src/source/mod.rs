@@ -9,10 +9,13 @@ pub mod budget;
 pub mod budget_window;
 pub mod client;
 pub mod dialect;
+pub mod document;
 pub mod envelope;
 pub mod failure;
 mod in_flight;
+pub mod negotiate;
 pub mod page;
+pub mod prove;
 pub mod query;
 pub mod repair;
 pub mod retry;
@@ -22,7 +25,7 @@ pub mod token;
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use self::budget::{Budget, Headers};
@@ -43,7 +46,7 @@ use crate::streams::{PerStream, Stream};
 pub struct Source {
     http: Http,
     settings: Settings,
-    dialect: Dialect,
+    dialect: RwLock<Arc<Dialect>>,
     tokens: Tokens,
     /// The key's budget.
     pub budget: Budget,
@@ -61,7 +64,7 @@ impl Source {
         let http = Http::new(&settings)?;
         Ok(Source {
             http,
-            dialect,
+            dialect: RwLock::new(Arc::new(dialect)),
             tokens: Tokens::default(),
             budget,
             in_flight: InFlight::new(&settings),
@@ -75,8 +78,13 @@ impl Source {
     }
 
     /// How the API is spelled.
-    pub fn dialect(&self) -> &Dialect {
-        &self.dialect
+    pub fn dialect(&self) -> Arc<Dialect> {
+        self.dialect.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Speaks another dialect from the next request on.
+    pub fn speak(&self, dialect: Dialect) {
+        *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dialect);
     }
 
     /// Tokens generated so far.
@@ -209,7 +217,8 @@ impl Source {
                 let _ = write!(error.detail, "; the scope is {}", quote(scope));
             }
             Kind::QueryRejected { fields } => {
-                let spelled = self.dialect.stream(stream).ok();
+                let dialect = self.dialect();
+                let spelled = dialect.stream(stream).ok();
                 let mut names: Vec<String> = Vec::new();
                 for name in fields.iter().filter_map(|f| spelled?.holding(f)) {
                     let name = format!("\"{name}\"");
@@ -246,28 +255,25 @@ impl Source {
         let _slot = self.in_flight.slot().await;
         let hold = self.in_flight.hold(questions).await;
         let number = self.budget.acquire().await;
+        let dialect = self.dialect();
         let token = match self.token().await {
             Ok(token) => token,
             Err(e) => return (None, None, every(e)),
         };
-        let body = match query::list_request(&self.dialect, questions) {
+        let body = match query::list_request(&dialect, questions) {
             Ok(body) => body,
             Err(e) => return (Some(token.generation), None, every(e)),
         };
         if let Some(first) = questions.first() {
             self.attempts[first.stream].fetch_add(1, Ordering::Relaxed);
         }
-        let authorization = Secret::new(format!(
-            "{}{}",
-            self.dialect.authorization_prefix,
-            token.secret.reveal()
-        ));
+        let authorization = Secret::new(format!("{}{}", dialect.authorization_prefix, token.secret.reveal()));
         let answered = self.http.post(body, Some(&authorization)).await;
         let (outcomes, headers) = match answered {
             Ok(Attempt { answer, headers }) => {
                 self.budget.observe(number, headers);
                 self.in_flight.learn(questions, answer.body.len());
-                (envelope::pages(&self.dialect, questions, answer), headers)
+                (envelope::pages(&dialect, questions, answer), headers)
             }
             Err(e) => (every(e), Headers::default()),
         };
@@ -284,15 +290,12 @@ impl Source {
     async fn token(&self) -> Result<token::Token> {
         let generate = || async {
             let number = self.budget.acquire().await;
-            let body = query::token_request(
-                &self.dialect,
-                &self.settings.client_id,
-                self.settings.client_secret.reveal(),
-            );
+            let dialect = self.dialect();
+            let body = query::token_request(&dialect, &self.settings.client_id, self.settings.client_secret.reveal());
             let (granted, headers) = match self.http.post(body, None).await {
                 Ok(Attempt { answer, headers }) => {
                     self.budget.observe(number, headers);
-                    (envelope::token(&self.dialect, answer), headers)
+                    (envelope::token(&dialect, answer), headers)
                 }
                 Err(e) => (Err(e), Headers::default()),
             };

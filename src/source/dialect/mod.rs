@@ -4,9 +4,11 @@
 //!
 //! Unknown keys are refused (a typing error in an override would otherwise be a silent default).
 
+pub mod introspect;
 pub mod names;
 pub mod schema;
 pub mod server;
+pub mod settle;
 
 use std::collections::BTreeMap;
 
@@ -210,7 +212,7 @@ fn field_name(field: &str) -> &str {
 }
 
 /// Tables are merged key by key, everything else is replaced.
-fn lay_over(base: &mut toml::Table, over: &toml::Table) {
+pub fn lay_over(base: &mut toml::Table, over: &toml::Table) {
     for (key, value) in over {
         match (base.get_mut(key), value) {
             (Some(toml::Value::Table(b)), toml::Value::Table(o)) => lay_over(b, o),

@@ -1,0 +1,219 @@
+//! What a list's arguments are for, whether they stand alone or in input objects.
+
+use std::collections::BTreeMap;
+
+use super::super::names::{ARGUMENTS, Role, folded};
+use super::super::schema::{Argument, Schema, Type, TypeRef};
+
+/// How deep input objects are gone into.
+const DEPTH: u32 = 3;
+
+/// The arguments of a field, sorted out.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Sorted {
+    /// By role: the dotted path, and whether the server insists on it.
+    pub roles: BTreeMap<Role, (String, bool)>,
+    /// Constants for what must be given and has one sensible value: path and literal.
+    pub constants: BTreeMap<String, String>,
+    /// What must be given and has none: path and type.
+    pub open: Vec<(String, String)>,
+}
+
+/// Sorts arguments by what they are for.
+pub fn sort(schema: &Schema, arguments: &[Argument]) -> Sorted {
+    let mut sorted = Sorted::default();
+    let mut ranks = BTreeMap::new();
+    for argument in arguments {
+        place(
+            schema,
+            argument,
+            "",
+            argument.is_needed(),
+            DEPTH,
+            &mut sorted,
+            &mut ranks,
+        );
+    }
+    // Input objects that something was found in are given; what they insist on, too.
+    for argument in arguments {
+        insist(schema, argument, "", &mut sorted);
+    }
+    sorted
+}
+
+type Ranks = BTreeMap<Role, usize>;
+
+fn place(
+    schema: &Schema,
+    argument: &Argument,
+    above: &str,
+    needed: bool,
+    depth: u32,
+    sorted: &mut Sorted,
+    ranks: &mut Ranks,
+) {
+    let path = format!("{above}{}", argument.name);
+    if let Some(Type::Input(inner)) = schema.types.get(&argument.ty.name) {
+        if depth > 0 && !argument.ty.list {
+            for one in inner {
+                let needed = needed && one.is_needed();
+                place(schema, one, &format!("{path}."), needed, depth - 1, sorted, ranks);
+            }
+        }
+        return;
+    }
+    let Some((role, rank)) = role_of(argument) else { return };
+    // Arguments at the top are preferred to those inside, then the likelier names.
+    let rank = rank + 100 * path.matches('.').count();
+    if ranks.get(&role).is_none_or(|known| rank < *known) {
+        ranks.insert(role, rank);
+        sorted.roles.insert(role, (path, needed));
+    }
+}
+
+/// What an argument is for, and how likely.
+fn role_of(argument: &Argument) -> Option<(Role, usize)> {
+    if argument.ty.list {
+        return None;
+    }
+    let name = folded(&argument.name);
+    for (role, pool) in ARGUMENTS {
+        if !takes(role, &argument.ty) {
+            continue;
+        }
+        if let Some(rank) = pool.iter().position(|known| folded(known) == name) {
+            return Some((role, rank));
+        }
+    }
+    let parent = name.contains("conversation") && takes(Role::Parent, &argument.ty);
+    parent.then_some((Role::Parent, 50))
+}
+
+fn takes(role: Role, ty: &TypeRef) -> bool {
+    let name = ty.name.to_ascii_lowercase();
+    let number = name.is_empty() || name.contains("int") || name == "float" || name == "long" || name == "number";
+    match role {
+        Role::Page | Role::Size | Role::Offset => number,
+        Role::Cursor => !matches!(name.as_str(), "int" | "float" | "boolean"),
+        Role::Parent => !matches!(name.as_str(), "float" | "boolean"),
+    }
+}
+
+/// Fills in, or names, what must be given beside the roles.
+fn insist(schema: &Schema, argument: &Argument, above: &str, sorted: &mut Sorted) {
+    let path = format!("{above}{}", argument.name);
+    let inside = format!("{path}.");
+    let given = sorted.roles.values().any(|(p, _)| *p == path);
+    let entered = sorted.roles.values().any(|(p, _)| p.starts_with(&inside));
+    match schema.types.get(&argument.ty.name) {
+        _ if given => {}
+        Some(Type::Input(inner)) if (entered || argument.is_needed()) && !argument.ty.list => {
+            let before = sorted.constants.len() + sorted.open.len();
+            for one in inner {
+                insist(schema, one, &inside, sorted);
+            }
+            if !entered && before == sorted.constants.len() + sorted.open.len() {
+                sorted.constants.insert(path, "{}".into());
+            }
+        }
+        ty if argument.is_needed() => match sensible(argument, ty) {
+            Some(literal) => {
+                sorted.constants.insert(path, literal);
+            }
+            None => sorted.open.push((path, format!("{}!", argument.ty.name))),
+        },
+        _ => {}
+    }
+}
+
+/// The one value that leaves nothing out.
+fn sensible(argument: &Argument, ty: Option<&Type>) -> Option<String> {
+    if argument.ty.list {
+        return Some("[]".into());
+    }
+    match ty {
+        Some(Type::Enum(values)) => {
+            let named = |wanted: &[&str]| values.iter().find(|v| wanted.contains(&folded(v).as_str()));
+            let only = values.first().filter(|_| values.len() == 1);
+            let order = ["sort", "order", "direction"]
+                .iter()
+                .any(|w| folded(&argument.name).contains(w));
+            let first = values.first().filter(|_| order);
+            named(&["all", "any", "every"])
+                .or(only)
+                .or_else(|| named(&["asc", "ascending"]).filter(|_| order))
+                .or(first)
+                .cloned()
+        }
+        _ if argument.ty.name == "Boolean" => Some("false".into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn argument(name: &str, ty: &str) -> Argument {
+        Argument {
+            name: name.into(),
+            ty: TypeRef::parse(ty),
+            has_default: false,
+        }
+    }
+
+    fn schema() -> Schema {
+        let mut schema = Schema::default();
+        let mut put = |name: &str, ty: Type| schema.types.insert(name.into(), ty);
+        put(
+            "Paging",
+            Type::Input(vec![argument("pageNumber", "Int"), argument("perPage", "Int!")]),
+        );
+        put(
+            "Filter",
+            Type::Input(vec![
+                argument("conversation", "ID!"),
+                argument("paging", "Paging"),
+                argument("state", "State!"),
+                argument("locale", "String!"),
+            ]),
+        );
+        put("State", Type::Enum(vec!["OPEN".into(), "ALL".into()]));
+        schema
+    }
+
+    #[test]
+    fn roles_are_found_inside_and_what_must_be_given_is_given_or_named() {
+        let sorted = sort(
+            &schema(),
+            &[argument("filter", "Filter!"), argument("strict", "Boolean!")],
+        );
+        let path = |role| sorted.roles.get(&role).map(|(path, needed)| (path.as_str(), *needed));
+        assert_eq!(path(Role::Page), Some(("filter.paging.pageNumber", false)));
+        assert_eq!(path(Role::Size), Some(("filter.paging.perPage", false)));
+        assert_eq!(path(Role::Parent), Some(("filter.conversation", true)));
+        let constants: Vec<_> = sorted.constants.iter().map(|(p, l)| (p.as_str(), l.as_str())).collect();
+        assert_eq!(constants, [("filter.state", "ALL"), ("strict", "false")]);
+        assert_eq!(sorted.open, [("filter.locale".to_owned(), "String!".to_owned())]);
+    }
+
+    #[test]
+    fn a_name_of_another_type_has_no_role_and_what_may_be_left_out_is() {
+        let sorted = sort(
+            &schema(),
+            &[
+                argument("from", "Date"),
+                argument("filter", "Filter"),
+                argument("page", "Int"),
+            ],
+        );
+        assert_eq!(sorted.roles.get(&Role::Offset), None);
+        assert_eq!(sorted.roles.get(&Role::Page).map(|p| p.0.as_str()), Some("page"));
+        assert!(
+            sort(&schema(), &[argument("odd", "Filter")])
+                .roles
+                .contains_key(&Role::Page)
+        );
+        assert_eq!(sort(&schema(), &[argument("x", "String")]), Sorted::default());
+    }
+}

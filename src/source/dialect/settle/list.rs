@@ -1,0 +1,217 @@
+//! The query that lists a stream: the root field that gives its entity, how it is paged, where its envelope holds what.
+
+use super::super::names::{self, Role, folded};
+use super::super::schema::{Argument, Field, Schema, TypeRef};
+use super::arguments::{self, Sorted};
+use super::entity;
+use crate::streams::Stream;
+
+/// How deep an envelope is gone into.
+const DEPTH: usize = 4;
+
+/// A query that may list a stream.
+#[derive(Debug)]
+pub struct Candidate<'s> {
+    /// The root field.
+    pub field: &'s Field,
+    /// The dotted path to the records; empty for a bare list.
+    pub items: String,
+    /// The records' type.
+    pub entity: String,
+    /// Its arguments.
+    pub sorted: Sorted,
+    score: f64,
+}
+
+/// Where the members of an envelope lie; empty = not there.
+#[derive(Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Members {
+    pub success: String,
+    pub code: String,
+    pub message: String,
+    pub total: String,
+    pub has_next: String,
+    pub next_cursor: String,
+    pub row_cursor: String,
+}
+
+/// The queries that may list a stream, the likeliest first.
+pub fn candidates(schema: &Schema, stream: Stream) -> Vec<Candidate<'_>> {
+    let mut all = Vec::new();
+    for field in schema.fields(&schema.query) {
+        let mut found = Vec::new();
+        lists(schema, &field.ty, stream, &mut Vec::new(), &mut found);
+        for (items, entity) in found {
+            let sorted = arguments::sort(schema, &field.arguments);
+            let score = score(schema, stream, field, &items, &entity, &sorted);
+            all.push(Candidate {
+                field,
+                items: items.join("."),
+                entity,
+                sorted,
+                score,
+            });
+        }
+    }
+    all.sort_by(|a, b| b.score.total_cmp(&a.score));
+    all
+}
+
+/// Every path to a list of the stream's entity.
+fn lists(
+    schema: &Schema,
+    ty: &TypeRef,
+    stream: Stream,
+    path: &mut Vec<String>,
+    found: &mut Vec<(Vec<String>, String)>,
+) {
+    if !schema.is_object(ty) || path.len() > DEPTH {
+        return;
+    }
+    let fits = entity::stream_of(schema, &ty.name);
+    if ty.list {
+        if fits == Some(stream) {
+            found.push((path.clone(), ty.name.clone()));
+        } else if let Some(node) = schema.fields(&ty.name).iter().find(|f| f.name == "node")
+            && !node.ty.list
+            && entity::stream_of(schema, &node.ty.name) == Some(stream)
+        {
+            let mut path = path.clone();
+            path.push("node".into());
+            found.push((path, node.ty.name.clone()));
+        }
+        return;
+    }
+    // A record of another stream is no envelope: its lists are its own.
+    if fits.is_some() && !path.is_empty() || fits == Some(stream) {
+        return;
+    }
+    for field in schema
+        .fields(&ty.name)
+        .iter()
+        .filter(|f| !f.arguments.iter().any(Argument::is_needed))
+    {
+        path.push(field.name.clone());
+        lists(schema, &field.ty, stream, path, found);
+        path.pop();
+    }
+}
+
+fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entity: &str, sorted: &Sorted) -> f64 {
+    let operations = names::list_operations(stream);
+    let known = operations.iter().position(|name| *name == field.name);
+    let noun = names::nouns(stream)
+        .iter()
+        .any(|noun| folded(&field.name).contains(&folded(noun)));
+    let deprecated = ["search", "deleted", "archived", "blocked", "by"]
+        .iter()
+        .any(|w| folded(&field.name).contains(w));
+    let parent = sorted.roles.get(&Role::Parent);
+    let wanted = stream.definition().parent.is_some();
+    let paged = sorted
+        .roles
+        .keys()
+        .any(|role| !matches!(role, Role::Parent | Role::Size));
+    entity::fit(schema, entity, stream)
+        + known.map_or(0.0, |rank| 0.5 - rank as f64 / 100.0)
+        + if noun { 0.2 } else { 0.0 }
+        + if paged { 0.3 } else { 0.0 }
+        + if wanted && parent.is_some() { 0.3 } else { 0.0 }
+        - if !wanted && parent.is_some_and(|(_, needed)| *needed) {
+            1.0
+        } else {
+            0.0
+        }
+        - if deprecated { 0.4 } else { 0.0 }
+        - items.len() as f64 / 20.0
+        - sorted.open.len() as f64
+}
+
+/// The members of a candidate's envelope.
+pub fn members(schema: &Schema, candidate: &Candidate<'_>) -> Members {
+    let mut members = Members::default();
+    if candidate.items.is_empty() {
+        return members;
+    }
+    let parts: Vec<&str> = candidate.items.split('.').collect();
+    // The objects along the way to the records, outermost first; a list on the way (edges) is the last of them.
+    let mut objects = vec![(String::new(), candidate.field.ty.clone())];
+    let mut edge = None;
+    for part in &parts {
+        let Some((path, ty)) = objects.last().cloned() else {
+            break;
+        };
+        let Some(field) = schema.fields(&ty.name).iter().find(|f| f.name == *part) else {
+            break;
+        };
+        let below = (format!("{path}{part}."), field.ty.clone());
+        if field.ty.list {
+            edge = (parts.last() != Some(part)).then_some(below);
+            break;
+        }
+        objects.push(below);
+    }
+    for (path, ty) in &objects {
+        let fields = schema.fields(&ty.name);
+        let take = |into: &mut String, pool: &[&str], fits: fn(&TypeRef) -> bool| {
+            if into.is_empty()
+                && let Some(name) = leaf(schema, fields, pool, fits)
+            {
+                *into = format!("{path}{name}");
+            }
+        };
+        take(&mut members.success, names::SUCCESS, is_boolean);
+        take(&mut members.code, names::CODE, |_| true);
+        take(&mut members.message, names::MESSAGE, is_text);
+    }
+    // Beside the records first, then outwards; an object of totals before a bare member of the next level.
+    for (path, ty) in objects.iter().rev() {
+        let fields = schema.fields(&ty.name);
+        let beside = fields
+            .iter()
+            .filter(|f| !f.ty.list && names::BESIDE.iter().any(|b| folded(b) == folded(&f.name)));
+        let beside = beside.map(|f| (format!("{path}{}.", f.name), schema.fields(&f.ty.name)));
+        for (path, fields) in std::iter::once((path.clone(), fields)).chain(beside) {
+            let take = |into: &mut String, pool: &[&str], fits: fn(&TypeRef) -> bool| {
+                if into.is_empty()
+                    && let Some(name) = leaf(schema, fields, pool, fits)
+                {
+                    *into = format!("{path}{name}");
+                }
+            };
+            take(&mut members.total, names::TOTAL, is_number);
+            take(&mut members.has_next, names::HAS_NEXT, is_boolean);
+            take(&mut members.next_cursor, names::NEXT_CURSOR, is_text);
+        }
+    }
+    if let Some((path, ty)) = edge
+        && let Some(name) = leaf(schema, schema.fields(&ty.name), names::ROW_CURSOR, is_text)
+    {
+        members.row_cursor = format!("{path}{name}");
+    }
+    members
+}
+
+/// The likeliest leaf of a pool.
+pub fn leaf(schema: &Schema, fields: &[Field], pool: &[&str], fits: fn(&TypeRef) -> bool) -> Option<String> {
+    let usable =
+        |f: &&Field| !f.ty.list && schema.is_leaf(&f.ty) && fits(&f.ty) && !f.arguments.iter().any(Argument::is_needed);
+    let named = |name: &str| fields.iter().filter(usable).find(|f| folded(&f.name) == folded(name));
+    pool.iter().find_map(|name| named(name)).map(|f| f.name.clone())
+}
+
+/// A number, as far as is known.
+pub fn is_number(ty: &TypeRef) -> bool {
+    let name = ty.name.to_ascii_lowercase();
+    !matches!(name.as_str(), "boolean" | "string" | "id")
+}
+
+/// A text, as far as is known.
+pub fn is_text(ty: &TypeRef) -> bool {
+    !matches!(ty.name.as_str(), "Boolean" | "Int" | "Float")
+}
+
+fn is_boolean(ty: &TypeRef) -> bool {
+    matches!(ty.name.as_str(), "Boolean" | "")
+}

@@ -1,0 +1,97 @@
+//! One document at a time, for whoever finds out how the API is spelled: the answer as it is, failures of transport,
+//! token and budget retried like everybody's.
+
+use serde_json::{Value, json};
+
+use super::Source;
+use super::budget::Headers;
+use super::client::Attempt;
+use super::dialect::server::{Reply, Server};
+use super::failure::{self, Words};
+use super::retry::Failures;
+use crate::error::{Error, Kind, Result};
+use crate::policy::{self, Action};
+use crate::secret::Secret;
+
+/// The source as a server that answers documents; with a token once there is a mutation that gives one.
+pub struct Documents<'s> {
+    source: &'s Source,
+    signed_in: bool,
+}
+
+impl<'s> Documents<'s> {
+    /// Asks with a token, or without.
+    pub fn new(source: &'s Source, signed_in: bool) -> Documents<'s> {
+        Documents { source, signed_in }
+    }
+
+    async fn once(&self, document: &str, variables: &Value) -> Result<Reply> {
+        let source = self.source;
+        let number = source.budget.acquire().await;
+        let token = if self.signed_in {
+            Some(source.token().await?)
+        } else {
+            None
+        };
+        let authorization = token.as_ref().map(|t| {
+            Secret::new(format!(
+                "{}{}",
+                source.dialect().authorization_prefix,
+                t.secret.reveal()
+            ))
+        });
+        let body = json!({ "query": document, "variables": variables }).to_string();
+        let (answered, headers) = match source.http.post(body, authorization.as_ref()).await {
+            Ok(Attempt { answer, headers }) => {
+                source.budget.observe(number, headers);
+                (Ok(answer), headers)
+            }
+            Err(e) => (Err(e), Headers::default()),
+        };
+        let outcome = answered.and_then(|answer| {
+            let reply: Reply =
+                serde_json::from_slice(&answer.body).map_err(|_| failure::unreadable(answer.status, &answer.body))?;
+            if reply.data.is_null() && reply.errors.is_empty() {
+                return Err(failure::by_status(
+                    answer.status,
+                    "the answer is JSON but has neither data nor errors",
+                ));
+            }
+            self.passing(answer.status, &reply).map_or(Ok(reply), Err)
+        });
+        if let (Some(token), Err(error)) = (&token, &outcome)
+            && matches!(policy::decide(&error.kind).action, Action::Renew | Action::RenewOnce)
+        {
+            source.tokens.refused(token.generation);
+        }
+        source.settle(number, headers, outcome)
+    }
+
+    /// A failure of the moment, or of who asks: nothing is learnt from it.
+    fn passing(&self, status: u16, reply: &Reply) -> Option<Error> {
+        let dialect = self.source.dialect();
+        reply.errors.iter().find_map(|said| {
+            let words: Words = serde_json::from_value(said.extensions.clone()).unwrap_or_default();
+            let words = Words {
+                message: Some(said.message.clone()),
+                ..words
+            };
+            let error = failure::by_words(&dialect, &words, status)?;
+            let learnt = matches!(error.kind, Kind::QueryRejected { .. } | Kind::InsufficientScopes { .. });
+            let unsigned = !self.signed_in && matches!(error.kind, Kind::Unauthorized | Kind::TokenExpired);
+            (!learnt && !unsigned).then_some(error)
+        })
+    }
+}
+
+impl Server for Documents<'_> {
+    async fn ask(&self, document: &str, variables: Value) -> Result<Reply> {
+        let mut failures = Failures::default();
+        loop {
+            match self.once(document, &variables).await {
+                Ok(reply) => return Ok(reply),
+                Err(error) => self.source.after_failure(&mut failures, error, true).await?,
+            }
+        }
+    }
+}

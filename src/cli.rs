@@ -54,6 +54,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check a job without reading anything: endpoint, credentials, a scope per stream, mirror, destinations.
     Check(JobArgs),
+    /// Find out how a server spells this API, and print it ready to paste into the job file.
+    Discover(DiscoverArgs),
     /// Deliver again from the mirror, without one API request.
     Export(ExportArgs),
     /// Show what the mirror holds and how far its walks have come.
@@ -103,6 +105,18 @@ pub struct RunArgs {
     /// Show every setting and where it came from, and do nothing.
     #[arg(long)]
     pub print_config: bool,
+}
+
+/// `discover`
+#[derive(Debug, Args)]
+pub struct DiscoverArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+
+    /// Write it to a file, too, for `dialect = "FILE"` under [source].
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
 }
 
 /// `export`

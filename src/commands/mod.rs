@@ -3,6 +3,7 @@
 pub mod check;
 #[cfg(feature = "sandbox")]
 pub mod demo;
+pub mod discover;
 pub mod export;
 pub mod run;
 #[cfg(feature = "sandbox")]
@@ -20,6 +21,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Run(args) => run::run(&args, quiet).await,
         Command::Check(args) => check::check(&args).await,
+        Command::Discover(args) => discover::discover(&args).await,
         Command::Export(args) => export::export(&args, quiet),
         Command::Status(args) => status::status(&args),
         #[cfg(feature = "sandbox")]

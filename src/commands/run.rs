@@ -19,7 +19,7 @@ use crate::report::live::{self, Live};
 use crate::report::run_report::{self, DestinationReport, RunReport};
 use crate::report::terminal;
 use crate::sync::shutdown::Stop;
-use crate::sync::{self, Context};
+use crate::sync::{self, Context, Spelling};
 use crate::telemetry;
 
 /// Runs a job file.
@@ -50,11 +50,12 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
     let stop = Stop::default();
     stop.on_signals()
         .map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
-    tokio::select! {
-        signed_in = source.sign_in() => signed_in?,
+    let known = tokio::select! {
+        known = sync::dialect::settle(&source, &mirror, &settings.source.endpoint, &settings.spelled, &settings.streams) => known?,
         () = stop.now() => return Err(Error::new(Kind::Stopped, "stopped before anything was read")),
-    }
-    let (name, lane, streams) = (settings.name.clone(), settings.lane, settings.streams.clone());
+    };
+    let (name, lane) = (settings.name.clone(), settings.lane);
+    let streams: Vec<_> = known.streams.iter().map(|s| (*s, !source.is_partitioned(*s))).collect();
     let begun = mirror.call(move |w| rounds::begin(w, &name, lane, &streams)).await?;
     let context = Context {
         source: source.clone(),
@@ -65,10 +66,15 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
         walks: usize::try_from(settings.source.in_flight).unwrap_or(8),
         progress: Arc::new(Progress::default()),
         stop,
+        spelling: Spelling {
+            endpoint: settings.source.endpoint.clone(),
+            job: settings.spelled.clone(),
+        },
+        notes: Arc::default(),
     };
     let screen = live::show(
         Live {
-            streams: settings.streams.clone(),
+            streams: known.streams.clone(),
             progress: context.progress.clone(),
             source: source.clone(),
             per_minute: settings.requests_per_minute,
@@ -76,7 +82,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
         },
         quiet,
     );
-    let outcome = sync::run::run(&context, &settings.streams).await;
+    let outcome = sync::run::run(&context, &known.streams).await;
     drop(screen);
     let outcome = match outcome {
         Ok(outcome) => outcome,
@@ -97,6 +103,8 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
         &context.progress,
         took,
     );
+    report.notes = known.notes;
+    report.notes.extend(context.notes());
     let mut exits = vec![run_report::exit_of(&outcome)];
     if !outcome.stopped {
         deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;

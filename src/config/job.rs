@@ -50,7 +50,16 @@ pub struct Source {
     pub read_timeout: Option<String>,
     pub retry_for: Option<String>,
     pub wait_for_budget: Option<String>,
-    pub dialect: Option<toml::Table>,
+    pub dialect: Option<Spelling>,
+}
+
+/// `dialect`: a table of lines, or the name of a file in the same form.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+#[allow(missing_docs)]
+pub enum Spelling {
+    File(String),
+    Lines(toml::Table),
 }
 
 /// `[mirror]`

@@ -1,9 +1,10 @@
 //! What a run is told, and from where: flags override the environment, the environment overrides the job file, the job
 //! file overrides defaults. [`job`] is the file, [`mod@env`] every variable's name, [`settings`] the effective result,
-//! [`origin`] who wins and who won, [`source`] the `[source]` table, [`destinations`] the `[[destination]]` tables, [`values`] durations and sizes as people
+//! [`origin`] who wins and who won, [`source`] the `[source]` table, [`dialect`] the `[source.dialect]` table, [`destinations`] the `[[destination]]` tables, [`values`] durations and sizes as people
 //! write them.
 
 pub mod destinations;
+pub mod dialect;
 pub mod env;
 pub mod job;
 pub mod origin;

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::destinations::{CsvSettings, destinations};
+use super::dialect::spelled;
 use super::env;
-use super::job::{self, Job, Mode};
+use super::job::{Job, Mode};
 use super::origin::{Origin, Picker};
 use super::source::source;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::mirror::checkpoint::Lane;
 use crate::source::Settings as SourceSettings;
 use crate::source::dialect::Dialect;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub streams: Vec<Stream>,
     pub source: SourceSettings,
     pub dialect: Dialect,
+    /// The job's own `[source.dialect]`.
+    pub spelled: toml::Table,
     pub requests_per_minute: u32,
     pub page_size: u32,
     pub mirror: PathBuf,
@@ -108,11 +111,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         job.source.requests_per_minute,
         100,
     );
-    let overrides = job.source.dialect.as_ref();
-    let dialect = Dialect::with(overrides.unwrap_or(&toml::Table::new())).map_err(|e| of_dialect(e, text, place))?;
-    if overrides.is_some() {
-        p.note("source.dialect", "{ … }".into(), Origin::Job);
-    }
+    let (spelled, dialect) = spelled(&mut p, job, text)?;
     let page_size = p.pick(
         "source.page_size",
         flags.page_size.map(|n| ("--page-size", n)),
@@ -145,6 +144,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         streams,
         source,
         dialect,
+        spelled,
         requests_per_minute,
         page_size,
         mirror,
@@ -179,24 +179,6 @@ fn chosen(names: &[String], place: &str) -> Result<Vec<Stream>> {
     }
     chosen.sort();
     Ok(chosen)
-}
-
-/// An error of the dialect with the line it stands on, where that can be told.
-fn of_dialect(error: Error, text: &str, place: &str) -> Error {
-    if error.kind != Kind::Usage {
-        return error;
-    }
-    let detail = error
-        .detail
-        .strip_prefix("[source.dialect]: ")
-        .unwrap_or(&error.detail)
-        .to_owned();
-    let name = detail.split('`').nth(1).map(str::to_owned);
-    let line = name
-        .and_then(|n| job::line_of_key(text, &n))
-        .map(|l| format!(":{l}"))
-        .unwrap_or_default();
-    Error::usage(format!("{place}{line}: [source.dialect] {}", job::plain(&detail)))
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use rusqlite::Connection;
 use super::failed;
 use crate::error::{Error, Kind, Result};
 
-const ALL: [&str; 1] = [include_str!("../../sql/mirror/0001_records_and_checkpoints.sql")];
+const ALL: [&str; 2] = [
+    include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
+    include_str!("../../sql/mirror/0003_dialect.sql"),
+];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.
 pub const APPLICATION: i32 = 0x5150_4945;

@@ -4,10 +4,11 @@
 //!
 //! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`crate::lock`] keeps a second
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`rounds`] when a reading of
-//! everything begins and ends, [`changes`] reads records out in order, [`views`] makes them readable by hand.
+//! everything begins and ends, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`] remembers how the API is spelled.
 
 pub mod changes;
 pub mod checkpoint;
+pub mod dialect;
 pub mod migrations;
 pub mod records;
 pub mod rounds;

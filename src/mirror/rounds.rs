@@ -29,8 +29,9 @@ pub struct Begun {
     pub resumed: bool,
 }
 
-/// Records the start of a run and opens or resumes its round.
-pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[Stream]) -> Result<Begun> {
+/// Records the start of a run and opens or resumes its round. With each stream: whether it is read as one list (others
+/// have a list for each record of their parent, begun when that is known).
+pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, bool)]) -> Result<Begun> {
     writer.transaction(|t| {
         t.execute(
             "INSERT INTO run (job, lane, started_at) VALUES (?, ?, ?)",
@@ -65,8 +66,8 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[Stream]) -> 
                 resumed: false,
             }
         };
-        for stream in streams {
-            if stream.definition().parent.is_none() {
+        for (stream, one_list) in streams {
+            if *one_list {
                 let place = Place {
                     lane,
                     stream: *stream,

@@ -102,6 +102,11 @@ impl Drop for Mirror {
 }
 
 impl Writer {
+    /// Runs work that opens its own transaction.
+    pub fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
+        work(&mut self.connection).map_err(|e| failed(&self.path, &e))
+    }
+
     /// Runs `work` in one transaction: all of it is stored, or nothing.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let path = &self.path;

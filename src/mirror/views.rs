@@ -3,6 +3,8 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::store::Writer;
+use crate::error::Result;
 use crate::streams::{self, DateForm, Kind, Stream};
 
 const TEMPLATE: &str = include_str!("../../sql/views/stream.sql");
@@ -24,6 +26,11 @@ pub fn make(connection: &mut Connection, date: DateForm) -> rusqlite::Result<()>
         }
     }
     transaction.commit()
+}
+
+/// The same on the writer's thread, when the date form has become known.
+pub fn remake(writer: &mut Writer, date: DateForm) -> Result<()> {
+    writer.with(|connection| make(connection, date))
 }
 
 fn definition(stream: Stream, date: DateForm) -> String {

@@ -33,6 +33,8 @@ pub struct RunReport {
     /// Seconds waited: spacing, the server's window, blocks.
     pub waited: [f64; 3],
     pub destinations: Vec<DestinationReport>,
+    /// What else the operator should know.
+    pub notes: Vec<String>,
     pub stopped: bool,
     pub exit_code: u8,
 }
@@ -122,6 +124,7 @@ impl RunReport {
             refused_429: stats.refused,
             waited: stats.waited.map(|d| d.as_secs_f64()),
             destinations: Vec::new(),
+            notes: Vec::new(),
             stopped: outcome.stopped,
             exit_code: 0,
         }

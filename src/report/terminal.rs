@@ -74,6 +74,9 @@ pub fn summary(report: &RunReport) -> String {
             "halves of a cut character that were replaced by U+FFFD: {repaired}"
         );
     }
+    for note in &report.notes {
+        let _ = writeln!(out, "note: {note}");
+    }
     for d in &report.destinations {
         match &d.error {
             Some(error) => {

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use self::budget::{Budget, Headers};
 use self::client::{Attempt, Http};
-use self::dialect::Dialect;
+use self::dialect::{Dialect, StreamDialect};
 use self::in_flight::InFlight;
 use self::page::Page;
 use self::query::Question;
@@ -80,6 +80,14 @@ impl Source {
     /// How the API is spelled.
     pub fn dialect(&self) -> Arc<Dialect> {
         self.dialect.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a stream is asked for by the records of another one (messages by conversation, unless the server lists
+    /// them all).
+    pub fn is_partitioned(&self, stream: Stream) -> bool {
+        let dialect = self.dialect();
+        let named = |part: &StreamDialect| part.parent.as_deref().is_some_and(|name| !name.is_empty());
+        stream.definition().parent.is_some() && dialect.stream(stream).is_ok_and(named)
     }
 
     /// Speaks another dialect from the next request on.

@@ -143,10 +143,7 @@ impl<'s> Negotiation<'s> {
 
     async fn by_schema(&mut self, stream: Stream) -> Result<()> {
         let Some(schema) = self.learn(true).await? else {
-            self.outcome.open.push(Open {
-                what: format!("the server refuses how {stream} are asked for and does not show its schema"),
-                line: format!("[source.dialect.streams.{stream}] operation = \"...\""),
-            });
+            // Nothing to learn from: the walk will say what the server says.
             return Ok(());
         };
         let Some(settled) = settle::stream(&schema, stream) else {
@@ -163,6 +160,20 @@ impl<'s> Negotiation<'s> {
             self.outcome.findings.extend(settled.findings);
             self.outcome.open.extend(settled.open);
             return Ok(());
+        }
+        let mut settled = settled;
+        if settled.parent_optional {
+            // One list of everything costs a hundredth of the requests; where nothing comes of it, it is none.
+            let mut whole = settled.clone();
+            lay_over(
+                &mut whole.table,
+                &of_stream(stream, "parent", toml::Value::String(String::new())),
+            );
+            lay_over(&mut self.settled, &whole.table);
+            self.speak()?;
+            if self.prove(stream).await.is_ok_and(|proof| proof.rows > 0) {
+                settled = whole;
+            }
         }
         lay_over(&mut self.settled, &settled.table);
         self.speak()?;
@@ -195,12 +206,7 @@ impl<'s> Negotiation<'s> {
         let mut table = settled.table;
         if let Some(page_from) = proof.page_from {
             let list = Table::from_iter([("page_from".to_owned(), toml::Value::Integer(page_from.into()))]);
-            let part = Table::from_iter([("list".to_owned(), toml::Value::Table(list))]);
-            let streams = Table::from_iter([(stream.name().to_owned(), toml::Value::Table(part))]);
-            lay_over(
-                &mut table,
-                &Table::from_iter([("streams".to_owned(), toml::Value::Table(streams))]),
-            );
+            lay_over(&mut table, &of_stream(stream, "list", toml::Value::Table(list)));
         }
         if let Some(date) = proof.date {
             table.insert("date".into(), toml::Value::String(name_of(date).into()));
@@ -243,6 +249,13 @@ impl<'s> Negotiation<'s> {
         }
         Ok(self.schema.clone())
     }
+}
+
+/// `streams.NAME.KEY = VALUE`
+fn of_stream(stream: Stream, key: &str, value: toml::Value) -> Table {
+    let part = Table::from_iter([(key.to_owned(), value)]);
+    let streams = Table::from_iter([(stream.name().to_owned(), toml::Value::Table(part))]);
+    Table::from_iter([("streams".to_owned(), toml::Value::Table(streams))])
 }
 
 /// An id nobody has: it is as good as another to see whether a question is understood.

@@ -1,14 +1,15 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
-//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`drift`] (pure) says
+//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`drift`] (pure) says
 //! what a walk has proven, [`shutdown`] how a run is stopped.
 
+pub mod dialect;
 pub mod drift;
 pub mod fan_out;
 pub mod run;
 pub mod shutdown;
 pub mod walk;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::rounds::Begun;
@@ -35,4 +36,24 @@ pub struct Context {
     pub progress: Arc<Progress>,
     /// Whether to stop.
     pub stop: shutdown::Stop,
+    /// What is needed to settle anew how the API is spelled.
+    pub spelling: Spelling,
+    /// What the summary is to say beside its numbers.
+    pub notes: Arc<Mutex<Vec<String>>>,
+}
+
+/// What settling a dialect needs to know of a job.
+#[derive(Debug, Clone, Default)]
+pub struct Spelling {
+    /// The address.
+    pub endpoint: String,
+    /// The job's own `[source.dialect]`.
+    pub job: toml::Table,
+}
+
+impl Context {
+    /// The notes so far.
+    pub fn notes(&self) -> Vec<String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }

@@ -1,11 +1,13 @@
 //! One run: the streams of a job side by side, and what came of each.
 
+use std::sync::PoisonError;
+
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Context;
 use super::fan_out::{self, Parents};
 use super::walk::{self, Ended};
+use super::{Context, Spelling};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Place, Standing};
 use crate::policy::{self, Action};
@@ -43,15 +45,20 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
         let (context, parents, known) = (context.clone(), parents.clone(), known.clone());
         let feeds = streams.iter().any(|s| s.definition().parent == Some(stream));
         tasks.spawn(async move {
-            let result = if stream.definition().parent.is_some() {
-                fan_out::fan_out(&context, stream, known).await
-            } else {
-                let result = list(&context, stream, &parents, feeds).await;
-                if feeds {
-                    parents.send_modify(|p| p.over = true);
+            let result = read(&context, stream, &parents, &known, feeds).await;
+            let result = match result {
+                Err(error) if matches!(error.kind, Kind::QueryRejected { .. }) => {
+                    match settled_anew(&context, stream).await {
+                        Ok(true) => read(&context, stream, &parents, &known, feeds).await,
+                        Ok(false) => Err(error),
+                        Err(other) => Err(other.at(error)),
+                    }
                 }
-                result
+                result => result,
             };
+            if feeds {
+                parents.send_modify(|p| p.over = true);
+            }
             context
                 .progress
                 .of(stream)
@@ -80,6 +87,35 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
         streams: outcomes,
         stopped: context.stop.requested(),
     })
+}
+
+async fn read(
+    context: &Context,
+    stream: Stream,
+    parents: &watch::Sender<Parents>,
+    known: &watch::Receiver<Parents>,
+    feeds: bool,
+) -> Result<Ended> {
+    if context.source.is_partitioned(stream) {
+        fan_out::fan_out(context, stream, known.clone()).await
+    } else {
+        list(context, stream, parents, feeds).await
+    }
+}
+
+/// The API refuses what it took before: whether it was found out how it is spelled now. A stream that was one list and
+/// is many now, or the other way round, is the next run's.
+async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
+    let partitioned = context.source.is_partitioned(stream);
+    let Spelling { endpoint, job } = &context.spelling;
+    let notes = super::dialect::again(&context.source, &context.mirror, endpoint, job, stream).await?;
+    let settled = notes.is_some() && context.source.is_partitioned(stream) == partitioned;
+    context
+        .notes
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .extend(notes.unwrap_or_default());
+    Ok(settled)
 }
 
 /// Walks a stream that has one list.

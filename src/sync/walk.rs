@@ -165,7 +165,10 @@ async fn land(
             serde_json::to_string(walk).map_err(|e| Error::new(Kind::Internal, format!("a walk's position: {e}")))?,
         ),
     };
-    let child = streams::ALL.into_iter().find(|s| s.definition().parent == Some(stream));
+    let mut children = streams::ALL
+        .into_iter()
+        .filter(|s| s.definition().parent == Some(stream));
+    let child = children.find(|s| context.source.is_partitioned(*s));
     let counters = context.progress.of(stream);
     let (seen, total, closed) = (page.records.rows.len() as u64, page.total, verdict.is_some());
     let hold = page.hold;

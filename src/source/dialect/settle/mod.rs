@@ -58,6 +58,8 @@ pub struct Settled {
     pub findings: Vec<Finding>,
     /// What is left.
     pub open: Vec<Open>,
+    /// The parent's argument may be left out: perhaps everything is listed then.
+    pub parent_optional: bool,
     /// Documented columns that the server does not have.
     pub missing: Vec<&'static str>,
 }
@@ -127,6 +129,7 @@ pub fn stream(schema: &Schema, stream: Stream) -> Option<Settled> {
     if stream.definition().parent.is_some() {
         let parent = best.sorted.roles.get(&Role::Parent);
         table.insert("parent".into(), text(parent.map_or("", |(path, _)| path)));
+        settled.parent_optional = parent.is_some_and(|(_, needed)| !needed);
     }
     table.insert("list".into(), Value::Table(list_table(schema, best)));
     let certain = |part: &str, value: String, evidence: String| Finding {

@@ -1,0 +1,9 @@
+-- How an endpoint was found to spell its API, part by part ('token', or a stream's name), so that the next night asks
+-- nothing again. `settled` is TOML in the form of a job file's [source.dialect].
+CREATE TABLE dialect (
+    endpoint   TEXT NOT NULL,
+    part       TEXT NOT NULL,
+    settled    TEXT NOT NULL,
+    settled_at TEXT NOT NULL,               -- RFC 3339, UTC
+    PRIMARY KEY (endpoint, part)
+) WITHOUT ROWID;

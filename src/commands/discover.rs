@@ -1,0 +1,83 @@
+//! `discover JOB`: finds out how a server spells this API and prints it, ready to paste into the job file, each part with
+//! its evidence. Nothing is remembered; a run does the same by itself on its first night.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::setup;
+use crate::cli::DiscoverArgs;
+use crate::config::settings::Settings;
+use crate::error::{Error, Kind, Result};
+use crate::policy::Exit;
+use crate::source::dialect::lay_over;
+use crate::source::dialect::settle::{Certainty, Finding};
+use crate::source::negotiate::{Negotiation, Outcome};
+
+/// Discovers; exit 2 when something must be written by hand.
+pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
+    let settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
+    let source = setup::source(&settings)?;
+    let outcome = Negotiation::new(&source, &settings.spelled, &[])?
+        .settle(true, &settings.streams)
+        .await?;
+    let mut settled = Table::new();
+    for part in &outcome.parts {
+        lay_over(&mut settled, &part.table);
+    }
+    lay_over(&mut settled, &settings.spelled);
+    print!("{}", printed(&settings.source.endpoint, &settled, &outcome)?);
+    if let Some(file) = &args.write {
+        write(file, &settled)?;
+        println!(
+            "\n# written to {}: dialect = {:?} under [source] uses it",
+            file.display(),
+            file.display().to_string()
+        );
+    }
+    Ok(if outcome.open.is_empty() {
+        Exit::Complete
+    } else {
+        Exit::Usage
+    })
+}
+
+fn printed(endpoint: &str, settled: &Table, outcome: &Outcome) -> Result<String> {
+    let mut out = format!("# {endpoint}, in {} requests\n", outcome.requests);
+    for finding in &outcome.findings {
+        let _ = writeln!(out, "# {}", line(finding));
+    }
+    for (stream, columns) in &outcome.missing {
+        let _ = writeln!(out, "# {stream}: this server has no {}", columns.join(", "));
+    }
+    for stream in &outcome.absent {
+        let _ = writeln!(out, "# {stream}: this server has no such list");
+    }
+    for open in &outcome.open {
+        let _ = writeln!(out, "# OPEN: {}\n#   write: {}", open.what, open.line);
+    }
+    let source = Table::from_iter([("dialect".to_owned(), Value::Table(settled.clone()))]);
+    let whole = Table::from_iter([("source".to_owned(), Value::Table(source))]);
+    let text = toml::to_string(&whole).map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")))?;
+    let _ = write!(out, "\n{text}");
+    Ok(out)
+}
+
+fn line(finding: &Finding) -> String {
+    let certainty = match finding.certainty {
+        Certainty::Documented => "documented",
+        Certainty::Introspected => "introspected",
+        Certainty::Proven => "proven",
+        Certainty::Assumed => "assumed",
+    };
+    format!(
+        "{certainty:<12} {}: {} ({})",
+        finding.part, finding.value, finding.evidence
+    )
+}
+
+fn write(file: &Path, settled: &Table) -> Result<()> {
+    let text = toml::to_string(settled).map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")))?;
+    std::fs::write(file, text).map_err(|e| Error::usage(format!("--write {}: {e}", file.display())))
+}

@@ -1,0 +1,27 @@
+//! What is remembered of how an endpoint spells its API. The mirror keeps text; what it means is the source's business.
+
+use rusqlite::params;
+
+use super::store::Writer;
+use crate::error::Result;
+
+/// The remembered parts of an endpoint: a name and its TOML.
+pub fn recall(writer: &mut Writer, endpoint: &str) -> Result<Vec<(String, String)>> {
+    writer.transaction(|t| {
+        let mut ask = t.prepare("SELECT part, settled FROM dialect WHERE endpoint = ? ORDER BY part")?;
+        let rows = ask.query_map([endpoint], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        rows.collect::<rusqlite::Result<_>>()
+    })
+}
+
+/// Remembers parts, each in place of what was remembered of it.
+pub fn remember(writer: &mut Writer, endpoint: &str, parts: &[(String, String)]) -> Result<()> {
+    writer.transaction(|t| {
+        let mut put =
+            t.prepare("INSERT OR REPLACE INTO dialect (endpoint, part, settled, settled_at) VALUES (?, ?, ?, ?)")?;
+        for (part, settled) in parts {
+            put.execute(params![endpoint, part, settled, crate::clock::now()])?;
+        }
+        Ok(())
+    })
+}

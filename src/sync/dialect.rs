@@ -1,0 +1,145 @@
+//! Before a run: how the API is spelled, as the mirror remembers it for this endpoint; what it does not remember is
+//! proven, or settled, and remembered. A second run makes no request for it.
+
+use toml::Table;
+
+use crate::error::{Error, Kind, Result};
+use crate::mirror::dialect as memory;
+use crate::mirror::store::Mirror;
+use crate::mirror::views;
+use crate::source::Source;
+use crate::source::negotiate::{Negotiation, Outcome, Part};
+use crate::streams::Stream;
+
+/// What is known when the run begins.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The streams that this server has.
+    pub streams: Vec<Stream>,
+    /// What the summary says of it.
+    pub notes: Vec<String>,
+}
+
+/// Signs in, and makes sure of how these streams are asked for. An error of usage lists what is open.
+pub async fn settle(
+    source: &Source,
+    mirror: &Mirror,
+    endpoint: &str,
+    job: &Table,
+    streams: &[Stream],
+) -> Result<Known> {
+    let remembered = recall(mirror, endpoint).await?;
+    let unknown: Vec<Stream> = streams
+        .iter()
+        .copied()
+        .filter(|s| !remembered.iter().any(|part| part.name == s.name()))
+        .collect();
+    let outcome = Negotiation::new(source, job, &remembered)?
+        .settle(true, &unknown)
+        .await?;
+    keep(source, mirror, endpoint, &outcome).await?;
+    refuse_open(&outcome)?;
+    let mut notes = told(&outcome);
+    if outcome
+        .parts
+        .iter()
+        .any(|part| part.table.contains_key("token") || part.table.contains_key("streams"))
+    {
+        notes.insert(
+            0,
+            format!(
+                "how this API is spelled was made sure of in {} requests and is remembered",
+                outcome.requests
+            ),
+        );
+    }
+    let streams = streams
+        .iter()
+        .copied()
+        .filter(|s| !outcome.absent.contains(s))
+        .collect();
+    Ok(Known { streams, notes })
+}
+
+/// After a refusal in mid-run: settles one stream anew. None when there is nothing new.
+pub async fn again(
+    source: &Source,
+    mirror: &Mirror,
+    endpoint: &str,
+    job: &Table,
+    stream: Stream,
+) -> Result<Option<Vec<String>>> {
+    let remembered = recall(mirror, endpoint).await?;
+    let outcome = Negotiation::new(source, job, &remembered)?.again(stream).await?;
+    keep(source, mirror, endpoint, &outcome).await?;
+    refuse_open(&outcome)?;
+    if outcome.parts.is_empty() {
+        return Ok(None);
+    }
+    let mut notes = vec![format!(
+        "{stream}: the API has changed; how it is spelled was settled anew"
+    )];
+    notes.extend(told(&outcome));
+    Ok(Some(notes))
+}
+
+fn told(outcome: &Outcome) -> Vec<String> {
+    let missing = outcome.missing.iter().map(|(stream, columns)| {
+        format!(
+            "{stream}: this server has no {}; the cells stay empty",
+            columns.join(", ")
+        )
+    });
+    let absent = outcome
+        .absent
+        .iter()
+        .map(|s| format!("{s}: this server has no such list; skipped"));
+    missing.chain(absent).collect()
+}
+
+/// What must be written by hand, all of it at once.
+fn refuse_open(outcome: &Outcome) -> Result<()> {
+    if outcome.open.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = outcome
+        .open
+        .iter()
+        .map(|o| format!("{}; write: {}", o.what, o.line))
+        .collect();
+    Err(Error::usage(format!(
+        "how this API is spelled could not be settled: {}",
+        lines.join(" | ")
+    )))
+}
+
+async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>> {
+    let endpoint = endpoint.to_owned();
+    let rows = mirror.call(move |w| memory::recall(w, &endpoint)).await?;
+    rows.into_iter()
+        .map(|(name, settled)| {
+            let table = settled.parse().map_err(|e| {
+                Error::new(
+                    Kind::MirrorCorrupt,
+                    format!("the mirror's memory of `{name}` is not readable: {e}"),
+                )
+            })?;
+            Ok(Part { name, table })
+        })
+        .collect()
+}
+
+async fn keep(source: &Source, mirror: &Mirror, endpoint: &str, outcome: &Outcome) -> Result<()> {
+    let parts: Vec<(String, String)> = outcome
+        .parts
+        .iter()
+        .map(|p| (p.name.clone(), p.table.to_string()))
+        .collect();
+    let (endpoint, date) = (endpoint.to_owned(), source.dialect().date);
+    mirror
+        .call(move |w| {
+            memory::remember(w, &endpoint, &parts)?;
+            views::remake(w, date)
+        })
+        .await
+}

@@ -192,3 +192,6 @@ fn list_table(schema: &Schema, best: &Candidate<'_>) -> Table {
 fn text(value: &str) -> Value {
     Value::String(value.to_owned())
 }
+
+#[cfg(all(test, feature = "sandbox"))]
+mod tests;

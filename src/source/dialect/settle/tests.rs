@@ -1,0 +1,199 @@
+//! Schemas as people write them, read from SDL, and what they settle to.
+
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{ast, schema};
+
+use super::super::Dialect;
+use super::super::schema::{Argument, Field, Type, TypeRef};
+use super::*;
+use crate::streams::ALL;
+
+fn of_sdl(sdl: &str) -> Schema {
+    let read = apollo_compiler::Schema::parse_and_validate(sdl, "test.graphql").expect("SDL");
+    let root = |name: Option<&apollo_compiler::Name>| name.map(ToString::to_string).unwrap_or_default();
+    let definition = &read.schema_definition;
+    let mut schema = Schema {
+        query: root(definition.query.as_deref()),
+        mutation: root(definition.mutation.as_deref()),
+        ..Schema::default()
+    };
+    let fields = |fields: &apollo_compiler::collections::IndexMap<
+        apollo_compiler::Name,
+        schema::Component<ast::FieldDefinition>,
+    >| {
+        let one = |f: &schema::Component<ast::FieldDefinition>| Field {
+            name: f.name.to_string(),
+            arguments: f.arguments.iter().map(|a| argument(a)).collect(),
+            ty: TypeRef::parse(&f.ty.to_string()),
+        };
+        fields.values().map(one).collect()
+    };
+    for (name, ty) in &read.types {
+        let kept = match ty {
+            ExtendedType::Object(o) => Type::Object(fields(&o.fields)),
+            ExtendedType::Interface(i) => Type::Object(fields(&i.fields)),
+            ExtendedType::InputObject(i) => Type::Input(i.fields.values().map(|a| argument(a)).collect()),
+            ExtendedType::Enum(e) => Type::Enum(e.values.keys().map(ToString::to_string).collect()),
+            ExtendedType::Union(_) => Type::Union,
+            ExtendedType::Scalar(_) => Type::Scalar,
+        };
+        schema.types.insert(name.to_string(), kept);
+    }
+    schema
+}
+
+fn argument(a: &ast::InputValueDefinition) -> Argument {
+    Argument {
+        name: a.name.to_string(),
+        ty: TypeRef::parse(&a.ty.to_string()),
+        has_default: a.default_value.is_some(),
+    }
+}
+
+/// The dialect that a schema settles to; every part must be settled.
+fn dialect(schema: &Schema, streams: &[Stream]) -> Dialect {
+    let mut table = token(schema).table;
+    for s in streams {
+        let settled = stream(schema, *s).unwrap_or_else(|| panic!("nothing lists {s}"));
+        assert_eq!(settled.open, [], "{s}");
+        super::super::lay_over(&mut table, &settled.table);
+    }
+    Dialect::with(&table).expect("a dialect")
+}
+
+#[test]
+fn the_shape_that_was_seen_settles_to_the_shipped_dialect() {
+    let schema = of_sdl(include_str!("../../../sandbox/dialects/default.graphql"));
+    let (found, shipped) = (dialect(&schema, &ALL), Dialect::with(&Table::new()).expect("shipped"));
+    assert_eq!(format!("{:?}", found.token), format!("{:?}", shipped.token));
+    for s in ALL {
+        let (found, shipped) = (found.stream(s).expect("found"), shipped.stream(s).expect("shipped"));
+        assert_eq!((&found.operation, &found.parent), (&shipped.operation, &shipped.parent));
+        assert_eq!(format!("{:?}", found.list), format!("{:?}", shipped.list), "{s}");
+        let names = |part: &super::super::StreamDialect| -> Vec<String> {
+            part.selected()
+                .map(|f| f.split(' ').next().expect("a name").to_owned())
+                .collect()
+        };
+        for name in names(shipped) {
+            assert!(names(found).contains(&name), "{s}: {name}");
+        }
+    }
+}
+
+const STRANGER: &str = r#"
+scalar DateTime
+schema { query: Root mutation: Changes }
+type Root {
+  version: String
+  person(id: ID!): Contact
+  searchContacts(term: String!, page: Int): ContactsAnswer
+  contacts(filter: ContactFilter!, orderBy: Order!): ContactsAnswer!
+  chatMessages(paging: Paging!, conversation: ID): [Message!]!
+  chats(first: Int, after: String): ChatConnection!
+}
+type Changes {
+  login(email: String!, password: String!): Session
+  createToken(credentials: Pair!): TokenAnswer!
+}
+input Pair { client_id: ID! client_secret: String! }
+type TokenAnswer { ok: Boolean! result: Session }
+type Session { access_token: String! expires_in: Int user: Contact }
+input ContactFilter { pagination: Paging tenant: String = "x" state: State! }
+input Paging { skip: Int = 0 take: Int }
+enum State { ACTIVE ALL DELETED }
+enum Order { DESC ASC }
+type ContactsAnswer { ok: Boolean! error: String payload: ContactsPage }
+type ContactsPage { meta: Meta results: [Contact!]! }
+type Meta { totalRecords: Int! has_more: Boolean! }
+type Contact { id: ID! customer: ID first_name: String lastName: String email: String phone: String country: String
+  created_at: DateTime tags: [Tag] owner: String language: String avatar: String username: String
+  chats(first: Int!): [Chat] }
+type Tag { _id: ID name: String parent: Tag color(format: Format!): String }
+enum Format { HEX }
+type ChatConnection { edges: [ChatEdge] pageInfo: PageInfo! totalCount: Int }
+type ChatEdge { cursor: String! node: Chat }
+type PageInfo { hasNextPage: Boolean! endCursor: String }
+type Chat { _id: ID customer: ID joinedPerson: ID joinedCPerson: ID isStarred: Boolean status: String type: String
+  priority: String lastMessage: Message messages: [Message] }
+type Message { _id: ID conversation: ID content: String createdAt: DateTime senderType: String messageType: String
+  channelType: String subject: String contentHtml: String ackStatus: String autoCreate: Boolean channelMessageId: String }
+"#;
+
+#[test]
+fn a_strangers_schema_settles_by_what_its_fields_return_and_take() {
+    let schema = of_sdl(STRANGER);
+    let d = dialect(&schema, &[Stream::Contacts, Stream::Conversations, Stream::Messages]);
+    let t = &d.token;
+    assert_eq!(
+        (t.operation.as_str(), t.input.as_str(), t.input_type.as_str()),
+        ("createToken", "credentials", "Pair!")
+    );
+    assert_eq!(
+        (t.client_id.as_str(), t.access_token.as_str(), t.success.as_str()),
+        ("client_id", "result.access_token", "ok")
+    );
+    let c = d.stream(Stream::Contacts).expect("contacts");
+    assert_eq!(
+        (c.operation.as_str(), c.list.paging),
+        ("contacts", super::super::Paging::Offset)
+    );
+    assert_eq!(
+        (c.list.page.as_str(), c.list.size.as_str()),
+        ("filter.pagination.skip", "filter.pagination.take")
+    );
+    assert_eq!(c.list.arguments["filter.state"], "ALL");
+    assert_eq!(c.list.arguments["orderBy"], "ASC");
+    assert_eq!(c.list.items, "payload.results");
+    assert_eq!(
+        (c.list.total.as_str(), c.list.has_next.as_str()),
+        ("payload.meta.totalRecords", "payload.meta.has_more")
+    );
+    assert_eq!((c.list.success.as_str(), c.list.message.as_str()), ("ok", "error"));
+    let fields: Vec<&str> = c.selected().collect();
+    assert!(
+        fields.contains(&"_id: id") && fields.contains(&"firstName: first_name"),
+        "{fields:?}"
+    );
+    assert!(fields.contains(&"tags { _id name parent { _id name } }"), "{fields:?}");
+    let v = d.stream(Stream::Conversations).expect("conversations");
+    assert_eq!(
+        (v.operation.as_str(), v.list.paging),
+        ("chats", super::super::Paging::Cursor)
+    );
+    assert_eq!(
+        (v.list.items.as_str(), v.list.row_cursor.as_str()),
+        ("edges.node", "edges.cursor")
+    );
+    assert_eq!(
+        (v.list.total.as_str(), v.list.next_cursor.as_str()),
+        ("totalCount", "pageInfo.endCursor")
+    );
+    let m = d.stream(Stream::Messages).expect("messages");
+    assert_eq!((m.operation.as_str(), m.list.items.as_str()), ("chatMessages", ""));
+    assert_eq!(
+        (m.parent.as_deref(), m.list.page.as_str()),
+        (Some("conversation"), "paging.skip")
+    );
+    assert!(stream(&schema, Stream::Messages).expect("messages").parent_optional);
+}
+
+#[test]
+fn what_nothing_says_is_open_and_what_is_not_there_is_not_found() {
+    let schema = of_sdl(&STRANGER.replace("tenant: String = \"x\"", "tenant: String!"));
+    let open = stream(&schema, Stream::Contacts).expect("contacts").open;
+    assert_eq!(open.len(), 1);
+    assert!(
+        open[0].what.contains("filter.tenant") && open[0].line.contains("filter.tenant"),
+        "{open:?}"
+    );
+    assert_eq!(stream(&schema, Stream::CustomerPersons), None);
+    let missing = stream(&schema, Stream::Contacts).expect("contacts").missing;
+    assert!(
+        missing.contains(&"gender") && !missing.contains(&"createdAt"),
+        "{missing:?}"
+    );
+    let other = of_sdl("type Query { films: [Film] } type Film { title: String }");
+    assert!(!token(&other).open.is_empty());
+    assert!(ALL.iter().all(|s| stream(&other, *s).is_none()));
+}

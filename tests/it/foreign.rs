@@ -181,7 +181,9 @@ fn an_input_object_by_override() {
     let foreign = Foreign::default().check(|asked| {
         assert!(asked.document().contains("(filter: {"), "{}", asked.document());
     });
-    complete(foreign, "[source.dialect.list]\ninput = \"filter\"");
+    let list = "[source.dialect.list]\npage = \"filter.page\"\nsize = \"filter.limit\"";
+    let parent = "[source.dialect.streams.messages]\nparent = \"filter.conversationId\"";
+    complete(foreign, &format!("{list}\n{parent}"));
 }
 
 #[test]

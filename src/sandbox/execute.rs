@@ -44,7 +44,7 @@ pub struct Page {
     /// Rows a page.
     pub limit: u64,
     /// The number of the first page.
-    pub page_from: u64,
+    pub counts_from: u64,
 }
 
 impl Content {

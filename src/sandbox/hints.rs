@@ -219,7 +219,7 @@ mod tests {
                 "customer_persons",
             ),
             (r#"type Query { a: Int @sandbox(ignores: "all") }"#, "ignores: all"),
-            (r#"type Query { a: Int @sandbox(pageFrom: -1) }"#, "pageFrom: -1"),
+            ("type Query { a: Int @sandbox(pageFrom: -1) }", "pageFrom: -1"),
             (r#"type Query @sandbox(dates: "roman") { a: Int }"#, "epoch_ms_text"),
             ("type Query { a: Int @sandbox(nothing: 1) }", "nothing"),
         ] {

@@ -34,10 +34,10 @@ impl Writer<'_> {
             Member::Total => return self.some(pick, page.total),
             Member::More => return self.out.boolean(page.more),
             Member::Before => return self.out.boolean(page.start > 0),
-            Member::Page => return self.number(pick, page.page_from + number),
-            Member::NextPage => return self.some(pick, page.more.then_some(page.page_from + number + 1)),
+            Member::Page => return self.number(pick, page.counts_from + number),
+            Member::NextPage => return self.some(pick, page.more.then_some(page.counts_from + number + 1)),
             Member::PreviousPage => {
-                return self.some(pick, number.checked_sub(1).map(|before| page.page_from + before));
+                return self.some(pick, number.checked_sub(1).map(|before| page.counts_from + before));
             }
             Member::Size => return self.number(pick, page.limit.min(i32::MAX as u64)),
             Member::Pages => return self.some(pick, page.total.map(|total| total.div_ceil(page.limit.max(1)))),

@@ -227,7 +227,7 @@ impl Answering<'_> {
             more,
             start,
             limit,
-            page_from: paging.page_from,
+            counts_from: paging.page_from,
         }))
     }
 

@@ -359,7 +359,7 @@ fn zero_counts_from_0_and_lists_every_message() {
     );
 }
 
-const STRANGER: &str = r#"
+const STRANGER: &str = "
     type Query {
       people(where: Where, paging: Paging!): Answer!
       person(where: One!): Person!
@@ -383,7 +383,7 @@ const STRANGER: &str = r#"
     type Talk { id: ID }
     type Weather { sunny: Boolean! degrees: [Int!]! wind: Wind }
     type Wind { speed: Float! }
-"#;
+";
 
 #[test]
 fn a_strangers_schema_is_served_without_a_hint() {

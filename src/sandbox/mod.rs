@@ -7,27 +7,35 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | what does the API look like? | `dialects/*.graphql`, read by `schema.rs`; its rejections: `wording.rs`, `suggest.rs`, `variables.rs`, `overlooked.rs`, `valueless.rs` |
+//! | what does the API look like? | `dialects/*.graphql` or any SDL file, read by `schema.rs`; its rejections: `wording.rs`, `suggest.rs`, `variables.rs`, `overlooked.rs`, `valueless.rs` |
+//! | what do its types, fields and arguments stand for? | `reading.rs`: said by `@sandbox` (`hints.rs`), else guessed (`entities.rs`, `asks.rs`) from what people call things (`words.rs`) |
 //! | how is a request judged, step by step? | `api.rs`, then `resolve.rs`; what comes out is in `outcome.rs` |
-//! | what does a query select? what does it ask? | `plan.rs`, `question.rs` |
-//! | how is an answer written? | `execute.rs` into `out.rs` |
+//! | what does a query select? what does it ask? | `plan.rs` of `pick.rs`, `question.rs`; where does a page begin? `cursor.rs` |
+//! | how is an answer written? | `execute.rs` and, for the scalars of an envelope, `members.rs` into `out.rs` |
 //! | how many records, in which order, with which ids? | `data.rs`, `ids.rs` |
-//! | what is in a field? | `object.rs`, `records.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
+//! | what is in a field? | `object.rs`, `records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
 //! | what changes meanwhile? | `drift.rs` |
 //! | what fails? | `faults.rs`, `body.rs` (connections that break) |
 //! | who may ask, how often? | `token.rs`, `limit.rs` |
 //! | what should have come out? what was asked? | `truth.rs`, `log.rs` |
 
 mod api;
+mod asks;
 mod body;
+mod channels;
+mod cursor;
 mod data;
+mod dialects;
 mod dice;
 pub mod drift;
+mod entities;
 mod execute;
 pub mod faults;
+mod hints;
 mod ids;
 mod limit;
 mod log;
+mod members;
 mod moment;
 mod nested;
 mod object;
@@ -35,8 +43,10 @@ mod out;
 mod outcome;
 mod overlooked;
 mod phrases;
+mod pick;
 mod plan;
 mod question;
+mod reading;
 mod records;
 mod resolve;
 mod schema;
@@ -48,13 +58,14 @@ mod truth;
 mod valueless;
 mod variables;
 mod wording;
+mod words;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+pub use dialects::{NAMES as DIALECTS, shipped as shipped_sdl};
 pub use log::Counts;
-pub use schema::shipped as shipped_sdl;
 pub use server::{Running, start};
 
 /// How a sandbox is to be.
@@ -96,7 +107,7 @@ pub struct Options {
     pub client_id: String,
     /// The secret that goes with it.
     pub client_secret: String,
-    /// The schema as SDL; the default one when absent. Another comes along: [`shipped_sdl`].
+    /// The schema as SDL; the default one when absent. Others come along: [`shipped_sdl`].
     pub sdl: Option<String>,
     /// Introspection queries are answered.
     pub introspection: bool,

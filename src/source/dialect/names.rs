@@ -154,6 +154,8 @@ pub fn nouns(stream: Stream) -> &'static [&'static str] {
         Stream::CustomerPersons => &["CustomerPerson", "Person", "Agent", "TeamMember", "User"],
         Stream::Conversations => &["Conversation", "Chat", "Ticket"],
         Stream::Messages => &["Message"],
+        Stream::Channels => &["ConnectedPlatform", "Channel", "Platform"],
+        Stream::WhatsappBusinessTemplates => &["WhatsappBusinessTemplate", "WhatsappTemplate", "Template"],
     }
 }
 
@@ -161,6 +163,7 @@ pub fn nouns(stream: Stream) -> &'static [&'static str] {
 pub fn list_operations(stream: Stream) -> Vec<String> {
     let mut all = vec![match stream {
         Stream::Messages => "getMessages".to_owned(),
+        Stream::Channels => "getAllConnectedPlatformList".to_owned(),
         _ => format!("get{}List", nouns(stream)[0]),
     }];
     for noun in nouns(stream) {

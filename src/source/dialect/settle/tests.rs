@@ -133,24 +133,27 @@ fn a_strangers_schema_settles_by_what_its_fields_return_and_take() {
         (t.client_id.as_str(), t.access_token.as_str(), t.success.as_str()),
         ("client_id", "result.access_token", "ok")
     );
-    let c = d.stream(Stream::Contacts).expect("contacts");
+    let contacts = d.stream(Stream::Contacts).expect("contacts");
     assert_eq!(
-        (c.operation.as_str(), c.list.paging),
+        (contacts.operation.as_str(), contacts.list.paging),
         ("contacts", super::super::Paging::Offset)
     );
     assert_eq!(
-        (c.list.page.as_str(), c.list.size.as_str()),
+        (contacts.list.page.as_str(), contacts.list.size.as_str()),
         ("filter.pagination.skip", "filter.pagination.take")
     );
-    assert_eq!(c.list.arguments["filter.state"], "ALL");
-    assert_eq!(c.list.arguments["orderBy"], "ASC");
-    assert_eq!(c.list.items, "payload.results");
+    assert_eq!(contacts.list.arguments["filter.state"], "ALL");
+    assert_eq!(contacts.list.arguments["orderBy"], "ASC");
+    assert_eq!(contacts.list.items, "payload.results");
     assert_eq!(
-        (c.list.total.as_str(), c.list.has_next.as_str()),
+        (contacts.list.total.as_str(), contacts.list.has_next.as_str()),
         ("payload.meta.totalRecords", "payload.meta.has_more")
     );
-    assert_eq!((c.list.success.as_str(), c.list.message.as_str()), ("ok", "error"));
-    let fields: Vec<&str> = c.selected().collect();
+    assert_eq!(
+        (contacts.list.success.as_str(), contacts.list.message.as_str()),
+        ("ok", "error")
+    );
+    let fields: Vec<&str> = contacts.selected().collect();
     assert!(
         fields.contains(&"_id: id") && fields.contains(&"firstName: first_name"),
         "{fields:?}"
@@ -169,10 +172,13 @@ fn a_strangers_schema_settles_by_what_its_fields_return_and_take() {
         (v.list.total.as_str(), v.list.next_cursor.as_str()),
         ("totalCount", "pageInfo.endCursor")
     );
-    let m = d.stream(Stream::Messages).expect("messages");
-    assert_eq!((m.operation.as_str(), m.list.items.as_str()), ("chatMessages", ""));
+    let messages = d.stream(Stream::Messages).expect("messages");
     assert_eq!(
-        (m.parent.as_deref(), m.list.page.as_str()),
+        (messages.operation.as_str(), messages.list.items.as_str()),
+        ("chatMessages", "")
+    );
+    assert_eq!(
+        (messages.parent.as_deref(), messages.list.page.as_str()),
         (Some("conversation"), "paging.skip")
     );
     assert!(stream(&schema, Stream::Messages).expect("messages").parent_optional);

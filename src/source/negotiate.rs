@@ -147,8 +147,9 @@ impl<'s> Negotiation<'s> {
             return Ok(());
         };
         let Some(settled) = settle::stream(&schema, stream) else {
-            if stream.definition().parent.is_none() {
+            if stream.definition().optional {
                 self.outcome.absent.push(stream);
+                return Ok(());
             }
             self.outcome.open.push(Open {
                 what: format!("no query of this server lists {stream}"),

@@ -1,111 +1,147 @@
-//! Servers that spell this API in ways that nobody told us: each shape that the sandbox ships, with introspection on. A
-//! run on a fresh mirror, with no line in the job file, ends complete with the files that the server's truth demands.
-
-use std::process::Command;
+//! The sandbox speaks the dialect it is told to, from the command line on.
 
 use crate::support::{Sandbox, Work};
 
-const ACCOUNT: [&str; 8] = [
+const SMALL: [&str; 10] = [
     "--contacts",
-    "230",
+    "60",
     "--persons",
     "7",
     "--conversations",
-    "60",
+    "25",
     "--messages",
-    "900",
-];
-const ALL: [&str; 6] = [
-    "contacts",
-    "customer_persons",
-    "conversations",
-    "messages",
-    "channels",
-    "whatsapp_business_templates",
+    "400",
+    "--requests-per-minute",
+    "0",
 ];
 
-/// Requests that settled something, as the first run's summary counts them.
-fn negotiated(stdout: &str) -> u64 {
-    let line = stdout
-        .lines()
-        .find(|l| l.contains("was made sure of in"))
-        .unwrap_or_else(|| panic!("{stdout}"));
-    let number = line.split(" in ").nth(1).and_then(|rest| rest.split(' ').next());
-    number.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{line}"))
+fn started(more: &[&str]) -> Sandbox {
+    Sandbox::start(&[&SMALL, more].concat())
 }
 
-fn equal(sandbox: &Sandbox, work: &Work, stream: &str, objects: &str) {
-    let truth = sandbox.get(&format!("/truth/{stream}{objects}"));
-    let file = work.path(&format!("{stream}.jsonl"));
-    std::fs::write(&file, truth).expect("the truth");
-    let python = Command::new("python3")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/compare.py"))
-        .args([work.path(&format!("out/{stream}.csv")), file])
-        .output()
-        .expect("python3 (make test installs it)");
-    let said = String::from_utf8_lossy(&python.stdout).into_owned() + &String::from_utf8_lossy(&python.stderr);
-    assert!(python.status.success(), "{stream}: {said}");
+async fn answer(sandbox: &Sandbox, query: &str) -> String {
+    let body = serde_json::json!({ "query": query }).to_string();
+    let client = reqwest::Client::new();
+    let sent = client
+        .post(&sandbox.endpoint)
+        .header("content-type", "application/json")
+        .body(body)
+        .send();
+    sent.await.expect("an answer").text().await.expect("its text")
 }
 
-fn settles(dialect: &str, more: &[&str], objects: &str, most: u64) {
-    let sandbox = Sandbox::start(
-        &[
-            &ACCOUNT[..],
-            &["--requests-per-minute", "0", "--dialect", dialect],
-            more,
-        ]
-        .concat(),
-    );
-    let work = Work::with_job(&format!(
-        "streams = {ALL:?}\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n[mirror]\npath = \"mirror.db\"\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n"
-    ));
-    let run = work.run(&sandbox, &["--requests-per-minute", "0"]).expect(0);
-    for stream in ALL {
-        equal(&sandbox, &work, stream, objects);
+#[tokio::test]
+async fn introspection_and_suggestions_can_be_off() {
+    for (more, shown, suggested) in [
+        (&["--dialect", "relay"][..], true, true),
+        (&["--dialect", "relay", "--introspection", "off"], false, true),
+        (&["--suggestions", "off"], true, false),
+    ] {
+        let sandbox = started(more);
+        let types = answer(&sandbox, "{ __schema { types { name } } }").await;
+        assert_eq!(types.contains("ExternalContact"), shown, "{more:?}: {types}");
+        let refused = answer(&sandbox, "{ contact getContacts }").await;
+        assert_eq!(refused.contains("Did you mean"), suggested, "{more:?}: {refused}");
     }
-    let requests = negotiated(&run.stdout);
+}
+
+#[tokio::test]
+async fn a_file_says_what_is_served() {
+    let work = Work::new("");
+    let sdl = "type Query { people: [Person] } type Person @sandbox(entity: \"contacts\") { uid: ID @sandbox(column: \"_id\") }";
+    std::fs::write(work.path("own.graphql"), sdl).expect("the file");
+    let file = work.path("own.graphql").display().to_string();
+    let sandbox = started(&["--sdl", &file]);
+    let types = answer(
+        &sandbox,
+        "{ __schema { types { name fields { name } } directives { name } } }",
+    )
+    .await;
+    assert!(types.contains("uid") && !types.contains("sandbox"), "{types}");
+    let truth = sandbox.truth("contacts");
+    assert_eq!(truth.len(), 60);
+    assert!(truth.values().all(|record| record["firstName"].is_null()));
+}
+
+#[test]
+fn what_cannot_be_served_is_a_mistake_of_usage() {
+    let work = Work::new("");
+    std::fs::write(work.path("wrong.graphql"), "type Query { people: [Nobody] }").expect("the file");
+    std::fs::write(
+        work.path("hint.graphql"),
+        "type Query { a: Int @sandbox(stream: \"people\") }",
+    )
+    .expect("the file");
+    for (arguments, words) in [
+        (&["--dialect", "rival"][..], &["rival", "relay", "zero"][..]),
+        (&["--sdl", "missing.graphql"], &["missing.graphql"]),
+        (&["--sdl", "wrong.graphql"], &["wrong.graphql", "Nobody"]),
+        (&["--sdl", "hint.graphql"], &["hint.graphql", "customer_persons"]),
+        (&["--sdl", "x", "--dialect", "relay"], &["--dialect", "--sdl"]),
+        (&["--introspection", "perhaps"], &["perhaps", "off"]),
+    ] {
+        let said = work
+            .call(&[&["sandbox", "--listen", "127.0.0.1:0"], arguments].concat())
+            .expect(2)
+            .stderr;
+        assert!(words.iter().all(|word| said.contains(word)), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn all_objects_are_in_the_truth_when_they_are_asked_for() {
+    let sandbox = started(&[]);
+    let email = |path: &str| sandbox.get(path).contains("\"emailData\":{\"from\":");
+    assert!(!email("/truth/messages") && email("/truth/messages?objects=all"));
+    assert!(sandbox.get("/truth/messages?objects=some").contains("400"));
+}
+
+#[test]
+fn six_streams_are_read_when_a_job_names_six() {
+    let sandbox = started(&[]);
+    let all = qpien_sync::streams::ALL
+        .map(|stream| format!("\"{stream}\""))
+        .join(", ");
+    let work = Work::with_job(&format!(
+        "streams = [{all}]\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
+         requests_per_minute = 0\n[mirror]\npath = \"m.db\"\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n"
+    ));
+    let check = work
+        .call(&["check", "job.toml", "--endpoint", &sandbox.endpoint])
+        .expect(0)
+        .stdout;
     assert!(
-        requests <= most,
-        "{dialect}: {requests} requests to settle\n{}",
-        run.stdout
+        check.contains("read_channels") && check.contains("read_whatsappBusinessTemplates"),
+        "{check}"
     );
-    let asked = sandbox.log().len();
-    let again = work.run(&sandbox, &["--requests-per-minute", "0"]).expect(0);
-    assert!(!again.stdout.contains("was made sure of"), "{}", again.stdout);
-    let second = &sandbox.log()[asked..];
+    work.run(&sandbox, &[]).expect(0);
+    let mirror = rusqlite::Connection::open(work.path("m.db")).expect("the mirror");
+    for stream in ["channels", "whatsapp_business_templates"] {
+        let truth = sandbox.truth(stream);
+        assert_eq!(truth.len(), 12);
+        let csv = work.csv(stream);
+        let mut reader = csv::Reader::from_reader(&csv[..]);
+        let header = reader.headers().expect("a header").clone();
+        let mut rows = 0;
+        for row in reader.records() {
+            let row = row.expect("a row");
+            for (name, cell) in header.iter().zip(&row) {
+                let value = &truth[&row[0]][name];
+                assert_eq!(value.as_str().unwrap_or_default(), cell, "{stream}.{name}");
+            }
+            rows += 1;
+        }
+        assert_eq!(rows, 12, "{stream}");
+        let entry = &work.manifest()["streams"][stream];
+        assert_eq!(entry["rows"], 12, "{entry}");
+        let count: u64 = mirror
+            .query_row(&format!("SELECT count(DISTINCT name) FROM {stream}"), [], |r| r.get(0))
+            .expect("a view");
+        assert!(count > 5, "{stream}");
+    }
+    let status = work.call(&["status", "job.toml"]).expect(0).stdout;
     assert!(
-        second
-            .iter()
-            .all(|l| !l["query"].as_str().is_some_and(|q| q.contains("__schema")))
+        status.contains("channels") && status.contains("whatsapp_business_templates"),
+        "{status}"
     );
-}
-
-#[test]
-fn the_default_shape_is_taken_as_shipped() {
-    settles("default", &[], "", 20);
-}
-
-#[test]
-fn prefixed_names_and_a_flat_token() {
-    settles("prefixed", &[], "?objects=all", 40);
-}
-
-#[test]
-fn one_input_object_a_list() {
-    settles("input", &[], "?objects=all", 40);
-}
-
-#[test]
-fn relay_connections() {
-    settles("relay", &[], "?objects=all", 40);
-}
-
-#[test]
-fn offsets_bare_lists_and_a_silent_clamp() {
-    settles("offset", &[], "?objects=all", 40);
-}
-
-#[test]
-fn pages_from_zero_one_list_of_messages_and_missing_fields() {
-    settles("zero", &[], "?objects=all", 40);
 }

@@ -14,5 +14,6 @@ mod memory;
 mod mirror;
 mod moving;
 mod secrets;
+mod spelling;
 mod stop;
 mod tokens;

@@ -399,6 +399,16 @@ impl Foreign {
     /// What it answers.
     pub fn answer(&self, asked: &Asked) -> Answer {
         let operation = asked.operation();
+        if asked.document().contains("__schema") {
+            let error = json!({"message": "GraphQL introspection is not allowed", "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}});
+            return Answer::json(400, &json!({ "errors": [error] }));
+        }
+        if self.page_from == 1 && asked.number("page") == Some(0) {
+            return Answer::json(
+                200,
+                &json!({"errors": [{"message": "page must be at least 1"}], "data": null}),
+            );
+        }
         let payload = if operation == "generateOAuthToken" {
             self.token_payload(asked)
         } else {

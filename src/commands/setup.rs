@@ -28,13 +28,6 @@ pub fn flags(args: &JobArgs) -> Flags {
 /// The source that the settings describe; makes no request.
 pub fn source(settings: &Settings) -> Result<Source> {
     let s = &settings.source;
-    if s.endpoint.starts_with("http://")
-        && !["//127.", "//localhost", "//[::1]"]
-            .iter()
-            .any(|h| s.endpoint.contains(h))
-    {
-        tracing::warn!("the endpoint is not encrypted: the secret travels in the clear");
-    }
     let folder = env::state_folder();
     let window = folder
         .ok_or_else(|| format!("no home folder (set {})", env::STATE_DIR))

@@ -44,6 +44,12 @@ impl Http {
                 settings.endpoint
             )));
         }
+        if endpoint.scheme() == "http" && !is_loopback(&endpoint) {
+            return Err(Error::usage(format!(
+                "the endpoint `{}` is not encrypted: the client secret is sent over https:// only (or to this machine)",
+                settings.endpoint
+            )));
+        }
         if !endpoint.username().is_empty() || endpoint.password().is_some() {
             return Err(Error::usage("the endpoint must not hold a user name or password"));
         }
@@ -105,6 +111,12 @@ impl Http {
             headers,
         })
     }
+}
+
+/// Whether an address is this machine's own.
+fn is_loopback(url: &reqwest::Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// A failure to get an answer. The URL is left out: it is in the configuration, and it may hold what should not be shown.

@@ -144,7 +144,7 @@ fn nobody_listens() {
 fn no_such_host() {
     let work = job(KEY, "");
     let said = cause(
-        work.call(&["run", "job.toml", "--endpoint", "http://no-such-host.invalid/"]),
+        work.call(&["run", "job.toml", "--endpoint", "https://no-such-host.invalid/"]),
         6,
     );
     contains(&said, &["cannot connect", "DNS"]);
@@ -183,7 +183,13 @@ fn a_bare_401_for_the_token_is_a_matter_of_the_key() {
 
 #[test]
 fn what_is_no_address_is_refused_before_any_request() {
-    for endpoint in ["nonsense", "ftp://127.0.0.1/", "http://me:pass-word@127.0.0.1:1/"] {
+    for endpoint in [
+        "nonsense",
+        "ftp://127.0.0.1/",
+        "http://me:pass-word@127.0.0.1:1/",
+        "http://192.0.2.1/in-the-clear",
+        "http://127.0.0.1.example.org/",
+    ] {
         let work = job(KEY, "");
         let said = cause(work.call(&["run", "job.toml", "--endpoint", endpoint]), 2);
         contains(&said, &["endpoint"]);

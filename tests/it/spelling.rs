@@ -111,3 +111,74 @@ fn offsets_bare_lists_and_a_silent_clamp() {
 fn pages_from_zero_one_list_of_messages_and_missing_fields() {
     settles("zero", &[], "?objects=all", 40);
 }
+
+/// The API as it is today: a contact without a gender, other words for the page and its size, another envelope.
+fn changed(sdl: &str) -> String {
+    let sdl = sdl.replace("  gender: String\n", "");
+    let sdl = sdl.replace(
+        "getContactList(page: Int, limit: Int): ContactListPayload",
+        "getContactList(pageNumber: Int, perPage: Int): ContactListPayload",
+    );
+    let (before, after) = sdl.split_once("type ContactPage {").expect("the page of contacts");
+    format!(
+        "{before}type ContactPage {{{}",
+        after.replacen("docs:", "items:", 1).replacen("totalDocs:", "total:", 1)
+    )
+}
+
+#[test]
+fn a_schema_that_changed_between_two_nights_is_settled_anew_and_nothing_is_lost() {
+    let work = Work::with_job(
+        "mode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
+         [mirror]\npath = \"mirror.db\"\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n",
+    );
+    let night = |sdl: &str, listen: &str| {
+        std::fs::write(work.path("api.graphql"), sdl).expect("the schema");
+        let file = work.path("api.graphql").display().to_string();
+        Sandbox::start_at(
+            listen,
+            &[&ACCOUNT[..], &["--requests-per-minute", "0", "--sdl", &file]].concat(),
+        )
+    };
+    let default = include_str!("../../src/sandbox/dialects/default.graphql");
+    let first = night(default, "127.0.0.1:0");
+    let address = first.address.clone();
+    work.run(&first, &["--requests-per-minute", "0"]).expect(0);
+    let genders = |work: &Work| {
+        let csv = work.csv("contacts");
+        let mut reader = csv::Reader::from_reader(&csv[..]);
+        let at = reader
+            .headers()
+            .expect("a header")
+            .iter()
+            .position(|h| h == "gender")
+            .expect("gender");
+        reader
+            .records()
+            .filter(|r| !r.as_ref().expect("a row")[at].is_empty())
+            .count()
+    };
+    assert!(genders(&work) > 0);
+    drop(first);
+    let second = night(&changed(default), &address);
+    let run = work.run(&second, &["--requests-per-minute", "0"]).expect(0);
+    assert!(run.stdout.contains("contacts: the API has changed"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("contacts: this server has no gender"),
+        "{}",
+        run.stdout
+    );
+    equal(&second, &work, "contacts", "?objects=all");
+    for stream in ["customer_persons", "conversations", "messages"] {
+        equal(&second, &work, stream, "");
+    }
+    assert_eq!(genders(&work), 0);
+    let asked = second.log().len();
+    work.run(&second, &["--requests-per-minute", "0"]).expect(0);
+    assert!(
+        second.log()[asked..]
+            .iter()
+            .all(|l| !l.to_string().contains("__schema")),
+        "remembered"
+    );
+}

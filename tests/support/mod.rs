@@ -27,8 +27,13 @@ pub struct Sandbox {
 impl Sandbox {
     /// Starts `qpien-sync sandbox` on a free port with these further arguments.
     pub fn start(args: &[&str]) -> Sandbox {
+        Sandbox::start_at("127.0.0.1:0", args)
+    }
+
+    /// The same where an earlier one listened.
+    pub fn start_at(listen: &str, args: &[&str]) -> Sandbox {
         let mut child = Command::new(BINARY)
-            .args(["sandbox", "--listen", "127.0.0.1:0"])
+            .args(["sandbox", "--listen", listen])
             .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -39,7 +39,7 @@ mod plan;
 mod question;
 mod records;
 mod resolve;
-mod schema;
+pub(crate) mod schema;
 mod server;
 mod suggest;
 mod text;

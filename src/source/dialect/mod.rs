@@ -4,6 +4,7 @@
 //!
 //! Unknown keys are refused (a typing error in an override would otherwise be a silent default).
 
+pub mod asking;
 pub mod lesson;
 pub mod names;
 pub mod schema;

@@ -49,7 +49,7 @@ mod question;
 mod reading;
 mod records;
 mod resolve;
-mod schema;
+pub(crate) mod schema;
 mod server;
 mod suggest;
 mod text;

@@ -10,7 +10,7 @@ use super::Source;
 use super::dialect::schema::Schema;
 use super::dialect::server::Server as _;
 use super::dialect::settle::{self, Certainty, Finding, Open, Settled};
-use super::dialect::{Dialect, introspect, lay_over};
+use super::dialect::{Dialect, asking, introspect, lay_over};
 use super::document::Documents;
 use super::prove::{self, Proof};
 use crate::error::{Error, Kind, Result};
@@ -51,6 +51,7 @@ pub struct Negotiation<'s> {
     hidden: bool,
     outcome: Outcome,
     conversation: Option<String>,
+    streams: Vec<Stream>,
 }
 
 impl<'s> Negotiation<'s> {
@@ -68,6 +69,7 @@ impl<'s> Negotiation<'s> {
             hidden: false,
             outcome: Outcome::default(),
             conversation: None,
+            streams: Vec::new(),
         };
         negotiation.speak()?;
         Ok(negotiation)
@@ -76,6 +78,7 @@ impl<'s> Negotiation<'s> {
     /// Settles and proves the token and these streams.
     pub async fn settle(mut self, token: bool, streams: &[Stream]) -> Result<Outcome> {
         let before = self.source.budget.stats().requests;
+        self.streams = streams.to_vec();
         if token {
             self.token().await?;
         }
@@ -91,7 +94,7 @@ impl<'s> Negotiation<'s> {
     /// Settles one stream anew, whatever is remembered of it.
     pub async fn again(mut self, stream: Stream) -> Result<Outcome> {
         let before = self.source.budget.stats().requests;
-        self.conversation = None;
+        self.streams = vec![stream];
         self.by_schema(stream).await?;
         self.outcome.requests = self.source.budget.stats().requests - before;
         Ok(self.outcome)
@@ -110,7 +113,7 @@ impl<'s> Negotiation<'s> {
             Err(e) if spelled_otherwise(&e) => e,
             Err(e) => return Err(e),
         };
-        let Some(schema) = self.learn(false).await? else {
+        let Some(schema) = self.learn(None).await? else {
             return Err(refused);
         };
         let settled = settle::token(&schema);
@@ -142,7 +145,7 @@ impl<'s> Negotiation<'s> {
     }
 
     async fn by_schema(&mut self, stream: Stream) -> Result<()> {
-        let Some(schema) = self.learn(true).await? else {
+        let Some(schema) = self.learn(Some(stream)).await? else {
             // Nothing to learn from: the walk will say what the server says.
             return Ok(());
         };
@@ -239,18 +242,44 @@ impl<'s> Negotiation<'s> {
         }
     }
 
-    /// The schema, asked for once.
-    async fn learn(&mut self, signed_in: bool) -> Result<Option<Schema>> {
+    /// The schema: whole and once, where it is shown; else what asking teaches of this stream, or of the token.
+    async fn learn(&mut self, stream: Option<Stream>) -> Result<Option<Schema>> {
+        let documents = Documents::new(self.source, stream.is_some());
         if self.schema.is_none() && !self.hidden {
-            let documents = Documents::new(self.source, signed_in);
             let reply = documents.ask(introspect::QUERY, serde_json::json!({})).await?;
             self.schema = introspect::schema(&reply);
             // Without a token it may be hidden that is shown with one.
-            self.hidden = self.schema.is_none() && signed_in;
+            self.hidden = self.schema.is_none() && stream.is_some();
         }
-        Ok(self.schema.clone())
+        if self.schema.is_some() {
+            return Ok(self.schema.clone());
+        }
+        let asked = match stream {
+            None => asking::learn_token(&documents, ASKING).await,
+            Some(_) => asking::learn_lists(&documents, &self.streams, ASKING).await,
+        };
+        let asked = match asked {
+            Ok(asked) => asked,
+            // Odd questions may be refused where plain ones are not: what the plain one said is told.
+            Err(error) => {
+                tracing::info!(%error, "nothing is learnt by asking");
+                return Ok(None);
+            }
+        };
+        tracing::info!(requests = asked.requests, open = ?asked.open, "asked what the server knows");
+        let schema = asked.schema;
+        if schema.fields(&schema.query).is_empty() && schema.fields(&schema.mutation).is_empty() {
+            return Ok(None);
+        }
+        if stream.is_some() {
+            self.schema = Some(schema.clone());
+        }
+        Ok(Some(schema))
     }
 }
+
+/// Requests that asking may take, about the token and about the lists.
+const ASKING: u32 = 40;
 
 /// `streams.NAME.KEY = VALUE`
 fn of_stream(stream: Stream, key: &str, value: toml::Value) -> Table {

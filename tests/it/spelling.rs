@@ -37,12 +37,13 @@ fn negotiated(stdout: &str) -> u64 {
 }
 
 fn equal(sandbox: &Sandbox, work: &Work, stream: &str, objects: &str) {
-    let truth = sandbox.get(&format!("/truth/{stream}{objects}"));
+    let truth = sandbox.get(&format!("/truth/{stream}{}", objects.trim_end_matches("&subset")));
     let file = work.path(&format!("{stream}.jsonl"));
     std::fs::write(&file, truth).expect("the truth");
     let python = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/compare.py"))
         .args([work.path(&format!("out/{stream}.csv")), file])
+        .args(objects.ends_with("&subset").then_some("subset"))
         .output()
         .expect("python3 (make test installs it)");
     let said = String::from_utf8_lossy(&python.stdout).into_owned() + &String::from_utf8_lossy(&python.stderr);
@@ -50,7 +51,24 @@ fn equal(sandbox: &Sandbox, work: &Work, stream: &str, objects: &str) {
 }
 
 fn settles(dialect: &str, without: &[&str], objects: &str, most: u64) {
-    let sandbox = Sandbox::start(&[&ACCOUNT[..], &["--requests-per-minute", "0", "--dialect", dialect]].concat());
+    settles_when(&[], dialect, without, objects, most);
+}
+
+/// The same without introspection, by asking; `further` is what else the sandbox is told.
+fn settles_by_asking(further: &[&str], dialect: &str, without: &[&str]) {
+    let hidden = [&["--introspection", "off"], further].concat();
+    settles_when(&hidden, dialect, without, "?objects=all&subset", 80);
+}
+
+fn settles_when(server: &[&str], dialect: &str, without: &[&str], objects: &str, most: u64) {
+    let sandbox = Sandbox::start(
+        &[
+            &ACCOUNT[..],
+            &["--requests-per-minute", "0", "--dialect", dialect],
+            server,
+        ]
+        .concat(),
+    );
     let work = Work::with_job(&format!(
         "streams = {ALL:?}\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n[mirror]\npath = \"mirror.db\"\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n"
     ));
@@ -181,4 +199,40 @@ fn a_schema_that_changed_between_two_nights_is_settled_anew_and_nothing_is_lost(
             .all(|l| !l.to_string().contains("__schema")),
         "remembered"
     );
+}
+
+#[test]
+fn without_introspection_default() {
+    settles_by_asking(&[], "default", &[]);
+}
+
+#[test]
+fn without_introspection_prefixed() {
+    settles_by_asking(&[], "prefixed", &[TEMPLATES]);
+}
+
+#[test]
+fn without_introspection_input() {
+    settles_by_asking(&[], "input", &[TEMPLATES]);
+}
+
+#[test]
+fn without_introspection_relay() {
+    settles_by_asking(&[], "relay", &[]);
+}
+
+#[test]
+fn without_introspection_offset() {
+    settles_by_asking(&[], "offset", &[]);
+}
+
+#[test]
+fn without_introspection_zero() {
+    settles_by_asking(&[], "zero", &[]);
+}
+
+#[test]
+fn without_introspection_and_suggestions_the_likely_shapes_settle() {
+    settles_by_asking(&["--suggestions", "off"], "default", &[]);
+    settles_by_asking(&["--suggestions", "off"], "prefixed", &[TEMPLATES]);
 }

@@ -463,7 +463,7 @@ impl Foreign {
                 let parent = id.trim_start_matches("id-").parse().unwrap_or(0);
                 (rows(21, parent).collect(), "content")
             }
-            other => panic!("nobody should ask for {other}: {}", asked.document()),
+            other => return json!({"success": false, "message": format!("what is {other}?")}),
         };
         let size = asked.number("limit").unwrap_or(20);
         let size = self.one_size.unwrap_or(size.min(self.clamp.unwrap_or(usize::MAX)));

@@ -4,7 +4,9 @@
 //!
 //! Unknown keys are refused (a typing error in an override would otherwise be a silent default).
 
+pub mod asking;
 pub mod introspect;
+pub mod lesson;
 pub mod names;
 pub mod schema;
 pub mod server;

@@ -136,6 +136,36 @@ pub const TOKEN_OPERATIONS: &[&str] = &[
     "login",
 ];
 
+/// Members of a token's answer that hold it, or lead to it.
+pub const TOKEN_HOLDERS: &[&str] = &[
+    "data",
+    "result",
+    "payload",
+    "response",
+    "auth",
+    "credentials",
+    "oauthToken",
+    "tokens",
+];
+
+/// Members of the objects below a record's columns.
+pub const PARTS: &[&str] = &[
+    "_id",
+    "id",
+    "name",
+    "type",
+    "value",
+    "title",
+    "url",
+    "color",
+    "content",
+    "text",
+    "email",
+    "code",
+    "message",
+    "createdAt",
+];
+
 /// A record's own id.
 pub const ID: &[&str] = &["_id", "id", "uid", "uuid"];
 

@@ -1,0 +1,113 @@
+//! Learns a server's schema by asking, where introspection is off.
+//!
+//! A server judges a whole document before it executes any of it, and names everything in it that is wrong. So one
+//! request that mentions many names tells which of them exist, what they take and what they give: a field that does not
+//! exist is refused by name, an object says that it must be selected from, a leaf that it cannot be, an argument which
+//! type it takes. Every document holds a field that no server has ([`document`]), so nothing is ever executed.
+//!
+//! What comes out is a [`Schema`] in part: whatever of the usual names ([`super::names`], the documented columns, and
+//! what the server itself suggests) the server has. Which of it to use is decided elsewhere, by names and types.
+//!
+//! A type that the server does not name is called by its place, `Query.getContactList`: such a name is in no GraphQL
+//! schema. The types of leaves are empty where the server does not tell.
+
+mod document;
+mod inputs;
+mod known;
+mod pools;
+mod talk;
+
+use self::known::Known;
+use self::pools::Aim;
+use self::talk::Talk;
+use super::schema::Schema;
+use super::server::Server;
+use crate::error::Result;
+use crate::streams::Stream;
+
+/// What was learnt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What the server has of what was asked about.
+    pub schema: Schema,
+    /// Requests that it took.
+    pub requests: u32,
+    /// What could not be learnt, one sentence each.
+    pub open: Vec<String>,
+}
+
+/// Learns the lists of these streams, in at most `budget` requests.
+pub async fn learn_lists(server: &impl Server, streams: &[Stream], budget: u32) -> Result<Asked> {
+    let mut talk = Talk::new(server, "query", budget);
+    let (known, mut open) = learn(&mut talk, Aim::Lists(streams)).await?;
+    if talk.trouble.is_none() {
+        let missing = streams.iter().filter(|s| !known.lists(**s));
+        open.extend(missing.map(|s| format!("no query that may list {s} was found")));
+    }
+    Ok(asked(&talk, &known, open))
+}
+
+/// Learns the mutation that gives a token, in at most `budget` requests. No credentials are sent.
+pub async fn learn_token(server: &impl Server, budget: u32) -> Result<Asked> {
+    let mut talk = Talk::new(server, "mutation", budget);
+    // Nothing that a server might execute is mentioned before it has refused something. If it has not, the talk is over.
+    talk.names_every_unknown_field().await?;
+    let (known, mut open) = learn(&mut talk, Aim::Token).await?;
+    if talk.trouble.is_none() && known.found().next().is_none() {
+        open.push("no mutation that may give a token was found".to_owned());
+    }
+    Ok(asked(&talk, &known, open))
+}
+
+/// Asks until there is nothing more to ask; also says what was left.
+async fn learn<'a, S: Server>(talk: &mut Talk<'_, S>, aim: Aim<'a>) -> Result<(Known<'a>, Vec<String>)> {
+    let mut known = Known::new(aim);
+    let mut left = Vec::new();
+    loop {
+        let mut next = known.questions.next(|n| talk.room(n));
+        if next.is_empty() {
+            // What one of them gives the other would miss.
+            next = known.inputs.doubts().into_iter().take(1).collect();
+        }
+        if next.is_empty() {
+            break;
+        }
+        let mut round = talk.ask(next).await?;
+        left.append(&mut round.left);
+        known.take_in(round);
+        if talk.is_over() {
+            left.append(&mut known.questions.next(|_| usize::MAX));
+            break;
+        }
+    }
+    let mut open: Vec<String> = talk.trouble.iter().cloned().collect();
+    if talk.trouble.is_none() && !left.is_empty() {
+        open.push(format!(
+            "{} requests were not enough: {} names were not asked about, first `{}`{}",
+            talk.requests,
+            left.len(),
+            left[0].name,
+            match left[0].on.as_str() {
+                "" => String::new(),
+                on => format!(" of {on}"),
+            }
+        ));
+    }
+    Ok((known, open))
+}
+
+fn asked<S: Server>(talk: &Talk<'_, S>, known: &Known<'_>, open: Vec<String>) -> Asked {
+    let root = talk.root.as_deref();
+    let schema = match talk.operation {
+        "mutation" => known.schema("Query", root.unwrap_or("Mutation")),
+        _ => known.schema(root.unwrap_or("Query"), "Mutation"),
+    };
+    Asked {
+        schema,
+        requests: talk.requests,
+        open,
+    }
+}
+
+#[cfg(all(test, feature = "sandbox"))]
+mod tests;

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::report::terminal;
 use crate::sandbox::{Options, Running, faults, start};
-use crate::streams::{self, Stream};
+use crate::streams::Stream;
 
 const JOB: &str = include_str!("../../jobs/demo.toml");
 
@@ -64,7 +64,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
         counts.tokens.saturating_sub(1)
     );
     let mut equal = true;
-    for stream in streams::ALL {
+    for stream in settings.streams.iter().copied() {
         let (rows, differences) = compare(&sandbox, stream, &out.join(format!("{stream}.csv"))).await?;
         equal &= differences == 0;
         let said = if differences == 0 {

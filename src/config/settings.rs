@@ -98,8 +98,8 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     };
     let name = p.pick("name", None, job.name.clone(), stem.to_owned());
     let mode = p.pick("mode", None, job.mode, Mode::Backfill);
-    let all = streams::ALL.iter().map(|s| s.name().to_owned()).collect();
-    let streams = p.pick("streams", None, job.streams.clone(), all);
+    let default = streams::DEFAULT.iter().map(|s| s.name().to_owned()).collect();
+    let streams = p.pick("streams", None, job.streams.clone(), default);
     let streams = chosen(&streams, place)?;
     let source = source(&mut p, &job.source, flags, online)?;
     let requests_per_minute = p.pick(

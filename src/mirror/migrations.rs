@@ -8,7 +8,10 @@ use rusqlite::Connection;
 use super::failed;
 use crate::error::{Error, Kind, Result};
 
-const ALL: [&str; 1] = [include_str!("../../sql/mirror/0001_records_and_checkpoints.sql")];
+const ALL: [&str; 2] = [
+    include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
+    include_str!("../../sql/mirror/0002_channels_and_templates.sql"),
+];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.
 pub const APPLICATION: i32 = 0x5150_4945;
@@ -74,6 +77,25 @@ mod tests {
         apply(&mut c, path).expect("again");
         c.pragma_update(None, "user_version", VERSION + 1).expect("newer");
         assert_eq!(apply(&mut c, path).expect_err("newer").kind, Kind::MirrorNewer);
+    }
+
+    #[test]
+    fn an_older_mirror_keeps_what_it_holds_and_gets_the_newer_tables() {
+        let mut c = Connection::open_in_memory().expect("memory");
+        c.execute_batch(ALL[0]).expect("the first version");
+        c.pragma_update(None, "application_id", APPLICATION).expect("ours");
+        c.pragma_update(None, "user_version", 1).expect("version 1");
+        c.execute_batch("INSERT INTO body_contacts VALUES (1, 'a', '{}')")
+            .expect("a record");
+        apply(&mut c, Path::new("m.db")).expect("brought up to date");
+        let count = |c: &Connection, table: &str| {
+            c.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get::<_, i64>(0))
+                .expect(table)
+        };
+        assert_eq!(count(&c, "body_contacts"), 1);
+        for stream in crate::streams::ALL {
+            count(&c, &format!("body_{stream}"));
+        }
     }
 
     #[test]

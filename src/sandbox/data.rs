@@ -8,7 +8,7 @@
 
 use super::dice::Dice;
 use super::ids::Ids;
-use super::moment::{SPAN, START};
+use super::moment::{Dates, SPAN, START};
 use super::object::{Object, Shape};
 use crate::streams::Stream;
 
@@ -23,16 +23,29 @@ pub enum List {
     Conversations,
     /// The messages of the conversation with this number.
     Messages(u64),
+    /// Every message, conversation after conversation.
+    AllMessages,
+    /// Every connected channel.
+    Channels,
+    /// Every message template.
+    Templates,
 }
 
+/// How many channels the account has connected.
+pub const CHANNELS: u64 = 12;
+/// How many message templates it has.
+pub const TEMPLATES: u64 = 12;
+
 impl List {
-    /// The list of a stream that has one (messages have one per conversation).
-    pub fn of(stream: Stream) -> Option<List> {
+    /// The list with every record of a stream.
+    pub fn of(stream: Stream) -> List {
         match stream {
-            Stream::Contacts => Some(List::Contacts),
-            Stream::CustomerPersons => Some(List::Persons),
-            Stream::Conversations => Some(List::Conversations),
-            Stream::Messages => None,
+            Stream::Contacts => List::Contacts,
+            Stream::CustomerPersons => List::Persons,
+            Stream::Conversations => List::Conversations,
+            Stream::Messages => List::AllMessages,
+            Stream::Channels => List::Channels,
+            Stream::WhatsappBusinessTemplates => List::Templates,
         }
     }
 
@@ -42,7 +55,9 @@ impl List {
             List::Contacts => Stream::Contacts,
             List::Persons => Stream::CustomerPersons,
             List::Conversations => Stream::Conversations,
-            List::Messages(_) => Stream::Messages,
+            List::Messages(_) | List::AllMessages => Stream::Messages,
+            List::Channels => Stream::Channels,
+            List::Templates => Stream::WhatsappBusinessTemplates,
         }
     }
 }
@@ -54,6 +69,15 @@ pub struct Entry {
     pub number: u64,
     /// How many edits it has seen.
     pub version: u32,
+}
+
+/// A record and the list it is a record of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The list.
+    pub list: List,
+    /// The record.
+    pub entry: Entry,
 }
 
 /// How many records there are.
@@ -77,7 +101,8 @@ pub struct World {
     /// Messages of conversation c have the numbers `starts[c]..starts[c + 1]`.
     starts: Vec<u32>,
     newest_first: bool,
-    ids: [Ids; 7],
+    ids: [Ids; 8],
+    dates: Dates,
 }
 
 /// Kinds of things with ids.
@@ -97,6 +122,8 @@ pub enum Kind {
     Channel,
     /// The account itself.
     Customer,
+    /// A message template.
+    Template,
 }
 
 impl World {
@@ -114,7 +141,18 @@ impl World {
             starts: starts(dice.named("weights"), size),
             newest_first,
             ids,
+            dates: Dates::default(),
         }
+    }
+
+    /// The same account, with moments written in this form.
+    pub fn dated(self, dates: Dates) -> World {
+        World { dates, ..self }
+    }
+
+    /// How moments are written.
+    pub fn dates(&self) -> Dates {
+        self.dates
     }
 
     /// The randomness of this account.
@@ -144,6 +182,8 @@ impl World {
             Stream::CustomerPersons => Kind::Person,
             Stream::Conversations => Kind::Conversation,
             Stream::Messages => Kind::Message,
+            Stream::Channels => Kind::Channel,
+            Stream::WhatsappBusinessTemplates => Kind::Template,
         })
     }
 
@@ -153,6 +193,9 @@ impl World {
             List::Contacts => 0..self.size.contacts,
             List::Persons => 0..self.size.persons,
             List::Conversations => 0..self.size.conversations,
+            List::AllMessages => 0..self.size.messages,
+            List::Channels => 0..CHANNELS,
+            List::Templates => 0..TEMPLATES,
             List::Messages(conversation) => match usize::try_from(conversation) {
                 Ok(c) if conversation < self.size.conversations => {
                     u64::from(self.starts[c])..u64::from(self.starts[c + 1])
@@ -205,6 +248,9 @@ impl World {
         let numbers = self.numbers(list);
         let dice = self.dice.at(number);
         match list {
+            List::AllMessages if number < self.size.messages => {
+                self.created(List::Messages(self.conversation_of(number).unwrap_or(0)), number)
+            }
             List::Messages(_) if number >= self.size.messages => START + SPAN + (number - self.size.messages) * 1000,
             List::Messages(conversation) => {
                 let start = self.dice.named("start").at(conversation).below(SPAN);
@@ -225,6 +271,9 @@ impl World {
             List::Persons => (Shape::Person, 0),
             List::Conversations => (Shape::Conversation, 0),
             List::Messages(conversation) => (Shape::Message, conversation),
+            List::AllMessages => (Shape::Message, self.conversation_of(entry.number).unwrap_or(0)),
+            List::Channels => (Shape::Platform, 0),
+            List::Templates => (Shape::Template, 0),
         };
         let dice = self.dice.at(shape as u64).at(entry.number);
         Object {
@@ -337,6 +386,25 @@ mod tests {
             }
             let first = w.slice(List::Contacts, 0..1).next().unwrap().number;
             assert_eq!(first, if newest_first { 49 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn all_messages_are_those_of_each_conversation_in_turn() {
+        let w = world(20, 400);
+        let all: Vec<Entry> = w.slice(List::AllMessages, 0..u64::MAX).collect();
+        let in_turn: Vec<Entry> = w
+            .slice(List::Conversations, 0..u64::MAX)
+            .flat_map(|c| w.slice(List::Messages(c.number), 0..u64::MAX))
+            .collect();
+        assert_eq!(all, in_turn);
+        for entry in all {
+            let list = List::Messages(w.conversation_of(entry.number).unwrap());
+            assert_eq!(
+                w.created(List::AllMessages, entry.number),
+                w.created(list, entry.number)
+            );
+            assert_eq!(w.object(List::AllMessages, entry).parent, w.object(list, entry).parent);
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::data::{Entry, List, World};
+use super::data::{CHANNELS, Entry, List, Row, TEMPLATES, World};
 use super::dice::Dice;
 use crate::streams::Stream;
 
@@ -126,8 +126,55 @@ impl Lists {
     pub fn len(&self, list: List) -> u64 {
         match self.changed.get(&list) {
             Some(entries) => entries.len() as u64,
+            None if self.shifted(list) => self.conversations().map(|list| self.len(list)).sum(),
             None => self.world.len(list),
         }
+    }
+
+    /// The records at these positions now, each with the list it is a record of.
+    pub fn rows(&self, list: List, positions: Range<u64>) -> Vec<Row> {
+        if !self.shifted(list) {
+            let entries = self.slice(list, positions);
+            return entries.into_iter().map(|entry| Row { list, entry }).collect();
+        }
+        let (mut rows, mut start) = (Vec::new(), 0);
+        for list in self.conversations() {
+            let end = start + self.len(list);
+            if start >= positions.end {
+                break;
+            }
+            if end > positions.start {
+                let within = positions.start.saturating_sub(start)..positions.end - start;
+                rows.extend(self.slice(list, within).into_iter().map(|entry| Row { list, entry }));
+            }
+            start = end;
+        }
+        rows
+    }
+
+    /// True for the list of all messages once any part of it has changed: then it is put together anew.
+    fn shifted(&self, list: List) -> bool {
+        let part = |changed: &List| matches!(changed, List::Conversations | List::Messages(_));
+        list == List::AllMessages && self.changed.keys().any(part)
+    }
+
+    /// The messages of each conversation, in the order of the conversations.
+    fn conversations(&self) -> impl Iterator<Item = List> + use<> {
+        let conversations = self.slice(List::Conversations, 0..u64::MAX);
+        conversations.into_iter().map(|entry| List::Messages(entry.number))
+    }
+
+    /// The messages among which the message of that number stands now.
+    fn conversation_of(&self, number: u64) -> Option<List> {
+        if let Some(conversation) = self.world.conversation_of(number) {
+            return Some(List::Messages(conversation));
+        }
+        let mut changed = self
+            .changed
+            .iter()
+            .filter(|(list, _)| matches!(list, List::Messages(_)));
+        let found = changed.find(|(_, entries)| entries.iter().any(|e| e.number == number));
+        found.map(|(list, _)| *list)
     }
 
     /// The records at these positions now, as far as the list reaches.
@@ -142,24 +189,31 @@ impl Lists {
     }
 
     /// Where a list shows the record of that id now, and in which version.
-    pub fn position(&self, list: List, id: &str) -> Option<(u64, Entry)> {
+    pub fn position(&self, list: List, id: &str) -> Option<(u64, Row)> {
         let number = self.world.stream_ids(list.stream()).number(id)?;
+        if self.shifted(list) {
+            let own = self.conversation_of(number)?;
+            let (within, row) = self.position(own, id)?;
+            let before = self.conversations().take_while(|other| *other != own);
+            return Some((before.map(|list| self.len(list)).sum::<u64>() + within, row));
+        }
+        let row = |entry| Row { list, entry };
         match self.changed.get(&list) {
             Some(entries) => {
                 let at = entries.iter().position(|e| e.number == number)?;
-                Some((at as u64, entries[at]))
+                Some((at as u64, row(entries[at])))
             }
             None => self
                 .world
                 .position(list, number)
-                .map(|at| (at, Entry { number, version: 0 })),
+                .map(|at| (at, row(Entry { number, version: 0 }))),
         }
     }
 
     /// The messages of the conversation with that id; none when it is unknown or deleted.
     pub fn messages_of(&self, conversation: &str) -> Option<List> {
         self.position(List::Conversations, conversation)
-            .map(|(_, entry)| List::Messages(entry.number))
+            .map(|(_, row)| List::Messages(row.entry.number))
     }
 
     /// How many changes there have been.
@@ -204,7 +258,7 @@ impl Lists {
     }
 
     fn happen(&mut self, settings: &Settings, dice: Dice, asked: List) {
-        let list = if dice.at(1).chance(500) {
+        let list = if asked != List::AllMessages && dice.at(1).chance(500) {
             asked
         } else {
             self.any_list(dice.at(2))
@@ -259,15 +313,16 @@ impl Lists {
         }
     }
 
-    /// A list to change: each stream is as likely as another, a conversation as likely as it has messages.
+    /// A list to change: each of the four large streams is as likely as another, a conversation as likely as it has messages.
     fn any_list(&self, dice: Dice) -> List {
-        let stream = dice.at(1).pick(&crate::streams::ALL);
-        List::of(stream).unwrap_or_else(|| {
-            let message = dice.at(2).below(self.world.size().messages);
-            self.world
-                .conversation_of(message)
-                .map_or(List::Contacts, List::Messages)
-        })
+        match List::of(dice.at(1).pick(&crate::streams::DEFAULT)) {
+            List::AllMessages => {
+                let message = dice.at(2).below(self.world.size().messages);
+                let conversation = self.world.conversation_of(message);
+                conversation.map_or(List::Contacts, List::Messages)
+            }
+            list => list,
+        }
     }
 
     fn forget_messages(&mut self, conversation: u64) {
@@ -287,6 +342,8 @@ fn first_new(world: &World, stream: Stream) -> u64 {
         Stream::CustomerPersons => size.persons,
         Stream::Conversations => size.conversations,
         Stream::Messages => size.messages,
+        Stream::Channels => CHANNELS,
+        Stream::WhatsappBusinessTemplates => TEMPLATES,
     }
 }
 
@@ -347,6 +404,25 @@ mod tests {
         for (at, number) in now.iter().enumerate() {
             let id = l.world.stream_ids(Stream::Contacts).text(*number);
             assert_eq!(l.position(List::Contacts, &id).unwrap().0, at as u64);
+        }
+    }
+
+    #[test]
+    fn all_messages_follow_what_changes_in_the_conversations() {
+        let mut l = lists(Order::Anywhere, &Change::ALL);
+        for n in 0..200 {
+            let asked = [List::Conversations, List::AllMessages, List::Messages(n % 20)][(n % 3) as usize];
+            l.pass_time(asked, true);
+        }
+        let all = l.rows(List::AllMessages, 0..u64::MAX);
+        assert_eq!(all.len() as u64, l.len(List::AllMessages));
+        let in_turn: Vec<Entry> = l.conversations().flat_map(|list| l.slice(list, 0..u64::MAX)).collect();
+        assert_eq!(all.iter().map(|row| row.entry).collect::<Vec<_>>(), in_turn);
+        for (at, row) in all.iter().enumerate().step_by(7) {
+            let at = at as u64;
+            let id = l.world.stream_ids(Stream::Messages).text(row.entry.number);
+            assert_eq!(l.position(List::AllMessages, &id), Some((at, *row)));
+            assert_eq!(l.rows(List::AllMessages, at..at + 1), [*row]);
         }
     }
 

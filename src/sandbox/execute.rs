@@ -1,33 +1,24 @@
 //! Answers root fields by writing the selected fields straight into the buffer of the answer.
 //!
-//! An envelope is recognised by what its fields are called and by their types, so a dialect may be flat or deep: what
-//! has the type of an entity is a record (or the list of the page's records), `success`, `totalDocs`, `hasNextPage` and
-//! the like are filled in wherever they stand, and every other object is gone into.
+//! What an envelope consists of was told when the query was planned (`pick.rs`), so an envelope may be flat or deep, a
+//! bare list or a connection: records are written where the records belong, members such as `success` or `totalDocs`
+//! wherever they stand, and every other object is gone into.
 
-use super::data::{Entry, List, World};
-use super::nested::CHANNELS;
-use super::object::{Object, Shape, Value};
+use super::cursor;
+use super::data::{Row, World};
+use super::object::{Object, Value};
 use super::out::Out;
-use super::plan::Pick;
+use super::pick::{Part, Pick};
 
 /// What an envelope carries.
 #[derive(Debug, Clone)]
 pub enum Content {
     /// A page of a list.
-    Page {
-        /// Which list.
-        list: List,
-        /// The rows of the page.
-        rows: Vec<Entry>,
-        /// How many rows the list has; `None` is answered as null.
-        total: Option<u64>,
-        /// There are rows behind this page.
-        more: bool,
-    },
+    Page(Page),
+    /// One row of a page, and its cursor.
+    Row(Row, String),
     /// One record, or none.
-    One(Option<Object>),
-    /// The connected channels.
-    Channels,
+    One(Option<Row>),
     /// A token.
     Token {
         /// Its text.
@@ -39,13 +30,30 @@ pub enum Content {
     Failed(&'static str, &'static str),
 }
 
+/// A page of a list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// How many rows the list has; `None` is answered as null.
+    pub total: Option<u64>,
+    /// There are rows behind this page.
+    pub more: bool,
+    /// How many rows come before it.
+    pub start: u64,
+    /// Rows a page.
+    pub limit: u64,
+    /// The number of the first page.
+    pub counts_from: u64,
+}
+
 impl Content {
     /// How many rows are answered.
     pub fn rows(&self) -> u64 {
         match self {
-            Content::Page { rows, .. } => rows.len() as u64,
+            Content::Page(page) => page.rows.len() as u64,
             Content::One(one) => u64::from(one.is_some()),
-            Content::Channels => CHANNELS,
+            Content::Row(..) => 1,
             Content::Token { .. } | Content::Failed(..) => 0,
         }
     }
@@ -61,82 +69,118 @@ pub struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes the value of a root field (and, by recursion, of every field of its envelope).
-    pub fn envelope(&mut self, pick: &Pick, content: &Content) {
-        if pick.leaf {
-            return self.scalar(&pick.name, content);
+    /// Writes the value of a root field.
+    pub fn root(&mut self, pick: &Pick, content: &Content) {
+        if pick.part == Part::Envelope {
+            // A failure is told in here.
+            return self.fields(&pick.picks, |writer, inner| writer.envelope(inner, content));
         }
-        match content {
-            Content::Page { list, rows, .. } if pick.list => {
-                let (list, mut first) = (*list, true);
-                self.out.raw("[");
-                for entry in rows {
-                    self.comma(&mut first);
-                    let object = self.world.object(list, *entry);
-                    self.object(&pick.picks, object);
-                }
-                self.out.raw("]");
+        self.envelope(pick, content);
+    }
+
+    /// Writes a field of an envelope and, by recursion, everything in it.
+    fn envelope(&mut self, pick: &Pick, content: &Content) {
+        match (pick.part, content) {
+            (Part::Member(member), content) => self.member(member, pick, content),
+            (_, Content::Failed(..)) => self.nothing(pick),
+            (Part::Rows, Content::Page(page)) => self.list(page.rows.iter(), |writer, row| {
+                writer.row(pick, *row);
+            }),
+            (Part::Edges, Content::Page(page)) => {
+                let rows = page.rows.iter().zip(page.start..);
+                self.list(rows, |writer, (row, at)| {
+                    let edge = Content::Row(*row, writer.cursor(*row, at));
+                    writer.fields(&pick.picks, |writer, inner| writer.envelope(inner, &edge));
+                });
             }
-            Content::Channels if pick.list => {
-                let dice = self.world.dice();
-                let first = Object {
-                    shape: Shape::Channel,
-                    dice,
-                    number: 0,
-                    version: 0,
-                    parent: 0,
-                };
-                self.value(pick, Value::List(first, CHANNELS));
-            }
-            Content::One(one) if is_entity(&pick.ty) => {
-                self.value(pick, one.map_or(Value::Null, Value::Object));
-            }
-            Content::Failed(..) if pick.name == "data" => self.out.raw("null"),
-            _ => self.fields(&pick.picks, |writer, inner| writer.envelope(inner, content)),
+            (Part::Record, Content::Row(row, _) | Content::One(Some(row))) => self.row(pick, *row),
+            (Part::Envelope, _) => self.fields(&pick.picks, |writer, inner| writer.envelope(inner, content)),
+            _ => self.nothing(pick),
         }
     }
 
-    fn scalar(&mut self, name: &str, content: &Content) {
-        let out = &mut *self.out;
-        match (name, content) {
-            ("success", content) => out.boolean(!matches!(content, Content::Failed(..) | Content::One(None))),
-            ("code", Content::Failed(code, _)) => out.text(code),
-            ("message", Content::Failed(_, message)) => out.text(message),
-            ("code", Content::One(None)) => out.raw("\"NOT_FOUND\""),
-            ("message", Content::One(None)) => out.raw("\"Record not found\""),
-            ("totalDocs" | "total" | "totalCount" | "count", Content::Page { total: Some(total), .. }) => {
-                out.number(*total);
-            }
-            ("hasNextPage" | "hasMore", Content::Page { more, .. }) => out.boolean(*more),
-            ("accessToken" | "access_token" | "token", Content::Token { text, .. }) => out.text(text),
-            ("expiresIn" | "expires_in", Content::Token { seconds, .. }) => out.number(*seconds),
-            _ => out.raw("null"),
-        }
+    fn row(&mut self, pick: &Pick, row: Row) {
+        self.object(&pick.picks, self.world.object(row.list, row.entry));
+    }
+
+    /// The cursor of the row that stands at that position.
+    pub(super) fn cursor(&self, row: Row, position: u64) -> String {
+        let ids = self.world.stream_ids(row.list.stream());
+        cursor::text(position, &ids.text(row.entry.number))
     }
 
     /// Writes the selected fields of an object.
     pub fn object(&mut self, picks: &[Pick], object: Object) {
-        self.fields(picks, |writer, pick| {
-            let value = object.field(writer.world, &pick.name, writer.out);
-            writer.value(pick, value);
+        self.fields(picks, |writer, pick| match pick.part {
+            Part::Field => writer.field(pick, object),
+            Part::Reference => writer.reference(pick, object),
+            _ => writer.nothing(pick),
         });
     }
 
-    fn value(&mut self, pick: &Pick, value: Value) {
-        match value {
-            Value::Null => self.out.raw("null"),
-            Value::Written => {}
-            Value::Object(object) => self.object(&pick.picks, object),
-            Value::List(start, count) => {
-                let mut first = true;
-                self.out.raw("[");
-                for n in 0..count {
-                    self.comma(&mut first);
-                    self.object(&pick.picks, start.nth(n));
-                }
+    fn field(&mut self, pick: &Pick, object: Object) {
+        let start = self.out.bytes.len();
+        match object.field(self.world, &pick.name, self.out) {
+            Value::Written if pick.non_null && self.out.bytes[start..] == *b"null" => {
+                self.out.bytes.truncate(start);
+                self.nothing(pick);
+            }
+            Value::Written if pick.list => {
+                self.out.bytes.insert(start, b'[');
                 self.out.raw("]");
             }
+            Value::Written => {}
+            Value::Object(inner) if !pick.leaf && pick.list => {
+                self.list([inner], |writer, inner| writer.object(&pick.picks, inner));
+            }
+            Value::Object(inner) if !pick.leaf => self.object(&pick.picks, inner),
+            Value::List(first, count) if !pick.leaf && pick.list => {
+                self.list(0..count, |writer, n| writer.object(&pick.picks, first.nth(n)));
+            }
+            Value::List(first, 1..) if !pick.leaf => self.object(&pick.picks, first),
+            // Objects where the schema has scalars: what names each.
+            Value::List(first, count) if pick.list => {
+                let name = if pick.ty == "ID" { "_id" } else { "name" };
+                self.list(0..count, |writer, n| {
+                    if !matches!(first.nth(n).field(writer.world, name, writer.out), Value::Written) {
+                        writer.out.raw("null");
+                    }
+                });
+            }
+            Value::Null | Value::Object(_) | Value::List(..) => self.nothing(pick),
         }
+    }
+
+    /// An object of which the data has the id alone.
+    fn reference(&mut self, pick: &Pick, object: Object) {
+        let start = self.out.bytes.len();
+        if !matches!(object.field(self.world, &pick.name, self.out), Value::Written) || pick.list {
+            self.out.bytes.truncate(start);
+            return self.nothing(pick);
+        }
+        let id = self.out.bytes.split_off(start);
+        self.fields(&pick.picks, |writer, inner| match inner.name.as_str() {
+            "_id" if inner.leaf => writer.out.bytes.extend_from_slice(&id),
+            _ => writer.nothing(inner),
+        });
+    }
+
+    /// Writes what is written of a field nobody knows: null, or the least that its type allows.
+    pub(super) fn nothing(&mut self, pick: &Pick) {
+        if pick.leaf || pick.list || !pick.non_null {
+            return self.out.raw(&pick.fallback);
+        }
+        self.fields(&pick.picks, Writer::nothing);
+    }
+
+    fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
+        let mut first = true;
+        self.out.raw("[");
+        for item in items {
+            self.comma(&mut first);
+            write(self, item);
+        }
+        self.out.raw("]");
     }
 
     fn fields(&mut self, picks: &[Pick], mut write: impl FnMut(&mut Self, &Pick)) {
@@ -159,10 +203,4 @@ impl Writer<'_> {
             self.out.raw(",");
         }
     }
-}
-
-fn is_entity(ty: &str) -> bool {
-    crate::streams::ALL
-        .iter()
-        .any(|stream| stream.definition().entity == ty)
 }

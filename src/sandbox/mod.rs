@@ -12,22 +12,29 @@
 //! | what does a query select? what does it ask? | `plan.rs`, `question.rs` |
 //! | how is an answer written? | `execute.rs` into `out.rs` |
 //! | how many records, in which order, with which ids? | `data.rs`, `ids.rs` |
-//! | what is in a field? | `object.rs`, `records.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
+//! | what is in a field? | `object.rs`, `records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
 //! | what changes meanwhile? | `drift.rs` |
 //! | what fails? | `faults.rs`, `body.rs` (connections that break) |
 //! | who may ask, how often? | `token.rs`, `limit.rs` |
 //! | what should have come out? what was asked? | `truth.rs`, `log.rs` |
 
 mod api;
+mod asks;
 mod body;
+mod channels;
+mod cursor;
 mod data;
+mod dialects;
 mod dice;
 pub mod drift;
+mod entities;
 mod execute;
 pub mod faults;
+mod hints;
 mod ids;
 mod limit;
 mod log;
+mod members;
 mod moment;
 mod nested;
 mod object;
@@ -35,8 +42,10 @@ mod out;
 mod outcome;
 mod overlooked;
 mod phrases;
+mod pick;
 mod plan;
 mod question;
+mod reading;
 mod records;
 mod resolve;
 mod schema;
@@ -48,13 +57,14 @@ mod truth;
 mod valueless;
 mod variables;
 mod wording;
+mod words;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+pub use dialects::{NAMES as DIALECTS, shipped as shipped_sdl};
 pub use log::Counts;
-pub use schema::shipped as shipped_sdl;
 pub use server::{Running, start};
 
 /// How a sandbox is to be.

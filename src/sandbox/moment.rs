@@ -1,4 +1,6 @@
-//! Moments as the API writes them: `2024-03-05T08:09:10.123Z`.
+//! Moments as the API writes them: `2024-03-05T08:09:10.123Z`, or otherwise if the schema says so.
+
+use super::out::Out;
 
 /// 2023-01-01T00:00:00Z in milliseconds since 1970: nothing in the sandbox is older.
 pub const START: u64 = 1_672_531_200_000;
@@ -6,8 +8,45 @@ pub const START: u64 = 1_672_531_200_000;
 /// The time over which the records of an account are spread: two years, in milliseconds.
 pub const SPAN: u64 = 2 * 365 * 86_400_000;
 
+/// How moments are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dates {
+    /// `"2024-03-05T08:09:10.123Z"`
+    #[default]
+    Iso8601,
+    /// `1709626150123`
+    EpochMs,
+    /// `1709626150`
+    EpochS,
+    /// `"1709626150123"`
+    EpochMsText,
+}
+
+impl Dates {
+    /// The form of that name: `iso8601`, `epoch_ms`, `epoch_s`, `epoch_ms_text`.
+    pub fn named(name: &str) -> Option<Dates> {
+        match name {
+            "iso8601" => Some(Dates::Iso8601),
+            "epoch_ms" => Some(Dates::EpochMs),
+            "epoch_s" => Some(Dates::EpochS),
+            "epoch_ms_text" => Some(Dates::EpochMsText),
+            _ => None,
+        }
+    }
+
+    /// Writes the moment of a number of milliseconds since 1970.
+    pub fn write(self, milliseconds: u64, out: &mut Out) {
+        match self {
+            Dates::Iso8601 => out.plain(&iso(milliseconds)),
+            Dates::EpochMs => out.number(milliseconds),
+            Dates::EpochS => out.number(milliseconds / 1000),
+            Dates::EpochMsText => out.plain(milliseconds.to_string().as_bytes()),
+        }
+    }
+}
+
 /// The moment of a number of milliseconds since 1970, in the API's form.
-pub fn iso(milliseconds: u64) -> [u8; 24] {
+fn iso(milliseconds: u64) -> [u8; 24] {
     let (days, rest) = (milliseconds / 86_400_000, milliseconds % 86_400_000);
     let (year, month, day) = civil(days);
     let mut text = *b"0000-00-00T00:00:00.000Z";
@@ -42,6 +81,20 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_written_in_every_form() {
+        for (form, expected) in [
+            ("iso8601", "\"2024-03-05T08:09:10.123Z\""),
+            ("epoch_ms", "1709626150123"),
+            ("epoch_s", "1709626150"),
+            ("epoch_ms_text", "\"1709626150123\""),
+        ] {
+            let mut out = Out::default();
+            Dates::named(form).unwrap().write(1_709_626_150_123, &mut out);
+            assert_eq!(String::from_utf8(out.bytes).unwrap(), expected);
+        }
+    }
 
     #[test]
     fn moments_are_what_a_library_says_they_are() {

@@ -1,14 +1,12 @@
 //! The fields of the objects inside records: tags, channels, senders, media and the like.
 
-use super::data::{Kind, List, World};
-use super::moment;
+use super::channels;
+use super::data::{CHANNELS, Kind, List, World};
 use super::object::{Object, Shape, Value};
 use super::out::Out;
 use super::records::{channel_type, id, word};
 use super::text;
 
-/// How many channels the account has connected.
-pub const CHANNELS: u64 = 5;
 const TAGS: u64 = 30;
 
 /// Writes a field of an object inside a record.
@@ -16,11 +14,22 @@ pub(super) fn field(object: Object, world: &World, name: &str, out: &mut Out) ->
     match object.shape {
         Shape::Tag => tag(object, world, name, out),
         Shape::LastMessage => last_message(object, world, name, out),
-        Shape::Channel => channel(object, world, name, out),
+        Shape::Channel => {
+            let number = object.number % CHANNELS;
+            // Seen from elsewhere, it is as it was in the beginning.
+            let object = Object {
+                number,
+                version: 0,
+                ..object
+            };
+            channels::platform(object, world, name, out)
+        }
         Shape::Sender => sender(object, name, out),
         Shape::Media => media(object, name, out),
         Shape::Email => email(object, name, out),
-        Shape::Contact | Shape::Person | Shape::Conversation | Shape::Message => Value::Null,
+        Shape::Contact | Shape::Person | Shape::Conversation | Shape::Message | Shape::Platform | Shape::Template => {
+            Value::Null
+        }
     }
 }
 
@@ -30,7 +39,7 @@ fn tag(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
     let dice = world.dice().named("tags").at(number);
     match name {
         "_id" => id(world, Kind::Tag, number, out),
-        "name" => text::label(dice, number, out),
+        "name" => text::label(dice, number, 0, out),
         "color" => word(dice.at(7), &[Some("#ff0000"), Some("#00aa88"), Some(""), None], out),
         _ => return Value::Null,
     }
@@ -45,30 +54,9 @@ fn last_message(object: Object, world: &World, name: &str, out: &mut Out) -> Val
     match name {
         "content" | "senderType" => return message.field(world, name, out),
         "channelType" => out.plain(channel_type(message).as_bytes()),
-        "createdAt" => out.plain(&moment::iso(
-            world.created(List::Messages(object.parent), object.number),
-        )),
-        _ => return Value::Null,
-    }
-    Value::Written
-}
-
-/// A channel is the same wherever it stands.
-fn channel(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
-    let number = object.number % CHANNELS;
-    let dice = world.dice().named("channels").at(number);
-    let kind = ["WHATSAPP", "LIVECHAT", "INSTAGRAM", "EMAIL", "FACEBOOK"][number as usize];
-    match name {
-        "_id" => id(world, Kind::Channel, number, out),
-        "name" => text::label(dice, number, out),
-        "type" | "channelType" => out.plain(kind.as_bytes()),
-        "status" => out.plain(dice.at(5).pick(&["CONNECTED", "CONNECTED", "DISCONNECTED"]).as_bytes()),
-        "channelId" => {
-            out.raw("\"000");
-            out.number(dice.at(6).below(1 << 40));
-            out.raw("\"");
-        }
-        "senderEmailAddress" if kind == "EMAIL" => out.raw("\"support@example.com\""),
+        "createdAt" => world
+            .dates()
+            .write(world.created(List::Messages(object.parent), object.number), out),
         _ => return Value::Null,
     }
     Value::Written

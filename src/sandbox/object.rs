@@ -6,7 +6,7 @@
 use super::data::World;
 use super::dice::Dice;
 use super::out::Out;
-use super::{nested, records};
+use super::{channels, nested, records};
 
 /// The object types the data knows. Their fields are matched by name; a field they do not know is null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Shape {
     Tag,
     /// `LastMessageType`
     LastMessage,
-    /// `ChannelTypeOutput`, and a connected channel
+    /// `ChannelTypeOutput`: a channel inside a conversation
     Channel,
     /// `senderData`
     Sender,
@@ -31,6 +31,10 @@ pub enum Shape {
     Media,
     /// `EmailDataType`
     Email,
+    /// `ConnectedPlatform`
+    Platform,
+    /// `WhatsappBusinessTemplate`
+    Template,
 }
 
 /// Something with fields.
@@ -89,6 +93,8 @@ impl Object {
             Shape::Person => records::person(self, world, name, out),
             Shape::Conversation => records::conversation(self, world, name, out),
             Shape::Message => records::message(self, world, name, out),
+            Shape::Platform => channels::platform(self, world, name, out),
+            Shape::Template => channels::template(self, world, name, out),
             _ => nested::field(self, world, name, out),
         }
     }

@@ -6,32 +6,15 @@
 use apollo_compiler::ast;
 use apollo_compiler::executable::{DirectiveList, Field, Operation, Selection, SelectionSet};
 use apollo_compiler::response::JsonMap;
+use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
-use apollo_compiler::{ExecutableDocument, Node, Schema};
+use apollo_compiler::{ExecutableDocument, Node};
 use serde_json::{Map, Value};
 
+use super::pick::{Part, Pick, Side};
 use super::question::Question;
-
-/// One selected field.
-#[derive(Debug)]
-pub struct Pick {
-    /// The response key, quoted and with its colon.
-    pub key: String,
-    /// The response key.
-    pub alias: String,
-    /// The field's name.
-    pub name: String,
-    /// The name of the type it is selected on.
-    pub on: String,
-    /// The name of its own type, without list and non-null.
-    pub ty: String,
-    /// True when it is a list.
-    pub list: bool,
-    /// True when nothing can be selected of it. (Of anything else nothing may be left after `@skip`.)
-    pub leaf: bool,
-    /// What is selected of it.
-    pub picks: Vec<Pick>,
-}
+use super::reading::Reading;
+use super::words::Member;
 
 /// A root field: something that is asked.
 #[derive(Debug)]
@@ -55,30 +38,34 @@ impl Root {
 
 /// What a plan is made from.
 struct Planner<'a> {
-    schema: &'a Schema,
+    reading: &'a Reading,
     document: &'a ExecutableDocument,
     variables: &'a JsonMap,
 }
 
 /// The root fields of an operation.
 pub fn roots(
-    schema: &Valid<Schema>,
+    reading: &Reading,
     document: &Valid<ExecutableDocument>,
     operation: &Operation,
     variables: &Valid<JsonMap>,
 ) -> Vec<Root> {
     let planner = Planner {
-        schema,
+        reading,
         document,
         variables,
     };
+    let on = operation.selection_set.ty.as_str();
     let fields = planner.collect(&[&operation.selection_set]);
     fields
         .into_iter()
         .map(|(alias, nodes)| {
             let arguments = planner.arguments(nodes[0]);
-            let question = Question::of(&nodes[0].name, &arguments, !nodes[0].definition.arguments.is_empty());
-            let pick = planner.pick(alias, &nodes, operation.selection_set.ty.as_str());
+            let question = reading.question(on, &nodes[0].name, &arguments);
+            let mut pick = planner.pick(alias, &nodes, on, Side::Envelope(question.stream()));
+            if pick.leaf && matches!(question, Question::Token { .. }) {
+                pick.part = Part::Member(Member::Token);
+            }
             Root {
                 pick,
                 arguments,
@@ -90,24 +77,19 @@ pub fn roots(
 }
 
 impl<'a> Planner<'a> {
-    fn pick(&self, alias: &str, nodes: &[&'a Node<Field>], on: &str) -> Pick {
+    fn pick(&self, alias: &str, nodes: &[&'a Node<Field>], on: &str, side: Side) -> Pick {
         let field = nodes[0];
         let ty = field.ty().inner_named_type().as_str();
+        let below = self.reading.below(side, ty);
         let sets: Vec<&SelectionSet> = nodes.iter().map(|f| &f.selection_set).collect();
         let picks = self
             .collect(&sets)
             .into_iter()
-            .map(|(alias, nodes)| self.pick(alias, &nodes, ty))
+            .map(|(alias, nodes)| self.pick(alias, &nodes, ty, below))
             .collect();
         Pick {
-            key: format!("\"{alias}\":"),
-            alias: alias.to_owned(),
-            name: field.name.to_string(),
-            on: on.to_owned(),
-            ty: ty.to_owned(),
-            list: field.ty().is_list(),
-            leaf: field.selection_set.selections.is_empty(),
             picks,
+            ..self.reading.pick(alias, &field.definition, on, side)
         }
     }
 
@@ -149,7 +131,7 @@ impl<'a> Planner<'a> {
     }
 
     fn applies(&self, condition: &str, ty: &str) -> bool {
-        condition == ty || self.schema.is_subtype(condition, ty)
+        condition == ty || self.reading.types.is_subtype(condition, ty)
     }
 
     /// Decides `@skip` and `@include`.
@@ -168,11 +150,27 @@ impl<'a> Planner<'a> {
                 .specified_argument_by_name(&definition.name)
                 .and_then(|value| self.value(value));
             let value = given.or_else(|| definition.default_value.as_ref().and_then(|value| self.value(value)));
+            let value = value.map(|value| self.completed(definition.ty.inner_named_type(), value));
             if let Some(value) = value {
                 arguments.insert(definition.name.to_string(), value);
             }
         }
         arguments
+    }
+
+    /// An input object with the defaults of the fields that were not given.
+    fn completed(&self, ty: &str, mut value: Value) -> Value {
+        if let (Value::Object(given), Some(ExtendedType::InputObject(input))) =
+            (&mut value, self.reading.types.types.get(ty))
+        {
+            for (name, field) in &input.fields {
+                let default = || field.default_value.as_ref().and_then(|value| self.value(value));
+                if let Some(value) = given.remove(name.as_str()).or_else(default) {
+                    given.insert(name.to_string(), self.completed(field.ty.inner_named_type(), value));
+                }
+            }
+        }
+        value
     }
 
     /// The complaint about an argument that may not be null and is, through a variable: validation lets it pass when the

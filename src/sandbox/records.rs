@@ -1,9 +1,7 @@
 //! The fields of the four streams' records, matched by name; a field that is not known is null.
 
-use super::data::{Kind, List, World};
+use super::data::{CHANNELS, Kind, List, World};
 use super::dice::Dice;
-use super::moment;
-use super::nested;
 use super::object::{Object, Shape, Value};
 use super::out::Out;
 use super::text;
@@ -65,7 +63,7 @@ pub(super) fn contact(object: Object, world: &World, name: &str, out: &mut Out) 
         ),
         "gender" => word(dice, &[Some("FEMALE"), Some("MALE"), None, None, Some("")], out),
         "tags" => return tags(object),
-        "createdAt" => out.plain(&moment::iso(world.created(List::Contacts, object.number))),
+        "createdAt" => world.dates().write(world.created(List::Contacts, object.number), out),
         "phoneUsagePermission" | "emailUsagePermission" => flag(dice, out),
         "language" => word(dice, &LANGUAGES, out),
         "owner" if world.size().persons == 0 || dice.at(1).chance(500) => return Value::Null,
@@ -124,11 +122,11 @@ pub(super) fn conversation(object: Object, world: &World, name: &str, out: &mut 
                 None => Value::Null,
             };
         }
-        "lastReceivedMessageChannel" => id(world, Kind::Channel, dice.below(nested::CHANNELS), out),
+        "lastReceivedMessageChannel" => id(world, Kind::Channel, dice.below(CHANNELS), out),
         "tags" => return tags(object),
         "channels" => {
             return Value::List(
-                object.inner(Shape::Channel, dice.at(1).below(nested::CHANNELS)),
+                object.inner(Shape::Channel, dice.at(1).below(CHANNELS)),
                 dice.at(2).below(3),
             );
         }
@@ -201,9 +199,9 @@ pub(super) fn message(object: Object, world: &World, name: &str, out: &mut Out) 
             &[Some("READ"), Some("DELIVERED"), Some("SENT"), Some("FAILED"), None],
             out,
         ),
-        "createdAt" => out.plain(&moment::iso(
-            world.created(List::Messages(object.parent), object.number),
-        )),
+        "createdAt" => world
+            .dates()
+            .write(world.created(List::Messages(object.parent), object.number), out),
         "autoCreate" => flag(dice, out),
         "flowBotId" if dice.at(1).chance(900) => return Value::Null,
         "flowBotId" => out.number(dice.below(1000)),
@@ -215,7 +213,7 @@ pub(super) fn message(object: Object, world: &World, name: &str, out: &mut Out) 
 #[cfg(test)]
 mod tests {
     use super::super::data::{Entry, Size};
-    use super::super::schema::DEFAULT_SDL;
+    use super::super::dialects::DEFAULT_SDL;
     use super::*;
     use crate::streams::Stream;
     use apollo_compiler::ast::Type;
@@ -238,7 +236,10 @@ mod tests {
     /// Some records of a stream: of the messages those of the longest conversation.
     fn some(world: &World, stream: Stream) -> Vec<Object> {
         let longest = (0..400).map(List::Messages).max_by_key(|list| world.len(*list));
-        let list = List::of(stream).or(longest).unwrap();
+        let list = match List::of(stream) {
+            List::AllMessages => longest.unwrap(),
+            list => list,
+        };
         let entries = world.slice(list, 0..400);
         entries.map(|entry: Entry| world.object(list, entry)).collect()
     }

@@ -5,14 +5,16 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::api::{Api, lock};
+use super::cursor;
 use super::data::List;
 use super::dice::Dice;
-use super::execute::{Content, Writer};
+use super::execute::{Content, Page, Writer};
 use super::faults::Fault;
 use super::out::Out;
 use super::outcome::{Outcome, Problem};
+use super::pick::{Part, Pick};
 use super::plan::Root;
-use super::question::{Paging, Question};
+use super::question::{Paging, Place, Question};
 use super::schema::Prepared;
 use super::token::Standing;
 
@@ -121,26 +123,41 @@ impl Api {
 
 impl Answering<'_> {
     fn root(&mut self, root: &Root, twisted: bool) -> Result<(), Problem> {
-        let twist = self.fault.filter(|_| twisted);
-        let Some(content) = self.content(&root.question, twist)? else {
-            self.out.raw("null");
-            return Ok(());
-        };
+        let (pick, twist) = (&root.pick, self.fault.filter(|_| twisted));
+        let content = self.content(&root.question, twist)?;
         match &content {
-            Content::Page { rows, .. } if twist == Some(Fault::PartialData) => {
-                let path = vec![json!(root.pick.alias), json!("data"), json!("docs"), json!(rows.len())];
+            Some(Content::Page(page)) if twist == Some(Fault::PartialData) => {
+                let mut path = vec![json!(pick.alias)];
+                path.extend(path_to_rows(pick).unwrap_or_default());
+                path.push(json!(page.rows.len()));
                 self.errors
                     .push(Problem::new("Internal server error", "INTERNAL_SERVER_ERROR").at(path));
             }
-            Content::Failed(code, _) => self.code = Some((*code).to_owned()),
+            Some(Content::Failed(code, message)) => {
+                self.code = Some((*code).to_owned());
+                if !tells(&root.question) {
+                    let problem = Problem::new(message, "INTERNAL_SERVER_ERROR").at(vec![json!(pick.alias)]);
+                    self.errors.push(problem);
+                    self.out.raw("null");
+                    return Ok(());
+                }
+            }
+            Some(Content::One(None)) if pick.part == Part::Record && pick.non_null => {
+                return Err(Problem::new("Record not found", "NOT_FOUND"));
+            }
             _ => {}
         }
-        self.rows += content.rows();
-        Writer {
+        let mut writer = Writer {
             world: &self.api.world,
             out: &mut self.out,
+        };
+        match content {
+            Some(content) => {
+                writer.root(pick, &content);
+                self.rows += content.rows();
+            }
+            None => writer.nothing(pick),
         }
-        .envelope(&root.pick, &content);
         Ok(())
     }
 
@@ -161,53 +178,57 @@ impl Answering<'_> {
                 let (text, seconds) = lock(&api.tokens).issue(self.now);
                 Some(Content::Token { text, seconds })
             }
-            Question::Page(stream, paging) => List::of(*stream).map(|list| self.page(list, *paging, twist)),
+            Question::Page(stream, paging) => Some(self.page(List::of(*stream), paging, twist)?),
             Question::Messages(conversation, paging) => {
                 let list = lock(&api.lists).messages_of(conversation);
-                Some(self.page(list.unwrap_or(NOBODYS), *paging, twist))
+                Some(self.page(list.unwrap_or(NOBODYS), paging, twist)?)
             }
             Question::One(stream, id) => {
-                let list = List::of(*stream);
-                let found = list.and_then(|list| Some((list, lock(&api.lists).position(list, id)?.1)));
-                Some(Content::One(found.map(|(list, entry)| api.world.object(list, entry))))
+                let found = lock(&api.lists).position(List::of(*stream), id);
+                Some(Content::One(found.map(|(_, row)| row)))
             }
-            Question::Channels => Some(Content::Channels),
             Question::Meta | Question::Unknown => None,
         })
     }
 
-    fn page(&mut self, list: List, paging: Paging, twist: Option<Fault>) -> Content {
+    fn page(&mut self, list: List, paging: &Paging, twist: Option<Fault>) -> Result<Content, Problem> {
         let mut lists = lock(&self.api.lists);
         if list != NOBODYS {
             lists.pass_time(list, std::mem::take(&mut self.first_list));
         }
         let largest = u64::from(self.api.options.max_page_size.max(1));
-        let limit = if paging == Paging::ALL {
-            u64::MAX
-        } else {
-            paging.limit.min(largest)
+        let limit = paging.limit.map_or(u64::MAX, |limit| limit.min(largest));
+        let start = match &paging.place {
+            Place::Page(number) => number.saturating_mul(limit),
+            Place::Offset(rows) => *rows,
+            Place::After(text) => {
+                let (stood, id) = cursor::read(text).ok_or_else(|| Problem::new("Invalid cursor", "BAD_USER_INPUT"))?;
+                // A row that is gone has left its place to the one that came after it.
+                lists.position(list, &id).map_or(stood, |(at, _)| at + 1)
+            }
         };
-        let page = if twist == Some(Fault::RepeatedPage) {
-            (paging.page - 1).max(1)
-        } else {
-            paging.page
-        };
-        let start = (page - 1).saturating_mul(limit);
         let total = lists.len(list);
-        let mut rows = lists.slice(list, start..start.saturating_add(limit));
+        let more = start.saturating_add(limit) < total;
+        let shown = if twist == Some(Fault::RepeatedPage) {
+            start.saturating_sub(limit)
+        } else {
+            start
+        };
+        let mut rows = lists.rows(list, shown..shown.saturating_add(limit));
         match twist {
-            Some(Fault::SuccessFalse) => return Content::Failed("500", "Something went wrong"),
+            Some(Fault::SuccessFalse) => return Ok(Content::Failed("500", "Something went wrong")),
             Some(Fault::PartialData) => rows.truncate(rows.len() / 2),
             _ => {}
         }
-        let more = paging.page.saturating_mul(limit) < total;
         let total = (twist != Some(Fault::MissingTotal)).then_some(total);
-        Content::Page {
-            list,
+        Ok(Content::Page(Page {
             rows,
             total,
             more,
-        }
+            start,
+            limit,
+            counts_from: paging.page_from,
+        }))
     }
 
     /// Puts the errors in front of the data.
@@ -237,6 +258,26 @@ impl Answering<'_> {
         outcome.body.extend_from_slice(&out.bytes[1..]);
         outcome
     }
+}
+
+/// Whether a failure can be told inside the payload.
+fn tells(question: &Question) -> bool {
+    match question {
+        Question::Page(_, paging) | Question::Messages(_, paging) => paging.tells,
+        _ => false,
+    }
+}
+
+/// The response keys below a field that lead to its rows.
+fn path_to_rows(pick: &Pick) -> Option<Vec<Value>> {
+    if matches!(pick.part, Part::Rows | Part::Edges) {
+        return Some(Vec::new());
+    }
+    pick.picks.iter().find_map(|inner| {
+        let mut path = vec![json!(inner.alias)];
+        path.extend(path_to_rows(inner)?);
+        Some(path)
+    })
 }
 
 /// The root field that a fault of one list befalls: the arguments say which.

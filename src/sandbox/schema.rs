@@ -20,20 +20,9 @@ use serde_json::json;
 
 use super::outcome::{Outcome, Problem};
 use super::plan::{self, Root};
+use super::reading::Reading;
 use super::wording::{self, Wrong};
 use super::{overlooked, valueless, variables};
-
-/// The shape that is served unless another is asked for.
-pub const DEFAULT_SDL: &str = include_str!("dialects/default.graphql");
-
-/// The schema that comes along under that name: `default`, or `rival`, which spells everything differently.
-pub fn shipped(name: &str) -> Option<&'static str> {
-    match name {
-        "default" => Some(DEFAULT_SDL),
-        "rival" => Some(include_str!("dialects/rival.graphql")),
-        _ => None,
-    }
-}
 
 /// Validated documents that are remembered: a client asks few questions many times. A large one takes 250 KB.
 const REMEMBERED: usize = 64;
@@ -43,7 +32,7 @@ const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 /// A schema and the documents that were found valid against it.
 #[derive(Debug)]
 pub struct Schema {
-    types: Valid<apollo_compiler::Schema>,
+    reading: Reading,
     implementers: TypeMap<Name, Implementers>,
     valid: Mutex<HashMap<String, Arc<Valid<ExecutableDocument>>>>,
     introspection: bool,
@@ -72,15 +61,20 @@ struct Request {
 impl Schema {
     /// Reads an SDL file. The error is what is wrong with it, for people.
     pub fn from_sdl(sdl: &str, introspection: bool, suggestions: bool) -> Result<Schema, String> {
-        let types = apollo_compiler::Schema::parse_and_validate(sdl, "schema.graphql").map_err(|e| e.to_string())?;
-        let implementers = types.implementers_map();
+        let reading = Reading::of(sdl)?;
+        let implementers = reading.types.implementers_map();
         Ok(Schema {
-            types,
+            reading,
             implementers,
             valid: Mutex::default(),
             introspection,
             suggestions,
         })
+    }
+
+    /// What the schema's types and fields stand for.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
     }
 
     /// Judges the body of a request.
@@ -103,14 +97,14 @@ impl Schema {
             })?
             .clone();
         let given = request.variables.unwrap_or_default();
-        let variables = coerce_variable_values(&self.types, &operation, &given).map_err(|e| {
-            let found = variables::mistakes(&self.types, &operation, &given, &document.sources);
+        let variables = coerce_variable_values(&self.reading.types, &operation, &given).map_err(|e| {
+            let found = variables::mistakes(&self.reading.types, &operation, &given, &document.sources);
             if found.is_empty() {
                 return refuse(&e, "BAD_USER_INPUT", &document.sources);
             }
             refusal("BAD_USER_INPUT", found)
         })?;
-        let roots = plan::roots(&self.types, &document, &operation, &variables);
+        let roots = plan::roots(&self.reading, &document, &operation, &variables);
         if !self.introspection && roots.iter().any(Root::is_introspection) {
             let text = "GraphQL introspection is not allowed by Apollo Server, but the query contained __schema or __type. \
                         To enable introspection, pass introspection: true to ApolloServer in production";
@@ -134,7 +128,7 @@ impl Schema {
         } = prepared;
         introspection::check_max_depth(document, operation)
             .and_then(|()| {
-                introspection::partial_execute(&self.types, &self.implementers, document, operation, variables)
+                introspection::partial_execute(&self.reading.types, &self.implementers, document, operation, variables)
             })
             .map(|response| response.data.unwrap_or_default())
             .map_err(|e| refuse(&e, INVALID, &document.sources))
@@ -157,16 +151,16 @@ impl Schema {
         if let Some(message) = valueless::mistake(&query) {
             return Err(plain_refusal("GRAPHQL_PARSE_FAILED", &message));
         }
-        let document = parsed.to_executable_validate(&self.types).map_err(|e| {
+        let document = parsed.to_executable_validate(&self.reading.types).map_err(|e| {
             let wrong = Wrong {
-                schema: &self.types,
+                schema: &self.reading.types,
                 query: &query,
                 parsed: &parsed,
                 suggestions: self.suggestions,
             };
             refusal(INVALID, wrong.errors(&e.errors))
         })?;
-        let overlooked = overlooked::mistakes(&self.types, &document);
+        let overlooked = overlooked::mistakes(&self.reading.types, &document);
         if !overlooked.is_empty() {
             return Err(refusal(INVALID, overlooked));
         }
@@ -209,6 +203,7 @@ fn refuse(error: &RequestError, code: &'static str, sources: &SourceMap) -> Outc
 
 #[cfg(test)]
 mod tests {
+    use super::super::dialects::DEFAULT_SDL;
     use super::*;
 
     fn refused(query: &str, variables: &serde_json::Value) -> (String, String) {
@@ -379,7 +374,7 @@ mod tests {
         let schema = Schema::from_sdl(DEFAULT_SDL, true, false).unwrap();
         for stream in crate::streams::ALL {
             for column in stream.columns() {
-                let field = schema.types.type_field(stream.definition().entity, column.name);
+                let field = schema.reading.types.type_field(stream.definition().entity, column.name);
                 assert!(field.is_ok(), "{stream} {}", column.name);
             }
         }

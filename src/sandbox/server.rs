@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::api::{Answered, Api, Reply};
 use super::body;
 use super::log::Counts;
+use super::truth::Objects;
 use super::{Error, Options};
 use crate::streams::Stream;
 
@@ -172,9 +173,14 @@ async fn graphql(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -
     built.unwrap_or_else(|_| status_page(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-async fn truth(State(api): State<Arc<Api>>, Path(stream): Path<String>) -> Response<Body> {
+async fn truth(State(api): State<Arc<Api>>, Path(stream): Path<String>, uri: Uri) -> Response<Body> {
+    let objects = match uri.query() {
+        Some("objects=all") => Objects::All,
+        None => Objects::Shipped,
+        Some(_) => return status_page(StatusCode::BAD_REQUEST),
+    };
     match Stream::named(&stream) {
-        Some(stream) => json_lines(body::parts(api.truth(stream))),
+        Some(stream) => json_lines(body::parts(api.truth(stream, objects))),
         None => status_page(StatusCode::NOT_FOUND),
     }
 }

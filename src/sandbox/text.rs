@@ -136,7 +136,7 @@ pub fn cards(dice: Dice, out: &mut Out) {
 }
 
 /// A tag's name, a channel's name: few of them, some nasty.
-pub fn label(dice: Dice, number: u64, out: &mut Out) {
+pub fn label(dice: Dice, number: u64, edited: u32, out: &mut Out) {
     quoted(out, |out| {
         match dice.at(1).below(6) {
             0 => out.piece(dice.at(2).pick(&NASTY), Spelling::Raw),
@@ -144,6 +144,7 @@ pub fn label(dice: Dice, number: u64, out: &mut Out) {
         }
         out.raw(" #");
         out.number(number);
+        edit_note(edited, out);
     });
 }
 
@@ -242,7 +243,7 @@ mod tests {
             out.raw(",");
             email(dice, n, &mut out);
             out.raw(",");
-            label(dice, n, &mut out);
+            label(dice, n, 0, &mut out);
             out.raw("]");
             serde_json::from_slice::<serde_json::Value>(&out.bytes).unwrap();
         }

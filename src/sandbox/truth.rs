@@ -1,38 +1,58 @@
 //! What a perfect export would hold: every current record, every documented column, in list order.
 //!
-//! Columns of object types that no page describes are null here, because the shipped selection leaves them out; the
-//! other objects have the sub-fields it asks for. The lines are made page by page, so that any size costs one page.
+//! A column that the schema's type does not have is null; one that is spelled otherwise stands under its documented
+//! name. Of objects there are two accounts: those of the *shipped* selection (object types that no page describes are
+//! left out, the others have the sub-fields that it asks for), and *all* that a selection made from the schema holds:
+//! every scalar sub-field in the schema's order, and one level of objects inside with theirs.
+//!
+//! The lines are made page by page, so that any size costs one page.
 
 use std::sync::{Mutex, PoisonError};
+
+use apollo_compiler::ast::FieldDefinition;
+use apollo_compiler::schema::ExtendedType;
 
 use super::data::{List, World};
 use super::drift::Lists;
 use super::execute::Writer;
 use super::out::Out;
-use super::plan::Pick;
+use super::pick::{Part, Pick, Side};
+use super::reading::Reading;
 use crate::streams::{Kind, Stream};
 
 /// Rows made at a time.
 const CHUNK: u64 = 500;
 
+/// How deep the objects of a column go.
+const LEVELS: usize = 2;
+
+/// Which sub-fields objects have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objects {
+    /// Those that the shipped selection asks for.
+    Shipped,
+    /// Those that the schema shows.
+    All,
+}
+
 /// A walk through a stream's current records.
 #[derive(Debug)]
 pub struct Truth {
     picks: Vec<Pick>,
-    /// What is still to be read: a list and the next position in it; for messages also the next conversation.
-    at: Option<(List, u64)>,
-    next_conversation: Option<u64>,
+    list: List,
+    next: u64,
 }
 
 impl Truth {
     /// From the beginning of a stream.
-    pub fn of(stream: Stream) -> Truth {
-        let picks = stream.columns().iter().map(|c| column(c.name, c.kind)).collect();
-        let at = List::of(stream).map(|list| (list, 0));
+    pub fn of(stream: Stream, reading: &Reading, objects: Objects) -> Truth {
+        let columns = stream.columns().iter();
         Truth {
-            picks,
-            at,
-            next_conversation: (stream == Stream::Messages).then_some(0),
+            picks: columns
+                .map(|c| column(stream, c.name, c.kind, reading, objects))
+                .collect(),
+            list: List::of(stream),
+            next: 0,
         }
     }
 
@@ -42,35 +62,70 @@ impl Truth {
             bytes: Vec::new(),
             lossy: true,
         };
-        let mut rows = 0;
-        while rows < CHUNK {
+        let rows = {
             let lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some((list, from)) = self.at.or_else(|| self.step(&lists)) else {
-                break;
-            };
-            let entries = lists.slice(list, from..from + CHUNK);
-            drop(lists);
-            rows += entries.len() as u64;
-            self.at = (entries.len() as u64 == CHUNK).then_some((list, from + CHUNK));
-            for entry in entries {
-                Writer { world, out: &mut out }.object(&self.picks, world.object(list, entry));
-                out.raw("\n");
-            }
+            lists.rows(self.list, self.next..self.next + CHUNK)
+        };
+        self.next += rows.len() as u64;
+        for row in rows {
+            Writer { world, out: &mut out }.object(&self.picks, world.object(row.list, row.entry));
+            out.raw("\n");
         }
         (!out.bytes.is_empty()).then_some(out.bytes)
     }
+}
 
-    /// The messages of the next conversation.
-    fn step(&mut self, lists: &Lists) -> Option<(List, u64)> {
-        let next = self.next_conversation?;
-        let conversation = lists.slice(List::Conversations, next..next + 1).first().copied()?;
-        self.next_conversation = Some(next + 1);
-        Some((List::Messages(conversation.number), 0))
+/// A column under its documented name.
+fn column(stream: Stream, name: &str, kind: Kind, reading: &Reading, objects: Objects) -> Pick {
+    let Some((ty, entity)) = reading.entities.of_stream(stream) else {
+        // A schema that says nothing of the stream takes nothing away from it.
+        return shipped(name, kind);
+    };
+    let definition = entity
+        .field(name)
+        .and_then(|field| reading.types.type_field(ty, field).ok());
+    match definition {
+        None => plain(name, Part::Nothing, Vec::new()),
+        Some(_) if objects == Objects::Shipped && kind == Kind::Json => shipped(name, kind),
+        Some(definition) => {
+            let pick = reading.pick(name, definition, ty, Side::Record);
+            let inner = inner(definition, reading, LEVELS);
+            if !pick.leaf && inner.is_empty() {
+                return plain(name, Part::Nothing, Vec::new());
+            }
+            Pick { picks: inner, ..pick }
+        }
     }
 }
 
-/// A column under the shipped selection.
-fn column(name: &str, kind: Kind) -> Pick {
+/// What is selected of an object: its scalars, and its objects as far as so many levels reach.
+fn inner(definition: &FieldDefinition, reading: &Reading, levels: usize) -> Vec<Pick> {
+    let ty = definition.ty.inner_named_type();
+    let Some(ExtendedType::Object(object)) = reading.types.types.get(ty) else {
+        return Vec::new();
+    };
+    let side = reading.below(Side::Record, ty);
+    let fields = object
+        .fields
+        .values()
+        .filter(|field| field.arguments.iter().all(|a| !a.is_required()));
+    let picks = fields.filter_map(|field| {
+        let pick = reading.pick(&field.name, field, ty, side);
+        if pick.leaf {
+            return Some(pick);
+        }
+        let picks = if levels > 1 {
+            inner(field, reading, levels - 1)
+        } else {
+            Vec::new()
+        };
+        (!picks.is_empty()).then_some(Pick { picks, ..pick })
+    });
+    picks.collect()
+}
+
+/// A column as the shipped selection asks for it.
+fn shipped(name: &str, kind: Kind) -> Pick {
     let fields: &[&str] = match name {
         "tags" => &["_id", "name", "color"],
         "lastMessage" => &["content", "createdAt", "channelType", "senderType"],
@@ -80,21 +135,29 @@ fn column(name: &str, kind: Kind) -> Pick {
         _ => &[],
     };
     let left_out = kind == Kind::Json && fields.is_empty() && !name.ends_with("_cards");
-    // A field nobody knows is null.
-    let asked = if left_out { "" } else { name };
-    let inner = fields.iter().map(|field| plain(field, field, Vec::new())).collect();
-    plain(name, asked, inner)
+    let part = if left_out { Part::Nothing } else { Part::Field };
+    let inner = fields
+        .iter()
+        .map(|field| plain(field, Part::Field, Vec::new()))
+        .collect();
+    Pick {
+        list: matches!(name, "tags" | "channels" | "media"),
+        ..plain(name, part, inner)
+    }
 }
 
-fn plain(key: &str, name: &str, picks: Vec<Pick>) -> Pick {
+fn plain(name: &str, part: Part, picks: Vec<Pick>) -> Pick {
     Pick {
-        key: format!("\"{key}\":"),
-        alias: key.to_owned(),
+        key: format!("\"{name}\":"),
+        alias: name.to_owned(),
         name: name.to_owned(),
         on: String::new(),
         ty: String::new(),
         list: false,
+        non_null: false,
         leaf: picks.is_empty(),
+        part,
+        fallback: "null".into(),
         picks,
     }
 }
@@ -102,10 +165,15 @@ fn plain(key: &str, name: &str, picks: Vec<Pick>) -> Pick {
 #[cfg(test)]
 mod tests {
     use super::super::data::Size;
+    use super::super::dialects::DEFAULT_SDL;
     use super::*;
     use std::sync::Arc;
 
     fn lines(stream: Stream) -> Vec<serde_json::Value> {
+        lines_of(stream, DEFAULT_SDL, Objects::Shipped)
+    }
+
+    fn lines_of(stream: Stream, sdl: &str, objects: Objects) -> Vec<serde_json::Value> {
         let size = Size {
             contacts: 1200,
             persons: 3,
@@ -114,7 +182,7 @@ mod tests {
         };
         let world = Arc::new(World::new(7, size, true));
         let lists = Mutex::new(Lists::new(Arc::clone(&world), None));
-        let mut truth = Truth::of(stream);
+        let mut truth = Truth::of(stream, &Reading::of(sdl).unwrap(), objects);
         let mut all = Vec::new();
         while let Some(lines) = truth.next_lines(&world, &lists) {
             for line in String::from_utf8(lines).unwrap().lines() {
@@ -131,6 +199,8 @@ mod tests {
             (Stream::CustomerPersons, 3),
             (Stream::Conversations, 40),
             (Stream::Messages, 2500),
+            (Stream::Channels, 12),
+            (Stream::WhatsappBusinessTemplates, 12),
         ] {
             let all = lines(stream);
             assert_eq!(all.len(), count, "{stream}");

@@ -182,7 +182,7 @@ fn inspect(value: &JsonValue, depth: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::DEFAULT_SDL;
+    use super::super::dialects::DEFAULT_SDL;
     use super::*;
     use apollo_compiler::ExecutableDocument;
 

@@ -9,6 +9,7 @@ pub(super) const DEFINITION: Definition = Definition {
     entity: "ExternalMessage",
     scope: "read_messages",
     parent: Some(super::Stream::Conversations),
+    optional: false,
     columns: &[
         col("_id", Kind::Id),
         col("sender", Kind::Json),

@@ -4,11 +4,13 @@
 //! One file per stream. A column is added in its stream's file and nowhere else: the CSV header, the
 //! mirror's view, the manifest's types and the sandbox's truth all read this table.
 
+mod channels;
 mod contacts;
 mod conversations;
 mod customer_persons;
 mod messages;
 mod per_stream;
+mod whatsapp_business_templates;
 
 use std::fmt;
 
@@ -82,6 +84,8 @@ pub struct Definition {
     pub columns: &'static [Column],
     /// The stream whose records partition this one (messages are asked for by conversation).
     pub parent: Option<Stream>,
+    /// Read only when a job names it.
+    pub optional: bool,
 }
 
 /// A stream; its number is its key in the mirror and never changes.
@@ -96,10 +100,24 @@ pub enum Stream {
     Conversations = 3,
     /// `ExternalMessage`
     Messages = 4,
+    /// `ConnectedPlatform`
+    Channels = 5,
+    /// `WhatsappBusinessTemplate`
+    WhatsappBusinessTemplates = 6,
 }
 
 /// Every stream, in the order in which a run lists them.
-pub const ALL: [Stream; 4] = [
+pub const ALL: [Stream; 6] = [
+    Stream::Contacts,
+    Stream::CustomerPersons,
+    Stream::Conversations,
+    Stream::Messages,
+    Stream::Channels,
+    Stream::WhatsappBusinessTemplates,
+];
+
+/// The streams of a job that names none: those that are not optional.
+pub const DEFAULT: [Stream; 4] = [
     Stream::Contacts,
     Stream::CustomerPersons,
     Stream::Conversations,
@@ -114,6 +132,8 @@ impl Stream {
             Stream::CustomerPersons => &customer_persons::DEFINITION,
             Stream::Conversations => &conversations::DEFINITION,
             Stream::Messages => &messages::DEFINITION,
+            Stream::Channels => &channels::DEFINITION,
+            Stream::WhatsappBusinessTemplates => &whatsapp_business_templates::DEFINITION,
         }
     }
 
@@ -155,6 +175,12 @@ mod tests {
             assert_eq!(ALL.iter().filter(|o| o.number() == s.number()).count(), 1);
         }
         assert_eq!(Stream::named("contact"), None);
+    }
+
+    #[test]
+    fn a_job_that_names_none_gets_those_that_are_not_optional() {
+        let required: Vec<Stream> = ALL.into_iter().filter(|s| !s.definition().optional).collect();
+        assert_eq!(required, DEFAULT);
     }
 
     #[test]

@@ -36,6 +36,6 @@ mod tests {
         });
         let mut seen = ALL.map(|s| values[s]);
         seen.sort_unstable();
-        assert_eq!(seen, [1, 2, 3, 4]);
+        assert_eq!(seen, [1, 2, 3, 4, 5, 6]);
     }
 }

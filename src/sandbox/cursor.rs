@@ -1,0 +1,36 @@
+//! Cursors: opaque text that names a row and where it stood, so that "after this row" stays right when rows are inserted
+//! before it, and nearly right when the row itself is gone.
+
+/// The cursor of the row with that id, which stands at that position.
+pub fn text(position: u64, id: &str) -> String {
+    crate::hex::text(format!("{position}:{id}").as_bytes())
+}
+
+/// The position and the id that a cursor holds; nothing when it is none of ours.
+pub fn read(cursor: &str) -> Option<(u64, String)> {
+    let digits = cursor.as_bytes();
+    let pairs = digits.chunks_exact(2);
+    if !pairs.remainder().is_empty() {
+        return None;
+    }
+    let bytes: Option<Vec<u8>> = pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect();
+    let held = String::from_utf8(bytes?).ok()?;
+    let (position, id) = held.split_once(':')?;
+    Some((position.parse().ok()?, id.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_back_and_anything_else_does_not() {
+        assert_eq!(read(&text(17, "5f0a")), Some((17, "5f0a".to_owned())));
+        assert!(!text(17, "5f0a").contains("5f0a"));
+        for other in ["", "17", "zz", "abc", "ğ", "313a"] {
+            assert!(read(other).is_none_or(|(_, id)| id.is_empty()), "{other}");
+        }
+    }
+}

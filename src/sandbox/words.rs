@@ -1,0 +1,214 @@
+//! What people call the parts of a list API: arguments and members of envelopes, each by its usual names.
+//!
+//! Names are compared *folded*: lower case, without underscores. `page_size`, `pageSize` and `PageSize` are one name.
+
+/// A name without its spelling.
+pub fn fold(name: &str) -> String {
+    name.chars()
+        .filter(|c| *c != '_')
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// The page's number.
+pub const PAGE: &[&str] = &[
+    "page",
+    "pagenumber",
+    "pageindex",
+    "pageno",
+    "pagenum",
+    "currentpage",
+    "p",
+];
+/// Rows a page.
+pub const SIZE: &[&str] = &[
+    "limit",
+    "size",
+    "pagesize",
+    "perpage",
+    "first",
+    "take",
+    "count",
+    "itemsperpage",
+    "rows",
+];
+/// Rows to leave out.
+pub const OFFSET: &[&str] = &["skip", "offset", "start", "from"];
+/// What the last page ended with.
+pub const CURSOR: &[&str] = &[
+    "after",
+    "cursor",
+    "nexttoken",
+    "pagetoken",
+    "startafter",
+    "startingafter",
+];
+/// The conversation whose messages are meant.
+pub const CONVERSATION: &[&str] = &[
+    "conversationid",
+    "conversation",
+    "chatid",
+    "chat",
+    "threadid",
+    "thread",
+    "dialogid",
+    "dialog",
+    "ticketid",
+];
+/// A record's own id.
+pub const ID: &[&str] = &[
+    "id",
+    "contactid",
+    "customerpersonid",
+    "personid",
+    "conversationid",
+    "messageid",
+    "channelid",
+    "templateid",
+];
+/// Who asks for a token.
+pub const CLIENT_ID: &[&str] = &["clientid", "id", "apikey", "key", "appid", "client"];
+/// With what.
+pub const CLIENT_SECRET: &[&str] = &["clientsecret", "secret", "apisecret", "secretkey"];
+
+/// A member of an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Member {
+    /// It went well.
+    Success,
+    /// What went wrong, as a code.
+    Code,
+    /// What went wrong, in words.
+    Message,
+    /// How many rows the list has.
+    Total,
+    /// There are rows behind this page.
+    More,
+    /// There are rows before it.
+    Before,
+    /// What the next page is asked for with; nothing at the end.
+    NextCursor,
+    /// The cursor of the last row.
+    EndCursor,
+    /// The cursor of the first row.
+    StartCursor,
+    /// The cursor of this row, or what the next page is asked for with.
+    Cursor,
+    /// This page's number.
+    Page,
+    /// The next page's number.
+    NextPage,
+    /// The number of the page before.
+    PreviousPage,
+    /// Rows a page.
+    Size,
+    /// How many pages there are.
+    Pages,
+    /// How many rows come before this page.
+    Offset,
+    /// An access token.
+    Token,
+    /// How it is used.
+    TokenType,
+    /// Its life in seconds.
+    Seconds,
+}
+
+/// The member of that name and scalar type.
+pub fn member(name: &str, ty: &str) -> Option<Member> {
+    let name = fold(name);
+    Some(match (name.as_str(), ty) {
+        ("success" | "ok" | "issuccess" | "succeeded" | "successful", _) | ("status", "Boolean") => Member::Success,
+        ("code" | "status" | "statuscode" | "errorcode", _) => Member::Code,
+        ("message" | "error" | "errormessage" | "msg", _) => Member::Message,
+        (
+            "total" | "totaldocs" | "totalcount" | "count" | "totalitems" | "totalrecords" | "totalresults"
+            | "totalelements",
+            _,
+        ) => Member::Total,
+        ("hasnextpage" | "hasmore" | "hasnext" | "more", _) => Member::More,
+        ("haspreviouspage" | "hasprevpage" | "hasprevious" | "hasprev", _) => Member::Before,
+        ("nextpage" | "next", "Int" | "Float") => Member::NextPage,
+        ("prevpage" | "previouspage" | "prev" | "previous", "Int" | "Float") => Member::PreviousPage,
+        ("endcursor", _) => Member::EndCursor,
+        ("startcursor", _) => Member::StartCursor,
+        ("nextcursor" | "next" | "nexttoken" | "nextpagetoken" | "continuation" | "continuationtoken", _) => {
+            Member::NextCursor
+        }
+        ("cursor", _) => Member::Cursor,
+        ("page" | "currentpage" | "pagenumber" | "pageindex" | "pageno", _) => Member::Page,
+        ("limit" | "pagesize" | "perpage" | "size" | "itemsperpage", _) => Member::Size,
+        ("pages" | "totalpages" | "pagecount" | "lastpage", _) => Member::Pages,
+        ("offset" | "skip", _) => Member::Offset,
+        ("accesstoken" | "token" | "jwt", _) => Member::Token,
+        ("tokentype", _) => Member::TokenType,
+        ("expiresin" | "expires" | "ttl", _) => Member::Seconds,
+        _ => return None,
+    })
+}
+
+/// A field of an object inside a record, under the name the data has for it.
+pub fn nested(name: &str) -> &str {
+    const KNOWN: [&str; 16] = [
+        "_id",
+        "name",
+        "color",
+        "content",
+        "createdAt",
+        "channelType",
+        "senderType",
+        "type",
+        "status",
+        "channelId",
+        "senderEmailAddress",
+        "avatar",
+        "url",
+        "from",
+        "to",
+        "messageId",
+    ];
+    if KNOWN.contains(&name) {
+        return name;
+    }
+    let folded = fold(name);
+    KNOWN.into_iter().find(|known| fold(known) == folded).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_known_in_any_spelling() {
+        assert_eq!(fold("_id"), "id");
+        for name in ["page_size", "pageSize", "PageSize", "pagesize"] {
+            assert!(SIZE.contains(&fold(name).as_str()), "{name}");
+        }
+        assert_eq!(nested("created_at"), "createdAt");
+        assert_eq!(nested("id"), "_id");
+        assert_eq!(nested("platformId"), "platformId");
+    }
+
+    #[test]
+    fn a_member_is_told_by_its_name_and_where_need_be_by_its_type() {
+        for (name, ty, expected) in [
+            ("totalDocs", "Int", Some(Member::Total)),
+            ("has_more", "Boolean", Some(Member::More)),
+            ("status", "Boolean", Some(Member::Success)),
+            ("status", "Int", Some(Member::Code)),
+            ("next", "Int", Some(Member::NextPage)),
+            ("next", "String", Some(Member::NextCursor)),
+            ("access_token", "String", Some(Member::Token)),
+            ("docs", "String", None),
+        ] {
+            assert_eq!(member(name, ty), expected, "{name}: {ty}");
+        }
+    }
+
+    #[test]
+    fn every_word_is_written_as_it_is_compared() {
+        for words in [PAGE, SIZE, OFFSET, CURSOR, CONVERSATION, ID, CLIENT_ID, CLIENT_SECRET] {
+            assert!(words.iter().all(|word| fold(word) == **word), "{words:?}");
+        }
+    }
+}

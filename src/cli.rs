@@ -3,7 +3,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+#[cfg(feature = "sandbox")]
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[cfg(feature = "sandbox")]
+use crate::sandbox::DIALECTS;
 
 const AFTER: &str = "\
 First run:
@@ -132,6 +137,7 @@ pub struct StatusArgs {
 }
 
 /// `sandbox`
+#[cfg(feature = "sandbox")]
 #[derive(Debug, Args)]
 #[allow(missing_docs)]
 pub struct SandboxArgs {
@@ -183,4 +189,25 @@ pub struct SandboxArgs {
     /// A new token cancels the older ones.
     #[arg(long)]
     pub new_token_cancels_older: bool,
+    /// How the API spells things.
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = PossibleValuesParser::new(DIALECTS))]
+    pub dialect: String,
+    /// A schema of your own instead, as an SDL file; see src/sandbox/hints.rs for what `@sandbox` adds to it.
+    #[arg(long, value_name = "FILE", conflicts_with = "dialect")]
+    pub sdl: Option<PathBuf>,
+    /// Whether introspection queries are answered.
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub introspection: Switch,
+    /// Whether unknown names are answered with "Did you mean".
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub suggestions: Switch,
+}
+
+/// On or off.
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Switch {
+    On,
+    Off,
 }

@@ -1,14 +1,18 @@
 //! `sandbox`: starts a Qpien-like server and prints its address and a ready-made command line.
 
-use crate::cli::SandboxArgs;
+use crate::cli::{SandboxArgs, Switch};
 use crate::config::values;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
-use crate::sandbox::{Options, drift, faults, start};
+use crate::sandbox::{self, Options, drift, faults, start};
 
 /// Serves until a signal comes.
 pub async fn sandbox(args: &SandboxArgs) -> Result<Exit> {
-    let running = start(options(args)?).await.map_err(|e| Error::usage(e.to_string()))?;
+    let refused = |e: sandbox::Error| match (&args.sdl, &e) {
+        (Some(file), sandbox::Error::Schema(_)) => Error::usage(format!("--sdl {}: {e}", file.display())),
+        _ => Error::usage(e.to_string()),
+    };
+    let running = start(options(args)?).await.map_err(refused)?;
     println!("{}", running.banner());
     let stop = crate::sync::shutdown::Stop::default();
     stop.on_signals()
@@ -43,8 +47,22 @@ fn options(args: &SandboxArgs) -> Result<Options> {
         new_token_cancels_older: args.new_token_cancels_older,
         max_page_size: args.max_page_size,
         denied_scopes: args.deny_scope.clone(),
+        sdl: Some(sdl(args)?),
+        introspection: args.introspection == Switch::On,
+        suggestions: args.suggestions == Switch::On,
         ..Options::default()
     })
+}
+
+/// The schema to serve.
+fn sdl(args: &SandboxArgs) -> Result<String> {
+    match &args.sdl {
+        Some(file) => std::fs::read_to_string(file).map_err(|e| Error::usage(format!("--sdl {}: {e}", file.display()))),
+        None => sandbox::shipped_sdl(&args.dialect).map(str::to_owned).ok_or_else(|| {
+            let known = sandbox::DIALECTS.join(", ");
+            Error::usage(format!("--dialect {} is none of {known}", args.dialect))
+        }),
+    }
 }
 
 fn plan_file(name: &str) -> Result<faults::Plan> {

@@ -7,10 +7,11 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | what does the API look like? | `dialects/*.graphql`, read by `schema.rs`; its rejections: `wording.rs`, `suggest.rs`, `variables.rs`, `overlooked.rs`, `valueless.rs` |
+//! | what does the API look like? | `dialects/*.graphql` or any SDL file, read by `schema.rs`; its rejections: `wording.rs`, `suggest.rs`, `variables.rs`, `overlooked.rs`, `valueless.rs` |
+//! | what do its types, fields and arguments stand for? | `reading.rs`: said by `@sandbox` (`hints.rs`), else guessed (`entities.rs`, `asks.rs`) from what people call things (`words.rs`) |
 //! | how is a request judged, step by step? | `api.rs`, then `resolve.rs`; what comes out is in `outcome.rs` |
-//! | what does a query select? what does it ask? | `plan.rs`, `question.rs` |
-//! | how is an answer written? | `execute.rs` into `out.rs` |
+//! | what does a query select? what does it ask? | `plan.rs` of `pick.rs`, `question.rs`; where does a page begin? `cursor.rs` |
+//! | how is an answer written? | `execute.rs` and, for the scalars of an envelope, `members.rs` into `out.rs` |
 //! | how many records, in which order, with which ids? | `data.rs`, `ids.rs` |
 //! | what is in a field? | `object.rs`, `records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
 //! | what changes meanwhile? | `drift.rs` |
@@ -106,7 +107,7 @@ pub struct Options {
     pub client_id: String,
     /// The secret that goes with it.
     pub client_secret: String,
-    /// The schema as SDL; the default one when absent. Another comes along: [`shipped_sdl`].
+    /// The schema as SDL; the default one when absent. Others come along: [`shipped_sdl`].
     pub sdl: Option<String>,
     /// Introspection queries are answered.
     pub introspection: bool,

@@ -90,7 +90,7 @@ impl Running {
             "A Qpien-like API answers at {endpoint}\n\
              with {} contacts, {} persons, {} conversations, {} messages (seed {}).\n\n  \
              QPIEN_ENDPOINT={endpoint} QPIEN_CLIENT_ID={} QPIEN_CLIENT_SECRET={} qpien-sync run jobs/nightly-csv.toml{limit}\n\n\
-             What an export must hold: http://{address}/truth/contacts (customer_persons, conversations, messages)\n\
+             What an export must hold: http://{address}/truth/contacts (or another stream; ?objects=all: every sub-field of the schema)\n\
              What was asked: http://{address}/sandbox/log, /sandbox/counts, /sandbox/touched",
             options.contacts,
             options.persons,

@@ -235,4 +235,63 @@ mod tests {
         let conversations = lines(Stream::Conversations);
         assert!(conversations.iter().any(|c| c["lastMessage"]["createdAt"].is_string()));
     }
+
+    #[test]
+    fn a_column_the_schema_does_not_have_is_null() {
+        let zero = super::super::dialects::shipped("zero").unwrap();
+        let contacts = lines_of(Stream::Contacts, zero, Objects::Shipped);
+        for column in ["username", "gender", "language"] {
+            assert!(contacts.iter().all(|c| c[column].is_null()), "{column}");
+            assert!(lines(Stream::Contacts).iter().any(|c| !c[column].is_null()), "{column}");
+        }
+        assert!(contacts.iter().any(|c| c["country"].is_string()));
+        assert!(contacts.iter().any(|c| c["tags"][0]["name"].is_string()));
+    }
+
+    #[test]
+    fn all_objects_hold_every_scalar_of_two_levels_in_the_schemas_order() {
+        let sdl = "type Query { a: [ExternalMessage] }
+            type ExternalMessage { _id: ID sender: From media: [Media] emailData: Email conversation: Talk subject(x: Int!): String }
+            type From { avatar: String name: String alias: String }
+            type Media { type: String url: String more: More one: One }
+            type More { url: String deeper: One } type One { deepest: More }
+            type Email { to: String secret(key: ID!): String }
+            type Talk { id: ID }";
+        let messages = lines_of(Stream::Messages, sdl, Objects::All);
+        let texts = |column: &str| -> Vec<String> {
+            let values = messages.iter().map(|m| &m[column]).filter(|v| !v.is_null());
+            values.map(ToString::to_string).collect()
+        };
+        let start = |texts: &[String], with: &str| texts.iter().filter(|t| t.starts_with(with)).count();
+        assert!(
+            start(&texts("sender"), r#"{"alias":null,"avatar":"#) > 100,
+            "{:?}",
+            texts("sender").first()
+        );
+        assert!(
+            messages
+                .iter()
+                .any(|m| m["media"][0].get("more") == Some(&serde_json::Value::Null))
+        );
+        assert!(
+            messages.iter().all(|m| m["media"][0].get("one").is_none()),
+            "nothing is left of it"
+        );
+        assert!(messages.iter().all(|m| m["emailData"].get("secret").is_none()));
+        assert!(messages.iter().any(|m| m["emailData"]["to"].is_string()));
+        assert!(messages.iter().all(|m| m["conversation"]["id"].is_string()));
+    }
+
+    #[test]
+    fn a_column_spelled_otherwise_stands_under_its_documented_name() {
+        let sdl = r#"type Query { a: [ExternalContact] }
+            type ExternalContact { id: ID! born: String @sandbox(column: "createdAt") first_name: String }"#;
+        let contacts = lines_of(Stream::Contacts, sdl, Objects::All);
+        assert!(
+            contacts
+                .iter()
+                .all(|c| c["createdAt"].is_string() && c["firstName"].is_string() && c["_id"].is_string())
+        );
+        assert!(contacts.iter().all(|c| c["country"].is_null()));
+    }
 }

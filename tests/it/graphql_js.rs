@@ -5,14 +5,44 @@ use std::process::Command;
 
 use crate::support::{Sandbox, needs};
 
-#[test]
-fn the_sandbox_agrees_with_graphql_js() {
+/// A script's last line, after it has found no difference.
+fn agreed(script: &str, sandbox: &Sandbox, sdl: &Path) -> serde_json::Value {
     let modules = needs().join("graphql-js/node_modules/graphql");
     assert!(
         modules.exists(),
         "{} is missing: `make test` installs it (tests/support/graphql-js/install.sh)",
         modules.display()
     );
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new("node")
+        .arg(root.join("tests/support/graphql-js").join(script))
+        .arg(&sandbox.endpoint)
+        .arg(sdl)
+        .output()
+        .expect("node runs (`make test` needs node and npm)");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "they differ:\n{stdout}\n{stderr}");
+    serde_json::from_str(stdout.lines().last().expect("the counts")).expect("the counts as JSON")
+}
+
+#[test]
+fn every_dialect_answers_as_its_own_schema_demands() {
+    for dialect in qpien_sync::sandbox::DIALECTS {
+        let sandbox = Sandbox::start(&["--dialect", dialect, "--requests-per-minute", "0"]);
+        let sdl = format!("src/sandbox/dialects/{dialect}.graphql");
+        let sdl = Path::new(env!("CARGO_MANIFEST_DIR")).join(sdl);
+        let counts = agreed("conforms.mjs", &sandbox, &sdl);
+        println!("{dialect}: {counts}");
+        assert!(
+            counts["types"].as_u64() > Some(30) && counts["fields"].as_u64() >= Some(6),
+            "{dialect}: {counts}"
+        );
+    }
+}
+
+#[test]
+fn the_sandbox_agrees_with_graphql_js() {
     let sandbox = Sandbox::start(&[
         "--contacts",
         "60",
@@ -26,17 +56,11 @@ fn the_sandbox_agrees_with_graphql_js() {
         "0",
     ]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("node")
-        .arg(root.join("tests/support/graphql-js/compare.mjs"))
-        .arg(&sandbox.endpoint)
-        .arg(root.join("src/sandbox/dialects/default.graphql"))
-        .output()
-        .expect("node runs (`make test` needs node and npm)");
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "they differ:\n{stdout}\n{stderr}");
-    let counts: serde_json::Value =
-        serde_json::from_str(stdout.lines().last().expect("the counts")).expect("the counts as JSON");
+    let counts = agreed(
+        "compare.mjs",
+        &sandbox,
+        &root.join("src/sandbox/dialects/default.graphql"),
+    );
     println!("{counts}");
     for (what, least) in [("right", 350), ("refused", 450), ("worded", 200), ("types", 40)] {
         assert!(

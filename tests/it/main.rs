@@ -5,6 +5,7 @@ mod support;
 
 mod budget;
 mod demo;
+mod dialects;
 mod errors;
 mod foreign;
 mod full;

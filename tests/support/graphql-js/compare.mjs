@@ -13,6 +13,7 @@ import { Dice, broken, randomQuestion } from './random.mjs';
 import { Reference } from './reference.mjs';
 import { right } from './right.mjs';
 import { Sandbox } from './sandbox.mjs';
+import { typeSystem } from './types.mjs';
 import { wrong } from './wrong.mjs';
 
 const { getIntrospectionQuery } = graphql;
@@ -54,22 +55,6 @@ async function compare(question) {
     counts.right++;
     if (told(ours) !== told(theirs)) differ(question, told(ours), told(theirs));
   }
-}
-
-/** A type system without what is told differently and means the same: order, descriptions, built-in directives. */
-function typeSystem({ data }) {
-  const byName = (list) => list && Object.fromEntries(list.map((one) => [one.name, plain(one)]).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const plain = (one) =>
-    Object.fromEntries(
-      Object.entries(one)
-        .filter(([key]) => key !== 'description')
-        .map(([key, value]) => [key, Array.isArray(value) ? byName(value) : value]),
-    );
-  const { types, directives, ...roots } = data.__schema;
-  const own = types.filter((type) => !type.name.startsWith('__'));
-  // @oneOf is younger than our validator.
-  const known = directives.map((d) => d.name).filter((name) => name !== 'oneOf');
-  return { ...roots, types: byName(own), directives: known.sort() };
 }
 
 async function compareTypeSystems() {

@@ -31,8 +31,14 @@ class Maker {
   constructor(reference, dice) {
     this.dice = dice;
     this.schema = reference.schema;
-    const { contacts, persons, conversations } = reference.sample;
-    this.ids = { getContact: contacts, getCustomerPerson: persons, getConversation: conversations, getMessages: conversations };
+    const { contacts, persons, conversations, templates } = reference.sample;
+    this.ids = {
+      getContact: contacts,
+      getCustomerPerson: persons,
+      getConversation: conversations,
+      getMessages: conversations,
+      getWhatsappBusinessTemplate: templates,
+    };
     this.fragments = [];
     this.declared = [];
     this.variables = {};

@@ -42,6 +42,7 @@ export class Reference {
     for (const { _id } of this.sample.conversations) {
       this.sample.messages.set(_id, await walk('getMessages', `, conversationId: "${_id}"`));
     }
+    this.sample.templates = await walk('getWhatsappBusinessTemplateList');
     const list = this.schema.getType('ConnectedPlatformListPayload');
     const answer = await sandbox.ask({ query: `{ getAllConnectedPlatformList ${everything(list)} }` });
     this.sample.channels = answer.data.getAllConnectedPlatformList.data;
@@ -67,7 +68,7 @@ export class Reference {
   }
 
   root() {
-    const { contacts, persons, conversations, messages, channels } = this.sample;
+    const { contacts, persons, conversations, messages, channels, templates } = this.sample;
     return {
       getContact: one(contacts),
       getContactList: (args) => page(contacts, args),
@@ -76,6 +77,8 @@ export class Reference {
       getConversation: one(conversations),
       getConversationList: (args) => page(conversations, args),
       getMessages: (args) => page(messages.get(args.conversationId) ?? [], args),
+      getWhatsappBusinessTemplate: one(templates),
+      getWhatsappBusinessTemplateList: (args) => page(templates, args),
       getAllConnectedPlatformList: () => ({ success: true, data: channels }),
       generateOAuthToken: () => ({ success: true, data: { expiresIn: 3600 } }),
     };

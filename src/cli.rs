@@ -1,5 +1,6 @@
 //! What was typed; no logic.
 
+#[cfg(feature = "sandbox")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -214,6 +214,15 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_names_no_streams_reads_the_default_ones_and_the_full_backfill_reads_all() {
+        let none = Flags::default();
+        assert_eq!(load(KEY, &none).expect("settings").streams, streams::DEFAULT);
+        let shipped: toml::Table = include_str!("../../jobs/full-backfill.toml").parse().expect("TOML");
+        let text = format!("streams = {}\n{KEY}", shipped["streams"]);
+        assert_eq!(load(&text, &none).expect("settings").streams, streams::ALL);
+    }
+
+    #[test]
     fn what_cannot_be_is_refused_by_name() {
         let refused = |text: &str, flags: &Flags| load(text, flags).expect_err(text).detail;
         let none = Flags::default();

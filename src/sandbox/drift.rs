@@ -96,9 +96,9 @@ impl Default for Settings {
 /// The account's lists as they stand now.
 #[derive(Debug)]
 pub struct Lists {
-    world: Arc<World>,
+    pub(super) world: Arc<World>,
     settings: Option<Settings>,
-    changed: HashMap<List, Vec<Entry>>,
+    pub(super) changed: HashMap<List, Vec<Entry>>,
     /// Conversations that were deleted: their messages are gone with them.
     gone: HashSet<u64>,
     touched: BTreeMap<Stream, BTreeSet<u64>>,
@@ -129,52 +129,6 @@ impl Lists {
             None if self.shifted(list) => self.conversations().map(|list| self.len(list)).sum(),
             None => self.world.len(list),
         }
-    }
-
-    /// The records at these positions now, each with the list it is a record of.
-    pub fn rows(&self, list: List, positions: Range<u64>) -> Vec<Row> {
-        if !self.shifted(list) {
-            let entries = self.slice(list, positions);
-            return entries.into_iter().map(|entry| Row { list, entry }).collect();
-        }
-        let (mut rows, mut start) = (Vec::new(), 0);
-        for list in self.conversations() {
-            let end = start + self.len(list);
-            if start >= positions.end {
-                break;
-            }
-            if end > positions.start {
-                let within = positions.start.saturating_sub(start)..positions.end - start;
-                rows.extend(self.slice(list, within).into_iter().map(|entry| Row { list, entry }));
-            }
-            start = end;
-        }
-        rows
-    }
-
-    /// True for the list of all messages once any part of it has changed: then it is put together anew.
-    fn shifted(&self, list: List) -> bool {
-        let part = |changed: &List| matches!(changed, List::Conversations | List::Messages(_));
-        list == List::AllMessages && self.changed.keys().any(part)
-    }
-
-    /// The messages of each conversation, in the order of the conversations.
-    fn conversations(&self) -> impl Iterator<Item = List> + use<> {
-        let conversations = self.slice(List::Conversations, 0..u64::MAX);
-        conversations.into_iter().map(|entry| List::Messages(entry.number))
-    }
-
-    /// The messages among which the message of that number stands now.
-    fn conversation_of(&self, number: u64) -> Option<List> {
-        if let Some(conversation) = self.world.conversation_of(number) {
-            return Some(List::Messages(conversation));
-        }
-        let mut changed = self
-            .changed
-            .iter()
-            .filter(|(list, _)| matches!(list, List::Messages(_)));
-        let found = changed.find(|(_, entries)| entries.iter().any(|e| e.number == number));
-        found.map(|(list, _)| *list)
     }
 
     /// The records at these positions now, as far as the list reaches.
@@ -404,25 +358,6 @@ mod tests {
         for (at, number) in now.iter().enumerate() {
             let id = l.world.stream_ids(Stream::Contacts).text(*number);
             assert_eq!(l.position(List::Contacts, &id).unwrap().0, at as u64);
-        }
-    }
-
-    #[test]
-    fn all_messages_follow_what_changes_in_the_conversations() {
-        let mut l = lists(Order::Anywhere, &Change::ALL);
-        for n in 0..200 {
-            let asked = [List::Conversations, List::AllMessages, List::Messages(n % 20)][(n % 3) as usize];
-            l.pass_time(asked, true);
-        }
-        let all = l.rows(List::AllMessages, 0..u64::MAX);
-        assert_eq!(all.len() as u64, l.len(List::AllMessages));
-        let in_turn: Vec<Entry> = l.conversations().flat_map(|list| l.slice(list, 0..u64::MAX)).collect();
-        assert_eq!(all.iter().map(|row| row.entry).collect::<Vec<_>>(), in_turn);
-        for (at, row) in all.iter().enumerate().step_by(7) {
-            let at = at as u64;
-            let id = l.world.stream_ids(Stream::Messages).text(row.entry.number);
-            assert_eq!(l.position(List::AllMessages, &id), Some((at, *row)));
-            assert_eq!(l.rows(List::AllMessages, at..at + 1), [*row]);
         }
     }
 

@@ -12,13 +12,14 @@
 //! | how is a request judged, step by step? | `api.rs`, then `resolve.rs`; what comes out is in `outcome.rs` |
 //! | what does a query select? what does it ask? | `plan.rs` of `pick.rs`, `question.rs`; where does a page begin? `cursor.rs` |
 //! | how is an answer written? | `execute.rs` and, for the scalars of an envelope, `members.rs` into `out.rs` |
-//! | how many records, in which order, with which ids? | `data.rs`, `ids.rs` |
+//! | how many records, in which order, with which ids? | `data.rs` of `list.rs` (all messages: `all_messages.rs`), `ids.rs` |
 //! | what is in a field? | `object.rs`, `records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
 //! | what changes meanwhile? | `drift.rs` |
 //! | what fails? | `faults.rs`, `body.rs` (connections that break) |
 //! | who may ask, how often? | `token.rs`, `limit.rs` |
 //! | what should have come out? what was asked? | `truth.rs`, `log.rs` |
 
+mod all_messages;
 mod api;
 mod asks;
 mod body;
@@ -34,6 +35,7 @@ pub mod faults;
 mod hints;
 mod ids;
 mod limit;
+mod list;
 mod log;
 mod members;
 mod moment;

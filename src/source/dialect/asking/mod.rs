@@ -9,12 +9,16 @@
 //! what the server itself suggests) the server has. Which of it to use is decided elsewhere, by names and types.
 //!
 //! A type that the server does not name is called by its place, `Query.getContactList`: such a name is in no GraphQL
-//! schema. The types of leaves are empty where the server does not tell.
+//! schema. The types of leaves are empty where the server does not tell. An object without fields is one that was not
+//! looked into, or has none of the usual names, or is a union on a server that suggests nothing.
 
+mod candidate;
 mod document;
+mod heard;
 mod inputs;
 mod known;
 mod pools;
+mod questions;
 mod talk;
 
 use self::known::Known;

@@ -3,7 +3,7 @@
 //! A server judges a whole document before it executes any of it, and names everything in it that is wrong. So one
 //! request that mentions many names tells which of them exist, what they take and what they give: a field that does not
 //! exist is refused by name, an object says that it must be selected from, a leaf that it cannot be, an argument which
-//! type it takes. Every document holds a field that no server has ([`document`]), so nothing is ever executed.
+//! type it takes. Every document holds a field that no server has (`document`), so nothing is ever executed.
 //!
 //! What comes out is a [`Schema`] in part: whatever of the usual names ([`super::names`], the documented columns, and
 //! what the server itself suggests) the server has. Which of it to use is decided elsewhere, by names and types.

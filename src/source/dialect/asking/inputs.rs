@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{Candidate, How, NOTHING};
-use super::known::Questions;
+use super::candidate::{Candidate, How};
+use super::document::NOTHING;
 use super::pools::{self, Aim};
+use super::questions::Questions;
 use super::talk::Round;
 use crate::source::dialect::lesson::Lesson;
 use crate::source::dialect::schema::{Argument, Type, TypeRef};

@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{Candidate, How};
+use super::candidate::{Candidate, How};
 use super::inputs::Inputs;
 use super::pools::{self, Aim, Rank};
+use super::questions::Questions;
 use super::talk::Round;
 use crate::source::dialect::lesson::Lesson;
 use crate::source::dialect::schema::{Field, Schema, Type, TypeRef};
@@ -35,40 +36,6 @@ impl Place {
     fn is_entity(&self) -> bool {
         let names: Vec<&str> = self.fields.iter().map(|f| f.name.as_str()).collect();
         self.rank == Rank::Entity || (self.rank == Rank::Envelope && pools::is_entity(&self.streams, &names))
-    }
-}
-
-/// Questions that wait, and whatever was ever asked.
-#[derive(Debug, Default)]
-pub(super) struct Questions {
-    seen: BTreeSet<(String, String, How)>,
-    waiting: Vec<Candidate>,
-}
-
-impl Questions {
-    /// Asks about this name, unless that was done.
-    pub fn want(&mut self, on: &str, way: &[String], name: &str, how: How) {
-        if self.seen.insert((on.to_owned(), name.to_owned(), how)) {
-            self.waiting.push(Candidate {
-                on: on.to_owned(),
-                name: name.to_owned(),
-                how,
-                way: way.to_vec(),
-            });
-        }
-    }
-
-    /// What to ask now: everything but the types of leaves, of which there are as many as there is `room` for.
-    pub fn next(&mut self, room: impl Fn(usize) -> usize) -> Vec<Candidate> {
-        let (mut leaves, mut now): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|c| c.how == How::Entered);
-        let fit = if now.is_empty() {
-            leaves.len()
-        } else {
-            room(now.len()).min(leaves.len())
-        };
-        self.waiting = leaves.split_off(fit);
-        now.append(&mut leaves);
-        now
     }
 }
 

@@ -3,18 +3,22 @@
 //! A server judges a whole document before it executes any of it, and names everything in it that is wrong. So one
 //! request that mentions many names tells which of them exist, what they take and what they give: a field that does not
 //! exist is refused by name, an object says that it must be selected from, a leaf that it cannot be, an argument which
-//! type it takes. Every document holds a field that no server has ([`document`]), so nothing is ever executed.
+//! type it takes. Every document holds a field that no server has (`document`), so nothing is ever executed.
 //!
 //! What comes out is a [`Schema`] in part: whatever of the usual names ([`super::names`], the documented columns, and
 //! what the server itself suggests) the server has. Which of it to use is decided elsewhere, by names and types.
 //!
 //! A type that the server does not name is called by its place, `Query.getContactList`: such a name is in no GraphQL
-//! schema. The types of leaves are empty where the server does not tell.
+//! schema. The types of leaves are empty where the server does not tell. An object without fields is one that was not
+//! looked into, or has none of the usual names, or is a union on a server that suggests nothing.
 
+mod candidate;
 mod document;
+mod heard;
 mod inputs;
 mod known;
 mod pools;
+mod questions;
 mod talk;
 
 use self::known::Known;

@@ -10,7 +10,9 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::document::{Candidate, Document, Heard, NOTHING};
+use super::candidate::{Candidate, How};
+use super::document::{Document, NOTHING};
+use super::heard::Heard;
 use crate::error::{Result, quote};
 use crate::source::dialect::lesson::Lesson;
 use crate::source::dialect::server::{Reply, Server};
@@ -91,7 +93,7 @@ impl<'a, S: Server> Talk<'a, S> {
             }
             let document = Document::new(self.operation, &batch, self.apart);
             let reply = self.send(&document.text).await?;
-            let heard = document.read(&batch, &reply);
+            let heard = Heard::of(&document, &batch, &reply);
             self.learn(&heard);
             if heard.complete && !is_cut(&reply) {
                 self.proven = true;
@@ -138,13 +140,13 @@ impl<'a, S: Server> Talk<'a, S> {
         let other = Candidate {
             on: String::new(),
             name: format!("{NOTHING}_either"),
-            how: super::document::How::Plain,
+            how: How::Plain,
             way: Vec::new(),
         };
         let asked = [other];
         let document = Document::new(self.operation, &asked, false);
         let reply = self.send(&document.text).await?;
-        let heard = document.read(&asked, &reply);
+        let heard = Heard::of(&document, &asked, &reply);
         self.learn(&heard);
         self.proven = heard.complete && !heard.told[0].is_empty();
         if !self.proven {

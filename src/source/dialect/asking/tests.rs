@@ -288,3 +288,58 @@ async fn a_budget_is_kept_and_what_is_open_is_said() {
         }
     }
 }
+
+/// The same in the words of graphql-java.
+fn of_java(mut answer: Value) -> Value {
+    for error in answer["errors"].as_array_mut().into_iter().flatten() {
+        let message = error["message"].as_str().expect("a message").to_owned();
+        let quoted: Vec<&str> = message.split('"').skip(1).step_by(2).collect();
+        let (kind, words) = match quoted[..] {
+            [field, ty] if message.starts_with("Cannot query") => {
+                ("FieldUndefined", format!("Field '{field}' in type '{ty}' is undefined"))
+            }
+            [field, ty, ..] if message.contains("must have a selection") => (
+                "SubselectionRequired",
+                format!("Subselection required for type '{ty}' of field '{field}'"),
+            ),
+            [field, ty] if message.contains("must not have a selection") => (
+                "SubselectionNotAllowed",
+                format!("Subselection not allowed on leaf type '{ty}' of field '{field}'"),
+            ),
+            [argument, _] if message.starts_with("Unknown argument") => {
+                ("UnknownArgument", format!("Unknown field argument '{argument}'"))
+            }
+            [_, argument, _] if message.contains("but it was not provided") => {
+                ("MissingFieldArgument", format!("Missing field argument '{argument}'"))
+            }
+            [_, variable, ty] if message.starts_with("Variable") => (
+                "VariableTypeMismatch",
+                format!("Variable type '{variable}' does not match expected type '{ty}'"),
+            ),
+            _ => panic!("{message}"),
+        };
+        error["message"] = Value::String(format!("Validation error ({kind}@[some/path]) : {words}"));
+    }
+    answer
+}
+
+#[tokio::test]
+async fn another_library_teaches_the_same() {
+    let sdl = shipped_sdl("default").expect("shipped");
+    let judge = Judge::new(sdl, false);
+    let expected = lists(&judge, &ALL).await;
+    let learnt = lists(&Judge::new(sdl, false).after(of_java), &ALL).await;
+    assert_eq!(learnt, expected);
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_there_is_said() {
+    let sdl = "type Query { contacts(size: Int): [Contact] } type Contact { id: ID! email: String }";
+    let learnt = lists(&Judge::new(sdl, false), &[Stream::Contacts, Stream::Messages]).await;
+    agrees(&learnt.schema, sdl);
+    has(&learnt.schema, "Contact", &["id", "email"]);
+    assert_eq!(learnt.open, ["no query that may list messages was found"]);
+    let judge = Judge::new("type Query { a: Int } type Mutation { b: Int }", false);
+    let learnt = learn_token(&judge, 60).await.expect("learnt");
+    assert_eq!(learnt.open, ["no mutation that may give a token was found"]);
+}

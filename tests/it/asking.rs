@@ -72,7 +72,7 @@ impl Server for Node {
 }
 
 fn path(name: &str) -> PathBuf {
-    let folder = if name == "odd" {
+    let folder = if matches!(name, "odd" | "rival") {
         "tests/support/graphql-js"
     } else {
         "src/sandbox/dialects"

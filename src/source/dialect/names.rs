@@ -196,6 +196,9 @@ pub fn list_operations(stream: Stream) -> Vec<String> {
         Stream::Channels => "getAllConnectedPlatformList".to_owned(),
         _ => format!("get{}List", nouns(stream)[0]),
     }];
+    if stream == Stream::Channels {
+        all.push("externalGetAllConnectedPlatformList".to_owned());
+    }
     for noun in nouns(stream) {
         let lower = noun[..1].to_ascii_lowercase() + &noun[1..];
         for name in [

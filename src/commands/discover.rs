@@ -23,7 +23,7 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
         .settle(true, &settings.streams)
         .await?;
     let mut settled = Table::new();
-    for part in &outcome.parts {
+    for part in outcome.parts.iter().filter(|part| !part.is_absent()) {
         lay_over(&mut settled, &part.table);
     }
     lay_over(&mut settled, &settings.spelled);

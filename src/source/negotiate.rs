@@ -25,6 +25,24 @@ pub struct Part {
     pub table: Table,
 }
 
+impl Part {
+    /// A list that the server does not have.
+    fn absent(stream: Stream) -> Part {
+        let table = Table::from_iter([(ABSENT.to_owned(), toml::Value::Boolean(true))]);
+        Part {
+            name: stream.name().into(),
+            table,
+        }
+    }
+
+    /// Whether the server was found not to have it.
+    pub fn is_absent(&self) -> bool {
+        self.table.contains_key(ABSENT)
+    }
+}
+
+const ABSENT: &str = "absent";
+
 /// What came of a negotiation.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
@@ -58,7 +76,7 @@ impl<'s> Negotiation<'s> {
     /// Begins with what is remembered; the source speaks it from here on.
     pub fn new(source: &'s Source, job: &'s Table, remembered: &[Part]) -> Result<Negotiation<'s>> {
         let mut settled = Table::new();
-        for part in remembered {
+        for part in remembered.iter().filter(|part| !part.is_absent()) {
             lay_over(&mut settled, &part.table);
         }
         let negotiation = Negotiation {
@@ -152,6 +170,7 @@ impl<'s> Negotiation<'s> {
         let Some(settled) = settle::stream(&schema, stream) else {
             if stream.definition().optional {
                 self.outcome.absent.push(stream);
+                self.outcome.parts.push(Part::absent(stream));
                 return Ok(());
             }
             self.outcome.open.push(Open {

@@ -34,9 +34,11 @@ pub async fn settle(
         .copied()
         .filter(|s| !remembered.iter().any(|part| part.name == s.name()))
         .collect();
-    let outcome = Negotiation::new(source, job, &remembered)?
+    let mut outcome = Negotiation::new(source, job, &remembered)?
         .settle(true, &unknown)
         .await?;
+    let gone = |s: &Stream| remembered.iter().any(|part| part.name == s.name() && part.is_absent());
+    outcome.absent.extend(streams.iter().copied().filter(gone));
     keep(source, mirror, endpoint, &outcome).await?;
     refuse_open(&outcome)?;
     let mut notes = told(&outcome);

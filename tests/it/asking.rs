@@ -13,7 +13,7 @@ use qpien_sync::error::Result;
 use qpien_sync::source::dialect::asking::{learn_lists, learn_token};
 use qpien_sync::source::dialect::schema::{Argument, Schema, Type, TypeRef};
 use qpien_sync::source::dialect::server::{Reply, Server};
-use qpien_sync::streams::ALL;
+use qpien_sync::streams::DEFAULT;
 use serde_json::{Value, json};
 
 /// A server process; killed when dropped.
@@ -149,7 +149,7 @@ async fn learns(shape: &str, lists: &[&str], token: &[&str], strange: &[&str]) {
     let sdl = Sdl::parse_and_validate(&text, shape).expect("a schema");
     for options in [&["suggestions", "places"][..], &["places"], &[]] {
         let server = Node::start(&path(shape), options);
-        let learnt = learn_lists(&server, &ALL, 60).await.expect("learnt");
+        let learnt = learn_lists(&server, &DEFAULT, 60).await.expect("learnt");
         println!("{shape} {options:?}: {} requests", learnt.requests);
         assert_eq!(learnt.open, Vec::<String>::new());
         agrees(&learnt.schema, &sdl);

@@ -10,7 +10,7 @@ use super::super::server::{Reply, Server};
 use super::{Asked, learn_lists, learn_token};
 use crate::error::Result;
 use crate::sandbox::shipped_sdl;
-use crate::streams::{ALL, Stream};
+use crate::streams::{DEFAULT as ALL, Stream};
 
 /// A server that judges documents as graphql-js does, and executes none.
 struct Judge {

@@ -120,7 +120,7 @@ pub struct DiscoverArgs {
     #[command(flatten)]
     pub job: JobArgs,
 
-    /// Write it to a file, too, for `dialect = "FILE"` under [source].
+    /// Write it to a file, too, for `dialect = "FILE"` under `[source]`.
     #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
 }

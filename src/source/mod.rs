@@ -2,7 +2,8 @@
 //!
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
 //! (through [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
-//! [`budget_window`] keep the limit, `in_flight` keeps memory flat, [`retry`] says how long to try, [`dialect`] how this API is spelled.
+//! [`budget_window`] keep the limit, `in_flight` keeps memory flat, [`retry`] says how long to try,
+//! [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask and [`prove`] to make sure.
 //! [`Source`] in this file puts them together: it answers questions.
 
 pub mod budget;

@@ -13,11 +13,7 @@ pub fn human(duration: std::time::Duration) -> String {
     if duration.as_secs() < 10 {
         return format!("{:.1}s", duration.as_secs_f64());
     }
-    let (h, m, s) = (
-        duration.as_secs() / 3600,
-        duration.as_secs() / 60 % 60,
-        duration.as_secs() % 60,
-    );
+    let (h, m, s) = (duration.as_secs() / 3600, duration.as_secs() / 60 % 60, duration.as_secs() % 60);
     match (h, m) {
         (0, 0) => format!("{s}s"),
         (0, _) => format!("{m}m {s}s"),

@@ -86,10 +86,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of `kind` that says `detail`.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Error {
-            kind,
-            detail: detail.into(),
-        }
+        Error { kind, detail: detail.into() }
     }
 
     /// A wrong flag, variable or job file.
@@ -118,11 +115,7 @@ const QUOTE: usize = 200;
 
 /// A server's one-line message made fit for a log: control characters gone, cut at 200 characters.
 pub fn quote(text: &str) -> String {
-    let mut out: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(QUOTE)
-        .collect();
+    let mut out: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTE).collect();
     if text.chars().nth(QUOTE).is_some() {
         out.push('…');
     }

@@ -23,36 +23,20 @@ pub fn beside(path: &Path) -> PathBuf {
 /// Takes the lock at `path` for `what` (in the words of the message), or says who holds it.
 pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
     let unwritable = |e: std::io::Error| Error::new(Kind::MirrorUnwritable, format!("{}: {e}", path.display()));
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(unwritable)?;
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(unwritable)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut who = String::new();
             let _ = file.read_to_string(&mut who);
-            let who = if who.trim().is_empty() {
-                "another run"
-            } else {
-                who.trim()
-            };
+            let who = if who.trim().is_empty() { "another run" } else { who.trim() };
             return Err(Error::new(Kind::Locked, format!("{what} is held by {who}")));
         }
         Err(TryLockError::Error(e)) => return Err(unwritable(e)),
     }
-    let text = format!(
-        "process {}, {holder}, since {}\n",
-        std::process::id(),
-        crate::clock::now()
-    );
-    file.rewind()
-        .and_then(|()| file.set_len(0))
-        .and_then(|()| file.write_all(text.as_bytes()))
-        .map_err(unwritable)?;
+    let text = format!("process {}, {holder}, since {}\n", std::process::id(), crate::clock::now());
+    file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(text.as_bytes())).map_err(unwritable)?;
     Ok(Lock { _file: file })
 }
 

@@ -15,11 +15,7 @@ fn main() -> ExitCode {
         }
     };
     telemetry::start(cli.log_format, cli.quiet, cli.verbose);
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
             eprintln!("error: the runtime cannot be started: {e}");

@@ -93,11 +93,9 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Usage,
             "see `qpien-sync help` and the comments in the job file; `run --print-config` shows where each value came from",
         ),
-        Kind::Locked => (
-            FailRun,
-            Exit::Locked,
-            "wait for the other run, or give this one a mirror and an output folder of its own",
-        ),
+        Kind::Locked => {
+            (FailRun, Exit::Locked, "wait for the other run, or give this one a mirror and an output folder of its own")
+        }
         Kind::InvalidClient => (
             FailRun,
             Exit::Credentials,
@@ -123,16 +121,12 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Unavailable,
             "something else uses this API key's budget: lower requests_per_minute, or give this job a key of its own",
         ),
-        Kind::ServerFault => (
-            Retry(Patience::Long),
-            Exit::Unavailable,
-            "the API is failing: run again later, nothing fetched is lost",
-        ),
-        Kind::Network => (
-            Retry(Patience::Long),
-            Exit::Unavailable,
-            "check the endpoint, DNS, the proxy variables and the network",
-        ),
+        Kind::ServerFault => {
+            (Retry(Patience::Long), Exit::Unavailable, "the API is failing: run again later, nothing fetched is lost")
+        }
+        Kind::Network => {
+            (Retry(Patience::Long), Exit::Unavailable, "check the endpoint, DNS, the proxy variables and the network")
+        }
         Kind::TimedOut => (
             Retry(Patience::Long),
             Exit::Unavailable,
@@ -158,61 +152,39 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Incomplete,
             "the API is spelled differently here: write what it calls this into [source.dialect] of the job file, or leave the field out with drop = [\"field\"]",
         ),
-        Kind::WrongEndpoint => (
-            FailRun,
-            Exit::Unavailable,
-            "check QPIEN_ENDPOINT: the documented address is https://api.qpien.com/api/v1",
-        ),
+        Kind::WrongEndpoint => {
+            (FailRun, Exit::Unavailable, "check QPIEN_ENDPOINT: the documented address is https://api.qpien.com/api/v1")
+        }
         Kind::Redirected => (
             FailRun,
             Exit::Unavailable,
             "set the endpoint to the address the API really has; credentials are not sent after a redirect",
         ),
-        Kind::TooLarge => (
-            FailStream,
-            Exit::Incomplete,
-            "lower [source] page_size, or raise [source] max_response",
-        ),
+        Kind::TooLarge => (FailStream, Exit::Incomplete, "lower [source] page_size, or raise [source] max_response"),
         Kind::MirrorMissing => (
             FailRun,
             Exit::Usage,
             "run the job once (`qpien-sync run JOB`), or say with --mirror where its mirror lies",
         ),
-        Kind::MirrorUnwritable => (
-            FailRun,
-            Exit::Usage,
-            "make the folder of [mirror] path writable, or choose another with --mirror",
-        ),
+        Kind::MirrorUnwritable => {
+            (FailRun, Exit::Usage, "make the folder of [mirror] path writable, or choose another with --mirror")
+        }
         Kind::MirrorCorrupt => (
             FailRun,
             Exit::Integrity,
             "keep the file for inspection and start a new mirror with --mirror; nothing was deleted",
         ),
-        Kind::MirrorNewer => (
-            FailRun,
-            Exit::Integrity,
-            "run the newer qpien-sync that made this mirror",
-        ),
-        Kind::CheckpointRefused => (
-            FailRun,
-            Exit::Integrity,
-            "a defect, or two writers on one mirror: nothing was stored; please report it",
-        ),
+        Kind::MirrorNewer => (FailRun, Exit::Integrity, "run the newer qpien-sync that made this mirror"),
+        Kind::CheckpointRefused => {
+            (FailRun, Exit::Integrity, "a defect, or two writers on one mirror: nothing was stored; please report it")
+        }
         Kind::DestinationUnwritable => (
             FailRun,
             Exit::Failed,
             "make the folder writable or the disk larger, then `qpien-sync export JOB`: no request is needed",
         ),
-        Kind::Stopped => (
-            FailRun,
-            Exit::Stopped,
-            "run the same command again: it goes on where this one stopped",
-        ),
-        Kind::Internal => (
-            FailRun,
-            Exit::Failed,
-            "a defect of qpien-sync: please report the line above",
-        ),
+        Kind::Stopped => (FailRun, Exit::Stopped, "run the same command again: it goes on where this one stopped"),
+        Kind::Internal => (FailRun, Exit::Failed, "a defect of qpien-sync: please report the line above"),
     };
     Decision { action, exit, hint }
 }
@@ -224,10 +196,7 @@ mod tests {
     #[test]
     fn the_first_outcome_wins_in_the_documented_order() {
         assert_eq!(Exit::first([Exit::Incomplete, Exit::Stopped]), Exit::Stopped);
-        assert_eq!(
-            Exit::first([Exit::Incomplete, Exit::Unavailable, Exit::Integrity]),
-            Exit::Integrity
-        );
+        assert_eq!(Exit::first([Exit::Incomplete, Exit::Unavailable, Exit::Integrity]), Exit::Integrity);
         assert_eq!(Exit::first([Exit::Locked, Exit::Usage, Exit::Credentials]), Exit::Usage);
         assert_eq!(Exit::first([]), Exit::Complete);
     }
@@ -236,10 +205,7 @@ mod tests {
     fn only_what_can_change_is_asked_again() {
         assert_eq!(decide(&Kind::InvalidClient).action, Action::FailRun);
         assert_eq!(decide(&Kind::TokenExpired).action, Action::Renew);
-        assert_eq!(
-            decide(&Kind::QueryRejected { fields: Vec::new() }).action,
-            Action::FailStream
-        );
+        assert_eq!(decide(&Kind::QueryRejected { fields: Vec::new() }).action, Action::FailStream);
         assert_eq!(decide(&Kind::ServerFault).action, Action::Retry(Patience::Long));
         assert_eq!(decide(&Kind::UnknownFailure).action, Action::Retry(Patience::Short));
     }

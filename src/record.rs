@@ -63,10 +63,7 @@ pub trait Reader {
 /// Never shows the body.
 impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Records")
-            .field("bytes", &self.body.len())
-            .field("rows", &self.rows.len())
-            .finish()
+        f.debug_struct("Records").field("bytes", &self.body.len()).field("rows", &self.rows.len()).finish()
     }
 }
 
@@ -74,31 +71,21 @@ impl Record {
     /// The record whose JSON text `text` starts at `start` in the body; none when it has no id.
     pub fn read(id_field: &str, text: &str, start: usize) -> Option<Record> {
         let id = id_of(id_field, text)?;
-        Some(Record {
-            range: start..start + text.len(),
-            id,
-            hash: xxh3_128(text.as_bytes()),
-            repaired: 0,
-        })
+        Some(Record { range: start..start + text.len(), id, hash: xxh3_128(text.as_bytes()), repaired: 0 })
     }
 }
 
 /// The record's id: text as it is, a number as its digits.
 fn id_of(field: &str, text: &str) -> Option<Box<str>> {
     // The id is asked for first and is plain in every answer seen: no need to parse the row for it.
-    if let Some(rest) = text
-        .strip_prefix("{\"")
-        .and_then(|t| t.strip_prefix(field))
-        .and_then(|t| t.strip_prefix("\":\""))
+    if let Some(rest) =
+        text.strip_prefix("{\"").and_then(|t| t.strip_prefix(field)).and_then(|t| t.strip_prefix("\":\""))
         && let Some(end) = memchr::memchr2(b'"', b'\\', rest.as_bytes())
         && rest.as_bytes()[end] == b'"'
     {
         return Some(&rest[..end]).filter(|id| !id.is_empty()).map(Box::from);
     }
-    let raw = serde_json::Deserializer::from_str(text)
-        .deserialize_map(Search(field))
-        .ok()??
-        .get();
+    let raw = serde_json::Deserializer::from_str(text).deserialize_map(Search(field)).ok()??.get();
     let id = match raw.as_bytes()[0] {
         b'"' => serde_json::from_str::<String>(raw).ok()?,
         b'0'..=b'9' | b'-' => raw.to_owned(),

@@ -41,14 +41,9 @@ pub fn start(format: LogFormat, quiet: bool, verbose: u8) {
         (false, 1) => LevelFilter::DEBUG,
         (false, _) => LevelFilter::TRACE,
     };
-    let ours = Targets::new()
-        .with_target("qpien_sync", level)
-        .with_default(LevelFilter::ERROR);
+    let ours = Targets::new().with_target("qpien_sync", level).with_default(LevelFilter::ERROR);
     let color = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(Above)
-        .with_target(false)
-        .with_ansi(color);
+    let lines = tracing_subscriber::fmt::layer().with_writer(Above).with_target(false).with_ansi(color);
     let _ = FORMAT.set(format);
     let registry = tracing_subscriber::registry().with(ours);
     // A second start (a test in the same process) keeps the first.

@@ -45,10 +45,7 @@ pub async fn check(args: &JobArgs) -> Result<Exit> {
         usable_mirror(&settings.mirror).as_ref().map(ToString::to_string),
     );
     for d in &settings.destinations {
-        list.line(
-            &format!("destination {}", d.path.display()),
-            writable(&d.path).as_ref().map(|()| String::new()),
-        );
+        list.line(&format!("destination {}", d.path.display()), writable(&d.path).as_ref().map(|()| String::new()));
     }
     Ok(Exit::first(list.exits))
 }
@@ -61,41 +58,21 @@ async fn streams(list: &mut Checklist, settings: &Settings, source: &Source) {
             None => (None, format!("stream {stream} ({})", stream.definition().scope)),
             // One conversation's messages; an id that may not exist shows the scope as well.
             Some(_) => (
-                Some(
-                    a_conversation
-                        .clone()
-                        .unwrap_or_else(|| "000000000000000000000000".to_owned()),
-                ),
+                Some(a_conversation.clone().unwrap_or_else(|| "000000000000000000000000".to_owned())),
                 format!("stream {stream} ({})", stream.definition().scope),
             ),
         };
-        let answer = source
-            .ask(Question {
-                stream: *stream,
-                parent,
-                size: 1,
-                start: Start::Row(0),
-            })
-            .await;
+        let answer = source.ask(Question { stream: *stream, parent, size: 1, start: Start::Row(0) }).await;
         if let (Stream::Conversations, Ok(page)) = (stream, &answer) {
             a_conversation = page.records.rows.first().map(|r| r.id.to_string());
         }
-        refused += usize::from(
-            answer
-                .as_ref()
-                .is_err_and(|e| policy::decide(&e.kind).exit == Exit::Credentials),
-        );
-        let shown = answer
-            .as_ref()
-            .map(|page| page.total.map(|n| format!("{n} records")).unwrap_or_default());
+        refused += usize::from(answer.as_ref().is_err_and(|e| policy::decide(&e.kind).exit == Exit::Credentials));
+        let shown = answer.as_ref().map(|page| page.total.map(|n| format!("{n} records")).unwrap_or_default());
         list.line(&what, shown);
     }
     if refused < settings.streams.len() {
         // As in a run: one missing scope leaves it incomplete.
-        list.exits
-            .iter_mut()
-            .filter(|e| **e == Exit::Credentials)
-            .for_each(|e| *e = Exit::Incomplete);
+        list.exits.iter_mut().filter(|e| **e == Exit::Credentials).for_each(|e| *e = Exit::Incomplete);
     }
 }
 
@@ -123,10 +100,7 @@ fn usable_mirror(path: &Path) -> Result<String> {
         mirror::store::open_for_reading(path)?;
         return Ok("opened".into());
     }
-    let folder = path
-        .parent()
-        .filter(|f| !f.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     writable(folder)?;
     Ok("will be made".into())
 }
@@ -140,19 +114,11 @@ fn writable(path: &Path) -> Result<()> {
             _ => Path::new("."),
         };
     }
-    let refused = |why: &str| {
-        Error::usage(format!(
-            "{} cannot be written: {} {why}",
-            path.display(),
-            folder.display()
-        ))
-    };
+    let refused = |why: &str| Error::usage(format!("{} cannot be written: {} {why}", path.display(), folder.display()));
     let metadata = std::fs::metadata(folder).map_err(|e| refused(&e.to_string()))?;
     if !metadata.is_dir() {
         return Err(refused("is not a folder"));
     }
     // An unnamed temporary file is gone with its handle: nothing is left behind.
-    tempfile::tempfile_in(folder)
-        .map(drop)
-        .map_err(|e| refused(&format!("({e})")))
+    tempfile::tempfile_in(folder).map(drop).map_err(|e| refused(&format!("({e})")))
 }

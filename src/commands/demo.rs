@@ -32,25 +32,15 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
         ..Options::default()
     };
     let sandbox = start(options).await.map_err(|e| Error::usage(e.to_string()))?;
-    println!(
-        "sandbox at {}: 4,000 contacts, 60 persons, 1,000 conversations, 30,000 messages;",
-        sandbox.endpoint()
-    );
+    println!("sandbox at {}: 4,000 contacts, 60 persons, 1,000 conversations, 30,000 messages;", sandbox.endpoint());
     println!("tokens live 2 s, 6,000 requests a minute, faults on\n");
-    let flags = Flags {
-        endpoint: Some(sandbox.endpoint()),
-        ..Flags::default()
-    };
+    let flags = Flags { endpoint: Some(sandbox.endpoint()), ..Flags::default() };
     let mut settings = Settings::of_text(JOB, "jobs/demo.toml", &flags)?;
     // The sandbox's own endpoint and key, whatever the environment says of a real one.
     settings.source.client_id = "sandbox-client".into();
     settings.source.client_secret = crate::secret::Secret::new("sandbox-secret".into());
     fresh(&settings.mirror)?;
-    let out = settings
-        .destinations
-        .first()
-        .map(|d| d.path.clone())
-        .unwrap_or_default();
+    let out = settings.destinations.first().map(|d| d.path.clone()).unwrap_or_default();
     let report = run_settings(&settings, quiet).await?;
     print!("{}", terminal::summary(&report));
     let counts = sandbox.counts();
@@ -67,11 +57,8 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     for stream in settings.streams.iter().copied() {
         let (rows, differences) = compare(&sandbox, stream, &out.join(format!("{stream}.csv"))).await?;
         equal &= differences == 0;
-        let said = if differences == 0 {
-            "equal to the truth".to_owned()
-        } else {
-            format!("{differences} DIFFERENCES")
-        };
+        let said =
+            if differences == 0 { "equal to the truth".to_owned() } else { format!("{differences} DIFFERENCES") };
         println!("{:<17} {rows:>6} rows, {said}", stream.name());
     }
     sandbox.stop().await;
@@ -106,9 +93,7 @@ fn fresh(mirror: &Path) -> Result<()> {
 async fn compare(sandbox: &Running, stream: Stream, file: &Path) -> Result<(usize, usize)> {
     let url = format!("http://{}/truth/{stream}", sandbox.address());
     let failed = |e: String| Error::new(Kind::Network, format!("the truth of {stream}: {e}"));
-    let response = reqwest::get(url)
-        .await
-        .map_err(|e| failed(e.without_url().to_string()))?;
+    let response = reqwest::get(url).await.map_err(|e| failed(e.without_url().to_string()))?;
     let text = response.text().await.map_err(|e| failed(e.without_url().to_string()))?;
     let mut truth: HashMap<String, Value> = HashMap::new();
     for line in text.lines() {

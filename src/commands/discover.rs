@@ -19,9 +19,7 @@ use crate::source::negotiate::{Negotiation, Outcome};
 pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     let settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
     let source = setup::source(&settings)?;
-    let outcome = Negotiation::new(&source, &settings.spelled, &[])?
-        .settle(true, &settings.streams)
-        .await?;
+    let outcome = Negotiation::new(&source, &settings.spelled, &[])?.settle(true, &settings.streams).await?;
     let mut settled = Table::new();
     for part in outcome.parts.iter().filter(|part| !part.is_absent()) {
         lay_over(&mut settled, &part.table);
@@ -36,11 +34,7 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
             file.display().to_string()
         );
     }
-    Ok(if outcome.open.is_empty() {
-        Exit::Complete
-    } else {
-        Exit::Usage
-    })
+    Ok(if outcome.open.is_empty() { Exit::Complete } else { Exit::Usage })
 }
 
 fn printed(endpoint: &str, settled: &Table, outcome: &Outcome) -> Result<String> {
@@ -71,10 +65,7 @@ fn line(finding: &Finding) -> String {
         Certainty::Proven => "proven",
         Certainty::Assumed => "assumed",
     };
-    format!(
-        "{certainty:<12} {}: {} ({})",
-        finding.part, finding.value, finding.evidence
-    )
+    format!("{certainty:<12} {}: {} ({})", finding.part, finding.value, finding.evidence)
 }
 
 fn write(file: &Path, settled: &Table) -> Result<()> {

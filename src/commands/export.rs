@@ -11,11 +11,7 @@ use crate::telemetry;
 
 /// Exports a job.
 pub fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
-    let flags = Flags {
-        mirror: args.mirror.clone(),
-        out: args.out.clone(),
-        ..Flags::default()
-    };
+    let flags = Flags { mirror: args.mirror.clone(), out: args.out.clone(), ..Flags::default() };
     let settings = Settings::load_offline(&args.job, &flags)?;
     if settings.destinations.is_empty() {
         return Err(Error::usage(format!("{} has no destination", args.job.display())));
@@ -28,11 +24,7 @@ pub fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
         match delivered {
             Ok(receipts) => {
                 for r in receipts {
-                    let state = if r.held {
-                        "held back, not proven complete"
-                    } else {
-                        "delivered"
-                    };
+                    let state = if r.held { "held back, not proven complete" } else { "delivered" };
                     if !quiet {
                         println!("{place}: {} {} records, {state}", r.stream, r.records);
                     }

@@ -48,8 +48,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
     let mirror = Arc::new(Mirror::open(&settings.mirror, &holder, settings.dialect.date)?);
     let mut destinations = setup::destinations(settings)?;
     let stop = Stop::default();
-    stop.on_signals()
-        .map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     let known = tokio::select! {
         known = sync::dialect::settle(&source, &mirror, &settings.source.endpoint, &settings.spelled, &settings.streams) => known?,
         () = stop.now() => return Err(Error::new(Kind::Stopped, "stopped before anything was read")),
@@ -66,10 +65,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
         walks: usize::try_from(settings.source.in_flight).unwrap_or(8),
         progress: Arc::new(Progress::default()),
         stop,
-        spelling: Spelling {
-            endpoint: settings.source.endpoint.clone(),
-            job: settings.spelled.clone(),
-        },
+        spelling: Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone() },
         notes: Arc::default(),
     };
     let screen = live::show(
@@ -94,15 +90,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport>
         }
     };
     let took = started.elapsed();
-    let mut report = RunReport::new(
-        &settings.name,
-        settings.lane,
-        begun,
-        &outcome,
-        &source,
-        &context.progress,
-        took,
-    );
+    let mut report = RunReport::new(&settings.name, settings.lane, begun, &outcome, &source, &context.progress, took);
     report.notes = known.notes;
     report.notes.extend(context.notes());
     let mut exits = vec![run_report::exit_of(&outcome)];
@@ -129,10 +117,7 @@ async fn deliver(
 ) -> Result<()> {
     let (settings, mut moved) = (settings.clone(), std::mem::take(destinations));
     let delivered = tokio::task::spawn_blocking(move || deliver_all(&settings, run, &mut moved));
-    for (place, delivered) in delivered
-        .await
-        .map_err(|e| Error::new(Kind::Internal, format!("a delivery: {e}")))??
-    {
+    for (place, delivered) in delivered.await.map_err(|e| Error::new(Kind::Internal, format!("a delivery: {e}")))?? {
         if let Err(error) = &delivered {
             tracing::error!(%place, %error, "not delivered");
             exits.push(policy::decide(&error.kind).exit);
@@ -148,10 +133,7 @@ type Delivered = (String, Result<Vec<crate::destinations::Receipt>>);
 pub fn deliver_all(settings: &Settings, run: i64, destinations: &mut Destinations) -> Result<Vec<Delivered>> {
     let reading = Reading::begin(&settings.mirror)?;
     let delivery = setup::delivery(settings, &reading, run, settings.lane)?;
-    Ok(destinations
-        .iter_mut()
-        .map(|d| (d.place(), d.deliver(&delivery, &reading)))
-        .collect())
+    Ok(destinations.iter_mut().map(|d| (d.place(), d.deliver(&delivery, &reading))).collect())
 }
 
 async fn end(
@@ -163,9 +145,7 @@ async fn end(
     report: String,
 ) -> Result<()> {
     let lane = settings.lane;
-    mirror
-        .call(move |w| rounds::end(w, begun, lane, ending, exit as u8, &report))
-        .await
+    mirror.call(move |w| rounds::end(w, begun, lane, ending, exit as u8, &report)).await
 }
 
 /// The exit code as its name.

@@ -15,8 +15,7 @@ pub async fn sandbox(args: &SandboxArgs) -> Result<Exit> {
     let running = start(options(args)?).await.map_err(refused)?;
     println!("{}", running.banner());
     let stop = crate::sync::shutdown::Stop::default();
-    stop.on_signals()
-        .map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     stop.asked().await;
     running.stop().await;
     Ok(Exit::Complete)
@@ -38,11 +37,7 @@ fn options(args: &SandboxArgs) -> Result<Options> {
         requests_per_minute: args.requests_per_minute,
         window: values::duration(&args.window, "--window")?,
         faults,
-        drift: args
-            .drift
-            .as_deref()
-            .map(|text| drifting(text, &args.order))
-            .transpose()?,
+        drift: args.drift.as_deref().map(|text| drifting(text, &args.order)).transpose()?,
         latency: values::duration(&args.latency, "--latency")?,
         new_token_cancels_older: args.new_token_cancels_older,
         max_page_size: args.max_page_size,
@@ -67,32 +62,17 @@ fn sdl(args: &SandboxArgs) -> Result<String> {
 
 fn plan_file(name: &str) -> Result<faults::Plan> {
     let text = std::fs::read_to_string(name).map_err(|e| {
-        Error::usage(format!(
-            "--faults {name} is neither a plan ({}) nor a file: {e}",
-            faults::Plan::NAMES.join(", ")
-        ))
+        Error::usage(format!("--faults {name} is neither a plan ({}) nor a file: {e}", faults::Plan::NAMES.join(", ")))
     })?;
     faults::Plan::from_toml(&text).map_err(|e| Error::usage(format!("{name}: {e}")))
 }
 
 fn drifting(text: &str, order: &str) -> Result<drift::Settings> {
-    let wrong = || {
-        Error::usage(format!(
-            "--drift {text} is not RATE or RATE:SEED, for example 0.5 or 0.5:7"
-        ))
-    };
+    let wrong = || Error::usage(format!("--drift {text} is not RATE or RATE:SEED, for example 0.5 or 0.5:7"));
     let (rate, seed) = text.split_once(':').unwrap_or((text, "1"));
-    let order = drift::Order::named(&order.replace('-', "_")).ok_or_else(|| {
-        Error::usage(format!(
-            "--order {order} is none of newest-first, oldest-first, anywhere"
-        ))
-    })?;
+    let order = drift::Order::named(&order.replace('-', "_"))
+        .ok_or_else(|| Error::usage(format!("--order {order} is none of newest-first, oldest-first, anywhere")))?;
     let rate: f64 = rate.parse().map_err(|_| wrong())?;
     let seed = seed.parse().map_err(|_| wrong())?;
-    Ok(drift::Settings {
-        seed,
-        rate,
-        order,
-        ..drift::Settings::default()
-    })
+    Ok(drift::Settings { seed, rate, order, ..drift::Settings::default() })
 }

@@ -29,20 +29,14 @@ pub fn flags(args: &JobArgs) -> Flags {
 pub fn source(settings: &Settings) -> Result<Source> {
     let s = &settings.source;
     let folder = env::state_folder();
-    let window = folder
-        .ok_or_else(|| format!("no home folder (set {})", env::STATE_DIR))
-        .and_then(|f| {
-            Window::open(&Window::path(&f, &s.endpoint, &s.client_id)).map_err(|e| format!("{}: {e}", f.display()))
-        });
+    let window = folder.ok_or_else(|| format!("no home folder (set {})", env::STATE_DIR)).and_then(|f| {
+        Window::open(&Window::path(&f, &s.endpoint, &s.client_id)).map_err(|e| format!("{}: {e}", f.display()))
+    });
     let window = window.unwrap_or_else(|why| {
         tracing::warn!(%why, "the budget of this key cannot be shared with other processes");
         Window::in_memory()
     });
-    Source::new(
-        s.clone(),
-        settings.dialect.clone(),
-        Budget::new(settings.requests_per_minute, window),
-    )
+    Source::new(s.clone(), settings.dialect.clone(), Budget::new(settings.requests_per_minute, window))
 }
 
 /// The destinations, each checked and locked.
@@ -68,20 +62,9 @@ pub fn delivery(settings: &Settings, reading: &Reading, run: i64, lane: Lane) ->
         let own = of(*stream)?;
         let parent = stream.definition().parent;
         let above = parent.map(of).transpose()?;
-        let as_of = own
-            .as_of
-            .clone()
-            .or_else(|| above.as_ref().and_then(|a| a.as_of.clone()));
+        let as_of = own.as_of.clone().or_else(|| above.as_ref().and_then(|a| a.as_of.clone()));
         let verdict = judge(&own, above.as_ref().zip(parent), None);
-        streams.push(Offer {
-            stream: *stream,
-            verdict,
-            as_of,
-        });
+        streams.push(Offer { stream: *stream, verdict, as_of });
     }
-    Ok(Delivery {
-        job: settings.name.clone(),
-        run,
-        streams,
-    })
+    Ok(Delivery { job: settings.name.clone(), run, streams })
 }

@@ -31,21 +31,14 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
                 }
                 _ => "has not ended (running, or killed: the next run goes on where it stopped)".into(),
             };
-            println!(
-                "run {} of job {} ({}), started {}, {ended}",
-                run.id, run.job, run.lane, run.started_at
-            );
+            println!("run {} of job {} ({}), started {}, {ended}", run.id, run.job, run.lane, run.started_at);
         }
     }
     for lane in [Lane::Backfill, Lane::Incremental] {
         let Ok((since, open)) = reading.round(lane) else {
             continue;
         };
-        let state = if open {
-            "a reading is under way or was cut short"
-        } else {
-            "the latest reading has ended"
-        };
+        let state = if open { "a reading is under way or was cut short" } else { "the latest reading has ended" };
         println!("\n{}: {state}", lane.name());
         let header = ["stream", "verdict", "in mirror", "lists", "open", "pages", "as of"];
         let mut table = vec![header.map(str::to_owned).to_vec()];

@@ -30,33 +30,19 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
     for (i, d) in job.destination.iter().enumerate() {
         let key = |name: &str| format!("destination[{i}].{name}");
         let path = PathBuf::from(env::expand(&d.path, &format!("{}: {}", p.place, key("path")))?);
-        let path = p.pick(
-            &key("path"),
-            flags.out.clone().map(|o| ("--out", o)),
-            Some(path),
-            PathBuf::new(),
-        );
+        let path = p.pick(&key("path"), flags.out.clone().map(|o| ("--out", o)), Some(path), PathBuf::new());
         let place = p.place.to_owned();
         if all.iter().any(|other| other.path == path) {
-            return Err(Error::usage(format!(
-                "{place}: two destinations share the folder {}",
-                path.display()
-            )));
+            return Err(Error::usage(format!("{place}: two destinations share the folder {}", path.display())));
         }
         let delimiter = p.pick(&key("delimiter"), None, d.delimiter.clone(), ",".into());
         let delimiter = match delimiter.as_bytes() {
             [b] if b.is_ascii() && !matches!(b, b'"' | b'\r' | b'\n') => *b,
             _ => {
-                return Err(Error::usage(format!(
-                    "{place}: delimiter = {delimiter:?} must be one ASCII character"
-                )));
+                return Err(Error::usage(format!("{place}: delimiter = {delimiter:?} must be one ASCII character")));
             }
         };
-        let split = d
-            .split
-            .as_ref()
-            .map(|t| values::size(t, &format!("{place}: {}", key("split"))))
-            .transpose()?;
+        let split = d.split.as_ref().map(|t| values::size(t, &format!("{place}: {}", key("split")))).transpose()?;
         let publish = p.pick(&key("publish"), None, d.publish, job::Publish::Complete);
         let line_end = p.pick(&key("line_end"), None, d.line_end, job::LineEnd::Lf);
         let compression = p.pick(&key("compression"), None, d.compression, job::Compression::None);

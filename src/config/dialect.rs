@@ -22,9 +22,8 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(Table, Dial
             let name = env::expand(name, &format!("{place}: source.dialect"))?;
             let text = std::fs::read_to_string(&name)
                 .map_err(|e| Error::usage(format!("{place}: source.dialect: the file {name}: {e}")))?;
-            let table: Table = text
-                .parse()
-                .map_err(|e: toml::de::Error| Error::usage(format!("{name}: {}", e.message())))?;
+            let table: Table =
+                text.parse().map_err(|e: toml::de::Error| Error::usage(format!("{name}: {}", e.message())))?;
             let dialect = Dialect::with(&table).map_err(|e| located(e, &text, &name))?;
             return Ok((table, dialect));
         }
@@ -38,15 +37,8 @@ fn located(error: Error, text: &str, place: &str) -> Error {
     if error.kind != Kind::Usage {
         return error;
     }
-    let detail = error
-        .detail
-        .strip_prefix("[source.dialect]: ")
-        .unwrap_or(&error.detail)
-        .to_owned();
+    let detail = error.detail.strip_prefix("[source.dialect]: ").unwrap_or(&error.detail).to_owned();
     let name = detail.split('`').nth(1).map(str::to_owned);
-    let line = name
-        .and_then(|n| job::line_of_key(text, &n))
-        .map(|l| format!(":{l}"))
-        .unwrap_or_default();
+    let line = name.and_then(|n| job::line_of_key(text, &n)).map(|l| format!(":{l}")).unwrap_or_default();
     Error::usage(format!("{place}{line}: [source.dialect] {}", job::plain(&detail)))
 }

@@ -46,9 +46,7 @@ pub fn expand(text: &str, place: &str) -> Result<String> {
             rest = after;
         } else if let Some((name, after)) = rest.strip_prefix('{').and_then(|r| r.split_once('}')) {
             let (value, _) = read(name)?.ok_or_else(|| {
-                Error::usage(format!(
-                    "{place} refers to ${{{name}}}, but the variable {name} is not set"
-                ))
+                Error::usage(format!("{place} refers to ${{{name}}}, but the variable {name} is not set"))
             })?;
             out.push_str(&value);
             rest = after;
@@ -75,10 +73,7 @@ mod tests {
     #[test]
     fn a_missing_variable_is_named_with_its_place() {
         let e = expand("a${NO_SUCH_VARIABLE_HERE}", "[source] client_id").expect_err("missing");
-        assert!(
-            e.detail.contains("NO_SUCH_VARIABLE_HERE") && e.detail.contains("[source] client_id"),
-            "{e}"
-        );
+        assert!(e.detail.contains("NO_SUCH_VARIABLE_HERE") && e.detail.contains("[source] client_id"), "{e}");
         assert_eq!(expand("5$$ $x", "p").expect("plain"), "5$ $x");
     }
 }

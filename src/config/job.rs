@@ -143,10 +143,7 @@ impl Job {
     /// Parses a job file's text; `place` is its name in messages.
     pub fn parse(text: &str, place: &str) -> Result<Job> {
         toml::from_str(text).map_err(|e| {
-            let line = e
-                .span()
-                .map(|s| format!(":{}", line_of(text, s.start)))
-                .unwrap_or_default();
+            let line = e.span().map(|s| format!(":{}", line_of(text, s.start))).unwrap_or_default();
             Error::usage(format!("{place}{line}: {}", plain(e.message())))
         })
     }
@@ -156,8 +153,7 @@ impl Job {
 pub fn line_of_key(text: &str, name: &str) -> Option<usize> {
     let is_key = |line: &str| {
         let line = line.trim_start();
-        line.strip_prefix(name)
-            .is_some_and(|rest| rest.trim_start().starts_with(['=', '.']))
+        line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with(['=', '.']))
             || (line.starts_with('[') && line.trim_matches(['[', ']', ' ']).split('.').any(|part| part == name))
     };
     text.lines().position(is_key).map(|at| at + 1)
@@ -177,15 +173,9 @@ pub fn plain(message: &str) -> String {
     let Some(wrong) = quoted.next() else {
         return first_line.to_owned();
     };
-    let what = if message.starts_with("unknown field") {
-        "key"
-    } else {
-        "value"
-    };
+    let what = if message.starts_with("unknown field") { "key" } else { "value" };
     let known: Vec<&str> = quoted.collect();
-    let nearest = known
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(wrong, a).total_cmp(&strsim::jaro_winkler(wrong, b)));
+    let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(wrong, a).total_cmp(&strsim::jaro_winkler(wrong, b)));
     match nearest {
         Some(near) if strsim::jaro_winkler(wrong, near) > 0.75 => {
             format!("unknown {what} `{wrong}`; did you mean `{near}`?")
@@ -208,10 +198,7 @@ mod tests {
             refused("name = \"x\"\n[source]\nrequests_per_minut = 5\n"),
             "j.toml:3: unknown key `requests_per_minut`; did you mean `requests_per_minute`?"
         );
-        assert_eq!(
-            refused("mode = \"back\""),
-            "j.toml:1: unknown value `back`; did you mean `backfill`?"
-        );
+        assert_eq!(refused("mode = \"back\""), "j.toml:1: unknown value `back`; did you mean `backfill`?");
         assert!(refused("\n\nzzz = 1").starts_with("j.toml:3: unknown key `zzz`; known here: name, mode"));
         assert!(refused("name = \n").starts_with("j.toml:1: "));
     }

@@ -68,11 +68,7 @@ impl Picker<'_> {
         } else {
             return Ok(None);
         };
-        let shown = if hidden {
-            "\"[hidden]\"".into()
-        } else {
-            format!("{value:?}")
-        };
+        let shown = if hidden { "\"[hidden]\"".into() } else { format!("{value:?}") };
         self.note(key, shown, origin);
         Ok(Some(value))
     }

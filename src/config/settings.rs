@@ -50,18 +50,14 @@ impl Settings {
     /// The settings for a job file, or the reason why there are none.
     pub fn load(path: &Path, flags: &Flags) -> Result<Settings> {
         let (job, text) = Job::read(path)?;
-        let name = path
-            .file_stem()
-            .map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
+        let name = path.file_stem().map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
         resolve(&job, &text, &path.display().to_string(), &name, flags, true)
     }
 
     /// The same for commands that never speak to the API: missing credentials are no error.
     pub fn load_offline(path: &Path, flags: &Flags) -> Result<Settings> {
         let (job, text) = Job::read(path)?;
-        let name = path
-            .file_stem()
-            .map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
+        let name = path.file_stem().map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
         resolve(&job, &text, &path.display().to_string(), &name, flags, false)
     }
 
@@ -72,13 +68,7 @@ impl Settings {
 
     /// `--print-config`: one line a value, with its origin, secrets hidden.
     pub fn print(&self) -> String {
-        let width = self
-            .origins
-            .iter()
-            .map(|(k, v, _)| k.len() + v.len() + 3)
-            .filter(|w| *w < 80)
-            .max()
-            .unwrap_or(0);
+        let width = self.origins.iter().map(|(k, v, _)| k.len() + v.len() + 3).filter(|w| *w < 80).max().unwrap_or(0);
         let mut out = String::new();
         for (key, value, origin) in &self.origins {
             let line = format!("{key} = {value}");
@@ -95,10 +85,7 @@ impl Settings {
 }
 
 fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online: bool) -> Result<Settings> {
-    let mut p = Picker {
-        place,
-        origins: Vec::new(),
-    };
+    let mut p = Picker { place, origins: Vec::new() };
     let name = p.pick("name", None, job.name.clone(), stem.to_owned());
     let mode = p.pick("mode", None, job.mode, Mode::Backfill);
     let default = streams::DEFAULT.iter().map(|s| s.name().to_owned()).collect();
@@ -121,12 +108,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     if page_size == 0 {
         return Err(Error::usage("the page size must be at least 1"));
     }
-    let job_mirror = job
-        .mirror
-        .path
-        .as_ref()
-        .map(|t| env::expand(t, &format!("{place}: mirror.path")))
-        .transpose()?;
+    let job_mirror = job.mirror.path.as_ref().map(|t| env::expand(t, &format!("{place}: mirror.path"))).transpose()?;
     let mirror = p.pick(
         "mirror.path",
         flags.mirror.clone().map(|m| ("--mirror", m)),
@@ -158,10 +140,7 @@ fn chosen(names: &[String], place: &str) -> Result<Vec<Stream>> {
     for name in names {
         let known: Vec<&str> = streams::ALL.iter().map(|s| s.name()).collect();
         let stream = Stream::named(name).ok_or_else(|| {
-            Error::usage(format!(
-                "{place}: there is no stream `{name}`; known: {}",
-                known.join(", ")
-            ))
+            Error::usage(format!("{place}: there is no stream `{name}`; known: {}", known.join(", ")))
         })?;
         if !chosen.contains(&stream) {
             chosen.push(stream);
@@ -194,16 +173,9 @@ mod tests {
     #[test]
     fn flags_override_the_job_file_and_secrets_stay_hidden() {
         let text = format!("{KEY}requests_per_minute = 50\n[[destination]]\nkind = \"csv\"\npath = \"a\"\n");
-        let flags = Flags {
-            requests_per_minute: Some(7),
-            out: Some("b".into()),
-            ..Flags::default()
-        };
+        let flags = Flags { requests_per_minute: Some(7), out: Some("b".into()), ..Flags::default() };
         let s = load(&text, &flags).expect("settings");
-        assert_eq!(
-            (s.requests_per_minute, s.destinations[0].path.as_path()),
-            (7, Path::new("b"))
-        );
+        assert_eq!((s.requests_per_minute, s.destinations[0].path.as_path()), (7, Path::new("b")));
         let shown = s.print();
         assert!(
             shown.contains("source.requests_per_minute = 7") && shown.contains("# flag --requests-per-minute"),
@@ -230,20 +202,8 @@ mod tests {
         assert!(refused(&format!("streams = [\"messages\"]\n{KEY}"), &none).contains("conversations"));
         assert!(refused(&format!("streams = [\"contact\"]\n{KEY}"), &none).contains("known: contacts"));
         let two = "[[destination]]\nkind = \"csv\"\npath = \"a\"\n[[destination]]\nkind = \"csv\"\npath = \"b\"\n";
-        assert!(
-            refused(
-                &format!("{KEY}{two}"),
-                &Flags {
-                    out: Some("x".into()),
-                    ..none.clone()
-                }
-            )
-            .contains("has 2")
-        );
+        assert!(refused(&format!("{KEY}{two}"), &Flags { out: Some("x".into()), ..none.clone() }).contains("has 2"));
         let typo = format!("{KEY}[source.dialect.list]\nsiz = \"perPage\"\n");
-        assert_eq!(
-            refused(&typo, &none),
-            "j.toml:5: [source.dialect] unknown key `siz`; did you mean `size`?"
-        );
+        assert_eq!(refused(&typo, &none), "j.toml:5: [source.dialect] unknown key `siz`; did you mean `size`?");
     }
 }

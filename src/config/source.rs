@@ -21,13 +21,7 @@ pub fn source(p: &mut Picker<'_>, job: &job::Source, flags: &Flags, online: bool
     };
     let client_id = p.text("source.client_id", None, env::CLIENT_ID, job.client_id.as_ref(), false);
     let client_id = credential(p, "client_id", env::CLIENT_ID, client_id, online)?;
-    let client_secret = p.text(
-        "source.client_secret",
-        None,
-        env::CLIENT_SECRET,
-        job.client_secret.as_ref(),
-        true,
-    );
+    let client_secret = p.text("source.client_secret", None, env::CLIENT_SECRET, job.client_secret.as_ref(), true);
     let client_secret = credential(p, "client_secret", env::CLIENT_SECRET, client_secret, online)?;
     Ok(Settings {
         endpoint,

@@ -6,11 +6,8 @@ use crate::error::{Error, Result};
 
 /// Parses a duration; `place` is for the message.
 pub fn duration(text: &str, place: &str) -> Result<Duration> {
-    let wrong = || {
-        Error::usage(format!(
-            "{place} = {text:?} is not a duration; write for example \"30s\", \"15m\" or \"2h\""
-        ))
-    };
+    let wrong =
+        || Error::usage(format!("{place} = {text:?} is not a duration; write for example \"30s\", \"15m\" or \"2h\""));
     let (number, unit) = split(text);
     let factor = match unit {
         "ms" => 0.001,
@@ -26,11 +23,7 @@ pub fn duration(text: &str, place: &str) -> Result<Duration> {
 
 /// Parses a size in bytes; `place` is for the message.
 pub fn size(text: &str, place: &str) -> Result<u64> {
-    let wrong = || {
-        Error::usage(format!(
-            "{place} = {text:?} is not a size; write for example \"64MiB\" or \"500MB\""
-        ))
-    };
+    let wrong = || Error::usage(format!("{place} = {text:?} is not a size; write for example \"64MiB\" or \"500MB\""));
     let (number, unit) = split(text);
     let factor: f64 = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1.0,
@@ -52,9 +45,7 @@ pub fn size(text: &str, place: &str) -> Result<u64> {
 
 fn split(text: &str) -> (Option<f64>, &str) {
     let text = text.trim();
-    let at = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     (text[..at].parse().ok(), text[at..].trim())
 }
 
@@ -64,23 +55,12 @@ mod tests {
 
     #[test]
     fn people_write_durations_and_sizes() {
-        for (text, seconds) in [
-            ("90", 90.0),
-            ("30s", 30.0),
-            ("1.5m", 90.0),
-            ("2h", 7200.0),
-            ("3d", 259_200.0),
-            ("250ms", 0.25),
-        ] {
-            assert!(
-                (duration(text, "p").expect(text).as_secs_f64() - seconds).abs() < 1e-9,
-                "{text}"
-            );
+        for (text, seconds) in
+            [("90", 90.0), ("30s", 30.0), ("1.5m", 90.0), ("2h", 7200.0), ("3d", 259_200.0), ("250ms", 0.25)]
+        {
+            assert!((duration(text, "p").expect(text).as_secs_f64() - seconds).abs() < 1e-9, "{text}");
         }
-        assert_eq!(
-            (size("64MiB", "p").expect("size"), size("2kB", "p").expect("size")),
-            (64 << 20, 2000)
-        );
+        assert_eq!((size("64MiB", "p").expect("size"), size("2kB", "p").expect("size")), (64 << 20, 2000));
         for text in ["", "soon", "-3s", "3x"] {
             assert!(duration(text, "p").is_err() && size(text, "p").is_err(), "{text}");
         }

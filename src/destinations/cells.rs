@@ -29,16 +29,8 @@ pub fn read<'p>(columns: &[Column], payload: &'p str) -> Result<Vec<Cell<'p>>> {
     let mut reader = serde_json::Deserializer::from_str(payload);
     // The parser's message could quote the record; its place is enough.
     (&mut reader)
-        .deserialize_map(Row {
-            columns,
-            cells: &mut cells,
-        })
-        .map_err(|e| {
-            Error::new(
-                Kind::Internal,
-                format!("a record is not readable at column {}", e.column()),
-            )
-        })?;
+        .deserialize_map(Row { columns, cells: &mut cells })
+        .map_err(|e| Error::new(Kind::Internal, format!("a record is not readable at column {}", e.column())))?;
     Ok(cells)
 }
 
@@ -57,10 +49,7 @@ impl<'p> Visitor<'p> for Row<'_, 'p> {
     fn visit_map<A: MapAccess<'p>>(self, mut map: A) -> std::result::Result<(), A::Error> {
         // Fields come in the order of the selection, which is the columns' own: the next column is the first guess.
         let mut guess = 0;
-        while let Some(found) = map.next_key_seed(Name {
-            columns: self.columns,
-            guess,
-        })? {
+        while let Some(found) = map.next_key_seed(Name { columns: self.columns, guess })? {
             match found {
                 Some(at) => {
                     self.cells[at] = cell(map.next_value::<&'p RawValue>()?.get()).map_err(serde::de::Error::custom)?;
@@ -162,22 +151,10 @@ mod tests {
     use crate::streams::Kind as K;
 
     const COLUMNS: [Column; 4] = [
-        Column {
-            name: "_id",
-            kind: K::Id,
-        },
-        Column {
-            name: "a",
-            kind: K::Text,
-        },
-        Column {
-            name: "b",
-            kind: K::Json,
-        },
-        Column {
-            name: "c",
-            kind: K::Boolean,
-        },
+        Column { name: "_id", kind: K::Id },
+        Column { name: "a", kind: K::Text },
+        Column { name: "b", kind: K::Json },
+        Column { name: "c", kind: K::Boolean },
     ];
 
     #[test]
@@ -185,31 +162,18 @@ mod tests {
         let read = |json| read(&COLUMNS, json).expect("cells");
         assert_eq!(
             read(r#"{"_id":"1","a":"","b":null,"c":true}"#),
-            [
-                Cell::Text("1".into()),
-                Cell::Text("".into()),
-                Cell::Null,
-                Cell::Plain("true")
-            ]
+            [Cell::Text("1".into()), Cell::Text("".into()), Cell::Null, Cell::Plain("true")]
         );
         assert_eq!(
             read(r#"{"c":1.50e3,"x":{"a":2},"\u0061":"q\"\u0000","_id":7}"#),
-            [
-                Cell::Plain("7"),
-                Cell::Text("q\"\0".into()),
-                Cell::Null,
-                Cell::Plain("1.50e3")
-            ]
+            [Cell::Plain("7"), Cell::Text("q\"\0".into()), Cell::Null, Cell::Plain("1.50e3")]
         );
     }
 
     #[test]
     fn nested_values_are_compact_and_otherwise_as_sent() {
         for (sent, cell) in [
-            (
-                r#"[ { "z" : 1.0 , "a" : [ ] } , "x y" ]"#,
-                r#"[{"z":1.0,"a":[]},"x y"]"#,
-            ),
+            (r#"[ { "z" : 1.0 , "a" : [ ] } , "x y" ]"#, r#"[{"z":1.0,"a":[]},"x y"]"#),
             (
                 r#"{"t":"\u00e9\/\"\\ \u0000","n":12345678901234567890}"#,
                 "{\"t\":\"é/\\\"\\\\ \\u0000\",\"n\":12345678901234567890}",

@@ -81,11 +81,7 @@ pub struct Csv {
 impl Csv {
     /// CSV files in the folder `path`.
     pub fn new(path: PathBuf, options: Options) -> Csv {
-        Csv {
-            path,
-            options,
-            folder: None,
-        }
+        Csv { path, options, folder: None }
     }
 }
 
@@ -100,10 +96,7 @@ impl Destination for Csv {
     }
 
     fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>> {
-        let folder = self
-            .folder
-            .as_ref()
-            .ok_or_else(|| Error::new(Kind::Internal, "the folder was not checked"))?;
+        let folder = self.folder.as_ref().ok_or_else(|| Error::new(Kind::Internal, "the folder was not checked"))?;
         let before: Option<Manifest> = folder.read(NAME).and_then(|bytes| serde_json::from_slice(&bytes).ok());
         folder.clear_staging().map_err(|e| folder.failed("", &e))?;
         let mut streams = before.as_ref().map(|m| m.streams.clone()).unwrap_or_default();
@@ -114,10 +107,7 @@ impl Destination for Csv {
             let entry = if held {
                 Entry::held(offer, delivery.run, streams.get(offer.stream.name()))
             } else {
-                let seq = reader
-                    .extent(offer.stream)?
-                    .seqs
-                    .map(|(first, last)| SeqRange { first, last });
+                let seq = reader.extent(offer.stream)?.seqs.map(|(first, last)| SeqRange { first, last });
                 let files = stage(folder, &self.options, offer, reader)?;
                 fresh.extend(files.iter().map(|f| f.path.clone()));
                 Entry::published(offer, delivery.run, seq, files)
@@ -127,11 +117,7 @@ impl Destination for Csv {
                 held,
                 records: entry.rows,
                 up_to_seq: entry.seq.map_or(0, |s| s.last),
-                files: entry
-                    .files
-                    .iter()
-                    .map(|f| self.path.join(&f.path).display().to_string())
-                    .collect(),
+                files: entry.files.iter().map(|f| self.path.join(&f.path).display().to_string()).collect(),
             });
             streams.insert(offer.stream.name().into(), entry);
         }
@@ -149,12 +135,7 @@ impl Destination for Csv {
         let text = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
         folder.write(NAME, &text)?;
         // What the manifest named before and does not name now is nobody's any more.
-        let named: Vec<&str> = manifest
-            .streams
-            .values()
-            .flat_map(|e| &e.files)
-            .map(|f| f.path.as_str())
-            .collect();
+        let named: Vec<&str> = manifest.streams.values().flat_map(|e| &e.files).map(|f| f.path.as_str()).collect();
         for old in before.iter().flat_map(|m| m.streams.values()).flat_map(|e| &e.files) {
             if !named.contains(&old.path.as_str()) && !old.path.contains(['/', '\\']) {
                 folder.remove(&old.path)?;

@@ -20,10 +20,7 @@ pub fn stage(folder: &Folder, options: &Options, offer: &Offer, reader: &dyn Rea
     let columns = offer.stream.columns();
     let quoting = csv_core::WriterBuilder::new().delimiter(options.delimiter).build();
     let header: Vec<Cell> = columns.iter().map(|c| Cell::Text(c.name.into())).collect();
-    let plain = Options {
-        formula_safe: false,
-        ..options.clone()
-    };
+    let plain = Options { formula_safe: false, ..options.clone() };
     let mut line = Line::default();
     line.fill(&plain, &quoting, &header);
     let header = line.clone();
@@ -31,10 +28,7 @@ pub fn stage(folder: &Folder, options: &Options, offer: &Offer, reader: &dyn Rea
     let mut part = Part::begin(folder, options, offer, 1, &header)?;
     reader.snapshot(offer.stream, &mut |_, payload| {
         line.fill(options, &quoting, &cells::read(columns, payload)?);
-        if options
-            .split
-            .is_some_and(|most| part.rows > 0 && part.text + line.len(options) > most)
-        {
+        if options.split.is_some_and(|most| part.rows > 0 && part.text + line.len(options) > most) {
             let number = files.len() + 2;
             let next = Part::begin(folder, options, offer, number, &header)?;
             files.push(std::mem::replace(&mut part, next).end(folder)?);
@@ -114,11 +108,7 @@ impl Part {
         let number = options.split.map(|_| format!("-{number:05}")).unwrap_or_default();
         let name = format!("{}{number}.csv{}", offer.stream, options.compression.suffix());
         let file = folder.stage(&name)?;
-        let summed = Summed {
-            file: BufWriter::with_capacity(256 * 1024, file),
-            sum: Sha256::new(),
-            bytes: 0,
-        };
+        let summed = Summed { file: BufWriter::with_capacity(256 * 1024, file), sum: Sha256::new(), bytes: 0 };
         let packed = match options.compression {
             Compression::None => Packed::None(summed),
             Compression::Gzip => Packed::Gzip(flate2::write::GzEncoder::new(summed, flate2::Compression::default())),
@@ -129,19 +119,10 @@ impl Part {
         let writer = csv::WriterBuilder::new()
             .quote_style(csv::QuoteStyle::Never)
             .delimiter(options.delimiter)
-            .terminator(if options.crlf {
-                csv::Terminator::CRLF
-            } else {
-                csv::Terminator::Any(b'\n')
-            })
+            .terminator(if options.crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') })
             .buffer_capacity(64 * 1024)
             .from_writer(packed);
-        let mut part = Part {
-            name,
-            writer,
-            rows: 0,
-            text: 0,
-        };
+        let mut part = Part { name, writer, rows: 0, text: 0 };
         part.write(folder, options, header)?;
         Ok(part)
     }
@@ -149,19 +130,14 @@ impl Part {
     fn write(&mut self, folder: &Folder, options: &Options, line: &Line) -> Result<()> {
         let starts = std::iter::once(0).chain(line.ends.iter().copied());
         let fields = starts.zip(&line.ends).map(|(from, to)| &line.bytes[from..*to]);
-        self.writer
-            .write_record(fields)
-            .map_err(|e| folder.failed(&self.name, &of_csv(e)))?;
+        self.writer.write_record(fields).map_err(|e| folder.failed(&self.name, &of_csv(e)))?;
         self.text += line.len(options);
         Ok(())
     }
 
     fn end(self, folder: &Folder) -> Result<FileEntry> {
         let failed = |e: std::io::Error| folder.failed(&self.name, &e);
-        let packed = self
-            .writer
-            .into_inner()
-            .map_err(|e| failed(std::io::Error::other(e.to_string())))?;
+        let packed = self.writer.into_inner().map_err(|e| failed(std::io::Error::other(e.to_string())))?;
         let summed = match packed {
             Packed::None(summed) => summed,
             Packed::Gzip(gzip) => gzip.finish().map_err(failed)?,
@@ -170,12 +146,7 @@ impl Part {
         let file = summed.file.into_inner().map_err(|e| failed(e.into_error()))?;
         file.sync_all().map_err(failed)?;
         let sha256 = crate::hex::text(&summed.sum.finalize());
-        Ok(FileEntry {
-            path: self.name,
-            rows: self.rows,
-            bytes: summed.bytes,
-            sha256,
-        })
+        Ok(FileEntry { path: self.name, rows: self.rows, bytes: summed.bytes, sha256 })
     }
 }
 

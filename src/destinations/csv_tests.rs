@@ -10,10 +10,7 @@ struct Some(Vec<(&'static str, String)>);
 
 impl Reader for Some {
     fn extent(&self, _: Stream) -> Result<Extent> {
-        Ok(Extent {
-            records: self.0.len() as u64,
-            seqs: self.0.first().map(|_| (1, 9)),
-        })
+        Ok(Extent { records: self.0.len() as u64, seqs: self.0.first().map(|_| (1, 9)) })
     }
     fn snapshot(&self, _: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()> {
         self.0.iter().try_for_each(|(id, payload)| each(id, payload))
@@ -21,25 +18,13 @@ impl Reader for Some {
 }
 
 fn persons(names: &[&str]) -> Some {
-    Some(
-        names
-            .iter()
-            .map(|n| ("x", format!(r#"{{"_id":"x","firstName":{n}}}"#)))
-            .collect(),
-    )
+    Some(names.iter().map(|n| ("x", format!(r#"{{"_id":"x","firstName":{n}}}"#))).collect())
 }
 
 fn offer(verdict: Verdict) -> Delivery {
-    let streams = vec![Offer {
-        stream: Stream::CustomerPersons,
-        verdict,
-        as_of: Option::Some("2026-01-01T00:00:00Z".into()),
-    }];
-    Delivery {
-        job: "j".into(),
-        run: 7,
-        streams,
-    }
+    let streams =
+        vec![Offer { stream: Stream::CustomerPersons, verdict, as_of: Option::Some("2026-01-01T00:00:00Z".into()) }];
+    Delivery { job: "j".into(), run: 7, streams }
 }
 
 fn deliver(dir: &std::path::Path, options: Options, reader: &Some, verdict: Verdict) -> Vec<Receipt> {
@@ -52,11 +37,7 @@ fn deliver(dir: &std::path::Path, options: Options, reader: &Some, verdict: Verd
 fn names(dir: &std::path::Path, options: Options, values: &[&str]) -> Vec<String> {
     deliver(dir, options, &persons(values), Verdict::Continuous);
     let text = std::fs::read_to_string(dir.join("customer_persons.csv")).expect("file");
-    let cut = |row: &str| {
-        row.strip_prefix("x,,,,")
-            .and_then(|r| r.strip_suffix(",,,,,"))
-            .map(str::to_owned)
-    };
+    let cut = |row: &str| row.strip_prefix("x,,,,").and_then(|r| r.strip_suffix(",,,,,")).map(str::to_owned);
     let marked = text.replace("\r\nx,", "\u{1}x,").replace("\nx,", "\u{1}x,");
     marked
         .split('\u{1}')
@@ -68,34 +49,9 @@ fn names(dir: &std::path::Path, options: Options, values: &[&str]) -> Vec<String
 #[test]
 fn null_and_empty_are_told_apart_and_quoting_is_rfc_4180() {
     let dir = tempfile::tempdir().expect("dir");
-    let values = [
-        "null",
-        r#""""#,
-        r#""a""#,
-        r#""a,b""#,
-        r#""a\"b""#,
-        r#""a\nb""#,
-        r#""\r""#,
-        r#"" ""#,
-        "17",
-        "[1, 2]",
-    ];
+    let values = ["null", r#""""#, r#""a""#, r#""a,b""#, r#""a\"b""#, r#""a\nb""#, r#""\r""#, r#"" ""#, "17", "[1, 2]"];
     let cells = names(dir.path(), Options::default(), &values);
-    assert_eq!(
-        cells,
-        [
-            "",
-            "\"\"",
-            "a",
-            "\"a,b\"",
-            "\"a\"\"b\"",
-            "\"a\nb\"",
-            "\"\r\"",
-            " ",
-            "17",
-            "\"[1,2]\""
-        ]
-    );
+    assert_eq!(cells, ["", "\"\"", "a", "\"a,b\"", "\"a\"\"b\"", "\"a\nb\"", "\"\r\"", " ", "17", "\"[1,2]\""]);
     let header = std::fs::read_to_string(dir.path().join("customer_persons.csv")).expect("file");
     assert!(header.starts_with("_id,customer,type,status,firstName,lastName,profilePhoto,email,phone,language\n"));
 }
@@ -103,19 +59,12 @@ fn null_and_empty_are_told_apart_and_quoting_is_rfc_4180() {
 #[test]
 fn options_change_delimiter_line_ends_and_formulas() {
     let dir = tempfile::tempdir().expect("dir");
-    let options = Options {
-        formula_safe: true,
-        crlf: true,
-        ..Options::default()
-    };
+    let options = Options { formula_safe: true, crlf: true, ..Options::default() };
     assert_eq!(
         names(dir.path(), options, &[r#""=1+1""#, r#""-x,""#, "-5", r#""ok""#]),
         ["'=1+1", "\"'-x,\"", "-5", "ok"]
     );
-    let options = Options {
-        delimiter: b';',
-        ..Options::default()
-    };
+    let options = Options { delimiter: b';', ..Options::default() };
     deliver(dir.path(), options, &persons(&[r#""a;b,c""#]), Verdict::Continuous);
     let text = std::fs::read_to_string(dir.path().join("customer_persons.csv")).expect("file");
     assert!(text.ends_with("\nx;;;;\"a;b,c\";;;;;\n"), "{text}");
@@ -127,11 +76,7 @@ fn compressed_and_split_files_are_summed_in_the_manifest() {
     let dir = tempfile::tempdir().expect("dir");
     let many: Vec<String> = (0..50).map(|i| format!("\"name {i}\"")).collect();
     let reader = persons(&many.iter().map(String::as_str).collect::<Vec<_>>());
-    let options = Options {
-        split: Option::Some(300),
-        compression: Compression::Gzip,
-        ..Options::default()
-    };
+    let options = Options { split: Option::Some(300), compression: Compression::Gzip, ..Options::default() };
     let receipts = deliver(dir.path(), options, &reader, Verdict::Proven);
     assert!(receipts[0].files.len() > 3 && receipts[0].records == 50, "{receipts:?}");
     let manifest: Manifest =
@@ -143,23 +88,13 @@ fn compressed_and_split_files_are_summed_in_the_manifest() {
         assert_eq!(file.bytes, bytes.len() as u64);
         assert_eq!(file.sha256, crate::hex::text(&Sha256::digest(&bytes)));
         let mut text = String::new();
-        flate2::read::GzDecoder::new(&bytes[..])
-            .read_to_string(&mut text)
-            .expect("gzip");
+        flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).expect("gzip");
         assert!(text.len() <= 300 && text.starts_with("_id,"), "{}", text.len());
         rows += text.lines().count() as u64 - 1;
     }
     assert_eq!((rows, entry.rows, entry.verdict.as_str()), (50, 50, "proven"));
     // Whole again: the parts are removed.
-    deliver(
-        dir.path(),
-        Options {
-            compression: Compression::Zstd,
-            ..Options::default()
-        },
-        &reader,
-        Verdict::Proven,
-    );
+    deliver(dir.path(), Options { compression: Compression::Zstd, ..Options::default() }, &reader, Verdict::Proven);
     let left: Vec<String> = std::fs::read_dir(dir.path())
         .expect("dir")
         .map(|e| e.expect("entry").file_name().into_string().expect("name"))
@@ -167,13 +102,7 @@ fn compressed_and_split_files_are_summed_in_the_manifest() {
         .collect();
     assert_eq!(left.len(), 2, "{left:?}");
     let packed = std::fs::read(dir.path().join("customer_persons.csv.zst")).expect("zstd");
-    assert_eq!(
-        String::from_utf8(zstd::decode_all(&packed[..]).expect("zstd"))
-            .expect("UTF-8")
-            .lines()
-            .count(),
-        51
-    );
+    assert_eq!(String::from_utf8(zstd::decode_all(&packed[..]).expect("zstd")).expect("UTF-8").lines().count(), 51);
 }
 
 #[test]
@@ -188,31 +117,15 @@ fn a_stream_that_did_not_end_complete_is_held() {
     let incomplete = || Verdict::Incomplete("the order is not stable".into());
     deliver(dir.path(), Options::default(), &persons(&[r#""1""#]), incomplete());
     assert!(!file.exists() && entry().status == "held" && entry().files.is_empty());
-    deliver(
-        dir.path(),
-        Options::default(),
-        &persons(&[r#""2""#]),
-        Verdict::Continuous,
-    );
+    deliver(dir.path(), Options::default(), &persons(&[r#""2""#]), Verdict::Continuous);
     let good = std::fs::read(&file).expect("file");
-    let receipts = deliver(
-        dir.path(),
-        Options::default(),
-        &persons(&[r#""3""#, r#""4""#]),
-        incomplete(),
-    );
+    let receipts = deliver(dir.path(), Options::default(), &persons(&[r#""3""#, r#""4""#]), incomplete());
     assert!(receipts[0].held);
     assert_eq!(std::fs::read(&file).expect("file"), good, "the last good file stays");
-    assert_eq!(
-        (entry().status.as_str(), entry().rows, entry().verdict.as_str()),
-        ("held", 1, "incomplete")
-    );
+    assert_eq!((entry().status.as_str(), entry().rows, entry().verdict.as_str()), ("held", 1, "incomplete"));
     deliver(
         dir.path(),
-        Options {
-            publish_always: true,
-            ..Options::default()
-        },
+        Options { publish_always: true, ..Options::default() },
         &persons(&[r#""3""#, r#""4""#]),
         incomplete(),
     );
@@ -224,24 +137,14 @@ fn a_second_run_into_the_folder_is_refused() {
     let dir = tempfile::tempdir().expect("dir");
     let mut one = Csv::new(dir.path().to_owned(), Options::default());
     one.check("job one").expect("check");
-    let refused = Csv::new(dir.path().to_owned(), Options::default())
-        .check("job two")
-        .expect_err("locked");
-    assert!(
-        refused.kind == Kind::Locked && refused.detail.contains("job one"),
-        "{refused}"
-    );
+    let refused = Csv::new(dir.path().to_owned(), Options::default()).check("job two").expect_err("locked");
+    assert!(refused.kind == Kind::Locked && refused.detail.contains("job one"), "{refused}");
 }
 
 #[test]
 fn a_folder_that_cannot_be_made_is_a_clear_error() {
     let dir = tempfile::tempdir().expect("dir");
     std::fs::write(dir.path().join("file"), "x").expect("write");
-    let refused = Csv::new(dir.path().join("file/out"), Options::default())
-        .check("j")
-        .expect_err("not a folder");
-    assert!(
-        refused.kind == Kind::Usage && refused.detail.contains("file/out"),
-        "{refused}"
-    );
+    let refused = Csv::new(dir.path().join("file/out"), Options::default()).check("j").expect_err("not a folder");
+    assert!(refused.kind == Kind::Usage && refused.detail.contains("file/out"), "{refused}");
 }

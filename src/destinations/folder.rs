@@ -21,30 +21,12 @@ impl Folder {
         let unwritable =
             |e: std::io::Error| Error::usage(format!("the output folder {} cannot be written: {e}", path.display()));
         fs::create_dir_all(path).map_err(unwritable)?;
-        let lock = lock::take(
-            &path.join(".qpien-sync.lock"),
-            &format!("the output folder {}", path.display()),
-            holder,
-        )
-        .map_err(|e| {
-            if e.kind == Kind::Locked {
-                e
-            } else {
-                Error::usage(e.detail)
-            }
-        })?;
-        let folder = Folder {
-            path: path.to_owned(),
-            _lock: lock,
-        };
-        folder
-            .clear_staging()
-            .and_then(|()| fs::create_dir_all(folder.staging()))
-            .map_err(unwritable)?;
+        let lock = lock::take(&path.join(".qpien-sync.lock"), &format!("the output folder {}", path.display()), holder)
+            .map_err(|e| if e.kind == Kind::Locked { e } else { Error::usage(e.detail) })?;
+        let folder = Folder { path: path.to_owned(), _lock: lock };
+        folder.clear_staging().and_then(|()| fs::create_dir_all(folder.staging())).map_err(unwritable)?;
         let probe = folder.staging().join("probe");
-        fs::write(&probe, b"x")
-            .and_then(|()| fs::remove_file(&probe))
-            .map_err(unwritable)?;
+        fs::write(&probe, b"x").and_then(|()| fs::remove_file(&probe)).map_err(unwritable)?;
         folder.clear_staging().map_err(unwritable)?;
         Ok(folder)
     }
@@ -71,9 +53,7 @@ impl Folder {
     /// Writes a small file whole: aside, durable, renamed.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut file = self.stage(name)?;
-        file.write_all(bytes)
-            .and_then(|()| file.sync_all())
-            .map_err(|e| self.failed(name, &e))?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| self.failed(name, &e))?;
         self.publish([name])
     }
 
@@ -100,10 +80,7 @@ impl Folder {
 
     /// The error of a file here.
     pub fn failed(&self, name: &str, error: &std::io::Error) -> Error {
-        Error::new(
-            Kind::DestinationUnwritable,
-            format!("{}: {error}", self.path.join(name).display()),
-        )
+        Error::new(Kind::DestinationUnwritable, format!("{}: {error}", self.path.join(name).display()))
     }
 
     fn staging(&self) -> PathBuf {
@@ -111,8 +88,6 @@ impl Folder {
     }
 
     fn sync(&self) -> Result<()> {
-        File::open(&self.path)
-            .and_then(|d| d.sync_all())
-            .map_err(|e| self.failed(".", &e))
+        File::open(&self.path).and_then(|d| d.sync_all()).map_err(|e| self.failed(".", &e))
     }
 }

@@ -92,12 +92,7 @@ impl Entry {
     /// A stream that is published with these files.
     pub fn published(offer: &Offer, run: i64, seq: Option<SeqRange>, files: Vec<FileEntry>) -> Entry {
         Entry {
-            status: if offer.verdict.is_complete() {
-                "published"
-            } else {
-                "incomplete"
-            }
-            .into(),
+            status: if offer.verdict.is_complete() { "published" } else { "incomplete" }.into(),
             verdict: offer.verdict.word().into(),
             why: offer.verdict.why().map(str::to_owned),
             latest_run_id: run,
@@ -129,12 +124,5 @@ impl Entry {
 }
 
 fn columns(stream: Stream) -> Vec<ColumnEntry> {
-    stream
-        .columns()
-        .iter()
-        .map(|c| ColumnEntry {
-            name: c.name.into(),
-            kind: c.kind.name().into(),
-        })
-        .collect()
+    stream.columns().iter().map(|c| ColumnEntry { name: c.name.into(), kind: c.kind.name().into() }).collect()
 }

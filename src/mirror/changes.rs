@@ -22,10 +22,7 @@ impl Reading {
     pub fn begin(path: &Path) -> Result<Reading> {
         let connection = open_for_reading(path)?;
         connection.execute_batch("BEGIN").map_err(|e| failed(path, &e))?;
-        Ok(Reading {
-            connection,
-            path: path.to_owned(),
-        })
+        Ok(Reading { connection, path: path.to_owned() })
     }
 
     /// The connection, for the reader of checkpoints and runs.
@@ -63,11 +60,9 @@ impl Reading {
                 Ok((r.get(0)?, r.get(1)?))
             })
             .map_err(|e| match e {
-                rusqlite::Error::QueryReturnedNoRows => Error::usage(format!(
-                    "the mirror {} holds no {} run yet",
-                    self.path.display(),
-                    lane.name()
-                )),
+                rusqlite::Error::QueryReturnedNoRows => {
+                    Error::usage(format!("the mirror {} holds no {} run yet", self.path.display(), lane.name()))
+                }
                 e => failed(&self.path, &e),
             })
     }
@@ -76,37 +71,22 @@ impl Reading {
 impl Reader for Reading {
     fn extent(&self, stream: Stream) -> Result<Extent> {
         self.connection
-            .query_row(
-                &format!("SELECT count(*), min(seq), max(seq) FROM body_{stream}"),
-                [],
-                |r| {
-                    let seqs = r.get::<_, Option<i64>>(1)?.zip(r.get::<_, Option<i64>>(2)?);
-                    Ok(Extent {
-                        records: r.get(0)?,
-                        seqs,
-                    })
-                },
-            )
+            .query_row(&format!("SELECT count(*), min(seq), max(seq) FROM body_{stream}"), [], |r| {
+                let seqs = r.get::<_, Option<i64>>(1)?.zip(r.get::<_, Option<i64>>(2)?);
+                Ok(Extent { records: r.get(0)?, seqs })
+            })
             .map_err(|e| failed(&self.path, &e))
     }
 
     fn snapshot(&self, stream: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()> {
         let say = |e: rusqlite::Error| failed(&self.path, &e);
-        let mut statement = self
-            .connection
-            .prepare(&format!("SELECT id, payload FROM body_{stream} ORDER BY id"))
-            .map_err(say)?;
+        let mut statement =
+            self.connection.prepare(&format!("SELECT id, payload FROM body_{stream} ORDER BY id")).map_err(say)?;
         let mut rows = statement.query([]).map_err(say)?;
         while let Some(row) = rows.next().map_err(say)? {
             let text = |i: usize| row.get_ref(i).and_then(|v| v.as_str().map_err(Into::into));
             let (id, payload) = (text(0).map_err(say)?, text(1).map_err(say)?);
-            each(id, payload).map_err(|e| {
-                if e.kind == Kind::Internal {
-                    e.at(format!("{stream} {id}"))
-                } else {
-                    e
-                }
-            })?;
+            each(id, payload).map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {id}")) } else { e })?;
         }
         Ok(())
     }

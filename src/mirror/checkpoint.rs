@@ -98,11 +98,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
 
 /// The checkpoint of a walk.
 pub fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Checkpoint>> {
-    t.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?"
-    ))?
-    .query_row(params![place.lane.name(), place.stream.number(), place.partition], read)
-    .optional()
+    t.prepare_cached(&format!("SELECT {COLUMNS} FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?"))?
+        .query_row(params![place.lane.name(), place.stream.number(), place.partition], read)
+        .optional()
 }
 
 /// Starts the walk's next pass (its first, when there was none), unless one that began in `not_before` or later exists.
@@ -114,13 +112,7 @@ pub fn start(t: &Transaction<'_>, place: &Place, run: i64, not_before: i64) -> r
              closed_at = NULL
          WHERE since_run < ?5",
     )?
-    .execute(params![
-        place.lane.name(),
-        place.stream.number(),
-        place.partition,
-        run,
-        not_before
-    ])?;
+    .execute(params![place.lane.name(), place.stream.number(), place.partition, run, not_before])?;
     Ok(())
 }
 
@@ -161,11 +153,7 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
             advance.total,
             closed.then(crate::clock::now),
         ])?;
-    if moved == 1 {
-        Ok(())
-    } else {
-        Err(rusqlite::Error::StatementChangedRows(moved))
-    }
+    if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
 }
 
 /// Open walks of a stream that belong to the round that began with run `since`, in the order in which they became known.
@@ -287,11 +275,7 @@ mod tests {
         let mut c = rusqlite::Connection::open_in_memory().expect("memory");
         migrations::apply(&mut c, Path::new("m")).expect("schema");
         let t = c.transaction().expect("transaction");
-        let place = Place {
-            lane: Lane::Backfill,
-            stream: Stream::Contacts,
-            partition: String::new(),
-        };
+        let place = Place { lane: Lane::Backfill, stream: Stream::Contacts, partition: String::new() };
         start(&t, &place, 1, 1).expect("start");
         start(&t, &place, 2, 1).expect("already started in this round");
         assert!(advance(&t, &place, &advance_by(1, 1, None)).is_err(), "a gap");
@@ -307,9 +291,6 @@ mod tests {
         );
         reopen_incomplete(&t, Lane::Backfill, Stream::Contacts, 2).expect("reopen");
         let again = find(&t, &place).expect("find").expect("there");
-        assert_eq!(
-            (again.pass, again.windows, again.since_run, again.position),
-            (2, 0, 2, None)
-        );
+        assert_eq!((again.pass, again.windows, again.since_run, again.position), (2, 0, 2, None));
     }
 }

@@ -23,25 +23,16 @@ pub const VERSION: usize = ALL.len();
 /// Brings the mirror up to [`VERSION`].
 pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
     let say = |e: rusqlite::Error| failed(path, &e);
-    let version: usize = connection
-        .query_row("PRAGMA user_version", [], |r| r.get(0))
-        .map_err(say)?;
-    let application: i32 = connection
-        .query_row("PRAGMA application_id", [], |r| r.get(0))
-        .map_err(say)?;
-    let tables: i64 = connection
-        .query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get(0))
-        .map_err(say)?;
+    let version: usize = connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(say)?;
+    let application: i32 = connection.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(say)?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get(0)).map_err(say)?;
     if tables > 0 && application != APPLICATION {
         return Err(not_ours(path));
     }
     if version > VERSION {
         return Err(Error::new(
             Kind::MirrorNewer,
-            format!(
-                "the mirror {} has version {version}, this program knows {VERSION}",
-                path.display()
-            ),
+            format!("the mirror {} has version {version}, this program knows {VERSION}", path.display()),
         ));
     }
     if version == VERSION {
@@ -51,19 +42,14 @@ pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
     for sql in &ALL[version..] {
         transaction.execute_batch(sql).map_err(say)?;
     }
-    transaction
-        .pragma_update(None, "application_id", APPLICATION)
-        .map_err(say)?;
+    transaction.pragma_update(None, "application_id", APPLICATION).map_err(say)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(say)?;
     transaction.commit().map_err(say)
 }
 
 /// A SQLite file that is no mirror.
 pub fn not_ours(path: &Path) -> Error {
-    Error::new(
-        Kind::MirrorUnwritable,
-        format!("{} is a SQLite file but not a mirror", path.display()),
-    )
+    Error::new(Kind::MirrorUnwritable, format!("{} is a SQLite file but not a mirror", path.display()))
 }
 
 #[cfg(test)]
@@ -86,12 +72,10 @@ mod tests {
         c.execute_batch(ALL[0]).expect("the first version");
         c.pragma_update(None, "application_id", APPLICATION).expect("ours");
         c.pragma_update(None, "user_version", 1).expect("version 1");
-        c.execute_batch("INSERT INTO body_contacts VALUES (1, 'a', '{}')")
-            .expect("a record");
+        c.execute_batch("INSERT INTO body_contacts VALUES (1, 'a', '{}')").expect("a record");
         apply(&mut c, Path::new("m.db")).expect("brought up to date");
         let count = |c: &Connection, table: &str| {
-            c.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get::<_, i64>(0))
-                .expect(table)
+            c.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get::<_, i64>(0)).expect(table)
         };
         assert_eq!(count(&c, "body_contacts"), 1);
         for stream in crate::streams::ALL {

@@ -42,14 +42,7 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
 /// Keeps a run away while a mirror is read as a whole; an error when there is no mirror.
 pub fn lock_for_reading(path: &Path, holder: &str) -> crate::error::Result<crate::lock::Lock> {
     if !path.exists() {
-        return Err(Error::new(
-            Kind::MirrorMissing,
-            format!("there is no mirror at {}", path.display()),
-        ));
+        return Err(Error::new(Kind::MirrorMissing, format!("there is no mirror at {}", path.display())));
     }
-    crate::lock::take(
-        &crate::lock::beside(path),
-        &format!("the mirror {}", path.display()),
-        holder,
-    )
+    crate::lock::take(&crate::lock::beside(path), &format!("the mirror {}", path.display()), holder)
 }

@@ -43,11 +43,7 @@ pub struct Landed {
 
 /// Lands a page.
 pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
-    let not_text = landing
-        .records
-        .rows
-        .iter()
-        .any(|r| std::str::from_utf8(landing.records.payload(r)).is_err());
+    let not_text = landing.records.rows.iter().any(|r| std::str::from_utf8(landing.records.payload(r)).is_err());
     if not_text {
         return Err(Error::new(Kind::Internal, "a record is not UTF-8"));
     }
@@ -58,11 +54,7 @@ pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
         checkpoint::advance(t, &landing.place, &landing.advance)?;
         if let Some((stream, round)) = landing.partitions {
             for record in &landing.records.rows {
-                let place = Place {
-                    lane: landing.place.lane,
-                    stream,
-                    partition: record.id.to_string(),
-                };
+                let place = Place { lane: landing.place.lane, stream, partition: record.id.to_string() };
                 checkpoint::start(t, &place, landing.run, round)?;
             }
         }
@@ -74,17 +66,13 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<Landed> {
     let stream = landing.place.stream;
     let parent = Some(&landing.place.partition).filter(|p| !p.is_empty());
     let mut landed = Landed::default();
-    let mut seq: i64 = t
-        .prepare_cached("SELECT last FROM sequence")?
-        .query_row([], |r| r.get(0))?;
+    let mut seq: i64 = t.prepare_cached("SELECT last FROM sequence")?.query_row([], |r| r.get(0))?;
     let before = seq;
     let mut find = t.prepare_cached("SELECT hash, seq, last_run FROM record WHERE stream = ? AND id = ?")?;
     let mut mark = t.prepare_cached("UPDATE record SET last_run = ? WHERE stream = ? AND id = ?")?;
     for record in &landing.records.rows {
         let known: Option<([u8; 16], i64, i64)> = find
-            .query_row(params![stream.number(), &*record.id], |r| {
-                Ok((r.get(0)?, r.get(1)?, r.get(2)?))
-            })
+            .query_row(params![stream.number(), &*record.id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
             .optional()?;
         if known.is_some_and(|(_, _, last_run)| last_run >= landing.since_run) {
             landed.repeated += 1;
@@ -98,16 +86,13 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<Landed> {
             }
             Some((_, old, _)) => {
                 landed.changed += 1;
-                t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?
-                    .execute([old])?;
+                t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([old])?;
             }
             None => landed.new += 1,
         }
         seq += 1;
         landed.repaired += u64::from(record.repaired);
-        let mut insert = t.prepare_cached(&format!(
-            "INSERT INTO body_{stream} (seq, id, payload) VALUES (?, ?, ?)"
-        ))?;
+        let mut insert = t.prepare_cached(&format!("INSERT INTO body_{stream} (seq, id, payload) VALUES (?, ?, ?)"))?;
         put(t, &mut insert, landing, record, parent, seq)?;
     }
     if seq != before {

@@ -39,19 +39,12 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, boo
         )?;
         let run = t.last_insert_rowid();
         let open: Option<(i64, i64)> = t
-            .query_row(
-                "SELECT number, since_run FROM round WHERE lane = ? AND open = 1",
-                [lane.name()],
-                |r| Ok((r.get(0)?, r.get(1)?)),
-            )
+            .query_row("SELECT number, since_run FROM round WHERE lane = ? AND open = 1", [lane.name()], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })
             .optional()?;
         let begun = if let Some((round, since_run)) = open {
-            Begun {
-                run,
-                round,
-                since_run,
-                resumed: true,
-            }
+            Begun { run, round, since_run, resumed: true }
         } else {
             let round = t.query_row(
                 "INSERT INTO round (lane, number, since_run, open) VALUES (?1, 1, ?2, 1)
@@ -59,20 +52,11 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, boo
                 params![lane.name(), run],
                 |r| r.get(0),
             )?;
-            Begun {
-                run,
-                round,
-                since_run: run,
-                resumed: false,
-            }
+            Begun { run, round, since_run: run, resumed: false }
         };
         for (stream, one_list) in streams {
             if *one_list {
-                let place = Place {
-                    lane,
-                    stream: *stream,
-                    partition: String::new(),
-                };
+                let place = Place { lane, stream: *stream, partition: String::new() };
                 checkpoint::start(t, &place, run, begun.since_run)?;
             }
             checkpoint::reopen_incomplete(t, lane, *stream, run)?;
@@ -106,10 +90,7 @@ pub fn end(writer: &mut Writer, begun: Begun, lane: Lane, ending: Ending, exit_c
             Ending::Interrupted => false,
         };
         if close {
-            t.execute(
-                "UPDATE round SET open = 0 WHERE lane = ? AND number = ?",
-                params![lane.name(), begun.round],
-            )?;
+            t.execute("UPDATE round SET open = 0 WHERE lane = ? AND number = ?", params![lane.name(), begun.round])?;
         }
         Ok(())
     })

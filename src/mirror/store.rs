@@ -40,10 +40,7 @@ impl Mirror {
     pub fn open(path: &Path, holder: &str, date: DateForm) -> Result<Mirror> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|e| {
-                Error::new(
-                    Kind::MirrorUnwritable,
-                    format!("the mirror's folder {}: {e}", folder.display()),
-                )
+                Error::new(Kind::MirrorUnwritable, format!("the mirror's folder {}: {e}", folder.display()))
             })?;
         }
         let lock = lock::take(&lock::beside(path), &format!("the mirror {}", path.display()), holder)?;
@@ -53,10 +50,7 @@ impl Mirror {
         migrations::apply(&mut connection, path)?;
         views::make(&mut connection, date).map_err(|e| failed(path, &e))?;
         let (commands, mut inbox) = mpsc::channel::<Command>(64);
-        let mut writer = Writer {
-            connection,
-            path: path.to_owned(),
-        };
+        let mut writer = Writer { connection, path: path.to_owned() };
         let thread = std::thread::Builder::new()
             .name("mirror".into())
             .spawn(move || {
@@ -65,12 +59,7 @@ impl Mirror {
                 }
             })
             .map_err(|e| Error::new(Kind::Internal, format!("the mirror's thread: {e}")))?;
-        Ok(Mirror {
-            path: path.to_owned(),
-            commands: Some(commands),
-            thread: Some(thread),
-            _lock: lock,
-        })
+        Ok(Mirror { path: path.to_owned(), commands: Some(commands), thread: Some(thread), _lock: lock })
     }
 
     /// Where it lies.
@@ -127,35 +116,25 @@ impl Writer {
 /// Opens the mirror for reading only, beside whoever writes.
 pub fn open_for_reading(path: &Path) -> Result<Connection> {
     if !path.exists() {
-        return Err(Error::new(
-            Kind::MirrorMissing,
-            format!("there is no mirror at {}", path.display()),
-        ));
+        return Err(Error::new(Kind::MirrorMissing, format!("there is no mirror at {}", path.display())));
     }
     let say = |e: rusqlite::Error| failed(path, &e);
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )
-    .or_else(|_| Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX))
-    .map_err(say)?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .or_else(|_| {
+                Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            })
+            .map_err(say)?;
     connection
         .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = FILE;")
         .map_err(say)?;
-    let application: i32 = connection
-        .query_row("PRAGMA application_id", [], |r| r.get(0))
-        .map_err(say)?;
+    let application: i32 = connection.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(say)?;
     if application != migrations::APPLICATION {
         return Err(migrations::not_ours(path));
     }
-    let version: usize = connection
-        .query_row("PRAGMA user_version", [], |r| r.get(0))
-        .map_err(say)?;
+    let version: usize = connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(say)?;
     if version > migrations::VERSION {
-        return Err(Error::new(
-            Kind::MirrorNewer,
-            format!("the mirror {} has version {version}", path.display()),
-        ));
+        return Err(Error::new(Kind::MirrorNewer, format!("the mirror {} has version {version}", path.display())));
     }
     Ok(connection)
 }
@@ -179,16 +158,12 @@ fn check(connection: &Connection, path: &Path) -> Result<()> {
     if std::fs::metadata(path).map_or(0, |m| m.len()) > CHECKED {
         return Ok(());
     }
-    let found: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |r| r.get(0))
-        .map_err(|e| failed(path, &e))?;
+    let found: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(|e| failed(path, &e))?;
     if found == "ok" {
         return Ok(());
     }
-    Err(Error::new(
-        Kind::MirrorCorrupt,
-        format!("the mirror {} is damaged: {found}", path.display()),
-    ))
+    Err(Error::new(Kind::MirrorCorrupt, format!("the mirror {} is damaged: {found}", path.display())))
 }
 
 #[cfg(test)]

@@ -15,11 +15,7 @@ pub fn make(connection: &mut Connection, date: DateForm) -> rusqlite::Result<()>
     for stream in streams::ALL {
         let sql = definition(stream, date);
         let there: Option<String> = transaction
-            .query_row(
-                "SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?",
-                [stream.name()],
-                |r| r.get(0),
-            )
+            .query_row("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?", [stream.name()], |r| r.get(0))
             .optional()?;
         if there.as_deref() != Some(sql.as_str()) {
             transaction.execute_batch(&format!("DROP VIEW IF EXISTS {stream}; {sql}"))?;
@@ -34,19 +30,11 @@ pub fn remake(writer: &mut Writer, date: DateForm) -> Result<()> {
 }
 
 fn definition(stream: Stream, date: DateForm) -> String {
-    let columns: Vec<String> = stream
-        .columns()
-        .iter()
-        .map(|c| format!("{} AS \"{}\"", expression(c.name, c.kind, date), c.name))
-        .collect();
+    let columns: Vec<String> =
+        stream.columns().iter().map(|c| format!("{} AS \"{}\"", expression(c.name, c.kind, date), c.name)).collect();
     // SQLite keeps the text from CREATE on: without the comments above it the two can be compared.
-    let body = TEMPLATE
-        .lines()
-        .filter(|l| !l.starts_with("--"))
-        .collect::<Vec<_>>()
-        .join("\n");
-    body.replace("{columns}", &columns.join(",\n    "))
-        .replace("{stream}", stream.name())
+    let body = TEMPLATE.lines().filter(|l| !l.starts_with("--")).collect::<Vec<_>>().join("\n");
+    body.replace("{columns}", &columns.join(",\n    ")).replace("{stream}", stream.name())
 }
 
 fn expression(name: &str, kind: Kind, date: DateForm) -> String {
@@ -73,35 +61,25 @@ mod tests {
         migrations::apply(&mut c, Path::new("m")).expect("schema");
         let payload =
             r#"{"_id":"a","createdAt":1709626150123,"phoneUsagePermission":true,"tags":[{"name":"x"}],"email":null}"#;
-        c.execute("INSERT INTO body_contacts VALUES (7, 'a', ?)", [payload])
-            .expect("insert");
+        c.execute("INSERT INTO body_contacts VALUES (7, 'a', ?)", [payload]).expect("insert");
         let ask = |c: &Connection| {
-            c.query_row(
-                "SELECT createdAt, phoneUsagePermission, tags, email, _seq FROM contacts",
-                [],
-                |r| {
-                    Ok((
-                        r.get::<_, rusqlite::types::Value>(0)?,
-                        r.get::<_, i64>(1)?,
-                        r.get::<_, String>(2)?,
-                        r.get::<_, Option<String>>(3)?,
-                        r.get::<_, i64>(4)?,
-                    ))
-                },
-            )
+            c.query_row("SELECT createdAt, phoneUsagePermission, tags, email, _seq FROM contacts", [], |r| {
+                Ok((
+                    r.get::<_, rusqlite::types::Value>(0)?,
+                    r.get::<_, i64>(1)?,
+                    r.get::<_, String>(2)?,
+                    r.get::<_, Option<String>>(3)?,
+                    r.get::<_, i64>(4)?,
+                ))
+            })
             .expect("row")
         };
         make(&mut c, DateForm::Iso8601).expect("views");
-        assert_eq!(
-            ask(&c),
-            (1_709_626_150_123_i64.into(), 1, r#"[{"name":"x"}]"#.into(), None, 7)
-        );
+        assert_eq!(ask(&c), (1_709_626_150_123_i64.into(), 1, r#"[{"name":"x"}]"#.into(), None, 7));
         make(&mut c, DateForm::EpochMs).expect("views again");
         assert_eq!(ask(&c).0, "2024-03-05T08:09:10.123Z".to_owned().into());
-        let version = |c: &Connection| {
-            c.query_row("PRAGMA schema_version", [], |r| r.get::<_, i64>(0))
-                .expect("version")
-        };
+        let version =
+            |c: &Connection| c.query_row("PRAGMA schema_version", [], |r| r.get::<_, i64>(0)).expect("version");
         let before = version(&c);
         make(&mut c, DateForm::EpochMs).expect("views the same");
         assert_eq!(version(&c), before, "what did not change is not made again");

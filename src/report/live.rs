@@ -52,10 +52,7 @@ impl Drop for Screen {
 /// Starts showing.
 pub fn show(live: Live, quiet: bool) -> Screen {
     if quiet {
-        return Screen {
-            task: tokio::spawn(async {}),
-            bars: Vec::new(),
-        };
+        return Screen { task: tokio::spawn(async {}), bars: Vec::new() };
     }
     if !std::io::stderr().is_terminal() {
         let task = tokio::spawn(async move {
@@ -113,24 +110,15 @@ impl Live {
         let left = stats.remaining.map(|n| format!("{n} left, ")).unwrap_or_default();
         let waiting = match stats.waiting {
             Some((Reason::Pace, _)) | None => String::new(),
-            Some((Reason::Window, until)) => format!(
-                ", waiting {} for the limit's reset",
-                human(until.saturating_duration_since(Instant::now()))
-            ),
-            Some((Reason::Block, until)) => format!(
-                ", blocked by a 429 for {}",
-                human(until.saturating_duration_since(Instant::now()))
-            ),
+            Some((Reason::Window, until)) => {
+                format!(", waiting {} for the limit's reset", human(until.saturating_duration_since(Instant::now())))
+            }
+            Some((Reason::Block, until)) => {
+                format!(", blocked by a 429 for {}", human(until.saturating_duration_since(Instant::now())))
+            }
         };
-        let token = self
-            .source
-            .token_age()
-            .map(|a| format!(", token {} old", human(a)))
-            .unwrap_or_default();
-        let eta = self
-            .eta(start)
-            .map(|e| format!(", about {} to go", human(e)))
-            .unwrap_or_default();
+        let token = self.source.token_age().map(|a| format!(", token {} old", human(a))).unwrap_or_default();
+        let eta = self.eta(start).map(|e| format!(", about {} to go", human(e))).unwrap_or_default();
         format!("budget: {left}{} requests{token}{waiting}{eta}", stats.requests)
     }
 
@@ -146,13 +134,7 @@ impl Live {
                 }
             })
             .collect();
-        format!(
-            "{} {}: {}; {}",
-            crate::clock::now(),
-            human(start.elapsed()),
-            parts.join(", "),
-            self.budget_line(start)
-        )
+        format!("{} {}: {}; {}", crate::clock::now(), human(start.elapsed()), parts.join(", "), self.budget_line(start))
     }
 
     /// Pages left, divided by the requests allowed, or by those that were made so far where there is no limit.
@@ -170,21 +152,13 @@ impl Live {
                     // Every conversation known or still to come, at what one has cost so far.
                     let known = (get(&c.walks) as f64).max(get(&self.progress.of(parent).total) as f64);
                     let closed = get(&c.closed) as f64;
-                    let each = if closed > 0.0 {
-                        get(&c.windows) as f64 / closed
-                    } else {
-                        1.0
-                    };
+                    let each = if closed > 0.0 { get(&c.windows) as f64 / closed } else { 1.0 };
                     pages += (known - closed).max(0.0) * each.max(1.0);
                 }
             }
         }
         let observed = self.source.budget.stats().requests as f64 / start.elapsed().as_secs_f64().max(1.0);
-        let rate = if self.per_minute == 0 {
-            observed
-        } else {
-            f64::from(self.per_minute) / 60.0
-        };
+        let rate = if self.per_minute == 0 { observed } else { f64::from(self.per_minute) / 60.0 };
         (rate > 0.0 && pages > 0.0).then(|| Duration::try_from_secs_f64(pages / rate).ok())?
     }
 }

@@ -82,16 +82,8 @@ impl DestinationReport {
         DestinationReport {
             place,
             error: delivered.as_ref().err().map(|e| e.detail.clone()),
-            held: receipts
-                .iter()
-                .filter(|r| r.held)
-                .map(|r| r.stream.name().to_owned())
-                .collect(),
-            files: receipts
-                .iter()
-                .filter(|r| !r.held)
-                .flat_map(|r| r.files.clone())
-                .collect(),
+            held: receipts.iter().filter(|r| r.held).map(|r| r.stream.name().to_owned()).collect(),
+            files: receipts.iter().filter(|r| !r.held).flat_map(|r| r.files.clone()).collect(),
             records: receipts.iter().filter(|r| !r.held).map(|r| r.records).sum(),
         }
     }
@@ -168,19 +160,13 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
     if outcome.stopped {
         exits.push(Exit::Stopped);
     }
-    let refused = |s: &StreamOutcome| {
-        s.error
-            .as_ref()
-            .is_some_and(|e| policy::decide(&e.kind).exit == Exit::Credentials)
-    };
+    let refused =
+        |s: &StreamOutcome| s.error.as_ref().is_some_and(|e| policy::decide(&e.kind).exit == Exit::Credentials);
     // A stream without a failure of its own, because its parent was refused, was not readable either.
     let parent_refused = |s: &StreamOutcome| {
         let parent = s.stream.definition().parent;
         s.error.is_none()
-            && outcome
-                .streams
-                .iter()
-                .any(|p| Some(p.stream) == parent && refused(p) && p.standing.distinct == 0)
+            && outcome.streams.iter().any(|p| Some(p.stream) == parent && refused(p) && p.standing.distinct == 0)
     };
     if outcome.streams.iter().all(|s| refused(s) || parent_refused(s)) {
         exits.push(Exit::Credentials);
@@ -201,10 +187,7 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
 pub fn ending_of(outcome: &RunOutcome) -> Ending {
     let outage = |s: &StreamOutcome| {
         s.error.as_ref().is_some_and(|e| {
-            matches!(
-                policy::decide(&e.kind).action,
-                Action::Retry(policy::Patience::Long) | Action::Pause
-            )
+            matches!(policy::decide(&e.kind).action, Action::Retry(policy::Patience::Long) | Action::Pause)
         })
     };
     if outcome.stopped || outcome.streams.iter().any(outage) {

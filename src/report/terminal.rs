@@ -12,22 +12,10 @@ use crate::policy::{self, Exit};
 pub fn summary(report: &RunReport) -> String {
     let mut out = String::new();
     let exit = outcome_in_words(report);
-    let resumed = if report.resumed {
-        ", going on where an earlier run stopped"
-    } else {
-        ""
-    };
-    let _ = writeln!(
-        out,
-        "{}: {exit} (run {}{resumed}, {})",
-        report.job,
-        report.run,
-        human(seconds(report.seconds))
-    );
+    let resumed = if report.resumed { ", going on where an earlier run stopped" } else { "" };
+    let _ = writeln!(out, "{}: {exit} (run {}{resumed}, {})", report.job, report.run, human(seconds(report.seconds)));
     let _ = writeln!(out);
-    let header = [
-        "stream", "verdict", "records", "seen", "new", "changed", "repeated", "requests",
-    ];
+    let header = ["stream", "verdict", "records", "seen", "new", "changed", "repeated", "requests"];
     let mut table = vec![header.map(str::to_owned).to_vec()];
     for s in &report.streams {
         let records = match s.total {
@@ -58,10 +46,7 @@ pub fn summary(report: &RunReport) -> String {
         counted(report.tokens, "token"),
         report.refused_429
     );
-    let _ = writeln!(
-        out,
-        "waited {pace} to stay under the limit, {window} for its reset, {block} after a 429"
-    );
+    let _ = writeln!(out, "waited {pace} to stay under the limit, {window} for its reset, {block} after a 429");
     if let Some(peak) = report.peak_memory_mib {
         let _ = writeln!(out, "peak memory {peak:.1} MiB");
     }
@@ -69,10 +54,7 @@ pub fn summary(report: &RunReport) -> String {
         let _ = writeln!(out, "windows that had moved and were joined again: {steps}");
     }
     if repaired > 0 {
-        let _ = writeln!(
-            out,
-            "halves of a cut character that were replaced by U+FFFD: {repaired}"
-        );
+        let _ = writeln!(out, "halves of a cut character that were replaced by U+FFFD: {repaired}");
     }
     for note in &report.notes {
         let _ = writeln!(out, "note: {note}");
@@ -125,20 +107,18 @@ pub fn shortfall(report: &RunReport) -> Option<(String, &'static str)> {
     let destination = report.destinations.iter().find(|d| d.error.is_some());
     let unproven = report.streams.iter().find(|s| s.why.is_some());
     let again = "run the same command again: it goes on where this run ended";
-    Some(
-        match (failed.or(unproven.filter(|_| destination.is_none())), destination) {
-            (Some(s), _) => {
-                let why = s.why.as_deref().unwrap_or("not proven complete");
-                (format!("{}: {why}", s.stream), s.hint.unwrap_or(again))
-            }
-            (None, Some(d)) => {
-                let why = d.error.as_deref().unwrap_or("not delivered");
-                let hint = policy::decide(&Kind::DestinationUnwritable).hint;
-                (format!("not delivered: {why}"), hint)
-            }
-            (None, None) => ("the run is not complete".into(), again),
-        },
-    )
+    Some(match (failed.or(unproven.filter(|_| destination.is_none())), destination) {
+        (Some(s), _) => {
+            let why = s.why.as_deref().unwrap_or("not proven complete");
+            (format!("{}: {why}", s.stream), s.hint.unwrap_or(again))
+        }
+        (None, Some(d)) => {
+            let why = d.error.as_deref().unwrap_or("not delivered");
+            let hint = policy::decide(&Kind::DestinationUnwritable).hint;
+            (format!("not delivered: {why}"), hint)
+        }
+        (None, None) => ("the run is not complete".into(), again),
+    })
 }
 
 /// `1 record`, `2 records`.
@@ -165,25 +145,14 @@ pub fn word(exit: Exit) -> &'static str {
 /// Rows of text in aligned columns: the first two to the left, numbers to the right.
 pub fn aligned(table: &[Vec<String>]) -> String {
     let columns = table.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |c: usize| {
-        table
-            .iter()
-            .filter_map(|r| r.get(c))
-            .map(|t| t.chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let width = |c: usize| table.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut out = String::new();
     for row in table {
         let mut line = String::new();
         for (c, text) in row.iter().enumerate() {
             let pad = " ".repeat(widths[c] - text.chars().count());
-            let cell = if c < 2 {
-                format!("{text}{pad}  ")
-            } else {
-                format!("{pad}{text}  ")
-            };
+            let cell = if c < 2 { format!("{text}{pad}  ") } else { format!("{pad}{text}  ") };
             line.push_str(&cell);
         }
         out.push_str(line.trim_end());

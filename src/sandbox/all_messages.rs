@@ -47,10 +47,7 @@ impl Lists {
         if let Some(conversation) = self.world.conversation_of(number) {
             return Some(List::Messages(conversation));
         }
-        let mut changed = self
-            .changed
-            .iter()
-            .filter(|(list, _)| matches!(list, List::Messages(_)));
+        let mut changed = self.changed.iter().filter(|(list, _)| matches!(list, List::Messages(_)));
         let found = changed.find(|(_, entries)| entries.iter().any(|e| e.number == number));
         found.map(|(list, _)| *list)
     }
@@ -67,17 +64,8 @@ mod tests {
 
     #[test]
     fn all_messages_follow_what_changes_in_the_conversations() {
-        let size = Size {
-            contacts: 500,
-            persons: 20,
-            conversations: 100,
-            messages: 3000,
-        };
-        let settings = Settings {
-            rate: 3.0,
-            order: Order::Anywhere,
-            ..Settings::default()
-        };
+        let size = Size { contacts: 500, persons: 20, conversations: 100, messages: 3000 };
+        let settings = Settings { rate: 3.0, order: Order::Anywhere, ..Settings::default() };
         let mut l = Lists::new(Arc::new(World::new(7, size, true)), Some(settings));
         for n in 0..200 {
             let asked = [List::Conversations, List::AllMessages, List::Messages(n % 20)][(n % 3) as usize];

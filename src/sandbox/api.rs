@@ -92,11 +92,7 @@ impl Api {
         let world = Arc::new(World::new(options.seed, size, newest_first).dated(schema.reading().dates));
         Ok(Api {
             lists: Mutex::new(Lists::new(Arc::clone(&world), options.drift.clone())),
-            tokens: Mutex::new(Tokens::new(
-                options.seed,
-                options.token_ttl,
-                options.new_token_cancels_older,
-            )),
+            tokens: Mutex::new(Tokens::new(options.seed, options.token_ttl, options.new_token_cancels_older)),
             limit: Mutex::new(Limit::new(options.requests_per_minute, options.window, options.block)),
             log: Mutex::new(Log::new(Instant::now())),
             attempts: Mutex::default(),
@@ -167,13 +163,7 @@ impl Api {
 
     /// Logs the request and makes of its outcome what the fault leaves of it.
     fn finish(&self, mut line: Line, outcome: Outcome, fault: Option<Fault>, account: Option<Account>) -> Answered {
-        let Outcome {
-            status,
-            mut body,
-            html,
-            code,
-            rows,
-        } = outcome;
+        let Outcome { status, mut body, html, code, rows } = outcome;
         let reply = match fault {
             Some(Fault::CutBefore) => Reply::Nothing,
             Some(Fault::CutAfter) => {
@@ -187,35 +177,19 @@ impl Api {
             }
             _ => Reply::Whole { status, body, html },
         };
-        line.status = if matches!(reply, Reply::Whole { .. }) {
-            status
-        } else {
-            0
-        };
+        line.status = if matches!(reply, Reply::Whole { .. }) { status } else { 0 };
         line.fault = fault.map(Fault::name);
         (line.code, line.rows) = (code, rows);
         lock(&self.log).write(line);
-        let slow = if fault == Some(Fault::Slow) {
-            self.options.faults.slow()
-        } else {
-            Duration::ZERO
-        };
-        Answered {
-            reply,
-            account,
-            delay: self.options.latency + slow,
-        }
+        let slow = if fault == Some(Fault::Slow) { self.options.faults.slow() } else { Duration::ZERO };
+        Answered { reply, account, delay: self.options.latency + slow }
     }
 
     /// Counts the attempt and asks the plan.
     fn fault(&self, prepared: &Prepared, line: &mut Line) -> Option<Fault> {
         let arguments = line.arguments.to_string();
         let operations: Vec<&str> = prepared.roots.iter().map(|r| r.pick.name.as_str()).collect();
-        let key = operations
-            .iter()
-            .fold(Dice::new(0), |dice, name| dice.named(name))
-            .named(&arguments)
-            .bits();
+        let key = operations.iter().fold(Dice::new(0), |dice, name| dice.named(name)).named(&arguments).bits();
         let mut attempts = lock(&self.attempts);
         let next = attempts.len() as u64 + 1;
         let (question, attempt) = attempts.entry(key).or_insert((next, 0));
@@ -284,23 +258,14 @@ mod tests {
     }
 
     fn reply(api: &Api, token: &str, query: &str) -> Reply {
-        api.answer(
-            Some(&format!("Bearer {token}")),
-            json!({"query": query}).to_string().as_bytes(),
-            Instant::now(),
-        )
-        .reply
+        api.answer(Some(&format!("Bearer {token}")), json!({"query": query}).to_string().as_bytes(), Instant::now())
+            .reply
     }
 
     /// The status and the body, lone surrogates replaced as a lenient reader would.
     fn ask(api: &Api, token: &str, query: &str) -> (u16, Value) {
-        let Reply::Whole { status, body, .. } = reply(api, token, query) else {
-            panic!("no answer")
-        };
-        (
-            status,
-            serde_json::from_str(&lenient(&String::from_utf8(body).unwrap())).unwrap_or(Value::Null),
-        )
+        let Reply::Whole { status, body, .. } = reply(api, token, query) else { panic!("no answer") };
+        (status, serde_json::from_str(&lenient(&String::from_utf8(body).unwrap())).unwrap_or(Value::Null))
     }
 
     /// Half an emoji replaced; the halves of a whole one left alone.
@@ -382,13 +347,8 @@ mod tests {
                 "media" => "media { url type }",
                 other => other,
             };
-            let asked: Vec<&str> = stream
-                .columns()
-                .iter()
-                .map(|c| c.name)
-                .filter(|name| !left_out.contains(name))
-                .map(column)
-                .collect();
+            let asked: Vec<&str> =
+                stream.columns().iter().map(|c| c.name).filter(|name| !left_out.contains(name)).map(column).collect();
             let columns = asked.join(" ");
             let seen = match stream {
                 Stream::Contacts => walk(&api, &token, "getContactList", "", &columns),
@@ -397,13 +357,7 @@ mod tests {
                 Stream::Messages => walk(&api, &token, "getConversationList", "", "_id")
                     .iter()
                     .flat_map(|c| {
-                        walk(
-                            &api,
-                            &token,
-                            "getMessages",
-                            &format!(", conversationId: {}", c["_id"]),
-                            &columns,
-                        )
+                        walk(&api, &token, "getMessages", &format!(", conversationId: {}", c["_id"]), &columns)
                     })
                     .collect(),
                 Stream::Channels => {
@@ -420,10 +374,7 @@ mod tests {
             let mut truth = Vec::new();
             while let Some(lines) = parts() {
                 truth.extend(
-                    String::from_utf8(lines)
-                        .unwrap()
-                        .lines()
-                        .map(|l| serde_json::from_str::<Value>(l).unwrap()),
+                    String::from_utf8(lines).unwrap().lines().map(|l| serde_json::from_str::<Value>(l).unwrap()),
                 );
             }
             for record in &mut truth {
@@ -445,9 +396,7 @@ mod tests {
             a: getContactList(limit: 1) { __typename message }
           }
           fragment Rows on ContactPage { docs { n: createdAt ... on ExternalContact { z: customer @include(if: $more) __typename } } }";
-        let Reply::Whole { body, .. } = reply(&api, &token(&api), query) else {
-            panic!("no answer")
-        };
+        let Reply::Whole { body, .. } = reply(&api, &token(&api), query) else { panic!("no answer") };
         let text = String::from_utf8(body).unwrap();
         let (before, rest) = text.split_once("\"n\":\"").unwrap();
         assert_eq!(before, r#"{"data":{"b":{"data":{"totalDocs":230,"docs":[{"#);
@@ -482,10 +431,7 @@ mod tests {
         let api = api(|o| o.denied_scopes = vec!["read_messages".to_owned()]);
         let token = token(&api);
         let (status, alone) = ask(&api, &token, r#"{ getMessages(conversationId: "x") { success } }"#);
-        assert_eq!(
-            (status, code(&alone), alone.get("data")),
-            (200, "INSUFFICIENT_SCOPES", None)
-        );
+        assert_eq!((status, code(&alone), alone.get("data")), (200, "INSUFFICIENT_SCOPES", None));
         assert_eq!(alone["errors"][0]["extensions"]["requiredScope"], "read_messages");
         let both = r#"{ m: getMessages(conversationId: "x") { success } getContactList { success } }"#;
         let (_, both) = ask(&api, &token, both);
@@ -519,32 +465,16 @@ mod tests {
             ("error_502", 502, "none"),
             ("error_503", 503, "none"),
         ] {
-            let api = failing(&format!(
-                "rule = [{{ fault = '{fault}', rate = 1, operations = ['getContactList'] }}]"
-            ));
+            let api = failing(&format!("rule = [{{ fault = '{fault}', rate = 1, operations = ['getContactList'] }}]"));
             let first = token(&api);
             let one = "{ getContactList(limit: 4) { success data { docs { _id } } } }";
             let (seen, answer) = ask(&api, &first, one);
             assert_eq!((seen, code(&answer)), (status, code_of), "{fault}");
             if fault == "partial_data" {
-                assert_eq!(
-                    answer["data"]["getContactList"]["data"]["docs"]
-                        .as_array()
-                        .unwrap()
-                        .len(),
-                    2
-                );
+                assert_eq!(answer["data"]["getContactList"]["data"]["docs"].as_array().unwrap().len(), 2);
             }
-            let again = if fault == "token_expired" {
-                token(&api)
-            } else {
-                first.clone()
-            };
-            assert_eq!(
-                ask(&api, &again, one).1["data"]["getContactList"]["success"],
-                true,
-                "{fault}"
-            );
+            let again = if fault == "token_expired" { token(&api) } else { first.clone() };
+            assert_eq!(ask(&api, &again, one).1["data"]["getContactList"]["success"], true, "{fault}");
             assert_eq!(api.counts().faults[fault], 1);
             if fault == "token_expired" {
                 assert_eq!(code(&ask(&api, &first, one).1), "TOKEN_EXPIRED");
@@ -569,15 +499,10 @@ mod tests {
         let query = "query($id: ID = 1) { getContact(_id: $id) { success } a: getContactList { success } }";
         let body = json!({"query": query, "variables": {"id": null}}).to_string();
         let answered = api.answer(Some(&token), body.as_bytes(), Instant::now());
-        let Reply::Whole { body, .. } = answered.reply else {
-            panic!("no answer")
-        };
+        let Reply::Whole { body, .. } = answered.reply else { panic!("no answer") };
         let answer: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(answer["data"], json!({"getContact": null, "a": {"success": true}}));
-        assert_eq!(
-            answer["errors"][0]["message"],
-            "Argument \"_id\" of non-null type \"ID!\" must not be null."
-        );
+        assert_eq!(answer["errors"][0]["message"], "Argument \"_id\" of non-null type \"ID!\" must not be null.");
         assert_eq!(answer["errors"][0]["path"], json!(["getContact"]));
     }
 
@@ -587,10 +512,7 @@ mod tests {
         let token = token(&api);
         let two = "{ a: getContactList(page: 1) { success } b: getContactList(page: 2) { success } }";
         let (_, answer) = ask(&api, &token, two);
-        let failed = ["a", "b"]
-            .iter()
-            .filter(|alias| answer["data"][**alias]["success"] == false)
-            .count();
+        let failed = ["a", "b"].iter().filter(|alias| answer["data"][**alias]["success"] == false).count();
         assert_eq!(failed, 1);
         let api =
             failing("rule = [{ fault = 'missing_total', rate = 1 }, { fault = 'repeated_page', questions = [4] }]");
@@ -608,9 +530,7 @@ mod tests {
     fn broken_answers_break_where_they_say() {
         let api = failing("rule = [{ fault = 'truncated', rate = 1, operations = ['getContactList'] }]");
         let one = "{ getContactList(limit: 4) { success data { docs { _id } } } }";
-        let Reply::Whole { body, .. } = reply(&api, &token(&api), one) else {
-            panic!("no answer")
-        };
+        let Reply::Whole { body, .. } = reply(&api, &token(&api), one) else { panic!("no answer") };
         assert!(serde_json::from_slice::<Value>(&body).is_err());
         let api = failing("rule = [{ fault = 'cut_before', rate = 1, operations = ['getContactList'] }]");
         assert_eq!(reply(&api, &token(&api), one), Reply::Nothing);

@@ -68,10 +68,7 @@ impl Asks {
                 let look = Look { schema, entities };
                 let asked = look.at(field, hint, mutates);
                 if let (Some(stream), Asked::Unknown) = (hint.stream, asked) {
-                    return Err(format!(
-                        "@sandbox(stream: {stream}) on {}.{name}: it returns none",
-                        root.name
-                    ));
+                    return Err(format!("@sandbox(stream: {stream}) on {}.{name}: it returns none", root.name));
                 }
                 asks.insert(place, asked);
             }
@@ -120,9 +117,7 @@ impl Look<'_> {
         let wanted = |stream: &&Stream| hint.stream.is_none_or(|hinted| hinted == **stream);
         let list = found.lists.iter().find(wanted);
         let record = found.records.iter().find(wanted);
-        let paged = [words::PAGE, words::SIZE, words::OFFSET, words::CURSOR]
-            .into_iter()
-            .any(takes);
+        let paged = [words::PAGE, words::SIZE, words::OFFSET, words::CURSOR].into_iter().any(takes);
         match (list, record) {
             (Some(_), Some(stream)) if !paged && takes(words::ID) => Asked::One(*stream),
             (Some(stream), _) => Asked::Page(PageAsked {
@@ -131,10 +126,7 @@ impl Look<'_> {
                 largest: hint.largest,
                 ignores: hint.ignores,
                 paged,
-                tells: found
-                    .members
-                    .iter()
-                    .any(|m| matches!(m, Member::Success | Member::Code)),
+                tells: found.members.iter().any(|m| matches!(m, Member::Success | Member::Code)),
             }),
             (None, Some(stream)) => Asked::One(*stream),
             (None, None) => Asked::Unknown,
@@ -224,21 +216,13 @@ mod tests {
         };
         for (fields, rest, expected) in [
             ("f(skip: Int): [ExternalContact]", "", Asked::Page(list)),
-            (
-                "f: [ExternalContact!]!",
-                "",
-                Asked::Page(PageAsked { paged: false, ..list }),
-            ),
+            ("f: [ExternalContact!]!", "", Asked::Page(PageAsked { paged: false, ..list })),
             (
                 "f(by: In): A",
                 "input In { paging: P } input P { page_size: Int } type A { b: B ok: Boolean } type B { edges: [Edge] }",
                 Asked::Page(PageAsked { tells: true, ..list }),
             ),
-            (
-                "f(key: ID!): A",
-                "type A { one: ExternalContact }",
-                Asked::One(Stream::Contacts),
-            ),
+            ("f(key: ID!): A", "type A { one: ExternalContact }", Asked::One(Stream::Contacts)),
             (
                 r#"f(n: Int): A @sandbox(stream: "messages", pageFrom: 0, largest: 5)"#,
                 "type A { contacts: [ExternalContact] messages: [ExternalMessage] }",
@@ -250,11 +234,7 @@ mod tests {
                     ..list
                 }),
             ),
-            (
-                "f(clientId: ID, client_secret: ID): A",
-                "type A { b: B } type B { jwt: ID }",
-                Asked::Token,
-            ),
+            ("f(clientId: ID, client_secret: ID): A", "type A { b: B } type B { jwt: ID }", Asked::Token),
             ("f(id: ID, secret: String): String", "", Asked::Token),
             ("f(clientId: ID): A", "type A { token: ID }", Asked::Unknown),
             ("f: A", "type A { a: A }", Asked::Unknown),

@@ -14,11 +14,7 @@ pub fn parts(make: impl FnMut() -> Option<Vec<u8>> + Send + 'static) -> Body {
 /// A body that sends this much and then breaks the connection. With nothing to send, not even the head of the answer
 /// leaves: hyper drops what it has buffered when a body fails.
 pub fn broken(sent: Vec<u8>) -> Body {
-    let stage = if sent.is_empty() {
-        Stage::Break
-    } else {
-        Stage::Send(sent)
-    };
+    let stage = if sent.is_empty() { Stage::Break } else { Stage::Send(sent) };
     Body::new(Broken(stage))
 }
 

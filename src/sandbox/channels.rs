@@ -37,11 +37,7 @@ pub(super) fn template(object: Object, world: &World, name: &str, out: &mut Out)
         "name" => text::label(dice, object.number, object.version, out),
         "status" => out.plain(dice.pick(&["APPROVED", "APPROVED", "PENDING", "REJECTED"]).as_bytes()),
         "language" => word(dice, &[Some("tr"), Some("en_US"), Some("de"), None], out),
-        "category" => word(
-            dice,
-            &[Some("MARKETING"), Some("UTILITY"), Some("AUTHENTICATION"), None],
-            out,
-        ),
+        "category" => word(dice, &[Some("MARKETING"), Some("UTILITY"), Some("AUTHENTICATION"), None], out),
         _ => return Value::Null,
     }
     Value::Written
@@ -54,12 +50,7 @@ mod tests {
 
     #[test]
     fn there_are_a_dozen_of_each_and_some_hurt() {
-        let size = Size {
-            contacts: 0,
-            persons: 0,
-            conversations: 0,
-            messages: 0,
-        };
+        let size = Size { contacts: 0, persons: 0, conversations: 0, messages: 0 };
         let world = World::new(7, size, true);
         for list in [List::Channels, List::Templates] {
             assert_eq!(world.len(list), 12);

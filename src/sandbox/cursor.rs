@@ -13,9 +13,8 @@ pub fn read(cursor: &str) -> Option<(u64, String)> {
     if !pairs.remainder().is_empty() {
         return None;
     }
-    let bytes: Option<Vec<u8>> = pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect();
+    let bytes: Option<Vec<u8>> =
+        pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
     let held = String::from_utf8(bytes?).ok()?;
     let (position, id) = held.split_once(':')?;
     Some((position.parse().ok()?, id.to_owned()))

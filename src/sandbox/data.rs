@@ -73,14 +73,7 @@ impl World {
             size.messages = 0;
         }
         let ids = std::array::from_fn(|kind| Ids::new(dice.named("ids").at(kind as u64).bits()));
-        World {
-            dice,
-            size,
-            starts: starts(dice.named("weights"), size),
-            newest_first,
-            ids,
-            dates: Dates::default(),
-        }
+        World { dice, size, starts: starts(dice.named("weights"), size), newest_first, ids, dates: Dates::default() }
     }
 
     /// The same account, with moments written in this form.
@@ -154,11 +147,7 @@ impl World {
         let (numbers, newest_first) = (self.numbers(list), self.newest_first);
         let end = positions.end.min(numbers.end - numbers.start);
         (positions.start.min(end)..end).map(move |position| Entry {
-            number: if newest_first {
-                numbers.end - 1 - position
-            } else {
-                numbers.start + position
-            },
+            number: if newest_first { numbers.end - 1 - position } else { numbers.start + position },
             version: 0,
         })
     }
@@ -166,13 +155,9 @@ impl World {
     /// Where a list shows a record.
     pub fn position(&self, list: List, number: u64) -> Option<u64> {
         let numbers = self.numbers(list);
-        numbers.contains(&number).then(|| {
-            if self.newest_first {
-                numbers.end - 1 - number
-            } else {
-                number - numbers.start
-            }
-        })
+        numbers
+            .contains(&number)
+            .then(|| if self.newest_first { numbers.end - 1 - number } else { number - numbers.start })
     }
 
     /// The conversation of a message that was there in the beginning.
@@ -214,28 +199,14 @@ impl World {
             List::Templates => (Shape::Template, 0),
         };
         let dice = self.dice.at(shape as u64).at(entry.number);
-        Object {
-            shape,
-            dice,
-            number: entry.number,
-            version: entry.version,
-            parent,
-        }
+        Object { shape, dice, number: entry.number, version: entry.version, parent }
     }
 
     /// The newest message of a conversation, as it was in the beginning.
     pub fn newest_message(&self, conversation: u64) -> Option<Object> {
         let list = List::Messages(conversation);
         let numbers = self.numbers(list);
-        (!numbers.is_empty()).then(|| {
-            self.object(
-                list,
-                Entry {
-                    number: numbers.end - 1,
-                    version: 0,
-                },
-            )
-        })
+        (!numbers.is_empty()).then(|| self.object(list, Entry { number: numbers.end - 1, version: 0 }))
     }
 }
 
@@ -273,16 +244,7 @@ mod tests {
     use super::*;
 
     fn world(conversations: u64, messages: u64) -> World {
-        World::new(
-            7,
-            Size {
-                contacts: 50,
-                persons: 3,
-                conversations,
-                messages,
-            },
-            true,
-        )
+        World::new(7, Size { contacts: 50, persons: 3, conversations, messages }, true)
     }
 
     #[test]
@@ -304,16 +266,7 @@ mod tests {
     #[test]
     fn a_slice_shows_what_position_says() {
         for newest_first in [true, false] {
-            let w = World::new(
-                7,
-                Size {
-                    contacts: 50,
-                    persons: 3,
-                    conversations: 20,
-                    messages: 400,
-                },
-                newest_first,
-            );
+            let w = World::new(7, Size { contacts: 50, persons: 3, conversations: 20, messages: 400 }, newest_first);
             for list in [List::Contacts, List::Persons, List::Conversations, List::Messages(3)] {
                 let all: Vec<Entry> = w.slice(list, 0..u64::MAX).collect();
                 assert_eq!(all.len() as u64, w.len(list));
@@ -338,10 +291,7 @@ mod tests {
         assert_eq!(all, in_turn);
         for entry in all {
             let list = List::Messages(w.conversation_of(entry.number).unwrap());
-            assert_eq!(
-                w.created(List::AllMessages, entry.number),
-                w.created(list, entry.number)
-            );
+            assert_eq!(w.created(List::AllMessages, entry.number), w.created(list, entry.number));
             assert_eq!(w.object(List::AllMessages, entry).parent, w.object(list, entry).parent);
         }
     }

@@ -83,13 +83,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings {
-            seed: 7,
-            rate: 0.6,
-            order: Order::default(),
-            kinds: Change::ALL.to_vec(),
-            max_events: u64::MAX,
-        }
+        Settings { seed: 7, rate: 0.6, order: Order::default(), kinds: Change::ALL.to_vec(), max_events: u64::MAX }
     }
 }
 
@@ -157,17 +151,13 @@ impl Lists {
                 let at = entries.iter().position(|e| e.number == number)?;
                 Some((at as u64, row(entries[at])))
             }
-            None => self
-                .world
-                .position(list, number)
-                .map(|at| (at, row(Entry { number, version: 0 }))),
+            None => self.world.position(list, number).map(|at| (at, row(Entry { number, version: 0 }))),
         }
     }
 
     /// The messages of the conversation with that id; none when it is unknown or deleted.
     pub fn messages_of(&self, conversation: &str) -> Option<List> {
-        self.position(List::Conversations, conversation)
-            .map(|(_, row)| List::Messages(row.entry.number))
+        self.position(List::Conversations, conversation).map(|(_, row)| List::Messages(row.entry.number))
     }
 
     /// How many changes there have been.
@@ -181,10 +171,7 @@ impl Lists {
             .into_iter()
             .map(|stream| {
                 let numbers = self.touched.get(&stream).into_iter().flatten();
-                (
-                    stream.name(),
-                    numbers.map(|n| self.world.stream_ids(stream).text(*n)).collect(),
-                )
+                (stream.name(), numbers.map(|n| self.world.stream_ids(stream).text(*n)).collect())
             })
             .collect()
     }
@@ -197,11 +184,7 @@ impl Lists {
         if self.questions == 1 || settings.kinds.is_empty() {
             return;
         }
-        let mut expected = if first_of_request {
-            settings.rate
-        } else {
-            settings.rate / 10.0
-        };
+        let mut expected = if first_of_request { settings.rate } else { settings.rate / 10.0 };
         let mut dice = dice.at(0);
         // One event for certain as long as one is expected, then one by chance.
         while self.events < settings.max_events && (expected >= 1.0 || dice.unit() < expected) {
@@ -212,20 +195,13 @@ impl Lists {
     }
 
     fn happen(&mut self, settings: &Settings, dice: Dice, asked: List) {
-        let list = if asked != List::AllMessages && dice.at(1).chance(500) {
-            asked
-        } else {
-            self.any_list(dice.at(2))
-        };
+        let list = if asked != List::AllMessages && dice.at(1).chance(500) { asked } else { self.any_list(dice.at(2)) };
         let change = dice.at(3).pick(&settings.kinds);
         if matches!(list, List::Messages(c) if self.gone.contains(&c)) {
             return;
         }
         let world = Arc::clone(&self.world);
-        let entries = self
-            .changed
-            .entry(list)
-            .or_insert_with(|| world.slice(list, 0..u64::MAX).collect());
+        let entries = self.changed.entry(list).or_insert_with(|| world.slice(list, 0..u64::MAX).collect());
         if entries.is_empty() && change != Change::Insert {
             return;
         }
@@ -234,10 +210,7 @@ impl Lists {
             Change::Insert => {
                 let inserted = self.inserted.entry(list.stream()).or_default();
                 *inserted += 1;
-                Entry {
-                    number: first_new(&world, list.stream()) + *inserted - 1,
-                    version: 0,
-                }
+                Entry { number: first_new(&world, list.stream()) + *inserted - 1, version: 0 }
             }
             Change::Delete => entries.remove(at),
             Change::Edit => {
@@ -246,10 +219,7 @@ impl Lists {
             }
             Change::Move => {
                 let entry = entries.remove(at);
-                Entry {
-                    version: entry.version + 1,
-                    ..entry
-                }
+                Entry { version: entry.version + 1, ..entry }
             }
         };
         if matches!(change, Change::Insert | Change::Move) {
@@ -307,19 +277,9 @@ mod tests {
     use super::*;
 
     fn lists(order: Order, kinds: &[Change]) -> Lists {
-        let size = Size {
-            contacts: 500,
-            persons: 20,
-            conversations: 100,
-            messages: 3000,
-        };
+        let size = Size { contacts: 500, persons: 20, conversations: 100, messages: 3000 };
         let world = Arc::new(World::new(7, size, order != Order::OldestFirst));
-        let settings = Settings {
-            rate: 3.0,
-            order,
-            kinds: kinds.to_vec(),
-            ..Settings::default()
-        };
+        let settings = Settings { rate: 3.0, order, kinds: kinds.to_vec(), ..Settings::default() };
         Lists::new(world, Some(settings))
     }
 

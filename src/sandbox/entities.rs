@@ -72,12 +72,7 @@ impl Entity {
 
     /// The field that holds a column; the one of that very name when there are several.
     pub fn field(&self, column: &str) -> Option<&Name> {
-        let mut fields: Vec<&Name> = self
-            .columns
-            .iter()
-            .filter(|(_, c)| **c == column)
-            .map(|(f, _)| f)
-            .collect();
+        let mut fields: Vec<&Name> = self.columns.iter().filter(|(_, c)| **c == column).map(|(f, _)| f).collect();
         fields.sort_by_key(|field| (field.as_str() != column, field.as_str()));
         fields.first().copied()
     }
@@ -128,10 +123,7 @@ fn told(object: &ObjectType, stream: Stream, carried: usize) -> bool {
 
 fn carries(object: &ObjectType, column: &str) -> bool {
     let folded = fold(column);
-    object
-        .fields
-        .keys()
-        .any(|field| *field == column || fold(field) == folded)
+    object.fields.keys().any(|field| *field == column || fold(field) == folded)
 }
 
 fn columns(object: &ObjectType, stream: Stream, hints: &Hints) -> Result<HashMap<Name, &'static str>, String> {
@@ -141,10 +133,7 @@ fn columns(object: &ObjectType, stream: Stream, hints: &Hints) -> Result<HashMap
         let place = (object.name.clone(), field.clone());
         let column = match hints.columns.get(&place) {
             Some(hinted) => Some(known(hinted).ok_or_else(|| {
-                format!(
-                    "@sandbox(column: {hinted}) on {}.{field}: {stream} has no such column",
-                    object.name
-                )
+                format!("@sandbox(column: {hinted}) on {}.{field}: {stream} has no such column", object.name)
             })?),
             None => known(field).or_else(|| {
                 let mut all = stream.columns().iter();

@@ -157,14 +157,7 @@ pub struct Attempt<'a> {
 impl Default for Plan {
     fn default() -> Plan {
         let rates = std::collections::BTreeMap::new();
-        Plan {
-            seed: 0,
-            first_attempts: 1,
-            operations: Vec::new(),
-            slow_ms: slow(),
-            rates,
-            rules: Vec::new(),
-        }
+        Plan { seed: 0, first_attempts: 1, operations: Vec::new(), slow_ms: slow(), rates, rules: Vec::new() }
     }
 }
 
@@ -217,9 +210,7 @@ impl Plan {
         }
         let sum: f64 = rates.sum();
         if sum > 1.0 + 1e-9 {
-            return Err(format!(
-                "the rates add up to {sum}: at most one fault hits an attempt, so 1 is the most"
-            ));
+            return Err(format!("the rates add up to {sum}: at most one fault hits an attempt, so 1 is the most"));
         }
         Ok(())
     }
@@ -243,10 +234,7 @@ impl Plan {
         if !matches(&self.operations) {
             return None;
         }
-        let dice = asked
-            .operations
-            .iter()
-            .fold(Dice::new(self.seed), |dice, name| dice.named(name));
+        let dice = asked.operations.iter().fold(Dice::new(self.seed), |dice, name| dice.named(name));
         let drawn = dice.named(asked.arguments).at(u64::from(asked.attempt)).unit();
         let mut reached = 0.0;
         let mut hit = None;
@@ -274,20 +262,11 @@ mod tests {
     use super::*;
 
     fn ask(arguments: &str, attempt: u32) -> Attempt<'_> {
-        Attempt {
-            operations: &["getContactList"],
-            arguments,
-            attempt,
-            question: 0,
-            needs_token: true,
-            has_list: true,
-        }
+        Attempt { operations: &["getContactList"], arguments, attempt, question: 0, needs_token: true, has_list: true }
     }
 
     fn share(plan: &Plan, fault: Fault, attempt: u32) -> f64 {
-        let hits = (0..10_000)
-            .filter(|n| plan.hits(ask(&n.to_string(), attempt)) == Some(fault))
-            .count();
+        let hits = (0..10_000).filter(|n| plan.hits(ask(&n.to_string(), attempt)) == Some(fault)).count();
         hits as f64 / 10_000.0
     }
 
@@ -306,58 +285,24 @@ mod tests {
     fn rules_can_name_operations_and_questions() {
         let plan = Plan::from_toml("rule = [{fault = 'slow', rate = 1, operations = ['getMessages']}]").unwrap();
         assert_eq!(plan.hits(ask("x", 1)), None);
-        assert_eq!(
-            plan.hits(Attempt {
-                operations: &["a", "getMessages"],
-                ..ask("x", 1)
-            }),
-            Some(Fault::Slow)
-        );
+        assert_eq!(plan.hits(Attempt { operations: &["a", "getMessages"], ..ask("x", 1) }), Some(Fault::Slow));
         let plan = Plan::from_toml("rule = [{fault = 'error_503', questions = [4]}]").unwrap();
-        assert_eq!(
-            plan.hits(Attempt {
-                question: 4,
-                ..ask("x", 1)
-            }),
-            Some(Fault::Error503)
-        );
-        assert_eq!(
-            plan.hits(Attempt {
-                question: 4,
-                ..ask("x", 2)
-            }),
-            None
-        );
-        assert_eq!(
-            plan.hits(Attempt {
-                question: 5,
-                ..ask("x", 1)
-            }),
-            None
-        );
+        assert_eq!(plan.hits(Attempt { question: 4, ..ask("x", 1) }), Some(Fault::Error503));
+        assert_eq!(plan.hits(Attempt { question: 4, ..ask("x", 2) }), None);
+        assert_eq!(plan.hits(Attempt { question: 5, ..ask("x", 1) }), None);
     }
 
     #[test]
     fn a_token_request_meets_only_what_it_can() {
         let plan = Plan::from_toml("[rates]\ntoken_expired = 0.5\nsuccess_false = 0.5").unwrap();
         assert!((0..100).all(|n| {
-            plan.hits(Attempt {
-                needs_token: false,
-                has_list: false,
-                ..ask(&n.to_string(), 1)
-            })
-            .is_none()
+            plan.hits(Attempt { needs_token: false, has_list: false, ..ask(&n.to_string(), 1) }).is_none()
         }));
     }
 
     #[test]
     fn plans_that_make_no_sense_are_refused() {
-        assert!(
-            Plan::from_toml("[rates]\nnope = 0.1")
-                .unwrap_err()
-                .to_string()
-                .contains("token_expired")
-        );
+        assert!(Plan::from_toml("[rates]\nnope = 0.1").unwrap_err().to_string().contains("token_expired"));
         assert!(Plan::from_toml("[rates]\nslow = 2").is_err());
         assert!(Plan::from_toml("[rates]\nslow = 0.6\nerror_500 = 0.6").is_err());
         assert!(Plan::from_toml("sede = 7").is_err());
@@ -370,20 +315,8 @@ mod tests {
         }
         assert_eq!(Plan::named("nope"), None);
         let demo = Plan::named("demo").unwrap();
-        let met: Vec<_> = (1..10)
-            .filter_map(|question| {
-                demo.hits(Attempt {
-                    question,
-                    ..ask("x", 1)
-                })
-            })
-            .collect();
-        for fault in [
-            Fault::RateLimitedStatus,
-            Fault::Error503,
-            Fault::TokenExpired,
-            Fault::CutAfter,
-        ] {
+        let met: Vec<_> = (1..10).filter_map(|question| demo.hits(Attempt { question, ..ask("x", 1) })).collect();
+        for fault in [Fault::RateLimitedStatus, Fault::Error503, Fault::TokenExpired, Fault::CutAfter] {
             assert!(met.contains(&fault), "{}", fault.name());
         }
     }

@@ -76,9 +76,7 @@ pub fn load(sdl: &str) -> Result<(Valid<Schema>, Hints), String> {
     if !schema.directive_definitions.contains_key(NAME) {
         let supplied = Schema::parse(DEFINITION, "sandbox").map_err(|e| e.to_string())?;
         let definition = supplied.directive_definitions.get_key_value(NAME);
-        schema
-            .directive_definitions
-            .extend(definition.map(|(k, v)| (k.clone(), v.clone())));
+        schema.directive_definitions.extend(definition.map(|(k, v)| (k.clone(), v.clone())));
     }
     let mut schema = schema.validate().map_err(|e| e.to_string())?.into_inner();
     let hints = take(&mut schema)?;
@@ -90,11 +88,7 @@ pub fn load(sdl: &str) -> Result<(Valid<Schema>, Hints), String> {
 fn take(schema: &mut Schema) -> Result<Hints, String> {
     let mut hints = Hints::default();
     let root = &schema.schema_definition;
-    let roots: Vec<Name> = [&root.query, &root.mutation]
-        .into_iter()
-        .flatten()
-        .map(|root| root.name.clone())
-        .collect();
+    let roots: Vec<Name> = [&root.query, &root.mutation].into_iter().flatten().map(|root| root.name.clone()).collect();
     schema.directive_definitions.shift_remove(NAME);
     let of_schema = &mut schema.schema_definition.make_mut().directives;
     for directive in of_schema.get_all(NAME) {
@@ -214,10 +208,7 @@ mod tests {
     #[test]
     fn a_hint_that_is_wrong_is_refused_by_name() {
         for (sdl, word) in [
-            (
-                r#"type Query { a: Int @sandbox(stream: "people") }"#,
-                "customer_persons",
-            ),
+            (r#"type Query { a: Int @sandbox(stream: "people") }"#, "customer_persons"),
             (r#"type Query { a: Int @sandbox(ignores: "all") }"#, "ignores: all"),
             ("type Query { a: Int @sandbox(pageFrom: -1) }", "pageFrom: -1"),
             (r#"type Query @sandbox(dates: "roman") { a: Int }"#, "epoch_ms_text"),

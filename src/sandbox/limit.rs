@@ -86,34 +86,10 @@ mod tests {
         let mut limit = Limit::new(90, 2 * SECOND, None).unwrap();
         for left in [2, 1, 0] {
             let account = limit.count(start);
-            assert_eq!(
-                account,
-                Account {
-                    limit: 90,
-                    remaining: left,
-                    reset: 2,
-                    refused: false
-                }
-            );
+            assert_eq!(account, Account { limit: 90, remaining: left, reset: 2, refused: false });
         }
-        assert_eq!(
-            limit.count(start + SECOND),
-            Account {
-                limit: 90,
-                remaining: 0,
-                reset: 1,
-                refused: true
-            }
-        );
-        assert_eq!(
-            limit.count(start + 3 * SECOND),
-            Account {
-                limit: 90,
-                remaining: 2,
-                reset: 2,
-                refused: false
-            }
-        );
+        assert_eq!(limit.count(start + SECOND), Account { limit: 90, remaining: 0, reset: 1, refused: true });
+        assert_eq!(limit.count(start + 3 * SECOND), Account { limit: 90, remaining: 2, reset: 2, refused: false });
     }
 
     #[test]

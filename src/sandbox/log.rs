@@ -71,12 +71,7 @@ pub struct Log {
 impl Log {
     /// Nothing seen yet.
     pub fn new(started: Instant) -> Log {
-        Log {
-            started,
-            lines: Vec::new(),
-            count: 0,
-            counts: Counts::default(),
-        }
+        Log { started, lines: Vec::new(), count: 0, counts: Counts::default() }
     }
 
     /// Writes a line and counts it. Its number and its time are filled in here.
@@ -109,13 +104,7 @@ mod tests {
     fn lines_are_numbered_and_counted() {
         let mut log = Log::new(Instant::now());
         for fault in [None, Some("slow"), Some("slow")] {
-            log.write(Line {
-                operation: "getContactList".into(),
-                questions: 2,
-                rows: 5,
-                fault,
-                ..Line::default()
-            });
+            log.write(Line { operation: "getContactList".into(), questions: 2, rows: 5, fault, ..Line::default() });
         }
         assert_eq!((log.counts.requests, log.counts.questions, log.counts.rows), (3, 6, 15));
         assert_eq!(log.counts.faults["slow"], 2);

@@ -17,11 +17,7 @@ pub(super) fn field(object: Object, world: &World, name: &str, out: &mut Out) ->
         Shape::Channel => {
             let number = object.number % CHANNELS;
             // Seen from elsewhere, it is as it was in the beginning.
-            let object = Object {
-                number,
-                version: 0,
-                ..object
-            };
+            let object = Object { number, version: 0, ..object };
             channels::platform(object, world, name, out)
         }
         Shape::Sender => sender(object, name, out),
@@ -47,16 +43,11 @@ fn tag(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
 }
 
 fn last_message(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
-    let message = Object {
-        shape: Shape::Message,
-        ..object
-    };
+    let message = Object { shape: Shape::Message, ..object };
     match name {
         "content" | "senderType" => return message.field(world, name, out),
         "channelType" => out.plain(channel_type(message).as_bytes()),
-        "createdAt" => world
-            .dates()
-            .write(world.created(List::Messages(object.parent), object.number), out),
+        "createdAt" => world.dates().write(world.created(List::Messages(object.parent), object.number), out),
         _ => return Value::Null,
     }
     Value::Written
@@ -79,11 +70,7 @@ fn media(object: Object, name: &str, out: &mut Out) -> Value {
             out.number(object.of(name).below(1 << 50));
             out.raw("?sig=a%2Cb&e=1\"");
         }
-        "type" => word(
-            object.of(name),
-            &[Some("image/png"), Some("IMAGE"), Some("application/pdf"), None],
-            out,
-        ),
+        "type" => word(object.of(name), &[Some("image/png"), Some("IMAGE"), Some("application/pdf"), None], out),
         _ => return Value::Null,
     }
     Value::Written

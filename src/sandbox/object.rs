@@ -68,22 +68,12 @@ pub enum Value {
 impl Object {
     /// The n-th object of a list that starts with this one.
     pub fn nth(self, n: u64) -> Object {
-        Object {
-            dice: self.dice.at(n),
-            number: self.number + n,
-            ..self
-        }
+        Object { dice: self.dice.at(n), number: self.number + n, ..self }
     }
 
     /// An object inside this one.
     pub fn inner(self, shape: Shape, number: u64) -> Object {
-        Object {
-            shape,
-            dice: self.dice.at(shape as u64 + 100),
-            number,
-            version: self.version,
-            parent: self.number,
-        }
+        Object { shape, dice: self.dice.at(shape as u64 + 100), number, version: self.version, parent: self.number }
     }
 
     /// Writes the field of that name, or says what it consists of.

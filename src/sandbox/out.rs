@@ -64,10 +64,7 @@ impl Out {
     /// Appends text inside a JSON string that the caller opened and will close.
     pub fn piece(&mut self, text: &str, spelling: Spelling) {
         let mut rest = text;
-        while let Some(at) = rest
-            .bytes()
-            .position(|b| b < 0x20 || b == b'"' || b == b'\\' || b == b'/' || b >= 0x80)
-        {
+        while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\' || b == b'/' || b >= 0x80) {
             self.raw(&rest[..at]);
             rest = &rest[at..];
             let Some(character) = rest.chars().next() else { break };
@@ -111,10 +108,7 @@ mod tests {
     use super::*;
 
     fn written(text: &str, spelling: Spelling, lossy: bool) -> String {
-        let mut out = Out {
-            bytes: Vec::new(),
-            lossy,
-        };
+        let mut out = Out { bytes: Vec::new(), lossy };
         out.raw("\"");
         out.piece(text, spelling);
         out.raw("\"");

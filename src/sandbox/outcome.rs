@@ -58,25 +58,13 @@ struct Failed<'a> {
 impl Problem {
     /// A problem of GraphQL.
     pub fn new(message: &str, code: &'static str) -> Problem {
-        let extensions = Extensions {
-            code,
-            required_scope: None,
-        };
-        Problem {
-            message: message.to_owned(),
-            locations: Vec::new(),
-            path: Vec::new(),
-            extensions,
-            success: None,
-        }
+        let extensions = Extensions { code, required_scope: None };
+        Problem { message: message.to_owned(), locations: Vec::new(), path: Vec::new(), extensions, success: None }
     }
 
     /// A problem of the API, in the documented form.
     pub fn documented(message: &str, code: &'static str) -> Problem {
-        Problem {
-            success: Some(false),
-            ..Problem::new(message, code)
-        }
+        Problem { success: Some(false), ..Problem::new(message, code) }
     }
 
     /// A scope is missing.
@@ -98,26 +86,14 @@ impl Outcome {
     pub fn failed(status: u16, errors: &[Problem]) -> Outcome {
         let body = serde_json::to_vec(&Failed { errors }).unwrap_or_default();
         let code = errors.first().map(|p| p.extensions.code.to_owned());
-        Outcome {
-            status,
-            body,
-            html: false,
-            code,
-            rows: 0,
-        }
+        Outcome { status, body, html: false, code, rows: 0 }
     }
 
     fn page(status: u16, title: &str) -> Outcome {
         let html = format!(
             "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body><h1>{title}</h1></body>\r\n</html>\r\n"
         );
-        Outcome {
-            status,
-            body: html.into_bytes(),
-            html: true,
-            code: None,
-            rows: 0,
-        }
+        Outcome { status, body: html.into_bytes(), html: true, code: None, rows: 0 }
     }
 
     /// What the limit answers.
@@ -145,13 +121,7 @@ impl Outcome {
                 outcome.body.extend_from_slice(b",\"data\":null}");
                 outcome
             }
-            Fault::CutBefore => Outcome {
-                status: 0,
-                body: Vec::new(),
-                html: false,
-                code: None,
-                rows: 0,
-            },
+            Fault::CutBefore => Outcome { status: 0, body: Vec::new(), html: false, code: None, rows: 0 },
             _ => return None,
         })
     }

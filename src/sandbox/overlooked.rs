@@ -24,13 +24,7 @@ struct Walk<'a> {
 /// What the validator overlooked in a document it found valid.
 pub fn mistakes(schema: &Schema, document: &ExecutableDocument) -> Vec<GraphQLError> {
     let of = |operation| {
-        let mut walk = Walk {
-            schema,
-            document,
-            operation,
-            seen: HashSet::new(),
-            found: Vec::new(),
-        };
+        let mut walk = Walk { schema, document, operation, seen: HashSet::new(), found: Vec::new() };
         walk.directives(&operation.directives);
         walk.selections(&operation.selection_set);
         walk.found
@@ -154,18 +148,9 @@ mod tests {
         for (query, message) in [
             ("query($i: ID) { f(id: 1, in: {id: $i}) }", expecting("i", "ID", "ID!")),
             ("query($i: ID = null) { f(id: $i) }", expecting("i", "ID", "ID!")),
-            (
-                "query($i: Int) { f(id: 1, all: [{id: 1, more: [$i]}]) }",
-                expecting("i", "Int", "Int!"),
-            ),
-            (
-                "query($i: ID) { ...F } fragment F on Query { f(id: 1, in: {id: $i}) }",
-                expecting("i", "ID", "ID!"),
-            ),
-            (
-                "{ f(id: 1, in: {id: 1, id: 2}) }",
-                "There can be only one input field named \"id\".".to_owned(),
-            ),
+            ("query($i: Int) { f(id: 1, all: [{id: 1, more: [$i]}]) }", expecting("i", "Int", "Int!")),
+            ("query($i: ID) { ...F } fragment F on Query { f(id: 1, in: {id: $i}) }", expecting("i", "ID", "ID!")),
+            ("{ f(id: 1, in: {id: 1, id: 2}) }", "There can be only one input field named \"id\".".to_owned()),
         ] {
             assert_eq!(found(query), [message], "{query}");
         }

@@ -50,11 +50,7 @@ pub fn roots(
     operation: &Operation,
     variables: &Valid<JsonMap>,
 ) -> Vec<Root> {
-    let planner = Planner {
-        reading,
-        document,
-        variables,
-    };
+    let planner = Planner { reading, document, variables };
     let on = operation.selection_set.ty.as_str();
     let fields = planner.collect(&[&operation.selection_set]);
     fields
@@ -66,12 +62,7 @@ pub fn roots(
             if pick.leaf && matches!(question, Question::Token { .. }) {
                 pick.part = Part::Member(Member::Token);
             }
-            Root {
-                pick,
-                arguments,
-                question,
-                wrong: planner.null_argument(nodes[0]),
-            }
+            Root { pick, arguments, question, wrong: planner.null_argument(nodes[0]) }
         })
         .collect()
 }
@@ -82,15 +73,8 @@ impl<'a> Planner<'a> {
         let ty = field.ty().inner_named_type().as_str();
         let below = self.reading.below(side, ty);
         let sets: Vec<&SelectionSet> = nodes.iter().map(|f| &f.selection_set).collect();
-        let picks = self
-            .collect(&sets)
-            .into_iter()
-            .map(|(alias, nodes)| self.pick(alias, &nodes, ty, below))
-            .collect();
-        Pick {
-            picks,
-            ..self.reading.pick(alias, &field.definition, on, side)
-        }
+        let picks = self.collect(&sets).into_iter().map(|(alias, nodes)| self.pick(alias, &nodes, ty, below)).collect();
+        Pick { picks, ..self.reading.pick(alias, &field.definition, on, side) }
     }
 
     /// The fields of some selection sets by response key, in the order in which the keys first occur.
@@ -146,9 +130,7 @@ impl<'a> Planner<'a> {
     fn arguments(&self, field: &Field) -> Map<String, Value> {
         let mut arguments = Map::new();
         for definition in &field.definition.arguments {
-            let given = field
-                .specified_argument_by_name(&definition.name)
-                .and_then(|value| self.value(value));
+            let given = field.specified_argument_by_name(&definition.name).and_then(|value| self.value(value));
             let value = given.or_else(|| definition.default_value.as_ref().and_then(|value| self.value(value)));
             let value = value.map(|value| self.completed(definition.ty.inner_named_type(), value));
             if let Some(value) = value {
@@ -177,17 +159,11 @@ impl<'a> Planner<'a> {
     /// variable has a default.
     fn null_argument(&self, field: &Field) -> Option<String> {
         let null = field.arguments.iter().find(|given| {
-            let required = field
-                .definition
-                .argument_by_name(&given.name)
-                .is_some_and(|d| d.ty.is_non_null());
+            let required = field.definition.argument_by_name(&given.name).is_some_and(|d| d.ty.is_non_null());
             required && self.value(&given.value) == Some(Value::Null)
         })?;
         let ty = &field.definition.argument_by_name(&null.name)?.ty;
-        Some(format!(
-            "Argument \"{}\" of non-null type \"{ty}\" must not be null.",
-            null.name
-        ))
+        Some(format!("Argument \"{}\" of non-null type \"{ty}\" must not be null.", null.name))
     }
 
     /// A value with its variables filled in; none when a variable was not given.
@@ -202,10 +178,7 @@ impl<'a> Planner<'a> {
             ast::Value::Boolean(value) => Value::Bool(*value),
             ast::Value::List(items) => Value::Array(items.iter().filter_map(|item| self.value(item)).collect()),
             ast::Value::Object(fields) => Value::Object(
-                fields
-                    .iter()
-                    .filter_map(|(name, value)| Some((name.to_string(), self.value(value)?)))
-                    .collect(),
+                fields.iter().filter_map(|(name, value)| Some((name.to_string(), self.value(value)?))).collect(),
             ),
         })
     }

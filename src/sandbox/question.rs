@@ -75,12 +75,7 @@ impl Paging {
         };
         let size = number(words::SIZE).filter(|n| *n > 0 && !ignored(Ignored::Size));
         let limit = size.unwrap_or(DEFAULT_LIMIT).min(asked.largest.unwrap_or(u64::MAX));
-        Paging {
-            place,
-            limit: asked.paged.then_some(limit),
-            page_from: asked.page_from,
-            tells: asked.tells,
-        }
+        Paging { place, limit: asked.paged.then_some(limit), page_from: asked.page_from, tells: asked.tells }
     }
 }
 
@@ -161,14 +156,7 @@ mod tests {
     use serde_json::json;
 
     fn page(stream: Stream) -> PageAsked {
-        PageAsked {
-            stream,
-            page_from: 1,
-            largest: None,
-            ignores: None,
-            paged: true,
-            tells: false,
-        }
+        PageAsked { stream, page_from: 1, largest: None, ignores: None, paged: true, tells: false }
     }
 
     fn of(asked: PageAsked, arguments: &Value) -> Question {
@@ -176,12 +164,7 @@ mod tests {
     }
 
     fn paging(place: Place, limit: u64) -> Paging {
-        Paging {
-            place,
-            limit: Some(limit),
-            page_from: 1,
-            tells: false,
-        }
+        Paging { place, limit: Some(limit), page_from: 1, tells: false }
     }
 
     #[test]
@@ -215,55 +198,27 @@ mod tests {
             json!({"input": {"chat_id": "c"}}),
             json!({"filter": {"conversation": {"eq": "c"}}}),
         ] {
-            assert_eq!(
-                of(asked, &arguments),
-                Question::Messages("c".into(), first()),
-                "{arguments}"
-            );
+            assert_eq!(of(asked, &arguments), Question::Messages("c".into(), first()), "{arguments}");
         }
-        assert_eq!(
-            of(asked, &json!({"conversation": null})),
-            Question::Page(Stream::Messages, first())
-        );
+        assert_eq!(of(asked, &json!({"conversation": null})), Question::Page(Stream::Messages, first()));
     }
 
     #[test]
     fn a_server_clamps_ignores_and_counts_as_it_was_told_to() {
-        let asked = PageAsked {
-            largest: Some(30),
-            page_from: 0,
-            ..page(Stream::Contacts)
-        };
+        let asked = PageAsked { largest: Some(30), page_from: 0, ..page(Stream::Contacts) };
         let question = |asked| of(asked, &json!({"page": 2, "limit": 50}));
-        let expected = |place, limit| {
-            Question::Page(
-                Stream::Contacts,
-                Paging {
-                    page_from: 0,
-                    ..paging(place, limit)
-                },
-            )
-        };
+        let expected = |place, limit| Question::Page(Stream::Contacts, Paging { page_from: 0, ..paging(place, limit) });
         assert_eq!(question(asked), expected(Place::Page(2), 30));
-        let ignores = |what| PageAsked {
-            ignores: Some(what),
-            ..asked
-        };
+        let ignores = |what| PageAsked { ignores: Some(what), ..asked };
         assert_eq!(question(ignores(Ignored::Page)), expected(Place::Page(0), 30));
         assert_eq!(question(ignores(Ignored::Size)), expected(Place::Page(2), 20));
-        let Question::Page(_, all) = question(PageAsked { paged: false, ..asked }) else {
-            panic!("a page")
-        };
+        let Question::Page(_, all) = question(PageAsked { paged: false, ..asked }) else { panic!("a page") };
         assert_eq!(all.limit, None);
     }
 
     #[test]
     fn a_record_is_asked_for_by_any_id() {
-        for arguments in [
-            json!({"_id": "a"}),
-            json!({"where": {"contactId": "a"}}),
-            json!({"slug": "a"}),
-        ] {
+        for arguments in [json!({"_id": "a"}), json!({"where": {"contactId": "a"}}), json!({"slug": "a"})] {
             let question = Question::of(Asked::One(Stream::Contacts), arguments.as_object().unwrap());
             assert_eq!(question, Question::One(Stream::Contacts, "a".into()), "{arguments}");
         }
@@ -276,13 +231,7 @@ mod tests {
         let arguments = json!({"input": {"client_id": "a", "clientSecret": "b"}});
         let token = Question::of(Asked::Token, arguments.as_object().unwrap());
         let (client_id, client_secret) = ("a".to_owned(), "b".to_owned());
-        assert_eq!(
-            token,
-            Question::Token {
-                client_id,
-                client_secret
-            }
-        );
+        assert_eq!(token, Question::Token { client_id, client_secret });
         assert!(!token.needs_token() && !Question::Meta.needs_token() && Question::Unknown.needs_token());
     }
 }

@@ -29,12 +29,7 @@ impl Reading {
         let entities = Entities::of(&types, &hints)?;
         let asks = Asks::of(&types, &entities, &hints)?;
         let dates = hints.dates.unwrap_or_else(|| guessed(&types, &entities));
-        Ok(Reading {
-            types,
-            entities,
-            dates,
-            asks,
-        })
+        Ok(Reading { types, entities, dates, asks })
     }
 
     /// What a root field asks for with these arguments.

@@ -56,11 +56,7 @@ pub(super) fn contact(object: Object, world: &World, name: &str, out: &mut Out) 
         "phone" if dice.at(9).chance(150) => return Value::Null,
         "phone" => text::phone(dice, out),
         "phoneCountryCode" => word(dice, &[Some("90"), Some("+90"), Some("0049"), Some(""), None], out),
-        "country" => word(
-            dice,
-            &[Some("TR"), Some("Türkiye"), Some("DE"), Some("NA"), None, Some("")],
-            out,
-        ),
+        "country" => word(dice, &[Some("TR"), Some("Türkiye"), Some("DE"), Some("NA"), None, Some("")], out),
         "gender" => word(dice, &[Some("FEMALE"), Some("MALE"), None, None, Some("")], out),
         "tags" => return tags(object),
         "createdAt" => world.dates().write(world.created(List::Contacts, object.number), out),
@@ -78,10 +74,7 @@ pub(super) fn person(object: Object, world: &World, name: &str, out: &mut Out) -
     match name {
         "_id" => id(world, Kind::Person, object.number, out),
         "customer" => id(world, Kind::Customer, 0, out),
-        "type" => out.plain(
-            dice.pick(&["JR_AGENT", "PERSON", "PERSON", "ADMIN", "OWNER", "ROBOT"])
-                .as_bytes(),
-        ),
+        "type" => out.plain(dice.pick(&["JR_AGENT", "PERSON", "PERSON", "ADMIN", "OWNER", "ROBOT"]).as_bytes()),
         "status" => out.plain(dice.pick(&["ACTIVE", "ACTIVE", "PASSIVE", "INVITED"]).as_bytes()),
         "firstName" => text::first_name(dice, object.version, out),
         "lastName" => text::line(dice, out),
@@ -115,32 +108,16 @@ pub(super) fn conversation(object: Object, world: &World, name: &str, out: &mut 
         "isGroupOrChannel" => out.boolean(dice.chance(50)),
         "lastMessage" => {
             return match world.newest_message(object.number) {
-                Some(newest) => Value::Object(Object {
-                    shape: Shape::LastMessage,
-                    ..newest
-                }),
+                Some(newest) => Value::Object(Object { shape: Shape::LastMessage, ..newest }),
                 None => Value::Null,
             };
         }
         "lastReceivedMessageChannel" => id(world, Kind::Channel, dice.below(CHANNELS), out),
         "tags" => return tags(object),
         "channels" => {
-            return Value::List(
-                object.inner(Shape::Channel, dice.at(1).below(CHANNELS)),
-                dice.at(2).below(3),
-            );
+            return Value::List(object.inner(Shape::Channel, dice.at(1).below(CHANNELS)), dice.at(2).below(3));
         }
-        "type" => word(
-            dice,
-            &[
-                Some("LIVECHAT"),
-                Some("WHATSAPP"),
-                Some("EMAIL"),
-                Some("INSTAGRAM"),
-                None,
-            ],
-            out,
-        ),
+        "type" => word(dice, &[Some("LIVECHAT"), Some("WHATSAPP"), Some("EMAIL"), Some("INSTAGRAM"), None], out),
         "priority" => word(dice, &[Some("LOW"), Some("MEDIUM"), Some("HIGH"), None], out),
         _ => return Value::Null,
     }
@@ -149,9 +126,7 @@ pub(super) fn conversation(object: Object, world: &World, name: &str, out: &mut 
 
 /// The channel a message came through: several of its fields follow from it.
 pub(super) fn channel_type(message: Object) -> &'static str {
-    message
-        .of("channelType")
-        .pick(&["WHATSAPP", "WHATSAPP", "LIVECHAT", "LIVECHAT", "INSTAGRAM", "EMAIL"])
+    message.of("channelType").pick(&["WHATSAPP", "WHATSAPP", "LIVECHAT", "LIVECHAT", "INSTAGRAM", "EMAIL"])
 }
 
 pub(super) fn message(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
@@ -161,17 +136,7 @@ pub(super) fn message(object: Object, world: &World, name: &str, out: &mut Out) 
         "sender" if dice.at(1).chance(30) => return Value::Null,
         "sender" => return Value::Object(object.inner(Shape::Sender, object.number)),
         "conversation" => id(world, Kind::Conversation, object.parent, out),
-        "messageType" => word(
-            dice,
-            &[
-                Some("TEXT"),
-                Some("TEXT"),
-                Some("TEXT"),
-                Some("IMAGE"),
-                Some("TEMPLATE"),
-            ],
-            out,
-        ),
+        "messageType" => word(dice, &[Some("TEXT"), Some("TEXT"), Some("TEXT"), Some("IMAGE"), Some("TEMPLATE")], out),
         "channelType" => out.plain(channel_type(object).as_bytes()),
         "senderType" => out.plain(dice.pick(&["CUSTOMER", "AGENT", "BOT", "SYSTEM"]).as_bytes()),
         "content" => text::body(dice, object.number, object.version, out),
@@ -194,14 +159,8 @@ pub(super) fn message(object: Object, world: &World, name: &str, out: &mut Out) 
             out.number(dice.bits());
             out.raw("\"");
         }
-        "ackStatus" => word(
-            dice,
-            &[Some("READ"), Some("DELIVERED"), Some("SENT"), Some("FAILED"), None],
-            out,
-        ),
-        "createdAt" => world
-            .dates()
-            .write(world.created(List::Messages(object.parent), object.number), out),
+        "ackStatus" => word(dice, &[Some("READ"), Some("DELIVERED"), Some("SENT"), Some("FAILED"), None], out),
+        "createdAt" => world.dates().write(world.created(List::Messages(object.parent), object.number), out),
         "autoCreate" => flag(dice, out),
         "flowBotId" if dice.at(1).chance(900) => return Value::Null,
         "flowBotId" => out.number(dice.below(1000)),
@@ -221,16 +180,7 @@ mod tests {
     use serde_json::Value as Json;
 
     fn world() -> World {
-        World::new(
-            7,
-            Size {
-                contacts: 400,
-                persons: 400,
-                conversations: 400,
-                messages: 4000,
-            },
-            true,
-        )
+        World::new(7, Size { contacts: 400, persons: 400, conversations: 400, messages: 4000 }, true)
     }
 
     /// Some records of a stream: of the messages those of the longest conversation.
@@ -246,9 +196,7 @@ mod tests {
 
     /// Every field of an object, with everything inside it, as the schema's types say.
     fn whole(world: &World, schema: &apollo_compiler::Schema, object: Object, ty: &str, out: &mut Out) {
-        let Some(ExtendedType::Object(definition)) = schema.types.get(ty) else {
-            panic!("{ty} has no fields")
-        };
+        let Some(ExtendedType::Object(definition)) = schema.types.get(ty) else { panic!("{ty} has no fields") };
         out.raw("{");
         for (n, (name, field)) in definition.fields.iter().enumerate() {
             out.raw(if n > 0 { "," } else { "" });
@@ -277,9 +225,7 @@ mod tests {
             return !ty.is_non_null();
         }
         if ty.is_list() {
-            return value
-                .as_array()
-                .is_some_and(|items| items.iter().all(|i| conforms(schema, ty.item_type(), i)));
+            return value.as_array().is_some_and(|items| items.iter().all(|i| conforms(schema, ty.item_type(), i)));
         }
         match (ty.inner_named_type().as_str(), &schema.types[ty.inner_named_type()]) {
             ("ID" | "String" | "Date", _) => value.is_string(),
@@ -287,39 +233,26 @@ mod tests {
             ("Int", _) => value.is_i64(),
             (_, ExtendedType::Scalar(_)) => true,
             (_, ExtendedType::Enum(choices)) => choices.values.keys().any(|name| *value == name.as_str()),
-            (_, ExtendedType::Object(object)) => object
-                .fields
-                .iter()
-                .all(|(name, field)| conforms(schema, &field.ty, &value[name.as_str()])),
+            (_, ExtendedType::Object(object)) => {
+                object.fields.iter().all(|(name, field)| conforms(schema, &field.ty, &value[name.as_str()]))
+            }
             _ => false,
         }
     }
 
     #[test]
     fn every_value_is_what_the_schema_says() {
-        let (world, schema) = (
-            world(),
-            apollo_compiler::Schema::parse_and_validate(DEFAULT_SDL, "s").unwrap(),
-        );
+        let (world, schema) = (world(), apollo_compiler::Schema::parse_and_validate(DEFAULT_SDL, "s").unwrap());
         for stream in crate::streams::ALL {
             let entity = stream.definition().entity;
-            let Some(ExtendedType::Object(definition)) = schema.types.get(entity) else {
-                panic!("{entity}")
-            };
+            let Some(ExtendedType::Object(definition)) = schema.types.get(entity) else { panic!("{entity}") };
             for object in some(&world, stream) {
-                let mut out = Out {
-                    bytes: Vec::new(),
-                    lossy: true,
-                };
+                let mut out = Out { bytes: Vec::new(), lossy: true };
                 whole(&world, &schema, object, entity, &mut out);
                 let value: Json = serde_json::from_slice(&out.bytes).unwrap();
                 for (name, field) in &definition.fields {
                     let value = &value[name.as_str()];
-                    assert!(
-                        conforms(&schema, &field.ty, value),
-                        "{entity}.{name}: {} is {value}",
-                        field.ty
-                    );
+                    assert!(conforms(&schema, &field.ty, value), "{entity}.{name}: {} is {value}", field.ty);
                 }
             }
         }
@@ -327,10 +260,7 @@ mod tests {
 
     #[test]
     fn an_edit_is_seen_in_every_record() {
-        let (world, schema) = (
-            world(),
-            apollo_compiler::Schema::parse_and_validate(DEFAULT_SDL, "s").unwrap(),
-        );
+        let (world, schema) = (world(), apollo_compiler::Schema::parse_and_validate(DEFAULT_SDL, "s").unwrap());
         for stream in crate::streams::ALL {
             for object in some(&world, stream) {
                 let written = |version| {
@@ -340,11 +270,7 @@ mod tests {
                     out.bytes
                 };
                 assert_eq!(written(1), written(1));
-                assert!(
-                    written(0) != written(1) && written(1) != written(2),
-                    "{stream} {}",
-                    object.number
-                );
+                assert!(written(0) != written(1) && written(1) != written(2), "{stream} {}", object.number);
             }
         }
     }

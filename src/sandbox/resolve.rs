@@ -69,20 +69,9 @@ impl Api {
             apollo_compiler::response::JsonMap::default()
         };
         let twisted = twisted_root(&prepared.roots, fault);
-        let out = Out {
-            bytes: Vec::with_capacity(EXPECTED_ANSWER),
-            lossy: false,
-        };
-        let mut answering = Answering {
-            api: self,
-            fault,
-            now,
-            first_list: true,
-            out,
-            errors: Vec::new(),
-            code: None,
-            rows: 0,
-        };
+        let out = Out { bytes: Vec::with_capacity(EXPECTED_ANSWER), lossy: false };
+        let mut answering =
+            Answering { api: self, fault, now, first_list: true, out, errors: Vec::new(), code: None, rows: 0 };
         answering.out.raw("{\"data\":{");
         for (n, (root, refusal)) in prepared.roots.iter().zip(refusals).enumerate() {
             if n > 0 {
@@ -90,9 +79,7 @@ impl Api {
             }
             answering.out.raw(&root.pick.key);
             if let Some(scope) = refusal {
-                answering
-                    .errors
-                    .push(Problem::scope(scope).at(vec![json!(root.pick.alias)]));
+                answering.errors.push(Problem::scope(scope).at(vec![json!(root.pick.alias)]));
                 answering.out.raw("null");
             } else if let Some(wrong) = &root.wrong {
                 let problem = Problem::new(wrong, "INTERNAL_SERVER_ERROR").at(vec![json!(root.pick.alias)]);
@@ -130,8 +117,7 @@ impl Answering<'_> {
                 let mut path = vec![json!(pick.alias)];
                 path.extend(path_to_rows(pick).unwrap_or_default());
                 path.push(json!(page.rows.len()));
-                self.errors
-                    .push(Problem::new("Internal server error", "INTERNAL_SERVER_ERROR").at(path));
+                self.errors.push(Problem::new("Internal server error", "INTERNAL_SERVER_ERROR").at(path));
             }
             Some(Content::Failed(code, message)) => {
                 self.code = Some((*code).to_owned());
@@ -147,10 +133,7 @@ impl Answering<'_> {
             }
             _ => {}
         }
-        let mut writer = Writer {
-            world: &self.api.world,
-            out: &mut self.out,
-        };
+        let mut writer = Writer { world: &self.api.world, out: &mut self.out };
         match content {
             Some(content) => {
                 writer.root(pick, &content);
@@ -165,15 +148,9 @@ impl Answering<'_> {
     fn content(&mut self, question: &Question, twist: Option<Fault>) -> Result<Option<Content>, Problem> {
         let api = self.api;
         Ok(match question {
-            Question::Token {
-                client_id,
-                client_secret,
-            } => {
+            Question::Token { client_id, client_secret } => {
                 if *client_id != api.options.client_id || *client_secret != api.options.client_secret {
-                    return Err(Problem::documented(
-                        "Invalid client id or client secret",
-                        "INVALID_CLIENT",
-                    ));
+                    return Err(Problem::documented("Invalid client id or client secret", "INVALID_CLIENT"));
                 }
                 let (text, seconds) = lock(&api.tokens).issue(self.now);
                 Some(Content::Token { text, seconds })
@@ -209,11 +186,7 @@ impl Answering<'_> {
         };
         let total = lists.len(list);
         let more = start.saturating_add(limit) < total;
-        let shown = if twist == Some(Fault::RepeatedPage) {
-            start.saturating_sub(limit)
-        } else {
-            start
-        };
+        let shown = if twist == Some(Fault::RepeatedPage) { start.saturating_sub(limit) } else { start };
         let mut rows = lists.rows(list, shown..shown.saturating_add(limit));
         match twist {
             Some(Fault::SuccessFalse) => return Ok(Content::Failed("500", "Something went wrong")),
@@ -221,38 +194,16 @@ impl Answering<'_> {
             _ => {}
         }
         let total = (twist != Some(Fault::MissingTotal)).then_some(total);
-        Ok(Content::Page(Page {
-            rows,
-            total,
-            more,
-            start,
-            limit,
-            counts_from: paging.page_from,
-        }))
+        Ok(Content::Page(Page { rows, total, more, start, limit, counts_from: paging.page_from }))
     }
 
     /// Puts the errors in front of the data.
     fn finish(self) -> Outcome {
-        let Answering {
-            out,
-            errors,
-            code,
-            rows,
-            ..
-        } = self;
+        let Answering { out, errors, code, rows, .. } = self;
         if errors.is_empty() {
-            return Outcome {
-                status: 200,
-                body: out.bytes,
-                html: false,
-                code,
-                rows,
-            };
+            return Outcome { status: 200, body: out.bytes, html: false, code, rows };
         }
-        let mut outcome = Outcome {
-            rows,
-            ..Outcome::failed(200, &errors)
-        };
+        let mut outcome = Outcome { rows, ..Outcome::failed(200, &errors) };
         outcome.body.pop();
         outcome.body.push(b',');
         outcome.body.extend_from_slice(&out.bytes[1..]);
@@ -286,7 +237,5 @@ fn twisted_root(roots: &[Root], fault: Option<Fault>) -> Option<usize> {
     let lists: Vec<usize> = (0..roots.len()).filter(|n| roots[*n].question.is_list()).collect();
     let name = |n: &usize| Value::Object(roots[*n].arguments.clone()).to_string();
     let dice = lists.iter().fold(Dice::new(0), |dice, n| dice.named(&name(n)));
-    lists
-        .get(usize::try_from(dice.below(lists.len() as u64)).unwrap_or(0))
-        .copied()
+    lists.get(usize::try_from(dice.below(lists.len() as u64)).unwrap_or(0)).copied()
 }

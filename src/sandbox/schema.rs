@@ -63,13 +63,7 @@ impl Schema {
     pub fn from_sdl(sdl: &str, introspection: bool, suggestions: bool) -> Result<Schema, String> {
         let reading = Reading::of(sdl)?;
         let implementers = reading.types.implementers_map();
-        Ok(Schema {
-            reading,
-            implementers,
-            valid: Mutex::default(),
-            introspection,
-            suggestions,
-        })
+        Ok(Schema { reading, implementers, valid: Mutex::default(), introspection, suggestions })
     }
 
     /// What the schema's types and fields stand for.
@@ -110,22 +104,12 @@ impl Schema {
                         To enable introspection, pass introspection: true to ApolloServer in production";
             return Err(plain_refusal(INVALID, text));
         }
-        Ok(Prepared {
-            roots,
-            document,
-            operation,
-            variables,
-        })
+        Ok(Prepared { roots, document, operation, variables })
     }
 
     /// Answers the introspection part of a query: one value per response key.
     pub fn introspect(&self, prepared: &Prepared) -> Result<JsonMap, Outcome> {
-        let Prepared {
-            document,
-            operation,
-            variables,
-            ..
-        } = prepared;
+        let Prepared { document, operation, variables, .. } = prepared;
         introspection::check_max_depth(document, operation)
             .and_then(|()| {
                 introspection::partial_execute(&self.reading.types, &self.implementers, document, operation, variables)
@@ -142,22 +126,16 @@ impl Schema {
         let parsed = ast::Document::parse(query.as_str(), "query").map_err(|e| {
             // graphql-js stops at the first error.
             let first = e.errors.iter().next().map(|d| d.unstable_to_json_compat());
-            let reworded = first.map(|error| GraphQLError {
-                message: wording::syntax_message(&error.message),
-                ..error
-            });
+            let reworded =
+                first.map(|error| GraphQLError { message: wording::syntax_message(&error.message), ..error });
             refusal("GRAPHQL_PARSE_FAILED", reworded)
         })?;
         if let Some(message) = valueless::mistake(&query) {
             return Err(plain_refusal("GRAPHQL_PARSE_FAILED", &message));
         }
         let document = parsed.to_executable_validate(&self.reading.types).map_err(|e| {
-            let wrong = Wrong {
-                schema: &self.reading.types,
-                query: &query,
-                parsed: &parsed,
-                suggestions: self.suggestions,
-            };
+            let wrong =
+                Wrong { schema: &self.reading.types, query: &query, parsed: &parsed, suggestions: self.suggestions };
             refusal(INVALID, wrong.errors(&e.errors))
         })?;
         let overlooked = overlooked::mistakes(&self.reading.types, &document);
@@ -179,15 +157,8 @@ fn refusal(code: &'static str, errors: impl IntoIterator<Item = GraphQLError>) -
     let problems: Vec<Problem> = errors
         .into_iter()
         .map(|error| {
-            let locations = error
-                .locations
-                .iter()
-                .map(|at| json!({"line": at.line, "column": at.column}))
-                .collect();
-            Problem {
-                locations,
-                ..Problem::new(&error.message, code)
-            }
+            let locations = error.locations.iter().map(|at| json!({"line": at.line, "column": at.column})).collect();
+            Problem { locations, ..Problem::new(&error.message, code) }
         })
         .collect();
     Outcome::failed(400, &problems)
@@ -212,14 +183,8 @@ mod tests {
         let refusal = schema.prepare(body.as_bytes()).err().unwrap();
         let parsed: serde_json::Value = serde_json::from_slice(&refusal.body).unwrap();
         assert_eq!(parsed["errors"].as_array().unwrap().len(), 1, "{parsed}");
-        assert_eq!(
-            parsed["errors"][0]["extensions"]["code"].as_str(),
-            refusal.code.as_deref()
-        );
-        (
-            parsed["errors"][0]["message"].as_str().unwrap().to_owned(),
-            refusal.code.unwrap(),
-        )
+        assert_eq!(parsed["errors"][0]["extensions"]["code"].as_str(), refusal.code.as_deref());
+        (parsed["errors"][0]["message"].as_str().unwrap().to_owned(), refusal.code.unwrap())
     }
 
     #[test]
@@ -229,10 +194,7 @@ mod tests {
                 "{ getContactList { success data { docs { nope } } } }",
                 r#"Cannot query field "nope" on type "ExternalContact"."#,
             ),
-            (
-                "{ getContactList(size: 3) { success } }",
-                r#"Unknown argument "size" on field "Query.getContactList"."#,
-            ),
+            ("{ getContactList(size: 3) { success } }", r#"Unknown argument "size" on field "Query.getContactList"."#),
             (
                 "{ getMessages { success } }",
                 r#"Field "getMessages" argument "conversationId" of type "ID!" is required, but it was not provided."#,
@@ -245,34 +207,19 @@ mod tests {
                 "query($p: String) { getContactList(page: $p) { success } }",
                 r#"Variable "$p" of type "String" used in position expecting type "Int"."#,
             ),
-            (
-                "{ getContactList(page: 1.5) { success } }",
-                "Int cannot represent non-integer value: 1.5",
-            ),
+            ("{ getContactList(page: 1.5) { success } }", "Int cannot represent non-integer value: 1.5"),
             (
                 "{ getContactList { success { yes } } }",
                 r#"Field "success" must not have a selection since type "Boolean!" has no subfields."#,
             ),
-            (
-                "{ getContactList(page: {a: [1 X]}) { success } }",
-                "Int cannot represent non-integer value: {a: [1, X]}",
-            ),
-            (
-                "{ getContact(_id: null) { success } }",
-                r#"Expected value of type "ID!", found null."#,
-            ),
+            ("{ getContactList(page: {a: [1 X]}) { success } }", "Int cannot represent non-integer value: {a: [1, X]}"),
+            ("{ getContact(_id: null) { success } }", r#"Expected value of type "ID!", found null."#),
             (
                 "mutation { generateOAuthToken(input: {clientId: \"a\", clientSecret: null}) { success } }",
                 r#"Expected value of type "String!", found null."#,
             ),
-            (
-                "query($p: Nope) { getContactList(page: $p) { success } }",
-                r#"Unknown type "Nope"."#,
-            ),
-            (
-                "query Q($p: Int) { getContactList { success } }",
-                r#"Variable "$p" is never used in operation "Q"."#,
-            ),
+            ("query($p: Nope) { getContactList(page: $p) { success } }", r#"Unknown type "Nope"."#),
+            ("query Q($p: Int) { getContactList { success } }", r#"Variable "$p" is never used in operation "Q"."#),
             (
                 "query Q { ...F } fragment F on Query { getContactList(page: $p) { success } }",
                 r#"Variable "$p" is not defined by operation "Q"."#,
@@ -285,16 +232,9 @@ mod tests {
                 "{ getContactList { a: success a: code } }",
                 r#"Fields "a" conflict because "success" and "code" are different fields. Use different aliases on the fields to fetch both if this was intentional."#,
             ),
-            (
-                r#"{ getContactList(page: "1") { success } }"#,
-                r#"Int cannot represent non-integer value: "1""#,
-            ),
+            (r#"{ getContactList(page: "1") { success } }"#, r#"Int cannot represent non-integer value: "1""#),
         ] {
-            assert_eq!(
-                refused(query, &json!({})),
-                (message.to_owned(), INVALID.to_owned()),
-                "{query}"
-            );
+            assert_eq!(refused(query, &json!({})), (message.to_owned(), INVALID.to_owned()), "{query}");
         }
     }
 
@@ -311,22 +251,11 @@ mod tests {
                 json!({"p": 1.5}),
                 r#"Variable "$p" got invalid value 1.5; Int cannot represent non-integer value: 1.5"#,
             ),
-            (
-                "$p: Int!",
-                json!({}),
-                r#"Variable "$p" of required type "Int!" was not provided."#,
-            ),
-            (
-                "$p: Int!",
-                json!({"p": null}),
-                r#"Variable "$p" of non-null type "Int!" must not be null."#,
-            ),
+            ("$p: Int!", json!({}), r#"Variable "$p" of required type "Int!" was not provided."#),
+            ("$p: Int!", json!({"p": null}), r#"Variable "$p" of non-null type "Int!" must not be null."#),
         ] {
             let query = format!("query({variable}) {{ getContactList(page: $p) {{ success }} }}");
-            assert_eq!(
-                refused(&query, &given),
-                (message.to_owned(), "BAD_USER_INPUT".to_owned())
-            );
+            assert_eq!(refused(&query, &given), (message.to_owned(), "BAD_USER_INPUT".to_owned()));
         }
     }
 
@@ -338,10 +267,7 @@ mod tests {
         let two = "query A { getContactList { success } } query B { getContactList { success } }";
         let (message, code) = refused(two, &json!({}));
         assert_eq!(code, "OPERATION_RESOLUTION_FAILURE");
-        assert_eq!(
-            message,
-            "Must provide operation name if query contains multiple operations."
-        );
+        assert_eq!(message, "Must provide operation name if query contains multiple operations.");
         assert_eq!(
             refused("{ getContactList(page) { success } }", &json!({})).0,
             "Syntax Error: Expected \":\", found \")\"."
@@ -357,15 +283,8 @@ mod tests {
     #[test]
     fn introspection_can_be_off() {
         let schema = Schema::from_sdl(DEFAULT_SDL, false, false).unwrap();
-        let refusal = schema
-            .prepare(br#"{"query":"{ __schema { queryType { name } } }"}"#)
-            .err()
-            .unwrap();
-        assert!(
-            String::from_utf8(refusal.body)
-                .unwrap()
-                .contains("introspection is not allowed")
-        );
+        let refusal = schema.prepare(br#"{"query":"{ __schema { queryType { name } } }"}"#).err().unwrap();
+        assert!(String::from_utf8(refusal.body).unwrap().contains("introspection is not allowed"));
         assert!(schema.prepare(br#"{"query":"{ __typename }"}"#).is_ok());
     }
 

@@ -55,12 +55,7 @@ pub async fn start(options: Options) -> Result<Running, Error> {
         // axum's server never ends on its own, and has no error to give.
         let _ = serving.await;
     });
-    Ok(Running {
-        api,
-        address,
-        stop,
-        task,
-    })
+    Ok(Running { api, address, stop, task })
 }
 
 impl Running {
@@ -118,18 +113,9 @@ fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/api/v1", post(graphql))
         .route("/truth/{stream}", get(truth))
-        .route(
-            "/sandbox/log",
-            get(async |State(api): State<Arc<Api>>| json_lines(api.log_lines().into())),
-        )
-        .route(
-            "/sandbox/counts",
-            get(async |State(api): State<Arc<Api>>| json(&api.counts())),
-        )
-        .route(
-            "/sandbox/touched",
-            get(async |State(api): State<Arc<Api>>| json(&api.touched())),
-        )
+        .route("/sandbox/log", get(async |State(api): State<Arc<Api>>| json_lines(api.log_lines().into())))
+        .route("/sandbox/counts", get(async |State(api): State<Arc<Api>>| json(&api.counts())))
+        .route("/sandbox/touched", get(async |State(api): State<Arc<Api>>| json(&api.touched())))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
@@ -154,15 +140,8 @@ async fn graphql(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -
             if status == 429 {
                 response = response.header(header::RETRY_AFTER, account.map_or(1, |a| a.reset));
             }
-            let kind = if html {
-                "text/html; charset=utf-8"
-            } else {
-                "application/json; charset=utf-8"
-            };
-            response
-                .status(status)
-                .header(header::CONTENT_TYPE, kind)
-                .body(Body::from(body))
+            let kind = if html { "text/html; charset=utf-8" } else { "application/json; charset=utf-8" };
+            response.status(status).header(header::CONTENT_TYPE, kind).body(Body::from(body))
         }
         Reply::Nothing => response.body(body::broken(Vec::new())),
         Reply::Part(sent, whole) => response
@@ -196,10 +175,7 @@ fn status_page(status: StatusCode) -> Response<Body> {
 }
 
 fn json(value: &impl serde::Serialize) -> Response<Body> {
-    typed(
-        Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default())),
-        "application/json",
-    )
+    typed(Response::new(Body::from(serde_json::to_vec(value).unwrap_or_default())), "application/json")
 }
 
 fn json_lines(body: Body) -> Response<Body> {
@@ -207,9 +183,7 @@ fn json_lines(body: Body) -> Response<Body> {
 }
 
 fn typed(mut response: Response<Body>, kind: &'static str) -> Response<Body> {
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     response
 }
 
@@ -247,11 +221,7 @@ mod tests {
 
     async fn failing(fault: &str) -> Running {
         let faults = Plan::from_toml(&format!("rule = [{{ fault = '{fault}', rate = 1 }}]")).unwrap();
-        let options = Options {
-            faults,
-            contacts: 3,
-            ..Options::default()
-        };
+        let options = Options { faults, contacts: 3, ..Options::default() };
         start(options).await.unwrap()
     }
 
@@ -279,46 +249,24 @@ mod tests {
         let running = failing("truncated").await;
         let answer = exchange(running.address(), &post_once("{ __typename }")).await;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.to_lowercase().contains(&format!("content-length: {}", body.len())),
-            "{head}"
-        );
+        assert!(head.to_lowercase().contains(&format!("content-length: {}", body.len())), "{head}");
         assert!(serde_json::from_str::<serde_json::Value>(body).is_err());
         running.stop().await;
     }
 
     #[tokio::test]
     async fn headers_tell_the_limit_and_everything_else_is_not_found() {
-        let options = Options {
-            requests_per_minute: 1,
-            contacts: 3,
-            messages: 0,
-            ..Options::default()
-        };
+        let options = Options { requests_per_minute: 1, contacts: 3, messages: 0, ..Options::default() };
         let running = start(options).await.unwrap();
-        let first = exchange(running.address(), &post_once("{ __typename }"))
-            .await
-            .to_lowercase();
-        for header in [
-            "x-ratelimit-limit: 1",
-            "x-ratelimit-remaining: 0",
-            "x-ratelimit-reset: 60",
-        ] {
+        let first = exchange(running.address(), &post_once("{ __typename }")).await.to_lowercase();
+        for header in ["x-ratelimit-limit: 1", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 60"] {
             assert!(first.contains(header), "{first}");
         }
-        let second = exchange(running.address(), &post_once("{ __typename }"))
-            .await
-            .to_lowercase();
-        assert!(
-            second.starts_with("http/1.1 429") && second.contains("retry-after: "),
-            "{second}"
-        );
+        let second = exchange(running.address(), &post_once("{ __typename }")).await.to_lowercase();
+        assert!(second.starts_with("http/1.1 429") && second.contains("retry-after: "), "{second}");
         for path in ["/", "/truth/nothing", "/api/v1"] {
             let answer = exchange(running.address(), &get(path)).await;
-            assert!(
-                answer.starts_with("HTTP/1.1 404") && answer.contains("<html>"),
-                "{answer}"
-            );
+            assert!(answer.starts_with("HTTP/1.1 404") && answer.contains("<html>"), "{answer}");
         }
         let truth = exchange(running.address(), &get("/truth/contacts")).await;
         assert_eq!(truth.matches("\"firstName\":").count(), 3);
@@ -331,12 +279,7 @@ mod tests {
     async fn an_address_in_use_is_named_and_a_stopped_server_is_gone() {
         let running = failing("slow").await;
         let listen = running.address();
-        let error = start(Options {
-            listen,
-            ..Options::default()
-        })
-        .await
-        .unwrap_err();
+        let error = start(Options { listen, ..Options::default() }).await.unwrap_err();
         assert!(error.to_string().contains(&listen.to_string()));
         running.stop().await;
         assert!(TcpStream::connect(listen).await.is_err());

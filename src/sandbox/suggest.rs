@@ -61,11 +61,7 @@ fn input_fields<'a>(schema: &'a Schema, type_name: &str) -> Vec<&'a str> {
 /// Names that differ in case alone are one step apart.
 fn distance(wrong: &str, name: &str) -> usize {
     let (wrong, name) = (wrong.to_lowercase(), name.to_lowercase());
-    if wrong == name {
-        1
-    } else {
-        strsim::osa_distance(&wrong, &name)
-    }
+    if wrong == name { 1 } else { strsim::osa_distance(&wrong, &name) }
 }
 
 #[cfg(test)]
@@ -81,19 +77,13 @@ mod tests {
     fn close_names_are_suggested_and_far_ones_are_not() {
         let ask = |field| suggested(&format!("Cannot query field \"{field}\" on type \"T\"."));
         assert_eq!(ask("avatr").as_deref(), Some("Did you mean \"avatar\"?"));
-        assert_eq!(
-            ask("firstname").as_deref(),
-            Some("Did you mean \"firstName\" or \"lastName\"?")
-        );
+        assert_eq!(ask("firstname").as_deref(), Some("Did you mean \"firstName\" or \"lastName\"?"));
         assert_eq!(ask("zzz"), None);
         let argument = suggested("Unknown argument \"pages\" on field \"Query.list\".");
         assert_eq!(argument.as_deref(), Some("Did you mean \"page\"?"));
         let directive = suggested("Unknown argument \"fi\" on directive \"@skip\".");
         assert_eq!(directive.as_deref(), Some("Did you mean \"if\"?"));
-        assert_eq!(
-            suggested("Unknown type \"Qery\".").as_deref(),
-            Some("Did you mean \"Query\"?")
-        );
+        assert_eq!(suggested("Unknown type \"Qery\".").as_deref(), Some("Did you mean \"Query\"?"));
         assert_eq!(suggested("Something \"else\""), None);
     }
 }

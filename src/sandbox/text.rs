@@ -8,11 +8,7 @@ use super::out::{Out, Spelling};
 use super::phrases::{CAROUSEL, FIRST, LAST, NASTY, TEMPLATE, WORDS};
 
 fn spelling(dice: Dice) -> Spelling {
-    if dice.at(900).chance(80) {
-        Spelling::Escaped
-    } else {
-        Spelling::Raw
-    }
+    if dice.at(900).chance(80) { Spelling::Escaped } else { Spelling::Raw }
 }
 
 fn words(dice: Dice, count: u64, spelling: Spelling, out: &mut Out) {
@@ -100,10 +96,7 @@ pub fn email(dice: Dice, number: u64, out: &mut Out) {
             out.raw("BODYMARKER-");
             out.number(number);
         } else {
-            out.raw(
-                dice.at(2)
-                    .pick(&["ayse.yilmaz", "m.kaya+shop", "info", "\\\"odd,name\\\"", "o'brien", "x"]),
-            );
+            out.raw(dice.at(2).pick(&["ayse.yilmaz", "m.kaya+shop", "info", "\\\"odd,name\\\"", "o'brien", "x"]));
             out.number(number);
         }
         out.raw(dice.at(3).pick(&["@example.com", "@example.org", "@mail.example.net"]));
@@ -172,10 +165,7 @@ mod tests {
     fn bodies(count: u64) -> Vec<String> {
         (0..count)
             .map(|n| {
-                let mut out = Out {
-                    bytes: Vec::new(),
-                    lossy: true,
-                };
+                let mut out = Out { bytes: Vec::new(), lossy: true };
                 body(Dice::new(7).at(n), n, 0, &mut out);
                 String::from_utf8(out.bytes).unwrap()
             })
@@ -227,17 +217,11 @@ mod tests {
         for n in 0..2000 {
             let dice = Dice::new(3).at(n);
             for write in [line, last_name, phone, cards, html] as [fn(Dice, &mut Out); 5] {
-                let mut out = Out {
-                    bytes: Vec::new(),
-                    lossy: true,
-                };
+                let mut out = Out { bytes: Vec::new(), lossy: true };
                 write(dice, &mut out);
                 serde_json::from_slice::<serde_json::Value>(&out.bytes).unwrap();
             }
-            let mut out = Out {
-                bytes: Vec::new(),
-                lossy: true,
-            };
+            let mut out = Out { bytes: Vec::new(), lossy: true };
             out.raw("[");
             first_name(dice, 1, &mut out);
             out.raw(",");

@@ -35,13 +35,7 @@ pub struct Tokens {
 impl Tokens {
     /// None given out yet.
     pub fn new(seed: u64, ttl: Duration, new_cancels_older: bool) -> Tokens {
-        Tokens {
-            dice: Dice::new(seed).named("tokens"),
-            ttl,
-            new_cancels_older,
-            issued: 0,
-            known: HashMap::new(),
-        }
+        Tokens { dice: Dice::new(seed).named("tokens"), ttl, new_cancels_older, issued: 0, known: HashMap::new() }
     }
 
     /// Gives out a token: its text and its life in whole seconds, at least one.
@@ -96,10 +90,7 @@ mod tests {
         let header = format!("Bearer {text}");
         assert_eq!(tokens.standing(Some(&header), now), Standing::Valid(1));
         assert_eq!(tokens.standing(Some(&text), now), Standing::Valid(1));
-        assert_eq!(
-            tokens.standing(Some(&header), now + Duration::from_millis(1500)),
-            Standing::Expired(1)
-        );
+        assert_eq!(tokens.standing(Some(&header), now + Duration::from_millis(1500)), Standing::Expired(1));
         assert_eq!(tokens.standing(Some("Bearer x"), now), Standing::Unknown);
         assert_eq!(tokens.standing(None, now), Standing::Unknown);
         tokens.expire(Some(&header), now);
@@ -115,11 +106,7 @@ mod tests {
             let (second, _) = tokens.issue(now);
             assert_ne!(first, second);
             assert_eq!(tokens.standing(Some(&second), now), Standing::Valid(2));
-            let expected = if cancels {
-                Standing::Expired(1)
-            } else {
-                Standing::Valid(1)
-            };
+            let expected = if cancels { Standing::Expired(1) } else { Standing::Valid(1) };
             assert_eq!(tokens.standing(Some(&first), now), expected);
         }
     }

@@ -48,9 +48,7 @@ impl Truth {
     pub fn of(stream: Stream, reading: &Reading, objects: Objects) -> Truth {
         let columns = stream.columns().iter();
         Truth {
-            picks: columns
-                .map(|c| column(stream, c.name, c.kind, reading, objects))
-                .collect(),
+            picks: columns.map(|c| column(stream, c.name, c.kind, reading, objects)).collect(),
             list: List::of(stream),
             next: 0,
         }
@@ -58,10 +56,7 @@ impl Truth {
 
     /// The next lines; `None` at the end.
     pub fn next_lines(&mut self, world: &World, lists: &Mutex<Lists>) -> Option<Vec<u8>> {
-        let mut out = Out {
-            bytes: Vec::new(),
-            lossy: true,
-        };
+        let mut out = Out { bytes: Vec::new(), lossy: true };
         let rows = {
             let lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
             lists.rows(self.list, self.next..self.next + CHUNK)
@@ -81,9 +76,7 @@ fn column(stream: Stream, name: &str, kind: Kind, reading: &Reading, objects: Ob
         // A schema that says nothing of the stream takes nothing away from it.
         return shipped(name, kind);
     };
-    let definition = entity
-        .field(name)
-        .and_then(|field| reading.types.type_field(ty, field).ok());
+    let definition = entity.field(name).and_then(|field| reading.types.type_field(ty, field).ok());
     match definition {
         None => plain(name, Part::Nothing, Vec::new()),
         Some(definition) if definition.arguments.iter().any(|a| a.is_required()) => {
@@ -108,20 +101,13 @@ fn inner(definition: &FieldDefinition, reading: &Reading, levels: usize) -> Vec<
         return Vec::new();
     };
     let side = reading.below(Side::Record, ty);
-    let fields = object
-        .fields
-        .values()
-        .filter(|field| field.arguments.iter().all(|a| !a.is_required()));
+    let fields = object.fields.values().filter(|field| field.arguments.iter().all(|a| !a.is_required()));
     let picks = fields.filter_map(|field| {
         let pick = reading.pick(&field.name, field, ty, side);
         if pick.leaf {
             return Some(pick);
         }
-        let picks = if levels > 1 {
-            inner(field, reading, levels - 1)
-        } else {
-            Vec::new()
-        };
+        let picks = if levels > 1 { inner(field, reading, levels - 1) } else { Vec::new() };
         (!picks.is_empty()).then_some(Pick { picks, ..pick })
     });
     picks.collect()
@@ -139,14 +125,8 @@ fn shipped(name: &str, kind: Kind) -> Pick {
     };
     let left_out = kind == Kind::Json && fields.is_empty() && !name.ends_with("_cards");
     let part = if left_out { Part::Nothing } else { Part::Field };
-    let inner = fields
-        .iter()
-        .map(|field| plain(field, Part::Field, Vec::new()))
-        .collect();
-    Pick {
-        list: matches!(name, "tags" | "channels" | "media"),
-        ..plain(name, part, inner)
-    }
+    let inner = fields.iter().map(|field| plain(field, Part::Field, Vec::new())).collect();
+    Pick { list: matches!(name, "tags" | "channels" | "media"), ..plain(name, part, inner) }
 }
 
 fn plain(name: &str, part: Part, picks: Vec<Pick>) -> Pick {
@@ -182,12 +162,7 @@ mod tests {
     }
 
     fn text_of(stream: Stream, sdl: &str, objects: Objects) -> String {
-        let size = Size {
-            contacts: 1200,
-            persons: 3,
-            conversations: 40,
-            messages: 2500,
-        };
+        let size = Size { contacts: 1200, persons: 3, conversations: 40, messages: 2500 };
         let world = Arc::new(World::new(7, size, true));
         let lists = Mutex::new(Lists::new(Arc::clone(&world), None));
         let mut truth = Truth::of(stream, &Reading::of(sdl).unwrap(), objects);
@@ -226,18 +201,10 @@ mod tests {
     #[test]
     fn objects_have_the_sub_fields_that_are_asked_for_and_unknown_ones_are_null() {
         let messages = lines(Stream::Messages);
-        assert!(
-            messages
-                .iter()
-                .all(|m| m["emailData"].is_null() && m["failedReason"].is_null())
-        );
+        assert!(messages.iter().all(|m| m["emailData"].is_null() && m["failedReason"].is_null()));
         assert!(messages.iter().any(|m| m["sender"]["name"].is_string()));
         assert!(messages.iter().any(|m| m["template_cards"].is_object()));
-        assert!(
-            messages
-                .iter()
-                .any(|m| m["media"].as_array().is_some_and(|a| a.len() > 1))
-        );
+        assert!(messages.iter().any(|m| m["media"].as_array().is_some_and(|a| a.len() > 1)));
         let conversations = lines(Stream::Conversations);
         assert!(conversations.iter().any(|c| c["lastMessage"]["createdAt"].is_string()));
     }
@@ -265,29 +232,16 @@ mod tests {
             type Talk { id: ID }";
         let messages = lines_of(Stream::Messages, sdl, Objects::All);
         let raw = text_of(Stream::Messages, sdl, Objects::All);
-        assert!(
-            raw.contains("\"sender\":{\"avatar\":") && raw.contains(",\"alias\":null}"),
-            "in the schema's order"
-        );
+        assert!(raw.contains("\"sender\":{\"avatar\":") && raw.contains(",\"alias\":null}"), "in the schema's order");
         let texts = |column: &str| -> Vec<String> {
             let values = messages.iter().map(|m| &m[column]).filter(|v| !v.is_null());
             values.map(ToString::to_string).collect()
         };
         let senders = texts("sender");
         assert!(senders.len() > 100 && senders.iter().all(|s| s.contains("\"alias\":null")));
-        assert!(
-            messages.iter().all(|m| m["subject"].is_null()),
-            "nobody can say what x is"
-        );
-        assert!(
-            messages
-                .iter()
-                .any(|m| m["media"][0].get("more") == Some(&serde_json::Value::Null))
-        );
-        assert!(
-            messages.iter().all(|m| m["media"][0].get("one").is_none()),
-            "nothing is left of it"
-        );
+        assert!(messages.iter().all(|m| m["subject"].is_null()), "nobody can say what x is");
+        assert!(messages.iter().any(|m| m["media"][0].get("more") == Some(&serde_json::Value::Null)));
+        assert!(messages.iter().all(|m| m["media"][0].get("one").is_none()), "nothing is left of it");
         assert!(messages.iter().all(|m| m["emailData"].get("secret").is_none()));
         assert!(messages.iter().any(|m| m["emailData"]["to"].is_string()));
         assert!(messages.iter().all(|m| m["conversation"]["id"].is_string()));
@@ -299,9 +253,7 @@ mod tests {
             type ExternalContact { id: ID! born: String @sandbox(column: "createdAt") first_name: String }"#;
         let contacts = lines_of(Stream::Contacts, sdl, Objects::All);
         assert!(
-            contacts
-                .iter()
-                .all(|c| c["createdAt"].is_string() && c["firstName"].is_string() && c["_id"].is_string())
+            contacts.iter().all(|c| c["createdAt"].is_string() && c["firstName"].is_string() && c["_id"].is_string())
         );
         assert!(contacts.iter().all(|c| c["country"].is_null()));
     }

@@ -42,9 +42,9 @@ fn tokens(query: &str) -> Vec<&str> {
         let length = match first {
             '#' => rest.find(['\n', '\r']).unwrap_or(rest.len()),
             '"' => string(rest),
-            c if c.is_ascii_alphanumeric() || c == '_' => rest
-                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                .unwrap_or(rest.len()),
+            c if c.is_ascii_alphanumeric() || c == '_' => {
+                rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len())
+            }
             c => c.len_utf8(),
         };
         let (token, more) = rest.split_at(length);
@@ -64,9 +64,7 @@ fn string(text: &str) -> usize {
         if rest.starts_with(mark) {
             return at + mark.len();
         }
-        let escaped = rest
-            .strip_prefix('\\')
-            .filter(|after| mark.len() == 1 || after.starts_with(mark));
+        let escaped = rest.strip_prefix('\\').filter(|after| mark.len() == 1 || after.starts_with(mark));
         at += match escaped {
             Some(_) if mark.len() == 3 => 4,
             Some(after) => 1 + after.chars().next().map_or(0, char::len_utf8),

@@ -25,23 +25,13 @@ pub fn mistakes(schema: &Schema, operation: &Operation, given: &JsonMap, sources
     let mut found = Vec::new();
     for variable in &operation.variables {
         let (name, ty) = (variable.name.as_str(), &variable.ty);
-        let mut mistakes = Mistakes {
-            schema,
-            sources,
-            name,
-            location: variable.location(),
-            found: &mut found,
-        };
+        let mut mistakes = Mistakes { schema, sources, name, location: variable.location(), found: &mut found };
         match given.get(name) {
             None if ty.is_non_null() && variable.default_value.is_none() => {
-                mistakes.add(format!(
-                    "Variable \"${name}\" of required type \"{ty}\" was not provided."
-                ));
+                mistakes.add(format!("Variable \"${name}\" of required type \"{ty}\" was not provided."));
             }
             Some(JsonValue::Null) if ty.is_non_null() => {
-                mistakes.add(format!(
-                    "Variable \"${name}\" of non-null type \"{ty}\" must not be null."
-                ));
+                mistakes.add(format!("Variable \"${name}\" of non-null type \"{ty}\" must not be null."));
             }
             Some(value) => mistakes.value(ty, value, ""),
             None => {}
@@ -57,15 +47,8 @@ impl Mistakes<'_> {
 
     fn invalid(&mut self, value: &JsonValue, path: &str, why: &str) {
         let name = self.name;
-        let place = if path.is_empty() {
-            String::new()
-        } else {
-            format!(" at \"{name}{path}\"")
-        };
-        self.add(format!(
-            "Variable \"${name}\" got invalid value {}{place}; {why}",
-            inspect(value, 0)
-        ));
+        let place = if path.is_empty() { String::new() } else { format!(" at \"{name}{path}\"") };
+        self.add(format!("Variable \"${name}\" got invalid value {}{place}; {why}", inspect(value, 0)));
     }
 
     fn value(&mut self, ty: &Type, value: &JsonValue, path: &str) {
@@ -92,20 +75,13 @@ impl Mistakes<'_> {
             Some(ExtendedType::Enum(choice)) if !value.as_str().is_some_and(|v| choice.values.contains_key(v)) => {
                 let why = match value.as_str() {
                     Some(text) => format!("Value \"{text}\" does not exist in \"{inner}\" enum."),
-                    None => format!(
-                        "Enum \"{inner}\" cannot represent non-string value: {}.",
-                        inspect(value, 0)
-                    ),
+                    None => format!("Enum \"{inner}\" cannot represent non-string value: {}.", inspect(value, 0)),
                 };
                 self.invalid(value, path, &why);
             }
             Some(ExtendedType::Scalar(_)) => {
                 if let Some(kind) = scalar_mistake(inner, value) {
-                    self.invalid(
-                        value,
-                        path,
-                        &format!("{inner} cannot represent {kind}: {}", inspect(value, 0)),
-                    );
+                    self.invalid(value, path, &format!("{inner} cannot represent {kind}: {}", inspect(value, 0)));
                 }
             }
             _ => {}
@@ -120,10 +96,7 @@ impl Mistakes<'_> {
             match object.get(field.name.as_str()) {
                 Some(inner) => self.value(&field.ty, inner, &format!("{path}.{}", field.name)),
                 None if field.is_required() => {
-                    let why = format!(
-                        "Field \"{}\" of required type \"{}\" was not provided.",
-                        field.name, field.ty
-                    );
+                    let why = format!("Field \"{}\" of required type \"{}\" was not provided.", field.name, field.ty);
                     self.invalid(value, path, &why);
                 }
                 None => {}
@@ -146,11 +119,7 @@ fn scalar_mistake(ty: &str, value: &JsonValue) -> Option<&'static str> {
         "ID" if !value.is_string() && !value.is_i64() => return Some("value"),
         _ => true,
     };
-    if fits {
-        None
-    } else {
-        scalar_kind(ty, &value.to_string())
-    }
+    if fits { None } else { scalar_kind(ty, &value.to_string()) }
 }
 
 /// A value as JavaScript people write it.
@@ -171,9 +140,8 @@ fn inspect(value: &JsonValue, depth: usize) -> String {
         JsonValue::Object(object) if object.is_empty() => "{}".to_owned(),
         JsonValue::Object(_) if depth > 2 => "[Object]".to_owned(),
         JsonValue::Object(object) => {
-            let members = object
-                .iter()
-                .map(|(name, value)| format!("{}: {}", name.as_str(), inspect(value, depth + 1)));
+            let members =
+                object.iter().map(|(name, value)| format!("{}: {}", name.as_str(), inspect(value, depth + 1)));
             format!("{{ {} }}", join(members.collect()))
         }
         other => other.to_string(),
@@ -200,10 +168,7 @@ mod tests {
     #[test]
     fn every_mistake_is_named() {
         assert_eq!(
-            found(
-                "$a: Int!, $b: ID, $c: Boolean!, $d: Int",
-                r#"{"b": true, "c": null, "d": 3, "e": 1}"#
-            ),
+            found("$a: Int!, $b: ID, $c: Boolean!, $d: Int", r#"{"b": true, "c": null, "d": 3, "e": 1}"#),
             [
                 r#"Variable "$a" of required type "Int!" was not provided."#,
                 r#"Variable "$b" got invalid value true; ID cannot represent value: true"#,

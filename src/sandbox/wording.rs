@@ -49,16 +49,11 @@ impl Wrong<'_> {
             .iter()
             .filter(|complaint| !self.spurious(complaint, &complaints))
             .map(|complaint| {
-                let mut message = self
-                    .reworded(complaint)
-                    .unwrap_or_else(|| complaint.error.message.clone());
+                let mut message = self.reworded(complaint).unwrap_or_else(|| complaint.error.message.clone());
                 if let Some(suggestion) = suggest::suggestion(self.schema, &message).filter(|_| self.suggestions) {
                     message = format!("{message} {suggestion}");
                 }
-                GraphQLError {
-                    message,
-                    ..complaint.error.clone()
-                }
+                GraphQLError { message, ..complaint.error.clone() }
             })
             .collect()
     }
@@ -80,19 +75,13 @@ impl Wrong<'_> {
             }),
             // What is null is wrong; it is not missing.
             "RequiredArgument" | "RequiredField" => {
-                let name = quoted
-                    .iter()
-                    .rev()
-                    .nth(1)
-                    .and_then(|n| n.rsplit('.').next())
-                    .unwrap_or_default();
-                all.iter()
-                    .any(|other| is_null(&other.own) && within(other) && self.is_value_of(other.at, name))
+                let name = quoted.iter().rev().nth(1).and_then(|n| n.rsplit('.').next()).unwrap_or_default();
+                all.iter().any(|other| is_null(&other.own) && within(other) && self.is_value_of(other.at, name))
             }
             // What a variable of an unknown type may be used for is anyone's guess.
-            "DisallowedVariableUsage" => quoted
-                .get(1)
-                .is_some_and(|ty| !self.schema.types.contains_key(ty.trim_matches(['[', ']', '!']))),
+            "DisallowedVariableUsage" => {
+                quoted.get(1).is_some_and(|ty| !self.schema.types.contains_key(ty.trim_matches(['[', ']', '!'])))
+            }
             "ConflictingFieldType" => all.iter().any(|other| {
                 other.name == "ConflictingFieldName" && self::quoted(&other.error.message)[0] == quoted[0]
             }),
@@ -118,16 +107,10 @@ impl Wrong<'_> {
             }
             "SubselectionOnScalarType" | "SubselectionOnEnumType" => {
                 let (field, ty) = self.field_at(complaint.at?.offset())?;
-                Some(format!(
-                    "Field \"{field}\" must not have a selection since type \"{ty}\" has no subfields."
-                ))
+                Some(format!("Field \"{field}\" must not have a selection since type \"{ty}\" has no subfields."))
             }
             "UnsupportedValueType" => {
-                let expected = complaint
-                    .own
-                    .strip_prefix("expected value of type ")?
-                    .split(',')
-                    .next()?;
+                let expected = complaint.own.strip_prefix("expected value of type ")?.split(',').next()?;
                 self.unsupported(expected, message.split_once(" cannot represent value: ")?.1)
             }
             "UndefinedVariable" => {
@@ -142,17 +125,9 @@ impl Wrong<'_> {
             "UndefinedArgument" => Some(message.replace("on field \"@", "on directive \"@")),
             "RecursiveFragmentDefinition" => {
                 // The parser names the way backwards.
-                let via: Vec<String> = quoted[1..]
-                    .iter()
-                    .rev()
-                    .filter(|n| **n != quoted[0])
-                    .map(|n| format!("\"{n}\""))
-                    .collect();
-                let via = if via.is_empty() {
-                    String::new()
-                } else {
-                    format!(" via {}", via.join(", "))
-                };
+                let via: Vec<String> =
+                    quoted[1..].iter().rev().filter(|n| **n != quoted[0]).map(|n| format!("\"{n}\"")).collect();
+                let via = if via.is_empty() { String::new() } else { format!(" via {}", via.join(", ")) };
                 Some(format!("Cannot spread fragment \"{}\" within itself{via}.", quoted[0]))
             }
             _ => None,
@@ -177,24 +152,15 @@ impl Wrong<'_> {
     }
 
     fn operations(&self) -> impl Iterator<Item = &ast::OperationDefinition> {
-        self.parsed
-            .definitions
-            .iter()
-            .filter_map(|d| d.as_operation_definition().map(|o| &**o))
+        self.parsed.definitions.iter().filter_map(|d| d.as_operation_definition().map(|o| &**o))
     }
 
     /// The name of the operation around a place, else of the first that fits.
     fn operation(&self, at: Option<SourceSpan>, fits: impl Fn(&ast::OperationDefinition) -> bool) -> Option<&Name> {
         let offset = at?.offset();
-        let mut all = self
-            .parsed
-            .definitions
-            .iter()
-            .filter_map(|d| d.as_operation_definition());
-        let around = all.clone().find(|o| {
-            o.location()
-                .is_some_and(|at| (at.offset()..at.end_offset()).contains(&offset))
-        });
+        let mut all = self.parsed.definitions.iter().filter_map(|d| d.as_operation_definition());
+        let around =
+            all.clone().find(|o| o.location().is_some_and(|at| (at.offset()..at.end_offset()).contains(&offset)));
         around.or_else(|| all.find(|o| fits(o)))?.name.as_ref()
     }
 
@@ -221,11 +187,9 @@ impl Wrong<'_> {
                 }
                 self.field_in(&field.selection_set, ty.inner_named_type(), offset)
             }
-            Selection::InlineFragment(inline) => self.field_in(
-                &inline.selection_set,
-                inline.type_condition.as_ref().unwrap_or(on),
-                offset,
-            ),
+            Selection::InlineFragment(inline) => {
+                self.field_in(&inline.selection_set, inline.type_condition.as_ref().unwrap_or(on), offset)
+            }
             Selection::FragmentSpread(_) => None,
         })
     }
@@ -242,9 +206,7 @@ fn is_null(own: &str) -> bool {
 /// A literal as graphql-js prints it: lists and objects on one line.
 fn one_line(value: &str) -> String {
     let whole = ast::Document::parse(format!("{{f(a:{value})}}"), "value").ok();
-    let printed = whole
-        .map(|document| document.serialize().no_indent().to_string())
-        .unwrap_or_default();
+    let printed = whole.map(|document| document.serialize().no_indent().to_string()).unwrap_or_default();
     let inner = printed.split_once("a: ").and_then(|(_, rest)| rest.rsplit_once(')'));
     inner.map_or_else(|| value.to_owned(), |(text, _)| text.to_owned())
 }

@@ -4,68 +4,23 @@
 
 /// A name without its spelling.
 pub fn fold(name: &str) -> String {
-    name.chars()
-        .filter(|c| *c != '_')
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
 /// The page's number.
-pub const PAGE: &[&str] = &[
-    "page",
-    "pagenumber",
-    "pageindex",
-    "pageno",
-    "pagenum",
-    "currentpage",
-    "p",
-];
+pub const PAGE: &[&str] = &["page", "pagenumber", "pageindex", "pageno", "pagenum", "currentpage", "p"];
 /// Rows a page.
-pub const SIZE: &[&str] = &[
-    "limit",
-    "size",
-    "pagesize",
-    "perpage",
-    "first",
-    "take",
-    "count",
-    "itemsperpage",
-    "rows",
-];
+pub const SIZE: &[&str] = &["limit", "size", "pagesize", "perpage", "first", "take", "count", "itemsperpage", "rows"];
 /// Rows to leave out.
 pub const OFFSET: &[&str] = &["skip", "offset", "start", "from"];
 /// What the last page ended with.
-pub const CURSOR: &[&str] = &[
-    "after",
-    "cursor",
-    "nexttoken",
-    "pagetoken",
-    "startafter",
-    "startingafter",
-];
+pub const CURSOR: &[&str] = &["after", "cursor", "nexttoken", "pagetoken", "startafter", "startingafter"];
 /// The conversation whose messages are meant.
-pub const CONVERSATION: &[&str] = &[
-    "conversationid",
-    "conversation",
-    "chatid",
-    "chat",
-    "threadid",
-    "thread",
-    "dialogid",
-    "dialog",
-    "ticketid",
-];
+pub const CONVERSATION: &[&str] =
+    &["conversationid", "conversation", "chatid", "chat", "threadid", "thread", "dialogid", "dialog", "ticketid"];
 /// A record's own id.
-pub const ID: &[&str] = &[
-    "id",
-    "contactid",
-    "customerpersonid",
-    "personid",
-    "conversationid",
-    "messageid",
-    "channelid",
-    "templateid",
-];
+pub const ID: &[&str] =
+    &["id", "contactid", "customerpersonid", "personid", "conversationid", "messageid", "channelid", "templateid"];
 /// Who asks for a token.
 pub const CLIENT_ID: &[&str] = &["clientid", "id", "apikey", "key", "appid", "client"];
 /// With what.

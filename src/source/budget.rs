@@ -191,12 +191,7 @@ impl Budget {
         }
         let pacer = self.pacer().as_ref().map(|(_, p)| p.clone())?;
         let not_until = pacer.check().err()?;
-        Some((
-            Reason::Pace,
-            not_until
-                .wait_time_from(self.clock.now())
-                .max(Duration::from_micros(100)),
-        ))
+        Some((Reason::Pace, not_until.wait_time_from(self.clock.now()).max(Duration::from_micros(100))))
     }
 
     fn pace(&self, per_minute: u32) {
@@ -205,15 +200,8 @@ impl Budget {
             let burst = NonZeroU32::new(limit.get() / 100).unwrap_or(NonZeroU32::MIN);
             let quota =
                 Quota::with_period(Duration::from_secs_f64(1.0 / rate)).unwrap_or_else(|| Quota::per_minute(limit));
-            let store = InWindow {
-                window: self.window.clone(),
-                clock: self.clock.clone(),
-                start: self.clock.wall(),
-            };
-            (
-                limit.get(),
-                Arc::new(RateLimiter::new(quota.allow_burst(burst), store, self.clock.clone())),
-            )
+            let store = InWindow { window: self.window.clone(), clock: self.clock.clone(), start: self.clock.wall() };
+            (limit.get(), Arc::new(RateLimiter::new(quota.allow_burst(burst), store, self.clock.clone())))
         });
     }
 
@@ -243,13 +231,8 @@ struct Clock {
 
 impl Clock {
     fn new() -> Clock {
-        let wall = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        Clock {
-            origin: Instant::now(),
-            origin_wall: nanos(wall),
-        }
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Clock { origin: Instant::now(), origin_wall: nanos(wall) }
     }
 
     /// Nanoseconds since 1970.
@@ -305,21 +288,11 @@ mod tests {
             }
             let most = moments
                 .iter()
-                .map(|m| {
-                    moments
-                        .iter()
-                        .filter(|o| *o >= m && **o < *m + Duration::from_secs(60))
-                        .count()
-                })
+                .map(|m| moments.iter().filter(|o| *o >= m && **o < *m + Duration::from_secs(60)).count())
                 .step_by(97);
             let most = most.max().expect("some");
             assert!(most <= limit as usize, "{most} of {limit} in a minute");
-            assert!(
-                moments.len() as f64 >= f64::from(limit) * 3.0 * 0.97,
-                "{} of {}",
-                moments.len(),
-                limit * 3
-            );
+            assert!(moments.len() as f64 >= f64::from(limit) * 3.0 * 0.97, "{} of {}", moments.len(), limit * 3);
         }
     }
 
@@ -348,10 +321,8 @@ mod tests {
     async fn a_429_stops_everybody_until_the_reset() {
         let dir = tempfile::tempdir().expect("dir");
         let path = dir.path().join("w.json");
-        let (one, other) = (
-            Budget::new(6000, Window::open(&path).expect("w")),
-            Budget::new(6000, Window::open(&path).expect("w")),
-        );
+        let (one, other) =
+            (Budget::new(6000, Window::open(&path).expect("w")), Budget::new(6000, Window::open(&path).expect("w")));
         let n = one.acquire().await;
         one.block(n, Some(Duration::from_secs(42)));
         let begun = Instant::now();
@@ -382,34 +353,17 @@ mod tests {
     async fn the_servers_headers_correct_ours() {
         let budget = Budget::new(6000, Window::in_memory());
         let n = budget.acquire().await;
-        budget.observe(
-            n,
-            Headers {
-                remaining: Some(1),
-                reset: Some(Duration::from_secs(30)),
-                ..Headers::default()
-            },
-        );
+        budget.observe(n, Headers { remaining: Some(1), reset: Some(Duration::from_secs(30)), ..Headers::default() });
         let begun = Instant::now();
         budget.acquire().await;
         assert!(begun.elapsed() < Duration::from_secs(1), "one was left");
         let n = budget.acquire().await;
         assert!(begun.elapsed() >= Duration::from_secs(29), "none was left");
-        budget.observe(
-            n,
-            Headers {
-                limit: Some(60),
-                ..Headers::default()
-            },
-        );
+        budget.observe(n, Headers { limit: Some(60), ..Headers::default() });
         let begun = Instant::now();
         for _ in 0..5 {
             budget.acquire().await;
         }
-        assert!(
-            begun.elapsed() >= Duration::from_secs(4),
-            "the server's limit is lower: {:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() >= Duration::from_secs(4), "the server's limit is lower: {:?}", begun.elapsed());
     }
 }

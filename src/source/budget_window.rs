@@ -47,24 +47,13 @@ impl Window {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        Ok(Window {
-            file: Some(Mutex::new(file)),
-            memory: Mutex::default(),
-        })
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        Ok(Window { file: Some(Mutex::new(file)), memory: Mutex::default() })
     }
 
     /// A window that only this process knows.
     pub fn in_memory() -> Window {
-        Window {
-            file: None,
-            memory: Mutex::default(),
-        }
+        Window { file: None, memory: Mutex::default() }
     }
 
     /// Reads, changes and writes the window as one step among all processes. `now` is nanoseconds since 1970.

@@ -39,10 +39,7 @@ impl Http {
             .parse()
             .map_err(|e| Error::usage(format!("the endpoint `{}` is not a URL: {e}", settings.endpoint)))?;
         if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
-            return Err(Error::usage(format!(
-                "the endpoint `{}` must start with https://",
-                settings.endpoint
-            )));
+            return Err(Error::usage(format!("the endpoint `{}` must start with https://", settings.endpoint)));
         }
         if endpoint.scheme() == "http" && !is_loopback(&endpoint) {
             return Err(Error::usage(format!(
@@ -61,26 +58,13 @@ impl Http {
             .timeout(WHOLE)
             .pool_max_idle_per_host(usize::try_from(settings.in_flight).unwrap_or(8))
             .build()
-            .map_err(|e| {
-                Error::new(
-                    Kind::Internal,
-                    format!("the HTTP client cannot be built: {}", chain(&e)),
-                )
-            })?;
-        Ok(Http {
-            client,
-            endpoint,
-            max_response: settings.max_response,
-        })
+            .map_err(|e| Error::new(Kind::Internal, format!("the HTTP client cannot be built: {}", chain(&e))))?;
+        Ok(Http { client, endpoint, max_response: settings.max_response })
     }
 
     /// Posts one request body.
     pub async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Attempt> {
-        let mut request = self
-            .client
-            .post(self.endpoint.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .body(body);
+        let mut request = self.client.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json").body(body);
         if let Some(secret) = authorization {
             let mut value = HeaderValue::from_str(secret.reveal())
                 .map_err(|_| Error::new(Kind::InvalidClient, "the token cannot be sent as a header"))?;
@@ -91,11 +75,7 @@ impl Http {
         let headers = limit_headers(response.headers());
         let status = response.status().as_u16();
         let mut body = Vec::with_capacity(
-            response
-                .content_length()
-                .and_then(|n| usize::try_from(n).ok())
-                .unwrap_or(0)
-                .min(self.max_response),
+            response.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(0).min(self.max_response),
         );
         while let Some(chunk) = response.chunk().await.map_err(|e| of_http(&e))? {
             if body.len() + chunk.len() > self.max_response {
@@ -106,10 +86,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Attempt {
-            answer: Answer { status, body },
-            headers,
-        })
+        Ok(Attempt { answer: Answer { status, body }, headers })
     }
 }
 
@@ -121,11 +98,7 @@ fn is_loopback(url: &reqwest::Url) -> bool {
 
 /// A failure to get an answer. The URL is left out: it is in the configuration, and it may hold what should not be shown.
 fn of_http(error: &reqwest::Error) -> Error {
-    let kind = if error.is_timeout() {
-        Kind::TimedOut
-    } else {
-        Kind::Network
-    };
+    let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Network };
     Error::new(kind, chain(error))
 }
 
@@ -143,45 +116,23 @@ fn chain(error: &reqwest::Error) -> String {
     while let Some(source) = deepest.source() {
         deepest = source;
     }
-    if std::ptr::addr_eq(deepest, std::ptr::from_ref(error)) {
-        said.to_owned()
-    } else {
-        format!("{said}: {deepest}")
-    }
+    if std::ptr::addr_eq(deepest, std::ptr::from_ref(error)) { said.to_owned() } else { format!("{said}: {deepest}") }
 }
 
 fn limit_headers(headers: &HeaderMap) -> Headers {
     let number = |name: &str| {
-        headers
-            .get(name)?
-            .to_str()
-            .ok()?
-            .trim()
-            .parse::<f64>()
-            .ok()
-            .filter(|n| n.is_finite() && *n >= 0.0)
+        headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)
     };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturating, and never negative
     let count = |name: &str| number(name).map(|n| n as u32);
-    let retry_after = headers
-        .get(RETRY_AFTER)
-        .and_then(|v| v.to_str().ok())
-        .and_then(retry_after);
+    let retry_after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(retry_after);
     let reset = number("x-ratelimit-reset").map(until);
-    Headers {
-        limit: count("x-ratelimit-limit"),
-        remaining: count("x-ratelimit-remaining"),
-        reset,
-        retry_after,
-    }
+    Headers { limit: count("x-ratelimit-limit"), remaining: count("x-ratelimit-remaining"), reset, retry_after }
 }
 
 /// Documented as seconds until the reset; a number that can only be a moment (seconds or milliseconds since 1970) is one.
 fn until(n: f64) -> Duration {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs_f64();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     let seconds = match n {
         n if n > 1e12 => n / 1000.0 - now,
         n if n > 1e9 => n - now,
@@ -212,16 +163,10 @@ mod tests {
         headers.insert("X-RateLimit-Remaining", HeaderValue::from_static("0"));
         headers.insert("X-RateLimit-Reset", HeaderValue::from_static("12"));
         let read = limit_headers(&headers);
-        assert_eq!(
-            (read.limit, read.remaining, read.reset),
-            (Some(100), Some(0), Some(Duration::from_secs(12)))
-        );
+        assert_eq!((read.limit, read.remaining, read.reset), (Some(100), Some(0), Some(Duration::from_secs(12))));
         headers.insert(RETRY_AFTER, HeaderValue::from_static("30"));
         assert_eq!(limit_headers(&headers).retry_after, Some(Duration::from_secs(30)));
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .expect("clock")
-            .as_secs_f64();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("clock").as_secs_f64();
         for moment in [now + 20.0, (now + 20.0) * 1000.0] {
             assert!((18.0..22.0).contains(&until(moment).as_secs_f64()));
         }

@@ -28,18 +28,10 @@ impl<'s> Documents<'s> {
     async fn once(&self, document: &str, variables: &Value) -> Result<Reply> {
         let source = self.source;
         let number = source.budget.acquire().await;
-        let token = if self.signed_in {
-            Some(source.token().await?)
-        } else {
-            None
-        };
-        let authorization = token.as_ref().map(|t| {
-            Secret::new(format!(
-                "{}{}",
-                source.dialect().authorization_prefix,
-                t.secret.reveal()
-            ))
-        });
+        let token = if self.signed_in { Some(source.token().await?) } else { None };
+        let authorization = token
+            .as_ref()
+            .map(|t| Secret::new(format!("{}{}", source.dialect().authorization_prefix, t.secret.reveal())));
         let body = json!({ "query": document, "variables": variables }).to_string();
         let (answered, headers) = match source.http.post(body, authorization.as_ref()).await {
             Ok(Attempt { answer, headers }) => {
@@ -52,10 +44,7 @@ impl<'s> Documents<'s> {
             let reply: Reply =
                 serde_json::from_slice(&answer.body).map_err(|_| failure::unreadable(answer.status, &answer.body))?;
             if reply.data.is_null() && reply.errors.is_empty() {
-                return Err(failure::by_status(
-                    answer.status,
-                    "the answer is JSON but has neither data nor errors",
-                ));
+                return Err(failure::by_status(answer.status, "the answer is JSON but has neither data nor errors"));
             }
             self.passing(answer.status, &reply).map_or(Ok(reply), Err)
         });
@@ -72,10 +61,7 @@ impl<'s> Documents<'s> {
         let dialect = self.source.dialect();
         reply.errors.iter().find_map(|said| {
             let words: Words = serde_json::from_value(said.extensions.clone()).unwrap_or_default();
-            let words = Words {
-                message: Some(said.message.clone()),
-                ..words
-            };
+            let words = Words { message: Some(said.message.clone()), ..words };
             let error = failure::by_words(&dialect, &words, status)?;
             let learnt = matches!(error.kind, Kind::QueryRejected { .. } | Kind::InsufficientScopes { .. });
             let unsigned = !self.signed_in && matches!(error.kind, Kind::Unauthorized | Kind::TokenExpired);

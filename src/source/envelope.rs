@@ -76,10 +76,7 @@ pub fn pages(dialect: &Dialect, questions: &[Question], mut answer: Answer) -> V
         let Some(items) = &found.items else {
             return Err(Error::new(
                 Kind::PartialData,
-                format!(
-                    "the answer of `{}` has no list at `{}`",
-                    part.operation, part.list.items
-                ),
+                format!("the answer of `{}` has no list at `{}`", part.operation, part.list.items),
             ));
         };
         Ok(page(dialect, &body, items, &found, &repaired))
@@ -103,16 +100,10 @@ pub fn token(dialect: &Dialect, mut answer: Answer) -> Result<Granted> {
     let access_token = found.text(Want::AccessToken).filter(|t| !t.is_empty()).ok_or_else(|| {
         Error::new(
             Kind::PartialData,
-            format!(
-                "the answer of `{operation}` has no token at `{}`",
-                dialect.token.access_token
-            ),
+            format!("the answer of `{operation}` has no token at `{}`", dialect.token.access_token),
         )
     })?;
-    Ok(Granted {
-        access_token,
-        expires_in: found.number(Want::ExpiresIn),
-    })
+    Ok(Granted { access_token, expires_in: found.number(Want::ExpiresIn) })
 }
 
 /// A refused pair is a refused pair, whichever of the two words the server uses for it.
@@ -167,11 +158,8 @@ fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>) -> Result<Vec
     };
     let entries: Option<Vec<Entry>> =
         serde_json::from_str(raw.get()).map_err(|_| Error::new(Kind::Garbled, "`errors` is not a list of errors"))?;
-    let mut faults: Vec<Fault> = entries
-        .unwrap_or_default()
-        .iter()
-        .map(|e| fault(dialect, status, envelope, e))
-        .collect();
+    let mut faults: Vec<Fault> =
+        entries.unwrap_or_default().iter().map(|e| fault(dialect, status, envelope, e)).collect();
     // The most telling first: an expired token explains a failed resolver, not the other way round.
     faults.sort_by_key(|f| match f.error.kind {
         Kind::InvalidClient => 0,
@@ -202,16 +190,8 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry)
     let words = entry.words.with(entry.extensions.as_ref());
     let path = entry.path.as_ref().and_then(|p| p.first()).and_then(|p| p.as_str());
     let error = failure::by_words(dialect, &words, status).unwrap_or_else(|| {
-        let said = format!(
-            "the server says: {}",
-            quote(words.message.as_deref().unwrap_or("(no message)"))
-        );
-        if path.is_some()
-            && envelope
-                .data
-                .as_ref()
-                .is_some_and(|d| d.values().any(|v| v.get() != "null"))
-        {
+        let said = format!("the server says: {}", quote(words.message.as_deref().unwrap_or("(no message)")));
+        if path.is_some() && envelope.data.as_ref().is_some_and(|d| d.values().any(|v| v.get() != "null")) {
             Error::new(Kind::PartialData, said)
         } else if matches!(status, 401 | 403 | 408 | 413 | 425 | 429 | 500..) {
             failure::by_status(status, &said)
@@ -220,14 +200,9 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry)
         }
     });
     // Who is not known, not allowed or over the limit is so for the whole request.
-    let whole = matches!(
-        error.kind,
-        Kind::TokenExpired | Kind::Unauthorized | Kind::InvalidClient | Kind::RateLimited { .. }
-    );
-    Fault {
-        touches: path.filter(|_| !whole).map(str::to_owned),
-        error,
-    }
+    let whole =
+        matches!(error.kind, Kind::TokenExpired | Kind::Unauthorized | Kind::InvalidClient | Kind::RateLimited { .. });
+    Fault { touches: path.filter(|_| !whole).map(str::to_owned), error }
 }
 
 /// Reads a payload by its shape and lets it speak for itself: `success: false` is a failure without any `errors`.
@@ -247,11 +222,7 @@ fn payload_of<'b>(
     }
     let failed = found.get(Want::Success) == Some("false");
     if failed || (found.items.is_none() && found.get(Want::AccessToken).is_none()) {
-        let words = Words {
-            code: found.text(Want::Code),
-            message: found.text(Want::Message),
-            ..Words::default()
-        };
+        let words = Words { code: found.text(Want::Code), message: found.text(Want::Message), ..Words::default() };
         if let Some(error) = failure::by_words(dialect, &words, 200) {
             return Err(error.at(operation));
         }
@@ -260,10 +231,7 @@ fn payload_of<'b>(
             let message = quote(words.message.as_deref().unwrap_or("(no message)"));
             return Err(Error::new(
                 Kind::UnknownFailure,
-                format!(
-                    "{operation}: success is false, code {}, the server says: {message}",
-                    quote(code)
-                ),
+                format!("{operation}: success is false, code {}, the server says: {message}", quote(code)),
             ));
         }
     }
@@ -288,10 +256,7 @@ fn page(dialect: &Dialect, body: &Bytes, items: &[&RawValue], found: &Found<'_>,
     let total = found.number(Want::Total).filter(|n| *n >= 0.0 && n.fract() == 0.0);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // checked above
     Page {
-        records: Records {
-            body: body.clone(),
-            rows,
-        },
+        records: Records { body: body.clone(), rows },
         nameless,
         total: total.map(|n| n as u64),
         has_next: match found.get(Want::HasNext) {

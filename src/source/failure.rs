@@ -29,10 +29,7 @@ impl Words {
         };
         Words {
             code: from(|w| &w.code),
-            message: self
-                .message
-                .clone()
-                .or_else(|| extensions.and_then(|e| e.message.clone())),
+            message: self.message.clone().or_else(|| extensions.and_then(|e| e.message.clone())),
             required_scope: from(|w| &w.required_scope),
         }
     }
@@ -50,11 +47,7 @@ fn loose_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Optio
 /// The error that these words name, if anything in them is known. A documented code anywhere, also as a word of the
 /// message, outranks a general one (servers wrap `TOKEN_EXPIRED` in `INTERNAL_SERVER_ERROR`).
 pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> {
-    let coded = words
-        .code
-        .as_deref()
-        .and_then(|c| dialect.codes.get(&c.trim().to_ascii_uppercase()))
-        .copied();
+    let coded = words.code.as_deref().and_then(|c| dialect.codes.get(&c.trim().to_ascii_uppercase())).copied();
     let spoken = words.message.as_deref().and_then(|m| spoken(dialect, m));
     let general = |m: Meaning| matches!(m, Meaning::ServerFault | Meaning::Rejected);
     let meaning = match (coded, spoken) {
@@ -75,29 +68,15 @@ pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> 
         Kind::QueryRejected { fields } => fields.extend(unknown_field(message)),
         _ => {}
     }
-    let code = words
-        .code
-        .as_deref()
-        .map(|c| format!(" ({})", quote(c)))
-        .unwrap_or_default();
+    let code = words.code.as_deref().map(|c| format!(" ({})", quote(c))).unwrap_or_default();
     Some(Error::new(kind, format!("the server says: {}{code}", quote(message))))
 }
 
 fn spoken(dialect: &Dialect, message: &str) -> Option<Meaning> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let code = message
-        .split(|c| !is_word(c))
-        .filter(|w| w.contains('_'))
-        .find_map(|w| dialect.codes.get(w));
+    let code = message.split(|c| !is_word(c)).filter(|w| w.contains('_')).find_map(|w| dialect.codes.get(w));
     let lower = message.to_ascii_lowercase();
-    code.or_else(|| {
-        dialect
-            .phrases
-            .iter()
-            .find(|(phrase, _)| lower.contains(phrase.as_str()))
-            .map(|(_, m)| m)
-    })
-    .copied()
+    code.or_else(|| dialect.phrases.iter().find(|(phrase, _)| lower.contains(phrase.as_str())).map(|(_, m)| m)).copied()
 }
 
 /// graphql-js: `Cannot query field "x" on type "T".`
@@ -158,16 +137,11 @@ mod tests {
     fn a_documented_code_is_found_wherever_it_stands() {
         assert_eq!(kind(Some("token_expired"), "x"), Some(Kind::TokenExpired));
         assert_eq!(kind(None, "TOKEN_EXPIRED"), Some(Kind::TokenExpired));
-        assert_eq!(
-            kind(Some("INTERNAL_SERVER_ERROR"), "Error: TOKEN_EXPIRED."),
-            Some(Kind::TokenExpired)
-        );
+        assert_eq!(kind(Some("INTERNAL_SERVER_ERROR"), "Error: TOKEN_EXPIRED."), Some(Kind::TokenExpired));
         assert_eq!(kind(Some("429"), "slow down"), Some(Kind::RateLimited { wait: None }));
         assert_eq!(
             kind(Some("INSUFFICIENT_SCOPES"), ""),
-            Some(Kind::InsufficientScopes {
-                required: Some("read_x".into())
-            })
+            Some(Kind::InsufficientScopes { required: Some("read_x".into()) })
         );
         assert_eq!(kind(Some("E_NEW"), "something else"), None);
     }
@@ -175,16 +149,8 @@ mod tests {
     #[test]
     fn an_unknown_field_is_named() {
         let said = r#"Cannot query field "owner" on type "ExternalContact". Did you mean "customer"?"#;
-        assert_eq!(
-            kind(None, said),
-            Some(Kind::QueryRejected {
-                fields: vec!["owner".into()]
-            })
-        );
-        assert_eq!(
-            kind(Some("BAD_USER_INPUT"), "no"),
-            Some(Kind::QueryRejected { fields: Vec::new() })
-        );
+        assert_eq!(kind(None, said), Some(Kind::QueryRejected { fields: vec!["owner".into()] }));
+        assert_eq!(kind(Some("BAD_USER_INPUT"), "no"), Some(Kind::QueryRejected { fields: Vec::new() }));
     }
 
     #[test]

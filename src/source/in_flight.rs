@@ -44,10 +44,8 @@ impl InFlight {
     /// Waits for a share of the bytes, by what answers of these streams have been like. An answer that is larger than
     /// its share is read all the same; the next ones ask for more.
     pub async fn hold(&self, questions: &[Question]) -> Option<Arc<OwnedSemaphorePermit>> {
-        let expected = questions
-            .iter()
-            .map(|q| self.expected[q.stream].load(Ordering::Relaxed))
-            .fold(0, u32::saturating_add);
+        let expected =
+            questions.iter().map(|q| self.expected[q.stream].load(Ordering::Relaxed)).fold(0, u32::saturating_add);
         let share = self.bytes.clone().acquire_many_owned(expected.clamp(1, self.most));
         share.await.ok().map(Arc::new)
     }

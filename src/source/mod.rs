@@ -190,12 +190,7 @@ impl Source {
             }
             self.tokens.refused(generation);
         }
-        let next = failures.next(
-            &error.kind,
-            &self.settings.limits,
-            self.contacted.load(Ordering::Relaxed),
-            fresh,
-        );
+        let next = failures.next(&error.kind, &self.settings.limits, self.contacted.load(Ordering::Relaxed), fresh);
         if let Next::After(delay) = next {
             self.note_retry(error, delay);
         }
@@ -203,12 +198,7 @@ impl Source {
     }
 
     async fn after_failure(&self, failures: &mut Failures, error: Error, fresh: bool) -> Result<()> {
-        match failures.next(
-            &error.kind,
-            &self.settings.limits,
-            self.contacted.load(Ordering::Relaxed),
-            fresh,
-        ) {
+        match failures.next(&error.kind, &self.settings.limits, self.contacted.load(Ordering::Relaxed), fresh) {
             Next::After(delay) => {
                 self.note_retry(&error, delay);
                 tokio::time::sleep(delay).await;
@@ -237,10 +227,8 @@ impl Source {
                 }
                 if !names.is_empty() {
                     let names = names.join(", ");
-                    let _ = write!(
-                        error.detail,
-                        "; to go on without: [source.dialect.streams.{stream}] drop = [{names}]"
-                    );
+                    let _ =
+                        write!(error.detail, "; to go on without: [source.dialect.streams.{stream}] drop = [{names}]");
                 }
             }
             _ => {}
@@ -288,10 +276,7 @@ impl Source {
         };
         let settled = outcomes.into_iter().map(|o| {
             let o = o.map_err(|e| self.hidden(e, Some(&token.secret)));
-            self.settle(number, headers, o).map(|p| Page {
-                hold: hold.clone(),
-                ..p
-            })
+            self.settle(number, headers, o).map(|p| Page { hold: hold.clone(), ..p })
         });
         (Some(token.generation), headers.retry_after, settled.collect())
     }
@@ -309,8 +294,7 @@ impl Source {
                 Err(e) => (Err(e), Headers::default()),
             };
             let granted = granted.map_err(|e| self.hidden(e, None));
-            self.settle(number, headers, granted)
-                .map_err(|e| e.at("generating a token"))
+            self.settle(number, headers, granted).map_err(|e| e.at("generating a token"))
         };
         self.tokens.current(generate).await
     }
@@ -355,11 +339,6 @@ fn told(error: Error, failures: &Failures) -> Error {
     if failures.count <= 1 {
         return error;
     }
-    let detail = format!(
-        "{} ({} attempts in {} s)",
-        error.detail,
-        failures.count,
-        failures.lasted().as_secs()
-    );
+    let detail = format!("{} ({} attempts in {} s)", error.detail, failures.count, failures.lasted().as_secs());
     Error { detail, ..error }
 }

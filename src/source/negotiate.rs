@@ -29,10 +29,7 @@ impl Part {
     /// A list that the server does not have.
     fn absent(stream: Stream) -> Part {
         let table = Table::from_iter([(ABSENT.to_owned(), toml::Value::Boolean(true))]);
-        Part {
-            name: stream.name().into(),
-            table,
-        }
+        Part { name: stream.name().into(), table }
     }
 
     /// Whether the server was found not to have it.
@@ -139,10 +136,7 @@ impl<'s> Negotiation<'s> {
             lay_over(&mut self.settled, &settled.table);
             self.speak()?;
             self.source.sign_in().await?;
-            self.outcome.parts.push(Part {
-                name: "token".into(),
-                table: settled.table.clone(),
-            });
+            self.outcome.parts.push(Part { name: "token".into(), table: settled.table.clone() });
         }
         self.outcome.findings.extend(settled.findings);
         self.outcome.open.extend(settled.open);
@@ -188,10 +182,7 @@ impl<'s> Negotiation<'s> {
         if settled.parent_optional {
             // One list of everything costs a hundredth of the requests; where nothing comes of it, it is none.
             let mut whole = settled.clone();
-            lay_over(
-                &mut whole.table,
-                &of_stream(stream, "parent", toml::Value::String(String::new())),
-            );
+            lay_over(&mut whole.table, &of_stream(stream, "parent", toml::Value::String(String::new())));
             lay_over(&mut self.settled, &whole.table);
             self.speak()?;
             if self.prove(stream).await.is_ok_and(|proof| proof.rows > 0) {
@@ -250,10 +241,7 @@ impl<'s> Negotiation<'s> {
                 ),
                 certainty: Certainty::Proven,
             });
-            self.outcome.parts.push(Part {
-                name: stream.name().into(),
-                table,
-            });
+            self.outcome.parts.push(Part { name: stream.name().into(), table });
         }
         // The source speaks what was proven, whether it is remembered or not.
         if let Err(error) = self.speak() {

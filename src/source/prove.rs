@@ -86,9 +86,7 @@ async fn page_from(source: &Source, stream: Stream, parent: Option<&str>, first:
 fn from(dialect: &Dialect, stream: Stream, page_from: u32) -> Result<Dialect> {
     let mut dialect = dialect.clone();
     let part = dialect.streams.get_mut(stream.name());
-    part.ok_or_else(|| Error::new(Kind::Internal, format!("no dialect of {stream}")))?
-        .list
-        .page_from = page_from;
+    part.ok_or_else(|| Error::new(Kind::Internal, format!("no dialect of {stream}")))?.list.page_from = page_from;
     Ok(dialect)
 }
 
@@ -113,12 +111,7 @@ async fn patiently(source: &Source, question: Question) -> Option<Page> {
 }
 
 fn question(stream: Stream, parent: Option<&str>, row: u64) -> Question {
-    Question {
-        stream,
-        parent: parent.map(str::to_owned),
-        size: SIZE,
-        start: Start::Row(row),
-    }
+    Question { stream, parent: parent.map(str::to_owned), size: SIZE, start: Start::Row(row) }
 }
 
 fn ids(page: &Page) -> Vec<&str> {
@@ -145,13 +138,7 @@ pub fn form_of(value: &serde_json::Value) -> Option<DateForm> {
         _ => None,
     };
     // 1e11 s is the year 5138; 1e11 ms is 1973.
-    number.map(|n| {
-        if n.abs() >= 1e11 {
-            DateForm::EpochMs
-        } else {
-            DateForm::EpochS
-        }
-    })
+    number.map(|n| if n.abs() >= 1e11 { DateForm::EpochMs } else { DateForm::EpochS })
 }
 
 #[cfg(test)]

@@ -61,11 +61,7 @@ pub fn token_shape(dialect: &Dialect) -> Shape {
 
 /// The name under which question `i` of `n` is answered.
 pub fn answer_name(dialect: &Dialect, question: &Question, i: usize, n: usize) -> Result<String> {
-    Ok(if n == 1 {
-        dialect.stream(question.stream)?.operation.clone()
-    } else {
-        format!("q{i}")
-    })
+    Ok(if n == 1 { dialect.stream(question.stream)?.operation.clone() } else { format!("q{i}") })
 }
 
 /// The request body for these questions.
@@ -73,11 +69,7 @@ pub fn list_request(dialect: &Dialect, questions: &[Question]) -> Result<String>
     let mut document = String::from("query {");
     for (i, q) in questions.iter().enumerate() {
         let part = dialect.stream(q.stream)?;
-        let alias = if questions.len() == 1 {
-            String::new()
-        } else {
-            format!("q{i}: ")
-        };
+        let alias = if questions.len() == 1 { String::new() } else { format!("q{i}: ") };
         let fields = part.selected().collect::<Vec<_>>().join(" ");
         let arguments = arguments(&part.list, part.parent.as_deref().zip(q.parent.as_deref()), q);
         let selection = list_shape(&part.list).selection(&fields);
@@ -108,11 +100,7 @@ fn arguments(list: &ListDialect, parent: Option<(&str, &str)>, q: &Question) -> 
     for (path, literal) in &list.arguments {
         all.put(path, literal.clone());
     }
-    if all.0.is_empty() {
-        String::new()
-    } else {
-        format!("({all})")
-    }
+    if all.0.is_empty() { String::new() } else { format!("({all})") }
 }
 
 /// Arguments, some inside input objects: a tree of dotted paths.
@@ -129,9 +117,7 @@ impl Arguments {
         if path.is_empty() {
             return;
         }
-        let (name, rest) = path
-            .split_once('.')
-            .map_or((path, None), |(name, rest)| (name, Some(rest)));
+        let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
         let at = self.0.iter().position(|(known, _)| known == name);
         match (rest, at) {
             (None, Some(at)) => self.0[at].1 = Argument::Literal(literal),
@@ -176,10 +162,8 @@ pub fn token_request(dialect: &Dialect, client_id: &str, client_secret: &str) ->
         );
         json!({ "query": query, "variables": { "clientId": client_id, "clientSecret": client_secret } }).to_string()
     } else {
-        let query = format!(
-            "mutation ($input: {}) {{ {}({}: $input){selection} }}",
-            t.input_type, t.operation, t.input
-        );
+        let query =
+            format!("mutation ($input: {}) {{ {}({}: $input){selection} }}", t.input_type, t.operation, t.input);
         let input = json!({ &t.client_id: client_id, &t.client_secret: client_secret });
         json!({ "query": query, "variables": { "input": input } }).to_string()
     }
@@ -194,19 +178,11 @@ mod tests {
     }
 
     fn document(request: &str) -> String {
-        serde_json::from_str::<serde_json::Value>(request).expect("JSON")["query"]
-            .as_str()
-            .expect("query")
-            .to_owned()
+        serde_json::from_str::<serde_json::Value>(request).expect("JSON")["query"].as_str().expect("query").to_owned()
     }
 
     fn question(stream: Stream, parent: Option<&str>, page: u32) -> Question {
-        Question {
-            stream,
-            parent: parent.map(str::to_owned),
-            size: 50,
-            start: Start::Row(u64::from(page - 1) * 50),
-        }
+        Question { stream, parent: parent.map(str::to_owned), size: 50, start: Start::Row(u64::from(page - 1) * 50) }
     }
 
     #[test]
@@ -224,10 +200,7 @@ mod tests {
         let d = dialect(
             "[list]\npage = \"input.page\"\nsize = \"input.limit\"\npage_from = 0\n[list.arguments]\n\"input.state\" = \"ALL\"\n[streams.messages]\nfields = [\"_id\"]\nparent = \"input.conversationId\"",
         );
-        let asked = [
-            question(Stream::Messages, Some("a\"b\n"), 1),
-            question(Stream::Messages, Some("c"), 2),
-        ];
+        let asked = [question(Stream::Messages, Some("a\"b\n"), 1), question(Stream::Messages, Some("c"), 2)];
         let text = document(&list_request(&d, &asked).expect("request"));
         assert!(
             text.contains(r#"q0: getMessages(input: {conversationId: "a\"b\n", page: 0, limit: 50, state: ALL})"#),
@@ -240,20 +213,14 @@ mod tests {
     fn offsets_and_cursors_take_the_place_of_page_numbers() {
         let fields = "[streams.contacts]\nfields = [\"_id\"]\n";
         let ask = |over: &str, start: Start| {
-            let q = Question {
-                start,
-                ..question(Stream::Contacts, None, 1)
-            };
+            let q = Question { start, ..question(Stream::Contacts, None, 1) };
             document(&list_request(&dialect(&format!("{fields}{over}")), &[q]).expect("request"))
         };
         let offset = ask("[list]\npaging = \"offset\"\npage = \"skip\"", Start::Row(98));
         assert!(offset.contains("(skip: 98, limit: 50)"), "{offset}");
         let over = "[list]\npaging = \"cursor\"\npage = \"after\"\nsize = \"first\"\nitems = \"edges.node\"\nrow_cursor = \"edges.cursor\"";
         let first = ask(over, Start::Row(0));
-        assert!(
-            first.contains("(first: 50)") && first.contains("edges { node { _id } cursor }"),
-            "{first}"
-        );
+        assert!(first.contains("(first: 50)") && first.contains("edges { node { _id } cursor }"), "{first}");
         let next = ask(over, Start::After("a\"b".into()));
         assert!(next.contains(r#"(after: "a\"b", first: 50)"#), "{next}");
         let none = ask("[list]\npaging = \"none\"\nitems = \"\"", Start::Row(0));

@@ -49,10 +49,7 @@ mod tests {
         assert_eq!(repaired(r#""a\ud83d""#), (r#""a\ufffd""#.into(), 1));
         assert_eq!(repaired(r#""\ud83d\ude00""#), (r#""\ud83d\ude00""#.into(), 0));
         assert_eq!(repaired(r#""\uDE00\uD83D x""#), (r#""\ufffd\ufffd x""#.into(), 2));
-        assert_eq!(
-            repaired(r#""\ud83d\ud83d\ude00""#),
-            (r#""\ufffd\ud83d\ude00""#.into(), 1)
-        );
+        assert_eq!(repaired(r#""\ud83d\ud83d\ude00""#), (r#""\ufffd\ud83d\ude00""#.into(), 1));
     }
 
     #[test]

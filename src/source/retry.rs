@@ -96,11 +96,7 @@ impl Failures {
             Action::Renew | Action::RenewOnce if !fresh => return Next::After(Duration::ZERO),
             Action::RenewOnce => {
                 self.renewals += 1;
-                return if self.renewals > 1 {
-                    Next::GiveUp
-                } else {
-                    Next::After(Duration::ZERO)
-                };
+                return if self.renewals > 1 { Next::GiveUp } else { Next::After(Duration::ZERO) };
             }
             Action::Renew => {
                 self.renewals += 1;
@@ -112,22 +108,14 @@ impl Failures {
             }
             Action::Pause => {
                 // The wait itself is the budget's; here only how long it may go on.
-                return if since.elapsed() > limits.budget {
-                    Next::GiveUp
-                } else {
-                    Next::After(Duration::ZERO)
-                };
+                return if since.elapsed() > limits.budget { Next::GiveUp } else { Next::After(Duration::ZERO) };
             }
             Action::Retry(_) if !contacted => limits.first_contact.min(limits.long),
             Action::Retry(policy::Patience::Long) => limits.long,
             Action::Retry(policy::Patience::Short) => limits.short.min(limits.long),
         };
         let delay = self.delays.advance();
-        if since.elapsed() + delay > patience {
-            Next::GiveUp
-        } else {
-            Next::After(delay)
-        }
+        if since.elapsed() + delay > patience { Next::GiveUp } else { Next::After(delay) }
     }
 
     /// How long the row has lasted.

@@ -53,29 +53,18 @@ pub struct Found<'b> {
 impl<'b> Found<'b> {
     /// The raw text of a value that was there and was not null.
     pub fn get(&self, want: Want) -> Option<&'b str> {
-        self.values
-            .iter()
-            .find(|(w, _)| *w == want)
-            .map(|(_, raw)| raw.get())
-            .filter(|raw| *raw != "null")
+        self.values.iter().find(|(w, _)| *w == want).map(|(_, raw)| raw.get()).filter(|raw| *raw != "null")
     }
 
     /// A text or number as plain text.
     pub fn text(&self, want: Want) -> Option<String> {
         let raw = self.get(want)?;
-        if raw.starts_with('"') {
-            serde_json::from_str(raw).ok()
-        } else {
-            Some(raw.to_owned())
-        }
+        if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { Some(raw.to_owned()) }
     }
 
     /// The cursors of the rows; none where one of them has none.
     pub fn row_cursors(&self) -> Vec<Box<str>> {
-        let texts = self
-            .cursors
-            .iter()
-            .map(|raw| serde_json::from_str::<Box<str>>(raw.get()));
+        let texts = self.cursors.iter().map(|raw| serde_json::from_str::<Box<str>>(raw.get()));
         texts.collect::<std::result::Result<_, _>>().unwrap_or_default()
     }
 
@@ -90,23 +79,16 @@ impl Shape {
     /// says that the operation returns the bare list, and then there is no envelope around it to hold anything else.
     pub fn new(paths: &[(Want, &str)]) -> Shape {
         if paths.iter().any(|(want, path)| *want == Want::Items && path.is_empty()) {
-            return Shape {
-                want: Some(Want::Items),
-                children: Vec::new(),
-            };
+            return Shape { want: Some(Want::Items), children: Vec::new() };
         }
         let mut root = Shape::default();
         for (want, path) in paths.iter().filter(|(_, path)| !path.is_empty()) {
             let mut node = &mut root;
             for part in path.split('.') {
-                let at = node
-                    .children
-                    .iter()
-                    .position(|(name, _)| name == part)
-                    .unwrap_or_else(|| {
-                        node.children.push((part.to_owned(), Shape::default()));
-                        node.children.len() - 1
-                    });
+                let at = node.children.iter().position(|(name, _)| name == part).unwrap_or_else(|| {
+                    node.children.push((part.to_owned(), Shape::default()));
+                    node.children.len() - 1
+                });
                 node = &mut node.children[at].1;
             }
             node.want = Some(*want);
@@ -122,21 +104,14 @@ impl Shape {
         if self.children.is_empty() {
             return String::new();
         }
-        let inner: Vec<String> = self
-            .children
-            .iter()
-            .map(|(name, child)| format!("{name}{}", child.selection(fields)))
-            .collect();
+        let inner: Vec<String> =
+            self.children.iter().map(|(name, child)| format!("{name}{}", child.selection(fields))).collect();
         format!(" {{ {} }}", inner.join(" "))
     }
 
     /// A reader of one payload of this shape into `found`.
     pub fn reader<'s, 'f, 'b>(&'s self, found: &'f mut Found<'b>) -> Reader<'s, 'f, 'b> {
-        Reader {
-            shape: self,
-            found,
-            inside_list: false,
-        }
+        Reader { shape: self, found, inside_list: false }
     }
 }
 
@@ -183,11 +158,7 @@ impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
         while let Some(key) = map.next_key::<String>()? {
             match self.shape.children.iter().find(|(name, _)| *name == key) {
                 Some((_, child)) => {
-                    map.next_value_seed(Reader {
-                        shape: child,
-                        found: self.found,
-                        inside_list: self.inside_list,
-                    })?;
+                    map.next_value_seed(Reader { shape: child, found: self.found, inside_list: self.inside_list })?;
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -201,14 +172,8 @@ impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
         let wanted = self.shape.want == Some(Want::Items) || !self.shape.children.is_empty();
         if wanted {
             self.found.items.get_or_insert_default();
-            while seq
-                .next_element_seed(Reader {
-                    shape: self.shape,
-                    found: self.found,
-                    inside_list: true,
-                })?
-                .is_some()
-            {}
+            while seq.next_element_seed(Reader { shape: self.shape, found: self.found, inside_list: true })?.is_some() {
+            }
         } else {
             while seq.next_element::<IgnoredAny>()?.is_some() {}
         }
@@ -254,20 +219,12 @@ mod tests {
             (Want::Total, "data.totalDocs"),
             (Want::HasNext, ""),
         ]);
-        assert_eq!(
-            shape.selection("_id tags { name }"),
-            " { success data { docs { _id tags { name } } totalDocs } }"
-        );
-        let found = read(
-            &shape,
-            r#"{"x":[1,{"docs":2}],"success":true,"data":{"docs":[{"_id":"a"},null],"totalDocs":"7"}}"#,
-        );
+        assert_eq!(shape.selection("_id tags { name }"), " { success data { docs { _id tags { name } } totalDocs } }");
+        let found =
+            read(&shape, r#"{"x":[1,{"docs":2}],"success":true,"data":{"docs":[{"_id":"a"},null],"totalDocs":"7"}}"#);
         let items: Vec<&str> = found.items.as_ref().expect("items").iter().map(|r| r.get()).collect();
         assert_eq!(items, [r#"{"_id":"a"}"#, "null"]);
-        assert_eq!(
-            (found.get(Want::Success), found.number(Want::Total)),
-            (Some("true"), Some(7.0))
-        );
+        assert_eq!((found.get(Want::Success), found.number(Want::Total)), (Some("true"), Some(7.0)));
     }
 
     #[test]
@@ -277,17 +234,9 @@ mod tests {
         assert_eq!(read(&bare, "[{},{}]").items.expect("items").len(), 2);
         let relay = Shape::new(&[(Want::Items, "edges.node"), (Want::Total, "totalCount")]);
         assert_eq!(relay.selection("id"), " { edges { node { id } } totalCount }");
-        let found = read(
-            &relay,
-            r#"{"edges":[{"cursor":"c","node":{"id":1}},{"node":{"id":2}}],"totalCount":2}"#,
-        );
+        let found = read(&relay, r#"{"edges":[{"cursor":"c","node":{"id":1}},{"node":{"id":2}}],"totalCount":2}"#);
         assert_eq!(found.items.as_ref().expect("items").len(), 2);
-        assert!(
-            read(&relay, r#"{"edges":[]}"#)
-                .items
-                .expect("an empty list is a list")
-                .is_empty()
-        );
+        assert!(read(&relay, r#"{"edges":[]}"#).items.expect("an empty list is a list").is_empty());
     }
 
     #[test]

@@ -97,10 +97,7 @@ impl Tokens {
         let margin = (life / 20).min(LONGEST_MARGIN);
         let mut state = self.lock();
         state.generations += 1;
-        let token = Token {
-            generation: state.generations,
-            secret: Arc::new(Secret::new(granted.access_token)),
-        };
+        let token = Token { generation: state.generations, secret: Arc::new(Secret::new(granted.access_token)) };
         state.token = Some(token.clone());
         state.made = Some(asked);
         state.renew_at = Some(asked + life.saturating_sub(margin));
@@ -129,10 +126,7 @@ mod tests {
         let generate = || async {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let n = made.fetch_add(1, Ordering::SeqCst);
-            Ok(Granted {
-                access_token: format!("t{n}"),
-                expires_in: life,
-            })
+            Ok(Granted { access_token: format!("t{n}"), expires_in: life })
         };
         tokens.current(generate).await.expect("token").generation
     }
@@ -155,12 +149,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_renewed_before_its_end_by_five_percent_and_at_most_a_minute() {
-        for (life, just_before, after) in [
-            (Some(2.0), 1.84, 1.91),
-            (Some(1e9), 3539.0, 3541.0),
-            (None, 3539.0, 3541.0),
-            (Some(-1.0), 3539.0, 3541.0),
-        ] {
+        for (life, just_before, after) in
+            [(Some(2.0), 1.84, 1.91), (Some(1e9), 3539.0, 3541.0), (None, 3539.0, 3541.0), (Some(-1.0), 3539.0, 3541.0)]
+        {
             let (tokens, made) = (Tokens::default(), AtomicU64::new(0));
             let start = Instant::now();
             token(&tokens, &made, life).await;

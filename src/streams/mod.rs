@@ -117,12 +117,7 @@ pub const ALL: [Stream; 6] = [
 ];
 
 /// The streams of a job that names none: those that are not optional.
-pub const DEFAULT: [Stream; 4] = [
-    Stream::Contacts,
-    Stream::CustomerPersons,
-    Stream::Conversations,
-    Stream::Messages,
-];
+pub const DEFAULT: [Stream; 4] = [Stream::Contacts, Stream::CustomerPersons, Stream::Conversations, Stream::Messages];
 
 impl Stream {
     /// What is documented of it.
@@ -188,13 +183,7 @@ mod tests {
         for s in ALL {
             assert_eq!(s.columns()[0], col("_id", Kind::Id));
             for c in s.columns() {
-                assert_eq!(
-                    s.columns().iter().filter(|o| o.name == c.name).count(),
-                    1,
-                    "{} {}",
-                    s,
-                    c.name
-                );
+                assert_eq!(s.columns().iter().filter(|o| o.name == c.name).count(), 1, "{} {}", s, c.name);
             }
         }
     }

@@ -29,37 +29,21 @@ pub async fn settle(
     streams: &[Stream],
 ) -> Result<Known> {
     let remembered = recall(mirror, endpoint).await?;
-    let unknown: Vec<Stream> = streams
-        .iter()
-        .copied()
-        .filter(|s| !remembered.iter().any(|part| part.name == s.name()))
-        .collect();
-    let mut outcome = Negotiation::new(source, job, &remembered)?
-        .settle(true, &unknown)
-        .await?;
+    let unknown: Vec<Stream> =
+        streams.iter().copied().filter(|s| !remembered.iter().any(|part| part.name == s.name())).collect();
+    let mut outcome = Negotiation::new(source, job, &remembered)?.settle(true, &unknown).await?;
     let gone = |s: &Stream| remembered.iter().any(|part| part.name == s.name() && part.is_absent());
     outcome.absent.extend(streams.iter().copied().filter(gone));
     keep(source, mirror, endpoint, &outcome).await?;
     refuse_open(&outcome)?;
     let mut notes = told(&outcome);
-    if outcome
-        .parts
-        .iter()
-        .any(|part| part.table.contains_key("token") || part.table.contains_key("streams"))
-    {
+    if outcome.parts.iter().any(|part| part.table.contains_key("token") || part.table.contains_key("streams")) {
         notes.insert(
             0,
-            format!(
-                "how this API is spelled was made sure of in {} requests and is remembered",
-                outcome.requests
-            ),
+            format!("how this API is spelled was made sure of in {} requests and is remembered", outcome.requests),
         );
     }
-    let streams = streams
-        .iter()
-        .copied()
-        .filter(|s| !outcome.absent.contains(s))
-        .collect();
+    let streams = streams.iter().copied().filter(|s| !outcome.absent.contains(s)).collect();
     Ok(Known { streams, notes })
 }
 
@@ -78,24 +62,17 @@ pub async fn again(
     if outcome.parts.is_empty() {
         return Ok(None);
     }
-    let mut notes = vec![format!(
-        "{stream}: the API has changed; how it is spelled was settled anew"
-    )];
+    let mut notes = vec![format!("{stream}: the API has changed; how it is spelled was settled anew")];
     notes.extend(told(&outcome));
     Ok(Some(notes))
 }
 
 fn told(outcome: &Outcome) -> Vec<String> {
-    let missing = outcome.missing.iter().map(|(stream, columns)| {
-        format!(
-            "{stream}: this server has no {}; the cells stay empty",
-            columns.join(", ")
-        )
-    });
-    let absent = outcome
-        .absent
+    let missing = outcome
+        .missing
         .iter()
-        .map(|s| format!("{s}: this server has no such list; skipped"));
+        .map(|(stream, columns)| format!("{stream}: this server has no {}; the cells stay empty", columns.join(", ")));
+    let absent = outcome.absent.iter().map(|s| format!("{s}: this server has no such list; skipped"));
     missing.chain(absent).collect()
 }
 
@@ -104,15 +81,8 @@ fn refuse_open(outcome: &Outcome) -> Result<()> {
     if outcome.open.is_empty() {
         return Ok(());
     }
-    let lines: Vec<String> = outcome
-        .open
-        .iter()
-        .map(|o| format!("{}; write: {}", o.what, o.line))
-        .collect();
-    Err(Error::usage(format!(
-        "how this API is spelled could not be settled: {}",
-        lines.join(" | ")
-    )))
+    let lines: Vec<String> = outcome.open.iter().map(|o| format!("{}; write: {}", o.what, o.line)).collect();
+    Err(Error::usage(format!("how this API is spelled could not be settled: {}", lines.join(" | "))))
 }
 
 async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>> {
@@ -121,10 +91,7 @@ async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>> {
     rows.into_iter()
         .map(|(name, settled)| {
             let table = settled.parse().map_err(|e| {
-                Error::new(
-                    Kind::MirrorCorrupt,
-                    format!("the mirror's memory of `{name}` is not readable: {e}"),
-                )
+                Error::new(Kind::MirrorCorrupt, format!("the mirror's memory of `{name}` is not readable: {e}"))
             })?;
             Ok(Part { name, table })
         })
@@ -132,11 +99,7 @@ async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>> {
 }
 
 async fn keep(source: &Source, mirror: &Mirror, endpoint: &str, outcome: &Outcome) -> Result<()> {
-    let parts: Vec<(String, String)> = outcome
-        .parts
-        .iter()
-        .map(|p| (p.name.clone(), p.table.to_string()))
-        .collect();
+    let parts: Vec<(String, String)> = outcome.parts.iter().map(|p| (p.name.clone(), p.table.to_string())).collect();
     let (endpoint, date) = (endpoint.to_owned(), source.dialect().date);
     mirror
         .call(move |w| {

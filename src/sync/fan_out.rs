@@ -53,11 +53,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
         }
         if walks.is_empty() && (context.stop.requested() || (over && waiting.is_empty())) {
             let stopped = context.stop.requested();
-            return Ok(if stopped {
-                Ended::Stopped
-            } else {
-                Ended::Closed(crate::verdict::Verdict::Continuous)
-            });
+            return Ok(if stopped { Ended::Stopped } else { Ended::Closed(crate::verdict::Verdict::Continuous) });
         }
         tokio::select! {
             Some(ended) = walks.join_next() => {
@@ -104,8 +100,5 @@ fn is_its_own(error: &Error) -> bool {
 async fn open(context: &Context, stream: Stream, taken: usize) -> Result<Vec<Checkpoint>> {
     let (lane, since) = (context.lane, context.begun.since_run);
     let most = BATCH + u32::try_from(taken).unwrap_or(0);
-    context
-        .mirror
-        .call(move |w| w.transaction(|t| checkpoint::open_walks(t, lane, stream, since, most)))
-        .await
+    context.mirror.call(move |w| w.transaction(|t| checkpoint::open_walks(t, lane, stream, since, most))).await
 }

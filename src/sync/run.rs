@@ -59,11 +59,7 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
             if feeds {
                 parents.send_modify(|p| p.over = true);
             }
-            context
-                .progress
-                .of(stream)
-                .finished
-                .store(true, std::sync::atomic::Ordering::Relaxed);
+            context.progress.of(stream).finished.store(true, std::sync::atomic::Ordering::Relaxed);
             (stream, result)
         });
     }
@@ -83,10 +79,7 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
         let error = errors.iter().find(|(s, _)| s == stream).map(|(_, e)| e.clone());
         outcomes.push(outcome(context, *stream, error).await?);
     }
-    Ok(RunOutcome {
-        streams: outcomes,
-        stopped: context.stop.requested(),
-    })
+    Ok(RunOutcome { streams: outcomes, stopped: context.stop.requested() })
 }
 
 async fn read(
@@ -110,21 +103,13 @@ async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
     let Spelling { endpoint, job } = &context.spelling;
     let notes = super::dialect::again(&context.source, &context.mirror, endpoint, job, stream).await?;
     let settled = notes.is_some() && context.source.is_partitioned(stream) == partitioned;
-    context
-        .notes
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .extend(notes.unwrap_or_default());
+    context.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(notes.unwrap_or_default());
     Ok(settled)
 }
 
 /// Walks a stream that has one list.
 async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents>, feeds: bool) -> Result<Ended> {
-    let place = Place {
-        lane: context.lane,
-        stream,
-        partition: String::new(),
-    };
+    let place = Place { lane: context.lane, stream, partition: String::new() };
     let from = context
         .mirror
         .call(move |w| w.transaction(|t| checkpoint::find(t, &place)))
@@ -158,12 +143,7 @@ async fn outcome(context: &Context, stream: Stream, error: Option<Error>) -> Res
         })
         .await?;
     let verdict = judge(&standing, above.as_ref().zip(parent), error.as_ref());
-    Ok(StreamOutcome {
-        stream,
-        verdict,
-        standing,
-        error,
-    })
+    Ok(StreamOutcome { stream, verdict, standing, error })
 }
 
 /// A stream's verdict: that of its weakest walk, and no better than what is known of its partitions.

@@ -17,9 +17,7 @@ pub struct Stop {
 
 impl Default for Stop {
     fn default() -> Self {
-        Stop {
-            sender: Arc::new(watch::channel(0).0),
-        }
+        Stop { sender: Arc::new(watch::channel(0).0) }
     }
 }
 

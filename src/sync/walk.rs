@@ -83,11 +83,7 @@ pub async fn walk(context: &Context, stream: Stream, from: Checkpoint, landed: i
 
 /// Closes a walk that cannot be read, so that the others can go on; it will be tried again by a later run.
 pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error) -> Result<()> {
-    let place = Place {
-        lane: context.lane,
-        stream,
-        partition: from.partition.clone(),
-    };
+    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
     let now = context
         .mirror
         .call(move |w| w.transaction(|t| crate::mirror::checkpoint::find(t, &place)))
@@ -95,17 +91,7 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
     let verdict = Verdict::Incomplete(error.detail.clone());
     let walk = begin(context, stream, &now)?;
-    land(
-        context,
-        stream,
-        &now,
-        now.windows,
-        &walk,
-        Page::default(),
-        Some(verdict),
-        false,
-    )
-    .await
+    land(context, stream, &now, now.windows, &walk, Page::default(), Some(verdict), false).await
 }
 
 fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
@@ -119,12 +105,8 @@ fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
                 Paging::None => walk.unpaged(),
             }
         }
-        Some(json) => serde_json::from_str(json).map_err(|e| {
-            Error::new(
-                Kind::MirrorCorrupt,
-                format!("a checkpoint's position is not readable: {e}"),
-            )
-        })?,
+        Some(json) => serde_json::from_str(json)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("a checkpoint's position is not readable: {e}")))?,
     };
     // For the test that shows what the overlap is for; not in a release.
     let plain = cfg!(debug_assertions) && std::env::var_os("QPIEN_TEST_PLAIN_WALK").is_some();
@@ -136,16 +118,12 @@ type Asking<'c> = Pin<Box<dyn Future<Output = Result<Page>> + Send + 'c>>;
 fn ask<'c>(context: &'c Context, stream: Stream, partition: &str, walk: &Walk) -> Asking<'c> {
     let ask = walk.ask();
     let parent = Some(partition).filter(|p| !p.is_empty()).map(str::to_owned);
-    Box::pin(
-        context.source.ask(Question {
-            stream,
-            parent,
-            size: ask.size,
-            start: walk
-                .after()
-                .map_or(Start::Row(ask.row), |after| Start::After(after.to_owned())),
-        }),
-    )
+    Box::pin(context.source.ask(Question {
+        stream,
+        parent,
+        size: ask.size,
+        start: walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned())),
+    }))
 }
 
 #[allow(clippy::too_many_arguments)] // one call, spelled out where it stands
@@ -165,38 +143,20 @@ async fn land(
             serde_json::to_string(walk).map_err(|e| Error::new(Kind::Internal, format!("a walk's position: {e}")))?,
         ),
     };
-    let mut children = streams::ALL
-        .into_iter()
-        .filter(|s| s.definition().parent == Some(stream));
+    let mut children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(stream));
     let child = children.find(|s| context.source.is_partitioned(*s));
     let counters = context.progress.of(stream);
     let (seen, total, closed) = (page.records.rows.len() as u64, page.total, verdict.is_some());
     let hold = page.hold;
     let landing = Landing {
-        place: Place {
-            lane: context.lane,
-            stream,
-            partition: from.partition.clone(),
-        },
+        place: Place { lane: context.lane, stream, partition: from.partition.clone() },
         run: context.begun.run,
         since_run: from.since_run,
         records: page.records,
-        advance: Advance {
-            pass: from.pass,
-            from: windows,
-            position,
-            verdict,
-            seen,
-            distinct: 0,
-            stepped_back,
-            total,
-        },
+        advance: Advance { pass: from.pass, from: windows, position, verdict, seen, distinct: 0, stepped_back, total },
         partitions: child.map(|child| (child, context.begun.since_run)),
     };
-    let landed = context
-        .mirror
-        .call(move |writer| records::land(writer, landing))
-        .await?;
+    let landed = context.mirror.call(move |writer| records::land(writer, landing)).await?;
     drop(hold);
     add(&counters.windows, 1);
     add(&counters.seen, seen);

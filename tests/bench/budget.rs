@@ -3,26 +3,14 @@
 use crate::support::{Sandbox, Work};
 
 pub fn measure() {
-    let account = [
-        "--contacts",
-        "2000",
-        "--persons",
-        "10",
-        "--conversations",
-        "13500",
-        "--messages",
-        "40000",
-    ];
+    let account = ["--contacts", "2000", "--persons", "10", "--conversations", "13500", "--messages", "40000"];
     let sandbox = Sandbox::start(&[&account[..], &["--requests-per-minute", "6000", "--latency", "5ms"]].concat());
     let work = Work::new("");
     let shown = work.run(&sandbox, &["--requests-per-minute", "6000"]).expect(0);
     // From the first to the last request, as the server saw them.
     let log = sandbox.log();
     let times: Vec<f64> = log.iter().filter_map(|l| l["t_ms"].as_f64()).collect();
-    let (first, last) = (
-        times.iter().copied().fold(f64::MAX, f64::min),
-        times.iter().copied().fold(0.0, f64::max),
-    );
+    let (first, last) = (times.iter().copied().fold(f64::MAX, f64::min), times.iter().copied().fold(0.0, f64::max));
     let minutes = (last - first) / 60_000.0;
     let used = times.len() as f64 / minutes / 6_000.0;
     let counts = sandbox.counts();

@@ -32,36 +32,20 @@ fn page(from: u64) -> Records {
         body.push_str(&payload);
         rows.push(Record::read("_id", &payload, start).expect("an id"));
     }
-    Records {
-        body: body.into(),
-        rows,
-    }
+    Records { body: body.into(), rows }
 }
 
 pub fn measure() {
-    let rows: u64 = std::env::var("ROWS")
-        .ok()
-        .and_then(|r| r.parse().ok())
-        .unwrap_or(1_000_000);
+    let rows: u64 = std::env::var("ROWS").ok().and_then(|r| r.parse().ok()).unwrap_or(1_000_000);
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("m.db");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut last_rate = 0.0;
     runtime.block_on(async {
         let mirror = Mirror::open(&path, "bench", DateForm::Iso8601).expect("open");
-        let place = Place {
-            lane: Lane::Backfill,
-            stream: Stream::Messages,
-            partition: "p".into(),
-        };
+        let place = Place { lane: Lane::Backfill, stream: Stream::Messages, partition: "p".into() };
         let start = place.clone();
-        mirror
-            .call(move |w| w.transaction(|t| checkpoint::start(t, &start, 1, 1)))
-            .await
-            .expect("start");
+        mirror.call(move |w| w.transaction(|t| checkpoint::start(t, &start, 1, 1))).await.expect("start");
         let tail = rows.saturating_sub(rows / 10);
         let mut begun = Instant::now();
         for n in 0..rows / PAGE {

@@ -21,12 +21,7 @@ pub fn measure() {
 fn cpu_seconds(sandbox: &Sandbox) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", sandbox.pid())).expect("Linux");
     let after = stat.rsplit(") ").next().expect("fields");
-    let ticks: f64 = after
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|t| t.parse::<f64>().expect("ticks"))
-        .sum();
+    let ticks: f64 = after.split_whitespace().skip(11).take(2).map(|t| t.parse::<f64>().expect("ticks")).sum();
     ticks / 100.0
 }
 

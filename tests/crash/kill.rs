@@ -7,9 +7,7 @@ use crate::support::{STREAMS, Sandbox, Work};
 
 /// A small deterministic generator.
 fn dice(seed: u64, n: u64) -> u64 {
-    let mut z = seed
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        .wrapping_add(n.wrapping_mul(0xD1B5_4A32_D192_ED03));
+    let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n.wrapping_mul(0xD1B5_4A32_D192_ED03));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z ^ (z >> 31)
 }
@@ -60,10 +58,7 @@ fn killed_and_resumed(seed: u64, kills: u64) {
     // When the last kill came after everything was read, the run after it reads everything anew.
     last.expect(0);
     for stream in STREAMS {
-        assert!(
-            work.csv(stream) == whole.csv(stream),
-            "{stream}.csv differs, seed {seed}"
-        );
+        assert!(work.csv(stream) == whole.csv(stream), "{stream}.csv differs, seed {seed}");
     }
     // At most the pages under way are fetched again: 8 conversations and 3 lists are walked at a time; a token a run.
     let spent = requests(&sandbox) - one_run;
@@ -75,10 +70,7 @@ fn killed_and_resumed(seed: u64, kills: u64) {
 
 #[test]
 fn ten_kills_and_the_same_bytes() {
-    let seeds = std::env::var("SOAK_SEEDS")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(2);
+    let seeds = std::env::var("SOAK_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(2);
     for seed in 0..seeds {
         killed_and_resumed(seed, 10);
     }

@@ -35,12 +35,7 @@ impl Node {
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
         stdout.read_line(&mut line).expect("the address");
-        let address = line
-            .trim()
-            .trim_start_matches("http://")
-            .split('/')
-            .next()
-            .expect("a host");
+        let address = line.trim().trim_start_matches("http://").split('/').next().expect("a host");
         let address = address.to_owned();
         assert!(!address.is_empty(), "it did not start: is graphql-js installed?");
         Node { child, address }
@@ -72,14 +67,8 @@ impl Server for Node {
 }
 
 fn path(name: &str) -> PathBuf {
-    let folder = if matches!(name, "odd" | "rival") {
-        "tests/support/graphql-js"
-    } else {
-        "src/sandbox/dialects"
-    };
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join(folder)
-        .join(format!("{name}.graphql"))
+    let folder = if matches!(name, "odd" | "rival") { "tests/support/graphql-js" } else { "src/sandbox/dialects" };
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(format!("{name}.graphql"))
 }
 
 /// Everything learnt is in the SDL, and just so.
@@ -117,11 +106,7 @@ fn agrees(learnt: &Schema, sdl: &Sdl) {
 fn same(learnt: &Argument, real: &InputValueDefinition, of: &str) {
     let (name, required) = (&learnt.name, learnt.ty.required);
     assert_eq!(learnt.ty, TypeRef::parse(&real.ty.to_string()), "{of} {name}");
-    assert_eq!(
-        learnt.has_default,
-        real.default_value.is_some() && required,
-        "{of} {name}"
-    );
+    assert_eq!(learnt.has_default, real.default_value.is_some() && required, "{of} {name}");
 }
 
 /// Everything the SDL has in these types was learnt, but for what is named otherwise than anybody would guess.
@@ -135,10 +120,7 @@ fn whole(learnt: &Schema, sdl: &Sdl, types: &[&str], strange: &[&str]) {
         let fields = learnt.fields(ty).iter().map(|f| &f.name);
         let found: BTreeSet<&String> = fields.chain(learnt.inputs(ty).iter().map(|f| &f.name)).collect();
         for name in real {
-            assert!(
-                found.contains(&name) || strange.contains(&&*name),
-                "{ty}.{name} among {found:?}"
-            );
+            assert!(found.contains(&name) || strange.contains(&&*name), "{ty}.{name} among {found:?}");
         }
     }
 }
@@ -187,12 +169,7 @@ async fn the_default_shape_is_learnt_from_graphql_js() {
         "FailedReasonType",
         "InformativeButtonsType",
     ];
-    let token = [
-        "Mutation",
-        "GenerateOAuthTokenInput",
-        "GenerateOAuthTokenPayload",
-        "OAuthToken",
-    ];
+    let token = ["Mutation", "GenerateOAuthTokenInput", "GenerateOAuthTokenPayload", "OAuthToken"];
     learns("default", &lists, &token, &["flowBotId"]).await;
 }
 
@@ -235,11 +212,5 @@ async fn an_odd_shape_is_learnt_from_graphql_js() {
         "Person",
     ];
     let token = ["RootMutation", "TokenRequest", "TokenAnswer", "Token"];
-    learns(
-        "odd",
-        &lists,
-        &token,
-        &["version", "contact", "deleteContact", "params"],
-    )
-    .await;
+    learns("odd", &lists, &token, &["version", "contact", "deleteContact", "params"]).await;
 }

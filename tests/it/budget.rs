@@ -22,18 +22,11 @@ fn two_processes_on_one_key_share_its_budget() {
     let (one, other) = (Work::new(""), Work::new(""));
     let shared = one.path("shared");
     let start = |work: &Work| {
-        work.command(&[
-            "run",
-            "job.toml",
-            "--endpoint",
-            &sandbox.endpoint,
-            "--requests-per-minute",
-            "600",
-        ])
-        .env("QPIEN_STATE_DIR", &shared)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("a run")
+        work.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint, "--requests-per-minute", "600"])
+            .env("QPIEN_STATE_DIR", &shared)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("a run")
     };
     let children = [start(&one), start(&other)];
     for mut child in children {
@@ -42,9 +35,5 @@ fn two_processes_on_one_key_share_its_budget() {
     let counts = sandbox.counts();
     let requests = counts["requests"].as_u64().expect("a count");
     assert!(requests > 600, "{requests} requests do not need a second window");
-    assert_eq!(
-        counts["over_limit"].as_u64(),
-        Some(0),
-        "the limit was exceeded: {counts}"
-    );
+    assert_eq!(counts["over_limit"].as_u64(), Some(0), "the limit was exceeded: {counts}");
 }

@@ -2,18 +2,8 @@
 
 use crate::support::{Sandbox, Work};
 
-const SMALL: [&str; 10] = [
-    "--contacts",
-    "60",
-    "--persons",
-    "7",
-    "--conversations",
-    "25",
-    "--messages",
-    "400",
-    "--requests-per-minute",
-    "0",
-];
+const SMALL: [&str; 10] =
+    ["--contacts", "60", "--persons", "7", "--conversations", "25", "--messages", "400", "--requests-per-minute", "0"];
 
 fn started(more: &[&str]) -> Sandbox {
     Sandbox::start(&[&SMALL, more].concat())
@@ -22,11 +12,7 @@ fn started(more: &[&str]) -> Sandbox {
 async fn answer(sandbox: &Sandbox, query: &str) -> String {
     let body = serde_json::json!({ "query": query }).to_string();
     let client = reqwest::Client::new();
-    let sent = client
-        .post(&sandbox.endpoint)
-        .header("content-type", "application/json")
-        .body(body)
-        .send();
+    let sent = client.post(&sandbox.endpoint).header("content-type", "application/json").body(body).send();
     sent.await.expect("an answer").text().await.expect("its text")
 }
 
@@ -52,11 +38,7 @@ async fn a_file_says_what_is_served() {
     std::fs::write(work.path("own.graphql"), sdl).expect("the file");
     let file = work.path("own.graphql").display().to_string();
     let sandbox = started(&["--sdl", &file]);
-    let types = answer(
-        &sandbox,
-        "{ __schema { types { name fields { name } } directives { name } } }",
-    )
-    .await;
+    let types = answer(&sandbox, "{ __schema { types { name fields { name } } directives { name } } }").await;
     assert!(types.contains("uid") && !types.contains("sandbox"), "{types}");
     let truth = sandbox.truth("contacts");
     assert_eq!(truth.len(), 60);
@@ -67,11 +49,7 @@ async fn a_file_says_what_is_served() {
 fn what_cannot_be_served_is_a_mistake_of_usage() {
     let work = Work::new("");
     std::fs::write(work.path("wrong.graphql"), "type Query { people: [Nobody] }").expect("the file");
-    std::fs::write(
-        work.path("hint.graphql"),
-        "type Query { a: Int @sandbox(stream: \"people\") }",
-    )
-    .expect("the file");
+    std::fs::write(work.path("hint.graphql"), "type Query { a: Int @sandbox(stream: \"people\") }").expect("the file");
     for (arguments, words) in [
         (&["--dialect", "rival"][..], &["rival", "relay", "zero"][..]),
         (&["--sdl", "missing.graphql"], &["missing.graphql"]),
@@ -80,10 +58,7 @@ fn what_cannot_be_served_is_a_mistake_of_usage() {
         (&["--sdl", "x", "--dialect", "relay"], &["--dialect", "--sdl"]),
         (&["--introspection", "perhaps"], &["perhaps", "off"]),
     ] {
-        let said = work
-            .call(&[&["sandbox", "--listen", "127.0.0.1:0"], arguments].concat())
-            .expect(2)
-            .stderr;
+        let said = work.call(&[&["sandbox", "--listen", "127.0.0.1:0"], arguments].concat()).expect(2).stderr;
         assert!(words.iter().all(|word| said.contains(word)), "{arguments:?}: {said}");
     }
 }
@@ -99,21 +74,13 @@ fn all_objects_are_in_the_truth_when_they_are_asked_for() {
 #[test]
 fn six_streams_are_read_when_a_job_names_six() {
     let sandbox = started(&[]);
-    let all = qpien_sync::streams::ALL
-        .map(|stream| format!("\"{stream}\""))
-        .join(", ");
+    let all = qpien_sync::streams::ALL.map(|stream| format!("\"{stream}\"")).join(", ");
     let work = Work::with_job(&format!(
         "streams = [{all}]\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
          requests_per_minute = 0\n[mirror]\npath = \"m.db\"\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n"
     ));
-    let check = work
-        .call(&["check", "job.toml", "--endpoint", &sandbox.endpoint])
-        .expect(0)
-        .stdout;
-    assert!(
-        check.contains("read_channels") && check.contains("read_whatsappBusinessTemplates"),
-        "{check}"
-    );
+    let check = work.call(&["check", "job.toml", "--endpoint", &sandbox.endpoint]).expect(0).stdout;
+    assert!(check.contains("read_channels") && check.contains("read_whatsappBusinessTemplates"), "{check}");
     work.run(&sandbox, &[]).expect(0);
     let mirror = rusqlite::Connection::open(work.path("m.db")).expect("the mirror");
     for stream in ["channels", "whatsapp_business_templates"] {
@@ -134,14 +101,10 @@ fn six_streams_are_read_when_a_job_names_six() {
         assert_eq!(rows, 12, "{stream}");
         let entry = &work.manifest()["streams"][stream];
         assert_eq!(entry["rows"], 12, "{entry}");
-        let count: u64 = mirror
-            .query_row(&format!("SELECT count(DISTINCT name) FROM {stream}"), [], |r| r.get(0))
-            .expect("a view");
+        let count: u64 =
+            mirror.query_row(&format!("SELECT count(DISTINCT name) FROM {stream}"), [], |r| r.get(0)).expect("a view");
         assert!(count > 5, "{stream}");
     }
     let status = work.call(&["status", "job.toml"]).expect(0).stdout;
-    assert!(
-        status.contains("channels") && status.contains("whatsapp_business_templates"),
-        "{status}"
-    );
+    assert!(status.contains("channels") && status.contains("whatsapp_business_templates"), "{status}");
 }

@@ -31,12 +31,7 @@ fn cause(outcome: Outcome, code: i32) -> (String, String) {
     let lines: Vec<&str> = outcome.stderr.lines().collect();
     let starting = |with: &str| -> Vec<usize> { (0..lines.len()).filter(|i| lines[*i].starts_with(with)).collect() };
     let (causes, hints) = (starting("error: "), starting(" hint: "));
-    assert_eq!(
-        (causes.len(), hints.len()),
-        (1, 1),
-        "one cause and one hint:\n{}",
-        outcome.stderr
-    );
+    assert_eq!((causes.len(), hints.len()), (1, 1), "one cause and one hint:\n{}", outcome.stderr);
     assert_eq!(hints[0], causes[0] + 1, "{}", outcome.stderr);
     assert!(lines[hints[0]].len() > " hint: ".len() + 10, "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
@@ -57,9 +52,7 @@ fn nothing_delivered(work: &Work) {
     let Ok(entries) = std::fs::read_dir(work.path("out")) else {
         return;
     };
-    let names: Vec<String> = entries
-        .map(|e| e.expect("entry").file_name().to_string_lossy().into_owned())
-        .collect();
+    let names: Vec<String> = entries.map(|e| e.expect("entry").file_name().to_string_lossy().into_owned()).collect();
     assert!(names.iter().all(|n| n == ".qpien-sync.lock"), "{names:?}");
 }
 
@@ -100,10 +93,7 @@ fn a_missing_scope_costs_its_stream_only() {
     contains(&said, &["messages", "read_messages", "dashboard"]);
     for stream in &STREAMS[..3] {
         assert_eq!(ids(&work, stream).len(), sandbox.truth(stream).len(), "{stream}");
-        assert_ne!(
-            work.manifest()["streams"][stream]["files"][0]["path"],
-            serde_json::Value::Null
-        );
+        assert_ne!(work.manifest()["streams"][stream]["files"][0]["path"], serde_json::Value::Null);
     }
     assert!(!work.path("out/messages.csv").exists());
     let asked = sandbox.log().iter().filter(|l| l["operation"] == "getMessages").count();
@@ -127,15 +117,9 @@ fn all_scopes_missing_is_a_matter_of_credentials() {
 
 #[test]
 fn nobody_listens() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .expect("a port")
-        .local_addr()
-        .expect("address");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("address");
     let work = job(KEY, "");
-    let said = cause(
-        work.call(&["run", "job.toml", "--endpoint", &format!("http://{free}/api/v1")]),
-        6,
-    );
+    let said = cause(work.call(&["run", "job.toml", "--endpoint", &format!("http://{free}/api/v1")]), 6);
     contains(&said, &["cannot connect", "refused", "endpoint"]);
     nothing_delivered(&work);
 }
@@ -143,10 +127,7 @@ fn nobody_listens() {
 #[test]
 fn no_such_host() {
     let work = job(KEY, "");
-    let said = cause(
-        work.call(&["run", "job.toml", "--endpoint", "https://no-such-host.invalid/"]),
-        6,
-    );
+    let said = cause(work.call(&["run", "job.toml", "--endpoint", "https://no-such-host.invalid/"]), 6);
     contains(&said, &["cannot connect", "DNS"]);
     nothing_delivered(&work);
 }
@@ -211,16 +192,10 @@ fn a_job_that_cannot_be_is_refused_by_name() {
             "[source]\nclient_id = \"a\"\nclient_secret = \"${NO_SUCH_VARIABLE}\"\n",
             &["NO_SUCH_VARIABLE", "client_secret"],
         ),
-        (
-            "[source]\nclient_id = \"a\"\n",
-            &["client secret", "QPIEN_CLIENT_SECRET"],
-        ),
+        ("[source]\nclient_id = \"a\"\n", &["client secret", "QPIEN_CLIENT_SECRET"]),
         ("streams = [\"contact\"]\n", &["`contact`", "contacts"]),
         ("streams = [\"messages\"]\n", &["messages", "conversations"]),
-        (
-            "[source]\nclient_id = \"a\"\nclient_secret = \"b\"\nretry_for = \"soon\"\n",
-            &["retry_for", "soon", "15m"],
-        ),
+        ("[source]\nclient_id = \"a\"\nclient_secret = \"b\"\nretry_for = \"soon\"\n", &["retry_for", "soon", "15m"]),
         (
             "[source]\nclient_id = \"a\"\nclient_secret = \"b\"\nmax_response = \"big\"\n",
             &["max_response", "big", "MiB"],
@@ -243,10 +218,7 @@ fn a_job_that_cannot_be_is_refused_by_name() {
 #[test]
 fn one_out_flag_for_two_destinations_is_refused() {
     let work = job(KEY, "[[destination]]\nkind = \"csv\"\npath = \"other\"\n");
-    contains(
-        &cause(work.call(&["run", "job.toml", "--out", "x"]), 2),
-        &["--out", "2"],
-    );
+    contains(&cause(work.call(&["run", "job.toml", "--out", "x"]), 2), &["--out", "2"]);
     assert!(!work.path("x").exists());
 }
 
@@ -254,30 +226,13 @@ fn one_out_flag_for_two_destinations_is_refused() {
 fn an_unknown_flag_is_refused_and_help_helps() {
     let work = Work::new("");
     let refused = work.call(&["run", "job.toml", "--endpont", "x"]).expect(2);
-    assert!(
-        refused.stderr.starts_with("error: ") && refused.stderr.contains("--endpoint"),
-        "{}",
-        refused.stderr
-    );
+    assert!(refused.stderr.starts_with("error: ") && refused.stderr.contains("--endpoint"), "{}", refused.stderr);
     let refused = work.call(&["run", "job.toml", "--client-secret", "x"]).expect(2);
-    assert!(
-        refused.stderr.contains("--client-secret"),
-        "there is no such flag: {}",
-        refused.stderr
-    );
+    assert!(refused.stderr.contains("--client-secret"), "there is no such flag: {}", refused.stderr);
     work.call(&[]).expect(2);
-    for args in [
-        &["help"][..],
-        &["--help"],
-        &["run", "--help"],
-        &["help", "run"],
-        &["--version"],
-    ] {
+    for args in [&["help"][..], &["--help"], &["run", "--help"], &["help", "run"], &["--version"]] {
         let helped = work.call(args).expect(0);
-        assert!(
-            helped.stdout.contains("qpien-sync") && helped.stderr.is_empty(),
-            "{args:?} {helped:?}"
-        );
+        assert!(helped.stdout.contains("qpien-sync") && helped.stderr.is_empty(), "{args:?} {helped:?}");
     }
 }
 
@@ -288,20 +243,11 @@ fn places_that_cannot_be_written_are_found_before_any_request() {
     let sandbox = small(&[]);
     let work = Work::new("");
     std::fs::write(work.path("file"), "x").expect("a file");
-    contains(
-        &cause(work.run(&sandbox, &["--out", "file/out"]), 2),
-        &["file/out", "output folder"],
-    );
+    contains(&cause(work.run(&sandbox, &["--out", "file/out"]), 2), &["file/out", "output folder"]);
     contains(&cause(work.run(&sandbox, &["--out", "file"]), 2), &["file"]);
-    contains(
-        &cause(work.run(&sandbox, &["--mirror", "file/m.db"]), 2),
-        &["file", "--mirror"],
-    );
+    contains(&cause(work.run(&sandbox, &["--mirror", "file/m.db"]), 2), &["file", "--mirror"]);
     std::fs::create_dir(work.path("folder")).expect("a folder");
-    contains(
-        &cause(work.run(&sandbox, &["--mirror", "folder"]), 2),
-        &["folder", "--mirror"],
-    );
+    contains(&cause(work.run(&sandbox, &["--mirror", "folder"]), 2), &["folder", "--mirror"]);
     assert_eq!(sandbox.log().len(), 0, "no request was made");
     assert_eq!(std::fs::read(work.path("file")).expect("kept"), b"x");
     nothing_delivered(&work);
@@ -315,15 +261,9 @@ fn a_mirror_that_is_none_is_told_and_kept() {
     let work = Work::new("");
     let text = "this is no database at all, only a text file that happens to lie here\n".repeat(40);
     std::fs::write(work.path("m.db"), &text).expect("written");
-    contains(
-        &cause(work.run(&sandbox, &["--mirror", "m.db"]), 7),
-        &["m.db", "not a database"],
-    );
+    contains(&cause(work.run(&sandbox, &["--mirror", "m.db"]), 7), &["m.db", "not a database"]);
     contains(&cause(work.call(&["status", "--mirror", "m.db"]), 7), &["m.db"]);
-    contains(
-        &cause(work.call(&["export", "job.toml", "--mirror", "m.db"]), 7),
-        &["m.db"],
-    );
+    contains(&cause(work.call(&["export", "job.toml", "--mirror", "m.db"]), 7), &["m.db"]);
     assert_eq!(std::fs::read_to_string(work.path("m.db")).expect("kept"), text);
     assert_eq!(sandbox.log().len(), 0);
     nothing_delivered(&work);
@@ -334,23 +274,12 @@ fn somebody_elses_database_is_told_and_kept() {
     let sandbox = small(&[]);
     let work = Work::new("");
     let theirs = rusqlite::Connection::open(work.path("theirs.db")).expect("open");
-    theirs
-        .execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)")
-        .expect("made");
+    theirs.execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").expect("made");
     drop(theirs);
     let before = std::fs::read(work.path("theirs.db")).expect("read");
-    contains(
-        &cause(work.run(&sandbox, &["--mirror", "theirs.db"]), 2),
-        &["theirs.db", "not a mirror"],
-    );
-    contains(
-        &cause(work.call(&["status", "--mirror", "theirs.db"]), 2),
-        &["theirs.db", "not a mirror"],
-    );
-    contains(
-        &cause(work.call(&["export", "job.toml", "--mirror", "theirs.db"]), 2),
-        &["theirs.db", "not a mirror"],
-    );
+    contains(&cause(work.run(&sandbox, &["--mirror", "theirs.db"]), 2), &["theirs.db", "not a mirror"]);
+    contains(&cause(work.call(&["status", "--mirror", "theirs.db"]), 2), &["theirs.db", "not a mirror"]);
+    contains(&cause(work.call(&["export", "job.toml", "--mirror", "theirs.db"]), 2), &["theirs.db", "not a mirror"]);
     assert_eq!(std::fs::read(work.path("theirs.db")).expect("kept"), before);
 }
 
@@ -364,15 +293,9 @@ fn a_damaged_mirror_is_told_and_kept() {
     let middle = bytes.len() / 2;
     bytes[4096..middle.max(20_000)].fill(0xAB);
     std::fs::write(work.path("m.db"), &bytes).expect("damaged");
-    contains(
-        &cause(work.run(&sandbox, &["--mirror", "m.db"]), 7),
-        &["m.db", "nothing was deleted"],
-    );
+    contains(&cause(work.run(&sandbox, &["--mirror", "m.db"]), 7), &["m.db", "nothing was deleted"]);
     assert_eq!(std::fs::read(work.path("m.db")).expect("kept"), bytes);
-    cause(
-        work.call(&["export", "job.toml", "--mirror", "m.db", "--out", "fresh"]),
-        7,
-    );
+    cause(work.call(&["export", "job.toml", "--mirror", "m.db", "--out", "fresh"]), 7);
     assert!(!work.path("fresh/manifest.json").exists());
     cause(work.call(&["status", "--mirror", "m.db"]), 7);
     assert_eq!(sandbox.log().len(), asked, "no request was made");
@@ -387,12 +310,7 @@ fn a_newer_mirror_is_refused() {
     let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("open");
     mirror.pragma_update(None, "user_version", 4711).expect("raised");
     drop(mirror);
-    for args in [
-        &["run", "job.toml"][..],
-        &["status"],
-        &["status", "job.toml"],
-        &["export", "job.toml"],
-    ] {
+    for args in [&["run", "job.toml"][..], &["status"], &["status", "job.toml"], &["export", "job.toml"]] {
         contains(&cause(work.call(args), 7), &["4711", "newer"]);
     }
     assert_eq!(sandbox.log().len(), asked, "no request was made");
@@ -402,21 +320,12 @@ fn a_newer_mirror_is_refused() {
 fn status_and_export_need_a_mirror() {
     let work = Work::new("");
     for args in [&["status"][..], &["status", "job.toml"], &["export", "job.toml"]] {
-        contains(
-            &cause(work.call(args), 2),
-            &["no mirror", "state/qpien.db", "qpien-sync run JOB", "--mirror"],
-        );
+        contains(&cause(work.call(args), 2), &["no mirror", "state/qpien.db", "qpien-sync run JOB", "--mirror"]);
     }
-    assert!(
-        !work.path("state").exists() && !work.path("out").exists(),
-        "and make none"
-    );
+    assert!(!work.path("state").exists() && !work.path("out").exists(), "and make none");
     std::fs::write(work.path("empty.db"), "").expect("written");
     contains(&cause(work.call(&["status", "--mirror", "empty.db"]), 2), &["empty.db"]);
-    contains(
-        &cause(work.call(&["export", "job.toml", "--mirror", "empty.db"]), 2),
-        &["empty.db"],
-    );
+    contains(&cause(work.call(&["export", "job.toml", "--mirror", "empty.db"]), 2), &["empty.db"]);
 }
 
 #[test]
@@ -437,11 +346,7 @@ fn an_export_costs_no_request_and_gives_the_same_bytes() {
     work.call(&["export", "job.toml"]).expect(0);
     assert_eq!(STREAMS.map(|s| work.csv(s)), before);
     for (stream, bytes) in STREAMS.iter().zip(&before) {
-        assert_eq!(
-            &std::fs::read(work.path(&format!("again/{stream}.csv"))).expect(stream),
-            bytes,
-            "{stream}"
-        );
+        assert_eq!(&std::fs::read(work.path(&format!("again/{stream}.csv"))).expect(stream), bytes, "{stream}");
     }
     assert_eq!(sandbox.log().len(), asked);
 }
@@ -488,14 +393,8 @@ fn a_second_run_is_told_who_is_there() {
     let work = Work::new("");
     let first = Waiting::begin(&work);
     let pid = first.child.id().to_string();
-    contains(
-        &cause(work.run(&sandbox, &[]), 11),
-        &["the mirror", "state/qpien.db", &pid, "job test"],
-    );
-    contains(
-        &cause(work.run(&sandbox, &["--mirror", "other.db"]), 11),
-        &["the output folder", "out", &pid],
-    );
+    contains(&cause(work.run(&sandbox, &[]), 11), &["the mirror", "state/qpien.db", &pid, "job test"]);
+    contains(&cause(work.run(&sandbox, &["--mirror", "other.db"]), 11), &["the output folder", "out", &pid]);
     contains(&cause(work.call(&["export", "job.toml"]), 11), &["the mirror", &pid]);
     assert_eq!(sandbox.log().len(), 0, "no request was made");
     first.end();
@@ -513,23 +412,12 @@ fn print_config_shows_origins_and_hides_the_secret() {
         .output()
         .expect("ran");
     let shown = String::from_utf8(shown.stdout).expect("text");
-    let line = |key: &str| {
-        shown
-            .lines()
-            .find(|l| l.starts_with(key))
-            .unwrap_or_else(|| panic!("{key} in\n{shown}"))
-    };
-    assert!(
-        line("source.endpoint =").ends_with("# environment QPIEN_ENDPOINT"),
-        "{shown}"
-    );
+    let line = |key: &str| shown.lines().find(|l| l.starts_with(key)).unwrap_or_else(|| panic!("{key} in\n{shown}"));
+    assert!(line("source.endpoint =").ends_with("# environment QPIEN_ENDPOINT"), "{shown}");
     assert!(line("source.page_size = 33").ends_with("# flag --page-size"), "{shown}");
     assert!(line("source.retry_for = \"1s\"").ends_with("# job file"), "{shown}");
     assert!(line("source.read_timeout = \"60s\"").ends_with("# default"), "{shown}");
-    assert!(
-        line("source.client_secret = \"[hidden]\"").ends_with("# job file"),
-        "{shown}"
-    );
+    assert!(line("source.client_secret = \"[hidden]\"").ends_with("# job file"), "{shown}");
     assert!(!shown.contains("sandbox-secret"), "{shown}");
     // It is the advice when a variable is missing, so it works without.
     let missing = job("client_id = \"${NO_SUCH_VARIABLE}\"", "");
@@ -544,10 +432,7 @@ fn print_config_shows_origins_and_hides_the_secret() {
 fn flags_before_environment_before_job_file() {
     let sandbox = small(&[]);
     let wrong = "http://127.0.0.1:9/";
-    let work = job(
-        "client_id = \"sandbox-client\"\nclient_secret = \"wrong\"",
-        &format!("endpoint = \"{wrong}\""),
-    );
+    let work = job("client_id = \"sandbox-client\"\nclient_secret = \"wrong\"", &format!("endpoint = \"{wrong}\""));
     let secret = work.path("secret");
     std::fs::write(&secret, "sandbox-secret\n").expect("written");
     // The variable (here: the file it names) before the job file.
@@ -561,39 +446,21 @@ fn flags_before_environment_before_job_file() {
     assert_eq!(code(&[], &[good, ("QPIEN_CLIENT_SECRET_FILE", file)]), Some(0));
     assert_eq!(code(&[], &[good]), Some(5), "the job file's secret is wrong");
     // The variable itself before its file.
-    assert_eq!(
-        code(
-            &[],
-            &[good, ("QPIEN_CLIENT_SECRET", "bad"), ("QPIEN_CLIENT_SECRET_FILE", file)]
-        ),
-        Some(5)
-    );
+    assert_eq!(code(&[], &[good, ("QPIEN_CLIENT_SECRET", "bad"), ("QPIEN_CLIENT_SECRET_FILE", file)]), Some(5));
     // The flag before the variable.
     let bad = ("QPIEN_ENDPOINT", wrong);
-    assert_eq!(
-        code(
-            &["--endpoint", &sandbox.endpoint],
-            &[bad, ("QPIEN_CLIENT_SECRET_FILE", file)]
-        ),
-        Some(0)
-    );
+    assert_eq!(code(&["--endpoint", &sandbox.endpoint], &[bad, ("QPIEN_CLIENT_SECRET_FILE", file)]), Some(0));
     assert_eq!(code(&[], &[bad, ("QPIEN_CLIENT_SECRET_FILE", file)]), Some(6));
 }
 
 #[test]
 fn a_secret_file_that_cannot_be_read_is_named() {
     let work = job("client_id = \"a\"", "");
-    let output = work
-        .command(&["run", "job.toml"])
-        .env("QPIEN_CLIENT_SECRET_FILE", "/no/such/file")
-        .output()
-        .expect("ran");
+    let output =
+        work.command(&["run", "job.toml"]).env("QPIEN_CLIENT_SECRET_FILE", "/no/such/file").output().expect("ran");
     let stderr = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(
-        stderr.contains("QPIEN_CLIENT_SECRET_FILE") && stderr.contains("/no/such/file"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("QPIEN_CLIENT_SECRET_FILE") && stderr.contains("/no/such/file"), "{stderr}");
 }
 
 // ---- in the middle of a run
@@ -604,13 +471,7 @@ const FOREIGN_KEY: &str = "client_id = \"foreign-client\"\nclient_secret = \"for
 fn an_outage_in_the_middle_is_told_and_the_next_run_goes_on() {
     let (good, foreign) = Foreign::default().start();
     let theirs = foreign.clone();
-    let failing = Server::start(move |asked| {
-        if asked.n > 4 {
-            Answer::html(503)
-        } else {
-            theirs.answer(asked)
-        }
-    });
+    let failing = Server::start(move |asked| if asked.n > 4 { Answer::html(503) } else { theirs.answer(asked) });
     let work = job(FOREIGN_KEY, "");
     let said = cause(work.call(&["run", "job.toml", "--endpoint", &failing.endpoint]), 6);
     contains(&said, &["HTTP 503", "attempts", "run again later"]);
@@ -621,11 +482,7 @@ fn an_outage_in_the_middle_is_told_and_the_next_run_goes_on() {
         );
     }
     let resumed = work.call(&["run", "job.toml", "--endpoint", &good.endpoint]).expect(0);
-    assert!(
-        resumed.stdout.contains("going on where an earlier run stopped"),
-        "{}",
-        resumed.stdout
-    );
+    assert!(resumed.stdout.contains("going on where an earlier run stopped"), "{}", resumed.stdout);
     assert_eq!(STREAMS.map(|s| ids(&work, s)), STREAMS.map(|s| foreign.ids(s)));
 }
 
@@ -645,10 +502,7 @@ fn a_folder_that_goes_bad_in_the_middle_costs_an_export_and_no_request() {
     let said = cause(outcome, 1);
     contains(&said, &["not delivered", "out", "qpien-sync export JOB"]);
     let asked = server.asked().len();
-    contains(
-        &cause(work.call(&["export", "job.toml"]), 2),
-        &["out", "cannot be written"],
-    );
+    contains(&cause(work.call(&["export", "job.toml"]), 2), &["out", "cannot be written"]);
     std::fs::remove_file(work.path("out")).expect("removed");
     work.call(&["export", "job.toml"]).expect(0);
     assert_eq!(STREAMS.map(|s| ids(&work, s)), STREAMS.map(|s| foreign.ids(s)));
@@ -663,53 +517,28 @@ fn a_rejected_field_is_named_and_can_be_dropped() {
     let gender = |work: &Work| -> Vec<String> {
         let bytes = work.csv("contacts");
         let mut reader = csv::Reader::from_reader(&bytes[..]);
-        let at = reader
-            .headers()
-            .expect("a header")
-            .iter()
-            .position(|h| h == "gender")
-            .expect("a column");
+        let at = reader.headers().expect("a header").iter().position(|h| h == "gender").expect("a column");
         reader.records().map(|r| r.expect("a record")[at].to_owned()).collect()
     };
     let (plain, _) = Foreign::default().start();
     let work = job(credentials, "");
     work.call(&["run", "job.toml", "--endpoint", &plain.endpoint]).expect(0);
-    assert!(
-        gender(&work).iter().all(|g| !g.is_empty()),
-        "it is there when it is asked for"
-    );
+    assert!(gender(&work).iter().all(|g| !g.is_empty()), "it is there when it is asked for");
 
     let (server, foreign) = Foreign::default().rejects("gender").start();
     let work = job(credentials, "");
     let said = cause(work.call(&["run", "job.toml", "--endpoint", &server.endpoint]), 3);
-    contains(
-        &said,
-        &[
-            "contacts",
-            "\"gender\"",
-            "[source.dialect.streams.contacts]",
-            "drop = [\"gender\"]",
-        ],
-    );
+    contains(&said, &["contacts", "\"gender\"", "[source.dialect.streams.contacts]", "drop = [\"gender\"]"]);
     assert!(!work.path("out/contacts.csv").exists());
+    assert_eq!(ids(&work, "conversations"), foreign.ids("conversations"), "the others go on");
     assert_eq!(
-        ids(&work, "conversations"),
-        foreign.ids("conversations"),
-        "the others go on"
-    );
-    assert_eq!(
-        server
-            .asked()
-            .iter()
-            .filter(|a| a.operation() == "getContactList")
-            .count(),
+        server.asked().iter().filter(|a| a.operation() == "getContactList").count(),
         2,
         "once before the run and once in it, no retry"
     );
 
     let work = job(credentials, "[source.dialect.streams.contacts]\ndrop = [\"gender\"]");
-    work.call(&["run", "job.toml", "--endpoint", &server.endpoint])
-        .expect(0);
+    work.call(&["run", "job.toml", "--endpoint", &server.endpoint]).expect(0);
     assert_eq!(ids(&work, "contacts"), foreign.ids("contacts"));
     assert!(gender(&work).iter().all(String::is_empty), "the cell is empty");
 }

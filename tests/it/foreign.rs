@@ -105,10 +105,7 @@ fn pages_clamped_to_seven_in_silence() {
 fn one_page_size_whatever_is_asked_for() {
     complete(Foreign::default().one_size(9), "");
     complete(Foreign::default().one_size(30), "");
-    complete(
-        Foreign::default().one_size(9).totals(Totals::Missing).has_next(false),
-        "",
-    );
+    complete(Foreign::default().one_size(9).totals(Totals::Missing).has_next(false), "");
 }
 
 /// Every page is page one; it must end incomplete, held, and say so.
@@ -117,13 +114,7 @@ fn ignored(foreign: Foreign) {
     let (server, _) = foreign.ignore_page().start();
     let work = job("");
     let outcome = run(&work, &server).expect(3);
-    assert!(
-        outcome
-            .stdout
-            .contains("contacts incomplete: the server ignores the page argument"),
-        "{}",
-        outcome.stdout
-    );
+    assert!(outcome.stdout.contains("contacts incomplete: the server ignores the page argument"), "{}", outcome.stdout);
     assert!(!work.path("out/contacts.csv").exists(), "what is not proven is held");
     assert!(outcome.stderr.starts_with("error: contacts: "), "{}", outcome.stderr);
 }
@@ -168,11 +159,7 @@ fn a_flat_token_by_override() {
 fn plain_token_arguments_by_override() {
     let server = complete(Foreign::default(), "[source.dialect.token]\ninput = \"\"");
     let asked = &server.asked()[0];
-    assert!(
-        asked
-            .document()
-            .contains("generateOAuthToken(clientId: $clientId, clientSecret: $clientSecret)")
-    );
+    assert!(asked.document().contains("generateOAuthToken(clientId: $clientId, clientSecret: $clientSecret)"));
     assert!(asked.body["variables"]["input"].is_null(), "{}", asked.body);
 }
 
@@ -193,10 +180,7 @@ fn pages_counted_from_zero_by_override() {
 
 #[test]
 fn authorization_without_bearer_by_override() {
-    complete(
-        Foreign::default().prefix(""),
-        "[source.dialect]\nauthorization_prefix = \"\"",
-    );
+    complete(Foreign::default().prefix(""), "[source.dialect]\nauthorization_prefix = \"\"");
 }
 
 #[test]
@@ -208,11 +192,7 @@ fn without_the_override_the_wrong_prefix_is_a_matter_of_credentials() {
 
 /// How many tokens were made.
 fn tokens(server: &Server) -> usize {
-    server
-        .asked()
-        .iter()
-        .filter(|a| a.operation() == "generateOAuthToken")
-        .count()
+    server.asked().iter().filter(|a| a.operation() == "generateOAuthToken").count()
 }
 
 #[test]
@@ -233,10 +213,7 @@ fn token_expired_as_words_of_a_message() {
 #[test]
 fn success_false_with_code_401_as_a_number() {
     let answer = r#"{"data":{"getContactList":{"success":false,"data":null,"code":401,"message":"nope"}}}"#;
-    let server = complete(
-        Foreign::default().once(move |_| Answer::new(200, "application/json", answer)),
-        "",
-    );
+    let server = complete(Foreign::default().once(move |_| Answer::new(200, "application/json", answer)), "");
     assert_eq!(tokens(&server), 2);
 }
 
@@ -248,10 +225,8 @@ fn http_401_with_an_empty_body_once() {
 
 #[test]
 fn http_429_with_only_retry_after_once() {
-    let server = complete(
-        Foreign::default().once(|_| Answer::new(429, "text/plain", "slow down").with("Retry-After", "1")),
-        "",
-    );
+    let server =
+        complete(Foreign::default().once(|_| Answer::new(429, "text/plain", "slow down").with("Retry-After", "1")), "");
     assert_eq!(tokens(&server), 1);
 }
 
@@ -276,11 +251,7 @@ fn a_record_without_an_id_is_not_passed_over_in_silence() {
     let (server, _) = Foreign::default().nameless().start();
     let work = job("");
     let outcome = run(&work, &server).expect(3);
-    assert!(
-        outcome.stderr.starts_with("error: contacts: rows without an id: 1"),
-        "{}",
-        outcome.stderr
-    );
+    assert!(outcome.stderr.starts_with("error: contacts: rows without an id: 1"), "{}", outcome.stderr);
     assert!(!work.path("out/contacts.csv").exists());
 }
 
@@ -313,11 +284,6 @@ fn what_passes_is_asked_again() {
         let outcome = run(&work, &server);
         let body = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!(outcome.code, 0, "{} {body}: {}", answer.status, outcome.stderr);
-        assert_eq!(
-            ids(&work, "contacts"),
-            foreign.ids("contacts"),
-            "{} {body}",
-            answer.status
-        );
+        assert_eq!(ids(&work, "contacts"), foreign.ids("contacts"), "{} {body}", answer.status);
     }
 }

@@ -16,10 +16,7 @@ fn a_whole_account_is_equal_cell_for_cell() {
         std::fs::write(work.path(&format!("{stream}.jsonl")), &truth).expect("the truth");
         let python = Command::new("python3")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/compare.py"))
-            .args([
-                work.path(&format!("out/{stream}.csv")),
-                work.path(&format!("{stream}.jsonl")),
-            ])
+            .args([work.path(&format!("out/{stream}.csv")), work.path(&format!("{stream}.jsonl"))])
             .output()
             .expect("python3 (make test installs it)");
         let said = String::from_utf8_lossy(&python.stdout).into_owned() + &String::from_utf8_lossy(&python.stderr);
@@ -27,21 +24,11 @@ fn a_whole_account_is_equal_cell_for_cell() {
         assert!(said.contains(&format!("{rows} records equal")), "{stream}: {said}");
         nulls_and_empties(&work.csv(stream), &truth);
         let entry = &manifest["streams"][stream];
-        assert_eq!(
-            (entry["rows"].as_u64(), entry["verdict"].as_str()),
-            (Some(rows), Some("continuous"))
-        );
-        let sum = Command::new("sha256sum")
-            .arg(work.path(&format!("out/{stream}.csv")))
-            .output()
-            .expect("sha256sum");
+        assert_eq!((entry["rows"].as_u64(), entry["verdict"].as_str()), (Some(rows), Some("continuous")));
+        let sum = Command::new("sha256sum").arg(work.path(&format!("out/{stream}.csv"))).output().expect("sha256sum");
         assert!(String::from_utf8_lossy(&sum.stdout).starts_with(entry["files"][0]["sha256"].as_str().expect("a sum")));
     }
-    assert!(
-        run.stdout.contains("were replaced by U+FFFD"),
-        "half characters are counted:\n{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("were replaced by U+FFFD"), "half characters are counted:\n{}", run.stdout);
 }
 
 /// Every cell that is null in the truth is nothing, every empty text is `""`, everything else is something.
@@ -67,20 +54,13 @@ fn nulls_and_empties(csv: &[u8], truth: &str) {
                     assert_eq!(cell.as_deref(), Some(""), "{name} of {}", record["_id"]);
                     empties += 1;
                 }
-                _ => assert!(
-                    cell.as_ref().is_some_and(|c| !c.is_empty()),
-                    "{name} of {}",
-                    record["_id"]
-                ),
+                _ => assert!(cell.as_ref().is_some_and(|c| !c.is_empty()), "{name} of {}", record["_id"]),
             }
         }
     }
     assert!(nulls > 0, "the data has no null to tell");
     // Only some streams have empty texts; the whole account has (asserted where it is largest).
-    assert!(
-        empties > 0 || truth.len() < 100_000,
-        "the data has no empty text to tell"
-    );
+    assert!(empties > 0 || truth.len() < 100_000, "the data has no empty text to tell");
 }
 
 /// RFC 4180 by hand: an unquoted empty cell is `None`.
@@ -108,9 +88,6 @@ fn tokens(csv: &[u8]) -> Vec<Vec<Option<String>>> {
             b => cell.push(b),
         }
     }
-    assert!(
-        !inside && row.is_empty() && cell.is_empty(),
-        "the file ends in the middle of a record"
-    );
+    assert!(!inside && row.is_empty() && cell.is_empty(), "the file ends in the middle of a record");
     rows
 }

@@ -34,10 +34,7 @@ fn every_dialect_answers_as_its_own_schema_demands() {
         let sdl = Path::new(env!("CARGO_MANIFEST_DIR")).join(sdl);
         let counts = agreed("conforms.mjs", &sandbox, &sdl);
         println!("{dialect}: {counts}");
-        assert!(
-            counts["types"].as_u64() > Some(30) && counts["fields"].as_u64() >= Some(6),
-            "{dialect}: {counts}"
-        );
+        assert!(counts["types"].as_u64() > Some(30) && counts["fields"].as_u64() >= Some(6), "{dialect}: {counts}");
     }
 }
 
@@ -56,16 +53,9 @@ fn the_sandbox_agrees_with_graphql_js() {
         "0",
     ]);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let counts = agreed(
-        "compare.mjs",
-        &sandbox,
-        &root.join("src/sandbox/dialects/default.graphql"),
-    );
+    let counts = agreed("compare.mjs", &sandbox, &root.join("src/sandbox/dialects/default.graphql"));
     println!("{counts}");
     for (what, least) in [("right", 350), ("refused", 450), ("worded", 200), ("types", 40)] {
-        assert!(
-            counts[what].as_u64().is_some_and(|n| n >= least),
-            "at least {least} {what}: {counts}"
-        );
+        assert!(counts[what].as_u64().is_some_and(|n| n >= least), "at least {least} {what}: {counts}");
     }
 }

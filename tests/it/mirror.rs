@@ -27,19 +27,11 @@ fn a_view_per_stream_answers_by_hand() {
         assert_eq!(count(&format!("SELECT count(*) FROM {stream}")), truth.len() as u64);
         let first = truth.values().next().expect("a record").as_object().expect("an object");
         let names: Vec<String> = first.keys().map(|k| format!("\"{k}\"")).collect();
-        count(&format!(
-            "SELECT count(*) FROM (SELECT {} FROM {stream})",
-            names.join(", ")
-        ));
+        count(&format!("SELECT count(*) FROM (SELECT {} FROM {stream})", names.join(", ")));
     }
-    let starred = sandbox
-        .truth("conversations")
-        .values()
-        .filter(|v| v["isStarred"] == true)
-        .count() as u64;
-    let by_hand = mirror.query_row("SELECT count(*) FROM conversations WHERE isStarred = 1", [], |r| {
-        r.get::<_, u64>(0)
-    });
+    let starred = sandbox.truth("conversations").values().filter(|v| v["isStarred"] == true).count() as u64;
+    let by_hand =
+        mirror.query_row("SELECT count(*) FROM conversations WHERE isStarred = 1", [], |r| r.get::<_, u64>(0));
     assert_eq!(by_hand.expect("booleans"), starred);
     // Debian's own shell, where there is one.
     if let Ok(shell) = std::process::Command::new("sqlite3")
@@ -47,12 +39,7 @@ fn a_view_per_stream_answers_by_hand() {
         .arg("SELECT count(createdAt) FROM messages")
         .output()
     {
-        assert_eq!(
-            String::from_utf8_lossy(&shell.stdout).trim(),
-            "2500",
-            "{}",
-            String::from_utf8_lossy(&shell.stderr)
-        );
+        assert_eq!(String::from_utf8_lossy(&shell.stdout).trim(), "2500", "{}", String::from_utf8_lossy(&shell.stderr));
     }
 }
 
@@ -63,9 +50,7 @@ fn a_second_night_gives_no_new_seq_to_what_did_not_change() {
     work.run(&sandbox, &[]).expect(0);
     let seq = || {
         let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
-        mirror
-            .query_row("SELECT last FROM sequence", [], |r| r.get::<_, u64>(0))
-            .expect("a seq")
+        mirror.query_row("SELECT last FROM sequence", [], |r| r.get::<_, u64>(0)).expect("a seq")
     };
     let (before, files) = (seq(), STREAMS.map(|s| work.csv(s)));
     let second = work.run(&sandbox, &[]).expect(0).stdout;
@@ -73,8 +58,5 @@ fn a_second_night_gives_no_new_seq_to_what_did_not_change() {
     assert!(files == STREAMS.map(|s| work.csv(s)));
     assert!(second.contains("complete (run 2"), "{second}");
     let status = work.call(&["status", "job.toml"]).expect(0).stdout;
-    assert!(
-        status.contains("run 2 of job test") && status.contains("continuous"),
-        "{status}"
-    );
+    assert!(status.contains("run 2 of job test") && status.contains("continuous"), "{status}");
 }

@@ -9,23 +9,9 @@ use crate::support::{STREAMS, Sandbox, Work};
 /// and how many streams were called complete.
 fn walk(seed: u64, order: &str, plain: bool) -> (Vec<String>, usize) {
     let drift = format!("0.6:{seed}");
-    let account = [
-        "--contacts",
-        "1500",
-        "--persons",
-        "120",
-        "--conversations",
-        "250",
-        "--messages",
-        "5000",
-    ];
-    let sandbox = Sandbox::start(
-        &[
-            &account[..],
-            &["--requests-per-minute", "0", "--drift", &drift, "--order", order],
-        ]
-        .concat(),
-    );
+    let account = ["--contacts", "1500", "--persons", "120", "--conversations", "250", "--messages", "5000"];
+    let sandbox =
+        Sandbox::start(&[&account[..], &["--requests-per-minute", "0", "--drift", &drift, "--order", order]].concat());
     let work = Work::new("");
     let mut command = work.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint]);
     if plain {
@@ -33,11 +19,7 @@ fn walk(seed: u64, order: &str, plain: bool) -> (Vec<String>, usize) {
     }
     let output = command.output().expect("a run");
     let code = output.status.code();
-    assert!(
-        matches!(code, Some(0 | 3)),
-        "{code:?}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(matches!(code, Some(0 | 3)), "{code:?}\n{}", String::from_utf8_lossy(&output.stderr));
     let (touched, manifest) = (sandbox.touched(), work.manifest());
     let (mut wrong, mut complete) = (Vec::new(), 0);
     for stream in STREAMS {
@@ -47,12 +29,8 @@ fn walk(seed: u64, order: &str, plain: bool) -> (Vec<String>, usize) {
             continue;
         }
         complete += 1;
-        let touched: BTreeSet<&str> = touched[stream]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|v| v.as_str())
-            .collect();
+        let touched: BTreeSet<&str> =
+            touched[stream].as_array().into_iter().flatten().filter_map(|v| v.as_str()).collect();
         let mut found: BTreeMap<String, Vec<csv::StringRecord>> = BTreeMap::new();
         let bytes = work.csv(stream);
         let mut reader = csv::Reader::from_reader(&bytes[..]);
@@ -60,11 +38,7 @@ fn walk(seed: u64, order: &str, plain: bool) -> (Vec<String>, usize) {
         for record in reader.records().map(|r| r.expect("a record")) {
             found.entry(record[0].to_owned()).or_default().push(record);
         }
-        for (id, truth) in sandbox
-            .truth(stream)
-            .iter()
-            .filter(|(id, _)| !touched.contains(id.as_str()))
-        {
+        for (id, truth) in sandbox.truth(stream).iter().filter(|(id, _)| !touched.contains(id.as_str())) {
             match found.get(id).map(Vec::as_slice) {
                 Some([row]) => {
                     let same = header.iter().zip(row).all(|(name, cell)| match &truth[name] {
@@ -85,10 +59,7 @@ fn walk(seed: u64, order: &str, plain: bool) -> (Vec<String>, usize) {
 }
 
 fn seeds() -> u64 {
-    std::env::var("SOAK_SEEDS")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(3)
+    std::env::var("SOAK_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(3)
 }
 
 #[test]
@@ -101,17 +72,11 @@ fn every_untouched_record_is_there_once_or_the_run_says_incomplete() {
             complete += streams;
         }
     }
-    assert!(
-        complete as u64 >= seeds() * 2 * 2,
-        "nearly nothing was called complete: {complete}"
-    );
+    assert!(complete as u64 >= seeds() * 2 * 2, "nearly nothing was called complete: {complete}");
 }
 
 #[test]
 fn without_the_overlap_records_are_missed() {
     let missed = (1..=3).any(|seed| !walk(seed, "newest-first", true).0.is_empty());
-    assert!(
-        missed,
-        "a plain walk came out right three times: the account does not move enough to show anything"
-    );
+    assert!(missed, "a plain walk came out right three times: the account does not move enough to show anything");
 }

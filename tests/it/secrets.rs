@@ -61,10 +61,7 @@ fn left_behind(work: &Work, outcome: &Outcome) -> Vec<(String, String)> {
             let records = ["qpien.db", "qpien.db-wal", "qpien.db-shm"];
             let record = records.contains(&&*file) || STREAMS.iter().any(|s| file == format!("{s}.csv"));
             if !record {
-                all.push((
-                    name,
-                    String::from_utf8_lossy(&std::fs::read(path).expect("read")).into_owned(),
-                ));
+                all.push((name, String::from_utf8_lossy(&std::fs::read(path).expect("read")).into_owned()));
             }
         });
     }
@@ -83,14 +80,7 @@ fn nothing_leaks(work: &Work, outcome: &Outcome, never: &[&str]) {
     for (place, text) in left_behind(work, outcome) {
         for word in never {
             if let Some(at) = text.find(word) {
-                let around: String = text[..at]
-                    .chars()
-                    .rev()
-                    .take(200)
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .rev()
-                    .collect();
+                let around: String = text[..at].chars().rev().take(200).collect::<Vec<_>>().into_iter().rev().collect();
                 panic!("`{word}` is in {place}, after: {around}");
             }
         }
@@ -112,23 +102,13 @@ fn nothing_leaks_through_every_fault() {
         let sandbox = sandbox(&["--faults", "all", "--token-ttl", "2s"]);
         let work = Work::new("");
         let outcome = talkative(&work, &sandbox.endpoint, format).expect(0);
-        assert!(
-            outcome.stderr.contains("asking again"),
-            "it was told about faults: {}",
-            outcome.stderr
-        );
+        assert!(outcome.stderr.contains("asking again"), "it was told about faults: {}", outcome.stderr);
         assert!(outcome.stderr.lines().count() > 50, "and about everything else");
         markers_arrived(&work);
         nothing_leaks(&work, &outcome, &NEVER);
-        let places: Vec<String> = left_behind(&work, &outcome)
-            .into_iter()
-            .map(|(place, _)| place)
-            .collect();
+        let places: Vec<String> = left_behind(&work, &outcome).into_iter().map(|(place, _)| place).collect();
         for looked_at in ["run.report", "manifest.json", "shared/"] {
-            assert!(
-                places.iter().any(|p| p.contains(looked_at)),
-                "{looked_at} was looked at: {places:?}"
-            );
+            assert!(places.iter().any(|p| p.contains(looked_at)), "{looked_at} was looked at: {places:?}");
         }
         if format == "json" {
             for line in outcome.stderr.lines() {
@@ -189,32 +169,20 @@ fn a_server_that_echoes_leaks_nothing() {
         |said| Answer::new(200, "text/plain", format!("you said {said}")),
         |said| Answer::new(500, "text/html", format!("<html>{said} at /srv/app.js:3</html>")),
         |said| Answer::new(200, "application/json", format!("{{\"data\": {{\"token\": \"{said}")),
-        |said| {
-            Answer::new(
-                200,
-                "application/json",
-                format!("{{\"data\": {{\"generateOAuthToken\": \"{said}\"}}}}"),
-            )
-        },
+        |said| Answer::new(200, "application/json", format!("{{\"data\": {{\"generateOAuthToken\": \"{said}\"}}}}")),
         |said| Answer::new(302, "text/html", "").with("Location", &format!("http://127.0.0.1:9/?{said}")),
     ];
     for (n, echo) in echoes.into_iter().enumerate() {
         let server = Server::start(move |asked| {
             echo(
-                asked.body["variables"]["input"]["clientSecret"]
-                    .as_str()
-                    .unwrap_or("DISTINCTIVE"), // asked for its schema
+                asked.body["variables"]["input"]["clientSecret"].as_str().unwrap_or("DISTINCTIVE"), // asked for its schema
             )
         });
         let job = "name = \"test\"\n[source]\nclient_id = \"a\"\nclient_secret = \"DISTINCTIVE\"\nretry_for = \"1s\"\n";
         let work = Work::with_job(job);
         let outcome = talkative(&work, &server.endpoint, "text").expect(6);
         assert!(!server.asked().is_empty());
-        assert!(
-            outcome.stderr.contains("error: generating a token: "),
-            "{n}: {}",
-            outcome.stderr
-        );
+        assert!(outcome.stderr.contains("error: generating a token: "), "{n}: {}", outcome.stderr);
         nothing_leaks(&work, &outcome, &["DISTINCTIVE"]);
     }
 }
@@ -241,17 +209,11 @@ fn the_secret_is_not_on_the_command_line() {
     entered.recv().expect("the secret is in use");
     let line = std::fs::read(format!("/proc/{}/cmdline", child.id())).expect("a process");
     let line = String::from_utf8_lossy(&line);
-    assert!(
-        line.contains("--endpoint") && !line.contains("from-the-environment"),
-        "{line}"
-    );
+    assert!(line.contains("--endpoint") && !line.contains("from-the-environment"), "{line}");
     drop(leave);
     assert_eq!(child.wait().expect("ended").code(), Some(6));
     let help = work.call(&["run", "--help"]).expect(0).stdout;
-    assert!(
-        !help.to_lowercase().contains("--client") && !help.contains("--secret"),
-        "{help}"
-    );
+    assert!(!help.to_lowercase().contains("--client") && !help.contains("--secret"), "{help}");
 }
 
 /// graphql-js quotes a variable's value when it does not fit its type, and token libraries quote tokens.
@@ -273,11 +235,7 @@ fn a_message_that_quotes_a_secret_is_told_without_it() {
         });
         let work = Work::with_job(job);
         let outcome = talkative(&work, &server.endpoint, "text");
-        assert!(
-            outcome.stderr.contains("error: generating a token: the server says"),
-            "{}",
-            outcome.stderr
-        );
+        assert!(outcome.stderr.contains("error: generating a token: the server says"), "{}", outcome.stderr);
         nothing_leaks(&work, &outcome, &never);
 
         let padding = "x".repeat(before);

@@ -5,33 +5,15 @@ use std::process::Command;
 
 use crate::support::{Sandbox, Work};
 
-const ACCOUNT: [&str; 8] = [
-    "--contacts",
-    "230",
-    "--persons",
-    "7",
-    "--conversations",
-    "60",
-    "--messages",
-    "900",
-];
-const ALL: [&str; 6] = [
-    "contacts",
-    "customer_persons",
-    "conversations",
-    "messages",
-    "channels",
-    "whatsapp_business_templates",
-];
+const ACCOUNT: [&str; 8] = ["--contacts", "230", "--persons", "7", "--conversations", "60", "--messages", "900"];
+const ALL: [&str; 6] =
+    ["contacts", "customer_persons", "conversations", "messages", "channels", "whatsapp_business_templates"];
 
 const TEMPLATES: &str = "whatsapp_business_templates";
 
 /// Requests that settled something, as the first run's summary counts them.
 fn negotiated(stdout: &str) -> u64 {
-    let line = stdout
-        .lines()
-        .find(|l| l.contains("was made sure of in"))
-        .unwrap_or_else(|| panic!("{stdout}"));
+    let line = stdout.lines().find(|l| l.contains("was made sure of in")).unwrap_or_else(|| panic!("{stdout}"));
     let number = line.split(" in ").nth(1).and_then(|rest| rest.split(' ').next());
     number.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{line}"))
 }
@@ -61,22 +43,13 @@ fn settles_by_asking(further: &[&str], dialect: &str, without: &[&str]) {
 }
 
 fn settles_when(server: &[&str], dialect: &str, without: &[&str], objects: &str, most: u64) {
-    let sandbox = Sandbox::start(
-        &[
-            &ACCOUNT[..],
-            &["--requests-per-minute", "0", "--dialect", dialect],
-            server,
-        ]
-        .concat(),
-    );
+    let sandbox =
+        Sandbox::start(&[&ACCOUNT[..], &["--requests-per-minute", "0", "--dialect", dialect], server].concat());
     let work = Work::with_job(&format!(
         "streams = {ALL:?}\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n[mirror]\npath = \"mirror.db\"\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n"
     ));
     let run = work.run(&sandbox, &["--requests-per-minute", "0"]).expect(0);
-    let absent = |stream: &str| {
-        run.stdout
-            .contains(&format!("{stream}: this server has no such list; skipped"))
-    };
+    let absent = |stream: &str| run.stdout.contains(&format!("{stream}: this server has no such list; skipped"));
     for stream in ALL {
         assert_eq!(absent(stream), without.contains(&stream), "{stream}: {}", run.stdout);
         if !without.contains(&stream) {
@@ -84,20 +57,12 @@ fn settles_when(server: &[&str], dialect: &str, without: &[&str], objects: &str,
         }
     }
     let requests = negotiated(&run.stdout);
-    assert!(
-        requests <= most,
-        "{dialect}: {requests} requests to settle\n{}",
-        run.stdout
-    );
+    assert!(requests <= most, "{dialect}: {requests} requests to settle\n{}", run.stdout);
     let asked = sandbox.log().len();
     let again = work.run(&sandbox, &["--requests-per-minute", "0"]).expect(0);
     assert!(!again.stdout.contains("was made sure of"), "{}", again.stdout);
     let second = &sandbox.log()[asked..];
-    assert!(
-        second
-            .iter()
-            .all(|l| !l["query"].as_str().is_some_and(|q| q.contains("__schema")))
-    );
+    assert!(second.iter().all(|l| !l["query"].as_str().is_some_and(|q| q.contains("__schema"))));
 }
 
 #[test]
@@ -138,10 +103,7 @@ fn changed(sdl: &str) -> String {
         "getContactList(pageNumber: Int, perPage: Int): ContactListPayload",
     );
     let (before, after) = sdl.split_once("type ContactPage {").expect("the page of contacts");
-    format!(
-        "{before}type ContactPage {{{}",
-        after.replacen("docs:", "items:", 1).replacen("totalDocs:", "total:", 1)
-    )
+    format!("{before}type ContactPage {{{}", after.replacen("docs:", "items:", 1).replacen("totalDocs:", "total:", 1))
 }
 
 #[test]
@@ -153,10 +115,7 @@ fn a_schema_that_changed_between_two_nights_is_settled_anew_and_nothing_is_lost(
     let night = |sdl: &str, listen: &str| {
         std::fs::write(work.path("api.graphql"), sdl).expect("the schema");
         let file = work.path("api.graphql").display().to_string();
-        Sandbox::start_at(
-            listen,
-            &[&ACCOUNT[..], &["--requests-per-minute", "0", "--sdl", &file]].concat(),
-        )
+        Sandbox::start_at(listen, &[&ACCOUNT[..], &["--requests-per-minute", "0", "--sdl", &file]].concat())
     };
     let default = include_str!("../../src/sandbox/dialects/default.graphql");
     let first = night(default, "127.0.0.1:0");
@@ -165,27 +124,15 @@ fn a_schema_that_changed_between_two_nights_is_settled_anew_and_nothing_is_lost(
     let genders = |work: &Work| {
         let csv = work.csv("contacts");
         let mut reader = csv::Reader::from_reader(&csv[..]);
-        let at = reader
-            .headers()
-            .expect("a header")
-            .iter()
-            .position(|h| h == "gender")
-            .expect("gender");
-        reader
-            .records()
-            .filter(|r| !r.as_ref().expect("a row")[at].is_empty())
-            .count()
+        let at = reader.headers().expect("a header").iter().position(|h| h == "gender").expect("gender");
+        reader.records().filter(|r| !r.as_ref().expect("a row")[at].is_empty()).count()
     };
     assert!(genders(&work) > 0);
     drop(first);
     let second = night(&changed(default), &address);
     let run = work.run(&second, &["--requests-per-minute", "0"]).expect(0);
     assert!(run.stdout.contains("contacts: the API has changed"), "{}", run.stdout);
-    assert!(
-        run.stdout.contains("contacts: this server has no gender"),
-        "{}",
-        run.stdout
-    );
+    assert!(run.stdout.contains("contacts: this server has no gender"), "{}", run.stdout);
     equal(&second, &work, "contacts", "?objects=all");
     for stream in ["customer_persons", "conversations", "messages"] {
         equal(&second, &work, stream, "");
@@ -193,12 +140,7 @@ fn a_schema_that_changed_between_two_nights_is_settled_anew_and_nothing_is_lost(
     assert_eq!(genders(&work), 0);
     let asked = second.log().len();
     work.run(&second, &["--requests-per-minute", "0"]).expect(0);
-    assert!(
-        second.log()[asked..]
-            .iter()
-            .all(|l| !l.to_string().contains("__schema")),
-        "remembered"
-    );
+    assert!(second.log()[asked..].iter().all(|l| !l.to_string().contains("__schema")), "remembered");
 }
 
 #[test]

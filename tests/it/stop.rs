@@ -27,39 +27,22 @@ fn sigterm_stops_at_a_page_boundary_and_the_next_run_goes_on() {
     while sandbox.counts()["requests"].as_u64().expect("a count") < 30 {
         std::thread::yield_now();
     }
-    let killed = std::process::Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status()
-        .expect("kill");
+    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill");
     assert!(killed.success());
     let output = child.wait_with_output().expect("ended");
     assert_eq!(output.status.code(), Some(4), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("Run the same command again"));
-    assert!(
-        !work.path("out/manifest.json").exists(),
-        "a stopped run delivers nothing"
-    );
+    assert!(!work.path("out/manifest.json").exists(), "a stopped run delivers nothing");
     let before = sandbox.counts()["requests"].as_u64().expect("a count");
     let resumed = work.run(&sandbox, &[]).expect(0);
-    assert!(
-        resumed.stdout.contains("going on where an earlier run stopped"),
-        "{}",
-        resumed.stdout
-    );
+    assert!(resumed.stdout.contains("going on where an earlier run stopped"), "{}", resumed.stdout);
     let whole = sandbox.counts()["requests"].as_u64().expect("a count");
     for stream in STREAMS {
-        assert_eq!(
-            crate::support::ids(&work, stream).len(),
-            sandbox.truth(stream).len(),
-            "{stream}"
-        );
+        assert_eq!(crate::support::ids(&work, stream).len(), sandbox.truth(stream).len(), "{stream}");
     }
     // What was read before the stop was not read again: both together cost about what one run costs.
     let fresh = Work::new("");
     fresh.run(&sandbox, &[]).expect(0);
     let one = sandbox.counts()["requests"].as_u64().expect("a count") - whole;
-    assert!(
-        whole <= one + 12,
-        "{before} before the stop, {whole} in all, {one} in one run"
-    );
+    assert!(whole <= one + 12, "{before} before the stop, {whole} in all, {one} in one run");
 }

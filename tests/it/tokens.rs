@@ -5,16 +5,7 @@ use std::time::Instant;
 use crate::support::{STREAMS, Sandbox, Work, ids};
 
 fn short_lived(more: &[&str]) {
-    let account = [
-        "--contacts",
-        "1500",
-        "--persons",
-        "10",
-        "--conversations",
-        "1200",
-        "--messages",
-        "6000",
-    ];
+    let account = ["--contacts", "1500", "--persons", "10", "--conversations", "1200", "--messages", "6000"];
     let slow = ["--requests-per-minute", "0", "--latency", "45ms", "--token-ttl", "2s"];
     let sandbox = Sandbox::start(&[&account[..], &slow, more].concat());
     let work = Work::new("in_flight = 8");
@@ -25,19 +16,12 @@ fn short_lived(more: &[&str]) {
     // A bound that a slower machine only loosens: more time allows more tokens.
     let most = (took / (life - margin)).ceil() + 1.0;
     assert!(generated as f64 <= most, "{generated} tokens in {took:.1} s");
-    assert!(
-        generated >= 3,
-        "the run was over before tokens expired: {generated} in {took:.1} s"
-    );
+    assert!(generated >= 3, "the run was over before tokens expired: {generated} in {took:.1} s");
     for stream in STREAMS {
         let (mut ids, truth) = (ids(&work, stream), sandbox.truth(stream));
         let all = ids.len();
         ids.dedup();
-        assert_eq!(
-            (ids.len(), all),
-            (truth.len(), truth.len()),
-            "{stream}: lost or doubled"
-        );
+        assert_eq!((ids.len(), all), (truth.len(), truth.len()), "{stream}: lost or doubled");
         assert!(ids.iter().all(|id| truth.contains_key(id)), "{stream}");
     }
 }

@@ -28,11 +28,7 @@ impl Asked {
 
     /// The name of the document's one root field.
     pub fn operation(&self) -> &str {
-        let inside = self
-            .document()
-            .split_once('{')
-            .map_or("", |(_, rest)| rest)
-            .trim_start();
+        let inside = self.document().split_once('{').map_or("", |(_, rest)| rest).trim_start();
         inside.split(['(', ' ', '{']).next().unwrap_or_default()
     }
 
@@ -72,12 +68,7 @@ pub struct Answer {
 impl Answer {
     /// An answer with a body of this type.
     pub fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Answer {
-        Answer {
-            status,
-            headers: vec![("content-type".into(), kind.into())],
-            body: body.into(),
-            chunks: None,
-        }
+        Answer { status, headers: vec![("content-type".into(), kind.into())], body: body.into(), chunks: None }
     }
 
     /// JSON.
@@ -87,11 +78,7 @@ impl Answer {
 
     /// A web page.
     pub fn html(status: u16) -> Answer {
-        Answer::new(
-            status,
-            "text/html",
-            "<!doctype html>\n<html><body>Hello</body></html>\n",
-        )
+        Answer::new(status, "text/html", "<!doctype html>\n<html><body>Hello</body></html>\n")
     }
 
     /// The connection closes instead.
@@ -159,11 +146,7 @@ fn serve(stream: TcpStream, answering: &Answering, seen: &Mutex<Vec<Asked>>) -> 
             };
             asked.headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
-        let length = asked
-            .headers
-            .get("content-length")
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0);
+        let length = asked.headers.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
         asked.body = serde_json::from_slice(&body).unwrap_or_default();
@@ -197,11 +180,7 @@ fn serve(stream: TcpStream, answering: &Answering, seen: &Mutex<Vec<Asked>>) -> 
         }
         writer.write_all(&out)?;
         writer.flush()?;
-        if answer
-            .headers
-            .iter()
-            .any(|(n, v)| n.eq_ignore_ascii_case("connection") && v == "close")
-        {
+        if answer.headers.iter().any(|(n, v)| n.eq_ignore_ascii_case("connection") && v == "close") {
             return Ok(());
         }
     }
@@ -364,19 +343,11 @@ impl Foreign {
     }
 
     fn id_text(&self, n: usize) -> String {
-        if self.numeric_ids {
-            n.to_string()
-        } else {
-            format!("id-{n:08}")
-        }
+        if self.numeric_ids { n.to_string() } else { format!("id-{n:08}") }
     }
 
     fn id(&self, n: usize) -> Value {
-        if self.numeric_ids {
-            json!(n)
-        } else {
-            json!(self.id_text(n))
-        }
+        if self.numeric_ids { json!(n) } else { json!(self.id_text(n)) }
     }
 
     /// Starts it.
@@ -404,10 +375,7 @@ impl Foreign {
             return Answer::json(400, &json!({ "errors": [error] }));
         }
         if self.page_from == 1 && asked.number("page") == Some(0) {
-            return Answer::json(
-                200,
-                &json!({"errors": [{"message": "page must be at least 1"}], "data": null}),
-            );
+            return Answer::json(200, &json!({"errors": [{"message": "page must be at least 1"}], "data": null}));
         }
         let payload = if operation == "generateOAuthToken" {
             self.token_payload(asked)
@@ -438,11 +406,7 @@ impl Foreign {
 
     fn token_payload(&self, asked: &Asked) -> Value {
         let variables = &asked.body["variables"];
-        let pair = if variables["input"].is_object() {
-            &variables["input"]
-        } else {
-            variables
-        };
+        let pair = if variables["input"].is_object() { &variables["input"] } else { variables };
         if pair["clientId"] != "foreign-client" || pair["clientSecret"] != "foreign-secret" {
             return json!({"success": false, "code": "INVALID_CLIENT", "message": "who is that?"});
         }
@@ -505,11 +469,7 @@ impl Foreign {
 
     /// The body, as this server writes it.
     fn dress(&self, data: &Value) -> Answer {
-        let text = if self.pretty {
-            format!("{data:#}")
-        } else {
-            data.to_string()
-        };
+        let text = if self.pretty { format!("{data:#}") } else { data.to_string() };
         let text = match (self.errors_first, self.extra) {
             _ if self.byte_order_mark => format!("\u{feff}{{\"data\":{text}}}\n"),
             (true, _) => format!("{{\"errors\": null, \"data\": {text}}}"),

@@ -47,17 +47,8 @@ impl Sandbox {
             }
         };
         std::thread::spawn(move || lines.for_each(drop));
-        let address = endpoint
-            .trim_start_matches("http://")
-            .split('/')
-            .next()
-            .expect("host")
-            .to_owned();
-        Sandbox {
-            child,
-            address,
-            endpoint,
-        }
+        let address = endpoint.trim_start_matches("http://").split('/').next().expect("host").to_owned();
+        Sandbox { child, address, endpoint }
     }
 
     /// Its process id.
@@ -79,11 +70,7 @@ impl Sandbox {
     pub fn truth(&self, stream: &str) -> BTreeMap<String, serde_json::Value> {
         let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("a record");
         let id = |v: &serde_json::Value| v["_id"].as_str().expect("an id").to_owned();
-        self.get(&format!("/truth/{stream}"))
-            .lines()
-            .map(parse)
-            .map(|v| (id(&v), v))
-            .collect()
+        self.get(&format!("/truth/{stream}")).lines().map(parse).map(|v| (id(&v), v)).collect()
     }
 
     /// Ids that were inserted, deleted, edited or moved, by stream.
@@ -98,10 +85,7 @@ impl Sandbox {
 
     /// Every request it saw.
     pub fn log(&self) -> Vec<serde_json::Value> {
-        self.get("/sandbox/log")
-            .lines()
-            .map(|l| serde_json::from_str(l).expect("JSON"))
-            .collect()
+        self.get("/sandbox/log").lines().map(|l| serde_json::from_str(l).expect("JSON")).collect()
     }
 }
 
@@ -146,21 +130,14 @@ impl Work {
         {
             command.env_remove(name);
         }
-        command
-            .current_dir(self.dir.path())
-            .env("QPIEN_STATE_DIR", self.path("shared"))
-            .args(args);
+        command.current_dir(self.dir.path()).env("QPIEN_STATE_DIR", self.path("shared")).args(args);
         command
     }
 
     /// `run job.toml` against the sandbox, its outcome.
     pub fn run(&self, sandbox: &Sandbox, args: &[&str]) -> Outcome {
         Outcome::of(
-            &self
-                .command(&["run", "job.toml", "--endpoint", &sandbox.endpoint])
-                .args(args)
-                .output()
-                .expect("a run"),
+            &self.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint]).args(args).output().expect("a run"),
         )
     }
 
@@ -201,11 +178,7 @@ impl Outcome {
     /// Itself, when the code is this one.
     #[track_caller]
     pub fn expect(self, code: i32) -> Outcome {
-        assert_eq!(
-            self.code, code,
-            "\n--- stdout\n{}\n--- stderr\n{}",
-            self.stdout, self.stderr
-        );
+        assert_eq!(self.code, code, "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
         self
     }
 }

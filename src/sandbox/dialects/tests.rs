@@ -32,9 +32,7 @@ fn api(sdl: &str) -> Arc<Api> {
 fn ask(api: &Api, token: &str, query: &str) -> Value {
     let body = json!({"query": query}).to_string();
     let answered = api.answer(Some(&format!("Bearer {token}")), body.as_bytes(), Instant::now());
-    let Reply::Whole { body, .. } = answered.reply else {
-        panic!("no answer")
-    };
+    let Reply::Whole { body, .. } = answered.reply else { panic!("no answer") };
     // Half an emoji is no text: this reader does not care.
     let text = String::from_utf8(body).unwrap().replace("\\ud83d", "");
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
@@ -44,9 +42,7 @@ fn ask(api: &Api, token: &str, query: &str) -> Value {
 fn value(api: &Api, token: &str, query: &str) -> Value {
     let mut answer = ask(api, token, query);
     assert_eq!(answer.get("errors"), None, "{query}: {answer}");
-    let Value::Object(data) = answer["data"].take() else {
-        panic!("{query}")
-    };
+    let Value::Object(data) = answer["data"].take() else { panic!("{query}") };
     data.into_iter().next().unwrap().1
 }
 
@@ -77,11 +73,7 @@ fn walk(api: &Api, token: &str, query: &str, rows: &str, first: &str, next: Next
         let shown = answer.pointer(rows).and_then(Value::as_array).expect("rows");
         ids.extend(shown.iter().map(|row| {
             let row = row.get("node").unwrap_or(row);
-            row.get("_id")
-                .or(row.get("id"))
-                .and_then(Value::as_str)
-                .expect("an id")
-                .to_owned()
+            row.get("_id").or(row.get("id")).and_then(Value::as_str).expect("an id").to_owned()
         }));
         match next(&answer, ids.len(), page) {
             Some(further) => at = further,
@@ -107,10 +99,7 @@ fn truth(api: &Arc<Api>, stream: Stream) -> Vec<String> {
 
 /// Walks the list of conversations, and of each the messages.
 fn messages(api: &Arc<Api>, walk: &dyn Fn(&str) -> Vec<String>) {
-    let seen: Vec<String> = truth(api, Stream::Conversations)
-        .iter()
-        .flat_map(|id| walk(id))
-        .collect();
+    let seen: Vec<String> = truth(api, Stream::Conversations).iter().flat_map(|id| walk(id)).collect();
     assert_eq!(seen, truth(api, Stream::Messages));
 }
 
@@ -138,13 +127,7 @@ fn default_and_prefixed_count_pages_from_1() {
     let more: Next = |answer, _, page| (answer["data"]["hasNextPage"] == true).then(|| (page + 1).to_string());
     for (dialect, prefix, messages_of, token_field, selection) in [
         ("default", "get", "getMessages", BY_INPUT, "{ data { accessToken } }"),
-        (
-            "prefixed",
-            "externalGet",
-            "externalGetMessageList",
-            BY_ARGUMENTS,
-            "{ accessToken }",
-        ),
+        ("prefixed", "externalGet", "externalGetMessageList", BY_ARGUMENTS, "{ accessToken }"),
     ] {
         let api = api(shipped(dialect).unwrap());
         let token = token(&api, token_field, selection);
@@ -154,31 +137,15 @@ fn default_and_prefixed_count_pages_from_1() {
             walk(&api, &token, &query, "/data/docs", "1", more)
         };
         for (name, stream) in LISTS.into_iter().take(if dialect == "default" { 4 } else { 3 }) {
-            assert_eq!(
-                list(&format!("{prefix}{name}List"), ""),
-                truth(&api, stream),
-                "{dialect} {stream}"
-            );
+            assert_eq!(list(&format!("{prefix}{name}List"), ""), truth(&api, stream), "{dialect} {stream}");
         }
         messages(&api, &|id| list(messages_of, &format!("conversationId: \"{id}\", ")));
-        let channels = value(
-            &api,
-            &token,
-            &format!("{{ {prefix}AllConnectedPlatformList {{ data {{ _id }} }} }}"),
-        );
+        let channels = value(&api, &token, &format!("{{ {prefix}AllConnectedPlatformList {{ data {{ _id }} }} }}"));
         assert_eq!(channels["data"].as_array().unwrap().len(), 12);
         let (id, one) = (&truth(&api, Stream::Contacts)[3], format!("{prefix}Contact"));
-        let found = value(
-            &api,
-            &token,
-            &format!("{{ {one}(_id: \"{id}\") {{ success data {{ _id }} }} }}"),
-        );
+        let found = value(&api, &token, &format!("{{ {one}(_id: \"{id}\") {{ success data {{ _id }} }} }}"));
         assert_eq!(found, json!({"success": true, "data": {"_id": id}}));
-        let missing = value(
-            &api,
-            &token,
-            &format!("{{ {one}(_id: \"x\") {{ success code data {{ _id }} }} }}"),
-        );
+        let missing = value(&api, &token, &format!("{{ {one}(_id: \"x\") {{ success code data {{ _id }} }} }}"));
         assert_eq!(missing, json!({"success": false, "code": "NOT_FOUND", "data": null}));
     }
 }
@@ -197,29 +164,16 @@ fn input_takes_one_object_a_list() {
         );
         walk(&api, &token, &query, "/items", "1", more)
     };
-    assert_eq!(
-        list("externalGetContactList", "input", ""),
-        truth(&api, Stream::Contacts)
-    );
-    assert_eq!(
-        list("externalGetConversationList", "filter", ""),
-        truth(&api, Stream::Conversations)
-    );
-    messages(&api, &|id| {
-        list("externalGetMessageList", "input", &format!("conversation: \"{id}\", "))
-    });
+    assert_eq!(list("externalGetContactList", "input", ""), truth(&api, Stream::Contacts));
+    assert_eq!(list("externalGetConversationList", "filter", ""), truth(&api, Stream::Conversations));
+    messages(&api, &|id| list("externalGetMessageList", "input", &format!("conversation: \"{id}\", ")));
     let persons = value(&api, &token, "{ externalGetCustomerPersonList { _id } }");
     assert_eq!(persons.as_array().unwrap().len(), 45, "everything at once");
     let defaults = value(&api, &token, "{ externalGetContactList(input: {}) { items { _id } } }");
     assert_eq!(defaults["items"].as_array().unwrap().len(), 20);
     let id = &truth(&api, Stream::Contacts)[3];
-    let one = |id: &str| {
-        value(
-            &api,
-            &token,
-            &format!("{{ externalGetContact(input: {{contactId: \"{id}\"}}) {{ _id }} }}"),
-        )
-    };
+    let one =
+        |id: &str| value(&api, &token, &format!("{{ externalGetContact(input: {{contactId: \"{id}\"}}) {{ _id }} }}"));
     assert_eq!(one(id), json!({"_id": id}));
     assert_eq!(one("x"), Value::Null);
 }
@@ -230,14 +184,8 @@ fn relay_goes_on_behind_a_cursor() {
     let token = token(&api, BY_INPUT, "{ accessToken expiresIn }");
     let more: Next = |answer, seen, _| {
         let (edges, info) = (answer["edges"].as_array().unwrap(), &answer["pageInfo"]);
-        assert_eq!(
-            edges.last().map_or(&Value::Null, |edge| &edge["cursor"]),
-            &info["endCursor"]
-        );
-        assert_eq!(
-            info["hasNextPage"] == true,
-            answer["totalCount"].as_u64().unwrap() > seen as u64
-        );
+        assert_eq!(edges.last().map_or(&Value::Null, |edge| &edge["cursor"]), &info["endCursor"]);
+        assert_eq!(info["hasNextPage"] == true, answer["totalCount"].as_u64().unwrap() > seen as u64);
         (info["hasNextPage"] == true).then(|| info["endCursor"].to_string())
     };
     let list = |field: &str, argument: &str| {
@@ -269,12 +217,8 @@ fn relay_goes_on_behind_a_cursor() {
 fn a_cursor_stays_right_when_rows_are_inserted_and_deleted_before_it() {
     for kind in [Change::Insert, Change::Delete] {
         let mut options = options(shipped("relay").unwrap());
-        options.drift = Some(Settings {
-            rate: 2.0,
-            order: Order::NewestFirst,
-            kinds: vec![kind],
-            ..Settings::default()
-        });
+        options.drift =
+            Some(Settings { rate: 2.0, order: Order::NewestFirst, kinds: vec![kind], ..Settings::default() });
         let api = Arc::new(Api::new(options).unwrap());
         let token = token(&api, BY_INPUT, "{ accessToken }");
         let before = truth(&api, Stream::Contacts);
@@ -288,10 +232,7 @@ fn a_cursor_stays_right_when_rows_are_inserted_and_deleted_before_it() {
         assert_eq!(distinct.len(), seen.len(), "{kind:?}: none twice");
         let touched: BTreeSet<String> = api.touched()["contacts"].iter().cloned().collect();
         assert!(touched.len() > 5);
-        let lost = before
-            .iter()
-            .filter(|id| !touched.contains(*id) && !distinct.contains(id))
-            .count();
+        let lost = before.iter().filter(|id| !touched.contains(*id) && !distinct.contains(id)).count();
         assert!(lost == 0, "{kind:?}: {lost} lost");
     }
 }
@@ -341,22 +282,12 @@ fn zero_counts_from_0_and_lists_every_message() {
         assert_eq!(list(&format!("get{name}List"), ""), truth(&api, stream), "{stream}");
     }
     assert_eq!(list("getMessages", ""), truth(&api, Stream::Messages));
-    messages(&api, &|id| {
-        list("getMessages", &format!("filter: {{conversationId: \"{id}\"}}, "))
-    });
+    messages(&api, &|id| list("getMessages", &format!("filter: {{conversationId: \"{id}\"}}, ")));
     let id = &truth(&api, Stream::Contacts)[3];
-    let one = |id: &str| {
-        value(
-            &api,
-            &token,
-            &format!("{{ getContact(_id: \"{id}\") {{ ok contact {{ _id }} error }} }}"),
-        )
-    };
+    let one =
+        |id: &str| value(&api, &token, &format!("{{ getContact(_id: \"{id}\") {{ ok contact {{ _id }} error }} }}"));
     assert_eq!(one(id), json!({"ok": true, "contact": {"_id": id}, "error": null}));
-    assert_eq!(
-        one("x"),
-        json!({"ok": false, "contact": null, "error": "Record not found"})
-    );
+    assert_eq!(one("x"), json!({"ok": false, "contact": null, "error": "Record not found"}));
 }
 
 const STRANGER: &str = "
@@ -388,26 +319,16 @@ const STRANGER: &str = "
 #[test]
 fn a_strangers_schema_is_served_without_a_hint() {
     let api = api(STRANGER);
-    let token = token(
-        &api,
-        r#"login(client_id: "sandbox-client", client_secret: "sandbox-secret")"#,
-        "",
-    );
+    let token = token(&api, r#"login(client_id: "sandbox-client", client_secret: "sandbox-secret")"#, "");
     let more: Next = |answer, seen, page| {
         let meta = &answer["body"]["meta"];
-        assert_eq!(
-            (&meta["total_count"], &meta["pages"], &answer["status"]),
-            (&json!("130"), &json!(19), &json!(200))
-        );
+        assert_eq!((&meta["total_count"], &meta["pages"], &answer["status"]), (&json!("130"), &json!(19), &json!(200)));
         assert_eq!(meta["has_more"] == true, seen < 130);
         (seen < 130).then(|| (page + 1).to_string())
     };
     let query = "{ people(paging: {by: {page_no: {at}, per_page: 7}})
         { status body { meta { total_count has_more pages server } results { id } } } }";
-    assert_eq!(
-        walk(&api, &token, query, "/body/results", "1", more),
-        truth(&api, Stream::Contacts)
-    );
+    assert_eq!(walk(&api, &token, query, "/body/results", "1", more), truth(&api, Stream::Contacts));
     let query = "{ people(paging: {by: {}}) { body { results {
         id first_name last_name phone language created_at tags owner { id name } boss { id name } } } } }";
     let defaults = value(&api, &token, query);
@@ -417,12 +338,7 @@ fn a_strangers_schema_is_served_without_a_hint() {
         assert!(row["created_at"].as_u64().unwrap() > 1_600_000_000_000, "{row}");
         assert!(row["tags"].as_array().unwrap().iter().all(Value::is_string), "{row}");
         assert!(row["boss"] == json!({"id": "", "name": ""}), "{row}");
-        assert!(
-            ["last_name", "phone", "language"]
-                .iter()
-                .all(|name| row[name].is_string()),
-            "{row}"
-        );
+        assert!(["last_name", "phone", "language"].iter().all(|name| row[name].is_string()), "{row}");
     }
     let conversation = truth(&api, Stream::Conversations).pop().unwrap();
     let more: Next = |answer, _, _| answer["nextCursor"].as_str().map(|cursor| format!("{cursor:?}"));
@@ -434,24 +350,14 @@ fn a_strangers_schema_is_served_without_a_hint() {
         let whole = value(&api, &token, &plain);
         let all: Vec<&Value> = whole["results"].as_array().unwrap().iter().collect();
         assert!(all.iter().all(|line| line["conversation"]["id"] == thread.as_str()));
-        assert_eq!(
-            walk(&api, &token, &query, "/results", "\"\"", more).len().min(100),
-            all.len()
-        );
+        assert_eq!(walk(&api, &token, &query, "/results", "\"\"", more).len().min(100), all.len());
     }
     assert_ne!(conversation, "");
     let weather = value(&api, &token, "{ weather { sunny degrees wind { speed } } }");
     assert_eq!(weather, json!({"sunny": false, "degrees": [], "wind": null}));
-    assert_eq!(
-        value(&api, &token, "mutation { dropPerson(id: 1) { id } }"),
-        Value::Null
-    );
+    assert_eq!(value(&api, &token, "mutation { dropPerson(id: 1) { id } }"), Value::Null);
     let id = &truth(&api, Stream::Contacts)[3];
-    let found = value(
-        &api,
-        &token,
-        &format!("{{ person(where: {{contactId: \"{id}\"}}) {{ id }} }}"),
-    );
+    let found = value(&api, &token, &format!("{{ person(where: {{contactId: \"{id}\"}}) {{ id }} }}"));
     assert_eq!(found, json!({"id": id}));
     let missing = ask(&api, &token, "{ person(where: {contactId: \"x\"}) { id } }");
     assert_eq!(missing["errors"][0]["extensions"]["code"], "NOT_FOUND");
@@ -459,24 +365,12 @@ fn a_strangers_schema_is_served_without_a_hint() {
 
 #[test]
 fn a_server_that_ignores_the_page_shows_the_first_one_for_ever() {
-    let api = api(
-        r#"type Query { people(page: Int, size: Int): People @sandbox(ignores: "page") }
+    let api = api(r#"type Query { people(page: Int, size: Int): People @sandbox(ignores: "page") }
            type People { rows: [ExternalContact] hasMore: Boolean }
            type Mutation { login(clientId: String, clientSecret: String): String }
-           type ExternalContact { _id: ID! }"#,
-    );
-    let token = token(
-        &api,
-        r#"login(clientId: "sandbox-client", clientSecret: "sandbox-secret")"#,
-        "",
-    );
-    let page = |n: u32| {
-        value(
-            &api,
-            &token,
-            &format!("{{ people(page: {n}, size: 5) {{ rows {{ _id }} hasMore }} }}"),
-        )
-    };
+           type ExternalContact { _id: ID! }"#);
+    let token = token(&api, r#"login(clientId: "sandbox-client", clientSecret: "sandbox-secret")"#, "");
+    let page = |n: u32| value(&api, &token, &format!("{{ people(page: {n}, size: 5) {{ rows {{ _id }} hasMore }} }}"));
     assert_eq!(page(1), page(99));
     assert_eq!(page(99)["hasMore"], true);
 }
@@ -495,20 +389,8 @@ fn suggestions_are_made_only_when_they_are_on() {
 #[test]
 fn a_failure_is_told_where_the_schema_has_room_for_it() {
     for (dialect, field, selection, token_selection, told) in [
-        (
-            "zero",
-            "getContactList(size: 4)",
-            "{ ok items { _id } error }",
-            "{ result { access_token } }",
-            true,
-        ),
-        (
-            "relay",
-            "contacts(first: 4)",
-            "{ totalCount }",
-            "{ accessToken }",
-            false,
-        ),
+        ("zero", "getContactList(size: 4)", "{ ok items { _id } error }", "{ result { access_token } }", true),
+        ("relay", "contacts(first: 4)", "{ totalCount }", "{ accessToken }", false),
     ] {
         let mut options = options(shipped(dialect).unwrap());
         options.faults =
@@ -521,10 +403,7 @@ fn a_failure_is_told_where_the_schema_has_room_for_it() {
             assert_eq!(answer, json!({"data": {"a": expected}}));
         } else {
             assert_eq!(answer["errors"][0]["message"], "Something went wrong");
-            assert_eq!(
-                (&answer["errors"][0]["path"], &answer["data"]["a"]),
-                (&json!(["a"]), &Value::Null)
-            );
+            assert_eq!((&answer["errors"][0]["path"], &answer["data"]["a"]), (&json!(["a"]), &Value::Null));
         }
     }
 }

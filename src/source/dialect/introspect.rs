@@ -84,26 +84,15 @@ struct Wrapped {
 }
 
 fn field(told: ToldField) -> Field {
-    Field {
-        name: told.name,
-        arguments: told.args.into_iter().map(argument).collect(),
-        ty: unwrapped(&told.ty),
-    }
+    Field { name: told.name, arguments: told.args.into_iter().map(argument).collect(), ty: unwrapped(&told.ty) }
 }
 
 fn argument(told: ToldArgument) -> Argument {
-    Argument {
-        name: told.name,
-        ty: unwrapped(&told.ty),
-        has_default: !told.default_value.is_null(),
-    }
+    Argument { name: told.name, ty: unwrapped(&told.ty), has_default: !told.default_value.is_null() }
 }
 
 fn unwrapped(told: &Wrapped) -> TypeRef {
-    let mut ty = TypeRef {
-        required: told.kind == "NON_NULL",
-        ..TypeRef::default()
-    };
+    let mut ty = TypeRef { required: told.kind == "NON_NULL", ..TypeRef::default() };
     let mut inner = Some(told);
     while let Some(wrapped) = inner {
         ty.list |= wrapped.kind == "LIST";

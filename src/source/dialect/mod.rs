@@ -151,9 +151,8 @@ pub enum Meaning {
 impl Dialect {
     /// The shipped dialect with `replacements` (a job file's `[source.dialect]`) laid over it.
     pub fn with(replacements: &toml::Table) -> Result<Dialect> {
-        let mut table: toml::Table = SHIPPED
-            .parse()
-            .map_err(|e| Error::usage(format!("the shipped dialect does not parse: {e}")))?;
+        let mut table: toml::Table =
+            SHIPPED.parse().map_err(|e| Error::usage(format!("the shipped dialect does not parse: {e}")))?;
         lay_over(&mut table, replacements);
         spread_list(&mut table);
         let dialect: Dialect = table
@@ -173,9 +172,7 @@ impl Dialect {
     fn check(&self) -> Result<()> {
         for (name, s) in &self.streams {
             if Stream::named(name).is_none() {
-                return Err(Error::usage(format!(
-                    "[source.dialect.streams.{name}]: there is no such stream"
-                )));
+                return Err(Error::usage(format!("[source.dialect.streams.{name}]: there is no such stream")));
             }
             if !s.selected().any(|f| field_name(f) == self.id) {
                 return Err(Error::usage(format!(
@@ -194,10 +191,7 @@ impl Dialect {
 impl StreamDialect {
     /// The fields to ask for: those of `fields` that `drop` does not name.
     pub fn selected(&self) -> impl Iterator<Item = &str> {
-        self.fields
-            .iter()
-            .map(String::as_str)
-            .filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
+        self.fields.iter().map(String::as_str).filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
     }
 
     /// The name to put into `drop` so that `field` is not asked for: its own, or that of the object it is selected in.
@@ -269,10 +263,7 @@ mod tests {
         let d = with("[list]\nsize = \"perPage\"\n[streams.messages]\ndrop = [\"sender\"]\n[streams.messages.list]\npage_from = 0")
             .expect("override");
         let m = d.stream(Stream::Messages).expect("messages");
-        assert_eq!(
-            (m.list.size.as_str(), m.list.page_from, m.list.page.as_str()),
-            ("perPage", 0, "page")
-        );
+        assert_eq!((m.list.size.as_str(), m.list.page_from, m.list.page.as_str()), ("perPage", 0, "page"));
         assert!(!m.selected().any(|f| f.starts_with("sender ")));
         assert_eq!(d.stream(Stream::Contacts).expect("contacts").list.page_from, 1);
     }
@@ -290,11 +281,6 @@ mod tests {
         let e = with("[token]\nopration = \"x\"").expect_err("unknown key");
         assert!(e.detail.contains("opration"), "{e}");
         assert!(with("[streams.contact]\noperation = \"x\"\nfields = []\ndrop = []").is_err());
-        assert!(
-            with("[streams.contacts]\ndrop = [\"_id\"]")
-                .expect_err("no id")
-                .detail
-                .contains("_id")
-        );
+        assert!(with("[streams.contacts]\ndrop = [\"_id\"]").expect_err("no id").detail.contains("_id"));
     }
 }

@@ -20,41 +20,16 @@ pub enum Role {
 
 /// Arguments by role. A name stands in one pool only.
 pub const ARGUMENTS: [(Role, &[&str]); 5] = [
-    (
-        Role::Page,
-        &["page", "pageNumber", "pageNo", "pageIndex", "currentPage", "pageNum"],
-    ),
+    (Role::Page, &["page", "pageNumber", "pageNo", "pageIndex", "currentPage", "pageNum"]),
     (
         Role::Size,
-        &[
-            "limit",
-            "perPage",
-            "pageSize",
-            "size",
-            "first",
-            "take",
-            "count",
-            "itemsPerPage",
-            "rows",
-            "maxResults",
-        ],
+        &["limit", "perPage", "pageSize", "size", "first", "take", "count", "itemsPerPage", "rows", "maxResults"],
     ),
     (Role::Offset, &["skip", "offset", "start", "startIndex", "from"]),
-    (
-        Role::Cursor,
-        &["after", "cursor", "nextToken", "pageToken", "startAfter", "afterCursor"],
-    ),
+    (Role::Cursor, &["after", "cursor", "nextToken", "pageToken", "startAfter", "afterCursor"]),
     (
         Role::Parent,
-        &[
-            "conversationId",
-            "conversation",
-            "conversationID",
-            "conversationUid",
-            "chatId",
-            "threadId",
-            "ticketId",
-        ],
+        &["conversationId", "conversation", "conversationID", "conversationUid", "chatId", "threadId", "ticketId"],
     ),
 ];
 
@@ -81,27 +56,12 @@ pub const CODE: &[&str] = &["code", "errorCode", "statusCode"];
 /// ... and in which words.
 pub const MESSAGE: &[&str] = &["message", "msg", "error", "errorMessage"];
 /// How many rows there are.
-pub const TOTAL: &[&str] = &[
-    "totalDocs",
-    "total",
-    "totalCount",
-    "count",
-    "totalItems",
-    "totalRecords",
-    "totalResults",
-    "recordCount",
-];
+pub const TOTAL: &[&str] =
+    &["totalDocs", "total", "totalCount", "count", "totalItems", "totalRecords", "totalResults", "recordCount"];
 /// Whether another page follows.
 pub const HAS_NEXT: &[&str] = &["hasNextPage", "hasMore", "hasNext", "has_more", "more"];
 /// The cursor of the next page.
-pub const NEXT_CURSOR: &[&str] = &[
-    "endCursor",
-    "nextCursor",
-    "nextToken",
-    "nextPageToken",
-    "next",
-    "cursor",
-];
+pub const NEXT_CURSOR: &[&str] = &["endCursor", "nextCursor", "nextToken", "nextPageToken", "next", "cursor"];
 /// The cursor of one row, beside it.
 pub const ROW_CURSOR: &[&str] = &["cursor"];
 /// Objects beside the rows that hold totals and cursors.
@@ -137,16 +97,8 @@ pub const TOKEN_OPERATIONS: &[&str] = &[
 ];
 
 /// Members of a token's answer that hold it, or lead to it.
-pub const TOKEN_HOLDERS: &[&str] = &[
-    "data",
-    "result",
-    "payload",
-    "response",
-    "auth",
-    "credentials",
-    "oauthToken",
-    "tokens",
-];
+pub const TOKEN_HOLDERS: &[&str] =
+    &["data", "result", "payload", "response", "auth", "credentials", "oauthToken", "tokens"];
 
 /// Members of the objects below a record's columns.
 pub const PARTS: &[&str] = &[
@@ -171,10 +123,7 @@ pub const ID: &[&str] = &["_id", "id", "uid", "uuid"];
 
 /// Letters and digits alone, in lower case: `created_at`, `createdAt` and `CreatedAt` are one name.
 pub fn folded(name: &str) -> String {
-    name.chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// The nouns of a stream, singular, most telling first.

@@ -117,10 +117,7 @@ mod tests {
     #[test]
     fn a_reference_is_read_as_graphql_writes_it() {
         let list = TypeRef::parse("[ExternalContact!]!");
-        assert_eq!(
-            (list.name.as_str(), list.list, list.required),
-            ("ExternalContact", true, true)
-        );
+        assert_eq!((list.name.as_str(), list.list, list.required), ("ExternalContact", true, true));
         let one = TypeRef::parse("ID");
         assert_eq!((one.name.as_str(), one.list, one.required), ("ID", false, false));
     }

@@ -13,21 +13,12 @@ const REMEMBERED: usize = 3;
 
 /// A row that was read: id, hash, and when among the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Anchor(
-    pub(super) Box<str>,
-    #[serde(with = "hex")] pub(super) u128,
-    pub(super) u64,
-);
+pub(super) struct Anchor(pub(super) Box<str>, #[serde(with = "hex")] pub(super) u128, pub(super) u64);
 
 impl Anchor {
     /// The row as far as a walk is concerned.
     pub(super) fn record(&self) -> Record {
-        Record {
-            range: 0..0,
-            id: self.0.clone(),
-            hash: self.1,
-            repaired: 0,
-        }
+        Record { range: 0..0, id: self.0.clone(), hash: self.1, repaired: 0 }
     }
 }
 
@@ -37,12 +28,7 @@ impl Walk {
         let known: HashMap<&str, (u128, u64)> = self.tail.iter().map(|a| (&*a.0, (a.1, a.2))).collect();
         let marks: Vec<u64> = rows
             .iter()
-            .filter_map(|r| {
-                known
-                    .get(&*r.id)
-                    .filter(|(hash, _)| *hash == r.hash)
-                    .map(|(_, order)| *order)
-            })
+            .filter_map(|r| known.get(&*r.id).filter(|(hash, _)| *hash == r.hash).map(|(_, order)| *order))
             .collect();
         marks.len() >= NEED && marks.is_sorted()
     }
@@ -59,10 +45,7 @@ impl Walk {
                 self.order += 1;
             }
         }
-        let mut tail: Vec<Anchor> = known
-            .into_iter()
-            .map(|(id, (hash, order))| Anchor(id, hash, order))
-            .collect();
+        let mut tail: Vec<Anchor> = known.into_iter().map(|(id, (hash, order))| Anchor(id, hash, order)).collect();
         tail.sort_unstable_by_key(|a| a.2);
         let keep = REMEMBERED * usize::try_from(self.served()).unwrap_or(100).max(rows.len());
         self.tail = tail.split_off(tail.len().saturating_sub(keep)).into();

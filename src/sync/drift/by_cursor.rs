@@ -101,9 +101,7 @@ impl Walk {
             return self.cursor_back(cursors, Fault::Duplicates);
         }
         if self.first.as_deref() == rows.first().map(|r| &*r.id) {
-            return self
-                .cursor_ignored()
-                .or_else(|| self.cursor_back(cursors, Fault::NoJoin));
+            return self.cursor_ignored().or_else(|| self.cursor_back(cursors, Fault::NoJoin));
         }
         if !self.joins(rows) {
             return self.cursor_back(cursors, Fault::NoJoin);
@@ -241,10 +239,7 @@ impl Walk {
         }
         self.position += rows.len() as u64;
         self.farthest = self.farthest.max(self.position);
-        let behind = next
-            .behind
-            .clone()
-            .filter(|_| !rows.is_empty() && next.more != Some(false));
+        let behind = next.behind.clone().filter(|_| !rows.is_empty() && next.more != Some(false));
         let Some(behind) = behind else {
             return Some(Verdict::Continuous);
         };

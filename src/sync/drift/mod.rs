@@ -53,10 +53,7 @@ pub struct Ask {
 impl Ask {
     /// A page by its number, from 1.
     fn page(size: u32, number: u32) -> Ask {
-        Ask {
-            size,
-            row: u64::from(size) * u64::from(number - 1),
-        }
+        Ask { size, row: u64::from(size) * u64::from(number - 1) }
     }
 
     fn end(self) -> u64 {
@@ -169,17 +166,9 @@ enum Phase {
     /// Is the size that is asked for obeyed at all?
     Probe,
     /// One size only: does the page behind this one still read the same, too?
-    Confirm {
-        page: u32,
-        next: Vec<Anchor>,
-        total: Option<u64>,
-    },
+    Confirm { page: u32, next: Vec<Anchor>, total: Option<u64> },
     /// One size only: does the page before still read the same? Here is the one behind it.
-    Verify {
-        page: u32,
-        next: Vec<Anchor>,
-        total: Option<u64>,
-    },
+    Verify { page: u32, next: Vec<Anchor>, total: Option<u64> },
 }
 
 impl Walk {
@@ -244,17 +233,11 @@ impl Walk {
         match &self.phase {
             Phase::Behind(ask, _) => Ask { row: ask.end(), ..*ask },
             Phase::Again(ask, _) => *ask,
-            Phase::Cursor(_) => Ask {
-                size: self.size,
-                row: 0,
-            },
+            Phase::Cursor(_) => Ask { size: self.size, row: 0 },
             Phase::Probe => Ask::page((self.size - 1).max(1), 1),
             Phase::Confirm { page, .. } => Ask::page(self.served(), page + 1),
             Phase::Verify { page, .. } => Ask::page(self.served(), *page),
-            Phase::Window if self.cursors.is_some() => Ask {
-                size: self.size,
-                row: 0,
-            },
+            Phase::Window if self.cursors.is_some() => Ask { size: self.size, row: 0 },
             Phase::Window => match self.fixed {
                 Some(size) => {
                     let before = || self.page_before(size);
@@ -270,10 +253,7 @@ impl Walk {
     /// The question that begins with the last anchors and ends farthest.
     fn reach(&self) -> Ask {
         match self.paging {
-            Paging::Offset => Ask {
-                size: self.size,
-                row: self.position.saturating_sub(NEED as u64),
-            },
+            Paging::Offset => Ask { size: self.size, row: self.position.saturating_sub(NEED as u64) },
             _ => reach(self.position, self.size),
         }
     }

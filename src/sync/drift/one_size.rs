@@ -73,11 +73,7 @@ impl Walk {
             return self.take(asked, shown);
         }
         // Two changes may cancel (a delete and a move before this page): the page behind is read again as well.
-        self.phase = Phase::Confirm {
-            page,
-            next: next.to_vec(),
-            total,
-        };
+        self.phase = Phase::Confirm { page, next: next.to_vec(), total };
         None
     }
 
@@ -112,14 +108,7 @@ impl Walk {
         let rows: Vec<Record> = next.iter().map(Anchor::record).collect();
         self.take(
             Ask::page(size, page + 1),
-            &Shown {
-                rows: &rows,
-                nameless: 0,
-                total,
-                has_next,
-                cursors: &[],
-                next_cursor: None,
-            },
+            &Shown { rows: &rows, nameless: 0, total, has_next, cursors: &[], next_cursor: None },
         )
     }
 }

@@ -18,19 +18,11 @@ impl Walk {
         }
         if let (Some(_), Some((page, _))) = (self.fixed, self.current) {
             let next = rows.iter().map(|r| Anchor(r.id.clone(), r.hash, 0)).collect();
-            self.phase = Phase::Verify {
-                page,
-                next,
-                total: shown.total,
-            };
+            self.phase = Phase::Verify { page, next, total: shown.total };
             return None;
         }
         if count == 0 {
-            return if self.probes() {
-                None
-            } else {
-                self.fail(Fault::Vanished, asked, shown.total)
-            };
+            return if self.probes() { None } else { self.fail(Fault::Vanished, asked, shown.total) };
         }
         if duplicates(rows) {
             return self.fail(Fault::Duplicates, asked, None);
@@ -109,10 +101,7 @@ impl Walk {
     pub(super) fn take(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
         let news = self.remember(shown.rows);
         let count = len(shown);
-        let asked = Ask {
-            size: self.fixed.unwrap_or(asked.size),
-            ..asked
-        };
+        let asked = Ask { size: self.fixed.unwrap_or(asked.size), ..asked };
         if news == 0 && asked.row + count > self.farthest && asked.row > 0 && !self.is_plain() {
             // Rows beyond all that were read, and none of them new: an answer to another question (a cache, a repeated page), or
             // as many rows were inserted meanwhile. Once is asked again; twice is taken; more is no paging at all.
@@ -132,9 +121,7 @@ impl Walk {
         self.position = asked.row + count;
         self.current = self.fixed.map(|_| (asked.number(), print(shown.rows)));
         // A total that the same answer contradicts is none.
-        let total = shown
-            .total
-            .filter(|t| !(*t == self.position && shown.has_next == Some(true)));
+        let total = shown.total.filter(|t| !(*t == self.position && shown.has_next == Some(true)));
         if total == Some(self.position) {
             return Some(match self.short_at {
                 Some(at) if at != self.position => Verdict::Incomplete(short(at)),

@@ -95,11 +95,7 @@ impl Server {
         if !self.dice.chance(self.rate) {
             return;
         }
-        let at = if self.rows.is_empty() {
-            0
-        } else {
-            self.dice.below(self.rows.len())
-        };
+        let at = if self.rows.is_empty() { 0 } else { self.dice.below(self.rows.len()) };
         match self.dice.below(4) {
             0 => {
                 let place = self.place();
@@ -108,11 +104,7 @@ impl Server {
                 self.next += 1;
             }
             1 if !self.rows.is_empty() => {
-                let most = if self.bulk && self.dice.chance(0.2) {
-                    20 + self.dice.below(100)
-                } else {
-                    1
-                };
+                let most = if self.bulk && self.dice.chance(0.2) { 20 + self.dice.below(100) } else { 1 };
                 let end = (at + most).min(self.rows.len());
                 self.touched.extend(self.rows.drain(at..end).map(|(id, _)| id));
             }
@@ -148,20 +140,12 @@ impl Server {
         let total = self.rows.len() as u64;
         let offset = self.offset;
         let at = |size: u32| {
-            if offset {
-                ask.row
-            } else {
-                u64::from(size) * u64::from(ask.number() - 1)
-            }
+            if offset { ask.row } else { u64::from(size) * u64::from(ask.number() - 1) }
         };
         let rows = match self.kind {
             Kind::Clamp(c) => self.slice(at(ask.size.min(c)), ask.size.min(c)),
             Kind::ClampRowsOnly(c) => self.slice(at(ask.size), ask.size.min(c)),
-            Kind::Filter => self
-                .slice(at(ask.size), ask.size)
-                .into_iter()
-                .filter(|(id, _)| id % 7 != 0)
-                .collect(),
+            Kind::Filter => self.slice(at(ask.size), ask.size).into_iter().filter(|(id, _)| id % 7 != 0).collect(),
             Kind::DepthCap if at(ask.size) + u64::from(ask.size) > 500 => Vec::new(),
             Kind::LastPageAgain => {
                 let last = u32::try_from(total.div_ceil(u64::from(ask.size)).max(1)).expect("small");
@@ -215,19 +199,10 @@ fn walk_from(mut walk: Walk, server: &mut Server, interrupt: bool) -> Outcome {
         server.asked += 1;
         let records: Vec<Record> = rows
             .iter()
-            .map(|(id, v)| Record {
-                range: 0..0,
-                id: id.to_string().into(),
-                hash: u128::from(*v),
-                repaired: 0,
-            })
+            .map(|(id, v)| Record { range: 0..0, id: id.to_string().into(), hash: u128::from(*v), repaired: 0 })
             .collect();
         read.extend(rows.iter().map(|(id, _)| *id));
-        let size = if let Kind::OneSize(size) = server.kind {
-            size
-        } else {
-            ask.size
-        };
+        let size = if let Kind::OneSize(size) = server.kind { size } else { ask.size };
         let has_next = Some(u64::from(size) * u64::from(ask.number()) < total);
         let tells =
             matches!(server.kind, Kind::Honest | Kind::LastPageAgain) || matches!(server.kind, Kind::OneSize(_));
@@ -260,16 +235,8 @@ fn walk_from(mut walk: Walk, server: &mut Server, interrupt: bool) -> Outcome {
         }
         server.change();
     };
-    let missed = server
-        .base
-        .iter()
-        .filter(|id| !server.touched.contains(id) && !read.contains(id))
-        .count();
-    Outcome {
-        verdict,
-        missed,
-        asked: server.asked,
-    }
+    let missed = server.base.iter().filter(|id| !server.touched.contains(id) && !read.contains(id)).count();
+    Outcome { verdict, missed, asked: server.asked }
 }
 
 fn walk(server: &mut Server) -> Outcome {
@@ -291,11 +258,7 @@ fn never_wrong(seeds: u64, interrupt: bool, make: impl Fn(u64) -> Server) -> usi
         let mut server = make(seed);
         let outcome = walk_from(walk_for(&server), &mut server, interrupt);
         if outcome.verdict.is_complete() {
-            assert_eq!(
-                outcome.missed, 0,
-                "{:?} {:?} seed {seed}: {}",
-                server.kind, server.order, outcome.verdict
-            );
+            assert_eq!(outcome.missed, 0, "{:?} {:?} seed {seed}: {}", server.kind, server.order, outcome.verdict);
             accepted += 1;
         }
     }
@@ -304,23 +267,15 @@ fn never_wrong(seeds: u64, interrupt: bool, make: impl Fn(u64) -> Server) -> usi
 
 /// A few seeds in a test run, many in `make soak`.
 fn seeds() -> u64 {
-    std::env::var("SOAK_SEEDS")
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .map_or(60, |n: u64| n * 20)
+    std::env::var("SOAK_SEEDS").ok().and_then(|s| s.parse().ok()).map_or(60, |n: u64| n * 20)
 }
 
 #[test]
 fn a_walk_over_a_moving_list_is_complete_or_says_that_it_is_not() {
     for order in [Order::NewestFirst, Order::OldestFirst, Order::Anywhere] {
         for interrupt in [false, true] {
-            let accepted = never_wrong(seeds(), interrupt, |seed| {
-                Server::new(seed, 700, order, Kind::Honest, 0.6)
-            });
-            assert!(
-                accepted as u64 > seeds() * 8 / 10,
-                "{order:?}: only {accepted} accepted"
-            );
+            let accepted = never_wrong(seeds(), interrupt, |seed| Server::new(seed, 700, order, Kind::Honest, 0.6));
+            assert!(accepted as u64 > seeds() * 8 / 10, "{order:?}: only {accepted} accepted");
         }
     }
 }
@@ -332,36 +287,24 @@ fn the_same_walk_without_overlap_misses_rows() {
         let outcome = walk_from(Walk::new(40).without_overlap(), &mut server, false);
         outcome.verdict.is_complete() && outcome.missed > 0
     });
-    assert!(
-        wrong.count() > 20,
-        "the adversary is too weak to show what the overlap is for"
-    );
+    assert!(wrong.count() > 20, "the adversary is too weak to show what the overlap is for");
 }
 
 #[test]
 fn servers_that_lie_are_never_believed() {
     for kind in [Kind::Filter, Kind::DepthCap, Kind::Ties, Kind::Cache, Kind::PageIgnored] {
-        never_wrong(seeds(), false, |seed| {
-            Server::new(seed, 700, Order::Anywhere, kind, 0.1)
-        });
+        never_wrong(seeds(), false, |seed| Server::new(seed, 700, Order::Anywhere, kind, 0.1));
     }
     for kind in [Kind::Ties, Kind::DepthCap, Kind::PageIgnored] {
         let mut server = Server::new(1, 700, Order::Anywhere, kind, 0.0);
         let outcome = walk(&mut server);
         assert!(!outcome.verdict.is_complete(), "{kind:?} was accepted");
-        assert!(
-            outcome.asked < 100,
-            "{kind:?} took {} questions to give up",
-            outcome.asked
-        );
+        assert!(outcome.asked < 100, "{kind:?} took {} questions to give up", outcome.asked);
     }
     for n in 1..400 {
         let mut server = Server::new(n, n, Order::Anywhere, Kind::PageIgnored, 0.0);
         let outcome = walk(&mut server);
-        assert!(
-            outcome.missed == 0 || !outcome.verdict.is_complete(),
-            "page ignored, {n} rows"
-        );
+        assert!(outcome.missed == 0 || !outcome.verdict.is_complete(), "page ignored, {n} rows");
     }
 }
 
@@ -389,10 +332,7 @@ fn clamps_last_pages_bulk_deletes_and_missing_totals_are_walked() {
             server.totals = totals;
             server
         });
-        assert!(
-            accepted as u64 > seeds() * 7 / 10,
-            "{kind:?} totals {totals}: only {accepted} accepted"
-        );
+        assert!(accepted as u64 > seeds() * 7 / 10, "{kind:?} totals {totals}: only {accepted} accepted");
     }
     let accepted = never_wrong(seeds(), false, |seed| {
         let mut server = Server::new(seed, 700, Order::Anywhere, Kind::Honest, 0.6);
@@ -428,13 +368,7 @@ fn offsets_and_cursors_are_walked() {
 #[test]
 fn every_length_of_a_quiet_list_is_read_to_its_end() {
     for totals in [true, false] {
-        for kind in [
-            Kind::Honest,
-            Kind::Clamp(7),
-            Kind::LastPageAgain,
-            Kind::OneSize(5),
-            Kind::OneSize(60),
-        ] {
+        for kind in [Kind::Honest, Kind::Clamp(7), Kind::LastPageAgain, Kind::OneSize(5), Kind::OneSize(60)] {
             let pages = [(false, None)];
             let all = [(false, None), (true, None), (true, Some(true)), (true, Some(false))];
             let honest = matches!(kind, Kind::Honest | Kind::Clamp(_));
@@ -456,18 +390,9 @@ fn every_length_of_a_quiet_list_is_read_to_its_end() {
 
 #[test]
 fn a_list_within_one_page_costs_one_question_and_an_empty_one_two() {
-    assert_eq!(
-        walk(&mut Server::new(1, 40, Order::Anywhere, Kind::Honest, 0.0)).asked,
-        1
-    );
-    assert_eq!(
-        walk(&mut Server::new(1, 1, Order::Anywhere, Kind::Honest, 0.0)).asked,
-        1
-    );
-    assert_eq!(
-        walk(&mut Server::new(1, 0, Order::Anywhere, Kind::Honest, 0.0)).asked,
-        2
-    );
+    assert_eq!(walk(&mut Server::new(1, 40, Order::Anywhere, Kind::Honest, 0.0)).asked, 1);
+    assert_eq!(walk(&mut Server::new(1, 1, Order::Anywhere, Kind::Honest, 0.0)).asked, 1);
+    assert_eq!(walk(&mut Server::new(1, 0, Order::Anywhere, Kind::Honest, 0.0)).asked, 2);
 }
 
 #[test]
@@ -486,14 +411,8 @@ fn the_overlap_costs_about_a_sixth_more_windows() {
 #[test]
 fn rows_without_an_id_make_a_walk_incomplete() {
     let mut walk = Walk::new(40);
-    let step = walk.judge(&Shown {
-        rows: &[],
-        nameless: 3,
-        total: Some(3),
-        has_next: None,
-        cursors: &[],
-        next_cursor: None,
-    });
+    let step =
+        walk.judge(&Shown { rows: &[], nameless: 3, total: Some(3), has_next: None, cursors: &[], next_cursor: None });
     assert_eq!(step.end, Some(Verdict::Incomplete("rows without an id: 3".into())));
 }
 
@@ -505,10 +424,7 @@ fn a_list_that_takes_no_page_argument_is_read_twice_unless_the_total_says_that_i
             server.totals = totals;
             let outcome = walk_from(Walk::new(1000).unpaged(), &mut server, false);
             let cost = if totals { 1 } else { 2 };
-            assert_eq!(
-                (outcome.verdict, outcome.missed, outcome.asked),
-                (Verdict::Continuous, 0, cost)
-            );
+            assert_eq!((outcome.verdict, outcome.missed, outcome.asked), (Verdict::Continuous, 0, cost));
         }
     }
 }
@@ -516,23 +432,10 @@ fn a_list_that_takes_no_page_argument_is_read_twice_unless_the_total_says_that_i
 #[test]
 fn a_page_argument_that_is_ignored_is_not_the_last_page_again() {
     for (size, has_next) in [(20, Some(true)), (20, None), (2, None), (1, Some(true))] {
-        let rows: Vec<Record> = (0..size)
-            .map(|i: u32| Record {
-                range: 0..0,
-                id: i.to_string().into(),
-                hash: 1,
-                repaired: 0,
-            })
-            .collect();
+        let rows: Vec<Record> =
+            (0..size).map(|i: u32| Record { range: 0..0, id: i.to_string().into(), hash: 1, repaired: 0 }).collect();
         let mut walk = Walk::new(100);
-        let shown = Shown {
-            rows: &rows,
-            nameless: 0,
-            total: None,
-            has_next,
-            cursors: &[],
-            next_cursor: None,
-        };
+        let shown = Shown { rows: &rows, nameless: 0, total: None, has_next, cursors: &[], next_cursor: None };
         let end = (0..100).find_map(|_| walk.judge(&shown).end).expect("an end");
         assert!(!end.is_complete(), "{size} {has_next:?}");
     }

@@ -55,10 +55,7 @@ struct Node {
 impl Node {
     fn child<'a>(nodes: &'a mut Vec<Node>, name: &str) -> &'a mut Node {
         let at = nodes.iter().position(|n| n.name == name).unwrap_or_else(|| {
-            nodes.push(Node {
-                name: name.to_owned(),
-                ..Node::default()
-            });
+            nodes.push(Node { name: name.to_owned(), ..Node::default() });
             nodes.len() - 1
         });
         &mut nodes[at]
@@ -68,23 +65,11 @@ impl Node {
         let mut at = self;
         for (depth, step) in candidate.way.iter().enumerate() {
             let alias = format!("v{n}{ALIAS}{step}");
-            let step = if apart && depth == 0 && candidate.is_input() {
-                &alias
-            } else {
-                step
-            };
-            let list = if candidate.is_input() && depth > 0 {
-                &mut at.inputs
-            } else {
-                &mut at.fields
-            };
+            let step = if apart && depth == 0 && candidate.is_input() { &alias } else { step };
+            let list = if candidate.is_input() && depth > 0 { &mut at.inputs } else { &mut at.fields };
             at = Node::child(list, step);
         }
-        let list = if candidate.is_input() {
-            &mut at.inputs
-        } else {
-            &mut at.fields
-        };
+        let list = if candidate.is_input() { &mut at.inputs } else { &mut at.fields };
         Node::child(list, &candidate.name).asked = Some((n, candidate.how));
     }
 }
@@ -96,14 +81,8 @@ impl Document {
         for (n, candidate) in candidates.iter().enumerate() {
             root.place(n, candidate, apart);
         }
-        let mut document = Document {
-            text: String::new(),
-            spots: BTreeMap::new(),
-            lines: 0,
-        };
-        let variables: Vec<usize> = (0..candidates.len())
-            .filter(|n| candidates[*n].how == How::Variable)
-            .collect();
+        let mut document = Document { text: String::new(), spots: BTreeMap::new(), lines: 0 };
+        let variables: Vec<usize> = (0..candidates.len()).filter(|n| candidates[*n].how == How::Variable).collect();
         if variables.is_empty() {
             document.line(&format!("{operation} {{"), None);
         } else {

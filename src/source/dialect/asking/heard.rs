@@ -23,10 +23,7 @@ pub(super) struct Heard {
 impl Heard {
     /// What the answer to a document says of the candidates that it was made of.
     pub fn of(document: &Document, candidates: &[Candidate], reply: &Reply) -> Heard {
-        let mut heard = Heard {
-            told: vec![Vec::new(); candidates.len()],
-            ..Heard::default()
-        };
+        let mut heard = Heard { told: vec![Vec::new(); candidates.len()], ..Heard::default() };
         for said in &reply.errors {
             let lines = said.locations.iter().map(|at| at.line);
             let spots: Vec<&Spot> = lines.filter_map(|line| document.spots.get(&line)).collect();
@@ -77,11 +74,7 @@ impl Heard {
                     Spot::Asked(n) if fits(&candidates[*n], &lesson) => Some(*n),
                     _ => None,
                 });
-                let n = if spots.is_empty() {
-                    by_name(&lesson, candidates)
-                } else {
-                    by_place
-                };
+                let n = if spots.is_empty() { by_name(&lesson, candidates) } else { by_place };
                 if let Some(n) = n {
                     self.told[n].push(lesson);
                 }
@@ -108,9 +101,7 @@ fn by_name(lesson: &Lesson, candidates: &[Candidate]) -> Option<usize> {
         Lesson::NoField { on, .. } | Lesson::NoInputField { on, .. } => on.as_ref(),
         _ => None,
     };
-    let named: Vec<usize> = (0..candidates.len())
-        .filter(|n| candidates[*n].may_be(lesson))
-        .collect();
+    let named: Vec<usize> = (0..candidates.len()).filter(|n| candidates[*n].may_be(lesson)).collect();
     let exact = named.iter().find(|n| Some(&candidates[**n].on) == on);
     let root = named.iter().find(|n| candidates[**n].on.is_empty());
     let only = if named.len() == 1 { named.first() } else { None };

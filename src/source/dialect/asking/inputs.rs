@@ -48,21 +48,12 @@ pub(super) struct Inputs<'a> {
 impl<'a> Inputs<'a> {
     /// Nothing.
     pub fn new(aim: Aim<'a>) -> Inputs<'a> {
-        Inputs {
-            aim,
-            types: BTreeMap::new(),
-            arguments: BTreeMap::new(),
-            needed: BTreeMap::new(),
-        }
+        Inputs { aim, types: BTreeMap::new(), arguments: BTreeMap::new(), needed: BTreeMap::new() }
     }
 
     /// Asks for the arguments of a root field, but for those whose types were told.
     pub fn of_root(&self, root: &str, questions: &mut Questions) {
-        let told = self
-            .arguments
-            .get(&[root.to_owned()][..])
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let told = self.arguments.get(&[root.to_owned()][..]).map(Vec::as_slice).unwrap_or_default();
         let told = |name: &str| told.iter().any(|a| a.name == name && !a.ty.name.is_empty());
         for name in self.aim.arguments(0).into_iter().filter(|name| !told(name)) {
             questions.want(&format!("{root}()"), &[root.to_owned()], name, How::Variable);
@@ -78,18 +69,10 @@ impl<'a> Inputs<'a> {
                     let list = self.arguments.entry(place.clone()).or_default();
                     add(list, argument, needed(ty));
                     if place.len() == 1 {
-                        self.enter(
-                            &ty.name,
-                            &[&place[..], std::slice::from_ref(argument)].concat(),
-                            questions,
-                        );
+                        self.enter(&ty.name, &[&place[..], std::slice::from_ref(argument)].concat(), questions);
                     }
                 }
-                Lesson::NeedsInputField {
-                    on: Some(on),
-                    field,
-                    ty,
-                } => {
+                Lesson::NeedsInputField { on: Some(on), field, ty } => {
                     let Some(input) = self.types.get_mut(on) else { continue };
                     input.needed.insert(field.clone());
                     add(&mut input.fields, field, needed(ty));
@@ -162,13 +145,8 @@ impl<'a> Inputs<'a> {
         if plain || level > pools::INPUTS || self.types.contains_key(ty) {
             return;
         }
-        let input = Input {
-            way: way.to_vec(),
-            is: Is::Unknown,
-            fields: Vec::new(),
-            needed: BTreeSet::new(),
-            bare: false,
-        };
+        let input =
+            Input { way: way.to_vec(), is: Is::Unknown, fields: Vec::new(), needed: BTreeSet::new(), bare: false };
         self.types.insert(ty.to_owned(), input);
         for name in std::iter::once(NOTHING).chain(self.aim.arguments(level)) {
             questions.want(ty, way, name, How::Variable);
@@ -213,9 +191,9 @@ impl<'a> Inputs<'a> {
                 let ty = match input.is {
                     Is::Enum => Type::Enum(Vec::new()),
                     Is::Scalar => Type::Scalar,
-                    Is::Input | Is::Unknown => Type::Input(with_defaults(&input.fields, |f| {
-                        input.bare && !input.needed.contains(&f.name)
-                    })),
+                    Is::Input | Is::Unknown => {
+                        Type::Input(with_defaults(&input.fields, |f| input.bare && !input.needed.contains(&f.name)))
+                    }
                 };
                 (name.clone(), ty)
             })
@@ -229,35 +207,20 @@ fn is_refusal(lesson: &Lesson) -> bool {
 
 /// A type of something that must be given, whatever the server says of it.
 fn needed(ty: &TypeRef) -> TypeRef {
-    TypeRef {
-        required: true,
-        ..ty.clone()
-    }
+    TypeRef { required: true, ..ty.clone() }
 }
 
 /// Adds it, or its type where that was not known.
 fn add(list: &mut Vec<Argument>, name: &str, ty: TypeRef) {
     match list.iter_mut().find(|a| a.name == name) {
         Some(known) if known.ty.name.is_empty() => {
-            known.ty = TypeRef {
-                required: known.ty.required || ty.required,
-                ..ty
-            };
+            known.ty = TypeRef { required: known.ty.required || ty.required, ..ty };
         }
         Some(_) => {}
-        None => list.push(Argument {
-            name: name.to_owned(),
-            ty,
-            has_default: false,
-        }),
+        None => list.push(Argument { name: name.to_owned(), ty, has_default: false }),
     }
 }
 
 fn with_defaults(list: &[Argument], has_default: impl Fn(&Argument) -> bool) -> Vec<Argument> {
-    list.iter()
-        .map(|a| Argument {
-            has_default: a.ty.required && has_default(a),
-            ..a.clone()
-        })
-        .collect()
+    list.iter().map(|a| Argument { has_default: a.ty.required && has_default(a), ..a.clone() }).collect()
 }

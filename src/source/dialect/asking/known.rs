@@ -55,13 +55,8 @@ pub(super) struct Known<'a> {
 impl<'a> Known<'a> {
     /// Nothing, and the questions to begin with.
     pub fn new(aim: Aim<'a>) -> Known<'a> {
-        let root = Place {
-            way: Vec::new(),
-            rank: Rank::Envelope,
-            streams: Vec::new(),
-            fields: Vec::new(),
-            fragments: false,
-        };
+        let root =
+            Place { way: Vec::new(), rank: Rank::Envelope, streams: Vec::new(), fields: Vec::new(), fragments: false };
         let mut known = Known {
             aim,
             places: BTreeMap::from([(ROOT.to_owned(), root)]),
@@ -157,11 +152,7 @@ impl<'a> Known<'a> {
         let Some(place) = self.places.get_mut(on) else { return };
         match place.fields.iter_mut().find(|f| f.name == name) {
             Some(field) => field.ty = ty,
-            None => place.fields.push(Field {
-                name: name.to_owned(),
-                arguments: Vec::new(),
-                ty,
-            }),
+            None => place.fields.push(Field { name: name.to_owned(), arguments: Vec::new(), ty }),
         }
     }
 
@@ -191,11 +182,7 @@ impl<'a> Known<'a> {
         if key == ROOT {
             let streams = self.roots.get(&field.name).cloned().unwrap_or_default();
             let worth = self.aim.is_worth(&field.name, &self.inputs.needed(&field.name));
-            let rank = if worth {
-                pools::below_envelope(&field.name, &field.ty, depth)
-            } else {
-                Rank::Known
-            };
+            let rank = if worth { pools::below_envelope(&field.name, &field.ty, depth) } else { Rank::Known };
             return (rank, streams);
         }
         let rank = if place.is_entity() {
@@ -235,8 +222,7 @@ impl<'a> Known<'a> {
 
     /// A root field that was found for this stream and is worth a look.
     pub fn lists(&self, stream: Stream) -> bool {
-        self.found()
-            .any(|name| self.roots.get(name).is_some_and(|s| s.contains(&stream)))
+        self.found().any(|name| self.roots.get(name).is_some_and(|s| s.contains(&stream)))
     }
 
     /// The root fields that were found, but for those that are not worth a look.
@@ -248,34 +234,20 @@ impl<'a> Known<'a> {
 
     /// All of it.
     pub fn schema(&self, query: &str, mutation: &str) -> Schema {
-        let root = if matches!(self.aim, Aim::Token) {
-            mutation
-        } else {
-            query
-        };
+        let root = if matches!(self.aim, Aim::Token) { mutation } else { query };
         let mut types = self.inputs.types();
         for (key, place) in &self.places {
             let fields: Vec<Field> = place
                 .fields
                 .iter()
                 .map(|field| Field {
-                    arguments: self
-                        .inputs
-                        .arguments(&[&place.way[..], std::slice::from_ref(&field.name)].concat()),
+                    arguments: self.inputs.arguments(&[&place.way[..], std::slice::from_ref(&field.name)].concat()),
                     ..field.clone()
                 })
                 .collect();
-            let ty = if place.fragments && fields.is_empty() {
-                Type::Union
-            } else {
-                Type::Object(fields)
-            };
+            let ty = if place.fragments && fields.is_empty() { Type::Union } else { Type::Object(fields) };
             types.insert(if key == ROOT { root.to_owned() } else { key.clone() }, ty);
         }
-        Schema {
-            query: query.to_owned(),
-            mutation: mutation.to_owned(),
-            types,
-        }
+        Schema { query: query.to_owned(), mutation: mutation.to_owned(), types }
     }
 }

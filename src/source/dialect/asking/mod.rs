@@ -106,11 +106,7 @@ fn asked<S: Server>(talk: &Talk<'_, S>, known: &Known<'_>, open: Vec<String>) ->
         "mutation" => known.schema("Query", root.unwrap_or("Mutation")),
         _ => known.schema(root.unwrap_or("Query"), "Mutation"),
     };
-    Asked {
-        schema,
-        requests: talk.requests,
-        open,
-    }
+    Asked { schema, requests: talk.requests, open }
 }
 
 #[cfg(all(test, feature = "sandbox"))]

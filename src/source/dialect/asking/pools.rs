@@ -43,10 +43,7 @@ impl Aim<'_> {
                 .iter()
                 .flat_map(|s| names::list_operations(*s).into_iter().map(|name| (name, vec![*s])))
                 .collect(),
-            Aim::Token => names::TOKEN_OPERATIONS
-                .iter()
-                .map(|name| ((*name).to_owned(), Vec::new()))
-                .collect(),
+            Aim::Token => names::TOKEN_OPERATIONS.iter().map(|name| ((*name).to_owned(), Vec::new())).collect(),
         }
     }
 
@@ -159,15 +156,10 @@ pub(super) fn nouns(streams: &[Stream]) -> Vec<String> {
 /// Fields of the objects below columns: those that the shipped dialect selects, then the usual ones.
 fn parts() -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
-    let shipped = Dialect::with(&toml::Table::new())
-        .map(|d| d.streams)
-        .unwrap_or_default();
+    let shipped = Dialect::with(&toml::Table::new()).map(|d| d.streams).unwrap_or_default();
     let selected = shipped.values().flat_map(|s| &s.fields);
     let inner = selected.filter_map(|f| f.split_once('{')?.1.strip_suffix('}'));
-    for name in inner
-        .flat_map(str::split_whitespace)
-        .chain(names::PARTS.iter().copied())
-    {
+    for name in inner.flat_map(str::split_whitespace).chain(names::PARTS.iter().copied()) {
         if !all.iter().any(|n| n == name) {
             all.push(name.to_owned());
         }

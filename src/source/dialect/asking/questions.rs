@@ -15,23 +15,14 @@ impl Questions {
     /// Asks about this name, unless that was done.
     pub fn want(&mut self, on: &str, way: &[String], name: &str, how: How) {
         if self.seen.insert((on.to_owned(), name.to_owned(), how)) {
-            self.waiting.push(Candidate {
-                on: on.to_owned(),
-                name: name.to_owned(),
-                how,
-                way: way.to_vec(),
-            });
+            self.waiting.push(Candidate { on: on.to_owned(), name: name.to_owned(), how, way: way.to_vec() });
         }
     }
 
     /// What to ask now: everything but the types of leaves, of which there are as many as there is `room` for.
     pub fn next(&mut self, room: impl Fn(usize) -> usize) -> Vec<Candidate> {
         let (mut leaves, mut now): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|c| c.how == How::Entered);
-        let fit = if now.is_empty() {
-            leaves.len()
-        } else {
-            room(now.len()).min(leaves.len())
-        };
+        let fit = if now.is_empty() { leaves.len() } else { room(now.len()).min(leaves.len()) };
         self.waiting = leaves.split_off(fit);
         now.append(&mut leaves);
         now

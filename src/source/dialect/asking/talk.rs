@@ -137,12 +137,8 @@ impl<'a, S: Server> Talk<'a, S> {
         if self.requests >= self.budget {
             return Ok(false);
         }
-        let other = Candidate {
-            on: String::new(),
-            name: format!("{NOTHING}_either"),
-            how: How::Plain,
-            way: Vec::new(),
-        };
+        let other =
+            Candidate { on: String::new(), name: format!("{NOTHING}_either"), how: How::Plain, way: Vec::new() };
         let asked = [other];
         let document = Document::new(self.operation, &asked, false);
         let reply = self.send(&document.text).await?;
@@ -183,11 +179,7 @@ impl<'a, S: Server> Talk<'a, S> {
         let mut batches: VecDeque<Vec<Candidate>> = VecDeque::new();
         for candidate in candidates {
             let fits = |batch: &Vec<Candidate>| {
-                let apart = if self.apart {
-                    batch.iter().filter(|c| c.is_input()).count()
-                } else {
-                    0
-                };
+                let apart = if self.apart { batch.iter().filter(|c| c.is_input()).count() } else { 0 };
                 batch.len() + apart < self.most
                     && (self.located
                         || candidate.is_input()

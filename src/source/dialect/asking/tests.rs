@@ -63,10 +63,8 @@ fn agrees(learnt: &Schema, sdl: &str) {
         match (ty, real) {
             (Type::Object(fields), ExtendedType::Object(real)) => {
                 for f in fields {
-                    let def: &FieldDefinition = real
-                        .fields
-                        .get(f.name.as_str())
-                        .unwrap_or_else(|| panic!("{name}.{}", f.name));
+                    let def: &FieldDefinition =
+                        real.fields.get(f.name.as_str()).unwrap_or_else(|| panic!("{name}.{}", f.name));
                     assert_eq!(f.ty, reference(&def.ty), "{name}.{}", f.name);
                     for a in &f.arguments {
                         let found = def.arguments.iter().find(|d| d.name == a.name.as_str());
@@ -76,12 +74,7 @@ fn agrees(learnt: &Schema, sdl: &str) {
             }
             (Type::Input(fields), ExtendedType::InputObject(real)) => {
                 for f in fields {
-                    same(
-                        f,
-                        real.fields
-                            .get(f.name.as_str())
-                            .unwrap_or_else(|| panic!("{name}.{}", f.name)),
-                    );
+                    same(f, real.fields.get(f.name.as_str()).unwrap_or_else(|| panic!("{name}.{}", f.name)));
                 }
             }
             (Type::Enum(_), ExtendedType::Enum(_))
@@ -130,11 +123,7 @@ async fn the_default_shape_is_learnt() {
             has(&learnt.schema, ty, &["docs", "hasNextPage", "totalDocs"]);
         }
         has(&learnt.schema, "Tag", &["_id", "name", "color"]);
-        has(
-            &learnt.schema,
-            "LastMessageType",
-            &["content", "createdAt", "channelType", "senderType"],
-        );
+        has(&learnt.schema, "LastMessageType", &["content", "createdAt", "channelType", "senderType"]);
         has(&learnt.schema, "FailedReasonType", &["code", "message"]);
         assert!(learnt.requests <= 25, "{}", learnt.requests);
         assert_eq!(learnt.open, Vec::<String>::new());
@@ -160,11 +149,7 @@ async fn the_rival_shape_is_learnt() {
         println!("{} requests", learnt.requests);
         agrees(&learnt.schema, sdl);
         columns(&learnt.schema);
-        has(
-            &learnt.schema,
-            "MessagePageInput",
-            &["conversation", "pageNumber", "perPage"],
-        );
+        has(&learnt.schema, "MessagePageInput", &["conversation", "pageNumber", "perPage"]);
         has(&learnt.schema, "PageInput", &["pageNumber", "perPage"]);
         has(&learnt.schema, "ContactPage", &["items", "total", "hasMore"]);
         assert_eq!(learnt.open, Vec::<String>::new());
@@ -182,11 +167,7 @@ async fn the_token_is_learnt() {
             agrees(&learnt.schema, sdl);
             has(&learnt.schema, "OAuthToken", &[token]);
             has(&learnt.schema, "Mutation", &["generateOAuthToken"]);
-            let operation = learnt
-                .schema
-                .fields("Mutation")
-                .iter()
-                .find(|f| f.name == "generateOAuthToken");
+            let operation = learnt.schema.fields("Mutation").iter().find(|f| f.name == "generateOAuthToken");
             let arguments = &operation.expect("found").arguments;
             assert!(arguments.iter().any(Argument::is_needed), "{arguments:?}");
             assert_eq!(learnt.open, Vec::<String>::new());
@@ -239,10 +220,7 @@ fn first_alone(mut answer: Value) -> Value {
 async fn a_server_that_teaches_nothing_is_noticed_soon() {
     let sdl = shipped_sdl("default").expect("shipped");
     for (after, words) in [
-        (
-            masked as fn(Value) -> Value,
-            "does not say which fields it does not have",
-        ),
+        (masked as fn(Value) -> Value, "does not say which fields it does not have"),
         (first_alone, "one mistake at a time"),
         (|_| json!({"data": {}}), "does not mind fields that it does not have"),
         (
@@ -308,24 +286,21 @@ fn of_java(mut answer: Value) -> Value {
             [field, ty] if message.starts_with("Cannot query") => {
                 ("FieldUndefined", format!("Field '{field}' in type '{ty}' is undefined"))
             }
-            [field, ty, ..] if message.contains("must have a selection") => (
-                "SubselectionRequired",
-                format!("Subselection required for type '{ty}' of field '{field}'"),
-            ),
-            [field, ty] if message.contains("must not have a selection") => (
-                "SubselectionNotAllowed",
-                format!("Subselection not allowed on leaf type '{ty}' of field '{field}'"),
-            ),
+            [field, ty, ..] if message.contains("must have a selection") => {
+                ("SubselectionRequired", format!("Subselection required for type '{ty}' of field '{field}'"))
+            }
+            [field, ty] if message.contains("must not have a selection") => {
+                ("SubselectionNotAllowed", format!("Subselection not allowed on leaf type '{ty}' of field '{field}'"))
+            }
             [argument, _] if message.starts_with("Unknown argument") => {
                 ("UnknownArgument", format!("Unknown field argument '{argument}'"))
             }
             [_, argument, _] if message.contains("but it was not provided") => {
                 ("MissingFieldArgument", format!("Missing field argument '{argument}'"))
             }
-            [_, variable, ty] if message.starts_with("Variable") => (
-                "VariableTypeMismatch",
-                format!("Variable type '{variable}' does not match expected type '{ty}'"),
-            ),
+            [_, variable, ty] if message.starts_with("Variable") => {
+                ("VariableTypeMismatch", format!("Variable type '{variable}' does not match expected type '{ty}'"))
+            }
             _ => panic!("{message}"),
         };
         error["message"] = Value::String(format!("Validation error ({kind}@[some/path]) : {words}"));

@@ -114,32 +114,19 @@ impl Lesson {
             return Lesson::TooMany;
         }
         if let Some((field, of)) = words.like(NEEDS_SELECTION) {
-            return Lesson::NeedsSelection {
-                field,
-                ty: ty(of, "type"),
-            };
+            return Lesson::NeedsSelection { field, ty: ty(of, "type") };
         }
         if let Some((field, of)) = words.like(NO_SELECTION) {
-            return Lesson::NoSelection {
-                field,
-                ty: ty(of, "type"),
-            };
+            return Lesson::NoSelection { field, ty: ty(of, "type") };
         }
         if let Some((variable, of)) = words.like(POSITION) {
             let variable = Some(variable).filter(|v| v != "type");
-            return Lesson::Position {
-                variable,
-                ty: ty(of, "locationType"),
-            };
+            return Lesson::Position { variable, ty: ty(of, "locationType") };
         }
         if let Some((name, of)) = words.like(NEEDS_INPUT_FIELD) {
             let (on, field) = parted(&name);
             let on = on.or_else(|| words.after("expected value of type "));
-            return Lesson::NeedsInputField {
-                on,
-                field,
-                ty: ty(of, "type"),
-            };
+            return Lesson::NeedsInputField { on, field, ty: ty(of, "type") };
         }
         if !words.has("directive ")
             && let Some((name, of)) = words.like(NEEDS_ARGUMENT)
@@ -197,19 +184,11 @@ fn parted(name: &str) -> (Option<String>, String) {
 /// There is no such thing.
 fn refusal(words: &Words) -> Option<Lesson> {
     if let Some((field, on)) = words.like(NO_INPUT_FIELD) {
-        return Some(Lesson::NoInputField {
-            field,
-            on,
-            meant: words.meant(),
-        });
+        return Some(Lesson::NoInputField { field, on, meant: words.meant() });
     }
     if let Some((argument, field)) = words.like(NO_ARGUMENT) {
         let field = field.map(|f| parted(&f).1);
-        return Some(Lesson::NoArgument {
-            argument,
-            field,
-            meant: words.meant(),
-        });
+        return Some(Lesson::NoArgument { argument, field, meant: words.meant() });
     }
     words.like(NO_FIELD).map(|(field, on)| Lesson::NoField {
         field,
@@ -222,18 +201,12 @@ fn refusal(words: &Words) -> Option<Lesson> {
 /// There is such a thing, and it takes something else.
 fn value(words: &Words) -> Lesson {
     if let Some((name, _)) = words.like(ENUM) {
-        return Lesson::Takes {
-            ty: TypeRef::parse(&name),
-            is_enum: true,
-        };
+        return Lesson::Takes { ty: TypeRef::parse(&name), is_enum: true };
     }
     let scalar = words.lower.find(" cannot represent ").map(|at| &words.text[..at]);
     let scalar = scalar.and_then(|before| name(before.rsplit([' ', '\n']).next()?));
     match scalar.or_else(|| words.like(TAKES).map(|(name, _)| name)) {
-        Some(name) => Lesson::Takes {
-            ty: TypeRef::parse(&name),
-            is_enum: false,
-        },
+        Some(name) => Lesson::Takes { ty: TypeRef::parse(&name), is_enum: false },
         None => Lesson::Other,
     }
 }

@@ -1,10 +1,7 @@
 use super::*;
 
 fn taught(message: &str) -> Lesson {
-    Lesson::of(&Said {
-        message: message.to_owned(),
-        ..Said::default()
-    })
+    Lesson::of(&Said { message: message.to_owned(), ..Said::default() })
 }
 
 fn text(names: &[&str]) -> Vec<String> {
@@ -37,18 +34,9 @@ fn there_is_no_such_field() {
 fn suggestions_are_names() {
     for (message, names) in [
         (r#"Cannot query field "x" on type "T". Did you mean "y"?"#, &["y"][..]),
-        (
-            r#"Cannot query field "x" on type "T". Did you mean "y" or "z"?"#,
-            &["y", "z"],
-        ),
-        (
-            r#"Cannot query field "x" on type "T". Did you mean "y", "z", or "orders"?"#,
-            &["y", "z", "orders"],
-        ),
-        (
-            r#"Cannot query field "x" on type "T". Did you mean to use an inline fragment on "A" or "B"?"#,
-            &[],
-        ),
+        (r#"Cannot query field "x" on type "T". Did you mean "y" or "z"?"#, &["y", "z"]),
+        (r#"Cannot query field "x" on type "T". Did you mean "y", "z", or "orders"?"#, &["y", "z", "orders"]),
+        (r#"Cannot query field "x" on type "T". Did you mean to use an inline fragment on "A" or "B"?"#, &[]),
         (r#"Cannot query field "x" on type "T". [Suggestion hidden]?"#, &[]),
     ] {
         let Lesson::NoField { meant, fragments, .. } = taught(message) else {
@@ -70,18 +58,9 @@ fn suggestions_are_names() {
 fn there_is_no_such_argument() {
     for (message, on) in [
         (r#"Unknown argument "page" on field "Query.list"."#, Some("list")),
-        (
-            r#"Unknown argument "page" on field "list" of type "Query". Did you mean "pages"?"#,
-            Some("list"),
-        ),
-        (
-            "Validation error (UnknownArgument@[list]) : Unknown field argument 'page'",
-            None,
-        ),
-        (
-            "Validation error of type UnknownArgument: Unknown field argument page @ 'list'",
-            None,
-        ),
+        (r#"Unknown argument "page" on field "list" of type "Query". Did you mean "pages"?"#, Some("list")),
+        ("Validation error (UnknownArgument@[list]) : Unknown field argument 'page'", None),
+        ("Validation error of type UnknownArgument: Unknown field argument page @ 'list'", None),
         ("The argument `page` does not exist.", None),
         ("Field 'list' doesn't accept argument 'page'", Some("list")),
     ] {
@@ -117,35 +96,14 @@ fn an_input_object_has_no_such_field() {
 #[test]
 fn an_argument_has_to_be_given() {
     for (message, on, ty) in [
-        (
-            r#"Field "list" argument "id" of type "ID!" is required, but it was not provided."#,
-            Some("list"),
-            "ID!",
-        ),
-        (
-            r#"Argument "Query.list(id:)" of type "ID!" is required, but it was not provided."#,
-            Some("list"),
-            "ID!",
-        ),
-        (
-            r#"Field "list" argument "id" of type "ID!" is required but not provided"#,
-            Some("list"),
-            "ID!",
-        ),
-        (
-            "Validation error (MissingFieldArgument@[list]) : Missing field argument 'id'",
-            None,
-            "",
-        ),
+        (r#"Field "list" argument "id" of type "ID!" is required, but it was not provided."#, Some("list"), "ID!"),
+        (r#"Argument "Query.list(id:)" of type "ID!" is required, but it was not provided."#, Some("list"), "ID!"),
+        (r#"Field "list" argument "id" of type "ID!" is required but not provided"#, Some("list"), "ID!"),
+        ("Validation error (MissingFieldArgument@[list]) : Missing field argument 'id'", None, ""),
         ("Field 'list' is missing required arguments: id", Some("list"), ""),
         ("The argument `id` is required.", None, ""),
     ] {
-        let Lesson::NeedsArgument {
-            argument,
-            field,
-            ty: of,
-        } = taught(message)
-        else {
+        let Lesson::NeedsArgument { argument, field, ty: of } = taught(message) else {
             panic!("{message}: {:?}", taught(message));
         };
         assert_eq!((argument.as_str(), field.as_deref()), ("id", on), "{message}");
@@ -169,22 +127,10 @@ fn an_argument_has_to_be_given() {
 #[test]
 fn an_object_and_a_leaf_are_told_apart() {
     for (message, ty) in [
-        (
-            r#"Field "f" of type "[T!]!" must have a selection of subfields."#,
-            "[T!]!",
-        ),
-        (
-            r#"Field "f" of type "T" must have a selection of subfields. Did you mean "f { ... }"?"#,
-            "T",
-        ),
-        (
-            "Validation error (SubselectionRequired@[f]) : Subselection required for type 'T' of field 'f'",
-            "T",
-        ),
-        (
-            "Field must have selections (field 'f' returns T but has no selections. Did you mean 'f { ... }'?)",
-            "T",
-        ),
+        (r#"Field "f" of type "[T!]!" must have a selection of subfields."#, "[T!]!"),
+        (r#"Field "f" of type "T" must have a selection of subfields. Did you mean "f { ... }"?"#, "T"),
+        ("Validation error (SubselectionRequired@[f]) : Subselection required for type 'T' of field 'f'", "T"),
+        ("Field must have selections (field 'f' returns T but has no selections. Did you mean 'f { ... }'?)", "T"),
         (
             "`f` is an object, interface or union type field. Leaf selections on objects, interfaces, and unions without subfields are disallowed.",
             "",
@@ -194,18 +140,12 @@ fn an_object_and_a_leaf_are_told_apart() {
         assert_eq!(taught(message), Lesson::NeedsSelection { field, ty }, "{message}");
     }
     for (message, ty) in [
-        (
-            r#"Field "f" must not have a selection since type "Int!" has no subfields."#,
-            "Int!",
-        ),
+        (r#"Field "f" must not have a selection since type "Int!" has no subfields."#, "Int!"),
         (
             "Validation error (SubselectionNotAllowed@[f]) : Subselection not allowed on leaf type 'Int' of field 'f'",
             "Int",
         ),
-        (
-            "Selections can't be made on scalars (field 'f' returns Int but has selections [\"x\"])",
-            "Int",
-        ),
+        ("Selections can't be made on scalars (field 'f' returns Int but has selections [\"x\"])", "Int"),
     ] {
         let (field, ty) = ("f".to_owned(), TypeRef::parse(ty));
         assert_eq!(taught(message), Lesson::NoSelection { field, ty }, "{message}");
@@ -215,16 +155,8 @@ fn an_object_and_a_leaf_are_told_apart() {
 #[test]
 fn a_variable_says_what_is_taken_in_its_place() {
     for (message, variable, ty) in [
-        (
-            r#"Variable "$v1" of type "[[[Boolean]]]" used in position expecting type "[Int!]!"."#,
-            Some("v1"),
-            "[Int!]!",
-        ),
-        (
-            "Variable '$v1' of type '[[[Boolean]]]' used in position expecting type 'Int'.",
-            Some("v1"),
-            "Int",
-        ),
+        (r#"Variable "$v1" of type "[[[Boolean]]]" used in position expecting type "[Int!]!"."#, Some("v1"), "[Int!]!"),
+        ("Variable '$v1' of type '[[[Boolean]]]' used in position expecting type 'Int'.", Some("v1"), "Int"),
         (
             "Validation error (VariableTypeMismatch@[f]) : Variable type '[[[Boolean]]]' does not match expected type 'Int'",
             None,
@@ -235,16 +167,8 @@ fn a_variable_says_what_is_taken_in_its_place() {
             None,
             "Int",
         ),
-        (
-            "Type mismatch on variable $v1 and argument page ([[[Boolean]]] / Int!)",
-            Some("v1"),
-            "Int!",
-        ),
-        (
-            "variable 'v1' is declared as '[[[Boolean]]]', but used where 'Int' is expected",
-            Some("v1"),
-            "Int",
-        ),
+        ("Type mismatch on variable $v1 and argument page ([[[Boolean]]] / Int!)", Some("v1"), "Int!"),
+        ("variable 'v1' is declared as '[[[Boolean]]]', but used where 'Int' is expected", Some("v1"), "Int"),
     ] {
         let (variable, ty) = (variable.map(str::to_owned), TypeRef::parse(ty));
         assert_eq!(taught(message), Lesson::Position { variable, ty }, "{message}");
@@ -254,10 +178,7 @@ fn a_variable_says_what_is_taken_in_its_place() {
             "extensions": {"variable": "v1", "variableType": "[[[Boolean]]]", "locationType": "Int!"}}"#,
     )
     .expect("JSON");
-    let expected = Lesson::Position {
-        variable: Some("v1".into()),
-        ty: TypeRef::parse("Int!"),
-    };
+    let expected = Lesson::Position { variable: Some("v1".into()), ty: TypeRef::parse("Int!") };
     assert_eq!(Lesson::of(&said), expected);
 }
 
@@ -265,43 +186,19 @@ fn a_variable_says_what_is_taken_in_its_place() {
 fn a_value_says_what_is_taken_in_its_place() {
     for (message, ty, is_enum) in [
         ("Int cannot represent non-integer value: QPIEN__", "Int", false),
-        (
-            "ID cannot represent a non-string and non-integer value: QPIEN__",
-            "ID",
-            false,
-        ),
+        ("ID cannot represent a non-string and non-integer value: QPIEN__", "ID", false),
         ("String cannot represent a non string value: QPIEN__", "String", false),
-        (
-            "Boolean cannot represent a non boolean value: QPIEN__",
-            "Boolean",
-            false,
-        ),
+        ("Boolean cannot represent a non boolean value: QPIEN__", "Boolean", false),
         (
             r#"Value "QPIEN__" does not exist in "StatusEnum" enum. Did you mean the enum value "OPEN"?"#,
             "StatusEnum",
             true,
         ),
-        (
-            r#"Enum "StatusEnum" cannot represent non-enum value: {q: 1}."#,
-            "StatusEnum",
-            true,
-        ),
-        (
-            r#"Expected value of type "PageInput", found QPIEN__."#,
-            "PageInput",
-            false,
-        ),
+        (r#"Enum "StatusEnum" cannot represent non-enum value: {q: 1}."#, "StatusEnum", true),
+        (r#"Expected value of type "PageInput", found QPIEN__."#, "PageInput", false),
         ("Expected type Int!, found QPIEN__.", "Int!", false),
-        (
-            "Argument \"page\" has invalid value QPIEN__.\nExpected type \"Int\", found QPIEN__.",
-            "Int",
-            false,
-        ),
-        (
-            r#"Invalid value for argument "page", expected type "Int""#,
-            "Int",
-            false,
-        ),
+        ("Argument \"page\" has invalid value QPIEN__.\nExpected type \"Int\", found QPIEN__.", "Int", false),
+        (r#"Invalid value for argument "page", expected type "Int""#, "Int", false),
         (
             "Validation error (WrongType@[f]) : argument 'page' with value 'EnumValue{name='QPIEN__'}' is not a valid 'Int' - Expected an integer",
             "Int",
@@ -315,18 +212,8 @@ fn a_value_says_what_is_taken_in_its_place() {
 
 #[test]
 fn what_nobody_knows_teaches_nothing() {
-    assert_eq!(
-        taught("Too many validation errors, error limit reached. Validation aborted."),
-        Lesson::TooMany
-    );
-    for message in [
-        "",
-        "Bad request",
-        "Unauthorized",
-        "Internal server error",
-        "field",
-        "Unknown argument ",
-    ] {
+    assert_eq!(taught("Too many validation errors, error limit reached. Validation aborted."), Lesson::TooMany);
+    for message in ["", "Bad request", "Unauthorized", "Internal server error", "field", "Unknown argument "] {
         assert_eq!(taught(message), Lesson::Other, "{message}");
     }
 }

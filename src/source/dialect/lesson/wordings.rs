@@ -29,11 +29,7 @@ pub(super) const POSITION: &[Wording] = &[
     w("variable ", "match expected type ", "match expected type "),
     w("variable ", "but used where ", "used where "),
     w("on variable ", "type mismatch on variable ", " / "),
-    w(
-        "variable ",
-        "is not compatible with the type of the current location",
-        "",
-    ),
+    w("variable ", "is not compatible with the type of the current location", ""),
 ];
 pub(super) const NEEDS_INPUT_FIELD: &[Wording] = &[
     w("field ", "of required type ", "of required type "),
@@ -70,12 +66,7 @@ pub(super) const NO_FIELD: &[Wording] = &[
     w("field ", "not found in type: ", "in type: "),
     w("have a field ", "does not have a field ", "type "),
 ];
-pub(super) const ENUM: &[Wording] = &[
-    w("does not exist in ", " enum", ""),
-    w("enum ", "cannot represent non-enum value", ""),
-];
-pub(super) const TAKES: &[Wording] = &[
-    w("expected value of type ", "", ""),
-    w("expected type ", "", ""),
-    w("is not a valid ", "with value ", ""),
-];
+pub(super) const ENUM: &[Wording] =
+    &[w("does not exist in ", " enum", ""), w("enum ", "cannot represent non-enum value", "")];
+pub(super) const TAKES: &[Wording] =
+    &[w("expected value of type ", "", ""), w("expected type ", "", ""), w("is not a valid ", "with value ", "")];

@@ -18,11 +18,7 @@ impl<'a> Words<'a> {
             Some(at) => message.split_at(at),
             None => (message, ""),
         };
-        Words {
-            text,
-            lower: text.to_ascii_lowercase(),
-            suggestion,
-        }
+        Words { text, lower: text.to_ascii_lowercase(), suggestion }
     }
 
     pub(super) fn has(&self, words: &str) -> bool {
@@ -73,10 +69,6 @@ pub(super) fn name(text: &str) -> Option<String> {
     let of_a_name = |c: char| c.is_ascii_alphanumeric() || "_[]!.(:)".contains(c);
     let end = inner.find(|c| !of_a_name(c)).unwrap_or(inner.len());
     let quoted = inner.len() < text.len();
-    let name = if quoted {
-        &inner[..end]
-    } else {
-        inner[..end].trim_end_matches(['.', ':', ')'])
-    };
+    let name = if quoted { &inner[..end] } else { inner[..end].trim_end_matches(['.', ':', ')']) };
     (!name.is_empty()).then(|| name.to_owned())
 }

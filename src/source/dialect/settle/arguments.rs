@@ -24,15 +24,7 @@ pub fn sort(schema: &Schema, arguments: &[Argument]) -> Sorted {
     let mut sorted = Sorted::default();
     let mut ranks = BTreeMap::new();
     for argument in arguments {
-        place(
-            schema,
-            argument,
-            "",
-            argument.is_needed(),
-            DEPTH,
-            &mut sorted,
-            &mut ranks,
-        );
+        place(schema, argument, "", argument.is_needed(), DEPTH, &mut sorted, &mut ranks);
     }
     // Input objects that something was found in are given; what they insist on, too.
     for argument in arguments {
@@ -135,9 +127,7 @@ fn sensible(argument: &Argument, ty: Option<&Type>) -> Option<String> {
         Some(Type::Enum(values)) => {
             let named = |wanted: &[&str]| values.iter().find(|v| wanted.contains(&folded(v).as_str()));
             let only = values.first().filter(|_| values.len() == 1);
-            let order = ["sort", "order", "direction"]
-                .iter()
-                .any(|w| folded(&argument.name).contains(w));
+            let order = ["sort", "order", "direction"].iter().any(|w| folded(&argument.name).contains(w));
             let first = values.first().filter(|_| order);
             named(&["all", "any", "every"])
                 .or(only)
@@ -155,20 +145,13 @@ mod tests {
     use super::*;
 
     fn argument(name: &str, ty: &str) -> Argument {
-        Argument {
-            name: name.into(),
-            ty: TypeRef::parse(ty),
-            has_default: false,
-        }
+        Argument { name: name.into(), ty: TypeRef::parse(ty), has_default: false }
     }
 
     fn schema() -> Schema {
         let mut schema = Schema::default();
         let mut put = |name: &str, ty: Type| schema.types.insert(name.into(), ty);
-        put(
-            "Paging",
-            Type::Input(vec![argument("pageNumber", "Int"), argument("perPage", "Int!")]),
-        );
+        put("Paging", Type::Input(vec![argument("pageNumber", "Int"), argument("perPage", "Int!")]));
         put(
             "Filter",
             Type::Input(vec![
@@ -184,10 +167,7 @@ mod tests {
 
     #[test]
     fn roles_are_found_inside_and_what_must_be_given_is_given_or_named() {
-        let sorted = sort(
-            &schema(),
-            &[argument("filter", "Filter!"), argument("strict", "Boolean!")],
-        );
+        let sorted = sort(&schema(), &[argument("filter", "Filter!"), argument("strict", "Boolean!")]);
         let path = |role| sorted.roles.get(&role).map(|(path, needed)| (path.as_str(), *needed));
         assert_eq!(path(Role::Page), Some(("filter.paging.pageNumber", false)));
         assert_eq!(path(Role::Size), Some(("filter.paging.perPage", false)));
@@ -199,21 +179,11 @@ mod tests {
 
     #[test]
     fn a_name_of_another_type_has_no_role_and_what_may_be_left_out_is() {
-        let sorted = sort(
-            &schema(),
-            &[
-                argument("from", "Date"),
-                argument("filter", "Filter"),
-                argument("page", "Int"),
-            ],
-        );
+        let sorted =
+            sort(&schema(), &[argument("from", "Date"), argument("filter", "Filter"), argument("page", "Int")]);
         assert_eq!(sorted.roles.get(&Role::Offset), None);
         assert_eq!(sorted.roles.get(&Role::Page).map(|p| p.0.as_str()), Some("page"));
-        assert!(
-            sort(&schema(), &[argument("odd", "Filter")])
-                .roles
-                .contains_key(&Role::Page)
-        );
+        assert!(sort(&schema(), &[argument("odd", "Filter")]).roles.contains_key(&Role::Page));
         assert_eq!(sort(&schema(), &[argument("x", "String")]), Sorted::default());
     }
 }

@@ -9,9 +9,7 @@ pub fn fit(schema: &Schema, type_name: &str, stream: Stream) -> f64 {
     let fields = schema.fields(type_name);
     let columns = stream.columns();
     let carried = columns.iter().filter(|c| carrying(fields, c).is_some()).count();
-    let named = nouns(stream)
-        .first()
-        .is_some_and(|noun| folded(type_name).contains(&folded(noun)));
+    let named = nouns(stream).first().is_some_and(|noun| folded(type_name).contains(&folded(noun)));
     let enough = if columns.len() < 5 {
         named && carried * 2 >= columns.len()
     } else {
@@ -20,20 +18,13 @@ pub fn fit(schema: &Schema, type_name: &str, stream: Stream) -> f64 {
     if !enough {
         return 0.0;
     }
-    let exact = if type_name == stream.definition().entity {
-        0.2
-    } else {
-        0.0
-    };
+    let exact = if type_name == stream.definition().entity { 0.2 } else { 0.0 };
     carried as f64 / columns.len() as f64 + if named { 0.3 } else { 0.0 } + exact
 }
 
 /// The stream that a type fits best.
 pub fn stream_of(schema: &Schema, type_name: &str) -> Option<Stream> {
-    let fits = ALL
-        .into_iter()
-        .map(|s| (s, fit(schema, type_name, s)))
-        .filter(|(_, fit)| *fit > 0.0);
+    let fits = ALL.into_iter().map(|s| (s, fit(schema, type_name, s))).filter(|(_, fit)| *fit > 0.0);
     fits.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(stream, _)| stream)
 }
 
@@ -51,11 +42,7 @@ pub fn selection(schema: &Schema, type_name: &str, stream: Stream) -> (Vec<Strin
     let (mut selected, mut missing) = (Vec::new(), Vec::new());
     for column in stream.columns() {
         let written = carrying(fields, column).and_then(|field| {
-            let alias = if field.name == column.name {
-                String::new()
-            } else {
-                format!("{}: ", column.name)
-            };
+            let alias = if field.name == column.name { String::new() } else { format!("{}: ", column.name) };
             Some(format!("{alias}{}", written(schema, &field.name, &field.ty, 2)?))
         });
         match written {

@@ -45,13 +45,7 @@ pub fn candidates(schema: &Schema, stream: Stream) -> Vec<Candidate<'_>> {
         for (items, entity) in found {
             let sorted = arguments::sort(schema, &field.arguments);
             let score = score(schema, stream, field, &items, &entity, &sorted);
-            all.push(Candidate {
-                field,
-                items: items.join("."),
-                entity,
-                sorted,
-                score,
-            });
+            all.push(Candidate { field, items: items.join("."), entity, sorted, score });
         }
     }
     all.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -87,11 +81,7 @@ fn lists(
     if fits.is_some() && !path.is_empty() || fits == Some(stream) {
         return;
     }
-    for field in schema
-        .fields(&ty.name)
-        .iter()
-        .filter(|f| !f.arguments.iter().any(Argument::is_needed))
-    {
+    for field in schema.fields(&ty.name).iter().filter(|f| !f.arguments.iter().any(Argument::is_needed)) {
         path.push(field.name.clone());
         lists(schema, &field.ty, stream, path, found);
         path.pop();
@@ -101,28 +91,17 @@ fn lists(
 fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entity: &str, sorted: &Sorted) -> f64 {
     let operations = names::list_operations(stream);
     let known = operations.iter().position(|name| *name == field.name);
-    let noun = names::nouns(stream)
-        .iter()
-        .any(|noun| folded(&field.name).contains(&folded(noun)));
-    let deprecated = ["search", "deleted", "archived", "blocked", "by"]
-        .iter()
-        .any(|w| folded(&field.name).contains(w));
+    let noun = names::nouns(stream).iter().any(|noun| folded(&field.name).contains(&folded(noun)));
+    let deprecated = ["search", "deleted", "archived", "blocked", "by"].iter().any(|w| folded(&field.name).contains(w));
     let parent = sorted.roles.get(&Role::Parent);
     let wanted = stream.definition().parent.is_some();
-    let paged = sorted
-        .roles
-        .keys()
-        .any(|role| !matches!(role, Role::Parent | Role::Size));
+    let paged = sorted.roles.keys().any(|role| !matches!(role, Role::Parent | Role::Size));
     entity::fit(schema, entity, stream)
         + known.map_or(0.0, |rank| 0.5 - rank as f64 / 100.0)
         + if noun { 0.2 } else { 0.0 }
         + if paged { 0.3 } else { 0.0 }
         + if wanted && parent.is_some() { 0.3 } else { 0.0 }
-        - if !wanted && parent.is_some_and(|(_, needed)| *needed) {
-            1.0
-        } else {
-            0.0
-        }
+        - if !wanted && parent.is_some_and(|(_, needed)| *needed) { 1.0 } else { 0.0 }
         - if deprecated { 0.4 } else { 0.0 }
         - items.len() as f64 / 20.0
         - sorted.open.len() as f64
@@ -168,9 +147,7 @@ pub fn members(schema: &Schema, candidate: &Candidate<'_>) -> Members {
     // Beside the records first, then outwards; an object of totals before a bare member of the next level.
     for (path, ty) in objects.iter().rev() {
         let fields = schema.fields(&ty.name);
-        let beside = fields
-            .iter()
-            .filter(|f| !f.ty.list && names::BESIDE.iter().any(|b| folded(b) == folded(&f.name)));
+        let beside = fields.iter().filter(|f| !f.ty.list && names::BESIDE.iter().any(|b| folded(b) == folded(&f.name)));
         let beside = beside.map(|f| (format!("{path}{}.", f.name), schema.fields(&f.ty.name)));
         for (path, fields) in std::iter::once((path.clone(), fields)).chain(beside) {
             let take = |into: &mut String, pool: &[&str], fits: fn(&TypeRef) -> bool| {

@@ -114,10 +114,7 @@ pub fn stream(schema: &Schema, stream: Stream) -> Option<Settled> {
     let place = format!("streams.{stream}");
     for (path, ty) in &best.sorted.open {
         settled.open.push(Open {
-            what: format!(
-                "`{}` insists on `{path}` ({ty}), and nothing says what to give",
-                best.field.name
-            ),
+            what: format!("`{}` insists on `{path}` ({ty}), and nothing says what to give", best.field.name),
             line: format!("[source.dialect.{place}.list.arguments] \"{path}\" = ..."),
         });
     }
@@ -180,11 +177,7 @@ fn list_table(schema: &Schema, best: &Candidate<'_>) -> Table {
     list.insert("success".into(), text(&members.success));
     list.insert("code".into(), text(&members.code));
     list.insert("message".into(), text(&members.message));
-    let constants = best
-        .sorted
-        .constants
-        .iter()
-        .map(|(path, literal)| (path.clone(), text(literal)));
+    let constants = best.sorted.constants.iter().map(|(path, literal)| (path.clone(), text(literal)));
     list.insert("arguments".into(), Value::Table(constants.collect()));
     list
 }

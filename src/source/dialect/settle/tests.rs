@@ -43,11 +43,7 @@ fn of_sdl(sdl: &str) -> Schema {
 }
 
 fn argument(a: &ast::InputValueDefinition) -> Argument {
-    Argument {
-        name: a.name.to_string(),
-        ty: TypeRef::parse(&a.ty.to_string()),
-        has_default: a.default_value.is_some(),
-    }
+    Argument { name: a.name.to_string(), ty: TypeRef::parse(&a.ty.to_string()), has_default: a.default_value.is_some() }
 }
 
 /// The dialect that a schema settles to; every part must be settled.
@@ -71,9 +67,7 @@ fn the_shape_that_was_seen_settles_to_the_shipped_dialect() {
         assert_eq!((&found.operation, &found.parent), (&shipped.operation, &shipped.parent));
         assert_eq!(format!("{:?}", found.list), format!("{:?}", shipped.list), "{s}");
         let names = |part: &super::super::StreamDialect| -> Vec<String> {
-            part.selected()
-                .map(|f| f.split(' ').next().expect("a name").to_owned())
-                .collect()
+            part.selected().map(|f| f.split(' ').next().expect("a name").to_owned()).collect()
         };
         for name in names(shipped) {
             assert!(names(found).contains(&name), "{s}: {name}");
@@ -134,10 +128,7 @@ fn a_strangers_schema_settles_by_what_its_fields_return_and_take() {
         ("client_id", "result.access_token", "ok")
     );
     let contacts = d.stream(Stream::Contacts).expect("contacts");
-    assert_eq!(
-        (contacts.operation.as_str(), contacts.list.paging),
-        ("contacts", super::super::Paging::Offset)
-    );
+    assert_eq!((contacts.operation.as_str(), contacts.list.paging), ("contacts", super::super::Paging::Offset));
     assert_eq!(
         (contacts.list.page.as_str(), contacts.list.size.as_str()),
         ("filter.pagination.skip", "filter.pagination.take")
@@ -149,38 +140,17 @@ fn a_strangers_schema_settles_by_what_its_fields_return_and_take() {
         (contacts.list.total.as_str(), contacts.list.has_next.as_str()),
         ("payload.meta.totalRecords", "payload.meta.has_more")
     );
-    assert_eq!(
-        (contacts.list.success.as_str(), contacts.list.message.as_str()),
-        ("ok", "error")
-    );
+    assert_eq!((contacts.list.success.as_str(), contacts.list.message.as_str()), ("ok", "error"));
     let fields: Vec<&str> = contacts.selected().collect();
-    assert!(
-        fields.contains(&"_id: id") && fields.contains(&"firstName: first_name"),
-        "{fields:?}"
-    );
+    assert!(fields.contains(&"_id: id") && fields.contains(&"firstName: first_name"), "{fields:?}");
     assert!(fields.contains(&"tags { _id name parent { _id name } }"), "{fields:?}");
     let v = d.stream(Stream::Conversations).expect("conversations");
-    assert_eq!(
-        (v.operation.as_str(), v.list.paging),
-        ("chats", super::super::Paging::Cursor)
-    );
-    assert_eq!(
-        (v.list.items.as_str(), v.list.row_cursor.as_str()),
-        ("edges.node", "edges.cursor")
-    );
-    assert_eq!(
-        (v.list.total.as_str(), v.list.next_cursor.as_str()),
-        ("totalCount", "pageInfo.endCursor")
-    );
+    assert_eq!((v.operation.as_str(), v.list.paging), ("chats", super::super::Paging::Cursor));
+    assert_eq!((v.list.items.as_str(), v.list.row_cursor.as_str()), ("edges.node", "edges.cursor"));
+    assert_eq!((v.list.total.as_str(), v.list.next_cursor.as_str()), ("totalCount", "pageInfo.endCursor"));
     let messages = d.stream(Stream::Messages).expect("messages");
-    assert_eq!(
-        (messages.operation.as_str(), messages.list.items.as_str()),
-        ("chatMessages", "")
-    );
-    assert_eq!(
-        (messages.parent.as_deref(), messages.list.page.as_str()),
-        (Some("conversation"), "paging.skip")
-    );
+    assert_eq!((messages.operation.as_str(), messages.list.items.as_str()), ("chatMessages", ""));
+    assert_eq!((messages.parent.as_deref(), messages.list.page.as_str()), (Some("conversation"), "paging.skip"));
     assert!(stream(&schema, Stream::Messages).expect("messages").parent_optional);
 }
 
@@ -189,16 +159,10 @@ fn what_nothing_says_is_open_and_what_is_not_there_is_not_found() {
     let schema = of_sdl(&STRANGER.replace("tenant: String = \"x\"", "tenant: String!"));
     let open = stream(&schema, Stream::Contacts).expect("contacts").open;
     assert_eq!(open.len(), 1);
-    assert!(
-        open[0].what.contains("filter.tenant") && open[0].line.contains("filter.tenant"),
-        "{open:?}"
-    );
+    assert!(open[0].what.contains("filter.tenant") && open[0].line.contains("filter.tenant"), "{open:?}");
     assert_eq!(stream(&schema, Stream::CustomerPersons), None);
     let missing = stream(&schema, Stream::Contacts).expect("contacts").missing;
-    assert!(
-        missing.contains(&"gender") && !missing.contains(&"createdAt"),
-        "{missing:?}"
-    );
+    assert!(missing.contains(&"gender") && !missing.contains(&"createdAt"), "{missing:?}");
     let other = of_sdl("type Query { films: [Film] } type Film { title: String }");
     assert!(!token(&other).open.is_empty());
     assert!(ALL.iter().all(|s| stream(&other, *s).is_none()));

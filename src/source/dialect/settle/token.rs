@@ -39,33 +39,20 @@ pub fn mutation(schema: &Schema) -> Option<Mutation> {
 }
 
 fn read(schema: &Schema, field: &Field) -> Option<Mutation> {
-    let mut mutation = Mutation {
-        operation: field.name.clone(),
-        ..Mutation::default()
-    };
+    let mut mutation = Mutation { operation: field.name.clone(), ..Mutation::default() };
     let pair = |arguments: &[Argument]| {
         let secret = pick(arguments, names::CLIENT_SECRET)?;
         Some((pick(arguments, names::CLIENT_ID)?, secret))
     };
     let given: &[Argument] = if let Some((id, secret)) = pair(&field.arguments) {
-        mutation.argument_type = format!(
-            "{}!",
-            if secret.ty.name.is_empty() {
-                "String"
-            } else {
-                &secret.ty.name
-            }
-        );
+        mutation.argument_type = format!("{}!", if secret.ty.name.is_empty() { "String" } else { &secret.ty.name });
         (mutation.client_id, mutation.client_secret) = (id.name, secret.name);
         &field.arguments
     } else {
-        let (input, inner) = field
-            .arguments
-            .iter()
-            .find_map(|a| match schema.types.get(&a.ty.name) {
-                Some(Type::Input(inner)) if pair(inner).is_some() => Some((a, inner)),
-                _ => None,
-            })?;
+        let (input, inner) = field.arguments.iter().find_map(|a| match schema.types.get(&a.ty.name) {
+            Some(Type::Input(inner)) if pair(inner).is_some() => Some((a, inner)),
+            _ => None,
+        })?;
         let (id, secret) = pair(inner)?;
         (mutation.input, mutation.input_type) = (input.name.clone(), format!("{}!", input.ty.name));
         (mutation.client_id, mutation.client_secret) = (id.name, secret.name);
@@ -73,10 +60,7 @@ fn read(schema: &Schema, field: &Field) -> Option<Mutation> {
         inner
     };
     let known = [&mutation.client_id, &mutation.client_secret, &mutation.input];
-    let others = given
-        .iter()
-        .chain(&field.arguments)
-        .filter(|a| a.is_needed() && !known.contains(&&a.name));
+    let others = given.iter().chain(&field.arguments).filter(|a| a.is_needed() && !known.contains(&&a.name));
     mutation.open = others.map(|a| a.name.clone()).collect();
     mutation.open.dedup();
     members(schema, &field.ty, "", 3, &mut mutation);

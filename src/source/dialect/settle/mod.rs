@@ -188,3 +188,6 @@ fn text(value: &str) -> Value {
 
 #[cfg(all(test, feature = "sandbox"))]
 mod tests;
+
+#[cfg(all(test, feature = "sandbox"))]
+mod generated;

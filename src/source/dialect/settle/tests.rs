@@ -8,7 +8,7 @@ use super::super::schema::{Argument, Field, Type, TypeRef};
 use super::*;
 use crate::streams::ALL;
 
-fn of_sdl(sdl: &str) -> Schema {
+pub(super) fn of_sdl(sdl: &str) -> Schema {
     let read = apollo_compiler::Schema::parse_and_validate(sdl, "test.graphql").expect("SDL");
     let root = |name: Option<&apollo_compiler::Name>| name.map(ToString::to_string).unwrap_or_default();
     let definition = &read.schema_definition;

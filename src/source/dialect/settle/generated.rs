@@ -168,7 +168,7 @@ fn envelope(
         let mut fields = format!("{name}: {inner}");
         if n + 1 == depth && dice.chance(80) {
             let total = dice.of(&["total", "totalDocs", "totalCount", "count"]);
-            let path: String = names[..n].iter().map(|name| format!("{name}.")).collect();
+            let path = names[..n].iter().fold(String::new(), |path, name| path + name + ".");
             if dice.chance(40) {
                 let beside = dice.of(&["pagination", "meta", "pageInfo"]);
                 let _ = write!(fields, " {beside}: {entity}Beside");
@@ -191,7 +191,7 @@ fn envelope(
 fn relay(dice: &mut Dice, entity: &str, list: &mut Expected, types: &mut String) -> String {
     list.items = "edges.node".into();
     let total = if dice.chance(50) { " totalCount: Int" } else { "" };
-    list.total = total.split(':').next().unwrap_or_default().trim().to_owned();
+    total.split(':').next().unwrap_or_default().trim().clone_into(&mut list.total);
     let _ = writeln!(
         types,
         "type {entity}Connection {{ edges: [{entity}Edge!]! pageInfo: {entity}Info!{total} }}\n\
@@ -238,7 +238,7 @@ fn arguments(dice: &mut Dice, stream: Stream, style: usize, list: &mut Expected,
             list.parent = format!("{prefix}{parent}");
         } else {
             outside.push(format!("{parent}: ID!"));
-            list.parent = parent.to_owned();
+            parent.clone_into(&mut list.parent);
         }
     }
     if nested {

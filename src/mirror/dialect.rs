@@ -1,17 +1,24 @@
 //! What is remembered of how an endpoint spells its API. The mirror keeps text; what it means is the source's business.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::store::Writer;
 use crate::error::Result;
 
 /// The remembered parts of an endpoint: a name and its TOML.
 pub fn recall(writer: &mut Writer, endpoint: &str) -> Result<Vec<(String, String)>> {
-    writer.transaction(|t| {
-        let mut ask = t.prepare("SELECT part, settled FROM dialect WHERE endpoint = ? ORDER BY part")?;
-        let rows = ask.query_map([endpoint], |r| Ok((r.get(0)?, r.get(1)?)))?;
-        rows.collect::<rusqlite::Result<_>>()
-    })
+    writer.transaction(|t| read(t, endpoint))
+}
+
+/// The same from a mirror that is only read; nothing from one that is older than this memory.
+pub fn recall_read_only(connection: &Connection, endpoint: &str) -> Vec<(String, String)> {
+    read(connection, endpoint).unwrap_or_default()
+}
+
+fn read(connection: &Connection, endpoint: &str) -> rusqlite::Result<Vec<(String, String)>> {
+    let mut ask = connection.prepare("SELECT part, settled FROM dialect WHERE endpoint = ? ORDER BY part")?;
+    let rows = ask.query_map([endpoint], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    rows.collect()
 }
 
 /// Remembers parts, each in place of what was remembered of it.

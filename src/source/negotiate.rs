@@ -106,11 +106,13 @@ impl<'s> Negotiation<'s> {
         Ok(self.outcome)
     }
 
-    /// Settles one stream anew, whatever is remembered of it.
-    pub async fn again(mut self, stream: Stream) -> Result<Outcome> {
+    /// Settles streams anew that the server refuses as they are remembered.
+    pub async fn anew(mut self, streams: &[Stream]) -> Result<Outcome> {
         let before = self.source.budget.stats().requests;
-        self.streams = vec![stream];
-        self.by_schema(stream).await?;
+        self.streams = streams.to_vec();
+        for stream in streams {
+            self.by_schema(*stream).await?;
+        }
         self.outcome.requests = self.source.budget.stats().requests - before;
         Ok(self.outcome)
     }

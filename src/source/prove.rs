@@ -51,10 +51,10 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
         }
         Paging::Offset | Paging::Cursor | Paging::None => {}
     }
-    if proof.date.is_none() || proof.id.is_none() {
-        // Page 0 may have been the only one with rows.
+    if proof.id.is_none() && proof.page_from == Some(0) {
+        // Page 0 is the only one with rows.
         let page = source.ask(question(stream, parent, 0)).await;
-        if let (Some(0), Ok(page)) = (proof.page_from, page) {
+        if let Ok(page) = page {
             proof.date = proof.date.or_else(|| date_form(&page, stream));
             proof.id = page.records.rows.first().map(|r| r.id.to_string());
             proof.rows = page.records.rows.len();

@@ -56,7 +56,7 @@ pub async fn again(
     stream: Stream,
 ) -> Result<Option<Vec<String>>> {
     let remembered = recall(mirror, endpoint).await?;
-    let outcome = Negotiation::new(source, job, &remembered)?.again(stream).await?;
+    let outcome = Negotiation::new(source, job, &remembered)?.anew(&[stream]).await?;
     keep(source, mirror, endpoint, &outcome).await?;
     refuse_open(&outcome)?;
     if outcome.parts.is_empty() {
@@ -77,7 +77,7 @@ fn told(outcome: &Outcome) -> Vec<String> {
 }
 
 /// What must be written by hand, all of it at once.
-fn refuse_open(outcome: &Outcome) -> Result<()> {
+pub fn refuse_open(outcome: &Outcome) -> Result<()> {
     if outcome.open.is_empty() {
         return Ok(());
     }
@@ -88,6 +88,15 @@ fn refuse_open(outcome: &Outcome) -> Result<()> {
 async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>> {
     let endpoint = endpoint.to_owned();
     let rows = mirror.call(move |w| memory::recall(w, &endpoint)).await?;
+    parts(rows)
+}
+
+/// What a mirror that is only read remembers of an endpoint.
+pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Result<Vec<Part>> {
+    parts(memory::recall_read_only(connection, endpoint))
+}
+
+fn parts(rows: Vec<(String, String)>) -> Result<Vec<Part>> {
     rows.into_iter()
         .map(|(name, settled)| {
             let table = settled.parse().map_err(|e| {

@@ -178,3 +178,35 @@ fn without_introspection_and_suggestions_the_likely_shapes_settle() {
     settles_by_asking(&["--suggestions", "off"], "default", &[]);
     settles_by_asking(&["--suggestions", "off"], "prefixed", &[TEMPLATES]);
 }
+
+#[test]
+fn check_settles_what_it_must_and_remembers_nothing() {
+    for dialect in ["default", "prefixed", "relay", "zero"] {
+        let sandbox = Sandbox::start(&[&ACCOUNT[..], &["--requests-per-minute", "0", "--dialect", dialect]].concat());
+        let work = Work::new("");
+        let checked = work.call(&["check", "job.toml", "--endpoint", &sandbox.endpoint]).expect(0);
+        for stream in ["contacts", "customer_persons", "conversations", "messages"] {
+            assert!(checked.stdout.contains(&format!("ok    stream {stream}")), "{dialect}: {}", checked.stdout);
+        }
+        let asked = sandbox.log().len();
+        assert!(asked <= 20, "{dialect}: {asked} requests");
+        assert!(!work.path("state").exists());
+    }
+}
+
+#[test]
+fn what_discover_writes_is_a_dialect_that_a_job_can_name() {
+    let sandbox = Sandbox::start(&[&ACCOUNT[..], &["--requests-per-minute", "0", "--dialect", "offset"]].concat());
+    let work = Work::new("");
+    let found =
+        work.call(&["discover", "job.toml", "--endpoint", &sandbox.endpoint, "--write", "found.toml"]).expect(0);
+    assert!(found.stdout.contains("[source.dialect.streams.contacts.list]"), "{}", found.stdout);
+    assert!(found.stdout.contains("# proven"), "{}", found.stdout);
+    let job = Work::new("dialect = \"found.toml\"\n");
+    std::fs::copy(work.path("found.toml"), job.path("found.toml")).expect("the dialect");
+    let asked = sandbox.log().len();
+    job.run(&sandbox, &[]).expect(0);
+    assert!(sandbox.log()[asked..].iter().all(|l| !l.to_string().contains("__schema")));
+    equal(&sandbox, &job, "contacts", "?objects=all");
+    equal(&sandbox, &job, "messages", "?objects=all");
+}

@@ -108,6 +108,10 @@ pub struct RunArgs {
     #[command(flatten)]
     pub job: JobArgs,
 
+    /// The mirror's records are this account's, although its key or address is another one now.
+    #[arg(long)]
+    pub adopt_mirror: bool,
+
     /// Show every setting and where it came from, and do nothing.
     #[arg(long)]
     pub print_config: bool,

@@ -57,6 +57,8 @@ pub enum Kind {
     MirrorMissing,
     /// The mirror cannot be opened or written.
     MirrorUnwritable,
+    /// The disk under the mirror is full.
+    MirrorFull,
     /// The mirror is damaged.
     MirrorCorrupt,
     /// The mirror was made by a newer version.

@@ -169,6 +169,7 @@ pub fn decide(kind: &Kind) -> Decision {
         Kind::MirrorUnwritable => {
             (FailRun, Exit::Usage, "make the folder of [mirror] path writable, or choose another with --mirror")
         }
+        Kind::MirrorFull => (FailRun, Exit::Failed, "free some space and run again: it goes on where this run ended"),
         Kind::MirrorCorrupt => (
             FailRun,
             Exit::Integrity,

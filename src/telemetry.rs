@@ -29,8 +29,20 @@ pub fn bars() -> &'static MultiProgress {
 pub fn failed(cause: &str, hint: &str) {
     match FORMAT.get() {
         Some(LogFormat::Json) => tracing::error!(hint, "{cause}"),
-        _ => eprintln!("error: {cause}\n hint: {hint}"),
+        _ => drop(writeln!(std::io::stderr(), "error: {cause}\n hint: {hint}")),
     }
+}
+
+/// Prints a line to standard output; nobody listening is no failure of the command.
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => { $crate::telemetry::print(&format!("{}\n", format_args!($($text)*))) };
+}
+
+/// Prints text to standard output; nobody listening (a closed pipe, a full disk) is no failure of the command.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Starts logging.

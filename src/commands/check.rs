@@ -9,6 +9,7 @@ use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::mirror;
 use crate::policy::{self, Exit};
+use crate::say;
 use crate::source::Source;
 use crate::source::negotiate::{Negotiation, Part, spelled_otherwise};
 use crate::source::query::{Question, Start};
@@ -18,7 +19,7 @@ use crate::sync::dialect;
 /// Checks a job.
 pub async fn check(args: &JobArgs) -> Result<Exit> {
     let settings = Settings::load(&args.job, &setup::flags(args))?;
-    println!(
+    say!(
         "ok    job {}: {} streams, {} destinations",
         settings.name,
         settings.streams.len(),
@@ -37,8 +38,8 @@ pub async fn check(args: &JobArgs) -> Result<Exit> {
         streams(&mut list, &settings, &source, &known).await;
         let stats = source.budget.stats();
         match stats.remaining {
-            Some(left) => println!("ok    rate limit: the server says {left} requests are left in this window"),
-            None => println!(
+            Some(left) => say!("ok    rate limit: the server says {left} requests are left in this window"),
+            None => say!(
                 "note  rate limit: the server sends no X-RateLimit headers; pacing by {} a minute alone",
                 settings.requests_per_minute
             ),
@@ -127,16 +128,16 @@ impl Checklist {
         let proven = |s: Stream| outcome.findings.iter().any(|f| f.part.starts_with(&format!("streams.{s}.")));
         for (stream, what) in otherwise {
             if outcome.absent.contains(stream) {
-                println!("note  {what}: this server has no such list; a run skips it");
+                say!("note  {what}: this server has no such list; a run skips it");
             } else if proven(*stream) {
-                println!("ok    {what}: spelled otherwise here; a run settles it (see `discover`)");
+                say!("ok    {what}: spelled otherwise here; a run settles it (see `discover`)");
             }
         }
         if let Err(error) = dialect::refuse_open(&outcome) {
             self.line("how the API is spelled", Err(&error));
         }
         for (stream, columns) in &outcome.missing {
-            println!("note  {stream}: this server has no {}; the cells stay empty", columns.join(", "));
+            say!("note  {stream}: this server has no {}; the cells stay empty", columns.join(", "));
         }
         for (stream, what) in otherwise.iter().filter(|(s, _)| !outcome.absent.contains(s) && !proven(*s)) {
             let told = format!("{stream} are asked for in words that this server refuses");
@@ -146,11 +147,11 @@ impl Checklist {
 
     fn line(&mut self, what: &str, outcome: std::result::Result<String, &Error>) {
         match outcome {
-            Ok(detail) if detail.is_empty() => println!("ok    {what}"),
-            Ok(detail) => println!("ok    {what}: {detail}"),
+            Ok(detail) if detail.is_empty() => say!("ok    {what}"),
+            Ok(detail) => say!("ok    {what}: {detail}"),
             Err(error) => {
                 let decision = policy::decide(&error.kind);
-                println!("FAIL  {what}: {}\n      hint: {}", error.detail, decision.hint);
+                say!("FAIL  {what}: {}\n      hint: {}", error.detail, decision.hint);
                 self.exits.push(decision.exit);
             }
         }
@@ -160,7 +161,8 @@ impl Checklist {
 /// Whether the mirror can be opened, without making or changing it.
 fn usable_mirror(path: &Path) -> Result<String> {
     if path.exists() {
-        mirror::store::open_for_reading(path)?;
+        let connection = mirror::store::open_for_reading(path)?;
+        mirror::store::check(&connection, path)?;
         return Ok("opened".into());
     }
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));

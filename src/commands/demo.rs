@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::report::terminal;
 use crate::sandbox::{Options, Running, faults, start};
+use crate::say;
 use crate::streams::Stream;
 
 const JOB: &str = include_str!("../../jobs/demo.toml");
@@ -32,8 +33,8 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
         ..Options::default()
     };
     let sandbox = start(options).await.map_err(|e| Error::usage(e.to_string()))?;
-    println!("sandbox at {}: 4,000 contacts, 60 persons, 1,000 conversations, 30,000 messages;", sandbox.endpoint());
-    println!("tokens live 2 s, 6,000 requests a minute, faults on\n");
+    say!("sandbox at {}: 4,000 contacts, 60 persons, 1,000 conversations, 30,000 messages;", sandbox.endpoint());
+    say!("tokens live 2 s, 6,000 requests a minute, faults on\n");
     let flags = Flags { endpoint: Some(sandbox.endpoint()), ..Flags::default() };
     let mut settings = Settings::of_text(JOB, "jobs/demo.toml", &flags)?;
     // The sandbox's own endpoint and key, whatever the environment says of a real one.
@@ -41,36 +42,30 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     settings.source.client_secret = crate::secret::Secret::new("sandbox-secret".into());
     fresh(&settings.mirror)?;
     let out = settings.destinations.first().map(|d| d.path.clone()).unwrap_or_default();
-    let report = run_settings(&settings, quiet).await?;
-    print!("{}", terminal::summary(&report));
+    let report = run_settings(&settings, quiet, false).await?;
+    crate::telemetry::print(&terminal::summary(&report));
     let counts = sandbox.counts();
     let fault = |names: &[&str]| names.iter().filter_map(|n| counts.faults.get(n)).sum::<u64>();
     let (limited, failed) = (
         counts.over_limit + fault(&["rate_limited_status", "rate_limited_body"]),
         fault(&["error_500", "error_502", "error_503"]),
     );
-    println!(
-        "\nsurvived: {} token renewals, {limited} answers 429, {failed} answers 5xx",
-        counts.tokens.saturating_sub(1)
-    );
+    say!("\nsurvived: {} token renewals, {limited} answers 429, {failed} answers 5xx", counts.tokens.saturating_sub(1));
     let mut equal = true;
     for stream in settings.streams.iter().copied() {
         let (rows, differences) = compare(&sandbox, stream, &out.join(format!("{stream}.csv"))).await?;
         equal &= differences == 0;
         let said =
             if differences == 0 { "equal to the truth".to_owned() } else { format!("{differences} DIFFERENCES") };
-        println!("{:<17} {rows:>6} rows, {said}", stream.name());
+        say!("{:<17} {rows:>6} rows, {said}", stream.name());
     }
     sandbox.stop().await;
     let survived = counts.tokens > 5 && limited > 0 && failed > 0;
     if equal && survived && report.exit_code == 0 {
-        println!(
-            "\nEverything the sandbox holds is in {}: cell by cell, nothing lost, nothing doubled.",
-            out.display()
-        );
+        say!("\nEverything the sandbox holds is in {}: cell by cell, nothing lost, nothing doubled.", out.display());
         return Ok(Exit::Complete);
     }
-    println!("\nThe demonstration did not show what it should.");
+    say!("\nThe demonstration did not show what it should.");
     Ok(Exit::Integrity)
 }
 

@@ -11,6 +11,7 @@ use crate::cli::DiscoverArgs;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
+use crate::say;
 use crate::source::dialect::lay_over;
 use crate::source::dialect::settle::{Certainty, Finding};
 use crate::source::negotiate::{Negotiation, Outcome};
@@ -25,14 +26,10 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
         lay_over(&mut settled, &part.table);
     }
     lay_over(&mut settled, &settings.spelled);
-    print!("{}", printed(&settings.source.endpoint, &settled, &outcome)?);
+    crate::telemetry::print(&printed(&settings.source.endpoint, &settled, &outcome)?);
     if let Some(file) = &args.write {
         write(file, &settled)?;
-        println!(
-            "\n# written to {}: dialect = {:?} under [source] uses it",
-            file.display(),
-            file.display().to_string()
-        );
+        say!("\n# written to {}: dialect = {:?} under [source] uses it", file.display(), file.display().to_string());
     }
     Ok(if outcome.open.is_empty() { Exit::Complete } else { Exit::Usage })
 }

@@ -10,6 +10,7 @@ use crate::cli::RunArgs;
 use crate::config::settings::Settings;
 use crate::destinations::Destination;
 use crate::error::{Error, Kind, Result};
+use crate::mirror::account;
 use crate::mirror::changes::Reading;
 use crate::mirror::rounds::{self, Begun, Ending};
 use crate::mirror::store::Mirror;
@@ -26,13 +27,13 @@ use crate::telemetry;
 pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     let flags = setup::flags(&args.job);
     if args.print_config {
-        print!("{}", Settings::load_offline(&args.job.job, &flags)?.print());
+        crate::telemetry::print(&Settings::load_offline(&args.job.job, &flags)?.print());
         return Ok(Exit::Complete);
     }
     let settings = Settings::load(&args.job.job, &flags)?;
-    let report = run_settings(&settings, quiet).await?;
+    let report = run_settings(&settings, quiet, args.adopt_mirror).await?;
     if !quiet {
-        print!("{}", terminal::summary(&report));
+        crate::telemetry::print(&terminal::summary(&report));
     }
     if let Some((cause, hint)) = terminal::shortfall(&report) {
         telemetry::failed(&cause, hint);
@@ -41,12 +42,14 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
 }
 
 /// Runs what the settings describe and reports it.
-pub async fn run_settings(settings: &Settings, quiet: bool) -> Result<RunReport> {
+pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Result<RunReport> {
     let started = Instant::now();
     let source = Arc::new(setup::source(settings)?);
     let holder = format!("job {}", settings.name);
     let mirror = Arc::new(Mirror::open(&settings.mirror, &holder, settings.dialect.date)?);
     let mut destinations = setup::destinations(settings)?;
+    let (host, client_id) = (source.host(), settings.source.client_id.clone());
+    mirror.call(move |w| account::claim(w, &host, &client_id, adopt)).await?;
     let stop = Stop::default();
     stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     let known = tokio::select! {

@@ -5,6 +5,7 @@ use crate::config::values;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::sandbox::{self, Options, drift, faults, start};
+use crate::say;
 
 /// Serves until a signal comes.
 pub async fn sandbox(args: &SandboxArgs) -> Result<Exit> {
@@ -13,7 +14,7 @@ pub async fn sandbox(args: &SandboxArgs) -> Result<Exit> {
         _ => Error::usage(e.to_string()),
     };
     let running = start(options(args)?).await.map_err(refused)?;
-    println!("{}", running.banner());
+    say!("{}", running.banner());
     let stop = crate::sync::shutdown::Stop::default();
     stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     stop.asked().await;

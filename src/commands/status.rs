@@ -8,6 +8,7 @@ use crate::mirror::checkpoint::{Lane, standing};
 use crate::policy::Exit;
 use crate::record::Reader as _;
 use crate::report::terminal::{aligned, word};
+use crate::say;
 use crate::streams;
 use crate::sync::run::judge;
 
@@ -20,9 +21,9 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
     };
     let reading = Reading::begin(&path)?;
     let size = std::fs::metadata(&path).map_or(0, |m| m.len());
-    println!("mirror {} ({:.1} MB)", path.display(), size as f64 / 1e6);
+    say!("mirror {} ({:.1} MB)", path.display(), size as f64 / 1e6);
     match reading.latest_run()? {
-        None => println!("no run yet"),
+        None => say!("no run yet"),
         Some(run) => {
             let ended = match (&run.finished_at, run.exit_code) {
                 (Some(at), Some(code)) => {
@@ -31,7 +32,7 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
                 }
                 _ => "has not ended (running, or killed: the next run goes on where it stopped)".into(),
             };
-            println!("run {} of job {} ({}), started {}, {ended}", run.id, run.job, run.lane, run.started_at);
+            say!("run {} of job {} ({}), started {}, {ended}", run.id, run.job, run.lane, run.started_at);
         }
     }
     for lane in [Lane::Backfill, Lane::Incremental] {
@@ -39,7 +40,7 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
             continue;
         };
         let state = if open { "a reading is under way or was cut short" } else { "the latest reading has ended" };
-        println!("\n{}: {state}", lane.name());
+        say!("\n{}: {state}", lane.name());
         let header = ["stream", "verdict", "in mirror", "lists", "open", "pages", "as of"];
         let mut table = vec![header.map(str::to_owned).to_vec()];
         for stream in streams::ALL {
@@ -61,7 +62,7 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
                 s.as_of.unwrap_or_default(),
             ]);
         }
-        print!("{}", aligned(&table));
+        crate::telemetry::print(&aligned(&table));
     }
     Ok(Exit::Complete)
 }

@@ -1,6 +1,6 @@
 //! `[[destination]]`: from the job file to what the destinations are made of.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use super::job::{self, Job};
 use super::origin::Picker;
@@ -32,7 +32,12 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
         let path = PathBuf::from(env::expand(&d.path, &format!("{}: {}", p.place, key("path")))?);
         let path = p.pick(&key("path"), flags.out.clone().map(|o| ("--out", o)), Some(path), PathBuf::new());
         let place = p.place.to_owned();
-        if all.iter().any(|other| other.path == path) {
+        if path.as_os_str().is_empty() {
+            return Err(Error::usage(format!("{place}: {} is empty", key("path"))));
+        }
+        // `out` and `./out` are one folder.
+        let plain = |p: &Path| p.components().filter(|c| *c != Component::CurDir).collect::<PathBuf>();
+        if all.iter().any(|other| plain(&other.path) == plain(&path)) {
             return Err(Error::usage(format!("{place}: two destinations share the folder {}", path.display())));
         }
         let delimiter = p.pick(&key("delimiter"), None, d.delimiter.clone(), ",".into());

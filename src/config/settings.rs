@@ -115,6 +115,9 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         job_mirror.map(PathBuf::from),
         "state/qpien.db".into(),
     );
+    if mirror.as_os_str().is_empty() {
+        return Err(Error::usage(format!("{place}: mirror.path is empty")));
+    }
     let destinations = destinations(&mut p, job, flags)?;
     let lane = match mode {
         Mode::Backfill => Lane::Backfill,

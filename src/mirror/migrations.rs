@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 const ALL: [&str; 3] = [
     include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
     include_str!("../../sql/mirror/0002_channels_and_templates.sql"),
-    include_str!("../../sql/mirror/0003_dialect.sql"),
+    include_str!("../../sql/mirror/0003_dialect_and_account.sql"),
 ];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.

@@ -4,8 +4,9 @@
 //!
 //! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`crate::lock`] keeps a second
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`rounds`] when a reading of
-//! everything begins and ends, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`] remembers how the API is spelled.
+//! everything begins and ends, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`] remembers how the API is spelled, [`account`] whose it is.
 
+pub mod account;
 pub mod changes;
 pub mod checkpoint;
 pub mod dialect;
@@ -17,7 +18,7 @@ pub mod views;
 
 use std::path::Path;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, quote};
 
 /// Names a database failure by what it means for the operator.
 fn failed(path: &Path, error: &rusqlite::Error) -> Error {
@@ -28,15 +29,15 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
         Some(
             Code::ReadOnly
             | Code::CannotOpen
-            | Code::DiskFull
             | Code::PermissionDenied
             | Code::SystemIoFailure
             | Code::AuthorizationForStatementDenied,
         ) => Kind::MirrorUnwritable,
+        Some(Code::DiskFull) => Kind::MirrorFull,
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => Kind::Locked,
         _ => Kind::Internal,
     };
-    Error::new(kind, format!("the mirror {}: {error}", path.display()))
+    Error::new(kind, format!("the mirror {}: {}", path.display(), quote(&error.to_string())))
 }
 
 /// Keeps a run away while a mirror is read as a whole; an error when there is no mirror.

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{failed, migrations, views};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 use crate::lock::{self, Lock};
 use crate::streams::DateForm;
 
@@ -91,6 +91,11 @@ impl Drop for Mirror {
 }
 
 impl Writer {
+    /// Where the mirror lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Runs work that opens its own transaction.
     pub fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
         work(&mut self.connection).map_err(|e| failed(&self.path, &e))
@@ -154,7 +159,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
 }
 
-fn check(connection: &Connection, path: &Path) -> Result<()> {
+/// Looks a file through for damage; a large one only shows it when it is read.
+pub fn check(connection: &Connection, path: &Path) -> Result<()> {
     if std::fs::metadata(path).map_or(0, |m| m.len()) > CHECKED {
         return Ok(());
     }
@@ -163,7 +169,7 @@ fn check(connection: &Connection, path: &Path) -> Result<()> {
     if found == "ok" {
         return Ok(());
     }
-    Err(Error::new(Kind::MirrorCorrupt, format!("the mirror {} is damaged: {found}", path.display())))
+    Err(Error::new(Kind::MirrorCorrupt, format!("the mirror {} is damaged: {}", path.display(), quote(&found))))
 }
 
 #[cfg(test)]

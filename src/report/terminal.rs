@@ -75,7 +75,7 @@ pub fn summary(report: &RunReport) -> String {
         for held in &d.held {
             let _ = writeln!(
                 out,
-                "  {held}: held back, the last good file stays (publish = \"always\" delivers it all the same)"
+                "  {held}: held back; the last good file, if there is one, stays (publish = \"always\" delivers it all the same)"
             );
         }
     }

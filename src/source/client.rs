@@ -62,6 +62,11 @@ impl Http {
         Ok(Http { client, endpoint, max_response: settings.max_response })
     }
 
+    /// The host of the address.
+    pub fn host(&self) -> String {
+        self.endpoint.host_str().unwrap_or_default().to_owned()
+    }
+
     /// Posts one request body.
     pub async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Attempt> {
         let mut request = self.client.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json").body(body);

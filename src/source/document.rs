@@ -41,13 +41,21 @@ impl<'s> Documents<'s> {
             Err(e) => (Err(e), Headers::default()),
         };
         let outcome = answered.and_then(|answer| {
-            let reply: Reply =
+            let mut reply: Reply =
                 serde_json::from_slice(&answer.body).map_err(|_| failure::unreadable(answer.status, &answer.body))?;
+            // What it says is told to people, and may quote what it was sent.
+            for said in &mut reply.errors {
+                said.message = source.settings.client_secret.hide_in(&said.message);
+                if let Some(token) = &token {
+                    said.message = token.secret.hide_in(&said.message);
+                }
+            }
             if reply.data.is_null() && reply.errors.is_empty() {
                 return Err(failure::by_status(answer.status, "the answer is JSON but has neither data nor errors"));
             }
             self.passing(answer.status, &reply).map_or(Ok(reply), Err)
         });
+        let outcome = outcome.map_err(|e| source.hidden(e, token.as_ref().map(|t| &*t.secret)));
         if let (Some(token), Err(error)) = (&token, &outcome)
             && matches!(policy::decide(&error.kind).action, Action::Renew | Action::RenewOnce)
         {

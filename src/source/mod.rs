@@ -96,6 +96,11 @@ impl Source {
         *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dialect);
     }
 
+    /// The host of the API's address.
+    pub fn host(&self) -> String {
+        self.http.host()
+    }
+
     /// Tokens generated so far.
     pub fn token_generations(&self) -> u64 {
         self.tokens.generations()

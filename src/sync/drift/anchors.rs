@@ -10,6 +10,8 @@ use crate::record::Record;
 
 /// Pages of rows that are remembered as possible anchors.
 const REMEMBERED: usize = 3;
+/// How often a page that shows a record twice is asked for.
+const TRIES: u32 = 3;
 
 /// A row that was read: id, hash, and when among the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,22 @@ impl Walk {
             .filter_map(|r| known.get(&*r.id).filter(|(hash, _)| *hash == r.hash).map(|(_, order)| *order))
             .collect();
         marks.len() >= NEED && marks.is_sorted()
+    }
+
+    /// A page that shows one record twice was not read at one moment, and is asked for again. One that always does is
+    /// read as it is, so that the rest of the list is not lost with it; nothing proves such a walk.
+    pub(super) fn doubled(&mut self, rows: &[Record]) -> bool {
+        if !duplicates(rows) {
+            self.twice = 0;
+            return false;
+        }
+        self.twice += 1;
+        let again = self.twice < TRIES;
+        if !again {
+            self.twice = 0;
+            self.spoiled = true;
+        }
+        again
     }
 
     /// Rows become possible anchors; returns how many were not among them.

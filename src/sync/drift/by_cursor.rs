@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::anchors::{Anchor, duplicates, print};
+use super::anchors::{Anchor, print};
 use super::{Fault, NEED, Phase, Shown, Walk, len};
 use crate::record::Record;
 use crate::verdict::Verdict;
@@ -97,7 +97,7 @@ impl Walk {
         if len(shown) == 0 {
             return self.cursor_back(cursors, Fault::Vanished);
         }
-        if duplicates(rows) {
+        if self.doubled(rows) {
             return self.cursor_back(cursors, Fault::Duplicates);
         }
         if self.first.as_deref() == rows.first().map(|r| &*r.id) {
@@ -123,7 +123,7 @@ impl Walk {
                 _ => Some(Verdict::Continuous),
             };
         }
-        if duplicates(rows) {
+        if self.doubled(rows) {
             return self.cursor_back(cursors, Fault::Duplicates);
         }
         if shown.total == Some(count) && shown.has_next != Some(true) {

@@ -38,6 +38,7 @@ use crate::verdict::Verdict;
 
 /// Anchors that join a window.
 const NEED: usize = 2;
+const TWICE: &str = "a page shows one record twice, however often it is read";
 /// Answers in a row without progress after which a walk gives up.
 const PATIENCE: u32 = 12;
 
@@ -109,6 +110,12 @@ pub struct Walk {
     ignored: u32,
     nameless: u32,
     fault: Option<Fault>,
+    /// How often in a row a page showed a record twice.
+    #[serde(default)]
+    twice: u32,
+    /// A page that showed a record twice was read all the same.
+    #[serde(default)]
+    spoiled: bool,
     /// The end of the first joined window that was shorter than asked for although the total says more rows follow.
     short_at: Option<u64>,
     /// Pages of this many rows are walked one by one: the server serves nothing else, or no page overlaps far enough.
@@ -188,6 +195,8 @@ impl Walk {
             ignored: 0,
             nameless: 0,
             fault: None,
+            twice: 0,
+            spoiled: false,
             short_at: None,
             fixed: None,
             current: None,
@@ -283,6 +292,7 @@ impl Walk {
         let end = end.map(|verdict| match verdict {
             Verdict::Incomplete(why) => Verdict::Incomplete(why),
             _ if self.nameless > 0 => Verdict::Incomplete(format!("rows without an id: {}", self.nameless)),
+            _ if self.spoiled => Verdict::Incomplete(TWICE.into()),
             verdict => verdict,
         });
         Step { stepped_back, end }
@@ -297,7 +307,7 @@ impl Walk {
         match self.fault {
             Some(Fault::Vanished) => format!("nothing is served past row {at}"),
             Some(Fault::Short) => short(self.short_at.unwrap_or(at)),
-            Some(Fault::Duplicates) => "a page shows one record twice".into(),
+            Some(Fault::Duplicates) => TWICE.into(),
             Some(Fault::NoJoin) | None => {
                 format!("the order is not stable: pages cannot be joined at row {at}")
             }
@@ -321,7 +331,7 @@ fn page_ignored() -> Verdict {
 }
 
 fn short(at: u64) -> String {
-    format!("pages are short in mid-list (row {at}) although the total says more: are rows filtered?")
+    format!("a page is short at row {at} and the total says otherwise: are rows filtered?")
 }
 
 fn page_number(full_pages_before: u64) -> u32 {

@@ -24,7 +24,7 @@ impl Walk {
         if count == 0 {
             return if self.probes() { None } else { self.fail(Fault::Vanished, asked, shown.total) };
         }
-        if duplicates(rows) {
+        if self.doubled(rows) {
             return self.fail(Fault::Duplicates, asked, None);
         }
         if self.first.as_deref() == rows.first().map(|r| &*r.id) && !self.is_plain() {
@@ -75,7 +75,7 @@ impl Walk {
                 _ => self.fail(Fault::Vanished, asked, None),
             };
         }
-        if duplicates(shown.rows) {
+        if self.doubled(shown.rows) {
             return self.fail(Fault::Duplicates, asked, None);
         }
         if count > u64::from(asked.size) {
@@ -137,7 +137,9 @@ impl Walk {
         } else {
             self.failures += 1;
         }
-        if count < u64::from(asked.size) || self.is_tiny() {
+        if self.is_tiny() && count == u64::from(asked.size) && total.is_some() {
+            self.page_by_page(self.size);
+        } else if count < u64::from(asked.size) || self.is_tiny() {
             if total.is_none() {
                 self.phase = Phase::Behind(asked, print(shown.rows));
             } else {

@@ -440,3 +440,33 @@ fn a_page_argument_that_is_ignored_is_not_the_last_page_again() {
         assert!(!end.is_complete(), "{size} {has_next:?}");
     }
 }
+
+#[test]
+fn small_pages_are_walked_to_the_end() {
+    for size in [1, 2, 3] {
+        for totals in [true, false] {
+            for n in [0, 1, 2, 3, 7, 30] {
+                let mut server = Server::new(n, n, Order::Anywhere, Kind::Honest, 0.0);
+                server.totals = totals;
+                let outcome = walk_from(Walk::new(size), &mut server, false);
+                assert_eq!(
+                    (outcome.verdict, outcome.missed),
+                    (Verdict::Continuous, 0),
+                    "{size} a page, {n} rows, {totals}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_record_that_stands_twice_in_a_page_spoils_the_proof_and_not_the_rest_of_the_list() {
+    for n in [60, 300] {
+        let mut server = Server::new(1, n, Order::Anywhere, Kind::Honest, 0.0);
+        let twin = server.rows[5];
+        server.rows.insert(12, twin);
+        let outcome = walk(&mut server);
+        assert!(!outcome.verdict.is_complete() && outcome.verdict.to_string().contains("twice"), "{}", outcome.verdict);
+        assert_eq!(outcome.missed, 0, "of {n}");
+    }
+}

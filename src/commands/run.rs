@@ -10,7 +10,7 @@ use crate::cli::RunArgs;
 use crate::config::settings::Settings;
 use crate::destinations::Destination;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::account;
+use crate::mirror::account::{self, Account};
 use crate::mirror::changes::Reading;
 use crate::mirror::rounds::{self, Begun, Ending};
 use crate::mirror::store::Mirror;
@@ -48,14 +48,18 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     let holder = format!("job {}", settings.name);
     let mirror = Arc::new(Mirror::open(&settings.mirror, &holder, settings.dialect.date)?);
     let mut destinations = setup::destinations(settings)?;
-    let (host, client_id) = (source.host(), settings.source.client_id.clone());
-    mirror.call(move |w| account::claim(w, &host, &client_id, adopt)).await?;
+    let account = Account::new(&source.host(), &settings.source.client_id);
+    if !adopt {
+        let account = account.clone();
+        mirror.call(move |w| account::check(w, &account)).await?;
+    }
     let stop = Stop::default();
     stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     let known = tokio::select! {
         known = sync::dialect::settle(&source, &mirror, &settings.source.endpoint, &settings.spelled, &settings.streams) => known?,
         () = stop.now() => return Err(Error::new(Kind::Stopped, "stopped before anything was read")),
     };
+    mirror.call(move |w| account::claim(w, &account)).await?;
     let (name, lane) = (settings.name.clone(), settings.lane);
     let streams: Vec<_> = known.streams.iter().map(|s| (*s, !source.is_partitioned(*s))).collect();
     let begun = mirror.call(move |w| rounds::begin(w, &name, lane, &streams)).await?;

@@ -1,6 +1,6 @@
 //! The mirror by hand, and a second night.
 
-use crate::support::{STREAMS, Sandbox, Work};
+use crate::support::{Outcome, STREAMS, Sandbox, Work};
 
 const ACCOUNT: [&str; 10] = [
     "--contacts",
@@ -59,4 +59,21 @@ fn a_second_night_gives_no_new_seq_to_what_did_not_change() {
     assert!(second.contains("complete (run 2"), "{second}");
     let status = work.call(&["status", "job.toml"]).expect(0).stdout;
     assert!(status.contains("run 2 of job test") && status.contains("continuous"), "{status}");
+}
+
+#[test]
+fn a_mirror_is_one_accounts_and_a_wrong_key_does_not_take_it() {
+    let sandbox = Sandbox::start(&["--contacts", "9", "--persons", "1", "--conversations", "2", "--messages", "5"]);
+    let work = Work::new("");
+    let with_id = |id: &str, more: &[&str]| {
+        let mut command = work.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint]);
+        Outcome::of(&command.env("QPIEN_CLIENT_ID", id).args(more).output().expect("a run"))
+    };
+    with_id("nobody", &[]).expect(5);
+    with_id("sandbox-client", &[]).expect(0);
+    let asked = sandbox.log().len();
+    let other = with_id("somebody-else", &[]).expect(2);
+    assert!(other.stderr.contains("another API key") && other.stderr.contains("--adopt-mirror"), "{}", other.stderr);
+    assert_eq!(sandbox.log().len(), asked, "no request was made");
+    with_id("sandbox-client", &["--adopt-mirror"]).expect(0);
 }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::{env, values};
 use crate::error::{Error, Result};
 
@@ -29,19 +31,15 @@ pub struct Picker<'p> {
 
 impl Picker<'_> {
     /// The flag's value, else the job file's, else the default.
-    pub fn pick<T: Clone + std::fmt::Debug>(
-        &mut self,
-        key: &str,
-        flag: Option<(&'static str, T)>,
-        job: Option<T>,
-        default: T,
-    ) -> T {
+    pub fn pick<T: Serialize>(&mut self, key: &str, flag: Option<(&'static str, T)>, job: Option<T>, default: T) -> T {
         let (value, origin) = match (flag, job) {
             (Some((flag, value)), _) => (value, Origin::Flag(flag)),
             (None, Some(value)) => (value, Origin::Job),
             (None, None) => (default, Origin::Default),
         };
-        self.note(key, format!("{value:?}"), origin);
+        // As it would stand in the job file.
+        let shown = toml::Value::try_from(&value).map_or_else(|_| "?".to_owned(), |value| value.to_string());
+        self.note(key, shown, origin);
         value
     }
 

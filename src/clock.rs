@@ -8,6 +8,12 @@ pub fn now() -> String {
     Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
 }
 
+/// Whole days since a moment that [`now`] wrote; none when the text is no moment.
+pub fn days_since(text: &str) -> Option<i64> {
+    let then: Timestamp = text.parse().ok()?;
+    Some((Timestamp::now().as_second() - then.as_second()) / 86_400)
+}
+
 /// A duration for people: `2h 5m`, `48s`, `0.3s`.
 pub fn human(duration: std::time::Duration) -> String {
     if duration.as_secs() < 10 {

@@ -22,8 +22,8 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     let source = setup::source(&settings)?;
     let outcome = Negotiation::new(&source, &settings.spelled, &[])?.settle(true, &settings.streams).await?;
     let mut settled = Table::new();
-    for part in outcome.parts.iter().filter(|part| !part.is_absent()) {
-        lay_over(&mut settled, &part.table);
+    for part in &outcome.parts {
+        lay_over(&mut settled, &part.spelled());
     }
     lay_over(&mut settled, &settings.spelled);
     crate::telemetry::print(&printed(&settings.source.endpoint, &settled, &outcome)?);

@@ -26,19 +26,57 @@ pub struct Part {
 }
 
 impl Part {
-    /// A list that the server does not have.
+    /// A list that the server does not have, as of today.
     fn absent(stream: Stream) -> Part {
-        let table = Table::from_iter([(ABSENT.to_owned(), toml::Value::Boolean(true))]);
+        let table = Table::from_iter([(ABSENT.to_owned(), toml::Value::String(crate::clock::now()))]);
         Part { name: stream.name().into(), table }
     }
 
-    /// Whether the server was found not to have it.
+    /// Whether the server was found not to have it, so lately that it is not looked for again.
     pub fn is_absent(&self) -> bool {
-        self.table.contains_key(ABSENT)
+        let since = self.table.get(ABSENT).and_then(toml::Value::as_str);
+        since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
+    }
+
+    /// Whether rows have shown that it is right.
+    pub fn is_proven(&self) -> bool {
+        !self.table.contains_key(ABSENT) && !self.table.contains_key(UNPROVEN)
+    }
+
+    /// Whether nothing has to be asked about it before a run.
+    pub fn is_known(&self) -> bool {
+        self.is_proven() || self.is_absent()
+    }
+
+    /// Its lines in the form of `[source.dialect]`, without what is only remembered beside them.
+    pub fn spelled(&self) -> Table {
+        let mut table = self.table.clone();
+        table.remove(ABSENT);
+        table.remove(UNPROVEN);
+        table
+    }
+
+    /// The part with what rows have shown laid over it.
+    pub fn shown(&self, stream: Stream, proof: &Proof) -> Part {
+        let mut table = self.spelled();
+        if let Some(page_from) = proof.page_from {
+            let list = Table::from_iter([("page_from".to_owned(), toml::Value::Integer(page_from.into()))]);
+            lay_over(&mut table, &of_stream(stream, "list", toml::Value::Table(list)));
+        }
+        if let Some(date) = proof.date {
+            table.insert("date".into(), toml::Value::String(name_of(date).into()));
+        }
+        if proof.rows == 0 {
+            table.insert(UNPROVEN.into(), toml::Value::Boolean(true));
+        }
+        Part { name: stream.name().into(), table }
     }
 }
 
 const ABSENT: &str = "absent";
+const UNPROVEN: &str = "unproven";
+/// Days after which a list that was not there is looked for again.
+const LOOKED_FOR_AGAIN: i64 = 30;
 
 /// What came of a negotiation.
 #[derive(Debug, Clone, Default)]
@@ -65,7 +103,7 @@ pub struct Negotiation<'s> {
     schema: Option<Schema>,
     hidden: bool,
     outcome: Outcome,
-    conversation: Option<String>,
+    conversations: Vec<String>,
     streams: Vec<Stream>,
 }
 
@@ -73,8 +111,11 @@ impl<'s> Negotiation<'s> {
     /// Begins with what is remembered; the source speaks it from here on.
     pub fn new(source: &'s Source, job: &'s Table, remembered: &[Part]) -> Result<Negotiation<'s>> {
         let mut settled = Table::new();
-        for part in remembered.iter().filter(|part| !part.is_absent()) {
-            lay_over(&mut settled, &part.table);
+        for part in remembered {
+            lay_over(&mut settled, &part.spelled());
+            if let Some(stream) = Stream::named(&part.name).filter(|_| part.is_proven()) {
+                source.be_sure(stream);
+            }
         }
         let negotiation = Negotiation {
             source,
@@ -83,7 +124,7 @@ impl<'s> Negotiation<'s> {
             schema: None,
             hidden: false,
             outcome: Outcome::default(),
-            conversation: None,
+            conversations: Vec::new(),
             streams: Vec::new(),
         };
         negotiation.speak()?;
@@ -205,49 +246,52 @@ impl<'s> Negotiation<'s> {
     }
 
     async fn prove(&mut self, stream: Stream) -> Result<Proof> {
-        let dialect = self.source.dialect();
-        let parent = match dialect.stream(stream)?.parent.as_deref() {
-            Some(name) if !name.is_empty() => Some(self.conversation.clone().unwrap_or_else(|| NOBODY.to_owned())),
-            _ => None,
-        };
-        let proof = prove::list(self.source, stream, parent.as_deref()).await?;
-        if stream == Stream::Conversations {
-            self.conversation.clone_from(&proof.id);
+        if !self.source.is_partitioned(stream) {
+            let proof = prove::list(self.source, stream, None).await?;
+            if stream == Stream::Conversations {
+                self.conversations.clone_from(&proof.ids);
+            }
+            return Ok(proof);
+        }
+        // An id that nobody has shows as well whether the question is understood.
+        let nobody = vec![NOBODY.to_owned()];
+        let parents = if self.conversations.is_empty() { nobody } else { self.conversations.clone() };
+        let mut proof = Proof::default();
+        for parent in &parents {
+            proof = prove::list(self.source, stream, Some(parent)).await?;
+            if proof.rows > 0 {
+                break;
+            }
         }
         Ok(proof)
     }
 
-    /// Keeps what was shown; a list without rows shows nothing and is proven again next time.
+    /// Keeps what was shown. A list without rows shows nothing of its pages: whoever walks it makes sure of them first.
     fn keep(&mut self, stream: Stream, settled: Settled, proof: &Proof) {
-        let mut table = settled.table;
-        if let Some(page_from) = proof.page_from {
-            let list = Table::from_iter([("page_from".to_owned(), toml::Value::Integer(page_from.into()))]);
-            lay_over(&mut table, &of_stream(stream, "list", toml::Value::Table(list)));
-        }
-        if let Some(date) = proof.date {
-            table.insert("date".into(), toml::Value::String(name_of(date).into()));
-        }
-        lay_over(&mut self.settled, &table);
+        let part = Part { name: stream.name().into(), table: settled.table }.shown(stream, proof);
+        lay_over(&mut self.settled, &part.spelled());
         self.outcome.findings.extend(settled.findings);
         if !settled.missing.is_empty() {
             self.outcome.missing.push((stream, settled.missing));
         }
-        if proof.rows > 0 {
-            self.outcome.findings.push(Finding {
-                part: format!("streams.{stream}.list"),
-                value: proof.page_from.map(|n| format!("pages from {n}")).unwrap_or_default(),
-                evidence: format!(
-                    "{} rows came, {}",
-                    proof.rows,
-                    proof.total.map_or("no total".into(), |n| format!("of {n}"))
-                ),
-                certainty: Certainty::Proven,
-            });
-            self.outcome.parts.push(Part { name: stream.name().into(), table });
+        self.outcome.findings.push(Finding {
+            part: format!("streams.{stream}.list"),
+            value: proof.page_from.map(|n| format!("pages from {n}")).unwrap_or_default(),
+            evidence: format!(
+                "{} rows came, {}",
+                proof.rows,
+                proof.total.map_or("no total".into(), |n| format!("of {n}"))
+            ),
+            certainty: if proof.rows > 0 { Certainty::Proven } else { Certainty::Assumed },
+        });
+        // One list that is empty is empty; of many, another one shows more.
+        if proof.rows > 0 || !self.source.is_partitioned(stream) {
+            self.source.be_sure(stream);
         }
-        // The source speaks what was proven, whether it is remembered or not.
+        self.outcome.parts.push(part);
+        // The source speaks what was settled, whether it is proven or not.
         if let Err(error) = self.speak() {
-            tracing::warn!(%error, "what was proven cannot be spoken");
+            tracing::warn!(%error, "what was settled cannot be spoken");
         }
     }
 

@@ -2,10 +2,10 @@
 //! is 0 and 1 is asked for, a page is missing and nothing says so.
 
 use super::Source;
-use super::dialect::{Dialect, Paging};
+use super::dialect::Paging;
 use super::page::Page;
 use super::query::{Question, Start};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::policy::{self, Action};
 use crate::streams::{DateForm, Kind as Holds, Stream};
 
@@ -19,75 +19,61 @@ const TRIES: u32 = 3;
 pub struct Proof {
     /// The number of the first page.
     pub page_from: Option<u32>,
-    /// Offsets count rows.
-    pub offset: Option<bool>,
     /// The form of dates.
     pub date: Option<DateForm>,
     /// How many records there are, as the server says.
     pub total: Option<u64>,
-    /// An id of this stream.
-    pub id: Option<String>,
-    /// Rows came.
+    /// Ids of this stream, those first that something is said to belong to (conversations with a last message).
+    pub ids: Vec<String>,
+    /// Rows that came. Without any, nothing was shown but that the question is understood.
     pub rows: usize,
 }
 
-/// Asks the list of a stream for as little as settles how it is paged.
+/// Asks the list of a stream for as little as settles how it is paged. What is spoken is not changed by it, so that
+/// others may ask meanwhile.
 pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Proof> {
-    let paging = source.dialect().stream(stream)?.list.paging;
-    let page = source.ask(question(stream, parent, 0)).await?;
-    let mut proof = Proof {
+    let (paging, believed) = {
+        let dialect = source.dialect();
+        let list = &dialect.stream(stream)?.list;
+        (list.paging, list.page_from)
+    };
+    let mut page = source.ask(question(stream, parent, Start::Row(0))).await?;
+    let mut page_from = None;
+    if paging == Paging::Page {
+        // The page before the one that is believed to be the first; for 0 there is none, and the page behind it is asked.
+        let other = patiently(source, question(stream, parent, Start::Number(u32::from(believed == 0)))).await;
+        let (zero, one) = if believed == 0 { (Some(&page), other.as_ref()) } else { (other.as_ref(), Some(&page)) };
+        let first = first_page(zero.map(ids).unwrap_or_default(), one.map(ids).unwrap_or_default());
+        page_from = Some(first);
+        if first != believed
+            && let Some(other) = other
+        {
+            page = other;
+        }
+    }
+    Ok(Proof {
+        page_from,
         date: date_form(&page, stream),
         total: page.total,
-        id: page.records.rows.first().map(|r| r.id.to_string()),
+        ids: likely(&page),
         rows: page.records.rows.len(),
-        ..Proof::default()
-    };
-    match paging {
-        Paging::Page => proof.page_from = Some(page_from(source, stream, parent, &page).await?),
-        Paging::Offset if page.records.rows.len() == SIZE as usize => {
-            let second = source.ask(question(stream, parent, 1)).await?;
-            let (first, second) = (ids(&page), ids(&second));
-            proof.offset = Some(first != second && (second.is_empty() || second.iter().any(|id| first.contains(id))));
-        }
-        Paging::Offset | Paging::Cursor | Paging::None => {}
-    }
-    if proof.id.is_none() && proof.page_from == Some(0) {
-        // Page 0 is the only one with rows.
-        let page = source.ask(question(stream, parent, 0)).await;
-        if let Ok(page) = page {
-            proof.date = proof.date.or_else(|| date_form(&page, stream));
-            proof.id = page.records.rows.first().map(|r| r.id.to_string());
-            proof.rows = page.records.rows.len();
-        }
-    }
-    Ok(proof)
+    })
 }
 
-/// 0 or 1. `one` is the page that the dialect calls the first. Leaves the source speaking what was found.
-async fn page_from(source: &Source, stream: Stream, parent: Option<&str>, first: &Page) -> Result<u32> {
-    let dialect = source.dialect();
-    let believed = dialect.stream(stream)?.list.page_from;
-    // The page before the one that is believed to be the first; for 0 there is none, and the page behind it is asked.
-    let other = u32::from(believed == 0);
-    source.speak(from(&dialect, stream, other)?);
-    let asked = patiently(source, question(stream, parent, 0)).await;
-    let (zero, one) = match (&asked, believed) {
-        (Some(page), 0) => (ids(first), Some(ids(page))),
-        (Some(page), _) => (ids(page), Some(ids(first))),
-        (None, 0) => (ids(first), None),
-        (None, _) => (Vec::new(), Some(ids(first))),
-    };
-    let same = one.as_ref().is_some_and(|one| one.iter().any(|id| zero.contains(id)));
-    let found = u32::from(zero.is_empty() || same);
-    source.speak(from(&dialect, stream, found)?);
-    Ok(found)
+/// The number of the first page, from what page 0 and page 1 showed. Whoever counts from 1 refuses 0, has nothing there,
+/// or takes it for 1.
+fn first_page(zero: Vec<&str>, one: Vec<&str>) -> u32 {
+    u32::from(zero.is_empty() || one.iter().any(|id| zero.contains(id)))
 }
 
-fn from(dialect: &Dialect, stream: Stream, page_from: u32) -> Result<Dialect> {
-    let mut dialect = dialect.clone();
-    let part = dialect.streams.get_mut(stream.name());
-    part.ok_or_else(|| Error::new(Kind::Internal, format!("no dialect of {stream}")))?.list.page_from = page_from;
-    Ok(dialect)
+/// The ids of a page, those of rows with something in `lastMessage` first: a conversation that has one has messages.
+fn likely(page: &Page) -> Vec<String> {
+    let spoken_in = |row: &&crate::record::Record| {
+        let record: Option<serde_json::Value> = serde_json::from_slice(page.records.payload(row)).ok();
+        record.is_some_and(|r| r.get("lastMessage").is_some_and(|m| !m.is_null()))
+    };
+    let (first, then): (Vec<_>, Vec<_>) = page.records.rows.iter().partition(spoken_in);
+    first.into_iter().chain(then).map(|r| r.id.to_string()).collect()
 }
 
 /// The answer to a question that may be no question here: a refusal that stays is none.
@@ -110,8 +96,8 @@ async fn patiently(source: &Source, question: Question) -> Option<Page> {
     None
 }
 
-fn question(stream: Stream, parent: Option<&str>, row: u64) -> Question {
-    Question { stream, parent: parent.map(str::to_owned), size: SIZE, start: Start::Row(row) }
+fn question(stream: Stream, parent: Option<&str>, start: Start) -> Question {
+    Question { stream, parent: parent.map(str::to_owned), size: SIZE, start }
 }
 
 fn ids(page: &Page) -> Vec<&str> {
@@ -145,6 +131,20 @@ pub fn form_of(value: &serde_json::Value) -> Option<DateForm> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_first_page_is_the_one_before_which_there_is_nothing_new() {
+        for (zero, one, first) in [
+            (vec!["a", "b"], vec!["c", "d"], 0),
+            (vec!["a"], vec![], 0),
+            (vec!["a", "b"], vec!["a", "b"], 1),
+            (vec!["new", "a"], vec!["a", "b"], 1),
+            (vec![], vec!["a"], 1),
+            (vec![], vec![], 1),
+        ] {
+            assert_eq!(first_page(zero.clone(), one.clone()), first, "{zero:?} {one:?}");
+        }
+    }
 
     #[test]
     fn dates_show_their_form() {

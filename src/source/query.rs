@@ -29,6 +29,8 @@ pub struct Question {
 pub enum Start {
     /// At this row, counted from 0; a multiple of the size where pages go by number.
     Row(u64),
+    /// At the page of this number, wherever the first one's begin; for who finds that out.
+    Number(u32),
     /// Behind this cursor.
     After(String),
 }
@@ -90,6 +92,7 @@ fn arguments(list: &ListDialect, parent: Option<(&str, &str)>, q: &Question) -> 
             let number = row / u64::from(q.size.max(1)) + u64::from(list.page_from);
             all.put(&list.page, number.to_string());
         }
+        Start::Number(number) => all.put(&list.page, number.to_string()),
         Start::Row(row) if list.paging == Paging::Offset => all.put(&list.page, row.to_string()),
         Start::After(cursor) => all.put(&list.page, json!(cursor).to_string()),
         Start::Row(_) => {}

@@ -3,12 +3,14 @@
 
 use toml::Table;
 
+use super::{Context, Spelling};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::dialect as memory;
 use crate::mirror::store::Mirror;
 use crate::mirror::views;
 use crate::source::Source;
 use crate::source::negotiate::{Negotiation, Outcome, Part};
+use crate::source::prove;
 use crate::streams::Stream;
 
 /// What is known when the run begins.
@@ -30,14 +32,14 @@ pub async fn settle(
 ) -> Result<Known> {
     let remembered = recall(mirror, endpoint).await?;
     let unknown: Vec<Stream> =
-        streams.iter().copied().filter(|s| !remembered.iter().any(|part| part.name == s.name())).collect();
+        streams.iter().copied().filter(|s| !remembered.iter().any(|p| p.name == s.name() && p.is_known())).collect();
     let mut outcome = Negotiation::new(source, job, &remembered)?.settle(true, &unknown).await?;
     let gone = |s: &Stream| remembered.iter().any(|part| part.name == s.name() && part.is_absent());
     outcome.absent.extend(streams.iter().copied().filter(gone));
     keep(source, mirror, endpoint, &outcome).await?;
     refuse_open(&outcome)?;
     let mut notes = told(&outcome);
-    if outcome.parts.iter().any(|part| part.table.contains_key("token") || part.table.contains_key("streams")) {
+    if outcome.parts.iter().any(Part::is_proven) {
         notes.insert(
             0,
             format!("how this API is spelled was made sure of in {} requests and is remembered", outcome.requests),
@@ -65,6 +67,35 @@ pub async fn again(
     let mut notes = vec![format!("{stream}: the API has changed; how it is spelled was settled anew")];
     notes.extend(told(&outcome));
     Ok(Some(notes))
+}
+
+/// Before the first page of a list of which no rows have shown yet where its pages begin: asks for two of them, and
+/// remembers what they show. A list without any is asked for once more by whoever walks it, and ends there.
+pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Result<()> {
+    let source = &context.source;
+    if source.is_sure(stream) {
+        return Ok(());
+    }
+    let proof = prove::list(source, stream, Some(partition).filter(|p| !p.is_empty())).await?;
+    if proof.rows == 0 {
+        return Ok(());
+    }
+    let Spelling { endpoint, job } = &context.spelling;
+    if let (Some(page_from), false) = (proof.page_from, names_page_from(job, stream)) {
+        source.count_from(stream, page_from);
+    }
+    source.be_sure(stream);
+    let remembered = recall(&context.mirror, endpoint).await?.into_iter().find(|part| part.name == stream.name());
+    let part = remembered.unwrap_or_else(|| Part { name: stream.name().into(), table: Table::new() });
+    let outcome = Outcome { parts: vec![part.shown(stream, &proof)], ..Outcome::default() };
+    keep(source, &context.mirror, endpoint, &outcome).await
+}
+
+/// Whether the job itself says where pages begin; its word is above what is found out.
+fn names_page_from(job: &Table, stream: Stream) -> bool {
+    let names = |table: &Table| table.get("list").is_some_and(|list| list.get("page_from").is_some());
+    let own = job.get("streams").and_then(|s| s.get(stream.name())).and_then(toml::Value::as_table);
+    names(job) || own.is_some_and(names)
 }
 
 fn told(outcome: &Outcome) -> Vec<String> {

@@ -3,8 +3,8 @@
 
 use std::pin::Pin;
 
-use super::Context;
 use super::drift::{Shown, Walk};
+use super::{Context, dialect};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landing};
@@ -26,6 +26,16 @@ pub enum Ended {
 
 /// Walks a list from where its checkpoint stands. `landed` is called after each committed page.
 pub async fn walk(context: &Context, stream: Stream, from: Checkpoint, landed: impl Fn()) -> Result<Ended> {
+    if from.position.is_none() {
+        let stop = tokio::select! {
+            biased;
+            sure = dialect::make_sure(context, stream, &from.partition) => { sure?; false }
+            () = context.stop.now() => true,
+        };
+        if stop {
+            return Ok(Ended::Stopped);
+        }
+    }
     let mut walk = begin(context, stream, &from)?;
     let mut windows = from.windows;
     let mut told_total = false;

@@ -3,6 +3,7 @@
 use crate::cli::JobArgs;
 use crate::config::env;
 use crate::config::settings::{Flags, Settings};
+use crate::destinations::cells::EXTRA;
 use crate::destinations::csv::Csv;
 use crate::destinations::{Delivery, Destination, Offer};
 use crate::error::{Error, Kind, Result};
@@ -64,7 +65,11 @@ pub fn delivery(settings: &Settings, reading: &Reading, run: i64, lane: Lane) ->
         let above = parent.map(of).transpose()?;
         let as_of = own.as_of.clone().or_else(|| above.as_ref().and_then(|a| a.as_of.clone()));
         let verdict = judge(&own, above.as_ref().zip(parent), None);
-        streams.push(Offer { stream: *stream, verdict, as_of });
+        let mut columns = stream.columns().to_vec();
+        if settings.source.collect {
+            columns.push(EXTRA);
+        }
+        streams.push(Offer { stream: *stream, columns, verdict, as_of });
     }
     Ok(Delivery { job: settings.name.clone(), run, streams })
 }

@@ -50,7 +50,18 @@ pub struct Source {
     pub read_timeout: Option<String>,
     pub retry_for: Option<String>,
     pub wait_for_budget: Option<String>,
+    pub extra_fields: Option<ExtraFields>,
     pub dialect: Option<Spelling>,
+}
+
+/// What is done with scalar fields that are not documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExtraFields {
+    /// Nothing: they are not asked for.
+    Ignore,
+    /// They are taken along, into the column `_extra`.
+    Collect,
 }
 
 /// `dialect`: a table of lines, or the name of a file in the same form.

@@ -32,6 +32,8 @@ pub fn source(p: &mut Picker<'_>, job: &job::Source, flags: &Flags, online: bool
         max_response: p.size("source.max_response", job.max_response.as_ref(), "32MiB")?,
         connect_timeout: p.duration("source.connect_timeout", job.connect_timeout.as_ref(), "10s")?,
         read_timeout: p.duration("source.read_timeout", job.read_timeout.as_ref(), "60s")?,
+        collect: p.pick("source.extra_fields", None, job.extra_fields, job::ExtraFields::Ignore)
+            == job::ExtraFields::Collect,
         limits: Limits {
             long: p.duration("source.retry_for", job.retry_for.as_ref(), "15m")?,
             budget: p.duration("source.wait_for_budget", job.wait_for_budget.as_ref(), "1h")?,

@@ -1,13 +1,14 @@
-//! A record's JSON as the cells of its columns, in the columns' order. One pass, borrowed; what is no column is skipped.
+//! A record's JSON as the cells of its columns, in the columns' order. One pass, borrowed; what is no column is skipped,
+//! or goes together into the column [`EXTRA`] where there is one.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind, Result};
-use crate::streams::Column;
+use crate::streams::{Column, Kind as Holds};
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +23,9 @@ pub enum Cell<'p> {
     /// An object or a list as compact JSON.
     Json(String),
 }
+
+/// The column of everything that no other column holds, as one object; it comes last.
+pub const EXTRA: Column = Column { name: "_extra", kind: Holds::Json };
 
 /// Reads the cells of `columns` from a record's JSON text.
 pub fn read<'p>(columns: &[Column], payload: &'p str) -> Result<Vec<Cell<'p>>> {
@@ -49,19 +53,36 @@ impl<'p> Visitor<'p> for Row<'_, 'p> {
     fn visit_map<A: MapAccess<'p>>(self, mut map: A) -> std::result::Result<(), A::Error> {
         // Fields come in the order of the selection, which is the columns' own: the next column is the first guess.
         let mut guess = 0;
+        let mut further = String::new();
         while let Some(found) = map.next_key_seed(Name { columns: self.columns, guess })? {
             match found {
-                Some(at) => {
+                Found::Column(at) => {
                     self.cells[at] = cell(map.next_value::<&'p RawValue>()?.get()).map_err(serde::de::Error::custom)?;
                     guess = at + 1;
                 }
-                None => {
+                Found::Nothing => {
                     map.next_value::<IgnoredAny>()?;
+                }
+                Found::Further(name) => {
+                    let value = compact(map.next_value::<&'p RawValue>()?.get()).map_err(serde::de::Error::custom)?;
+                    let name = serde_json::to_string(&name).map_err(serde::de::Error::custom)?;
+                    let comma = if further.is_empty() { "" } else { "," };
+                    let _ = write!(further, "{comma}{name}:{value}");
                 }
             }
         }
+        if let (false, Some(last)) = (further.is_empty(), self.cells.last_mut()) {
+            *last = Cell::Json(format!("{{{further}}}"));
+        }
         Ok(())
     }
+}
+
+enum Found {
+    Column(usize),
+    /// No column's, and wanted all the same.
+    Further(String),
+    Nothing,
 }
 
 struct Name<'c> {
@@ -70,7 +91,7 @@ struct Name<'c> {
 }
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = Option<usize>;
+    type Value = Found;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -78,17 +99,23 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
 }
 
 impl Visitor<'_> for Name<'_> {
-    type Value = Option<usize>;
+    type Value = Found;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field's name")
     }
 
     fn visit_str<E>(self, name: &str) -> std::result::Result<Self::Value, E> {
-        if self.columns.get(self.guess).is_some_and(|c| c.name == name) {
-            return Ok(Some(self.guess));
+        let extra = self.columns.last().is_some_and(|c| c.name == EXTRA.name);
+        let own = &self.columns[..self.columns.len() - usize::from(extra)];
+        if own.get(self.guess).is_some_and(|c| c.name == name) {
+            return Ok(Found::Column(self.guess));
         }
-        Ok(self.columns.iter().position(|c| c.name == name))
+        Ok(match own.iter().position(|c| c.name == name) {
+            Some(at) => Found::Column(at),
+            None if extra => Found::Further(name.to_owned()),
+            None => Found::Nothing,
+        })
     }
 }
 
@@ -168,6 +195,17 @@ mod tests {
             read(r#"{"c":1.50e3,"x":{"a":2},"\u0061":"q\"\u0000","_id":7}"#),
             [Cell::Plain("7"), Cell::Text("q\"\0".into()), Cell::Null, Cell::Plain("1.50e3")]
         );
+    }
+
+    #[test]
+    fn what_no_column_holds_goes_into_one_object_where_there_is_a_column_for_it() {
+        let with = [COLUMNS[0], COLUMNS[1], EXTRA];
+        let read = |json| super::read(&with, json).expect("cells");
+        assert_eq!(
+            read(r#"{"_id":"1","b":{"x" : 1},"a":"y","s\u0041":null,"_extra":2}"#)[2],
+            Cell::Json(r#"{"b":{"x":1},"sA":null,"_extra":2}"#.into())
+        );
+        assert_eq!(read(r#"{"_id":"1","a":"y"}"#)[2], Cell::Null);
     }
 
     #[test]

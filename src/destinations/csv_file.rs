@@ -17,7 +17,7 @@ use crate::record::Reader;
 
 /// Writes a stream's files aside, whole and durable.
 pub fn stage(folder: &Folder, options: &Options, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
-    let columns = offer.stream.columns();
+    let columns = &offer.columns[..];
     let quoting = csv_core::WriterBuilder::new().delimiter(options.delimiter).build();
     let header: Vec<Cell> = columns.iter().map(|c| Cell::Text(c.name.into())).collect();
     let plain = Options { formula_safe: false, ..options.clone() };

@@ -22,8 +22,12 @@ fn persons(names: &[&str]) -> Some {
 }
 
 fn offer(verdict: Verdict) -> Delivery {
-    let streams =
-        vec![Offer { stream: Stream::CustomerPersons, verdict, as_of: Option::Some("2026-01-01T00:00:00Z".into()) }];
+    let streams = vec![Offer {
+        stream: Stream::CustomerPersons,
+        columns: Stream::CustomerPersons.columns().to_vec(),
+        verdict,
+        as_of: Option::Some("2026-01-01T00:00:00Z".into()),
+    }];
     Delivery { job: "j".into(), run: 7, streams }
 }
 

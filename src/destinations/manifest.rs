@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Offer;
-use crate::streams::Stream;
 
 /// The manifest's name.
 pub const NAME: &str = "manifest.json";
@@ -101,7 +100,7 @@ impl Entry {
             rows: files.iter().map(|f| f.rows).sum(),
             seq,
             files,
-            columns: columns(offer.stream),
+            columns: columns(offer),
         }
     }
 
@@ -118,11 +117,11 @@ impl Entry {
             rows: before.as_ref().map_or(0, |b| b.rows),
             seq: before.as_ref().and_then(|b| b.seq),
             files: before.map(|b| b.files).unwrap_or_default(),
-            columns: columns(offer.stream),
+            columns: columns(offer),
         }
     }
 }
 
-fn columns(stream: Stream) -> Vec<ColumnEntry> {
-    stream.columns().iter().map(|c| ColumnEntry { name: c.name.into(), kind: c.kind.name().into() }).collect()
+fn columns(offer: &Offer) -> Vec<ColumnEntry> {
+    offer.columns.iter().map(|c| ColumnEntry { name: c.name.into(), kind: c.kind.name().into() }).collect()
 }

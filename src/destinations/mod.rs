@@ -14,7 +14,7 @@ pub mod manifest;
 
 use crate::error::Result;
 use crate::record::Reader;
-use crate::streams::Stream;
+use crate::streams::{Column, Stream};
 use crate::verdict::Verdict;
 
 /// What is handed over.
@@ -33,6 +33,8 @@ pub struct Delivery {
 pub struct Offer {
     /// The stream.
     pub stream: Stream,
+    /// Its columns, in order.
+    pub columns: Vec<Column>,
     /// What was proven of it.
     pub verdict: Verdict,
     /// As of when: the stream is at least as fresh as this (RFC 3339, UTC).

@@ -30,8 +30,10 @@ pub fn remake(writer: &mut Writer, date: DateForm) -> Result<()> {
 }
 
 fn definition(stream: Stream, date: DateForm) -> String {
-    let columns: Vec<String> =
+    let mut columns: Vec<String> =
         stream.columns().iter().map(|c| format!("{} AS \"{}\"", expression(c.name, c.kind, date), c.name)).collect();
+    let paths: Vec<String> = stream.columns().iter().map(|c| format!("'$.\"{}\"'", c.name)).collect();
+    columns.push(format!("nullif(json_remove(body.payload, {}), '{{}}') AS _extra", paths.join(", ")));
     // SQLite keeps the text from CREATE on: without the comments above it the two can be compared.
     let body = TEMPLATE.lines().filter(|l| !l.starts_with("--")).collect::<Vec<_>>().join("\n");
     body.replace("{columns}", &columns.join(",\n    ")).replace("{stream}", stream.name())
@@ -59,8 +61,7 @@ mod tests {
     fn a_view_has_typed_columns_and_follows_the_date_form() {
         let mut c = Connection::open_in_memory().expect("memory");
         migrations::apply(&mut c, Path::new("m")).expect("schema");
-        let payload =
-            r#"{"_id":"a","createdAt":1709626150123,"phoneUsagePermission":true,"tags":[{"name":"x"}],"email":null}"#;
+        let payload = r#"{"_id":"a","createdAt":1709626150123,"phoneUsagePermission":true,"tags":[{"name":"x"}],"email":null,"nick":"n"}"#;
         c.execute("INSERT INTO body_contacts VALUES (7, 'a', ?)", [payload]).expect("insert");
         let ask = |c: &Connection| {
             c.query_row("SELECT createdAt, phoneUsagePermission, tags, email, _seq FROM contacts", [], |r| {
@@ -76,6 +77,8 @@ mod tests {
         };
         make(&mut c, DateForm::Iso8601).expect("views");
         assert_eq!(ask(&c), (1_709_626_150_123_i64.into(), 1, r#"[{"name":"x"}]"#.into(), None, 7));
+        let extra: String = c.query_row("SELECT _extra FROM contacts", [], |r| r.get(0)).expect("row");
+        assert_eq!(extra, r#"{"nick":"n"}"#);
         make(&mut c, DateForm::EpochMs).expect("views again");
         assert_eq!(ask(&c).0, "2024-03-05T08:09:10.123Z".to_owned().into());
         let version =

@@ -3,7 +3,8 @@
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
 //! (through [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
 //! [`budget_window`] keep the limit, `in_flight` keeps memory flat, [`retry`] says how long to try,
-//! [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask and [`prove`] to make sure.
+//! [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
+//! [`prove`] to make sure and [`remembered`] to know it the next night.
 //! [`Source`] in this file puts them together; `answering` is how it answers questions.
 
 mod answering;
@@ -19,6 +20,7 @@ pub mod negotiate;
 pub mod page;
 pub mod prove;
 pub mod query;
+pub mod remembered;
 pub mod repair;
 pub mod retry;
 mod settings;
@@ -93,6 +95,11 @@ impl Source {
     /// Speaks another dialect from the next request on.
     pub fn speak(&self, dialect: Dialect) {
         *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dialect);
+    }
+
+    /// Whether fields that are not documented are taken along.
+    pub fn is_collecting(&self) -> bool {
+        self.settings.collect
     }
 
     /// Whether rows have shown how this list is paged.

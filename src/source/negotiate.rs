@@ -13,70 +13,10 @@ use super::dialect::settle::{self, Certainty, Finding, Open, Settled};
 use super::dialect::{Dialect, asking, introspect, lay_over};
 use super::document::Documents;
 use super::prove::{self, Proof};
+pub use super::remembered::Part;
+use super::remembered::of_stream;
 use crate::error::{Error, Kind, Result};
-use crate::streams::{DateForm, Stream};
-
-/// What is remembered of one part: `token` or a stream's name, and a table in the form of `[source.dialect]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Part {
-    /// Which.
-    pub name: String,
-    /// To lay over the shipped dialect.
-    pub table: Table,
-}
-
-impl Part {
-    /// A list that the server does not have, as of today.
-    fn absent(stream: Stream) -> Part {
-        let table = Table::from_iter([(ABSENT.to_owned(), toml::Value::String(crate::clock::now()))]);
-        Part { name: stream.name().into(), table }
-    }
-
-    /// Whether the server was found not to have it, so lately that it is not looked for again.
-    pub fn is_absent(&self) -> bool {
-        let since = self.table.get(ABSENT).and_then(toml::Value::as_str);
-        since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
-    }
-
-    /// Whether rows have shown that it is right.
-    pub fn is_proven(&self) -> bool {
-        !self.table.contains_key(ABSENT) && !self.table.contains_key(UNPROVEN)
-    }
-
-    /// Whether nothing has to be asked about it before a run.
-    pub fn is_known(&self) -> bool {
-        self.is_proven() || self.is_absent()
-    }
-
-    /// Its lines in the form of `[source.dialect]`, without what is only remembered beside them.
-    pub fn spelled(&self) -> Table {
-        let mut table = self.table.clone();
-        table.remove(ABSENT);
-        table.remove(UNPROVEN);
-        table
-    }
-
-    /// The part with what rows have shown laid over it.
-    pub fn shown(&self, stream: Stream, proof: &Proof) -> Part {
-        let mut table = self.spelled();
-        if let Some(page_from) = proof.page_from {
-            let list = Table::from_iter([("page_from".to_owned(), toml::Value::Integer(page_from.into()))]);
-            lay_over(&mut table, &of_stream(stream, "list", toml::Value::Table(list)));
-        }
-        if let Some(date) = proof.date {
-            table.insert("date".into(), toml::Value::String(name_of(date).into()));
-        }
-        if proof.rows == 0 {
-            table.insert(UNPROVEN.into(), toml::Value::Boolean(true));
-        }
-        Part { name: stream.name().into(), table }
-    }
-}
-
-const ABSENT: &str = "absent";
-const UNPROVEN: &str = "unproven";
-/// Days after which a list that was not there is looked for again.
-const LOOKED_FOR_AGAIN: i64 = 30;
+use crate::streams::Stream;
 
 /// What came of a negotiation.
 #[derive(Debug, Clone, Default)]
@@ -91,6 +31,8 @@ pub struct Outcome {
     pub absent: Vec<Stream>,
     /// Streams whose documented columns the server lacks.
     pub missing: Vec<(Stream, Vec<&'static str>)>,
+    /// Further fields were to be taken along, and the schema is hidden.
+    pub blind: bool,
     /// How many requests it took.
     pub requests: u64,
 }
@@ -161,7 +103,11 @@ impl<'s> Negotiation<'s> {
     fn speak(&self) -> Result<()> {
         let mut over = self.settled.clone();
         lay_over(&mut over, self.job);
-        self.source.speak(Dialect::with(&over)?);
+        let mut dialect = Dialect::with(&over)?;
+        if !self.source.settings.collect {
+            dialect.streams.values_mut().for_each(|part| part.extra.clear());
+        }
+        self.source.speak(dialect);
         Ok(())
     }
 
@@ -188,10 +134,7 @@ impl<'s> Negotiation<'s> {
 
     async fn stream(&mut self, stream: Stream) -> Result<()> {
         match self.prove(stream).await {
-            Ok(proof) => {
-                self.keep(stream, Settled::default(), &proof);
-                Ok(())
-            }
+            Ok(proof) => self.keep(stream, Settled::default(), &proof).await,
             Err(e) if spelled_otherwise(&e) => self.by_schema(stream).await,
             Err(e) if e.kind == Kind::Internal => Err(e),
             // Whoever may not ask learns nothing, and an outage is the walk's to report.
@@ -235,7 +178,7 @@ impl<'s> Negotiation<'s> {
         lay_over(&mut self.settled, &settled.table);
         self.speak()?;
         match self.prove(stream).await {
-            Ok(proof) => self.keep(stream, settled, &proof),
+            Ok(proof) => self.keep(stream, settled, &proof).await?,
             Err(e) if spelled_otherwise(&e) => self.outcome.open.push(Open {
                 what: format!("what the schema says of {stream} is refused: {e}"),
                 line: format!("[source.dialect.streams.{stream}] operation = \"...\""),
@@ -267,8 +210,12 @@ impl<'s> Negotiation<'s> {
     }
 
     /// Keeps what was shown. A list without rows shows nothing of its pages: whoever walks it makes sure of them first.
-    fn keep(&mut self, stream: Stream, settled: Settled, proof: &Proof) {
-        let part = Part { name: stream.name().into(), table: settled.table }.shown(stream, proof);
+    async fn keep(&mut self, stream: Stream, settled: Settled, proof: &Proof) -> Result<()> {
+        let mut part = Part { name: stream.name().into(), table: settled.table }.shown(stream, proof);
+        if self.source.settings.collect {
+            let fields = self.further_fields(stream).await?;
+            part = part.with_extra(stream, fields.as_deref());
+        }
         lay_over(&mut self.settled, &part.spelled());
         self.outcome.findings.extend(settled.findings);
         if !settled.missing.is_empty() {
@@ -290,20 +237,48 @@ impl<'s> Negotiation<'s> {
         }
         self.outcome.parts.push(part);
         // The source speaks what was settled, whether it is proven or not.
-        if let Err(error) = self.speak() {
-            tracing::warn!(%error, "what was settled cannot be spoken");
+        self.speak()
+    }
+
+    /// The scalar fields of a stream's records that no column holds, where the schema is shown.
+    async fn further_fields(&mut self, stream: Stream) -> Result<Option<Vec<String>>> {
+        self.introspect(true).await?;
+        let Some(schema) = self.schema.as_ref().filter(|_| !self.hidden) else {
+            self.outcome.blind = true;
+            return Ok(None);
+        };
+        let dialect = self.source.dialect();
+        let Some(entity) = settle::entity_of(schema, dialect.stream(stream)?) else {
+            return Ok(None);
+        };
+        let fields = settle::entity::extra(schema, entity, stream);
+        if !fields.is_empty() {
+            self.outcome.findings.push(Finding {
+                part: format!("streams.{stream}.extra"),
+                value: fields.join(", "),
+                evidence: format!("scalar fields of {entity} that no column holds"),
+                certainty: Certainty::Introspected,
+            });
         }
+        Ok(Some(fields))
+    }
+
+    /// The schema as the server shows it, once.
+    async fn introspect(&mut self, signed_in: bool) -> Result<()> {
+        if self.schema.is_none() && !self.hidden {
+            let documents = Documents::new(self.source, signed_in);
+            let reply = documents.ask(introspect::QUERY, serde_json::json!({})).await?;
+            self.schema = introspect::schema(&reply);
+            // Without a token it may be hidden that is shown with one.
+            self.hidden = self.schema.is_none() && signed_in;
+        }
+        Ok(())
     }
 
     /// The schema: whole and once, where it is shown; else what asking teaches of this stream, or of the token.
     async fn learn(&mut self, stream: Option<Stream>) -> Result<Option<Schema>> {
+        self.introspect(stream.is_some()).await?;
         let documents = Documents::new(self.source, stream.is_some());
-        if self.schema.is_none() && !self.hidden {
-            let reply = documents.ask(introspect::QUERY, serde_json::json!({})).await?;
-            self.schema = introspect::schema(&reply);
-            // Without a token it may be hidden that is shown with one.
-            self.hidden = self.schema.is_none() && stream.is_some();
-        }
         if self.schema.is_some() {
             return Ok(self.schema.clone());
         }
@@ -334,26 +309,10 @@ impl<'s> Negotiation<'s> {
 /// Requests that asking may take, about the token and about the lists.
 const ASKING: u32 = 40;
 
-/// `streams.NAME.KEY = VALUE`
-fn of_stream(stream: Stream, key: &str, value: toml::Value) -> Table {
-    let part = Table::from_iter([(key.to_owned(), value)]);
-    let streams = Table::from_iter([(stream.name().to_owned(), toml::Value::Table(part))]);
-    Table::from_iter([("streams".to_owned(), toml::Value::Table(streams))])
-}
-
 /// An id nobody has: it is as good as another to see whether a question is understood.
 const NOBODY: &str = "000000000000000000000000";
 
 /// The server understood the request and does not know what it asks for.
 pub fn spelled_otherwise(error: &Error) -> bool {
     matches!(error.kind, Kind::QueryRejected { .. } | Kind::PartialData)
-}
-
-/// The dialect's word for a date form.
-pub fn name_of(date: DateForm) -> &'static str {
-    match date {
-        DateForm::Iso8601 => "iso8601",
-        DateForm::EpochMs => "epoch_ms",
-        DateForm::EpochS => "epoch_s",
-    }
 }

@@ -43,7 +43,7 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
         // The page before the one that is believed to be the first; for 0 there is none, and the page behind it is asked.
         let other = patiently(source, question(stream, parent, Start::Number(u32::from(believed == 0)))).await;
         let (zero, one) = if believed == 0 { (Some(&page), other.as_ref()) } else { (other.as_ref(), Some(&page)) };
-        let first = first_page(zero.map(ids).unwrap_or_default(), one.map(ids).unwrap_or_default());
+        let first = first_page(&zero.map(ids).unwrap_or_default(), &one.map(ids).unwrap_or_default());
         page_from = Some(first);
         if first != believed
             && let Some(other) = other
@@ -62,7 +62,7 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
 
 /// The number of the first page, from what page 0 and page 1 showed. Whoever counts from 1 refuses 0, has nothing there,
 /// or takes it for 1.
-fn first_page(zero: Vec<&str>, one: Vec<&str>) -> u32 {
+fn first_page(zero: &[&str], one: &[&str]) -> u32 {
     u32::from(zero.is_empty() || one.iter().any(|id| zero.contains(id)))
 }
 
@@ -142,7 +142,7 @@ mod tests {
             (vec![], vec!["a"], 1),
             (vec![], vec![], 1),
         ] {
-            assert_eq!(first_page(zero.clone(), one.clone()), first, "{zero:?} {one:?}");
+            assert_eq!(first_page(&zero, &one), first, "{zero:?} {one:?}");
         }
     }
 

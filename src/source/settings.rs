@@ -24,6 +24,8 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Between two bytes of an answer.
     pub read_timeout: Duration,
+    /// Take along the scalar fields that are not documented.
+    pub collect: bool,
     /// How long failures are retried.
     pub limits: Limits,
 }

@@ -31,14 +31,20 @@ pub async fn settle(
     streams: &[Stream],
 ) -> Result<Known> {
     let remembered = recall(mirror, endpoint).await?;
-    let unknown: Vec<Stream> =
-        streams.iter().copied().filter(|s| !remembered.iter().any(|p| p.name == s.name() && p.is_known())).collect();
+    let unknown: Vec<Stream> = streams
+        .iter()
+        .copied()
+        .filter(|s| !remembered.iter().any(|p| p.name == s.name() && p.is_known(source.is_collecting())))
+        .collect();
     let mut outcome = Negotiation::new(source, job, &remembered)?.settle(true, &unknown).await?;
     let gone = |s: &Stream| remembered.iter().any(|part| part.name == s.name() && part.is_absent());
     outcome.absent.extend(streams.iter().copied().filter(gone));
     keep(source, mirror, endpoint, &outcome).await?;
     refuse_open(&outcome)?;
     let mut notes = told(&outcome);
+    if outcome.blind {
+        notes.push("extra_fields = \"collect\": this server hides its schema, so nobody knows which fields it has more; `extra` in [source.dialect.streams.NAME] names them".into());
+    }
     if outcome.parts.iter().any(Part::is_proven) {
         notes.insert(
             0,

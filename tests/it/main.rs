@@ -8,6 +8,7 @@ mod budget;
 mod demo;
 mod dialects;
 mod errors;
+mod extra;
 mod first_page;
 mod foreign;
 mod full;

@@ -122,6 +122,9 @@ pub struct StreamDialect {
     pub parent: Option<String>,
     pub fields: Vec<String>,
     pub drop: Vec<String>,
+    /// Fields that no column holds, taken along where a job wants them.
+    #[serde(default)]
+    pub extra: Vec<String>,
     #[serde(default)]
     pub one: Option<OneDialect>,
     /// `[list]` with this stream's own replacements laid over it.
@@ -189,9 +192,13 @@ impl Dialect {
 }
 
 impl StreamDialect {
-    /// The fields to ask for: those of `fields` that `drop` does not name.
+    /// The fields to ask for: those of `fields` and `extra` that `drop` does not name.
     pub fn selected(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().map(String::as_str).filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
+        self.fields
+            .iter()
+            .chain(&self.extra)
+            .map(String::as_str)
+            .filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
     }
 
     /// The name to put into `drop` so that `field` is not asked for: its own, or that of the object it is selected in.

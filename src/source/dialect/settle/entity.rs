@@ -1,7 +1,7 @@
 //! Which object type a stream's records have: the one that carries the documented fields, whatever it is called.
 
 use super::super::names::{folded, nouns};
-use super::super::schema::{Field, Schema, TypeRef};
+use super::super::schema::{Argument, Field, Schema, TypeRef};
 use crate::streams::{ALL, Column, Stream};
 
 /// How well a type fits a stream; 0 is not at all. Names only decide between types that carry the same fields.
@@ -33,7 +33,7 @@ pub fn carrying<'s>(fields: &'s [Field], column: &Column) -> Option<&'s Field> {
     let exact = fields.iter().find(|f| f.name == column.name);
     let alike = || fields.iter().find(|f| folded(&f.name) == folded(column.name));
     let found = exact.or_else(alike)?;
-    (!found.arguments.iter().any(super::super::schema::Argument::is_needed)).then_some(found)
+    (!found.arguments.iter().any(Argument::is_needed)).then_some(found)
 }
 
 /// What to select of an entity, in GraphQL's own notation, and the documented columns that it does not have.
@@ -53,6 +53,16 @@ pub fn selection(schema: &Schema, type_name: &str, stream: Stream) -> (Vec<Strin
     (selected, missing)
 }
 
+/// The scalar fields that no column holds: those a stream takes along when it is told to.
+pub fn extra(schema: &Schema, type_name: &str, stream: Stream) -> Vec<String> {
+    let fields = schema.fields(type_name);
+    let held =
+        |field: &Field| stream.columns().iter().any(|c| carrying(fields, c).is_some_and(|f| f.name == field.name));
+    let further =
+        fields.iter().filter(|f| !f.arguments.iter().any(Argument::is_needed) && schema.is_leaf(&f.ty) && !held(f));
+    further.map(|f| f.name.clone()).collect()
+}
+
 /// A field with its scalar sub-fields, `levels` deep; none when nothing of it can be selected.
 fn written(schema: &Schema, name: &str, ty: &TypeRef, levels: u32) -> Option<String> {
     if schema.is_leaf(ty) {
@@ -64,7 +74,7 @@ fn written(schema: &Schema, name: &str, ty: &TypeRef, levels: u32) -> Option<Str
     let inner: Vec<String> = schema
         .fields(&ty.name)
         .iter()
-        .filter(|f| !f.arguments.iter().any(super::super::schema::Argument::is_needed))
+        .filter(|f| !f.arguments.iter().any(Argument::is_needed))
         .filter_map(|f| written(schema, &f.name, &f.ty, levels - 1))
         .collect();
     (!inner.is_empty()).then(|| format!("{name} {{ {} }}", inner.join(" ")))

@@ -10,6 +10,7 @@ pub mod token;
 use toml::{Table, Value};
 
 use self::list::Candidate;
+use super::StreamDialect;
 use super::names::Role;
 use super::schema::Schema;
 use crate::streams::Stream;
@@ -151,6 +152,13 @@ pub fn stream(schema: &Schema, stream: Stream) -> Option<Settled> {
     let streams = Table::from_iter([(stream.name().to_owned(), Value::Table(table))]);
     settled.table.insert("streams".into(), Value::Table(streams));
     Some(settled)
+}
+
+/// The type of the records that a dialect's own query lists, whoever wrote it; none when the schema does not have it.
+pub fn entity_of<'s>(schema: &'s Schema, part: &StreamDialect) -> Option<&'s str> {
+    let field = |ty: &str, name: &str| schema.fields(ty).iter().find(|f| f.name == name).map(|f| f.ty.name.as_str());
+    let root = field(&schema.query, &part.operation);
+    part.list.items.split('.').filter(|name| !name.is_empty()).fold(root, |ty, name| field(ty?, name))
 }
 
 /// How a list is paged and where its envelope holds what.

@@ -1,0 +1,106 @@
+//! What is remembered of how one endpoint spells its API, part by part, between two nights: lines in the form of
+//! `[source.dialect]`, and beside them what only a memory needs: what rows have shown, what was not there, when the
+//! schema was last read for further fields.
+
+use toml::{Table, Value};
+
+use super::dialect::lay_over;
+use super::prove::Proof;
+use crate::streams::{DateForm, Stream};
+
+/// What is remembered of one part: `token` or a stream's name, and a table in the form of `[source.dialect]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// Which.
+    pub name: String,
+    /// To lay over the shipped dialect.
+    pub table: Table,
+}
+
+impl Part {
+    /// A list that the server does not have, as of today.
+    pub(super) fn absent(stream: Stream) -> Part {
+        let table = Table::from_iter([(ABSENT.to_owned(), Value::String(crate::clock::now()))]);
+        Part { name: stream.name().into(), table }
+    }
+
+    /// Whether the server was found not to have it, so lately that it is not looked for again.
+    pub fn is_absent(&self) -> bool {
+        let since = self.table.get(ABSENT).and_then(Value::as_str);
+        since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
+    }
+
+    /// Whether rows have shown that it is right.
+    pub fn is_proven(&self) -> bool {
+        !self.table.contains_key(ABSENT) && !self.table.contains_key(UNPROVEN)
+    }
+
+    /// Whether nothing has to be asked about it before a run that takes further fields along, or does not.
+    pub fn is_known(&self, collect: bool) -> bool {
+        let looked = self.table.get(EXTRA_AS_OF).and_then(Value::as_str).and_then(crate::clock::days_since);
+        let fresh = looked.is_some_and(|days| days < LOOKED_FOR_FIELDS_AGAIN);
+        (self.is_proven() && (!collect || fresh)) || self.is_absent()
+    }
+
+    /// The part with the further fields that the schema has for it as of today; none where it is hidden.
+    pub(super) fn with_extra(mut self, stream: Stream, fields: Option<&[String]>) -> Part {
+        if let Some(fields) = fields {
+            let names = fields.iter().map(|f| Value::String(f.clone())).collect();
+            lay_over(&mut self.table, &of_stream(stream, "extra", Value::Array(names)));
+        }
+        self.table.insert(EXTRA_AS_OF.into(), Value::String(crate::clock::now()));
+        self
+    }
+
+    /// Its lines in the form of `[source.dialect]`, without what is only remembered beside them.
+    pub fn spelled(&self) -> Table {
+        let mut table = self.table.clone();
+        for key in [ABSENT, UNPROVEN, EXTRA_AS_OF] {
+            table.remove(key);
+        }
+        table
+    }
+
+    /// The part with what rows have shown laid over it.
+    #[must_use]
+    pub fn shown(&self, stream: Stream, proof: &Proof) -> Part {
+        let mut table = self.table.clone();
+        table.remove(ABSENT);
+        table.remove(UNPROVEN);
+        if let Some(page_from) = proof.page_from {
+            let list = Table::from_iter([("page_from".to_owned(), Value::Integer(page_from.into()))]);
+            lay_over(&mut table, &of_stream(stream, "list", Value::Table(list)));
+        }
+        if let Some(date) = proof.date {
+            table.insert("date".into(), Value::String(name_of(date).into()));
+        }
+        if proof.rows == 0 {
+            table.insert(UNPROVEN.into(), Value::Boolean(true));
+        }
+        Part { name: stream.name().into(), table }
+    }
+}
+
+const ABSENT: &str = "absent";
+const UNPROVEN: &str = "unproven";
+const EXTRA_AS_OF: &str = "extra_as_of";
+/// Days after which the schema is read again for fields that are new.
+const LOOKED_FOR_FIELDS_AGAIN: i64 = 7;
+/// Days after which a list that was not there is looked for again.
+const LOOKED_FOR_AGAIN: i64 = 30;
+
+/// `streams.NAME.KEY = VALUE`
+pub(super) fn of_stream(stream: Stream, key: &str, value: Value) -> Table {
+    let part = Table::from_iter([(key.to_owned(), value)]);
+    let streams = Table::from_iter([(stream.name().to_owned(), Value::Table(part))]);
+    Table::from_iter([("streams".to_owned(), Value::Table(streams))])
+}
+
+/// The dialect's word for a date form.
+pub fn name_of(date: DateForm) -> &'static str {
+    match date {
+        DateForm::Iso8601 => "iso8601",
+        DateForm::EpochMs => "epoch_ms",
+        DateForm::EpochS => "epoch_s",
+    }
+}

@@ -20,7 +20,8 @@ use crate::source::negotiate::{Negotiation, Outcome};
 pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     let settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
     let source = setup::source(&settings)?;
-    let outcome = Negotiation::new(&source, &settings.spelled, &[])?.settle(true, &settings.streams).await?;
+    let negotiation = Negotiation::new(&source, &settings.spelled, &[])?.thorough();
+    let outcome = negotiation.settle(true, &settings.streams).await?;
     let mut settled = Table::new();
     for part in &outcome.parts {
         lay_over(&mut settled, &part.spelled());

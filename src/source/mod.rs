@@ -4,7 +4,7 @@
 //! (through [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
 //! [`budget_window`] keep the limit, `in_flight` keeps memory flat, [`retry`] says how long to try,
 //! [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
-//! [`prove`] to make sure and [`remembered`] to know it the next night.
+//! [`prove`] to make sure, [`look_up`] to ask for single records and [`remembered`] to know it the next night.
 //! [`Source`] in this file puts them together; `answering` is how it answers questions.
 
 mod answering;
@@ -16,6 +16,7 @@ pub mod document;
 pub mod envelope;
 pub mod failure;
 mod in_flight;
+pub mod look_up;
 pub mod negotiate;
 pub mod page;
 pub mod prove;

@@ -60,6 +60,41 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
     })
 }
 
+/// What a second page showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Second {
+    /// Other rows.
+    Differs,
+    /// The rows of the first page again: the argument is ignored.
+    Same,
+    /// Nothing: the first page was all there is, or is all that can be asked for so.
+    Nothing,
+}
+
+/// Asks for the second page of a list whose first one was `proof`'s.
+pub async fn second(source: &Source, stream: Stream, parent: Option<&str>, proof: &Proof) -> Result<Second> {
+    let paging = source.dialect().stream(stream)?.list.paging;
+    if proof.rows < SIZE as usize || !matches!(paging, Paging::Page | Paging::Offset) {
+        return Ok(Second::Nothing);
+    }
+    let page = source.ask(question(stream, parent, Start::Row(SIZE.into()))).await?;
+    let (second, first) = (ids(&page), &proof.ids);
+    Ok(if second.is_empty() {
+        Second::Nothing
+    } else if second.iter().all(|id| first.iter().any(|known| known == id)) {
+        Second::Same
+    } else {
+        Second::Differs
+    })
+}
+
+impl Proof {
+    /// Whether no more rows came than were asked for.
+    pub fn keeps_size(&self) -> bool {
+        self.rows <= SIZE as usize
+    }
+}
+
 /// The number of the first page, from what page 0 and page 1 showed. Whoever counts from 1 refuses 0, has nothing there,
 /// or takes it for 1.
 fn first_page(zero: &[&str], one: &[&str]) -> u32 {

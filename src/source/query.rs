@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 
 use serde_json::json;
 
-use super::dialect::{Dialect, ListDialect, Paging};
+use super::dialect::{Dialect, ListDialect, OneDialect, Paging};
 use super::shape::{Shape, Want};
 use crate::error::Result;
 use crate::streams::Stream;
@@ -79,6 +79,25 @@ pub fn list_request(dialect: &Dialect, questions: &[Question]) -> Result<String>
     }
     document.push_str(" }");
     Ok(json!({ "query": document }).to_string())
+}
+
+/// The document that asks for single records by their ids, each under the name `r0`, `r1`, ...
+pub fn one_document(id_field: &str, one: &OneDialect, ids: &[String]) -> String {
+    let record = format!("{{ {id_field} }}");
+    let inner = if one.item.is_empty() {
+        record
+    } else {
+        let nested = one.item.rsplit('.').fold(record, |below, name| format!("{{ {name} {below} }}"));
+        if one.success.is_empty() { nested } else { format!("{{ {}{}", one.success, &nested[1..]) }
+    };
+    let mut document = String::from("query {");
+    for (i, id) in ids.iter().enumerate() {
+        let mut arguments = Arguments::default();
+        arguments.put(&one.id, json!(id).to_string());
+        let _ = write!(document, " r{i}: {}({arguments}) {inner}", one.operation);
+    }
+    document.push_str(" }");
+    document
 }
 
 /// The arguments of a question; none is no parentheses.
@@ -175,6 +194,27 @@ pub fn token_request(dialect: &Dialect, client_id: &str, client_secret: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn single_records_are_asked_for_by_name() {
+        let one = |item: &str, success: &str| OneDialect {
+            operation: "getContact".into(),
+            id: "where._id".into(),
+            item: item.into(),
+            success: success.into(),
+            not_found: None,
+        };
+        let ids = ["a".to_owned(), "b\"".to_owned()];
+        assert_eq!(
+            one_document("_id", &one("data.doc", "success"), &ids),
+            "query { r0: getContact(where: {_id: \"a\"}) { success data { doc { _id } } } \
+             r1: getContact(where: {_id: \"b\\\"\"}) { success data { doc { _id } } } }"
+        );
+        assert_eq!(
+            one_document("_id: id", &one("", ""), &ids[..1]),
+            "query { r0: getContact(where: {_id: \"a\"}) { _id: id } }"
+        );
+    }
 
     fn dialect(over: &str) -> Dialect {
         Dialect::with(&over.parse().expect("TOML")).expect("dialect")

@@ -7,6 +7,7 @@ mod asking;
 mod budget;
 mod demo;
 mod dialects;
+mod discover;
 mod errors;
 mod extra;
 mod first_page;

@@ -95,9 +95,16 @@ pub enum Paging {
 #[allow(missing_docs)]
 pub struct OneDialect {
     pub operation: String,
+    /// The argument with the id; inside an input object its path.
     pub id: String,
+    /// Where the record lies; empty = the answer is the record.
     pub item: String,
-    pub not_found: NotFound,
+    /// Where `false` says that it failed; empty = nowhere.
+    #[serde(default)]
+    pub success: String,
+    /// How a record that is not there looks; not known = nothing is taken for not there.
+    #[serde(default)]
+    pub not_found: Option<NotFound>,
 }
 
 /// How a record that is not there is answered.
@@ -151,6 +158,17 @@ pub enum Meaning {
     Rejected,
 }
 
+impl NotFound {
+    /// The dialect's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            NotFound::Null => "null",
+            NotFound::Error => "error",
+            NotFound::SuccessFalse => "success_false",
+        }
+    }
+}
+
 impl Dialect {
     /// The shipped dialect with `replacements` (a job file's `[source.dialect]`) laid over it.
     pub fn with(replacements: &toml::Table) -> Result<Dialect> {
@@ -199,6 +217,11 @@ impl StreamDialect {
             .chain(&self.extra)
             .map(String::as_str)
             .filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
+    }
+
+    /// The id in GraphQL's own notation, such as `_id: id`; the id field's name where it is not among the fields.
+    pub fn id_field<'s>(&'s self, id: &'s str) -> &'s str {
+        self.selected().find(|f| field_name(f) == id).unwrap_or(id)
     }
 
     /// The name to put into `drop` so that `field` is not asked for: its own, or that of the object it is selected in.

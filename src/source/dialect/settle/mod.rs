@@ -5,6 +5,7 @@
 pub mod arguments;
 pub mod entity;
 pub mod list;
+pub mod one;
 pub mod token;
 
 use toml::{Table, Value};

@@ -167,3 +167,24 @@ fn what_nothing_says_is_open_and_what_is_not_there_is_not_found() {
     assert!(!token(&other).open.is_empty());
     assert!(ALL.iter().all(|s| stream(&other, *s).is_none()));
 }
+
+#[test]
+fn the_query_of_one_record_is_found_by_what_it_takes_and_gives() {
+    let shipped = |name: &str| of_sdl(crate::sandbox::shipped_sdl(name).expect("shipped"));
+    let of = |schema: &Schema, s: Stream| {
+        one::one(schema, s)
+            .map(|t| ["operation", "id", "item", "success"].map(|k| t[k].as_str().unwrap_or("?").to_owned()))
+    };
+    let default = shipped("default");
+    let words = |w: [&str; 4]| Some(w.map(str::to_owned));
+    assert_eq!(of(&default, Stream::Contacts), words(["getContact", "_id", "data", "success"]));
+    assert_eq!(of(&default, Stream::Conversations), words(["getConversation", "_id", "data", "success"]));
+    assert_eq!(of(&default, Stream::Messages), None);
+    let own = of_sdl(
+        "type Query { contact(where: Key!): Contact contacts: [Contact] contactOf(phone: String!): Contact }
+         input Key { contactId: ID! deep: Int }
+         type Contact { _id: ID firstName: String lastName: String email: String phone: String gender: String
+            country: String language: String avatar: String }",
+    );
+    assert_eq!(of(&own, Stream::Contacts), words(["contact", "where.contactId", "", ""]));
+}

@@ -4,6 +4,8 @@
 //!
 //! Parts are settled one by one (the token, each stream), so that a server that changed one list is asked about that one.
 
+mod beyond;
+
 use toml::Table;
 
 use super::Source;
@@ -12,6 +14,7 @@ use super::dialect::server::Server as _;
 use super::dialect::settle::{self, Certainty, Finding, Open, Settled};
 use super::dialect::{Dialect, asking, introspect, lay_over};
 use super::document::Documents;
+use super::look_up::NOBODY;
 use super::prove::{self, Proof};
 pub use super::remembered::Part;
 use super::remembered::of_stream;
@@ -46,7 +49,10 @@ pub struct Negotiation<'s> {
     hidden: bool,
     outcome: Outcome,
     conversations: Vec<String>,
+    /// The conversation whose messages were asked for last.
+    parent: Option<String>,
     streams: Vec<Stream>,
+    thorough: bool,
 }
 
 impl<'s> Negotiation<'s> {
@@ -67,10 +73,19 @@ impl<'s> Negotiation<'s> {
             hidden: false,
             outcome: Outcome::default(),
             conversations: Vec::new(),
+            parent: None,
             streams: Vec::new(),
+            thorough: false,
         };
         negotiation.speak()?;
         Ok(negotiation)
+    }
+
+    /// Asks for more than a run needs to begin: a second page, and single records.
+    #[must_use]
+    pub fn thorough(mut self) -> Negotiation<'s> {
+        self.thorough = true;
+        self
     }
 
     /// Settles and proves the token and these streams.
@@ -202,6 +217,7 @@ impl<'s> Negotiation<'s> {
         let mut proof = Proof::default();
         for parent in &parents {
             proof = prove::list(self.source, stream, Some(parent)).await?;
+            self.parent = Some(parent.clone());
             if proof.rows > 0 {
                 break;
             }
@@ -215,6 +231,11 @@ impl<'s> Negotiation<'s> {
         if self.source.settings.collect {
             let fields = self.further_fields(stream).await?;
             part = part.with_extra(stream, fields.as_deref());
+        }
+        if let (true, Some(id)) = (self.thorough, proof.ids.first())
+            && let Some(one) = self.single_record(stream, id).await?
+        {
+            lay_over(&mut part.table, &one);
         }
         lay_over(&mut self.settled, &part.spelled());
         self.outcome.findings.extend(settled.findings);
@@ -237,30 +258,8 @@ impl<'s> Negotiation<'s> {
         }
         self.outcome.parts.push(part);
         // The source speaks what was settled, whether it is proven or not.
-        self.speak()
-    }
-
-    /// The scalar fields of a stream's records that no column holds, where the schema is shown.
-    async fn further_fields(&mut self, stream: Stream) -> Result<Option<Vec<String>>> {
-        self.introspect(true).await?;
-        let Some(schema) = self.schema.as_ref().filter(|_| !self.hidden) else {
-            self.outcome.blind = true;
-            return Ok(None);
-        };
-        let dialect = self.source.dialect();
-        let Some(entity) = settle::entity_of(schema, dialect.stream(stream)?) else {
-            return Ok(None);
-        };
-        let fields = settle::entity::extra(schema, entity, stream);
-        if !fields.is_empty() {
-            self.outcome.findings.push(Finding {
-                part: format!("streams.{stream}.extra"),
-                value: fields.join(", "),
-                evidence: format!("scalar fields of {entity} that no column holds"),
-                certainty: Certainty::Introspected,
-            });
-        }
-        Ok(Some(fields))
+        self.speak()?;
+        if self.thorough { self.second_page(stream, proof).await } else { Ok(()) }
     }
 
     /// The schema as the server shows it, once.
@@ -308,9 +307,6 @@ impl<'s> Negotiation<'s> {
 
 /// Requests that asking may take, about the token and about the lists.
 const ASKING: u32 = 40;
-
-/// An id nobody has: it is as good as another to see whether a question is understood.
-const NOBODY: &str = "000000000000000000000000";
 
 /// The server understood the request and does not know what it asks for.
 pub fn spelled_otherwise(error: &Error) -> bool {

@@ -1,0 +1,96 @@
+//! What a run does not need to begin: scalar fields that no column holds, the queries of single records, a second page.
+
+use toml::{Table, Value};
+
+use super::super::dialect::settle::{self, Certainty, Finding, Open};
+use super::super::dialect::{Dialect, Paging, lay_over};
+use super::super::look_up;
+use super::super::prove::{self, Proof, Second};
+use super::super::remembered::of_stream;
+use super::Negotiation;
+use crate::error::Result;
+use crate::streams::Stream;
+
+impl Negotiation<'_> {
+    /// The scalar fields of a stream's records that no column holds, where the schema is shown.
+    pub(super) async fn further_fields(&mut self, stream: Stream) -> Result<Option<Vec<String>>> {
+        self.introspect(true).await?;
+        let Some(schema) = self.schema.as_ref().filter(|_| !self.hidden) else {
+            self.outcome.blind = true;
+            return Ok(None);
+        };
+        let dialect = self.source.dialect();
+        let Some(entity) = settle::entity_of(schema, dialect.stream(stream)?) else {
+            return Ok(None);
+        };
+        let fields = settle::entity::extra(schema, entity, stream);
+        if !fields.is_empty() {
+            self.outcome.findings.push(Finding {
+                part: format!("streams.{stream}.extra"),
+                value: fields.join(", "),
+                evidence: format!("scalar fields of {entity} that no column holds"),
+                certainty: Certainty::Introspected,
+            });
+        }
+        Ok(Some(fields))
+    }
+
+    /// The query of one record of a stream, in the form of `[source.dialect]`, when it tells `there`, which is there, from
+    /// an id that nobody has.
+    pub(super) async fn single_record(&mut self, stream: Stream, there: &str) -> Result<Option<Table>> {
+        self.introspect(true).await?;
+        let Some(one) = self.schema.as_ref().and_then(|schema| settle::one::one(schema, stream)) else {
+            return Ok(None);
+        };
+        let mut table = of_stream(stream, "one", Value::Table(one));
+        let mut over = self.settled.clone();
+        lay_over(&mut over, &table);
+        lay_over(&mut over, self.job);
+        let dialect = Dialect::with(&over)?;
+        let Some(one) = &dialect.stream(stream)?.one else {
+            return Ok(None);
+        };
+        // A server that cannot be asked so is asked otherwise, or twice: no failure of what was settled.
+        let Ok(Some(how)) = look_up::not_found(self.source, stream, one, there).await else {
+            return Ok(None);
+        };
+        self.outcome.findings.push(Finding {
+            part: format!("streams.{stream}.one"),
+            value: one.operation.clone(),
+            evidence: format!("one record came, and an id that nobody has is answered with {}", how.word()),
+            certainty: Certainty::Proven,
+        });
+        let how = Table::from_iter([("not_found".to_owned(), Value::String(how.word().into()))]);
+        lay_over(&mut table, &of_stream(stream, "one", Value::Table(how)));
+        Ok(Some(table))
+    }
+
+    /// Whether a second page shows other rows, and whether no more rows come than are asked for.
+    pub(super) async fn second_page(&mut self, stream: Stream, proof: &Proof) -> Result<()> {
+        let parent = self.parent.as_deref().filter(|_| self.source.is_partitioned(stream));
+        let second = prove::second(self.source, stream, parent, proof).await?;
+        let dialect = self.source.dialect();
+        let list = &dialect.stream(stream)?.list;
+        let mut found = |part: &str, value: &str, evidence: &str| {
+            self.outcome.findings.push(Finding {
+                part: format!("streams.{stream}.list.{part}"),
+                value: value.to_owned(),
+                evidence: evidence.to_owned(),
+                certainty: Certainty::Proven,
+            });
+        };
+        if proof.rows > 0 && list.paging != Paging::None {
+            let evidence = if proof.keeps_size() { "no more rows came than were asked for" } else { "more rows came" };
+            found("size", &list.size, evidence);
+        }
+        match second {
+            Second::Differs => found("page", &list.page, "the second page has other rows than the first"),
+            Second::Nothing => {}
+            Second::Same => self.outcome.open.push(Open {
+                what: format!("{stream}: `{}` is ignored, the second page is the first again", list.page),
+                line: format!("[source.dialect.streams.{stream}.list] page = \"...\""),
+            }),
+        }
+        Ok(())
+    }
+}

@@ -12,7 +12,8 @@ pub enum Action {
     Pause,
     /// Renew this generation of the token and ask again at once.
     Renew,
-    /// Renew once; when it happens again with the new token, give up.
+    /// Renew; when it happens again with the new token, too, and with the one after that, give up. (A scope that is missing
+    /// is missing after one.)
     RenewOnce,
     /// Asking again gives the same answer: this stream fails, the others go on.
     FailStream,

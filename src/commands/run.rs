@@ -69,7 +69,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
         begun,
         lane: settings.lane,
         page_size: settings.page_size,
-        walks: usize::try_from(settings.source.in_flight).unwrap_or(8),
+        walks: walks(settings),
         progress: Arc::new(Progress::default()),
         stop,
         spelling: Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone() },
@@ -111,6 +111,12 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     end(&mirror, begun, settings, run_report::ending_of(&outcome), exit, json).await?;
     Ok(report)
+}
+
+/// Walks of one stream at the same time: enough that a request is always full while others are under way.
+fn walks(settings: &Settings) -> usize {
+    let in_flight = usize::try_from(settings.source.in_flight).unwrap_or(8);
+    in_flight.max(settings.source.aliases_per_request * 3).min(64)
 }
 
 type Destinations = Vec<Box<dyn Destination + Send>>;

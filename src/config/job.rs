@@ -44,6 +44,7 @@ pub struct Source {
     pub requests_per_minute: Option<u32>,
     pub page_size: Option<u32>,
     pub in_flight: Option<u32>,
+    pub aliases_per_request: Option<u32>,
     pub bytes_in_flight: Option<String>,
     pub max_response: Option<String>,
     pub connect_timeout: Option<String>,

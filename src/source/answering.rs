@@ -2,10 +2,15 @@
 //! end.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::Source;
+use super::batch::is_for_company;
 use super::budget::Headers;
 use super::client::Attempt;
 use super::envelope;
@@ -17,46 +22,48 @@ use crate::policy::{self, Action};
 use crate::secret::Secret;
 use crate::streams::Stream;
 
+/// The token's generation, what `Retry-After` said, and each question's outcome.
+type Outcomes = (Option<u64>, Option<Duration>, Vec<Result<Page>>);
+
 impl Source {
-    /// Asks one question; see [`Source::ask_all`].
+    /// Asks a question, in company of others' where some wait, with its own retries for as long as the limits allow.
     pub async fn ask(&self, question: Question) -> Result<Page> {
-        self.ask_all(&[question])
-            .await
-            .pop()
-            .unwrap_or_else(|| Err(Error::new(Kind::Internal, "no result for a question")))
+        let stream = question.stream;
+        let mut failures = Failures::default();
+        let mut most = usize::MAX;
+        loop {
+            let answered = self.ask_together(&question, most).await;
+            let error = match answered.outcome {
+                Ok(page) => {
+                    self.scope_renewed[stream].store(0, Ordering::Relaxed);
+                    return Ok(page);
+                }
+                Err(error) => error,
+            };
+            if answered.together > 1 && is_for_company(&error.kind) {
+                // Perhaps it was the company: in half of it, at once.
+                tracing::debug!(%stream, together = answered.together, %error, "asking in smaller company");
+                most = answered.together / 2;
+                continue;
+            }
+            if matches!(error.kind, Kind::QueryRejected { .. }) && most < usize::MAX {
+                self.aliases.acquit();
+            }
+            let fresh = answered.generation.is_none_or(|g| self.tokens.is_newest(g));
+            match self.next(&mut failures, stream, &error, answered.generation, fresh) {
+                Next::After(delay) => tokio::time::sleep(delay.max(answered.retry_after.unwrap_or_default())).await,
+                Next::GiveUp => return Err(self.advised(stream, told(error, &failures))),
+            }
+            if failures.count > 1 {
+                most = (answered.together / 2).max(1);
+            }
+        }
     }
 
-    /// Asks questions in one request. Each has its own result and its own retries: those that failed are asked again
-    /// without the others, for as long as the limits allow.
-    pub async fn ask_all(&self, questions: &[Question]) -> Vec<Result<Page>> {
-        let mut results: Vec<Option<Result<Page>>> = questions.iter().map(|_| None).collect();
-        let mut failures: Vec<Failures> = questions.iter().map(|_| Failures::default()).collect();
-        loop {
-            let pending: Vec<usize> = (0..questions.len()).filter(|i| results[*i].is_none()).collect();
-            if pending.is_empty() {
-                return results.into_iter().flatten().collect();
-            }
-            let asked: Vec<Question> = pending.iter().map(|i| questions[*i].clone()).collect();
-            let (generation, retry_after, outcomes) = self.attempt(&asked).await;
-            let fresh = generation.is_none_or(|g| self.tokens.is_newest(g));
-            let mut delay = Duration::ZERO;
-            for (i, outcome) in pending.into_iter().zip(outcomes) {
-                let stream = questions[i].stream;
-                let error = match outcome {
-                    Ok(page) => {
-                        self.scope_renewed[stream].store(0, Ordering::Relaxed);
-                        results[i] = Some(Ok(page));
-                        continue;
-                    }
-                    Err(error) => error,
-                };
-                match self.next(&mut failures[i], stream, &error, generation, fresh) {
-                    Next::After(d) => delay = delay.max(d).max(retry_after.unwrap_or_default()),
-                    Next::GiveUp => results[i] = Some(Err(self.advised(stream, told(error, &failures[i])))),
-                }
-            }
-            tokio::time::sleep(delay).await;
-        }
+    /// Asks some questions; the results come in their order.
+    pub async fn ask_all(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
+        let asked: Vec<_> = questions.into_iter().map(|q| self.ask(q)).collect();
+        join_all(asked).await
     }
 
     /// What comes after a failed question; tells the tokens when theirs was refused.
@@ -116,12 +123,23 @@ impl Source {
         error
     }
 
-    /// One request, without retries: the token's generation, what `Retry-After` said, and each question's outcome.
-    pub(super) async fn attempt(&self, questions: &[Question]) -> (Option<u64>, Option<Duration>, Vec<Result<Page>>) {
-        let every = |e: Error| questions.iter().map(|_| Err(e.clone())).collect();
+    /// One request for these questions alone, without retries: the token's generation, what `Retry-After` said, and each
+    /// question's outcome.
+    pub(super) async fn attempt(&self, questions: &[Question]) -> Outcomes {
         let _slot = self.in_flight.slot().await;
         let hold = self.in_flight.hold(questions).await;
         let number = self.budget.acquire().await;
+        self.send(number, hold, questions).await
+    }
+
+    /// The same once it is this request's turn.
+    pub(super) async fn send(
+        &self,
+        number: u64,
+        hold: Option<Arc<OwnedSemaphorePermit>>,
+        questions: &[Question],
+    ) -> Outcomes {
+        let every = |e: Error| questions.iter().map(|_| Err(e.clone())).collect();
         let dialect = self.dialect();
         let token = match self.token().await {
             Ok(token) => token,
@@ -131,8 +149,8 @@ impl Source {
             Ok(body) => body,
             Err(e) => return (Some(token.generation), None, every(e)),
         };
-        if let Some(first) = questions.first() {
-            self.attempts[first.stream].fetch_add(1, Ordering::Relaxed);
+        for question in questions {
+            self.attempts[question.stream].fetch_add(1, Ordering::Relaxed);
         }
         let authorization = Secret::new(format!("{}{}", dialect.authorization_prefix, token.secret.reveal()));
         let answered = self.http.post(body, Some(&authorization)).await;
@@ -144,11 +162,14 @@ impl Source {
             }
             Err(e) => (every(e), Headers::default()),
         };
-        let settled = outcomes.into_iter().map(|o| {
-            let o = o.map_err(|e| self.hidden(e, Some(&token.secret)));
-            self.settle(number, headers, o).map(|p| Page { hold: hold.clone(), ..p })
-        });
-        (Some(token.generation), headers.retry_after, settled.collect())
+        let outcomes: Vec<Result<Page>> = outcomes
+            .into_iter()
+            .map(|o| {
+                let o = o.map_err(|e| self.hidden(e, Some(&token.secret)));
+                self.settle(number, headers, o).map(|p| Page { hold: hold.clone(), ..p })
+            })
+            .collect();
+        (Some(token.generation), headers.retry_after, outcomes)
     }
 }
 

@@ -100,18 +100,29 @@ impl Budget {
 
     /// Waits for this request's turn; returns its number.
     pub async fn acquire(&self) -> u64 {
-        let _first_come_first_served = self.turn.lock().await;
-        while let Some((reason, wait)) = self.obstacle() {
-            let begun = Instant::now();
-            self.state().stats.waiting = Some((reason, begun + wait));
-            sleep(wait).await;
-            let mut state = self.state();
-            state.stats.waiting = None;
-            state.stats.waited[reason as usize] += begun.elapsed();
+        loop {
+            if let Some((number, ())) = self.acquire_for(|| true, || ()).await {
+                return number;
+            }
         }
+    }
+
+    /// Waits for a turn as long as it is `wanted`, and then takes what it is for, before anybody else's turn comes. A
+    /// turn that nobody wants any more is not used up.
+    pub async fn acquire_for<T>(&self, wanted: impl Fn() -> bool, take: impl FnOnce() -> T) -> Option<(u64, T)> {
+        let _first_come_first_served = self.turn.lock().await;
+        loop {
+            if !wanted() {
+                return None;
+            }
+            let Some((reason, wait)) = self.obstacle() else { break };
+            let _shown = Shown::begin(self, reason, wait);
+            sleep(wait).await;
+        }
+        let taken = take();
         let mut state = self.state();
         state.stats.requests += 1;
-        state.stats.requests
+        Some((state.stats.requests, taken))
     }
 
     /// Takes in what the answer to request `number` says of the limit.
@@ -215,6 +226,29 @@ impl Budget {
 
     fn pacer(&self) -> MutexGuard<'_, Option<(u32, Pacer)>> {
         self.pacer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A wait, as the screen shows it and the summary counts it; over when dropped, slept to its end or not.
+struct Shown<'b> {
+    budget: &'b Budget,
+    reason: Reason,
+    begun: Instant,
+}
+
+impl Shown<'_> {
+    fn begin(budget: &Budget, reason: Reason, wait: Duration) -> Shown<'_> {
+        let begun = Instant::now();
+        budget.state().stats.waiting = Some((reason, begun + wait));
+        Shown { budget, reason, begun }
+    }
+}
+
+impl Drop for Shown<'_> {
+    fn drop(&mut self) {
+        let mut state = self.budget.state();
+        state.stats.waiting = None;
+        state.stats.waited[self.reason as usize] += self.begun.elapsed();
     }
 }
 

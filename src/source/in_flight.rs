@@ -44,10 +44,14 @@ impl InFlight {
     /// Waits for a share of the bytes, by what answers of these streams have been like. An answer that is larger than
     /// its share is read all the same; the next ones ask for more.
     pub async fn hold(&self, questions: &[Question]) -> Option<Arc<OwnedSemaphorePermit>> {
-        let expected =
-            questions.iter().map(|q| self.expected[q.stream].load(Ordering::Relaxed)).fold(0, u32::saturating_add);
+        let expected = u32::try_from(self.expected(questions)).unwrap_or(u32::MAX);
         let share = self.bytes.clone().acquire_many_owned(expected.clamp(1, self.most));
         share.await.ok().map(Arc::new)
+    }
+
+    /// KiB that answers to these questions are thought to have.
+    pub fn expected(&self, questions: &[Question]) -> usize {
+        questions.iter().map(|q| self.expected[q.stream].load(Ordering::Relaxed) as usize).sum()
     }
 
     /// Takes in how large an answer was: up at once, down slowly.

@@ -5,9 +5,12 @@
 //! [`budget_window`] keep the limit, `in_flight` keeps memory flat, [`retry`] says how long to try,
 //! [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
 //! [`prove`] to make sure, [`look_up`] to ask for single records and [`remembered`] to know it the next night.
-//! [`Source`] in this file puts them together; `answering` is how it answers questions.
+//! [`Source`] in this file puts them together; `answering` is how it answers questions,
+//! `batch` how they travel together, [`aliases`] how many at a time.
 
+pub mod aliases;
 mod answering;
+mod batch;
 pub mod budget;
 pub mod budget_window;
 pub mod client;
@@ -32,6 +35,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use self::aliases::Aliases;
+pub use self::batch::AtWork;
+use self::batch::Waiting;
 use self::budget::{Budget, Headers};
 use self::client::{Attempt, Http};
 use self::dialect::{Dialect, StreamDialect};
@@ -51,7 +57,10 @@ pub struct Source {
     tokens: Tokens,
     /// The key's budget.
     pub budget: Budget,
+    /// How many questions a request carries.
+    pub aliases: Aliases,
     in_flight: InFlight,
+    waiting: Arc<Waiting>,
     scope_renewed: PerStream<AtomicU64>,
     sure: PerStream<AtomicBool>,
     contacted: AtomicBool,
@@ -69,7 +78,9 @@ impl Source {
             dialect: RwLock::new(Arc::new(dialect)),
             tokens: Tokens::default(),
             budget,
+            aliases: Aliases::new(settings.aliases_per_request, None),
             in_flight: InFlight::new(&settings),
+            waiting: Arc::default(),
             scope_renewed: PerStream::new(AtomicU64::default),
             sure: PerStream::new(AtomicBool::default),
             contacted: AtomicBool::new(false),
@@ -144,6 +155,12 @@ impl Source {
     /// Attempts that failed and were made again.
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
+    }
+
+    /// Somebody will ask in a moment: until this is dropped, a request that could carry more waits for them, for a
+    /// moment.
+    pub fn at_work(&self) -> AtWork {
+        self.waiting.at_work()
     }
 
     /// Generates a token when there is none, with retries: settles endpoint and credentials.

@@ -96,7 +96,11 @@ impl Failures {
             Action::Renew | Action::RenewOnce if !fresh => return Next::After(Duration::ZERO),
             Action::RenewOnce => {
                 self.renewals += 1;
-                return if self.renewals > 1 { Next::GiveUp } else { Next::After(Duration::ZERO) };
+                return match self.renewals {
+                    1 => Next::After(Duration::ZERO),
+                    2 => Next::After(self.delays.advance()),
+                    _ => Next::GiveUp,
+                };
             }
             Action::Renew => {
                 self.renewals += 1;

@@ -14,6 +14,8 @@ pub struct Settings {
     pub client_id: String,
     /// The API key's secret.
     pub client_secret: Secret,
+    /// Questions a request carries at most.
+    pub aliases_per_request: usize,
     /// Requests under way at most.
     pub in_flight: u32,
     /// Bytes of bodies in memory at most (one oversized body may exceed it).

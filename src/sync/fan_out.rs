@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Checkpoint};
 use crate::policy::{self, Action, Patience};
 use crate::progress::add;
+use crate::source::AtWork;
 use crate::streams::Stream;
 
 /// Partitions fetched from the mirror at a time.
@@ -33,7 +34,9 @@ pub struct Parents {
 pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Receiver<Parents>) -> Result<Ended> {
     let mut waiting: VecDeque<Checkpoint> = VecDeque::new();
     let mut taken: HashSet<String> = HashSet::new();
-    let mut walks: JoinSet<(Checkpoint, Result<Ended>)> = JoinSet::new();
+    let mut walks: JoinSet<(Checkpoint, Result<Ended>, AtWork)> = JoinSet::new();
+    // From the end of a walk to the beginning of the next one in its place.
+    let mut at_work: Option<AtWork> = None;
     let mut failures = 0;
     loop {
         let over = parents.borrow_and_update().over;
@@ -46,18 +49,21 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
         while walks.len() < context.walks && !context.stop.requested() {
             let Some(from) = waiting.pop_front() else { break };
             let context = context.clone();
+            let begins = context.source.at_work();
             walks.spawn(async move {
-                let result = walk::walk(&context, stream, from.clone(), || ()).await;
-                (from, result)
+                let result = walk::walk(&context, stream, from.clone(), begins, || ()).await;
+                (from, result, context.source.at_work())
             });
         }
+        drop(at_work.take());
         if walks.is_empty() && (context.stop.requested() || (over && waiting.is_empty())) {
             let stopped = context.stop.requested();
             return Ok(if stopped { Ended::Stopped } else { Ended::Closed(crate::verdict::Verdict::Continuous) });
         }
         tokio::select! {
             Some(ended) = walks.join_next() => {
-                let (from, result) = ended.map_err(|e| Error::new(Kind::Internal, format!("a walk: {e}")))?;
+                let (from, result, ended_at_work) = ended.map_err(|e| Error::new(Kind::Internal, format!("a walk: {e}")))?;
+                at_work = Some(ended_at_work);
                 match result {
                     Ok(_) => failures = 0,
                     Err(error) => {

@@ -122,7 +122,7 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
         add(&counters.closed, 1);
         return Ok(Ended::Closed(verdict));
     }
-    walk::walk(context, stream, from, || {
+    walk::walk(context, stream, from, context.source.at_work(), || {
         if feeds {
             parents.send_modify(|p| p.pages += 1);
         }

@@ -1,14 +1,16 @@
 //! One walk: reads a list page by page and lands every page. The reasoning is [`super::drift`]'s; here the next question
 //! is under way while the last page is being stored, and a kill at any moment loses at most the pages under way.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 
-use super::drift::{Shown, Walk};
+use super::drift::{Ask, Shown, Walk};
 use super::{Context, dialect};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landing};
 use crate::progress::add;
+use crate::source::AtWork;
 use crate::source::dialect::Paging;
 use crate::source::page::Page;
 use crate::source::query::{Question, Start};
@@ -24,29 +26,44 @@ pub enum Ended {
     Stopped,
 }
 
-/// Walks a list from where its checkpoint stands. `landed` is called after each committed page.
-pub async fn walk(context: &Context, stream: Stream, from: Checkpoint, landed: impl Fn()) -> Result<Ended> {
-    if from.position.is_none() {
-        let stop = tokio::select! {
+/// Walks a list from where its checkpoint stands. `at_work` says that its first question comes in a moment. `landed` is
+/// called after each committed page.
+pub async fn walk(
+    context: &Context,
+    stream: Stream,
+    from: Checkpoint,
+    at_work: AtWork,
+    landed: impl Fn(),
+) -> Result<Ended> {
+    let mut at_work = Some(at_work);
+    if from.position.is_none() && !context.source.is_sure(stream) {
+        drop(at_work.take());
+        tokio::select! {
             biased;
-            sure = dialect::make_sure(context, stream, &from.partition) => { sure?; false }
-            () = context.stop.now() => true,
-        };
-        if stop {
-            return Ok(Ended::Stopped);
+            sure = dialect::make_sure(context, stream, &from.partition) => sure?,
+            () = context.stop.now() => return Ok(Ended::Stopped),
         }
     }
     let mut walk = begin(context, stream, &from)?;
     let mut windows = from.windows;
-    let mut told_total = false;
-    let mut pending = ask(context, stream, &from.partition, &walk);
+    let mut total: Option<u64> = None;
+    // Pages that were asked for together; the first of them is the walk's next question.
+    let mut ready: Answers = VecDeque::new();
+    let mut pending = ask(context, stream, &from.partition, &walk, total);
+    drop(at_work);
     loop {
-        let page = tokio::select! {
-            biased;
-            page = &mut pending => page?,
-            () = context.stop.now() => return Ok(Ended::Stopped),
+        if ready.is_empty() {
+            ready = tokio::select! {
+                biased;
+                pages = &mut pending => pages,
+                () = context.stop.now() => return Ok(Ended::Stopped),
+            };
+        }
+        let at_work = context.source.at_work();
+        let Some((asked, page)) = ready.pop_front() else {
+            return Err(Error::new(Kind::Internal, "no answer to a question"));
         };
-        let asked = walk.ask();
+        let page = page?;
         let step = walk.judge(&Shown {
             rows: &page.records.rows,
             nameless: page.nameless,
@@ -59,10 +76,10 @@ pub async fn walk(context: &Context, stream: Stream, from: Checkpoint, landed: i
             %stream, partition = %from.partition, row = asked.row, size = asked.size, rows = page.records.rows.len(),
             total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
         );
-        if let (Some(total), false) = (page.total, told_total) {
-            told_total = true;
-            add(&context.progress.of(stream).total, total);
+        if let (Some(told), None) = (page.total, total) {
+            add(&context.progress.of(stream).total, told);
         }
+        total = page.total.or(total);
         let (end, stepped_back) = (step.end.clone(), step.stepped_back);
         let landing = land(context, stream, &from, windows, &walk, page, step.end, stepped_back);
         windows += 1;
@@ -71,12 +88,19 @@ pub async fn walk(context: &Context, stream: Stream, from: Checkpoint, landed: i
             landed();
             return Ok(Ended::Closed(verdict));
         }
+        if ready.front().is_some_and(|(foreseen, _)| *foreseen == walk.ask()) {
+            landing.await?;
+            landed();
+            continue;
+        }
+        ready.clear();
         if context.stop.requested() {
             landing.await?;
             return Ok(Ended::Stopped);
         }
-        // The next question is under way while this page is being stored.
-        let mut next = ask(context, stream, &from.partition, &walk);
+        // The next questions are under way while this page is being stored.
+        let mut next = ask(context, stream, &from.partition, &walk, total);
+        drop(at_work);
         let mut landing = std::pin::pin!(landing);
         let early = tokio::select! {
             biased;
@@ -85,7 +109,7 @@ pub async fn walk(context: &Context, stream: Stream, from: Checkpoint, landed: i
         };
         landed();
         pending = match early {
-            Some(page) => Box::pin(std::future::ready(page)),
+            Some(pages) => Box::pin(std::future::ready(pages)),
             None => next,
         };
     }
@@ -123,17 +147,20 @@ fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
     Ok(if plain { walk.without_overlap() } else { walk })
 }
 
-type Asking<'c> = Pin<Box<dyn Future<Output = Result<Page>> + Send + 'c>>;
+/// Questions and their answers.
+type Answers = VecDeque<(Ask, Result<Page>)>;
 
-fn ask<'c>(context: &'c Context, stream: Stream, partition: &str, walk: &Walk) -> Asking<'c> {
-    let ask = walk.ask();
-    let parent = Some(partition).filter(|p| !p.is_empty()).map(str::to_owned);
-    Box::pin(context.source.ask(Question {
-        stream,
-        parent,
-        size: ask.size,
-        start: walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned())),
-    }))
+type Asking<'c> = Pin<Box<dyn Future<Output = Answers> + Send + 'c>>;
+
+/// Asks the walk's next question, and those that probably follow it with it.
+fn ask<'c>(context: &'c Context, stream: Stream, partition: &str, walk: &Walk, total: Option<u64>) -> Asking<'c> {
+    let parent = Some(partition).filter(|p| !p.is_empty());
+    let asks = walk.foresee(context.source.aliases.now(), total);
+    let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
+    let question =
+        |ask: &Ask| Question { stream, parent: parent.map(str::to_owned), size: ask.size, start: start(ask) };
+    let questions = asks.iter().map(question).collect();
+    Box::pin(async move { asks.into_iter().zip(context.source.ask_all(questions).await).collect() })
 }
 
 #[allow(clippy::too_many_arguments)] // one call, spelled out where it stands

@@ -19,7 +19,7 @@ fn two_processes_on_one_key_share_its_budget() {
         "--requests-per-minute",
         "600",
     ]);
-    let (one, other) = (Work::new(""), Work::new(""));
+    let (one, other) = (Work::new("aliases_per_request = 1"), Work::new("aliases_per_request = 1"));
     let shared = one.path("shared");
     let start = |work: &Work| {
         work.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint, "--requests-per-minute", "600"])

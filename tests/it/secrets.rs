@@ -223,8 +223,7 @@ fn a_message_that_quotes_a_secret_is_told_without_it() {
         let error = serde_json::json!({"message": message, "extensions": {"code": "BAD_USER_INPUT"}});
         Answer::json(200, &serde_json::json!({ "errors": [error] }))
     };
-    let job =
-        "name = \"test\"\n[source]\nclient_id = \"a\"\nclient_secret = \"DISTINCTIVE-and-long\"\nretry_for = \"1s\"\n";
+    let job = "name = \"test\"\n[source]\nclient_id = \"a\"\nclient_secret = \"DISTINCTIVE-and-long\"\nrequests_per_minute = 0\nretry_for = \"1s\"\n";
     let never = ["DISTINCTIVE", "DISTINCT", "TOKENMARKER", "TOKENMAR"];
     // Whole, and cut by the length of a quotation in the middle.
     for before in [0, 145, 184, 190] {

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use crate::support::{STREAMS, Sandbox, Work, ids};
 
-fn short_lived(more: &[&str]) {
+fn short_lived(source: &str, latency: &str, more: &[&str]) {
     let account = ["--contacts", "1500", "--persons", "10", "--conversations", "1200", "--messages", "6000"];
-    let slow = ["--requests-per-minute", "0", "--latency", "45ms", "--token-ttl", "2s"];
+    let slow = ["--requests-per-minute", "0", "--latency", latency, "--token-ttl", "2s"];
     let sandbox = Sandbox::start(&[&account[..], &slow, more].concat());
-    let work = Work::new("in_flight = 8");
+    let work = Work::new(&format!("in_flight = 8\n{source}"));
     let begun = Instant::now();
     work.run(&sandbox, &[]).expect(0);
     let (took, life, margin) = (begun.elapsed().as_secs_f64(), 2.0, 0.1);
@@ -28,10 +28,10 @@ fn short_lived(more: &[&str]) {
 
 #[test]
 fn one_renewal_a_generation_and_no_page_lost() {
-    short_lived(&[]);
+    short_lived("aliases_per_request = 1", "45ms", &[]);
 }
 
 #[test]
 fn the_same_when_a_new_token_kills_the_older_one() {
-    short_lived(&["--new-token-cancels-older"]);
+    short_lived("", "350ms", &["--new-token-cancels-older"]);
 }

@@ -254,16 +254,35 @@ impl Walk {
                 }
                 None if self.position == 0 => Ask::page(self.size, 1),
                 None if self.is_plain() => Ask::page(self.size, page_number(self.position / u64::from(self.size))),
-                None => self.reach(),
+                None => self.reach(self.position),
             },
         }
     }
 
-    /// The question that begins with the last anchors and ends farthest.
-    fn reach(&self) -> Ask {
+    /// The next question and those that follow if every answer is a whole window that joins: at most `n`, none past what
+    /// the server said is the end. Whoever asks them together gives up those that turn out not to be next.
+    pub fn foresee(&self, n: usize, total: Option<u64>) -> Vec<Ask> {
+        let mut asks = vec![self.ask()];
+        let steady = self.phase == Phase::Window && self.fixed.is_none() && self.cursors.is_none() && self.position > 0;
+        let Some(total) = total.filter(|_| steady && matches!(self.paging, Paging::Pages | Paging::Offset)) else {
+            return asks;
+        };
+        while asks.len() < n {
+            let end = asks.last().map_or(0, |a| a.end());
+            let next = self.reach(end);
+            if end >= total || next.end() <= end {
+                break;
+            }
+            asks.push(next);
+        }
+        asks
+    }
+
+    /// The question that begins with the last anchors before a position and ends farthest.
+    fn reach(&self, position: u64) -> Ask {
         match self.paging {
-            Paging::Offset => Ask { size: self.size, row: self.position.saturating_sub(NEED as u64) },
-            _ => reach(self.position, self.size),
+            Paging::Offset => Ask { size: self.size, row: position.saturating_sub(NEED as u64) },
+            _ => reach(position, self.size),
         }
     }
 

@@ -24,7 +24,7 @@ impl Walk {
             self.page_by_page(self.size);
             return None;
         }
-        let asked = self.reach();
+        let asked = self.reach(self.position);
         self.fail(Fault::NoJoin, asked, None)
     }
 

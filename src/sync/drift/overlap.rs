@@ -146,7 +146,7 @@ impl Walk {
                 self.fault = Some(Fault::Short);
                 self.short_at.get_or_insert(self.position);
             }
-        } else if self.fixed.is_none() && !self.is_plain() && self.reach().end() <= self.position {
+        } else if self.fixed.is_none() && !self.is_plain() && self.reach(self.position).end() <= self.position {
             // Small sizes only: no page begins in what was read and ends beyond it.
             self.page_by_page(self.size);
         }

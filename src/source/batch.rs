@@ -1,0 +1,280 @@
+//! Questions travel together. The limit counts requests, and one request can carry many questions (aliased fields), so a
+//! question does not make a request: it waits, and whoever gets the next turn under the limit takes along whatever
+//! waits by then, of every list and conversation alike. Nobody has to know what the others read.
+//!
+//! There is no dispatcher that could die with questions in hand: every asker also tries to carry. An asker that is
+//! dropped takes its question back; one that is dropped with others' questions under way leaves them to be asked again.
+//!
+//! A turn is not taken while somebody is still at work who will ask in a moment (a page is being stored), or a request
+//! would leave half empty for want of a millisecond.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, OwnedSemaphorePermit, SemaphorePermit, oneshot};
+
+use super::Source;
+use super::page::Page;
+use super::query::Question;
+use crate::error::{Kind, Result};
+
+/// How long a turn waits at most for somebody at work.
+const LINGER: Duration = Duration::from_millis(250);
+
+/// The questions that wait.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    queue: Mutex<VecDeque<Waiter>>,
+    /// Something waits, or somebody is no longer at work.
+    changed: Notify,
+    at_work: AtomicUsize,
+    next: AtomicUsize,
+}
+
+/// A question that waits.
+#[derive(Debug)]
+struct Waiter {
+    number: usize,
+    question: Question,
+    /// It goes with at most so many questions, itself included.
+    most: usize,
+    answer: oneshot::Sender<Answered>,
+}
+
+/// What came of a question in one request.
+#[derive(Debug)]
+pub struct Answered {
+    /// The generation of the token that was used.
+    pub generation: Option<u64>,
+    /// What `Retry-After` said.
+    pub retry_after: Option<Duration>,
+    /// The page.
+    pub outcome: Result<Page>,
+    /// How many questions the request carried.
+    pub together: usize,
+}
+
+/// Somebody who will ask again in a moment; until this is dropped, or asks.
+#[derive(Debug)]
+pub struct AtWork(Arc<Waiting>);
+
+impl Waiting {
+    /// Says that somebody will ask in a moment.
+    pub fn at_work(self: &Arc<Waiting>) -> AtWork {
+        self.at_work.fetch_add(1, Ordering::Relaxed);
+        AtWork(self.clone())
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Waiter>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, question: Question, most: usize) -> Place<'_> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        self.queue().push_back(Waiter { number, question, most, answer });
+        self.changed.notify_waiters();
+        Place { waiting: self, number, answered }
+    }
+
+    /// Waits until something waits.
+    async fn something(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if !self.queue().is_empty() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until a request could be filled, or nobody is left who would fill it.
+    async fn gather(&self, n: usize) {
+        let enough = async {
+            loop {
+                let changed = self.changed.notified();
+                if self.queue().len() >= n || self.at_work.load(Ordering::Relaxed) == 0 {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        let _ = tokio::time::timeout(LINGER, enough).await;
+    }
+
+    fn first(&self, n: usize) -> Vec<Question> {
+        self.queue().iter().take(n).map(|w| w.question.clone()).collect()
+    }
+
+    /// Takes what may go together: at most `n`, none with more company than it bears, no more than `fits` allows.
+    fn take(&self, n: usize, fits: impl Fn(&[Question], &Question) -> bool) -> Vec<Waiter> {
+        let mut queue = self.queue();
+        let mut taken: Vec<Waiter> = Vec::new();
+        let mut questions: Vec<Question> = Vec::new();
+        let mut most = n.max(1);
+        let mut left = VecDeque::with_capacity(queue.len());
+        for waiter in queue.drain(..) {
+            let bears = taken.len() < most.min(waiter.most.max(1));
+            if bears && (taken.is_empty() || fits(&questions, &waiter.question)) {
+                most = most.min(waiter.most.max(1));
+                questions.push(waiter.question.clone());
+                taken.push(waiter);
+            } else {
+                left.push_back(waiter);
+            }
+        }
+        *queue = left;
+        taken
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.at_work.fetch_sub(1, Ordering::Relaxed);
+        self.0.changed.notify_waiters();
+    }
+}
+
+/// A place in the queue; given up when dropped.
+struct Place<'s> {
+    waiting: &'s Waiting,
+    number: usize,
+    answered: oneshot::Receiver<Answered>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.waiting.queue().retain(|w| w.number != self.number);
+    }
+}
+
+/// A turn under the limit, and what travels in it.
+struct Batch<'s> {
+    number: u64,
+    waiters: Vec<Waiter>,
+    hold: Option<Arc<OwnedSemaphorePermit>>,
+    _slot: Option<SemaphorePermit<'s>>,
+}
+
+impl Source {
+    /// Asks a question once, in company.
+    pub(super) async fn ask_together(&self, question: &Question, most: usize) -> Answered {
+        let mut place = self.waiting.put(question.clone(), most);
+        loop {
+            tokio::select! {
+                biased;
+                answered = &mut place.answered => match answered {
+                    Ok(answered) => return answered,
+                    // Whoever carried it is gone.
+                    Err(_) => place = self.waiting.put(question.clone(), most),
+                },
+                batch = self.turn() => self.carry(batch).await,
+            }
+        }
+    }
+
+    /// The next turn. Dropped before it comes, it costs nothing.
+    async fn turn(&self) -> Batch<'_> {
+        loop {
+            self.waiting.something().await;
+            let slot = self.in_flight.slot().await;
+            self.waiting.gather(self.aliases.now()).await;
+            let first = self.waiting.first(self.aliases.now());
+            if first.is_empty() {
+                continue;
+            }
+            let hold = self.in_flight.hold(&first).await;
+            let share = hold.as_ref().map_or(0, |h| h.num_permits());
+            let fits = |taken: &[Question], next: &Question| {
+                self.in_flight.expected(taken) + self.in_flight.expected(std::slice::from_ref(next)) <= share
+            };
+            let taken = self
+                .budget
+                .acquire_for(|| !self.waiting.queue().is_empty(), || self.waiting.take(self.aliases.now(), fits));
+            if let Some((number, waiters)) = taken.await.filter(|(_, waiters)| !waiters.is_empty()) {
+                return Batch { number, waiters, hold, _slot: slot };
+            }
+        }
+    }
+
+    async fn carry(&self, batch: Batch<'_>) {
+        let questions: Vec<Question> = batch.waiters.iter().map(|w| w.question.clone()).collect();
+        let together = questions.len();
+        let (generation, retry_after, outcomes) = self.send(batch.number, batch.hold, &questions).await;
+        let refused = |o: &Result<Page>| o.as_ref().is_err_and(|e| is_for_company(&e.kind));
+        if together > 1 && outcomes.iter().all(refused) {
+            let lasting = |o: &Result<Page>| o.as_ref().is_err_and(|e| e.kind != Kind::TimedOut);
+            self.aliases.refused(together, outcomes.iter().all(lasting));
+        } else if outcomes.iter().any(Result::is_ok) {
+            self.aliases.worked(together);
+        }
+        for (waiter, outcome) in batch.waiters.into_iter().zip(outcomes) {
+            let _ = waiter.answer.send(Answered { generation, retry_after, outcome, together });
+        }
+    }
+}
+
+/// Failures that a question may not meet in smaller company: the request was too much as a whole, or another question in
+/// it was wrong and took this one down with it.
+pub(super) fn is_for_company(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::QueryRejected { .. } | Kind::TooLarge | Kind::TimedOut | Kind::PartialData | Kind::UnknownFailure
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::query::Start;
+    use crate::streams::Stream;
+
+    fn question(row: u64) -> Question {
+        Question { stream: Stream::Contacts, parent: None, size: 10, start: Start::Row(row) }
+    }
+
+    fn rows(taken: &[Waiter]) -> Vec<u64> {
+        taken.iter().map(|w| if let Start::Row(row) = w.question.start { row } else { 99 }).collect()
+    }
+
+    #[test]
+    fn the_first_go_first_and_nobody_has_more_company_than_they_bear() {
+        let waiting = Waiting::default();
+        let _places: Vec<Place<'_>> =
+            [10, 10, 2, 10, 1, 10].into_iter().zip(0..).map(|(most, row)| waiting.put(question(row), most)).collect();
+        let all = |_: &[Question], _: &Question| true;
+        // The third bears one other only: it stays for the next.
+        assert_eq!(rows(&waiting.take(4, all)), [0, 1, 3, 5]);
+        assert_eq!(rows(&waiting.take(4, all)), [2]);
+        assert_eq!(rows(&waiting.take(4, all)), [4]);
+        assert!(waiting.take(4, all).is_empty());
+    }
+
+    #[test]
+    fn one_goes_however_large_and_a_place_that_is_given_up_is_free() {
+        let waiting = Waiting::default();
+        let places: Vec<Place<'_>> = (0..3).map(|row| waiting.put(question(row), 10)).collect();
+        assert_eq!(rows(&waiting.take(10, |_, _| false)), [0]);
+        drop(places);
+        assert!(waiting.take(10, |_, _| true).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_waits_for_those_at_work_but_not_for_long() {
+        let waiting = Arc::new(Waiting::default());
+        let begun = tokio::time::Instant::now();
+        waiting.gather(10).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO, "nobody is at work");
+        let at_work = waiting.at_work();
+        waiting.gather(10).await;
+        assert_eq!(begun.elapsed(), LINGER);
+        let done = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            drop(at_work);
+        };
+        tokio::join!(waiting.gather(10), done);
+        assert!(begun.elapsed() < LINGER * 2);
+    }
+}

@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::dialect as memory;
 use crate::mirror::store::Mirror;
 use crate::mirror::views;
+use crate::quantity::counted;
 use crate::source::Source;
 use crate::source::negotiate::{Negotiation, Outcome, Part};
 use crate::streams::Stream;
@@ -40,7 +41,10 @@ pub async fn settle(
     if outcome.parts.iter().any(|part| part.table.contains_key("token") || part.table.contains_key("streams")) {
         notes.insert(
             0,
-            format!("how this API is spelled was made sure of in {} requests and is remembered", outcome.requests),
+            format!(
+                "how this API is spelled was made sure of in {} and is remembered",
+                counted(outcome.requests, "request")
+            ),
         );
     }
     let streams = streams.iter().copied().filter(|s| !outcome.absent.contains(s)).collect();

@@ -2,9 +2,9 @@
 //!
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
 //! (through [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
-//! [`budget_window`] keep the limit, `in_flight` keeps memory flat, [`retry`] says how long to try,
+//! [`budget_window`] keep the limit, [`server_clock`] tells the clocks apart, `in_flight` keeps memory flat, [`retry`] says how long to try,
 //! [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask and [`prove`] to make sure.
-//! [`Source`] in this file puts them together: it answers questions.
+//! [`Source`] in this file puts them together: it answers questions; `observed` tells what it has seen.
 
 pub mod budget;
 pub mod budget_window;
@@ -15,14 +15,17 @@ pub mod envelope;
 pub mod failure;
 mod in_flight;
 pub mod negotiate;
+mod observed;
 pub mod page;
 pub mod prove;
 pub mod query;
 pub mod repair;
 pub mod retry;
+pub mod server_clock;
 mod settings;
 pub mod shape;
 pub mod token;
+mod unreachable;
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -94,31 +97,6 @@ impl Source {
     /// Speaks another dialect from the next request on.
     pub fn speak(&self, dialect: Dialect) {
         *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dialect);
-    }
-
-    /// The host of the API's address.
-    pub fn host(&self) -> String {
-        self.http.host()
-    }
-
-    /// Tokens generated so far.
-    pub fn token_generations(&self) -> u64 {
-        self.tokens.generations()
-    }
-
-    /// Age of the current token.
-    pub fn token_age(&self) -> Option<Duration> {
-        self.tokens.age()
-    }
-
-    /// Requests sent for a stream.
-    pub fn attempts(&self, stream: Stream) -> u64 {
-        self.attempts[stream].load(Ordering::Relaxed)
-    }
-
-    /// Attempts that failed and were made again.
-    pub fn retries(&self) -> u64 {
-        self.retries.load(Ordering::Relaxed)
     }
 
     /// Generates a token when there is none, with retries: settles endpoint and credentials.
@@ -241,11 +219,6 @@ impl Source {
         error
     }
 
-    /// The latest failure that is being retried, for the screen.
-    pub fn last_failure(&self) -> Option<String> {
-        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     fn note_retry(&self, error: &Error, delay: Duration) {
         self.retries.fetch_add(1, Ordering::Relaxed);
         tracing::info!(error = %error, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "asking again");
@@ -256,7 +229,10 @@ impl Source {
         let every = |e: Error| questions.iter().map(|_| Err(e.clone())).collect();
         let _slot = self.in_flight.slot().await;
         let hold = self.in_flight.hold(questions).await;
-        let number = self.budget.acquire().await;
+        let number = match self.budget.acquire().await {
+            Ok(number) => number,
+            Err(e) => return (None, None, every(e)),
+        };
         let dialect = self.dialect();
         let token = match self.token().await {
             Ok(token) => token,
@@ -288,7 +264,7 @@ impl Source {
 
     async fn token(&self) -> Result<token::Token> {
         let generate = || async {
-            let number = self.budget.acquire().await;
+            let number = self.budget.acquire().await?;
             let dialect = self.dialect();
             let body = query::token_request(&dialect, &self.settings.client_id, self.settings.client_secret.reveal());
             let (granted, headers) = match self.http.post(body, None).await {
@@ -328,7 +304,7 @@ impl Source {
                     self.budget.block(number, *wait);
                 }
                 // An address that has worked is right: what it says now is an outage.
-                if matches!(error.kind, Kind::WrongEndpoint | Kind::Redirected)
+                if matches!(error.kind, Kind::WrongEndpoint | Kind::Redirected | Kind::Untrusted)
                     && self.contacted.load(Ordering::Relaxed)
                 {
                     error.kind = Kind::ServerFault;

@@ -70,7 +70,7 @@ async fn page_from(source: &Source, stream: Stream, parent: Option<&str>, first:
     // The page before the one that is believed to be the first; for 0 there is none, and the page behind it is asked.
     let other = u32::from(believed == 0);
     source.speak(from(&dialect, stream, other)?);
-    let asked = patiently(source, question(stream, parent, 0)).await;
+    let asked = patiently(source, question(stream, parent, 0)).await?;
     let (zero, one) = match (&asked, believed) {
         (Some(page), 0) => (ids(first), Some(ids(page))),
         (Some(page), _) => (ids(page), Some(ids(first))),
@@ -91,11 +91,13 @@ fn from(dialect: &Dialect, stream: Stream, page_from: u32) -> Result<Dialect> {
 }
 
 /// The answer to a question that may be no question here: a refusal that stays is none.
-async fn patiently(source: &Source, question: Question) -> Option<Page> {
+async fn patiently(source: &Source, question: Question) -> Result<Option<Page>> {
     for _ in 0..TRIES {
         let (generation, _, mut outcomes) = source.attempt(std::slice::from_ref(&question)).await;
-        match outcomes.pop()? {
-            Ok(page) => return Some(page),
+        match outcomes.pop().transpose() {
+            Ok(page) => return Ok(page),
+            // Not asked is not refused.
+            Err(error) if error.kind == Kind::Spent => return Err(error),
             Err(error) => match policy::decide(&error.kind).action {
                 Action::Renew | Action::RenewOnce => {
                     if let Some(generation) = generation {
@@ -103,11 +105,11 @@ async fn patiently(source: &Source, question: Question) -> Option<Page> {
                     }
                 }
                 Action::Retry(_) | Action::Pause => {}
-                Action::FailStream | Action::FailRun => return None,
+                Action::FailStream | Action::FailRun => return Ok(None),
             },
         }
     }
-    None
+    Ok(None)
 }
 
 fn question(stream: Stream, parent: Option<&str>, row: u64) -> Question {

@@ -14,6 +14,7 @@ mod graphql_js;
 mod memory;
 mod mirror;
 mod moving;
+mod not_this_api;
 mod secrets;
 mod spelling;
 mod stop;

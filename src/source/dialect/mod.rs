@@ -194,6 +194,11 @@ impl StreamDialect {
         self.fields.iter().map(String::as_str).filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
     }
 
+    /// Whether a field of this name is asked for.
+    pub fn asks_for(&self, name: &str) -> bool {
+        self.selected().any(|f| field_name(f) == name)
+    }
+
     /// The name to put into `drop` so that `field` is not asked for: its own, or that of the object it is selected in.
     pub fn holding(&self, field: &str) -> Option<&str> {
         let words = |f: &str| f.split([' ', '{', '}', ':']).any(|w| w == field);

@@ -5,6 +5,7 @@
 pub mod arguments;
 pub mod entity;
 pub mod list;
+pub mod stranger;
 pub mod token;
 
 use toml::{Table, Value};

@@ -137,7 +137,7 @@ fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<Envelope<'b
 
 /// Neither data nor errors: said so by a GraphQL API, or no word of either.
 fn nothing_in_it(status: u16, text: &str) -> Error {
-    let members: HashMap<String, serde::de::IgnoredAny> = serde_json::from_str(text).unwrap_or_default();
+    let members: HashMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
     if members.contains_key("data") || members.contains_key("errors") {
         failure::by_status(status, "the answer is JSON but has neither data nor errors")
     } else {

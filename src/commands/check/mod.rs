@@ -1,7 +1,7 @@
 //! `check JOB`: a checklist, every line with a hint that says what it means or what to do next. At most [`MOST`] requests,
 //! whatever the server is; nothing is written but the shared budget window.
 //!
-//! This file is the order of the list. One file a concern makes its lines ([`line::Line`], data), and [`render`] shows them.
+//! This file is the order of the list. One file a concern makes its lines (`line`, data), and `render` shows them.
 
 mod clock;
 mod destination;

@@ -59,7 +59,7 @@ pub enum Command {
     /// Run a job: read from the API into the mirror, then deliver to the job's destinations.
     Run(RunArgs),
     /// Check a job without reading anything: endpoint, credentials, a scope per stream, mirror, destinations.
-    Check(JobArgs),
+    Check(CheckArgs),
     /// Find out how a server spells this API, and print it ready to paste into the job file.
     Discover(DiscoverArgs),
     /// Deliver again from the mirror, without one API request.
@@ -115,6 +115,27 @@ pub struct RunArgs {
     /// Show every setting and where it came from, and do nothing.
     #[arg(long)]
     pub print_config: bool,
+}
+
+/// `check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+
+    /// How the checklist is written (to standard output).
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
+}
+
+/// Text for people, JSON for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// A line and its hint, one after the other.
+    Text,
+    /// One JSON object, at the end.
+    Json,
 }
 
 /// `discover`

@@ -51,6 +51,8 @@ pub enum Kind {
     WrongEndpoint,
     /// A redirect, which is never followed with credentials.
     Redirected,
+    /// The server's certificate is not one that this system trusts.
+    Untrusted,
     /// A body above the cap.
     TooLarge,
     /// There is no mirror where one is to be read.
@@ -67,6 +69,8 @@ pub enum Kind {
     CheckpointRefused,
     /// A destination cannot be written.
     DestinationUnwritable,
+    /// The requests that a command may make are made ([`crate::source::budget::Budget::capped`]).
+    Spent,
     /// A stop was asked for.
     Stopped,
     /// A defect of this program.

@@ -42,6 +42,7 @@
 //! | when a token is renewed | [`source::token`] |
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
 //! | a retry's delay, how long to try | [`source::retry`] |
+//! | what it means that no answer came | `source/unreachable.rs`; that something else answers: [`source::failure`] and `source/dialect/settle/stranger.rs` |
 //! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::failure`]) |
 //! | when a walk is complete | [`sync::drift`], pure, with a model of every server that breaks a rule beside it |
 //! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
@@ -49,7 +50,7 @@
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
 //! | a destination | [`destinations`], whose trait's documentation is the contract |
 //! | a job key and its default | [`config::job`] and [`config::settings`]; a variable: [`config::env`] |
-//! | a flag | [`cli`]; a subcommand: [`commands`], one file each |
+//! | a flag | [`cli`]; a subcommand: [`commands`], one file each; a line of the checklist: `commands/check/`, one file a concern |
 //! | the summary, the screen | [`report`] |
 //! | a fault, an adversary, a schema of the sandbox | `sandbox/` |
 //!
@@ -77,6 +78,7 @@ pub mod lock;
 pub mod mirror;
 pub mod policy;
 pub mod progress;
+pub mod quantity;
 pub mod record;
 pub mod report;
 #[cfg(feature = "sandbox")]

@@ -161,6 +161,11 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Unavailable,
             "set the endpoint to the address the API really has; credentials are not sent after a redirect",
         ),
+        Kind::Untrusted => (
+            FailRun,
+            Exit::Unavailable,
+            "is the endpoint right, and is a proxy in between? Its root certificate belongs in this system's store; dates are judged by this machine's clock",
+        ),
         Kind::TooLarge => (FailStream, Exit::Incomplete, "lower [source] page_size, or raise [source] max_response"),
         Kind::MirrorMissing => (
             FailRun,
@@ -185,6 +190,9 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Failed,
             "make the folder writable or the disk larger, then `qpien-sync export JOB`: no request is needed",
         ),
+        Kind::Spent => {
+            (FailRun, Exit::Incomplete, "a run settles what was not asked, and `qpien-sync discover JOB` shows it")
+        }
         Kind::Stopped => (FailRun, Exit::Stopped, "run the same command again: it goes on where this one stopped"),
         Kind::Internal => (FailRun, Exit::Failed, "a defect of qpien-sync: please report the line above"),
     };

@@ -11,6 +11,7 @@ use super::run::run_settings;
 use crate::config::settings::{Flags, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
+use crate::quantity::counted;
 use crate::report::terminal;
 use crate::sandbox::{Options, Running, faults, start};
 use crate::say;
@@ -50,7 +51,8 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
         counts.over_limit + fault(&["rate_limited_status", "rate_limited_body"]),
         fault(&["error_500", "error_502", "error_503"]),
     );
-    say!("\nsurvived: {} token renewals, {limited} answers 429, {failed} answers 5xx", counts.tokens.saturating_sub(1));
+    let renewals = counted(counts.tokens.saturating_sub(1), "token renewal");
+    say!("\nsurvived: {renewals}, {} 429, {} 5xx", counted(limited, "answer"), counted(failed, "answer"));
     let mut equal = true;
     for stream in settings.streams.iter().copied() {
         let (rows, differences) = compare(&sandbox, stream, &out.join(format!("{stream}.csv"))).await?;

@@ -11,6 +11,7 @@ use crate::cli::DiscoverArgs;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
+use crate::quantity::counted;
 use crate::say;
 use crate::source::dialect::lay_over;
 use crate::source::dialect::settle::{Certainty, Finding};
@@ -36,7 +37,7 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
 }
 
 fn printed(endpoint: &str, settled: &Table, outcome: &Outcome) -> Result<String> {
-    let mut out = format!("# {endpoint}, in {} requests\n", outcome.requests);
+    let mut out = format!("# {endpoint}, in {}\n", counted(outcome.requests, "request"));
     for finding in &outcome.findings {
         let _ = writeln!(out, "# {}", line(finding));
     }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::lock_for_reading;
 use crate::policy::{self, Exit};
+use crate::quantity::counted;
 use crate::say;
 use crate::telemetry;
 
@@ -27,7 +28,7 @@ pub fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
                 for r in receipts {
                     let state = if r.held { "held back, not proven complete" } else { "delivered" };
                     if !quiet {
-                        say!("{place}: {} {} records, {state}", r.stream, r.records);
+                        say!("{place}: {} {}, {state}", r.stream, counted(r.records, "record"));
                     }
                     exits.push(if r.held { Exit::Incomplete } else { Exit::Complete });
                 }

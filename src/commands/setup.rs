@@ -28,6 +28,11 @@ pub fn flags(args: &JobArgs) -> Flags {
 
 /// The source that the settings describe; makes no request.
 pub fn source(settings: &Settings) -> Result<Source> {
+    source_with_at_most(settings, u64::MAX)
+}
+
+/// The same that makes at most so many requests.
+pub fn source_with_at_most(settings: &Settings, requests: u64) -> Result<Source> {
     let s = &settings.source;
     let folder = env::state_folder();
     let window = folder.ok_or_else(|| format!("no home folder (set {})", env::STATE_DIR)).and_then(|f| {
@@ -37,7 +42,8 @@ pub fn source(settings: &Settings) -> Result<Source> {
         tracing::warn!(%why, "the budget of this key cannot be shared with other processes");
         Window::in_memory()
     });
-    Source::new(s.clone(), settings.dialect.clone(), Budget::new(settings.requests_per_minute, window))
+    let budget = Budget::new(settings.requests_per_minute, window).capped(requests);
+    Source::new(s.clone(), settings.dialect.clone(), budget)
 }
 
 /// The destinations, each checked and locked.

@@ -4,6 +4,7 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use crate::quantity::counted;
 use crate::streams::Stream;
 use crate::verdict::Verdict;
 
@@ -205,9 +206,9 @@ impl Standing {
     pub fn verdict(&self) -> Verdict {
         if self.open > 0 || self.walks == 0 {
             Verdict::Incomplete(format!(
-                "{} of {} lists are not read to their end",
+                "{} of {} not read to the end",
                 self.open.max(1),
-                self.walks.max(1)
+                counted(self.walks.max(1), "list")
             ))
         } else if self.incomplete > 0 {
             let why = self.why.clone().unwrap_or_default();

@@ -5,6 +5,7 @@
 //! power at the latest checkpoint of the log before it. What power may take back it takes back whole, records and
 //! checkpoint together, so the run resumes a few pages earlier; waiting for the disk at every page would buy nothing.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
@@ -130,6 +131,45 @@ pub fn open_for_reading(path: &Path) -> Result<Connection> {
                 Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             })
             .map_err(say)?;
+    ours(connection, path)
+}
+
+/// Opens the mirror for reading only, without making or changing any file: its log is read where it lies and is not
+/// folded in, which the last reader to close would do otherwise.
+pub fn open_untouched(path: &Path) -> Result<Connection> {
+    let beside = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        std::fs::metadata(name).map_or(0, |m| m.len())
+    };
+    let (how, text) = match (beside("-wal"), beside("-shm"), path.to_str()) {
+        // Nothing in a log: the file is all there is.
+        (0, _, Some(text)) => ("immutable=1", text),
+        (_, 1.., Some(text)) => ("readonly_shm=1", text),
+        // A log that SQLite must index first, or a name that is no URI.
+        _ => return open_for_reading(path),
+    };
+    let mut name = String::from(if path.is_absolute() { "file://" } else { "file:" });
+    for c in text.chars() {
+        match c {
+            '%' | '?' | '#' => drop(write!(name, "%{:02x}", u32::from(c))),
+            c => name.push(c),
+        }
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection =
+        Connection::open_with_flags(format!("{name}?mode=ro&{how}"), flags).map_err(|e| failed(path, &e))?;
+    ours(connection, path)
+}
+
+/// The schema's version.
+pub fn version(connection: &Connection, path: &Path) -> Result<usize> {
+    connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(|e| failed(path, &e))
+}
+
+/// A connection that only reads, to a file that is a mirror and no newer one.
+fn ours(connection: Connection, path: &Path) -> Result<Connection> {
+    let say = |e: rusqlite::Error| failed(path, &e);
     connection
         .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = FILE;")
         .map_err(say)?;
@@ -137,7 +177,7 @@ pub fn open_for_reading(path: &Path) -> Result<Connection> {
     if application != migrations::APPLICATION {
         return Err(migrations::not_ours(path));
     }
-    let version: usize = connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(say)?;
+    let version = version(&connection, path)?;
     if version > migrations::VERSION {
         return Err(Error::new(Kind::MirrorNewer, format!("the mirror {} has version {version}", path.display())));
     }

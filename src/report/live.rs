@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::clock::human;
 use crate::progress::{Progress, get};
+use crate::quantity::counted;
 use crate::source::Source;
 use crate::source::budget::Reason;
 use crate::streams::Stream;
@@ -119,7 +120,7 @@ impl Live {
         };
         let token = self.source.token_age().map(|a| format!(", token {} old", human(a))).unwrap_or_default();
         let eta = self.eta(start).map(|e| format!(", about {} to go", human(e))).unwrap_or_default();
-        format!("budget: {left}{} requests{token}{waiting}{eta}", stats.requests)
+        format!("budget: {left}{}{token}{waiting}{eta}", counted(stats.requests, "request"))
     }
 
     fn plain(&self, start: Instant) -> String {

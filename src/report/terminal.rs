@@ -7,6 +7,7 @@ use super::run_report::RunReport;
 use crate::clock::human;
 use crate::error::Kind;
 use crate::policy::{self, Exit};
+use crate::quantity::counted;
 
 /// The summary of a run.
 pub fn summary(report: &RunReport) -> String {
@@ -119,12 +120,6 @@ pub fn shortfall(report: &RunReport) -> Option<(String, &'static str)> {
         }
         (None, None) => ("the run is not complete".into(), again),
     })
-}
-
-/// `1 record`, `2 records`.
-fn counted(n: u64, what: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{n} {what}{plural}")
 }
 
 /// A word for an exit code.

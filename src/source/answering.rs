@@ -128,7 +128,10 @@ impl Source {
     pub(super) async fn attempt(&self, questions: &[Question]) -> Outcomes {
         let _slot = self.in_flight.slot().await;
         let hold = self.in_flight.hold(questions).await;
-        let number = self.budget.acquire().await;
+        let number = match self.budget.acquire().await {
+            Ok(number) => number,
+            Err(e) => return (None, None, questions.iter().map(|_| Err(e.clone())).collect()),
+        };
         self.send(number, hold, questions).await
     }
 

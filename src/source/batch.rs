@@ -170,13 +170,17 @@ impl Source {
                     // Whoever carried it is gone.
                     Err(_) => place = self.waiting.put(question.clone(), most),
                 },
-                batch = self.turn() => self.carry(batch).await,
+                batch = self.turn() => match batch {
+                    Ok(batch) => self.carry(batch).await,
+                    // No turn will come: the question is nobody's to carry.
+                    Err(e) => return Answered { generation: None, retry_after: None, outcome: Err(e), together: 1 },
+                },
             }
         }
     }
 
     /// The next turn. Dropped before it comes, it costs nothing.
-    async fn turn(&self) -> Batch<'_> {
+    async fn turn(&self) -> Result<Batch<'_>> {
         loop {
             self.waiting.something().await;
             let slot = self.in_flight.slot().await;
@@ -193,8 +197,8 @@ impl Source {
             let taken = self
                 .budget
                 .acquire_for(|| !self.waiting.queue().is_empty(), || self.waiting.take(self.aliases.now(), fits));
-            if let Some((number, waiters)) = taken.await.filter(|(_, waiters)| !waiters.is_empty()) {
-                return Batch { number, waiters, hold, _slot: slot };
+            if let Some((number, waiters)) = taken.await?.filter(|(_, waiters)| !waiters.is_empty()) {
+                return Ok(Batch { number, waiters, hold, _slot: slot });
             }
         }
     }

@@ -21,6 +21,7 @@ use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep};
 
 use super::budget_window::{Shared, Window};
+use crate::error::{Error, Kind, Result};
 
 /// What the rate-limit headers of one answer say.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,10 @@ pub struct Stats {
     pub waited: [Duration; 3],
     /// What the server said was left, at last.
     pub remaining: Option<u32>,
+    /// What the headers of the latest answer that had any said of the limit.
+    pub told: Option<Headers>,
+    /// A request was asked for and not made: the cap was reached.
+    pub spent: bool,
     /// What is waited for now, and until when.
     pub waiting: Option<(Reason, Instant)>,
 }
@@ -66,6 +71,7 @@ pub struct Budget {
     window: Arc<Window>,
     clock: Clock,
     turn: tokio::sync::Mutex<()>,
+    most: u64,
     pacer: Mutex<Option<(u32, Pacer)>>,
     state: Mutex<State>,
 }
@@ -90,6 +96,7 @@ impl Budget {
         let budget = Budget {
             pacer: Mutex::new(None),
             turn: tokio::sync::Mutex::default(),
+            most: u64::MAX,
             state: Mutex::default(),
             window,
             clock,
@@ -98,22 +105,37 @@ impl Budget {
         budget
     }
 
+    /// The same that gives at most this many requests away, and fails when asked for more.
+    #[must_use]
+    pub fn capped(mut self, most: u64) -> Budget {
+        self.most = most;
+        self
+    }
+
     /// Waits for this request's turn; returns its number.
-    pub async fn acquire(&self) -> u64 {
+    pub async fn acquire(&self) -> Result<u64> {
         loop {
-            if let Some((number, ())) = self.acquire_for(|| true, || ()).await {
-                return number;
+            if let Some((number, ())) = self.acquire_for(|| true, || ()).await? {
+                return Ok(number);
             }
         }
     }
 
     /// Waits for a turn as long as it is `wanted`, and then takes what it is for, before anybody else's turn comes. A
     /// turn that nobody wants any more is not used up.
-    pub async fn acquire_for<T>(&self, wanted: impl Fn() -> bool, take: impl FnOnce() -> T) -> Option<(u64, T)> {
+    pub async fn acquire_for<T>(
+        &self,
+        wanted: impl Fn() -> bool,
+        take: impl FnOnce() -> T,
+    ) -> Result<Option<(u64, T)>> {
         let _first_come_first_served = self.turn.lock().await;
+        if self.state().stats.requests >= self.most {
+            self.state().stats.spent = true;
+            return Err(Error::new(Kind::Spent, format!("the {} requests that may be made are made", self.most)));
+        }
         loop {
             if !wanted() {
-                return None;
+                return Ok(None);
             }
             let Some((reason, wait)) = self.obstacle() else { break };
             let _shown = Shown::begin(self, reason, wait);
@@ -122,7 +144,7 @@ impl Budget {
         let taken = take();
         let mut state = self.state();
         state.stats.requests += 1;
-        Some((state.stats.requests, taken))
+        Ok(Some((state.stats.requests, taken)))
     }
 
     /// Takes in what the answer to request `number` says of the limit.
@@ -137,6 +159,9 @@ impl Budget {
         let mut state = self.state();
         if number < state.told_by {
             return;
+        }
+        if headers.limit.is_some() || headers.remaining.is_some() || headers.reset.is_some() {
+            state.stats.told = Some(headers);
         }
         if let (Some(remaining), Some(reset)) = (headers.remaining, headers.reset) {
             state.told_by = number;
@@ -293,9 +318,9 @@ struct InWindow {
 impl StateStore for InWindow {
     type Key = NotKeyed;
 
-    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, f: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, f: F) -> std::result::Result<T, E>
     where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+        F: Fn(Option<Nanos>) -> std::result::Result<(T, Nanos), E>,
     {
         self.window.update(self.clock.wall(), |shared| {
             let before = shared.theoretical_arrival.checked_sub(self.start).map(Nanos::from);
@@ -317,7 +342,7 @@ mod tests {
             let start = Instant::now();
             let mut moments = Vec::new();
             while start.elapsed() < Duration::from_secs(180) {
-                budget.acquire().await;
+                budget.acquire().await.expect("a turn");
                 moments.push(start.elapsed());
             }
             let most = moments
@@ -328,6 +353,17 @@ mod tests {
             assert!(most <= limit as usize, "{most} of {limit} in a minute");
             assert!(moments.len() as f64 >= f64::from(limit) * 3.0 * 0.97, "{} of {}", moments.len(), limit * 3);
         }
+    }
+
+    #[tokio::test]
+    async fn a_cap_is_never_exceeded_and_says_so() {
+        let budget = Budget::new(0, Window::in_memory()).capped(2);
+        for n in [1, 2] {
+            assert_eq!(budget.acquire().await, Ok(n));
+            assert!(!budget.stats().spent);
+        }
+        assert_eq!(budget.acquire().await.expect_err("no third").kind, Kind::Spent);
+        assert!(budget.stats().spent && budget.stats().requests == 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -341,7 +377,7 @@ mod tests {
             all.spawn(async move {
                 let mut n = 0;
                 while start.elapsed() < Duration::from_secs(60) {
-                    budget.acquire().await;
+                    budget.acquire().await.expect("a turn");
                     n += 1;
                 }
                 n
@@ -357,10 +393,10 @@ mod tests {
         let path = dir.path().join("w.json");
         let (one, other) =
             (Budget::new(6000, Window::open(&path).expect("w")), Budget::new(6000, Window::open(&path).expect("w")));
-        let n = one.acquire().await;
+        let n = one.acquire().await.expect("a turn");
         one.block(n, Some(Duration::from_secs(42)));
         let begun = Instant::now();
-        other.acquire().await;
+        other.acquire().await.expect("a turn");
         assert!(begun.elapsed() >= Duration::from_secs(41), "{:?}", begun.elapsed());
         assert!(other.stats().waited[Reason::Block as usize] >= Duration::from_secs(41));
     }
@@ -370,11 +406,11 @@ mod tests {
         let budget = Budget::new(0, Window::in_memory());
         let mut waits = Vec::new();
         for _ in 0..6 {
-            let n = budget.acquire().await;
+            let n = budget.acquire().await.expect("a turn");
             budget.block(n, None);
             budget.block(n, None); // another that was under way: no new strike
             let begun = Instant::now();
-            budget.acquire().await;
+            budget.acquire().await.expect("a turn");
             waits.push(begun.elapsed().as_secs());
         }
         assert!(
@@ -386,17 +422,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_servers_headers_correct_ours() {
         let budget = Budget::new(6000, Window::in_memory());
-        let n = budget.acquire().await;
+        let n = budget.acquire().await.expect("a turn");
         budget.observe(n, Headers { remaining: Some(1), reset: Some(Duration::from_secs(30)), ..Headers::default() });
         let begun = Instant::now();
-        budget.acquire().await;
+        budget.acquire().await.expect("a turn");
         assert!(begun.elapsed() < Duration::from_secs(1), "one was left");
-        let n = budget.acquire().await;
+        let n = budget.acquire().await.expect("a turn");
         assert!(begun.elapsed() >= Duration::from_secs(29), "none was left");
         budget.observe(n, Headers { limit: Some(60), ..Headers::default() });
         let begun = Instant::now();
         for _ in 0..5 {
-            budget.acquire().await;
+            budget.acquire().await.expect("a turn");
         }
         assert!(begun.elapsed() >= Duration::from_secs(4), "the server's limit is lower: {:?}", begun.elapsed());
     }

@@ -1,16 +1,20 @@
 //! One HTTP attempt: send, read to the end within the cap, hand over status, body and rate-limit headers. It judges
 //! nothing and retries nothing. No redirect is followed (it would carry the credentials along), the proxy comes from
-//! the environment, connections are kept alive, answers may be gzip, brotli or zstd.
+//! the environment, connections are kept alive, answers may be gzip, brotli or zstd. What failed below HTTP (no connection,
+//! no TLS, a certificate) is named in `unreachable`.
 
-use std::time::{Duration, SystemTime};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 
 use super::Settings;
 use super::budget::Headers;
 use super::envelope::Answer;
-use crate::error::{Error, Kind, Result};
+use super::server_clock::Skew;
+use super::unreachable::{chain, of_http};
+use crate::error::{Error, Kind, Result, quote};
 use crate::secret::Secret;
 
 /// The HTTP side of the source.
@@ -18,6 +22,8 @@ pub struct Http {
     client: reqwest::Client,
     endpoint: reqwest::Url,
     max_response: usize,
+    /// Of the answer that tells it most exactly.
+    clock: Mutex<Option<Skew>>,
 }
 
 /// An answer and what its headers say of the limit.
@@ -59,12 +65,17 @@ impl Http {
             .pool_max_idle_per_host(usize::try_from(settings.in_flight).unwrap_or(8))
             .build()
             .map_err(|e| Error::new(Kind::Internal, format!("the HTTP client cannot be built: {}", chain(&e))))?;
-        Ok(Http { client, endpoint, max_response: settings.max_response })
+        Ok(Http { client, endpoint, max_response: settings.max_response, clock: Mutex::default() })
     }
 
     /// The host of the address.
     pub fn host(&self) -> String {
         self.endpoint.host_str().unwrap_or_default().to_owned()
+    }
+
+    /// How far this machine's clock is from the server's, as far as an answer told.
+    pub fn clock_skew(&self) -> Option<Skew> {
+        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Posts one request body.
@@ -76,13 +87,19 @@ impl Http {
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
-        let mut response = request.send().await.map_err(|e| of_http(&e))?;
+        let sent = Instant::now();
+        let mut response = request.send().await.map_err(|e| of_http(&e, &self.endpoint))?;
+        self.read_clock(response.headers(), sent.elapsed());
         let headers = limit_headers(response.headers());
         let status = response.status().as_u16();
+        if let Some(location) = response.headers().get(LOCATION).filter(|_| (300..400).contains(&status)) {
+            let elsewhere = elsewhere(&self.endpoint, location);
+            return Err(Error::new(Kind::Redirected, format!("HTTP {status}: a redirect to {elsewhere}")));
+        }
         let mut body = Vec::with_capacity(
             response.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(0).min(self.max_response),
         );
-        while let Some(chunk) = response.chunk().await.map_err(|e| of_http(&e))? {
+        while let Some(chunk) = response.chunk().await.map_err(|e| of_http(&e, &self.endpoint))? {
             if body.len() + chunk.len() > self.max_response {
                 return Err(Error::new(
                     Kind::TooLarge,
@@ -93,35 +110,32 @@ impl Http {
         }
         Ok(Attempt { answer: Answer { status, body }, headers })
     }
+
+    fn read_clock(&self, headers: &HeaderMap, round_trip: Duration) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        if let Some(skew) = date.and_then(|date| Skew::of(date, jiff::Timestamp::now(), round_trip)) {
+            let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+            if clock.is_none_or(|before| skew.uncertainty < before.uncertainty) {
+                *clock = Some(skew);
+            }
+        }
+    }
+}
+
+/// Where a redirect leads, as far as it is fit to be told: another host by its name, another path of this one without
+/// what may follow it.
+fn elsewhere(endpoint: &reqwest::Url, location: &HeaderValue) -> String {
+    let Some(target) = location.to_str().ok().and_then(|text| endpoint.join(text).ok()) else {
+        return "an address that is none".into();
+    };
+    let origin = target.origin().ascii_serialization();
+    if target.origin() == endpoint.origin() { quote(&format!("{origin}{}", target.path())) } else { quote(&origin) }
 }
 
 /// Whether an address is this machine's own.
 fn is_loopback(url: &reqwest::Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// A failure to get an answer. The URL is left out: it is in the configuration, and it may hold what should not be shown.
-fn of_http(error: &reqwest::Error) -> Error {
-    let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Network };
-    Error::new(kind, chain(error))
-}
-
-fn chain(error: &reqwest::Error) -> String {
-    let said = if error.is_timeout() {
-        "no answer in time"
-    } else if error.is_connect() {
-        "cannot connect"
-    } else if error.is_body() || error.is_decode() {
-        "the answer was cut"
-    } else {
-        "the request got no answer"
-    };
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    if std::ptr::addr_eq(deepest, std::ptr::from_ref(error)) { said.to_owned() } else { format!("{said}: {deepest}") }
 }
 
 fn limit_headers(headers: &HeaderMap) -> Headers {

@@ -27,7 +27,7 @@ impl<'s> Documents<'s> {
 
     async fn once(&self, document: &str, variables: &Value) -> Result<Reply> {
         let source = self.source;
-        let number = source.budget.acquire().await;
+        let number = source.budget.acquire().await?;
         let token = if self.signed_in { Some(source.token().await?) } else { None };
         let authorization = token
             .as_ref()

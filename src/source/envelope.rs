@@ -130,10 +130,19 @@ fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<Envelope<'b
     };
     if envelope.data.is_none() && envelope.errors.is_none_or(|e| e.get() == "[]" || e.get() == "null") {
         // Neither data nor errors: a gateway's JSON, or a payload that stands at the top.
-        return Err(failure::by_words(dialect, &envelope.words, status)
-            .unwrap_or_else(|| failure::by_status(status, "the answer is JSON but has neither data nor errors")));
+        return Err(failure::by_words(dialect, &envelope.words, status).unwrap_or_else(|| nothing_in_it(status, text)));
     }
     Ok(envelope)
+}
+
+/// Neither data nor errors: said so by a GraphQL API, or no word of either.
+fn nothing_in_it(status: u16, text: &str) -> Error {
+    let members: HashMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
+    if members.contains_key("data") || members.contains_key("errors") {
+        failure::by_status(status, "the answer is JSON but has neither data nor errors")
+    } else {
+        failure::no_graphql(status)
+    }
 }
 
 /// An error and the question it touches (none: every one).

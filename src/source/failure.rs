@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::dialect::{Dialect, Meaning};
 use crate::error::{Error, Kind, quote};
+use crate::quantity::counted;
 
 /// What an error says of itself, wherever it says it.
 #[derive(Debug, Default, Clone, Deserialize)]
@@ -95,15 +96,25 @@ pub fn by_status(status: u16, said: &str) -> Error {
         408 | 425 => Kind::TimedOut,
         413 => Kind::TooLarge,
         429 => Kind::RateLimited { wait: None },
-        400..=499 => Kind::WrongEndpoint,
+        // Not implemented is the method, on a server that only has files to give.
+        400..=499 | 501 => Kind::WrongEndpoint,
         500..=599 => Kind::ServerFault,
         _ => Kind::UnknownFailure,
     };
     Error::new(kind, format!("HTTP {status}: {said}"))
 }
 
-/// What a body that is not JSON means. Its text is never quoted.
+/// What JSON means that is no answer to a GraphQL request: another service listens there.
+pub fn no_graphql(status: u16) -> Error {
+    let error = by_status(status, "JSON with neither data nor errors, which is no GraphQL answer");
+    if (200..300).contains(&status) { Error { kind: Kind::WrongEndpoint, ..error } } else { error }
+}
+
+/// What a body means that is no answer, and most often no JSON. Its text is never quoted.
 pub fn unreadable(status: u16, body: &[u8]) -> Error {
+    if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {
+        return no_graphql(status);
+    }
     let said = match body.iter().find(|b| !b.is_ascii_whitespace()) {
         None => "an empty body",
         Some(b'<') => "an HTML page",
@@ -114,7 +125,10 @@ pub fn unreadable(status: u16, body: &[u8]) -> Error {
         200..=299 if said == "an HTML page" => {
             Error::new(Kind::WrongEndpoint, format!("HTTP {status}: {said} instead of JSON"))
         }
-        200..=299 => Error::new(Kind::Garbled, format!("HTTP {status}: {said}, {} bytes", body.len())),
+        200..=299 => {
+            Error::new(Kind::Garbled, format!("HTTP {status}: {said}, {}", counted(body.len() as u64, "byte")))
+        }
+        _ if said == "an HTML page" => by_status(status, &format!("{said} instead of JSON")),
         _ => by_status(status, said),
     }
 }
@@ -156,8 +170,10 @@ mod tests {
     #[test]
     fn without_words_the_status_speaks_and_no_body_is_quoted() {
         assert_eq!(by_status(503, "x").kind, Kind::ServerFault);
+        assert_eq!(by_status(501, "x").kind, Kind::WrongEndpoint);
         assert_eq!(unreadable(200, b"<html>secret</html>").kind, Kind::WrongEndpoint);
         assert_eq!(unreadable(200, b"{\"data\":").kind, Kind::Garbled);
+        assert_eq!(unreadable(200, b"[1]").kind, Kind::WrongEndpoint);
         assert_eq!(unreadable(404, b"nope").kind, Kind::WrongEndpoint);
         assert!(!unreadable(502, b"<html>secret</html>").detail.contains("secret"));
     }

@@ -2,11 +2,11 @@
 //!
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
 //! (through [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
-//! [`budget_window`] keep the limit, `in_flight` keeps memory flat, [`retry`] says how long to try,
-//! [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
+//! [`budget_window`] keep the limit, [`server_clock`] tells the clocks apart, `in_flight` keeps memory flat, [`retry`]
+//! says how long to try, [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
 //! [`prove`] to make sure, [`look_up`] to ask for single records and [`remembered`] to know it the next night.
-//! [`Source`] in this file puts them together; `answering` is how it answers questions,
-//! `batch` how they travel together, [`aliases`] how many at a time.
+//! [`Source`] in this file puts them together; `answering` is how it answers questions, `batch` how they travel
+//! together, [`aliases`] how many at a time; `observed` tells what it has seen.
 
 pub mod aliases;
 mod answering;
@@ -21,15 +21,18 @@ pub mod failure;
 mod in_flight;
 pub mod look_up;
 pub mod negotiate;
+mod observed;
 pub mod page;
 pub mod prove;
 pub mod query;
 pub mod remembered;
 pub mod repair;
 pub mod retry;
+pub mod server_clock;
 mod settings;
 pub mod shape;
 pub mod token;
+mod unreachable;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -132,31 +135,6 @@ impl Source {
         }
     }
 
-    /// The host of the API's address.
-    pub fn host(&self) -> String {
-        self.http.host()
-    }
-
-    /// Tokens generated so far.
-    pub fn token_generations(&self) -> u64 {
-        self.tokens.generations()
-    }
-
-    /// Age of the current token.
-    pub fn token_age(&self) -> Option<Duration> {
-        self.tokens.age()
-    }
-
-    /// Requests sent for a stream.
-    pub fn attempts(&self, stream: Stream) -> u64 {
-        self.attempts[stream].load(Ordering::Relaxed)
-    }
-
-    /// Attempts that failed and were made again.
-    pub fn retries(&self) -> u64 {
-        self.retries.load(Ordering::Relaxed)
-    }
-
     /// Somebody will ask in a moment: until this is dropped, a request that could carry more waits for them, for a
     /// moment.
     pub fn at_work(&self) -> AtWork {
@@ -185,11 +163,6 @@ impl Source {
         }
     }
 
-    /// The latest failure that is being retried, for the screen.
-    pub fn last_failure(&self) -> Option<String> {
-        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     fn note_retry(&self, error: &Error, delay: Duration) {
         self.retries.fetch_add(1, Ordering::Relaxed);
         tracing::info!(error = %error, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "asking again");
@@ -198,7 +171,7 @@ impl Source {
 
     async fn token(&self) -> Result<token::Token> {
         let generate = || async {
-            let number = self.budget.acquire().await;
+            let number = self.budget.acquire().await?;
             let dialect = self.dialect();
             let body = query::token_request(&dialect, &self.settings.client_id, self.settings.client_secret.reveal());
             let (granted, headers) = match self.http.post(body, None).await {
@@ -238,7 +211,7 @@ impl Source {
                     self.budget.block(number, *wait);
                 }
                 // An address that has worked is right: what it says now is an outage.
-                if matches!(error.kind, Kind::WrongEndpoint | Kind::Redirected)
+                if matches!(error.kind, Kind::WrongEndpoint | Kind::Redirected | Kind::Untrusted)
                     && self.contacted.load(Ordering::Relaxed)
                 {
                     error.kind = Kind::ServerFault;

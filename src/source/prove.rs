@@ -5,7 +5,7 @@ use super::Source;
 use super::dialect::Paging;
 use super::page::Page;
 use super::query::{Question, Start};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::policy::{self, Action};
 use crate::streams::{DateForm, Kind as Holds, Stream};
 
@@ -41,7 +41,7 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
     let mut page_from = None;
     if paging == Paging::Page {
         // The page before the one that is believed to be the first; for 0 there is none, and the page behind it is asked.
-        let other = patiently(source, question(stream, parent, Start::Number(u32::from(believed == 0)))).await;
+        let other = patiently(source, question(stream, parent, Start::Number(u32::from(believed == 0)))).await?;
         let (zero, one) = if believed == 0 { (Some(&page), other.as_ref()) } else { (other.as_ref(), Some(&page)) };
         let first = first_page(&zero.map(ids).unwrap_or_default(), &one.map(ids).unwrap_or_default());
         page_from = Some(first);
@@ -112,11 +112,13 @@ fn likely(page: &Page) -> Vec<String> {
 }
 
 /// The answer to a question that may be no question here: a refusal that stays is none.
-async fn patiently(source: &Source, question: Question) -> Option<Page> {
+async fn patiently(source: &Source, question: Question) -> Result<Option<Page>> {
     for _ in 0..TRIES {
         let (generation, _, mut outcomes) = source.attempt(std::slice::from_ref(&question)).await;
-        match outcomes.pop()? {
-            Ok(page) => return Some(page),
+        match outcomes.pop().transpose() {
+            Ok(page) => return Ok(page),
+            // Not asked is not refused.
+            Err(error) if error.kind == Kind::Spent => return Err(error),
             Err(error) => match policy::decide(&error.kind).action {
                 Action::Renew | Action::RenewOnce => {
                     if let Some(generation) = generation {
@@ -124,11 +126,11 @@ async fn patiently(source: &Source, question: Question) -> Option<Page> {
                     }
                 }
                 Action::Retry(_) | Action::Pause => {}
-                Action::FailStream | Action::FailRun => return None,
+                Action::FailStream | Action::FailRun => return Ok(None),
             },
         }
     }
-    None
+    Ok(None)
 }
 
 fn question(stream: Stream, parent: Option<&str>, start: Start) -> Question {

@@ -28,9 +28,19 @@ pub struct Token {
     pub secret: Arc<Secret>,
 }
 
+/// How long a token lives.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lifetime {
+    /// What the server said, in seconds; none when it said nothing.
+    pub said: Option<f64>,
+    /// What it is taken for.
+    pub taken: Duration,
+}
+
 #[derive(Default)]
 struct State {
     token: Option<Token>,
+    lifetime: Option<Lifetime>,
     made: Option<Instant>,
     renew_at: Option<Instant>,
     generations: u64,
@@ -86,6 +96,11 @@ impl Tokens {
         self.lock().made.map(|m| m.elapsed())
     }
 
+    /// How long the latest token lives.
+    pub fn lifetime(&self) -> Option<Lifetime> {
+        self.lock().lifetime
+    }
+
     fn valid(&self) -> Option<Token> {
         let state = self.lock();
         let in_time = state.renew_at.is_some_and(|at| Instant::now() < at);
@@ -100,6 +115,7 @@ impl Tokens {
         let token = Token { generation: state.generations, secret: Arc::new(Secret::new(granted.access_token)) };
         state.token = Some(token.clone());
         state.made = Some(asked);
+        state.lifetime = Some(Lifetime { said: granted.expires_in, taken: life });
         state.renew_at = Some(asked + life.saturating_sub(margin));
         token
     }

@@ -8,6 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::dialect as memory;
 use crate::mirror::store::Mirror;
 use crate::mirror::views;
+use crate::quantity::counted;
 use crate::source::Source;
 use crate::source::negotiate::{Negotiation, Outcome, Part};
 use crate::source::prove;
@@ -48,7 +49,10 @@ pub async fn settle(
     if outcome.parts.iter().any(Part::is_proven) {
         notes.insert(
             0,
-            format!("how this API is spelled was made sure of in {} requests and is remembered", outcome.requests),
+            format!(
+                "how this API is spelled was made sure of in {} and is remembered",
+                counted(outcome.requests, "request")
+            ),
         );
     }
     let streams = streams.iter().copied().filter(|s| !outcome.absent.contains(s)).collect();

@@ -5,6 +5,7 @@ mod support;
 
 mod asking;
 mod budget;
+mod check;
 mod demo;
 mod dialects;
 mod discover;
@@ -17,6 +18,7 @@ mod graphql_js;
 mod memory;
 mod mirror;
 mod moving;
+mod not_this_api;
 mod secrets;
 mod spelling;
 mod stop;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 pub mod foreign;
+pub mod tls;
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_qpien-sync");

@@ -224,6 +224,11 @@ impl StreamDialect {
         self.selected().find(|f| field_name(f) == id).unwrap_or(id)
     }
 
+    /// Whether a field of this name is asked for.
+    pub fn asks_for(&self, name: &str) -> bool {
+        self.selected().any(|f| field_name(f) == name)
+    }
+
     /// The name to put into `drop` so that `field` is not asked for: its own, or that of the object it is selected in.
     pub fn holding(&self, field: &str) -> Option<&str> {
         let words = |f: &str| f.split([' ', '{', '}', ':']).any(|w| w == field);

@@ -19,7 +19,8 @@ use super::prove::{self, Proof};
 pub use super::remembered::Part;
 use super::remembered::of_stream;
 use crate::error::{Error, Kind, Result};
-use crate::streams::Stream;
+use crate::quantity::counted;
+use crate::streams::{DEFAULT, Stream};
 
 /// What came of a negotiation.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +48,7 @@ pub struct Negotiation<'s> {
     settled: Table,
     schema: Option<Schema>,
     hidden: bool,
+    taught: bool,
     outcome: Outcome,
     conversations: Vec<String>,
     /// The conversation whose messages were asked for last.
@@ -71,6 +73,7 @@ impl<'s> Negotiation<'s> {
             settled,
             schema: None,
             hidden: false,
+            taught: false,
             outcome: Outcome::default(),
             conversations: Vec::new(),
             parent: None,
@@ -132,7 +135,11 @@ impl<'s> Negotiation<'s> {
             Err(e) if spelled_otherwise(&e) => e,
             Err(e) => return Err(e),
         };
-        let Some(schema) = self.learn(None).await? else {
+        let learnt = self.learn(None).await?;
+        if let Some(stranger) = self.stranger(learnt.as_ref(), &refused).await {
+            return Err(stranger);
+        }
+        let Some(schema) = learnt else {
             return Err(refused);
         };
         let settled = settle::token(&schema);
@@ -145,6 +152,18 @@ impl<'s> Negotiation<'s> {
         self.outcome.findings.extend(settled.findings);
         self.outcome.open.extend(settled.open);
         Ok(())
+    }
+
+    /// What to tell when nothing here is ours; where the schema is hidden, the lists are looked for as well.
+    async fn stranger(&self, learnt: Option<&Schema>, refused: &Error) -> Option<Error> {
+        if self.schema.is_some() || learnt.is_some_and(|schema| settle::token::mutation(schema).is_some()) {
+            return settle::stranger::told(learnt?);
+        }
+        if !self.taught && !settle::stranger::has_no_mutations(refused) {
+            return None;
+        }
+        let asked = asking::learn_lists(&Documents::new(self.source, false), &DEFAULT, ASKING).await.ok()?;
+        settle::stranger::told(&asked.schema).filter(|_| asked.taught)
     }
 
     async fn stream(&mut self, stream: Stream) -> Result<()> {
@@ -246,8 +265,8 @@ impl<'s> Negotiation<'s> {
             part: format!("streams.{stream}.list"),
             value: proof.page_from.map(|n| format!("pages from {n}")).unwrap_or_default(),
             evidence: format!(
-                "{} rows came, {}",
-                proof.rows,
+                "{} came, {}",
+                counted(proof.rows as u64, "row"),
                 proof.total.map_or("no total".into(), |n| format!("of {n}"))
             ),
             certainty: if proof.rows > 0 { Certainty::Proven } else { Certainty::Assumed },
@@ -287,6 +306,7 @@ impl<'s> Negotiation<'s> {
         };
         let asked = match asked {
             Ok(asked) => asked,
+            Err(error) if error.kind == Kind::Spent => return Err(error),
             // Odd questions may be refused where plain ones are not: what the plain one said is told.
             Err(error) => {
                 tracing::info!(%error, "nothing is learnt by asking");
@@ -294,6 +314,7 @@ impl<'s> Negotiation<'s> {
             }
         };
         tracing::info!(requests = asked.requests, open = ?asked.open, "asked what the server knows");
+        self.taught = asked.taught;
         let schema = asked.schema;
         if schema.fields(&schema.query).is_empty() && schema.fields(&schema.mutation).is_empty() {
             return Ok(None);

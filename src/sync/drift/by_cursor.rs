@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::anchors::{Anchor, print};
 use super::{Fault, NEED, Phase, Shown, Walk, len};
+use crate::quantity::counted;
 use crate::record::Record;
 use crate::verdict::Verdict;
 
@@ -119,7 +120,9 @@ impl Walk {
             self.empty += 1;
             return match (self.empty, shown.total) {
                 (1, _) => None,
-                (_, Some(n)) if n > 0 => Some(Verdict::Incomplete(format!("the server says {n} rows and shows none"))),
+                (_, Some(n)) if n > 0 => {
+                    Some(Verdict::Incomplete(format!("the server says {} and shows none", counted(n, "row"))))
+                }
                 _ => Some(Verdict::Continuous),
             };
         }

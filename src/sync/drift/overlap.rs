@@ -2,6 +2,7 @@
 
 use super::anchors::{Anchor, duplicates, print};
 use super::{Ask, Fault, Known, NEED, Paging, Phase, Shown, Walk, len, page_ignored, short};
+use crate::quantity::counted;
 use crate::verdict::Verdict;
 
 impl Walk {
@@ -70,7 +71,9 @@ impl Walk {
                 return None;
             }
             return match total {
-                Some(n) if n > 0 => Some(Verdict::Incomplete(format!("the server says {n} rows and shows none"))),
+                Some(n) if n > 0 => {
+                    Some(Verdict::Incomplete(format!("the server says {} and shows none", counted(n, "row"))))
+                }
                 _ if self.first.is_none() => Some(Verdict::Continuous),
                 _ => self.fail(Fault::Vanished, asked, None),
             };

@@ -38,6 +38,8 @@ pub struct Asked {
     pub requests: u32,
     /// What could not be learnt, one sentence each.
     pub open: Vec<String>,
+    /// The server names what it does not have: a name that was asked about and is not in the schema is not there.
+    pub taught: bool,
 }
 
 /// Learns the lists of these streams, in at most `budget` requests.
@@ -106,7 +108,7 @@ fn asked<S: Server>(talk: &Talk<'_, S>, known: &Known<'_>, open: Vec<String>) ->
         "mutation" => known.schema("Query", root.unwrap_or("Mutation")),
         _ => known.schema(root.unwrap_or("Query"), "Mutation"),
     };
-    Asked { schema, requests: talk.requests, open }
+    Asked { schema, requests: talk.requests, open, taught: talk.trouble.is_none() }
 }
 
 #[cfg(all(test, feature = "sandbox"))]

@@ -6,6 +6,7 @@ pub mod arguments;
 pub mod entity;
 pub mod list;
 pub mod one;
+pub mod stranger;
 pub mod token;
 
 use toml::{Table, Value};

@@ -1,0 +1,34 @@
+//! This machine's clock beside the server's.
+
+use super::line::Line;
+use crate::source::server_clock::Skew;
+
+/// More seconds than this are worth a word.
+const MUCH: f64 = 30.0;
+
+/// How far the clocks are apart.
+pub fn line(skew: Option<Skew>, contacted: bool) -> Line {
+    let Some(Skew { ahead, uncertainty }) = skew else {
+        return if contacted {
+            Line::unchecked("clock", "the server sends no Date header", "compare this machine's clock yourself")
+        } else {
+            Line::unchecked("clock", "no answer told the server's time", "see the endpoint's line")
+        };
+    };
+    let direction = if ahead < 0.0 { "behind" } else { "ahead of" };
+    let detail = if ahead.abs() <= uncertainty {
+        format!("as the server's, within {uncertainty:.1} s")
+    } else {
+        format!("{:.1} s {direction} the server's, give or take {uncertainty:.1} s", ahead.abs())
+    };
+    let line = if ahead.abs() > MUCH {
+        Line::note(
+            "clock",
+            detail,
+            "set it by NTP: `as of`, certificates and processes that share a budget depend on it",
+        )
+    } else {
+        Line::ok("clock", detail, "`as of` in the manifest is this machine's time")
+    };
+    line.with("ahead_seconds", ahead).with("uncertainty_seconds", uncertainty)
+}

@@ -1,0 +1,89 @@
+//! How much of the API's spelling is known: proven by an earlier run and remembered, settled just now, given by the job
+//! file, or only assumed as shipped; and which documented columns stay empty.
+
+use super::line::Line;
+use super::streams::{Asked, Seen};
+use crate::config::settings::Settings;
+use crate::error::Result;
+use crate::quantity::counted;
+use crate::source::Source;
+use crate::source::negotiate::{Outcome, Part};
+use crate::streams::Stream;
+
+/// The part that is no stream.
+const TOKEN: &str = "token";
+
+/// One line for all of it.
+pub fn line(
+    source: &Source,
+    settings: &Settings,
+    remembered: &[Part],
+    signed_in: &Result<Outcome>,
+    asked: &Asked,
+) -> Line {
+    let absent = |s: Stream| asked.seen.iter().any(|(seen, what)| *seen == s && matches!(what, Seen::Absent));
+    let there = || settings.streams.iter().copied().filter(|s| !absent(*s));
+    let mut settled: Vec<&str> = Vec::new();
+    settled.extend(signed_in.as_ref().is_ok_and(|token| !token.parts.is_empty()).then_some(TOKEN));
+    let told = |s: &Stream| asked.outcome.findings.iter().any(|f| f.part.starts_with(&format!("streams.{s}.")));
+    settled.extend(there().filter(told).map(Stream::name));
+    let (mut proven, mut given, mut assumed) = (Vec::new(), Vec::new(), Vec::new());
+    for name in std::iter::once(TOKEN).chain(there().map(Stream::name)) {
+        let spelled = || settings.spelled.get("streams").and_then(|streams| streams.get(name)).is_some();
+        if settled.contains(&name) {
+            continue;
+        }
+        if remembered.iter().any(|part| part.name == name && part.is_proven()) {
+            proven.push(name);
+        } else if settings.spelled.contains_key(name) || spelled() {
+            given.push(name);
+        } else {
+            assumed.push(name);
+        }
+    }
+    let missing: Vec<(Stream, Vec<&str>)> =
+        there().map(|s| (s, missing(source, s))).filter(|(_, columns)| !columns.is_empty()).collect();
+    let count = missing.iter().map(|(_, columns)| columns.len() as u64).sum();
+    let kinds = [
+        ("proven and remembered", &proven),
+        ("settled just now", &settled),
+        ("given by the job file", &given),
+        ("assumed as shipped", &assumed),
+    ];
+    let parts: Vec<String> = kinds
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(kind, names)| format!("{kind}: {}", names.join(", ")))
+        .collect();
+    let detail = format!("{}; {}", parts.join("; "), not_asked(count));
+    let hint = if assumed.is_empty() && settled.is_empty() {
+        "the next run asks nothing about it"
+    } else {
+        "the first run proves it with two rows of each list, and the mirror remembers it"
+    };
+    let columns: serde_json::Map<String, serde_json::Value> =
+        missing.into_iter().map(|(s, columns)| (s.name().to_owned(), columns.into())).collect();
+    Line::ok_if(assumed.is_empty(), "dialect", detail, hint)
+        .with("proven", proven)
+        .with("settled", settled)
+        .with("given", given)
+        .with("assumed", assumed)
+        .with("missing_columns", count)
+        .with("missing", columns)
+}
+
+fn not_asked(count: u64) -> String {
+    match count {
+        0 => "every documented column is asked for".into(),
+        n => format!("{} not asked for: the cells stay empty", counted(n, "documented column")),
+    }
+}
+
+/// Documented columns that are not asked for.
+fn missing(source: &Source, stream: Stream) -> Vec<&'static str> {
+    let dialect = source.dialect();
+    let Ok(part) = dialect.stream(stream) else {
+        return Vec::new();
+    };
+    stream.columns().iter().map(|c| c.name).filter(|name| !part.asks_for(name)).collect()
+}

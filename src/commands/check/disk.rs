@@ -1,0 +1,69 @@
+//! What a file system allows: writing, and how much. Nothing is left behind by asking.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::quantity::size;
+
+/// Less free than this is worth a word.
+const LITTLE: u64 = 1 << 30;
+
+/// The bytes that may still be written to the file system of `path`, which need not exist yet.
+pub fn free(path: &Path) -> Option<u64> {
+    let system = rustix::fs::statvfs(nearest(path)).ok()?;
+    Some(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+/// Whether so much free is little, beside what is there already.
+pub fn is_little(free: Option<u64>, there: u64) -> bool {
+    free.is_some_and(|free| free < LITTLE.max(there))
+}
+
+/// `80.1 GB free`.
+pub fn told(free: Option<u64>) -> String {
+    free.map_or_else(|| "free space unknown".into(), |free| format!("{} free", size(free)))
+}
+
+/// Whether something could be written under `path`: its nearest existing folder must allow it.
+pub fn writable(path: &Path) -> Result<()> {
+    let folder = nearest(path);
+    let refused = |why: &str| Error::usage(format!("{} cannot be written: {} {why}", path.display(), folder.display()));
+    let metadata = std::fs::metadata(folder).map_err(|e| refused(&e.to_string()))?;
+    if !metadata.is_dir() {
+        return Err(refused("is not a folder"));
+    }
+    // An unnamed temporary file is gone with its handle.
+    tempfile::tempfile_in(folder).map(drop).map_err(|e| refused(&format!("({e})")))
+}
+
+/// The nearest that exists.
+fn nearest(path: &Path) -> &Path {
+    let mut folder = path;
+    while !folder.exists() {
+        folder = match folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+    }
+    folder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_is_less_than_a_gibibyte_or_than_what_is_there() {
+        let cases = [(None, 0), (Some(LITTLE), 0), (Some(LITTLE - 1), 0), (Some(2 * LITTLE), 3 * LITTLE)];
+        assert_eq!(cases.map(|(free, there)| is_little(free, there)), [false, false, true, true]);
+    }
+
+    #[test]
+    fn what_does_not_exist_yet_has_the_space_of_its_nearest_folder() {
+        let dir = tempfile::tempdir().expect("a folder");
+        assert!(free(&dir.path().join("a/b/c")).is_some_and(|free| free > 0));
+        assert!(writable(&dir.path().join("a/b/c")).is_ok() && !dir.path().join("a").exists());
+        std::fs::write(dir.path().join("file"), "x").expect("written");
+        assert!(writable(&dir.path().join("file/out")).expect_err("no folder").detail.contains("not a folder"));
+    }
+}

@@ -1,0 +1,105 @@
+//! The address, whether the way there is encrypted, the key, and how long its tokens live.
+
+use std::time::Duration;
+
+use super::line::Line;
+use crate::clock::human;
+use crate::config::settings::Settings;
+use crate::error::{Error, Kind, Result};
+use crate::source::Source;
+use crate::source::negotiate::{Negotiation, Outcome, Part};
+use crate::source::token::Lifetime;
+use crate::sync::dialect;
+
+/// Tokens that live less long than this are worth a word.
+const SHORT: Duration = Duration::from_secs(5 * 60);
+
+/// A token, settled where the mutation is spelled otherwise; gives what was settled.
+pub async fn sign_in(source: &Source, settings: &Settings, remembered: &[Part]) -> Result<Outcome> {
+    let outcome = Negotiation::new(source, &settings.spelled, remembered)?.settle(true, &[]).await;
+    if source.budget.stats().spent {
+        return Err(Error::new(Kind::Spent, "how a token is asked for is not found out in so few requests"));
+    }
+    let outcome = outcome?;
+    dialect::refuse_open(&outcome)?;
+    Ok(outcome)
+}
+
+/// Three lines: endpoint, credentials, token.
+pub fn lines(source: &Source, settings: &Settings, signed_in: &Result<Outcome>) -> [Line; 3] {
+    let error = signed_in.as_ref().err();
+    [endpoint(&settings.source.endpoint, error), credentials(error), token(source.token_lifetime())]
+}
+
+/// Whether it is the address's fault, not the key's.
+fn is_the_address(error: &Error) -> bool {
+    !matches!(error.kind, Kind::InvalidClient | Kind::Usage | Kind::QueryRejected { .. } | Kind::Spent)
+}
+
+fn endpoint(address: &str, error: Option<&Error>) -> Line {
+    // Http itself refuses whatever is neither https nor this machine.
+    let encrypted = address.to_ascii_lowercase().starts_with("https://");
+    let line = match error.filter(|e| is_the_address(e)) {
+        Some(error) => Line::failed("endpoint", address, error),
+        None if encrypted => Line::ok(
+            "endpoint",
+            format!("{address} answers; encrypted (TLS), its certificate is trusted"),
+            "the secret travels over TLS only, and never to another host",
+        ),
+        None => Line::ok(
+            "endpoint",
+            format!("{address} answers; not encrypted, on this machine"),
+            "a loopback address is for rehearsals: any other must start with https://",
+        ),
+    };
+    line.with("endpoint", address).with("encrypted", encrypted)
+}
+
+fn credentials(error: Option<&Error>) -> Line {
+    match error {
+        None => Line::ok("credentials", "the key was accepted, a token was generated", "no token is kept on disk"),
+        Some(error) if error.kind == Kind::Spent => {
+            Line::unchecked("credentials", &error.detail, "`qpien-sync discover JOB` finds it out, and so does a run")
+        }
+        Some(error) if is_the_address(error) => {
+            Line::unchecked("credentials", "the endpoint gives no answer to judge them by", "mend the endpoint first")
+        }
+        Some(error) => Line::failed("credentials", "", error),
+    }
+}
+
+fn token(lifetime: Option<Lifetime>) -> Line {
+    let Some(Lifetime { said, taken }) = lifetime else {
+        return Line::unchecked("token", "there is none", "see the lines above");
+    };
+    let lives = human(taken);
+    let detail = match said {
+        None => format!("the server does not say how long it lives: taken for the documented hour ({lives})"),
+        Some(said) if (said - taken.as_secs_f64()).abs() < 0.001 => format!("lives {lives}, the server says"),
+        Some(said) => format!("expiresIn says {said} s: taken for the documented hour ({lives}), the longest there is"),
+    };
+    let line = if taken < SHORT {
+        Line::note("token", detail, format!("renewed every {lives}, one request each: is it meant to be so short?"))
+    } else {
+        Line::ok("token", detail, "a run renews it by itself shortly before its end")
+    };
+    line.with("expires_in", said).with("taken_seconds", taken.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::line::Status;
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_told_as_the_server_said_it() {
+        let told = |said: Option<f64>, taken: u64| {
+            let line = token(Some(Lifetime { said, taken: Duration::from_secs(taken) }));
+            (line.status, line.detail)
+        };
+        assert_eq!(told(Some(3600.0), 3600), (Status::Ok, "lives 1h 0m, the server says".into()));
+        assert_eq!(told(Some(299.0), 299).0, Status::Note);
+        assert!(told(None, 3600).1.contains("documented hour"));
+        assert!(told(Some(86_400.0), 3600).1.contains("expiresIn says 86400 s"));
+    }
+}

@@ -1,0 +1,19 @@
+//! The job file: it was read, every key is known, every value can be.
+
+use super::line::Line;
+use crate::config::settings::Settings;
+use crate::quantity::counted;
+
+/// What the job is.
+pub fn line(settings: &Settings) -> Line {
+    let count = |n: usize, what: &str| counted(n as u64, what);
+    let (streams, destinations) = (settings.streams.len(), settings.destinations.len());
+    let detail = format!("{}: {}, {}", settings.name, count(streams, "stream"), count(destinations, "destination"));
+    let names: Vec<&str> = settings.streams.iter().map(|s| s.name()).collect();
+    let line = if destinations == 0 {
+        Line::note("job", detail, "nothing is delivered: a [[destination]] says where the files go")
+    } else {
+        Line::ok("job", detail, "`run --print-config` shows every setting and where it comes from")
+    };
+    line.with("streams", names).with("destinations", destinations)
+}

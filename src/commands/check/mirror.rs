@@ -1,0 +1,79 @@
+//! The mirror: whether it can be opened, what it remembers of the API's spelling, how large it is and how much room is
+//! left. It is read in a way that changes no file of it, beside a run or after one that was killed.
+
+use std::path::Path;
+
+use super::disk;
+use super::line::Line;
+use crate::config::settings::Settings;
+use crate::error::Result;
+use crate::mirror::{migrations, store};
+use crate::quantity::size;
+use crate::source::negotiate::Part;
+use crate::sync::dialect;
+
+/// What the mirror holds that a check needs, and its own line.
+pub struct Mirror {
+    /// How this endpoint spells its API.
+    pub remembered: Vec<Part>,
+    /// Its line.
+    pub line: Line,
+}
+
+/// What an existing mirror is.
+struct Found {
+    version: usize,
+    remembered: Vec<Part>,
+}
+
+/// Looks at the job's mirror.
+pub fn look(settings: &Settings) -> Mirror {
+    let path = &settings.mirror;
+    let place = path.display().to_string();
+    let (bytes, free) = (bytes(path), disk::free(path));
+    let room = !disk::is_little(free, bytes);
+    let (line, remembered) = match found(path, &settings.source.endpoint) {
+        Err(error) => (Line::failed("mirror", "", &error), Vec::new()),
+        Ok(None) => {
+            (Line::ok_if(room, "mirror", format!("{place} will be made, {}", disk::told(free)), hint(room)), Vec::new())
+        }
+        Ok(Some(Found { version, remembered })) => {
+            let older = if version < migrations::VERSION {
+                format!(" (a run brings it to {})", migrations::VERSION)
+            } else {
+                String::new()
+            };
+            let detail = format!("{place}: schema version {version}{older}, {}, {}", size(bytes), disk::told(free));
+            (Line::ok_if(room, "mirror", detail, hint(room)).with("version", version), remembered)
+        }
+    };
+    let line = line.with("path", place).with("bytes", bytes).with("free_bytes", free);
+    Mirror { remembered, line }
+}
+
+fn hint(room: bool) -> &'static str {
+    if room {
+        "keep it between runs: it is what makes the next one resume"
+    } else {
+        "free some space: a mirror grows with every record, and as much again is used while it is rewritten"
+    }
+}
+
+fn found(path: &Path, endpoint: &str) -> Result<Option<Found>> {
+    if !path.exists() {
+        let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        disk::writable(folder)?;
+        return Ok(None);
+    }
+    let connection = store::open_untouched(path)?;
+    store::check(&connection, path)?;
+    let version = store::version(&connection, path)?;
+    Ok(Some(Found { version, remembered: dialect::recall_read_only(&connection, endpoint)? }))
+}
+
+/// The file and the log beside it.
+fn bytes(path: &Path) -> u64 {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    [path, Path::new(&log)].iter().filter_map(|p| std::fs::metadata(p).ok()).map(|m| m.len()).sum()
+}

@@ -1,0 +1,67 @@
+//! The list as it is shown: text line by line as it is found, or one JSON object at the end and nothing else.
+
+use serde::Serialize;
+
+use super::line::{Line, Status};
+use crate::cli::CheckFormat;
+use crate::policy::Exit;
+use crate::quantity::counted;
+use crate::report::terminal::word;
+use crate::{say, telemetry};
+
+/// A list being made.
+pub struct Checklist {
+    format: CheckFormat,
+    lines: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Report<'l> {
+    job: &'l str,
+    exit: u8,
+    requests: u64,
+    checks: &'l [Line],
+}
+
+impl Checklist {
+    /// An empty one.
+    pub fn new(format: CheckFormat) -> Checklist {
+        Checklist { format, lines: Vec::new() }
+    }
+
+    /// The next line.
+    pub fn add(&mut self, line: Line) {
+        if self.format == CheckFormat::Text {
+            say!("{}", text(&line));
+        }
+        self.lines.push(line);
+    }
+
+    /// The end: what it means for the exit code, and on standard error why, where it is not 0.
+    pub fn end(self, job: &str, requests: u64) -> Exit {
+        let exit = Exit::first(self.lines.iter().filter_map(|line| line.exit));
+        match self.format {
+            CheckFormat::Text => {
+                say!("\n{} made; exit code {} ({})", counted(requests, "request"), exit as u8, word(exit));
+            }
+            CheckFormat::Json => {
+                let report = Report { job, exit: exit as u8, requests, checks: &self.lines };
+                // Strings and numbers: nothing in it can fail to be written.
+                say!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+            }
+        }
+        if let Some(line) = self.lines.iter().find(|line| line.exit == Some(exit) && exit != Exit::Complete) {
+            telemetry::failed(&format!("{}: {}", line.name, line.detail), &line.hint);
+        }
+        exit
+    }
+}
+
+fn text(line: &Line) -> String {
+    let status = match line.status {
+        Status::Ok => "ok  ",
+        Status::Note => "note",
+        Status::Fail => "FAIL",
+    };
+    format!("{status}  {}: {}\n      hint: {}", line.name, line.detail, line.hint)
+}

@@ -1,0 +1,191 @@
+//! A line a stream: the scope it needs, by asking for one record of it. Streams that are not asked for as believed are
+//! settled as a run would, all at once; what the cap on requests leaves out is named as not checked and fails nothing.
+
+use super::MOST;
+use super::line::Line;
+use crate::config::settings::Settings;
+use crate::error::{Error, Kind, Result};
+use crate::policy::Exit;
+use crate::quantity::counted;
+use crate::source::Source;
+use crate::source::negotiate::{Negotiation, Outcome, Part, spelled_otherwise};
+use crate::source::query::{Question, Start};
+use crate::streams::Stream;
+
+/// Streams that are refused as believed before the rest is not even asked: this server spells everything otherwise.
+const ENOUGH_REFUSED: usize = 2;
+
+/// What a count of a partitioned stream is of.
+const IN_ONE: &str = " in the one conversation that was asked about";
+
+/// What was seen of one stream.
+#[derive(Debug, Clone)]
+pub enum Seen {
+    /// It answers, and says that it holds so many records.
+    Answered { total: Option<u64>, one_conversation: bool },
+    /// It answers where it was settled just now; with the evidence.
+    Settled { evidence: String, one_conversation: bool },
+    /// The server has no such list.
+    Absent,
+    /// It does not answer.
+    Refused(Error),
+    /// The cap was reached before.
+    Unasked,
+    /// There is no token to ask with.
+    Unsigned,
+}
+
+/// What was seen of all of them, and what was settled on the way.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Stream by stream, in the job's order.
+    pub seen: Vec<(Stream, Seen)>,
+    /// What a negotiation found.
+    pub outcome: Outcome,
+}
+
+/// Asks for one record of each stream.
+pub async fn ask(source: &Source, settings: &Settings, remembered: &[Part], signed_in: &Result<Outcome>) -> Asked {
+    let Ok(token) = signed_in else {
+        let seen = settings.streams.iter().map(|s| (*s, Seen::Unsigned)).collect();
+        return Asked { seen, outcome: Outcome::default() };
+    };
+    let known = [remembered, &token.parts].concat();
+    let mut asking = Asking { source, conversation: None };
+    let mut seen: Vec<(Stream, Option<Seen>)> = Vec::new();
+    // A token that had to be settled counts: it is one more word for a server of other words.
+    let mut refused = usize::from(!token.parts.is_empty());
+    for stream in &settings.streams {
+        let found = if known.iter().any(|part| part.name == stream.name() && part.is_absent()) {
+            Some(Seen::Absent)
+        } else if refused >= ENOUGH_REFUSED {
+            None
+        } else {
+            let found = asking.one(*stream).await;
+            refused += usize::from(found.is_none());
+            found
+        };
+        seen.push((*stream, found));
+    }
+    let otherwise: Vec<Stream> = seen.iter().filter(|(_, found)| found.is_none()).map(|(s, _)| *s).collect();
+    let outcome = settle(source, settings, &known, &otherwise).await;
+    let mut all = Vec::new();
+    for (stream, found) in seen {
+        let found = match (found, &outcome) {
+            (Some(found), _) => found,
+            (None, Err(error)) => unsettled(error),
+            (None, Ok(outcome)) => match settled(stream, outcome) {
+                Some(Seen::Settled { evidence, .. }) => {
+                    Seen::Settled { evidence, one_conversation: source.is_partitioned(stream) }
+                }
+                Some(found) => found,
+                // Nothing was shown (an empty list, a scope): the answer to a plain question tells.
+                None => asking.one(stream).await.unwrap_or_else(|| {
+                    let told = format!("{stream} are asked for in words that this server refuses");
+                    Seen::Refused(Error::new(Kind::QueryRejected { fields: Vec::new() }, told))
+                }),
+            },
+        };
+        all.push((stream, found));
+    }
+    Asked { seen: all, outcome: outcome.unwrap_or_default() }
+}
+
+async fn settle(source: &Source, settings: &Settings, known: &[Part], streams: &[Stream]) -> Result<Outcome> {
+    if streams.is_empty() {
+        return Ok(Outcome::default());
+    }
+    Negotiation::new(source, &settings.spelled, known)?.anew(streams).await
+}
+
+fn unsettled(error: &Error) -> Seen {
+    if error.kind == Kind::Spent { Seen::Unasked } else { Seen::Refused(error.clone()) }
+}
+
+/// What a negotiation says of a stream, if it says anything.
+fn settled(stream: Stream, outcome: &Outcome) -> Option<Seen> {
+    let part = format!("streams.{stream}");
+    if outcome.absent.contains(&stream) {
+        return Some(Seen::Absent);
+    }
+    if let Some(open) = outcome.open.iter().find(|o| o.line.contains(&part)) {
+        return Some(Seen::Refused(Error::usage(format!("{}; write: {}", open.what, open.line))));
+    }
+    let shown = outcome.findings.iter().find(|f| f.part == format!("{part}.list"));
+    shown.map(|finding| Seen::Settled { evidence: finding.evidence.clone(), one_conversation: false })
+}
+
+struct Asking<'s> {
+    source: &'s Source,
+    /// An id to ask for messages with.
+    conversation: Option<String>,
+}
+
+impl Asking<'_> {
+    /// One record of a stream; none when it is not asked for like this here.
+    async fn one(&mut self, stream: Stream) -> Option<Seen> {
+        let partitioned = self.source.is_partitioned(stream);
+        // An id that nobody has shows the scope as well.
+        let anybody = || self.conversation.clone().unwrap_or_else(|| "000000000000000000000000".to_owned());
+        let parent = partitioned.then(anybody);
+        match self.source.ask(Question { stream, parent, size: 1, start: Start::Row(0) }).await {
+            Ok(page) => {
+                if stream == Stream::Conversations {
+                    self.conversation = page.records.rows.first().map(|r| r.id.to_string());
+                }
+                Some(Seen::Answered { total: page.total, one_conversation: partitioned })
+            }
+            Err(error) if spelled_otherwise(&error) => None,
+            Err(error) => Some(unsettled(&error)),
+        }
+    }
+}
+
+/// A line a stream.
+pub fn lines(settings: &Settings, seen: &[(Stream, Seen)]) -> Vec<Line> {
+    let mut lines: Vec<Line> = seen.iter().map(|(stream, seen)| line(*stream, seen)).collect();
+    let refused = lines.iter().filter(|line| line.exit == Some(Exit::Credentials)).count();
+    if refused < settings.streams.len() {
+        // As in a run: one missing scope leaves it incomplete.
+        let of_scope = lines.iter_mut().filter(|line| line.exit == Some(Exit::Credentials));
+        of_scope.for_each(|line| line.exit = Some(Exit::Incomplete));
+    }
+    lines
+}
+
+fn line(stream: Stream, seen: &Seen) -> Line {
+    let (name, scope) = (format!("stream {stream}"), stream.definition().scope);
+    let line = match seen {
+        Seen::Answered { total, one_conversation } => {
+            let records = total.map(|n| counted(n, "record"));
+            let held = match (records, one_conversation) {
+                (Some(records), false) => format!(", {records}"),
+                (Some(records), true) => format!(", {records}{IN_ONE}"),
+                (None, _) => String::new(),
+            };
+            Line::ok(&name, format!("{scope} is there{held}"), "the key may read it")
+                .with("records", (!one_conversation).then_some(*total).flatten())
+        }
+        Seen::Settled { evidence, one_conversation } => Line::ok(
+            &name,
+            format!(
+                "{scope} is there; spelled otherwise here and settled just now: {evidence}{}",
+                if *one_conversation { IN_ONE } else { "" }
+            ),
+            "a run settles it by itself and remembers it; `qpien-sync discover JOB` shows how",
+        ),
+        Seen::Absent => Line::note(
+            &name,
+            format!("{scope}: this server has no such list"),
+            "a run skips it; nothing needs to be done",
+        ),
+        Seen::Refused(error) => Line::failed(&name, scope, error),
+        Seen::Unasked => Line::unchecked(
+            &name,
+            &format!("{scope}: the {MOST} requests that a check may make are made"),
+            "a run settles it, and `qpien-sync discover JOB` shows it without one",
+        ),
+        Seen::Unsigned => Line::unchecked(&name, &format!("{scope}: there is no token"), "see the lines above"),
+    };
+    line.with("stream", stream.name()).with("scope", scope)
+}

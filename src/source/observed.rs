@@ -1,0 +1,57 @@
+//! What a source has seen so far, for the screen, the summary and the checklist.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Source;
+use super::server_clock::Skew;
+use super::token::Lifetime;
+use crate::streams::Stream;
+
+impl Source {
+    /// The host of the API's address.
+    pub fn host(&self) -> String {
+        self.http.host()
+    }
+
+    /// Tokens generated so far.
+    pub fn token_generations(&self) -> u64 {
+        self.tokens.generations()
+    }
+
+    /// Age of the current token.
+    pub fn token_age(&self) -> Option<Duration> {
+        self.tokens.age()
+    }
+
+    /// How long the current token lives.
+    pub fn token_lifetime(&self) -> Option<Lifetime> {
+        self.tokens.lifetime()
+    }
+
+    /// How far this machine's clock is from the server's; none until an answer says what time it is.
+    pub fn clock_skew(&self) -> Option<Skew> {
+        self.http.clock_skew()
+    }
+
+    /// Whether a sensible answer has come.
+    pub fn contacted(&self) -> bool {
+        self.contacted.load(Ordering::Relaxed)
+    }
+
+    /// Requests sent for a stream.
+    pub fn attempts(&self, stream: Stream) -> u64 {
+        self.attempts[stream].load(Ordering::Relaxed)
+    }
+
+    /// Attempts that failed and were made again.
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+
+    /// The latest failure that is being retried, for the screen.
+    pub fn last_failure(&self) -> Option<String> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -33,6 +33,17 @@ pub fn failed(cause: &str, hint: &str) {
     }
 }
 
+/// A line that says how far a run is, where no bars are shown; an object for machines like every other line.
+pub fn progress(line: &str) {
+    let text = match FORMAT.get() {
+        Some(LogFormat::Json) => {
+            serde_json::json!({ "timestamp": crate::clock::now(), "level": "INFO", "message": line }).to_string()
+        }
+        _ => format!("{} {line}", crate::clock::now()),
+    };
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Prints a line to standard output; nobody listening is no failure of the command.
 #[macro_export]
 macro_rules! say {

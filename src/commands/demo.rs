@@ -1,5 +1,5 @@
-//! `demo`: a whole account from a sandbox of its own over a real socket, by the real pipeline, with tokens that live two
-//! seconds and faults on the way; then the files are compared with the sandbox's truth, cell by cell, and it says so.
+//! `demo`: a whole account from a sandbox of its own over a real socket, by the real pipeline, with tokens that live half
+//! a second and faults on the way; then the files are compared with the sandbox's truth, cell by cell, and it says so.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -26,16 +26,16 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
         persons: 60,
         conversations: 1_000,
         messages: 30_000,
-        token_ttl: Duration::from_secs(2),
+        token_ttl: Duration::from_millis(500),
         requests_per_minute: 6_000,
         window: Duration::from_secs(2),
-        latency: Duration::from_millis(8),
+        latency: Duration::from_millis(40),
         faults: faults::Plan::named("demo").unwrap_or_default(),
         ..Options::default()
     };
     let sandbox = start(options).await.map_err(|e| Error::usage(e.to_string()))?;
     say!("sandbox at {}: 4,000 contacts, 60 persons, 1,000 conversations, 30,000 messages;", sandbox.endpoint());
-    say!("tokens live 2 s, 6,000 requests a minute, faults on\n");
+    say!("tokens live 0.5 s, 6,000 requests a minute, faults on\n");
     let flags = Flags { endpoint: Some(sandbox.endpoint()), ..Flags::default() };
     let mut settings = Settings::of_text(JOB, "jobs/demo.toml", &flags)?;
     // The sandbox's own endpoint and key, whatever the environment says of a real one.

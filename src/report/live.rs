@@ -60,7 +60,7 @@ pub fn show(live: Live, quiet: bool) -> Screen {
             let start = Instant::now();
             loop {
                 tokio::time::sleep(PLAIN).await;
-                eprintln!("{}", live.plain(start));
+                telemetry::progress(&live.plain(start));
             }
         });
         return Screen { task, bars: Vec::new() };
@@ -135,7 +135,7 @@ impl Live {
                 }
             })
             .collect();
-        format!("{} {}: {}; {}", crate::clock::now(), human(start.elapsed()), parts.join(", "), self.budget_line(start))
+        format!("{}: {}; {}", human(start.elapsed()), parts.join(", "), self.budget_line(start))
     }
 
     /// Pages left, divided by the requests allowed, or by those that were made so far where there is no limit.

@@ -104,7 +104,7 @@ fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entit
         - if !wanted && parent.is_some_and(|(_, needed)| *needed) { 1.0 } else { 0.0 }
         - if deprecated { 0.4 } else { 0.0 }
         - items.len() as f64 / 20.0
-        - sorted.open.len() as f64
+        - sorted.needs.open.len() as f64
 }
 
 /// The members of a candidate's envelope.

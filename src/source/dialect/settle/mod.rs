@@ -9,6 +9,7 @@ pub mod token;
 
 use toml::{Table, Value};
 
+use self::arguments::Needs;
 use self::list::Candidate;
 use super::names::Role;
 use super::schema::Schema;
@@ -45,8 +46,16 @@ pub struct Finding {
 pub struct Open {
     /// What is not known, in a sentence.
     pub what: String,
-    /// The line to write.
+    /// The line to write: `[source.dialect.TABLE] KEY = VALUE`.
     pub line: String,
+}
+
+impl Open {
+    /// The line as it can stand below `[source.dialect]`, and at the top of a file that `dialect` names.
+    pub fn written(&self) -> String {
+        let table = self.line.strip_prefix("[source.dialect.");
+        table.and_then(|t| t.split_once("] ")).map_or(self.line.clone(), |(table, key)| format!("{table}.{key}"))
+    }
 }
 
 /// What was settled of one stream, or of the token.
@@ -74,20 +83,16 @@ pub fn token(schema: &Schema) -> Settled {
         });
         return settled;
     };
-    for name in &m.open {
-        settled.open.push(Open {
-            what: format!("`{}` insists on `{name}`, and nothing says what to give", m.operation),
-            line: "[source.dialect.token] operation = \"...\"".into(),
-        });
-    }
+    settled.open.extend(unfilled(&m.operation, "token", &m.needs));
     let mut part = Table::new();
     for (key, value) in [
         ("operation", &m.operation),
         ("input", &m.input),
         ("input_type", &m.input_type),
-        ("argument_type", &m.argument_type),
         ("client_id", &m.client_id),
         ("client_secret", &m.client_secret),
+        ("client_id_type", &m.client_id_type),
+        ("client_secret_type", &m.client_secret_type),
         ("access_token", &m.access_token),
         ("expires_in", &m.expires_in),
         ("success", &m.success),
@@ -96,6 +101,7 @@ pub fn token(schema: &Schema) -> Settled {
     ] {
         part.insert(key.into(), Value::String(value.clone()));
     }
+    part.insert("arguments".into(), constants(&m.needs));
     settled.findings.push(Finding {
         part: "token".into(),
         value: format!("{} -> {}", m.operation, m.access_token),
@@ -112,12 +118,7 @@ pub fn stream(schema: &Schema, stream: Stream) -> Option<Settled> {
     let best = candidates.first()?;
     let mut settled = Settled::default();
     let place = format!("streams.{stream}");
-    for (path, ty) in &best.sorted.open {
-        settled.open.push(Open {
-            what: format!("`{}` insists on `{path}` ({ty}), and nothing says what to give", best.field.name),
-            line: format!("[source.dialect.{place}.list.arguments] \"{path}\" = ..."),
-        });
-    }
+    settled.open.extend(unfilled(&best.field.name, &format!("{place}.list"), &best.sorted.needs));
     let (fields, missing) = entity::selection(schema, &best.entity, stream);
     let mut table = Table::new();
     table.insert("operation".into(), text(&best.field.name));
@@ -128,7 +129,9 @@ pub fn stream(schema: &Schema, stream: Stream) -> Option<Settled> {
         table.insert("parent".into(), text(parent.map_or("", |(path, _)| path)));
         settled.parent_optional = parent.is_some_and(|(_, needed)| !needed);
     }
-    table.insert("list".into(), Value::Table(list_table(schema, best)));
+    let list = list_table(schema, best);
+    settled.open.extend(perhaps_paged(best, &place, &list));
+    table.insert("list".into(), Value::Table(list));
     let certain = |part: &str, value: String, evidence: String| Finding {
         part: format!("{place}{part}"),
         value,
@@ -177,9 +180,47 @@ fn list_table(schema: &Schema, best: &Candidate<'_>) -> Table {
     list.insert("success".into(), text(&members.success));
     list.insert("code".into(), text(&members.code));
     list.insert("message".into(), text(&members.message));
-    let constants = best.sorted.constants.iter().map(|(path, literal)| (path.clone(), text(literal)));
-    list.insert("arguments".into(), Value::Table(constants.collect()));
+    list.insert("arguments".into(), constants(&best.sorted.needs));
     list
+}
+
+/// A list that no argument is known to page, that takes a number all the same, and whose answers do not tell where it
+/// ends: its first page would pass for all of it.
+fn perhaps_paged(best: &Candidate<'_>, place: &str, list: &Table) -> Option<Open> {
+    let told = |key: &str| list.get(key).and_then(Value::as_str).is_some_and(|path| !path.is_empty());
+    let unpaged = list.get("paging").and_then(Value::as_str) == Some("none");
+    let mut numbers = best.sorted.numbers.iter().map(|(path, _)| path.as_str());
+    let size = best.sorted.roles.get(&Role::Size).map(|(path, _)| path.as_str());
+    let page = numbers.next();
+    if !unpaged || told("total") || told("has_next") || (page.is_none() && size.is_none()) {
+        return None;
+    }
+    let taken: Vec<String> = page.into_iter().chain(size).chain(numbers.clone()).map(|n| format!("`{n}`")).collect();
+    let (page, size) = (page.unwrap_or("..."), size.or_else(|| numbers.next()).unwrap_or_default());
+    Some(Open {
+        what: format!(
+            "`{}` takes {} and tells no end: is it paged by that? (paging is page, offset, cursor or none)",
+            best.field.name,
+            taken.join(", ")
+        ),
+        line: format!("[source.dialect.{place}] list = {{ paging = \"...\", page = \"{page}\", size = \"{size}\" }}"),
+    })
+}
+
+/// What must be given and has no sensible value; `place` is the part of the dialect whose `arguments` take it.
+fn unfilled(operation: &str, place: &str, needs: &Needs) -> Vec<Open> {
+    let open = |(path, ty): &(String, String)| {
+        let value = if matches!(ty.as_str(), "String!" | "ID!") { "'\"...\"'" } else { "'...'" };
+        Open {
+            what: format!("`{operation}` insists on `{path}` ({ty}), and nothing says what to give"),
+            line: format!("[source.dialect.{place}.arguments] \"{path}\" = {value}"),
+        }
+    };
+    needs.open.iter().map(open).collect()
+}
+
+fn constants(needs: &Needs) -> Value {
+    Value::Table(needs.constants.iter().map(|(path, literal)| (path.clone(), text(literal))).collect())
 }
 
 fn text(value: &str) -> Value {
@@ -188,6 +229,3 @@ fn text(value: &str) -> Value {
 
 #[cfg(all(test, feature = "sandbox"))]
 mod tests;
-
-#[cfg(all(test, feature = "sandbox"))]
-mod generated;

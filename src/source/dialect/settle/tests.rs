@@ -159,11 +159,48 @@ fn what_nothing_says_is_open_and_what_is_not_there_is_not_found() {
     let schema = of_sdl(&STRANGER.replace("tenant: String = \"x\"", "tenant: String!"));
     let open = stream(&schema, Stream::Contacts).expect("contacts").open;
     assert_eq!(open.len(), 1);
-    assert!(open[0].what.contains("filter.tenant") && open[0].line.contains("filter.tenant"), "{open:?}");
+    assert!(open[0].what.contains("filter.tenant"), "{open:?}");
+    assert_eq!(open[0].written(), "streams.contacts.list.arguments.\"filter.tenant\" = '\"...\"'");
     assert_eq!(stream(&schema, Stream::CustomerPersons), None);
     let missing = stream(&schema, Stream::Contacts).expect("contacts").missing;
     assert!(missing.contains(&"gender") && !missing.contains(&"createdAt"), "{missing:?}");
     let other = of_sdl("type Query { films: [Film] } type Film { title: String }");
     assert!(!token(&other).open.is_empty());
     assert!(ALL.iter().all(|s| stream(&other, *s).is_none()));
+}
+
+#[test]
+fn what_a_token_insists_on_is_filled_in_or_named() {
+    let sdl = |more: &str| {
+        format!(
+            "type Query {{ a: Int }} type Mutation {{ createToken(client_id: ID!, secret: String!, grant: Grant!{more}): T }}
+             enum Grant {{ PAIR }} type T {{ jwt: String }}"
+        )
+    };
+    let settled = token(&of_sdl(&sdl("")));
+    assert_eq!(settled.open, []);
+    let t = Dialect::with(&settled.table).expect("a dialect").token;
+    assert_eq!((t.client_id_type.as_str(), t.client_secret_type.as_str()), ("ID!", "String!"));
+    assert_eq!(t.arguments["grant"], "PAIR");
+    let open = token(&of_sdl(&sdl(", hours: Int!"))).open;
+    assert_eq!(open.iter().map(Open::written).collect::<Vec<_>>(), ["token.arguments.\"hours\" = '...'"]);
+}
+
+#[test]
+fn a_list_that_may_be_paged_by_something_nobody_knows_is_open_unless_its_end_is_told() {
+    let entity = "_id: ID customer: ID firstName: String lastName: String email: String phone: String country: String owner: String language: String";
+    let open = |arguments: &str, members: &str| {
+        let sdl = format!(
+            "type Query {{ contacts{arguments}: Answer }} type Answer {{ docs: [Contact] {members} }} type Contact {{ {entity} }}"
+        );
+        stream(&of_sdl(&sdl), Stream::Contacts).expect("contacts").open
+    };
+    let lines = |arguments: &str| open(arguments, "").iter().map(Open::written).collect::<Vec<_>>();
+    let list = |page: &str, size: &str| {
+        vec![format!("streams.contacts.list = {{ paging = \"...\", page = \"{page}\", size = \"{size}\" }}")]
+    };
+    assert_eq!(lines("(seite: Int, menge: Int)"), list("seite", "menge"));
+    assert_eq!(lines("(limit: Int)"), list("...", "limit"));
+    assert_eq!(lines("(name: String)"), Vec::<String>::new());
+    assert_eq!(open("(seite: Int)", "total: Int"), []);
 }

@@ -2,6 +2,7 @@
 
 use super::super::names::{self, folded};
 use super::super::schema::{Argument, Field, Schema, Type, TypeRef};
+use super::arguments::{self, Needs};
 use super::list::{is_text, leaf};
 
 /// A token mutation, in the dialect's words.
@@ -11,16 +12,16 @@ pub struct Mutation {
     pub operation: String,
     pub input: String,
     pub input_type: String,
-    pub argument_type: String,
     pub client_id: String,
     pub client_secret: String,
+    pub client_id_type: String,
+    pub client_secret_type: String,
     pub access_token: String,
     pub expires_in: String,
     pub success: String,
     pub code: String,
     pub message: String,
-    /// What else must be given, which nobody knows the value of.
-    pub open: Vec<String>,
+    pub needs: Needs,
 }
 
 /// The likeliest mutation; none when no mutation takes a pair and gives a token.
@@ -34,7 +35,7 @@ pub fn mutation(schema: &Schema) -> Option<Mutation> {
             Some((rank.unwrap_or(telling), read(schema, field)?))
         })
         .collect();
-    all.sort_by_key(|(rank, m)| (m.open.len(), *rank));
+    all.sort_by_key(|(rank, m)| (m.needs.open.len(), *rank));
     all.into_iter().next().map(|(_, mutation)| mutation)
 }
 
@@ -44,10 +45,8 @@ fn read(schema: &Schema, field: &Field) -> Option<Mutation> {
         let secret = pick(arguments, names::CLIENT_SECRET)?;
         Some((pick(arguments, names::CLIENT_ID)?, secret))
     };
-    let given: &[Argument] = if let Some((id, secret)) = pair(&field.arguments) {
-        mutation.argument_type = format!("{}!", if secret.ty.name.is_empty() { "String" } else { &secret.ty.name });
-        (mutation.client_id, mutation.client_secret) = (id.name, secret.name);
-        &field.arguments
+    let (id, secret, above) = if let Some((id, secret)) = pair(&field.arguments) {
+        (id, secret, String::new())
     } else {
         let (input, inner) = field.arguments.iter().find_map(|a| match schema.types.get(&a.ty.name) {
             Some(Type::Input(inner)) if pair(inner).is_some() => Some((a, inner)),
@@ -55,14 +54,14 @@ fn read(schema: &Schema, field: &Field) -> Option<Mutation> {
         })?;
         let (id, secret) = pair(inner)?;
         (mutation.input, mutation.input_type) = (input.name.clone(), format!("{}!", input.ty.name));
-        (mutation.client_id, mutation.client_secret) = (id.name, secret.name);
-        mutation.argument_type = "String!".into();
-        inner
+        (id, secret, format!("{}.", input.name))
     };
-    let known = [&mutation.client_id, &mutation.client_secret, &mutation.input];
-    let others = given.iter().chain(&field.arguments).filter(|a| a.is_needed() && !known.contains(&&a.name));
-    mutation.open = others.map(|a| a.name.clone()).collect();
-    mutation.open.dedup();
+    let given = [&id, &secret].map(|argument| format!("{above}{}", argument.name));
+    mutation.needs = arguments::needs(schema, &field.arguments, &[&given[0], &given[1]]);
+    let ty =
+        |argument: &Argument| format!("{}!", if argument.ty.name.is_empty() { "String" } else { &argument.ty.name });
+    (mutation.client_id_type, mutation.client_secret_type) = (ty(&id), ty(&secret));
+    (mutation.client_id, mutation.client_secret) = (id.name, secret.name);
     members(schema, &field.ty, "", 3, &mut mutation);
     (!mutation.access_token.is_empty()).then_some(mutation)
 }

@@ -10,6 +10,7 @@ mod dialects;
 mod errors;
 mod foreign;
 mod full;
+mod generated;
 mod graphql_js;
 mod memory;
 mod mirror;

@@ -63,6 +63,7 @@ pub struct TokenDialect {
 #[allow(missing_docs)]
 pub struct ListDialect {
     pub paging: Paging,
+    pub assumed: bool,
     pub page: String,
     pub page_from: u32,
     pub size: String,

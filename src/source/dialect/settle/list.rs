@@ -88,6 +88,15 @@ fn lists(
     }
 }
 
+/// A list of objects lies somewhere in an answer.
+pub fn holds_list(schema: &Schema, ty: &TypeRef) -> bool {
+    fn look(schema: &Schema, ty: &TypeRef, depth: usize) -> bool {
+        schema.is_object(ty)
+            && (ty.list || (depth > 0 && schema.fields(&ty.name).iter().any(|f| look(schema, &f.ty, depth - 1))))
+    }
+    look(schema, ty, DEPTH)
+}
+
 fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entity: &str, sorted: &Sorted) -> f64 {
     let operations = names::list_operations(stream);
     let known = operations.iter().position(|name| *name == field.name);

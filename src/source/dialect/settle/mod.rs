@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use self::arguments::Needs;
 use self::list::Candidate;
-use super::names::Role;
+use super::names::{self, Role};
 use super::schema::Schema;
 use crate::streams::Stream;
 
@@ -83,7 +83,27 @@ pub fn token(schema: &Schema) -> Settled {
         });
         return settled;
     };
-    settled.open.extend(unfilled(&m.operation, "token", &m.needs));
+    if m.client_id.is_empty() {
+        let taken: Vec<String> = m.needs.open.iter().map(|(path, _)| format!("`{path}`")).collect();
+        for (key, what) in [("client_id", "client id"), ("client_secret", "client secret")] {
+            settled.open.push(Open {
+                what: format!(
+                    "which argument of `{}` takes the {what} is not known ({})",
+                    m.operation,
+                    taken.join(", ")
+                ),
+                line: format!("[source.dialect.token] {key} = \"...\""),
+            });
+        }
+    } else {
+        settled.open.extend(unfilled(&m.operation, "token", &m.needs.open));
+    }
+    if m.access_token.is_empty() {
+        settled.open.push(Open {
+            what: format!("where the answer of `{}` holds the token is not known", m.operation),
+            line: "[source.dialect.token] access_token = \"...\"".into(),
+        });
+    }
     let mut part = Table::new();
     for (key, value) in [
         ("operation", &m.operation),
@@ -115,10 +135,23 @@ pub fn token(schema: &Schema) -> Settled {
 /// One stream. `none` when the schema has no query for it at all.
 pub fn stream(schema: &Schema, stream: Stream) -> Option<Settled> {
     let candidates = list::candidates(schema, stream);
-    let best = candidates.first()?;
+    let Some(best) = candidates.first() else {
+        return rows_unknown(schema, stream);
+    };
     let mut settled = Settled::default();
     let place = format!("streams.{stream}");
-    settled.open.extend(unfilled(&best.field.name, &format!("{place}.list"), &best.sorted.needs));
+    let mut needs = best.sorted.needs.open.clone();
+    if stream.definition().parent.is_some()
+        && !best.sorted.roles.contains_key(&Role::Parent)
+        && let Some(at) = needs.iter().position(|(_, ty)| ty == "ID!").or_else(|| needs.iter().position(is_text))
+    {
+        let (path, ty) = needs.remove(at);
+        settled.open.push(Open {
+            what: format!("`{}` insists on `{path}` ({ty}): is it the conversation's id?", best.field.name),
+            line: format!("[source.dialect.{place}] parent = \"{path}\""),
+        });
+    }
+    settled.open.extend(unfilled(&best.field.name, &format!("{place}.list"), &needs));
     let (fields, missing) = entity::selection(schema, &best.entity, stream);
     let mut table = Table::new();
     table.insert("operation".into(), text(&best.field.name));
@@ -168,8 +201,10 @@ fn list_table(schema: &Schema, best: &Candidate<'_>) -> Table {
         _ => ("none", String::new()),
     };
     let mut list = Table::new();
-    let by_cursor = |path: &String| if paging == "cursor" { text(path) } else { text("") };
+    // Where nothing is known to page it, somebody may say so, and needs them then.
+    let by_cursor = |path: &String| if matches!(paging, "cursor" | "none") { text(path) } else { text("") };
     list.insert("paging".into(), text(paging));
+    list.insert("assumed".into(), Value::Boolean(paging == "none" && !schema.whole));
     list.insert("page".into(), text(&page));
     list.insert("size".into(), text(&role(Role::Size).unwrap_or_default()));
     list.insert("items".into(), text(&best.items));
@@ -208,15 +243,36 @@ fn perhaps_paged(best: &Candidate<'_>, place: &str, list: &Table) -> Option<Open
 }
 
 /// What must be given and has no sensible value; `place` is the part of the dialect whose `arguments` take it.
-fn unfilled(operation: &str, place: &str, needs: &Needs) -> Vec<Open> {
-    let open = |(path, ty): &(String, String)| {
-        let value = if matches!(ty.as_str(), "String!" | "ID!") { "'\"...\"'" } else { "'...'" };
+fn unfilled(operation: &str, place: &str, needs: &[(String, String)]) -> Vec<Open> {
+    let open = |one: &(String, String)| {
+        let (path, ty) = one;
+        let value = if is_text(one) { "'\"...\"'" } else { "'...'" };
         Open {
             what: format!("`{operation}` insists on `{path}` ({ty}), and nothing says what to give"),
             line: format!("[source.dialect.{place}.arguments] \"{path}\" = {value}"),
         }
     };
-    needs.open.iter().map(open).collect()
+    needs.iter().map(open).collect()
+}
+
+fn is_text((_, ty): &(String, String)) -> bool {
+    matches!(ty.as_str(), "String!" | "ID!")
+}
+
+/// A query that is called as a list of the stream is, and of whose answer no list is known: the schema was learnt by
+/// asking, and the members have names that nobody would guess.
+fn rows_unknown(schema: &Schema, stream: Stream) -> Option<Settled> {
+    if stream.definition().optional {
+        return None;
+    }
+    let fields = schema.fields(&schema.query);
+    let named = |name: String| fields.iter().find(|f| f.name == name && !list::holds_list(schema, &f.ty));
+    let field = names::list_operations(stream).into_iter().find_map(named)?;
+    let open = Open {
+        what: format!("`{}` is there, and where its answer holds {stream} is not known", field.name),
+        line: format!("[source.dialect.streams.{stream}.list] items = \"...\""),
+    };
+    Some(Settled { open: vec![open], ..Settled::default() })
 }
 
 fn constants(needs: &Needs) -> Value {

@@ -15,6 +15,7 @@ pub(super) fn of_sdl(sdl: &str) -> Schema {
     let mut schema = Schema {
         query: root(definition.query.as_deref()),
         mutation: root(definition.mutation.as_deref()),
+        whole: true,
         ..Schema::default()
     };
     let fields = |fields: &apollo_compiler::collections::IndexMap<

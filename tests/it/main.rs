@@ -5,6 +5,7 @@ mod support;
 
 mod asking;
 mod budget;
+mod by_hand;
 mod demo;
 mod dialects;
 mod errors;

@@ -158,10 +158,10 @@ fn whole_runs_on_generated_servers_are_complete_or_say_what_is_open() {
     });
     let count = |ended: Ended| came.iter().filter(|(_, came)| *came == Ok(ended)).count();
     let (complete, named, incomplete) = (count(Ended::Complete), count(Ended::Named), count(Ended::Incomplete));
-    println!("{complete} complete, {named} named what is open, {incomplete} incomplete, of {}", came.len());
-    let wrong: Vec<&str> = came.iter().filter_map(|(_, came)| came.as_ref().err()).map(String::as_str).collect();
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), came.len(), wrong.join("\n"));
     let seeds: Vec<u64> =
         came.iter().filter(|(_, came)| *came == Ok(Ended::Incomplete)).map(|(seed, _)| *seed).collect();
+    println!("{complete} complete, {named} named what is open, {incomplete} incomplete {seeds:?}, of {}", came.len());
+    let wrong: Vec<&str> = came.iter().filter_map(|(_, came)| came.as_ref().err()).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), came.len(), wrong.join("\n"));
     assert!(complete * 20 >= (complete + incomplete) * 19, "incomplete: {seeds:?}");
 }

@@ -133,7 +133,7 @@ impl<'s> Negotiation<'s> {
         let Some(schema) = self.learn(None).await? else {
             return Err(refused);
         };
-        let settled = settle::token(&schema);
+        let settled = settle::token(&schema, self.job);
         if settled.open.is_empty() {
             lay_over(&mut self.settled, &settled.table);
             self.speak()?;
@@ -163,7 +163,7 @@ impl<'s> Negotiation<'s> {
             // Nothing to learn from: the walk will say what the server says.
             return Ok(());
         };
-        let Some(settled) = settle::stream(&schema, stream) else {
+        let Some(settled) = settle::stream(&schema, stream, self.job) else {
             if stream.definition().optional {
                 self.outcome.absent.push(stream);
                 self.outcome.parts.push(Part::absent(stream));
@@ -276,10 +276,10 @@ impl<'s> Negotiation<'s> {
             }
         };
         tracing::info!(requests = asked.requests, open = ?asked.open, "asked what the server knows");
-        let schema = asked.schema;
-        if schema.fields(&schema.query).is_empty() && schema.fields(&schema.mutation).is_empty() {
+        if !asked.judged {
             return Ok(None);
         }
+        let schema = asked.schema;
         if stream.is_some() {
             self.schema = Some(schema.clone());
         }

@@ -124,6 +124,47 @@ fn arguments_that_a_list_insists_on() {
     by_hand(DEFAULT, &[("getMessages(conversationId", "getMessages(dialog")], &[(parent, parent)]);
 }
 
+#[test]
+fn what_was_filled_in_is_not_asked_for_again_although_the_rest_is_settled() {
+    let line = |part: &str, value: &str| format!("{part}.arguments.\"tenant\" = '\"{value}\"'");
+    let (list, token) = ("streams.contacts.list", "token");
+    by_hand(
+        PREFIXED,
+        &[("externalGetContactList(page", "externalGetContactList(tenant: String!, page")],
+        &[(&line(list, "..."), &line(list, "x"))],
+    );
+    by_hand(
+        PREFIXED,
+        &[("generateOAuthToken(clientId", "generateOAuthToken(tenant: String!, clientId")],
+        &[(&line(token, "..."), &line(token, "x"))],
+    );
+    by_hand(
+        INPUT,
+        &[("(clientId: String!, clientSecret: String!)", "(appId: String!, secretKey: String!)")],
+        &[
+            ("token.client_id = \"...\"", "token.client_id = \"appId\""),
+            ("token.client_secret = \"...\"", "token.client_secret = \"secretKey\""),
+        ],
+    );
+    by_hand(
+        DEFAULT,
+        &[("generateOAuthToken(", "obtainPass(")],
+        &[("token.operation = \"...\"", "token.operation = \"obtainPass\"")],
+    );
+}
+
+#[test]
+fn a_list_that_is_paged_by_a_word_that_nobody_would_guess() {
+    by_hand(
+        OFFSET,
+        &[("contacts(skip: Int = 0, limit: Int = 20)", "contacts(p: Int = 1, limit: Int = 20)")],
+        &[(
+            "streams.contacts.list = { paging = \"...\", page = \"...\", size = \"limit\" }",
+            "streams.contacts.list = { paging = \"page\", page = \"p\", size = \"limit\" }",
+        )],
+    );
+}
+
 /// Nobody can know that there is a page argument: twenty rows come, and nothing says that there are more.
 #[test]
 fn a_first_page_does_not_pass_for_a_list() {

@@ -40,7 +40,7 @@ fn served(seed: u64, work: &Work, sdl: &str) -> Sandbox {
 
 fn settled_list(schema: &Schema, stream: Stream) -> Result<Expected, String> {
     let Settled { table, open, .. } =
-        settle::stream(schema, stream).ok_or_else(|| format!("nothing lists {stream}"))?;
+        settle::stream(schema, stream, &toml::Table::new()).ok_or_else(|| format!("nothing lists {stream}"))?;
     let dialect = Dialect::with(&table).map_err(|e| e.to_string())?;
     let part = dialect.stream(stream).map_err(|e| e.to_string())?;
     Ok(Expected {
@@ -66,7 +66,7 @@ fn unknown(open: &[Open]) -> Vec<&'static str> {
 }
 
 fn settled_token(schema: &Schema) -> Result<Token, String> {
-    let Settled { table, open, .. } = settle::token(schema);
+    let Settled { table, open, .. } = settle::token(schema, &toml::Table::new());
     let token = Dialect::with(&table).map_err(|e| e.to_string())?.token;
     Ok(Token {
         operation: token.operation,

@@ -40,6 +40,8 @@ pub struct Asked {
     pub requests: u32,
     /// What could not be learnt, one sentence each.
     pub open: Vec<String>,
+    /// The server says what it does not have: what is not here was not guessed.
+    pub judged: bool,
 }
 
 /// Learns the lists of these streams, in at most `budget` requests.
@@ -110,7 +112,7 @@ fn asked<S: Server>(talk: &Talk<'_, S>, known: &Known<'_>, open: Vec<String>) ->
         "mutation" => known.schema("Query", root.unwrap_or("Mutation")),
         _ => known.schema(root.unwrap_or("Query"), "Mutation"),
     };
-    Asked { schema, requests: talk.requests, open }
+    Asked { schema, requests: talk.requests, open, judged: talk.trouble.is_none() }
 }
 
 #[cfg(all(test, feature = "sandbox"))]

@@ -56,6 +56,35 @@ impl Open {
         let table = self.line.strip_prefix("[source.dialect.");
         table.and_then(|t| t.split_once("] ")).map_or(self.line.clone(), |(table, key)| format!("{table}.{key}"))
     }
+
+    /// These lines of a job fill in whatever of this one is to be filled in; all of it where nothing is.
+    fn is_answered(&self, job: &Table) -> bool {
+        let Ok(line) = self.written().parse::<Table>() else { return false };
+        let mut leaves = Vec::new();
+        leaves_of(&line, &mut Vec::new(), &mut leaves);
+        let blank = leaves.iter().any(|(_, blank)| *blank);
+        leaves.iter().filter(|(_, is_blank)| *is_blank == blank).all(|(path, _)| has(job, path))
+    }
+}
+
+/// The paths of a table's values, and whether each is a blank.
+fn leaves_of(table: &Table, above: &mut Vec<String>, leaves: &mut Vec<(Vec<String>, bool)>) {
+    for (key, value) in table {
+        above.push(key.clone());
+        match value {
+            Value::Table(inner) => leaves_of(inner, above, leaves),
+            value => leaves.push((above.clone(), value.as_str().is_some_and(|text| text.contains("...")))),
+        }
+        above.pop();
+    }
+}
+
+fn has(table: &Table, path: &[String]) -> bool {
+    match (path, path.first().and_then(|key| table.get(key))) {
+        ([_], found) => found.is_some(),
+        ([_, rest @ ..], Some(Value::Table(inner))) => has(inner, rest),
+        _ => false,
+    }
 }
 
 /// What was settled of one stream, or of the token.
@@ -73,8 +102,14 @@ pub struct Settled {
     pub missing: Vec<&'static str>,
 }
 
-/// The token mutation.
-pub fn token(schema: &Schema) -> Settled {
+/// The token mutation. What the job's lines say is not open.
+pub fn token(schema: &Schema, job: &Table) -> Settled {
+    let mut settled = token_of(schema);
+    settled.open.retain(|open| !open.is_answered(job));
+    settled
+}
+
+fn token_of(schema: &Schema) -> Settled {
     let mut settled = Settled::default();
     let Some(m) = token::mutation(schema) else {
         settled.open.push(Open {
@@ -132,10 +167,21 @@ pub fn token(schema: &Schema) -> Settled {
     settled
 }
 
-/// One stream. `none` when the schema has no query for it at all.
-pub fn stream(schema: &Schema, stream: Stream) -> Option<Settled> {
+/// One stream. `none` when the schema has no query for it at all. A query that the job names is the one; what its lines
+/// say is not open.
+pub fn stream(schema: &Schema, stream: Stream, job: &Table) -> Option<Settled> {
+    let mut settled = stream_of(schema, stream, job)?;
+    settled.open.retain(|open| !open.is_answered(job));
+    Some(settled)
+}
+
+fn stream_of(schema: &Schema, stream: Stream, job: &Table) -> Option<Settled> {
     let candidates = list::candidates(schema, stream);
-    let Some(best) = candidates.first() else {
+    let part = |name: &str, of: &Table| of.get(name).and_then(Value::as_table).cloned();
+    let own = part("streams", job).and_then(|streams| part(stream.name(), &streams)).unwrap_or_default();
+    let named = own.get("operation").and_then(Value::as_str);
+    let best = candidates.iter().find(|c| named.is_none_or(|name| c.field.name == name));
+    let Some(best) = best.or(candidates.first()) else {
         return rows_unknown(schema, stream);
     };
     let mut settled = Settled::default();

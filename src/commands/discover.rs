@@ -30,7 +30,7 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     lay_over(&mut settled, &settings.spelled);
     crate::telemetry::print(&printed(&settings.source.endpoint, &settled, &outcome)?);
     if let Some(file) = &args.write {
-        write(file, &settled)?;
+        write(file, &settled, &outcome)?;
         say!("\n# written to {}: dialect = {:?} under [source] uses it", file.display(), file.display().to_string());
     }
     Ok(if outcome.open.is_empty() { Exit::Complete } else { Exit::Usage })
@@ -47,8 +47,8 @@ fn printed(endpoint: &str, settled: &Table, outcome: &Outcome) -> Result<String>
     for stream in &outcome.absent {
         let _ = writeln!(out, "# {stream}: this server has no such list");
     }
-    for open in &outcome.open {
-        let _ = writeln!(out, "# OPEN: {}\n#   write: {}", open.what, open.line);
+    if !outcome.open.is_empty() {
+        let _ = write!(out, "# to write below [source.dialect]:\n{}", unsettled(outcome));
     }
     let source = Table::from_iter([("dialect".to_owned(), Value::Table(settled.clone()))]);
     let whole = Table::from_iter([("source".to_owned(), Value::Table(source))]);
@@ -67,7 +67,17 @@ fn line(finding: &Finding) -> String {
     format!("{certainty:<12} {}: {} ({})", finding.part, finding.value, finding.evidence)
 }
 
-fn write(file: &Path, settled: &Table) -> Result<()> {
+/// What is open, each with the line to write, as comments.
+fn unsettled(outcome: &Outcome) -> String {
+    outcome
+        .open
+        .iter()
+        .fold(String::new(), |lines, open| lines + &format!("# OPEN: {}\n# {}\n", open.what, open.written()))
+}
+
+/// What is open stands on top, where its lines can be filled in.
+fn write(file: &Path, settled: &Table, outcome: &Outcome) -> Result<()> {
     let text = toml::to_string(settled).map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")))?;
+    let text = unsettled(outcome) + &text;
     std::fs::write(file, text).map_err(|e| Error::usage(format!("--write {}: {e}", file.display())))
 }

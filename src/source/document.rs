@@ -1,11 +1,14 @@
 //! One document at a time, for whoever finds out how the API is spelled: the answer as it is, failures of transport,
 //! token and budget retried like everybody's.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::Source;
 use super::budget::Headers;
 use super::client::Attempt;
+use super::dialect::Dialect;
 use super::dialect::server::{Reply, Server};
 use super::failure::{self, Words};
 use super::retry::Failures;
@@ -79,6 +82,10 @@ impl<'s> Documents<'s> {
 }
 
 impl Server for Documents<'_> {
+    fn believed(&self) -> Option<Arc<Dialect>> {
+        Some(self.source.dialect())
+    }
+
     async fn ask(&self, document: &str, variables: Value) -> Result<Reply> {
         let mut failures = Failures::default();
         loop {

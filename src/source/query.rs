@@ -174,21 +174,32 @@ impl fmt::Display for Arguments {
 pub fn token_request(dialect: &Dialect, client_id: &str, client_secret: &str) -> String {
     let t = &dialect.token;
     let selection = token_shape(dialect).selection("");
-    if t.input.is_empty() {
-        let query = format!(
-            "mutation ($clientId: {ty}, $clientSecret: {ty}) {{ {op}({id}: $clientId, {secret}: $clientSecret){selection} }}",
-            ty = t.argument_type,
-            op = t.operation,
-            id = t.client_id,
-            secret = t.client_secret,
-        );
-        json!({ "query": query, "variables": { "clientId": client_id, "clientSecret": client_secret } }).to_string()
+    let (mut all, mut input) =
+        (Arguments::default(), json!({ &t.client_id: client_id, &t.client_secret: client_secret }));
+    let (declared, variables) = if t.input.is_empty() {
+        all.put(&t.client_id, "$clientId".into());
+        all.put(&t.client_secret, "$clientSecret".into());
+        let declared = format!("$clientId: {}, $clientSecret: {}", t.client_id_type, t.client_secret_type);
+        (declared, json!({ "clientId": client_id, "clientSecret": client_secret }))
     } else {
-        let query =
-            format!("mutation ($input: {}) {{ {}({}: $input){selection} }}", t.input_type, t.operation, t.input);
-        let input = json!({ &t.client_id: client_id, &t.client_secret: client_secret });
-        json!({ "query": query, "variables": { "input": input } }).to_string()
+        all.put(&t.input, "$input".into());
+        for (path, literal) in &t.arguments {
+            if let Some(path) = path.strip_prefix(&t.input).and_then(|path| path.strip_prefix('.')) {
+                *path.split('.').fold(&mut input, |at, name| &mut at[name]) = value_of(literal);
+            }
+        }
+        (format!("$input: {}", t.input_type), json!({ "input": input }))
+    };
+    for (path, literal) in t.arguments.iter().filter(|(path, _)| path.split('.').next() != Some(t.input.as_str())) {
+        all.put(path, literal.clone());
     }
+    let query = format!("mutation ({declared}) {{ {}({all}){selection} }}", t.operation);
+    json!({ "query": query, "variables": variables }).to_string()
+}
+
+/// A constant as a variable's value: an enum's name travels as a text.
+fn value_of(literal: &str) -> serde_json::Value {
+    serde_json::from_str(literal).unwrap_or_else(|_| json!(literal))
 }
 
 #[cfg(test)]
@@ -268,6 +279,20 @@ mod tests {
         assert!(next.contains(r#"(after: "a\"b", first: 50)"#), "{next}");
         let none = ask("[list]\npaging = \"none\"\nitems = \"\"", Start::Row(0));
         assert!(none.contains("getContactList { _id }"), "{none}");
+    }
+
+    #[test]
+    fn what_a_token_takes_besides_stands_beside_or_inside_the_input_object() {
+        let arguments = "[token.arguments]\nscope = \"ALL\"\n\"input.grant\" = \"PAIR\"\n\"input.of.hours\" = \"2\"\n";
+        let request = token_request(&dialect(arguments), "id-1", "s");
+        let start = "mutation ($input: GenerateOAuthTokenInput!) { generateOAuthToken(input: $input, scope: ALL) {";
+        assert!(document(&request).starts_with(start), "{request}");
+        let sent: serde_json::Value = serde_json::from_str(&request).expect("JSON");
+        let input = json!({"clientId": "id-1", "clientSecret": "s", "grant": "PAIR", "of": {"hours": 2}});
+        assert_eq!(sent["variables"]["input"], input);
+        let plain = "[token]\ninput = \"\"\nclient_id_type = \"ID!\"\narguments = { scope = \"ALL\" }";
+        let start = "mutation ($clientId: ID!, $clientSecret: String!) { generateOAuthToken(clientId: $clientId, clientSecret: $clientSecret, scope: ALL) {";
+        assert!(document(&token_request(&dialect(plain), "id-1", "s")).starts_with(start));
     }
 
     #[test]

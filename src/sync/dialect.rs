@@ -10,6 +10,7 @@ use crate::mirror::store::Mirror;
 use crate::mirror::views;
 use crate::quantity::counted;
 use crate::source::Source;
+use crate::source::dialect::settle::Open;
 use crate::source::negotiate::{Negotiation, Outcome, Part};
 use crate::source::prove;
 use crate::streams::Stream;
@@ -122,7 +123,8 @@ pub fn refuse_open(outcome: &Outcome) -> Result<()> {
     if outcome.open.is_empty() {
         return Ok(());
     }
-    let lines: Vec<String> = outcome.open.iter().map(|o| format!("{}; write: {}", o.what, o.line)).collect();
+    let line = |o: &Open| format!("{}; write below [source.dialect]: {}", o.what, o.written());
+    let lines: Vec<String> = outcome.open.iter().map(line).collect();
     Err(Error::usage(format!("how this API is spelled could not be settled: {}", lines.join(" | "))))
 }
 

@@ -132,10 +132,13 @@ fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
     let walk = match &from.position {
         None => {
             let walk = Walk::new(context.page_size);
-            match context.source.dialect().stream(stream)?.list.paging {
+            let dialect = context.source.dialect();
+            let list = &dialect.stream(stream)?.list;
+            match list.paging {
                 Paging::Page => walk,
                 Paging::Offset => walk.by_offset(),
                 Paging::Cursor => walk.by_cursor(),
+                Paging::None if list.assumed => walk.perhaps_unpaged(),
                 Paging::None => walk.unpaged(),
             }
         }

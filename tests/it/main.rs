@@ -5,6 +5,7 @@ mod support;
 
 mod asking;
 mod budget;
+mod by_hand;
 mod check;
 mod demo;
 mod dialects;
@@ -14,6 +15,7 @@ mod extra;
 mod first_page;
 mod foreign;
 mod full;
+mod generated;
 mod graphql_js;
 mod memory;
 mod mirror;

@@ -1,9 +1,7 @@
 //! Servers that spell this API in ways that nobody told us: each shape that the sandbox ships, with introspection on. A
 //! run on a fresh mirror, with no line in the job file, ends complete with the files that the server's truth demands.
 
-use std::process::Command;
-
-use crate::support::{Sandbox, Work};
+use crate::support::{Sandbox, Work, compared};
 
 const ACCOUNT: [&str; 8] = ["--contacts", "230", "--persons", "7", "--conversations", "60", "--messages", "900"];
 const ALL: [&str; 6] =
@@ -18,18 +16,9 @@ fn negotiated(stdout: &str) -> u64 {
     number.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{line}"))
 }
 
+#[track_caller]
 fn equal(sandbox: &Sandbox, work: &Work, stream: &str, objects: &str) {
-    let truth = sandbox.get(&format!("/truth/{stream}{}", objects.trim_end_matches("&subset")));
-    let file = work.path(&format!("{stream}.jsonl"));
-    std::fs::write(&file, truth).expect("the truth");
-    let python = Command::new("python3")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/compare.py"))
-        .args([work.path(&format!("out/{stream}.csv")), file])
-        .args(objects.ends_with("&subset").then_some("subset"))
-        .output()
-        .expect("python3 (make test installs it)");
-    let said = String::from_utf8_lossy(&python.stdout).into_owned() + &String::from_utf8_lossy(&python.stderr);
-    assert!(python.status.success(), "{stream}: {said}");
+    compared(sandbox, work, stream, objects).unwrap_or_else(|differs| panic!("{differs}"));
 }
 
 fn settles(dialect: &str, without: &[&str], objects: &str, most: u64) {

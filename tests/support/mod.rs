@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 pub mod foreign;
+pub mod generated;
 pub mod tls;
 
 /// The binary under test.
@@ -59,8 +60,22 @@ impl Sandbox {
 
     /// The body of `GET path`.
     pub fn get(&self, path: &str) -> String {
+        self.answer(&format!("GET {path} HTTP/1.0\r\nHost: sandbox\r\n\r\n"))
+    }
+
+    /// What a document is answered with, without a token.
+    pub fn post(&self, document: &str) -> String {
+        let body = serde_json::json!({ "query": document }).to_string();
+        let path = self.endpoint.split_once(&self.address).map_or("/", |(_, path)| path);
+        self.answer(&format!(
+            "POST {path} HTTP/1.0\r\nHost: sandbox\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
+    fn answer(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).expect("the sandbox listens");
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: sandbox\r\n\r\n").expect("sent");
+        stream.write_all(request.as_bytes()).expect("sent");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");
         let at = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("headers") + 4;
@@ -182,6 +197,22 @@ impl Outcome {
         assert_eq!(self.code, code, "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
         self
     }
+}
+
+/// Compares a stream's file with the server's truth, cell for cell; the error says what differs. `objects` is the query of
+/// the truth, such as `?objects=all`; with `&subset` behind it an object may have any part of its sub-fields.
+pub fn compared(sandbox: &Sandbox, work: &Work, stream: &str, objects: &str) -> Result<(), String> {
+    let truth = sandbox.get(&format!("/truth/{stream}{}", objects.trim_end_matches("&subset")));
+    let file = work.path(&format!("{stream}.jsonl"));
+    std::fs::write(&file, truth).expect("the truth");
+    let python = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/compare.py"))
+        .args([work.path(&format!("out/{stream}.csv")), file])
+        .args(objects.ends_with("&subset").then_some("subset"))
+        .output()
+        .expect("python3 (make test installs it)");
+    let said = String::from_utf8_lossy(&python.stdout).into_owned() + &String::from_utf8_lossy(&python.stderr);
+    if python.status.success() { Ok(()) } else { Err(format!("{stream}: {said}")) }
 }
 
 /// The ids in a stream's CSV file, in its order.

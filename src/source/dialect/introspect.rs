@@ -18,6 +18,7 @@ pub fn schema(reply: &Reply) -> Option<Schema> {
     let mut schema = Schema {
         query: told.query_type.map(|n| n.name).unwrap_or_default(),
         mutation: told.mutation_type.map(|n| n.name).unwrap_or_default(),
+        whole: true,
         ..Schema::default()
     };
     for ty in told.types {

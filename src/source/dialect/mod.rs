@@ -45,9 +45,11 @@ pub struct TokenDialect {
     pub operation: String,
     pub input: String,
     pub input_type: String,
-    pub argument_type: String,
     pub client_id: String,
     pub client_secret: String,
+    pub client_id_type: String,
+    pub client_secret_type: String,
+    pub arguments: BTreeMap<String, String>,
     pub access_token: String,
     pub expires_in: String,
     pub success: String,
@@ -61,6 +63,7 @@ pub struct TokenDialect {
 #[allow(missing_docs)]
 pub struct ListDialect {
     pub paging: Paging,
+    pub assumed: bool,
     pub page: String,
     pub page_from: u32,
     pub size: String,

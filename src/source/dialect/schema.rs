@@ -14,6 +14,8 @@ pub struct Schema {
     pub mutation: String,
     /// The types by name; one that is only known by name is not here.
     pub types: BTreeMap<String, Type>,
+    /// Nothing of it is missing: the server showed it.
+    pub whole: bool,
 }
 
 /// A named type.

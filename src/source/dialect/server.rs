@@ -2,16 +2,23 @@
 //! form in which it is learnt from.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Dialect;
 use crate::error::Result;
 
 /// Answers documents; every call is one request of the key's budget.
 pub trait Server {
     /// Asks one document (a query or a mutation, without secrets in it).
     fn ask(&self, document: &str, variables: Value) -> impl Future<Output = Result<Reply>> + Send;
+
+    /// How it is believed to be spelled: these words are asked about beside the usual ones.
+    fn believed(&self) -> Option<Arc<Dialect>> {
+        None
+    }
 }
 
 /// What the server answered: JSON, whatever its status.

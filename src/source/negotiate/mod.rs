@@ -142,7 +142,7 @@ impl<'s> Negotiation<'s> {
         let Some(schema) = learnt else {
             return Err(refused);
         };
-        let settled = settle::token(&schema);
+        let settled = settle::token(&schema, self.job);
         if settled.open.is_empty() {
             lay_over(&mut self.settled, &settled.table);
             self.speak()?;
@@ -163,7 +163,7 @@ impl<'s> Negotiation<'s> {
             return None;
         }
         let asked = asking::learn_lists(&Documents::new(self.source, false), &DEFAULT, ASKING).await.ok()?;
-        settle::stranger::told(&asked.schema).filter(|_| asked.taught)
+        settle::stranger::told(&asked.schema).filter(|_| asked.judged)
     }
 
     async fn stream(&mut self, stream: Stream) -> Result<()> {
@@ -181,7 +181,7 @@ impl<'s> Negotiation<'s> {
             // Nothing to learn from: the walk will say what the server says.
             return Ok(());
         };
-        let Some(settled) = settle::stream(&schema, stream) else {
+        let Some(settled) = settle::stream(&schema, stream, self.job) else {
             if stream.definition().optional {
                 self.outcome.absent.push(stream);
                 self.outcome.parts.push(Part::absent(stream));
@@ -264,11 +264,12 @@ impl<'s> Negotiation<'s> {
         self.outcome.findings.push(Finding {
             part: format!("streams.{stream}.list"),
             value: proof.page_from.map(|n| format!("pages from {n}")).unwrap_or_default(),
-            evidence: format!(
-                "{} came, {}",
-                counted(proof.rows as u64, "row"),
-                proof.total.map_or("no total".into(), |n| format!("of {n}"))
-            ),
+            evidence: match (proof.rows, proof.total) {
+                (0, Some(0)) => "0 records".into(),
+                (0, _) => "no rows came".into(),
+                (rows, None) => format!("{} came, no total", counted(rows as u64, "row")),
+                (rows, Some(total)) => format!("{} came, of {total}", counted(rows as u64, "row")),
+            },
             certainty: if proof.rows > 0 { Certainty::Proven } else { Certainty::Assumed },
         });
         // One list that is empty is empty; of many, another one shows more.
@@ -314,11 +315,11 @@ impl<'s> Negotiation<'s> {
             }
         };
         tracing::info!(requests = asked.requests, open = ?asked.open, "asked what the server knows");
-        self.taught = asked.taught;
-        let schema = asked.schema;
-        if schema.fields(&schema.query).is_empty() && schema.fields(&schema.mutation).is_empty() {
+        self.taught = asked.judged;
+        if !asked.judged {
             return Ok(None);
         }
+        let schema = asked.schema;
         if stream.is_some() {
             self.schema = Some(schema.clone());
         }

@@ -22,6 +22,7 @@
 //! true all the same and are stored; they prove nothing.
 
 mod anchors;
+mod at_once;
 mod by_cursor;
 mod one_size;
 mod overlap;
@@ -148,6 +149,8 @@ enum Paging {
     Offset,
     /// The list takes no page argument: one question reads all of it.
     Unpaged,
+    /// ... as far as anybody knows.
+    PerhapsUnpaged,
     /// Windows adjoin and nothing is asked to join: the walk of a test that must fail.
     Plain,
 }
@@ -203,13 +206,6 @@ impl Walk {
             cursors: None,
             phase: Phase::Window,
         }
-    }
-
-    /// A walk over a list that takes no page argument.
-    #[must_use]
-    pub fn unpaged(mut self) -> Walk {
-        self.paging = Paging::Unpaged;
-        self
     }
 
     /// A walk over a list that takes the number of rows to leave out.
@@ -296,7 +292,7 @@ impl Walk {
         let asked = self.ask();
         self.nameless += shown.nameless;
         let end = match std::mem::take(&mut self.phase) {
-            Phase::Window if self.paging == Paging::Unpaged => self.whole(shown),
+            Phase::Window if self.is_at_once() => self.whole(shown),
             Phase::Window if self.cursors.is_some() => self.cursor_window(shown),
             Phase::Cursor(check) => self.cursor_check(check, shown),
             Phase::Window => self.window(asked, shown),
@@ -325,6 +321,7 @@ impl Walk {
         let at = self.farthest;
         match self.fault {
             Some(Fault::Vanished) => format!("nothing is served past row {at}"),
+            Some(Fault::Short) if self.is_at_once() => at_once::short(at),
             Some(Fault::Short) => short(self.short_at.unwrap_or(at)),
             Some(Fault::Duplicates) => TWICE.into(),
             Some(Fault::NoJoin) | None => {

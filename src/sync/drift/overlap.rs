@@ -1,6 +1,6 @@
 //! Windows that overlap: the usual walk.
 
-use super::anchors::{Anchor, duplicates, print};
+use super::anchors::{Anchor, print};
 use super::{Ask, Fault, Known, NEED, Paging, Phase, Shown, Walk, len, page_ignored, short};
 use crate::quantity::counted;
 use crate::verdict::Verdict;
@@ -43,24 +43,6 @@ impl Walk {
             return self.fail(Fault::NoJoin, asked, None);
         }
         self.take(asked, shown)
-    }
-
-    /// A list that is not paged at all: the total says that it is whole, or it is read twice, the same.
-    pub(super) fn whole(&mut self, shown: &Shown<'_>) -> Option<Verdict> {
-        let now = (1, print(shown.rows));
-        let before = self.current.replace(now);
-        let told = shown.total.map(|total| total == len(shown));
-        let whole = told.unwrap_or(before == Some(now)) && shown.has_next != Some(true) && !duplicates(shown.rows);
-        if whole {
-            return Some(Verdict::Continuous);
-        }
-        self.farthest = len(shown);
-        if before.is_some() {
-            self.failures += 1;
-            self.fault = Some(Fault::Short);
-            self.short_at = Some(self.farthest);
-        }
-        None
     }
 
     pub(super) fn page_one(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {

@@ -430,6 +430,23 @@ fn a_list_that_takes_no_page_argument_is_read_twice_unless_the_total_says_that_i
 }
 
 #[test]
+fn a_list_that_nobody_knows_to_be_unpaged_is_complete_unless_it_is_as_long_as_a_usual_page() {
+    for (n, totals, complete) in [
+        (7, false, true),
+        (0, false, true),
+        (20, true, true),
+        (20, false, false),
+        (128, false, false),
+        (12, false, true),
+    ] {
+        let mut server = Server::new(n, n, Order::Anywhere, Kind::PageIgnored, 0.0);
+        server.totals = totals;
+        let outcome = walk_from(Walk::new(1000).perhaps_unpaged(), &mut server, false);
+        assert_eq!(outcome.verdict.is_complete(), complete, "{n} {totals}: {:?}", outcome.verdict);
+    }
+}
+
+#[test]
 fn a_page_argument_that_is_ignored_is_not_the_last_page_again() {
     for (size, has_next) in [(20, Some(true)), (20, None), (2, None), (1, Some(true))] {
         let rows: Vec<Record> =

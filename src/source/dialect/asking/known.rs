@@ -67,7 +67,8 @@ impl<'a> Known<'a> {
         };
         for (name, streams) in aim.roots() {
             known.questions.want(ROOT, &[], &name, How::Plain);
-            known.roots.entry(name).or_default().extend(streams);
+            let listed = known.roots.entry(name).or_default();
+            listed.extend(streams.into_iter().filter(|s| !listed.contains(s)).collect::<Vec<_>>());
         }
         known
     }
@@ -234,7 +235,7 @@ impl<'a> Known<'a> {
 
     /// All of it.
     pub fn schema(&self, query: &str, mutation: &str) -> Schema {
-        let root = if matches!(self.aim, Aim::Token) { mutation } else { query };
+        let root = if matches!(self.aim, Aim::Token(_)) { mutation } else { query };
         let mut types = self.inputs.types();
         for (key, place) in &self.places {
             let fields: Vec<Field> = place
@@ -248,6 +249,6 @@ impl<'a> Known<'a> {
             let ty = if place.fragments && fields.is_empty() { Type::Union } else { Type::Object(fields) };
             types.insert(if key == ROOT { root.to_owned() } else { key.clone() }, ty);
         }
-        Schema { query: query.to_owned(), mutation: mutation.to_owned(), types }
+        Schema { query: query.to_owned(), mutation: mutation.to_owned(), types, whole: false }
     }
 }

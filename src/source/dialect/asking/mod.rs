@@ -5,8 +5,8 @@
 //! exist is refused by name, an object says that it must be selected from, a leaf that it cannot be, an argument which
 //! type it takes. Every document holds a field that no server has (`document`), so nothing is ever executed.
 //!
-//! What comes out is a [`Schema`] in part: whatever of the usual names ([`super::names`], the documented columns, and
-//! what the server itself suggests) the server has. Which of it to use is decided elsewhere, by names and types.
+//! What comes out is a [`Schema`] in part: whatever of the usual names ([`super::names`], the documented columns, what a
+//! job file says, and what the server itself suggests) the server has. Which of it to use is decided elsewhere, by names and types.
 //!
 //! A type that the server does not name is called by its place, `Query.getContactList`: such a name is in no GraphQL
 //! schema. The types of leaves are empty where the server does not tell. An object without fields is one that was not
@@ -19,10 +19,12 @@ mod inputs;
 mod known;
 mod pools;
 mod questions;
+mod said;
 mod talk;
 
 use self::known::Known;
 use self::pools::Aim;
+use self::said::Said;
 use self::talk::Talk;
 use super::schema::Schema;
 use super::server::Server;
@@ -38,14 +40,15 @@ pub struct Asked {
     pub requests: u32,
     /// What could not be learnt, one sentence each.
     pub open: Vec<String>,
-    /// The server names what it does not have: a name that was asked about and is not in the schema is not there.
-    pub taught: bool,
+    /// The server says what it does not have: what is not here was not guessed.
+    pub judged: bool,
 }
 
 /// Learns the lists of these streams, in at most `budget` requests.
 pub async fn learn_lists(server: &impl Server, streams: &[Stream], budget: u32) -> Result<Asked> {
     let mut talk = Talk::new(server, "query", budget);
-    let (known, mut open) = learn(&mut talk, Aim::Lists(streams)).await?;
+    let said = server.believed().map(|dialect| Said::of_lists(&dialect, streams)).unwrap_or_default();
+    let (known, mut open) = learn(&mut talk, Aim::Lists(streams, &said)).await?;
     if talk.trouble.is_none() {
         let missing = streams.iter().filter(|s| !known.lists(**s));
         open.extend(missing.map(|s| format!("no query that may list {s} was found")));
@@ -58,7 +61,8 @@ pub async fn learn_token(server: &impl Server, budget: u32) -> Result<Asked> {
     let mut talk = Talk::new(server, "mutation", budget);
     // Nothing that a server might execute is mentioned before it has refused something. If it has not, the talk is over.
     talk.names_every_unknown_field().await?;
-    let (known, mut open) = learn(&mut talk, Aim::Token).await?;
+    let said = server.believed().map(|dialect| Said::of_token(&dialect)).unwrap_or_default();
+    let (known, mut open) = learn(&mut talk, Aim::Token(&said)).await?;
     if talk.trouble.is_none() && known.found().next().is_none() {
         open.push("no mutation that may give a token was found".to_owned());
     }
@@ -108,7 +112,7 @@ fn asked<S: Server>(talk: &Talk<'_, S>, known: &Known<'_>, open: Vec<String>) ->
         "mutation" => known.schema("Query", root.unwrap_or("Mutation")),
         _ => known.schema(root.unwrap_or("Query"), "Mutation"),
     };
-    Asked { schema, requests: talk.requests, open, taught: talk.trouble.is_none() }
+    Asked { schema, requests: talk.requests, open, judged: talk.trouble.is_none() }
 }
 
 #[cfg(all(test, feature = "sandbox"))]

@@ -1,5 +1,6 @@
 //! Which names to ask about, place by place.
 
+use super::said::Said;
 use crate::source::dialect::Dialect;
 use crate::source::dialect::names::{self, folded};
 use crate::source::dialect::schema::TypeRef;
@@ -9,9 +10,9 @@ use crate::streams::{ALL, Stream};
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Aim<'a> {
     /// The lists of these streams.
-    Lists(&'a [Stream]),
+    Lists(&'a [Stream], &'a Said),
     /// The mutation that gives a token.
-    Token,
+    Token(&'a Said),
 }
 
 /// What a type is taken for, by what leads to it. A type that more than one way leads to is the greatest of them.
@@ -35,21 +36,28 @@ pub(super) enum Rank {
 /// How deep envelopes are looked into.
 pub(super) const ENVELOPES: usize = 4;
 
-impl Aim<'_> {
+impl<'a> Aim<'a> {
+    fn said(self) -> &'a Said {
+        match self {
+            Aim::Lists(_, said) | Aim::Token(said) => said,
+        }
+    }
+
     /// Root fields, each with the streams that it may list.
     pub fn roots(self) -> Vec<(String, Vec<Stream>)> {
-        match self {
-            Aim::Lists(streams) => streams
+        let usual: Vec<(String, Vec<Stream>)> = match self {
+            Aim::Lists(streams, _) => streams
                 .iter()
                 .flat_map(|s| names::list_operations(*s).into_iter().map(|name| (name, vec![*s])))
                 .collect(),
-            Aim::Token => names::TOKEN_OPERATIONS.iter().map(|name| ((*name).to_owned(), Vec::new())).collect(),
-        }
+            Aim::Token(_) => names::TOKEN_OPERATIONS.iter().map(|name| ((*name).to_owned(), Vec::new())).collect(),
+        };
+        self.said().roots.iter().cloned().chain(usual).collect()
     }
 
     /// The streams that a root field of this name may list, by the nouns in it; `otherwise` where there are none.
     pub fn streams_of(self, name: &str, otherwise: &[Stream]) -> Vec<Stream> {
-        let Aim::Lists(streams) = self else { return Vec::new() };
+        let Aim::Lists(streams, _) = self else { return Vec::new() };
         let name = folded(name);
         let noun = |s: &Stream| names::nouns(*s).iter().any(|n| name.contains(&folded(n)));
         let found: Vec<Stream> = streams.iter().copied().filter(noun).collect();
@@ -59,39 +67,44 @@ impl Aim<'_> {
     /// A root field that needs these arguments is worth looking into. One that reads one record by its id is not.
     pub fn is_worth(self, name: &str, needs: &[String]) -> bool {
         match self {
-            Aim::Lists(_) => !needs.iter().any(|n| names::ID.iter().any(|id| folded(id) == folded(n))),
-            Aim::Token => {
-                let name = folded(name);
-                ["token", "auth", "login"].iter().any(|word| name.contains(word))
+            Aim::Lists(..) => !needs.iter().any(|n| names::ID.iter().any(|id| folded(id) == folded(n))),
+            Aim::Token(said) => {
+                let folded = folded(name);
+                ["token", "auth", "login"].iter().any(|word| folded.contains(word))
+                    || said.roots.iter().any(|(said, _)| said == name)
             }
         }
     }
 
     /// Arguments of a root field (level 0), or fields of an input object.
-    pub fn arguments(self, level: usize) -> Vec<&'static str> {
+    pub fn arguments(self, level: usize) -> Vec<&'a str> {
         let own: Vec<&str> = match self {
-            Aim::Lists(_) => names::ARGUMENTS.iter().flat_map(|(_, pool)| *pool).copied().collect(),
-            Aim::Token => [names::CLIENT_ID, names::CLIENT_SECRET].concat(),
+            Aim::Lists(..) => names::ARGUMENTS.iter().flat_map(|(_, pool)| *pool).copied().collect(),
+            Aim::Token(_) => [names::CLIENT_ID, names::CLIENT_SECRET].concat(),
         };
         let holders = if level < INPUTS { names::INPUTS } else { &[] };
-        distinct(own.iter().chain(holders).copied())
+        distinct(own.iter().chain(holders).copied().chain(self.said().arguments.iter().map(String::as_str)))
     }
 
     /// Fields of a type of this rank that has to do with these streams.
     pub fn members(self, rank: Rank, streams: &[Stream]) -> Vec<String> {
         let envelope = [names::SUCCESS, names::CODE, names::MESSAGE].concat();
         let columns = streams.iter().flat_map(|s| s.columns().iter().map(|c| c.name));
+        let said = self.said().members.iter().map(String::as_str);
         let own = |names: Vec<&str>| distinct(names.into_iter()).into_iter().map(str::to_owned).collect();
         match (rank, self) {
             (Rank::Known, _) => Vec::new(),
-            (Rank::Beside, _) => own([names::TOTAL, names::HAS_NEXT, names::NEXT_CURSOR, names::BESIDE].concat()),
+            (Rank::Beside, _) => {
+                let usual = [names::TOTAL, names::HAS_NEXT, names::NEXT_CURSOR, names::BESIDE].concat();
+                own(usual.into_iter().chain(said).collect())
+            }
             (Rank::Part { .. }, _) => parts(),
             (Rank::Entity, _) => own(names::ID.iter().copied().chain(columns).collect()),
-            (Rank::Envelope, Aim::Token) => {
+            (Rank::Envelope, Aim::Token(_)) => {
                 let token = [names::ACCESS_TOKEN, names::EXPIRES_IN, names::TOKEN_HOLDERS].concat();
-                own([envelope, token].concat())
+                own([envelope, token].concat().into_iter().chain(said).collect())
             }
-            (Rank::Envelope, Aim::Lists(_)) => {
+            (Rank::Envelope, Aim::Lists(..)) => {
                 let list = [
                     names::ITEMS,
                     names::TOTAL,
@@ -101,7 +114,7 @@ impl Aim<'_> {
                     names::BESIDE,
                     names::ID,
                 ];
-                let known: Vec<&str> = envelope.into_iter().chain(list.concat()).chain(columns).collect();
+                let known: Vec<&str> = envelope.into_iter().chain(list.concat()).chain(columns).chain(said).collect();
                 let mut all: Vec<String> = own(known);
                 for noun in nouns(streams) {
                     if !all.contains(&noun) {

@@ -13,9 +13,18 @@ const DEPTH: u32 = 3;
 pub struct Sorted {
     /// By role: the dotted path, and whether the server insists on it.
     pub roles: BTreeMap<Role, (String, bool)>,
-    /// Constants for what must be given and has one sensible value: path and literal.
+    /// What must be given besides.
+    pub needs: Needs,
+    /// Numbers without a role: path and type.
+    pub numbers: Vec<(String, String)>,
+}
+
+/// What must be given.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Constants for what has one sensible value: path and literal.
     pub constants: BTreeMap<String, String>,
-    /// What must be given and has none: path and type.
+    /// What has none: path and type.
     pub open: Vec<(String, String)>,
 }
 
@@ -26,11 +35,18 @@ pub fn sort(schema: &Schema, arguments: &[Argument]) -> Sorted {
     for argument in arguments {
         place(schema, argument, "", argument.is_needed(), DEPTH, &mut sorted, &mut ranks);
     }
-    // Input objects that something was found in are given; what they insist on, too.
-    for argument in arguments {
-        insist(schema, argument, "", &mut sorted);
-    }
+    sorted.needs = needs(schema, arguments, &sorted.roles.values().map(|(path, _)| path.as_str()).collect::<Vec<_>>());
     sorted
+}
+
+/// What must be given beside the arguments at these paths. Input objects that one of them lies in are given; what they
+/// insist on, too.
+pub fn needs(schema: &Schema, arguments: &[Argument], given: &[&str]) -> Needs {
+    let mut needs = Needs::default();
+    for argument in arguments {
+        insist(schema, argument, "", given, &mut needs);
+    }
+    needs
 }
 
 type Ranks = BTreeMap<Role, usize>;
@@ -54,7 +70,12 @@ fn place(
         }
         return;
     }
-    let Some((role, rank)) = role_of(argument) else { return };
+    let Some((role, rank)) = role_of(argument) else {
+        if matches!(argument.ty.name.as_str(), "Int" | "Float") && !argument.ty.list {
+            sorted.numbers.push((path, argument.ty.name.clone()));
+        }
+        return;
+    };
     // Arguments at the top are preferred to those inside, then the likelier names.
     let rank = rank + 100 * path.matches('.').count();
     if ranks.get(&role).is_none_or(|known| rank < *known) {
@@ -92,27 +113,26 @@ fn takes(role: Role, ty: &TypeRef) -> bool {
 }
 
 /// Fills in, or names, what must be given beside the roles.
-fn insist(schema: &Schema, argument: &Argument, above: &str, sorted: &mut Sorted) {
+fn insist(schema: &Schema, argument: &Argument, above: &str, given: &[&str], needs: &mut Needs) {
     let path = format!("{above}{}", argument.name);
     let inside = format!("{path}.");
-    let given = sorted.roles.values().any(|(p, _)| *p == path);
-    let entered = sorted.roles.values().any(|(p, _)| p.starts_with(&inside));
+    let entered = given.iter().any(|p| p.starts_with(&inside));
     match schema.types.get(&argument.ty.name) {
-        _ if given => {}
+        _ if given.contains(&path.as_str()) => {}
         Some(Type::Input(inner)) if (entered || argument.is_needed()) && !argument.ty.list => {
-            let before = sorted.constants.len() + sorted.open.len();
+            let before = needs.constants.len() + needs.open.len();
             for one in inner {
-                insist(schema, one, &inside, sorted);
+                insist(schema, one, &inside, given, needs);
             }
-            if !entered && before == sorted.constants.len() + sorted.open.len() {
-                sorted.constants.insert(path, "{}".into());
+            if !entered && before == needs.constants.len() + needs.open.len() {
+                needs.constants.insert(path, "{}".into());
             }
         }
         ty if argument.is_needed() => match sensible(argument, ty) {
             Some(literal) => {
-                sorted.constants.insert(path, literal);
+                needs.constants.insert(path, literal);
             }
-            None => sorted.open.push((path, format!("{}!", argument.ty.name))),
+            None => needs.open.push((path, format!("{}!", argument.ty.name))),
         },
         _ => {}
     }
@@ -172,9 +192,9 @@ mod tests {
         assert_eq!(path(Role::Page), Some(("filter.paging.pageNumber", false)));
         assert_eq!(path(Role::Size), Some(("filter.paging.perPage", false)));
         assert_eq!(path(Role::Parent), Some(("filter.conversation", true)));
-        let constants: Vec<_> = sorted.constants.iter().map(|(p, l)| (p.as_str(), l.as_str())).collect();
+        let constants: Vec<_> = sorted.needs.constants.iter().map(|(p, l)| (p.as_str(), l.as_str())).collect();
         assert_eq!(constants, [("filter.state", "ALL"), ("strict", "false")]);
-        assert_eq!(sorted.open, [("filter.locale".to_owned(), "String!".to_owned())]);
+        assert_eq!(sorted.needs.open, [("filter.locale".to_owned(), "String!".to_owned())]);
     }
 
     #[test]
@@ -185,5 +205,6 @@ mod tests {
         assert_eq!(sorted.roles.get(&Role::Page).map(|p| p.0.as_str()), Some("page"));
         assert!(sort(&schema(), &[argument("odd", "Filter")]).roles.contains_key(&Role::Page));
         assert_eq!(sort(&schema(), &[argument("x", "String")]), Sorted::default());
+        assert_eq!(sort(&schema(), &[argument("seite", "Int")]).numbers, [("seite".to_owned(), "Int".to_owned())]);
     }
 }

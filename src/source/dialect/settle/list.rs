@@ -88,6 +88,15 @@ fn lists(
     }
 }
 
+/// A list of objects lies somewhere in an answer.
+pub fn holds_list(schema: &Schema, ty: &TypeRef) -> bool {
+    fn look(schema: &Schema, ty: &TypeRef, depth: usize) -> bool {
+        schema.is_object(ty)
+            && (ty.list || (depth > 0 && schema.fields(&ty.name).iter().any(|f| look(schema, &f.ty, depth - 1))))
+    }
+    look(schema, ty, DEPTH)
+}
+
 fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entity: &str, sorted: &Sorted) -> f64 {
     let operations = names::list_operations(stream);
     let known = operations.iter().position(|name| *name == field.name);
@@ -104,7 +113,7 @@ fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entit
         - if !wanted && parent.is_some_and(|(_, needed)| *needed) { 1.0 } else { 0.0 }
         - if deprecated { 0.4 } else { 0.0 }
         - items.len() as f64 / 20.0
-        - sorted.open.len() as f64
+        - sorted.needs.open.len() as f64
 }
 
 /// The members of a candidate's envelope.

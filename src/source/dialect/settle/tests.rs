@@ -15,6 +15,7 @@ pub(super) fn of_sdl(sdl: &str) -> Schema {
     let mut schema = Schema {
         query: root(definition.query.as_deref()),
         mutation: root(definition.mutation.as_deref()),
+        whole: true,
         ..Schema::default()
     };
     let fields = |fields: &apollo_compiler::collections::IndexMap<
@@ -48,9 +49,9 @@ fn argument(a: &ast::InputValueDefinition) -> Argument {
 
 /// The dialect that a schema settles to; every part must be settled.
 fn dialect(schema: &Schema, streams: &[Stream]) -> Dialect {
-    let mut table = token(schema).table;
+    let mut table = token(schema, &Table::new()).table;
     for s in streams {
-        let settled = stream(schema, *s).unwrap_or_else(|| panic!("nothing lists {s}"));
+        let settled = stream(schema, *s, &Table::new()).unwrap_or_else(|| panic!("nothing lists {s}"));
         assert_eq!(settled.open, [], "{s}");
         super::super::lay_over(&mut table, &settled.table);
     }
@@ -151,21 +152,58 @@ fn a_strangers_schema_settles_by_what_its_fields_return_and_take() {
     let messages = d.stream(Stream::Messages).expect("messages");
     assert_eq!((messages.operation.as_str(), messages.list.items.as_str()), ("chatMessages", ""));
     assert_eq!((messages.parent.as_deref(), messages.list.page.as_str()), (Some("conversation"), "paging.skip"));
-    assert!(stream(&schema, Stream::Messages).expect("messages").parent_optional);
+    assert!(stream(&schema, Stream::Messages, &Table::new()).expect("messages").parent_optional);
 }
 
 #[test]
 fn what_nothing_says_is_open_and_what_is_not_there_is_not_found() {
     let schema = of_sdl(&STRANGER.replace("tenant: String = \"x\"", "tenant: String!"));
-    let open = stream(&schema, Stream::Contacts).expect("contacts").open;
+    let open = stream(&schema, Stream::Contacts, &Table::new()).expect("contacts").open;
     assert_eq!(open.len(), 1);
-    assert!(open[0].what.contains("filter.tenant") && open[0].line.contains("filter.tenant"), "{open:?}");
-    assert_eq!(stream(&schema, Stream::CustomerPersons), None);
-    let missing = stream(&schema, Stream::Contacts).expect("contacts").missing;
+    assert!(open[0].what.contains("filter.tenant"), "{open:?}");
+    assert_eq!(open[0].written(), "streams.contacts.list.arguments.\"filter.tenant\" = '\"...\"'");
+    assert_eq!(stream(&schema, Stream::CustomerPersons, &Table::new()), None);
+    let missing = stream(&schema, Stream::Contacts, &Table::new()).expect("contacts").missing;
     assert!(missing.contains(&"gender") && !missing.contains(&"createdAt"), "{missing:?}");
     let other = of_sdl("type Query { films: [Film] } type Film { title: String }");
-    assert!(!token(&other).open.is_empty());
-    assert!(ALL.iter().all(|s| stream(&other, *s).is_none()));
+    assert!(!token(&other, &Table::new()).open.is_empty());
+    assert!(ALL.iter().all(|s| stream(&other, *s, &Table::new()).is_none()));
+}
+
+#[test]
+fn what_a_token_insists_on_is_filled_in_or_named() {
+    let sdl = |more: &str| {
+        format!(
+            "type Query {{ a: Int }} type Mutation {{ createToken(client_id: ID!, secret: String!, grant: Grant!{more}): T }}
+             enum Grant {{ PAIR }} type T {{ jwt: String }}"
+        )
+    };
+    let settled = token(&of_sdl(&sdl("")), &Table::new());
+    assert_eq!(settled.open, []);
+    let t = Dialect::with(&settled.table).expect("a dialect").token;
+    assert_eq!((t.client_id_type.as_str(), t.client_secret_type.as_str()), ("ID!", "String!"));
+    assert_eq!(t.arguments["grant"], "PAIR");
+    let open = token(&of_sdl(&sdl(", hours: Int!")), &Table::new()).open;
+    assert_eq!(open.iter().map(Open::written).collect::<Vec<_>>(), ["token.arguments.\"hours\" = '...'"]);
+}
+
+#[test]
+fn a_list_that_may_be_paged_by_something_nobody_knows_is_open_unless_its_end_is_told() {
+    let entity = "_id: ID customer: ID firstName: String lastName: String email: String phone: String country: String owner: String language: String";
+    let open = |arguments: &str, members: &str| {
+        let sdl = format!(
+            "type Query {{ contacts{arguments}: Answer }} type Answer {{ docs: [Contact] {members} }} type Contact {{ {entity} }}"
+        );
+        stream(&of_sdl(&sdl), Stream::Contacts, &Table::new()).expect("contacts").open
+    };
+    let lines = |arguments: &str| open(arguments, "").iter().map(Open::written).collect::<Vec<_>>();
+    let list = |page: &str, size: &str| {
+        vec![format!("streams.contacts.list = {{ paging = \"...\", page = \"{page}\", size = \"{size}\" }}")]
+    };
+    assert_eq!(lines("(seite: Int, menge: Int)"), list("seite", "menge"));
+    assert_eq!(lines("(limit: Int)"), list("...", "limit"));
+    assert_eq!(lines("(name: String)"), Vec::<String>::new());
+    assert_eq!(open("(seite: Int)", "total: Int"), []);
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Source {
     /// question's outcome.
     pub(super) async fn attempt(&self, questions: &[Question]) -> Outcomes {
         let _slot = self.in_flight.slot().await;
-        let hold = self.in_flight.hold(questions).await;
+        let (hold, _moving) = self.share(questions).await;
         let number = match self.budget.acquire().await {
             Ok(number) => number,
             Err(e) => return (None, None, questions.iter().map(|_| Err(e.clone())).collect()),

@@ -30,6 +30,8 @@ pub struct Waiting {
     /// Something waits, or somebody is no longer at work.
     changed: Notify,
     at_work: AtomicUsize,
+    /// Turns that have their share of the bytes, up to their answers.
+    moving: AtomicUsize,
     next: AtomicUsize,
 }
 
@@ -65,6 +67,23 @@ impl Waiting {
     pub fn at_work(self: &Arc<Waiting>) -> AtWork {
         self.at_work.fetch_add(1, Ordering::Relaxed);
         AtWork(self.clone())
+    }
+
+    fn moving(self: &Arc<Waiting>) -> Moving {
+        self.moving.fetch_add(1, Ordering::Relaxed);
+        Moving(self.clone())
+    }
+
+    /// Waits until nobody is at work and no request is under way: whoever holds bytes then waits for an answer, too, and
+    /// will not give them back before.
+    async fn standstill(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.at_work.load(Ordering::Relaxed) + self.moving.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            changed.await;
+        }
     }
 
     fn queue(&self) -> MutexGuard<'_, VecDeque<Waiter>> {
@@ -137,6 +156,16 @@ impl Drop for AtWork {
     }
 }
 
+/// A turn on its way.
+pub(super) struct Moving(Arc<Waiting>);
+
+impl Drop for Moving {
+    fn drop(&mut self) {
+        self.0.moving.fetch_sub(1, Ordering::Relaxed);
+        self.0.changed.notify_waiters();
+    }
+}
+
 /// A place in the queue; given up when dropped.
 struct Place<'s> {
     waiting: &'s Waiting,
@@ -156,6 +185,7 @@ struct Batch<'s> {
     waiters: Vec<Waiter>,
     hold: Option<Arc<OwnedSemaphorePermit>>,
     _slot: Option<SemaphorePermit<'s>>,
+    _moving: Moving,
 }
 
 impl Source {
@@ -189,7 +219,7 @@ impl Source {
             if first.is_empty() {
                 continue;
             }
-            let hold = self.in_flight.hold(&first).await;
+            let (hold, moving) = self.share(&first).await;
             let share = hold.as_ref().map_or(0, |h| h.num_permits());
             let fits = |taken: &[Question], next: &Question| {
                 self.in_flight.expected(taken) + self.in_flight.expected(std::slice::from_ref(next)) <= share
@@ -198,9 +228,20 @@ impl Source {
                 .budget
                 .acquire_for(|| !self.waiting.queue().is_empty(), || self.waiting.take(self.aliases.now(), fits));
             if let Some((number, waiters)) = taken.await?.filter(|(_, waiters)| !waiters.is_empty()) {
-                return Ok(Batch { number, waiters, hold, _slot: slot });
+                return Ok(Batch { number, waiters, hold, _slot: slot, _moving: moving });
             }
         }
+    }
+
+    /// A share of the bytes for the answers to these questions, and the sign that a request is on its way.
+    pub(super) async fn share(&self, questions: &[Question]) -> (Option<Arc<OwnedSemaphorePermit>>, Moving) {
+        let hold = tokio::select! {
+            biased;
+            hold = self.in_flight.hold(questions) => hold,
+            // Pages that wait for others asked with them hold all the bytes: more than the share, or nothing ever.
+            () = self.waiting.standstill() => None,
+        };
+        (hold, self.waiting.moving())
     }
 
     async fn carry(&self, batch: Batch<'_>) {
@@ -263,6 +304,18 @@ mod tests {
         assert_eq!(rows(&waiting.take(10, |_, _| false)), [0]);
         drop(places);
         assert!(waiting.take(10, |_, _| true).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standstill_is_when_nobody_moves() {
+        let waiting = Arc::new(Waiting::default());
+        let (at_work, moving) = (waiting.at_work(), waiting.moving());
+        let quarter = Duration::from_secs(15);
+        assert!(tokio::time::timeout(quarter, waiting.standstill()).await.is_err());
+        drop(at_work);
+        assert!(tokio::time::timeout(quarter, waiting.standstill()).await.is_err());
+        drop(moving);
+        waiting.standstill().await;
     }
 
     #[tokio::test(start_paused = true)]

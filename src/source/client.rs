@@ -108,6 +108,8 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
+        // Pages keep the body until they are stored, and not what it grew to on the way.
+        body.shrink_to_fit();
         Ok(Attempt { answer: Answer { status, body }, headers })
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::query::Question;
 use super::settings::Settings;
-use crate::streams::PerStream;
+use crate::streams::{PerStream, Stream};
 
 const KIB: usize = 1024;
 /// What a body is thought to be before one of its stream was seen, in KiB.
@@ -52,6 +52,12 @@ impl InFlight {
     /// KiB that answers to these questions are thought to have.
     pub fn expected(&self, questions: &[Question]) -> usize {
         questions.iter().map(|q| self.expected[q.stream].load(Ordering::Relaxed) as usize).sum()
+    }
+
+    /// How many pages of a stream one list may ask for at a time: a quarter of the bytes at most.
+    pub fn pages(&self, stream: Stream) -> usize {
+        let each = self.expected[stream].load(Ordering::Relaxed).max(1);
+        usize::try_from(self.most / 4 / each).unwrap_or(1).max(1)
     }
 
     /// Takes in how large an answer was: up at once, down slowly.

@@ -135,6 +135,11 @@ impl Source {
         }
     }
 
+    /// How many pages of one list may be asked for at a time.
+    pub fn pages_together(&self, stream: Stream) -> usize {
+        self.aliases.now().min(self.in_flight.pages(stream))
+    }
+
     /// Somebody will ask in a moment: until this is dropped, a request that could carry more waits for them, for a
     /// moment.
     pub fn at_work(&self) -> AtWork {

@@ -152,8 +152,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_token_is_renewed_once_for_unauthorized_and_some_times_for_expired() {
-        assert_eq!(until_given_up(Kind::Unauthorized, true).await.0, 2);
+    async fn a_token_is_renewed_twice_for_unauthorized_and_some_times_for_expired() {
+        assert_eq!(until_given_up(Kind::Unauthorized, true).await.0, 3);
         assert_eq!(until_given_up(Kind::TokenExpired, true).await.0, MOST_RENEWALS + 1);
         assert_eq!(until_given_up(Kind::InvalidClient, true).await.0, 1);
         let mut old_news = Failures::default();

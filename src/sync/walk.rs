@@ -158,7 +158,7 @@ type Asking<'c> = Pin<Box<dyn Future<Output = Answers> + Send + 'c>>;
 /// Asks the walk's next question, and those that probably follow it with it.
 fn ask<'c>(context: &'c Context, stream: Stream, partition: &str, walk: &Walk, total: Option<u64>) -> Asking<'c> {
     let parent = Some(partition).filter(|p| !p.is_empty());
-    let asks = walk.foresee(context.source.aliases.now(), total);
+    let asks = walk.foresee(context.source.pages_together(stream), total);
     let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
     let question =
         |ask: &Ask| Question { stream, parent: parent.map(str::to_owned), size: ask.size, start: start(ask) };

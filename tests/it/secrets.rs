@@ -100,7 +100,7 @@ fn markers_arrived(work: &Work) {
 fn nothing_leaks_through_every_fault() {
     for format in ["text", "json"] {
         let sandbox = sandbox(&["--faults", "all", "--token-ttl", "2s"]);
-        let work = Work::new("");
+        let work = Work::new("aliases_per_request = 1");
         let outcome = talkative(&work, &sandbox.endpoint, format).expect(0);
         assert!(outcome.stderr.contains("asking again"), "it was told about faults: {}", outcome.stderr);
         assert!(outcome.stderr.lines().count() > 50, "and about everything else");

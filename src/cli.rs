@@ -223,6 +223,12 @@ pub struct SandboxArgs {
     /// The largest page served; larger ones are clamped in silence.
     #[arg(long, default_value_t = 100)]
     pub max_page_size: u32,
+    /// The most questions (aliased lists) one request may carry; 0 = any number.
+    #[arg(long, default_value_t = 0)]
+    pub max_questions: usize,
+    /// The limit falls by the questions of a request, not by one.
+    #[arg(long)]
+    pub count_questions: bool,
     /// A scope the key lacks, for example `read_messages`; may be repeated.
     #[arg(long, value_name = "SCOPE")]
     pub deny_scope: Vec<String>,

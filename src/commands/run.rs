@@ -87,6 +87,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     );
     let outcome = sync::run::run(&context, &known.streams).await;
     drop(screen);
+    sync::limits::keep(&context).await?;
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => {

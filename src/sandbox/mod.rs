@@ -103,6 +103,10 @@ pub struct Options {
     pub new_token_cancels_older: bool,
     /// The most rows a page has; a larger limit is cut down in silence.
     pub max_page_size: u32,
+    /// The most questions (root fields) of a request; more are refused. 0 for any number.
+    pub max_questions: usize,
+    /// The limit falls by the questions of a request, not by one.
+    pub count_questions: bool,
     /// Scopes the client does not have.
     pub denied_scopes: Vec<String>,
     /// The id that gets a token.
@@ -135,6 +139,8 @@ impl Default for Options {
             latency: Duration::ZERO,
             new_token_cancels_older: false,
             max_page_size: 100,
+            max_questions: 0,
+            count_questions: false,
             denied_scopes: Vec::new(),
             client_id: "sandbox-client".to_owned(),
             client_secret: "sandbox-secret".to_owned(),

@@ -247,6 +247,7 @@ impl Source {
     async fn carry(&self, batch: Batch<'_>) {
         let questions: Vec<Question> = batch.waiters.iter().map(|w| w.question.clone()).collect();
         let together = questions.len();
+        self.budget.carries(batch.number, together);
         let (generation, retry_after, outcomes) = self.send(batch.number, batch.hold, &questions).await;
         let refused = |o: &Result<Page>| o.as_ref().is_err_and(|e| is_for_company(&e.kind));
         if together > 1 && outcomes.iter().all(refused) {
@@ -254,6 +255,10 @@ impl Source {
             self.aliases.refused(together, outcomes.iter().all(lasting));
         } else if outcomes.iter().any(Result::is_ok) {
             self.aliases.worked(together);
+        }
+        if !self.aliases.are_counted() && self.budget.counts_questions() {
+            tracing::warn!("the limit falls by every question of a request: questions travel alone from here on");
+            self.aliases.count_questions();
         }
         for (waiter, outcome) in batch.waiters.into_iter().zip(outcomes) {
             let _ = waiter.answer.send(Answered { generation, retry_after, outcome, together });

@@ -21,6 +21,7 @@ use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep};
 
 use super::budget_window::{Shared, Window};
+use super::counting::Counting;
 use crate::error::{Error, Kind, Result};
 
 /// What the rate-limit headers of one answer say.
@@ -84,6 +85,7 @@ struct State {
     /// The latest request whose answer told how many are left, and the number no later request may exceed.
     told_by: u64,
     ceiling: Option<(u64, Instant)>,
+    counting: Counting,
     /// Requests sent before this one were under way when the last block began: their 429 is no new strike.
     block_began_at: u64,
 }
@@ -147,6 +149,16 @@ impl Budget {
         Ok(Some((state.stats.requests, taken)))
     }
 
+    /// Request `number` carries so many questions.
+    pub fn carries(&self, number: u64, questions: usize) {
+        self.state().counting.carries(number, questions);
+    }
+
+    /// Whether the server's limit was seen to fall by questions, not by requests.
+    pub fn counts_questions(&self) -> bool {
+        self.state().counting.by_questions()
+    }
+
     /// Takes in what the answer to request `number` says of the limit.
     pub fn observe(&self, number: u64, headers: Headers) {
         if let Some(limit) = headers.limit.filter(|l| *l > 0) {
@@ -165,6 +177,7 @@ impl Budget {
         }
         if let (Some(remaining), Some(reset)) = (headers.remaining, headers.reset) {
             state.told_by = number;
+            state.counting.told(number, remaining);
             state.stats.remaining = Some(remaining);
             state.ceiling = Some((number + u64::from(remaining), Instant::now() + reset));
         }

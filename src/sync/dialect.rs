@@ -3,7 +3,7 @@
 
 use toml::Table;
 
-use super::{Context, Spelling};
+use super::{Context, Spelling, limits};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::dialect as memory;
 use crate::mirror::store::Mirror;
@@ -32,6 +32,7 @@ pub async fn settle(
     job: &Table,
     streams: &[Stream],
 ) -> Result<Known> {
+    limits::recall(source, mirror, endpoint).await?;
     let remembered = recall(mirror, endpoint).await?;
     let unknown: Vec<Stream> = streams
         .iter()
@@ -141,6 +142,7 @@ pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Re
 
 fn parts(rows: Vec<(String, String)>) -> Result<Vec<Part>> {
     rows.into_iter()
+        .filter(|(name, _)| name != limits::PART)
         .map(|(name, settled)| {
             let table = settled.parse().map_err(|e| {
                 Error::new(Kind::MirrorCorrupt, format!("the mirror's memory of `{name}` is not readable: {e}"))

@@ -1,10 +1,11 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
-//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`drift`] (pure) says
+//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`drift`] (pure) says
 //! what a walk has proven, [`shutdown`] how a run is stopped.
 
 pub mod dialect;
 pub mod drift;
 pub mod fan_out;
+pub mod limits;
 pub mod run;
 pub mod shutdown;
 pub mod walk;

@@ -86,6 +86,9 @@ pub async fn walk(
         if let Some(verdict) = end {
             landing.await?;
             landed();
+            if let (true, Some(rows)) = (verdict.is_complete(), walk.clamped(context.page_size)) {
+                context.source.serves_pages_of(stream, rows);
+            }
             return Ok(Ended::Closed(verdict));
         }
         if ready.front().is_some_and(|(foreseen, _)| *foreseen == walk.ask()) {
@@ -131,7 +134,8 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
 fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
     let walk = match &from.position {
         None => {
-            let walk = Walk::new(context.page_size);
+            let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
+            let walk = Walk::new(context.page_size.min(served));
             let dialect = context.source.dialect();
             let list = &dialect.stream(stream)?.list;
             match list.paging {

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aliases;
 mod asking;
 mod budget;
 mod by_hand;

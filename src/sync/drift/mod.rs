@@ -21,6 +21,7 @@
 //! never accept what it should not, and memory does not grow with the list. Rows of a window that does not join are
 //! true all the same and are stored; they prove nothing.
 
+mod ahead;
 mod anchors;
 mod at_once;
 mod by_cursor;
@@ -255,33 +256,6 @@ impl Walk {
         }
     }
 
-    /// The next question and those that follow if every answer is a whole window that joins: at most `n`, none past what
-    /// the server said is the end. Whoever asks them together gives up those that turn out not to be next.
-    pub fn foresee(&self, n: usize, total: Option<u64>) -> Vec<Ask> {
-        let mut asks = vec![self.ask()];
-        let steady = self.phase == Phase::Window && self.fixed.is_none() && self.cursors.is_none() && self.position > 0;
-        let Some(total) = total.filter(|_| steady && matches!(self.paging, Paging::Pages | Paging::Offset)) else {
-            return asks;
-        };
-        while asks.len() < n {
-            let end = asks.last().map_or(0, |a| a.end());
-            let next = self.reach(end);
-            if end >= total || next.end() <= end {
-                break;
-            }
-            asks.push(next);
-        }
-        asks
-    }
-
-    /// The question that begins with the last anchors before a position and ends farthest.
-    fn reach(&self, position: u64) -> Ask {
-        match self.paging {
-            Paging::Offset => Ask { size: self.size, row: position.saturating_sub(NEED as u64) },
-            _ => reach(position, self.size),
-        }
-    }
-
     /// The page that ends at the position, or holds it.
     fn page_before(&self, size: u32) -> u32 {
         page_number(self.position.saturating_sub(1) / u64::from(size))
@@ -329,17 +303,6 @@ impl Walk {
             }
         }
     }
-}
-
-/// The question that begins `NEED` rows before `position` at the latest and ends farthest, among the sizes between half
-/// of `size` and `size`: 1,153 windows instead of 1,000 for 100,000 rows of 100.
-fn reach(position: u64, size: u32) -> Ask {
-    let need = NEED as u64;
-    let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
-    (least..=size.max(least))
-        .map(|z| Ask::page(z, page_number(position.saturating_sub(need) / u64::from(z))))
-        .max_by_key(|a| (a.end(), std::cmp::Reverse(a.size)))
-        .unwrap_or(Ask { size, row: 0 })
 }
 
 fn page_ignored() -> Verdict {

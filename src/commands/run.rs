@@ -70,6 +70,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
         lane: settings.lane,
         page_size: settings.page_size,
         walks: walks(settings),
+        double_collect: settings.double_collect,
         progress: Arc::new(Progress::default()),
         stop,
         spelling: Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone() },
@@ -103,6 +104,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     report.notes.extend(context.notes());
     let mut exits = vec![run_report::exit_of(&outcome)];
     if !outcome.stopped {
+        mirror.call(|writer| writer.shrink()).await?;
         deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;
     }
     report.seconds = started.elapsed().as_secs_f64();

@@ -1,8 +1,9 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
-//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`drift`] (pure) says
+//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it, [`drift`] (pure) says
 //! what a walk has proven, [`shutdown`] how a run is stopped.
 
 pub mod dialect;
+pub mod double_collect;
 pub mod drift;
 pub mod fan_out;
 pub mod limits;
@@ -33,6 +34,8 @@ pub struct Context {
     pub page_size: u32,
     /// Walks of one stream at the same time.
     pub walks: usize,
+    /// Read lists a second time, so that they can be proven.
+    pub double_collect: bool,
     /// What was done so far.
     pub progress: Arc<Progress>,
     /// Whether to stop.

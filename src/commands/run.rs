@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, Account};
 use crate::mirror::changes::Reading;
 use crate::mirror::rounds::{self, Begun, Ending};
-use crate::mirror::store::Mirror;
+use crate::mirror::store::{Mirror, Writer};
 use crate::policy::{self, Exit};
 use crate::progress::Progress;
 use crate::report::live::{self, Live};
@@ -104,7 +104,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     report.notes.extend(context.notes());
     let mut exits = vec![run_report::exit_of(&outcome)];
     if !outcome.stopped {
-        mirror.call(|writer| writer.shrink()).await?;
+        mirror.call(Writer::shrink).await?;
         deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;
     }
     report.seconds = started.elapsed().as_secs_f64();

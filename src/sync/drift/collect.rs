@@ -119,6 +119,6 @@ impl Collect {
         if self.blind {
             return Some(true);
         }
-        if self.got != self.want { Some(false) } else { ended.then_some(true) }
+        if self.got == self.want { ended.then_some(true) } else { Some(false) }
     }
 }

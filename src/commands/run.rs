@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::setup;
 use crate::cli::RunArgs;
 use crate::config::settings::Settings;
+use crate::config::values;
 use crate::destinations::Destination;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, Account};
@@ -20,6 +21,7 @@ use crate::report::live::{self, Live};
 use crate::report::run_report::{self, DestinationReport, RunReport};
 use crate::report::terminal;
 use crate::sync::shutdown::Stop;
+use crate::sync::time_box::{self, TimeBox};
 use crate::sync::{self, Context, Spelling};
 use crate::telemetry;
 
@@ -31,7 +33,12 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
         return Ok(Exit::Complete);
     }
     let settings = Settings::load(&args.job.job, &flags)?;
-    let report = run_settings(&settings, quiet, args.adopt_mirror).await?;
+    let time_box = TimeBox {
+        lasts: args.max_runtime.as_ref().map(|text| values::duration(text, "--max-runtime")).transpose()?,
+        until: args.until.as_ref().map(|text| time_box::time_of_day(text)).transpose()?,
+        requests: args.max_requests,
+    };
+    let report = run_settings(&settings, quiet, args.adopt_mirror, &time_box).await?;
     if !quiet {
         crate::telemetry::print(&terminal::summary(&report));
     }
@@ -42,7 +49,7 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
 }
 
 /// Runs what the settings describe and reports it.
-pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Result<RunReport> {
+pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_box: &TimeBox) -> Result<RunReport> {
     let started = Instant::now();
     let source = Arc::new(setup::source(settings)?);
     let holder = format!("job {}", settings.name);
@@ -55,9 +62,13 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     }
     let stop = Stop::default();
     stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    time_box.watch(&stop, &source, settings.source.in_flight);
     let known = tokio::select! {
         known = sync::dialect::settle(&source, &mirror, &settings.source.endpoint, &settings.spelled, &settings.streams) => known?,
-        () = stop.now() => return Err(Error::new(Kind::Stopped, "stopped before anything was read")),
+        () = stop.now() => {
+            let why = stop.why().map(|why| format!(": {why}")).unwrap_or_default();
+            return Err(Error::new(Kind::Stopped, format!("stopped before anything was read{why}")));
+        }
     };
     mirror.call(move |w| account::claim(w, &account)).await?;
     let (name, lane) = (settings.name.clone(), settings.lane);
@@ -103,7 +114,8 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     report.notes = known.notes;
     report.notes.extend(context.notes());
     let mut exits = vec![run_report::exit_of(&outcome)];
-    if !outcome.stopped {
+    report.notes.extend(context.stop.why().map(|why| format!("stopped by itself: {why}")));
+    if !outcome.stopped || context.stop.why().is_some() {
         mirror.call(Writer::shrink).await?;
         deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;
     }

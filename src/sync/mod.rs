@@ -1,6 +1,6 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
 //! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it, [`drift`] (pure) says
-//! what a walk has proven, [`shutdown`] how a run is stopped.
+//! what a walk has proven, [`shutdown`] how a run is stopped, [`time_box`] when by itself.
 
 pub mod dialect;
 pub mod double_collect;
@@ -9,6 +9,7 @@ pub mod fan_out;
 pub mod limits;
 pub mod run;
 pub mod shutdown;
+pub mod time_box;
 pub mod walk;
 
 use std::sync::{Arc, Mutex, PoisonError};

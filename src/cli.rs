@@ -60,6 +60,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check a job without reading anything: endpoint, credentials, a scope per stream, mirror, destinations.
     Check(CheckArgs),
+    /// Say what a run will take (requests, minutes, tokens, megabytes), from a handful of requests; nothing is written.
+    Plan(PlanArgs),
     /// Find out how a server spells this API, and print it ready to paste into the job file.
     Discover(DiscoverArgs),
     /// Deliver again from the mirror, without one API request.
@@ -148,6 +150,18 @@ pub enum CheckFormat {
     Text,
     /// One JSON object, at the end.
     Json,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+
+    /// For people or for machines.
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
 }
 
 /// `discover`

@@ -90,7 +90,8 @@ impl Waiting {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, question: Question, most: usize) -> Place<'_> {
+    /// Puts a question into the queue; it goes with at most so many, itself included.
+    pub(super) fn put(&self, question: Question, most: usize) -> Place<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         self.queue().push_back(Waiter { number, question, most, answer });
@@ -167,7 +168,7 @@ impl Drop for Moving {
 }
 
 /// A place in the queue; given up when dropped.
-struct Place<'s> {
+pub(super) struct Place<'s> {
     waiting: &'s Waiting,
     number: usize,
     answered: oneshot::Receiver<Answered>,
@@ -189,9 +190,8 @@ struct Batch<'s> {
 }
 
 impl Source {
-    /// Asks a question once, in company.
-    pub(super) async fn ask_together(&self, question: &Question, most: usize) -> Answered {
-        let mut place = self.waiting.put(question.clone(), most);
+    /// Asks a question once, in company, from its place in the queue.
+    pub(super) async fn ask_together<'s>(&'s self, mut place: Place<'s>, question: &Question, most: usize) -> Answered {
         loop {
             tokio::select! {
                 biased;

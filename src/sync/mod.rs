@@ -1,10 +1,11 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
 //! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it, [`drift`] (pure) says
-//! what a walk has proven, [`shutdown`] how a run is stopped, [`time_box`] when by itself.
+//! what a walk has proven, [`shutdown`] how a run is stopped, [`time_box`] when by itself, [`estimate`] what it will take.
 
 pub mod dialect;
 pub mod double_collect;
 pub mod drift;
+pub mod estimate;
 pub mod fan_out;
 pub mod limits;
 pub mod run;

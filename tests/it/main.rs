@@ -22,6 +22,7 @@ mod memory;
 mod mirror;
 mod moving;
 mod not_this_api;
+mod plan;
 mod secrets;
 mod spelling;
 mod stop;

@@ -47,3 +47,23 @@ pub(super) fn reach(position: u64, size: u32) -> Ask {
         .max_by_key(|a| (a.end(), std::cmp::Reverse(a.size)))
         .unwrap_or(Ask { size, row: 0 })
 }
+
+/// Windows that a walk takes over a quiet list of so many rows.
+pub fn windows_of(rows: u64, size: u32, totals: bool) -> u64 {
+    let size = size.max(3);
+    if rows == 0 {
+        return 2;
+    }
+    if rows <= u64::from(size) {
+        // Without a total: is the page behind empty, and does the tail read the same?
+        let short = u64::from(rows < u64::from(size));
+        return if totals { 1 } else { 3 + short };
+    }
+    let (mut position, mut windows) = (u64::from(size), 1);
+    while position < rows {
+        let ask = reach(position, size);
+        position = ask.end().max(position + 1);
+        windows += 1;
+    }
+    windows + if totals { 0 } else { 2 }
+}

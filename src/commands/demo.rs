@@ -89,7 +89,7 @@ fn fresh(mirror: &Path) -> Result<()> {
 
 /// Compares a CSV file with the truth; returns the rows and how many records differ.
 async fn compare(sandbox: &Running, stream: Stream, file: &Path) -> Result<(usize, usize)> {
-    let url = format!("http://{}/truth/{stream}", sandbox.address());
+    let url = format!("http://{}/truth/{stream}?objects=all", sandbox.address());
     let failed = |e: String| Error::new(Kind::Network, format!("the truth of {stream}: {e}"));
     let response = reqwest::get(url).await.map_err(|e| failed(e.without_url().to_string()))?;
     let text = response.text().await.map_err(|e| failed(e.without_url().to_string()))?;

@@ -19,9 +19,8 @@ use crate::streams::Stream;
 use crate::sync::dialect;
 use crate::sync::estimate::{self, Estimate, Known};
 
-/// Conversations that are looked at, and pages of their list that they are taken from.
-const SAMPLE: usize = 100;
-const PLACES: u64 = 10;
+/// Conversations that are looked at in each part of their list.
+const EACH: u64 = 10;
 /// A token's life, as documented.
 const TOKEN_MINUTES: f64 = 60.0;
 
@@ -60,10 +59,10 @@ pub async fn plan(args: &PlanArgs) -> Result<Exit> {
             if stream == Stream::Conversations {
                 conversations = known.as_ref().map_or(0, |known| known.sampled[0]);
             }
-            known
+            known.map(|known| vec![known])
         };
         match known {
-            Some(known) => plan.streams.push((stream, estimate::stream(&known))),
+            Some(parts) => plan.streams.push((stream, parts.iter().map(estimate::stream).sum())),
             None => plan.unknown.push(stream),
         }
     }
@@ -113,40 +112,48 @@ fn row_bytes(page: &Page) -> f64 {
     if rows.is_empty() { 0.0 } else { rows.iter().map(|r| r.range.len()).sum::<usize>() as f64 / rows.len() as f64 }
 }
 
-/// How many messages a sample of the conversations has, taken from places all over their list.
-async fn sampled(source: &Source, settings: &Settings, stream: Stream, conversations: u64) -> Result<Option<Known>> {
-    let each = u32::try_from((SAMPLE as u64).div_ceil(PLACES)).unwrap_or(10);
-    let pages = conversations.div_ceil(each.into());
-    let mut places: Vec<u64> = (0..PLACES).map(|i| i * pages / PLACES).collect();
-    places.dedup();
-    let parent = Stream::Conversations;
-    let asks = places.iter().map(|page| question(parent, None, each, page * u64::from(each))).collect();
-    let mut ids: Vec<String> = Vec::new();
-    for page in source.ask_all(asks).await {
-        ids.extend(page?.records.rows.iter().map(|r| r.id.to_string()));
+/// How many messages a sample of the conversations has. Lists are often sorted by what is busiest or newest: the head
+/// counts for itself, and each part behind it is twice as long as the one before.
+async fn sampled(
+    source: &Source,
+    settings: &Settings,
+    stream: Stream,
+    conversations: u64,
+) -> Result<Option<Vec<Known>>> {
+    let mut parts: Vec<(u64, u64)> = Vec::new();
+    let mut from = 0;
+    while from < conversations {
+        let to = if from == 0 { EACH } else { from * 2 }.min(conversations);
+        parts.push((from, to));
+        from = to;
     }
-    ids.sort();
-    ids.dedup();
-    // The first is asked for whole: how large is a row?
-    let sizes = std::iter::once(settings.page_size).chain(std::iter::repeat(1));
-    let asks: Vec<Question> = ids.iter().zip(sizes).map(|(id, size)| question(stream, Some(id), size, 0)).collect();
-    let (mut sampled, mut bytes) = (Vec::new(), 0.0_f64);
-    for page in source.ask_all(asks).await {
-        let page = page?;
-        bytes = bytes.max(row_bytes(&page));
-        match page.total {
-            Some(total) => sampled.push(total),
-            None => return Ok(None),
+    // One page from the middle of each part.
+    let page = |(from, to): &(u64, u64)| (from + (to - from) / 2) / EACH * EACH;
+    let size = u32::try_from(EACH).unwrap_or(10);
+    let asks = parts.iter().map(|part| question(Stream::Conversations, None, size, page(part))).collect();
+    let mut known = Vec::new();
+    for ((from, to), shown) in parts.iter().zip(source.ask_all(asks).await) {
+        let ids: Vec<String> = shown?.records.rows.iter().map(|r| r.id.to_string()).collect();
+        // The first is asked for whole: how large is a row?
+        let sizes = std::iter::once(settings.page_size).chain(std::iter::repeat(1));
+        let asks = ids.iter().zip(sizes).map(|(id, size)| question(stream, Some(id), size, 0)).collect();
+        let (mut sampled, mut bytes) = (Vec::new(), 0.0_f64);
+        for page in source.ask_all(asks).await {
+            let page = page?;
+            bytes = bytes.max(row_bytes(&page));
+            let Some(total) = page.total else { return Ok(None) };
+            sampled.push(total);
         }
+        known.push(Known {
+            lists: to - from,
+            sampled,
+            page_size: settings.page_size,
+            twice: false,
+            totals: true,
+            row_bytes: bytes,
+        });
     }
-    Ok(Some(Known {
-        lists: conversations,
-        sampled,
-        page_size: settings.page_size,
-        twice: false,
-        totals: true,
-        row_bytes: bytes,
-    }))
+    Ok(Some(known))
 }
 
 fn question(stream: Stream, parent: Option<&str>, size: u32, row: u64) -> Question {

@@ -84,7 +84,11 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
         double_collect: settings.double_collect,
         progress: Arc::new(Progress::default()),
         stop,
-        spelling: Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone() },
+        spelling: Spelling {
+            endpoint: settings.source.endpoint.clone(),
+            job: settings.spelled.clone(),
+            turn: Arc::default(),
+        },
         notes: Arc::default(),
     };
     let screen = live::show(

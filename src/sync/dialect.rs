@@ -88,11 +88,15 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
     if source.is_sure(stream) {
         return Ok(());
     }
+    let Spelling { endpoint, job, turn } = &context.spelling;
+    let _turn = turn.lock().await;
+    if source.is_sure(stream) {
+        return Ok(());
+    }
     let proof = prove::list(source, stream, Some(partition).filter(|p| !p.is_empty())).await?;
     if proof.rows == 0 {
         return Ok(());
     }
-    let Spelling { endpoint, job } = &context.spelling;
     if let (Some(page_from), false) = (proof.page_from, names_page_from(job, stream)) {
         source.count_from(stream, page_from);
     }
@@ -115,8 +119,14 @@ fn told(outcome: &Outcome) -> Vec<String> {
         .missing
         .iter()
         .map(|(stream, columns)| format!("{stream}: this server has no {}; the cells stay empty", columns.join(", ")));
+    let unasked = outcome.unasked.iter().map(|(stream, columns)| {
+        format!(
+            "{stream}: {} not asked for, the cells stay empty: the server hides its schema, and nobody has shown their fields; `fields` in [source.dialect.streams.{stream}] can name them",
+            columns.join(", ")
+        )
+    });
     let absent = outcome.absent.iter().map(|s| format!("{s}: this server has no such list; skipped"));
-    missing.chain(absent).collect()
+    missing.chain(unasked).chain(absent).collect()
 }
 
 /// What must be written by hand, all of it at once.

@@ -33,7 +33,18 @@ pub struct Estimate {
     pub uncertainty: f64,
 }
 
-/// Of one stream.
+impl std::iter::Sum for Estimate {
+    fn sum<I: Iterator<Item = Estimate>>(parts: I) -> Estimate {
+        parts.fold(Estimate::default(), |all, part| Estimate {
+            rows: all.rows + part.rows,
+            questions: all.questions + part.questions,
+            bytes: all.bytes + part.bytes,
+            uncertainty: all.uncertainty.hypot(part.uncertainty),
+        })
+    }
+}
+
+/// Of one stream, or of a part of its lists.
 pub fn stream(known: &Known) -> Estimate {
     let lists = known.lists as f64;
     let n = known.sampled.len() as f64;

@@ -55,6 +55,8 @@ pub struct Spelling {
     pub endpoint: String,
     /// The job's own `[source.dialect]`.
     pub job: toml::Table,
+    /// One at a time: who settles something begins with what is remembered, and must not undo what another is settling.
+    pub turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Context {

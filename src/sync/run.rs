@@ -100,7 +100,8 @@ async fn read(
 /// is many now, or the other way round, is the next run's.
 async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
     let partitioned = context.source.is_partitioned(stream);
-    let Spelling { endpoint, job } = &context.spelling;
+    let Spelling { endpoint, job, turn } = &context.spelling;
+    let _turn = turn.lock().await;
     let notes = super::dialect::again(&context.source, &context.mirror, endpoint, job, stream).await?;
     let settled = notes.is_some() && context.source.is_partitioned(stream) == partitioned;
     context.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(notes.unwrap_or_default());

@@ -12,7 +12,7 @@ fn a_whole_account_is_equal_cell_for_cell() {
     let run = work.run(&sandbox, &[]).expect(0);
     let manifest = work.manifest();
     for (stream, rows) in STREAMS.iter().zip([20_000, 200, 5_000, 200_000]) {
-        let truth = sandbox.get(&format!("/truth/{stream}"));
+        let truth = sandbox.get(&format!("/truth/{stream}?objects=all"));
         std::fs::write(work.path(&format!("{stream}.jsonl")), &truth).expect("the truth");
         let python = Command::new("python3")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/compare.py"))

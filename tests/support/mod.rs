@@ -86,7 +86,7 @@ impl Sandbox {
     pub fn truth(&self, stream: &str) -> BTreeMap<String, serde_json::Value> {
         let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("a record");
         let id = |v: &serde_json::Value| v["_id"].as_str().expect("an id").to_owned();
-        self.get(&format!("/truth/{stream}")).lines().map(parse).map(|v| (id(&v), v)).collect()
+        self.get(&format!("/truth/{stream}?objects=all")).lines().map(parse).map(|v| (id(&v), v)).collect()
     }
 
     /// Ids that were inserted, deleted, edited or moved, by stream.

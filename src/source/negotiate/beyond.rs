@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::super::dialect::settle::{self, Certainty, Finding, Open};
+use super::super::dialect::settle::{self, Certainty, Finding, Open, Settled};
 use super::super::dialect::{Dialect, Paging, lay_over};
 use super::super::look_up;
 use super::super::prove::{self, Proof, Second};
@@ -63,6 +63,43 @@ impl Negotiation<'_> {
         let how = Table::from_iter([("not_found".to_owned(), Value::String(how.word().into()))]);
         lay_over(&mut table, &of_stream(stream, "one", Value::Table(how)));
         Ok(Some(table))
+    }
+
+    /// What is asked for as shipped, completed by the documented columns whose fields nobody has shown yet, where the
+    /// schema shows them. What stays unasked is told.
+    pub(super) async fn completed(&mut self, stream: Stream) -> Result<Settled> {
+        let dialect = self.source.dialect();
+        let part = dialect.stream(stream)?;
+        let unasked: Vec<&'static str> =
+            stream.columns().iter().map(|c| c.name).filter(|name| !part.asks_for(name)).collect();
+        let own = self.job.get("streams").and_then(|s| s.get(stream.name()));
+        let is_own = own.is_some_and(|s| s.get("fields").is_some() || s.get("drop").is_some());
+        let mut settled = Settled::default();
+        if unasked.is_empty() || is_own {
+            return Ok(settled);
+        }
+        self.introspect(true).await?;
+        let schema = self.schema.as_ref().filter(|_| !self.hidden);
+        let Some((schema, entity)) = schema.and_then(|s| Some((s, settle::entity_of(s, part)?))) else {
+            self.outcome.unasked.push((stream, unasked));
+            return Ok(settled);
+        };
+        let (shown, missing) = settle::entity::selection(schema, entity, stream);
+        let named = |field: &&String| unasked.iter().any(|name| field.split([' ', ':']).next() == Some(*name));
+        let further: Vec<&String> = shown.iter().filter(named).collect();
+        if !further.is_empty() {
+            let fields = part.fields.iter().chain(further.iter().copied());
+            let fields = Value::Array(fields.map(|f| Value::String(f.clone())).collect());
+            settled.table = of_stream(stream, "fields", fields);
+            settled.findings.push(Finding {
+                part: format!("streams.{stream}.fields"),
+                value: further.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(", "),
+                evidence: format!("fields of {entity} that nobody had shown"),
+                certainty: Certainty::Introspected,
+            });
+        }
+        settled.missing = missing.into_iter().filter(|name| unasked.contains(name)).collect();
+        Ok(settled)
     }
 
     /// Whether a second page shows other rows, and whether no more rows come than are asked for.

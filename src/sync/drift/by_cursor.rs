@@ -137,6 +137,7 @@ impl Walk {
         self.position = 0;
         let news = self.remember(rows);
         if shown.has_next == Some(false) || (shown.cursors.is_empty() && shown.next_cursor.is_none()) {
+            self.position = count;
             self.phase = Phase::Cursor(Check::Again(print(rows)));
             return None;
         }

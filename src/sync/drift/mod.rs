@@ -138,6 +138,12 @@ pub struct Walk {
     /// Where a walk by cursors stands; none for lists without.
     #[serde(default)]
     cursors: Option<Cursors>,
+    /// The total was found to be none: it counted the rows of a page.
+    #[serde(default)]
+    no_total: bool,
+    /// What the last answer with rows said of more: whether another page follows, and how many rows there are.
+    #[serde(skip)]
+    more: (Option<bool>, Option<u64>),
     #[serde(skip)]
     phase: Phase,
 }
@@ -217,6 +223,8 @@ impl Walk {
             fixed: None,
             current: None,
             cursors: None,
+            no_total: false,
+            more: (None, None),
             phase: Phase::Window,
         }
     }
@@ -278,6 +286,10 @@ impl Walk {
         let asked = self.ask();
         self.sizes.insert(asked.size);
         self.nameless += shown.nameless;
+        if len(shown) > 0 {
+            self.more = (shown.has_next, shown.total);
+        }
+        let shown = &Shown { total: shown.total.filter(|_| !self.no_total), ..*shown };
         let end = match std::mem::take(&mut self.phase) {
             Phase::Window if self.is_at_once() => self.whole(shown),
             Phase::Window if self.cursors.is_some() => self.cursor_window(shown),
@@ -295,9 +307,21 @@ impl Walk {
             Verdict::Incomplete(why) => Verdict::Incomplete(why),
             _ if self.nameless > 0 => Verdict::Incomplete(format!("rows without an id: {}", self.nameless)),
             _ if self.spoiled => Verdict::Incomplete(TWICE.into()),
+            _ if self.cursors.is_some() && self.is_cut() => Verdict::Incomplete(format!(
+                "no cursor leads on from row {}, and the server says that there is more",
+                self.position
+            )),
             verdict => verdict,
         });
         Step { stepped_back, end }
+    }
+
+    /// A list with cursors ended for want of one, although the last answer says that more follows.
+    fn is_cut(&self) -> bool {
+        match self.more {
+            (Some(more), _) => more,
+            (None, total) => total.is_some_and(|total| total > self.position),
+        }
     }
 
     fn served(&self) -> u32 {

@@ -20,7 +20,7 @@ use crate::sync::dialect;
 use crate::sync::estimate::{self, Estimate, Known};
 
 /// Conversations that are looked at in each part of their list.
-const EACH: u64 = 10;
+const EACH: u64 = 25;
 /// A token's life, as documented.
 const TOKEN_MINUTES: f64 = 60.0;
 
@@ -129,7 +129,7 @@ async fn sampled(
     }
     // One page from the middle of each part.
     let page = |(from, to): &(u64, u64)| (from + (to - from) / 2) / EACH * EACH;
-    let size = u32::try_from(EACH).unwrap_or(10);
+    let size = u32::try_from(EACH).unwrap_or(25);
     let asks = parts.iter().map(|part| question(Stream::Conversations, None, size, page(part))).collect();
     let mut known = Vec::new();
     for ((from, to), shown) in parts.iter().zip(source.ask_all(asks).await) {

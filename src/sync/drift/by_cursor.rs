@@ -130,6 +130,7 @@ impl Walk {
             return self.cursor_back(cursors, Fault::Duplicates);
         }
         if shown.total == Some(count) && shown.has_next != Some(true) {
+            self.position = count;
             return Some(Verdict::Continuous);
         }
         self.tail.clear();

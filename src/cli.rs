@@ -112,6 +112,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub adopt_mirror: bool,
 
+    /// Delete what is gone from the source, however many records that are, and when a list comes out empty, too.
+    #[arg(long)]
+    pub allow_deletes: bool,
+
     /// Show every setting and where it came from, and do nothing.
     #[arg(long)]
     pub print_config: bool,

@@ -244,7 +244,10 @@ impl Seqs {
 
 /// How many live records a stream has.
 pub fn live(writer: &mut Writer, stream: Stream) -> Result<u64> {
-    writer.transaction(|t| t.query_row(&format!("SELECT count(*) FROM body_{stream}"), [], |r| r.get(0)))
+    writer.transaction(|t| {
+        let sql = "SELECT count(*) FROM record WHERE stream = ? AND deleted = 0";
+        t.query_row(sql, [stream.number()], |r| r.get(0))
+    })
 }
 
 /// The first ids of a stream's live records.

@@ -1,7 +1,8 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
 //! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`drift`] (pure) says
-//! what a walk has proven, [`shutdown`] how a run is stopped.
+//! what a walk has proven, [`deletions`] what is gone, [`shutdown`] how a run is stopped.
 
+pub mod deletions;
 pub mod dialect;
 pub mod drift;
 pub mod fan_out;
@@ -12,6 +13,7 @@ pub mod walk;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::guard::Deletes;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::rounds::Begun;
 use crate::mirror::store::Mirror;
@@ -29,6 +31,8 @@ pub struct Context {
     pub begun: Begun,
     /// The lane.
     pub lane: Lane,
+    /// What may be deleted.
+    pub deletes: Deletes,
     /// Rows a page to ask for at first.
     pub page_size: u32,
     /// Walks of one stream at the same time.

@@ -20,7 +20,7 @@ First run:
 Without an account:
   qpien-sync demo
 
-Exit codes: 0 complete, 1 failed, 2 usage or configuration, 3 finished but incomplete, 4 stopped on request,
+Exit codes: 0 complete, 1 failed, 2 usage or configuration, 3 finished but incomplete, 4 stopped before its end,
 5 credentials or scopes, 6 API unavailable, 7 integrity, 11 another run holds the lock. 3 and 4: run it again.";
 
 /// Takes everything an account has in Qpien out to CSV files, through a local mirror that survives any crash.
@@ -115,6 +115,18 @@ pub struct RunArgs {
     /// Delete what is gone from the source, however many records that are, and when a list comes out empty, too.
     #[arg(long)]
     pub allow_deletes: bool,
+
+    /// Stop after so long (6h, 45m), at a page boundary; what is proven is delivered, exit code 4.
+    #[arg(long, value_name = "DURATION")]
+    pub max_runtime: Option<String>,
+
+    /// The same at this time of day (06:00), in this machine's time zone.
+    #[arg(long, value_name = "HH:MM")]
+    pub until: Option<String>,
+
+    /// The same after so many requests.
+    #[arg(long, value_name = "N")]
+    pub max_requests: Option<u64>,
 
     /// Show every setting and where it came from, and do nothing.
     #[arg(long)]

@@ -16,6 +16,7 @@ use crate::report::terminal;
 use crate::sandbox::{Options, Running, faults, start};
 use crate::say;
 use crate::streams::Stream;
+use crate::sync::time_box::TimeBox;
 
 const JOB: &str = include_str!("../../jobs/demo.toml");
 
@@ -43,7 +44,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     settings.source.client_secret = crate::secret::Secret::new("sandbox-secret".into());
     fresh(&settings.mirror)?;
     let out = settings.destinations.first().map(|d| d.path.clone()).unwrap_or_default();
-    let report = run_settings(&settings, quiet, false).await?;
+    let report = run_settings(&settings, quiet, false, &TimeBox::default()).await?;
     crate::telemetry::print(&terminal::summary(&report));
     let counts = sandbox.counts();
     let fault = |names: &[&str]| names.iter().filter_map(|n| counts.faults.get(n)).sum::<u64>();

@@ -8,18 +8,20 @@ use tokio::time::Instant;
 use super::setup;
 use crate::cli::RunArgs;
 use crate::config::settings::{Flags, Settings};
+use crate::config::values;
 use crate::destinations::Destination;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, Account};
 use crate::mirror::changes::Reading;
 use crate::mirror::rounds::{self, Begun, Ending};
-use crate::mirror::store::Mirror;
+use crate::mirror::store::{Mirror, Writer};
 use crate::policy::{self, Exit};
 use crate::progress::Progress;
 use crate::report::live::{self, Live};
 use crate::report::run_report::{self, DestinationReport, RunReport};
 use crate::report::terminal;
 use crate::sync::shutdown::Stop;
+use crate::sync::time_box::{self, TimeBox};
 use crate::sync::{self, Context, Spelling};
 use crate::telemetry;
 
@@ -31,7 +33,12 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
         return Ok(Exit::Complete);
     }
     let settings = Settings::load(&args.job.job, &flags)?;
-    let report = run_settings(&settings, quiet, args.adopt_mirror).await?;
+    let time_box = TimeBox {
+        lasts: args.max_runtime.as_ref().map(|text| values::duration(text, "--max-runtime")).transpose()?,
+        until: args.until.as_ref().map(|text| time_box::time_of_day(text)).transpose()?,
+        requests: args.max_requests,
+    };
+    let report = run_settings(&settings, quiet, args.adopt_mirror, &time_box).await?;
     if !quiet {
         crate::telemetry::print(&terminal::summary(&report));
     }
@@ -42,7 +49,7 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
 }
 
 /// Runs what the settings describe and reports it.
-pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Result<RunReport> {
+pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_box: &TimeBox) -> Result<RunReport> {
     let started = Instant::now();
     let source = Arc::new(setup::source(settings)?);
     let holder = format!("job {}", settings.name);
@@ -55,9 +62,13 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     }
     let stop = Stop::default();
     stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    time_box.watch(&stop, &source, settings.source.in_flight);
     let known = tokio::select! {
         known = sync::dialect::settle(&source, &mirror, &settings.source.endpoint, &settings.spelled, &settings.streams) => known?,
-        () = stop.now() => return Err(Error::new(Kind::Stopped, "stopped before anything was read")),
+        () = stop.now() => {
+            let why = stop.why().map(|why| format!(": {why}")).unwrap_or_default();
+            return Err(Error::new(Kind::Stopped, format!("stopped before anything was read{why}")));
+        }
     };
     mirror.call(move |w| account::claim(w, &account)).await?;
     let (name, lane) = (settings.name.clone(), settings.lane);
@@ -71,6 +82,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
         deletes: settings.deletes,
         page_size: settings.page_size,
         walks: walks(settings),
+        double_collect: settings.double_collect,
         progress: Arc::new(Progress::default()),
         stop,
         spelling: Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone() },
@@ -104,7 +116,9 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     report.notes.extend(context.notes());
     report.notes.extend(concluded);
     let mut exits = vec![run_report::exit_of(&outcome)];
-    if !outcome.stopped {
+    report.notes.extend(context.stop.why().map(|why| format!("stopped by itself: {why}")));
+    if !outcome.stopped || context.stop.why().is_some() {
+        mirror.call(Writer::shrink).await?;
         deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;
     }
     report.seconds = started.elapsed().as_secs_f64();

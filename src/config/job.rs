@@ -52,6 +52,7 @@ pub struct Source {
     pub retry_for: Option<String>,
     pub wait_for_budget: Option<String>,
     pub extra_fields: Option<ExtraFields>,
+    pub double_collect: Option<bool>,
     pub dialect: Option<Spelling>,
 }
 

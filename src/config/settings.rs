@@ -42,6 +42,8 @@ pub struct Settings {
     pub spelled: toml::Table,
     pub requests_per_minute: u32,
     pub page_size: u32,
+    /// Read lists a second time, so that they can be proven.
+    pub double_collect: bool,
     pub mirror: PathBuf,
     pub deletes: Deletes,
     pub destinations: Vec<CsvSettings>,
@@ -111,6 +113,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     if page_size == 0 {
         return Err(Error::usage("the page size must be at least 1"));
     }
+    let double_collect = p.pick("source.double_collect", None, job.source.double_collect, true);
     let job_mirror = job.mirror.path.as_ref().map(|t| env::expand(t, &format!("{place}: mirror.path"))).transpose()?;
     let mirror = p.pick(
         "mirror.path",
@@ -136,6 +139,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         spelled,
         requests_per_minute,
         page_size,
+        double_collect,
         mirror,
         deletes,
         destinations,

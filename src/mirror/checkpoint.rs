@@ -115,6 +115,12 @@ pub fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Check
         .optional()
 }
 
+/// Records that a walk has shown in its current pass.
+pub fn distinct(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<u64> {
+    t.prepare_cached("SELECT distinct_records FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?")?
+        .query_row(params![place.lane.name(), place.stream.number(), place.partition], |r| r.get(0))
+}
+
 /// Starts the walk's next pass (its first, when there was none), unless one that began in `not_before` or later exists.
 pub fn start(t: &Transaction<'_>, place: &Place, run: i64, not_before: i64) -> rusqlite::Result<()> {
     t.prepare_cached(

@@ -95,7 +95,7 @@ fn outcome_in_words(report: &RunReport) -> &'static str {
     match report.exit_code {
         0 => "complete",
         3 => "finished, but not everything is proven complete",
-        4 => "stopped on request",
+        4 => "stopped before its end",
         5 => "refused: credentials or scopes",
         6 => "the API was unavailable",
         7 if !report.refused.is_empty() => "finished, but deletions were refused",

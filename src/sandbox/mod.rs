@@ -73,6 +73,7 @@ pub use server::{Running, start};
 
 /// How a sandbox is to be.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // switches of one command line
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,

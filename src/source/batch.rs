@@ -278,11 +278,11 @@ pub(super) fn is_for_company(kind: &Kind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::query::Start;
+    use crate::source::query::{Select, Start};
     use crate::streams::Stream;
 
     fn question(row: u64) -> Question {
-        Question { stream: Stream::Contacts, parent: None, size: 10, start: Start::Row(row) }
+        Question { stream: Stream::Contacts, parent: None, size: 10, start: Start::Row(row), select: Select::Whole }
     }
 
     fn rows(taken: &[Waiter]) -> Vec<u64> {

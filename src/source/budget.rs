@@ -75,6 +75,8 @@ pub struct Budget {
     most: u64,
     pacer: Mutex<Option<(u32, Pacer)>>,
     state: Mutex<State>,
+    /// Requests given away so far, for those who wait for a number of them.
+    made: tokio::sync::watch::Sender<u64>,
 }
 
 type Pacer = Arc<RateLimiter<NotKeyed, InWindow, Clock, NoOpMiddleware<Nanos>>>;
@@ -100,6 +102,7 @@ impl Budget {
             turn: tokio::sync::Mutex::default(),
             most: u64::MAX,
             state: Mutex::default(),
+            made: tokio::sync::watch::channel(0).0,
             window,
             clock,
         };
@@ -146,7 +149,13 @@ impl Budget {
         let taken = take();
         let mut state = self.state();
         state.stats.requests += 1;
+        self.made.send_replace(state.stats.requests);
         Ok(Some((state.stats.requests, taken)))
+    }
+
+    /// Returns when so many requests were given away.
+    pub async fn made(&self, requests: u64) {
+        let _ = self.made.subscribe().wait_for(|made| *made >= requests).await;
     }
 
     /// Request `number` carries so many questions.

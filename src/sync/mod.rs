@@ -1,14 +1,16 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
-//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`drift`] (pure) says
-//! what a walk has proven, [`deletions`] what is gone, [`shutdown`] how a run is stopped.
+//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it, [`drift`] (pure) says
+//! what a walk has proven, [`deletions`] what is gone, [`shutdown`] how a run is stopped, [`time_box`] when by itself.
 
 pub mod deletions;
 pub mod dialect;
+pub mod double_collect;
 pub mod drift;
 pub mod fan_out;
 pub mod limits;
 pub mod run;
 pub mod shutdown;
+pub mod time_box;
 pub mod walk;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,6 +39,8 @@ pub struct Context {
     pub page_size: u32,
     /// Walks of one stream at the same time.
     pub walks: usize,
+    /// Read lists a second time, so that they can be proven.
+    pub double_collect: bool,
     /// What was done so far.
     pub progress: Arc<Progress>,
     /// Whether to stop.
@@ -57,6 +61,12 @@ pub struct Spelling {
 }
 
 impl Context {
+    /// Somebody wants the run to stop. (A run that stops by itself delivers what it has, and concludes first what it can
+    /// without a request.)
+    pub fn is_stopped(&self) -> bool {
+        self.stop.requested() && self.stop.why().is_none()
+    }
+
     /// The notes so far.
     pub fn notes(&self) -> Vec<String> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -77,12 +77,9 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
         }
         errors.push((stream, error));
     }
-    let mut gone = if context.stop.requested() {
-        Vec::new()
-    } else {
-        // An outage is not waited out a second time.
-        deletions::conclude(context, streams, !errors.iter().any(|(_, error)| is_outage(error))).await?
-    };
+    // An outage is not waited out a second time, and a run that stops by itself asks no more.
+    let ask = !context.stop.requested() && !errors.iter().any(|(_, error)| is_outage(error));
+    let mut gone = deletions::conclude(context, streams, ask).await?;
     let mut outcomes = Vec::new();
     for stream in streams {
         let error = errors.iter().find(|(s, _)| s == stream).map(|(_, e)| e.clone());

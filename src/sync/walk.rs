@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use super::drift::{Ask, Shown, Walk};
-use super::{Context, dialect};
+use super::drift::{Ask, Collect, Shown, Walk};
+use super::{Context, dialect, double_collect};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landing};
@@ -13,7 +13,7 @@ use crate::progress::add;
 use crate::source::AtWork;
 use crate::source::dialect::Paging;
 use crate::source::page::Page;
-use crate::source::query::{Question, Start};
+use crate::source::query::{Question, Select, Start};
 use crate::streams::{self, Stream};
 use crate::verdict::Verdict;
 
@@ -46,6 +46,8 @@ pub async fn walk(
     }
     let mut walk = begin(context, stream, &from)?;
     let mut windows = from.windows;
+    // Where the walk stands in the mirror.
+    let mut stands = from.position.clone();
     let mut total: Option<u64> = None;
     // Pages that were asked for together; the first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
@@ -80,17 +82,30 @@ pub async fn walk(
             add(&context.progress.of(stream).total, told);
         }
         total = page.total.or(total);
-        let (end, stepped_back) = (step.end.clone(), step.stepped_back);
-        let landing = land(context, stream, &from, windows, &walk, page, step.end, stepped_back);
-        windows += 1;
-        if let Some(verdict) = end {
-            landing.await?;
-            landed();
+        let landing = |left, page| land(context, stream, &from, windows, page, left, step.stepped_back);
+        if let Some(verdict) = step.end {
             if let (true, Some(rows)) = (verdict.is_complete(), walk.clamped(context.page_size)) {
                 context.source.serves_pages_of(stream, rows);
             }
+            let lists = from.partition.is_empty() && context.double_collect && verdict == Verdict::Continuous;
+            let Some(collect) = Collect::after(&walk).filter(|_| lists) else {
+                landing(Left::Closed(verdict.clone()), page).await?;
+                landed();
+                return Ok(Ended::Closed(verdict));
+            };
+            // The page is stored first, for those that its records keep waiting; the walk stands where it stood before it.
+            landing(Left::Open(stands), page).await?;
+            landed();
+            drop(at_work);
+            let place = Place { lane: context.lane, stream, partition: String::new() };
+            let verdict = double_collect::prove(context, place, collect).await?;
+            land(context, stream, &from, windows + 1, Page::default(), Left::Closed(verdict.clone()), false).await?;
             return Ok(Ended::Closed(verdict));
         }
+        let position = position_of(&walk)?;
+        stands = Some(position.clone());
+        let landing = landing(Left::Open(Some(position)), page);
+        windows += 1;
         if ready.front().is_some_and(|(foreseen, _)| *foreseen == walk.ask()) {
             landing.await?;
             landed();
@@ -127,8 +142,7 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
     let verdict = Verdict::Incomplete(error.detail.clone());
-    let walk = begin(context, stream, &now)?;
-    land(context, stream, &now, now.windows, &walk, Page::default(), Some(verdict), false).await
+    land(context, stream, &now, now.windows, Page::default(), Left::Closed(verdict), false).await
 }
 
 fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
@@ -164,28 +178,41 @@ fn ask<'c>(context: &'c Context, stream: Stream, partition: &str, walk: &Walk, t
     let parent = Some(partition).filter(|p| !p.is_empty());
     let asks = walk.foresee(context.source.pages_together(stream), total);
     let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
-    let question =
-        |ask: &Ask| Question { stream, parent: parent.map(str::to_owned), size: ask.size, start: start(ask) };
+    let question = |ask: &Ask| Question {
+        stream,
+        parent: parent.map(str::to_owned),
+        size: ask.size,
+        start: start(ask),
+        select: Select::Whole,
+    };
     let questions = asks.iter().map(question).collect();
     Box::pin(async move { asks.into_iter().zip(context.source.ask_all(questions).await).collect() })
 }
 
-#[allow(clippy::too_many_arguments)] // one call, spelled out where it stands
+/// What a window leaves of its walk.
+enum Left {
+    /// It goes on from this position; none is its beginning.
+    Open(Option<String>),
+    /// It is over.
+    Closed(Verdict),
+}
+
+fn position_of(walk: &Walk) -> Result<String> {
+    serde_json::to_string(walk).map_err(|e| Error::new(Kind::Internal, format!("a walk's position: {e}")))
+}
+
 async fn land(
     context: &Context,
     stream: Stream,
     from: &Checkpoint,
     windows: i64,
-    walk: &Walk,
     page: Page,
-    verdict: Option<Verdict>,
+    left: Left,
     stepped_back: bool,
 ) -> Result<()> {
-    let position = match verdict {
-        Some(_) => None,
-        None => Some(
-            serde_json::to_string(walk).map_err(|e| Error::new(Kind::Internal, format!("a walk's position: {e}")))?,
-        ),
+    let (position, verdict) = match left {
+        Left::Open(position) => (position, None),
+        Left::Closed(verdict) => (None, Some(verdict)),
     };
     let mut children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(stream));
     let child = children.find(|s| context.source.is_partitioned(*s));

@@ -26,4 +26,5 @@ mod not_this_api;
 mod secrets;
 mod spelling;
 mod stop;
+mod time_box;
 mod tokens;

@@ -41,7 +41,7 @@ pub async fn conclude(context: &Context, of: &[Stream], ask: bool) -> Result<Vec
     // Records that went with a record of another stream.
     let mut covered: Option<(Stream, u64)> = None;
     for (n, stream) in of.iter().copied().enumerate() {
-        if context.stop.requested() {
+        if context.is_stopped() {
             break;
         }
         let stage = Stage::of(context, stream);
@@ -92,7 +92,7 @@ impl<'c> Stage<'c> {
         self.call(stored::suspect).await?;
         concluded.moved = asking.ask(self, streams_left).await?;
         concluded.askable = asking.is_possible();
-        if !self.context.stop.requested() {
+        if !self.context.is_stopped() {
             let ids = self.count(&mut concluded, asking).await?;
             concluded.refusal = self.refusal(concluded.found(), ids).await?;
             if concluded.refusal.is_some() {

@@ -25,15 +25,18 @@ mod ahead;
 mod anchors;
 mod at_once;
 mod by_cursor;
+mod collect;
 mod one_size;
 mod overlap;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
 use self::anchors::Anchor;
 use self::by_cursor::{Check, Cursors};
+pub use self::collect::Collect;
+use self::collect::Sequence;
 
 use crate::record::Record;
 use crate::verdict::Verdict;
@@ -118,6 +121,12 @@ pub struct Walk {
     /// A page that showed a record twice was read all the same.
     #[serde(default)]
     spoiled: bool,
+    /// The ids read so far in their order, as long as nothing moved.
+    #[serde(default)]
+    sequence: Option<Sequence>,
+    /// The page sizes asked for.
+    #[serde(default)]
+    sizes: BTreeSet<u32>,
     /// The end of the first joined window that was shorter than asked for although the total says more rows follow.
     short_at: Option<u64>,
     /// Pages of this many rows are walked one by one: the server serves nothing else, or no page overlaps far enough.
@@ -201,6 +210,8 @@ impl Walk {
             fault: None,
             twice: 0,
             spoiled: false,
+            sequence: Some(Sequence::default()),
+            sizes: BTreeSet::new(),
             short_at: None,
             fixed: None,
             current: None,
@@ -264,6 +275,7 @@ impl Walk {
     /// Takes in the answer to [`Walk::ask`].
     pub fn judge(&mut self, shown: &Shown<'_>) -> Step {
         let asked = self.ask();
+        self.sizes.insert(asked.size);
         self.nameless += shown.nameless;
         let end = match std::mem::take(&mut self.phase) {
             Phase::Window if self.is_at_once() => self.whole(shown),

@@ -84,6 +84,7 @@ impl Walk {
 
     /// A joined window: its rows are read, and it may be the end.
     pub(super) fn take(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
+        self.extend(asked, shown);
         let news = self.remember(shown.rows);
         let count = len(shown);
         let asked = Ask { size: self.fixed.unwrap_or(asked.size), ..asked };
@@ -170,6 +171,7 @@ impl Walk {
         self.fault = Some(fault);
         self.failures += 1;
         self.current = None;
+        self.sequence = None;
         if fault != Fault::Duplicates {
             let back = asked.row.saturating_sub(u64::from(asked.size / 2));
             self.position = total.map_or(back, |t| back.min(t));

@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::*;
 
+mod collect;
+
 /// A small deterministic generator; the walks must hold for any seed.
 struct Dice(u64);
 

@@ -9,7 +9,7 @@
 //! An incomplete walk concludes nothing. A list without a row proves nothing, whatever its verdict. Where a server can be
 //! asked, a suspect waits until it is: a record that moves every night at the same hour is missed every night.
 //!
-//! [`judge`] holds the reasoning, pure; `asking` asks; what is stored is [`crate::mirror::deletions`]'s, how many may go at a
+//! [`mod@judge`] holds the reasoning, pure; `asking` asks; what is stored is [`crate::mirror::deletions`]'s, how many may go at a
 //! time [`crate::guard`]'s.
 //! Every step can be done again: a run that is killed between two of them concludes the same the next time.
 

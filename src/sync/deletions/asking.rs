@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::judge::{Asked, at_once};
+use super::judge::{Asked, at_once, believed};
 use super::{Stage, step};
 use crate::error::Result;
 use crate::mirror::deletions::{self as stored, Suspect};
 use crate::policy::{self, Action};
-use crate::source::dialect::NotFound;
 use crate::source::look_up::{Found, look_up};
 use crate::source::negotiate::Negotiation;
 use crate::sync::{Context, dialect};
@@ -135,11 +134,7 @@ impl<'c> Asking<'c> {
         };
         step();
         let one = context.source.dialect().stream(stream)?.one.as_ref().and_then(|one| one.not_found);
-        let answers = answers.into_iter().map(|found| match found {
-            // A fault looks like it.
-            Found::Gone if one == Some(NotFound::Error) => Found::Unknown,
-            found => found,
-        });
+        let answers = answers.into_iter().map(|found| believed(found, one));
         let answered: Vec<(String, Found)> = ids.into_iter().zip(answers).collect();
         let there = answered.iter().filter(|(_, found)| *found == Found::There).map(|(id, _)| id.clone());
         let there: Vec<String> = there.collect();

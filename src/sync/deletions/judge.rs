@@ -4,6 +4,7 @@ use crate::error::{Error, Kind};
 use crate::guard::Refused;
 use crate::mirror::deletions::Suspect;
 use crate::quantity::counted;
+use crate::source::dialect::NotFound;
 use crate::source::look_up::Found;
 use crate::streams::Stream;
 
@@ -40,6 +41,14 @@ pub fn judge(suspect: &Suspect, asked: Asked, since: i64, allowed: bool) -> Opti
         Asked::Answered(Found::Gone) => Some(Evidence::NotThere),
         Asked::Answered(Found::There) | Asked::NotYet => None,
         Asked::NoQuery | Asked::Answered(Found::Unknown) => (suspect.suspect_run < since).then_some(Evidence::Twice),
+    }
+}
+
+/// What an answer is worth where a record that is not there looks like this: a fault looks like an error, too.
+pub fn believed(found: Found, not_there: Option<NotFound>) -> Found {
+    match (found, not_there) {
+        (Found::Gone, Some(NotFound::Error)) => Found::Unknown,
+        (found, _) => found,
     }
 }
 
@@ -194,6 +203,15 @@ mod tests {
             );
         }
         assert_eq!(judge(&suspect(new, true, false), NotYet, SINCE, false), Some(Evidence::Proven));
+    }
+
+    #[test]
+    fn an_error_is_no_word_of_a_record() {
+        for how in [NotFound::Null, NotFound::SuccessFalse] {
+            assert_eq!(believed(Found::Gone, Some(how)), Found::Gone);
+        }
+        assert_eq!(believed(Found::Gone, Some(NotFound::Error)), Found::Unknown);
+        assert_eq!(believed(Found::There, Some(NotFound::Error)), Found::There);
     }
 
     #[test]

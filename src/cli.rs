@@ -114,6 +114,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub adopt_mirror: bool,
 
+    /// Delete what is gone from the source, however many records that are, and when a list comes out empty, too.
+    #[arg(long)]
+    pub allow_deletes: bool,
+
     /// Stop after so long (6h, 45m), at a page boundary; what is proven is delivered, exit code 4.
     #[arg(long, value_name = "DURATION")]
     pub max_runtime: Option<String>,

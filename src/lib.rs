@@ -47,6 +47,7 @@
 //! | when a walk is complete | [`sync::drift`], pure, with a model of every server that breaks a rule beside it |
 //! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
+//! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; how many may go at a time: [`guard`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
 //! | a destination | [`destinations`], whose trait's documentation is the contract |
 //! | a job key and its default | [`config::job`] and [`config::settings`]; a variable: [`config::env`] |
@@ -73,6 +74,7 @@ pub mod commands;
 pub mod config;
 pub mod destinations;
 pub mod error;
+pub mod guard;
 pub mod hex;
 pub mod lock;
 pub mod mirror;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::setup;
 use crate::cli::RunArgs;
-use crate::config::settings::Settings;
+use crate::config::settings::{Flags, Settings};
 use crate::config::values;
 use crate::destinations::Destination;
 use crate::error::{Error, Kind, Result};
@@ -27,7 +27,7 @@ use crate::telemetry;
 
 /// Runs a job file.
 pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
-    let flags = setup::flags(&args.job);
+    let flags = Flags { allow_deletes: args.allow_deletes, ..setup::flags(&args.job) };
     if args.print_config {
         crate::telemetry::print(&Settings::load_offline(&args.job.job, &flags)?.print());
         return Ok(Exit::Complete);
@@ -79,6 +79,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
         mirror: mirror.clone(),
         begun,
         lane: settings.lane,
+        deletes: settings.deletes,
         page_size: settings.page_size,
         walks: walks(settings),
         double_collect: settings.double_collect,
@@ -115,8 +116,9 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
     };
     let took = started.elapsed();
     let mut report = RunReport::new(&settings.name, settings.lane, begun, &outcome, &source, &context.progress, took);
-    report.notes = known.notes;
+    let concluded = std::mem::replace(&mut report.notes, known.notes);
     report.notes.extend(context.notes());
+    report.notes.extend(concluded);
     let mut exits = vec![run_report::exit_of(&outcome)];
     report.notes.extend(context.stop.why().map(|why| format!("stopped by itself: {why}")));
     if !outcome.stopped || context.stop.why().is_some() {

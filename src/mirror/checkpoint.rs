@@ -1,6 +1,9 @@
 //! How far a walk has come. A checkpoint counts committed windows, `n -> n + 1`, refused unless `n` is what is stored
 //! (a trigger refuses it a second time). Where in the list the next window lies, the size that is served and the
 //! anchors are its payload: a step back is a new window that starts earlier, never a checkpoint that goes backwards.
+//!
+//! The walks of a record that is gone do not count: a partition whose record is a tombstone is neither open nor incomplete
+//! nor walked again, until the record is back.
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
@@ -80,6 +83,14 @@ pub struct Advance {
     pub total: Option<u64>,
 }
 
+/// Whether the record that a walk is a partition of is a tombstone; `?4` is [`parent`].
+const GONE: &str = "EXISTS (SELECT 1 FROM record WHERE record.stream = ?4 AND record.id = checkpoint.partition AND record.deleted = 1)";
+
+/// The number of the stream whose records a stream's walks are partitions of; 0 is no stream.
+fn parent(stream: Stream) -> u8 {
+    stream.definition().parent.map_or(0, Stream::number)
+}
+
 const COLUMNS: &str = "number, partition, pass, windows, since_run, position, verdict, why, seen";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
@@ -126,10 +137,10 @@ pub fn start(t: &Transaction<'_>, place: &Place, run: i64, not_before: i64) -> r
 /// Starts the next pass of every closed, incomplete walk of a stream.
 pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> rusqlite::Result<()> {
     t.execute(
-        "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
+        &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
              why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL
-         WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete'",
-        params![lane.name(), stream.number(), run],
+         WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE}"),
+        params![lane.name(), stream.number(), run, parent(stream)],
     )?;
     Ok(())
 }
@@ -172,9 +183,10 @@ pub fn open_walks(
     most: u32,
 ) -> rusqlite::Result<Vec<Checkpoint>> {
     t.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM checkpoint WHERE lane = ? AND stream = ? AND open = 1 AND since_run >= ? ORDER BY number LIMIT ?"
+        "SELECT {COLUMNS} FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND open = 1 AND since_run >= ?3 AND NOT {GONE}
+         ORDER BY number LIMIT ?5"
     ))?
-    .query_map(params![lane.name(), stream.number(), since, most], read)?
+    .query_map(params![lane.name(), stream.number(), since, parent(stream), most], read)?
     .collect()
 }
 
@@ -233,13 +245,13 @@ impl Standing {
 
 /// Sums up the walks of a stream that belong to the round that began with run `since`.
 pub fn standing(c: &rusqlite::Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Standing> {
-    c.prepare_cached(
+    c.prepare_cached(&format!(
         "SELECT count(*), coalesce(sum(open), 0), coalesce(sum(verdict = 'incomplete'), 0), min(why) FILTER (WHERE verdict = 'incomplete'),
                 coalesce(sum(verdict = 'proven'), 0), coalesce(sum(windows), 0), coalesce(sum(seen), 0),
                 coalesce(sum(distinct_records), 0), coalesce(sum(steps_back), 0), sum(total), min(closed_at), min(since_run)
-         FROM checkpoint WHERE lane = ? AND stream = ? AND since_run >= ?",
-    )?
-    .query_row(params![lane.name(), stream.number(), since], |r| {
+         FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE}"
+    ))?
+    .query_row(params![lane.name(), stream.number(), since, parent(stream)], |r| {
         Ok(Standing {
             walks: r.get(0)?,
             open: r.get(1)?,

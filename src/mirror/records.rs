@@ -2,15 +2,22 @@
 //! advances a checkpoint.
 //!
 //! A record that is there with the same hash costs a look-up in the narrow ledger and, the first time in a run, the
-//! mark that it was seen; it is not parsed, not written again, and gets no new `seq`.
+//! mark that it was seen; it is not parsed, not written again, and gets no new `seq`. A tombstone that is seen again is a new
+//! record, whatever its hash; whoever is seen is under no suspicion.
+//!
+//! A list that comes out empty although the mirror holds records of it is not believed: an outage looks like that.
 
-use rusqlite::{OptionalExtension, Statement, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Statement, Transaction, params};
 
 use super::checkpoint::{self, Advance, Place};
 use super::store::Writer;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
 use crate::streams::Stream;
+use crate::verdict::Verdict;
+
+/// Why a walk that came out empty is incomplete.
+pub const EMPTY: &str = "the list came out empty, but the mirror holds records of it";
 
 /// A page to land.
 pub struct Landing {
@@ -26,6 +33,8 @@ pub struct Landing {
     pub advance: Advance,
     /// A stream of which each of these records is a partition, and the run in which the round began.
     pub partitions: Option<(Stream, i64)>,
+    /// An empty list is believed, whatever the mirror holds.
+    pub believe_empty: bool,
 }
 
 /// What landing did.
@@ -51,6 +60,9 @@ pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
         let landed = store(t, &landing)?;
         landing.advance.seen = landing.records.rows.len() as u64;
         landing.advance.distinct = landing.advance.seen - landed.repeated;
+        if !landing.believe_empty && comes_out_empty(t, &landing)? {
+            landing.advance.verdict = Some(Verdict::Incomplete(EMPTY.into()));
+        }
         checkpoint::advance(t, &landing.place, &landing.advance)?;
         if let Some((stream, round)) = landing.partitions {
             for record in &landing.records.rows {
@@ -62,33 +74,52 @@ pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
     })
 }
 
+/// Whether this page ends a stream's one list as complete, without a row in all of it, and the mirror holds records.
+fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
+    let (place, advance) = (&landing.place, &landing.advance);
+    let complete = advance.verdict.as_ref().is_some_and(Verdict::is_complete);
+    if !complete || advance.seen > 0 || !place.partition.is_empty() {
+        return Ok(false);
+    }
+    if checkpoint::find(t, place)?.is_some_and(|before| before.seen > 0) {
+        return Ok(false);
+    }
+    t.query_row(&format!("SELECT EXISTS (SELECT 1 FROM body_{})", place.stream), [], |r| r.get(0))
+}
+
 fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<Landed> {
     let stream = landing.place.stream;
     let parent = Some(&landing.place.partition).filter(|p| !p.is_empty());
     let mut landed = Landed::default();
     let mut seq: i64 = t.prepare_cached("SELECT last FROM sequence")?.query_row([], |r| r.get(0))?;
     let before = seq;
-    let mut find = t.prepare_cached("SELECT hash, seq, last_run FROM record WHERE stream = ? AND id = ?")?;
+    let mut find = t.prepare_cached(
+        "SELECT hash, seq, last_run, deleted, suspect_run IS NOT NULL OR (parent IS NULL AND ?3) FROM record
+         WHERE stream = ?1 AND id = ?2",
+    )?;
     let mut mark = t.prepare_cached("UPDATE record SET last_run = ? WHERE stream = ? AND id = ?")?;
     for record in &landing.records.rows {
-        let known: Option<([u8; 16], i64, i64)> = find
-            .query_row(params![stream.number(), &*record.id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-            .optional()?;
-        if known.is_some_and(|(_, _, last_run)| last_run >= landing.since_run) {
+        let known: Option<Known> =
+            find.query_row(params![stream.number(), &*record.id, parent.is_some()], Known::read).optional()?;
+        if known.as_ref().is_some_and(|known| known.last_run >= landing.since_run) {
             landed.repeated += 1;
         }
         match known {
-            Some((hash, _, last_run)) if hash == record.hash.to_be_bytes() => {
-                if last_run != landing.run {
+            Some(known) if !known.deleted && known.hash == record.hash.to_be_bytes() => {
+                if known.last_run != landing.run {
                     mark.execute(params![landing.run, stream.number(), &*record.id])?;
+                }
+                if known.unsettled {
+                    clear(t, stream, &record.id, parent)?;
                 }
                 continue;
             }
-            Some((_, old, _)) => {
+            Some(known) if !known.deleted => {
                 landed.changed += 1;
-                t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([old])?;
+                t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([known.seq])?;
             }
-            None => landed.new += 1,
+            // A tombstone has no body.
+            Some(_) | None => landed.new += 1,
         }
         seq += 1;
         landed.repaired += u64::from(record.repaired);
@@ -99,6 +130,37 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<Landed> {
         t.prepare_cached("UPDATE sequence SET last = ?")?.execute([seq])?;
     }
     Ok(landed)
+}
+
+/// What the ledger knows of a record.
+struct Known {
+    hash: [u8; 16],
+    seq: i64,
+    last_run: i64,
+    deleted: bool,
+    /// A suspect, or a record whose partition was not known.
+    unsettled: bool,
+}
+
+impl Known {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Known> {
+        Ok(Known {
+            hash: row.get(0)?,
+            seq: row.get(1)?,
+            last_run: row.get(2)?,
+            deleted: row.get(3)?,
+            unsettled: row.get(4)?,
+        })
+    }
+}
+
+fn clear(t: &Transaction<'_>, stream: Stream, id: &str, parent: Option<&String>) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "UPDATE record SET suspect_run = NULL, suspect_since = NULL, parent = coalesce(parent, ?3)
+         WHERE stream = ?1 AND id = ?2",
+    )?
+    .execute(params![stream.number(), id, parent])?;
+    Ok(())
 }
 
 fn put(
@@ -114,7 +176,8 @@ fn put(
     insert.execute(params![seq, &*record.id, payload])?;
     t.prepare_cached(
         "INSERT INTO record (stream, id, parent, hash, seq, first_run, last_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-         ON CONFLICT (stream, id) DO UPDATE SET parent = ?3, hash = ?4, seq = ?5, last_run = ?6, deleted = 0",
+         ON CONFLICT (stream, id) DO UPDATE SET parent = ?3, hash = ?4, seq = ?5, last_run = ?6, deleted = 0,
+             suspect_run = NULL, suspect_since = NULL",
     )?
     .execute(params![
         landing.place.stream.number(),

@@ -14,7 +14,7 @@
 //! | how is an answer written? | `execute.rs` and, for the scalars of an envelope, `members.rs` into `out.rs` |
 //! | how many records, in which order, with which ids? | `data.rs` of `list.rs` (all messages: `all_messages.rs`), `ids.rs` |
 //! | what is in a field? | `object.rs`, `records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
-//! | what changes meanwhile? | `drift.rs` |
+//! | what changes meanwhile? | `drift.rs`; when a test wants it to: `at_will.rs` |
 //! | what fails? | `faults.rs`, `body.rs` (connections that break) |
 //! | who may ask, how often? | `token.rs`, `limit.rs` |
 //! | what should have come out? what was asked? | `truth.rs`, `log.rs` |
@@ -22,6 +22,7 @@
 mod all_messages;
 mod api;
 mod asks;
+mod at_will;
 mod body;
 mod channels;
 mod cursor;

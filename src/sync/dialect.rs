@@ -107,6 +107,38 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
     keep(source, &context.mirror, endpoint, &outcome).await
 }
 
+/// Whether a stream's single records can be asked for by their ids: looked for once, and remembered, also that there is no
+/// query for it. `there` are records that were there lately; none where nobody knows and none is given. The negotiation is
+/// kept from one stream to the next.
+pub async fn single_records<'c>(
+    context: &'c Context,
+    asked: &mut Option<Negotiation<'c>>,
+    stream: Stream,
+    there: &[String],
+) -> Result<Option<bool>> {
+    let source = &context.source;
+    if source.dialect().stream(stream)?.one.as_ref().is_some_and(|one| one.not_found.is_some()) {
+        return Ok(Some(true));
+    }
+    let Spelling { endpoint, job } = &context.spelling;
+    let remembered = recall(&context.mirror, endpoint).await?;
+    let part = remembered.iter().find(|part| part.name == stream.name()).cloned();
+    if part.as_ref().is_some_and(Part::has_no_one) {
+        return Ok(Some(false));
+    }
+    if there.is_empty() {
+        return Ok(None);
+    }
+    let negotiation = match asked {
+        Some(negotiation) => negotiation,
+        None => asked.insert(Negotiation::new(source, job, &remembered)?),
+    };
+    let one = negotiation.one(stream, there).await?;
+    let part = part.unwrap_or_else(|| Part::unproven(stream)).with_one(one.as_ref());
+    keep(source, &context.mirror, endpoint, &Outcome { parts: vec![part], ..Outcome::default() }).await?;
+    Ok(Some(one.is_some()))
+}
+
 /// Whether the job itself says where pages begin; its word is above what is found out.
 fn names_page_from(job: &Table, stream: Stream) -> bool {
     let names = |table: &Table| table.get("list").is_some_and(|list| list.get("page_from").is_some());

@@ -1,7 +1,9 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
 //! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it, [`drift`] (pure) says
-//! what a walk has proven, [`shutdown`] how a run is stopped, [`time_box`] when by itself, [`estimate`] what it will take.
+//! what a walk has proven, [`deletions`] what is gone, [`shutdown`] how a run is stopped, [`time_box`] when by itself,
+//! [`estimate`] what it will take.
 
+pub mod deletions;
 pub mod dialect;
 pub mod double_collect;
 pub mod drift;
@@ -15,6 +17,7 @@ pub mod walk;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::guard::Deletes;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::rounds::Begun;
 use crate::mirror::store::Mirror;
@@ -32,6 +35,8 @@ pub struct Context {
     pub begun: Begun,
     /// The lane.
     pub lane: Lane,
+    /// What may be deleted.
+    pub deletes: Deletes,
     /// Rows a page to ask for at first.
     pub page_size: u32,
     /// Walks of one stream at the same time.
@@ -60,6 +65,12 @@ pub struct Spelling {
 }
 
 impl Context {
+    /// Somebody wants the run to stop. (A run that stops by itself delivers what it has, and concludes first what it can
+    /// without a request.)
+    pub fn is_stopped(&self) -> bool {
+        self.stop.requested() && self.stop.why().is_none()
+    }
+
     /// The notes so far.
     pub fn notes(&self) -> Vec<String> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()

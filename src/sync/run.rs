@@ -5,9 +5,10 @@ use std::sync::PoisonError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
 use super::walk::{self, Ended};
-use super::{Context, Spelling};
+use super::{Context, Spelling, deletions};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Place, Standing};
 use crate::policy::{self, Action};
@@ -24,6 +25,8 @@ pub struct StreamOutcome {
     pub verdict: Verdict,
     /// Their numbers.
     pub standing: Standing,
+    /// What is gone from it.
+    pub gone: Concluded,
     /// Why it could not go on.
     pub error: Option<Error>,
 }
@@ -74,10 +77,14 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
         }
         errors.push((stream, error));
     }
+    // An outage is not waited out a second time, and a run that stops by itself asks no more.
+    let ask = !context.stop.requested() && !errors.iter().any(|(_, error)| is_outage(error));
+    let mut gone = deletions::conclude(context, streams, ask).await?;
     let mut outcomes = Vec::new();
     for stream in streams {
         let error = errors.iter().find(|(s, _)| s == stream).map(|(_, e)| e.clone());
-        outcomes.push(outcome(context, *stream, error).await?);
+        let gone = gone.iter_mut().find(|(s, _)| s == stream).map(|(_, gone)| std::mem::take(gone)).unwrap_or_default();
+        outcomes.push(outcome(context, *stream, gone, error).await?);
     }
     Ok(RunOutcome { streams: outcomes, stopped: context.stop.requested() })
 }
@@ -131,7 +138,7 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
     .await
 }
 
-async fn outcome(context: &Context, stream: Stream, error: Option<Error>) -> Result<StreamOutcome> {
+async fn outcome(context: &Context, stream: Stream, gone: Concluded, error: Option<Error>) -> Result<StreamOutcome> {
     let (lane, since) = (context.lane, context.begun.since_run);
     let parent = stream.definition().parent;
     let (standing, above) = context
@@ -144,7 +151,7 @@ async fn outcome(context: &Context, stream: Stream, error: Option<Error>) -> Res
         })
         .await?;
     let verdict = judge(&standing, above.as_ref().zip(parent), error.as_ref());
-    Ok(StreamOutcome { stream, verdict, standing, error })
+    Ok(StreamOutcome { stream, verdict, standing, gone, error })
 }
 
 /// A stream's verdict: that of its weakest walk, and no better than what is known of its partitions.
@@ -160,6 +167,11 @@ pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Op
         Some((above, _)) if standing.walks == 0 => above.verdict(),
         _ => standing.verdict(),
     }
+}
+
+/// The API cannot be reached, or refuses to answer for now.
+pub fn is_outage(error: &Error) -> bool {
+    matches!(policy::decide(&error.kind).action, Action::Retry(policy::Patience::Long) | Action::Pause)
 }
 
 /// Failures that meet every stream, or that nothing should be built upon.

@@ -226,6 +226,7 @@ async fn land(
         records: page.records,
         advance: Advance { pass: from.pass, from: windows, position, verdict, seen, distinct: 0, stepped_back, total },
         partitions: child.map(|child| (child, context.begun.since_run)),
+        believe_empty: context.deletes.believe_empty(),
     };
     let landed = context.mirror.call(move |writer| records::land(writer, landing)).await?;
     drop(hold);

@@ -69,6 +69,7 @@ pub fn measure() {
                 records: page(n * PAGE),
                 advance,
                 partitions: None,
+                believe_empty: false,
             };
             mirror.call(move |w| records::land(w, landing)).await.expect("landed");
         }

@@ -8,6 +8,7 @@ mod asking;
 mod budget;
 mod by_hand;
 mod check;
+mod deletions;
 mod demo;
 mod dialects;
 mod discover;

@@ -120,7 +120,7 @@ pub async fn single_records<'c>(
     if source.dialect().stream(stream)?.one.as_ref().is_some_and(|one| one.not_found.is_some()) {
         return Ok(Some(true));
     }
-    let Spelling { endpoint, job } = &context.spelling;
+    let Spelling { endpoint, job, .. } = &context.spelling;
     let remembered = recall(&context.mirror, endpoint).await?;
     let part = remembered.iter().find(|part| part.name == stream.name()).cloned();
     if part.as_ref().is_some_and(Part::has_no_one) {

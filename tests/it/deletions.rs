@@ -67,7 +67,7 @@ fn set(ids: &[String]) -> BTreeSet<String> {
 #[track_caller]
 fn equal(sandbox: &Sandbox, work: &Work, streams: &[&str]) {
     for stream in streams {
-        compared(sandbox, work, stream, "").unwrap_or_else(|differs| panic!("{differs}"));
+        compared(sandbox, work, stream, "?objects=all").unwrap_or_else(|differs| panic!("{differs}"));
     }
 }
 

@@ -61,6 +61,7 @@ fn line(finding: &Finding) -> String {
     let certainty = match finding.certainty {
         Certainty::Documented => "documented",
         Certainty::Introspected => "introspected",
+        Certainty::Asked => "asked",
         Certainty::Proven => "proven",
         Certainty::Assumed => "assumed",
     };

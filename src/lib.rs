@@ -37,7 +37,7 @@
 //! |---|---|
 //! | a column, a stream | `streams/`, one file a stream (and a table in `sql/mirror/` for a new stream) |
 //! | how the API spells something | `source/dialect/qpien.toml`; in the field, `[source.dialect]` of a job file |
-//! | how that is found out | `source/negotiate.rs` (who decides), `source/dialect/settle/` (a schema becomes a dialect), `source/dialect/introspect.rs` and `asking/` (how a schema is learnt), `source/prove.rs` |
+//! | how that is found out | `source/negotiate/` (who decides), `source/dialect/settle/` (a schema becomes a dialect; `values.rs`: what may be given for what must be given; `written.rs`: which of the job's lines a schema contradicts), `source/dialect/introspect.rs` and `asking/` (how a schema is learnt), `source/prove.rs` |
 //! | an error code's meaning | the dialect's `[codes]`; what happens then: [`policy`], one exhaustive table |
 //! | when a token is renewed | [`source::token`] |
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |

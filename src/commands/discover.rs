@@ -20,6 +20,9 @@ use crate::source::negotiate::{Negotiation, Outcome};
 /// Discovers; exit 2 when something must be written by hand.
 pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     let settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
+    if let Some(file) = &args.write {
+        may_write(file, &args.job.job)?;
+    }
     let source = setup::source(&settings)?;
     let negotiation = Negotiation::new(&source, &settings.spelled, &[])?.thorough();
     let outcome = negotiation.settle(true, &settings.streams).await?;
@@ -61,6 +64,7 @@ fn line(finding: &Finding) -> String {
     let certainty = match finding.certainty {
         Certainty::Documented => "documented",
         Certainty::Introspected => "introspected",
+        Certainty::Asked => "asked",
         Certainty::Proven => "proven",
         Certainty::Assumed => "assumed",
     };
@@ -75,9 +79,30 @@ fn unsettled(outcome: &Outcome) -> String {
         .fold(String::new(), |lines, open| lines + &format!("# OPEN: {}\n# {}\n", open.what, open.written()))
 }
 
+/// The first line of a file that is ours.
+const OURS: &str = "# written by qpien-sync discover, which may write it anew";
+
+/// Refuses whatever is not ours, and what cannot be written, before anything is asked.
+fn may_write(file: &Path, job: &Path) -> Result<()> {
+    let refused = |why: String| Err(Error::usage(format!("--write {}: {why}", file.display())));
+    let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    if same(file, job) {
+        return refused("this is the job file".into());
+    }
+    let opened = if file.exists() {
+        if !std::fs::read_to_string(file).is_ok_and(|text| text.lines().next() == Some(OURS)) {
+            return refused("this file is there, and discover did not write it; name another one".into());
+        }
+        std::fs::OpenOptions::new().append(true).open(file).map(drop)
+    } else {
+        std::fs::OpenOptions::new().write(true).create_new(true).open(file).and_then(|_| std::fs::remove_file(file))
+    };
+    opened.or_else(|e| refused(e.to_string()))
+}
+
 /// What is open stands on top, where its lines can be filled in.
 fn write(file: &Path, settled: &Table, outcome: &Outcome) -> Result<()> {
     let text = toml::to_string(settled).map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")))?;
-    let text = unsettled(outcome) + &text;
+    let text = format!("{OURS}\n{}{text}", unsettled(outcome));
     std::fs::write(file, text).map_err(|e| Error::usage(format!("--write {}: {e}", file.display())))
 }

@@ -9,10 +9,12 @@ use crate::destinations::{Delivery, Destination, Offer};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::checkpoint::{Lane, standing};
+use crate::record::Reader as _;
 use crate::source::Source;
 use crate::source::budget::Budget;
 use crate::source::budget_window::Window;
 use crate::streams::Stream;
+use crate::sync::dialect;
 use crate::sync::run::judge;
 
 /// The flags of a job.
@@ -65,9 +67,14 @@ pub fn delivery(settings: &Settings, reading: &Reading, run: i64, lane: Lane) ->
         standing(reading.connection(), lane, s, since)
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
     };
+    let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
     let mut streams = Vec::new();
     for stream in &settings.streams {
         let own = of(*stream)?;
+        // What the server does not have is not held back: there is nothing of it.
+        if own.walks == 0 && dialect::is_absent(&remembered, *stream) && reading.extent(*stream)?.records == 0 {
+            continue;
+        }
         let parent = stream.definition().parent;
         let above = parent.map(of).transpose()?;
         let as_of = own.as_of.clone().or_else(|| above.as_ref().and_then(|a| a.as_of.clone()));

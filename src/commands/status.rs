@@ -11,16 +11,19 @@ use crate::record::Reader as _;
 use crate::report::terminal::{aligned, word};
 use crate::say;
 use crate::streams;
+use crate::sync::dialect;
 use crate::sync::run::judge;
 
 /// Shows the status.
 pub fn status(args: &StatusArgs) -> Result<Exit> {
-    let path = match (&args.mirror, &args.job) {
-        (Some(mirror), _) => mirror.clone(),
-        (None, Some(job)) => Settings::load_offline(job, &Flags::default())?.mirror,
-        (None, None) => "state/qpien.db".into(),
-    };
+    let settings = args.job.as_ref().map(|job| Settings::load_offline(job, &Flags::default())).transpose()?;
+    let of_job = settings.as_ref().map(|settings| settings.mirror.clone());
+    let path = args.mirror.clone().or(of_job).unwrap_or_else(|| "state/qpien.db".into());
     let reading = Reading::begin(&path)?;
+    let remembered = match &settings {
+        Some(settings) => dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?,
+        None => Vec::new(),
+    };
     let size = std::fs::metadata(&path).map_or(0, |m| m.len());
     say!("mirror {} ({:.1} MB)", path.display(), size as f64 / 1e6);
     match reading.latest_run()? {
@@ -55,9 +58,10 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
             let records = reading.extent(stream)?.records;
             let (deleted, suspects) = deletions::counts(reading.connection(), stream)
                 .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
+            let absent = s.walks == 0 && records == 0 && dialect::is_absent(&remembered, stream);
             table.push(vec![
                 stream.name().into(),
-                verdict.word().into(),
+                if absent { "absent".into() } else { verdict.word().into() },
                 records.to_string(),
                 deleted.to_string(),
                 suspects.to_string(),

@@ -3,42 +3,56 @@
 use toml::Table;
 
 use super::env;
-use super::job::{self, Job, Spelling};
+use super::job::{self, ExtraFields, Job, Spelling};
 use super::origin::{Origin, Picker};
-use crate::error::{Error, Kind, Result};
-use crate::source::dialect::Dialect;
+use crate::error::{Error, Result};
+use crate::source::dialect::{Dialect, Wrong};
 
 /// The job's own part, and the shipped dialect with it laid over.
 pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(Table, Dialect)> {
     let place = p.place.to_owned();
-    let table = match &job.source.dialect {
-        None => Table::new(),
+    let collects = job.source.extra_fields == Some(ExtraFields::Collect);
+    match &job.source.dialect {
+        None => read(Table::new(), collects, |wrong| located(wrong, text, &place, BELOW)),
         Some(Spelling::Lines(table)) => {
             p.note("source.dialect", "{ … }".into(), Origin::Job);
-            table.clone()
+            read(table.clone(), collects, |wrong| located(wrong, text, &place, BELOW))
         }
         Some(Spelling::File(name)) => {
             p.note("source.dialect", format!("{name:?}"), Origin::Job);
             let name = env::expand(name, &format!("{place}: source.dialect"))?;
             let text = std::fs::read_to_string(&name)
                 .map_err(|e| Error::usage(format!("{place}: source.dialect: the file {name}: {e}")))?;
-            let table: Table =
-                text.parse().map_err(|e: toml::de::Error| Error::usage(format!("{name}: {}", e.message())))?;
-            let dialect = Dialect::with(&table).map_err(|e| located(e, &text, &name))?;
-            return Ok((table, dialect));
+            let table: Table = text.parse().map_err(|e: toml::de::Error| job::wrong(&text, &name, &e))?;
+            read(table, collects, |wrong| located(wrong, &text, &name, ""))
         }
-    };
-    let dialect = Dialect::with(&table).map_err(|e| located(e, text, &place))?;
-    Ok((table, dialect))
+    }
 }
 
-/// An error of the dialect with the line it stands on, where that can be told.
-fn located(error: Error, text: &str, place: &str) -> Error {
-    if error.kind != Kind::Usage {
-        return error;
+/// Where the lines stand in a job file.
+const BELOW: &str = "source.dialect.";
+
+fn read(table: Table, collects: bool, located: impl Fn(&Wrong) -> Error) -> Result<(Table, Dialect)> {
+    let dialect = Dialect::read(&table).map_err(|wrong| located(&wrong))?;
+    // What is taken along from the schema may be dropped, too, and nobody knows yet what that is.
+    match dialect.drops_nothing().filter(|_| !collects) {
+        Some(wrong) => Err(located(&wrong)),
+        None => Ok((table, dialect)),
     }
-    let detail = error.detail.strip_prefix("[source.dialect]: ").unwrap_or(&error.detail).to_owned();
-    let name = detail.split('`').nth(1).map(str::to_owned);
-    let line = name.and_then(|n| job::line_of_key(text, &n)).map(|l| format!(":{l}")).unwrap_or_default();
-    Error::usage(format!("{place}{line}: [source.dialect] {}", job::plain(&detail)))
+}
+
+/// A wrong line, with its number where it can be found.
+fn located(wrong: &Wrong, text: &str, place: &str, below: &str) -> Error {
+    let Wrong { path, what } = wrong;
+    // An unknown key is named by what holds it.
+    let unknown = what.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    let dropped = path.rsplit('.').next() == Some("drop");
+    let unknown = unknown.filter(|_| !dropped);
+    let whole = [below.trim_end_matches('.'), path, unknown.unwrap_or_default()];
+    let whole: Vec<&str> = whole.into_iter().filter(|part| !part.is_empty()).collect();
+    let line = job::line_of_path(text, &whole.join(".")).map(|l| format!(":{l}")).unwrap_or_default();
+    let key = if unknown.is_some() || path.is_empty() { String::new() } else { format!(" {path}:") };
+    let what = job::plain(what);
+    let what = if dropped { what.replacen("unknown key", "there is no field", 1) } else { what };
+    Error::usage(format!("{place}{line}: [source.dialect]{key} {what}"))
 }

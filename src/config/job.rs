@@ -167,21 +167,44 @@ impl Job {
 
     /// Parses a job file's text; `place` is its name in messages.
     pub fn parse(text: &str, place: &str) -> Result<Job> {
-        toml::from_str(text).map_err(|e| {
-            let line = e.span().map(|s| format!(":{}", line_of(text, s.start))).unwrap_or_default();
-            Error::usage(format!("{place}{line}: {}", plain(e.message())))
-        })
+        toml::from_str(text).map_err(|e| wrong(text, place, &e))
     }
 }
 
-/// The line of the first place where `name` stands as a key or a table, for messages about `[source.dialect]`.
-pub fn line_of_key(text: &str, name: &str) -> Option<usize> {
-    let is_key = |line: &str| {
-        let line = line.trim_start();
-        line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with(['=', '.']))
-            || (line.starts_with('[') && line.trim_matches(['[', ']', ' ']).split('.').any(|part| part == name))
+/// What is wrong with a text of TOML, with its line, and the key where it is its value that is wrong.
+pub fn wrong(text: &str, place: &str, error: &toml::de::Error) -> Error {
+    let Some(span) = error.span() else {
+        return Error::usage(format!("{place}: {}", plain(error.message())));
     };
-    text.lines().position(is_key).map(|at| at + 1)
+    let line = line_of(text, span.start);
+    let of_value = error.message().starts_with("invalid ") || error.message().starts_with("unknown variant");
+    let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    let key = key.filter(|_| of_value).map(|key| format!("{key}: ")).unwrap_or_default();
+    Error::usage(format!("{place}:{line}: {key}{}", plain(error.message())))
+}
+
+/// The line on which the key of this dotted path stands, or else the line of what holds it.
+pub fn line_of_path(text: &str, path: &str) -> Option<usize> {
+    let segments = |dotted: &str| -> Vec<String> {
+        dotted.split('.').map(|part| part.trim().trim_matches(['"', '\'']).to_owned()).collect()
+    };
+    let (sought, mut table, mut best) = (segments(path), Vec::new(), None);
+    for (at, line) in text.lines().enumerate() {
+        let line = line.trim();
+        let here = if let Some(header) = line.strip_prefix('[') {
+            table = segments(header.split(']').next().unwrap_or_default().trim_start_matches('['));
+            table.clone()
+        } else if let Some((key, _)) = line.split_once('=').filter(|_| !line.starts_with('#')) {
+            [&table[..], &segments(key)].concat()
+        } else {
+            continue;
+        };
+        let longer = best.is_none_or(|(length, _)| here.len() > length);
+        if sought.starts_with(&here) && longer {
+            best = Some((here.len(), at + 1));
+        }
+    }
+    best.map(|(_, line)| line)
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -190,6 +213,8 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 /// serde's message, with the nearest name where one was mistyped.
 pub fn plain(message: &str) -> String {
+    // serde's names of types are Rust's.
+    let message = &message.replace("expected u32", "expected a whole number, 0 or more");
     let mut quoted = message.split('`').skip(1).step_by(2);
     let first_line = message.lines().next().unwrap_or(message);
     if !(message.starts_with("unknown field") || message.starts_with("unknown variant")) {
@@ -198,14 +223,17 @@ pub fn plain(message: &str) -> String {
     let Some(wrong) = quoted.next() else {
         return first_line.to_owned();
     };
-    let what = if message.starts_with("unknown field") { "key" } else { "value" };
+    let of_value = message.starts_with("unknown variant");
+    let what = if of_value { "value" } else { "key" };
     let known: Vec<&str> = quoted.collect();
     let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(wrong, a).total_cmp(&strsim::jaro_winkler(wrong, b)));
+    let all = format!("known here: {}", known.join(", "));
     match nearest {
         Some(near) if strsim::jaro_winkler(wrong, near) > 0.75 => {
-            format!("unknown {what} `{wrong}`; did you mean `{near}`?")
+            let all = if of_value { format!(" ({all})") } else { String::new() };
+            format!("unknown {what} `{wrong}`; did you mean `{near}`?{all}")
         }
-        _ => format!("unknown {what} `{wrong}`; known here: {}", known.join(", ")),
+        _ => format!("unknown {what} `{wrong}`; {all}"),
     }
 }
 
@@ -223,9 +251,29 @@ mod tests {
             refused("name = \"x\"\n[source]\nrequests_per_minut = 5\n"),
             "j.toml:3: unknown key `requests_per_minut`; did you mean `requests_per_minute`?"
         );
-        assert_eq!(refused("mode = \"back\""), "j.toml:1: unknown value `back`; did you mean `backfill`?");
+        assert_eq!(
+            refused("mode = \"back\""),
+            "j.toml:1: mode: unknown value `back`; did you mean `backfill`? (known here: backfill, incremental)"
+        );
         assert!(refused("\n\nzzz = 1").starts_with("j.toml:3: unknown key `zzz`; known here: name, mode"));
         assert!(refused("name = \n").starts_with("j.toml:1: "));
+        let negative = refused("[source]\nrequests_per_minute = -5\n");
+        assert!(negative.starts_with("j.toml:2: requests_per_minute: ") && negative.contains("-5"), "{negative}");
+    }
+
+    #[test]
+    fn a_path_is_found_wherever_it_is_written() {
+        let text = "name = \"x\"\n[source]\na.b = 1\n[source.dialect.list]\n# size = 1\nsize = \"n\"\n[other]\nin = { line = 1 }\n";
+        for (path, line) in [
+            ("source.a.b", 3),
+            ("source.dialect.list.size", 6),
+            ("source.dialect.list.none", 4),
+            ("other.in.line", 8),
+            ("name", 1),
+        ] {
+            assert_eq!(line_of_path(text, path), Some(line), "{path}");
+        }
+        assert_eq!(line_of_path(text, "nothing"), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{env, values};
+use super::{env, job, values};
 use crate::error::{Error, Result};
 
 /// Where a value came from.
@@ -25,6 +25,8 @@ pub enum Origin {
 pub struct Picker<'p> {
     /// The job file's name, for messages.
     pub place: &'p str,
+    /// Its text.
+    pub text: &'p str,
     /// What was set, from where.
     pub origins: Vec<(String, String, Origin)>,
 }
@@ -41,6 +43,29 @@ impl Picker<'_> {
         let shown = toml::Value::try_from(&value).map_or_else(|_| "?".to_owned(), |value| value.to_string());
         self.note(key, shown, origin);
         value
+    }
+
+    /// The same for a number that has bounds.
+    pub fn bounded(
+        &mut self,
+        key: &str,
+        flag: Option<(&'static str, u32)>,
+        job: Option<u32>,
+        default: u32,
+        (least, most): (u32, u32),
+    ) -> Result<u32> {
+        let value = self.pick(key, flag, job, default);
+        if (least..=most).contains(&value) {
+            return Ok(value);
+        }
+        let bounds = if most == u32::MAX { format!("at least {least}") } else { format!("{least} to {most}") };
+        let place = if let Some((flag, _)) = flag {
+            flag.to_owned()
+        } else {
+            let line = job::line_of_path(self.text, key).map(|line| format!(":{line}")).unwrap_or_default();
+            format!("{}{line}: {key}", self.place)
+        };
+        Err(Error::usage(format!("{place} = {value}: it must be {bounds}")))
     }
 
     /// Notes a value and its origin.

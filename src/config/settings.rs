@@ -90,12 +90,13 @@ impl Settings {
 }
 
 fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online: bool) -> Result<Settings> {
-    let mut p = Picker { place, origins: Vec::new() };
+    let mut p = Picker { place, text, origins: Vec::new() };
     let name = p.pick("name", None, job.name.clone(), stem.to_owned());
     let mode = p.pick("mode", None, job.mode, Mode::Backfill);
     let default = streams::DEFAULT.iter().map(|s| s.name().to_owned()).collect();
     let streams = p.pick("streams", None, job.streams.clone(), default);
-    let streams = chosen(&streams, place)?;
+    let at = job::line_of_path(text, "streams").map_or(place.to_owned(), |line| format!("{place}:{line}"));
+    let streams = chosen(&streams, &at)?;
     let source = source(&mut p, &job.source, flags, online)?;
     let requests_per_minute = p.pick(
         "source.requests_per_minute",
@@ -104,15 +105,13 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         100,
     );
     let (spelled, dialect) = spelled(&mut p, job, text)?;
-    let page_size = p.pick(
+    let page_size = p.bounded(
         "source.page_size",
         flags.page_size.map(|n| ("--page-size", n)),
         job.source.page_size,
         dialect.page_size,
-    );
-    if page_size == 0 {
-        return Err(Error::usage("the page size must be at least 1"));
-    }
+        (1, u32::MAX),
+    )?;
     let double_collect = p.pick("source.double_collect", None, job.source.double_collect, true);
     let job_mirror = job.mirror.path.as_ref().map(|t| env::expand(t, &format!("{place}: mirror.path"))).transpose()?;
     let mirror = p.pick(
@@ -160,11 +159,16 @@ fn chosen(names: &[String], place: &str) -> Result<Vec<Stream>> {
     for name in names {
         let known: Vec<&str> = streams::ALL.iter().map(|s| s.name()).collect();
         let stream = Stream::named(name).ok_or_else(|| {
-            Error::usage(format!("{place}: there is no stream `{name}`; known: {}", known.join(", ")))
+            let near =
+                known.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+            let near = near.filter(|near| strsim::jaro_winkler(name, near) > 0.75);
+            let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            Error::usage(format!("{place}: there is no stream `{name}`{meant} (known: {})", known.join(", ")))
         })?;
-        if !chosen.contains(&stream) {
-            chosen.push(stream);
+        if chosen.contains(&stream) {
+            return Err(Error::usage(format!("{place}: `{name}` stands in streams twice")));
         }
+        chosen.push(stream);
     }
     for stream in &chosen {
         if let Some(parent) = stream.definition().parent.filter(|p| !chosen.contains(p)) {
@@ -220,11 +224,44 @@ mod tests {
         let none = Flags::default();
         assert!(refused("[source]\nclient_id = \"${NO_SUCH_ID}\"", &none).contains("NO_SUCH_ID"));
         assert!(refused(&format!("streams = [\"messages\"]\n{KEY}"), &none).contains("conversations"));
-        assert!(refused(&format!("streams = [\"contact\"]\n{KEY}"), &none).contains("known: contacts"));
+        assert!(refused(&format!("streams = [\"contact\"]\n{KEY}"), &none).contains("did you mean `contacts`?"));
         assert!(refused(&format!("{KEY}[mirror]\nmax_deletes = \"many\""), &none).contains("mirror.max_deletes"));
         let two = "[[destination]]\nkind = \"csv\"\npath = \"a\"\n[[destination]]\nkind = \"csv\"\npath = \"b\"\n";
         assert!(refused(&format!("{KEY}{two}"), &Flags { out: Some("x".into()), ..none.clone() }).contains("has 2"));
         let typo = format!("{KEY}[source.dialect.list]\nsiz = \"perPage\"\n");
         assert_eq!(refused(&typo, &none), "j.toml:5: [source.dialect] unknown key `siz`; did you mean `size`?");
+        for (lines, told) in [
+            ("in_flight = 0", "j.toml:4: source.in_flight = 0: it must be 1 to 64"),
+            ("aliases_per_request = 0", "j.toml:4: source.aliases_per_request = 0: it must be 1 to 100"),
+            ("page_size = 0", "j.toml:4: source.page_size = 0: it must be at least 1"),
+            (
+                "[source.dialect.streams.contact]\noperation = \"x\"",
+                "j.toml:4: [source.dialect] unknown key `contact`; did you mean `contacts`?",
+            ),
+            (
+                "[source.dialect]\ndate = \"iso\"",
+                "j.toml:5: [source.dialect] date: unknown value `iso`; did you mean `iso8601`? (known here: iso8601, epoch_ms, epoch_s)",
+            ),
+            (
+                "[source.dialect.streams.messages.list]\npaging = \"pages\"",
+                "j.toml:5: [source.dialect] streams.messages.list.paging: unknown value `pages`; did you mean `page`? (known here: page, offset, cursor, none)",
+            ),
+            (
+                "[source.dialect.list]\npage_from = \"one\"",
+                "j.toml:5: [source.dialect] list.page_from: invalid type: string \"one\", expected a whole number, 0 or more",
+            ),
+            (
+                "[source.dialect.streams.contacts]\nfields = [\"_id\", \"email\", \"email\"]",
+                "j.toml:5: [source.dialect] streams.contacts.fields: `email` stands there twice",
+            ),
+        ] {
+            assert_eq!(refused(&format!("{KEY}{lines}\n"), &none), told);
+        }
+        let drops = format!("{KEY}[source.dialect.streams.contacts]\ndrop = [\"gendre\"]\n");
+        let told =
+            "j.toml:5: [source.dialect] streams.contacts.drop: there is no field `gendre`; did you mean `gender`?";
+        assert_eq!(refused(&drops, &none), told);
+        let twice = format!("streams = [\"contacts\", \"contacts\"]\n{KEY}");
+        assert_eq!(refused(&twice, &none), "j.toml:1: `contacts` stands in streams twice");
     }
 }

@@ -27,9 +27,9 @@ pub fn source(p: &mut Picker<'_>, job: &job::Source, flags: &Flags, online: bool
         endpoint,
         client_id,
         client_secret: Secret::new(client_secret),
-        aliases_per_request: p.pick("source.aliases_per_request", None, job.aliases_per_request, 10).clamp(1, 100)
+        aliases_per_request: p.bounded("source.aliases_per_request", None, job.aliases_per_request, 10, (1, 100))?
             as usize,
-        in_flight: p.pick("source.in_flight", None, job.in_flight, 8).clamp(1, 64),
+        in_flight: p.bounded("source.in_flight", None, job.in_flight, 8, (1, 64))?,
         bytes_in_flight: p.size("source.bytes_in_flight", job.bytes_in_flight.as_ref(), "8MiB")?,
         max_response: p.size("source.max_response", job.max_response.as_ref(), "32MiB")?,
         connect_timeout: p.duration("source.connect_timeout", job.connect_timeout.as_ref(), "10s")?,

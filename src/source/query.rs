@@ -88,7 +88,11 @@ pub fn list_request(dialect: &Dialect, questions: &[Question]) -> Result<String>
             Select::Whole => part.selected().collect::<Vec<_>>().join(" "),
             Select::Ids => part.id_field(&dialect.id).to_owned(),
         };
-        let arguments = arguments(&part.list, part.parent.as_deref().zip(q.parent.as_deref()), q);
+        let parent = part.parent.as_deref().zip(q.parent.as_deref()).map(|(path, id)| {
+            let id = json!(id).to_string();
+            (path, if part.parent_list { format!("[{id}]") } else { id })
+        });
+        let arguments = arguments(&part.list, parent, q);
         let selection = list_shape(&part.list).selection(&fields);
         let _ = write!(document, " {alias}{}{arguments}{selection}", part.operation);
     }
@@ -116,10 +120,11 @@ pub fn one_document(id_field: &str, one: &OneDialect, ids: &[String]) -> String 
 }
 
 /// The arguments of a question; none is no parentheses.
-fn arguments(list: &ListDialect, parent: Option<(&str, &str)>, q: &Question) -> String {
+fn arguments(list: &ListDialect, parent: Option<(&str, String)>, q: &Question) -> String {
     let mut all = Arguments::default();
-    if let Some((name, id)) = parent {
-        all.put(name, json!(id).to_string());
+    let of_parent = parent.as_ref().map(|(path, _)| *path);
+    if let Some((path, id)) = parent {
+        all.put(path, id);
     }
     match &q.start {
         Start::Row(row) if list.paging == Paging::Page => {
@@ -134,7 +139,8 @@ fn arguments(list: &ListDialect, parent: Option<(&str, &str)>, q: &Question) -> 
     if list.paging != Paging::None {
         all.put(&list.size, q.size.to_string());
     }
-    for (path, literal) in &list.arguments {
+    // What is asked about is no constant.
+    for (path, literal) in list.arguments.iter().filter(|(path, _)| of_parent != Some(path.as_str())) {
         all.put(path, literal.clone());
     }
     if all.0.is_empty() { String::new() } else { format!("({all})") }
@@ -214,7 +220,11 @@ pub fn token_request(dialect: &Dialect, client_id: &str, client_secret: &str) ->
 
 /// A constant as a variable's value: an enum's name travels as a text.
 fn value_of(literal: &str) -> serde_json::Value {
-    serde_json::from_str(literal).unwrap_or_else(|_| json!(literal))
+    let inner = literal.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    serde_json::from_str(literal).unwrap_or_else(|_| match inner {
+        Some(names) => names.split(',').map(|name| json!(name.trim())).collect(),
+        None => json!(literal),
+    })
 }
 
 #[cfg(test)]
@@ -285,6 +295,21 @@ mod tests {
     }
 
     #[test]
+    fn a_parent_is_given_as_its_argument_takes_it_and_above_any_constant() {
+        let over = "[streams.messages]\nfields = [\"_id\"]\nparent = \"of\"\n";
+        let ask = |more: &str| {
+            document(
+                &list_request(&dialect(&format!("{over}{more}")), &[question(Stream::Messages, Some("a"), 1)])
+                    .expect("request"),
+            )
+        };
+        let many = ask("parent_list = true\nlist.arguments = { of = '[]', kinds = '[A, B]' }");
+        assert!(many.contains(r#"getMessages(of: ["a"], page: 1, limit: 50, kinds: [A, B])"#), "{many}");
+        let one = ask("list.arguments = { of = '\"b\"' }");
+        assert!(one.contains(r#"getMessages(of: "a", page: 1, limit: 50)"#), "{one}");
+    }
+
+    #[test]
     fn offsets_and_cursors_take_the_place_of_page_numbers() {
         let fields = "[streams.contacts]\nfields = [\"_id\"]\n";
         let ask = |over: &str, start: Start| {
@@ -304,12 +329,13 @@ mod tests {
 
     #[test]
     fn what_a_token_takes_besides_stands_beside_or_inside_the_input_object() {
-        let arguments = "[token.arguments]\nscope = \"ALL\"\n\"input.grant\" = \"PAIR\"\n\"input.of.hours\" = \"2\"\n";
+        let arguments = "[token.arguments]\nscope = \"ALL\"\n\"input.grant\" = \"PAIR\"\n\"input.of.hours\" = \"2\"\n\"input.kinds\" = \"[A, B]\"\n";
         let request = token_request(&dialect(arguments), "id-1", "s");
         let start = "mutation ($input: GenerateOAuthTokenInput!) { generateOAuthToken(input: $input, scope: ALL) {";
         assert!(document(&request).starts_with(start), "{request}");
         let sent: serde_json::Value = serde_json::from_str(&request).expect("JSON");
-        let input = json!({"clientId": "id-1", "clientSecret": "s", "grant": "PAIR", "of": {"hours": 2}});
+        let input =
+            json!({"clientId": "id-1", "clientSecret": "s", "grant": "PAIR", "of": {"hours": 2}, "kinds": ["A", "B"]});
         assert_eq!(sent["variables"]["input"], input);
         let plain = "[token]\ninput = \"\"\nclient_id_type = \"ID!\"\narguments = { scope = \"ALL\" }";
         let start = "mutation ($clientId: ID!, $clientSecret: String!) { generateOAuthToken(clientId: $clientId, clientSecret: $clientSecret, scope: ALL) {";

@@ -52,10 +52,25 @@ impl Part {
         self
     }
 
+    /// The part with what every run is to tell of it.
+    pub(super) fn with_notes(mut self, notes: &[String]) -> Part {
+        if !notes.is_empty() {
+            let notes = notes.iter().map(|note| Value::String(note.clone())).collect();
+            self.table.insert(NOTES.into(), Value::Array(notes));
+        }
+        self
+    }
+
+    /// What a run is to tell of it.
+    pub fn notes(&self) -> Vec<String> {
+        let notes = self.table.get(NOTES).and_then(Value::as_array).into_iter().flatten();
+        notes.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
     /// Its lines in the form of `[source.dialect]`, without what is only remembered beside them.
     pub fn spelled(&self) -> Table {
         let mut table = self.table.clone();
-        for key in [ABSENT, UNPROVEN, EXTRA_AS_OF, NO_ONE] {
+        for key in [ABSENT, UNPROVEN, EXTRA_AS_OF, NO_ONE, NOTES] {
             table.remove(key);
         }
         table
@@ -110,6 +125,7 @@ const ABSENT: &str = "absent";
 const UNPROVEN: &str = "unproven";
 const EXTRA_AS_OF: &str = "extra_as_of";
 const NO_ONE: &str = "no_single_records_as_of";
+const NOTES: &str = "notes";
 /// Days after which the schema is read again for fields that are new.
 const LOOKED_FOR_FIELDS_AGAIN: i64 = 7;
 /// Days after which a list, or a query of single records, that was not there is looked for again.

@@ -1,6 +1,8 @@
 //! Before a run: how the API is spelled, as the mirror remembers it for this endpoint; what it does not remember is
 //! proven, or settled, and remembered. A second run makes no request for it.
 
+use std::fmt::Write as _;
+
 use toml::Table;
 
 use super::{Context, Spelling, limits};
@@ -10,10 +12,12 @@ use crate::mirror::store::Mirror;
 use crate::mirror::views;
 use crate::quantity::counted;
 use crate::source::Source;
-use crate::source::dialect::settle::Open;
 use crate::source::negotiate::{Negotiation, Outcome, Part};
 use crate::source::prove;
 use crate::streams::Stream;
+
+/// The part that is no stream.
+const TOKEN: &str = "token";
 
 /// What is known when the run begins.
 #[derive(Debug, Clone, Default)]
@@ -40,11 +44,14 @@ pub async fn settle(
         .filter(|s| !remembered.iter().any(|p| p.name == s.name() && p.is_known(source.is_collecting())))
         .collect();
     let mut outcome = Negotiation::new(source, job, &remembered)?.settle(true, &unknown).await?;
-    let gone = |s: &Stream| remembered.iter().any(|part| part.name == s.name() && part.is_absent());
+    let gone = |s: &Stream| is_absent(&remembered, *s);
     outcome.absent.extend(streams.iter().copied().filter(gone));
     keep(source, mirror, endpoint, &outcome).await?;
     refuse_open(&outcome)?;
     let mut notes = told(&outcome);
+    let known = |part: &&Part| part.name == TOKEN || streams.iter().any(|s| s.name() == part.name);
+    let fresh = |part: &&Part| outcome.parts.iter().any(|new| new.name == part.name);
+    notes.extend(remembered.iter().filter(known).filter(|part| !fresh(part)).flat_map(Part::notes));
     if outcome.blind {
         notes.push("extra_fields = \"collect\": this server hides its schema, so nobody knows which fields it has more; `extra` in [source.dialect.streams.NAME] names them".into());
     }
@@ -72,7 +79,8 @@ pub async fn again(
     let remembered = recall(mirror, endpoint).await?;
     let outcome = Negotiation::new(source, job, &remembered)?.anew(&[stream]).await?;
     keep(source, mirror, endpoint, &outcome).await?;
-    refuse_open(&outcome)?;
+    // It was read before, and other streams may be as they were: this one cannot go on, the run can.
+    refuse_open(&outcome).map_err(|e| Error::new(Kind::QueryRejected { fields: Vec::new() }, e.detail))?;
     if outcome.parts.is_empty() {
         return Ok(None);
     }
@@ -158,17 +166,20 @@ fn told(outcome: &Outcome) -> Vec<String> {
         )
     });
     let absent = outcome.absent.iter().map(|s| format!("{s}: this server has no such list; skipped"));
-    missing.chain(unasked).chain(absent).collect()
+    let decided = outcome.parts.iter().flat_map(Part::notes);
+    missing.chain(unasked).chain(absent).chain(decided).collect()
 }
 
-/// What must be written by hand, all of it at once.
+/// What must be written by hand, all of it at once, a line each.
 pub fn refuse_open(outcome: &Outcome) -> Result<()> {
     if outcome.open.is_empty() {
         return Ok(());
     }
-    let line = |o: &Open| format!("{}; write below [source.dialect]: {}", o.what, o.written());
-    let lines: Vec<String> = outcome.open.iter().map(line).collect();
-    Err(Error::usage(format!("how this API is spelled could not be settled: {}", lines.join(" | "))))
+    let mut told = "how this API is spelled could not be settled; write below [source.dialect]:".to_owned();
+    for open in &outcome.open {
+        let _ = write!(told, "\n    {}   # {}", open.written(), open.what);
+    }
+    Err(Error::usage(told))
 }
 
 async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>> {
@@ -180,6 +191,11 @@ async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>> {
 /// What a mirror that is only read remembers of an endpoint.
 pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Result<Vec<Part>> {
     parts(memory::recall_read_only(connection, endpoint))
+}
+
+/// Whether the server was found not to have a stream.
+pub fn is_absent(remembered: &[Part], stream: Stream) -> bool {
+    remembered.iter().any(|part| part.name == stream.name() && part.is_absent())
 }
 
 fn parts(rows: Vec<(String, String)>) -> Result<Vec<Part>> {

@@ -40,12 +40,9 @@ fn every_shipped_shape_is_found_out_without_a_schema_and_without_suggestions() {
 
 /// The lines that a run says are to be written.
 fn printed(run: &Outcome) -> Vec<String> {
-    let error = run.stderr.lines().find(|l| l.starts_with("error: ")).unwrap_or_default();
-    error
-        .split("write below [source.dialect]: ")
-        .skip(1)
-        .map(|rest| rest.split(" | ").next().unwrap_or_default().to_owned())
-        .collect()
+    let told = run.stderr.split("write below [source.dialect]:\n").nth(1).unwrap_or_default();
+    let lines = told.lines().map_while(|line| line.strip_prefix("    "));
+    lines.map(|line| line.split("   # ").next().unwrap_or_default().to_owned()).collect()
 }
 
 /// A shape with some words replaced by ones that nobody would guess; the lines that a run prints for it, each as it is

@@ -54,3 +54,27 @@ fn a_list_without_rows_proves_nothing() {
     assert!(said.contains("# assumed      streams.contacts.list"), "{said}");
     assert!(said.contains("# proven       streams.customer_persons.list"), "{said}");
 }
+
+#[test]
+fn a_file_that_discover_did_not_write_is_left_alone_and_nothing_is_asked() {
+    let work = Work::new("");
+    let sandbox = Sandbox::start(&SIZE);
+    let write = |file: &str, code: i32| {
+        work.call(&["discover", "job.toml", "--endpoint", &sandbox.endpoint, "--write", file]).expect(code).stderr
+    };
+    let job = std::fs::read(work.path("job.toml")).expect("the job");
+    std::fs::write(work.path("mine.toml"), "[list]\n").expect("a file");
+    for (file, why) in
+        [("job.toml", "the job file"), ("mine.toml", "did not write it"), ("none/found.toml", "none/found")]
+    {
+        let said = write(file, 2);
+        assert!(said.contains(why), "{file}: {said}");
+    }
+    assert!(sandbox.log().is_empty(), "{:?}", sandbox.log());
+    assert_eq!(std::fs::read(work.path("job.toml")).expect("the job"), job);
+    assert_eq!(std::fs::read_to_string(work.path("mine.toml")).expect("the file"), "[list]\n");
+    write("found.toml", 0);
+    let found = std::fs::read(work.path("found.toml")).expect("what was found");
+    write("found.toml", 0);
+    assert_eq!(std::fs::read(work.path("found.toml")).expect("what was found"), found);
+}

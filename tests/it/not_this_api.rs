@@ -120,19 +120,40 @@ const NOT_QPIEN: [&str; 4] = [
     ENDPOINT,
 ];
 
+fn other(sdl: &str, how: &[&str]) -> Sandbox {
+    let work = job();
+    std::fs::write(work.path("other.graphql"), sdl).expect("the schema");
+    let file = work.path("other.graphql").display().to_string();
+    Sandbox::start(&[&["--requests-per-minute", "0", "--sdl", &file][..], how].concat())
+}
+
 #[test]
 fn a_graphql_api_of_something_else_is_told_by_what_it_lacks() {
     for (name, sdl) in [("a code forge", CODE_FORGE), ("a shop", SHOP)] {
-        for (introspection, suggestions) in [("on", "on"), ("off", "on"), ("off", "off")] {
-            let work = job();
-            std::fs::write(work.path("other.graphql"), sdl).expect("the schema");
-            let file = work.path("other.graphql").display().to_string();
-            let how = ["--introspection", introspection, "--suggestions", suggestions];
-            let sandbox = Sandbox::start(&[&["--requests-per-minute", "0", "--sdl", &file][..], &how].concat());
-            told(&sandbox.endpoint, 6, &NOT_QPIEN);
-            let asked = sandbox.log().len();
-            assert!(asked <= 20 * COMMANDS.len(), "{name}, introspection {introspection}: {asked} requests");
+        let sandbox = other(sdl, &[]);
+        told(&sandbox.endpoint, 6, &NOT_QPIEN);
+        let asked = sandbox.log().len();
+        assert!(asked <= 20 * COMMANDS.len(), "{name}: {asked} requests");
+    }
+}
+
+/// Where the schema is hidden, names that nobody guessed prove nothing.
+#[test]
+fn what_is_hidden_and_not_guessed_is_open_and_not_another_api() {
+    for suggestions in ["on", "off"] {
+        let sandbox = other(SHOP, &["--introspection", "off", "--suggestions", suggestions]);
+        for command in ["run", "discover"] {
+            let outcome = job().call(&[command, "job.toml", "--endpoint", &sandbox.endpoint]).expect(2);
+            let said = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert!(!said.contains("does not look like"), "{said}");
+            for part in
+                ["token", "streams.contacts", "streams.customer_persons", "streams.conversations", "streams.messages"]
+            {
+                assert!(said.contains(&format!("{part}.operation = \"...\"")), "{part}: {said}");
+            }
         }
+        let asked = sandbox.log().len();
+        assert!(asked <= 40, "{asked} requests");
     }
 }
 

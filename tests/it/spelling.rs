@@ -41,9 +41,18 @@ fn settles_when(server: &[&str], dialect: &str, without: &[&str], objects: &str,
     let absent = |stream: &str| run.stdout.contains(&format!("{stream}: this server has no such list; skipped"));
     for stream in ALL {
         assert_eq!(absent(stream), without.contains(&stream), "{stream}: {}", run.stdout);
+        let entry = work.manifest()["streams"].get(stream).is_some();
+        assert_eq!(entry, !without.contains(&stream), "{stream} in {}", work.manifest());
         if !without.contains(&stream) {
             equal(&sandbox, &work, stream, objects);
         }
+    }
+    assert!(!run.stdout.contains("held back"), "{}", run.stdout);
+    for stream in without {
+        let status = work.command(&["status", "job.toml"]).env("QPIEN_ENDPOINT", &sandbox.endpoint).output();
+        let status = crate::support::Outcome::of(&status.expect("status")).expect(0).stdout;
+        let lines: Vec<&str> = status.lines().filter(|l| l.starts_with(stream)).collect();
+        assert!(lines.iter().any(|l| l.contains("absent")), "{status}");
     }
     let requests = negotiated(&run.stdout);
     assert!(requests <= most, "{dialect}: {requests} requests to settle\n{}", run.stdout);
@@ -130,6 +139,34 @@ fn a_schema_that_changed_between_two_nights_is_settled_anew_and_nothing_is_lost(
     let asked = second.log().len();
     work.run(&second, &["--requests-per-minute", "0"]).expect(0);
     assert!(second.log()[asked..].iter().all(|l| !l.to_string().contains("__schema")), "remembered");
+}
+
+#[test]
+fn a_list_that_is_gone_leaves_its_stream_incomplete_and_the_others_complete() {
+    let work = Work::with_job(
+        "mode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
+         [mirror]\npath = \"mirror.db\"\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n",
+    );
+    let default = include_str!("../../src/sandbox/dialects/default.graphql");
+    let night = |sdl: &str, listen: &str| {
+        std::fs::write(work.path("api.graphql"), sdl).expect("the schema");
+        let file = work.path("api.graphql").display().to_string();
+        Sandbox::start_at(listen, &[&ACCOUNT[..], &["--requests-per-minute", "0", "--sdl", &file]].concat())
+    };
+    let first = night(default, "127.0.0.1:0");
+    let address = first.address.clone();
+    work.run(&first, &["--requests-per-minute", "0"]).expect(0);
+    let before = work.csv("contacts");
+    drop(first);
+    let list = default.lines().find(|l| l.contains("getContactList(")).expect("the list of contacts");
+    let second = night(&default.replace(list, ""), &address);
+    let run = work.run(&second, &["--requests-per-minute", "0"]).expect(3);
+    assert!(run.stderr.contains("take contacts out of `streams`"), "{}", run.stderr);
+    assert!(run.stdout.contains("contacts: held back"), "{}", run.stdout);
+    assert_eq!(work.csv("contacts"), before);
+    for stream in ["customer_persons", "conversations", "messages"] {
+        equal(&second, &work, stream, "?objects=all");
+    }
 }
 
 #[test]

@@ -108,8 +108,12 @@ fn settled(stream: Stream, outcome: &Outcome) -> Option<Seen> {
     if outcome.absent.contains(&stream) {
         return Some(Seen::Absent);
     }
-    if let Some(open) = outcome.open.iter().find(|o| o.line.contains(&part)) {
-        return Some(Seen::Refused(Error::usage(format!("{}; write: {}", open.what, open.line))));
+    if let Some(open) = outcome.open.iter().find(|o| o.is_of(stream)) {
+        return Some(Seen::Refused(Error::usage(format!(
+            "{}; write below [source.dialect]: {}",
+            open.what,
+            open.written()
+        ))));
     }
     let shown = outcome.findings.iter().find(|f| f.part == format!("{part}.list"));
     shown.map(|finding| Seen::Settled { evidence: finding.evidence.clone(), one_conversation: false })

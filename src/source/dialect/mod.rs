@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::streams::{DateForm, Stream};
+use crate::streams::{ALL, DateForm, Stream};
 
 const SHIPPED: &str = include_str!("qpien.toml");
 
@@ -130,6 +130,9 @@ pub struct StreamDialect {
     pub operation: String,
     #[serde(default)]
     pub parent: Option<String>,
+    /// The parent's argument takes a list: it is given one with the one id.
+    #[serde(default)]
+    pub parent_list: bool,
     pub fields: Vec<String>,
     pub drop: Vec<String>,
     /// Fields that no column holds, taken along where a job wants them.
@@ -175,13 +178,28 @@ impl NotFound {
 impl Dialect {
     /// The shipped dialect with `replacements` (a job file's `[source.dialect]`) laid over it.
     pub fn with(replacements: &toml::Table) -> Result<Dialect> {
+        Dialect::read(replacements)
+            .map_err(|Wrong { path, what }| Error::usage(format!("[source.dialect] {path}: {what}")))
+    }
+
+    /// The same, for who can tell where a wrong line stands.
+    pub fn read(replacements: &toml::Table) -> std::result::Result<Dialect, Wrong> {
+        let wrong = |path: &str, what: String| Wrong { path: path.to_owned(), what };
         let mut table: toml::Table =
-            SHIPPED.parse().map_err(|e| Error::usage(format!("the shipped dialect does not parse: {e}")))?;
+            SHIPPED.parse().map_err(|e| wrong("", format!("the shipped dialect does not parse: {e}")))?;
+        let streams = replacements.get("streams").and_then(toml::Value::as_table);
+        if let Some(name) = streams.and_then(|s| s.keys().find(|name| Stream::named(name).is_none())) {
+            let known: Vec<String> = ALL.iter().map(|s| format!("`{s}`")).collect();
+            let what = format!("unknown field `{name}`, expected one of {}", known.join(", "));
+            return Err(wrong("streams", what));
+        }
         lay_over(&mut table, replacements);
         spread_list(&mut table);
-        let dialect: Dialect = table
-            .try_into()
-            .map_err(|e: toml::de::Error| Error::usage(format!("[source.dialect]: {}", e.message())))?;
+        let dialect: Dialect = table.try_into().map_err(|e: toml::de::Error| {
+            let shown = e.to_string();
+            let path = shown.trim_end().rsplit_once("\nin `").map_or("", |(_, path)| path.trim_end_matches('`'));
+            wrong(path, e.message().to_owned())
+        })?;
         dialect.check()?;
         Ok(dialect)
     }
@@ -193,23 +211,43 @@ impl Dialect {
             .ok_or_else(|| Error::usage(format!("[source.dialect.streams.{stream}] is missing")))
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self) -> std::result::Result<(), Wrong> {
         for (name, s) in &self.streams {
-            if Stream::named(name).is_none() {
-                return Err(Error::usage(format!("[source.dialect.streams.{name}]: there is no such stream")));
-            }
+            let wrong = |what: String| Err(Wrong { path: format!("streams.{name}.fields"), what });
             if !s.selected().any(|f| field_name(f) == self.id) {
-                return Err(Error::usage(format!(
-                    "[source.dialect.streams.{name}]: the id field `{}` must be among the fields",
-                    self.id
-                )));
+                return wrong(format!("the id field `{}` must be among the fields, and not dropped", self.id));
+            }
+            let mut names: Vec<&str> = s.fields.iter().map(|f| field_name(f)).collect();
+            names.sort_unstable();
+            if let Some([twice, ..]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
+                return wrong(format!("`{twice}` stands there twice"));
             }
         }
         if self.page_size == 0 {
-            return Err(Error::usage("[source.dialect] page_size must be at least 1"));
+            return Err(Wrong { path: "page_size".into(), what: "must be at least 1".into() });
         }
         Ok(())
     }
+
+    /// The first name in a `drop` that neither is asked for nor is a documented column.
+    pub fn drops_nothing(&self) -> Option<Wrong> {
+        self.streams.iter().find_map(|(name, s)| {
+            let columns = Stream::named(name).into_iter().flat_map(|s| s.columns().iter().map(|c| c.name));
+            let known: Vec<&str> = s.fields.iter().chain(&s.extra).map(|f| field_name(f)).chain(columns).collect();
+            let nothing = s.drop.iter().find(|dropped| !known.contains(&dropped.as_str()))?;
+            let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            let what = format!("unknown field `{nothing}`, expected one of {}", known.join(", "));
+            Some(Wrong { path: format!("streams.{name}.drop"), what })
+        })
+    }
+}
+
+/// A line of a dialect that cannot be so: its dotted path below `[source.dialect]`, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Wrong {
+    pub path: String,
+    pub what: String,
 }
 
 impl StreamDialect {
@@ -241,7 +279,7 @@ impl StreamDialect {
 }
 
 /// `tags { _id }` -> `tags`; an alias `createdAt: created` -> `createdAt`, the name it has in the answer.
-fn field_name(field: &str) -> &str {
+pub fn field_name(field: &str) -> &str {
     field.split([' ', '{', '(', ':']).next().unwrap_or(field)
 }
 
@@ -278,7 +316,6 @@ fn spread_list(table: &mut toml::Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::streams::ALL;
 
     fn with(text: &str) -> Result<Dialect> {
         Dialect::with(&text.parse::<toml::Table>().expect("test TOML"))
@@ -320,5 +357,10 @@ mod tests {
         assert!(e.detail.contains("opration"), "{e}");
         assert!(with("[streams.contact]\noperation = \"x\"\nfields = []\ndrop = []").is_err());
         assert!(with("[streams.contacts]\ndrop = [\"_id\"]").expect_err("no id").detail.contains("_id"));
+        let twice = with("[streams.contacts]\nfields = [\"_id\", \"email\", \"email\"]").expect_err("twice");
+        assert!(twice.detail.contains("`email` stands there twice"), "{twice}");
+        let drops = |name: &str| with(&format!("[streams.contacts]\ndrop = [{name:?}]")).expect("read").drops_nothing();
+        assert_eq!((drops("gender"), drops("platforms")), (None, None));
+        assert_eq!(drops("nope").map(|wrong| wrong.path).as_deref(), Some("streams.contacts.drop"));
     }
 }

@@ -126,6 +126,92 @@ pub fn folded(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
+/// The words of a name, in lower case: `getMyContacts` and `get_my_contacts` are `get`, `my`, `contacts`.
+pub fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut before = '_';
+    for (at, c) in name.char_indices() {
+        let next = name[at + c.len_utf8()..].chars().next();
+        // A capital begins a word behind a small letter, and at the end of capitals: `HTMLPage`.
+        let begins = c.is_ascii_uppercase()
+            && (!before.is_ascii_uppercase() || next.is_some_and(|next| next.is_ascii_lowercase()));
+        if c.is_ascii_alphanumeric() {
+            if begins || !before.is_ascii_alphanumeric() {
+                words.push(String::new());
+            }
+            if let Some(word) = words.last_mut() {
+                word.push(c.to_ascii_lowercase());
+            }
+        }
+        before = c;
+    }
+    words
+}
+
+/// Words that make a list one of some records, not of all.
+const QUALIFIERS: &[&str] = &[
+    "active",
+    "archive",
+    "archived",
+    "assigned",
+    "blocked",
+    "by",
+    "closed",
+    "current",
+    "deleted",
+    "disabled",
+    "enabled",
+    "favorite",
+    "favorites",
+    "favourite",
+    "favourites",
+    "filtered",
+    "for",
+    "hidden",
+    "important",
+    "inactive",
+    "last",
+    "latest",
+    "mine",
+    "muted",
+    "my",
+    "new",
+    "newest",
+    "of",
+    "offline",
+    "online",
+    "open",
+    "own",
+    "pending",
+    "pinned",
+    "recent",
+    "related",
+    "resolved",
+    "search",
+    "selected",
+    "similar",
+    "snoozed",
+    "solved",
+    "spam",
+    "starred",
+    "suggested",
+    "today",
+    "top",
+    "trashed",
+    "unanswered",
+    "unassigned",
+    "unread",
+    "unresolved",
+    "unsolved",
+    "waiting",
+];
+
+/// A query of this name lists some of a stream's records, as far as its name tells. The usual names list all.
+pub fn is_qualified(stream: Stream, name: &str) -> bool {
+    words(name).iter().any(|word| QUALIFIERS.contains(&word.as_str()))
+        && !list_operations(stream).iter().any(|n| n == name)
+}
+
 /// The nouns of a stream, singular, most telling first.
 pub fn nouns(stream: Stream) -> &'static [&'static str] {
     match stream {
@@ -168,4 +254,32 @@ pub fn list_operations(stream: Stream) -> Vec<String> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fall_into_words() {
+        for (name, words_of) in [
+            ("getMyContacts", "get my contacts"),
+            ("get_my_contacts", "get my contacts"),
+            ("company", "company"),
+            ("HTMLPageList", "html page list"),
+            ("contactsV2", "contacts v2"),
+        ] {
+            assert_eq!(words(name).join(" "), words_of);
+        }
+    }
+
+    #[test]
+    fn a_list_of_some_is_known_by_a_word_of_its_name() {
+        for name in ["myContacts", "recentContacts", "contactsByTag", "archived_contacts", "searchContacts"] {
+            assert!(is_qualified(Stream::Contacts, name), "{name}");
+        }
+        for name in ["contacts", "company", "getAllContacts", "allContacts", "renewals", "getContactList"] {
+            assert!(!is_qualified(Stream::Contacts, name), "{name}");
+        }
+    }
 }

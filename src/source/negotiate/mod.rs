@@ -5,6 +5,7 @@
 //! Parts are settled one by one (the token, each stream), so that a server that changed one list is asked about that one.
 
 mod beyond;
+mod token;
 
 use toml::Table;
 
@@ -12,7 +13,7 @@ use super::Source;
 use super::dialect::schema::Schema;
 use super::dialect::server::Server as _;
 use super::dialect::settle::{self, Certainty, Finding, Open, Settled};
-use super::dialect::{Dialect, asking, introspect, lay_over};
+use super::dialect::{Dialect, Paging, asking, introspect, lay_over};
 use super::document::Documents;
 use super::look_up::NOBODY;
 use super::prove::{self, Proof};
@@ -20,7 +21,7 @@ pub use super::remembered::Part;
 use super::remembered::of_stream;
 use crate::error::{Error, Kind, Result};
 use crate::quantity::counted;
-use crate::streams::{DEFAULT, Stream};
+use crate::streams::Stream;
 
 /// What came of a negotiation.
 #[derive(Debug, Clone, Default)]
@@ -131,43 +132,6 @@ impl<'s> Negotiation<'s> {
         Ok(())
     }
 
-    async fn token(&mut self) -> Result<()> {
-        let refused = match self.source.sign_in().await {
-            Ok(()) => return Ok(()),
-            Err(e) if spelled_otherwise(&e) => e,
-            Err(e) => return Err(e),
-        };
-        let learnt = self.learn(None).await?;
-        if let Some(stranger) = self.stranger(learnt.as_ref(), &refused).await {
-            return Err(stranger);
-        }
-        let Some(schema) = learnt else {
-            return Err(refused);
-        };
-        let settled = settle::token(&schema, self.job);
-        if settled.open.is_empty() {
-            lay_over(&mut self.settled, &settled.table);
-            self.speak()?;
-            self.source.sign_in().await?;
-            self.outcome.parts.push(Part { name: "token".into(), table: settled.table.clone() });
-        }
-        self.outcome.findings.extend(settled.findings);
-        self.outcome.open.extend(settled.open);
-        Ok(())
-    }
-
-    /// What to tell when nothing here is ours; where the schema is hidden, the lists are looked for as well.
-    async fn stranger(&self, learnt: Option<&Schema>, refused: &Error) -> Option<Error> {
-        if self.schema.is_some() || learnt.is_some_and(|schema| settle::token::mutation(schema).is_some()) {
-            return settle::stranger::told(learnt?);
-        }
-        if !self.taught && !settle::stranger::has_no_mutations(refused) {
-            return None;
-        }
-        let asked = asking::learn_lists(&Documents::new(self.source, false), &DEFAULT, ASKING).await.ok()?;
-        settle::stranger::told(&asked.schema).filter(|_| asked.judged)
-    }
-
     async fn stream(&mut self, stream: Stream) -> Result<()> {
         match self.prove(stream).await {
             Ok(proof) => {
@@ -192,10 +156,7 @@ impl<'s> Negotiation<'s> {
                 self.outcome.parts.push(Part::absent(stream));
                 return Ok(());
             }
-            self.outcome.open.push(Open {
-                what: format!("no query of this server lists {stream}"),
-                line: format!("[source.dialect.streams.{stream}] operation = \"...\""),
-            });
+            self.outcome.open.push(Self::no_list(stream));
             return Ok(());
         };
         if !settled.open.is_empty() {
@@ -218,13 +179,30 @@ impl<'s> Negotiation<'s> {
         self.speak()?;
         match self.prove(stream).await {
             Ok(proof) => self.keep(stream, settled, &proof).await?,
-            Err(e) if spelled_otherwise(&e) => self.outcome.open.push(Open {
-                what: format!("what the schema says of {stream} is refused: {e}"),
-                line: format!("[source.dialect.streams.{stream}] operation = \"...\""),
-            }),
+            Err(e) if spelled_otherwise(&e) => {
+                let written = settle::Written::of(self.job, stream).keys();
+                let whose = if written.is_empty() {
+                    "what the schema says of it".to_owned()
+                } else {
+                    format!("the job's {} on top of what the schema says", written.join(", "))
+                };
+                self.outcome.open.push(Open {
+                    what: format!("{stream}: the server refuses {whose}: {e}"),
+                    line: format!("[source.dialect.streams.{stream}] operation = \"...\""),
+                });
+            }
             Err(_) => {}
         }
         Ok(())
+    }
+
+    fn no_list(stream: Stream) -> Open {
+        Open {
+            what: format!(
+                "no query of this server lists {stream}: name the one that does, or take {stream} out of `streams`"
+            ),
+            line: format!("[source.dialect.streams.{stream}] operation = \"...\""),
+        }
     }
 
     async fn prove(&mut self, stream: Stream) -> Result<Proof> {
@@ -251,7 +229,8 @@ impl<'s> Negotiation<'s> {
 
     /// Keeps what was shown. A list without rows shows nothing of its pages: whoever walks it makes sure of them first.
     async fn keep(&mut self, stream: Stream, settled: Settled, proof: &Proof) -> Result<()> {
-        let mut part = Part { name: stream.name().into(), table: settled.table }.shown(stream, proof);
+        let mut part =
+            Part { name: stream.name().into(), table: settled.table }.shown(stream, proof).with_notes(&settled.notes);
         if self.source.settings.collect {
             let fields = self.further_fields(stream).await?;
             part = part.with_extra(stream, fields.as_deref());
@@ -266,9 +245,16 @@ impl<'s> Negotiation<'s> {
         if !settled.missing.is_empty() {
             self.outcome.missing.push((stream, settled.missing));
         }
+        let paging = self.source.dialect().stream(stream)?.list.paging;
         self.outcome.findings.push(Finding {
             part: format!("streams.{stream}.list"),
-            value: proof.page_from.map(|n| format!("pages from {n}")).unwrap_or_default(),
+            value: match (proof.page_from, paging) {
+                (Some(first), _) => format!("pages from {first}"),
+                (None, Paging::Page) => "pages by number".into(),
+                (None, Paging::Offset) => "pages by offset".into(),
+                (None, Paging::Cursor) => "pages by cursor".into(),
+                (None, Paging::None) => "not paged".into(),
+            },
             evidence: match (proof.rows, proof.total) {
                 (0, Some(0)) => "0 records".into(),
                 (0, _) => "no rows came".into(),

@@ -41,8 +41,9 @@ pub struct Expected {
     pub open: Vec<&'static str>,
 }
 
-/// What nobody knows: an argument that must be given, and one that may page a list.
-pub const UNKNOWN: [&str; 2] = ["tenant", "seite"];
+/// What nobody knows: an argument that must be given, one that may page a list, and whether only archived records are
+/// wanted or all the others.
+pub const UNKNOWN: [&str; 3] = ["tenant", "seite", "archived"];
 
 impl Generated {
     /// What must be written by hand, as a run names it: the token's, before anything else is asked; or all of the lists'.
@@ -289,12 +290,17 @@ fn arguments(
         inside.push("locale: String! = \"en\"".into());
     }
     if dice.chance(20) {
-        inside.push("archived: Boolean!".into());
+        inside.push("onlyOpen: Boolean!".into());
+    }
+    if dice.chance(4) {
+        inside.push(format!("{}: Boolean!", UNKNOWN[2]));
+        list.open.push(UNKNOWN[2]);
     }
     if dice.chance(5) {
         inside.push(format!("{}: String!", UNKNOWN[0]));
         list.open.push(UNKNOWN[0]);
     }
+    list.open.sort_by_key(|word| UNKNOWN.iter().position(|known| known == word));
     let mut outside: Vec<String> = Vec::new();
     if stream == Stream::Messages {
         let parent = dice.of(&["conversationId", "conversation", "conversation_id"]);

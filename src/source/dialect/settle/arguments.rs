@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::names::{ARGUMENTS, Role, folded};
 use super::super::schema::{Argument, Schema, Type, TypeRef};
+use super::values::sensible;
 
 /// How deep input objects are gone into.
 const DEPTH: u32 = 3;
@@ -86,10 +87,13 @@ fn place(
 
 /// What an argument is for, and how likely.
 fn role_of(argument: &Argument) -> Option<(Role, usize)> {
-    if argument.ty.list {
-        return None;
-    }
     let name = folded(&argument.name);
+    if argument.ty.list {
+        // Of the lists only one of parents has a role: it is given the one id.
+        let known = ARGUMENTS.iter().filter(|(role, _)| *role == Role::Parent).flat_map(|(_, pool)| *pool);
+        let parents = name.contains("conversation") || known.into_iter().any(|one| folded(one) + "s" == name);
+        return (parents && takes(Role::Parent, &argument.ty)).then_some((Role::Parent, 80));
+    }
     for (role, pool) in ARGUMENTS {
         if !takes(role, &argument.ty) {
             continue;
@@ -112,6 +116,11 @@ fn takes(role: Role, ty: &TypeRef) -> bool {
     }
 }
 
+/// A type that must be given, as GraphQL writes it.
+fn written(ty: &TypeRef) -> String {
+    if ty.list { format!("[{}]!", ty.name) } else { format!("{}!", ty.name) }
+}
+
 /// Fills in, or names, what must be given beside the roles.
 fn insist(schema: &Schema, argument: &Argument, above: &str, given: &[&str], needs: &mut Needs) {
     let path = format!("{above}{}", argument.name);
@@ -132,32 +141,17 @@ fn insist(schema: &Schema, argument: &Argument, above: &str, given: &[&str], nee
             Some(literal) => {
                 needs.constants.insert(path, literal);
             }
-            None => needs.open.push((path, format!("{}!", argument.ty.name))),
+            None => needs.open.push((path, written(&argument.ty))),
         },
         _ => {}
     }
 }
 
-/// The one value that leaves nothing out.
-fn sensible(argument: &Argument, ty: Option<&Type>) -> Option<String> {
-    if argument.ty.list {
-        return Some("[]".into());
-    }
-    match ty {
-        Some(Type::Enum(values)) => {
-            let named = |wanted: &[&str]| values.iter().find(|v| wanted.contains(&folded(v).as_str()));
-            let only = values.first().filter(|_| values.len() == 1);
-            let order = ["sort", "order", "direction"].iter().any(|w| folded(&argument.name).contains(w));
-            let first = values.first().filter(|_| order);
-            named(&["all", "any", "every"])
-                .or(only)
-                .or_else(|| named(&["asc", "ascending"]).filter(|_| order))
-                .or(first)
-                .cloned()
-        }
-        _ if argument.ty.name == "Boolean" => Some("false".into()),
-        _ => None,
-    }
+/// The argument at a dotted path.
+pub fn at<'s>(schema: &'s Schema, arguments: &'s [Argument], path: &str) -> Option<&'s Argument> {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let found = arguments.iter().find(|a| a.name == name)?;
+    rest.map_or(Some(found), |rest| at(schema, schema.inputs(&found.ty.name), rest))
 }
 
 #[cfg(test)]
@@ -187,14 +181,27 @@ mod tests {
 
     #[test]
     fn roles_are_found_inside_and_what_must_be_given_is_given_or_named() {
-        let sorted = sort(&schema(), &[argument("filter", "Filter!"), argument("strict", "Boolean!")]);
+        let sorted = sort(&schema(), &[argument("filter", "Filter!"), argument("onlyOpen", "Boolean!")]);
         let path = |role| sorted.roles.get(&role).map(|(path, needed)| (path.as_str(), *needed));
         assert_eq!(path(Role::Page), Some(("filter.paging.pageNumber", false)));
         assert_eq!(path(Role::Size), Some(("filter.paging.perPage", false)));
         assert_eq!(path(Role::Parent), Some(("filter.conversation", true)));
         let constants: Vec<_> = sorted.needs.constants.iter().map(|(p, l)| (p.as_str(), l.as_str())).collect();
-        assert_eq!(constants, [("filter.state", "ALL"), ("strict", "false")]);
+        assert_eq!(constants, [("filter.state", "ALL"), ("onlyOpen", "false")]);
         assert_eq!(sorted.needs.open, [("filter.locale".to_owned(), "String!".to_owned())]);
+        let open = |arguments: &[Argument]| sort(&schema(), arguments).needs.open;
+        assert_eq!(open(&[argument("labels", "[String!]!")]), [("labels".to_owned(), "[String]!".to_owned())]);
+        assert_eq!(open(&[argument("archived", "Boolean!")]), [("archived".to_owned(), "Boolean!".to_owned())]);
+    }
+
+    #[test]
+    fn a_list_of_parents_is_the_parent_unless_one_can_be_given() {
+        let of =
+            |arguments: &[Argument]| sort(&schema(), arguments).roles.get(&Role::Parent).map(|(path, _)| path.clone());
+        let many = argument("conversationIds", "[ID!]!");
+        assert_eq!(of(std::slice::from_ref(&many)).as_deref(), Some("conversationIds"));
+        assert_eq!(of(&[many, argument("conversation", "ID")]).as_deref(), Some("conversation"));
+        assert_eq!(of(&[argument("labels", "[ID!]!")]), None);
     }
 
     #[test]

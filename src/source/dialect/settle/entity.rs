@@ -6,9 +6,8 @@ use crate::streams::{ALL, Column, Stream};
 
 /// How well a type fits a stream; 0 is not at all. Names only decide between types that carry the same fields.
 pub fn fit(schema: &Schema, type_name: &str, stream: Stream) -> f64 {
-    let fields = schema.fields(type_name);
     let columns = stream.columns();
-    let carried = columns.iter().filter(|c| carrying(fields, c).is_some()).count();
+    let carried = carried(schema, type_name, stream);
     let named = nouns(stream).first().is_some_and(|noun| folded(type_name).contains(&folded(noun)));
     let enough = if columns.len() < 5 {
         named && carried * 2 >= columns.len()
@@ -20,6 +19,18 @@ pub fn fit(schema: &Schema, type_name: &str, stream: Stream) -> f64 {
     }
     let exact = if type_name == stream.definition().entity { 0.2 } else { 0.0 };
     carried as f64 / columns.len() as f64 + if named { 0.3 } else { 0.0 } + exact
+}
+
+/// How many of a stream's documented columns a type has.
+pub fn carried(schema: &Schema, type_name: &str, stream: Stream) -> usize {
+    let fields = schema.fields(type_name);
+    stream.columns().iter().filter(|c| carrying(fields, c).is_some()).count()
+}
+
+/// The type at a dotted path of members below another.
+pub fn at<'s>(schema: &'s Schema, type_name: &'s str, path: &str) -> Option<&'s str> {
+    let member = |ty: &str, name: &str| schema.fields(ty).iter().find(|f| f.name == name).map(|f| f.ty.name.as_str());
+    path.split('.').filter(|name| !name.is_empty()).try_fold(type_name, member)
 }
 
 /// The stream that a type fits best.

@@ -1,7 +1,7 @@
 //! The query that lists a stream: the root field that gives its entity, how it is paged, where its envelope holds what.
 
 use super::super::names::{self, Role, folded};
-use super::super::schema::{Argument, Field, Schema, TypeRef};
+use super::super::schema::{Argument, Field, Schema, Type, TypeRef};
 use super::arguments::{self, Sorted};
 use super::entity;
 use crate::streams::Stream;
@@ -21,6 +21,13 @@ pub struct Candidate<'s> {
     /// Its arguments.
     pub sorted: Sorted,
     score: f64,
+}
+
+impl Candidate<'_> {
+    /// It lists what belongs to one conversation.
+    pub fn is_of_parent(&self) -> bool {
+        self.sorted.roles.get(&Role::Parent).is_some_and(|(_, needed)| *needed)
+    }
 }
 
 /// Where the members of an envelope lie; empty = not there.
@@ -50,6 +57,67 @@ pub fn candidates(schema: &Schema, stream: Stream) -> Vec<Candidate<'_>> {
     }
     all.sort_by(|a, b| b.score.total_cmp(&a.score));
     all
+}
+
+/// The query of this name, as the list of a stream: its rows are the stream's records, whatever they are. `items` is where
+/// they lie, where that is known; otherwise it is found out. None when there is no such query.
+pub fn named<'s>(schema: &'s Schema, stream: Stream, name: &str, items: Option<&str>) -> Option<Candidate<'s>> {
+    let field = schema.fields(&schema.query).iter().find(|f| f.name == name)?;
+    let mut found = Vec::new();
+    rows(schema, &field.ty, &mut Vec::new(), &mut found);
+    let rank = |(path, entity): &(String, String)| {
+        let usual = path.split('.').all(|name| name.is_empty() || names::ITEMS.contains(&name));
+        (entity::carried(schema, entity, stream), usual, std::cmp::Reverse(path.matches('.').count()))
+    };
+    let best = match items {
+        Some(items) => found.into_iter().find(|(path, _)| path == items).or_else(|| {
+            let entity = entity::at(schema, &field.ty.name, items).unwrap_or_default();
+            Some((items.to_owned(), entity.to_owned()))
+        }),
+        None => found.into_iter().max_by_key(rank),
+    };
+    let (items, entity) = best?;
+    let sorted = arguments::sort(schema, &field.arguments);
+    Some(Candidate { field, items, entity, sorted, score: 0.0 })
+}
+
+/// Every path to a list of objects, and their type.
+fn rows(schema: &Schema, ty: &TypeRef, path: &mut Vec<String>, found: &mut Vec<(String, String)>) {
+    if !schema.is_object(ty) || path.len() > DEPTH {
+        return;
+    }
+    if ty.list {
+        let node = schema.fields(&ty.name).iter().find(|f| f.name == "node" && schema.is_object(&f.ty) && !f.ty.list);
+        let (path, ty) = match node {
+            Some(node) => ([&path[..], &["node".to_owned()]].concat().join("."), &node.ty),
+            None => (path.join("."), ty),
+        };
+        found.push((path, ty.name.clone()));
+        return;
+    }
+    // A record is no envelope: its lists are its own.
+    if !path.is_empty() && entity::stream_of(schema, &ty.name).is_some() {
+        return;
+    }
+    for field in schema.fields(&ty.name).iter().filter(|f| !f.arguments.iter().any(Argument::is_needed)) {
+        path.push(field.name.clone());
+        rows(schema, &field.ty, path, found);
+        path.pop();
+    }
+}
+
+/// A union that stands where rows are looked for: nothing can be selected of it by name.
+pub fn union(schema: &Schema, ty: &TypeRef) -> Option<String> {
+    fn look(schema: &Schema, ty: &TypeRef, depth: usize) -> Option<String> {
+        match schema.types.get(&ty.name) {
+            Some(Type::Union) => Some(ty.name.clone()),
+            Some(Type::Object(fields)) if depth > 0 && !ty.list => {
+                fields.iter().find_map(|f| look(schema, &f.ty, depth - 1))
+            }
+            _ => None,
+        }
+    }
+    look(schema, ty, DEPTH)
 }
 
 /// Every path to a list of the stream's entity.
@@ -101,7 +169,7 @@ fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entit
     let operations = names::list_operations(stream);
     let known = operations.iter().position(|name| *name == field.name);
     let noun = names::nouns(stream).iter().any(|noun| folded(&field.name).contains(&folded(noun)));
-    let deprecated = ["search", "deleted", "archived", "blocked", "by"].iter().any(|w| folded(&field.name).contains(w));
+    let some = names::is_qualified(stream, &field.name);
     let parent = sorted.roles.get(&Role::Parent);
     let wanted = stream.definition().parent.is_some();
     let paged = sorted.roles.keys().any(|role| !matches!(role, Role::Parent | Role::Size));
@@ -111,7 +179,7 @@ fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entit
         + if paged { 0.3 } else { 0.0 }
         + if wanted && parent.is_some() { 0.3 } else { 0.0 }
         - if !wanted && parent.is_some_and(|(_, needed)| *needed) { 1.0 } else { 0.0 }
-        - if deprecated { 0.4 } else { 0.0 }
+        - if some { 0.9 } else { 0.0 }
         - items.len() as f64 / 20.0
         - sorted.needs.open.len() as f64
 }

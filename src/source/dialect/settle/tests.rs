@@ -6,7 +6,7 @@ use apollo_compiler::{ast, schema};
 use super::super::Dialect;
 use super::super::schema::{Argument, Field, Type, TypeRef};
 use super::*;
-use crate::streams::ALL;
+use crate::streams::{ALL, Stream};
 
 pub(super) fn of_sdl(sdl: &str) -> Schema {
     let read = apollo_compiler::Schema::parse_and_validate(sdl, "test.graphql").expect("SDL");
@@ -225,4 +225,144 @@ fn the_query_of_one_record_is_found_by_what_it_takes_and_gives() {
             country: String language: String avatar: String }",
     );
     assert_eq!(of(&own, Stream::Contacts), words(["contact", "where.contactId", "", ""]));
+}
+
+/// A server whose contacts are listed by these queries, with whatever else.
+fn listing(queries: &str, more: &str) -> Schema {
+    let id = "_id: ID customer: ID";
+    of_sdl(&format!(
+        "type Query {{ {queries} }}
+         type Contact {{ {id} firstName: String lastName: String email: String phone: String country: String owner: String
+             language: String }}
+         type Message {{ {id} conversation: ID content: String createdAt: String senderType: String messageType: String
+             channelType: String subject: String contentHtml: String ackStatus: String autoCreate: Boolean }}
+         {more}"
+    ))
+}
+
+fn job(lines: &str) -> Table {
+    lines.parse().expect("TOML")
+}
+
+/// The lines that are open, and the notes.
+fn open_and_told(schema: &Schema, s: Stream, lines: &str) -> (Vec<String>, Vec<String>) {
+    let settled = stream(schema, s, &job(lines)).unwrap_or_else(|| panic!("nothing lists {s}"));
+    (settled.open.iter().map(Open::written).collect(), settled.notes)
+}
+
+#[test]
+fn what_may_leave_something_out_is_not_filled_in_and_what_is_filled_in_is_told() {
+    let schema = listing(
+        "contacts(archived: Boolean!, labels: [String!]!, onlyOpen: Boolean!, kinds: [Kind!]!): [Contact]",
+        "enum Kind { A B }",
+    );
+    let (open, told) = open_and_told(&schema, Stream::Contacts, "");
+    let place = "streams.contacts.list.arguments";
+    assert_eq!(open, [format!("{place}.\"archived\" = '...'"), format!("{place}.\"labels\" = '[\"...\"]'")]);
+    let given = |what: &str, value: &str| format!("contacts: the server insists on `{what}`; {value} was given");
+    assert_eq!(told, [given("kinds", "[A, B]"), given("onlyOpen", "false")]);
+    let lines = format!("{place} = {{ archived = 'false', labels = '[\"a\"]', kinds = '[A]' }}");
+    assert_eq!(open_and_told(&schema, Stream::Contacts, &lines), (Vec::new(), vec![given("onlyOpen", "false")]));
+}
+
+#[test]
+fn a_parent_that_is_a_list_is_given_as_one_and_no_constant_takes_its_place() {
+    let of = |schema: &Schema, lines: &str| {
+        let settled = stream(schema, Stream::Messages, &job(lines)).expect("messages");
+        assert_eq!(settled.open, []);
+        let d = Dialect::with(&settled.table).expect("a dialect");
+        let part = d.stream(Stream::Messages).expect("messages").clone();
+        assert_eq!(part.list.arguments.len(), 0);
+        (part.parent.unwrap_or_default(), part.parent_list)
+    };
+    let schema = listing("messages(conversationIds: [ID!]!, page: Int): [Message]", "");
+    assert_eq!(of(&schema, ""), ("conversationIds".to_owned(), true));
+    assert_eq!(of(&schema, "streams.messages.parent = \"conversationIds\""), ("conversationIds".to_owned(), true));
+    let odd = listing("messages(dialogs: [ID!]!, page: Int): [Message]", "");
+    assert_eq!(open_and_told(&odd, Stream::Messages, "").0, ["streams.messages.parent = \"dialogs\""]);
+    assert_eq!(of(&odd, "streams.messages.parent = \"dialogs\""), ("dialogs".to_owned(), true));
+}
+
+#[test]
+fn a_list_of_some_does_not_pass_for_one_of_all() {
+    let of = |queries: &str, lines: &str| open_and_told(&listing(queries, ""), Stream::Contacts, lines);
+    let line = |name: &str| format!("streams.contacts.operation = \"{name}\"");
+    assert_eq!(of("recentContacts: [Contact]", "").0, [line("recentContacts")]);
+    assert_eq!(of("activeContacts: [Contact] archivedContacts: [Contact]", "").0, [line("activeContacts")]);
+    assert_eq!(of("recentContacts: [Contact]", &line("recentContacts")), (Vec::new(), Vec::new()));
+    let (open, told) = of("archivedContacts: [Contact] contactList: [Contact] contactsOf(id: ID!): [Contact]", "");
+    assert_eq!(open, Vec::<String>::new());
+    assert_eq!(told, ["contacts are read from `contactList`; `archivedContacts` lists the same type and is not read"]);
+    assert_eq!(of("allContacts: [Contact]", ""), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_query_that_the_job_names_lists_the_stream_whatever_its_rows_are() {
+    let schema = listing(
+        "leute(seite: Int, menge: Int): Antwort dinge: [Ding] eins: Ding",
+        "type Antwort { zeilen: [Person] total: Int } type Person { id: ID! firstName: String } type Ding { nr: Int }",
+    );
+    assert_eq!(stream(&schema, Stream::Contacts, &Table::new()), None);
+    let settled = stream(&schema, Stream::Contacts, &job("streams.contacts.operation = \"leute\"")).expect("contacts");
+    assert_eq!(settled.open, []);
+    let d = Dialect::with(&settled.table).expect("a dialect");
+    let part = d.stream(Stream::Contacts).expect("contacts");
+    assert_eq!((part.list.items.as_str(), part.list.total.as_str()), ("zeilen", "total"));
+    assert_eq!(part.fields, ["_id: id", "firstName"]);
+    let open = |lines: &str| open_and_told(&schema, Stream::Contacts, lines).0;
+    let things = "streams.contacts.operation = \"dinge\"";
+    assert_eq!(open(things), ["streams.contacts.fields = [\"_id: ...\"]"]);
+    assert_eq!(open(&format!("{things}\nstreams.contacts.fields = [\"_id: nr\"]")), Vec::<String>::new());
+    assert_eq!(open("streams.contacts.operation = \"eins\""), ["streams.contacts.list.items = \"...\""]);
+}
+
+#[test]
+fn a_line_of_the_job_that_the_schema_contradicts_is_named() {
+    let schema = listing("contacts(page: Int, limit: Int): Answer", "type Answer { docs: [Contact] total: Int }");
+    let open = |lines: &str| open_and_told(&schema, Stream::Contacts, lines).0;
+    for (lines, wrong) in [
+        ("operation = \"leute\"", "operation = \"...\""),
+        ("list.items = \"rows\"", "list.items = \"...\""),
+        ("list.total = \"count\"", "list.total = \"...\""),
+        ("list.size = \"perPage\"", "list.size = \"...\""),
+        ("list.arguments = { tenant = '1' }", "list.arguments = { \"...\" = '...' }"),
+        ("fields = [\"_id\", \"vorname\"]", "fields = [\"...\"]"),
+    ] {
+        assert_eq!(open(&format!("[streams.contacts]\n{lines}")), [format!("streams.contacts.{wrong}")], "{lines}");
+    }
+    assert_eq!(open("[streams.contacts]\nlist.total = \"\"\nfields = [\"_id\", \"x: email\"]"), Vec::<String>::new());
+}
+
+#[test]
+fn a_list_of_a_union_is_told_as_one() {
+    let schema = listing("contacts: Answer", "union Party = Contact | Message type Answer { docs: [Party] }");
+    let open = stream(&schema, Stream::Contacts, &Table::new()).expect("contacts").open;
+    assert!(
+        open[0].what.contains("union Party") && open[0].what.contains("take contacts out of `streams`"),
+        "{open:?}"
+    );
+}
+
+#[test]
+fn a_token_mutation_that_the_job_names_is_the_one() {
+    let schema = of_sdl(
+        "type Query { a: Int } type Mutation { grant(of: In!): Pass }
+         input In { appKey: String! appSecret: String! kind: Kind! hours: Int! }
+         enum Kind { REFRESH CLIENT_CREDENTIALS } type Pass { bearer: String ttl: Int }",
+    );
+    let of = |lines: &str| {
+        let settled = token(&schema, &job(lines));
+        (settled.open.iter().map(Open::written).collect::<Vec<_>>(), settled.table)
+    };
+    assert_eq!(of("").0, ["token.operation = \"...\""]);
+    let (key, secret, bearer) =
+        ("token.client_id = \"...\"", "token.client_secret = \"...\"", "token.access_token = \"...\"");
+    assert_eq!(of("token.operation = \"grant\"").0, [key, secret, bearer]);
+    let written = "[token]\noperation = \"grant\"\nclient_id = \"appKey\"\nclient_secret = \"appSecret\"\naccess_token = \"bearer\"";
+    let (open, table) = of(written);
+    assert_eq!(open, ["token.arguments.\"of.hours\" = '...'"]);
+    let found = table["token"].as_table().expect("the token").clone();
+    assert_eq!((found["input"].as_str(), found["input_type"].as_str()), (Some("of"), Some("In!")));
+    assert_eq!(found["arguments"]["of.kind"].as_str(), Some("CLIENT_CREDENTIALS"));
+    assert_eq!(of("token.operation = \"nothing\"").0, ["token.operation = \"...\""]);
 }

@@ -70,11 +70,14 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
         lane: settings.lane,
         page_size: settings.page_size,
         walks: walks(settings),
+        lookback: i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX),
+        audit: settings.audit,
         progress: Arc::new(Progress::default()),
         stop,
         spelling: Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone() },
         notes: Arc::default(),
     };
+    sync::unchanged::note_selections(&context, &known.streams).await?;
     let screen = live::show(
         Live {
             streams: known.streams.clone(),
@@ -100,6 +103,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     let mut report = RunReport::new(&settings.name, settings.lane, begun, &outcome, &source, &context.progress, took);
     report.notes = known.notes;
     report.notes.extend(context.notes());
+    report.notes.extend(report.misses());
     let mut exits = vec![run_report::exit_of(&outcome)];
     if !outcome.stopped {
         deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;

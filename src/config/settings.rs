@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::destinations::{CsvSettings, destinations};
 use super::dialect::spelled;
@@ -40,6 +41,10 @@ pub struct Settings {
     pub spelled: toml::Table,
     pub requests_per_minute: u32,
     pub page_size: u32,
+    /// How long messages change after they were written.
+    pub lookback: Duration,
+    /// Unchanged conversations that an incremental run audits.
+    pub audit: u32,
     pub mirror: PathBuf,
     pub destinations: Vec<CsvSettings>,
     /// What was set, from where, in the order of `--print-config`.
@@ -108,6 +113,8 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     if page_size == 0 {
         return Err(Error::usage("the page size must be at least 1"));
     }
+    let lookback = p.duration("source.lookback", job.source.lookback.as_ref(), "3d")?;
+    let audit = p.pick("source.audit", None, job.source.audit, 20);
     let job_mirror = job.mirror.path.as_ref().map(|t| env::expand(t, &format!("{place}: mirror.path"))).transpose()?;
     let mirror = p.pick(
         "mirror.path",
@@ -132,6 +139,8 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         spelled,
         requests_per_minute,
         page_size,
+        lookback,
+        audit,
         mirror,
         destinations,
         origins: p.origins,

@@ -7,10 +7,11 @@
 use rusqlite::{OptionalExtension, Statement, Transaction, params};
 
 use super::checkpoint::{self, Advance, Place};
+use super::entries::{self, Partitions};
 use super::store::Writer;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
-use crate::streams::Stream;
+use crate::verdict::Verdict;
 
 /// A page to land.
 pub struct Landing {
@@ -24,8 +25,21 @@ pub struct Landing {
     pub records: Records,
     /// The checkpoint's move; its counts of rows are filled in here.
     pub advance: Advance,
-    /// A stream of which each of these records is a partition, and the run in which the round began.
-    pub partitions: Option<(Stream, i64)>,
+    /// A stream of which each of these records is a partition.
+    pub partitions: Option<Partitions>,
+    /// What the rows' moments say.
+    pub moments: Moments,
+}
+
+/// What is told by when the rows of a page were made, where the stream has partitions.
+#[derive(Debug, Clone, Default)]
+pub struct Moments {
+    /// When each row was made, in milliseconds since 1970.
+    pub rows: Vec<Option<i64>>,
+    /// The walk may end here if every row is known as it is, and some from an earlier pass.
+    pub may_end: bool,
+    /// When the round began: what was made later is no audit's find.
+    pub round_began: i64,
 }
 
 /// What landing did.
@@ -39,6 +53,10 @@ pub struct Landed {
     pub repeated: u64,
     /// Lone surrogates replaced in new and changed records.
     pub repaired: u64,
+    /// Partitions found unchanged: they are not asked for.
+    pub skipped: u64,
+    /// The walk has ended, at rows that are known.
+    pub ended: bool,
 }
 
 /// Lands a page.
@@ -48,29 +66,51 @@ pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
         return Err(Error::new(Kind::Internal, "a record is not UTF-8"));
     }
     writer.transaction(|t| {
-        let landed = store(t, &landing)?;
+        let (mut landed, seqs, found) = store(t, &landing)?;
+        landed.ended = ends_here(&landing, &landed);
+        if landed.ended {
+            landing.advance.verdict = Some(Verdict::Continuous);
+            landing.advance.at_known = true;
+        }
+        landing.advance.found = found;
+        landing.advance.newest = landing.moments.rows.iter().copied().flatten().max();
         landing.advance.seen = landing.records.rows.len() as u64;
         landing.advance.distinct = landing.advance.seen - landed.repeated;
         checkpoint::advance(t, &landing.place, &landing.advance)?;
-        if let Some((stream, round)) = landing.partitions {
-            for record in &landing.records.rows {
-                let place = Place { lane: landing.place.lane, stream, partition: record.id.to_string() };
-                checkpoint::start(t, &place, landing.run, round)?;
+        if let (Some(verdict), false) = (&landing.advance.verdict, landing.place.partition.is_empty()) {
+            entries::closed(t, &landing.place, landing.since_run, verdict.is_complete())?;
+        }
+        if let Some(partitions) = &landing.partitions {
+            for (n, (record, seq)) in landing.records.rows.iter().zip(seqs).enumerate() {
+                let place =
+                    Place { lane: landing.place.lane, stream: partitions.stream, partition: record.id.to_string() };
+                landed.skipped += u64::from(entries::meet(t, partitions, n, &place, seq, landing.run)?);
             }
         }
         Ok(landed)
     })
 }
 
-fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<Landed> {
+/// A whole window of rows that are known as they are, some of them from an earlier pass: what is older is known, too,
+/// where the order allows to say so.
+fn ends_here(landing: &Landing, landed: &Landed) -> bool {
+    let rows = landing.records.rows.len() as u64;
+    let all_known = landed.new == 0 && landed.changed == 0 && landed.repeated < rows;
+    landing.moments.may_end && all_known && landing.advance.verdict.is_none()
+}
+
+/// Stores the records; says what that did, the seq of each, and what of it is an audit's find.
+fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Vec<i64>, u64)> {
     let stream = landing.place.stream;
     let parent = Some(&landing.place.partition).filter(|p| !p.is_empty());
     let mut landed = Landed::default();
     let mut seq: i64 = t.prepare_cached("SELECT last FROM sequence")?.query_row([], |r| r.get(0))?;
     let before = seq;
+    let mut seqs = Vec::with_capacity(landing.records.rows.len());
+    let mut found = 0;
     let mut find = t.prepare_cached("SELECT hash, seq, last_run FROM record WHERE stream = ? AND id = ?")?;
     let mut mark = t.prepare_cached("UPDATE record SET last_run = ? WHERE stream = ? AND id = ?")?;
-    for record in &landing.records.rows {
+    for (n, record) in landing.records.rows.iter().enumerate() {
         let known: Option<([u8; 16], i64, i64)> = find
             .query_row(params![stream.number(), &*record.id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
             .optional()?;
@@ -78,19 +118,26 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<Landed> {
             landed.repeated += 1;
         }
         match known {
-            Some((hash, _, last_run)) if hash == record.hash.to_be_bytes() => {
+            Some((hash, known_seq, last_run)) if hash == record.hash.to_be_bytes() => {
                 if last_run != landing.run {
                     mark.execute(params![landing.run, stream.number(), &*record.id])?;
                 }
+                seqs.push(known_seq);
                 continue;
             }
             Some((_, old, _)) => {
                 landed.changed += 1;
+                found += 1;
                 t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([old])?;
             }
-            None => landed.new += 1,
+            None => {
+                landed.new += 1;
+                let made = landing.moments.rows.get(n).copied().flatten();
+                found += u64::from(made.is_none_or(|made| made < landing.moments.round_began));
+            }
         }
         seq += 1;
+        seqs.push(seq);
         landed.repaired += u64::from(record.repaired);
         let mut insert = t.prepare_cached(&format!("INSERT INTO body_{stream} (seq, id, payload) VALUES (?, ?, ?)"))?;
         put(t, &mut insert, landing, record, parent, seq)?;
@@ -98,7 +145,7 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<Landed> {
     if seq != before {
         t.prepare_cached("UPDATE sequence SET last = ?")?.execute([seq])?;
     }
-    Ok(landed)
+    Ok((landed, seqs, found))
 }
 
 fn put(

@@ -258,7 +258,7 @@ mod tests {
             assert!(!touched || !told.old_edits.contains(&id));
         }
         assert_eq!((told.changed.len(), told.new.len(), told.status.len(), told.old_edits.len()), (6, 2, 3, 5));
-        assert_eq!(told.now, "2025-02-01T12:00:00.000Z");
+        assert_eq!(told.now, "2025-02-02T12:00:00.000Z");
     }
 
     #[test]

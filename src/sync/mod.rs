@@ -1,12 +1,16 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
 //! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`drift`] (pure) says
-//! what a walk has proven, [`shutdown`] how a run is stopped.
+//! what a walk has proven, [`known_end`] (pure) where one may end early, [`unchanged`] what tells that a list need not be asked
+//! for, [`audit`] measures what that misses, [`shutdown`] how a run is stopped.
 
+pub mod audit;
 pub mod dialect;
 pub mod drift;
 pub mod fan_out;
+pub mod known_end;
 pub mod run;
 pub mod shutdown;
+pub mod unchanged;
 pub mod walk;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,6 +36,10 @@ pub struct Context {
     pub page_size: u32,
     /// Walks of one stream at the same time.
     pub walks: usize,
+    /// How long messages change after they were written, in milliseconds.
+    pub lookback: i64,
+    /// Lists to audit in a run.
+    pub audit: u32,
     /// What was done so far.
     pub progress: Arc<Progress>,
     /// Whether to stop.

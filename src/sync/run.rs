@@ -5,11 +5,13 @@ use std::sync::PoisonError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::audit;
 use super::fan_out::{self, Parents};
 use super::walk::{self, Ended};
 use super::{Context, Spelling};
 use crate::error::{Error, Kind, Result};
-use crate::mirror::checkpoint::{self, Place, Standing};
+use crate::mirror::checkpoint::{self, Lane, Place, Standing};
+use crate::mirror::entries::Audited;
 use crate::policy::{self, Action};
 use crate::progress::add;
 use crate::streams::Stream;
@@ -24,6 +26,8 @@ pub struct StreamOutcome {
     pub verdict: Verdict,
     /// Their numbers.
     pub standing: Standing,
+    /// What its audits have found.
+    pub audited: Audited,
     /// Why it could not go on.
     pub error: Option<Error>,
 }
@@ -133,7 +137,7 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
 async fn outcome(context: &Context, stream: Stream, error: Option<Error>) -> Result<StreamOutcome> {
     let (lane, since) = (context.lane, context.begun.since_run);
     let parent = stream.definition().parent;
-    let (standing, above) = context
+    let (mut standing, above) = context
         .mirror
         .call(move |w| {
             w.transaction(|t| {
@@ -143,7 +147,12 @@ async fn outcome(context: &Context, stream: Stream, error: Option<Error>) -> Res
         })
         .await?;
     let verdict = judge(&standing, above.as_ref().zip(parent), error.as_ref());
-    Ok(StreamOutcome { stream, verdict, standing, error })
+    standing.as_of = as_of(&standing, above.as_ref());
+    let audited = match parent {
+        Some(_) if lane == Lane::Incremental => audit::result(context, stream).await?,
+        _ => Audited::default(),
+    };
+    Ok(StreamOutcome { stream, verdict, standing, audited, error })
 }
 
 /// A stream's verdict: that of its weakest walk, and no better than what is known of its partitions.
@@ -156,9 +165,17 @@ pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Op
             Verdict::Incomplete(format!("{stream} are incomplete, so not every list is known"))
         }
         // No partitions at all: there is nothing to read.
-        Some((above, _)) if standing.walks == 0 => above.verdict(),
+        Some((above, _)) if standing.lists() == 0 => above.verdict(),
         _ => standing.verdict(),
     }
+}
+
+/// As of when a stream's records hold: when the oldest of its walks was closed, and where lists were not asked for, or
+/// there are none, no later than when their parents' list was read, which is all that is known of those since.
+pub fn as_of(standing: &Standing, parent: Option<&Standing>) -> Option<String> {
+    let above = parent.filter(|_| standing.skipped > 0 || standing.as_of.is_none()).and_then(|p| p.as_of.clone());
+    // RFC 3339 in UTC, whole seconds: the order of the text is that of time.
+    standing.as_of.iter().chain(&above).min().cloned()
 }
 
 /// Failures that meet every stream, or that nothing should be built upon.

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 
 use super::drift::{Ask, Shown, Walk};
-use super::{Context, dialect};
+use super::known_end::KnownEnd;
+use super::{Context, dialect, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
-use crate::mirror::records::{self, Landing};
+use crate::mirror::records::{self, Landed, Landing, Moments};
 use crate::progress::add;
 use crate::source::AtWork;
 use crate::source::dialect::Paging;
@@ -46,10 +47,11 @@ pub async fn walk(
     }
     let mut walk = begin(context, stream, &from)?;
     let mut windows = from.windows;
+    let mut known_end = KnownEnd::new(unchanged::horizon(context, &from));
     let mut total: Option<u64> = None;
     // Pages that were asked for together; the first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
-    let mut pending = ask(context, stream, &from.partition, &walk, total);
+    let mut pending = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
     drop(at_work);
     loop {
         if ready.is_empty() {
@@ -64,6 +66,7 @@ pub async fn walk(
             return Err(Error::new(Kind::Internal, "no answer to a question"));
         };
         let page = page?;
+        let first = asked.row == 0 && walk.after().is_none();
         let step = walk.judge(&Shown {
             rows: &page.records.rows,
             nameless: page.nameless,
@@ -81,12 +84,25 @@ pub async fn walk(
         }
         total = page.total.or(total);
         let (end, stepped_back) = (step.end.clone(), step.stepped_back);
-        let landing = land(context, stream, &from, windows, &walk, page, step.end, stepped_back);
+        let mut moments = unchanged::made(context, stream, &from, &page);
+        moments.may_end = known_end.may_end(&page, &moments.rows, first, !stepped_back);
+        let may_end = moments.may_end;
+        let landing = land(context, stream, &from, windows, &walk, page, step.end, stepped_back, moments);
+        let mut landing: Pin<Box<dyn Future<Output = Result<Landed>> + Send>> = Box::pin(landing);
         windows += 1;
         if let Some(verdict) = end {
             landing.await?;
             landed();
             return Ok(Ended::Closed(verdict));
+        }
+        // Whether it ends here the landing says; until then nothing more is asked.
+        if may_end {
+            let stored = landing.await?;
+            if stored.ended {
+                landed();
+                return Ok(Ended::Closed(Verdict::Continuous));
+            }
+            landing = Box::pin(std::future::ready(Ok(stored)));
         }
         if ready.front().is_some_and(|(foreseen, _)| *foreseen == walk.ask()) {
             landing.await?;
@@ -99,9 +115,8 @@ pub async fn walk(
             return Ok(Ended::Stopped);
         }
         // The next questions are under way while this page is being stored.
-        let mut next = ask(context, stream, &from.partition, &walk, total);
+        let mut next = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
         drop(at_work);
-        let mut landing = std::pin::pin!(landing);
         let early = tokio::select! {
             biased;
             stored = &mut landing => { stored?; None }
@@ -125,7 +140,8 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
     let verdict = Verdict::Incomplete(error.detail.clone());
     let walk = begin(context, stream, &now)?;
-    land(context, stream, &now, now.windows, &walk, Page::default(), Some(verdict), false).await
+    land(context, stream, &now, now.windows, &walk, Page::default(), Some(verdict), false, Moments::default()).await?;
+    Ok(())
 }
 
 fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
@@ -155,10 +171,18 @@ type Answers = VecDeque<(Ask, Result<Page>)>;
 
 type Asking<'c> = Pin<Box<dyn Future<Output = Answers> + Send + 'c>>;
 
-/// Asks the walk's next question, and those that probably follow it with it.
-fn ask<'c>(context: &'c Context, stream: Stream, partition: &str, walk: &Walk, total: Option<u64>) -> Asking<'c> {
+/// Asks the walk's next question, and those that probably follow it with it; alone where the end may be near.
+fn ask<'c>(
+    context: &'c Context,
+    stream: Stream,
+    partition: &str,
+    walk: &Walk,
+    total: Option<u64>,
+    alone: bool,
+) -> Asking<'c> {
     let parent = Some(partition).filter(|p| !p.is_empty());
-    let asks = walk.foresee(context.source.pages_together(stream), total);
+    let together = if alone { 1 } else { context.source.pages_together(stream) };
+    let asks = walk.foresee(together, total);
     let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
     let question =
         |ask: &Ask| Question { stream, parent: parent.map(str::to_owned), size: ask.size, start: start(ask) };
@@ -176,7 +200,8 @@ async fn land(
     page: Page,
     verdict: Option<Verdict>,
     stepped_back: bool,
-) -> Result<()> {
+    moments: Moments,
+) -> Result<Landed> {
     let position = match verdict {
         Some(_) => None,
         None => Some(
@@ -186,6 +211,7 @@ async fn land(
     let mut children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(stream));
     let child = children.find(|s| context.source.is_partitioned(*s));
     let counters = context.progress.of(stream);
+    let partitions = child.map(|child| unchanged::partitions(context, child, &page)).transpose()?;
     let (seen, total, closed) = (page.records.rows.len() as u64, page.total, verdict.is_some());
     let hold = page.hold;
     let landing = Landing {
@@ -193,8 +219,18 @@ async fn land(
         run: context.begun.run,
         since_run: from.since_run,
         records: page.records,
-        advance: Advance { pass: from.pass, from: windows, position, verdict, seen, distinct: 0, stepped_back, total },
-        partitions: child.map(|child| (child, context.begun.since_run)),
+        advance: Advance {
+            pass: from.pass,
+            from: windows,
+            position,
+            verdict,
+            seen,
+            stepped_back,
+            total,
+            ..Advance::default()
+        },
+        partitions,
+        moments,
     };
     let landed = context.mirror.call(move |writer| records::land(writer, landing)).await?;
     drop(hold);
@@ -205,6 +241,9 @@ async fn land(
     add(&counters.repeated, landed.repeated);
     add(&counters.repaired, landed.repaired);
     add(&counters.steps_back, u64::from(stepped_back));
-    add(&counters.closed, u64::from(closed));
-    Ok(())
+    add(&counters.closed, u64::from(closed || landed.ended));
+    if let Some(child) = child {
+        add(&context.progress.of(child).skipped, landed.skipped);
+    }
+    Ok(landed)
 }

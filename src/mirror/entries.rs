@@ -7,6 +7,7 @@
 //! counts as whole when that very pass closes complete: rows that an unfinished pass left behind are never taken for the
 //! edge of what is known.
 
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::checkpoint::{self, Lane, Pass, Place};
@@ -200,11 +201,8 @@ pub fn skipped(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<S
     })
 }
 
-/// A prime; products of two numbers below it fit SQLite's integers.
-const PRIME: i64 = 2_147_483_647;
-
 /// Begins audits of lists that the round did not ask for, until it has `most` of them: a sample in the order of a hash
-/// that `seed` draws from a universal family, so that any two lists are chosen independently. Says how many were begun.
+/// of seed and id, so that the same seed draws the same lists in whatever order they became known. Says how many were begun.
 pub fn sample(
     t: &Transaction<'_>,
     stream: Stream,
@@ -219,16 +217,16 @@ pub fn sample(
         params![lane.name(), stream.number(), round],
         |r| r.get(0),
     )?;
-    let draw = |n: u64| {
-        let bits = xxhash_rust::xxh3::xxh3_64(&[seed.to_le_bytes(), n.to_le_bytes()].concat());
-        1 + i64::try_from(bits % (PRIME.unsigned_abs() - 1)).unwrap_or(0)
-    };
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    t.create_scalar_function("lot", 1, flags, move |call| {
+        let id = call.get_raw(0).as_bytes().unwrap_or_default();
+        Ok(i64::from_ne_bytes(xxhash_rust::xxh3::xxh3_64_with_seed(id, seed).to_ne_bytes()))
+    })?;
     let chosen: Vec<String> = t
         .prepare(
-            "SELECT partition FROM entry WHERE stream = ? AND skipped = ?
-             ORDER BY ((entry_seq % ?3) * ?4 + ?5) % ?3, partition LIMIT ?6",
+            "SELECT partition FROM entry WHERE stream = ? AND skipped = ? ORDER BY lot(partition), partition LIMIT ?",
         )?
-        .query_map(params![stream.number(), round, PRIME, draw(1), draw(2), most.saturating_sub(there)], |r| r.get(0))?
+        .query_map(params![stream.number(), round, most.saturating_sub(there)], |r| r.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     let mut begun = 0;
     for partition in chosen {

@@ -20,7 +20,7 @@ First run:
 Without an account:
   qpien-sync demo
 
-Exit codes: 0 complete, 1 failed, 2 usage or configuration, 3 finished but incomplete, 4 stopped on request,
+Exit codes: 0 complete, 1 failed, 2 usage or configuration, 3 finished but incomplete, 4 stopped before its end,
 5 credentials or scopes, 6 API unavailable, 7 integrity, 11 another run holds the lock. 3 and 4: run it again.";
 
 /// Takes everything an account has in Qpien out to CSV files, through a local mirror that survives any crash.
@@ -60,6 +60,8 @@ pub enum Command {
     Run(RunArgs),
     /// Check a job without reading anything: endpoint, credentials, a scope per stream, mirror, destinations.
     Check(CheckArgs),
+    /// Say what a run will take (requests, minutes, tokens, megabytes), from a handful of requests; nothing is written.
+    Plan(PlanArgs),
     /// Find out how a server spells this API, and print it ready to paste into the job file.
     Discover(DiscoverArgs),
     /// Deliver again from the mirror, without one API request.
@@ -112,6 +114,22 @@ pub struct RunArgs {
     #[arg(long)]
     pub adopt_mirror: bool,
 
+    /// Delete what is gone from the source, however many records that are, and when a list comes out empty, too.
+    #[arg(long)]
+    pub allow_deletes: bool,
+
+    /// Stop after so long (6h, 45m), at a page boundary; what is proven is delivered, exit code 4.
+    #[arg(long, value_name = "DURATION")]
+    pub max_runtime: Option<String>,
+
+    /// The same at this time of day (06:00), in this machine's time zone.
+    #[arg(long, value_name = "HH:MM")]
+    pub until: Option<String>,
+
+    /// The same after so many requests.
+    #[arg(long, value_name = "N")]
+    pub max_requests: Option<u64>,
+
     /// Show every setting and where it came from, and do nothing.
     #[arg(long)]
     pub print_config: bool,
@@ -136,6 +154,18 @@ pub enum CheckFormat {
     Text,
     /// One JSON object, at the end.
     Json,
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+
+    /// For people or for machines.
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
 }
 
 /// `discover`
@@ -223,6 +253,12 @@ pub struct SandboxArgs {
     /// The largest page served; larger ones are clamped in silence.
     #[arg(long, default_value_t = 100)]
     pub max_page_size: u32,
+    /// The most questions (aliased lists) one request may carry; 0 = any number.
+    #[arg(long, default_value_t = 0)]
+    pub max_questions: usize,
+    /// The limit falls by the questions of a request, not by one.
+    #[arg(long)]
+    pub count_questions: bool,
     /// A scope the key lacks, for example `read_messages`; may be repeated.
     #[arg(long, value_name = "SCOPE")]
     pub deny_scope: Vec<String>,

@@ -67,6 +67,8 @@ pub enum Kind {
     MirrorNewer,
     /// A checkpoint was to move other than one window forward.
     CheckpointRefused,
+    /// More records would be deleted than may be, or a list came out empty.
+    DeletesRefused,
     /// A destination cannot be written.
     DestinationUnwritable,
     /// The requests that a command may make are made ([`crate::source::budget::Budget::capped`]).

@@ -49,6 +49,7 @@
 //! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
 //! | which conversations are not asked, what that misses | [`mirror::entries`], [`sync::audit`]; where a list is read from its newest end only: [`sync::known_end`] |
+//! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; how many may go at a time: [`guard`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
 //! | a destination | [`destinations`], whose trait's documentation is the contract |
 //! | a job key and its default | [`config::job`] and [`config::settings`]; a variable: [`config::env`] |
@@ -75,6 +76,7 @@ pub mod commands;
 pub mod config;
 pub mod destinations;
 pub mod error;
+pub mod guard;
 pub mod hex;
 pub mod lock;
 pub mod mirror;

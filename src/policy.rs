@@ -48,7 +48,7 @@ pub enum Exit {
     Credentials = 5,
     /// The API was unavailable, or the budget exhausted, past the time allowed.
     Unavailable = 6,
-    /// The mirror is corrupt or newer, or a verification failed.
+    /// The mirror is corrupt or newer, a verification failed, or deletions were refused.
     Integrity = 7,
     /// Another run holds the lock.
     Locked = 11,
@@ -185,6 +185,11 @@ pub fn decide(kind: &Kind) -> Decision {
         Kind::CheckpointRefused => {
             (FailRun, Exit::Integrity, "a defect, or two writers on one mirror: nothing was stored; please report it")
         }
+        Kind::DeletesRefused => (
+            FailStream,
+            Exit::Integrity,
+            "look at the source: when the records are really gone, `run --allow-deletes` goes through with it",
+        ),
         Kind::DestinationUnwritable => (
             FailRun,
             Exit::Failed,

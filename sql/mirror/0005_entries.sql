@@ -24,6 +24,11 @@ ALTER TABLE checkpoint ADD COLUMN newest INTEGER;
 -- Null: no audit. Otherwise how many records an audit found that should have been found before.
 ALTER TABLE checkpoint ADD COLUMN audited INTEGER;
 
+-- 1: the pass ended at such rows, before the end of the list; it says nothing of records that it did not show.
+ALTER TABLE checkpoint ADD COLUMN at_known INTEGER NOT NULL DEFAULT 0 CHECK (at_known IN (0, 1));
+-- Which lists hold suspects: these are read to the end.
+CREATE INDEX record_suspected_lists ON record (stream, parent) WHERE suspect_run IS NOT NULL;
+
 -- Which fields each stream was asked for, and the run in which that changed last (null: never).
 CREATE TABLE selection (
     stream      INTEGER PRIMARY KEY,

@@ -16,6 +16,7 @@ use crate::report::terminal;
 use crate::sandbox::{Options, Running, faults, start};
 use crate::say;
 use crate::streams::Stream;
+use crate::sync::time_box::TimeBox;
 
 const JOB: &str = include_str!("../../jobs/demo.toml");
 
@@ -43,7 +44,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     settings.source.client_secret = crate::secret::Secret::new("sandbox-secret".into());
     fresh(&settings.mirror)?;
     let out = settings.destinations.first().map(|d| d.path.clone()).unwrap_or_default();
-    let report = run_settings(&settings, quiet, false).await?;
+    let report = run_settings(&settings, quiet, false, &TimeBox::default()).await?;
     crate::telemetry::print(&terminal::summary(&report));
     let counts = sandbox.counts();
     let fault = |names: &[&str]| names.iter().filter_map(|n| counts.faults.get(n)).sum::<u64>();
@@ -88,7 +89,7 @@ fn fresh(mirror: &Path) -> Result<()> {
 
 /// Compares a CSV file with the truth; returns the rows and how many records differ.
 async fn compare(sandbox: &Running, stream: Stream, file: &Path) -> Result<(usize, usize)> {
-    let url = format!("http://{}/truth/{stream}", sandbox.address());
+    let url = format!("http://{}/truth/{stream}?objects=all", sandbox.address());
     let failed = |e: String| Error::new(Kind::Network, format!("the truth of {stream}: {e}"));
     let response = reqwest::get(url).await.map_err(|e| failed(e.without_url().to_string()))?;
     let text = response.text().await.map_err(|e| failed(e.without_url().to_string()))?;

@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod discover;
 pub mod export;
+pub mod plan;
 pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
@@ -22,6 +23,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Run(args) => run::run(&args, quiet).await,
         Command::Check(args) => check::check(&args).await,
         Command::Discover(args) => discover::discover(&args).await,
+        Command::Plan(args) => plan::plan(&args).await,
         Command::Export(args) => export::export(&args, quiet),
         Command::Status(args) => status::status(&args),
         #[cfg(feature = "sandbox")]

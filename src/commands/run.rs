@@ -7,31 +7,38 @@ use tokio::time::Instant;
 
 use super::setup;
 use crate::cli::RunArgs;
-use crate::config::settings::Settings;
+use crate::config::settings::{Flags, Settings};
+use crate::config::values;
 use crate::destinations::Destination;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, Account};
 use crate::mirror::changes::Reading;
 use crate::mirror::rounds::{self, Begun, Ending};
-use crate::mirror::store::Mirror;
+use crate::mirror::store::{Mirror, Writer};
 use crate::policy::{self, Exit};
 use crate::progress::Progress;
 use crate::report::live::{self, Live};
 use crate::report::run_report::{self, DestinationReport, RunReport};
 use crate::report::terminal;
 use crate::sync::shutdown::Stop;
+use crate::sync::time_box::{self, TimeBox};
 use crate::sync::{self, Context, Spelling};
 use crate::telemetry;
 
 /// Runs a job file.
 pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
-    let flags = setup::flags(&args.job);
+    let flags = Flags { allow_deletes: args.allow_deletes, ..setup::flags(&args.job) };
     if args.print_config {
         crate::telemetry::print(&Settings::load_offline(&args.job.job, &flags)?.print());
         return Ok(Exit::Complete);
     }
     let settings = Settings::load(&args.job.job, &flags)?;
-    let report = run_settings(&settings, quiet, args.adopt_mirror).await?;
+    let time_box = TimeBox {
+        lasts: args.max_runtime.as_ref().map(|text| values::duration(text, "--max-runtime")).transpose()?,
+        until: args.until.as_ref().map(|text| time_box::time_of_day(text)).transpose()?,
+        requests: args.max_requests,
+    };
+    let report = run_settings(&settings, quiet, args.adopt_mirror, &time_box).await?;
     if !quiet {
         crate::telemetry::print(&terminal::summary(&report));
     }
@@ -42,7 +49,7 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
 }
 
 /// Runs what the settings describe and reports it.
-pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Result<RunReport> {
+pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_box: &TimeBox) -> Result<RunReport> {
     let started = Instant::now();
     let source = Arc::new(setup::source(settings)?);
     let holder = format!("job {}", settings.name);
@@ -55,9 +62,13 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     }
     let stop = Stop::default();
     stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    time_box.watch(&stop, &source, settings.source.in_flight);
     let known = tokio::select! {
         known = sync::dialect::settle(&source, &mirror, &settings.source.endpoint, &settings.spelled, &settings.streams) => known?,
-        () = stop.now() => return Err(Error::new(Kind::Stopped, "stopped before anything was read")),
+        () = stop.now() => {
+            let why = stop.why().map(|why| format!(": {why}")).unwrap_or_default();
+            return Err(Error::new(Kind::Stopped, format!("stopped before anything was read{why}")));
+        }
     };
     mirror.call(move |w| account::claim(w, &account)).await?;
     let (name, lane) = (settings.name.clone(), settings.lane);
@@ -68,13 +79,19 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
         mirror: mirror.clone(),
         begun,
         lane: settings.lane,
+        deletes: settings.deletes,
         page_size: settings.page_size,
         walks: walks(settings),
         lookback: i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX),
         audit: settings.audit,
+        double_collect: settings.double_collect,
         progress: Arc::new(Progress::default()),
         stop,
-        spelling: Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone() },
+        spelling: Spelling {
+            endpoint: settings.source.endpoint.clone(),
+            job: settings.spelled.clone(),
+            turn: Arc::default(),
+        },
         notes: Arc::default(),
     };
     sync::unchanged::note_selections(&context, &known.streams).await?;
@@ -90,6 +107,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     );
     let outcome = sync::run::run(&context, &known.streams).await;
     drop(screen);
+    sync::limits::keep(&context).await?;
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => {
@@ -101,11 +119,14 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool) -> Resu
     };
     let took = started.elapsed();
     let mut report = RunReport::new(&settings.name, settings.lane, begun, &outcome, &source, &context.progress, took);
-    report.notes = known.notes;
+    let concluded = std::mem::replace(&mut report.notes, known.notes);
     report.notes.extend(context.notes());
     report.notes.extend(report.misses());
+    report.notes.extend(concluded);
     let mut exits = vec![run_report::exit_of(&outcome)];
-    if !outcome.stopped {
+    report.notes.extend(context.stop.why().map(|why| format!("stopped by itself: {why}")));
+    if !outcome.stopped || context.stop.why().is_some() {
+        mirror.call(Writer::shrink).await?;
         deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;
     }
     report.seconds = started.elapsed().as_secs_f64();

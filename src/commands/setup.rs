@@ -23,6 +23,7 @@ pub fn flags(args: &JobArgs) -> Flags {
         out: args.out.clone(),
         requests_per_minute: args.requests_per_minute,
         page_size: args.page_size,
+        allow_deletes: false,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::config::settings::{Flags, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::checkpoint::{Lane, standing};
+use crate::mirror::deletions;
 use crate::policy::Exit;
 use crate::record::Reader as _;
 use crate::report::terminal::{aligned, word};
@@ -41,7 +42,8 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
         };
         let state = if open { "a reading is under way or was cut short" } else { "the latest reading has ended" };
         say!("\n{}: {state}", lane.name());
-        let header = ["stream", "verdict", "in mirror", "lists", "unchanged", "open", "pages", "as of"];
+        let header =
+            ["stream", "verdict", "in mirror", "deleted", "suspects", "lists", "unchanged", "open", "pages", "as of"];
         let mut table = vec![header.map(str::to_owned).to_vec()];
         for stream in streams::ALL {
             let of = |s| {
@@ -53,10 +55,14 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
             let fresh = as_of(&s, above.as_ref().map(|(s, _)| s));
             let verdict = judge(&s, above.as_ref().map(|(s, p)| (s, *p)), None);
             let records = reading.extent(stream)?.records;
+            let (deleted, suspects) = deletions::counts(reading.connection(), stream)
+                .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
             table.push(vec![
                 stream.name().into(),
                 verdict.word().into(),
                 records.to_string(),
+                deleted.to_string(),
+                suspects.to_string(),
                 s.walks.to_string(),
                 s.skipped.to_string(),
                 s.open.to_string(),

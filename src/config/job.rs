@@ -54,6 +54,7 @@ pub struct Source {
     pub lookback: Option<String>,
     pub audit: Option<u32>,
     pub extra_fields: Option<ExtraFields>,
+    pub double_collect: Option<bool>,
     pub dialect: Option<Spelling>,
 }
 
@@ -82,6 +83,18 @@ pub enum Spelling {
 #[allow(missing_docs)]
 pub struct Mirror {
     pub path: Option<String>,
+    pub deletes: Option<Switch>,
+    pub max_deletes: Option<String>,
+    pub confirm_requests: Option<u32>,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Switch {
+    On,
+    Off,
 }
 
 /// `[[destination]]`

@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::destinations::{CsvSettings, destinations};
 use super::dialect::spelled;
 use super::env;
-use super::job::{Job, Mode};
+use super::job::{self, Job, Mode, Switch};
 use super::origin::{Origin, Picker};
 use super::source::source;
 use crate::error::{Error, Result};
+use crate::guard::{Deletes, Most};
 use crate::mirror::checkpoint::Lane;
 use crate::source::Settings as SourceSettings;
 use crate::source::dialect::Dialect;
@@ -26,6 +27,7 @@ pub struct Flags {
     pub out: Option<PathBuf>,
     pub requests_per_minute: Option<u32>,
     pub page_size: Option<u32>,
+    pub allow_deletes: bool,
 }
 
 /// Everything a command needs.
@@ -45,7 +47,10 @@ pub struct Settings {
     pub lookback: Duration,
     /// Unchanged conversations that an incremental run audits.
     pub audit: u32,
+    /// Read lists a second time, so that they can be proven.
+    pub double_collect: bool,
     pub mirror: PathBuf,
+    pub deletes: Deletes,
     pub destinations: Vec<CsvSettings>,
     /// What was set, from where, in the order of `--print-config`.
     pub origins: Vec<(String, String, Origin)>,
@@ -115,6 +120,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     }
     let lookback = p.duration("source.lookback", job.source.lookback.as_ref(), "3d")?;
     let audit = p.pick("source.audit", None, job.source.audit, 20);
+    let double_collect = p.pick("source.double_collect", None, job.source.double_collect, true);
     let job_mirror = job.mirror.path.as_ref().map(|t| env::expand(t, &format!("{place}: mirror.path"))).transpose()?;
     let mirror = p.pick(
         "mirror.path",
@@ -125,6 +131,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     if mirror.as_os_str().is_empty() {
         return Err(Error::usage(format!("{place}: mirror.path is empty")));
     }
+    let deletes = deletes(&mut p, &job.mirror, flags)?;
     let destinations = destinations(&mut p, job, flags)?;
     let lane = match mode {
         Mode::Backfill => Lane::Backfill,
@@ -141,10 +148,20 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         page_size,
         lookback,
         audit,
+        double_collect,
         mirror,
+        deletes,
         destinations,
         origins: p.origins,
     })
+}
+
+fn deletes(p: &mut Picker<'_>, job: &job::Mirror, flags: &Flags) -> Result<Deletes> {
+    let on = p.pick("mirror.deletes", None, job.deletes, Switch::On) == Switch::On;
+    let most = p.pick("mirror.max_deletes", None, job.max_deletes.clone(), "5%".to_owned());
+    let most = Most::read(&most, &format!("{}: mirror.max_deletes", p.place))?;
+    let confirm_requests = p.pick("mirror.confirm_requests", None, job.confirm_requests, 50).into();
+    Ok(Deletes { on, most, confirm_requests, allowed: flags.allow_deletes })
 }
 
 fn chosen(names: &[String], place: &str) -> Result<Vec<Stream>> {
@@ -213,6 +230,7 @@ mod tests {
         assert!(refused("[source]\nclient_id = \"${NO_SUCH_ID}\"", &none).contains("NO_SUCH_ID"));
         assert!(refused(&format!("streams = [\"messages\"]\n{KEY}"), &none).contains("conversations"));
         assert!(refused(&format!("streams = [\"contact\"]\n{KEY}"), &none).contains("known: contacts"));
+        assert!(refused(&format!("{KEY}[mirror]\nmax_deletes = \"many\""), &none).contains("mirror.max_deletes"));
         let two = "[[destination]]\nkind = \"csv\"\npath = \"a\"\n[[destination]]\nkind = \"csv\"\npath = \"b\"\n";
         assert!(refused(&format!("{KEY}{two}"), &Flags { out: Some("x".into()), ..none.clone() }).contains("has 2"));
         let typo = format!("{KEY}[source.dialect.list]\nsiz = \"perPage\"\n");

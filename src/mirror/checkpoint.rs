@@ -1,6 +1,9 @@
 //! How far a walk has come. A checkpoint counts committed windows, `n -> n + 1`, refused unless `n` is what is stored
 //! (a trigger refuses it a second time). Where in the list the next window lies, the size that is served and the
 //! anchors are its payload: a step back is a new window that starts earlier, never a checkpoint that goes backwards.
+//!
+//! The walks of a record that is gone do not count: a partition whose record is a tombstone is neither open nor incomplete
+//! nor walked again, until the record is back.
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
@@ -86,8 +89,17 @@ pub struct Advance {
     pub newest: Option<i64>,
     /// What an audit found in it.
     pub found: u64,
-    /// It ends the walk at rows that are known, before the end of the list: the total is none of this pass's business.
+    /// It ends the walk at rows that are known, before the end of the list: the total is none of this pass's business, and
+    /// neither is a record that it did not show.
     pub at_known: bool,
+}
+
+/// Whether the record that a walk is a partition of is a tombstone; `?4` is [`parent`].
+pub(super) const GONE: &str = "EXISTS (SELECT 1 FROM record WHERE record.stream = ?4 AND record.id = checkpoint.partition AND record.deleted = 1)";
+
+/// The number of the stream whose records a stream's walks are partitions of; 0 is no stream.
+pub(super) fn parent(stream: Stream) -> u8 {
+    stream.definition().parent.map_or(0, Stream::number)
 }
 
 const COLUMNS: &str = "number, partition, pass, windows, since_run, position, verdict, why, seen, known_since";
@@ -113,6 +125,12 @@ pub fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Check
     t.prepare_cached(&format!("SELECT {COLUMNS} FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?"))?
         .query_row(params![place.lane.name(), place.stream.number(), place.partition], read)
         .optional()
+}
+
+/// Records that a walk has shown in its current pass.
+pub fn distinct(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<u64> {
+    t.prepare_cached("SELECT distinct_records FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?")?
+        .query_row(params![place.lane.name(), place.stream.number(), place.partition], |r| r.get(0))
 }
 
 /// Starts the walk's next pass (its first, when there was none), unless one that began in `not_before` or later exists.
@@ -143,7 +161,7 @@ pub fn start_pass(
              VALUES (?1, ?2, ?3, 1, ?4, ?6, ?7)
              ON CONFLICT (lane, stream, partition) DO UPDATE SET pass = pass + 1, windows = 0, open = 1, since_run = ?4,
                  position = NULL, verdict = NULL, why = NULL, seen = 0, distinct_records = 0, steps_back = 0,
-                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7
+                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7, at_known = 0
              WHERE since_run < ?5",
         )?
         .execute(params![
@@ -162,11 +180,11 @@ pub fn start_pass(
 pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> rusqlite::Result<()> {
     entries::reopened(t, lane, stream, run)?;
     t.execute(
-        "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
+        &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
              why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL,
-             known_since = NULL, newest = NULL, audited = NULL
-         WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete'",
-        params![lane.name(), stream.number(), run],
+             known_since = NULL, newest = NULL, audited = NULL, at_known = 0
+         WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE}"),
+        params![lane.name(), stream.number(), run, parent(stream)],
     )?;
     Ok(())
 }
@@ -179,7 +197,7 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
             "UPDATE checkpoint SET windows = windows + 1, position = ?6, open = ?7, verdict = ?8, why = ?9,
                  seen = seen + ?10, distinct_records = distinct_records + ?11, steps_back = steps_back + ?12,
                  total = CASE WHEN ?17 THEN NULL ELSE coalesce(?13, total) END, closed_at = ?14,
-                 newest = max(coalesce(newest, ?15), coalesce(?15, newest)), audited = audited + ?16
+                 newest = max(coalesce(newest, ?15), coalesce(?15, newest)), audited = audited + ?16, at_known = ?17
              WHERE lane = ?1 AND stream = ?2 AND partition = ?3 AND pass = ?4 AND windows = ?5 AND open = 1",
         )?
         .execute(params![
@@ -213,9 +231,10 @@ pub fn open_walks(
     most: u32,
 ) -> rusqlite::Result<Vec<Checkpoint>> {
     t.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM checkpoint WHERE lane = ? AND stream = ? AND open = 1 AND since_run >= ? ORDER BY number LIMIT ?"
+        "SELECT {COLUMNS} FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND open = 1 AND since_run >= ?3 AND NOT {GONE}
+         ORDER BY number LIMIT ?5"
     ))?
-    .query_map(params![lane.name(), stream.number(), since, most], read)?
+    .query_map(params![lane.name(), stream.number(), since, parent(stream), most], read)?
     .collect()
 }
 
@@ -288,14 +307,14 @@ impl Standing {
 
 /// Sums up the walks of a stream that belong to the round that began with run `since`.
 pub fn standing(c: &rusqlite::Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Standing> {
-    let mut read = c.prepare_cached(
+    let mut read = c.prepare_cached(&format!(
         "SELECT count(*), coalesce(sum(open), 0), coalesce(sum(verdict = 'incomplete'), 0), min(why) FILTER (WHERE verdict = 'incomplete'),
                 coalesce(sum(verdict = 'proven'), 0), coalesce(sum(windows), 0), coalesce(sum(seen), 0),
-                coalesce(sum(distinct_records), 0), coalesce(sum(steps_back), 0), 
+                coalesce(sum(distinct_records), 0), coalesce(sum(steps_back), 0),
                 CASE WHEN count(total) > 0 THEN sum(coalesce(total, distinct_records)) END, min(closed_at), min(since_run)
-         FROM checkpoint WHERE lane = ? AND stream = ? AND since_run >= ?",
-    )?;
-    let mut standing = read.query_row(params![lane.name(), stream.number(), since], |r| {
+         FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE}"
+    ))?;
+    let mut standing = read.query_row(params![lane.name(), stream.number(), since, parent(stream)], |r| {
         Ok(Standing {
             walks: r.get(0)?,
             open: r.get(1)?,

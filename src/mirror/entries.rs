@@ -10,7 +10,7 @@
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::checkpoint::{self, Lane, Pass, Place};
+use super::checkpoint::{self, GONE, Lane, Pass, Place, parent};
 use crate::streams::Stream;
 
 /// The stream whose lists belong to the records of a page, and what is known of these.
@@ -86,12 +86,14 @@ pub fn meet(
         if known.incremental && known.run >= round {
             return Ok(false);
         }
+        // Suspects are settled by reading the list to its end.
+        let settled = !holds_suspects(t, place)?;
         // Another lane began a pass after this round's own: that is the round's, open or not.
         let begun = || checkpoint::find(t, place).map(|own| own.is_some_and(|own| own.since_run >= round));
-        if known.is_unchanged(seq, selection, partitions.lookback) && (known.incremental || !begun()?) {
+        if settled && known.is_unchanged(seq, selection, partitions.lookback) && (known.incremental || !begun()?) {
             return if known.skipped == Some(round) { Ok(false) } else { skip(t, place, round).map(|()| true) };
         }
-        known_since = known.known_since(selection);
+        known_since = known.known_since(selection).filter(|_| settled);
     }
     if checkpoint::start_pass(t, place, run, round, &Pass { known_since, audit: false })? {
         let newest = partitions.newest.get(n).copied().flatten();
@@ -133,6 +135,22 @@ fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Known>> {
     .optional()
 }
 
+fn holds_suspects(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
+    t.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_suspected_lists
+             WHERE stream = ? AND parent = ? AND suspect_run IS NOT NULL)",
+    )?
+    .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
+}
+
+/// What is known of a list is forgotten when the record it belongs to is gone: should that come back, the list is read
+/// whole, for some of its records went with it.
+pub fn forget(t: &Transaction<'_>, stream: Stream, partition: &str) -> rusqlite::Result<()> {
+    t.prepare_cached("DELETE FROM entry WHERE stream = ? AND partition = ?")?
+        .execute(params![stream.number(), partition])
+        .map(drop)
+}
+
 fn skip(t: &Transaction<'_>, place: &Place, round: i64) -> rusqlite::Result<()> {
     t.prepare_cached("UPDATE entry SET skipped = ? WHERE stream = ? AND partition = ?")?.execute(params![
         round,
@@ -169,10 +187,13 @@ pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool
 /// The incomplete lists of a stream are about to be read again, in a pass that begins in `run`.
 pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> rusqlite::Result<()> {
     t.execute(
-        "UPDATE entry SET lane = ?1, run = ?3, began = ?4, whole = 0, skipped = NULL
-         WHERE stream = ?2 AND partition IN (
-             SELECT partition FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete')",
-        params![lane.name(), stream.number(), run, crate::clock::milliseconds()],
+        &format!(
+            "UPDATE entry SET lane = ?1, run = ?3, began = ?5, whole = 0, skipped = NULL
+             WHERE stream = ?2 AND partition IN (
+                 SELECT partition FROM checkpoint
+                 WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE})"
+        ),
+        params![lane.name(), stream.number(), run, parent(stream), crate::clock::milliseconds()],
     )?;
     Ok(())
 }

@@ -2,16 +2,23 @@
 //! advances a checkpoint.
 //!
 //! A record that is there with the same hash costs a look-up in the narrow ledger and, the first time in a run, the
-//! mark that it was seen; it is not parsed, not written again, and gets no new `seq`.
+//! mark that it was seen; it is not parsed, not written again, and gets no new `seq`. A tombstone that is seen again is a new
+//! record, whatever its hash; whoever is seen is under no suspicion.
+//!
+//! A list that comes out empty although the mirror holds records of it is not believed: an outage looks like that.
 
-use rusqlite::{OptionalExtension, Statement, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Statement, Transaction, params};
 
 use super::checkpoint::{self, Advance, Place};
 use super::entries::{self, Partitions};
 use super::store::Writer;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
+use crate::streams::Stream;
 use crate::verdict::Verdict;
+
+/// Why a walk that came out empty is incomplete.
+pub const EMPTY: &str = "the list came out empty, but the mirror holds records of it";
 
 /// A page to land.
 pub struct Landing {
@@ -29,6 +36,8 @@ pub struct Landing {
     pub partitions: Option<Partitions>,
     /// What the rows' moments say.
     pub moments: Moments,
+    /// An empty list is believed, whatever the mirror holds.
+    pub believe_empty: bool,
 }
 
 /// What is told by when the rows of a page were made, where the stream has partitions.
@@ -76,6 +85,9 @@ pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
         landing.advance.newest = landing.moments.rows.iter().copied().flatten().max();
         landing.advance.seen = landing.records.rows.len() as u64;
         landing.advance.distinct = landing.advance.seen - landed.repeated;
+        if !landing.believe_empty && comes_out_empty(t, &landing)? {
+            landing.advance.verdict = Some(Verdict::Incomplete(EMPTY.into()));
+        }
         checkpoint::advance(t, &landing.place, &landing.advance)?;
         if let (Some(verdict), false) = (&landing.advance.verdict, landing.place.partition.is_empty()) {
             entries::closed(t, &landing.place, landing.since_run, verdict.is_complete())?;
@@ -99,6 +111,19 @@ fn ends_here(landing: &Landing, landed: &Landed) -> bool {
     landing.moments.may_end && all_known && landing.advance.verdict.is_none()
 }
 
+/// Whether this page ends a stream's one list as complete, without a row in all of it, and the mirror holds records.
+fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
+    let (place, advance) = (&landing.place, &landing.advance);
+    let complete = advance.verdict.as_ref().is_some_and(Verdict::is_complete);
+    if !complete || advance.seen > 0 || !place.partition.is_empty() {
+        return Ok(false);
+    }
+    if checkpoint::find(t, place)?.is_some_and(|before| before.seen > 0) {
+        return Ok(false);
+    }
+    t.query_row(&format!("SELECT EXISTS (SELECT 1 FROM body_{})", place.stream), [], |r| r.get(0))
+}
+
 /// Stores the records; says what that did, the seq of each, and what of it is an audit's find.
 fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Vec<i64>, u64)> {
     let stream = landing.place.stream;
@@ -108,29 +133,35 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
     let before = seq;
     let mut seqs = Vec::with_capacity(landing.records.rows.len());
     let mut found = 0;
-    let mut find = t.prepare_cached("SELECT hash, seq, last_run FROM record WHERE stream = ? AND id = ?")?;
+    let mut find = t.prepare_cached(
+        "SELECT hash, seq, last_run, deleted, suspect_run IS NOT NULL OR (parent IS NULL AND ?3) FROM record
+         WHERE stream = ?1 AND id = ?2",
+    )?;
     let mut mark = t.prepare_cached("UPDATE record SET last_run = ? WHERE stream = ? AND id = ?")?;
     for (n, record) in landing.records.rows.iter().enumerate() {
-        let known: Option<([u8; 16], i64, i64)> = find
-            .query_row(params![stream.number(), &*record.id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-            .optional()?;
-        if known.is_some_and(|(_, _, last_run)| last_run >= landing.since_run) {
+        let known: Option<Known> =
+            find.query_row(params![stream.number(), &*record.id, parent.is_some()], Known::read).optional()?;
+        if known.as_ref().is_some_and(|known| known.last_run >= landing.since_run) {
             landed.repeated += 1;
         }
         match known {
-            Some((hash, known_seq, last_run)) if hash == record.hash.to_be_bytes() => {
-                if last_run != landing.run {
+            Some(known) if !known.deleted && known.hash == record.hash.to_be_bytes() => {
+                if known.last_run != landing.run {
                     mark.execute(params![landing.run, stream.number(), &*record.id])?;
                 }
-                seqs.push(known_seq);
+                if known.unsettled {
+                    clear(t, stream, &record.id, parent)?;
+                }
+                seqs.push(known.seq);
                 continue;
             }
-            Some((_, old, _)) => {
+            Some(known) if !known.deleted => {
                 landed.changed += 1;
                 found += 1;
-                t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([old])?;
+                t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([known.seq])?;
             }
-            None => {
+            // A tombstone has no body.
+            Some(_) | None => {
                 landed.new += 1;
                 let made = landing.moments.rows.get(n).copied().flatten();
                 found += u64::from(made.is_none_or(|made| made < landing.moments.round_began));
@@ -148,6 +179,37 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
     Ok((landed, seqs, found))
 }
 
+/// What the ledger knows of a record.
+struct Known {
+    hash: [u8; 16],
+    seq: i64,
+    last_run: i64,
+    deleted: bool,
+    /// A suspect, or a record whose partition was not known.
+    unsettled: bool,
+}
+
+impl Known {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Known> {
+        Ok(Known {
+            hash: row.get(0)?,
+            seq: row.get(1)?,
+            last_run: row.get(2)?,
+            deleted: row.get(3)?,
+            unsettled: row.get(4)?,
+        })
+    }
+}
+
+fn clear(t: &Transaction<'_>, stream: Stream, id: &str, parent: Option<&String>) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "UPDATE record SET suspect_run = NULL, suspect_since = NULL, parent = coalesce(parent, ?3)
+         WHERE stream = ?1 AND id = ?2",
+    )?
+    .execute(params![stream.number(), id, parent])?;
+    Ok(())
+}
+
 fn put(
     t: &Transaction<'_>,
     insert: &mut Statement<'_>,
@@ -161,7 +223,8 @@ fn put(
     insert.execute(params![seq, &*record.id, payload])?;
     t.prepare_cached(
         "INSERT INTO record (stream, id, parent, hash, seq, first_run, last_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-         ON CONFLICT (stream, id) DO UPDATE SET parent = ?3, hash = ?4, seq = ?5, last_run = ?6, deleted = 0",
+         ON CONFLICT (stream, id) DO UPDATE SET parent = ?3, hash = ?4, seq = ?5, last_run = ?6, deleted = 0,
+             suspect_run = NULL, suspect_since = NULL",
     )?
     .execute(params![
         landing.place.stream.number(),

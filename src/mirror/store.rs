@@ -102,6 +102,11 @@ impl Writer {
         work(&mut self.connection).map_err(|e| failed(&self.path, &e))
     }
 
+    /// Gives back what reading and writing kept in memory: what comes next has buffers of its own.
+    pub fn shrink(&mut self) -> Result<()> {
+        self.with(|connection| connection.execute_batch("PRAGMA shrink_memory"))
+    }
+
     /// Runs `work` in one transaction: all of it is stored, or nothing.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let path = &self.path;

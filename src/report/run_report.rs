@@ -6,16 +6,17 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::destinations::Receipt;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::entries::Audited;
 use crate::mirror::rounds::{Begun, Ending};
-use crate::policy::{self, Action, Exit};
+use crate::policy::{self, Exit};
 use crate::progress::{Progress, get};
 use crate::quantity::counted;
 use crate::source::Source;
 use crate::sync::audit::wilson;
-use crate::sync::run::{RunOutcome, StreamOutcome};
+use crate::sync::deletions::judge::Refusal;
+use crate::sync::run::{RunOutcome, StreamOutcome, is_outage};
 
 /// A run's report.
 #[derive(Debug, Clone, Serialize)]
@@ -36,6 +37,8 @@ pub struct RunReport {
     pub refused_429: u64,
     /// Seconds waited: spacing, the server's window, blocks.
     pub waited: [f64; 3],
+    /// Deletions that were refused.
+    pub refused: Vec<RefusedReport>,
     pub destinations: Vec<DestinationReport>,
     /// What else the operator should know.
     pub notes: Vec<String>,
@@ -61,6 +64,9 @@ pub struct StreamReport {
     pub repeated: u64,
     pub repaired: u64,
     pub steps_back: u64,
+    pub deleted: u64,
+    /// Records that a complete reading did not show and that are kept.
+    pub suspects: u64,
     /// In the whole round.
     pub distinct: u64,
     pub lists: u64,
@@ -107,6 +113,30 @@ impl fmt::Display for AuditReport {
             self.low * 100.0,
             self.high * 100.0
         )
+    }
+}
+
+/// Deletions that were refused.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct RefusedReport {
+    pub stream: &'static str,
+    pub why: String,
+    pub count: u64,
+    pub live: u64,
+    /// The first of them.
+    pub ids: Vec<String>,
+}
+
+impl RefusedReport {
+    fn new(refusal: &Refusal) -> RefusedReport {
+        RefusedReport {
+            stream: refusal.stream.name(),
+            why: refusal.told().detail,
+            count: refusal.count,
+            live: refusal.live,
+            ids: refusal.ids.clone(),
+        }
     }
 }
 
@@ -161,8 +191,9 @@ impl RunReport {
             tokens: source.token_generations(),
             refused_429: stats.refused,
             waited: stats.waited.map(|d| d.as_secs_f64()),
+            refused: outcome.streams.iter().filter_map(|s| s.gone.refusal.as_ref()).map(RefusedReport::new).collect(),
             destinations: Vec::new(),
-            notes: Vec::new(),
+            notes: outcome.streams.iter().filter_map(|s| s.gone.told(s.stream)).collect(),
             stopped: outcome.stopped,
             exit_code: 0,
         }
@@ -200,6 +231,8 @@ fn of_stream(outcome: &StreamOutcome, source: &Source, progress: &Progress) -> S
         repeated: get(&counters.repeated),
         repaired: get(&counters.repaired),
         steps_back: get(&counters.steps_back),
+        deleted: outcome.gone.deleted(),
+        suspects: outcome.gone.suspects,
         distinct: standing.distinct,
         lists: standing.walks,
         open_lists: standing.open,
@@ -236,6 +269,9 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
         exits.push(Exit::Credentials);
     }
     for stream in &outcome.streams {
+        if stream.gone.refusal.is_some() {
+            exits.push(policy::decide(&Kind::DeletesRefused).exit);
+        }
         match stream.error.as_ref().map(|e| policy::decide(&e.kind)) {
             // One stream's missing scope leaves the run incomplete; only all of them make it a matter of credentials.
             Some(decision) if decision.exit == Exit::Credentials => exits.push(Exit::Incomplete),
@@ -249,11 +285,7 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
 
 /// How the run ended, for its round.
 pub fn ending_of(outcome: &RunOutcome) -> Ending {
-    let outage = |s: &StreamOutcome| {
-        s.error.as_ref().is_some_and(|e| {
-            matches!(policy::decide(&e.kind).action, Action::Retry(policy::Patience::Long) | Action::Pause)
-        })
-    };
+    let outage = |s: &StreamOutcome| s.error.as_ref().is_some_and(is_outage);
     if outcome.stopped || outcome.streams.iter().any(outage) {
         Ending::Interrupted
     } else if outcome.streams.iter().all(|s| s.verdict.is_complete()) {

@@ -16,7 +16,8 @@ pub fn summary(report: &RunReport) -> String {
     let resumed = if report.resumed { ", going on where an earlier run stopped" } else { "" };
     let _ = writeln!(out, "{}: {exit} (run {}{resumed}, {})", report.job, report.run, human(seconds(report.seconds)));
     let _ = writeln!(out);
-    let header = ["stream", "verdict", "records", "seen", "new", "changed", "repeated", "requests"];
+    let header =
+        ["stream", "verdict", "records", "seen", "new", "changed", "deleted", "suspects", "repeated", "requests"];
     let mut table = vec![header.map(str::to_owned).to_vec()];
     for s in &report.streams {
         let records = match s.total {
@@ -24,7 +25,7 @@ pub fn summary(report: &RunReport) -> String {
             _ => s.distinct.to_string(),
         };
         let mut row = vec![s.stream.to_owned(), s.verdict.to_owned(), records];
-        row.extend([s.seen, s.new, s.changed, s.repeated, s.requests].map(|n| n.to_string()));
+        row.extend([s.seen, s.new, s.changed, s.deleted, s.suspects, s.repeated, s.requests].map(|n| n.to_string()));
         if s.skipped > 0 {
             row.push(format!("({} read, {} unchanged)", counted(s.lists, "list"), s.skipped));
         }
@@ -38,6 +39,10 @@ pub fn summary(report: &RunReport) -> String {
                 let _ = writeln!(out, "  hint: {hint}");
             }
         }
+    }
+    for refused in &report.refused {
+        let _ = writeln!(out, "\ndeletions refused: {}", refused.why);
+        let _ = writeln!(out, "  hint: {}", policy::decide(&Kind::DeletesRefused).hint);
     }
     let steps: u64 = report.streams.iter().map(|s| s.steps_back).sum();
     let repaired: u64 = report.streams.iter().map(|s| s.repaired).sum();
@@ -96,9 +101,10 @@ fn outcome_in_words(report: &RunReport) -> &'static str {
     match report.exit_code {
         0 => "complete",
         3 => "finished, but not everything is proven complete",
-        4 => "stopped on request",
+        4 => "stopped before its end",
         5 => "refused: credentials or scopes",
         6 => "the API was unavailable",
+        7 if !report.refused.is_empty() => "finished, but deletions were refused",
         7 => "integrity failure",
         _ => "failed",
     }
@@ -109,6 +115,9 @@ fn outcome_in_words(report: &RunReport) -> &'static str {
 pub fn shortfall(report: &RunReport) -> Option<(String, &'static str)> {
     if matches!(report.exit_code, 0 | 4) {
         return None;
+    }
+    if let (7, Some(refused)) = (report.exit_code, report.refused.first()) {
+        return Some((refused.why.clone(), policy::decide(&Kind::DeletesRefused).hint));
     }
     let failed = report.streams.iter().find(|s| s.hint.is_some());
     let destination = report.destinations.iter().find(|d| d.error.is_some());

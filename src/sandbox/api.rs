@@ -131,6 +131,12 @@ impl Api {
     pub fn answer(&self, authorization: Option<&str>, body: &[u8], now: Instant) -> Answered {
         let mut account = lock(&self.limit).as_mut().map(|limit| limit.count(now));
         let prepared = self.schema.prepare(body);
+        let questions = prepared.as_ref().map_or(1, |p| p.roots.len());
+        if let (true, Some(limit), Some(account)) =
+            (self.options.count_questions, lock(&self.limit).as_mut(), &mut account)
+        {
+            limit.count_more(account, questions.saturating_sub(1));
+        }
         let mut line = prepared.as_ref().map_or_else(|_| Line::default(), line_of);
         line.remaining = account.map(|a| a.remaining);
         line.token_generation = match lock(&self.tokens).standing(authorization, now) {
@@ -141,6 +147,9 @@ impl Api {
         let outcome = if account.is_some_and(|a| a.refused) {
             lock(&self.log).counts.over_limit += 1;
             Outcome::too_many()
+        } else if self.options.max_questions > 0 && questions > self.options.max_questions {
+            lock(&self.log).counts.refused += 1;
+            Outcome::too_many_questions(self.options.max_questions, questions)
         } else {
             match prepared {
                 Err(refusal) => {

@@ -98,6 +98,7 @@ pub struct Lists {
     gone: HashSet<u64>,
     touched: BTreeMap<Stream, BTreeSet<u64>>,
     inserted: BTreeMap<Stream, u64>,
+    pub(super) withheld: BTreeSet<Stream>,
     questions: u64,
     events: u64,
     pub(super) nights: Nights,
@@ -113,6 +114,7 @@ impl Lists {
             gone: HashSet::new(),
             touched: BTreeMap::new(),
             inserted: BTreeMap::new(),
+            withheld: BTreeSet::new(),
             questions: 0,
             events: 0,
             nights: Nights::default(),
@@ -240,9 +242,14 @@ impl Lists {
             entries.insert(place, entry);
         }
         self.events += 1;
-        self.touched.entry(list.stream()).or_default().insert(entry.number);
+        self.touch(list, entry.number, change);
+    }
+
+    /// Remembers a change; the messages of a conversation go with it.
+    pub(super) fn touch(&mut self, list: List, number: u64, change: Change) {
+        self.touched.entry(list.stream()).or_default().insert(number);
         if list == List::Conversations && change == Change::Delete {
-            self.forget_messages(entry.number);
+            self.forget_messages(number);
         }
     }
 

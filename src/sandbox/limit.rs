@@ -49,6 +49,14 @@ impl Limit {
         })
     }
 
+    /// Counts further questions of the request that was just counted.
+    pub fn count_more(&mut self, account: &mut Account, questions: usize) {
+        if !account.refused {
+            self.used = self.used.saturating_add(u32::try_from(questions).unwrap_or(u32::MAX));
+            account.remaining = self.per_window.saturating_sub(self.used);
+        }
+    }
+
     /// Counts a request.
     pub fn count(&mut self, now: Instant) -> Account {
         if self.ends.is_none_or(|end| now >= end) {

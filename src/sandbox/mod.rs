@@ -14,7 +14,7 @@
 //! | how is an answer written? | `execute.rs` and, for the scalars of an envelope, `members.rs` into `out.rs` |
 //! | how many records, in which order, with which ids? | `data.rs` of `list.rs` (all messages: `all_messages.rs`), `ids.rs` |
 //! | what is in a field? | `object.rs`, `records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
-//! | what changes meanwhile? | `drift.rs`; between two readings: `night.rs` |
+//! | what changes meanwhile? | `drift.rs`; between two readings: `night.rs`; when a test wants it to: `at_will.rs` |
 //! | what fails? | `faults.rs`, `body.rs` (connections that break) |
 //! | who may ask, how often? | `token.rs`, `limit.rs` |
 //! | what should have come out? what was asked? | `truth.rs`, `log.rs` |
@@ -22,6 +22,7 @@
 mod all_messages;
 mod api;
 mod asks;
+mod at_will;
 mod body;
 mod channels;
 mod cursor;
@@ -73,6 +74,7 @@ pub use server::{Running, start};
 
 /// How a sandbox is to be.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // switches of one command line
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
@@ -104,6 +106,10 @@ pub struct Options {
     pub new_token_cancels_older: bool,
     /// The most rows a page has; a larger limit is cut down in silence.
     pub max_page_size: u32,
+    /// The most questions (root fields) of a request; more are refused. 0 for any number.
+    pub max_questions: usize,
+    /// The limit falls by the questions of a request, not by one.
+    pub count_questions: bool,
     /// Scopes the client does not have.
     pub denied_scopes: Vec<String>,
     /// The id that gets a token.
@@ -136,6 +142,8 @@ impl Default for Options {
             latency: Duration::ZERO,
             new_token_cancels_older: false,
             max_page_size: 100,
+            max_questions: 0,
+            count_questions: false,
             denied_scopes: Vec::new(),
             client_id: "sandbox-client".to_owned(),
             client_secret: "sandbox-secret".to_owned(),

@@ -101,6 +101,12 @@ impl Outcome {
         Outcome::failed(429, &[Problem::new("Too Many Requests", "TOO_MANY_REQUESTS")])
     }
 
+    /// What a server answers that has a limit of aliases, in the words of a well-known plugin.
+    pub fn too_many_questions(most: usize, asked: usize) -> Outcome {
+        let message = format!("Syntax Error: Aliases limit of {most} exceeded, found {asked}.");
+        Outcome::failed(400, &[Problem::new(&message, "GRAPHQL_VALIDATION_FAILED")])
+    }
+
     /// The outcome of a fault that leaves nothing to execute.
     pub fn instead(fault: Fault) -> Option<Outcome> {
         let internal = Problem::new("Internal server error", "INTERNAL_SERVER_ERROR");

@@ -170,6 +170,7 @@ impl Answering<'_> {
 
     fn page(&mut self, list: List, paging: &Paging, twist: Option<Fault>) -> Result<Content, Problem> {
         let mut lists = lock(&self.api.lists);
+        let list = if lists.is_withheld(list) { NOBODYS } else { list };
         if list != NOBODYS {
             lists.pass_time(list, std::mem::take(&mut self.first_list));
         }

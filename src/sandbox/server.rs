@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::api::{Answered, Api, Reply};
+use super::api::{Answered, Api, Reply, lock};
 use super::body;
 use super::log::Counts;
 use super::night::Night;
@@ -87,7 +87,8 @@ impl Running {
              with {} contacts, {} persons, {} conversations, {} messages (seed {}).\n\n  \
              QPIEN_ENDPOINT={endpoint} QPIEN_CLIENT_ID={} QPIEN_CLIENT_SECRET={} qpien-sync run jobs/nightly-csv.toml{limit}\n\n\
              What an export must hold: http://{address}/truth/contacts (or another stream; ?objects=all: every sub-field of the schema)\n\
-             What was asked: http://{address}/sandbox/log, /sandbox/counts, /sandbox/touched",
+             What was asked: http://{address}/sandbox/log, /sandbox/counts, /sandbox/touched\n\
+             To change it (POST): http://{address}/sandbox/delete?stream=contacts&n=7&seed=3, /sandbox/empty?stream=contacts (&off)",
             options.contacts,
             options.persons,
             options.conversations,
@@ -118,6 +119,8 @@ fn router(api: Arc<Api>) -> Router {
         .route("/sandbox/counts", get(async |State(api): State<Arc<Api>>| json(&api.counts())))
         .route("/sandbox/touched", get(async |State(api): State<Arc<Api>>| json(&api.touched())))
         .route("/sandbox/night", post(night))
+        .route("/sandbox/delete", post(delete))
+        .route("/sandbox/empty", post(empty))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
@@ -172,6 +175,34 @@ async fn night(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
         Some(night) => json(&api.night(night)),
         None => status_page(StatusCode::BAD_REQUEST),
     }
+}
+
+/// `?stream=contacts&n=7&seed=3`: deletes so many records and says which.
+async fn delete(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
+    let number = |name: &str, default| query(&uri, name).map_or(Some(default), |text| text.parse().ok());
+    let stream = query(&uri, "stream").and_then(Stream::named);
+    match (stream, number("n", 1), number("seed", 1)) {
+        (Some(stream), Some(n), Some(seed)) => {
+            json(&lock(&api.lists).delete(stream, usize::try_from(n).unwrap_or(usize::MAX), seed))
+        }
+        _ => status_page(StatusCode::BAD_REQUEST),
+    }
+}
+
+/// `?stream=contacts`: its lists come out empty, until `&off`.
+async fn empty(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
+    let Some(stream) = query(&uri, "stream").and_then(Stream::named) else {
+        return status_page(StatusCode::BAD_REQUEST);
+    };
+    let withheld = query(&uri, "off").is_none();
+    lock(&api.lists).withhold(stream, withheld);
+    json(&withheld)
+}
+
+/// The value of a name in the address; names without one have an empty one.
+fn query<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
+    let parts = uri.query()?.split('&').map(|part| part.split_once('=').unwrap_or((part, "")));
+    parts.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
 }
 
 async fn not_found() -> Response<Body> {

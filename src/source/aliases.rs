@@ -87,9 +87,6 @@ impl Aliases {
     /// The number that was found to be the largest, when it is less than the job allows and worth remembering.
     pub fn found(&self) -> Option<usize> {
         let found = self.change(|found| *found);
-        if found.counted {
-            return Some(1);
-        }
         found.refused.filter(|refused| found.lasting && found.worked > 0 && found.worked + 1 == *refused)?;
         Some(found.worked)
     }
@@ -153,6 +150,6 @@ mod tests {
         assert_eq!((aliases.now(), aliases.found()), (1, None));
         aliases.acquit();
         aliases.count_questions();
-        assert_eq!((aliases.now(), aliases.found()), (1, Some(1)));
+        assert_eq!((aliases.now(), aliases.found()), (1, None));
     }
 }

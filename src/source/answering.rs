@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Source;
-use super::batch::is_for_company;
+use super::batch::{Place, is_for_company};
 use super::budget::Headers;
 use super::client::Attempt;
 use super::envelope;
@@ -28,11 +28,18 @@ type Outcomes = (Option<u64>, Option<Duration>, Vec<Result<Page>>);
 impl Source {
     /// Asks a question, in company of others' where some wait, with its own retries for as long as the limits allow.
     pub async fn ask(&self, question: Question) -> Result<Page> {
+        let place = self.waiting.put(question.clone(), usize::MAX);
+        self.ask_from(place, question).await
+    }
+
+    async fn ask_from(&self, place: Place<'_>, question: Question) -> Result<Page> {
         let stream = question.stream;
         let mut failures = Failures::default();
         let mut most = usize::MAX;
+        let mut place = Some(place);
         loop {
-            let answered = self.ask_together(&question, most).await;
+            let waits = place.take().unwrap_or_else(|| self.waiting.put(question.clone(), most));
+            let answered = self.ask_together(waits, &question, most).await;
             let error = match answered.outcome {
                 Ok(page) => {
                     self.scope_renewed[stream].store(0, Ordering::Relaxed);
@@ -62,8 +69,9 @@ impl Source {
 
     /// Asks some questions; the results come in their order.
     pub async fn ask_all(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
-        let asked: Vec<_> = questions.into_iter().map(|q| self.ask(q)).collect();
-        join_all(asked).await
+        // All of them wait before any of them is carried, or the first would leave alone.
+        let places: Vec<Place<'_>> = questions.iter().map(|q| self.waiting.put(q.clone(), usize::MAX)).collect();
+        join_all(places.into_iter().zip(questions).map(|(place, q)| self.ask_from(place, q))).await
     }
 
     /// What comes after a failed question; tells the tokens when theirs was refused.

@@ -90,7 +90,8 @@ impl Waiting {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, question: Question, most: usize) -> Place<'_> {
+    /// Puts a question into the queue; it goes with at most so many, itself included.
+    pub(super) fn put(&self, question: Question, most: usize) -> Place<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         self.queue().push_back(Waiter { number, question, most, answer });
@@ -167,7 +168,7 @@ impl Drop for Moving {
 }
 
 /// A place in the queue; given up when dropped.
-struct Place<'s> {
+pub(super) struct Place<'s> {
     waiting: &'s Waiting,
     number: usize,
     answered: oneshot::Receiver<Answered>,
@@ -189,9 +190,8 @@ struct Batch<'s> {
 }
 
 impl Source {
-    /// Asks a question once, in company.
-    pub(super) async fn ask_together(&self, question: &Question, most: usize) -> Answered {
-        let mut place = self.waiting.put(question.clone(), most);
+    /// Asks a question once, in company, from its place in the queue.
+    pub(super) async fn ask_together<'s>(&'s self, mut place: Place<'s>, question: &Question, most: usize) -> Answered {
         loop {
             tokio::select! {
                 biased;
@@ -247,6 +247,7 @@ impl Source {
     async fn carry(&self, batch: Batch<'_>) {
         let questions: Vec<Question> = batch.waiters.iter().map(|w| w.question.clone()).collect();
         let together = questions.len();
+        self.budget.carries(batch.number, together);
         let (generation, retry_after, outcomes) = self.send(batch.number, batch.hold, &questions).await;
         let refused = |o: &Result<Page>| o.as_ref().is_err_and(|e| is_for_company(&e.kind));
         if together > 1 && outcomes.iter().all(refused) {
@@ -254,6 +255,10 @@ impl Source {
             self.aliases.refused(together, outcomes.iter().all(lasting));
         } else if outcomes.iter().any(Result::is_ok) {
             self.aliases.worked(together);
+        }
+        if !self.aliases.are_counted() && self.budget.counts_questions() {
+            tracing::warn!("the limit falls by every question of a request: questions travel alone from here on");
+            self.aliases.count_questions();
         }
         for (waiter, outcome) in batch.waiters.into_iter().zip(outcomes) {
             let _ = waiter.answer.send(Answered { generation, retry_after, outcome, together });
@@ -273,11 +278,11 @@ pub(super) fn is_for_company(kind: &Kind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::query::Start;
+    use crate::source::query::{Select, Start};
     use crate::streams::Stream;
 
     fn question(row: u64) -> Question {
-        Question { stream: Stream::Contacts, parent: None, size: 10, start: Start::Row(row) }
+        Question { stream: Stream::Contacts, parent: None, size: 10, start: Start::Row(row), select: Select::Whole }
     }
 
     fn rows(taken: &[Waiter]) -> Vec<u64> {

@@ -21,6 +21,7 @@ use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep};
 
 use super::budget_window::{Shared, Window};
+use super::counting::Counting;
 use crate::error::{Error, Kind, Result};
 
 /// What the rate-limit headers of one answer say.
@@ -74,6 +75,8 @@ pub struct Budget {
     most: u64,
     pacer: Mutex<Option<(u32, Pacer)>>,
     state: Mutex<State>,
+    /// Requests given away so far, for those who wait for a number of them.
+    made: tokio::sync::watch::Sender<u64>,
 }
 
 type Pacer = Arc<RateLimiter<NotKeyed, InWindow, Clock, NoOpMiddleware<Nanos>>>;
@@ -84,6 +87,7 @@ struct State {
     /// The latest request whose answer told how many are left, and the number no later request may exceed.
     told_by: u64,
     ceiling: Option<(u64, Instant)>,
+    counting: Counting,
     /// Requests sent before this one were under way when the last block began: their 429 is no new strike.
     block_began_at: u64,
 }
@@ -98,6 +102,7 @@ impl Budget {
             turn: tokio::sync::Mutex::default(),
             most: u64::MAX,
             state: Mutex::default(),
+            made: tokio::sync::watch::channel(0).0,
             window,
             clock,
         };
@@ -144,7 +149,23 @@ impl Budget {
         let taken = take();
         let mut state = self.state();
         state.stats.requests += 1;
+        self.made.send_replace(state.stats.requests);
         Ok(Some((state.stats.requests, taken)))
+    }
+
+    /// Returns when so many requests were given away.
+    pub async fn made(&self, requests: u64) {
+        let _ = self.made.subscribe().wait_for(|made| *made >= requests).await;
+    }
+
+    /// Request `number` carries so many questions.
+    pub fn carries(&self, number: u64, questions: usize) {
+        self.state().counting.carries(number, questions);
+    }
+
+    /// Whether the server's limit was seen to fall by questions, not by requests.
+    pub fn counts_questions(&self) -> bool {
+        self.state().counting.by_questions()
     }
 
     /// Takes in what the answer to request `number` says of the limit.
@@ -165,6 +186,7 @@ impl Budget {
         }
         if let (Some(remaining), Some(reset)) = (headers.remaining, headers.reset) {
             state.told_by = number;
+            state.counting.told(number, remaining);
             state.stats.remaining = Some(remaining);
             state.ceiling = Some((number + u64::from(remaining), Instant::now() + reset));
         }

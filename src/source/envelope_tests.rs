@@ -1,4 +1,4 @@
-use super::super::query::Start;
+use super::super::query::{Select, Start};
 use super::*;
 use crate::streams::Stream;
 
@@ -7,7 +7,7 @@ fn dialect() -> Dialect {
 }
 
 fn contacts() -> Vec<Question> {
-    vec![Question { stream: Stream::Contacts, parent: None, size: 2, start: Start::Row(0) }]
+    vec![Question { stream: Stream::Contacts, parent: None, size: 2, start: Start::Row(0), select: Select::Whole }]
 }
 
 fn ask(status: u16, body: &str) -> Result<Page> {

@@ -2,7 +2,7 @@
 //!
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
 //! (through [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
-//! [`budget_window`] keep the limit, [`server_clock`] tells the clocks apart, `in_flight` keeps memory flat, [`retry`]
+//! [`budget_window`] keep the limit (`counting`: of what?), [`server_clock`] tells the clocks apart, `in_flight` keeps memory flat, [`retry`]
 //! says how long to try, [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
 //! [`prove`] to make sure, [`look_up`] to ask for single records and [`remembered`] to know it the next night.
 //! [`Source`] in this file puts them together; `answering` is how it answers questions, `batch` how they travel
@@ -14,6 +14,7 @@ mod batch;
 pub mod budget;
 pub mod budget_window;
 pub mod client;
+mod counting;
 pub mod dialect;
 pub mod document;
 pub mod envelope;
@@ -34,7 +35,7 @@ pub mod shape;
 pub mod token;
 mod unreachable;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub struct Source {
     waiting: Arc<Waiting>,
     scope_renewed: PerStream<AtomicU64>,
     sure: PerStream<AtomicBool>,
+    /// The rows of a page that is served where more were asked for; 0 = not known.
+    served: PerStream<AtomicU32>,
     contacted: AtomicBool,
     attempts: PerStream<AtomicU64>,
     retries: AtomicU64,
@@ -86,6 +89,7 @@ impl Source {
             waiting: Arc::default(),
             scope_renewed: PerStream::new(AtomicU64::default),
             sure: PerStream::new(AtomicBool::default),
+            served: PerStream::new(AtomicU32::default),
             contacted: AtomicBool::new(false),
             attempts: PerStream::new(AtomicU64::default),
             retries: AtomicU64::new(0),
@@ -133,6 +137,16 @@ impl Source {
         if let Some(part) = Arc::make_mut(&mut spoken).streams.get_mut(stream.name()) {
             part.list.page_from = page_from;
         }
+    }
+
+    /// The rows of a page that is served where more were asked for.
+    pub fn served_page_size(&self, stream: Stream) -> Option<u32> {
+        Some(self.served[stream].load(Ordering::Relaxed)).filter(|n| *n > 0)
+    }
+
+    /// Pages of a stream were seen to have so many rows where more were asked for.
+    pub fn serves_pages_of(&self, stream: Stream, rows: u32) {
+        self.served[stream].store(rows, Ordering::Relaxed);
     }
 
     /// How many pages of one list may be asked for at a time.

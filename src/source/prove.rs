@@ -4,7 +4,7 @@
 use super::Source;
 use super::dialect::Paging;
 use super::page::Page;
-use super::query::{Question, Start};
+use super::query::{Question, Select, Start};
 use crate::error::{Kind, Result};
 use crate::policy::{self, Action};
 use crate::streams::{DateForm, Kind as Holds, Stream};
@@ -134,7 +134,7 @@ async fn patiently(source: &Source, question: Question) -> Result<Option<Page>> 
 }
 
 fn question(stream: Stream, parent: Option<&str>, start: Start) -> Question {
-    Question { stream, parent: parent.map(str::to_owned), size: SIZE, start }
+    Question { stream, parent: parent.map(str::to_owned), size: SIZE, start, select: Select::Whole }
 }
 
 fn ids(page: &Page) -> Vec<&str> {

@@ -22,6 +22,18 @@ pub struct Question {
     pub size: u32,
     /// The first of them.
     pub start: Start,
+    /// What of them.
+    pub select: Select,
+}
+
+/// What is asked for of each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Select {
+    /// Everything the dialect names.
+    #[default]
+    Whole,
+    /// The id alone.
+    Ids,
 }
 
 /// Where a page begins.
@@ -72,7 +84,10 @@ pub fn list_request(dialect: &Dialect, questions: &[Question]) -> Result<String>
     for (i, q) in questions.iter().enumerate() {
         let part = dialect.stream(q.stream)?;
         let alias = if questions.len() == 1 { String::new() } else { format!("q{i}: ") };
-        let fields = part.selected().collect::<Vec<_>>().join(" ");
+        let fields = match q.select {
+            Select::Whole => part.selected().collect::<Vec<_>>().join(" "),
+            Select::Ids => part.id_field(&dialect.id).to_owned(),
+        };
         let arguments = arguments(&part.list, part.parent.as_deref().zip(q.parent.as_deref()), q);
         let selection = list_shape(&part.list).selection(&fields);
         let _ = write!(document, " {alias}{}{arguments}{selection}", part.operation);
@@ -236,7 +251,13 @@ mod tests {
     }
 
     fn question(stream: Stream, parent: Option<&str>, page: u32) -> Question {
-        Question { stream, parent: parent.map(str::to_owned), size: 50, start: Start::Row(u64::from(page - 1) * 50) }
+        Question {
+            stream,
+            parent: parent.map(str::to_owned),
+            size: 50,
+            start: Start::Row(u64::from(page - 1) * 50),
+            select: Select::Whole,
+        }
     }
 
     #[test]

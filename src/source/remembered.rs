@@ -55,10 +55,35 @@ impl Part {
     /// Its lines in the form of `[source.dialect]`, without what is only remembered beside them.
     pub fn spelled(&self) -> Table {
         let mut table = self.table.clone();
-        for key in [ABSENT, UNPROVEN, EXTRA_AS_OF] {
+        for key in [ABSENT, UNPROVEN, EXTRA_AS_OF, NO_ONE] {
             table.remove(key);
         }
         table
+    }
+
+    /// Nothing is remembered of this stream yet but what comes now.
+    pub fn unproven(stream: Stream) -> Part {
+        let table = Table::from_iter([(UNPROVEN.to_owned(), Value::Boolean(true))]);
+        Part { name: stream.name().into(), table }
+    }
+
+    /// The part with the query of single records; without one, as of today.
+    #[must_use]
+    pub fn with_one(mut self, one: Option<&Table>) -> Part {
+        match one {
+            Some(one) => {
+                self.table.remove(NO_ONE);
+                lay_over(&mut self.table, one);
+            }
+            None => drop(self.table.insert(NO_ONE.into(), Value::String(crate::clock::now()))),
+        }
+        self
+    }
+
+    /// Whether no query of single records was found, so lately that none is looked for again.
+    pub fn has_no_one(&self) -> bool {
+        let since = self.table.get(NO_ONE).and_then(Value::as_str);
+        since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
     }
 
     /// The part with what rows have shown laid over it.
@@ -84,9 +109,10 @@ impl Part {
 const ABSENT: &str = "absent";
 const UNPROVEN: &str = "unproven";
 const EXTRA_AS_OF: &str = "extra_as_of";
+const NO_ONE: &str = "no_single_records_as_of";
 /// Days after which the schema is read again for fields that are new.
 const LOOKED_FOR_FIELDS_AGAIN: i64 = 7;
-/// Days after which a list that was not there is looked for again.
+/// Days after which a list, or a query of single records, that was not there is looked for again.
 const LOOKED_FOR_AGAIN: i64 = 30;
 
 /// `streams.NAME.KEY = VALUE`

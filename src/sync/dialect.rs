@@ -3,7 +3,7 @@
 
 use toml::Table;
 
-use super::{Context, Spelling};
+use super::{Context, Spelling, limits};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::dialect as memory;
 use crate::mirror::store::Mirror;
@@ -32,6 +32,7 @@ pub async fn settle(
     job: &Table,
     streams: &[Stream],
 ) -> Result<Known> {
+    limits::recall(source, mirror, endpoint).await?;
     let remembered = recall(mirror, endpoint).await?;
     let unknown: Vec<Stream> = streams
         .iter()
@@ -87,11 +88,15 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
     if source.is_sure(stream) {
         return Ok(());
     }
+    let Spelling { endpoint, job, turn } = &context.spelling;
+    let _turn = turn.lock().await;
+    if source.is_sure(stream) {
+        return Ok(());
+    }
     let proof = prove::list(source, stream, Some(partition).filter(|p| !p.is_empty())).await?;
     if proof.rows == 0 {
         return Ok(());
     }
-    let Spelling { endpoint, job } = &context.spelling;
     if let (Some(page_from), false) = (proof.page_from, names_page_from(job, stream)) {
         source.count_from(stream, page_from);
     }
@@ -100,6 +105,38 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
     let part = remembered.unwrap_or_else(|| Part { name: stream.name().into(), table: Table::new() });
     let outcome = Outcome { parts: vec![part.shown(stream, &proof)], ..Outcome::default() };
     keep(source, &context.mirror, endpoint, &outcome).await
+}
+
+/// Whether a stream's single records can be asked for by their ids: looked for once, and remembered, also that there is no
+/// query for it. `there` are records that were there lately; none where nobody knows and none is given. The negotiation is
+/// kept from one stream to the next.
+pub async fn single_records<'c>(
+    context: &'c Context,
+    asked: &mut Option<Negotiation<'c>>,
+    stream: Stream,
+    there: &[String],
+) -> Result<Option<bool>> {
+    let source = &context.source;
+    if source.dialect().stream(stream)?.one.as_ref().is_some_and(|one| one.not_found.is_some()) {
+        return Ok(Some(true));
+    }
+    let Spelling { endpoint, job, .. } = &context.spelling;
+    let remembered = recall(&context.mirror, endpoint).await?;
+    let part = remembered.iter().find(|part| part.name == stream.name()).cloned();
+    if part.as_ref().is_some_and(Part::has_no_one) {
+        return Ok(Some(false));
+    }
+    if there.is_empty() {
+        return Ok(None);
+    }
+    let negotiation = match asked {
+        Some(negotiation) => negotiation,
+        None => asked.insert(Negotiation::new(source, job, &remembered)?),
+    };
+    let one = negotiation.one(stream, there).await?;
+    let part = part.unwrap_or_else(|| Part::unproven(stream)).with_one(one.as_ref());
+    keep(source, &context.mirror, endpoint, &Outcome { parts: vec![part], ..Outcome::default() }).await?;
+    Ok(Some(one.is_some()))
 }
 
 /// Whether the job itself says where pages begin; its word is above what is found out.
@@ -114,8 +151,14 @@ fn told(outcome: &Outcome) -> Vec<String> {
         .missing
         .iter()
         .map(|(stream, columns)| format!("{stream}: this server has no {}; the cells stay empty", columns.join(", ")));
+    let unasked = outcome.unasked.iter().map(|(stream, columns)| {
+        format!(
+            "{stream}: {} not asked for, the cells stay empty: the server hides its schema, and nobody has shown their fields; `fields` in [source.dialect.streams.{stream}] can name them",
+            columns.join(", ")
+        )
+    });
     let absent = outcome.absent.iter().map(|s| format!("{s}: this server has no such list; skipped"));
-    missing.chain(absent).collect()
+    missing.chain(unasked).chain(absent).collect()
 }
 
 /// What must be written by hand, all of it at once.
@@ -141,6 +184,7 @@ pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Re
 
 fn parts(rows: Vec<(String, String)>) -> Result<Vec<Part>> {
     rows.into_iter()
+        .filter(|(name, _)| name != limits::PART)
         .map(|(name, settled)| {
             let table = settled.parse().map_err(|e| {
                 Error::new(Kind::MirrorCorrupt, format!("the mirror's memory of `{name}` is not readable: {e}"))

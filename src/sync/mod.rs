@@ -1,20 +1,28 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
-//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`drift`] (pure) says
-//! what a walk has proven, [`known_end`] (pure) where one may end early, [`unchanged`] what tells that a list need not be asked
-//! for, [`audit`] measures what that misses, [`shutdown`] how a run is stopped.
+//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how
+//! the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it,
+//! [`drift`] (pure) says what a walk has proven, [`known_end`] (pure) where one may end early, [`unchanged`] what tells that
+//! a list need not be asked for, [`audit`] measures what that misses, [`deletions`] what is gone, [`shutdown`] how a run is
+//! stopped, [`time_box`] when by itself, [`estimate`] what it will take.
 
 pub mod audit;
+pub mod deletions;
 pub mod dialect;
+pub mod double_collect;
 pub mod drift;
+pub mod estimate;
 pub mod fan_out;
 pub mod known_end;
+pub mod limits;
 pub mod run;
 pub mod shutdown;
+pub mod time_box;
 pub mod unchanged;
 pub mod walk;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::guard::Deletes;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::rounds::Begun;
 use crate::mirror::store::Mirror;
@@ -32,6 +40,8 @@ pub struct Context {
     pub begun: Begun,
     /// The lane.
     pub lane: Lane,
+    /// What may be deleted.
+    pub deletes: Deletes,
     /// Rows a page to ask for at first.
     pub page_size: u32,
     /// Walks of one stream at the same time.
@@ -40,6 +50,8 @@ pub struct Context {
     pub lookback: i64,
     /// Lists to audit in a run.
     pub audit: u32,
+    /// Read lists a second time, so that they can be proven.
+    pub double_collect: bool,
     /// What was done so far.
     pub progress: Arc<Progress>,
     /// Whether to stop.
@@ -57,9 +69,17 @@ pub struct Spelling {
     pub endpoint: String,
     /// The job's own `[source.dialect]`.
     pub job: toml::Table,
+    /// One at a time: who settles something begins with what is remembered, and must not undo what another is settling.
+    pub turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Context {
+    /// Somebody wants the run to stop. (A run that stops by itself delivers what it has, and concludes first what it can
+    /// without a request.)
+    pub fn is_stopped(&self) -> bool {
+        self.stop.requested() && self.stop.why().is_none()
+    }
+
     /// The notes so far.
     pub fn notes(&self) -> Vec<String> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()

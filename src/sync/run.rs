@@ -6,9 +6,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::audit;
+use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
 use super::walk::{self, Ended};
-use super::{Context, Spelling};
+use super::{Context, Spelling, deletions};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Lane, Place, Standing};
 use crate::mirror::entries::Audited;
@@ -28,6 +29,8 @@ pub struct StreamOutcome {
     pub standing: Standing,
     /// What its audits have found.
     pub audited: Audited,
+    /// What is gone from it.
+    pub gone: Concluded,
     /// Why it could not go on.
     pub error: Option<Error>,
 }
@@ -78,10 +81,14 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
         }
         errors.push((stream, error));
     }
+    // An outage is not waited out a second time, and a run that stops by itself asks no more.
+    let ask = !context.stop.requested() && !errors.iter().any(|(_, error)| is_outage(error));
+    let mut gone = deletions::conclude(context, streams, ask).await?;
     let mut outcomes = Vec::new();
     for stream in streams {
         let error = errors.iter().find(|(s, _)| s == stream).map(|(_, e)| e.clone());
-        outcomes.push(outcome(context, *stream, error).await?);
+        let gone = gone.iter_mut().find(|(s, _)| s == stream).map(|(_, gone)| std::mem::take(gone)).unwrap_or_default();
+        outcomes.push(outcome(context, *stream, gone, error).await?);
     }
     Ok(RunOutcome { streams: outcomes, stopped: context.stop.requested() })
 }
@@ -104,7 +111,8 @@ async fn read(
 /// is many now, or the other way round, is the next run's.
 async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
     let partitioned = context.source.is_partitioned(stream);
-    let Spelling { endpoint, job } = &context.spelling;
+    let Spelling { endpoint, job, turn } = &context.spelling;
+    let _turn = turn.lock().await;
     let notes = super::dialect::again(&context.source, &context.mirror, endpoint, job, stream).await?;
     let settled = notes.is_some() && context.source.is_partitioned(stream) == partitioned;
     context.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(notes.unwrap_or_default());
@@ -134,7 +142,7 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
     .await
 }
 
-async fn outcome(context: &Context, stream: Stream, error: Option<Error>) -> Result<StreamOutcome> {
+async fn outcome(context: &Context, stream: Stream, gone: Concluded, error: Option<Error>) -> Result<StreamOutcome> {
     let (lane, since) = (context.lane, context.begun.since_run);
     let parent = stream.definition().parent;
     let (mut standing, above) = context
@@ -152,7 +160,7 @@ async fn outcome(context: &Context, stream: Stream, error: Option<Error>) -> Res
         Some(_) if lane == Lane::Incremental => audit::result(context, stream).await?,
         _ => Audited::default(),
     };
-    Ok(StreamOutcome { stream, verdict, standing, audited, error })
+    Ok(StreamOutcome { stream, verdict, standing, audited, gone, error })
 }
 
 /// A stream's verdict: that of its weakest walk, and no better than what is known of its partitions.
@@ -176,6 +184,11 @@ pub fn as_of(standing: &Standing, parent: Option<&Standing>) -> Option<String> {
     let above = parent.filter(|_| standing.skipped > 0 || standing.as_of.is_none()).and_then(|p| p.as_of.clone());
     // RFC 3339 in UTC, whole seconds: the order of the text is that of time.
     standing.as_of.iter().chain(&above).min().cloned()
+}
+
+/// The API cannot be reached, or refuses to answer for now.
+pub fn is_outage(error: &Error) -> bool {
+    matches!(policy::decide(&error.kind).action, Action::Retry(policy::Patience::Long) | Action::Pause)
 }
 
 /// Failures that meet every stream, or that nothing should be built upon.

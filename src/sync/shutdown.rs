@@ -1,7 +1,7 @@
 //! Stopping on request. A first SIGINT or SIGTERM lets requests under way come home (for some seconds) and stops at the
 //! next page boundary; a second one stops at once. Either way everything committed stays, and the next run goes on.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -13,11 +13,13 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Stop {
     sender: Arc<watch::Sender<u32>>,
+    /// Why the run stops by itself.
+    why: Arc<OnceLock<String>>,
 }
 
 impl Default for Stop {
     fn default() -> Self {
-        Stop { sender: Arc::new(watch::channel(0).0) }
+        Stop { sender: Arc::new(watch::channel(0).0), why: Arc::default() }
     }
 }
 
@@ -25,6 +27,18 @@ impl Stop {
     /// Asks for a stop; a second time, for one at once.
     pub fn request(&self) {
         self.sender.send_modify(|n| *n += 1);
+    }
+
+    /// Asks for a stop for a reason of our own; what is proven is delivered all the same.
+    pub fn because(&self, why: String) {
+        tracing::warn!("{why}: stopping at the next page boundary");
+        let _ = self.why.set(why);
+        self.request();
+    }
+
+    /// Why, when it was for a reason of our own.
+    pub fn why(&self) -> Option<&str> {
+        self.why.get().map(String::as_str)
     }
 
     /// Whether a stop was asked for.

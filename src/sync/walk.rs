@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use super::drift::{Ask, Shown, Walk};
+use super::drift::{Ask, Collect, Shown, Walk};
 use super::known_end::KnownEnd;
-use super::{Context, dialect, unchanged};
+use super::{Context, dialect, double_collect, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landed, Landing, Moments};
@@ -14,7 +14,7 @@ use crate::progress::add;
 use crate::source::AtWork;
 use crate::source::dialect::Paging;
 use crate::source::page::Page;
-use crate::source::query::{Question, Start};
+use crate::source::query::{Question, Select, Start};
 use crate::streams::{self, Stream};
 use crate::verdict::Verdict;
 
@@ -48,6 +48,8 @@ pub async fn walk(
     let mut walk = begin(context, stream, &from)?;
     let mut windows = from.windows;
     let mut known_end = KnownEnd::new(unchanged::horizon(context, &from));
+    // Where the walk stands in the mirror.
+    let mut stands = from.position.clone();
     let mut total: Option<u64> = None;
     // Pages that were asked for together; the first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
@@ -67,14 +69,7 @@ pub async fn walk(
         };
         let page = page?;
         let first = asked.row == 0 && walk.after().is_none();
-        let step = walk.judge(&Shown {
-            rows: &page.records.rows,
-            nameless: page.nameless,
-            total: page.total,
-            has_next: page.has_next,
-            cursors: &page.cursors,
-            next_cursor: page.next_cursor.as_deref(),
-        });
+        let step = walk.judge(&shown(&page));
         tracing::debug!(
             %stream, partition = %from.partition, row = asked.row, size = asked.size, rows = page.records.rows.len(),
             total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
@@ -83,18 +78,32 @@ pub async fn walk(
             add(&context.progress.of(stream).total, told);
         }
         total = page.total.or(total);
-        let (end, stepped_back) = (step.end.clone(), step.stepped_back);
         let mut moments = unchanged::made(context, stream, &from, &page);
-        moments.may_end = known_end.may_end(&page, &moments.rows, first, !stepped_back);
+        moments.may_end = known_end.may_end(&page, &moments.rows, first, !step.stepped_back);
         let may_end = moments.may_end;
-        let landing = land(context, stream, &from, windows, &walk, page, step.end, stepped_back, moments);
+        let window = Window { page, stepped_back: step.stepped_back, moments };
+        let landing = |left| land(context, stream, &from, windows, window, left);
+        if let Some(verdict) = step.end {
+            if let (true, Some(rows)) = (verdict.is_complete(), walk.clamped(context.page_size)) {
+                context.source.serves_pages_of(stream, rows);
+            }
+            let lists = from.partition.is_empty() && context.double_collect && verdict == Verdict::Continuous;
+            let Some(collect) = Collect::after(&walk).filter(|_| lists) else {
+                landing(Left::Closed(verdict.clone())).await?;
+                landed();
+                return Ok(Ended::Closed(verdict));
+            };
+            // The page is stored first, for those that its records keep waiting; the walk stands where it stood before it.
+            landing(Left::Open(stands)).await?;
+            landed();
+            drop(at_work);
+            return prove(context, stream, &from, windows + 1, collect).await;
+        }
+        let position = position_of(&walk)?;
+        stands = Some(position.clone());
+        let landing = landing(Left::Open(Some(position)));
         let mut landing: Pin<Box<dyn Future<Output = Result<Landed>> + Send>> = Box::pin(landing);
         windows += 1;
-        if let Some(verdict) = end {
-            landing.await?;
-            landed();
-            return Ok(Ended::Closed(verdict));
-        }
         // Whether it ends here the landing says; until then nothing more is asked.
         if may_end {
             let stored = landing.await?;
@@ -130,6 +139,25 @@ pub async fn walk(
     }
 }
 
+/// Reads a list that was read to its end a second time, and closes its walk.
+async fn prove(context: &Context, stream: Stream, from: &Checkpoint, windows: i64, collect: Collect) -> Result<Ended> {
+    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
+    let verdict = double_collect::prove(context, place, collect).await?;
+    land(context, stream, from, windows, Window::default(), Left::Closed(verdict.clone())).await?;
+    Ok(Ended::Closed(verdict))
+}
+
+fn shown(page: &Page) -> Shown<'_> {
+    Shown {
+        rows: &page.records.rows,
+        nameless: page.nameless,
+        total: page.total,
+        has_next: page.has_next,
+        cursors: &page.cursors,
+        next_cursor: page.next_cursor.as_deref(),
+    }
+}
+
 /// Closes a walk that cannot be read, so that the others can go on; it will be tried again by a later run.
 pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error) -> Result<()> {
     let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
@@ -139,15 +167,15 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
     let verdict = Verdict::Incomplete(error.detail.clone());
-    let walk = begin(context, stream, &now)?;
-    land(context, stream, &now, now.windows, &walk, Page::default(), Some(verdict), false, Moments::default()).await?;
+    land(context, stream, &now, now.windows, Window::default(), Left::Closed(verdict)).await?;
     Ok(())
 }
 
 fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
     let walk = match &from.position {
         None => {
-            let walk = Walk::new(context.page_size);
+            let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
+            let walk = Walk::new(context.page_size.min(served));
             let dialect = context.source.dialect();
             let list = &dialect.stream(stream)?.list;
             match list.paging {
@@ -184,29 +212,50 @@ fn ask<'c>(
     let together = if alone { 1 } else { context.source.pages_together(stream) };
     let asks = walk.foresee(together, total);
     let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
-    let question =
-        |ask: &Ask| Question { stream, parent: parent.map(str::to_owned), size: ask.size, start: start(ask) };
+    let question = |ask: &Ask| Question {
+        stream,
+        parent: parent.map(str::to_owned),
+        size: ask.size,
+        start: start(ask),
+        select: Select::Whole,
+    };
     let questions = asks.iter().map(question).collect();
     Box::pin(async move { asks.into_iter().zip(context.source.ask_all(questions).await).collect() })
 }
 
-#[allow(clippy::too_many_arguments)] // one call, spelled out where it stands
+/// A page, as the walk has taken it in.
+#[derive(Default)]
+struct Window {
+    page: Page,
+    /// It began before the end of what was read.
+    stepped_back: bool,
+    moments: Moments,
+}
+
+/// What a window leaves of its walk.
+enum Left {
+    /// It goes on from this position; none is its beginning.
+    Open(Option<String>),
+    /// It is over.
+    Closed(Verdict),
+}
+
+fn position_of(walk: &Walk) -> Result<String> {
+    serde_json::to_string(walk).map_err(|e| Error::new(Kind::Internal, format!("a walk's position: {e}")))
+}
+
 async fn land(
     context: &Context,
     stream: Stream,
     from: &Checkpoint,
     windows: i64,
-    walk: &Walk,
-    page: Page,
-    verdict: Option<Verdict>,
-    stepped_back: bool,
-    moments: Moments,
+    window: Window,
+    left: Left,
 ) -> Result<Landed> {
-    let position = match verdict {
-        Some(_) => None,
-        None => Some(
-            serde_json::to_string(walk).map_err(|e| Error::new(Kind::Internal, format!("a walk's position: {e}")))?,
-        ),
+    let Window { page, stepped_back, moments } = window;
+    let (position, verdict) = match left {
+        Left::Open(position) => (position, None),
+        Left::Closed(verdict) => (None, Some(verdict)),
     };
     let mut children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(stream));
     let child = children.find(|s| context.source.is_partitioned(*s));
@@ -231,6 +280,7 @@ async fn land(
         },
         partitions,
         moments,
+        believe_empty: context.deletes.believe_empty(),
     };
     let landed = context.mirror.call(move |writer| records::land(writer, landing)).await?;
     drop(hold);

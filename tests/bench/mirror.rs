@@ -68,6 +68,7 @@ pub fn measure() {
                 advance,
                 partitions: None,
                 moments: Moments::default(),
+                believe_empty: false,
             };
             mirror.call(move |w| records::land(w, landing)).await.expect("landed");
         }

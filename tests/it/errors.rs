@@ -471,7 +471,7 @@ const FOREIGN_KEY: &str = "client_id = \"foreign-client\"\nclient_secret = \"for
 fn an_outage_in_the_middle_is_told_and_the_next_run_goes_on() {
     let (good, foreign) = Foreign::default().start();
     let theirs = foreign.clone();
-    let failing = Server::start(move |asked| if asked.n > 4 { Answer::html(503) } else { theirs.answer(asked) });
+    let failing = Server::start(move |asked| if asked.n > 12 { Answer::html(503) } else { theirs.answer(asked) });
     let work = job(FOREIGN_KEY, "");
     let said = cause(work.call(&["run", "job.toml", "--endpoint", &failing.endpoint]), 6);
     contains(&said, &["HTTP 503", "attempts", "run again later"]);

@@ -59,7 +59,10 @@ fn nothing_has_shown_it_while_nobody_has_written() {
     drop(sandbox);
     // A night later there are some.
     let size = ["--contacts", "130", "--persons", "3", "--conversations", "60", "--messages", "12"];
-    let sandbox = Sandbox::start_at(&listen, &[&size[..], &["--requests-per-minute", "0", "--sdl", &sdl]].concat());
+    let sandbox = Sandbox::start_at(
+        &listen,
+        &[&size[..], &["--requests-per-minute", "0", "--seed", "4", "--sdl", &sdl]].concat(),
+    );
     work.run(&sandbox, &[]).expect(0);
     for stream in ["messages", "customer_persons"] {
         let truth = sandbox.truth(stream);

@@ -12,7 +12,7 @@ fn a_whole_account_is_equal_cell_for_cell() {
     let run = work.run(&sandbox, &[]).expect(0);
     let manifest = work.manifest();
     for (stream, rows) in STREAMS.iter().zip([20_000, 200, 5_000, 200_000]) {
-        let truth = sandbox.get(&format!("/truth/{stream}"));
+        let truth = sandbox.get(&format!("/truth/{stream}?objects=all"));
         std::fs::write(work.path(&format!("{stream}.jsonl")), &truth).expect("the truth");
         let python = Command::new("python3")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/compare.py"))
@@ -24,7 +24,9 @@ fn a_whole_account_is_equal_cell_for_cell() {
         assert!(said.contains(&format!("{rows} records equal")), "{stream}: {said}");
         nulls_and_empties(&work.csv(stream), &truth);
         let entry = &manifest["streams"][stream];
-        assert_eq!((entry["rows"].as_u64(), entry["verdict"].as_str()), (Some(rows), Some("continuous")));
+        // Lists are read a second time; each conversation's messages once.
+        let verdict = if **stream == *"messages" { "continuous" } else { "proven" };
+        assert_eq!((entry["rows"].as_u64(), entry["verdict"].as_str()), (Some(rows), Some(verdict)));
         let sum = Command::new("sha256sum").arg(work.path(&format!("out/{stream}.csv"))).output().expect("sha256sum");
         assert!(String::from_utf8_lossy(&sum.stdout).starts_with(entry["files"][0]["sha256"].as_str().expect("a sum")));
     }

@@ -109,7 +109,10 @@ fn runs(sandbox: &Sandbox, work: &Work, server: &Generated) -> Result<Ended, Str
         0 if !open.is_empty() => Err(format!("complete although nobody knows {open:?}\n{told}")),
         0 => STREAMS.iter().try_for_each(|s| compared(sandbox, work, s, "?objects=all")).map(|()| Ended::Complete),
         2 if !open.is_empty() && open.iter().all(|word| run.stderr.contains(word)) => Ok(Ended::Named),
-        3 if open.is_empty() && run.stdout.contains("incomplete") => Ok(Ended::Incomplete),
+        3 if open.is_empty() && run.stdout.contains("incomplete") => {
+            println!("{told}");
+            Ok(Ended::Incomplete)
+        }
         _ => Err(told),
     }
 }

@@ -3,10 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aliases;
 mod asking;
 mod budget;
 mod by_hand;
 mod check;
+mod deletions;
 mod demo;
 mod dialects;
 mod discover;
@@ -22,7 +24,9 @@ mod mirror;
 mod moving;
 mod nightly;
 mod not_this_api;
+mod plan;
 mod secrets;
 mod spelling;
 mod stop;
+mod time_box;
 mod tokens;

@@ -68,6 +68,22 @@ impl Sandbox {
         self.answer(&format!("{method} {path} HTTP/1.0\r\nHost: sandbox\r\nContent-Length: 0\r\n\r\n"))
     }
 
+    /// Deletes so many records of a stream; their ids.
+    pub fn delete(&self, stream: &str, n: usize, seed: u64) -> Vec<String> {
+        let path = format!("/sandbox/delete?stream={stream}&n={n}&seed={seed}");
+        serde_json::from_str(&self.change(&path)).expect("ids")
+    }
+
+    /// Whether the lists of a stream come out empty from now on.
+    pub fn empty(&self, stream: &str, on: bool) {
+        let off = if on { "" } else { "&off" };
+        assert_eq!(self.change(&format!("/sandbox/empty?stream={stream}{off}")), on.to_string());
+    }
+
+    fn change(&self, path: &str) -> String {
+        self.answer(&format!("POST {path} HTTP/1.0\r\nHost: sandbox\r\nContent-Length: 0\r\n\r\n"))
+    }
+
     /// What a document is answered with, without a token.
     pub fn post(&self, document: &str) -> String {
         let body = serde_json::json!({ "query": document }).to_string();
@@ -91,7 +107,7 @@ impl Sandbox {
     pub fn truth(&self, stream: &str) -> BTreeMap<String, serde_json::Value> {
         let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("a record");
         let id = |v: &serde_json::Value| v["_id"].as_str().expect("an id").to_owned();
-        self.get(&format!("/truth/{stream}")).lines().map(parse).map(|v| (id(&v), v)).collect()
+        self.get(&format!("/truth/{stream}?objects=all")).lines().map(parse).map(|v| (id(&v), v)).collect()
     }
 
     /// Ids that were inserted, deleted, edited or moved, by stream.

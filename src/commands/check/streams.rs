@@ -9,7 +9,7 @@ use crate::policy::Exit;
 use crate::quantity::counted;
 use crate::source::Source;
 use crate::source::negotiate::{Negotiation, Outcome, Part, spelled_otherwise};
-use crate::source::query::{Question, Start};
+use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 
 /// Streams that are refused as believed before the rest is not even asked: this server spells everything otherwise.
@@ -128,7 +128,7 @@ impl Asking<'_> {
         // An id that nobody has shows the scope as well.
         let anybody = || self.conversation.clone().unwrap_or_else(|| "000000000000000000000000".to_owned());
         let parent = partitioned.then(anybody);
-        match self.source.ask(Question { stream, parent, size: 1, start: Start::Row(0) }).await {
+        match self.source.ask(Question { stream, parent, size: 1, start: Start::Row(0), select: Select::Whole }).await {
             Ok(page) => {
                 if stream == Stream::Conversations {
                     self.conversation = page.records.rows.first().map(|r| r.id.to_string());

@@ -2,8 +2,8 @@
 
 use toml::{Table, Value};
 
-use super::super::dialect::settle::{self, Certainty, Finding, Open};
-use super::super::dialect::{Dialect, Paging, lay_over};
+use super::super::dialect::settle::{self, Certainty, Finding, Open, Settled};
+use super::super::dialect::{Dialect, NotFound, OneDialect, Paging, lay_over};
 use super::super::look_up;
 use super::super::prove::{self, Proof, Second};
 use super::super::remembered::of_stream;
@@ -38,22 +38,50 @@ impl Negotiation<'_> {
     /// The query of one record of a stream, in the form of `[source.dialect]`, when it tells `there`, which is there, from
     /// an id that nobody has.
     pub(super) async fn single_record(&mut self, stream: Stream, there: &str) -> Result<Option<Table>> {
-        self.introspect(true).await?;
-        let Some(one) = self.schema.as_ref().and_then(|schema| settle::one::one(schema, stream)) else {
+        let Some((table, one)) = self.candidate(stream).await? else {
             return Ok(None);
         };
-        let mut table = of_stream(stream, "one", Value::Table(one));
+        // A server that cannot be asked so is asked otherwise, or twice: no failure of what was settled.
+        let how = look_up::not_found(self.source, stream, &one, there).await.unwrap_or(None);
+        Ok(how.map(|how| self.told_apart(stream, table, &one, how)))
+    }
+
+    /// The same for whoever wants to ask for single records now: with some ids that were there lately, because any of them
+    /// may be gone by now. An outage is an error and teaches nothing.
+    pub async fn one(&mut self, stream: Stream, there: &[String]) -> Result<Option<Table>> {
+        let Some((table, one)) = self.candidate(stream).await? else {
+            return Ok(None);
+        };
+        for id in there {
+            if let Some(how) = look_up::not_found(self.source, stream, &one, id).await? {
+                let table = self.told_apart(stream, table, &one, how);
+                lay_over(&mut self.settled, &table);
+                self.speak()?;
+                return Ok(Some(table));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The query that may be the one: the job's own, else the schema's.
+    async fn candidate(&mut self, stream: Stream) -> Result<Option<(Table, OneDialect)>> {
+        let mut table = Table::new();
+        if self.source.dialect().stream(stream)?.one.is_none() {
+            self.introspect(true).await?;
+            let Some(one) = self.schema.as_ref().and_then(|schema| settle::one::one(schema, stream)) else {
+                return Ok(None);
+            };
+            table = of_stream(stream, "one", Value::Table(one));
+        }
         let mut over = self.settled.clone();
         lay_over(&mut over, &table);
         lay_over(&mut over, self.job);
         let dialect = Dialect::with(&over)?;
-        let Some(one) = &dialect.stream(stream)?.one else {
-            return Ok(None);
-        };
-        // A server that cannot be asked so is asked otherwise, or twice: no failure of what was settled.
-        let Ok(Some(how)) = look_up::not_found(self.source, stream, one, there).await else {
-            return Ok(None);
-        };
+        Ok(dialect.stream(stream)?.one.clone().map(|one| (table, one)))
+    }
+
+    /// The query with how a record that is not there looks.
+    fn told_apart(&mut self, stream: Stream, mut table: Table, one: &OneDialect, how: NotFound) -> Table {
         self.outcome.findings.push(Finding {
             part: format!("streams.{stream}.one"),
             value: one.operation.clone(),
@@ -62,7 +90,44 @@ impl Negotiation<'_> {
         });
         let how = Table::from_iter([("not_found".to_owned(), Value::String(how.word().into()))]);
         lay_over(&mut table, &of_stream(stream, "one", Value::Table(how)));
-        Ok(Some(table))
+        table
+    }
+
+    /// What is asked for as shipped, completed by the documented columns whose fields nobody has shown yet, where the
+    /// schema shows them. What stays unasked is told.
+    pub(super) async fn completed(&mut self, stream: Stream) -> Result<Settled> {
+        let dialect = self.source.dialect();
+        let part = dialect.stream(stream)?;
+        let unasked: Vec<&'static str> =
+            stream.columns().iter().map(|c| c.name).filter(|name| !part.asks_for(name)).collect();
+        let own = self.job.get("streams").and_then(|s| s.get(stream.name()));
+        let is_own = own.is_some_and(|s| s.get("fields").is_some() || s.get("drop").is_some());
+        let mut settled = Settled::default();
+        if unasked.is_empty() || is_own {
+            return Ok(settled);
+        }
+        self.introspect(true).await?;
+        let schema = self.schema.as_ref().filter(|_| !self.hidden);
+        let Some((schema, entity)) = schema.and_then(|s| Some((s, settle::entity_of(s, part)?))) else {
+            self.outcome.unasked.push((stream, unasked));
+            return Ok(settled);
+        };
+        let (shown, missing) = settle::entity::selection(schema, entity, stream);
+        let named = |field: &&String| unasked.iter().any(|name| field.split([' ', ':']).next() == Some(*name));
+        let further: Vec<&String> = shown.iter().filter(named).collect();
+        if !further.is_empty() {
+            let fields = part.fields.iter().chain(further.iter().copied());
+            let fields = Value::Array(fields.map(|f| Value::String(f.clone())).collect());
+            settled.table = of_stream(stream, "fields", fields);
+            settled.findings.push(Finding {
+                part: format!("streams.{stream}.fields"),
+                value: further.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(", "),
+                evidence: format!("fields of {entity} that nobody had shown"),
+                certainty: Certainty::Introspected,
+            });
+        }
+        settled.missing = missing.into_iter().filter(|name| unasked.contains(name)).collect();
+        Ok(settled)
     }
 
     /// Whether a second page shows other rows, and whether no more rows come than are asked for.

@@ -35,6 +35,8 @@ pub struct Outcome {
     pub absent: Vec<Stream>,
     /// Streams whose documented columns the server lacks.
     pub missing: Vec<(Stream, Vec<&'static str>)>,
+    /// Documented columns that are not asked for, because nobody knows their fields and the schema is hidden.
+    pub unasked: Vec<(Stream, Vec<&'static str>)>,
     /// Further fields were to be taken along, and the schema is hidden.
     pub blind: bool,
     /// How many requests it took.
@@ -168,7 +170,10 @@ impl<'s> Negotiation<'s> {
 
     async fn stream(&mut self, stream: Stream) -> Result<()> {
         match self.prove(stream).await {
-            Ok(proof) => self.keep(stream, Settled::default(), &proof).await,
+            Ok(proof) => {
+                let settled = self.completed(stream).await?;
+                self.keep(stream, settled, &proof).await
+            }
             Err(e) if spelled_otherwise(&e) => self.by_schema(stream).await,
             Err(e) if e.kind == Kind::Internal => Err(e),
             // Whoever may not ask learns nothing, and an outage is the walk's to report.

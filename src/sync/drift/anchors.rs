@@ -87,7 +87,7 @@ pub(super) fn print(rows: &[Record]) -> u128 {
 }
 
 /// Hashes as hexadecimal text: JSON numbers do not hold 128 bits everywhere.
-mod hex {
+pub(super) mod hex {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     pub fn serialize<S: Serializer>(hash: &u128, s: S) -> Result<S::Ok, S::Error> {

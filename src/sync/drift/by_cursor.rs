@@ -130,6 +130,7 @@ impl Walk {
             return self.cursor_back(cursors, Fault::Duplicates);
         }
         if shown.total == Some(count) && shown.has_next != Some(true) {
+            self.position = count;
             return Some(Verdict::Continuous);
         }
         self.tail.clear();
@@ -137,6 +138,7 @@ impl Walk {
         self.position = 0;
         let news = self.remember(rows);
         if shown.has_next == Some(false) || (shown.cursors.is_empty() && shown.next_cursor.is_none()) {
+            self.position = count;
             self.phase = Phase::Cursor(Check::Again(print(rows)));
             return None;
         }

@@ -21,18 +21,23 @@
 //! never accept what it should not, and memory does not grow with the list. Rows of a window that does not join are
 //! true all the same and are stored; they prove nothing.
 
+mod ahead;
 mod anchors;
 mod at_once;
 mod by_cursor;
+mod collect;
 mod one_size;
 mod overlap;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::ahead::windows_of;
 use self::anchors::Anchor;
 use self::by_cursor::{Check, Cursors};
+pub use self::collect::Collect;
+use self::collect::Sequence;
 
 use crate::record::Record;
 use crate::verdict::Verdict;
@@ -117,6 +122,12 @@ pub struct Walk {
     /// A page that showed a record twice was read all the same.
     #[serde(default)]
     spoiled: bool,
+    /// The ids read so far in their order, as long as nothing moved.
+    #[serde(default)]
+    sequence: Option<Sequence>,
+    /// The page sizes asked for.
+    #[serde(default)]
+    sizes: BTreeSet<u32>,
     /// The end of the first joined window that was shorter than asked for although the total says more rows follow.
     short_at: Option<u64>,
     /// Pages of this many rows are walked one by one: the server serves nothing else, or no page overlaps far enough.
@@ -127,6 +138,12 @@ pub struct Walk {
     /// Where a walk by cursors stands; none for lists without.
     #[serde(default)]
     cursors: Option<Cursors>,
+    /// The total was found to be none: it counted the rows of a page.
+    #[serde(default)]
+    no_total: bool,
+    /// What the last answer with rows said of more: whether another page follows, and how many rows there are.
+    #[serde(skip)]
+    more: (Option<bool>, Option<u64>),
     #[serde(skip)]
     phase: Phase,
 }
@@ -200,10 +217,14 @@ impl Walk {
             fault: None,
             twice: 0,
             spoiled: false,
+            sequence: Some(Sequence::default()),
+            sizes: BTreeSet::new(),
             short_at: None,
             fixed: None,
             current: None,
             cursors: None,
+            no_total: false,
+            more: (None, None),
             phase: Phase::Window,
         }
     }
@@ -255,33 +276,6 @@ impl Walk {
         }
     }
 
-    /// The next question and those that follow if every answer is a whole window that joins: at most `n`, none past what
-    /// the server said is the end. Whoever asks them together gives up those that turn out not to be next.
-    pub fn foresee(&self, n: usize, total: Option<u64>) -> Vec<Ask> {
-        let mut asks = vec![self.ask()];
-        let steady = self.phase == Phase::Window && self.fixed.is_none() && self.cursors.is_none() && self.position > 0;
-        let Some(total) = total.filter(|_| steady && matches!(self.paging, Paging::Pages | Paging::Offset)) else {
-            return asks;
-        };
-        while asks.len() < n {
-            let end = asks.last().map_or(0, |a| a.end());
-            let next = self.reach(end);
-            if end >= total || next.end() <= end {
-                break;
-            }
-            asks.push(next);
-        }
-        asks
-    }
-
-    /// The question that begins with the last anchors before a position and ends farthest.
-    fn reach(&self, position: u64) -> Ask {
-        match self.paging {
-            Paging::Offset => Ask { size: self.size, row: position.saturating_sub(NEED as u64) },
-            _ => reach(position, self.size),
-        }
-    }
-
     /// The page that ends at the position, or holds it.
     fn page_before(&self, size: u32) -> u32 {
         page_number(self.position.saturating_sub(1) / u64::from(size))
@@ -290,7 +284,12 @@ impl Walk {
     /// Takes in the answer to [`Walk::ask`].
     pub fn judge(&mut self, shown: &Shown<'_>) -> Step {
         let asked = self.ask();
+        self.sizes.insert(asked.size);
         self.nameless += shown.nameless;
+        if len(shown) > 0 {
+            self.more = (shown.has_next, shown.total);
+        }
+        let shown = &Shown { total: shown.total.filter(|_| !self.no_total), ..*shown };
         let end = match std::mem::take(&mut self.phase) {
             Phase::Window if self.is_at_once() => self.whole(shown),
             Phase::Window if self.cursors.is_some() => self.cursor_window(shown),
@@ -308,9 +307,21 @@ impl Walk {
             Verdict::Incomplete(why) => Verdict::Incomplete(why),
             _ if self.nameless > 0 => Verdict::Incomplete(format!("rows without an id: {}", self.nameless)),
             _ if self.spoiled => Verdict::Incomplete(TWICE.into()),
+            _ if self.cursors.is_some() && self.is_cut() => Verdict::Incomplete(format!(
+                "no cursor leads on from row {}, and the server says that there is more",
+                self.position
+            )),
             verdict => verdict,
         });
         Step { stepped_back, end }
+    }
+
+    /// A list with cursors ended for want of one, although the last answer says that more follows.
+    fn is_cut(&self) -> bool {
+        match self.more {
+            (Some(more), _) => more,
+            (None, total) => total.is_some_and(|total| total > self.position),
+        }
     }
 
     fn served(&self) -> u32 {
@@ -329,17 +340,6 @@ impl Walk {
             }
         }
     }
-}
-
-/// The question that begins `NEED` rows before `position` at the latest and ends farthest, among the sizes between half
-/// of `size` and `size`: 1,153 windows instead of 1,000 for 100,000 rows of 100.
-fn reach(position: u64, size: u32) -> Ask {
-    let need = NEED as u64;
-    let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
-    (least..=size.max(least))
-        .map(|z| Ask::page(z, page_number(position.saturating_sub(need) / u64::from(z))))
-        .max_by_key(|a| (a.end(), std::cmp::Reverse(a.size)))
-        .unwrap_or(Ask { size, row: 0 })
 }
 
 fn page_ignored() -> Verdict {

@@ -84,6 +84,7 @@ impl Walk {
 
     /// A joined window: its rows are read, and it may be the end.
     pub(super) fn take(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
+        self.extend(asked, shown);
         let news = self.remember(shown.rows);
         let count = len(shown);
         let asked = Ask { size: self.fixed.unwrap_or(asked.size), ..asked };
@@ -107,6 +108,11 @@ impl Walk {
         self.current = self.fixed.map(|_| (asked.number(), print(shown.rows)));
         // A total that the same answer contradicts is none.
         let total = shown.total.filter(|t| !(*t == self.position && shown.has_next == Some(true)));
+        if total == Some(self.position) && count == u64::from(asked.size) && !self.is_plain() {
+            // A whole page that ends where the total does: does the total count more than this page?
+            self.phase = Phase::Behind(asked, print(shown.rows));
+            return None;
+        }
         if total == Some(self.position) {
             return Some(match self.short_at {
                 Some(at) if at != self.position => Verdict::Incomplete(short(at)),
@@ -146,10 +152,15 @@ impl Walk {
     pub(super) fn behind(&mut self, asked: Ask, tail: u128, shown: &Shown<'_>) -> Option<Verdict> {
         // A page number past the end may show the last page again (see `verify` on when that can be told).
         let again = print(shown.rows) == tail && (asked.row > 0 || shown.has_next == Some(false));
+        if len(shown) == 0 && shown.total == Some(self.position) && self.short_at.is_none() {
+            return Some(Verdict::Continuous); // it says so here, too: it counts the list
+        }
         if len(shown) == 0 || again {
             self.phase = Phase::Again(asked, tail);
             return None;
         }
+        // Rows behind the end that a total told: it is none, unless rows came in meanwhile.
+        self.no_total |= self.more.1.is_some_and(|total| total < asked.end() + len(shown));
         self.failures += 1;
         self.fault = Some(Fault::NoJoin);
         if self.is_tiny() {
@@ -170,6 +181,7 @@ impl Walk {
         self.fault = Some(fault);
         self.failures += 1;
         self.current = None;
+        self.sequence = None;
         if fault != Fault::Duplicates {
             let back = asked.row.saturating_sub(u64::from(asked.size / 2));
             self.position = total.map_or(back, |t| back.min(t));

@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::*;
 
+mod collect;
+
 /// A small deterministic generator; the walks must hold for any seed.
 struct Dice(u64);
 
@@ -46,6 +48,8 @@ enum Kind {
     OneSize(u32),
     /// Now and then the page before is answered again.
     Repeats,
+    /// The total counts the rows of the page.
+    CountsThePage,
 }
 
 /// Rows (id, version) and the total.
@@ -173,6 +177,11 @@ impl Server {
             }
             Kind::Repeats if ask.number() > 1 && self.dice.chance(0.15) => {
                 self.slice(at(ask.size) - u64::from(ask.size), ask.size)
+            }
+            Kind::CountsThePage => {
+                let rows = self.slice(at(ask.size), ask.size);
+                let count = rows.len() as u64;
+                return (rows, count);
             }
             Kind::Honest | Kind::Repeats | Kind::DepthCap => self.slice(at(ask.size), ask.size),
             Kind::PageIgnored => self.slice(0, ask.size),
@@ -389,8 +398,47 @@ fn every_length_of_a_quiet_list_is_read_to_its_end() {
 }
 
 #[test]
+fn a_total_that_counts_the_page_is_none() {
+    for n in 0..400 {
+        let mut server = Server::new(n, n, Order::Anywhere, Kind::CountsThePage, 0.0);
+        let outcome = walk(&mut server);
+        assert_eq!((outcome.verdict, outcome.missed), (Verdict::Continuous, 0), "{n} rows");
+    }
+    never_wrong(seeds(), true, |seed| Server::new(seed, 300, Order::Anywhere, Kind::CountsThePage, 0.2));
+}
+
+#[test]
+fn a_cursor_that_is_missing_is_no_end_when_the_server_says_that_more_follows() {
+    let records = |from: u64, n: u64| -> Vec<Record> {
+        (from..from + n).map(|id| Record { range: 0..0, id: id.to_string().into(), hash: 1, repaired: 0 }).collect()
+    };
+    let (rows, cursors) = (records(0, 40), (0..40).map(|n| n.to_string().into_boxed_str()).collect::<Vec<_>>());
+    for (has_next, total) in [(Some(true), None), (Some(true), Some(300)), (None, Some(300))] {
+        for (cursors, next_cursor) in [(&[][..], None), (&cursors[..], None), (&[][..], Some("40"))] {
+            let mut walk = Walk::new(40).by_cursor();
+            let mut end = None;
+            for _ in 0..60 {
+                let page = Shown { rows: &rows, nameless: 0, total, has_next, cursors, next_cursor };
+                // Behind the first page nothing more is given to go on with.
+                let behind = records(38, 12);
+                let last = Shown { rows: &behind, cursors: &[], next_cursor: None, ..page };
+                let shown = if walk.after().is_none() { page } else { last };
+                end = walk.judge(&shown).end;
+                if end.is_some() {
+                    break;
+                }
+            }
+            let end = end.expect("an end");
+            assert!(!end.is_complete(), "{has_next:?} {total:?} {} cursors, {next_cursor:?}: {end}", cursors.len());
+        }
+    }
+}
+
+#[test]
 fn a_list_within_one_page_costs_one_question_and_an_empty_one_two() {
-    assert_eq!(walk(&mut Server::new(1, 40, Order::Anywhere, Kind::Honest, 0.0)).asked, 1);
+    assert_eq!(walk(&mut Server::new(1, 39, Order::Anywhere, Kind::Honest, 0.0)).asked, 1);
+    // A whole page: does the total count more than the page?
+    assert_eq!(walk(&mut Server::new(1, 40, Order::Anywhere, Kind::Honest, 0.0)).asked, 2);
     assert_eq!(walk(&mut Server::new(1, 1, Order::Anywhere, Kind::Honest, 0.0)).asked, 1);
     assert_eq!(walk(&mut Server::new(1, 0, Order::Anywhere, Kind::Honest, 0.0)).asked, 2);
 }
@@ -400,7 +448,7 @@ fn the_overlap_costs_about_a_sixth_more_windows() {
     let mut position = 100;
     let mut windows = 1;
     while position < 100_000 {
-        let ask = reach(position, 100);
+        let ask = super::ahead::reach(position, 100);
         assert!(ask.row + 2 <= position && ask.size <= 100);
         position = ask.row + u64::from(ask.size);
         windows += 1;

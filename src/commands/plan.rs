@@ -1,0 +1,248 @@
+//! `plan JOB`: what a run will take, before it takes it: requests, minutes at the limit, tokens and megabytes, from a
+//! handful of requests. It asks each list for its first page, and a sample of the conversations for how many messages
+//! they have. Nothing is written but the shared budget window.
+
+use std::fmt::Write as _;
+
+use super::setup;
+use crate::cli::{CheckFormat, PlanArgs};
+use crate::config::settings::Settings;
+use crate::error::Result;
+use crate::mirror::store;
+use crate::policy::Exit;
+use crate::quantity::{counted, size};
+use crate::source::Source;
+use crate::source::negotiate::{Negotiation, Outcome};
+use crate::source::page::Page;
+use crate::source::query::{Question, Select, Start};
+use crate::streams::Stream;
+use crate::sync::dialect;
+use crate::sync::estimate::{self, Estimate, Known};
+
+/// Conversations that are looked at in each part of their list.
+const EACH: u64 = 25;
+/// A token's life, as documented.
+const TOKEN_MINUTES: f64 = 60.0;
+
+/// What is planned.
+struct Plan {
+    streams: Vec<(Stream, Estimate)>,
+    /// Streams whose size nobody tells.
+    unknown: Vec<Stream>,
+    /// Requests that settle how the API is spelled, when a run does that again.
+    settling: u64,
+    together: usize,
+    per_minute: u32,
+    made: u64,
+}
+
+/// Plans a job.
+pub async fn plan(args: &PlanArgs) -> Result<Exit> {
+    let settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
+    let source = setup::source(&settings)?;
+    let (streams, outcome) = settled(&source, &settings).await?;
+    let mut plan = Plan {
+        streams: Vec::new(),
+        unknown: Vec::new(),
+        settling: if outcome.parts.is_empty() { 0 } else { outcome.requests },
+        together: source.aliases.now(),
+        per_minute: settings.requests_per_minute,
+        made: 0,
+    };
+    let mut conversations = 0;
+    for stream in streams {
+        let known = if source.is_partitioned(stream) {
+            sampled(&source, &settings, stream, conversations).await?
+        } else {
+            let page = source.ask(question(stream, None, settings.page_size, 0)).await?;
+            let known = known(&page, &settings);
+            if stream == Stream::Conversations {
+                conversations = known.as_ref().map_or(0, |known| known.sampled[0]);
+            }
+            known.map(|known| vec![known])
+        };
+        match known {
+            Some(parts) => plan.streams.push((stream, parts.iter().map(estimate::stream).sum())),
+            None => plan.unknown.push(stream),
+        }
+    }
+    plan.made = source.budget.stats().requests;
+    match args.format {
+        CheckFormat::Text => crate::telemetry::print(&plan.text(&settings)),
+        CheckFormat::Json => crate::telemetry::print(&format!("{}\n", plan.json(&settings))),
+    }
+    Ok(Exit::Complete)
+}
+
+/// The streams that this server has, and what came of settling how they are spelled.
+async fn settled(source: &Source, settings: &Settings) -> Result<(Vec<Stream>, Outcome)> {
+    let remembered = match store::open_untouched(&settings.mirror) {
+        Ok(connection) => dialect::recall_read_only(&connection, &settings.source.endpoint)?,
+        // There is none yet; a run will say what is wrong with one that is there.
+        Err(_) => Vec::new(),
+    };
+    let known = |s: &Stream| remembered.iter().any(|p| p.name == s.name() && p.is_known(source.is_collecting()));
+    let unknown: Vec<Stream> = settings.streams.iter().copied().filter(|s| !known(s)).collect();
+    let outcome = Negotiation::new(source, &settings.spelled, &remembered)?.settle(true, &unknown).await?;
+    dialect::refuse_open(&outcome)?;
+    let absent = |s: &Stream| {
+        outcome.absent.contains(s) || remembered.iter().any(|part| part.name == s.name() && part.is_absent())
+    };
+    Ok((settings.streams.iter().copied().filter(|s| !absent(s)).collect(), outcome))
+}
+
+/// What the first page of a list shows of it; none when it does not tell how long it is.
+fn known(page: &Page, settings: &Settings) -> Option<Known> {
+    let rows = page.records.rows.len() as u64;
+    let whole = rows < u64::from(settings.page_size);
+    let total = page.total.or_else(|| whole.then_some(rows))?;
+    let served = if rows > 0 && total > rows { u32::try_from(rows).unwrap_or(u32::MAX) } else { settings.page_size };
+    Some(Known {
+        lists: 1,
+        sampled: vec![total],
+        page_size: served.min(settings.page_size),
+        twice: settings.double_collect,
+        totals: page.total.is_some(),
+        row_bytes: row_bytes(page),
+    })
+}
+
+fn row_bytes(page: &Page) -> f64 {
+    let rows = &page.records.rows;
+    if rows.is_empty() { 0.0 } else { rows.iter().map(|r| r.range.len()).sum::<usize>() as f64 / rows.len() as f64 }
+}
+
+/// How many messages a sample of the conversations has. Lists are often sorted by what is busiest or newest: the head
+/// counts for itself, and each part behind it is twice as long as the one before.
+async fn sampled(
+    source: &Source,
+    settings: &Settings,
+    stream: Stream,
+    conversations: u64,
+) -> Result<Option<Vec<Known>>> {
+    let mut parts: Vec<(u64, u64)> = Vec::new();
+    let mut from = 0;
+    while from < conversations {
+        let to = if from == 0 { EACH } else { from * 2 }.min(conversations);
+        parts.push((from, to));
+        from = to;
+    }
+    // One page from the middle of each part.
+    let page = |(from, to): &(u64, u64)| (from + (to - from) / 2) / EACH * EACH;
+    let size = u32::try_from(EACH).unwrap_or(25);
+    let asks = parts.iter().map(|part| question(Stream::Conversations, None, size, page(part))).collect();
+    let mut known = Vec::new();
+    for ((from, to), shown) in parts.iter().zip(source.ask_all(asks).await) {
+        let ids: Vec<String> = shown?.records.rows.iter().map(|r| r.id.to_string()).collect();
+        // The first is asked for whole: how large is a row?
+        let sizes = std::iter::once(settings.page_size).chain(std::iter::repeat(1));
+        let asks = ids.iter().zip(sizes).map(|(id, size)| question(stream, Some(id), size, 0)).collect();
+        let (mut sampled, mut bytes) = (Vec::new(), 0.0_f64);
+        for page in source.ask_all(asks).await {
+            let page = page?;
+            bytes = bytes.max(row_bytes(&page));
+            let Some(total) = page.total else { return Ok(None) };
+            sampled.push(total);
+        }
+        known.push(Known {
+            lists: to - from,
+            sampled,
+            page_size: settings.page_size,
+            twice: false,
+            totals: true,
+            row_bytes: bytes,
+        });
+    }
+    Ok(Some(known))
+}
+
+fn question(stream: Stream, parent: Option<&str>, size: u32, row: u64) -> Question {
+    Question { stream, parent: parent.map(str::to_owned), size, start: Start::Row(row), select: Select::Whole }
+}
+
+impl Plan {
+    fn sum(&self, part: impl Fn(&Estimate) -> f64) -> f64 {
+        self.streams.iter().map(|(_, e)| part(e)).sum()
+    }
+
+    fn requests(&self) -> f64 {
+        let reading = estimate::requests(self.sum(|e| e.questions), self.together);
+        let alone = reading + self.settling as f64;
+        let tokens = 1.0 + (self.minutes_of(alone) / TOKEN_MINUTES).floor();
+        alone + tokens
+    }
+
+    fn minutes_of(&self, requests: f64) -> f64 {
+        if self.per_minute == 0 { 0.0 } else { requests / f64::from(self.per_minute) }
+    }
+
+    fn uncertainty(&self) -> f64 {
+        self.streams.iter().map(|(_, e)| e.uncertainty.powi(2)).sum::<f64>().sqrt() / self.together as f64
+    }
+
+    fn text(&self, settings: &Settings) -> String {
+        let mut out = format!("plan for {}, from {}\n\n", settings.name, counted(self.made, "request"));
+        let _ = writeln!(out, "{:<26} {:>12} {:>11} {:>10}", "stream", "rows", "questions", "answers");
+        for (stream, e) in &self.streams {
+            let _ = writeln!(
+                out,
+                "{:<26} {:>12.0} {:>11.0} {:>10}",
+                stream.name(),
+                e.rows,
+                e.questions,
+                size(bytes(e.bytes))
+            );
+        }
+        for stream in &self.unknown {
+            let _ = writeln!(out, "{:<26} {:>12}", stream.name(), "not told");
+        }
+        let requests = self.requests();
+        let minutes = match self.minutes_of(requests) {
+            _ if self.per_minute == 0 => "as fast as the server answers".to_owned(),
+            minutes => format!("{minutes:.0} minutes at {} a minute", self.per_minute),
+        };
+        let _ = writeln!(
+            out,
+            "\nabout {requests:.0} requests (give or take {:.0}), {} questions each: {minutes}, {} of answers",
+            self.uncertainty(),
+            self.together,
+            size(bytes(self.sum(|e| e.bytes))),
+        );
+        if !self.unknown.is_empty() {
+            out.push_str("streams whose size the server does not tell are left out\n");
+        }
+        out
+    }
+
+    fn json(&self, settings: &Settings) -> String {
+        let streams: Vec<serde_json::Value> = self
+            .streams
+            .iter()
+            .map(|(stream, e)| {
+                serde_json::json!({
+                    "stream": stream.name(), "rows": e.rows.round(), "questions": e.questions.round(),
+                    "bytes": e.bytes.round(),
+                })
+            })
+            .collect();
+        let requests = self.requests();
+        serde_json::json!({
+            "job": settings.name,
+            "requests": requests.round(),
+            "give_or_take": self.uncertainty().ceil(),
+            "questions_together": self.together,
+            "minutes": self.minutes_of(requests),
+            "tokens": 1.0 + (self.minutes_of(requests) / TOKEN_MINUTES).floor(),
+            "bytes": self.sum(|e| e.bytes).round(),
+            "streams": streams,
+            "not_told": self.unknown.iter().map(|s| s.name()).collect::<Vec<_>>(),
+            "made": self.made,
+        })
+        .to_string()
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // an estimate, never negative
+fn bytes(estimate: f64) -> u64 {
+    estimate as u64
+}

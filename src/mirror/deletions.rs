@@ -1,0 +1,316 @@
+//! Records that are gone. What a complete walk of a round did not show is a *suspect*; what is concluded to be gone becomes
+//! a *tombstone*: its body is deleted, its row in the ledger stays with a new `seq`, so that whoever is told of changes is
+//! told of this one. Who concludes, and from what, is the engine's business; here is only what is stored.
+//!
+//! A record was *not seen* when its last run is before the one in which the round began. Only walks that were closed
+//! complete in this round count, each for its own partition: a list that was not read says nothing of its records, and one
+//! that was read from its newest end to where it is known says nothing of those behind.
+//!
+//! Everything is done in batches, each in a transaction of its own, and each step can be done again: killed between any two,
+//! the next run finds the rest.
+
+use std::collections::VecDeque;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::checkpoint::Lane;
+use super::entries;
+use super::records::EMPTY;
+use super::store::Writer;
+use crate::error::Result;
+use crate::streams::Stream;
+
+/// Rows in one transaction.
+pub const BATCH: usize = 1000;
+
+/// A stream's records in a round.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged {
+    /// The lane of the round.
+    pub lane: Lane,
+    /// The stream.
+    pub stream: Stream,
+    /// Whether it has a list for each record of its parent.
+    pub partitioned: bool,
+    /// The run in which the round began.
+    pub since: i64,
+    /// This run.
+    pub run: i64,
+}
+
+impl Judged {
+    /// A complete walk of this round, to the end, over the list in which record `r` would stand; `c` is its checkpoint.
+    fn walk(&self) -> String {
+        let partition = if self.partitioned { "r.parent" } else { "''" };
+        format!(
+            "c.lane = :lane AND c.stream = :stream AND c.partition = {partition} AND c.open = 0 AND c.since_run >= :since
+             AND c.verdict IN ('proven', 'continuous') AND c.at_known = 0"
+        )
+    }
+}
+
+/// A record that a complete walk did not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspect {
+    /// Its id.
+    pub id: String,
+    /// The run that began the suspicion.
+    pub suspect_run: i64,
+    /// The walk that did not show it was proven.
+    pub proven: bool,
+    /// The walk that did not show it showed nothing at all.
+    pub empty: bool,
+}
+
+/// Puts under suspicion what complete walks did not show; says how many are new among the suspects.
+pub fn suspect(writer: &mut Writer, of: Judged) -> Result<u64> {
+    let (mut after, mut all, now) = (String::new(), 0, crate::clock::now());
+    loop {
+        let ids = writer.transaction(|t| {
+            let walk = of.walk();
+            let ids: Vec<String> = t
+                .prepare_cached(&format!(
+                    "SELECT r.id FROM record AS r
+                     WHERE r.stream = :stream AND r.id > :after AND r.deleted = 0 AND r.last_run < :since
+                         AND r.suspect_run IS NULL AND EXISTS (SELECT 1 FROM checkpoint AS c WHERE {walk})
+                     ORDER BY r.id LIMIT {BATCH}"
+                ))?
+                .query_map(
+                    rusqlite::named_params! {
+                        ":stream": of.stream.number(), ":after": after, ":since": of.since, ":lane": of.lane.name(),
+                    },
+                    |r| r.get(0),
+                )?
+                .collect::<rusqlite::Result<_>>()?;
+            let mut mark =
+                t.prepare_cached("UPDATE record SET suspect_run = ?, suspect_since = ? WHERE stream = ? AND id = ?")?;
+            for id in &ids {
+                mark.execute(params![of.run, now, of.stream.number(), id])?;
+            }
+            Ok(ids)
+        })?;
+        all += ids.len() as u64;
+        match ids.into_iter().next_back() {
+            Some(last) => after = last,
+            None => return Ok(all),
+        }
+    }
+}
+
+/// Suspects that this round's complete walks did not show, oldest suspicion first, behind the one before.
+pub fn suspects(writer: &mut Writer, of: Judged, behind: Option<&Suspect>, most: usize) -> Result<Vec<Suspect>> {
+    let (run, id) = behind.map_or((-1, ""), |s| (s.suspect_run, s.id.as_str()));
+    writer.transaction(|t| {
+        t.prepare_cached(&format!(
+            "SELECT r.id, r.suspect_run, c.verdict = 'proven', c.seen = 0
+             FROM record AS r INDEXED BY record_suspects CROSS JOIN checkpoint AS c ON {}
+             WHERE r.stream = :stream AND r.suspect_run IS NOT NULL AND (r.suspect_run, r.id) > (:run, :id)
+                 AND r.deleted = 0 AND r.last_run < :since
+             ORDER BY r.suspect_run, r.id LIMIT :most",
+            of.walk()
+        ))?
+        .query_map(
+            rusqlite::named_params! {
+                ":stream": of.stream.number(), ":since": of.since, ":lane": of.lane.name(), ":run": run, ":id": id,
+                ":most": most,
+            },
+            |r| Ok(Suspect { id: r.get(0)?, suspect_run: r.get(1)?, proven: r.get(2)?, empty: r.get(3)? }),
+        )?
+        .collect()
+    })
+}
+
+/// Ends the suspicion of records that are there.
+pub fn acquit(writer: &mut Writer, stream: Stream, ids: &[String]) -> Result<()> {
+    writer.transaction(|t| {
+        let mut clear =
+            t.prepare_cached("UPDATE record SET suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?")?;
+        for id in ids {
+            clear.execute(params![stream.number(), id])?;
+        }
+        Ok(())
+    })
+}
+
+/// What became a tombstone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Buried {
+    /// Records.
+    pub records: u64,
+    /// Records of another stream that went with them.
+    pub covered: u64,
+}
+
+/// Makes tombstones of these records, unless they were seen since; and with each, in the same transaction as far as one
+/// batch reaches, of the records of `child` that are asked for by it.
+pub fn bury(writer: &mut Writer, stream: Stream, child: Option<Stream>, ids: &[String], since: i64) -> Result<Buried> {
+    let mut left: VecDeque<&String> = ids.iter().collect();
+    let mut covering: Option<(&String, Stream)> = None;
+    let mut buried = Buried::default();
+    while !left.is_empty() || covering.is_some() {
+        writer.transaction(|t| {
+            let mut seqs = Seqs::take(t)?;
+            let mut room = BATCH;
+            while room > 0 {
+                if let Some((parent, child)) = covering {
+                    let covered = cover(t, &mut seqs, child, parent, room)?;
+                    (room, buried.covered) = (room - covered, buried.covered + covered as u64);
+                    if room > 0 {
+                        covering = None;
+                    }
+                    continue;
+                }
+                let Some(id) = left.pop_front() else { break };
+                let live: Option<i64> = t
+                    .prepare_cached(
+                        "SELECT seq FROM record WHERE stream = ? AND id = ? AND deleted = 0 AND last_run < ?",
+                    )?
+                    .query_row(params![stream.number(), id, since], |r| r.get(0))
+                    .optional()?;
+                if let Some(seq) = live {
+                    tombstone(t, &mut seqs, stream, id, seq)?;
+                    (room, buried.records) = (room - 1, buried.records + 1);
+                    covering = child.map(|child| (id, child));
+                    if let Some(child) = child {
+                        entries::forget(t, child, id)?;
+                    }
+                }
+            }
+            seqs.give_back(t)
+        })?;
+    }
+    Ok(buried)
+}
+
+/// Makes tombstones of the records of `child` whose record in `stream` is one: what a killed run left of them.
+pub fn cover_the_rest(writer: &mut Writer, stream: Stream, child: Stream) -> Result<u64> {
+    let mut all = 0;
+    loop {
+        let covered = writer.transaction(|t| {
+            let parent: Option<String> = t
+                .query_row(
+                    "SELECT r.id FROM record AS r INDEXED BY record_tombstones WHERE r.stream = ?1 AND r.deleted = 1
+                         AND EXISTS (SELECT 1 FROM record AS m INDEXED BY record_parents
+                                     WHERE m.stream = ?2 AND m.parent = r.id AND m.deleted = 0) LIMIT 1",
+                    params![stream.number(), child.number()],
+                    |r| r.get(0),
+                )
+                .optional()?;
+            let Some(parent) = parent else { return Ok(0) };
+            let mut seqs = Seqs::take(t)?;
+            let covered = cover(t, &mut seqs, child, &parent, BATCH)?;
+            seqs.give_back(t)?;
+            Ok(covered as u64)
+        })?;
+        if covered == 0 {
+            return Ok(all);
+        }
+        all += covered;
+    }
+}
+
+/// At most so many live records of a parent become tombstones.
+fn cover(t: &Transaction<'_>, seqs: &mut Seqs, child: Stream, parent: &str, most: usize) -> rusqlite::Result<usize> {
+    let records: Vec<(String, i64)> = t
+        .prepare_cached(
+            "SELECT id, seq FROM record INDEXED BY record_parents
+             WHERE stream = ? AND parent = ? AND deleted = 0 LIMIT ?",
+        )?
+        .query_map(params![child.number(), parent, most], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (id, seq) in &records {
+        tombstone(t, seqs, child, id, *seq)?;
+    }
+    Ok(records.len())
+}
+
+fn tombstone(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, seq: i64) -> rusqlite::Result<()> {
+    t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([seq])?;
+    seqs.0 += 1;
+    t.prepare_cached(
+        "UPDATE record SET deleted = 1, seq = ?, suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?",
+    )?
+    .execute(params![seqs.0, stream.number(), id])?;
+    Ok(())
+}
+
+/// The change sequence, as long as a transaction uses it.
+struct Seqs(i64);
+
+impl Seqs {
+    fn take(t: &Transaction<'_>) -> rusqlite::Result<Seqs> {
+        t.prepare_cached("SELECT last FROM sequence")?.query_row([], |r| r.get(0)).map(Seqs)
+    }
+
+    fn give_back(self, t: &Transaction<'_>) -> rusqlite::Result<()> {
+        t.prepare_cached("UPDATE sequence SET last = ?")?.execute([self.0]).map(drop)
+    }
+}
+
+/// How many live records a stream has.
+pub fn live(writer: &mut Writer, stream: Stream) -> Result<u64> {
+    writer.transaction(|t| {
+        let sql = "SELECT count(*) FROM record WHERE stream = ? AND deleted = 0";
+        t.query_row(sql, [stream.number()], |r| r.get(0))
+    })
+}
+
+/// The first ids of a stream's live records.
+pub fn first_ids(writer: &mut Writer, stream: Stream, most: usize) -> Result<Vec<String>> {
+    writer.transaction(|t| {
+        t.prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 ORDER BY id LIMIT ?")?
+            .query_map(params![stream.number(), most], |r| r.get(0))?
+            .collect()
+    })
+}
+
+/// Some records that this round has seen.
+pub fn seen(writer: &mut Writer, stream: Stream, since: i64, most: usize) -> Result<Vec<String>> {
+    writer.transaction(|t| {
+        t.prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 AND last_run >= ? LIMIT ?")?
+            .query_map(params![stream.number(), since, most], |r| r.get(0))?
+            .collect()
+    })
+}
+
+/// What the complete walks over partitions have shown: whether there was a row in any of them.
+pub fn shows_rows(writer: &mut Writer, of: Judged) -> Result<bool> {
+    writer.transaction(|t| {
+        t.query_row(
+            "SELECT EXISTS (SELECT 1 FROM checkpoint WHERE lane = ? AND stream = ? AND open = 0 AND since_run >= ?
+                 AND seen > 0)",
+            params![of.lane.name(), of.stream.number(), of.since],
+            |r| r.get(0),
+        )
+    })
+}
+
+/// Whether the stream's list came out empty in this round and was not believed.
+pub fn came_out_empty(writer: &mut Writer, of: Judged) -> Result<bool> {
+    writer.transaction(|t| {
+        t.query_row(
+            "SELECT EXISTS (SELECT 1 FROM checkpoint WHERE lane = ? AND stream = ? AND partition = '' AND open = 0
+                 AND since_run >= ? AND why = ?)",
+            params![of.lane.name(), of.stream.number(), of.since, EMPTY],
+            |r| r.get(0),
+        )
+    })
+}
+
+/// How many tombstones and how many suspects a stream has; none in a mirror that is older than both.
+pub fn counts(c: &Connection, stream: Stream) -> rusqlite::Result<(u64, u64)> {
+    let indexed: bool =
+        c.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'record_suspects')", [], |r| r.get(0))?;
+    if !indexed {
+        return Ok((0, 0));
+    }
+    let of = |sql: &str| c.prepare_cached(sql)?.query_row([stream.number()], |r| r.get(0));
+    Ok((
+        of("SELECT count(*) FROM record INDEXED BY record_tombstones WHERE stream = ? AND deleted = 1")?,
+        of("SELECT count(*) FROM record INDEXED BY record_suspects WHERE stream = ? AND suspect_run IS NOT NULL")?,
+    ))
+}
+
+#[cfg(test)]
+#[path = "deletions_tests.rs"]
+mod tests;

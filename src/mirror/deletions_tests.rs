@@ -1,0 +1,368 @@
+//! What is stored of records that are gone, with pages landed as a run lands them.
+
+use super::super::checkpoint::{self, Advance, Place, standing};
+use super::super::entries::{self, Partitions};
+use super::super::records::{self, Landed, Landing, Moments};
+use super::super::rounds::{self, Begun, Ending};
+use super::super::store::Mirror;
+use super::*;
+use crate::record::{Record, Records};
+use crate::streams::DateForm;
+use crate::verdict::Verdict;
+
+const LANE: Lane = Lane::Incremental;
+
+/// Runs `test` on a mirror's writer.
+fn with_mirror(test: impl FnOnce(&mut Writer) + Send + 'static) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mirror = Mirror::open(&dir.path().join("m.db"), "a test", DateForm::Iso8601).expect("a mirror");
+        let tested = mirror.call(move |w| {
+            test(w);
+            Ok(())
+        });
+        tested.await.expect("the test");
+    });
+}
+
+fn begin(w: &mut Writer) -> Begun {
+    rounds::begin(w, "job", LANE, &[(Stream::Conversations, true), (Stream::Messages, false)]).expect("a round")
+}
+
+fn end(w: &mut Writer, begun: Begun) {
+    rounds::end(w, begun, LANE, Ending::Complete, 0, "").expect("its end");
+}
+
+fn rows(ids: &[&str], text: &str) -> Records {
+    let (mut body, mut rows) = (String::new(), Vec::new());
+    for id in ids {
+        let payload = format!(r#"{{"_id":"{id}","x":"{text}"}}"#);
+        rows.push(Record::read("_id", &payload, body.len()).expect("an id"));
+        body.push_str(&payload);
+    }
+    Records { body: body.into(), rows }
+}
+
+/// A whole list as one page.
+fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), ids: &[&str]) -> Landing {
+    let place = Place { lane: LANE, stream, partition: partition.into() };
+    let at = place.clone();
+    let from = w.transaction(|t| checkpoint::find(t, &at)).expect("found").expect("a checkpoint");
+    Landing {
+        place,
+        run: begun.run,
+        since_run: from.since_run,
+        records: rows(ids, "same"),
+        advance: Advance { pass: from.pass, from: from.windows, ..Advance::default() },
+        partitions: (stream == Stream::Conversations).then(|| Partitions {
+            stream: Stream::Messages,
+            round: begun.since_run,
+            selection: 1,
+            now: 9,
+            // Whatever is in it may have changed: each list is read in each round.
+            lookback: 1,
+            newest: vec![Some(entries::UNTOLD); ids.len()],
+        }),
+        moments: Moments::default(),
+        believe_empty: false,
+    }
+}
+
+fn land_as(
+    w: &mut Writer,
+    begun: Begun,
+    list: (Stream, &str),
+    ids: &[&str],
+    verdict: Verdict,
+    believe_empty: bool,
+) -> Landed {
+    let mut landing = landing(w, begun, list, ids);
+    landing.advance.verdict = Some(verdict);
+    landing.believe_empty = believe_empty;
+    records::land(w, landing).expect("landed")
+}
+
+/// Lands the conversations of a night in which lists need not be asked for when their entries are as they were.
+fn land_settled(w: &mut Writer, begun: Begun, ids: &[&str], text: &str) -> Landed {
+    let mut landing = landing(w, begun, CONVERSATIONS, ids);
+    landing.records = rows(ids, text);
+    landing.advance.verdict = Some(Verdict::Continuous);
+    landing.partitions.as_mut().expect("lists").lookback = 0;
+    records::land(w, landing).expect("landed")
+}
+
+/// Lands the newest messages of a conversation, where the walk may end if they are known.
+fn land_newest(w: &mut Writer, begun: Begun, conversation: &str, ids: &[&str]) -> Landed {
+    let mut landing = landing(w, begun, messages(conversation), ids);
+    landing.moments.may_end = true;
+    landing.advance.position = Some("{}".into());
+    records::land(w, landing).expect("landed")
+}
+
+fn land(w: &mut Writer, begun: Begun, list: (Stream, &str), ids: &[&str], verdict: Verdict) -> Landed {
+    land_as(w, begun, list, ids, verdict, false)
+}
+
+const CONVERSATIONS: (Stream, &str) = (Stream::Conversations, "");
+
+fn messages(conversation: &str) -> (Stream, &str) {
+    (Stream::Messages, conversation)
+}
+
+fn judged(begun: Begun, stream: Stream) -> Judged {
+    Judged { lane: LANE, stream, partitioned: stream == Stream::Messages, since: begun.since_run, run: begun.run }
+}
+
+fn suspected(w: &mut Writer, begun: Begun, stream: Stream) -> Vec<String> {
+    suspect(w, judged(begun, stream)).expect("suspected");
+    suspects(w, judged(begun, stream), None, 100).expect("suspects").into_iter().map(|s| s.id).collect()
+}
+
+/// Live ids by their bodies, tombstones with their seqs.
+fn holds(w: &mut Writer, stream: Stream) -> (Vec<String>, Vec<(String, i64)>) {
+    w.transaction(|t| {
+        let live = t
+            .prepare(&format!("SELECT id FROM body_{stream} ORDER BY id"))?
+            .query_map([], |r| r.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        let dead = t
+            .prepare("SELECT id, seq FROM record WHERE stream = ? AND deleted = 1 ORDER BY id")?
+            .query_map([stream.number()], |r| Ok((r.get(0)?, r.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok((live, dead))
+    })
+    .expect("read")
+}
+
+fn last_seq(w: &mut Writer) -> i64 {
+    w.transaction(|t| t.query_row("SELECT last FROM sequence", [], |r| r.get(0))).expect("a seq")
+}
+
+fn incomplete() -> Verdict {
+    Verdict::Incomplete("why".into())
+}
+
+#[test]
+fn only_what_a_complete_walk_of_this_round_did_not_show_is_a_suspect() {
+    with_mirror(|w| {
+        let first = begin(w);
+        land(w, first, CONVERSATIONS, &["a", "b", "c"], Verdict::Continuous);
+        for (conversation, ids) in [("a", ["a1", "a2"]), ("b", ["b1", "b2"]), ("c", ["c1", "c2"])] {
+            land(w, first, messages(conversation), &ids, Verdict::Continuous);
+        }
+        assert!(suspected(w, first, Stream::Conversations).is_empty());
+        end(w, first);
+        let second = begin(w);
+        land(w, second, CONVERSATIONS, &["a", "b"], incomplete());
+        land(w, second, messages("a"), &["a1"], Verdict::Continuous);
+        land(w, second, messages("b"), &["b1"], incomplete());
+        // The list was incomplete; b's walk was incomplete; c was not walked.
+        assert!(suspected(w, second, Stream::Conversations).is_empty());
+        assert_eq!(suspected(w, second, Stream::Messages), ["a2"]);
+        end(w, second);
+        let third = begin(w);
+        land(w, third, CONVERSATIONS, &["a", "b"], Verdict::Proven);
+        land(w, third, messages("a"), &["a1", "a2"], Verdict::Continuous);
+        // Seen again, while nothing has changed in it.
+        assert!(suspected(w, third, Stream::Messages).is_empty());
+        suspect(w, judged(third, Stream::Conversations)).expect("suspected");
+        let all = suspects(w, judged(third, Stream::Conversations), None, 9).expect("suspects");
+        assert_eq!(all, [Suspect { id: "c".into(), suspect_run: third.run, proven: true, empty: false }]);
+        acquit(w, Stream::Conversations, &["c".into()]).expect("acquitted");
+        assert_eq!(w.transaction(|t| counts(t, Stream::Conversations)).expect("counts"), (0, 0));
+    });
+}
+
+#[test]
+fn a_run_that_goes_on_with_a_round_has_seen_what_the_round_has_seen() {
+    with_mirror(|w| {
+        let first = begin(w);
+        land(w, first, CONVERSATIONS, &["a", "b"], Verdict::Continuous);
+        let resumed = begin(w);
+        assert!(resumed.resumed && resumed.run > first.run);
+        assert!(suspected(w, resumed, Stream::Conversations).is_empty());
+    });
+}
+
+#[test]
+fn a_tombstone_takes_its_messages_along_in_batches_and_its_walk_counts_no_more() {
+    with_mirror(|w| {
+        let many: Vec<String> = (0..2500).map(|n| format!("a{n:05}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let first = begin(w);
+        land(w, first, CONVERSATIONS, &["a", "b"], Verdict::Continuous);
+        land(w, first, messages("a"), &many, Verdict::Continuous);
+        land(w, first, messages("b"), &["b1"], Verdict::Continuous);
+        end(w, first);
+        let second = begin(w);
+        land(w, second, CONVERSATIONS, &["b"], Verdict::Continuous);
+        land(w, second, messages("b"), &["b1"], Verdict::Continuous);
+        // An older walk that is to be read once more for nothing.
+        w.transaction(|t| {
+            checkpoint::start(t, &Place { lane: LANE, stream: Stream::Messages, partition: "a".into() }, 2, 2)
+        })
+        .expect("started");
+        let open = |w: &mut Writer| {
+            w.transaction(|t| {
+                let walks = checkpoint::open_walks(t, LANE, Stream::Messages, second.since_run, 9)?;
+                Ok((walks.len(), standing(t, LANE, Stream::Messages, second.since_run)?.verdict().is_complete()))
+            })
+            .expect("walks")
+        };
+        assert_eq!(open(w), (1, false));
+        let before = last_seq(w);
+        let gone = suspected(w, second, Stream::Conversations);
+        assert_eq!(gone, ["a"]);
+        let ids = ["a".to_owned(), "b".to_owned()];
+        let buried = bury(w, Stream::Conversations, Some(Stream::Messages), &ids, second.since_run).expect("buried");
+        assert_eq!(buried, Buried { records: 1, covered: 2500 }, "b was seen in this round");
+        let (live, dead) = holds(w, Stream::Messages);
+        assert_eq!((live, dead.len()), (vec!["b1".to_owned()], 2500));
+        assert!(dead.iter().all(|(_, seq)| *seq > before));
+        assert_eq!(last_seq(w), before + 2501);
+        assert_eq!(open(w), (0, true));
+        assert_eq!(w.transaction(|t| counts(t, Stream::Messages)).expect("counts"), (2500, 0));
+        end(w, second);
+        // Back, with the same bytes: alive again, walked again.
+        let third = begin(w);
+        let landed = land(w, third, CONVERSATIONS, &["a", "b"], Verdict::Continuous);
+        assert_eq!((landed.new, landed.changed), (1, 0));
+        assert_eq!(holds(w, Stream::Conversations), (vec!["a".into(), "b".into()], vec![]));
+        land(w, third, messages("a"), &many[..1], Verdict::Continuous);
+        assert_eq!(holds(w, Stream::Messages).0, ["a00000", "b1"]);
+        assert_eq!(cover_the_rest(w, Stream::Conversations, Stream::Messages).expect("nothing"), 0);
+    });
+}
+
+#[test]
+fn what_a_kill_left_of_a_conversation_goes_with_the_next_run() {
+    with_mirror(|w| {
+        let first = begin(w);
+        land(w, first, CONVERSATIONS, &["a", "b"], Verdict::Continuous);
+        land(w, first, messages("a"), &["a1", "a2"], Verdict::Continuous);
+        land(w, first, messages("b"), &["b1"], Verdict::Continuous);
+        // Killed behind the transaction that buried the conversation itself.
+        let buried = bury(w, Stream::Conversations, None, &["a".into()], first.since_run + 1).expect("buried");
+        assert_eq!(buried, Buried { records: 1, covered: 0 });
+        assert_eq!(cover_the_rest(w, Stream::Conversations, Stream::Messages).expect("covered"), 2);
+        assert_eq!(holds(w, Stream::Messages).0, ["b1"]);
+    });
+}
+
+#[test]
+fn an_empty_list_is_not_believed_unless_it_is_to_be_or_the_mirror_is_empty_too() {
+    with_mirror(|w| {
+        let first = begin(w);
+        land(w, first, CONVERSATIONS, &[], Verdict::Continuous);
+        let verdict = |w: &mut Writer, begun: Begun| {
+            w.transaction(|t| standing(t, LANE, Stream::Conversations, begun.since_run)).expect("standing").verdict()
+        };
+        assert_eq!(verdict(w, first), Verdict::Continuous);
+        end(w, first);
+        let second = begin(w);
+        land(w, second, CONVERSATIONS, &["a"], Verdict::Continuous);
+        end(w, second);
+        let third = begin(w);
+        land(w, third, CONVERSATIONS, &[], Verdict::Proven);
+        assert_eq!(verdict(w, third), Verdict::Incomplete(EMPTY.into()));
+        assert!(came_out_empty(w, judged(third, Stream::Conversations)).expect("asked"));
+        assert!(suspected(w, third, Stream::Conversations).is_empty());
+        end(w, third);
+        let fourth = begin(w);
+        land_as(w, fourth, CONVERSATIONS, &[], Verdict::Proven, true);
+        assert_eq!(verdict(w, fourth), Verdict::Proven);
+        assert!(!came_out_empty(w, judged(fourth, Stream::Conversations)).expect("asked"));
+        suspect(w, judged(fourth, Stream::Conversations)).expect("suspected");
+        let all = suspects(w, judged(fourth, Stream::Conversations), None, 9).expect("suspects");
+        assert!(all[0].empty && all[0].proven, "{all:?}");
+    });
+}
+
+/// A first night: conversations c and d, with their messages.
+fn first_night(w: &mut Writer) {
+    let first = begin(w);
+    land(w, first, CONVERSATIONS, &["c", "d"], Verdict::Continuous);
+    land(w, first, messages("c"), &["m1", "m2", "m3", "m4"], Verdict::Continuous);
+    land(w, first, messages("d"), &["n1", "n2"], Verdict::Continuous);
+    end(w, first);
+}
+
+#[test]
+fn a_list_that_was_not_asked_for_concludes_nothing() {
+    with_mirror(|w| {
+        first_night(w);
+        let second = begin(w);
+        assert_eq!(land_settled(w, second, &["c", "d"], "same").skipped, 2);
+        assert_eq!(suspect(w, judged(second, Stream::Messages)).expect("judged"), 0);
+        assert_eq!(suspects(w, judged(second, Stream::Messages), None, 9).expect("judged"), []);
+    });
+}
+
+#[test]
+fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
+    with_mirror(|w| {
+        first_night(w);
+        let second = begin(w);
+        assert_eq!(land_settled(w, second, &["c", "d"], "new").skipped, 0);
+        assert!(land_newest(w, second, "c", &["m1", "m2"]).ended);
+        land(w, second, messages("d"), &["n1"], Verdict::Continuous);
+        let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
+        assert_eq!((all.walks, all.open, all.verdict()), (2, 0, Verdict::Continuous));
+        // d was read to its end, c was not.
+        assert_eq!(suspect(w, judged(second, Stream::Messages)).expect("judged"), 1);
+        let left = suspects(w, judged(second, Stream::Messages), None, 9).expect("judged");
+        assert_eq!(left.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), ["n2"]);
+        end(w, second);
+
+        // What is under suspicion has its list read to the end, changed or not; the other is not asked for.
+        let third = begin(w);
+        assert_eq!(land_settled(w, third, &["c", "d"], "new").skipped, 1);
+        let place = |c: &str| Place { lane: LANE, stream: Stream::Messages, partition: c.into() };
+        let d = w.transaction(|t| checkpoint::find(t, &place("d"))).expect("found").expect("a checkpoint");
+        assert_eq!((d.since_run, d.known_since), (third.run, None));
+        land(w, third, messages("d"), &["n1"], Verdict::Continuous);
+        assert_eq!(suspect(w, judged(third, Stream::Messages)).expect("judged"), 0, "none but n2, as before");
+        let left = suspects(w, judged(third, Stream::Messages), None, 9).expect("judged");
+        assert_eq!(left.iter().map(|s| (s.id.as_str(), s.suspect_run)).collect::<Vec<_>>(), [("n2", second.run)]);
+        end(w, third);
+
+        // A suspicion is neither raised nor judged by a later walk that ends at what is known.
+        let fourth = begin(w);
+        w.transaction(|t| t.execute("UPDATE record SET suspect_run = 1 WHERE id = 'm4'", [])).expect("a suspect");
+        let mut landing = landing(w, fourth, CONVERSATIONS, &["c", "d"]);
+        landing.advance.verdict = Some(Verdict::Continuous);
+        records::land(w, landing).expect("landed");
+        assert!(land_newest(w, fourth, "c", &["m1", "m2"]).ended);
+        assert_eq!(suspects(w, judged(fourth, Stream::Messages), None, 9).expect("judged"), []);
+    });
+}
+
+#[test]
+fn a_conversation_that_is_back_has_its_messages_read_to_the_end() {
+    with_mirror(|w| {
+        first_night(w);
+        let second = begin(w);
+        land_settled(w, second, &["d"], "same");
+        suspect(w, judged(second, Stream::Conversations)).expect("judged");
+        let gone = ["c".to_owned()];
+        let buried = bury(w, Stream::Conversations, Some(Stream::Messages), &gone, second.since_run).expect("buried");
+        assert_eq!((buried.records, buried.covered), (1, 4));
+        let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
+        assert_eq!((all.walks, all.skipped, all.verdict()), (0, 1, Verdict::Continuous));
+        end(w, second);
+        // Some of them are there, as a killed run may leave them: that is no edge of what is known.
+        w.transaction(|t| t.execute("UPDATE record SET deleted = 0 WHERE id = 'm1'", [])).expect("one is left");
+
+        let third = begin(w);
+        assert_eq!(land_settled(w, third, &["c", "d"], "same").skipped, 1);
+        let place = Place { lane: LANE, stream: Stream::Messages, partition: "c".into() };
+        let c = w.transaction(|t| checkpoint::find(t, &place)).expect("found").expect("a checkpoint");
+        assert_eq!((c.since_run, c.known_since), (third.run, None));
+        let landed = land(w, third, messages("c"), &["m1", "m2", "m3", "m4"], Verdict::Continuous);
+        assert_eq!(landed.new, 3);
+        end(w, third);
+        let fourth = begin(w);
+        assert_eq!(land_settled(w, fourth, &["c", "d"], "same").skipped, 2);
+    });
+}

@@ -1,0 +1,96 @@
+//! What does the server count: requests, as documented, or the questions in them? Where it counts questions, many in one
+//! request buy nothing. Its own `X-RateLimit-Remaining` shows it, as long as nobody else's use of the key blurs it:
+//! three times in a row it must fall by nearly as much as questions were asked.
+
+use std::collections::BTreeMap;
+
+/// Times in a row that settle it.
+const TIMES: u32 = 3;
+
+/// What was seen of the counting.
+#[derive(Debug, Default)]
+pub struct Counting {
+    /// Questions beyond the first, by request, of those that carried several.
+    further: BTreeMap<u64, u64>,
+    /// The latest request whose answer told what remains, and what did.
+    told: Option<(u64, u32)>,
+    times: u32,
+}
+
+impl Counting {
+    /// Request `number` carries so many questions.
+    pub fn carries(&mut self, number: u64, questions: usize) {
+        if questions > 1 {
+            self.further.insert(number, questions as u64 - 1);
+        }
+    }
+
+    /// The answer to request `number` said that so many remain. Numbers come in ascending order.
+    pub fn told(&mut self, number: u64, remaining: u32) {
+        let before = self.told.replace((number, remaining));
+        let later = self.further.split_off(&(number + 1));
+        let further: u64 = std::mem::replace(&mut self.further, later).into_values().sum();
+        let Some((since, had)) = before.filter(|(since, had)| *since < number && *had >= remaining) else {
+            return;
+        };
+        let (requests, fell) = (number - since, u64::from(had - remaining));
+        let questions = requests + further;
+        if self.by_questions() || questions < requests * 2 {
+            return;
+        }
+        if fell * 10 >= questions * 8 {
+            self.times += 1;
+        } else if fell <= requests + further / 3 {
+            self.times = 0;
+        }
+    }
+
+    /// Whether it is settled that questions are counted.
+    pub fn by_questions(&self) -> bool {
+        self.times >= TIMES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(falls: &[u32], questions: usize) -> bool {
+        let mut counting = Counting::default();
+        let mut remaining = 1000;
+        counting.told(0, remaining);
+        for (number, fall) in (1..).zip(falls) {
+            counting.carries(number, questions);
+            remaining -= fall;
+            counting.told(number, remaining);
+        }
+        counting.by_questions()
+    }
+
+    #[test]
+    fn three_times_in_a_row_settle_it() {
+        assert!(after(&[10, 10, 10], 10));
+        assert!(!after(&[10, 10], 10));
+        assert!(!after(&[1, 1, 1, 1, 1], 10), "as documented");
+        assert!(!after(&[10, 10, 1, 10, 10], 10), "somebody else used the key");
+        assert!(!after(&[1, 1, 1, 1], 1), "nothing to tell apart");
+    }
+
+    #[test]
+    fn a_new_window_and_a_missing_answer_are_no_evidence() {
+        let mut counting = Counting::default();
+        for number in 1..20 {
+            counting.carries(number, 10);
+            counting.told(number, 99);
+        }
+        assert!(!counting.by_questions());
+        let mut counting = Counting::default();
+        for number in (0..12).step_by(3) {
+            for unheard in number..number + 3 {
+                counting.carries(unheard, 10);
+            }
+            counting.told(number, 1000 - 30 * u32::try_from(number / 3).expect("small"));
+        }
+        assert!(counting.by_questions(), "thirty in three requests");
+    }
+}

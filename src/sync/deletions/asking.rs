@@ -1,0 +1,147 @@
+//! Asking for suspects by their ids: as many a request as the server bears, within the requests that a run may spend on it.
+
+use std::collections::HashMap;
+
+use super::judge::{Asked, at_once, believed};
+use super::{Stage, step};
+use crate::error::Result;
+use crate::mirror::deletions::{self as stored, Suspect};
+use crate::policy::{self, Action};
+use crate::source::look_up::{Found, look_up};
+use crate::source::negotiate::Negotiation;
+use crate::sync::{Context, dialect};
+
+/// Records that are asked for to learn how single records are asked for; the first may be gone by now.
+const THERE: usize = 2;
+
+/// Asking for suspects by their ids, one stream after the other.
+pub(super) struct Asking<'c> {
+    context: &'c Context,
+    negotiation: Option<Negotiation<'c>>,
+    /// Requests that are left.
+    requests: u64,
+    /// What was answered, of the stream in hand.
+    found: HashMap<String, Found>,
+    /// Whether records of the stream in hand can be asked for, now or later.
+    possible: bool,
+}
+
+impl<'c> Asking<'c> {
+    /// Without `ask` only what needs no request is done.
+    pub(super) fn new(context: &'c Context, ask: bool) -> Asking<'c> {
+        let requests = if ask { context.deletes.confirm_requests } else { 0 };
+        Asking { context, negotiation: None, requests, found: HashMap::new(), possible: false }
+    }
+
+    /// Whether records of the stream in hand can be asked for, now or later.
+    pub(super) fn is_possible(&self) -> bool {
+        self.possible
+    }
+
+    /// What is known of a record from asking.
+    pub(super) fn asked(&self, id: &str) -> Asked {
+        match self.found.get(id) {
+            Some(found) => Asked::Answered(*found),
+            None if self.possible => Asked::NotYet,
+            None => Asked::NoQuery,
+        }
+    }
+
+    /// Asks for suspects, the oldest first, for this stream's share of the requests; those that are there are none any more.
+    /// Says how many these are.
+    pub(super) async fn ask(&mut self, stage: &Stage<'c>, streams_left: u64) -> Result<u64> {
+        self.found.clear();
+        self.possible = false;
+        if self.context.deletes.confirm_requests == 0 {
+            return Ok(0);
+        }
+        let share = self.requests.div_ceil(streams_left.max(1));
+        let before = self.spent();
+        let asked = self.ask_within(stage, before + share).await;
+        self.requests = self.requests.saturating_sub(self.spent() - before);
+        match asked {
+            // Who cannot be asked now is asked the next time; nothing more is tried in this run.
+            Err(error) if policy::decide(&error.kind).action != Action::FailRun => {
+                tracing::info!(stream = %stage.of.stream, %error, "who is gone cannot be asked");
+                self.possible = true;
+                self.requests = 0;
+            }
+            Err(error) => return Err(error),
+            Ok(()) => {}
+        }
+        Ok(self.found.values().filter(|found| **found == Found::There).count() as u64)
+    }
+
+    fn spent(&self) -> u64 {
+        self.context.source.budget.stats().requests
+    }
+
+    async fn ask_within(&mut self, stage: &Stage<'c>, until: u64) -> Result<()> {
+        let (mut behind, mut settled) = (None, false);
+        let mut waiting: Vec<String> = Vec::new();
+        loop {
+            let page = stage.page(&mut behind).await?;
+            let over = page.is_none();
+            let open = |s: &Suspect| at_once(s, self.context.deletes.allowed).is_none();
+            waiting.extend(page.into_iter().flatten().filter(open).map(|s| s.id));
+            while !waiting.is_empty() && (over || waiting.len() >= self.together()) {
+                if !settled {
+                    self.possible = self.query(stage, until).await?;
+                    settled = true;
+                }
+                if !self.possible || self.spent() >= until || self.context.stop.requested() {
+                    return Ok(());
+                }
+                let rest = waiting.split_off(waiting.len().min(self.together()));
+                let ids = std::mem::replace(&mut waiting, rest);
+                self.look_up(stage, ids).await?;
+            }
+            if over {
+                return Ok(());
+            }
+        }
+    }
+
+    fn together(&self) -> usize {
+        self.context.source.aliases.now().max(1)
+    }
+
+    /// Whether single records can be asked for. As long as nobody knows, for want of requests or of records that are
+    /// there, they wait.
+    async fn query(&mut self, stage: &Stage<'c>, until: u64) -> Result<bool> {
+        let context = self.context;
+        let there = if self.spent() < until {
+            stage.call(|w, of| stored::seen(w, of.stream, of.since, THERE)).await?
+        } else {
+            Vec::new()
+        };
+        let settling = dialect::single_records(context, &mut self.negotiation, stage.of.stream, &there);
+        let known = tokio::select! {
+            biased;
+            known = settling => known?,
+            () = context.stop.now() => None,
+        };
+        step();
+        Ok(known.unwrap_or(true))
+    }
+
+    async fn look_up(&mut self, stage: &Stage<'c>, ids: Vec<String>) -> Result<()> {
+        let (context, stream) = (self.context, stage.of.stream);
+        let answers = tokio::select! {
+            biased;
+            answers = look_up(&context.source, stream, &ids) => answers?,
+            () = context.stop.now() => return Ok(()),
+        };
+        step();
+        let one = context.source.dialect().stream(stream)?.one.as_ref().and_then(|one| one.not_found);
+        let answers = answers.into_iter().map(|found| believed(found, one));
+        let answered: Vec<(String, Found)> = ids.into_iter().zip(answers).collect();
+        let there = answered.iter().filter(|(_, found)| *found == Found::There).map(|(id, _)| id.clone());
+        let there: Vec<String> = there.collect();
+        if !there.is_empty() {
+            stage.call(move |w, of| stored::acquit(w, of.stream, &there)).await?;
+        }
+        self.found.extend(answered);
+        Ok(())
+    }
+}

@@ -1,0 +1,250 @@
+//! From what is known of a suspect to whether it is gone, and how people are told. Pure.
+
+use crate::error::{Error, Kind};
+use crate::guard::Refused;
+use crate::mirror::deletions::Suspect;
+use crate::quantity::counted;
+use crate::source::dialect::NotFound;
+use crate::source::look_up::Found;
+use crate::streams::Stream;
+
+/// What is known of a suspect beside its walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// This server has no query of single records.
+    NoQuery,
+    /// It was not asked for.
+    NotYet,
+    /// What was answered.
+    Answered(Found),
+}
+
+/// From what it is concluded that a record is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Evidence {
+    /// A proven walk did not show it.
+    Proven,
+    /// It was asked for by its id and is not there.
+    NotThere,
+    /// Complete walks of two rounds did not show it.
+    Twice,
+    /// The list is empty, and the operator says that this is right.
+    Empty,
+}
+
+/// Whether a suspect is gone, and from what that is concluded. `since`: the run in which the round began.
+pub fn judge(suspect: &Suspect, asked: Asked, since: i64, allowed: bool) -> Option<Evidence> {
+    if let Some(evidence) = at_once(suspect, allowed) {
+        return Some(evidence);
+    }
+    match asked {
+        Asked::Answered(Found::Gone) => Some(Evidence::NotThere),
+        Asked::Answered(Found::There) | Asked::NotYet => None,
+        Asked::NoQuery | Asked::Answered(Found::Unknown) => (suspect.suspect_run < since).then_some(Evidence::Twice),
+    }
+}
+
+/// What an answer is worth where a record that is not there looks like this: a fault looks like an error, too.
+pub fn believed(found: Found, not_there: Option<NotFound>) -> Found {
+    match (found, not_there) {
+        (Found::Gone, Some(NotFound::Error)) => Found::Unknown,
+        (found, _) => found,
+    }
+}
+
+/// What is concluded without asking.
+pub fn at_once(suspect: &Suspect, allowed: bool) -> Option<Evidence> {
+    match (suspect.empty, suspect.proven) {
+        // Nothing can have moved past the reading point of a list without rows.
+        (true, _) => allowed.then_some(Evidence::Empty),
+        (false, proven) => proven.then_some(Evidence::Proven),
+    }
+}
+
+/// What was concluded of a stream.
+#[derive(Debug, Clone, Default)]
+pub struct Concluded {
+    /// Deleted because a proven walk did not show them.
+    pub proven: u64,
+    /// Asked for by their ids and not there.
+    pub not_there: u64,
+    /// Not shown by two complete rounds.
+    pub twice: u64,
+    /// Deleted with a list that is empty.
+    pub empty: u64,
+    /// Deleted with the record they belonged to.
+    pub covered: u64,
+    /// Not shown, asked for, and there: they have moved.
+    pub moved: u64,
+    /// Suspects that are left.
+    pub suspects: u64,
+    /// Whether suspects can be asked for.
+    pub askable: bool,
+    /// What was refused.
+    pub refusal: Option<Refusal>,
+}
+
+/// Deletions that were refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The stream.
+    pub stream: Stream,
+    /// How many records would have been deleted.
+    pub count: u64,
+    /// Of how many.
+    pub live: u64,
+    /// Why they are not.
+    pub why: Refused,
+    /// The first of them.
+    pub ids: Vec<String>,
+}
+
+impl Concluded {
+    /// Records that were deleted.
+    pub fn deleted(&self) -> u64 {
+        self.found() + self.covered
+    }
+
+    /// ... for what is known of themselves.
+    pub fn found(&self) -> u64 {
+        self.proven + self.not_there + self.twice + self.empty
+    }
+
+    /// Counts a record that is gone.
+    pub fn count(&mut self, evidence: Evidence) {
+        *match evidence {
+            Evidence::Proven => &mut self.proven,
+            Evidence::NotThere => &mut self.not_there,
+            Evidence::Twice => &mut self.twice,
+            Evidence::Empty => &mut self.empty,
+        } += 1;
+    }
+
+    /// What was concluded from what, in one sentence.
+    pub fn told(&self, stream: Stream) -> Option<String> {
+        let reasons = [
+            (self.proven, "a proven reading did not show them"),
+            (self.not_there, "asked for by id, not there"),
+            (self.twice, "two complete readings did not show them"),
+            (self.empty, "the list is empty, and --allow-deletes says that this is right"),
+            (self.covered, "with what they belonged to"),
+        ];
+        let reasons: Vec<String> =
+            reasons.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n}: {why}")).collect();
+        let waiting =
+            if self.askable { "until they are asked for by id" } else { "until another reading shows them or not" };
+        let mut parts = Vec::new();
+        if !reasons.is_empty() {
+            parts.push(format!("{} deleted ({})", counted(self.deleted(), "record"), reasons.join("; ")));
+        }
+        if self.moved > 0 {
+            parts.push(format!("{} not shown, but there when asked for by id", counted(self.moved, "record")));
+        }
+        if self.suspects > 0 {
+            parts.push(format!("{} not shown and kept {waiting}", counted(self.suspects, "record")));
+        }
+        (!parts.is_empty()).then(|| format!("{stream}: {}", parts.join(", ")))
+    }
+}
+
+impl Refusal {
+    /// What was refused, with the first ids.
+    pub fn told(&self) -> Error {
+        const SHOWN: usize = 20;
+        let (stream, count, live) = (self.stream, counted(self.count, "record"), self.live);
+        let what = match self.why {
+            Refused::TooMany(most) => format!(
+                "{stream}: {count} of {live} would be deleted, more than max_deletes allows ({most}); none of them was"
+            ),
+            Refused::Empty => {
+                format!("{stream}: the list came out empty, but the mirror holds {count}; nothing was deleted")
+            }
+            Refused::AllEmpty => format!(
+                "{stream}: every list that was read came out empty, and {count} of {live} would be deleted; none of them was"
+            ),
+        };
+        let more = if self.ids.len() > SHOWN { ", ..." } else { "" };
+        let ids = self.ids[..self.ids.len().min(SHOWN)].join(", ");
+        Error::new(Kind::DeletesRefused, format!("{what} ({ids}{more})"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SINCE: i64 = 5;
+
+    fn suspect(suspect_run: i64, proven: bool, empty: bool) -> Suspect {
+        Suspect { id: "a".into(), suspect_run, proven, empty }
+    }
+
+    #[test]
+    fn only_what_tells_gone_from_moved_deletes() {
+        use Asked::{Answered, NoQuery, NotYet};
+        let (new, old) = (SINCE, SINCE - 1);
+        for (suspect_run, asked, evidence) in [
+            (new, NoQuery, None),
+            (old, NoQuery, Some(Evidence::Twice)),
+            (new, Answered(Found::Gone), Some(Evidence::NotThere)),
+            (new, Answered(Found::There), None),
+            (old, Answered(Found::There), None),
+            (new, Answered(Found::Unknown), None),
+            (old, Answered(Found::Unknown), Some(Evidence::Twice)),
+            (new, NotYet, None),
+            (old, NotYet, None),
+        ] {
+            let judged = judge(&suspect(suspect_run, false, false), asked, SINCE, false);
+            assert_eq!(judged, evidence, "{suspect_run} {asked:?}");
+            assert_eq!(
+                judge(&suspect(suspect_run, false, false), asked, SINCE, true),
+                evidence,
+                "a guard is no evidence"
+            );
+        }
+        assert_eq!(judge(&suspect(new, true, false), NotYet, SINCE, false), Some(Evidence::Proven));
+    }
+
+    #[test]
+    fn an_error_is_no_word_of_a_record() {
+        for how in [NotFound::Null, NotFound::SuccessFalse] {
+            assert_eq!(believed(Found::Gone, Some(how)), Found::Gone);
+        }
+        assert_eq!(believed(Found::Gone, Some(NotFound::Error)), Found::Unknown);
+        assert_eq!(believed(Found::There, Some(NotFound::Error)), Found::There);
+    }
+
+    #[test]
+    fn an_empty_list_proves_nothing_until_the_operator_says_so() {
+        for proven in [false, true] {
+            let new = suspect(SINCE, proven, true);
+            assert_eq!(judge(&new, Asked::NoQuery, SINCE, false), None);
+            assert_eq!(judge(&new, Asked::NoQuery, SINCE, true), Some(Evidence::Empty));
+            assert_eq!(judge(&suspect(SINCE - 1, proven, true), Asked::NoQuery, SINCE, false), Some(Evidence::Twice));
+        }
+    }
+
+    #[test]
+    fn what_was_concluded_is_one_sentence() {
+        let none = Concluded::default();
+        assert_eq!(none.told(Stream::Contacts), None);
+        let some = Concluded { not_there: 5, twice: 1, moved: 1, suspects: 2, askable: true, ..none };
+        assert_eq!(
+            some.told(Stream::Contacts).expect("a sentence"),
+            "contacts: 6 records deleted (5: asked for by id, not there; 1: two complete readings did not show them), \
+             1 record not shown, but there when asked for by id, 2 records not shown and kept until they are asked for by id"
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_the_first_twenty() {
+        let ids: Vec<String> = (0..30).map(|n| format!("id{n}")).collect();
+        let refusal = Refusal { stream: Stream::Contacts, count: 30, live: 100, why: Refused::TooMany(10), ids };
+        let told = refusal.told().detail;
+        assert!(
+            told.starts_with("contacts: 30 records of 100 would be deleted, more than max_deletes allows (10)"),
+            "{told}"
+        );
+        assert!(told.contains("id19, ...)") && !told.contains("id20"), "{told}");
+    }
+}

@@ -1,0 +1,52 @@
+//! The second pass over a list that was read to its end: ids alone, many pages a request. Its argument is
+//! [`super::drift::Collect`]'s. It stores nothing: a run that is killed in it reads the list's last window again.
+
+use super::Context;
+use super::drift::{Collect, Shown};
+use crate::error::Result;
+use crate::mirror::checkpoint::{self, Place};
+use crate::source::query::{Question, Select, Start};
+use crate::verdict::Verdict;
+
+/// Reads the list of `place` once more. Whatever comes in between leaves the walk what it is: continuous.
+pub async fn prove(context: &Context, place: Place, mut collect: Collect) -> Result<Verdict> {
+    let stream = place.stream;
+    let distinct = context.mirror.call(move |w| w.transaction(|t| checkpoint::distinct(t, &place))).await?;
+    if distinct != collect.rows() {
+        return Ok(Verdict::Continuous);
+    }
+    loop {
+        if context.stop.requested() {
+            return Ok(Verdict::Continuous);
+        }
+        let asks = collect.asks(context.source.pages_together(stream));
+        let question =
+            |size: u32, row: u64| Question { stream, parent: None, size, start: Start::Row(row), select: Select::Ids };
+        let questions = asks.iter().map(|ask| question(ask.size, ask.row)).collect();
+        let pages = tokio::select! {
+            biased;
+            pages = context.source.ask_all(questions) => pages,
+            () = context.stop.now() => return Ok(Verdict::Continuous),
+        };
+        for page in pages {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::info!(%stream, %error, "the second pass ends without a proof");
+                    return Ok(Verdict::Continuous);
+                }
+            };
+            let same = collect.judge(&Shown {
+                rows: &page.records.rows,
+                nameless: page.nameless,
+                total: page.total,
+                has_next: page.has_next,
+                cursors: &page.cursors,
+                next_cursor: None,
+            });
+            if let Some(same) = same {
+                return Ok(if same { Verdict::Proven } else { Verdict::Continuous });
+            }
+        }
+    }
+}

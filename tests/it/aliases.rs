@@ -1,0 +1,83 @@
+//! Many questions in one request: fewer requests, the same bytes; as few as the server bears.
+
+use crate::support::{STREAMS, Sandbox, Work, ids};
+
+const ACCOUNT: [&str; 8] = ["--contacts", "3000", "--persons", "50", "--conversations", "600", "--messages", "9000"];
+
+fn account(more: &[&str]) -> Sandbox {
+    Sandbox::start(&[&ACCOUNT[..], more].concat())
+}
+
+/// Requests for records, without those that settle how the API is spelled.
+fn requests(sandbox: &Sandbox, after: usize) -> Vec<serde_json::Value> {
+    let is_list = |l: &serde_json::Value| {
+        l["operation"].as_str().is_some_and(|o| o.contains("List") || o.contains("getMessages"))
+    };
+    sandbox.log().into_iter().skip(after).filter(is_list).collect()
+}
+
+fn questions(line: &serde_json::Value) -> u64 {
+    line["questions"].as_u64().expect("a number")
+}
+
+#[test]
+fn ten_at_a_time_are_an_eighth_of_the_requests_and_the_same_bytes() {
+    let sandbox = account(&["--requests-per-minute", "0"]);
+    let (ten, one) = (Work::new(""), Work::new("aliases_per_request = 1"));
+    ten.run(&sandbox, &[]).expect(0);
+    let with_ten = requests(&sandbox, 0);
+    let before = sandbox.log().len();
+    one.run(&sandbox, &[]).expect(0);
+    let with_one = requests(&sandbox, before);
+    assert!(with_one.iter().all(|l| questions(l) == 1));
+    assert!(with_ten.len() * 8 <= with_one.len(), "{} requests with ten, {} with one", with_ten.len(), with_one.len());
+    for stream in STREAMS {
+        assert!(ten.csv(stream) == one.csv(stream), "{stream}.csv differs");
+        assert_eq!(ids(&ten, stream).len(), sandbox.truth(stream).len(), "{stream}");
+    }
+}
+
+#[test]
+fn a_server_that_bears_three_is_asked_for_three_and_this_is_remembered() {
+    let sandbox = account(&["--requests-per-minute", "0", "--max-questions", "3"]);
+    let work = Work::new("");
+    work.run(&sandbox, &[]).expect(0);
+    let counts = sandbox.counts();
+    assert!(counts["refused"].as_u64().is_some_and(|n| (1..=20).contains(&n)), "{counts}");
+    let all = requests(&sandbox, 0);
+    let threes = all.iter().filter(|l| questions(l) == 3).count();
+    assert!(threes * 10 > all.len() * 6, "{threes} of {} requests carry three", all.len());
+    for stream in STREAMS {
+        assert_eq!(ids(&work, stream).len(), sandbox.truth(stream).len(), "{stream}");
+    }
+    let refused = counts["refused"].clone();
+    work.run(&sandbox, &[]).expect(0);
+    assert_eq!(sandbox.counts()["refused"], refused, "the second run is refused nothing");
+}
+
+#[test]
+fn where_questions_are_counted_they_travel_alone() {
+    let sandbox = account(&["--requests-per-minute", "6000", "--window", "2s", "--count-questions"]);
+    let work = Work::new("");
+    let said = work.run(&sandbox, &["--requests-per-minute", "6000"]).expect(0).stderr;
+    assert!(said.contains("questions travel alone"), "{said}");
+    let all = requests(&sandbox, 0);
+    let last = &all[all.len() / 2..];
+    assert!(last.iter().all(|l| questions(l) == 1), "late requests carry several");
+}
+
+#[test]
+fn pages_that_are_cut_short_are_asked_for_in_that_size_the_next_time() {
+    let sandbox = account(&["--requests-per-minute", "0", "--max-page-size", "40"]);
+    let work = Work::new("");
+    work.run(&sandbox, &[]).expect(0);
+    let before = sandbox.log().len();
+    work.run(&sandbox, &[]).expect(0);
+    let sizes: Vec<u64> = requests(&sandbox, before)
+        .iter()
+        .filter(|l| l["operation"] == "getContactList")
+        .flat_map(|l| l["arguments"].as_array().cloned().unwrap_or_default())
+        .filter_map(|a| a["limit"].as_u64())
+        .collect();
+    assert!(!sizes.is_empty() && sizes.iter().all(|size| *size <= 40), "{sizes:?}");
+}

@@ -1,10 +1,30 @@
-//! Wall-clock time as text, for records of what happened. (Waiting is tokio's business.)
+//! Wall-clock time, for records of what happened. (Waiting is tokio's business.)
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// Now; in a debug build what `QPIEN_TEST_NOW` says, so that a test's nights need not last a day.
+fn moment() -> Timestamp {
+    let told = if cfg!(debug_assertions) { std::env::var("QPIEN_TEST_NOW").ok() } else { None };
+    told.and_then(|text| text.parse().ok()).unwrap_or_else(Timestamp::now)
+}
+
+/// Now, in milliseconds since 1970.
+pub fn milliseconds() -> i64 {
+    moment().as_millisecond()
+}
+
+/// A moment as text, in milliseconds since 1970; one that names no zone is taken as UTC.
+pub fn parsed(text: &str) -> Option<i64> {
+    let zoned = text.parse::<Timestamp>().ok();
+    let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    zoned.or_else(civil).map(Timestamp::as_millisecond)
+}
 
 /// Now, RFC 3339 in UTC, whole seconds.
 pub fn now() -> String {
-    let now = Timestamp::now();
+    let now = moment();
     Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
 }
 

@@ -17,7 +17,8 @@
 //!
 //! Lists move while they are read, and nothing in the answers says so. A walk therefore reads pages that overlap, and
 //! says at its end what it has proven: `proven`, `continuous`, or `incomplete` and why ([`sync::drift`] holds the
-//! argument). What cannot be proven is reported, with an exit code of its own; a green run with wrong data is the worst
+//! argument). A nightly run does not ask for what is unchanged ([`mirror::entries`]), and measures what that misses. What
+//! cannot be proven is reported, with an exit code of its own; a green run with wrong data is the worst
 //! failure.
 //!
 //! # Layers
@@ -47,6 +48,7 @@
 //! | when a walk is complete | [`sync::drift`], pure, with a model of every server that breaks a rule beside it |
 //! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
+//! | which conversations are not asked, what that misses | [`mirror::entries`], [`sync::audit`]; where a list is read from its newest end only: [`sync::known_end`] |
 //! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; how many may go at a time: [`guard`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
 //! | a destination | [`destinations`], whose trait's documentation is the contract |

@@ -27,6 +27,8 @@ pub struct Counters {
     pub walks: AtomicU64,
     /// Walks at their end.
     pub closed: AtomicU64,
+    /// Lists that are not asked for, because what they belong to is unchanged.
+    pub skipped: AtomicU64,
     /// Nothing more to do in this run.
     pub finished: AtomicBool,
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::Result;
-use crate::streams::Stream;
+use crate::streams::{DateForm, Stream};
 
 /// The rows of one page, in the order of the answer.
 #[derive(Clone, Default)]
@@ -85,13 +85,32 @@ fn id_of(field: &str, text: &str) -> Option<Box<str>> {
     {
         return Some(&rest[..end]).filter(|id| !id.is_empty()).map(Box::from);
     }
-    let raw = serde_json::Deserializer::from_str(text).deserialize_map(Search(field)).ok()??.get();
+    let raw = member(text, field)?;
     let id = match raw.as_bytes()[0] {
         b'"' => serde_json::from_str::<String>(raw).ok()?,
         b'0'..=b'9' | b'-' => raw.to_owned(),
         _ => return None,
     };
     Some(id).filter(|id| !id.is_empty()).map(String::into_boxed_str)
+}
+
+/// The JSON text of a member of an object, if it is there.
+fn member<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    serde_json::Deserializer::from_str(text).deserialize_map(Search(name)).ok()?.map(RawValue::get)
+}
+
+/// The moment that lies at this path in a record's JSON text, in milliseconds since 1970; none where there is none that
+/// can be read.
+pub fn moment(text: &str, path: &[&str], form: DateForm) -> Option<i64> {
+    let raw = path.iter().try_fold(text, |inside, name| member(inside, name))?;
+    let text: Cow<'_, str> = if raw.starts_with('"') { serde_json::from_str(raw).ok()? } else { raw.into() };
+    let number = || text.parse::<f64>().ok().filter(|n| n.is_finite());
+    #[allow(clippy::cast_possible_truncation)] // saturates, and no moment is that far away
+    match form {
+        DateForm::Iso8601 => crate::clock::parsed(&text),
+        DateForm::EpochMs => number().map(|ms| ms as i64),
+        DateForm::EpochS => number().map(|s| (s * 1000.0) as i64),
+    }
 }
 
 /// Finds the value of one member.
@@ -117,6 +136,26 @@ impl<'de> Visitor<'de> for Search<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_read_in_every_form_and_where_it_stands() {
+        let ms = 1_709_626_150_123;
+        for (text, form, found) in [
+            (r#"{"_id":"a","x":{"at":1},"at":"2024-03-05T08:09:10.123Z"}"#, DateForm::Iso8601, Some(ms)),
+            (r#"{"at":"2024-03-05T08:09:10.123"}"#, DateForm::Iso8601, Some(ms)),
+            (r#"{"at":1709626150123}"#, DateForm::EpochMs, Some(ms)),
+            (r#"{"at":"1709626150123"}"#, DateForm::EpochMs, Some(ms)),
+            (r#"{"at":1709626150}"#, DateForm::EpochS, Some(ms - 123)),
+            (r#"{"at":null}"#, DateForm::EpochS, None),
+            (r#"{"at":"soon"}"#, DateForm::Iso8601, None),
+            (r#"{"x":{"at":"2024-03-05T08:09:10.123Z"}}"#, DateForm::Iso8601, None),
+        ] {
+            assert_eq!(moment(text, &["at"], form), found, "{text}");
+        }
+        let nested = r#"{"last":{"at":1709626150},"none":null}"#;
+        assert_eq!(moment(nested, &["last", "at"], DateForm::EpochS), Some(ms - 123));
+        assert_eq!(moment(nested, &["none", "at"], DateForm::EpochS), None);
+    }
 
     #[test]
     fn an_id_is_found_wherever_it_stands() {

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, Account};
 use crate::mirror::changes::Reading;
 use crate::mirror::rounds::{self, Begun, Ending};
-use crate::mirror::store::{Mirror, Writer};
+use crate::mirror::store::Mirror;
 use crate::policy::{self, Exit};
 use crate::progress::Progress;
 use crate::report::live::{self, Live};
@@ -82,6 +82,8 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
         deletes: settings.deletes,
         page_size: settings.page_size,
         walks: walks(settings),
+        lookback: i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX),
+        audit: settings.audit,
         double_collect: settings.double_collect,
         progress: Arc::new(Progress::default()),
         stop,
@@ -92,6 +94,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
         },
         notes: Arc::default(),
     };
+    sync::unchanged::note_selections(&context, &known.streams).await?;
     let screen = live::show(
         Live {
             streams: known.streams.clone(),
@@ -118,12 +121,12 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
     let mut report = RunReport::new(&settings.name, settings.lane, begun, &outcome, &source, &context.progress, took);
     let concluded = std::mem::replace(&mut report.notes, known.notes);
     report.notes.extend(context.notes());
+    report.notes.extend(report.misses());
     report.notes.extend(concluded);
     let mut exits = vec![run_report::exit_of(&outcome)];
     report.notes.extend(context.stop.why().map(|why| format!("stopped by itself: {why}")));
     if !outcome.stopped || context.stop.why().is_some() {
-        mirror.call(Writer::shrink).await?;
-        deliver(settings, begun.run, &mut destinations, &mut report, &mut exits).await?;
+        deliver(settings, &mirror, begun.run, &mut destinations, &mut report, &mut exits).await?;
     }
     report.seconds = started.elapsed().as_secs_f64();
     report.peak_memory_mib = run_report::peak_memory_mib();
@@ -142,16 +145,22 @@ fn walks(settings: &Settings) -> usize {
 
 type Destinations = Vec<Box<dyn Destination + Send>>;
 
+/// Delivers on the mirror's own thread: nothing else is written meanwhile, and what that thread has given back is there
+/// for what delivering needs (another thread's memory would come on top).
 async fn deliver(
     settings: &Settings,
+    mirror: &Mirror,
     run: i64,
     destinations: &mut Destinations,
     report: &mut RunReport,
     exits: &mut Vec<Exit>,
 ) -> Result<()> {
     let (settings, mut moved) = (settings.clone(), std::mem::take(destinations));
-    let delivered = tokio::task::spawn_blocking(move || deliver_all(&settings, run, &mut moved));
-    for (place, delivered) in delivered.await.map_err(|e| Error::new(Kind::Internal, format!("a delivery: {e}")))?? {
+    let delivered = mirror.call(move |writer| {
+        writer.shrink()?;
+        deliver_all(&settings, run, &mut moved)
+    });
+    for (place, delivered) in delivered.await? {
         if let Err(error) = &delivered {
             tracing::error!(%place, %error, "not delivered");
             exits.push(policy::decide(&error.kind).exit);

@@ -15,7 +15,7 @@ use crate::source::budget::Budget;
 use crate::source::budget_window::Window;
 use crate::streams::Stream;
 use crate::sync::dialect;
-use crate::sync::run::judge;
+use crate::sync::run::{as_of, judge};
 
 /// The flags of a job.
 pub fn flags(args: &JobArgs) -> Flags {
@@ -77,7 +77,7 @@ pub fn delivery(settings: &Settings, reading: &Reading, run: i64, lane: Lane) ->
         }
         let parent = stream.definition().parent;
         let above = parent.map(of).transpose()?;
-        let as_of = own.as_of.clone().or_else(|| above.as_ref().and_then(|a| a.as_of.clone()));
+        let as_of = as_of(&own, above.as_ref());
         let verdict = judge(&own, above.as_ref().zip(parent), None);
         let mut columns = stream.columns().to_vec();
         if settings.source.collect {

@@ -12,7 +12,7 @@ use crate::report::terminal::{aligned, word};
 use crate::say;
 use crate::streams;
 use crate::sync::dialect;
-use crate::sync::run::judge;
+use crate::sync::run::{as_of, judge};
 
 /// Shows the status.
 pub fn status(args: &StatusArgs) -> Result<Exit> {
@@ -45,7 +45,8 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
         };
         let state = if open { "a reading is under way or was cut short" } else { "the latest reading has ended" };
         say!("\n{}: {state}", lane.name());
-        let header = ["stream", "verdict", "in mirror", "deleted", "suspects", "lists", "open", "pages", "as of"];
+        let header =
+            ["stream", "verdict", "in mirror", "deleted", "suspects", "lists", "unchanged", "open", "pages", "as of"];
         let mut table = vec![header.map(str::to_owned).to_vec()];
         for stream in streams::ALL {
             let of = |s| {
@@ -54,6 +55,7 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
             };
             let s = of(stream)?;
             let above = stream.definition().parent.map(|p| of(p).map(|s| (s, p))).transpose()?;
+            let fresh = as_of(&s, above.as_ref().map(|(s, _)| s));
             let verdict = judge(&s, above.as_ref().map(|(s, p)| (s, *p)), None);
             let records = reading.extent(stream)?.records;
             let (deleted, suspects) = deletions::counts(reading.connection(), stream)
@@ -66,9 +68,10 @@ pub fn status(args: &StatusArgs) -> Result<Exit> {
                 deleted.to_string(),
                 suspects.to_string(),
                 s.walks.to_string(),
+                s.skipped.to_string(),
                 s.open.to_string(),
                 s.windows.to_string(),
-                s.as_of.unwrap_or_default(),
+                fresh.unwrap_or_default(),
             ]);
         }
         crate::telemetry::print(&aligned(&table));

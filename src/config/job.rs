@@ -51,6 +51,8 @@ pub struct Source {
     pub read_timeout: Option<String>,
     pub retry_for: Option<String>,
     pub wait_for_budget: Option<String>,
+    pub lookback: Option<String>,
+    pub audit: Option<u32>,
     pub extra_fields: Option<ExtraFields>,
     pub double_collect: Option<bool>,
     pub dialect: Option<Spelling>,

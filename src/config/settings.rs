@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::destinations::{CsvSettings, destinations};
 use super::dialect::spelled;
@@ -42,6 +43,10 @@ pub struct Settings {
     pub spelled: toml::Table,
     pub requests_per_minute: u32,
     pub page_size: u32,
+    /// How long messages change after they were written.
+    pub lookback: Duration,
+    /// Unchanged conversations that an incremental run audits.
+    pub audit: u32,
     /// Read lists a second time, so that they can be proven.
     pub double_collect: bool,
     pub mirror: PathBuf,
@@ -112,6 +117,8 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         dialect.page_size,
         (1, u32::MAX),
     )?;
+    let lookback = p.duration("source.lookback", job.source.lookback.as_ref(), "3d")?;
+    let audit = p.pick("source.audit", None, job.source.audit, 20);
     let double_collect = p.pick("source.double_collect", None, job.source.double_collect, true);
     let job_mirror = job.mirror.path.as_ref().map(|t| env::expand(t, &format!("{place}: mirror.path"))).transpose()?;
     let mirror = p.pick(
@@ -138,6 +145,8 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         spelled,
         requests_per_minute,
         page_size,
+        lookback,
+        audit,
         double_collect,
         mirror,
         deletes,

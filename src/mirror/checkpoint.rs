@@ -7,6 +7,7 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::entries;
 use crate::quantity::counted;
 use crate::streams::Stream;
 use crate::verdict::Verdict;
@@ -60,10 +61,13 @@ pub struct Checkpoint {
     pub verdict: Option<Verdict>,
     /// Rows in all windows.
     pub seen: u64,
+    /// The pass may end at rows that are known: they were read whole in a pass that was begun at this moment
+    /// (milliseconds since 1970).
+    pub known_since: Option<i64>,
 }
 
 /// One window forward.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Advance {
     /// The pass it belongs to.
     pub pass: i64,
@@ -81,17 +85,24 @@ pub struct Advance {
     pub stepped_back: bool,
     /// What the server said the total is.
     pub total: Option<u64>,
+    /// The newest moment among its rows, in milliseconds since 1970.
+    pub newest: Option<i64>,
+    /// What an audit found in it.
+    pub found: u64,
+    /// It ends the walk at rows that are known, before the end of the list: the total is none of this pass's business, and
+    /// neither is a record that it did not show.
+    pub at_known: bool,
 }
 
 /// Whether the record that a walk is a partition of is a tombstone; `?4` is [`parent`].
-const GONE: &str = "EXISTS (SELECT 1 FROM record WHERE record.stream = ?4 AND record.id = checkpoint.partition AND record.deleted = 1)";
+pub(super) const GONE: &str = "EXISTS (SELECT 1 FROM record WHERE record.stream = ?4 AND record.id = checkpoint.partition AND record.deleted = 1)";
 
 /// The number of the stream whose records a stream's walks are partitions of; 0 is no stream.
-fn parent(stream: Stream) -> u8 {
+pub(super) fn parent(stream: Stream) -> u8 {
     stream.definition().parent.map_or(0, Stream::number)
 }
 
-const COLUMNS: &str = "number, partition, pass, windows, since_run, position, verdict, why, seen";
+const COLUMNS: &str = "number, partition, pass, windows, since_run, position, verdict, why, seen, known_since";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
     let verdict: Option<String> = row.get(6)?;
@@ -105,6 +116,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
         position: row.get(5)?,
         verdict: verdict.map(|v| Verdict::from_words(&v, why)),
         seen: row.get(8)?,
+        known_since: row.get(9)?,
     })
 }
 
@@ -123,22 +135,54 @@ pub fn distinct(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<u64> {
 
 /// Starts the walk's next pass (its first, when there was none), unless one that began in `not_before` or later exists.
 pub fn start(t: &Transaction<'_>, place: &Place, run: i64, not_before: i64) -> rusqlite::Result<()> {
-    t.prepare_cached(
-        "INSERT INTO checkpoint (lane, stream, partition, pass, since_run) VALUES (?1, ?2, ?3, 1, ?4)
-         ON CONFLICT (lane, stream, partition) DO UPDATE SET pass = pass + 1, windows = 0, open = 1, since_run = ?4,
-             position = NULL, verdict = NULL, why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL,
-             closed_at = NULL
-         WHERE since_run < ?5",
-    )?
-    .execute(params![place.lane.name(), place.stream.number(), place.partition, run, not_before])?;
-    Ok(())
+    start_pass(t, place, run, not_before, &Pass::default()).map(|_| ())
+}
+
+/// What kind of pass is begun.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pass {
+    /// See [`Checkpoint::known_since`].
+    pub known_since: Option<i64>,
+    /// It is an audit: what it finds is counted.
+    pub audit: bool,
+}
+
+/// The same for a pass of this kind; whether one was begun.
+pub fn start_pass(
+    t: &Transaction<'_>,
+    place: &Place,
+    run: i64,
+    not_before: i64,
+    pass: &Pass,
+) -> rusqlite::Result<bool> {
+    let begun = t
+        .prepare_cached(
+            "INSERT INTO checkpoint (lane, stream, partition, pass, since_run, known_since, audited)
+             VALUES (?1, ?2, ?3, 1, ?4, ?6, ?7)
+             ON CONFLICT (lane, stream, partition) DO UPDATE SET pass = pass + 1, windows = 0, open = 1, since_run = ?4,
+                 position = NULL, verdict = NULL, why = NULL, seen = 0, distinct_records = 0, steps_back = 0,
+                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7, at_known = 0
+             WHERE since_run < ?5",
+        )?
+        .execute(params![
+            place.lane.name(),
+            place.stream.number(),
+            place.partition,
+            run,
+            not_before,
+            pass.known_since,
+            pass.audit.then_some(0)
+        ])?;
+    Ok(begun == 1)
 }
 
 /// Starts the next pass of every closed, incomplete walk of a stream.
 pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> rusqlite::Result<()> {
+    entries::reopened(t, lane, stream, run)?;
     t.execute(
         &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
-             why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL
+             why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL,
+             known_since = NULL, newest = NULL, audited = NULL, at_known = 0
          WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE}"),
         params![lane.name(), stream.number(), run, parent(stream)],
     )?;
@@ -152,7 +196,8 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
         .prepare_cached(
             "UPDATE checkpoint SET windows = windows + 1, position = ?6, open = ?7, verdict = ?8, why = ?9,
                  seen = seen + ?10, distinct_records = distinct_records + ?11, steps_back = steps_back + ?12,
-                 total = coalesce(?13, total), closed_at = ?14
+                 total = CASE WHEN ?17 THEN NULL ELSE coalesce(?13, total) END, closed_at = ?14,
+                 newest = max(coalesce(newest, ?15), coalesce(?15, newest)), audited = audited + ?16, at_known = ?17
              WHERE lane = ?1 AND stream = ?2 AND partition = ?3 AND pass = ?4 AND windows = ?5 AND open = 1",
         )?
         .execute(params![
@@ -170,6 +215,9 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
             advance.stepped_back,
             advance.total,
             closed.then(crate::clock::now),
+            advance.newest,
+            advance.found,
+            advance.at_known,
         ])?;
     if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
 }
@@ -217,25 +265,39 @@ pub struct Standing {
     pub as_of: Option<String>,
     /// The run in which the oldest pass began.
     pub since_run: Option<i64>,
+    /// Lists that were not asked for, because what they belong to is unchanged.
+    pub skipped: u64,
+    /// Those of them that were not read whole before: none, or something is wrong.
+    pub skipped_incomplete: u64,
+    /// When the one of them that was read the longest ago was read.
+    pub skipped_read_at: Option<String>,
 }
 
 impl Standing {
+    /// Lists in all, asked for or not.
+    pub fn lists(&self) -> u64 {
+        self.walks + self.skipped
+    }
+
     /// The verdict of the stream: that of its weakest walk.
     pub fn verdict(&self) -> Verdict {
-        if self.open > 0 || self.walks == 0 {
+        if self.open > 0 || self.lists() == 0 {
             Verdict::Incomplete(format!(
                 "{} of {} not read to the end",
                 self.open.max(1),
-                counted(self.walks.max(1), "list")
+                counted(self.lists().max(1), "list")
             ))
         } else if self.incomplete > 0 {
             let why = self.why.clone().unwrap_or_default();
-            Verdict::Incomplete(if self.walks == 1 {
+            Verdict::Incomplete(if self.lists() == 1 {
                 why
             } else {
-                format!("{} of {} lists: {why}", self.incomplete, self.walks)
+                format!("{} of {} lists: {why}", self.incomplete, self.lists())
             })
-        } else if self.proven == self.walks {
+        } else if self.skipped_incomplete > 0 {
+            let lists = counted(self.skipped_incomplete, "list");
+            Verdict::Incomplete(format!("{lists} neither read whole before nor asked for now"))
+        } else if self.proven == self.lists() {
             Verdict::Proven
         } else {
             Verdict::Continuous
@@ -245,13 +307,14 @@ impl Standing {
 
 /// Sums up the walks of a stream that belong to the round that began with run `since`.
 pub fn standing(c: &rusqlite::Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Standing> {
-    c.prepare_cached(&format!(
+    let mut read = c.prepare_cached(&format!(
         "SELECT count(*), coalesce(sum(open), 0), coalesce(sum(verdict = 'incomplete'), 0), min(why) FILTER (WHERE verdict = 'incomplete'),
                 coalesce(sum(verdict = 'proven'), 0), coalesce(sum(windows), 0), coalesce(sum(seen), 0),
-                coalesce(sum(distinct_records), 0), coalesce(sum(steps_back), 0), sum(total), min(closed_at), min(since_run)
+                coalesce(sum(distinct_records), 0), coalesce(sum(steps_back), 0),
+                CASE WHEN count(total) > 0 THEN sum(coalesce(total, distinct_records)) END, min(closed_at), min(since_run)
          FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE}"
-    ))?
-    .query_row(params![lane.name(), stream.number(), since, parent(stream)], |r| {
+    ))?;
+    let mut standing = read.query_row(params![lane.name(), stream.number(), since, parent(stream)], |r| {
         Ok(Standing {
             walks: r.get(0)?,
             open: r.get(1)?,
@@ -265,8 +328,16 @@ pub fn standing(c: &rusqlite::Connection, lane: Lane, stream: Stream, since: i64
             total: r.get(9)?,
             as_of: r.get(10)?,
             since_run: r.get(11)?,
+            ..Standing::default()
         })
-    })
+    })?;
+    if lane == Lane::Incremental {
+        let skipped = entries::skipped(c, stream, since)?;
+        standing.skipped = skipped.lists;
+        standing.skipped_incomplete = skipped.incomplete;
+        standing.skipped_read_at = skipped.read_at;
+    }
+    Ok(standing)
 }
 
 #[cfg(test)]
@@ -284,8 +355,8 @@ mod tests {
             verdict,
             seen: 3,
             distinct: 2,
-            stepped_back: false,
             total: Some(9),
+            ..Advance::default()
         }
     }
 

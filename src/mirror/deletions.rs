@@ -3,7 +3,8 @@
 //! told of this one. Who concludes, and from what, is the engine's business; here is only what is stored.
 //!
 //! A record was *not seen* when its last run is before the one in which the round began. Only walks that were closed
-//! complete in this round count, each for its own partition: a list that was not read says nothing of its records.
+//! complete in this round count, each for its own partition: a list that was not read says nothing of its records, and one
+//! that was read from its newest end to where it is known says nothing of those behind.
 //!
 //! Everything is done in batches, each in a transaction of its own, and each step can be done again: killed between any two,
 //! the next run finds the rest.
@@ -13,6 +14,7 @@ use std::collections::VecDeque;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::checkpoint::Lane;
+use super::entries;
 use super::records::EMPTY;
 use super::store::Writer;
 use crate::error::Result;
@@ -37,12 +39,12 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// A complete walk of this round over the list in which record `r` would stand; `c` is its checkpoint.
+    /// A complete walk of this round, to the end, over the list in which record `r` would stand; `c` is its checkpoint.
     fn walk(&self) -> String {
         let partition = if self.partitioned { "r.parent" } else { "''" };
         format!(
             "c.lane = :lane AND c.stream = :stream AND c.partition = {partition} AND c.open = 0 AND c.since_run >= :since
-             AND c.verdict IN ('proven', 'continuous')"
+             AND c.verdict IN ('proven', 'continuous') AND c.at_known = 0"
         )
     }
 }
@@ -169,6 +171,9 @@ pub fn bury(writer: &mut Writer, stream: Stream, child: Option<Stream>, ids: &[S
                     tombstone(t, &mut seqs, stream, id, seq)?;
                     (room, buried.records) = (room - 1, buried.records + 1);
                     covering = child.map(|child| (id, child));
+                    if let Some(child) = child {
+                        entries::forget(t, child, id)?;
+                    }
                 }
             }
             seqs.give_back(t)

@@ -1,7 +1,8 @@
 //! What is stored of records that are gone, with pages landed as a run lands them.
 
 use super::super::checkpoint::{self, Advance, Place, standing};
-use super::super::records::{self, Landed, Landing};
+use super::super::entries::{self, Partitions};
+use super::super::records::{self, Landed, Landing, Moments};
 use super::super::rounds::{self, Begun, Ending};
 use super::super::store::Mirror;
 use super::*;
@@ -43,36 +44,59 @@ fn rows(ids: &[&str], text: &str) -> Records {
     Records { body: body.into(), rows }
 }
 
-/// Lands a whole list as one page.
-fn land_as(
-    w: &mut Writer,
-    begun: Begun,
-    (stream, partition): (Stream, &str),
-    ids: &[&str],
-    verdict: Verdict,
-    believe_empty: bool,
-) -> Landed {
+/// A whole list as one page.
+fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), ids: &[&str]) -> Landing {
     let place = Place { lane: LANE, stream, partition: partition.into() };
     let at = place.clone();
     let from = w.transaction(|t| checkpoint::find(t, &at)).expect("found").expect("a checkpoint");
-    let landing = Landing {
+    Landing {
         place,
         run: begun.run,
         since_run: from.since_run,
         records: rows(ids, "same"),
-        advance: Advance {
-            pass: from.pass,
-            from: from.windows,
-            position: None,
-            verdict: Some(verdict),
-            seen: 0,
-            distinct: 0,
-            stepped_back: false,
-            total: None,
-        },
-        partitions: (stream == Stream::Conversations).then_some((Stream::Messages, begun.since_run)),
-        believe_empty,
-    };
+        advance: Advance { pass: from.pass, from: from.windows, ..Advance::default() },
+        partitions: (stream == Stream::Conversations).then(|| Partitions {
+            stream: Stream::Messages,
+            round: begun.since_run,
+            selection: 1,
+            now: 9,
+            // Whatever is in it may have changed: each list is read in each round.
+            lookback: 1,
+            newest: vec![Some(entries::UNTOLD); ids.len()],
+        }),
+        moments: Moments::default(),
+        believe_empty: false,
+    }
+}
+
+fn land_as(
+    w: &mut Writer,
+    begun: Begun,
+    list: (Stream, &str),
+    ids: &[&str],
+    verdict: Verdict,
+    believe_empty: bool,
+) -> Landed {
+    let mut landing = landing(w, begun, list, ids);
+    landing.advance.verdict = Some(verdict);
+    landing.believe_empty = believe_empty;
+    records::land(w, landing).expect("landed")
+}
+
+/// Lands the conversations of a night in which lists need not be asked for when their entries are as they were.
+fn land_settled(w: &mut Writer, begun: Begun, ids: &[&str], text: &str) -> Landed {
+    let mut landing = landing(w, begun, CONVERSATIONS, ids);
+    landing.records = rows(ids, text);
+    landing.advance.verdict = Some(Verdict::Continuous);
+    landing.partitions.as_mut().expect("lists").lookback = 0;
+    records::land(w, landing).expect("landed")
+}
+
+/// Lands the newest messages of a conversation, where the walk may end if they are known.
+fn land_newest(w: &mut Writer, begun: Begun, conversation: &str, ids: &[&str]) -> Landed {
+    let mut landing = landing(w, begun, messages(conversation), ids);
+    landing.moments.may_end = true;
+    landing.advance.position = Some("{}".into());
     records::land(w, landing).expect("landed")
 }
 
@@ -252,5 +276,93 @@ fn an_empty_list_is_not_believed_unless_it_is_to_be_or_the_mirror_is_empty_too()
         suspect(w, judged(fourth, Stream::Conversations)).expect("suspected");
         let all = suspects(w, judged(fourth, Stream::Conversations), None, 9).expect("suspects");
         assert!(all[0].empty && all[0].proven, "{all:?}");
+    });
+}
+
+/// A first night: conversations c and d, with their messages.
+fn first_night(w: &mut Writer) {
+    let first = begin(w);
+    land(w, first, CONVERSATIONS, &["c", "d"], Verdict::Continuous);
+    land(w, first, messages("c"), &["m1", "m2", "m3", "m4"], Verdict::Continuous);
+    land(w, first, messages("d"), &["n1", "n2"], Verdict::Continuous);
+    end(w, first);
+}
+
+#[test]
+fn a_list_that_was_not_asked_for_concludes_nothing() {
+    with_mirror(|w| {
+        first_night(w);
+        let second = begin(w);
+        assert_eq!(land_settled(w, second, &["c", "d"], "same").skipped, 2);
+        assert_eq!(suspect(w, judged(second, Stream::Messages)).expect("judged"), 0);
+        assert_eq!(suspects(w, judged(second, Stream::Messages), None, 9).expect("judged"), []);
+    });
+}
+
+#[test]
+fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
+    with_mirror(|w| {
+        first_night(w);
+        let second = begin(w);
+        assert_eq!(land_settled(w, second, &["c", "d"], "new").skipped, 0);
+        assert!(land_newest(w, second, "c", &["m1", "m2"]).ended);
+        land(w, second, messages("d"), &["n1"], Verdict::Continuous);
+        let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
+        assert_eq!((all.walks, all.open, all.verdict()), (2, 0, Verdict::Continuous));
+        // d was read to its end, c was not.
+        assert_eq!(suspect(w, judged(second, Stream::Messages)).expect("judged"), 1);
+        let left = suspects(w, judged(second, Stream::Messages), None, 9).expect("judged");
+        assert_eq!(left.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), ["n2"]);
+        end(w, second);
+
+        // What is under suspicion has its list read to the end, changed or not; the other is not asked for.
+        let third = begin(w);
+        assert_eq!(land_settled(w, third, &["c", "d"], "new").skipped, 1);
+        let place = |c: &str| Place { lane: LANE, stream: Stream::Messages, partition: c.into() };
+        let d = w.transaction(|t| checkpoint::find(t, &place("d"))).expect("found").expect("a checkpoint");
+        assert_eq!((d.since_run, d.known_since), (third.run, None));
+        land(w, third, messages("d"), &["n1"], Verdict::Continuous);
+        assert_eq!(suspect(w, judged(third, Stream::Messages)).expect("judged"), 0, "none but n2, as before");
+        let left = suspects(w, judged(third, Stream::Messages), None, 9).expect("judged");
+        assert_eq!(left.iter().map(|s| (s.id.as_str(), s.suspect_run)).collect::<Vec<_>>(), [("n2", second.run)]);
+        end(w, third);
+
+        // A suspicion is neither raised nor judged by a later walk that ends at what is known.
+        let fourth = begin(w);
+        w.transaction(|t| t.execute("UPDATE record SET suspect_run = 1 WHERE id = 'm4'", [])).expect("a suspect");
+        let mut landing = landing(w, fourth, CONVERSATIONS, &["c", "d"]);
+        landing.advance.verdict = Some(Verdict::Continuous);
+        records::land(w, landing).expect("landed");
+        assert!(land_newest(w, fourth, "c", &["m1", "m2"]).ended);
+        assert_eq!(suspects(w, judged(fourth, Stream::Messages), None, 9).expect("judged"), []);
+    });
+}
+
+#[test]
+fn a_conversation_that_is_back_has_its_messages_read_to_the_end() {
+    with_mirror(|w| {
+        first_night(w);
+        let second = begin(w);
+        land_settled(w, second, &["d"], "same");
+        suspect(w, judged(second, Stream::Conversations)).expect("judged");
+        let gone = ["c".to_owned()];
+        let buried = bury(w, Stream::Conversations, Some(Stream::Messages), &gone, second.since_run).expect("buried");
+        assert_eq!((buried.records, buried.covered), (1, 4));
+        let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
+        assert_eq!((all.walks, all.skipped, all.verdict()), (0, 1, Verdict::Continuous));
+        end(w, second);
+        // Some of them are there, as a killed run may leave them: that is no edge of what is known.
+        w.transaction(|t| t.execute("UPDATE record SET deleted = 0 WHERE id = 'm1'", [])).expect("one is left");
+
+        let third = begin(w);
+        assert_eq!(land_settled(w, third, &["c", "d"], "same").skipped, 1);
+        let place = Place { lane: LANE, stream: Stream::Messages, partition: "c".into() };
+        let c = w.transaction(|t| checkpoint::find(t, &place)).expect("found").expect("a checkpoint");
+        assert_eq!((c.since_run, c.known_since), (third.run, None));
+        let landed = land(w, third, messages("c"), &["m1", "m2", "m3", "m4"], Verdict::Continuous);
+        assert_eq!(landed.new, 3);
+        end(w, third);
+        let fourth = begin(w);
+        assert_eq!(land_settled(w, fourth, &["c", "d"], "same").skipped, 2);
     });
 }

@@ -3,17 +3,21 @@
 //! killed run resumable with nothing lost and nothing doubled.
 //!
 //! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`crate::lock`] keeps a second
-//! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`rounds`] when a reading of
-//! everything begins and ends, [`deletions`] what is gone, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`] remembers how the API is spelled, [`account`] whose it is.
+//! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`entries`] which lists need not be
+//! asked for, [`selection`] which fields were asked for, [`rounds`] when a reading of everything begins and ends,
+//! [`deletions`] what is gone, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
+//! remembers how the API is spelled, [`account`] whose it is.
 
 pub mod account;
 pub mod changes;
 pub mod checkpoint;
 pub mod deletions;
 pub mod dialect;
+pub mod entries;
 pub mod migrations;
 pub mod records;
 pub mod rounds;
+pub mod selection;
 pub mod store;
 pub mod views;
 

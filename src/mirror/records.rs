@@ -10,6 +10,7 @@
 use rusqlite::{OptionalExtension, Row, Statement, Transaction, params};
 
 use super::checkpoint::{self, Advance, Place};
+use super::entries::{self, Partitions};
 use super::store::Writer;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
@@ -31,10 +32,23 @@ pub struct Landing {
     pub records: Records,
     /// The checkpoint's move; its counts of rows are filled in here.
     pub advance: Advance,
-    /// A stream of which each of these records is a partition, and the run in which the round began.
-    pub partitions: Option<(Stream, i64)>,
+    /// A stream of which each of these records is a partition.
+    pub partitions: Option<Partitions>,
+    /// What the rows' moments say.
+    pub moments: Moments,
     /// An empty list is believed, whatever the mirror holds.
     pub believe_empty: bool,
+}
+
+/// What is told by when the rows of a page were made, where the stream has partitions.
+#[derive(Debug, Clone, Default)]
+pub struct Moments {
+    /// When each row was made, in milliseconds since 1970.
+    pub rows: Vec<Option<i64>>,
+    /// The walk may end here if every row is known as it is, and some from an earlier pass.
+    pub may_end: bool,
+    /// When the round began: what was made later is no audit's find.
+    pub round_began: i64,
 }
 
 /// What landing did.
@@ -48,6 +62,10 @@ pub struct Landed {
     pub repeated: u64,
     /// Lone surrogates replaced in new and changed records.
     pub repaired: u64,
+    /// Partitions found unchanged: they are not asked for.
+    pub skipped: u64,
+    /// The walk has ended, at rows that are known.
+    pub ended: bool,
 }
 
 /// Lands a page.
@@ -57,21 +75,40 @@ pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
         return Err(Error::new(Kind::Internal, "a record is not UTF-8"));
     }
     writer.transaction(|t| {
-        let landed = store(t, &landing)?;
+        let (mut landed, seqs, found) = store(t, &landing)?;
+        landed.ended = ends_here(&landing, &landed);
+        if landed.ended {
+            landing.advance.verdict = Some(Verdict::Continuous);
+            landing.advance.at_known = true;
+        }
+        landing.advance.found = found;
+        landing.advance.newest = landing.moments.rows.iter().copied().flatten().max();
         landing.advance.seen = landing.records.rows.len() as u64;
         landing.advance.distinct = landing.advance.seen - landed.repeated;
         if !landing.believe_empty && comes_out_empty(t, &landing)? {
             landing.advance.verdict = Some(Verdict::Incomplete(EMPTY.into()));
         }
         checkpoint::advance(t, &landing.place, &landing.advance)?;
-        if let Some((stream, round)) = landing.partitions {
-            for record in &landing.records.rows {
-                let place = Place { lane: landing.place.lane, stream, partition: record.id.to_string() };
-                checkpoint::start(t, &place, landing.run, round)?;
+        if let (Some(verdict), false) = (&landing.advance.verdict, landing.place.partition.is_empty()) {
+            entries::closed(t, &landing.place, landing.since_run, verdict.is_complete())?;
+        }
+        if let Some(partitions) = &landing.partitions {
+            for (n, (record, seq)) in landing.records.rows.iter().zip(seqs).enumerate() {
+                let place =
+                    Place { lane: landing.place.lane, stream: partitions.stream, partition: record.id.to_string() };
+                landed.skipped += u64::from(entries::meet(t, partitions, n, &place, seq, landing.run)?);
             }
         }
         Ok(landed)
     })
+}
+
+/// A whole window of rows that are known as they are, some of them from an earlier pass: what is older is known, too,
+/// where the order allows to say so.
+fn ends_here(landing: &Landing, landed: &Landed) -> bool {
+    let rows = landing.records.rows.len() as u64;
+    let all_known = landed.new == 0 && landed.changed == 0 && landed.repeated < rows;
+    landing.moments.may_end && all_known && landing.advance.verdict.is_none()
 }
 
 /// Whether this page ends a stream's one list as complete, without a row in all of it, and the mirror holds records.
@@ -87,18 +124,21 @@ fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<b
     t.query_row(&format!("SELECT EXISTS (SELECT 1 FROM body_{})", place.stream), [], |r| r.get(0))
 }
 
-fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<Landed> {
+/// Stores the records; says what that did, the seq of each, and what of it is an audit's find.
+fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Vec<i64>, u64)> {
     let stream = landing.place.stream;
     let parent = Some(&landing.place.partition).filter(|p| !p.is_empty());
     let mut landed = Landed::default();
     let mut seq: i64 = t.prepare_cached("SELECT last FROM sequence")?.query_row([], |r| r.get(0))?;
     let before = seq;
+    let mut seqs = Vec::with_capacity(landing.records.rows.len());
+    let mut found = 0;
     let mut find = t.prepare_cached(
         "SELECT hash, seq, last_run, deleted, suspect_run IS NOT NULL OR (parent IS NULL AND ?3) FROM record
          WHERE stream = ?1 AND id = ?2",
     )?;
     let mut mark = t.prepare_cached("UPDATE record SET last_run = ? WHERE stream = ? AND id = ?")?;
-    for record in &landing.records.rows {
+    for (n, record) in landing.records.rows.iter().enumerate() {
         let known: Option<Known> =
             find.query_row(params![stream.number(), &*record.id, parent.is_some()], Known::read).optional()?;
         if known.as_ref().is_some_and(|known| known.last_run >= landing.since_run) {
@@ -112,16 +152,23 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<Landed> {
                 if known.unsettled {
                     clear(t, stream, &record.id, parent)?;
                 }
+                seqs.push(known.seq);
                 continue;
             }
             Some(known) if !known.deleted => {
                 landed.changed += 1;
+                found += 1;
                 t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([known.seq])?;
             }
             // A tombstone has no body.
-            Some(_) | None => landed.new += 1,
+            Some(_) | None => {
+                landed.new += 1;
+                let made = landing.moments.rows.get(n).copied().flatten();
+                found += u64::from(made.is_none_or(|made| made < landing.moments.round_began));
+            }
         }
         seq += 1;
+        seqs.push(seq);
         landed.repaired += u64::from(record.repaired);
         let mut insert = t.prepare_cached(&format!("INSERT INTO body_{stream} (seq, id, payload) VALUES (?, ?, ?)"))?;
         put(t, &mut insert, landing, record, parent, seq)?;
@@ -129,7 +176,7 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<Landed> {
     if seq != before {
         t.prepare_cached("UPDATE sequence SET last = ?")?.execute([seq])?;
     }
-    Ok(landed)
+    Ok((landed, seqs, found))
 }
 
 /// What the ledger knows of a record.

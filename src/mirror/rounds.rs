@@ -6,7 +6,7 @@
 //!   ones are kept (nothing is fetched twice).
 //!
 //! A round of the incremental lane is closed by any run that was not interrupted, complete or not: tomorrow reads
-//! afresh, and a list that can never be proven does not keep the others from being read. A round of the backfill lane
+//! afresh (lists excepted that need not be asked for: [`super::entries`]), and a list that can never be proven does not keep the others from being read. A round of the backfill lane
 //! stays open until everything is complete: asking again asks for what is missing.
 
 use rusqlite::{OptionalExtension, params};
@@ -25,6 +25,8 @@ pub struct Begun {
     pub round: i64,
     /// The run in which the round began.
     pub since_run: i64,
+    /// When it began, in milliseconds since 1970.
+    pub began: i64,
     /// Whether the round was begun by an earlier run.
     pub resumed: bool,
 }
@@ -44,7 +46,9 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, boo
             })
             .optional()?;
         let begun = if let Some((round, since_run)) = open {
-            Begun { run, round, since_run, resumed: true }
+            let began: String = t.query_row("SELECT started_at FROM run WHERE id = ?", [since_run], |r| r.get(0))?;
+            let began = crate::clock::parsed(&began).unwrap_or_default();
+            Begun { run, round, since_run, began, resumed: true }
         } else {
             let round = t.query_row(
                 "INSERT INTO round (lane, number, since_run, open) VALUES (?1, 1, ?2, 1)
@@ -52,7 +56,7 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, boo
                 params![lane.name(), run],
                 |r| r.get(0),
             )?;
-            Begun { run, round, since_run: run, resumed: false }
+            Begun { run, round, since_run: run, began: crate::clock::milliseconds(), resumed: false }
         };
         for (stream, one_list) in streams {
             if *one_list {

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use crate::clock::human;
-use crate::progress::{Progress, get};
+use crate::progress::{Counters, Progress, get};
 use crate::quantity::counted;
 use crate::source::Source;
 use crate::source::budget::Reason;
@@ -91,7 +91,7 @@ impl Live {
         let seen = get(&c.seen);
         let state = if c.finished.load(Ordering::Relaxed) { "done" } else { "" };
         let lists = match stream.definition().parent {
-            Some(_) => format!("  {}/{} lists", get(&c.closed), get(&c.walks)),
+            Some(_) => format!("  {}", lists(c)),
             None => String::new(),
         };
         let total = match get(&c.total) {
@@ -130,7 +130,7 @@ impl Live {
             .map(|s| {
                 let c = self.progress.of(*s);
                 match s.definition().parent {
-                    Some(_) => format!("{s} {} ({}/{} lists)", get(&c.seen), get(&c.closed), get(&c.walks)),
+                    Some(_) => format!("{s} {} ({})", get(&c.seen), lists(c)),
                     None => format!("{s} {}/{}", get(&c.seen), get(&c.total)),
                 }
             })
@@ -151,7 +151,8 @@ impl Live {
                 None => pages += (total - seen).max(0.0) / (f64::from(self.page_size) * 0.867),
                 Some(parent) => {
                     // Every conversation known or still to come, at what one has cost so far.
-                    let known = (get(&c.walks) as f64).max(get(&self.progress.of(parent).total) as f64);
+                    let skipped = get(&c.skipped) as f64;
+                    let known = (get(&c.walks) as f64).max(get(&self.progress.of(parent).total) as f64 - skipped);
                     let closed = get(&c.closed) as f64;
                     let each = if closed > 0.0 { get(&c.windows) as f64 / closed } else { 1.0 };
                     pages += (known - closed).max(0.0) * each.max(1.0);
@@ -162,4 +163,13 @@ impl Live {
         let rate = if self.per_minute == 0 { observed } else { f64::from(self.per_minute) / 60.0 };
         (rate > 0.0 && pages > 0.0).then(|| Duration::try_from_secs_f64(pages / rate).ok())?
     }
+}
+
+/// `12/40 lists, 960 unchanged`.
+fn lists(c: &Counters) -> String {
+    let unchanged = match get(&c.skipped) {
+        0 => String::new(),
+        skipped => format!(", {skipped} unchanged"),
+    };
+    format!("{}/{} lists{unchanged}", get(&c.closed), get(&c.walks))
 }

@@ -1,5 +1,6 @@
 //! The report of a run as a value: stored in the mirror, printed as the summary.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -7,10 +8,13 @@ use serde::Serialize;
 use crate::destinations::Receipt;
 use crate::error::{Error, Kind};
 use crate::mirror::checkpoint::Lane;
+use crate::mirror::entries::Audited;
 use crate::mirror::rounds::{Begun, Ending};
 use crate::policy::{self, Exit};
 use crate::progress::{Progress, get};
+use crate::quantity::counted;
 use crate::source::Source;
+use crate::sync::audit::wilson;
 use crate::sync::deletions::judge::Refusal;
 use crate::sync::run::{RunOutcome, StreamOutcome, is_outage};
 
@@ -67,7 +71,49 @@ pub struct StreamReport {
     pub distinct: u64,
     pub lists: u64,
     pub open_lists: u64,
+    /// Not asked for, because what they belong to is unchanged.
+    pub skipped: u64,
+    /// When the one of them that was read the longest ago was read.
+    pub skipped_read_at: Option<String>,
     pub total: Option<u64>,
+    pub audit: Option<AuditReport>,
+}
+
+/// What the audit of unchanged lists has measured.
+#[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs)]
+pub struct AuditReport {
+    /// Unchanged lists read whole, and those of them that held something that had been missed.
+    pub lists: u64,
+    pub missed: u64,
+    /// Records that had been missed.
+    pub records: u64,
+    /// The rate, and the ends of its 95 % confidence interval (Wilson).
+    pub rate: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl AuditReport {
+    fn of(audited: &Audited) -> Option<AuditReport> {
+        let Audited { lists, missed, records } = *audited;
+        let (low, high) = wilson(missed, lists);
+        (lists > 0).then(|| AuditReport { lists, missed, records, rate: missed as f64 / lists as f64, low, high })
+    }
+}
+
+impl fmt::Display for AuditReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} read all the same held changes that had been missed: {:.1} % (95 % confidence: {:.1} to {:.1} %)",
+            self.missed,
+            counted(self.lists, "unchanged list"),
+            self.rate * 100.0,
+            self.low * 100.0,
+            self.high * 100.0
+        )
+    }
 }
 
 /// Deletions that were refused.
@@ -152,6 +198,21 @@ impl RunReport {
             exit_code: 0,
         }
     }
+
+    /// What to do about changes that skipping unchanged lists has missed.
+    pub fn misses(&self) -> Vec<String> {
+        let missed = self.streams.iter().filter_map(|s| Some((s.stream, s.audit.as_ref().filter(|a| a.missed > 0)?)));
+        let note = |(stream, audit): (&str, &AuditReport)| {
+            let records = counted(audit.records, "record");
+            format!(
+                "{stream}: the audit found {records} that had been missed, in {} of {}; what it found is stored. For the rest \
+                 raise `lookback` in [source], and run a job with mode = \"backfill\" once on this mirror",
+                audit.missed,
+                counted(audit.lists, "list")
+            )
+        };
+        missed.map(note).collect()
+    }
 }
 
 fn of_stream(outcome: &StreamOutcome, source: &Source, progress: &Progress) -> StreamReport {
@@ -175,7 +236,10 @@ fn of_stream(outcome: &StreamOutcome, source: &Source, progress: &Progress) -> S
         distinct: standing.distinct,
         lists: standing.walks,
         open_lists: standing.open,
+        skipped: standing.skipped,
+        skipped_read_at: standing.skipped_read_at.clone(),
         total: standing.total,
+        audit: AuditReport::of(&outcome.audited),
     }
 }
 

@@ -26,6 +26,9 @@ pub fn summary(report: &RunReport) -> String {
         };
         let mut row = vec![s.stream.to_owned(), s.verdict.to_owned(), records];
         row.extend([s.seen, s.new, s.changed, s.deleted, s.suspects, s.repeated, s.requests].map(|n| n.to_string()));
+        if s.skipped > 0 {
+            row.push(format!("({} read, {} unchanged)", counted(s.lists, "list"), s.skipped));
+        }
         table.push(row);
     }
     out.push_str(&aligned(&table));
@@ -61,6 +64,9 @@ pub fn summary(report: &RunReport) -> String {
     }
     if repaired > 0 {
         let _ = writeln!(out, "halves of a cut character that were replaced by U+FFFD: {repaired}");
+    }
+    for (stream, audit) in report.streams.iter().filter_map(|s| Some((s.stream, s.audit.as_ref()?))) {
+        let _ = writeln!(out, "audit of {stream}: {audit}");
     }
     for note in &report.notes {
         let _ = writeln!(out, "note: {note}");

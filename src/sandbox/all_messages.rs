@@ -13,7 +13,7 @@ impl Lists {
     pub fn rows(&self, list: List, positions: Range<u64>) -> Vec<Row> {
         if !self.shifted(list) {
             let entries = self.slice(list, positions);
-            return entries.into_iter().map(|entry| Row { list, entry }).collect();
+            return entries.into_iter().map(|entry| self.row(list, entry)).collect();
         }
         let (mut rows, mut start) = (Vec::new(), 0);
         for list in self.conversations() {
@@ -23,7 +23,7 @@ impl Lists {
             }
             if end > positions.start {
                 let within = positions.start.saturating_sub(start)..positions.end - start;
-                rows.extend(self.slice(list, within).into_iter().map(|entry| Row { list, entry }));
+                rows.extend(self.slice(list, within).into_iter().map(|entry| self.row(list, entry)));
             }
             start = end;
         }

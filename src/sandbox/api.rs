@@ -14,6 +14,7 @@ use super::drift::{Lists, Order};
 use super::faults::{Attempt, Fault};
 use super::limit::{Account, Limit};
 use super::log::{Counts, Line, Log};
+use super::night::{Night, Told};
 use super::outcome::Outcome;
 use super::question::Question;
 use super::schema::{Prepared, Schema};
@@ -114,6 +115,11 @@ impl Api {
     /// The ids that drift has touched, by stream.
     pub fn touched(&self) -> std::collections::BTreeMap<&'static str, Vec<String>> {
         lock(&self.lists).touched()
+    }
+
+    /// Lets a night pass.
+    pub fn night(&self, night: Night) -> Told {
+        lock(&self.lists).night(night)
     }
 
     /// The log so far, as JSON Lines.

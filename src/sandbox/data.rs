@@ -10,6 +10,7 @@ use super::dice::Dice;
 use super::ids::Ids;
 pub use super::list::{Entry, List, Row};
 use super::moment::{Dates, SPAN, START};
+use super::night;
 use super::object::{Object, Shape};
 use crate::streams::Stream;
 
@@ -171,10 +172,12 @@ impl World {
         let numbers = self.numbers(list);
         let dice = self.dice.at(number);
         match list {
-            List::AllMessages if number < self.size.messages => {
-                self.created(List::Messages(self.conversation_of(number).unwrap_or(0)), number)
+            List::AllMessages if number >= self.size.messages => self.created(List::Messages(0), number),
+            List::AllMessages => self.created(List::Messages(self.conversation_of(number).unwrap_or(0)), number),
+            List::Messages(_) if number >= self.size.messages => {
+                let beyond = number - self.size.messages;
+                night::made(beyond).unwrap_or(START + SPAN + beyond * 1000)
             }
-            List::Messages(_) if number >= self.size.messages => START + SPAN + (number - self.size.messages) * 1000,
             List::Messages(conversation) => {
                 let start = self.dice.named("start").at(conversation).below(SPAN);
                 START + start + (number - numbers.start) * 97_000 + dice.below(97_000)
@@ -200,6 +203,12 @@ impl World {
         };
         let dice = self.dice.at(shape as u64).at(entry.number);
         Object { shape, dice, number: entry.number, version: entry.version, parent }
+    }
+
+    /// The same of a row, which may know more of it.
+    pub fn record(&self, row: Row) -> Object {
+        let object = self.object(row.list, row.entry);
+        Object { parent: row.last_message.map_or(object.parent, |number| number + 1), ..object }
     }
 
     /// The newest message of a conversation, as it was in the beginning.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::data::{CHANNELS, Entry, List, Row, TEMPLATES, World};
 use super::dice::Dice;
+use super::night::Nights;
 use crate::streams::Stream;
 
 /// Where a list shows new and moved records.
@@ -100,6 +101,7 @@ pub struct Lists {
     pub(super) withheld: BTreeSet<Stream>,
     questions: u64,
     events: u64,
+    pub(super) nights: Nights,
 }
 
 impl Lists {
@@ -115,6 +117,7 @@ impl Lists {
             withheld: BTreeSet::new(),
             questions: 0,
             events: 0,
+            nights: Nights::default(),
         }
     }
 
@@ -147,7 +150,7 @@ impl Lists {
             let before = self.conversations().take_while(|other| *other != own);
             return Some((before.map(|list| self.len(list)).sum::<u64>() + within, row));
         }
-        let row = |entry| Row { list, entry };
+        let row = |entry| self.row(list, entry);
         match self.changed.get(&list) {
             Some(entries) => {
                 let at = entries.iter().position(|e| e.number == number)?;
@@ -155,6 +158,12 @@ impl Lists {
             }
             None => self.world.position(list, number).map(|at| (at, row(Entry { number, version: 0 }))),
         }
+    }
+
+    /// A record of a list as a row.
+    pub(super) fn row(&self, list: List, entry: Entry) -> Row {
+        let newest = || self.nights.last.get(&entry.number).copied();
+        Row { list, entry, last_message: if list == List::Conversations { newest() } else { None } }
     }
 
     /// The messages of the conversation with that id; none when it is unknown or deleted.

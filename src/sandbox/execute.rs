@@ -100,7 +100,7 @@ impl Writer<'_> {
     }
 
     fn row(&mut self, pick: &Pick, row: Row) {
-        self.object(&pick.picks, self.world.object(row.list, row.entry));
+        self.object(&pick.picks, self.world.record(row));
     }
 
     /// The cursor of the row that stands at that position.

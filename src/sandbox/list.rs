@@ -63,4 +63,6 @@ pub struct Row {
     pub list: List,
     /// The record.
     pub entry: Entry,
+    /// Of a conversation that got messages between two nights: the number of the newest.
+    pub last_message: Option<u64>,
 }

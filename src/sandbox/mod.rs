@@ -3,7 +3,7 @@
 //! It speaks GraphQL against a schema read from an SDL file, serves an account of any size made from a seed, and can be
 //! as difficult as the real thing: tokens that expire, a rate limit, faults of every kind, lists that move while they
 //! are read. And it says afterwards what an export should hold (`/truth/<stream>`) and what it was asked
-//! (`/sandbox/log`, `/sandbox/counts`, `/sandbox/touched`).
+//! (`/sandbox/log`, `/sandbox/counts`, `/sandbox/touched`). `POST /sandbox/night` changes it between two readings.
 //!
 //! | question | file |
 //! |---|---|
@@ -14,7 +14,7 @@
 //! | how is an answer written? | `execute.rs` and, for the scalars of an envelope, `members.rs` into `out.rs` |
 //! | how many records, in which order, with which ids? | `data.rs` of `list.rs` (all messages: `all_messages.rs`), `ids.rs` |
 //! | what is in a field? | `object.rs`, `records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
-//! | what changes meanwhile? | `drift.rs`; when a test wants it to: `at_will.rs` |
+//! | what changes meanwhile? | `drift.rs`; between two readings: `night.rs`; when a test wants it to: `at_will.rs` |
 //! | what fails? | `faults.rs`, `body.rs` (connections that break) |
 //! | who may ask, how often? | `token.rs`, `limit.rs` |
 //! | what should have come out? what was asked? | `truth.rs`, `log.rs` |
@@ -41,6 +41,7 @@ mod log;
 mod members;
 mod moment;
 mod nested;
+mod night;
 mod object;
 mod out;
 mod outcome;

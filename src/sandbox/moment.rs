@@ -8,6 +8,15 @@ pub const START: u64 = 1_672_531_200_000;
 /// The time over which the records of an account are spread: two years, in milliseconds.
 pub const SPAN: u64 = 2 * 365 * 86_400_000;
 
+/// A day.
+pub const DAY: u64 = 86_400_000;
+
+/// The day before the first night between two readings: a month behind everything an account begins with.
+pub const FIRST_NIGHT: u64 = START + SPAN + 31 * DAY;
+
+/// Messages of a night have numbers of their own: so many for each.
+pub const NIGHTLY: u64 = 1_000_000;
+
 /// How moments are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dates {

@@ -1,6 +1,6 @@
 //! The fields of the four streams' records, matched by name; a field that is not known is null.
 
-use super::data::{CHANNELS, Kind, List, World};
+use super::data::{CHANNELS, Entry, Kind, List, World};
 use super::dice::Dice;
 use super::object::{Object, Shape, Value};
 use super::out::Out;
@@ -107,7 +107,15 @@ pub(super) fn conversation(object: Object, world: &World, name: &str, out: &mut 
         }
         "isGroupOrChannel" => out.boolean(dice.chance(50)),
         "lastMessage" => {
-            return match world.newest_message(object.number) {
+            // A night's newest message, one up so that 0 is none.
+            let newest = match object.parent {
+                0 => world.newest_message(object.number),
+                next => {
+                    let entry = Entry { number: next - 1, version: 0 };
+                    Some(world.object(List::Messages(object.number), entry))
+                }
+            };
+            return match newest {
                 Some(newest) => Value::Object(Object { shape: Shape::LastMessage, ..newest }),
                 None => Value::Null,
             };
@@ -171,7 +179,7 @@ pub(super) fn message(object: Object, world: &World, name: &str, out: &mut Out) 
 
 #[cfg(test)]
 mod tests {
-    use super::super::data::{Entry, Size};
+    use super::super::data::Size;
     use super::super::dialects::DEFAULT_SDL;
     use super::*;
     use crate::streams::Stream;

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use super::api::{Answered, Api, Reply, lock};
 use super::body;
 use super::log::Counts;
+use super::night::Night;
 use super::truth::Objects;
 use super::{Error, Options};
 use crate::streams::Stream;
@@ -117,6 +118,7 @@ fn router(api: Arc<Api>) -> Router {
         .route("/sandbox/log", get(async |State(api): State<Arc<Api>>| json_lines(api.log_lines().into())))
         .route("/sandbox/counts", get(async |State(api): State<Arc<Api>>| json(&api.counts())))
         .route("/sandbox/touched", get(async |State(api): State<Arc<Api>>| json(&api.touched())))
+        .route("/sandbox/night", post(night))
         .route("/sandbox/delete", post(delete))
         .route("/sandbox/empty", post(empty))
         .fallback(not_found)
@@ -164,6 +166,14 @@ async fn truth(State(api): State<Arc<Api>>, Path(stream): Path<String>, uri: Uri
     match Stream::named(&stream) {
         Some(stream) => json_lines(body::parts(api.truth(stream, objects))),
         None => status_page(StatusCode::NOT_FOUND),
+    }
+}
+
+/// `POST /sandbox/night?seed=5&changed=20&new=5&contacts=4&status=3&old_edits=3`
+async fn night(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
+    match Night::of_query(uri.query().unwrap_or_default()) {
+        Some(night) => json(&api.night(night)),
+        None => status_page(StatusCode::BAD_REQUEST),
     }
 }
 

@@ -63,7 +63,7 @@ impl Truth {
         };
         self.next += rows.len() as u64;
         for row in rows {
-            Writer { world, out: &mut out }.object(&self.picks, world.object(row.list, row.entry));
+            Writer { world, out: &mut out }.object(&self.picks, world.record(row));
             out.raw("\n");
         }
         (!out.bytes.is_empty()).then_some(out.bytes)

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Context;
+use super::audit;
 use super::walk::{self, Ended};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Checkpoint};
@@ -30,7 +31,7 @@ pub struct Parents {
     pub over: bool,
 }
 
-/// Walks every open partition of `stream` until the parents are over and nothing is open.
+/// Walks every open partition of `stream` until the parents are over and nothing is open; then those to be audited.
 pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Receiver<Parents>) -> Result<Ended> {
     let mut waiting: VecDeque<Checkpoint> = VecDeque::new();
     let mut taken: HashSet<String> = HashSet::new();
@@ -38,6 +39,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
     // From the end of a walk to the beginning of the next one in its place.
     let mut at_work: Option<AtWork> = None;
     let mut failures = 0;
+    let mut audited = false;
     loop {
         let over = parents.borrow_and_update().over;
         if waiting.is_empty() && walks.len() < context.walks && !context.stop.requested() {
@@ -58,6 +60,9 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
         drop(at_work.take());
         if walks.is_empty() && (context.stop.requested() || (over && waiting.is_empty())) {
             let stopped = context.stop.requested();
+            if !stopped && !std::mem::replace(&mut audited, true) && audit::begin(context, stream).await? {
+                continue;
+            }
             return Ok(if stopped { Ended::Stopped } else { Ended::Closed(crate::verdict::Verdict::Continuous) });
         }
         tokio::select! {

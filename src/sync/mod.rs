@@ -1,18 +1,23 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
-//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it, [`drift`] (pure) says
-//! what a walk has proven, [`deletions`] what is gone, [`shutdown`] how a run is stopped, [`time_box`] when by itself,
-//! [`estimate`] what it will take.
+//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how
+//! the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it,
+//! [`drift`] (pure) says what a walk has proven, [`known_end`] (pure) where one may end early, [`unchanged`] what tells that
+//! a list need not be asked for, [`audit`] measures what that misses, [`deletions`] what is gone, [`shutdown`] how a run is
+//! stopped, [`time_box`] when by itself, [`estimate`] what it will take.
 
+pub mod audit;
 pub mod deletions;
 pub mod dialect;
 pub mod double_collect;
 pub mod drift;
 pub mod estimate;
 pub mod fan_out;
+pub mod known_end;
 pub mod limits;
 pub mod run;
 pub mod shutdown;
 pub mod time_box;
+pub mod unchanged;
 pub mod walk;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +46,10 @@ pub struct Context {
     pub page_size: u32,
     /// Walks of one stream at the same time.
     pub walks: usize,
+    /// How long messages change after they were written, in milliseconds.
+    pub lookback: i64,
+    /// Lists to audit in a run.
+    pub audit: u32,
     /// Read lists a second time, so that they can be proven.
     pub double_collect: bool,
     /// What was done so far.

@@ -5,12 +5,14 @@ use std::sync::PoisonError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::audit;
 use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
 use super::walk::{self, Ended};
 use super::{Context, Spelling, deletions};
 use crate::error::{Error, Kind, Result};
-use crate::mirror::checkpoint::{self, Place, Standing};
+use crate::mirror::checkpoint::{self, Lane, Place, Standing};
+use crate::mirror::entries::Audited;
 use crate::policy::{self, Action};
 use crate::progress::add;
 use crate::streams::Stream;
@@ -25,6 +27,8 @@ pub struct StreamOutcome {
     pub verdict: Verdict,
     /// Their numbers.
     pub standing: Standing,
+    /// What its audits have found.
+    pub audited: Audited,
     /// What is gone from it.
     pub gone: Concluded,
     /// Why it could not go on.
@@ -141,7 +145,7 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
 async fn outcome(context: &Context, stream: Stream, gone: Concluded, error: Option<Error>) -> Result<StreamOutcome> {
     let (lane, since) = (context.lane, context.begun.since_run);
     let parent = stream.definition().parent;
-    let (standing, above) = context
+    let (mut standing, above) = context
         .mirror
         .call(move |w| {
             w.transaction(|t| {
@@ -151,7 +155,12 @@ async fn outcome(context: &Context, stream: Stream, gone: Concluded, error: Opti
         })
         .await?;
     let verdict = judge(&standing, above.as_ref().zip(parent), error.as_ref());
-    Ok(StreamOutcome { stream, verdict, standing, gone, error })
+    standing.as_of = as_of(&standing, above.as_ref());
+    let audited = match parent {
+        Some(_) if lane == Lane::Incremental => audit::result(context, stream).await?,
+        _ => Audited::default(),
+    };
+    Ok(StreamOutcome { stream, verdict, standing, audited, gone, error })
 }
 
 /// A stream's verdict: that of its weakest walk, and no better than what is known of its partitions.
@@ -164,9 +173,17 @@ pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Op
             Verdict::Incomplete(format!("{stream} are incomplete, so not every list is known"))
         }
         // No partitions at all: there is nothing to read.
-        Some((above, _)) if standing.walks == 0 => above.verdict(),
+        Some((above, _)) if standing.lists() == 0 => above.verdict(),
         _ => standing.verdict(),
     }
+}
+
+/// As of when a stream's records hold: when the oldest of its walks was closed, and where lists were not asked for, or
+/// there are none, no later than when their parents' list was read, which is all that is known of those since.
+pub fn as_of(standing: &Standing, parent: Option<&Standing>) -> Option<String> {
+    let above = parent.filter(|_| standing.skipped > 0 || standing.as_of.is_none()).and_then(|p| p.as_of.clone());
+    // RFC 3339 in UTC, whole seconds: the order of the text is that of time.
+    standing.as_of.iter().chain(&above).min().cloned()
 }
 
 /// The API cannot be reached, or refuses to answer for now.

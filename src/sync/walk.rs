@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 
 use super::drift::{Ask, Collect, Shown, Walk};
-use super::{Context, dialect, double_collect};
+use super::known_end::KnownEnd;
+use super::{Context, dialect, double_collect, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
-use crate::mirror::records::{self, Landing};
+use crate::mirror::records::{self, Landed, Landing, Moments};
 use crate::progress::add;
 use crate::source::AtWork;
 use crate::source::dialect::Paging;
@@ -46,12 +47,13 @@ pub async fn walk(
     }
     let mut walk = begin(context, stream, &from)?;
     let mut windows = from.windows;
+    let mut known_end = KnownEnd::new(unchanged::horizon(context, &from));
     // Where the walk stands in the mirror.
     let mut stands = from.position.clone();
     let mut total: Option<u64> = None;
     // Pages that were asked for together; the first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
-    let mut pending = ask(context, stream, &from.partition, &walk, total);
+    let mut pending = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
     drop(at_work);
     loop {
         if ready.is_empty() {
@@ -66,14 +68,8 @@ pub async fn walk(
             return Err(Error::new(Kind::Internal, "no answer to a question"));
         };
         let page = page?;
-        let step = walk.judge(&Shown {
-            rows: &page.records.rows,
-            nameless: page.nameless,
-            total: page.total,
-            has_next: page.has_next,
-            cursors: &page.cursors,
-            next_cursor: page.next_cursor.as_deref(),
-        });
+        let first = asked.row == 0 && walk.after().is_none();
+        let step = walk.judge(&shown(&page));
         tracing::debug!(
             %stream, partition = %from.partition, row = asked.row, size = asked.size, rows = page.records.rows.len(),
             total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
@@ -82,30 +78,41 @@ pub async fn walk(
             add(&context.progress.of(stream).total, told);
         }
         total = page.total.or(total);
-        let landing = |left, page| land(context, stream, &from, windows, page, left, step.stepped_back);
+        let mut moments = unchanged::made(context, stream, &from, &page);
+        moments.may_end = known_end.may_end(&page, &moments.rows, first, !step.stepped_back);
+        let may_end = moments.may_end;
+        let window = Window { page, stepped_back: step.stepped_back, moments };
+        let landing = |left| land(context, stream, &from, windows, window, left);
         if let Some(verdict) = step.end {
             if let (true, Some(rows)) = (verdict.is_complete(), walk.clamped(context.page_size)) {
                 context.source.serves_pages_of(stream, rows);
             }
             let lists = from.partition.is_empty() && context.double_collect && verdict == Verdict::Continuous;
             let Some(collect) = Collect::after(&walk).filter(|_| lists) else {
-                landing(Left::Closed(verdict.clone()), page).await?;
+                landing(Left::Closed(verdict.clone())).await?;
                 landed();
                 return Ok(Ended::Closed(verdict));
             };
             // The page is stored first, for those that its records keep waiting; the walk stands where it stood before it.
-            landing(Left::Open(stands), page).await?;
+            landing(Left::Open(stands)).await?;
             landed();
             drop(at_work);
-            let place = Place { lane: context.lane, stream, partition: String::new() };
-            let verdict = double_collect::prove(context, place, collect).await?;
-            land(context, stream, &from, windows + 1, Page::default(), Left::Closed(verdict.clone()), false).await?;
-            return Ok(Ended::Closed(verdict));
+            return prove(context, stream, &from, windows + 1, collect).await;
         }
         let position = position_of(&walk)?;
         stands = Some(position.clone());
-        let landing = landing(Left::Open(Some(position)), page);
+        let landing = landing(Left::Open(Some(position)));
+        let mut landing: Pin<Box<dyn Future<Output = Result<Landed>> + Send>> = Box::pin(landing);
         windows += 1;
+        // Whether it ends here the landing says; until then nothing more is asked.
+        if may_end {
+            let stored = landing.await?;
+            if stored.ended {
+                landed();
+                return Ok(Ended::Closed(Verdict::Continuous));
+            }
+            landing = Box::pin(std::future::ready(Ok(stored)));
+        }
         if ready.front().is_some_and(|(foreseen, _)| *foreseen == walk.ask()) {
             landing.await?;
             landed();
@@ -117,9 +124,8 @@ pub async fn walk(
             return Ok(Ended::Stopped);
         }
         // The next questions are under way while this page is being stored.
-        let mut next = ask(context, stream, &from.partition, &walk, total);
+        let mut next = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
         drop(at_work);
-        let mut landing = std::pin::pin!(landing);
         let early = tokio::select! {
             biased;
             stored = &mut landing => { stored?; None }
@@ -133,6 +139,25 @@ pub async fn walk(
     }
 }
 
+/// Reads a list that was read to its end a second time, and closes its walk.
+async fn prove(context: &Context, stream: Stream, from: &Checkpoint, windows: i64, collect: Collect) -> Result<Ended> {
+    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
+    let verdict = double_collect::prove(context, place, collect).await?;
+    land(context, stream, from, windows, Window::default(), Left::Closed(verdict.clone())).await?;
+    Ok(Ended::Closed(verdict))
+}
+
+fn shown(page: &Page) -> Shown<'_> {
+    Shown {
+        rows: &page.records.rows,
+        nameless: page.nameless,
+        total: page.total,
+        has_next: page.has_next,
+        cursors: &page.cursors,
+        next_cursor: page.next_cursor.as_deref(),
+    }
+}
+
 /// Closes a walk that cannot be read, so that the others can go on; it will be tried again by a later run.
 pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error) -> Result<()> {
     let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
@@ -142,7 +167,8 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
     let verdict = Verdict::Incomplete(error.detail.clone());
-    land(context, stream, &now, now.windows, Page::default(), Left::Closed(verdict), false).await
+    land(context, stream, &now, now.windows, Window::default(), Left::Closed(verdict)).await?;
+    Ok(())
 }
 
 fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
@@ -173,10 +199,18 @@ type Answers = VecDeque<(Ask, Result<Page>)>;
 
 type Asking<'c> = Pin<Box<dyn Future<Output = Answers> + Send + 'c>>;
 
-/// Asks the walk's next question, and those that probably follow it with it.
-fn ask<'c>(context: &'c Context, stream: Stream, partition: &str, walk: &Walk, total: Option<u64>) -> Asking<'c> {
+/// Asks the walk's next question, and those that probably follow it with it; alone where the end may be near.
+fn ask<'c>(
+    context: &'c Context,
+    stream: Stream,
+    partition: &str,
+    walk: &Walk,
+    total: Option<u64>,
+    alone: bool,
+) -> Asking<'c> {
     let parent = Some(partition).filter(|p| !p.is_empty());
-    let asks = walk.foresee(context.source.pages_together(stream), total);
+    let together = if alone { 1 } else { context.source.pages_together(stream) };
+    let asks = walk.foresee(together, total);
     let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
     let question = |ask: &Ask| Question {
         stream,
@@ -187,6 +221,15 @@ fn ask<'c>(context: &'c Context, stream: Stream, partition: &str, walk: &Walk, t
     };
     let questions = asks.iter().map(question).collect();
     Box::pin(async move { asks.into_iter().zip(context.source.ask_all(questions).await).collect() })
+}
+
+/// A page, as the walk has taken it in.
+#[derive(Default)]
+struct Window {
+    page: Page,
+    /// It began before the end of what was read.
+    stepped_back: bool,
+    moments: Moments,
 }
 
 /// What a window leaves of its walk.
@@ -206,10 +249,10 @@ async fn land(
     stream: Stream,
     from: &Checkpoint,
     windows: i64,
-    page: Page,
+    window: Window,
     left: Left,
-    stepped_back: bool,
-) -> Result<()> {
+) -> Result<Landed> {
+    let Window { page, stepped_back, moments } = window;
     let (position, verdict) = match left {
         Left::Open(position) => (position, None),
         Left::Closed(verdict) => (None, Some(verdict)),
@@ -217,6 +260,7 @@ async fn land(
     let mut children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(stream));
     let child = children.find(|s| context.source.is_partitioned(*s));
     let counters = context.progress.of(stream);
+    let partitions = child.map(|child| unchanged::partitions(context, child, &page)).transpose()?;
     let (seen, total, closed) = (page.records.rows.len() as u64, page.total, verdict.is_some());
     let hold = page.hold;
     let landing = Landing {
@@ -224,8 +268,18 @@ async fn land(
         run: context.begun.run,
         since_run: from.since_run,
         records: page.records,
-        advance: Advance { pass: from.pass, from: windows, position, verdict, seen, distinct: 0, stepped_back, total },
-        partitions: child.map(|child| (child, context.begun.since_run)),
+        advance: Advance {
+            pass: from.pass,
+            from: windows,
+            position,
+            verdict,
+            seen,
+            stepped_back,
+            total,
+            ..Advance::default()
+        },
+        partitions,
+        moments,
         believe_empty: context.deletes.believe_empty(),
     };
     let landed = context.mirror.call(move |writer| records::land(writer, landing)).await?;
@@ -237,6 +291,9 @@ async fn land(
     add(&counters.repeated, landed.repeated);
     add(&counters.repaired, landed.repaired);
     add(&counters.steps_back, u64::from(stepped_back));
-    add(&counters.closed, u64::from(closed));
-    Ok(())
+    add(&counters.closed, u64::from(closed || landed.ended));
+    if let Some(child) = child {
+        add(&context.progress.of(child).skipped, landed.skipped);
+    }
+    Ok(landed)
 }

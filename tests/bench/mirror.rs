@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use qpien_sync::mirror::changes::Reading;
 use qpien_sync::mirror::checkpoint::{self, Advance, Lane, Place};
-use qpien_sync::mirror::records::{self, Landing};
+use qpien_sync::mirror::records::{self, Landing, Moments};
 use qpien_sync::mirror::store::Mirror;
 use qpien_sync::record::{Reader as _, Record, Records};
 use qpien_sync::streams::{DateForm, Stream};
@@ -56,11 +56,9 @@ pub fn measure() {
                 pass: 1,
                 from: i64::try_from(n).expect("small"),
                 position: Some("{}".into()),
-                verdict: None,
                 seen: PAGE,
-                distinct: 0,
-                stepped_back: false,
                 total: Some(rows),
+                ..Advance::default()
             };
             let landing = Landing {
                 place: place.clone(),
@@ -69,6 +67,7 @@ pub fn measure() {
                 records: page(n * PAGE),
                 advance,
                 partitions: None,
+                moments: Moments::default(),
                 believe_empty: false,
             };
             mirror.call(move |w| records::land(w, landing)).await.expect("landed");

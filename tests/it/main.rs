@@ -22,6 +22,7 @@ mod graphql_js;
 mod memory;
 mod mirror;
 mod moving;
+mod nightly;
 mod not_this_api;
 mod plan;
 mod secrets;

@@ -60,7 +60,12 @@ impl Sandbox {
 
     /// The body of `GET path`.
     pub fn get(&self, path: &str) -> String {
-        self.answer(&format!("GET {path} HTTP/1.0\r\nHost: sandbox\r\n\r\n"))
+        self.bodiless("GET", path)
+    }
+
+    /// The answer to a request without a body.
+    pub fn bodiless(&self, method: &str, path: &str) -> String {
+        self.answer(&format!("{method} {path} HTTP/1.0\r\nHost: sandbox\r\nContent-Length: 0\r\n\r\n"))
     }
 
     /// Deletes so many records of a stream; their ids.

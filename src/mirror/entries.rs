@@ -1,0 +1,420 @@
+//! Which lists of a partitioned stream need not be asked for: those of a record whose entry in its own list is unchanged
+//! since they were read whole. A conversation's entry shows its last message, so new messages change it; what changes
+//! later in a message that is there (delivered, read, failed) does not, which is why a list with messages newer than
+//! `lookback` is read again all the same. What that misses is measured ([`sample`]).
+//!
+//! A row of `entry` speaks of the last pass that was *begun*, in either lane. It is overwritten when a pass begins and
+//! counts as whole when that very pass closes complete: rows that an unfinished pass left behind are never taken for the
+//! edge of what is known.
+
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::checkpoint::{self, GONE, Lane, Pass, Place, parent};
+use crate::streams::Stream;
+
+/// The stream whose lists belong to the records of a page, and what is known of these.
+#[derive(Debug, Clone)]
+pub struct Partitions {
+    /// The stream.
+    pub stream: Stream,
+    /// The run in which the round began.
+    pub round: i64,
+    /// Fingerprint of the fields that the stream is asked for.
+    pub selection: i64,
+    /// Now, in milliseconds since 1970.
+    pub now: i64,
+    /// How long records change after they were made, in milliseconds.
+    pub lookback: i64,
+    /// For each record of the page the newest moment that it tells of its list.
+    pub newest: Vec<Option<i64>>,
+}
+
+/// What is known of a list: the last pass over it that was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The seq of the record it belongs to, when the pass was begun.
+    pub entry_seq: i64,
+    /// The fields that were asked for.
+    pub selection: i64,
+    /// The pass was the incremental lane's.
+    pub incremental: bool,
+    /// The run in which it was begun.
+    pub run: i64,
+    /// When it was begun, in milliseconds since 1970.
+    pub began: i64,
+    /// The newest moment in the list; [`UNTOLD`] when its records tell none.
+    pub newest: Option<i64>,
+    /// It has closed complete.
+    pub whole: bool,
+    /// The round that found it unchanged last.
+    pub skipped: Option<i64>,
+}
+
+/// The newest moment of records that tell none: whenever they are read, they may have been made just before.
+pub const UNTOLD: i64 = i64::MAX;
+
+impl Known {
+    /// Whether the list need not be asked for: the entry is what it was, the list was read whole with the same fields,
+    /// and nothing in it was so new then that it may have changed since.
+    pub fn is_unchanged(&self, entry_seq: i64, selection: i64, lookback: i64) -> bool {
+        let settled = lookback == 0 || self.newest.is_none_or(|newest| newest < self.began.saturating_sub(lookback));
+        self.whole && self.entry_seq == entry_seq && self.selection == selection && settled
+    }
+
+    /// The moment up to which the list's records are known, for a pass that may end where it meets them.
+    pub fn known_since(&self, selection: i64) -> Option<i64> {
+        (self.whole && self.selection == selection).then_some(self.began)
+    }
+}
+
+/// Begins the pass over the list of the page's n-th record, unless it is begun in this round or need not be read; true
+/// when it was found unchanged just now.
+pub fn meet(
+    t: &Transaction<'_>,
+    partitions: &Partitions,
+    n: usize,
+    place: &Place,
+    seq: i64,
+    run: i64,
+) -> rusqlite::Result<bool> {
+    let Partitions { round, selection, .. } = *partitions;
+    let mut known_since = None;
+    if place.lane == Lane::Incremental
+        && let Some(known) = find(t, place)?
+    {
+        if known.incremental && known.run >= round {
+            return Ok(false);
+        }
+        // Suspects are settled by reading the list to its end.
+        let settled = !holds_suspects(t, place)?;
+        // Another lane began a pass after this round's own: that is the round's, open or not.
+        let begun = || checkpoint::find(t, place).map(|own| own.is_some_and(|own| own.since_run >= round));
+        if settled && known.is_unchanged(seq, selection, partitions.lookback) && (known.incremental || !begun()?) {
+            return if known.skipped == Some(round) { Ok(false) } else { skip(t, place, round).map(|()| true) };
+        }
+        known_since = known.known_since(selection).filter(|_| settled);
+    }
+    if checkpoint::start_pass(t, place, run, round, &Pass { known_since, audit: false })? {
+        let newest = partitions.newest.get(n).copied().flatten();
+        t.prepare_cached(
+            "INSERT OR REPLACE INTO entry (stream, partition, entry_seq, selection, lane, run, began, newest)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            place.stream.number(),
+            place.partition,
+            seq,
+            selection,
+            place.lane.name(),
+            run,
+            partitions.now,
+            newest
+        ])?;
+    }
+    Ok(false)
+}
+
+fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Known>> {
+    t.prepare_cached(
+        "SELECT entry_seq, selection, lane = 'incremental', run, began, newest, whole, skipped
+         FROM entry WHERE stream = ? AND partition = ?",
+    )?
+    .query_row(params![place.stream.number(), place.partition], |r| {
+        Ok(Known {
+            entry_seq: r.get(0)?,
+            selection: r.get(1)?,
+            incremental: r.get(2)?,
+            run: r.get(3)?,
+            began: r.get(4)?,
+            newest: r.get(5)?,
+            whole: r.get(6)?,
+            skipped: r.get(7)?,
+        })
+    })
+    .optional()
+}
+
+fn holds_suspects(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
+    t.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_suspected_lists
+             WHERE stream = ? AND parent = ? AND suspect_run IS NOT NULL)",
+    )?
+    .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
+}
+
+/// What is known of a list is forgotten when the record it belongs to is gone: should that come back, the list is read
+/// whole, for some of its records went with it.
+pub fn forget(t: &Transaction<'_>, stream: Stream, partition: &str) -> rusqlite::Result<()> {
+    t.prepare_cached("DELETE FROM entry WHERE stream = ? AND partition = ?")?
+        .execute(params![stream.number(), partition])
+        .map(drop)
+}
+
+fn skip(t: &Transaction<'_>, place: &Place, round: i64) -> rusqlite::Result<()> {
+    t.prepare_cached("UPDATE entry SET skipped = ? WHERE stream = ? AND partition = ?")?.execute(params![
+        round,
+        place.stream.number(),
+        place.partition
+    ])?;
+    Ok(())
+}
+
+/// A pass that was begun in `since_run` has closed; it counts when no other was begun after it.
+pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool) -> rusqlite::Result<()> {
+    let (newest, seen): (Option<i64>, u64) = t
+        .prepare_cached("SELECT newest, seen FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?")?
+        .query_row(params![place.lane.name(), place.stream.number(), place.partition], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })?;
+    let newest = newest.or((seen > 0).then_some(UNTOLD));
+    t.prepare_cached(
+        "UPDATE entry SET whole = ?5, read_at = ?6, newest = max(coalesce(newest, ?7), coalesce(?7, newest))
+         WHERE stream = ?1 AND partition = ?2 AND lane = ?3 AND run = ?4",
+    )?
+    .execute(params![
+        place.stream.number(),
+        place.partition,
+        place.lane.name(),
+        since_run,
+        complete,
+        crate::clock::now(),
+        newest
+    ])?;
+    Ok(())
+}
+
+/// The incomplete lists of a stream are about to be read again, in a pass that begins in `run`.
+pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> rusqlite::Result<()> {
+    t.execute(
+        &format!(
+            "UPDATE entry SET lane = ?1, run = ?3, began = ?5, whole = 0, skipped = NULL
+             WHERE stream = ?2 AND partition IN (
+                 SELECT partition FROM checkpoint
+                 WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE})"
+        ),
+        params![lane.name(), stream.number(), run, parent(stream), crate::clock::milliseconds()],
+    )?;
+    Ok(())
+}
+
+/// The lists that a round did not ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// How many.
+    pub lists: u64,
+    /// Those that were not read whole before.
+    pub incomplete: u64,
+    /// When the one that was read the longest ago was read.
+    pub read_at: Option<String>,
+}
+
+/// Sums up the lists of a stream that the round which began with run `round` did not ask for; none in a mirror that is
+/// older than this memory.
+pub fn skipped(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<Skipped> {
+    let Ok(mut ask) = c.prepare_cached(
+        "SELECT count(*), coalesce(sum(whole = 0), 0), min(read_at) FROM entry WHERE stream = ? AND skipped = ?",
+    ) else {
+        return Ok(Skipped::default());
+    };
+    ask.query_row(params![stream.number(), round], |r| {
+        Ok(Skipped { lists: r.get(0)?, incomplete: r.get(1)?, read_at: r.get(2)? })
+    })
+}
+
+/// Begins audits of lists that the round did not ask for, until it has `most` of them: a sample in the order of a hash
+/// of seed and id, so that the same seed draws the same lists in whatever order they became known. Says how many were begun.
+pub fn sample(
+    t: &Transaction<'_>,
+    stream: Stream,
+    round: i64,
+    run: i64,
+    seed: u64,
+    most: u32,
+) -> rusqlite::Result<u64> {
+    let lane = Lane::Incremental;
+    let there: u32 = t.query_row(
+        "SELECT count(*) FROM checkpoint WHERE lane = ? AND stream = ? AND since_run >= ? AND audited IS NOT NULL",
+        params![lane.name(), stream.number(), round],
+        |r| r.get(0),
+    )?;
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    t.create_scalar_function("lot", 1, flags, move |call| {
+        let id = call.get_raw(0).as_bytes().unwrap_or_default();
+        Ok(i64::from_ne_bytes(xxhash_rust::xxh3::xxh3_64_with_seed(id, seed).to_ne_bytes()))
+    })?;
+    let chosen: Vec<String> = t
+        .prepare(
+            "SELECT partition FROM entry WHERE stream = ? AND skipped = ? ORDER BY lot(partition), partition LIMIT ?",
+        )?
+        .query_map(params![stream.number(), round, most.saturating_sub(there)], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut begun = 0;
+    for partition in chosen {
+        let place = Place { lane, stream, partition };
+        if checkpoint::start_pass(t, &place, run, round, &Pass { known_since: None, audit: true })? {
+            begun += 1;
+            t.execute(
+                "UPDATE entry SET lane = ?, run = ?, began = ?, whole = 0, skipped = NULL WHERE stream = ? AND partition = ?",
+                params![lane.name(), run, crate::clock::milliseconds(), stream.number(), place.partition],
+            )?;
+        }
+    }
+    Ok(begun)
+}
+
+/// What the audits of a round have come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Audited {
+    /// Lists read whole.
+    pub lists: u64,
+    /// Those that held something that had been missed.
+    pub missed: u64,
+    /// Records that had been missed.
+    pub records: u64,
+}
+
+/// Sums up the audits of a round that are at their end.
+pub fn audited(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Result<Audited> {
+    t.query_row(
+        "SELECT count(*), coalesce(sum(audited > 0), 0), coalesce(sum(audited), 0) FROM checkpoint
+         WHERE lane = 'incremental' AND stream = ? AND since_run >= ? AND audited IS NOT NULL AND open = 0",
+        params![stream.number(), round],
+        |r| Ok(Audited { lists: r.get(0)?, missed: r.get(1)?, records: r.get(2)? }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400_000;
+    const KNOWN: Known = Known {
+        entry_seq: 7,
+        selection: 1,
+        incremental: true,
+        run: 3,
+        began: 100 * DAY,
+        newest: Some(90 * DAY),
+        whole: true,
+        skipped: None,
+    };
+
+    #[test]
+    fn a_list_is_unchanged_when_its_entry_its_fields_and_its_age_say_so() {
+        assert!(KNOWN.is_unchanged(7, 1, 3 * DAY));
+        assert!(!KNOWN.is_unchanged(8, 1, 3 * DAY), "another entry");
+        assert!(!KNOWN.is_unchanged(7, 2, 3 * DAY), "other fields");
+        assert!(!Known { whole: false, ..KNOWN }.is_unchanged(7, 1, 3 * DAY), "not read whole");
+        assert!(!KNOWN.is_unchanged(7, 1, 10 * DAY), "on the day, it may still change");
+        assert!(KNOWN.is_unchanged(7, 1, 10 * DAY - 1));
+        assert!(Known { newest: None, ..KNOWN }.is_unchanged(7, 1, 3 * DAY), "there was nothing in it");
+    }
+
+    #[test]
+    fn records_that_tell_no_moment_may_be_new_unless_nobody_looks_back() {
+        let untold = Known { newest: Some(UNTOLD), ..KNOWN };
+        assert!(!untold.is_unchanged(7, 1, 1));
+        assert!(untold.is_unchanged(7, 1, 0));
+        assert!(Known { newest: Some(101 * DAY), ..KNOWN }.is_unchanged(7, 1, 0));
+    }
+
+    fn mirror() -> Connection {
+        let mut c = Connection::open_in_memory().expect("memory");
+        crate::mirror::migrations::apply(&mut c, std::path::Path::new("m")).expect("schema");
+        c
+    }
+
+    fn partitions(round: i64, now: i64) -> Partitions {
+        Partitions {
+            stream: Stream::Messages,
+            round,
+            selection: 1,
+            now,
+            lookback: DAY,
+            newest: vec![Some(now - 9 * DAY)],
+        }
+    }
+
+    fn place(lane: Lane) -> Place {
+        Place { lane, stream: Stream::Messages, partition: "c".into() }
+    }
+
+    /// A pass of one window, begun in this run.
+    fn close(t: &Transaction<'_>, lane: Lane, run: i64) {
+        let pass = checkpoint::find(t, &place(lane)).expect("find").expect("a pass").pass;
+        let verdict = Some(crate::verdict::Verdict::Continuous);
+        let advance = checkpoint::Advance { pass, verdict, ..checkpoint::Advance::default() };
+        checkpoint::advance(t, &place(lane), &advance).expect("closed");
+        closed(t, &place(lane), run, true).expect("known");
+    }
+
+    #[test]
+    fn only_the_pass_that_was_begun_last_says_that_a_list_is_known() {
+        let mut c = mirror();
+        let t = c.transaction().expect("transaction");
+        let (both, now) = ([Lane::Backfill, Lane::Incremental], 100 * DAY);
+        for (lane, run) in both.into_iter().zip(1..) {
+            assert!(!meet(&t, &partitions(run, now), 0, &place(lane), 5, run).expect("begun"));
+        }
+        close(&t, Lane::Backfill, 1);
+        let known = find(&t, &place(Lane::Backfill)).expect("find").expect("known");
+        assert!(known.incremental && !known.whole, "the incremental lane's pass may have left rows behind");
+        close(&t, Lane::Incremental, 2);
+        assert!(!meet(&t, &partitions(2, now), 0, &place(Lane::Incremental), 5, 2).expect("the same round"));
+        assert_eq!(skipped(&t, Stream::Messages, 2).expect("skipped").lists, 0, "it is read or skipped, never both");
+        assert!(meet(&t, &partitions(3, now), 0, &place(Lane::Incremental), 5, 3).expect("unchanged"));
+        assert!(!meet(&t, &partitions(3, now), 0, &place(Lane::Incremental), 5, 3).expect("is counted once"));
+        assert_eq!(skipped(&t, Stream::Messages, 3).expect("skipped").lists, 1);
+        assert!(!meet(&t, &partitions(3, now), 0, &place(Lane::Incremental), 6, 3).expect("it changed after all"));
+        assert_eq!(skipped(&t, Stream::Messages, 3).expect("skipped").lists, 0);
+        let own = checkpoint::find(&t, &place(Lane::Incremental)).expect("find").expect("a pass");
+        assert_eq!((own.since_run, own.known_since), (3, Some(now)));
+    }
+
+    #[test]
+    fn a_backfill_skips_nothing_and_reads_to_the_end() {
+        let mut c = mirror();
+        let t = c.transaction().expect("transaction");
+        for run in [1, 2] {
+            assert!(!meet(&t, &partitions(run, 9 * DAY), 0, &place(Lane::Backfill), 5, run).expect("begun"));
+            let own = checkpoint::find(&t, &place(Lane::Backfill)).expect("find").expect("a pass");
+            assert_eq!((own.pass, own.known_since, own.verdict.is_none()), (run, None, true));
+            close(&t, Lane::Backfill, run);
+        }
+    }
+
+    #[test]
+    fn a_sample_is_the_seeds_and_is_drawn_once_a_round() {
+        let mut c = mirror();
+        let t = c.transaction().expect("transaction");
+        for n in 0..50_i64 {
+            t.execute(
+                "INSERT INTO entry (stream, partition, entry_seq, selection, lane, run, began, whole, skipped)
+                 VALUES (4, ?, ?, 1, 'backfill', 1, 0, 1, 2)",
+                params![format!("c{n:02}"), n + 1],
+            )
+            .expect("a list");
+        }
+        let drawn = |c: &Connection| -> Vec<String> {
+            let mut ask = c.prepare("SELECT partition FROM checkpoint WHERE audited = 0 ORDER BY 1").expect("SQL");
+            ask.query_map([], |r| r.get(0)).expect("rows").collect::<rusqlite::Result<_>>().expect("rows")
+        };
+        assert_eq!(sample(&t, Stream::Messages, 2, 2, 7, 10).expect("drawn"), 10);
+        let first = drawn(&t);
+        assert_eq!((first.len(), skipped(&t, Stream::Messages, 2).expect("left").lists), (10, 40));
+        assert_eq!(
+            sample(&t, Stream::Messages, 2, 3, 7, 10).expect("drawn"),
+            0,
+            "by a run that goes on with the round"
+        );
+        assert_eq!(drawn(&t), first);
+    }
+
+    #[test]
+    fn a_pass_may_end_at_known_rows_only_when_all_of_them_are_known() {
+        assert_eq!(KNOWN.known_since(1), Some(100 * DAY));
+        assert_eq!(KNOWN.known_since(2), None);
+        assert_eq!(Known { whole: false, ..KNOWN }.known_since(1), None);
+    }
+}

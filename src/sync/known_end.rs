@@ -1,0 +1,142 @@
+//! Where a list that was read before may end early: at its first window of rows that are known as they are. Pure.
+//!
+//! That says something only where the rows behind it cannot be new or changed. So the list must be seen to show the newest
+//! first: the moments of all rows read in this pass never rise, and at least two of them differ (equal ones show no
+//! order). The window must reach back to before what may have changed since the list was read last: `known_since -
+//! lookback`. And the windows must be consecutive from the first row on, each showing the last row of the one before.
+//! Whether every row is known is for the landing to say, in its transaction.
+
+use crate::source::page::Page;
+
+/// A pass that may end early, so far.
+#[derive(Debug, Default)]
+pub struct KnownEnd {
+    /// Rows made before this may end it; none: it is read to the end.
+    horizon: Option<i64>,
+    /// The newest moment and the last row with its moment, of the windows that are consecutive from the first row on.
+    run: Option<(i64, i64, Box<str>)>,
+}
+
+impl KnownEnd {
+    /// A pass over a list of which everything is known that was made before `horizon`; none reads it to the end.
+    pub fn new(horizon: Option<i64>) -> KnownEnd {
+        KnownEnd { horizon, run: None }
+    }
+
+    /// Whether a window may still end it: as long as it may, one page is asked for at a time.
+    pub fn is_near(&self) -> bool {
+        self.horizon.is_some()
+    }
+
+    /// Takes in a window with its rows' moments, and says whether the walk may end here if all its rows are known. `first`:
+    /// it begins with the list's first row; `joined`: the walk's own rules say that it joins what was read.
+    pub fn may_end(&mut self, page: &Page, moments: &[Option<i64>], first: bool, joined: bool) -> bool {
+        let (Some(horizon), Some((_, oldest, _))) = (self.horizon, self.take(page, moments, first, joined)) else {
+            return false;
+        };
+        self.run.as_ref().is_some_and(|(newest, ..)| *newest > oldest) && oldest < horizon
+    }
+
+    fn take(
+        &mut self,
+        page: &Page,
+        moments: &[Option<i64>],
+        first: bool,
+        joined: bool,
+    ) -> Option<(i64, i64, Box<str>)> {
+        self.horizon?;
+        let rows = &page.records.rows;
+        let (Some(last), true, 0) = (rows.last(), joined, page.nameless) else {
+            if !rows.is_empty() || page.nameless > 0 {
+                self.horizon = self.horizon.filter(|_| page.nameless == 0);
+                self.run = None;
+            }
+            return None;
+        };
+        let told: Option<Vec<i64>> = moments.iter().copied().collect();
+        let falls = |told: &Vec<i64>| told.is_sorted_by(|a, b| a >= b);
+        let Some((newest, oldest)) = told.filter(falls).and_then(|t| t.first().copied().zip(t.last().copied())) else {
+            // Not newest first: this list is read whole.
+            self.horizon = None;
+            return None;
+        };
+        let newest = match &self.run {
+            _ if first => newest,
+            Some((newest, _, tail)) if rows.iter().any(|row| row.id == *tail) => *newest,
+            _ => {
+                self.run = None;
+                return None;
+            }
+        };
+        self.run = Some((newest, oldest, last.id.clone()));
+        self.run.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Record, Records};
+
+    /// Rows named and dated by these moments.
+    fn page(moments: &[i64]) -> Page {
+        let row = |m: &i64| Record { range: 0..0, id: m.to_string().into(), hash: 0, repaired: 0 };
+        let rows = moments.iter().map(row).collect();
+        Page { records: Records { rows, ..Records::default() }, ..Page::default() }
+    }
+
+    fn told(moments: &[i64]) -> Vec<Option<i64>> {
+        moments.iter().copied().map(Some).collect()
+    }
+
+    fn shows(end: &mut KnownEnd, moments: &[i64], first: bool) -> bool {
+        end.may_end(&page(moments), &told(moments), first, true)
+    }
+
+    #[test]
+    fn newest_first_may_end_beyond_the_horizon() {
+        let mut end = KnownEnd::new(Some(50));
+        assert!(!shows(&mut end, &[90, 80, 70], true), "all of it may have changed");
+        assert!(!shows(&mut end, &[80, 70, 60], false));
+        assert!(shows(&mut end, &[70, 60, 40], false));
+    }
+
+    #[test]
+    fn oldest_first_is_read_whole() {
+        let mut end = KnownEnd::new(Some(50));
+        assert!(!shows(&mut end, &[10, 20, 30], true));
+        assert!(!end.is_near());
+        assert!(!shows(&mut end, &[30, 20, 10], true), "and nothing later changes that");
+    }
+
+    #[test]
+    fn one_moment_shows_no_order() {
+        let mut end = KnownEnd::new(Some(50));
+        assert!(!shows(&mut end, &[10, 10, 10], true));
+        assert!(!shows(&mut KnownEnd::new(Some(50)), &[10], true));
+        // A page of ties that goes down at last has shown it.
+        assert!(shows(&mut end, &[10, 10, 9], false));
+    }
+
+    #[test]
+    fn a_row_that_tells_no_moment_has_it_read_whole() {
+        let mut end = KnownEnd::new(Some(50));
+        assert!(!end.may_end(&page(&[30, 20]), &[Some(30), None], true, true));
+        assert!(!end.is_near());
+        assert!(!shows(&mut KnownEnd::new(None), &[30, 20], true), "nothing is known of this list");
+    }
+
+    #[test]
+    fn a_gap_is_never_taken_for_the_end() {
+        let mut end = KnownEnd::new(Some(50));
+        assert!(!shows(&mut end, &[90, 80, 70], true));
+        assert!(!shows(&mut end, &[40, 30, 20], false), "what lies between was not seen");
+        assert!(!shows(&mut end, &[20, 10], false), "nor is what follows it");
+        assert!(shows(&mut end, &[40, 30, 20], true), "from the first row on again");
+        let mut end = KnownEnd::new(Some(50));
+        assert!(!end.may_end(&page(&[40, 30]), &told(&[40, 30]), true, false), "the walk says it does not join");
+        let mut end = KnownEnd::new(Some(50));
+        assert!(!end.may_end(&Page { nameless: 1, ..page(&[40, 30]) }, &told(&[40, 30]), true, true));
+        assert!(!end.is_near());
+    }
+}

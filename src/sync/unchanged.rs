@@ -1,0 +1,74 @@
+//! What the mirror needs to know so that it can tell which conversations' messages need not be asked for: which fields
+//! are asked for, and when things were made.
+
+use std::sync::PoisonError;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::Context;
+use crate::error::Result;
+use crate::mirror::checkpoint::Checkpoint;
+use crate::mirror::entries::Partitions;
+use crate::mirror::records::Moments;
+use crate::mirror::selection;
+use crate::record;
+use crate::source::Source;
+use crate::source::page::Page;
+use crate::streams::{DateForm, Kind, Stream};
+
+/// Where a conversation tells when its last message was made.
+const LAST: [&str; 2] = ["lastMessage", "createdAt"];
+
+/// A fingerprint of the fields that a stream is asked for.
+fn selected(source: &Source, stream: Stream) -> Result<i64> {
+    let fields = source.dialect().stream(stream)?.selected().collect::<Vec<_>>().join("\n");
+    Ok(i64::from_ne_bytes(xxh3_64(fields.as_bytes()).to_ne_bytes()))
+}
+
+/// Remembers what the streams are asked for, and notes which of them were asked for other fields before: all their
+/// records change then, and nothing else is to blame.
+pub async fn note_selections(context: &Context, streams: &[Stream]) -> Result<()> {
+    let selections: Vec<(Stream, i64)> =
+        streams.iter().map(|s| selected(&context.source, *s).map(|f| (*s, f))).collect::<Result<_>>()?;
+    let begun = context.begun;
+    let changed = context.mirror.call(move |w| selection::remember(w, &selections, begun.since_run, begun.run)).await?;
+    let note = |s: &Stream| {
+        format!(
+            "{s}: the fields that are asked for have changed since the last run; records count as changed for that alone"
+        )
+    };
+    context.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(changed.iter().map(note));
+    Ok(())
+}
+
+/// The lists that belong to the records of a page of another stream.
+pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Partitions> {
+    Ok(Partitions {
+        stream: child,
+        round: context.begun.since_run,
+        selection: selected(&context.source, child)?,
+        now: crate::clock::milliseconds(),
+        lookback: context.lookback,
+        newest: moments(page, &LAST, context.source.dialect().date),
+    })
+}
+
+/// When the rows of a page were made, where that matters: in lists that belong to another stream's records.
+pub fn made(context: &Context, stream: Stream, from: &Checkpoint, page: &Page) -> Moments {
+    let column = stream.columns().iter().find(|c| c.kind == Kind::Timestamp);
+    let rows = match column {
+        Some(column) if !from.partition.is_empty() => moments(page, &[column.name], context.source.dialect().date),
+        _ => Vec::new(),
+    };
+    Moments { rows, may_end: false, round_began: context.begun.began }
+}
+
+/// The moment before which everything in a list is known.
+pub fn horizon(context: &Context, from: &Checkpoint) -> Option<i64> {
+    from.known_since.map(|since| since.saturating_sub(context.lookback))
+}
+
+fn moments(page: &Page, path: &[&str], form: DateForm) -> Vec<Option<i64>> {
+    let text = |row| std::str::from_utf8(page.records.payload(row)).ok();
+    page.records.rows.iter().map(|row| record::moment(text(row)?, path, form)).collect()
+}

@@ -30,6 +30,25 @@ impl Candidate<'_> {
     }
 }
 
+/// A field within the answer, on the way to the records, that is paged by arguments of its own: a question's arguments
+/// stand at its root field, and what such a field gives without them may be a first page. Its path and those arguments.
+pub fn paged_within(schema: &Schema, candidate: &Candidate<'_>) -> Option<(String, Vec<String>)> {
+    let mut ty = &candidate.field.ty;
+    let mut path = Vec::new();
+    for name in candidate.items.split('.') {
+        let field = schema.fields(&ty.name).iter().find(|f| f.name == name)?;
+        path.push(name);
+        let roles = arguments::sort(schema, &field.arguments).roles;
+        let paging: Vec<String> =
+            roles.into_iter().filter(|(role, _)| *role != Role::Parent).map(|(_, (path, _))| path).collect();
+        if !paging.is_empty() {
+            return Some((path.join("."), paging));
+        }
+        ty = &field.ty;
+    }
+    None
+}
+
 /// Where the members of an envelope lie; empty = not there.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -52,7 +71,9 @@ pub fn candidates(schema: &Schema, stream: Stream) -> Vec<Candidate<'_>> {
         for (items, entity) in found {
             let sorted = arguments::sort(schema, &field.arguments);
             let score = score(schema, stream, field, &items, &entity, &sorted);
-            all.push(Candidate { field, items: items.join("."), entity, sorted, score });
+            let mut candidate = Candidate { field, items: items.join("."), entity, sorted, score };
+            candidate.score -= if paged_within(schema, &candidate).is_some() { 1.0 } else { 0.0 };
+            all.push(candidate);
         }
     }
     all.sort_by(|a, b| b.score.total_cmp(&a.score));

@@ -85,6 +85,7 @@ fn settle(schema: &Schema, stream: Stream, own: &Written<'_>) -> Option<Settled>
     let mut list = list_table(schema, &best);
     list.insert("arguments".into(), constants(&needs));
     settled.open.extend(perhaps_paged(&best, &place, &list));
+    settled.open.extend(paged_within(schema, &best, &place));
     table.insert("list".into(), Value::Table(list));
     let streams = Table::from_iter([(stream.name().to_owned(), Value::Table(table))]);
     settled.table.insert("streams".into(), Value::Table(streams));
@@ -231,6 +232,22 @@ fn perhaps_paged(best: &Candidate<'_>, place: &str, list: &Table) -> Option<Open
             taken.join(", ")
         ),
         line: format!("[source.dialect.{place}] list = {{ paging = \"...\", page = \"{page}\", size = \"{size}\" }}"),
+    })
+}
+
+/// A list within a record or a group of queries that is paged there: it would be taken for unpaged, and its first page for
+/// all of it.
+fn paged_within(schema: &Schema, best: &Candidate<'_>, place: &str) -> Option<Open> {
+    let (path, arguments) = list::paged_within(schema, best)?;
+    let taken: Vec<String> = arguments.iter().map(|name| format!("`{name}`")).collect();
+    Some(Open {
+        what: format!(
+            "`{path}` within the answer of `{}` takes {} itself, and arguments can only be given to the query: name one \
+             that is paged, or this one if it gives all of them without",
+            best.field.name,
+            taken.join(", ")
+        ),
+        line: format!("[source.dialect.{place}] operation = \"...\""),
     })
 }
 

@@ -366,3 +366,29 @@ fn a_token_mutation_that_the_job_names_is_the_one() {
     assert_eq!(found["arguments"]["of.kind"].as_str(), Some("CLIENT_CREDENTIALS"));
     assert_eq!(of("token.operation = \"nothing\"").0, ["token.operation = \"...\""]);
 }
+
+#[test]
+fn a_list_that_is_paged_within_the_answer_does_not_pass_for_unpaged() {
+    let sdl = r#"
+        type Query { getConversation(conversationId: ID!): Conversation! }
+        type Conversation { _id: ID customer: ID joinedPerson: ID joinedCPerson: ID isStarred: Boolean status: String
+          type: String priority: String messages(page: Int, limit: Int): [Message!]! }
+        type Message { _id: ID conversation: ID content: String createdAt: String senderType: String messageType: String
+          channelType: String subject: String contentHtml: String ackStatus: String autoCreate: Boolean }
+    "#;
+    let schema = of_sdl(sdl);
+    let found = stream(&schema, Stream::Messages, &Table::new()).expect("messages");
+    let [open] = &found.open[..] else { panic!("{:?}", found.open) };
+    assert!(open.what.contains("`messages` within the answer of `getConversation` takes `page`"), "{}", open.what);
+    // Who says that this query is the one says that it gives all.
+    let job = "streams.messages.operation = \"getConversation\"".parse().expect("TOML");
+    assert_eq!(stream(&schema, Stream::Messages, &job).expect("messages").open, []);
+    // Beside a query that can be paged, that one is read.
+    let beside = sdl.replace(
+        "type Query {",
+        "type Query { conversationMessages(conversationId: ID!, page: Int, limit: Int): [Message!]! ",
+    );
+    let found = stream(&of_sdl(&beside), Stream::Messages, &Table::new()).expect("messages");
+    assert_eq!(found.open, []);
+    assert!(format!("{:?}", found.table).contains("conversationMessages"));
+}

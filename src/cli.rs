@@ -253,6 +253,9 @@ pub struct SandboxArgs {
     /// The largest page served; larger ones are clamped in silence.
     #[arg(long, default_value_t = 100)]
     pub max_page_size: u32,
+    /// The most rows a page may be asked for; more are refused. 0 = any number.
+    #[arg(long, default_value_t = 0)]
+    pub refuse_page_size: u32,
     /// The most questions (aliased lists) one request may carry; 0 = any number.
     #[arg(long, default_value_t = 0)]
     pub max_questions: usize,

@@ -42,6 +42,7 @@ fn options(args: &SandboxArgs) -> Result<Options> {
         latency: values::duration(&args.latency, "--latency")?,
         new_token_cancels_older: args.new_token_cancels_older,
         max_page_size: args.max_page_size,
+        refuse_page_size: args.refuse_page_size,
         max_questions: args.max_questions,
         count_questions: args.count_questions,
         denied_scopes: args.deny_scope.clone(),

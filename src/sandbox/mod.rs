@@ -106,6 +106,8 @@ pub struct Options {
     pub new_token_cancels_older: bool,
     /// The most rows a page has; a larger limit is cut down in silence.
     pub max_page_size: u32,
+    /// The most rows a page may be asked for; more are refused. 0 for any number.
+    pub refuse_page_size: u32,
     /// The most questions (root fields) of a request; more are refused. 0 for any number.
     pub max_questions: usize,
     /// The limit falls by the questions of a request, not by one.
@@ -142,6 +144,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             new_token_cancels_older: false,
             max_page_size: 100,
+            refuse_page_size: 0,
             max_questions: 0,
             count_questions: false,
             denied_scopes: Vec::new(),

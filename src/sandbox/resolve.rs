@@ -169,6 +169,10 @@ impl Answering<'_> {
     }
 
     fn page(&mut self, list: List, paging: &Paging, twist: Option<Fault>) -> Result<Content, Problem> {
+        let refused = u64::from(self.api.options.refuse_page_size);
+        if refused > 0 && paging.limit.is_some_and(|limit| limit > refused) {
+            return Err(Problem::new(&format!("limit must not be greater than {refused}"), "BAD_USER_INPUT"));
+        }
         let mut lists = lock(&self.api.lists);
         let list = if lists.is_withheld(list) { NOBODYS } else { list };
         if list != NOBODYS {

@@ -16,6 +16,7 @@ pub mod known_end;
 pub mod limits;
 pub mod run;
 pub mod shutdown;
+pub mod smaller;
 pub mod time_box;
 pub mod unchanged;
 pub mod walk;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use super::drift::{Ask, Collect, Shown, Walk};
 use super::known_end::KnownEnd;
-use super::{Context, dialect, double_collect, unchanged};
+use super::{Context, dialect, double_collect, smaller, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landed, Landing, Moments};
@@ -67,7 +67,18 @@ pub async fn walk(
         let Some((asked, page)) = ready.pop_front() else {
             return Err(Error::new(Kind::Internal, "no answer to a question"));
         };
-        let page = page?;
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => {
+                let fewer = smaller::page(&error, asked.size).filter(|rows| walk.lower(*rows));
+                let Some(rows) = fewer else { return Err(error) };
+                tracing::info!(%stream, asked = asked.size, rows, %error, "asking for pages of fewer rows");
+                context.source.serves_pages_of(stream, rows);
+                ready.clear();
+                pending = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
+                continue;
+            }
+        };
         let first = asked.row == 0 && walk.after().is_none();
         let step = walk.judge(&shown(&page));
         tracing::debug!(

@@ -81,3 +81,32 @@ fn pages_that_are_cut_short_are_asked_for_in_that_size_the_next_time() {
         .collect();
     assert!(!sizes.is_empty() && sizes.iter().all(|size| *size <= 40), "{sizes:?}");
 }
+
+#[test]
+fn pages_that_are_refused_as_too_large_are_asked_for_smaller_and_this_is_remembered() {
+    let sandbox = account(&["--requests-per-minute", "0", "--refuse-page-size", "40"]);
+    let work = Work::new("");
+    work.run(&sandbox, &[]).expect(0);
+    for stream in STREAMS {
+        assert_eq!(ids(&work, stream).len(), sandbox.truth(stream).len(), "{stream}");
+    }
+    let before = sandbox.log().len();
+    work.run(&sandbox, &[]).expect(0);
+    let later = requests(&sandbox, before);
+    let asked = |l: &serde_json::Value| l["arguments"].as_array().cloned().unwrap_or_default();
+    let sizes: Vec<u64> = later.iter().flat_map(asked).filter_map(|a| a["limit"].as_u64()).collect();
+    assert!(!sizes.is_empty() && sizes.iter().all(|size| *size <= 40), "{sizes:?}");
+}
+
+#[test]
+fn answers_that_are_too_long_are_asked_for_with_fewer_rows() {
+    let sandbox = account(&["--requests-per-minute", "0", "--max-page-size", "1000"]);
+    let work = Work::new("max_response = \"256KiB\"\npage_size = 1000");
+    work.run(&sandbox, &[]).expect(0);
+    for stream in STREAMS {
+        assert_eq!(ids(&work, stream).len(), sandbox.truth(stream).len(), "{stream}");
+    }
+    let refused = |l: &serde_json::Value| l["arguments"][0]["limit"].as_u64().is_some_and(|size| size > 900);
+    let all = requests(&sandbox, 0);
+    assert!(all.iter().any(refused), "no page was too long: the test shows nothing");
+}

@@ -28,6 +28,17 @@ impl Walk {
         (several && self.size < asked && self.short_at.is_none()).then_some(self.size)
     }
 
+    /// Asks for pages of at most so many rows from here on; false where no size is asked for, or none but the one that is
+    /// served.
+    pub fn lower(&mut self, size: u32) -> bool {
+        let lower = (NEED as u32 + 1..self.size).contains(&size) && self.fixed.is_none() && !self.is_at_once();
+        if lower {
+            self.size = size;
+            self.phase = Phase::Window;
+        }
+        lower
+    }
+
     /// The question that begins with the last anchors before a position and ends farthest.
     pub(super) fn reach(&self, position: u64) -> Ask {
         match self.paging {

@@ -1,0 +1,89 @@
+//! Pages of fewer rows, where a server refuses large ones or an answer is larger than is taken. Pure.
+//!
+//! What a server serves in silence is learnt from its first page; this is for those that say no. A refusal that names a
+//! number of rows is believed; one that does not is met by half as many, as long as there is a half worth asking for.
+
+use crate::error::{Error, Kind};
+
+/// Fewer rows than this are not worth a request: then it is not the number of rows.
+const LEAST: u32 = 5;
+/// What refusals of a page's size speak of, in lower case.
+const SIZE: [&str; 14] = [
+    "limit",
+    "page size",
+    "pagesize",
+    "page_size",
+    "perpage",
+    "per page",
+    "per_page",
+    "first",
+    "take",
+    "size",
+    "rows",
+    "at most",
+    "maximum",
+    "exceed",
+];
+
+/// How many rows to ask for after this failure of a page of `asked`; none where fewer would not help.
+pub fn page(error: &Error, asked: u32) -> Option<u32> {
+    let half = || Some(asked / 2).filter(|half| *half >= LEAST);
+    match error.kind {
+        Kind::TooLarge | Kind::TimedOut => half(),
+        Kind::QueryRejected { ref fields } if fields.is_empty() => named(&error.detail, asked),
+        Kind::UnknownFailure => named(&error.detail, asked),
+        _ => None,
+    }
+}
+
+/// The largest number below `asked` in a refusal that speaks of a page's size and of what was asked for, or of a most.
+fn named(said: &str, asked: u32) -> Option<u32> {
+    let said = said.to_ascii_lowercase();
+    if !SIZE.iter().any(|word| said.contains(word)) {
+        return None;
+    }
+    let numbers = said.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| word.parse::<u32>().ok());
+    numbers.filter(|n| (LEAST..asked).contains(n)).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(kind: Kind, said: &str, asked: u32) -> Option<u32> {
+        page(&Error::new(kind, said), asked)
+    }
+
+    fn rejected() -> Kind {
+        Kind::QueryRejected { fields: Vec::new() }
+    }
+
+    #[test]
+    fn a_number_of_rows_in_a_refusal_is_believed() {
+        for said in [
+            "the server says: `limit must not be greater than 50` (`BAD_USER_INPUT`)",
+            "the server says: `Requesting 100 records on the \"contacts\" connection exceeds the \"first\" limit of 50 records.`",
+            "the server says: `perPage: maximum 50, got 100`",
+        ] {
+            assert_eq!(after(rejected(), said, 100), Some(50), "{said}");
+            assert_eq!(after(Kind::UnknownFailure, said, 100), Some(50), "{said}");
+            assert_eq!(after(rejected(), said, 50), None, "it is obeyed already: {said}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_too_much_is_met_by_half() {
+        assert_eq!(after(Kind::TooLarge, "HTTP 413", 100), Some(50));
+        assert_eq!(after(Kind::TimedOut, "HTTP 408", 50), Some(25));
+        assert_eq!(after(Kind::TooLarge, "HTTP 413", 9), None, "then it is not the rows");
+    }
+
+    #[test]
+    fn another_refusal_is_none_of_its_business() {
+        let unknown = Kind::QueryRejected { fields: vec!["limit50".into()] };
+        assert_eq!(after(unknown, "Cannot query field \"limit50\" on type \"Query\", at most 20", 100), None);
+        assert_eq!(after(rejected(), "Unknown argument \"limit\" on field \"Query.contacts\".", 100), None);
+        assert_eq!(after(rejected(), "Expected value of type 20", 100), None);
+        assert_eq!(after(Kind::ServerFault, "the limit is 50", 100), None);
+    }
+}

@@ -39,10 +39,8 @@ pub async fn walk(
     let mut at_work = Some(at_work);
     if from.position.is_none() && !context.source.is_sure(stream) {
         drop(at_work.take());
-        tokio::select! {
-            biased;
-            sure = dialect::make_sure(context, stream, &from.partition) => sure?,
-            () = context.stop.now() => return Ok(Ended::Stopped),
+        if !make_sure(context, stream, &from).await? {
+            return Ok(Ended::Stopped);
         }
     }
     let mut walk = begin(context, stream, &from)?;
@@ -70,10 +68,7 @@ pub async fn walk(
         let page = match page {
             Ok(page) => page,
             Err(error) => {
-                let fewer = smaller::page(&error, asked.size).filter(|rows| walk.lower(*rows));
-                let Some(rows) = fewer else { return Err(error) };
-                tracing::info!(%stream, asked = asked.size, rows, %error, "asking for pages of fewer rows");
-                context.source.serves_pages_of(stream, rows);
+                lower(context, stream, &mut walk, asked, error)?;
                 ready.clear();
                 pending = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
                 continue;
@@ -85,10 +80,7 @@ pub async fn walk(
             %stream, partition = %from.partition, row = asked.row, size = asked.size, rows = page.records.rows.len(),
             total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
         );
-        if let (Some(told), None) = (page.total, total) {
-            add(&context.progress.of(stream).total, told);
-        }
-        total = page.total.or(total);
+        total = told(context, stream, page.total, total);
         let mut moments = unchanged::made(context, stream, &from, &page);
         moments.may_end = known_end.may_end(&page, &moments.rows, first, !step.stepped_back);
         let may_end = moments.may_end;
@@ -148,6 +140,31 @@ pub async fn walk(
             None => next,
         };
     }
+}
+
+/// The total that was told last; the first one is progress's.
+fn told(context: &Context, stream: Stream, now: Option<u64>, before: Option<u64>) -> Option<u64> {
+    if let (Some(total), None) = (now, before) {
+        add(&context.progress.of(stream).total, total);
+    }
+    now.or(before)
+}
+
+/// Before a list's first page; false when a stop came first.
+async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint) -> Result<bool> {
+    tokio::select! {
+        biased;
+        sure = dialect::make_sure(context, stream, &from.partition) => sure.map(|()| true),
+        () = context.stop.now() => Ok(false),
+    }
+}
+
+/// After a page that failed: the walk goes on with pages of fewer rows, where that may help.
+fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<()> {
+    let Some(rows) = smaller::page(&error, asked.size).filter(|rows| walk.lower(*rows)) else { return Err(error) };
+    tracing::info!(%stream, asked = asked.size, rows, %error, "asking for pages of fewer rows");
+    context.source.serves_pages_of(stream, rows);
+    Ok(())
 }
 
 /// Reads a list that was read to its end a second time, and closes its walk.

@@ -31,7 +31,7 @@ impl Walk {
     /// Asks for pages of at most so many rows from here on; false where no size is asked for, or none but the one that is
     /// served.
     pub fn lower(&mut self, size: u32) -> bool {
-        let lower = (NEED as u32 + 1..self.size).contains(&size) && self.fixed.is_none() && !self.is_at_once();
+        let lower = size < self.size && size as usize > NEED && self.fixed.is_none() && !self.is_at_once();
         if lower {
             self.size = size;
             self.phase = Phase::Window;

@@ -369,13 +369,13 @@ fn a_token_mutation_that_the_job_names_is_the_one() {
 
 #[test]
 fn a_list_that_is_paged_within_the_answer_does_not_pass_for_unpaged() {
-    let sdl = r#"
+    let sdl = r"
         type Query { getConversation(conversationId: ID!): Conversation! }
         type Conversation { _id: ID customer: ID joinedPerson: ID joinedCPerson: ID isStarred: Boolean status: String
           type: String priority: String messages(page: Int, limit: Int): [Message!]! }
         type Message { _id: ID conversation: ID content: String createdAt: String senderType: String messageType: String
           channelType: String subject: String contentHtml: String ackStatus: String autoCreate: Boolean }
-    "#;
+    ";
     let schema = of_sdl(sdl);
     let found = stream(&schema, Stream::Messages, &Table::new()).expect("messages");
     let [open] = &found.open[..] else { panic!("{:?}", found.open) };

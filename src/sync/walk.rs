@@ -62,9 +62,8 @@ pub async fn walk(
             };
         }
         let at_work = context.source.at_work();
-        let Some((asked, page)) = ready.pop_front() else {
-            return Err(Error::new(Kind::Internal, "no answer to a question"));
-        };
+        let nothing = || Error::new(Kind::Internal, "no answer to a question");
+        let (asked, page) = ready.pop_front().ok_or_else(nothing)?;
         let page = match page {
             Ok(page) => page,
             Err(error) => {

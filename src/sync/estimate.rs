@@ -1,7 +1,7 @@
 //! What a run will take, from what a few questions showed. Pure: numbers in, numbers out; the walk's own arithmetic, so
 //! that an estimate is wrong where the account is not what was sampled, not where the walk is.
 
-use super::drift::windows_of;
+use super::drift::{again_of, windows_of};
 
 /// What is known of one stream before a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,19 @@ pub struct Estimate {
     pub bytes: f64,
     /// Half the width of the 95 % interval of the questions, for want of a larger sample.
     pub uncertainty: f64,
+}
+
+impl Estimate {
+    /// So much of it: 0 to 1.
+    #[must_use]
+    pub fn part(self, left: f64) -> Estimate {
+        Estimate {
+            rows: self.rows * left,
+            questions: self.questions * left,
+            bytes: self.bytes * left,
+            uncertainty: self.uncertainty * left,
+        }
+    }
 }
 
 impl std::iter::Sum for Estimate {
@@ -67,14 +80,82 @@ pub fn stream(known: &Known) -> Estimate {
 
 /// Questions that a quiet list of so many rows takes.
 fn questions(rows: u64, known: &Known) -> f64 {
-    let size = u64::from(known.page_size.max(1));
-    let again = if known.twice { rows.div_ceil(size.saturating_sub(1).max(1)) } else { 0 };
+    let again = if known.twice { again_of(rows, known.page_size) } else { 0 };
     (windows_of(rows, known.page_size, known.totals) + again) as f64
 }
 
-/// Requests that so many questions take, so many of them together.
-pub fn requests(questions: f64, together: usize) -> f64 {
-    (questions / together.max(1) as f64).ceil()
+/// What is known of a partitioned stream before a night that reads only what may have changed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Night {
+    /// Rows of each list.
+    pub rows: Vec<u64>,
+    /// Rows of those that are read again whatever shows.
+    pub due: Vec<u64>,
+    /// Parts of the parents' list: how many it has, how many were looked at, how many of these have changed.
+    pub parts: Vec<Part>,
+    /// Lists end early, at what is known.
+    pub end_early: bool,
+    /// Unchanged lists that are read whole to see what was missed.
+    pub audit: u64,
+    /// Rows of a page.
+    pub page_size: u32,
+    /// The server says how many rows there are.
+    pub totals: bool,
+    /// Bytes of a row, on the average.
+    pub row_bytes: f64,
+}
+
+/// A part of the parents' list, and what a sample of it has shown.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Part {
+    /// Records in it.
+    pub records: u64,
+    /// Those that were looked at.
+    pub seen: u64,
+    /// How many rows the lists of those have that have changed and are not read in any case.
+    pub changed: Vec<u64>,
+}
+
+/// Of a night.
+pub fn night(night: &Night) -> Estimate {
+    let whole = |rows: u64| windows_of(rows, night.page_size, night.totals) as f64;
+    let some = |rows: u64, most: f64| if night.end_early { whole(rows).min(most) } else { whole(rows) };
+    let read = |rows: u64, questions: f64| (rows as f64).min(f64::from(night.page_size) * questions);
+    let mut all = Estimate::default();
+    let (mut lists, mut changed) = (0, 0.0);
+    for part in night.parts.iter().filter(|p| p.seen > 0) {
+        let (n, of) = (part.seen as f64, part.records as f64);
+        // What is new stands in the first page; the second shows what is known, and ends it.
+        let each: Vec<f64> = part.changed.iter().map(|rows| some(*rows, 2.0)).collect();
+        let (sum, squares) = (each.iter().sum::<f64>(), each.iter().map(|q| q * q).sum::<f64>());
+        lists += part.records;
+        changed += part.changed.len() as f64 / n * of;
+        all.questions += sum / n * of;
+        all.rows += part.changed.iter().zip(&each).map(|(rows, q)| read(*rows, *q)).sum::<f64>() / n * of;
+        let variance = (squares / n - (sum / n).powi(2)) / n * (1.0 - n / of).max(0.0);
+        all.uncertainty = all.uncertainty.hypot(1.96 * variance.max(0.0).sqrt() * of);
+    }
+    for rows in &night.due {
+        all.questions += some(*rows, 1.0);
+        all.rows += read(*rows, some(*rows, 1.0));
+    }
+    let unchanged = (lists as f64 - changed - night.due.len() as f64).max(0.0);
+    let audited = (night.audit as f64).min(unchanged);
+    let known = (night.rows.len() as f64).max(1.0);
+    all.questions += night.rows.iter().map(|rows| whole(*rows)).sum::<f64>() / known * audited;
+    all.rows += night.rows.iter().sum::<u64>() as f64 / known * audited;
+    Estimate { bytes: all.rows * night.row_bytes, ..all }
+}
+
+/// Requests that questions take, so many of them together: `walked` of lists that are walked page by page, so many lists
+/// (the first page of each travels with few others), and `fanned` of many lists side by side (now and then one is at its
+/// end while no other is ready: as measured, six places of a hundred stay empty).
+pub fn requests(walked: f64, lists: usize, fanned: f64, together: usize) -> f64 {
+    let each = together.max(1) as f64;
+    if together <= 1 {
+        return walked + fanned;
+    }
+    (walked / each + 2.0 * lists as f64 * (1.0 - 1.0 / each) + fanned / (each * 0.94)).ceil()
 }
 
 #[cfg(test)]
@@ -105,7 +186,44 @@ mod tests {
     }
 
     #[test]
+    fn a_night_takes_what_has_changed_what_is_due_and_the_audit() {
+        let quiet = Night {
+            rows: vec![20; 1_000],
+            parts: vec![Part { records: 1_000, seen: 200, changed: Vec::new() }],
+            page_size: 100,
+            totals: true,
+            row_bytes: 10.0,
+            ..Night::default()
+        };
+        assert!(night(&quiet).questions.abs() < 1e-9);
+        let audited = night(&Night { audit: 20, ..quiet.clone() });
+        assert!((audited.questions - 20.0).abs() < 1e-9 && (audited.rows - 400.0).abs() < 1e-6, "{audited:?}");
+        let busy = Night { parts: vec![Part { records: 1_000, seen: 200, changed: vec![20; 10] }], ..quiet.clone() };
+        let busy = night(&busy);
+        assert!((busy.questions - 50.0).abs() < 1e-9 && busy.uncertainty > 10.0, "{busy:?}");
+        let due = Night { due: vec![20; 100], ..quiet.clone() };
+        assert!((night(&due).questions - 100.0).abs() < 1e-9);
+        let all = Night { due: vec![20; 1_000], audit: 20, ..quiet };
+        assert!((night(&all).questions - 1_000.0).abs() < 1e-9, "nothing is left to audit");
+    }
+
+    #[test]
+    fn a_long_list_that_shows_the_newest_first_is_not_read_whole() {
+        let long = Night {
+            rows: vec![10_000; 10],
+            parts: vec![Part { records: 10, seen: 10, changed: vec![10_000; 10] }],
+            page_size: 100,
+            totals: true,
+            ..Night::default()
+        };
+        assert!(night(&long).questions > 1_000.0);
+        assert!((night(&Night { end_early: true, ..long }).questions - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn questions_travel_together() {
-        assert!((requests(101.0, 10) - 11.0).abs() < 1e-9 && (requests(5.0, 1) - 5.0).abs() < 1e-9);
+        assert!((requests(101.0, 0, 0.0, 10) - 11.0).abs() < 1e-9 && (requests(5.0, 3, 5.0, 1) - 10.0).abs() < 1e-9);
+        let many = requests(0.0, 1, 9_400.0, 10);
+        assert!((1_000.0..=1_003.0).contains(&many), "{many}");
     }
 }

@@ -20,7 +20,7 @@ use crate::streams::{DateForm, Kind, Stream};
 const LAST: [&str; 2] = ["lastMessage", "createdAt"];
 
 /// A fingerprint of the fields that a stream is asked for.
-fn selected(source: &Source, stream: Stream) -> Result<i64> {
+pub fn selected(source: &Source, stream: Stream) -> Result<i64> {
     let fields = source.dialect().stream(stream)?.selected().collect::<Vec<_>>().join("\n");
     Ok(i64::from_ne_bytes(xxh3_64(fields.as_bytes()).to_ne_bytes()))
 }

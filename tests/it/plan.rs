@@ -1,6 +1,6 @@
 //! What `plan` says before a run is what the run then takes.
 
-use crate::support::{Sandbox, Work};
+use crate::support::{Outcome, Sandbox, Work};
 
 /// What was planned and what was taken, in requests.
 fn planned_and_taken(size: [&str; 8], source: &str) -> (f64, f64) {
@@ -40,4 +40,51 @@ fn a_plan_is_told_to_people_too() {
     for words in ["contacts", "messages", "about ", "at 100 a minute"] {
         assert!(said.stdout.contains(words), "{words}: {}", said.stdout);
     }
+}
+
+#[test]
+fn a_night_is_planned_from_what_the_mirror_remembers_and_a_look_at_what_has_changed() {
+    let size = ["--contacts", "4000", "--persons", "50", "--conversations", "6000", "--messages", "60000"];
+    let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+    let work = Work::with_job(
+        "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
+         client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n",
+    );
+    let now = std::cell::RefCell::new("2025-01-31T12:00:00Z".to_owned());
+    let call = |args: &[&str]| {
+        let mut command = work.command(&[&[args[0], "job.toml", "--endpoint", &sandbox.endpoint], &args[1..]].concat());
+        command.env("QPIEN_TEST_NOW", &*now.borrow());
+        Outcome::of(&command.output().expect("a call")).expect(0)
+    };
+    let requests = || sandbox.counts()["requests"].as_f64().expect("a count");
+    call(&["run"]);
+    for night in ["seed=1&changed=60&new=10&status=40", "seed=2&changed=900&status=200", "seed=3"] {
+        let told: serde_json::Value =
+            serde_json::from_str(&sandbox.bodiless("POST", &format!("/sandbox/night?{night}"))).expect("JSON");
+        told["now"].as_str().expect("a moment").clone_into(&mut now.borrow_mut());
+        let before = requests();
+        let said = call(&["plan", "--format", "json"]).stdout;
+        let plan: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+        let made = requests() - before;
+        call(&["run"]);
+        let (planned, taken) = (plan["requests"].as_f64().expect("a number"), requests() - before - made);
+        assert!((planned - taken).abs() <= taken / 10.0 + 2.0, "{night}: planned {planned}, taken {taken}: {said}");
+        assert!(made <= taken, "{night}: it took {made} to plan {taken}");
+    }
+}
+
+#[test]
+fn what_is_read_already_is_not_planned_again() {
+    let size = ["--contacts", "4000", "--persons", "50", "--conversations", "3000", "--messages", "30000"];
+    let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+    let work = Work::new("");
+    let requests = || sandbox.counts()["requests"].as_f64().expect("a count");
+    work.run(&sandbox, &["--max-requests", "150"]).expect(4);
+    let before = requests();
+    let said = work.call(&["plan", "job.toml", "--endpoint", &sandbox.endpoint, "--format", "json"]).expect(0).stdout;
+    let plan: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    let made = requests() - before;
+    work.run(&sandbox, &[]).expect(0);
+    let (planned, taken) = (plan["requests"].as_f64().expect("a number"), requests() - before - made);
+    assert!((planned - taken).abs() <= taken / 10.0 + 2.0, "planned {planned}, taken {taken}: {said}");
 }

@@ -70,11 +70,25 @@ pub fn windows_of(rows: u64, size: u32, totals: bool) -> u64 {
         let short = u64::from(rows < u64::from(size));
         return if totals { 1 } else { 3 + short };
     }
-    let (mut position, mut windows) = (u64::from(size), 1);
+    sizes_of(rows, size).len() as u64 + if totals { 0 } else { 2 }
+}
+
+/// Questions that reading such a list a second time takes: in the largest size that was not asked for the first time.
+pub fn again_of(rows: u64, size: u32) -> u64 {
+    let size = size.max(3);
+    let sizes = sizes_of(rows, size);
+    let other = (size / 2..size).rev().find(|other| !sizes.contains(other));
+    other.map_or(0, |other| rows.div_ceil(u64::from(other)))
+}
+
+/// The page sizes that a walk over a quiet list of so many rows asks for.
+fn sizes_of(rows: u64, size: u32) -> Vec<u32> {
+    let mut sizes = vec![size];
+    let mut position = u64::from(size);
     while position < rows {
         let ask = reach(position, size);
         position = ask.end().max(position + 1);
-        windows += 1;
+        sizes.push(ask.size);
     }
-    windows + if totals { 0 } else { 2 }
+    sizes
 }

@@ -33,7 +33,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-pub use self::ahead::windows_of;
+pub use self::ahead::{again_of, windows_of};
 use self::anchors::Anchor;
 use self::by_cursor::{Check, Cursors};
 pub use self::collect::Collect;

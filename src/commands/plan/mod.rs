@@ -2,12 +2,18 @@
 //! handful of requests. It asks each list for its first page, and a sample of the conversations for how many messages
 //! they have. Nothing is written but the shared budget window.
 
+mod remembered;
+mod sampled;
+
 use std::fmt::Write as _;
+
+use rusqlite::Connection;
 
 use super::setup;
 use crate::cli::{CheckFormat, PlanArgs};
 use crate::config::settings::Settings;
 use crate::error::Result;
+use crate::mirror::checkpoint::Lane;
 use crate::mirror::store;
 use crate::policy::Exit;
 use crate::quantity::{counted, size};
@@ -19,14 +25,14 @@ use crate::streams::Stream;
 use crate::sync::dialect;
 use crate::sync::estimate::{self, Estimate, Known};
 
-/// Conversations that are looked at in each part of their list.
-const EACH: u64 = 25;
 /// A token's life, as documented.
 const TOKEN_MINUTES: f64 = 60.0;
 
 /// What is planned.
 struct Plan {
     streams: Vec<(Stream, Estimate)>,
+    /// Those of them that are many lists.
+    partitioned: Vec<Stream>,
     /// Streams whose size nobody tells.
     unknown: Vec<Stream>,
     /// Requests that settle how the API is spelled, when a run does that again.
@@ -40,9 +46,12 @@ struct Plan {
 pub async fn plan(args: &PlanArgs) -> Result<Exit> {
     let settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
     let source = setup::source(&settings)?;
-    let (streams, outcome) = settled(&source, &settings).await?;
+    // There may be none yet; a run will say what is wrong with one that is there.
+    let mirror = store::open_untouched(&settings.mirror).ok();
+    let (streams, outcome) = settled(&source, &settings, mirror.as_ref()).await?;
     let mut plan = Plan {
         streams: Vec::new(),
+        partitioned: streams.iter().copied().filter(|s| source.is_partitioned(*s)).collect(),
         unknown: Vec::new(),
         settling: if outcome.parts.is_empty() { 0 } else { outcome.requests },
         together: source.aliases.now(),
@@ -51,18 +60,19 @@ pub async fn plan(args: &PlanArgs) -> Result<Exit> {
     };
     let mut conversations = 0;
     for stream in streams {
-        let known = if source.is_partitioned(stream) {
-            sampled(&source, &settings, stream, conversations).await?
+        let (estimate, lists) = if source.is_partitioned(stream) {
+            (partitioned(&source, &settings, mirror.as_ref(), stream, conversations).await?, conversations)
         } else {
             let page = source.ask(question(stream, None, settings.page_size, 0)).await?;
             let known = known(&page, &settings);
             if stream == Stream::Conversations {
                 conversations = known.as_ref().map_or(0, |known| known.sampled[0]);
             }
-            known.map(|known| vec![known])
+            (known.as_ref().map(estimate::stream), 1)
         };
-        match known {
-            Some(parts) => plan.streams.push((stream, parts.iter().map(estimate::stream).sum())),
+        let left = mirror.as_ref().map_or(1.0, |c| remembered::left(c, settings.lane, stream, lists));
+        match estimate {
+            Some(estimate) => plan.streams.push((stream, estimate.part(left))),
             None => plan.unknown.push(stream),
         }
     }
@@ -74,12 +84,32 @@ pub async fn plan(args: &PlanArgs) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
+/// The messages of the conversations: as the mirror remembers them, or from a sample; none when the server does not tell.
+async fn partitioned(
+    source: &Source,
+    settings: &Settings,
+    mirror: Option<&Connection>,
+    stream: Stream,
+    parents: u64,
+) -> Result<Option<Estimate>> {
+    if let Some(connection) = mirror
+        && let Some(lists) = remembered::lists(connection, source, settings, stream)?
+    {
+        let parent = stream.definition().parent.filter(|_| settings.lane == Lane::Incremental);
+        return Ok(Some(match parent {
+            Some(parent) => remembered::night(connection, source, settings, lists, (parent, parents)).await?,
+            None => estimate::stream(&remembered::whole(lists, settings, parents)),
+        }));
+    }
+    let parts = sampled::sampled(source, settings, stream, parents).await?;
+    Ok(parts.map(|parts| parts.iter().map(estimate::stream).sum()))
+}
+
 /// The streams that this server has, and what came of settling how they are spelled.
-async fn settled(source: &Source, settings: &Settings) -> Result<(Vec<Stream>, Outcome)> {
-    let remembered = match store::open_untouched(&settings.mirror) {
-        Ok(connection) => dialect::recall_read_only(&connection, &settings.source.endpoint)?,
-        // There is none yet; a run will say what is wrong with one that is there.
-        Err(_) => Vec::new(),
+async fn settled(source: &Source, settings: &Settings, mirror: Option<&Connection>) -> Result<(Vec<Stream>, Outcome)> {
+    let remembered = match mirror {
+        Some(connection) => dialect::recall_read_only(connection, &settings.source.endpoint)?,
+        None => Vec::new(),
     };
     let known = |s: &Stream| remembered.iter().any(|p| p.name == s.name() && p.is_known(source.is_collecting()));
     let unknown: Vec<Stream> = settings.streams.iter().copied().filter(|s| !known(s)).collect();
@@ -112,50 +142,6 @@ fn row_bytes(page: &Page) -> f64 {
     if rows.is_empty() { 0.0 } else { rows.iter().map(|r| r.range.len()).sum::<usize>() as f64 / rows.len() as f64 }
 }
 
-/// How many messages a sample of the conversations has. Lists are often sorted by what is busiest or newest: the head
-/// counts for itself, and each part behind it is twice as long as the one before.
-async fn sampled(
-    source: &Source,
-    settings: &Settings,
-    stream: Stream,
-    conversations: u64,
-) -> Result<Option<Vec<Known>>> {
-    let mut parts: Vec<(u64, u64)> = Vec::new();
-    let mut from = 0;
-    while from < conversations {
-        let to = if from == 0 { EACH } else { from * 2 }.min(conversations);
-        parts.push((from, to));
-        from = to;
-    }
-    // One page from the middle of each part.
-    let page = |(from, to): &(u64, u64)| (from + (to - from) / 2) / EACH * EACH;
-    let size = u32::try_from(EACH).unwrap_or(25);
-    let asks = parts.iter().map(|part| question(Stream::Conversations, None, size, page(part))).collect();
-    let mut known = Vec::new();
-    for ((from, to), shown) in parts.iter().zip(source.ask_all(asks).await) {
-        let ids: Vec<String> = shown?.records.rows.iter().map(|r| r.id.to_string()).collect();
-        // The first is asked for whole: how large is a row?
-        let sizes = std::iter::once(settings.page_size).chain(std::iter::repeat(1));
-        let asks = ids.iter().zip(sizes).map(|(id, size)| question(stream, Some(id), size, 0)).collect();
-        let (mut sampled, mut bytes) = (Vec::new(), 0.0_f64);
-        for page in source.ask_all(asks).await {
-            let page = page?;
-            bytes = bytes.max(row_bytes(&page));
-            let Some(total) = page.total else { return Ok(None) };
-            sampled.push(total);
-        }
-        known.push(Known {
-            lists: to - from,
-            sampled,
-            page_size: settings.page_size,
-            twice: false,
-            totals: true,
-            row_bytes: bytes,
-        });
-    }
-    Ok(Some(known))
-}
-
 fn question(stream: Stream, parent: Option<&str>, size: u32, row: u64) -> Question {
     Question { stream, parent: parent.map(str::to_owned), size, start: Start::Row(row), select: Select::Whole }
 }
@@ -166,7 +152,16 @@ impl Plan {
     }
 
     fn requests(&self) -> f64 {
-        let reading = estimate::requests(self.sum(|e| e.questions), self.together);
+        let (mut walked, mut lists, mut fanned) = (0.0, 0, 0.0);
+        for (stream, estimate) in &self.streams {
+            if self.partitioned.contains(stream) {
+                fanned += estimate.questions;
+            } else {
+                walked += estimate.questions;
+                lists += usize::from(estimate.questions > 0.0);
+            }
+        }
+        let reading = estimate::requests(walked, lists, fanned, self.together);
         let alone = reading + self.settling as f64;
         let tokens = 1.0 + (self.minutes_of(alone) / TOKEN_MINUTES).floor();
         alone + tokens

@@ -1,0 +1,95 @@
+//! What the mirror remembers of an account, for the plan of a run that goes on with it: how long each conversation is,
+//! which of them are read again in any case, and, from a sample of their list, how many have changed.
+
+use rusqlite::Connection;
+
+use super::question;
+use crate::config::settings::Settings;
+use crate::error::{Error, Kind, Result};
+use crate::mirror::checkpoint::{self, Lane};
+use crate::mirror::forecast::{self, Lists};
+use crate::source::Source;
+use crate::streams::Stream;
+use crate::sync::estimate::{self, Estimate, Known, Night, Part};
+use crate::sync::unchanged;
+
+/// Pages that are looked at in each part of a list, each part twice as long as the one before.
+const PAGES: u64 = 20;
+
+/// What a mirror remembers of the lists of a partitioned stream; none when it has read none.
+pub fn lists(connection: &Connection, source: &Source, settings: &Settings, stream: Stream) -> Result<Option<Lists>> {
+    let lookback = i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX);
+    // A mirror of an older version has no such memory.
+    let lists = forecast::lists(connection, stream, unchanged::selected(source, stream)?, lookback);
+    Ok(lists.ok().filter(|lists| !lists.rows.is_empty()))
+}
+
+/// A reading of everything, of lists as long as they were.
+pub fn whole(lists: Lists, settings: &Settings, parents: u64) -> Known {
+    Known {
+        lists: parents,
+        sampled: lists.rows.into_values().collect(),
+        page_size: settings.page_size,
+        twice: false,
+        totals: true,
+        row_bytes: lists.row_bytes,
+    }
+}
+
+/// A night: the parents' list is looked at in samples, and compared with what the mirror holds.
+pub async fn night(
+    connection: &Connection,
+    source: &Source,
+    settings: &Settings,
+    lists: Lists,
+    (parent, parents): (Stream, u64),
+) -> Result<Estimate> {
+    let size = u64::from(settings.page_size.max(1));
+    let (mut parts, mut asks, mut of) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut from, last) = (0, parents.div_ceil(size));
+    while from < last {
+        let to = (from * 2).max(1).min(last);
+        let pages = to - from;
+        for n in 0..pages.min(PAGES) {
+            asks.push(question(parent, None, settings.page_size, (from + n * pages / pages.min(PAGES)) * size));
+            of.push(parts.len());
+        }
+        parts.push(Part { records: (to * size).min(parents) - from * size, ..Part::default() });
+        from = to;
+    }
+    let broken = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}"));
+    for (part, page) in of.into_iter().zip(source.ask_all(asks).await) {
+        let page = page?;
+        parts[part].seen += page.records.rows.len() as u64;
+        let changed = forecast::changed(connection, parent, &page.records.rows).map_err(broken)?;
+        // A new one is short, and what has changed has a message at least.
+        let rows = changed.into_iter().filter(|id| !lists.due.contains_key(*id)).map(|id| lists.rows.get(id).copied());
+        parts[part].changed.extend(rows.map(|rows| rows.unwrap_or(1).max(1)));
+    }
+    Ok(estimate::night(&Night {
+        rows: lists.rows.into_values().collect(),
+        due: lists.due.into_values().collect(),
+        parts,
+        end_early: lists.end_early,
+        audit: settings.audit.into(),
+        page_size: settings.page_size,
+        totals: true,
+        row_bytes: lists.row_bytes,
+    }))
+}
+
+/// The part of a stream that a round which is under way has still to read; all of it where none is.
+pub fn left(connection: &Connection, lane: Lane, stream: Stream, lists: u64) -> f64 {
+    let round =
+        connection.query_row("SELECT since_run FROM round WHERE lane = ? AND open = 1", [lane.name()], |r| r.get(0));
+    let Ok(since) = round else { return 1.0 };
+    let Ok(standing) = checkpoint::standing(connection, lane, stream, since) else { return 1.0 };
+    if standing.walks == 0 {
+        return 1.0;
+    }
+    let closed = standing.walks - standing.open.min(standing.walks);
+    if lists > 1 || closed > 0 {
+        return 1.0 - (closed as f64 / lists.max(1) as f64).min(1.0);
+    }
+    standing.total.map_or(1.0, |total| 1.0 - (standing.seen as f64 / total.max(1) as f64).min(1.0))
+}

@@ -102,6 +102,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
             source: source.clone(),
             per_minute: settings.requests_per_minute,
             page_size: settings.page_size,
+            double_collect: settings.double_collect,
         },
         quiet,
     );

@@ -15,6 +15,7 @@ use crate::quantity::counted;
 use crate::source::Source;
 use crate::source::budget::Reason;
 use crate::streams::Stream;
+use crate::sync::estimate;
 use crate::telemetry;
 
 /// What the screen shows.
@@ -30,9 +31,13 @@ pub struct Live {
     pub per_minute: u32,
     /// Rows a page.
     pub page_size: u32,
+    /// Lists are read a second time.
+    pub double_collect: bool,
 }
 
 const PLAIN: Duration = Duration::from_secs(30);
+/// Seconds after which the pace so far says more than the limit.
+const SETTLED: f64 = 120.0;
 const REFRESH: Duration = Duration::from_millis(250);
 
 /// Shows the progress of a run until it is dropped.
@@ -119,7 +124,8 @@ impl Live {
             }
         };
         let token = self.source.token_age().map(|a| format!(", token {} old", human(a))).unwrap_or_default();
-        let eta = self.eta(start).map(|e| format!(", about {} to go", human(e))).unwrap_or_default();
+        let eta = self.left(start);
+        let eta = eta.map(|(n, takes)| format!(", about {n:.0} and {} to go", human(takes))).unwrap_or_default();
         format!("budget: {left}{}{token}{waiting}{eta}", counted(stats.requests, "request"))
     }
 
@@ -138,30 +144,39 @@ impl Live {
         format!("{}: {}; {}", human(start.elapsed()), parts.join(", "), self.budget_line(start))
     }
 
-    /// Pages left, divided by the requests allowed, or by those that were made so far where there is no limit.
-    fn eta(&self, start: Instant) -> Option<Duration> {
-        let mut pages = 0.0;
+    /// Requests left, as a plan would count them, and how long they take: at the limit, or at the pace so far where that
+    /// is slower or there is none.
+    fn left(&self, start: Instant) -> Option<(f64, Duration)> {
+        let (mut walked, mut lists, mut fanned) = (0.0, 0, 0.0);
         for stream in &self.streams {
             let c = self.progress.of(*stream);
             if c.finished.load(Ordering::Relaxed) {
                 continue;
             }
-            let (seen, total) = (get(&c.seen) as f64, get(&c.total) as f64);
-            match stream.definition().parent {
-                None => pages += (total - seen).max(0.0) / (f64::from(self.page_size) * 0.867),
+            let windows = get(&c.windows) as f64;
+            match stream.definition().parent.filter(|_| self.source.is_partitioned(*stream)) {
+                None => {
+                    let all = estimate::list(get(&c.total), self.page_size, self.double_collect);
+                    walked += (all - windows).max(0.0);
+                    lists += 1;
+                }
                 Some(parent) => {
                     // Every conversation known or still to come, at what one has cost so far.
                     let skipped = get(&c.skipped) as f64;
                     let known = (get(&c.walks) as f64).max(get(&self.progress.of(parent).total) as f64 - skipped);
                     let closed = get(&c.closed) as f64;
-                    let each = if closed > 0.0 { get(&c.windows) as f64 / closed } else { 1.0 };
-                    pages += (known - closed).max(0.0) * each.max(1.0);
+                    let each = if closed > 0.0 { windows / closed } else { 1.0 };
+                    fanned += (known - closed).max(0.0) * each.max(1.0);
                 }
             }
         }
-        let observed = self.source.budget.stats().requests as f64 / start.elapsed().as_secs_f64().max(1.0);
-        let rate = if self.per_minute == 0 { observed } else { f64::from(self.per_minute) / 60.0 };
-        (rate > 0.0 && pages > 0.0).then(|| Duration::try_from_secs_f64(pages / rate).ok())?
+        let requests = estimate::requests(walked, lists, fanned, self.source.aliases.now());
+        let elapsed = start.elapsed().as_secs_f64();
+        let observed = self.source.budget.stats().requests as f64 / elapsed.max(1.0);
+        let allowed = f64::from(self.per_minute) / 60.0;
+        let rate = if self.per_minute == 0 || elapsed > SETTLED { observed } else { allowed };
+        let takes = Duration::try_from_secs_f64(requests / rate).ok()?;
+        (walked + fanned > 0.0).then_some((requests, takes))
     }
 }
 

@@ -78,6 +78,12 @@ pub fn stream(known: &Known) -> Estimate {
     }
 }
 
+/// Questions that a quiet list of so many rows takes that tells how many.
+pub fn list(rows: u64, page_size: u32, twice: bool) -> f64 {
+    let again = if twice { again_of(rows, page_size) } else { 0 };
+    (windows_of(rows, page_size, true) + again) as f64
+}
+
 /// Questions that a quiet list of so many rows takes.
 fn questions(rows: u64, known: &Known) -> f64 {
     let again = if known.twice { again_of(rows, known.page_size) } else { 0 };

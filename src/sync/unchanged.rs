@@ -25,8 +25,8 @@ fn selected(source: &Source, stream: Stream) -> Result<i64> {
     Ok(i64::from_ne_bytes(xxh3_64(fields.as_bytes()).to_ne_bytes()))
 }
 
-/// Remembers what the streams are asked for, and notes which of them were asked for other fields before: all their
-/// records change then, and nothing else is to blame.
+/// Remembers what the streams are asked for, and notes which of them were asked for other fields before: their records are
+/// filled in then.
 pub async fn note_selections(context: &Context, streams: &[Stream]) -> Result<()> {
     let selections: Vec<(Stream, i64)> =
         streams.iter().map(|s| selected(&context.source, *s).map(|f| (*s, f))).collect::<Result<_>>()?;
@@ -34,10 +34,15 @@ pub async fn note_selections(context: &Context, streams: &[Stream]) -> Result<()
     let changed = context.mirror.call(move |w| selection::remember(w, &selections, begun.since_run, begun.run)).await?;
     let note = |s: &Stream| {
         format!(
-            "{s}: the fields that are asked for have changed since the last run; records count as changed for that alone"
+            "{s}: the fields that are asked for have changed since the last run; records that are otherwise as they were are filled in, and do not count as changed"
         )
     };
-    context.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(changed.iter().map(note));
+    let mut notes = context.notes.lock().unwrap_or_else(PoisonError::into_inner);
+    for note in changed.iter().map(note) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
     Ok(())
 }
 

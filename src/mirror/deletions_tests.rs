@@ -58,6 +58,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
         since_run: from.since_run,
         records: rows(ids, "same"),
         volatile: Arc::new(PerStream::new(Volatile::default)),
+        nested: Vec::new(),
         advance: Advance { pass: from.pass, from: from.windows, ..Advance::default() },
         partitions: (stream == Stream::Conversations).then(|| Partitions {
             stream: Stream::Messages,

@@ -1,19 +1,18 @@
 //! Whether a record that was asked for with other fields than before is the same record. A GraphQL answer has exactly the
 //! members that were asked for, so what two answers do not have in common says nothing; what they have in common must be
-//! equal.
-//!
-//! A scalar that is itself an object (`template_cards`) looks like a selection here: should it gain or lose a member in the
-//! very run in which the fields change, that is stored, and not told as a change.
+//! equal. A scalar whose value is an object (`template_cards`) has no members that anybody asked for: it is compared whole.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// Whether these JSON texts are equal in all that both have.
-pub fn fills(before: &str, after: &str) -> bool {
-    let read = |text| serde_json::from_str::<Value>(text).ok();
-    match (read(before), read(after)) {
-        (Some(before), Some(after)) => agree(&before, &after),
-        _ => false,
-    }
+/// Whether these JSON texts of records are equal in all that both have; `nested` are the fields of which members are asked
+/// for.
+pub fn fills(before: &str, after: &str, nested: &[String]) -> bool {
+    let read = |text| serde_json::from_str::<Map<String, Value>>(text).ok();
+    let (Some(before), Some(after)) = (read(before), read(after)) else {
+        return false;
+    };
+    let same = |name, value, other| if nested.contains(name) { agree(value, other) } else { value == other };
+    before.iter().all(|(name, value)| after.get(name).is_none_or(|other| same(name, value, other)))
 }
 
 fn agree(before: &Value, after: &Value) -> bool {
@@ -34,6 +33,7 @@ mod tests {
 
     #[test]
     fn what_both_have_must_be_equal_at_any_depth() {
+        let nested = ["o".to_owned(), "l".to_owned()];
         for (before, after, same) in [
             (r#"{"_id":"a","x":1}"#, r#"{"_id":"a","x":1,"y":null}"#, true),
             (r#"{"_id":"a","x":1,"y":2}"#, r#"{"y":2,"_id":"a"}"#, true),
@@ -49,9 +49,11 @@ mod tests {
             (r#"{"l":[{"a":1}]}"#, r#"{"l":[{"a":1},{"a":2}]}"#, false),
             (r#"{"l":[]}"#, r#"{"l":null}"#, false),
             (r#"{"l":["x"]}"#, r#"{"l":["x"],"m":[]}"#, true),
+            (r#"{"cards":{"a":1}}"#, r#"{"cards":{"a":1},"x":1}"#, true),
+            (r#"{"cards":{"a":1}}"#, r#"{"cards":{"a":1,"b":2},"x":1}"#, false),
             ("not JSON", "not JSON", false),
         ] {
-            assert_eq!(fills(before, after), same, "{before} {after}");
+            assert_eq!(fills(before, after, &nested), same, "{before} {after}");
         }
     }
 }

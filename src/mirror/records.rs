@@ -43,6 +43,8 @@ pub struct Landing {
     pub records: Records,
     /// What stayed out of their hashes.
     pub volatile: Arc<PerStream<Volatile>>,
+    /// The fields of which members are asked for.
+    pub nested: Vec<String>,
     /// The checkpoint's move; its counts of rows are filled in here.
     pub advance: Advance,
     /// A stream of which each of these records is a partition.
@@ -254,7 +256,7 @@ impl Known {
         let other_fields = selected_in.is_some_and(|run| self.last_run <= run);
         Ok(if before == after {
             Met::Alike
-        } else if other_fields && filled::fills(&before, &after) {
+        } else if other_fields && filled::fills(&before, &after, &landing.nested) {
             Met::Filled
         } else {
             Met::Changed

@@ -46,6 +46,22 @@ pub async fn note_selections(context: &Context, streams: &[Stream]) -> Result<()
     Ok(())
 }
 
+/// Notes which declared volatile values nobody asks for: a typing error would leave them in the hash.
+pub fn note_volatile(context: &Context, streams: &[Stream]) -> Result<()> {
+    let dialect = context.source.dialect();
+    for stream in streams {
+        let part = dialect.stream(*stream)?;
+        let unasked = context.source.volatile()[*stream].paths.iter().filter(|path| !part.is_asked_for(path));
+        let names: Vec<String> = unasked.map(|path| path.join(".")).collect();
+        if !names.is_empty() {
+            let names = names.join(", ");
+            let note = format!("{stream}: [source.volatile] names {names}, which is not asked for");
+            context.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+        }
+    }
+    Ok(())
+}
+
 /// The lists that belong to the records of a page of another stream.
 pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Partitions> {
     Ok(Partitions {

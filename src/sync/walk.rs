@@ -269,6 +269,7 @@ async fn land(
         since_run: from.since_run,
         records: page.records,
         volatile: context.source.volatile().clone(),
+        nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
         advance: Advance {
             pass: from.pass,
             from: windows,

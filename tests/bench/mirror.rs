@@ -69,6 +69,7 @@ pub fn measure() {
                 since_run: 1,
                 records: page(n * PAGE),
                 volatile: rules.clone(),
+                nested: Vec::new(),
                 advance,
                 partitions: None,
                 moments: Moments::default(),

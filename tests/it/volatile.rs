@@ -164,6 +164,11 @@ fn what_is_declared_changes_nothing_and_everything_else_does() {
     let (_, streams) = account.run();
     assert_eq!(counts(&streams, "changed"), [5, 0, 0, 7]);
     account.equals_the_truth("what changed is stored", "?objects=all");
+    // A name below a column is checked once it is known what is asked for.
+    account.become_job(&format!("{}\nconversations = [\"tags.colour\", \"tags.color\"]", DECLARED.trim_end()));
+    let (run, _) = account.run();
+    let unasked: Vec<&str> = run.stdout.lines().filter(|line| line.contains("[source.volatile]")).collect();
+    assert_eq!(unasked, ["note: conversations: [source.volatile] names tags.colour, which is not asked for"]);
     // Another rule for the same values is no change of them.
     let seqs = account.seqs();
     account.become_job("lookback = \"9999d\"");

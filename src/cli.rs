@@ -262,6 +262,9 @@ pub struct SandboxArgs {
     /// The limit falls by the questions of a request, not by one.
     #[arg(long)]
     pub count_questions: bool,
+    /// Addresses of pictures and media are signed anew at each answer.
+    #[arg(long)]
+    pub signed: bool,
     /// A scope the key lacks, for example `read_messages`; may be repeated.
     #[arg(long, value_name = "SCOPE")]
     pub deny_scope: Vec<String>,

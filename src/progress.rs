@@ -13,8 +13,10 @@ pub struct Counters {
     pub seen: AtomicU64,
     /// Records that the mirror did not have.
     pub new: AtomicU64,
-    /// Records whose bytes changed.
+    /// Records whose values changed.
     pub changed: AtomicU64,
+    /// Records that are as they were, and are asked for with other fields.
+    pub filled: AtomicU64,
     /// Rows of records already seen in the same walk.
     pub repeated: AtomicU64,
     /// Lone surrogates replaced.

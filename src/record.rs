@@ -8,10 +8,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::Result;
 use crate::streams::{DateForm, Stream};
+use crate::volatile::Volatile;
 
 /// The rows of one page, in the order of the answer.
 #[derive(Clone, Default)]
@@ -29,8 +29,10 @@ pub struct Record {
     pub range: Range<usize>,
     /// The record's id.
     pub id: Box<str>,
-    /// xxh3-128 of its bytes.
+    /// xxh3-128 of its bytes, without what changes by itself.
     pub hash: u128,
+    /// It holds such values.
+    pub volatile: bool,
     /// Lone surrogates that were replaced in it.
     pub repaired: u32,
 }
@@ -69,9 +71,10 @@ impl fmt::Debug for Records {
 
 impl Record {
     /// The record whose JSON text `text` starts at `start` in the body; none when it has no id.
-    pub fn read(id_field: &str, text: &str, start: usize) -> Option<Record> {
+    pub fn read(id_field: &str, text: &str, start: usize, rule: &Volatile) -> Option<Record> {
         let id = id_of(id_field, text)?;
-        Some(Record { range: start..start + text.len(), id, hash: xxh3_128(text.as_bytes()), repaired: 0 })
+        let (hash, volatile) = rule.hash(text);
+        Some(Record { range: start..start + text.len(), id, hash, volatile, repaired: 0 })
     }
 }
 
@@ -95,7 +98,7 @@ fn id_of(field: &str, text: &str) -> Option<Box<str>> {
 }
 
 /// The JSON text of a member of an object, if it is there.
-fn member<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+pub(crate) fn member<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     serde_json::Deserializer::from_str(text).deserialize_map(Search(name)).ok()?.map(RawValue::get)
 }
 

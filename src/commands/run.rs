@@ -95,6 +95,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
         notes: Arc::default(),
     };
     sync::unchanged::note_selections(&context, &known.streams).await?;
+    sync::unchanged::note_volatile(&context, &known.streams)?;
     let screen = live::show(
         Live {
             streams: known.streams.clone(),

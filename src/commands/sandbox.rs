@@ -45,6 +45,7 @@ fn options(args: &SandboxArgs) -> Result<Options> {
         refuse_page_size: args.refuse_page_size,
         max_questions: args.max_questions,
         count_questions: args.count_questions,
+        signed: args.signed,
         denied_scopes: args.deny_scope.clone(),
         sdl: Some(sdl(args)?),
         introspection: args.introspection == Switch::On,

@@ -55,6 +55,7 @@ pub struct Source {
     pub audit: Option<u32>,
     pub extra_fields: Option<ExtraFields>,
     pub double_collect: Option<bool>,
+    pub volatile: Option<toml::Table>,
     pub dialect: Option<Spelling>,
 }
 

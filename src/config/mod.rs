@@ -11,3 +11,4 @@ pub mod origin;
 pub mod settings;
 pub mod source;
 pub mod values;
+mod volatile;

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::destinations::{CsvSettings, destinations};
@@ -11,6 +12,7 @@ use super::env;
 use super::job::{self, Job, Mode, Switch};
 use super::origin::{Origin, Picker};
 use super::source::source;
+use super::volatile::volatile;
 use crate::error::{Error, Result};
 use crate::guard::{Deletes, Most};
 use crate::mirror::checkpoint::Lane;
@@ -102,7 +104,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     let streams = p.pick("streams", None, job.streams.clone(), default);
     let at = job::line_of_path(text, "streams").map_or(place.to_owned(), |line| format!("{place}:{line}"));
     let streams = chosen(&streams, &at)?;
-    let source = source(&mut p, &job.source, flags, online)?;
+    let mut source = source(&mut p, &job.source, flags, online)?;
     let requests_per_minute = p.pick(
         "source.requests_per_minute",
         flags.requests_per_minute.map(|n| ("--requests-per-minute", n)),
@@ -110,6 +112,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         100,
     );
     let (spelled, dialect) = spelled(&mut p, job, text)?;
+    source.volatile = Arc::new(volatile(&mut p, job, &dialect)?);
     let page_size = p.bounded(
         "source.page_size",
         flags.page_size.map(|n| ("--page-size", n)),

@@ -1,5 +1,7 @@
 //! `[source]`: the address, the credentials and the limits of one key.
 
+use std::sync::Arc;
+
 use super::env;
 use super::job;
 use super::origin::{Origin, Picker};
@@ -8,6 +10,8 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::source::Settings;
 use crate::source::retry::Limits;
+use crate::streams::PerStream;
+use crate::volatile::Volatile;
 
 /// The documented address.
 const ENDPOINT: &str = "https://api.qpien.com/api/v1";
@@ -36,6 +40,7 @@ pub fn source(p: &mut Picker<'_>, job: &job::Source, flags: &Flags, online: bool
         read_timeout: p.duration("source.read_timeout", job.read_timeout.as_ref(), "60s")?,
         collect: p.pick("source.extra_fields", None, job.extra_fields, job::ExtraFields::Ignore)
             == job::ExtraFields::Collect,
+        volatile: Arc::new(PerStream::new(Volatile::default)),
         limits: Limits {
             long: p.duration("source.retry_for", job.retry_for.as_ref(), "15m")?,
             budget: p.duration("source.wait_for_budget", job.wait_for_budget.as_ref(), "1h")?,

@@ -1,5 +1,7 @@
 //! What is stored of records that are gone, with pages landed as a run lands them.
 
+use std::sync::Arc;
+
 use super::super::checkpoint::{self, Advance, Place, standing};
 use super::super::entries::{self, Partitions};
 use super::super::records::{self, Landed, Landing, Moments};
@@ -7,8 +9,9 @@ use super::super::rounds::{self, Begun, Ending};
 use super::super::store::Mirror;
 use super::*;
 use crate::record::{Record, Records};
-use crate::streams::DateForm;
+use crate::streams::{DateForm, PerStream};
 use crate::verdict::Verdict;
+use crate::volatile::Volatile;
 
 const LANE: Lane = Lane::Incremental;
 
@@ -38,7 +41,7 @@ fn rows(ids: &[&str], text: &str) -> Records {
     let (mut body, mut rows) = (String::new(), Vec::new());
     for id in ids {
         let payload = format!(r#"{{"_id":"{id}","x":"{text}"}}"#);
-        rows.push(Record::read("_id", &payload, body.len()).expect("an id"));
+        rows.push(Record::read("_id", &payload, body.len(), &Volatile::default()).expect("an id"));
         body.push_str(&payload);
     }
     Records { body: body.into(), rows }
@@ -54,6 +57,8 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
         run: begun.run,
         since_run: from.since_run,
         records: rows(ids, "same"),
+        volatile: Arc::new(PerStream::new(Volatile::default)),
+        nested: Vec::new(),
         advance: Advance { pass: from.pass, from: from.windows, ..Advance::default() },
         partitions: (stream == Stream::Conversations).then(|| Partitions {
             stream: Stream::Messages,

@@ -14,6 +14,7 @@ pub mod checkpoint;
 pub mod deletions;
 pub mod dialect;
 pub mod entries;
+mod filled;
 pub mod forecast;
 pub mod migrations;
 pub mod records;

@@ -5,17 +5,28 @@
 //! mark that it was seen; it is not parsed, not written again, and gets no new `seq`. A tombstone that is seen again is a new
 //! record, whatever its hash; whoever is seen is under no suspicion.
 //!
+//! Three kinds of record are written in place, under the `seq` that they have: one whose volatile values are others now (a
+//! signed address expires, so the newest is kept; once a run, for those alone that hold such values), one that only looks
+//! changed because what stays out of the hash was declared anew, and one that is *filled in*: it was asked for with other
+//! fields, and what both answers have is equal ([`filled`]).
+//!
 //! A list that comes out empty although the mirror holds records of it is not believed: an outage looks like that.
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, Statement, Transaction, params};
 
 use super::checkpoint::{self, Advance, Place};
 use super::entries::{self, Partitions};
+use super::filled;
+use super::selection;
 use super::store::Writer;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
-use crate::streams::Stream;
+use crate::streams::{PerStream, Stream};
 use crate::verdict::Verdict;
+use crate::volatile::Volatile;
 
 /// Why a walk that came out empty is incomplete.
 pub const EMPTY: &str = "the list came out empty, but the mirror holds records of it";
@@ -30,6 +41,10 @@ pub struct Landing {
     pub since_run: i64,
     /// The records.
     pub records: Records,
+    /// What stayed out of their hashes.
+    pub volatile: Arc<PerStream<Volatile>>,
+    /// The fields of which members are asked for.
+    pub nested: Vec<String>,
     /// The checkpoint's move; its counts of rows are filled in here.
     pub advance: Advance,
     /// A stream of which each of these records is a partition.
@@ -56,11 +71,13 @@ pub struct Moments {
 pub struct Landed {
     /// Records that were not there.
     pub new: u64,
-    /// Records that were there with other bytes.
+    /// Records that were there with other values.
     pub changed: u64,
+    /// Records that were there as they are, without fields that are asked for now or with such as are not.
+    pub filled: u64,
     /// Rows of records already seen in this pass.
     pub repeated: u64,
-    /// Lone surrogates replaced in new and changed records.
+    /// Lone surrogates replaced in records that were stored.
     pub repaired: u64,
     /// Partitions found unchanged: they are not asked for.
     pub skipped: u64,
@@ -107,7 +124,7 @@ pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
 /// where the order allows to say so.
 fn ends_here(landing: &Landing, landed: &Landed) -> bool {
     let rows = landing.records.rows.len() as u64;
-    let all_known = landed.new == 0 && landed.changed == 0 && landed.repeated < rows;
+    let all_known = landed.new + landed.changed + landed.filled == 0 && landed.repeated < rows;
     landing.moments.may_end && all_known && landing.advance.verdict.is_none()
 }
 
@@ -137,31 +154,32 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
         "SELECT hash, seq, last_run, deleted, suspect_run IS NOT NULL OR (parent IS NULL AND ?3) FROM record
          WHERE stream = ?1 AND id = ?2",
     )?;
-    let mut mark = t.prepare_cached("UPDATE record SET last_run = ? WHERE stream = ? AND id = ?")?;
+    let selected_in = selection::changed_in(t, stream)?;
     for (n, record) in landing.records.rows.iter().enumerate() {
         let known: Option<Known> =
             find.query_row(params![stream.number(), &*record.id, parent.is_some()], Known::read).optional()?;
         if known.as_ref().is_some_and(|known| known.last_run >= landing.since_run) {
             landed.repeated += 1;
         }
-        match known {
-            Some(known) if !known.deleted && known.hash == record.hash.to_be_bytes() => {
-                if known.last_run != landing.run {
-                    mark.execute(params![landing.run, stream.number(), &*record.id])?;
+        match known.filter(|known| !known.deleted) {
+            Some(known) => match known.meets(t, landing, record, selected_in)? {
+                Met::Changed => {
+                    landed.changed += 1;
+                    found += 1;
+                    t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([known.seq])?;
                 }
-                if known.unsettled {
-                    clear(t, stream, &record.id, parent)?;
+                met => {
+                    landed.filled += u64::from(met == Met::Filled);
+                    known.keep(t, landing, record, met)?;
+                    if known.unsettled {
+                        clear(t, stream, &record.id, parent)?;
+                    }
+                    seqs.push(known.seq);
+                    continue;
                 }
-                seqs.push(known.seq);
-                continue;
-            }
-            Some(known) if !known.deleted => {
-                landed.changed += 1;
-                found += 1;
-                t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([known.seq])?;
-            }
+            },
             // A tombstone has no body.
-            Some(_) | None => {
+            None => {
                 landed.new += 1;
                 let made = landing.moments.rows.get(n).copied().flatten();
                 found += u64::from(made.is_none_or(|made| made < landing.moments.round_began));
@@ -177,6 +195,19 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
         t.prepare_cached("UPDATE sequence SET last = ?")?.execute([seq])?;
     }
     Ok((landed, seqs, found))
+}
+
+/// What a record that is there is seen to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Met {
+    /// As it was.
+    Same,
+    /// As it was, by what stays out of the hash now.
+    Alike,
+    /// As it was in all that it was asked for before and is asked for now.
+    Filled,
+    /// Another one.
+    Changed,
 }
 
 /// What the ledger knows of a record.
@@ -199,6 +230,64 @@ impl Known {
             unsettled: row.get(4)?,
         })
     }
+
+    /// What it is now. `selected_in` is the run in which other fields were asked for the last time.
+    fn meets(
+        &self,
+        t: &Transaction<'_>,
+        landing: &Landing,
+        record: &Record,
+        selected_in: Option<i64>,
+    ) -> rusqlite::Result<Met> {
+        if self.hash == record.hash.to_be_bytes() {
+            return Ok(Met::Same);
+        }
+        let stream = landing.place.stream;
+        let stored: Option<String> = t
+            .prepare_cached(&format!("SELECT payload FROM body_{stream} WHERE seq = ?"))?
+            .query_row([self.seq], |r| r.get(0))
+            .optional()?;
+        let Some(stored) = stored else {
+            return Ok(Met::Changed);
+        };
+        let settled = |text| landing.volatile[stream].settled(text).map_or(Cow::Borrowed(text), Cow::Owned);
+        let (before, after) = (settled(&stored), settled(payload(landing, record)));
+        // A run in which the fields change may have begun with the ones and gone on with the others.
+        let other_fields = selected_in.is_some_and(|run| self.last_run <= run);
+        Ok(if before == after {
+            Met::Alike
+        } else if other_fields && filled::fills(&before, &after, &landing.nested) {
+            Met::Filled
+        } else {
+            Met::Changed
+        })
+    }
+
+    /// Notes that it was seen, and writes in place what is other than before.
+    fn keep(&self, t: &Transaction<'_>, landing: &Landing, record: &Record, met: Met) -> rusqlite::Result<()> {
+        let stream = landing.place.stream;
+        let first = self.last_run != landing.run;
+        if met != Met::Same {
+            t.prepare_cached("UPDATE record SET hash = ?, last_run = ? WHERE stream = ? AND id = ?")?
+                .execute(params![record.hash.to_be_bytes().as_slice(), landing.run, stream.number(), &*record.id])?;
+        } else if first {
+            t.prepare_cached("UPDATE record SET last_run = ? WHERE stream = ? AND id = ?")?.execute(params![
+                landing.run,
+                stream.number(),
+                &*record.id
+            ])?;
+        }
+        if met != Met::Same || (first && record.volatile) {
+            t.prepare_cached(&format!("UPDATE body_{stream} SET payload = ?1 WHERE seq = ?2 AND payload <> ?1"))?
+                .execute(params![payload(landing, record), self.seq])?;
+        }
+        Ok(())
+    }
+}
+
+/// A record's JSON text: bytes bound as text, for they were checked before, and a copy of every payload is saved.
+fn payload<'l>(landing: &'l Landing, record: &Record) -> &'l str {
+    std::str::from_utf8(landing.records.payload(record)).unwrap_or_default()
 }
 
 fn clear(t: &Transaction<'_>, stream: Stream, id: &str, parent: Option<&String>) -> rusqlite::Result<()> {
@@ -218,9 +307,7 @@ fn put(
     parent: Option<&String>,
     seq: i64,
 ) -> rusqlite::Result<()> {
-    // Bytes bound as text: they were checked above, and a copy of every payload is saved.
-    let payload = std::str::from_utf8(landing.records.payload(record)).unwrap_or_default();
-    insert.execute(params![seq, &*record.id, payload])?;
+    insert.execute(params![seq, &*record.id, payload(landing, record)])?;
     t.prepare_cached(
         "INSERT INTO record (stream, id, parent, hash, seq, first_run, last_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
          ON CONFLICT (stream, id) DO UPDATE SET parent = ?3, hash = ?4, seq = ?5, last_run = ?6, deleted = 0,

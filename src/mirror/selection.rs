@@ -1,7 +1,8 @@
-//! Which fields each stream was asked for. A record's hash is bound to its bytes, and these to the fields: when they
-//! change, every record changes, and a run that says so must say why.
+//! Which fields each stream was asked for, and since when. A record's hash is bound to its bytes, and these to the fields:
+//! when they change, every hash does. A record that was stored before is then compared value by value
+//! ([`super::filled`]), and a run that fills records in says why.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::store::Writer;
 use crate::error::Result;
@@ -33,4 +34,12 @@ pub fn remember(writer: &mut Writer, streams: &[(Stream, i64)], round: i64, run:
         }
         Ok(changed)
     })
+}
+
+/// The run in which a stream was asked for other fields than before, the last time.
+pub fn changed_in(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<Option<i64>> {
+    t.prepare_cached("SELECT changed_in FROM selection WHERE stream = ?")?
+        .query_row([stream.number()], |r| r.get(0))
+        .optional()
+        .map(Option::flatten)
 }

@@ -61,6 +61,8 @@ pub struct StreamReport {
     pub seen: u64,
     pub new: u64,
     pub changed: u64,
+    /// As they were, asked for with other fields.
+    pub filled: u64,
     pub repeated: u64,
     pub repaired: u64,
     pub steps_back: u64,
@@ -228,6 +230,7 @@ fn of_stream(outcome: &StreamOutcome, source: &Source, progress: &Progress) -> S
         seen: get(&counters.seen),
         new: get(&counters.new),
         changed: get(&counters.changed),
+        filled: get(&counters.filled),
         repeated: get(&counters.repeated),
         repaired: get(&counters.repaired),
         steps_back: get(&counters.steps_back),

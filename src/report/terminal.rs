@@ -16,8 +16,10 @@ pub fn summary(report: &RunReport) -> String {
     let resumed = if report.resumed { ", going on where an earlier run stopped" } else { "" };
     let _ = writeln!(out, "{}: {exit} (run {}{resumed}, {})", report.job, report.run, human(seconds(report.seconds)));
     let _ = writeln!(out);
-    let header =
-        ["stream", "verdict", "records", "seen", "new", "changed", "deleted", "suspects", "repeated", "requests"];
+    let header = [
+        "stream", "verdict", "records", "seen", "new", "changed", "filled", "deleted", "suspects", "repeated",
+        "requests",
+    ];
     let mut table = vec![header.map(str::to_owned).to_vec()];
     for s in &report.streams {
         let records = match s.total {
@@ -25,7 +27,9 @@ pub fn summary(report: &RunReport) -> String {
             _ => s.distinct.to_string(),
         };
         let mut row = vec![s.stream.to_owned(), s.verdict.to_owned(), records];
-        row.extend([s.seen, s.new, s.changed, s.deleted, s.suspects, s.repeated, s.requests].map(|n| n.to_string()));
+        row.extend(
+            [s.seen, s.new, s.changed, s.filled, s.deleted, s.suspects, s.repeated, s.requests].map(|n| n.to_string()),
+        );
         if s.skipped > 0 {
             row.push(format!("({} read, {} unchanged)", counted(s.lists, "list"), s.skipped));
         }

@@ -1,7 +1,7 @@
 //! One request to the API, from its bytes to its reply: limit, validation, fault, execution (`resolve.rs`), log.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ pub struct Api {
     /// How often each question was asked.
     attempts: Mutex<HashMap<u64, (u64, u32)>>,
     refused_scope: AtomicBool,
+    /// How many answers were signed.
+    pub(super) signatures: AtomicU64,
 }
 
 /// How a request is answered.
@@ -98,6 +100,7 @@ impl Api {
             log: Mutex::new(Log::new(Instant::now())),
             attempts: Mutex::default(),
             refused_scope: AtomicBool::new(false),
+            signatures: AtomicU64::new(0),
             schema,
             world,
             options,

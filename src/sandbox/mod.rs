@@ -112,6 +112,8 @@ pub struct Options {
     pub max_questions: usize,
     /// The limit falls by the questions of a request, not by one.
     pub count_questions: bool,
+    /// The addresses of pictures and media are signed anew at each answer.
+    pub signed: bool,
     /// Scopes the client does not have.
     pub denied_scopes: Vec<String>,
     /// The id that gets a token.
@@ -147,6 +149,7 @@ impl Default for Options {
             refuse_page_size: 0,
             max_questions: 0,
             count_questions: false,
+            signed: false,
             denied_scopes: Vec::new(),
             client_id: "sandbox-client".to_owned(),
             client_secret: "sandbox-secret".to_owned(),

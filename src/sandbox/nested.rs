@@ -57,7 +57,11 @@ fn sender(object: Object, name: &str, out: &mut Out) -> Value {
     match name {
         "name" => text::first_name(object.of(name), 0, out),
         "avatar" if object.of(name).chance(500) => return Value::Null,
-        "avatar" => out.raw("\"https://cdn.example.com/a/1.png\""),
+        "avatar" => {
+            out.raw("\"https://cdn.example.com/a/1.png");
+            out.sign("?");
+            out.raw("\"");
+        }
         _ => return Value::Null,
     }
     Value::Written
@@ -68,7 +72,9 @@ fn media(object: Object, name: &str, out: &mut Out) -> Value {
         "url" => {
             out.raw("\"https:\\/\\/cdn.example.com\\/m\\/");
             out.number(object.of(name).below(1 << 50));
-            out.raw("?sig=a%2Cb&e=1\"");
+            out.raw("?sig=a%2Cb&e=1");
+            out.sign("&");
+            out.raw("\"");
         }
         "type" => word(object.of(name), &[Some("image/png"), Some("IMAGE"), Some("application/pdf"), None], out),
         _ => return Value::Null,

@@ -19,6 +19,8 @@ pub struct Out {
     pub bytes: Vec<u8>,
     /// Half an emoji is written as U+FFFD (what a reader of the answer ends up with) instead of as it travels.
     pub lossy: bool,
+    /// What signs the addresses of pictures and media; none: they are not signed.
+    pub signature: Option<u64>,
 }
 
 impl Out {
@@ -40,6 +42,16 @@ impl Out {
             }
         }
         self.bytes.extend_from_slice(&digits[at..]);
+    }
+
+    /// Appends the signature to an address, behind `?` or `&`.
+    pub fn sign(&mut self, behind: &str) {
+        if let Some(signature) = self.signature {
+            self.raw(behind);
+            self.raw("X-Amz-Expires=900&X-Amz-Signature=");
+            // Always as long: what is signed has one size.
+            self.number((1 << 63) | signature);
+        }
     }
 
     /// Appends `true` or `false`.
@@ -108,7 +120,7 @@ mod tests {
     use super::*;
 
     fn written(text: &str, spelling: Spelling, lossy: bool) -> String {
-        let mut out = Out { bytes: Vec::new(), lossy };
+        let mut out = Out { lossy, ..Out::default() };
         out.raw("\"");
         out.piece(text, spelling);
         out.raw("\"");

@@ -36,7 +36,9 @@ fn url(kind: &str, dice: Dice, out: &mut Out) {
     out.raw(kind);
     out.raw("/");
     out.number(dice.below(1 << 40));
-    out.raw(".png?w=100&h=100\"");
+    out.raw(".png?w=100&h=100");
+    out.sign("&");
+    out.raw("\"");
 }
 
 const LANGUAGES: [Option<&str>; 6] = [Some("tr"), Some("en"), Some("de"), Some("ar"), None, Some("")];
@@ -126,6 +128,7 @@ pub(super) fn conversation(object: Object, world: &World, name: &str, out: &mut 
             return Value::List(object.inner(Shape::Channel, dice.at(1).below(CHANNELS)), dice.at(2).below(3));
         }
         "type" => word(dice, &[Some("LIVECHAT"), Some("WHATSAPP"), Some("EMAIL"), Some("INSTAGRAM"), None], out),
+        "picture" => url("group", dice, out),
         "priority" => word(dice, &[Some("LOW"), Some("MEDIUM"), Some("HIGH"), None], out),
         _ => return Value::Null,
     }
@@ -255,7 +258,7 @@ mod tests {
             let entity = stream.definition().entity;
             let Some(ExtendedType::Object(definition)) = schema.types.get(entity) else { panic!("{entity}") };
             for object in some(&world, stream) {
-                let mut out = Out { bytes: Vec::new(), lossy: true };
+                let mut out = Out { lossy: true, ..Out::default() };
                 whole(&world, &schema, object, entity, &mut out);
                 let value: Json = serde_json::from_slice(&out.bytes).unwrap();
                 for (name, field) in &definition.fields {

@@ -1,5 +1,6 @@
 //! The answering of one valid operation: token, scopes, then root field by root field.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -69,7 +70,8 @@ impl Api {
             apollo_compiler::response::JsonMap::default()
         };
         let twisted = twisted_root(&prepared.roots, fault);
-        let out = Out { bytes: Vec::with_capacity(EXPECTED_ANSWER), lossy: false };
+        let signature = self.options.signed.then(|| self.signatures.fetch_add(1, Ordering::Relaxed));
+        let out = Out { bytes: Vec::with_capacity(EXPECTED_ANSWER), signature, ..Out::default() };
         let mut answering =
             Answering { api: self, fault, now, first_list: true, out, errors: Vec::new(), code: None, rows: 0 };
         answering.out.raw("{\"data\":{");

@@ -165,7 +165,7 @@ mod tests {
     fn bodies(count: u64) -> Vec<String> {
         (0..count)
             .map(|n| {
-                let mut out = Out { bytes: Vec::new(), lossy: true };
+                let mut out = Out { lossy: true, ..Out::default() };
                 body(Dice::new(7).at(n), n, 0, &mut out);
                 String::from_utf8(out.bytes).unwrap()
             })
@@ -217,11 +217,11 @@ mod tests {
         for n in 0..2000 {
             let dice = Dice::new(3).at(n);
             for write in [line, last_name, phone, cards, html] as [fn(Dice, &mut Out); 5] {
-                let mut out = Out { bytes: Vec::new(), lossy: true };
+                let mut out = Out { lossy: true, ..Out::default() };
                 write(dice, &mut out);
                 serde_json::from_slice::<serde_json::Value>(&out.bytes).unwrap();
             }
-            let mut out = Out { bytes: Vec::new(), lossy: true };
+            let mut out = Out { lossy: true, ..Out::default() };
             out.raw("[");
             first_name(dice, 1, &mut out);
             out.raw(",");

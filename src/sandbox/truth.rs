@@ -56,7 +56,7 @@ impl Truth {
 
     /// The next lines; `None` at the end.
     pub fn next_lines(&mut self, world: &World, lists: &Mutex<Lists>) -> Option<Vec<u8>> {
-        let mut out = Out { bytes: Vec::new(), lossy: true };
+        let mut out = Out { lossy: true, ..Out::default() };
         let rows = {
             let lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
             lists.rows(self.list, self.next..self.next + CHUNK)

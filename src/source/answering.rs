@@ -169,7 +169,7 @@ impl Source {
             Ok(Attempt { answer, headers }) => {
                 self.budget.observe(number, headers);
                 self.in_flight.learn(questions, answer.body.len());
-                (envelope::pages(&dialect, questions, answer), headers)
+                (envelope::pages(&dialect, &self.settings.volatile, questions, answer), headers)
             }
             Err(e) => (every(e), Headers::default()),
         };

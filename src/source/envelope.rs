@@ -21,6 +21,8 @@ use super::repair;
 use super::shape::{Found, Shape, Want};
 use crate::error::{Error, Kind, Result, quote};
 use crate::record::{Record, Records};
+use crate::streams::PerStream;
+use crate::volatile::Volatile;
 
 /// An HTTP answer, read to its end.
 #[derive(Debug)]
@@ -49,8 +51,13 @@ struct Envelope<'b> {
     words: Words,
 }
 
-/// Judges the answer to `questions`: one result each.
-pub fn pages(dialect: &Dialect, questions: &[Question], mut answer: Answer) -> Vec<Result<Page>> {
+/// Judges the answer to `questions`: one result each. `rules` say what stays out of the records' hashes.
+pub fn pages(
+    dialect: &Dialect,
+    rules: &PerStream<Volatile>,
+    questions: &[Question],
+    mut answer: Answer,
+) -> Vec<Result<Page>> {
     let repaired = repair::lone_surrogates(&mut answer.body);
     let body = Bytes::from(answer.body);
     let Ok(text) = std::str::from_utf8(&body) else {
@@ -79,7 +86,7 @@ pub fn pages(dialect: &Dialect, questions: &[Question], mut answer: Answer) -> V
                 format!("the answer of `{}` has no list at `{}`", part.operation, part.list.items),
             ));
         };
-        Ok(page(dialect, &body, items, &found, &repaired))
+        Ok(page(&dialect.id, &rules[q.stream], &body, items, &found, &repaired))
     };
     questions.iter().enumerate().map(one).collect()
 }
@@ -247,14 +254,21 @@ fn payload_of<'b>(
     Ok(found)
 }
 
-fn page(dialect: &Dialect, body: &Bytes, items: &[&RawValue], found: &Found<'_>, repaired: &[usize]) -> Page {
+fn page(
+    id_field: &str,
+    rule: &Volatile,
+    body: &Bytes,
+    items: &[&RawValue],
+    found: &Found<'_>,
+    repaired: &[usize],
+) -> Page {
     let base = body.as_ptr() as usize;
     let mut rows = Vec::with_capacity(items.len());
     let mut nameless = 0;
     for item in items {
         let text = item.get();
         let start = text.as_ptr() as usize - base;
-        match Record::read(&dialect.id, text, start) {
+        match Record::read(id_field, text, start, rule) {
             Some(mut row) => {
                 row.repaired = within(repaired, &row.range);
                 rows.push(row);

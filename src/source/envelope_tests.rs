@@ -2,6 +2,10 @@ use super::super::query::{Select, Start};
 use super::*;
 use crate::streams::Stream;
 
+fn rules() -> PerStream<Volatile> {
+    PerStream::new(Volatile::default)
+}
+
 fn dialect() -> Dialect {
     Dialect::with(&toml::Table::new()).expect("shipped")
 }
@@ -11,7 +15,7 @@ fn contacts() -> Vec<Question> {
 }
 
 fn ask(status: u16, body: &str) -> Result<Page> {
-    pages(&dialect(), &contacts(), Answer { status, body: body.as_bytes().to_vec() }).remove(0)
+    pages(&dialect(), &rules(), &contacts(), Answer { status, body: body.as_bytes().to_vec() }).remove(0)
 }
 
 fn kind(status: u16, body: &str) -> Kind {
@@ -87,7 +91,7 @@ fn an_error_with_a_path_touches_its_question_alone() {
     let asked = [contacts(), contacts()].concat();
     let body = r#"{"errors":[{"message":"m","path":["q0"],"extensions":{"code":"INTERNAL_SERVER_ERROR"}}],
         "data":{"q0":null,"q1":{"success":true,"data":{"docs":[],"totalDocs":0}}}}"#;
-    let results = pages(&dialect(), &asked, Answer { status: 200, body: body.as_bytes().to_vec() });
+    let results = pages(&dialect(), &rules(), &asked, Answer { status: 200, body: body.as_bytes().to_vec() });
     assert_eq!(results[0].as_ref().expect_err("q0").kind, Kind::ServerFault);
     assert!(results[1].as_ref().is_ok_and(|p| p.records.rows.is_empty()));
 }

@@ -52,6 +52,7 @@ use self::token::Tokens;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use crate::streams::{PerStream, Stream};
+use crate::volatile::Volatile;
 
 /// Answers questions, one result each.
 pub struct Source {
@@ -119,6 +120,11 @@ impl Source {
     /// Whether fields that are not documented are taken along.
     pub fn is_collecting(&self) -> bool {
         self.settings.collect
+    }
+
+    /// What stays out of the records' hashes.
+    pub fn volatile(&self) -> &Arc<PerStream<Volatile>> {
+        &self.settings.volatile
     }
 
     /// Whether rows have shown how this list is paged.

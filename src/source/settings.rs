@@ -1,9 +1,12 @@
 //! What the source needs to know of a job.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::retry::Limits;
 use crate::secret::Secret;
+use crate::streams::PerStream;
+use crate::volatile::Volatile;
 
 /// What the source needs to know; the job file's `[source]`.
 #[derive(Debug, Clone)]
@@ -28,6 +31,8 @@ pub struct Settings {
     pub read_timeout: Duration,
     /// Take along the scalar fields that are not documented.
     pub collect: bool,
+    /// What stays out of the records' hashes.
+    pub volatile: Arc<PerStream<Volatile>>,
     /// How long failures are retried.
     pub limits: Limits,
 }

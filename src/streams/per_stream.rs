@@ -1,6 +1,6 @@
 //! One value a stream.
 
-use std::ops::Index;
+use std::ops::{Index, IndexMut};
 
 use super::{ALL, Stream};
 
@@ -12,6 +12,12 @@ impl<T> PerStream<T> {
     /// The same value, made anew for each.
     pub fn new(mut make: impl FnMut() -> T) -> PerStream<T> {
         PerStream(std::array::from_fn(|_| make()))
+    }
+}
+
+impl<T> IndexMut<Stream> for PerStream<T> {
+    fn index_mut(&mut self, stream: Stream) -> &mut T {
+        &mut self.0[usize::from(stream.number()) - 1]
     }
 }
 

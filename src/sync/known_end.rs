@@ -80,7 +80,7 @@ mod tests {
 
     /// Rows named and dated by these moments.
     fn page(moments: &[i64]) -> Page {
-        let row = |m: &i64| Record { range: 0..0, id: m.to_string().into(), hash: 0, repaired: 0 };
+        let row = |m: &i64| Record { range: 0..0, id: m.to_string().into(), hash: 0, volatile: false, repaired: 0 };
         let rows = moments.iter().map(row).collect();
         Page { records: Records { rows, ..Records::default() }, ..Page::default() }
     }

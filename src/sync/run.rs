@@ -116,6 +116,9 @@ async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
     let notes = super::dialect::again(&context.source, &context.mirror, endpoint, job, stream).await?;
     let settled = notes.is_some() && context.source.is_partitioned(stream) == partitioned;
     context.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(notes.unwrap_or_default());
+    if settled {
+        super::unchanged::note_selections(context, &[stream]).await?;
+    }
     Ok(settled)
 }
 

@@ -25,8 +25,8 @@ pub fn selected(source: &Source, stream: Stream) -> Result<i64> {
     Ok(i64::from_ne_bytes(xxh3_64(fields.as_bytes()).to_ne_bytes()))
 }
 
-/// Remembers what the streams are asked for, and notes which of them were asked for other fields before: all their
-/// records change then, and nothing else is to blame.
+/// Remembers what the streams are asked for, and notes which of them were asked for other fields before: their records are
+/// filled in then.
 pub async fn note_selections(context: &Context, streams: &[Stream]) -> Result<()> {
     let selections: Vec<(Stream, i64)> =
         streams.iter().map(|s| selected(&context.source, *s).map(|f| (*s, f))).collect::<Result<_>>()?;
@@ -34,10 +34,31 @@ pub async fn note_selections(context: &Context, streams: &[Stream]) -> Result<()
     let changed = context.mirror.call(move |w| selection::remember(w, &selections, begun.since_run, begun.run)).await?;
     let note = |s: &Stream| {
         format!(
-            "{s}: the fields that are asked for have changed since the last run; records count as changed for that alone"
+            "{s}: the fields that are asked for have changed since the last run; records that are otherwise as they were are filled in, and do not count as changed"
         )
     };
-    context.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(changed.iter().map(note));
+    let mut notes = context.notes.lock().unwrap_or_else(PoisonError::into_inner);
+    for note in changed.iter().map(note) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    Ok(())
+}
+
+/// Notes which declared volatile values nobody asks for: a typing error would leave them in the hash.
+pub fn note_volatile(context: &Context, streams: &[Stream]) -> Result<()> {
+    let dialect = context.source.dialect();
+    for stream in streams {
+        let part = dialect.stream(*stream)?;
+        let unasked = context.source.volatile()[*stream].paths.iter().filter(|path| !part.is_asked_for(path));
+        let names: Vec<String> = unasked.map(|path| path.join(".")).collect();
+        if !names.is_empty() {
+            let names = names.join(", ");
+            let note = format!("{stream}: [source.volatile] names {names}, which is not asked for");
+            context.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+        }
+    }
     Ok(())
 }
 

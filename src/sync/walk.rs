@@ -295,6 +295,8 @@ async fn land(
         run: context.begun.run,
         since_run: from.since_run,
         records: page.records,
+        volatile: context.source.volatile().clone(),
+        nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
         advance: Advance {
             pass: from.pass,
             from: windows,
@@ -315,6 +317,7 @@ async fn land(
     add(&counters.seen, seen);
     add(&counters.new, landed.new);
     add(&counters.changed, landed.changed);
+    add(&counters.filled, landed.filled);
     add(&counters.repeated, landed.repeated);
     add(&counters.repaired, landed.repaired);
     add(&counters.steps_back, u64::from(stepped_back));

@@ -1,6 +1,7 @@
 //! The mirror at size: inserts a second at the end, an ordered export a second. Random ids, pages of a hundred, each with
 //! its checkpoint in one transaction, as a run lands them. ROWS=10000000 is the size its layout was chosen at.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use qpien_sync::mirror::changes::Reading;
@@ -8,7 +9,8 @@ use qpien_sync::mirror::checkpoint::{self, Advance, Lane, Place};
 use qpien_sync::mirror::records::{self, Landing, Moments};
 use qpien_sync::mirror::store::Mirror;
 use qpien_sync::record::{Reader as _, Record, Records};
-use qpien_sync::streams::{DateForm, Stream};
+use qpien_sync::streams::{DateForm, PerStream, Stream};
+use qpien_sync::volatile::Volatile;
 
 const PAGE: u64 = 100;
 
@@ -30,7 +32,7 @@ fn page(from: u64) -> Records {
         );
         let start = body.len();
         body.push_str(&payload);
-        rows.push(Record::read("_id", &payload, start).expect("an id"));
+        rows.push(Record::read("_id", &payload, start, &Volatile::default()).expect("an id"));
     }
     Records { body: body.into(), rows }
 }
@@ -46,6 +48,7 @@ pub fn measure() {
         let place = Place { lane: Lane::Backfill, stream: Stream::Messages, partition: "p".into() };
         let start = place.clone();
         mirror.call(move |w| w.transaction(|t| checkpoint::start(t, &start, 1, 1))).await.expect("start");
+        let rules = Arc::new(PerStream::new(Volatile::default));
         let tail = rows.saturating_sub(rows / 10);
         let mut begun = Instant::now();
         for n in 0..rows / PAGE {
@@ -65,6 +68,8 @@ pub fn measure() {
                 run: 1,
                 since_run: 1,
                 records: page(n * PAGE),
+                volatile: rules.clone(),
+                nested: Vec::new(),
                 advance,
                 partitions: None,
                 moments: Moments::default(),

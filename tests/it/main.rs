@@ -30,3 +30,4 @@ mod spelling;
 mod stop;
 mod time_box;
 mod tokens;
+mod volatile;

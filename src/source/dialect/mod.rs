@@ -260,6 +260,18 @@ impl StreamDialect {
             .filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
     }
 
+    /// The names of those fields of which members are asked for.
+    pub fn nested(&self) -> impl Iterator<Item = &str> {
+        self.selected().filter(|f| f.contains('{')).map(field_name)
+    }
+
+    /// Whether something is asked for to which this path leads.
+    pub fn is_asked_for(&self, path: &[String]) -> bool {
+        let words = |f: &str, word: &str| f.split([' ', ',', '{', '}', ':']).any(|w| w == word);
+        let field = path.first().and_then(|name| self.selected().find(|f| field_name(f) == name));
+        field.is_some_and(|f| path[1..].iter().all(|name| words(f, name)))
+    }
+
     /// The id in GraphQL's own notation, such as `_id: id`; the id field's name where it is not among the fields.
     pub fn id_field<'s>(&'s self, id: &'s str) -> &'s str {
         self.selected().find(|f| field_name(f) == id).unwrap_or(id)

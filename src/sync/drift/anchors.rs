@@ -20,7 +20,7 @@ pub(super) struct Anchor(pub(super) Box<str>, #[serde(with = "hex")] pub(super) 
 impl Anchor {
     /// The row as far as a walk is concerned.
     pub(super) fn record(&self) -> Record {
-        Record { range: 0..0, id: self.0.clone(), hash: self.1, repaired: 0 }
+        Record { range: 0..0, id: self.0.clone(), hash: self.1, volatile: false, repaired: 0 }
     }
 }
 

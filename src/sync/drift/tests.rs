@@ -208,7 +208,13 @@ fn walk_from(mut walk: Walk, server: &mut Server, interrupt: bool) -> Outcome {
         server.asked += 1;
         let records: Vec<Record> = rows
             .iter()
-            .map(|(id, v)| Record { range: 0..0, id: id.to_string().into(), hash: u128::from(*v), repaired: 0 })
+            .map(|(id, v)| Record {
+                range: 0..0,
+                id: id.to_string().into(),
+                hash: u128::from(*v),
+                volatile: false,
+                repaired: 0,
+            })
             .collect();
         read.extend(rows.iter().map(|(id, _)| *id));
         let size = if let Kind::OneSize(size) = server.kind { size } else { ask.size };
@@ -410,7 +416,9 @@ fn a_total_that_counts_the_page_is_none() {
 #[test]
 fn a_cursor_that_is_missing_is_no_end_when_the_server_says_that_more_follows() {
     let records = |from: u64, n: u64| -> Vec<Record> {
-        (from..from + n).map(|id| Record { range: 0..0, id: id.to_string().into(), hash: 1, repaired: 0 }).collect()
+        (from..from + n)
+            .map(|id| Record { range: 0..0, id: id.to_string().into(), hash: 1, volatile: false, repaired: 0 })
+            .collect()
     };
     let (rows, cursors) = (records(0, 40), (0..40).map(|n| n.to_string().into_boxed_str()).collect::<Vec<_>>());
     for (has_next, total) in [(Some(true), None), (Some(true), Some(300)), (None, Some(300))] {
@@ -497,8 +505,9 @@ fn a_list_that_nobody_knows_to_be_unpaged_is_complete_unless_it_is_as_long_as_a_
 #[test]
 fn a_page_argument_that_is_ignored_is_not_the_last_page_again() {
     for (size, has_next) in [(20, Some(true)), (20, None), (2, None), (1, Some(true))] {
-        let rows: Vec<Record> =
-            (0..size).map(|i: u32| Record { range: 0..0, id: i.to_string().into(), hash: 1, repaired: 0 }).collect();
+        let rows: Vec<Record> = (0..size)
+            .map(|i: u32| Record { range: 0..0, id: i.to_string().into(), hash: 1, volatile: false, repaired: 0 })
+            .collect();
         let mut walk = Walk::new(100);
         let shown = Shown { rows: &rows, nameless: 0, total: None, has_next, cursors: &[], next_cursor: None };
         let end = (0..100).find_map(|_| walk.judge(&shown).end).expect("an end");

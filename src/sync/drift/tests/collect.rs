@@ -9,8 +9,13 @@ fn twice(server: &mut Server, counts_alone: bool) -> Option<bool> {
     let shown = |server: &mut Server, ask: Ask| {
         let (rows, total) = server.page(ask);
         server.asked += 1;
-        let record =
-            |(id, v): &(u64, u64)| Record { range: 0..0, id: id.to_string().into(), hash: u128::from(*v), repaired: 0 };
+        let record = |(id, v): &(u64, u64)| Record {
+            range: 0..0,
+            id: id.to_string().into(),
+            hash: u128::from(*v),
+            volatile: false,
+            repaired: 0,
+        };
         let records: Vec<Record> = rows.iter().map(record).collect();
         (records, server.totals.then_some(total), rows)
     };

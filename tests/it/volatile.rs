@@ -1,0 +1,263 @@
+//! Values that change by themselves, and fields that are asked for in one night and not in the next: neither makes a record
+//! count as changed, and the files hold what the server shows.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
+
+/// A month after the youngest record: nothing in the account may still change.
+const NOW: &str = "2025-01-31T12:00:00Z";
+
+/// What stands before a signature's number.
+const SIGNATURE: &str = "X-Amz-Expires=900&X-Amz-Signature=";
+
+/// The last seq that was used, and that of each record.
+#[derive(Clone, PartialEq, Eq)]
+struct Seqs {
+    last: i64,
+    of: BTreeMap<String, i64>,
+}
+
+impl std::fmt::Debug for Seqs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} records, last seq {}", self.of.len(), self.last)
+    }
+}
+
+struct Account {
+    sandbox: Sandbox,
+    work: Work,
+}
+
+fn job(source: &str) -> String {
+    format!(
+        "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
+         requests_per_minute = 0\naudit = 0\n{source}\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n"
+    )
+}
+
+impl Account {
+    fn new(source: &str, args: &[&str]) -> Account {
+        let size = ["--contacts", "250", "--persons", "8", "--conversations", "60", "--messages", "900"];
+        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"], args].concat());
+        Account { sandbox, work: Work::with_job(&job(source)) }
+    }
+
+    fn become_job(&self, source: &str) {
+        std::fs::write(self.work.path("job.toml"), job(source)).expect("the job file");
+    }
+
+    fn command(&self) -> std::process::Command {
+        let mut command = self.work.command(&["run", "job.toml", "--endpoint", &self.sandbox.endpoint]);
+        command.env("QPIEN_TEST_NOW", NOW);
+        command
+    }
+
+    /// A run, and what its report says of each stream.
+    fn run(&self) -> (Outcome, BTreeMap<String, Value>) {
+        let outcome = Outcome::of(&self.command().output().expect("a run")).expect(0);
+        let report: String =
+            self.mirror().query_row("SELECT report FROM run ORDER BY id DESC LIMIT 1", [], |r| r.get(0)).expect("it");
+        let report: Value = serde_json::from_str(&report).expect("JSON");
+        let streams = report["streams"].as_array().expect("streams").iter();
+        (outcome, streams.map(|s| (s["stream"].as_str().expect("a name").to_owned(), s.clone())).collect())
+    }
+
+    /// Runs and is killed once the sandbox has seen so many more requests.
+    fn run_and_kill(&self, after: u64) {
+        let requests = || self.sandbox.counts()["requests"].as_u64().expect("a count");
+        let until = requests() + after;
+        let mut child = self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
+        while requests() < until && child.try_wait().expect("a child").is_none() {
+            std::thread::yield_now();
+        }
+        child.kill().expect("SIGKILL");
+        child.wait().expect("dead");
+    }
+
+    fn mirror(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.work.path("state/qpien.db")).expect("the mirror")
+    }
+
+    /// How many changes the mirror has seen, and each record's seq.
+    fn seqs(&self) -> Seqs {
+        let mirror = self.mirror();
+        let last = mirror.query_row("SELECT last FROM sequence", [], |r| r.get(0)).expect("the sequence");
+        let mut ask = mirror.prepare("SELECT id, seq FROM record ORDER BY stream, id").expect("SQL");
+        let rows = ask.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).expect("rows");
+        Seqs { last, of: rows.collect::<rusqlite::Result<_>>().expect("rows") }
+    }
+
+    /// Compares the files with the truth, which is not signed. The signatures that were in them.
+    #[track_caller]
+    fn equals_the_truth(&self, said: &str, objects: &str) -> BTreeMap<&'static str, Vec<u64>> {
+        let mut signatures = BTreeMap::new();
+        for stream in STREAMS {
+            let (text, found) = unsigned(&String::from_utf8(self.work.csv(stream)).expect("UTF-8"));
+            std::fs::write(self.work.path(&format!("out/{stream}.csv")), text).expect("the file");
+            compared(&self.sandbox, &self.work, stream, objects).unwrap_or_else(|why| panic!("{said}: {why}"));
+            signatures.insert(stream, found);
+        }
+        signatures
+    }
+}
+
+/// A text without the signatures of its addresses, and what these were.
+fn unsigned(text: &str) -> (String, Vec<u64>) {
+    let mut parts = text.split(SIGNATURE);
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    let mut found = Vec::new();
+    for part in parts {
+        whole.pop();
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        found.push(part[..end].parse().expect("a number"));
+        whole.push_str(&part[end..]);
+    }
+    (whole, found)
+}
+
+fn counts(streams: &BTreeMap<String, Value>, name: &str) -> Vec<u64> {
+    STREAMS.iter().map(|s| streams[*s][name].as_u64().expect("a count")).collect()
+}
+
+#[test]
+fn addresses_that_are_signed_anew_change_nothing_and_the_newest_are_delivered() {
+    let account = Account::new("", &["--signed"]);
+    account.run();
+    let seqs = account.seqs();
+    let first = account.equals_the_truth("the first night", "?objects=all");
+    assert!(first["contacts"].len() >= 250 && first["messages"].len() > 300, "nothing is signed");
+    let (_, streams) = account.run();
+    assert_eq!((counts(&streams, "new"), counts(&streams, "changed")), (vec![0; 4], vec![0; 4]));
+    assert_eq!(counts(&streams, "filled"), [0; 4]);
+    assert_eq!(account.seqs(), seqs);
+    assert_eq!(streams["messages"]["skipped"], 60);
+    let second = account.equals_the_truth("the second night", "?objects=all");
+    let newest = first.values().flatten().max().expect("signatures");
+    assert!(second["contacts"].iter().all(|s| s > newest), "the newest addresses of what was read are delivered");
+    assert_eq!(second["messages"], first["messages"], "what was not read is as it was");
+    // Whoever wants to see every change does.
+    account.become_job("[source.volatile]\nsigned = \"keep\"");
+    let (_, streams) = account.run();
+    assert!(streams["contacts"]["changed"].as_u64() >= Some(250), "{}", streams["contacts"]);
+}
+
+/// Nothing is taken for volatile but what a job names; no conversation's value is.
+const DECLARED: &str = "[source.volatile]\nsigned = \"keep\"\ncontacts = [\"avatar\"]\n\
+    customer_persons = [\"profilePhoto\"]\nmessages = [\"media.url\", \"sender.avatar\"]";
+
+#[test]
+fn what_is_declared_changes_nothing_and_everything_else_does() {
+    // Every conversation is read in each night: messages are as volatile.
+    let account = Account::new(&format!("lookback = \"9999d\"\n{DECLARED}"), &["--signed"]);
+    account.run();
+    let seqs = account.seqs();
+    let (_, streams) = account.run();
+    assert_eq!((counts(&streams, "new"), counts(&streams, "changed")), (vec![0; 4], vec![0; 4]));
+    assert_eq!(account.seqs(), seqs);
+    assert!(streams["messages"]["seen"].as_u64() >= Some(900), "not all were read: {}", streams["messages"]);
+    account.equals_the_truth("declared", "?objects=all");
+    account.sandbox.bodiless("POST", "/sandbox/night?seed=1&contacts=5&old_edits=7");
+    let (_, streams) = account.run();
+    assert_eq!(counts(&streams, "changed"), [5, 0, 0, 7]);
+    account.equals_the_truth("what changed is stored", "?objects=all");
+    // A name below a column is checked once it is known what is asked for.
+    account.become_job(&format!("{}\nconversations = [\"tags.colour\", \"tags.color\"]", DECLARED.trim_end()));
+    let (run, _) = account.run();
+    let unasked: Vec<&str> = run.stdout.lines().filter(|line| line.contains("[source.volatile]")).collect();
+    assert_eq!(unasked, ["note: conversations: [source.volatile] names tags.colour, which is not asked for"]);
+    // Another rule for the same values is no change of them.
+    let seqs = account.seqs();
+    account.become_job("lookback = \"9999d\"");
+    let (_, streams) = account.run();
+    assert_eq!((counts(&streams, "changed"), account.seqs()), (vec![0; 4], seqs));
+}
+
+#[test]
+fn the_picture_of_a_conversation_does_not_have_its_messages_read_again() {
+    let shipped = include_str!("../../src/sandbox/dialects/default.graphql");
+    let sdl = shipped.replacen("type ExternalConversation {", "type ExternalConversation {\n  picture: String", 1);
+    assert_ne!(sdl, shipped);
+    let work = tempfile::tempdir().expect("a folder");
+    let file = work.path().join("more.graphql").display().to_string();
+    std::fs::write(&file, sdl).expect("the schema");
+    const COLLECT: &str = "extra_fields = \"collect\"";
+    let account = Account::new(COLLECT, &["--signed", "--sdl", &file]);
+    account.run();
+    let (_, streams) = account.run();
+    assert_eq!((counts(&streams, "changed"), &streams["messages"]["skipped"]), (vec![0; 4], &Value::from(60)));
+    account.become_job(&format!("{COLLECT}\n{DECLARED}"));
+    let (_, streams) = account.run();
+    assert_eq!((&streams["conversations"]["changed"], &streams["messages"]["skipped"]), (&60.into(), &0.into()));
+    account.become_job(&format!("{COLLECT}\n{DECLARED}\nconversations = [\"picture\"]"));
+    let (_, streams) = account.run();
+    assert_eq!((&streams["conversations"]["changed"], &streams["messages"]["skipped"]), (&0.into(), &60.into()));
+}
+
+/// A job that leaves out some fields of each list, at two depths.
+const LESS: &str = "[source.dialect.streams.contacts]\ndrop = [\"phone\", \"tags\"]\n\
+    [source.dialect.streams.conversations]\ndrop = [\"priority\"]\n\
+    [source.dialect.streams.messages]\ndrop = [\"subject\", \"channelType\"]\nfields = [\"_id\", \"sender { name }\", \
+    \"conversation\", \"messageType\", \"channelType\", \"senderType\", \"content\", \"contentHtml\", \"subject\", \
+    \"media { type }\", \"template_cards\", \"product_cards\", \"channelMessageId\", \"ackStatus\", \"createdAt\", \
+    \"autoCreate\"]";
+
+/// The same job with all of them.
+fn more() -> String {
+    let fields = LESS.replace("{ name }", "{ name avatar }").replace("{ type }", "{ url type }");
+    fields.lines().filter(|line| !line.starts_with("drop")).collect::<Vec<_>>().join("\n")
+}
+
+fn fields_come_and_go(kills: &[u64], args: &[&str]) {
+    let account = Account::new(LESS, args);
+    account.run();
+    assert!(compared(&account.sandbox, &account.work, "messages", "").is_err(), "nothing is left out");
+    let seqs = account.seqs();
+    let total: Vec<u64> = STREAMS.iter().map(|s| account.sandbox.truth(s).len() as u64).collect();
+    account.become_job(&more());
+    for kill in kills {
+        account.run_and_kill(*kill);
+    }
+    let (run, streams) = account.run();
+    assert_eq!((counts(&streams, "new"), counts(&streams, "changed")), (vec![0; 4], vec![0; 4]));
+    if kills.is_empty() {
+        assert_eq!(counts(&streams, "filled"), [total[0], 0, total[2], total[3]]);
+    }
+    assert!(run.stdout.contains("contacts: the fields that are asked for have changed"), "{}", run.stdout);
+    assert_eq!(account.seqs(), seqs, "no record has changed");
+    account.equals_the_truth("filled in", "");
+    let (_, streams) = account.run();
+    assert_eq!((counts(&streams, "filled"), &streams["messages"]["skipped"]), (vec![0; 4], &60.into()));
+    // And back: what is not asked for is gone, and what did change meanwhile is told.
+    account.sandbox.bodiless("POST", "/sandbox/night?seed=1&contacts=5&old_edits=7");
+    account.become_job(LESS);
+    for kill in kills {
+        account.run_and_kill(*kill);
+    }
+    let (_, streams) = account.run();
+    if kills.is_empty() {
+        assert_eq!(counts(&streams, "changed"), [5, 0, 0, 7]);
+        assert_eq!(counts(&streams, "filled"), [total[0] - 5, 0, total[2], total[3] - 7]);
+    }
+    let now = account.seqs();
+    assert_eq!(now.last, seqs.last + 12);
+    assert_eq!(now.of.iter().filter(|(id, seq)| seqs.of.get(*id) != Some(seq)).count(), 12);
+    let bytes = account.work.csv("contacts");
+    let mut reader = csv::Reader::from_reader(&bytes[..]);
+    let phone = reader.headers().expect("a header").iter().position(|n| n == "phone").expect("the column");
+    assert!(reader.records().all(|r| r.expect("a row")[phone].is_empty()));
+}
+
+#[test]
+fn fields_that_come_and_go_change_nothing_and_are_filled_in() {
+    fields_come_and_go(&[], &[]);
+    fields_come_and_go(&[], &["--signed"]);
+}
+
+#[test]
+fn killed_while_they_are_filled_in_it_comes_to_the_same() {
+    fields_come_and_go(&[3, 5, 2], &["--signed", "--latency", "2ms"]);
+}

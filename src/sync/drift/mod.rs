@@ -26,6 +26,7 @@ mod anchors;
 mod at_once;
 mod by_cursor;
 mod collect;
+mod naive;
 mod one_size;
 mod overlap;
 
@@ -146,6 +147,9 @@ pub struct Walk {
     more: (Option<bool>, Option<u64>),
     #[serde(skip)]
     phase: Phase,
+    /// In the walk of a test that must fail: every id that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<BTreeSet<Box<str>>>,
 }
 
 /// What was found out of the sizes that the server serves.
@@ -226,6 +230,7 @@ impl Walk {
             no_total: false,
             more: (None, None),
             phase: Phase::Window,
+            seen: None,
         }
     }
 
@@ -241,17 +246,6 @@ impl Walk {
     pub fn by_cursor(mut self) -> Walk {
         self.cursors = Some(Cursors::default());
         self
-    }
-
-    /// A plain walk, for the test that shows what the overlap is for.
-    #[must_use]
-    pub fn without_overlap(mut self) -> Walk {
-        self.paging = Paging::Plain;
-        self
-    }
-
-    fn is_plain(&self) -> bool {
-        self.paging == Paging::Plain
     }
 
     /// The next question.
@@ -286,6 +280,7 @@ impl Walk {
         let asked = self.ask();
         self.sizes.insert(asked.size);
         self.nameless += shown.nameless;
+        self.count(shown);
         if len(shown) > 0 {
             self.more = (shown.has_next, shown.total);
         }
@@ -311,7 +306,7 @@ impl Walk {
                 "no cursor leads on from row {}, and the server says that there is more",
                 self.position
             )),
-            verdict => verdict,
+            verdict => self.counted(verdict, shown.total),
         });
         Step { stepped_back, end }
     }
@@ -335,6 +330,8 @@ impl Walk {
             Some(Fault::Short) if self.is_at_once() => at_once::short(at),
             Some(Fault::Short) => short(self.short_at.unwrap_or(at)),
             Some(Fault::Duplicates) => TWICE.into(),
+            // What is left out cannot be an anchor either.
+            Some(Fault::NoJoin) | None if self.short_at.is_some() => short(self.short_at.unwrap_or(at)),
             Some(Fault::NoJoin) | None => {
                 format!("the order is not stable: pages cannot be joined at row {at}")
             }

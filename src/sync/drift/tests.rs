@@ -300,6 +300,18 @@ fn the_same_walk_without_overlap_misses_rows() {
 }
 
 #[test]
+fn a_walk_that_is_believed_on_counts_alone_misses_rows() {
+    let (mut wrong, mut refused) = (0, 0);
+    for seed in 0..seeds() {
+        let mut server = Server::new(seed, 700, Order::NewestFirst, Kind::Honest, 0.6);
+        let outcome = walk_from(Walk::new(40).on_counts_alone(), &mut server, true);
+        wrong += usize::from(outcome.verdict.is_complete() && outcome.missed > 0);
+        refused += usize::from(!outcome.verdict.is_complete());
+    }
+    assert!(wrong > 3 && refused > 3, "{wrong} wrong, {refused} refused");
+}
+
+#[test]
 fn servers_that_lie_are_never_believed() {
     for kind in [Kind::Filter, Kind::DepthCap, Kind::Ties, Kind::Cache, Kind::PageIgnored] {
         never_wrong(seeds(), false, |seed| Server::new(seed, 700, Order::Anywhere, kind, 0.1));

@@ -49,7 +49,7 @@ fn read(way: Way) -> Mirrored {
     // As much moves in a reading, whether its questions are asked one by one or ten at a time.
     let rate = if way.together == 1 { "0.4" } else { "2" };
     let drift = format!("{rate}:{}", way.seed);
-    let account = ["--contacts", "600", "--persons", "45", "--conversations", "120", "--messages", "1200"];
+    let account = ["--contacts", "600", "--persons", "130", "--conversations", "120", "--messages", "1200"];
     let moving = ["--requests-per-minute", "0", "--drift", &drift, "--order", way.order];
     let adversary = if way.adversary == "none" { vec![] } else { vec!["--adversary", way.adversary] };
     let sandbox = Sandbox::start(&[&account[..], &moving, &adversary].concat());

@@ -45,6 +45,8 @@ use crate::verdict::Verdict;
 
 /// Anchors that join a window.
 const NEED: usize = 2;
+/// How often a page is asked for that shows a record twice, or fewer rows than it should.
+const TRIES: u32 = 3;
 const TWICE: &str = "a page shows one record twice, however often it is read";
 /// Answers in a row without progress after which a walk gives up.
 const PATIENCE: u32 = 12;
@@ -129,8 +131,15 @@ pub struct Walk {
     /// The page sizes asked for.
     #[serde(default)]
     sizes: BTreeSet<u32>,
-    /// The end of the first joined window that was shorter than asked for although the total says more rows follow.
+    /// The end of the first joined window that was shorter than asked for although the total says more rows follow, however
+    /// often it was asked for. What it left out may stand anywhere later: nothing proves such a walk.
     short_at: Option<u64>,
+    /// How often in a row such a window was asked for again.
+    #[serde(default)]
+    shorts: u32,
+    /// Rows that were read before this, counted as anchors are, are those of page one.
+    #[serde(default)]
+    front: u64,
     /// Pages of this many rows are walked one by one: the server serves nothing else, or no page overlaps far enough.
     fixed: Option<u32>,
     /// In a walk page by page: the page read last, and its fingerprint.
@@ -224,6 +233,8 @@ impl Walk {
             sequence: Some(Sequence::default()),
             sizes: BTreeSet::new(),
             short_at: None,
+            shorts: 0,
+            front: 0,
             fixed: None,
             current: None,
             cursors: None,
@@ -302,6 +313,7 @@ impl Walk {
             Verdict::Incomplete(why) => Verdict::Incomplete(why),
             _ if self.nameless > 0 => Verdict::Incomplete(format!("rows without an id: {}", self.nameless)),
             _ if self.spoiled => Verdict::Incomplete(TWICE.into()),
+            _ if self.short_at.is_some() && !self.is_at_once() => Verdict::Incomplete(self.reason()),
             _ if self.cursors.is_some() && self.is_cut() => Verdict::Incomplete(format!(
                 "no cursor leads on from row {}, and the server says that there is more",
                 self.position
@@ -324,16 +336,17 @@ impl Walk {
     }
 
     fn reason(&self) -> String {
-        let at = self.farthest;
-        match self.fault {
-            Some(Fault::Vanished) => format!("nothing is served past row {at}"),
-            Some(Fault::Short) if self.is_at_once() => at_once::short(at),
-            Some(Fault::Short) => short(self.short_at.unwrap_or(at)),
-            Some(Fault::Duplicates) => TWICE.into(),
+        let at = self.farthest.max(self.position);
+        match (self.fault, self.short_at) {
+            (Some(Fault::Short), _) if self.is_at_once() => at_once::short(self.farthest),
+            (Some(Fault::Duplicates), _) => TWICE.into(),
+            (Some(Fault::Vanished), None) => format!("nothing is served past row {}", self.farthest),
             // What is left out cannot be an anchor either.
-            Some(Fault::NoJoin) | None if self.short_at.is_some() => short(self.short_at.unwrap_or(at)),
-            Some(Fault::NoJoin) | None => {
-                format!("the order is not stable: pages cannot be joined at row {at}")
+            (_, Some(short_at)) if short_at < at => short(short_at),
+            (_, Some(_)) => format!("nothing is served past row {at}"),
+            (Some(Fault::Short), None) => short(at),
+            (Some(Fault::NoJoin) | None, None) => {
+                format!("the order is not stable: pages cannot be joined at row {}", self.farthest)
             }
         }
     }

@@ -91,6 +91,13 @@ fn holds(order: usize) {
                     wrong.push(format!("{way:?}: contacts are {why}"));
                 }
             }
+            for (stream, why) in found.said.iter().filter_map(|(stream, said)| Some((stream, said.as_ref().err()?))) {
+                println!("{way:?}: {stream}: {why}");
+            }
+            let accused = found.said.values().any(|said| said.as_ref().is_err_and(|why| why.contains(HOPELESS[3].1)));
+            if accused && adversary != HOPELESS[3].0 {
+                wrong.push(format!("{way:?}: the page argument is not ignored, but {:?}", found.said));
+            }
             let (runs, complete, incomplete) = tally.entry(adversary).or_default();
             *runs += 1;
             *complete += found.complete();

@@ -134,6 +134,21 @@ fn by_change_every_untouched_record_is_there_once_or_the_run_says_incomplete() {
     holds(3);
 }
 
+#[test]
+fn an_adversary_that_nobody_knows_or_that_needs_drift_is_refused() {
+    for (args, why) in [
+        (["--adversary", "clamp,tie"], "--adversary tie is none of bulk-deletes, clamp, filtered"),
+        (["--adversary", "moved-anchor"], "--adversary moved-anchor needs --drift RATE"),
+        (["--order", "by-changes"], ""),
+    ] {
+        let drift = ["--drift", "1"];
+        let drift = if why.contains("needs") { &[][..] } else { &drift[..] };
+        let listen = ["sandbox", "--listen", "127.0.0.1:0"];
+        let refused = Work::new("").call(&[&listen[..], &args, drift].concat()).expect(2);
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    }
+}
+
 /// Whether the check finds records missing that the run called complete, when the walk is spoilt so.
 fn misses(spoilt: &'static str) -> bool {
     let way = |seed| Way { order: "newest-first", adversary: "none", seed, together: 10, spoilt: Some(spoilt) };

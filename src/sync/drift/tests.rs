@@ -587,3 +587,28 @@ fn nothing_past_a_row_is_named() {
     });
     assert_eq!(end, Some(Verdict::Incomplete("nothing is served past row 100".into())));
 }
+
+#[test]
+fn anchors_that_do_not_stand_next_to_each_other_join_nothing() {
+    let rows = |ids: &[u32]| -> Vec<Record> {
+        ids.iter().map(|id| Record { range: 0..0, id: id.to_string().into(), hash: 1, repaired: 0 }).collect()
+    };
+    // Row 38 is the first that the second window should show.
+    for (anchors, joined) in [([38, 39], true), ([10, 11], true), ([3, 17], false), ([39, 38], false)] {
+        let mut walk = Walk::new(40);
+        let see = |walk: &mut Walk, ids: &[u32]| {
+            let rows = rows(ids);
+            walk.judge(&Shown {
+                rows: &rows,
+                nameless: 0,
+                total: Some(300),
+                has_next: None,
+                cursors: &[],
+                next_cursor: None,
+            })
+        };
+        see(&mut walk, &(0..40).collect::<Vec<_>>());
+        let step = see(&mut walk, &anchors.into_iter().chain(100..136).collect::<Vec<_>>());
+        assert_eq!(step.stepped_back, !joined, "{anchors:?}");
+    }
+}

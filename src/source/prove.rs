@@ -113,15 +113,23 @@ fn likely_first(zero: &[&str], one: &[&str]) -> u32 {
     u32::from(zero.is_empty() || (again > 0 && 2 * again >= one.len()))
 }
 
-/// Asks for the pages 0 and 1 together, long ones; none where that is not answered.
+/// Asks for the pages 0, 1 and 0 together, long ones, until page 0 reads the same before and after; none where that is
+/// not answered.
 async fn counted_from(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<u32>> {
-    let both = [0, 1].map(|number| Question { size: MANY, ..question(stream, parent, Start::Number(number)) });
-    let pages: Vec<Page> = match source.ask_all(both.into()).await.into_iter().collect() {
-        Ok(pages) => pages,
-        Err(error) if error.kind == Kind::Spent => return Err(error),
-        Err(_) => return Ok(None),
-    };
-    Ok(pages.first().zip(pages.get(1)).map(|(zero, one)| likely_first(&ids(zero), &ids(one))))
+    for _ in 0..TRIES {
+        let asked = [0, 1, 0].map(|number| Question { size: MANY, ..question(stream, parent, Start::Number(number)) });
+        let pages: Vec<Page> = match source.ask_all(asked.into()).await.into_iter().collect() {
+            Ok(pages) => pages,
+            Err(error) if error.kind == Kind::Spent => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        if let [zero, one, again] = &pages[..]
+            && ids(zero) == ids(again)
+        {
+            return Ok(Some(likely_first(&ids(zero), &ids(one))));
+        }
+    }
+    Ok(None)
 }
 
 /// The ids of a page, those of rows with something in `lastMessage` first: a conversation that has one has messages.

@@ -39,7 +39,9 @@ impl Lists {
         let place = |row: u64| usize::try_from(row).unwrap_or(usize::MAX).min(entries.len());
         let gone: Vec<Entry> = entries.drain(place(start)..place(start + run)).collect();
         self.changed.insert(list, entries);
-        gone.iter().for_each(|entry| self.touch(list, entry.number, Change::Delete));
+        for entry in gone {
+            self.touch(list, entry.number, Change::Delete);
+        }
         true
     }
 

@@ -62,7 +62,7 @@ pub fn judged(sandbox: &Sandbox, work: &Work, code: Option<i32>) -> Mirrored {
         let entry = &manifest["streams"][stream];
         let said = match entry["verdict"].as_str().expect("a verdict") {
             "incomplete" => Err(entry["why"].as_str().expect("a reason").to_owned()),
-            word => Ok(word.to_owned()),
+            complete => Ok(complete.to_owned()),
         };
         found.said.insert(stream, said);
     }

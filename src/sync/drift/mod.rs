@@ -29,6 +29,7 @@ mod collect;
 mod naive;
 mod one_size;
 mod overlap;
+mod reasons;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -39,6 +40,7 @@ use self::anchors::Anchor;
 use self::by_cursor::{Check, Cursors};
 pub use self::collect::Collect;
 use self::collect::Sequence;
+use self::reasons::page_ignored;
 
 use crate::record::Record;
 use crate::verdict::Verdict;
@@ -334,30 +336,6 @@ impl Walk {
     fn served(&self) -> u32 {
         self.fixed.unwrap_or(self.size)
     }
-
-    fn reason(&self) -> String {
-        let at = self.farthest.max(self.position);
-        match (self.fault, self.short_at) {
-            (Some(Fault::Short), _) if self.is_at_once() => at_once::short(self.farthest),
-            (Some(Fault::Duplicates), _) => TWICE.into(),
-            (Some(Fault::Vanished), None) => format!("nothing is served past row {}", self.farthest),
-            // What is left out cannot be an anchor either.
-            (_, Some(short_at)) if short_at < at => short(short_at),
-            (_, Some(_)) => format!("nothing is served past row {at}"),
-            (Some(Fault::Short), None) => short(at),
-            (Some(Fault::NoJoin) | None, None) => {
-                format!("the order is not stable: pages cannot be joined at row {}", self.farthest)
-            }
-        }
-    }
-}
-
-fn page_ignored() -> Verdict {
-    Verdict::Incomplete("the server ignores the page argument".into())
-}
-
-fn short(at: u64) -> String {
-    format!("a page is short at row {at} and the total says otherwise: are rows filtered?")
 }
 
 fn page_number(full_pages_before: u64) -> u32 {

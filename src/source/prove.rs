@@ -113,9 +113,10 @@ fn likely_first(zero: &[&str], one: &[&str]) -> u32 {
     u32::from(zero.is_empty() || (again > 0 && 2 * again >= one.len()))
 }
 
-/// Asks for the pages 0, 1 and 0 together, long ones, until page 0 reads the same before and after; none where that is
-/// not answered.
+/// Asks for the pages 0, 1 and 0 together, long ones, until page 0 reads the same before and after, or often enough; none
+/// where that is not answered.
 async fn counted_from(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<u32>> {
+    let mut first = None;
     for _ in 0..TRIES {
         let asked = [0, 1, 0].map(|number| Question { size: MANY, ..question(stream, parent, Start::Number(number)) });
         let pages: Vec<Page> = match source.ask_all(asked.into()).await.into_iter().collect() {
@@ -123,13 +124,14 @@ async fn counted_from(source: &Source, stream: Stream, parent: Option<&str>) -> 
             Err(error) if error.kind == Kind::Spent => return Err(error),
             Err(_) => return Ok(None),
         };
-        if let [zero, one, again] = &pages[..]
-            && ids(zero) == ids(again)
-        {
-            return Ok(Some(likely_first(&ids(zero), &ids(one))));
+        if let [zero, one, again] = &pages[..] {
+            first = Some(likely_first(&ids(zero), &ids(one)));
+            if ids(zero) == ids(again) {
+                break;
+            }
         }
     }
-    Ok(None)
+    Ok(first)
 }
 
 /// The ids of a page, those of rows with something in `lastMessage` first: a conversation that has one has messages.

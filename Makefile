@@ -15,7 +15,7 @@ test: ## every test; installs what they need (python3, node, npm packages) when 
 	tests/support/needs.sh
 	cargo test --no-fail-fast
 
-soak: ## the seeded tests with many seeds (SEEDS=50): hours, not minutes
+soak: ## the seeded tests with many seeds (SEEDS=50, of which the moving lists make 2,000 runs): hours, not minutes
 	tests/support/needs.sh
 	SOAK_SEEDS=$${SEEDS:-50} cargo test --no-fail-fast -- drift moving kill generated nightly
 

@@ -244,9 +244,13 @@ pub struct SandboxArgs {
     /// Changes between requests: events a request (0.5), with their seed after a colon (0.5:7).
     #[arg(long, value_name = "RATE[:SEED]")]
     pub drift: Option<String>,
-    /// Where new records appear: newest-first, oldest-first, anywhere.
+    /// Where new records appear: newest-first, oldest-first, anywhere, by-change (in front, and edited ones, too).
     #[arg(long, default_value = "newest-first")]
     pub order: String,
+    /// Makes lists hard to read: bulk-deletes, clamp, filtered, depth-cap, last-page-repeated, ties, cached, page-ignored,
+    /// moved-anchor; may be repeated.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub adversary: Vec<String>,
     /// How long every answer takes.
     #[arg(long, default_value = "0ms")]
     pub latency: String,

@@ -4,6 +4,7 @@ use crate::cli::{SandboxArgs, Switch};
 use crate::config::values;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
+use crate::sandbox::adversary::Adversary;
 use crate::sandbox::{self, Options, drift, faults, start};
 use crate::say;
 
@@ -27,6 +28,14 @@ fn options(args: &SandboxArgs) -> Result<Options> {
         Some(plan) => plan.with_seed(args.seed),
         None => plan_file(&args.faults)?,
     };
+    let adversaries = adversaries(&args.adversary)?;
+    let drifting = |text| drifting(text, &args.order, &adversaries);
+    let drift = args.drift.as_deref().map(drifting).transpose()?;
+    if let (None, Some((name, _))) =
+        (&drift, Adversary::NAMED.iter().find(|(_, a)| a.moves() && adversaries.contains(a)))
+    {
+        return Err(Error::usage(format!("--adversary {name} needs --drift RATE: it is one of the changes")));
+    }
     Ok(Options {
         listen: args.listen,
         contacts: args.contacts,
@@ -38,7 +47,8 @@ fn options(args: &SandboxArgs) -> Result<Options> {
         requests_per_minute: args.requests_per_minute,
         window: values::duration(&args.window, "--window")?,
         faults,
-        drift: args.drift.as_deref().map(|text| drifting(text, &args.order)).transpose()?,
+        drift,
+        adversaries,
         latency: values::duration(&args.latency, "--latency")?,
         new_token_cancels_older: args.new_token_cancels_older,
         max_page_size: args.max_page_size,
@@ -72,12 +82,28 @@ fn plan_file(name: &str) -> Result<faults::Plan> {
     faults::Plan::from_toml(&text).map_err(|e| Error::usage(format!("{name}: {e}")))
 }
 
-fn drifting(text: &str, order: &str) -> Result<drift::Settings> {
+fn adversaries(names: &[String]) -> Result<Vec<Adversary>> {
+    let known = || Adversary::NAMED.map(|(name, _)| name).join(", ");
+    let one = |name: &String| {
+        Adversary::named(name).ok_or_else(|| Error::usage(format!("--adversary {name} is none of {}", known())))
+    };
+    names.iter().map(one).collect()
+}
+
+fn drifting(text: &str, order: &str, adversaries: &[Adversary]) -> Result<drift::Settings> {
     let wrong = || Error::usage(format!("--drift {text} is not RATE or RATE:SEED, for example 0.5 or 0.5:7"));
     let (rate, seed) = text.split_once(':').unwrap_or((text, "1"));
-    let order = drift::Order::named(&order.replace('-', "_"))
-        .ok_or_else(|| Error::usage(format!("--order {order} is none of newest-first, oldest-first, anywhere")))?;
+    let order = drift::Order::named(&order.replace('-', "_")).ok_or_else(|| {
+        Error::usage(format!("--order {order} is none of newest-first, oldest-first, anywhere, by-change"))
+    })?;
     let rate: f64 = rate.parse().map_err(|_| wrong())?;
     let seed = seed.parse().map_err(|_| wrong())?;
-    Ok(drift::Settings { seed, rate, order, ..drift::Settings::default() })
+    Ok(drift::Settings {
+        seed,
+        rate,
+        order,
+        bulk_deletes: adversaries.contains(&Adversary::BulkDeletes),
+        leaps: adversaries.contains(&Adversary::MovedAnchor),
+        ..drift::Settings::default()
+    })
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::adversary::Adversaries;
 use super::data::{Size, World};
 use super::dialects::DEFAULT_SDL;
 use super::dice::Dice;
@@ -32,6 +33,8 @@ pub struct Api {
     pub world: Arc<World>,
     /// The account's lists as they stand now.
     pub lists: Mutex<Lists>,
+    /// What makes them hard to read.
+    pub adversaries: Mutex<Adversaries>,
     pub(super) schema: Schema,
     pub(super) tokens: Mutex<Tokens>,
     limit: Mutex<Option<Limit>>,
@@ -93,7 +96,9 @@ impl Api {
             return Err(Error::TooMany);
         }
         let world = Arc::new(World::new(options.seed, size, newest_first).dated(schema.reading().dates));
+        let seed = options.drift.as_ref().map_or(options.seed, |drift| drift.seed);
         Ok(Api {
+            adversaries: Mutex::new(Adversaries::new(options.adversaries.clone(), seed)),
             lists: Mutex::new(Lists::new(Arc::clone(&world), options.drift.clone())),
             tokens: Mutex::new(Tokens::new(options.seed, options.token_ttl, options.new_token_cancels_older)),
             limit: Mutex::new(Limit::new(options.requests_per_minute, options.window, options.block)),

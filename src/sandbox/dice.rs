@@ -6,7 +6,7 @@
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A position in an endless table of random numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dice(u64);
 
 impl Dice {

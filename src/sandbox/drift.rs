@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::data::{CHANNELS, Entry, List, Row, TEMPLATES, World};
 use super::dice::Dice;
 use super::night::Nights;
+use super::upheaval::LastShown;
 use crate::streams::Stream;
 
 /// Where a list shows new and moved records.
@@ -24,15 +25,18 @@ pub enum Order {
     OldestFirst,
     /// At any place.
     Anywhere,
+    /// In front, and so does what is edited: the list is sorted by a field that changes.
+    ByChange,
 }
 
 impl Order {
-    /// The order of that name: `newest_first`, `oldest_first`, `anywhere`.
+    /// The order of that name: `newest_first`, `oldest_first`, `anywhere`, `by_change`.
     pub fn named(name: &str) -> Option<Order> {
         match name {
             "newest_first" => Some(Order::NewestFirst),
             "oldest_first" => Some(Order::OldestFirst),
             "anywhere" => Some(Order::Anywhere),
+            "by_change" => Some(Order::ByChange),
             _ => None,
         }
     }
@@ -80,11 +84,23 @@ pub struct Settings {
     pub kinds: Vec<Change>,
     /// After so many changes the account holds still.
     pub max_events: u64,
+    /// Now and then more rows than a page has are deleted at once.
+    pub bulk_deletes: bool,
+    /// Rows leap over more than a page.
+    pub leaps: bool,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { seed: 7, rate: 0.6, order: Order::default(), kinds: Change::ALL.to_vec(), max_events: u64::MAX }
+        Settings {
+            seed: 7,
+            rate: 0.6,
+            order: Order::default(),
+            kinds: Change::ALL.to_vec(),
+            max_events: u64::MAX,
+            bulk_deletes: false,
+            leaps: false,
+        }
     }
 }
 
@@ -102,6 +118,7 @@ pub struct Lists {
     questions: u64,
     events: u64,
     pub(super) nights: Nights,
+    pub(super) last_shown: Option<LastShown>,
 }
 
 impl Lists {
@@ -118,6 +135,7 @@ impl Lists {
             questions: 0,
             events: 0,
             nights: Nights::default(),
+            last_shown: None,
         }
     }
 
@@ -211,6 +229,12 @@ impl Lists {
         if matches!(list, List::Messages(c) if self.gone.contains(&c)) {
             return;
         }
+        if settings.bulk_deletes && dice.at(6).chance(40) && self.bulk_delete(list, dice.at(7))
+            || settings.leaps && dice.at(8).chance(500) && self.leap(list, dice.at(9))
+        {
+            self.events += 1;
+            return;
+        }
         let world = Arc::clone(&self.world);
         let entries = self.changed.entry(list).or_insert_with(|| world.slice(list, 0..u64::MAX).collect());
         if entries.is_empty() && change != Change::Insert {
@@ -224,18 +248,19 @@ impl Lists {
                 Entry { number: first_new(&world, list.stream()) + *inserted - 1, version: 0 }
             }
             Change::Delete => entries.remove(at),
-            Change::Edit => {
+            Change::Edit if settings.order != Order::ByChange => {
                 entries[at].version += 1;
                 entries[at]
             }
-            Change::Move => {
+            Change::Edit | Change::Move => {
                 let entry = entries.remove(at);
                 Entry { version: entry.version + 1, ..entry }
             }
         };
-        if matches!(change, Change::Insert | Change::Move) {
+        let is_placed = matches!(change, Change::Insert | Change::Move);
+        if is_placed || (change == Change::Edit && settings.order == Order::ByChange) {
             let place = match settings.order {
-                Order::NewestFirst => 0,
+                Order::NewestFirst | Order::ByChange => 0,
                 Order::OldestFirst => entries.len(),
                 Order::Anywhere => usize::try_from(dice.at(5).below(entries.len() as u64 + 1)).unwrap_or(0),
             };
@@ -301,7 +326,7 @@ mod tests {
 
     #[test]
     fn untouched_records_keep_their_order_and_stay() {
-        for order in [Order::NewestFirst, Order::OldestFirst, Order::Anywhere] {
+        for order in [Order::NewestFirst, Order::OldestFirst, Order::Anywhere, Order::ByChange] {
             let mut l = lists(order, &Change::ALL);
             let before = l.slice(List::Contacts, 0..u64::MAX);
             for _ in 0..200 {
@@ -348,6 +373,19 @@ mod tests {
             l.pass_time(List::Contacts, true);
         }
         assert!(*l.ids_of(List::Contacts).last().unwrap() >= 500);
+    }
+
+    #[test]
+    fn an_edit_moves_a_record_to_the_front_of_a_list_sorted_by_change() {
+        let mut l = lists(Order::ByChange, &[Change::Edit]);
+        let before = l.ids_of(List::Contacts);
+        for _ in 0..50 {
+            l.pass_time(List::Contacts, true);
+        }
+        let now = l.slice(List::Contacts, 0..u64::MAX);
+        let edited = now.iter().filter(|e| e.version > 0).count();
+        assert!(edited > 20 && now[..edited].iter().all(|e| e.version > 0), "{edited}");
+        assert_eq!(now.len(), before.len());
     }
 
     #[test]

@@ -14,11 +14,13 @@
 //! | how is an answer written? | `execute.rs` and, for the scalars of an envelope, `members.rs` into `out.rs` |
 //! | how many records, in which order, with which ids? | `data.rs` of `list.rs` (all messages: `all_messages.rs`), `ids.rs` |
 //! | what is in a field? | `object.rs`, `records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
-//! | what changes meanwhile? | `drift.rs`; between two readings: `night.rs`; when a test wants it to: `at_will.rs` |
+//! | what changes meanwhile? | `drift.rs`, `upheaval.rs`; between two readings: `night.rs`; when a test wants it to: `at_will.rs` |
+//! | what makes lists hard to read? | `adversary.rs` |
 //! | what fails? | `faults.rs`, `body.rs` (connections that break) |
 //! | who may ask, how often? | `token.rs`, `limit.rs` |
 //! | what should have come out? what was asked? | `truth.rs`, `log.rs` |
 
+pub mod adversary;
 mod all_messages;
 mod api;
 mod asks;
@@ -59,6 +61,7 @@ mod suggest;
 mod text;
 mod token;
 mod truth;
+mod upheaval;
 mod valueless;
 mod variables;
 mod wording;
@@ -100,6 +103,8 @@ pub struct Options {
     pub faults: faults::Plan,
     /// What changes while it is read.
     pub drift: Option<drift::Settings>,
+    /// What makes its lists hard to read.
+    pub adversaries: Vec<adversary::Adversary>,
     /// How much later every answer comes.
     pub latency: Duration,
     /// A new token makes the older ones expire.
@@ -143,6 +148,7 @@ impl Default for Options {
             block: None,
             faults: faults::Plan::default(),
             drift: None,
+            adversaries: Vec::new(),
             latency: Duration::ZERO,
             new_token_cancels_older: false,
             max_page_size: 100,

@@ -31,7 +31,7 @@ pub enum Question {
 }
 
 /// Where a page begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
     /// At the page with this number, counted from 0.
     Page(u64),

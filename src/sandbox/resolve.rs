@@ -180,8 +180,13 @@ impl Answering<'_> {
         if list != NOBODYS {
             lists.pass_time(list, std::mem::take(&mut self.first_list));
         }
-        let largest = u64::from(self.api.options.max_page_size.max(1));
+        let mut adversaries = lock(&self.api.adversaries);
+        let largest = adversaries.largest(u64::from(self.api.options.max_page_size.max(1)));
         let limit = paging.limit.map_or(u64::MAX, |limit| limit.min(largest));
+        let asked = (list, paging.place.clone(), limit);
+        if let Some(page) = adversaries.given(&asked) {
+            return Ok(Content::Page(page));
+        }
         let start = match &paging.place {
             Place::Page(number) => number.saturating_mul(limit),
             Place::Offset(rows) => *rows,
@@ -192,16 +197,22 @@ impl Answering<'_> {
             }
         };
         let total = lists.len(list);
+        let start = adversaries.start(start, limit, total);
         let more = start.saturating_add(limit) < total;
         let shown = if twist == Some(Fault::RepeatedPage) { start.saturating_sub(limit) } else { start };
-        let mut rows = lists.rows(list, shown..shown.saturating_add(limit));
+        let mut rows = adversaries.rows(&lists, list, shown, limit);
+        lists.shows(list, shown, limit);
         match twist {
             Some(Fault::SuccessFalse) => return Ok(Content::Failed("500", "Something went wrong")),
             Some(Fault::PartialData) => rows.truncate(rows.len() / 2),
             _ => {}
         }
         let total = (twist != Some(Fault::MissingTotal)).then_some(total);
-        Ok(Content::Page(Page { rows, total, more, start, limit, counts_from: paging.page_from }))
+        let page = Page { rows, total, more, start, limit, counts_from: paging.page_from };
+        if twist.is_none() {
+            adversaries.give(asked, &page);
+        }
+        Ok(Content::Page(page))
     }
 
     /// Puts the errors in front of the data.

@@ -11,6 +11,8 @@ use crate::streams::{DateForm, Kind as Holds, Stream};
 
 /// Rows a page in a proof: enough to tell two pages apart.
 const SIZE: u32 = 2;
+/// Rows a page where the list moves: enough that a few changes do not make one page look like another.
+const MANY: u32 = 20;
 /// How often a question is asked that the server may refuse for good.
 const TRIES: u32 = 3;
 
@@ -43,7 +45,11 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
         // The page before the one that is believed to be the first; for 0 there is none, and the page behind it is asked.
         let other = patiently(source, question(stream, parent, Start::Number(u32::from(believed == 0)))).await?;
         let (zero, one) = if believed == 0 { (Some(&page), other.as_ref()) } else { (other.as_ref(), Some(&page)) };
-        let first = first_page(&zero.map(ids).unwrap_or_default(), &one.map(ids).unwrap_or_default());
+        let (zero, one) = (zero.map(ids).unwrap_or_default(), one.map(ids).unwrap_or_default());
+        let first = match first_page(&zero, &one) {
+            Some(first) => first,
+            None => counted_from(source, stream, parent).await?.unwrap_or_else(|| likely_first(&zero, &one)),
+        };
         page_from = Some(first);
         if first != believed
             && let Some(other) = other
@@ -95,10 +101,37 @@ impl Proof {
     }
 }
 
-/// The number of the first page, from what page 0 and page 1 showed. Whoever counts from 1 refuses 0, has nothing there,
-/// or takes it for 1.
-fn first_page(zero: &[&str], one: &[&str]) -> u32 {
-    u32::from(zero.is_empty() || one.iter().any(|id| zero.contains(id)))
+/// The number of the first page, from what page 0 and page 1 showed one after the other. Whoever counts from 1 refuses 0,
+/// has nothing there, or takes it for 1. Pages that differ are two pages, or one that changed meanwhile: none.
+fn first_page(zero: &[&str], one: &[&str]) -> Option<u32> {
+    (zero.is_empty() || zero == one).then_some(1)
+}
+
+/// The same of pages so long that most of their rows stay: the same page shows most of them again.
+fn likely_first(zero: &[&str], one: &[&str]) -> u32 {
+    let again = one.iter().filter(|id| zero.contains(id)).count();
+    u32::from(zero.is_empty() || (again > 0 && 2 * again >= one.len()))
+}
+
+/// Asks for the pages 0, 1 and 0 together, long ones, until page 0 reads the same before and after, or often enough; none
+/// where that is not answered.
+async fn counted_from(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<u32>> {
+    let mut first = None;
+    for _ in 0..TRIES {
+        let asked = [0, 1, 0].map(|number| Question { size: MANY, ..question(stream, parent, Start::Number(number)) });
+        let pages: Vec<Page> = match source.ask_all(asked.into()).await.into_iter().collect() {
+            Ok(pages) => pages,
+            Err(error) if error.kind == Kind::Spent => return Err(error),
+            Err(_) => return Ok(None),
+        };
+        if let [zero, one, again] = &pages[..] {
+            first = Some(likely_first(&ids(zero), &ids(one)));
+            if ids(zero) == ids(again) {
+                break;
+            }
+        }
+    }
+    Ok(first)
 }
 
 /// The ids of a page, those of rows with something in `lastMessage` first: a conversation that has one has messages.
@@ -172,15 +205,29 @@ mod tests {
     #[test]
     fn the_first_page_is_the_one_before_which_there_is_nothing_new() {
         for (zero, one, first) in [
-            (vec!["a", "b"], vec!["c", "d"], 0),
-            (vec!["a"], vec![], 0),
-            (vec!["a", "b"], vec!["a", "b"], 1),
-            (vec!["new", "a"], vec!["a", "b"], 1),
-            (vec![], vec!["a"], 1),
-            (vec![], vec![], 1),
+            (vec!["a"], vec![], None),
+            (vec!["a", "b"], vec!["a", "b"], Some(1)),
+            (vec![], vec!["a"], Some(1)),
+            (vec![], vec![], Some(1)),
+            (vec!["a", "b"], vec!["c", "d"], None),
+            (vec!["new", "a"], vec!["a", "b"], None),
         ] {
             assert_eq!(first_page(&zero, &one), first, "{zero:?} {one:?}");
         }
+    }
+
+    #[test]
+    fn where_the_list_moves_meanwhile_most_rows_tell() {
+        let rows: Vec<String> = (0..60).map(|n| n.to_string()).collect();
+        let page = |from: usize| rows[from..from + 20].iter().map(String::as_str).collect::<Vec<_>>();
+        for moved in 0..9 {
+            assert_eq!(likely_first(&page(9), &page(9 + moved)), 1, "counted from 1, {moved} rows in or out");
+            assert_eq!(likely_first(&page(9 + moved), &page(9)), 1);
+            assert_eq!(likely_first(&page(9), &page(29 - moved)), 0, "counted from 0, {moved} rows in or out");
+            assert_eq!(likely_first(&page(9 - moved), &page(29)), 0);
+        }
+        assert_eq!((likely_first(&["a"], &[]), likely_first(&[], &["a"])), (0, 1));
+        assert_eq!((likely_first(&["new", "a"], &["a", "b"]), likely_first(&["a", "b"], &["c", "d"])), (1, 0));
     }
 
     #[test]

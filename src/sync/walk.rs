@@ -216,9 +216,12 @@ fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
         Some(json) => serde_json::from_str(json)
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("a checkpoint's position is not readable: {e}")))?,
     };
-    // For the test that shows what the overlap is for; not in a release.
-    let plain = cfg!(debug_assertions) && std::env::var_os("QPIEN_TEST_PLAIN_WALK").is_some();
-    Ok(if plain { walk.without_overlap() } else { walk })
+    // For the tests that show what the overlap is for, and what counts are worth; not in a release.
+    let test = |name: &str| cfg!(debug_assertions) && std::env::var_os(name).is_some();
+    if test("QPIEN_TEST_COUNTS_ALONE") {
+        return Ok(walk.on_counts_alone());
+    }
+    Ok(if test("QPIEN_TEST_PLAIN_WALK") { walk.without_overlap() } else { walk })
 }
 
 /// Questions and their answers.

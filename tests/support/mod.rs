@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 pub mod foreign;
 pub mod generated;
+pub mod mirrored;
 pub mod tls;
 
 /// The binary under test.

@@ -1,17 +1,15 @@
 //! The rows read last, which later windows must show again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{NEED, Walk};
+use super::{NEED, TRIES, Walk};
 use crate::record::Record;
 
 /// Pages of rows that are remembered as possible anchors.
 const REMEMBERED: usize = 3;
-/// How often a page that shows a record twice is asked for.
-const TRIES: u32 = 3;
 
 /// A row that was read: id, hash, and when among the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,14 +23,21 @@ impl Anchor {
 }
 
 impl Walk {
-    /// Whether a window shows enough rows read before, unchanged, in the order in which they were read.
+    /// Whether a window shows enough rows read before, unchanged, in the order in which they were read; two of them next
+    /// to each other: what was read between them it shows as well. (Rows that keep no order, or that leapt there one by
+    /// one, seldom look so.)
     pub(super) fn joins(&self, rows: &[Record]) -> bool {
         let known: HashMap<&str, (u128, u64)> = self.tail.iter().map(|a| (&*a.0, (a.1, a.2))).collect();
         let marks: Vec<u64> = rows
             .iter()
             .filter_map(|r| known.get(&*r.id).filter(|(hash, _)| *hash == r.hash).map(|(_, order)| *order))
             .collect();
-        marks.len() >= NEED && marks.is_sorted()
+        if marks.len() < NEED || !marks.is_sorted() {
+            return false;
+        }
+        let shown: HashSet<&str> = rows.iter().map(|r| &*r.id).collect();
+        let absent: BTreeSet<u64> = self.tail.iter().filter(|a| !shown.contains(&*a.0)).map(|a| a.2).collect();
+        marks.windows(2).any(|pair| absent.range(pair[0]..pair[1]).next().is_none())
     }
 
     /// A page that shows one record twice was not read at one moment, and is asked for again. One that always does is

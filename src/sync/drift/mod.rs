@@ -26,8 +26,10 @@ mod anchors;
 mod at_once;
 mod by_cursor;
 mod collect;
+mod naive;
 mod one_size;
 mod overlap;
+mod reasons;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -38,12 +40,15 @@ use self::anchors::Anchor;
 use self::by_cursor::{Check, Cursors};
 pub use self::collect::Collect;
 use self::collect::Sequence;
+use self::reasons::page_ignored;
 
 use crate::record::Record;
 use crate::verdict::Verdict;
 
 /// Anchors that join a window.
 const NEED: usize = 2;
+/// How often a page is asked for that shows a record twice, or fewer rows than it should.
+const TRIES: u32 = 3;
 const TWICE: &str = "a page shows one record twice, however often it is read";
 /// Answers in a row without progress after which a walk gives up.
 const PATIENCE: u32 = 12;
@@ -128,8 +133,15 @@ pub struct Walk {
     /// The page sizes asked for.
     #[serde(default)]
     sizes: BTreeSet<u32>,
-    /// The end of the first joined window that was shorter than asked for although the total says more rows follow.
+    /// The end of the first joined window that was shorter than asked for although the total says more rows follow, however
+    /// often it was asked for. What it left out may stand anywhere later: nothing proves such a walk.
     short_at: Option<u64>,
+    /// How often in a row such a window was asked for again.
+    #[serde(default)]
+    shorts: u32,
+    /// Rows that were read before this, counted as anchors are, are those of page one.
+    #[serde(default)]
+    front: u64,
     /// Pages of this many rows are walked one by one: the server serves nothing else, or no page overlaps far enough.
     fixed: Option<u32>,
     /// In a walk page by page: the page read last, and its fingerprint.
@@ -146,6 +158,9 @@ pub struct Walk {
     more: (Option<bool>, Option<u64>),
     #[serde(skip)]
     phase: Phase,
+    /// In the walk of a test that must fail: every id that was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<BTreeSet<Box<str>>>,
 }
 
 /// What was found out of the sizes that the server serves.
@@ -220,12 +235,15 @@ impl Walk {
             sequence: Some(Sequence::default()),
             sizes: BTreeSet::new(),
             short_at: None,
+            shorts: 0,
+            front: 0,
             fixed: None,
             current: None,
             cursors: None,
             no_total: false,
             more: (None, None),
             phase: Phase::Window,
+            seen: None,
         }
     }
 
@@ -241,17 +259,6 @@ impl Walk {
     pub fn by_cursor(mut self) -> Walk {
         self.cursors = Some(Cursors::default());
         self
-    }
-
-    /// A plain walk, for the test that shows what the overlap is for.
-    #[must_use]
-    pub fn without_overlap(mut self) -> Walk {
-        self.paging = Paging::Plain;
-        self
-    }
-
-    fn is_plain(&self) -> bool {
-        self.paging == Paging::Plain
     }
 
     /// The next question.
@@ -286,6 +293,7 @@ impl Walk {
         let asked = self.ask();
         self.sizes.insert(asked.size);
         self.nameless += shown.nameless;
+        self.count(shown);
         if len(shown) > 0 {
             self.more = (shown.has_next, shown.total);
         }
@@ -307,11 +315,12 @@ impl Walk {
             Verdict::Incomplete(why) => Verdict::Incomplete(why),
             _ if self.nameless > 0 => Verdict::Incomplete(format!("rows without an id: {}", self.nameless)),
             _ if self.spoiled => Verdict::Incomplete(TWICE.into()),
+            _ if self.short_at.is_some() && !self.is_at_once() => Verdict::Incomplete(self.reason()),
             _ if self.cursors.is_some() && self.is_cut() => Verdict::Incomplete(format!(
                 "no cursor leads on from row {}, and the server says that there is more",
                 self.position
             )),
-            verdict => verdict,
+            verdict => self.counted(verdict, shown.total),
         });
         Step { stepped_back, end }
     }
@@ -327,27 +336,6 @@ impl Walk {
     fn served(&self) -> u32 {
         self.fixed.unwrap_or(self.size)
     }
-
-    fn reason(&self) -> String {
-        let at = self.farthest;
-        match self.fault {
-            Some(Fault::Vanished) => format!("nothing is served past row {at}"),
-            Some(Fault::Short) if self.is_at_once() => at_once::short(at),
-            Some(Fault::Short) => short(self.short_at.unwrap_or(at)),
-            Some(Fault::Duplicates) => TWICE.into(),
-            Some(Fault::NoJoin) | None => {
-                format!("the order is not stable: pages cannot be joined at row {at}")
-            }
-        }
-    }
-}
-
-fn page_ignored() -> Verdict {
-    Verdict::Incomplete("the server ignores the page argument".into())
-}
-
-fn short(at: u64) -> String {
-    format!("a page is short at row {at} and the total says otherwise: are rows filtered?")
 }
 
 fn page_number(full_pages_before: u64) -> u32 {

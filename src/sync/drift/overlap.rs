@@ -1,8 +1,11 @@
 //! Windows that overlap: the usual walk.
 
+use std::collections::HashSet;
+
 use super::anchors::{Anchor, print};
-use super::{Ask, Fault, Known, NEED, Paging, Phase, Shown, Walk, len, page_ignored, short};
+use super::{Ask, Fault, Known, NEED, Paging, Phase, Shown, TRIES, Walk, len, page_ignored};
 use crate::quantity::counted;
+use crate::record::Record;
 use crate::verdict::Verdict;
 
 impl Walk {
@@ -28,7 +31,8 @@ impl Walk {
         if self.doubled(rows) {
             return self.fail(Fault::Duplicates, asked, None);
         }
-        if self.first.as_deref() == rows.first().map(|r| &*r.id) && !self.is_plain() {
+        let again = self.first.as_deref() == rows.first().map(|r| &*r.id) || self.is_front(asked, rows);
+        if again && !self.is_plain() {
             self.ignored += 1;
             if self.ignored >= 3 {
                 return Some(page_ignored());
@@ -77,17 +81,24 @@ impl Walk {
         }
         self.known = self.known.max(Known::PageOne);
         self.tail.clear();
-        self.short_at = None;
+        self.front = self.order + shown.rows.len() as u64;
         self.first = shown.rows.first().map(|r| r.id.clone());
         self.take(asked, shown)
     }
 
     /// A joined window: its rows are read, and it may be the end.
     pub(super) fn take(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
+        let asked = Ask { size: self.fixed.unwrap_or(asked.size), ..asked };
+        if self.is_short(asked, shown) && self.short_at.is_none() && self.shorts + 1 < TRIES {
+            self.shorts += 1;
+            self.failures += 1;
+            self.fault = Some(Fault::Short);
+            return None;
+        }
+        self.shorts = 0;
         self.extend(asked, shown);
         let news = self.remember(shown.rows);
         let count = len(shown);
-        let asked = Ask { size: self.fixed.unwrap_or(asked.size), ..asked };
         if news == 0 && asked.row + count > self.farthest && asked.row > 0 && !self.is_plain() {
             // Rows beyond all that were read, and none of them new: an answer to another question (a cache, a repeated page), or
             // as many rows were inserted meanwhile. Once is asked again; twice is taken; more is no paging at all.
@@ -99,6 +110,7 @@ impl Walk {
                     return None;
                 }
                 2 => {}
+                _ if self.short_at.is_some() => return Some(Verdict::Incomplete(self.reason())),
                 _ => return Some(page_ignored()),
             }
         } else if asked.row > 0 {
@@ -114,10 +126,7 @@ impl Walk {
             return None;
         }
         if total == Some(self.position) {
-            return Some(match self.short_at {
-                Some(at) if at != self.position => Verdict::Incomplete(short(at)),
-                _ => Verdict::Continuous,
-            });
+            return Some(Verdict::Continuous);
         }
         if self.is_plain() && shown.has_next == Some(false) {
             return Some(Verdict::Continuous);
@@ -144,6 +153,21 @@ impl Walk {
         None
     }
 
+    /// A window that shows fewer rows than were asked for although its own total says that more follow.
+    fn is_short(&self, asked: Ask, shown: &Shown<'_>) -> bool {
+        let count = len(shown);
+        let more = shown.total.is_some_and(|total| total != asked.row + count);
+        more && count < u64::from(asked.size) && !self.is_plain()
+    }
+
+    /// A window that shows page one again, as it is now: of its rows many more than there are that overlap.
+    fn is_front(&self, asked: Ask, rows: &[Record]) -> bool {
+        let front: HashSet<&str> = self.tail.iter().filter(|a| a.2 < self.front).map(|a| &*a.0).collect();
+        let again = rows.iter().filter(|row| front.contains(&*row.id)).count() as u64;
+        let overlap = u64::from(self.served()).saturating_sub(asked.row);
+        again > overlap + rows.len() as u64 / 2
+    }
+
     /// Pages too small to hold two anchors and anything new.
     fn is_tiny(&self) -> bool {
         self.fixed.is_none() && usize::try_from(self.size).is_ok_and(|size| size <= NEED)
@@ -152,7 +176,7 @@ impl Walk {
     pub(super) fn behind(&mut self, asked: Ask, tail: u128, shown: &Shown<'_>) -> Option<Verdict> {
         // A page number past the end may show the last page again (see `verify` on when that can be told).
         let again = print(shown.rows) == tail && (asked.row > 0 || shown.has_next == Some(false));
-        if len(shown) == 0 && shown.total == Some(self.position) && self.short_at.is_none() {
+        if len(shown) == 0 && shown.total == Some(self.position) {
             return Some(Verdict::Continuous); // it says so here, too: it counts the list
         }
         if len(shown) == 0 || again {

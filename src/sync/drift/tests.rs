@@ -306,6 +306,18 @@ fn the_same_walk_without_overlap_misses_rows() {
 }
 
 #[test]
+fn a_walk_that_is_believed_on_counts_alone_misses_rows() {
+    let (mut wrong, mut refused) = (0, 0);
+    for seed in 0..seeds() {
+        let mut server = Server::new(seed, 700, Order::NewestFirst, Kind::Honest, 0.2);
+        let outcome = walk_from(Walk::new(40).on_counts_alone(), &mut server, true);
+        wrong += usize::from(outcome.verdict.is_complete() && outcome.missed > 0);
+        refused += usize::from(!outcome.verdict.is_complete());
+    }
+    assert!(wrong > 3 && refused > 3, "{wrong} wrong, {refused} refused");
+}
+
+#[test]
 fn servers_that_lie_are_never_believed() {
     for kind in [Kind::Filter, Kind::DepthCap, Kind::Ties, Kind::Cache, Kind::PageIgnored] {
         never_wrong(seeds(), false, |seed| Server::new(seed, 700, Order::Anywhere, kind, 0.1));
@@ -542,5 +554,73 @@ fn a_record_that_stands_twice_in_a_page_spoils_the_proof_and_not_the_rest_of_the
         let outcome = walk(&mut server);
         assert!(!outcome.verdict.is_complete() && outcome.verdict.to_string().contains("twice"), "{}", outcome.verdict);
         assert_eq!(outcome.missed, 0, "of {n}");
+    }
+}
+
+/// A list whose rows are left out of some pages, and that shrinks so that its end lies where a page was short.
+#[test]
+fn rows_that_were_left_out_are_not_forgotten_when_the_list_shrinks() {
+    for (order, bulk) in [(Order::NewestFirst, true), (Order::Anywhere, true), (Order::NewestFirst, false)] {
+        for n in [20, 45, 60, 100, 300] {
+            never_wrong(seeds() * 4, n % 40 == 20, |seed| {
+                let mut server = Server::new(seed, n, order, Kind::Filter, 0.8);
+                server.bulk = bulk;
+                server
+            });
+        }
+    }
+}
+
+#[test]
+fn page_one_again_is_no_other_page_however_much_comes_in() {
+    let mut named = 0;
+    for rows in 41..160 {
+        let mut server = Server::new(rows, rows, Order::NewestFirst, Kind::PageIgnored, 0.9);
+        let outcome = walk(&mut server);
+        assert!(!outcome.verdict.is_complete() || outcome.missed == 0, "{rows} rows: {}", outcome.verdict);
+        named += usize::from(outcome.verdict.to_string().contains("ignores the page"));
+    }
+    assert!(named > 100, "{named} of 119 are named");
+}
+
+#[test]
+fn nothing_past_a_row_is_named() {
+    let rows: Vec<Record> = (0..100)
+        .map(|i: u32| Record { range: 0..0, id: i.to_string().into(), hash: 1, volatile: false, repaired: 0 })
+        .collect();
+    let mut walk = Walk::new(40);
+    let end = (0..100).find_map(|_| {
+        let ask = walk.ask();
+        let place = |row: u64| usize::try_from(row).expect("small").min(rows.len());
+        let rows = &rows[place(ask.row)..place(ask.row + u64::from(ask.size))];
+        walk.judge(&Shown { rows, nameless: 0, total: Some(300), has_next: None, cursors: &[], next_cursor: None }).end
+    });
+    assert_eq!(end, Some(Verdict::Incomplete("nothing is served past row 100".into())));
+}
+
+#[test]
+fn anchors_that_do_not_stand_next_to_each_other_join_nothing() {
+    let rows = |ids: &[u32]| -> Vec<Record> {
+        ids.iter()
+            .map(|id| Record { range: 0..0, id: id.to_string().into(), hash: 1, volatile: false, repaired: 0 })
+            .collect()
+    };
+    // Row 38 is the first that the second window should show.
+    for (anchors, joined) in [([38, 39], true), ([10, 11], true), ([3, 17], false), ([39, 38], false)] {
+        let mut walk = Walk::new(40);
+        let see = |walk: &mut Walk, ids: &[u32]| {
+            let rows = rows(ids);
+            walk.judge(&Shown {
+                rows: &rows,
+                nameless: 0,
+                total: Some(300),
+                has_next: None,
+                cursors: &[],
+                next_cursor: None,
+            })
+        };
+        see(&mut walk, &(0..40).collect::<Vec<_>>());
+        let step = see(&mut walk, &anchors.into_iter().chain(100..136).collect::<Vec<_>>());
+        assert_eq!(step.stepped_back, !joined, "{anchors:?}");
     }
 }

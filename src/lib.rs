@@ -50,7 +50,7 @@
 //! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
 //! | which conversations are not asked, what that misses | [`mirror::entries`], [`sync::audit`]; where a list is read from its newest end only: [`sync::known_end`] |
 //! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; how many may go at a time: [`guard`] |
-//! | which values stay out of a record's hash | [`volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: `mirror/filled.rs` |
+//! | which values stay out of a record's hash | [`volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::filled`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
 //! | a destination | [`destinations`], whose trait's documentation is the contract |
 //! | a job key and its default | [`config::job`] and [`config::settings`]; a variable: [`config::env`] |

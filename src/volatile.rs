@@ -2,14 +2,14 @@
 //! a record's hash, so that a record counts as changed only when something in it has.
 //!
 //! Which values those are a job declares, column by column. Beside that a text that looks like a signed address is hashed
-//! without its query part. That goes by the query's names ([`ALONE`], [`TOGETHER`]), in upper or lower case:
+//! without its query part. That goes by the names in the query, in upper or lower case:
 //!
 //! | names | whose |
 //! |---|---|
 //! | `X-Amz-Signature`, `X-Goog-Signature` | S3 and what speaks like it, Google Cloud Storage |
-//! | `Signature`; `Expires` with `Key-Pair-Id` | CloudFront and older forms of the two above |
+//! | `Signature`; `Expires` with `Key-Pair-Id` | Amazon's CDN and older forms of the two above |
 //! | `sig` with `se` | Azure storage |
-//! | `oh` with `oe`, `ext` with `hash` | pictures of Facebook, Instagram and WhatsApp |
+//! | `oh` with `oe`, `ext` with `hash` | pictures of Meta's services |
 //! | `token` with `expires` | what many others do |
 //!
 //! A record without such values is hashed as its bytes; finding that out costs one search through them.
@@ -160,7 +160,7 @@ fn query_of(address: &str) -> Option<Range<usize>> {
         .map(|part| part.split_once('=').map_or(part, |(name, _)| name).to_ascii_lowercase())
         .collect();
     let has = |name: &&str| names.iter().any(|n| n == name);
-    let signed = ALONE.iter().any(|name| has(name)) || TOGETHER.iter().any(|pair| pair.iter().all(|name| has(name)));
+    let signed = ALONE.iter().any(has) || TOGETHER.iter().any(|pair| pair.iter().all(has));
     signed.then_some(start..end)
 }
 

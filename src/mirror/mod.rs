@@ -4,7 +4,7 @@
 //!
 //! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`crate::lock`] keeps a second
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`entries`] which lists need not be
-//! asked for, [`selection`] which fields were asked for, [`rounds`] when a reading of everything begins and ends,
+//! asked for, [`selection`] which fields were asked for, [`filled`] what it means that these are others now, [`rounds`] when a reading of everything begins and ends,
 //! [`deletions`] what is gone, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
 //! remembers how the API is spelled, [`account`] whose it is.
 
@@ -14,7 +14,7 @@ pub mod checkpoint;
 pub mod deletions;
 pub mod dialect;
 pub mod entries;
-mod filled;
+pub mod filled;
 pub mod forecast;
 pub mod migrations;
 pub mod records;

@@ -161,29 +161,25 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
         if known.as_ref().is_some_and(|known| known.last_run >= landing.since_run) {
             landed.repeated += 1;
         }
-        match known.filter(|known| !known.deleted) {
-            Some(known) => match known.meets(t, landing, record, selected_in)? {
-                Met::Changed => {
-                    landed.changed += 1;
-                    found += 1;
-                    t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([known.seq])?;
+        // A tombstone has no body.
+        if let Some(known) = known.filter(|known| !known.deleted) {
+            let met = known.meets(t, landing, record, selected_in)?;
+            if met != Met::Changed {
+                landed.filled += u64::from(met == Met::Filled);
+                known.keep(t, landing, record, met)?;
+                if known.unsettled {
+                    clear(t, stream, &record.id, parent)?;
                 }
-                met => {
-                    landed.filled += u64::from(met == Met::Filled);
-                    known.keep(t, landing, record, met)?;
-                    if known.unsettled {
-                        clear(t, stream, &record.id, parent)?;
-                    }
-                    seqs.push(known.seq);
-                    continue;
-                }
-            },
-            // A tombstone has no body.
-            None => {
-                landed.new += 1;
-                let made = landing.moments.rows.get(n).copied().flatten();
-                found += u64::from(made.is_none_or(|made| made < landing.moments.round_began));
+                seqs.push(known.seq);
+                continue;
             }
+            landed.changed += 1;
+            found += 1;
+            t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([known.seq])?;
+        } else {
+            landed.new += 1;
+            let made = landing.moments.rows.get(n).copied().flatten();
+            found += u64::from(made.is_none_or(|made| made < landing.moments.round_began));
         }
         seq += 1;
         seqs.push(seq);

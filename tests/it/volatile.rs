@@ -178,13 +178,13 @@ fn what_is_declared_changes_nothing_and_everything_else_does() {
 
 #[test]
 fn the_picture_of_a_conversation_does_not_have_its_messages_read_again() {
+    const COLLECT: &str = "extra_fields = \"collect\"";
     let shipped = include_str!("../../src/sandbox/dialects/default.graphql");
     let sdl = shipped.replacen("type ExternalConversation {", "type ExternalConversation {\n  picture: String", 1);
     assert_ne!(sdl, shipped);
     let work = tempfile::tempdir().expect("a folder");
     let file = work.path().join("more.graphql").display().to_string();
     std::fs::write(&file, sdl).expect("the schema");
-    const COLLECT: &str = "extra_fields = \"collect\"";
     let account = Account::new(COLLECT, &["--signed", "--sdl", &file]);
     account.run();
     let (_, streams) = account.run();

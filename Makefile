@@ -17,7 +17,7 @@ test: ## every test; installs what they need (python3, node, npm packages) when 
 
 soak: ## the seeded tests with many seeds (SEEDS=50, of which the moving lists make 2,000 runs): hours, not minutes
 	tests/support/needs.sh
-	SOAK_SEEDS=$${SEEDS:-50} cargo test --no-fail-fast -- drift moving kill generated nightly
+	SOAK_SEEDS=$${SEEDS:-50} cargo test --no-fail-fast -- drift moving kill generated nightly deletions
 
 bench: ## measurements, as ratios where a machine matters (ROWS=10000000 for the mirror at full size)
 	cargo bench --bench bench

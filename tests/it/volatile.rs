@@ -259,5 +259,5 @@ fn fields_that_come_and_go_change_nothing_and_are_filled_in() {
 
 #[test]
 fn killed_while_they_are_filled_in_it_comes_to_the_same() {
-    fields_come_and_go(&[3, 5, 2], &["--signed", "--latency", "2ms"]);
+    fields_come_and_go(&[3, 9, 4], &["--signed", "--latency", "2ms"]);
 }

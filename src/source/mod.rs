@@ -70,6 +70,8 @@ pub struct Source {
     sure: PerStream<AtomicBool>,
     /// The rows of a page that is served where more were asked for; 0 = not known.
     served: PerStream<AtomicU32>,
+    /// Lists of which a page was more than the server bears, or than is taken.
+    heavy: PerStream<AtomicU32>,
     contacted: AtomicBool,
     attempts: PerStream<AtomicU64>,
     retries: AtomicU64,
@@ -91,6 +93,7 @@ impl Source {
             scope_renewed: PerStream::new(AtomicU64::default),
             sure: PerStream::new(AtomicBool::default),
             served: PerStream::new(AtomicU32::default),
+            heavy: PerStream::new(AtomicU32::default),
             contacted: AtomicBool::new(false),
             attempts: PerStream::new(AtomicU64::default),
             retries: AtomicU64::new(0),
@@ -153,6 +156,11 @@ impl Source {
     /// Pages of a stream were seen to have so many rows where more were asked for.
     pub fn serves_pages_of(&self, stream: Stream, rows: u32) {
         self.served[stream].store(rows, Ordering::Relaxed);
+    }
+
+    /// A page of a list was too much: true from the second list of the stream on, when it is no matter of one list.
+    pub fn is_heavy(&self, stream: Stream) -> bool {
+        self.heavy[stream].fetch_add(1, Ordering::Relaxed) > 0
     }
 
     /// How many pages of one list may be asked for at a time.

@@ -36,6 +36,11 @@ pub fn page(error: &Error, asked: u32) -> Option<u32> {
     }
 }
 
+/// Whether it was the server's own number, which holds for every list.
+pub fn is_named(error: &Error) -> bool {
+    !matches!(error.kind, Kind::TooLarge | Kind::TimedOut)
+}
+
 /// The largest number below `asked` in a refusal that speaks of a page's size and of what was asked for, or of a most.
 fn named(said: &str, asked: u32) -> Option<u32> {
     let said = said.to_ascii_lowercase();

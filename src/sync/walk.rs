@@ -48,7 +48,7 @@ pub async fn walk(
     let mut known_end = KnownEnd::new(unchanged::horizon(context, &from));
     // Where the walk stands in the mirror.
     let mut stands = from.position.clone();
-    let mut total: Option<u64> = None;
+    let (mut total, mut lowered): (Option<u64>, _) = (None, false);
     // Pages that were asked for together; the first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
     let mut pending = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
@@ -67,7 +67,7 @@ pub async fn walk(
         let page = match page {
             Ok(page) => page,
             Err(error) => {
-                lower(context, stream, &mut walk, asked, error)?;
+                lowered = lower(context, stream, &mut walk, asked, error)?;
                 ready.clear();
                 pending = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
                 continue;
@@ -86,8 +86,9 @@ pub async fn walk(
         let window = Window { page, stepped_back: step.stepped_back, moments };
         let landing = |left| land(context, stream, &from, windows, window, left);
         if let Some(verdict) = step.end {
-            if let (true, Some(rows)) = (verdict.is_complete(), walk.clamped(context.page_size)) {
-                context.source.serves_pages_of(stream, rows);
+            // What was lowered in one list of many is that list's own affair.
+            if verdict.is_complete() && (from.partition.is_empty() || !lowered) {
+                walk.clamped(context.page_size).inspect(|rows| context.source.serves_pages_of(stream, *rows));
             }
             let lists = from.partition.is_empty() && context.double_collect && verdict == Verdict::Continuous;
             let Some(collect) = Collect::after(&walk).filter(|_| lists) else {
@@ -158,12 +159,16 @@ async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint) -> Resu
     }
 }
 
-/// After a page that failed: the walk goes on with pages of fewer rows, where that may help.
-fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<()> {
+/// After a page that failed: the walk goes on with pages of fewer rows, where that may help (true, then).
+fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<bool> {
     let Some(rows) = smaller::page(&error, asked.size).filter(|rows| walk.lower(*rows)) else { return Err(error) };
     tracing::info!(%stream, asked = asked.size, rows, %error, "asking for pages of fewer rows");
-    context.source.serves_pages_of(stream, rows);
-    Ok(())
+    // One list with long records need not slow down the others; a size that the server names holds for all.
+    let began = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
+    if smaller::is_named(&error) || (asked.size == began && context.source.is_heavy(stream)) {
+        context.source.serves_pages_of(stream, rows);
+    }
+    Ok(true)
 }
 
 /// Reads a list that was read to its end a second time, and closes its walk.

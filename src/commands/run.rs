@@ -1,7 +1,7 @@
 //! `run JOB`: read from the API into the mirror, then deliver to the job's destinations. Everything that can be known to
 //! fail is found out before the first request.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::time::Instant;
 
@@ -25,6 +25,9 @@ use crate::sync::time_box::{self, TimeBox};
 use crate::sync::{self, Context, Spelling};
 use crate::telemetry;
 
+/// A token, a question, and one that is under way when it stops.
+const LEAST_REQUESTS: u64 = 3;
+
 /// Runs a job file.
 pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     let flags = Flags { allow_deletes: args.allow_deletes, ..setup::flags(&args.job) };
@@ -32,7 +35,17 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
         crate::telemetry::print(&Settings::load_offline(&args.job.job, &flags)?.print());
         return Ok(Exit::Complete);
     }
-    let settings = Settings::load(&args.job.job, &flags)?;
+    let mut settings = Settings::load(&args.job.job, &flags)?;
+    if let Some(most) = args.max_requests {
+        if most < LEAST_REQUESTS {
+            return Err(Error::usage(format!(
+                "--max-requests {most} is too few to come forward: at least {LEAST_REQUESTS}"
+            )));
+        }
+        // As many under way must come home before it stops.
+        let few = u32::try_from(most / 4).unwrap_or(u32::MAX).max(1);
+        settings.source.in_flight = settings.source.in_flight.min(few);
+    }
     let time_box = TimeBox {
         lasts: args.max_runtime.as_ref().map(|text| values::duration(text, "--max-runtime")).transpose()?,
         until: args.until.as_ref().map(|text| time_box::time_of_day(text)).transpose()?,
@@ -95,6 +108,9 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
         notes: Arc::default(),
     };
     sync::unchanged::note_selections(&context, &known.streams).await?;
+    if let Some(note) = begun.is_old() {
+        context.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
     sync::unchanged::note_volatile(&context, &known.streams)?;
     let screen = live::show(
         Live {

@@ -31,6 +31,23 @@ pub struct Begun {
     pub resumed: bool,
 }
 
+/// Milliseconds after which a round is old: twelve hours.
+const OLD: i64 = 12 * 3_600_000;
+
+impl Begun {
+    fn age(&self) -> i64 {
+        crate::clock::milliseconds().saturating_sub(self.began)
+    }
+
+    /// What a run is to tell that goes on with an old round.
+    pub fn is_old(&self) -> Option<String> {
+        let hours = self.age() / 3_600_000;
+        (self.age() >= OLD).then(|| {
+            format!("this reading was begun {hours} hours ago, in run {}: what has changed since is an incremental run's, or the next reading's", self.since_run)
+        })
+    }
+}
+
 /// Records the start of a run and opens or resumes its round. With each stream: whether it is read as one list (others
 /// have a list for each record of their parent, begun when that is known).
 pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, bool)]) -> Result<Begun> {
@@ -40,15 +57,21 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, boo
             params![job, lane.name(), crate::clock::now()],
         )?;
         let run = t.last_insert_rowid();
-        let open: Option<(i64, i64)> = t
-            .query_row("SELECT number, since_run FROM round WHERE lane = ? AND open = 1", [lane.name()], |r| {
-                Ok((r.get(0)?, r.get(1)?))
-            })
+        let open: Option<(i64, i64, String)> = t
+            .query_row(
+                "SELECT number, since_run, started_at FROM round JOIN run ON run.id = since_run WHERE round.lane = ? AND open = 1",
+                [lane.name()],
+                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
+            )
             .optional()?;
-        let begun = if let Some((round, since_run)) = open {
-            let began: String = t.query_row("SELECT started_at FROM run WHERE id = ?", [since_run], |r| r.get(0))?;
+        let open = open.map(|(round, since_run, began)| {
             let began = crate::clock::parsed(&began).unwrap_or_default();
             Begun { run, round, since_run, began, resumed: true }
+        });
+        // Yesterday's lists are not tonight's. What was read of messages counts all the same.
+        let open = open.filter(|begun| lane == Lane::Backfill || begun.age() < OLD);
+        let begun = if let Some(begun) = open {
+            begun
         } else {
             let round = t.query_row(
                 "INSERT INTO round (lane, number, since_run, open) VALUES (?1, 1, ?2, 1)

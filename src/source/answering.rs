@@ -35,18 +35,23 @@ impl Source {
     async fn ask_from(&self, place: Place<'_>, question: Question) -> Result<Page> {
         let stream = question.stream;
         let mut failures = Failures::default();
-        let mut most = usize::MAX;
+        let (mut most, mut own) = (usize::MAX, false);
         let mut place = Some(place);
         loop {
             let waits = place.take().unwrap_or_else(|| self.waiting.put(question.clone(), most));
             let answered = self.ask_together(waits, &question, most).await;
-            let error = match answered.outcome {
+            own |= answered.beside_answers;
+            let mut error = match answered.outcome {
                 Ok(page) => {
                     self.scope_renewed[stream].store(0, Ordering::Relaxed);
                     return Ok(page);
                 }
                 Err(error) => error,
             };
+            // An API that answers the others is not down: the fault is this question's own.
+            if own && error.kind == Kind::ServerFault {
+                error.kind = Kind::UnknownFailure;
+            }
             if answered.together > 1 && is_for_company(&error.kind) {
                 // Perhaps it was the company: in half of it, at once.
                 tracing::debug!(%stream, together = answered.together, %error, "asking in smaller company");

@@ -56,6 +56,8 @@ pub struct Answered {
     pub outcome: Result<Page>,
     /// How many questions the request carried.
     pub together: usize,
+    /// Others of them were answered.
+    pub beside_answers: bool,
 }
 
 /// Somebody who will ask again in a moment; until this is dropped, or asks.
@@ -203,7 +205,13 @@ impl Source {
                 batch = self.turn() => match batch {
                     Ok(batch) => self.carry(batch).await,
                     // No turn will come: the question is nobody's to carry.
-                    Err(e) => return Answered { generation: None, retry_after: None, outcome: Err(e), together: 1 },
+                    Err(e) => return Answered {
+                        generation: None,
+                        retry_after: None,
+                        outcome: Err(e),
+                        together: 1,
+                        beside_answers: false,
+                    },
                 },
             }
         }
@@ -260,8 +268,9 @@ impl Source {
             tracing::warn!("the limit falls by every question of a request: questions travel alone from here on");
             self.aliases.count_questions();
         }
+        let beside_answers = outcomes.iter().any(Result::is_ok);
         for (waiter, outcome) in batch.waiters.into_iter().zip(outcomes) {
-            let _ = waiter.answer.send(Answered { generation, retry_after, outcome, together });
+            let _ = waiter.answer.send(Answered { generation, retry_after, outcome, together, beside_answers });
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::mirror::store::Mirror;
 use crate::mirror::views;
 use crate::quantity::counted;
 use crate::source::Source;
+use crate::source::dialect::Paging;
 use crate::source::negotiate::{Negotiation, Outcome, Part};
 use crate::source::prove;
 use crate::streams::Stream;
@@ -113,6 +114,31 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
     let part = remembered.unwrap_or_else(|| Part { name: stream.name().into(), table: Table::new() });
     let outcome = Outcome { parts: vec![part.shown(stream, &proof)], ..Outcome::default() };
     keep(source, &context.mirror, endpoint, &outcome).await
+}
+
+/// After a list that showed its first page again when the second was asked for, and whose pages were counted from `began`:
+/// true when they are counted from 1 now and were not then, unless the job itself says where they begin.
+pub async fn recount(context: &Context, stream: Stream, began: u32) -> Result<bool> {
+    let Spelling { endpoint, job, turn } = &context.spelling;
+    let source = &context.source;
+    let _turn = turn.lock().await;
+    let (paging, page_from) = {
+        let dialect = source.dialect();
+        let list = &dialect.stream(stream)?.list;
+        (list.paging, list.page_from)
+    };
+    if paging != Paging::Page || began != 0 || names_page_from(job, stream) {
+        return Ok(false);
+    }
+    if page_from == 0 {
+        source.count_from(stream, 1);
+        let remembered = recall(&context.mirror, endpoint).await?.into_iter().find(|part| part.name == stream.name());
+        let part = remembered.unwrap_or_else(|| Part { name: stream.name().into(), table: Table::new() });
+        let counted = prove::Proof { page_from: Some(1), rows: 1, ..prove::Proof::default() };
+        let outcome = Outcome { parts: vec![part.shown(stream, &counted)], ..Outcome::default() };
+        keep(source, &context.mirror, endpoint, &outcome).await?;
+    }
+    Ok(true)
 }
 
 /// Whether a stream's single records can be asked for by their ids: looked for once, and remembered, also that there is no

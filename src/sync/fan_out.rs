@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::Context;
 use super::audit;
+use super::landing;
 use super::walk::{self, Ended};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Checkpoint};
@@ -83,7 +84,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
                             return Err(error);
                         }
                         tracing::warn!(%error, "this conversation's messages cannot be read; the others go on");
-                        walk::give_up(context, stream, &from, &error).await?;
+                        landing::give_up(context, stream, &from, &error).await?;
                     }
                 }
                 taken.remove(&from.partition);

@@ -13,6 +13,7 @@ pub mod drift;
 pub mod estimate;
 pub mod fan_out;
 pub mod known_end;
+pub mod landing;
 pub mod limits;
 pub mod run;
 pub mod shutdown;

@@ -36,6 +36,13 @@ pub fn page(error: &Error, asked: u32) -> Option<u32> {
     }
 }
 
+/// The same of a refusal that does not say what it is about.
+pub fn guess(error: &Error, asked: u32) -> Option<u32> {
+    let unclear = matches!(&error.kind, Kind::QueryRejected { fields } if fields.is_empty())
+        || error.kind == Kind::UnknownFailure;
+    Some(asked / 2).filter(|half| unclear && *half >= LEAST)
+}
+
 /// Whether it was the server's own number, which holds for every list.
 pub fn is_named(error: &Error) -> bool {
     !matches!(error.kind, Kind::TooLarge | Kind::TimedOut)
@@ -81,6 +88,13 @@ mod tests {
         assert_eq!(after(Kind::TooLarge, "HTTP 413", 100), Some(50));
         assert_eq!(after(Kind::TimedOut, "HTTP 408", 50), Some(25));
         assert_eq!(after(Kind::TooLarge, "HTTP 413", 9), None, "then it is not the rows");
+    }
+
+    #[test]
+    fn a_refusal_in_words_that_nobody_knows_may_be_one_of_the_length() {
+        let said = || Error::new(rejected(), "Sayfa boyutu en fazla 50 olabilir");
+        assert_eq!((page(&said(), 100), guess(&said(), 100), guess(&said(), 8)), (None, Some(50), None));
+        assert_eq!(guess(&Error::new(Kind::ServerFault, "oops"), 100), None);
     }
 
     #[test]

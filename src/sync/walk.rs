@@ -4,18 +4,19 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use super::drift::{Ask, Collect, Shown, Walk};
+use super::drift::{Ask, Collect, Shown, Walk, page_ignored};
 use super::known_end::KnownEnd;
+use super::landing::{Left, Window, land};
 use super::{Context, dialect, double_collect, smaller, unchanged};
 use crate::error::{Error, Kind, Result};
-use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
-use crate::mirror::records::{self, Landed, Landing, Moments};
-use crate::progress::add;
+use crate::mirror::checkpoint::{self, Checkpoint, Place};
+use crate::mirror::records::Landed;
+use crate::progress::{add, get};
 use crate::source::AtWork;
 use crate::source::dialect::Paging;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
-use crate::streams::{self, Stream};
+use crate::streams::Stream;
 use crate::verdict::Verdict;
 
 /// How a walk left off.
@@ -28,13 +29,38 @@ pub enum Ended {
 }
 
 /// Walks a list from where its checkpoint stands. `at_work` says that its first question comes in a moment. `landed` is
-/// called after each committed page.
+/// called after each committed page. A page argument that seems to be ignored may be pages counted from 1 that were
+/// believed to be counted from 0, for a list that moves can show that: then it is walked once more, counted from 1.
 pub async fn walk(
     context: &Context,
     stream: Stream,
     from: Checkpoint,
     at_work: AtWork,
     landed: impl Fn(),
+) -> Result<Ended> {
+    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
+    let began = context.source.dialect().stream(stream)?.list.page_from;
+    let ended = once(context, stream, from, at_work, &landed).await?;
+    if ended != Ended::Closed(page_ignored()) || !dialect::recount(context, stream, began).await? {
+        return Ok(ended);
+    }
+    let (run, pass) = (context.begun.run, checkpoint::Pass::default());
+    let again = context.mirror.call(move |w| {
+        w.transaction(|t| {
+            checkpoint::start_pass(t, &place, run, run + 1, &pass).and_then(|_| checkpoint::find(t, &place))
+        })
+    });
+    let again = again.await?.ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
+    once(context, stream, again, context.source.at_work(), &landed).await
+}
+
+/// One pass.
+async fn once(
+    context: &Context,
+    stream: Stream,
+    from: Checkpoint,
+    at_work: AtWork,
+    landed: &impl Fn(),
 ) -> Result<Ended> {
     let mut at_work = Some(at_work);
     if from.position.is_none() && !context.source.is_sure(stream) {
@@ -161,7 +187,16 @@ async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint) -> Resu
 
 /// After a page that failed: the walk goes on with pages of fewer rows, where that may help (true, then).
 fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<bool> {
-    let Some(rows) = smaller::page(&error, asked.size).filter(|rows| walk.lower(*rows)) else { return Err(error) };
+    // A page of two rows came before: where no longer one ever did, the refusal may be one of its length.
+    let unread = get(&context.progress.of(stream).windows) == 0;
+    let fewer = smaller::page(&error, asked.size).or_else(|| smaller::guess(&error, asked.size).filter(|_| unread));
+    let Some(rows) = fewer.filter(|rows| walk.lower(*rows)) else {
+        if unread && asked.size < context.page_size {
+            // It was not.
+            context.source.serves_pages_of(stream, 0);
+        }
+        return Err(error);
+    };
     tracing::info!(%stream, asked = asked.size, rows, %error, "asking for pages of fewer rows");
     // One list with long records need not slow down the others; a size that the server names holds for all.
     let began = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
@@ -188,19 +223,6 @@ fn shown(page: &Page) -> Shown<'_> {
         cursors: &page.cursors,
         next_cursor: page.next_cursor.as_deref(),
     }
-}
-
-/// Closes a walk that cannot be read, so that the others can go on; it will be tried again by a later run.
-pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error) -> Result<()> {
-    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
-    let now = context
-        .mirror
-        .call(move |w| w.transaction(|t| crate::mirror::checkpoint::find(t, &place)))
-        .await?
-        .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
-    let verdict = Verdict::Incomplete(error.detail.clone());
-    land(context, stream, &now, now.windows, Window::default(), Left::Closed(verdict)).await?;
-    Ok(())
 }
 
 fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
@@ -258,80 +280,6 @@ fn ask<'c>(
     Box::pin(async move { asks.into_iter().zip(context.source.ask_all(questions).await).collect() })
 }
 
-/// A page, as the walk has taken it in.
-#[derive(Default)]
-struct Window {
-    page: Page,
-    /// It began before the end of what was read.
-    stepped_back: bool,
-    moments: Moments,
-}
-
-/// What a window leaves of its walk.
-enum Left {
-    /// It goes on from this position; none is its beginning.
-    Open(Option<String>),
-    /// It is over.
-    Closed(Verdict),
-}
-
 fn position_of(walk: &Walk) -> Result<String> {
     serde_json::to_string(walk).map_err(|e| Error::new(Kind::Internal, format!("a walk's position: {e}")))
-}
-
-async fn land(
-    context: &Context,
-    stream: Stream,
-    from: &Checkpoint,
-    windows: i64,
-    window: Window,
-    left: Left,
-) -> Result<Landed> {
-    let Window { page, stepped_back, moments } = window;
-    let (position, verdict) = match left {
-        Left::Open(position) => (position, None),
-        Left::Closed(verdict) => (None, Some(verdict)),
-    };
-    let mut children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(stream));
-    let child = children.find(|s| context.source.is_partitioned(*s));
-    let counters = context.progress.of(stream);
-    let partitions = child.map(|child| unchanged::partitions(context, child, &page)).transpose()?;
-    let (seen, total, closed) = (page.records.rows.len() as u64, page.total, verdict.is_some());
-    let hold = page.hold;
-    let landing = Landing {
-        place: Place { lane: context.lane, stream, partition: from.partition.clone() },
-        run: context.begun.run,
-        since_run: from.since_run,
-        records: page.records,
-        volatile: context.source.volatile().clone(),
-        nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
-        advance: Advance {
-            pass: from.pass,
-            from: windows,
-            position,
-            verdict,
-            seen,
-            stepped_back,
-            total,
-            ..Advance::default()
-        },
-        partitions,
-        moments,
-        believe_empty: context.deletes.believe_empty(),
-    };
-    let landed = context.mirror.call(move |writer| records::land(writer, landing)).await?;
-    drop(hold);
-    add(&counters.windows, 1);
-    add(&counters.seen, seen);
-    add(&counters.new, landed.new);
-    add(&counters.changed, landed.changed);
-    add(&counters.filled, landed.filled);
-    add(&counters.repeated, landed.repeated);
-    add(&counters.repaired, landed.repaired);
-    add(&counters.steps_back, u64::from(stepped_back));
-    add(&counters.closed, u64::from(closed || landed.ended));
-    if let Some(child) = child {
-        add(&context.progress.of(child).skipped, landed.skipped);
-    }
-    Ok(landed)
 }

@@ -75,3 +75,27 @@ fn a_hidden_schema_names_none() {
     assert!(said.contains("hides its schema"), "{said}");
     assert!(extras(&work, "contacts").expect("a column").iter().all(String::is_empty));
 }
+
+#[test]
+fn a_run_with_them_and_one_without_lose_no_column() {
+    let sandbox = Sandbox::start(&["--contacts", "20", "--persons", "3", "--conversations", "20", "--messages", "900"]);
+    let work = Work::new("");
+    for setting in ["", "extra_fields = \"collect\"", ""] {
+        std::fs::write(
+            work.path("job.toml"),
+            LISTS.replacen(", \"customer_persons\"]", ", \"conversations\", \"messages\"]", 1) + setting + "\n" + OUT,
+        )
+        .expect("the job file");
+        work.run(&sandbox, &["--requests-per-minute", "0"]).expect(0);
+        let emails = emails(&work);
+        assert!(emails > 0, "`{setting}`: the cells of emailData are empty");
+    }
+}
+
+/// Messages with data of an e-mail.
+fn emails(work: &Work) -> usize {
+    let bytes = work.csv("messages");
+    let mut reader = csv::Reader::from_reader(&bytes[..]);
+    let at = reader.headers().expect("a header").iter().position(|name| name == "emailData").expect("the column");
+    reader.records().filter(|row| !row.as_ref().expect("a record")[at].is_empty()).count()
+}

@@ -1,7 +1,7 @@
 //! Where pages begin is proven by rows, before any row is believed: a server that counts from 0, takes the names we ship
 //! and gives no totals would else lose a page in silence, and with it every conversation of one page.
 
-use crate::support::{Sandbox, Work, ids};
+use crate::support::{STREAMS, Sandbox, Work, compared, ids};
 
 /// The shape we ship, its pages counted from 0.
 fn from_zero(work: &Work) -> String {
@@ -68,4 +68,24 @@ fn nothing_has_shown_it_while_nobody_has_written() {
         let truth = sandbox.truth(stream);
         assert!(ids(&work, stream).iter().filter(|id| truth.contains_key(*id)).count() == truth.len(), "{stream}");
     }
+}
+
+#[test]
+fn a_first_page_that_was_believed_to_be_0_is_found_to_be_1_while_the_list_is_read() {
+    let sandbox =
+        Sandbox::start(&["--contacts", "900", "--persons", "9", "--conversations", "30", "--messages", "300"]);
+    let work = Work::new("");
+    work.run(&sandbox, &["--requests-per-minute", "0"]).expect(0);
+    let believed = |sql: &str| {
+        let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
+        mirror.execute(sql, []).expect("SQL")
+    };
+    let wrong = "UPDATE dialect SET settled = replace(settled, 'page_from = 1', 'page_from = 0')";
+    assert!(believed(wrong) >= 4, "nothing was remembered");
+    let run = work.run(&sandbox, &["--requests-per-minute", "0"]).expect(0);
+    for stream in STREAMS {
+        compared(&sandbox, &work, stream, "?objects=all").unwrap_or_else(|differs| panic!("{differs}\n{}", run.stdout));
+    }
+    let right = "UPDATE dialect SET settled = settled WHERE settled LIKE '%page_from = 0%' AND part = 'contacts'";
+    assert_eq!(believed(right), 0, "it is remembered as it is");
 }

@@ -353,3 +353,14 @@ fn fields_that_change_are_told_and_nothing_is_skipped_for_them() {
     assert!(!run.stdout.contains("have changed since"), "{}", run.stdout);
     assert_eq!(account.messages()["skipped"], 40);
 }
+
+#[test]
+fn a_night_that_was_cut_short_is_not_finished_from_yesterdays_lists() {
+    let mut account = Account::new("incremental", "aliases_per_request = 1", 60, 600, &[]);
+    account.run().expect(0);
+    account.night("seed=1&changed=10&new=2&contacts=5");
+    account.run_and_kill(6);
+    account.night("seed=2&changed=10&new=2&contacts=5");
+    account.run().expect(0);
+    account.equals_the_truth("the night after a night that was cut short");
+}

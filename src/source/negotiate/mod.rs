@@ -7,7 +7,9 @@
 mod beyond;
 mod token;
 
-use toml::Table;
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
 
 use super::Source;
 use super::dialect::schema::Schema;
@@ -57,6 +59,8 @@ pub struct Negotiation<'s> {
     /// The conversation whose messages were asked for last.
     parent: Option<String>,
     streams: Vec<Stream>,
+    /// What every run is to tell of the parts that are remembered.
+    notes: BTreeMap<String, Vec<String>>,
     thorough: bool,
 }
 
@@ -81,6 +85,7 @@ impl<'s> Negotiation<'s> {
             conversations: Vec::new(),
             parent: None,
             streams: Vec::new(),
+            notes: remembered.iter().map(|part| (part.name.clone(), part.notes())).collect(),
             thorough: false,
         };
         negotiation.speak()?;
@@ -135,7 +140,16 @@ impl<'s> Negotiation<'s> {
     async fn stream(&mut self, stream: Stream) -> Result<()> {
         match self.prove(stream).await {
             Ok(proof) => {
-                let settled = self.completed(stream).await?;
+                let mut settled = self.completed(stream).await?;
+                // It is spoken as it was remembered: that stays, whatever is looked for beside it.
+                let own = self.settled.get("streams").and_then(|s| s.get(stream.name())).and_then(Value::as_table);
+                let mut table = Table::new();
+                for (key, value) in own.into_iter().flatten() {
+                    lay_over(&mut table, &of_stream(stream, key, value.clone()));
+                }
+                lay_over(&mut table, &settled.table);
+                settled.table = table;
+                settled.notes.extend(self.notes.get(stream.name()).into_iter().flatten().cloned());
                 self.keep(stream, settled, &proof).await
             }
             Err(e) if spelled_otherwise(&e) => self.by_schema(stream).await,

@@ -40,7 +40,7 @@ use self::anchors::Anchor;
 use self::by_cursor::{Check, Cursors};
 pub use self::collect::Collect;
 use self::collect::Sequence;
-use self::reasons::page_ignored;
+pub use self::reasons::page_ignored;
 
 use crate::record::Record;
 use crate::verdict::Verdict;

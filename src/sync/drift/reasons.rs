@@ -21,7 +21,8 @@ impl Walk {
     }
 }
 
-pub(super) fn page_ignored() -> Verdict {
+/// The first page came again where the second was asked for.
+pub fn page_ignored() -> Verdict {
     Verdict::Incomplete("the server ignores the page argument".into())
 }
 

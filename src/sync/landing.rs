@@ -1,0 +1,100 @@
+//! What a walk leaves in the mirror: a window's records and its checkpoint's move, together.
+
+use super::{Context, unchanged};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
+use crate::mirror::records::{self, Landed, Landing, Moments};
+use crate::progress::add;
+use crate::source::page::Page;
+use crate::streams::{self, Stream};
+use crate::verdict::Verdict;
+
+/// A page, as the walk has taken it in.
+#[derive(Default)]
+pub struct Window {
+    /// What it shows.
+    pub page: Page,
+    /// It began before the end of what was read.
+    pub stepped_back: bool,
+    /// When its rows were made.
+    pub moments: Moments,
+}
+
+/// What a window leaves of its walk.
+pub enum Left {
+    /// It goes on from this position; none is its beginning.
+    Open(Option<String>),
+    /// It is over.
+    Closed(Verdict),
+}
+
+/// Stores a window and moves its walk, in one transaction.
+pub async fn land(
+    context: &Context,
+    stream: Stream,
+    from: &Checkpoint,
+    windows: i64,
+    window: Window,
+    left: Left,
+) -> Result<Landed> {
+    let Window { page, stepped_back, moments } = window;
+    let (position, verdict) = match left {
+        Left::Open(position) => (position, None),
+        Left::Closed(verdict) => (None, Some(verdict)),
+    };
+    let mut children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(stream));
+    let child = children.find(|s| context.source.is_partitioned(*s));
+    let counters = context.progress.of(stream);
+    let partitions = child.map(|child| unchanged::partitions(context, child, &page)).transpose()?;
+    let (seen, total, closed) = (page.records.rows.len() as u64, page.total, verdict.is_some());
+    let hold = page.hold;
+    let landing = Landing {
+        place: Place { lane: context.lane, stream, partition: from.partition.clone() },
+        run: context.begun.run,
+        since_run: from.since_run,
+        records: page.records,
+        volatile: context.source.volatile().clone(),
+        nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
+        advance: Advance {
+            pass: from.pass,
+            from: windows,
+            position,
+            verdict,
+            seen,
+            stepped_back,
+            total,
+            ..Advance::default()
+        },
+        partitions,
+        moments,
+        believe_empty: context.deletes.believe_empty(),
+    };
+    let landed = context.mirror.call(move |writer| records::land(writer, landing)).await?;
+    drop(hold);
+    add(&counters.windows, 1);
+    add(&counters.seen, seen);
+    add(&counters.new, landed.new);
+    add(&counters.changed, landed.changed);
+    add(&counters.filled, landed.filled);
+    add(&counters.repeated, landed.repeated);
+    add(&counters.repaired, landed.repaired);
+    add(&counters.steps_back, u64::from(stepped_back));
+    add(&counters.closed, u64::from(closed || landed.ended));
+    if let Some(child) = child {
+        add(&context.progress.of(child).skipped, landed.skipped);
+    }
+    Ok(landed)
+}
+
+/// Closes a walk that cannot be read, so that the others can go on; it will be tried again by a later run.
+pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error) -> Result<()> {
+    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
+    let now = context
+        .mirror
+        .call(move |w| w.transaction(|t| crate::mirror::checkpoint::find(t, &place)))
+        .await?
+        .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
+    let verdict = Verdict::Incomplete(error.detail.clone());
+    land(context, stream, &now, now.windows, Window::default(), Left::Closed(verdict)).await?;
+    Ok(())
+}

@@ -66,6 +66,28 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
     })
 }
 
+/// Whether a list obeys its filter by the last change: of what changed in the year 2100 there is nothing, of what changed
+/// since 1980 something. (Not since 1970: a moment in milliseconds that is read as seconds, or the other way round, would
+/// pass.) None where the list may be empty, or nobody answered.
+pub async fn since(source: &Source, stream: Stream) -> Result<Option<bool>> {
+    const AHEAD: i64 = 4_102_444_800_000;
+    const LONG_AGO: i64 = 315_532_800_000;
+    let ask = |since| Question { size: 1, since, ..question(stream, None, Start::Row(0)) };
+    let Some(all) = patiently(source, ask(None)).await? else { return Ok(None) };
+    if all.records.rows.is_empty() {
+        return Ok(None);
+    }
+    let mut shown = Vec::new();
+    for moment in [AHEAD, LONG_AGO] {
+        match patiently(source, ask(Some(moment))).await? {
+            Some(page) => shown.push((page.records.rows.len() + usize::from(page.nameless > 0), page.total)),
+            None => return Ok(None),
+        }
+    }
+    let [(ahead, total), (since, _)] = shown[..] else { return Ok(None) };
+    Ok(Some(ahead == 0 && total.unwrap_or(0) == 0 && since > 0))
+}
+
 /// What a second page showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Second {
@@ -167,7 +189,7 @@ async fn patiently(source: &Source, question: Question) -> Result<Option<Page>> 
 }
 
 fn question(stream: Stream, parent: Option<&str>, start: Start) -> Question {
-    Question { stream, parent: parent.map(str::to_owned), size: SIZE, start, select: Select::Whole }
+    Question { stream, parent: parent.map(str::to_owned), size: SIZE, start, select: Select::Whole, since: None }
 }
 
 fn ids(page: &Page) -> Vec<&str> {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use super::drift::{Ask, Collect, Shown, Walk};
 use super::known_end::KnownEnd;
-use super::{Context, dialect, double_collect, smaller, unchanged};
+use super::{Context, dialect, double_collect, smaller, tail, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landed, Landing, Moments};
@@ -51,7 +51,7 @@ pub async fn walk(
     let mut total: Option<u64> = None;
     // Pages that were asked for together; the first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
-    let mut pending = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
+    let mut pending = ask(context, stream, &from, &walk, total, known_end.is_near());
     drop(at_work);
     loop {
         if ready.is_empty() {
@@ -69,7 +69,7 @@ pub async fn walk(
             Err(error) => {
                 lower(context, stream, &mut walk, asked, error)?;
                 ready.clear();
-                pending = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
+                pending = ask(context, stream, &from, &walk, total, known_end.is_near());
                 continue;
             }
         };
@@ -89,7 +89,8 @@ pub async fn walk(
             if let (true, Some(rows)) = (verdict.is_complete(), walk.clamped(context.page_size)) {
                 context.source.serves_pages_of(stream, rows);
             }
-            let lists = from.partition.is_empty() && context.double_collect && verdict == Verdict::Continuous;
+            let lists = from.partition.is_empty() && from.known_since.is_none();
+            let lists = lists && context.double_collect && verdict == Verdict::Continuous;
             let Some(collect) = Collect::after(&walk).filter(|_| lists) else {
                 landing(Left::Closed(verdict.clone())).await?;
                 landed();
@@ -126,7 +127,7 @@ pub async fn walk(
             return Ok(Ended::Stopped);
         }
         // The next questions are under way while this page is being stored.
-        let mut next = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
+        let mut next = ask(context, stream, &from, &walk, total, known_end.is_near());
         drop(at_work);
         let early = tokio::select! {
             biased;
@@ -233,12 +234,13 @@ type Asking<'c> = Pin<Box<dyn Future<Output = Answers> + Send + 'c>>;
 fn ask<'c>(
     context: &'c Context,
     stream: Stream,
-    partition: &str,
+    from: &Checkpoint,
     walk: &Walk,
     total: Option<u64>,
     alone: bool,
 ) -> Asking<'c> {
-    let parent = Some(partition).filter(|p| !p.is_empty());
+    let parent = Some(from.partition.as_str()).filter(|p| !p.is_empty());
+    let since = tail::since(from);
     let together = if alone { 1 } else { context.source.pages_together(stream) };
     let asks = walk.foresee(together, total);
     let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
@@ -248,6 +250,7 @@ fn ask<'c>(
         size: ask.size,
         start: start(ask),
         select: Select::Whole,
+        since,
     };
     let questions = asks.iter().map(question).collect();
     Box::pin(async move { asks.into_iter().zip(context.source.ask_all(questions).await).collect() })
@@ -297,6 +300,7 @@ async fn land(
         place: Place { lane: context.lane, stream, partition: from.partition.clone() },
         run: context.begun.run,
         since_run: from.since_run,
+        query: from.partition.is_empty().then(|| tail::asked(&context.source, stream)).transpose()?,
         records: page.records,
         volatile: context.source.volatile().clone(),
         nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
@@ -308,6 +312,7 @@ async fn land(
             seen,
             stepped_back,
             total,
+            at_known: closed && tail::since(from).is_some(),
             ..Advance::default()
         },
         partitions,

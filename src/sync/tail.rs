@@ -65,10 +65,11 @@ pub async fn offered(
         match obeyed {
             Some(true) => offered.streams.push((stream, query)),
             Some(false) => {
-                notes.push(format!("{stream}: the server does not obey `{}`; the list is read whole", list.since))
+                notes.push(format!("{stream}: the server does not obey `{}`; the list is read whole", list.since));
             }
             None => {
-                notes.push(format!("{stream}: whether `{}` is obeyed is not known; the list is read whole", list.since))
+                notes
+                    .push(format!("{stream}: whether `{}` is obeyed is not known; the list is read whole", list.since));
             }
         }
     }

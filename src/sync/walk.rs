@@ -89,9 +89,7 @@ pub async fn walk(
             if let (true, Some(rows)) = (verdict.is_complete(), walk.clamped(context.page_size)) {
                 context.source.serves_pages_of(stream, rows);
             }
-            let lists = from.partition.is_empty() && from.known_since.is_none();
-            let lists = lists && context.double_collect && verdict == Verdict::Continuous;
-            let Some(collect) = Collect::after(&walk).filter(|_| lists) else {
+            let Some(collect) = Collect::after(&walk).filter(|_| may_be_proven(context, &from, &verdict)) else {
                 landing(Left::Closed(verdict.clone())).await?;
                 landed();
                 return Ok(Ended::Closed(verdict));
@@ -140,6 +138,12 @@ pub async fn walk(
             None => next,
         };
     }
+}
+
+/// A stream's one list is read a second time; what changed of it is not all of it, and proves nothing of the rest.
+fn may_be_proven(context: &Context, from: &Checkpoint, verdict: &Verdict) -> bool {
+    let whole = from.partition.is_empty() && tail::since(from).is_none();
+    whole && context.double_collect && *verdict == Verdict::Continuous
 }
 
 /// The total that was told last; the first one is progress's.

@@ -183,6 +183,25 @@ fn a_filter_that_is_ignored_is_noticed_and_the_list_is_read_whole() {
 }
 
 #[test]
+fn what_a_backfill_has_read_whole_a_night_need_not() {
+    let mut account = Account::new("", &["--updated-after", "obeyed"]);
+    let text = job("").replace("incremental", "backfill");
+    std::fs::write(account.work.path("job.toml"), text).expect("the job file");
+    account.run().expect(0);
+    account.night("seed=1&contacts=7&new_contacts=2");
+    account.become_job("");
+    assert!(is_tail(&account.asked().1));
+    account.equals_the_truth("after a backfill");
+    // The job's own line is above what the schema says.
+    account.night("seed=2&contacts=7");
+    account.become_job("[source.dialect.streams.contacts.list]\nsince = \"\"");
+    for _ in 0..2 {
+        assert!(!is_tail(&account.asked().1));
+        account.equals_the_truth("without the filter");
+    }
+}
+
+#[test]
 fn nights_that_are_killed_come_to_the_same() {
     for seed in 1..=3 {
         let args = ["--updated-after", "obeyed", "--max-page-size", "5", "--latency", "2ms"];

@@ -105,7 +105,9 @@ impl Negotiation<'_> {
     async fn with_since(&mut self, stream: Stream, settled: &mut Settled) -> Result<()> {
         let dialect = self.source.dialect();
         let part = dialect.stream(stream)?;
-        if self.source.is_partitioned(stream) || !part.list.since.is_empty() {
+        let own = settle::Written::of(self.job, stream);
+        let everywhere = self.job.get("list").is_some_and(|list| list.get("since").is_some());
+        if self.source.is_partitioned(stream) || own.has("list.since") || everywhere {
             return Ok(());
         }
         self.introspect(true).await?;
@@ -114,14 +116,13 @@ impl Negotiation<'_> {
         let given: Vec<&str> = part.list.arguments.keys().map(String::as_str).collect();
         let given = [&given[..], &[part.list.page.as_str(), part.list.size.as_str()]].concat();
         let since = query.and_then(|query| settle::since(schema, stream, &query.arguments, false, &given));
-        if let Some(since) = since {
-            let list = Table::from_iter([
-                ("since".to_owned(), Value::String(since.path.clone())),
-                ("since_form".to_owned(), Value::String(since.form.into())),
-            ]);
-            lay_over(&mut settled.table, &of_stream(stream, "list", Value::Table(list)));
-            settled.findings.push(settle::found_since(stream, &since));
-        }
+        let (path, form) = since.as_ref().map_or(("", "iso8601"), |since| (&since.path, since.form));
+        let list = Table::from_iter([
+            ("since".to_owned(), Value::String(path.into())),
+            ("since_form".to_owned(), Value::String(form.into())),
+        ]);
+        lay_over(&mut settled.table, &of_stream(stream, "list", Value::Table(list)));
+        settled.findings.extend(since.map(|since| settle::found_since(stream, &since)));
         Ok(())
     }
 

@@ -84,8 +84,13 @@ pub async fn since(source: &Source, stream: Stream) -> Result<Option<bool>> {
             None => return Ok(None),
         }
     }
-    let [(ahead, total), (since, _)] = shown[..] else { return Ok(None) };
-    Ok(Some(ahead == 0 && total.unwrap_or(0) == 0 && since > 0))
+    let [ahead, (since, _)] = shown[..] else { return Ok(None) };
+    Ok(Some(is_obeyed(ahead, since)))
+}
+
+/// From the rows and the total of what changed in a time to come, and the rows of what changed since long ago.
+fn is_obeyed((ahead, total): (usize, Option<u64>), since: usize) -> bool {
+    ahead == 0 && total.unwrap_or(0) == 0 && since > 0
 }
 
 /// What a second page showed.
@@ -250,6 +255,14 @@ mod tests {
         }
         assert_eq!((likely_first(&["a"], &[]), likely_first(&[], &["a"])), (0, 1));
         assert_eq!((likely_first(&["new", "a"], &["a", "b"]), likely_first(&["a", "b"], &["c", "d"])), (1, 0));
+    }
+
+    #[test]
+    fn a_filter_is_obeyed_that_shows_nothing_of_what_is_to_come_and_something_of_what_was() {
+        assert!(is_obeyed((0, None), 1) && is_obeyed((0, Some(0)), 1));
+        for (ahead, since) in [((1, None), 1), ((0, Some(7)), 1), ((0, Some(0)), 0), ((1, Some(1)), 0)] {
+            assert!(!is_obeyed(ahead, since), "{ahead:?} {since}");
+        }
     }
 
     #[test]

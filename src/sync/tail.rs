@@ -1,7 +1,7 @@
 //! A night asks for what changed since a list was read last, where the API has a filter for it and obeys it. It is tried
 //! before it is believed, once: a filter that is ignored costs nothing but the whole list, one that answers with nothing
 //! would hide every change. What it misses all the same, and what is gone, a reading of the whole list finds
-//! (`full_every`). Which reading is due: [`readings`].
+//! (`full_every`). Which reading is due: [`crate::mirror::readings`].
 //!
 //! The list that other lists belong to (conversations) is read whole: what it does not show would not be asked for.
 

@@ -269,6 +269,9 @@ pub struct SandboxArgs {
     /// Addresses of pictures and media are signed anew at each answer.
     #[arg(long)]
     pub signed: bool,
+    /// Contacts can be asked for by the date of their last change (in the default dialect).
+    #[arg(long, value_enum, conflicts_with = "sdl")]
+    pub updated_after: Option<Filter>,
     /// A scope the key lacks, for example `read_messages`; may be repeated.
     #[arg(long, value_name = "SCOPE")]
     pub deny_scope: Vec<String>,
@@ -287,6 +290,15 @@ pub struct SandboxArgs {
     /// Whether unknown names are answered with "Did you mean".
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub suggestions: Switch,
+}
+
+/// What a filter does.
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Filter {
+    Obeyed,
+    Ignored,
 }
 
 /// On or off.

@@ -22,6 +22,11 @@ pub fn parsed(text: &str) -> Option<i64> {
     zoned.or_else(civil).map(Timestamp::as_millisecond)
 }
 
+/// A moment in milliseconds since 1970 as text, RFC 3339 in UTC, whole seconds; never a later one.
+pub fn text(milliseconds: i64) -> String {
+    Timestamp::from_second(milliseconds.div_euclid(1000)).unwrap_or_default().to_string()
+}
+
 /// Now, RFC 3339 in UTC, whole seconds.
 pub fn now() -> String {
     let now = moment();
@@ -31,7 +36,7 @@ pub fn now() -> String {
 /// Whole days since a moment that [`now`] wrote; none when the text is no moment.
 pub fn days_since(text: &str) -> Option<i64> {
     let then: Timestamp = text.parse().ok()?;
-    Some((Timestamp::now().as_second() - then.as_second()) / 86_400)
+    Some((moment().as_second() - then.as_second()) / 86_400)
 }
 
 /// A duration for people: `2h 5m`, `48s`, `0.3s`.

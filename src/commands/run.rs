@@ -2,17 +2,21 @@
 //! fail is found out before the first request.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::setup;
 use crate::cli::RunArgs;
+use crate::clock;
 use crate::config::settings::{Flags, Settings};
 use crate::config::values;
 use crate::destinations::Destination;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, Account};
 use crate::mirror::changes::Reading;
+use crate::mirror::checkpoint::Lane;
+use crate::mirror::readings::Tails;
 use crate::mirror::rounds::{self, Begun, Ending};
 use crate::mirror::store::Mirror;
 use crate::policy::{self, Exit};
@@ -20,6 +24,8 @@ use crate::progress::Progress;
 use crate::report::live::{self, Live};
 use crate::report::run_report::{self, DestinationReport, RunReport};
 use crate::report::terminal;
+use crate::source::Source;
+use crate::sync::dialect::Known;
 use crate::sync::shutdown::Stop;
 use crate::sync::time_box::{self, TimeBox};
 use crate::sync::{self, Context, Spelling};
@@ -76,8 +82,8 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
     let stop = Stop::default();
     stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     time_box.watch(&stop, &source, settings.source.in_flight);
-    let known = tokio::select! {
-        known = sync::dialect::settle(&source, &mirror, &settings.source.endpoint, &settings.spelled, &settings.streams) => known?,
+    let (known, tails) = tokio::select! {
+        known = settled(settings, &source, &mirror) => known?,
         () = stop.now() => {
             let why = stop.why().map(|why| format!(": {why}")).unwrap_or_default();
             return Err(Error::new(Kind::Stopped, format!("stopped before anything was read{why}")));
@@ -86,7 +92,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
     mirror.call(move |w| account::claim(w, &account)).await?;
     let (name, lane) = (settings.name.clone(), settings.lane);
     let streams: Vec<_> = known.streams.iter().map(|s| (*s, !source.is_partitioned(*s))).collect();
-    let begun = mirror.call(move |w| rounds::begin(w, &name, lane, &streams)).await?;
+    let begun = mirror.call(move |w| rounds::begin(w, &name, lane, &streams, &tails)).await?;
     let context = Context {
         source: source.clone(),
         mirror: mirror.clone(),
@@ -153,6 +159,25 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
     let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     end(&mirror, begun, settings, run_report::ending_of(&outcome), exit, json).await?;
     Ok(report)
+}
+
+/// Makes sure of how the API is spelled, and of which lists changes alone may be asked for.
+async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Result<(Known, Tails)> {
+    let endpoint = &settings.source.endpoint;
+    let mut known = sync::dialect::settle(source, mirror, endpoint, &settings.spelled, &settings.streams).await?;
+    if settings.lane != Lane::Incremental {
+        return Ok((known, Tails::default()));
+    }
+    let milliseconds = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    let wanted = Tails {
+        streams: Vec::new(),
+        lookback: milliseconds(settings.lookback),
+        full_every: milliseconds(settings.full_every),
+        now: clock::milliseconds(),
+    };
+    let (tails, notes) = sync::tail::offered(source, mirror, endpoint, &known.streams, wanted).await?;
+    known.notes.extend(notes);
+    Ok((known, tails))
 }
 
 /// Walks of one stream at the same time: enough that a request is always full while others are under way.

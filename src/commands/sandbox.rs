@@ -1,6 +1,6 @@
 //! `sandbox`: starts a Qpien-like server and prints its address and a ready-made command line.
 
-use crate::cli::{SandboxArgs, Switch};
+use crate::cli::{Filter, SandboxArgs, Switch};
 use crate::config::values;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
@@ -66,6 +66,19 @@ fn options(args: &SandboxArgs) -> Result<Options> {
 
 /// The schema to serve.
 fn sdl(args: &SandboxArgs) -> Result<String> {
+    const TAKES: &str = "getContactList(page: Int, limit: Int)";
+    let sdl = given(args)?;
+    let Some(filter) = args.updated_after else { return Ok(sdl) };
+    let (before, after) = sdl
+        .split_once(TAKES)
+        .ok_or_else(|| Error::usage(format!("--updated-after needs --dialect default, not {}", args.dialect)))?;
+    let (ty, after) = after.split_once('\n').unwrap_or((after, ""));
+    let ignores = if filter == Filter::Ignored { " @sandbox(ignores: \"since\")" } else { "" };
+    let takes = TAKES.replace(')', ", updatedAfter: Date)");
+    Ok(format!("{before}{takes}{ty}{ignores}\n{after}"))
+}
+
+fn given(args: &SandboxArgs) -> Result<String> {
     match &args.sdl {
         Some(file) => std::fs::read_to_string(file).map_err(|e| Error::usage(format!("--sdl {}: {e}", file.display()))),
         None => sandbox::shipped_sdl(&args.dialect).map(str::to_owned).ok_or_else(|| {

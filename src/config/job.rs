@@ -52,6 +52,7 @@ pub struct Source {
     pub retry_for: Option<String>,
     pub wait_for_budget: Option<String>,
     pub lookback: Option<String>,
+    pub full_every: Option<String>,
     pub audit: Option<u32>,
     pub extra_fields: Option<ExtraFields>,
     pub double_collect: Option<bool>,

@@ -47,6 +47,8 @@ pub struct Settings {
     pub page_size: u32,
     /// How long messages change after they were written.
     pub lookback: Duration,
+    /// How old the last reading of a whole list may be when changes alone are asked for.
+    pub full_every: Duration,
     /// Unchanged conversations that an incremental run audits.
     pub audit: u32,
     /// Read lists a second time, so that they can be proven.
@@ -121,6 +123,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         (1, u32::MAX),
     )?;
     let lookback = p.duration("source.lookback", job.source.lookback.as_ref(), "3d")?;
+    let full_every = p.duration("source.full_every", job.source.full_every.as_ref(), "7d")?;
     let audit = p.pick("source.audit", None, job.source.audit, 20);
     let double_collect = p.pick("source.double_collect", None, job.source.double_collect, true);
     let job_mirror = job.mirror.path.as_ref().map(|t| env::expand(t, &format!("{place}: mirror.path"))).transpose()?;
@@ -149,6 +152,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         requests_per_minute,
         page_size,
         lookback,
+        full_every,
         audit,
         double_collect,
         mirror,

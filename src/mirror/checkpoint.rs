@@ -61,8 +61,8 @@ pub struct Checkpoint {
     pub verdict: Option<Verdict>,
     /// Rows in all windows.
     pub seen: u64,
-    /// The pass may end at rows that are known: they were read whole in a pass that was begun at this moment
-    /// (milliseconds since 1970).
+    /// In a partition: the pass may end at rows that are known; they were read whole in a pass that was begun at this
+    /// moment (milliseconds since 1970). In a stream's one list: the pass asks for what changed since this moment alone.
     pub known_since: Option<i64>,
 }
 
@@ -89,7 +89,7 @@ pub struct Advance {
     pub newest: Option<i64>,
     /// What an audit found in it.
     pub found: u64,
-    /// It ends the walk at rows that are known, before the end of the list: the total is none of this pass's business, and
+    /// It ends the walk at rows that are known, before the end of the list, or showed changes only: the total is none of this pass's business, and
     /// neither is a record that it did not show.
     pub at_known: bool,
 }

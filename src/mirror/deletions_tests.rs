@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::checkpoint::{self, Advance, Place, standing};
 use super::super::entries::{self, Partitions};
+use super::super::readings::Tails;
 use super::super::records::{self, Landed, Landing, Moments};
 use super::super::rounds::{self, Begun, Ending};
 use super::super::store::Mirror;
@@ -30,7 +31,8 @@ fn with_mirror(test: impl FnOnce(&mut Writer) + Send + 'static) {
 }
 
 fn begin(w: &mut Writer) -> Begun {
-    rounds::begin(w, "job", LANE, &[(Stream::Conversations, true), (Stream::Messages, false)]).expect("a round")
+    rounds::begin(w, "job", LANE, &[(Stream::Conversations, true), (Stream::Messages, false)], &Tails::default())
+        .expect("a round")
 }
 
 fn end(w: &mut Writer, begun: Begun) {
@@ -56,6 +58,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
         place,
         run: begun.run,
         since_run: from.since_run,
+        query: None,
         records: rows(ids, "same"),
         volatile: Arc::new(PerStream::new(Volatile::default)),
         nested: Vec::new(),

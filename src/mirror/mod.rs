@@ -17,6 +17,7 @@ pub mod entries;
 pub mod filled;
 pub mod forecast;
 pub mod migrations;
+pub mod readings;
 pub mod records;
 pub mod rounds;
 pub mod selection;

@@ -20,6 +20,7 @@ use rusqlite::{OptionalExtension, Row, Statement, Transaction, params};
 use super::checkpoint::{self, Advance, Place};
 use super::entries::{self, Partitions};
 use super::filled;
+use super::readings;
 use super::selection;
 use super::store::Writer;
 use crate::error::{Error, Kind, Result};
@@ -39,6 +40,8 @@ pub struct Landing {
     pub run: i64,
     /// The run in which the walk's pass began.
     pub since_run: i64,
+    /// A fingerprint of how the list is asked for; none is not remembered.
+    pub query: Option<i64>,
     /// The records.
     pub records: Records,
     /// What stayed out of their hashes.
@@ -106,8 +109,12 @@ pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
             landing.advance.verdict = Some(Verdict::Incomplete(EMPTY.into()));
         }
         checkpoint::advance(t, &landing.place, &landing.advance)?;
-        if let (Some(verdict), false) = (&landing.advance.verdict, landing.place.partition.is_empty()) {
-            entries::closed(t, &landing.place, landing.since_run, verdict.is_complete())?;
+        if let Some(verdict) = &landing.advance.verdict {
+            if !landing.place.partition.is_empty() {
+                entries::closed(t, &landing.place, landing.since_run, verdict.is_complete())?;
+            } else if let Some(query) = landing.query.filter(|_| verdict.is_complete()) {
+                readings::closed(t, landing.place.stream, query, landing.since_run, landing.advance.at_known)?;
+            }
         }
         if let Some(partitions) = &landing.partitions {
             for (n, (record, seq)) in landing.records.rows.iter().zip(seqs).enumerate() {
@@ -132,7 +139,8 @@ fn ends_here(landing: &Landing, landed: &Landed) -> bool {
 fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
     let (place, advance) = (&landing.place, &landing.advance);
     let complete = advance.verdict.as_ref().is_some_and(Verdict::is_complete);
-    if !complete || advance.seen > 0 || !place.partition.is_empty() {
+    // That nothing has changed is believed.
+    if !complete || advance.seen > 0 || advance.at_known || !place.partition.is_empty() {
         return Ok(false);
     }
     if checkpoint::find(t, place)?.is_some_and(|before| before.seen > 0) {

@@ -11,7 +11,8 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::checkpoint::{self, Lane, Place};
+use super::checkpoint::{self, Lane, Pass, Place};
+use super::readings::Tails;
 use super::store::Writer;
 use crate::error::Result;
 use crate::streams::Stream;
@@ -49,8 +50,9 @@ impl Begun {
 }
 
 /// Records the start of a run and opens or resumes its round. With each stream: whether it is read as one list (others
-/// have a list for each record of their parent, begun when that is known).
-pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, bool)]) -> Result<Begun> {
+/// have a list for each record of their parent, begun when that is known). `tails` are the lists of which changes alone may
+/// be asked for.
+pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, bool)], tails: &Tails) -> Result<Begun> {
     writer.transaction(|t| {
         t.execute(
             "INSERT INTO run (job, lane, started_at) VALUES (?, ?, ?)",
@@ -84,7 +86,9 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, boo
         for (stream, one_list) in streams {
             if *one_list {
                 let place = Place { lane, stream: *stream, partition: String::new() };
-                checkpoint::start(t, &place, run, begun.since_run)?;
+                let since = if lane == Lane::Incremental { tails.since(t, *stream)? } else { None };
+                let pass = Pass { known_since: since, audit: false };
+                checkpoint::start_pass(t, &place, run, begun.since_run, &pass)?;
             }
             checkpoint::reopen_incomplete(t, lane, *stream, run)?;
         }

@@ -113,11 +113,13 @@ pub struct Lists {
     /// Conversations that were deleted: their messages are gone with them.
     gone: HashSet<u64>,
     touched: BTreeMap<Stream, BTreeSet<u64>>,
-    inserted: BTreeMap<Stream, u64>,
+    pub(super) inserted: BTreeMap<Stream, u64>,
     pub(super) withheld: BTreeSet<Stream>,
     questions: u64,
     events: u64,
     pub(super) nights: Nights,
+    /// When records changed last.
+    pub(super) stamped: HashMap<(List, u64), u64>,
     pub(super) last_shown: Option<LastShown>,
 }
 
@@ -135,6 +137,7 @@ impl Lists {
             questions: 0,
             events: 0,
             nights: Nights::default(),
+            stamped: HashMap::new(),
             last_shown: None,
         }
     }
@@ -273,6 +276,7 @@ impl Lists {
     /// Remembers a change; the messages of a conversation go with it.
     pub(super) fn touch(&mut self, list: List, number: u64, change: Change) {
         self.touched.entry(list.stream()).or_default().insert(number);
+        self.stamp(list, number);
         if list == List::Conversations && change == Change::Delete {
             self.forget_messages(number);
         }
@@ -300,7 +304,7 @@ impl Lists {
 }
 
 /// The number of the first record of a stream that was not there in the beginning.
-fn first_new(world: &World, stream: Stream) -> u64 {
+pub(super) fn first_new(world: &World, stream: Stream) -> u64 {
     let size = world.size();
     match stream {
         Stream::Contacts => size.contacts,

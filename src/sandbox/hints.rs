@@ -24,7 +24,7 @@ directive @sandbox(
   pageFrom: Int
   "on a root field: the most rows a page has; a larger size is cut down in silence"
   largest: Int
-  "on a root field: `page` or `size`, the argument that the server takes and ignores"
+  "on a root field: `page`, `size` or `since`, the argument that the server takes and ignores"
   ignores: String
   "on an object type: the stream whose records are of this type"
   entity: String
@@ -42,6 +42,8 @@ pub enum Ignored {
     Page,
     /// Always pages of the same size.
     Size,
+    /// Always the whole list, not what changed since a moment.
+    Since,
 }
 
 /// What was said of a root field.
@@ -150,7 +152,8 @@ fn root_hint(directive: &Directive) -> Result<RootHint, String> {
         None => None,
         Some("page") => Some(Ignored::Page),
         Some("size") => Some(Ignored::Size),
-        Some(other) => return Err(wrong("ignores", other, "page, size")),
+        Some("since") => Some(Ignored::Since),
+        Some(other) => return Err(wrong("ignores", other, "page, size, since")),
     };
     Ok(RootHint {
         stream: text(directive, "stream").map(named).transpose()?,

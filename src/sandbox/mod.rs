@@ -15,6 +15,7 @@
 //! | how many records, in which order, with which ids? | `data.rs` of `list.rs` (all messages: `all_messages.rs`), `ids.rs` |
 //! | what is in a field? | `object.rs`, `records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
 //! | what changes meanwhile? | `drift.rs`, `upheaval.rs`; between two readings: `night.rs`; when a test wants it to: `at_will.rs` |
+//! | what changed since a moment? | `since.rs` |
 //! | what makes lists hard to read? | `adversary.rs` |
 //! | what fails? | `faults.rs`, `body.rs` (connections that break) |
 //! | who may ask, how often? | `token.rs`, `limit.rs` |
@@ -57,6 +58,7 @@ mod records;
 mod resolve;
 pub(crate) mod schema;
 mod server;
+mod since;
 mod suggest;
 mod text;
 mod token;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::data::{Entry, List};
 use super::dice::Dice;
-use super::drift::Lists;
+use super::drift::{Lists, first_new};
 use super::moment::{DAY, Dates, FIRST_NIGHT, NIGHTLY};
 use super::out::Out;
 use crate::streams::Stream;
@@ -28,6 +28,8 @@ pub struct Night {
     pub new: u64,
     /// Contacts that are edited.
     pub contacts: u64,
+    /// New contacts.
+    pub new_contacts: u64,
     /// Messages of the last two days that change.
     pub status: u64,
     /// Old messages that change in conversations that do not.
@@ -47,6 +49,8 @@ pub struct Told {
     pub new: Vec<String>,
     /// Edited contacts.
     pub contacts: Vec<String>,
+    /// New contacts.
+    pub new_contacts: Vec<String>,
     /// Conversations of recent messages that changed.
     pub status: Vec<String>,
     /// Conversations of old messages that changed.
@@ -56,7 +60,7 @@ pub struct Told {
 /// What is remembered of the nights.
 #[derive(Debug, Default)]
 pub(super) struct Nights {
-    count: u64,
+    pub(super) count: u64,
     conversations: u64,
     /// The newest message of each conversation that got some.
     pub(super) last: HashMap<u64, u64>,
@@ -76,6 +80,7 @@ impl Night {
                 "changed" => night.changed = value,
                 "new" => night.new = value,
                 "contacts" => night.contacts = value,
+                "new_contacts" => night.new_contacts = value,
                 "status" => night.status = value,
                 "old_edits" => night.old_edits = value,
                 _ => return None,
@@ -124,6 +129,13 @@ impl Lists {
             self.edit(List::Contacts, contacts[at].number);
             told.contacts.push(self.id(Stream::Contacts, contacts[at].number));
         }
+        for _ in 0..night.new_contacts {
+            let inserted = self.inserted.entry(Stream::Contacts).or_default();
+            *inserted += 1;
+            let number = *inserted - 1 + first_new(&self.world, Stream::Contacts);
+            self.put(List::Contacts, number);
+            told.new_contacts.push(self.id(Stream::Contacts, number));
+        }
         let quiet: Vec<u64> = there.iter().map(|e| e.number).filter(|c| !busy.contains(c)).collect();
         let quiet: Vec<(u64, u64)> = quiet.into_iter().filter_map(|c| Some((c, self.old_message(c, dice)?))).collect();
         for at in picked(dice.at(6), quiet.len() as u64, night.old_edits) {
@@ -153,12 +165,14 @@ impl Lists {
         let entries = self.written_out(list);
         let at = if newest_first { 0 } else { entries.len() };
         entries.insert(at, Entry { number, version: 0 });
+        self.stamp(list, number);
     }
 
     fn edit(&mut self, list: List, number: u64) {
         if let Some(entry) = self.written_out(list).iter_mut().find(|e| e.number == number) {
             entry.version += 1;
         }
+        self.stamp(list, number);
     }
 
     /// New messages for a conversation, whose entry shows the last of them and goes where new ones go.
@@ -178,6 +192,7 @@ impl Lists {
             let place = if newest_first { 0 } else { entries.len() };
             entries.insert(place, entry);
         }
+        self.stamp(List::Conversations, conversation);
     }
 
     /// A message that a conversation had in the beginning.
@@ -216,7 +231,7 @@ mod tests {
     use super::super::object::Value;
     use super::*;
 
-    const NIGHT: Night = Night { seed: 5, changed: 6, new: 2, contacts: 4, status: 3, old_edits: 5 };
+    const NIGHT: Night = Night { seed: 5, changed: 6, new: 2, contacts: 4, new_contacts: 0, status: 3, old_edits: 5 };
 
     fn lists() -> Lists {
         let size = Size { contacts: 50, persons: 3, conversations: 60, messages: 900 };

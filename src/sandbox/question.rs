@@ -50,6 +50,8 @@ pub struct Paging {
     pub limit: Option<u64>,
     /// The number of the first page.
     pub page_from: u64,
+    /// Only records changed at or after this moment, in milliseconds since 1970.
+    pub since: Option<u64>,
     /// A failure can be told inside the payload.
     pub tells: bool,
 }
@@ -75,7 +77,8 @@ impl Paging {
         };
         let size = number(words::SIZE).filter(|n| *n > 0 && !ignored(Ignored::Size));
         let limit = size.unwrap_or(DEFAULT_LIMIT).min(asked.largest.unwrap_or(u64::MAX));
-        Paging { place, limit: asked.paged.then_some(limit), page_from: asked.page_from, tells: asked.tells }
+        let since = find(arguments, words::SINCE, &moment).filter(|_| !ignored(Ignored::Since));
+        Paging { place, limit: asked.paged.then_some(limit), page_from: asked.page_from, since, tells: asked.tells }
     }
 }
 
@@ -140,6 +143,12 @@ fn find<T>(arguments: &Map<String, Value>, words: &[&str], read: &dyn Fn(&Value)
     })
 }
 
+/// A moment, in milliseconds since 1970.
+fn moment(value: &Value) -> Option<u64> {
+    let text = |text| crate::clock::parsed(text).and_then(|moment| u64::try_from(moment).ok());
+    value.as_u64().or_else(|| value.as_str().and_then(text))
+}
+
 /// A text, or a number as text; of an object (such as `{ eq: "..." }`) the first inside it.
 fn text(value: &Value) -> Option<String> {
     match value {
@@ -164,7 +173,7 @@ mod tests {
     }
 
     fn paging(place: Place, limit: u64) -> Paging {
-        Paging { place, limit: Some(limit), page_from: 1, tells: false }
+        Paging { place, limit: Some(limit), page_from: 1, since: None, tells: false }
     }
 
     #[test]
@@ -212,6 +221,10 @@ mod tests {
         let ignores = |what| PageAsked { ignores: Some(what), ..asked };
         assert_eq!(question(ignores(Ignored::Page)), expected(Place::Page(0), 30));
         assert_eq!(question(ignores(Ignored::Size)), expected(Place::Page(2), 20));
+        let dated = |asked| of(asked, &json!({"updatedAfter": "2025-02-01T00:00:00Z"}));
+        let since = |question| if let Question::Page(_, paging) = question { paging.since } else { None };
+        assert_eq!(since(dated(asked)), Some(1_738_368_000_000));
+        assert_eq!(since(dated(ignores(Ignored::Since))), None);
         let Question::Page(_, all) = question(PageAsked { paged: false, ..asked }) else { panic!("a page") };
         assert_eq!(all.limit, None);
     }

@@ -183,6 +183,9 @@ impl Answering<'_> {
         let mut adversaries = lock(&self.api.adversaries);
         let largest = adversaries.largest(u64::from(self.api.options.max_page_size.max(1)));
         let limit = paging.limit.map_or(u64::MAX, |limit| limit.min(largest));
+        if let Some(moment) = paging.since {
+            return Ok(Content::Page(lists.changed_since(list, moment, paging, limit)));
+        }
         let asked = (list, paging.place.clone(), limit);
         if let Some(page) = adversaries.given(&asked) {
             return Ok(Content::Page(page));

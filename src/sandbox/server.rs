@@ -169,7 +169,7 @@ async fn truth(State(api): State<Arc<Api>>, Path(stream): Path<String>, uri: Uri
     }
 }
 
-/// `POST /sandbox/night?seed=5&changed=20&new=5&contacts=4&status=3&old_edits=3`
+/// `POST /sandbox/night?seed=5&changed=20&new=5&contacts=4&new_contacts=2&status=3&old_edits=3`
 async fn night(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     match Night::of_query(uri.query().unwrap_or_default()) {
         Some(night) => json(&api.night(night)),

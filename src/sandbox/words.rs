@@ -15,6 +15,8 @@ pub const SIZE: &[&str] = &["limit", "size", "pagesize", "perpage", "first", "ta
 pub const OFFSET: &[&str] = &["skip", "offset", "start", "from"];
 /// What the last page ended with.
 pub const CURSOR: &[&str] = &["after", "cursor", "nexttoken", "pagetoken", "startafter", "startingafter"];
+/// The moment since which records have changed.
+pub const SINCE: &[&str] = &["updatedafter", "updatedsince", "modifiedafter", "modifiedsince", "changedsince"];
 /// The conversation whose messages are meant.
 pub const CONVERSATION: &[&str] =
     &["conversationid", "conversation", "chatid", "chat", "threadid", "thread", "dialogid", "dialog", "ticketid"];

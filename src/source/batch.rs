@@ -291,7 +291,14 @@ mod tests {
     use crate::streams::Stream;
 
     fn question(row: u64) -> Question {
-        Question { stream: Stream::Contacts, parent: None, size: 10, start: Start::Row(row), select: Select::Whole }
+        Question {
+            stream: Stream::Contacts,
+            parent: None,
+            size: 10,
+            start: Start::Row(row),
+            select: Select::Whole,
+            since: None,
+        }
     }
 
     fn rows(taken: &[Waiter]) -> Vec<u64> {

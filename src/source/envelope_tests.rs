@@ -11,7 +11,14 @@ fn dialect() -> Dialect {
 }
 
 fn contacts() -> Vec<Question> {
-    vec![Question { stream: Stream::Contacts, parent: None, size: 2, start: Start::Row(0), select: Select::Whole }]
+    vec![Question {
+        stream: Stream::Contacts,
+        parent: None,
+        size: 2,
+        start: Start::Row(0),
+        select: Select::Whole,
+        since: None,
+    }]
 }
 
 fn ask(status: u16, body: &str) -> Result<Page> {

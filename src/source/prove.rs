@@ -66,6 +66,33 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
     })
 }
 
+/// Whether a list obeys its filter by the last change: of what changed in the year 2100 there is nothing, of what changed
+/// since 1980 something. (Not since 1970: a moment in milliseconds that is read as seconds, or the other way round, would
+/// pass.) None where the list may be empty, or nobody answered.
+pub async fn since(source: &Source, stream: Stream) -> Result<Option<bool>> {
+    const AHEAD: i64 = 4_102_444_800_000;
+    const LONG_AGO: i64 = 315_532_800_000;
+    let ask = |since| Question { size: 1, since, ..question(stream, None, Start::Row(0)) };
+    let Some(all) = patiently(source, ask(None)).await? else { return Ok(None) };
+    if all.records.rows.is_empty() {
+        return Ok(None);
+    }
+    let mut shown = Vec::new();
+    for moment in [AHEAD, LONG_AGO] {
+        match patiently(source, ask(Some(moment))).await? {
+            Some(page) => shown.push((page.records.rows.len() + usize::from(page.nameless > 0), page.total)),
+            None => return Ok(None),
+        }
+    }
+    let [ahead, (since, _)] = shown[..] else { return Ok(None) };
+    Ok(Some(is_obeyed(ahead, since)))
+}
+
+/// From the rows and the total of what changed in a time to come, and the rows of what changed since long ago.
+fn is_obeyed((ahead, total): (usize, Option<u64>), since: usize) -> bool {
+    ahead == 0 && total.unwrap_or(0) == 0 && since > 0
+}
+
 /// What a second page showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Second {
@@ -167,7 +194,7 @@ async fn patiently(source: &Source, question: Question) -> Result<Option<Page>> 
 }
 
 fn question(stream: Stream, parent: Option<&str>, start: Start) -> Question {
-    Question { stream, parent: parent.map(str::to_owned), size: SIZE, start, select: Select::Whole }
+    Question { stream, parent: parent.map(str::to_owned), size: SIZE, start, select: Select::Whole, since: None }
 }
 
 fn ids(page: &Page) -> Vec<&str> {
@@ -228,6 +255,14 @@ mod tests {
         }
         assert_eq!((likely_first(&["a"], &[]), likely_first(&[], &["a"])), (0, 1));
         assert_eq!((likely_first(&["new", "a"], &["a", "b"]), likely_first(&["a", "b"], &["c", "d"])), (1, 0));
+    }
+
+    #[test]
+    fn a_filter_is_obeyed_that_shows_nothing_of_what_is_to_come_and_something_of_what_was() {
+        assert!(is_obeyed((0, None), 1) && is_obeyed((0, Some(0)), 1));
+        for (ahead, since) in [((1, None), 1), ((0, Some(7)), 1), ((0, Some(0)), 0), ((1, Some(1)), 0)] {
+            assert!(!is_obeyed(ahead, since), "{ahead:?} {since}");
+        }
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Question {
     pub start: Start,
     /// What of them.
     pub select: Select,
+    /// Only records changed at or after this moment (milliseconds since 1970), where the list takes one.
+    pub since: Option<i64>,
 }
 
 /// What is asked for of each row.
@@ -142,6 +144,9 @@ fn arguments(list: &ListDialect, parent: Option<(&str, String)>, q: &Question) -
     // What is asked about is no constant.
     for (path, literal) in list.arguments.iter().filter(|(path, _)| of_parent != Some(path.as_str())) {
         all.put(path, literal.clone());
+    }
+    if let Some(moment) = q.since {
+        all.put(&list.since, list.since_form.literal(moment));
     }
     if all.0.is_empty() { String::new() } else { format!("({all})") }
 }
@@ -267,6 +272,7 @@ mod tests {
             size: 50,
             start: Start::Row(u64::from(page - 1) * 50),
             select: Select::Whole,
+            since: None,
         }
     }
 
@@ -325,6 +331,24 @@ mod tests {
         assert!(next.contains(r#"(after: "a\"b", first: 50)"#), "{next}");
         let none = ask("[list]\npaging = \"none\"\nitems = \"\"", Start::Row(0));
         assert!(none.contains("getContactList { _id }"), "{none}");
+    }
+
+    #[test]
+    fn a_moment_is_sent_in_its_form_and_only_where_one_is_asked_about() {
+        let fields = "[streams.contacts]\nfields = [\"_id\"]\n";
+        let ask = |over: &str, since: Option<i64>| {
+            let q = Question { since, ..question(Stream::Contacts, None, 1) };
+            document(&list_request(&dialect(&format!("{fields}{over}")), &[q]).expect("request"))
+        };
+        let over = "[list]\nsince = \"filter.updatedAfter\"\narguments = { \"filter.state\" = \"ALL\" }\n";
+        let text = ask(over, Some(1_709_626_150_999));
+        assert!(text.contains(r#"limit: 50, filter: {state: ALL, updatedAfter: "2024-03-05T08:09:10Z"})"#), "{text}");
+        assert!(ask(over, None).contains("limit: 50, filter: {state: ALL})"));
+        for (form, literal) in [("milliseconds", "1709626150999"), ("seconds", "1709626150")] {
+            let text = ask(&format!("[list]\nsince = \"from\"\nsince_form = \"{form}\"\n"), Some(1_709_626_150_999));
+            assert!(text.contains(&format!("limit: 50, from: {literal})")), "{text}");
+        }
+        assert!(ask("", Some(1)).contains("(page: 1, limit: 50)"), "a list that takes none is asked without");
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Part {
     /// Its lines in the form of `[source.dialect]`, without what is only remembered beside them.
     pub fn spelled(&self) -> Table {
         let mut table = self.table.clone();
-        for key in [ABSENT, UNPROVEN, EXTRA_AS_OF, NO_ONE, NOTES] {
+        for key in [ABSENT, UNPROVEN, EXTRA_AS_OF, NO_ONE, NOTES, SINCE] {
             table.remove(key);
         }
         table
@@ -92,6 +92,27 @@ impl Part {
             }
             None => drop(self.table.insert(NO_ONE.into(), Value::String(crate::clock::now()))),
         }
+        self
+    }
+
+    /// Whether answers have shown that this filter by the last change is obeyed; none where that is not known (any more).
+    pub fn obeys(&self, filter: &str) -> Option<bool> {
+        let shown = self.table.get(SINCE)?.as_table()?;
+        let as_of = crate::clock::days_since(shown.get("as_of")?.as_str()?)?;
+        let obeyed = shown.get("obeyed")?.as_bool()?;
+        let same = shown.get("filter")?.as_str()? == filter;
+        (same && (obeyed || as_of < LOOKED_FOR_AGAIN)).then_some(obeyed)
+    }
+
+    /// The part with what answers have shown of a filter, as of today.
+    #[must_use]
+    pub fn with_obeyed(mut self, filter: &str, obeyed: bool) -> Part {
+        let shown = Table::from_iter([
+            ("filter".to_owned(), Value::String(filter.into())),
+            ("obeyed".to_owned(), Value::Boolean(obeyed)),
+            ("as_of".to_owned(), Value::String(crate::clock::now())),
+        ]);
+        self.table.insert(SINCE.into(), Value::Table(shown));
         self
     }
 
@@ -126,6 +147,7 @@ const UNPROVEN: &str = "unproven";
 const EXTRA_AS_OF: &str = "extra_as_of";
 const NO_ONE: &str = "no_single_records_as_of";
 const NOTES: &str = "notes";
+const SINCE: &str = "since_shown";
 /// Days after which the schema is read again for fields that are new.
 const LOOKED_FOR_FIELDS_AGAIN: i64 = 7;
 /// Days after which a list, or a query of single records, that was not there is looked for again.

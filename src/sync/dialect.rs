@@ -208,7 +208,12 @@ pub fn refuse_open(outcome: &Outcome) -> Result<()> {
     Err(Error::usage(told))
 }
 
-async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>> {
+/// Remembers a part in place of what was remembered of it.
+pub(super) async fn keep_part(source: &Source, mirror: &Mirror, endpoint: &str, part: Part) -> Result<()> {
+    keep(source, mirror, endpoint, &Outcome { parts: vec![part], ..Outcome::default() }).await
+}
+
+pub(super) async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>> {
     let endpoint = endpoint.to_owned();
     let rows = mirror.call(move |w| memory::recall(w, &endpoint)).await?;
     parts(rows)

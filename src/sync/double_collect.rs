@@ -20,8 +20,14 @@ pub async fn prove(context: &Context, place: Place, mut collect: Collect) -> Res
             return Ok(Verdict::Continuous);
         }
         let asks = collect.asks(context.source.pages_together(stream));
-        let question =
-            |size: u32, row: u64| Question { stream, parent: None, size, start: Start::Row(row), select: Select::Ids };
+        let question = |size: u32, row: u64| Question {
+            stream,
+            parent: None,
+            size,
+            start: Start::Row(row),
+            select: Select::Ids,
+            since: None,
+        };
         let questions = asks.iter().map(|ask| question(ask.size, ask.row)).collect();
         let pages = tokio::select! {
             biased;

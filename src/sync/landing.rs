@@ -1,6 +1,6 @@
 //! What a walk leaves in the mirror: a window's records and its checkpoint's move, together.
 
-use super::{Context, unchanged};
+use super::{Context, tail, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landed, Landing, Moments};
@@ -52,6 +52,7 @@ pub async fn land(
         place: Place { lane: context.lane, stream, partition: from.partition.clone() },
         run: context.begun.run,
         since_run: from.since_run,
+        query: from.partition.is_empty().then(|| tail::asked(&context.source, stream)).transpose()?,
         records: page.records,
         volatile: context.source.volatile().clone(),
         nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
@@ -63,6 +64,7 @@ pub async fn land(
             seen,
             stepped_back,
             total,
+            at_known: closed && tail::since(from).is_some(),
             ..Advance::default()
         },
         partitions,

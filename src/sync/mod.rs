@@ -2,7 +2,8 @@
 //! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how
 //! the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it,
 //! [`drift`] (pure) says what a walk has proven, [`known_end`] (pure) where one may end early, [`unchanged`] what tells that
-//! a list need not be asked for, [`audit`] measures what that misses, [`deletions`] what is gone, [`shutdown`] how a run is
+//! a list need not be asked for, [`audit`] measures what that misses, [`tail`] asks for what changed
+//! since a list was read last, [`deletions`] what is gone, [`shutdown`] how a run is
 //! stopped, [`time_box`] when by itself, [`estimate`] what it will take.
 
 pub mod audit;
@@ -18,6 +19,7 @@ pub mod limits;
 pub mod run;
 pub mod shutdown;
 pub mod smaller;
+pub mod tail;
 pub mod time_box;
 pub mod unchanged;
 pub mod walk;

@@ -9,10 +9,11 @@ use super::audit;
 use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
 use super::walk::{self, Ended};
-use super::{Context, Spelling, deletions};
+use super::{Context, Spelling, deletions, tail};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Lane, Place, Standing};
 use crate::mirror::entries::Audited;
+use crate::mirror::readings;
 use crate::policy::{self, Action};
 use crate::progress::add;
 use crate::streams::Stream;
@@ -125,9 +126,10 @@ async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
 /// Walks a stream that has one list.
 async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents>, feeds: bool) -> Result<Ended> {
     let place = Place { lane: context.lane, stream, partition: String::new() };
+    let (query, run) = (tail::asked(&context.source, stream)?, context.begun.run);
     let from = context
         .mirror
-        .call(move |w| w.transaction(|t| checkpoint::find(t, &place)))
+        .call(move |w| w.transaction(|t| readings::checkpoint(t, &place, query, run)))
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, format!("{stream} has no checkpoint")))?;
     let counters = context.progress.of(stream);
@@ -137,6 +139,7 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
         add(&counters.closed, 1);
         return Ok(Ended::Closed(verdict));
     }
+    tail::note(context, stream, &from);
     walk::walk(context, stream, from, context.source.at_work(), || {
         if feeds {
             parents.send_modify(|p| p.pages += 1);

@@ -86,7 +86,7 @@ pub fn made(context: &Context, stream: Stream, from: &Checkpoint, page: &Page) -
 
 /// The moment before which everything in a list is known.
 pub fn horizon(context: &Context, from: &Checkpoint) -> Option<i64> {
-    from.known_since.map(|since| since.saturating_sub(context.lookback))
+    from.known_since.filter(|_| !from.partition.is_empty()).map(|since| since.saturating_sub(context.lookback))
 }
 
 fn moments(page: &Page, path: &[&str], form: DateForm) -> Vec<Option<i64>> {

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use super::drift::{Ask, Collect, Shown, Walk, page_ignored};
 use super::known_end::KnownEnd;
 use super::landing::{Left, Window, land};
-use super::{Context, dialect, double_collect, smaller, unchanged};
+use super::{Context, dialect, double_collect, smaller, tail, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
@@ -77,7 +77,7 @@ async fn once(
     let (mut total, mut lowered): (Option<u64>, _) = (None, false);
     // Pages that were asked for together; the first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
-    let mut pending = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
+    let mut pending = ask(context, stream, &from, &walk, total, known_end.is_near());
     drop(at_work);
     loop {
         if ready.is_empty() {
@@ -95,7 +95,7 @@ async fn once(
             Err(error) => {
                 lowered = lower(context, stream, &mut walk, asked, error)?;
                 ready.clear();
-                pending = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
+                pending = ask(context, stream, &from, &walk, total, known_end.is_near());
                 continue;
             }
         };
@@ -116,8 +116,7 @@ async fn once(
             if verdict.is_complete() && (from.partition.is_empty() || !lowered) {
                 walk.clamped(context.page_size).inspect(|rows| context.source.serves_pages_of(stream, *rows));
             }
-            let lists = from.partition.is_empty() && context.double_collect && verdict == Verdict::Continuous;
-            let Some(collect) = Collect::after(&walk).filter(|_| lists) else {
+            let Some(collect) = Collect::after(&walk).filter(|_| may_be_proven(context, &from, &verdict)) else {
                 landing(Left::Closed(verdict.clone())).await?;
                 landed();
                 return Ok(Ended::Closed(verdict));
@@ -153,7 +152,7 @@ async fn once(
             return Ok(Ended::Stopped);
         }
         // The next questions are under way while this page is being stored.
-        let mut next = ask(context, stream, &from.partition, &walk, total, known_end.is_near());
+        let mut next = ask(context, stream, &from, &walk, total, known_end.is_near());
         drop(at_work);
         let early = tokio::select! {
             biased;
@@ -166,6 +165,12 @@ async fn once(
             None => next,
         };
     }
+}
+
+/// A stream's one list is read a second time; what changed of it is not all of it, and proves nothing of the rest.
+fn may_be_proven(context: &Context, from: &Checkpoint, verdict: &Verdict) -> bool {
+    let whole = from.partition.is_empty() && tail::since(from).is_none();
+    whole && context.double_collect && *verdict == Verdict::Continuous
 }
 
 /// The total that was told last; the first one is progress's.
@@ -260,12 +265,13 @@ type Asking<'c> = Pin<Box<dyn Future<Output = Answers> + Send + 'c>>;
 fn ask<'c>(
     context: &'c Context,
     stream: Stream,
-    partition: &str,
+    from: &Checkpoint,
     walk: &Walk,
     total: Option<u64>,
     alone: bool,
 ) -> Asking<'c> {
-    let parent = Some(partition).filter(|p| !p.is_empty());
+    let parent = Some(from.partition.as_str()).filter(|p| !p.is_empty());
+    let since = tail::since(from);
     let together = if alone { 1 } else { context.source.pages_together(stream) };
     let asks = walk.foresee(together, total);
     let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
@@ -275,6 +281,7 @@ fn ask<'c>(
         size: ask.size,
         start: start(ask),
         select: Select::Whole,
+        since,
     };
     let questions = asks.iter().map(question).collect();
     Box::pin(async move { asks.into_iter().zip(context.source.ask_all(questions).await).collect() })

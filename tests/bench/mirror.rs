@@ -67,6 +67,7 @@ pub fn measure() {
                 place: place.clone(),
                 run: 1,
                 since_run: 1,
+                query: None,
                 records: page(n * PAGE),
                 volatile: rules.clone(),
                 nested: Vec::new(),

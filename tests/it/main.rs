@@ -28,6 +28,7 @@ mod plan;
 mod secrets;
 mod spelling;
 mod stop;
+mod tail;
 mod time_box;
 mod tokens;
 mod volatile;

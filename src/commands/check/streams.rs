@@ -132,7 +132,11 @@ impl Asking<'_> {
         // An id that nobody has shows the scope as well.
         let anybody = || self.conversation.clone().unwrap_or_else(|| "000000000000000000000000".to_owned());
         let parent = partitioned.then(anybody);
-        match self.source.ask(Question { stream, parent, size: 1, start: Start::Row(0), select: Select::Whole }).await {
+        match self
+            .source
+            .ask(Question { stream, parent, size: 1, start: Start::Row(0), select: Select::Whole, since: None })
+            .await
+        {
             Ok(page) => {
                 if stream == Stream::Conversations {
                     self.conversation = page.records.rows.first().map(|r| r.id.to_string());

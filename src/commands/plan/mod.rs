@@ -143,7 +143,14 @@ fn row_bytes(page: &Page) -> f64 {
 }
 
 fn question(stream: Stream, parent: Option<&str>, size: u32, row: u64) -> Question {
-    Question { stream, parent: parent.map(str::to_owned), size, start: Start::Row(row), select: Select::Whole }
+    Question {
+        stream,
+        parent: parent.map(str::to_owned),
+        size,
+        start: Start::Row(row),
+        select: Select::Whole,
+        since: None,
+    }
 }
 
 impl Plan {

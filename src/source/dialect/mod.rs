@@ -11,11 +11,13 @@ pub mod names;
 pub mod schema;
 pub mod server;
 pub mod settle;
+mod since;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+pub use self::since::SinceForm;
 use crate::error::{Error, Result};
 use crate::streams::{ALL, DateForm, Stream};
 
@@ -68,6 +70,8 @@ pub struct ListDialect {
     pub page_from: u32,
     pub size: String,
     pub arguments: BTreeMap<String, String>,
+    pub since: String,
+    pub since_form: SinceForm,
     pub items: String,
     pub total: String,
     pub has_next: String,

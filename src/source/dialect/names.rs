@@ -33,6 +33,32 @@ pub const ARGUMENTS: [(Role, &[&str]); 5] = [
     ),
 ];
 
+/// Arguments that leave only records changed since a moment; in an object of its own (`updatedAt: { gte }`) the two names
+/// are read as one. Never those of when a record was made.
+pub const SINCE: &[&str] = &[
+    "updatedAfter",
+    "updatedSince",
+    "modifiedAfter",
+    "modifiedSince",
+    "changedAfter",
+    "changedSince",
+    "updatedFrom",
+    "modifiedFrom",
+    "changedFrom",
+    "updatedAtAfter",
+    "updatedAtSince",
+    "updatedAtFrom",
+    "updatedAtGte",
+    "updatedAtMin",
+    "updatedAtStart",
+    "lastUpdatedAfter",
+    "lastUpdatedSince",
+    "lastModifiedAfter",
+    "lastModifiedSince",
+    "modifiedAtGte",
+    "modifiedAtAfter",
+];
+
 /// Objects that hold arguments.
 pub const INPUTS: &[&str] = &[
     "input",

@@ -96,6 +96,37 @@ impl Negotiation<'_> {
     /// What is asked for as shipped, completed by the documented columns whose fields nobody has shown yet, where the
     /// schema shows them. What stays unasked is told.
     pub(super) async fn completed(&mut self, stream: Stream) -> Result<Settled> {
+        let mut settled = self.with_columns(stream).await?;
+        self.with_since(stream, &mut settled).await?;
+        Ok(settled)
+    }
+
+    /// The filter by the last change, where the schema shows one.
+    async fn with_since(&mut self, stream: Stream, settled: &mut Settled) -> Result<()> {
+        let dialect = self.source.dialect();
+        let part = dialect.stream(stream)?;
+        let own = settle::Written::of(self.job, stream);
+        let everywhere = self.job.get("list").is_some_and(|list| list.get("since").is_some());
+        if self.source.is_partitioned(stream) || own.has("list.since") || everywhere {
+            return Ok(());
+        }
+        self.introspect(true).await?;
+        let Some(schema) = self.schema.as_ref().filter(|_| !self.hidden) else { return Ok(()) };
+        let query = schema.fields(&schema.query).iter().find(|f| f.name == part.operation);
+        let given: Vec<&str> = part.list.arguments.keys().map(String::as_str).collect();
+        let given = [&given[..], &[part.list.page.as_str(), part.list.size.as_str()]].concat();
+        let since = query.and_then(|query| settle::since(schema, stream, &query.arguments, false, &given));
+        let (path, form) = since.as_ref().map_or(("", "iso8601"), |since| (&since.path, since.form));
+        let list = Table::from_iter([
+            ("since".to_owned(), Value::String(path.into())),
+            ("since_form".to_owned(), Value::String(form.into())),
+        ]);
+        lay_over(&mut settled.table, &of_stream(stream, "list", Value::Table(list)));
+        settled.findings.extend(since.map(|since| settle::found_since(stream, &since)));
+        Ok(())
+    }
+
+    async fn with_columns(&mut self, stream: Stream) -> Result<Settled> {
         let dialect = self.source.dialect();
         let part = dialect.stream(stream)?;
         let unasked: Vec<&'static str> =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::names::{ARGUMENTS, Role, folded};
+use super::super::names::{ARGUMENTS, Role, SINCE, folded};
 use super::super::schema::{Argument, Schema, Type, TypeRef};
 use super::values::sensible;
 
@@ -121,6 +121,69 @@ fn written(ty: &TypeRef) -> String {
     if ty.list { format!("[{}]!", ty.name) } else { format!("{}!", ty.name) }
 }
 
+/// A filter by the date of the last change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Since {
+    /// Its dotted path.
+    pub path: String,
+    /// The type that it takes.
+    pub ty: String,
+    /// How a moment of that type is written, in the dialect's word.
+    pub form: &'static str,
+}
+
+/// The argument that leaves only what changed since a moment, likeliest first; it can be left out, and giving it insists on
+/// nothing that is not given without it.
+pub fn since(schema: &Schema, arguments: &[Argument], given: &[&str]) -> Option<Since> {
+    let mut found = Vec::new();
+    for argument in arguments {
+        filters(schema, argument, "", "", DEPTH, &mut found);
+    }
+    found.sort_by_key(|(rank, _)| *rank);
+    let alone = needs(schema, arguments, given);
+    found.into_iter().map(|(_, since)| since).find(|since| {
+        let with: Vec<&str> = given.iter().copied().chain([since.path.as_str()]).collect();
+        needs(schema, arguments, &with) == alone
+    })
+}
+
+fn filters(
+    schema: &Schema,
+    argument: &Argument,
+    above: &str,
+    holder: &str,
+    depth: u32,
+    found: &mut Vec<(usize, Since)>,
+) {
+    let path = format!("{above}{}", argument.name);
+    if argument.ty.list {
+        return;
+    }
+    match schema.types.get(&argument.ty.name) {
+        Some(Type::Input(inner)) if depth > 0 => {
+            for one in inner {
+                filters(schema, one, &format!("{path}."), &argument.name, depth - 1, found);
+            }
+        }
+        None | Some(Type::Scalar) if !argument.is_needed() => {
+            let ty = argument.ty.name.as_str();
+            let form = match ty {
+                "" | "Boolean" | "ID" => return,
+                // 32 bits hold no milliseconds.
+                "Int" => "seconds",
+                "Float" | "Long" | "BigInt" | "Int64" => "milliseconds",
+                _ => "iso8601",
+            };
+            let names = [folded(&argument.name), folded(&format!("{holder}{}", argument.name))];
+            if let Some(rank) = SINCE.iter().position(|known| names.contains(&folded(known))) {
+                let rank = rank + 100 * path.matches('.').count();
+                found.push((rank, Since { path, ty: ty.to_owned(), form }));
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Fills in, or names, what must be given beside the roles.
 fn insist(schema: &Schema, argument: &Argument, above: &str, given: &[&str], needs: &mut Needs) {
     let path = format!("{above}{}", argument.name);
@@ -192,6 +255,40 @@ mod tests {
         let open = |arguments: &[Argument]| sort(&schema(), arguments).needs.open;
         assert_eq!(open(&[argument("labels", "[String!]!")]), [("labels".to_owned(), "[String]!".to_owned())]);
         assert_eq!(open(&[argument("archived", "Boolean!")]), [("archived".to_owned(), "Boolean!".to_owned())]);
+    }
+
+    #[test]
+    fn a_filter_by_the_last_change_is_found_where_it_may_be_left_out_and_costs_nothing() {
+        let mut schema = schema();
+        schema.types.insert("DateTime".into(), Type::Scalar);
+        let mut put = |name: &str, fields: &[(&str, &str)]| {
+            let fields = fields.iter().map(|(name, ty)| argument(name, ty)).collect();
+            schema.types.insert(name.into(), Type::Input(fields));
+        };
+        put("Dates", &[("gte", "DateTime"), ("lt", "DateTime")]);
+        put("Where", &[("createdAfter", "DateTime"), ("updatedAt", "Dates")]);
+        put("Strict", &[("updatedAfter", "DateTime"), ("team", "ID!")]);
+        let of = |name: &str, ty: &str| {
+            since(&schema, &[argument("page", "Int"), argument(name, ty)], &["page"]).map(|s| (s.path, s.form))
+        };
+        let found = |path: &str, form| Some((path.to_owned(), form));
+        assert_eq!(of("updatedAfter", "DateTime"), found("updatedAfter", "iso8601"));
+        assert_eq!(of("modified_since", "String"), found("modified_since", "iso8601"));
+        assert_eq!(of("changedSince", "Int"), found("changedSince", "seconds"));
+        assert_eq!(of("changedSince", "Float"), found("changedSince", "milliseconds"));
+        assert_eq!(of("where", "Where"), found("where.updatedAt.gte", "iso8601"));
+        for (name, ty) in [
+            ("createdAfter", "DateTime"),
+            ("updatedBefore", "DateTime"),
+            ("updatedAfter", "DateTime!"),
+            ("updatedAfter", "[DateTime]"),
+            ("updatedAfter", "Boolean"),
+            ("updatedAfter", "State"),
+            // The object insists on more once it is given.
+            ("filter", "Strict"),
+        ] {
+            assert_eq!(of(name, ty), None, "{name}: {ty}");
+        }
     }
 
     #[test]

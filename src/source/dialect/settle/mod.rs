@@ -16,12 +16,13 @@ mod written;
 
 use toml::{Table, Value};
 
-use self::arguments::Needs;
+use self::arguments::{Needs, Since};
 pub use self::open::Open;
 pub use self::stream::{entity_of, stream};
 pub use self::token::token;
 pub use self::written::Written;
-use super::schema::Schema;
+use super::schema::{Argument, Schema};
+use crate::streams::Stream;
 
 /// How sure a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,29 @@ impl Settled {
             let told = format!("{of}: the server insists on `{path}`; {literal} was given");
             self.tell(format!("{place}.arguments"), format!("{path} = {literal}"), told);
         }
+    }
+}
+
+/// The filter by the last change of a stream's one list, where the server shows its schema. A list that a conversation has
+/// of its own is not asked for by date.
+pub fn since(
+    schema: &Schema,
+    stream: Stream,
+    arguments: &[Argument],
+    has_parent: bool,
+    given: &[&str],
+) -> Option<Since> {
+    let one_list = stream.definition().parent.is_none() || !has_parent;
+    (schema.whole && one_list).then(|| arguments::since(schema, arguments, given)).flatten()
+}
+
+/// The evidence for it.
+pub fn found_since(stream: Stream, since: &Since) -> Finding {
+    Finding {
+        part: format!("streams.{stream}.list.since"),
+        value: since.path.clone(),
+        evidence: format!("by its name it leaves what changed since a moment, of type {}", since.ty),
+        certainty: Certainty::Introspected,
     }
 }
 

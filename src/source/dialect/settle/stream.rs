@@ -83,6 +83,11 @@ fn settle(schema: &Schema, stream: Stream, own: &Written<'_>) -> Option<Settled>
     settled.open.extend(unfilled(&best.field.name, &format!("{place}.list"), &needs.open));
     settled.tell_constants(stream.name(), &format!("{place}.list"), &needs);
     let mut list = list_table(schema, &best);
+    let written: Vec<&str> = needs.constants.keys().map(String::as_str).chain(given.iter().copied()).collect();
+    let since = super::since(schema, stream, &best.field.arguments, parent.is_some(), &written);
+    list.insert("since".into(), text(since.as_ref().map_or("", |since| &since.path)));
+    list.insert("since_form".into(), text(since.as_ref().map_or("iso8601", |since| since.form)));
+    settled.findings.extend(since.map(|since| super::found_since(stream, &since)));
     list.insert("arguments".into(), constants(&needs));
     settled.open.extend(perhaps_paged(&best, &place, &list));
     settled.open.extend(paged_within(schema, &best, &place));

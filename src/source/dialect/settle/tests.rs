@@ -59,6 +59,28 @@ fn dialect(schema: &Schema, streams: &[Stream]) -> Dialect {
 }
 
 #[test]
+fn a_filter_by_the_last_change_is_settled_for_lists_of_their_own() {
+    let sdl = include_str!("../../../sandbox/dialects/default.graphql");
+    let takes = |sdl: &str, what: &str| {
+        sdl.replace("getContactList(page: Int,", &format!("getContactList({what} page: Int,"))
+            .replace("getMessages(", "getMessages(updatedAfter: Date, ")
+    };
+    let of = |sdl: &str, s: Stream| {
+        let settled = stream(&of_sdl(sdl), s, &Table::new()).expect("settled");
+        let list = settled.table["streams"][s.name()]["list"].clone();
+        let found = settled.findings.into_iter().find(|f| f.part.ends_with("list.since"));
+        let since = list["since"].as_str().expect("text").to_owned();
+        (since, list["since_form"].as_str().expect("text").to_owned(), found.map(|f| f.certainty))
+    };
+    let obeys = takes(sdl, "updatedAfter: Date,");
+    let found = (String::from("updatedAfter"), String::from("iso8601"), Some(Certainty::Introspected));
+    assert_eq!(of(&obeys, Stream::Contacts), found);
+    let none = (String::new(), String::from("iso8601"), None);
+    assert_eq!(of(&obeys, Stream::Messages), none, "each conversation has a list of its own");
+    assert_eq!(of(&takes(sdl, "createdAfter: Date,"), Stream::Contacts), none);
+}
+
+#[test]
 fn the_shape_that_was_seen_settles_to_the_shipped_dialect() {
     let schema = of_sdl(include_str!("../../../sandbox/dialects/default.graphql"));
     let (found, shipped) = (dialect(&schema, &ALL), Dialect::with(&Table::new()).expect("shipped"));

@@ -1,0 +1,185 @@
+//! When a stream's one list was read the last time, and from when on it may therefore be asked for changes only. Such a
+//! *tail* says nothing of records that it does not show: whoever deletes waits for a reading of the whole list.
+//!
+//! A moment moves when a reading closes complete, and never back; a reading that does not leaves it where it is, so that
+//! what changed meanwhile is asked for again. A whole reading is due after `full_every`, when the list is asked for
+//! otherwise than before, and when it holds suspects.
+
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::checkpoint::{self, Checkpoint, Pass, Place};
+use super::selection;
+use crate::streams::Stream;
+
+/// Clocks may differ: so much more than the lookback is asked for.
+const CLOCKS: i64 = 3_600_000;
+
+/// What lists may be asked for by the date of the last change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tails {
+    /// The streams, each with a fingerprint of how it is asked for.
+    pub streams: Vec<(Stream, i64)>,
+    /// How far a tail reaches back behind the last reading, in milliseconds.
+    pub lookback: i64,
+    /// How old the last whole reading may be, in milliseconds; 0 = none may be.
+    pub full_every: i64,
+    /// Now, in milliseconds since 1970.
+    pub now: i64,
+}
+
+impl Tails {
+    /// The moment since which a stream's list is to be asked for changes; none: it is read whole.
+    pub fn since(&self, t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<Option<i64>> {
+        let Some((_, query)) = self.streams.iter().find(|(s, _)| *s == stream) else { return Ok(None) };
+        let known: Option<(i64, i64)> = t
+            .prepare_cached("SELECT began, whole FROM reading WHERE stream = ? AND query = ?")?
+            .query_row(params![stream.number(), query], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()?;
+        // A whole reading from the future is a clock that was wrong.
+        let fresh = |whole: &i64| (0..self.full_every).contains(&self.now.saturating_sub(*whole));
+        let Some((began, _)) = known.filter(|(_, whole)| fresh(whole)) else { return Ok(None) };
+        let suspects: bool = t
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_suspects
+                     WHERE stream = ? AND suspect_run IS NOT NULL)",
+            )?
+            .query_row([stream.number()], |r| r.get(0))?;
+        Ok((!suspects).then(|| began.min(self.now).saturating_sub(self.lookback).saturating_sub(CLOCKS)))
+    }
+}
+
+/// A pass over a stream's one list that began in `since_run` has closed complete; `tail`: it showed changes only.
+pub fn closed(t: &Transaction<'_>, stream: Stream, query: i64, since_run: i64, tail: bool) -> rusqlite::Result<()> {
+    // Begun with other fields than it was ended with: records of both kinds.
+    if selection::changed_in(t, stream)?.is_some_and(|changed| changed > since_run) {
+        return Ok(());
+    }
+    let started: Option<String> =
+        t.query_row("SELECT started_at FROM run WHERE id = ?", [since_run], |r| r.get(0)).optional()?;
+    let Some(began) = started.and_then(|text| crate::clock::parsed(&text)) else { return Ok(()) };
+    let sql = if tail {
+        "UPDATE reading SET began = max(began, ?3) WHERE stream = ?1 AND query = ?2"
+    } else {
+        "INSERT INTO reading (stream, query, began, whole) VALUES (?1, ?2, ?3, ?3)
+         ON CONFLICT (stream) DO UPDATE SET
+             began = CASE WHEN query = ?2 THEN max(began, ?3) ELSE ?3 END,
+             whole = CASE WHEN query = ?2 THEN max(whole, ?3) ELSE ?3 END, query = ?2"
+    };
+    t.prepare_cached(sql)?.execute(params![stream.number(), query, began])?;
+    Ok(())
+}
+
+/// The checkpoint of a stream's one list, for whoever is about to walk it. A tail that was begun when the list was asked
+/// for otherwise begins anew, whole.
+pub fn checkpoint(t: &Transaction<'_>, place: &Place, query: i64, run: i64) -> rusqlite::Result<Option<Checkpoint>> {
+    let found = checkpoint::find(t, place)?;
+    let open_tail = |c: &Checkpoint| c.verdict.is_none() && c.known_since.is_some();
+    if !found.as_ref().is_some_and(open_tail) {
+        return Ok(found);
+    }
+    let same: bool = t
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM reading WHERE stream = ? AND query = ?)")?
+        .query_row(params![place.stream.number(), query], |r| r.get(0))?;
+    if same {
+        return Ok(found);
+    }
+    checkpoint::start_pass(t, place, run, i64::MAX, &Pass::default())?;
+    checkpoint::find(t, place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checkpoint::Lane;
+    use rusqlite::Connection;
+
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+    const STREAM: Stream = Stream::Contacts;
+
+    fn on<T>(c: &mut Connection, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> T {
+        let t = c.transaction().expect("begun");
+        let done = work(&t).expect("done");
+        t.commit().expect("committed");
+        done
+    }
+
+    /// A mirror whose run `n` began `n` days after 1970.
+    fn mirror() -> Connection {
+        let mut c = Connection::open_in_memory().expect("memory");
+        super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
+        for day in 2..9 {
+            let sql = "INSERT INTO run (id, job, lane, started_at) VALUES (?1 - 1, 'j', 'incremental', ?2)";
+            c.execute(sql, params![day, format!("1970-01-0{day}T00:00:00Z")]).expect("a run");
+        }
+        c
+    }
+
+    fn close(c: &mut Connection, query: i64, run: i64, tail: bool) {
+        on(c, |t| closed(t, STREAM, query, run, tail));
+    }
+
+    /// Days after 1970, as read on that day with a lookback of six hours.
+    fn since(c: &mut Connection, query: i64, day: i64) -> Option<i64> {
+        let tails =
+            Tails { streams: vec![(STREAM, query)], lookback: 6 * HOUR, full_every: 72 * HOUR, now: day * 24 * HOUR };
+        let since = on(c, |t| tails.since(t, STREAM));
+        since.map(|moment| (moment + 7 * HOUR) / (24 * HOUR))
+    }
+
+    #[test]
+    fn a_moment_moves_with_complete_readings_and_only_a_whole_one_puts_off_the_next() {
+        let mut c = mirror();
+        assert_eq!(since(&mut c, 1, 1), None, "never read");
+        close(&mut c, 1, 1, true);
+        assert_eq!(since(&mut c, 1, 1), None, "changes of what nobody read");
+        close(&mut c, 1, 1, false);
+        assert_eq!((since(&mut c, 1, 2), since(&mut c, 2, 2)), (Some(1), None), "asked for otherwise");
+        close(&mut c, 1, 3, true);
+        assert_eq!((since(&mut c, 1, 3), since(&mut c, 1, 4)), (Some(3), None), "three days after the whole one");
+        close(&mut c, 1, 2, true);
+        assert_eq!(since(&mut c, 1, 3), Some(3), "never back");
+        assert_eq!(since(&mut c, 1, 0), None, "a clock that was wrong");
+        close(&mut c, 2, 4, false);
+        assert_eq!((since(&mut c, 2, 4), since(&mut c, 1, 4)), (Some(4), None));
+        // The fields changed in run 6: a reading that was begun before is of both kinds.
+        on(&mut c, |t| t.execute("INSERT INTO selection VALUES (?, 1, 6)", [STREAM.number()]));
+        close(&mut c, 2, 5, false);
+        assert_eq!(since(&mut c, 2, 5), Some(4));
+        close(&mut c, 2, 6, false);
+        assert_eq!(since(&mut c, 2, 6), Some(6));
+    }
+
+    #[test]
+    fn suspects_have_the_list_read_whole() {
+        let mut c = mirror();
+        close(&mut c, 1, 1, false);
+        let suspect = |run: Option<i64>| {
+            move |t: &Transaction<'_>| {
+                t.execute(
+                    "INSERT OR REPLACE INTO record (stream, id, hash, seq, first_run, last_run, suspect_run)
+                     VALUES (?, 'a', zeroblob(16), 1, 1, 1, ?)",
+                    params![STREAM.number(), run],
+                )
+            }
+        };
+        on(&mut c, suspect(Some(1)));
+        assert_eq!(since(&mut c, 1, 2), None);
+        on(&mut c, suspect(None));
+        assert_eq!(since(&mut c, 1, 2), Some(1));
+    }
+
+    #[test]
+    fn a_tail_is_gone_on_with_as_it_was_asked_for_or_begins_anew_and_whole() {
+        let mut c = mirror();
+        close(&mut c, 1, 1, false);
+        let place = Place { lane: Lane::Incremental, stream: STREAM, partition: String::new() };
+        let pass = Pass { known_since: Some(5), audit: false };
+        on(&mut c, |t| checkpoint::start_pass(t, &place, 2, 2, &pass));
+        let mut at = |query| on(&mut c, |t| checkpoint(t, &place, query, 3)).expect("a checkpoint");
+        let same = at(1);
+        assert_eq!((same.known_since, same.since_run, same.pass), (Some(5), 2, 1));
+        let anew = at(2);
+        assert_eq!((anew.known_since, anew.since_run, anew.pass), (None, 3, 2));
+    }
+}

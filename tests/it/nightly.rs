@@ -3,7 +3,6 @@
 //! The account changes between two runs, seeded; a run is told what time it is, so that a night need not last one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -58,13 +57,7 @@ impl Account {
 
     /// Runs and is killed once the sandbox has seen so many more requests.
     fn run_and_kill(&self, after: u64) {
-        let until = self.requests() + after;
-        let mut child = self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
-        while self.requests() < until && child.try_wait().expect("a child").is_none() {
-            std::thread::yield_now();
-        }
-        child.kill().expect("SIGKILL");
-        child.wait().expect("dead");
+        self.sandbox.kill_run(&mut self.command(), after);
     }
 
     fn requests(&self) -> u64 {

@@ -2,7 +2,6 @@
 //! takes it and does not.
 
 use std::collections::BTreeSet;
-use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -59,14 +58,7 @@ impl Account {
 
     /// Runs and is killed once the sandbox has seen so many more requests.
     fn run_and_kill(&self, after: u64) {
-        let requests = || self.sandbox.counts()["requests"].as_u64().expect("a count");
-        let until = requests() + after;
-        let mut child = self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
-        while requests() < until && child.try_wait().expect("a child").is_none() {
-            std::thread::yield_now();
-        }
-        child.kill().expect("SIGKILL");
-        child.wait().expect("dead");
+        self.sandbox.kill_run(&mut self.command(), after);
     }
 
     /// Runs; its outcome, and the questions for contacts that it asked.

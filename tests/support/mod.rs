@@ -28,6 +28,18 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// Starts a run and kills it once so many more requests were seen.
+    pub fn kill_run(&self, command: &mut std::process::Command, after: u64) {
+        let requests = || self.counts()["requests"].as_u64().expect("a count");
+        let until = requests() + after;
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
+        while requests() < until && child.try_wait().expect("a child").is_none() {
+            std::thread::yield_now();
+        }
+        child.kill().expect("SIGKILL");
+        child.wait().expect("dead");
+    }
+
     /// Starts `qpien-sync sandbox` on a free port with these further arguments.
     pub fn start(args: &[&str]) -> Sandbox {
         Sandbox::start_at("127.0.0.1:0", args)

@@ -156,7 +156,7 @@ impl Live {
             let windows = get(&c.windows) as f64;
             match stream.definition().parent.filter(|_| self.source.is_partitioned(*stream)) {
                 None => {
-                    let all = estimate::list(get(&c.total), self.page_size, self.double_collect);
+                    let all = estimate::list(get(&c.total), self.page_size, true, self.double_collect);
                     walked += (all - windows).max(0.0);
                     lists += 1;
                 }

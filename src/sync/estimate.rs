@@ -64,7 +64,8 @@ pub fn stream(known: &Known) -> Estimate {
     if n == 0.0 {
         return Estimate::default();
     }
-    let each: Vec<f64> = known.sampled.iter().map(|rows| questions(*rows, known)).collect();
+    let each: Vec<f64> =
+        known.sampled.iter().map(|rows| list(*rows, known.page_size, known.totals, known.twice)).collect();
     let mean = each.iter().sum::<f64>() / n;
     let variance = each.iter().map(|q| (q - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
     // The whole of a finite number of lists leaves nothing uncertain.
@@ -78,16 +79,10 @@ pub fn stream(known: &Known) -> Estimate {
     }
 }
 
-/// Questions that a quiet list of so many rows takes that tells how many.
-pub fn list(rows: u64, page_size: u32, twice: bool) -> f64 {
+/// Questions that a quiet list of so many rows takes; `totals`: it tells how many there are, `twice`: it is read again.
+pub fn list(rows: u64, page_size: u32, totals: bool, twice: bool) -> f64 {
     let again = if twice { again_of(rows, page_size) } else { 0 };
-    (windows_of(rows, page_size, true) + again) as f64
-}
-
-/// Questions that a quiet list of so many rows takes.
-fn questions(rows: u64, known: &Known) -> f64 {
-    let again = if known.twice { again_of(rows, known.page_size) } else { 0 };
-    (windows_of(rows, known.page_size, known.totals) + again) as f64
+    (windows_of(rows, page_size, totals) + again) as f64
 }
 
 /// What is known of a partitioned stream before a night that reads only what may have changed.
@@ -124,7 +119,7 @@ pub struct Part {
 
 /// Of a night.
 pub fn night(night: &Night) -> Estimate {
-    let whole = |rows: u64| windows_of(rows, night.page_size, night.totals) as f64;
+    let whole = |rows: u64| list(rows, night.page_size, night.totals, false);
     let some = |rows: u64, most: f64| if night.end_early { whole(rows).min(most) } else { whole(rows) };
     let read = |rows: u64, questions: f64| (rows as f64).min(f64::from(night.page_size) * questions);
     let mut all = Estimate::default();

@@ -3,11 +3,12 @@
 //!
 //! - no open round: a new one begins, every walk starts its next pass;
 //! - an open round: walks that are not at their end go on, walks that ended incomplete start their next pass, complete
-//!   ones are kept (nothing is fetched twice).
+//!   ones are kept (nothing is fetched twice). One of the incremental lane that is older than twelve hours is not gone on
+//!   with, but begun anew: yesterday's lists are not tonight's.
 //!
 //! A round of the incremental lane is closed by any run that was not interrupted, complete or not: tomorrow reads
-//! afresh (lists excepted that need not be asked for: [`super::entries`]), and a list that can never be proven does not keep the others from being read. A round of the backfill lane
-//! stays open until everything is complete: asking again asks for what is missing.
+//! afresh (lists excepted that need not be asked for: [`super::entries`]), and a list that can never be proven does not
+//! keep the others from being read. A round of the backfill lane stays open until everything is complete: asking again asks for what is missing.
 
 use rusqlite::{OptionalExtension, params};
 

@@ -22,6 +22,19 @@ pub fn parsed(text: &str) -> Option<i64> {
     zoned.or_else(civil).map(Timestamp::as_millisecond)
 }
 
+/// A moment as text, in microseconds since 1970, and whether that is all of it; one that names no zone is taken as UTC.
+pub fn micros(text: &str) -> Option<(i64, bool)> {
+    let zoned = text.parse::<Timestamp>().ok();
+    let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
+    let nanoseconds = zoned.or_else(civil)?.as_nanosecond();
+    Some((i64::try_from(nanoseconds.div_euclid(1000)).ok()?, nanoseconds % 1000 == 0))
+}
+
+/// A moment in microseconds since 1970 as text, RFC 3339 in UTC, with six digits behind the point.
+pub fn text_micros(microseconds: i64) -> String {
+    format!("{:.6}", Timestamp::from_microsecond(microseconds).unwrap_or_default())
+}
+
 /// A moment in milliseconds since 1970 as text, RFC 3339 in UTC, whole seconds; never a later one.
 pub fn text(milliseconds: i64) -> String {
     Timestamp::from_second(milliseconds.div_euclid(1000)).unwrap_or_default().to_string()

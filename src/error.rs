@@ -71,6 +71,8 @@ pub enum Kind {
     DeletesRefused,
     /// A destination cannot be written.
     DestinationUnwritable,
+    /// What lies at a destination is not what this job delivers there.
+    DestinationRefused,
     /// The requests that a command may make are made ([`crate::source::budget::Budget::capped`]).
     Spent,
     /// A stop was asked for.

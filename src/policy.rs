@@ -195,6 +195,11 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Failed,
             "make the folder writable or the disk larger, then `qpien-sync export JOB`: no request is needed",
         ),
+        Kind::DestinationRefused => (
+            FailRun,
+            Exit::Usage,
+            "give the job a place of its own, or empty that one: the mirror fills it again without a request",
+        ),
         Kind::Spent => {
             (FailRun, Exit::Incomplete, "a run settles what was not asked, and `qpien-sync discover JOB` shows it")
         }

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::Result;
@@ -53,6 +54,53 @@ pub struct Extent {
     pub seqs: Option<(i64, i64)>,
 }
 
+/// Consecutive seqs, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)]
+pub struct SeqRange {
+    pub first: i64,
+    pub last: i64,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// It was not there before the range.
+    Insert,
+    /// It was, with other values.
+    Update,
+    /// It is gone.
+    Delete,
+}
+
+impl Op {
+    /// Its name in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Op::Insert => "insert",
+            Op::Update => "update",
+            Op::Delete => "delete",
+        }
+    }
+}
+
+/// A record as it stands, or a tombstone.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'r> {
+    /// Of the change.
+    pub seq: i64,
+    /// The record's id.
+    pub id: &'r str,
+    /// Its JSON text; none of a tombstone.
+    pub payload: Option<&'r str>,
+    /// What became of it within the range.
+    pub op: Op,
+    /// When it landed, in milliseconds since 1970, to the minute; none where that is not known.
+    pub synced_at: Option<i64>,
+    /// The run that landed it.
+    pub run: Option<i64>,
+}
+
 /// Reads records at one moment, whatever is written meanwhile. The mirror is one; destinations know only this.
 pub trait Reader {
     /// What a stream holds.
@@ -60,6 +108,12 @@ pub trait Reader {
 
     /// Hands every current record of a stream, in the order of the ids' bytes, to `each` as (id, payload).
     fn snapshot(&self, stream: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()>;
+
+    /// Hands every change of a stream with a seq in `range` to `each`, in the order of seqs. An id comes at most once.
+    fn changes(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()>;
+
+    /// The lowest seq of a change of a stream in `range`; none where there is no change.
+    fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>>;
 }
 
 /// Never shows the body.

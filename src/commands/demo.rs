@@ -43,7 +43,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     settings.source.client_id = "sandbox-client".into();
     settings.source.client_secret = crate::secret::Secret::new("sandbox-secret".into());
     fresh(&settings.mirror)?;
-    let out = settings.destinations.first().map(|d| d.path.clone()).unwrap_or_default();
+    let out = settings.destinations.first().and_then(|d| d.target.folder()).unwrap_or_default();
     let report = run_settings(&settings, quiet, false, &TimeBox::default()).await?;
     crate::telemetry::print(&terminal::summary(&report));
     let counts = sandbox.counts();

@@ -1,38 +1,42 @@
 //! `export JOB`: deliver again from the mirror, without one API request. What was incomplete is held as in a run.
 
-use super::{run, setup};
+use super::deliver;
 use crate::cli::ExportArgs;
 use crate::config::settings::{Flags, Settings};
+use crate::destinations::Receipt;
 use crate::error::{Error, Result};
 use crate::mirror::changes::Reading;
-use crate::mirror::lock_for_reading;
+use crate::mirror::store::Mirror;
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::say;
+use crate::sync::dialect;
 use crate::telemetry;
 
 /// Exports a job.
-pub fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
+pub async fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
     let flags = Flags { mirror: args.mirror.clone(), out: args.out.clone(), ..Flags::default() };
     let settings = Settings::load_offline(&args.job, &flags)?;
     if settings.destinations.is_empty() {
         return Err(Error::usage(format!("{} has no destination", args.job.display())));
     }
-    let _lock = lock_for_reading(&settings.mirror, &format!("export of job {}", settings.name))?;
-    let run = Reading::begin(&settings.mirror)?.latest_run()?.map_or(0, |r| r.id);
-    let mut destinations = setup::destinations(&settings)?;
+    let holder = format!("export of job {}", settings.name);
+    let remembered =
+        dialect::recall_read_only(Reading::begin(&settings.mirror)?.connection(), &settings.source.endpoint)?;
+    let date = dialect::date(&remembered, &settings.spelled)?;
+    let mirror = Mirror::open(&settings.mirror, &holder, date)?;
+    let mut destinations = deliver::destinations(&settings)?;
+    let delivered = mirror
+        .call(move |writer| {
+            deliver::finish(writer, &settings, &mut destinations)?;
+            let run = Reading::begin(writer.path())?.latest_run()?.map_or(0, |r| r.id);
+            deliver::deliver(writer, &settings, run, &mut destinations)
+        })
+        .await?;
     let mut exits = Vec::new();
-    for (place, delivered) in run::deliver_all(&settings, run, &mut destinations)? {
+    for (place, delivered) in delivered {
         match delivered {
-            Ok(receipts) => {
-                for r in receipts {
-                    let state = if r.held { "held back, not proven complete" } else { "delivered" };
-                    if !quiet {
-                        say!("{place}: {} {}, {state}", r.stream, counted(r.records, "record"));
-                    }
-                    exits.push(if r.held { Exit::Incomplete } else { Exit::Complete });
-                }
-            }
+            Ok(receipts) => exits.extend(receipts.iter().map(|r| told(&place, r, quiet))),
             Err(error) => {
                 let decision = policy::decide(&error.kind);
                 telemetry::failed(&error.detail, decision.hint);
@@ -41,4 +45,12 @@ pub fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
         }
     }
     Ok(Exit::first(exits))
+}
+
+fn told(place: &str, receipt: &Receipt, quiet: bool) -> Exit {
+    let state = if receipt.held { "held back, not proven complete" } else { "delivered" };
+    if !quiet {
+        say!("{place}: {} {}, {state}", receipt.stream, counted(receipt.records, "record"));
+    }
+    if receipt.held { Exit::Incomplete } else { Exit::Complete }
 }

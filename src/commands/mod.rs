@@ -1,6 +1,7 @@
 //! One file per subcommand. Each takes what was typed and gives an exit code; `setup` is what several need first.
 
 pub mod check;
+pub mod deliver;
 #[cfg(feature = "sandbox")]
 pub mod demo;
 pub mod discover;
@@ -24,7 +25,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Check(args) => check::check(&args).await,
         Command::Discover(args) => discover::discover(&args).await,
         Command::Plan(args) => plan::plan(&args).await,
-        Command::Export(args) => export::export(&args, quiet),
+        Command::Export(args) => export::export(&args, quiet).await,
         Command::Status(args) => status::status(&args),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::sandbox(&args).await,

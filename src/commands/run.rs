@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::deliver::{self, Destinations};
 use super::setup;
 use crate::cli::RunArgs;
 use crate::clock;
 use crate::config::settings::{Flags, Settings};
 use crate::config::values;
-use crate::destinations::Destination;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, Account};
-use crate::mirror::changes::Reading;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::readings::Tails;
 use crate::mirror::rounds::{self, Begun, Ending};
@@ -73,12 +72,13 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
     let source = Arc::new(setup::source(settings)?);
     let holder = format!("job {}", settings.name);
     let mirror = Arc::new(Mirror::open(&settings.mirror, &holder, settings.dialect.date)?);
-    let mut destinations = setup::destinations(settings)?;
+    let destinations = deliver::destinations(settings)?;
     let account = Account::new(&source.host(), &settings.source.client_id);
     if !adopt {
         let account = account.clone();
         mirror.call(move |w| account::check(w, &account)).await?;
     }
+    let mut destinations = finish(settings, &mirror, destinations).await?;
     let stop = Stop::default();
     stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     time_box.watch(&stop, &source, settings.source.in_flight);
@@ -186,7 +186,11 @@ fn walks(settings: &Settings) -> usize {
     in_flight.max(settings.source.aliases_per_request * 3).min(64)
 }
 
-type Destinations = Vec<Box<dyn Destination + Send>>;
+/// Finishes what an earlier run has pinned, before anything lands.
+async fn finish(settings: &Settings, mirror: &Mirror, mut destinations: Destinations) -> Result<Destinations> {
+    let settings = settings.clone();
+    mirror.call(move |w| deliver::finish(w, &settings, &mut destinations).map(|()| destinations)).await
+}
 
 /// Delivers on the mirror's own thread: nothing else is written meanwhile, and what that thread has given back is there
 /// for what delivering needs (another thread's memory would come on top).
@@ -201,7 +205,7 @@ async fn deliver(
     let (settings, mut moved) = (settings.clone(), std::mem::take(destinations));
     let delivered = mirror.call(move |writer| {
         writer.shrink()?;
-        deliver_all(&settings, run, &mut moved)
+        deliver::deliver(writer, &settings, run, &mut moved)
     });
     for (place, delivered) in delivered.await? {
         if let Err(error) = &delivered {
@@ -211,15 +215,6 @@ async fn deliver(
         report.destinations.push(DestinationReport::new(place, &delivered));
     }
     Ok(())
-}
-
-type Delivered = (String, Result<Vec<crate::destinations::Receipt>>);
-
-/// Hands the mirror's snapshot to each destination; one that fails does not keep the others from theirs.
-pub fn deliver_all(settings: &Settings, run: i64, destinations: &mut Destinations) -> Result<Vec<Delivered>> {
-    let reading = Reading::begin(&settings.mirror)?;
-    let delivery = setup::delivery(settings, &reading, run, settings.lane)?;
-    Ok(destinations.iter_mut().map(|d| (d.place(), d.deliver(&delivery, &reading))).collect())
 }
 
 async fn end(

@@ -4,8 +4,7 @@ use crate::cli::JobArgs;
 use crate::config::env;
 use crate::config::settings::{Flags, Settings};
 use crate::destinations::cells::EXTRA;
-use crate::destinations::csv::Csv;
-use crate::destinations::{Delivery, Destination, Offer};
+use crate::destinations::{Delivery, Offer};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::checkpoint::{Lane, standing};
@@ -49,25 +48,15 @@ pub fn source_with_at_most(settings: &Settings, requests: u64) -> Result<Source>
     Source::new(s.clone(), settings.dialect.clone(), budget)
 }
 
-/// The destinations, each checked and locked.
-pub fn destinations(settings: &Settings) -> Result<Vec<Box<dyn Destination + Send>>> {
-    let mut all: Vec<Box<dyn Destination + Send>> = Vec::new();
-    for d in &settings.destinations {
-        let mut csv = Csv::new(d.path.clone(), d.options.clone());
-        csv.check(&format!("job {}", settings.name))?;
-        all.push(Box::new(csv));
-    }
-    Ok(all)
-}
-
 /// A delivery of what the mirror holds, with what the lane's latest round has proven of it.
-pub fn delivery(settings: &Settings, reading: &Reading, run: i64, lane: Lane) -> Result<Delivery> {
+pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64, lane: Lane) -> Result<Delivery> {
     let (since, _) = reading.round(lane)?;
     let of = |s: Stream| {
         standing(reading.connection(), lane, s, since)
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
     };
     let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
+    let date = dialect::date(&remembered, &settings.spelled)?;
     let mut streams = Vec::new();
     for stream in &settings.streams {
         let own = of(*stream)?;
@@ -83,7 +72,7 @@ pub fn delivery(settings: &Settings, reading: &Reading, run: i64, lane: Lane) ->
         if settings.source.collect {
             columns.push(EXTRA);
         }
-        streams.push(Offer { stream: *stream, columns, verdict, as_of });
+        streams.push(Offer { stream: *stream, columns, verdict, as_of, range: None });
     }
-    Ok(Delivery { job: settings.name.clone(), run, streams })
+    Ok(Delivery { job: settings.name.clone(), run, mirror, date, streams })
 }

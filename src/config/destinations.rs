@@ -6,19 +6,43 @@ use super::job::{self, Job};
 use super::origin::Picker;
 use super::settings::Flags;
 use super::{env, values};
-use crate::destinations::csv;
+use crate::destinations::packing::Compression;
+use crate::destinations::{Content, Terms, csv, jsonl};
 use crate::error::{Error, Result};
 
-/// One CSV destination.
+/// One destination.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
-pub struct CsvSettings {
-    pub path: PathBuf,
-    pub options: csv::Options,
+pub struct DestinationSettings {
+    pub terms: Terms,
+    pub target: Target,
+}
+
+/// What a destination is made of.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub enum Target {
+    Files { path: PathBuf, written: Written, split: Option<u64> },
+}
+
+impl Target {
+    /// The local folder that files go to, where it is one.
+    pub fn folder(&self) -> Option<PathBuf> {
+        let Target::Files { path, .. } = self;
+        Some(path.clone())
+    }
+}
+
+/// How files are written.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub enum Written {
+    Csv(csv::Options),
+    Jsonl(jsonl::Options),
 }
 
 /// The destinations of a job.
-pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<CsvSettings>> {
+pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<DestinationSettings>> {
     if flags.out.is_some() && job.destination.len() != 1 {
         return Err(Error::usage(format!(
             "--out names the folder of the job's one destination, but {} has {}",
@@ -26,44 +50,80 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
             job.destination.len()
         )));
     }
-    let mut all: Vec<CsvSettings> = Vec::new();
+    let mut all: Vec<DestinationSettings> = Vec::new();
     for (i, d) in job.destination.iter().enumerate() {
-        let key = |name: &str| format!("destination[{i}].{name}");
-        let path = PathBuf::from(env::expand(&d.path, &format!("{}: {}", p.place, key("path")))?);
-        let path = p.pick(&key("path"), flags.out.clone().map(|o| ("--out", o)), Some(path), PathBuf::new());
-        let place = p.place.to_owned();
-        if path.as_os_str().is_empty() {
-            return Err(Error::usage(format!("{place}: {} is empty", key("path"))));
-        }
-        // `out` and `./out` are one folder.
-        let plain = |p: &Path| p.components().filter(|c| *c != Component::CurDir).collect::<PathBuf>();
-        if all.iter().any(|other| plain(&other.path) == plain(&path)) {
-            return Err(Error::usage(format!("{place}: two destinations share the folder {}", path.display())));
-        }
-        let delimiter = p.pick(&key("delimiter"), None, d.delimiter.clone(), ",".into());
-        let delimiter = match delimiter.as_bytes() {
-            [b] if b.is_ascii() && !matches!(b, b'"' | b'\r' | b'\n') => *b,
-            _ => {
-                return Err(Error::usage(format!("{place}: delimiter = {delimiter:?} must be one ASCII character")));
-            }
-        };
-        let split = d.split.as_ref().map(|t| values::size(t, &format!("{place}: {}", key("split")))).transpose()?;
-        let publish = p.pick(&key("publish"), None, d.publish, job::Publish::Complete);
-        let line_end = p.pick(&key("line_end"), None, d.line_end, job::LineEnd::Lf);
-        let compression = p.pick(&key("compression"), None, d.compression, job::Compression::None);
-        let options = csv::Options {
-            delimiter,
-            crlf: line_end == job::LineEnd::Crlf,
-            formula_safe: p.pick(&key("formula_safe"), None, d.formula_safe, false),
-            compression: match compression {
-                job::Compression::None => csv::Compression::None,
-                job::Compression::Gzip => csv::Compression::Gzip,
-                job::Compression::Zstd => csv::Compression::Zstd,
+        let content = p.pick(&key(i, "content"), None, d.content, job::Content::Snapshot);
+        let publish = p.pick(&key(i, "publish"), None, d.publish, job::Publish::Complete);
+        let terms = Terms {
+            content: match content {
+                job::Content::Snapshot => Content::Snapshot,
+                job::Content::Changes => Content::Changes,
             },
-            split,
             publish_always: publish == job::Publish::Always,
         };
-        all.push(CsvSettings { path, options });
+        let target = files(p, i, d, terms, flags)?;
+        let Target::Files { path, .. } = &target;
+        // `out` and `./out` are one folder.
+        let plain = |p: &Path| p.components().filter(|c| *c != Component::CurDir).collect::<PathBuf>();
+        let shared = all.iter().any(|other| {
+            let Target::Files { path: other, .. } = &other.target;
+            plain(other) == plain(path)
+        });
+        if shared {
+            return Err(Error::usage(format!("{}: two destinations share the folder {}", p.place, path.display())));
+        }
+        all.push(DestinationSettings { terms, target });
     }
     Ok(all)
+}
+
+fn key(i: usize, name: &str) -> String {
+    format!("destination[{i}].{name}")
+}
+
+/// A folder of files.
+fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags: &Flags) -> Result<Target> {
+    let place = p.place.to_owned();
+    let path = PathBuf::from(env::expand(&d.path, &format!("{place}: {}", key(i, "path")))?);
+    let path = p.pick(&key(i, "path"), flags.out.clone().map(|o| ("--out", o)), Some(path), PathBuf::new());
+    if path.as_os_str().is_empty() {
+        return Err(Error::usage(format!("{place}: {} is empty", key(i, "path"))));
+    }
+    let split = d.split.as_ref().map(|t| values::size(t, &format!("{place}: {}", key(i, "split")))).transpose()?;
+    if split.is_some() && terms.content == Content::Changes {
+        return Err(Error::usage(format!(
+            "{place}: {} is for snapshots: files of changes are cut by their ranges",
+            key(i, "split")
+        )));
+    }
+    let compression = match p.pick(&key(i, "compression"), None, d.compression, job::Compression::None) {
+        job::Compression::None => Compression::None,
+        job::Compression::Gzip => Compression::Gzip,
+        job::Compression::Zstd => Compression::Zstd,
+    };
+    let written = match d.kind {
+        job::Kind::Csv => Written::Csv(csv_options(p, i, d, compression)?),
+        job::Kind::Jsonl => Written::Jsonl(jsonl::Options { compression }),
+    };
+    if d.kind != job::Kind::Csv {
+        let only = [("delimiter", d.delimiter.is_some()), ("line_end", d.line_end.is_some())];
+        let only = only.into_iter().chain([("formula_safe", d.formula_safe.is_some())]);
+        if let Some((name, _)) = only.into_iter().find(|(_, set)| *set) {
+            return Err(Error::usage(format!("{place}: {} is for kind = \"csv\" alone", key(i, name))));
+        }
+    }
+    Ok(Target::Files { path, written, split })
+}
+
+fn csv_options(p: &mut Picker<'_>, i: usize, d: &job::Destination, compression: Compression) -> Result<csv::Options> {
+    let delimiter = p.pick(&key(i, "delimiter"), None, d.delimiter.clone(), ",".into());
+    let delimiter = match delimiter.as_bytes() {
+        [b] if b.is_ascii() && !matches!(b, b'"' | b'\r' | b'\n') => *b,
+        _ => {
+            return Err(Error::usage(format!("{}: delimiter = {delimiter:?} must be one ASCII character", p.place)));
+        }
+    };
+    let line_end = p.pick(&key(i, "line_end"), None, d.line_end, job::LineEnd::Lf);
+    let formula_safe = p.pick(&key(i, "formula_safe"), None, d.formula_safe, false);
+    Ok(csv::Options { delimiter, crlf: line_end == job::LineEnd::Crlf, formula_safe, compression })
 }

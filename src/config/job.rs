@@ -119,16 +119,20 @@ pub struct Destination {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A folder of CSV files.
+    /// CSV files.
     Csv,
+    /// JSON Lines files.
+    Jsonl,
 }
 
 /// What is delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Content {
     /// Everything, as it is now.
     Snapshot,
+    /// What changed since the last delivery.
+    Changes,
 }
 
 /// When a stream that did not end complete is published.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::destinations::{CsvSettings, destinations};
+use super::destinations::{DestinationSettings, destinations};
 use super::dialect::spelled;
 use super::env;
 use super::job::{self, Job, Mode, Switch};
@@ -55,7 +55,7 @@ pub struct Settings {
     pub double_collect: bool,
     pub mirror: PathBuf,
     pub deletes: Deletes,
-    pub destinations: Vec<CsvSettings>,
+    pub destinations: Vec<DestinationSettings>,
     /// What was set, from where, in the order of `--print-config`.
     pub origins: Vec<(String, String, Origin)>,
 }
@@ -215,7 +215,8 @@ mod tests {
         let text = format!("{KEY}requests_per_minute = 50\n[[destination]]\nkind = \"csv\"\npath = \"a\"\n");
         let flags = Flags { requests_per_minute: Some(7), out: Some("b".into()), ..Flags::default() };
         let s = load(&text, &flags).expect("settings");
-        assert_eq!((s.requests_per_minute, s.destinations[0].path.as_path()), (7, Path::new("b")));
+        let super::super::destinations::Target::Files { path, .. } = &s.destinations[0].target;
+        assert_eq!((s.requests_per_minute, path.as_path()), (7, Path::new("b")));
         let shown = s.print();
         assert!(
             shown.contains("source.requests_per_minute = 7") && shown.contains("# flag --requests-per-minute"),

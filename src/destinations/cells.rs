@@ -22,6 +22,10 @@ pub enum Cell<'p> {
     Plain(&'p str),
     /// An object or a list as compact JSON.
     Json(String),
+    /// A whole number of ours.
+    Integer(i64),
+    /// A moment in microseconds since 1970, UTC.
+    Moment(i64),
 }
 
 /// The column of everything that no other column holds, as one object; it comes last.

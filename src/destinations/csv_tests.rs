@@ -1,24 +1,20 @@
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::destinations::Offer;
-use crate::record::Extent;
-use crate::streams::Stream;
+use crate::destinations::contract_tests::Held;
+use crate::destinations::files::Files;
+use crate::destinations::folder::Folder;
+use crate::destinations::manifest::{Manifest, NAME};
+use crate::destinations::{Content, Delivery, Destination, Offer, Receipt, Terms};
+use crate::error::Kind;
+use crate::streams::{DateForm, Stream};
 use crate::verdict::Verdict;
 
-struct Some(Vec<(&'static str, String)>);
-
-impl Reader for Some {
-    fn extent(&self, _: Stream) -> Result<Extent> {
-        Ok(Extent { records: self.0.len() as u64, seqs: self.0.first().map(|_| (1, 9)) })
-    }
-    fn snapshot(&self, _: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()> {
-        self.0.iter().try_for_each(|(id, payload)| each(id, payload))
-    }
-}
-
-fn persons(names: &[&str]) -> Some {
-    Some(names.iter().map(|n| ("x", format!(r#"{{"_id":"x","firstName":{n}}}"#))).collect())
+fn persons(names: &[&str]) -> Held {
+    let payloads = names.iter().map(|n| format!(r#"{{"_id":"x","firstName":{n}}}"#));
+    Held::of(payloads.enumerate().map(|(n, payload)| (n as i64 + 1, "x".to_owned(), Some(payload))).collect())
 }
 
 fn offer(verdict: Verdict) -> Delivery {
@@ -26,19 +22,37 @@ fn offer(verdict: Verdict) -> Delivery {
         stream: Stream::CustomerPersons,
         columns: Stream::CustomerPersons.columns().to_vec(),
         verdict,
-        as_of: Option::Some("2026-01-01T00:00:00Z".into()),
+        as_of: Some("2026-01-01T00:00:00Z".into()),
+        range: None,
     }];
-    Delivery { job: "j".into(), run: 7, streams }
+    Delivery { job: "j".into(), run: 7, mirror: "m".into(), date: DateForm::Iso8601, streams }
 }
 
-fn deliver(dir: &std::path::Path, options: Options, reader: &Some, verdict: Verdict) -> Vec<Receipt> {
-    let mut csv = Csv::new(dir.to_owned(), options);
+struct Written {
+    options: Options,
+    split: Option<u64>,
+    publish_always: bool,
+}
+
+impl From<Options> for Written {
+    fn from(options: Options) -> Written {
+        Written { options, split: None, publish_always: false }
+    }
+}
+
+fn open(dir: &Path, written: Written) -> Files {
+    let terms = Terms { content: Content::Snapshot, publish_always: written.publish_always };
+    Files::new(Box::new(Folder::new(dir)), Box::new(written.options), terms, written.split)
+}
+
+fn deliver(dir: &Path, written: impl Into<Written>, reader: &Held, verdict: Verdict) -> Vec<Receipt> {
+    let mut csv = open(dir, written.into());
     csv.check("a test").expect("check");
     csv.deliver(&offer(verdict), reader).expect("deliver")
 }
 
 /// The cells of column `firstName`.
-fn names(dir: &std::path::Path, options: Options, values: &[&str]) -> Vec<String> {
+fn names(dir: &Path, options: Options, values: &[&str]) -> Vec<String> {
     deliver(dir, options, &persons(values), Verdict::Continuous);
     let text = std::fs::read_to_string(dir.join("customer_persons.csv")).expect("file");
     let cut = |row: &str| row.strip_prefix("x,,,,").and_then(|r| r.strip_suffix(",,,,,")).map(str::to_owned);
@@ -80,8 +94,9 @@ fn compressed_and_split_files_are_summed_in_the_manifest() {
     let dir = tempfile::tempdir().expect("dir");
     let many: Vec<String> = (0..50).map(|i| format!("\"name {i}\"")).collect();
     let reader = persons(&many.iter().map(String::as_str).collect::<Vec<_>>());
-    let options = Options { split: Option::Some(300), compression: Compression::Gzip, ..Options::default() };
-    let receipts = deliver(dir.path(), options, &reader, Verdict::Proven);
+    let options = Options { compression: Compression::Gzip, ..Options::default() };
+    let written = Written { options, split: Some(300), publish_always: false };
+    let receipts = deliver(dir.path(), written, &reader, Verdict::Proven);
     assert!(receipts[0].files.len() > 3 && receipts[0].records == 50, "{receipts:?}");
     let manifest: Manifest =
         serde_json::from_slice(&std::fs::read(dir.path().join(NAME)).expect("manifest")).expect("JSON");
@@ -129,7 +144,7 @@ fn a_stream_that_did_not_end_complete_is_held() {
     assert_eq!((entry().status.as_str(), entry().rows, entry().verdict.as_str()), ("held", 1, "incomplete"));
     deliver(
         dir.path(),
-        Options { publish_always: true, ..Options::default() },
+        Written { options: Options::default(), split: None, publish_always: true },
         &persons(&[r#""3""#, r#""4""#]),
         incomplete(),
     );
@@ -139,9 +154,9 @@ fn a_stream_that_did_not_end_complete_is_held() {
 #[test]
 fn a_second_run_into_the_folder_is_refused() {
     let dir = tempfile::tempdir().expect("dir");
-    let mut one = Csv::new(dir.path().to_owned(), Options::default());
+    let mut one = open(dir.path(), Options::default().into());
     one.check("job one").expect("check");
-    let refused = Csv::new(dir.path().to_owned(), Options::default()).check("job two").expect_err("locked");
+    let refused = open(dir.path(), Options::default().into()).check("job two").expect_err("locked");
     assert!(refused.kind == Kind::Locked && refused.detail.contains("job one"), "{refused}");
 }
 
@@ -149,6 +164,6 @@ fn a_second_run_into_the_folder_is_refused() {
 fn a_folder_that_cannot_be_made_is_a_clear_error() {
     let dir = tempfile::tempdir().expect("dir");
     std::fs::write(dir.path().join("file"), "x").expect("write");
-    let refused = Csv::new(dir.path().join("file/out"), Options::default()).check("j").expect_err("not a folder");
+    let refused = open(&dir.path().join("file/out"), Options::default().into()).check("j").expect_err("not a folder");
     assert!(refused.kind == Kind::Usage && refused.detail.contains("file/out"), "{refused}");
 }

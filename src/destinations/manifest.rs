@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Offer;
+use crate::record::SeqRange;
+use crate::streams::Column;
 
 /// The manifest's name.
 pub const NAME: &str = "manifest.json";
@@ -17,6 +19,9 @@ pub struct Manifest {
     /// The version of this form, and of the columns.
     pub schema_version: u32,
     pub generator: String,
+    /// Which mirror the records come from; seqs are its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
     pub job: String,
     /// The run that published last.
     pub run_id: i64,
@@ -32,10 +37,13 @@ pub struct Manifest {
 #[allow(missing_docs)]
 pub struct Format {
     pub kind: String,
-    pub delimiter: String,
-    pub line_end: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line_end: Option<String>,
     pub compression: String,
-    pub formula_safe: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formula_safe: Option<bool>,
     /// How null and empty text are told apart.
     pub null: String,
 }
@@ -60,14 +68,6 @@ pub struct Entry {
     pub columns: Vec<ColumnEntry>,
 }
 
-/// The lowest and highest seq among a stream's records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
-pub struct SeqRange {
-    pub first: i64,
-    pub last: i64,
-}
-
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -76,6 +76,9 @@ pub struct FileEntry {
     pub rows: u64,
     pub bytes: u64,
     pub sha256: String,
+    /// Of a file of changes: the range it covers. Ranges adjoin, whatever seqs lie in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<SeqRange>,
 }
 
 /// One column.
@@ -89,7 +92,13 @@ pub struct ColumnEntry {
 
 impl Entry {
     /// A stream that is published with these files.
-    pub fn published(offer: &Offer, run: i64, seq: Option<SeqRange>, files: Vec<FileEntry>) -> Entry {
+    pub fn published(
+        offer: &Offer,
+        run: i64,
+        seq: Option<SeqRange>,
+        files: Vec<FileEntry>,
+        columns: &[Column],
+    ) -> Entry {
         Entry {
             status: if offer.verdict.is_complete() { "published" } else { "incomplete" }.into(),
             verdict: offer.verdict.word().into(),
@@ -100,12 +109,28 @@ impl Entry {
             rows: files.iter().map(|f| f.rows).sum(),
             seq,
             files,
-            columns: columns(offer),
+            columns: described(columns),
         }
     }
 
+    /// A stream of changes with these files behind those that it has.
+    pub fn extended(
+        offer: &Offer,
+        run: i64,
+        before: Option<&Entry>,
+        files: Vec<FileEntry>,
+        columns: &[Column],
+    ) -> Entry {
+        let mut all: Vec<FileEntry> = before.map(|b| b.files.clone()).unwrap_or_default();
+        all.retain(|old| files.iter().all(|new| new.path != old.path));
+        all.extend(files);
+        let first = all.first().and_then(|f| f.seq);
+        let seq = first.zip(all.last().and_then(|f| f.seq)).map(|(a, b)| SeqRange { first: a.first, last: b.last });
+        Entry::published(offer, run, seq, all, columns)
+    }
+
     /// A stream that is held: what was published before, if anything, stays.
-    pub fn held(offer: &Offer, run: i64, before: Option<&Entry>) -> Entry {
+    pub fn held(offer: &Offer, run: i64, before: Option<&Entry>, columns: &[Column]) -> Entry {
         let before = before.cloned();
         Entry {
             status: "held".into(),
@@ -117,11 +142,11 @@ impl Entry {
             rows: before.as_ref().map_or(0, |b| b.rows),
             seq: before.as_ref().and_then(|b| b.seq),
             files: before.map(|b| b.files).unwrap_or_default(),
-            columns: columns(offer),
+            columns: described(columns),
         }
     }
 }
 
-fn columns(offer: &Offer) -> Vec<ColumnEntry> {
-    offer.columns.iter().map(|c| ColumnEntry { name: c.name.into(), kind: c.kind.name().into() }).collect()
+fn described(columns: &[Column]) -> Vec<ColumnEntry> {
+    columns.iter().map(|c| ColumnEntry { name: c.name.into(), kind: c.kind.name().into() }).collect()
 }

@@ -1,21 +1,78 @@
 //! Where records go. A destination is fed from the mirror, never from the API: delivering again, or to one more
 //! destination, costs no request.
 //!
-//! The contract: [`Destination::check`] says before the first request whether it can be written, and takes its lock.
-//! [`Destination::deliver`] hands over a snapshot; when it returns, the data is durable and visible as a whole. A crash
-//! between any two steps leaves what was there before, or a whole new stream that the manifest does not yet name; the
-//! same delivery again mends it. A stream that did not end complete is *held*: what was delivered last stays.
+//! # The contract
+//!
+//! A destination is handed either a *snapshot* (every current record) or *changes* (those of a pinned range of seqs).
+//!
+//! - [`Destination::check`] says before the first request whether it can be written, and keeps other runs out as far as
+//!   the place allows: a lock on a local folder, a conditional write of the manifest in an object store, a lock in a
+//!   database.
+//! - [`Destination::delivered`] reads how far it has come from *where the data is*: the manifest beside the files, a row
+//!   in the database. The mirror keeps a log, not the truth: whoever restores a bucket or a database of last week is
+//!   given what is missing there.
+//! - [`Destination::deliver`] hands over. When it returns, everything is *durable* (it survives the loss of power of this
+//!   machine) and visible, and what [`Destination::delivered`] reads covers it. The mark moves after the data, or in one
+//!   transaction with it, never before.
+//! - *Again*: the same ranges again change nothing. Names and bytes of files are functions of the range, so they are
+//!   written over by themselves; a database skips what its mark covers.
+//! - *A crash between any two steps* leaves what was there before, beside it perhaps files that no manifest names (the
+//!   next delivery removes or replaces them), and a mark that does not cover them. Nobody sees half a file.
+//! - *A lost answer* (it was done, but we were not told) is a crash like any other.
+//! - A stream that did not end complete is *held*: what was delivered last stays, and its changes go out together when
+//!   it is complete. `publish = "always"` delivers it all the same.
+//! - A destination that another mirror feeds is refused: seqs of different mirrors do not compare.
+//!
+//! `contract_tests.rs` holds every destination to this.
 
 pub mod cells;
 pub mod csv;
-mod csv_file;
+mod csv_rows;
+pub mod files;
 pub mod folder;
+pub mod format;
+pub mod jsonl;
 pub mod manifest;
+pub mod packing;
+pub mod rows;
+pub mod store;
+pub mod typed;
+
+#[cfg(test)]
+pub(crate) mod contract_tests;
 
 use crate::error::Result;
-use crate::record::Reader;
-use crate::streams::{Column, Stream};
+use crate::record::{Reader, SeqRange};
+use crate::streams::{Column, DateForm, Stream};
 use crate::verdict::Verdict;
+
+/// What a destination is handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Everything, as it is now.
+    Snapshot,
+    /// What changed since the last delivery.
+    Changes,
+}
+
+impl Content {
+    /// Its name in jobs, manifests and the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Content::Snapshot => "snapshot",
+            Content::Changes => "changes",
+        }
+    }
+}
+
+/// What a job says of a destination, whatever its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// What it is handed.
+    pub content: Content,
+    /// Deliver streams that did not end complete, too, marked so.
+    pub publish_always: bool,
+}
 
 /// What is handed over.
 #[derive(Debug, Clone)]
@@ -24,6 +81,10 @@ pub struct Delivery {
     pub job: String,
     /// The run that read the records.
     pub run: i64,
+    /// Which mirror they come from.
+    pub mirror: String,
+    /// How the API writes a date.
+    pub date: DateForm,
     /// The streams, in the job's order.
     pub streams: Vec<Offer>,
 }
@@ -39,6 +100,15 @@ pub struct Offer {
     pub verdict: Verdict,
     /// As of when: the stream is at least as fresh as this (RFC 3339, UTC).
     pub as_of: Option<String>,
+    /// Of changes: the range to hand over; none where there is nothing new, or the stream is held.
+    pub range: Option<SeqRange>,
+}
+
+impl Offer {
+    /// Whether it is held back under these terms.
+    pub fn is_held(&self, terms: Terms) -> bool {
+        !self.verdict.is_complete() && !terms.publish_always
+    }
 }
 
 /// What became of a stream.
@@ -52,18 +122,26 @@ pub struct Receipt {
     pub records: u64,
     /// The highest seq delivered.
     pub up_to_seq: i64,
+    /// Values that were put elsewhere or written otherwise, because they do not fit: [`typed`] says how.
+    pub misfits: u64,
     /// Where it lies, for people.
     pub files: Vec<String>,
 }
 
-/// A place that records go to.
+/// A place that records go to. The module says what it must hold to.
 pub trait Destination {
-    /// Where it is, for people.
+    /// Where it is, for people; also its name in the mirror's log.
     fn place(&self) -> String;
+
+    /// What the job says of it.
+    fn terms(&self) -> Terms;
 
     /// Whether it can be written; takes its lock for `holder`.
     fn check(&mut self, holder: &str) -> Result<()>;
 
-    /// Hands over a snapshot of every stream that may be published.
+    /// The last seq of `stream` that it has, 0 where it has nothing; refuses when another mirror than `mirror` fed it.
+    fn delivered(&mut self, mirror: &str, stream: Stream) -> Result<i64>;
+
+    /// Hands over a snapshot of every stream that may be published, or the ranges of their changes.
     fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>>;
 }

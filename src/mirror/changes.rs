@@ -1,14 +1,15 @@
-//! Reading records out of the mirror, for destinations. A snapshot is read in id order: SQLite reads the bodies in
+//! Reading records out of the mirror, for destinations. Changes are read in the order of seqs, which is that of storage;
+//! a snapshot is read in id order: SQLite reads the bodies in
 //! storage order and sorts beside, in bounded memory, which is far faster than following an index.
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Rows};
 
 use super::failed;
 use super::store::open_for_reading;
 use crate::error::{Error, Kind, Result};
-use crate::record::{Extent, Reader};
+use crate::record::{Change, Extent, Op, Reader, SeqRange};
 use crate::streams::Stream;
 
 /// A reading of the mirror at one moment, whatever is written meanwhile.
@@ -89,6 +90,93 @@ impl Reader for Reading {
             each(id, payload).map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {id}")) } else { e })?;
         }
         Ok(())
+    }
+
+    fn changes(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
+        self.merged(stream, range, each)
+    }
+
+    fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>> {
+        let sql = format!(
+            "SELECT min(seq) FROM (
+                 SELECT min(seq) AS seq FROM body_{stream} WHERE seq BETWEEN ?1 AND ?2
+                 UNION ALL
+                 SELECT min(seq) FROM record INDEXED BY record_tombstones
+                 WHERE stream = ?3 AND deleted = 1 AND seq BETWEEN ?1 AND ?2)"
+        );
+        self.connection
+            .query_row(&sql, rusqlite::params![range.first, range.last, stream.number()], |r| r.get(0))
+            .map_err(|e| failed(&self.path, &e))
+    }
+}
+
+impl Reading {
+    /// The changes of a stream are what its bodies and its tombstones have in a range, merged by seq.
+    fn merged(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
+        let say = |e: rusqlite::Error| failed(&self.path, &e);
+        let mut stamps = Stamps::of(&self.connection).map_err(say)?;
+        let mut bodies = self
+            .connection
+            .prepare(&format!(
+                "SELECT seq, id, payload, coalesce(first_seq, seq) FROM body_{stream} WHERE seq BETWEEN ? AND ? ORDER BY seq"
+            ))
+            .map_err(say)?;
+        let mut graves = self
+            .connection
+            .prepare(
+                "SELECT seq, id FROM record INDEXED BY record_tombstones
+                 WHERE stream = ? AND deleted = 1 AND seq BETWEEN ? AND ? ORDER BY seq",
+            )
+            .map_err(say)?;
+        let mut bodies = bodies.query([range.first, range.last]).map_err(say)?;
+        let mut graves = graves.query(rusqlite::params![stream.number(), range.first, range.last]).map_err(say)?;
+        let mut grave = tombstone(&mut graves).map_err(say)?;
+        while let Some(row) = bodies.next().map_err(say)? {
+            let seq: i64 = row.get(0).map_err(say)?;
+            while let Some((dead, id)) = grave.take_if(|(dead, _)| *dead < seq) {
+                each(&stamps.change(dead, &id, None, Op::Delete))?;
+                grave = tombstone(&mut graves).map_err(say)?;
+            }
+            let text = |i: usize| row.get_ref(i).and_then(|v| v.as_str().map_err(Into::into));
+            let (id, payload) = (text(1).map_err(say)?, text(2).map_err(say)?);
+            let born: i64 = row.get(3).map_err(say)?;
+            let op = if born >= range.first { Op::Insert } else { Op::Update };
+            each(&stamps.change(seq, id, Some(payload), op))
+                .map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {id}")) } else { e })?;
+        }
+        while let Some((dead, id)) = grave {
+            each(&stamps.change(dead, &id, None, Op::Delete))?;
+            grave = tombstone(&mut graves).map_err(say)?;
+        }
+        Ok(())
+    }
+}
+
+fn tombstone(rows: &mut Rows<'_>) -> rusqlite::Result<Option<(i64, String)>> {
+    rows.next()?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+}
+
+/// When seqs were given, for seqs that only rise. One row a minute of all runs: few.
+struct Stamps {
+    rows: Vec<(i64, i64, i64)>,
+    at: usize,
+}
+
+impl Stamps {
+    fn of(connection: &Connection) -> rusqlite::Result<Stamps> {
+        let rows = connection
+            .prepare("SELECT seq, run, at FROM stamp ORDER BY seq")?
+            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(Stamps { rows, at: 0 })
+    }
+
+    fn change<'r>(&mut self, seq: i64, id: &'r str, payload: Option<&'r str>, op: Op) -> Change<'r> {
+        while self.rows.get(self.at).is_some_and(|(from, ..)| *from <= seq) {
+            self.at += 1;
+        }
+        let stamp = self.at.checked_sub(1).and_then(|at| self.rows.get(at));
+        Change { seq, id, payload, op, synced_at: stamp.map(|s| s.2), run: stamp.map(|s| s.1) }
     }
 }
 

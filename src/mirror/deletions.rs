@@ -16,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::checkpoint::Lane;
 use super::entries;
 use super::records::EMPTY;
+use super::sequence::Seqs;
 use super::store::Writer;
 use crate::error::Result;
 use crate::streams::Stream;
@@ -143,13 +144,20 @@ pub struct Buried {
 
 /// Makes tombstones of these records, unless they were seen since; and with each, in the same transaction as far as one
 /// batch reaches, of the records of `child` that are asked for by it.
-pub fn bury(writer: &mut Writer, stream: Stream, child: Option<Stream>, ids: &[String], since: i64) -> Result<Buried> {
+pub fn bury(
+    writer: &mut Writer,
+    run: i64,
+    stream: Stream,
+    child: Option<Stream>,
+    ids: &[String],
+    since: i64,
+) -> Result<Buried> {
     let mut left: VecDeque<&String> = ids.iter().collect();
     let mut covering: Option<(&String, Stream)> = None;
     let mut buried = Buried::default();
     while !left.is_empty() || covering.is_some() {
         writer.transaction(|t| {
-            let mut seqs = Seqs::take(t)?;
+            let mut seqs = Seqs::take(t, run)?;
             let mut room = BATCH;
             while room > 0 {
                 if let Some((parent, child)) = covering {
@@ -183,7 +191,7 @@ pub fn bury(writer: &mut Writer, stream: Stream, child: Option<Stream>, ids: &[S
 }
 
 /// Makes tombstones of the records of `child` whose record in `stream` is one: what a killed run left of them.
-pub fn cover_the_rest(writer: &mut Writer, stream: Stream, child: Stream) -> Result<u64> {
+pub fn cover_the_rest(writer: &mut Writer, run: i64, stream: Stream, child: Stream) -> Result<u64> {
     let mut all = 0;
     loop {
         let covered = writer.transaction(|t| {
@@ -197,7 +205,7 @@ pub fn cover_the_rest(writer: &mut Writer, stream: Stream, child: Stream) -> Res
                 )
                 .optional()?;
             let Some(parent) = parent else { return Ok(0) };
-            let mut seqs = Seqs::take(t)?;
+            let mut seqs = Seqs::take(t, run)?;
             let covered = cover(t, &mut seqs, child, &parent, BATCH)?;
             seqs.give_back(t)?;
             Ok(covered as u64)
@@ -226,25 +234,12 @@ fn cover(t: &Transaction<'_>, seqs: &mut Seqs, child: Stream, parent: &str, most
 
 fn tombstone(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, seq: i64) -> rusqlite::Result<()> {
     t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([seq])?;
-    seqs.0 += 1;
+    let now = seqs.next();
     t.prepare_cached(
         "UPDATE record SET deleted = 1, seq = ?, suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?",
     )?
-    .execute(params![seqs.0, stream.number(), id])?;
+    .execute(params![now, stream.number(), id])?;
     Ok(())
-}
-
-/// The change sequence, as long as a transaction uses it.
-struct Seqs(i64);
-
-impl Seqs {
-    fn take(t: &Transaction<'_>) -> rusqlite::Result<Seqs> {
-        t.prepare_cached("SELECT last FROM sequence")?.query_row([], |r| r.get(0)).map(Seqs)
-    }
-
-    fn give_back(self, t: &Transaction<'_>) -> rusqlite::Result<()> {
-        t.prepare_cached("UPDATE sequence SET last = ?")?.execute([self.0]).map(drop)
-    }
 }
 
 /// How many live records a stream has.

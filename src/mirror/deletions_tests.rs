@@ -223,7 +223,7 @@ fn a_tombstone_takes_its_messages_along_in_batches_and_its_walk_counts_no_more()
         let gone = suspected(w, second, Stream::Conversations);
         assert_eq!(gone, ["a"]);
         let ids = ["a".to_owned(), "b".to_owned()];
-        let buried = bury(w, Stream::Conversations, Some(Stream::Messages), &ids, second.since_run).expect("buried");
+        let buried = bury(w, 9, Stream::Conversations, Some(Stream::Messages), &ids, second.since_run).expect("buried");
         assert_eq!(buried, Buried { records: 1, covered: 2500 }, "b was seen in this round");
         let (live, dead) = holds(w, Stream::Messages);
         assert_eq!((live, dead.len()), (vec!["b1".to_owned()], 2500));
@@ -239,7 +239,7 @@ fn a_tombstone_takes_its_messages_along_in_batches_and_its_walk_counts_no_more()
         assert_eq!(holds(w, Stream::Conversations), (vec!["a".into(), "b".into()], vec![]));
         land(w, third, messages("a"), &many[..1], Verdict::Continuous);
         assert_eq!(holds(w, Stream::Messages).0, ["a00000", "b1"]);
-        assert_eq!(cover_the_rest(w, Stream::Conversations, Stream::Messages).expect("nothing"), 0);
+        assert_eq!(cover_the_rest(w, 9, Stream::Conversations, Stream::Messages).expect("nothing"), 0);
     });
 }
 
@@ -251,9 +251,9 @@ fn what_a_kill_left_of_a_conversation_goes_with_the_next_run() {
         land(w, first, messages("a"), &["a1", "a2"], Verdict::Continuous);
         land(w, first, messages("b"), &["b1"], Verdict::Continuous);
         // Killed behind the transaction that buried the conversation itself.
-        let buried = bury(w, Stream::Conversations, None, &["a".into()], first.since_run + 1).expect("buried");
+        let buried = bury(w, 9, Stream::Conversations, None, &["a".into()], first.since_run + 1).expect("buried");
         assert_eq!(buried, Buried { records: 1, covered: 0 });
-        assert_eq!(cover_the_rest(w, Stream::Conversations, Stream::Messages).expect("covered"), 2);
+        assert_eq!(cover_the_rest(w, 9, Stream::Conversations, Stream::Messages).expect("covered"), 2);
         assert_eq!(holds(w, Stream::Messages).0, ["b1"]);
     });
 }
@@ -354,7 +354,8 @@ fn a_conversation_that_is_back_has_its_messages_read_to_the_end() {
         land_settled(w, second, &["d"], "same");
         suspect(w, judged(second, Stream::Conversations)).expect("judged");
         let gone = ["c".to_owned()];
-        let buried = bury(w, Stream::Conversations, Some(Stream::Messages), &gone, second.since_run).expect("buried");
+        let buried =
+            bury(w, 9, Stream::Conversations, Some(Stream::Messages), &gone, second.since_run).expect("buried");
         assert_eq!((buried.records, buried.covered), (1, 4));
         let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
         assert_eq!((all.walks, all.skipped, all.verdict()), (0, 1, Verdict::Continuous));

@@ -8,13 +8,14 @@ use rusqlite::Connection;
 use super::failed;
 use crate::error::{Error, Kind, Result};
 
-const ALL: [&str; 6] = [
+const ALL: [&str; 7] = [
     include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
     include_str!("../../sql/mirror/0002_channels_and_templates.sql"),
     include_str!("../../sql/mirror/0003_dialect_and_account.sql"),
     include_str!("../../sql/mirror/0004_suspects.sql"),
     include_str!("../../sql/mirror/0005_entries.sql"),
     include_str!("../../sql/mirror/0006_readings.sql"),
+    include_str!("../../sql/mirror/0007_feed.sql"),
 ];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.

@@ -17,10 +17,12 @@ pub mod entries;
 pub mod filled;
 pub mod forecast;
 pub mod migrations;
+pub mod pins;
 pub mod readings;
 pub mod records;
 pub mod rounds;
 pub mod selection;
+pub mod sequence;
 pub mod store;
 pub mod views;
 
@@ -46,12 +48,4 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
         _ => Kind::Internal,
     };
     Error::new(kind, format!("the mirror {}: {}", path.display(), quote(&error.to_string())))
-}
-
-/// Keeps a run away while a mirror is read as a whole; an error when there is no mirror.
-pub fn lock_for_reading(path: &Path, holder: &str) -> crate::error::Result<crate::lock::Lock> {
-    if !path.exists() {
-        return Err(Error::new(Kind::MirrorMissing, format!("there is no mirror at {}", path.display())));
-    }
-    crate::lock::take(&crate::lock::beside(path), &format!("the mirror {}", path.display()), holder)
 }

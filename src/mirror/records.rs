@@ -15,13 +15,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Row, Statement, Transaction, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::checkpoint::{self, Advance, Place};
 use super::entries::{self, Partitions};
 use super::filled;
 use super::readings;
 use super::selection;
+use super::sequence::Seqs;
 use super::store::Writer;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
@@ -154,8 +155,7 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
     let stream = landing.place.stream;
     let parent = Some(&landing.place.partition).filter(|p| !p.is_empty());
     let mut landed = Landed::default();
-    let mut seq: i64 = t.prepare_cached("SELECT last FROM sequence")?.query_row([], |r| r.get(0))?;
-    let before = seq;
+    let mut sequence = Seqs::take(t, landing.run)?;
     let mut seqs = Vec::with_capacity(landing.records.rows.len());
     let mut found = 0;
     let mut find = t.prepare_cached(
@@ -169,6 +169,7 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
         if known.as_ref().is_some_and(|known| known.last_run >= landing.since_run) {
             landed.repeated += 1;
         }
+        let mut first = None;
         // A tombstone has no body.
         if let Some(known) = known.filter(|known| !known.deleted) {
             let met = known.meets(t, landing, record, selected_in)?;
@@ -183,21 +184,20 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
             }
             landed.changed += 1;
             found += 1;
-            t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([known.seq])?;
+            first = Some(known.give_up_body(t, stream)?);
         } else {
             landed.new += 1;
             let made = landing.moments.rows.get(n).copied().flatten();
             found += u64::from(made.is_none_or(|made| made < landing.moments.round_began));
         }
-        seq += 1;
+        let seq = sequence.next();
         seqs.push(seq);
         landed.repaired += u64::from(record.repaired);
-        let mut insert = t.prepare_cached(&format!("INSERT INTO body_{stream} (seq, id, payload) VALUES (?, ?, ?)"))?;
-        put(t, &mut insert, landing, record, parent, seq)?;
+        let sql = format!("INSERT INTO body_{stream} (seq, id, payload, first_seq) VALUES (?, ?, ?, ?)");
+        t.prepare_cached(&sql)?.execute(params![seq, &*record.id, payload(landing, record), first])?;
+        put(t, landing, record, parent, seq)?;
     }
-    if seq != before {
-        t.prepare_cached("UPDATE sequence SET last = ?")?.execute([seq])?;
-    }
+    sequence.give_back(t)?;
     Ok((landed, seqs, found))
 }
 
@@ -267,6 +267,14 @@ impl Known {
         })
     }
 
+    /// Removes its body; with which seq it was inserted.
+    fn give_up_body(&self, t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<i64> {
+        t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ? RETURNING coalesce(first_seq, seq)"))?
+            .query_row([self.seq], |r| r.get(0))
+            .optional()
+            .map(|first| first.unwrap_or(self.seq))
+    }
+
     /// Notes that it was seen, and writes in place what is other than before.
     fn keep(&self, t: &Transaction<'_>, landing: &Landing, record: &Record, met: Met) -> rusqlite::Result<()> {
         let stream = landing.place.stream;
@@ -305,13 +313,11 @@ fn clear(t: &Transaction<'_>, stream: Stream, id: &str, parent: Option<&String>)
 
 fn put(
     t: &Transaction<'_>,
-    insert: &mut Statement<'_>,
     landing: &Landing,
     record: &Record,
     parent: Option<&String>,
     seq: i64,
 ) -> rusqlite::Result<()> {
-    insert.execute(params![seq, &*record.id, payload(landing, record)])?;
     t.prepare_cached(
         "INSERT INTO record (stream, id, parent, hash, seq, first_run, last_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
          ON CONFLICT (stream, id) DO UPDATE SET parent = ?3, hash = ?4, seq = ?5, last_run = ?6, deleted = 0,

@@ -62,7 +62,7 @@ mod tests {
         let mut c = Connection::open_in_memory().expect("memory");
         migrations::apply(&mut c, Path::new("m")).expect("schema");
         let payload = r#"{"_id":"a","createdAt":1709626150123,"phoneUsagePermission":true,"tags":[{"name":"x"}],"email":null,"nick":"n"}"#;
-        c.execute("INSERT INTO body_contacts VALUES (7, 'a', ?)", [payload]).expect("insert");
+        c.execute("INSERT INTO body_contacts (seq, id, payload) VALUES (7, 'a', ?)", [payload]).expect("insert");
         let ask = |c: &Connection| {
             c.query_row("SELECT createdAt, phoneUsagePermission, tags, email, _seq FROM contacts", [], |r| {
                 Ok((

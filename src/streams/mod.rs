@@ -31,6 +31,8 @@ pub enum Kind {
     Timestamp,
     /// An object or a list, delivered as compact JSON.
     Json,
+    /// A whole number of 64 bits; no documented field is one.
+    Integer,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Kind::Boolean => "boolean",
             Kind::Timestamp => "timestamp",
             Kind::Json => "json",
+            Kind::Integer => "integer",
         }
     }
 }

@@ -12,10 +12,10 @@ use crate::mirror::store::Mirror;
 use crate::mirror::views;
 use crate::quantity::counted;
 use crate::source::Source;
-use crate::source::dialect::Paging;
+use crate::source::dialect::{Dialect, Paging, lay_over};
 use crate::source::negotiate::{Negotiation, Outcome, Part};
 use crate::source::prove;
-use crate::streams::Stream;
+use crate::streams::{DateForm, Stream};
 
 /// The part that is no stream.
 const TOKEN: &str = "token";
@@ -222,6 +222,16 @@ pub(super) async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>>
 /// What a mirror that is only read remembers of an endpoint.
 pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Result<Vec<Part>> {
     parts(memory::recall_read_only(connection, endpoint))
+}
+
+/// How the API writes a date, by what is remembered and what the job says.
+pub fn date(remembered: &[Part], job: &toml::Table) -> Result<DateForm> {
+    let mut all = toml::Table::new();
+    for part in remembered {
+        lay_over(&mut all, &part.spelled());
+    }
+    lay_over(&mut all, job);
+    Ok(Dialect::with(&all)?.date)
 }
 
 /// Whether the server was found not to have a stream.

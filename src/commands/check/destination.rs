@@ -4,9 +4,15 @@ use std::path::Path;
 
 use super::disk;
 use super::line::Line;
+use crate::config::destinations::{DestinationSettings, Target};
 
 /// One destination.
-pub fn line(path: &Path) -> Line {
+pub fn line(settings: &DestinationSettings) -> Line {
+    let Target::Files { path, .. } = &settings.target;
+    folder(path)
+}
+
+fn folder(path: &Path) -> Line {
     let place = path.display().to_string();
     let free = disk::free(path);
     let line = match disk::writable(path) {

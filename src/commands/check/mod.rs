@@ -51,7 +51,7 @@ pub async fn check(args: &CheckArgs) -> Result<Exit> {
     list.add(clock::line(source.clock_skew(), source.contacted()));
     list.add(mirror.line);
     for d in &settings.destinations {
-        list.add(destination::line(&d.path));
+        list.add(destination::line(d));
     }
     Ok(list.end(&settings.name, source.budget.stats().requests))
 }

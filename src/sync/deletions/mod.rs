@@ -87,7 +87,7 @@ impl<'c> Stage<'c> {
         let mut concluded = Concluded::default();
         let mut covered = 0;
         if let Some(child) = self.child {
-            covered += self.call(move |w, of| stored::cover_the_rest(w, of.stream, child)).await?;
+            covered += self.call(move |w, of| stored::cover_the_rest(w, of.run, of.stream, child)).await?;
         }
         self.call(stored::suspect).await?;
         concluded.moved = asking.ask(self, streams_left).await?;
@@ -139,7 +139,7 @@ impl<'c> Stage<'c> {
         while let Some(page) = self.page(&mut behind).await? {
             let gone = page.into_iter().filter(|s| self.judged(s, asking).is_some()).map(|s| s.id);
             let ids: Vec<String> = gone.collect();
-            let buried = self.call(move |w, of| stored::bury(w, of.stream, child, &ids, of.since)).await?;
+            let buried = self.call(move |w, of| stored::bury(w, of.run, of.stream, child, &ids, of.since)).await?;
             covered += buried.covered;
         }
         Ok(covered)

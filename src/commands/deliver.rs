@@ -1,0 +1,141 @@
+//! Handing what the mirror holds to a job's destinations: first what an earlier run has pinned and not finished, then
+//! what is new. One that fails does not keep the others from theirs.
+
+use super::setup;
+use crate::config::destinations::{DestinationSettings, Target, Written};
+use crate::config::settings::Settings;
+use crate::destinations::files::Files;
+use crate::destinations::folder::Folder;
+use crate::destinations::format::Format;
+use crate::destinations::{Content, Delivery, Destination, Receipt};
+use crate::error::Result;
+use crate::mirror::changes::Reading;
+use crate::mirror::pins::{self, Delivered, Pin};
+use crate::mirror::store::Writer;
+use crate::record::{Reader as _, SeqRange};
+
+/// The destinations of a job.
+pub type Destinations = Vec<Box<dyn Destination + Send>>;
+
+/// What became of each, with its place.
+pub type Outcomes = Vec<(String, Result<Vec<Receipt>>)>;
+
+/// The destinations, each checked and locked.
+pub fn destinations(settings: &Settings) -> Result<Destinations> {
+    let mut all: Destinations = Vec::new();
+    for d in &settings.destinations {
+        let mut destination = destination(d);
+        destination.check(&format!("job {}", settings.name))?;
+        all.push(destination);
+    }
+    Ok(all)
+}
+
+fn destination(settings: &DestinationSettings) -> Box<dyn Destination + Send> {
+    match &settings.target {
+        Target::Files { path, written, split } => {
+            let format: Box<dyn Format> = match written {
+                Written::Csv(options) => Box::new(options.clone()),
+                Written::Jsonl(options) => Box::new(options.clone()),
+            };
+            Box::new(Files::new(Box::new(Folder::new(path)), format, settings.terms, *split))
+        }
+    }
+}
+
+/// Finishes what is pinned for the destinations of this job, so that pages may land. What is pinned for a place that the
+/// job does not deliver to is let go: no manifest names it, and whoever delivers there next begins where that ends.
+pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
+    let pinned = pins::all(writer)?;
+    let mut places: Vec<&str> = pinned.iter().map(|p| p.destination.as_str()).collect();
+    places.dedup();
+    for place in places {
+        let ours: Vec<&Pin> = pinned.iter().filter(|p| p.destination == place).collect();
+        let Some(destination) = destinations.iter_mut().find(|d| d.place() == place) else {
+            tracing::warn!(%place, "an unfinished delivery is let go: this job does not deliver there");
+            pins::release(writer, place)?;
+            continue;
+        };
+        tracing::info!(%place, "finishing a delivery that was cut off");
+        let mirror = pins::identity(writer)?;
+        let reading = Reading::begin(writer.path())?;
+        let run = reading.latest_run()?.map_or(0, |r| r.id);
+        let mut delivery = setup::delivery(settings, &reading, mirror, run, settings.lane)?;
+        delivery.streams.retain(|offer| ours.iter().any(|p| p.stream == offer.stream));
+        for offer in &mut delivery.streams {
+            let reached = destination.delivered(&delivery.mirror, offer.stream)?;
+            let pin = ours.iter().find(|p| p.stream == offer.stream);
+            offer.range = pin.map(|p| p.range).filter(|range| reached + 1 == range.first);
+        }
+        let receipts = destination.deliver(&delivery, &reading)?;
+        drop(reading);
+        pins::delivered(writer, place, run, &log(Content::Changes, &receipts))?;
+    }
+    Ok(())
+}
+
+/// Hands each destination what is new to it.
+pub fn deliver(
+    writer: &mut Writer,
+    settings: &Settings,
+    run: i64,
+    destinations: &mut Destinations,
+) -> Result<Outcomes> {
+    let mut outcomes = Vec::new();
+    for destination in destinations {
+        let delivered = hand_over(writer, settings, run, destination.as_mut());
+        outcomes.push((destination.place(), delivered));
+    }
+    Ok(outcomes)
+}
+
+fn hand_over(
+    writer: &mut Writer,
+    settings: &Settings,
+    run: i64,
+    destination: &mut dyn Destination,
+) -> Result<Vec<Receipt>> {
+    let (place, terms) = (destination.place(), destination.terms());
+    let reading = Reading::begin(writer.path())?;
+    let mut delivery = setup::delivery(settings, &reading, pins::identity(writer)?, run, settings.lane)?;
+    if terms.content == Content::Changes {
+        ranges(writer, &reading, &mut delivery, destination)?;
+        let pinned = delivery.streams.iter().filter_map(|offer| {
+            let range = offer.range?;
+            Some(Pin { destination: place.clone(), job: settings.name.clone(), stream: offer.stream, range })
+        });
+        pins::pin(writer, &pinned.collect::<Vec<_>>())?;
+    }
+    let receipts = destination.deliver(&delivery, &reading)?;
+    drop(reading);
+    pins::delivered(writer, &place, run, &log(terms.content, &receipts))?;
+    Ok(receipts)
+}
+
+/// What is new to a destination: of each stream that is not held what comes after the last seq that it has.
+fn ranges(
+    writer: &mut Writer,
+    reading: &Reading,
+    delivery: &mut Delivery,
+    destination: &mut dyn Destination,
+) -> Result<()> {
+    let last = pins::last_seq(writer)?;
+    let terms = destination.terms();
+    for offer in &mut delivery.streams {
+        let first = destination.delivered(&delivery.mirror, offer.stream)? + 1;
+        let range = SeqRange { first, last };
+        let is_new = !offer.is_held(terms) && first <= last && reading.first_change(offer.stream, range)?.is_some();
+        offer.range = is_new.then_some(range);
+    }
+    Ok(())
+}
+
+fn log(content: Content, receipts: &[Receipt]) -> Vec<Delivered> {
+    let of = |r: &Receipt| Delivered {
+        stream: r.stream,
+        content: content.name(),
+        up_to_seq: r.up_to_seq,
+        records: r.records,
+    };
+    receipts.iter().filter(|r| !r.held).map(of).collect()
+}

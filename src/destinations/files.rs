@@ -1,0 +1,253 @@
+//! Files of any format, in any place, and their manifest: a snapshot as one file a stream (or parts of a size), changes as
+//! files of seq ranges beside those of earlier ranges.
+//!
+//! The order of steps is the promise: files are written aside and made durable, then they appear, then the manifest names
+//! them, then what no manifest names any more is removed. The manifest is the mark of how far the changes have come.
+
+use super::cells::Cell;
+use super::format::{Format, Rows, Summed};
+use super::manifest::{Entry, FileEntry, Manifest, NAME};
+use super::rows::Shape;
+use super::store::Store;
+use super::{Content, Delivery, Destination, Offer, Receipt, Terms};
+use crate::error::{Error, Kind, Result};
+use crate::record::{Reader, SeqRange};
+use crate::streams::Stream;
+
+/// Seqs that a file of changes covers at most.
+const SPAN: i64 = 1_000_000;
+
+/// Files and their manifest.
+pub struct Files {
+    store: Box<dyn Store>,
+    format: Box<dyn Format>,
+    terms: Terms,
+    split: Option<u64>,
+    span: i64,
+    manifest: Option<Manifest>,
+}
+
+impl Files {
+    /// Files of `format` in `store`; of a snapshot in parts of `split` bytes of text.
+    pub fn new(store: Box<dyn Store>, format: Box<dyn Format>, terms: Terms, split: Option<u64>) -> Files {
+        Files { store, format, terms, split, span: SPAN, manifest: None }
+    }
+
+    /// The same with other spans, so that a test need not hold a million changes.
+    #[cfg(test)]
+    pub fn with_span(self, span: i64) -> Files {
+        Files { span, ..self }
+    }
+
+    fn manifest(&mut self) -> Result<Option<Manifest>> {
+        let Some(bytes) = self.store.read(NAME)? else { return Ok(None) };
+        let place = self.store.name_of(NAME);
+        let manifest: Manifest = match serde_json::from_slice(&bytes) {
+            Ok(manifest) => manifest,
+            // A snapshot needs nothing of it.
+            Err(_) if self.terms.content == Content::Snapshot => return Ok(None),
+            Err(e) => {
+                return Err(Error::new(Kind::DestinationRefused, format!("{place} is no manifest of ours: {e}")));
+            }
+        };
+        if manifest.content != self.terms.content.name() {
+            return Err(Error::new(
+                Kind::DestinationRefused,
+                format!("{place} is of {}, and the job delivers {}", manifest.content, self.terms.content.name()),
+            ));
+        }
+        if self.terms.content == Content::Changes && manifest.format != self.format.described() {
+            return Err(Error::new(
+                Kind::DestinationRefused,
+                format!("{place} is of files that are written otherwise (format, compression) than the job says now"),
+            ));
+        }
+        Ok(Some(manifest))
+    }
+
+    fn snapshot(&self, shape: &mut Shape, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
+        let (stream, extension) = (offer.stream, self.format.extension());
+        let number = |n: usize| self.split.map(|_| format!("-{n:05}")).unwrap_or_default();
+        let mut files = Vec::new();
+        let mut part = self.begin(format!("{stream}{}.{extension}", number(1)), shape)?;
+        reader.snapshot(stream, &mut |_, payload| {
+            let cells = shape.of_record(payload)?;
+            if part.write(self, &cells, self.split)? {
+                return Ok(());
+            }
+            let next = self.begin(format!("{stream}{}.{extension}", number(files.len() + 2)), shape)?;
+            files.push(std::mem::replace(&mut part, next).end(self, None)?);
+            part.write(self, &cells, None).map(drop)
+        })?;
+        files.push(part.end(self, None)?);
+        Ok(files)
+    }
+
+    fn changes(&self, shape: &mut Shape, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
+        let (stream, extension) = (offer.stream, self.format.extension());
+        let mut files = Vec::new();
+        let mut left = offer.range;
+        while let Some(range) = left {
+            let Some(first) = reader.first_change(stream, range)? else { break };
+            let last = range.last.min(first.saturating_add(self.span - 1));
+            let span = SeqRange { first: range.first, last };
+            let name = format!("{stream}/changes-{:012}-{:012}.{extension}", span.first, span.last);
+            let mut file = self.begin(name, shape)?;
+            reader.changes(stream, span, &mut |change| file.write(self, &shape.of_change(change)?, None).map(drop))?;
+            files.push(file.end(self, Some(span))?);
+            left = (last < range.last).then_some(SeqRange { first: last + 1, last: range.last });
+        }
+        Ok(files)
+    }
+
+    fn begin(&self, name: String, shape: &Shape) -> Result<Part> {
+        let sink = Summed::new(self.store.stage(&name)?);
+        let rows = self.format.begin(sink, &shape.columns()).map_err(|e| self.store.failed(&name, &e))?;
+        Ok(Part { name, rows, count: 0 })
+    }
+
+    /// Removes files of changes that no manifest names: a killed delivery left them.
+    fn sweep(&self, manifest: &Manifest, streams: &[Offer]) -> Result<()> {
+        for offer in streams {
+            let named = manifest.streams.get(offer.stream.name());
+            for name in self.store.list(offer.stream.name())? {
+                let ours = name.rsplit('/').next().is_some_and(|n| n.starts_with("changes-"));
+                if ours && !named.is_some_and(|entry| entry.files.iter().any(|f| f.path == name)) {
+                    self.store.remove(&name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes files of a snapshot that the manifest named before and does not name now.
+    fn remove_former(&self, before: &Manifest, now: &Manifest) -> Result<()> {
+        let named: Vec<&str> = now.streams.values().flat_map(|e| &e.files).map(|f| f.path.as_str()).collect();
+        for old in before.streams.values().flat_map(|e| &e.files) {
+            if !named.contains(&old.path.as_str()) && !old.path.contains(['/', '\\']) {
+                self.store.remove(&old.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes one stream's files aside; its entry, its receipt, and the names to publish.
+    fn stream(
+        &self,
+        delivery: &Delivery,
+        offer: &Offer,
+        before: Option<&Entry>,
+        reader: &dyn Reader,
+    ) -> Result<(Entry, Receipt, Vec<String>)> {
+        let mut shape = Shape::new(offer, self.format.is_typed(), delivery.date, self.terms.content);
+        let columns = shape.columns();
+        let held = offer.is_held(self.terms);
+        let mut fresh = Vec::new();
+        let entry = if held {
+            Entry::held(offer, delivery.run, before, &columns)
+        } else if self.terms.content == Content::Snapshot {
+            let seq = reader.extent(offer.stream)?.seqs.map(|(first, last)| SeqRange { first, last });
+            fresh = self.snapshot(&mut shape, offer, reader)?;
+            Entry::published(offer, delivery.run, seq, fresh.clone(), &columns)
+        } else {
+            fresh = self.changes(&mut shape, offer, reader)?;
+            Entry::extended(offer, delivery.run, before, fresh.clone(), &columns)
+        };
+        let of_now = if held { &entry.files } else { &fresh };
+        let receipt = Receipt {
+            stream: offer.stream,
+            held,
+            records: of_now.iter().map(|f| f.rows).sum(),
+            up_to_seq: entry.seq.map_or(0, |s| s.last),
+            misfits: shape.misfits(),
+            files: of_now.iter().map(|f| self.store.name_of(&f.path)).collect(),
+        };
+        Ok((entry, receipt, fresh.into_iter().map(|f| f.path).collect()))
+    }
+}
+
+impl Destination for Files {
+    fn place(&self) -> String {
+        self.store.place()
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    fn check(&mut self, holder: &str) -> Result<()> {
+        self.store.check(holder)?;
+        self.manifest = self.manifest()?;
+        Ok(())
+    }
+
+    fn delivered(&mut self, mirror: &str, stream: Stream) -> Result<i64> {
+        let Some(manifest) = &self.manifest else { return Ok(0) };
+        if manifest.mirror.as_deref() != Some(mirror) {
+            return Err(Error::new(
+                Kind::DestinationRefused,
+                format!("{} holds changes from another mirror, whose seqs mean nothing here", self.store.place()),
+            ));
+        }
+        Ok(manifest.streams.get(stream.name()).and_then(|entry| entry.seq).map_or(0, |seq| seq.last))
+    }
+
+    fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>> {
+        self.store.clear_staging()?;
+        let mut streams = self.manifest.as_ref().map(|m| m.streams.clone()).unwrap_or_default();
+        let (mut receipts, mut fresh) = (Vec::new(), Vec::new());
+        for offer in &delivery.streams {
+            let name = offer.stream.name();
+            let (entry, receipt, files) = self.stream(delivery, offer, streams.get(name), reader)?;
+            streams.insert(name.into(), entry);
+            receipts.push(receipt);
+            fresh.extend(files);
+        }
+        let manifest = Manifest {
+            schema_version: 1,
+            generator: concat!("qpien-sync ", env!("CARGO_PKG_VERSION")).into(),
+            mirror: Some(delivery.mirror.clone()),
+            job: delivery.job.clone(),
+            run_id: delivery.run,
+            published_at: crate::clock::now(),
+            content: self.terms.content.name().into(),
+            format: self.format.described(),
+            streams,
+        };
+        self.store.publish(&fresh)?;
+        let text = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+        self.store.replace(NAME, &text)?;
+        match (&self.manifest, self.terms.content) {
+            (_, Content::Changes) => self.sweep(&manifest, &delivery.streams)?,
+            (Some(before), Content::Snapshot) => self.remove_former(before, &manifest)?,
+            (None, Content::Snapshot) => {}
+        }
+        self.manifest = Some(manifest);
+        self.store.clear_staging()?;
+        Ok(receipts)
+    }
+}
+
+/// One file under way.
+struct Part {
+    name: String,
+    rows: Box<dyn Rows>,
+    count: u64,
+}
+
+impl Part {
+    fn write(&mut self, files: &Files, cells: &[Cell<'_>], most: Option<u64>) -> Result<bool> {
+        let written = self.rows.write(cells, most).map_err(|e| files.store.failed(&self.name, &e))?;
+        self.count += u64::from(written);
+        Ok(written)
+    }
+
+    fn end(self, files: &Files, seq: Option<SeqRange>) -> Result<FileEntry> {
+        let sum = self.rows.end().and_then(Summed::finish).map_err(|e| files.store.failed(&self.name, &e))?;
+        Ok(FileEntry { path: self.name, rows: self.count, bytes: sum.bytes, sha256: sum.sha256, seq })
+    }
+}
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;

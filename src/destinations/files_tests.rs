@@ -1,0 +1,170 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::super::contract_tests::{self, Held, STREAM, Subject, deliver, delivery};
+use super::super::folder::Folder;
+use super::super::packing::Compression;
+use super::super::{csv, jsonl};
+use super::*;
+use crate::verdict::Verdict;
+
+const CHANGES: Terms = Terms { content: Content::Changes, publish_always: false };
+
+/// Files of changes in a folder.
+struct InFolder {
+    path: PathBuf,
+    format: fn() -> Box<dyn Format>,
+}
+
+fn as_csv() -> Box<dyn Format> {
+    Box::new(csv::Options::default())
+}
+
+fn as_jsonl() -> Box<dyn Format> {
+    Box::new(jsonl::Options { compression: Compression::Zstd })
+}
+
+impl InFolder {
+    fn manifest(&self) -> Option<Manifest> {
+        let text = std::fs::read(self.path.join(NAME)).ok()?;
+        Some(serde_json::from_slice(&text).expect("a manifest"))
+    }
+
+    fn files(&self) -> Vec<FileEntry> {
+        let manifest = self.manifest();
+        manifest.and_then(|m| m.streams.get(STREAM.name()).map(|e| e.files.clone())).unwrap_or_default()
+    }
+}
+
+impl Subject for InFolder {
+    fn open(&self) -> Box<dyn Destination> {
+        let store = Box::new(Folder::new(&self.path));
+        Box::new(Files::new(store, (self.format)(), CHANGES, None).with_span(6))
+    }
+
+    fn rows(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let mut all = BTreeMap::new();
+        for file in self.files() {
+            for mut row in read(&self.path.join(&file.path)) {
+                let id = row["_id"].clone();
+                match row["_op"].as_str() {
+                    "delete" => drop(all.remove(&id)),
+                    _ => {
+                        row.retain(|name, _| name == "_extra" || !name.starts_with('_'));
+                        all.insert(id, row);
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn bytes(&self) -> String {
+        let sums: Vec<String> = self
+            .files()
+            .iter()
+            .map(|f| {
+                let bytes = std::fs::read(self.path.join(&f.path)).expect("a file");
+                assert_eq!((bytes.len() as u64, sha256(&bytes)), (f.bytes, f.sha256.clone()), "{}", f.path);
+                format!("{} {}", f.path, f.sha256)
+            })
+            .collect();
+        sums.join("\n")
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    crate::hex::text(&sha2::Sha256::digest(bytes))
+}
+
+/// The rows of a file, each with its cells that are not null.
+fn read(path: &Path) -> Vec<BTreeMap<String, String>> {
+    if path.to_string_lossy().ends_with(".jsonl.zst") {
+        let packed = std::fs::read(path).expect("a file");
+        let text = String::from_utf8(zstd::decode_all(&packed[..]).expect("zstd")).expect("UTF-8");
+        let rows = text.split_terminator('\n').map(|line| {
+            let row: BTreeMap<String, serde_json::Value> = serde_json::from_str(line).expect("JSON");
+            let told = |value: serde_json::Value| match value {
+                serde_json::Value::Null => None,
+                serde_json::Value::String(text) => Some(text),
+                other => Some(other.to_string()),
+            };
+            row.into_iter().filter_map(|(name, value)| Some((name, told(value)?))).collect()
+        });
+        return rows.collect();
+    }
+    // The csv crate does not tell an empty cell from "", so what is null is learnt from the text.
+    let text = std::fs::read_to_string(path).expect("a file");
+    let mut rows = crate::destinations::csv::cells_of(&text);
+    let names: Vec<String> = rows.remove(0).into_iter().flatten().collect();
+    rows.into_iter()
+        .map(|cells| names.iter().cloned().zip(cells).filter_map(|(name, cell)| Some((name, cell?))).collect())
+        .collect()
+}
+
+#[test]
+fn csv_and_json_lines_in_a_folder_hold_to_the_contract() {
+    for format in [as_csv as fn() -> Box<dyn Format>, as_jsonl] {
+        let dir = tempfile::tempdir().expect("dir");
+        contract_tests::hold_to_the_contract(&InFolder { path: dir.path().to_owned(), format });
+    }
+}
+
+#[test]
+fn ranges_adjoin_and_what_a_killed_delivery_left_is_written_over_or_removed() {
+    let dir = tempfile::tempdir().expect("dir");
+    let subject = InFolder { path: dir.path().to_owned(), format: as_jsonl };
+    let mut held = Held::default();
+    for n in 0..20 {
+        held.put(&format!("id {n}"), Some(&format!(r#"{{"_id":"id {n}"}}"#)));
+    }
+    held.put("id 3", None);
+    deliver(&subject, &held);
+    let ranges = |subject: &InFolder| {
+        subject.files().iter().filter_map(|f| f.seq).map(|s| (s.first, s.last)).collect::<Vec<_>>()
+    };
+    assert_eq!(ranges(&subject), [(1, 6), (7, 12), (13, 18), (19, 21)]);
+    // A delivery that was killed before its manifest: its files lie there, of a range that no manifest names.
+    held.put("id 5", None);
+    let manifest = std::fs::read(dir.path().join(NAME)).expect("a manifest");
+    deliver(&subject, &held);
+    std::fs::write(dir.path().join(NAME), manifest).expect("the manifest of before");
+    let orphan = dir.path().join("contacts/changes-000000000022-000000000022.jsonl.zst");
+    assert!(orphan.exists());
+    // Its range is finished with the same bytes.
+    let before = std::fs::read(&orphan).expect("a file");
+    deliver(&subject, &held);
+    assert_eq!(std::fs::read(&orphan).expect("a file"), before);
+    assert_eq!(ranges(&subject).last(), Some(&(22, 22)));
+    // And one of a range that was let go is removed.
+    let stray = dir.path().join("contacts/changes-000000000023-000000000029.jsonl.zst");
+    std::fs::write(&stray, before).expect("a file");
+    held.put("id 6", None);
+    deliver(&subject, &held);
+    assert!(!stray.exists() && orphan.exists());
+    // A stream without changes has no file; its next range begins where the last one ended.
+    held.put("id 7", None);
+    let mut destination = subject.open();
+    destination.check("a test").expect("check");
+    let nothing = delivery(None, Verdict::Continuous, "m");
+    destination.deliver(&nothing, &held).expect("nothing");
+    assert_eq!(destination.delivered("m", STREAM).expect("delivered"), 23);
+}
+
+#[test]
+fn a_folder_of_something_else_is_refused() {
+    let dir = tempfile::tempdir().expect("dir");
+    let mut held = Held::default();
+    held.put("a", Some(r#"{"_id":"a"}"#));
+    deliver(&InFolder { path: dir.path().to_owned(), format: as_csv }, &held);
+    let refused = |format: Box<dyn Format>, content| {
+        let terms = Terms { content, publish_always: false };
+        let mut files = Files::new(Box::new(Folder::new(dir.path())), format, terms, None);
+        files.check("a test").expect_err("refused")
+    };
+    assert!(refused(as_csv(), Content::Snapshot).detail.contains("is of changes"));
+    assert!(refused(as_jsonl(), Content::Changes).detail.contains("written otherwise"));
+    std::fs::write(dir.path().join(NAME), "{").expect("write");
+    assert_eq!(refused(as_csv(), Content::Changes).kind, Kind::DestinationRefused);
+}

@@ -1,0 +1,87 @@
+//! JSON Lines: one object a line, the columns in order, nulls written. Types are those of the columns: timestamps are text
+//! in RFC 3339 (UTC, microseconds), nested values are JSON *text*, as in Parquet, so that a column has one type in every
+//! row and every engine.
+
+use std::io::{self, Write};
+
+use super::cells::Cell;
+use super::format::{Format, Rows, Summed};
+use super::manifest;
+use super::packing::{Compression, Packed};
+use crate::clock;
+use crate::streams::Column;
+
+/// How the files are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How files are compressed.
+    pub compression: Compression,
+}
+
+impl Format for Options {
+    fn extension(&self) -> String {
+        format!("jsonl{}", self.compression.suffix())
+    }
+
+    fn is_typed(&self) -> bool {
+        true
+    }
+
+    fn described(&self) -> manifest::Format {
+        manifest::Format {
+            kind: "jsonl".into(),
+            delimiter: None,
+            line_end: None,
+            compression: self.compression.name().into(),
+            formula_safe: None,
+            null: "null".into(),
+        }
+    }
+
+    fn begin(&self, sink: Summed, columns: &[Column]) -> io::Result<Box<dyn Rows>> {
+        Ok(Box::new(Lines {
+            names: columns.iter().map(|c| format!("\"{}\":", c.name)).collect(),
+            sink: Packed::new(self.compression, sink)?,
+            line: Vec::new(),
+            text: 0,
+        }))
+    }
+}
+
+struct Lines {
+    names: Vec<String>,
+    sink: Packed,
+    line: Vec<u8>,
+    /// Bytes of text written.
+    text: u64,
+}
+
+impl Rows for Lines {
+    fn write(&mut self, cells: &[Cell<'_>], most: Option<u64>) -> io::Result<bool> {
+        self.line.clear();
+        for (n, (name, cell)) in self.names.iter().zip(cells).enumerate() {
+            self.line.push(if n == 0 { b'{' } else { b',' });
+            self.line.extend_from_slice(name.as_bytes());
+            match cell {
+                Cell::Null => self.line.extend_from_slice(b"null"),
+                Cell::Plain(text) => self.line.extend_from_slice(text.as_bytes()),
+                Cell::Text(text) => serde_json::to_writer(&mut self.line, &**text)?,
+                Cell::Json(text) => serde_json::to_writer(&mut self.line, text)?,
+                Cell::Integer(number) => write!(self.line, "{number}")?,
+                Cell::Moment(micros) => write!(self.line, "\"{}\"", clock::text_micros(*micros))?,
+            }
+        }
+        self.line.extend_from_slice(b"}\n");
+        let length = self.line.len() as u64;
+        if most.is_some_and(|most| self.text > 0 && self.text + length > most) {
+            return Ok(false);
+        }
+        self.sink.write_all(&self.line)?;
+        self.text += length;
+        Ok(true)
+    }
+
+    fn end(self: Box<Self>) -> io::Result<Summed> {
+        self.sink.end()
+    }
+}

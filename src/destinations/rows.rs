@@ -1,0 +1,76 @@
+//! A record as the row of a destination: the stream's columns, typed where the destination has types, and of a change the
+//! columns `_seq`, `_op`, `_synced_at` and `_run_id` behind them.
+
+use super::cells::{self, Cell, EXTRA};
+use super::{Content, Offer, typed};
+use crate::error::Result;
+use crate::record::Change;
+use crate::streams::{Column, DateForm, Kind};
+
+/// What a change has behind the stream's own columns: its seq, what became of the record (`insert`, `update`,
+/// `delete`), when that landed (UTC), and in which run.
+pub const OF_A_CHANGE: [Column; 4] = [
+    Column { name: "_seq", kind: Kind::Integer },
+    Column { name: "_op", kind: Kind::Text },
+    Column { name: "_synced_at", kind: Kind::Timestamp },
+    Column { name: "_run_id", kind: Kind::Integer },
+];
+
+/// Makes rows of records.
+pub struct Shape {
+    own: Vec<Column>,
+    is_typed: bool,
+    date: DateForm,
+    content: Content,
+    misfits: u64,
+}
+
+impl Shape {
+    /// The rows of a stream.
+    pub fn new(offer: &Offer, is_typed: bool, date: DateForm, content: Content) -> Shape {
+        let mut own = offer.columns.clone();
+        if is_typed && own.last() != Some(&EXTRA) {
+            own.push(EXTRA);
+        }
+        Shape { own, is_typed, date, content, misfits: 0 }
+    }
+
+    /// All columns, in order.
+    pub fn columns(&self) -> Vec<Column> {
+        let mut columns = self.own.clone();
+        if self.content == Content::Changes {
+            columns.extend(OF_A_CHANGE);
+        }
+        columns
+    }
+
+    /// Values so far that did not fit.
+    pub fn misfits(&self) -> u64 {
+        self.misfits
+    }
+
+    /// The row of a record.
+    pub fn of_record<'p>(&mut self, payload: &'p str) -> Result<Vec<Cell<'p>>> {
+        let mut cells = cells::read(&self.own, payload)?;
+        if self.is_typed {
+            self.misfits += typed::fit(&self.own, self.date, &mut cells);
+        }
+        Ok(cells)
+    }
+
+    /// The row of a change; of a tombstone only the id and what a change has.
+    pub fn of_change<'p>(&mut self, change: &Change<'p>) -> Result<Vec<Cell<'p>>> {
+        let mut cells = match change.payload {
+            Some(payload) => self.of_record(payload)?,
+            None => vec![Cell::Null; self.own.len()],
+        };
+        if let (None, Some(id)) = (change.payload, cells.first_mut()) {
+            *id = Cell::Text(change.id.into());
+        }
+        cells.push(Cell::Integer(change.seq));
+        cells.push(Cell::Text(change.op.name().into()));
+        cells.push(change.synced_at.map_or(Cell::Null, |ms| Cell::Moment(ms.saturating_mul(1000))));
+        cells.push(change.run.map_or(Cell::Null, Cell::Integer));
+        Ok(cells)
+    }
+}

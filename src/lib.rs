@@ -75,6 +75,7 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod crash;
 pub mod destinations;
 pub mod error;
 pub mod guard;

@@ -4,6 +4,7 @@
 use super::setup;
 use crate::config::destinations::{DestinationSettings, Target, Written};
 use crate::config::settings::Settings;
+use crate::crash;
 use crate::destinations::files::Files;
 use crate::destinations::folder::Folder;
 use crate::destinations::format::Format;
@@ -67,8 +68,10 @@ pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Desti
             let pin = ours.iter().find(|p| p.stream == offer.stream);
             offer.range = pin.map(|p| p.range).filter(|range| reached + 1 == range.first);
         }
+        crash::point();
         let receipts = destination.deliver(&delivery, &reading)?;
         drop(reading);
+        crash::point();
         pins::delivered(writer, place, run, &log(Content::Changes, &receipts))?;
     }
     Ok(())
@@ -106,8 +109,10 @@ fn hand_over(
         });
         pins::pin(writer, &pinned.collect::<Vec<_>>())?;
     }
+    crash::point();
     let receipts = destination.deliver(&delivery, &reading)?;
     drop(reading);
+    crash::point();
     pins::delivered(writer, &place, run, &log(terms.content, &receipts))?;
     Ok(receipts)
 }

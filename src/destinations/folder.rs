@@ -73,6 +73,7 @@ impl Store for Folder {
     }
 
     fn stage(&self, name: &str) -> Result<Box<dyn Sink>> {
+        crate::crash::point();
         let made = fs::create_dir_all(self.staging()).and_then(|()| File::create(self.staged(name)));
         Ok(Box::new(made.map_err(|e| self.failed(name, &e))?))
     }
@@ -86,6 +87,7 @@ impl Store for Folder {
                 folders.push(folder.to_owned());
             }
             fs::rename(self.staged(name), &path).map_err(|e| self.failed(name, &e))?;
+            crate::crash::point();
         }
         folders.iter().try_for_each(|folder| self.sync(folder))
     }
@@ -118,6 +120,7 @@ impl Store for Folder {
     }
 
     fn remove(&self, name: &str) -> Result<()> {
+        crate::crash::point();
         match fs::remove_file(self.path.join(name)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(self.failed(name, &e)),
             _ => Ok(()),

@@ -11,7 +11,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::checkpoint::{self, GONE, Lane, Pass, Place, parent};
-use crate::streams::Stream;
+use crate::streams::{self, Stream};
 
 /// The stream whose lists belong to the records of a page, and what is known of these.
 #[derive(Debug, Clone)]
@@ -149,6 +149,15 @@ pub fn forget(t: &Transaction<'_>, stream: Stream, partition: &str) -> rusqlite:
     t.prepare_cached("DELETE FROM entry WHERE stream = ? AND partition = ?")?
         .execute(params![stream.number(), partition])
         .map(drop)
+}
+
+/// A record was filled in: it has another seq, and its list is known as before.
+pub fn renumber(t: &Transaction<'_>, parent: Stream, id: &str, before: i64, now: i64) -> rusqlite::Result<()> {
+    for child in streams::ALL.into_iter().filter(|s| s.definition().parent == Some(parent)) {
+        t.prepare_cached("UPDATE entry SET entry_seq = ?4 WHERE stream = ?1 AND partition = ?2 AND entry_seq = ?3")?
+            .execute(params![child.number(), id, before, now])?;
+    }
+    Ok(())
 }
 
 fn skip(t: &Transaction<'_>, place: &Place, round: i64) -> rusqlite::Result<()> {

@@ -5,10 +5,11 @@
 //! mark that it was seen; it is not parsed, not written again, and gets no new `seq`. A tombstone that is seen again is a new
 //! record, whatever its hash; whoever is seen is under no suspicion.
 //!
-//! Three kinds of record are written in place, under the `seq` that they have: one whose volatile values are others now (a
-//! signed address expires, so the newest is kept; once a run, for those alone that hold such values), one that only looks
-//! changed because what stays out of the hash was declared anew, and one that is *filled in*: it was asked for with other
-//! fields, and what both answers have is equal ([`filled`]).
+//! Two kinds of record are written in place, under the `seq` that they have: one whose volatile values are others now (a
+//! signed address expires, so the newest is kept; once a run, for those alone that hold such values), and one that only
+//! looks changed because what stays out of the hash was declared anew. One that is *filled in* (it was asked for with other
+//! fields, and what both answers have is equal: [`filled`]) gets a new `seq`, because destinations that are fed changes
+//! want the new fields, but it does not count as changed: nothing is asked again on its account.
 //!
 //! A list that comes out empty although the mirror holds records of it is not believed: an outage looks like that.
 
@@ -169,12 +170,11 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
         if known.as_ref().is_some_and(|known| known.last_run >= landing.since_run) {
             landed.repeated += 1;
         }
-        let mut first = None;
+        let (mut first, mut filled_in) = (None, None);
         // A tombstone has no body.
         if let Some(known) = known.filter(|known| !known.deleted) {
             let met = known.meets(t, landing, record, selected_in)?;
-            if met != Met::Changed {
-                landed.filled += u64::from(met == Met::Filled);
+            if !matches!(met, Met::Changed | Met::Filled) {
                 known.keep(t, landing, record, met)?;
                 if known.unsettled {
                     clear(t, stream, &record.id, parent)?;
@@ -182,8 +182,13 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
                 seqs.push(known.seq);
                 continue;
             }
-            landed.changed += 1;
-            found += 1;
+            if met == Met::Filled {
+                landed.filled += 1;
+                filled_in = Some(known.seq);
+            } else {
+                landed.changed += 1;
+                found += 1;
+            }
             first = Some(known.give_up_body(t, stream)?);
         } else {
             landed.new += 1;
@@ -196,6 +201,9 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
         let sql = format!("INSERT INTO body_{stream} (seq, id, payload, first_seq) VALUES (?, ?, ?, ?)");
         t.prepare_cached(&sql)?.execute(params![seq, &*record.id, payload(landing, record), first])?;
         put(t, landing, record, parent, seq)?;
+        if let Some(before) = filled_in {
+            entries::renumber(t, stream, &record.id, before, seq)?;
+        }
     }
     sequence.give_back(t)?;
     Ok((landed, seqs, found))

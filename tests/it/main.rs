@@ -14,6 +14,7 @@ mod dialects;
 mod discover;
 mod errors;
 mod extra;
+mod feed;
 mod first_page;
 mod foreign;
 mod full;

@@ -154,7 +154,7 @@ fn entity_type(dice: &mut Dice, stream: Stream, entity: &str, types: &mut String
             Kind::Boolean => "Boolean",
             Kind::Timestamp => "Date",
             Kind::Json => dice.of(&["Part", "[Part]", "Json"]),
-            Kind::Text => "String",
+            Kind::Text | Kind::Integer => "String",
         };
         let name = match column.name {
             "_id" if dice.chance(30) => "id".to_owned(),

@@ -1,0 +1,187 @@
+//! The change feed: one extraction feeds many destinations, exactly once, and a destination that comes later is filled
+//! from the mirror.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::support::fed::{self, Fed};
+use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
+
+/// The code of a run that a signal ended.
+const DIED: i32 = -1;
+
+/// The moment of the first reading: a month after the youngest record that an account begins with.
+const BEFORE: &str = "2025-01-31T12:00:00Z";
+
+const FEED: &str = "[[destination]]\nkind = \"jsonl\"\npath = \"feed\"\ncontent = \"changes\"\n";
+
+struct Account {
+    sandbox: Sandbox,
+    work: Work,
+    now: String,
+}
+
+fn job(destinations: &str) -> String {
+    format!(
+        "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
+         requests_per_minute = 0\naudit = 0\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n{destinations}"
+    )
+}
+
+impl Account {
+    fn new(destinations: &str) -> Account {
+        let size = ["--contacts", "200", "--persons", "9", "--conversations", "60", "--messages", "900"];
+        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+        Account { sandbox, work: Work::with_job(&job(destinations)), now: BEFORE.into() }
+    }
+
+    fn become_job(&self, destinations: &str) {
+        std::fs::write(self.work.path("job.toml"), job(destinations)).expect("the job file");
+    }
+
+    fn night(&mut self, seed: u64) {
+        let query = format!("/sandbox/night?seed={seed}&changed=8&new=2&contacts=6&status=4");
+        let told: Value = serde_json::from_str(&self.sandbox.bodiless("POST", &query)).expect("JSON");
+        told["now"].as_str().expect("a moment").clone_into(&mut self.now);
+    }
+
+    fn command(&self) -> std::process::Command {
+        let mut command = self.work.command(&["run", "job.toml", "--endpoint", &self.sandbox.endpoint]);
+        command.env("QPIEN_TEST_NOW", &self.now);
+        command
+    }
+
+    fn run(&self) -> Outcome {
+        Outcome::of(&self.command().output().expect("a run"))
+    }
+
+    /// Every question that was asked, sorted: how they are put into requests depends on the moment.
+    fn questions(&self) -> Vec<String> {
+        let log = self.sandbox.log();
+        let of = |line: &Value| line["arguments"].as_array().cloned().unwrap_or_default();
+        let mut all: Vec<String> = log.iter().flat_map(|line| of(line)).map(|q| q.to_string()).collect();
+        all.sort();
+        all
+    }
+
+    fn requests(&self) -> u64 {
+        self.sandbox.counts()["requests"].as_u64().expect("a count")
+    }
+
+    #[track_caller]
+    fn equals_the_truth(&self, said: &str) {
+        for stream in STREAMS {
+            compared(&self.sandbox, &self.work, stream, "?objects=all").unwrap_or_else(|why| panic!("{said}: {why}"));
+            fed::equal(&self.work.path("feed"), &self.sandbox, stream).unwrap_or_else(|why| panic!("{said}: {why}"));
+        }
+    }
+}
+
+#[test]
+fn nights_of_changes_merged_are_the_account_and_a_second_destination_costs_no_request() {
+    let mut account = Account::new("");
+    account.run().expect(0);
+    let first = account.requests();
+    // A destination that is added later is filled from the mirror.
+    account.become_job(FEED);
+    Outcome::of(&account.work.command(&["export", "job.toml"]).output().expect("an export")).expect(0);
+    assert_eq!(account.requests(), first, "an export asks nothing");
+    account.equals_the_truth("added later");
+    // A twin without the second destination asks as much as the account with it.
+    let mut alone = Account::new("");
+    alone.run().expect(0);
+    assert_eq!(alone.questions(), account.questions());
+    for night in 1..=3 {
+        account.night(night);
+        alone.night(night);
+        account.run().expect(0);
+        alone.run().expect(0);
+        assert_eq!(account.questions(), alone.questions(), "night {night}");
+        account.equals_the_truth(&format!("night {night}"));
+    }
+    // What is gone is gone from the feed as well.
+    account.sandbox.delete("contacts", 3, 1);
+    account.run();
+    account.run().expect(0);
+    account.equals_the_truth("deleted");
+    let deletes = Fed::read(&account.work.path("feed"), "contacts").ops["delete"];
+    assert_eq!(deletes, 3);
+}
+
+#[test]
+fn a_row_says_what_became_of_it_when_and_in_which_run() {
+    let mut account = Account::new(FEED);
+    account.run().expect(0);
+    let fed = Fed::read(&account.work.path("feed"), "messages");
+    assert_eq!(fed.ops.keys().map(String::as_str).collect::<Vec<_>>(), ["insert"]);
+    account.night(1);
+    account.run().expect(0);
+    let fed = Fed::read(&account.work.path("feed"), "contacts");
+    assert_eq!((fed.ops["update"], fed.ops["insert"]), (6, 200));
+    let runs: BTreeMap<i64, String> = fed.runs;
+    assert_eq!(runs.keys().copied().collect::<Vec<_>>(), [1, 2]);
+    assert!(runs[&1].starts_with("2025-01-31T12:00") && runs[&2] > runs[&1], "{runs:?}");
+}
+
+#[test]
+fn what_is_held_goes_out_with_the_next_complete_run() {
+    let account = Account::new(FEED);
+    account.run().expect(0);
+    let before = std::fs::read(account.work.path("feed/manifest.json")).expect("a manifest");
+    account.sandbox.empty("contacts", true);
+    let run = account.run();
+    assert_ne!(run.code, 0, "an empty list is not believed");
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(account.work.path("feed/manifest.json")).expect("it")).expect("JSON");
+    let earlier: Value = serde_json::from_slice(&before).expect("JSON");
+    assert_eq!(manifest["streams"]["contacts"]["status"], "held");
+    assert_eq!(manifest["streams"]["contacts"]["files"], earlier["streams"]["contacts"]["files"]);
+    account.sandbox.empty("contacts", false);
+    account.run().expect(0);
+    account.equals_the_truth("no longer held");
+}
+
+/// A small deterministic generator.
+fn dice(seed: u64, n: u64) -> u64 {
+    let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n.wrapping_mul(0xD1B5_4A32_D192_ED03));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z ^ (z >> 31)
+}
+
+/// Kills deliveries at seeded steps: `QPIEN_TEST_DIE_AT` counts what they write and rename.
+fn killed(seed: u64, kills: u64) {
+    let mut account = Account::new(FEED);
+    let mut died = 0;
+    for night in 0..kills {
+        if night > 0 {
+            account.night(night);
+        }
+        let mut command = account.command();
+        command.env("QPIEN_TEST_DIE_AT", (dice(seed, night) % 24).to_string());
+        let outcome = Outcome::of(&command.output().expect("a run"));
+        died += u64::from(outcome.code == DIED);
+        if dice(seed, night + 1000).is_multiple_of(3) {
+            // Dead again while it finishes what was cut off.
+            let mut command = account.command();
+            command.env("QPIEN_TEST_DIE_AT", (dice(seed, night + 2000) % 12).to_string());
+            Outcome::of(&command.output().expect("a run"));
+        }
+        let mut run = account.run();
+        // The first night's list of conversations may have been read by the run that died.
+        if run.code != 0 {
+            run = account.run();
+        }
+        run.expect(0);
+        account.equals_the_truth(&format!("seed {seed}, night {night}"));
+    }
+    assert!(died * 2 >= kills, "only {died} of {kills} died: the moments are too late");
+}
+
+#[test]
+fn a_delivery_that_is_killed_anywhere_is_made_whole_by_the_next_run() {
+    let seeds = std::env::var("SOAK_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    for seed in 0..seeds {
+        killed(seed, 10);
+    }
+}

@@ -14,7 +14,7 @@ use crate::verdict::Verdict;
 
 fn persons(names: &[&str]) -> Held {
     let payloads = names.iter().map(|n| format!(r#"{{"_id":"x","firstName":{n}}}"#));
-    Held::of(payloads.enumerate().map(|(n, payload)| (n as i64 + 1, "x".to_owned(), Some(payload))).collect())
+    Held::of((1..).zip(payloads).map(|(seq, payload)| (seq, "x".to_owned(), Some(payload))).collect())
 }
 
 fn offer(verdict: Verdict) -> Delivery {

@@ -35,6 +35,7 @@ impl Files {
 
     /// The same with other spans, so that a test need not hold a million changes.
     #[cfg(test)]
+    #[must_use]
     pub fn with_span(self, span: i64) -> Files {
         Files { span, ..self }
     }

@@ -47,12 +47,11 @@ impl Subject for InFolder {
         for file in self.files() {
             for mut row in read(&self.path.join(&file.path)) {
                 let id = row["_id"].clone();
-                match row["_op"].as_str() {
-                    "delete" => drop(all.remove(&id)),
-                    _ => {
-                        row.retain(|name, _| name == "_extra" || !name.starts_with('_'));
-                        all.insert(id, row);
-                    }
+                if row["_op"] == "delete" {
+                    all.remove(&id);
+                } else {
+                    row.retain(|name, _| name == "_extra" || !name.starts_with('_'));
+                    all.insert(id, row);
                 }
             }
         }

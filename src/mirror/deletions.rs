@@ -234,7 +234,7 @@ fn cover(t: &Transaction<'_>, seqs: &mut Seqs, child: Stream, parent: &str, most
 
 fn tombstone(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, seq: i64) -> rusqlite::Result<()> {
     t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([seq])?;
-    let now = seqs.next();
+    let now = seqs.give();
     t.prepare_cached(
         "UPDATE record SET deleted = 1, seq = ?, suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?",
     )?

@@ -195,7 +195,7 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
             let made = landing.moments.rows.get(n).copied().flatten();
             found += u64::from(made.is_none_or(|made| made < landing.moments.round_began));
         }
-        let seq = sequence.next();
+        let seq = sequence.give();
         seqs.push(seq);
         landed.repaired += u64::from(record.repaired);
         let sql = format!("INSERT INTO body_{stream} (seq, id, payload, first_seq) VALUES (?, ?, ?, ?)");

@@ -21,7 +21,7 @@ impl Seqs {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> i64 {
+    pub fn give(&mut self) -> i64 {
         self.last += 1;
         self.last
     }

@@ -60,7 +60,7 @@ impl Account {
     fn questions(&self) -> Vec<String> {
         let log = self.sandbox.log();
         let of = |line: &Value| line["arguments"].as_array().cloned().unwrap_or_default();
-        let mut all: Vec<String> = log.iter().flat_map(|line| of(line)).map(|q| q.to_string()).collect();
+        let mut all: Vec<String> = log.iter().flat_map(of).map(|q| q.to_string()).collect();
         all.sort();
         all
     }

@@ -38,3 +38,9 @@ WHEN EXISTS (SELECT 1 FROM pin)
 BEGIN
     SELECT RAISE(ABORT, 'a pinned range is not finished');
 END;
+
+-- Streams whose payloads were dropped, up to which seq, because every destination had them: the ledger keeps id and hash.
+CREATE TABLE dropped (
+    stream INTEGER PRIMARY KEY,
+    up_to  INTEGER NOT NULL
+);

@@ -3,15 +3,17 @@
 
 use super::setup;
 use crate::config::destinations::{DestinationSettings, Target, Written};
+use crate::config::job::Retain;
 use crate::config::settings::Settings;
 use crate::crash;
 use crate::destinations::files::Files;
 use crate::destinations::folder::Folder;
 use crate::destinations::format::Format;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::pins::{self, Delivered, Pin};
+use crate::mirror::retained;
 use crate::mirror::store::Writer;
 use crate::record::{Reader as _, SeqRange};
 
@@ -47,6 +49,7 @@ fn destination(settings: &DestinationSettings) -> Box<dyn Destination + Send> {
 /// Finishes what is pinned for the destinations of this job, so that pages may land. What is pinned for a place that the
 /// job does not deliver to is let go: no manifest names it, and whoever delivers there next begins where that ends.
 pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
+    refuse_unfed(writer, settings, destinations)?;
     let pinned = pins::all(writer)?;
     let mut places: Vec<&str> = pinned.iter().map(|p| p.destination.as_str()).collect();
     places.dedup();
@@ -77,6 +80,46 @@ pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Desti
     Ok(())
 }
 
+/// Refuses a destination that lacks what the mirror has dropped since every other one had it.
+fn refuse_unfed(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
+    let dropped = retained::dropped(writer)?;
+    let mirror = pins::identity(writer)?;
+    for (stream, up_to) in dropped.into_iter().filter(|(stream, _)| settings.streams.contains(stream)) {
+        for d in destinations.iter_mut() {
+            let lacks = d.terms().content == Content::Snapshot || d.delivered(&mirror, stream)? < up_to;
+            if lacks {
+                return Err(Error::new(
+                    Kind::DestinationRefused,
+                    format!(
+                        "{} lacks {stream} that the mirror {} has dropped (retain = \"until-delivered\"): it needs a \
+                         backfill, with a mirror of its own",
+                        d.place(),
+                        writer.path().display()
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Drops the payloads that every destination has, where the job says so.
+fn drop_delivered(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
+    if settings.retain == Retain::All {
+        return Ok(());
+    }
+    let mirror = pins::identity(writer)?;
+    for stream in settings.streams.iter().copied() {
+        let mut least = i64::MAX;
+        for destination in destinations.iter_mut() {
+            least = least.min(destination.delivered(&mirror, stream)?);
+        }
+        crash::point();
+        retained::drop_up_to(writer, stream, least)?;
+    }
+    Ok(())
+}
+
 /// Hands each destination what is new to it.
 pub fn deliver(
     writer: &mut Writer,
@@ -85,9 +128,12 @@ pub fn deliver(
     destinations: &mut Destinations,
 ) -> Result<Outcomes> {
     let mut outcomes = Vec::new();
-    for destination in destinations {
+    for destination in destinations.iter_mut() {
         let delivered = hand_over(writer, settings, run, destination.as_mut());
         outcomes.push((destination.place(), delivered));
+    }
+    if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
+        drop_delivered(writer, settings, destinations)?;
     }
     Ok(outcomes)
 }

@@ -88,6 +88,17 @@ pub struct Mirror {
     pub deletes: Option<Switch>,
     pub max_deletes: Option<String>,
     pub confirm_requests: Option<u32>,
+    pub retain: Option<Retain>,
+}
+
+/// How long the mirror keeps payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retain {
+    /// For good: a destination that is added later is filled without a request.
+    All,
+    /// Until every destination has them; ids and hashes stay.
+    UntilDelivered,
 }
 
 /// On or off.

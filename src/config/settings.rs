@@ -9,10 +9,11 @@ use std::time::Duration;
 use super::destinations::{DestinationSettings, destinations};
 use super::dialect::spelled;
 use super::env;
-use super::job::{self, Job, Mode, Switch};
+use super::job::{self, Job, Mode, Retain, Switch};
 use super::origin::{Origin, Picker};
 use super::source::source;
 use super::volatile::volatile;
+use crate::destinations::Content;
 use crate::error::{Error, Result};
 use crate::guard::{Deletes, Most};
 use crate::mirror::checkpoint::Lane;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub double_collect: bool,
     pub mirror: PathBuf,
     pub deletes: Deletes,
+    /// How long the mirror keeps payloads.
+    pub retain: Retain,
     pub destinations: Vec<DestinationSettings>,
     /// What was set, from where, in the order of `--print-config`.
     pub origins: Vec<(String, String, Origin)>,
@@ -138,6 +141,8 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     }
     let deletes = deletes(&mut p, &job.mirror, flags)?;
     let destinations = destinations(&mut p, job, flags)?;
+    let retain = p.pick("mirror.retain", None, job.mirror.retain, Retain::All);
+    refuse_to_forget(retain, &destinations, place)?;
     let lane = match mode {
         Mode::Backfill => Lane::Backfill,
         Mode::Incremental => Lane::Incremental,
@@ -157,9 +162,24 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         double_collect,
         mirror,
         deletes,
+        retain,
         destinations,
         origins: p.origins,
     })
+}
+
+/// A snapshot is made of every payload, and payloads that nobody is given are lost.
+fn refuse_to_forget(retain: Retain, destinations: &[DestinationSettings], place: &str) -> Result<()> {
+    let snapshot = destinations.iter().any(|d| d.terms.content == Content::Snapshot);
+    if retain == Retain::All || !(snapshot || destinations.is_empty()) {
+        return Ok(());
+    }
+    let why = if snapshot {
+        "a destination with content = \"snapshot\" needs every record each time"
+    } else {
+        "the job has no destination, so nothing would be kept anywhere"
+    };
+    Err(Error::usage(format!("{place}: [mirror] retain = \"until-delivered\" cannot be: {why}")))
 }
 
 fn deletes(p: &mut Picker<'_>, job: &job::Mirror, flags: &Flags) -> Result<Deletes> {
@@ -251,6 +271,14 @@ mod tests {
             ("in_flight = 0", "j.toml:4: source.in_flight = 0: it must be 1 to 64"),
             ("aliases_per_request = 0", "j.toml:4: source.aliases_per_request = 0: it must be 1 to 100"),
             ("page_size = 0", "j.toml:4: source.page_size = 0: it must be at least 1"),
+            (
+                "[mirror]\nretain = \"until-delivered\"",
+                "j.toml: [mirror] retain = \"until-delivered\" cannot be: the job has no destination, so nothing would be kept anywhere",
+            ),
+            (
+                "[mirror]\nretain = \"until-delivered\"\n[[destination]]\nkind = \"csv\"\npath = \"a\"",
+                "j.toml: [mirror] retain = \"until-delivered\" cannot be: a destination with content = \"snapshot\" needs every record each time",
+            ),
             (
                 "[source.dialect.streams.contact]\noperation = \"x\"",
                 "j.toml:4: [source.dialect] unknown key `contact`; did you mean `contacts`?",

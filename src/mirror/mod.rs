@@ -20,6 +20,7 @@ pub mod migrations;
 pub mod pins;
 pub mod readings;
 pub mod records;
+pub mod retained;
 pub mod rounds;
 pub mod selection;
 pub mod sequence;

@@ -148,7 +148,9 @@ fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<b
     if checkpoint::find(t, place)?.is_some_and(|before| before.seen > 0) {
         return Ok(false);
     }
-    t.query_row(&format!("SELECT EXISTS (SELECT 1 FROM body_{})", place.stream), [], |r| r.get(0))
+    t.query_row("SELECT EXISTS (SELECT 1 FROM record WHERE stream = ? AND deleted = 0)", [place.stream.number()], |r| {
+        r.get(0)
+    })
 }
 
 /// Stores the records; says what that did, the seq of each, and what of it is an audit's find.

@@ -185,3 +185,52 @@ fn a_delivery_that_is_killed_anywhere_is_made_whole_by_the_next_run() {
         killed(seed, 10);
     }
 }
+
+#[test]
+fn a_mirror_may_drop_what_every_destination_has() {
+    let only = |retain: &str| {
+        format!(
+            "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
+             client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\naudit = 0\n[mirror]\n{retain}\n{FEED}"
+        )
+    };
+    let mut account = Account::new("");
+    std::fs::write(account.work.path("job.toml"), only("retain = \"until-delivered\"")).expect("the job");
+    let mirror = account.work.path("state/qpien.db");
+    let payloads = || {
+        let mirror = rusqlite::Connection::open(&mirror).expect("the mirror");
+        mirror.query_row("SELECT count(*) FROM body_messages", [], |r| r.get::<_, i64>(0)).expect("a count")
+    };
+    let fed = |account: &Account, said: &str| {
+        for stream in STREAMS {
+            let feed = account.work.path("feed");
+            fed::equal(&feed, &account.sandbox, stream).unwrap_or_else(|why| panic!("{said}: {why}"));
+        }
+    };
+    for night in 1..=3 {
+        let mut command = account.command();
+        // Killed at any step, nothing is dropped that is not delivered.
+        command.env("QPIEN_TEST_DIE_AT", (7 + 9 * night).to_string());
+        Outcome::of(&command.output().expect("a run"));
+        account.run().expect(0);
+        fed(&account, &format!("night {night}"));
+        assert_eq!(payloads(), 0);
+        account.night(night);
+    }
+    account.sandbox.delete("contacts", 3, 1);
+    account.run();
+    account.run().expect(0);
+    fed(&account, "deleted");
+    // A destination that comes later would lack them.
+    let later = FEED.replace("\"feed\"", "\"later\"");
+    std::fs::write(account.work.path("job.toml"), format!("{}{later}", only("retain = \"until-delivered\"")))
+        .expect("it");
+    let before = account.requests();
+    let refused = account.run().expect(2);
+    assert!(
+        refused.stderr.contains("later lacks contacts") && refused.stderr.contains("a backfill"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(account.requests(), before, "refused before the first request");
+}

@@ -19,10 +19,9 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::record::member;
+use crate::paths::{self, Span};
 
 /// A query with one of these names is signed,
 const ALONE: [&str; 3] = ["x-amz-signature", "x-goog-signature", "signature"];
@@ -59,54 +58,19 @@ impl Volatile {
 
     /// The text with what is declared replaced by null and signed addresses cut; none where there is nothing of either.
     pub fn settled(&self, text: &str) -> Option<String> {
-        let mut spans: Vec<(Range<usize>, Cow<'static, str>)> = Vec::new();
+        let mut spans: Vec<Span> = Vec::new();
         for path in &self.paths {
-            lead(text, text.as_ptr() as usize, path, &mut |span| spans.push((span, "null".into())));
+            paths::lead(text, path, &mut |span| spans.push((span, "null".into())));
         }
         if self.signed {
             signed(text, &mut spans);
         }
-        if spans.is_empty() {
-            return None;
-        }
-        // Of those that lie in one another the outer one comes first.
-        spans.sort_by_key(|(span, _)| (span.start, usize::MAX - span.end));
-        let mut settled = String::with_capacity(text.len());
-        let mut at = 0;
-        for (span, instead) in &spans {
-            if span.start >= at {
-                settled.push_str(&text[at..span.start]);
-                settled.push_str(instead);
-                at = span.end;
-            }
-        }
-        settled.push_str(&text[at..]);
-        Some(settled)
-    }
-}
-
-/// Finds the values that a path leads to.
-fn lead(text: &str, base: usize, path: &[String], found: &mut impl FnMut(Range<usize>)) {
-    match (text.as_bytes().first(), path) {
-        (Some(b'['), _) => {
-            for item in serde_json::from_str::<Vec<&RawValue>>(text).unwrap_or_default() {
-                lead(item.get(), base, path, found);
-            }
-        }
-        (Some(b'{'), [name, rest @ ..]) => match member(text, name) {
-            Some(value) if rest.is_empty() => {
-                let start = value.as_ptr() as usize - base;
-                found(start..start + value.len());
-            }
-            Some(value) => lead(value, base, rest, found),
-            None => {}
-        },
-        _ => {}
+        paths::replaced(text, spans)
     }
 }
 
 /// Finds the query parts of signed addresses.
-fn signed(text: &str, spans: &mut Vec<(Range<usize>, Cow<'static, str>)>) {
+fn signed(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
     for open in OPENING.find_iter(bytes) {
         // A quote inside a text has a backslash before it, one that opens a text never has.

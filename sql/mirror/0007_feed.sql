@@ -17,10 +17,11 @@ CREATE TABLE stamp (
 
 -- Which mirror this is: seqs of another one mean nothing to a destination that this one feeds.
 CREATE TABLE identity (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    id   TEXT NOT NULL
+    only  INTEGER PRIMARY KEY CHECK (only = 1),
+    id    TEXT NOT NULL,
+    masks TEXT NOT NULL DEFAULT ''          -- a name of the masks that records were landed with; '': none
 );
-INSERT INTO identity VALUES (1, lower(hex(randomblob(16))));
+INSERT INTO identity (only, id) VALUES (1, lower(hex(randomblob(16))));
 
 -- Ranges that are being delivered. What lies in a range is a function of the range only as long as nothing lands: a
 -- record that changes leaves it. So a range is pinned before it is written, and finished, after a crash too, before the

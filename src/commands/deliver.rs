@@ -1,9 +1,12 @@
 //! Handing what the mirror holds to a job's destinations: first what an earlier run has pinned and not finished, then
 //! what is new. One that fails does not keep the others from theirs.
 
+use std::sync::LazyLock;
+
 use super::setup;
 use crate::config::destinations::{DestinationSettings, Target, Written};
 use crate::config::job::Retain;
+use crate::config::mask::MaskAt;
 use crate::config::settings::Settings;
 use crate::crash;
 use crate::destinations::files::Files;
@@ -11,6 +14,7 @@ use crate::destinations::folder::Folder;
 use crate::destinations::format::Format;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
 use crate::error::{Error, Kind, Result};
+use crate::mask::{Masked, Masks};
 use crate::mirror::changes::Reading;
 use crate::mirror::pins::{self, Delivered, Pin};
 use crate::mirror::retained;
@@ -72,7 +76,7 @@ pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Desti
             offer.range = pin.map(|p| p.range).filter(|range| reached + 1 == range.first);
         }
         crash::point();
-        let receipts = destination.deliver(&delivery, &reading)?;
+        let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
         drop(reading);
         crash::point();
         pins::delivered(writer, place, run, &log(Content::Changes, &receipts))?;
@@ -156,11 +160,18 @@ fn hand_over(
         pins::pin(writer, &pinned.collect::<Vec<_>>())?;
     }
     crash::point();
-    let receipts = destination.deliver(&delivery, &reading)?;
+    let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
     drop(reading);
     crash::point();
     pins::delivered(writer, &place, run, &log(terms.content, &receipts))?;
     Ok(receipts)
+}
+
+/// What destinations see of the mirror: with masks on, unless these were put on where records landed.
+fn masked<'r>(settings: &'r Settings, reading: &'r Reading) -> Masked<'r> {
+    static NONE: LazyLock<Masks> = LazyLock::new(Masks::default);
+    let masks = if settings.mask_at == MaskAt::Delivery { &settings.masks } else { &NONE };
+    Masked { reader: reading, masks }
 }
 
 /// What is new to a destination: of each stream that is not held what comes after the last seq that it has.

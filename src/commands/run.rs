@@ -10,6 +10,7 @@ use super::deliver::{self, Destinations};
 use super::setup;
 use crate::cli::RunArgs;
 use crate::clock;
+use crate::config::mask::MaskAt;
 use crate::config::settings::{Flags, Settings};
 use crate::config::values;
 use crate::error::{Error, Kind, Result};
@@ -78,6 +79,8 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
         let account = account.clone();
         mirror.call(move |w| account::check(w, &account)).await?;
     }
+    let landing = if settings.mask_at == MaskAt::Landing { settings.masks.fingerprint() } else { String::new() };
+    mirror.call(move |w| account::claim_masks(w, &landing)).await?;
     let mut destinations = finish(settings, &mirror, destinations).await?;
     let stop = Stop::default();
     stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
@@ -103,6 +106,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
         walks: walks(settings),
         lookback: i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX),
         audit: settings.audit,
+        masks: (settings.mask_at == MaskAt::Landing).then(|| Arc::new(settings.masks.clone())),
         double_collect: settings.double_collect,
         progress: Arc::new(Progress::default()),
         stop,

@@ -12,6 +12,8 @@ pub const CLIENT_ID: &str = "QPIEN_CLIENT_ID";
 pub const CLIENT_SECRET: &str = "QPIEN_CLIENT_SECRET";
 /// The folder of the shared budget windows; otherwise the user's state folder.
 pub const STATE_DIR: &str = "QPIEN_STATE_DIR";
+/// The key of masks that are keyed hashes.
+pub const MASK_KEY: &str = "QPIEN_MASK_KEY";
 /// How much this program logs: error, warn, info, debug, trace.
 pub const LOG: &str = "QPIEN_LOG";
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::mask::{MaskAt, MaskTable};
 use crate::error::{Error, Result};
 
 /// A job file as it stands.
@@ -21,6 +22,9 @@ pub struct Job {
     pub mirror: Mirror,
     #[serde(default)]
     pub destination: Vec<Destination>,
+    pub mask_at: Option<MaskAt>,
+    #[serde(default)]
+    pub mask: MaskTable,
 }
 
 /// What a run reads.

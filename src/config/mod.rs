@@ -8,6 +8,7 @@ pub mod destinations;
 pub mod dialect;
 pub mod env;
 pub mod job;
+pub mod mask;
 pub mod origin;
 pub mod settings;
 pub mod source;

@@ -10,12 +10,14 @@ use super::destinations::{DestinationSettings, destinations};
 use super::dialect::spelled;
 use super::env;
 use super::job::{self, Job, Mode, Retain, Switch};
+use super::mask::{MaskAt, masks};
 use super::origin::{Origin, Picker};
 use super::source::source;
 use super::volatile::volatile;
 use crate::destinations::Content;
 use crate::error::{Error, Result};
 use crate::guard::{Deletes, Most};
+use crate::mask::Masks;
 use crate::mirror::checkpoint::Lane;
 use crate::source::Settings as SourceSettings;
 use crate::source::dialect::Dialect;
@@ -58,6 +60,9 @@ pub struct Settings {
     pub deletes: Deletes,
     /// How long the mirror keeps payloads.
     pub retain: Retain,
+    /// What is masked, and where.
+    pub masks: Masks,
+    pub mask_at: MaskAt,
     pub destinations: Vec<DestinationSettings>,
     /// What was set, from where, in the order of `--print-config`.
     pub origins: Vec<(String, String, Origin)>,
@@ -141,6 +146,7 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     }
     let deletes = deletes(&mut p, &job.mirror, flags)?;
     let destinations = destinations(&mut p, job, flags)?;
+    let (masks, mask_at) = masks(&mut p, job)?;
     let retain = p.pick("mirror.retain", None, job.mirror.retain, Retain::All);
     refuse_to_forget(retain, &destinations, place)?;
     let lane = match mode {
@@ -163,6 +169,8 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
         mirror,
         deletes,
         retain,
+        masks,
+        mask_at,
         destinations,
         origins: p.origins,
     })
@@ -190,17 +198,21 @@ fn deletes(p: &mut Picker<'_>, job: &job::Mirror, flags: &Flags) -> Result<Delet
     Ok(Deletes { on, most, confirm_requests, allowed: flags.allow_deletes })
 }
 
+/// The stream of that name, or which it may have been.
+pub(super) fn stream_named(name: &str, place: &str) -> Result<Stream> {
+    let known: Vec<&str> = streams::ALL.iter().map(|s| s.name()).collect();
+    Stream::named(name).ok_or_else(|| {
+        let near = known.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+        let near = near.filter(|near| strsim::jaro_winkler(name, near) > 0.75);
+        let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        Error::usage(format!("{place}: there is no stream `{name}`{meant} (known: {})", known.join(", ")))
+    })
+}
+
 fn chosen(names: &[String], place: &str) -> Result<Vec<Stream>> {
     let mut chosen = Vec::new();
     for name in names {
-        let known: Vec<&str> = streams::ALL.iter().map(|s| s.name()).collect();
-        let stream = Stream::named(name).ok_or_else(|| {
-            let near =
-                known.iter().max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
-            let near = near.filter(|near| strsim::jaro_winkler(name, near) > 0.75);
-            let meant = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-            Error::usage(format!("{place}: there is no stream `{name}`{meant} (known: {})", known.join(", ")))
-        })?;
+        let stream = stream_named(name, place)?;
         if chosen.contains(&stream) {
             return Err(Error::usage(format!("{place}: `{name}` stands in streams twice")));
         }

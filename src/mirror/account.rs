@@ -53,6 +53,26 @@ pub fn claim(writer: &mut Writer, account: &Account) -> Result<()> {
     })
 }
 
+/// Refuses a mirror whose records landed with other masks than these: what should be masked would stay in it as it is.
+pub fn claim_masks(writer: &mut Writer, masks: &str) -> Result<()> {
+    let path = writer.path().display().to_string();
+    let is_same = writer.transaction(|t| {
+        let holds_records: bool = t.query_row("SELECT last > 0 FROM sequence", [], |r| r.get(0))?;
+        if holds_records {
+            return t.query_row("SELECT masks = ? FROM identity", [masks], |r| r.get(0));
+        }
+        t.execute("UPDATE identity SET masks = ?", [masks])?;
+        Ok(true)
+    })?;
+    if is_same {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "the mirror {path} holds records that landed with other masks (or another QPIEN_MASK_KEY) than the job's mask_at = \
+         \"landing\" says now: give this job a mirror of its own (--mirror), which is read anew"
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

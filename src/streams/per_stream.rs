@@ -5,7 +5,7 @@ use std::ops::{Index, IndexMut};
 use super::{ALL, Stream};
 
 /// One value for every stream, looked up by the stream.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PerStream<T>([T; ALL.len()]);
 
 impl<T> PerStream<T> {

@@ -48,12 +48,16 @@ pub async fn land(
     let partitions = child.map(|child| unchanged::partitions(context, child, &page)).transpose()?;
     let (seen, total, closed) = (page.records.rows.len() as u64, page.total, verdict.is_some());
     let hold = page.hold;
+    let records = match &context.masks {
+        Some(masks) => masks.on_records(stream, &page.records, &context.source.volatile()[stream])?,
+        None => page.records,
+    };
     let landing = Landing {
         place: Place { lane: context.lane, stream, partition: from.partition.clone() },
         run: context.begun.run,
         since_run: from.since_run,
         query: from.partition.is_empty().then(|| tail::asked(&context.source, stream)).transpose()?,
-        records: page.records,
+        records,
         volatile: context.source.volatile().clone(),
         nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
         advance: Advance {

@@ -27,6 +27,7 @@ pub mod walk;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::guard::Deletes;
+use crate::mask::Masks;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::rounds::Begun;
 use crate::mirror::store::Mirror;
@@ -54,6 +55,8 @@ pub struct Context {
     pub lookback: i64,
     /// Lists to audit in a run.
     pub audit: u32,
+    /// What is masked before it lands.
+    pub masks: Option<Arc<Masks>>,
     /// Read lists a second time, so that they can be proven.
     pub double_collect: bool,
     /// What was done so far.

@@ -20,6 +20,7 @@ mod foreign;
 mod full;
 mod generated;
 mod graphql_js;
+mod mask;
 mod memory;
 mod mirror;
 mod moving;

@@ -1,0 +1,164 @@
+//! `mask_at` and `[mask.STREAM]`: which values are masked, how, and where.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::job::{self, Job};
+use super::origin::{Origin, Picker};
+use super::{env, settings};
+use crate::error::{Error, Result};
+use crate::mask::{How, Masks, Rule};
+use crate::secret::Secret;
+use crate::streams::{Kind, Stream};
+
+/// What a job says of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Mask {
+    Drop,
+    Hmac,
+    Redact,
+    Keep,
+}
+
+/// Where masks are put on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MaskAt {
+    /// Before anything leaves the mirror.
+    Delivery,
+    /// Before anything enters it.
+    Landing,
+}
+
+/// `[mask]`: by stream, by column or path.
+pub type MaskTable = BTreeMap<String, BTreeMap<String, Mask>>;
+
+/// A key below this length could be tried out.
+const LEAST_KEY: usize = 16;
+
+/// The masks of a job, and where they are put on.
+pub fn masks(p: &mut Picker<'_>, job: &Job) -> Result<(Masks, MaskAt)> {
+    let at = p.pick("mask_at", None, job.mask_at, MaskAt::Delivery);
+    let mut masks = Masks::default();
+    for (name, columns) in &job.mask {
+        let stream = settings::stream_named(name, &format!("{}: [mask.{name}]", p.place))?;
+        for (path, mask) in columns {
+            let how = match mask {
+                Mask::Keep => continue,
+                Mask::Drop => How::Drop,
+                Mask::Hmac => How::Hmac,
+                Mask::Redact => How::Redact,
+            };
+            let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+            check(stream, &path, how).map_err(|what| wrong(p, stream, &path, &what))?;
+            p.note(&format!("mask.{stream}.{}", path.join(".")), format!("{how:?}").to_lowercase(), Origin::Job);
+            masks.rules[stream].push(Rule { path, how });
+        }
+    }
+    if masks.rules_of(How::Hmac) {
+        masks.key = key(p.place)?;
+    }
+    Ok((masks, at))
+}
+
+fn key(place: &str) -> Result<Secret> {
+    let name = env::MASK_KEY;
+    let Some((key, from)) = env::read(name)? else {
+        return Err(Error::usage(format!(
+            "{place}: a mask is \"hmac\", which needs a key: set {name} (or {name}_FILE) to a long random text and keep it"
+        )));
+    };
+    if key.len() < LEAST_KEY {
+        return Err(Error::usage(format!("{from} is too short to be a key: {LEAST_KEY} characters or more")));
+    }
+    Ok(Secret::new(key))
+}
+
+fn check(stream: Stream, path: &[String], how: How) -> std::result::Result<(), String> {
+    let whole = path.join(".");
+    let [column, below @ ..] = path else { return Err("a column without a name".into()) };
+    if path.iter().any(String::is_empty) {
+        return Err(format!("`{whole}` has an empty name in it"));
+    }
+    if column == "_extra" {
+        return Ok(());
+    }
+    let Some(found) = stream.columns().iter().find(|c| c.name == column) else {
+        let known: Vec<String> =
+            stream.columns().iter().map(|c| c.name).chain(["_extra"]).map(|n| format!("`{n}`")).collect();
+        let what = job::plain(&format!("unknown field `{column}`, expected one of {}", known.join(", ")));
+        return Err(what.replacen("unknown key", "there is no column", 1));
+    };
+    match (found.kind, below) {
+        _ if column == "_id" => Err("`_id` is what records are told apart and joined by, and cannot be masked".into()),
+        (Kind::Json, _) => Ok(()),
+        (_, [_, ..]) => Err(format!("there is nothing inside `{column}`: write {column} for \"{whole}\"")),
+        (Kind::Boolean | Kind::Timestamp | Kind::Integer, []) if how != How::Drop => {
+            Err(format!("`{column}` holds a {}, which can only be dropped: write \"drop\"", found.kind.name()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn wrong(p: &Picker<'_>, stream: Stream, path: &[String], what: &str) -> Error {
+    let line = job::line_of_path(p.text, &format!("mask.{stream}.{}", path.join(".")));
+    let line = line.map(|l| format!(":{l}")).unwrap_or_default();
+    Error::usage(format!("{}{line}: [mask.{stream}] {what}", p.place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings::{Flags, Settings};
+    use super::*;
+
+    const KEY: &str = "[source]\nclient_id = \"id\"\nclient_secret = \"s\"\n";
+
+    fn load(lines: &str) -> Result<Settings> {
+        Settings::of_text(&format!("{KEY}{lines}\n"), "j.toml", &Flags::default())
+    }
+
+    #[test]
+    fn masks_are_read_and_shown() {
+        let s =
+            load("[mask.contacts]\nemail = \"drop\"\nphone = \"keep\"\n\"tags.name\" = \"redact\"\n_extra = \"drop\"")
+                .expect("settings");
+        assert_eq!(s.masks.rules[Stream::Contacts].len(), 3);
+        assert_eq!(s.mask_at, MaskAt::Delivery);
+        let shown = s.print();
+        assert!(shown.contains("mask.contacts.tags.name = redact") && !shown.contains("phone"), "{shown}");
+    }
+
+    #[test]
+    fn what_cannot_be_masked_so_is_named_with_its_line() {
+        let refused = |lines: &str| load(lines).expect_err(lines).detail;
+        for (lines, told) in [
+            (
+                "[mask.contacts]\n_id = \"drop\"",
+                "j.toml:5: [mask.contacts] `_id` is what records are told apart and joined by, and cannot be masked",
+            ),
+            (
+                "[mask.contacts]\nemial = \"drop\"",
+                "j.toml:5: [mask.contacts] there is no column `emial`; did you mean `email`?",
+            ),
+            (
+                "[mask.contacts]\ncreatedAt = \"redact\"",
+                "j.toml:5: [mask.contacts] `createdAt` holds a timestamp, which can only be dropped: write \"drop\"",
+            ),
+            (
+                "[mask.contacts]\n\"email.x\" = \"drop\"",
+                "j.toml:5: [mask.contacts] there is nothing inside `email`: write email for \"email.x\"",
+            ),
+            (
+                "[mask.contacts]\nemail = \"hide\"",
+                "j.toml:5: email: unknown value `hide`; known here: drop, hmac, redact, keep",
+            ),
+        ] {
+            assert_eq!(refused(lines), told);
+        }
+        assert!(refused("[mask.contact]\nemail = \"drop\"").contains("did you mean `contacts`?"));
+        assert!(refused("[mask.contacts]\nemail = \"hmac\"").contains("QPIEN_MASK_KEY"));
+    }
+}

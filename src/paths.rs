@@ -1,0 +1,86 @@
+//! Values inside a record's JSON text, found by the names that lead to them, and put others in their place. Everything
+//! else stays byte for byte as it was sent.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// What stands in the place of a value.
+pub type Span = (Range<usize>, Cow<'static, str>);
+
+/// Finds the values that a path leads to; where it meets a list, in each of its objects. A member that stands twice is
+/// found twice.
+pub fn lead(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
+    below(text, text.as_ptr() as usize, path, found);
+}
+
+fn below(text: &str, base: usize, path: &[String], found: &mut impl FnMut(Range<usize>)) {
+    match (text.as_bytes().first(), path) {
+        (Some(b'['), _) => {
+            for item in serde_json::from_str::<Vec<&RawValue>>(text).unwrap_or_default() {
+                below(item.get(), base, path, found);
+            }
+        }
+        (Some(b'{'), [name, rest @ ..]) => members(text, &mut |member, value| {
+            if member != name {
+                return;
+            }
+            if rest.is_empty() {
+                let start = value.as_ptr() as usize - base;
+                found(start..start + value.len());
+            } else {
+                below(value, base, rest, found);
+            }
+        }),
+        _ => {}
+    }
+}
+
+/// Hands every member of an object to `each`, as name and JSON text.
+pub fn members(text: &str, each: &mut dyn FnMut(&str, &str)) {
+    // A record was read before, so it can be read.
+    let _ = serde_json::Deserializer::from_str(text).deserialize_map(Members(each));
+}
+
+struct Members<'e>(&'e mut dyn FnMut(&str, &str));
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            match map.next_value::<&'de RawValue>() {
+                Ok(value) => (self.0)(&name, value.get()),
+                Err(_) => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text with others in the place of some values; none where there are none. Of those that lie in one another the
+/// outer one counts.
+pub fn replaced(text: &str, mut spans: Vec<Span>) -> Option<String> {
+    if spans.is_empty() {
+        return None;
+    }
+    spans.sort_by_key(|(span, _)| (span.start, usize::MAX - span.end));
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for (span, instead) in &spans {
+        if span.start >= at {
+            out.push_str(&text[at..span.start]);
+            out.push_str(instead);
+            at = span.end;
+        }
+    }
+    out.push_str(&text[at..]);
+    Some(out)
+}

@@ -1,0 +1,132 @@
+//! Personal data: what a job masks is in no output and no log, and with `mask_at = "landing"` in no page of the mirror.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::support::fed::Fed;
+use crate::support::{Outcome, Sandbox, Work};
+
+const KEY: &str = "a long and random text";
+
+const MASKS: &str = "[mask.contacts]\nemail = \"hmac\"\nphone = \"redact\"\nfirstName = \"drop\"\n\"tags.name\" = \"redact\"\n\
+    [mask.customer_persons]\nemail = \"hmac\"\n\
+    [mask.conversations]\n\"lastMessage.content\" = \"drop\"\n\
+    [mask.messages]\ncontent = \"redact\"\ncontentHtml = \"drop\"\nsender = \"hmac\"\n";
+
+struct Account {
+    sandbox: Sandbox,
+    work: Work,
+}
+
+impl Account {
+    fn new(mask_at: &str) -> Account {
+        let size = ["--contacts", "120", "--persons", "9", "--conversations", "30", "--messages", "300"];
+        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+        let job = format!(
+            "name = \"test\"\nmode = \"incremental\"\n{mask_at}\n[source]\nclient_id = \"sandbox-client\"\n\
+             client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\naudit = 0\n{MASKS}\
+             [[destination]]\nkind = \"csv\"\npath = \"out\"\n\
+             [[destination]]\nkind = \"jsonl\"\npath = \"feed\"\ncontent = \"changes\"\n"
+        );
+        Account { sandbox, work: Work::with_job(&job) }
+    }
+
+    fn run(&self, key: &str) -> Outcome {
+        let mut command = self.work.command(&["run", "job.toml", "--endpoint", &self.sandbox.endpoint]);
+        Outcome::of(&command.env("QPIEN_MASK_KEY", key).env("QPIEN_LOG", "trace").output().expect("a run"))
+    }
+
+    /// The values that are masked, long enough to be found for what they are, and nowhere where they are not masked.
+    fn secrets(&self) -> Vec<String> {
+        let (mut secrets, mut others) = (Vec::new(), String::new());
+        for (stream, masked) in
+            [("contacts", &["email", "phone"][..]), ("messages", &["content", "contentHtml"]), ("conversations", &[])]
+        {
+            for mut record in self.sandbox.truth(stream).into_values() {
+                for name in masked {
+                    if let serde_json::Value::String(text) = record[*name].take() {
+                        secrets.push(text);
+                    }
+                }
+                if record["lastMessage"].is_object() {
+                    record["lastMessage"]["content"].take();
+                }
+                others.push_str(&record.to_string());
+            }
+        }
+        let is_found = |s: &String| others.contains(serde_json::Value::from(s.as_str()).to_string().trim_matches('"'));
+        secrets.retain(|s| s.chars().count() >= 9 && !is_found(s));
+        secrets
+    }
+}
+
+/// Everything under a folder, as bytes.
+fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry")) {
+        if entry.file_type().expect("a type").is_dir() {
+            all.extend(everything(&entry.path()));
+        } else {
+            all.insert(entry.path(), std::fs::read(entry.path()).expect("a file"));
+        }
+    }
+    all
+}
+
+/// Where any of these texts stands, as it is or as JSON and CSV write it.
+fn found(files: &BTreeMap<PathBuf, Vec<u8>>, secrets: &[String]) -> Vec<PathBuf> {
+    let forms: Vec<String> = secrets
+        .iter()
+        .flat_map(|s| {
+            [s.clone(), serde_json::to_string(s).expect("JSON").trim_matches('"').to_owned(), s.replace('"', "\"\"")]
+        })
+        .collect();
+    let holds = |bytes: &Vec<u8>| forms.iter().any(|form| memchr::memmem::find(bytes, form.as_bytes()).is_some());
+    files.iter().filter(|(_, bytes)| holds(bytes)).map(|(path, _)| path.clone()).collect()
+}
+
+#[test]
+fn a_masked_value_is_in_no_output_and_no_log_and_at_landing_in_no_page_of_the_mirror() {
+    for (mask_at, in_mirror) in [("", true), ("mask_at = \"landing\"", false)] {
+        let account = Account::new(mask_at);
+        let run = account.run(KEY).expect(0);
+        let secrets = account.secrets();
+        assert!(secrets.len() > 200, "{}", secrets.len());
+        let mut files = everything(&account.work.path("out"));
+        files.extend(everything(&account.work.path("feed")));
+        files.insert("stdout".into(), run.stdout.into_bytes());
+        files.insert("stderr".into(), run.stderr.into_bytes());
+        assert_eq!(found(&files, &secrets), Vec::<PathBuf>::new(), "{mask_at}");
+        assert_eq!(!found(&everything(&account.work.path("state")), &secrets).is_empty(), in_mirror, "{mask_at}");
+        // Hashes join: equal values are equal, others are not, and nothing else has changed.
+        let truth = account.sandbox.truth("contacts");
+        let fed = Fed::read(&account.work.path("feed"), "contacts");
+        let mut by_hash: BTreeMap<String, String> = BTreeMap::new();
+        for (id, record) in &truth {
+            let row = &fed.rows[id];
+            assert_eq!((&row["lastName"], &row["firstName"]), (&record["lastName"], &serde_json::Value::Null));
+            let Some(email) = record["email"].as_str() else {
+                assert!(row["email"].is_null());
+                continue;
+            };
+            let hash = row["email"].as_str().expect("a hash").to_owned();
+            assert_eq!((hash.len(), by_hash.entry(hash).or_insert_with(|| email.to_owned()).as_str()), (64, email));
+        }
+        assert!(by_hash.len() > 50, "{}", by_hash.len());
+    }
+}
+
+#[test]
+fn a_mirror_that_landed_with_other_masks_is_refused() {
+    let account = Account::new("mask_at = \"landing\"");
+    account.run(KEY).expect(0);
+    let refused = account.run("another long and random text").expect(2);
+    assert!(
+        refused.stderr.contains("landed with other masks") && refused.stderr.contains("--mirror"),
+        "{}",
+        refused.stderr
+    );
+    account.run(KEY).expect(0);
+    let short = account.run("short").expect(2);
+    assert!(short.stderr.contains("QPIEN_MASK_KEY is too short"), "{}", short.stderr);
+}

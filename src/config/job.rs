@@ -123,6 +123,8 @@ pub enum Kind {
     Csv,
     /// JSON Lines files.
     Jsonl,
+    /// Parquet files.
+    Parquet,
 }
 
 /// What is delivered.

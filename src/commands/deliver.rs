@@ -44,6 +44,8 @@ fn destination(settings: &DestinationSettings) -> Box<dyn Destination + Send> {
             let format: Box<dyn Format> = match written {
                 Written::Csv(options) => Box::new(options.clone()),
                 Written::Jsonl(options) => Box::new(options.clone()),
+                #[cfg(feature = "parquet")]
+                Written::Parquet(options) => Box::new(options.clone()),
             };
             Box::new(Files::new(Box::new(Folder::new(path)), format, settings.terms, *split))
         }

@@ -7,6 +7,8 @@ use super::origin::Picker;
 use super::settings::Flags;
 use super::{env, values};
 use crate::destinations::packing::Compression;
+#[cfg(feature = "parquet")]
+use crate::destinations::parquet;
 use crate::destinations::{Content, Terms, csv, jsonl};
 use crate::error::{Error, Result};
 
@@ -39,6 +41,8 @@ impl Target {
 pub enum Written {
     Csv(csv::Options),
     Jsonl(jsonl::Options),
+    #[cfg(feature = "parquet")]
+    Parquet(parquet::Options),
 }
 
 /// The destinations of a job.
@@ -96,7 +100,8 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
             key(i, "split")
         )));
     }
-    let compression = match p.pick(&key(i, "compression"), None, d.compression, job::Compression::None) {
+    let unsaid = if d.kind == job::Kind::Parquet { job::Compression::Zstd } else { job::Compression::None };
+    let compression = match p.pick(&key(i, "compression"), None, d.compression, unsaid) {
         job::Compression::None => Compression::None,
         job::Compression::Gzip => Compression::Gzip,
         job::Compression::Zstd => Compression::Zstd,
@@ -104,6 +109,7 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
     let written = match d.kind {
         job::Kind::Csv => Written::Csv(csv_options(p, i, d, compression)?),
         job::Kind::Jsonl => Written::Jsonl(jsonl::Options { compression }),
+        job::Kind::Parquet => parquet_options(&format!("{place}: {}", key(i, "compression")), compression)?,
     };
     if d.kind != job::Kind::Csv {
         let only = [("delimiter", d.delimiter.is_some()), ("line_end", d.line_end.is_some())];
@@ -113,6 +119,26 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
         }
     }
     Ok(Target::Files { path, written, split })
+}
+
+#[cfg(feature = "parquet")]
+fn parquet_options(place: &str, compression: Compression) -> Result<Written> {
+    let is_compressed = match compression {
+        Compression::Zstd => true,
+        Compression::None => false,
+        Compression::Gzip => {
+            return Err(Error::usage(format!("{place} = \"gzip\": Parquet is compressed by \"zstd\", or \"none\"")));
+        }
+    };
+    Ok(Written::Parquet(parquet::Options { is_compressed }))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_options(place: &str, _: Compression) -> Result<Written> {
+    let place = place.rsplit_once('.').map_or(place, |(destination, _)| destination);
+    Err(Error::usage(format!(
+        "{place}: this build has no Parquet: build it with the feature \"parquet\", or deliver csv or jsonl"
+    )))
 }
 
 fn csv_options(p: &mut Picker<'_>, i: usize, d: &job::Destination, compression: Compression) -> Result<csv::Options> {

@@ -138,6 +138,8 @@ pub enum Kind {
     Csv,
     /// JSON Lines files.
     Jsonl,
+    /// Parquet files.
+    Parquet,
 }
 
 /// What is delivered.

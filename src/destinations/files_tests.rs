@@ -24,6 +24,11 @@ fn as_jsonl() -> Box<dyn Format> {
     Box::new(jsonl::Options { compression: Compression::Zstd })
 }
 
+#[cfg(feature = "parquet")]
+fn as_parquet() -> Box<dyn Format> {
+    Box::new(super::super::parquet::Options { is_compressed: true })
+}
+
 impl InFolder {
     fn manifest(&self) -> Option<Manifest> {
         let text = std::fs::read(self.path.join(NAME)).ok()?;
@@ -93,6 +98,10 @@ fn read(path: &Path) -> Vec<BTreeMap<String, String>> {
         });
         return rows.collect();
     }
+    #[cfg(feature = "parquet")]
+    if path.extension().is_some_and(|e| e == "parquet") {
+        return super::super::parquet::read::texts(path);
+    }
     // The csv crate does not tell an empty cell from "", so what is null is learnt from the text.
     let text = std::fs::read_to_string(path).expect("a file");
     let mut rows = crate::destinations::csv::cells_of(&text);
@@ -108,6 +117,13 @@ fn csv_and_json_lines_in_a_folder_hold_to_the_contract() {
         let dir = tempfile::tempdir().expect("dir");
         contract_tests::hold_to_the_contract(&InFolder { path: dir.path().to_owned(), format });
     }
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_in_a_folder_holds_to_the_contract() {
+    let dir = tempfile::tempdir().expect("dir");
+    contract_tests::hold_to_the_contract(&InFolder { path: dir.path().to_owned(), format: as_parquet });
 }
 
 #[test]

@@ -26,8 +26,8 @@ pub trait Format: Send {
 
 /// A file that rows are written to.
 pub trait Rows {
-    /// Writes a row, one cell a column, unless the file would be larger than `most` bytes by it (before compression) and
-    /// holds rows already: false, and nothing is written.
+    /// Writes a row, one cell a column, unless the file would be larger than `most` bytes by it (before compression, of
+    /// what is not written yet at least) and holds rows already: false, and nothing is written.
     fn write(&mut self, cells: &[Cell<'_>], most: Option<u64>) -> io::Result<bool>;
 
     /// Writes what is left; the sink is not finished.

@@ -34,6 +34,8 @@ pub mod format;
 pub mod jsonl;
 pub mod manifest;
 pub mod packing;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod rows;
 pub mod store;
 pub mod typed;

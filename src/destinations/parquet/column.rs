@@ -1,0 +1,147 @@
+//! The cells of one column that wait for their row group to be full.
+
+use std::io;
+
+use bytes::Bytes;
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
+use parquet::errors::Result;
+use parquet::file::writer::SerializedColumnWriter;
+
+use super::schema;
+use crate::destinations::cells::Cell;
+use crate::streams::{Column, Kind};
+
+/// Texts that are handed to the crate at a time; it wants an object for each.
+const AT_A_TIME: usize = 4096;
+
+/// The definition level of a value; that of null is 0.
+const THERE: i16 = 1;
+
+/// A column's cells.
+pub struct Cells {
+    name: &'static str,
+    values: Values,
+    /// Of each cell whether it is there; none where the column is never null.
+    levels: Option<Vec<i16>>,
+}
+
+enum Values {
+    Texts(Texts),
+    Booleans(Vec<bool>),
+    Integers(Vec<i64>),
+}
+
+impl Cells {
+    /// None yet.
+    pub fn of(column: &Column) -> Cells {
+        let values = match column.kind {
+            Kind::Id | Kind::Text | Kind::Json => Values::Texts(Texts::default()),
+            Kind::Boolean => Values::Booleans(Vec::new()),
+            Kind::Timestamp | Kind::Integer => Values::Integers(Vec::new()),
+        };
+        Cells { name: column.name, values, levels: (!schema::is_required(column)).then(Vec::new) }
+    }
+
+    /// One more; an error where it is not of the column's type.
+    pub fn push(&mut self, cell: &Cell<'_>) -> io::Result<()> {
+        match (&mut self.values, cell) {
+            (_, Cell::Null) => {
+                let levels = self.levels.as_mut().ok_or_else(|| misfit(self.name, "is never null"))?;
+                levels.push(0);
+                return Ok(());
+            }
+            (Values::Texts(texts), Cell::Text(text)) => texts.push(text),
+            (Values::Texts(texts), Cell::Json(text)) => texts.push(text),
+            (Values::Booleans(all), Cell::Plain(word @ ("true" | "false"))) => all.push(*word == "true"),
+            (Values::Integers(all), Cell::Integer(number) | Cell::Moment(number)) => all.push(*number),
+            _ => return Err(misfit(self.name, "has another type")),
+        }
+        if let Some(levels) = &mut self.levels {
+            levels.push(THERE);
+        }
+        Ok(())
+    }
+
+    /// Writes the cells as one column chunk; none are left.
+    pub fn write(&mut self, mut writer: SerializedColumnWriter<'_>) -> Result<()> {
+        let levels = self.levels.as_deref();
+        match &mut self.values {
+            Values::Texts(texts) => texts.write(levels, writer)?,
+            Values::Booleans(all) => {
+                writer.typed::<BoolType>().write_batch(all, levels, None)?;
+                writer.close()?;
+                all.clear();
+            }
+            Values::Integers(all) => {
+                writer.typed::<Int64Type>().write_batch(all, levels, None)?;
+                writer.close()?;
+                all.clear();
+            }
+        }
+        if let Some(levels) = &mut self.levels {
+            levels.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Bytes that a cell takes until it is written.
+pub fn size(cell: &Cell<'_>) -> usize {
+    let level = size_of::<i16>();
+    level
+        + match cell {
+            Cell::Null => 0,
+            Cell::Plain(_) => size_of::<bool>(),
+            Cell::Text(text) => text.len() + size_of::<usize>(),
+            Cell::Json(text) => text.len() + size_of::<usize>(),
+            Cell::Integer(_) | Cell::Moment(_) => size_of::<i64>(),
+        }
+}
+
+/// Texts in one buffer, each with its end.
+#[derive(Default)]
+struct Texts {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn push(&mut self, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.ends.push(self.bytes.len());
+    }
+
+    /// The crate's texts are slices of the one buffer, which is taken back when it holds none of them any more.
+    fn write(&mut self, levels: Option<&[i16]>, mut writer: SerializedColumnWriter<'_>) -> Result<()> {
+        let bytes = Bytes::from(std::mem::take(&mut self.bytes));
+        let typed = writer.typed::<ByteArrayType>();
+        let mut from = 0;
+        let mut texts = self.ends.iter().map(|to| ByteArray::from(bytes.slice(std::mem::replace(&mut from, *to)..*to)));
+        match levels {
+            Some(levels) => {
+                for levels in levels.chunks(AT_A_TIME) {
+                    let there = levels.iter().filter(|level| **level == THERE).count();
+                    let values: Vec<ByteArray> = texts.by_ref().take(there).collect();
+                    typed.write_batch(&values, Some(levels), None)?;
+                }
+            }
+            None => loop {
+                let values: Vec<ByteArray> = texts.by_ref().take(AT_A_TIME).collect();
+                if values.is_empty() {
+                    break;
+                }
+                typed.write_batch(&values, None, None)?;
+            },
+        }
+        writer.close()?;
+        self.ends.clear();
+        self.bytes = Vec::from(bytes);
+        self.bytes.clear();
+        Ok(())
+    }
+}
+
+/// The value itself is not quoted.
+fn misfit(name: &str, why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("a cell of the column {name} {why}"))
+}

@@ -1,0 +1,74 @@
+//! What a file of a stream's columns says of itself: its schema, and how each column is written.
+
+use std::sync::Arc;
+
+use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel};
+use parquet::errors::Result;
+use parquet::file::metadata::SortingColumn;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::{ColumnPath, Type, TypePtr};
+
+use super::Options;
+use crate::streams::{Column, Kind};
+
+/// Like `parquet-mr version 1.2.3`: readers take it apart.
+const CREATED_BY: &str = concat!("qpien-sync version ", env!("CARGO_PKG_VERSION"));
+
+/// The level of Zstandard that is used for text files, too.
+const LEVEL: i32 = 3;
+
+/// Of a hundred ids that are not there a bloom filter lets one pass.
+const FALSE_POSITIVES: f64 = 0.01;
+
+/// The schema of a file.
+pub fn of(columns: &[Column]) -> Result<TypePtr> {
+    let fields = columns.iter().map(|c| field(c).map(Arc::new)).collect::<Result<_>>()?;
+    Type::group_type_builder("record").with_fields(fields).build().map(Arc::new)
+}
+
+/// The columns that are never null.
+pub fn is_required(column: &Column) -> bool {
+    matches!(column.name, "_id" | "_seq" | "_op")
+}
+
+fn field(column: &Column) -> Result<Type> {
+    let (physical, logical) = match column.kind {
+        Kind::Id | Kind::Text | Kind::Json => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        Kind::Boolean => (Physical::BOOLEAN, None),
+        Kind::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
+        Kind::Integer => (Physical::INT64, None),
+    };
+    let repetition = if is_required(column) { Repetition::REQUIRED } else { Repetition::OPTIONAL };
+    Type::primitive_type_builder(column.name, physical).with_logical_type(logical).with_repetition(repetition).build()
+}
+
+/// How a file is written. No row group holds more than `rows`.
+pub fn properties(options: &Options, columns: &[Column], rows: usize) -> Result<WriterProperties> {
+    let compression =
+        if options.is_compressed { Compression::ZSTD(ZstdLevel::try_new(LEVEL)?) } else { Compression::UNCOMPRESSED };
+    let mut builder = WriterProperties::builder()
+        .set_created_by(CREATED_BY.into())
+        .set_compression(compression)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_sorting_columns(order(columns));
+    for column in columns {
+        let path = ColumnPath::from(column.name);
+        if column.kind == Kind::Id {
+            builder = builder
+                .set_column_bloom_filter_fpp(path.clone(), FALSE_POSITIVES)
+                .set_column_bloom_filter_max_ndv(path.clone(), rows as u64);
+        }
+        // Each value is there once: a dictionary would be all of them and an index.
+        if matches!(column.name, "_id" | "_seq") {
+            builder = builder.set_column_dictionary_enabled(path, false);
+        }
+    }
+    Ok(builder.build())
+}
+
+/// By what the rows are ordered: changes by their seq, a snapshot by its ids.
+fn order(columns: &[Column]) -> Option<Vec<SortingColumn>> {
+    let at = |name| columns.iter().position(|c| c.name == name);
+    let column_idx = i32::try_from(at("_seq").or(at("_id"))?).ok()?;
+    Some(vec![SortingColumn { column_idx, descending: false, nulls_first: false }])
+}

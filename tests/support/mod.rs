@@ -260,3 +260,10 @@ pub fn ids(work: &Work, stream: &str) -> Vec<String> {
 pub fn needs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(".test-needs")
 }
+
+/// The Python that has the packages of `tests/support/requirements.txt`.
+pub fn python() -> PathBuf {
+    let python = needs().join("venv/bin/python");
+    assert!(python.exists(), "{} is missing: tests/support/needs.sh installs it", python.display());
+    python
+}

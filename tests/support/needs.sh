@@ -1,13 +1,19 @@
 #!/bin/sh
 # Installs what the tests need beside Rust: python3 (reads the CSV files back), node and npm (the reference GraphQL
-# implementation). Called by `make test`; does nothing when all of it is there.
+# implementation), a PostgreSQL server, Java 17 (for Spark), and Python packages in .test-needs/venv. Called by `make
+# test`; does nothing when all of it is there.
 set -eu
 cd "$(dirname "$0")/../.."
 
 missing=""
 command -v python3 >/dev/null 2>&1 || missing="$missing python3"
+python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
+command -v java >/dev/null 2>&1 || missing="$missing openjdk-17-jre-headless"
+# Debian keeps the server's programs off PATH.
+set -- /usr/lib/postgresql/*/bin/initdb
+command -v initdb >/dev/null 2>&1 || [ -x "$1" ] || missing="$missing postgresql"
 if [ -n "$missing" ]; then
     if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
         apt-get update -qq
@@ -20,4 +26,14 @@ if [ -n "$missing" ]; then
 fi
 if [ -x tests/support/graphql-js/install.sh ]; then
     tests/support/graphql-js/install.sh
+fi
+
+# The stamp is the list that was installed, written last; a Python that is gone makes a new environment.
+venv=.test-needs/venv
+if ! cmp -s tests/support/requirements.txt "$venv/installed.txt" || ! "$venv/bin/python" -c '' >/dev/null 2>&1; then
+    echo "installing the tests' Python packages into $venv" >&2
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement tests/support/requirements.txt
+    cp tests/support/requirements.txt "$venv/installed.txt"
 fi

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Output, Stdio};
 pub mod foreign;
 pub mod generated;
 pub mod mirrored;
+pub mod moto;
+pub mod proxy;
 pub mod tls;
 
 /// The binary under test.
@@ -176,7 +178,7 @@ impl Work {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         for (name, _) in
-            std::env::vars().filter(|(n, _)| n.starts_with("QPIEN_") || n.to_lowercase().ends_with("_proxy"))
+            std::env::vars().filter(|(n, _)| n.starts_with("QPIEN_") || n.starts_with("AWS_") || n.to_lowercase().ends_with("_proxy"))
         {
             command.env_remove(name);
         }

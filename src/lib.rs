@@ -52,6 +52,7 @@
 //! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; how many may go at a time: [`guard`] |
 //! | which values stay out of a record's hash | [`volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::filled`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
+//! | object storage | `destinations/objects/`: the client and its variables in `access.rs`, what a refusal means in `failure.rs` |
 //! | a destination | [`destinations`], whose trait's documentation is the contract |
 //! | a job key and its default | [`config::job`] and [`config::settings`]; a variable: [`config::env`] |
 //! | a flag | [`cli`]; a subcommand: [`commands`], one file each; a line of the checklist: `commands/check/`, one file a concern |

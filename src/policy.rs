@@ -193,7 +193,7 @@ pub fn decide(kind: &Kind) -> Decision {
         Kind::DestinationUnwritable => (
             FailRun,
             Exit::Failed,
-            "make the folder writable or the disk larger, then `qpien-sync export JOB`: no request is needed",
+            "make the place writable (its rights, its space, the way there), then `qpien-sync export JOB` delivers what is in the mirror: no request is needed",
         ),
         Kind::DestinationRefused => (
             FailRun,

@@ -1,7 +1,9 @@
 //! Handing what the mirror holds to a job's destinations: first what an earlier run has pinned and not finished, then
 //! what is new. One that fails does not keep the others from theirs.
 
+use std::path::Path;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::setup;
 use crate::config::destinations::{DestinationSettings, Target, Written};
@@ -12,6 +14,8 @@ use crate::crash;
 use crate::destinations::files::Files;
 use crate::destinations::folder::Folder;
 use crate::destinations::format::Format;
+use crate::destinations::location::Location;
+use crate::destinations::store::Store;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::mask::{Masked, Masks};
@@ -31,25 +35,44 @@ pub type Outcomes = Vec<(String, Result<Vec<Receipt>>)>;
 pub fn destinations(settings: &Settings) -> Result<Destinations> {
     let mut all: Destinations = Vec::new();
     for d in &settings.destinations {
-        let mut destination = destination(d);
+        let mut destination = destination(d)?;
         destination.check(&format!("job {}", settings.name))?;
         all.push(destination);
     }
     Ok(all)
 }
 
-fn destination(settings: &DestinationSettings) -> Box<dyn Destination + Send> {
-    match &settings.target {
-        Target::Files { path, written, split } => {
+fn destination(settings: &DestinationSettings) -> Result<Box<dyn Destination + Send>> {
+    Ok(match &settings.target {
+        Target::Files { path, written, split, retry_for } => {
             let format: Box<dyn Format> = match written {
                 Written::Csv(options) => Box::new(options.clone()),
                 Written::Jsonl(options) => Box::new(options.clone()),
                 #[cfg(feature = "parquet")]
                 Written::Parquet(options) => Box::new(options.clone()),
             };
-            Box::new(Files::new(Box::new(Folder::new(path)), format, settings.terms, *split))
+            Box::new(Files::new(store(path, *retry_for)?, format, settings.terms, *split))
         }
+    })
+}
+
+/// Where files go.
+pub fn store(path: &Path, retry_for: Duration) -> Result<Box<dyn Store>> {
+    match Location::of(path)? {
+        None => Ok(Box::new(Folder::new(path))),
+        Some(location) => objects(location, retry_for),
     }
+}
+
+#[cfg(feature = "objects")]
+fn objects(location: Location, retry_for: Duration) -> Result<Box<dyn Store>> {
+    let variables = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+    Ok(Box::new(crate::destinations::objects::Objects::new(location, variables, retry_for)?))
+}
+
+#[cfg(not(feature = "objects"))]
+fn objects(location: Location, _: Duration) -> Result<Box<dyn Store>> {
+    Err(Error::usage(format!("{location}: this build has no object storage")))
 }
 
 /// Finishes what is pinned for the destinations of this job, so that pages may land. What is pinned for a place that the

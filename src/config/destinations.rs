@@ -1,11 +1,13 @@
 //! `[[destination]]`: from the job file to what the destinations are made of.
 
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use super::job::{self, Job};
 use super::origin::Picker;
 use super::settings::Flags;
 use super::{env, values};
+use crate::destinations::location::Location;
 use crate::destinations::packing::Compression;
 #[cfg(feature = "parquet")]
 use crate::destinations::parquet;
@@ -24,14 +26,17 @@ pub struct DestinationSettings {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub enum Target {
-    Files { path: PathBuf, written: Written, split: Option<u64> },
+    Files { path: PathBuf, written: Written, split: Option<u64>, retry_for: Duration },
 }
+
+/// The longest `retry_for`: what is sent again was signed when it was sent first.
+const RETRY_AT_MOST: Duration = Duration::from_secs(300);
 
 impl Target {
     /// The local folder that files go to, where it is one.
     pub fn folder(&self) -> Option<PathBuf> {
         let Target::Files { path, .. } = self;
-        Some(path.clone())
+        matches!(Location::of(path), Ok(None)).then(|| path.clone())
     }
 }
 
@@ -93,6 +98,17 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
     if path.as_os_str().is_empty() {
         return Err(Error::usage(format!("{place}: {} is empty", key(i, "path"))));
     }
+    let wrong_place = |e: Error| e.at(format!("{place}: {} = {:?}", key(i, "path"), path.display()));
+    let retry_for = match (Location::of(&path).map_err(wrong_place)?, &d.retry_for) {
+        (None, None) => Duration::ZERO,
+        (None, Some(_)) => {
+            return Err(Error::usage(format!("{place}: {} is for object storage alone", key(i, "retry_for"))));
+        }
+        (Some(_), said) => p.duration(&key(i, "retry_for"), said.as_ref(), "3m")?,
+    };
+    if retry_for > RETRY_AT_MOST {
+        return Err(Error::usage(format!("{place}: {}: it may be 5m at most", key(i, "retry_for"))));
+    }
     let split = d.split.as_ref().map(|t| values::size(t, &format!("{place}: {}", key(i, "split")))).transpose()?;
     if split.is_some() && terms.content == Content::Changes {
         return Err(Error::usage(format!(
@@ -118,7 +134,7 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
             return Err(Error::usage(format!("{place}: {} is for kind = \"csv\" alone", key(i, name))));
         }
     }
-    Ok(Target::Files { path, written, split })
+    Ok(Target::Files { path, written, split, retry_for })
 }
 
 #[cfg(feature = "parquet")]

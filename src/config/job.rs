@@ -128,6 +128,7 @@ pub struct Destination {
     pub formula_safe: Option<bool>,
     pub compression: Option<Compression>,
     pub split: Option<String>,
+    pub retry_for: Option<String>,
 }
 
 /// What kind of destination.

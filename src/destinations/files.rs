@@ -2,7 +2,11 @@
 //! files of seq ranges beside those of earlier ranges.
 //!
 //! The order of steps is the promise: files are written aside and made durable, then they appear, then the manifest names
-//! them, then what no manifest names any more is removed. The manifest is the mark of how far the changes have come.
+//! them, then what no manifest names any more is removed. The manifest is the mark of how far the changes have come. Where
+//! changes are to fill an empty place, a manifest that names no file comes first: of two that begin there at once, one is
+//! refused before any file of its own appears.
+
+use std::collections::BTreeMap;
 
 use super::cells::Cell;
 use super::format::{Format, Rows, Summed};
@@ -132,6 +136,25 @@ impl Files {
         Ok(())
     }
 
+    fn naming(&self, delivery: &Delivery, streams: BTreeMap<String, Entry>) -> Manifest {
+        Manifest {
+            schema_version: 1,
+            generator: concat!("qpien-sync ", env!("CARGO_PKG_VERSION")).into(),
+            mirror: Some(delivery.mirror.clone()),
+            job: delivery.job.clone(),
+            run_id: delivery.run,
+            published_at: crate::clock::now(),
+            content: self.terms.content.name().into(),
+            format: self.format.described(),
+            streams,
+        }
+    }
+
+    fn put(&mut self, manifest: &Manifest) -> Result<()> {
+        let text = serde_json::to_vec_pretty(manifest).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+        self.store.replace(NAME, &text)
+    }
+
     /// Writes one stream's files aside; its entry, its receipt, and the names to publish.
     fn stream(
         &self,
@@ -183,7 +206,7 @@ impl Destination for Files {
     }
 
     fn delivered(&mut self, mirror: &str, stream: Stream) -> Result<i64> {
-        let Some(manifest) = &self.manifest else { return Ok(0) };
+        let Some(manifest) = self.manifest.as_ref().filter(|m| !names_nothing(m)) else { return Ok(0) };
         if manifest.mirror.as_deref() != Some(mirror) {
             return Err(Error::new(
                 Kind::DestinationRefused,
@@ -195,6 +218,9 @@ impl Destination for Files {
 
     fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>> {
         self.store.clear_staging()?;
+        if self.terms.content == Content::Changes && self.manifest.as_ref().is_none_or(names_nothing) {
+            self.put(&self.naming(delivery, BTreeMap::new()))?;
+        }
         let mut streams = self.manifest.as_ref().map(|m| m.streams.clone()).unwrap_or_default();
         let (mut receipts, mut fresh) = (Vec::new(), Vec::new());
         for offer in &delivery.streams {
@@ -204,20 +230,9 @@ impl Destination for Files {
             receipts.push(receipt);
             fresh.extend(files);
         }
-        let manifest = Manifest {
-            schema_version: 1,
-            generator: concat!("qpien-sync ", env!("CARGO_PKG_VERSION")).into(),
-            mirror: Some(delivery.mirror.clone()),
-            job: delivery.job.clone(),
-            run_id: delivery.run,
-            published_at: crate::clock::now(),
-            content: self.terms.content.name().into(),
-            format: self.format.described(),
-            streams,
-        };
+        let manifest = self.naming(delivery, streams);
         self.store.publish(&fresh)?;
-        let text = serde_json::to_vec_pretty(&manifest).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
-        self.store.replace(NAME, &text)?;
+        self.put(&manifest)?;
         match (&self.manifest, self.terms.content) {
             (_, Content::Changes) => self.sweep(&manifest, &delivery.streams)?,
             (Some(before), Content::Snapshot) => self.remove_former(before, &manifest)?,
@@ -227,6 +242,11 @@ impl Destination for Files {
         self.store.clear_staging()?;
         Ok(receipts)
     }
+}
+
+/// Whether it names no file: nobody has delivered there yet.
+fn names_nothing(manifest: &Manifest) -> bool {
+    manifest.streams.values().all(|entry| entry.files.is_empty())
 }
 
 /// One file under way.

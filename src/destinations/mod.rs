@@ -32,7 +32,10 @@ pub mod files;
 pub mod folder;
 pub mod format;
 pub mod jsonl;
+pub mod location;
 pub mod manifest;
+#[cfg(feature = "objects")]
+pub mod objects;
 pub mod packing;
 #[cfg(feature = "parquet")]
 pub mod parquet;

@@ -26,6 +26,8 @@ mod mirror;
 mod moving;
 mod nightly;
 mod not_this_api;
+#[cfg(feature = "objects")]
+mod objects;
 mod plan;
 mod secrets;
 mod spelling;

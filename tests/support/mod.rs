@@ -11,6 +11,8 @@ pub mod fed;
 pub mod foreign;
 pub mod generated;
 pub mod mirrored;
+pub mod moto;
+pub mod proxy;
 pub mod tls;
 
 /// The binary under test.
@@ -176,8 +178,8 @@ impl Work {
     /// The binary, in the folder, with nothing of the caller's environment that it would read.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
-        for (name, _) in
-            std::env::vars().filter(|(n, _)| n.starts_with("QPIEN_") || n.to_lowercase().ends_with("_proxy"))
+        for (name, _) in std::env::vars()
+            .filter(|(n, _)| n.starts_with("QPIEN_") || n.starts_with("AWS_") || n.to_lowercase().ends_with("_proxy"))
         {
             command.env_remove(name);
         }

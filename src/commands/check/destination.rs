@@ -1,15 +1,35 @@
 //! A destination: whether it could be written, and whether there is room.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::disk;
 use super::line::Line;
+use crate::commands::deliver;
 use crate::config::destinations::{DestinationSettings, Target};
 
 /// One destination.
 pub fn line(settings: &DestinationSettings) -> Line {
-    let Target::Files { path, .. } = &settings.target;
-    folder(path)
+    let Target::Files { path, retry_for, .. } = &settings.target;
+    match settings.target.folder() {
+        Some(folder) => self::folder(&folder),
+        None => objects(path, *retry_for),
+    }
+}
+
+/// An object store says what may be done only when it is done.
+fn objects(path: &Path, retry_for: Duration) -> Line {
+    let place = path.display().to_string();
+    let tried = deliver::store(path, retry_for).and_then(|mut store| store.check("check"));
+    let line = match tried {
+        Err(error) => Line::failed("destination", "", &error),
+        Ok(()) => Line::ok(
+            "destination",
+            format!("{place} can be written, read and listed, and keeps two writers apart"),
+            "one small object was written and removed to find out; let the bucket remove incomplete uploads after a day",
+        ),
+    };
+    line.with("path", place)
 }
 
 fn folder(path: &Path) -> Line {

@@ -1,5 +1,6 @@
 //! `check JOB`: a checklist, every line with a hint that says what it means or what to do next. At most [`MOST`] requests,
-//! whatever the server is; nothing is written but the shared budget window.
+//! whatever the server is; nothing is written but the shared budget window and, in an
+//! object store, one small object that is removed again.
 //!
 //! This file is the order of the list. One file a concern makes its lines (`line`, data), and `render` shows them.
 

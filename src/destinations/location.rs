@@ -1,0 +1,102 @@
+//! Where files go, as a job's `path` says it: a local folder, or `s3://bucket/prefix`.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// A place in an object store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The bucket.
+    pub bucket: String,
+    /// What the names of all objects begin with, without a `/` at either end; may be empty.
+    pub prefix: String,
+}
+
+impl Location {
+    /// The place in an object store that this path names; none where it is a local folder.
+    pub fn of(path: &Path) -> Result<Option<Location>> {
+        let Some((scheme, rest)) = path.to_str().and_then(|text| text.split_once("://")) else { return Ok(None) };
+        if scheme != "s3" {
+            return Err(Error::usage(format!(
+                "there is no way to {scheme}://: a path is a local folder or s3://bucket/prefix"
+            )));
+        }
+        if !cfg!(feature = "objects") {
+            return Err(Error::usage(
+                "this build has no object storage: build it with the feature \"objects\", or name a local folder",
+            ));
+        }
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if bucket.is_empty() || !bucket.chars().all(plain) {
+            return Err(Error::usage("an object store's path is s3://bucket/prefix: this one names no bucket"));
+        }
+        let prefix = prefix.trim_end_matches('/');
+        let odd = |part: &str| part.is_empty() || matches!(part, "." | "..") || part.chars().any(char::is_control);
+        if !prefix.is_empty() && prefix.split('/').any(odd) {
+            return Err(Error::usage("an object store has no empty folders, `.` or `..` in its paths"));
+        }
+        Ok(Some(Location { bucket: bucket.to_owned(), prefix: prefix.to_owned() }))
+    }
+
+    /// The key of an object of this name.
+    pub fn key(&self, name: &str) -> String {
+        let between = if self.prefix.is_empty() || name.is_empty() { "" } else { "/" };
+        format!("{}{between}{name}", self.prefix)
+    }
+
+    /// The full name of an object, for people.
+    pub fn name_of(&self, name: &str) -> String {
+        let key = self.key(name);
+        if key.is_empty() { format!("s3://{}", self.bucket) } else { format!("s3://{}/{key}", self.bucket) }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name_of(""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: &str) -> Result<Option<Location>> {
+        Location::of(Path::new(path))
+    }
+
+    #[test]
+    fn a_folder_is_a_folder() {
+        for path in ["out", "/srv/out", "./s3:/x", "s3", "out/a:b"] {
+            assert_eq!(of(path), Ok(None), "{path}");
+        }
+    }
+
+    #[cfg(not(feature = "objects"))]
+    #[test]
+    fn a_build_without_it_says_so() {
+        assert!(of("s3://b/p").expect_err("refused").detail.starts_with("this build has no object storage"));
+    }
+
+    #[cfg(feature = "objects")]
+    #[test]
+    fn a_bucket_and_a_prefix_are_told_apart_however_it_ends() {
+        for (path, place, key) in [
+            ("s3://b", "s3://b", "manifest.json"),
+            ("s3://b/", "s3://b", "manifest.json"),
+            ("s3://b/p", "s3://b/p", "p/manifest.json"),
+            ("s3://b/p/q=1//", "s3://b/p/q=1", "p/q=1/manifest.json"),
+        ] {
+            let location = of(path).expect(path).expect("an object store");
+            assert_eq!((location.to_string().as_str(), location.key("manifest.json").as_str()), (place, key));
+        }
+        assert_eq!(of("s3://b/p/"), of("s3://b/p"));
+        for path in ["s3://", "s3:///p", "s3://b//p", "s3://b/../p", "s3://u:p@b/p", "gs://b/p", "file:///tmp"] {
+            let refused = of(path).expect_err(path);
+            assert!(!refused.detail.contains("u:p"), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Who asks, and where: the client for a bucket, made from the variables that every tool for S3 reads (`AWS_ACCESS_KEY_ID`,
+//! `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...). Where they name no key, the
+//! machine's own credentials are asked for (a container's, a web identity's, an instance's).
+//!
+//! There are two clients with the same credentials. Before a run somebody stands and waits, so the brief one gives up
+//! after seconds; the patient one delivers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
+use object_store::{BackoffConfig, ClientConfigKey, RetryConfig};
+
+use super::Location;
+use crate::error::{Error, Result};
+
+/// How long the brief client tries.
+const BRIEF: Duration = Duration::from_secs(5);
+
+/// The longest pause between two tries.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// The clients.
+pub struct Access {
+    /// Tries for seconds.
+    pub brief: Arc<AmazonS3>,
+    /// Tries for as long as the job says.
+    pub patient: Arc<AmazonS3>,
+    /// Where it asks, for people.
+    pub address: String,
+}
+
+impl Access {
+    /// For the bucket of `location`, with what `variables` say.
+    pub fn new(
+        location: &Location,
+        variables: impl IntoIterator<Item = (String, String)>,
+        retry_for: Duration,
+    ) -> Result<Access> {
+        let builder = builder(location, variables)?;
+        let address = address(&builder);
+        let wrong = |_: object_store::Error| {
+            Error::usage(format!(
+                "{location}: the AWS_* variables do not make a client: is one of AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY missing, or a value not of its form?"
+            ))
+        };
+        let brief = builder.clone().with_retry(retry(BRIEF)).build().map_err(wrong)?;
+        let patient = builder.with_retry(retry(retry_for)).with_credentials(brief.credentials().clone());
+        Ok(Access { brief: Arc::new(brief), patient: Arc::new(patient.build().map_err(wrong)?), address })
+    }
+}
+
+fn builder(location: &Location, variables: impl IntoIterator<Item = (String, String)>) -> Result<AmazonS3Builder> {
+    // One attempt with a part of 8 MiB, on a slow line. A store of another make may have no deletion of many at once.
+    let mut builder = AmazonS3Builder::new()
+        .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), "120s")
+        .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout), "10s")
+        .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true");
+    for (name, value) in variables.into_iter().filter(|(name, _)| name.starts_with("AWS_")) {
+        let name = name.to_ascii_lowercase();
+        let key = name.parse().or_else(|_| name.trim_start_matches("aws_").parse());
+        if let Ok(key) = key {
+            builder = builder.with_config(key, value);
+        }
+    }
+    for key in [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::S3Endpoint] {
+        let Some(endpoint) = builder.get_config_value(&key) else { continue };
+        let is_plain = endpoint.starts_with("http://");
+        let allowed = builder.get_config_value(&AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
+        if !is_plain && !endpoint.starts_with("https://") {
+            return Err(Error::usage(format!("{location}: AWS_ENDPOINT_URL must start with https://")));
+        }
+        if endpoint.contains('@') {
+            return Err(Error::usage(format!("{location}: AWS_ENDPOINT_URL must not hold a user name or password")));
+        }
+        if is_plain && allowed.as_deref() != Some("true") {
+            return Err(Error::usage(format!(
+                "{location}: AWS_ENDPOINT_URL is not encrypted: write https://, or set AWS_ALLOW_HTTP=true"
+            )));
+        }
+    }
+    Ok(builder.with_bucket_name(&location.bucket).with_conditional_put(S3ConditionalPut::ETagMatch))
+}
+
+fn address(builder: &AmazonS3Builder) -> String {
+    let said = |key| builder.get_config_value(&key);
+    let endpoint = said(AmazonS3ConfigKey::S3Endpoint).or_else(|| said(AmazonS3ConfigKey::Endpoint));
+    endpoint.unwrap_or_else(|| {
+        let region = said(AmazonS3ConfigKey::Region).unwrap_or_else(|| "us-east-1".into());
+        format!("https://s3.{region}.amazonaws.com")
+    })
+}
+
+fn retry(patience: Duration) -> RetryConfig {
+    let backoff = BackoffConfig { max_backoff: PAUSE.min(patience), ..BackoffConfig::default() };
+    RetryConfig { backoff, max_retries: usize::MAX, retry_timeout: patience }
+}

@@ -1,0 +1,70 @@
+//! What a store's refusal means, in words. Of an answer only its status and its code are told: its body may hold the key,
+//! what was signed, and whatever else a server likes to quote.
+
+use std::error::Error as StdError;
+
+use object_store::Error;
+use object_store::client::{HttpError, HttpErrorKind};
+
+use crate::error::quote;
+
+/// What went wrong, and what to look at.
+pub fn told(error: &Error, bucket: &str, address: &str) -> String {
+    if let Some(cut) = transport(error) {
+        return format!("{address} {cut}");
+    }
+    let text = error.to_string();
+    let code = between(&text, "<Code>", "</Code>").filter(|c| c.chars().all(|c| c.is_ascii_alphanumeric()));
+    let status = between(&text, "status code: ", " ").filter(|s| s.parse::<u16>().is_ok());
+    let said = match (status, code) {
+        (Some(status), Some(code)) => format!(" (HTTP {status}, {code})"),
+        (Some(status), None) => format!(" (HTTP {status})"),
+        (None, Some(code)) => format!(" ({code})"),
+        (None, None) => String::new(),
+    };
+    let cause = match (code, error) {
+        (Some("NoSuchBucket"), _) => format!("there is no bucket `{bucket}` at {address}: make it, or correct the path"),
+        (Some("InvalidAccessKeyId" | "InvalidClientTokenId" | "InvalidToken" | "AuthFailure"), _) => {
+            "the store does not know this key: look at AWS_ACCESS_KEY_ID, AWS_SESSION_TOKEN and AWS_ENDPOINT_URL".into()
+        }
+        (Some("SignatureDoesNotMatch"), _) => {
+            "the store does not accept the signature: look at AWS_SECRET_ACCESS_KEY and AWS_REGION".into()
+        }
+        (Some("ExpiredToken" | "TokenRefreshRequired"), _) => "the credentials have expired: renew AWS_SESSION_TOKEN".into(),
+        (Some("RequestTimeTooSkewed"), _) => "this machine's clock is wrong".into(),
+        (Some("NoSuchUpload"), _) => "the upload is gone: somebody else has ended it".into(),
+        (_, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) => {
+            "access denied: the key needs s3:PutObject, GetObject, DeleteObject, AbortMultipartUpload and ListBucket here"
+                .into()
+        }
+        (_, Error::NotFound { .. }) => "it is not there: does the bucket exist?".into(),
+        _ if text.contains("redirect without LOCATION") => "the bucket is in another region: set AWS_REGION to its own".into(),
+        _ if status.is_some() || code.is_some() => format!("{address} refuses it"),
+        _ => format!("{address} answers what is none of S3's answers: look at AWS_ENDPOINT_URL"),
+    };
+    cause + &said
+}
+
+/// What happened to the connection, where it is that.
+pub fn transport(error: &Error) -> Option<String> {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    let mut met = None;
+    let mut deepest = String::new();
+    while let Some(inner) = cause {
+        met = met.or_else(|| inner.downcast_ref::<HttpError>().map(HttpError::kind));
+        if met.is_some() {
+            deepest = inner.to_string();
+        }
+        cause = inner.source();
+    }
+    let what = match met? {
+        HttpErrorKind::Connect => "cannot be reached",
+        HttpErrorKind::Timeout => "does not answer in time",
+        _ => "does not answer to the end",
+    };
+    Some(format!("{what}: {}", quote(&deepest)))
+}
+
+fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
+    text.split_once(before)?.1.split_once(after).map(|(found, _)| found)
+}

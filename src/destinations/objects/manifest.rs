@@ -1,0 +1,98 @@
+//! The manifest in an object store: put under the condition that it is still the one that was read. The answer to a put may
+//! be lost, and a put that was sent again is refused because of its own first try; so whenever a put does not simply
+//! succeed, what lies there decides.
+
+use object_store::{Error as Refused, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
+
+use super::Bucket;
+use crate::destinations::manifest::{Manifest, NAME};
+use crate::error::{Error, Kind, Result};
+
+/// Puts whose outcome nobody knows, in a row, before it is given up.
+const TRIES: u32 = 3;
+
+/// What was there when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// None.
+    Nothing,
+    /// This one.
+    Version(UpdateVersion),
+}
+
+/// Its bytes, and the version that they are.
+pub fn read(bucket: &Bucket, name: &str) -> Result<(Option<Vec<u8>>, Seen)> {
+    let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
+    let read = bucket.background.wait(async move {
+        let got = store.get(&path).await?;
+        let version = UpdateVersion { e_tag: got.meta.e_tag.clone(), version: got.meta.version.clone() };
+        Ok((got.bytes().await?, version))
+    })?;
+    match read {
+        Err(Refused::NotFound { .. }) => Ok((None, Seen::Nothing)),
+        Err(error) => Err(bucket.failed(name, &error)),
+        Ok((bytes, version)) if version.e_tag.is_some() => Ok((Some(bytes.to_vec()), Seen::Version(version))),
+        Ok(_) => Err(Error::new(
+            Kind::DestinationUnwritable,
+            format!("{}: {} gives it no ETag to hold on to", bucket.location.name_of(name), bucket.access.address),
+        )),
+    }
+}
+
+/// Refuses when it is no longer the one that was seen.
+pub fn make_sure(bucket: &Bucket, seen: &Seen) -> Result<()> {
+    let (now, version) = read(bucket, NAME)?;
+    if is_same(&version, seen) { Ok(()) } else { Err(taken(bucket, now.as_deref())) }
+}
+
+/// Puts `bytes` in the place of what was seen; the version that they are.
+pub fn replace(bucket: &Bucket, seen: &Seen, bytes: &[u8]) -> Result<Seen> {
+    let mut tries = 1;
+    loop {
+        let (store, path) = (bucket.access.patient.clone(), bucket.path(NAME)?);
+        let mode = match seen.clone() {
+            Seen::Nothing => PutMode::Create,
+            Seen::Version(version) => PutMode::Update(version),
+        };
+        let (options, payload) = (PutOptions { mode, ..PutOptions::default() }, bytes.to_vec());
+        let put = bucket.background.wait(async move { store.put_opts(&path, payload.into(), options).await })?;
+        let error = match put {
+            Ok(done) => return Ok(Seen::Version(done.into())),
+            Err(error) => error,
+        };
+        let (now, version) = read(bucket, NAME)?;
+        if now.as_deref() == Some(bytes) {
+            return Ok(version);
+        }
+        if !is_same(&version, seen) {
+            return Err(taken(bucket, now.as_deref()));
+        }
+        if tries == TRIES || matches!(error, Refused::PermissionDenied { .. } | Refused::Unauthenticated { .. }) {
+            return Err(bucket.failed(NAME, &error));
+        }
+        tries += 1;
+    }
+}
+
+fn is_same(a: &Seen, b: &Seen) -> bool {
+    let tag = |seen: &Seen| match seen {
+        Seen::Nothing => None,
+        Seen::Version(version) => version.e_tag.clone(),
+    };
+    tag(a) == tag(b)
+}
+
+/// Somebody else was here.
+fn taken(bucket: &Bucket, now: Option<&[u8]>) -> Error {
+    let place = bucket.location.name_of(NAME);
+    let theirs = now.and_then(|bytes| serde_json::from_slice::<Manifest>(bytes).ok());
+    let detail = match (now, theirs) {
+        (None, _) => format!("{place} was removed by somebody else since this run read it"),
+        (_, None) => format!("{place} was written by somebody else since this run read it"),
+        (_, Some(theirs)) => format!(
+            "{place} was written by somebody else since this run read it: by job {}, run {}, at {}",
+            theirs.job, theirs.run_id, theirs.published_at
+        ),
+    };
+    Error::new(Kind::Locked, detail)
+}

@@ -1,0 +1,179 @@
+//! An object store that speaks S3. An object appears whole or not at all, and replaces the one of its name in one step, so
+//! there is no folder to work aside in: data files go up in parts as they are written (`upload`), and are completed when
+//! the delivery is whole. What fails before that leaves nothing that anybody sees.
+//!
+//! The manifest is put with a condition: it is still the one that [`Store::read`] gave. A second writer is refused by the
+//! store itself, at the manifest and, as a rule, before any file of its own appears. Where the answer to a put is lost, the
+//! store is asked what lies there: it is ours (then it was done) or it is somebody else's.
+//!
+//! Everything is asked on a thread of its own ([`background`]), for a delivery runs on a plain one. Requests that fail are
+//! sent again by the client, for as long as the job's `retry_for` says.
+
+mod access;
+mod background;
+mod download;
+mod failure;
+mod manifest;
+mod probe;
+mod upload;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use object_store::path::Path;
+use object_store::{ObjectStore as _, ObjectStoreExt as _};
+
+use self::access::Access;
+use self::background::Background;
+use self::manifest::Seen;
+use self::upload::{Staged, Upload};
+use super::location::Location;
+use super::store::{Sink, Store};
+use crate::error::{Error, Kind, Result};
+
+/// A prefix of a bucket.
+pub struct Objects {
+    bucket: Arc<Bucket>,
+    /// The manifest that the next one is to replace, once it was read.
+    seen: Option<Seen>,
+}
+
+/// What the store and the files under way share.
+struct Bucket {
+    location: Location,
+    access: Access,
+    background: Background,
+    /// Files that are whole and wait to appear.
+    staged: Mutex<BTreeMap<String, Staged>>,
+}
+
+impl Objects {
+    /// The place, with the credentials and the address that these variables name; makes no request. What fails is tried
+    /// again for `retry_for`.
+    pub fn new(
+        location: Location,
+        variables: impl IntoIterator<Item = (String, String)>,
+        retry_for: Duration,
+    ) -> Result<Objects> {
+        let access = Access::new(&location, variables, retry_for)?;
+        let background = Background::start()?;
+        let staged = Mutex::default();
+        Ok(Objects { bucket: Arc::new(Bucket { location, access, background, staged }), seen: None })
+    }
+}
+
+impl Bucket {
+    fn path(&self, name: &str) -> Result<Path> {
+        Path::parse(self.location.key(name))
+            .map_err(|_| Error::usage(format!("{}: no object can have this name", self.location.name_of(name))))
+    }
+
+    fn staged(&self) -> MutexGuard<'_, BTreeMap<String, Staged>> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What went wrong with an object of this name.
+    fn failed(&self, name: &str, error: &object_store::Error) -> Error {
+        let cause = failure::told(error, &self.location.bucket, &self.access.address);
+        Error::new(Kind::DestinationUnwritable, format!("{}: {cause}", self.location.name_of(name)))
+    }
+
+    /// Lets go of what waits to appear and never will.
+    fn clear(&self) {
+        let staged = std::mem::take(&mut *self.staged());
+        for one in staged.into_values() {
+            one.let_go(self);
+        }
+    }
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        self.bucket.clear();
+    }
+}
+
+impl Store for Objects {
+    fn place(&self) -> String {
+        self.bucket.location.to_string()
+    }
+
+    /// Nobody is kept out: whoever comes second is refused at the manifest.
+    fn check(&mut self, _: &str) -> Result<()> {
+        probe::probe(&self.bucket)
+    }
+
+    fn stage(&self, name: &str) -> Result<Box<dyn Sink>> {
+        Ok(Box::new(Upload::begin(self.bucket.clone(), name)?))
+    }
+
+    fn publish(&self, names: &[String]) -> Result<()> {
+        if let Some(seen) = self.seen.as_ref().filter(|_| !names.is_empty()) {
+            manifest::make_sure(&self.bucket, seen)?;
+        }
+        for name in names {
+            let staged = self.bucket.staged().remove(name);
+            let staged = staged.ok_or_else(|| Error::new(Kind::Internal, format!("{name} was never written")))?;
+            staged.appear(&self.bucket, name)?;
+        }
+        Ok(())
+    }
+
+    fn clear_staging(&self) -> Result<()> {
+        self.bucket.clear();
+        Ok(())
+    }
+
+    fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>> {
+        download::open(&self.bucket, name)
+    }
+
+    fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
+        let (bytes, seen) = manifest::read(&self.bucket, name)?;
+        self.seen = Some(seen);
+        Ok(bytes)
+    }
+
+    fn replace(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let seen = match self.seen.take() {
+            Some(seen) => seen,
+            None => manifest::read(&self.bucket, name)?.1,
+        };
+        self.seen = Some(manifest::replace(&self.bucket, &seen, bytes)?);
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let (store, path) = (self.bucket.access.patient.clone(), self.bucket.path(name)?);
+        match self.bucket.background.wait(async move { store.delete(&path).await })? {
+            Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(self.bucket.failed(name, &error)),
+        }
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let (store, path) = (self.bucket.access.patient.clone(), self.bucket.path(folder)?);
+        let found = self.bucket.background.wait(async move { store.list_with_delimiter(Some(&path)).await })?;
+        let found = found.map_err(|error| self.bucket.failed(folder, &error))?;
+        let names = found.objects.iter().filter_map(|o| o.location.filename()).map(|n| format!("{folder}/{n}"));
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        Ok(names)
+    }
+
+    fn failed(&self, name: &str, error: &io::Error) -> Error {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            Some(ours) => ours.clone(),
+            None => Error::new(Kind::DestinationUnwritable, format!("{}: {error}", self.name_of(name))),
+        }
+    }
+
+    fn name_of(&self, name: &str) -> String {
+        self.bucket.location.name_of(name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

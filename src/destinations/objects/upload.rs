@@ -1,0 +1,232 @@
+//! A file on its way into an object store. It goes up in parts while it is written, a few at a time, so that memory stays
+//! bounded however large it is; the store shows nothing of it until it is completed. A small one is kept until then and
+//! sent in one piece.
+//!
+//! What fails is aborted. A process that is killed cannot do that: the parts it sent stay in the bucket, seen by nobody,
+//! until the bucket's own rule for incomplete uploads removes them.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{
+    Attribute, Attributes, Error as Refused, GetOptions, MultipartUpload, ObjectStore as _, ObjectStoreExt as _,
+    PutMultipartOptions,
+};
+use tokio::task::JoinHandle;
+
+use super::Bucket;
+use crate::destinations::store::Sink;
+use crate::error::{Error, Kind, Result};
+
+/// Bytes of a part. All but the last are of this size, which some makes of store ask for.
+pub const PART: usize = 8 << 20;
+
+/// Parts under way at a time, beside the one that is being filled.
+const UNDER_WAY: usize = 2;
+
+/// Parts that an upload may have, as S3 has it.
+const MOST: usize = 10_000;
+
+/// Bytes of small files that may wait in memory, all together.
+const WAITING: usize = 8 << 20;
+
+/// How long an abort is waited for: whoever gives up has waited before.
+const ABORT: Duration = Duration::from_secs(5);
+
+/// The metadata by which an object is told to be of this very upload.
+const MARK: &str = "qpien-upload";
+
+/// A file that is written.
+pub struct Upload {
+    bucket: Arc<Bucket>,
+    name: String,
+    path: Path,
+    buffer: Vec<u8>,
+    parts: Option<Parts>,
+    under_way: VecDeque<JoinHandle<object_store::Result<()>>>,
+}
+
+/// An upload in parts.
+struct Parts {
+    upload: Box<dyn MultipartUpload>,
+    mark: String,
+    sent: usize,
+}
+
+/// A file that is whole and waits to appear.
+pub enum Staged {
+    /// In memory.
+    Small(Bytes),
+    /// In the store, in parts.
+    Parts(Box<dyn MultipartUpload>, String),
+}
+
+impl Upload {
+    /// Begins a file; makes no request.
+    pub fn begin(bucket: Arc<Bucket>, name: &str) -> Result<Upload> {
+        let path = bucket.path(name)?;
+        Ok(Upload { bucket, name: name.to_owned(), path, buffer: Vec::new(), parts: None, under_way: VecDeque::new() })
+    }
+
+    /// The upload in parts, begun when it is not.
+    fn parts(&mut self) -> Result<&mut Parts> {
+        let parts = match self.parts.take() {
+            Some(parts) => parts,
+            None => self.multipart()?,
+        };
+        Ok(self.parts.insert(parts))
+    }
+
+    fn multipart(&self) -> Result<Parts> {
+        let mark = format!("{:016x}", RandomState::new().build_hasher().finish());
+        let attributes = Attributes::from_iter([(Attribute::Metadata(MARK.into()), mark.clone())]);
+        let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+        let (store, path) = (self.bucket.access.patient.clone(), self.path.clone());
+        let upload = self.bucket.background.wait(async move { store.put_multipart_opts(&path, options).await })?;
+        let upload = upload.map_err(|error| self.bucket.failed(&self.name, &error))?;
+        Ok(Parts { upload, mark, sent: 0 })
+    }
+
+    /// Sends what is in the buffer as a part, once one of those before it has arrived.
+    fn send(&mut self, next: Vec<u8>) -> Result<()> {
+        while self.under_way.len() >= UNDER_WAY {
+            self.arrive()?;
+        }
+        let part = std::mem::replace(&mut self.buffer, next);
+        let name = self.bucket.location.name_of(&self.name);
+        let parts = self.parts()?;
+        if parts.sent == MOST {
+            let gib = (PART * MOST) >> 30;
+            return Err(Error::new(
+                Kind::DestinationUnwritable,
+                format!("{name} is larger than {gib} GiB, the most of one object: give the destination a `split`"),
+            ));
+        }
+        parts.sent += 1;
+        let sending = parts.upload.put_part(part.into());
+        self.under_way.push_back(self.bucket.background.spawn(sending)?);
+        Ok(())
+    }
+
+    /// Waits for the part that is under way longest.
+    fn arrive(&mut self) -> Result<()> {
+        let Some(oldest) = self.under_way.pop_front() else { return Ok(()) };
+        let arrived = self.bucket.background.wait(oldest)?;
+        let arrived = arrived.map_err(|_| Error::new(Kind::Internal, "a part was let go"))?;
+        arrived.map_err(|error| self.bucket.failed(&self.name, &error))
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let waiting: usize = self.bucket.staged().values().map(Staged::bytes).sum();
+        if self.parts.is_none() && waiting + self.buffer.len() <= WAITING {
+            let small = std::mem::take(&mut self.buffer).into_boxed_slice();
+            self.bucket.staged().insert(self.name.clone(), Staged::Small(small.into()));
+            return Ok(());
+        }
+        if !self.buffer.is_empty() || self.parts.is_none() {
+            self.send(Vec::new())?;
+        }
+        while !self.under_way.is_empty() {
+            self.arrive()?;
+        }
+        if let Some(parts) = self.parts.take() {
+            self.bucket.staged().insert(self.name.clone(), Staged::Parts(parts.upload, parts.mark));
+        }
+        Ok(())
+    }
+}
+
+impl Write for Upload {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() == PART {
+            self.send(Vec::with_capacity(PART)).map_err(io::Error::other)?;
+        }
+        let n = bytes.len().min(PART - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..n]);
+        Ok(n)
+    }
+
+    /// Parts go when they are full.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for Upload {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.end().map_err(io::Error::other)
+    }
+}
+
+impl Drop for Upload {
+    /// One that was not finished is aborted.
+    fn drop(&mut self) {
+        for part in self.under_way.drain(..) {
+            part.abort();
+        }
+        if let Some(parts) = self.parts.take() {
+            Staged::Parts(parts.upload, parts.mark).let_go(&self.bucket);
+        }
+    }
+}
+
+impl Staged {
+    /// What it holds in memory.
+    fn bytes(&self) -> usize {
+        match self {
+            Staged::Small(bytes) => bytes.len(),
+            Staged::Parts(..) => 0,
+        }
+    }
+
+    /// Makes it appear, whole, in the place of what had its name.
+    pub fn appear(self, bucket: &Bucket, name: &str) -> Result<()> {
+        let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
+        match self {
+            Staged::Small(bytes) => {
+                let put = bucket.background.wait(async move { store.put(&path, bytes.into()).await })?;
+                put.map(drop).map_err(|error| bucket.failed(name, &error))
+            }
+            Staged::Parts(mut upload, mark) => {
+                let (upload, error) = bucket.background.wait(async move {
+                    let error = upload.complete().await.err();
+                    (upload, error)
+                })?;
+                let Some(error) = error else { return Ok(()) };
+                if is_there(bucket, name, &mark)? {
+                    return Ok(());
+                }
+                Staged::Parts(upload, mark).let_go(bucket);
+                Err(bucket.failed(name, &error))
+            }
+        }
+    }
+
+    /// Gives it up. What cannot be aborted now is the bucket's own to remove.
+    pub fn let_go(self, bucket: &Bucket) {
+        if let Staged::Parts(mut upload, _) = self {
+            let aborting = async move { tokio::time::timeout(ABORT, upload.abort()).await };
+            if !matches!(bucket.background.wait(aborting), Ok(Ok(Ok(())))) {
+                tracing::warn!(place = %bucket.location, "an upload could not be aborted: its parts stay in the bucket until its rule for incomplete uploads removes them");
+            }
+        }
+    }
+}
+
+/// Whether the object of this name is of this very upload: it was completed, and we were not told.
+fn is_there(bucket: &Bucket, name: &str, mark: &str) -> Result<bool> {
+    let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
+    let options = GetOptions { head: true, ..GetOptions::default() };
+    match bucket.background.wait(async move { store.get_opts(&path, options).await })? {
+        Ok(got) => {
+            Ok(got.attributes.get(&Attribute::Metadata(MARK.into())).is_some_and(|found| found.as_ref() == mark))
+        }
+        Err(Refused::NotFound { .. }) => Ok(false),
+        Err(error) => Err(bucket.failed(name, &error)),
+    }
+}

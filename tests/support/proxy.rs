@@ -1,0 +1,208 @@
+//! A TCP proxy between a client and a server that cuts connections where a test says: after so many bytes, or at a certain
+//! request, before it arrives or instead of its answer. It delays nothing, and knows every request that began.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// The proxy.
+pub struct Proxy {
+    /// `127.0.0.1:PORT`
+    pub address: String,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// The request lines, `PUT /bucket/key`.
+    requests: Vec<String>,
+    /// Bytes from clients.
+    sent: u64,
+    /// Where connections are cut, in bytes from clients; the next one last.
+    cuts: Vec<u64>,
+    /// What is done at the first request whose line holds this.
+    acts: Vec<(String, Act)>,
+    /// Whether it is out of order.
+    down: bool,
+}
+
+enum Act {
+    /// The server gets it, the client never hears of it.
+    LoseAnswer,
+    /// Nothing: the next one like it is meant.
+    Pass,
+    /// It waits until the test goes on.
+    Hold { held: Sender<()>, go_on: Receiver<()> },
+}
+
+/// A request that waits; dropping it lets it go on.
+pub struct Held {
+    held: Receiver<()>,
+    _go_on: Sender<()>,
+}
+
+impl Held {
+    /// Waits until the request has come.
+    pub fn wait(&self) {
+        self.held.recv().expect("the request comes");
+    }
+}
+
+impl State {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no panic")
+    }
+}
+
+impl Proxy {
+    /// Begins to listen in front of `server`.
+    pub fn start(server: &str) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let state = Arc::new(State::default());
+        let (shared, server) = (state.clone(), server.to_owned());
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                if shared.lock().down {
+                    continue;
+                }
+                let Ok(upstream) = TcpStream::connect(&server) else { continue };
+                connect(&shared, client, upstream);
+            }
+        });
+        Proxy { address, state }
+    }
+
+    /// Cuts a connection at each of these numbers of bytes from now on.
+    pub fn cut_after(&self, bytes: impl IntoIterator<Item = u64>) {
+        let mut inner = self.state.lock();
+        let sent = inner.sent;
+        inner.cuts = bytes.into_iter().map(|n| sent + n).collect();
+        inner.cuts.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    /// How many of the cuts were not made yet.
+    pub fn cuts_left(&self) -> usize {
+        self.state.lock().cuts.len()
+    }
+
+    /// Loses the answer to the next request whose line holds `what`.
+    pub fn lose_answer(&self, what: &str) {
+        self.state.lock().acts.push((what.to_owned(), Act::LoseAnswer));
+    }
+
+    /// Holds the next request whose line holds `what`.
+    pub fn hold(&self, what: &str) -> Held {
+        let ((held, was_held), (go_on, goes_on)) = (channel(), channel());
+        self.state.lock().acts.push((what.to_owned(), Act::Hold { held, go_on: goes_on }));
+        Held { held: was_held, _go_on: go_on }
+    }
+
+    /// Leaves the next request whose line holds `what` alone: what is said next is of the one after it.
+    pub fn let_pass(&self, what: &str) {
+        self.state.lock().acts.push((what.to_owned(), Act::Pass));
+    }
+
+    /// Refuses every connection from now on, or no longer.
+    pub fn down(&self, down: bool) {
+        self.state.lock().down = down;
+    }
+
+    /// What is to be done and was not.
+    pub fn acts_left(&self) -> usize {
+        self.state.lock().acts.len()
+    }
+
+    /// Bytes from clients so far.
+    pub fn sent(&self) -> u64 {
+        self.state.lock().sent
+    }
+
+    /// The lines of all requests so far.
+    pub fn requests(&self) -> Vec<String> {
+        self.state.lock().requests.clone()
+    }
+}
+
+fn connect(state: &Arc<State>, client: TcpStream, server: TcpStream) {
+    let lost = Arc::new(AtomicBool::new(false));
+    let (mut from, mut to) = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
+    let (shared, lose) = (state.clone(), lost.clone());
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(n) = from.read(&mut buffer)
+            && n > 0
+        {
+            let Some(whole) = passes(&shared, &buffer[..n], &lose) else { break };
+            if to.write_all(&buffer[..whole]).is_err() || whole < n {
+                break;
+            }
+        }
+        let _ = from.shutdown(Shutdown::Both);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+    let (mut from, mut to) = (server, client);
+    let state = state.clone();
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(n) = from.read(&mut buffer)
+            && n > 0
+        {
+            let stop = lost.load(Ordering::SeqCst) || state.lock().down;
+            if stop || to.write_all(&buffer[..n]).is_err() {
+                break;
+            }
+        }
+        let _ = from.shutdown(Shutdown::Both);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
+
+/// How many of these bytes the server gets; none where the connection ends before them.
+fn passes(state: &State, bytes: &[u8], lose: &AtomicBool) -> Option<usize> {
+    let act = {
+        let mut inner = state.lock();
+        let act = line(bytes).and_then(|line| {
+            inner.requests.push(line.clone());
+            let at = inner.acts.iter().position(|(what, _)| line.contains(what.as_str()))?;
+            Some(inner.acts.remove(at).1)
+        });
+        act
+    };
+    match act {
+        Some(Act::LoseAnswer) => lose.store(true, Ordering::SeqCst),
+        Some(Act::Hold { held, go_on }) => {
+            let _ = held.send(());
+            let _ = go_on.recv();
+        }
+        Some(Act::Pass) | None => {}
+    }
+    let mut inner = state.lock();
+    if inner.down {
+        return None;
+    }
+    let before = inner.sent;
+    inner.sent += bytes.len() as u64;
+    match inner.cuts.last().copied().filter(|cut| *cut < inner.sent) {
+        None => Some(bytes.len()),
+        Some(cut) => {
+            inner.cuts.pop();
+            Some(usize::try_from(cut.saturating_sub(before)).expect("less than were read"))
+        }
+    }
+}
+
+/// The line of the request that begins here, without its version.
+fn line(bytes: &[u8]) -> Option<String> {
+    let methods: [&[u8]; 5] = [b"GET /", b"HEAD /", b"PUT /", b"POST /", b"DELETE /"];
+    let end = bytes.windows(11).position(|w| w.starts_with(b" HTTP/1.1\r\n"))?;
+    let is_request = methods.iter().any(|method| bytes.starts_with(method));
+    is_request.then(|| String::from_utf8_lossy(&bytes[..end]).into_owned())
+}

@@ -66,6 +66,8 @@ pub enum Command {
     Discover(DiscoverArgs),
     /// Deliver again from the mirror, without one API request.
     Export(ExportArgs),
+    /// Verify what lies at a destination: counts, sums, ids, references, seqs, against its manifest and the mirror.
+    Verify(VerifyArgs),
     /// Show what the mirror holds and how far its walks have come.
     Status(StatusArgs),
     /// Start a Qpien-like server to rehearse against.
@@ -74,6 +76,18 @@ pub enum Command {
     /// Sync a whole account from a sandbox, with tokens expiring and faults on the way, and compare the result.
     #[cfg(feature = "sandbox")]
     Demo,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A job file, to verify all of its destinations against the mirror; or a folder or s3://bucket/prefix that holds a
+    /// manifest.json.
+    pub target: PathBuf,
+
+    /// The mirror's file; of a job another one than the job's.
+    #[arg(long, value_name = "PATH")]
+    pub mirror: Option<PathBuf>,
 }
 
 /// A job and what overrides it.

@@ -73,6 +73,8 @@ pub enum Kind {
     DestinationUnwritable,
     /// What lies at a destination is not what this job delivers there.
     DestinationRefused,
+    /// What lies at a destination is not what was delivered.
+    Verification,
     /// The requests that a command may make are made ([`crate::source::budget::Budget::capped`]).
     Spent,
     /// A stop was asked for.

@@ -200,6 +200,11 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Usage,
             "give the job a place of its own, or empty that one: the mirror fills it again without a request",
         ),
+        Kind::Verification => (
+            FailRun,
+            Exit::Integrity,
+            "something else has written there, or a disk has failed: a snapshot is made whole by `qpien-sync export JOB`, changes by emptying their place first; neither needs a request",
+        ),
         Kind::Spent => {
             (FailRun, Exit::Incomplete, "a run settles what was not asked, and `qpien-sync discover JOB` shows it")
         }

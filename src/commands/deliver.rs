@@ -15,6 +15,7 @@ use crate::destinations::files::Files;
 use crate::destinations::folder::Folder;
 use crate::destinations::format::Format;
 use crate::destinations::location::Location;
+use crate::destinations::nowhere::Nowhere;
 use crate::destinations::store::Store;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
 use crate::error::{Error, Kind, Result};
@@ -45,15 +46,24 @@ pub fn destinations(settings: &Settings) -> Result<Destinations> {
 fn destination(settings: &DestinationSettings) -> Result<Box<dyn Destination + Send>> {
     Ok(match &settings.target {
         Target::Files { path, written, split, retry_for } => {
-            let format: Box<dyn Format> = match written {
-                Written::Csv(options) => Box::new(options.clone()),
-                Written::Jsonl(options) => Box::new(options.clone()),
-                #[cfg(feature = "parquet")]
-                Written::Parquet(options) => Box::new(options.clone()),
-            };
-            Box::new(Files::new(store(path, *retry_for)?, format, settings.terms, *split))
+            Box::new(Files::new(store(path, *retry_for)?, format(written), settings.terms, *split))
         }
     })
+}
+
+fn format(written: &Written) -> Box<dyn Format> {
+    match written {
+        Written::Csv(options) => Box::new(options.clone()),
+        Written::Jsonl(options) => Box::new(options.clone()),
+        #[cfg(feature = "parquet")]
+        Written::Parquet(options) => Box::new(options.clone()),
+    }
+}
+
+/// The files of a destination, written to nowhere.
+pub fn to_nowhere(settings: &DestinationSettings) -> Files {
+    let Target::Files { written, split, .. } = &settings.target;
+    Files::new(Box::new(Nowhere), format(written), settings.terms, *split)
 }
 
 /// Where files go.
@@ -193,7 +203,7 @@ fn hand_over(
 }
 
 /// What destinations see of the mirror: with masks on, unless these were put on where records landed.
-fn masked<'r>(settings: &'r Settings, reading: &'r Reading) -> Masked<'r> {
+pub fn masked<'r>(settings: &'r Settings, reading: &'r Reading) -> Masked<'r> {
     static NONE: LazyLock<Masks> = LazyLock::new(Masks::default);
     let masks = if settings.mask_at == MaskAt::Delivery { &settings.masks } else { &NONE };
     Masked { reader: reading, masks }

@@ -12,6 +12,7 @@ pub mod run;
 pub mod sandbox;
 mod setup;
 pub mod status;
+pub mod verify;
 
 use crate::cli::{Cli, Command};
 use crate::error::Result;
@@ -26,6 +27,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Discover(args) => discover::discover(&args).await,
         Command::Plan(args) => plan::plan(&args).await,
         Command::Export(args) => export::export(&args, quiet).await,
+        Command::Verify(args) => verify::verify(&args, quiet),
         Command::Status(args) => status::status(&args),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::sandbox(&args).await,

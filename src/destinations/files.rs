@@ -105,6 +105,12 @@ impl Files {
         Ok(files)
     }
 
+    /// The files of a stream's snapshot, as they would be.
+    pub fn sums(&self, delivery: &Delivery, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
+        let mut shape = Shape::new(offer, self.format.is_typed(), delivery.date, Content::Snapshot);
+        self.snapshot(&mut shape, offer, reader)
+    }
+
     fn begin(&self, name: String, shape: &Shape) -> Result<Part> {
         let sink = Summed::new(self.store.stage(&name)?);
         let rows = self.format.begin(sink, &shape.columns()).map_err(|e| self.store.failed(&name, &e))?;

@@ -34,11 +34,13 @@ pub mod format;
 pub mod jsonl;
 pub mod location;
 pub mod manifest;
+pub mod nowhere;
 #[cfg(feature = "objects")]
 pub mod objects;
 pub mod packing;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+pub mod reading;
 pub mod rows;
 pub mod store;
 pub mod typed;

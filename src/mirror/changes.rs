@@ -31,6 +31,16 @@ impl Reading {
         &self.connection
     }
 
+    /// Which mirror this is; none of one that is older than identities.
+    pub fn identity(&self) -> Result<Option<String>> {
+        let there = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'identity')";
+        let say = |e: rusqlite::Error| failed(&self.path, &e);
+        if !self.connection.query_row(there, [], |r| r.get(0)).map_err(say)? {
+            return Ok(None);
+        }
+        self.connection.query_row("SELECT id FROM identity", [], |r| r.get(0)).map(Some).map_err(say)
+    }
+
     /// The latest run and whether it has ended, as (number, job, started, finished, exit code).
     pub fn latest_run(&self) -> Result<Option<LatestRun>> {
         let found = self.connection.query_row(

@@ -35,4 +35,5 @@ mod stop;
 mod tail;
 mod time_box;
 mod tokens;
+mod verify;
 mod volatile;

@@ -1,0 +1,105 @@
+//! What a destination holds, read back into a scratch database: ids are looked up there, so that memory stays small
+//! whatever lies at the destination.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+
+use crate::error::{Error, Kind, Result};
+use crate::streams::Stream;
+
+const SCHEMA: &str = include_str!("../../../sql/verify/ledger.sql");
+const DANGLING: &str = include_str!("../../../sql/verify/dangling.sql");
+const MISSING: &str = include_str!("../../../sql/verify/missing.sql");
+const SURPLUS: &str = include_str!("../../../sql/verify/surplus.sql");
+
+/// One row of a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The record's id.
+    pub id: String,
+    /// Of a change.
+    pub seq: Option<i64>,
+    /// It is not a deletion.
+    pub is_live: bool,
+    /// What it refers to.
+    pub parent: Option<String>,
+}
+
+/// The scratch database.
+pub struct Ledger {
+    connection: Connection,
+    _folder: tempfile::TempDir,
+}
+
+/// How many, and one of them.
+pub type Found = (u64, Option<String>);
+
+impl Ledger {
+    /// An empty one.
+    pub fn new() -> Result<Ledger> {
+        let folder = tempfile::tempdir().map_err(|e| Error::new(Kind::Internal, format!("a scratch folder: {e}")))?;
+        let connection = Connection::open(folder.path().join("held.db")).map_err(|e| failed(&e))?;
+        connection
+            .execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -32768;")
+            .and_then(|()| connection.execute_batch(SCHEMA))
+            .and_then(|()| connection.execute_batch("BEGIN"))
+            .map_err(|e| failed(&e))?;
+        Ok(Ledger { connection, _folder: folder })
+    }
+
+    /// Takes a row in; whether its id was there. A later one takes the place of an earlier one.
+    pub fn put(&mut self, stream: Stream, row: &Row) -> Result<bool> {
+        let number = stream.number();
+        let put = |sql: &str| {
+            self.connection.prepare_cached(sql)?.execute(params![number, row.id, row.seq, row.is_live, row.parent])
+        };
+        let new = put("INSERT OR IGNORE INTO held (stream, id, seq, live, parent) VALUES (?, ?, ?, ?, ?)")
+            .map_err(|e| failed(&e))?;
+        if new == 0 {
+            put("INSERT OR REPLACE INTO held (stream, id, seq, live, parent) VALUES (?, ?, ?, ?, ?)")
+                .map_err(|e| failed(&e))?;
+        }
+        Ok(new == 0)
+    }
+
+    /// How many records a stream has.
+    pub fn live(&self, stream: Stream) -> Result<u64> {
+        let sql = "SELECT count(*) FROM held WHERE stream = ? AND live = 1";
+        self.connection.query_row(sql, [stream.number()], |r| r.get(0)).map_err(|e| failed(&e))
+    }
+
+    /// Records of a stream that refer to records that are not there.
+    pub fn dangling(&self, stream: Stream, parent: Stream) -> Result<Found> {
+        self.ask(DANGLING, stream, parent.number().into())
+    }
+
+    /// Looks things up in this mirror from now on.
+    pub fn attach(&mut self, mirror: &Path) -> Result<()> {
+        self.connection
+            .execute_batch("COMMIT")
+            .and_then(|()| self.connection.execute("ATTACH DATABASE ? AS mirror", [mirror.display().to_string()]))
+            .map(drop)
+            .map_err(|e| failed(&e))
+    }
+
+    /// Records that the mirror holds as of a seq and the destination does not.
+    pub fn missing(&self, stream: Stream, up_to: i64) -> Result<Found> {
+        self.ask(MISSING, stream, up_to)
+    }
+
+    /// Records that the destination holds and the mirror does not.
+    pub fn surplus(&self, stream: Stream, up_to: i64) -> Result<Found> {
+        self.ask(SURPLUS, stream, up_to)
+    }
+
+    fn ask(&self, sql: &str, stream: Stream, other: i64) -> Result<Found> {
+        self.connection
+            .query_row(sql, params![stream.number(), other], |r| Ok((r.get(0)?, r.get(1)?)))
+            .map_err(|e| failed(&e))
+    }
+}
+
+fn failed(error: &rusqlite::Error) -> Error {
+    Error::new(Kind::Internal, format!("the scratch database of a verification: {error}"))
+}

@@ -1,0 +1,199 @@
+//! `verify TARGET`: whether what lies at a destination is what was delivered there. Files are held against their manifest
+//! (counts, sums, ranges of seqs without a gap), ids and references against one another, and all of it against the mirror.
+//!
+//! Reads, and changes nothing. A snapshot that is as new as the mirror is made once more, to nowhere: its sums must be
+//! the same, so every cell of it is as the mirror has it. Changes are held against the mirror's ledger: each record with
+//! the seq that it has there, as far as the delivery reaches; what has changed since is another delivery's.
+
+mod files;
+mod ledger;
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{deliver, setup};
+use crate::cli::VerifyArgs;
+use crate::config::destinations::{DestinationSettings, Target};
+use crate::config::settings::{Flags, Settings};
+use crate::destinations::Content;
+use crate::destinations::manifest::Manifest;
+use crate::destinations::store::Store;
+use crate::error::{Error, Kind, Result};
+use crate::mirror::changes::Reading;
+use crate::policy::{self, Exit};
+use crate::quantity::counted;
+use crate::record::{Reader as _, SeqRange};
+use crate::streams::Stream;
+use crate::{say, telemetry};
+use ledger::Ledger;
+
+/// How long an object store is asked again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is not as it should be.
+#[derive(Debug, Default)]
+pub struct Differences {
+    /// Where, and what.
+    found: Vec<(String, String)>,
+}
+
+impl Differences {
+    /// One more.
+    pub fn add(&mut self, place: &str, what: String) {
+        self.found.push((place.to_owned(), what));
+    }
+}
+
+/// Verifies a job's destinations, or one place.
+pub fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
+    let is_job = args.target.extension().is_some_and(|e| e == "toml");
+    let mut exits = Vec::new();
+    if is_job {
+        let flags = Flags { mirror: args.mirror.clone(), ..Flags::default() };
+        let settings = Settings::load_offline(&args.target, &flags)?;
+        if settings.destinations.is_empty() {
+            return Err(Error::usage(format!("{} has no destination", args.target.display())));
+        }
+        for destination in &settings.destinations {
+            exits.push(of_job(&settings, destination, quiet)?);
+        }
+    } else {
+        let mut store = deliver::store(&args.target, PATIENCE)?;
+        let differences = place(store.as_mut(), args.mirror.as_deref(), quiet)?;
+        exits.push(told(&store.place(), &differences, quiet));
+    }
+    Ok(Exit::first(exits))
+}
+
+/// One destination of a job, also against the mirror.
+fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -> Result<Exit> {
+    let Target::Files { path, retry_for, .. } = &destination.target;
+    let mut store = deliver::store(path, *retry_for)?;
+    let mut differences = place(store.as_mut(), Some(&settings.mirror), quiet)?;
+    let manifest = files::manifest(store.as_mut())?;
+    if destination.terms.content == Content::Snapshot {
+        made_again(settings, destination, &manifest, &mut differences)?;
+    }
+    Ok(told(&store.place(), &differences, quiet))
+}
+
+fn told(place: &str, differences: &Differences, quiet: bool) -> Exit {
+    if differences.found.is_empty() {
+        if !quiet {
+            say!("{place}: as it should be");
+        }
+        return Exit::Complete;
+    }
+    for (at, what) in &differences.found {
+        say!("{place}: {at}: {what}");
+    }
+    let cause = format!("{place}: {}", counted(differences.found.len() as u64, "difference"));
+    telemetry::failed(&cause, policy::decide(&Kind::Verification).hint);
+    Exit::Integrity
+}
+
+/// Files against their manifest, ids and references against one another, and all of it against a mirror.
+fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<Differences> {
+    let manifest = files::manifest(store)?;
+    let (mut ledger, mut differences) = (Ledger::new()?, Differences::default());
+    let streams: Vec<Stream> = manifest.streams.keys().filter_map(|name| Stream::named(name)).collect();
+    for stream in &streams {
+        let entry = &manifest.streams[stream.name()];
+        files::read(store, &manifest, *stream, entry, &mut ledger, &mut differences)?;
+    }
+    for (child, parent) in [(Stream::Messages, Stream::Conversations), (Stream::Conversations, Stream::Contacts)] {
+        if !(streams.contains(&child) && streams.contains(&parent)) {
+            continue;
+        }
+        let (count, one) = ledger.dangling(child, parent)?;
+        let told = || {
+            format!(
+                "{} of {parent} that are not there, {} for one",
+                counted(count, "reference"),
+                one.clone().unwrap_or_default()
+            )
+        };
+        if count > 0 && child == Stream::Messages {
+            differences.add(child.name(), told());
+        } else if count > 0 && !quiet {
+            // The source deletes contacts and keeps their conversations.
+            say!("{}: {child}: {}: the source may have deleted them", store.place(), told());
+        }
+    }
+    if let Some(mirror) = mirror {
+        against_mirror(&manifest, mirror, &streams, &mut ledger, &mut differences)?;
+    }
+    for stream in streams.iter().filter(|_| !quiet) {
+        let files = counted(manifest.streams[stream.name()].files.len() as u64, "file");
+        say!("{}: {stream}: {} in {files}", store.place(), counted(ledger.live(*stream)?, "record"));
+    }
+    Ok(differences)
+}
+
+fn against_mirror(
+    manifest: &Manifest,
+    mirror: &Path,
+    streams: &[Stream],
+    ledger: &mut Ledger,
+    differences: &mut Differences,
+) -> Result<()> {
+    let reading = Reading::begin(mirror)?;
+    if manifest.mirror.is_some() && manifest.mirror != reading.identity()? {
+        differences.add("manifest.json", format!("was made from another mirror than {}", mirror.display()));
+        return Ok(());
+    }
+    ledger.attach(mirror)?;
+    for stream in streams {
+        let Some(SeqRange { last, .. }) = manifest.streams[stream.name()].seq else { continue };
+        for (what, (count, one)) in [
+            ("that the mirror holds are not there, or as they were before", ledger.missing(*stream, last)?),
+            ("are there that the mirror does not hold", ledger.surplus(*stream, last)?),
+        ] {
+            if count > 0 {
+                let one = one.unwrap_or_default();
+                differences.add(stream.name(), format!("{} {what}, {one} for one", counted(count, "record")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes a snapshot once more, where the mirror has not moved since: it must come out the same.
+fn made_again(
+    settings: &Settings,
+    destination: &DestinationSettings,
+    manifest: &Manifest,
+    differences: &mut Differences,
+) -> Result<()> {
+    let reading = Reading::begin(&settings.mirror)?;
+    let run = reading.latest_run()?.map_or(0, |r| r.id);
+    let mirror = reading.identity()?.unwrap_or_default();
+    let mut delivery = setup::delivery(settings, &reading, mirror, run, settings.lane)?;
+    let is_as_new = |stream: Stream| -> Result<bool> {
+        let Some(entry) = manifest.streams.get(stream.name()).filter(|e| e.run_id == Some(run)) else {
+            return Ok(false);
+        };
+        let since = SeqRange { first: entry.seq.map_or(0, |s| s.last) + 1, last: i64::MAX };
+        Ok(reading.first_change(stream, since)?.is_none())
+    };
+    let mut fresh = Vec::new();
+    for offer in std::mem::take(&mut delivery.streams) {
+        if is_as_new(offer.stream)? {
+            fresh.push(offer);
+        }
+    }
+    let files = deliver::to_nowhere(destination);
+    for offer in fresh {
+        let again = files.sums(&delivery, &offer, &deliver::masked(settings, &reading))?;
+        let entry = &manifest.streams[offer.stream.name()];
+        for (was, is) in entry.files.iter().zip(&again).filter(|(was, is)| was != is) {
+            let what = if was.path == is.path { "its bytes" } else { "its name" };
+            differences.add(&was.path, format!("{what} would be another if it were made from the mirror now"));
+        }
+        if again.len() != entry.files.len() {
+            let count = counted(again.len() as u64, "file");
+            differences.add(offer.stream.name(), format!("the mirror makes {count} of it now"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! `verify`: what was delivered is found as it should be, and every kind of damage is told, with exit code 7.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::{Outcome, Sandbox, Work};
+
+const JOB: &str = "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
+    client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\naudit = 0\n\
+    [[destination]]\nkind = \"csv\"\npath = \"out\"\ncompression = \"gzip\"\n\
+    [[destination]]\nkind = \"jsonl\"\npath = \"feed\"\ncontent = \"changes\"\n\
+    [[destination]]\nkind = \"jsonl\"\npath = \"lines\"\ncompression = \"zstd\"\nsplit = \"100KB\"\n";
+
+struct Account {
+    sandbox: Sandbox,
+    work: Work,
+}
+
+impl Account {
+    fn delivered() -> Account {
+        let size = ["--contacts", "150", "--persons", "9", "--conversations", "40", "--messages", "500"];
+        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+        let account = Account { sandbox, work: Work::with_job(JOB) };
+        account.run();
+        account
+    }
+
+    fn run(&self) -> Outcome {
+        self.work.run(&self.sandbox, &[])
+    }
+
+    fn verify(&self, args: &[&str]) -> Outcome {
+        self.work.call(&[&["verify"], args].concat())
+    }
+
+    /// What is told of a damage; what was damaged is as before then.
+    fn told(&self, path: &str, target: &str, damage: impl FnOnce(&mut Vec<u8>)) -> String {
+        let file = self.work.path(path);
+        let before = std::fs::read(&file).expect("a file");
+        let mut bytes = before.clone();
+        damage(&mut bytes);
+        assert_ne!(bytes, before, "nothing is damaged");
+        std::fs::write(&file, bytes).expect("write");
+        let outcome = self.verify(&[target]).expect(7);
+        std::fs::write(&file, before).expect("write");
+        assert!(outcome.stderr.contains("difference"), "{}", outcome.stderr);
+        outcome.stdout
+    }
+
+    fn feed(&self, stream: &str) -> String {
+        let manifest: Value =
+            serde_json::from_slice(&std::fs::read(self.work.path("feed/manifest.json")).expect("it")).expect("JSON");
+        manifest["streams"][stream]["files"][0]["path"].as_str().expect("a path").to_owned()
+    }
+
+    fn mirror(&self) -> PathBuf {
+        self.work.path("state/qpien.db")
+    }
+}
+
+/// Changes the manifest of a folder.
+fn manifest(bytes: &mut Vec<u8>, change: impl FnOnce(&mut Value)) {
+    let mut manifest: Value = serde_json::from_slice(bytes).expect("JSON");
+    change(&mut manifest);
+    *bytes = serde_json::to_vec(&manifest).expect("JSON");
+}
+
+#[test]
+fn what_was_delivered_is_as_it_should_be_also_nights_later() {
+    let account = Account::delivered();
+    let said = account.verify(&["job.toml"]).expect(0).stdout;
+    assert!(said.contains("out: as it should be") && said.contains("feed: as it should be"), "{said}");
+    assert!(said.contains("feed: messages: 5") && said.contains("lines: contacts: 150 records"), "{said}");
+    account.sandbox.delete("contacts", 2, 1);
+    account.sandbox.bodiless("POST", "/sandbox/night?seed=1&changed=8&new=2&contacts=6");
+    // Not asked for yet: a mirror that has moved on is another delivery's.
+    account.run();
+    account.run();
+    account.verify(&["job.toml"]).expect(0);
+    // Without a job and without a mirror, too; there is nothing where nothing was delivered.
+    account.verify(&["feed"]).expect(0);
+    account.verify(&["feed", "--mirror", "state/qpien.db"]).expect(0);
+    let nothing = account.verify(&["state"]).expect(2);
+    assert!(nothing.stderr.contains("manifest.json"), "{}", nothing.stderr);
+}
+
+#[test]
+fn every_damage_is_told() {
+    let account = Account::delivered();
+    let messages = account.feed("messages");
+    let path = format!("feed/{messages}");
+    let told = account.told(&path, "feed", |bytes| bytes.truncate(bytes.len() - 1));
+    assert!(told.contains("bytes, the manifest says"), "{told}");
+    let told = account.told(&path, "feed", |bytes| {
+        let at = memchr::memmem::find(bytes, b"createdAt").expect("a column");
+        bytes[at] = b'C';
+    });
+    assert!(told.contains("(sha256)"), "{told}");
+    let told = account.told("feed/manifest.json", "feed", |bytes| {
+        manifest(bytes, |m| m["streams"]["messages"]["files"][0]["rows"] = 1.into());
+    });
+    assert!(told.contains("rows, the manifest says 1"), "{told}");
+    let told = account.told("feed/manifest.json", "feed", |bytes| {
+        manifest(bytes, |m| m["streams"]["messages"]["files"][0]["seq"]["first"] = 2.into());
+    });
+    assert!(told.contains("the next seq was 1"), "{told}");
+    let told = account.told("feed/manifest.json", "feed", |bytes| {
+        manifest(bytes, |m| m["streams"]["conversations"]["files"] = Value::Array(Vec::new()));
+    });
+    assert!(told.contains("references of conversations that are not there"), "{told}");
+    let told = account.told("feed/manifest.json", "job.toml", |bytes| manifest(bytes, |m| m["mirror"] = "x".into()));
+    assert!(told.contains("was made from another mirror"), "{told}");
+    let gone = account.work.path(&path);
+    std::fs::rename(&gone, account.work.path("aside")).expect("rename");
+    let told = account.verify(&["feed"]).expect(7).stdout;
+    assert!(told.contains("is not there"), "{told}");
+    std::fs::rename(account.work.path("aside"), &gone).expect("rename");
+    account.verify(&["job.toml"]).expect(0);
+}
+
+#[test]
+fn what_the_mirror_has_and_a_destination_has_not_is_told_and_the_other_way_round() {
+    let account = Account::delivered();
+    let mirror = rusqlite::Connection::open(account.mirror()).expect("the mirror");
+    let change = |sql: &str| assert_eq!(mirror.execute(sql, []).expect(sql), 1, "{sql}");
+    change("UPDATE record SET id = 'other' WHERE stream = 1 AND id = (SELECT min(id) FROM record WHERE stream = 1)");
+    let told = account.verify(&["feed", "--mirror", "state/qpien.db"]).expect(7).stdout;
+    assert!(told.contains("contacts: 1 record that the mirror holds are not there"), "{told}");
+    assert!(told.contains("contacts: 1 record are there that the mirror does not hold"), "{told}");
+    // A snapshot is made once more: a cell that differs is found although no count does.
+    change(
+        "UPDATE body_customer_persons SET payload = replace(payload, '\"status\"', '\"Status\"') WHERE seq = (SELECT min(seq) FROM body_customer_persons)",
+    );
+    let told = account.verify(&["job.toml"]).expect(7).stdout;
+    assert!(told.contains("out: customer_persons.csv.gz: its bytes would be another"), "{told}");
+}

@@ -1,5 +1,6 @@
 //! One file per subcommand. Each takes what was typed and gives an exit code; `setup` is what several need first.
 
+pub mod accounts;
 pub mod check;
 pub mod deliver;
 #[cfg(feature = "sandbox")]
@@ -26,7 +27,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Discover(args) => discover::discover(&args).await,
         Command::Plan(args) => plan::plan(&args).await,
         Command::Export(args) => export::export(&args, quiet).await,
-        Command::Status(args) => status::status(&args),
+        Command::Status(args) => status::status(&args).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::sandbox(&args).await,
         #[cfg(feature = "sandbox")]

@@ -46,7 +46,8 @@ pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
             }
             let (common, span) = (common.clone(), telemetry::of_account(&account));
             let run = async move { run_settings(&one, &common).await };
-            names.insert(running.spawn(run.instrument(span)).id(), of);
+            names.insert(running.spawn(run.instrument(span.clone())).id(), of);
+            span.in_scope(|| tracing::debug!(at_work = running.len(), "its turn has come"));
         }
         let Some(outcome) = running.join_next_with_id().await else { break };
         let (id, outcome) = match outcome {

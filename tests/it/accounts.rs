@@ -155,10 +155,14 @@ fn so_many_are_at_work_at_a_time_and_no_more() {
         Answer::html(404)
     });
     let accounts = ACCOUNTS.map(|name| (name, format!("endpoint = \"{}\"\n{}", server.endpoint, any(name))));
-    let ran = job("accounts_at_once = 2", &accounts).call(&["run", "job.toml"]).expect(6);
+    let work = job("accounts_at_once = 2", &accounts);
+    let ran = work.call(&["run", "job.toml", "-v", "--log-format", "json"]).expect(6);
     assert!(ran.stdout.contains("7 accounts: 7 API unavailable (a, b, c, d, e, f, g)"), "{}", ran.stdout);
     let state = state.0.lock().expect("state");
     assert_eq!((state.most, state.answered.len()), (2, 7));
+    let lines = ran.stderr.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let begun: Vec<u64> = lines.filter_map(|line| line["at_work"].as_u64()).collect();
+    assert_eq!((begun.len(), begun.into_iter().max()), (7, Some(2)));
 }
 
 #[test]

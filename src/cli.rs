@@ -88,6 +88,10 @@ pub struct VerifyArgs {
     /// The mirror's file; of a job another one than the job's.
     #[arg(long, value_name = "PATH")]
     pub mirror: Option<PathBuf>,
+
+    /// Which accounts of a job.
+    #[command(flatten)]
+    pub accounts: AccountArgs,
 }
 
 /// A job and what overrides it.
@@ -115,6 +119,22 @@ pub struct JobArgs {
     /// Rows a page to ask for.
     #[arg(long, value_name = "N")]
     pub page_size: Option<u32>,
+
+    /// Which accounts.
+    #[command(flatten)]
+    pub accounts: AccountArgs,
+}
+
+/// Which of a job's accounts are meant; all when nothing is said.
+#[derive(Debug, Args)]
+pub struct AccountArgs {
+    /// One of the job's accounts; may be repeated.
+    #[arg(long, value_name = "NAME", requires = "job")]
+    pub account: Vec<String>,
+
+    /// A stable part of the job's accounts, counted from 0: of sixteen 0/16 to 15/16.
+    #[arg(long, value_name = "INDEX/PARTS", requires = "job", conflicts_with = "account")]
+    pub shard: Option<String>,
 }
 
 /// `run`
@@ -140,7 +160,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "HH:MM")]
     pub until: Option<String>,
 
-    /// The same after so many requests.
+    /// The same after so many requests (of each account).
     #[arg(long, value_name = "N")]
     pub max_requests: Option<u64>,
 
@@ -207,6 +227,10 @@ pub struct ExportArgs {
     /// The folder of the job's file destination.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+
+    /// Which accounts.
+    #[command(flatten)]
+    pub accounts: AccountArgs,
 }
 
 /// `status`
@@ -218,6 +242,10 @@ pub struct StatusArgs {
     /// The mirror's file.
     #[arg(long, value_name = "PATH")]
     pub mirror: Option<PathBuf>,
+
+    /// Which accounts.
+    #[command(flatten)]
+    pub accounts: AccountArgs,
 }
 
 /// `sandbox`

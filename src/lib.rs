@@ -54,6 +54,7 @@
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
 //! | object storage | `destinations/objects/`: the client and its variables in `access.rs`, what a refusal means in `failure.rs` |
 //! | a destination | [`destinations`], whose trait's documentation is the contract |
+//! | many accounts in a job, a machine's part of them | [`config::accounts`], [`config::shard`]; how they run side by side: [`commands::accounts`] |
 //! | a job key and its default | [`config::job`] and [`config::settings`]; a variable: [`config::env`] |
 //! | a flag | [`cli`]; a subcommand: [`commands`], one file each; a line of the checklist: `commands/check/`, one file a concern |
 //! | the summary, the screen | [`report`] |

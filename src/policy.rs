@@ -100,7 +100,7 @@ pub fn decide(kind: &Kind) -> Decision {
         Kind::InvalidClient => (
             FailRun,
             Exit::Credentials,
-            "check QPIEN_CLIENT_ID and QPIEN_CLIENT_SECRET against the API key in the Qpien dashboard",
+            "check QPIEN_CLIENT_ID and QPIEN_CLIENT_SECRET, or the account's own, against the API key in the Qpien dashboard",
         ),
         Kind::Unauthorized => (
             RenewOnce,

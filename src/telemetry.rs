@@ -33,13 +33,24 @@ pub fn failed(cause: &str, hint: &str) {
     }
 }
 
+/// The span in which one account of many is run: every line that is logged in it names the account. It is there at every
+/// level, `--quiet` too.
+pub fn of_account(account: &str) -> tracing::Span {
+    tracing::error_span!("run", %account)
+}
+
 /// A line that says how far a run is, where no bars are shown; an object for machines like every other line.
-pub fn progress(line: &str) {
-    let text = match FORMAT.get() {
-        Some(LogFormat::Json) => {
-            serde_json::json!({ "timestamp": crate::clock::now(), "level": "INFO", "message": line }).to_string()
+pub fn progress(account: Option<&str>, line: &str) {
+    let text = match (FORMAT.get(), account) {
+        (Some(LogFormat::Json), _) => {
+            let mut object = serde_json::json!({ "timestamp": crate::clock::now(), "level": "INFO", "message": line });
+            if let Some(account) = account {
+                object["span"] = serde_json::json!({ "account": account, "name": "run" });
+            }
+            object.to_string()
         }
-        _ => format!("{} {line}", crate::clock::now()),
+        (_, Some(account)) => format!("{} run{{account={account}}}: {line}", crate::clock::now()),
+        (_, None) => format!("{} {line}", crate::clock::now()),
     };
     let _ = writeln!(std::io::stderr(), "{text}");
 }
@@ -72,7 +83,7 @@ pub fn start(format: LogFormat, quiet: bool, verbose: u8) {
     // A second start (a test in the same process) keeps the first.
     let _ = match format {
         LogFormat::Text => registry.with(lines).try_init(),
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),
     };
 }
 

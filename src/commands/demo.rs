@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::run::run_settings;
+use super::run::{Common, run_settings};
 use crate::config::settings::{Flags, Settings};
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
@@ -16,7 +16,6 @@ use crate::report::terminal;
 use crate::sandbox::{Options, Running, faults, start};
 use crate::say;
 use crate::streams::Stream;
-use crate::sync::time_box::TimeBox;
 
 const JOB: &str = include_str!("../../jobs/demo.toml");
 
@@ -44,7 +43,9 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     settings.source.client_secret = crate::secret::Secret::new("sandbox-secret".into());
     fresh(&settings.mirror)?;
     let out = settings.destinations.first().and_then(|d| d.target.folder()).unwrap_or_default();
-    let report = run_settings(&settings, quiet, false, &TimeBox::default()).await?;
+    let common = Common { quiet, ..Common::default() };
+    common.stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    let report = run_settings(&settings, &common).await?;
     crate::telemetry::print(&terminal::summary(&report));
     let counts = sandbox.counts();
     let fault = |names: &[&str]| names.iter().filter_map(|n| counts.faults.get(n)).sum::<u64>();

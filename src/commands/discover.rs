@@ -19,7 +19,10 @@ use crate::source::negotiate::{Negotiation, Outcome};
 
 /// Discovers; exit 2 when something must be written by hand.
 pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
-    let settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
+    let mut all = Settings::load(&args.job.job, &setup::flags(&args.job))?;
+    let (Some(settings), true) = (all.pop(), all.is_empty()) else {
+        return Err(Error::usage("discover looks at one account at a time: pick it with --account NAME"));
+    };
     if let Some(file) = &args.write {
         may_write(file, &args.job.job)?;
     }

@@ -1,6 +1,6 @@
 //! `export JOB`: deliver again from the mirror, without one API request. What was incomplete is held as in a run.
 
-use super::deliver;
+use super::{accounts, deliver};
 use crate::cli::ExportArgs;
 use crate::config::settings::{Flags, Settings};
 use crate::destinations::Receipt;
@@ -15,11 +15,23 @@ use crate::telemetry;
 
 /// Exports a job.
 pub async fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
-    let flags = Flags { mirror: args.mirror.clone(), out: args.out.clone(), ..Flags::default() };
-    let settings = Settings::load_offline(&args.job, &flags)?;
+    let flags = Flags {
+        mirror: args.mirror.clone(),
+        out: args.out.clone(),
+        accounts: args.accounts.account.clone(),
+        shard: args.accounts.shard.clone(),
+        ..Flags::default()
+    };
+    let all = Settings::load_offline(&args.job, &flags)?;
+    let heading = Some("account").filter(|_| !quiet);
+    accounts::each(all, heading, async |settings| one(settings, quiet).await).await
+}
+
+async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     if settings.destinations.is_empty() {
-        return Err(Error::usage(format!("{} has no destination", args.job.display())));
+        return Err(Error::usage(format!("job {} has no destination", settings.name)));
     }
+    let account = settings.account.as_ref().map(|name| format!("account {name}: ")).unwrap_or_default();
     let holder = format!("export of job {}", settings.name);
     let remembered =
         dialect::recall_read_only(Reading::begin(&settings.mirror)?.connection(), &settings.source.endpoint)?;
@@ -39,7 +51,7 @@ pub async fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
             Ok(receipts) => exits.extend(receipts.iter().map(|r| told(&place, r, quiet))),
             Err(error) => {
                 let decision = policy::decide(&error.kind);
-                telemetry::failed(&error.detail, decision.hint);
+                telemetry::failed(&format!("{account}{}", error.detail), decision.hint);
                 exits.push(decision.exit);
             }
         }

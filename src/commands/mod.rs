@@ -1,5 +1,6 @@
 //! One file per subcommand. Each takes what was typed and gives an exit code; `setup` is what several need first.
 
+pub mod accounts;
 pub mod check;
 pub mod deliver;
 #[cfg(feature = "sandbox")]
@@ -27,8 +28,8 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Discover(args) => discover::discover(&args).await,
         Command::Plan(args) => plan::plan(&args).await,
         Command::Export(args) => export::export(&args, quiet).await,
-        Command::Verify(args) => verify::verify(&args, quiet),
-        Command::Status(args) => status::status(&args),
+        Command::Verify(args) => verify::verify(&args, quiet).await,
+        Command::Status(args) => status::status(&args).await,
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::sandbox(&args).await,
         #[cfg(feature = "sandbox")]

@@ -4,10 +4,11 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::deliver::{self, Destinations};
-use super::setup;
+use super::{accounts, setup};
 use crate::cli::RunArgs;
 use crate::clock;
 use crate::config::mask::MaskAt;
@@ -34,14 +35,35 @@ use crate::telemetry;
 /// A token, a question, and one that is under way when it stops.
 const LEAST_REQUESTS: u64 = 3;
 
+/// What all runs of one process have in common.
+#[derive(Default)]
+pub struct Common {
+    /// Say only what went wrong.
+    pub quiet: bool,
+    /// Several accounts are run side by side.
+    pub many: bool,
+    /// The mirror is taken for this account's.
+    pub adopt: bool,
+    /// When each ends at the latest.
+    pub time_box: TimeBox,
+    /// When all do.
+    pub stop: Stop,
+    /// Held by the one that delivers: what deliveries need in memory does not add up.
+    pub delivering: Mutex<()>,
+}
+
 /// Runs a job file.
 pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     let flags = Flags { allow_deletes: args.allow_deletes, ..setup::flags(&args.job) };
     if args.print_config {
-        crate::telemetry::print(&Settings::load_offline(&args.job.job, &flags)?.print());
-        return Ok(Exit::Complete);
+        let all = Settings::load_offline(&args.job.job, &flags)?;
+        return accounts::each(all, Some("# account"), async |one| {
+            telemetry::print(&one.print());
+            Ok(Exit::Complete)
+        })
+        .await;
     }
-    let mut settings = Settings::load(&args.job.job, &flags)?;
+    let mut all = Settings::load(&args.job.job, &flags)?;
     if let Some(most) = args.max_requests {
         if most < LEAST_REQUESTS {
             return Err(Error::usage(format!(
@@ -50,14 +72,26 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
         }
         // As many under way must come home before it stops.
         let few = u32::try_from(most / 4).unwrap_or(u32::MAX).max(1);
-        settings.source.in_flight = settings.source.in_flight.min(few);
+        for settings in &mut all {
+            settings.source.in_flight = settings.source.in_flight.min(few);
+        }
     }
     let time_box = TimeBox {
         lasts: args.max_runtime.as_ref().map(|text| values::duration(text, "--max-runtime")).transpose()?,
         until: args.until.as_ref().map(|text| time_box::time_of_day(text)).transpose()?,
         requests: args.max_requests,
     };
-    let report = run_settings(&settings, quiet, args.adopt_mirror, &time_box).await?;
+    let many = all.len() > 1;
+    let common = Common { quiet, many, adopt: args.adopt_mirror, time_box, ..Common::default() };
+    common.stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    common.time_box.watch_clock(&common.stop);
+    let [alone] = &all[..] else {
+        return Ok(accounts::side_by_side(all, common).await);
+    };
+    if alone.account.is_some() {
+        return Ok(accounts::side_by_side(all, common).await);
+    }
+    let report = run_settings(alone, &common).await?;
     if !quiet {
         crate::telemetry::print(&terminal::summary(&report));
     }
@@ -68,23 +102,24 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
 }
 
 /// Runs what the settings describe and reports it.
-pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_box: &TimeBox) -> Result<RunReport> {
+pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunReport> {
     let started = Instant::now();
     let source = Arc::new(setup::source(settings)?);
     let holder = format!("job {}", settings.name);
     let mirror = Arc::new(Mirror::open(&settings.mirror, &holder, settings.dialect.date)?);
     let destinations = deliver::destinations(settings)?;
     let account = Account::new(&source.host(), &settings.source.client_id);
-    if !adopt {
+    if !common.adopt {
         let account = account.clone();
         mirror.call(move |w| account::check(w, &account)).await?;
     }
     let landing = if settings.mask_at == MaskAt::Landing { settings.masks.fingerprint() } else { String::new() };
     mirror.call(move |w| account::claim_masks(w, &landing)).await?;
+    let alone = common.delivering.lock().await;
     let mut destinations = finish(settings, &mirror, destinations).await?;
-    let stop = Stop::default();
-    stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
-    time_box.watch(&stop, &source, settings.source.in_flight);
+    drop(alone);
+    let stop = common.stop.own();
+    let _watching = common.time_box.watch_requests(&stop, &source, settings.source.in_flight);
     let (known, tails) = tokio::select! {
         known = settled(settings, &source, &mirror) => known?,
         () = stop.now() => {
@@ -124,6 +159,8 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
     sync::unchanged::note_volatile(&context, &known.streams)?;
     let screen = live::show(
         Live {
+            account: settings.account.clone(),
+            beside_others: common.many,
             streams: known.streams.clone(),
             progress: context.progress.clone(),
             source: source.clone(),
@@ -131,7 +168,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
             page_size: settings.page_size,
             double_collect: settings.double_collect,
         },
-        quiet,
+        common.quiet,
     );
     let outcome = sync::run::run(&context, &known.streams).await;
     drop(screen);
@@ -147,6 +184,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
     };
     let took = started.elapsed();
     let mut report = RunReport::new(&settings.name, settings.lane, begun, &outcome, &source, &context.progress, took);
+    report.account.clone_from(&settings.account);
     let concluded = std::mem::replace(&mut report.notes, known.notes);
     report.notes.extend(context.notes());
     report.notes.extend(report.misses());
@@ -154,6 +192,7 @@ pub async fn run_settings(settings: &Settings, quiet: bool, adopt: bool, time_bo
     let mut exits = vec![run_report::exit_of(&outcome)];
     report.notes.extend(context.stop.why().map(|why| format!("stopped by itself: {why}")));
     if !outcome.stopped || context.stop.why().is_some() {
+        let _alone = common.delivering.lock().await;
         deliver(settings, &mirror, begun.run, &mut destinations, &mut report, &mut exits).await?;
     }
     report.seconds = started.elapsed().as_secs_f64();

@@ -25,6 +25,8 @@ pub fn flags(args: &JobArgs) -> Flags {
         requests_per_minute: args.requests_per_minute,
         page_size: args.page_size,
         allow_deletes: false,
+        accounts: args.accounts.account.clone(),
+        shard: args.accounts.shard.clone(),
     }
 }
 

@@ -1,5 +1,8 @@
 //! `status`: what the mirror holds and how far its walks have come. Reads beside a running job.
 
+use std::path::Path;
+
+use super::accounts;
 use crate::cli::StatusArgs;
 use crate::config::settings::{Flags, Settings};
 use crate::error::{Error, Kind, Result};
@@ -15,16 +18,28 @@ use crate::sync::dialect;
 use crate::sync::run::{as_of, judge};
 
 /// Shows the status.
-pub fn status(args: &StatusArgs) -> Result<Exit> {
-    let settings = args.job.as_ref().map(|job| Settings::load_offline(job, &Flags::default())).transpose()?;
-    let of_job = settings.as_ref().map(|settings| settings.mirror.clone());
-    let path = args.mirror.clone().or(of_job).unwrap_or_else(|| "state/qpien.db".into());
-    let reading = Reading::begin(&path)?;
-    let remembered = match &settings {
+pub async fn status(args: &StatusArgs) -> Result<Exit> {
+    let Some(job) = &args.job else {
+        let path = args.mirror.clone().unwrap_or_else(|| "state/qpien.db".into());
+        return show(&path, None);
+    };
+    let flags = Flags {
+        mirror: args.mirror.clone(),
+        accounts: args.accounts.account.clone(),
+        shard: args.accounts.shard.clone(),
+        ..Flags::default()
+    };
+    let all = Settings::load_offline(job, &flags)?;
+    accounts::each(all, Some("account"), async |one| show(&one.mirror, Some(&one))).await
+}
+
+fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
+    let reading = Reading::begin(path)?;
+    let remembered = match settings {
         Some(settings) => dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?,
         None => Vec::new(),
     };
-    let size = std::fs::metadata(&path).map_or(0, |m| m.len());
+    let size = std::fs::metadata(path).map_or(0, |m| m.len());
     say!("mirror {} ({:.1} MB)", path.display(), size as f64 / 1e6);
     match reading.latest_run()? {
         None => say!("no run yet"),

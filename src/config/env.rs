@@ -60,6 +60,13 @@ pub fn expand(text: &str, place: &str) -> Result<String> {
     Ok(out)
 }
 
+/// The variables that a text refers to and that are not set.
+pub fn unset(text: &str) -> Vec<String> {
+    let plain = text.replace("$$", "");
+    let names = plain.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
+    names.filter(|name| matches!(read(name), Ok(None))).map(str::to_owned).collect()
+}
+
 /// The folder for what all mirrors of this user share; none when the system names no home.
 pub fn state_folder() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
@@ -77,5 +84,6 @@ mod tests {
         let e = expand("a${NO_SUCH_VARIABLE_HERE}", "[source] client_id").expect_err("missing");
         assert!(e.detail.contains("NO_SUCH_VARIABLE_HERE") && e.detail.contains("[source] client_id"), "{e}");
         assert_eq!(expand("5$$ $x", "p").expect("plain"), "5$ $x");
+        assert_eq!(unset("a${NO_SUCH_ONE}b${NO_SUCH_TWO}$${NEITHER}${PATH}"), ["NO_SUCH_ONE", "NO_SUCH_TWO"]);
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::accounts::Account;
 use super::mask::{MaskAt, MaskTable};
 use crate::error::{Error, Result};
 
@@ -16,6 +17,10 @@ pub struct Job {
     pub name: Option<String>,
     pub mode: Option<Mode>,
     pub streams: Option<Vec<String>>,
+    pub accounts: Option<String>,
+    pub accounts_at_once: Option<u32>,
+    #[serde(default)]
+    pub account: Vec<Account>,
     #[serde(default)]
     pub source: Source,
     #[serde(default)]
@@ -233,7 +238,8 @@ pub fn line_of_path(text: &str, path: &str) -> Option<usize> {
     best.map(|(_, line)| line)
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+/// The line that this byte is on.
+pub fn line_of(text: &str, offset: usize) -> usize {
     text[..offset.min(text.len())].matches('\n').count() + 1
 }
 

@@ -73,18 +73,18 @@ impl Picker<'_> {
         self.origins.push((key.to_owned(), shown, origin));
     }
 
-    /// Text that a variable may set, and that may refer to variables in the job file.
+    /// Text that a variable may set (where one is named), and that may refer to variables in the job file.
     pub fn text(
         &mut self,
         key: &str,
         flag: Option<(&'static str, String)>,
-        variable: &str,
+        variable: Option<&str>,
         job: Option<&String>,
         hidden: bool,
     ) -> Result<Option<String>> {
         let (value, origin) = if let Some((flag, value)) = flag {
             (value, Origin::Flag(flag))
-        } else if let Some((value, name)) = env::read(variable)? {
+        } else if let Some((value, name)) = variable.map(env::read).transpose()?.flatten() {
             (value, Origin::Environment(name))
         } else if let Some(text) = job {
             (env::expand(text, &format!("{}: {key}", self.place))?, Origin::Job)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::accounts::{self, AT_ONCE};
 use super::destinations::{DestinationSettings, destinations};
 use super::dialect::spelled;
 use super::env;
@@ -33,6 +34,10 @@ pub struct Flags {
     pub requests_per_minute: Option<u32>,
     pub page_size: Option<u32>,
     pub allow_deletes: bool,
+    /// `--account`: the accounts that are meant; all when there is none.
+    pub accounts: Vec<String>,
+    /// `--shard`, as it was typed.
+    pub shard: Option<String>,
 }
 
 /// Everything a command needs.
@@ -40,6 +45,9 @@ pub struct Flags {
 #[allow(missing_docs)]
 pub struct Settings {
     pub name: String,
+    /// Which of the job's accounts this is; none for a job that lists no accounts.
+    pub account: Option<String>,
+    pub accounts_at_once: u32,
     pub lane: Lane,
     pub streams: Vec<Stream>,
     pub source: SourceSettings,
@@ -69,23 +77,20 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings for a job file, or the reason why there are none.
-    pub fn load(path: &Path, flags: &Flags) -> Result<Settings> {
-        let (job, text) = Job::read(path)?;
-        let name = path.file_stem().map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
-        resolve(&job, &text, &path.display().to_string(), &name, flags, true)
+    /// The settings for a job file, or the reason why there are none: one for a job without accounts, else one for each
+    /// that is chosen (none when a shard holds none).
+    pub fn load(path: &Path, flags: &Flags) -> Result<Vec<Settings>> {
+        each(path, flags, true)
     }
 
     /// The same for commands that never speak to the API: missing credentials are no error.
-    pub fn load_offline(path: &Path, flags: &Flags) -> Result<Settings> {
-        let (job, text) = Job::read(path)?;
-        let name = path.file_stem().map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
-        resolve(&job, &text, &path.display().to_string(), &name, flags, false)
+    pub fn load_offline(path: &Path, flags: &Flags) -> Result<Vec<Settings>> {
+        each(path, flags, false)
     }
 
-    /// The settings for a job's text.
+    /// The settings for the text of a job without accounts.
     pub fn of_text(text: &str, place: &str, flags: &Flags) -> Result<Settings> {
-        resolve(&Job::parse(text, place)?, text, place, place, flags, true)
+        resolve(&Job::parse(text, place)?, None, text, place, place, flags, true)
     }
 
     /// `--print-config`: one line a value, with its origin, secrets hidden.
@@ -106,7 +111,26 @@ impl Settings {
     }
 }
 
-fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online: bool) -> Result<Settings> {
+fn each(path: &Path, flags: &Flags, online: bool) -> Result<Vec<Settings>> {
+    let (job, text) = Job::read(path)?;
+    let stem = path.file_stem().map_or_else(|| "job".to_owned(), |s| s.to_string_lossy().into_owned());
+    let place = path.display().to_string();
+    let of = |job: &Job, account| resolve(job, account, &text, &place, &stem, flags, online);
+    match accounts::chosen(&job, &text, path, flags, online)? {
+        None => Ok(vec![of(&job, None)?]),
+        Some(accounts) => accounts.into_iter().map(|(name, job)| of(&job, Some(name))).collect(),
+    }
+}
+
+fn resolve(
+    job: &Job,
+    account: Option<String>,
+    text: &str,
+    place: &str,
+    stem: &str,
+    flags: &Flags,
+    online: bool,
+) -> Result<Settings> {
     let mut p = Picker { place, text, origins: Vec::new() };
     let name = p.pick("name", None, job.name.clone(), stem.to_owned());
     let mode = p.pick("mode", None, job.mode, Mode::Backfill);
@@ -114,7 +138,11 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     let streams = p.pick("streams", None, job.streams.clone(), default);
     let at = job::line_of_path(text, "streams").map_or(place.to_owned(), |line| format!("{place}:{line}"));
     let streams = chosen(&streams, &at)?;
-    let mut source = source(&mut p, &job.source, flags, online)?;
+    let accounts_at_once = match &account {
+        Some(_) => p.bounded("accounts_at_once", None, job.accounts_at_once, AT_ONCE, (1, 64))?,
+        None => 1,
+    };
+    let mut source = source(&mut p, &job.source, account.is_some(), flags, online)?;
     let requests_per_minute = p.pick(
         "source.requests_per_minute",
         flags.requests_per_minute.map(|n| ("--requests-per-minute", n)),
@@ -155,6 +183,8 @@ fn resolve(job: &Job, text: &str, place: &str, stem: &str, flags: &Flags, online
     };
     Ok(Settings {
         name,
+        account,
+        accounts_at_once,
         lane,
         streams,
         source,

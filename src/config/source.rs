@@ -16,16 +16,19 @@ use crate::volatile::Volatile;
 /// The documented address.
 const ENDPOINT: &str = "https://api.qpien.com/api/v1";
 
-/// What the source needs. Offline, for commands that never speak to the API, missing credentials are no error.
-pub fn source(p: &mut Picker<'_>, job: &job::Source, flags: &Flags, online: bool) -> Result<Settings> {
+/// What the source needs. The key of one account of many is its own, whatever variables say of the one account of other
+/// jobs. Offline, for commands that never speak to the API, missing credentials are no error.
+pub fn source(p: &mut Picker<'_>, job: &job::Source, of_many: bool, flags: &Flags, online: bool) -> Result<Settings> {
+    let variable = |name| Some(name).filter(|_| !of_many);
     let flag = flags.endpoint.clone().map(|e| ("--endpoint", e));
-    let endpoint = match p.text("source.endpoint", flag, env::ENDPOINT, job.endpoint.as_ref(), false)? {
+    let endpoint = match p.text("source.endpoint", flag, Some(env::ENDPOINT), job.endpoint.as_ref(), false)? {
         Some(endpoint) => endpoint,
         None => p.pick("source.endpoint", None, None, ENDPOINT.to_owned()),
     };
-    let client_id = p.text("source.client_id", None, env::CLIENT_ID, job.client_id.as_ref(), false);
+    let client_id = p.text("source.client_id", None, variable(env::CLIENT_ID), job.client_id.as_ref(), false);
     let client_id = credential(p, "client_id", env::CLIENT_ID, client_id, online)?;
-    let client_secret = p.text("source.client_secret", None, env::CLIENT_SECRET, job.client_secret.as_ref(), true);
+    let client_secret =
+        p.text("source.client_secret", None, variable(env::CLIENT_SECRET), job.client_secret.as_ref(), true);
     let client_secret = credential(p, "client_secret", env::CLIENT_SECRET, client_secret, online)?;
     Ok(Settings {
         endpoint,

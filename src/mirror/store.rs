@@ -52,9 +52,11 @@ impl Mirror {
         views::make(&mut connection, date).map_err(|e| failed(path, &e))?;
         let (commands, mut inbox) = mpsc::channel::<Command>(64);
         let mut writer = Writer { connection, path: path.to_owned() };
+        let span = tracing::Span::current();
         let thread = std::thread::Builder::new()
             .name("mirror".into())
             .spawn(move || {
+                let _within = span.entered();
                 while let Some(command) = inbox.blocking_recv() {
                     command(&mut writer);
                 }

@@ -1,5 +1,5 @@
-//! The screen while a run goes on: on a terminal a line per stream and one for the budget; elsewhere a plain line every
-//! 30 s. The time left follows from the pages left and the requests allowed; a bar's own guess knows nothing of limits.
+//! The screen while a run goes on: on a terminal a line per stream and one for the budget; elsewhere, and
+//! where several accounts are read side by side, a plain line every 30 s. The time left follows from the pages left and the requests allowed; a bar's own guess knows nothing of limits.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -21,6 +21,10 @@ use crate::telemetry;
 /// What the screen shows.
 #[derive(Clone)]
 pub struct Live {
+    /// The account, where it is one of many.
+    pub account: Option<String>,
+    /// Others are at work beside it: lines of text, no bars.
+    pub beside_others: bool,
     /// The streams of the job.
     pub streams: Vec<Stream>,
     /// Their counters.
@@ -60,12 +64,12 @@ pub fn show(live: Live, quiet: bool) -> Screen {
     if quiet {
         return Screen { task: tokio::spawn(async {}), bars: Vec::new() };
     }
-    if !std::io::stderr().is_terminal() {
+    if live.beside_others || !std::io::stderr().is_terminal() {
         let task = tokio::spawn(async move {
             let start = Instant::now();
             loop {
                 tokio::time::sleep(PLAIN).await;
-                telemetry::progress(&live.plain(start));
+                telemetry::progress(live.account.as_deref(), &live.plain(start));
             }
         });
         return Screen { task, bars: Vec::new() };

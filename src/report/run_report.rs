@@ -23,6 +23,9 @@ use crate::sync::run::{RunOutcome, StreamOutcome, is_outage};
 #[allow(missing_docs)]
 pub struct RunReport {
     pub job: String,
+    /// Which of the job's accounts, where it lists some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     pub lane: &'static str,
     pub run: i64,
     pub round: i64,
@@ -181,6 +184,7 @@ impl RunReport {
         let stats = source.budget.stats();
         RunReport {
             job: job.to_owned(),
+            account: None,
             lane: lane.name(),
             run: begun.run,
             round: begun.round,

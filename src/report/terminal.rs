@@ -14,7 +14,9 @@ pub fn summary(report: &RunReport) -> String {
     let mut out = String::new();
     let exit = outcome_in_words(report);
     let resumed = if report.resumed { ", going on where an earlier run stopped" } else { "" };
-    let _ = writeln!(out, "{}: {exit} (run {}{resumed}, {})", report.job, report.run, human(seconds(report.seconds)));
+    let account = report.account.as_ref().map(|name| format!(", account {name}")).unwrap_or_default();
+    let took = human(seconds(report.seconds));
+    let _ = writeln!(out, "{}{account}: {exit} (run {}{resumed}, {took})", report.job, report.run);
     let _ = writeln!(out);
     let header = [
         "stream", "verdict", "records", "seen", "new", "changed", "filled", "deleted", "suspects", "repeated",

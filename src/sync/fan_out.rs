@@ -6,6 +6,7 @@ use std::collections::{HashSet, VecDeque};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::Context;
 use super::audit;
@@ -53,10 +54,11 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
             let Some(from) = waiting.pop_front() else { break };
             let context = context.clone();
             let begins = context.source.at_work();
-            walks.spawn(async move {
+            let walked = async move {
                 let result = walk::walk(&context, stream, from.clone(), begins, || ()).await;
                 (from, result, context.source.at_work())
-            });
+            };
+            walks.spawn(walked.in_current_span());
         }
         drop(at_work.take());
         if walks.is_empty() && (context.stop.requested() || (over && waiting.is_empty())) {

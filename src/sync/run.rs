@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::audit;
 use super::deletions::judge::Concluded;
@@ -52,7 +53,7 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
     for stream in streams.iter().copied() {
         let (context, parents, known) = (context.clone(), parents.clone(), known.clone());
         let feeds = streams.iter().any(|s| s.definition().parent == Some(stream));
-        tasks.spawn(async move {
+        let task = async move {
             let result = read(&context, stream, &parents, &known, feeds).await;
             let result = match result {
                 Err(error) if matches!(error.kind, Kind::QueryRejected { .. }) => {
@@ -69,7 +70,8 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
             }
             context.progress.of(stream).finished.store(true, std::sync::atomic::Ordering::Relaxed);
             (stream, result)
-        });
+        };
+        tasks.spawn(task.in_current_span());
     }
     let mut errors: Vec<(Stream, Error)> = Vec::new();
     while let Some(ended) = tasks.join_next().await {

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 /// How long requests under way may take to come home.
 const GRACE: Duration = Duration::from_secs(5);
@@ -34,6 +35,29 @@ impl Stop {
         tracing::warn!("{why}: stopping at the next page boundary");
         let _ = self.why.set(why);
         self.request();
+    }
+
+    /// A stop that is asked for whenever this one is, for the same reason, and by itself.
+    #[must_use]
+    pub fn own(&self) -> Stop {
+        let own = Stop::default();
+        let (mut asked, why, theirs) = (self.sender.subscribe(), self.why.clone(), own.clone());
+        let forward = async move {
+            let mut told = 0;
+            loop {
+                let times = *asked.borrow_and_update();
+                if let Some(why) = why.get().filter(|_| times > 0) {
+                    let _ = theirs.why.set(why.clone());
+                }
+                (told..times).for_each(|_| theirs.request());
+                told = times;
+                if asked.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::spawn(forward.in_current_span());
+        own
     }
 
     /// Why, when it was for a reason of our own.
@@ -80,6 +104,21 @@ impl Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn one_of_many_stops_with_all_and_all_do_not_stop_with_one() {
+        let all = Stop::default();
+        let (one, other) = (all.own(), all.own());
+        one.because("enough".into());
+        one.asked().await;
+        assert!(!all.requested() && !other.requested());
+        all.because("over".into());
+        other.asked().await;
+        assert_eq!((one.why(), other.why()), (Some("enough"), Some("over")));
+        all.request();
+        other.now().await;
+        all.own().asked().await;
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_first_request_leaves_time_and_the_second_none() {

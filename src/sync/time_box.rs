@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use jiff::ZonedDateTime;
 use jiff::civil::{Date, Time};
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::shutdown::Stop;
 use crate::clock::human;
@@ -45,7 +47,7 @@ fn from_now(now: &ZonedDateTime, time: Time) -> Option<Duration> {
 
 impl TimeBox {
     /// Asks `stop` to stop when the time is over.
-    pub fn watch(&self, stop: &Stop, source: &Arc<Source>, in_flight: u32) {
+    pub fn watch_clock(&self, stop: &Stop) {
         if let Some(lasts) = self.lasts {
             let why = format!("the time allowed is over (--max-runtime, {})", human(lasts));
             after(stop.clone(), lasts, why);
@@ -55,15 +57,23 @@ impl TimeBox {
         {
             after(stop.clone(), left, format!("it is {until} (--until)"));
         }
+    }
+
+    /// Asks `stop` to stop when this source has made its requests, for as long as what is given back is kept.
+    #[must_use]
+    pub fn watch_requests(&self, stop: &Stop, source: &Arc<Source>, in_flight: u32) -> JoinSet<()> {
+        let mut watching = JoinSet::new();
         if let Some(requests) = self.requests {
             // Requests under way come home before the run ends.
             let most = requests.saturating_sub(in_flight.into()).max(1);
             let (stop, source) = (stop.clone(), source.clone());
-            tokio::spawn(async move {
+            let watch = async move {
                 source.budget.made(most).await;
                 stop.because(format!("the requests allowed are made (--max-requests {requests})"));
-            });
+            };
+            watching.spawn(watch.in_current_span());
         }
+        watching
     }
 }
 

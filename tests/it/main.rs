@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod accounts;
 mod aliases;
 mod asking;
 mod budget;
@@ -29,6 +30,7 @@ mod not_this_api;
 #[cfg(feature = "objects")]
 mod objects;
 mod plan;
+mod schedulers;
 mod secrets;
 mod spelling;
 mod stop;

@@ -239,12 +239,17 @@ impl Outcome {
 /// Compares a stream's file with the server's truth, cell for cell; the error says what differs. `objects` is the query of
 /// the truth, such as `?objects=all`; with `&subset` behind it an object may have any part of its sub-fields.
 pub fn compared(sandbox: &Sandbox, work: &Work, stream: &str, objects: &str) -> Result<(), String> {
+    compared_in(sandbox, work, "out", stream, objects)
+}
+
+/// The same for a file in another folder.
+pub fn compared_in(sandbox: &Sandbox, work: &Work, out: &str, stream: &str, objects: &str) -> Result<(), String> {
     let truth = sandbox.get(&format!("/truth/{stream}{}", objects.trim_end_matches("&subset")));
     let file = work.path(&format!("{stream}.jsonl"));
     std::fs::write(&file, truth).expect("the truth");
     let python = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/compare.py"))
-        .args([work.path(&format!("out/{stream}.csv")), file])
+        .args([work.path(&format!("{out}/{stream}.csv")), file])
         .args(objects.ends_with("&subset").then_some("subset"))
         .output()
         .expect("python3 (make test installs it)");

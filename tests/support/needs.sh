@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need beside Rust: python3 (reads the CSV files back), node and npm (the reference GraphQL
-# implementation), a PostgreSQL server, Java 17 (for Spark), and Python packages in .test-needs/venv. Called by `make
-# test`; does nothing when all of it is there.
+# implementation), a PostgreSQL server, Java 17 (for Spark), systemd (its `systemd-analyze verify`), and Python packages in
+# .test-needs/venv. Called by `make test`; does nothing when all of it is there.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -11,6 +11,7 @@ python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
 command -v java >/dev/null 2>&1 || missing="$missing openjdk-17-jre-headless"
+command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
 # Debian keeps the server's programs off PATH.
 set -- /usr/lib/postgresql/*/bin/initdb
 command -v initdb >/dev/null 2>&1 || [ -x "$1" ] || missing="$missing postgresql"

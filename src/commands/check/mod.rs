@@ -19,8 +19,8 @@ mod streams;
 use std::time::Duration;
 
 use self::render::Checklist;
-use super::setup;
-use crate::cli::CheckArgs;
+use super::{accounts, setup};
+use crate::cli::{CheckArgs, CheckFormat};
 use crate::config::settings::Settings;
 use crate::error::Result;
 use crate::policy::Exit;
@@ -33,10 +33,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Checks a job.
 pub async fn check(args: &CheckArgs) -> Result<Exit> {
-    let mut settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
+    let all = Settings::load(&args.job.job, &setup::flags(&args.job))?;
+    let heading = Some("account").filter(|_| args.format == CheckFormat::Text);
+    accounts::each(all, heading, async |one| check_one(one, args.format).await).await
+}
+
+async fn check_one(mut settings: Settings, format: CheckFormat) -> Result<Exit> {
     settings.source.limits.long = settings.source.limits.long.min(PATIENCE);
     let source = setup::source_with_at_most(&settings, MOST)?;
-    let mut list = Checklist::new(args.format);
+    let mut list = Checklist::new(format);
     list.add(job::line(&settings));
     let mirror = mirror::look(&settings);
     let signed_in = endpoint::sign_in(&source, &settings, &mirror.remembered).await;
@@ -54,5 +59,5 @@ pub async fn check(args: &CheckArgs) -> Result<Exit> {
     for d in &settings.destinations {
         list.add(destination::line(d));
     }
-    Ok(list.end(&settings.name, source.budget.stats().requests))
+    Ok(list.end(&settings, source.budget.stats().requests))
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::line::{Line, Status};
 use crate::cli::CheckFormat;
+use crate::config::settings::Settings;
 use crate::policy::Exit;
 use crate::quantity::counted;
 use crate::report::terminal::word;
@@ -18,6 +19,8 @@ pub struct Checklist {
 #[derive(Serialize)]
 struct Report<'l> {
     job: &'l str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'l str>,
     exit: u8,
     requests: u64,
     checks: &'l [Line],
@@ -38,20 +41,23 @@ impl Checklist {
     }
 
     /// The end: what it means for the exit code, and on standard error why, where it is not 0.
-    pub fn end(self, job: &str, requests: u64) -> Exit {
+    pub fn end(self, settings: &Settings, requests: u64) -> Exit {
         let exit = Exit::first(self.lines.iter().filter_map(|line| line.exit));
         match self.format {
             CheckFormat::Text => {
                 say!("\n{} made; exit code {} ({})", counted(requests, "request"), exit as u8, word(exit));
             }
             CheckFormat::Json => {
-                let report = Report { job, exit: exit as u8, requests, checks: &self.lines };
-                // Strings and numbers: nothing in it can fail to be written.
-                say!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+                let (job, account) = (&settings.name, settings.account.as_deref());
+                let report = Report { job, account, exit: exit as u8, requests, checks: &self.lines };
+                // One of many is a line. Strings and numbers: nothing in it can fail to be written.
+                let pretty = if account.is_some() { serde_json::to_string } else { serde_json::to_string_pretty };
+                say!("{}", pretty(&report).unwrap_or_default());
             }
         }
         if let Some(line) = self.lines.iter().find(|line| line.exit == Some(exit) && exit != Exit::Complete) {
-            telemetry::failed(&format!("{}: {}", line.name, line.detail), &line.hint);
+            let account = settings.account.as_ref().map(|name| format!("account {name}: ")).unwrap_or_default();
+            telemetry::failed(&format!("{account}{}: {}", line.name, line.detail), &line.hint);
         }
         exit
     }

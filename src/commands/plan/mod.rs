@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use rusqlite::Connection;
 
-use super::setup;
+use super::{accounts, setup};
 use crate::cli::{CheckFormat, PlanArgs};
 use crate::config::settings::Settings;
 use crate::error::Result;
@@ -44,11 +44,16 @@ struct Plan {
 
 /// Plans a job.
 pub async fn plan(args: &PlanArgs) -> Result<Exit> {
-    let settings = Settings::load(&args.job.job, &setup::flags(&args.job))?;
-    let source = setup::source(&settings)?;
+    let all = Settings::load(&args.job.job, &setup::flags(&args.job))?;
+    let heading = Some("account").filter(|_| args.format == CheckFormat::Text);
+    accounts::each(all, heading, async |one| plan_one(&one, args.format).await).await
+}
+
+async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
+    let source = setup::source(settings)?;
     // There may be none yet; a run will say what is wrong with one that is there.
     let mirror = store::open_untouched(&settings.mirror).ok();
-    let (streams, outcome) = settled(&source, &settings, mirror.as_ref()).await?;
+    let (streams, outcome) = settled(&source, settings, mirror.as_ref()).await?;
     let mut plan = Plan {
         streams: Vec::new(),
         partitioned: streams.iter().copied().filter(|s| source.is_partitioned(*s)).collect(),
@@ -61,10 +66,10 @@ pub async fn plan(args: &PlanArgs) -> Result<Exit> {
     let mut conversations = 0;
     for stream in streams {
         let (estimate, lists) = if source.is_partitioned(stream) {
-            (partitioned(&source, &settings, mirror.as_ref(), stream, conversations).await?, conversations)
+            (partitioned(&source, settings, mirror.as_ref(), stream, conversations).await?, conversations)
         } else {
             let page = source.ask(question(stream, None, settings.page_size, 0)).await?;
-            let known = known(&page, &settings);
+            let known = known(&page, settings);
             if stream == Stream::Conversations {
                 conversations = known.as_ref().map_or(0, |known| known.sampled[0]);
             }
@@ -77,9 +82,9 @@ pub async fn plan(args: &PlanArgs) -> Result<Exit> {
         }
     }
     plan.made = source.budget.stats().requests;
-    match args.format {
-        CheckFormat::Text => crate::telemetry::print(&plan.text(&settings)),
-        CheckFormat::Json => crate::telemetry::print(&format!("{}\n", plan.json(&settings))),
+    match format {
+        CheckFormat::Text => crate::telemetry::print(&plan.text(settings)),
+        CheckFormat::Json => crate::telemetry::print(&format!("{}\n", plan.json(settings))),
     }
     Ok(Exit::Complete)
 }
@@ -228,7 +233,7 @@ impl Plan {
             })
             .collect();
         let requests = self.requests();
-        serde_json::json!({
+        let mut plan = serde_json::json!({
             "job": settings.name,
             "requests": requests.round(),
             "give_or_take": self.uncertainty().ceil(),
@@ -239,8 +244,11 @@ impl Plan {
             "streams": streams,
             "not_told": self.unknown.iter().map(|s| s.name()).collect::<Vec<_>>(),
             "made": self.made,
-        })
-        .to_string()
+        });
+        if let Some(account) = &settings.account {
+            plan["account"] = account.as_str().into();
+        }
+        plan.to_string()
     }
 }
 

@@ -11,7 +11,7 @@ mod ledger;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{deliver, setup};
+use super::{accounts, deliver, setup};
 use crate::cli::VerifyArgs;
 use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::{Flags, Settings};
@@ -45,24 +45,29 @@ impl Differences {
 }
 
 /// Verifies a job's destinations, or one place.
-pub fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
-    let is_job = args.target.extension().is_some_and(|e| e == "toml");
-    let mut exits = Vec::new();
-    if is_job {
-        let flags = Flags { mirror: args.mirror.clone(), ..Flags::default() };
-        let settings = Settings::load_offline(&args.target, &flags)?;
-        if settings.destinations.is_empty() {
-            return Err(Error::usage(format!("{} has no destination", args.target.display())));
-        }
-        for destination in &settings.destinations {
-            exits.push(of_job(&settings, destination, quiet)?);
-        }
-    } else {
+pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
+    if args.target.extension().is_none_or(|e| e != "toml") {
         let mut store = deliver::store(&args.target, PATIENCE)?;
         let differences = place(store.as_mut(), args.mirror.as_deref(), quiet)?;
-        exits.push(told(&store.place(), &differences, quiet));
+        return Ok(told(&store.place(), &differences, quiet));
     }
-    Ok(Exit::first(exits))
+    let flags = Flags {
+        mirror: args.mirror.clone(),
+        accounts: args.accounts.account.clone(),
+        shard: args.accounts.shard.clone(),
+        ..Flags::default()
+    };
+    let all = Settings::load_offline(&args.target, &flags)?;
+    let heading = Some("account").filter(|_| !quiet);
+    accounts::each(all, heading, async |settings| {
+        if settings.destinations.is_empty() {
+            return Err(Error::usage(format!("job {} has no destination", settings.name)));
+        }
+        let exits: Result<Vec<Exit>> =
+            settings.destinations.iter().map(|destination| of_job(&settings, destination, quiet)).collect();
+        exits.map(Exit::first)
+    })
+    .await
 }
 
 /// One destination of a job, also against the mirror.

@@ -1,0 +1,1 @@
+from stubbed import DAG  # noqa: F401

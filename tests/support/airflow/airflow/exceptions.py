@@ -1,0 +1,1 @@
+from stubbed import AirflowException, AirflowFailException  # noqa: F401

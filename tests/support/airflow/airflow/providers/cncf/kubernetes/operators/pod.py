@@ -1,0 +1,1 @@
+from stubbed import KubernetesPodOperator  # noqa: F401

@@ -12,6 +12,7 @@ pub mod run;
 pub mod sandbox;
 mod setup;
 pub mod status;
+pub mod warehouse;
 
 use crate::cli::{Cli, Command};
 use crate::error::Result;
@@ -27,6 +28,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Plan(args) => plan::plan(&args).await,
         Command::Export(args) => export::export(&args, quiet).await,
         Command::Status(args) => status::status(&args),
+        Command::Warehouse(command) => warehouse::warehouse(&command),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::sandbox(&args).await,
         #[cfg(feature = "sandbox")]

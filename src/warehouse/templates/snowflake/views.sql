@@ -22,7 +22,7 @@ UNION ALL SELECT 'SYSTEM', 'robot';
 -- Messages with the side they come from, the name of who wrote them, and the day.
 CREATE OR REPLACE VIEW {schema}.message_sides AS
 SELECT m._id, m.conversation, m.createdAt, m.channelType, m.messageType, m.senderType, sides.side,
-       CAST(GET_PATH(TRY_PARSE_JSON(sender), 'name') AS VARCHAR) AS sender_name,
+       JSON_EXTRACT_PATH_TEXT(sender, 'name') AS sender_name,
        CAST(CONVERT_TIMEZONE('UTC', createdAt) AS DATE) AS day
 FROM {schema}.messages AS m
 LEFT JOIN {schema}.sender_sides AS sides ON sides.sender_type = upper(m.senderType);

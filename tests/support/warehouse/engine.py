@@ -11,6 +11,7 @@ The plan is a list of steps, done in turn on one database that is made in FOLDER
     {"query": text}                                     gives its rows, each a list of values
     {"job": [arguments]}                                Spark: jobs/spark/merge.py; gives its exit code and what it said
     {"current": target, "stream": name, "columns": []}  Spark: what the job's table has, by account and id
+    {"link": folder, "at": path}                        the path leads to the folder from now on
     {"remove": path}, {"junk": path}                    what a crash leaves: a file or folder less, or half a file
 
 Prints a JSON list: what each step gave. Moments are written alike by all engines, 2024-01-01T10:00:00.000000Z.
@@ -213,7 +214,8 @@ class Spark:
 
     def current(self, step):
         table = self.merge["current"](self.session, step["current"], step["stream"])
-        return [list(row) for row in table.select(*step["columns"]).orderBy("account", "_id").collect()]
+        rows = table.orderBy("account", "_id").select(*step["columns"]).collect()
+        return [[plain(value) for value in row] for row in rows]
 
 
 def do(engine, step):
@@ -227,6 +229,11 @@ def do(engine, step):
         return None
     if "do" in step:
         return engine.do(step["do"])
+    if "link" in step:
+        at = pathlib.Path(step["at"])
+        at.parent.mkdir(exist_ok=True)
+        at.unlink(missing_ok=True)
+        return at.symlink_to(step["link"])
     if "remove" in step:
         path = pathlib.Path(step["remove"])
         return shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -17,8 +17,8 @@ What is promised:
   sees the old state or the new one. Streams and accounts go one after the other.
 * A job that dies anywhere, or is run again, leaves no row doubled and none lost: what has no LAST.json does not count, is
   removed by the next job, and is merged again.
-* A change file that is missing between two others is an error of that account's stream (exit code 1); nothing of it is
-  merged, and the others are.
+* A change file that is missing between two others, or files of another mirror than before, are an error of that account's
+  stream (exit code 1); nothing of it is merged, and the others are.
 * Not promised: two jobs on one TARGET at a time. Let the scheduler run one. A reader that began before a job may go on
   reading until the job after the next one starts.
 """
@@ -95,7 +95,7 @@ class Table:
         """Up to which seq an account is merged, and its partitions: {month (or ""): folder}."""
         names = self.states.get(account, [])
         if len(names) <= age:
-            return {"loaded": 0, "partitions": {}}
+            return {"mirror": None, "loaded": 0, "partitions": {}}
         return self.files.read(f"{self.stream}/_current/account={account}/{names[-1 - age]}")
 
     def begin(self):
@@ -134,9 +134,11 @@ def current(spark, target, stream):
     return table.read(spark, folders) if folders else None
 
 
-def unmerged(manifest, stream, loaded):
-    """The files of a stream beyond `loaded` as (first, last, path), each beginning where the last ended."""
-    found = []
+def unmerged(manifest, stream, state):
+    """The files of a stream beyond a state as (first, last, path), each beginning where the last ended."""
+    found, loaded = [], state["loaded"]
+    if state["mirror"] not in (None, manifest["mirror"]):
+        raise Problem("its table is of another mirror, whose seqs mean nothing here: take another target, or begin anew")
     for file in manifest.get("streams", {}).get(stream, {}).get("files", []):
         match = CHANGES.match(file["path"])
         if not match:
@@ -194,7 +196,7 @@ def merge(spark, feed, table, work):
         else:
             partitions.update({n.split("=")[1]: f"{written}/{n}" for n in names if n.startswith("month=")})
         last = max(last for _, last, _ in files)
-        table.switch(account, {"loaded": last, "partitions": partitions})
+        table.switch(account, {"mirror": state["mirror"], "loaded": last, "partitions": partitions})
         print(f"{table.stream} account={account}: {len(files)} files merged, up to seq {last}")
 
 
@@ -218,13 +220,13 @@ def main(arguments):
         for account, manifest in manifests.items():
             state = table.state(account)
             try:
-                files = unmerged(manifest, stream, state["loaded"])
+                files = unmerged(manifest, stream, state)
             except Problem as problem:
                 print(f"{stream} account={account}: {problem}; nothing of it is merged", file=sys.stderr)
                 code = 1
                 continue
             if files:
-                work[account] = (state, files)
+                work[account] = ({**state, "mirror": manifest["mirror"]}, files)
         if work:
             merge(spark, feed.root, table, work)
     return code

@@ -1,4 +1,5 @@
-//! PostgreSQL 12 and newer, through `psql`. CSV change files: the server reads no Parquet.
+//! PostgreSQL 12 and newer, through `psql`. JSON Lines: the server reads no Parquet, and
+//! CSV has values as they were sent.
 
 use super::Dialect;
 use super::columns::Types;

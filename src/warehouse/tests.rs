@@ -34,6 +34,7 @@ fn every_hole_is_filled_and_every_column_is_named_unquoted() {
         "typed",
         "change_columns",
         "change_typed",
+        "change_quoted",
         "values",
         "updates",
         "excluded",

@@ -7,13 +7,19 @@
 
 SET VARIABLE feed = coalesce(getvariable('feed'), 'out/feed');
 
+CREATE OR REPLACE TEMP TABLE manifest AS
+SELECT json AS text FROM read_json_objects(getvariable('feed') || '/manifest.json', format = 'unstructured');
+
+SELECT error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
+FROM manifest, qpien.mirror WHERE mirror.id <> manifest.text->>'mirror';
+INSERT INTO qpien.mirror
+SELECT text->>'mirror' FROM manifest WHERE NOT EXISTS (SELECT id FROM qpien.mirror);
+
 CREATE OR REPLACE TEMP TABLE change_file AS
 SELECT stream.key AS stream,
        getvariable('feed') || '/' || (file.value->>'path') AS path,
        regexp_extract(file.value->>'path', 'changes-(\d+)-(\d+)', 2)::BIGINT AS last_seq
-FROM read_json_objects(getvariable('feed') || '/manifest.json', format = 'unstructured') AS manifest,
-     json_each(manifest.json->'streams') AS stream,
-     json_each(stream.value->'files') AS file;
+FROM manifest, json_each(manifest.text->'streams') AS stream, json_each(stream.value->'files') AS file;
 
 BEGIN TRANSACTION;
 DELETE FROM qpien.changes_contacts;

@@ -10,6 +10,9 @@
 
 CREATE SCHEMA IF NOT EXISTS qpien;
 
+-- The mirror that the files come from: seqs of another one mean nothing here.
+CREATE TABLE IF NOT EXISTS qpien.mirror (id text NOT NULL);
+
 CREATE TABLE IF NOT EXISTS qpien.loaded (
     stream text PRIMARY KEY,
     last_seq bigint NOT NULL,       -- every change up to this one is in the stream's table

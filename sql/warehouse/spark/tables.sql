@@ -6,7 +6,7 @@
 -- cut short anywhere has changed nothing. STREAM_state keeps deletions as rows (_op = 'delete'), so that it is the same in
 -- whatever order and however often files are merged; the view STREAM shows the current records: the documented fields in
 -- documented order, nested values as JSON text, what fits no column in _extra. The view loaded tells how far each is.
--- For many accounts, or more than a night can rewrite, see jobs/spark/merge.py.
+-- One account and one mirror a schema: seqs of another mirror mean nothing here. For many accounts, or more than a night can rewrite, see jobs/spark/merge.py.
 
 CREATE DATABASE IF NOT EXISTS qpien;
 

@@ -160,16 +160,38 @@ fn refuses_a_gap(engine: &str, kind: &str) {
     assert_eq!((&gave[6], &gave[14]), (&json!([[13, 65]]), &json!([[13, 65]])), "{engine}: all is");
 }
 
+/// The seqs of another mirror mean nothing to these tables.
+fn refuses_another_mirror(engine: &str, kind: &str) {
+    let (account, dir) = (account(), tempfile::tempdir().expect("a folder"));
+    let feed = |name: &str| account.path().join(kind).join(name);
+    let gave = on(
+        engine,
+        dir.path(),
+        &[
+            json!({ "run": sql(engine, &["tables"]) }),
+            merge(engine, &feed("1"), 1),
+            json!({ "refused": sql(engine, &["load", "merge"]), "feed": feed("other") }),
+            query("SELECT count(*) AS n FROM qpien.messages"),
+            merge(engine, &feed("3"), 2),
+            query("SELECT count(*) AS n FROM qpien.messages"),
+        ],
+    );
+    assert!(gave[2].as_str().is_some_and(|said| said.contains("of another mirror")), "{engine}: {}", gave[2]);
+    assert_eq!((&gave[3], &gave[5]), (&json!([[8]]), &json!([[13]])), "{engine}");
+}
+
 #[test]
 fn duckdb_answers_rightly_however_the_nights_are_merged() {
     holds("duckdb", "parquet");
     refuses_a_gap("duckdb", "parquet");
+    refuses_another_mirror("duckdb", "parquet");
 }
 
 #[test]
 fn postgresql_answers_rightly_however_the_nights_are_merged() {
-    holds("postgres", "csv");
-    refuses_a_gap("postgres", "csv");
+    holds("postgres", "jsonl");
+    refuses_a_gap("postgres", "jsonl");
+    refuses_another_mirror("postgres", "jsonl");
 }
 
 /// They cannot be had here: their statements run in DuckDB, translated by a parser that knows both.

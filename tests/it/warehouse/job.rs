@@ -16,7 +16,7 @@ fn feed(account: &Path, to: &Path, nights: [&str; 2]) {
 /// What the job does, and what a crash between two of its steps leaves for the next.
 pub(super) fn plan(account: &Path, dir: &Path) -> Vec<Value> {
     let (target, at) = (dir.join("target"), |n: usize| dir.join(format!("feed{n}")));
-    for (n, nights) in [["1", "1"], ["gap", "2"], ["3", "3"]].into_iter().enumerate() {
+    for (n, nights) in [["1", "1"], ["gap", "2"], ["3", "3"], ["other", "3"]].into_iter().enumerate() {
         feed(account, &at(n), nights);
     }
     let job = |n: usize| json!({ "job": ["--feed", at(n), "--target", target] });
@@ -37,6 +37,8 @@ pub(super) fn plan(account: &Path, dir: &Path) -> Vec<Value> {
     plan.extend_from_slice(&asked);
     // Again, with nothing to do.
     plan.push(job(2));
+    plan.extend_from_slice(&asked);
+    plan.push(job(3));
     plan.extend_from_slice(&asked);
     plan
 }
@@ -104,11 +106,14 @@ pub(super) fn right(dir: &Path, gave: &[Value]) {
         ["shop-b", "k1", 2, "Ali"],
         ["shop-b", "k2", 44, "Zoë"],
     ]);
-    for (what, job) in [("night 3", 4), ("after a crash", 11), ("again", 14)] {
-        assert_eq!(code(job), 0, "{what}: {}", said(job));
+    for (what, job, exit) in [("night 3", 4, 0), ("after a crash", 11, 0), ("again", 14, 0), ("another mirror", 17, 1)]
+    {
+        assert_eq!(code(job), exit, "{what}: {}", said(job));
         assert_eq!((&gave[job + 1], &gave[job + 2]), (&all, &people), "{what}");
     }
     assert_eq!(said(14), "", "nothing to do");
+    assert!(said(17).contains("messages account=007: its table is of another mirror"), "{}", said(17));
+    assert!(!said(17).contains("shop-b"), "{}", said(17));
     let junk = dir.join("target/contacts/version=000004/account=shop-b/part-0.parquet");
     assert!(!junk.exists(), "what nobody names is removed");
     // A month that no change touches is not written again.

@@ -15,7 +15,7 @@ const BEFORE: &str = "2025-01-31T12:00:00Z";
 const JOB: &str = "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
     client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\n\
     [[destination]]\nkind = \"parquet\"\npath = \"parquet\"\ncontent = \"changes\"\n\
-    [[destination]]\nkind = \"csv\"\npath = \"csv\"\ncontent = \"changes\"\n";
+    [[destination]]\nkind = \"jsonl\"\npath = \"jsonl\"\ncontent = \"changes\"\n";
 
 /// What the mirror holds: a stream's rows in the order of their ids, each the documented columns, `_extra` and `_seq`.
 type Tables = Vec<Value>;
@@ -29,7 +29,8 @@ fn nights(seed: u64, count: usize) -> (Work, Vec<Tables>) {
     let mut tables = Vec::new();
     for night in 0..count {
         if night > 0 {
-            let asked = format!("/sandbox/night?seed={}&changed=12&new=3&contacts=7&status=4", seed * 1000 + night as u64);
+            let asked =
+                format!("/sandbox/night?seed={}&changed=12&new=3&contacts=7&status=4", seed * 1000 + night as u64);
             let told: Value = serde_json::from_str(&sandbox.bodiless("POST", &asked)).expect("JSON");
             told["now"].as_str().expect("a moment").clone_into(&mut now);
             sandbox.delete("contacts", 4, seed + night as u64);
@@ -38,7 +39,7 @@ fn nights(seed: u64, count: usize) -> (Work, Vec<Tables>) {
         let mut run = work.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint]);
         Outcome::of(&run.env("QPIEN_TEST_NOW", &now).output().expect("a run")).expect(0);
         tables.push(DEFAULT.map(|stream| held(&work, stream)).into());
-        for kind in ["parquet", "csv"] {
+        for kind in ["parquet", "jsonl"] {
             copied(&work.path(kind), &work.path(&format!("{kind}-{night}")));
         }
     }
@@ -190,7 +191,7 @@ fn nightly_changes_merged_in_duckdb_are_what_the_mirror_holds() {
 #[test]
 fn nightly_changes_merged_in_postgresql_are_what_the_mirror_holds() {
     let (seeds, count) = seeds();
-    seeds.for_each(|seed| merged("postgres", "csv", without_nul, seed, count));
+    seeds.for_each(|seed| merged("postgres", "jsonl", without_nul, seed, count));
 }
 
 #[test]

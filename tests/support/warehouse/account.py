@@ -2,8 +2,8 @@
 
     account.py FOLDER
 
-writes FOLDER/parquet/N and FOLDER/csv/N, the feed as it is after night N (1, 2, 3), and FOLDER/KIND/gap, that of night 3
-without the files of night 2. The right answers stand in tests/it/warehouse/views.rs.
+writes FOLDER/parquet/N and FOLDER/jsonl/N, the feed as it is after night N (1, 2, 3), and FOLDER/KIND/gap, that of night 3
+without the files of night 2, and FOLDER/KIND/other, that of another mirror. The right answers stand in tests/it/warehouse/by_hand.rs.
 """
 
 import hashlib
@@ -84,19 +84,11 @@ def columns(stream):
     return [(c.split(":") + [""])[:2] for c in f"{COLUMNS[stream]} {LAST}".split()]
 
 
-def cell(value):
-    """A cell of CSV: nothing is null, "" is empty text."""
-    if value is None:
-        return ""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f'"{text.replace(chr(34), chr(34) * 2)}"' if text == "" or any(c in text for c in '",\r\n') else text
-
-
 def write(path, stream, rows):
     names = columns(stream)
-    if path.suffix == ".csv":
-        lines = [",".join(n for n, _ in names)] + [",".join(cell(row.get(n)) for n, _ in names) for row in rows]
-        path.write_text("\n".join(lines) + "\n", newline="")
+    if path.suffix == ".jsonl":
+        lines = [json.dumps({n: row.get(n) for n, _ in names}, ensure_ascii=False) for row in rows]
+        path.write_text("".join(line + "\n" for line in lines))
         return
     table = duckdb.connect()
     table.execute("SET TimeZone = 'UTC'")
@@ -105,7 +97,7 @@ def write(path, stream, rows):
     table.execute(f"COPY (FROM t ORDER BY _seq) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
 
 
-def feed(folder, kind, nights, missing=None):
+def feed(folder, kind, nights, missing=None, mirror="a"):
     seq, began, known = 0, dict.fromkeys(COLUMNS, 1), set()
     streams = {stream: {"files": []} for stream in COLUMNS}
     for night, changes in enumerate(nights):
@@ -130,14 +122,15 @@ def feed(folder, kind, nights, missing=None):
             streams[stream]["files"].append(
                 {"path": f"{stream}/{path.name}", "rows": len(found), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             )
-    (folder / "manifest.json").write_text(json.dumps({"schema_version": 1, "content": "changes", "streams": streams}))
+    (folder / "manifest.json").write_text(json.dumps({"mirror": mirror, "content": "changes", "streams": streams}))
 
 
 def main():
-    for kind in ("parquet", "csv"):
+    for kind in ("parquet", "jsonl"):
         for night in (1, 2, 3):
             feed(pathlib.Path(sys.argv[1]) / kind / str(night), kind, NIGHTS[:night])
         feed(pathlib.Path(sys.argv[1]) / kind / "gap", kind, NIGHTS, missing=1)
+        feed(pathlib.Path(sys.argv[1]) / kind / "other", kind, NIGHTS, mirror="b")
 
 
 main()

@@ -4,7 +4,8 @@
 -- A table a stream holds the current records: the documented fields in documented order, nested values as JSON text,
 -- what fits no column in _extra; _seq is the change that a row is of, _synced_at and _run_id say when and by which run it
 -- was read. loaded tells how far merge.sql has come.
--- One account a dataset: write these files with another --schema for the next one.
+-- One account and one mirror a dataset (seqs of another mirror mean nothing here): write these files with another --schema
+-- for the next one.
 
 CREATE SCHEMA IF NOT EXISTS {schema};
 

@@ -9,6 +9,9 @@
 
 CREATE SCHEMA IF NOT EXISTS {schema};
 
+-- The mirror that the files come from: seqs of another one mean nothing here.
+CREATE TABLE IF NOT EXISTS {schema}.mirror (id VARCHAR);
+
 CREATE TABLE IF NOT EXISTS {schema}.loaded (
     stream VARCHAR PRIMARY KEY,
     last_seq BIGINT NOT NULL,       -- every change up to this one is in the stream's table

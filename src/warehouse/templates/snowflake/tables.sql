@@ -5,7 +5,8 @@
 -- what fits no column in _extra; _seq is the change that a row is of, _synced_at and _run_id say when and by which run it
 -- was read. changes_STREAM is what load.sql reads from the files, loaded how far merge.sql has come.
 -- Names are written unquoted and thus folded to upper case: ask for firstName, FIRSTNAME or firstname.
--- One account a schema: write these files with another --schema for the next one.
+-- One account and one mirror a schema (seqs of another mirror mean nothing here): write these files with another --schema
+-- for the next one.
 
 CREATE SCHEMA IF NOT EXISTS {schema};
 

@@ -12,19 +12,22 @@ use crate::support::{Outcome, Sandbox, Work};
 
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 
-const JOB: &str = "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
-    client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\n\
-    [[destination]]\nkind = \"parquet\"\npath = \"parquet\"\ncontent = \"changes\"\n\
-    [[destination]]\nkind = \"jsonl\"\npath = \"jsonl\"\ncontent = \"changes\"\n";
+fn job(kind: &str) -> String {
+    format!(
+        "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
+         client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\n\
+         [[destination]]\nkind = \"{kind}\"\npath = \"feed\"\ncontent = \"changes\"\n"
+    )
+}
 
 /// What the mirror holds: a stream's rows in the order of their ids, each the documented columns, `_extra` and `_seq`.
 type Tables = Vec<Value>;
 
-/// Nights, with the feeds as they are after each in `KIND-N` and what the mirror holds then.
-fn nights(seed: u64, count: usize) -> (Work, Vec<Tables>) {
+/// Nights, with the feed as it is after each in `feed-N` and what the mirror holds then.
+fn nights(kind: &str, seed: u64, count: usize) -> (Work, Vec<Tables>) {
     let size = ["--contacts", "300", "--persons", "20", "--conversations", "60", "--messages", "1200"];
     let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
-    let work = Work::with_job(JOB);
+    let work = Work::with_job(&job(kind));
     let mut now = BEFORE.to_owned();
     let mut tables = Vec::new();
     for night in 0..count {
@@ -39,9 +42,7 @@ fn nights(seed: u64, count: usize) -> (Work, Vec<Tables>) {
         let mut run = work.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint]);
         Outcome::of(&run.env("QPIEN_TEST_NOW", &now).output().expect("a run")).expect(0);
         tables.push(DEFAULT.map(|stream| held(&work, stream)).into());
-        for kind in ["parquet", "jsonl"] {
-            copied(&work.path(kind), &work.path(&format!("{kind}-{night}")));
-        }
+        copied(&work.path("feed"), &work.path(&format!("feed-{night}")));
     }
     (work, tables)
 }
@@ -123,9 +124,9 @@ fn equal(what: &str, tables: &Tables, gave: &[Value]) {
 
 /// After each night, after the last one again, and all at once into nothing; `change` is what an engine cannot hold.
 fn merged(engine: &str, kind: &str, change: impl Fn(&Tables) -> Tables, seed: u64, count: usize) {
-    let (work, tables) = nights(seed, count);
+    let (work, tables) = nights(kind, seed, count);
     let folder = tempfile::tempdir().expect("a folder");
-    let feed = |night: usize| work.path(&format!("{kind}-{night}"));
+    let feed = |night: usize| work.path(&format!("feed-{night}"));
     let mut plan = vec![json!({ "run": sql(engine, &["tables"]) })];
     for night in 0..count {
         plan.push(merge(engine, &feed(night), night));
@@ -163,6 +164,7 @@ fn merged(engine: &str, kind: &str, change: impl Fn(&Tables) -> Tables, seed: u6
     equal(&format!("{engine}, seed {seed}, all at once"), &last, &gave[end - 4..end]);
     let rows = |tables: &Tables| tables.iter().map(|t| t.as_array().map_or(0, Vec::len)).collect::<Vec<_>>();
     assert_ne!(rows(&tables[0]), rows(&last), "nothing happened in these nights");
+    assert_ne!(without_nul(tables.last().expect("a night")), *tables.last().expect("a night"), "no NUL among them");
 }
 
 /// PostgreSQL has no NUL character; JSON text holds it escaped.

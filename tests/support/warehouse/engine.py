@@ -163,8 +163,8 @@ class Postgres:
         self.psql("-c", text)
 
     def query(self, text):
-        lines = self.psql("-v", "ON_ERROR_STOP=1", "-c", f"SELECT row_to_json(q) FROM ({text}) AS q").splitlines()
-        return [list(json.loads(line).values()) for line in lines]
+        lines = self.psql("-v", "ON_ERROR_STOP=1", "-c", f"SELECT row_to_json(q) FROM ({text}) AS q").split("\n")
+        return [list(json.loads(line).values()) for line in lines if line]
 
 
 class Spark:
@@ -177,7 +177,12 @@ class Spark:
         self.session = (
             SparkSession.builder.master("local[2]")
             .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
             .config("spark.sql.shuffle.partitions", "2")
+            # Many small statements: compiling them takes longer than running them.
+            .config("spark.sql.codegen.wholeStage", "false")
+            .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+            .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
             .config("spark.sql.session.timeZone", "UTC")
             .config("spark.sql.warehouse.dir", str(folder / "tables"))
             .config("spark.driver.host", "127.0.0.1")

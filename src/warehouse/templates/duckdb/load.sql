@@ -11,7 +11,7 @@ CREATE OR REPLACE TEMP TABLE manifest AS
 SELECT json AS text FROM read_json_objects(getvariable('feed') || '/manifest.json', format = 'unstructured');
 
 SELECT error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
-FROM manifest, {schema}.mirror WHERE mirror.id <> manifest.text->>'mirror';
+FROM manifest, {schema}.mirror WHERE mirror.id <> (manifest.text->>'mirror');
 INSERT INTO {schema}.mirror
 SELECT text->>'mirror' FROM manifest WHERE NOT EXISTS (SELECT id FROM {schema}.mirror);
 

@@ -11,7 +11,7 @@ help: ## this list
 demo: ## a whole account synced from a sandbox, tokens expiring, faults on, compared with the truth
 	cargo run --quiet -- demo
 
-test: ## every test; installs what they need (python3, node, npm packages) when it is missing and it may
+test: ## every test; installs what they need (python3, node, PostgreSQL, Java, packages) when it is missing and it may
 	tests/support/needs.sh
 	cargo test --no-fail-fast
 

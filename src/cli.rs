@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "sandbox")]
 use crate::sandbox::DIALECTS;
+use crate::warehouse::{Engine, SCHEMA};
 
 const AFTER: &str = "\
 First run:
@@ -70,6 +71,9 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show what the mirror holds and how far its walks have come.
     Status(StatusArgs),
+    /// What takes the change files into a data warehouse.
+    #[command(subcommand)]
+    Warehouse(WarehouseCommand),
     /// Start a Qpien-like server to rehearse against.
     #[cfg(feature = "sandbox")]
     Sandbox(Box<SandboxArgs>),
@@ -246,6 +250,37 @@ pub struct StatusArgs {
     /// Which accounts.
     #[command(flatten)]
     pub accounts: AccountArgs,
+}
+
+/// `warehouse`
+#[derive(Debug, Subcommand)]
+pub enum WarehouseCommand {
+    /// Print the SQL by which an engine takes change files in: tables, load, merge, views.
+    Sql(WarehouseSqlArgs),
+}
+
+/// `warehouse sql`
+#[derive(Debug, Args)]
+pub struct WarehouseSqlArgs {
+    /// The engine.
+    #[arg(long, value_enum)]
+    pub engine: Engine,
+
+    /// The schema (database, dataset) of the tables; one for each account.
+    #[arg(long, value_name = "NAME", default_value = SCHEMA)]
+    pub schema: String,
+
+    /// Where the change files lie, as the engine sees it: a folder, s3://bucket/feed, gs://bucket/feed.
+    #[arg(long, value_name = "PLACE")]
+    pub feed: Option<String>,
+
+    /// A stream, otherwise those of a job that names none; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub stream: Vec<String>,
+
+    /// Write the files there instead of printing them.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// `sandbox`

@@ -57,6 +57,7 @@
 //! | many accounts in a job, a machine's part of them | [`config::accounts`], [`config::shard`]; how they run side by side: [`commands::accounts`] |
 //! | a job key and its default | [`config::job`] and [`config::settings`]; a variable: [`config::env`] |
 //! | a flag | [`cli`]; a subcommand: [`commands`], one file each; a line of the checklist: `commands/check/`, one file a concern |
+//! | the SQL that takes change files into a warehouse | [`warehouse`]: a template a statement, `warehouse/templates/ENGINE/`; `sql/warehouse/` is what comes of it |
 //! | the summary, the screen | [`report`] |
 //! | a fault, an adversary, a schema of the sandbox | `sandbox/` |
 //!
@@ -100,3 +101,4 @@ pub mod sync;
 pub mod telemetry;
 pub mod verdict;
 pub mod volatile;
+pub mod warehouse;

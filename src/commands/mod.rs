@@ -14,6 +14,7 @@ pub mod sandbox;
 mod setup;
 pub mod status;
 pub mod verify;
+pub mod warehouse;
 
 use crate::cli::{Cli, Command};
 use crate::error::Result;
@@ -30,6 +31,7 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Export(args) => export::export(&args, quiet).await,
         Command::Verify(args) => verify::verify(&args, quiet).await,
         Command::Status(args) => status::status(&args).await,
+        Command::Warehouse(command) => warehouse::warehouse(&command),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::sandbox(&args).await,
         #[cfg(feature = "sandbox")]

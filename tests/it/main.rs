@@ -39,3 +39,4 @@ mod time_box;
 mod tokens;
 mod verify;
 mod volatile;
+mod warehouse;

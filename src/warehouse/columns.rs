@@ -1,0 +1,49 @@
+//! Column lists of a stream's tables, in the order of the change files.
+
+use crate::destinations::cells::EXTRA;
+use crate::destinations::rows::OF_A_CHANGE;
+use crate::streams::{Kind, Stream};
+
+/// How an engine calls the types. An id and JSON are text: a nested value is read by the engine's own functions.
+pub(super) struct Types {
+    pub(super) text: &'static str,
+    pub(super) boolean: &'static str,
+    pub(super) timestamp: &'static str,
+    pub(super) integer: &'static str,
+}
+
+impl Types {
+    fn of(&self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::Id | Kind::Text | Kind::Json => self.text,
+            Kind::Boolean => self.boolean,
+            Kind::Timestamp => self.timestamp,
+            Kind::Integer => self.integer,
+        }
+    }
+}
+
+/// The lists that templates name: of current tables `columns` and `typed`, of change files and the tables they are loaded
+/// into `change_columns` and `change_typed` (`change_quoted` names them exactly, as JSON does); `updates` and `values` take a
+/// current row from the alias `s`, `excluded` from the row that is in the way.
+pub(super) fn lists(stream: Stream, types: &Types) -> [(&'static str, Vec<String>); 8] {
+    let all: Vec<(&str, &str)> =
+        stream.columns().iter().chain([&EXTRA]).chain(&OF_A_CHANGE).map(|c| (c.name, types.of(c.kind))).collect();
+    let list = |change: bool, form: &dyn Fn(&str, &str) -> String| {
+        all.iter().filter(|(name, _)| change || *name != "_op").map(|(name, kind)| form(name, kind)).collect::<Vec<_>>()
+    };
+    let mut updates = list(false, &|name, _| format!("{name} = s.{name}"));
+    let mut excluded = list(false, &|name, _| format!("{name} = excluded.{name}"));
+    updates.remove(0);
+    excluded.remove(0);
+    [
+        ("columns", list(false, &|name, _| name.to_owned())),
+        ("typed", list(false, &|name, kind| format!("{name} {kind}"))),
+        ("change_columns", list(true, &|name, _| name.to_owned())),
+        ("change_typed", list(true, &|name, kind| format!("{name} {kind}"))),
+        ("change_quoted", list(true, &|name, kind| format!("\"{name}\" {kind}"))),
+        ("values", list(false, &|name, _| format!("s.{name}"))),
+        ("updates", updates),
+        ("excluded", excluded),
+    ]
+}

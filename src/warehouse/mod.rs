@@ -1,0 +1,139 @@
+//! SQL for the engines people already run: how the change files of a job (`content = "changes"`) become tables there.
+//!
+//! What it promises: the tables have the columns of [`crate::streams`] in their order, and names are written unquoted, so
+//! that each engine folds their case as it does and the documented names work everywhere. A merge takes the newest change
+//! of each id, deletes what is gone, and is the same however often and in whatever split the files are merged.
+//!
+//! Why templates: a merge is read by the person who runs it, in their engine's own words. What engines differ in is whole
+//! statements, so that each has its own four templates (`templates/ENGINE/*.sql`) and one file here with its types; only the
+//! column lists are filled in.
+
+mod bigquery;
+mod columns;
+mod duckdb;
+mod postgres;
+mod snowflake;
+mod spark;
+mod template;
+
+use std::fmt;
+
+use clap::ValueEnum;
+
+use self::columns::Types;
+use self::template::Filling;
+use crate::error::{Error, Result};
+use crate::streams::{DEFAULT, Stream};
+
+/// An engine that there is SQL for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Engine {
+    Postgres,
+    #[value(name = "duckdb")]
+    DuckDb,
+    Spark,
+    #[value(name = "bigquery")]
+    BigQuery,
+    Snowflake,
+}
+
+/// Every engine.
+pub const ENGINES: [Engine; 5] = [Engine::Postgres, Engine::DuckDb, Engine::Spark, Engine::BigQuery, Engine::Snowflake];
+
+/// The schema where none is named.
+pub const SCHEMA: &str = "qpien";
+
+/// What is the engine's own.
+struct Dialect {
+    types: Types,
+    /// Where the change files lie when nobody says it.
+    feed: &'static str,
+    tables: &'static str,
+    load: &'static str,
+    merge: &'static str,
+    views: &'static str,
+}
+
+/// A file of SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Its name, such as `merge.sql`.
+    pub name: &'static str,
+    /// What it holds.
+    pub text: String,
+}
+
+/// What the scripts are for.
+#[derive(Debug, Clone)]
+pub struct Wish<'a> {
+    /// The engine.
+    pub engine: Engine,
+    /// The schema (database, dataset) that the tables lie in.
+    pub schema: &'a str,
+    /// The folder of the change files, if another than the engine's default is to be written there.
+    pub feed: Option<&'a str>,
+    /// The streams that are loaded.
+    pub streams: &'a [Stream],
+}
+
+/// The scripts, in the order in which they are run.
+pub fn scripts(wish: &Wish) -> Result<Vec<Script>> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !wish.schema.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || !wish.schema.chars().all(plain) {
+        return Err(Error::usage(format!(
+            "the schema `{}` is no plain name: letters, digits and _, and no digit first",
+            wish.schema
+        )));
+    }
+    let dialect = wish.engine.dialect();
+    let feed = wish.feed.unwrap_or(dialect.feed).trim_end_matches('/');
+    if feed.is_empty() || feed.contains(['\'', '"', '`', '\\', '$', '\n']) {
+        return Err(Error::usage(format!("the feed `{feed}` cannot be written into SQL: no quotes, no \\, no $")));
+    }
+    // The views are over the streams of a job that names none: those have tables in any case.
+    let mut tables = DEFAULT.to_vec();
+    tables.extend(wish.streams.iter().filter(|s| !DEFAULT.contains(s)));
+    let fill = |name, text, streams| {
+        let filling = Filling { schema: wish.schema, feed, streams, types: &dialect.types };
+        Script { name, text: template::fill(text, &filling) }
+    };
+    Ok(vec![
+        fill("tables.sql", dialect.tables, &tables),
+        fill("load.sql", dialect.load, wish.streams),
+        fill("merge.sql", dialect.merge, wish.streams),
+        fill("views.sql", dialect.views, &tables),
+    ])
+}
+
+impl Engine {
+    /// Its name in commands and folders.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Postgres => "postgres",
+            Engine::DuckDb => "duckdb",
+            Engine::Spark => "spark",
+            Engine::BigQuery => "bigquery",
+            Engine::Snowflake => "snowflake",
+        }
+    }
+
+    fn dialect(self) -> &'static Dialect {
+        match self {
+            Engine::Postgres => &postgres::DIALECT,
+            Engine::DuckDb => &duckdb::DIALECT,
+            Engine::Spark => &spark::DIALECT,
+            Engine::BigQuery => &bigquery::DIALECT,
+            Engine::Snowflake => &snowflake::DIALECT,
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests;

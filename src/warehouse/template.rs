@@ -1,0 +1,101 @@
+//! The templates' language: `{name}` is replaced, and the lines between `--each stream` and `--end` stand once a stream.
+//! A list alone on its line is broken into lines there, with that line's indent; inside a line it stays one.
+//! Nothing else in braces is touched, so SQL and regular expressions need no escapes.
+
+use super::columns::{self, Types};
+use crate::streams::Stream;
+
+const EACH: &str = "--each stream";
+const END: &str = "--end";
+const WIDTH: usize = 110;
+
+/// What a template is filled with.
+pub(super) struct Filling<'a> {
+    pub(super) schema: &'a str,
+    pub(super) feed: &'a str,
+    pub(super) streams: &'a [Stream],
+    pub(super) types: &'a Types,
+}
+
+/// A filled template.
+pub(super) fn fill(template: &str, filling: &Filling) -> String {
+    let mut out = String::new();
+    let mut block: Option<Vec<&str>> = None;
+    for line in template.lines() {
+        match (line.trim(), block.take()) {
+            (EACH, _) => block = Some(Vec::new()),
+            (END, Some(lines)) => {
+                for stream in filling.streams {
+                    for line in &lines {
+                        filled(line, filling, Some(*stream), &mut out);
+                    }
+                }
+            }
+            (_, Some(mut lines)) => {
+                lines.push(line);
+                block = Some(lines);
+            }
+            (_, None) => filled(line, filling, None, &mut out),
+        }
+    }
+    out
+}
+
+fn filled(line: &str, filling: &Filling, stream: Option<Stream>, out: &mut String) {
+    let mut line = line.replace("{schema}", filling.schema).replace("{feed}", filling.feed);
+    if let Some(stream) = stream {
+        line = line.replace("{stream}", stream.name());
+        for (name, items) in columns::lists(stream, filling.types) {
+            let hole = format!("{{{name}}}");
+            if let Some(at) = line.find(&hole) {
+                let rest = line.trim().trim_start_matches(&hole).trim_end_matches(',');
+                let text = if rest.is_empty() { broken(&items, &line[..at]) } else { items.join(", ") };
+                line = line.replace(&hole, &text);
+            }
+        }
+    }
+    out.push_str(&line);
+    out.push('\n');
+}
+
+/// Items in lines that are not too long; typed columns one a line.
+fn broken(items: &[String], indent: &str) -> String {
+    let one_a_line = items.iter().any(|i| i.contains(' '));
+    let mut text = String::new();
+    let mut length = indent.len();
+    for (n, item) in items.iter().enumerate() {
+        if n > 0 {
+            text.push(',');
+            if one_a_line || length + item.len() + 2 > WIDTH {
+                text.push('\n');
+                text.push_str(indent);
+                length = indent.len();
+            } else {
+                text.push(' ');
+            }
+        }
+        text.push_str(item);
+        length += item.len() + 2;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::DEFAULT;
+
+    #[test]
+    fn blocks_stand_once_a_stream_and_lists_are_broken_where_they_are_alone() {
+        let types = Types { text: "text", boolean: "boolean", timestamp: "timestamp", integer: "bigint" };
+        let filling = Filling { schema: "s", feed: "f", streams: &DEFAULT[1..3], types: &types };
+        let text =
+            fill("a {schema}\n--each stream\n  {stream}:\n  {columns}\n({columns})\n  {typed},\n--end\nx{3}", &filling);
+        assert!(text.starts_with("a s\n  customer_persons:\n  _id, customer, type,"), "{text}");
+        assert!(text.contains("\n  conversations:\n") && text.ends_with("\nx{3}\n"), "{text}");
+        assert!(text.contains("(_id, customer, type, status, firstName,"), "{text}");
+        assert!(text.contains("\n  isStarred boolean,\n  status text,\n"), "{text}");
+        assert!(text.contains("\n  _run_id bigint,\n"), "{text}");
+        assert!(text.lines().filter(|l| l.starts_with("  ")).all(|l| l.len() < WIDTH + 10), "{text}");
+    }
+}

@@ -1,0 +1,41 @@
+-- Reads the change files that are not merged yet into changes_STREAM; merge.sql comes next.
+--   duckdb warehouse.duckdb < load.sql
+-- The files lie in {feed}; another folder or bucket is named first (a bucket needs INSTALL httpfs; LOAD httpfs;
+-- and CREATE SECRET):
+--   duckdb warehouse.duckdb -c "SET VARIABLE feed = 's3://bucket/feed'" -c ".read load.sql" -c ".read merge.sql"
+-- Only files that manifest.json names are read. Run it as often as you like: it begins anew each time.
+
+SET VARIABLE feed = coalesce(getvariable('feed'), '{feed}');
+
+CREATE OR REPLACE TEMP TABLE manifest AS
+SELECT json AS text FROM read_json_objects(getvariable('feed') || '/manifest.json', format = 'unstructured');
+
+SELECT error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
+FROM manifest, {schema}.mirror WHERE mirror.id <> (manifest.text->>'mirror');
+INSERT INTO {schema}.mirror
+SELECT text->>'mirror' FROM manifest WHERE NOT EXISTS (SELECT id FROM {schema}.mirror);
+
+CREATE OR REPLACE TEMP TABLE change_file AS
+SELECT stream.key AS stream,
+       getvariable('feed') || '/' || (file.value->>'path') AS path,
+       regexp_extract(file.value->>'path', 'changes-(\d+)-(\d+)', 2)::BIGINT AS last_seq
+FROM manifest, json_each(manifest.text->'streams') AS stream, json_each(stream.value->'files') AS file;
+
+--each stream
+BEGIN TRANSACTION;
+DELETE FROM {schema}.changes_{stream};
+-- query() takes its text as a value: read_parquet does not take an empty list, and a stream may have no files.
+SET VARIABLE changes = (
+    SELECT coalesce(
+        'SELECT * RENAME (filename AS _file) FROM read_parquet(['
+            || string_agg('''' || replace(path, '''', '''''') || '''', ', ')
+            || '], union_by_name = true, filename = true, hive_partitioning = false)',
+        'SELECT * FROM {schema}.changes_{stream} WHERE false')
+    FROM change_file
+    WHERE stream = '{stream}'
+      AND last_seq > coalesce((SELECT last_seq FROM {schema}.loaded WHERE stream = '{stream}'), 0)
+);
+INSERT INTO {schema}.changes_{stream} BY NAME SELECT * FROM query(getvariable('changes'));
+COMMIT;
+
+--end

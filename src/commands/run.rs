@@ -115,9 +115,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     }
     let landing = if settings.mask_at == MaskAt::Landing { settings.masks.fingerprint() } else { String::new() };
     mirror.call(move |w| account::claim_masks(w, &landing)).await?;
-    let alone = common.delivering.lock().await;
-    let mut destinations = finish(settings, &mirror, destinations).await?;
-    drop(alone);
+    let mut destinations = finish(settings, common, &mirror, destinations).await?;
     let stop = common.stop.own();
     let _watching = common.time_box.watch_requests(&stop, &source, settings.source.in_flight);
     let (known, tails) = tokio::select! {
@@ -230,7 +228,13 @@ fn walks(settings: &Settings) -> usize {
 }
 
 /// Finishes what an earlier run has pinned, before anything lands.
-async fn finish(settings: &Settings, mirror: &Mirror, mut destinations: Destinations) -> Result<Destinations> {
+async fn finish(
+    settings: &Settings,
+    common: &Common,
+    mirror: &Mirror,
+    mut destinations: Destinations,
+) -> Result<Destinations> {
+    let _alone = common.delivering.lock().await;
     let settings = settings.clone();
     mirror.call(move |w| deliver::finish(w, &settings, &mut destinations).map(|()| destinations)).await
 }

@@ -85,7 +85,7 @@ pub enum Command {
 /// `verify`
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A job file, to verify all of its destinations against the mirror; or a folder or s3://bucket/prefix that holds a
+    /// A job file, to verify all of its destinations against the mirror; or a folder or `s3://bucket/prefix` that holds a
     /// manifest.json.
     pub target: PathBuf,
 
@@ -270,7 +270,7 @@ pub struct WarehouseSqlArgs {
     #[arg(long, value_name = "NAME", default_value = SCHEMA)]
     pub schema: String,
 
-    /// Where the change files lie, as the engine sees it: a folder, s3://bucket/feed, gs://bucket/feed.
+    /// Where the change files lie, as the engine sees it: a folder, `s3://bucket/feed`, `gs://bucket/feed`.
     #[arg(long, value_name = "PLACE")]
     pub feed: Option<String>,
 

@@ -70,18 +70,18 @@ pub fn to_nowhere(settings: &DestinationSettings) -> Files {
 pub fn store(path: &Path, retry_for: Duration) -> Result<Box<dyn Store>> {
     match Location::of(path)? {
         None => Ok(Box::new(Folder::new(path))),
-        Some(location) => objects(location, retry_for),
+        Some(location) => objects(&location, retry_for),
     }
 }
 
 #[cfg(feature = "objects")]
-fn objects(location: Location, retry_for: Duration) -> Result<Box<dyn Store>> {
+fn objects(location: &Location, retry_for: Duration) -> Result<Box<dyn Store>> {
     let variables = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
-    Ok(Box::new(crate::destinations::objects::Objects::new(location, variables, retry_for)?))
+    Ok(Box::new(crate::destinations::objects::Objects::new(location.clone(), variables, retry_for)?))
 }
 
 #[cfg(not(feature = "objects"))]
-fn objects(location: Location, _: Duration) -> Result<Box<dyn Store>> {
+fn objects(location: &Location, _: Duration) -> Result<Box<dyn Store>> {
     Err(Error::usage(format!("{location}: this build has no object storage")))
 }
 

@@ -113,8 +113,8 @@ fn sha256(bytes: &[u8]) -> String {
 fn csv_rows(text: &str) -> Vec<BTreeMap<String, String>> {
     let mut rows = csv::cells_of(text);
     let names: Vec<String> = rows.remove(0).into_iter().flatten().collect();
-    let named = |cells: Vec<Option<String>>| names.iter().cloned().zip(cells);
-    rows.into_iter().map(|cells| named(cells).filter_map(|(name, cell)| Some((name, cell?))).collect()).collect()
+    let paired = |cells: Vec<Option<String>>| names.iter().cloned().zip(cells);
+    rows.into_iter().map(|cells| paired(cells).filter_map(|(name, cell)| Some((name, cell?))).collect()).collect()
 }
 
 fn json_rows(text: &str) -> Vec<BTreeMap<String, String>> {

@@ -11,7 +11,7 @@ CREATE OR REPLACE TEMP TABLE manifest AS
 SELECT json AS text FROM read_json_objects(getvariable('feed') || '/manifest.json', format = 'unstructured');
 
 SELECT error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
-FROM manifest, qpien.mirror WHERE mirror.id <> manifest.text->>'mirror';
+FROM manifest, qpien.mirror WHERE mirror.id <> (manifest.text->>'mirror');
 INSERT INTO qpien.mirror
 SELECT text->>'mirror' FROM manifest WHERE NOT EXISTS (SELECT id FROM qpien.mirror);
 

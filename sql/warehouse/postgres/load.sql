@@ -17,7 +17,7 @@ BEGIN;
 CREATE TEMP TABLE manifest ON COMMIT DROP AS SELECT CAST(:'manifest' AS jsonb) AS text;
 DO $check$
 BEGIN
-    IF EXISTS (SELECT FROM manifest, qpien.mirror WHERE mirror.id <> manifest.text->>'mirror') THEN
+    IF EXISTS (SELECT FROM manifest, qpien.mirror WHERE mirror.id <> (manifest.text->>'mirror')) THEN
         RAISE EXCEPTION 'these tables are of another mirror than the feed: take another schema, or begin anew';
     END IF;
 END

@@ -14,10 +14,11 @@ demo: ## a whole account synced from a sandbox, tokens expiring, faults on, comp
 test: ## every test; installs what they need (python3, node, PostgreSQL, Java, packages) when it is missing and it may
 	tests/support/needs.sh
 	cargo test --no-fail-fast
+	cargo test --no-fail-fast --no-default-features --features csv --lib
 
 soak: ## the seeded tests with many seeds (SEEDS=50, of which the moving lists make 2,000 runs): hours, not minutes
 	tests/support/needs.sh
-	SOAK_SEEDS=$${SEEDS:-50} cargo test --no-fail-fast -- drift moving kill generated nightly deletions
+	SOAK_SEEDS=$${SEEDS:-50} cargo test --no-fail-fast -- drift moving kill generated nightly deletions feed warehouse
 
 bench: ## measurements, as ratios where a machine matters (ROWS=10000000 for the mirror at full size)
 	cargo bench --bench bench

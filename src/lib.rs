@@ -52,6 +52,10 @@
 //! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; how many may go at a time: [`guard`] |
 //! | which values stay out of a record's hash | [`volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::filled`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
+//! | what a destination is handed, and when | `commands/deliver.rs`; ranges under way: [`mirror::pins`]; what a row is: [`destinations::rows`], what does not fit: [`destinations::typed`] |
+//! | a file format | [`destinations::format`], one file each; where files lie: [`destinations::store`] |
+//! | personal data | [`mask`]; which values: [`config::mask`] |
+//! | what `verify` looks at | `commands/verify/`, `sql/verify/` |
 //! | object storage | `destinations/objects/`: the client and its variables in `access.rs`, what a refusal means in `failure.rs` |
 //! | a destination | [`destinations`], whose trait's documentation is the contract |
 //! | many accounts in a job, a machine's part of them | [`config::accounts`], [`config::shard`]; how they run side by side: [`commands::accounts`] |

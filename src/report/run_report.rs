@@ -154,6 +154,8 @@ pub struct DestinationReport {
     pub held: Vec<String>,
     pub files: Vec<String>,
     pub records: u64,
+    /// Values that did not fit: put into `_extra`, or written otherwise.
+    pub misfits: u64,
 }
 
 impl DestinationReport {
@@ -166,6 +168,7 @@ impl DestinationReport {
             held: receipts.iter().filter(|r| r.held).map(|r| r.stream.name().to_owned()).collect(),
             files: receipts.iter().filter(|r| !r.held).flat_map(|r| r.files.clone()).collect(),
             records: receipts.iter().filter(|r| !r.held).map(|r| r.records).sum(),
+            misfits: receipts.iter().map(|r| r.misfits).sum(),
         }
     }
 }

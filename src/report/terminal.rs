@@ -90,6 +90,13 @@ pub fn summary(report: &RunReport) -> String {
                 let _ = writeln!(out, "\n{}: {records} in {files} and manifest.json", d.place);
             }
         }
+        if d.misfits > 0 {
+            let _ = writeln!(
+                out,
+                "  {} did not fit: see _extra, or U+FFFD where PostgreSQL has no U+0000",
+                counted(d.misfits, "value")
+            );
+        }
         for held in &d.held {
             let _ = writeln!(
                 out,

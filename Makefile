@@ -20,7 +20,8 @@ soak: ## the seeded tests with many seeds (SEEDS=50, of which the moving lists m
 	tests/support/needs.sh
 	SOAK_SEEDS=$${SEEDS:-50} cargo test --no-fail-fast -- drift moving kill generated nightly deletions feed warehouse
 
-bench: ## measurements, as ratios where a machine matters (ROWS=10000000 for the mirror at full size)
+bench: ## measurements, as ratios where a machine matters (ROWS=10000000 for the mirror and a delivery at full size)
+	tests/support/needs.sh
 	cargo bench --bench bench
 
 lint: $(DENY) ## format, clippy (pedantic), documentation, licences and sources of dependencies

@@ -169,3 +169,37 @@ fn csv_options(p: &mut Picker<'_>, i: usize, d: &job::Destination, compression: 
     let formula_safe = p.pick(&key(i, "formula_safe"), None, d.formula_safe, false);
     Ok(csv::Options { delimiter, crlf: line_end == job::LineEnd::Crlf, formula_safe, compression })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::Settings;
+
+    fn parquet(lines: &str) -> Result<Settings> {
+        let job =
+            "[source]\nclient_id = \"id\"\nclient_secret = \"s\"\n[[destination]]\nkind = \"parquet\"\npath = \"a\"\n";
+        Settings::of_text(&format!("{job}{lines}\n"), "j.toml", &Flags::default())
+    }
+
+    #[cfg(feature = "parquet")]
+    #[test]
+    fn parquet_is_compressed_by_zstd_or_not_at_all() {
+        for (lines, is_compressed) in [("", true), ("compression = \"zstd\"", true), ("compression = \"none\"", false)]
+        {
+            let settings = parquet(lines).expect(lines);
+            let Target::Files { written: Written::Parquet(options), .. } = &settings.destinations[0].target else {
+                panic!("{lines}");
+            };
+            assert_eq!(options.is_compressed, is_compressed, "{lines}");
+        }
+        let told = parquet("compression = \"gzip\"").expect_err("gzip").detail;
+        assert!(told.starts_with("j.toml: destination[0].compression = \"gzip\": Parquet"), "{told}");
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    #[test]
+    fn a_kind_that_was_left_out_of_the_build_says_so() {
+        let told = parquet("").expect_err("left out").detail;
+        assert!(told.starts_with("j.toml: destination[0]: this build has no Parquet"), "{told}");
+    }
+}

@@ -29,6 +29,8 @@ mod nightly;
 mod not_this_api;
 #[cfg(feature = "objects")]
 mod objects;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod plan;
 mod schedulers;
 mod secrets;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the tests need beside Rust: python3 (reads the CSV files back), node and npm (the reference GraphQL
-# implementation), a PostgreSQL server, Java 17 (for Spark), systemd (its `systemd-analyze verify`), and Python packages in
-# .test-needs/venv. Called by `make test`; does nothing when all of it is there.
+# implementation), a PostgreSQL server, Java 17 (for Spark), systemd (its `systemd-analyze verify`), sqlite3 (what the
+# benchmark compares with), and Python packages in .test-needs/venv. Called by `make test` and `make bench`; does nothing
+# when all of it is there.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -10,6 +11,7 @@ command -v python3 >/dev/null 2>&1 || missing="$missing python3"
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing="$missing python3-venv"
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
+command -v sqlite3 >/dev/null 2>&1 || missing="$missing sqlite3"
 command -v java >/dev/null 2>&1 || missing="$missing openjdk-17-jre-headless"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
 # Debian keeps the server's programs off PATH.

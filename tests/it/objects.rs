@@ -191,6 +191,11 @@ fn shows(row: &Value, name: &str, value: &Value) -> bool {
     }
 }
 
+/// The line of the request that puts the feed's manifest.
+fn put_manifest(bucket: &str) -> String {
+    format!("PUT /{bucket}/{}/manifest.json", FEED.replace('=', "%3D"))
+}
+
 /// In nothing that is said or kept.
 #[track_caller]
 fn keeps_the_secret(work: &Work, outcome: &Outcome) {
@@ -263,12 +268,10 @@ fn killed_between_the_files_and_their_manifest_a_run_begins_where_the_manifest_e
         held.wait();
         child.kill().expect("SIGKILL");
         child.wait().expect("dead");
-        account.proxy.down(true);
-        drop(held);
-        account.proxy.down(false);
+        held.cut();
         account.files(FEED);
     };
-    let manifest = format!("PUT /bucket/{FEED}/manifest.json");
+    let manifest = put_manifest("bucket");
     account.proxy.let_pass(&manifest); // it names no file yet
     kill(&account, &manifest);
     assert_eq!((account.files(FEED).len(), account.strays(FEED).len()), (0, 4), "files that nothing names");
@@ -294,7 +297,7 @@ fn of_two_writers_one_is_refused() {
     for (bucket, passed) in [("at-the-beginning", 0), ("at-the-end", 1)] {
         account.begin_anew(bucket);
         let theirs = Work::with_job(&both().replace("\"test\"", "\"theirs\""));
-        let put = format!("PUT /{bucket}/{FEED}/manifest.json");
+        let put = put_manifest(bucket);
         (0..passed).for_each(|_| account.proxy.let_pass(&put));
         let held = account.proxy.hold(&put);
         let mut command = account.command(&account.work, &["run", "job.toml"]);

@@ -18,6 +18,9 @@ pub const KEY: [(&str, &str); 3] = [
     ("AWS_REGION", "us-east-1"),
 ];
 
+/// Enough of a signature for a server that checks none.
+const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=test-key/20250101/us-east-1/s3/aws4_request";
+
 /// The server.
 pub struct Moto {
     child: Child,
@@ -96,7 +99,7 @@ impl Moto {
     fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).expect("moto listens");
         let head = format!(
-            "{method} {path} HTTP/1.0\r\nHost: {}\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.0\r\nHost: {}\r\n{SIGNED}\r\nContent-Length: {}\r\n\r\n",
             self.address,
             body.len()
         );

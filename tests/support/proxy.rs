@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// The proxy.
 pub struct Proxy {
@@ -38,20 +39,25 @@ enum Act {
     LoseAnswer,
     /// Nothing: the next one like it is meant.
     Pass,
-    /// It waits until the test goes on.
-    Hold { held: Sender<()>, go_on: Receiver<()> },
+    /// It waits until the test lets it go on or cuts it.
+    Hold { held: Sender<()>, cut: Receiver<()> },
 }
 
 /// A request that waits; dropping it lets it go on.
 pub struct Held {
     held: Receiver<()>,
-    _go_on: Sender<()>,
+    cut: Sender<()>,
 }
 
 impl Held {
-    /// Waits until the request has come.
+    /// Waits until the request has come; where none like it comes, the test fails instead of waiting for ever.
     pub fn wait(&self) {
-        self.held.recv().expect("the request comes");
+        self.held.recv_timeout(Duration::from_secs(300)).expect("the request comes");
+    }
+
+    /// The server never gets it.
+    pub fn cut(self) {
+        self.cut.send(()).expect("it waits");
     }
 }
 
@@ -100,9 +106,9 @@ impl Proxy {
 
     /// Holds the next request whose line holds `what`.
     pub fn hold(&self, what: &str) -> Held {
-        let ((held, was_held), (go_on, goes_on)) = (channel(), channel());
-        self.state.lock().acts.push((what.to_owned(), Act::Hold { held, go_on: goes_on }));
-        Held { held: was_held, _go_on: go_on }
+        let ((held, was_held), (cut, is_cut)) = (channel(), channel());
+        self.state.lock().acts.push((what.to_owned(), Act::Hold { held, cut: is_cut }));
+        Held { held: was_held, cut }
     }
 
     /// Leaves the next request whose line holds `what` alone: what is said next is of the one after it.
@@ -178,9 +184,11 @@ fn passes(state: &State, bytes: &[u8], lose: &AtomicBool) -> Option<usize> {
     };
     match act {
         Some(Act::LoseAnswer) => lose.store(true, Ordering::SeqCst),
-        Some(Act::Hold { held, go_on }) => {
+        Some(Act::Hold { held, cut }) => {
             let _ = held.send(());
-            let _ = go_on.recv();
+            if cut.recv().is_ok() {
+                return None;
+            }
         }
         Some(Act::Pass) | None => {}
     }

@@ -58,9 +58,7 @@ fn builder(location: &Location, variables: impl IntoIterator<Item = (String, Str
         .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout), "10s")
         .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true");
     for (name, value) in variables.into_iter().filter(|(name, _)| name.starts_with("AWS_")) {
-        let name = name.to_ascii_lowercase();
-        let key = name.parse().or_else(|_| name.trim_start_matches("aws_").parse());
-        if let Ok(key) = key {
+        if let Ok(key) = name.to_ascii_lowercase().parse() {
             builder = builder.with_config(key, value);
         }
     }
@@ -74,7 +72,7 @@ fn builder(location: &Location, variables: impl IntoIterator<Item = (String, Str
         if endpoint.contains('@') {
             return Err(Error::usage(format!("{location}: AWS_ENDPOINT_URL must not hold a user name or password")));
         }
-        if is_plain && allowed.as_deref() != Some("true") {
+        if is_plain && !allowed.is_some_and(|said| matches!(&*said.to_ascii_lowercase(), "true" | "1" | "yes" | "on")) {
             return Err(Error::usage(format!(
                 "{location}: AWS_ENDPOINT_URL is not encrypted: write https://, or set AWS_ALLOW_HTTP=true"
             )));

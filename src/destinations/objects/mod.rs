@@ -80,12 +80,10 @@ impl Bucket {
         Error::new(Kind::DestinationUnwritable, format!("{}: {cause}", self.location.name_of(name)))
     }
 
-    /// Lets go of what waits to appear and never will.
+    /// Lets go of what waits to appear and never will. A store that does not answer is not asked again for each.
     fn clear(&self) {
         let staged = std::mem::take(&mut *self.staged());
-        for one in staged.into_values() {
-            one.let_go(self);
-        }
+        let _ = staged.into_values().all(|one| one.let_go(self));
     }
 }
 

@@ -207,14 +207,18 @@ impl Staged {
         }
     }
 
-    /// Gives it up. What cannot be aborted now is the bucket's own to remove.
-    pub fn let_go(self, bucket: &Bucket) {
-        if let Staged::Parts(mut upload, _) = self {
-            let aborting = async move { tokio::time::timeout(ABORT, upload.abort()).await };
-            if !matches!(bucket.background.wait(aborting), Ok(Ok(Ok(())))) {
-                tracing::warn!(place = %bucket.location, "an upload could not be aborted: its parts stay in the bucket until its rule for incomplete uploads removes them");
-            }
+    /// Gives it up; whether nothing of it is left. What cannot be aborted now is the bucket's own to remove.
+    pub fn let_go(self, bucket: &Bucket) -> bool {
+        let Staged::Parts(mut upload, _) = self else { return true };
+        let aborting = async move { tokio::time::timeout(ABORT, upload.abort()).await };
+        let aborted = matches!(bucket.background.wait(aborting), Ok(Ok(Ok(()) | Err(Refused::NotFound { .. }))));
+        if !aborted {
+            tracing::warn!(
+                place = %bucket.location,
+                "an upload could not be aborted: its parts stay until the bucket's rule for incomplete uploads removes them"
+            );
         }
+        aborted
     }
 }
 

@@ -43,8 +43,11 @@ fn both() -> String {
 impl Account {
     fn new(messages: u32) -> Account {
         let messages = messages.to_string();
-        let size = ["--contacts", "400", "--persons", "9", "--conversations", "60", "--messages", &messages];
-        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+        Account::of(&["--contacts", "400", "--persons", "9", "--conversations", "60", "--messages", &messages])
+    }
+
+    fn of(size: &[&str]) -> Account {
+        let sandbox = Sandbox::start(&[size, &["--requests-per-minute", "0"]].concat());
         let moto = Moto::start();
         let proxy = Proxy::start(&moto.address);
         let mut account =
@@ -288,6 +291,39 @@ fn killed_between_the_files_and_their_manifest_a_run_begins_where_the_manifest_e
         account.run().expect(0);
         account.equals_the_truth();
     }
+}
+
+#[test]
+fn killed_at_any_step_the_next_run_makes_it_whole() {
+    let mut account = Account::new(1_000);
+    let (nights, mut died) = (10, 0);
+    for night in 0..nights {
+        let mut command = account.command(&account.work, &["run", "job.toml"]);
+        command.env("QPIEN_TEST_DIE_AT", (dice(3, night) % 34).to_string());
+        let outcome = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("a run");
+        died += u64::from(outcome.code().is_none());
+        account.files(FEED);
+        let run = account.run();
+        // The first night's list of conversations may have been read by the run that died.
+        if run.code == 0 { run } else { account.run() }.expect(0);
+        account.equals_the_truth();
+        account.night(night);
+    }
+    assert!(died * 2 >= nights, "only {died} of {nights} died: the moments are too late");
+}
+
+#[test]
+fn a_large_delivery_takes_little_memory() {
+    let account = Account::of(&["--contacts", "4000", "--conversations", "1000", "--messages", "200000"]);
+    let shown = account.run().expect(0).stdout;
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    let at = words.iter().position(|w| *w == "memory").expect("the peak");
+    let peak: f64 = words[at + 1].parse().expect("a number of MiB");
+    let asked = account.proxy.requests();
+    let parts = asked.iter().filter(|r| r.contains("messages.csv?partNumber=")).count();
+    assert!(parts > 4, "large enough: {parts} parts");
+    println!("peak {peak} MiB");
+    assert!(peak < 112.0, "{peak} MiB, with {parts} parts");
 }
 
 #[test]

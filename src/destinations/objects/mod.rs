@@ -104,6 +104,7 @@ impl Store for Objects {
     }
 
     fn stage(&self, name: &str) -> Result<Box<dyn Sink>> {
+        crate::crash::point();
         Ok(Box::new(Upload::begin(self.bucket.clone(), name)?))
     }
 
@@ -115,6 +116,7 @@ impl Store for Objects {
             let staged = self.bucket.staged().remove(name);
             let staged = staged.ok_or_else(|| Error::new(Kind::Internal, format!("{name} was never written")))?;
             staged.appear(&self.bucket, name)?;
+            crate::crash::point();
         }
         Ok(())
     }
@@ -140,10 +142,12 @@ impl Store for Objects {
             None => manifest::read(&self.bucket, name)?.1,
         };
         self.seen = Some(manifest::replace(&self.bucket, &seen, bytes)?);
+        crate::crash::point();
         Ok(())
     }
 
     fn remove(&self, name: &str) -> Result<()> {
+        crate::crash::point();
         let (store, path) = (self.bucket.access.patient.clone(), self.bucket.path(name)?);
         match self.bucket.background.wait(async move { store.delete(&path).await })? {
             Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),

@@ -51,7 +51,7 @@ fn answers(engine: &str) -> Vec<(&'static str, Value)> {
             "SELECT conversation, first_customer_at, first_staff_at, seconds FROM qpien.first_response ORDER BY conversation",
             json!([
                 ["c1", "2024-03-01T10:00:00.000000Z", "2024-03-01T10:02:30.500000Z", 150.5],
-                ["c2", "2024-03-01T09:30:00.000000Z", "2024-03-01T23:59:59.999999Z", 52199.999999],
+                ["c2", "2024-03-01T09:30:00.000000Z", "2024-03-01T23:59:59.999999Z", 52_199.999_999],
                 ["c3", "2024-03-02T12:00:00.000000Z", "2024-03-02T12:00:01.000000Z", 1],
             ]),
         ),

@@ -93,11 +93,12 @@ fn read(stream: Stream, rows: &Value) -> Value {
     let kinds: Vec<Kind> = stream.columns().iter().map(|c| c.kind).collect();
     let row = |row: &Value| {
         let cells = row.as_array().expect("a row").iter().enumerate();
-        Value::from_iter(cells.map(|(at, cell)| match (kinds.get(at), cell) {
+        let read = cells.map(|(at, cell)| match (kinds.get(at), cell) {
             (Some(Kind::Json), Value::String(text)) => serde_json::from_str(text).expect("JSON text"),
             (Some(Kind::Timestamp), Value::String(text)) => json!(clock::parsed(text).expect("a moment")),
             (_, cell) => cell.clone(),
-        }))
+        });
+        read.collect::<Value>()
     };
     rows.as_array().expect("rows").iter().map(row).collect()
 }

@@ -16,6 +16,8 @@ use crate::destinations::folder::Folder;
 use crate::destinations::format::Format;
 use crate::destinations::location::Location;
 use crate::destinations::store::Store;
+#[cfg(feature = "postgres")]
+use crate::destinations::postgres::Postgres;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::mask::{Masked, Masks};
@@ -35,14 +37,15 @@ pub type Outcomes = Vec<(String, Result<Vec<Receipt>>)>;
 pub fn destinations(settings: &Settings) -> Result<Destinations> {
     let mut all: Destinations = Vec::new();
     for d in &settings.destinations {
-        let mut destination = destination(d)?;
+        let mut destination = destination(d, settings)?;
         destination.check(&format!("job {}", settings.name))?;
         all.push(destination);
     }
     Ok(all)
 }
 
-fn destination(settings: &DestinationSettings) -> Result<Box<dyn Destination + Send>> {
+#[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
+fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box<dyn Destination + Send>> {
     Ok(match &settings.target {
         Target::Files { path, written, split, retry_for } => {
             let format: Box<dyn Format> = match written {
@@ -53,6 +56,8 @@ fn destination(settings: &DestinationSettings) -> Result<Box<dyn Destination + S
             };
             Box::new(Files::new(store(path, *retry_for)?, format, settings.terms, *split))
         }
+        #[cfg(feature = "postgres")]
+        Target::Postgres(options) => Box::new(Postgres::new(options.clone(), settings.terms, job.streams.clone())),
     })
 }
 

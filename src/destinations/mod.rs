@@ -39,6 +39,8 @@ pub mod objects;
 pub mod packing;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod rows;
 pub mod store;
 pub mod typed;

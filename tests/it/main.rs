@@ -29,6 +29,8 @@ mod not_this_api;
 #[cfg(feature = "objects")]
 mod objects;
 mod plan;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod secrets;
 mod spelling;
 mod stop;

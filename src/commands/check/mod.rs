@@ -52,7 +52,7 @@ pub async fn check(args: &CheckArgs) -> Result<Exit> {
     list.add(clock::line(source.clock_skew(), source.contacted()));
     list.add(mirror.line);
     for d in &settings.destinations {
-        list.add(destination::line(d));
+        list.add(destination::line(d, &settings.streams));
     }
     Ok(list.end(&settings.name, source.budget.stats().requests))
 }

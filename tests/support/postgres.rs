@@ -90,6 +90,16 @@ impl Server {
         String::from_utf8(output.stdout).expect("UTF-8").trim_end_matches('\n').to_owned()
     }
 
+    /// The rows of a query, as JSON. (psql leaves out U+10FFFF where it prints a table.)
+    #[track_caller]
+    pub fn rows(&self, database: &str, query: &str) -> Vec<serde_json::Value> {
+        let sql = format!(
+            "COPY (SELECT row_to_json(t) FROM ({query}) AS t) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
+        );
+        let lines = self.ask(database, &sql);
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
     fn psql(&self, database: &str, sql: &str) -> Output {
         let mut psql = Command::new(program("psql"));
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"])

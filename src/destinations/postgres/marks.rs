@@ -125,7 +125,7 @@ pub fn write(
     let sql = format!(
         "INSERT INTO {} AS mark 
              (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::timestamptz, CASE WHEN $7 IS NOT NULL THEN now() END, $9, $10, $11, $12, now())
+         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now())
          ON CONFLICT (stream) DO UPDATE SET status = excluded.status, verdict = excluded.verdict, why = excluded.why,
              latest_run_id = excluded.latest_run_id, latest_at = excluded.latest_at{moves}",
         table(schema)

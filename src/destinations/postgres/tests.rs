@@ -56,17 +56,16 @@ impl Subject for InSchema<'_> {
             return BTreeMap::new();
         }
         let flagged = if self.tombstones == Tombstones::Flag { "WHERE NOT _deleted" } else { "" };
-        let lines = self.ask(&format!("SELECT row_to_json(t) FROM @.contacts AS t {flagged}"));
-        let row = |line: &str| {
-            let row: BTreeMap<String, serde_json::Value> = serde_json::from_str(line).expect("JSON");
+        let row = |row: &serde_json::Value| {
             let id = row["_id"].as_str().expect("an id").to_owned();
             let own = STREAM.columns().iter().filter_map(|c| {
-                let value = row.get(&tables::folded(c.name)).filter(|v| !v.is_null())?;
+                let value = row.get(tables::folded(c.name)).filter(|v| !v.is_null())?;
                 Some((c.name.to_owned(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
             });
             (id, own.collect())
         };
-        lines.lines().map(row).collect()
+        let query = format!("SELECT * FROM {}.contacts {flagged}", self.schema);
+        self.server.rows("postgres", &query).iter().map(row).collect()
     }
 
     fn bytes(&self) -> String {

@@ -15,9 +15,9 @@ use crate::destinations::files::Files;
 use crate::destinations::folder::Folder;
 use crate::destinations::format::Format;
 use crate::destinations::location::Location;
-use crate::destinations::store::Store;
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::Postgres;
+use crate::destinations::store::Store;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::mask::{Masked, Masks};

@@ -28,7 +28,12 @@ pub struct DestinationSettings {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub enum Target {
-    Files { path: PathBuf, written: Written, split: Option<u64>, retry_for: Duration },
+    Files {
+        path: PathBuf,
+        written: Written,
+        split: Option<u64>,
+        retry_for: Duration,
+    },
     #[cfg(feature = "postgres")]
     Postgres(crate::destinations::postgres::Options),
 }

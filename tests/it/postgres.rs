@@ -308,13 +308,13 @@ fn what_cannot_be_written_is_refused_before_the_first_request() {
 
 #[test]
 fn no_password_and_no_record_is_told() {
-    let account = Account::new(FILES, Server::start());
-    let talkative = |what: &str| {
+    let mut account = Account::new(FILES, Server::start());
+    let talkative = |account: &Account, what: &str| {
         let mut command = account.command(what);
         command.args(["-vv"]).env("RUST_LOG", "trace").env("QPIEN_LOG", "trace").env("RUST_BACKTRACE", "full");
         Outcome::of(&command.output().expect("a run"))
     };
-    let mut said = vec![talkative("run").expect(0)];
+    let mut said = vec![talkative(&account, "run").expect(0)];
     assert!(
         account.ask("SELECT string_agg(content, '') FROM qpien.messages").contains("BODYMARKER"),
         "it is in the records"
@@ -324,11 +324,11 @@ fn no_password_and_no_record_is_told() {
          CREATE TRIGGER raise BEFORE INSERT OR UPDATE ON qpien.messages FOR EACH ROW EXECUTE FUNCTION raise();
          TRUNCATE qpien.messages; DELETE FROM qpien._qpien_delivered WHERE stream = 'messages'",
     );
-    said.push(talkative("export").expect(1));
+    said.push(talkative(&account, "export").expect(1));
     assert!(said[1].stderr.contains("P0001"), "{}", said[1].stderr);
     account.ask("ALTER USER postgres PASSWORD 'another'");
-    drop(account.server);
-    said.push(talkative("export"));
+    account.server.kill();
+    said.push(talkative(&account, "export"));
     for outcome in said {
         for word in ["PASSWORDMARKER", "BODYMARKER", "sandbox-secret", "postgres://"] {
             assert!(!outcome.stderr.contains(word) && !outcome.stdout.contains(word), "{word}: {}", outcome.stderr);

@@ -16,6 +16,8 @@ use crate::destinations::folder::Folder;
 use crate::destinations::format::Format;
 use crate::destinations::location::Location;
 use crate::destinations::nowhere::Nowhere;
+#[cfg(feature = "postgres")]
+use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
 use crate::error::{Error, Kind, Result};
@@ -36,18 +38,21 @@ pub type Outcomes = Vec<(String, Result<Vec<Receipt>>)>;
 pub fn destinations(settings: &Settings) -> Result<Destinations> {
     let mut all: Destinations = Vec::new();
     for d in &settings.destinations {
-        let mut destination = destination(d)?;
+        let mut destination = destination(d, settings)?;
         destination.check(&format!("job {}", settings.name))?;
         all.push(destination);
     }
     Ok(all)
 }
 
-fn destination(settings: &DestinationSettings) -> Result<Box<dyn Destination + Send>> {
+#[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
+fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box<dyn Destination + Send>> {
     Ok(match &settings.target {
         Target::Files { path, written, split, retry_for } => {
             Box::new(Files::new(store(path, *retry_for)?, format(written), settings.terms, *split))
         }
+        #[cfg(feature = "postgres")]
+        Target::Postgres(options) => Box::new(Postgres::new(options.clone(), settings.terms, job.streams.clone())),
     })
 }
 
@@ -60,10 +65,15 @@ fn format(written: &Written) -> Box<dyn Format> {
     }
 }
 
-/// The files of a destination, written to nowhere.
-pub fn to_nowhere(settings: &DestinationSettings) -> Files {
-    let Target::Files { written, split, .. } = &settings.target;
-    Files::new(Box::new(Nowhere), format(written), settings.terms, *split)
+/// The files of a destination, written to nowhere; none of a database.
+pub fn to_nowhere(settings: &DestinationSettings) -> Option<Files> {
+    match &settings.target {
+        Target::Files { written, split, .. } => {
+            Some(Files::new(Box::new(Nowhere), format(written), settings.terms, *split))
+        }
+        #[cfg(feature = "postgres")]
+        Target::Postgres(_) => None,
+    }
 }
 
 /// Where files go.

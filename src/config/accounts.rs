@@ -153,7 +153,10 @@ fn found(accounts: Vec<Account>, text: &str, place: &str) -> Vec<Found> {
 /// The paths that are an account's own, with the keys they stand at.
 fn templates(job: &Job) -> Vec<(String, Option<&str>)> {
     let destinations = job.destination.iter().enumerate();
-    let destinations = destinations.map(|(i, d)| (format!("destination[{i}].path"), Some(d.path.as_str())));
+    let destinations = destinations.map(|(i, d)| match d.kind {
+        job::Kind::Postgres => (format!("destination[{i}].schema"), d.schema.as_deref()),
+        _ => (format!("destination[{i}].path"), d.path.as_deref()),
+    });
     [("mirror.path".to_owned(), job.mirror.path.as_deref())].into_iter().chain(destinations).collect()
 }
 
@@ -164,7 +167,8 @@ fn own_places(job: &Job, text: &str, place: &str, names: &[&str]) -> Result<()> 
         let at = at(text, place, &key);
         let Some(path) = path else {
             return Err(Error::usage(format!(
-                "{at}: {key} is not set, and accounts would share its default: write for example \"state/{PLACEHOLDER}.db\""
+                "{at}: {key} is not set, and accounts would share its default: write for example \"{}{PLACEHOLDER}\"",
+                if key.ends_with("schema") { "qpien_" } else { "state/" }
             )));
         };
         if path.contains("${account}") {
@@ -176,7 +180,8 @@ fn own_places(job: &Job, text: &str, place: &str, names: &[&str]) -> Result<()> 
             )));
         }
         for name in names {
-            let own = path.replace(PLACEHOLDER, name);
+            let own = if key.ends_with("schema") { of_schema(path, name) } else { path.replace(PLACEHOLDER, name) };
+            let own = format!("{own}{}", if key.ends_with("schema") { format!(" of {key}") } else { String::new() });
             if let Some(other) = taken.insert(own.to_ascii_lowercase(), format!("{key} of account {name}")) {
                 return Err(Error::usage(format!("{at}: {own} would be {key} of account {name} and {other}")));
             }
@@ -244,6 +249,11 @@ fn refuse_one_key(picked: &[&Found]) -> Result<()> {
     Ok(())
 }
 
+/// A schema's name with an account's in it; a `-` is a `_` there, which a name without quotes may hold.
+fn of_schema(schema: &str, name: &str) -> String {
+    schema.replace(PLACEHOLDER, &name.replace('-', "_"))
+}
+
 /// The job as this account's own.
 fn of_account(job: &Job, account: &Account) -> Job {
     let own = |path: &str| path.replace(PLACEHOLDER, account.name.get_ref());
@@ -254,7 +264,8 @@ fn of_account(job: &Job, account: &Account) -> Job {
     job.source.requests_per_minute = account.requests_per_minute.or(job.source.requests_per_minute);
     job.mirror.path = job.mirror.path.as_deref().map(own);
     for destination in &mut job.destination {
-        destination.path = own(&destination.path);
+        destination.path = destination.path.as_deref().map(own);
+        destination.schema = destination.schema.as_deref().map(|schema| of_schema(schema, account.name.get_ref()));
     }
     job
 }

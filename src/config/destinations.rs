@@ -1,10 +1,12 @@
 //! `[[destination]]`: from the job file to what the destinations are made of.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, PathBuf};
 use std::time::Duration;
 
 use super::job::{self, Job};
 use super::origin::Picker;
+#[cfg(feature = "postgres")]
+use super::postgres::postgres;
 use super::settings::Flags;
 use super::{env, values};
 use crate::destinations::location::Location;
@@ -26,7 +28,14 @@ pub struct DestinationSettings {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub enum Target {
-    Files { path: PathBuf, written: Written, split: Option<u64>, retry_for: Duration },
+    Files {
+        path: PathBuf,
+        written: Written,
+        split: Option<u64>,
+        retry_for: Duration,
+    },
+    #[cfg(feature = "postgres")]
+    Postgres(crate::destinations::postgres::Options),
 }
 
 /// The longest `retry_for`: what is sent again was signed when it was sent first.
@@ -35,8 +44,24 @@ const RETRY_AT_MOST: Duration = Duration::from_secs(300);
 impl Target {
     /// The local folder that files go to, where it is one.
     pub fn folder(&self) -> Option<PathBuf> {
-        let Target::Files { path, .. } = self;
-        matches!(Location::of(path), Ok(None)).then(|| path.clone())
+        match self {
+            Target::Files { path, .. } => matches!(Location::of(path), Ok(None)).then(|| path.clone()),
+            #[cfg(feature = "postgres")]
+            Target::Postgres(_) => None,
+        }
+    }
+
+    /// What two destinations may not share, and how it is told.
+    fn place(&self) -> (String, String) {
+        match self {
+            Target::Files { path, .. } => {
+                // `out` and `./out` are one folder.
+                let plain: PathBuf = path.components().filter(|c| *c != Component::CurDir).collect();
+                (plain.display().to_string(), format!("the folder {}", path.display()))
+            }
+            #[cfg(feature = "postgres")]
+            Target::Postgres(options) => (options.place(), options.place()),
+        }
     }
 }
 
@@ -61,7 +86,8 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
     }
     let mut all: Vec<DestinationSettings> = Vec::new();
     for (i, d) in job.destination.iter().enumerate() {
-        let content = p.pick(&key(i, "content"), None, d.content, job::Content::Snapshot);
+        let usual = if d.kind == job::Kind::Postgres { job::Content::Changes } else { job::Content::Snapshot };
+        let content = p.pick(&key(i, "content"), None, d.content, usual);
         let publish = p.pick(&key(i, "publish"), None, d.publish, job::Publish::Complete);
         let terms = Terms {
             content: match content {
@@ -70,30 +96,34 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
             },
             publish_always: publish == job::Publish::Always,
         };
-        let target = files(p, i, d, terms, flags)?;
-        let Target::Files { path, .. } = &target;
-        // `out` and `./out` are one folder.
-        let plain = |p: &Path| p.components().filter(|c| *c != Component::CurDir).collect::<PathBuf>();
-        let shared = all.iter().any(|other| {
-            let Target::Files { path: other, .. } = &other.target;
-            plain(other) == plain(path)
-        });
-        if shared {
-            return Err(Error::usage(format!("{}: two destinations share the folder {}", p.place, path.display())));
+        let target = match d.kind {
+            job::Kind::Postgres => postgres(p, i, d, flags)?,
+            job::Kind::Csv | job::Kind::Jsonl | job::Kind::Parquet => files(p, i, d, terms, flags)?,
+        };
+        let (place, told) = target.place();
+        if all.iter().any(|other| other.target.place().0 == place) {
+            return Err(Error::usage(format!("{}: two destinations share {told}", p.place)));
         }
         all.push(DestinationSettings { terms, target });
     }
     Ok(all)
 }
 
-fn key(i: usize, name: &str) -> String {
+pub(super) fn key(i: usize, name: &str) -> String {
     format!("destination[{i}].{name}")
 }
 
 /// A folder of files.
 fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags: &Flags) -> Result<Target> {
     let place = p.place.to_owned();
-    let path = PathBuf::from(env::expand(&d.path, &format!("{place}: {}", key(i, "path")))?);
+    let tables = [("url", d.url.is_some()), ("schema", d.schema.is_some()), ("tombstones", d.tombstones.is_some())];
+    if let Some((name, _)) = tables.into_iter().find(|(_, set)| *set) {
+        return Err(Error::usage(format!("{place}: {} is for kind = \"postgres\" alone", key(i, name))));
+    }
+    let Some(path) = &d.path else {
+        return Err(Error::usage(format!("{place}: {} is not set: the folder that the files go to", key(i, "path"))));
+    };
+    let path = PathBuf::from(env::expand(path, &format!("{place}: {}", key(i, "path")))?);
     let path = p.pick(&key(i, "path"), flags.out.clone().map(|o| ("--out", o)), Some(path), PathBuf::new());
     if path.as_os_str().is_empty() {
         return Err(Error::usage(format!("{place}: {} is empty", key(i, "path"))));
@@ -124,7 +154,7 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
     };
     let written = match d.kind {
         job::Kind::Csv => Written::Csv(csv_options(p, i, d, compression)?),
-        job::Kind::Jsonl => Written::Jsonl(jsonl::Options { compression }),
+        job::Kind::Jsonl | job::Kind::Postgres => Written::Jsonl(jsonl::Options { compression }),
         job::Kind::Parquet => parquet_options(&format!("{place}: {}", key(i, "compression")), compression)?,
     };
     if d.kind != job::Kind::Csv {
@@ -154,6 +184,14 @@ fn parquet_options(place: &str, _: Compression) -> Result<Written> {
     let place = place.rsplit_once('.').map_or(place, |(destination, _)| destination);
     Err(Error::usage(format!(
         "{place}: this build has no Parquet: build it with the feature \"parquet\", or deliver csv or jsonl"
+    )))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn postgres(p: &Picker<'_>, i: usize, _: &job::Destination, _: &Flags) -> Result<Target> {
+    Err(Error::usage(format!(
+        "{}: destination[{i}]: this build has no PostgreSQL: build it with the feature \"postgres\", or deliver csv or jsonl",
+        p.place
     )))
 }
 

@@ -125,7 +125,7 @@ pub enum Switch {
 #[allow(missing_docs)]
 pub struct Destination {
     pub kind: Kind,
-    pub path: String,
+    pub path: Option<String>,
     pub content: Option<Content>,
     pub publish: Option<Publish>,
     pub delimiter: Option<String>,
@@ -134,6 +134,9 @@ pub struct Destination {
     pub compression: Option<Compression>,
     pub split: Option<String>,
     pub retry_for: Option<String>,
+    pub url: Option<String>,
+    pub schema: Option<String>,
+    pub tombstones: Option<Tombstones>,
 }
 
 /// What kind of destination.
@@ -146,6 +149,18 @@ pub enum Kind {
     Jsonl,
     /// Parquet files.
     Parquet,
+    /// Tables of a PostgreSQL database.
+    Postgres,
+}
+
+/// What becomes of the row of a record that is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tombstones {
+    /// It goes, too.
+    Delete,
+    /// It stays, and says so.
+    Flag,
 }
 
 /// What is delivered.

@@ -277,8 +277,8 @@ mod tests {
         let text = format!("{KEY}requests_per_minute = 50\n[[destination]]\nkind = \"csv\"\npath = \"a\"\n");
         let flags = Flags { requests_per_minute: Some(7), out: Some("b".into()), ..Flags::default() };
         let s = load(&text, &flags).expect("settings");
-        let super::super::destinations::Target::Files { path, .. } = &s.destinations[0].target;
-        assert_eq!((s.requests_per_minute, path.as_path()), (7, Path::new("b")));
+        let path = s.destinations[0].target.folder();
+        assert_eq!((s.requests_per_minute, path.as_deref()), (7, Some(Path::new("b"))));
         let shown = s.print();
         assert!(
             shown.contains("source.requests_per_minute = 7") && shown.contains("# flag --requests-per-minute"),

@@ -40,6 +40,8 @@ pub mod objects;
 pub mod packing;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod reading;
 pub mod rows;
 pub mod store;
@@ -52,6 +54,11 @@ use crate::error::Result;
 use crate::record::{Reader, SeqRange};
 use crate::streams::{Column, DateForm, Stream};
 use crate::verdict::Verdict;
+
+/// The columns of a stream where columns have types.
+pub fn typed_columns(stream: Stream) -> Vec<Column> {
+    [stream.columns(), &[cells::EXTRA]].concat()
+}
 
 /// What a destination is handed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,6 +32,8 @@ mod objects;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod plan;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod schedulers;
 mod secrets;
 mod spelling;

@@ -12,8 +12,10 @@ pub mod foreign;
 pub mod generated;
 pub mod mirrored;
 pub mod moto;
+pub mod postgres;
 pub mod proxy;
 pub mod tls;
+pub mod wire;
 
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_qpien-sync");

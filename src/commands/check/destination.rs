@@ -7,14 +7,32 @@ use super::disk;
 use super::line::Line;
 use crate::commands::deliver;
 use crate::config::destinations::{DestinationSettings, Target};
+#[cfg(feature = "postgres")]
+use crate::destinations::Terms;
+#[cfg(feature = "postgres")]
+use crate::destinations::postgres::{Options, Postgres};
+use crate::streams::Stream;
 
 /// One destination.
-pub fn line(settings: &DestinationSettings) -> Line {
-    let Target::Files { path, retry_for, .. } = &settings.target;
-    match settings.target.folder() {
-        Some(folder) => self::folder(&folder),
-        None => objects(path, *retry_for),
+#[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
+pub fn line(settings: &DestinationSettings, streams: &[Stream]) -> Line {
+    match (&settings.target, settings.target.folder()) {
+        (Target::Files { .. }, Some(folder)) => self::folder(&folder),
+        (Target::Files { path, retry_for, .. }, None) => objects(path, *retry_for),
+        #[cfg(feature = "postgres")]
+        (Target::Postgres(options), _) => database(options, settings.terms, streams),
     }
+}
+
+/// A database, and whether what is there fits.
+#[cfg(feature = "postgres")]
+fn database(options: &Options, terms: Terms, streams: &[Stream]) -> Line {
+    let place = options.place();
+    let line = match Postgres::new(options.clone(), terms, streams.to_vec()).look() {
+        Err(error) => Line::failed("destination", "", &error),
+        Ok(version) => Line::ok("destination", format!("{place} can be written, PostgreSQL {version}"), ""),
+    };
+    line.with("place", place)
 }
 
 /// An object store says what may be done only when it is done.

@@ -4,8 +4,8 @@ use std::io::{Read as _, Seek as _, Write as _};
 
 use sha2::{Digest as _, Sha256};
 
-use super::Differences;
 use super::ledger::{Ledger, Row};
+use super::{Differences, referring};
 use crate::destinations::cells::EXTRA;
 use crate::destinations::manifest::{Entry, FileEntry, Manifest, NAME};
 use crate::destinations::rows::OF_A_CHANGE;
@@ -43,7 +43,7 @@ pub fn read(
         }
         let Some(copy) = copied(store, file, differences)? else { continue };
         let (mut doubled, mut outside) = (0, 0);
-        let wanted = ["_id", "_seq", "_op", refers_by(stream)];
+        let wanted = ["_id", "_seq", "_op", referring(stream).unwrap_or_default()];
         let counted = reading::rows(copy, &manifest.format, &columns, &wanted, &mut |cells| {
             let [id, seq, op, parent] = cells else { return Ok(()) };
             let seq: Option<i64> = seq.as_ref().and_then(|s| s.parse().ok());
@@ -126,15 +126,6 @@ fn copied(store: &dyn Store, file: &FileEntry, differences: &mut Differences) ->
     }
     copy.rewind().map_err(scratch)?;
     Ok(Some(copy))
-}
-
-/// The column by which a stream's records refer to those of another.
-fn refers_by(stream: Stream) -> &'static str {
-    match stream {
-        Stream::Messages => "conversation",
-        Stream::Conversations => "joinedPerson",
-        _ => "",
-    }
 }
 
 fn column(stream: Stream, name: &str) -> Option<Column> {

@@ -5,6 +5,8 @@
 //! the same, so every cell of it is as the mirror has it. Changes are held against the mirror's ledger: each record with
 //! the seq that it has there, as far as the delivery reaches; what has changed since is another delivery's.
 
+#[cfg(feature = "postgres")]
+mod database;
 mod files;
 mod ledger;
 
@@ -17,6 +19,8 @@ use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::{Flags, Settings};
 use crate::destinations::Content;
 use crate::destinations::manifest::Manifest;
+#[cfg(feature = "postgres")]
+use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
@@ -72,7 +76,16 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
 
 /// One destination of a job, also against the mirror.
 fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -> Result<Exit> {
-    let Target::Files { path, retry_for, .. } = &destination.target;
+    let (path, retry_for) = match &destination.target {
+        Target::Files { path, retry_for, .. } => (path, retry_for),
+        #[cfg(feature = "postgres")]
+        Target::Postgres(options) => {
+            let database = Postgres::new(options.clone(), destination.terms, settings.streams.clone());
+            let place = options.place();
+            let differences = database::verify(&database, &place, &settings.streams, &settings.mirror, quiet)?;
+            return Ok(told(&place, &differences, quiet));
+        }
+    };
     let mut store = deliver::store(path, *retry_for)?;
     let mut differences = place(store.as_mut(), Some(&settings.mirror), quiet)?;
     let manifest = files::manifest(store.as_mut())?;
@@ -106,25 +119,7 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<Di
         let entry = &manifest.streams[stream.name()];
         files::read(store, &manifest, *stream, entry, &mut ledger, &mut differences)?;
     }
-    for (child, parent) in [(Stream::Messages, Stream::Conversations), (Stream::Conversations, Stream::Contacts)] {
-        if !(streams.contains(&child) && streams.contains(&parent)) {
-            continue;
-        }
-        let (count, one) = ledger.dangling(child, parent)?;
-        let told = || {
-            format!(
-                "{} of {parent} that are not there, {} for one",
-                counted(count, "reference"),
-                one.clone().unwrap_or_default()
-            )
-        };
-        if count > 0 && child == Stream::Messages {
-            differences.add(child.name(), told());
-        } else if count > 0 && !quiet {
-            // The source deletes contacts and keeps their conversations.
-            say!("{}: {child}: {}: the source may have deleted them", store.place(), told());
-        }
-    }
+    references(&store.place(), &streams, &ledger, &mut differences, quiet)?;
     if let Some(mirror) = mirror {
         against_mirror(&manifest, mirror, &streams, &mut ledger, &mut differences)?;
     }
@@ -133,6 +128,54 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<Di
         say!("{}: {stream}: {} in {files}", store.place(), counted(ledger.live(*stream)?, "record"));
     }
     Ok(differences)
+}
+
+/// The column by which a stream's records refer to those of another.
+fn referring(stream: Stream) -> Option<&'static str> {
+    match stream {
+        Stream::Messages => Some("conversation"),
+        Stream::Conversations => Some("joinedPerson"),
+        _ => None,
+    }
+}
+
+/// Whether what is referred to is there.
+fn references(
+    place: &str,
+    streams: &[Stream],
+    ledger: &Ledger,
+    differences: &mut Differences,
+    quiet: bool,
+) -> Result<()> {
+    for (child, parent) in [(Stream::Messages, Stream::Conversations), (Stream::Conversations, Stream::Contacts)] {
+        if !(streams.contains(&child) && streams.contains(&parent)) {
+            continue;
+        }
+        let (count, one) = ledger.dangling(child, parent)?;
+        let one = one.unwrap_or_default();
+        let told = format!("{} of {parent} that are not there, {one} for one", counted(count, "reference"));
+        if count > 0 && child == Stream::Messages {
+            differences.add(child.name(), told);
+        } else if count > 0 && !quiet {
+            // The source deletes contacts and keeps their conversations.
+            say!("{place}: {child}: {told}: the source may have deleted them");
+        }
+    }
+    Ok(())
+}
+
+/// A stream's ids, and seqs where there are any, against the mirror's as of a seq.
+fn held_against_mirror(ledger: &Ledger, stream: Stream, up_to: i64, differences: &mut Differences) -> Result<()> {
+    for (what, (count, one)) in [
+        ("that the mirror holds are not there, or as they were before", ledger.missing(stream, up_to)?),
+        ("are there that the mirror does not hold", ledger.surplus(stream, up_to)?),
+    ] {
+        if count > 0 {
+            let one = one.unwrap_or_default();
+            differences.add(stream.name(), format!("{} {what}, {one} for one", counted(count, "record")));
+        }
+    }
+    Ok(())
 }
 
 fn against_mirror(
@@ -150,15 +193,7 @@ fn against_mirror(
     ledger.attach(mirror)?;
     for stream in streams {
         let Some(SeqRange { last, .. }) = manifest.streams[stream.name()].seq else { continue };
-        for (what, (count, one)) in [
-            ("that the mirror holds are not there, or as they were before", ledger.missing(*stream, last)?),
-            ("are there that the mirror does not hold", ledger.surplus(*stream, last)?),
-        ] {
-            if count > 0 {
-                let one = one.unwrap_or_default();
-                differences.add(stream.name(), format!("{} {what}, {one} for one", counted(count, "record")));
-            }
-        }
+        held_against_mirror(ledger, *stream, last, differences)?;
     }
     Ok(())
 }
@@ -187,7 +222,7 @@ fn made_again(
             fresh.push(offer);
         }
     }
-    let files = deliver::to_nowhere(destination);
+    let Some(files) = deliver::to_nowhere(destination) else { return Ok(()) };
     for offer in fresh {
         let again = files.sums(&delivery, &offer, &deliver::masked(settings, &reading))?;
         let entry = &manifest.streams[offer.stream.name()];

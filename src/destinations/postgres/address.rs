@@ -1,0 +1,168 @@
+//! Where the database is: a URL, of which nothing but host and database is ever shown.
+//!
+//! TLS is all or nothing: a server whose certificate is not trusted, or that speaks no TLS, gets no password. The modes
+//! of libpq in between (`prefer`, `allow`) would hand it over to whoever answers first, and are refused.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+/// A database of a server.
+#[derive(Clone)]
+pub struct Address {
+    config: Config,
+    place: String,
+    trust: Trust,
+}
+
+/// Whose certificates are trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// No TLS: what goes over the wire can be read.
+    Plain,
+    /// Those of this system.
+    System,
+    /// Those in this file (PEM).
+    File(PathBuf),
+}
+
+impl Address {
+    /// Reads a URL; an error says what is wrong with it and shows nothing of it.
+    pub fn read(url: &str) -> Result<Address, String> {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err("is no URL that begins with postgres://".into());
+        }
+        let (stem, query) = url.split_once('?').unwrap_or((url, ""));
+        let (mut mode, mut roots, mut others) = (None, None, Vec::new());
+        for option in query.split('&').filter(|o| !o.is_empty()) {
+            match option.split_once('=') {
+                Some(("sslmode", value)) => mode = Some(value),
+                Some(("sslrootcert", value)) => roots = Some(value),
+                _ => others.push(option),
+            }
+        }
+        // The library's own words could quote a piece of a password that was not encoded.
+        let mut config: Config = format!("{stem}?{}", others.join("&")).parse().map_err(|_| {
+            "cannot be read: postgres://USER:PASSWORD@HOST/DATABASE, with special characters of the password as %XX"
+        })?;
+        let hosts = config.get_hosts().iter().zip(config.get_ports().iter().chain(std::iter::repeat(&5432)));
+        let hosts: Vec<String> = hosts.map(|(host, port)| shown(host, *port)).collect();
+        if hosts.is_empty() {
+            return Err("names no host".into());
+        }
+        if hosts.iter().any(|host| host.contains(['@', '%', '?', '#', ' '])) {
+            return Err("has a special character in its host: in a password it must be written as %XX".into());
+        }
+        let Some(database) = config.get_dbname() else { return Err("names no database".into()) };
+        let place = format!("{}/{database}", hosts.join(","));
+        let trust = trust(mode, roots, config.get_hosts().iter().all(is_here))?;
+        config.ssl_mode(if trust == Trust::Plain { SslMode::Disable } else { SslMode::Require });
+        Ok(Address { config, place, trust })
+    }
+
+    /// `host/database`.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// How to connect; with the password.
+    pub(super) fn config(&self) -> Config {
+        self.config.clone()
+    }
+
+    /// Whose certificates are trusted.
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place)
+    }
+}
+
+fn shown(host: &Host, port: u16) -> String {
+    let host = match host {
+        Host::Tcp(name) if name.contains(':') => format!("[{name}]"),
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    };
+    if port == 5432 { host } else { format!("{host}:{port}") }
+}
+
+/// On this machine nobody reads along.
+fn is_here(host: &Host) -> bool {
+    match host {
+        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    }
+}
+
+fn trust(mode: Option<&str>, roots: Option<&str>, is_here: bool) -> Result<Trust, String> {
+    let with_tls = || match roots {
+        None | Some("system") => Trust::System,
+        Some(file) => Trust::File(file.into()),
+    };
+    match mode {
+        Some("disable") => Ok(Trust::Plain),
+        Some("require" | "verify-ca" | "verify-full") => Ok(with_tls()),
+        None if is_here && roots.is_none() => Ok(Trust::Plain),
+        None => Ok(with_tls()),
+        Some("prefer" | "allow") => {
+            Err("has an sslmode that trusts whoever answers: say sslmode=require, or sslmode=disable".into())
+        }
+        Some(_) => Err("has an unknown sslmode: say sslmode=require, or sslmode=disable".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_and_database_are_shown_and_nothing_else() {
+        for (url, place, trust) in [
+            ("postgres://u:p@db.example/w", "db.example/w", Trust::System),
+            ("postgres://u:p@db.example:5433/w?sslmode=require", "db.example:5433/w", Trust::System),
+            ("postgresql://u:p@db.example/w?sslmode=disable", "db.example/w", Trust::Plain),
+            (
+                "postgres://u:p@a,b:1/w?sslmode=verify-full&sslrootcert=/ca.pem",
+                "a,b:1/w",
+                Trust::File("/ca.pem".into()),
+            ),
+            ("postgres://u:p@localhost/w", "localhost/w", Trust::Plain),
+            ("postgres://u:p@127.0.0.1/w?sslrootcert=system", "127.0.0.1/w", Trust::System),
+            ("postgres://u:p%40%2F@[::1]:5/w", "[::1]:5/w", Trust::Plain),
+            ("postgres:///w?host=/var/run/postgresql&user=u", "/var/run/postgresql/w", Trust::Plain),
+        ] {
+            let address = Address::read(url).expect(url);
+            assert_eq!((address.place(), address.trust()), (place, &trust), "{url}");
+            assert_eq!(format!("{address:?}"), place);
+            let wanted = if trust == Trust::Plain { SslMode::Disable } else { SslMode::Require };
+            assert_eq!(address.config().get_ssl_mode(), wanted, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_a_piece_of_the_password() {
+        for (url, told) in [
+            ("mysql://u:s3cret@h/w", "postgres://"),
+            ("postgres://u:s3cret@s3cret@h/w", "%XX"),
+            ("postgres://u:p@h/w?s3cret=1", "%XX"),
+            ("postgres://u:p@h:s3cret/w", "%XX"),
+            ("postgres://u:s3cret@/w", "no host"),
+            ("postgres://u:s3cret@h", "no database"),
+            ("postgres://u:s3cret@h/w?sslmode=prefer", "sslmode=require"),
+            ("postgres://u:s3cret@h/w?sslmode=s3cret", "sslmode=require"),
+        ] {
+            let why = Address::read(url).expect_err(url);
+            assert!(why.contains(told) && !why.contains("s3cret"), "{url}: {why}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Everything of a database that can be known to fail before the first request; nothing is changed by looking.
+
+use super::load::{fresh, plan};
+use super::session::Session;
+use super::{Options, marks};
+use crate::destinations::{Content, Terms};
+use crate::error::{Error, Kind, Result};
+use crate::streams::Stream;
+
+/// The oldest server.
+const OLDEST: i32 = 120_000;
+
+/// Looks at the server, the user's rights, and the tables of these streams.
+pub fn inspect(session: &Session, options: &Options, terms: Terms, streams: &[Stream]) -> Result<()> {
+    let schema = &options.schema;
+    server(session)?;
+    rights(session, schema)?;
+    let is_marked = marks::exists(session, schema)?;
+    if is_marked {
+        marks::fits(session, schema, terms.content)?;
+    }
+    for stream in streams {
+        let table = plan(options, *stream);
+        let Some(found) = table.look(session)? else { continue };
+        table.fits(&found)?;
+        let may: bool = session.value(
+            "SELECT bool_and(has_table_privilege($1, needed))
+             FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS needed",
+            &[&table.name],
+        )?;
+        if !may {
+            let told = table.told();
+            return Err(session
+                .failed(format!("the user may not write {told}: GRANT SELECT, INSERT, UPDATE, DELETE ON {told}")));
+        }
+        let mark = if is_marked { marks::read(session, schema, *stream)? } else { None };
+        if terms.content == Content::Changes && fresh(mark.as_ref()) && table.has_rows(session)? {
+            let told = table.told();
+            return Err(Error::new(
+                Kind::DestinationRefused,
+                format!(
+                    "{told} holds rows, and nothing says of which mirror: TRUNCATE {told}, and it is filled from this one"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn server(session: &Session) -> Result<()> {
+    let setting = |name: &str| session.value::<String>("SELECT current_setting($1)", &[&name]);
+    if setting("server_version_num")?.parse().unwrap_or(0) < OLDEST {
+        return Err(session.failed("the server is older than PostgreSQL 12"));
+    }
+    let encoding = setting("server_encoding")?;
+    if encoding != "UTF8" {
+        return Err(session
+            .failed(format!("the database's encoding is {encoding}, which cannot hold every text: it must be UTF8")));
+    }
+    if setting("transaction_read_only")? == "on" {
+        return Err(session.failed("the server takes no writes: is it a standby?"));
+    }
+    Ok(())
+}
+
+fn rights(session: &Session, schema: &str) -> Result<()> {
+    let rows = session.rows(
+        "SELECT has_database_privilege(current_database(), 'TEMPORARY'),
+                has_database_privilege(current_database(), 'CREATE'),
+                has_schema_privilege(oid, 'CREATE') AND has_schema_privilege(oid, 'USAGE')
+         FROM (SELECT 1) AS one LEFT JOIN pg_namespace ON nspname = $1",
+        &[&schema],
+    )?;
+    let right = |i: usize| rows.first().and_then(|row| row.try_get::<_, Option<bool>>(i).ok()).flatten();
+    let lacks = match (right(0), right(1), right(2)) {
+        (Some(false), ..) => "the user may make no temporary tables: GRANT TEMPORARY ON DATABASE".to_owned(),
+        (_, Some(false), None) => {
+            format!("there is no schema {schema}, and the user may not make one: GRANT CREATE ON DATABASE")
+        }
+        (.., Some(false)) => format!("the user may make no tables there: GRANT USAGE, CREATE ON SCHEMA {schema}"),
+        _ => return Ok(()),
+    };
+    Err(session.failed(lacks))
+}

@@ -1,0 +1,197 @@
+//! One stream of a delivery, in one transaction.
+
+use super::marks::{self, Mark};
+use super::merge::{self, STAGING, Staged};
+use super::session::Session;
+use super::tables::{self, Table};
+use super::{Options, wire};
+use crate::crash;
+use crate::destinations::cells::EXTRA;
+use crate::destinations::rows::{OF_A_CHANGE, Shape};
+use crate::destinations::{Content, Delivery, Offer, Receipt, Terms};
+use crate::error::{Error, Kind, Result};
+use crate::record::{Reader, SeqRange};
+use crate::streams::Stream;
+
+/// The table of a stream, as it must be.
+pub fn plan(options: &Options, stream: Stream) -> Table {
+    let columns = [stream.columns(), &[EXTRA], &OF_A_CHANGE].concat();
+    Table::new(&options.schema, stream.name(), &columns, options.tombstones)
+}
+
+/// Whether nothing was ever delivered.
+pub fn fresh(mark: Option<&Mark>) -> bool {
+    mark.is_none_or(|mark| mark.columns.is_empty())
+}
+
+/// How far a stream has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// Everything up to this seq is there.
+    Seq(i64),
+    /// The table is gone, or a column that had been filled: all is to be delivered again.
+    Damaged,
+}
+
+/// How far a stream has come by its mark, which must be of `mirror`.
+pub fn reached(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Result<Reached> {
+    let Some(mark) = marks::read(session, &options.schema, stream)? else { return Ok(Reached::Seq(0)) };
+    if mark.mirror != mirror && !fresh(Some(&mark)) {
+        let schema = &options.schema;
+        return Err(Error::new(
+            Kind::DestinationRefused,
+            format!(
+                "{} holds changes from another mirror, whose seqs mean nothing here; to have it filled from this one, \
+                 TRUNCATE the tables of the streams and {}",
+                options.place(),
+                marks::told(schema)
+            ),
+        ));
+    }
+    let found = plan(options, stream).look(session)?;
+    let is_whole = mark.columns.is_empty() || found.is_some_and(|found| found.has(&mark.columns));
+    Ok(if is_whole { Reached::Seq(mark.seq) } else { Reached::Damaged })
+}
+
+/// A delivery under way.
+pub struct Load<'l> {
+    /// Where it goes.
+    pub session: &'l Session,
+    /// To which schema, how.
+    pub options: &'l Options,
+    /// What the job says of it.
+    pub terms: Terms,
+    /// What is delivered.
+    pub delivery: &'l Delivery,
+    /// Where it comes from.
+    pub reader: &'l dyn Reader,
+}
+
+impl Load<'_> {
+    /// Delivers a stream: all of it is there when this returns, and nothing when it fails.
+    pub fn stream(&self, offer: &Offer) -> Result<Receipt> {
+        self.session.run("BEGIN")?;
+        match self.in_transaction(offer) {
+            Ok(receipt) => {
+                crash::point();
+                self.session.run("COMMIT")?;
+                crash::point();
+                Ok(receipt)
+            }
+            Err(error) => {
+                // Where the connection is lost this fails as well, and the server has done it.
+                let _ = self.session.run("ROLLBACK");
+                Err(error)
+            }
+        }
+    }
+
+    fn in_transaction(&self, offer: &Offer) -> Result<Receipt> {
+        let (schema, content, stream) = (&self.options.schema, self.terms.content, offer.stream);
+        let table = plan(self.options, stream);
+        let mark = marks::read(self.session, schema, stream)?;
+        let mut receipt = Receipt {
+            stream,
+            held: offer.is_held(self.terms),
+            records: mark.as_ref().map_or(0, |mark| mark.records.unsigned_abs()),
+            up_to_seq: mark.as_ref().map_or(0, |mark| mark.seq),
+            misfits: 0,
+            files: vec![table.told()],
+        };
+        if receipt.held {
+            marks::write(self.session, schema, self.delivery, offer, content, None)?;
+            return Ok(receipt);
+        }
+        let (range, staged) = match content {
+            Content::Snapshot => {
+                receipt.up_to_seq = self.reader.extent(stream)?.seqs.map_or(0, |seqs| seqs.1);
+                (Some(SeqRange { first: 1, last: receipt.up_to_seq }), Staged::Snapshot)
+            }
+            Content::Changes => match (self.wanted(offer)?, offer.range) {
+                (Some(range), _) => {
+                    receipt.up_to_seq = range.last;
+                    (Some(range), if range.first == 1 { Staged::Refill } else { Staged::Changes })
+                }
+                // It is to be filled again, which begins with its first change: not now.
+                (None, _) if self.is_damaged(stream)? => return Ok(Receipt { records: 0, ..receipt }),
+                // An answer was lost: this range is there.
+                (None, Some(_)) => (None, Staged::Changes),
+                (None, None) => {
+                    receipt.records = 0;
+                    (None, Staged::Changes)
+                }
+            },
+        };
+        let found = table.look(self.session)?;
+        if let Some(found) = &found {
+            table.fits(found)?;
+            if content == Content::Changes && fresh(mark.as_ref()) && table.has_rows(self.session)? {
+                return Err(Error::new(
+                    Kind::DestinationRefused,
+                    format!("{} holds rows of somebody else", table.told()),
+                ));
+            }
+        }
+        if let Some(statement) = table.statement(found.as_ref()) {
+            self.session.run(&statement)?;
+        }
+        if let Some(range) = range {
+            (receipt.records, receipt.misfits) = self.stage(offer, range)?;
+            let has_flags = found.is_some_and(|found| found.has_flags());
+            for statement in merge::statements(&table, staged, self.options.tombstones, has_flags) {
+                crash::point();
+                self.session.run(&statement)?;
+            }
+            self.session.run(&format!("DROP TABLE {STAGING}"))?;
+        }
+        let columns = table.filled();
+        let delivered = marks::Delivered { seq: receipt.up_to_seq, records: receipt.records, columns: &columns };
+        marks::write(self.session, schema, self.delivery, offer, content, Some(delivered))?;
+        Ok(receipt)
+    }
+
+    fn is_damaged(&self, stream: Stream) -> Result<bool> {
+        Ok(reached(self.session, self.options, &self.delivery.mirror, stream)? == Reached::Damaged)
+    }
+
+    /// The offered range, unless it is there already; one that leaves a gap is refused.
+    fn wanted(&self, offer: &Offer) -> Result<Option<SeqRange>> {
+        let next = match reached(self.session, self.options, &self.delivery.mirror, offer.stream)? {
+            Reached::Seq(seq) => seq + 1,
+            Reached::Damaged => 1,
+        };
+        let Some(range) = offer.range.filter(|range| range.last >= next) else { return Ok(None) };
+        if range.first != next {
+            let why = format!("{}: the next change is {next}, and the range begins with {}", offer.stream, range.first);
+            return Err(Error::new(Kind::Internal, why));
+        }
+        Ok(Some(range))
+    }
+
+    /// Copies a range into the staging table; how many rows, and how many values did not fit.
+    fn stage(&self, offer: &Offer, range: SeqRange) -> Result<(u64, u64)> {
+        let (session, is_snapshot) = (self.session, self.terms.content == Content::Snapshot);
+        let mut shape = Shape::new(offer, true, self.delivery.date, Content::Changes);
+        session
+            .run(&format!("CREATE TEMPORARY TABLE {STAGING} ({}) ON COMMIT DROP", tables::staged(&shape.columns())))?;
+        let mut copy = session.copy(&format!("COPY {STAGING} FROM STDIN (FORMAT binary)"))?;
+        let (mut records, mut replaced) = (0, 0);
+        self.reader.changes(offer.stream, range, &mut |change| {
+            if is_snapshot && change.payload.is_none() {
+                return Ok(());
+            }
+            let cells = shape.of_change(change)?;
+            replaced += copy.row(|out| wire::row(out, &cells))?;
+            records += 1;
+            Ok(())
+        })?;
+        crash::point();
+        let taken = copy.end()?;
+        if taken != records {
+            let why = format!("{records} rows of {} were sent, and {taken} taken", offer.stream);
+            return Err(Error::new(Kind::Internal, why));
+        }
+        session.run(&format!("ANALYZE {STAGING}"))?;
+        Ok((records, shape.misfits() + replaced))
+    }
+}

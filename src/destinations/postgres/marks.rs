@@ -1,0 +1,154 @@
+//! How far each stream has come, beside the data and in one transaction with it: a row a stream, which also says to people
+//! what was proven of the stream and as of when.
+
+use super::session::Session;
+use super::tables::quoted;
+use crate::destinations::{Content, Delivery, Offer};
+use crate::error::{Error, Kind, Result};
+use crate::streams::Stream;
+
+const TABLE: &str = "_qpien_delivered";
+
+/// A row of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The mirror that feeds the stream.
+    pub mirror: String,
+    /// Everything up to this seq is there.
+    pub seq: i64,
+    /// Records of the latest delivery.
+    pub records: i64,
+    /// The columns that have been filled.
+    pub columns: Vec<String>,
+}
+
+/// What a delivery did.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Delivered<'d> {
+    pub seq: i64,
+    pub records: u64,
+    pub columns: &'d [String],
+}
+
+/// The table, with its schema.
+pub fn table(schema: &str) -> String {
+    format!("{}.{TABLE}", quoted(schema))
+}
+
+/// The same for people.
+pub fn told(schema: &str) -> String {
+    format!("{schema}.{TABLE}")
+}
+
+/// Makes the schema and the table where they are missing.
+pub fn make(session: &Session, schema: &str) -> Result<()> {
+    // IF NOT EXISTS asks for the right to make one even where there is one.
+    if !session.value::<bool>("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", &[&schema])? {
+        session.run(&format!("CREATE SCHEMA {}", quoted(schema)))?;
+    }
+    if !exists(session, schema)? {
+        session.run(&format!(
+            "CREATE TABLE {} (
+                 stream text PRIMARY KEY,
+                 mirror text NOT NULL,            -- which mirror feeds it; seqs are that one's
+                 content text NOT NULL,           -- changes or snapshot
+                 seq bigint NOT NULL,             -- every change up to this one is in the stream's table
+                 records bigint NOT NULL,         -- of the latest delivery
+                 columns text[] NOT NULL,         -- that have been filled; where one is gone, all is delivered again
+                 run_id bigint,                   -- the run that delivered last
+                 as_of timestamptz,               -- the table is at least as fresh as this
+                 at timestamptz,                  -- when it was delivered
+                 status text NOT NULL,            -- published, incomplete (delivered all the same) or held
+                 verdict text NOT NULL,           -- of the latest run: proven, continuous or incomplete
+                 why text,
+                 latest_run_id bigint NOT NULL,
+                 latest_at timestamptz NOT NULL)",
+            table(schema)
+        ))?;
+    }
+    Ok(())
+}
+
+/// Whether the table is there.
+pub fn exists(session: &Session, schema: &str) -> Result<bool> {
+    session.value(
+        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                        WHERE n.nspname = $1 AND c.relname = $2)",
+        &[&schema, &TABLE],
+    )
+}
+
+/// Refuses a schema that is fed otherwise.
+pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
+    let sql = format!("SELECT stream, content FROM {} WHERE content <> $1 ORDER BY stream LIMIT 1", table(schema));
+    match session.rows(&sql, &[&content.name()])?.first() {
+        None => Ok(()),
+        Some(row) => {
+            let (stream, there): (String, String) = (row.get(0), row.get(1));
+            Err(Error::new(
+                Kind::DestinationRefused,
+                format!("{schema}.{stream} is fed by {there}, and the job delivers {}", content.name()),
+            ))
+        }
+    }
+}
+
+/// A stream's mark.
+pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Mark>> {
+    let sql = format!("SELECT mirror, seq, records, columns FROM {} WHERE stream = $1", table(schema));
+    let rows = session.rows(&sql, &[&stream.name()])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(Mark { mirror: row.get(0), seq: row.get(1), records: row.get(2), columns: row.get(3) }))
+}
+
+/// What a stream's mark says now: what was delivered, or, of a held one, why nothing was.
+pub fn write(
+    session: &Session,
+    schema: &str,
+    delivery: &Delivery,
+    offer: &Offer,
+    content: Content,
+    delivered: Option<Delivered<'_>>,
+) -> Result<()> {
+    let status = match (delivered, offer.verdict.is_complete()) {
+        (None, _) => "held",
+        (Some(_), true) => "published",
+        (Some(_), false) => "incomplete",
+    };
+    let moves = if delivered.is_some() {
+        ", mirror = excluded.mirror, content = excluded.content, seq = excluded.seq, records = excluded.records,
+           columns = excluded.columns, run_id = excluded.run_id, as_of = excluded.as_of, at = excluded.at"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "INSERT INTO {} AS mark 
+             (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now())
+         ON CONFLICT (stream) DO UPDATE SET status = excluded.status, verdict = excluded.verdict, why = excluded.why,
+             latest_run_id = excluded.latest_run_id, latest_at = excluded.latest_at{moves}",
+        table(schema)
+    );
+    let (seq, records, columns) = delivered.map_or((0, 0, &[][..]), |d| (d.seq, d.records, d.columns));
+    let records = i64::try_from(records).unwrap_or(i64::MAX);
+    let as_of = offer.as_of.as_ref().filter(|_| delivered.is_some());
+    session.execute(
+        &sql,
+        &[
+            &offer.stream.name(),
+            &delivery.mirror,
+            &content.name(),
+            &seq,
+            &records,
+            &columns,
+            &delivered.map(|_| delivery.run),
+            &as_of,
+            &status,
+            &offer.verdict.word(),
+            &offer.verdict.why(),
+            &delivery.run,
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! PostgreSQL, 12 and later: a table a stream, which holds its current records.
+//!
+//! A stream is one transaction: its rows go by binary COPY into a staging table, from there into the table ([`merge`]), and
+//! the mark of how far it has come ([`marks`]) moves with them. Whatever is killed, and whenever, both are there or
+//! neither. An answer to COMMIT that was lost is not guessed at: the mark tells.
+//!
+//! Where a table is gone, or a column of it that had been filled, the stream is delivered again from its first change.
+
+pub mod address;
+mod fault;
+pub mod held;
+mod inspect;
+mod load;
+mod marks;
+mod merge;
+mod session;
+mod tables;
+mod wire;
+
+use self::address::Address;
+use self::inspect::inspect;
+use self::load::{Load, Reached, reached};
+use self::session::Session;
+use super::{Delivery, Destination, Receipt, Terms};
+use crate::error::{Error, Kind, Result};
+use crate::record::Reader;
+use crate::streams::Stream;
+
+/// What becomes of the row of a record that is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tombstones {
+    /// It goes, too.
+    Delete,
+    /// It stays, with `_deleted` true.
+    Flag,
+}
+
+/// A schema of a database.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct Options {
+    pub address: Address,
+    /// Lower case, as it is when it is written without quotes.
+    pub schema: String,
+    pub tombstones: Tombstones,
+}
+
+impl Options {
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        format!("{} (schema {})", self.address.place(), self.schema)
+    }
+}
+
+/// The destination.
+pub struct Postgres {
+    options: Options,
+    terms: Terms,
+    streams: Vec<Stream>,
+    holder: String,
+    session: Option<Session>,
+}
+
+impl Postgres {
+    /// The destination of these streams.
+    pub fn new(options: Options, terms: Terms, streams: Vec<Stream>) -> Postgres {
+        Postgres { options, terms, streams, holder: String::new(), session: None }
+    }
+
+    /// Whether it could be written, as far as looking tells; nothing is left behind.
+    pub fn look(&self) -> Result<String> {
+        let session = self.open("a check")?;
+        inspect(&session, &self.options, self.terms, &self.streams)?;
+        session.value("SELECT current_setting('server_version')", &[])
+    }
+
+    /// How far each stream has come.
+    pub fn reached(&self) -> Result<Vec<(Stream, held::Reached)>> {
+        held::reached(&self.open("a verification")?, &self.options.schema, &self.streams)
+    }
+
+    /// Hands every record of a stream to `each`; `parent` is the column by which it refers to another stream's.
+    pub fn records(
+        &self,
+        stream: Stream,
+        parent: Option<&str>,
+        each: &mut dyn FnMut(held::Held) -> Result<()>,
+    ) -> Result<()> {
+        held::records(&self.open("a verification")?, &self.options, stream, parent, each)
+    }
+
+    fn open(&self, holder: &str) -> Result<Session> {
+        Session::open(&self.options.address, &format!("qpien-sync {holder}"))
+    }
+
+    /// Makes sure of a session: a new one where the last is lost.
+    fn connect(&mut self) -> Result<()> {
+        let is_alive = self.session.as_ref().is_some_and(|s| !s.is_lost() && s.run("SELECT 1").is_ok());
+        if !is_alive {
+            self.session = None;
+            let session = self.open(&self.holder)?;
+            session.lock(&self.options.schema)?;
+            self.session = Some(session);
+        }
+        Ok(())
+    }
+}
+
+impl Destination for Postgres {
+    fn place(&self) -> String {
+        self.options.place()
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    fn check(&mut self, holder: &str) -> Result<()> {
+        holder.clone_into(&mut self.holder);
+        let session = self.open(holder)?;
+        inspect(&session, &self.options, self.terms, &self.streams)?;
+        session.lock(&self.options.schema)?;
+        marks::make(&session, &self.options.schema)?;
+        self.session = Some(session);
+        Ok(())
+    }
+
+    fn delivered(&mut self, mirror: &str, stream: Stream) -> Result<i64> {
+        self.connect()?;
+        let Some(session) = &self.session else { return Ok(0) };
+        Ok(match reached(session, &self.options, mirror, stream)? {
+            Reached::Seq(seq) => seq,
+            Reached::Damaged => 0,
+        })
+    }
+
+    fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>> {
+        let mut receipts = Vec::new();
+        for offer in &delivery.streams {
+            self.connect()?;
+            let once = |this: &Self| match &this.session {
+                Some(session) => {
+                    Load { session, options: &this.options, terms: this.terms, delivery, reader }.stream(offer)
+                }
+                None => Err(Error::new(Kind::Internal, "there is no session")),
+            };
+            let mut delivered = once(self);
+            // A connection that broke is made once more; what had been committed by then the mark tells.
+            if delivered.is_err() && self.session.as_ref().is_some_and(Session::is_lost) {
+                tracing::warn!(place = %self.place(), stream = %offer.stream, "the connection is lost: once more");
+                self.connect()?;
+                delivered = once(self);
+            }
+            receipts.push(delivered?);
+        }
+        Ok(receipts)
+    }
+}
+
+#[cfg(test)]
+mod tests;

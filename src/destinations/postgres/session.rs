@@ -1,0 +1,257 @@
+//! A connection, used from a thread that waits. One thread of its own reads and writes the socket, so that it may be idle
+//! for the hours that a run reads; both ends send keep-alives, so that neither waits for a peer that is gone.
+//!
+//! The session holds an advisory lock on its schema: two runs never write one. A killed run's session ends by itself
+//! within moments, and is waited for.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::SinkExt as _;
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls_platform_verifier::BuilderVerifierExt as _;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, CopyInSink, NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::address::{Address, Trust};
+use super::fault;
+use crate::error::{Error, Kind, Result};
+
+/// Parameters of a statement.
+pub type Parameters<'p> = &'p [&'p (dyn ToSql + Sync)];
+
+/// Bytes of a COPY that go out together.
+const CHUNK: usize = 256 * 1024;
+
+/// What every session begins with: nothing of a role's own limits ends it half way, commits are durable, a dead peer is
+/// noticed, and no statement waits for ever for a table that somebody holds.
+const BEGIN: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s';
+    SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6;
+    SET client_min_messages = 'error';
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
+
+/// A statement of a client that is gone ends. Not every server can.
+const NOTICE_DEATH: &str = "SET client_connection_check_interval = '10s'";
+
+/// How long a connection may take that names no `connect_timeout`.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The first half of the keys of our advisory locks; the second is of the schema.
+const LOCK: i32 = 0x7170_696e;
+
+/// A session of the server.
+pub struct Session {
+    runtime: Option<Runtime>,
+    client: Option<Client>,
+    driver: Option<JoinHandle<()>>,
+    place: String,
+}
+
+impl Session {
+    /// Connects; the server's own list shows `application`.
+    pub fn open(address: &Address, application: &str) -> Result<Session> {
+        let place = address.place().to_owned();
+        let failed = |why: String| Error::new(Kind::DestinationUnwritable, format!("{place}: {why}"));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("postgres")
+            .enable_all()
+            .build()
+            .map_err(|e| Error::new(Kind::Internal, format!("a thread for PostgreSQL: {e}")))?;
+        let mut config = address.config();
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(PATIENCE);
+        }
+        config.application_name(application.chars().take(60).collect::<String>());
+        config.keepalives_idle(Duration::from_secs(60)).keepalives_interval(Duration::from_secs(10));
+        config.keepalives_retries(6).tcp_user_timeout(Duration::from_secs(120));
+        let tls = tls(address.trust()).map_err(&failed)?;
+        // `connect` must run where the sockets are watched.
+        let connecting = runtime.spawn(async move {
+            let drive = tokio::spawn::<Pin<Box<dyn Future<Output = ()> + Send>>>;
+            Ok::<_, tokio_postgres::Error>(match tls {
+                None => {
+                    let (client, connection) = config.connect(NoTls).await?;
+                    (client, drive(Box::pin(async { drop(connection.await) })))
+                }
+                Some(tls) => {
+                    let (client, connection) = config.connect(tls).await?;
+                    (client, drive(Box::pin(async { drop(connection.await) })))
+                }
+            })
+        });
+        let connected = wait(connecting).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+        let (client, driver) = connected.map_err(|e| failed(fault::told(&e)))?;
+        let session = Session { runtime: Some(runtime), client: Some(client), driver: Some(driver), place };
+        session.run(BEGIN)?;
+        let _ = session.run(NOTICE_DEATH);
+        Ok(session)
+    }
+
+    fn client(&self) -> Result<&Client> {
+        self.client.as_ref().ok_or_else(|| self.failed("the session has ended"))
+    }
+
+    /// Whether the connection is gone.
+    pub fn is_lost(&self) -> bool {
+        self.client.as_ref().is_none_or(Client::is_closed)
+    }
+
+    /// An error of this place.
+    pub fn failed(&self, why: impl std::fmt::Display) -> Error {
+        Error::new(Kind::DestinationUnwritable, format!("{}: {why}", self.place))
+    }
+
+    fn told(&self, error: &tokio_postgres::Error) -> Error {
+        self.failed(fault::told(error))
+    }
+
+    /// Runs statements.
+    pub fn run(&self, sql: &str) -> Result<()> {
+        wait(self.client()?.batch_execute(sql)).map_err(|e| self.told(&e))
+    }
+
+    /// Runs one statement; how many rows it was about.
+    pub fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64> {
+        wait(self.client()?.execute(sql, parameters)).map_err(|e| self.told(&e))
+    }
+
+    /// Asks.
+    pub fn rows(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
+        wait(self.client()?.query(sql, parameters)).map_err(|e| self.told(&e))
+    }
+
+    /// Asks for one value.
+    pub fn value<T: for<'r> tokio_postgres::types::FromSql<'r>>(&self, sql: &str, p: Parameters<'_>) -> Result<T> {
+        let row = wait(self.client()?.query_one(sql, p)).map_err(|e| self.told(&e))?;
+        row.try_get(0).map_err(|e| self.told(&e))
+    }
+
+    /// Keeps other sessions of ours off a schema as long as this one lives.
+    pub fn lock(&self, schema: &str) -> Result<()> {
+        // The one that holds it may be dead, and the server about to notice.
+        let key = i32::from_be_bytes(
+            xxhash_rust::xxh3::xxh3_64(schema.as_bytes()).to_be_bytes()[..4].try_into().unwrap_or_default(),
+        );
+        let take =
+            format!("SET lock_timeout = '10s'; SELECT pg_advisory_lock({LOCK}, {key}); SET lock_timeout = '60s'");
+        let Err(error) = wait(self.client()?.batch_execute(&take)) else { return Ok(()) };
+        if error.code() != Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE) {
+            return Err(self.told(&error));
+        }
+        let holders = self.rows(
+            "SELECT coalesce(application_name, 'another session') FROM pg_locks JOIN pg_stat_activity USING (pid)
+             WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+               AND classid::bigint = $1 AND objid::bigint = $2::bigint & 4294967295",
+            &[&i64::from(LOCK), &i64::from(key)],
+        )?;
+        let holder: String = holders.first().and_then(|row| row.try_get(0).ok()).unwrap_or_else(|| "another".into());
+        Err(Error::new(Kind::Locked, format!("the schema {schema} of {} is held by {holder}", self.place)))
+    }
+
+    /// Begins a binary COPY into a table.
+    pub fn copy(&self, sql: &str) -> Result<Copy<'_>> {
+        let sink = wait(self.client()?.copy_in(sql)).map_err(|e| self.told(&e))?;
+        let mut buffer = BytesMut::with_capacity(CHUNK * 2);
+        super::wire::begin(&mut buffer);
+        Ok(Copy { session: self, sink: Box::pin(sink), buffer })
+    }
+}
+
+impl Drop for Session {
+    /// Says farewell, so that the lock is free when this returns, unless the server does not listen.
+    fn drop(&mut self) {
+        self.client = None;
+        let Some(runtime) = self.runtime.take() else { return };
+        if let Some(driver) = self.driver.take() {
+            let farewell = runtime.spawn(async { drop(tokio::time::timeout(Duration::from_secs(2), driver).await) });
+            drop(wait(farewell));
+        }
+        // Dropping it would block, which a thread of another runtime may not.
+        runtime.shutdown_background();
+    }
+}
+
+/// A COPY under way; one that is not ended never was.
+pub struct Copy<'s> {
+    session: &'s Session,
+    sink: Pin<Box<CopyInSink<Bytes>>>,
+    buffer: BytesMut,
+}
+
+impl Copy<'_> {
+    /// Sends a row that `write` adds.
+    pub fn row<T>(&mut self, write: impl FnOnce(&mut BytesMut) -> T) -> Result<T> {
+        let written = write(&mut self.buffer);
+        if self.buffer.len() >= CHUNK {
+            self.send()?;
+        }
+        Ok(written)
+    }
+
+    fn send(&mut self) -> Result<()> {
+        let chunk = self.buffer.split().freeze();
+        wait(self.sink.send(chunk)).map_err(|e| self.session.told(&e))
+    }
+
+    /// Ends it; how many rows the server took.
+    pub fn end(mut self) -> Result<u64> {
+        super::wire::end(&mut self.buffer);
+        self.send()?;
+        wait(self.sink.as_mut().finish()).map_err(|e| self.session.told(&e))
+    }
+}
+
+/// TLS as the rest of the program does it, or with the roots of a file.
+fn tls(trust: &Trust) -> std::result::Result<Option<MakeRustlsConnect>, String> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = versions.map_err(|e| e.to_string())?;
+    let config = match trust {
+        Trust::Plain => return Ok(None),
+        Trust::System => builder.with_platform_verifier().map_err(|e| e.to_string())?.with_no_client_auth(),
+        Trust::File(path) => {
+            let unread = |why: String| format!("sslrootcert {}: {why}", path.display());
+            let mut roots = rustls::RootCertStore::empty();
+            for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unread(e.to_string()))? {
+                let certificate = certificate.map_err(|e| unread(e.to_string()))?;
+                roots.add(certificate).map_err(|e| unread(e.to_string()))?;
+            }
+            if roots.is_empty() {
+                return Err(unread("there is no certificate in it".into()));
+            }
+            builder.with_root_certificates(roots).with_no_client_auth()
+        }
+    };
+    Ok(Some(MakeRustlsConnect::new(config)))
+}
+
+/// Waits for a future that the session's own thread brings forward. (A runtime's own `block_on` refuses to wait on a
+/// thread of another runtime; a run's check is called on one, before anything else runs there.)
+fn wait<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let (mut context, mut future) = (Context::from_waker(&waker), pin!(future));
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}

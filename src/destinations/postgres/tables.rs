@@ -1,0 +1,275 @@
+//! The tables of the streams: how they are made, what is missing of one, what stands in the way.
+//!
+//! A table is its user's, too: columns, indexes, views and rights of their own stay. Ours are added where they are missing;
+//! one of another type is refused, for whoever changed it had a reason that we do not know.
+
+use super::Tombstones;
+use super::session::Session;
+use crate::error::{Error, Kind, Result};
+use crate::streams::{Column, Kind as Holds};
+
+/// The column of what became of a change; it is staged and not kept.
+pub const OP: &str = "_op";
+
+/// The column that says that a record is gone, where such rows stay.
+pub const DELETED: &str = "_deleted";
+
+/// A column of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wanted {
+    name: &'static str,
+    kind: Holds,
+    /// What follows its type.
+    rest: &'static str,
+}
+
+/// A table of ours.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Quoted, with its schema.
+    pub name: String,
+    plain: (String, String),
+    columns: Vec<Wanted>,
+}
+
+/// What is there of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Names and types as the server writes them.
+    columns: Vec<(String, String)>,
+    is_table: bool,
+    /// There can be one row an id.
+    is_keyed: bool,
+}
+
+impl Found {
+    /// Whether all of these columns are there.
+    pub fn has(&self, columns: &[String]) -> bool {
+        columns.iter().all(|wanted| self.columns.iter().any(|(name, _)| name == wanted))
+    }
+
+    /// Whether rows of deleted records may be there.
+    pub fn has_flags(&self) -> bool {
+        self.columns.iter().any(|(name, kind)| name == DELETED && kind == "boolean")
+    }
+}
+
+/// The type that holds a kind of value.
+fn sql_type(kind: Holds) -> &'static str {
+    match kind {
+        // JSON as text: it arrives as it was sent, and no value of it is one that the type refuses.
+        Holds::Id | Holds::Text | Holds::Json => "text",
+        Holds::Boolean => "boolean",
+        Holds::Timestamp => "timestamp with time zone",
+        Holds::Integer => "bigint",
+    }
+}
+
+/// A name as it is when it is written without quotes.
+pub fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// A name in quotes, so that no word is a keyword.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", folded(name).replace('"', "\"\""))
+}
+
+/// The columns of a staging table.
+pub fn staged(columns: &[Column]) -> String {
+    let of = |c: &Column| format!("{} {}", quoted(c.name), sql_type(c.kind));
+    columns.iter().map(of).collect::<Vec<_>>().join(", ")
+}
+
+impl Table {
+    /// The table for a stream's rows as they are staged.
+    pub fn new(schema: &str, stream: &str, rows: &[Column], tombstones: Tombstones) -> Table {
+        let kept = rows.iter().filter(|c| c.name != OP);
+        let mut columns: Vec<Wanted> = kept.map(|c| Wanted { name: c.name, kind: c.kind, rest: rest(c) }).collect();
+        if tombstones == Tombstones::Flag {
+            columns.push(Wanted { name: DELETED, kind: Holds::Boolean, rest: " NOT NULL DEFAULT false" });
+        }
+        let name = format!("{}.{}", quoted(schema), quoted(stream));
+        Table { name, plain: (folded(schema), folded(stream)), columns }
+    }
+
+    /// `schema.table`, for SQL.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `schema.table`, for people.
+    pub fn told(&self) -> String {
+        format!("{}.{}", self.plain.0, self.plain.1)
+    }
+
+    /// The quoted names of the columns that records have.
+    pub fn names(&self) -> Vec<String> {
+        self.columns.iter().filter(|c| c.name != DELETED).map(|c| quoted(c.name)).collect()
+    }
+
+    /// What is there of it; none when there is nothing.
+    pub fn look(&self, session: &Session) -> Result<Option<Found>> {
+        let (schema, table) = (&self.plain.0, &self.plain.1);
+        let of = session.rows(
+            "SELECT c.relkind IN ('r', 'p'),
+                    EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+                            WHERE i.indrelid = c.oid AND i.indisunique AND i.indnkeyatts = 1 AND i.indpred IS NULL
+                              AND i.indexprs IS NULL AND i.indisvalid AND i.indimmediate AND a.attname = '_id')
+             FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
+            &[schema, table],
+        )?;
+        let Some(of) = of.first() else { return Ok(None) };
+        let columns = session.rows(
+            "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod)
+             FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped",
+            &[schema, table],
+        )?;
+        Ok(Some(Found {
+            columns: columns.iter().map(|row| (row.get(0), row.get(1))).collect(),
+            is_table: of.get(0),
+            is_keyed: of.get(1),
+        }))
+    }
+
+    /// Refuses a table that ours cannot be made of.
+    pub fn fits(&self, found: &Found) -> Result<()> {
+        let refused = |why: String| Err(Error::new(Kind::DestinationRefused, why));
+        let told = self.told();
+        if !found.is_table {
+            return refused(format!("{told} is no table: drop it, or give the destination another schema"));
+        }
+        for wanted in &self.columns {
+            let (name, kind) = (folded(wanted.name), sql_type(wanted.kind));
+            match found.columns.iter().find(|(n, _)| *n == name) {
+                Some((_, there)) if there != kind => {
+                    return refused(format!(
+                        "the column {name} of {told} is {there} and must be {kind}: ALTER TABLE {told} ALTER COLUMN {name} TYPE {kind}, \
+                         or drop the column (it is made and filled again)"
+                    ));
+                }
+                None if name == "_id" => {
+                    return refused(format!(
+                        "{told} has no column _id, so it is somebody else's table: give the destination another schema"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        if !found.is_keyed {
+            return refused(format!("{told} has lost its primary key: ALTER TABLE {told} ADD PRIMARY KEY (_id)"));
+        }
+        Ok(())
+    }
+
+    /// Whether there are rows in it.
+    pub fn has_rows(&self, session: &Session) -> Result<bool> {
+        session.value(&format!("SELECT EXISTS (SELECT FROM {})", self.name), &[])
+    }
+
+    /// The columns that a delivery fills, as the server names them.
+    pub fn filled(&self) -> Vec<String> {
+        self.columns.iter().filter(|c| c.name != DELETED).map(|c| folded(c.name)).collect()
+    }
+
+    fn missing<'t>(&'t self, found: &'t Found) -> impl Iterator<Item = &'t Wanted> {
+        self.columns.iter().filter(|c| found.columns.iter().all(|(name, _)| *name != folded(c.name)))
+    }
+
+    /// The statement that makes it what it must be; none where it is.
+    pub fn statement(&self, found: Option<&Found>) -> Option<String> {
+        let Some(found) = found else {
+            let columns: Vec<String> = self.columns.iter().map(Wanted::definition).collect();
+            return Some(format!("CREATE TABLE {} ({}, PRIMARY KEY (_id))", self.name, columns.join(", ")));
+        };
+        let added: Vec<String> = self.missing(found).map(|c| format!("ADD COLUMN {}", c.definition())).collect();
+        (!added.is_empty()).then(|| format!("ALTER TABLE {} {}", self.name, added.join(", ")))
+    }
+}
+
+fn rest(column: &Column) -> &'static str {
+    match (column.name, column.kind) {
+        ("_seq", _) => " NOT NULL DEFAULT 0",
+        // Ids are opaque: their bytes are compared, which no update of the system's collations ever makes wrong.
+        (_, Holds::Id) => " COLLATE \"C\"",
+        _ => "",
+    }
+}
+
+impl Wanted {
+    fn definition(&self) -> String {
+        format!("{} {}{}", quoted(self.name), sql_type(self.kind), self.rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destinations::rows::OF_A_CHANGE;
+    use crate::streams;
+
+    fn table(tombstones: Tombstones) -> Table {
+        let columns = [
+            Column { name: "_id", kind: Holds::Id },
+            Column { name: "firstName", kind: Holds::Text },
+            Column { name: "createdAt", kind: Holds::Timestamp },
+        ];
+        Table::new("s", "contacts", &[&columns[..], &OF_A_CHANGE[..]].concat(), tombstones)
+    }
+
+    fn found(columns: &[(&str, &str)]) -> Found {
+        let columns = columns.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
+        Found { columns, is_table: true, is_keyed: true }
+    }
+
+    #[test]
+    fn it_is_made_and_added_to() {
+        let made = table(Tombstones::Flag).statement(None).expect("a statement");
+        assert_eq!(
+            made,
+            "CREATE TABLE \"s\".\"contacts\" (\"_id\" text COLLATE \"C\", \"firstname\" text, \"createdat\" timestamp with time zone, \
+             \"_seq\" bigint NOT NULL DEFAULT 0, \"_synced_at\" timestamp with time zone, \"_run_id\" bigint, \
+             \"_deleted\" boolean NOT NULL DEFAULT false, PRIMARY KEY (_id))"
+        );
+        let all =
+            [("_id", "text"), ("firstname", "text"), ("mine", "jsonb"), ("createdat", "timestamp with time zone")];
+        let all = [&all[..], &[("_seq", "bigint"), ("_synced_at", "timestamp with time zone"), ("_run_id", "bigint")]]
+            .concat();
+        let table = table(Tombstones::Delete);
+        assert_eq!(table.statement(Some(&found(&all))), None);
+        assert!(found(&all).has(&table.filled()) && table.fits(&found(&all)).is_ok());
+        let without = found(&all[..5]);
+        assert_eq!(
+            table.statement(Some(&without)).expect("a statement"),
+            "ALTER TABLE \"s\".\"contacts\" ADD COLUMN \"_synced_at\" timestamp with time zone, ADD COLUMN \"_run_id\" bigint"
+        );
+        assert!(!without.has(&table.filled()));
+        assert_eq!(self::table(Tombstones::Flag).filled(), table.filled(), "the flag comes with its value");
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_named_with_what_to_do() {
+        let table = table(Tombstones::Delete);
+        let refused = |found: Found| table.fits(&found).expect_err("refused").detail;
+        assert_eq!(
+            refused(found(&[("_id", "text"), ("createdat", "date")])),
+            "the column createdat of s.contacts is date and must be timestamp with time zone: \
+             ALTER TABLE s.contacts ALTER COLUMN createdat TYPE timestamp with time zone, or drop the column (it is made and filled again)"
+        );
+        assert!(refused(found(&[("mine", "text")])).contains("_id"));
+        assert!(refused(Found { is_keyed: false, ..found(&[("_id", "text")]) }).contains("ADD PRIMARY KEY"));
+        assert!(refused(Found { is_table: false, ..found(&[("_id", "text")]) }).contains("no table"));
+    }
+
+    #[test]
+    fn no_two_columns_of_a_stream_fold_to_one() {
+        for stream in streams::ALL {
+            let mut names: Vec<String> = stream.columns().iter().chain(&OF_A_CHANGE).map(|c| folded(c.name)).collect();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), stream.columns().len() + OF_A_CHANGE.len(), "{stream}");
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! PostgreSQL beside files, in whole runs against a real server: after each night, and whatever is cut or killed and when,
+//! its tables are the account.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::postgres::{self, Server};
+use crate::support::wire::{Fate, Moment, Wire};
+use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
+
+/// The code of a run that a signal ended.
+const DIED: i32 = -1;
+
+/// The moment of the first reading: a month after the youngest record that an account begins with.
+const BEFORE: &str = "2025-01-31T12:00:00Z";
+
+struct Account {
+    sandbox: Sandbox,
+    work: Work,
+    server: Server,
+    wire: Wire,
+    now: String,
+}
+
+const FILES: &str = "[[destination]]\nkind = \"csv\"\npath = \"out\"\n";
+
+fn job(further: &str) -> String {
+    format!(
+        "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
+         requests_per_minute = 0\naudit = 0\n{further}[[destination]]\nkind = \"postgres\"\nurl = \"${{WAREHOUSE_URL}}\"\n"
+    )
+}
+
+impl Account {
+    fn new(further: &str, server: Server) -> Account {
+        let size = ["--contacts", "200", "--persons", "9", "--conversations", "60", "--messages", "900"];
+        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+        let wire = Wire::to(server.port());
+        Account { sandbox, work: Work::with_job(&job(further)), server, wire, now: BEFORE.into() }
+    }
+
+    fn night(&mut self, seed: u64) {
+        let query = format!("/sandbox/night?seed={seed}&changed=8&new=2&contacts=6&status=4");
+        let told: Value = serde_json::from_str(&self.sandbox.bodiless("POST", &query)).expect("JSON");
+        told["now"].as_str().expect("a moment").clone_into(&mut self.now);
+    }
+
+    fn command(&self, what: &str) -> Command {
+        let mut command = self.work.command(&[what, "job.toml"]);
+        if what == "run" {
+            command.args(["--endpoint", &self.sandbox.endpoint]);
+        }
+        command.env("QPIEN_TEST_NOW", &self.now).env("WAREHOUSE_URL", postgres::url(self.wire.port, "postgres"));
+        command
+    }
+
+    fn call(&self, what: &str) -> Outcome {
+        Outcome::of(&self.command(what).output().expect("a run"))
+    }
+
+    fn requests(&self) -> u64 {
+        self.sandbox.counts()["requests"].as_u64().expect("a count")
+    }
+
+    fn ask(&self, sql: &str) -> String {
+        self.server.ask("postgres", sql)
+    }
+
+    #[track_caller]
+    fn equals_the_truth(&self, said: &str) {
+        for stream in STREAMS {
+            let truth = self.sandbox.truth(stream);
+            let rows = self.rows(stream);
+            assert!(rows.keys().eq(truth.keys()), "{said}: {stream}: {} rows, {} records", rows.len(), truth.len());
+            for (id, record) in &truth {
+                for (name, value) in record.as_object().expect("a record") {
+                    let told = &rows[id][&name.to_lowercase()];
+                    assert!(is_same(name, value, told), "{said}: {stream} {id}: {name} is another");
+                }
+            }
+        }
+    }
+
+    /// A table's rows, of which no two are of one id.
+    fn rows(&self, stream: &str) -> BTreeMap<String, Value> {
+        let mut rows = BTreeMap::new();
+        for row in self.server.rows("postgres", &format!("SELECT * FROM qpien.{stream}")) {
+            let id = row["_id"].as_str().expect("an id").to_owned();
+            assert!(rows.insert(id, row).is_none(), "{stream}: an id stands there twice");
+        }
+        rows
+    }
+
+    /// What a run that was killed left is finished: by an export alone, or by another run where not all had been read.
+    #[track_caller]
+    fn is_made_whole(&self, said: &str) {
+        self.wire.mend();
+        let export = self.call("export");
+        assert!(export.code == 0 || export.code == 3, "{said}: {}", export.stderr);
+        let mut run = self.call("run");
+        // The first night's list of conversations may have been read by the run that died.
+        if run.code != 0 {
+            run = self.call("run");
+        }
+        run.expect(0);
+        self.equals_the_truth(said);
+    }
+}
+
+fn is_same(name: &str, sent: &Value, told: &Value) -> bool {
+    match (sent, told) {
+        (Value::Array(_) | Value::Object(_), Value::String(text)) => {
+            let sent: Value = serde_json::from_str(&sent.to_string().replace("\\u0000", "\u{fffd}")).expect("JSON");
+            serde_json::from_str::<Value>(text).is_ok_and(|v| v == sent)
+        }
+        (Value::String(sent), Value::String(text)) if name == "createdAt" => {
+            qpien_sync::clock::micros(sent) == qpien_sync::clock::micros(text)
+        }
+        (Value::String(sent), Value::String(text)) => sent.replace('\0', "\u{fffd}") == *text,
+        _ => sent == told,
+    }
+}
+
+/// A small deterministic generator.
+fn dice(seed: u64, n: u64) -> u64 {
+    let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n.wrapping_mul(0xD1B5_4A32_D192_ED03));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z ^ (z >> 31)
+}
+
+#[test]
+fn nights_are_in_the_files_and_in_the_tables() {
+    let mut account = Account::new(FILES, Server::start());
+    let check = account
+        .work
+        .command(&["check", "job.toml", "--endpoint", &account.sandbox.endpoint])
+        .env("WAREHOUSE_URL", account.server.url("postgres"))
+        .output();
+    let check = Outcome::of(&check.expect("a check")).expect(0);
+    assert!(check.stdout.contains("(schema qpien) can be written, PostgreSQL "), "{}", check.stdout);
+    assert_eq!(
+        account.ask("SELECT count(*) FROM pg_namespace WHERE nspname = 'qpien'"),
+        "0",
+        "a check leaves nothing behind"
+    );
+    account.call("run").expect(0);
+    account.equals_the_truth("the first reading");
+    account.ask("CREATE VIEW qpien.by_status AS SELECT status, count(*) FROM qpien.conversations GROUP BY 1");
+    for night in 1..=3 {
+        account.night(night);
+        let gone = account.sandbox.delete("contacts", 3, night);
+        account.call("run");
+        account.call("run").expect(0);
+        account.equals_the_truth(&format!("night {night}"));
+        for stream in STREAMS {
+            compared(&account.sandbox, &account.work, stream, "?objects=all").expect("the files, too");
+        }
+        let ids = gone.join("','");
+        assert_eq!(account.ask(&format!("SELECT count(*) FROM qpien.contacts WHERE _id IN ('{ids}')")), "0");
+    }
+    let sum = account.ask("SELECT sum(count) FROM qpien.by_status");
+    assert_eq!(sum, account.sandbox.truth("conversations").len().to_string());
+    let marks = account.ask(
+        "SELECT count(*), count(DISTINCT mirror), min(status), bool_and(as_of IS NOT NULL) FROM qpien._qpien_delivered",
+    );
+    assert_eq!(marks, "4|1|published|t");
+    // What is held changes nothing, and its mark says so.
+    let before = account.ask("SELECT seq, run_id, as_of FROM qpien._qpien_delivered WHERE stream = 'contacts'");
+    account.sandbox.empty("contacts", true);
+    assert_ne!(account.call("run").code, 0, "an empty list is not believed");
+    assert_eq!(account.ask("SELECT seq, run_id, as_of FROM qpien._qpien_delivered WHERE stream = 'contacts'"), before);
+    assert_eq!(
+        account.ask("SELECT status, verdict FROM qpien._qpien_delivered WHERE stream = 'contacts'"),
+        "held|incomplete"
+    );
+    account.sandbox.empty("contacts", false);
+    account.call("run").expect(0);
+    account.equals_the_truth("no longer held");
+}
+
+#[test]
+fn a_wire_that_is_cut_around_a_commit_loses_and_doubles_nothing() {
+    let mut account = Account::new(FILES, Server::start());
+    account.call("run").expect(0);
+    let mut night = 0;
+    for commit in [0, 3] {
+        for fate in [Fate::Cut, Fate::AnswerLost] {
+            for for_good in [false, true] {
+                night += 1;
+                account.night(night);
+                let said = format!("{fate:?} at commit {commit}, for good: {for_good}");
+                account.wire.arm(Moment::Commit(commit), fate, for_good);
+                let run = account.call("run").expect(i32::from(for_good));
+                assert!(account.wire.mend(), "{said}: it did not happen");
+                if for_good {
+                    assert!(run.stderr.contains("/postgres"), "{said}: {}", run.stderr);
+                    account.call("export").expect(0);
+                } else {
+                    assert!(run.stderr.contains("the connection is lost: once more"), "{said}: {}", run.stderr);
+                }
+                account.equals_the_truth(&said);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_anywhere_is_made_whole() {
+    let mut account = Account::new(FILES, Server::start());
+    let seeds = std::env::var("SOAK_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    // How many messages a run sends.
+    account.call("run").expect(0);
+    let usual = account.wire.messages();
+    let mut died = 0;
+    for night in 1..=5 * seeds {
+        let said = format!("night {night}");
+        account.night(night);
+        account.wire.arm(Moment::Message(dice(1, night) % usual), Fate::Held, false);
+        let mut child = account.command("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
+        while child.try_wait().expect("a child").is_none() {
+            if let Some(held) = account.wire.held() {
+                child.kill().expect("SIGKILL");
+                child.wait().expect("dead");
+                drop(held);
+                died += 1;
+            }
+            std::thread::yield_now();
+        }
+        account.is_made_whole(&said);
+        // And between two steps of its own.
+        account.night(1000 + night);
+        let mut command = account.command("run");
+        command.env("QPIEN_TEST_DIE_AT", (dice(2, night) % 40).to_string());
+        died += u64::from(Outcome::of(&command.output().expect("a run")).code == DIED);
+        account.is_made_whole(&format!("{said}, between steps"));
+    }
+    assert!(died >= 5 * seeds, "only {died} of {} died: the moments are too late", 10 * seeds);
+}
+
+#[test]
+fn a_server_that_is_killed_has_all_of_it_or_nothing() {
+    // It waits for the disk as it would anywhere.
+    let mut account = Account::new("", Server::with(&[]));
+    account.call("run").expect(0);
+    let usual = account.wire.messages();
+    let mut killed = 0;
+    for night in 1..=3 {
+        account.night(night);
+        account.wire.arm(Moment::Message(usual / 4 + dice(3, night) % (usual / 2)), Fate::Held, false);
+        let mut child = account.command("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
+        while child.try_wait().expect("a child").is_none() {
+            if let Some(held) = account.wire.held() {
+                account.server.kill();
+                killed += 1;
+                drop(held);
+            }
+            std::thread::yield_now();
+        }
+        if killed > 0 {
+            account.server.restart();
+        }
+        account.is_made_whole(&format!("night {night}"));
+    }
+    assert!(killed > 0, "the moments are too late");
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_before_the_first_request() {
+    let account = Account::new("", Server::start());
+    account.ask("CREATE SCHEMA qpien; CREATE TABLE qpien.contacts (_id text PRIMARY KEY, createdat date)");
+    let run = account.call("run").expect(2);
+    assert!(run.stderr.contains("the column createdat of qpien.contacts is date"), "{}", run.stderr);
+    let check = account
+        .work
+        .command(&["check", "job.toml", "--endpoint", &account.sandbox.endpoint])
+        .env("WAREHOUSE_URL", account.server.url("postgres"))
+        .output();
+    let check = Outcome::of(&check.expect("a check")).expect(2);
+    assert!(check.stdout.contains("the column createdat of qpien.contacts is date"), "{}", check.stdout);
+    account.ask("DROP TABLE qpien.contacts");
+    let before = account.requests();
+    account.wire.arm(Moment::Message(0), Fate::Cut, true);
+    let run = account.call("run").expect(1);
+    assert!(run.stderr.contains("/postgres"), "{}", run.stderr);
+    account.wire.mend();
+    // The other run's session holds the schema as long as it reads.
+    account.wire.arm(Moment::Commit(0), Fate::Held, false);
+    let mut child = account.command("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
+    let held = loop {
+        if let Some(held) = account.wire.held() {
+            break held;
+        }
+        std::thread::yield_now();
+    };
+    let second = Work::with_job(&job(""));
+    let mut command = second.command(&["run", "job.toml", "--endpoint", &account.sandbox.endpoint]);
+    let asked = account.requests();
+    let locked =
+        Outcome::of(&command.env("WAREHOUSE_URL", account.server.url("postgres")).output().expect("a run")).expect(11);
+    assert!(locked.stderr.contains("is held by qpien-sync job test"), "{}", locked.stderr);
+    assert_eq!((account.requests(), asked > before), (asked, true), "the second one asked nothing");
+    drop(held);
+    assert_eq!(child.wait().expect("a run").code(), Some(0));
+    account.equals_the_truth("the first one");
+}
+
+#[test]
+fn no_password_and_no_record_is_told() {
+    let mut account = Account::new(FILES, Server::start());
+    let talkative = |account: &Account, what: &str| {
+        let mut command = account.command(what);
+        command.args(["-vv"]).env("RUST_LOG", "trace").env("QPIEN_LOG", "trace").env("RUST_BACKTRACE", "full");
+        Outcome::of(&command.output().expect("a run"))
+    };
+    let mut said = vec![talkative(&account, "run").expect(0)];
+    assert!(
+        account.ask("SELECT string_agg(content, '') FROM qpien.messages").contains("BODYMARKER"),
+        "it is in the records"
+    );
+    account.ask(
+        "CREATE FUNCTION raise() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no %', NEW; END $$;
+         CREATE TRIGGER raise BEFORE INSERT OR UPDATE ON qpien.messages FOR EACH ROW EXECUTE FUNCTION raise();
+         TRUNCATE qpien.messages; DELETE FROM qpien._qpien_delivered WHERE stream = 'messages'",
+    );
+    said.push(talkative(&account, "export").expect(1));
+    assert!(said[1].stderr.contains("P0001"), "{}", said[1].stderr);
+    account.ask("ALTER USER postgres PASSWORD 'another'");
+    account.server.kill();
+    said.push(talkative(&account, "export"));
+    for outcome in said {
+        for word in ["PASSWORDMARKER", "BODYMARKER", "sandbox-secret", "postgres://"] {
+            assert!(!outcome.stderr.contains(word) && !outcome.stdout.contains(word), "{word}: {}", outcome.stderr);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A PostgreSQL server of a test's own: Debian's, in a temporary folder, on a free port, gone with the test. It refuses to
+//! run as root, and runs as the user `postgres` then.
+#![allow(dead_code)] // each test binary uses its part
+
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// The superuser's password; it must be found nowhere.
+pub const PASSWORD: &str = "PASSWORDMARKER%2F@";
+
+/// A running server.
+pub struct Server {
+    folder: tempfile::TempDir,
+    postmaster: Child,
+    port: u16,
+    settings: Vec<String>,
+}
+
+impl Server {
+    /// Starts one that does not wait for the disk.
+    pub fn start() -> Server {
+        Server::with(&["fsync=off"])
+    }
+
+    /// The same with these settings.
+    pub fn with(settings: &[&str]) -> Server {
+        let folder = tempfile::tempdir().expect("a folder");
+        // The server's user comes through.
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("mode");
+        let own = folder.path().join("own");
+        std::fs::create_dir(&own).expect("a folder");
+        std::fs::write(own.join("password"), PASSWORD).expect("the password");
+        give(&own);
+        let initdb = run_as(&program("initdb"))
+            .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
+            .arg(format!("--pwfile={}", own.join("password").display()))
+            .arg(format!("--pgdata={}", own.join("data").display()))
+            .output()
+            .expect("initdb");
+        assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
+        let settings = settings.iter().map(|s| (*s).to_owned()).collect();
+        let port = free_port();
+        let postmaster = spawn(&own, port, &settings);
+        let mut server = Server { folder, postmaster, port, settings };
+        server.wait(true);
+        server
+    }
+
+    /// A server with TLS, whose certificate (`self-signed/`) is for 127.0.0.1.
+    pub fn with_tls() -> Server {
+        let mut server = Server::start();
+        let pem = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/self-signed").join(name);
+        let own = server.folder.path().join("own");
+        for name in ["cert.pem", "key.pem"] {
+            std::fs::copy(pem(name), own.join(name)).expect("a copy");
+            std::fs::set_permissions(own.join(name), std::fs::Permissions::from_mode(0o600)).expect("mode");
+        }
+        give(&own);
+        server.kill();
+        for (name, file) in [("ssl_cert_file", "cert.pem"), ("ssl_key_file", "key.pem")] {
+            server.settings.push(format!("{name}={}", own.join(file).display()));
+        }
+        server.settings.push("ssl=on".into());
+        server.restart();
+        server
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The URL of a database.
+    pub fn url(&self, database: &str) -> String {
+        url(self.port, database)
+    }
+
+    /// Makes a database of this name.
+    pub fn create(&self, database: &str) {
+        self.ask("postgres", &format!("CREATE DATABASE {database}"));
+    }
+
+    /// What psql prints of a statement: a row a line, nothing else.
+    #[track_caller]
+    pub fn ask(&self, database: &str, sql: &str) -> String {
+        let output = self.psql(database, sql);
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8").trim_end_matches('\n').to_owned()
+    }
+
+    /// The rows of a query, as JSON. (psql leaves out U+10FFFF where it prints a table.)
+    #[track_caller]
+    pub fn rows(&self, database: &str, query: &str) -> Vec<serde_json::Value> {
+        let sql = format!(
+            "COPY (SELECT row_to_json(t) FROM ({query}) AS t) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
+        );
+        let lines = self.ask(database, &sql);
+        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> Output {
+        let mut psql = Command::new(program("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"])
+            .args(["-p", &self.port.to_string(), "-d", database, "-c", sql])
+            .env("PGPASSWORD", PASSWORD)
+            .env("PGCLIENTENCODING", "UTF8")
+            .env("PGTZ", "UTC");
+        psql.output().expect("psql")
+    }
+
+    /// SIGKILL to the postmaster; its other processes end by themselves.
+    pub fn kill(&mut self) {
+        self.postmaster.kill().expect("SIGKILL");
+        self.postmaster.wait().expect("dead");
+    }
+
+    /// Starts it again after a kill.
+    pub fn restart(&mut self) {
+        self.postmaster = spawn(&self.folder.path().join("own"), self.port, &self.settings);
+        self.wait(false);
+    }
+
+    /// Waits until it answers. One that was killed may have processes left, which the next one does not start beside; a
+    /// port that was free may be somebody else's by now.
+    fn wait(&mut self, may_move: bool) {
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err()
+            || !self.psql("postgres", "SELECT 1").status.success()
+        {
+            if self.postmaster.try_wait().expect("a child").is_some() {
+                if may_move {
+                    self.port = free_port();
+                }
+                self.postmaster = spawn(&self.folder.path().join("own"), self.port, &self.settings);
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // At once, and without its processes left behind.
+        let _ = Command::new("kill").args(["-QUIT", &self.postmaster.id().to_string()]).status();
+        let _ = self.postmaster.wait();
+    }
+}
+
+/// The URL of a database behind any port of this machine.
+pub fn url(port: u16, database: &str) -> String {
+    format!("postgres://postgres:{}@127.0.0.1:{port}/{database}", PASSWORD.replace('%', "%25").replace('@', "%40"))
+}
+
+fn spawn(own: &Path, port: u16, settings: &Vec<String>) -> Child {
+    let mut command = run_as(&program("postgres"));
+    command.arg("-D").arg(own.join("data")).args(["-p", &port.to_string(), "-k"]).arg(own);
+    for setting in settings {
+        command.args(["-c", setting]);
+    }
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(own.join("log")).expect("a log");
+    command.stdout(Stdio::null()).stderr(log).spawn().expect("postgres starts")
+}
+
+/// A program of PostgreSQL's; Debian keeps them off PATH.
+pub fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
+        let mut versions: Vec<PathBuf> = versions.flatten().map(|v| v.path().join("bin")).collect();
+        versions.sort();
+        folders.splice(0..0, versions.into_iter().rev());
+    }
+    let found = folders.into_iter().map(|f| f.join(name)).find(|p| p.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not here (make test installs it)"))
+}
+
+/// As the user `postgres` where we are root.
+fn run_as(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+    command
+}
+
+fn give(folder: &Path) {
+    if is_root() {
+        let status = Command::new("chown").args(["-R", "postgres:postgres"]).arg(folder).status().expect("chown");
+        assert!(status.success(), "chown");
+    }
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().expect("id");
+    id.stdout == b"0\n"
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port()
+}

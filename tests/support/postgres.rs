@@ -141,6 +141,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if !matches!(self.postmaster.try_wait(), Ok(None)) {
+            return;
+        }
         // At once, and without its processes left behind.
         let _ = Command::new("kill").args(["-QUIT", &self.postmaster.id().to_string()]).status();
         let _ = self.postmaster.wait();

@@ -63,6 +63,7 @@ impl Session {
     pub fn open(address: &Address, application: &str) -> Result<Session> {
         let place = address.place().to_owned();
         let failed = |why: String| Error::new(Kind::DestinationUnwritable, format!("{place}: {why}"));
+        let tls = tls(address.trust()).map_err(&failed)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("postgres")
@@ -76,7 +77,6 @@ impl Session {
         config.application_name(application.chars().take(60).collect::<String>());
         config.keepalives_idle(Duration::from_secs(60)).keepalives_interval(Duration::from_secs(10));
         config.keepalives_retries(6).tcp_user_timeout(Duration::from_secs(120));
-        let tls = tls(address.trust()).map_err(&failed)?;
         // `connect` must run where the sockets are watched.
         let connecting = runtime.spawn(async move {
             let drive = tokio::spawn::<Pin<Box<dyn Future<Output = ()> + Send>>>;
@@ -91,9 +91,12 @@ impl Session {
                 }
             })
         });
-        let connected = wait(connecting).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+        let connected = wait(connecting);
+        // From here on the runtime ends as a session's does.
+        let mut session = Session { runtime: Some(runtime), client: None, driver: None, place: place.clone() };
+        let connected = connected.map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
         let (client, driver) = connected.map_err(|e| failed(fault::told(&e)))?;
-        let session = Session { runtime: Some(runtime), client: Some(client), driver: Some(driver), place };
+        (session.client, session.driver) = (Some(client), Some(driver));
         session.run(BEGIN)?;
         let _ = session.run(NOTICE_DEATH);
         Ok(session)

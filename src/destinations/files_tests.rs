@@ -83,7 +83,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// The rows of a file, each with its cells that are not null.
-fn read(path: &Path) -> Vec<BTreeMap<String, String>> {
+pub(crate) fn read(path: &Path) -> Vec<BTreeMap<String, String>> {
     if path.to_string_lossy().ends_with(".jsonl.zst") {
         let packed = std::fs::read(path).expect("a file");
         let text = String::from_utf8(zstd::decode_all(&packed[..]).expect("zstd")).expect("UTF-8");

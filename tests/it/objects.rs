@@ -66,7 +66,7 @@ impl Account {
     fn command(&self, work: &Work, args: &[&str]) -> std::process::Command {
         let mut command = work.command(args);
         command.envs(Moto::variables(&self.proxy.address)).env("PLACE", &self.bucket).env("QPIEN_TEST_NOW", &self.now);
-        if args[0] != "export" {
+        if !["export", "verify"].contains(&args[0]) {
             command.args(["--endpoint", &self.sandbox.endpoint]);
         }
         command
@@ -224,6 +224,11 @@ fn a_snapshot_and_changes_in_a_bucket_equal_the_truth_night_after_night() {
     let before = (account.files(FULL), account.files(FEED), account.sandbox.counts()["requests"].clone());
     account.call(&["export", "job.toml"]).expect(0);
     assert_eq!((account.files(FULL), account.files(FEED), account.sandbox.counts()["requests"].clone()), before);
+    account.call(&["verify", "job.toml"]).expect(0);
+    let object = before.1.keys().next().expect("a file");
+    account.moto.put(&account.bucket, &format!("{FEED}/{object}"), b"{}");
+    let outcome = account.call(&["verify", "job.toml"]).expect(7);
+    assert!(format!("{}{}", outcome.stdout, outcome.stderr).contains(object), "{outcome:?}");
 }
 
 /// A small deterministic generator.
@@ -322,7 +327,6 @@ fn a_large_delivery_takes_little_memory() {
     let asked = account.proxy.requests();
     let parts = asked.iter().filter(|r| r.contains("messages.csv?partNumber=")).count();
     assert!(parts > 4, "large enough: {parts} parts");
-    println!("peak {peak} MiB");
     assert!(peak < 112.0, "{peak} MiB, with {parts} parts");
 }
 

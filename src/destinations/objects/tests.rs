@@ -3,7 +3,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 
 use super::super::contract_tests::{self, Held, STREAM, Subject, deliver, delivery};
-use super::super::files::Files;
+use super::super::files::{self, Files};
 use super::super::format::Format;
 use super::super::manifest::{FileEntry, Manifest, NAME};
 use super::super::packing::Compression;
@@ -53,7 +53,12 @@ fn as_csv() -> Box<dyn Format> {
 }
 
 fn as_jsonl() -> Box<dyn Format> {
-    Box::new(jsonl::Options { compression: Compression::None })
+    Box::new(jsonl::Options { compression: Compression::Zstd })
+}
+
+#[cfg(feature = "parquet")]
+fn as_parquet() -> Box<dyn Format> {
+    Box::new(super::super::parquet::Options { is_compressed: true })
 }
 
 impl<'m> InBucket<'m> {
@@ -78,11 +83,12 @@ impl Subject for InBucket<'_> {
     }
 
     fn rows(&self) -> BTreeMap<String, BTreeMap<String, String>> {
-        let mut all = BTreeMap::new();
+        let (mut all, copies) = (BTreeMap::new(), tempfile::tempdir().expect("a folder"));
         for file in self.files() {
             let bytes = self.get(&file.path).expect("a file that the manifest names");
-            let text = String::from_utf8(bytes).expect("UTF-8");
-            for mut row in if file.path.ends_with(".csv") { csv_rows(&text) } else { json_rows(&text) } {
+            let copy = copies.path().join(file.path.replace('/', "-"));
+            std::fs::write(&copy, bytes).expect("a copy");
+            for mut row in files::tests::read(&copy) {
                 let id = row["_id"].clone();
                 if row["_op"] == "delete" {
                     all.remove(&id);
@@ -110,24 +116,6 @@ fn sha256(bytes: &[u8]) -> String {
     crate::hex::text(&sha2::Sha256::digest(bytes))
 }
 
-fn csv_rows(text: &str) -> Vec<BTreeMap<String, String>> {
-    let mut rows = csv::cells_of(text);
-    let names: Vec<String> = rows.remove(0).into_iter().flatten().collect();
-    let paired = |cells: Vec<Option<String>>| names.iter().cloned().zip(cells);
-    rows.into_iter().map(|cells| paired(cells).filter_map(|(name, cell)| Some((name, cell?))).collect()).collect()
-}
-
-fn json_rows(text: &str) -> Vec<BTreeMap<String, String>> {
-    let told = |value: serde_json::Value| match value {
-        serde_json::Value::Null => None,
-        serde_json::Value::String(text) => Some(text),
-        other => Some(other.to_string()),
-    };
-    let row = |line| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(line).expect("JSON");
-    let rows = text.split_terminator('\n').map(row);
-    rows.map(|row| row.into_iter().filter_map(|(name, value)| Some((name, told(value)?))).collect()).collect()
-}
-
 fn bytes(n: usize) -> Vec<u8> {
     (0..n).map(|i| u8::try_from(i * 31 % 251).expect("a byte")).collect()
 }
@@ -138,10 +126,12 @@ fn write(store: &Objects, name: &str, bytes: &[u8]) {
 }
 
 #[test]
-fn csv_and_json_lines_in_a_bucket_hold_to_the_contract() {
+fn files_of_each_kind_in_a_bucket_hold_to_the_contract() {
     let moto = moto();
     contract_tests::hold_to_the_contract(&InBucket::new(&moto, "", as_csv));
     contract_tests::hold_to_the_contract(&InBucket::new(&moto, PREFIX, as_jsonl));
+    #[cfg(feature = "parquet")]
+    contract_tests::hold_to_the_contract(&InBucket::new(&moto, "parquet", as_parquet));
     let probes: Vec<String> = moto.keys(BUCKET).into_iter().filter(|key| key.contains("probe")).collect();
     assert!(probes.is_empty(), "{probes:?}");
     assert_eq!(moto.uploads(BUCKET), 0);

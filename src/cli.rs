@@ -87,6 +87,7 @@ pub enum Command {
 pub struct VerifyArgs {
     /// A job file, to verify all of its destinations against the mirror; or a folder or `s3://bucket/prefix` that holds a
     /// manifest.json.
+    #[arg(id = "job", value_name = "TARGET")]
     pub target: PathBuf,
 
     /// The mirror's file; of a job another one than the job's.

@@ -52,7 +52,7 @@ fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box<dyn
             Box::new(Files::new(store(path, *retry_for)?, format(written), settings.terms, *split))
         }
         #[cfg(feature = "postgres")]
-        Target::Postgres(options) => Box::new(Postgres::new(options.clone(), settings.terms, job.streams.clone())),
+        Target::Postgres(options) => Box::new(Postgres::new((**options).clone(), settings.terms, job.streams.clone())),
     })
 }
 

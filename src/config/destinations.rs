@@ -35,7 +35,7 @@ pub enum Target {
         retry_for: Duration,
     },
     #[cfg(feature = "postgres")]
-    Postgres(crate::destinations::postgres::Options),
+    Postgres(Box<crate::destinations::postgres::Options>),
 }
 
 /// The longest `retry_for`: what is sent again was signed when it was sent first.

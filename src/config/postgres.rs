@@ -52,7 +52,7 @@ pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::Destination, flags
         job::Tombstones::Delete => Tombstones::Delete,
         job::Tombstones::Flag => Tombstones::Flag,
     };
-    Ok(Target::Postgres(Options { address, schema, tombstones }))
+    Ok(Target::Postgres(Box::new(Options { address, schema, tombstones })))
 }
 
 #[cfg(test)]

@@ -100,14 +100,14 @@ impl Account {
         let manifest = self.manifest(prefix).unwrap_or_default();
         let mut files = BTreeMap::new();
         for entry in
-            manifest["streams"].as_object().into_iter().flatten().flat_map(|(_, s)| s["files"].as_array()).flatten()
+            manifest["streams"].as_object().into_iter().flatten().filter_map(|(_, s)| s["files"].as_array()).flatten()
         {
             let path = entry["path"].as_str().expect("a path").to_owned();
             let bytes = self
                 .moto
                 .get(&self.bucket, &format!("{prefix}/{path}"))
                 .unwrap_or_else(|| panic!("{path} is not there"));
-            let sum: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+            let sum = qpien_sync::hex::text(&Sha256::digest(&bytes));
             assert_eq!(
                 (entry["bytes"].as_u64(), entry["sha256"].as_str()),
                 (Some(bytes.len() as u64), Some(&*sum)),
@@ -122,9 +122,9 @@ impl Account {
     fn strays(&self, prefix: &str) -> Vec<String> {
         let named = self.files(prefix);
         let below = format!("{prefix}/");
-        let names =
+        let keys =
             self.moto.keys(&self.bucket).into_iter().filter_map(|key| Some(key.strip_prefix(&below)?.to_owned()));
-        names.filter(|name| name != "manifest.json" && !named.contains_key(name)).collect()
+        keys.filter(|name| name != "manifest.json" && !named.contains_key(name)).collect()
     }
 
     /// Both destinations hold what the server holds, and there is nothing else.
@@ -398,7 +398,9 @@ fn every_place_that_cannot_be_written_is_told_before_the_first_request() {
             let outcome = Outcome::of(&command.output().expect("a run")).expect(code);
             keeps_the_secret(&account.work, &outcome);
             let said = format!("{}{}", outcome.stdout, outcome.stderr);
-            words.iter().for_each(|word| assert!(said.contains(word), "{name}: `{word}` is not in {said}"));
+            for word in words {
+                assert!(said.contains(word), "{name}: `{word}` is not in {said}");
+            }
             if name == "run" {
                 assert_eq!(account.sandbox.counts()["requests"], before);
             }

@@ -53,7 +53,7 @@ def main(folder, stream, truth_path):
         types = [(name, kind) for name, kind, *_ in described]
         if types != [(name, TYPES[kind]) for name, kind in kinds.items()]:
             sys.exit(f"{path}: the types are {types}")
-        (count,) = duckdb.sql(f"SELECT count(*) FROM read_parquet('{path}')").fetchone()
+        ((count,),) = duckdb.sql(f"SELECT count(*) FROM read_parquet('{path}')").fetchall()
         if count != file["rows"]:
             sys.exit(f"{path}: {count} rows, the manifest says {file['rows']}")
     shown = ", ".join(f"epoch_us({name})" if kind == "timestamp" else name for name, kind in kinds.items())

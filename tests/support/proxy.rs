@@ -140,13 +140,13 @@ impl Proxy {
 fn connect(state: &Arc<State>, client: TcpStream, server: TcpStream) {
     let lost = Arc::new(AtomicBool::new(false));
     let (mut from, mut to) = (client.try_clone().expect("a handle"), server.try_clone().expect("a handle"));
-    let (shared, lose) = (state.clone(), lost.clone());
+    let (shared, to_lose) = (state.clone(), lost.clone());
     std::thread::spawn(move || {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(n) = from.read(&mut buffer)
             && n > 0
         {
-            let Some(whole) = passes(&shared, &buffer[..n], &lose) else { break };
+            let Some(whole) = passes(&shared, &buffer[..n], &to_lose) else { break };
             if to.write_all(&buffer[..whole]).is_err() || whole < n {
                 break;
             }
@@ -173,15 +173,12 @@ fn connect(state: &Arc<State>, client: TcpStream, server: TcpStream) {
 
 /// How many of these bytes the server gets; none where the connection ends before them.
 fn passes(state: &State, bytes: &[u8], lose: &AtomicBool) -> Option<usize> {
-    let act = {
+    let act = line(bytes).and_then(|line| {
         let mut inner = state.lock();
-        let act = line(bytes).and_then(|line| {
-            inner.requests.push(line.clone());
-            let at = inner.acts.iter().position(|(what, _)| line.contains(what.as_str()))?;
-            Some(inner.acts.remove(at).1)
-        });
-        act
-    };
+        inner.requests.push(line.clone());
+        let at = inner.acts.iter().position(|(what, _)| line.contains(what.as_str()))?;
+        Some(inner.acts.remove(at).1)
+    });
     match act {
         Some(Act::LoseAnswer) => lose.store(true, Ordering::SeqCst),
         Some(Act::Hold { held, cut }) => {

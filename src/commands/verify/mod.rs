@@ -80,7 +80,7 @@ fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -
         Target::Files { path, retry_for, .. } => (path, retry_for),
         #[cfg(feature = "postgres")]
         Target::Postgres(options) => {
-            let database = Postgres::new(options.clone(), destination.terms, settings.streams.clone());
+            let database = Postgres::new((**options).clone(), destination.terms, settings.streams.clone());
             let place = options.place();
             let differences = database::verify(&database, &place, &settings.streams, &settings.mirror, quiet)?;
             return Ok(told(&place, &differences, quiet));

@@ -6,7 +6,7 @@
 //! store itself, at the manifest and, as a rule, before any file of its own appears. Where the answer to a put is lost, the
 //! store is asked what lies there: it is ours (then it was done) or it is somebody else's.
 //!
-//! Everything is asked on a thread of its own ([`background`]), for a delivery runs on a plain one. Requests that fail are
+//! Everything is asked on a thread of its own (`background.rs`), for a delivery runs on a plain one. Requests that fail are
 //! sent again by the client, for as long as the job's `retry_for` says.
 
 mod access;

@@ -114,7 +114,11 @@ fn row_groups_are_cut_by_the_bytes_in_them() {
     let wide: Vec<Vec<Cell>> = (0..100u8).map(|n| cells_of(n, 10_000)).collect();
     let narrow: Vec<Vec<Cell>> = (0..100u8).map(|n| cells_of(n, 10)).collect();
     let groups = |rows: &[Vec<Cell<'_>>]| -> Vec<i64> {
-        metadata(&file(&COLUMNS, rows, 100_000)).row_groups().iter().map(|g| g.num_rows()).collect()
+        metadata(&file(&COLUMNS, rows, 100_000))
+            .row_groups()
+            .iter()
+            .map(parquet::file::metadata::RowGroupMetaData::num_rows)
+            .collect()
     };
     assert_eq!(groups(&wide), [10; 10]);
     assert_eq!(groups(&narrow), [100]);

@@ -111,9 +111,8 @@ fn trust(mode: Option<&str>, roots: Option<&str>, is_here: bool) -> Result<Trust
     };
     match mode {
         Some("disable") => Ok(Trust::Plain),
-        Some("require" | "verify-ca" | "verify-full") => Ok(with_tls()),
         None if is_here && roots.is_none() => Ok(Trust::Plain),
-        None => Ok(with_tls()),
+        None | Some("require" | "verify-ca" | "verify-full") => Ok(with_tls()),
         Some("prefer" | "allow") => {
             Err("has an sslmode that trusts whoever answers: say sslmode=require, or sslmode=disable".into())
         }

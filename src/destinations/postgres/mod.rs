@@ -1,7 +1,7 @@
 //! PostgreSQL, 12 and later: a table a stream, which holds its current records.
 //!
-//! A stream is one transaction: its rows go by binary COPY into a staging table, from there into the table ([`merge`]), and
-//! the mark of how far it has come ([`marks`]) moves with them. Whatever is killed, and whenever, both are there or
+//! A stream is one transaction: its rows go by binary COPY into a staging table, from there into the table (`merge.rs`), and
+//! the mark of how far it has come (`marks.rs`) moves with them. Whatever is killed, and whenever, both are there or
 //! neither. An answer to COMMIT that was lost is not guessed at: the mark tells.
 //!
 //! Where a table is gone, or a column of it that had been filled, the stream is delivered again from its first change.

@@ -86,7 +86,9 @@ fn contact(id: &str, name: &str) -> String {
 
 fn some(ids: &[&str]) -> Held {
     let mut held = Held::default();
-    ids.iter().for_each(|id| held.put(id, Some(&contact(id, &format!("name of {id}")))));
+    for id in ids {
+        held.put(id, Some(&contact(id, &format!("name of {id}"))));
+    }
     held
 }
 

@@ -39,6 +39,8 @@ mod secrets;
 mod spelling;
 mod stop;
 mod tail;
+#[cfg(all(feature = "objects", feature = "parquet", feature = "postgres"))]
+mod three;
 mod time_box;
 mod tokens;
 mod verify;

@@ -24,7 +24,7 @@ fn job(destinations: &str) -> Work {
 
 /// What the comparison of a stream's files in `folder` with the truth says.
 #[track_caller]
-fn compared(sandbox: &Sandbox, work: &Work, folder: &str, stream: &str) -> String {
+pub fn compared(sandbox: &Sandbox, work: &Work, folder: &str, stream: &str) -> String {
     let truth = work.path(&format!("{stream}.jsonl"));
     std::fs::write(&truth, sandbox.get(&format!("/truth/{stream}?objects=all"))).expect("the truth");
     let told = Command::new(python())

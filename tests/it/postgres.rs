@@ -70,27 +70,11 @@ impl Account {
 
     #[track_caller]
     fn equals_the_truth(&self, said: &str) {
-        for stream in STREAMS {
-            let truth = self.sandbox.truth(stream);
-            let rows = self.rows(stream);
-            assert!(rows.keys().eq(truth.keys()), "{said}: {stream}: {} rows, {} records", rows.len(), truth.len());
-            for (id, record) in &truth {
-                for (name, value) in record.as_object().expect("a record") {
-                    let told = &rows[id][&name.to_lowercase()];
-                    assert!(is_same(name, value, told), "{said}: {stream} {id}: {name} is another");
-                }
-            }
-        }
+        equal(&self.server, &self.sandbox, said);
     }
 
-    /// A table's rows, of which no two are of one id.
     fn rows(&self, stream: &str) -> BTreeMap<String, Value> {
-        let mut rows = BTreeMap::new();
-        for row in self.server.rows("postgres", &format!("SELECT * FROM qpien.{stream}")) {
-            let id = row["_id"].as_str().expect("an id").to_owned();
-            assert!(rows.insert(id, row).is_none(), "{stream}: an id stands there twice");
-        }
-        rows
+        rows(&self.server, stream)
     }
 
     /// What a run that was killed left is finished: by an export alone, or by another run where not all had been read.
@@ -107,6 +91,32 @@ impl Account {
         run.expect(0);
         self.equals_the_truth(said);
     }
+}
+
+/// Compares all tables with the account, cell for cell.
+#[track_caller]
+pub fn equal(server: &Server, sandbox: &Sandbox, said: &str) {
+    for stream in STREAMS {
+        let truth = sandbox.truth(stream);
+        let rows = rows(server, stream);
+        assert!(rows.keys().eq(truth.keys()), "{said}: {stream}: {} rows, {} records", rows.len(), truth.len());
+        for (id, record) in &truth {
+            for (name, value) in record.as_object().expect("a record") {
+                let told = &rows[id][&name.to_lowercase()];
+                assert!(is_same(name, value, told), "{said}: {stream} {id}: {name} is another");
+            }
+        }
+    }
+}
+
+/// A table's rows, of which no two are of one id.
+fn rows(server: &Server, stream: &str) -> BTreeMap<String, Value> {
+    let mut rows = BTreeMap::new();
+    for row in server.rows("postgres", &format!("SELECT * FROM qpien.{stream}")) {
+        let id = row["_id"].as_str().expect("an id").to_owned();
+        assert!(rows.insert(id, row).is_none(), "{stream}: an id stands there twice");
+    }
+    rows
 }
 
 fn is_same(name: &str, sent: &Value, told: &Value) -> bool {

@@ -167,8 +167,8 @@ fn own_places(job: &Job, text: &str, place: &str, names: &[&str]) -> Result<()> 
         let at = at(text, place, &key);
         let Some(path) = path else {
             return Err(Error::usage(format!(
-                "{at}: {key} is not set, and accounts would share its default: write for example \"{}{PLACEHOLDER}\"",
-                if key.ends_with("schema") { "qpien_" } else { "state/" }
+                "{at}: {key} is not set, and accounts would share its default: write for example \"{}\"",
+                example(&key)
             )));
         };
         if path.contains("${account}") {
@@ -252,6 +252,15 @@ fn refuse_one_key(picked: &[&Found]) -> Result<()> {
 /// A schema's name with an account's in it; a `-` is a `_` there, which a name without quotes may hold.
 fn of_schema(schema: &str, name: &str) -> String {
     schema.replace(PLACEHOLDER, &name.replace('-', "_"))
+}
+
+/// What a key may be, with an account's name in it.
+fn example(key: &str) -> String {
+    match key {
+        "mirror.path" => format!("state/{PLACEHOLDER}.db"),
+        key if key.ends_with("schema") => format!("qpien_{PLACEHOLDER}"),
+        _ => format!("out/{PLACEHOLDER}"),
+    }
 }
 
 /// The job as this account's own.

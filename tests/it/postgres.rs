@@ -73,10 +73,6 @@ impl Account {
         equal(&self.server, &self.sandbox, said);
     }
 
-    fn rows(&self, stream: &str) -> BTreeMap<String, Value> {
-        rows(&self.server, stream)
-    }
-
     /// What a run that was killed left is finished: by an export alone, or by another run where not all had been read.
     #[track_caller]
     fn is_made_whole(&self, said: &str) {

@@ -191,6 +191,7 @@ impl Files {
             up_to_seq: entry.seq.map_or(0, |s| s.last),
             misfits: shape.misfits(),
             files: of_now.iter().map(|f| self.store.name_of(&f.path)).collect(),
+            table: None,
         };
         Ok((entry, receipt, fresh.into_iter().map(|f| f.path).collect()))
     }

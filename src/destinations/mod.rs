@@ -138,8 +138,10 @@ pub struct Receipt {
     pub up_to_seq: i64,
     /// Values that were put elsewhere or written otherwise, because they do not fit: [`typed`] says how.
     pub misfits: u64,
-    /// Where it lies, for people.
+    /// The files that it lies in, for people.
     pub files: Vec<String>,
+    /// The table that it lies in, where it lies in one.
+    pub table: Option<String>,
 }
 
 /// A place that records go to. The module says what it must hold to.

@@ -153,6 +153,7 @@ pub struct DestinationReport {
     pub error: Option<String>,
     pub held: Vec<String>,
     pub files: Vec<String>,
+    pub tables: Vec<String>,
     pub records: u64,
     /// Values that did not fit: put into `_extra`, or written otherwise.
     pub misfits: u64,
@@ -167,6 +168,7 @@ impl DestinationReport {
             error: delivered.as_ref().err().map(|e| e.detail.clone()),
             held: receipts.iter().filter(|r| r.held).map(|r| r.stream.name().to_owned()).collect(),
             files: receipts.iter().filter(|r| !r.held).flat_map(|r| r.files.clone()).collect(),
+            tables: receipts.iter().filter(|r| !r.held).filter_map(|r| r.table.clone()).collect(),
             records: receipts.iter().filter(|r| !r.held).map(|r| r.records).sum(),
             misfits: receipts.iter().map(|r| r.misfits).sum(),
         }

@@ -82,6 +82,10 @@ pub fn summary(report: &RunReport) -> String {
             Some(error) => {
                 let _ = writeln!(out, "\n{}: not delivered: {error}", d.place);
             }
+            None if !d.tables.is_empty() => {
+                let (records, tables) = (counted(d.records, "record"), counted(d.tables.len() as u64, "table"));
+                let _ = writeln!(out, "\n{}: {records} into {tables}", d.place);
+            }
             None if d.files.is_empty() => {
                 let _ = writeln!(out, "\n{}: nothing new but manifest.json", d.place);
             }

@@ -1,6 +1,6 @@
 //! What a delivery of many messages (ROWS, by default 2,000,000) costs beside what other programs need for the same: the CSV
 //! snapshot beside `sqlite3 -csv` of the same view in the same order, the Parquet snapshot beside DuckDB writing Parquet
-//! from that CSV file. Each is measured several times in turns, and its best time counts.
+//! from that CSV file, PostgreSQL beside `psql`. Each is measured several times in turns, and its best time counts.
 
 use std::fs::File;
 use std::path::Path;
@@ -36,7 +36,8 @@ pub fn measure() {
     let rows: u64 = std::env::var("ROWS").ok().and_then(|r| r.parse().ok()).unwrap_or(2_000_000);
     let work = mirror(rows);
     csv_and_parquet(&work, rows);
-    // Loading a database is measured here, too, on the same mirror.
+    #[cfg(feature = "postgres")]
+    super::postgres_load::measure(&work, JOB, rows);
 }
 
 /// A mirror of so many messages, filled by a run.

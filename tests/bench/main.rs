@@ -14,15 +14,13 @@ mod serving;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let all: &[(&str, fn())] = &[
+    let all: [(&str, fn()); 6] = [
         ("serving", serving::measure),
         ("demo", serving::demo),
         ("mirror", mirror::measure),
         ("budget", budget::measure),
         ("nightly", nightly::measure),
         ("delivery", delivery::measure),
-        #[cfg(feature = "postgres")]
-        ("postgres", postgres_load::measure),
     ];
     for (name, measure) in all {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {

@@ -1,38 +1,29 @@
-//! What loading many messages (ROWS, by default 2,000,000) into PostgreSQL costs beside `psql \copy` of the same rows from a
+//! What loading many messages into PostgreSQL costs beside `psql \copy` of the same rows from a
 //! CSV file into the same staging table and the same merge from there. Both in turns, on one server; best times count.
 
 use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Instant;
 
+use crate::support::Work;
 use crate::support::postgres::{self, Server};
-use crate::support::{Sandbox, Work};
 
 const TURNS: usize = 3;
 const MOST_MIB: f64 = 128.0;
-const JOB: &str = "name = \"load\"\nmode = \"backfill\"\nstreams = [\"conversations\", \"messages\"]\n[source]\n\
-    client_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\nrequests_per_minute = 0\n";
-
-pub fn measure() {
-    let rows: u64 = std::env::var("ROWS").ok().and_then(|r| r.parse().ok()).unwrap_or(2_000_000);
-    let [messages, conversations] = [rows, (rows / 40).max(1)].map(|n| n.to_string());
-    let size = ["--contacts", "1", "--persons", "1", "--conversations", &conversations, "--messages", &messages];
-    let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
-    let work = Work::with_job(JOB);
-    work.run(&sandbox, &[]).expect(0);
-    drop(sandbox);
+/// Of a mirror that holds `rows` messages.
+pub fn measure(work: &Work, job: &str, rows: u64) {
     let database = "[[destination]]\nkind = \"postgres\"\nurl = \"${WAREHOUSE_URL}\"\n";
-    std::fs::write(work.path("job.toml"), format!("{JOB}{database}")).expect("a job");
+    std::fs::write(work.path("load.toml"), format!("{job}{database}")).expect("a job");
     let server = Server::start();
     let (mut ours, mut theirs, mut mib) = (f64::MAX, f64::MAX, 0.0_f64);
     for turn in 0..TURNS {
         server.ask("postgres", "DROP SCHEMA IF EXISTS qpien CASCADE");
-        let (seconds, peak) = load(&work, &server);
+        let (seconds, peak) = load(work, &server);
         (ours, mib) = (ours.min(seconds), mib.max(peak));
         if turn == 0 {
             std::fs::write(work.path("by_psql.sql"), by_psql(&server, &work.path("messages.csv"))).expect("a script");
         }
-        theirs = theirs.min(psql(&work, &server));
+        theirs = theirs.min(psql(work, &server));
     }
     let loaded = server.ask("postgres", "SELECT count(*) FROM theirs.messages");
     assert_eq!(loaded, server.ask("postgres", "SELECT count(*) FROM qpien.messages"));
@@ -48,7 +39,7 @@ pub fn measure() {
 
 /// Our own load: seconds, and the highest resident memory in MiB.
 fn load(work: &Work, server: &Server) -> (f64, f64) {
-    let mut export = work.command(&["export", "job.toml", "--quiet"]);
+    let mut export = work.command(&["export", "load.toml", "--quiet"]);
     let begun = Instant::now();
     let mut child = export.env("WAREHOUSE_URL", server.url("postgres")).spawn().expect("an export");
     let mut mib = 0.0;

@@ -151,7 +151,8 @@ fn nights_are_in_the_files_and_in_the_tables() {
         "0",
         "a check leaves nothing behind"
     );
-    account.call("run").expect(0);
+    let run = account.call("run").expect(0);
+    assert!(run.stdout.contains("(schema qpien): 1169 records into 4 tables"), "{}", run.stdout);
     account.equals_the_truth("the first reading");
     account.ask("CREATE VIEW qpien.by_status AS SELECT status, count(*) FROM qpien.conversations GROUP BY 1");
     for night in 1..=3 {

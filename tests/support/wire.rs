@@ -95,6 +95,10 @@ impl Wire {
 
 /// One connection: messages of the client are told apart, the server's answers are not.
 fn connection(mut client: TcpStream, mut server: TcpStream, state: &Mutex<State>, told: &Sender<Sender<()>>) {
+    // Messages are small, and wait for none.
+    for socket in [&client, &server] {
+        socket.set_nodelay(true).expect("a socket");
+    }
     let (mut from_server, mut to_client) =
         (server.try_clone().expect("a socket"), client.try_clone().expect("a socket"));
     let lost = Arc::new(std::sync::atomic::AtomicBool::new(false));

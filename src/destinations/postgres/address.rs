@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
@@ -13,7 +14,7 @@ use tokio_postgres::config::{Host, SslMode};
 /// A database of a server.
 #[derive(Clone)]
 pub struct Address {
-    config: Config,
+    config: Arc<Config>,
     place: String,
     trust: Trust,
 }
@@ -60,7 +61,7 @@ impl Address {
         let place = format!("{}/{database}", hosts.join(","));
         let trust = trust(mode, roots, config.get_hosts().iter().all(is_here))?;
         config.ssl_mode(if trust == Trust::Plain { SslMode::Disable } else { SslMode::Require });
-        Ok(Address { config, place, trust })
+        Ok(Address { config: Arc::new(config), place, trust })
     }
 
     /// `host/database`.
@@ -70,7 +71,7 @@ impl Address {
 
     /// How to connect; with the password.
     pub(super) fn config(&self) -> Config {
-        self.config.clone()
+        Config::clone(&self.config)
     }
 
     /// Whose certificates are trusted.

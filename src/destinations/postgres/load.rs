@@ -96,7 +96,8 @@ impl Load<'_> {
             records: mark.as_ref().map_or(0, |mark| mark.records.unsigned_abs()),
             up_to_seq: mark.as_ref().map_or(0, |mark| mark.seq),
             misfits: 0,
-            files: vec![table.told()],
+            files: Vec::new(),
+            table: Some(table.told()),
         };
         if receipt.held {
             marks::write(self.session, schema, self.delivery, offer, content, None)?;

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::support::moto::Moto;
 use crate::support::proxy::Proxy;
+use crate::support::tls::SelfSigned;
 use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
 
 /// The moment of the first reading: a month after the youngest record that an account begins with.
@@ -418,6 +419,10 @@ fn every_place_that_cannot_be_written_is_told_before_the_first_request() {
         &["s3://no-such-bucket/p: there is no bucket `no-such-bucket` at http://"],
     );
     with(&[("AWS_ENDPOINT_URL", &at_closed)], &here, 1, &["s3://bucket/p", &at_closed, "cannot be reached", "refused"]);
+    let untrusted = SelfSigned::start();
+    let at_untrusted = [("AWS_ENDPOINT_URL", untrusted.endpoint.as_str())];
+    with(&at_untrusted, &here, 1, &["s3://bucket/p", "cannot be reached", "certificate"]);
+    assert_eq!(untrusted.heard(), b"");
     let none =
         [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_METADATA_ENDPOINT", at_closed.as_str())];
     with(&none, &here, 1, &["there are no credentials", "AWS_ACCESS_KEY_ID"]);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::run_report::RunReport;
+use super::run_report::{DestinationReport, RunReport};
 use crate::clock::human;
 use crate::error::Kind;
 use crate::policy::{self, Exit};
@@ -78,40 +78,45 @@ pub fn summary(report: &RunReport) -> String {
         let _ = writeln!(out, "note: {note}");
     }
     for d in &report.destinations {
-        match &d.error {
-            Some(error) => {
-                let _ = writeln!(out, "\n{}: not delivered: {error}", d.place);
-            }
-            None if !d.tables.is_empty() => {
-                let (records, tables) = (counted(d.records, "record"), counted(d.tables.len() as u64, "table"));
-                let _ = writeln!(out, "\n{}: {records} into {tables}", d.place);
-            }
-            None if d.files.is_empty() => {
-                let _ = writeln!(out, "\n{}: nothing new but manifest.json", d.place);
-            }
-            None => {
-                let (records, files) = (counted(d.records, "record"), counted(d.files.len() as u64, "file"));
-                let _ = writeln!(out, "\n{}: {records} in {files} and manifest.json", d.place);
-            }
-        }
-        if d.misfits > 0 {
-            let _ = writeln!(
-                out,
-                "  {} did not fit: see _extra, or U+FFFD where PostgreSQL has no U+0000",
-                counted(d.misfits, "value")
-            );
-        }
-        for held in &d.held {
-            let _ = writeln!(
-                out,
-                "  {held}: held back; the last good file, if there is one, stays (publish = \"always\" delivers it all the same)"
-            );
-        }
+        delivered(&mut out, d);
     }
     if matches!(report.exit_code, 3 | 4 | 6) {
         let _ = writeln!(out, "\nRun the same command again: it goes on where this run ended.");
     }
     out
+}
+
+/// What became of a destination.
+fn delivered(out: &mut String, d: &DestinationReport) {
+    match &d.error {
+        Some(error) => {
+            let _ = writeln!(out, "\n{}: not delivered: {error}", d.place);
+        }
+        None if !d.tables.is_empty() => {
+            let (records, tables) = (counted(d.records, "record"), counted(d.tables.len() as u64, "table"));
+            let _ = writeln!(out, "\n{}: {records} into {tables}", d.place);
+        }
+        None if d.files.is_empty() => {
+            let _ = writeln!(out, "\n{}: nothing new but manifest.json", d.place);
+        }
+        None => {
+            let (records, files) = (counted(d.records, "record"), counted(d.files.len() as u64, "file"));
+            let _ = writeln!(out, "\n{}: {records} in {files} and manifest.json", d.place);
+        }
+    }
+    if d.misfits > 0 {
+        let _ = writeln!(
+            out,
+            "  {} did not fit: see _extra, or U+FFFD where PostgreSQL has no U+0000",
+            counted(d.misfits, "value")
+        );
+    }
+    for held in &d.held {
+        let _ = writeln!(
+            out,
+            "  {held}: held back; the last good file, if there is one, stays (publish = \"always\" delivers it all the same)"
+        );
+    }
 }
 
 fn outcome_in_words(report: &RunReport) -> &'static str {

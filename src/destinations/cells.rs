@@ -146,7 +146,7 @@ fn compact(raw: &str) -> serde_json::Result<String> {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'"', rest.as_bytes()) {
-        out.extend(rest[..at].chars().filter(|c| !c.is_ascii_whitespace()));
+        out.extend(rest[..at].split_ascii_whitespace());
         rest = &rest[at..];
         let end = end_of_text(rest);
         let (token, after) = rest.split_at(end);
@@ -158,7 +158,7 @@ fn compact(raw: &str) -> serde_json::Result<String> {
         }
         rest = after;
     }
-    out.extend(rest.chars().filter(|c| !c.is_ascii_whitespace()));
+    out.extend(rest.split_ascii_whitespace());
     Ok(out)
 }
 

@@ -63,6 +63,7 @@
 //! | a flag | [`cli`]; a subcommand: [`commands`], one file each; a line of the checklist: `commands/check/`, one file a concern |
 //! | the SQL that takes change files into a warehouse | [`warehouse`]: a template a statement, `warehouse/templates/ENGINE/`; `sql/warehouse/` is what comes of it |
 //! | the summary, the screen | [`report`] |
+//! | what is said when the program itself is wrong | [`defect`] |
 //! | a fault, an adversary, a schema of the sandbox | `sandbox/` |
 //!
 //! # Invariants
@@ -83,6 +84,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod crash;
+pub mod defect;
 pub mod destinations;
 pub mod error;
 pub mod guard;

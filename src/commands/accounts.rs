@@ -52,7 +52,7 @@ pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
         let Some(outcome) = running.join_next_with_id().await else { break };
         let (id, outcome) = match outcome {
             Ok((id, outcome)) => (id, outcome),
-            Err(e) => (e.id(), Err(Error::new(Kind::Internal, format!("an account's task: {e}")))),
+            Err(e) => (e.id(), Err(e.into())),
         };
         let of = names.remove(&id).unwrap_or_default();
         let exit = tell(&of, &outcome, common.quiet);

@@ -70,7 +70,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
         }
         tokio::select! {
             Some(ended) = walks.join_next() => {
-                let (from, result, ended_at_work) = ended.map_err(|e| Error::new(Kind::Internal, format!("a walk: {e}")))?;
+                let (from, result, ended_at_work) = ended?;
                 at_work = Some(ended_at_work);
                 match result {
                     Ok(_) => failures = 0,

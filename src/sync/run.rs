@@ -75,7 +75,7 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
     }
     let mut errors: Vec<(Stream, Error)> = Vec::new();
     while let Some(ended) = tasks.join_next().await {
-        let (stream, result) = ended.map_err(|e| Error::new(Kind::Internal, format!("a stream's task: {e}")))?;
+        let (stream, result) = ended?;
         let Err(error) = result else { continue };
         tracing::info!(%stream, %error, "the stream cannot go on");
         if ends_the_run(&error) {

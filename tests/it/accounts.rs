@@ -298,3 +298,22 @@ fn shards_hold_every_account_exactly_once() {
     }
     assert!(!work.path("state").exists() && !work.path("out").exists());
 }
+
+#[test]
+fn a_defect_in_one_account_is_told_without_data_and_spares_the_others() {
+    let (acme, beta) = (small("1"), small("2"));
+    let work =
+        job("", &[("acme", key(&acme.endpoint, "sandbox-secret")), ("beta", key(&beta.endpoint, "sandbox-secret"))]);
+    let run = |panic_at: &str| {
+        let mut command = work.command(&["run", "job.toml"]);
+        Outcome::of(&command.env("QPIEN_TEST_PANIC_AT", panic_at).output().expect("a run"))
+    };
+    let failed = run("1").expect(1);
+    let told = format!("{}{}", failed.stdout, failed.stderr);
+    assert!(failed.stderr.contains("a defect of this program at src/crash.rs:"), "{told}");
+    assert!(!told.contains("somebody's data"), "{told}");
+    assert!(told.contains("2 accounts: 1 complete, 1 failed"), "{told}");
+    run("none").expect(0);
+    equal(&acme, &work, "acme");
+    equal(&beta, &work, "beta");
+}

@@ -1,0 +1,67 @@
+//! A panic: a defect of this program. The message of one may quote whatever was at hand (a text that was cut in the middle
+//! of a character is quoted whole), so only its place is shown, and its words where they stand in the source. The
+//! process ends with the code of a failed run, not with Rust's own 101, which no cron job was told of.
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+
+use tokio::task::JoinError;
+
+use crate::error::{Error, Kind, Result};
+use crate::telemetry;
+
+/// From here on no panic quotes data.
+pub fn keep_quiet() {
+    panic::set_hook(Box::new(|info| {
+        telemetry::failed(
+            &told(info),
+            "please report this line; what was fetched is kept, the next run goes on from there",
+        );
+    }));
+}
+
+fn told(info: &PanicHookInfo<'_>) -> String {
+    let place = info.location().map_or("an unknown place".into(), ToString::to_string);
+    format!("a defect of this program at {place}{}", words(info.payload()))
+}
+
+/// The words of a panic that was written without any values.
+fn words(payload: &(dyn Any + Send)) -> String {
+    payload.downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default()
+}
+
+/// What `work` returns; an error where it panicked, which has been told by then.
+pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::new(Kind::Internal, WAS_TOLD)))
+}
+
+const WAS_TOLD: &str = "it ended by a defect of this program, which is told above";
+
+/// A task that ended without a result. (Tokio's own words quote the panic's.)
+impl From<JoinError> for Error {
+    fn from(ended: JoinError) -> Error {
+        Error::new(Kind::Internal, if ended.is_panic() { WAS_TOLD } else { "a task was given up" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_of_the_source_are_shown() {
+        assert_eq!(words(&"no room"), ": no room");
+        assert_eq!(words(&String::from("byte index 1 is inside of 'ü' in `für Anna`")), "");
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_an_error_that_quotes_nothing() {
+        let text = String::from("Anna");
+        let ended = tokio::spawn(async move { panic!("{text}") }).await.expect_err("a panic");
+        let error = Error::from(ended);
+        assert!(error.kind == Kind::Internal && !error.detail.contains("Anna"), "{error}");
+        let text = String::from("Anna");
+        let error = caught::<()>(|| panic!("{text}")).expect_err("a panic");
+        assert!(error.kind == Kind::Internal && !error.detail.contains("Anna"), "{error}");
+    }
+}

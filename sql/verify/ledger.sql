@@ -4,6 +4,7 @@ CREATE TABLE held (
     id     TEXT    NOT NULL,
     seq    INTEGER,                         -- of its last change; null in a snapshot
     live   INTEGER NOT NULL,                -- 0: its last change is a deletion
+    print  INTEGER,                         -- of its cells, where the destination can be asked for them
     parent TEXT,                            -- what it refers to: a message's conversation, a conversation's contact
     PRIMARY KEY (stream, id)
 ) WITHOUT ROWID;

@@ -35,11 +35,21 @@ impl Reading {
         &self.connection
     }
 
+    /// The mirror's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the mirror is new enough to have a table.
+    pub(super) fn has_table(&self, name: &str) -> Result<bool> {
+        let there = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)";
+        self.connection.query_row(there, [name], |r| r.get(0)).map_err(|e| failed(&self.path, &e))
+    }
+
     /// Which mirror this is; none of one that is older than identities.
     pub fn identity(&self) -> Result<Option<String>> {
-        let there = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'identity')";
         let say = |e: rusqlite::Error| failed(&self.path, &e);
-        if !self.connection.query_row(there, [], |r| r.get(0)).map_err(say)? {
+        if !self.has_table("identity")? {
             return Ok(None);
         }
         self.connection.query_row("SELECT id FROM identity", [], |r| r.get(0)).map(Some).map_err(say)

@@ -12,6 +12,7 @@ pub mod account;
 pub mod changes;
 pub mod checkpoint;
 pub mod deletions;
+pub mod delivered;
 pub mod dialect;
 pub mod entries;
 pub mod filled;

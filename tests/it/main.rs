@@ -44,5 +44,7 @@ mod three;
 mod time_box;
 mod tokens;
 mod verify;
+#[cfg(feature = "postgres")]
+mod verify_database;
 mod volatile;
 mod warehouse;

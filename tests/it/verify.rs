@@ -111,6 +111,33 @@ fn every_damage_is_told() {
     assert!(told.contains("references of conversations that are not there"), "{told}");
     let told = account.told("feed/manifest.json", "job.toml", |bytes| manifest(bytes, |m| m["mirror"] = "x".into()));
     assert!(told.contains("was made from another mirror"), "{told}");
+    // A manifest that names less than was delivered.
+    for place in ["feed", "out"] {
+        let file = format!("{place}/manifest.json");
+        let lacks = |change: fn(&mut Value)| account.told(&file, "job.toml", |bytes| manifest(bytes, change));
+        let told = lacks(|m| drop(m["streams"].as_object_mut().expect("streams").remove("messages")));
+        assert!(told.contains("messages: nothing of it is named there"), "{told}");
+        let told = lacks(|m| m["streams"] = Value::Object(serde_json::Map::new()));
+        assert!(told.contains("contacts: nothing of it is named there"), "{told}");
+        let told = lacks(|m| m["mirror"] = Value::Null);
+        assert!(told.contains("was made from another mirror"), "{told}");
+    }
+    let told = account.told("feed/manifest.json", "job.toml", |bytes| {
+        manifest(bytes, |m| {
+            let entry = &mut m["streams"]["customer_persons"];
+            (entry["files"], entry["rows"], entry["seq"]) = (Value::Array(Vec::new()), 0.into(), Value::Null);
+        });
+    });
+    assert!(told.contains("customer_persons: it is there up to seq 0, and was delivered up to"), "{told}");
+    let told = account.told("out/manifest.json", "job.toml", |bytes| {
+        manifest(bytes, |m| m["streams"]["contacts"]["run_id"] = 0.into());
+    });
+    assert!(told.contains("contacts: it is of run 0"), "{told}");
+    // One place that says nothing hides no other.
+    std::fs::rename(account.work.path("out/manifest.json"), account.work.path("aside")).expect("rename");
+    let told = account.told(&path, "job.toml", |bytes| bytes.truncate(bytes.len() - 1));
+    assert!(told.contains("out: manifest.json: is not there") && told.contains("bytes, the manifest says"), "{told}");
+    std::fs::rename(account.work.path("aside"), account.work.path("out/manifest.json")).expect("rename");
     let gone = account.work.path(&path);
     std::fs::rename(&gone, account.work.path("aside")).expect("rename");
     let told = account.verify(&["feed"]).expect(7).stdout;
@@ -126,8 +153,8 @@ fn what_the_mirror_has_and_a_destination_has_not_is_told_and_the_other_way_round
     let change = |sql: &str| assert_eq!(mirror.execute(sql, []).expect(sql), 1, "{sql}");
     change("UPDATE record SET id = 'other' WHERE stream = 1 AND id = (SELECT min(id) FROM record WHERE stream = 1)");
     let told = account.verify(&["feed", "--mirror", "state/qpien.db"]).expect(7).stdout;
-    assert!(told.contains("contacts: 1 record that the mirror holds are not there"), "{told}");
-    assert!(told.contains("contacts: 1 record are there that the mirror does not hold"), "{told}");
+    assert!(told.contains("contacts: 1 record that the mirror holds and that are not there"), "{told}");
+    assert!(told.contains("contacts: 1 record too many, which the mirror does not hold"), "{told}");
     // A snapshot is made once more: a cell that differs is found although no count does.
     change(
         "UPDATE body_customer_persons SET payload = replace(payload, '\"status\"', '\"Status\"') WHERE seq = (SELECT min(seq) FROM body_customer_persons)",

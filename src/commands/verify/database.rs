@@ -1,44 +1,102 @@
-//! The tables of a database, read back and held against one another and the mirror. Ids are keys there, and rows and mark
-//! move in one transaction; what is left to find is what somebody else has done.
-
-use std::path::Path;
+//! The tables of a database, read back and held against one another and the mirror. Rows and mark move in one transaction;
+//! what is left to find is what somebody else has done, to a cell, a row, a column, a table or a mark.
+//!
+//! A row is compared by a print of what the server holds of it: the mirror's own row, masked as the job says and made as
+//! a delivery makes it, must have the same. Rows that have changed in the mirror since are another delivery's; when a record
+//! landed (`_synced_at`, `_run_id`) is not compared.
 
 use super::ledger::{Ledger, Row};
+use super::log::{self, Says};
 use super::{Differences, references, referring};
-use crate::destinations::postgres::Postgres;
+use crate::commands::{deliver, setup};
+use crate::config::settings::Settings;
+use crate::destinations::postgres::{Postgres, held};
+use crate::destinations::rows::Shape;
+use crate::destinations::{Content, Delivery, Destination as _};
 use crate::error::Result;
 use crate::mirror::changes::Reading;
 use crate::quantity::counted;
+use crate::record::{Reader as _, SeqRange};
 use crate::say;
 use crate::streams::Stream;
 
 /// Verifies the streams of a schema.
-pub fn verify(database: &Postgres, place: &str, streams: &[Stream], mirror: &Path, quiet: bool) -> Result<Differences> {
+pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<Differences> {
+    let (place, content) = (database.place(), database.terms().content);
     let (mut ledger, mut differences) = (Ledger::new()?, Differences::default());
-    let reached = database.reached()?;
-    for stream in streams.iter().filter(|s| !reached.iter().any(|(there, _)| there == *s)) {
-        differences.add(stream.name(), "nothing of it was delivered".into());
+    let mut standings = Vec::new();
+    for stream in &settings.streams {
+        if let Some(standing) = database.standing(*stream)? {
+            standings.push((*stream, standing));
+        }
     }
-    let there: Vec<Stream> = reached.iter().map(|(stream, _)| *stream).collect();
-    for stream in &there {
-        let parent = referring(*stream);
-        database.records(*stream, parent, &mut |held| {
-            let row = Row { id: held.id, seq: held.seq, is_live: true, parent: held.parent };
+    let reading = Reading::begin(&settings.mirror)?;
+    let says = |stream| {
+        let (_, standing) = standings.iter().find(|(s, standing)| *s == stream && !standing.is_nothing)?;
+        Some(Says { seq: standing.seq, run: i64::MAX })
+    };
+    log::hold(&reading, &place, content, says, &mut differences)?;
+    let mut there = Vec::new();
+    for (stream, standing) in standings.iter().filter(|(_, standing)| !standing.is_nothing) {
+        for fault in &standing.faults {
+            differences.add(stream.name(), fault.clone());
+        }
+        if !standing.faults.is_empty() {
+            continue;
+        }
+        there.push((*stream, standing));
+        database.records(*stream, referring(*stream), &mut |held| {
+            let row = Row { id: held.id, seq: held.seq, is_live: true, parent: held.parent, print: Some(held.print) };
             ledger.put(*stream, &row).map(drop)
         })?;
     }
-    references(place, &there, &ledger, &mut differences, quiet)?;
-    let identity = Reading::begin(mirror)?.identity()?;
-    ledger.attach(mirror)?;
-    for (stream, reached) in &reached {
-        if Some(&reached.mirror) != identity.as_ref() {
-            differences.add(stream.name(), format!("comes from another mirror than {}", mirror.display()));
+    let readable: Vec<Stream> = there.iter().map(|(stream, _)| *stream).collect();
+    references(&place, &readable, &ledger, &mut differences, quiet)?;
+    let identity = reading.identity()?;
+    ledger.attach(&settings.mirror)?;
+    let run = reading.latest_run()?.map_or(0, |r| r.id);
+    let delivery = setup::delivery(settings, &reading, identity.clone().unwrap_or_default(), run, settings.lane)?;
+    for (stream, standing) in there {
+        if Some(&standing.mirror) != identity.as_ref() {
+            differences.add(stream.name(), format!("comes from another mirror than {}", settings.mirror.display()));
             continue;
         }
-        super::held_against_mirror(&ledger, *stream, reached.seq, &mut differences)?;
+        super::held_against_mirror(&ledger, stream, standing.seq, &mut differences)?;
+        cells(settings, &reading, &delivery, stream, standing.seq, &ledger, &mut differences)?;
         if !quiet {
-            say!("{place}: {stream}: {}", counted(ledger.live(*stream)?, "record"));
+            say!("{place}: {stream}: {}", counted(ledger.live(stream)?, "record"));
         }
     }
     Ok(differences)
+}
+
+/// Every row that the mirror still has as it was delivered, cell for cell.
+fn cells(
+    settings: &Settings,
+    reading: &Reading,
+    delivery: &Delivery,
+    stream: Stream,
+    reached: i64,
+    ledger: &Ledger,
+    differences: &mut Differences,
+) -> Result<()> {
+    let Some(offer) = delivery.streams.iter().find(|offer| offer.stream == stream) else { return Ok(()) };
+    let mut shape = Shape::new(offer, true, delivery.date, Content::Changes);
+    let (mut others, mut one) = (0, String::new());
+    deliver::masked(settings, reading).changes(stream, SeqRange { first: 1, last: reached }, &mut |change| {
+        if change.payload.is_none() {
+            return Ok(());
+        }
+        let print = held::print(change, &shape.of_change(change)?);
+        if ledger.print(stream, change.id, change.seq)?.is_some_and(|there| there != print) {
+            change.id.clone_into(&mut one);
+            others += 1;
+        }
+        Ok(())
+    })?;
+    if others > 0 {
+        let what = if others == 1 { "has other cells" } else { "have other cells" };
+        differences.add(stream.name(), format!("{} {what} than the mirror, {one} for one", counted(others, "record")));
+    }
+    Ok(())
 }

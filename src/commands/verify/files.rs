@@ -15,14 +15,13 @@ use crate::error::{Error, Kind, Result};
 use crate::record::SeqRange;
 use crate::streams::{Column, Stream};
 
-/// The manifest at a place.
-pub fn manifest(store: &mut dyn Store) -> Result<Manifest> {
+/// The manifest at a place; none where there is none.
+pub fn manifest(store: &mut dyn Store) -> Result<Option<Manifest>> {
     let place = store.name_of(NAME);
-    let bytes = store
-        .read(NAME)?
-        .ok_or_else(|| Error::usage(format!("there is no {place}: nothing was delivered there, or somewhere else")))?;
+    let Some(bytes) = store.read(NAME)? else { return Ok(None) };
     serde_json::from_slice(&bytes)
         .map_err(|e| Error::new(Kind::Verification, format!("{place} is not readable: line {}", e.line())))
+        .map(Some)
 }
 
 /// Reads every file that the manifest names of a stream into the ledger, and says what is not as it should be.
@@ -57,6 +56,7 @@ pub fn read(
                 seq,
                 is_live: op.as_deref() != Some("delete"),
                 parent: parent.clone(),
+                print: None,
             };
             let was_there = ledger.put(stream, &row)?;
             doubled += u64::from(was_there && !is_changes);

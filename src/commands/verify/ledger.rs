@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::{Error, Kind, Result};
 use crate::streams::Stream;
@@ -24,6 +24,8 @@ pub struct Row {
     pub is_live: bool,
     /// What it refers to.
     pub parent: Option<String>,
+    /// Of its cells.
+    pub print: Option<i64>,
 }
 
 /// The scratch database.
@@ -52,12 +54,13 @@ impl Ledger {
     pub fn put(&mut self, stream: Stream, row: &Row) -> Result<bool> {
         let number = stream.number();
         let put = |sql: &str| {
-            self.connection.prepare_cached(sql)?.execute(params![number, row.id, row.seq, row.is_live, row.parent])
+            let row = params![number, row.id, row.seq, row.is_live, row.parent, row.print];
+            self.connection.prepare_cached(sql)?.execute(row)
         };
-        let new = put("INSERT OR IGNORE INTO held (stream, id, seq, live, parent) VALUES (?, ?, ?, ?, ?)")
+        let new = put("INSERT OR IGNORE INTO held (stream, id, seq, live, parent, print) VALUES (?, ?, ?, ?, ?, ?)")
             .map_err(|e| failed(&e))?;
         if new == 0 {
-            put("INSERT OR REPLACE INTO held (stream, id, seq, live, parent) VALUES (?, ?, ?, ?, ?)")
+            put("INSERT OR REPLACE INTO held (stream, id, seq, live, parent, print) VALUES (?, ?, ?, ?, ?, ?)")
                 .map_err(|e| failed(&e))?;
         }
         Ok(new == 0)
@@ -67,6 +70,17 @@ impl Ledger {
     pub fn live(&self, stream: Stream) -> Result<u64> {
         let sql = "SELECT count(*) FROM held WHERE stream = ? AND live = 1";
         self.connection.query_row(sql, [stream.number()], |r| r.get(0)).map_err(|e| failed(&e))
+    }
+
+    /// The print of a record's cells, where it is there with this seq.
+    pub fn print(&self, stream: Stream, id: &str, seq: i64) -> Result<Option<i64>> {
+        let found = || {
+            self.connection
+                .prepare_cached("SELECT print FROM held WHERE stream = ? AND id = ? AND seq = ?")?
+                .query_row(params![stream.number(), id, seq], |r| r.get(0))
+                .optional()
+        };
+        found().map(Option::flatten).map_err(|e| failed(&e))
     }
 
     /// Records of a stream that refer to records that are not there.

@@ -2,13 +2,17 @@
 //! (counts, sums, ranges of seqs without a gap), ids and references against one another, and all of it against the mirror.
 //!
 //! Reads, and changes nothing. A snapshot that is as new as the mirror is made once more, to nowhere: its sums must be
-//! the same, so every cell of it is as the mirror has it. Changes are held against the mirror's ledger: each record with
-//! the seq that it has there, as far as the delivery reaches; what has changed since is another delivery's.
+//! the same, so every cell of it is as the mirror has it; so is every cell of a table. Changes in files are held against
+//! the mirror's ledger: each record with the seq that it has there, as far as the delivery reaches; what has changed since is
+//! another delivery's. What the mirror's log says was delivered must be named at its place.
+//!
+//! Of several destinations each is verified, whatever was found at the others.
 
 #[cfg(feature = "postgres")]
 mod database;
 mod files;
 mod ledger;
+mod log;
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +22,7 @@ use crate::cli::VerifyArgs;
 use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::{Flags, Settings};
 use crate::destinations::Content;
-use crate::destinations::manifest::Manifest;
+use crate::destinations::manifest::{Manifest, NAME};
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
@@ -30,9 +34,17 @@ use crate::record::{Reader as _, SeqRange};
 use crate::streams::Stream;
 use crate::{say, telemetry};
 use ledger::Ledger;
+use log::Says;
 
 /// How long an object store is asked again.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What to do where a destination could not be read.
+const UNREAD: &str = "nothing was found out of this one: verify again when it can be read";
+
+/// What to do where the mirror has no payloads left to deliver again.
+const DROPPED: &str = "the mirror has dropped what it delivered (retain = \"until-delivered\"), so emptying the place would lose it: \
+                       put back what is wrong from a copy, or read everything anew into a new mirror";
 
 /// What is not as it should be.
 #[derive(Debug, Default)]
@@ -52,8 +64,12 @@ impl Differences {
 pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
     if args.target.extension().is_none_or(|e| e != "toml") {
         let mut store = deliver::store(&args.target, PATIENCE)?;
-        let differences = place(store.as_mut(), args.mirror.as_deref(), quiet)?;
-        return Ok(told(&store.place(), &differences, quiet));
+        let (_, differences) = place(store.as_mut(), args.mirror.as_deref(), quiet)?;
+        let has_dropped = match &args.mirror {
+            Some(mirror) => Reading::begin(mirror)?.has_dropped()?,
+            None => false,
+        };
+        return Ok(told(&store.place(), &differences, has_dropped, quiet));
     }
     let flags = Flags {
         mirror: args.mirror.clone(),
@@ -67,9 +83,15 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
         if settings.destinations.is_empty() {
             return Err(Error::usage(format!("job {} has no destination", settings.name)));
         }
-        let exits: Result<Vec<Exit>> =
-            settings.destinations.iter().map(|destination| of_job(&settings, destination, quiet)).collect();
-        exits.map(Exit::first)
+        let each = |destination| {
+            of_job(&settings, destination, quiet).unwrap_or_else(|error| {
+                let decision = policy::decide(&error.kind);
+                let hint = if error.kind == Kind::DestinationUnwritable { UNREAD } else { decision.hint };
+                telemetry::failed(&error.detail, hint);
+                decision.exit
+            })
+        };
+        Ok(Exit::first(settings.destinations.iter().map(each)))
     })
     .await
 }
@@ -81,21 +103,21 @@ fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -
         #[cfg(feature = "postgres")]
         Target::Postgres(options) => {
             let database = Postgres::new((**options).clone(), destination.terms, settings.streams.clone());
-            let place = options.place();
-            let differences = database::verify(&database, &place, &settings.streams, &settings.mirror, quiet)?;
-            return Ok(told(&place, &differences, quiet));
+            let differences = database::verify(&database, settings, quiet)?;
+            let has_dropped = Reading::begin(&settings.mirror)?.has_dropped()?;
+            return Ok(told(&options.place(), &differences, has_dropped, quiet));
         }
     };
     let mut store = deliver::store(path, *retry_for)?;
-    let mut differences = place(store.as_mut(), Some(&settings.mirror), quiet)?;
-    let manifest = files::manifest(store.as_mut())?;
-    if destination.terms.content == Content::Snapshot {
+    let (manifest, mut differences) = place(store.as_mut(), Some(&settings.mirror), quiet)?;
+    if let Some(manifest) = manifest.filter(|_| destination.terms.content == Content::Snapshot) {
         made_again(settings, destination, &manifest, &mut differences)?;
     }
-    Ok(told(&store.place(), &differences, quiet))
+    let has_dropped = Reading::begin(&settings.mirror)?.has_dropped()?;
+    Ok(told(&store.place(), &differences, has_dropped, quiet))
 }
 
-fn told(place: &str, differences: &Differences, quiet: bool) -> Exit {
+fn told(place: &str, differences: &Differences, has_dropped: bool, quiet: bool) -> Exit {
     if differences.found.is_empty() {
         if !quiet {
             say!("{place}: as it should be");
@@ -106,14 +128,24 @@ fn told(place: &str, differences: &Differences, quiet: bool) -> Exit {
         say!("{place}: {at}: {what}");
     }
     let cause = format!("{place}: {}", counted(differences.found.len() as u64, "difference"));
-    telemetry::failed(&cause, policy::decide(&Kind::Verification).hint);
+    let hint = if has_dropped { DROPPED } else { policy::decide(&Kind::Verification).hint };
+    telemetry::failed(&cause, hint);
     Exit::Integrity
 }
 
-/// Files against their manifest, ids and references against one another, and all of it against a mirror.
-fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<Differences> {
-    let manifest = files::manifest(store)?;
+/// Files against their manifest, ids and references against one another, and all of it against a mirror. No manifest where
+/// one is missing that must be there.
+fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(Option<Manifest>, Differences)> {
     let (mut ledger, mut differences) = (Ledger::new()?, Differences::default());
+    let Some(manifest) = files::manifest(store)? else {
+        let delivered = mirror.map(|m| Reading::begin(m)?.delivered_to(&store.place())).transpose()?;
+        if delivered.is_some_and(|all| !all.is_empty()) {
+            differences.add(NAME, "is not there, and the mirror has delivered to this place".into());
+            return Ok((None, differences));
+        }
+        let name = store.name_of(NAME);
+        return Err(Error::usage(format!("there is no {name}: nothing was delivered there, or somewhere else")));
+    };
     let streams: Vec<Stream> = manifest.streams.keys().filter_map(|name| Stream::named(name)).collect();
     for stream in &streams {
         let entry = &manifest.streams[stream.name()];
@@ -121,13 +153,13 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<Di
     }
     references(&store.place(), &streams, &ledger, &mut differences, quiet)?;
     if let Some(mirror) = mirror {
-        against_mirror(&manifest, mirror, &streams, &mut ledger, &mut differences)?;
+        against_mirror(&store.place(), &manifest, mirror, &streams, &mut ledger, &mut differences)?;
     }
     for stream in streams.iter().filter(|_| !quiet) {
         let files = counted(manifest.streams[stream.name()].files.len() as u64, "file");
         say!("{}: {stream}: {} in {files}", store.place(), counted(ledger.live(*stream)?, "record"));
     }
-    Ok(differences)
+    Ok((Some(manifest), differences))
 }
 
 /// The column by which a stream's records refer to those of another.
@@ -167,8 +199,8 @@ fn references(
 /// A stream's ids, and seqs where there are any, against the mirror's as of a seq.
 fn held_against_mirror(ledger: &Ledger, stream: Stream, up_to: i64, differences: &mut Differences) -> Result<()> {
     for (what, (count, one)) in [
-        ("that the mirror holds are not there, or as they were before", ledger.missing(stream, up_to)?),
-        ("are there that the mirror does not hold", ledger.surplus(stream, up_to)?),
+        ("that the mirror holds and that are not there, or as they were before", ledger.missing(stream, up_to)?),
+        ("too many, which the mirror does not hold", ledger.surplus(stream, up_to)?),
     ] {
         if count > 0 {
             let one = one.unwrap_or_default();
@@ -179,6 +211,7 @@ fn held_against_mirror(ledger: &Ledger, stream: Stream, up_to: i64, differences:
 }
 
 fn against_mirror(
+    place: &str,
     manifest: &Manifest,
     mirror: &Path,
     streams: &[Stream],
@@ -186,10 +219,16 @@ fn against_mirror(
     differences: &mut Differences,
 ) -> Result<()> {
     let reading = Reading::begin(mirror)?;
-    if manifest.mirror.is_some() && manifest.mirror != reading.identity()? {
-        differences.add("manifest.json", format!("was made from another mirror than {}", mirror.display()));
+    if manifest.mirror != reading.identity()? {
+        differences.add(NAME, format!("was made from another mirror than {}", mirror.display()));
         return Ok(());
     }
+    let content = if manifest.content == Content::Changes.name() { Content::Changes } else { Content::Snapshot };
+    let says = |stream: Stream| {
+        let entry = manifest.streams.get(stream.name())?;
+        Some(Says { seq: entry.seq.map_or(0, |seq| seq.last), run: entry.run_id.unwrap_or(0) })
+    };
+    log::hold(&reading, place, content, says, differences)?;
     ledger.attach(mirror)?;
     for stream in streams {
         let Some(SeqRange { last, .. }) = manifest.streams[stream.name()].seq else { continue };

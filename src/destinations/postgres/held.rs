@@ -1,23 +1,34 @@
-//! What a schema holds, read back for whoever verifies it: ids, seqs and references, some thousand rows at a time.
+//! What a schema holds, read back for whoever verifies it: what is wrong with a table itself, and of its rows ids, seqs,
+//! references and a print of all cells, some thousand rows at a time.
 
-use super::Options;
-use super::marks;
+use tokio_postgres::types::{FromSql, Type};
+
+use super::load::plan;
+use super::marks::{self, Mark};
 use super::session::Session;
-use super::tables::{Table, quoted};
+use super::tables::quoted;
+use super::{Options, wire};
+use crate::destinations::cells::Cell;
 use crate::destinations::rows::OF_A_CHANGE;
 use crate::destinations::typed_columns;
 use crate::error::Result;
+use crate::record::Change;
 use crate::streams::Stream;
 
 /// Rows fetched at a time.
 const FETCH: usize = 10_000;
 
-/// How far a stream has come, and from which mirror.
+/// How a stream stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Reached {
+pub struct Standing {
+    /// The mirror that it comes from.
     pub mirror: String,
+    /// The seq that it has reached.
     pub seq: i64,
+    /// It was held back from the first: there is nothing of it.
+    pub is_nothing: bool,
+    /// What is wrong with its table. Where something is, its rows are not read.
+    pub faults: Vec<String>,
 }
 
 /// A record that is there.
@@ -27,20 +38,57 @@ pub struct Held {
     pub id: String,
     pub seq: Option<i64>,
     pub parent: Option<String>,
+    /// Of its own cells and its seq.
+    pub print: i64,
 }
 
-/// The streams that were delivered.
-pub fn reached(session: &Session, schema: &str, streams: &[Stream]) -> Result<Vec<(Stream, Reached)>> {
-    let mut all = Vec::new();
-    if !marks::exists(session, schema)? {
-        return Ok(all);
+/// How a stream stands; none where it was never delivered.
+pub fn standing(session: &Session, options: &Options, stream: Stream) -> Result<Option<Standing>> {
+    if !marks::exists(session, &options.schema)? {
+        return Ok(None);
     }
-    for stream in streams {
-        if let Some(mark) = marks::read(session, schema, *stream)? {
-            all.push((*stream, Reached { mirror: mark.mirror, seq: mark.seq }));
-        }
+    let Some(mark) = marks::read(session, &options.schema, stream)? else { return Ok(None) };
+    let is_nothing = super::load::fresh(Some(&mark));
+    let faults = if is_nothing { Vec::new() } else { faults(session, options, stream, &mark)? };
+    Ok(Some(Standing { mirror: mark.mirror, seq: mark.seq, is_nothing, faults }))
+}
+
+fn faults(session: &Session, options: &Options, stream: Stream, mark: &Mark) -> Result<Vec<String>> {
+    let table = plan(options, stream);
+    let Some(found) = table.look(session)? else { return Ok(vec![format!("{} is not there", table.told())]) };
+    let lost = found.lacks(&mark.columns);
+    let mut faults: Vec<String> = lost.iter().map(|name| format!("its column {name} is not there")).collect();
+    if faults.is_empty()
+        && let Err(refused) = table.fits(&found)
+    {
+        faults.push(refused.detail);
     }
-    Ok(all)
+    Ok(faults)
+}
+
+/// The columns of which prints are made, in their order: all that a record has, and its seq.
+fn printed(stream: Stream) -> Vec<&'static str> {
+    typed_columns(stream).iter().chain(&OF_A_CHANGE[..1]).map(|c| c.name).collect()
+}
+
+/// The print of a change as it is delivered, from the cells of its row.
+pub fn print(change: &Change<'_>, cells: &[Cell<'_>]) -> i64 {
+    let own = cells.len() - OF_A_CHANGE.len();
+    debug_assert_eq!(cells[own], Cell::Integer(change.seq));
+    wire::print(&cells[..=own])
+}
+
+/// A value as the server sends it.
+struct Raw<'v>(&'v [u8]);
+
+impl<'v> FromSql<'v> for Raw<'v> {
+    fn from_sql(_: &Type, raw: &'v [u8]) -> std::result::Result<Raw<'v>, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Raw(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
 }
 
 /// Hands every record of a stream that is not flagged as deleted to `each`; `parent` is the column by which it refers.
@@ -51,13 +99,15 @@ pub fn records(
     parent: Option<&str>,
     each: &mut dyn FnMut(Held) -> Result<()>,
 ) -> Result<()> {
-    let columns = [typed_columns(stream), OF_A_CHANGE.to_vec()].concat();
-    let table = Table::new(&options.schema, stream.name(), &columns, options.tombstones);
+    let table = plan(options, stream);
     let flagged = table.look(session)?.is_some_and(|found| found.has_flags());
     let only = if flagged { " WHERE NOT _deleted" } else { "" };
     let parent = parent.map_or_else(|| "NULL::text".to_owned(), quoted);
+    let names = printed(stream);
+    let all: Vec<String> = names.iter().map(|name| quoted(name)).collect();
     session.run(&format!(
-        "BEGIN TRANSACTION READ ONLY; DECLARE held NO SCROLL CURSOR FOR SELECT _id, _seq, {parent} FROM {}{only}",
+        "BEGIN TRANSACTION READ ONLY; DECLARE held NO SCROLL CURSOR FOR SELECT _id, _seq, {parent}, {} FROM {}{only}",
+        all.join(", "),
         table.name()
     ))?;
     loop {
@@ -66,7 +116,9 @@ pub fn records(
             return session.run("COMMIT");
         }
         for row in rows {
-            each(Held { id: row.get(0), seq: row.get(1), parent: row.get(2) })?;
+            let raw = |at| row.get::<_, Option<Raw<'_>>>(3 + at).map(|Raw(bytes)| bytes);
+            let print = wire::print_of((0..names.len()).map(raw));
+            each(Held { id: row.get(0), seq: row.get(1), parent: row.get(2), print })?;
         }
     }
 }

@@ -74,9 +74,9 @@ impl Postgres {
         session.value("SELECT current_setting('server_version')", &[])
     }
 
-    /// How far each stream has come.
-    pub fn reached(&self) -> Result<Vec<(Stream, held::Reached)>> {
-        held::reached(&self.open("a verification")?, &self.options.schema, &self.streams)
+    /// How a stream stands; none where it was never delivered.
+    pub fn standing(&self, stream: Stream) -> Result<Option<held::Standing>> {
+        held::standing(&self.open("a verification")?, &self.options, stream)
     }
 
     /// Hands every record of a stream to `each`; `parent` is the column by which it refers to another stream's.

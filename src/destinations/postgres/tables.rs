@@ -45,7 +45,12 @@ pub struct Found {
 impl Found {
     /// Whether all of these columns are there.
     pub fn has(&self, columns: &[String]) -> bool {
-        columns.iter().all(|wanted| self.columns.iter().any(|(name, _)| name == wanted))
+        self.lacks(columns).is_empty()
+    }
+
+    /// Those of these columns that are not there.
+    pub fn lacks<'c>(&self, columns: &'c [String]) -> Vec<&'c String> {
+        columns.iter().filter(|wanted| self.columns.iter().all(|(name, _)| name != *wanted)).collect()
     }
 
     /// Whether rows of deleted records may be there.

@@ -26,6 +26,29 @@ pub fn row(out: &mut BytesMut, cells: &[Cell<'_>]) -> u64 {
     cells.iter().map(|c| u64::from(cell(out, c))).sum()
 }
 
+/// A print of what the server holds of a row's first cells, however it was sent.
+pub fn print(cells: &[Cell<'_>]) -> i64 {
+    let mut out = BytesMut::new();
+    for one in cells {
+        cell(&mut out, one);
+    }
+    xxhash_rust::xxh3::xxh3_64(&out).cast_signed()
+}
+
+/// The same print of values as the server sends them.
+pub fn print_of<'v>(values: impl Iterator<Item = Option<&'v [u8]>>) -> i64 {
+    let mut out = BytesMut::new();
+    for value in values {
+        let Some(value) = value else {
+            out.put_i32(-1);
+            continue;
+        };
+        out.put_i32(i32::try_from(value.len()).unwrap_or(i32::MAX));
+        out.put_slice(value);
+    }
+    xxhash_rust::xxh3::xxh3_64(&out).cast_signed()
+}
+
 fn cell(out: &mut BytesMut, cell: &Cell<'_>) -> bool {
     match cell {
         Cell::Null => out.put_i32(-1),

@@ -1,0 +1,48 @@
+//! A place against what the mirror's log says was delivered there: a manifest or a mark that names less cannot say so itself.
+
+use super::Differences;
+use crate::destinations::Content;
+use crate::error::Result;
+use crate::mirror::changes::Reading;
+use crate::streams::Stream;
+
+/// How far a place says that a stream has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Says {
+    /// The last seq; 0 where it names none.
+    pub seq: i64,
+    /// The run that delivered; 0 where it names none.
+    pub run: i64,
+}
+
+/// Holds what a place says of its streams against the log. `says` gives none of a stream that the place does not name.
+pub fn hold(
+    reading: &Reading,
+    place: &str,
+    content: Content,
+    says: impl Fn(Stream) -> Option<Says>,
+    differences: &mut Differences,
+) -> Result<()> {
+    for logged in reading.delivered_to(place)?.iter().filter(|logged| logged.content == content.name()) {
+        let (name, reached) = (logged.stream.name(), logged.up_to_seq);
+        let Some(says) = says(logged.stream) else {
+            differences.add(name, format!("nothing of it is named there, and it was delivered up to seq {reached}"));
+            continue;
+        };
+        match content {
+            Content::Changes if says.seq < reached => {
+                differences.add(name, format!("it is there up to seq {}, and was delivered up to {reached}", says.seq));
+            }
+            // A delivery that was cut off before it came into the log.
+            Content::Changes if says.seq > reached && reading.pinned_for(place, logged.stream)? != Some(says.seq) => {
+                let what = format!("it says to be there up to seq {}, and was delivered up to {reached}", says.seq);
+                differences.add(name, what);
+            }
+            Content::Snapshot if says.run < logged.run => {
+                differences.add(name, format!("it is of run {}, and was delivered after run {}", says.run, logged.run));
+            }
+            Content::Changes | Content::Snapshot => {}
+        }
+    }
+    Ok(())
+}

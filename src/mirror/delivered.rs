@@ -1,0 +1,66 @@
+//! What the mirror's log says of deliveries. The truth lies with a destination; the log tells when a destination has less of
+//! it than it was handed, which the destination alone cannot know.
+
+use rusqlite::params;
+
+use super::changes::Reading;
+use super::failed;
+use crate::error::Result;
+use crate::streams::{self, Stream};
+
+/// The latest delivery of a stream to a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// The stream.
+    pub stream: Stream,
+    /// `snapshot` or `changes`.
+    pub content: String,
+    /// The seq that it reached.
+    pub up_to_seq: i64,
+    /// The run after which it was made.
+    pub run: i64,
+}
+
+impl Reading {
+    /// The latest delivery of each stream to a place; nothing where nothing was delivered.
+    pub fn delivered_to(&self, place: &str) -> Result<Vec<Logged>> {
+        let all = || -> rusqlite::Result<Vec<(u8, Logged)>> {
+            self.connection()
+                .prepare(
+                    "SELECT stream, content, up_to_seq, coalesce(run, 0), max(id) FROM delivery WHERE destination = ?
+                     GROUP BY stream ORDER BY stream",
+                )?
+                .query_map([place], |r| {
+                    let logged =
+                        Logged { stream: Stream::Contacts, content: r.get(1)?, up_to_seq: r.get(2)?, run: r.get(3)? };
+                    Ok((r.get(0)?, logged))
+                })?
+                .collect()
+        };
+        let all = all().map_err(|e| failed(self.path(), &e))?;
+        let named = |(number, logged): (u8, Logged)| {
+            let stream = streams::ALL.into_iter().find(|s| s.number() == number)?;
+            Some(Logged { stream, ..logged })
+        };
+        Ok(all.into_iter().filter_map(named).collect())
+    }
+
+    /// The end of the range that is pinned of a stream for a place: it may be there, and is not in the log yet.
+    pub fn pinned_for(&self, place: &str, stream: Stream) -> Result<Option<i64>> {
+        if !self.has_table("pin")? {
+            return Ok(None);
+        }
+        let sql = "SELECT max(last) FROM pin WHERE destination = ? AND stream = ?";
+        let last = self.connection().query_row(sql, params![place, stream.number()], |r| r.get(0));
+        last.map_err(|e| failed(self.path(), &e))
+    }
+
+    /// Whether payloads were dropped because every destination had them.
+    pub fn has_dropped(&self) -> Result<bool> {
+        if !self.has_table("dropped")? {
+            return Ok(false);
+        }
+        let there = self.connection().query_row("SELECT EXISTS (SELECT 1 FROM dropped)", [], |r| r.get(0));
+        there.map_err(|e| failed(self.path(), &e))
+    }
+}

@@ -1,0 +1,100 @@
+//! `verify` of a database: what was delivered is found as it should be, and whatever somebody else did there is told.
+
+use crate::support::postgres::Server;
+use crate::support::{Outcome, Sandbox, Work};
+
+const JOB: &str = "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
+    client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\naudit = 0\n\
+    [mask.contacts]\nphone = \"redact\"\n\
+    [[destination]]\nkind = \"postgres\"\nurl = \"${WAREHOUSE_URL}\"\ntombstones = \"flag\"\n\
+    [[destination]]\nkind = \"postgres\"\nurl = \"${WAREHOUSE_URL}\"\nschema = \"whole\"\ncontent = \"snapshot\"\n\
+    [[destination]]\nkind = \"jsonl\"\npath = \"lines\"\n";
+
+struct Account {
+    sandbox: Sandbox,
+    work: Work,
+    server: Server,
+}
+
+impl Account {
+    fn delivered() -> Account {
+        let size = ["--contacts", "120", "--persons", "9", "--conversations", "30", "--messages", "300"];
+        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+        let account = Account { sandbox, work: Work::with_job(JOB), server: Server::start() };
+        account.call(&["run", "job.toml", "--endpoint", &account.sandbox.endpoint]).expect(0);
+        account
+    }
+
+    fn call(&self, args: &[&str]) -> Outcome {
+        let mut command = self.work.command(args);
+        Outcome::of(&command.env("WAREHOUSE_URL", self.server.url("postgres")).output().expect("it runs"))
+    }
+
+    fn ask(&self, sql: &str) -> String {
+        self.server.ask("postgres", sql)
+    }
+}
+
+#[test]
+fn a_database_is_as_it_should_be_also_nights_later() {
+    let account = Account::delivered();
+    for night in 1..=2 {
+        let said = account.call(&["verify", "job.toml"]).expect(0).stdout;
+        assert!(said.matches("as it should be").count() == 3, "{said}");
+        account.sandbox.delete("contacts", 2, night);
+        account.sandbox.bodiless("POST", &format!("/sandbox/night?seed={night}&changed=8&new=2&contacts=6&status=4"));
+        account.call(&["run", "job.toml", "--endpoint", &account.sandbox.endpoint]).expect(0);
+    }
+    account.call(&["verify", "job.toml"]).expect(0);
+}
+
+#[test]
+fn what_somebody_else_did_to_a_cell_a_row_a_column_a_table_or_a_mark_is_told() {
+    let account = Account::delivered();
+    let one = "(SELECT min(_id) FROM SCHEMA.contacts)";
+    let damages = [
+        (format!("UPDATE SCHEMA.contacts SET email = 'evil' WHERE _id = {one}"), "1 record has other cells"),
+        (format!("UPDATE SCHEMA.contacts SET _extra = '1' WHERE _id = {one}"), "1 record has other cells"),
+        (format!("DELETE FROM SCHEMA.contacts WHERE _id = {one}"), "contacts: 1 record that the mirror holds"),
+        ("INSERT INTO SCHEMA.contacts (_id, _seq) VALUES ('mine', 1)".into(), "contacts: 1 record too many"),
+        ("ALTER TABLE SCHEMA.contacts DROP COLUMN email".into(), "its column email is not there"),
+        ("ALTER TABLE SCHEMA.conversations DROP COLUMN joinedperson".into(), "its column joinedperson is not there"),
+        (
+            "ALTER TABLE SCHEMA.contacts ALTER COLUMN email TYPE varchar(3) USING left(email, 3)".into(),
+            "email of SCHEMA.contacts is character varying(3)",
+        ),
+        ("ALTER TABLE SCHEMA.contacts DROP CONSTRAINT contacts_pkey".into(), "has lost its primary key"),
+        ("DROP TABLE SCHEMA.messages".into(), "SCHEMA.messages is not there"),
+        ("DELETE FROM SCHEMA._qpien_delivered WHERE stream = 'messages'".into(), "messages: nothing of it is named"),
+    ];
+    for schema in ["qpien", "whole"] {
+        for (sql, told) in &damages {
+            account.ask(&sql.replace("SCHEMA", schema));
+            let said = account.call(&["verify", "job.toml"]).expect(7);
+            assert!(said.stdout.contains(&told.replace("SCHEMA", schema)), "{sql}\n{}{}", said.stdout, said.stderr);
+            assert!(said.stdout.contains("lines: as it should be"), "the others are verified: {}", said.stdout);
+            account.ask(&format!("DROP SCHEMA {schema} CASCADE"));
+            account.call(&["export", "job.toml"]).expect(0);
+        }
+    }
+    account.call(&["verify", "job.toml"]).expect(0);
+    for (mark, told) in [("0", "it is there up to seq 0"), ("100000", "it says to be there up to seq 100000")] {
+        account.ask(&format!("UPDATE qpien._qpien_delivered SET seq = {mark} WHERE stream = 'messages'"));
+        let said = account.call(&["verify", "job.toml"]).expect(7).stdout;
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+#[test]
+fn what_was_held_back_from_the_first_is_no_difference_and_a_server_that_is_down_hides_no_other() {
+    let size = ["--contacts", "120", "--persons", "9", "--conversations", "30", "--messages", "300"];
+    let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+    let mut account = Account { sandbox, work: Work::with_job(JOB), server: Server::start() };
+    account.call(&["run", "job.toml", "--max-requests", "14", "--endpoint", &account.sandbox.endpoint]).expect(4);
+    account.call(&["verify", "job.toml"]).expect(0);
+    account.call(&["run", "job.toml", "--endpoint", &account.sandbox.endpoint]).expect(0);
+    std::fs::write(account.work.path("lines/contacts.jsonl"), "{}\n").expect("a damage");
+    account.server.kill();
+    let said = account.call(&["verify", "job.toml"]).expect(7);
+    assert!(said.stdout.contains("lines: contacts.jsonl:") && said.stderr.contains("verify again"), "{}", said.stderr);
+}

@@ -134,9 +134,25 @@ impl Files {
     /// Removes files of a snapshot that the manifest named before and does not name now.
     fn remove_former(&self, before: &Manifest, now: &Manifest) -> Result<()> {
         let named: Vec<&str> = now.streams.values().flat_map(|e| &e.files).map(|f| f.path.as_str()).collect();
-        for old in before.streams.values().flat_map(|e| &e.files) {
+        // The last part first: what a removal that is cut off leaves still follows the last part that is named.
+        for old in before.streams.values().flat_map(|e| e.files.iter().rev()) {
             if !named.contains(&old.path.as_str()) && !old.path.contains(['/', '\\']) {
                 self.store.remove(&old.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes parts behind the last one that the manifest names: a killed delivery of more parts left them.
+    fn remove_further_parts(&self, now: &Manifest) -> Result<()> {
+        for (stream, entry) in now.streams.iter().filter(|(_, entry)| entry.status != "held") {
+            let name = |n: usize| format!("{stream}-{n:05}.{}", self.format.extension());
+            let mut last = entry.files.len();
+            while self.store.open(&name(last + 1))?.is_some() {
+                last += 1;
+            }
+            for n in (entry.files.len() + 1..=last).rev() {
+                self.store.remove(&name(n))?;
             }
         }
         Ok(())
@@ -244,6 +260,9 @@ impl Destination for Files {
             (_, Content::Changes) => self.sweep(&manifest, &delivery.streams)?,
             (Some(before), Content::Snapshot) => self.remove_former(before, &manifest)?,
             (None, Content::Snapshot) => {}
+        }
+        if self.split.is_some() {
+            self.remove_further_parts(&manifest)?;
         }
         self.manifest = Some(manifest);
         self.store.clear_staging()?;

@@ -162,3 +162,29 @@ fn what_the_mirror_has_and_a_destination_has_not_is_told_and_the_other_way_round
     let told = account.verify(&["job.toml"]).expect(7).stdout;
     assert!(told.contains("out: customer_persons.csv.gz: its bytes would be another"), "{told}");
 }
+
+#[test]
+fn parts_that_a_killed_delivery_left_are_gone_after_the_next() {
+    let account = Account::delivered();
+    let parts = || {
+        let names =
+            std::fs::read_dir(account.work.path("lines")).expect("a folder").map(|e| e.expect("it").file_name());
+        let mut names: Vec<String> = names.filter_map(|name| name.into_string().ok()).collect();
+        names.retain(|name| name.contains("jsonl"));
+        names.sort();
+        names
+    };
+    let whole = parts();
+    let smaller = JOB.replace("100KB", "5KB");
+    std::fs::write(account.work.path("smaller.toml"), smaller).expect("a job");
+    let mut most = 0;
+    for at in [12, 30, 60, 90, 120, 150] {
+        let mut export = account.work.command(&["export", "smaller.toml"]);
+        export.env("QPIEN_TEST_DIE_AT", at.to_string()).output().expect("an export");
+        most = most.max(parts().len());
+        account.work.call(&["export", "job.toml"]).expect(0);
+        assert_eq!(parts(), whole, "died at {at}");
+    }
+    assert!(most > whole.len() + 3, "{most} parts: no delivery died while its files appeared");
+    account.verify(&["job.toml"]).expect(0);
+}

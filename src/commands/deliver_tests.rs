@@ -89,10 +89,10 @@ fn a_snapshot_is_refused_once_payloads_are_dropped_also_where_one_was_delivered_
         let full = settings("all", &snapshot);
         hand(writer, destinations(&full).expect("one")[0].as_mut(), held, 3);
         let feed = settings("until-delivered", &changes_in(folder, "feed"));
-        let mut fed = destinations(&feed).expect("one");
-        hand(writer, fed[0].as_mut(), held, 3);
+        let mut one = destinations(&feed).expect("one");
+        hand(writer, one[0].as_mut(), held, 3);
         refuse_unfed(writer, &full, &mut destinations(&full).expect("one")).expect("all of it is there");
-        drop_delivered(writer, &feed, &mut fed).expect("dropped");
+        drop_delivered(writer, &feed, &mut one).expect("dropped");
         let refused = refuse_unfed(writer, &full, &mut destinations(&full).expect("one")).expect_err("refused");
         assert_eq!(refused.kind, Kind::DestinationRefused);
         assert!(refused.detail.contains("lacks contacts that the mirror"), "{refused}");

@@ -249,4 +249,43 @@ mod tests {
         assert_ne!(other.fingerprint(), fingerprint);
         assert_eq!(Masks::default().fingerprint(), "");
     }
+
+    #[test]
+    fn masks_that_differ_in_anything_have_other_names() {
+        let named = |stream: Stream, rules: &[(&str, How)]| {
+            let mut masks = masks(rules);
+            let rules = std::mem::take(&mut masks.rules[Stream::Contacts]);
+            masks.rules[stream] = rules;
+            masks.fingerprint()
+        };
+        let (email, phone) = (("email", How::Redact), ("phone", How::Drop));
+        let both = named(Stream::Contacts, &[email, phone]);
+        assert_eq!(named(Stream::Contacts, &[phone, email]), both, "their order is nothing");
+        for (stream, rules) in [
+            (Stream::CustomerPersons, &[email, phone][..]),
+            (Stream::Contacts, &[email]),
+            (Stream::Contacts, &[email, ("phone", How::Redact)]),
+            (Stream::Contacts, &[email, ("phoneCode", How::Drop)]),
+        ] {
+            assert_ne!(named(stream, rules), both, "{stream} {rules:?}");
+        }
+    }
+
+    #[test]
+    fn what_lands_masked_is_told_apart_by_what_is_left_of_it() {
+        let landed = |payload: &str| {
+            let row = Record::read("_id", payload, 0, &Volatile::default()).expect("a record");
+            let records = Records { body: payload.to_owned().into(), rows: vec![row] };
+            let masks = masks(&[("email", How::Drop)]);
+            let landed = masks.on_records(Stream::Contacts, &records, &Volatile::default()).expect("masked");
+            let row = landed.rows[0].clone();
+            (String::from_utf8(landed.payload(&row).to_vec()).expect("UTF-8"), row.hash)
+        };
+        let (text, hash) = landed(r#"{"_id":"1","email":"a@b","z":1}"#);
+        assert_eq!(text, r#"{"_id":"1","email":null,"z":1}"#);
+        // A hash of what was masked would let it be tried out, and tell a change where none can be seen.
+        assert_eq!(landed(r#"{"_id":"1","email":"c@d","z":1}"#), (text.clone(), hash));
+        assert_eq!(Volatile::default().hash(&text).0, hash);
+        assert_ne!(landed(r#"{"_id":"1","email":"a@b","z":2}"#).1, hash);
+    }
 }

@@ -246,3 +246,7 @@ fn log(content: Content, receipts: &[Receipt]) -> Vec<Delivered> {
     };
     receipts.iter().filter(|r| !r.held).map(of).collect()
 }
+
+#[cfg(test)]
+#[path = "deliver_tests.rs"]
+mod tests;

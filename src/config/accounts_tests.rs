@@ -66,8 +66,36 @@ fn flags_pick_accounts_in_the_order_of_the_files() {
     let shard = Flags { out: Some("o".into()), shard: Some("0/1".into()), ..Flags::default() };
     assert_eq!(refused(shard), "--out is one account's: pick it with --account NAME");
     let text = format!("{PATHS}{}", account("globex"));
+    let alone = Flags { out: Some("o".into()), shard: Some("0/1".into()), ..Flags::default() };
+    let told = load(&text, &[], &alone).expect_err("of a part that holds one by chance").detail;
+    assert_eq!(told, "--out is one account's: pick it with --account NAME");
     let near = load(&text, &[], &pick(&["globx"])).expect_err("unknown").detail;
     assert_eq!(near, "--account globx: j.toml lists no such account; did you mean globex?");
+}
+
+#[test]
+fn of_accounts_that_are_named_a_part_takes_only_its_own() {
+    let text = format!("{PATHS}{}", ["a", "b", "c", "d"].map(account).concat());
+    let part = |accounts: &[&str], shard: String| {
+        let accounts = accounts.iter().map(|&a| a.into()).collect();
+        let all = load(&text, &[], &Flags { accounts, shard: Some(shard), ..Flags::default() }).expect("settings");
+        names(&all).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    for index in 0..3 {
+        let whole = part(&[], format!("{index}/3"));
+        let named: Vec<String> = whole.iter().filter(|name| ["a", "d"].contains(&name.as_str())).cloned().collect();
+        assert_eq!(part(&["a", "d"], format!("{index}/3")), named, "{index}");
+    }
+}
+
+#[test]
+fn one_key_at_two_endpoints_is_two_accounts() {
+    let at = |name: &str, endpoint: &str| {
+        account(name).replace(&format!("id-{name}"), "id") + &format!("endpoint = \"{endpoint}\"\n")
+    };
+    let all = |a: &str, b: &str| load(&format!("{PATHS}{}{}", at("a", a), at("b", b)), &[], &Flags::default());
+    assert_eq!(names(&all("http://one/", "http://two/").expect("settings")), ["a", "b"]);
+    assert!(all("http://one/", "http://one/").expect_err("one").detail.contains("it would read the other's records"));
 }
 
 #[test]
@@ -117,6 +145,15 @@ fn what_two_would_share_and_what_is_not_said_is_refused_by_name() {
         (
             format!("{mirror}{}{}{}{}", csv("o/{account}"), csv("o/x{account}"), a, account("xa")),
             "j.toml: o/xa would be destination[1].path of account a and destination[0].path of account xa",
+        ),
+        #[cfg(feature = "postgres")]
+        (
+            format!(
+                "{mirror}[[destination]]\nkind = \"postgres\"\nurl = \"x\"\nschema = \"q_{{account}}\"\n{}{}",
+                account("a-b"),
+                account("a_b")
+            ),
+            "j.toml: q_a_b of destination[0].schema would be destination[0].schema of account a_b and destination[0].schema of account a-b",
         ),
         (
             format!("{PATHS}{a}{b}{}", account("A")),

@@ -153,6 +153,8 @@ mod tests {
         assert_eq!(misfits, 3);
         assert_eq!(cells[1..5], [Cell::Null, Cell::Null, Cell::Null, Cell::Null]);
         assert_eq!(cells[5], Cell::Json(r#"{"z":[1],"t":5,"b":"yes","at":17}"#.into()));
+        let (cells, misfits) = fitted(DateForm::Iso8601, r#"{"_id":true}"#);
+        assert_eq!((misfits, &cells[0], &cells[5]), (1, &Cell::Null, &Cell::Json(r#"{"_id":true}"#.into())));
         let (cells, misfits) = fitted(DateForm::Iso8601, r#"{"_id":"1","t":{"x":"\n"},"at":"soon"}"#);
         assert_eq!((misfits, &cells[5]), (2, &Cell::Json(r#"{"t":{"x":"\n"},"at":"soon"}"#.into())));
     }
@@ -173,5 +175,16 @@ mod tests {
         assert_eq!(at(DateForm::Iso8601, "\"1969-12-31T23:59:59.9999995Z\""), (Cell::Moment(-1), 1));
         assert_eq!(at(DateForm::EpochMs, "999999999999999999"), (Cell::Null, 1));
         assert_eq!(at(DateForm::EpochMs, "1e300"), (Cell::Null, 1));
+        // Of a number, too, what is finer than a microsecond is cut to the one before it, and told.
+        assert_eq!(at(DateForm::EpochMs, "1.5"), (Cell::Moment(1_500), 0));
+        assert_eq!(at(DateForm::EpochMs, "0.0001"), (Cell::Moment(0), 1));
+        assert_eq!(at(DateForm::EpochMs, "-0.0001"), (Cell::Moment(-1), 1));
+        // The years 1 to 9999, to the millisecond.
+        assert_eq!(at(DateForm::EpochMs, "253402300799999"), (Cell::Moment(253_402_300_799_999_000), 0));
+        assert_eq!(at(DateForm::EpochMs, "253402300800000"), (Cell::Null, 1));
+        assert_eq!(at(DateForm::EpochMs, "-62135596800000"), (Cell::Moment(-62_135_596_800_000_000), 0));
+        assert_eq!(at(DateForm::EpochMs, "-62135596800001"), (Cell::Null, 1));
+        // A number says nothing where moments are texts.
+        assert_eq!(at(DateForm::Iso8601, "1709626150123"), (Cell::Null, 1));
     }
 }

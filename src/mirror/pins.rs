@@ -89,3 +89,61 @@ pub fn last_seq(writer: &mut Writer) -> Result<i64> {
 pub fn identity(writer: &mut Writer) -> Result<String> {
     writer.transaction(|t| t.query_row("SELECT id FROM identity", [], |r| r.get(0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::store::Mirror;
+    use crate::streams::DateForm;
+
+    const PLACE: &str = "a place";
+
+    fn pinned(stream: Stream, first: i64) -> Pin {
+        Pin { destination: PLACE.into(), job: "j".into(), stream, range: SeqRange { first, last: 9 } }
+    }
+
+    /// A checkpoint moves on, as with every page that lands.
+    fn land(writer: &mut Writer) -> Result<()> {
+        writer.transaction(|t| t.execute("UPDATE checkpoint SET windows = windows + 1", []).map(drop))
+    }
+
+    #[tokio::test]
+    async fn nothing_lands_until_every_pinned_range_is_delivered_or_let_go() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mirror = Mirror::open(&dir.path().join("m.db"), "a test", DateForm::Iso8601).expect("a mirror");
+        let tested = mirror.call(|w| {
+            w.transaction(|t| {
+                t.execute_batch(
+                    "INSERT INTO checkpoint (lane, stream, partition, pass, since_run) VALUES ('incremental', 1, '', 1, 1)",
+                )
+            })?;
+            land(w)?;
+            let both = [pinned(Stream::Contacts, 1), pinned(Stream::Messages, 4)];
+            pin(w, &both)?;
+            assert!(land(w).expect_err("refused").detail.contains("a pinned range is not finished"));
+            // All of them or none: the place has one range of a stream at a time.
+            pin(w, &[pinned(Stream::Conversations, 1), pinned(Stream::Contacts, 5)]).expect_err("twice");
+            assert_eq!(all(w)?, both);
+            // What another place was handed finishes nothing here.
+            delivered(w, "another place", 1, &[])?;
+            land(w).expect_err("still pinned");
+            let what = Delivered { stream: Stream::Contacts, content: "changes", up_to_seq: 9, records: 3 };
+            delivered(w, PLACE, 7, &[what])?;
+            land(w)?;
+            let log = "SELECT run, destination, stream, content, up_to_seq, records FROM delivery";
+            let told = w.transaction(|t| {
+                let row = |r: &rusqlite::Row<'_>| {
+                    let (run, place, stream): (i64, String, u8) = (r.get(0)?, r.get(1)?, r.get(2)?);
+                    let (content, up_to, records): (String, i64, i64) = (r.get(3)?, r.get(4)?, r.get(5)?);
+                    Ok((run, place, stream, content, up_to, records))
+                };
+                t.query_row(log, [], row)
+            })?;
+            assert_eq!(told, (7, PLACE.into(), Stream::Contacts.number(), "changes".into(), 9, 3));
+            pin(w, &both)?;
+            release(w, PLACE)?;
+            land(w)
+        });
+        tested.await.expect("the test");
+    }
+}

@@ -47,3 +47,51 @@ impl Seqs {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::mirror::changes::Reading;
+    use crate::mirror::store::{Mirror, Writer};
+    use crate::record::{Op, Reader as _, SeqRange};
+    use crate::streams::{DateForm, Stream};
+
+    use super::*;
+
+    /// Contacts of these ids, with the next numbers.
+    fn store(writer: &mut Writer, run: i64, ids: &[&str]) {
+        let stored = writer.transaction(|t| {
+            let mut seqs = Seqs::take(t, run)?;
+            for id in ids {
+                let put = "INSERT INTO body_contacts (seq, id, payload) VALUES (?, ?, '{}')";
+                t.execute(put, params![seqs.give(), id])?;
+            }
+            seqs.give_back(t)
+        });
+        stored.expect("stored");
+    }
+
+    #[tokio::test]
+    async fn runs_within_a_minute_and_a_run_of_many_pages_are_told_apart_to_the_seq() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("m.db");
+        let mirror = Mirror::open(&path, "a test", DateForm::Iso8601).expect("a mirror");
+        let stored = mirror.call(|w| {
+            store(w, 1, &["a", "b"]);
+            store(w, 1, &[]);
+            store(w, 1, &["c"]);
+            store(w, 2, &["d", "e"]);
+            Ok(())
+        });
+        stored.await.expect("stored");
+        let mut told = Vec::new();
+        let reading = Reading::begin(&path).expect("a reading");
+        let read = reading.changes(Stream::Contacts, SeqRange { first: 1, last: 9 }, &mut |change| {
+            assert!(change.op == Op::Insert && change.synced_at.is_some(), "{change:?}");
+            told.push((change.seq, change.id.to_owned(), change.run));
+            Ok(())
+        });
+        read.expect("read");
+        let all = [(1, "a", 1), (2, "b", 1), (3, "c", 1), (4, "d", 2), (5, "e", 2)];
+        assert_eq!(told, all.map(|(seq, id, run)| (seq, id.to_owned(), Some(run))));
+    }
+}

@@ -2,6 +2,7 @@
 //! from the mirror.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -184,6 +185,48 @@ fn a_delivery_that_is_killed_anywhere_is_made_whole_by_the_next_run() {
     for seed in 0..seeds {
         killed(seed, 10);
     }
+}
+
+/// Files of changes that lie in the feed, whether a manifest names them or not, with their bytes.
+fn files(work: &Work) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for stream in STREAMS {
+        let Ok(entries) = std::fs::read_dir(work.path("feed").join(stream)) else { continue };
+        for path in entries.map(|entry| entry.expect("an entry").path()) {
+            let bytes = std::fs::read(&path).expect("a file");
+            all.insert(path, bytes);
+        }
+    }
+    all
+}
+
+#[test]
+fn what_was_cut_off_is_made_again_with_the_same_bytes_before_anything_new_goes_out() {
+    // Dead with files in place that no manifest names yet.
+    let is_cut = |account: &Account| {
+        let manifest = std::fs::read(account.work.path("feed/manifest.json")).unwrap_or_default();
+        files(&account.work).len() == STREAMS.len() && !String::from_utf8_lossy(&manifest).contains("changes-")
+    };
+    let cut = (20..60).find_map(|at: u32| {
+        let account = Account::new(FEED);
+        let outcome = Outcome::of(&account.command().env("QPIEN_TEST_DIE_AT", at.to_string()).output().expect("a run"));
+        (outcome.code == DIED && is_cut(&account)).then_some(account)
+    });
+    let mut account = cut.expect("a step at which it is cut off so");
+    let before = files(&account.work);
+    account.night(1);
+    let mut run = account.run();
+    // The list of conversations may have been read by the run that died.
+    if run.code != 0 {
+        run = account.run();
+    }
+    run.expect(0);
+    let after = files(&account.work);
+    for (path, bytes) in &before {
+        assert!(after.get(path) == Some(bytes), "{}", path.display());
+    }
+    assert!(after.len() > before.len(), "what the night has changed is in files of its own");
+    account.equals_the_truth("cut off");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::support::fed::Fed;
 use crate::support::{Outcome, Sandbox, Work};
@@ -31,9 +32,15 @@ impl Account {
         Account { sandbox, work: Work::with_job(&job) }
     }
 
+    fn command(&self, args: &[&str], key: &str) -> Command {
+        let mut command = self.work.command(args);
+        command.env("QPIEN_MASK_KEY", key).env("QPIEN_LOG", "trace");
+        command
+    }
+
     fn run(&self, key: &str) -> Outcome {
-        let mut command = self.work.command(&["run", "job.toml", "--endpoint", &self.sandbox.endpoint]);
-        Outcome::of(&command.env("QPIEN_MASK_KEY", key).env("QPIEN_LOG", "trace").output().expect("a run"))
+        let args = ["run", "job.toml", "--endpoint", &self.sandbox.endpoint];
+        Outcome::of(&self.command(&args, key).output().expect("a run"))
     }
 
     /// The values that are masked, long enough to be found for what they are, and nowhere where they are not masked.
@@ -129,4 +136,36 @@ fn a_mirror_that_landed_with_other_masks_is_refused() {
     account.run(KEY).expect(0);
     let short = account.run("short").expect(2);
     assert!(short.stderr.contains("QPIEN_MASK_KEY is too short"), "{}", short.stderr);
+}
+
+#[test]
+fn a_delivery_that_was_cut_off_is_finished_with_its_masks_on_and_verified_with_them() {
+    let pins = |account: &Account| {
+        let mirror = rusqlite::Connection::open(account.work.path("state/qpien.db")).expect("the mirror");
+        mirror.query_row("SELECT count(*) FROM pin", [], |r| r.get::<_, i64>(0)).unwrap_or(0)
+    };
+    // Dead with what was to be delivered pinned, and nothing of it there.
+    let cut = (10..60).find_map(|at: u32| {
+        let account = Account::new("");
+        let args = ["run", "job.toml", "--endpoint", &account.sandbox.endpoint];
+        account.command(&args, KEY).env("QPIEN_TEST_DIE_AT", at.to_string()).output().expect("a run");
+        (pins(&account) > 0).then_some(account)
+    });
+    let account = cut.expect("a step at which ranges are pinned");
+    assert!(!account.work.path("feed/contacts").exists(), "the first such step is before the files");
+    if account.run(KEY).code != 0 {
+        // The list of conversations may have been read by the run that died.
+        account.run(KEY).expect(0);
+    }
+    let secrets = account.secrets();
+    let mut files = everything(&account.work.path("out"));
+    files.extend(everything(&account.work.path("feed")));
+    assert_eq!(found(&files, &secrets), Vec::<PathBuf>::new());
+    assert_eq!(Fed::read(&account.work.path("feed"), "contacts").rows.len(), 120);
+    let verify = |key: &str| Outcome::of(&account.command(&["verify", "job.toml"], key).output().expect("it"));
+    verify(KEY).expect(0);
+    // Of another key the snapshot would be another.
+    assert!(
+        verify("another long and random text").expect(7).stdout.contains("contacts.csv: its bytes would be another")
+    );
 }

@@ -54,9 +54,51 @@ impl Account {
         manifest["streams"][stream]["files"][0]["path"].as_str().expect("a path").to_owned()
     }
 
+    /// What is told where the rows of a file of the feed are others and the manifest says so: only the rows can tell.
+    fn told_of_rows(
+        &self,
+        (stream, file): (&str, usize),
+        args: &[&str],
+        change: impl FnOnce(&mut Vec<String>),
+    ) -> String {
+        let place = self.work.path("feed/manifest.json");
+        let named = std::fs::read(&place).expect("a manifest");
+        let mut told: Value = serde_json::from_slice(&named).expect("JSON");
+        let entry = &mut told["streams"][stream];
+        let path = self.work.path("feed").join(entry["files"][file]["path"].as_str().expect("a path"));
+        let before = std::fs::read_to_string(&path).expect("a file");
+        let mut rows: Vec<String> = before.lines().map(|line| format!("{line}\n")).collect();
+        let count = rows.len() as u64;
+        change(&mut rows);
+        let text = rows.concat();
+        assert_ne!(text, before, "nothing is damaged");
+        std::fs::write(&path, &text).expect("write");
+        let all = entry["rows"].as_u64().expect("rows") + rows.len() as u64 - count;
+        entry["rows"] = all.into();
+        let file = &mut entry["files"][file];
+        file["rows"] = rows.len().into();
+        file["bytes"] = text.len().into();
+        file["sha256"] = sha256(text.as_bytes()).into();
+        std::fs::write(&place, told.to_string()).expect("write");
+        let outcome = self.verify(args).expect(7);
+        std::fs::write(&path, before).expect("write");
+        std::fs::write(&place, named).expect("write");
+        outcome.stdout
+    }
+
     fn mirror(&self) -> PathBuf {
         self.work.path("state/qpien.db")
     }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// Which row is of such a change.
+fn of(rows: &[String], op: &str) -> usize {
+    rows.iter().position(|row| row.contains(&format!("\"_op\":\"{op}\""))).expect(op)
 }
 
 /// Changes the manifest of a folder.
@@ -187,4 +229,153 @@ fn parts_that_a_killed_delivery_left_are_gone_after_the_next() {
     }
     assert!(most > whole.len() + 3, "{most} parts: no delivery died while its files appeared");
     account.verify(&["job.toml"]).expect(0);
+}
+
+#[test]
+fn what_only_the_rows_or_the_manifests_own_sums_can_tell_is_told() {
+    let account = Account::delivered();
+    let of_manifest = |path: &str, change: &dyn Fn(&mut Value)| {
+        let folder = path.split('/').next().expect("a folder");
+        account.told(path, folder, |bytes| manifest(bytes, change))
+    };
+    let told = of_manifest("feed/manifest.json", &|m| m["streams"]["contacts"]["rows"] = 1.into());
+    assert!(told.contains("contacts: 150 rows in all files, the manifest says 1"), "{told}");
+    let told = of_manifest("feed/manifest.json", &|m| m["streams"]["contacts"]["seq"]["last"] = 1_000_000.into());
+    assert!(told.contains("contacts: the manifest's range is not that of its files"), "{told}");
+    let told = of_manifest("feed/manifest.json", &|m| {
+        for range in ["/streams/messages/seq/last", "/streams/messages/files/0/seq/last"] {
+            let last = m.pointer_mut(range).expect("a seq");
+            *last = (last.as_i64().expect("a number") - 1).into();
+        }
+    });
+    assert!(told.contains("1 seqs do not rise, or lie outside"), "{told}");
+    // A file of a snapshot that is named twice.
+    let told = of_manifest("lines/manifest.json", &|m| {
+        let entry = &mut m["streams"]["contacts"];
+        let file = entry["files"][0].clone();
+        entry["rows"] = (entry["rows"].as_u64().expect("rows") + file["rows"].as_u64().expect("rows")).into();
+        entry["files"].as_array_mut().expect("files").push(file);
+    });
+    assert!(told.contains("ids stand there that stand in the stream already"), "{told}");
+    let told = account.told_of_rows(("contacts", 0), &["feed"], |rows| rows.swap(3, 4));
+    assert!(told.contains("1 seqs do not rise, or lie outside"), "{told}");
+    let told = account.told_of_rows(("contacts", 0), &["feed"], |rows| rows[7] = "{\n".into());
+    assert!(told.contains("cannot be read: line 8 is not a JSON object") && !told.contains("sha256"), "{told}");
+    // A part of a snapshot that no manifest names any more.
+    let told = account.told("lines/manifest.json", "job.toml", |bytes| {
+        manifest(bytes, |m| {
+            let entry = &mut m["streams"]["messages"];
+            let last = entry["files"].as_array_mut().expect("files").pop().expect("parts");
+            entry["rows"] = (entry["rows"].as_u64().expect("rows") - last["rows"].as_u64().expect("rows")).into();
+        });
+    });
+    assert!(told.contains("lines: messages: the mirror makes"), "{told}");
+    // A conversation that is deleted has no messages.
+    let told = account.told_of_rows(("conversations", 0), &["feed"], |rows| {
+        for row in rows {
+            *row = row.replace("\"_op\":\"insert\"", "\"_op\":\"delete\"");
+        }
+    });
+    assert!(told.contains("references of conversations that are not there"), "{told}");
+    account.verify(&["job.toml"]).expect(0);
+}
+
+#[test]
+fn a_record_as_it_was_before_one_that_is_gone_and_one_that_came_back_are_told_beside_the_mirror() {
+    let account = Account::delivered();
+    account.sandbox.delete("contacts", 2, 1);
+    account.sandbox.bodiless("POST", "/sandbox/night?seed=1&changed=8&new=2&contacts=6");
+    account.run();
+    account.run();
+    let args = ["feed", "--mirror", "state/qpien.db"];
+    let told = |change: &dyn Fn(&mut Vec<String>)| account.told_of_rows(("contacts", 1), &args, change);
+    let missing = "contacts: 1 record that the mirror holds and that are not there, or as they were before";
+    // A change was lost: the record stands there with an earlier seq.
+    let stale = told(&|rows| drop(rows.remove(of(rows, "update"))));
+    assert!(stale.contains(missing), "{stale}");
+    // It stands there as deleted, with the right seq.
+    let dead = told(&|rows| {
+        let at = of(rows, "update");
+        rows[at] = rows[at].replace("\"_op\":\"update\"", "\"_op\":\"delete\"");
+    });
+    assert!(dead.contains(missing), "{dead}");
+    // A deletion was lost.
+    let alive = told(&|rows| drop(rows.remove(of(rows, "delete"))));
+    assert!(alive.contains("contacts: 1 record too many, which the mirror does not hold"), "{alive}");
+    account.verify(&["job.toml"]).expect(0);
+}
+
+#[test]
+fn what_has_changed_since_a_delivery_is_another_deliverys() {
+    let account = Account::delivered();
+    let elsewhere =
+        format!("{}[[destination]]\nkind = \"csv\"\npath = \"elsewhere\"\n", JOB.split("[[").next().expect("it"));
+    std::fs::write(account.work.path("other.toml"), elsewhere).expect("a job");
+    account.sandbox.delete("contacts", 2, 1);
+    account.sandbox.bodiless("POST", "/sandbox/night?seed=1&changed=8&new=2&contacts=6");
+    for _ in 0..2 {
+        account.work.call(&["run", "other.toml", "--endpoint", &account.sandbox.endpoint]);
+    }
+    let mirror = rusqlite::Connection::open(account.mirror()).expect("the mirror");
+    let gone = "SELECT count(*) FROM record WHERE stream = 1 AND deleted = 1";
+    assert_eq!(mirror.query_row(gone, [], |r| r.get::<_, i64>(0)).expect("a count"), 2, "the mirror has moved on");
+    account.verify(&["job.toml"]).expect(0);
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn what_somebody_else_has_done_to_a_table_is_told() {
+    let server = crate::support::postgres::Server::start();
+    let size = ["--contacts", "150", "--persons", "9", "--conversations", "40", "--messages", "500"];
+    let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+    let table = "[[destination]]\nkind = \"postgres\"\nurl = \"${WAREHOUSE_URL}\"\nschema = \"q\"\n";
+    let work = Work::with_job(&format!("{}{table}", JOB.split("[[").next().expect("a job")));
+    let call = |args: &[&str]| {
+        let mut command = work.command(args);
+        Outcome::of(&command.env("WAREHOUSE_URL", server.url("postgres")).output().expect("a run"))
+    };
+    call(&["run", "job.toml", "--endpoint", &sandbox.endpoint]);
+    call(&["run", "job.toml", "--endpoint", &sandbox.endpoint]).expect(0);
+    call(&["verify", "job.toml"]).expect(0);
+    let one = "(SELECT conversation FROM q.messages ORDER BY _id LIMIT 1)";
+    for (damage, repair, told) in [
+        (
+            format!(
+                "CREATE TABLE q.kept AS SELECT * FROM q.conversations WHERE _id = {one}; DELETE FROM q.conversations WHERE _id = {one}"
+            ),
+            "INSERT INTO q.conversations SELECT * FROM q.kept",
+            &[
+                "of conversations that are not there",
+                "conversations: 1 record that the mirror holds and that are not there",
+            ][..],
+        ),
+        (
+            "INSERT INTO q.contacts (_id, _seq) VALUES ('a stranger', 1)".into(),
+            "DELETE FROM q.contacts WHERE _id = 'a stranger'",
+            &["contacts: 1 record too many, which the mirror does not hold, a stranger for one"],
+        ),
+        (
+            "UPDATE q.contacts SET _seq = -_seq WHERE _id = (SELECT min(_id) FROM q.contacts)".into(),
+            "UPDATE q.contacts SET _seq = abs(_seq)",
+            &["contacts: 1 record that the mirror holds and that are not there, or as they were before"],
+        ),
+        (
+            "CREATE TABLE q.mark AS SELECT * FROM q._qpien_delivered WHERE stream = 'contacts'; \
+             DELETE FROM q._qpien_delivered WHERE stream = 'contacts'"
+                .into(),
+            "INSERT INTO q._qpien_delivered SELECT * FROM q.mark",
+            &["contacts: nothing of it is named there"],
+        ),
+        (
+            "UPDATE q._qpien_delivered SET mirror = 'another ' || mirror WHERE stream = 'contacts'".into(),
+            "UPDATE q._qpien_delivered SET mirror = replace(mirror, 'another ', '')",
+            &["contacts: comes from another mirror"],
+        ),
+    ] {
+        server.ask("postgres", &damage);
+        let found = call(&["verify", "job.toml"]).expect(7).stdout;
+        assert!(told.iter().all(|told| found.contains(told)), "{damage}\n{found}");
+        server.ask("postgres", repair);
+        call(&["verify", "job.toml"]).expect(0);
+    }
 }

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use ::parquet::basic::{CompressionCodec, LogicalType, Repetition, TimeUnit, Type as Physical};
 use ::parquet::file::metadata::ParquetMetaData;
+use ::parquet::file::properties::ReaderProperties;
 use ::parquet::file::reader::{FileReader as _, SerializedFileReader};
 use ::parquet::file::serialized_reader::ReadOptionsBuilder;
 use ::parquet::file::statistics::Statistics;
@@ -100,6 +101,37 @@ fn what_is_read_back_is_what_was_written_whatever_the_row_groups() {
     assert_eq!(read_back(&none, &COLUMNS), Vec::<Vec<Cell>>::new());
     assert_eq!(metadata(&none).num_row_groups(), 0);
     assert!(read::read(none, &COLUMNS[..3]).is_err(), "of other columns");
+}
+
+#[test]
+fn in_a_group_of_many_rows_each_value_stands_in_its_own() {
+    let row = |n: usize| {
+        let text = |every: usize| if n.is_multiple_of(every) { Cell::Null } else { Cell::Text(format!("{n}").into()) };
+        vec![Cell::Text(format!("{n:06}").into()), Cell::Null, Cell::Null, text(3), text(7), Cell::Null]
+    };
+    let rows: Vec<Vec<Cell>> = (0..10_000).map(row).collect();
+    let bytes = file(&COLUMNS, &rows, GROUP);
+    assert_eq!(metadata(&bytes).num_row_groups(), 1);
+    assert!(read_back(&bytes, &COLUMNS) == rows);
+}
+
+#[test]
+fn a_bloom_filter_knows_every_id_and_few_others() {
+    let row = |n: usize| {
+        let mut cells = cells_of(0, 1);
+        cells[0] = Cell::Text(format!("{n:024}").into());
+        cells
+    };
+    let bytes = file(&COLUMNS, &(0..5_000).map(row).collect::<Vec<_>>(), GROUP);
+    let properties = ReaderProperties::builder().set_read_bloom_filter(true).build();
+    let options = ReadOptionsBuilder::new().with_reader_properties(properties).build();
+    let reader = SerializedFileReader::new_with_options(bytes, options).expect("Parquet");
+    let group = reader.get_row_group(0).expect("a row group");
+    let filter = group.get_column_bloom_filter(0).expect("a filter");
+    let known = |ids: std::ops::Range<usize>| ids.filter(|n| filter.check(format!("{n:024}").as_str())).count();
+    assert_eq!(known(0..5_000), 5_000);
+    let others = known(100_000..110_000);
+    assert!(others < 300, "{others} of 10000");
 }
 
 #[test]

@@ -278,16 +278,22 @@ fn bigquery_and_snowflake_statements_answer_rightly_when_they_are_translated() {
     }
 }
 
-/// Spark keeps what it needs to merge in any order: a file that comes late is no error there. The job runs in the same
-/// session.
+#[test]
+fn spark_refuses_what_is_not_whole_and_what_is_of_another_mirror() {
+    refuses_a_gap("spark", "parquet");
+    refuses_another_mirror("spark", "parquet");
+    refuses_what_is_not_whole("spark", "parquet", "has 0 rows, not the 3 that");
+}
+
+/// The job runs in the same session.
 #[test]
 fn spark_answers_rightly_however_the_nights_are_merged_and_so_does_the_job() {
-    const WAYS: [&[&str]; 2] = [&["1", "1", "2", "3"], &["gap", "3"]];
+    const WAYS: [&[&str]; 2] = [&["1", "1", "2", "3"], &["2", "1", "3"]];
     let (account, dir) = (account(), tempfile::tempdir().expect("a folder"));
     let mut steps = plan("spark", &account.path().join("parquet"), &WAYS);
     let of_job = steps.len();
     steps.extend(job::plan(account.path(), dir.path()));
     let gave = on("spark", dir.path(), &steps);
-    right("spark", &WAYS, 64, &gave);
+    right("spark", &WAYS, 65, &gave);
     job::right(dir.path(), &gave[of_job..]);
 }

@@ -205,7 +205,7 @@ class Spark:
         for file in files:
             text = "\n".join(line for line in pathlib.Path(file).read_text().splitlines() if not line.startswith("--"))
             for statement in filter(None, map(str.strip, text.split(";\n"))):
-                self.session.sql(statement.removesuffix(";"))
+                self.session.sql(statement.removesuffix(";")).collect()  # as spark-sql does, which shows the rows
 
     def do(self, text):
         self.session.sql(text)

@@ -275,7 +275,8 @@ pub struct WarehouseSqlArgs {
     #[arg(long, value_name = "PLACE")]
     pub feed: Option<String>,
 
-    /// A stream, otherwise those of a job that names none; may be repeated.
+    /// A stream to load and merge, otherwise those of a job that names none; may be repeated. Tables and views are written for
+    /// these and for those of a job that names none.
     #[arg(long, value_name = "NAME")]
     pub stream: Vec<String>,
 

@@ -17,8 +17,11 @@ What is promised:
   sees the old state or the new one. Streams and accounts go one after the other.
 * A job that dies anywhere, or is run again, leaves no row doubled and none lost: what has no LAST.json does not count, is
   removed by the next job, and is merged again.
-* A change file that is missing between two others, or files of another mirror than before, are an error of that account's
-  stream (exit code 1); nothing of it is merged, and the others are.
+* A change file that is missing between two others, that is named and not there, cannot be opened or has another length than
+  the manifest says, and files of another mirror than before are an error of that account's stream; a manifest that is not
+  whole is one of that account (exit code 1). Nothing of it is merged, and the others are. Files are looked at before any is
+  merged; one of the right length that Spark cannot read stops the job, and the next begins where it was.
+* An account that has no manifest yet, because nothing was delivered, is told and is no error.
 * Not promised: two jobs on one TARGET at a time. Let the scheduler run one. A reader that began before a job may go on
   reading until the job after the next one starts.
 """
@@ -28,6 +31,7 @@ import json
 import re
 import sys
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -65,6 +69,16 @@ class Files:
             return json.loads(self.jvm.org.apache.commons.io.IOUtils.toString(stream, "UTF-8"))
         finally:
             stream.close()
+
+    def length(self, name):
+        """Of a file that can be opened; None where there is none."""
+        try:
+            if not self.fs.exists(self.path(name)):
+                return None
+            self.fs.open(self.path(name)).close()
+            return self.fs.getFileStatus(self.path(name)).getLen()
+        except Py4JJavaError as error:
+            raise Problem(f"{name} cannot be opened: {error.java_exception.getMessage()}") from None
 
     def appear(self, name, value):
         """Writes a new file that is there as a whole or not at all."""
@@ -134,8 +148,25 @@ def current(spark, target, stream):
     return table.read(spark, folders) if folders else None
 
 
-def unmerged(manifest, stream, state):
-    """The files of a stream beyond a state as (first, last, path), each beginning where the last ended."""
+def manifest_of(feed, account):
+    """What an account's manifest says; None where nothing was delivered yet."""
+    name = f"account={account}/manifest.json"
+    if feed.length(name) is None:
+        return None
+    try:
+        manifest = feed.read(name)
+        files = [file for stream in manifest["streams"].values() for file in stream["files"]]
+        if all(isinstance(file["path"], str) for file in files) and isinstance(manifest["mirror"], str):
+            return manifest
+    except Py4JJavaError as error:
+        raise Problem(f"{name} cannot be read: {error.java_exception.getMessage()}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise Problem(f"{name} is no whole manifest of change files")
+
+
+def unmerged(feed, account, manifest, stream, state):
+    """The files of a stream beyond a state as (first, last, path), each beginning where the last ended, and all there."""
     found, loaded = [], state["loaded"]
     if state["mirror"] not in (None, manifest["mirror"]):
         raise Problem("its table is of another mirror, whose seqs mean nothing here: take another target, or begin anew")
@@ -145,6 +176,11 @@ def unmerged(manifest, stream, state):
             raise Problem(f"{file['path']} is no Parquet change file; the job needs kind = \"parquet\", content = \"changes\"")
         if int(match[2]) > loaded:
             found.append((int(match[1]), int(match[2]), file["path"]))
+            there, named = feed.length(f"account={account}/{file['path']}"), file.get("bytes")
+            if there is None:
+                raise Problem(f"{file['path']} is not there, and manifest.json names it")
+            if named not in (None, there):
+                raise Problem(f"{file['path']} has {there} bytes, not the {named} that manifest.json names")
     end = loaded
     for first, last, path in sorted(found):
         if first > end + 1:
@@ -210,17 +246,27 @@ def main(arguments):
     spark.conf.set("spark.sql.session.timeZone", "UTC")  # a month is one of UTC
     spark.conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false")  # account=007 is a name
     feed, target = Files(spark, asked.feed), Files(spark, asked.target)
-    manifests = {a: feed.read(f"account={a}/manifest.json") for a in accounts_in(feed.names(""))}
-    if not manifests:
+    accounts, manifests, code = accounts_in(feed.names("")), {}, 0
+    if not accounts:
         print(f"{asked.feed} holds no account=NAME folder", file=sys.stderr)
         return 2
-    code = 0
+    for account in accounts:
+        try:
+            manifest = manifest_of(feed, account)
+        except Problem as problem:
+            print(f"account={account}: {problem}; nothing of it is merged", file=sys.stderr)
+            code = 1
+            continue
+        if manifest:
+            manifests[account] = manifest
+        else:
+            print(f"account={account}: nothing was delivered yet")
     for stream in asked.stream or STREAMS:
         table, work = Table(target, stream), {}
         for account, manifest in manifests.items():
             state = table.state(account)
             try:
-                files = unmerged(manifest, stream, state)
+                files = unmerged(feed, account, manifest, stream, state)
             except Problem as problem:
                 print(f"{stream} account={account}: {problem}; nothing of it is merged", file=sys.stderr)
                 code = 1

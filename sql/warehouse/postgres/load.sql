@@ -2,8 +2,9 @@
 --   psql -v feed=out/feed -f load.sql -f merge.sql
 -- The files are JSON Lines (kind = "jsonl", also with compression = "gzip" or "zstd") and lie where psql runs: PostgreSQL reads
 -- no Parquet, and CSV has values as they were sent, which may not fit their column. Only files that manifest.json names are
--- read. Run it as often as you like: it begins anew each time, in one transaction. A NUL character, which PostgreSQL has no
--- place for, is left out.
+-- read, and one that cannot be read or has other rows than it says is an error (exit code 3), which leaves all as it was.
+-- Run it as often as you like: it begins anew each time, in one transaction. A NUL character, which PostgreSQL has no place
+-- for, is left out.
 
 \set ON_ERROR_STOP on
 \if :{?feed}
@@ -14,9 +15,19 @@
 BEGIN;
 
 \set manifest `cat :'feed'/manifest.json`
-CREATE TEMP TABLE manifest ON COMMIT DROP AS SELECT CAST(:'manifest' AS jsonb) AS text;
+CREATE TEMP TABLE manifest ON COMMIT DROP AS
+SELECT CAST(:'feed' AS text) AS feed, CAST(:'manifest' AS text) AS raw, CAST(NULL AS jsonb) AS text;
 DO $check$
+DECLARE place text := (SELECT feed || '/manifest.json' FROM manifest);
 BEGIN
+    IF EXISTS (SELECT FROM manifest WHERE raw = '') THEN
+        RAISE EXCEPTION '% cannot be read: is it the folder of the change files?', place;
+    END IF;
+    BEGIN
+        UPDATE manifest SET text = CAST(raw AS jsonb);
+    EXCEPTION WHEN invalid_text_representation THEN
+        RAISE EXCEPTION '% is not whole JSON', place;
+    END;
     IF EXISTS (SELECT FROM manifest, qpien.mirror WHERE mirror.id <> (manifest.text->>'mirror')) THEN
         RAISE EXCEPTION 'these tables are of another mirror than the feed: take another schema, or begin anew';
     END IF;
@@ -24,14 +35,22 @@ END
 $check$;
 INSERT INTO qpien.mirror SELECT text->>'mirror' FROM manifest WHERE NOT EXISTS (SELECT FROM qpien.mirror);
 
+CREATE TEMP TABLE named ON COMMIT DROP AS
+SELECT key AS stream, file->>'path' AS path, CAST(file->>'rows' AS bigint) AS rows
+FROM manifest, jsonb_each(text->'streams') AS stream, jsonb_array_elements(value->'files') AS file;
+DO $check$
+DECLARE other text := (SELECT min(path) FROM named WHERE path !~ '^[a-z_]+/changes-[0-9]+-[0-9]+[.]jsonl([.](gz|zst))?$');
+BEGIN
+    IF other IS NOT NULL THEN
+        RAISE EXCEPTION '% is no JSON Lines change file: PostgreSQL needs kind = "jsonl", content = "changes"', other;
+    END IF;
+END
+$check$;
+
 TRUNCATE qpien.change_file;
 INSERT INTO qpien.change_file
 SELECT stream, path, split_part(path, '-', 2)::bigint, substring(split_part(path, '-', 3) FROM '^[0-9]+')::bigint
-FROM (
-    SELECT key AS stream, file->>'path' AS path
-    FROM manifest, jsonb_each(text->'streams') AS stream, jsonb_array_elements(value->'files') AS file
-) AS named
-WHERE path ~ '^[a-z_]+/changes-[0-9]+-[0-9]+[.]jsonl([.](gz|zst))?$';
+FROM named;
 DELETE FROM qpien.change_file AS file USING qpien.loaded
 WHERE loaded.stream = file.stream AND file.last_seq <= loaded.last_seq;
 
@@ -43,8 +62,9 @@ CREATE TEMP TABLE line (line json) ON COMMIT DROP;
 SELECT coalesce(string_agg(path, ' ' ORDER BY first_seq), '') AS files FROM qpien.change_file WHERE stream = 'contacts' \gset
 \setenv FILES :files
 TRUNCATE line;
--- A line is one value: JSON escapes the characters that stand for quote and delimiter here.
-\copy line FROM PROGRAM 'cd "$FEED" && for f in $FILES; do case $f in *.gz) gzip -dc "$f";; *.zst) zstd -qdc "$f";; *) cat "$f";; esac; done | sed -E -e :again -e "$NUL" -e tagain' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
+-- Each file is read to its end before any counts: a pipe would hide that one cannot be. A line is one value: JSON escapes
+-- the characters that stand for quote and delimiter here.
+\copy line FROM PROGRAM 'cd "$FEED" && for f in $FILES; do case $f in *.gz) gzip -t "$f";; *.zst) zstd -qt "$f";; *) cat "$f" >/dev/null;; esac || exit; done && for f in $FILES; do case $f in *.gz) gzip -dc "$f";; *.zst) zstd -qdc "$f";; *) cat "$f";; esac; done | sed -E -e :again -e "$NUL" -e tagain' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
 TRUNCATE qpien.changes_contacts;
 INSERT INTO qpien.changes_contacts (
     _id, customer, firstName, lastName, username, avatar, email, phone, phoneCountryCode, country, gender,
@@ -77,12 +97,38 @@ FROM line, json_to_record(line) AS record (
     "_synced_at" timestamptz,
     "_run_id" bigint
 );
+-- Ranges adjoin, so that a row is of the last file that begins at or before it.
+DO $check$
+DECLARE wrong record;
+BEGIN
+    SELECT path, named.rows, coalesce(there.rows, 0) AS found INTO wrong
+    FROM (
+        SELECT row_number() OVER (ORDER BY first_seq) AS nr, path
+        FROM qpien.change_file WHERE stream = 'contacts'
+    ) AS file
+    JOIN named USING (path)
+    LEFT JOIN (
+        SELECT width_bucket(_seq, firsts) AS nr, count(*) AS rows
+        FROM qpien.changes_contacts, (
+            SELECT array_agg(first_seq ORDER BY first_seq) AS firsts
+            FROM qpien.change_file WHERE stream = 'contacts'
+        ) AS file
+        GROUP BY 1
+    ) AS there USING (nr)
+    WHERE named.rows <> coalesce(there.rows, 0)
+    ORDER BY nr LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% has % rows, not the % that manifest.json names', wrong.path, wrong.found, wrong.rows;
+    END IF;
+END
+$check$;
 
 SELECT coalesce(string_agg(path, ' ' ORDER BY first_seq), '') AS files FROM qpien.change_file WHERE stream = 'customer_persons' \gset
 \setenv FILES :files
 TRUNCATE line;
--- A line is one value: JSON escapes the characters that stand for quote and delimiter here.
-\copy line FROM PROGRAM 'cd "$FEED" && for f in $FILES; do case $f in *.gz) gzip -dc "$f";; *.zst) zstd -qdc "$f";; *) cat "$f";; esac; done | sed -E -e :again -e "$NUL" -e tagain' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
+-- Each file is read to its end before any counts: a pipe would hide that one cannot be. A line is one value: JSON escapes
+-- the characters that stand for quote and delimiter here.
+\copy line FROM PROGRAM 'cd "$FEED" && for f in $FILES; do case $f in *.gz) gzip -t "$f";; *.zst) zstd -qt "$f";; *) cat "$f" >/dev/null;; esac || exit; done && for f in $FILES; do case $f in *.gz) gzip -dc "$f";; *.zst) zstd -qdc "$f";; *) cat "$f";; esac; done | sed -E -e :again -e "$NUL" -e tagain' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
 TRUNCATE qpien.changes_customer_persons;
 INSERT INTO qpien.changes_customer_persons (
     _id, customer, type, status, firstName, lastName, profilePhoto, email, phone, language, _extra, _seq,
@@ -106,12 +152,38 @@ FROM line, json_to_record(line) AS record (
     "_synced_at" timestamptz,
     "_run_id" bigint
 );
+-- Ranges adjoin, so that a row is of the last file that begins at or before it.
+DO $check$
+DECLARE wrong record;
+BEGIN
+    SELECT path, named.rows, coalesce(there.rows, 0) AS found INTO wrong
+    FROM (
+        SELECT row_number() OVER (ORDER BY first_seq) AS nr, path
+        FROM qpien.change_file WHERE stream = 'customer_persons'
+    ) AS file
+    JOIN named USING (path)
+    LEFT JOIN (
+        SELECT width_bucket(_seq, firsts) AS nr, count(*) AS rows
+        FROM qpien.changes_customer_persons, (
+            SELECT array_agg(first_seq ORDER BY first_seq) AS firsts
+            FROM qpien.change_file WHERE stream = 'customer_persons'
+        ) AS file
+        GROUP BY 1
+    ) AS there USING (nr)
+    WHERE named.rows <> coalesce(there.rows, 0)
+    ORDER BY nr LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% has % rows, not the % that manifest.json names', wrong.path, wrong.found, wrong.rows;
+    END IF;
+END
+$check$;
 
 SELECT coalesce(string_agg(path, ' ' ORDER BY first_seq), '') AS files FROM qpien.change_file WHERE stream = 'conversations' \gset
 \setenv FILES :files
 TRUNCATE line;
--- A line is one value: JSON escapes the characters that stand for quote and delimiter here.
-\copy line FROM PROGRAM 'cd "$FEED" && for f in $FILES; do case $f in *.gz) gzip -dc "$f";; *.zst) zstd -qdc "$f";; *) cat "$f";; esac; done | sed -E -e :again -e "$NUL" -e tagain' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
+-- Each file is read to its end before any counts: a pipe would hide that one cannot be. A line is one value: JSON escapes
+-- the characters that stand for quote and delimiter here.
+\copy line FROM PROGRAM 'cd "$FEED" && for f in $FILES; do case $f in *.gz) gzip -t "$f";; *.zst) zstd -qt "$f";; *) cat "$f" >/dev/null;; esac || exit; done && for f in $FILES; do case $f in *.gz) gzip -dc "$f";; *.zst) zstd -qdc "$f";; *) cat "$f";; esac; done | sed -E -e :again -e "$NUL" -e tagain' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
 TRUNCATE qpien.changes_conversations;
 INSERT INTO qpien.changes_conversations (
     _id, customer, joinedPerson, joinedCPerson, isStarred, status, isGroupOrChannel, lastMessage,
@@ -138,12 +210,38 @@ FROM line, json_to_record(line) AS record (
     "_synced_at" timestamptz,
     "_run_id" bigint
 );
+-- Ranges adjoin, so that a row is of the last file that begins at or before it.
+DO $check$
+DECLARE wrong record;
+BEGIN
+    SELECT path, named.rows, coalesce(there.rows, 0) AS found INTO wrong
+    FROM (
+        SELECT row_number() OVER (ORDER BY first_seq) AS nr, path
+        FROM qpien.change_file WHERE stream = 'conversations'
+    ) AS file
+    JOIN named USING (path)
+    LEFT JOIN (
+        SELECT width_bucket(_seq, firsts) AS nr, count(*) AS rows
+        FROM qpien.changes_conversations, (
+            SELECT array_agg(first_seq ORDER BY first_seq) AS firsts
+            FROM qpien.change_file WHERE stream = 'conversations'
+        ) AS file
+        GROUP BY 1
+    ) AS there USING (nr)
+    WHERE named.rows <> coalesce(there.rows, 0)
+    ORDER BY nr LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% has % rows, not the % that manifest.json names', wrong.path, wrong.found, wrong.rows;
+    END IF;
+END
+$check$;
 
 SELECT coalesce(string_agg(path, ' ' ORDER BY first_seq), '') AS files FROM qpien.change_file WHERE stream = 'messages' \gset
 \setenv FILES :files
 TRUNCATE line;
--- A line is one value: JSON escapes the characters that stand for quote and delimiter here.
-\copy line FROM PROGRAM 'cd "$FEED" && for f in $FILES; do case $f in *.gz) gzip -dc "$f";; *.zst) zstd -qdc "$f";; *) cat "$f";; esac; done | sed -E -e :again -e "$NUL" -e tagain' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
+-- Each file is read to its end before any counts: a pipe would hide that one cannot be. A line is one value: JSON escapes
+-- the characters that stand for quote and delimiter here.
+\copy line FROM PROGRAM 'cd "$FEED" && for f in $FILES; do case $f in *.gz) gzip -t "$f";; *.zst) zstd -qt "$f";; *) cat "$f" >/dev/null;; esac || exit; done && for f in $FILES; do case $f in *.gz) gzip -dc "$f";; *.zst) zstd -qdc "$f";; *) cat "$f";; esac; done | sed -E -e :again -e "$NUL" -e tagain' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
 TRUNCATE qpien.changes_messages;
 INSERT INTO qpien.changes_messages (
     _id, sender, conversation, messageType, channelType, senderType, content, contentHtml, subject,
@@ -181,5 +279,30 @@ FROM line, json_to_record(line) AS record (
     "_synced_at" timestamptz,
     "_run_id" bigint
 );
+-- Ranges adjoin, so that a row is of the last file that begins at or before it.
+DO $check$
+DECLARE wrong record;
+BEGIN
+    SELECT path, named.rows, coalesce(there.rows, 0) AS found INTO wrong
+    FROM (
+        SELECT row_number() OVER (ORDER BY first_seq) AS nr, path
+        FROM qpien.change_file WHERE stream = 'messages'
+    ) AS file
+    JOIN named USING (path)
+    LEFT JOIN (
+        SELECT width_bucket(_seq, firsts) AS nr, count(*) AS rows
+        FROM qpien.changes_messages, (
+            SELECT array_agg(first_seq ORDER BY first_seq) AS firsts
+            FROM qpien.change_file WHERE stream = 'messages'
+        ) AS file
+        GROUP BY 1
+    ) AS there USING (nr)
+    WHERE named.rows <> coalesce(there.rows, 0)
+    ORDER BY nr LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% has % rows, not the % that manifest.json names', wrong.path, wrong.found, wrong.rows;
+    END IF;
+END
+$check$;
 
 COMMIT;

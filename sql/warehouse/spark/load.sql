@@ -1,9 +1,24 @@
 -- Names the change files as views of this session; merge.sql reads them:
 --   spark-sql --hivevar files=out/feed --hivevar version=$(date -u +%Y%m%d%H%M%S) -i load.sql -f merge.sql
--- All files of the feed are read. Those that were merged before may be moved away or left: the outcome is the same. A stream
--- that has no file yet has no folder either, which is an error: write these files without it (--stream).
+-- Only files that manifest.json names are read. One that is not there or has other rows than it says is an error, and so are
+-- the files of another mirror; those that were merged before may be moved away or left: the outcome is the same. A stream that
+-- has no file yet has no folder either, which is an error: write these files without it (--stream).
 
-CREATE OR REPLACE TEMPORARY VIEW changes_contacts (
+CREATE OR REPLACE TEMPORARY VIEW manifest USING text OPTIONS (path '${files}/manifest.json', wholetext 'true');
+
+CREATE OR REPLACE TEMPORARY VIEW change_file AS
+SELECT text.mirror, stream, file.path, file.rows,
+       CAST(regexp_extract(file.path, 'changes-([0-9]+)-([0-9]+)', 1) AS BIGINT) AS first_seq,
+       CAST(regexp_extract(file.path, 'changes-([0-9]+)-([0-9]+)', 2) AS BIGINT) AS last_seq
+FROM (
+    SELECT from_json(
+        value, 'mirror STRING, streams MAP<STRING, STRUCT<files: ARRAY<STRUCT<path: STRING, rows: BIGINT>>>>') AS text
+    FROM manifest
+)
+LATERAL VIEW explode(text.streams) AS stream, entry
+LATERAL VIEW explode(entry.files) AS file;
+
+CREATE OR REPLACE TEMPORARY VIEW feed_contacts (
     _id STRING,
     customer STRING,
     firstName STRING,
@@ -29,7 +44,19 @@ CREATE OR REPLACE TEMPORARY VIEW changes_contacts (
     _run_id BIGINT
 ) USING parquet OPTIONS (path '${files}/contacts', pathGlobFilter 'changes-*.parquet');
 
-CREATE OR REPLACE TEMPORARY VIEW changes_customer_persons (
+CREATE OR REPLACE TEMPORARY VIEW changes_contacts AS
+SELECT *, concat('contacts/', regexp_extract(input_file_name(), '[^/]+$', 0)) AS _file FROM feed_contacts;
+
+SELECT raise_error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
+FROM change_file JOIN qpien.contacts_state AS state ON state._id = '' AND state._extra <> mirror
+WHERE stream = 'contacts';
+
+SELECT raise_error(concat(path, ' has ', coalesce(found, 0), ' rows, not the ', rows, ' that manifest.json names')) AS wrong
+FROM change_file LEFT JOIN (SELECT _file, count(*) AS found FROM changes_contacts GROUP BY _file) ON _file = path
+WHERE stream = 'contacts' AND rows <> coalesce(found, 0)
+  AND last_seq > coalesce((SELECT max(_seq) FROM qpien.contacts_state WHERE _id = ''), 0);
+
+CREATE OR REPLACE TEMPORARY VIEW feed_customer_persons (
     _id STRING,
     customer STRING,
     type STRING,
@@ -47,7 +74,19 @@ CREATE OR REPLACE TEMPORARY VIEW changes_customer_persons (
     _run_id BIGINT
 ) USING parquet OPTIONS (path '${files}/customer_persons', pathGlobFilter 'changes-*.parquet');
 
-CREATE OR REPLACE TEMPORARY VIEW changes_conversations (
+CREATE OR REPLACE TEMPORARY VIEW changes_customer_persons AS
+SELECT *, concat('customer_persons/', regexp_extract(input_file_name(), '[^/]+$', 0)) AS _file FROM feed_customer_persons;
+
+SELECT raise_error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
+FROM change_file JOIN qpien.customer_persons_state AS state ON state._id = '' AND state._extra <> mirror
+WHERE stream = 'customer_persons';
+
+SELECT raise_error(concat(path, ' has ', coalesce(found, 0), ' rows, not the ', rows, ' that manifest.json names')) AS wrong
+FROM change_file LEFT JOIN (SELECT _file, count(*) AS found FROM changes_customer_persons GROUP BY _file) ON _file = path
+WHERE stream = 'customer_persons' AND rows <> coalesce(found, 0)
+  AND last_seq > coalesce((SELECT max(_seq) FROM qpien.customer_persons_state WHERE _id = ''), 0);
+
+CREATE OR REPLACE TEMPORARY VIEW feed_conversations (
     _id STRING,
     customer STRING,
     joinedPerson STRING,
@@ -68,7 +107,19 @@ CREATE OR REPLACE TEMPORARY VIEW changes_conversations (
     _run_id BIGINT
 ) USING parquet OPTIONS (path '${files}/conversations', pathGlobFilter 'changes-*.parquet');
 
-CREATE OR REPLACE TEMPORARY VIEW changes_messages (
+CREATE OR REPLACE TEMPORARY VIEW changes_conversations AS
+SELECT *, concat('conversations/', regexp_extract(input_file_name(), '[^/]+$', 0)) AS _file FROM feed_conversations;
+
+SELECT raise_error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
+FROM change_file JOIN qpien.conversations_state AS state ON state._id = '' AND state._extra <> mirror
+WHERE stream = 'conversations';
+
+SELECT raise_error(concat(path, ' has ', coalesce(found, 0), ' rows, not the ', rows, ' that manifest.json names')) AS wrong
+FROM change_file LEFT JOIN (SELECT _file, count(*) AS found FROM changes_conversations GROUP BY _file) ON _file = path
+WHERE stream = 'conversations' AND rows <> coalesce(found, 0)
+  AND last_seq > coalesce((SELECT max(_seq) FROM qpien.conversations_state WHERE _id = ''), 0);
+
+CREATE OR REPLACE TEMPORARY VIEW feed_messages (
     _id STRING,
     sender STRING,
     conversation STRING,
@@ -97,4 +148,16 @@ CREATE OR REPLACE TEMPORARY VIEW changes_messages (
     _synced_at TIMESTAMP,
     _run_id BIGINT
 ) USING parquet OPTIONS (path '${files}/messages', pathGlobFilter 'changes-*.parquet');
+
+CREATE OR REPLACE TEMPORARY VIEW changes_messages AS
+SELECT *, concat('messages/', regexp_extract(input_file_name(), '[^/]+$', 0)) AS _file FROM feed_messages;
+
+SELECT raise_error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
+FROM change_file JOIN qpien.messages_state AS state ON state._id = '' AND state._extra <> mirror
+WHERE stream = 'messages';
+
+SELECT raise_error(concat(path, ' has ', coalesce(found, 0), ' rows, not the ', rows, ' that manifest.json names')) AS wrong
+FROM change_file LEFT JOIN (SELECT _file, count(*) AS found FROM changes_messages GROUP BY _file) ON _file = path
+WHERE stream = 'messages' AND rows <> coalesce(found, 0)
+  AND last_seq > coalesce((SELECT max(_seq) FROM qpien.messages_state WHERE _id = ''), 0);
 

@@ -4,6 +4,16 @@
 -- switched one after the other. Cut short anywhere, run it again with a new version. Run one at a time. Older versions are
 -- tables of their own: drop them when nobody reads them any more (SHOW TABLES IN qpien), but never the one that
 -- SHOW CREATE TABLE qpien.STREAM_state names.
+-- A file that is missing between two others is an error, and nothing of its stream is merged.
+
+-- contacts: each file begins where the last ended, or with what is merged already.
+SELECT raise_error(concat('contacts: a change file is missing before ', path)) AS missing
+FROM (
+    SELECT path, first_seq, max(last_seq) OVER (ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM change_file WHERE stream = 'contacts'
+)
+WHERE first_seq > greatest(coalesce(before, 0),
+                           coalesce((SELECT max(_seq) FROM qpien.contacts_state WHERE _id = ''), 0)) + 1;
 
 CREATE TABLE qpien.contacts_${version} USING parquet AS
 SELECT
@@ -18,6 +28,16 @@ FROM (
             gender, tags, createdAt, phoneUsagePermission, emailUsagePermission, language, platforms, owner,
             _extra, _seq, _op, _synced_at, _run_id
         FROM changes_contacts
+        WHERE _file IN (SELECT path FROM change_file WHERE stream = 'contacts')
+        UNION ALL
+        -- How far the files go, and of which mirror: as the deletion of the empty id, which no record has.
+        SELECT till.*
+        FROM (
+            SELECT from_json(
+                to_json(named_struct('_id', '', '_extra', max(mirror), '_seq', max(last_seq), '_op', 'delete')),
+                '_id STRING, customer STRING, firstName STRING, lastName STRING, username STRING, avatar STRING, email STRING, phone STRING, phoneCountryCode STRING, country STRING, gender STRING, tags STRING, createdAt TIMESTAMP, phoneUsagePermission BOOLEAN, emailUsagePermission BOOLEAN, language STRING, platforms STRING, owner STRING, _extra STRING, _seq BIGINT, _op STRING, _synced_at TIMESTAMP, _run_id BIGINT') AS till
+            FROM change_file WHERE stream = 'contacts' HAVING max(last_seq) IS NOT NULL
+        )
         UNION ALL
         SELECT
             _id, customer, firstName, lastName, username, avatar, email, phone, phoneCountryCode, country,
@@ -30,6 +50,15 @@ WHERE age = 1;
 
 CREATE OR REPLACE VIEW qpien.contacts_state AS SELECT * FROM qpien.contacts_${version};
 
+-- customer_persons: each file begins where the last ended, or with what is merged already.
+SELECT raise_error(concat('customer_persons: a change file is missing before ', path)) AS missing
+FROM (
+    SELECT path, first_seq, max(last_seq) OVER (ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM change_file WHERE stream = 'customer_persons'
+)
+WHERE first_seq > greatest(coalesce(before, 0),
+                           coalesce((SELECT max(_seq) FROM qpien.customer_persons_state WHERE _id = ''), 0)) + 1;
+
 CREATE TABLE qpien.customer_persons_${version} USING parquet AS
 SELECT
     _id, customer, type, status, firstName, lastName, profilePhoto, email, phone, language, _extra, _seq,
@@ -41,6 +70,16 @@ FROM (
             _id, customer, type, status, firstName, lastName, profilePhoto, email, phone, language, _extra,
             _seq, _op, _synced_at, _run_id
         FROM changes_customer_persons
+        WHERE _file IN (SELECT path FROM change_file WHERE stream = 'customer_persons')
+        UNION ALL
+        -- How far the files go, and of which mirror: as the deletion of the empty id, which no record has.
+        SELECT till.*
+        FROM (
+            SELECT from_json(
+                to_json(named_struct('_id', '', '_extra', max(mirror), '_seq', max(last_seq), '_op', 'delete')),
+                '_id STRING, customer STRING, type STRING, status STRING, firstName STRING, lastName STRING, profilePhoto STRING, email STRING, phone STRING, language STRING, _extra STRING, _seq BIGINT, _op STRING, _synced_at TIMESTAMP, _run_id BIGINT') AS till
+            FROM change_file WHERE stream = 'customer_persons' HAVING max(last_seq) IS NOT NULL
+        )
         UNION ALL
         SELECT
             _id, customer, type, status, firstName, lastName, profilePhoto, email, phone, language, _extra,
@@ -51,6 +90,15 @@ FROM (
 WHERE age = 1;
 
 CREATE OR REPLACE VIEW qpien.customer_persons_state AS SELECT * FROM qpien.customer_persons_${version};
+
+-- conversations: each file begins where the last ended, or with what is merged already.
+SELECT raise_error(concat('conversations: a change file is missing before ', path)) AS missing
+FROM (
+    SELECT path, first_seq, max(last_seq) OVER (ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM change_file WHERE stream = 'conversations'
+)
+WHERE first_seq > greatest(coalesce(before, 0),
+                           coalesce((SELECT max(_seq) FROM qpien.conversations_state WHERE _id = ''), 0)) + 1;
 
 CREATE TABLE qpien.conversations_${version} USING parquet AS
 SELECT
@@ -64,6 +112,16 @@ FROM (
             lastReceivedMessageChannel, tags, channels, type, priority, _extra, _seq, _op, _synced_at,
             _run_id
         FROM changes_conversations
+        WHERE _file IN (SELECT path FROM change_file WHERE stream = 'conversations')
+        UNION ALL
+        -- How far the files go, and of which mirror: as the deletion of the empty id, which no record has.
+        SELECT till.*
+        FROM (
+            SELECT from_json(
+                to_json(named_struct('_id', '', '_extra', max(mirror), '_seq', max(last_seq), '_op', 'delete')),
+                '_id STRING, customer STRING, joinedPerson STRING, joinedCPerson STRING, isStarred BOOLEAN, status STRING, isGroupOrChannel BOOLEAN, lastMessage STRING, lastReceivedMessageChannel STRING, tags STRING, channels STRING, type STRING, priority STRING, _extra STRING, _seq BIGINT, _op STRING, _synced_at TIMESTAMP, _run_id BIGINT') AS till
+            FROM change_file WHERE stream = 'conversations' HAVING max(last_seq) IS NOT NULL
+        )
         UNION ALL
         SELECT
             _id, customer, joinedPerson, joinedCPerson, isStarred, status, isGroupOrChannel, lastMessage,
@@ -75,6 +133,15 @@ FROM (
 WHERE age = 1;
 
 CREATE OR REPLACE VIEW qpien.conversations_state AS SELECT * FROM qpien.conversations_${version};
+
+-- messages: each file begins where the last ended, or with what is merged already.
+SELECT raise_error(concat('messages: a change file is missing before ', path)) AS missing
+FROM (
+    SELECT path, first_seq, max(last_seq) OVER (ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM change_file WHERE stream = 'messages'
+)
+WHERE first_seq > greatest(coalesce(before, 0),
+                           coalesce((SELECT max(_seq) FROM qpien.messages_state WHERE _id = ''), 0)) + 1;
 
 CREATE TABLE qpien.messages_${version} USING parquet AS
 SELECT
@@ -91,6 +158,16 @@ FROM (
             ackStatus, createdAt, autoCreate, failedReason, surveyData, informativeButtons, _extra, _seq,
             _op, _synced_at, _run_id
         FROM changes_messages
+        WHERE _file IN (SELECT path FROM change_file WHERE stream = 'messages')
+        UNION ALL
+        -- How far the files go, and of which mirror: as the deletion of the empty id, which no record has.
+        SELECT till.*
+        FROM (
+            SELECT from_json(
+                to_json(named_struct('_id', '', '_extra', max(mirror), '_seq', max(last_seq), '_op', 'delete')),
+                '_id STRING, sender STRING, conversation STRING, messageType STRING, channelType STRING, senderType STRING, content STRING, contentHtml STRING, subject STRING, emailData STRING, commentData STRING, questionData STRING, media STRING, template_cards STRING, product_cards STRING, channelMessageId STRING, ackStatus STRING, createdAt TIMESTAMP, autoCreate BOOLEAN, failedReason STRING, surveyData STRING, informativeButtons STRING, _extra STRING, _seq BIGINT, _op STRING, _synced_at TIMESTAMP, _run_id BIGINT') AS till
+            FROM change_file WHERE stream = 'messages' HAVING max(last_seq) IS NOT NULL
+        )
         UNION ALL
         SELECT
             _id, sender, conversation, messageType, channelType, senderType, content, contentHtml, subject,

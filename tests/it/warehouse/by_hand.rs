@@ -180,11 +180,84 @@ fn refuses_another_mirror(engine: &str, kind: &str) {
     assert_eq!((&gave[3], &gave[5]), (&json!([[8]]), &json!([[13]])), "{engine}");
 }
 
+/// How far the messages are merged, and how many there are.
+const FAR: &str = "SELECT (SELECT count(*) FROM qpien.messages) AS m, \
+                   (SELECT max(last_seq) FROM qpien.loaded WHERE stream = 'messages') AS l";
+
+/// A file that the manifest names and that is not there, or has fewer rows than it says, is an error; nothing of it is merged,
+/// and what is loaded stays where it was. `lost` is how the engine names the file that is not there.
+fn refuses_what_is_not_whole(engine: &str, kind: &str, lost: &str) {
+    let (account, dir) = (account(), tempfile::tempdir().expect("a folder"));
+    let feed = |name: &str| account.path().join(kind).join(name);
+    let refused =
+        |name: &str| json!({ "refused": sql(engine, &["load", "merge"]), "feed": feed(name), "version": name });
+    let plan = [
+        json!({ "run": sql(engine, &["tables"]) }),
+        merge(engine, &feed("1"), 1),
+        refused("lost"),
+        query(FAR),
+        refused("short"),
+        query(FAR),
+        refused("nowhere"),
+        merge(engine, &feed("3"), 2),
+        query(FAR),
+    ];
+    let gave = on(engine, dir.path(), &plan);
+    let said = |at: usize| gave[at].as_str().unwrap_or_default();
+    let file = "messages/changes-000000000032-000000000042";
+    assert!(said(2).contains(lost) && said(2).contains(file), "{engine}: {}", gave[2]);
+    let rows = "has 2 rows, not the 3 that manifest.json names";
+    assert!(said(4).contains(rows) && said(4).contains(file), "{engine}: {}", gave[4]);
+    assert!(said(6).contains("nowhere/manifest.json"), "{engine}: {}", gave[6]);
+    assert_eq!((&gave[3], &gave[5], &gave[8]), (&json!([[8, 31]]), &json!([[8, 31]]), &json!([[13, 65]])), "{engine}");
+}
+
+/// The feed of a job with `compression = "zstd"`, read where there is no zstd; a file of another kind; half a manifest.
+fn postgresql_refuses_what_it_cannot_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (account, dir) = (account(), tempfile::tempdir().expect("a folder"));
+    let (from, bin) = (account.path().join("jsonl/3"), account.path().join("bin"));
+    std::fs::create_dir(&bin).expect("a folder");
+    std::fs::write(bin.join("zstd"), "#!/bin/sh\nexec no-such-program\n").expect("a file");
+    std::fs::set_permissions(bin.join("zstd"), std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let manifest = std::fs::read_to_string(from.join("manifest.json")).expect("a manifest");
+    let of = |name: &str, manifest: &str| {
+        let feed = account.path().join(name);
+        std::fs::create_dir(&feed).expect("a folder");
+        std::fs::write(feed.join("manifest.json"), manifest).expect("a manifest");
+        feed
+    };
+    let zstd = of("zstd", &manifest.replace(".jsonl\"", ".jsonl.zst\""));
+    for stream in ["contacts", "customer_persons", "conversations", "messages"] {
+        std::fs::create_dir(zstd.join(stream)).expect("a folder");
+        for file in std::fs::read_dir(from.join(stream)).expect("a folder") {
+            let file = file.expect("a file");
+            let name = format!("{}.zst", file.file_name().display());
+            std::fs::copy(file.path(), zstd.join(stream).join(name)).expect("a copy");
+        }
+    }
+    let parquet = account.path().join("parquet/3");
+    let half = of("half", &manifest[..manifest.len() / 2]);
+    let refused = |feed: &Path| json!({ "refused": sql("postgres", &["load", "merge"]), "feed": feed, "path": bin });
+    let mut plan = vec![json!({ "run": sql("postgres", &["tables"]) })];
+    for feed in [&zstd, &parquet, &half] {
+        plan.extend([refused(feed), query(FAR)]);
+    }
+    let gave = on("postgres", dir.path(), &plan);
+    let why = ["no-such-program", "is no JSON Lines change file", "half/manifest.json is not whole"];
+    for (at, why) in [1, 3, 5].into_iter().zip(why) {
+        let said = gave[at].as_str().unwrap_or_default();
+        assert!(said.starts_with("exit 3: ") && said.contains(why), "{why}: {}", gave[at]);
+        assert_eq!(gave[at + 1], json!([[0, null]]), "{why}");
+    }
+}
+
 #[test]
 fn duckdb_answers_rightly_however_the_nights_are_merged() {
     holds("duckdb", "parquet");
     refuses_a_gap("duckdb", "parquet");
     refuses_another_mirror("duckdb", "parquet");
+    refuses_what_is_not_whole("duckdb", "parquet", "No files found");
 }
 
 #[test]
@@ -192,6 +265,8 @@ fn postgresql_answers_rightly_however_the_nights_are_merged() {
     holds("postgres", "jsonl");
     refuses_a_gap("postgres", "jsonl");
     refuses_another_mirror("postgres", "jsonl");
+    refuses_what_is_not_whole("postgres", "jsonl", "No such file");
+    postgresql_refuses_what_it_cannot_read();
 }
 
 /// They cannot be had here: their statements run in DuckDB, translated by a parser that knows both.
@@ -203,16 +278,22 @@ fn bigquery_and_snowflake_statements_answer_rightly_when_they_are_translated() {
     }
 }
 
-/// Spark keeps what it needs to merge in any order: a file that comes late is no error there. The job runs in the same
-/// session.
+#[test]
+fn spark_refuses_what_is_not_whole_and_what_is_of_another_mirror() {
+    refuses_a_gap("spark", "parquet");
+    refuses_another_mirror("spark", "parquet");
+    refuses_what_is_not_whole("spark", "parquet", "has 0 rows, not the 3 that");
+}
+
+/// The job runs in the same session.
 #[test]
 fn spark_answers_rightly_however_the_nights_are_merged_and_so_does_the_job() {
-    const WAYS: [&[&str]; 2] = [&["1", "1", "2", "3"], &["gap", "3"]];
+    const WAYS: [&[&str]; 2] = [&["1", "1", "2", "3"], &["2", "1", "3"]];
     let (account, dir) = (account(), tempfile::tempdir().expect("a folder"));
     let mut steps = plan("spark", &account.path().join("parquet"), &WAYS);
     let of_job = steps.len();
     steps.extend(job::plan(account.path(), dir.path()));
     let gave = on("spark", dir.path(), &steps);
-    right("spark", &WAYS, 64, &gave);
+    right("spark", &WAYS, 65, &gave);
     job::right(dir.path(), &gave[of_job..]);
 }

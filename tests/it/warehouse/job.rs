@@ -40,7 +40,35 @@ pub(super) fn plan(account: &Path, dir: &Path) -> Vec<Value> {
     plan.extend_from_slice(&asked);
     plan.push(job(3));
     plan.extend_from_slice(&asked);
+    let (one, target) = (dir.join("feed4"), dir.join("target4"));
+    one_is_wrong(account, &one);
+    plan.push(json!({ "job": ["--feed", one, "--target", target] }));
+    plan.push(json!({ "current": target, "stream": "messages", "columns": ["account", "month", "_id", "_seq"] }));
+    plan.push(json!({ "job": ["--feed", dir.join("feed5"), "--target", target] }));
     plan
+}
+
+/// A feed of which only `shop-b` can be merged whole: nothing was delivered for `new`, the manifest of `half` is cut off, `list`
+/// has another JSON there, a file of `lost` is not there, one of `short` is cut off. In `feed5` there is only `new`.
+fn one_is_wrong(account: &Path, to: &Path) {
+    feed(account, to, ["lost", "1"]);
+    std::fs::rename(to.join("account=007"), to.join("account=lost")).expect("a link");
+    let folder = |name: &str| {
+        let at = to.join(format!("account={name}"));
+        std::fs::create_dir_all(at.join("contacts")).expect("a folder");
+        at
+    };
+    let manifest = std::fs::read_to_string(account.join("parquet/1/manifest.json")).expect("a manifest");
+    std::fs::write(folder("new").join(".qpien-sync.lock"), "").expect("a file");
+    std::fs::write(folder("half").join("manifest.json"), &manifest[..manifest.len() / 2]).expect("a file");
+    std::fs::write(folder("list").join("manifest.json"), "[]").expect("a file");
+    let short = folder("short");
+    std::fs::write(short.join("manifest.json"), &manifest).expect("a file");
+    let file = "contacts/changes-000000000001-000000000031.parquet";
+    let bytes = std::fs::read(account.join("parquet/1").join(file)).expect("a file");
+    std::fs::write(short.join(file), &bytes[..bytes.len() - 9]).expect("a file");
+    let new = to.with_file_name("feed5/account=new");
+    std::fs::create_dir_all(&new).expect("a folder");
 }
 
 fn messages(account: &str, rows: &[(&str, &str, u64)]) -> Vec<Value> {
@@ -114,6 +142,21 @@ pub(super) fn right(dir: &Path, gave: &[Value]) {
     assert_eq!(said(14), "", "nothing to do");
     assert!(said(17).contains("messages account=007: its table is of another mirror"), "{}", said(17));
     assert!(!said(17).contains("shop-b"), "{}", said(17));
+    assert_eq!((code(20), code(22)), (1, 0), "{} {}", said(20), said(22));
+    for why in [
+        "account=new: nothing was delivered yet\n",
+        "account=half: account=half/manifest.json is no whole manifest of change files; nothing of it is merged",
+        "account=list: account=list/manifest.json is no whole manifest of change files; nothing of it is merged",
+        "messages account=lost: messages/changes-000000000032-000000000042.parquet is not there, and manifest.json names it",
+        "contacts account=short: contacts/changes-000000000001-000000000031.parquet has ",
+        "messages account=short: messages/changes-000000000001-000000000031.parquet is not there",
+        "messages account=shop-b: 1 files merged, up to seq 31",
+        "contacts account=lost: 3 files merged, up to seq 65",
+    ] {
+        assert!(said(20).contains(why), "{why}: {}", said(20));
+    }
+    assert_eq!(gave[21], json!(messages("shop-b", &FIRST)), "of the others all is merged, and of these nothing");
+    assert_eq!(said(22), "account=new: nothing was delivered yet\n");
     let junk = dir.join("target/contacts/version=000009/account=shop-b/part-0.parquet");
     assert!(!junk.exists(), "what nobody names is removed");
     // A month that no change touches is not written again.

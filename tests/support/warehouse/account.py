@@ -3,7 +3,9 @@
     account.py FOLDER
 
 writes FOLDER/parquet/N and FOLDER/jsonl/N, the feed as it is after night N (1, 2, 3), and FOLDER/KIND/gap, that of night 3
-without the files of night 2, and FOLDER/KIND/other, that of another mirror. The right answers stand in tests/it/warehouse/by_hand.rs.
+without the files of night 2, FOLDER/KIND/other, that of another mirror, and two that are not what their manifest says: in
+FOLDER/KIND/lost the messages of night 2 are named and not there, in FOLDER/KIND/short their last row is not in the file.
+The right answers stand in tests/it/warehouse/by_hand.rs.
 """
 
 import hashlib
@@ -97,7 +99,7 @@ def write(path, stream, rows):
     table.execute(f"COPY (FROM t ORDER BY _seq) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
 
 
-def feed(folder, kind, nights, missing=None, mirror="a"):
+def feed(folder, kind, nights, missing=None, mirror="a", broken=None):
     seq, began, known = 0, dict.fromkeys(COLUMNS, 1), set()
     streams = {stream: {"files": []} for stream in COLUMNS}
     for night, changes in enumerate(nights):
@@ -117,8 +119,11 @@ def feed(folder, kind, nights, missing=None, mirror="a"):
             if night == missing:
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            write(path, stream, found)
+            of_broken = broken is not None and (stream, night) == ("messages", 1)
+            write(path, stream, found[:-1] if of_broken else found)
             data = path.read_bytes()
+            if of_broken and broken == "lost":
+                path.unlink()
             streams[stream]["files"].append(
                 {"path": f"{stream}/{path.name}", "rows": len(found), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             )
@@ -131,6 +136,8 @@ def main():
             feed(pathlib.Path(sys.argv[1]) / kind / str(night), kind, NIGHTS[:night])
         feed(pathlib.Path(sys.argv[1]) / kind / "gap", kind, NIGHTS, missing=1)
         feed(pathlib.Path(sys.argv[1]) / kind / "other", kind, NIGHTS, mirror="b")
+        for broken in ("lost", "short"):
+            feed(pathlib.Path(sys.argv[1]) / kind / broken, kind, NIGHTS, broken=broken)
 
 
 main()

@@ -7,6 +7,7 @@ The plan is a list of steps, done in turn on one database that is made in FOLDER
 
     {"run": [files], "feed": folder, "version": name}   SQL files, as the comment above each says it is run
     {"refused": [files], ...}                           the same; gives what the engine said against it
+    {..., "path": folder}                               PostgreSQL: programs are looked for there first
     {"do": text}                                        one statement
     {"query": text}                                     gives its rows, each a list of values
     {"job": [arguments]}                                Spark: jobs/spark/merge.py; gives its exit code and what it said
@@ -147,16 +148,18 @@ class Postgres:
     def close(self):
         self.call("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop")
 
-    def psql(self, *args):
+    def psql(self, *args, path=None):
         env = {**os.environ, "PGHOST": str(self.folder), "PGUSER": "tester", "PGDATABASE": "postgres", "PGTZ": "UTC"}
+        if path:
+            env["PATH"] = f"{path}:{env['PATH']}"
         done = subprocess.run(["psql", "-X", "-q", "-At", *args], env=env, capture_output=True, text=True)
         if done.returncode:
-            raise RuntimeError(done.stderr)
+            raise RuntimeError(f"exit {done.returncode}: {done.stderr}")
         return done.stdout
 
     def run(self, step, files):
         feed = ["-v", f"feed={step['feed']}"] if "feed" in step else []
-        self.psql(*feed, *[a for file in files for a in ("-f", file)])
+        self.psql(*feed, *[a for file in files for a in ("-f", file)], path=step.get("path"))
 
     def do(self, text):
         self.psql("-c", text)
@@ -202,7 +205,7 @@ class Spark:
         for file in files:
             text = "\n".join(line for line in pathlib.Path(file).read_text().splitlines() if not line.startswith("--"))
             for statement in filter(None, map(str.strip, text.split(";\n"))):
-                self.session.sql(statement.removesuffix(";"))
+                self.session.sql(statement.removesuffix(";")).collect()  # as spark-sql does, which shows the rows
 
     def do(self, text):
         self.session.sql(text)

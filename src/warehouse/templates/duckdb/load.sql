@@ -3,7 +3,8 @@
 -- The files lie in {feed}; another folder or bucket is named first (a bucket needs INSTALL httpfs; LOAD httpfs;
 -- and CREATE SECRET):
 --   duckdb warehouse.duckdb -c "SET VARIABLE feed = 's3://bucket/feed'" -c ".read load.sql" -c ".read merge.sql"
--- Only files that manifest.json names are read. Run it as often as you like: it begins anew each time.
+-- Only files that manifest.json names are read, and one that cannot be read or has other rows than it says is an error. Run it
+-- as often as you like: it begins anew each time.
 
 SET VARIABLE feed = coalesce(getvariable('feed'), '{feed}');
 
@@ -18,7 +19,8 @@ SELECT text->>'mirror' FROM manifest WHERE NOT EXISTS (SELECT id FROM {schema}.m
 CREATE OR REPLACE TEMP TABLE change_file AS
 SELECT stream.key AS stream,
        getvariable('feed') || '/' || (file.value->>'path') AS path,
-       regexp_extract(file.value->>'path', 'changes-(\d+)-(\d+)', 2)::BIGINT AS last_seq
+       regexp_extract(file.value->>'path', 'changes-(\d+)-(\d+)', 2)::BIGINT AS last_seq,
+       (file.value->>'rows')::BIGINT AS rows
 FROM manifest, json_each(manifest.text->'streams') AS stream, json_each(stream.value->'files') AS file;
 
 --each stream
@@ -36,6 +38,12 @@ SET VARIABLE changes = (
       AND last_seq > coalesce((SELECT last_seq FROM {schema}.loaded WHERE stream = '{stream}'), 0)
 );
 INSERT INTO {schema}.changes_{stream} BY NAME SELECT * FROM query(getvariable('changes'));
+SELECT error(path || ' has ' || coalesce(found, 0) || ' rows, not the ' || rows || ' that manifest.json names') AS wrong
+FROM change_file
+LEFT JOIN (SELECT parse_filename(_file) AS name, count(*) AS found FROM {schema}.changes_{stream} GROUP BY name)
+    ON name = parse_filename(path)
+WHERE stream = '{stream}' AND rows <> coalesce(found, 0)
+  AND last_seq > coalesce((SELECT last_seq FROM {schema}.loaded WHERE stream = '{stream}'), 0);
 COMMIT;
 
 --end

@@ -4,8 +4,18 @@
 -- switched one after the other. Cut short anywhere, run it again with a new version. Run one at a time. Older versions are
 -- tables of their own: drop them when nobody reads them any more (SHOW TABLES IN {schema}), but never the one that
 -- SHOW CREATE TABLE {schema}.STREAM_state names.
+-- A file that is missing between two others is an error, and nothing of its stream is merged.
 
 --each stream
+-- {stream}: each file begins where the last ended, or with what is merged already.
+SELECT raise_error(concat('{stream}: a change file is missing before ', path)) AS missing
+FROM (
+    SELECT path, first_seq, max(last_seq) OVER (ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM change_file WHERE stream = '{stream}'
+)
+WHERE first_seq > greatest(coalesce(before, 0),
+                           coalesce((SELECT max(_seq) FROM {schema}.{stream}_state WHERE _id = ''), 0)) + 1;
+
 CREATE TABLE {schema}.{stream}_${version} USING parquet AS
 SELECT
     {change_columns}
@@ -15,6 +25,16 @@ FROM (
         SELECT
             {change_columns}
         FROM changes_{stream}
+        WHERE _file IN (SELECT path FROM change_file WHERE stream = '{stream}')
+        UNION ALL
+        -- How far the files go, and of which mirror: as the deletion of the empty id, which no record has.
+        SELECT till.*
+        FROM (
+            SELECT from_json(
+                to_json(named_struct('_id', '', '_extra', max(mirror), '_seq', max(last_seq), '_op', 'delete')),
+                '{change_typed}') AS till
+            FROM change_file WHERE stream = '{stream}' HAVING max(last_seq) IS NOT NULL
+        )
         UNION ALL
         SELECT
             {change_columns}

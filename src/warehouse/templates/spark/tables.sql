@@ -5,8 +5,10 @@
 -- STREAM_state to it, which is one step of the catalog: whoever reads sees the old state or the new one, and a merge that is
 -- cut short anywhere has changed nothing. STREAM_state keeps deletions as rows (_op = 'delete'), so that it is the same in
 -- whatever order and however often files are merged; the view STREAM shows the current records: the documented fields in
--- documented order, nested values as JSON text, what fits no column in _extra. The view loaded tells how far each is.
--- One account and one mirror a schema: seqs of another mirror mean nothing here. For many accounts, or more than a night can rewrite, see jobs/spark/merge.py.
+-- documented order, nested values as JSON text, what fits no column in _extra. The view loaded tells how far each is: every
+-- change up to last_seq is in the stream's table. STREAM_state keeps that, too, and the mirror, as a deletion of the empty id.
+-- One account and one mirror a schema: files of another mirror are refused, because its seqs mean nothing here. For many
+-- accounts, or more than a night can rewrite, see jobs/spark/merge.py.
 
 CREATE DATABASE IF NOT EXISTS {schema};
 

@@ -39,7 +39,11 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
     if extended == Some(rusqlite::ffi::SQLITE_IOERR_GETTEMPPATH) {
         return Error::new(
             Kind::NoTemporaryFiles,
-            format!("the mirror {} cannot be sorted: there is no folder for temporary files", path.display()),
+            format!(
+                "the mirror {} cannot be sorted: there is no folder for temporary files that can be written (TMPDIR or \
+                 SQLITE_TMPDIR names one)",
+                path.display()
+            ),
         );
     }
     let kind = match error.sqlite_error_code() {

@@ -24,7 +24,7 @@ Without an account:
 Exit codes: 0 complete, 1 failed, 2 usage or configuration, 3 finished but incomplete, 4 stopped before its end,
 5 credentials or scopes, 6 API unavailable, 7 integrity, 11 another run holds the lock. 3 and 4: run it again.";
 
-/// Takes everything an account has in Qpien out to CSV files, through a local mirror that survives any crash.
+/// Takes everything an account has in Qpien out to files or a warehouse, through a local mirror that survives any crash.
 #[derive(Debug, Parser)]
 #[command(name = "qpien-sync", version, after_help = AFTER)]
 pub struct Cli {

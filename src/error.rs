@@ -59,6 +59,8 @@ pub enum Kind {
     MirrorMissing,
     /// The mirror cannot be opened or written.
     MirrorUnwritable,
+    /// There is no folder for temporary files, which sorting a delivery needs.
+    NoTemporaryFiles,
     /// The disk under the mirror is full.
     MirrorFull,
     /// The mirror is damaged.

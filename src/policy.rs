@@ -175,6 +175,11 @@ pub fn decide(kind: &Kind) -> Decision {
         Kind::MirrorUnwritable => {
             (FailRun, Exit::Usage, "make the folder of [mirror] path writable, or choose another with --mirror")
         }
+        Kind::NoTemporaryFiles => (
+            FailRun,
+            Exit::Failed,
+            "name a folder that can be written in TMPDIR or SQLITE_TMPDIR (in a container: mount one at /tmp); then `qpien-sync export JOB` delivers what is in the mirror",
+        ),
         Kind::MirrorFull => (FailRun, Exit::Failed, "free some space and run again: it goes on where this run ended"),
         Kind::MirrorCorrupt => (
             FailRun,

@@ -70,6 +70,7 @@ with DAG(
         env_from=[k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name="qpien-accounts"))],
         env_vars={"QPIEN_STATE_DIR": "/data/budget"},
         volumes=[
+            k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource()),
             k8s.V1Volume(
                 name="data",
                 persistent_volume_claim=k8s.V1PersistentVolumeClaimVolumeSource(
@@ -79,6 +80,7 @@ with DAG(
             k8s.V1Volume(name="jobs", config_map=k8s.V1ConfigMapVolumeSource(name="qpien-jobs")),
         ],
         volume_mounts=[
+            k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),  # deliveries are sorted there
             k8s.V1VolumeMount(name="data", mount_path="/data"),
             k8s.V1VolumeMount(name="jobs", mount_path="/etc/qpien", read_only=True),
         ],

@@ -39,6 +39,11 @@ pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
             let account = one.account.clone().unwrap_or_default();
             let of = (one.name.clone(), account.clone());
             if common.stop.requested() {
+                if common.quiet {
+                    // Nothing went wrong with it: the exit code says that not all had their turn.
+                    ended.push((account, Exit::Stopped));
+                    continue;
+                }
                 let why = common.stop.why().map(|why| format!(": {why}")).unwrap_or_default();
                 let outcome = Err(Error::new(Kind::Stopped, format!("its turn did not come{why}")));
                 ended.push((account, tell(&of, &outcome, common.quiet)));
@@ -79,7 +84,7 @@ fn tell((job, account): &(String, String), outcome: &Result<RunReport>, quiet: b
     }
     match outcome {
         Ok(report) => {
-            if let Some((cause, hint)) = terminal::shortfall(report) {
+            for (cause, hint) in terminal::shortfall(report) {
                 telemetry::failed(&format!("account {account}: {cause}"), hint);
             }
         }

@@ -13,6 +13,9 @@ use crate::say;
 use crate::sync::dialect;
 use crate::telemetry;
 
+/// What to do about streams that are held back.
+const HELD: &str = "run the job again until they are complete; publish = \"always\" delivers them all the same";
+
 /// Exports a job.
 pub async fn export(args: &ExportArgs, quiet: bool) -> Result<Exit> {
     let flags = Flags {
@@ -48,7 +51,14 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     let mut exits = Vec::new();
     for (place, delivered) in delivered {
         match delivered {
-            Ok(receipts) => exits.extend(receipts.iter().map(|r| told(&place, r, quiet))),
+            Ok(receipts) => {
+                exits.extend(receipts.iter().map(|r| told(&place, r, quiet)));
+                let held: Vec<&str> = receipts.iter().filter(|r| r.held).map(|r| r.stream.name()).collect();
+                if !held.is_empty() {
+                    let cause = format!("{account}{place}: held back, not proven complete: {}", held.join(", "));
+                    telemetry::failed(&cause, HELD);
+                }
+            }
             Err(error) => {
                 let decision = policy::decide(&error.kind);
                 telemetry::failed(&format!("{account}{}", error.detail), decision.hint);

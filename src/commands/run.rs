@@ -95,7 +95,7 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     if !quiet {
         crate::telemetry::print(&terminal::summary(&report));
     }
-    if let Some((cause, hint)) = terminal::shortfall(&report) {
+    for (cause, hint) in terminal::shortfall(&report) {
         telemetry::failed(&cause, hint);
     }
     Ok(exit_named(report.exit_code))

@@ -20,6 +20,9 @@ use crate::error::{Error, Result};
 /// What stands for an account's name in paths.
 pub const PLACEHOLDER: &str = "{account}";
 
+/// The longest name of an account: file systems take 255 bytes, and endings come behind it.
+const LONGEST: usize = 100;
+
 /// `accounts_at_once` where the job does not say.
 pub const AT_ONCE: u32 = 8;
 
@@ -129,6 +132,12 @@ fn listed(job: &Job, text: &str, path: &Path) -> Result<Vec<Found>> {
         if name.is_empty() || !name.chars().all(plain) {
             return Err(Error::usage(format!(
                 "{place}: the account's name {name:?} stands in paths: letters, digits, - and _ only"
+            )));
+        }
+        if name.starts_with('-') || name.len() > LONGEST {
+            return Err(Error::usage(format!(
+                "{place}: the account's name {name:.20} stands in paths and on command lines: at most {LONGEST} characters, \
+                 and no - in front"
             )));
         }
         if let Some(other) = seen.insert(name.to_ascii_lowercase(), found) {

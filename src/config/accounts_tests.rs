@@ -175,6 +175,14 @@ fn what_two_would_share_and_what_is_not_said_is_refused_by_name() {
             format!("{PATHS}{a}{}", account("b").replace("id-b", "id-a")),
             "j.toml:11: the account b has the client_id of a, at j.toml:7: it would read the other's records",
         ),
+        (
+            format!("{PATHS}[[account]]\nname = \"-a\"\nclient_id = \"i\"\nclient_secret = \"s\"\n"),
+            "j.toml:7: the account's name -a stands in paths and on command lines: at most 100 characters, and no - in front",
+        ),
+        (
+            format!("{PATHS}[[account]]\nname = \"{}\"\nclient_id = \"i\"\nclient_secret = \"s\"\n", "x".repeat(101)),
+            "j.toml:7: the account's name xxxxxxxxxxxxxxxxxxxx stands in paths and on command lines: at most 100 characters, and no - in front",
+        ),
         (format!("{PATHS}[[account]]\nname = \"a\"\nclient_id = \"i\"\n"), "j.toml:6: missing field `client_secret`"),
         (
             format!("{PATHS}{a}client_secrt = 1\n"),

@@ -225,6 +225,14 @@ pub fn wrong(text: &str, place: &str, error: &toml::de::Error) -> Error {
     let line = line_of(text, span.start);
     let of_value = error.message().starts_with("invalid ") || error.message().starts_with("unknown variant");
     let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    // What stands there may be a secret, or an address with one in it: it is never quoted.
+    if error.message().starts_with("invalid type") && error.message().contains("expected a string") {
+        let before = text.get(..span.start).unwrap_or_default().trim_end();
+        let own =
+            before.strip_suffix('=').and_then(|before| before.rsplit(['\n', ',', '{', '[']).next()).map(str::trim);
+        let key = own.or(key).map(|key| format!("{key}: ")).unwrap_or_default();
+        return Error::usage(format!("{place}:{line}: {key}must be text in quotes"));
+    }
     let key = key.filter(|_| of_value).map(|key| format!("{key}: ")).unwrap_or_default();
     Error::usage(format!("{place}:{line}: {key}{}", plain(error.message())))
 }
@@ -306,6 +314,30 @@ mod tests {
         assert!(refused("name = \n").starts_with("j.toml:1: "));
         let negative = refused("[source]\nrequests_per_minute = -5\n");
         assert!(negative.starts_with("j.toml:2: requests_per_minute: ") && negative.contains("-5"), "{negative}");
+    }
+
+    #[test]
+    fn a_secret_that_is_no_text_is_not_quoted() {
+        for (text, told) in [
+            ("[source]\nclient_secret = 888123888\n", "j.toml:2: client_secret: must be text in quotes"),
+            ("[source]\nclient_id = true\n", "j.toml:2: client_id: must be text in quotes"),
+            ("source.client_id = 888123888\n", "j.toml:1: source.client_id: must be text in quotes"),
+            (
+                "[[account]]\nname = \"a\"\nclient_id = \"a\"\nclient_secret = 888123888\n",
+                "j.toml:4: client_secret: must be text in quotes",
+            ),
+            ("[[destination]]\nkind = \"postgres\"\nurl = 888123888\n", "j.toml:3: url: must be text in quotes"),
+        ] {
+            assert_eq!(refused(text), told);
+        }
+        for text in ["[source]\nclient_secret = abc888123888\n", "[source]\nclient_secret = 888123888x\n"] {
+            let told = refused(text);
+            assert!(told.starts_with("j.toml:2: ") && !told.contains("888"), "{told}");
+        }
+        let inline = refused("source = { client_id = \"a\", client_secret = 888123888 }\n");
+        assert_eq!(inline, "j.toml:1: client_secret: must be text in quotes");
+        let array = refused("account = [\n  { name = \"a\",\n    client_id = \"a\", client_secret = 888123888 }\n]\n");
+        assert!(!array.contains("888123888"), "{array}");
     }
 
     #[test]

@@ -35,6 +35,18 @@ use crate::error::{Error, Kind, quote};
 /// Names a database failure by what it means for the operator.
 fn failed(path: &Path, error: &rusqlite::Error) -> Error {
     use rusqlite::ErrorCode as Code;
+    // SQLite says only `disk I/O error` where it finds no folder for the files that it sorts in.
+    let extended = error.sqlite_error().map(|e| e.extended_code);
+    if extended == Some(rusqlite::ffi::SQLITE_IOERR_GETTEMPPATH) {
+        return Error::new(
+            Kind::NoTemporaryFiles,
+            format!(
+                "the mirror {} cannot be sorted: there is no folder for temporary files that can be written (TMPDIR or \
+                 SQLITE_TMPDIR names one)",
+                path.display()
+            ),
+        );
+    }
     let kind = match error.sqlite_error_code() {
         Some(Code::DatabaseCorrupt | Code::NotADatabase) => Kind::MirrorCorrupt,
         Some(Code::ConstraintViolation) => Kind::CheckpointRefused,
@@ -50,4 +62,18 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
         _ => Kind::Internal,
     };
     Error::new(kind, format!("the mirror {}: {}", path.display(), quote(&error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_folder_for_temporary_files_is_told_as_that_and_tried_again() {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_GETTEMPPATH);
+        let told = failed(Path::new("m.db"), &rusqlite::Error::SqliteFailure(code, Some("disk I/O error".into())));
+        assert_eq!(told.kind, Kind::NoTemporaryFiles);
+        let decision = crate::policy::decide(&told.kind);
+        assert!(decision.hint.contains("TMPDIR") && decision.exit == crate::policy::Exit::Failed, "{decision:?}");
+    }
 }

@@ -132,31 +132,34 @@ fn outcome_in_words(report: &RunReport) -> &'static str {
     }
 }
 
-/// Cause and hint of a run that came to its end and is not complete, whoever reads its summary or not: the first stream
-/// or destination that failed, else the first that is not proven.
-pub fn shortfall(report: &RunReport) -> Option<(String, &'static str)> {
+/// Causes and hints of a run that came to its end and is not complete, whoever reads its summary or not: every stream and
+/// destination that failed, every stream that is not proven. One line a cause and hint, with all streams that share them.
+pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
     if matches!(report.exit_code, 0 | 4) {
-        return None;
+        return Vec::new();
     }
-    if let (7, Some(refused)) = (report.exit_code, report.refused.first()) {
-        return Some((refused.why.clone(), policy::decide(&Kind::DeletesRefused).hint));
-    }
-    let failed = report.streams.iter().find(|s| s.hint.is_some());
-    let destination = report.destinations.iter().find(|d| d.error.is_some());
-    let unproven = report.streams.iter().find(|s| s.why.is_some());
     let again = "run the same command again: it goes on where this run ended";
-    Some(match (failed.or(unproven.filter(|_| destination.is_none())), destination) {
-        (Some(s), _) => {
-            let why = s.why.as_deref().unwrap_or("not proven complete");
-            (format!("{}: {why}", s.stream), s.hint.unwrap_or(again))
+    let mut told: Vec<(String, &'static str)> = Vec::new();
+    told.extend(report.refused.iter().map(|r| (r.why.clone(), policy::decide(&Kind::DeletesRefused).hint)));
+    let mut streams: Vec<(Vec<&str>, &str, &'static str)> = Vec::new();
+    let is_refused = |stream: &str| report.refused.iter().any(|r| r.stream == stream);
+    for s in report.streams.iter().filter(|s| (s.hint.is_some() || s.why.is_some()) && !is_refused(s.stream)) {
+        let (why, hint) = (s.why.as_deref().unwrap_or("not proven complete"), s.hint.unwrap_or(again));
+        match streams.iter_mut().find(|(_, w, h)| (*w, *h) == (why, hint)) {
+            Some((names, ..)) => names.push(s.stream),
+            None => streams.push((vec![s.stream], why, hint)),
         }
-        (None, Some(d)) => {
-            let why = d.error.as_deref().unwrap_or("not delivered");
-            let hint = policy::decide(&Kind::DestinationUnwritable).hint;
-            (format!("not delivered: {why}"), hint)
-        }
-        (None, None) => ("the run is not complete".into(), again),
-    })
+    }
+    // What failed comes before what is merely not proven.
+    streams.sort_by_key(|(_, _, hint)| *hint == again);
+    told.extend(streams.into_iter().map(|(names, why, hint)| (format!("{}: {why}", names.join(", ")), hint)));
+    let undelivered = report.destinations.iter().filter_map(|d| d.error.as_ref());
+    let hint = policy::decide(&Kind::DestinationUnwritable).hint;
+    told.extend(undelivered.map(|why| (format!("not delivered: {why}"), hint)));
+    if told.is_empty() {
+        told.push(("the run is not complete".into(), again));
+    }
+    told
 }
 
 /// A word for an exit code.

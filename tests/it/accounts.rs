@@ -317,3 +317,14 @@ fn a_defect_in_one_account_is_told_without_data_and_spares_the_others() {
     equal(&acme, &work, "acme");
     equal(&beta, &work, "beta");
 }
+
+#[test]
+fn quiet_says_nothing_of_those_whose_turn_did_not_come() {
+    let slow = Sandbox::start(&["--contacts", "900", "--requests-per-minute", "0", "--latency", "150ms"]);
+    // The first takes longer than there is time.
+    let nobody = |name: &str| format!("endpoint = \"{}\"\n{}", slow.endpoint, any(name));
+    let accounts = [("a", key(&slow.endpoint, "sandbox-secret")), ("b", nobody("b")), ("c", nobody("c"))];
+    let work = job("accounts_at_once = 1", &accounts);
+    let ran = work.call(&["run", "job.toml", "--quiet", "--max-runtime", "1s"]).expect(4);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+}

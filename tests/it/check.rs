@@ -110,7 +110,18 @@ fn within_twenty(dialect: &str, introspection: &str) -> List {
     assert!(seen <= MOST, "{dialect}, introspection {introspection}: {seen} requests");
     assert_eq!(list.requests(), seen, "{dialect}");
     assert_eq!(files(&work.path(".")), before, "{dialect}: a file was made or changed");
-    for name in ["job", "endpoint", "credentials", "token", "rate limit", "dialect", "clock", "mirror", "destination"] {
+    for name in [
+        "job",
+        "endpoint",
+        "credentials",
+        "token",
+        "rate limit",
+        "dialect",
+        "clock",
+        "mirror",
+        "temporary files",
+        "destination",
+    ] {
         list.line(name);
     }
     for stream in ALL {

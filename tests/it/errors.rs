@@ -542,3 +542,29 @@ fn a_rejected_field_is_named_and_can_be_dropped() {
     assert_eq!(ids(&work, "contacts"), foreign.ids("contacts"));
     assert!(gender(&work).iter().all(String::is_empty), "the cell is empty");
 }
+
+#[test]
+fn quiet_names_every_stream_that_is_not_complete_or_held() {
+    let sandbox = Sandbox::start(&[
+        "--contacts",
+        "300",
+        "--conversations",
+        "20",
+        "--messages",
+        "100",
+        "--requests-per-minute",
+        "0",
+        "--deny-scope",
+        "read_messages",
+        "--adversary",
+        "page-ignored",
+    ]);
+    let work = Work::new("");
+    let ran = work.run(&sandbox, &["--quiet"]).expect(3);
+    assert!(ran.stderr.contains("messages: ") && ran.stderr.contains("contacts: "), "{}", ran.stderr);
+    let exported = work.call(&["export", "job.toml", "--quiet"]).expect(3);
+    assert!(exported.stdout.is_empty(), "{}", exported.stdout);
+    let told = &exported.stderr;
+    assert!(told.contains("held back") && told.contains("contacts") && told.contains("messages"), "{told}");
+    assert_eq!(told.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{told}");
+}

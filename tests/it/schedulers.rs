@@ -102,3 +102,15 @@ fn systemd_takes_the_units() {
     let command = line("ExecStart=").replace("%i", "nightly-csv");
     accepted(&[command.split_whitespace().map(str::to_owned).collect()], &[]);
 }
+
+#[test]
+fn a_root_that_is_read_only_has_a_folder_for_temporary_files() {
+    for (file, mount) in [
+        ("kubernetes/cronjob.yaml", "mountPath: /tmp"),
+        ("kubernetes/shards.yaml", "mountPath: /tmp"),
+        ("airflow/qpien_sync.py", "mount_path=\"/tmp\""),
+    ] {
+        let text = std::fs::read_to_string(jobs(file)).expect(file);
+        assert!(text.contains(mount), "{file}");
+    }
+}

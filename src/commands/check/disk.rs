@@ -1,6 +1,6 @@
 //! What a file system allows: writing, and how much. Nothing is left behind by asking.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::quantity::size;
@@ -36,6 +36,16 @@ pub fn writable(path: &Path) -> Result<()> {
     tempfile::tempfile_in(folder).map(drop).map_err(|e| refused(&format!("({e})")))
 }
 
+/// The folder that SQLite sorts in: the first of those it tries that exists and can be written.
+pub fn temporary() -> Option<PathBuf> {
+    let named = ["SQLITE_TMPDIR", "TMPDIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+    first_writable(named.chain(["/var/tmp", "/usr/tmp", "/tmp", "."].map(PathBuf::from)))
+}
+
+fn first_writable(mut folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+    folders.find(|folder| folder.is_dir() && tempfile::tempfile_in(folder).is_ok())
+}
+
 /// The nearest that exists.
 fn nearest(path: &Path) -> &Path {
     let mut folder = path;
@@ -56,6 +66,15 @@ mod tests {
     fn little_is_less_than_a_gibibyte_or_than_what_is_there() {
         let cases = [(None, 0), (Some(LITTLE), 0), (Some(LITTLE - 1), 0), (Some(2 * LITTLE), 3 * LITTLE)];
         assert_eq!(cases.map(|(free, there)| is_little(free, there)), [false, false, true, true]);
+    }
+
+    #[test]
+    fn the_first_folder_that_can_be_written_takes_the_temporary_files() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let nowhere = dir.path().join("nowhere");
+        let first = |folders: &[&Path]| first_writable(folders.iter().map(|f| f.to_path_buf()));
+        assert_eq!(first(&[&nowhere, Path::new("/proc"), dir.path()]).as_deref(), Some(dir.path()));
+        assert_eq!(first(&[&nowhere, Path::new("/proc")]), None);
     }
 
     #[test]

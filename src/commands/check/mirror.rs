@@ -6,8 +6,8 @@ use std::path::Path;
 use super::disk;
 use super::line::Line;
 use crate::config::settings::Settings;
-use crate::error::Result;
-use crate::mirror::{migrations, store};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::{account, migrations, store};
 use crate::quantity::size;
 use crate::source::negotiate::Part;
 use crate::sync::dialect;
@@ -49,6 +49,23 @@ pub fn look(settings: &Settings) -> Mirror {
     };
     let line = line.with("path", place).with("bytes", bytes).with("free_bytes", free);
     Mirror { remembered, line }
+}
+
+/// Where what is delivered is sorted.
+pub fn temporary() -> Line {
+    let Some(folder) = disk::temporary() else {
+        let error = Error::new(Kind::NoTemporaryFiles, "there is no folder for temporary files, which sorting needs");
+        return Line::failed("temporary files", "", &error);
+    };
+    let (place, free) = (folder.display().to_string(), disk::free(&folder));
+    Line::ok_if(
+        !disk::is_little(free, 0),
+        "temporary files",
+        format!("{place} can be written, {}", disk::told(free)),
+        "a delivery sorts its largest stream there; TMPDIR or SQLITE_TMPDIR names another folder",
+    )
+    .with("path", place)
+    .with("free_bytes", free)
 }
 
 fn hint(room: bool) -> &'static str {

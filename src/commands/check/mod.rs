@@ -56,6 +56,7 @@ async fn check_one(mut settings: Settings, format: CheckFormat) -> Result<Exit> 
     list.add(dialect::line(&source, &settings, &mirror.remembered, &signed_in, &asked));
     list.add(clock::line(source.clock_skew(), source.contacted()));
     list.add(mirror.line);
+    list.add(mirror::temporary());
     for d in &settings.destinations {
         list.add(destination::line(d, &settings.streams));
     }

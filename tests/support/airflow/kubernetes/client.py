@@ -4,4 +4,4 @@
 class models:
     V1Capabilities = V1ConfigMapVolumeSource = V1EnvFromSource = V1PersistentVolumeClaimVolumeSource = dict
     V1PodSecurityContext = V1ResourceRequirements = V1SecretEnvSource = V1SecurityContext = dict
-    V1Volume = V1VolumeMount = dict
+    V1EmptyDirVolumeSource = V1Volume = V1VolumeMount = dict

@@ -57,7 +57,7 @@ async fn check_one(mut settings: Settings, format: CheckFormat) -> Result<Exit> 
     list.add(clock::line(source.clock_skew(), source.contacted()));
     list.add(mirror.line);
     for d in &settings.destinations {
-        list.add(destination::line(d, &settings.streams));
+        list.add(destination::line(d, &settings));
     }
     Ok(list.end(&settings, source.budget.stats().requests))
 }

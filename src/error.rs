@@ -73,6 +73,8 @@ pub enum Kind {
     DeletesRefused,
     /// A destination cannot be written.
     DestinationUnwritable,
+    /// A destination elsewhere cannot be reached, or its server is failing: it may pass by itself.
+    DestinationUnreachable,
     /// What lies at a destination is not what this job delivers there.
     DestinationRefused,
     /// What lies at a destination is not what was delivered.
@@ -123,6 +125,23 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// What rustls says in an error, however deep it lies: what it refuses once it refuses again.
+pub fn tls_fault<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(fault) = error.downcast_ref() {
+            return Some(fault);
+        }
+        // An I/O error leaves what it wraps out of its sources.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    None
+}
 
 /// The longest quotation of a server's own words, in characters.
 const QUOTE: usize = 200;

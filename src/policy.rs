@@ -200,6 +200,11 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Failed,
             "make the place writable (its rights, its space, the way there), then `qpien-sync export JOB` delivers what is in the mirror: no request is needed",
         ),
+        Kind::DestinationUnreachable => (
+            FailRun,
+            Exit::Failed,
+            "look at the way there and at its server; the next run delivers what is in the mirror, and so does `qpien-sync export JOB`: no request is needed",
+        ),
         Kind::DestinationRefused => (
             FailRun,
             Exit::Usage,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::setup;
+use super::{refuse, setup};
 use crate::config::destinations::{DestinationSettings, Target, Written};
 use crate::config::job::Retain;
 use crate::config::mask::MaskAt;
@@ -20,7 +20,7 @@ use crate::destinations::nowhere::Nowhere;
 use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::mask::{Masked, Masks};
 use crate::mirror::changes::Reading;
 use crate::mirror::pins::{self, Delivered, Pin};
@@ -29,24 +29,52 @@ use crate::mirror::store::Writer;
 use crate::record::{Reader as _, SeqRange};
 
 /// The destinations of a job.
-pub type Destinations = Vec<Box<dyn Destination + Send>>;
+pub type Destinations = Vec<Opened>;
+
+/// One of them.
+pub struct Opened {
+    destination: Box<dyn Destination + Send>,
+    /// It could not be reached, and is tried once more when it is delivered to.
+    is_away: bool,
+}
+
+impl Opened {
+    /// Whether it was reached; where it was not, that is said, and nothing else fails.
+    fn is_reached(&mut self, outcome: Result<()>) -> Result<bool> {
+        match outcome {
+            Err(error) if error.kind == Kind::DestinationUnreachable => {
+                let place = self.destination.place();
+                tracing::warn!(%place, %error, "not reached now: it is tried once more when it is its turn");
+                self.is_away = true;
+                Ok(false)
+            }
+            outcome => outcome.map(|()| true),
+        }
+    }
+}
 
 /// What became of each, with its place.
 pub type Outcomes = Vec<(String, Result<Vec<Receipt>>)>;
 
-/// The destinations, each checked and locked.
+/// The destinations, each checked and locked, but for those that cannot be reached.
 pub fn destinations(settings: &Settings) -> Result<Destinations> {
     let mut all: Destinations = Vec::new();
     for d in &settings.destinations {
-        let mut destination = destination(d, settings)?;
-        destination.check(&format!("job {}", settings.name))?;
-        all.push(destination);
+        let mut opened = Opened { destination: destination(d, settings)?, is_away: false };
+        let checked = opened.destination.check(&holder(settings));
+        opened.is_reached(checked)?;
+        all.push(opened);
     }
     Ok(all)
 }
 
+fn holder(settings: &Settings) -> String {
+    format!("job {}", settings.name)
+}
+
+/// A destination, not looked at yet.
 #[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
-fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box<dyn Destination + Send>> {
+pub fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box<dyn Destination + Send>> {
     Ok(match &settings.target {
         Target::Files { path, written, split, retry_for } => {
             Box::new(Files::new(store(path, *retry_for)?, format(written), settings.terms, *split))
@@ -92,64 +120,66 @@ fn objects(location: &Location, retry_for: Duration) -> Result<Box<dyn Store>> {
 
 #[cfg(not(feature = "objects"))]
 fn objects(location: &Location, _: Duration) -> Result<Box<dyn Store>> {
-    Err(Error::usage(format!("{location}: this build has no object storage")))
+    Err(crate::error::Error::usage(format!("{location}: this build has no object storage")))
 }
 
-/// Finishes what is pinned for the destinations of this job, so that pages may land. What is pinned for a place that the
-/// job does not deliver to is let go: no manifest names it, and whoever delivers there next begins where that ends.
+/// Refuses what the mirror must not deliver to, and finishes what is pinned for the destinations of this job, so that pages
+/// may land. What is pinned for a place that the job does not deliver to, or that cannot be reached, is let go: it has it,
+/// or no manifest names it, and whoever delivers there next begins where that ends.
 pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
-    refuse_unfed(writer, settings, destinations)?;
+    for opened in destinations.iter_mut().filter(|opened| !opened.is_away) {
+        let refused = refuse::refuse(writer, settings, opened.destination.as_mut());
+        opened.is_reached(refused)?;
+    }
     let pinned = pins::all(writer)?;
     let mut places: Vec<&str> = pinned.iter().map(|p| p.destination.as_str()).collect();
     places.dedup();
     for place in places {
         let ours: Vec<&Pin> = pinned.iter().filter(|p| p.destination == place).collect();
-        let Some(destination) = destinations.iter_mut().find(|d| d.place() == place) else {
-            tracing::warn!(%place, "an unfinished delivery is let go: this job does not deliver there");
-            pins::release(writer, place)?;
-            continue;
+        let why = match destinations.iter_mut().find(|opened| opened.destination.place() == place) {
+            None => "this job does not deliver there",
+            Some(opened) => {
+                let finished = if opened.is_away {
+                    Ok(false)
+                } else {
+                    let finished = finish_one(writer, settings, opened.destination.as_mut(), &ours);
+                    opened.is_reached(finished)
+                };
+                if finished? {
+                    continue;
+                }
+                "it cannot be reached now"
+            }
         };
-        tracing::info!(%place, "finishing a delivery that was cut off");
-        let mirror = pins::identity(writer)?;
-        let reading = Reading::begin(writer.path())?;
-        let run = reading.latest_run()?.map_or(0, |r| r.id);
-        let mut delivery = setup::delivery(settings, &reading, mirror, run, settings.lane)?;
-        delivery.streams.retain(|offer| ours.iter().any(|p| p.stream == offer.stream));
-        for offer in &mut delivery.streams {
-            let reached = destination.delivered(&delivery.mirror, offer.stream)?;
-            let pin = ours.iter().find(|p| p.stream == offer.stream);
-            offer.range = pin.map(|p| p.range).filter(|range| reached + 1 == range.first);
-        }
-        crash::point();
-        let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
-        drop(reading);
-        crash::point();
-        pins::delivered(writer, place, run, &log(Content::Changes, &receipts))?;
+        tracing::warn!(%place, "an unfinished delivery is let go: {why}");
+        pins::release(writer, place)?;
     }
     Ok(())
 }
 
-/// Refuses a destination that lacks what the mirror has dropped since every other one had it.
-fn refuse_unfed(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
-    let dropped = retained::dropped(writer)?;
+fn finish_one(
+    writer: &mut Writer,
+    settings: &Settings,
+    destination: &mut dyn Destination,
+    ours: &[&Pin],
+) -> Result<()> {
+    let place = destination.place();
+    tracing::info!(%place, "finishing a delivery that was cut off");
     let mirror = pins::identity(writer)?;
-    for (stream, up_to) in dropped.into_iter().filter(|(stream, _)| settings.streams.contains(stream)) {
-        for d in destinations.iter_mut() {
-            let lacks = d.terms().content == Content::Snapshot || d.delivered(&mirror, stream)? < up_to;
-            if lacks {
-                return Err(Error::new(
-                    Kind::DestinationRefused,
-                    format!(
-                        "{} lacks {stream} that the mirror {} has dropped (retain = \"until-delivered\"): it needs a \
-                         backfill, with a mirror of its own",
-                        d.place(),
-                        writer.path().display()
-                    ),
-                ));
-            }
-        }
+    let reading = Reading::begin(writer.path())?;
+    let run = reading.latest_run()?.map_or(0, |r| r.id);
+    let mut delivery = setup::delivery(settings, &reading, mirror, run, settings.lane)?;
+    delivery.streams.retain(|offer| ours.iter().any(|p| p.stream == offer.stream));
+    for offer in &mut delivery.streams {
+        let reached = destination.delivered(&delivery.mirror, offer.stream)?;
+        let pin = ours.iter().find(|p| p.stream == offer.stream);
+        offer.range = pin.map(|p| p.range).filter(|range| reached + 1 == range.first);
     }
-    Ok(())
+    crash::point();
+    let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
+    drop(reading);
+    crash::point();
+    pins::delivered(writer, &place, run, &log(Content::Changes, &receipts))
 }
 
 /// Drops the payloads that every destination has, where the job says so.
@@ -160,8 +190,8 @@ fn drop_delivered(writer: &mut Writer, settings: &Settings, destinations: &mut D
     let mirror = pins::identity(writer)?;
     for stream in settings.streams.iter().copied() {
         let mut least = i64::MAX;
-        for destination in destinations.iter_mut() {
-            least = least.min(destination.delivered(&mirror, stream)?);
+        for opened in destinations.iter_mut() {
+            least = least.min(opened.destination.delivered(&mirror, stream)?);
         }
         crash::point();
         retained::drop_up_to(writer, stream, least)?;
@@ -177,14 +207,25 @@ pub fn deliver(
     destinations: &mut Destinations,
 ) -> Result<Outcomes> {
     let mut outcomes = Vec::new();
-    for destination in destinations.iter_mut() {
-        let delivered = hand_over(writer, settings, run, destination.as_mut());
-        outcomes.push((destination.place(), delivered));
+    for opened in destinations.iter_mut() {
+        let delivered = come_back(writer, settings, opened)
+            .and_then(|()| hand_over(writer, settings, run, opened.destination.as_mut()));
+        outcomes.push((opened.destination.place(), delivered));
     }
     if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
         drop_delivered(writer, settings, destinations)?;
     }
     Ok(outcomes)
+}
+
+/// Makes up for what a destination that could not be reached was spared.
+fn come_back(writer: &mut Writer, settings: &Settings, opened: &mut Opened) -> Result<()> {
+    if opened.is_away {
+        opened.destination.check(&holder(settings))?;
+        refuse::refuse(writer, settings, opened.destination.as_mut())?;
+        opened.is_away = false;
+    }
+    Ok(())
 }
 
 fn hand_over(

@@ -55,7 +55,12 @@ fn hand(writer: &mut Writer, destination: &mut dyn Destination, held: &Held, las
     let mirror = pins::identity(writer).expect("an identity");
     let first = destination.delivered(&mirror, STREAM).expect("a seq") + 1;
     let delivery = contract_tests::delivery(Some(SeqRange { first, last }), Verdict::Continuous, &mirror);
-    destination.deliver(&delivery, held).expect("delivered");
+    let receipts = destination.deliver(&delivery, held).expect("delivered");
+    pins::delivered(writer, &destination.place(), 1, &log(destination.terms().content, &receipts)).expect("logged");
+}
+
+fn refused(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
+    destinations.iter_mut().try_for_each(|one| refuse::refuse(writer, settings, one.destination.as_mut()))
 }
 
 fn kept(writer: &mut Writer) -> i64 {
@@ -69,16 +74,16 @@ fn a_payload_is_dropped_only_when_the_last_destination_has_it() {
         let both = format!("{}{}", changes_in(folder, "a"), changes_in(folder, "b"));
         let settings = settings("until-delivered", &both);
         let mut all = destinations(&settings).expect("destinations");
-        hand(writer, all[0].as_mut(), held, 5);
+        hand(writer, all[0].destination.as_mut(), held, 5);
         drop_delivered(writer, &settings, &mut all).expect("nothing to drop");
         assert_eq!(kept(writer), 5, "the second has none of it");
-        hand(writer, all[1].as_mut(), held, 2);
+        hand(writer, all[1].destination.as_mut(), held, 2);
         drop_delivered(writer, &settings, &mut all).expect("dropped");
         assert_eq!(kept(writer), 3, "the second has two of five");
-        hand(writer, all[1].as_mut(), held, 5);
+        hand(writer, all[1].destination.as_mut(), held, 5);
         drop_delivered(writer, &settings, &mut all).expect("dropped");
         assert_eq!(kept(writer), 0);
-        refuse_unfed(writer, &settings, &mut all).expect("both have all of it");
+        refused(writer, &settings, &mut all).expect("both have all of it");
     });
 }
 
@@ -87,13 +92,13 @@ fn a_snapshot_is_refused_once_payloads_are_dropped_also_where_one_was_delivered_
     with_mirror(some(3), |writer, held, folder| {
         let snapshot = format!("[[destination]]\nkind = \"csv\"\npath = \"{}\"\n", folder.join("out").display());
         let full = settings("all", &snapshot);
-        hand(writer, destinations(&full).expect("one")[0].as_mut(), held, 3);
+        hand(writer, destinations(&full).expect("one")[0].destination.as_mut(), held, 3);
         let feed = settings("until-delivered", &changes_in(folder, "feed"));
         let mut one = destinations(&feed).expect("one");
-        hand(writer, one[0].as_mut(), held, 3);
-        refuse_unfed(writer, &full, &mut destinations(&full).expect("one")).expect("all of it is there");
+        hand(writer, one[0].destination.as_mut(), held, 3);
+        refused(writer, &full, &mut destinations(&full).expect("one")).expect("all of it is there");
         drop_delivered(writer, &feed, &mut one).expect("dropped");
-        let refused = refuse_unfed(writer, &full, &mut destinations(&full).expect("one")).expect_err("refused");
+        let refused = refused(writer, &full, &mut destinations(&full).expect("one")).expect_err("refused");
         assert_eq!(refused.kind, Kind::DestinationRefused);
         assert!(refused.detail.contains("lacks contacts that the mirror"), "{refused}");
     });
@@ -106,7 +111,7 @@ fn what_is_pinned_for_a_place_that_the_job_does_not_deliver_to_is_let_go_and_goe
             (settings("all", &changes_in(folder, "here")), settings("all", &changes_in(folder, "there")));
         let mut moved = destinations(&there).expect("one");
         let pin = Pin {
-            destination: moved[0].place(),
+            destination: moved[0].destination.place(),
             job: "j".into(),
             stream: STREAM,
             range: SeqRange { first: 1, last: 2 },
@@ -114,8 +119,8 @@ fn what_is_pinned_for_a_place_that_the_job_does_not_deliver_to_is_let_go_and_goe
         pins::pin(writer, &[pin]).expect("pinned");
         finish(writer, &here, &mut destinations(&here).expect("one")).expect("let go");
         assert_eq!(pins::all(writer).expect("pins"), []);
-        hand(writer, moved[0].as_mut(), held, 3);
+        hand(writer, moved[0].destination.as_mut(), held, 3);
         let mirror = pins::identity(writer).expect("an identity");
-        assert_eq!(moved[0].delivered(&mirror, STREAM).expect("a seq"), 3);
+        assert_eq!(moved[0].destination.delivered(&mirror, STREAM).expect("a seq"), 3);
     });
 }

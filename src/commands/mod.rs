@@ -8,6 +8,7 @@ pub mod demo;
 pub mod discover;
 pub mod export;
 pub mod plan;
+mod refuse;
 pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -1,6 +1,6 @@
 //! `[[destination]]`: from the job file to what the destinations are made of.
 
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use super::job::{self, Job};
@@ -55,14 +55,29 @@ impl Target {
     fn place(&self) -> (String, String) {
         match self {
             Target::Files { path, .. } => {
-                // `out` and `./out` are one folder.
-                let plain: PathBuf = path.components().filter(|c| *c != Component::CurDir).collect();
-                (plain.display().to_string(), format!("the folder {}", path.display()))
+                let place = match Location::of(path) {
+                    Ok(Some(location)) => location.to_string(),
+                    _ => plain(path).display().to_string(),
+                };
+                (place, format!("the folder {}", path.display()))
             }
             #[cfg(feature = "postgres")]
             Target::Postgres(options) => (options.place(), options.place()),
         }
     }
+}
+
+/// A folder under one name, by what is written alone: `out`, `./out` and `out/../out` are one.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    plain
 }
 
 /// How files are written.
@@ -113,6 +128,15 @@ pub(super) fn key(i: usize, name: &str) -> String {
     format!("destination[{i}].{name}")
 }
 
+/// How long a place elsewhere is tried.
+pub(super) fn retry_for(p: &mut Picker<'_>, i: usize, d: &job::Destination, usual: &str) -> Result<Duration> {
+    let lasts = p.duration(&key(i, "retry_for"), d.retry_for.as_ref(), usual)?;
+    if lasts > RETRY_AT_MOST {
+        return Err(Error::usage(format!("{}: {}: it may be 5m at most", p.place, key(i, "retry_for"))));
+    }
+    Ok(lasts)
+}
+
 /// A folder of files.
 fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags: &Flags) -> Result<Target> {
     let place = p.place.to_owned();
@@ -132,13 +156,13 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
     let retry_for = match (Location::of(&path).map_err(wrong_place)?, &d.retry_for) {
         (None, None) => Duration::ZERO,
         (None, Some(_)) => {
-            return Err(Error::usage(format!("{place}: {} is for object storage alone", key(i, "retry_for"))));
+            return Err(Error::usage(format!(
+                "{place}: {} is for object storage and PostgreSQL alone",
+                key(i, "retry_for")
+            )));
         }
-        (Some(_), said) => p.duration(&key(i, "retry_for"), said.as_ref(), "3m")?,
+        (Some(_), _) => retry_for(p, i, d, "3m")?,
     };
-    if retry_for > RETRY_AT_MOST {
-        return Err(Error::usage(format!("{place}: {}: it may be 5m at most", key(i, "retry_for"))));
-    }
     let split = d.split.as_ref().map(|t| values::size(t, &format!("{place}: {}", key(i, "split")))).transpose()?;
     if split.is_some() && terms.content == Content::Changes {
         return Err(Error::usage(format!(
@@ -232,6 +256,22 @@ mod tests {
         }
         let told = parquet("compression = \"gzip\"").expect_err("gzip").detail;
         assert!(told.starts_with("j.toml: destination[0].compression = \"gzip\": Parquet"), "{told}");
+    }
+
+    #[test]
+    fn a_folder_is_one_however_it_is_spelled() {
+        let csv = |path: &str| format!("[[destination]]\nkind = \"csv\"\npath = {path:?}\n");
+        let load = |a: &str, b: &str| {
+            let key = "[source]\nclient_id = \"id\"\nclient_secret = \"s\"\n";
+            Settings::of_text(&format!("{key}{}{}", csv(a), csv(b)), "j.toml", &Flags::default())
+        };
+        let here = std::env::current_dir().expect("a folder").join("out/x").display().to_string();
+        for other in ["out/x", "./out/../out/x", "out//x/", "out/x/.", "a/../out/b/../x", &here] {
+            let told = load("out/x", other).expect_err(other).detail;
+            assert!(told.contains("two destinations share the folder"), "{other}: {told}");
+        }
+        load("out/x", "out/x/y").expect("two folders");
+        load("/../out", "/out").expect_err("nothing is above the root");
     }
 
     #[cfg(not(feature = "parquet"))]

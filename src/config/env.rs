@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
+use crate::secret;
 
 /// The GraphQL address.
 pub const ENDPOINT: &str = "QPIEN_ENDPOINT";
@@ -38,6 +39,15 @@ pub fn read(name: &str) -> Result<Option<(String, String)>> {
 
 /// Replaces `${NAME}` by the variable's value; `$$` is a dollar sign.
 pub fn expand(text: &str, place: &str) -> Result<String> {
+    expand_by(text, place, |_, value| Ok(value))
+}
+
+/// The same with values of one line, without what is blank around them.
+pub fn expand_lines(text: &str, place: &str) -> Result<String> {
+    expand_by(text, place, |name, value| secret::line(name, &value).map(str::to_owned))
+}
+
+fn expand_by(text: &str, place: &str, fit: impl Fn(&str, String) -> Result<String>) -> Result<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -50,7 +60,7 @@ pub fn expand(text: &str, place: &str) -> Result<String> {
             let (value, _) = read(name)?.ok_or_else(|| {
                 Error::usage(format!("{place} refers to ${{{name}}}, but the variable {name} is not set"))
             })?;
-            out.push_str(&value);
+            out.push_str(&fit(name, value)?);
             rest = after;
         } else {
             out.push('$');
@@ -84,6 +94,9 @@ mod tests {
         let e = expand("a${NO_SUCH_VARIABLE_HERE}", "[source] client_id").expect_err("missing");
         assert!(e.detail.contains("NO_SUCH_VARIABLE_HERE") && e.detail.contains("[source] client_id"), "{e}");
         assert_eq!(expand("5$$ $x", "p").expect("plain"), "5$ $x");
+        assert_eq!(secret::line("N", " postgres://u:p@h/w\r\n").expect("one line"), "postgres://u:p@h/w");
+        let told = secret::line("WAREHOUSE_URL", "s3cret\nx").expect_err("two lines").detail;
+        assert!(told.contains("WAREHOUSE_URL") && !told.contains("s3cret"), "{told}");
         assert_eq!(unset("a${NO_SUCH_ONE}b${NO_SUCH_TWO}$${NEITHER}${PATH}"), ["NO_SUCH_ONE", "NO_SUCH_TWO"]);
     }
 }

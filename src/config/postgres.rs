@@ -1,6 +1,6 @@
 //! `kind = "postgres"`: from the job file to a schema of a database. The URL holds a password and is shown nowhere.
 
-use super::destinations::{Target, key};
+use super::destinations::{Target, key, retry_for};
 use super::env;
 use super::job;
 use super::origin::{Origin, Picker};
@@ -22,7 +22,6 @@ pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::Destination, flags
         ("formula_safe", d.formula_safe.is_some()),
         ("compression", d.compression.is_some()),
         ("split", d.split.is_some()),
-        ("retry_for", d.retry_for.is_some()),
     ];
     if let Some((name, _)) = of_files.into_iter().find(|(_, set)| *set) {
         return Err(Error::usage(format!("{place}: {} is for files, and kind = \"postgres\" has none", key(i, name))));
@@ -36,7 +35,7 @@ pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::Destination, flags
             "{at} is not set: write url = \"${{WAREHOUSE_URL}}\", and export that variable"
         )));
     };
-    let address = Address::read(&env::expand(url, &at)?).map_err(|why| Error::usage(format!("{at} {why}")))?;
+    let address = Address::read(&env::expand_lines(url, &at)?).map_err(|why| Error::usage(format!("{at} {why}")))?;
     p.note(&key(i, "url"), format!("{:?}", address.place()), Origin::Job);
     let schema = p.pick(&key(i, "schema"), None, d.schema.clone(), "qpien".into());
     let schema = env::expand(&schema, &format!("{place}: {}", key(i, "schema")))?.to_ascii_lowercase();
@@ -52,7 +51,8 @@ pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::Destination, flags
         job::Tombstones::Delete => Tombstones::Delete,
         job::Tombstones::Flag => Tombstones::Flag,
     };
-    Ok(Target::Postgres(Box::new(Options { address, schema, tombstones })))
+    let retry_for = retry_for(p, i, d, "30s")?;
+    Ok(Target::Postgres(Box::new(Options { address, schema, tombstones, retry_for })))
 }
 
 #[cfg(test)]

@@ -17,7 +17,13 @@ pub struct Location {
 impl Location {
     /// The place in an object store that this path names; none where it is a local folder.
     pub fn of(path: &Path) -> Result<Option<Location>> {
-        let Some((scheme, rest)) = path.to_str().and_then(|text| text.split_once("://")) else { return Ok(None) };
+        let Some(text) = path.to_str() else { return Ok(None) };
+        if text.starts_with('~') {
+            return Err(Error::usage(
+                "nobody but a shell knows what ~ means: write ${HOME}/..., or ./~... for a folder of that name",
+            ));
+        }
+        let Some((scheme, rest)) = text.split_once("://") else { return folder(text).map(|()| None) };
         if scheme != "s3" {
             return Err(Error::usage(format!(
                 "there is no way to {scheme}://: a path is a local folder or s3://bucket/prefix"
@@ -54,6 +60,20 @@ impl Location {
     }
 }
 
+/// Refuses a folder whose name is a misspelled address. (One letter before the `:` is a drive.)
+fn folder(text: &str) -> Result<()> {
+    let Some((scheme, _)) = text.split_once(':') else { return Ok(()) };
+    let is_scheme = scheme.len() > 1
+        && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    if !is_scheme {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "{scheme}: begins an address, and there is only s3://bucket/prefix; a folder of that name is ./{scheme}:..."
+    )))
+}
+
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name_of(""))
@@ -70,8 +90,21 @@ mod tests {
 
     #[test]
     fn a_folder_is_a_folder() {
-        for path in ["out", "/srv/out", "./s3:/x", "s3", "out/a:b"] {
+        for path in ["out", "/srv/out", "./s3:/x", "s3", "out/a:b", "./~x", "a~", "2024:x", "c:/x"] {
             assert_eq!(of(path), Ok(None), "{path}");
+        }
+        for (path, told) in [
+            ("s3:/bucket/x", "s3://bucket/prefix"),
+            ("s3:bucket", "./s3:..."),
+            ("S3:/bucket", "s3://bucket/prefix"),
+            ("file:/tmp", "file: begins an address"),
+            ("report:2024", "./report:..."),
+            ("~", "${HOME}"),
+            ("~/out", "${HOME}"),
+            ("~somebody/out", "./~..."),
+        ] {
+            let refused = of(path).expect_err(path);
+            assert!(refused.kind == crate::error::Kind::Usage && refused.detail.contains(told), "{path}: {refused}");
         }
     }
 

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Offer;
+use crate::error::{Error, Kind, Result};
 use crate::record::SeqRange;
-use crate::streams::Column;
+use crate::streams::{Column, Stream};
 
 /// The manifest's name.
 pub const NAME: &str = "manifest.json";
@@ -88,6 +89,22 @@ pub struct ColumnEntry {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: String,
+}
+
+impl Manifest {
+    /// The last seq of a stream's changes, 0 where there are none; refuses those of another mirror than `mirror`.
+    pub fn delivered(&self, place: &str, mirror: &str, stream: Stream) -> Result<i64> {
+        if self.streams.values().all(|entry| entry.files.is_empty()) {
+            return Ok(0);
+        }
+        if self.mirror.as_deref() != Some(mirror) {
+            return Err(Error::new(
+                Kind::DestinationRefused,
+                format!("{place} holds changes from another mirror, whose seqs mean nothing here"),
+            ));
+        }
+        Ok(self.streams.get(stream.name()).and_then(|entry| entry.seq).map_or(0, |seq| seq.last))
+    }
 }
 
 impl Entry {

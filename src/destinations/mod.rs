@@ -21,7 +21,9 @@
 //! - *A lost answer* (it was done, but we were not told) is a crash like any other.
 //! - A stream that did not end complete is *held*: what was delivered last stays, and its changes go out together when
 //!   it is complete. `publish = "always"` delivers it all the same.
-//! - A destination that another mirror feeds is refused: seqs of different mirrors do not compare.
+//! - A destination that another mirror feeds is refused, seqs of different mirrors do not compare; and so is one that is
+//!   ahead of the mirror: this is an older copy of the one that fed it. Both before the first request.
+//! - A destination elsewhere that cannot be reached then keeps no other from its delivery, and is tried once more at its own.
 //!
 //! `contract_tests.rs` holds every destination to this.
 
@@ -152,11 +154,22 @@ pub trait Destination {
     /// What the job says of it.
     fn terms(&self) -> Terms;
 
-    /// Whether it can be written; takes its lock for `holder`.
+    /// Whether it can be written; takes its lock for `holder`. One that could not be reached is asked once more later.
     fn check(&mut self, holder: &str) -> Result<()>;
 
     /// The last seq of `stream` that it has, 0 where it has nothing; refuses when another mirror than `mirror` fed it.
     fn delivered(&mut self, mirror: &str, stream: Stream) -> Result<i64>;
+
+    /// Whether it belongs to one mirror, and another's records are refused. Changes do, for their seqs mean nothing
+    /// elsewhere; files of a snapshot are replaced whatever they are of.
+    fn is_one_mirrors(&self) -> bool {
+        self.terms().content == Content::Changes
+    }
+
+    /// How it is emptied, so that it is filled again: for people.
+    fn to_empty(&self) -> String {
+        "empty that place".into()
+    }
 
     /// Hands over a snapshot of every stream that may be published, or the ranges of their changes.
     fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>>;

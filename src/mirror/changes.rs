@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, Rows};
 
-use super::failed;
 use super::store::open_for_reading;
+use super::{failed, pins};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Change, Extent, Op, Reader, SeqRange};
 use crate::streams::Stream;
@@ -48,11 +48,7 @@ impl Reading {
 
     /// Which mirror this is; none of one that is older than identities.
     pub fn identity(&self) -> Result<Option<String>> {
-        let say = |e: rusqlite::Error| failed(&self.path, &e);
-        if !self.has_table("identity")? {
-            return Ok(None);
-        }
-        self.connection.query_row("SELECT id FROM identity", [], |r| r.get(0)).map(Some).map_err(say)
+        pins::identity_of(&self.connection).map_err(|e| failed(&self.path, &e))
     }
 
     /// The latest run and whether it has ended, as (number, job, started, finished, exit code).

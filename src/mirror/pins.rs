@@ -1,7 +1,11 @@
-//! Ranges of the change feed that are being delivered. As long as one is pinned nothing lands (a trigger sees to it), so
+//! Ranges of the change feed that are being delivered, and the log of those that were. As long as one is pinned nothing lands (a trigger sees to it), so
 //! that a delivery that was cut off is made again with the same content.
+//!
+//! The log knows every seq at which a delivery of changes can have ended: what was handed over, and what was pinned and then
+//! let go, of which nobody knows whether it arrived ('let go'). A destination that says another seq was fed by a newer
+//! mirror than this.
 
-use rusqlite::params;
+use rusqlite::{Connection, Transaction, params};
 
 use super::store::Writer;
 use crate::error::Result;
@@ -46,9 +50,13 @@ pub fn all(writer: &mut Writer) -> Result<Vec<Pin>> {
     Ok(rows.into_iter().filter_map(pin).collect())
 }
 
-/// Pins ranges, all of them or none.
+/// Pins ranges, all of them or none. What was read so far is on the disk then: no loss of power takes back what a
+/// destination is about to be given.
 pub fn pin(writer: &mut Writer, pins: &[Pin]) -> Result<()> {
-    writer.transaction(|t| {
+    if pins.is_empty() {
+        return Ok(());
+    }
+    writer.durably(|t| {
         for pin in pins {
             t.execute(
                 "INSERT INTO pin (destination, stream, job, first, last) VALUES (?, ?, ?, ?, ?)",
@@ -61,14 +69,37 @@ pub fn pin(writer: &mut Writer, pins: &[Pin]) -> Result<()> {
 
 /// Lets go of what is pinned for a destination: it is delivered, or will not be.
 pub fn release(writer: &mut Writer, destination: &str) -> Result<()> {
-    writer.transaction(|t| t.execute("DELETE FROM pin WHERE destination = ?", [destination]).map(drop))
+    writer.transaction(|t| let_go(t, destination))
+}
+
+/// Unpins, and notes what nobody knows to have been handed over; it holds as many records as seqs at most.
+fn let_go(t: &Transaction<'_>, destination: &str) -> rusqlite::Result<()> {
+    t.execute(
+        "INSERT INTO delivery (destination, stream, content, up_to_seq, records, at)
+         SELECT destination, stream, 'let go', last, last - first + 1, ?2 FROM pin WHERE destination = ?1 AND NOT EXISTS (
+             SELECT 1 FROM delivery WHERE stream = pin.stream AND up_to_seq = pin.last AND content <> 'snapshot')",
+        params![destination, crate::clock::now()],
+    )?;
+    t.execute("DELETE FROM pin WHERE destination = ?", [destination]).map(drop)
+}
+
+/// Whether a delivery of a stream's changes can have ended at this seq: one did, or it lies in what is pinned or
+/// was let go (its last file may end before it does). At whatever place: folders are moved.
+pub fn can_have_ended_at(connection: &Connection, stream: Stream, seq: i64) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM delivery WHERE stream = ?1 AND (
+                 (content = 'changes' AND up_to_seq = ?2)
+                 OR (content = 'let go' AND ?2 BETWEEN up_to_seq - records + 1 AND up_to_seq)))
+             OR EXISTS (SELECT 1 FROM pin WHERE stream = ?1 AND ?2 BETWEEN first AND last)",
+        params![stream.number(), seq],
+        |r| r.get(0),
+    )
 }
 
 /// Notes what a destination was handed, and lets go of what was pinned for it.
 pub fn delivered(writer: &mut Writer, destination: &str, run: i64, what: &[Delivered]) -> Result<()> {
     let now = crate::clock::now();
     writer.transaction(|t| {
-        t.execute("DELETE FROM pin WHERE destination = ?", [destination])?;
         for d in what {
             t.execute(
                 "INSERT INTO delivery (run, destination, stream, content, up_to_seq, records, at)
@@ -76,13 +107,22 @@ pub fn delivered(writer: &mut Writer, destination: &str, run: i64, what: &[Deliv
                 params![run, destination, d.stream.number(), d.content, d.up_to_seq, d.records, now],
             )?;
         }
-        Ok(())
+        let_go(t, destination)
     })
 }
 
 /// The last seq given.
 pub fn last_seq(writer: &mut Writer) -> Result<i64> {
     writer.transaction(|t| t.query_row("SELECT last FROM sequence", [], |r| r.get(0)))
+}
+
+/// Which mirror this is; none of one that is older than identities.
+pub fn identity_of(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let there = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'identity')";
+    if !connection.query_row(there, [], |r| r.get(0))? {
+        return Ok(None);
+    }
+    connection.query_row("SELECT id FROM identity", [], |r| r.get(0)).map(Some)
 }
 
 /// Which mirror this is.

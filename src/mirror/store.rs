@@ -3,7 +3,8 @@
 //!
 //! Write-ahead log with `synchronous = NORMAL`: a commit survives the death of the process at once, and the loss of
 //! power at the latest checkpoint of the log before it. What power may take back it takes back whole, records and
-//! checkpoint together, so the run resumes a few pages earlier; waiting for the disk at every page would buy nothing.
+//! checkpoint together, so the run resumes a few pages earlier; waiting for the disk at every page would buy nothing. What
+//! is handed to a destination it cannot take back any more: it is durable before ([`Writer::durably`]).
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -123,6 +124,14 @@ impl Writer {
         let result = work(&transaction).map_err(say)?;
         transaction.commit().map_err(say)?;
         Ok(result)
+    }
+
+    /// The same, and the disk has it when this returns, with everything that was stored before.
+    pub fn durably<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
+        self.with(|connection| connection.execute_batch("PRAGMA synchronous = FULL"))?;
+        let stored = self.transaction(work);
+        self.with(|connection| connection.execute_batch("PRAGMA synchronous = NORMAL"))?;
+        stored
     }
 }
 

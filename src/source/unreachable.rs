@@ -6,7 +6,7 @@ use std::error::Error as StdError;
 use reqwest::Url;
 use rustls::{CertificateError, InvalidMessage};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, tls_fault};
 
 /// A failure to get an answer from `endpoint`.
 pub fn of_http(error: &reqwest::Error, endpoint: &Url) -> Error {
@@ -46,23 +46,6 @@ fn of_tls(fault: &rustls::Error, endpoint: &Url) -> Option<Error> {
         }
         _ => return None,
     })
-}
-
-/// What rustls says, however deep it lies.
-fn tls_fault<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(fault) = error.downcast_ref() {
-            return Some(fault);
-        }
-        // An I/O error leaves what it wraps out of its sources.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = match wrapped {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        };
-    }
-    None
 }
 
 /// What happened, and the deepest cause.

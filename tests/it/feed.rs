@@ -229,6 +229,104 @@ fn what_was_cut_off_is_made_again_with_the_same_bytes_before_anything_new_goes_o
     account.equals_the_truth("cut off");
 }
 
+/// Takes a folder's place by another's files.
+fn replace(folder: &std::path::Path, by: &std::path::Path) {
+    let _ = std::fs::remove_dir_all(folder);
+    std::fs::create_dir_all(folder).expect("a folder");
+    for entry in std::fs::read_dir(by).expect("a folder") {
+        let (from, to) = {
+            let entry = entry.expect("an entry");
+            (entry.path(), folder.join(entry.file_name()))
+        };
+        if from.is_dir() {
+            replace(&to, &from);
+        } else {
+            std::fs::copy(from, to).expect("a copy");
+        }
+    }
+}
+
+impl Account {
+    /// A run and an export are refused, a check says why, and nothing is asked or written.
+    #[track_caller]
+    fn is_refused(&self, told: &str) {
+        let manifest = || std::fs::read(self.work.path("feed/manifest.json")).expect("a manifest");
+        let before = (self.requests(), manifest());
+        let export = Outcome::of(&self.work.command(&["export", "job.toml"]).output().expect("an export"));
+        for refused in [self.run(), export] {
+            assert!(refused.stderr.contains(told), "{}", refused.stderr);
+            refused.expect(2);
+        }
+        assert!(before == (self.requests(), manifest()), "asked {} requests", self.requests() - before.0);
+        let check = self.work.call(&["check", "job.toml", "--endpoint", &self.sandbox.endpoint]).expect(2);
+        assert!(check.stdout.contains(told), "{}", check.stdout);
+    }
+}
+
+#[test]
+fn an_older_copy_of_a_mirror_is_refused_before_anything_is_asked() {
+    let mut account = Account::new(FEED);
+    account.run().expect(0);
+    let path = |name: &str| account.work.path(name);
+    let (state, feed, older, older_feed, newer) =
+        (path("state"), path("feed"), path("older"), path("older-feed"), path("newer"));
+    replace(&older, &state);
+    replace(&older_feed, &feed);
+    account.night(1);
+    account.run().expect(0);
+    replace(&newer, &state);
+    replace(&state, &older);
+    account.is_refused("which this mirror never delivered there: the mirror is an older copy");
+    // The newer one goes on; and it heals a folder of last week, where that was moved, too.
+    replace(&state, &newer);
+    account.night(2);
+    account.run().expect(0);
+    account.equals_the_truth("the newer mirror");
+    replace(&feed, &older_feed);
+    account.run().expect(0);
+    account.equals_the_truth("an older folder");
+    replace(&account.work.path("moved"), &older_feed);
+    account.become_job(&FEED.replace("\"feed\"", "\"moved\""));
+    account.run().expect(0);
+    replace(&feed, &account.work.path("moved"));
+    account.equals_the_truth("an older folder that was moved");
+    // An older one fills a place that was emptied.
+    account.become_job(FEED);
+    replace(&state, &older);
+    std::fs::remove_dir_all(&feed).expect("emptied");
+    account.run().expect(0);
+    account.equals_the_truth("emptied");
+}
+
+#[test]
+fn a_lost_mirror_is_refused_before_anything_is_asked() {
+    let account = Account::new(FEED);
+    account.run().expect(0);
+    std::fs::remove_dir_all(account.work.path("state")).expect("lost");
+    account.is_refused("feed holds changes from another mirror");
+}
+
+#[test]
+fn what_was_handed_over_and_let_go_before_it_was_logged_is_this_mirrors() {
+    let mut account = Account::new(FEED);
+    account.run().expect(0);
+    let manifest = |account: &Account| std::fs::read(account.work.path("feed/manifest.json")).expect("a manifest");
+    let mut unlogged = 0;
+    for at in 4..26 {
+        account.night(at);
+        let before = manifest(&account);
+        let mut command = account.command();
+        let died = Outcome::of(&command.env("QPIEN_TEST_DIE_AT", at.to_string()).output().expect("a run")).code == DIED;
+        unlogged += u64::from(died && manifest(&account) != before);
+        account.become_job("");
+        account.run().expect(0);
+        account.become_job(FEED);
+        account.run().expect(0);
+        account.equals_the_truth(&format!("died at {at}"));
+    }
+    assert!(unlogged > 0, "the moments are too early, or too late");
+}
+
 #[test]
 fn a_mirror_may_drop_what_every_destination_has() {
     let only = |retain: &str| {

@@ -418,7 +418,6 @@ fn every_place_that_cannot_be_written_is_told_before_the_first_request() {
         1,
         &["s3://no-such-bucket/p: there is no bucket `no-such-bucket` at http://"],
     );
-    with(&[("AWS_ENDPOINT_URL", &at_closed)], &here, 1, &["s3://bucket/p", &at_closed, "cannot be reached", "refused"]);
     let untrusted = SelfSigned::start();
     let at_untrusted = [("AWS_ENDPOINT_URL", untrusted.endpoint.as_str())];
     with(&at_untrusted, &here, 1, &["s3://bucket/p", "cannot be reached", "certificate"]);
@@ -426,6 +425,8 @@ fn every_place_that_cannot_be_written_is_told_before_the_first_request() {
     let none =
         [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_METADATA_ENDPOINT", at_closed.as_str())];
     with(&none, &here, 1, &["there are no credentials", "AWS_ACCESS_KEY_ID"]);
+    let two_lines = [("AWS_SECRET_ACCESS_KEY", "SECRETMARKER\nof two lines")];
+    with(&two_lines, &here, 2, &["the variable AWS_SECRET_ACCESS_KEY holds a line break"]);
     with(&[("AWS_ALLOW_HTTP", "")], &here, 2, &["is not encrypted", "AWS_ALLOW_HTTP=true"]);
     account.moto.must_be_known(true);
     with(&[], &here, 1, &["s3://bucket/p: the store does not know this key", "InvalidAccessKeyId"]);
@@ -433,6 +434,10 @@ fn every_place_that_cannot_be_written_is_told_before_the_first_request() {
 
     with(&[], &one("gs://bucket/p"), 2, &["job.toml", "destination[0].path", "no way to gs://"]);
     with(&[], &one("s3://"), 2, &["names no bucket"]);
+    with(&[], &one("s3:/bucket/p"), 2, &["destination[0].path", "s3://bucket/prefix", "./s3:..."]);
+    with(&[], &one("~/out"), 2, &["destination[0].path", "${HOME}"]);
+    let one_folder = format!("{}[[destination]]\nkind = \"jsonl\"\npath = \"./out/../out/x\"\n", one("out/x"));
+    with(&[], &one_folder, 2, &["two destinations share the folder ./out/../out/x"]);
     let two = format!("{here}[[destination]]\nkind = \"jsonl\"\npath = \"s3://bucket/p/\"\n");
     with(&[], &two, 2, &["two destinations share", "s3://bucket/p"]);
     with(&[], &format!("{here}retry_for = \"2h\"\n"), 2, &["destination[0].retry_for", "5m at most"]);
@@ -442,4 +447,37 @@ fn every_place_that_cannot_be_written_is_told_before_the_first_request() {
     let said = account.call(&["check", "job.toml"]).expect(0).stdout;
     assert!(said.contains("s3://bucket/p can be written, read and listed"), "{said}");
     assert_eq!(account.moto.keys("bucket"), Vec::<String>::new());
+}
+
+#[test]
+fn a_store_that_cannot_be_reached_keeps_nobody_else_from_theirs() {
+    let mut account = Account::new(300);
+    let both = format!("{}[[destination]]\nkind = \"csv\"\npath = \"out\"\n", both());
+    std::fs::write(account.work.path("job.toml"), both.replace("\"5s\"", "\"1s\"")).expect("the job file");
+    account.run().expect(0);
+    account.night(1);
+    account.proxy.down(true);
+    let run = account.run().expect(1);
+    assert_eq!(run.stderr.matches("not reached now").count(), 2, "one for each: {}", run.stderr);
+    assert!(run.stderr.contains("not delivered") && run.stderr.contains("qpien-sync export JOB"), "{}", run.stderr);
+    for stream in STREAMS {
+        compared(&account.sandbox, &account.work, stream, "?objects=all").expect("the files");
+    }
+    account.proxy.down(false);
+    let requests = account.sandbox.counts()["requests"].clone();
+    account.call(&["export", "job.toml"]).expect(0);
+    account.equals_the_truth();
+    assert_eq!(account.sandbox.counts()["requests"], requests);
+}
+
+#[test]
+fn variables_that_end_in_a_line_break_are_what_stands_before_it() {
+    let account = Account::new(100);
+    let mut command = account.command(&account.work, &["run", "job.toml"]);
+    for (name, value) in Moto::variables(&account.proxy.address) {
+        command.env(name, format!("{value}\n"));
+    }
+    let outcome = Outcome::of(&command.output().expect("a run")).expect(0);
+    keeps_the_secret(&account.work, &outcome);
+    account.equals_the_truth();
 }

@@ -29,7 +29,8 @@ const FILES: &str = "[[destination]]\nkind = \"csv\"\npath = \"out\"\n";
 fn job(further: &str) -> String {
     format!(
         "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
-         requests_per_minute = 0\naudit = 0\n{further}[[destination]]\nkind = \"postgres\"\nurl = \"${{WAREHOUSE_URL}}\"\n"
+         requests_per_minute = 0\naudit = 0\n{further}[[destination]]\nkind = \"postgres\"\nurl = \"${{WAREHOUSE_URL}}\"\n\
+         retry_for = \"1s\"\n"
     )
 }
 
@@ -287,12 +288,8 @@ fn what_cannot_be_written_is_refused_before_the_first_request() {
     let check = Outcome::of(&check.expect("a check")).expect(2);
     assert!(check.stdout.contains("the column createdat of qpien.contacts is date"), "{}", check.stdout);
     account.ask("DROP TABLE qpien.contacts");
-    let before = account.requests();
-    account.wire.arm(Moment::Message(0), Fate::Cut, true);
-    let run = account.call("run").expect(1);
-    assert!(run.stderr.contains("/postgres"), "{}", run.stderr);
-    account.wire.mend();
     // The other run's session holds the schema as long as it reads.
+    let before = account.requests();
     account.wire.arm(Moment::Commit(0), Fate::Held, false);
     let mut child = account.command("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
     let held = loop {
@@ -311,6 +308,112 @@ fn what_cannot_be_written_is_refused_before_the_first_request() {
     drop(held);
     assert_eq!(child.wait().expect("a run").code(), Some(0));
     account.equals_the_truth("the first one");
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_keeps_nobody_else_from_theirs() {
+    let mut account = Account::new(FILES, Server::start());
+    account.wire.arm(Moment::Message(0), Fate::Cut, true);
+    let run = account.call("run").expect(1);
+    assert_eq!(run.stderr.matches("not reached now").count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("not delivered") && run.stderr.contains("qpien-sync export JOB"), "{}", run.stderr);
+    for stream in STREAMS {
+        compared(&account.sandbox, &account.work, stream, "?objects=all").expect("the files");
+    }
+    assert!(account.wire.mend());
+    let before = account.requests();
+    account.call("export").expect(0);
+    assert_eq!(account.requests(), before);
+    account.equals_the_truth("an export");
+    // A delivery that was cut off is let go for now, and the next run reads on.
+    account.night(1);
+    account.wire.arm(Moment::Commit(1), Fate::AnswerLost, true);
+    account.call("run").expect(1);
+    account.night(2);
+    account.call("run").expect(1);
+    for stream in STREAMS {
+        compared(&account.sandbox, &account.work, stream, "?objects=all").expect("the files, two nights on");
+    }
+    // It is back when it is its turn.
+    account.night(3);
+    let before = account.requests();
+    let mut run = account.command("run");
+    let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a run");
+    while account.requests() == before {
+        std::thread::yield_now();
+    }
+    assert!(account.wire.mend());
+    let run = Outcome::of(&run.wait_with_output().expect("ended")).expect(0);
+    assert_eq!(run.stderr.matches("not reached now").count(), 1, "{}", run.stderr);
+    account.equals_the_truth("back in time");
+    account.call("verify").expect(0);
+}
+
+#[test]
+fn an_older_copy_of_a_mirror_is_refused_and_an_older_dump_is_healed() {
+    let mut account = Account::new("", Server::start());
+    account.call("run").expect(0);
+    let (state, older) = (account.work.path("state/qpien.db"), account.work.path("older.db"));
+    std::fs::copy(&state, &older).expect("a copy");
+    let tables = [&STREAMS[..], &["_qpien_delivered"]].concat();
+    let each = |sql: &str| tables.iter().map(|table| sql.replace('@', table)).collect::<String>();
+    account.ask(&format!("CREATE SCHEMA dump; {}", each("CREATE TABLE dump.@ AS SELECT * FROM qpien.@;")));
+    account.night(1);
+    account.call("run").expect(0);
+    // The dump is of a time before.
+    account.ask(&each("TRUNCATE qpien.@; INSERT INTO qpien.@ SELECT * FROM dump.@;"));
+    account.call("export").expect(0);
+    account.equals_the_truth("an older dump");
+    // The mirror is.
+    std::fs::copy(&older, &state).expect("a copy");
+    let before = account.requests();
+    for refused in [account.call("run"), account.call("export")] {
+        let told = "which this mirror never delivered there: the mirror is an older copy";
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        let told = "TRUNCATE the tables of the streams and qpien._qpien_delivered: it is filled again";
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+        refused.expect(2);
+    }
+    assert_eq!(account.requests(), before, "nothing was asked");
+    let mut check = account.command("check");
+    check.args(["--endpoint", &account.sandbox.endpoint]);
+    let check = Outcome::of(&check.output().expect("a check")).expect(2);
+    assert!(check.stdout.contains("the mirror is an older copy"), "{}", check.stdout);
+    account.ask(&each("TRUNCATE qpien.@;"));
+    account.call("run").expect(0);
+    account.equals_the_truth("emptied");
+}
+
+#[test]
+fn a_snapshot_replaces_neither_another_mirrors_rows_nor_a_users_own() {
+    let account = Account::new("", Server::start());
+    std::fs::write(account.work.path("job.toml"), format!("{}content = \"snapshot\"\n", job(""))).expect("the job");
+    account.call("run").expect(0);
+    std::fs::remove_dir_all(account.work.path("state")).expect("lost");
+    let refused = |told: &str| {
+        let before = (account.requests(), account.ask("SELECT xmin, _id FROM qpien.contacts ORDER BY 2"));
+        let run = account.call("run").expect(2);
+        assert!(run.stderr.contains(told), "{}", run.stderr);
+        assert!(before == (account.requests(), account.ask("SELECT xmin, _id FROM qpien.contacts ORDER BY 2")));
+    };
+    refused("holds records from another mirror");
+    account.ask("TRUNCATE qpien._qpien_delivered");
+    refused("holds rows, and nothing says of which mirror: TRUNCATE qpien.");
+    account.ask("TRUNCATE qpien.contacts, qpien.customer_persons, qpien.conversations, qpien.messages");
+    account.call("run").expect(0);
+    account.equals_the_truth("emptied");
+}
+
+#[test]
+fn a_url_may_end_in_a_line_break_and_hold_none() {
+    let account = Account::new("", Server::start());
+    let url = account.server.url("postgres");
+    let run = |url: &str| Outcome::of(&account.command("run").env("WAREHOUSE_URL", url).output().expect("a run"));
+    run(&format!(" {url}\r\n")).expect(0);
+    account.equals_the_truth("with a line break");
+    let refused = run(&url.replace("@127", "\n@127")).expect(2);
+    let told = "the variable WAREHOUSE_URL holds a line break";
+    assert!(refused.stderr.contains(told) && !refused.stderr.contains("PASSWORDMARKER"), "{}", refused.stderr);
 }
 
 #[test]

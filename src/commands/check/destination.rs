@@ -1,26 +1,76 @@
-//! A destination: whether it could be written, and whether there is room.
+//! A destination: whether it could be written, whether this mirror may, and whether there is room.
 
 use std::path::Path;
 use std::time::Duration;
 
 use super::disk;
 use super::line::Line;
-use crate::commands::deliver;
+use crate::commands::{deliver, refuse};
 use crate::config::destinations::{DestinationSettings, Target};
+use crate::config::settings::Settings;
 #[cfg(feature = "postgres")]
 use crate::destinations::Terms;
+use crate::destinations::manifest::{Manifest, NAME};
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::{Options, Postgres};
+use crate::error::Result;
+use crate::mirror::{pins, store};
 use crate::streams::Stream;
 
 /// One destination.
-#[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
-pub fn line(settings: &DestinationSettings, streams: &[Stream]) -> Line {
-    match (&settings.target, settings.target.folder()) {
+pub fn line(settings: &DestinationSettings, job: &Settings) -> Line {
+    let line = match (&settings.target, settings.target.folder()) {
         (Target::Files { .. }, Some(folder)) => self::folder(&folder),
         (Target::Files { path, retry_for, .. }, None) => objects(path, *retry_for),
         #[cfg(feature = "postgres")]
-        (Target::Postgres(options), _) => database(options, settings.terms, streams),
+        (Target::Postgres(options), _) => database(options, settings.terms, &job.streams),
+    };
+    if line.exit.is_some() {
+        return line;
+    }
+    match foreign(settings, job) {
+        Err(error) => Line { facts: line.facts, ..Line::failed("destination", "", &error) },
+        Ok(()) => line,
+    }
+}
+
+/// Refuses, as a run would, what another mirror fed, or a newer one than this. A mirror that cannot be read has a line of
+/// its own.
+fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
+    let mut destination = deliver::destination(settings, job)?;
+    if !destination.is_one_mirrors() {
+        return Ok(());
+    }
+    let connection = if job.mirror.exists() {
+        let Ok(connection) = store::open_untouched(&job.mirror) else { return Ok(()) };
+        Some(connection)
+    } else {
+        None
+    };
+    let identity = connection.as_ref().and_then(|c| pins::identity_of(c).ok().flatten());
+    let delivered = delivered(settings, job, identity.as_deref().unwrap_or_default())?;
+    for (stream, seq) in delivered {
+        if let Some(connection) = connection.as_ref().filter(|_| identity.is_some()) {
+            refuse::ahead(connection, destination.as_mut(), stream, seq)?;
+        }
+    }
+    Ok(())
+}
+
+/// The last seq of each stream, by looking alone.
+fn delivered(settings: &DestinationSettings, job: &Settings, mirror: &str) -> Result<Vec<(Stream, i64)>> {
+    match &settings.target {
+        Target::Files { path, retry_for, .. } => {
+            let mut store = deliver::store(path, *retry_for)?;
+            let Some(manifest) = store.read(NAME)? else { return Ok(Vec::new()) };
+            let Ok(manifest) = serde_json::from_slice::<Manifest>(&manifest) else { return Ok(Vec::new()) };
+            job.streams.iter().map(|s| Ok((*s, manifest.delivered(&store.place(), mirror, *s)?))).collect()
+        }
+        #[cfg(feature = "postgres")]
+        Target::Postgres(options) => {
+            let database = Postgres::new((**options).clone(), settings.terms, job.streams.clone());
+            job.streams.iter().map(|s| Ok((*s, database.glance(mirror, *s)?))).collect()
+        }
     }
 }
 

@@ -58,7 +58,7 @@ async fn check_one(mut settings: Settings, format: CheckFormat) -> Result<Exit> 
     list.add(mirror.line);
     list.add(mirror::temporary());
     for d in &settings.destinations {
-        list.add(destination::line(d, &settings.streams));
+        list.add(destination::line(d, &settings));
     }
     Ok(list.end(&settings, source.budget.stats().requests))
 }

@@ -13,6 +13,7 @@ use object_store::{BackoffConfig, ClientConfigKey, RetryConfig};
 
 use super::Location;
 use crate::error::{Error, Result};
+use crate::secret;
 
 /// How long the brief client tries.
 const BRIEF: Duration = Duration::from_secs(5);
@@ -59,7 +60,7 @@ fn builder(location: &Location, variables: impl IntoIterator<Item = (String, Str
         .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true");
     for (name, value) in variables.into_iter().filter(|(name, _)| name.starts_with("AWS_")) {
         if let Ok(key) = name.to_ascii_lowercase().parse() {
-            builder = builder.with_config(key, value);
+            builder = builder.with_config(key, secret::line(&name, &value)?);
         }
     }
     for key in [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::S3Endpoint] {

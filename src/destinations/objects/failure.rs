@@ -6,7 +6,18 @@ use std::error::Error as StdError;
 use object_store::Error;
 use object_store::client::{HttpError, HttpErrorKind};
 
-use crate::error::quote;
+use crate::error::{Kind, quote, tls_fault};
+
+/// Whether it may pass by itself: the store cannot be reached, or says that it is failing or has too much to do.
+pub fn kind(error: &Error) -> Kind {
+    let text = error.to_string();
+    let status = between(&text, "status code: ", " ").and_then(|s| s.parse::<u16>().ok());
+    let passes = match transport(error) {
+        Some(_) => tls_fault(error).is_none(),
+        None => status.is_some_and(|status| status >= 500 || status == 429),
+    };
+    if passes { Kind::DestinationUnreachable } else { Kind::DestinationUnwritable }
+}
 
 /// What went wrong, and what to look at.
 pub fn told(error: &Error, bucket: &str, address: &str) -> String {

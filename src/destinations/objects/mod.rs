@@ -77,7 +77,7 @@ impl Bucket {
     /// What went wrong with an object of this name.
     fn failed(&self, name: &str, error: &object_store::Error) -> Error {
         let cause = failure::told(error, &self.location.bucket, &self.access.address);
-        Error::new(Kind::DestinationUnwritable, format!("{}: {cause}", self.location.name_of(name)))
+        Error::new(failure::kind(error), format!("{}: {cause}", self.location.name_of(name)))
     }
 
     /// Lets go of what waits to appear and never will. A store that does not answer is not asked again for each.

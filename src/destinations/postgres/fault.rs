@@ -7,11 +7,39 @@
 use std::error::Error as _;
 use std::fmt::Write as _;
 
-use crate::error::quote;
+use crate::error::{Kind, quote, tls_fault};
 
 /// Classes of SQLSTATE whose messages name connections, objects, rights, limits and constraints.
 const SHOWN: [&str; 16] =
     ["08", "0A", "23", "25", "28", "2B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "F0"];
+
+/// SQLSTATEs, or their beginnings, of a server that is not there for now: the connection, a start or an end of it, no place
+/// for one more.
+const PASSING: [&str; 6] = ["08", "57P01", "57P02", "57P03", "57P05", "53300"];
+
+/// Whether it may pass by itself: the server cannot be reached, or is not ready.
+pub fn kind(error: &tokio_postgres::Error) -> Kind {
+    let passes = match error.as_db_error() {
+        Some(db) => may_pass(db.code().code()),
+        None => error.is_closed() || (is_of_the_wire(error) && tls_fault(error).is_none()),
+    };
+    if passes { Kind::DestinationUnreachable } else { Kind::DestinationUnwritable }
+}
+
+fn may_pass(code: &str) -> bool {
+    PASSING.iter().any(|state| code.starts_with(state))
+}
+
+fn is_of_the_wire(error: &tokio_postgres::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if inner.is::<std::io::Error>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
 
 /// One line for the operator.
 pub fn told(error: &tokio_postgres::Error) -> String {
@@ -37,6 +65,13 @@ fn worded(code: &str, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_starts_or_is_full_is_waited_for_and_a_wrong_password_is_not() {
+        for (code, passes) in [("57P03", true), ("08006", true), ("53300", true), ("28P01", false), ("3D000", false)] {
+            assert_eq!(may_pass(code), passes, "{code}");
+        }
+    }
 
     #[test]
     fn a_message_that_can_quote_a_value_is_not_repeated() {

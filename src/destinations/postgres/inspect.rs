@@ -3,7 +3,7 @@
 use super::load::{fresh, plan};
 use super::session::Session;
 use super::{Options, marks};
-use crate::destinations::{Content, Terms};
+use crate::destinations::Terms;
 use crate::error::{Error, Kind, Result};
 use crate::streams::Stream;
 
@@ -34,7 +34,7 @@ pub fn inspect(session: &Session, options: &Options, terms: Terms, streams: &[St
                 .failed(format!("the user may not write {told}: GRANT SELECT, INSERT, UPDATE, DELETE ON {told}")));
         }
         let mark = if is_marked { marks::read(session, schema, *stream)? } else { None };
-        if terms.content == Content::Changes && fresh(mark.as_ref()) && table.has_rows(session)? {
+        if fresh(mark.as_ref()) && table.has_rows(session)? {
             let told = table.told();
             return Err(Error::new(
                 Kind::DestinationRefused,

@@ -33,6 +33,11 @@ pub enum Reached {
     Damaged,
 }
 
+/// How a schema is emptied, for people.
+pub fn to_empty(schema: &str) -> String {
+    format!("TRUNCATE the tables of the streams and {}", marks::told(schema))
+}
+
 /// How far a stream has come by its mark, which must be of `mirror`.
 pub fn reached(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Result<Reached> {
     let Some(mark) = marks::read(session, &options.schema, stream)? else { return Ok(Reached::Seq(0)) };
@@ -41,10 +46,9 @@ pub fn reached(session: &Session, options: &Options, mirror: &str, stream: Strea
         return Err(Error::new(
             Kind::DestinationRefused,
             format!(
-                "{} holds changes from another mirror, whose seqs mean nothing here; to have it filled from this one, \
-                 TRUNCATE the tables of the streams and {}",
+                "{} holds records from another mirror; to have it filled from this one, {}",
                 options.place(),
-                marks::told(schema)
+                to_empty(schema)
             ),
         ));
     }
@@ -105,6 +109,7 @@ impl Load<'_> {
         }
         let (range, staged) = match content {
             Content::Snapshot => {
+                reached(self.session, self.options, &self.delivery.mirror, stream)?;
                 receipt.up_to_seq = self.reader.extent(stream)?.seqs.map_or(0, |seqs| seqs.1);
                 (Some(SeqRange { first: 1, last: receipt.up_to_seq }), Staged::Snapshot)
             }
@@ -126,7 +131,7 @@ impl Load<'_> {
         let found = table.look(self.session)?;
         if let Some(found) = &found {
             table.fits(found)?;
-            if content == Content::Changes && fresh(mark.as_ref()) && table.has_rows(self.session)? {
+            if fresh(mark.as_ref()) && table.has_rows(self.session)? {
                 return Err(Error::new(
                     Kind::DestinationRefused,
                     format!("{} holds rows of somebody else", table.told()),

@@ -17,6 +17,9 @@ mod session;
 mod tables;
 mod wire;
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use self::address::Address;
 use self::inspect::inspect;
 use self::load::{Load, Reached, reached};
@@ -43,7 +46,12 @@ pub struct Options {
     /// Lower case, as it is when it is written without quotes.
     pub schema: String,
     pub tombstones: Tombstones,
+    /// How long a server that cannot be reached is waited for, once a run has read.
+    pub retry_for: Duration,
 }
+
+/// The first pause between two tries to connect, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 impl Options {
     /// Where it is, for people.
@@ -67,7 +75,7 @@ impl Postgres {
         Postgres { options, terms, streams, holder: String::new(), session: None }
     }
 
-    /// Whether it could be written, as far as looking tells; nothing is left behind.
+    /// Whether it could be written, as far as looking tells; nothing is left behind. The server's version.
     pub fn look(&self) -> Result<String> {
         let session = self.open("a check")?;
         inspect(&session, &self.options, self.terms, &self.streams)?;
@@ -77,6 +85,16 @@ impl Postgres {
     /// How a stream stands; none where it was never delivered.
     pub fn standing(&self, stream: Stream) -> Result<Option<held::Standing>> {
         held::standing(&self.open("a verification")?, &self.options, stream)
+    }
+
+    /// What [`Destination::delivered`] would say after a look, without a lock.
+    pub fn glance(&self, mirror: &str, stream: Stream) -> Result<i64> {
+        let session = self.open("a check")?;
+        if marks::exists(&session, &self.options.schema)? {
+            seq(&session, &self.options, mirror, stream)
+        } else {
+            Ok(0)
+        }
     }
 
     /// Hands every record of a stream to `each`; `parent` is the column by which it refers to another stream's.
@@ -93,12 +111,27 @@ impl Postgres {
         Session::open(&self.options.address, &format!("qpien-sync {holder}"))
     }
 
+    /// Waits for a server that cannot be reached, or is only just starting.
+    fn open_patiently(&self) -> Result<Session> {
+        let (until, mut pause) = (Instant::now() + self.options.retry_for, PAUSES.0);
+        loop {
+            match self.open(&self.holder) {
+                Err(error) if error.kind == Kind::DestinationUnreachable && Instant::now() + pause < until => {
+                    tracing::debug!(place = %self.options.place(), %error, "not reached: once more");
+                    thread::sleep(pause);
+                    pause = PAUSES.1.min(pause * 2);
+                }
+                opened => return opened,
+            }
+        }
+    }
+
     /// Makes sure of a session: a new one where the last is lost.
     fn connect(&mut self) -> Result<()> {
         let is_alive = self.session.as_ref().is_some_and(|s| !s.is_lost() && s.run("SELECT 1").is_ok());
         if !is_alive {
             self.session = None;
-            let session = self.open(&self.holder)?;
+            let session = self.open_patiently()?;
             session.lock(&self.options.schema)?;
             self.session = Some(session);
         }
@@ -116,8 +149,10 @@ impl Destination for Postgres {
     }
 
     fn check(&mut self, holder: &str) -> Result<()> {
+        // Somebody stands and waits for the first answer; later there is time.
+        let is_first = self.holder.is_empty();
         holder.clone_into(&mut self.holder);
-        let session = self.open(holder)?;
+        let session = if is_first { self.open(holder)? } else { self.open_patiently()? };
         inspect(&session, &self.options, self.terms, &self.streams)?;
         session.lock(&self.options.schema)?;
         marks::make(&session, &self.options.schema)?;
@@ -128,10 +163,15 @@ impl Destination for Postgres {
     fn delivered(&mut self, mirror: &str, stream: Stream) -> Result<i64> {
         self.connect()?;
         let Some(session) = &self.session else { return Ok(0) };
-        Ok(match reached(session, &self.options, mirror, stream)? {
-            Reached::Seq(seq) => seq,
-            Reached::Damaged => 0,
-        })
+        seq(session, &self.options, mirror, stream)
+    }
+
+    fn is_one_mirrors(&self) -> bool {
+        true
+    }
+
+    fn to_empty(&self) -> String {
+        load::to_empty(&self.options.schema)
     }
 
     fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>> {
@@ -155,6 +195,14 @@ impl Destination for Postgres {
         }
         Ok(receipts)
     }
+}
+
+/// The last seq of a stream, by its mark; 0 where all is to be delivered again.
+fn seq(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Result<i64> {
+    Ok(match reached(session, options, mirror, stream)? {
+        Reached::Seq(seq) => seq,
+        Reached::Damaged => 0,
+    })
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl Session {
         // From here on the runtime ends as a session's does.
         let mut session = Session { runtime: Some(runtime), client: None, driver: None, place: place.clone() };
         let connected = connected.map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
-        let (client, driver) = connected.map_err(|e| failed(fault::told(&e)))?;
+        let (client, driver) = connected.map_err(|e| told(&place, &e))?;
         (session.client, session.driver) = (Some(client), Some(driver));
         session.run(BEGIN)?;
         let _ = session.run(NOTICE_DEATH);
@@ -117,7 +117,7 @@ impl Session {
     }
 
     fn told(&self, error: &tokio_postgres::Error) -> Error {
-        self.failed(fault::told(error))
+        told(&self.place, error)
     }
 
     /// Runs statements.
@@ -214,6 +214,10 @@ impl Copy<'_> {
         self.send()?;
         wait(self.sink.as_mut().finish()).map_err(|e| self.session.told(&e))
     }
+}
+
+fn told(place: &str, error: &tokio_postgres::Error) -> Error {
+    Error::new(fault::kind(error), format!("{place}: {}", fault::told(error)))
 }
 
 /// TLS as the rest of the program does it, or with the roots of a file.

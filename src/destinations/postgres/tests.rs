@@ -27,7 +27,8 @@ impl InSchema<'_> {
 
     fn destination(&self) -> Postgres {
         let address = Address::read(&self.server.url("postgres")).expect("a URL");
-        let options = Options { address, schema: self.schema.into(), tombstones: self.tombstones };
+        let (schema, retry_for) = (self.schema.into(), Duration::ZERO);
+        let options = Options { address, schema, tombstones: self.tombstones, retry_for };
         Postgres::new(options, Terms { content: self.content, publish_always: false }, vec![STREAM])
     }
 
@@ -138,15 +139,28 @@ fn a_snapshot_is_all_there_is_and_what_is_equal_is_left_alone() {
     let before = snapshot.bytes();
     snapshot.hand(&held, None, "m").expect("again");
     assert_eq!(snapshot.bytes(), before);
-    // By hand: changed, gone, new. Of another mirror: seqs mean nothing.
+    // By hand: changed, gone, new.
     snapshot.ask("UPDATE @.contacts SET firstname = 'x', _seq = 1000 WHERE _id = 'a'");
     snapshot.ask("DELETE FROM @.contacts WHERE _id = 'b'; INSERT INTO @.contacts (_id) VALUES ('z')");
     held.put("c", None);
-    snapshot.hand(&held, None, "another").expect("replaced");
+    snapshot.hand(&held, None, "m").expect("replaced");
     assert_eq!(
         snapshot.ask("SELECT _id, firstname, _seq FROM @.contacts ORDER BY 1"),
         "a|name of a|1\nb|name of b|2\nd|name of d|4"
     );
+    // What another mirror delivered, or somebody else wrote, is not replaced.
+    let before = snapshot.bytes();
+    let told = snapshot.hand(&held, None, "another").expect_err("another mirror");
+    assert!(told.kind == Kind::DestinationRefused && told.detail.contains("TRUNCATE the tables"), "{told}");
+    assert_eq!(snapshot.bytes(), before);
+    snapshot.ask("CREATE TABLE @.saved AS SELECT * FROM @._qpien_delivered; TRUNCATE @._qpien_delivered");
+    let told = snapshot.refused();
+    assert!(told.detail.contains("holds rows, and nothing says of which mirror: TRUNCATE s.contacts"), "{told}");
+    let mut unchecked = snapshot.destination();
+    let told = unchecked.deliver(&delivery(None, Verdict::Continuous, "m"), &held).expect_err("somebody else's");
+    assert_eq!(told.kind, Kind::DestinationRefused);
+    drop(unchecked);
+    snapshot.ask("INSERT INTO @._qpien_delivered SELECT * FROM @.saved");
     let told = InSchema::of(&server, "s").refused();
     assert_eq!(told.kind, Kind::DestinationRefused);
     assert!(told.detail.contains("s.contacts is fed by snapshot, and the job delivers changes"), "{told}");

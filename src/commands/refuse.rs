@@ -1,0 +1,65 @@
+//! What a destination may not be, found out before the first request: fed by another mirror, ahead of this one, or without
+//! what this one has dropped.
+
+use rusqlite::Connection;
+
+use crate::config::settings::Settings;
+use crate::destinations::{Content, Destination};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::changes::Reading;
+use crate::mirror::store::Writer;
+use crate::mirror::{pins, retained};
+use crate::streams::Stream;
+
+/// Refuses a destination of a job that the mirror must not deliver to.
+pub fn refuse(writer: &mut Writer, settings: &Settings, destination: &mut dyn Destination) -> Result<()> {
+    let mirror = pins::identity(writer)?;
+    let reading = Reading::begin(writer.path())?;
+    if destination.is_one_mirrors() {
+        for stream in &settings.streams {
+            let seq = destination.delivered(&mirror, *stream)?;
+            ahead(reading.connection(), destination, *stream, seq)?;
+        }
+    }
+    drop(reading);
+    unfed(writer, settings, &mirror, destination)
+}
+
+/// Refuses a place whose changes of a stream end at a seq at which no delivery of this mirror can have ended. Its own seqs
+/// will pass that number, and what changed until then would be taken for delivered.
+pub fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64) -> Result<()> {
+    let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's log of deliveries: {e}"));
+    let counts = destination.terms().content == Content::Changes && seq > 0;
+    if !counts || pins::can_have_ended_at(mirror, stream, seq).map_err(damaged)? {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::DestinationRefused,
+        format!(
+            "{} holds {stream} up to seq {seq}, which this mirror never delivered there: the mirror is an older copy, or \
+             the mark was changed; put the newer mirror back, or {}: it is filled again without a request",
+            destination.place(),
+            destination.to_empty()
+        ),
+    ))
+}
+
+/// Refuses a destination that lacks what the mirror has dropped since every other one had it.
+fn unfed(writer: &mut Writer, settings: &Settings, mirror: &str, destination: &mut dyn Destination) -> Result<()> {
+    let dropped = retained::dropped(writer)?;
+    for (stream, up_to) in dropped.into_iter().filter(|(stream, _)| settings.streams.contains(stream)) {
+        let is_snapshot = destination.terms().content == Content::Snapshot;
+        if is_snapshot || destination.delivered(mirror, stream)? < up_to {
+            return Err(Error::new(
+                Kind::DestinationRefused,
+                format!(
+                    "{} lacks {stream} that the mirror {} has dropped (retain = \"until-delivered\"): it needs a \
+                     backfill, with a mirror of its own",
+                    destination.place(),
+                    writer.path().display()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -12,6 +12,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -34,13 +36,29 @@ pub enum How {
     Redact,
 }
 
+/// Set once by whoever holds a copy, and seen by all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Flag(Arc<AtomicBool>);
+
+impl Flag {
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// A value and what is done with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Rule {
     /// The names that lead to it: a column, and what lies in it. `_extra` is every field that no column holds.
     pub path: Vec<String>,
     /// What is done.
     pub how: How,
+    /// It has led to a value.
+    pub met: Flag,
 }
 
 /// The masks of a job.
@@ -48,13 +66,15 @@ pub struct Rule {
 pub struct Masks {
     /// By stream.
     pub rules: PerStream<Vec<Rule>>,
-    /// Of `hmac`.
+    /// Of `hmac`, and of what tells that a masked record has changed.
     pub key: Secret,
+    /// Records that have gone through them, by stream.
+    pub used: PerStream<Flag>,
 }
 
 impl Default for Masks {
     fn default() -> Masks {
-        Masks { rules: PerStream::new(Vec::new), key: Secret::new(String::new()) }
+        Masks { rules: PerStream::new(Vec::new), key: Secret::new(String::new()), used: PerStream::new(Flag::default) }
     }
 }
 
@@ -94,8 +114,27 @@ impl Masks {
         self.hmac(format!("masks\n{}", all.join("\n")).as_bytes())
     }
 
+    /// Names one stream's masks like [`Masks::fingerprint`]; the key counts where it is used.
+    pub fn fingerprint_of(&self, stream: Stream) -> String {
+        let mut one = Masks { key: self.key.clone(), ..Masks::default() };
+        one.rules[stream].clone_from(&self.rules[stream]);
+        if !one.rules_of(How::Hmac) {
+            one.key = Secret::new(String::new());
+        }
+        one.fingerprint()
+    }
+
+    /// The paths that led to nothing, although records of the stream have gone through the masks.
+    pub fn unmet(&self, stream: Stream) -> Vec<&[String]> {
+        if !self.used[stream].is_set() {
+            return Vec::new();
+        }
+        self.rules[stream].iter().filter(|rule| !rule.met.is_set()).map(|rule| &rule.path[..]).collect()
+    }
+
     /// A record's JSON text with its masks on.
     pub fn on<'t>(&self, stream: Stream, text: &'t str) -> Cow<'t, str> {
+        self.used[stream].set();
         let mut spans: Vec<Span> = Vec::new();
         for rule in &self.rules[stream] {
             self.find(stream, text, rule, &mut spans);
@@ -103,14 +142,17 @@ impl Masks {
         paths::replaced(text, spans).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
-    /// The same of a page's records, in a body of their own and with hashes of what is left.
+    /// The same of a page's records, in a body of their own and with hashes of what is left. Records that another
+    /// stream's lists belong to are told apart as they came, by a keyed hash: what is masked may be what tells that
+    /// there is something new in such a list.
     pub fn on_records(&self, stream: Stream, records: &Records, volatile: &Volatile) -> Result<Records> {
         let (mut body, mut rows) = (String::new(), Vec::with_capacity(records.rows.len()));
         for row in &records.rows {
             let text = std::str::from_utf8(records.payload(row))
                 .map_err(|_| Error::new(Kind::Internal, "a record is not UTF-8"))?;
             let masked = self.on(stream, text);
-            let (hash, is_volatile) = volatile.hash(&masked);
+            let (hash, is_volatile) =
+                if self.tells_whole(stream) { (self.keyed(row.hash), row.volatile) } else { volatile.hash(&masked) };
             let range = body.len()..body.len() + masked.len();
             body.push_str(&masked);
             rows.push(Record { range, id: row.id.clone(), hash, volatile: is_volatile, repaired: row.repaired });
@@ -118,9 +160,21 @@ impl Masks {
         Ok(Records { body: body.into(), rows })
     }
 
+    /// Whether a record of the stream is told apart as it came, masked values included.
+    pub fn tells_whole(&self, stream: Stream) -> bool {
+        has_lists(stream) && !self.rules[stream].is_empty()
+    }
+
+    /// The hash of a hash: nobody without the key can try out what the first was made of.
+    fn keyed(&self, hash: u128) -> u128 {
+        let text = self.hmac(format!("record\n{hash:032x}").as_bytes());
+        u128::from_str_radix(text.get(..32).unwrap_or_default(), 16).unwrap_or(hash)
+    }
+
     fn find(&self, stream: Stream, text: &str, rule: &Rule, spans: &mut Vec<Span>) {
         let is_column = |name: &str| stream.columns().iter().any(|c| c.name == name);
         let mut put = |span: std::ops::Range<usize>| {
+            rule.met.set();
             let instead = self.instead(rule.how, &text[span.clone()]);
             spans.push((span, instead));
         };
@@ -133,10 +187,10 @@ impl Masks {
             }),
             [extra, rest @ ..] if extra == EXTRA => {
                 if rest.first().is_some_and(|name| !is_column(name)) {
-                    paths::lead(text, rest, &mut put);
+                    paths::lead_or_stop(text, rest, &mut put);
                 }
             }
-            path => paths::lead(text, path, &mut put),
+            path => paths::lead_or_stop(text, path, &mut put),
         }
     }
 
@@ -160,6 +214,11 @@ impl Masks {
         mac.update(bytes);
         crate::hex::text(&mac.finalize().into_bytes())
     }
+}
+
+/// Whether another stream's lists belong to the records of this one.
+pub fn has_lists(stream: Stream) -> bool {
+    crate::streams::ALL.into_iter().any(|s| s.definition().parent == Some(stream))
 }
 
 /// A reader that shows records with their masks on.
@@ -203,7 +262,11 @@ mod tests {
 
     fn masks(rules: &[(&str, How)]) -> Masks {
         let mut masks = Masks { key: Secret::new("a key of some length".into()), ..Masks::default() };
-        let rule = |(path, how): &(&str, How)| Rule { path: path.split('.').map(str::to_owned).collect(), how: *how };
+        let rule = |(path, how): &(&str, How)| Rule {
+            path: path.split('.').map(str::to_owned).collect(),
+            how: *how,
+            met: Flag::default(),
+        };
         masks.rules[Stream::Contacts] = rules.iter().map(rule).collect();
         masks
     }
@@ -227,6 +290,40 @@ mod tests {
             on(&[("tags", How::Drop), ("tags.name", How::Redact)], r#"{"tags":[{"name":"x"}]}"#),
             r#"{"tags":null}"#
         );
+    }
+
+    #[test]
+    fn a_path_that_ends_at_a_text_or_number_masks_that_and_a_path_that_leads_nowhere_is_told() {
+        let text = r#"{"_id":"1","tags":["x",{"name":"y"},7,null,true],"email":"{\"a\":1}","note":5}"#;
+        assert_eq!(
+            on(&[("tags.name", How::Redact), ("email.a", How::Drop), ("_extra.note.b", How::Drop)], text),
+            r#"{"_id":"1","tags":["[redacted]",{"name":"[redacted]"},"[redacted]",null,"[redacted]"],"email":null,"note":null}"#
+        );
+        let masks = masks(&[("tags.nam", How::Drop), ("tags.name", How::Drop)]);
+        assert!(masks.unmet(Stream::Contacts).is_empty(), "nothing has gone through them");
+        masks.on(Stream::Contacts, r#"{"tags":[{"name":"y"}]}"#);
+        assert_eq!(masks.unmet(Stream::Contacts), [["tags".to_owned(), "nam".to_owned()]]);
+    }
+
+    #[test]
+    fn a_conversation_is_told_apart_by_what_is_masked_and_only_with_the_key() {
+        let mut masks = masks(&[]);
+        masks.rules[Stream::Conversations] =
+            vec![Rule { path: vec!["lastMessage".into()], how: How::Drop, met: Flag::default() }];
+        let hash = |masks: &Masks, text: &str| {
+            let row = Record::read("_id", text, 0, &Volatile::default()).expect("a record");
+            let page = Records { body: text.to_owned().into(), rows: vec![row] };
+            let masked = masks.on_records(Stream::Conversations, &page, &Volatile::default()).expect("masked");
+            assert_eq!(masked.body, r#"{"_id":"1","lastMessage":null}"#);
+            masked.rows[0].hash
+        };
+        let (one, two) = (r#"{"_id":"1","lastMessage":"a"}"#, r#"{"_id":"1","lastMessage":"b"}"#);
+        let first = hash(&masks, one);
+        assert_eq!(first, hash(&masks, one));
+        assert_ne!(first, hash(&masks, two));
+        assert_ne!(first, Volatile::default().hash(one).0);
+        masks.key = Secret::new("another key of some length".into());
+        assert_ne!(first, hash(&masks, one));
     }
 
     #[test]

@@ -14,14 +14,20 @@ pub type Span = (Range<usize>, Cow<'static, str>);
 /// Finds the values that a path leads to; where it meets a list, in each of its objects. A member that stands twice is
 /// found twice.
 pub fn lead(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
-    below(text, text.as_ptr() as usize, path, found);
+    below(text, text.as_ptr() as usize, path, false, found);
 }
 
-fn below(text: &str, base: usize, path: &[String], found: &mut impl FnMut(Range<usize>)) {
+/// The same; and where a path meets a value that has no members (a text, a number), that value: what is sought may be in
+/// it.
+pub fn lead_or_stop(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
+    below(text, text.as_ptr() as usize, path, true, found);
+}
+
+fn below(text: &str, base: usize, path: &[String], stops: bool, found: &mut impl FnMut(Range<usize>)) {
     match (text.as_bytes().first(), path) {
         (Some(b'['), _) => {
             for item in serde_json::from_str::<Vec<&RawValue>>(text).unwrap_or_default() {
-                below(item.get(), base, path, found);
+                below(item.get(), base, path, stops, found);
             }
         }
         (Some(b'{'), [name, rest @ ..]) => members(text, &mut |member, value| {
@@ -32,9 +38,13 @@ fn below(text: &str, base: usize, path: &[String], found: &mut impl FnMut(Range<
                 let start = value.as_ptr() as usize - base;
                 found(start..start + value.len());
             } else {
-                below(value, base, rest, found);
+                below(value, base, rest, stops, found);
             }
         }),
+        _ if stops && text != "null" => {
+            let start = text.as_ptr() as usize - base;
+            found(start..start + text.len());
+        }
         _ => {}
     }
 }

@@ -1,10 +1,11 @@
 //! `export JOB`: deliver again from the mirror, without one API request. What was incomplete is held as in a run.
 
-use super::{accounts, deliver};
+use super::{accounts, deliver, masked};
 use crate::cli::ExportArgs;
 use crate::config::settings::{Flags, Settings};
 use crate::destinations::Receipt;
 use crate::error::{Error, Result};
+use crate::mirror::account;
 use crate::mirror::changes::Reading;
 use crate::mirror::store::Mirror;
 use crate::policy::{self, Exit};
@@ -43,6 +44,8 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     let mut destinations = deliver::destinations(&settings)?;
     let delivered = mirror
         .call(move |writer| {
+            account::claim_masks(writer, &settings.mask_at.landing(&settings.masks))?;
+            masked::claim_places(writer, &settings, &mut destinations)?;
             deliver::finish(writer, &settings, &mut destinations)?;
             let run = Reading::begin(writer.path())?.latest_run()?.map_or(0, |r| r.id);
             deliver::deliver(writer, &settings, run, &mut destinations)

@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod demo;
 pub mod discover;
 pub mod export;
+mod masked;
 pub mod plan;
 mod refuse;
 pub mod run;

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::deliver::{self, Destinations};
-use super::{accounts, setup};
+use super::{accounts, masked, setup};
 use crate::cli::RunArgs;
 use crate::clock;
 use crate::config::mask::MaskAt;
@@ -19,7 +19,7 @@ use crate::mirror::account::{self, Account};
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::readings::Tails;
 use crate::mirror::rounds::{self, Begun, Ending};
-use crate::mirror::store::Mirror;
+use crate::mirror::store::{Mirror, Writer};
 use crate::policy::{self, Exit};
 use crate::progress::Progress;
 use crate::report::live::{self, Live};
@@ -113,7 +113,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         let account = account.clone();
         mirror.call(move |w| account::check(w, &account)).await?;
     }
-    let landing = if settings.mask_at == MaskAt::Landing { settings.masks.fingerprint() } else { String::new() };
+    let landing = settings.mask_at.landing(&settings.masks);
     mirror.call(move |w| account::claim_masks(w, &landing)).await?;
     let mut destinations = finish(settings, common, &mirror, destinations).await?;
     let stop = common.stop.own();
@@ -193,6 +193,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         let _alone = common.delivering.lock().await;
         deliver(settings, &mirror, begun.run, &mut destinations, &mut report, &mut exits).await?;
     }
+    report.notes.extend(masked::unmet(settings, &source, &known.streams)?);
     report.seconds = started.elapsed().as_secs_f64();
     report.peak_memory_mib = run_report::peak_memory_mib();
     let exit = Exit::first(exits);
@@ -236,7 +237,12 @@ async fn finish(
 ) -> Result<Destinations> {
     let _alone = common.delivering.lock().await;
     let settings = settings.clone();
-    mirror.call(move |w| deliver::finish(w, &settings, &mut destinations).map(|()| destinations)).await
+    let finishing = move |writer: &mut Writer| {
+        masked::claim_places(writer, &settings, &mut destinations)?;
+        deliver::finish(writer, &settings, &mut destinations)?;
+        Ok(destinations)
+    };
+    mirror.call(finishing).await
 }
 
 /// Delivers on the mirror's own thread: nothing else is written meanwhile, and what that thread has given back is there

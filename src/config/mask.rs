@@ -8,9 +8,9 @@ use super::job::{self, Job};
 use super::origin::{Origin, Picker};
 use super::{env, settings};
 use crate::error::{Error, Result};
-use crate::mask::{How, Masks, Rule};
+use crate::mask::{self, Flag, How, Masks, Rule};
 use crate::secret::Secret;
-use crate::streams::{Kind, Stream};
+use crate::streams::{self, Kind, Stream};
 
 /// What a job says of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -31,6 +31,18 @@ pub enum MaskAt {
     Delivery,
     /// Before anything enters it.
     Landing,
+}
+
+impl MaskAt {
+    /// The name of the masks that records land with ([`Masks::fingerprint`]).
+    pub fn landing(self, masks: &Masks) -> String {
+        if self == MaskAt::Landing { masks.fingerprint() } else { String::new() }
+    }
+
+    /// The name of the masks that a stream leaves the mirror with.
+    pub fn delivery(self, masks: &Masks, stream: Stream) -> String {
+        if self == MaskAt::Delivery { masks.fingerprint_of(stream) } else { String::new() }
+    }
 }
 
 /// `[mask]`: by stream, by column or path.
@@ -55,20 +67,27 @@ pub fn masks(p: &mut Picker<'_>, job: &Job) -> Result<(Masks, MaskAt)> {
             let path: Vec<String> = path.split('.').map(str::to_owned).collect();
             check(stream, &path, how).map_err(|what| wrong(p, stream, &path, &what))?;
             p.note(&format!("mask.{stream}.{}", path.join(".")), format!("{how:?}").to_lowercase(), Origin::Job);
-            masks.rules[stream].push(Rule { path, how });
+            masks.rules[stream].push(Rule { path, how, met: Flag::default() });
         }
     }
+    let mut parents = streams::ALL.into_iter().filter(|s| mask::has_lists(*s) && !masks.rules[*s].is_empty());
     if masks.rules_of(How::Hmac) {
-        masks.key = key(p.place)?;
+        masks.key = key(p.place, "a mask is \"hmac\", which needs a key")?;
+    } else if let Some(stream) = parents.next().filter(|_| at == MaskAt::Landing) {
+        let why = format!(
+            "[mask.{stream}] with mask_at = \"landing\" needs a key: that one of the {stream} has changed is told by a keyed \
+             hash of what is masked"
+        );
+        masks.key = key(p.place, &why)?;
     }
     Ok((masks, at))
 }
 
-fn key(place: &str) -> Result<Secret> {
+fn key(place: &str, why: &str) -> Result<Secret> {
     let name = env::MASK_KEY;
     let Some((key, from)) = env::read(name)? else {
         return Err(Error::usage(format!(
-            "{place}: a mask is \"hmac\", which needs a key: set {name} (or {name}_FILE) to a long random text and keep it"
+            "{place}: {why}: set {name} (or {name}_FILE) to a long random text and keep it"
         )));
     };
     if key.len() < LEAST_KEY {
@@ -94,6 +113,12 @@ fn check(stream: Stream, path: &[String], how: How) -> std::result::Result<(), S
     };
     match (found.kind, below) {
         _ if column == "_id" => Err("`_id` is what records are told apart and joined by, and cannot be masked".into()),
+        _ if stream == Stream::Messages && column == "conversation" => {
+            Err("`conversation` is what messages are joined to their conversations by, and cannot be masked".into())
+        }
+        _ if stream == Stream::Conversations && column == "joinedPerson" => {
+            Err("`joinedPerson` is what conversations are joined to their contacts by, and cannot be masked".into())
+        }
         (Kind::Json, _) => Ok(()),
         (_, [_, ..]) => Err(format!("there is nothing inside `{column}`: write {column} for \"{whole}\"")),
         (Kind::Boolean | Kind::Timestamp | Kind::Integer, []) if how != How::Drop => {
@@ -140,6 +165,14 @@ mod tests {
                 "j.toml:5: [mask.contacts] `_id` is what records are told apart and joined by, and cannot be masked",
             ),
             (
+                "[mask.messages]\nconversation = \"hmac\"",
+                "j.toml:5: [mask.messages] `conversation` is what messages are joined to their conversations by, and cannot be masked",
+            ),
+            (
+                "[mask.conversations]\njoinedPerson = \"drop\"",
+                "j.toml:5: [mask.conversations] `joinedPerson` is what conversations are joined to their contacts by, and cannot be masked",
+            ),
+            (
                 "[mask.contacts]\nemial = \"drop\"",
                 "j.toml:5: [mask.contacts] there is no column `emial`; did you mean `email`?",
             ),
@@ -160,5 +193,12 @@ mod tests {
         }
         assert!(refused("[mask.contact]\nemail = \"drop\"").contains("did you mean `contacts`?"));
         assert!(refused("[mask.contacts]\nemail = \"hmac\"").contains("QPIEN_MASK_KEY"));
+        let landing = Settings::of_text(
+            &format!("mask_at = \"landing\"\n{KEY}[mask.conversations]\nlastMessage = \"drop\"\n"),
+            "j.toml",
+            &Flags::default(),
+        );
+        let landing = landing.expect_err("no key").detail;
+        assert!(landing.contains("told by a keyed hash") && landing.contains("QPIEN_MASK_KEY"), "{landing}");
     }
 }

@@ -1,8 +1,11 @@
 //! Whose records a mirror holds. Two accounts in one mirror would be one account in every file, and nothing would say so.
 
-use rusqlite::{OptionalExtension as _, params};
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
+use super::failed;
 use super::store::Writer;
 use crate::error::{Error, Result};
 use crate::hex;
@@ -53,23 +56,50 @@ pub fn claim(writer: &mut Writer, account: &Account) -> Result<()> {
     })
 }
 
-/// Refuses a mirror whose records landed with other masks than these: what should be masked would stay in it as it is.
+/// Refuses a mirror whose records landed with other masks than these ([`crate::mask::Masks::fingerprint`]): what should be
+/// masked would stay in it as it is, and what is masked would be masked twice.
 pub fn claim_masks(writer: &mut Writer, masks: &str) -> Result<()> {
-    let path = writer.path().display().to_string();
-    let is_same = writer.transaction(|t| {
-        let holds_records: bool = t.query_row("SELECT last > 0 FROM sequence", [], |r| r.get(0))?;
-        if holds_records {
-            return t.query_row("SELECT masks = ? FROM identity", [masks], |r| r.get(0));
+    let path = writer.path().to_owned();
+    let landed = writer.transaction(|t| {
+        let landed = landed_with(t)?;
+        if landed.is_none() {
+            t.execute("UPDATE identity SET masks = ?", [masks])?;
         }
-        t.execute("UPDATE identity SET masks = ?", [masks])?;
-        Ok(true)
+        Ok(landed)
     })?;
-    if is_same {
+    refuse_other_masks(&path, landed.as_deref(), masks)
+}
+
+/// The same of a mirror that is only read; one that does not remember masks has none.
+pub fn check_masks(connection: &Connection, path: &Path, masks: &str) -> Result<()> {
+    let say = |e: rusqlite::Error| failed(path, &e);
+    let remembers = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'identity')";
+    if !connection.query_row(remembers, [], |r| r.get(0)).map_err(say)? {
         return Ok(());
     }
+    refuse_other_masks(path, landed_with(connection).map_err(say)?.as_deref(), masks)
+}
+
+/// The masks that a mirror's records landed with; none where it holds no records.
+fn landed_with(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    connection
+        .query_row("SELECT masks FROM identity WHERE (SELECT last > 0 FROM sequence)", [], |r| r.get(0))
+        .optional()
+}
+
+fn refuse_other_masks(path: &Path, landed: Option<&str>, masks: &str) -> Result<()> {
+    let what = match landed {
+        None => return Ok(()),
+        Some(landed) if landed == masks => return Ok(()),
+        Some("") => {
+            "landed without masks, and the job says mask_at = \"landing\": they would be delivered in the clear"
+        }
+        Some(_) if masks.is_empty() => "landed with masks, and the job does not say mask_at = \"landing\"",
+        Some(_) => "landed with other masks (or another QPIEN_MASK_KEY) than the job's mask_at = \"landing\" says now",
+    };
     Err(Error::usage(format!(
-        "the mirror {path} holds records that landed with other masks (or another QPIEN_MASK_KEY) than the job's mask_at = \
-         \"landing\" says now: give this job a mirror of its own (--mirror), which is read anew"
+        "the mirror {} holds records that {what}: give this job a mirror of its own (--mirror), which is read anew",
+        path.display()
     )))
 }
 

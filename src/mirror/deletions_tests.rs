@@ -61,6 +61,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
         query: None,
         records: rows(ids, "same"),
         volatile: Arc::new(PerStream::new(Volatile::default)),
+        masked: false,
         nested: Vec::new(),
         advance: Advance { pass: from.pass, from: from.windows, ..Advance::default() },
         partitions: (stream == Stream::Conversations).then(|| Partitions {

@@ -27,7 +27,8 @@ impl Reading {
         let all = || -> rusqlite::Result<Vec<(u8, Logged)>> {
             self.connection()
                 .prepare(
-                    "SELECT stream, content, up_to_seq, coalesce(run, 0), max(id) FROM delivery WHERE destination = ?
+                    "SELECT stream, content, up_to_seq, coalesce(run, 0), max(id) FROM delivery
+                     WHERE destination = ? AND content IN ('snapshot', 'changes')
                      GROUP BY stream ORDER BY stream",
                 )?
                 .query_map([place], |r| {

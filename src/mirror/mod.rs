@@ -6,7 +6,8 @@
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`entries`] which lists need not be
 //! asked for, [`selection`] which fields were asked for, [`filled`] what it means that these are others now, [`rounds`] when a reading of everything begins and ends,
 //! [`deletions`] what is gone, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
-//! remembers how the API is spelled, [`account`] whose it is.
+//! remembers how the API is spelled, [`account`] whose it is, [`masked_places`]
+//! with which masks a place was filled.
 
 pub mod account;
 pub mod changes;
@@ -17,6 +18,7 @@ pub mod dialect;
 pub mod entries;
 pub mod filled;
 pub mod forecast;
+pub mod masked_places;
 pub mod migrations;
 pub mod pins;
 pub mod readings;

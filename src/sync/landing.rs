@@ -59,6 +59,7 @@ pub async fn land(
         query: from.partition.is_empty().then(|| tail::asked(&context.source, stream)).transpose()?,
         records,
         volatile: context.source.volatile().clone(),
+        masked: context.masks.as_ref().is_some_and(|masks| masks.tells_whole(stream)),
         nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
         advance: Advance {
             pass: from.pass,

@@ -70,6 +70,7 @@ pub fn measure() {
                 query: None,
                 records: page(n * PAGE),
                 volatile: rules.clone(),
+                masked: false,
                 nested: Vec::new(),
                 advance,
                 partitions: None,

@@ -188,7 +188,7 @@ fn text_has_a_hint_under_every_line_and_counts_in_words() {
         assert!(["ok    ", "note  ", "FAIL  "].iter().any(|s| pair[0].starts_with(s)), "{pair:?}");
         assert!(pair[1].starts_with("      hint: ") && pair[1].len() > 15, "{pair:?}");
     }
-    assert_eq!(lines.len(), 2 * (9 + ALL.len()));
+    assert_eq!(lines.len(), 2 * (10 + ALL.len()));
     assert!(end.starts_with("7 requests made; exit code 0"), "{end}");
     assert!(list.contains("job: test: 6 streams, 1 destination\n"), "{list}");
     assert!(list.contains("read_messages is there, ") && list.contains(" in the one conversation that"), "{list}");

@@ -561,7 +561,7 @@ fn quiet_names_every_stream_that_is_not_complete_or_held() {
     ]);
     let work = Work::new("");
     let ran = work.run(&sandbox, &["--quiet"]).expect(3);
-    assert!(ran.stderr.contains("messages: ") && ran.stderr.contains("contacts: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("messages: ") && ran.stderr.contains("contacts, "), "{}", ran.stderr);
     let exported = work.call(&["export", "job.toml", "--quiet"]).expect(3);
     assert!(exported.stdout.is_empty(), "{}", exported.stdout);
     let told = &exported.stderr;

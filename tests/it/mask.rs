@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::fed::Fed;
-use crate::support::{Outcome, Sandbox, Work};
+use crate::support::{Outcome, Sandbox, Work, ids};
 
 const KEY: &str = "a long and random text";
 
@@ -14,6 +14,15 @@ const MASKS: &str = "[mask.contacts]\nemail = \"hmac\"\nphone = \"redact\"\nfirs
     [mask.conversations]\n\"lastMessage.content\" = \"drop\"\n\
     [mask.messages]\ncontent = \"redact\"\ncontentHtml = \"drop\"\nsender = \"hmac\"\n";
 
+fn job(mask_at: &str, masks: &str) -> String {
+    format!(
+        "name = \"test\"\nmode = \"incremental\"\n{mask_at}\n[source]\nclient_id = \"sandbox-client\"\n\
+         client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\naudit = 0\n{masks}\
+         [[destination]]\nkind = \"csv\"\npath = \"out\"\n\
+         [[destination]]\nkind = \"jsonl\"\npath = \"feed\"\ncontent = \"changes\"\n"
+    )
+}
+
 struct Account {
     sandbox: Sandbox,
     work: Work,
@@ -21,15 +30,22 @@ struct Account {
 
 impl Account {
     fn new(mask_at: &str) -> Account {
+        Account::with(mask_at, MASKS)
+    }
+
+    fn with(mask_at: &str, masks: &str) -> Account {
         let size = ["--contacts", "120", "--persons", "9", "--conversations", "30", "--messages", "300"];
         let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
-        let job = format!(
-            "name = \"test\"\nmode = \"incremental\"\n{mask_at}\n[source]\nclient_id = \"sandbox-client\"\n\
-             client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\naudit = 0\n{MASKS}\
-             [[destination]]\nkind = \"csv\"\npath = \"out\"\n\
-             [[destination]]\nkind = \"jsonl\"\npath = \"feed\"\ncontent = \"changes\"\n"
-        );
-        Account { sandbox, work: Work::with_job(&job) }
+        Account { sandbox, work: Work::with_job(&job(mask_at, masks)) }
+    }
+
+    /// Another job over the same mirror and places.
+    fn become_job(&self, mask_at: &str, masks: &str) {
+        std::fs::write(self.work.path("job.toml"), job(mask_at, masks)).expect("the job file");
+    }
+
+    fn call(&self, args: &[&str], key: &str) -> Outcome {
+        Outcome::of(&self.work.command(args).env("QPIEN_MASK_KEY", key).output().expect("a command"))
     }
 
     fn command(&self, args: &[&str], key: &str) -> Command {
@@ -77,6 +93,13 @@ fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             all.insert(entry.path(), std::fs::read(entry.path()).expect("a file"));
         }
     }
+    all
+}
+
+/// What was delivered to a folder: all but its lock, which says who was there.
+fn delivered(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = everything(folder);
+    all.retain(|path, _| !path.to_string_lossy().contains("lock"));
     all
 }
 
@@ -168,4 +191,94 @@ fn a_delivery_that_was_cut_off_is_finished_with_its_masks_on_and_verified_with_t
     assert!(
         verify("another long and random text").expect(7).stdout.contains("contacts.csv: its bytes would be another")
     );
+}
+
+#[test]
+fn a_mirror_that_landed_otherwise_is_refused_by_every_command() {
+    const LANDING: &str = "mask_at = \"landing\"";
+    for (landed, now, said) in [("", LANDING, "landed without masks"), (LANDING, "", "landed with masks")] {
+        let account = Account::new(landed);
+        account.run(KEY).expect(0);
+        account.become_job(now, MASKS);
+        let before = delivered(&account.work.path("out"));
+        for command in ["run", "export", "check", "verify"] {
+            let endpoint = ["--endpoint", &account.sandbox.endpoint];
+            let online = if ["run", "check"].contains(&command) { &endpoint[..] } else { &[] };
+            let refused = account.call(&[&[command, "job.toml"], online].concat(), KEY).expect(2);
+            let told = refused.stdout + &refused.stderr;
+            assert!(told.contains(said) && told.contains("--mirror"), "{command}: {told}");
+        }
+        assert!(before == delivered(&account.work.path("out")), "nothing was delivered: {now}");
+        account.become_job(landed, MASKS);
+        account.call(&["export", "job.toml"], KEY).expect(0);
+        account.call(&["verify", "job.toml"], KEY).expect(0);
+    }
+}
+
+#[test]
+fn a_place_of_changes_holds_rows_of_one_key_and_of_the_same_masks() {
+    const OTHER: &str = "another long and random text";
+    let account = Account::new("");
+    account.run(KEY).expect(0);
+    let fed = delivered(&account.work.path("feed"));
+    let refused = |outcome: Outcome| {
+        let told = outcome.expect(2).stderr;
+        assert!(told.contains("feed") && told.contains("empty the place") && !told.contains(OTHER), "{told}");
+        assert!(fed == delivered(&account.work.path("feed")), "the place is as it was");
+    };
+    let before = account.sandbox.counts()["requests"].clone();
+    refused(account.run(OTHER));
+    refused(account.call(&["export", "job.toml"], OTHER));
+    account.become_job("", &MASKS.replace("phone = \"redact\"", "phone = \"drop\""));
+    refused(account.run(KEY));
+    account.become_job("", MASKS);
+    account.call(&["export", "job.toml"], KEY).expect(0);
+    // An empty place takes the other key, and is filled again without a request.
+    std::fs::remove_dir_all(account.work.path("feed")).expect("emptied");
+    account.call(&["export", "job.toml"], OTHER).expect(0);
+    let again = Fed::read(&account.work.path("feed"), "contacts").rows;
+    assert_eq!(again.len(), account.sandbox.truth("contacts").len());
+    assert_eq!(account.sandbox.counts()["requests"], before);
+    account.call(&["export", "job.toml"], KEY).expect(2);
+    account.run(OTHER).expect(0);
+    // The mirror remembers neither key.
+    let mirror = everything(&account.work.path("state"));
+    assert_eq!(found(&mirror, &[KEY.to_owned(), OTHER.to_owned()]), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_mask_that_names_nothing_is_told_at_either_place() {
+    for mask_at in ["", "mask_at = \"landing\""] {
+        let account =
+            Account::with(mask_at, "[mask.contacts]\n\"tags.nam\" = \"redact\"\n\"tags.name\" = \"redact\"\n");
+        let told = account.run(KEY).expect(0).stdout;
+        let notes: Vec<&str> = told.lines().filter(|line| line.contains("[mask")).collect();
+        assert_eq!(notes, ["note: contacts: [mask.contacts] names tags.nam, which no record of this run has"]);
+    }
+}
+
+#[test]
+fn a_mask_at_landing_does_not_hide_that_a_conversation_has_new_messages() {
+    let size = ["--contacts", "120", "--persons", "9", "--conversations", "60", "--messages", "900"];
+    let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+    let clear = Work::with_job(&job("", ""));
+    let masked = Work::with_job(&job("mask_at = \"landing\"", "[mask.conversations]\nlastMessage = \"drop\"\n"));
+    let mut now = "2025-01-01T00:00:00Z".to_owned();
+    for night in 0..3 {
+        if night > 0 {
+            let path = format!("/sandbox/night?seed={night}&changed=8&new=2&contacts=6&status=4");
+            let told: serde_json::Value = serde_json::from_str(&sandbox.bodiless("POST", &path)).expect("JSON");
+            told["now"].as_str().expect("a moment").clone_into(&mut now);
+        }
+        for work in [&clear, &masked] {
+            let mut command = work.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint]);
+            command.env("QPIEN_TEST_NOW", &now).env("QPIEN_MASK_KEY", KEY);
+            let ran = Outcome::of(&command.output().expect("a run")).expect(0);
+            assert!(night == 0 || ran.stdout.contains(" unchanged)"), "lists are skipped: {}", ran.stdout);
+        }
+        let all: Vec<String> = sandbox.truth("messages").into_keys().collect();
+        assert_eq!(ids(&clear, "messages"), all, "night {night}");
+        assert_eq!(ids(&masked, "messages").len(), all.len(), "night {night}");
+        assert_eq!(masked.csv("messages"), clear.csv("messages"), "night {night}");
+    }
 }

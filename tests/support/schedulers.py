@@ -45,6 +45,8 @@ def cron_job(spec, named):
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     assert {mount["name"] for mount in container["volumeMounts"]} == set(volumes), "each volume is mounted"
     for volume in volumes.values():
+        if "emptyDir" in volume:
+            continue
         of = {"persistentVolumeClaim": ("PersistentVolumeClaim", "claimName"), "configMap": ("ConfigMap", "name"),
               "secret": ("Secret", "secretName")}
         [(kind, name)] = [(of[key][0], volume[key][of[key][1]]) for key in of if key in volume]

@@ -24,6 +24,8 @@ pub struct Mirror {
 struct Found {
     version: usize,
     remembered: Vec<Part>,
+    /// Whether what it holds landed with the job's masks.
+    masked: Result<()>,
 }
 
 /// Looks at the job's mirror.
@@ -32,12 +34,13 @@ pub fn look(settings: &Settings) -> Mirror {
     let place = path.display().to_string();
     let (bytes, free) = (bytes(path), disk::free(path));
     let room = !disk::is_little(free, bytes);
-    let (line, remembered) = match found(path, &settings.source.endpoint) {
+    let (line, remembered) = match found(settings) {
         Err(error) => (Line::failed("mirror", "", &error), Vec::new()),
         Ok(None) => {
             (Line::ok_if(room, "mirror", format!("{place} will be made, {}", disk::told(free)), hint(room)), Vec::new())
         }
-        Ok(Some(Found { version, remembered })) => {
+        Ok(Some(Found { remembered, masked: Err(error), .. })) => (Line::failed("mirror", "", &error), remembered),
+        Ok(Some(Found { version, remembered, masked: Ok(()) })) => {
             let older = if version < migrations::VERSION {
                 format!(" (a run brings it to {})", migrations::VERSION)
             } else {
@@ -76,7 +79,8 @@ fn hint(room: bool) -> &'static str {
     }
 }
 
-fn found(path: &Path, endpoint: &str) -> Result<Option<Found>> {
+fn found(settings: &Settings) -> Result<Option<Found>> {
+    let path = settings.mirror.as_path();
     if !path.exists() {
         let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
         disk::writable(folder)?;
@@ -85,7 +89,9 @@ fn found(path: &Path, endpoint: &str) -> Result<Option<Found>> {
     let connection = store::open_untouched(path)?;
     store::check(&connection, path)?;
     let version = store::version(&connection, path)?;
-    Ok(Some(Found { version, remembered: dialect::recall_read_only(&connection, endpoint)? }))
+    let remembered = dialect::recall_read_only(&connection, &settings.source.endpoint)?;
+    let masked = account::check_masks(&connection, path, &settings.mask_at.landing(&settings.masks));
+    Ok(Some(Found { version, remembered, masked }))
 }
 
 /// The file and the log beside it.

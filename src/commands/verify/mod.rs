@@ -27,6 +27,7 @@ use crate::destinations::manifest::{Manifest, NAME};
 use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
 use crate::error::{Error, Kind, Result};
+use crate::mirror::account;
 use crate::mirror::changes::Reading;
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
@@ -98,6 +99,8 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
 
 /// One destination of a job, also against the mirror.
 fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -> Result<Exit> {
+    let landing = settings.mask_at.landing(&settings.masks);
+    account::check_masks(Reading::begin(&settings.mirror)?.connection(), &settings.mirror, &landing)?;
     let (path, retry_for) = match &destination.target {
         Target::Files { path, retry_for, .. } => (path, retry_for),
         #[cfg(feature = "postgres")]

@@ -1,6 +1,6 @@
 //! `export JOB`: deliver again from the mirror, without one API request. What was incomplete is held as in a run.
 
-use super::{accounts, deliver, masked};
+use super::{accounts, deliver};
 use crate::cli::ExportArgs;
 use crate::config::settings::{Flags, Settings};
 use crate::destinations::Receipt;
@@ -45,7 +45,6 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     let delivered = mirror
         .call(move |writer| {
             account::claim_masks(writer, &settings.mask_at.landing(&settings.masks))?;
-            masked::claim_places(writer, &settings, &mut destinations)?;
             deliver::finish(writer, &settings, &mut destinations)?;
             let run = Reading::begin(writer.path())?.latest_run()?.map_or(0, |r| r.id);
             deliver::deliver(writer, &settings, run, &mut destinations)

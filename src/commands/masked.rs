@@ -1,9 +1,8 @@
 //! What a job's masks have to agree with beside the mirror: the places that were filled under them, and the records that
 //! went through them.
 
-use super::deliver::Destinations;
 use crate::config::settings::Settings;
-use crate::destinations::Content;
+use crate::destinations::{Content, Destination};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::store::Writer;
 use crate::mirror::{masked_places, pins};
@@ -12,27 +11,27 @@ use crate::streams::Stream;
 
 /// Refuses a place that was given changes under other masks or another key than the job's: two kinds of hashes would lie
 /// in it side by side. A place that holds nothing takes the job's masks.
-pub fn claim_places(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
-    let mirror = pins::identity(writer)?;
-    for destination in destinations.iter_mut().filter(|d| d.terms().content == Content::Changes) {
-        let place = destination.place();
-        for stream in settings.streams.iter().copied() {
-            let masks = settings.mask_at.delivery(&settings.masks, stream);
-            let known = masked_places::of(writer, &place, stream)?;
-            if known.as_ref() == Some(&masks) {
-                continue;
-            }
-            if known.is_some() && destination.delivered(&mirror, stream)? > 0 {
-                return Err(Error::new(
-                    Kind::DestinationRefused,
-                    format!(
-                        "{place}: its {stream} were delivered under other masks or another QPIEN_MASK_KEY than the job's now: \
-                         put those back, or empty the place, which is filled again without a request"
-                    ),
-                ));
-            }
-            masked_places::remember(writer, &place, stream, &masks)?;
+pub fn claim_place(writer: &mut Writer, settings: &Settings, destination: &mut dyn Destination) -> Result<()> {
+    if destination.terms().content == Content::Snapshot {
+        return Ok(());
+    }
+    let (mirror, place) = (pins::identity(writer)?, destination.place());
+    for stream in settings.streams.iter().copied() {
+        let masks = settings.mask_at.delivery(&settings.masks, stream);
+        let known = masked_places::of(writer, &place, stream)?;
+        if known.as_ref() == Some(&masks) {
+            continue;
         }
+        if known.is_some() && destination.delivered(&mirror, stream)? > 0 {
+            return Err(Error::new(
+                Kind::DestinationRefused,
+                format!(
+                    "{place}: its {stream} were delivered under other masks or another QPIEN_MASK_KEY than the job's now: \
+                     put those back, or empty the place, which is filled again without a request"
+                ),
+            ));
+        }
+        masked_places::remember(writer, &place, stream, &masks)?;
     }
     Ok(())
 }

@@ -1,8 +1,9 @@
-//! What a destination may not be, found out before the first request: fed by another mirror, ahead of this one, or without
-//! what this one has dropped.
+//! What a destination may not be, found out before the first request: fed by another mirror, ahead of this one, without
+//! what this one has dropped, or filled under other masks.
 
 use rusqlite::Connection;
 
+use crate::commands::masked;
 use crate::config::settings::Settings;
 use crate::destinations::{Content, Destination};
 use crate::error::{Error, Kind, Result};
@@ -22,7 +23,8 @@ pub fn refuse(writer: &mut Writer, settings: &Settings, destination: &mut dyn De
         }
     }
     drop(reading);
-    unfed(writer, settings, &mirror, destination)
+    unfed(writer, settings, &mirror, destination)?;
+    masked::claim_place(writer, settings, destination)
 }
 
 /// Refuses a place whose changes of a stream end at a seq at which no delivery of this mirror can have ended. Its own seqs

@@ -238,7 +238,6 @@ async fn finish(
     let _alone = common.delivering.lock().await;
     let settings = settings.clone();
     let finishing = move |writer: &mut Writer| {
-        masked::claim_places(writer, &settings, &mut destinations)?;
         deliver::finish(writer, &settings, &mut destinations)?;
         Ok(destinations)
     };

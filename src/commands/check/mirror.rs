@@ -7,7 +7,7 @@ use super::disk;
 use super::line::Line;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::{migrations, store};
+use crate::mirror::{account, migrations, store};
 use crate::quantity::size;
 use crate::source::negotiate::Part;
 use crate::sync::dialect;

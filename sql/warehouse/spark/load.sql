@@ -16,7 +16,13 @@ FROM (
     FROM manifest
 )
 LATERAL VIEW explode(text.streams) AS stream, entry
-LATERAL VIEW explode(entry.files) AS file;
+LATERAL VIEW explode(entry.files) AS file
+WHERE stream IN (''
+    , 'contacts'
+    , 'customer_persons'
+    , 'conversations'
+    , 'messages'
+);
 
 CREATE OR REPLACE TEMPORARY VIEW feed_contacts (
     _id STRING,
@@ -47,15 +53,6 @@ CREATE OR REPLACE TEMPORARY VIEW feed_contacts (
 CREATE OR REPLACE TEMPORARY VIEW changes_contacts AS
 SELECT *, concat('contacts/', regexp_extract(input_file_name(), '[^/]+$', 0)) AS _file FROM feed_contacts;
 
-SELECT raise_error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
-FROM change_file JOIN qpien.contacts_state AS state ON state._id = '' AND state._extra <> mirror
-WHERE stream = 'contacts';
-
-SELECT raise_error(concat(path, ' has ', coalesce(found, 0), ' rows, not the ', rows, ' that manifest.json names')) AS wrong
-FROM change_file LEFT JOIN (SELECT _file, count(*) AS found FROM changes_contacts GROUP BY _file) ON _file = path
-WHERE stream = 'contacts' AND rows <> coalesce(found, 0)
-  AND last_seq > coalesce((SELECT max(_seq) FROM qpien.contacts_state WHERE _id = ''), 0);
-
 CREATE OR REPLACE TEMPORARY VIEW feed_customer_persons (
     _id STRING,
     customer STRING,
@@ -76,15 +73,6 @@ CREATE OR REPLACE TEMPORARY VIEW feed_customer_persons (
 
 CREATE OR REPLACE TEMPORARY VIEW changes_customer_persons AS
 SELECT *, concat('customer_persons/', regexp_extract(input_file_name(), '[^/]+$', 0)) AS _file FROM feed_customer_persons;
-
-SELECT raise_error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
-FROM change_file JOIN qpien.customer_persons_state AS state ON state._id = '' AND state._extra <> mirror
-WHERE stream = 'customer_persons';
-
-SELECT raise_error(concat(path, ' has ', coalesce(found, 0), ' rows, not the ', rows, ' that manifest.json names')) AS wrong
-FROM change_file LEFT JOIN (SELECT _file, count(*) AS found FROM changes_customer_persons GROUP BY _file) ON _file = path
-WHERE stream = 'customer_persons' AND rows <> coalesce(found, 0)
-  AND last_seq > coalesce((SELECT max(_seq) FROM qpien.customer_persons_state WHERE _id = ''), 0);
 
 CREATE OR REPLACE TEMPORARY VIEW feed_conversations (
     _id STRING,
@@ -109,15 +97,6 @@ CREATE OR REPLACE TEMPORARY VIEW feed_conversations (
 
 CREATE OR REPLACE TEMPORARY VIEW changes_conversations AS
 SELECT *, concat('conversations/', regexp_extract(input_file_name(), '[^/]+$', 0)) AS _file FROM feed_conversations;
-
-SELECT raise_error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
-FROM change_file JOIN qpien.conversations_state AS state ON state._id = '' AND state._extra <> mirror
-WHERE stream = 'conversations';
-
-SELECT raise_error(concat(path, ' has ', coalesce(found, 0), ' rows, not the ', rows, ' that manifest.json names')) AS wrong
-FROM change_file LEFT JOIN (SELECT _file, count(*) AS found FROM changes_conversations GROUP BY _file) ON _file = path
-WHERE stream = 'conversations' AND rows <> coalesce(found, 0)
-  AND last_seq > coalesce((SELECT max(_seq) FROM qpien.conversations_state WHERE _id = ''), 0);
 
 CREATE OR REPLACE TEMPORARY VIEW feed_messages (
     _id STRING,
@@ -152,12 +131,26 @@ CREATE OR REPLACE TEMPORARY VIEW feed_messages (
 CREATE OR REPLACE TEMPORARY VIEW changes_messages AS
 SELECT *, concat('messages/', regexp_extract(input_file_name(), '[^/]+$', 0)) AS _file FROM feed_messages;
 
+-- How far each stream is, and of which mirror.
+CREATE OR REPLACE TEMPORARY VIEW merged AS
+SELECT CAST(NULL AS STRING) AS stream, CAST(NULL AS STRING) AS mirror, CAST(NULL AS BIGINT) AS last_seq WHERE false
+UNION ALL SELECT 'contacts', _extra, _seq FROM qpien.contacts_state WHERE _id = ''
+UNION ALL SELECT 'customer_persons', _extra, _seq FROM qpien.customer_persons_state WHERE _id = ''
+UNION ALL SELECT 'conversations', _extra, _seq FROM qpien.conversations_state WHERE _id = ''
+UNION ALL SELECT 'messages', _extra, _seq FROM qpien.messages_state WHERE _id = ''
+;
+
 SELECT raise_error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
-FROM change_file JOIN qpien.messages_state AS state ON state._id = '' AND state._extra <> mirror
-WHERE stream = 'messages';
+FROM change_file JOIN merged ON merged.stream = change_file.stream AND merged.mirror <> change_file.mirror;
 
 SELECT raise_error(concat(path, ' has ', coalesce(found, 0), ' rows, not the ', rows, ' that manifest.json names')) AS wrong
-FROM change_file LEFT JOIN (SELECT _file, count(*) AS found FROM changes_messages GROUP BY _file) ON _file = path
-WHERE stream = 'messages' AND rows <> coalesce(found, 0)
-  AND last_seq > coalesce((SELECT max(_seq) FROM qpien.messages_state WHERE _id = ''), 0);
-
+FROM (
+    SELECT '' AS _file, 0 AS found WHERE false
+    UNION ALL SELECT _file, count(*) FROM changes_contacts GROUP BY _file
+    UNION ALL SELECT _file, count(*) FROM changes_customer_persons GROUP BY _file
+    UNION ALL SELECT _file, count(*) FROM changes_conversations GROUP BY _file
+    UNION ALL SELECT _file, count(*) FROM changes_messages GROUP BY _file
+)
+RIGHT JOIN change_file ON _file = path
+LEFT JOIN merged USING (stream)
+WHERE rows <> coalesce(found, 0) AND change_file.last_seq > coalesce(merged.last_seq, 0);

@@ -4,16 +4,17 @@
 -- switched one after the other. Cut short anywhere, run it again with a new version. Run one at a time. Older versions are
 -- tables of their own: drop them when nobody reads them any more (SHOW TABLES IN qpien), but never the one that
 -- SHOW CREATE TABLE qpien.STREAM_state names.
--- A file that is missing between two others is an error, and nothing of its stream is merged.
+-- A file that is missing between two others is an error, before anything is merged.
 
--- contacts: each file begins where the last ended, or with what is merged already.
-SELECT raise_error(concat('contacts: a change file is missing before ', path)) AS missing
+-- Each file begins where the last ended, or with what is merged already.
+SELECT raise_error(concat(stream, ': a change file is missing before ', path)) AS missing
 FROM (
-    SELECT path, first_seq, max(last_seq) OVER (ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-    FROM change_file WHERE stream = 'contacts'
+    SELECT stream, path, first_seq, max(last_seq) OVER (
+        PARTITION BY stream ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM change_file
 )
-WHERE first_seq > greatest(coalesce(before, 0),
-                           coalesce((SELECT max(_seq) FROM qpien.contacts_state WHERE _id = ''), 0)) + 1;
+LEFT JOIN merged USING (stream)
+WHERE first_seq > greatest(before, merged.last_seq, 0) + 1;
 
 CREATE TABLE qpien.contacts_${version} USING parquet AS
 SELECT
@@ -50,15 +51,6 @@ WHERE age = 1;
 
 CREATE OR REPLACE VIEW qpien.contacts_state AS SELECT * FROM qpien.contacts_${version};
 
--- customer_persons: each file begins where the last ended, or with what is merged already.
-SELECT raise_error(concat('customer_persons: a change file is missing before ', path)) AS missing
-FROM (
-    SELECT path, first_seq, max(last_seq) OVER (ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-    FROM change_file WHERE stream = 'customer_persons'
-)
-WHERE first_seq > greatest(coalesce(before, 0),
-                           coalesce((SELECT max(_seq) FROM qpien.customer_persons_state WHERE _id = ''), 0)) + 1;
-
 CREATE TABLE qpien.customer_persons_${version} USING parquet AS
 SELECT
     _id, customer, type, status, firstName, lastName, profilePhoto, email, phone, language, _extra, _seq,
@@ -90,15 +82,6 @@ FROM (
 WHERE age = 1;
 
 CREATE OR REPLACE VIEW qpien.customer_persons_state AS SELECT * FROM qpien.customer_persons_${version};
-
--- conversations: each file begins where the last ended, or with what is merged already.
-SELECT raise_error(concat('conversations: a change file is missing before ', path)) AS missing
-FROM (
-    SELECT path, first_seq, max(last_seq) OVER (ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-    FROM change_file WHERE stream = 'conversations'
-)
-WHERE first_seq > greatest(coalesce(before, 0),
-                           coalesce((SELECT max(_seq) FROM qpien.conversations_state WHERE _id = ''), 0)) + 1;
 
 CREATE TABLE qpien.conversations_${version} USING parquet AS
 SELECT
@@ -133,15 +116,6 @@ FROM (
 WHERE age = 1;
 
 CREATE OR REPLACE VIEW qpien.conversations_state AS SELECT * FROM qpien.conversations_${version};
-
--- messages: each file begins where the last ended, or with what is merged already.
-SELECT raise_error(concat('messages: a change file is missing before ', path)) AS missing
-FROM (
-    SELECT path, first_seq, max(last_seq) OVER (ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-    FROM change_file WHERE stream = 'messages'
-)
-WHERE first_seq > greatest(coalesce(before, 0),
-                           coalesce((SELECT max(_seq) FROM qpien.messages_state WHERE _id = ''), 0)) + 1;
 
 CREATE TABLE qpien.messages_${version} USING parquet AS
 SELECT

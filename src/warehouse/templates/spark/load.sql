@@ -16,7 +16,12 @@ FROM (
     FROM manifest
 )
 LATERAL VIEW explode(text.streams) AS stream, entry
-LATERAL VIEW explode(entry.files) AS file;
+LATERAL VIEW explode(entry.files) AS file
+WHERE stream IN (''
+--each stream
+    , '{stream}'
+--end
+);
 
 --each stream
 CREATE OR REPLACE TEMPORARY VIEW feed_{stream} (
@@ -26,13 +31,25 @@ CREATE OR REPLACE TEMPORARY VIEW feed_{stream} (
 CREATE OR REPLACE TEMPORARY VIEW changes_{stream} AS
 SELECT *, concat('{stream}/', regexp_extract(input_file_name(), '[^/]+$', 0)) AS _file FROM feed_{stream};
 
+--end
+-- How far each stream is, and of which mirror.
+CREATE OR REPLACE TEMPORARY VIEW merged AS
+SELECT CAST(NULL AS STRING) AS stream, CAST(NULL AS STRING) AS mirror, CAST(NULL AS BIGINT) AS last_seq WHERE false
+--each stream
+UNION ALL SELECT '{stream}', _extra, _seq FROM {schema}.{stream}_state WHERE _id = ''
+--end
+;
+
 SELECT raise_error('these tables are of another mirror than the feed: take another schema, or begin anew') AS other
-FROM change_file JOIN {schema}.{stream}_state AS state ON state._id = '' AND state._extra <> mirror
-WHERE stream = '{stream}';
+FROM change_file JOIN merged ON merged.stream = change_file.stream AND merged.mirror <> change_file.mirror;
 
 SELECT raise_error(concat(path, ' has ', coalesce(found, 0), ' rows, not the ', rows, ' that manifest.json names')) AS wrong
-FROM change_file LEFT JOIN (SELECT _file, count(*) AS found FROM changes_{stream} GROUP BY _file) ON _file = path
-WHERE stream = '{stream}' AND rows <> coalesce(found, 0)
-  AND last_seq > coalesce((SELECT max(_seq) FROM {schema}.{stream}_state WHERE _id = ''), 0);
-
+FROM (
+    SELECT '' AS _file, 0 AS found WHERE false
+--each stream
+    UNION ALL SELECT _file, count(*) FROM changes_{stream} GROUP BY _file
 --end
+)
+RIGHT JOIN change_file ON _file = path
+LEFT JOIN merged USING (stream)
+WHERE rows <> coalesce(found, 0) AND change_file.last_seq > coalesce(merged.last_seq, 0);

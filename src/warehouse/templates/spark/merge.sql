@@ -4,18 +4,19 @@
 -- switched one after the other. Cut short anywhere, run it again with a new version. Run one at a time. Older versions are
 -- tables of their own: drop them when nobody reads them any more (SHOW TABLES IN {schema}), but never the one that
 -- SHOW CREATE TABLE {schema}.STREAM_state names.
--- A file that is missing between two others is an error, and nothing of its stream is merged.
+-- A file that is missing between two others is an error, before anything is merged.
+
+-- Each file begins where the last ended, or with what is merged already.
+SELECT raise_error(concat(stream, ': a change file is missing before ', path)) AS missing
+FROM (
+    SELECT stream, path, first_seq, max(last_seq) OVER (
+        PARTITION BY stream ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM change_file
+)
+LEFT JOIN merged USING (stream)
+WHERE first_seq > greatest(before, merged.last_seq, 0) + 1;
 
 --each stream
--- {stream}: each file begins where the last ended, or with what is merged already.
-SELECT raise_error(concat('{stream}: a change file is missing before ', path)) AS missing
-FROM (
-    SELECT path, first_seq, max(last_seq) OVER (ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-    FROM change_file WHERE stream = '{stream}'
-)
-WHERE first_seq > greatest(coalesce(before, 0),
-                           coalesce((SELECT max(_seq) FROM {schema}.{stream}_state WHERE _id = ''), 0)) + 1;
-
 CREATE TABLE {schema}.{stream}_${version} USING parquet AS
 SELECT
     {change_columns}

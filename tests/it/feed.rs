@@ -303,6 +303,14 @@ fn a_lost_mirror_is_refused_before_anything_is_asked() {
     let account = Account::new(FEED);
     account.run().expect(0);
     std::fs::remove_dir_all(account.work.path("state")).expect("lost");
+    let (check, before) = (["check", "job.toml", "--endpoint", &account.sandbox.endpoint], account.requests());
+    assert!(account.run().expect(2).stderr.contains("feed holds changes from another mirror"));
+    assert_eq!(account.requests(), before, "nothing was asked");
+    // Neither the new mirror that is left, nor none, is taken for it.
+    account.is_refused("feed holds changes from another mirror");
+    std::fs::remove_dir_all(account.work.path("state")).expect("lost");
+    assert!(account.work.call(&check).expect(2).stdout.contains("feed holds changes from another mirror"));
+    account.run().expect(2);
     account.is_refused("feed holds changes from another mirror");
 }
 

@@ -441,7 +441,7 @@ fn every_place_that_cannot_be_written_is_told_before_the_first_request() {
     let two = format!("{here}[[destination]]\nkind = \"jsonl\"\npath = \"s3://bucket/p/\"\n");
     with(&[], &two, 2, &["two destinations share", "s3://bucket/p"]);
     with(&[], &format!("{here}retry_for = \"2h\"\n"), 2, &["destination[0].retry_for", "5m at most"]);
-    with(&[], &format!("{}retry_for = \"2m\"\n", one("out")), 2, &["destination[0].retry_for", "object storage alone"]);
+    with(&[], &format!("{}retry_for = \"2m\"\n", one("out")), 2, &["destination[0].retry_for", "PostgreSQL alone"]);
 
     std::fs::write(account.work.path("job.toml"), &here).expect("the job file");
     let said = account.call(&["check", "job.toml"]).expect(0).stdout;

@@ -275,10 +275,9 @@ fn stub(status: &'static str, body: &'static str) -> String {
 fn what_a_store_refuses_is_told_without_its_words() {
     let refused = |address: &str| {
         let error = objects(address, "p").check("a test").expect_err("refused");
-        assert_eq!(error.kind, Kind::DestinationUnwritable);
         assert!(error.detail.starts_with("s3://feed/p: "), "{error}");
         assert!(!error.detail.contains("MARKER"), "{error}");
-        error.detail
+        error
     };
     for (status, body, told) in [
         (
@@ -300,11 +299,16 @@ fn what_a_store_refuses_is_told_without_its_words() {
         ("200 OK", "MARKER", "ignores the condition of a put"),
         ("418 I'm a teapot", "<Code>MARKER of sorts</Code>", "refuses it (HTTP 418)"),
     ] {
-        let detail = refused(&stub(status, body));
-        assert!(detail.contains(told), "{status}: {detail}");
+        let error = refused(&stub(status, body));
+        assert!(error.kind == Kind::DestinationUnwritable && error.detail.contains(told), "{status}: {error}");
     }
+    // What may pass by itself: a store that is failing, and none at all.
+    let failing = refused(&stub("503 Slow Down", "MARKER"));
+    assert!(failing.kind == Kind::DestinationUnreachable && failing.detail.contains("(HTTP 503)"), "{failing}");
     let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
-    assert!(refused(&gone).contains(&format!("http://{gone} cannot be reached: ")));
+    let refused = refused(&gone);
+    assert_eq!(refused.kind, Kind::DestinationUnreachable);
+    assert!(refused.detail.contains(&format!("http://{gone} cannot be reached: ")), "{refused}");
 }
 
 #[test]

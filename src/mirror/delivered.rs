@@ -1,10 +1,8 @@
 //! What the mirror's log says of deliveries. The truth lies with a destination; the log tells when a destination has less of
 //! it than it was handed, which the destination alone cannot know.
 
-use rusqlite::params;
-
 use super::changes::Reading;
-use super::failed;
+use super::{failed, pins};
 use crate::error::Result;
 use crate::streams::{self, Stream};
 
@@ -46,14 +44,10 @@ impl Reading {
         Ok(all.into_iter().filter_map(named).collect())
     }
 
-    /// The end of the range that is pinned of a stream for a place: it may be there, and is not in the log yet.
-    pub fn pinned_for(&self, place: &str, stream: Stream) -> Result<Option<i64>> {
-        if !self.has_table("pin")? {
-            return Ok(None);
-        }
-        let sql = "SELECT max(last) FROM pin WHERE destination = ? AND stream = ?";
-        let last = self.connection().query_row(sql, params![place, stream.number()], |r| r.get(0));
-        last.map_err(|e| failed(self.path(), &e))
+    /// Whether a delivery of a stream's changes can have ended at a seq, be it in the log or cut off before it came there.
+    pub fn can_have_ended_at(&self, stream: Stream, seq: i64) -> Result<bool> {
+        let there = pins::can_have_ended_at(self.connection(), stream, seq);
+        Ok(self.has_table("pin")? && there.map_err(|e| failed(self.path(), &e))?)
     }
 
     /// Whether payloads were dropped because every destination had them.

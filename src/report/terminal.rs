@@ -133,7 +133,8 @@ fn outcome_in_words(report: &RunReport) -> &'static str {
 }
 
 /// Causes and hints of a run that came to its end and is not complete, whoever reads its summary or not: every stream and
-/// destination that failed, every stream that is not proven. One line a cause and hint, with all streams that share them.
+/// destination that failed, every stream that is not proven. All streams are told in one line, with what to do about the
+/// gravest cause.
 pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
     if matches!(report.exit_code, 0 | 4) {
         return Vec::new();
@@ -152,7 +153,12 @@ pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
     }
     // What failed comes before what is merely not proven.
     streams.sort_by_key(|(_, _, hint)| *hint == again);
-    told.extend(streams.into_iter().map(|(names, why, hint)| (format!("{}: {why}", names.join(", ")), hint)));
+    // One line for all of them, with what to do about the gravest.
+    if let Some((.., hint)) = streams.first() {
+        let causes: Vec<String> =
+            streams.iter().map(|(names, why, _)| format!("{}: {why}", names.join(", "))).collect();
+        told.push((causes.join("; "), hint));
+    }
     let undelivered = report.destinations.iter().filter_map(|d| d.error.as_ref());
     let hint = policy::decide(&Kind::DestinationUnwritable).hint;
     told.extend(undelivered.map(|why| (format!("not delivered: {why}"), hint)));

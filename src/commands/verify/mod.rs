@@ -87,7 +87,7 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
         let each = |destination| {
             of_job(&settings, destination, quiet).unwrap_or_else(|error| {
                 let decision = policy::decide(&error.kind);
-                let hint = if error.kind == Kind::DestinationUnwritable { UNREAD } else { decision.hint };
+                let hint = if is_unread(&error.kind) { UNREAD } else { decision.hint };
                 telemetry::failed(&error.detail, hint);
                 decision.exit
             })
@@ -95,6 +95,10 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
         Ok(Exit::first(settings.destinations.iter().map(each)))
     })
     .await
+}
+
+fn is_unread(kind: &Kind) -> bool {
+    matches!(kind, Kind::DestinationUnwritable | Kind::DestinationUnreachable)
 }
 
 /// One destination of a job, also against the mirror.

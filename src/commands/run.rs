@@ -117,7 +117,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     mirror.call(move |w| account::claim_masks(w, &landing)).await?;
     let mut destinations = finish(settings, common, &mirror, destinations).await?;
     let stop = common.stop.own();
-    let _watching = common.time_box.watch_requests(&stop, &source, settings.source.in_flight);
+    common.time_box.watch_requests(&stop, &source, settings.source.in_flight);
     let (known, tails) = tokio::select! {
         known = settled(settings, &source, &mirror) => known?,
         () = stop.now() => {

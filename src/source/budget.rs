@@ -11,17 +11,18 @@
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
-use governor::state::{NotKeyed, StateStore};
+use governor::state::NotKeyed;
 use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep};
 
 use super::budget_window::{Shared, Window};
 use super::counting::Counting;
+use super::pacer::{Clock, InWindow, nanos};
 use crate::error::{Error, Kind, Result};
 
 /// What the rate-limit headers of one answer say.
@@ -75,8 +76,6 @@ pub struct Budget {
     most: u64,
     pacer: Mutex<Option<(u32, Pacer)>>,
     state: Mutex<State>,
-    /// Requests given away so far, for those who wait for a number of them.
-    made: tokio::sync::watch::Sender<u64>,
 }
 
 type Pacer = Arc<RateLimiter<NotKeyed, InWindow, Clock, NoOpMiddleware<Nanos>>>;
@@ -88,6 +87,8 @@ struct State {
     told_by: u64,
     ceiling: Option<(u64, Instant)>,
     counting: Counting,
+    /// Who is told when so many requests were given away.
+    told_at: Option<(u64, Box<dyn FnOnce() + Send>)>,
     /// Requests sent before this one were under way when the last block began: their 429 is no new strike.
     block_began_at: u64,
 }
@@ -102,7 +103,6 @@ impl Budget {
             turn: tokio::sync::Mutex::default(),
             most: u64::MAX,
             state: Mutex::default(),
-            made: tokio::sync::watch::channel(0).0,
             window,
             clock,
         };
@@ -147,15 +147,21 @@ impl Budget {
             sleep(wait).await;
         }
         let taken = take();
-        let mut state = self.state();
-        state.stats.requests += 1;
-        self.made.send_replace(state.stats.requests);
-        Ok(Some((state.stats.requests, taken)))
+        let (number, told) = {
+            let mut state = self.state();
+            state.stats.requests += 1;
+            let number = state.stats.requests;
+            (number, state.told_at.take_if(|(at, _)| number >= *at))
+        };
+        if let Some((_, tell)) = told {
+            tell();
+        }
+        Ok(Some((number, taken)))
     }
 
-    /// Returns when so many requests were given away.
-    pub async fn made(&self, requests: u64) {
-        let _ = self.made.subscribe().wait_for(|made| *made >= requests).await;
+    /// Calls `tell` once, when so many requests were given away and before one more is.
+    pub fn when_made(&self, requests: u64, tell: impl FnOnce() + Send + 'static) {
+        self.state().told_at = Some((requests, Box::new(tell)));
     }
 
     /// Request `number` carries so many questions.
@@ -258,7 +264,7 @@ impl Budget {
             let burst = NonZeroU32::new(limit.get() / 100).unwrap_or(NonZeroU32::MIN);
             let quota =
                 Quota::with_period(Duration::from_secs_f64(1.0 / rate)).unwrap_or_else(|| Quota::per_minute(limit));
-            let store = InWindow { window: self.window.clone(), clock: self.clock.clone(), start: self.clock.wall() };
+            let store = InWindow::new(self.window.clone(), self.clock.clone());
             (limit.get(), Arc::new(RateLimiter::new(quota.allow_burst(burst), store, self.clock.clone())))
         });
     }
@@ -296,60 +302,6 @@ impl Drop for Shown<'_> {
         let mut state = self.budget.state();
         state.stats.waiting = None;
         state.stats.waited[self.reason as usize] += self.begun.elapsed();
-    }
-}
-
-fn nanos(d: Duration) -> u64 {
-    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Tokio's clock for governor, and the wall-clock moment it started at.
-#[derive(Clone)]
-struct Clock {
-    origin: Instant,
-    origin_wall: u64,
-}
-
-impl Clock {
-    fn new() -> Clock {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Clock { origin: Instant::now(), origin_wall: nanos(wall) }
-    }
-
-    /// Nanoseconds since 1970.
-    fn wall(&self) -> u64 {
-        self.origin_wall + nanos(self.origin.elapsed())
-    }
-}
-
-impl governor::clock::Clock for Clock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        Nanos::from(nanos(self.origin.elapsed()))
-    }
-}
-
-/// Governor's state, kept in the shared window. Governor counts from its own start; the window counts from 1970.
-struct InWindow {
-    window: Arc<Window>,
-    clock: Clock,
-    start: u64,
-}
-
-impl StateStore for InWindow {
-    type Key = NotKeyed;
-
-    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, f: F) -> std::result::Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> std::result::Result<(T, Nanos), E>,
-    {
-        self.window.update(self.clock.wall(), |shared| {
-            let before = shared.theoretical_arrival.checked_sub(self.start).map(Nanos::from);
-            let (result, after) = f(before)?;
-            shared.theoretical_arrival = self.start + after.as_u64();
-            Ok(result)
-        })
     }
 }
 

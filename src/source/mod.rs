@@ -23,6 +23,7 @@ mod in_flight;
 pub mod look_up;
 pub mod negotiate;
 mod observed;
+mod pacer;
 pub mod page;
 pub mod prove;
 pub mod query;

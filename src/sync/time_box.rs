@@ -1,13 +1,10 @@
 //! Time boxes: a run ends after so long, at a time of day, or after so many requests. It stops as on a signal, at a page
 //! boundary; what is proven by then is delivered, and the next run goes on where it stopped.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::ZonedDateTime;
 use jiff::civil::{Date, Time};
-use tokio::task::JoinSet;
-use tracing::Instrument as _;
 
 use super::shutdown::Stop;
 use crate::clock::human;
@@ -59,21 +56,15 @@ impl TimeBox {
         }
     }
 
-    /// Asks `stop` to stop when this source has made its requests, for as long as what is given back is kept.
-    #[must_use]
-    pub fn watch_requests(&self, stop: &Stop, source: &Arc<Source>, in_flight: u32) -> JoinSet<()> {
-        let mut watching = JoinSet::new();
+    /// Asks `stop` to stop when this source has made its requests, before one more is made: whoever is about to make one
+    /// by then may still do so, and each request that is under way may have one to follow it.
+    pub fn watch_requests(&self, stop: &Stop, source: &Source, in_flight: u32) {
         if let Some(requests) = self.requests {
-            // Requests under way come home before the run ends.
             let most = requests.saturating_sub(in_flight.into()).max(1);
-            let (stop, source) = (stop.clone(), source.clone());
-            let watch = async move {
-                source.budget.made(most).await;
-                stop.because(format!("the requests allowed are made (--max-requests {requests})"));
-            };
-            watching.spawn(watch.in_current_span());
+            let stop = stop.clone();
+            let why = format!("the requests allowed are made (--max-requests {requests})");
+            source.budget.when_made(most, move || stop.because(why));
         }
-        watching
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+#[cfg(feature = "postgres")]
+use rusqlite::OptionalExtension as _;
+use rusqlite::{Connection, params};
 
 use crate::error::{Error, Kind, Result};
 use crate::streams::Stream;
@@ -73,6 +75,7 @@ impl Ledger {
     }
 
     /// The print of a record's cells, where it is there with this seq.
+    #[cfg(feature = "postgres")]
     pub fn print(&self, stream: Stream, id: &str, seq: i64) -> Result<Option<i64>> {
         let found = || {
             self.connection

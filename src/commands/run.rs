@@ -19,7 +19,7 @@ use crate::mirror::account::{self, Account};
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::readings::Tails;
 use crate::mirror::rounds::{self, Begun, Ending};
-use crate::mirror::store::{Mirror, Writer};
+use crate::mirror::store::Mirror;
 use crate::policy::{self, Exit};
 use crate::progress::Progress;
 use crate::report::live::{self, Live};
@@ -237,11 +237,7 @@ async fn finish(
 ) -> Result<Destinations> {
     let _alone = common.delivering.lock().await;
     let settings = settings.clone();
-    let finishing = move |writer: &mut Writer| {
-        deliver::finish(writer, &settings, &mut destinations)?;
-        Ok(destinations)
-    };
-    mirror.call(finishing).await
+    mirror.call(move |w| deliver::finish(w, &settings, &mut destinations).map(|()| destinations)).await
 }
 
 /// Delivers on the mirror's own thread: nothing else is written meanwhile, and what that thread has given back is there

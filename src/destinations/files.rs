@@ -229,19 +229,12 @@ impl Destination for Files {
     }
 
     fn delivered(&mut self, mirror: &str, stream: Stream) -> Result<i64> {
-        let Some(manifest) = self.manifest.as_ref().filter(|m| !names_nothing(m)) else { return Ok(0) };
-        if manifest.mirror.as_deref() != Some(mirror) {
-            return Err(Error::new(
-                Kind::DestinationRefused,
-                format!("{} holds changes from another mirror, whose seqs mean nothing here", self.store.place()),
-            ));
-        }
-        Ok(manifest.streams.get(stream.name()).and_then(|entry| entry.seq).map_or(0, |seq| seq.last))
+        self.manifest.as_ref().map_or(Ok(0), |manifest| manifest.delivered(&self.store.place(), mirror, stream))
     }
 
     fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>> {
         self.store.clear_staging()?;
-        if self.terms.content == Content::Changes && self.manifest.as_ref().is_none_or(names_nothing) {
+        if self.terms.content == Content::Changes && self.manifest.as_ref().is_none_or(Manifest::names_nothing) {
             self.put(&self.naming(delivery, BTreeMap::new()))?;
         }
         let mut streams = self.manifest.as_ref().map(|m| m.streams.clone()).unwrap_or_default();
@@ -268,11 +261,6 @@ impl Destination for Files {
         self.store.clear_staging()?;
         Ok(receipts)
     }
-}
-
-/// Whether it names no file: nobody has delivered there yet.
-fn names_nothing(manifest: &Manifest) -> bool {
-    manifest.streams.values().all(|entry| entry.files.is_empty())
 }
 
 /// One file under way.

@@ -92,9 +92,14 @@ pub struct ColumnEntry {
 }
 
 impl Manifest {
+    /// Whether it names no file.
+    pub fn names_nothing(&self) -> bool {
+        self.streams.values().all(|entry| entry.files.is_empty())
+    }
+
     /// The last seq of a stream's changes, 0 where there are none; refuses those of another mirror than `mirror`.
     pub fn delivered(&self, place: &str, mirror: &str, stream: Stream) -> Result<i64> {
-        if self.streams.values().all(|entry| entry.files.is_empty()) {
+        if self.names_nothing() {
             return Ok(0);
         }
         if self.mirror.as_deref() != Some(mirror) {

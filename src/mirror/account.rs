@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
 use super::failed;
-use super::store::Writer;
+use super::store::{Writer, has_table};
 use crate::error::{Error, Result};
 use crate::hex;
 
@@ -73,8 +73,7 @@ pub fn claim_masks(writer: &mut Writer, masks: &str) -> Result<()> {
 /// The same of a mirror that is only read; one that does not remember masks has none.
 pub fn check_masks(connection: &Connection, path: &Path, masks: &str) -> Result<()> {
     let say = |e: rusqlite::Error| failed(path, &e);
-    let remembers = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'identity')";
-    if !connection.query_row(remembers, [], |r| r.get(0)).map_err(say)? {
+    if !has_table(connection, "identity").map_err(say)? {
         return Ok(());
     }
     refuse_other_masks(path, landed_with(connection).map_err(say)?.as_deref(), masks)

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Rows};
 
-use super::store::open_for_reading;
+use super::store::{has_table, open_for_reading};
 use super::{failed, pins};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Change, Extent, Op, Reader, SeqRange};
@@ -42,8 +42,7 @@ impl Reading {
 
     /// Whether the mirror is new enough to have a table.
     pub(super) fn has_table(&self, name: &str) -> Result<bool> {
-        let there = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)";
-        self.connection.query_row(there, [name], |r| r.get(0)).map_err(|e| failed(&self.path, &e))
+        has_table(&self.connection, name).map_err(|e| failed(&self.path, &e))
     }
 
     /// Which mirror this is; none of one that is older than identities.

@@ -6,8 +6,8 @@
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`entries`] which lists need not be
 //! asked for, [`selection`] which fields were asked for, [`filled`] what it means that these are others now, [`rounds`] when a reading of everything begins and ends,
 //! [`deletions`] what is gone, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
-//! remembers how the API is spelled, [`account`] whose it is, [`masked_places`]
-//! with which masks a place was filled.
+//! remembers how the API is spelled, [`account`] whose it is, [`pins`] and [`delivered`] what is and was
+//! handed over, [`masked_places`] with which masks.
 
 pub mod account;
 pub mod changes;

@@ -1,5 +1,5 @@
-//! Ranges of the change feed that are being delivered, and the log of those that were. As long as one is pinned nothing lands (a trigger sees to it), so
-//! that a delivery that was cut off is made again with the same content.
+//! Ranges of the change feed that are being delivered, and the log of those that were. As long as one is pinned nothing
+//! lands (a trigger sees to it), so that a delivery that was cut off is made again with the same content.
 //!
 //! The log knows every seq at which a delivery of changes can have ended: what was handed over, and what was pinned and then
 //! let go, of which nobody knows whether it arrived ('let go'). A destination that says another seq was fed by a newer
@@ -7,7 +7,7 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::store::Writer;
+use super::store::{Writer, has_table};
 use crate::error::Result;
 use crate::record::SeqRange;
 use crate::streams::{self, Stream};
@@ -118,8 +118,7 @@ pub fn last_seq(writer: &mut Writer) -> Result<i64> {
 
 /// Which mirror this is; none of one that is older than identities.
 pub fn identity_of(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let there = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'identity')";
-    if !connection.query_row(there, [], |r| r.get(0))? {
+    if !has_table(connection, "identity")? {
         return Ok(None);
     }
     connection.query_row("SELECT id FROM identity", [], |r| r.get(0)).map(Some)

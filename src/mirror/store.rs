@@ -178,6 +178,11 @@ pub fn open_untouched(path: &Path) -> Result<Connection> {
     ours(connection, path)
 }
 
+/// Whether a mirror is new enough to have a table.
+pub fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)", [name], |r| r.get(0))
+}
+
 /// The schema's version.
 pub fn version(connection: &Connection, path: &Path) -> Result<usize> {
     connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(|e| failed(path, &e))

@@ -66,11 +66,7 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
     if args.target.extension().is_none_or(|e| e != "toml") {
         let mut store = deliver::store(&args.target, PATIENCE)?;
         let (_, differences) = place(store.as_mut(), args.mirror.as_deref(), quiet)?;
-        let has_dropped = match &args.mirror {
-            Some(mirror) => Reading::begin(mirror)?.has_dropped()?,
-            None => false,
-        };
-        return Ok(told(&store.place(), &differences, has_dropped, quiet));
+        return told(&store.place(), &differences, args.mirror.as_deref(), quiet);
     }
     let flags = Flags {
         mirror: args.mirror.clone(),
@@ -111,8 +107,7 @@ fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -
         Target::Postgres(options) => {
             let database = Postgres::new((**options).clone(), destination.terms, settings.streams.clone());
             let differences = database::verify(&database, settings, quiet)?;
-            let has_dropped = Reading::begin(&settings.mirror)?.has_dropped()?;
-            return Ok(told(&options.place(), &differences, has_dropped, quiet));
+            return told(&options.place(), &differences, Some(&settings.mirror), quiet);
         }
     };
     let mut store = deliver::store(path, *retry_for)?;
@@ -120,24 +115,24 @@ fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -
     if let Some(manifest) = manifest.filter(|_| destination.terms.content == Content::Snapshot) {
         made_again(settings, destination, &manifest, &mut differences)?;
     }
-    let has_dropped = Reading::begin(&settings.mirror)?.has_dropped()?;
-    Ok(told(&store.place(), &differences, has_dropped, quiet))
+    told(&store.place(), &differences, Some(&settings.mirror), quiet)
 }
 
-fn told(place: &str, differences: &Differences, has_dropped: bool, quiet: bool) -> Exit {
+fn told(place: &str, differences: &Differences, mirror: Option<&Path>, quiet: bool) -> Result<Exit> {
     if differences.found.is_empty() {
         if !quiet {
             say!("{place}: as it should be");
         }
-        return Exit::Complete;
+        return Ok(Exit::Complete);
     }
     for (at, what) in &differences.found {
         say!("{place}: {at}: {what}");
     }
     let cause = format!("{place}: {}", counted(differences.found.len() as u64, "difference"));
-    let hint = if has_dropped { DROPPED } else { policy::decide(&Kind::Verification).hint };
+    let has_dropped = mirror.map(|mirror| Reading::begin(mirror)?.has_dropped()).transpose()?;
+    let hint = if has_dropped == Some(true) { DROPPED } else { policy::decide(&Kind::Verification).hint };
     telemetry::failed(&cause, hint);
-    Exit::Integrity
+    Ok(Exit::Integrity)
 }
 
 /// Files against their manifest, ids and references against one another, and all of it against a mirror. No manifest where

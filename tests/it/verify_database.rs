@@ -78,6 +78,9 @@ fn what_somebody_else_did_to_a_cell_a_row_a_column_a_table_or_a_mark_is_told() {
         }
     }
     account.call(&["verify", "job.toml"]).expect(0);
+    account.ask("UPDATE whole._qpien_delivered SET seq = 0 WHERE stream = 'contacts'");
+    let said = account.call(&["verify", "job.toml"]).expect(7).stdout;
+    assert!(said.contains("contacts: it says to be there up to seq 0, and was delivered up to"), "{said}");
     for (mark, told) in [("0", "it is there up to seq 0"), ("100000", "it says to be there up to seq 100000")] {
         account.ask(&format!("UPDATE qpien._qpien_delivered SET seq = {mark} WHERE stream = 'messages'"));
         let said = account.call(&["verify", "job.toml"]).expect(7).stdout;

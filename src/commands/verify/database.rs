@@ -33,7 +33,7 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
     let reading = Reading::begin(&settings.mirror)?;
     let says = |stream| {
         let (_, standing) = standings.iter().find(|(s, standing)| *s == stream && !standing.is_nothing)?;
-        Some(Says { seq: standing.seq, run: i64::MAX })
+        Some(Says { seq: standing.seq, run: standing.run })
     };
     log::hold(&reading, &place, content, says, &mut differences)?;
     let mut there = Vec::new();

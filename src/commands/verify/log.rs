@@ -41,6 +41,10 @@ pub fn hold(
             Content::Snapshot if says.run < logged.run => {
                 differences.add(name, format!("it is of run {}, and was delivered after run {}", says.run, logged.run));
             }
+            Content::Snapshot if says.run == logged.run && says.seq != reached => {
+                let what = format!("it says to be there up to seq {}, and was delivered up to {reached}", says.seq);
+                differences.add(name, what);
+            }
             Content::Changes | Content::Snapshot => {}
         }
     }

@@ -25,6 +25,8 @@ pub struct Standing {
     pub mirror: String,
     /// The seq that it has reached.
     pub seq: i64,
+    /// The run that delivered last; 0 where none did.
+    pub run: i64,
     /// It was held back from the first: there is nothing of it.
     pub is_nothing: bool,
     /// What is wrong with its table. Where something is, its rows are not read.
@@ -50,7 +52,7 @@ pub fn standing(session: &Session, options: &Options, stream: Stream) -> Result<
     let Some(mark) = marks::read(session, &options.schema, stream)? else { return Ok(None) };
     let is_nothing = super::load::fresh(Some(&mark));
     let faults = if is_nothing { Vec::new() } else { faults(session, options, stream, &mark)? };
-    Ok(Some(Standing { mirror: mark.mirror, seq: mark.seq, is_nothing, faults }))
+    Ok(Some(Standing { mirror: mark.mirror, seq: mark.seq, run: mark.run.unwrap_or(0), is_nothing, faults }))
 }
 
 fn faults(session: &Session, options: &Options, stream: Stream, mark: &Mark) -> Result<Vec<String>> {

@@ -20,6 +20,8 @@ pub struct Mark {
     pub records: i64,
     /// The columns that have been filled.
     pub columns: Vec<String>,
+    /// The run that delivered last; none where nothing was.
+    pub run: Option<i64>,
 }
 
 /// What a delivery did.
@@ -96,10 +98,10 @@ pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
 
 /// A stream's mark.
 pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Mark>> {
-    let sql = format!("SELECT mirror, seq, records, columns FROM {} WHERE stream = $1", table(schema));
+    let sql = format!("SELECT mirror, seq, records, columns, run_id FROM {} WHERE stream = $1", table(schema));
     let rows = session.rows(&sql, &[&stream.name()])?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(Mark { mirror: row.get(0), seq: row.get(1), records: row.get(2), columns: row.get(3) }))
+    Ok(Some(Mark { mirror: row.get(0), seq: row.get(1), records: row.get(2), columns: row.get(3), run: row.get(4) }))
 }
 
 /// What a stream's mark says now: what was delivered, or, of a held one, why nothing was.

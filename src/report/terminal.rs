@@ -69,7 +69,7 @@ pub fn summary(report: &RunReport) -> String {
         let _ = writeln!(out, "windows that had moved and were joined again: {steps}");
     }
     if repaired > 0 {
-        let _ = writeln!(out, "halves of a cut character that were replaced by U+FFFD: {repaired}");
+        let _ = writeln!(out, "characters that no text can hold and that were replaced by U+FFFD: {repaired}");
     }
     for (stream, audit) in report.streams.iter().filter_map(|s| Some((s.stream, s.audit.as_ref()?))) {
         let _ = writeln!(out, "audit of {stream}: {audit}");

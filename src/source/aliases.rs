@@ -79,6 +79,11 @@ impl Aliases {
         self.change(|found| found.counted = true);
     }
 
+    /// The server answers one question a request.
+    pub fn travel_alone(&self) {
+        self.change(|found| found.counted = true);
+    }
+
     /// Whether the server was found to count questions.
     pub fn are_counted(&self) -> bool {
         self.change(|found| found.counted)

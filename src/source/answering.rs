@@ -161,8 +161,11 @@ impl Source {
             Ok(token) => token,
             Err(e) => return (None, None, every(e)),
         };
-        let body = match query::list_request(&dialect, questions) {
-            Ok(body) => body,
+        let names: Result<Vec<String>> = query::operations(&dialect, questions)
+            .map(|operations| operations.into_iter().map(|operation| self.names.next(operation)).collect());
+        let asked = names.and_then(|names| Ok((query::list_request(&dialect, questions, &names)?, names)));
+        let (body, names) = match asked {
+            Ok(asked) => asked,
             Err(e) => return (Some(token.generation), None, every(e)),
         };
         for question in questions {
@@ -174,7 +177,9 @@ impl Source {
             Ok(Attempt { answer, headers }) => {
                 self.budget.observe(number, headers);
                 self.in_flight.learn(questions, answer.body.len());
-                (envelope::pages(&dialect, &self.settings.volatile, questions, answer), headers)
+                let judged = envelope::pages(&dialect, &self.settings.volatile, questions, &names, answer);
+                self.note_names(judged.named);
+                (judged.outcomes, headers)
             }
             Err(e) => (every(e), Headers::default()),
         };

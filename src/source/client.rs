@@ -3,7 +3,8 @@
 //! the environment, connections are kept alive, answers may be gzip, brotli or zstd. What failed below HTTP (no connection,
 //! no TLS, a certificate) is named in `unreachable`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
@@ -19,7 +20,12 @@ use crate::secret::Secret;
 
 /// The HTTP side of the source.
 pub struct Http {
-    client: reqwest::Client,
+    client: RwLock<reqwest::Client>,
+    /// How often connections were given up because of an answer that belonged to another request.
+    mixed_up: AtomicU32,
+    connect_timeout: Duration,
+    read_timeout: Duration,
+    idle: usize,
     endpoint: reqwest::Url,
     max_response: usize,
     /// Of the answer that tells it most exactly.
@@ -56,16 +62,23 @@ impl Http {
         if !endpoint.username().is_empty() || endpoint.password().is_some() {
             return Err(Error::usage("the endpoint must not hold a user name or password"));
         }
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("qpien-sync/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .connect_timeout(settings.connect_timeout)
-            .read_timeout(settings.read_timeout)
-            .timeout(WHOLE)
-            .pool_max_idle_per_host(usize::try_from(settings.in_flight).unwrap_or(8))
-            .build()
-            .map_err(|e| Error::new(Kind::Internal, format!("the HTTP client cannot be built: {}", chain(&e))))?;
-        Ok(Http { client, endpoint, max_response: settings.max_response, clock: Mutex::default() })
+        let idle = usize::try_from(settings.in_flight).unwrap_or(8);
+        let (connect_timeout, read_timeout) = (settings.connect_timeout, settings.read_timeout);
+        let client = RwLock::new(client(connect_timeout, read_timeout, idle)?);
+        let (mixed_up, clock, max_response) = (AtomicU32::new(0), Mutex::default(), settings.max_response);
+        Ok(Http { client, mixed_up, connect_timeout, read_timeout, idle, endpoint, max_response, clock })
+    }
+
+    /// Gives up the connections that stand, because an answer came that belonged to another request. When that happens
+    /// again and again, no connection is used twice.
+    pub fn reconnect(&self) {
+        const TIMES: u32 = 3;
+        let before = self.mixed_up.fetch_add(1, Ordering::Relaxed);
+        let idle = if before + 1 < TIMES { self.idle } else { 0 };
+        // Without a new client the old one goes on: each answer is judged by its names all the same.
+        if let Ok(fresh) = client(self.connect_timeout, self.read_timeout, idle) {
+            *self.client.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
     }
 
     /// The host of the address.
@@ -80,7 +93,8 @@ impl Http {
 
     /// Posts one request body.
     pub async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Attempt> {
-        let mut request = self.client.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut request = client.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json").body(body);
         if let Some(secret) = authorization {
             let mut value = HeaderValue::from_str(secret.reveal())
                 .map_err(|_| Error::new(Kind::InvalidClient, "the token cannot be sent as a header"))?;
@@ -122,6 +136,19 @@ impl Http {
             }
         }
     }
+}
+
+/// A client that keeps at most `idle` connections for later requests.
+fn client(connect_timeout: Duration, read_timeout: Duration, idle: usize) -> Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .user_agent(concat!("qpien-sync/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .connect_timeout(connect_timeout)
+        .read_timeout(read_timeout)
+        .timeout(WHOLE)
+        .pool_max_idle_per_host(idle)
+        .build()
+        .map_err(|e| Error::new(Kind::Internal, format!("the HTTP client cannot be built: {}", chain(&e))))
 }
 
 /// Where a redirect leads, as far as it is fit to be told: another host by its name, another path of this one without

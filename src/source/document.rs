@@ -11,6 +11,7 @@ use super::client::Attempt;
 use super::dialect::Dialect;
 use super::dialect::server::{Reply, Server};
 use super::failure::{self, Words};
+use super::repair;
 use super::retry::Failures;
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Action};
@@ -43,7 +44,8 @@ impl<'s> Documents<'s> {
             }
             Err(e) => (Err(e), Headers::default()),
         };
-        let outcome = answered.and_then(|answer| {
+        let outcome = answered.and_then(|mut answer| {
+            repair::text(&mut answer.body);
             let mut reply: Reply =
                 serde_json::from_slice(&answer.body).map_err(|_| failure::unreadable(answer.status, &answer.body))?;
             // What it says is told to people, and may quote what it was sent.

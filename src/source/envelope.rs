@@ -1,9 +1,11 @@
 //! A GraphQL answer becomes typed results here, at the door. The body is judged before the HTTP status (documented:
 //! failures usually arrive as 200), and nobody matches strings later.
 //!
-//! What is read, in this order: is it JSON; are there `errors` (each becomes a kind; one with a path touches only its
-//! question); does the payload say `success: false`; is the list where the dialect says. Partial data with errors is
-//! never accepted as whole. Only when a body decides nothing does the status speak.
+//! What is read, in this order: is it JSON; does it answer this request ([`super::response_names`]); are there `errors`
+//! (each becomes a kind); does the payload say `success: false`; is the list where the dialect says. An error touches the
+//! one question whose response name its path begins with, and all of them where its path begins with anything else: an
+//! error without an address is never dropped. Partial data with errors is never accepted as whole. Only when a body
+//! decides nothing does the status speak.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,6 +13,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeSeed;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::dialect::{Dialect, Meaning};
@@ -18,6 +21,7 @@ use super::failure::{self, Words};
 use super::page::Page;
 use super::query::{self, Question};
 use super::repair;
+use super::response_names::{Named, is_ours};
 use super::shape::{Found, Shape, Want};
 use crate::error::{Error, Kind, Result, quote};
 use crate::record::{Record, Records};
@@ -51,14 +55,25 @@ struct Envelope<'b> {
     words: Words,
 }
 
-/// Judges the answer to `questions`: one result each. `rules` say what stays out of the records' hashes.
+/// What an answer to several questions holds.
+#[derive(Debug)]
+pub struct Judged {
+    /// The names under which it came.
+    pub named: Named,
+    /// The result of each question, in their order.
+    pub outcomes: Vec<Result<Page>>,
+}
+
+/// Judges the answer to `questions`, which were to be answered under `names`. `rules` say what stays out of the records'
+/// hashes.
 pub fn pages(
     dialect: &Dialect,
     rules: &PerStream<Volatile>,
     questions: &[Question],
+    names: &[String],
     mut answer: Answer,
-) -> Vec<Result<Page>> {
-    let repaired = repair::lone_surrogates(&mut answer.body);
+) -> Judged {
+    let repaired = repair::text(&mut answer.body);
     let body = Bytes::from(answer.body);
     let Ok(text) = std::str::from_utf8(&body) else {
         return every(questions, &failure::unreadable(answer.status, &body));
@@ -67,18 +82,21 @@ pub fn pages(
         Ok(envelope) => envelope,
         Err(e) => return every(questions, &e),
     };
-    let faults = match faults(dialect, answer.status, &envelope) {
-        Ok(faults) => faults,
+    let faults = faults(dialect, answer.status, &envelope, names);
+    let data = envelope.data.unwrap_or_default();
+    let named = match query::operations(dialect, questions) {
+        Ok(operations) => named(&data, &faults, names, &operations),
         Err(e) => return every(questions, &e),
     };
-    let data = envelope.data.unwrap_or_default();
-    let one = |(i, q): (usize, &Question)| {
-        let name = query::answer_name(dialect, q, i, questions.len())?;
+    if let Some(error) = elsewhere(named) {
+        return Judged { named, ..every(questions, &error) };
+    }
+    let one = |(q, name): (&Question, &String)| {
         if let Some(error) = faults.iter().find(|f| f.touches.as_deref().is_none_or(|t| t == name)) {
             return Err(error.error.clone());
         }
         let part = dialect.stream(q.stream)?;
-        let payload = data.get(&name).copied();
+        let payload = data.get(name).copied();
         let found = payload_of(dialect, &query::list_shape(&part.list), payload, &part.operation)?;
         let Some(items) = &found.items else {
             return Err(Error::new(
@@ -88,21 +106,52 @@ pub fn pages(
         };
         Ok(page(&dialect.id, &rules[q.stream], &body, items, &found, &repaired))
     };
-    questions.iter().enumerate().map(one).collect()
+    Judged { named, outcomes: questions.iter().zip(names).map(one).collect() }
 }
 
-/// Judges the answer to the token mutation.
-pub fn token(dialect: &Dialect, mut answer: Answer) -> Result<Granted> {
-    repair::lone_surrogates(&mut answer.body);
+/// The names under which an answer came. One whose errors name questions of another request belongs to that one, whether
+/// it has data or not.
+fn named(data: &HashMap<String, &RawValue>, faults: &[Fault], names: &[String], operations: &[&str]) -> Named {
+    match Named::of(data.keys().map(String::as_str), names, operations) {
+        Named::Nothing if faults.iter().any(|f| f.is_of_another) => Named::Others,
+        named => named,
+    }
+}
+
+/// The error of an answer whose names say that it belongs to another request.
+fn elsewhere(named: Named) -> Option<Error> {
+    let said = match named {
+        Named::Given | Named::Nothing => return None,
+        Named::Others => "the answer belongs to another request: it has none of the names that were asked for",
+        Named::Operation => "the answer has the operation's own name, not the one that was asked for",
+    };
+    Some(Error::new(Kind::Garbled, said))
+}
+
+/// Judges the answer to the token mutation, which was to be answered under `name`; says under which names it came.
+pub fn token(dialect: &Dialect, name: &str, mut answer: Answer) -> (Named, Result<Granted>) {
+    repair::text(&mut answer.body);
+    let mut came = Named::Nothing;
+    let granted = granted(dialect, name, &answer, &mut came);
+    (came, granted)
+}
+
+fn granted(dialect: &Dialect, name: &str, answer: &Answer, came: &mut Named) -> Result<Granted> {
     let text =
         std::str::from_utf8(&answer.body).map_err(|_| of_token(failure::unreadable(answer.status, &answer.body)))?;
     let envelope = open(dialect, answer.status, text).map_err(of_token)?;
-    if let Some(fault) = faults(dialect, answer.status, &envelope)?.into_iter().next() {
+    let operation = &dialect.token.operation;
+    let names = [name.to_owned()];
+    let faults = faults(dialect, answer.status, &envelope, &names);
+    let data = envelope.data.unwrap_or_default();
+    *came = named(&data, &faults, &names, &[operation]);
+    if let Some(error) = elsewhere(*came) {
+        return Err(error);
+    }
+    if let Some(fault) = faults.into_iter().next() {
         return Err(of_token(fault.error));
     }
-    let operation = &dialect.token.operation;
-    let data = envelope.data.unwrap_or_default();
-    let payload = data.get(operation).copied();
+    let payload = data.get(name).copied();
     let found = payload_of(dialect, &query::token_shape(dialect), payload, operation).map_err(of_token)?;
     let access_token = found.text(Want::AccessToken).filter(|t| !t.is_empty()).ok_or_else(|| {
         Error::new(
@@ -123,8 +172,8 @@ fn of_token(error: Error) -> Error {
     }
 }
 
-fn every(questions: &[Question], error: &Error) -> Vec<Result<Page>> {
-    questions.iter().map(|_| Err(error.clone())).collect()
+fn every(questions: &[Question], error: &Error) -> Judged {
+    Judged { named: Named::Nothing, outcomes: questions.iter().map(|_| Err(error.clone())).collect() }
 }
 
 /// The JSON envelope, or what it means that there is none.
@@ -152,30 +201,51 @@ fn nothing_in_it(status: u16, text: &str) -> Error {
     }
 }
 
-/// An error and the question it touches (none: every one).
+/// An error of an answer.
 struct Fault {
+    /// The response name of the question it touches; `None` where it touches every one.
     touches: Option<String>,
+    /// Its path begins with a name that another request of this process gave.
+    is_of_another: bool,
     error: Error,
 }
 
-#[derive(Deserialize)]
+/// An entry of `errors`. GraphQL says that it is an object whose `path` is a list; other forms are read as far as they go.
+#[derive(Default)]
 struct Entry {
-    #[serde(default)]
-    path: Option<Vec<serde_json::Value>>,
-    #[serde(default)]
+    path: Vec<Value>,
     extensions: Option<Words>,
-    #[serde(flatten)]
     words: Words,
 }
 
-fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>) -> Result<Vec<Fault>> {
-    let Some(raw) = envelope.errors else {
-        return Ok(Vec::new());
+impl Entry {
+    fn read(value: &Value) -> Entry {
+        let words = |value: &Value| serde_json::from_value::<Words>(value.clone()).ok();
+        match value {
+            Value::Object(members) => Entry {
+                path: members.get("path").and_then(Value::as_array).cloned().unwrap_or_default(),
+                extensions: members.get("extensions").and_then(words),
+                words: words(value).unwrap_or_default(),
+            },
+            Value::String(message) => {
+                Entry { words: Words { message: Some(message.clone()), ..Words::default() }, ..Entry::default() }
+            }
+            _ => Entry::default(),
+        }
+    }
+}
+
+/// The errors of an answer, the most telling first. Whatever stands under `errors` is an error, but for `null`, `false`
+/// and what is empty.
+fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, names: &[String]) -> Vec<Fault> {
+    let entries: Vec<Entry> = match envelope.errors.and_then(|raw| serde_json::from_str(raw.get()).ok()) {
+        None | Some(Value::Null | Value::Bool(false)) => Vec::new(),
+        Some(Value::Array(list)) => list.iter().filter(|entry| !entry.is_null()).map(Entry::read).collect(),
+        Some(Value::String(text)) if text.is_empty() => Vec::new(),
+        Some(Value::Object(members)) if members.is_empty() => Vec::new(),
+        Some(other) => vec![Entry::read(&other)],
     };
-    let entries: Option<Vec<Entry>> =
-        serde_json::from_str(raw.get()).map_err(|_| Error::new(Kind::Garbled, "`errors` is not a list of errors"))?;
-    let mut faults: Vec<Fault> =
-        entries.unwrap_or_default().iter().map(|e| fault(dialect, status, envelope, e)).collect();
+    let mut faults: Vec<Fault> = entries.iter().map(|e| fault(dialect, status, envelope, e, names)).collect();
     // The most telling first: an expired token explains a failed resolver, not the other way round.
     faults.sort_by_key(|f| match f.error.kind {
         Kind::InvalidClient => 0,
@@ -192,7 +262,7 @@ fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>) -> Result<Vec
             fields.clone_from(&unknown);
         }
     }
-    Ok(faults)
+    faults
 }
 
 fn unknown_fields(error: &Error) -> &[String] {
@@ -202,12 +272,13 @@ fn unknown_fields(error: &Error) -> &[String] {
     }
 }
 
-fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry) -> Fault {
+fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry, names: &[String]) -> Fault {
     let words = entry.words.with(entry.extensions.as_ref());
-    let path = entry.path.as_ref().and_then(|p| p.first()).and_then(|p| p.as_str());
+    let begins = entry.path.first().and_then(Value::as_str);
+    let path = begins.filter(|begins| names.iter().any(|name| name == begins));
     let error = failure::by_words(dialect, &words, status).unwrap_or_else(|| {
         let said = format!("the server says: {}", quote(words.message.as_deref().unwrap_or("(no message)")));
-        if path.is_some() && envelope.data.as_ref().is_some_and(|d| d.values().any(|v| v.get() != "null")) {
+        if begins.is_some() && envelope.data.as_ref().is_some_and(|d| d.values().any(|v| v.get() != "null")) {
             Error::new(Kind::PartialData, said)
         } else if matches!(status, 401 | 403 | 408 | 413 | 425 | 429 | 500..) {
             failure::by_status(status, &said)
@@ -218,7 +289,11 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry)
     // Who is not known, not allowed or over the limit is so for the whole request.
     let whole =
         matches!(error.kind, Kind::TokenExpired | Kind::Unauthorized | Kind::InvalidClient | Kind::RateLimited { .. });
-    Fault { touches: path.filter(|_| !whole).map(str::to_owned), error }
+    Fault {
+        touches: path.filter(|_| !whole).map(str::to_owned),
+        is_of_another: path.is_none() && begins.is_some_and(is_ours),
+        error,
+    }
 }
 
 /// Reads a payload by its shape and lets it speak for itself: `success: false` is a failure without any `errors`.

@@ -1,4 +1,5 @@
 use super::super::query::{Select, Start};
+use super::super::response_names::{ResponseNames, operations};
 use super::*;
 use crate::streams::Stream;
 
@@ -22,7 +23,11 @@ fn contacts() -> Vec<Question> {
 }
 
 fn ask(status: u16, body: &str) -> Result<Page> {
-    pages(&dialect(), &rules(), &contacts(), Answer { status, body: body.as_bytes().to_vec() }).remove(0)
+    judged(&contacts(), &["getContactList"], status, body.as_bytes()).outcomes.remove(0)
+}
+
+fn judged(questions: &[Question], names: &[&str], status: u16, body: &[u8]) -> Judged {
+    pages(&dialect(), &rules(), questions, &operations(names), Answer { status, body: body.to_vec() })
 }
 
 fn kind(status: u16, body: &str) -> Kind {
@@ -98,9 +103,65 @@ fn an_error_with_a_path_touches_its_question_alone() {
     let asked = [contacts(), contacts()].concat();
     let body = r#"{"errors":[{"message":"m","path":["q0"],"extensions":{"code":"INTERNAL_SERVER_ERROR"}}],
         "data":{"q0":null,"q1":{"success":true,"data":{"docs":[],"totalDocs":0}}}}"#;
-    let results = pages(&dialect(), &rules(), &asked, Answer { status: 200, body: body.as_bytes().to_vec() });
+    let results = judged(&asked, &["q0", "q1"], 200, body.as_bytes()).outcomes;
     assert_eq!(results[0].as_ref().expect_err("q0").kind, Kind::ServerFault);
     assert!(results[1].as_ref().is_ok_and(|p| p.records.rows.is_empty()));
+}
+
+#[test]
+fn an_error_without_an_address_touches_every_question() {
+    let asked = [contacts(), contacts()].concat();
+    let list = r#"{"success":true,"data":{"docs":[],"totalDocs":0}}"#;
+    for error in [
+        r#"[{"message":"m"}]"#,
+        r#"[{"message":"m","path":["getContactList","data"]}]"#,
+        r#"[{"message":"m","path":["ExternalContact"]}]"#,
+        r#"[{"message":"m","path":["data","q0"]}]"#,
+        r#"[{"message":"m","path":[0,"q0"]}]"#,
+        r#"[{"message":"m","path":"q0"}]"#,
+        r#"[{"message":"m","path":null}]"#,
+        r#"[{"message":"m","path":{"at":"q0"}}]"#,
+        r#"["m"]"#,
+        "[7]",
+        r#"{"message":"m"}"#,
+        r#""m""#,
+        "true",
+    ] {
+        let body = format!(r#"{{"data":{{"q0":{list},"q1":{list}}},"errors":{error}}}"#);
+        let results = judged(&asked, &["q0", "q1"], 200, body.as_bytes()).outcomes;
+        assert!(results.iter().all(Result::is_err), "{error}");
+    }
+    for none in ["[]", "null", "[null]", "{}", "\"\"", "false"] {
+        let body = format!(r#"{{"data":{{"q0":{list},"q1":{list}}},"errors":{none}}}"#);
+        assert!(judged(&asked, &["q0", "q1"], 200, body.as_bytes()).outcomes.iter().all(Result::is_ok), "{none}");
+    }
+}
+
+#[test]
+fn an_answer_to_another_request_is_not_believed() {
+    let ours = ResponseNames::default().next("getContactList");
+    let list = r#"{"success":true,"data":{"docs":[{"_id":"a"}],"totalDocs":1}}"#;
+    for (members, named) in [
+        (format!(r#""q9":{list}"#), Named::Others),
+        (format!(r#""{ours}":{list}"#), Named::Others),
+        (format!(r#""getContactList":{list}"#), Named::Operation),
+    ] {
+        let judged = judged(&contacts(), &["q0"], 200, format!(r#"{{"data":{{{members}}}}}"#).as_bytes());
+        assert_eq!(judged.named, named, "{members}");
+        assert_eq!(judged.outcomes[0].as_ref().expect_err("another's").kind, Kind::Garbled);
+    }
+    let error = format!(r#"{{"data":null,"errors":[{{"message":"m","path":["{ours}"]}}]}}"#);
+    assert_eq!(judged(&contacts(), &["q0"], 200, error.as_bytes()).named, Named::Others);
+}
+
+#[test]
+fn a_byte_that_is_no_text_costs_one_character() {
+    let (before, behind) = GOOD.split_once("x\\ud83d").expect("a name");
+    let broken = [before.as_bytes(), b"\xff\nx\\ud83d", behind.as_bytes()].concat();
+    let page = judged(&contacts(), &["getContactList"], 200, &broken).outcomes.remove(0).expect("page");
+    assert_eq!((page.records.rows.len(), page.records.rows[0].repaired), (2, 2));
+    let text = std::str::from_utf8(page.records.payload(&page.records.rows[0])).expect("text");
+    assert!(text.contains("\u{fffd}\\u000ax"), "{text}");
 }
 
 #[test]
@@ -115,7 +176,9 @@ fn tokens_are_read_in_either_form_and_refusals_are_the_pairs() {
     let flat =
         Dialect::with(&"[token]\naccess_token = \"accessToken\"\nexpires_in = \"expiresIn\"".parse().expect("TOML"))
             .expect("dialect");
-    let granted = |d: &Dialect, body: &str| token(d, Answer { status: 200, body: body.as_bytes().to_vec() });
+    let granted = |d: &Dialect, body: &str| {
+        token(d, "generateOAuthToken", Answer { status: 200, body: body.as_bytes().to_vec() }).1
+    };
     let t = granted(&flat, r#"{"data":{"generateOAuthToken":{"accessToken":"t","expiresIn":"3600"}}}"#).expect("token");
     assert_eq!((t.access_token.as_str(), t.expires_in), ("t", Some(3600.0)));
     let t = granted(&dialect(), r#"{"data":{"generateOAuthToken":{"success":true,"data":{"accessToken":"t"}}}}"#)

@@ -64,8 +64,9 @@ pub async fn not_found(source: &Source, stream: Stream, one: &OneDialect, there:
 async fn ask(source: &Source, stream: Stream, one: &OneDialect, ids: &[String]) -> Result<Vec<Answered>> {
     let dialect = source.dialect();
     let id_field = dialect.stream(stream)?.id_field(&dialect.id).to_owned();
-    let reply = Documents::new(source, true).ask(&query::one_document(&id_field, one, ids), json!({})).await?;
-    Ok(ids.iter().enumerate().map(|(i, id)| answered(&reply, &format!("r{i}"), &dialect.id, one, id)).collect())
+    let names: Vec<String> = ids.iter().map(|_| source.names.next(&one.operation)).collect();
+    let reply = Documents::new(source, true).ask(&query::one_document(&id_field, one, ids, &names), json!({})).await?;
+    Ok(ids.iter().zip(&names).map(|(id, name)| answered(&reply, name, &dialect.id, one, id)).collect())
 }
 
 fn answered(reply: &Reply, name: &str, id_field: &str, one: &OneDialect, id: &str) -> Answered {

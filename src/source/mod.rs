@@ -1,7 +1,7 @@
 //! The Qpien API behind our client. One file per concern:
 //!
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
-//! (through [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
+//! (through [`response_names`], [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
 //! [`budget_window`] keep the limit (`counting`: of what?), [`server_clock`] tells the clocks apart, `in_flight` keeps memory flat, [`retry`]
 //! says how long to try, [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
 //! [`prove`] to make sure, [`look_up`] to ask for single records and [`remembered`] to know it the next night.
@@ -29,6 +29,7 @@ pub mod prove;
 pub mod query;
 pub mod remembered;
 pub mod repair;
+pub mod response_names;
 pub mod retry;
 pub mod server_clock;
 mod settings;
@@ -47,6 +48,7 @@ use self::budget::{Budget, Headers};
 use self::client::{Attempt, Http};
 use self::dialect::{Dialect, StreamDialect};
 use self::in_flight::InFlight;
+use self::response_names::{Named, ResponseNames};
 use self::retry::{Failures, Next};
 pub use self::settings::Settings;
 use self::token::Tokens;
@@ -66,6 +68,7 @@ pub struct Source {
     /// How many questions a request carries.
     pub aliases: Aliases,
     in_flight: InFlight,
+    names: ResponseNames,
     waiting: Arc<Waiting>,
     scope_renewed: PerStream<AtomicU64>,
     sure: PerStream<AtomicBool>,
@@ -90,6 +93,7 @@ impl Source {
             budget,
             aliases: Aliases::new(settings.aliases_per_request, None),
             in_flight: InFlight::new(&settings),
+            names: ResponseNames::default(),
             waiting: Arc::default(),
             scope_renewed: PerStream::new(AtomicU64::default),
             sure: PerStream::new(AtomicBool::default),
@@ -207,11 +211,15 @@ impl Source {
         let generate = || async {
             let number = self.budget.acquire().await?;
             let dialect = self.dialect();
-            let body = query::token_request(&dialect, &self.settings.client_id, self.settings.client_secret.reveal());
+            let name = self.names.next(&dialect.token.operation);
+            let (id, secret) = (&self.settings.client_id, self.settings.client_secret.reveal());
+            let body = query::token_request(&dialect, &name, id, secret);
             let (granted, headers) = match self.http.post(body, None).await {
                 Ok(Attempt { answer, headers }) => {
                     self.budget.observe(number, headers);
-                    (envelope::token(&dialect, answer), headers)
+                    let (named, granted) = envelope::token(&dialect, &name, answer);
+                    self.note_names(named);
+                    (granted, headers)
                 }
                 Err(e) => (Err(e), Headers::default()),
             };
@@ -219,6 +227,20 @@ impl Source {
             self.settle(number, headers, granted).map_err(|e| e.at("generating a token"))
         };
         self.tokens.current(generate).await
+    }
+
+    /// Notes under which names an answer came. One that belongs to another request came over a connection that is not to be
+    /// trusted: the next ones are made anew.
+    fn note_names(&self, named: Named) {
+        if named == Named::Others {
+            self.http.reconnect();
+        }
+        if self.names.answered(named) {
+            tracing::warn!(
+                "the server ignores aliases: questions travel alone, and an answer that belongs to another question cannot be told by its name"
+            );
+            self.aliases.travel_alone();
+        }
     }
 
     /// The error without our secrets: the server's words in it may quote what it was sent (graphql-js quotes the value of

@@ -1,4 +1,4 @@
-//! Builds documents. A request is a list of questions; when it carries more than one, each is aliased `q0`, `q1`, ...
+//! Builds documents. A request is a list of questions, each aliased with its response name ([`super::response_names`]).
 //! Arguments are literals, not variables: a literal needs no type name, and type names are not documented. Only the
 //! credentials travel as variables, because servers write documents to their logs.
 
@@ -75,17 +75,21 @@ pub fn token_shape(dialect: &Dialect) -> Shape {
     ])
 }
 
-/// The name under which question `i` of `n` is answered.
-pub fn answer_name(dialect: &Dialect, question: &Question, i: usize, n: usize) -> Result<String> {
-    Ok(if n == 1 { dialect.stream(question.stream)?.operation.clone() } else { format!("q{i}") })
+/// The operations that these questions ask for, in their order.
+pub fn operations<'d>(dialect: &'d Dialect, questions: &[Question]) -> Result<Vec<&'d str>> {
+    questions.iter().map(|q| Ok(dialect.stream(q.stream)?.operation.as_str())).collect()
 }
 
-/// The request body for these questions.
-pub fn list_request(dialect: &Dialect, questions: &[Question]) -> Result<String> {
+/// A root field that answers under `name`.
+fn aliased(name: &str, operation: &str) -> String {
+    if name == operation { name.to_owned() } else { format!("{name}: {operation}") }
+}
+
+/// The request body for these questions, each with the name under which it is to be answered.
+pub fn list_request(dialect: &Dialect, questions: &[Question], names: &[String]) -> Result<String> {
     let mut document = String::from("query {");
-    for (i, q) in questions.iter().enumerate() {
+    for (q, name) in questions.iter().zip(names) {
         let part = dialect.stream(q.stream)?;
-        let alias = if questions.len() == 1 { String::new() } else { format!("q{i}: ") };
         let fields = match q.select {
             Select::Whole => part.selected().collect::<Vec<_>>().join(" "),
             Select::Ids => part.id_field(&dialect.id).to_owned(),
@@ -96,14 +100,14 @@ pub fn list_request(dialect: &Dialect, questions: &[Question]) -> Result<String>
         });
         let arguments = arguments(&part.list, parent, q);
         let selection = list_shape(&part.list).selection(&fields);
-        let _ = write!(document, " {alias}{}{arguments}{selection}", part.operation);
+        let _ = write!(document, " {}{arguments}{selection}", aliased(name, &part.operation));
     }
     document.push_str(" }");
     Ok(json!({ "query": document }).to_string())
 }
 
-/// The document that asks for single records by their ids, each under the name `r0`, `r1`, ...
-pub fn one_document(id_field: &str, one: &OneDialect, ids: &[String]) -> String {
+/// The document that asks for single records by their ids, each with the name under which it is to be answered.
+pub fn one_document(id_field: &str, one: &OneDialect, ids: &[String], names: &[String]) -> String {
     let record = format!("{{ {id_field} }}");
     let inner = if one.item.is_empty() {
         record
@@ -112,10 +116,10 @@ pub fn one_document(id_field: &str, one: &OneDialect, ids: &[String]) -> String 
         if one.success.is_empty() { nested } else { format!("{{ {}{}", one.success, &nested[1..]) }
     };
     let mut document = String::from("query {");
-    for (i, id) in ids.iter().enumerate() {
+    for (id, name) in ids.iter().zip(names) {
         let mut arguments = Arguments::default();
         arguments.put(&one.id, json!(id).to_string());
-        let _ = write!(document, " r{i}: {}({arguments}) {inner}", one.operation);
+        let _ = write!(document, " {}({arguments}) {inner}", aliased(name, &one.operation));
     }
     document.push_str(" }");
     document
@@ -196,8 +200,8 @@ impl fmt::Display for Arguments {
     }
 }
 
-/// The request body that generates a token. The only text in the program that holds the secret.
-pub fn token_request(dialect: &Dialect, client_id: &str, client_secret: &str) -> String {
+/// The request body that generates a token, answered under `name`. The only text in the program that holds the secret.
+pub fn token_request(dialect: &Dialect, name: &str, client_id: &str, client_secret: &str) -> String {
     let t = &dialect.token;
     let selection = token_shape(dialect).selection("");
     let (mut all, mut input) =
@@ -219,7 +223,7 @@ pub fn token_request(dialect: &Dialect, client_id: &str, client_secret: &str) ->
     for (path, literal) in t.arguments.iter().filter(|(path, _)| path.split('.').next() != Some(t.input.as_str())) {
         all.put(path, literal.clone());
     }
-    let query = format!("mutation ({declared}) {{ {}({all}){selection} }}", t.operation);
+    let query = format!("mutation ({declared}) {{ {}({all}){selection} }}", aliased(name, &t.operation));
     json!({ "query": query, "variables": variables }).to_string()
 }
 
@@ -247,13 +251,13 @@ mod tests {
         };
         let ids = ["a".to_owned(), "b\"".to_owned()];
         assert_eq!(
-            one_document("_id", &one("data.doc", "success"), &ids),
+            one_document("_id", &one("data.doc", "success"), &ids, &["r0".into(), "r1".into()]),
             "query { r0: getContact(where: {_id: \"a\"}) { success data { doc { _id } } } \
              r1: getContact(where: {_id: \"b\\\"\"}) { success data { doc { _id } } } }"
         );
         assert_eq!(
-            one_document("_id: id", &one("", ""), &ids[..1]),
-            "query { r0: getContact(where: {_id: \"a\"}) { _id: id } }"
+            one_document("_id: id", &one("", ""), &ids[..1], &["getContact".into()]),
+            "query { getContact(where: {_id: \"a\"}) { _id: id } }"
         );
     }
 
@@ -263,6 +267,12 @@ mod tests {
 
     fn document(request: &str) -> String {
         serde_json::from_str::<serde_json::Value>(request).expect("JSON")["query"].as_str().expect("query").to_owned()
+    }
+
+    /// The request with the names `q0`, `q1`, ...
+    fn asked(dialect: &Dialect, questions: &[Question]) -> String {
+        let names: Vec<String> = (0..questions.len()).map(|i| format!("q{i}")).collect();
+        document(&list_request(dialect, questions, &names).expect("request"))
     }
 
     fn question(stream: Stream, parent: Option<&str>, page: u32) -> Question {
@@ -277,12 +287,12 @@ mod tests {
     }
 
     #[test]
-    fn one_question_stands_under_its_own_name() {
+    fn one_question_has_a_name_of_its_own_too() {
         let d = dialect("[streams.customer_persons]\nfields = [\"_id\", \"tags { name }\"]");
-        let request = list_request(&d, &[question(Stream::CustomerPersons, None, 3)]).expect("request");
+        let request = asked(&d, &[question(Stream::CustomerPersons, None, 3)]);
         assert_eq!(
-            document(&request),
-            "query { getCustomerPersonList(page: 3, limit: 50) { success data { docs { _id tags { name } } hasNextPage totalDocs } code message } }"
+            request,
+            "query { q0: getCustomerPersonList(page: 3, limit: 50) { success data { docs { _id tags { name } } hasNextPage totalDocs } code message } }"
         );
     }
 
@@ -291,8 +301,8 @@ mod tests {
         let d = dialect(
             "[list]\npage = \"input.page\"\nsize = \"input.limit\"\npage_from = 0\n[list.arguments]\n\"input.state\" = \"ALL\"\n[streams.messages]\nfields = [\"_id\"]\nparent = \"input.conversationId\"",
         );
-        let asked = [question(Stream::Messages, Some("a\"b\n"), 1), question(Stream::Messages, Some("c"), 2)];
-        let text = document(&list_request(&d, &asked).expect("request"));
+        let text =
+            asked(&d, &[question(Stream::Messages, Some("a\"b\n"), 1), question(Stream::Messages, Some("c"), 2)]);
         assert!(
             text.contains(r#"q0: getMessages(input: {conversationId: "a\"b\n", page: 0, limit: 50, state: ALL})"#),
             "{text}"
@@ -303,12 +313,7 @@ mod tests {
     #[test]
     fn a_parent_is_given_as_its_argument_takes_it_and_above_any_constant() {
         let over = "[streams.messages]\nfields = [\"_id\"]\nparent = \"of\"\n";
-        let ask = |more: &str| {
-            document(
-                &list_request(&dialect(&format!("{over}{more}")), &[question(Stream::Messages, Some("a"), 1)])
-                    .expect("request"),
-            )
-        };
+        let ask = |more: &str| asked(&dialect(&format!("{over}{more}")), &[question(Stream::Messages, Some("a"), 1)]);
         let many = ask("parent_list = true\nlist.arguments = { of = '[]', kinds = '[A, B]' }");
         assert!(many.contains(r#"getMessages(of: ["a"], page: 1, limit: 50, kinds: [A, B])"#), "{many}");
         let one = ask("list.arguments = { of = '\"b\"' }");
@@ -320,7 +325,7 @@ mod tests {
         let fields = "[streams.contacts]\nfields = [\"_id\"]\n";
         let ask = |over: &str, start: Start| {
             let q = Question { start, ..question(Stream::Contacts, None, 1) };
-            document(&list_request(&dialect(&format!("{fields}{over}")), &[q]).expect("request"))
+            asked(&dialect(&format!("{fields}{over}")), &[q])
         };
         let offset = ask("[list]\npaging = \"offset\"\npage = \"skip\"", Start::Row(98));
         assert!(offset.contains("(skip: 98, limit: 50)"), "{offset}");
@@ -338,7 +343,7 @@ mod tests {
         let fields = "[streams.contacts]\nfields = [\"_id\"]\n";
         let ask = |over: &str, since: Option<i64>| {
             let q = Question { since, ..question(Stream::Contacts, None, 1) };
-            document(&list_request(&dialect(&format!("{fields}{over}")), &[q]).expect("request"))
+            asked(&dialect(&format!("{fields}{over}")), &[q])
         };
         let over = "[list]\nsince = \"filter.updatedAfter\"\narguments = { \"filter.state\" = \"ALL\" }\n";
         let text = ask(over, Some(1_709_626_150_999));
@@ -354,7 +359,7 @@ mod tests {
     #[test]
     fn what_a_token_takes_besides_stands_beside_or_inside_the_input_object() {
         let arguments = "[token.arguments]\nscope = \"ALL\"\n\"input.grant\" = \"PAIR\"\n\"input.of.hours\" = \"2\"\n\"input.kinds\" = \"[A, B]\"\n";
-        let request = token_request(&dialect(arguments), "id-1", "s");
+        let request = token_request(&dialect(arguments), "generateOAuthToken", "id-1", "s");
         let start = "mutation ($input: GenerateOAuthTokenInput!) { generateOAuthToken(input: $input, scope: ALL) {";
         assert!(document(&request).starts_with(start), "{request}");
         let sent: serde_json::Value = serde_json::from_str(&request).expect("JSON");
@@ -363,13 +368,13 @@ mod tests {
         assert_eq!(sent["variables"]["input"], input);
         let plain = "[token]\ninput = \"\"\nclient_id_type = \"ID!\"\narguments = { scope = \"ALL\" }";
         let start = "mutation ($clientId: ID!, $clientSecret: String!) { generateOAuthToken(clientId: $clientId, clientSecret: $clientSecret, scope: ALL) {";
-        assert!(document(&token_request(&dialect(plain), "id-1", "s")).starts_with(start));
+        assert!(document(&token_request(&dialect(plain), "generateOAuthToken", "id-1", "s")).starts_with(start));
     }
 
     #[test]
     fn the_secret_is_never_in_the_document() {
         for over in ["", "[token]\ninput = \"\""] {
-            let request = token_request(&dialect(over), "id-1", "s3cret");
+            let request = token_request(&dialect(over), "generateOAuthToken", "id-1", "s3cret");
             assert!(!document(&request).contains("s3cret"));
             assert!(request.contains("s3cret"));
         }

@@ -1,11 +1,60 @@
-//! Half an emoji as a JSON escape: JavaScript servers cut text between the two halves of a surrogate pair and send
-//! `\ud83d` alone. It is legal JSON that no Unicode text can hold, so it becomes one U+FFFD, replaced at the escape
-//! text, in place (both are six bytes), before anything else looks at the body.
+//! Makes a body readable that one bad text would otherwise make unreadable, before anything else looks at it. One record
+//! must not hold up a thousand others.
+//!
+//! - Bytes that are not UTF-8 become U+FFFD, one for each sequence that is broken off.
+//! - Half an emoji as a JSON escape: JavaScript servers cut text between the two halves of a surrogate pair and send
+//!   `\ud83d` alone. It is legal JSON that no Unicode text can hold, so it becomes U+FFFD, too, replaced at the escape
+//!   text, in place (both are six bytes).
+//! - A control character that stands in a text as it is, which JSON forbids, becomes its escape. Nothing is lost by it.
 
-use memchr::memchr;
+use memchr::{memchr, memchr3};
+
+/// Mends the texts of `body`. Returns where characters were replaced by U+FFFD: byte offsets in the mended body, ascending.
+pub fn text(body: &mut Vec<u8>) -> Vec<usize> {
+    let mut replaced = bytes_and_controls(body);
+    replaced.extend(lone_surrogates(body));
+    replaced.sort_unstable();
+    replaced
+}
+
+/// Replaces bytes that are not UTF-8, and escapes control characters within texts; returns where the former stood.
+fn bytes_and_controls(body: &mut Vec<u8>) -> Vec<usize> {
+    let may_hold_controls = memchr3(b'\n', b'\r', b'\t', body).is_some() || body.iter().any(|b| *b < b' ');
+    let is_utf8 = std::str::from_utf8(body).is_ok();
+    if is_utf8 && !may_hold_controls {
+        return Vec::new();
+    }
+    let (mut mended, mut replaced) = (Vec::with_capacity(body.len() + 16), Vec::new());
+    let (mut in_text, mut escaped, mut controls) = (false, false, 0);
+    for chunk in body.utf8_chunks() {
+        for byte in chunk.valid().bytes() {
+            match byte {
+                0..b' ' if in_text => {
+                    mended.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+                    controls += 1;
+                    escaped = false;
+                    continue;
+                }
+                b'"' if !escaped => in_text = !in_text,
+                _ => {}
+            }
+            escaped = in_text && byte == b'\\' && !escaped;
+            mended.push(byte);
+        }
+        if !chunk.invalid().is_empty() {
+            replaced.push(mended.len());
+            mended.extend_from_slice("\u{fffd}".as_bytes());
+            escaped = false;
+        }
+    }
+    if controls > 0 || !replaced.is_empty() {
+        *body = mended;
+    }
+    replaced
+}
 
 /// Replaces every lone surrogate escape in `body` by `\ufffd`; returns where (byte offsets, ascending).
-pub fn lone_surrogates(body: &mut [u8]) -> Vec<usize> {
+fn lone_surrogates(body: &mut [u8]) -> Vec<usize> {
     let mut replaced = Vec::new();
     let mut at = 0;
     while let Some(found) = memchr(b'\\', body.get(at..).unwrap_or_default()) {
@@ -42,6 +91,31 @@ mod tests {
         let mut body = text.as_bytes().to_vec();
         let n = lone_surrogates(&mut body).len();
         (String::from_utf8(body).expect("UTF-8"), n)
+    }
+
+    fn mended(bytes: &[u8]) -> (String, Vec<usize>) {
+        let mut body = bytes.to_vec();
+        let replaced = text(&mut body);
+        (String::from_utf8(body).expect("UTF-8"), replaced)
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_replaced_where_they_stand() {
+        assert_eq!(mended(b"{\"a\":\"x\xff\"}"), ("{\"a\":\"x\u{fffd}\"}".into(), vec![7]));
+        assert_eq!(mended(b"\"\xc3\", \"\xe2\x82\""), ("\"\u{fffd}\", \"\u{fffd}\"".into(), vec![1, 8]));
+        assert_eq!(mended("\"ğüş 😀\"".as_bytes()), ("\"ğüş 😀\"".into(), vec![]));
+        // Windows-1254, and half an emoji as an escape behind it.
+        assert_eq!(mended(b"\"\xf0i \\ud83d\""), ("\"\u{fffd}i \\ufffd\"".into(), vec![1, 6]));
+    }
+
+    #[test]
+    fn a_control_character_in_a_text_becomes_its_escape_and_no_other() {
+        assert_eq!(mended(b"{\n \"a\":\t\"x\ny\tz\"\r\n}").0, "{\n \"a\":\t\"x\\u000ay\\u0009z\"\r\n}");
+        assert_eq!(mended(b"\"a\\\"\x01\"").0, "\"a\\\"\\u0001\"");
+        assert_eq!(mended(b"\"a\\\\\"\n").0, "\"a\\\\\"\n", "the text has ended");
+        for body in [&b"\"\x00\x1f\""[..], b"[\"\xfe\n\"]"] {
+            assert!(serde_json::from_str::<serde_json::Value>(&mended(body).0).is_ok());
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Qpiens that differ from the sandbox: each run is complete and right, or says that it is not.
 
-use crate::support::foreign::{Answer, Foreign, Server, TokenForm, Totals};
+use crate::support::foreign::{Answer, Asked, Foreign, Server, TokenForm, Totals};
 use crate::support::{Outcome, STREAMS, Work, ids};
 
 /// A job for a foreign server, with these lines of `[source.dialect]`.
@@ -212,8 +212,9 @@ fn token_expired_as_words_of_a_message() {
 
 #[test]
 fn success_false_with_code_401_as_a_number() {
-    let answer = r#"{"data":{"getContactList":{"success":false,"data":null,"code":401,"message":"nope"}}}"#;
-    let server = complete(Foreign::default().once(move |_| Answer::new(200, "application/json", answer)), "");
+    let refused = serde_json::json!({"success": false, "data": null, "code": 401, "message": "nope"});
+    let answer = move |asked: &Asked| Answer::json(200, &serde_json::json!({"data": {asked.response_name(): refused}}));
+    let server = complete(Foreign::default().once(answer), "");
     assert_eq!(tokens(&server), 2);
 }
 

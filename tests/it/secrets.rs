@@ -241,7 +241,7 @@ fn a_message_that_quotes_a_secret_is_told_without_it() {
         let server = Server::start(move |asked| match asked.operation() {
             "generateOAuthToken" => Answer::json(
                 200,
-                &serde_json::json!({"data": {"generateOAuthToken": {"success": true, "data": {"accessToken": "TOKENMARKER-1"}}}}),
+                &serde_json::json!({"data": {asked.response_name(): {"success": true, "data": {"accessToken": "TOKENMARKER-1"}}}}),
             ),
             _ => refusal(format!("{padding}{} is malformed", asked.headers["authorization"])),
         });

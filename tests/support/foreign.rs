@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 pub struct Asked {
     /// Its place among all requests, from 1.
     pub n: usize,
+    /// The connection it came over, from 1.
+    pub connection: usize,
     /// The headers, names in lower case.
     pub headers: BTreeMap<String, String>,
     /// The body; null when it was not JSON.
@@ -28,8 +30,23 @@ impl Asked {
 
     /// The name of the document's one root field.
     pub fn operation(&self) -> &str {
+        self.root_field().1
+    }
+
+    /// The name under which the one root field asks to be answered.
+    pub fn response_name(&self) -> &str {
+        let (alias, operation) = self.root_field();
+        alias.unwrap_or(operation)
+    }
+
+    /// The alias and the name of the document's one root field.
+    fn root_field(&self) -> (Option<&str>, &str) {
         let inside = self.document().split_once('{').map_or("", |(_, rest)| rest).trim_start();
-        inside.split(['(', ' ', '{']).next().unwrap_or_default()
+        let (first, rest) = inside.split_at(inside.find(['(', ' ', '{']).unwrap_or(inside.len()));
+        match first.strip_suffix(':') {
+            Some(alias) => (Some(alias), rest.trim_start().split(['(', ' ', '{']).next().unwrap_or_default()),
+            None => (None, first),
+        }
     }
 
     /// An argument's text, wherever among the root field's arguments it stands.
@@ -111,11 +128,11 @@ impl Server {
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let (answering, seen): (Arc<Answering>, _) = (Arc::new(answering), asked.clone());
         std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            for (before, stream) in listener.incoming().flatten().enumerate() {
                 let (answering, seen) = (answering.clone(), seen.clone());
                 std::thread::spawn(move || {
                     // A client that goes away in the middle is its own affair.
-                    let _ = serve(stream, &*answering, &seen);
+                    let _ = serve(stream, before + 1, &*answering, &seen);
                 });
             }
         });
@@ -129,7 +146,7 @@ impl Server {
 }
 
 /// One connection, kept alive.
-fn serve(stream: TcpStream, answering: &Answering, seen: &Mutex<Vec<Asked>>) -> std::io::Result<()> {
+fn serve(stream: TcpStream, connection: usize, answering: &Answering, seen: &Mutex<Vec<Asked>>) -> std::io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
     loop {
@@ -137,7 +154,7 @@ fn serve(stream: TcpStream, answering: &Answering, seen: &Mutex<Vec<Asked>>) -> 
         if reader.read_line(&mut line)? == 0 {
             return Ok(());
         }
-        let mut asked = Asked::default();
+        let mut asked = Asked { connection, ..Asked::default() };
         loop {
             line.clear();
             reader.read_line(&mut line)?;
@@ -397,7 +414,7 @@ impl Foreign {
             }
             self.list(asked)
         };
-        let mut data = json!({ operation: payload });
+        let mut data = json!({ asked.response_name(): payload });
         if self.extra {
             data["news"] = json!({"docs": [{"_id": "not this one"}]});
         }

@@ -14,6 +14,7 @@ pub mod mirrored;
 pub mod moto;
 pub mod postgres;
 pub mod proxy;
+pub mod qpien;
 pub mod tls;
 pub mod wire;
 

@@ -1,0 +1,169 @@
+//! Response names: the alias under which a question asks to be answered, so that an answer can be told from that of
+//! another question.
+//!
+//! A proxy that reuses a connection after a fault may give a request the answer of the request before it. Both are whole,
+//! well-formed answers; only the names in them differ. So each question of each request gets a name that was never given
+//! before: a random part that this process draws once, and a counter. All names have the same length, so that a request's
+//! length does not depend on when it is sent. An answer without the names of its request belongs to another one: it is not
+//! believed, and the question is asked again over a new connection.
+//!
+//! A server that ignores aliases answers under the operation's own name. Two such answers in a row, before any answer
+//! came under a given name, settle that; from then on questions travel alone and are answered by their operation. A server
+//! that once answered under a given name is never taken for one that ignores them.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// Characters of the random part.
+const RANDOM: usize = 5;
+/// Characters of the counter: two thousand million names before one comes again.
+const COUNTER: usize = 6;
+/// Answers under the operation's own name after which the server is known to ignore aliases.
+const TIMES: u32 = 2;
+
+/// What all names of this process begin with.
+static PROCESS: LazyLock<String> = LazyLock::new(|| {
+    // The standard library seeds each state from the operating system's random numbers.
+    let random = RandomState::new().build_hasher().finish();
+    format!("q{}", base36(random, RANDOM))
+});
+/// How many names this process has given.
+static GIVEN: AtomicU64 = AtomicU64::new(0);
+
+/// The names under which an answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// Those of its request, or at least one of them.
+    Given,
+    /// The operation's own name, although another one was asked for.
+    Operation,
+    /// Names that its request did not give: the answer belongs to another request.
+    Others,
+    /// No name at all.
+    Nothing,
+}
+
+impl Named {
+    /// Compares the members of an answer's `data` with the names that its request gave and the operations it asked for.
+    pub fn of<'n>(members: impl Iterator<Item = &'n str> + Clone, given: &[String], operations: &[&str]) -> Named {
+        let holds = |test: &dyn Fn(&str) -> bool| members.clone().any(test);
+        if holds(&|name| given.iter().any(|g| g == name)) {
+            Named::Given
+        } else if holds(&is_ours) {
+            Named::Others
+        } else if holds(&|name| operations.contains(&name)) {
+            Named::Operation
+        } else if holds(&|_| true) {
+            Named::Others
+        } else {
+            Named::Nothing
+        }
+    }
+}
+
+/// Gives names to the questions for one server, and knows whether that server obeys them.
+#[derive(Debug, Default)]
+pub struct ResponseNames {
+    obeyed: AtomicBool,
+    ignored: AtomicU32,
+}
+
+impl ResponseNames {
+    /// The name for one question: new, or the operation's own where the server ignores aliases.
+    pub fn next(&self, operation: &str) -> String {
+        if self.are_ignored() {
+            return operation.to_owned();
+        }
+        let n = GIVEN.fetch_add(1, Ordering::Relaxed);
+        format!("{}{}", *PROCESS, base36(n, COUNTER))
+    }
+
+    /// Whether the server ignores aliases.
+    pub fn are_ignored(&self) -> bool {
+        self.ignored.load(Ordering::Relaxed) >= TIMES
+    }
+
+    /// Notes under which names an answer came. Returns `true` for the answer that settles that the server ignores aliases.
+    pub fn answered(&self, named: Named) -> bool {
+        match named {
+            Named::Given if !self.are_ignored() => {
+                self.obeyed.store(true, Ordering::Relaxed);
+                self.ignored.store(0, Ordering::Relaxed);
+                false
+            }
+            Named::Operation if !self.obeyed.load(Ordering::Relaxed) => {
+                self.ignored.fetch_add(1, Ordering::Relaxed) + 1 == TIMES
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether this process gave the name.
+pub fn is_ours(name: &str) -> bool {
+    name.len() == PROCESS.len() + COUNTER && name.starts_with(PROCESS.as_str())
+}
+
+/// The last `digits` digits of a number to the base 36, in lower case.
+fn base36(mut n: u64, digits: usize) -> String {
+    let mut text = vec![b'0'; digits];
+    for digit in text.iter_mut().rev() {
+        *digit = b"0123456789abcdefghijklmnopqrstuvwxyz"[usize::try_from(n % 36).unwrap_or(0)];
+        n /= 36;
+    }
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// The names that tests of answers give.
+#[cfg(test)]
+pub(super) fn operations(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn named(members: &[&str], given: &[&str]) -> Named {
+        Named::of(members.iter().copied(), &operations(given), &["getMessages"])
+    }
+
+    #[test]
+    fn names_never_come_twice_and_have_one_length() {
+        let (names, others) = (ResponseNames::default(), ResponseNames::default());
+        let given: Vec<String> = (0..5000).map(|n| if n % 2 == 0 { &names } else { &others }.next("x")).collect();
+        assert_eq!(given.iter().collect::<HashSet<_>>().len(), given.len());
+        assert!(given.iter().all(|name| name.len() == given[0].len() && is_ours(name)), "{}", given[0]);
+        assert!(given[0].starts_with(|c: char| c.is_ascii_alphabetic()), "a GraphQL name begins with a letter");
+    }
+
+    #[test]
+    fn an_answer_is_told_by_its_names() {
+        let ours = ResponseNames::default().next("x");
+        assert_eq!(named(&["a", "news"], &["a"]), Named::Given);
+        assert_eq!(named(&["b"], &["a", "b"]), Named::Given, "what is missing is that question's own affair");
+        assert_eq!(named(&[&ours], &["a"]), Named::Others);
+        assert_eq!(named(&["getMessages", &ours], &["a"]), Named::Others, "another request of this process");
+        assert_eq!(named(&["getContactList"], &["a"]), Named::Others);
+        assert_eq!(named(&["getMessages"], &["a"]), Named::Operation);
+        assert_eq!(named(&[], &["a"]), Named::Nothing);
+    }
+
+    #[test]
+    fn only_a_server_that_never_obeyed_is_taken_for_one_that_ignores_aliases() {
+        let names = ResponseNames::default();
+        assert!(!names.answered(Named::Operation), "once may be somebody else's answer");
+        assert!(names.answered(Named::Operation) && names.are_ignored());
+        assert_eq!(names.next("getMessages"), "getMessages");
+        assert!(!names.answered(Named::Given) && names.are_ignored(), "the operation's name is the given one now");
+        let names = ResponseNames::default();
+        names.answered(Named::Given);
+        for _ in 0..9 {
+            assert!(!names.answered(Named::Operation));
+        }
+        assert!(!names.are_ignored());
+    }
+}

@@ -1,0 +1,158 @@
+//! Answers that belong to another request, servers that ignore aliases, errors without an address, texts that are none.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::support::foreign::Answer;
+use crate::support::qpien::{Account, Field, Qpien, job};
+use crate::support::{STREAMS, Work, ids};
+
+/// Every stream's file holds what the account has.
+#[track_caller]
+fn whole(work: &Work, account: &Account) {
+    for stream in STREAMS {
+        let delivered: BTreeSet<String> = ids(work, stream).into_iter().collect();
+        assert_eq!(delivered, account.ids(stream), "{stream}");
+    }
+}
+
+fn lists(fields: &[Field]) -> bool {
+    fields.iter().any(|f| f.operation.ends_with("List") || f.operation == "getMessages")
+}
+
+fn unbent(_: &Account, _: &Field) -> Option<Result<Value, Value>> {
+    None
+}
+
+#[test]
+fn the_answer_to_the_request_before_is_never_believed() {
+    for aliases in [1, 10] {
+        let (n, before) = (AtomicUsize::new(0), Mutex::new(Value::Null));
+        let server = Qpien::whole(Account::new(230, 40, 30), unbent, move |_, fields, body| {
+            let late = std::mem::replace(&mut *before.lock().expect("no panic"), body.clone());
+            let mixed = lists(fields) && n.fetch_add(1, Ordering::SeqCst) % 5 == 4 && !late.is_null();
+            Answer::json(200, if mixed { &late } else { &body })
+        });
+        let work = job("backfill", &format!("aliases_per_request = {aliases}\npage_size = 20"));
+        server.run(&work).expect(0);
+        whole(&work, &server.account());
+    }
+}
+
+/// After a fault each answer on a connection is that of the question before it, until another connection is made.
+#[test]
+fn a_connection_that_lags_behind_is_given_up() {
+    let waiting: Mutex<HashMap<usize, Value>> = Mutex::default();
+    let server = Qpien::whole(Account::new(150, 12, 25), unbent, move |asked, fields, body| {
+        let mut waiting = waiting.lock().expect("no panic");
+        // The first connections stumble at their eighth request, for good.
+        if asked.connection <= 4 && lists(fields) && asked.n > 8 {
+            let late = waiting.insert(asked.connection, body);
+            return late.map_or_else(|| Answer::json(200, &json!({"data": {}})), |late| Answer::json(200, &late));
+        }
+        Answer::json(200, &body)
+    });
+    let work = job("backfill", "page_size = 20");
+    server.run(&work).expect(0);
+    whole(&work, &server.account());
+}
+
+/// Somebody else's answers come through a proxy, too: an older program's, without names of its own.
+#[test]
+fn an_answer_to_somebody_else_is_never_believed() {
+    let n = AtomicUsize::new(0);
+    let server = Qpien::whole(Account::new(90, 5, 25), unbent, move |_, fields, body| {
+        let foreign = |operation: &str| {
+            json!({"data": {operation: {"success": true,
+                "data": {"docs": [{"_id": "not-ours", "firstName": "x"}], "hasNextPage": false, "totalDocs": 1}}}})
+        };
+        match n.fetch_add(1, Ordering::SeqCst) % 4 {
+            3 if lists(fields) => Answer::json(200, &foreign(&fields[0].operation)),
+            _ => Answer::json(200, &body),
+        }
+    });
+    let work = job("backfill", "page_size = 20");
+    server.run(&work).expect(0);
+    whole(&work, &server.account());
+}
+
+#[test]
+fn a_server_that_ignores_aliases_is_read_all_the_same_and_that_is_said() {
+    let server = Qpien::whole(Account::new(90, 12, 25), unbent, |_, fields, mut body| {
+        let mut data = json!({});
+        for field in fields {
+            data[&field.operation] = body["data"][&field.name].take();
+        }
+        body["data"] = data;
+        Answer::json(200, &body)
+    });
+    let work = job("backfill", "page_size = 20");
+    let outcome = server.run(&work).expect(0);
+    whole(&work, &server.account());
+    assert!(outcome.stderr.contains("ignores aliases"), "{}", outcome.stderr);
+    assert_eq!(outcome.stderr.matches("ignores aliases").count(), 1, "{}", outcome.stderr);
+}
+
+#[test]
+fn names_are_never_given_twice_and_requests_of_a_kind_have_one_length() {
+    let server = Qpien::start(Account::new(60, 8, 5), unbent);
+    let work = job("backfill", "aliases_per_request = 1");
+    server.run(&work).expect(0);
+    server.run(&work).expect(0);
+    let of_a_list = |f: &Field| f.operation.starts_with("get");
+    let names: Vec<String> = server.asked().into_iter().filter(of_a_list).map(|f| f.name).collect();
+    assert!(names.len() > 20);
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    assert_eq!(names.iter().map(String::len).collect::<BTreeSet<_>>().len(), 1, "{names:?}");
+}
+
+/// An empty list beside an error that names no question of the request, for some questions and twice each.
+#[test]
+fn an_error_without_an_address_is_never_dropped() {
+    for path in
+        [json!(["getMessages"]), json!(["ExternalMessage", "docs"]), json!(["data", "getMessages"]), Value::Null]
+    {
+        let asked: Mutex<HashMap<String, usize>> = Mutex::default();
+        let server = Qpien::whole(Account::new(20, 30, 25), unbent, move |_, fields, mut body| {
+            let mut asked = asked.lock().expect("no panic");
+            for field in fields.iter().filter(|f| f.operation == "getMessages") {
+                let conversation = field.arguments["conversationId"].clone();
+                let times = asked.entry(conversation.clone()).or_default();
+                if conversation.ends_with('7') && *times < 2 {
+                    *times += 1;
+                    body["data"][&field.name]["data"] = json!({"docs": [], "hasNextPage": false, "totalDocs": 0});
+                    body["errors"] = json!([{"message": "shard is down", "path": path}]);
+                }
+            }
+            Answer::json(200, &body)
+        });
+        let work = job("backfill", "page_size = 20");
+        server.run(&work).expect(0);
+        whole(&work, &server.account());
+    }
+}
+
+/// Bytes that are not UTF-8, and control characters as they are, cost at most the characters that they stand for.
+#[test]
+fn a_text_that_is_none_costs_no_record() {
+    let server = Qpien::whole(Account::new(90, 3, 5), unbent, |_, _, body| {
+        let text = body.to_string().replace("name 41\"", "name 41 \u{1}\"").replace("name 43\"", "name\n43\"");
+        let mut bytes = text.into_bytes();
+        for at in 0..bytes.len().saturating_sub(8) {
+            if bytes[at..].starts_with(b"name 42\"") {
+                bytes[at + 6] = 0xf0;
+            }
+        }
+        Answer::new(200, "application/json", bytes)
+    });
+    let work = job("backfill", "page_size = 20");
+    let outcome = server.run(&work).expect(0);
+    whole(&work, &server.account());
+    let csv = String::from_utf8(work.csv("contacts")).expect("UTF-8");
+    assert!(csv.contains("name 4\u{fffd}") || csv.contains("name \u{fffd}2"), "{csv}");
+    assert!(csv.contains("name 41 \u{1}") && csv.contains("\"name\n43\""), "{csv}");
+    assert!(outcome.stdout.contains("replaced"), "{}", outcome.stdout);
+}

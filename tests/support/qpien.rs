@@ -1,0 +1,276 @@
+//! A Qpien by another hand: answers documents of many root fields under their aliases, from an account in memory, and lets
+//! a test bend the answer to any question, or any whole answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::{Map, Value, json};
+
+use super::foreign::{Answer, Asked, Server};
+use super::{Outcome, Work};
+
+/// A root field of a document.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// The name under which it asks to be answered.
+    pub name: String,
+    /// The operation.
+    pub operation: String,
+    /// Its arguments, without quotes.
+    pub arguments: BTreeMap<String, String>,
+    /// Its selection, as it stands in the document.
+    pub selection: String,
+}
+
+impl Field {
+    /// A number argument.
+    pub fn number(&self, name: &str) -> Option<usize> {
+        self.arguments.get(name)?.parse().ok()
+    }
+
+    /// Whether a field of this name is selected.
+    pub fn selects(&self, field: &str) -> bool {
+        self.selection.split([' ', '{', '}']).any(|word| word == field)
+    }
+
+    /// The rows that it asks for: the first, and the one behind the last.
+    pub fn rows(&self) -> (usize, usize) {
+        let (page, size) = (self.number("page").unwrap_or(1), self.number("limit").unwrap_or(10));
+        (page.saturating_sub(1) * size, page.max(1) * size)
+    }
+}
+
+/// The root fields of a document.
+pub fn fields(document: &str) -> Vec<Field> {
+    let mut from = &document[document.find('{').unwrap_or(document.len())..];
+    let inside = group(&mut from, '{', '}');
+    let mut rest = inside.trim();
+    let mut all = Vec::new();
+    while !rest.is_empty() {
+        let mut take = |stops: &[char]| {
+            let (word, behind) = rest.split_at(rest.find(stops).unwrap_or(rest.len()));
+            rest = behind.trim_start();
+            word.trim().to_owned()
+        };
+        let first = take(&[':', '(', '{', ' ']);
+        let (name, operation) = if rest.starts_with(':') {
+            rest = rest[1..].trim_start();
+            let end = rest.find(['(', '{', ' ']).unwrap_or(rest.len());
+            let operation = rest[..end].to_owned();
+            rest = rest[end..].trim_start();
+            (first, operation)
+        } else {
+            (first.clone(), first)
+        };
+        let arguments = group(&mut rest, '(', ')');
+        let selection = group(&mut rest, '{', '}');
+        all.push(Field { name, operation, arguments: arguments_of(&arguments), selection });
+    }
+    all
+}
+
+/// What stands in a group of brackets at the beginning, outside of texts; nothing where there is none.
+fn group(rest: &mut &str, open: char, close: char) -> String {
+    if !rest.starts_with(open) {
+        return String::new();
+    }
+    let (mut depth, mut in_text, mut escaped) = (0, false, false);
+    for (at, c) in rest.char_indices() {
+        match c {
+            '"' if !escaped => in_text = !in_text,
+            c if c == open && !in_text => depth += 1,
+            c if c == close && !in_text => depth -= 1,
+            _ => {}
+        }
+        escaped = in_text && c == '\\' && !escaped;
+        if depth == 0 {
+            let inside = rest[1..at].to_owned();
+            *rest = rest[at + 1..].trim_start();
+            return inside;
+        }
+    }
+    panic!("no end of `{rest}`")
+}
+
+fn arguments_of(text: &str) -> BTreeMap<String, String> {
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once(':')?;
+        Some((name.trim().to_owned(), value.trim().trim_matches('"').to_owned()))
+    };
+    text.split(',').filter_map(pair).collect()
+}
+
+/// The account.
+#[derive(Debug, Clone, Default)]
+pub struct Account {
+    /// The rows of each list operation; of messages, by conversation.
+    pub lists: BTreeMap<String, Vec<Value>>,
+    /// Messages by conversation.
+    pub messages: BTreeMap<String, Vec<Value>>,
+}
+
+impl Account {
+    /// Contacts, staff, and conversations with so many messages each.
+    pub fn new(contacts: usize, conversations: usize, messages: usize) -> Account {
+        let mut account = Account::default();
+        let contact = |n| json!({"_id": format!("contact-{n:05}"), "firstName": format!("name {n}"), "owner": "o"});
+        account.lists.insert("getContactList".into(), (0..contacts).map(contact).collect());
+        account.lists.insert("getCustomerPersonList".into(), vec![json!({"_id": "person-1", "firstName": "Ada"})]);
+        for c in 0..conversations {
+            account.talk(&format!("conversation-{c:05}"), messages);
+        }
+        account
+    }
+
+    /// Adds a conversation with so many messages, newest first.
+    pub fn talk(&mut self, id: &str, messages: usize) {
+        let at = |n: usize| format!("2024-03-{:02}T{:02}:{:02}:00.000Z", 1 + n / 1440, n / 60 % 24, n % 60);
+        let message = |n: usize| {
+            json!({"_id": format!("message-{id}-{n:05}"), "conversation": id, "content": format!("{n} in {id}"),
+                "createdAt": at(n)})
+        };
+        let all: Vec<Value> = (0..messages).rev().map(message).collect();
+        let last = all.first().map(|m| json!({"content": m["content"], "createdAt": m["createdAt"]}));
+        let entry = json!({"_id": id, "status": "OPEN", "lastMessage": last});
+        self.lists.entry("getConversationList".into()).or_default().push(entry);
+        self.messages.insert(id.to_owned(), all);
+    }
+
+    /// The ids that a complete run delivers of a stream.
+    pub fn ids(&self, stream: &str) -> BTreeSet<String> {
+        let of = |rows: &Vec<Value>| rows.iter().map(|r| r["_id"].as_str().expect("an id").to_owned()).collect();
+        let list = |name: &str| self.lists.get(name).map(of).unwrap_or_default();
+        match stream {
+            "contacts" => list("getContactList"),
+            "customer_persons" => list("getCustomerPersonList"),
+            "conversations" => list("getConversationList"),
+            _ => self.messages.values().flat_map(|rows| of(rows) as BTreeSet<String>).collect(),
+        }
+    }
+
+    /// What a question is answered with: a payload, or an error whose path begins below the response name.
+    pub fn answer(&self, field: &Field) -> Result<Value, Value> {
+        let rows = match field.operation.as_str() {
+            "getMessages" => match field.arguments.get("conversationId") {
+                Some(id) => {
+                    self.messages.get(id).cloned().ok_or_else(|| json!({"message": "Conversation not found"}))?
+                }
+                None => self.messages.values().flatten().cloned().collect(),
+            },
+            other => self.lists.get(other).cloned().unwrap_or_default(),
+        };
+        Ok(page(field, &rows))
+    }
+}
+
+/// A page of these rows, as the field asks for it.
+pub fn page(field: &Field, rows: &[Value]) -> Value {
+    let (from, to) = field.rows();
+    let shown: Vec<Value> = rows.iter().skip(from).take(to - from).map(|row| selected(field, row)).collect();
+    let more = to < rows.len();
+    json!({"success": true, "data": {"docs": shown, "hasNextPage": more, "totalDocs": rows.len()}, "code": null, "message": null})
+}
+
+/// The members of a row that are selected.
+fn selected(field: &Field, row: &Value) -> Value {
+    let members = row.as_object().into_iter().flatten().filter(|(name, _)| field.selects(name));
+    Value::Object(members.map(|(n, v)| (n.clone(), v.clone())).collect::<Map<_, _>>())
+}
+
+type Bend = dyn Fn(&Account, &Field) -> Option<Result<Value, Value>> + Send + Sync;
+type Whole = dyn Fn(&Asked, &[Field], Value) -> Answer + Send + Sync;
+
+/// The server.
+pub struct Qpien {
+    account: Arc<Mutex<Account>>,
+    server: Server,
+}
+
+impl Qpien {
+    /// Answers from an account, but for what `bend` answers otherwise.
+    pub fn start(
+        account: Account,
+        bend: impl Fn(&Account, &Field) -> Option<Result<Value, Value>> + Send + Sync + 'static,
+    ) -> Qpien {
+        Qpien::whole(account, bend, |_, _, body| Answer::json(200, &body))
+    }
+
+    /// The same, and `whole` turns the body of each answer into what is sent.
+    pub fn whole(
+        account: Account,
+        bend: impl Fn(&Account, &Field) -> Option<Result<Value, Value>> + Send + Sync + 'static,
+        whole: impl Fn(&Asked, &[Field], Value) -> Answer + Send + Sync + 'static,
+    ) -> Qpien {
+        let account = Arc::new(Mutex::new(account));
+        let (bend, whole): (Box<Bend>, Box<Whole>) = (Box::new(bend), Box::new(whole));
+        let shared = account.clone();
+        let server = Server::start(move |asked| {
+            let fields = fields(asked.document());
+            let body = body(&shared.lock().expect("no panic while it was held"), &*bend, &fields);
+            whole(asked, &fields, body)
+        });
+        Qpien { account, server }
+    }
+
+    /// The account, to be read or changed.
+    pub fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().expect("no panic while it was held")
+    }
+
+    /// The address.
+    pub fn endpoint(&self) -> &str {
+        &self.server.endpoint
+    }
+
+    /// Every question so far.
+    pub fn asked(&self) -> Vec<Field> {
+        self.server.asked().iter().flat_map(|asked| fields(asked.document())).collect()
+    }
+
+    /// Requests so far.
+    pub fn requests(&self) -> usize {
+        self.server.asked().len()
+    }
+
+    /// Runs the job against it.
+    pub fn run(&self, work: &Work) -> Outcome {
+        work.call(&["run", "job.toml", "--endpoint", self.endpoint()])
+    }
+}
+
+/// The body of the answer to these questions.
+fn body(account: &Account, bend: &Bend, fields: &[Field]) -> Value {
+    let (mut data, mut errors) = (Map::new(), Vec::new());
+    for field in fields {
+        let outcome = match field.operation.as_str() {
+            "generateOAuthToken" => {
+                Ok(json!({"success": true, "data": {"accessToken": "the-token", "expiresIn": 3600}}))
+            }
+            "__schema" | "__type" => Err(json!({"message": "GraphQL introspection is not allowed"})),
+            _ => bend(account, field).unwrap_or_else(|| account.answer(field)),
+        };
+        match outcome {
+            Ok(payload) => drop(data.insert(field.name.clone(), payload)),
+            Err(mut error) => {
+                if error.get("path").is_none() {
+                    error["path"] = json!([field.name]);
+                }
+                errors.push(error);
+                data.insert(field.name.clone(), Value::Null);
+            }
+        }
+    }
+    let mut body = json!({ "data": data });
+    if !errors.is_empty() {
+        body["errors"] = Value::Array(errors);
+    }
+    body
+}
+
+/// A job for it, with these lines of `[source]` and below.
+pub fn job(mode: &str, source: &str) -> Work {
+    Work::with_job(&format!(
+        "name = \"test\"\nmode = \"{mode}\"\n[source]\nclient_id = \"c\"\nclient_secret = \"s\"\n\
+         requests_per_minute = 0\nretry_for = \"20s\"\n{source}\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n"
+    ))
+}

@@ -40,6 +40,11 @@ pub enum Kind {
     Garbled,
     /// An answer with data and errors, or without the list that was asked for.
     PartialData,
+    /// The server failed to give one field of one row; the field, where it says which.
+    FieldFailed {
+        /// The last name in the error's path behind the row's number.
+        field: Option<String>,
+    },
     /// A failure whose code or message nobody has told us the meaning of.
     UnknownFailure,
     /// The server refuses the query itself; the fields it does not know, where it says so.
@@ -69,6 +74,8 @@ pub enum Kind {
     MirrorNewer,
     /// A checkpoint was to move other than one window forward.
     CheckpointRefused,
+    /// The server ignores which record's list it is asked for, and its rows do not say whose they are.
+    ParentIgnored,
     /// More records would be deleted than may be, or a list came out empty.
     DeletesRefused,
     /// A destination cannot be written.

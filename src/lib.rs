@@ -101,6 +101,7 @@ pub mod report;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod secret;
+pub mod set_aside;
 pub mod source;
 pub mod streams;
 pub mod sync;

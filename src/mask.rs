@@ -148,6 +148,10 @@ impl Masks {
     pub fn on_records(&self, stream: Stream, records: &Records, volatile: &Volatile) -> Result<Records> {
         let (mut body, mut rows) = (String::new(), Vec::with_capacity(records.rows.len()));
         for row in &records.rows {
+            if row.range.is_empty() {
+                rows.push(row.clone());
+                continue;
+            }
             let text = std::str::from_utf8(records.payload(row))
                 .map_err(|_| Error::new(Kind::Internal, "a record is not UTF-8"))?;
             let masked = self.on(stream, text);

@@ -143,6 +143,16 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Unavailable,
             "the server gives incomplete data for this question; the rest of the run went on, run again to ask once more",
         ),
+        Kind::FieldFailed { .. } => (
+            Retry(Patience::Short),
+            Exit::Unavailable,
+            "the server fails to give a field of one record: leave the field out with drop = [\"field\"], or tell the API's support which record it is",
+        ),
+        Kind::ParentIgnored => (
+            FailStream,
+            Exit::Incomplete,
+            "ask the API's support how one conversation's messages are asked for, and write the argument's name: [source.dialect.streams.messages] parent = \"name\"",
+        ),
         Kind::UnknownFailure => (
             Retry(Patience::Short),
             Exit::Unavailable,

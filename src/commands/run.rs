@@ -148,6 +148,8 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
             job: settings.spelled.clone(),
             turn: Arc::default(),
         },
+        parents: Arc::default(),
+        gone: Arc::default(),
         notes: Arc::default(),
     };
     sync::unchanged::note_selections(&context, &known.streams).await?;

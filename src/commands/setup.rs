@@ -7,14 +7,15 @@ use crate::destinations::cells::EXTRA;
 use crate::destinations::{Delivery, Offer};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
-use crate::mirror::checkpoint::{Lane, standing};
+use crate::mirror::checkpoint::{Lane, Standing, standing};
+use crate::mirror::set_aside as stored;
 use crate::record::Reader as _;
 use crate::source::Source;
 use crate::source::budget::Budget;
 use crate::source::budget_window::Window;
 use crate::streams::Stream;
 use crate::sync::dialect;
-use crate::sync::run::{as_of, judge};
+use crate::sync::run::{as_of, judge, lacks_only_what_is_set_aside};
 
 /// The flags of a job.
 pub fn flags(args: &JobArgs) -> Flags {
@@ -70,11 +71,34 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         let above = parent.map(of).transpose()?;
         let as_of = as_of(&own, above.as_ref());
         let verdict = judge(&own, above.as_ref().zip(parent), None);
+        let set_aside = set_aside(reading, lane, *stream, since, (&own, above.as_ref()))?;
         let mut columns = stream.columns().to_vec();
         if settings.source.collect {
             columns.push(EXTRA);
         }
-        streams.push(Offer { stream: *stream, columns, verdict, as_of, range: None });
+        streams.push(Offer { stream: *stream, columns, verdict, set_aside, as_of, range: None });
     }
     Ok(Delivery { job: settings.name.clone(), run, mirror, date, streams })
+}
+
+/// The names of what a stream was set aside, where it lacks nothing else.
+fn set_aside(
+    reading: &Reading,
+    lane: Lane,
+    stream: Stream,
+    since: i64,
+    (own, above): (&Standing, Option<&Standing>),
+) -> Result<Vec<String>> {
+    if !lacks_only_what_is_set_aside(own, above) {
+        return Ok(Vec::new());
+    }
+    let names = |s: Stream| {
+        stored::names(reading.connection(), lane, s, since)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("what the mirror has set aside: {e}")))
+    };
+    let mut all = names(stream)?;
+    if let (Some(parent), Some(true)) = (stream.definition().parent, above.map(|above| above.set_aside_unknown)) {
+        all.extend(names(parent)?);
+    }
+    Ok(all)
 }

@@ -22,6 +22,7 @@ fn offer(verdict: Verdict) -> Delivery {
         stream: Stream::CustomerPersons,
         columns: Stream::CustomerPersons.columns().to_vec(),
         verdict,
+        set_aside: Vec::new(),
         as_of: Some("2026-01-01T00:00:00Z".into()),
         range: None,
     }];

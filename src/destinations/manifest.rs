@@ -58,6 +58,10 @@ pub struct Entry {
     /// What the latest run has proven, and why not more.
     pub verdict: String,
     pub why: Option<String>,
+    /// Ids of the records, and of those whose lists, could not be read: the files have everything else, and of these what
+    /// was read before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<String>,
     /// The latest run's id; `files` are those of `run_id`.
     pub latest_run_id: i64,
     /// Of the files: the run, as of when, rows, seqs.
@@ -125,6 +129,7 @@ impl Entry {
             status: if offer.verdict.is_complete() { "published" } else { "incomplete" }.into(),
             verdict: offer.verdict.word().into(),
             why: offer.verdict.why().map(str::to_owned),
+            set_aside: offer.set_aside.clone(),
             latest_run_id: run,
             run_id: Some(run),
             as_of: offer.as_of.clone(),
@@ -158,6 +163,7 @@ impl Entry {
             status: "held".into(),
             verdict: offer.verdict.word().into(),
             why: offer.verdict.why().map(str::to_owned),
+            set_aside: Vec::new(),
             latest_run_id: run,
             run_id: before.as_ref().and_then(|b| b.run_id),
             as_of: before.as_ref().and_then(|b| b.as_of.clone()),

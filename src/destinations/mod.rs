@@ -114,6 +114,9 @@ pub struct Offer {
     pub columns: Vec<Column>,
     /// What was proven of it.
     pub verdict: Verdict,
+    /// The names of records and lists that could not be read, where the stream lacks nothing else: it is delivered without
+    /// them, and the manifest names them.
+    pub set_aside: Vec<String>,
     /// As of when: the stream is at least as fresh as this (RFC 3339, UTC).
     pub as_of: Option<String>,
     /// Of changes: the range to hand over; none where there is nothing new, or the stream is held.
@@ -123,7 +126,7 @@ pub struct Offer {
 impl Offer {
     /// Whether it is held back under these terms.
     pub fn is_held(&self, terms: Terms) -> bool {
-        !self.verdict.is_complete() && !terms.publish_always
+        !self.verdict.is_complete() && self.set_aside.is_empty() && !terms.publish_always
     }
 }
 

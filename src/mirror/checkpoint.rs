@@ -8,6 +8,7 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::entries;
+use super::set_aside::Missing;
 use crate::quantity::counted;
 use crate::streams::Stream;
 use crate::verdict::Verdict;
@@ -89,6 +90,8 @@ pub struct Advance {
     pub newest: Option<i64>,
     /// What an audit found in it.
     pub found: u64,
+    /// It ends the walk, and nothing is missing but what was set aside.
+    pub set_aside: Option<Missing>,
     /// It ends the walk at rows that are known, before the end of the list, or showed changes only: the total is none of this pass's business, and
     /// neither is a record that it did not show.
     pub at_known: bool,
@@ -161,7 +164,7 @@ pub fn start_pass(
              VALUES (?1, ?2, ?3, 1, ?4, ?6, ?7)
              ON CONFLICT (lane, stream, partition) DO UPDATE SET pass = pass + 1, windows = 0, open = 1, since_run = ?4,
                  position = NULL, verdict = NULL, why = NULL, seen = 0, distinct_records = 0, steps_back = 0,
-                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7, at_known = 0
+                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7, at_known = 0, set_aside = 0
              WHERE since_run < ?5",
         )?
         .execute(params![
@@ -182,7 +185,7 @@ pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i
     t.execute(
         &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
              why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL,
-             known_since = NULL, newest = NULL, audited = NULL, at_known = 0
+             known_since = NULL, newest = NULL, audited = NULL, at_known = 0, set_aside = 0
          WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE}"),
         params![lane.name(), stream.number(), run, parent(stream)],
     )?;
@@ -197,7 +200,7 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
             "UPDATE checkpoint SET windows = windows + 1, position = ?6, open = ?7, verdict = ?8, why = ?9,
                  seen = seen + ?10, distinct_records = distinct_records + ?11, steps_back = steps_back + ?12,
                  total = CASE WHEN ?17 THEN NULL ELSE coalesce(?13, total) END, closed_at = ?14,
-                 newest = max(coalesce(newest, ?15), coalesce(?15, newest)), audited = audited + ?16, at_known = ?17
+                 newest = max(coalesce(newest, ?15), coalesce(?15, newest)), audited = audited + ?16, at_known = ?17, set_aside = ?18
              WHERE lane = ?1 AND stream = ?2 AND partition = ?3 AND pass = ?4 AND windows = ?5 AND open = 1",
         )?
         .execute(params![
@@ -218,6 +221,7 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
             advance.newest,
             advance.found,
             advance.at_known,
+            advance.set_aside.map_or(0, |missing| missing as i64),
         ])?;
     if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
 }
@@ -249,6 +253,12 @@ pub struct Standing {
     pub incomplete: u64,
     /// The first reason among them.
     pub why: Option<String>,
+    /// Closed with everything but what was set aside.
+    pub set_aside: u64,
+    /// The first reason among those.
+    pub set_aside_why: Option<String>,
+    /// Some of those lack a whole list, or a row whose id nobody knows.
+    pub set_aside_unknown: bool,
     /// Proven by two passes.
     pub proven: u64,
     /// Windows committed.
@@ -279,6 +289,11 @@ impl Standing {
         self.walks + self.skipped
     }
 
+    /// Whether nothing is missing but what was set aside.
+    pub fn lacks_only_what_is_set_aside(&self) -> bool {
+        self.set_aside > 0 && self.open == 0 && self.incomplete == 0 && self.skipped_incomplete == 0
+    }
+
     /// The verdict of the stream: that of its weakest walk.
     pub fn verdict(&self) -> Verdict {
         if self.open > 0 || self.lists() == 0 {
@@ -297,6 +312,13 @@ impl Standing {
         } else if self.skipped_incomplete > 0 {
             let lists = counted(self.skipped_incomplete, "list");
             Verdict::Incomplete(format!("{lists} neither read whole before nor asked for now"))
+        } else if self.set_aside > 0 {
+            let why = self.set_aside_why.clone().unwrap_or_default();
+            Verdict::Incomplete(if self.set_aside == 1 {
+                why
+            } else {
+                format!("in {} of {} lists something is set aside: {why}", self.set_aside, self.lists())
+            })
         } else if self.proven == self.lists() {
             Verdict::Proven
         } else {
@@ -305,14 +327,19 @@ impl Standing {
     }
 }
 
-/// Sums up the walks of a stream that belong to the round that began with run `since`.
+/// Sums up the walks of a stream that belong to the round that began with run `since`. Where the round has read the stream
+/// as one list, that list's walk alone counts.
 pub fn standing(c: &rusqlite::Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Standing> {
     let mut read = c.prepare_cached(&format!(
-        "SELECT count(*), coalesce(sum(open), 0), coalesce(sum(verdict = 'incomplete'), 0), min(why) FILTER (WHERE verdict = 'incomplete'),
+        "SELECT count(*), coalesce(sum(open), 0), coalesce(sum(verdict = 'incomplete' AND set_aside = 0), 0),
+                min(why) FILTER (WHERE verdict = 'incomplete' AND set_aside = 0),
                 coalesce(sum(verdict = 'proven'), 0), coalesce(sum(windows), 0), coalesce(sum(seen), 0),
                 coalesce(sum(distinct_records), 0), coalesce(sum(steps_back), 0),
-                CASE WHEN count(total) > 0 THEN sum(coalesce(total, distinct_records)) END, min(closed_at), min(since_run)
-         FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE}"
+                CASE WHEN count(total) > 0 THEN sum(coalesce(total, distinct_records)) END, min(closed_at), min(since_run),
+                coalesce(sum(set_aside > 0), 0), min(why) FILTER (WHERE set_aside > 0), coalesce(max(set_aside), 0) = 2
+         FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE}
+             AND (partition = '' OR NOT EXISTS (
+                 SELECT 1 FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND partition = '' AND since_run >= ?3))"
     ))?;
     let mut standing = read.query_row(params![lane.name(), stream.number(), since, parent(stream)], |r| {
         Ok(Standing {
@@ -328,6 +355,9 @@ pub fn standing(c: &rusqlite::Connection, lane: Lane, stream: Stream, since: i64
             total: r.get(9)?,
             as_of: r.get(10)?,
             since_run: r.get(11)?,
+            set_aside: r.get(12)?,
+            set_aside_why: r.get(13)?,
+            set_aside_unknown: r.get(14)?,
             ..Standing::default()
         })
     })?;

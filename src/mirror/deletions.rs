@@ -40,12 +40,12 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// A complete walk of this round, to the end, over the list in which record `r` would stand; `c` is its checkpoint.
+    /// A complete walk of this round (records that it set aside were seen by their ids), to the end, over the list in which record `r` would stand; `c` is its checkpoint.
     fn walk(&self) -> String {
         let partition = if self.partitioned { "r.parent" } else { "''" };
         format!(
             "c.lane = :lane AND c.stream = :stream AND c.partition = {partition} AND c.open = 0 AND c.since_run >= :since
-             AND c.verdict IN ('proven', 'continuous') AND c.at_known = 0"
+             AND (c.verdict IN ('proven', 'continuous') OR c.set_aside = 1) AND c.at_known = 0"
         )
     }
 }

@@ -1,5 +1,6 @@
 //! What is stored of records that are gone, with pages landed as a run lands them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::checkpoint::{self, Advance, Place, standing};
@@ -60,6 +61,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
         since_run: from.since_run,
         query: None,
         records: rows(ids, "same"),
+        set_aside: Vec::new(),
         volatile: Arc::new(PerStream::new(Volatile::default)),
         masked: false,
         nested: Vec::new(),
@@ -75,6 +77,8 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
         }),
         moments: Moments::default(),
         believe_empty: false,
+        claims: HashSet::new(),
+        closes: false,
     }
 }
 
@@ -89,7 +93,7 @@ fn land_as(
     let mut landing = landing(w, begun, list, ids);
     landing.advance.verdict = Some(verdict);
     landing.believe_empty = believe_empty;
-    records::land(w, landing).expect("landed")
+    records::land(w, &mut landing).expect("landed")
 }
 
 /// Lands the conversations of a night in which lists need not be asked for when their entries are as they were.
@@ -98,7 +102,7 @@ fn land_settled(w: &mut Writer, begun: Begun, ids: &[&str], text: &str) -> Lande
     landing.records = rows(ids, text);
     landing.advance.verdict = Some(Verdict::Continuous);
     landing.partitions.as_mut().expect("lists").lookback = 0;
-    records::land(w, landing).expect("landed")
+    records::land(w, &mut landing).expect("landed")
 }
 
 /// Lands the newest messages of a conversation, where the walk may end if they are known.
@@ -106,7 +110,7 @@ fn land_newest(w: &mut Writer, begun: Begun, conversation: &str, ids: &[&str]) -
     let mut landing = landing(w, begun, messages(conversation), ids);
     landing.moments.may_end = true;
     landing.advance.position = Some("{}".into());
-    records::land(w, landing).expect("landed")
+    records::land(w, &mut landing).expect("landed")
 }
 
 fn land(w: &mut Writer, begun: Begun, list: (Stream, &str), ids: &[&str], verdict: Verdict) -> Landed {
@@ -341,7 +345,7 @@ fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
         w.transaction(|t| t.execute("UPDATE record SET suspect_run = 1 WHERE id = 'm4'", [])).expect("a suspect");
         let mut landing = landing(w, fourth, CONVERSATIONS, &["c", "d"]);
         landing.advance.verdict = Some(Verdict::Continuous);
-        records::land(w, landing).expect("landed");
+        records::land(w, &mut landing).expect("landed");
         assert!(land_newest(w, fourth, "c", &["m1", "m2"]).ended);
         assert_eq!(suspects(w, judged(fourth, Stream::Messages), None, 9).expect("judged"), []);
     });

@@ -20,6 +20,7 @@ pub mod filled;
 pub mod forecast;
 pub mod masked_places;
 pub mod migrations;
+pub mod parents;
 pub mod pins;
 pub mod readings;
 pub mod records;
@@ -27,6 +28,7 @@ pub mod retained;
 pub mod rounds;
 pub mod selection;
 pub mod sequence;
+pub mod set_aside;
 pub mod store;
 pub mod views;
 

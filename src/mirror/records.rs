@@ -14,6 +14,7 @@
 //! A list that comes out empty although the mirror holds records of it is not believed: an outage looks like that.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -24,9 +25,11 @@ use super::filled;
 use super::readings;
 use super::selection;
 use super::sequence::Seqs;
+use super::set_aside;
 use super::store::Writer;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
+use crate::set_aside::{SetAside, What};
 use crate::streams::{PerStream, Stream};
 use crate::verdict::Verdict;
 use crate::volatile::Volatile;
@@ -44,8 +47,10 @@ pub struct Landing {
     pub since_run: i64,
     /// A fingerprint of how the list is asked for; none is not remembered.
     pub query: Option<i64>,
-    /// The records.
+    /// The records. A row of no bytes was set aside: it was seen, and nothing else is known of it.
     pub records: Records,
+    /// What was set aside on this page.
+    pub set_aside: Vec<SetAside>,
     /// What stayed out of their hashes.
     pub volatile: Arc<PerStream<Volatile>>,
     /// The fields of which members are asked for.
@@ -60,6 +65,21 @@ pub struct Landing {
     pub moments: Moments,
     /// An empty list is believed, whatever the mirror holds.
     pub believe_empty: bool,
+    /// Ids of records that may be taken from the list that the mirror knows them from.
+    pub claims: HashSet<Box<str>>,
+    /// The walk ends here, whatever its own rules say.
+    pub closes: bool,
+}
+
+/// A record that lives in the list of another parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispute {
+    /// Its id.
+    pub id: Box<str>,
+    /// The parent in whose list it lives.
+    pub parent: String,
+    /// The run that saw it there last.
+    pub last_run: i64,
 }
 
 /// What is told by when the rows of a page were made, where the stream has partitions.
@@ -74,7 +94,7 @@ pub struct Moments {
 }
 
 /// What landing did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Landed {
     /// Records that were not there.
     pub new: u64,
@@ -88,20 +108,29 @@ pub struct Landed {
     pub repaired: u64,
     /// Partitions found unchanged: they are not asked for.
     pub skipped: u64,
-    /// The walk has ended, at rows that are known.
+    /// The walk has ended, at rows that are known or because the page closes it.
     pub ended: bool,
+    /// Records of the page that live in the list of another parent. Nothing was stored because of them.
+    pub disputed: Vec<Dispute>,
 }
 
-/// Lands a page.
-pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
+/// Lands a page. Where records live in the list of another parent, and are not claimed, nothing is stored: [`Landed::disputed`]
+/// says which.
+pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
     let not_text = landing.records.rows.iter().any(|r| std::str::from_utf8(landing.records.payload(r)).is_err());
     if not_text {
         return Err(Error::new(Kind::Internal, "a record is not UTF-8"));
     }
-    writer.transaction(|t| {
-        let (mut landed, seqs, found) = store(t, &landing)?;
-        landed.ended = ends_here(&landing, &landed);
-        if landed.ended {
+    let mut disputed = Vec::new();
+    let stored = writer.transaction(|t| {
+        let (mut landed, seqs, found) = store(t, landing, &mut disputed)?;
+        if !disputed.is_empty() {
+            // Takes back what was stored of the page.
+            return Err(rusqlite::Error::StatementChangedRows(disputed.len()));
+        }
+        landed.ended = landing.closes;
+        if ends_here(landing, &landed) {
+            landed.ended = true;
             landing.advance.verdict = Some(Verdict::Continuous);
             landing.advance.at_known = true;
         }
@@ -109,9 +138,10 @@ pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
         landing.advance.newest = landing.moments.rows.iter().copied().flatten().max();
         landing.advance.seen = landing.records.rows.len() as u64;
         landing.advance.distinct = landing.advance.seen - landed.repeated;
-        if !landing.believe_empty && comes_out_empty(t, &landing)? {
+        if !landing.believe_empty && comes_out_empty(t, landing)? {
             landing.advance.verdict = Some(Verdict::Incomplete(EMPTY.into()));
         }
+        settle_aside(t, landing)?;
         checkpoint::advance(t, &landing.place, &landing.advance)?;
         if let Some(verdict) = &landing.advance.verdict {
             if !landing.place.partition.is_empty() {
@@ -128,7 +158,25 @@ pub fn land(writer: &mut Writer, mut landing: Landing) -> Result<Landed> {
             }
         }
         Ok(landed)
-    })
+    });
+    if disputed.is_empty() { stored } else { Ok(Landed { disputed, ..Landed::default() }) }
+}
+
+/// Notes what was set aside. A walk that lacks nothing else closes as incomplete, and says what it lacks.
+fn settle_aside(t: &Transaction<'_>, landing: &mut Landing) -> rusqlite::Result<()> {
+    if landing.advance.from == 0 {
+        set_aside::clear(t, &landing.place)?;
+    }
+    set_aside::put(t, &landing.place, &landing.set_aside)?;
+    let gives_up = landing.set_aside.iter().any(|one| matches!(one.what, What::List(_)));
+    if !gives_up && !landing.advance.verdict.as_ref().is_some_and(Verdict::is_complete) {
+        return Ok(());
+    }
+    if let Some((told, missing)) = set_aside::of_list(t, &landing.place)? {
+        landing.advance.verdict = Some(Verdict::Incomplete(told));
+        landing.advance.set_aside = Some(missing);
+    }
+    Ok(())
 }
 
 /// A whole window of rows that are known as they are, some of them from an earlier pass: what is older is known, too,
@@ -156,7 +204,11 @@ fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<b
 }
 
 /// Stores the records; says what that did, the seq of each, and what of it is an audit's find.
-fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Vec<i64>, u64)> {
+fn store(
+    t: &Transaction<'_>,
+    landing: &Landing,
+    disputed: &mut Vec<Dispute>,
+) -> rusqlite::Result<(Landed, Vec<i64>, u64)> {
     let stream = landing.place.stream;
     let parent = Some(&landing.place.partition).filter(|p| !p.is_empty());
     let mut landed = Landed::default();
@@ -164,15 +216,37 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
     let mut seqs = Vec::with_capacity(landing.records.rows.len());
     let mut found = 0;
     let mut find = t.prepare_cached(
-        "SELECT hash, seq, last_run, deleted, suspect_run IS NOT NULL OR (parent IS NULL AND ?3) FROM record
+        "SELECT hash, seq, last_run, deleted, suspect_run IS NOT NULL OR (parent IS NULL AND ?3),
+             CASE WHEN parent <> ?4 THEN parent END FROM record
          WHERE stream = ?1 AND id = ?2",
     )?;
     let selected_in = selection::changed_in(t, stream)?;
     for (n, record) in landing.records.rows.iter().enumerate() {
         let known: Option<Known> =
-            find.query_row(params![stream.number(), &*record.id, parent.is_some()], Known::read).optional()?;
+            find.query_row(params![stream.number(), &*record.id, parent.is_some(), parent], Known::read).optional()?;
         if known.as_ref().is_some_and(|known| known.last_run >= landing.since_run) {
             landed.repeated += 1;
+        }
+        if record.range.is_empty() {
+            // Set aside: it stays as it was, and what belongs to it is read whatever its entry was.
+            if let Some(known) = known.filter(|known| !known.deleted) {
+                known.see(t, stream, &record.id, landing.run)?;
+            }
+            seqs.push(-landing.run);
+            continue;
+        }
+        let elsewhere = known.as_ref().filter(|known| !known.deleted).and_then(|known| known.elsewhere.as_ref());
+        if let (Some(other), Some(known)) = (elsewhere, &known) {
+            if !landing.claims.contains(&record.id) {
+                disputed.push(Dispute { id: record.id.clone(), parent: other.clone(), last_run: known.last_run });
+                seqs.push(known.seq);
+                continue;
+            }
+            t.prepare_cached("UPDATE record SET parent = ? WHERE stream = ? AND id = ?")?.execute(params![
+                parent,
+                stream.number(),
+                &*record.id
+            ])?;
         }
         let (mut first, mut filled_in) = (None, None);
         // A tombstone has no body.
@@ -234,6 +308,8 @@ struct Known {
     deleted: bool,
     /// A suspect, or a record whose partition was not known.
     unsettled: bool,
+    /// The other parent in whose list it lives.
+    elsewhere: Option<String>,
 }
 
 impl Known {
@@ -244,6 +320,7 @@ impl Known {
             last_run: row.get(2)?,
             deleted: row.get(3)?,
             unsettled: row.get(4)?,
+            elsewhere: row.get(5)?,
         })
     }
 
@@ -288,6 +365,15 @@ impl Known {
             .query_row([self.seq], |r| r.get(0))
             .optional()
             .map(|first| first.unwrap_or(self.seq))
+    }
+
+    /// Notes that it was seen, whatever it is now.
+    fn see(&self, t: &Transaction<'_>, stream: Stream, id: &str, run: i64) -> rusqlite::Result<()> {
+        t.prepare_cached(
+            "UPDATE record SET last_run = ?, suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?",
+        )?
+        .execute(params![run, stream.number(), id])
+        .map(drop)
     }
 
     /// Notes that it was seen, and writes in place what is other than before.

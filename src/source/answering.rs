@@ -15,12 +15,15 @@ use super::budget::Headers;
 use super::client::Attempt;
 use super::envelope;
 use super::page::Page;
-use super::query::{self, Question};
-use super::retry::{Failures, Next};
+use super::query::{self, Question, Select, Start};
+use super::retry::{Failures, Limits, Next};
 use crate::error::{Error, Kind, Result, quote};
 use crate::policy::{self, Action};
 use crate::secret::Secret;
 use crate::streams::Stream;
+
+/// Failures of the server in a row after which a question asks whether the others are answered.
+const SUSPICIOUS: u32 = 3;
 
 /// The token's generation, what `Retry-After` said, and each question's outcome.
 type Outcomes = (Option<u64>, Option<Duration>, Vec<Result<Page>>);
@@ -29,13 +32,14 @@ impl Source {
     /// Asks a question, in company of others' where some wait, with its own retries for as long as the limits allow.
     pub async fn ask(&self, question: Question) -> Result<Page> {
         let place = self.waiting.put(question.clone(), usize::MAX);
-        self.ask_from(place, question).await
+        self.ask_from(place, question, &self.settings.limits).await
     }
 
-    async fn ask_from(&self, place: Place<'_>, question: Question) -> Result<Page> {
+    async fn ask_from(&self, place: Place<'_>, question: Question, limits: &Limits) -> Result<Page> {
         let stream = question.stream;
         let mut failures = Failures::default();
         let (mut most, mut own) = (usize::MAX, false);
+        let answered_before = self.answered.load(Ordering::Relaxed);
         let mut place = Some(place);
         loop {
             let waits = place.take().unwrap_or_else(|| self.waiting.put(question.clone(), most));
@@ -49,10 +53,15 @@ impl Source {
                 Err(error) => error,
             };
             // An API that answers the others is not down: the fault is this question's own.
-            if own && error.kind == Kind::ServerFault {
-                error.kind = Kind::UnknownFailure;
+            if matches!(error.kind, Kind::ServerFault | Kind::Garbled) {
+                own = own || (failures.count >= SUSPICIOUS && self.answers_others(&question, answered_before).await);
+                if own {
+                    error.kind = Kind::UnknownFailure;
+                }
             }
-            if answered.together > 1 && is_for_company(&error.kind) {
+            // One row's own failure, beside answers, is no matter of the company.
+            let is_own = answered.beside_answers && matches!(error.kind, Kind::FieldFailed { .. });
+            if answered.together > 1 && is_for_company(&error.kind) && !is_own {
                 // Perhaps it was the company: in half of it, at once.
                 tracing::debug!(%stream, together = answered.together, %error, "asking in smaller company");
                 most = answered.together / 2;
@@ -62,7 +71,7 @@ impl Source {
                 self.aliases.acquit();
             }
             let fresh = answered.generation.is_none_or(|g| self.tokens.is_newest(g));
-            match self.next(&mut failures, stream, &error, answered.generation, fresh) {
+            match self.next(&mut failures, stream, &error, answered.generation, fresh, limits) {
                 Next::After(delay) => tokio::time::sleep(delay.max(answered.retry_after.unwrap_or_default())).await,
                 Next::GiveUp => return Err(self.advised(stream, told(error, &failures))),
             }
@@ -76,7 +85,31 @@ impl Source {
     pub async fn ask_all(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
         // All of them wait before any of them is carried, or the first would leave alone.
         let places: Vec<Place<'_>> = questions.iter().map(|q| self.waiting.put(q.clone(), usize::MAX)).collect();
-        join_all(places.into_iter().zip(questions).map(|(place, q)| self.ask_from(place, q))).await
+        join_all(places.into_iter().zip(questions).map(|(p, q)| self.ask_from(p, q, &self.settings.limits))).await
+    }
+
+    /// The same without patience for failures that are the question's own: who looks for the one row that fails expects
+    /// some of them to.
+    pub async fn ask_all_briefly(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
+        let limits = Limits { short: Duration::ZERO, ..self.settings.limits };
+        let places: Vec<Place<'_>> = questions.iter().map(|q| self.waiting.put(q.clone(), usize::MAX)).collect();
+        join_all(places.into_iter().zip(questions).map(|(p, q)| self.ask_from(p, q, &limits))).await
+    }
+
+    /// Whether the server answers other questions while this one fails: some were answered since it was asked first, or
+    /// the ids of the same rows, or of the list's first row, are answered now.
+    async fn answers_others(&self, question: &Question, answered_before: u64) -> bool {
+        if self.answered.load(Ordering::Relaxed) > answered_before {
+            return true;
+        }
+        let ids = Question { select: Select::Ids, ..question.clone() };
+        let first = Question { size: 1, start: Start::Row(0), ..ids.clone() };
+        for other in [ids, first] {
+            if other != *question && self.attempt(&[other]).await.2.iter().any(Result::is_ok) {
+                return true;
+            }
+        }
+        false
     }
 
     /// What comes after a failed question; tells the tokens when theirs was refused.
@@ -87,6 +120,7 @@ impl Source {
         error: &Error,
         generation: Option<u64>,
         fresh: bool,
+        limits: &Limits,
     ) -> Next {
         let action = policy::decide(&error.kind).action;
         if let (Action::Renew | Action::RenewOnce, Some(generation)) = (action, generation) {
@@ -101,7 +135,7 @@ impl Source {
             }
             self.tokens.refused(generation);
         }
-        let next = failures.next(&error.kind, &self.settings.limits, self.contacted.load(Ordering::Relaxed), fresh);
+        let next = failures.next(&error.kind, limits, self.contacted.load(Ordering::Relaxed), fresh);
         if let Next::After(delay) = next {
             self.note_retry(error, delay);
         }
@@ -114,6 +148,14 @@ impl Source {
             Kind::InsufficientScopes { required } => {
                 let scope = required.as_deref().unwrap_or(stream.definition().scope);
                 let _ = write!(error.detail, "; the scope is {}", quote(scope));
+            }
+            Kind::FieldFailed { field: Some(field) } => {
+                let dialect = self.dialect();
+                let whole = dialect.stream(stream).ok().and_then(|spelled| spelled.holding(field));
+                if let Some(name) = whole {
+                    let drop = format!("[source.dialect.streams.{stream}] drop = [\"{name}\"]");
+                    let _ = write!(error.detail, "; to go on without the field: {drop}");
+                }
             }
             Kind::QueryRejected { fields } => {
                 let dialect = self.dialect();
@@ -187,6 +229,7 @@ impl Source {
             .into_iter()
             .map(|o| {
                 let o = o.map_err(|e| self.hidden(e, Some(&token.secret)));
+                self.answered.fetch_add(u64::from(o.is_ok()), Ordering::Relaxed);
                 self.settle(number, headers, o).map(|p| Page { hold: hold.clone(), ..p })
             })
             .collect();

@@ -280,7 +280,12 @@ impl Source {
 pub(super) fn is_for_company(kind: &Kind) -> bool {
     matches!(
         kind,
-        Kind::QueryRejected { .. } | Kind::TooLarge | Kind::TimedOut | Kind::PartialData | Kind::UnknownFailure
+        Kind::QueryRejected { .. }
+            | Kind::TooLarge
+            | Kind::TimedOut
+            | Kind::PartialData
+            | Kind::FieldFailed { .. }
+            | Kind::UnknownFailure
     )
 }
 

@@ -286,6 +286,14 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
             Error::new(Kind::UnknownFailure, said)
         }
     });
+    // One row's own failure, whatever general code it carries: an outage does not choose rows.
+    let error = match field_of(&entry.path) {
+        Some(field) if path.is_some() && is_general(&error.kind) => {
+            let at = field.as_deref().map(|f| format!(" (at `{}`)", quote(f))).unwrap_or_default();
+            Error::new(Kind::FieldFailed { field }, format!("{}{at}", error.detail))
+        }
+        _ => error,
+    };
     // Who is not known, not allowed or over the limit is so for the whole request.
     let whole =
         matches!(error.kind, Kind::TokenExpired | Kind::Unauthorized | Kind::InvalidClient | Kind::RateLimited { .. });
@@ -294,6 +302,17 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
         is_of_another: path.is_none() && begins.is_some_and(is_ours),
         error,
     }
+}
+
+/// The field that an error's path leads to, where it leads into one row of a list: the last name behind the row's number.
+fn field_of(path: &[Value]) -> Option<Option<String>> {
+    let row = path.iter().position(Value::is_number)?;
+    Some(path[row..].iter().rev().find_map(Value::as_str).map(str::to_owned))
+}
+
+/// Kinds that say no more than that something failed.
+fn is_general(kind: &Kind) -> bool {
+    matches!(kind, Kind::ServerFault | Kind::PartialData | Kind::UnknownFailure)
 }
 
 /// Reads a payload by its shape and lets it speak for itself: `success: false` is a failure without any `errors`.
@@ -355,6 +374,7 @@ fn page(
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // checked above
     Page {
         records: Records { body: body.clone(), rows },
+        set_aside: Vec::new(),
         nameless,
         total: total.map(|n| n as u64),
         has_next: match found.get(Want::HasNext) {

@@ -84,7 +84,7 @@ fn success_false_is_a_failure_without_errors() {
 fn partial_data_is_never_whole() {
     let partial = GOOD.trim_end_matches('}').to_owned()
         + r#"}},"errors":[{"message":"m","path":["getContactList","data","docs",1]}]}"#;
-    assert_eq!(kind(200, &partial), Kind::PartialData);
+    assert_eq!(kind(200, &partial), Kind::FieldFailed { field: None });
     assert_eq!(kind(200, r#"{"data":{"getContactList":null}}"#), Kind::PartialData);
     assert_eq!(kind(200, r#"{"data":{"getContactList":{"success":true,"data":{"docs":null}}}}"#), Kind::PartialData);
     assert_eq!(kind(200, r#"{"data":null}"#), Kind::UnknownFailure);
@@ -162,6 +162,22 @@ fn a_byte_that_is_no_text_costs_one_character() {
     assert_eq!((page.records.rows.len(), page.records.rows[0].repaired), (2, 2));
     let text = std::str::from_utf8(page.records.payload(&page.records.rows[0])).expect("text");
     assert!(text.contains("\u{fffd}\\u000ax"), "{text}");
+}
+
+#[test]
+fn the_failure_of_one_row_names_its_field_whatever_its_code() {
+    let body = |path: &str| {
+        format!(
+            r#"{{"data":{{"getContactList":null}},
+            "errors":[{{"message":"m","path":["getContactList",{path}],"extensions":{{"code":"INTERNAL_SERVER_ERROR"}}}}]}}"#
+        )
+    };
+    let field = |field: &str| Kind::FieldFailed { field: Some(field.into()) };
+    assert_eq!(kind(200, &body(r#""data","docs",84,"firstName""#)), field("firstName"));
+    assert_eq!(kind(200, &body(r#""data","docs",3,"tags",0,"name""#)), field("name"));
+    assert_eq!(kind(200, &body(r#""data","docs",3,"tags",0"#)), field("tags"));
+    assert_eq!(kind(500, &body(r#""data","docs",3"#)), Kind::FieldFailed { field: None });
+    assert_eq!(kind(200, &body(r#""data","docs""#)), Kind::ServerFault, "no row is named");
 }
 
 #[test]

@@ -74,9 +74,13 @@ pub struct Source {
     sure: PerStream<AtomicBool>,
     /// The rows of a page that is served where more were asked for; 0 = not known.
     served: PerStream<AtomicU32>,
+    /// A record that requests name although the server ignores which one it is.
+    any_parent: PerStream<Mutex<Option<String>>>,
     /// Lists of which a page was more than the server bears, or than is taken.
     heavy: PerStream<AtomicU32>,
     contacted: AtomicBool,
+    /// Questions that were answered.
+    answered: AtomicU64,
     attempts: PerStream<AtomicU64>,
     retries: AtomicU64,
     last_failure: Mutex<Option<String>>,
@@ -98,8 +102,10 @@ impl Source {
             scope_renewed: PerStream::new(AtomicU64::default),
             sure: PerStream::new(AtomicBool::default),
             served: PerStream::new(AtomicU32::default),
+            any_parent: PerStream::new(Mutex::default),
             heavy: PerStream::new(AtomicU32::default),
             contacted: AtomicBool::new(false),
+            answered: AtomicU64::new(0),
             attempts: PerStream::new(AtomicU64::default),
             retries: AtomicU64::new(0),
             last_failure: Mutex::new(None),
@@ -115,9 +121,23 @@ impl Source {
     /// Whether a stream is asked for by the records of another one (messages by conversation, unless the server lists
     /// them all).
     pub fn is_partitioned(&self, stream: Stream) -> bool {
+        if self.any_parent(stream).is_some() {
+            return false;
+        }
         let dialect = self.dialect();
         let named = |part: &StreamDialect| part.parent.as_deref().is_some_and(|name| !name.is_empty());
         stream.definition().parent.is_some() && dialect.stream(stream).is_ok_and(named)
+    }
+
+    /// Reads a stream as one list from now on, because the server ignores which record's list it is asked for. `parent` is
+    /// the record that the requests name all the same, for the argument may be required.
+    pub fn read_as_one_list(&self, stream: Stream, parent: &str) {
+        *self.any_parent[stream].lock().unwrap_or_else(PoisonError::into_inner) = Some(parent.to_owned());
+    }
+
+    /// The record that requests for a stream name although the server ignores it; `None` where it is obeyed.
+    pub fn any_parent(&self, stream: Stream) -> Option<String> {
+        self.any_parent[stream].lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Speaks another dialect from the next request on.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::record::Records;
+use crate::set_aside::SetAside;
 
 /// A page of a list.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// Its rows.
+    /// Its rows. A row of no bytes was set aside.
     pub records: Records,
+    /// What was set aside on it.
+    pub set_aside: Vec<SetAside>,
     /// Rows without an id: nothing can be done with them but to say so.
     pub nameless: u32,
     /// How many rows the list has, as the server says.

@@ -32,8 +32,18 @@ pub struct Proof {
 }
 
 /// Asks the list of a stream for as little as settles how it is paged. What is spoken is not changed by it, so that
-/// others may ask meanwhile.
+/// others may ask meanwhile. Where one of the rows cannot be read, ids alone settle it.
 pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Proof> {
+    match list_by(source, stream, parent, Select::Whole).await {
+        Err(error) if matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure) => {
+            list_by(source, stream, parent, Select::Ids).await.map_err(|_| error)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn list_by(source: &Source, stream: Stream, parent: Option<&str>, select: Select) -> Result<Proof> {
+    let question = |stream, parent, start| Question { select, ..question(stream, parent, start) };
     let (paging, believed) = {
         let dialect = source.dialect();
         let list = &dialect.stream(stream)?.list;

@@ -150,6 +150,20 @@ impl Stream {
         ALL.into_iter().find(|s| s.name() == name)
     }
 
+    /// The column in which a record names the record of another stream that it refers to (documented).
+    pub fn refers_by(self) -> Option<&'static str> {
+        match self {
+            Stream::Messages => Some("conversation"),
+            Stream::Conversations => Some("joinedPerson"),
+            _ => None,
+        }
+    }
+
+    /// The column in which a record names the record whose list it stands in.
+    pub fn names_parent(self) -> Option<&'static str> {
+        self.refers_by().filter(|_| self.definition().parent.is_some())
+    }
+
     /// The documented columns.
     pub fn columns(self) -> &'static [Column] {
         self.definition().columns

@@ -10,9 +10,9 @@ use tracing::Instrument as _;
 
 use super::Context;
 use super::audit;
-use super::landing;
+use super::lost_lists::{self, Lost};
 use super::walk::{self, Ended};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint};
 use crate::policy::{self, Action, Patience};
 use crate::progress::add;
@@ -40,7 +40,9 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
     let mut walks: JoinSet<(Checkpoint, Result<Ended>, AtWork)> = JoinSet::new();
     // From the end of a walk to the beginning of the next one in its place.
     let mut at_work: Option<AtWork> = None;
-    let mut failures = 0;
+    // Lists that cannot be read: at the end it is found out whether what they belong to is gone.
+    let mut lost: Vec<Lost> = Vec::new();
+    let (mut failures, mut read) = (0, 0u64);
     let mut audited = false;
     loop {
         let over = parents.borrow_and_update().over;
@@ -63,6 +65,11 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
         drop(at_work.take());
         if walks.is_empty() && (context.stop.requested() || (over && waiting.is_empty())) {
             let stopped = context.stop.requested();
+            // After a stop they stay open, and the next run tries them again.
+            if !stopped && !lost.is_empty() {
+                lost_lists::settle(context, stream, std::mem::take(&mut lost)).await?;
+                continue;
+            }
             if !stopped && !std::mem::replace(&mut audited, true) && audit::begin(context, stream).await? {
                 continue;
             }
@@ -73,23 +80,35 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
                 let (from, result, ended_at_work) = ended?;
                 at_work = Some(ended_at_work);
                 match result {
-                    Ok(_) => failures = 0,
+                    Ok(Ended::ParentIgnored) => {
+                        walks.shutdown().await;
+                        return Ok(Ended::ParentIgnored);
+                    }
+                    Ok(_) => {
+                        (failures, read) = (0, read + 1);
+                        taken.remove(&from.partition);
+                    }
                     Err(error) => {
                         failures += 1;
-                        if !is_its_own(&error) {
+                        if !is_its_own(&error, read > 0) {
                             walks.shutdown().await;
                             return Err(error);
                         }
-                        let error = error.at(format!("conversation {}", from.partition));
-                        if failures >= FAILURES {
-                            walks.shutdown().await;
-                            return Err(error);
-                        }
+                        let error = error.at(format!("conversation {}", quote(&from.partition)));
                         tracing::warn!(%error, "this conversation's messages cannot be read; the others go on");
-                        landing::give_up(context, stream, &from, &error).await?;
+                        // It stays taken, or it would be walked again.
+                        lost.push(Lost { from, error });
+                        if failures >= FAILURES {
+                            // So many in a row: they are gone together, or nothing can be read.
+                            let settled = lost_lists::settle(context, stream, std::mem::take(&mut lost)).await?;
+                            if let (0, Some(error)) = (settled.gone, settled.first) {
+                                walks.shutdown().await;
+                                return Err(error);
+                            }
+                            failures = 0;
+                        }
                     }
                 }
-                taken.remove(&from.partition);
             }
             changed = parents.changed(), if !over && walks.len() < context.walks => {
                 if changed.is_err() {
@@ -102,11 +121,16 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
     }
 }
 
-/// Whether a failure is this partition's own affair, or would meet every other one too.
-fn is_its_own(error: &Error) -> bool {
+/// Whether a failure is this partition's own affair, or would meet every other one too. `others_are_read`: the same
+/// question was answered for another one.
+fn is_its_own(error: &Error, others_are_read: bool) -> bool {
     match policy::decide(&error.kind).action {
         Action::Retry(Patience::Short) => true,
-        Action::FailStream => error.kind == Kind::TooLarge,
+        Action::FailStream => match &error.kind {
+            Kind::TooLarge => true,
+            Kind::QueryRejected { fields } => others_are_read && fields.is_empty(),
+            _ => false,
+        },
         Action::Retry(Patience::Long) | Action::Pause | Action::Renew | Action::RenewOnce | Action::FailRun => false,
     }
 }

@@ -1,10 +1,13 @@
 //! What a walk leaves in the mirror: a window's records and its checkpoint's move, together.
 
-use super::{Context, tail, unchanged};
+use std::collections::HashSet;
+
+use super::{Context, parents, tail, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landed, Landing, Moments};
 use crate::progress::add;
+use crate::set_aside::{SetAside, What};
 use crate::source::page::Page;
 use crate::streams::{self, Stream};
 use crate::verdict::Verdict;
@@ -48,16 +51,18 @@ pub async fn land(
     let partitions = child.map(|child| unchanged::partitions(context, child, &page)).transpose()?;
     let (seen, total, closed) = (page.records.rows.len() as u64, page.total, verdict.is_some());
     let hold = page.hold;
+    let set_aside = page.set_aside;
     let records = match &context.masks {
         Some(masks) => masks.on_records(stream, &page.records, &context.source.volatile()[stream])?,
         None => page.records,
     };
-    let landing = Landing {
+    let mut landing = Landing {
         place: Place { lane: context.lane, stream, partition: from.partition.clone() },
         run: context.begun.run,
         since_run: from.since_run,
         query: from.partition.is_empty().then(|| tail::asked(&context.source, stream)).transpose()?,
         records,
+        set_aside,
         volatile: context.source.volatile().clone(),
         masked: context.masks.as_ref().is_some_and(|masks| masks.tells_whole(stream)),
         nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
@@ -75,8 +80,20 @@ pub async fn land(
         partitions,
         moments,
         believe_empty: context.deletes.believe_empty(),
+        claims: HashSet::new(),
+        closes: false,
     };
-    let landed = context.mirror.call(move |writer| records::land(writer, landing)).await?;
+    let mut hold = Some(hold);
+    let landed = loop {
+        let stored = context.mirror.call(move |writer| Ok((records::land(writer, &mut landing)?, landing)));
+        let (landed, page) = stored.await?;
+        if landed.disputed.is_empty() {
+            break landed;
+        }
+        // What it takes to settle whose these are needs bytes, too.
+        hold = None;
+        landing = parents::resolve(context, page, &landed.disputed).await?;
+    };
     drop(hold);
     add(&counters.windows, 1);
     add(&counters.seen, seen);
@@ -93,8 +110,9 @@ pub async fn land(
     Ok(landed)
 }
 
-/// Closes a walk that cannot be read, so that the others can go on; it will be tried again by a later run.
-pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error) -> Result<()> {
+/// Closes a walk that cannot be read, so that the others can go on; a later run tries it again. `aside`: the list is set
+/// aside, and the rest of the stream is delivered without it.
+pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error, aside: bool) -> Result<()> {
     let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
     let now = context
         .mirror
@@ -102,6 +120,11 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
     let verdict = Verdict::Incomplete(error.detail.clone());
-    land(context, stream, &now, now.windows, Window::default(), Left::Closed(verdict)).await?;
+    let mut window = Window::default();
+    if aside {
+        let what = What::List(from.partition.as_str().into());
+        window.page.set_aside.push(SetAside { what, why: error.detail.clone() });
+    }
+    land(context, stream, &now, now.windows, window, Left::Closed(verdict)).await?;
     Ok(())
 }

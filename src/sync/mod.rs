@@ -2,9 +2,11 @@
 //! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how
 //! the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it,
 //! [`drift`] (pure) says what a walk has proven, [`known_end`] (pure) where one may end early, [`unchanged`] what tells that
-//! a list need not be asked for, [`audit`] measures what that misses, [`tail`] asks for what changed
-//! since a list was read last, [`deletions`] what is gone, [`shutdown`] how a run is
-//! stopped, [`time_box`] when by itself, [`estimate`] what it will take.
+//! a list need not be asked for, [`audit`] measures what that misses, [`isolate`] finds the rows that make a page
+//! fail, [`lost_lists`] tells lists that cannot be read from lists whose record is gone, [`parents`] makes sure that the rows
+//! of a list are those of the record that it was asked for, [`tail`] asks for what changed since a list was read last,
+//! [`deletions`] what is gone, [`shutdown`] how a run is stopped, [`time_box`] when by itself, [`estimate`] what it will
+//! take.
 
 pub mod audit;
 pub mod deletions;
@@ -13,9 +15,12 @@ pub mod double_collect;
 pub mod drift;
 pub mod estimate;
 pub mod fan_out;
+pub mod isolate;
 pub mod known_end;
 pub mod landing;
 pub mod limits;
+pub mod lost_lists;
+pub mod parents;
 pub mod run;
 pub mod shutdown;
 pub mod smaller;
@@ -33,6 +38,7 @@ use crate::mirror::rounds::Begun;
 use crate::mirror::store::Mirror;
 use crate::progress::Progress;
 use crate::source::Source;
+use crate::streams::Stream;
 
 /// What every part of a run needs.
 #[derive(Clone)]
@@ -65,6 +71,10 @@ pub struct Context {
     pub stop: shutdown::Stop,
     /// What is needed to settle anew how the API is spelled.
     pub spelling: Spelling,
+    /// What was found out of whose rows the server shows.
+    pub parents: Arc<parents::Findings>,
+    /// Records that are gone by the server's own word, found while what belongs to them was read.
+    pub gone: Arc<Mutex<Vec<(Stream, String)>>>,
     /// What the summary is to say beside its numbers.
     pub notes: Arc<Mutex<Vec<String>>>,
 }
@@ -85,6 +95,14 @@ impl Context {
     /// without a request.)
     pub fn is_stopped(&self) -> bool {
         self.stop.requested() && self.stop.why().is_none()
+    }
+
+    /// Tells something in the summary, once.
+    pub fn note(&self, note: String) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
     }
 
     /// The notes so far.

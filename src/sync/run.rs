@@ -9,6 +9,7 @@ use tracing::Instrument as _;
 use super::audit;
 use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
+use super::landing::{self, Left, Window};
 use super::walk::{self, Ended};
 use super::{Context, Spelling, deletions, tail};
 use crate::error::{Error, Kind, Result};
@@ -104,7 +105,10 @@ async fn read(
     feeds: bool,
 ) -> Result<Ended> {
     if context.source.is_partitioned(stream) {
-        fan_out::fan_out(context, stream, known.clone()).await
+        match fan_out::fan_out(context, stream, known.clone()).await? {
+            Ended::ParentIgnored => as_one_list(context, stream, parents, feeds).await,
+            ended => Ok(ended),
+        }
     } else {
         list(context, stream, parents, feeds).await
     }
@@ -123,6 +127,40 @@ async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
         super::unchanged::note_selections(context, &[stream]).await?;
     }
     Ok(settled)
+}
+
+/// Reads a stream as one list, because the server ignores which record's list it is asked for. What that list lacks by
+/// the word of those records makes it incomplete.
+async fn as_one_list(
+    context: &Context,
+    stream: Stream,
+    parents: &watch::Sender<Parents>,
+    feeds: bool,
+) -> Result<Ended> {
+    tracing::warn!(%stream, "the server ignores which conversation it is asked for: the stream is read once, as one list");
+    context.note(format!(
+        "{stream}: the server ignores which conversation it is asked for; its messages are read as one list"
+    ));
+    let place = Place { lane: context.lane, stream, partition: String::new() };
+    let begun = context.begun;
+    let at = place.clone();
+    context.mirror.call(move |w| w.transaction(|t| checkpoint::start(t, &at, begun.run, begun.since_run))).await?;
+    let ended = list(context, stream, parents, feeds).await?;
+    if !matches!(&ended, Ended::Closed(verdict) if verdict.is_complete()) {
+        return Ok(ended);
+    }
+    let Some(why) = super::parents::lacking(context, stream).await? else { return Ok(ended) };
+    let again = context.mirror.call(move |w| {
+        w.transaction(|t| {
+            checkpoint::start(t, &place, begun.run, begun.run + 1)?;
+            checkpoint::find(t, &place)
+        })
+    });
+    let again = again.await?.ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
+    let verdict = Verdict::Incomplete(why);
+    let closed = Left::Closed(verdict.clone());
+    landing::land(context, stream, &again, again.windows, Window::default(), closed).await?;
+    Ok(Ended::Closed(verdict))
 }
 
 /// Walks a stream that has one list.
@@ -177,6 +215,11 @@ pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Op
         return Verdict::Incomplete(error.detail.clone());
     }
     match parent {
+        // Lists of records that are set aside are read all the same, where their ids are known.
+        Some((above, stream)) if above.lacks_only_what_is_set_aside() => match standing.verdict() {
+            own if !above.set_aside_unknown || !own.is_complete() => own,
+            _ => Verdict::Incomplete(format!("some {stream} are set aside, so not every list is known")),
+        },
         Some((above, stream)) if !above.verdict().is_complete() => {
             Verdict::Incomplete(format!("{stream} are incomplete, so not every list is known"))
         }
@@ -184,6 +227,13 @@ pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Op
         Some((above, _)) if standing.lists() == 0 => above.verdict(),
         _ => standing.verdict(),
     }
+}
+
+/// Whether a stream lacks nothing but what was set aside, in its own lists or in the one that they belong to.
+pub fn lacks_only_what_is_set_aside(standing: &Standing, parent: Option<&Standing>) -> bool {
+    let of = |s: &Standing| (s.lacks_only_what_is_set_aside(), s.verdict().is_complete());
+    let (own, above) = (of(standing), parent.map_or((false, true), of));
+    (own.0 || own.1) && (above.0 || above.1) && (own.0 || (above.0 && parent.is_some_and(|p| p.set_aside_unknown)))
 }
 
 /// As of when a stream's records hold: when the oldest of its walks was closed, and where lists were not asked for, or

@@ -7,7 +7,8 @@ use std::pin::Pin;
 use super::drift::{Ask, Collect, Shown, Walk, page_ignored};
 use super::known_end::KnownEnd;
 use super::landing::{Left, Window, land};
-use super::{Context, dialect, double_collect, smaller, tail, unchanged};
+use super::parents::{self, Checked};
+use super::{Context, dialect, double_collect, isolate, smaller, tail, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
@@ -26,6 +27,8 @@ pub enum Ended {
     Closed(Verdict),
     /// A stop was asked for.
     Stopped,
+    /// The server ignores which record's list is asked for: the stream is to be read as one list.
+    ParentIgnored,
 }
 
 /// Walks a list from where its checkpoint stands. `at_work` says that its first question comes in a moment. `landed` is
@@ -90,14 +93,31 @@ async fn once(
         let at_work = context.source.at_work();
         let nothing = || Error::new(Kind::Internal, "no answer to a question");
         let (asked, page) = ready.pop_front().ok_or_else(nothing)?;
-        let page = match page {
-            Ok(page) => page,
-            Err(error) => {
-                lowered = lower(context, stream, &mut walk, asked, error)?;
-                ready.clear();
-                pending = ask(context, stream, &from, &walk, total, known_end.is_near());
-                continue;
-            }
+        let question = question(context, stream, &from, &walk, asked);
+        let (page, at_work) = match page {
+            Ok(page) => (page, at_work),
+            Err(error) => match lower(context, stream, &mut walk, asked, error) {
+                Ok(()) => {
+                    lowered = true;
+                    ready.clear();
+                    pending = ask(context, stream, &from, &walk, total, known_end.is_near());
+                    continue;
+                }
+                Err(error) => {
+                    drop(at_work);
+                    let page = tokio::select! {
+                        biased;
+                        page = isolate::page(context, &question, error) => page?,
+                        () = context.stop.now() => return Ok(Ended::Stopped),
+                    };
+                    (page, context.source.at_work())
+                }
+            },
+        };
+        let page = match parents::checked(context, &question, page).await? {
+            Checked::Page(page) => page,
+            Checked::Ignored => return Ok(Ended::ParentIgnored),
+            Checked::Others(why) => return give_up(context, stream, &from, windows, why).await,
         };
         let first = asked.row == 0 && walk.after().is_none();
         let step = walk.judge(&shown(&page));
@@ -142,8 +162,11 @@ async fn once(
             landing = Box::pin(std::future::ready(Ok(stored)));
         }
         if ready.front().is_some_and(|(foreseen, _)| *foreseen == walk.ask()) {
-            landing.await?;
+            let stored = landing.await?;
             landed();
+            if stored.ended {
+                return Ok(Ended::Closed(Verdict::Continuous));
+            }
             continue;
         }
         ready.clear();
@@ -154,12 +177,15 @@ async fn once(
         // The next questions are under way while this page is being stored.
         let mut next = ask(context, stream, &from, &walk, total, known_end.is_near());
         drop(at_work);
-        let early = tokio::select! {
+        let (stored, early) = tokio::select! {
             biased;
-            stored = &mut landing => { stored?; None }
-            early = &mut next => { landing.await?; Some(early) }
+            stored = &mut landing => (stored?, None),
+            early = &mut next => (landing.await?, Some(early)),
         };
         landed();
+        if stored.ended {
+            return Ok(Ended::Closed(Verdict::Continuous));
+        }
         pending = match early {
             Some(pages) => Box::pin(std::future::ready(pages)),
             None => next,
@@ -190,8 +216,16 @@ async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint) -> Resu
     }
 }
 
-/// After a page that failed: the walk goes on with pages of fewer rows, where that may help (true, then).
-fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<bool> {
+/// Closes a walk as incomplete.
+async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, windows: i64, why: String) -> Result<Ended> {
+    let verdict = Verdict::Incomplete(why);
+    land(context, stream, from, windows, Window::default(), Left::Closed(verdict.clone())).await?;
+    Ok(Ended::Closed(verdict))
+}
+
+/// After a page that failed: the walk goes on with pages of fewer rows, where that may help. Returns the error where it
+/// does not.
+fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<()> {
     // A page of two rows came before: where no longer one ever did, the refusal may be one of its length.
     let unread = get(&context.progress.of(stream).windows) == 0;
     let fewer = smaller::page(&error, asked.size).or_else(|| smaller::guess(&error, asked.size).filter(|_| unread));
@@ -208,7 +242,7 @@ fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: 
     if smaller::is_named(&error) || (asked.size == began && context.source.is_heavy(stream)) {
         context.source.serves_pages_of(stream, rows);
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Reads a list that was read to its end a second time, and closes its walk.
@@ -261,6 +295,19 @@ type Answers = VecDeque<(Ask, Result<Page>)>;
 
 type Asking<'c> = Pin<Box<dyn Future<Output = Answers> + Send + 'c>>;
 
+/// The question that asks for some rows of a walk's list.
+fn question(context: &Context, stream: Stream, from: &Checkpoint, walk: &Walk, ask: Ask) -> Question {
+    let own = Some(from.partition.as_str()).filter(|p| !p.is_empty()).map(str::to_owned);
+    Question {
+        stream,
+        parent: own.or_else(|| context.source.any_parent(stream)),
+        size: ask.size,
+        start: walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned())),
+        select: Select::Whole,
+        since: tail::since(from),
+    }
+}
+
 /// Asks the walk's next question, and those that probably follow it with it; alone where the end may be near.
 fn ask<'c>(
     context: &'c Context,
@@ -270,20 +317,9 @@ fn ask<'c>(
     total: Option<u64>,
     alone: bool,
 ) -> Asking<'c> {
-    let parent = Some(from.partition.as_str()).filter(|p| !p.is_empty());
-    let since = tail::since(from);
     let together = if alone { 1 } else { context.source.pages_together(stream) };
     let asks = walk.foresee(together, total);
-    let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
-    let question = |ask: &Ask| Question {
-        stream,
-        parent: parent.map(str::to_owned),
-        size: ask.size,
-        start: start(ask),
-        select: Select::Whole,
-        since,
-    };
-    let questions = asks.iter().map(question).collect();
+    let questions = asks.iter().map(|ask| question(context, stream, from, walk, *ask)).collect();
     Box::pin(async move { asks.into_iter().zip(context.source.ask_all(questions).await).collect() })
 }
 

@@ -69,6 +69,7 @@ pub fn measure() {
                 since_run: 1,
                 query: None,
                 records: page(n * PAGE),
+                set_aside: Vec::new(),
                 volatile: rules.clone(),
                 masked: false,
                 nested: Vec::new(),
@@ -76,8 +77,10 @@ pub fn measure() {
                 partitions: None,
                 moments: Moments::default(),
                 believe_empty: false,
+                claims: HashSet::new(),
+                closes: false,
             };
-            mirror.call(move |w| records::land(w, landing)).await.expect("landed");
+            mirror.call(move |w| records::land(w, &mut { landing })).await.expect("landed");
         }
         last_rate = (rows - tail) as f64 / begun.elapsed().as_secs_f64();
     });

@@ -30,6 +30,7 @@ mod nightly;
 mod not_this_api;
 #[cfg(feature = "objects")]
 mod objects;
+mod parents;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod plan;
@@ -37,6 +38,7 @@ mod plan;
 mod postgres;
 mod schedulers;
 mod secrets;
+mod set_aside;
 mod spelling;
 mod stop;
 mod tail;

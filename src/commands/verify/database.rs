@@ -7,7 +7,7 @@
 
 use super::ledger::{Ledger, Row};
 use super::log::{self, Says};
-use super::{Differences, references, referring};
+use super::{Differences, references};
 use crate::commands::{deliver, setup};
 use crate::config::settings::Settings;
 use crate::destinations::postgres::{Postgres, held};
@@ -45,13 +45,13 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
             continue;
         }
         there.push((*stream, standing));
-        database.records(*stream, referring(*stream), &mut |held| {
+        database.records(*stream, stream.refers_by(), &mut |held| {
             let row = Row { id: held.id, seq: held.seq, is_live: true, parent: held.parent, print: Some(held.print) };
             ledger.put(*stream, &row).map(drop)
         })?;
     }
     let readable: Vec<Stream> = there.iter().map(|(stream, _)| *stream).collect();
-    references(&place, &readable, &ledger, &mut differences, quiet)?;
+    references(&place, &readable, &ledger, &mut differences, Some(&settings.mirror), quiet)?;
     let identity = reading.identity()?;
     ledger.attach(&settings.mirror)?;
     let run = reading.latest_run()?.map_or(0, |r| r.id);

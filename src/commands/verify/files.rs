@@ -4,8 +4,8 @@ use std::io::{Read as _, Seek as _, Write as _};
 
 use sha2::{Digest as _, Sha256};
 
+use super::Differences;
 use super::ledger::{Ledger, Row};
-use super::{Differences, referring};
 use crate::destinations::cells::EXTRA;
 use crate::destinations::manifest::{Entry, FileEntry, Manifest, NAME};
 use crate::destinations::rows::OF_A_CHANGE;
@@ -42,7 +42,7 @@ pub fn read(
         }
         let Some(copy) = copied(store, file, differences)? else { continue };
         let (mut doubled, mut outside) = (0, 0);
-        let wanted = ["_id", "_seq", "_op", referring(stream).unwrap_or_default()];
+        let wanted = ["_id", "_seq", "_op", stream.refers_by().unwrap_or_default()];
         let counted = reading::rows(copy, &manifest.format, &columns, &wanted, &mut |cells| {
             let [id, seq, op, parent] = cells else { return Ok(()) };
             let seq: Option<i64> = seq.as_ref().and_then(|s| s.parse().ok());

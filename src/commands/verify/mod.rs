@@ -29,6 +29,7 @@ use crate::destinations::store::Store;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account;
 use crate::mirror::changes::Reading;
+use crate::mirror::parents;
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::record::{Reader as _, SeqRange};
@@ -153,7 +154,7 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
         let entry = &manifest.streams[stream.name()];
         files::read(store, &manifest, *stream, entry, &mut ledger, &mut differences)?;
     }
-    references(&store.place(), &streams, &ledger, &mut differences, quiet)?;
+    references(&store.place(), &streams, &ledger, &mut differences, mirror, quiet)?;
     if let Some(mirror) = mirror {
         against_mirror(&store.place(), &manifest, mirror, &streams, &mut ledger, &mut differences)?;
     }
@@ -164,21 +165,14 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
     Ok((Some(manifest), differences))
 }
 
-/// The column by which a stream's records refer to those of another.
-fn referring(stream: Stream) -> Option<&'static str> {
-    match stream {
-        Stream::Messages => Some("conversation"),
-        Stream::Conversations => Some("joinedPerson"),
-        _ => None,
-    }
-}
-
-/// Whether what is referred to is there.
+/// Whether what is referred to is there. Messages of a conversation that the mirror does not have either (it was merged
+/// into another one, or is set aside) are no damage of this place.
 fn references(
     place: &str,
     streams: &[Stream],
     ledger: &Ledger,
     differences: &mut Differences,
+    mirror: Option<&Path>,
     quiet: bool,
 ) -> Result<()> {
     for (child, parent) in [(Stream::Messages, Stream::Conversations), (Stream::Conversations, Stream::Contacts)] {
@@ -188,14 +182,22 @@ fn references(
         let (count, one) = ledger.dangling(child, parent)?;
         let one = one.unwrap_or_default();
         let told = format!("{} of {parent} that are not there, {one} for one", counted(count, "reference"));
-        if count > 0 && child == Stream::Messages {
+        if count > 0 && child == Stream::Messages && count > unlisted(mirror, child, parent)? {
             differences.add(child.name(), told);
         } else if count > 0 && !quiet {
-            // The source deletes contacts and keeps their conversations.
+            // The source deletes contacts and keeps their conversations, and it merges conversations.
             say!("{place}: {child}: {told}: the source may have deleted them");
         }
     }
     Ok(())
+}
+
+/// How many records of the mirror itself refer to one that it does not have.
+fn unlisted(mirror: Option<&Path>, child: Stream, parent: Stream) -> Result<u64> {
+    let (Some(path), Some(column)) = (mirror, child.refers_by()) else { return Ok(0) };
+    let reading = Reading::begin(path)?;
+    parents::unlisted(reading.connection(), (child, column), parent)
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's references: {e}")))
 }
 
 /// A stream's ids, and seqs where there are any, against the mirror's as of a seq.

@@ -68,6 +68,8 @@ pub struct Concluded {
     pub proven: u64,
     /// Asked for by their ids and not there.
     pub not_there: u64,
+    /// Gone by the server's word, asked for them and for what belongs to them.
+    pub told_gone: u64,
     /// Not shown by two complete rounds.
     pub twice: u64,
     /// Deleted with a list that is empty.
@@ -107,7 +109,7 @@ impl Concluded {
 
     /// ... for what is known of themselves.
     pub fn found(&self) -> u64 {
-        self.proven + self.not_there + self.twice + self.empty
+        self.proven + self.not_there + self.told_gone + self.twice + self.empty
     }
 
     /// Counts a record that is gone.
@@ -125,6 +127,7 @@ impl Concluded {
         let reasons = [
             (self.proven, "a proven reading did not show them"),
             (self.not_there, "asked for by id, not there"),
+            (self.told_gone, "the server has neither them nor what belongs to them"),
             (self.twice, "two complete readings did not show them"),
             (self.empty, "the list is empty, and --allow-deletes says that this is right"),
             (self.covered, "with what they belonged to"),

@@ -6,6 +6,9 @@
 //!   counts, and where that is an error, which a fault would look like, it does not;
 //! - where it cannot be asked, or the answer says nothing, by not being seen in a complete walk of a later round either.
 //!
+//! A record that goes between its own list and the list that belongs to it was seen, and is gone all the same when the
+//! server says so of both ([`super::lost_lists`]).
+//!
 //! An incomplete walk concludes nothing. A list without a row proves nothing, whatever its verdict. Where a server can be
 //! asked, a suspect waits until it is: a record that moves every night at the same hour is missed every night.
 //!
@@ -16,6 +19,7 @@
 mod asking;
 pub mod judge;
 
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use self::asking::Asking;
@@ -93,17 +97,31 @@ impl<'c> Stage<'c> {
         concluded.moved = asking.ask(self, streams_left).await?;
         concluded.askable = asking.is_possible();
         if !self.context.is_stopped() {
-            let ids = self.count(&mut concluded, asking).await?;
+            let told_gone = self.told_gone();
+            let mut ids = self.count(&mut concluded, asking).await?;
+            concluded.told_gone = told_gone.len() as u64;
+            ids.extend(told_gone.iter().take(TOLD.saturating_sub(ids.len())).cloned());
             concluded.refusal = self.refusal(concluded.found(), ids).await?;
             if concluded.refusal.is_some() {
-                concluded = Concluded { proven: 0, not_there: 0, twice: 0, empty: 0, ..concluded };
+                concluded = Concluded { proven: 0, not_there: 0, told_gone: 0, twice: 0, empty: 0, ..concluded };
             } else if concluded.found() > 0 {
                 covered += self.bury(asking).await?;
+                // They were seen in this round, before they went.
+                let (child, whenever) = (self.child, i64::MAX);
+                let buried =
+                    self.call(move |w, of| stored::bury(w, of.run, of.stream, child, &told_gone, whenever)).await?;
+                covered += buried.covered;
             }
         }
         let count = move |w: &mut Writer, of: Judged| w.transaction(|t| stored::counts(t, of.stream));
         (_, concluded.suspects) = self.call(count).await?;
         Ok((concluded, covered))
+    }
+
+    /// Records that went while what belongs to them was read, by the server's own word.
+    fn told_gone(&self) -> Vec<String> {
+        let all = self.context.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|(stream, _)| *stream == self.of.stream).map(|(_, id)| id.clone()).collect()
     }
 
     /// Counts what is gone; the first ids of it.

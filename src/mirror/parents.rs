@@ -1,0 +1,94 @@
+//! What the mirror knows of records and the lists that belong to them, for who finds out whose rows a server shows.
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::checkpoint::Place;
+use crate::streams::Stream;
+
+/// Whether a record is in the mirror and no tombstone.
+pub fn is_live(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result<bool> {
+    t.query_row(
+        "SELECT EXISTS (SELECT 1 FROM record WHERE stream = ? AND id = ? AND deleted = 0)",
+        params![stream.number(), id],
+        |r| r.get(0),
+    )
+}
+
+/// Some live records of a stream, but for these.
+pub fn others(t: &Transaction<'_>, stream: Stream, but: &[String], most: usize) -> rusqlite::Result<Vec<String>> {
+    let ids: Vec<String> = t
+        .prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 LIMIT ?")?
+        .query_map(params![stream.number(), most + but.len()], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(ids.into_iter().filter(|id| !but.contains(id)).take(most).collect())
+}
+
+/// Whether a list was read to its end in the round that began with run `since`, so that what it did not show is not in it.
+pub fn is_read_whole(t: &Transaction<'_>, place: &Place, since: i64) -> rusqlite::Result<bool> {
+    let whole: Option<bool> = t
+        .query_row(
+            "SELECT open = 0 AND verdict IN ('proven', 'continuous') AND at_known = 0 FROM checkpoint
+             WHERE lane = ? AND stream = ? AND partition = ? AND since_run >= ?",
+            params![place.lane.name(), place.stream.number(), place.partition, since],
+            |r| r.get(0),
+        )
+        .optional()?;
+    Ok(whole.unwrap_or(false))
+}
+
+/// What a stream that was read as one list lacks by the word of its parents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unshown {
+    /// Parents whose entry tells a last record although the list shows none that names them.
+    pub parents: u64,
+    /// One of them.
+    pub first: Option<String>,
+    /// Parents that records name.
+    pub named: u64,
+    /// Parents in the mirror.
+    pub all: u64,
+}
+
+/// Compares a stream that was read as one list with its parents. `column` names the parent in a record, `last` is the
+/// parent's member that holds its last record.
+pub fn unshown(
+    t: &Transaction<'_>,
+    (stream, column): (Stream, &str),
+    (parent, last): (Stream, &str),
+) -> rusqlite::Result<Unshown> {
+    t.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS named_parent (id TEXT PRIMARY KEY) WITHOUT ROWID; DELETE FROM named_parent",
+    )?;
+    t.execute(
+        &format!(
+            "INSERT OR IGNORE INTO named_parent
+             SELECT CAST(json_extract(payload, ?1) AS TEXT) FROM body_{stream} WHERE json_extract(payload, ?1) IS NOT NULL"
+        ),
+        [format!("$.{column}")],
+    )?;
+    let told = t.query_row(
+        &format!(
+            "SELECT count(*) FILTER (WHERE lacks), min(id) FILTER (WHERE lacks), count(*),
+                    (SELECT count(*) FROM named_parent)
+             FROM (SELECT id, json_extract(payload, ?1) IS NOT NULL AND id NOT IN (SELECT id FROM named_parent) AS lacks
+                   FROM body_{parent})"
+        ),
+        [format!("$.{last}")],
+        |r| Ok(Unshown { parents: r.get(0)?, first: r.get(1)?, all: r.get(2)?, named: r.get(3)? }),
+    )?;
+    t.execute_batch("DELETE FROM named_parent")?;
+    Ok(told)
+}
+
+/// How many records of a stream name a parent that the mirror does not have.
+pub fn unlisted(c: &Connection, (stream, column): (Stream, &str), parent: Stream) -> rusqlite::Result<u64> {
+    c.query_row(
+        &format!(
+            "SELECT count(*) FROM body_{stream} AS b WHERE json_extract(b.payload, ?1) IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM record AS r WHERE r.stream = ?2 AND r.deleted = 0
+                     AND r.id = CAST(json_extract(b.payload, ?1) AS TEXT))"
+        ),
+        params![format!("$.{column}"), parent.number()],
+        |r| r.get(0),
+    )
+}

@@ -1,0 +1,79 @@
+//! What was set aside, as the mirror keeps it: by list, for its present pass. [`crate::set_aside`] says what that is.
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::checkpoint::{GONE, Lane, Place, parent};
+use crate::quantity::counted;
+use crate::set_aside::{SetAside, What};
+use crate::streams::Stream;
+
+/// How many are told in one line.
+const TOLD: usize = 3;
+
+/// What is missing from a pass that has seen everything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Records whose ids are known.
+    Records = 1,
+    /// A row without an id, or the whole list.
+    Unknown = 2,
+}
+
+/// Forgets what earlier passes over a list have set aside.
+pub fn clear(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
+    t.prepare_cached("DELETE FROM set_aside WHERE lane = ? AND stream = ? AND partition = ?")?
+        .execute(params![place.lane.name(), place.stream.number(), place.partition])
+        .map(drop)
+}
+
+/// Notes what a page of a list has set aside.
+pub fn put(t: &Transaction<'_>, place: &Place, all: &[SetAside]) -> rusqlite::Result<()> {
+    for one in all {
+        t.prepare_cached(
+            "INSERT OR REPLACE INTO set_aside (lane, stream, partition, id, kind, why) VALUES (?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            place.lane.name(),
+            place.stream.number(),
+            place.partition,
+            one.what.name(),
+            one.what.kind(),
+            one.why
+        ])?;
+    }
+    Ok(())
+}
+
+/// What the present pass over a list has set aside, in one line, and whether that is all that it lacks. Returns `None` if
+/// it has set nothing aside.
+pub fn of_list(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<(String, Missing)>> {
+    let rows: Vec<(String, String, String)> = t
+        .prepare_cached(
+            "SELECT id, kind, why FROM set_aside WHERE lane = ? AND stream = ? AND partition = ? ORDER BY kind, id",
+        )?
+        .query_map(params![place.lane.name(), place.stream.number(), place.partition], |r| {
+            Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let Some((_, _, why)) = rows.first() else { return Ok(None) };
+    let all_known = rows.iter().all(|(_, kind, _)| kind == What::Record(Box::default()).kind());
+    if let [(id, kind, why)] = &rows[..]
+        && kind == What::List(Box::default()).kind()
+    {
+        return Ok(Some((format!("the list of {id} is set aside: {why}"), Missing::Unknown)));
+    }
+    let names: Vec<&str> = rows.iter().take(TOLD).map(|(id, ..)| id.as_str()).collect();
+    let more = if rows.len() > TOLD { ", ..." } else { "" };
+    let told = format!("{} set aside ({}{more}): {why}", counted(rows.len() as u64, "record"), names.join(", "));
+    Ok(Some((told, if all_known { Missing::Records } else { Missing::Unknown })))
+}
+
+/// The names of all that a round has set aside in a stream: `since` is the run in which the round began.
+pub fn names(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Vec<String>> {
+    c.prepare_cached(&format!(
+        "SELECT DISTINCT s.id FROM checkpoint JOIN set_aside AS s USING (lane, stream, partition)
+         WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE} ORDER BY s.id"
+    ))?
+    .query_map(params![lane.name(), stream.number(), since, parent(stream)], |r| r.get(0))?
+    .collect()
+}

@@ -1,0 +1,281 @@
+//! Finds the rows that make a page fail, so that the rest of it can be stored.
+//!
+//! A server that cannot resolve one field of one record may answer the whole page with an error (a `null` that is not
+//! allowed bubbles up to the list), however often it is asked. Such a page is divided: first the ids of its rows alone are
+//! asked for, which most often are answered, then parts of it, many in one request, down to single rows. The rows that
+//! fail by themselves are *set aside*, by their ids ([`crate::set_aside`]), after the retries of the run. What comes back
+//! is the page as the walk wants it: all rows in their order, those that were set aside without bytes.
+//!
+//! The parts are read one after the other, so they must show the ids of the undivided page, in its order: what proves a
+//! walk is the order at one moment. Where the ids cannot be asked for either, the parts are read twice instead and must
+//! read the same; rows that fail then have no name but their place.
+//!
+//! A page of which every part fails is not divided further: then it is no matter of rows.
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::Context;
+use crate::error::{Error, Kind, Result};
+use crate::record::{Record, Records};
+use crate::set_aside::{SetAside, What};
+use crate::source::dialect::Paging;
+use crate::source::page::Page;
+use crate::source::query::{Question, Select, Start};
+
+/// Parts into which a page is divided at a time.
+const PARTS: usize = 10;
+/// Rows of a page that may be set aside.
+const MOST: usize = 20;
+/// How often a page is divided that changes meanwhile.
+const TRIES: u32 = 3;
+
+/// Reads the page that `asked` asks for, which failed with `error`, without the rows that make it fail. Returns `error` where
+/// it is no matter of some rows.
+pub async fn page(context: &Context, asked: &Question, error: Error) -> Result<Page> {
+    let paging = context.source.dialect().stream(asked.stream)?.list.paging;
+    let is_of_a_row = matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure);
+    if !is_of_a_row || paging == Paging::None || asked.select != Select::Whole {
+        return Err(error);
+    }
+    tracing::info!(stream = %asked.stream, %error, "looking for the rows that make a page fail");
+    for _ in 0..TRIES {
+        let ids = Question { select: Select::Ids, ..asked.clone() };
+        let whole = context.source.ask_all_briefly(vec![ids]).await.pop().and_then(Result::ok);
+        let mut division = match whole {
+            Some(page) if page.nameless > 0 || page.records.rows.is_empty() => return Err(error),
+            Some(page) => Division::new(context, asked, paging, Some(page)),
+            None if matches!(asked.start, Start::Row(_)) => Division::new(context, asked, paging, None),
+            None => return Err(error),
+        };
+        match division.read().await? {
+            Read::Whole(page) => return Ok(page),
+            Read::Moved => {}
+            Read::NotOfRows => return Err(error),
+        }
+    }
+    Err(error)
+}
+
+/// What came of a division.
+enum Read {
+    /// The page, without the rows that were set aside.
+    Whole(Page),
+    /// The list changed meanwhile.
+    Moved,
+    /// Every part failed, or too many rows did.
+    NotOfRows,
+}
+
+/// A row of the page.
+enum Row {
+    /// Where it lies in the new body.
+    Read(Record),
+    /// It fails by itself.
+    Failed(Error),
+}
+
+/// A page that is being divided.
+struct Division<'c> {
+    context: &'c Context,
+    asked: &'c Question,
+    paging: Paging,
+    /// The ids of its rows, where they can be asked for.
+    ids: Option<Page>,
+    /// Its rows, as far as they are known.
+    rows: Vec<Option<Row>>,
+    body: Vec<u8>,
+    /// The last answer, for what it says of the list.
+    last: Page,
+}
+
+/// Rows `from..to` of the page.
+type Part = (usize, usize);
+
+impl<'c> Division<'c> {
+    fn new(context: &'c Context, asked: &'c Question, paging: Paging, ids: Option<Page>) -> Division<'c> {
+        let known = ids.as_ref().map(|page| page.records.rows.len());
+        let length = known.unwrap_or(usize::try_from(asked.size).unwrap_or(0));
+        let rows = (0..length).map(|_| None).collect();
+        Division { context, asked, paging, ids, rows, body: Vec::new(), last: Page::default() }
+    }
+
+    async fn read(&mut self) -> Result<Read> {
+        let mut failed: Vec<usize> = Vec::new();
+        let mut parts = self.divided((0, self.rows.len()));
+        let mut is_first = true;
+        while !parts.is_empty() {
+            let questions: Option<Vec<Question>> = parts.iter().map(|part| self.question(*part)).collect();
+            let Some(questions) = questions else { return Ok(Read::NotOfRows) };
+            let pages = self.context.source.ask_all_briefly(questions).await;
+            if is_first && parts.len() > 1 && pages.iter().all(Result::is_err) {
+                return Ok(Read::NotOfRows);
+            }
+            is_first = false;
+            let mut smaller = Vec::new();
+            for (part, page) in parts.into_iter().zip(pages) {
+                match page {
+                    Ok(page) => {
+                        if !self.take(part, page) {
+                            return Ok(Read::Moved);
+                        }
+                    }
+                    Err(_) if part.1 - part.0 == 1 => failed.push(part.0),
+                    Err(_) => smaller.extend(self.divided(part)),
+                }
+            }
+            if failed.len() > MOST {
+                return Ok(Read::NotOfRows);
+            }
+            smaller.retain(|(from, _)| *from < self.rows.len());
+            parts = smaller;
+        }
+        failed.retain(|row| *row < self.rows.len());
+        if !self.ask_again(&failed).await? || !self.reads_the_same().await? {
+            return Ok(Read::Moved);
+        }
+        if self.rows.iter().all(|row| !matches!(row, Some(Row::Read(_)))) && self.rows.len() > 1 {
+            return Ok(Read::NotOfRows);
+        }
+        Ok(self.composed().map_or(Read::Moved, Read::Whole))
+    }
+
+    /// Parts of a part: as large as a tenth, where the paging allows it.
+    fn divided(&self, (from, to): Part) -> Vec<Part> {
+        let most = (to - from).div_ceil(PARTS).max(1);
+        let (mut parts, mut at) = (Vec::new(), from);
+        while at < to {
+            let size = (1..=most.min(to - at)).rev().find(|size| self.begins_page(at, *size)).unwrap_or(1);
+            parts.push((at, at + size));
+            at += size;
+        }
+        parts
+    }
+
+    /// Whether a page of `size` rows can begin at the page's row `at`.
+    fn begins_page(&self, at: usize, size: usize) -> bool {
+        match (&self.asked.start, self.paging) {
+            (Start::Row(row), Paging::Page) => (row + at as u64).is_multiple_of(size as u64),
+            _ => true,
+        }
+    }
+
+    /// The question for a part. Returns `None` where a list with cursors does not tell one that leads there.
+    fn question(&self, (from, to): Part) -> Option<Question> {
+        let start = match &self.asked.start {
+            Start::Row(row) if self.paging != Paging::Cursor => Start::Row(row + from as u64),
+            start if from == 0 => start.clone(),
+            _ => Start::After(self.ids.as_ref()?.cursors.get(from - 1)?.to_string()),
+        };
+        Some(Question { size: u32::try_from(to - from).ok()?, start, ..self.asked.clone() })
+    }
+
+    /// Takes in the answer to a part; `false` where it shows other rows than the undivided page.
+    fn take(&mut self, (from, to): Part, page: Page) -> bool {
+        let shown = &page.records.rows;
+        let expected = self.ids.as_ref().map(|ids| ids.records.rows[from..to].iter().map(|row| &row.id));
+        let fits = match expected {
+            Some(expected) => shown.iter().map(|row| &row.id).eq(expected),
+            None => shown.len() <= to - from,
+        };
+        if !fits || page.nameless > 0 {
+            return false;
+        }
+        if self.ids.is_none() && shown.len() < to - from {
+            // The list ends here.
+            self.rows.truncate(from + shown.len());
+        }
+        for (n, row) in shown.iter().enumerate() {
+            let start = self.body.len();
+            self.body.extend_from_slice(page.records.payload(row));
+            if let Some(place) = self.rows.get_mut(from + n) {
+                *place = Some(Row::Read(Record { range: start..self.body.len(), ..row.clone() }));
+            }
+        }
+        self.last = Page { records: Records::default(), ..page };
+        true
+    }
+
+    /// Asks for the rows that failed by themselves once more, with the patience that each question has.
+    async fn ask_again(&mut self, failed: &[usize]) -> Result<bool> {
+        let questions: Option<Vec<Question>> = failed.iter().map(|row| self.question((*row, *row + 1))).collect();
+        let pages = self.context.source.ask_all(questions.unwrap_or_default()).await;
+        for (row, page) in failed.iter().zip(pages) {
+            match page {
+                Ok(page) => {
+                    if !self.take((*row, *row + 1), page) {
+                        return Ok(false);
+                    }
+                }
+                Err(error) if matches!(error.kind, Kind::Stopped | Kind::Spent) => return Err(error),
+                Err(error) => {
+                    if let Some(place) = self.rows.get_mut(*row) {
+                        *place = Some(Row::Failed(error));
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Where no ids tell whether the list moved: whether the rows that were read read the same once more.
+    async fn reads_the_same(&self) -> Result<bool> {
+        if self.ids.is_some() {
+            return Ok(true);
+        }
+        let mut parts: Vec<Part> = Vec::new();
+        for part in self.divided((0, self.rows.len())) {
+            let reads = (part.0..part.1).all(|row| matches!(self.rows[row], Some(Row::Read(_))));
+            let single = (part.0..part.1).map(|row| (row, row + 1));
+            let read = |(row, _): &Part| matches!(self.rows[*row], Some(Row::Read(_)));
+            if reads { parts.push(part) } else { parts.extend(single.filter(read)) }
+        }
+        let questions: Option<Vec<Question>> = parts.iter().map(|part| self.question(*part)).collect();
+        for ((from, to), page) in parts.iter().zip(self.context.source.ask_all(questions.unwrap_or_default()).await) {
+            let page = page?;
+            let same = self.rows[*from..*to].iter().zip(&page.records.rows).all(|(known, again)| match known {
+                Some(Row::Read(known)) => (&known.id, known.hash) == (&again.id, again.hash),
+                _ => false,
+            });
+            if !same || page.records.rows.len() != to - from {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The page as the walk wants it; `None` where a row is missing.
+    fn composed(&mut self) -> Option<Page> {
+        let first = match self.asked.start {
+            Start::Row(row) => row,
+            _ => 0,
+        };
+        let (mut rows, mut set_aside) = (Vec::with_capacity(self.rows.len()), Vec::new());
+        for (n, row) in std::mem::take(&mut self.rows).into_iter().enumerate() {
+            rows.push(match row? {
+                Row::Read(record) => record,
+                Row::Failed(error) => {
+                    let id = self.ids.as_ref().and_then(|page| page.records.rows.get(n)).map(|row| row.id.clone());
+                    let what = id.map_or(What::Row(first + n as u64), What::Record);
+                    let placeholder = placeholder(&what);
+                    set_aside.push(SetAside { what, why: error.detail });
+                    placeholder
+                }
+            });
+        }
+        let records = Records { body: std::mem::take(&mut self.body).into(), rows };
+        // Of a part only the total is the list's own word.
+        let of_a_part = || Page { total: self.last.total, ..Page::default() };
+        let told = self.ids.take().unwrap_or_else(of_a_part);
+        Some(Page { records, set_aside, hold: None, ..told })
+    }
+}
+
+/// A row of no bytes in the place of one that was set aside: the same whenever it is met.
+fn placeholder(what: &What) -> Record {
+    let id = match what {
+        What::Record(id) => id.clone(),
+        other => format!("\0{}", other.name()).into(),
+    };
+    let hash = xxh3_128(format!("set aside\n{id}").as_bytes());
+    Record { range: 0..0, id, hash, volatile: false, repaired: 0 }
+}

@@ -1,0 +1,172 @@
+//! Lists that cannot be read: does the record they belong to still exist?
+//!
+//! A conversation that is deleted between its entry in the list and the reading of its messages fails for ever, and over a
+//! backfill of many hours some always do. So when lists have failed, the server is asked for the records that they belong
+//! to: by their ids, where it was shown how it answers for one that is not there; the others in one more reading of their
+//! list, ids alone. What is gone becomes a tombstone with everything that belongs to it, within what `max_deletes` allows
+//! ([`super::deletions`] decides). What is there is set aside: the rest of the stream is delivered without it, and each
+//! run tries it again.
+
+use std::collections::HashSet;
+use std::sync::PoisonError;
+
+use super::deletions::judge::believed;
+use super::drift::{Ask, Shown, Walk};
+use super::{Context, dialect, landing};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::checkpoint::Checkpoint;
+use crate::mirror::deletions as stored;
+use crate::source::dialect::Paging;
+use crate::source::look_up::{Found, look_up};
+use crate::source::page::Page;
+use crate::source::query::{Question, Select, Start};
+use crate::streams::Stream;
+
+/// Records that are there, asked for to learn how single records are asked for.
+const THERE: usize = 2;
+
+/// A list that cannot be read.
+#[derive(Debug)]
+pub struct Lost {
+    /// Where its walk began.
+    pub from: Checkpoint,
+    /// Why.
+    pub error: Error,
+}
+
+/// What became of lists that cannot be read.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// Those whose record is gone.
+    pub gone: usize,
+    /// The first error of the others.
+    pub first: Option<Error>,
+}
+
+/// Finds out which of these lists belong to records that are gone, and closes their walks. Fails as a request fails that
+/// is no matter of one list.
+pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Result<Settled> {
+    let mut settled = Settled::default();
+    let Some(parent) = stream.definition().parent else { return Ok(settled) };
+    let may_be_gone =
+        |lost: &&Lost| matches!(lost.error.kind, Kind::PartialData | Kind::UnknownFailure | Kind::QueryRejected { .. });
+    let ids: Vec<String> = lost.iter().filter(may_be_gone).map(|lost| lost.from.partition.clone()).collect();
+    let gone = if context.deletes.on { gone(context, parent, ids).await? } else { HashSet::new() };
+    for Lost { from, error } in lost {
+        let is_gone = gone.contains(&from.partition);
+        // Of a record that is gone the walk counts for nothing; should it not be deleted, its list is incomplete.
+        landing::give_up(context, stream, &from, &error, !is_gone).await?;
+        if is_gone {
+            settled.gone += 1;
+            let mut all = context.gone.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push((parent, from.partition));
+        } else {
+            settled.first.get_or_insert(error);
+        }
+    }
+    Ok(settled)
+}
+
+/// Which of these records of a stream are gone.
+async fn gone(context: &Context, stream: Stream, ids: Vec<String>) -> Result<HashSet<String>> {
+    let mut gone = HashSet::new();
+    let mut open: HashSet<String> = HashSet::new();
+    if ids.is_empty() {
+        return Ok(gone);
+    }
+    if context.deletes.confirm_requests > 0 && is_askable(context, stream, &ids).await? {
+        let not_found = context.source.dialect().stream(stream)?.one.as_ref().and_then(|one| one.not_found);
+        for some in ids.chunks(context.source.aliases.now().max(1)) {
+            for (id, found) in some.iter().zip(look_up(&context.source, stream, some).await?) {
+                match believed(found, not_found) {
+                    Found::Gone => drop(gone.insert(id.clone())),
+                    Found::There => {}
+                    Found::Unknown => drop(open.insert(id.clone())),
+                }
+            }
+        }
+    } else {
+        open.extend(ids);
+    }
+    if !open.is_empty() && shows_all_but(context, stream, &mut open).await? {
+        // Who got a message meanwhile has moved to the head of the list, past the reading.
+        for row in head(context, stream).await?.records.rows {
+            open.remove(&*row.id);
+        }
+        gone.extend(open);
+    }
+    Ok(gone)
+}
+
+/// The first page of a stream's one list, ids alone.
+async fn head(context: &Context, stream: Stream) -> Result<Page> {
+    let size = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
+    let (start, select) = (Start::Row(0), Select::Ids);
+    context.source.ask(Question { stream, parent: None, size, start, select, since: None }).await
+}
+
+/// Whether single records can be asked for.
+async fn is_askable(context: &Context, stream: Stream, but: &[String]) -> Result<bool> {
+    let (since, most) = (context.begun.since_run, THERE + but.len());
+    let seen = context.mirror.call(move |w| stored::seen(w, stream, since, most)).await?;
+    let there: Vec<String> = seen.into_iter().filter(|id| !but.contains(id)).take(THERE).collect();
+    Ok(dialect::single_records(context, &mut None, stream, &there).await?.unwrap_or(false))
+}
+
+/// Reads a stream's one list, ids alone, and takes what it shows out of `open`. Returns whether the reading is complete,
+/// so that what is left is not there.
+async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<String>) -> Result<bool> {
+    let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
+    let paging = context.source.dialect().stream(stream)?.list.paging;
+    let mut walk = match (Walk::new(context.page_size.min(served)), paging) {
+        (walk, Paging::Page) => walk,
+        (walk, Paging::Offset) => walk.by_offset(),
+        (walk, Paging::Cursor) => walk.by_cursor(),
+        (walk, Paging::None) => walk.unpaged(),
+    };
+    let mut total = None;
+    while !open.is_empty() {
+        if context.stop.requested() {
+            return Ok(false);
+        }
+        let asks = walk.foresee(context.source.pages_together(stream), total);
+        let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
+        let question = |ask: &Ask| Question {
+            stream,
+            parent: None,
+            size: ask.size,
+            start: start(ask),
+            select: Select::Ids,
+            since: None,
+        };
+        let questions: Vec<Question> = asks.iter().map(question).collect();
+        let pages = tokio::select! {
+            biased;
+            pages = context.source.ask_all(questions) => pages,
+            () = context.stop.now() => return Ok(false),
+        };
+        for (ask, page) in asks.into_iter().zip(pages) {
+            // A foreseen question that is not the walk's next one any more.
+            if ask != walk.ask() {
+                break;
+            }
+            let page = page?;
+            for row in &page.records.rows {
+                open.remove(&*row.id);
+            }
+            let step = walk.judge(&Shown {
+                rows: &page.records.rows,
+                nameless: page.nameless,
+                total: page.total,
+                has_next: page.has_next,
+                cursors: &page.cursors,
+                next_cursor: page.next_cursor.as_deref(),
+            });
+            total = page.total.or(total);
+            if let Some(verdict) = step.end {
+                return Ok(verdict.is_complete());
+            }
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,338 @@
+//! Whose rows are these? A list that belongs to a record is asked for by that record, and a server may answer with the
+//! list of another one, or always with the same. So the rows are held against what was asked.
+//!
+//! Rows that name their conversation are compared with it. A page that names another one is asked for again. If it stands:
+//!
+//! - the argument is ignored: a third conversation shows the same rows. The stream is read once as one list
+//!   ([`read_as_one_list`]), and what that lacks by the conversations' own entries makes it incomplete;
+//! - the conversation that is named does not show these rows: they moved here (conversations were merged), and are filed
+//!   under the one that shows them;
+//! - otherwise the list is incomplete, and says whose rows it showed.
+//!
+//! Rows that do not name their conversation are compared with the mirror as they are stored: a message that lives under
+//! another conversation is a dispute ([`resolve`]). It is settled by asking the other one. A record that both show keeps
+//! what the mirror has of it and is set aside by its id.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Context;
+use crate::error::{Error, Kind, Result, quote};
+use crate::mirror::checkpoint::Place;
+use crate::mirror::parents as stored;
+use crate::mirror::records::{Dispute, Landing};
+use crate::quantity::counted;
+use crate::record;
+use crate::set_aside::{SetAside, What};
+use crate::source::page::Page;
+use crate::source::query::{Question, Select, Start};
+use crate::streams::Stream;
+use crate::verdict::Verdict;
+
+/// Pages of a list that are read to find a row in it.
+const MOST_PAGES: u32 = 20;
+/// Conversations asked to see whether all of them show the same.
+const WITNESSES: usize = 2;
+/// Lists in which rows name a record that is none, after which names are known to be of another form.
+const FORMS: usize = 5;
+
+/// What was found out in a run.
+#[derive(Debug, Default)]
+pub struct Findings(Mutex<Found>);
+
+#[derive(Debug, Default)]
+struct Found {
+    /// A list and a record that its rows name, which does not show them.
+    moved: HashSet<(String, String)>,
+    /// Lists whose rows name records that nobody lists.
+    strange: HashSet<String>,
+    /// Some row named the record that it was asked for.
+    agrees: bool,
+}
+
+impl Findings {
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Found {
+    /// Whether what rows name is told apart from the ids of the records that they belong to.
+    fn are_other_names(&self) -> bool {
+        !self.agrees && self.strange.len() >= FORMS
+    }
+}
+
+/// What a page is worth.
+#[derive(Debug)]
+pub enum Checked {
+    /// Its rows belong to the record that was asked for.
+    Page(Page),
+    /// The server ignores which record's list it is asked for.
+    Ignored,
+    /// They belong to another one.
+    Others(String),
+}
+
+/// Holds a page against the record that it was asked for, and asks again where it names another one.
+pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<Checked> {
+    let (Some(partition), Some(column)) = (&asked.parent, asked.stream.names_parent()) else {
+        return Ok(Checked::Page(page));
+    };
+    if !context.source.is_partitioned(asked.stream)
+        || are_expected(context, partition, &strangers(&page, column, partition), &page)
+    {
+        return Ok(Checked::Page(page));
+    }
+    drop(page);
+    tracing::warn!(stream = %asked.stream, "a page names another conversation than the one it was asked for; it is asked for again");
+    let again = Page { hold: None, ..context.source.ask(asked.clone()).await? };
+    let strangers = strangers(&again, column, partition);
+    if are_expected(context, partition, &strangers, &again) {
+        return Ok(Checked::Page(again));
+    }
+    let mut named: Vec<String> = strangers.keys().cloned().collect();
+    named.push(partition.clone());
+    if strangers.values().map(Vec::len).sum::<usize>() == again.records.rows.len()
+        && is_ignored(context, asked, &named).await?
+    {
+        context.source.read_as_one_list(asked.stream, partition);
+        return Ok(Checked::Ignored);
+    }
+    for (other, rows) in &strangers {
+        if shows(context, asked.stream, other, rows).await? {
+            return Ok(Checked::Others(format!(
+                "asked for the messages of conversation {}, the server shows those of {}",
+                quote(partition),
+                quote(other)
+            )));
+        }
+    }
+    note_moved(context, partition, &strangers).await?;
+    Ok(Checked::Page(again))
+}
+
+/// The rows of a page that name another record than the one that was asked for, by that record's id.
+fn strangers(page: &Page, column: &str, partition: &str) -> BTreeMap<String, Vec<Box<str>>> {
+    let mut strangers: BTreeMap<String, Vec<Box<str>>> = BTreeMap::new();
+    for row in page.records.rows.iter().filter(|row| !row.range.is_empty()) {
+        let named = std::str::from_utf8(page.records.payload(row)).ok().and_then(|text| named(text, column));
+        if let Some(named) = named.filter(|named| named != partition) {
+            strangers.entry(named).or_default().push(row.id.clone());
+        }
+    }
+    strangers
+}
+
+/// The record that a row names: its id as text or number, or as a member of an object.
+fn named(text: &str, column: &str) -> Option<String> {
+    let raw = record::member(text, column)?;
+    match raw.as_bytes().first()? {
+        b'"' => serde_json::from_str::<String>(raw).ok().filter(|id| !id.is_empty()),
+        b'0'..=b'9' | b'-' => Some(raw.to_owned()),
+        b'{' => named(raw, "_id").or_else(|| named(raw, "id")),
+        _ => None,
+    }
+}
+
+/// Whether everything that the rows of a page name is known to be right.
+fn are_expected(context: &Context, partition: &str, strangers: &BTreeMap<String, Vec<Box<str>>>, page: &Page) -> bool {
+    if strangers.is_empty() {
+        if !page.records.rows.is_empty() {
+            context.parents.found().agrees = true;
+        }
+        return true;
+    }
+    let found = context.parents.found();
+    found.are_other_names()
+        || strangers.keys().all(|other| found.moved.contains(&(partition.to_owned(), other.clone())))
+}
+
+/// Notes that rows are filed under the record that shows them, although they name another one.
+async fn note_moved(context: &Context, partition: &str, strangers: &BTreeMap<String, Vec<Box<str>>>) -> Result<()> {
+    let mut are_listed = false;
+    for other in strangers.keys() {
+        let id = other.clone();
+        are_listed |=
+            context.mirror.call(move |w| w.transaction(|t| stored::is_live(t, Stream::Conversations, &id))).await?;
+    }
+    let (is_first, are_other_names) = {
+        let mut found = context.parents.found();
+        let is_first = found.moved.is_empty();
+        found.moved.extend(strangers.keys().map(|other| (partition.to_owned(), other.clone())));
+        if !are_listed {
+            found.strange.insert(partition.to_owned());
+        }
+        (is_first, found.are_other_names())
+    };
+    if is_first {
+        let first = strangers.keys().next().map(|other| quote(other)).unwrap_or_default();
+        context.note(format!(
+            "messages: some name another conversation than the one that shows them, which does not show them itself (the first: {} shows messages of {first}); they are filed under the one that shows them",
+            quote(partition)
+        ));
+    }
+    if are_other_names {
+        context.note(
+            "messages: what they name as their conversation is no conversation's id, so it is not compared".into(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether a third record shows the first page of the list, too.
+async fn is_ignored(context: &Context, asked: &Question, but: &[String]) -> Result<bool> {
+    let Some(parent) = asked.stream.definition().parent else { return Ok(false) };
+    let but = but.to_vec();
+    let others = context.mirror.call(move |w| w.transaction(|t| stored::others(t, parent, &but, WITNESSES))).await?;
+    let first =
+        |parent: Option<String>| Question { parent, start: Start::Row(0), select: Select::Ids, ..asked.clone() };
+    for other in others {
+        let questions = vec![first(asked.parent.clone()), first(Some(other))];
+        let pages: Vec<Result<Page>> = context.source.ask_all(questions).await;
+        if let [Ok(own), Ok(other)] = &pages[..] {
+            let ids = |page: &Page| page.records.rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>();
+            return Ok(!own.records.rows.is_empty() && ids(own) == ids(other));
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the list of a record shows one of these rows. A list that cannot be read to its end is taken to.
+async fn shows(context: &Context, stream: Stream, parent: &str, rows: &[Box<str>]) -> Result<bool> {
+    let (mut row, mut size) = (0, context.page_size);
+    for _ in 0..MOST_PAGES {
+        let (parent, select) = (Some(parent.to_owned()), Select::Ids);
+        let question = Question { stream, parent, size, start: Start::Row(row), select, since: None };
+        let page = match context.source.ask_all_briefly(vec![question]).await.pop() {
+            Some(Ok(page)) => page,
+            // There is no such record, by the server's own word.
+            Some(Err(error))
+                if matches!(error.kind, Kind::PartialData | Kind::UnknownFailure | Kind::QueryRejected { .. }) =>
+            {
+                return Ok(false);
+            }
+            Some(Err(error)) => return Err(error),
+            None => return Ok(true),
+        };
+        let shown = page.records.rows.len() as u64;
+        if page.records.rows.iter().any(|known| rows.contains(&known.id)) {
+            return Ok(true);
+        }
+        let at_end = page.total.map_or(page.has_next == Some(false), |total| row + shown >= total);
+        if shown == 0 || at_end || (page.total.is_none() && page.has_next.is_none() && shown < u64::from(size)) {
+            return Ok(false);
+        }
+        if shown < u64::from(size) {
+            if row > 0 {
+                return Ok(true);
+            }
+            size = u32::try_from(shown).unwrap_or(size);
+        }
+        row += shown;
+    }
+    Ok(true)
+}
+
+/// Settles which records of a page may be taken from the lists that the mirror knows them from, and changes the page so
+/// that it can be stored.
+pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Dispute]) -> Result<Landing> {
+    let place = landing.place.clone();
+    let mut by_parent: BTreeMap<&str, Vec<&Dispute>> = BTreeMap::new();
+    for dispute in disputed {
+        by_parent.entry(&dispute.parent).or_default().push(dispute);
+    }
+    let mut shown_by: BTreeMap<Box<str>, &str> = BTreeMap::new();
+    for (other, rows) in by_parent {
+        let ids: Vec<Box<str>> = rows.iter().map(|dispute| dispute.id.clone()).collect();
+        if has_left(context, &place, other, &rows).await? || !shows(context, place.stream, other, &ids).await? {
+            landing.claims.extend(ids);
+        } else {
+            shown_by.extend(ids.into_iter().map(|id| (id, other)));
+        }
+    }
+    let lists: BTreeSet<&str> = shown_by.values().copied().collect();
+    if let (Some(other), true) = (lists.first(), shown_by.len() == landing.records.rows.len()) {
+        // Not one row of its own: this is another list.
+        refuse_ignored(context, &landing, other).await?;
+        let (own, other) = (quote(&place.partition), quote(other));
+        let why = format!("the server shows the same messages for the conversations {other} and {own}");
+        landing.records.rows.clear();
+        landing.moments.rows.clear();
+        landing.advance.verdict = Some(Verdict::Incomplete(why));
+        landing.closes = true;
+        return Ok(landing);
+    }
+    for row in &mut landing.records.rows {
+        if let Some(other) = shown_by.get(&row.id) {
+            row.range = 0..0;
+            let what = What::Record(row.id.clone());
+            let (one, two) = (quote(other), quote(&place.partition));
+            let why = format!("the conversations {one} and {two} both show message {}", quote(&row.id));
+            landing.set_aside.push(SetAside { what, why });
+        }
+    }
+    Ok(landing)
+}
+
+/// Whether records have left the list that the mirror knows them from: the record that it belongs to is gone, or the list
+/// was read to its end in this round and did not show them.
+async fn has_left(context: &Context, place: &Place, other: &str, rows: &[&Dispute]) -> Result<bool> {
+    let Some(parent) = place.stream.definition().parent else { return Ok(false) };
+    let since = context.begun.since_run;
+    let was_seen = rows.iter().any(|dispute| dispute.last_run >= since);
+    let list = Place { partition: other.to_owned(), ..place.clone() };
+    context
+        .mirror
+        .call(move |w| {
+            w.transaction(|t| {
+                Ok(!stored::is_live(t, parent, &list.partition)?
+                    || (!was_seen && stored::is_read_whole(t, &list, since)?))
+            })
+        })
+        .await
+}
+
+/// Fails where the server shows the same list for every record, and its rows do not say whose they are.
+async fn refuse_ignored(context: &Context, landing: &Landing, other: &str) -> Result<()> {
+    let (stream, partition) = (landing.place.stream, &landing.place.partition);
+    let asked = Question {
+        stream,
+        parent: Some(partition.clone()),
+        size: context.page_size,
+        start: Start::Row(0),
+        select: Select::Ids,
+        since: None,
+    };
+    if is_ignored(context, &asked, &[partition.clone(), other.to_owned()]).await? {
+        return Err(Error::new(
+            Kind::ParentIgnored,
+            format!(
+                "{stream}: the server shows the same list whichever conversation it is asked for, and its rows name none"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// What a stream lacks that was read as one list, by the word of the records that its rows belong to.
+pub async fn lacking(context: &Context, stream: Stream) -> Result<Option<String>> {
+    let (Some(parent), Some(column)) = (stream.definition().parent, stream.names_parent()) else { return Ok(None) };
+    let told =
+        context.mirror.call(move |w| w.transaction(|t| stored::unshown(t, (stream, column), (parent, LAST)))).await?;
+    Ok(if told.parents > 0 {
+        let first = told.first.as_deref().map(quote).unwrap_or_default();
+        Some(format!(
+            "{} tell a last message, and the list shows none of theirs ({first}{})",
+            counted(told.parents, "conversation"),
+            if told.parents > 1 { ", ..." } else { "" }
+        ))
+    } else if told.named <= 1 && told.all > 1 {
+        Some("the list shows messages of one conversation alone".into())
+    } else {
+        None
+    })
+}
+
+/// Where a conversation tells of its last message.
+const LAST: &str = "lastMessage";

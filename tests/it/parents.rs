@@ -1,0 +1,209 @@
+//! Servers that show the messages of another conversation than the one that is asked for.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::support::qpien::{Account, Field, Qpien, job, page};
+use crate::support::{Outcome, STREAMS, Work, ids};
+
+/// Every stream's file holds what the account has.
+#[track_caller]
+fn whole(work: &Work, account: &Account) {
+    for stream in STREAMS {
+        let delivered: BTreeSet<String> = ids(work, stream).into_iter().collect();
+        assert_eq!(delivered, account.ids(stream), "{stream}");
+    }
+}
+
+/// The messages of conversation number `n`.
+fn messages<'a>(account: &'a Account, n: usize) -> &'a [Value] {
+    &account.messages[&format!("conversation-{n:05}")]
+}
+
+/// The conversation that a question asks for, by its number.
+fn asked(field: &Field) -> Option<usize> {
+    field.arguments.get("conversationId")?.rsplit('-').next()?.parse().ok()
+}
+
+#[track_caller]
+fn says(outcome: &Outcome, words: &[&str]) {
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert!(words.iter().all(|word| said.contains(word)), "{words:?} in {said}");
+}
+
+#[test]
+fn another_conversations_messages_are_asked_for_again() {
+    let wrong = AtomicUsize::new(0);
+    let server = Qpien::start(Account::new(5, 30, 25), move |account, field| {
+        (asked(field)? == 7 && wrong.fetch_add(1, Ordering::SeqCst) == 0).then(|| Ok(page(field, messages(account, 8))))
+    });
+    let work = job("backfill", "page_size = 20");
+    server.run(&work).expect(0);
+    whole(&work, &server.account());
+}
+
+#[test]
+fn another_conversations_messages_that_stand_are_named_and_not_believed() {
+    let server = Qpien::start(Account::new(5, 30, 25), move |account, field| {
+        (asked(field)? == 7).then(|| Ok(page(field, messages(account, 8))))
+    });
+    let work = job("backfill", "page_size = 20");
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &["conversation-00007", "conversation-00008", "1 of 30 lists"]);
+    assert!(!work.path("out/messages.csv").exists());
+}
+
+#[test]
+fn where_the_argument_is_ignored_the_stream_is_read_as_one_list() {
+    let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
+        asked(field)?;
+        let all: Vec<Value> = account.messages.values().flatten().cloned().collect();
+        Some(Ok(page(field, &all)))
+    });
+    let work = job("backfill", "page_size = 50");
+    let outcome = server.run(&work).expect(0);
+    whole(&work, &server.account());
+    says(&outcome, &["ignores which conversation"]);
+    let requests = server.requests();
+    assert!(requests < 60, "{requests} requests");
+    server.run(&work).expect(0);
+    whole(&work, &server.account());
+}
+
+/// The first conversation's messages for every one: nothing shows the others.
+#[test]
+fn one_conversations_messages_for_all_are_never_the_whole() {
+    let server = Qpien::start(Account::new(5, 50, 30), |account, field| {
+        asked(field)?;
+        Some(Ok(page(field, messages(account, 0))))
+    });
+    let work = job("backfill", "page_size = 100");
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &["49 conversations tell a last message"]);
+    assert!(!work.path("out/messages.csv").exists());
+    // Without a last message to go by, too.
+    let mut account = Account::new(5, 50, 30);
+    for entry in account.lists.get_mut("getConversationList").expect("the list") {
+        entry["lastMessage"] = Value::Null;
+    }
+    let server = Qpien::start(account, |account, field| {
+        asked(field)?;
+        Some(Ok(page(field, messages(account, 0))))
+    });
+    let outcome = server.run(&job("backfill", "page_size = 100")).expect(3);
+    says(&outcome, &["of one conversation alone"]);
+}
+
+/// Conversation 3 was merged into 4, whose list shows its messages, which still name 3.
+#[test]
+fn messages_of_a_merged_conversation_are_filed_under_the_one_that_shows_them() {
+    for refusal in [
+        Err(json!({"message": "Conversation not found"})),
+        Ok(json!({"success": false, "data": null, "message": "not found"})),
+        Ok(Value::Null),
+        Ok(json!({"success": true, "data": {"docs": [], "hasNextPage": false, "totalDocs": 0}})),
+    ] {
+        let mut account = Account::new(5, 12, 25);
+        account.lists.get_mut("getConversationList").expect("the list").remove(3);
+        let moved = account.messages.remove("conversation-00003").expect("its messages");
+        account.messages.get_mut("conversation-00004").expect("the other").extend(moved);
+        let server = Qpien::start(account, move |_, field| (asked(field)? == 3).then(|| refusal.clone()));
+        let work = job("backfill", "page_size = 20");
+        let outcome = server.run(&work).expect(0);
+        whole(&work, &server.account());
+        says(&outcome, &["conversation-00003", "filed under"]);
+        assert_eq!(work.call(&["verify", "job.toml"]).code, 0);
+    }
+}
+
+#[test]
+fn rows_that_name_no_conversation_and_are_the_same_for_all_are_not_believed() {
+    let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
+        asked(field)?;
+        Some(Ok(page(field, messages(account, 0))))
+    });
+    let work = job("backfill", "page_size = 50\n[source.dialect.streams.messages]\ndrop = [\"conversation\"]");
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &["whichever conversation it is asked for"]);
+    assert!(!work.path("out/messages.csv").exists());
+}
+
+#[test]
+fn two_conversations_that_show_the_same_messages_are_named() {
+    let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
+        (asked(field)? == 9).then(|| Ok(page(field, messages(account, 21))))
+    });
+    let work = job("backfill", "page_size = 50\n[source.dialect.streams.messages]\ndrop = [\"conversation\"]");
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &["conversation-00009", "conversation-00021"]);
+    assert!(!work.path("out/messages.csv").exists());
+}
+
+/// One message stands in two lists; it keeps what it was, and everything else is delivered.
+#[test]
+fn a_message_that_lives_under_two_conversations_is_named_and_overwrites_nothing() {
+    let mut account = Account::new(5, 20, 25);
+    let mut copy = account.messages["conversation-00002"][3].clone();
+    let id = copy["_id"].as_str().expect("an id").to_owned();
+    copy["content"] = json!("another text");
+    copy["conversation"] = Value::Null;
+    account.messages.get_mut("conversation-00015").expect("the other").insert(7, copy);
+    let server = Qpien::start(account, |_, _| None);
+    let work = job("backfill", "page_size = 50\naliases_per_request = 1\nin_flight = 1");
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &[&id, "conversation-00002", "conversation-00015"]);
+    whole(&work, &server.account());
+    let manifest = work.manifest();
+    assert_eq!(manifest["streams"]["messages"]["set_aside"], json!([id]), "{manifest:#}");
+    let csv = String::from_utf8(work.csv("messages")).expect("UTF-8");
+    assert!(csv.contains("21 in conversation-00002") && !csv.contains("another text"));
+}
+
+/// A message that has left one list for another is no dispute, in whatever order the two are read.
+#[test]
+fn a_message_that_has_moved_is_taken_over() {
+    for (from, to) in [(2, 15), (15, 2)] {
+        for mode in ["backfill", "incremental"] {
+            let server = Qpien::start(Account::new(5, 20, 25), |_, _| None);
+            let work = job(mode, "page_size = 50\naudit = 0");
+            server.run(&work).expect(0);
+            {
+                let mut account = server.account();
+                let list = |n: usize| format!("conversation-{n:05}");
+                let moved = account.messages.get_mut(&list(from)).expect("its messages").remove(0);
+                let mut moved = moved.clone();
+                moved["conversation"] = json!(list(to));
+                account.messages.get_mut(&list(to)).expect("the other").insert(0, moved.clone());
+                let entries = account.lists.get_mut("getConversationList").expect("the list");
+                entries[to]["lastMessage"] = json!({"content": "moved here", "createdAt": moved["createdAt"]});
+                entries[from]["lastMessage"] = json!({"content": "gone", "createdAt": "2024-03-01T00:00:00.000Z"});
+            }
+            server.run(&work).expect(0);
+            whole(&work, &server.account());
+            let csv = String::from_utf8(work.csv("messages")).expect("UTF-8");
+            let moved = csv.lines().find(|line| line.starts_with(&format!("message-conversation-{from:05}-00024")));
+            assert!(moved.expect("there").contains(&format!(",conversation-{to:05},")), "{mode} {from}: {moved:?}");
+        }
+    }
+}
+
+/// However a server writes the conversation's id in a message, an honest one is asked nothing twice.
+#[test]
+fn honest_servers_are_asked_nothing_twice() {
+    let requests = |form: fn(&Value) -> Value| {
+        let mut account = Account::new(5, 20, 25);
+        for message in account.messages.values_mut().flatten() {
+            message["conversation"] = form(&message["conversation"]);
+        }
+        let server = Qpien::start(account, |_, _| None);
+        let work = job("backfill", "page_size = 20\naliases_per_request = 1");
+        server.run(&work).expect(0);
+        whole(&work, &server.account());
+        server.requests()
+    };
+    let plain = requests(Value::clone);
+    assert_eq!(requests(|id| json!({"_id": id})), plain);
+    assert_eq!(requests(|_| Value::Null), plain);
+}

@@ -1,0 +1,255 @@
+//! What always fails is set aside, what is gone goes, and everything else arrives.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::support::foreign::Answer;
+use crate::support::qpien::{Account, Field, Qpien, job};
+use crate::support::{Outcome, STREAMS, Work, ids};
+
+/// Every stream's file holds what the account has, but for these.
+#[track_caller]
+fn whole_but(work: &Work, account: &Account, but: &[&str]) {
+    for stream in STREAMS {
+        let delivered: BTreeSet<String> = ids(work, stream).into_iter().collect();
+        let expected = account.ids(stream).into_iter().filter(|id| !but.iter().any(|part| id.contains(part)));
+        assert_eq!(delivered, expected.collect(), "{stream}");
+    }
+}
+
+#[track_caller]
+fn says(outcome: &Outcome, words: &[&str]) {
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert!(words.iter().all(|word| said.contains(word)), "{words:?} in {said}");
+}
+
+/// Where the page that a question asks for shows row `bad` of contacts: the row's place on it.
+fn shows(field: &Field, bad: usize) -> Option<usize> {
+    let (from, to) = field.rows();
+    (field.operation == "getContactList" && (from..to).contains(&bad)).then(|| bad - from)
+}
+
+/// A `null` that is not allowed, and that bubbles up to the list.
+fn null_bubbles(field: &Field, bad: usize) -> Option<Result<Value, Value>> {
+    let place = shows(field, bad).filter(|_| field.selects("firstName"))?;
+    Some(Err(json!({
+        "message": "Cannot return null for non-nullable field ExternalContact.firstName.",
+        "path": [field.name, "data", "docs", place, "firstName"],
+        "extensions": {"code": "INTERNAL_SERVER_ERROR"},
+    })))
+}
+
+const QUICK: &str = "page_size = 100\nretry_for = \"4s\"";
+
+#[test]
+fn a_record_of_which_a_field_always_fails_is_set_aside_and_tried_again() {
+    for (aliases, bad) in [(10, 384), (1, 0), (10, 999)] {
+        let mended = Arc::new(AtomicBool::new(false));
+        let is_mended = mended.clone();
+        let server = Qpien::start(Account::new(1000, 3, 5), move |_, field| {
+            if is_mended.load(Ordering::SeqCst) { None } else { null_bubbles(field, bad) }
+        });
+        let work = job("backfill", &format!("{QUICK}\naliases_per_request = {aliases}"));
+        let outcome = server.run(&work).expect(3);
+        let id = format!("contact-{bad:05}");
+        whole_but(&work, &server.account(), &[&id]);
+        says(&outcome, &[&id, "firstName", "drop = [\"firstName\"]"]);
+        let manifest = work.manifest();
+        assert_eq!(manifest["streams"]["contacts"]["set_aside"], json!([id]), "{manifest:#}");
+        assert!(manifest["streams"]["messages"].get("set_aside").is_none());
+        server.run(&work).expect(3);
+        mended.store(true, Ordering::SeqCst);
+        server.run(&work).expect(0);
+        whole_but(&work, &server.account(), &[]);
+        assert!(work.manifest()["streams"]["contacts"].get("set_aside").is_none());
+    }
+}
+
+/// Nights: what the mirror holds of a record stays while it cannot be read, and nothing takes it for gone.
+#[test]
+fn a_record_that_fails_one_night_stays_as_it_was() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let is_failing = fails.clone();
+    let server = Qpien::start(Account::new(300, 3, 5), move |_, field| {
+        is_failing.load(Ordering::SeqCst).then(|| null_bubbles(field, 42)).flatten()
+    });
+    let work = job("incremental", QUICK);
+    server.run(&work).expect(0);
+    fails.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        server.account().lists.get_mut("getContactList").expect("the list").remove(200);
+        server.run(&work).expect(3);
+    }
+    // A record is gone once two readings did not show it.
+    server.run(&work).expect(3);
+    // Three are gone, and found so; the one that fails is there.
+    whole_but(&work, &server.account(), &[]);
+    fails.store(false, Ordering::SeqCst);
+    server.run(&work).expect(0);
+    whole_but(&work, &server.account(), &[]);
+}
+
+/// A row that fails whatever is asked of it has no name but its place.
+#[test]
+fn a_row_without_a_name_is_set_aside_by_its_place() {
+    for error in [
+        json!({"message": "boom"}),
+        json!({"message": "boom", "path": ["getContactList"]}),
+        json!({"message": "boom", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}),
+    ] {
+        let server = Qpien::start(Account::new(250, 3, 5), move |_, field| {
+            shows(field, 137)?;
+            Some(Err(error.clone()))
+        });
+        let work = job("backfill", QUICK);
+        server.run(&work).expect(3);
+        whole_but(&work, &server.account(), &["contact-00137"]);
+        assert_eq!(work.manifest()["streams"]["contacts"]["set_aside"], json!(["row 138"]));
+    }
+}
+
+/// A page that is broken off wherever one row stands, and one that ends the server's worker.
+#[test]
+fn a_row_that_breaks_the_whole_answer_is_set_aside() {
+    for status in [200, 500] {
+        let server = Qpien::whole(
+            Account::new(250, 3, 5),
+            |_, _| None,
+            move |_, fields, body| {
+                let text = body.to_string();
+                let breaks = fields.iter().any(|f| shows(f, 77).is_some() && f.selects("firstName"));
+                if breaks {
+                    Answer::new(status, "application/json", &text.as_bytes()[..text.len() / 2])
+                } else {
+                    Answer::json(200, &body)
+                }
+            },
+        );
+        let work = job("backfill", QUICK);
+        server.run(&work).expect(3);
+        whole_but(&work, &server.account(), &["contact-00077"]);
+        assert_eq!(work.manifest()["streams"]["contacts"]["set_aside"], json!(["contact-00077"]));
+    }
+}
+
+#[test]
+fn offsets_are_divided_too() {
+    let server = Qpien::start(Account::new(250, 3, 5), |account, field| {
+        let skip = field.number("skip")?;
+        let take = field.number("limit")?;
+        let rows = account.lists.get(&field.operation)?;
+        let shown = &rows[skip.min(rows.len())..(skip + take).min(rows.len())];
+        if field.operation == "getContactList" && (skip..skip + take).contains(&61) && field.selects("owner") {
+            return Some(Err(json!({"message": "boom", "path": [field.name, "data", "docs", 61 - skip, "owner"]})));
+        }
+        let more = skip + take < rows.len();
+        Some(Ok(json!({"success": true, "data": {"docs": shown, "hasNextPage": more, "totalDocs": rows.len()}})))
+    });
+    let dialect = "[source.dialect.streams.contacts.list]\npaging = \"offset\"\npage = \"skip\"";
+    let work = job("backfill", &format!("{QUICK}\n{dialect}"));
+    server.run(&work).expect(3);
+    whole_but(&work, &server.account(), &["contact-00061"]);
+    assert_eq!(work.manifest()["streams"]["contacts"]["set_aside"], json!(["contact-00061"]));
+}
+
+#[test]
+fn a_list_that_always_fails_is_set_aside_and_the_others_are_delivered() {
+    let mended = Arc::new(AtomicBool::new(false));
+    let is_mended = mended.clone();
+    let fails = move |field: &Field| {
+        let id = field.arguments.get("conversationId")?;
+        (id == "conversation-00007" && !is_mended.load(Ordering::SeqCst)).then(|| Err(json!({"message": "boom"})))
+    };
+    let server = Qpien::start(Account::new(5, 30, 25), move |_, field| fails(field));
+    let work = job("backfill", QUICK);
+    let outcome = server.run(&work).expect(3);
+    whole_but(&work, &server.account(), &["message-conversation-00007"]);
+    says(&outcome, &["conversation-00007"]);
+    let manifest = work.manifest();
+    assert_eq!(manifest["streams"]["messages"]["set_aside"], json!(["conversation-00007"]), "{manifest:#}");
+    mended.store(true, Ordering::SeqCst);
+    server.run(&work).expect(0);
+    whole_but(&work, &server.account(), &[]);
+}
+
+/// A conversation whose entry fails, not its messages: these are read.
+#[test]
+fn the_messages_of_a_conversation_that_is_set_aside_are_read() {
+    let server = Qpien::start(Account::new(5, 30, 25), move |_, field| {
+        let (from, to) = field.rows();
+        let bad = field.operation == "getConversationList" && (from..to).contains(&12) && field.selects("lastMessage");
+        bad.then(|| Err(json!({"message": "boom", "path": [field.name, "data", "docs", 12 - from, "lastMessage"]})))
+    });
+    let work = job("backfill", QUICK);
+    server.run(&work).expect(3);
+    assert_eq!(work.manifest()["streams"]["conversations"]["set_aside"], json!(["conversation-00012"]));
+    assert_eq!(ids(&work, "messages").len(), 30 * 25);
+    assert_eq!(ids(&work, "conversations").len(), 29);
+}
+
+/// Conversations that go between their entry in the list and the reading of their messages, as a server may say it.
+#[test]
+fn a_conversation_that_goes_meanwhile_ends_as_a_tombstone() {
+    for refusal in [
+        Err(json!({"message": "Conversation not found"})),
+        Err(json!({"message": "Cast failed", "extensions": {"code": "BAD_USER_INPUT"}})),
+        Ok(json!({"success": false, "data": null, "code": "NOT_FOUND", "message": "gone"})),
+        Ok(Value::Null),
+    ] {
+        let gone: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+        let marked = gone.clone();
+        let server = Qpien::start(Account::new(5, 60, 25), move |account, field| {
+            let mut gone = marked.lock().expect("no panic");
+            match field.operation.as_str() {
+                "getMessages" => {
+                    let id = field.arguments.get("conversationId")?;
+                    if id.ends_with('7') {
+                        gone.insert(id.clone());
+                        return Some(refusal.clone());
+                    }
+                    None
+                }
+                "getConversationList" => {
+                    let rows = account.lists.get("getConversationList")?;
+                    let left: Vec<Value> =
+                        rows.iter().filter(|r| !gone.contains(r["_id"].as_str().expect("an id"))).cloned().collect();
+                    Some(Ok(crate::support::qpien::page(field, &left)))
+                }
+                _ => None,
+            }
+        });
+        let work = job("backfill", QUICK);
+        let outcome = server.run(&work).expect(0);
+        assert_eq!(gone.lock().expect("no panic").len(), 6);
+        says(&outcome, &["6 records deleted"]);
+        let delivered = ids(&work, "conversations");
+        assert_eq!((delivered.len(), ids(&work, "messages").len()), (54, 54 * 25));
+        assert!(delivered.iter().all(|id| !id.ends_with('7')));
+        server.run(&work).expect(0);
+    }
+}
+
+/// So many at once that `max_deletes` does not allow it: they are kept, and the run says so.
+#[test]
+fn too_many_that_go_meanwhile_are_refused() {
+    let gone = Arc::new(AtomicUsize::new(0));
+    let seen = gone.clone();
+    let server = Qpien::start(Account::new(5, 60, 25), move |account, field| match field.operation.as_str() {
+        "getMessages" if field.arguments.get("conversationId")?.as_str() >= "conversation-00030" => {
+            seen.fetch_add(1, Ordering::SeqCst);
+            Some(Err(json!({"message": "Conversation not found"})))
+        }
+        "getConversationList" if seen.load(Ordering::SeqCst) > 0 => {
+            let rows = account.lists.get("getConversationList")?;
+            Some(Ok(crate::support::qpien::page(field, &rows[..30])))
+        }
+        _ => None,
+    });
+    let work = job("backfill", QUICK);
+    let outcome = server.run(&work).expect(7);
+    says(&outcome, &["max_deletes"]);
+    assert!(!work.path("out/messages.csv").exists(), "messages lack the lists of conversations that may be there");
+}

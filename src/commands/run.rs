@@ -143,11 +143,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         double_collect: settings.double_collect,
         progress: Arc::new(Progress::default()),
         stop,
-        spelling: Spelling {
-            endpoint: settings.source.endpoint.clone(),
-            job: settings.spelled.clone(),
-            turn: Arc::default(),
-        },
+        spelling: spelling(settings),
         parents: Arc::default(),
         gone: Arc::default(),
         notes: Arc::default(),
@@ -203,6 +199,10 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     end(&mirror, begun, settings, run_report::ending_of(&outcome), exit, json).await?;
     Ok(report)
+}
+
+fn spelling(settings: &Settings) -> Spelling {
+    Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone(), turn: Arc::default() }
 }
 
 /// Makes sure of how the API is spelled, and of which lists changes alone may be asked for.

@@ -229,8 +229,8 @@ fn store(
         }
         if record.range.is_empty() {
             // Set aside: it stays as it was, and what belongs to it is read whatever its entry was.
-            if let Some(known) = known.filter(|known| !known.deleted) {
-                known.see(t, stream, &record.id, landing.run)?;
+            if known.is_some_and(|known| !known.deleted) {
+                see(t, stream, &record.id, landing.run)?;
             }
             seqs.push(-landing.run);
             continue;
@@ -367,15 +367,6 @@ impl Known {
             .map(|first| first.unwrap_or(self.seq))
     }
 
-    /// Notes that it was seen, whatever it is now.
-    fn see(&self, t: &Transaction<'_>, stream: Stream, id: &str, run: i64) -> rusqlite::Result<()> {
-        t.prepare_cached(
-            "UPDATE record SET last_run = ?, suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?",
-        )?
-        .execute(params![run, stream.number(), id])
-        .map(drop)
-    }
-
     /// Notes that it was seen, and writes in place what is other than before.
     fn keep(&self, t: &Transaction<'_>, landing: &Landing, record: &Record, met: Met) -> rusqlite::Result<()> {
         let stream = landing.place.stream;
@@ -401,6 +392,15 @@ impl Known {
 /// A record's JSON text: bytes bound as text, for they were checked before, and a copy of every payload is saved.
 fn payload<'l>(landing: &'l Landing, record: &Record) -> &'l str {
     std::str::from_utf8(landing.records.payload(record)).unwrap_or_default()
+}
+
+/// Notes that a record was seen, whatever it is now.
+fn see(t: &Transaction<'_>, stream: Stream, id: &str, run: i64) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "UPDATE record SET last_run = ?, suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?",
+    )?
+    .execute(params![run, stream.number(), id])
+    .map(drop)
 }
 
 fn clear(t: &Transaction<'_>, stream: Stream, id: &str, parent: Option<&String>) -> rusqlite::Result<()> {

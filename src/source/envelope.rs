@@ -84,12 +84,12 @@ pub fn pages(
     };
     let faults = faults(dialect, answer.status, &envelope, names);
     let data = envelope.data.unwrap_or_default();
-    let named = match query::operations(dialect, questions) {
-        Ok(operations) => named(&data, &faults, names, &operations),
+    let came = match query::operations(dialect, questions) {
+        Ok(operations) => came_under(&data, &faults, names, &operations),
         Err(e) => return every(questions, &e),
     };
-    if let Some(error) = elsewhere(named) {
-        return Judged { named, ..every(questions, &error) };
+    if let Some(error) = elsewhere(came) {
+        return Judged { named: came, ..every(questions, &error) };
     }
     let one = |(q, name): (&Question, &String)| {
         if let Some(error) = faults.iter().find(|f| f.touches.as_deref().is_none_or(|t| t == name)) {
@@ -106,15 +106,16 @@ pub fn pages(
         };
         Ok(page(&dialect.id, &rules[q.stream], &body, items, &found, &repaired))
     };
-    Judged { named, outcomes: questions.iter().zip(names).map(one).collect() }
+    Judged { named: came, outcomes: questions.iter().zip(names).map(one).collect() }
 }
 
 /// The names under which an answer came. One whose errors name questions of another request belongs to that one, whether
 /// it has data or not.
-fn named(data: &HashMap<String, &RawValue>, faults: &[Fault], names: &[String], operations: &[&str]) -> Named {
-    match Named::of(data.keys().map(String::as_str), names, operations) {
+fn came_under(data: &HashMap<String, &RawValue>, faults: &[Fault], names: &[String], operations: &[&str]) -> Named {
+    let members: Vec<&str> = data.keys().map(String::as_str).collect();
+    match Named::of(&members, names, operations) {
         Named::Nothing if faults.iter().any(|f| f.is_of_another) => Named::Others,
-        named => named,
+        told => told,
     }
 }
 
@@ -144,7 +145,7 @@ fn granted(dialect: &Dialect, name: &str, answer: &Answer, came: &mut Named) -> 
     let names = [name.to_owned()];
     let faults = faults(dialect, answer.status, &envelope, &names);
     let data = envelope.data.unwrap_or_default();
-    *came = named(&data, &faults, &names, &[operation]);
+    *came = came_under(&data, &faults, &names, &[operation]);
     if let Some(error) = elsewhere(*came) {
         return Err(error);
     }
@@ -287,8 +288,9 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
         }
     });
     // One row's own failure, whatever general code it carries: an outage does not choose rows.
-    let error = match field_of(&entry.path) {
-        Some(field) if path.is_some() && is_general(&error.kind) => {
+    let error = match row_of(&entry.path) {
+        Some(behind) if path.is_some() && is_general(&error.kind) => {
+            let field = behind.iter().rev().find_map(Value::as_str).map(str::to_owned);
             let at = field.as_deref().map(|f| format!(" (at `{}`)", quote(f))).unwrap_or_default();
             Error::new(Kind::FieldFailed { field }, format!("{}{at}", error.detail))
         }
@@ -304,10 +306,11 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
     }
 }
 
-/// The field that an error's path leads to, where it leads into one row of a list: the last name behind the row's number.
-fn field_of(path: &[Value]) -> Option<Option<String>> {
+/// Where an error's path leads within one row of a list: what stands behind the row's number. `None` where it leads to no
+/// row.
+fn row_of(path: &[Value]) -> Option<&[Value]> {
     let row = path.iter().position(Value::is_number)?;
-    Some(path[row..].iter().rev().find_map(Value::as_str).map(str::to_owned))
+    path.get(row + 1..)
 }
 
 /// Kinds that say no more than that something failed.

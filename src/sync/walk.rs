@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use super::drift::{Ask, Collect, Shown, Walk, page_ignored};
+use super::drift::{Ask, Collect, Shown, Step, Walk, page_ignored};
 use super::known_end::KnownEnd;
 use super::landing::{Left, Window, land};
 use super::parents::{self, Checked};
@@ -65,13 +65,9 @@ async fn once(
     at_work: AtWork,
     landed: &impl Fn(),
 ) -> Result<Ended> {
-    let mut at_work = Some(at_work);
-    if from.position.is_none() && !context.source.is_sure(stream) {
-        drop(at_work.take());
-        if !make_sure(context, stream, &from).await? {
-            return Ok(Ended::Stopped);
-        }
-    }
+    let Some(at_work) = make_sure(context, stream, &from, at_work).await? else {
+        return Ok(Ended::Stopped);
+    };
     let mut walk = begin(context, stream, &from)?;
     let mut windows = from.windows;
     let mut known_end = KnownEnd::new(unchanged::horizon(context, &from));
@@ -90,41 +86,22 @@ async fn once(
                 () = context.stop.now() => return Ok(Ended::Stopped),
             };
         }
-        let at_work = context.source.at_work();
         let nothing = || Error::new(Kind::Internal, "no answer to a question");
         let (asked, page) = ready.pop_front().ok_or_else(nothing)?;
-        let question = question(context, stream, &from, &walk, asked);
-        let (page, at_work) = match page {
-            Ok(page) => (page, at_work),
-            Err(error) => match lower(context, stream, &mut walk, asked, error) {
-                Ok(()) => {
-                    lowered = true;
-                    ready.clear();
-                    pending = ask(context, stream, &from, &walk, total, known_end.is_near());
-                    continue;
-                }
-                Err(error) => {
-                    drop(at_work);
-                    let page = tokio::select! {
-                        biased;
-                        page = isolate::page(context, &question, error) => page?,
-                        () = context.stop.now() => return Ok(Ended::Stopped),
-                    };
-                    (page, context.source.at_work())
-                }
-            },
+        let page = match take_in(context, stream, (&from, windows), &mut walk, asked, page).await? {
+            Taken::Page(page) => page,
+            Taken::Smaller => {
+                lowered = true;
+                ready.clear();
+                pending = ask(context, stream, &from, &walk, total, known_end.is_near());
+                continue;
+            }
+            Taken::Over(ended) => return Ok(ended),
         };
-        let page = match parents::checked(context, &question, page).await? {
-            Checked::Page(page) => page,
-            Checked::Ignored => return Ok(Ended::ParentIgnored),
-            Checked::Others(why) => return give_up(context, stream, &from, windows, why).await,
-        };
+        let at_work = context.source.at_work();
         let first = asked.row == 0 && walk.after().is_none();
         let step = walk.judge(&shown(&page));
-        tracing::debug!(
-            %stream, partition = %from.partition, row = asked.row, size = asked.size, rows = page.records.rows.len(),
-            total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
-        );
+        trace(stream, &from, asked, &page, &step);
         total = told(context, stream, page.total, total);
         let mut moments = unchanged::made(context, stream, &from, &page);
         moments.may_end = known_end.may_end(&page, &moments.rows, first, !step.stepped_back);
@@ -193,6 +170,52 @@ async fn once(
     }
 }
 
+fn trace(stream: Stream, from: &Checkpoint, asked: Ask, page: &Page, step: &Step) {
+    tracing::debug!(
+        %stream, partition = %from.partition, row = asked.row, size = asked.size, rows = page.records.rows.len(),
+        total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
+    );
+}
+
+/// What came of a question.
+enum Taken {
+    /// A page of the list that was asked for.
+    Page(Page),
+    /// It failed, and the walk goes on with pages of fewer rows.
+    Smaller,
+    /// The walk is over.
+    Over(Ended),
+}
+
+/// Makes a page of an answer: without the rows that make it fail, and with rows that belong to the record that was asked
+/// for.
+async fn take_in(
+    context: &Context,
+    stream: Stream,
+    (from, windows): (&Checkpoint, i64),
+    walk: &mut Walk,
+    asked: Ask,
+    answer: Result<Page>,
+) -> Result<Taken> {
+    let question = question(context, stream, from, walk, asked);
+    let page = match answer {
+        Ok(page) => page,
+        Err(error) => {
+            let Err(error) = lower(context, stream, walk, asked, error) else { return Ok(Taken::Smaller) };
+            tokio::select! {
+                biased;
+                page = isolate::page(context, &question, error) => page?,
+                () = context.stop.now() => return Ok(Taken::Over(Ended::Stopped)),
+            }
+        }
+    };
+    Ok(match parents::checked(context, &question, page).await? {
+        Checked::Page(page) => Taken::Page(page),
+        Checked::Ignored => Taken::Over(Ended::ParentIgnored),
+        Checked::Others(why) => Taken::Over(give_up(context, stream, from, windows, why).await?),
+    })
+}
+
 /// A stream's one list is read a second time; what changed of it is not all of it, and proves nothing of the rest.
 fn may_be_proven(context: &Context, from: &Checkpoint, verdict: &Verdict) -> bool {
     let whole = from.partition.is_empty() && tail::since(from).is_none();
@@ -207,12 +230,16 @@ fn told(context: &Context, stream: Stream, now: Option<u64>, before: Option<u64>
     now.or(before)
 }
 
-/// Before a list's first page; false when a stop came first.
-async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint) -> Result<bool> {
+/// Before a list's first page: makes sure of how it is paged. Returns `None` when a stop came first.
+async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint, at_work: AtWork) -> Result<Option<AtWork>> {
+    if from.position.is_some() || context.source.is_sure(stream) {
+        return Ok(Some(at_work));
+    }
+    drop(at_work);
     tokio::select! {
         biased;
-        sure = dialect::make_sure(context, stream, &from.partition) => sure.map(|()| true),
-        () = context.stop.now() => Ok(false),
+        sure = dialect::make_sure(context, stream, &from.partition) => sure.map(|()| Some(context.source.at_work())),
+        () = context.stop.now() => Ok(None),
     }
 }
 

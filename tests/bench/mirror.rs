@@ -77,7 +77,7 @@ pub fn measure() {
                 partitions: None,
                 moments: Moments::default(),
                 believe_empty: false,
-                claims: HashSet::new(),
+                claims: std::collections::HashSet::new(),
                 closes: false,
             };
             mirror.call(move |w| records::land(w, &mut { landing })).await.expect("landed");

@@ -121,12 +121,18 @@ fn came_under(data: &HashMap<String, &RawValue>, faults: &[Fault], names: &[Stri
 
 /// The error of an answer whose names say that it belongs to another request.
 fn elsewhere(named: Named) -> Option<Error> {
-    let said = match named {
-        Named::Given | Named::Nothing => return None,
-        Named::Others => "the answer belongs to another request: it has none of the names that were asked for",
-        Named::Operation => "the answer has the operation's own name, not the one that was asked for",
-    };
-    Some(Error::new(Kind::Garbled, said))
+    match named {
+        Named::Given | Named::Nothing => None,
+        Named::Others => Some(Error::new(
+            Kind::Garbled,
+            "the answer belongs to another request: it has none of the names that were asked for",
+        )),
+        // Perhaps the server obeys one alias in a request, but not several.
+        Named::Operation => Some(Error::new(
+            Kind::PartialData,
+            "the answer has the operation's own name, not the one that was asked for",
+        )),
+    }
 }
 
 /// Judges the answer to the token mutation, which was to be answered under `name`; says under which names it came.
@@ -306,6 +312,11 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
     }
 }
 
+/// Whether a payload's own `success` denies it, as a value or as a text.
+fn denies(raw: &str) -> bool {
+    matches!(raw.trim_matches('"').to_ascii_lowercase().as_str(), "false" | "0" | "no")
+}
+
 /// Where an error's path leads within one row of a list: what stands behind the row's number. `None` where it leads to no
 /// row.
 fn row_of(path: &[Value]) -> Option<&[Value]> {
@@ -333,7 +344,7 @@ fn payload_of<'b>(
             .deserialize(&mut reader)
             .map_err(|_| Error::new(Kind::Garbled, format!("the answer of `{operation}` is not readable")))?;
     }
-    let failed = found.get(Want::Success) == Some("false");
+    let failed = found.get(Want::Success).is_some_and(denies);
     if failed || (found.items.is_none() && found.get(Want::AccessToken).is_none()) {
         let words = Words { code: found.text(Want::Code), message: found.text(Want::Message), ..Words::default() };
         if let Some(error) = failure::by_words(dialect, &words, 200) {
@@ -344,7 +355,7 @@ fn payload_of<'b>(
             let message = quote(words.message.as_deref().unwrap_or("(no message)"));
             return Err(Error::new(
                 Kind::UnknownFailure,
-                format!("{operation}: success is false, code {}, the server says: {message}", quote(code)),
+                format!("{operation}: success is not true, code {}, the server says: {message}", quote(code)),
             ));
         }
     }

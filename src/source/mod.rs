@@ -69,6 +69,7 @@ pub struct Source {
     pub aliases: Aliases,
     in_flight: InFlight,
     names: ResponseNames,
+    token_names: ResponseNames,
     waiting: Arc<Waiting>,
     scope_renewed: PerStream<AtomicU64>,
     sure: PerStream<AtomicBool>,
@@ -98,6 +99,7 @@ impl Source {
             aliases: Aliases::new(settings.aliases_per_request, None),
             in_flight: InFlight::new(&settings),
             names: ResponseNames::default(),
+            token_names: ResponseNames::default(),
             waiting: Arc::default(),
             scope_renewed: PerStream::new(AtomicU64::default),
             sure: PerStream::new(AtomicBool::default),
@@ -231,14 +233,15 @@ impl Source {
         let generate = || async {
             let number = self.budget.acquire().await?;
             let dialect = self.dialect();
-            let name = self.names.next(&dialect.token.operation);
+            let name = self.token_names.next(&dialect.token.operation);
             let (id, secret) = (&self.settings.client_id, self.settings.client_secret.reveal());
             let body = query::token_request(&dialect, &name, id, secret);
             let (granted, headers) = match self.http.post(body, None).await {
                 Ok(Attempt { answer, headers }) => {
                     self.budget.observe(number, headers);
                     let (named, granted) = envelope::token(&dialect, &name, answer);
-                    self.note_names(named);
+                    self.token_names.answered(named);
+                    self.distrust(named);
                     (granted, headers)
                 }
                 Err(e) => (Err(e), Headers::default()),
@@ -249,12 +252,17 @@ impl Source {
         self.tokens.current(generate).await
     }
 
-    /// Notes under which names an answer came. One that belongs to another request came over a connection that is not to be
-    /// trusted: the next ones are made anew.
-    fn note_names(&self, named: Named) {
+    /// An answer that belongs to another request came over a connection that is not to be trusted: the next ones are made
+    /// anew.
+    fn distrust(&self, named: Named) {
         if named == Named::Others {
             self.http.reconnect();
         }
+    }
+
+    /// Notes under which names the answer to some questions came.
+    fn note_names(&self, named: Named) {
+        self.distrust(named);
         if self.names.answered(named) {
             tracing::warn!(
                 "the server ignores aliases: questions travel alone, and an answer that belongs to another question cannot be told by its name"

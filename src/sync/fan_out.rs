@@ -17,6 +17,7 @@ use crate::mirror::checkpoint::{self, Checkpoint};
 use crate::policy::{self, Action, Patience};
 use crate::progress::add;
 use crate::source::AtWork;
+use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 
 /// Partitions fetched from the mirror at a time.
@@ -42,7 +43,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
     let mut at_work: Option<AtWork> = None;
     // Lists that cannot be read: at the end it is found out whether what they belong to is gone.
     let mut lost: Vec<Lost> = Vec::new();
-    let (mut failures, mut read) = (0, 0u64);
+    let (mut failures, mut read): (u32, Option<String>) = (0, None);
     let mut audited = false;
     loop {
         let over = parents.borrow_and_update().over;
@@ -85,12 +86,12 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
                         return Ok(Ended::ParentIgnored);
                     }
                     Ok(_) => {
-                        (failures, read) = (0, read + 1);
                         taken.remove(&from.partition);
+                        (failures, read) = (0, Some(from.partition));
                     }
                     Err(error) => {
                         failures += 1;
-                        if !is_its_own(&error, read > 0) {
+                        if !is_its_own(&error, read.is_some()) {
                             walks.shutdown().await;
                             return Err(error);
                         }
@@ -99,11 +100,12 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
                         // It stays taken, or it would be walked again.
                         lost.push(Lost { from, error });
                         if failures >= FAILURES {
-                            // So many in a row: they are gone together, or nothing can be read.
-                            let settled = lost_lists::settle(context, stream, std::mem::take(&mut lost)).await?;
-                            if let (0, Some(error)) = (settled.gone, settled.first) {
+                            // So many in a row: these fail by themselves, or nothing can be read any more.
+                            if !is_read(context, stream, read.as_ref()).await {
+                                let first = lost.pop().map(|one| one.error);
                                 walks.shutdown().await;
-                                return Err(error);
+                                lost_lists::settle(context, stream, lost).await?;
+                                return Err(first.unwrap_or_else(|| Error::new(Kind::Internal, "no failure")));
                             }
                             failures = 0;
                         }
@@ -119,6 +121,14 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
             () = context.stop.now(), if context.stop.requested() && walks.is_empty() => {}
         }
     }
+}
+
+/// Whether a list that was read before can be read now.
+async fn is_read(context: &Context, stream: Stream, partition: Option<&String>) -> bool {
+    let Some(partition) = partition else { return false };
+    let (parent, start, select) = (Some(partition.clone()), Start::Row(0), Select::Ids);
+    let question = Question { stream, parent, size: context.page_size, start, select, since: None };
+    context.source.ask_all_briefly(vec![question]).await.iter().any(Result::is_ok)
 }
 
 /// Whether a failure is this partition's own affair, or would meet every other one too. `others_are_read`: the same

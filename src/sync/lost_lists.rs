@@ -34,20 +34,10 @@ pub struct Lost {
     pub error: Error,
 }
 
-/// What became of lists that cannot be read.
-#[derive(Debug, Default)]
-pub struct Settled {
-    /// Those whose record is gone.
-    pub gone: usize,
-    /// The first error of the others.
-    pub first: Option<Error>,
-}
-
 /// Finds out which of these lists belong to records that are gone, and closes their walks. Fails as a request fails that
 /// is no matter of one list.
-pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Result<Settled> {
-    let mut settled = Settled::default();
-    let Some(parent) = stream.definition().parent else { return Ok(settled) };
+pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Result<()> {
+    let Some(parent) = stream.definition().parent else { return Ok(()) };
     let may_be_gone =
         |lost: &&Lost| matches!(lost.error.kind, Kind::PartialData | Kind::UnknownFailure | Kind::QueryRejected { .. });
     let ids: Vec<String> = lost.iter().filter(may_be_gone).map(|lost| lost.from.partition.clone()).collect();
@@ -57,14 +47,11 @@ pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Resul
         // Of a record that is gone the walk counts for nothing; should it not be deleted, its list is incomplete.
         landing::give_up(context, stream, &from, &error, !is_gone).await?;
         if is_gone {
-            settled.gone += 1;
             let mut all = context.gone.lock().unwrap_or_else(PoisonError::into_inner);
             all.push((parent, from.partition));
-        } else {
-            settled.first.get_or_insert(error);
         }
     }
-    Ok(settled)
+    Ok(())
 }
 
 /// Which of these records of a stream are gone.

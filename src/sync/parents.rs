@@ -100,7 +100,11 @@ pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<
         return Ok(Checked::Ignored);
     }
     for (other, rows) in &strangers {
-        if shows(context, asked.stream, other, rows).await? {
+        // A server that obeys elsewhere has shown some conversation's own messages; one that lists a conversation and never
+        // did may show everybody's messages to somebody else.
+        let shown = shows(context, asked.stream, other, rows).await?;
+        let is_obeyed = context.parents.found().agrees || !is_listed(context, asked.stream, other).await?;
+        if shown != Shows::No || !is_obeyed {
             return Ok(Checked::Others(format!(
                 "asked for the messages of conversation {}, the server shows those of {}",
                 quote(partition),
@@ -108,7 +112,7 @@ pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<
             )));
         }
     }
-    note_moved(context, partition, &strangers).await?;
+    note_moved(context, asked.stream, partition, &strangers).await?;
     Ok(Checked::Page(again))
 }
 
@@ -149,12 +153,15 @@ fn are_expected(context: &Context, partition: &str, strangers: &BTreeMap<String,
 }
 
 /// Notes that rows are filed under the record that shows them, although they name another one.
-async fn note_moved(context: &Context, partition: &str, strangers: &BTreeMap<String, Vec<Box<str>>>) -> Result<()> {
+async fn note_moved(
+    context: &Context,
+    stream: Stream,
+    partition: &str,
+    strangers: &BTreeMap<String, Vec<Box<str>>>,
+) -> Result<()> {
     let mut are_listed = false;
     for other in strangers.keys() {
-        let id = other.clone();
-        are_listed |=
-            context.mirror.call(move |w| w.transaction(|t| stored::is_live(t, Stream::Conversations, &id))).await?;
+        are_listed |= is_listed(context, stream, other).await?;
     }
     let (is_first, are_other_names) = {
         let mut found = context.parents.found();
@@ -198,40 +205,60 @@ async fn is_ignored(context: &Context, asked: &Question, but: &[String]) -> Resu
     Ok(false)
 }
 
-/// Whether the list of a record shows one of these rows. A list that cannot be read to its end is taken to.
-async fn shows(context: &Context, stream: Stream, parent: &str, rows: &[Box<str>]) -> Result<bool> {
+/// Whether the mirror has the record that a stream's list belongs to.
+async fn is_listed(context: &Context, stream: Stream, id: &str) -> Result<bool> {
+    let Some(parent) = stream.definition().parent else { return Ok(false) };
+    let id = id.to_owned();
+    context.mirror.call(move |w| w.transaction(|t| stored::is_live(t, parent, &id))).await
+}
+
+/// Whether a list shows some rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    Yes,
+    No,
+    /// It cannot be read to its end, or shows rows that name yet another record.
+    Unclear,
+}
+
+/// Whether the list of a record shows one of these rows.
+async fn shows(context: &Context, stream: Stream, parent: &str, rows: &[Box<str>]) -> Result<Shows> {
     let (mut row, mut size) = (0, context.page_size);
     for _ in 0..MOST_PAGES {
-        let (parent, select) = (Some(parent.to_owned()), Select::Ids);
-        let question = Question { stream, parent, size, start: Start::Row(row), select, since: None };
+        let select = if stream.names_parent().is_some() { Select::Whole } else { Select::Ids };
+        let question =
+            Question { stream, parent: Some(parent.to_owned()), size, start: Start::Row(row), select, since: None };
         let page = match context.source.ask_all_briefly(vec![question]).await.pop() {
             Some(Ok(page)) => page,
             // There is no such record, by the server's own word.
             Some(Err(error))
                 if matches!(error.kind, Kind::PartialData | Kind::UnknownFailure | Kind::QueryRejected { .. }) =>
             {
-                return Ok(false);
+                return Ok(Shows::No);
             }
             Some(Err(error)) => return Err(error),
-            None => return Ok(true),
+            None => return Ok(Shows::Unclear),
         };
         let shown = page.records.rows.len() as u64;
         if page.records.rows.iter().any(|known| rows.contains(&known.id)) {
-            return Ok(true);
+            return Ok(Shows::Yes);
+        }
+        if stream.names_parent().is_some_and(|column| !strangers(&page, column, parent).is_empty()) {
+            return Ok(Shows::Unclear);
         }
         let at_end = page.total.map_or(page.has_next == Some(false), |total| row + shown >= total);
         if shown == 0 || at_end || (page.total.is_none() && page.has_next.is_none() && shown < u64::from(size)) {
-            return Ok(false);
+            return Ok(Shows::No);
         }
         if shown < u64::from(size) {
             if row > 0 {
-                return Ok(true);
+                return Ok(Shows::Unclear);
             }
             size = u32::try_from(shown).unwrap_or(size);
         }
         row += shown;
     }
-    Ok(true)
+    Ok(Shows::Unclear)
 }
 
 /// Settles which records of a page may be taken from the lists that the mirror knows them from, and changes the page so
@@ -245,7 +272,9 @@ pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Disput
     let mut shown_by: BTreeMap<Box<str>, &str> = BTreeMap::new();
     for (other, rows) in by_parent {
         let ids: Vec<Box<str>> = rows.iter().map(|dispute| dispute.id.clone()).collect();
-        if has_left(context, &place, other, &rows).await? || !shows(context, place.stream, other, &ids).await? {
+        if has_left(context, &place, other, &rows).await?
+            || shows(context, place.stream, other, &ids).await? == Shows::No
+        {
             landing.claims.extend(ids);
         } else {
             shown_by.extend(ids.into_iter().map(|id| (id, other)));

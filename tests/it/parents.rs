@@ -62,14 +62,61 @@ fn where_the_argument_is_ignored_the_stream_is_read_as_one_list() {
         let all: Vec<Value> = account.messages.values().flatten().cloned().collect();
         Some(Ok(page(field, &all)))
     });
-    let work = job("backfill", "page_size = 50");
+    for mode in ["backfill", "incremental"] {
+        let (work, before) = (job(mode, "page_size = 50"), server.requests());
+        let outcome = server.run(&work).expect(0);
+        whole(&work, &server.account());
+        says(&outcome, &["ignores which conversation"]);
+        let requests = server.requests() - before;
+        assert!(requests < 60, "{requests} requests");
+        server.account().talk(&format!("later-{mode}"), 7);
+        server.run(&work).expect(0);
+        whole(&work, &server.account());
+    }
+}
+
+/// Everybody's messages are shown to the neighbour: the rows are all there, but nobody can say that none is missing.
+#[test]
+fn messages_that_are_shown_to_the_neighbour_are_never_the_whole() {
+    let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
+        let n = asked(field)?;
+        Some(Ok(page(field, if n < 29 { messages(account, n + 1) } else { &[] })))
+    });
+    let work = job("backfill", "page_size = 20");
+    server.run(&work).expect(3);
+    assert!(!work.path("out/messages.csv").exists());
+}
+
+/// Ids that are written otherwise in messages than in conversations say nothing of whose they are.
+#[test]
+fn ids_of_another_form_are_no_contradiction() {
+    let mut account = Account::new(5, 30, 25);
+    for message in account.messages.values_mut().flatten() {
+        message["conversation"] = json!(format!("urn:{}", message["conversation"].as_str().expect("an id")));
+    }
+    let server = Qpien::start(account, |account, field| {
+        let id = field.arguments.get("conversationId")?;
+        (!account.messages.contains_key(id)).then(|| Err(json!({"message": "no such conversation"})))
+    });
+    let work = job("backfill", "page_size = 20\nretry_for = \"2s\"");
     let outcome = server.run(&work).expect(0);
     whole(&work, &server.account());
-    says(&outcome, &["ignores which conversation"]);
-    let requests = server.requests();
-    assert!(requests < 60, "{requests} requests");
-    server.run(&work).expect(0);
-    whole(&work, &server.account());
+    says(&outcome, &["is no conversation's id"]);
+}
+
+/// Some rows of a page are another conversation's.
+#[test]
+fn a_page_that_is_partly_anothers_is_not_believed() {
+    let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
+        (asked(field)? == 11).then(|| {
+            let mixed: Vec<Value> =
+                messages(account, 11)[..20].iter().chain(&messages(account, 12)[..5]).cloned().collect();
+            Ok(page(field, &mixed))
+        })
+    });
+    let work = job("backfill", "page_size = 50");
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &["conversation-00011", "conversation-00012"]);
 }
 
 /// The first conversation's messages for every one: nothing shows the others.

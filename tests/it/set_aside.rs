@@ -60,6 +60,7 @@ fn a_record_of_which_a_field_always_fails_is_set_aside_and_tried_again() {
         let manifest = work.manifest();
         assert_eq!(manifest["streams"]["contacts"]["set_aside"], json!([id]), "{manifest:#}");
         assert!(manifest["streams"]["messages"].get("set_aside").is_none());
+        assert_eq!(work.call(&["verify", "job.toml"]).code, 0);
         server.run(&work).expect(3);
         mended.store(true, Ordering::SeqCst);
         server.run(&work).expect(0);
@@ -230,6 +231,68 @@ fn a_conversation_that_goes_meanwhile_ends_as_a_tombstone() {
         assert!(delivered.iter().all(|id| !id.ends_with('7')));
         server.run(&work).expect(0);
     }
+}
+
+/// Where single records can be asked for, nothing else is read again.
+#[test]
+fn a_conversation_that_goes_meanwhile_is_asked_for_by_its_id() {
+    let server = Qpien::start(Account::new(5, 60, 25), |account, field| match field.operation.as_str() {
+        "getMessages" => {
+            let id = field.arguments.get("conversationId")?;
+            id.ends_with('7').then(|| Err(json!({"message": "Conversation not found"})))
+        }
+        "getConversation" => {
+            let id = field.arguments.get("_id")?;
+            let is_there = account.ids("conversations").contains(id) && !id.ends_with('7');
+            Some(Ok(json!({"success": is_there, "data": is_there.then(|| json!({"_id": id}))})))
+        }
+        _ => None,
+    });
+    let one = "[source.dialect.streams.conversations.one]\noperation = \"getConversation\"\nid = \"_id\"\nitem = \"data\"\nsuccess = \"success\"\nnot_found = \"success_false\"";
+    let work = job("backfill", &format!("{QUICK}\n{one}"));
+    server.run(&work).expect(0);
+    assert_eq!((ids(&work, "conversations").len(), ids(&work, "messages").len()), (54, 54 * 25));
+    let lists = server.asked().iter().filter(|f| f.operation == "getConversationList").count();
+    assert!(lists <= 6, "the list was read {lists} times");
+}
+
+/// Many lists that fail by themselves are set aside, however many fail in a row.
+#[test]
+fn many_lists_that_fail_keep_no_other_from_being_read() {
+    let server = Qpien::start(Account::new(5, 60, 5), |_, field| {
+        let id = field.arguments.get("conversationId")?;
+        ("conversation-00010".."conversation-00040").contains(&id.as_str()).then(|| Err(json!({"message": "boom"})))
+    });
+    let work = job("backfill", "page_size = 100\nretry_for = \"1s\"");
+    server.run(&work).expect(3);
+    assert_eq!(ids(&work, "messages").len(), 30 * 5);
+    let manifest = work.manifest();
+    assert_eq!(manifest["streams"]["messages"]["set_aside"].as_array().map(Vec::len), Some(30));
+}
+
+/// A list with cursors is divided by the cursors of its rows.
+#[test]
+fn lists_with_cursors_are_divided_too() {
+    let server = Qpien::start(Account::new(230, 3, 5), |account, field| {
+        if field.operation != "getContactList" {
+            return None;
+        }
+        let rows = account.lists.get("getContactList")?;
+        let from = field.arguments.get("after").map_or(0, |c| c.parse::<usize>().expect("a cursor") + 1);
+        let to = (from + field.number("first")?).min(rows.len());
+        if (from..to).contains(&143) && field.selects("owner") {
+            return Some(Err(json!({"message": "boom", "path": [field.name, "edges", 143 - from, "node", "owner"]})));
+        }
+        let edge = |n: usize| json!({"cursor": n.to_string(), "node": rows[n]});
+        let edges: Vec<Value> = (from..to).map(edge).collect();
+        let info = json!({"hasNextPage": to < rows.len(), "endCursor": to.saturating_sub(1).to_string()});
+        Some(Ok(json!({"edges": edges, "pageInfo": info, "totalCount": rows.len()})))
+    });
+    let list = "[source.dialect.streams.contacts.list]\npaging = \"cursor\"\npage = \"after\"\nsize = \"first\"\nitems = \"edges.node\"\nrow_cursor = \"edges.cursor\"\nhas_next = \"pageInfo.hasNextPage\"\nnext_cursor = \"pageInfo.endCursor\"\ntotal = \"totalCount\"\nsuccess = \"\"\ncode = \"\"\nmessage = \"\"";
+    let work = job("backfill", &format!("{QUICK}\n{list}"));
+    server.run(&work).expect(3);
+    whole_but(&work, &server.account(), &["contact-00143"]);
+    assert_eq!(work.manifest()["streams"]["contacts"]["set_aside"], json!(["contact-00143"]));
 }
 
 /// So many at once that `max_deletes` does not allow it: they are kept, and the run says so.

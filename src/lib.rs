@@ -30,7 +30,7 @@
 //! ```
 //!
 //! [`source`], [`mirror`] and [`destinations`] never know one another; what two of them exchange lies below them
-//! ([`record`], [`volatile`], [`verdict`], [`secret`], [`lock`]). Only [`sync`] and [`commands`] know all three.
+//! ([`record`], [`set_aside`], [`volatile`], [`verdict`], [`secret`], [`lock`]). Only [`sync`] and [`commands`] know all three.
 //!
 //! # Where does a change go?
 //!
@@ -44,6 +44,9 @@
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
 //! | a retry's delay, how long to try | [`source::retry`] |
 //! | what it means that no answer came | `source/unreachable.rs`; that something else answers: [`source::failure`] and `source/dialect/settle/stranger.rs` |
+//! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`] |
+//! | a page that fails because of one row | [`sync::isolate`]; what is set aside: [`set_aside`], [`mirror::set_aside`] |
+//! | a list that cannot be read | [`sync::fan_out`]; is its record gone? [`sync::lost_lists`] |
 //! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::failure`]) |
 //! | when a walk is complete | [`sync::drift`], pure, with a model of every server that breaks a rule beside it |
 //! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |

@@ -22,7 +22,7 @@ use crate::policy::{self, Action};
 use crate::secret::Secret;
 use crate::streams::Stream;
 
-/// Failures of the server in a row after which a question asks whether the others are answered.
+/// Failures of the server in a row after which it matters that others are answered in between.
 const SUSPICIOUS: u32 = 3;
 
 /// The token's generation, what `Retry-After` said, and each question's outcome.
@@ -39,7 +39,7 @@ impl Source {
         let stream = question.stream;
         let mut failures = Failures::default();
         let (mut most, mut own) = (usize::MAX, false);
-        let answered_before = self.answered.load(Ordering::Relaxed);
+        let mut answered_before = self.answered.load(Ordering::Relaxed);
         let mut place = Some(place);
         loop {
             let waits = place.take().unwrap_or_else(|| self.waiting.put(question.clone(), most));
@@ -54,8 +54,9 @@ impl Source {
             };
             // An API that answers the others is not down: the fault is this question's own.
             if matches!(error.kind, Kind::ServerFault | Kind::Garbled) {
-                own = own || (failures.count >= SUSPICIOUS && self.answers_others(&question, answered_before).await);
-                if own {
+                let answers = self.answered.load(Ordering::Relaxed);
+                let others = answers > std::mem::replace(&mut answered_before, answers);
+                if own || (failures.count >= SUSPICIOUS && (others || self.answers_part(&question, &failures).await)) {
                     error.kind = Kind::UnknownFailure;
                 }
             }
@@ -96,11 +97,11 @@ impl Source {
         join_all(places.into_iter().zip(questions).map(|(p, q)| self.ask_from(p, q, &limits))).await
     }
 
-    /// Whether the server answers other questions while this one fails: some were answered since it was asked first, or
-    /// the ids of the same rows, or of the list's first row, are answered now.
-    async fn answers_others(&self, question: &Question, answered_before: u64) -> bool {
-        if self.answered.load(Ordering::Relaxed) > answered_before {
-            return true;
+    /// Whether the server answers for the ids of the rows that a question asks for, or for the list's first row, while it
+    /// does not answer the question. Asks now and then, where nobody else asks anything.
+    async fn answers_part(&self, question: &Question, failures: &Failures) -> bool {
+        if !failures.count.is_multiple_of(SUSPICIOUS) {
+            return false;
         }
         let ids = Question { select: Select::Ids, ..question.clone() };
         let first = Question { size: 1, start: Start::Row(0), ..ids.clone() };

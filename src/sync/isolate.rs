@@ -33,8 +33,7 @@ const TRIES: u32 = 3;
 /// it is no matter of some rows.
 pub async fn page(context: &Context, asked: &Question, error: Error) -> Result<Page> {
     let paging = context.source.dialect().stream(asked.stream)?.list.paging;
-    let is_of_a_row = matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure);
-    if !is_of_a_row || paging == Paging::None || asked.select != Select::Whole {
+    if !is_of_a_row(&error) || paging == Paging::None || asked.select != Select::Whole {
         return Err(error);
     }
     tracing::info!(stream = %asked.stream, %error, "looking for the rows that make a page fail");
@@ -54,6 +53,11 @@ pub async fn page(context: &Context, asked: &Question, error: Error) -> Result<P
         }
     }
     Err(error)
+}
+
+/// Whether a failure may be that of one row.
+fn is_of_a_row(error: &Error) -> bool {
+    matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure)
 }
 
 /// What came of a division.
@@ -119,6 +123,7 @@ impl<'c> Division<'c> {
                             return Ok(Read::Moved);
                         }
                     }
+                    Err(error) if !is_of_a_row(&error) => return Err(error),
                     Err(_) if part.1 - part.0 == 1 => failed.push(part.0),
                     Err(_) => smaller.extend(self.divided(part)),
                 }
@@ -206,7 +211,7 @@ impl<'c> Division<'c> {
                         return Ok(false);
                     }
                 }
-                Err(error) if matches!(error.kind, Kind::Stopped | Kind::Spent) => return Err(error),
+                Err(error) if !is_of_a_row(&error) => return Err(error),
                 Err(error) => {
                     if let Some(place) = self.rows.get_mut(*row) {
                         *place = Some(Row::Failed(error));

@@ -18,7 +18,7 @@ fn whole(work: &Work, account: &Account) {
 }
 
 /// The messages of conversation number `n`.
-fn messages<'a>(account: &'a Account, n: usize) -> &'a [Value] {
+fn messages(account: &Account, n: usize) -> &[Value] {
     &account.messages[&format!("conversation-{n:05}")]
 }
 

@@ -249,7 +249,7 @@ fn body(account: &Account, bend: &Bend, fields: &[Field]) -> Value {
             TOKEN => Ok(json!({"success": true, "data": {"accessToken": "the-token", "expiresIn": 3600}})),
             "__schema" | "__type" => Err(json!({"message": "GraphQL introspection is not allowed"})),
             operation => match bend(account, field) {
-                Some(bent) => bent,
+                Some(outcome) => outcome,
                 None if LISTS.contains(&operation) => account.answer(field),
                 None => {
                     let message = format!("Cannot query field \"{operation}\" on type \"Query\".");

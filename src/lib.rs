@@ -30,7 +30,7 @@
 //! ```
 //!
 //! [`source`], [`mirror`] and [`destinations`] never know one another; what two of them exchange lies below them
-//! ([`record`], [`volatile`], [`verdict`], [`secret`], [`lock`]). Only [`sync`] and [`commands`] know all three.
+//! ([`record`], [`volatile`], [`verdict`], [`secret`], [`lock`], [`loopback`]). Only [`sync`] and [`commands`] know all three.
 //!
 //! # Where does a change go?
 //!
@@ -90,6 +90,7 @@ pub mod error;
 pub mod guard;
 pub mod hex;
 pub mod lock;
+pub mod loopback;
 pub mod mask;
 pub mod mirror;
 pub mod paths;

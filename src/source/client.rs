@@ -1,8 +1,9 @@
 //! One HTTP attempt: send, read to the end within the cap, hand over status, body and rate-limit headers. It judges
 //! nothing and retries nothing. No redirect is followed (it would carry the credentials along), the proxy comes from
-//! the environment, connections are kept alive, answers may be gzip, brotli or zstd. What failed below HTTP (no connection,
+//! the environment (none for this machine's own addresses: [`crate::loopback`]), connections are kept alive, answers may be gzip, brotli or zstd. What failed below HTTP (no connection,
 //! no TLS, a certificate) is named in `unreachable`.
 
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +16,7 @@ use super::envelope::Answer;
 use super::server_clock::Skew;
 use super::unreachable::{chain, of_http};
 use crate::error::{Error, Kind, Result, quote};
+use crate::loopback;
 use crate::secret::Secret;
 
 /// The HTTP side of the source.
@@ -47,7 +49,9 @@ impl Http {
         if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
             return Err(Error::usage(format!("the endpoint `{}` must start with https://", settings.endpoint)));
         }
-        if endpoint.scheme() == "http" && !is_loopback(&endpoint) {
+        let host = endpoint.host_str().unwrap_or_default();
+        let is_here = loopback::is_loopback(host);
+        if endpoint.scheme() == "http" && !is_here {
             return Err(Error::usage(format!(
                 "the endpoint `{}` is not encrypted: the client secret is sent over https:// only (or to this machine)",
                 settings.endpoint
@@ -56,7 +60,14 @@ impl Http {
         if !endpoint.username().is_empty() || endpoint.password().is_some() {
             return Err(Error::usage("the endpoint must not hold a user name or password"));
         }
-        let client = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder();
+        if is_here {
+            builder = builder.no_proxy();
+        }
+        if loopback::is_localhost(host) {
+            builder = builder.resolve_to_addrs(host, &loopback::ADDRESSES.map(|ip| SocketAddr::new(ip, 0)));
+        }
+        let client = builder
             .user_agent(concat!("qpien-sync/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .connect_timeout(settings.connect_timeout)
@@ -132,12 +143,6 @@ fn elsewhere(endpoint: &reqwest::Url, location: &HeaderValue) -> String {
     };
     let origin = target.origin().ascii_serialization();
     if target.origin() == endpoint.origin() { quote(&format!("{origin}{}", target.path())) } else { quote(&origin) }
-}
-
-/// Whether an address is this machine's own.
-fn is_loopback(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn limit_headers(headers: &HeaderMap) -> Headers {

@@ -34,6 +34,7 @@ mod parquet;
 mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod proxies;
 mod schedulers;
 mod secrets;
 mod spelling;

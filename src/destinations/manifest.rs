@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Offer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, in_our_words};
 use crate::record::SeqRange;
 use crate::streams::{Column, Stream};
 
@@ -55,7 +55,7 @@ pub struct Format {
 pub struct Entry {
     /// `published`, `incomplete` (published all the same), or `held` (the files are those of an earlier run).
     pub status: String,
-    /// What the latest run has proven, and why not more.
+    /// What the latest run has proven, and why not more: in our words, never in a server's.
     pub verdict: String,
     pub why: Option<String>,
     /// The latest run's id; `files` are those of `run_id`.
@@ -124,7 +124,7 @@ impl Entry {
         Entry {
             status: if offer.verdict.is_complete() { "published" } else { "incomplete" }.into(),
             verdict: offer.verdict.word().into(),
-            why: offer.verdict.why().map(str::to_owned),
+            why: offer.verdict.why().map(in_our_words),
             latest_run_id: run,
             run_id: Some(run),
             as_of: offer.as_of.clone(),
@@ -157,7 +157,7 @@ impl Entry {
         Entry {
             status: "held".into(),
             verdict: offer.verdict.word().into(),
-            why: offer.verdict.why().map(str::to_owned),
+            why: offer.verdict.why().map(in_our_words),
             latest_run_id: run,
             run_id: before.as_ref().and_then(|b| b.run_id),
             as_of: before.as_ref().and_then(|b| b.as_of.clone()),

@@ -19,7 +19,7 @@ use super::page::Page;
 use super::query::{self, Question};
 use super::repair;
 use super::shape::{Found, Shape, Want};
-use crate::error::{Error, Kind, Result, quote};
+use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
 use crate::streams::PerStream;
 use crate::volatile::Volatile;
@@ -206,13 +206,14 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry)
     let words = entry.words.with(entry.extensions.as_ref());
     let path = entry.path.as_ref().and_then(|p| p.first()).and_then(|p| p.as_str());
     let error = failure::by_words(dialect, &words, status).unwrap_or_else(|| {
-        let said = format!("the server says: {}", quote(words.message.as_deref().unwrap_or("(no message)")));
+        let said = |kind| failure::saying(kind, &words);
         if path.is_some() && envelope.data.as_ref().is_some_and(|d| d.values().any(|v| v.get() != "null")) {
-            Error::new(Kind::PartialData, said)
+            said(Kind::PartialData)
         } else if matches!(status, 401 | 403 | 408 | 413 | 425 | 429 | 500..) {
-            failure::by_status(status, &said)
+            let error = said(Kind::UnknownFailure);
+            Error { limits: error.limits.clone(), ..failure::by_status(status, error) }
         } else {
-            Error::new(Kind::UnknownFailure, said)
+            said(Kind::UnknownFailure)
         }
     });
     // Who is not known, not allowed or over the limit is so for the whole request.
@@ -243,12 +244,7 @@ fn payload_of<'b>(
             return Err(error.at(operation));
         }
         if failed {
-            let code = words.code.as_deref().unwrap_or("none");
-            let message = quote(words.message.as_deref().unwrap_or("(no message)"));
-            return Err(Error::new(
-                Kind::UnknownFailure,
-                format!("{operation}: success is false, code {}, the server says: {message}", quote(code)),
-            ));
+            return Err(failure::saying(Kind::UnknownFailure, &words).at(format!("{operation}: success is false")));
         }
     }
     Ok(found)

@@ -101,7 +101,7 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
         .call(move |w| w.transaction(|t| crate::mirror::checkpoint::find(t, &place)))
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
-    let verdict = Verdict::Incomplete(error.detail.clone());
+    let verdict = Verdict::Incomplete(error.reason());
     land(context, stream, &now, now.windows, Window::default(), Left::Closed(verdict)).await?;
     Ok(())
 }

@@ -49,3 +49,4 @@ mod verify;
 mod verify_database;
 mod volatile;
 mod warehouse;
+mod words;

@@ -145,9 +145,9 @@ pub struct Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of `kind` that says `detail`.
+    /// An error of `kind` that says `detail`. Whatever the detail quotes, it is one line of plain characters ([`escape`]).
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Error { kind, detail: detail.into(), limits: Vec::new() }
+        Error { kind, detail: escaped(detail.into()), limits: Vec::new() }
     }
 
     /// A wrong flag, variable or job file.
@@ -158,7 +158,7 @@ impl Error {
     /// The same error with the place in front.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
-        self.detail = format!("{place}: {}", self.detail);
+        self.detail = format!("{}: {}", escape(&place.to_string()), self.detail);
         self
     }
 
@@ -205,6 +205,19 @@ pub fn in_our_words(detail: &str) -> String {
     let Some((ours, _)) = detail.split_once(SAID) else { return detail.to_owned() };
     let ours = ours.trim_end_matches([' ', ':', ',', '(']);
     if ours.is_empty() { "the server refuses it".to_owned() } else { ours.to_owned() }
+}
+
+/// Returns a text as one line of plain characters: the others are written as `\u{..}` ([`is_plain`]).
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_plain(c) { out.push(c) } else { out.extend(c.escape_unicode()) }
+    }
+    out
+}
+
+fn escaped(text: String) -> String {
+    if text.chars().all(is_plain) { text } else { escape(&text) }
 }
 
 /// The longest quotation, in characters as they are shown.

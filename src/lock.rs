@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 
 /// A held lock; dropping it gives it back.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
         Err(TryLockError::WouldBlock) => {
             let mut who = String::new();
             let _ = file.read_to_string(&mut who);
-            let who = if who.trim().is_empty() { "another run" } else { who.trim() };
+            let who = quote(who.trim());
+            let who = if who.is_empty() { "another run" } else { &who };
             return Err(Error::new(Kind::Locked, format!("{what} is held by {who}")));
         }
         Err(TryLockError::Error(e)) => return Err(unwritable(e)),

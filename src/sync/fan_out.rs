@@ -12,7 +12,7 @@ use super::Context;
 use super::audit;
 use super::landing;
 use super::walk::{self, Ended};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint};
 use crate::policy::{self, Action, Patience};
 use crate::progress::add;
@@ -80,7 +80,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
                             walks.shutdown().await;
                             return Err(error);
                         }
-                        let error = error.at(format!("conversation {}", from.partition));
+                        let error = error.at(format!("conversation {}", quote(&from.partition)));
                         if failures >= FAILURES {
                             walks.shutdown().await;
                             return Err(error);

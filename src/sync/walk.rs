@@ -8,7 +8,7 @@ use super::drift::{Ask, Collect, Shown, Walk, page_ignored};
 use super::known_end::KnownEnd;
 use super::landing::{Left, Window, land};
 use super::{Context, dialect, double_collect, smaller, tail, unchanged};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
 use crate::progress::{add, get};
@@ -102,7 +102,7 @@ async fn once(
         let first = asked.row == 0 && walk.after().is_none();
         let step = walk.judge(&shown(&page));
         tracing::debug!(
-            %stream, partition = %from.partition, row = asked.row, size = asked.size, rows = page.records.rows.len(),
+            %stream, partition = %quote(&from.partition), row = asked.row, size = asked.size, rows = page.records.rows.len(),
             total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
         );
         total = told(context, stream, page.total, total);

@@ -38,6 +38,7 @@ mod proxies;
 mod schedulers;
 mod secrets;
 mod spelling;
+mod steering;
 mod stop;
 mod tail;
 #[cfg(all(feature = "objects", feature = "parquet", feature = "postgres"))]

@@ -30,7 +30,7 @@
 //! ```
 //!
 //! [`source`], [`mirror`] and [`destinations`] never know one another; what two of them exchange lies below them
-//! ([`record`], [`volatile`], [`verdict`], [`secret`], [`lock`], [`loopback`]). Only [`sync`] and [`commands`] know all three.
+//! ([`record`], [`volatile`], [`verdict`], [`secret`], [`lock`], [`regular`], [`loopback`]). Only [`sync`] and [`commands`] know all three.
 //!
 //! # Where does a change go?
 //!
@@ -98,6 +98,7 @@ pub mod policy;
 pub mod progress;
 pub mod quantity;
 pub mod record;
+pub mod regular;
 pub mod report;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

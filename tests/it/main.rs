@@ -21,6 +21,7 @@ mod foreign;
 mod full;
 mod generated;
 mod graphql_js;
+mod links;
 mod mask;
 mod memory;
 mod mirror;

@@ -2,7 +2,8 @@
 //! answer becomes one in `source::envelope`); what it leads to is decided in [`crate::policy`] and nowhere else.
 //!
 //! The detail of an error is text for the operator. It never holds a secret, a token or a body: whoever
-//! builds an error quotes names, numbers and the server's own one-line message, cut and cleaned by [`quote`].
+//! builds an error quotes names and numbers through [`quote`], and of a server's message only what `source::wording`
+//! lets through.
 
 use std::fmt;
 use std::time::Duration;
@@ -94,6 +95,49 @@ pub enum Kind {
     Internal,
 }
 
+impl Kind {
+    /// Returns what happened, in our words alone.
+    pub fn words(&self) -> &'static str {
+        match self {
+            Kind::Usage => "a setting is wrong",
+            Kind::Locked => "another run is at work",
+            Kind::InvalidClient => "the server does not accept the key",
+            Kind::Unauthorized => "the server does not accept the token",
+            Kind::TokenExpired => "the token has expired",
+            Kind::InsufficientScopes { .. } => "the key lacks a scope",
+            Kind::RateLimited { .. } => "the limit is exceeded",
+            Kind::ServerFault => "the server is failing",
+            Kind::Network => "no answer came",
+            Kind::TimedOut => "no answer came in time",
+            Kind::Garbled => "the answer is not readable",
+            Kind::PartialData => "the answer is incomplete",
+            Kind::FieldFailed { .. } => "the server fails to give a field",
+            Kind::ParentIgnored => "the server ignores which list it is asked for",
+            Kind::UnknownFailure => "the server names a failure that is not known",
+            Kind::QueryRejected { .. } => "the server refuses the query",
+            Kind::WrongEndpoint => "something else answers there",
+            Kind::Redirected => "the server sends us elsewhere",
+            Kind::Untrusted => "the server's certificate is not trusted",
+            Kind::TooLarge => "the answer is too large",
+            Kind::MirrorMissing => "there is no mirror",
+            Kind::MirrorUnwritable => "the mirror cannot be written",
+            Kind::NoTemporaryFiles => "there is no place for temporary files",
+            Kind::MirrorFull => "the disk is full",
+            Kind::MirrorCorrupt => "the mirror is damaged",
+            Kind::MirrorNewer => "the mirror is newer than this program",
+            Kind::CheckpointRefused => "a checkpoint was refused",
+            Kind::DeletesRefused => "deletions were refused",
+            Kind::DestinationUnwritable => "the destination cannot be written",
+            Kind::DestinationUnreachable => "the destination cannot be reached",
+            Kind::DestinationRefused => "the destination holds something else",
+            Kind::Verification => "the destination differs",
+            Kind::Spent => "the requests are spent",
+            Kind::Stopped => "a stop was asked for",
+            Kind::Internal => "a defect of this program",
+        }
+    }
+}
+
 /// A failure: its kind and one line that says what was wrong and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -101,15 +145,18 @@ pub struct Error {
     pub kind: Kind,
     /// One line for the operator.
     pub detail: String,
+    /// Of a server's refusal that speaks of a page's size: the numbers in it. What is learnt from them is not read from
+    /// `detail`, which holds of a server's words only what may be told.
+    pub limits: Vec<u32>,
 }
 
 /// The result of anything that can fail in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of `kind` that says `detail`.
+    /// An error of `kind` that says `detail`. Whatever the detail quotes, it is one line of plain characters ([`escape`]).
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Error { kind, detail: detail.into() }
+        Error { kind, detail: escaped(detail.into()), limits: Vec::new() }
     }
 
     /// A wrong flag, variable or job file.
@@ -120,8 +167,17 @@ impl Error {
     /// The same error with the place in front.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
-        self.detail = format!("{place}: {}", self.detail);
+        self.detail = format!("{}: {}", escape(&place.to_string()), self.detail);
         self
+    }
+
+    /// Returns the detail as the reason why something is not complete. Before a server's words stand those of the kind, so
+    /// that [`in_our_words`] leaves a reason.
+    pub fn reason(&self) -> String {
+        match self.detail.split_once(SAID) {
+            Some((before, said)) => format!("{before}{}: {SAID}{said}", self.kind.words()),
+            None => self.detail.clone(),
+        }
     }
 }
 
@@ -150,16 +206,67 @@ pub fn tls_fault<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e
     None
 }
 
-/// The longest quotation of a server's own words, in characters.
-const QUOTE: usize = 200;
+/// What stands before a server's own words, and never before ours.
+pub const SAID: &str = "the server says: ";
 
-/// A server's one-line message made fit for a log: control characters gone, cut at 200 characters.
-pub fn quote(text: &str) -> String {
-    let mut out: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTE).collect();
-    if text.chars().nth(QUOTE).is_some() {
-        out.push('…');
+/// Returns a detail, or a reason made of one, without a server's words: what others read holds none of them.
+pub fn in_our_words(detail: &str) -> String {
+    let Some((ours, _)) = detail.split_once(SAID) else { return detail.to_owned() };
+    let ours = ours.trim_end_matches([' ', ':', ',', '(']);
+    if ours.is_empty() { "the server refuses it".to_owned() } else { ours.to_owned() }
+}
+
+/// Returns a text as one line of plain characters: the others are written as `\u{..}` ([`is_plain`]).
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_plain(c) { out.push(c) } else { out.extend(c.escape_unicode()) }
     }
     out
+}
+
+fn escaped(text: String) -> String {
+    if text.chars().all(is_plain) { text } else { escape(&text) }
+}
+
+/// The longest quotation, in characters as they are shown.
+const QUOTE: usize = 200;
+
+/// Returns a text of somebody else's, an id, a name, a message, as it may be shown: on one line, every character that would
+/// steer a terminal, end a line, turn the direction of writing or be invisible written as `\u{..}`, and cut where it is long.
+///
+/// Every such text goes through here on its way to a screen, a log or a report.
+pub fn quote(text: &str) -> String {
+    let mut out = String::new();
+    let mut shown = 0;
+    for c in text.chars() {
+        if shown >= QUOTE {
+            out.push('…');
+            break;
+        }
+        if is_plain(c) {
+            out.push(c);
+            shown += 1;
+        } else {
+            let escape = c.escape_unicode();
+            shown += escape.len();
+            out.extend(escape);
+        }
+    }
+    out
+}
+
+/// Returns whether a character shows itself and does nothing else. Those that do not are the control characters, the format
+/// characters (directions, joiners, tags), the separators of lines and paragraphs, fillers without a shape, variation
+/// selectors, private and unassigned ranges.
+pub fn is_plain(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+            | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
 }
 
 #[cfg(test)]
@@ -167,8 +274,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quotation_is_one_short_line() {
-        assert_eq!(quote("a\r\nb\u{1b}[31m"), "a  b [31m");
+    fn a_quotation_is_one_short_line_of_characters_that_show_themselves() {
+        assert_eq!(quote("a\r\nb\u{1b}[31m"), "a\\u{d}\\u{a}b\\u{1b}[31m");
         assert_eq!(quote(&"x".repeat(500)).chars().count(), QUOTE + 1);
+        assert!(quote(&"\u{1b}".repeat(500)).chars().count() < QUOTE + 10);
+        for c in "\u{0}\u{7}\u{8}\u{9}\u{7f}\u{85}\u{9b}\u{9d}\u{ad}\u{61c}\u{200b}\u{200d}\u{200e}\u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\u{fff9}\u{e0001}\u{e007f}\u{fe0f}\u{3164}\u{e000}\u{10ffff}".chars() {
+            assert_eq!(quote(&c.to_string()), format!("\\u{{{:x}}}", u32::from(c)));
+        }
+        for text in ["id-7", "Öz Şahin", "山田", "\u{e9}", "e\u{301}", "नमस्ते", "🙂", "a b", "«x»", "\u{fffd}"]
+        {
+            assert_eq!(quote(text), text);
+        }
+    }
+
+    #[test]
+    fn others_read_no_server_words() {
+        let error = Error::new(Kind::PartialData, format!("{SAID}no row 7 (X) (3 attempts in 2 s)"));
+        assert_eq!(error.reason(), "the answer is incomplete: the server says: no row 7 (X) (3 attempts in 2 s)");
+        assert_eq!(in_our_words(&error.reason()), "the answer is incomplete");
+        assert_eq!(in_our_words(&error.at("conversation 7").reason()), "conversation 7: the answer is incomplete");
+        assert_eq!(in_our_words("the server says: x"), "the server refuses it");
+        assert_eq!(in_our_words("a page is short at row 7"), "a page is short at row 7");
     }
 }

@@ -30,7 +30,8 @@
 //! ```
 //!
 //! [`source`], [`mirror`] and [`destinations`] never know one another; what two of them exchange lies below them
-//! ([`record`], [`set_aside`], [`volatile`], [`verdict`], [`secret`], [`lock`]). Only [`sync`] and [`commands`] know all three.
+//! ([`record`], [`set_aside`], [`volatile`], [`verdict`], [`secret`], [`lock`], [`regular`], [`loopback`]). Only [`sync`]
+//! and [`commands`] know all three.
 //!
 //! # Where does a change go?
 //!
@@ -93,6 +94,7 @@ pub mod error;
 pub mod guard;
 pub mod hex;
 pub mod lock;
+pub mod loopback;
 pub mod mask;
 pub mod mirror;
 pub mod paths;
@@ -100,6 +102,7 @@ pub mod policy;
 pub mod progress;
 pub mod quantity;
 pub mod record;
+pub mod regular;
 pub mod report;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

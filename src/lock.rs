@@ -1,11 +1,14 @@
 //! Who is working here. An advisory lock on a small file, taken for the whole run, given back by the system however the
 //! process ends; the file says who holds it, so that a second run can say so.
+//!
+//! The file is ours or new: a link at its place is not followed, and a file with other words in it is left as it is.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
+use crate::regular;
 
 /// A held lock; dropping it gives it back.
 #[derive(Debug)]
@@ -20,20 +23,32 @@ pub fn beside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// What the file begins with.
+const OURS: &str = "process ";
+
+/// The beginning of what the file says.
+fn written(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    let _ = file.rewind().and_then(|()| file.take(4096).read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Takes the lock at `path` for `what` (in the words of the message), or says who holds it.
 pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
     let unwritable = |e: std::io::Error| Error::new(Kind::MirrorUnwritable, format!("{}: {e}", path.display()));
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(unwritable)?;
+    let mut file = regular::own(path).map_err(unwritable)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            let mut who = String::new();
-            let _ = file.read_to_string(&mut who);
-            let who = if who.trim().is_empty() { "another run" } else { who.trim() };
+            let who = quote(written(&mut file).trim());
+            let who = if who.is_empty() { "another run" } else { &who };
             return Err(Error::new(Kind::Locked, format!("{what} is held by {who}")));
         }
         Err(TryLockError::Error(e)) => return Err(unwritable(e)),
+    }
+    let before = written(&mut file);
+    if !before.starts_with(OURS) && !OURS.starts_with(&before) {
+        return Err(unwritable(std::io::Error::other("the file at the place of the lock is not ours")));
     }
     let text = format!("process {}, {holder}, since {}\n", std::process::id(), crate::clock::now());
     file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(text.as_bytes())).map_err(unwritable)?;
@@ -43,6 +58,27 @@ pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_ours_is_left_as_it_is() {
+        let dir = tempfile::tempdir().expect("dir");
+        let (theirs, lock) = (dir.path().join("theirs"), dir.path().join("m.db.lock"));
+        std::fs::write(&theirs, "theirs").expect("written");
+        std::os::unix::fs::symlink(&theirs, &lock).expect("a link");
+        let refused = take(&lock, "the mirror", "job").expect_err("a link");
+        assert!(refused.kind == Kind::MirrorUnwritable && refused.detail.contains("it is a link"), "{refused}");
+        std::fs::remove_file(&lock).expect("removed");
+        std::fs::hard_link(&theirs, &lock).expect("a second name");
+        take(&lock, "the mirror", "job").expect_err("a file with two names");
+        std::fs::remove_file(&theirs).expect("removed");
+        let refused = take(&lock, "the mirror", "job").expect_err("other words");
+        assert!(refused.detail.contains("is not ours"), "{refused}");
+        assert_eq!(std::fs::read(&lock).expect("read"), b"theirs");
+        for begun in ["", "proc", "process 7, job x"] {
+            std::fs::write(&lock, begun).expect("written");
+            take(&lock, "the mirror", "job").expect("a lock of ours, cut or left behind");
+        }
+    }
 
     #[test]
     fn a_second_holder_is_told_who_the_first_is() {

@@ -1,10 +1,16 @@
 //! Log lines, to standard error. Only this program's own lines can be made verbose: what libraries say at their most
 //! verbose is not ours to promise about, and a promise is made: no secret, token or message body in any log.
 //!
+//! Everything that is printed passes a guard: whatever else quotes a server's or a file's words on the way here, no character
+//! steers a terminal, turns the direction of writing or hides ([`crate::error::is_plain`]), and a log line is one line.
+//!
 //! While progress bars are on the screen, lines are printed above them.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
@@ -15,9 +21,12 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::LogFormat;
 use crate::config::env;
+use crate::error::{escape, is_plain};
 
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+/// Whether log lines are coloured.
+static COLOR: AtomicBool = AtomicBool::new(false);
 
 /// The bars above which log lines are printed.
 pub fn bars() -> &'static MultiProgress {
@@ -29,7 +38,7 @@ pub fn bars() -> &'static MultiProgress {
 pub fn failed(cause: &str, hint: &str) {
     match FORMAT.get() {
         Some(LogFormat::Json) => tracing::error!(hint, "{cause}"),
-        _ => drop(writeln!(std::io::stderr(), "error: {cause}\n hint: {hint}")),
+        _ => drop(writeln!(std::io::stderr(), "error: {}\n hint: {}", escape(cause), escape(hint))),
     }
 }
 
@@ -52,7 +61,26 @@ pub fn progress(account: Option<&str>, line: &str) {
         (_, Some(account)) => format!("{} run{{account={account}}}: {line}", crate::clock::now()),
         (_, None) => format!("{} {line}", crate::clock::now()),
     };
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", guarded(&text, |_| false));
+}
+
+/// The text with every character that is not plain, and not let through, written as JSON writes it: in an object of JSON
+/// it stays what it was.
+fn guarded(text: &str, let_through: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if text.chars().all(|c| is_plain(c) || let_through(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_plain(c) || let_through(c) {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Prints a line to standard output; nobody listening is no failure of the command.
@@ -64,6 +92,7 @@ macro_rules! say {
 /// Prints text to standard output; nobody listening (a closed pipe, a full disk) is no failure of the command.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
+    let text = guarded(text, |c| matches!(c, '\n' | '\t'));
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
@@ -79,6 +108,7 @@ pub fn start(format: LogFormat, quiet: bool, verbose: u8) {
     let color = std::env::var_os("NO_COLOR").is_none() && std::io::IsTerminal::is_terminal(&std::io::stderr());
     let lines = tracing_subscriber::fmt::layer().with_writer(Above).with_target(false).with_ansi(color);
     let _ = FORMAT.set(format);
+    COLOR.store(color && format == LogFormat::Text, Ordering::Relaxed);
     let registry = tracing_subscriber::registry().with(ours);
     // A second start (a test in the same process) keeps the first.
     let _ = match format {
@@ -117,8 +147,12 @@ impl Write for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
+        let text = String::from_utf8_lossy(&self.0);
+        // The formatter writes colours, and escapes those of a value itself.
+        let colors = COLOR.load(Ordering::Relaxed);
+        let line = guarded(text.strip_suffix('\n').unwrap_or(&text), |c| colors && c == '\u{1b}');
         let write = || {
-            let _ = std::io::stderr().write_all(&self.0);
+            let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
         };
         match BARS.get() {
             Some(bars) => bars.suspend(write),

@@ -1,5 +1,6 @@
 //! `export JOB`: deliver again from the mirror, without one API request. What was incomplete is held as in a run.
 
+use super::apart::apart;
 use super::{accounts, deliver};
 use crate::cli::ExportArgs;
 use crate::config::settings::{Flags, Settings};
@@ -35,6 +36,7 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     if settings.destinations.is_empty() {
         return Err(Error::usage(format!("job {} has no destination", settings.name)));
     }
+    apart(&settings)?;
     let account = settings.account.as_ref().map(|name| format!("account {name}: ")).unwrap_or_default();
     let holder = format!("export of job {}", settings.name);
     let remembered =

@@ -1,6 +1,7 @@
 //! One file per subcommand. Each takes what was typed and gives an exit code; `setup` is what several need first.
 
 pub mod accounts;
+mod apart;
 pub mod check;
 pub mod deliver;
 #[cfg(feature = "sandbox")]

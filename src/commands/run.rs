@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::apart::apart;
 use super::deliver::{self, Destinations};
 use super::{accounts, masked, setup};
 use crate::cli::RunArgs;
@@ -104,6 +105,7 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
 /// Runs what the settings describe and reports it.
 pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunReport> {
     let started = Instant::now();
+    apart(settings)?;
     let source = Arc::new(setup::source(settings)?);
     let holder = format!("job {}", settings.name);
     let mirror = Arc::new(Mirror::open(&settings.mirror, &holder, settings.dialect.date)?);

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::accounts;
 use crate::cli::StatusArgs;
 use crate::config::settings::{Flags, Settings};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::changes::Reading;
 use crate::mirror::checkpoint::{Lane, standing};
 use crate::mirror::deletions;
@@ -47,11 +47,17 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
             let ended = match (&run.finished_at, run.exit_code) {
                 (Some(at), Some(code)) => {
                     let exit = u8::try_from(code).map_or(Exit::Failed, super::run::exit_named);
-                    format!("ended {at}, exit code {code} ({})", word(exit))
+                    format!("ended {}, exit code {code} ({})", quote(at), word(exit))
                 }
                 _ => "has not ended (running, or killed: the next run goes on where it stopped)".into(),
             };
-            say!("run {} of job {} ({}), started {}, {ended}", run.id, run.job, run.lane, run.started_at);
+            say!(
+                "run {} of job {} ({}), started {}, {ended}",
+                run.id,
+                quote(&run.job),
+                run.lane,
+                quote(&run.started_at)
+            );
         }
     }
     for lane in [Lane::Backfill, Lane::Incremental] {

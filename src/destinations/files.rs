@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 
 use super::cells::Cell;
 use super::format::{Format, Rows, Summed};
-use super::manifest::{Entry, FileEntry, Manifest, NAME};
+use super::manifest::{self, Entry, FileEntry, Manifest, NAME};
 use super::rows::Shape;
 use super::store::Store;
 use super::{Content, Delivery, Destination, Offer, Receipt, Terms};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 use crate::record::{Reader, SeqRange};
 use crate::streams::Stream;
 
@@ -55,10 +55,20 @@ impl Files {
                 return Err(Error::new(Kind::DestinationRefused, format!("{place} is no manifest of ours: {e}")));
             }
         };
+        if let Some(name) = manifest.foreign_name() {
+            return Err(Error::new(
+                Kind::DestinationRefused,
+                format!("{place} is no manifest of ours: it names {}, which no delivery writes", quote(name)),
+            ));
+        }
         if manifest.content != self.terms.content.name() {
             return Err(Error::new(
                 Kind::DestinationRefused,
-                format!("{place} is of {}, and the job delivers {}", manifest.content, self.terms.content.name()),
+                format!(
+                    "{place} is of {}, and the job delivers {}",
+                    quote(&manifest.content),
+                    self.terms.content.name()
+                ),
             ));
         }
         if self.terms.content == Content::Changes && manifest.format != self.format.described() {
@@ -122,8 +132,8 @@ impl Files {
         for offer in streams {
             let named = manifest.streams.get(offer.stream.name());
             for name in self.store.list(offer.stream.name())? {
-                let ours = name.rsplit('/').next().is_some_and(|n| n.starts_with("changes-"));
-                if ours && !named.is_some_and(|entry| entry.files.iter().any(|f| f.path == name)) {
+                let is_ours = manifest::is_ours(offer.stream.name(), &name);
+                if is_ours && !named.is_some_and(|entry| entry.files.iter().any(|f| f.path == name)) {
                     self.store.remove(&name)?;
                 }
             }
@@ -135,12 +145,23 @@ impl Files {
     fn remove_former(&self, before: &Manifest, now: &Manifest) -> Result<()> {
         let named: Vec<&str> = now.streams.values().flat_map(|e| &e.files).map(|f| f.path.as_str()).collect();
         // The last part first: what a removal that is cut off leaves still follows the last part that is named.
-        for old in before.streams.values().flat_map(|e| e.files.iter().rev()) {
-            if !named.contains(&old.path.as_str()) && !old.path.contains(['/', '\\']) {
-                self.store.remove(&old.path)?;
+        for (stream, entry) in &before.streams {
+            for old in entry.files.iter().rev() {
+                let is_ours = manifest::is_ours(stream, &old.path) && !old.path.contains('/');
+                if is_ours && !named.contains(&old.path.as_str()) {
+                    self.store.remove(&old.path)?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether a file lies there; what is no file is not ours.
+    fn is_there(&self, name: &str) -> Result<bool> {
+        match self.store.open(name) {
+            Err(e) if e.kind == Kind::DestinationRefused => Ok(false),
+            found => Ok(found?.is_some()),
+        }
     }
 
     /// Removes parts behind the last one that the manifest names: a killed delivery of more parts left them.
@@ -148,7 +169,7 @@ impl Files {
         for (stream, entry) in now.streams.iter().filter(|(_, entry)| entry.status != "held") {
             let name = |n: usize| format!("{stream}-{n:05}.{}", self.format.extension());
             let mut last = entry.files.len();
-            while self.store.open(&name(last + 1))?.is_some() {
+            while self.is_there(&name(last + 1))? {
                 last += 1;
             }
             for n in (entry.files.len() + 1..=last).rev() {

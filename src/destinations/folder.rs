@@ -1,14 +1,29 @@
 //! A local folder that readers never see half written: files are made aside, made durable, and appear by rename.
+//!
+//! Nothing below the folder is reached through a link ([`super::below`]), and nothing but a regular file is read or removed.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::store::{Sink, Store};
-use crate::error::{Error, Kind, Result};
-use crate::lock::{self, Lock};
+use rustix::fs::FileType;
 
-const STAGING: &str = ".qpien-sync-staging";
+use super::below::Below;
+use super::manifest;
+use super::store::{Sink, Store};
+use crate::error::{Error, Kind, Result, quote};
+use crate::lock::{self, Lock};
+use crate::regular;
+use crate::streams;
+
+/// Where files are made aside.
+pub const STAGING: &str = ".qpien-sync-staging";
+
+/// The file that keeps other runs out.
+pub const LOCK: &str = ".qpien-sync.lock";
+
+/// The longest manifest that is read.
+const LONGEST: u64 = 1 << 30;
 
 /// An output folder, locked for a run once it is checked.
 pub struct Folder {
@@ -26,12 +41,36 @@ impl Folder {
         self.path.join(STAGING)
     }
 
-    fn staged(&self, name: &str) -> PathBuf {
-        self.staging().join(name.replace('/', "%"))
+    fn staged(name: &str) -> String {
+        format!("{STAGING}/{}", name.replace('/', "%"))
     }
 
-    fn sync(&self, folder: &Path) -> Result<()> {
-        File::open(folder).and_then(|d| d.sync_all()).map_err(|e| self.failed(".", &e))
+    fn below(&self) -> io::Result<Below> {
+        Below::open(&self.path)
+    }
+
+    /// Refuses a folder in which something else lies where a file of ours belongs.
+    pub fn look(&self) -> Result<()> {
+        let below = match self.below() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            below => below.map_err(|e| self.failed("", &e))?,
+        };
+        for (name, what) in below.list("").map_err(|e| self.failed("", &e))? {
+            let is_wrong = match streams::ALL.iter().any(|s| s.name() == name) {
+                true => what == FileType::Symlink,
+                false => (name == manifest::NAME || manifest::is_ours_of_any(&name)) && what != FileType::RegularFile,
+            };
+            if is_wrong {
+                return Err(Error::new(
+                    Kind::DestinationRefused,
+                    format!(
+                        "{} is no file, or a link: a delivery writes files of its own there, and goes through no link",
+                        self.path.join(quote(&name)).display()
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Removes what an earlier, killed delivery left aside.
@@ -62,34 +101,37 @@ impl Store for Folder {
         fs::create_dir_all(path).map_err(unwritable)?;
         if self.lock.is_none() {
             let what = format!("the output folder {}", path.display());
-            let lock = lock::take(&path.join(".qpien-sync.lock"), &what, holder)
+            let lock = lock::take(&path.join(LOCK), &what, holder)
                 .map_err(|e| if e.kind == Kind::Locked { e } else { Error::usage(e.detail) })?;
             self.lock = Some(lock);
         }
         self.clear().and_then(|()| fs::create_dir_all(self.staging())).map_err(unwritable)?;
         let probe = self.staging().join("probe");
         fs::write(&probe, b"x").and_then(|()| fs::remove_file(&probe)).map_err(unwritable)?;
-        self.clear().map_err(unwritable)
+        self.clear().map_err(unwritable)?;
+        self.look()
     }
 
     fn stage(&self, name: &str) -> Result<Box<dyn Sink>> {
         crate::crash::point();
-        let made = fs::create_dir_all(self.staging()).and_then(|()| File::create(self.staged(name)));
+        let made = self.below().and_then(|below| below.make(&Folder::staged(name)));
         Ok(Box::new(made.map_err(|e| self.failed(name, &e))?))
     }
 
     fn publish(&self, names: &[String]) -> Result<()> {
-        let mut folders = vec![self.path.clone()];
+        let below = self.below().map_err(|e| self.failed("", &e))?;
+        // One file of each folder; the folder itself, in which the others were made, comes last.
+        let mut folders: Vec<(&str, &str)> = Vec::new();
         for name in names {
-            let path = self.path.join(name);
-            if let Some(folder) = path.parent().filter(|f| !folders.iter().any(|known| known == f)) {
-                fs::create_dir_all(folder).map_err(|e| self.failed(name, &e))?;
-                folders.push(folder.to_owned());
-            }
-            fs::rename(self.staged(name), &path).map_err(|e| self.failed(name, &e))?;
+            below.rename(&Folder::staged(name), name).map_err(|e| self.failed(name, &e))?;
             crate::crash::point();
+            let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+            if !folder.is_empty() && folders.iter().all(|(known, _)| *known != folder) {
+                folders.push((folder, name));
+            }
         }
-        folders.iter().try_for_each(|folder| self.sync(folder))
+        folders.push(("", manifest::NAME));
+        folders.iter().try_for_each(|(folder, name)| below.sync(name).map_err(|e| self.failed(folder, &e)))
     }
 
     fn clear_staging(&self) -> Result<()> {
@@ -97,19 +139,18 @@ impl Store for Folder {
     }
 
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>> {
-        match File::open(self.path.join(name)) {
-            Ok(file) => Ok(Some(Box::new(file))),
+        match self.below().and_then(|below| below.read(name)) {
+            Ok(file) => Ok(file.map(|file| Box::new(file) as Box<dyn Read + Send>)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(self.failed(name, &e)),
         }
     }
 
     fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
-        match fs::read(self.path.join(name)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(self.failed(name, &e)),
-        }
+        let Some(file) = self.open(name)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(LONGEST).read_to_end(&mut bytes).map_err(|e| self.failed(name, &e))?;
+        Ok(Some(bytes))
     }
 
     fn replace(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
@@ -121,32 +162,21 @@ impl Store for Folder {
 
     fn remove(&self, name: &str) -> Result<()> {
         crate::crash::point();
-        match fs::remove_file(self.path.join(name)) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(self.failed(name, &e)),
-            _ => Ok(()),
-        }
+        self.below().and_then(|below| below.remove(name)).map_err(|e| self.failed(name, &e))
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>> {
-        let entries = match fs::read_dir(self.path.join(folder)) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(|e| self.failed(folder, &e))?,
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|e| self.failed(folder, &e))?;
-            if entry.file_type().is_ok_and(|t| t.is_file())
-                && let Ok(name) = entry.file_name().into_string()
-            {
-                names.push(format!("{folder}/{name}"));
-            }
-        }
-        names.sort();
-        Ok(names)
+        let found = self.below().and_then(|below| below.list(folder)).map_err(|e| self.failed(folder, &e))?;
+        let files = found.into_iter().filter(|(_, what)| *what == FileType::RegularFile);
+        Ok(files.map(|(name, _)| format!("{folder}/{name}")).collect())
     }
 
     fn failed(&self, name: &str, error: &io::Error) -> Error {
-        Error::new(Kind::DestinationUnwritable, format!("{}: {error}", self.path.join(name).display()))
+        let kind = match regular::is_not_a_file(error) {
+            true => Kind::DestinationRefused,
+            false => Kind::DestinationUnwritable,
+        };
+        Error::new(kind, format!("{}: {error}", self.path.join(name).display()))
     }
 
     fn name_of(&self, name: &str) -> String {

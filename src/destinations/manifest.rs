@@ -6,12 +6,41 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Offer;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, in_our_words};
 use crate::record::SeqRange;
-use crate::streams::{Column, Stream};
+use crate::streams::{self, Column, Stream};
 
 /// The manifest's name.
 pub const NAME: &str = "manifest.json";
+
+/// What the names of data files end with, whatever the format and its compression.
+const ENDINGS: [&str; 7] = ["csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet"];
+
+/// Returns whether a delivery can have written a file of this name for a stream: a snapshot `contacts.csv`, a part of one
+/// `contacts-00002.csv`, or changes `contacts/changes-000000000001-000000000007.csv`. No other name is read, written or
+/// removed, whatever a manifest says.
+pub fn is_ours(stream: &str, path: &str) -> bool {
+    let is_name = !stream.is_empty() && stream.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let Some(rest) = path.strip_prefix(stream).filter(|_| is_name) else { return false };
+    let (rest, numbers) = match (rest.strip_prefix("/changes-"), rest.strip_prefix('-')) {
+        (Some(rest), _) => (rest, &[12, 12][..]),
+        (None, Some(rest)) => (rest, &[5][..]),
+        (None, None) => (rest, &[][..]),
+    };
+    let Some((digits, _)) = rest.split_once('.').filter(|(_, ending)| ENDINGS.contains(ending)) else {
+        return false;
+    };
+    let parts: Vec<&str> = if digits.is_empty() { Vec::new() } else { digits.split('-').collect() };
+    let fits = |(part, least): (&&str, &usize)| {
+        (*least..=19).contains(&part.len()) && part.chars().all(|c| c.is_ascii_digit())
+    };
+    parts.len() == numbers.len() && parts.iter().zip(numbers).all(fits)
+}
+
+/// The same for any stream.
+pub fn is_ours_of_any(path: &str) -> bool {
+    streams::ALL.iter().any(|stream| is_ours(stream.name(), path))
+}
 
 /// The whole manifest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +84,7 @@ pub struct Format {
 pub struct Entry {
     /// `published`, `incomplete` (published all the same), or `held` (the files are those of an earlier run).
     pub status: String,
-    /// What the latest run has proven, and why not more.
+    /// What the latest run has proven, and why not more: in our words, never in a server's.
     pub verdict: String,
     pub why: Option<String>,
     /// Ids of the records, and of those whose lists, could not be read: the files have everything else, and of these what
@@ -96,6 +125,12 @@ pub struct ColumnEntry {
 }
 
 impl Manifest {
+    /// Returns the first name in it that no delivery of ours gives.
+    pub fn foreign_name(&self) -> Option<&str> {
+        let names = self.streams.iter().flat_map(|(stream, entry)| entry.files.iter().map(move |file| (stream, file)));
+        names.into_iter().find(|(stream, file)| !is_ours(stream, &file.path)).map(|(_, file)| file.path.as_str())
+    }
+
     /// Whether it names no file.
     pub fn names_nothing(&self) -> bool {
         self.streams.values().all(|entry| entry.files.is_empty())
@@ -128,7 +163,7 @@ impl Entry {
         Entry {
             status: if offer.verdict.is_complete() { "published" } else { "incomplete" }.into(),
             verdict: offer.verdict.word().into(),
-            why: offer.verdict.why().map(str::to_owned),
+            why: offer.verdict.why().map(in_our_words),
             set_aside: offer.set_aside.clone(),
             latest_run_id: run,
             run_id: Some(run),
@@ -162,7 +197,7 @@ impl Entry {
         Entry {
             status: "held".into(),
             verdict: offer.verdict.word().into(),
-            why: offer.verdict.why().map(str::to_owned),
+            why: offer.verdict.why().map(in_our_words),
             set_aside: Vec::new(),
             latest_run_id: run,
             run_id: before.as_ref().and_then(|b| b.run_id),
@@ -177,4 +212,52 @@ impl Entry {
 
 fn described(columns: &[Column]) -> Vec<ColumnEntry> {
     columns.iter().map(|c| ColumnEntry { name: c.name.into(), kind: c.kind.name().into() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_a_delivery_gives_are_ours() {
+        for name in [
+            "contacts.csv",
+            "contacts.jsonl.zst",
+            "contacts.parquet",
+            "contacts-00001.csv.gz",
+            "contacts-123456.csv",
+            "contacts/changes-000000000001-000000000007.jsonl",
+        ] {
+            assert!(is_ours("contacts", name) && is_ours_of_any(name), "{name}");
+            assert!(!is_ours("messages", name) && !is_ours("", name), "{name}");
+        }
+        for name in [
+            "",
+            "contacts",
+            "contacts.",
+            "contacts.json",
+            "contacts.csv/",
+            "contacts.csv.bak",
+            "contacts.CSV",
+            "contacts-1.csv",
+            "contacts-00001-00002.csv",
+            "contacts-0000x.csv",
+            "contacts/contacts.csv",
+            "contacts/changes-1-2.csv",
+            "contacts/changes-000000000001.csv",
+            "contacts/changes-000000000001-000000000007.csv/../../x",
+            "contacts/../x.csv",
+            "../contacts.csv",
+            "./contacts.csv",
+            "/contacts.csv",
+            "contacts\\x.csv",
+            "manifest.json",
+            ".qpien-sync.lock",
+            "contacts.csv\n",
+            "contacts\0.csv",
+        ] {
+            assert!(!is_ours("contacts", name) && !is_ours_of_any(name), "{name}");
+        }
+        assert!(!is_ours("../x", "../x.csv") && !is_ours("a/b", "a/b.csv") && !is_ours(".", "..csv"));
+    }
 }

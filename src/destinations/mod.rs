@@ -27,6 +27,7 @@
 //!
 //! `contract_tests.rs` holds every destination to this.
 
+pub mod below;
 pub mod cells;
 pub mod csv;
 mod csv_rows;

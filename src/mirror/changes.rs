@@ -8,7 +8,7 @@ use rusqlite::{Connection, Rows};
 
 use super::store::{has_table, open_for_reading};
 use super::{failed, pins};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 use crate::record::{Change, Extent, Op, Reader, SeqRange};
 use crate::streams::Stream;
 
@@ -106,7 +106,8 @@ impl Reader for Reading {
         while let Some(row) = rows.next().map_err(say)? {
             let text = |i: usize| row.get_ref(i).and_then(|v| v.as_str().map_err(Into::into));
             let (id, payload) = (text(0).map_err(say)?, text(1).map_err(say)?);
-            each(id, payload).map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {id}")) } else { e })?;
+            each(id, payload)
+                .map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {}", quote(id))) } else { e })?;
         }
         Ok(())
     }
@@ -161,7 +162,7 @@ impl Reading {
             let born: i64 = row.get(3).map_err(say)?;
             let op = if born >= range.first { Op::Insert } else { Op::Update };
             each(&stamps.change(seq, id, Some(payload), op))
-                .map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {id}")) } else { e })?;
+                .map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {}", quote(id))) } else { e })?;
         }
         while let Some((dead, id)) = grave {
             each(&stamps.change(dead, &id, None, Op::Delete))?;

@@ -45,7 +45,8 @@ impl Mirror {
                 Error::new(Kind::MirrorUnwritable, format!("the mirror's folder {}: {e}", folder.display()))
             })?;
         }
-        let lock = lock::take(&lock::beside(path), &format!("the mirror {}", path.display()), holder)?;
+        let own = where_it_lies(path)?;
+        let lock = lock::take(&lock::beside(&own), &format!("the mirror {}", path.display()), holder)?;
         let mut connection = Connection::open(path).map_err(|e| failed(path, &e))?;
         prepare(&mut connection, path).map_err(|e| failed(path, &e))?;
         check(&connection, path)?;
@@ -135,11 +136,38 @@ impl Writer {
     }
 }
 
+/// Where the mirror lies, whatever link leads to it: its lock lies beside it. A link leads to a file that is there and is not
+/// empty; no file is made, or filled, through one.
+fn where_it_lies(path: &Path) -> Result<PathBuf> {
+    is_a_file(path)?;
+    if !path.is_symlink() {
+        return Ok(path.to_owned());
+    }
+    let lies = path.canonicalize().ok().filter(|file| std::fs::metadata(file).is_ok_and(|m| m.len() > 0));
+    lies.ok_or_else(|| {
+        Error::new(
+            Kind::MirrorUnwritable,
+            format!("the mirror {} is a link, and no mirror lies where it leads", path.display()),
+        )
+    })
+}
+
+/// Refuses a pipe, a device or a folder at the mirror's place.
+fn is_a_file(path: &Path) -> Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            Err(Error::new(Kind::MirrorCorrupt, format!("the mirror {} is not a file", path.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Opens the mirror for reading only, beside whoever writes.
 pub fn open_for_reading(path: &Path) -> Result<Connection> {
     if !path.exists() {
         return Err(Error::new(Kind::MirrorMissing, format!("there is no mirror at {}", path.display())));
     }
+    is_a_file(path)?;
     let say = |e: rusqlite::Error| failed(path, &e);
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
@@ -153,6 +181,7 @@ pub fn open_for_reading(path: &Path) -> Result<Connection> {
 /// Opens the mirror for reading only, without making or changing any file: its log is read where it lies and is not
 /// folded in, which the last reader to close would do otherwise.
 pub fn open_untouched(path: &Path) -> Result<Connection> {
+    is_a_file(path)?;
     let beside = |ending: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);

@@ -5,7 +5,7 @@
 //! because monotonic clocks of two processes cannot be compared. When the file cannot be used the window lives in
 //! memory and the run says so: pacing one process well is better than not running.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::regular;
 
 /// What is shared.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,9 @@ pub struct Shared {
 /// A moment further ahead than this is a clock that was set back, not a promise.
 const FARTHEST: Duration = Duration::from_secs(3600);
 
+/// The longest window that is read.
+const LONGEST: u64 = 4096;
+
 /// The window of one key.
 pub struct Window {
     file: Option<Mutex<File>>,
@@ -42,13 +47,12 @@ impl Window {
         folder.join(format!("budget-{hex}.json"))
     }
 
-    /// Opens the window at `path`, made when missing.
+    /// Opens the window at `path`, made when missing; a link is not followed.
     pub fn open(path: &Path) -> std::io::Result<Window> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        Ok(Window { file: Some(Mutex::new(file)), memory: Mutex::default() })
+        Ok(Window { file: Some(Mutex::new(regular::own(path)?)), memory: Mutex::default() })
     }
 
     /// A window that only this process knows.
@@ -75,7 +79,7 @@ fn update_file<T>(file: &mut File, now: u64, change: impl Fn(&mut Shared) -> T) 
     let outcome = (|| {
         let mut text = String::new();
         file.seek(SeekFrom::Start(0))?;
-        file.read_to_string(&mut text)?;
+        Read::by_ref(file).take(LONGEST).read_to_string(&mut text)?;
         // A file cut by a crash is an empty window: the server's headers correct it at the first answer.
         let before = believable(serde_json::from_str(&text).unwrap_or_default(), now);
         let mut after = before;

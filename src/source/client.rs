@@ -1,8 +1,9 @@
 //! One HTTP attempt: send, read to the end within the cap, hand over status, body and rate-limit headers. It judges
 //! nothing and retries nothing. No redirect is followed (it would carry the credentials along), the proxy comes from
-//! the environment, connections are kept alive, answers may be gzip, brotli or zstd. What failed below HTTP (no connection,
+//! the environment (none for this machine's own addresses: [`crate::loopback`]), connections are kept alive, answers may be gzip, brotli or zstd. What failed below HTTP (no connection,
 //! no TLS, a certificate) is named in `unreachable`.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,6 +17,7 @@ use super::envelope::Answer;
 use super::server_clock::Skew;
 use super::unreachable::{chain, of_http};
 use crate::error::{Error, Kind, Result, quote};
+use crate::loopback;
 use crate::secret::Secret;
 
 /// The HTTP side of the source.
@@ -53,7 +55,8 @@ impl Http {
         if !matches!(endpoint.scheme(), "http" | "https") || endpoint.host_str().is_none() {
             return Err(Error::usage(format!("the endpoint `{}` must start with https://", settings.endpoint)));
         }
-        if endpoint.scheme() == "http" && !is_loopback(&endpoint) {
+        let host = endpoint.host_str().unwrap_or_default();
+        if endpoint.scheme() == "http" && !loopback::is_loopback(host) {
             return Err(Error::usage(format!(
                 "the endpoint `{}` is not encrypted: the client secret is sent over https:// only (or to this machine)",
                 settings.endpoint
@@ -64,7 +67,7 @@ impl Http {
         }
         let idle = usize::try_from(settings.in_flight).unwrap_or(8);
         let (connect_timeout, read_timeout) = (settings.connect_timeout, settings.read_timeout);
-        let client = RwLock::new(client(connect_timeout, read_timeout, idle)?);
+        let client = RwLock::new(client(host, connect_timeout, read_timeout, idle)?);
         let (mixed_up, clock, max_response) = (AtomicU32::new(0), Mutex::default(), settings.max_response);
         Ok(Http { client, mixed_up, connect_timeout, read_timeout, idle, endpoint, max_response, clock })
     }
@@ -76,7 +79,7 @@ impl Http {
         let before = self.mixed_up.fetch_add(1, Ordering::Relaxed);
         let idle = if before + 1 < TIMES { self.idle } else { 0 };
         // Without a new client the old one goes on: each answer is judged by its names all the same.
-        if let Ok(fresh) = client(self.connect_timeout, self.read_timeout, idle) {
+        if let Ok(fresh) = client(&self.host(), self.connect_timeout, self.read_timeout, idle) {
             *self.client.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         }
     }
@@ -138,9 +141,16 @@ impl Http {
     }
 }
 
-/// A client that keeps at most `idle` connections for later requests.
-fn client(connect_timeout: Duration, read_timeout: Duration, idle: usize) -> Result<reqwest::Client> {
-    reqwest::Client::builder()
+/// A client for this host that keeps at most `idle` connections for later requests.
+fn client(host: &str, connect_timeout: Duration, read_timeout: Duration, idle: usize) -> Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder();
+    if loopback::is_loopback(host) {
+        builder = builder.no_proxy();
+    }
+    if loopback::is_localhost(host) {
+        builder = builder.resolve_to_addrs(host, &loopback::ADDRESSES.map(|ip| SocketAddr::new(ip, 0)));
+    }
+    builder
         .user_agent(concat!("qpien-sync/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
         .connect_timeout(connect_timeout)
@@ -159,12 +169,6 @@ fn elsewhere(endpoint: &reqwest::Url, location: &HeaderValue) -> String {
     };
     let origin = target.origin().ascii_serialization();
     if target.origin() == endpoint.origin() { quote(&format!("{origin}{}", target.path())) } else { quote(&origin) }
-}
-
-/// Whether an address is this machine's own.
-fn is_loopback(url: &reqwest::Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn limit_headers(headers: &HeaderMap) -> Headers {

@@ -23,7 +23,7 @@ use super::query::{self, Question};
 use super::repair;
 use super::response_names::{Named, is_ours};
 use super::shape::{Found, Shape, Want};
-use crate::error::{Error, Kind, Result, quote};
+use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
 use crate::streams::PerStream;
 use crate::volatile::Volatile;
@@ -284,20 +284,21 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
     let begins = entry.path.first().and_then(Value::as_str);
     let path = begins.filter(|begins| names.iter().any(|name| name == begins));
     let error = failure::by_words(dialect, &words, status).unwrap_or_else(|| {
-        let said = format!("the server says: {}", quote(words.message.as_deref().unwrap_or("(no message)")));
+        let said = |kind| failure::saying(kind, &words);
         if begins.is_some() && envelope.data.as_ref().is_some_and(|d| d.values().any(|v| v.get() != "null")) {
-            Error::new(Kind::PartialData, said)
+            said(Kind::PartialData)
         } else if matches!(status, 401 | 403 | 408 | 413 | 425 | 429 | 500..) {
-            failure::by_status(status, &said)
+            let error = said(Kind::UnknownFailure);
+            Error { limits: error.limits.clone(), ..failure::by_status(status, error) }
         } else {
-            Error::new(Kind::UnknownFailure, said)
+            said(Kind::UnknownFailure)
         }
     });
     // One row's own failure, whatever general code it carries: an outage does not choose rows.
     let error = match row_of(&entry.path) {
         Some(behind) if path.is_some() && is_general(&error.kind) => {
-            let field = behind.iter().rev().find_map(Value::as_str).map(str::to_owned);
-            let at = field.as_deref().map(|f| format!(" (at `{}`)", quote(f))).unwrap_or_default();
+            let field = behind.iter().rev().find_map(Value::as_str).filter(|name| is_name(name)).map(str::to_owned);
+            let at = field.as_deref().map(|f| format!(" (at `{f}`)")).unwrap_or_default();
             Error::new(Kind::FieldFailed { field }, format!("{}{at}", error.detail))
         }
         _ => error,
@@ -322,6 +323,11 @@ fn denies(raw: &str) -> bool {
 fn row_of(path: &[Value]) -> Option<&[Value]> {
     let row = path.iter().position(Value::is_number)?;
     path.get(row + 1..)
+}
+
+/// Whether a text has the form of a GraphQL name, and is no longer than one.
+fn is_name(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// Kinds that say no more than that something failed.
@@ -351,12 +357,7 @@ fn payload_of<'b>(
             return Err(error.at(operation));
         }
         if failed {
-            let code = words.code.as_deref().unwrap_or("none");
-            let message = quote(words.message.as_deref().unwrap_or("(no message)"));
-            return Err(Error::new(
-                Kind::UnknownFailure,
-                format!("{operation}: success is not true, code {}, the server says: {message}", quote(code)),
-            ));
+            return Err(failure::saying(Kind::UnknownFailure, &words).at(format!("{operation}: success is not true")));
         }
     }
     Ok(found)

@@ -4,7 +4,8 @@
 use serde::Deserialize;
 
 use super::dialect::{Dialect, Meaning};
-use crate::error::{Error, Kind, quote};
+use super::wording;
+use crate::error::{Error, Kind, SAID};
 use crate::quantity::counted;
 
 /// What an error says of itself, wherever it says it.
@@ -63,14 +64,22 @@ pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> 
         _ => meaning,
     };
     let mut kind = Kind::from(meaning);
-    let message = words.message.as_deref().unwrap_or("(no message)");
     match &mut kind {
-        Kind::InsufficientScopes { required } => required.clone_from(&words.required_scope),
-        Kind::QueryRejected { fields } => fields.extend(unknown_field(message)),
+        Kind::InsufficientScopes { required } => {
+            *required = words.required_scope.as_deref().and_then(wording::scope).map(str::to_owned)
+        }
+        Kind::QueryRejected { fields } => fields.extend(words.message.as_deref().and_then(unknown_field)),
         _ => {}
     }
-    let code = words.code.as_deref().map(|c| format!(" ({})", quote(c))).unwrap_or_default();
-    Some(Error::new(kind, format!("the server says: {}{code}", quote(message))))
+    Some(saying(kind, words))
+}
+
+/// An error that tells what the server says, as far as it may be told.
+pub fn saying(kind: Kind, words: &Words) -> Error {
+    let code = words.code.as_deref().map(|c| format!(" ({})", wording::code(c))).unwrap_or_default();
+    let message = words.message.as_deref();
+    let limits = wording::limits(message);
+    Error { limits, ..Error::new(kind, format!("{SAID}{}{code}", wording::tell(message))) }
 }
 
 fn spoken(dialect: &Dialect, message: &str) -> Option<Meaning> {
@@ -88,7 +97,7 @@ fn unknown_field(message: &str) -> Option<String> {
 }
 
 /// What a status means when the body decides nothing.
-pub fn by_status(status: u16, said: &str) -> Error {
+pub fn by_status(status: u16, said: impl std::fmt::Display) -> Error {
     let kind = match status {
         300..=399 => Kind::Redirected,
         401 => Kind::Unauthorized,
@@ -128,7 +137,7 @@ pub fn unreadable(status: u16, body: &[u8]) -> Error {
         200..=299 => {
             Error::new(Kind::Garbled, format!("HTTP {status}: {said}, {}", counted(body.len() as u64, "byte")))
         }
-        _ if said == "an HTML page" => by_status(status, &format!("{said} instead of JSON")),
+        _ if said == "an HTML page" => by_status(status, format!("{said} instead of JSON")),
         _ => by_status(status, said),
     }
 }

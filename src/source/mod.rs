@@ -36,6 +36,7 @@ mod settings;
 pub mod shape;
 pub mod token;
 mod unreachable;
+pub mod wording;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};

@@ -262,7 +262,7 @@ impl<'c> Division<'c> {
                     let id = self.ids.as_ref().and_then(|page| page.records.rows.get(n)).map(|row| row.id.clone());
                     let what = id.map_or(What::Row(first + n as u64), What::Record);
                     let placeholder = placeholder(&what);
-                    set_aside.push(SetAside { what, why: error.detail });
+                    set_aside.push(SetAside { what, why: error.reason() });
                     placeholder
                 }
             });

@@ -119,11 +119,11 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
         .call(move |w| w.transaction(|t| crate::mirror::checkpoint::find(t, &place)))
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
-    let verdict = Verdict::Incomplete(error.detail.clone());
+    let verdict = Verdict::Incomplete(error.reason());
     let mut window = Window::default();
     if aside {
         let what = What::List(from.partition.as_str().into());
-        window.page.set_aside.push(SetAside { what, why: error.detail.clone() });
+        window.page.set_aside.push(SetAside { what, why: error.reason() });
     }
     land(context, stream, &now, now.windows, window, Left::Closed(verdict)).await?;
     Ok(())

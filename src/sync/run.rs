@@ -212,7 +212,7 @@ async fn outcome(context: &Context, stream: Stream, gone: Concluded, error: Opti
 /// A stream's verdict: that of its weakest walk, and no better than what is known of its partitions.
 pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Option<&Error>) -> Verdict {
     if let Some(error) = error {
-        return Verdict::Incomplete(error.detail.clone());
+        return Verdict::Incomplete(error.reason());
     }
     match parent {
         // Lists of records that are set aside are read all the same, where their ids are known.

@@ -7,31 +7,13 @@ use crate::error::{Error, Kind};
 
 /// Fewer rows than this are not worth a request: then it is not the number of rows.
 const LEAST: u32 = 5;
-/// What refusals of a page's size speak of, in lower case.
-const SIZE: [&str; 14] = [
-    "limit",
-    "page size",
-    "pagesize",
-    "page_size",
-    "perpage",
-    "per page",
-    "per_page",
-    "first",
-    "take",
-    "size",
-    "rows",
-    "at most",
-    "maximum",
-    "exceed",
-];
-
 /// How many rows to ask for after this failure of a page of `asked`; none where fewer would not help.
 pub fn page(error: &Error, asked: u32) -> Option<u32> {
     let half = || Some(asked / 2).filter(|half| *half >= LEAST);
     match error.kind {
         Kind::TooLarge | Kind::TimedOut => half(),
-        Kind::QueryRejected { ref fields } if fields.is_empty() => named(&error.detail, asked),
-        Kind::UnknownFailure => named(&error.detail, asked),
+        Kind::QueryRejected { ref fields } if fields.is_empty() => named(error, asked),
+        Kind::UnknownFailure => named(error, asked),
         _ => None,
     }
 }
@@ -48,22 +30,22 @@ pub fn is_named(error: &Error) -> bool {
     !matches!(error.kind, Kind::TooLarge | Kind::TimedOut)
 }
 
-/// The largest number below `asked` in a refusal that speaks of a page's size and of what was asked for, or of a most.
-fn named(said: &str, asked: u32) -> Option<u32> {
-    let said = said.to_ascii_lowercase();
-    if !SIZE.iter().any(|word| said.contains(word)) {
-        return None;
-    }
-    let numbers = said.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| word.parse::<u32>().ok());
-    numbers.filter(|n| (LEAST..asked).contains(n)).max()
+/// The largest number below `asked` in a refusal that speaks of a page's size.
+fn named(error: &Error, asked: u32) -> Option<u32> {
+    error.limits.iter().copied().filter(|n| (LEAST..asked).contains(n)).max()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::wording;
+
+    fn refusal(kind: Kind, said: &str) -> Error {
+        Error { limits: wording::limits(Some(said)), ..Error::new(kind, "the server says no") }
+    }
 
     fn after(kind: Kind, said: &str, asked: u32) -> Option<u32> {
-        page(&Error::new(kind, said), asked)
+        page(&refusal(kind, said), asked)
     }
 
     fn rejected() -> Kind {
@@ -92,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_refusal_in_words_that_nobody_knows_may_be_one_of_the_length() {
-        let said = || Error::new(rejected(), "Sayfa boyutu en fazla 50 olabilir");
+        let said = || refusal(rejected(), "Sayfa boyutu en fazla 50 olabilir");
         assert_eq!((page(&said(), 100), guess(&said(), 100), guess(&said(), 8)), (None, Some(50), None));
         assert_eq!(guess(&Error::new(Kind::ServerFault, "oops"), 100), None);
     }

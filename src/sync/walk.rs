@@ -9,7 +9,7 @@ use super::known_end::KnownEnd;
 use super::landing::{Left, Window, land};
 use super::parents::{self, Checked};
 use super::{Context, dialect, double_collect, isolate, smaller, tail, unchanged};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
 use crate::progress::{add, get};
@@ -172,7 +172,7 @@ async fn once(
 
 fn trace(stream: Stream, from: &Checkpoint, asked: Ask, page: &Page, step: &Step) {
     tracing::debug!(
-        %stream, partition = %from.partition, row = asked.row, size = asked.size, rows = page.records.rows.len(),
+        %stream, partition = %quote(&from.partition), row = asked.row, size = asked.size, rows = page.records.rows.len(),
         total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
     );
 }

@@ -21,6 +21,7 @@ mod foreign;
 mod full;
 mod generated;
 mod graphql_js;
+mod links;
 mod mask;
 mod memory;
 mod mirror;
@@ -36,10 +37,12 @@ mod parquet;
 mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod proxies;
 mod schedulers;
 mod secrets;
 mod set_aside;
 mod spelling;
+mod steering;
 mod stop;
 mod tail;
 #[cfg(all(feature = "objects", feature = "parquet", feature = "postgres"))]
@@ -51,3 +54,4 @@ mod verify;
 mod verify_database;
 mod volatile;
 mod warehouse;
+mod words;

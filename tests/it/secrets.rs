@@ -27,7 +27,7 @@ fn sandbox(further: &[&str]) -> Sandbox {
 }
 
 /// `run job.toml` with everything that could make it talk.
-fn talkative(work: &Work, endpoint: &str, format: &str) -> Outcome {
+pub fn talkative(work: &Work, endpoint: &str, format: &str) -> Outcome {
     Outcome::of(
         &work
             .command(&["run", "job.toml", "--endpoint", endpoint, "-vv", "--log-format", format])
@@ -40,7 +40,7 @@ fn talkative(work: &Work, endpoint: &str, format: &str) -> Outcome {
 }
 
 /// Everything a run leaves that is no record: what it said, the reports in the mirror, and every small file.
-fn left_behind(work: &Work, outcome: &Outcome) -> Vec<(String, String)> {
+pub fn left_behind(work: &Work, outcome: &Outcome) -> Vec<(String, String)> {
     let mut all = vec![
         ("standard output".to_owned(), outcome.stdout.clone()),
         ("standard error".to_owned(), outcome.stderr.clone()),
@@ -76,7 +76,7 @@ fn files(folder: &Path, each: &mut dyn FnMut(&Path)) {
 }
 
 #[track_caller]
-fn nothing_leaks(work: &Work, outcome: &Outcome, never: &[&str]) {
+pub fn nothing_leaks(work: &Work, outcome: &Outcome, never: &[&str]) {
     for (place, text) in left_behind(work, outcome) {
         for word in never {
             if let Some(at) = text.find(word) {

@@ -12,6 +12,7 @@ pub mod foreign;
 pub mod generated;
 pub mod mirrored;
 pub mod moto;
+pub mod overhearing;
 pub mod postgres;
 pub mod proxy;
 pub mod qpien;

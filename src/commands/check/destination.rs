@@ -10,6 +10,7 @@ use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::Settings;
 #[cfg(feature = "postgres")]
 use crate::destinations::Terms;
+use crate::destinations::folder::Folder;
 use crate::destinations::manifest::{Manifest, NAME};
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::{Options, Postgres};
@@ -103,7 +104,7 @@ fn objects(path: &Path, retry_for: Duration) -> Line {
 fn folder(path: &Path) -> Line {
     let place = path.display().to_string();
     let free = disk::free(path);
-    let line = match disk::writable(path) {
+    let line = match disk::writable(path).and_then(|()| Folder::new(path).look()) {
         Err(error) => Line::failed("destination", "", &error),
         Ok(()) => Line::ok_if(
             !disk::is_little(free, 0),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::disk;
 use super::line::Line;
+use crate::commands::apart::apart;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::{account, migrations, store};
@@ -80,6 +81,7 @@ fn hint(room: bool) -> &'static str {
 }
 
 fn found(settings: &Settings) -> Result<Option<Found>> {
+    apart(settings)?;
     let path = settings.mirror.as_path();
     if !path.exists() {
         let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -13,7 +13,7 @@ use crate::config::settings::Settings;
 use crate::destinations::postgres::{Postgres, held};
 use crate::destinations::rows::Shape;
 use crate::destinations::{Content, Delivery, Destination as _};
-use crate::error::Result;
+use crate::error::{Result, quote};
 use crate::mirror::changes::Reading;
 use crate::quantity::counted;
 use crate::record::{Reader as _, SeqRange};
@@ -96,7 +96,10 @@ fn cells(
     })?;
     if others > 0 {
         let what = if others == 1 { "has other cells" } else { "have other cells" };
-        differences.add(stream.name(), format!("{} {what} than the mirror, {one} for one", counted(others, "record")));
+        differences.add(
+            stream.name(),
+            format!("{} {what} than the mirror, {} for one", counted(others, "record"), quote(&one)),
+        );
     }
     Ok(())
 }

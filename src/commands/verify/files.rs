@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::Differences;
 use super::ledger::{Ledger, Row};
 use crate::destinations::cells::EXTRA;
-use crate::destinations::manifest::{Entry, FileEntry, Manifest, NAME};
+use crate::destinations::manifest::{Entry, FileEntry, Manifest, NAME, is_ours};
 use crate::destinations::rows::OF_A_CHANGE;
 use crate::destinations::store::Store;
 use crate::destinations::{Content, reading};
@@ -18,7 +18,11 @@ use crate::streams::{Column, Stream};
 /// The manifest at a place; none where there is none.
 pub fn manifest(store: &mut dyn Store) -> Result<Option<Manifest>> {
     let place = store.name_of(NAME);
-    let Some(bytes) = store.read(NAME)? else { return Ok(None) };
+    let bytes = store.read(NAME).map_err(|e| match e.kind {
+        Kind::DestinationRefused => Error::new(Kind::Verification, e.detail),
+        _ => e,
+    })?;
+    let Some(bytes) = bytes else { return Ok(None) };
     serde_json::from_slice(&bytes)
         .map_err(|e| Error::new(Kind::Verification, format!("{place} is not readable: line {}", e.line())))
         .map(Some)
@@ -39,6 +43,10 @@ pub fn read(
     for file in &entry.files {
         if is_changes {
             adjoins(file, &mut end, differences);
+        }
+        if !is_ours(stream.name(), &file.path) {
+            differences.add(&file.path, "no delivery gives a file this name: it is not looked at".into());
+            continue;
         }
         let Some(copy) = copied(store, file, differences)? else { continue };
         let (mut doubled, mut outside) = (0, 0);
@@ -103,9 +111,17 @@ fn adjoins(file: &FileEntry, end: &mut Option<i64>, differences: &mut Difference
 
 /// A file with the bytes and the sum that the manifest says, as a copy that can be read in any order.
 fn copied(store: &dyn Store, file: &FileEntry, differences: &mut Differences) -> Result<Option<std::fs::File>> {
-    let Some(mut source) = store.open(&file.path)? else {
-        differences.add(&file.path, "is not there".into());
-        return Ok(None);
+    let mut source = match store.open(&file.path) {
+        Ok(Some(source)) => source,
+        Ok(None) => {
+            differences.add(&file.path, "is not there".into());
+            return Ok(None);
+        }
+        Err(e) if e.kind == Kind::DestinationRefused => {
+            differences.add(&file.path, e.detail);
+            return Ok(None);
+        }
+        Err(e) => return Err(e),
     };
     let scratch = |e: std::io::Error| Error::new(Kind::Internal, format!("a scratch file: {e}"));
     let mut copy = tempfile::tempfile().map_err(scratch)?;

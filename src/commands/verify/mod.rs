@@ -26,7 +26,7 @@ use crate::destinations::manifest::{Manifest, NAME};
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, escape, quote};
 use crate::mirror::account;
 use crate::mirror::changes::Reading;
 use crate::mirror::parents;
@@ -58,7 +58,7 @@ pub struct Differences {
 impl Differences {
     /// One more.
     pub fn add(&mut self, place: &str, what: String) {
-        self.found.push((place.to_owned(), what));
+        self.found.push((quote(place), escape(&what)));
     }
 }
 
@@ -180,7 +180,7 @@ fn references(
             continue;
         }
         let (count, one) = ledger.dangling(child, parent)?;
-        let one = one.unwrap_or_default();
+        let one = quote(&one.unwrap_or_default());
         let told = format!("{} of {parent} that are not there, {one} for one", counted(count, "reference"));
         if count > 0 && child == Stream::Messages && count > unlisted(mirror, child, parent)? {
             differences.add(child.name(), told);
@@ -207,7 +207,7 @@ fn held_against_mirror(ledger: &Ledger, stream: Stream, up_to: i64, differences:
         ("too many, which the mirror does not hold", ledger.surplus(stream, up_to)?),
     ] {
         if count > 0 {
-            let one = one.unwrap_or_default();
+            let one = quote(&one.unwrap_or_default());
             differences.add(stream.name(), format!("{} {what}, {one} for one", counted(count, "record")));
         }
     }

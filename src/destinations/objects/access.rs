@@ -2,6 +2,9 @@
 //! `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...). Where they name no key, the
 //! machine's own credentials are asked for (a container's, a web identity's, an instance's).
 //!
+//! A proxy that the environment names is not asked for this machine's own addresses, nor for those at which a cloud gives
+//! credentials (`direct.rs`).
+//!
 //! There are two clients with the same credentials. Before a run somebody stands and waits, so the brief one gives up
 //! after seconds; the patient one delivers.
 
@@ -12,6 +15,7 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3Conditio
 use object_store::{BackoffConfig, ClientConfigKey, RetryConfig};
 
 use super::Location;
+use super::direct::Direct;
 use crate::error::{Error, Result};
 use crate::secret;
 
@@ -55,6 +59,7 @@ impl Access {
 fn builder(location: &Location, variables: impl IntoIterator<Item = (String, String)>) -> Result<AmazonS3Builder> {
     // One attempt with a part of 8 MiB, on a slow line. A store of another make may have no deletion of many at once.
     let mut builder = AmazonS3Builder::new()
+        .with_http_connector(Direct)
         .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), "120s")
         .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::ConnectTimeout), "10s")
         .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true");

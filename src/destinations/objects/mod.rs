@@ -11,6 +11,7 @@
 
 mod access;
 mod background;
+mod direct;
 mod download;
 mod failure;
 mod manifest;

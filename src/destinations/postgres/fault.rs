@@ -51,11 +51,16 @@ pub fn told(error: &tokio_postgres::Error) -> String {
         }
         return quote(&all);
     };
-    worded(db.code().code(), db.message())
+    worded(db.code().code(), db.message(), is_raised(db.routine(), db.where_()))
 }
 
-fn worded(code: &str, message: &str) -> String {
-    if SHOWN.iter().any(|class| code.starts_with(class)) {
+/// Whether a function of the database's own made the message, whatever its code: it may say anything.
+fn is_raised(routine: Option<&str>, context: Option<&str>) -> bool {
+    routine == Some("exec_stmt_raise") || context.is_some_and(|context| context.contains("PL/"))
+}
+
+fn worded(code: &str, message: &str, is_raised: bool) -> String {
+    if !is_raised && SHOWN.iter().any(|class| code.starts_with(class)) {
         format!("{} (SQLSTATE {code})", quote(message))
     } else {
         format!("SQLSTATE {code}; what the server says of it may quote a record, and stands in the server's log alone")
@@ -75,10 +80,20 @@ mod tests {
 
     #[test]
     fn a_message_that_can_quote_a_value_is_not_repeated() {
-        assert_eq!(worded("42501", "permission denied for table x"), "permission denied for table x (SQLSTATE 42501)");
+        assert_eq!(
+            worded("42501", "permission denied for table x", false),
+            "permission denied for table x (SQLSTATE 42501)"
+        );
         for code in ["22P02", "22021", "P0001", "XX000", "44000", "21000"] {
-            let told = worded(code, "a value: secret");
+            let told = worded(code, "a value: secret", false);
             assert!(told.contains(code) && !told.contains("secret"), "{told}");
+            // A trigger may raise any code.
+            let raised = worded("23514", "the row of Anna: secret", is_raised(Some("exec_stmt_raise"), None));
+            assert!(raised.contains("23514") && !raised.contains("secret"), "{raised}");
+            assert!(
+                is_raised(None, Some("PL/pgSQL function f() line 3 at RAISE"))
+                    && !is_raised(Some("ri_ReportViolation"), None)
+            );
         }
     }
 }

@@ -21,11 +21,11 @@ pub fn schema(reply: &Reply) -> Option<Schema> {
         whole: true,
         ..Schema::default()
     };
-    for ty in told.types {
+    for ty in told.types.into_iter().filter(|ty| is_name(&ty.name)) {
         let kept = match ty.kind.as_str() {
-            "OBJECT" | "INTERFACE" => Type::Object(ty.fields.unwrap_or_default().into_iter().map(field).collect()),
-            "INPUT_OBJECT" => Type::Input(ty.input_fields.unwrap_or_default().into_iter().map(argument).collect()),
-            "ENUM" => Type::Enum(ty.enum_values.unwrap_or_default().into_iter().map(|v| v.name).collect()),
+            "OBJECT" | "INTERFACE" => Type::Object(named(ty.fields, |f| &f.name).map(field).collect()),
+            "INPUT_OBJECT" => Type::Input(named(ty.input_fields, |f| &f.name).map(argument).collect()),
+            "ENUM" => Type::Enum(named(ty.enum_values, |v| &v.name).map(|v| v.name).collect()),
             "UNION" => Type::Union,
             _ => Type::Scalar,
         };
@@ -84,8 +84,24 @@ struct Wrapped {
     of_type: Option<Box<Wrapped>>,
 }
 
+/// Whether GraphQL takes it for a name. Names are written into documents and shown to people: what is none of the kind is
+/// left out.
+fn is_name(text: &str) -> bool {
+    !text.starts_with(|c: char| c.is_ascii_digit())
+        && !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn named<T>(told: Option<Vec<T>>, name: fn(&T) -> &str) -> impl Iterator<Item = T> {
+    told.into_iter().flatten().filter(move |one| is_name(name(one)))
+}
+
 fn field(told: ToldField) -> Field {
-    Field { name: told.name, arguments: told.args.into_iter().map(argument).collect(), ty: unwrapped(&told.ty) }
+    Field {
+        name: told.name,
+        arguments: named(Some(told.args), |a| &a.name).map(argument).collect(),
+        ty: unwrapped(&told.ty),
+    }
 }
 
 fn argument(told: ToldArgument) -> Argument {
@@ -98,7 +114,7 @@ fn unwrapped(told: &Wrapped) -> TypeRef {
     while let Some(wrapped) = inner {
         ty.list |= wrapped.kind == "LIST";
         if let Some(name) = &wrapped.name {
-            ty.name.clone_from(name);
+            ty.name = Some(name).filter(|name| is_name(name)).cloned().unwrap_or_default();
         }
         inner = wrapped.of_type.as_deref();
     }

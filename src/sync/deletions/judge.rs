@@ -1,6 +1,6 @@
 //! From what is known of a suspect to whether it is gone, and how people are told. Pure.
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, quote};
 use crate::guard::Refused;
 use crate::mirror::deletions::Suspect;
 use crate::quantity::counted;
@@ -167,7 +167,7 @@ impl Refusal {
             ),
         };
         let more = if self.ids.len() > SHOWN { ", ..." } else { "" };
-        let ids = self.ids[..self.ids.len().min(SHOWN)].join(", ");
+        let ids = self.ids.iter().take(SHOWN).map(|id| quote(id)).collect::<Vec<_>>().join(", ");
         Error::new(Kind::DeletesRefused, format!("{what} ({ids}{more})"))
     }
 }

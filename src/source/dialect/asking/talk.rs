@@ -13,9 +13,10 @@ use serde_json::Value;
 use super::candidate::{Candidate, How};
 use super::document::{Document, NOTHING};
 use super::heard::Heard;
-use crate::error::{Result, quote};
+use crate::error::Result;
 use crate::source::dialect::lesson::Lesson;
 use crate::source::dialect::server::{Reply, Server};
+use crate::source::wording;
 
 /// Candidates a document. The reference server's limit is a hundred errors; what has to be given is complained about, too.
 const MOST: usize = 88;
@@ -202,7 +203,7 @@ fn is_cut(reply: &Reply) -> bool {
 /// The server's own words, as far as they are fit to be shown.
 fn words(reply: &Reply) -> String {
     match reply.errors.first() {
-        Some(said) => format!("it says \"{}\"", quote(&said.message)),
+        Some(said) => format!("it says \"{}\"", wording::tell(Some(&said.message))),
         None => "it does not complain".to_owned(),
     }
 }

@@ -1,0 +1,127 @@
+//! Keeps a job's mirror and its output apart, before anything is opened: a delivery replaces the files that it names and
+//! removes former ones, and a mirror among them would be lost.
+//!
+//! Two paths are the same place however they are written: through `.` and `..`, a link, or a second name of the file.
+
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use crate::config::settings::Settings;
+use crate::destinations::folder::{LOCK, STAGING};
+use crate::destinations::manifest::{NAME, is_ours_of_any};
+use crate::error::{Error, Result};
+use crate::streams;
+
+/// The mirror, and the files that lie beside it.
+const BESIDE: [&str; 5] = ["", "-wal", "-shm", "-journal", ".lock"];
+
+/// Refuses a mirror at a place where a destination of the job writes.
+pub fn apart(settings: &Settings) -> Result<()> {
+    let mirror = resolved(&settings.mirror);
+    for folder in settings.destinations.iter().filter_map(|d| d.target.folder()) {
+        let output = resolved(&folder);
+        let meets = output.starts_with(&mirror)
+            || BESIDE.iter().any(|ending| is_written(&output, &with(&mirror, ending)))
+            || has_second_name(&mirror, &output);
+        if meets {
+            return Err(Error::usage(format!(
+                "the mirror {} lies where the job writes its output ({}): give one of them a place of its own",
+                settings.mirror.display(),
+                folder.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn with(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+/// Whether a delivery into `output` writes, or clears away, what lies at `path`.
+fn is_written(output: &Path, path: &Path) -> bool {
+    let Ok(name) = path.strip_prefix(output) else { return false };
+    // Some file systems do not tell cases apart.
+    let name = name.to_string_lossy().to_ascii_lowercase();
+    let first = name.split('/').next().unwrap_or_default();
+    first == STAGING || [NAME, LOCK].contains(&&*name) || is_ours_of_any(&name)
+}
+
+/// Whether a file that a delivery into `output` replaces is the mirror, or a file beside it, by another name.
+fn has_second_name(mirror: &Path, output: &Path) -> bool {
+    let identity = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+    let of_mirror: Vec<_> = BESIDE.iter().filter_map(|ending| identity(&with(mirror, ending))).collect();
+    let folders = std::iter::once(output.to_owned()).chain(streams::ALL.iter().map(|s| output.join(s.name())));
+    let files = folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+    files
+        .map(|entry| entry.path())
+        .filter(|path| is_written(output, path))
+        .any(|path| identity(&path).is_some_and(|one| of_mirror.contains(&one)))
+}
+
+/// The place that a path leads to, whether it exists or not.
+fn resolved(path: &Path) -> PathBuf {
+    let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // A link that leads nowhere yet.
+    for _ in 0..16 {
+        let Ok(target) = path.read_link() else { break };
+        if path.exists() {
+            break;
+        }
+        path = path.parent().unwrap_or(Path::new("/")).join(target);
+    }
+    let mut rest: Vec<OsString> = Vec::new();
+    let mut there = path.as_path();
+    let mut found = loop {
+        match (there.canonicalize(), there.parent()) {
+            (Ok(found), _) => break found,
+            (Err(_), Some(parent)) => {
+                rest.push(there.components().next_back().map_or_else(OsString::new, |c| c.as_os_str().to_owned()));
+                there = parent;
+            }
+            (Err(_), None) => break there.to_owned(),
+        }
+    };
+    for part in rest.iter().rev() {
+        match Path::new(part).components().next() {
+            Some(Component::ParentDir) => drop(found.pop()),
+            Some(Component::CurDir) | None => {}
+            Some(_) => found.push(part),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_the_same_however_it_is_written() {
+        let dir = tempfile::tempdir().expect("dir");
+        let root = dir.path().canonicalize().expect("a folder");
+        std::fs::create_dir(root.join("out")).expect("a folder");
+        std::os::unix::fs::symlink(root.join("out"), root.join("link")).expect("a link");
+        std::os::unix::fs::symlink(root.join("out/contacts.csv"), root.join("dangling")).expect("a link");
+        for path in [
+            "out/contacts.csv",
+            "out/./contacts.csv",
+            "out/../out/contacts.csv",
+            "new/../out/contacts.csv",
+            "link/contacts.csv",
+            "dangling",
+        ] {
+            let place = resolved(&root.join(path));
+            assert_eq!(place, root.join("out/contacts.csv"), "{path}");
+            assert!(is_written(&resolved(&root.join("link")), &place), "{path}");
+        }
+        for path in
+            ["out/qpien.db", "contacts.csv", "out/contacts.csv.db", "outer/contacts.csv", "out/deep/contacts.csv"]
+        {
+            assert!(!is_written(&root.join("out"), &resolved(&root.join(path))), "{path}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What lies below an output folder, reached step by step without following a link. The folder itself may be one: the user
+//! has chosen it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::regular;
+
+/// An open folder.
+pub struct Below(OwnedFd);
+
+/// A name that leads out of the folder, or nowhere.
+fn outside() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the name leads out of the folder")
+}
+
+impl Below {
+    /// Opens the folder at `path`.
+    pub fn open(path: &Path) -> io::Result<Below> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Below(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// The folder that `name` lies in, and its last part; made when missing, where `make` says so.
+    fn parent<'n>(&self, name: &'n str, make: bool) -> io::Result<(OwnedFd, &'n str)> {
+        let mut parts: Vec<&str> = name.split('/').collect();
+        if parts.iter().any(|part| part.is_empty() || matches!(*part, "." | "..") || part.contains('\0')) {
+            return Err(outside());
+        }
+        let last = parts.pop().ok_or_else(outside)?;
+        let mut folder = self.0.try_clone()?;
+        for part in parts {
+            if make {
+                match rustix::fs::mkdirat(&folder, part, Mode::from_raw_mode(0o777)) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+            folder = regular::folder_at(&folder, part)?;
+        }
+        Ok((folder, last))
+    }
+
+    /// Opens a file for reading, if it is there.
+    pub fn read(&self, name: &str) -> io::Result<Option<File>> {
+        missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular::read_at(folder, last)))
+    }
+
+    /// Makes a new file, in place of one that is there.
+    pub fn make(&self, name: &str) -> io::Result<File> {
+        let (folder, last) = self.parent(name, true)?;
+        match rustix::fs::unlinkat(&folder, last, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(folder, last, flags, Mode::from_raw_mode(0o666))?))
+    }
+
+    /// Moves a file to where it is to appear.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let ((before, old), (after, new)) = (self.parent(from, false)?, self.parent(to, true)?);
+        Ok(rustix::fs::renameat(before, old, after, new)?)
+    }
+
+    /// Removes a regular file, if it is there.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        let Some((folder, last)) = missing_is_none(self.parent(name, false))? else { return Ok(()) };
+        if !regular::is_at(&folder, last)? {
+            return Ok(());
+        }
+        missing_is_none(rustix::fs::unlinkat(folder, last, AtFlags::empty()).map_err(io::Error::from)).map(drop)
+    }
+
+    /// The names of what lies in a folder, and whether each is a regular file.
+    pub fn list(&self, folder: &str) -> io::Result<Vec<(String, FileType)>> {
+        let opened = if folder.is_empty() { self.0.try_clone().map(Some) } else { self.folder(folder) };
+        let Some(folder) = opened? else { return Ok(Vec::new()) };
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if matches!(name, "." | "..") {
+                continue;
+            }
+            let found = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from);
+            if let Some(stat) = missing_is_none(found)? {
+                names.push((name.to_owned(), FileType::from_raw_mode(stat.st_mode)));
+            }
+        }
+        names.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(names)
+    }
+
+    fn folder(&self, name: &str) -> io::Result<Option<OwnedFd>> {
+        missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular::folder_at(folder, last)))
+    }
+
+    /// Makes durable what appeared in the folder that `name` lies in.
+    pub fn sync(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::fsync(self.parent(name, false)?.0)?)
+    }
+}
+
+fn missing_is_none<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let dir = tempfile::tempdir().expect("dir");
+        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
+        std::fs::create_dir_all(inside.join("a")).expect("folders");
+        std::fs::create_dir_all(&outside).expect("folders");
+        std::fs::write(outside.join("theirs"), "theirs").expect("written");
+        std::os::unix::fs::symlink(&outside, inside.join("way")).expect("a link");
+        std::os::unix::fs::symlink(outside.join("theirs"), inside.join("link")).expect("a link");
+        let below = Below::open(&inside).expect("open");
+        let absolute = outside.join("theirs").display().to_string();
+        for name in ["../out/theirs", "a/../../out/theirs", "way/theirs", &absolute, "", "a//b", "./a", "a/", "link/x"]
+        {
+            assert!(below.read(name).is_err(), "{name}");
+            assert!(below.make(name).is_err(), "{name}");
+            let _ = below.remove(name);
+            assert!(below.list(name).is_err() || name.is_empty() || name == "a/", "{name}");
+        }
+        below.remove("link").expect("left alone");
+        below.make("a/x").expect("made");
+        assert!(below.rename("a/x", "way/x").is_err() && below.rename("a/x", "../x").is_err());
+        below.rename("a/x", "link").expect("in the place of the link");
+        assert_eq!(std::fs::read(outside.join("theirs")).expect("read"), b"theirs");
+        assert_eq!(std::fs::read_dir(&outside).expect("read").count(), 1);
+    }
+}

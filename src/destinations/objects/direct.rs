@@ -1,0 +1,51 @@
+//! Sends requests to this machine, and to the addresses at which a cloud gives credentials, without the proxy that the
+//! environment names. All other requests take it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use object_store::ClientOptions;
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService, ReqwestConnector,
+};
+
+use crate::loopback;
+
+/// Makes clients that choose the way by the address.
+#[derive(Debug)]
+pub struct Direct;
+
+impl HttpConnector for Direct {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let connector = ReqwestConnector::default();
+        // A proxy that is named and left out for every host: the environment's is then not looked at.
+        let none = options.clone().with_proxy_url("http://127.0.0.1:9").with_proxy_excludes("*,0.0.0.0/0,::/0");
+        let ways = Ways { direct: connector.connect(&none)?, usual: connector.connect(options)? };
+        Ok(HttpClient::new(ways))
+    }
+}
+
+/// Both ways.
+#[derive(Debug)]
+struct Ways {
+    direct: HttpClient,
+    usual: HttpClient,
+}
+
+impl HttpService for Ways {
+    // The trait is written with `async_trait`, and this is what it becomes.
+    fn call<'life, 'call>(
+        &'life self,
+        request: HttpRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'call>>
+    where
+        'life: 'call,
+        Self: 'call,
+    {
+        // The client reads the address so, too: `127.1` is 127.0.0.1.
+        let url = request.uri().to_string().parse::<reqwest::Url>().ok();
+        let is_near = url.as_ref().and_then(reqwest::Url::host_str).is_some_and(loopback::is_near);
+        let way = if is_near { &self.direct } else { &self.usual };
+        Box::pin(way.execute(request))
+    }
+}

@@ -1,0 +1,83 @@
+//! Tells the addresses of this machine from all others. What is sent to this machine goes there directly: a proxy, which the
+//! environment names for the outside world, would be handed the client secret and the token in clear text.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Returns whether `host`, as it stands in a URL, is this machine by its form alone: an address of `127.0.0.0/8`, `::1`,
+/// `0.0.0.0` or `::` (which lead here, too), the same written as IPv6, `localhost`, or a name that ends in `.localhost`.
+///
+/// A name that only *resolves* to this machine is none: what it resolves to may change.
+pub fn is_loopback(host: &str) -> bool {
+    is_localhost(host) || address(host).is_some_and(|ip| ip.is_loopback() || ip.is_unspecified())
+}
+
+/// Returns whether `host` is `localhost` or a name below it, with or without the dot of the root. These names are reserved
+/// for this machine (RFC 6761), yet a resolver may send them elsewhere: resolve them with [`ADDRESSES`].
+pub fn is_localhost(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost")
+}
+
+/// Returns whether `host` is reached without leaving the machine or the link it is on: loopback, or an address at which a
+/// cloud serves the machine's own credentials over plain HTTP.
+pub fn is_near(host: &str) -> bool {
+    is_loopback(host)
+        || address(host).is_some_and(|ip| match ip {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            // Amazon's metadata and credentials: fd00:ec2::254 and fd00:ec2::23.
+            IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.segments()[..2] == [0xfd00, 0x0ec2],
+        })
+}
+
+/// What the names of [`is_localhost`] mean.
+pub const ADDRESSES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+
+/// The address that `host` is, an IPv4 address in an IPv6 one as what it stands for.
+fn address(host: &str) -> Option<IpAddr> {
+    host.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_told_by_its_form() {
+        for host in [
+            "127.0.0.1",
+            "127.255.3.4",
+            "[::1]",
+            "::1",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:5]",
+            "0.0.0.0",
+            "[::]",
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "api.localhost",
+            "a.b.localhost.",
+        ] {
+            assert!(is_loopback(host) && is_near(host), "{host}");
+        }
+        for host in [
+            "",
+            "api.qpien.com",
+            "localhost.example",
+            "notlocalhost",
+            "localhost..",
+            "10.0.0.1",
+            "128.0.0.1",
+            "[::2]",
+            "[::ffff:10.0.0.1]",
+            "127.0.0.1.example",
+            "1270.0.0.1",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+        for host in ["169.254.169.254", "169.254.170.2", "[fd00:ec2::254]", "[fe80::1]"] {
+            assert!(is_near(host) && !is_loopback(host), "{host}");
+        }
+        assert!(!is_near("[fd00:ec3::1]") && !is_near("192.168.0.1"));
+    }
+}

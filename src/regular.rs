@@ -1,0 +1,135 @@
+//! Opens files that are files. A name that we write to may be a link that somebody has put there, to a file that is not ours;
+//! a name that we read may be a pipe that nobody writes to, or a device without an end.
+//!
+//! Nothing here follows a link at the end of a path, waits for a pipe, or hands out anything but a regular file. The folders
+//! before the end are the user's own choice.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+/// What lies at a name where a regular file should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAFile(&'static str);
+
+impl fmt::Display for NotAFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it is {}, and no file of ours", self.0)
+    }
+}
+
+impl std::error::Error for NotAFile {}
+
+impl From<NotAFile> for io::Error {
+    fn from(what: NotAFile) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, what)
+    }
+}
+
+/// Returns whether an error says that something else than a file lies there.
+pub fn is_not_a_file(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<NotAFile>())
+}
+
+const READ: OFlags = OFlags::RDONLY;
+const ALWAYS: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
+
+/// Opens a small file of ours for reading and writing, made when missing. A file with a second name is none of ours.
+pub fn own(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | ALWAYS;
+    let made = rustix::fs::open(path, flags, Mode::from_raw_mode(0o666));
+    let file = regular(made, CWD, path)?;
+    if rustix::fs::fstat(&file)?.st_nlink > 1 {
+        return Err(NotAFile("a file with a second name").into());
+    }
+    Ok(file)
+}
+
+/// Opens a file for reading, relative to a folder that is open.
+pub fn read_at(folder: impl AsFd, name: &str) -> io::Result<File> {
+    let opened = rustix::fs::openat(&folder, name, READ | ALWAYS, Mode::empty());
+    regular(opened, folder.as_fd(), Path::new(name))
+}
+
+/// Opens a folder in a folder that is open.
+pub fn folder_at(folder: impl AsFd, name: &str) -> io::Result<OwnedFd> {
+    let opened = rustix::fs::openat(&folder, name, READ | ALWAYS | OFlags::DIRECTORY, Mode::empty());
+    opened.map_err(|errno| told(errno, folder, Path::new(name)))
+}
+
+/// Returns whether a regular file lies at a name in a folder that is open.
+pub fn is_at(folder: impl AsFd, name: &str) -> io::Result<bool> {
+    match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn regular(opened: Result<OwnedFd, Errno>, folder: impl AsFd, path: &Path) -> io::Result<File> {
+    let file = opened.map_err(|errno| told(errno, folder, path))?;
+    match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
+        FileType::RegularFile => Ok(File::from(file)),
+        other => Err(NotAFile(named(other)).into()),
+    }
+}
+
+/// The error of an open that failed; where it failed by what lies there, that is said.
+fn told(errno: Errno, folder: impl AsFd, path: &Path) -> io::Error {
+    let found = rustix::fs::statat(folder, path, AtFlags::SYMLINK_NOFOLLOW);
+    match (errno, found.map(|stat| FileType::from_raw_mode(stat.st_mode))) {
+        (Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NXIO | Errno::OPNOTSUPP, Ok(other))
+            if other != FileType::Directory || errno == Errno::ISDIR =>
+        {
+            NotAFile(named(other)).into()
+        }
+        _ => errno.into(),
+    }
+}
+
+fn named(what: FileType) -> &'static str {
+    match what {
+        FileType::RegularFile => "a file",
+        FileType::Directory => "a folder",
+        FileType::Symlink => "a link",
+        FileType::Fifo => "a pipe",
+        FileType::Socket => "a socket",
+        _ => "a device",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_are_opened() {
+        let dir = tempfile::tempdir().expect("dir");
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("file"), "theirs").expect("written");
+        std::os::unix::fs::symlink("file", at("link")).expect("a link");
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).expect("a link");
+        std::os::unix::fs::symlink("nowhere", at("dangling")).expect("a link");
+        std::fs::hard_link(at("file"), at("second")).expect("a name");
+        std::fs::create_dir(at("folder")).expect("a folder");
+        rustix::fs::mknodat(CWD, at("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("a pipe");
+        let folder = rustix::fs::open(dir.path(), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).expect("open");
+        for name in ["link", "zero", "dangling", "folder", "pipe"] {
+            assert!(is_not_a_file(&own(&at(name)).expect_err(name)), "{name}");
+            assert!(is_not_a_file(&read_at(&folder, name).expect_err(name)), "{name}");
+            assert!(!is_at(&folder, name).expect("looked at"), "{name}");
+        }
+        for name in ["link", "file", "pipe"] {
+            assert!(is_not_a_file(&folder_at(&folder, name).expect_err(name)), "{name}");
+        }
+        assert!(is_not_a_file(&own(&at("second")).expect_err("two names")));
+        assert!(!at("nowhere").exists() && read_at(&folder, "file").is_ok() && own(&at("new")).is_ok());
+        assert_eq!(read_at(&folder, "none").expect_err("nothing").kind(), io::ErrorKind::NotFound);
+        assert_eq!(std::fs::read(at("file")).expect("read"), b"theirs");
+    }
+}

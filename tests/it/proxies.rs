@@ -1,0 +1,128 @@
+//! A proxy that the environment names is never asked for an address of this machine: it would be handed the client secret
+//! and the token in clear text.
+
+use crate::support::foreign::{Answer, Foreign, Server};
+use crate::support::overhearing::Overhearing;
+use crate::support::{Outcome, Sandbox, Work};
+
+/// Every variable that leads to a proxy, in both spellings.
+const VARIABLES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+fn sandbox() -> Sandbox {
+    let size = ["--contacts", "60", "--persons", "3", "--conversations", "5", "--messages", "40"];
+    Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat())
+}
+
+/// A job against an address where every variable names the proxy.
+fn run(work: &Work, proxy: &Overhearing, variables: &[&str], endpoint: &str) -> Outcome {
+    let mut command = work.command(&["run", "job.toml", "-vv", "--endpoint", endpoint]);
+    for name in variables {
+        command.env(name, format!("http://{}", proxy.address));
+    }
+    // What somebody else keeps from the proxy is no help here.
+    command.env("NO_PROXY", "intranet.example");
+    Outcome::of(&command.output().expect("a run"))
+}
+
+#[test]
+fn no_variable_leads_the_secret_to_a_proxy() {
+    let (sandbox, proxy) = (sandbox(), Overhearing::start());
+    for variable in VARIABLES {
+        run(&Work::new(""), &proxy, &[variable], &sandbox.endpoint).expect(0);
+        assert_eq!(proxy.heard(), Vec::<String>::new(), "{variable}");
+    }
+}
+
+#[test]
+fn every_way_to_write_this_machine_is_this_machine() {
+    let (sandbox, proxy) = (sandbox(), Overhearing::start());
+    let port = sandbox.address.rsplit(':').next().expect("a port");
+    for host in [
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "api.localhost",
+        "127.1",
+        "0x7f000001",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+    ] {
+        let endpoint = sandbox.endpoint.replace(&sandbox.address, &format!("{host}:{port}"));
+        run(&Work::new(""), &proxy, &VARIABLES, &endpoint).expect(0);
+        assert_eq!(proxy.heard(), Vec::<String>::new(), "{host}");
+    }
+    for host in ["localhost.example", "api.example"] {
+        let endpoint = sandbox.endpoint.replace(&sandbox.address, &format!("{host}:{port}"));
+        let refused = run(&Work::new(""), &proxy, &VARIABLES, &endpoint).expect(2);
+        assert!(refused.stderr.contains("is not encrypted"), "{}", refused.stderr);
+        assert_eq!(proxy.heard(), Vec::<String>::new(), "{host}");
+    }
+}
+
+/// The proxy is asked for every other address; it is told where to, and nothing of what is sent.
+#[test]
+fn another_machine_is_reached_through_the_proxy() {
+    let proxy = Overhearing::start();
+    let work = Work::new("retry_for = \"1s\"");
+    run(&work, &proxy, &["HTTPS_PROXY"], "https://api.example/api/v1").expect(6);
+    let heard = proxy.heard();
+    assert!(!heard.is_empty() && heard.iter().all(|one| one.starts_with("CONNECT api.example:443 ")), "{heard:?}");
+    assert!(heard.iter().all(|one| !one.contains("sandbox-secret")), "{heard:?}");
+}
+
+#[test]
+fn every_command_goes_past_the_proxy() {
+    let (sandbox, proxy) = (sandbox(), Overhearing::start());
+    let work = Work::new("");
+    for command in ["check", "discover", "plan", "run"] {
+        let mut command = work.command(&[command, "job.toml", "--endpoint", &sandbox.endpoint]);
+        let outcome = Outcome::of(&command.envs(VARIABLES.map(|name| (name, &proxy.address))).output().expect("a run"));
+        assert_eq!((outcome.code, proxy.heard()), (0, Vec::new()), "{outcome:?}");
+    }
+    let mut demo = work.command(&["demo"]);
+    Outcome::of(&demo.envs(VARIABLES.map(|name| (name, &proxy.address))).output().expect("a run")).expect(0);
+    assert_eq!(proxy.heard(), Vec::<String>::new());
+}
+
+/// A store on this machine, and a machine's own credentials that are served there, are asked directly.
+#[cfg(feature = "objects")]
+#[test]
+fn a_store_on_this_machine_is_asked_past_the_proxy() {
+    let job = "name = \"test\"\n[source]\nclient_id = \"foreign-client\"\nclient_secret = \"foreign-secret\"\n\
+               [[destination]]\nkind = \"csv\"\npath = \"s3://bucket/p\"\nretry_for = \"1s\"\n";
+    let (source, _) = Foreign::default().start();
+    let proxy = Overhearing::start();
+    // Gives credentials where it is asked for them, and refuses everything else as a store does.
+    let store = Server::start(|asked| match asked.headers.get("authorization").map(String::as_str) {
+        Some("POD-TOKENMARKER") => Answer::json(
+            200,
+            &serde_json::json!({"AccessKeyId": "k", "SecretAccessKey": "s", "Token": "t", "Expiration": "2999-01-01T00:00:00Z"}),
+        ),
+        _ => Answer::new(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>"),
+    });
+    let address = store.endpoint.trim_end_matches("/api/v1");
+    let call = |endpoint: &str, key: &[(&str, &str)]| {
+        let work = Work::with_job(job);
+        std::fs::write(work.path("pod-token"), "POD-TOKENMARKER").expect("a token");
+        let mut command = work.command(&["run", "job.toml", "--endpoint", &source.endpoint]);
+        command.envs(VARIABLES.map(|name| (name, format!("http://{}", proxy.address))));
+        command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_ALLOW_HTTP", "true").envs(key.iter().copied());
+        Outcome::of(&command.output().expect("a run")).expect(1)
+    };
+    let key = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_SESSION_TOKEN", "TOKENMARKER")];
+    for host in ["127.0.0.1", "localhost", "0.0.0.0"] {
+        let before = store.asked().len();
+        call(&address.replace("127.0.0.1", host), &key);
+        assert!(store.asked().len() > before, "the store was asked at {host}");
+        assert_eq!(proxy.heard(), Vec::<String>::new(), "{host}");
+    }
+    let uri = format!("{address}/credentials");
+    let pod = [("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*uri), ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "pod-token")];
+    call(address, &pod);
+    let asked = store.asked();
+    assert!(asked.iter().any(|asked| asked.headers.get("authorization").is_some_and(|a| a == "POD-TOKENMARKER")));
+    assert_eq!(proxy.heard(), Vec::<String>::new());
+    // A store elsewhere is what the proxy is for.
+    call("http://store.example", &key);
+    assert!(proxy.heard().iter().any(|heard| heard.contains("store.example")), "{:?}", proxy.heard());
+}

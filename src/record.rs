@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::Result;
+use crate::number;
 use crate::streams::{DateForm, Stream};
 use crate::volatile::Volatile;
 
@@ -58,7 +59,9 @@ pub struct Extent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct SeqRange {
+    #[serde(deserialize_with = "number::read_seq")]
     pub first: i64,
+    #[serde(deserialize_with = "number::read_seq")]
     pub last: i64,
 }
 

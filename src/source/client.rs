@@ -4,14 +4,15 @@
 //! no TLS, a certificate) is named in `unreachable`.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 
 use super::Settings;
 use super::budget::Headers;
 use super::envelope::Answer;
+use super::limit_headers;
 use super::server_clock::Skew;
 use super::unreachable::{chain, of_http};
 use crate::error::{Error, Kind, Result, quote};
@@ -90,7 +91,7 @@ impl Http {
         let sent = Instant::now();
         let mut response = request.send().await.map_err(|e| of_http(&e, &self.endpoint))?;
         self.read_clock(response.headers(), sent.elapsed());
-        let headers = limit_headers(response.headers());
+        let headers = limit_headers::read(response.headers(), jiff::Timestamp::now().as_duration().as_secs_f64());
         let status = response.status().as_u16();
         if let Some(location) = response.headers().get(LOCATION).filter(|_| (300..400).contains(&status)) {
             let elsewhere = elsewhere(&self.endpoint, location);
@@ -138,60 +139,4 @@ fn elsewhere(endpoint: &reqwest::Url, location: &HeaderValue) -> String {
 fn is_loopback(url: &reqwest::Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-fn limit_headers(headers: &HeaderMap) -> Headers {
-    let number = |name: &str| {
-        headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)
-    };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturating, and never negative
-    let count = |name: &str| number(name).map(|n| n as u32);
-    let retry_after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(retry_after);
-    let reset = number("x-ratelimit-reset").map(until);
-    Headers { limit: count("x-ratelimit-limit"), remaining: count("x-ratelimit-remaining"), reset, retry_after }
-}
-
-/// Documented as seconds until the reset; a number that can only be a moment (seconds or milliseconds since 1970) is one.
-fn until(n: f64) -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let seconds = match n {
-        n if n > 1e12 => n / 1000.0 - now,
-        n if n > 1e9 => n - now,
-        n => n,
-    };
-    Duration::from_secs_f64(seconds.clamp(0.0, 3600.0))
-}
-
-/// Seconds, or an HTTP date.
-fn retry_after(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse::<f64>() {
-        return Some(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0)));
-    }
-    let moment = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
-    let seconds = moment.as_second() - jiff::Timestamp::now().as_second();
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).min(3600)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limit_headers_are_read_in_every_form() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(limit_headers(&headers), Headers::default());
-        headers.insert("X-RateLimit-Limit", HeaderValue::from_static("100"));
-        headers.insert("X-RateLimit-Remaining", HeaderValue::from_static("0"));
-        headers.insert("X-RateLimit-Reset", HeaderValue::from_static("12"));
-        let read = limit_headers(&headers);
-        assert_eq!((read.limit, read.remaining, read.reset), (Some(100), Some(0), Some(Duration::from_secs(12))));
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("30"));
-        assert_eq!(limit_headers(&headers).retry_after, Some(Duration::from_secs(30)));
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("clock").as_secs_f64();
-        for moment in [now + 20.0, (now + 20.0) * 1000.0] {
-            assert!((18.0..22.0).contains(&until(moment).as_secs_f64()));
-        }
-        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(retry_after("soon"), None);
-    }
 }

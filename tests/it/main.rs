@@ -27,6 +27,7 @@ mod mirror;
 mod moving;
 mod nightly;
 mod not_this_api;
+mod numbers;
 #[cfg(feature = "objects")]
 mod objects;
 #[cfg(feature = "parquet")]

@@ -30,7 +30,7 @@
 //! ```
 //!
 //! [`source`], [`mirror`] and [`destinations`] never know one another; what two of them exchange lies below them
-//! ([`number`], [`record`], [`volatile`], [`verdict`], [`secret`], [`lock`]). Only [`sync`] and [`commands`] know all three.
+//! ([`number`], [`moment`], [`record`], [`volatile`], [`verdict`], [`secret`], [`lock`]). Only [`sync`] and [`commands`] know all three.
 //!
 //! # Where does a change go?
 //!
@@ -41,7 +41,7 @@
 //! | how that is found out | `source/negotiate/` (who decides), `source/dialect/settle/` (a schema becomes a dialect; `values.rs`: what may be given for what must be given; `written.rs`: which of the job's lines a schema contradicts), `source/dialect/introspect.rs` and `asking/` (how a schema is learnt), `source/prove.rs` |
 //! | an error code's meaning | the dialect's `[codes]`; what happens then: [`policy`], one exhaustive table |
 //! | when a token is renewed | [`source::token`] |
-//! | which text from outside is a number | [`number`] |
+//! | which text from outside is a number, which one a moment | [`number`], [`moment`] |
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
 //! | a retry's delay, how long to try | [`source::retry`] |
 //! | what it means that no answer came | `source/unreachable.rs`; that something else answers: [`source::failure`] and `source/dialect/settle/stranger.rs` |
@@ -93,6 +93,7 @@ pub mod hex;
 pub mod lock;
 pub mod mask;
 pub mod mirror;
+pub mod moment;
 pub mod number;
 pub mod paths;
 pub mod policy;

@@ -10,7 +10,8 @@
 //! afresh (lists excepted that need not be asked for: [`super::entries`]), and a list that can never be proven does not
 //! keep the others from being read. A round of the backfill lane stays open until everything is complete: asking again asks for what is missing.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::types::Type;
+use rusqlite::{Error, OptionalExtension, Row, params};
 
 use super::checkpoint::{self, Lane, Pass, Place};
 use super::readings::Tails;
@@ -60,17 +61,13 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, boo
             params![job, lane.name(), crate::clock::now()],
         )?;
         let run = t.last_insert_rowid();
-        let open: Option<(i64, i64, String)> = t
+        let open: Option<Begun> = t
             .query_row(
                 "SELECT number, since_run, started_at FROM round JOIN run ON run.id = since_run WHERE round.lane = ? AND open = 1",
                 [lane.name()],
-                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
+                |r| Ok(Begun { run, round: r.get(0)?, since_run: r.get(1)?, began: moment_of(r, 2)?, resumed: true }),
             )
             .optional()?;
-        let open = open.map(|(round, since_run, began)| {
-            let began = crate::clock::parsed(&began).unwrap_or_default();
-            Begun { run, round, since_run, began, resumed: true }
-        });
         // Yesterday's lists are not tonight's. What was read of messages counts all the same.
         let open = open.filter(|begun| lane == Lane::Backfill || begun.age() < OLD);
         let begun = if let Some(begun) = open {
@@ -95,6 +92,13 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, boo
         }
         Ok(begun)
     })
+}
+
+/// A moment that this program wrote, in milliseconds since 1970.
+fn moment_of(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
+    let text: String = row.get(column)?;
+    let unreadable = || Error::InvalidColumnType(column, text.clone(), Type::Text);
+    crate::clock::parsed(&text).ok_or_else(unreadable)
 }
 
 /// How a run ended, for its round.

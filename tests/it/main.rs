@@ -24,6 +24,7 @@ mod graphql_js;
 mod mask;
 mod memory;
 mod mirror;
+mod moments;
 mod moving;
 mod nightly;
 mod not_this_api;

@@ -123,7 +123,7 @@ fn is_same(name: &str, sent: &Value, told: &Value) -> bool {
             serde_json::from_str::<Value>(text).is_ok_and(|v| v == sent)
         }
         (Value::String(sent), Value::String(text)) if name == "createdAt" => {
-            qpien_sync::clock::micros(sent) == qpien_sync::clock::micros(text)
+            qpien_sync::moment::read_text(sent) == qpien_sync::moment::read_text(text)
         }
         (Value::String(sent), Value::String(text)) => sent.replace('\0', "\u{fffd}") == *text,
         _ => sent == told,

@@ -32,10 +32,25 @@ pub fn now() -> String {
     Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
 }
 
-/// Whole days since a moment that [`now`] wrote; none when the text is no moment.
+/// Whole days since a moment that [`now`] wrote; none when the text is no moment, or one that is still to come: then a clock
+/// was wrong.
 pub fn days_since(text: &str) -> Option<i64> {
-    let then: Timestamp = text.parse().ok()?;
-    Some((current().as_second() - then.as_second()) / 86_400)
+    let (then, now) = (parsed(text)?, milliseconds());
+    (!is_ahead(then, now)).then(|| (now - then) / 86_400_000)
+}
+
+/// Clocks that differ by this many milliseconds are right: five minutes.
+pub const APART: i64 = 300_000;
+
+/// Whether so many milliseconds between two clocks mean that one of them is wrong.
+pub fn is_apart(difference: i64) -> bool {
+    difference.unsigned_abs() > APART.unsigned_abs()
+}
+
+/// Whether a moment that was remembered is still to come: then the clock was wrong that told it, and what it says of the
+/// time before it is not believed.
+pub fn is_ahead(moment: i64, now: i64) -> bool {
+    moment > now && is_apart(moment.saturating_sub(now))
 }
 
 /// A duration for people: `2h 5m`, `48s`, `0.3s`.

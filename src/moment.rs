@@ -139,7 +139,7 @@ mod tests {
         for _ in 0..20_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let span = u128::from(LAST.abs_diff(FIRST)) + 1;
-            let micros = FIRST + i64::try_from(u128::from(state) * span >> 64).expect("within the years");
+            let micros = FIRST + i64::try_from((u128::from(state) * span) >> 64).expect("within the years");
             let civil = EPOCH + jiff::SignedDuration::from_micros(micros);
             assert_eq!(text(micros), format!("{civil:.6}Z"));
             assert_eq!(read_text(&text(micros)), Some((micros, true)));

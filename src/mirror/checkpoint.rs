@@ -178,8 +178,8 @@ pub fn start_pass(
 }
 
 /// Starts the next pass of every closed, incomplete walk of a stream.
-pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> rusqlite::Result<()> {
-    entries::reopened(t, lane, stream, run)?;
+pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
+    entries::reopened(t, lane, stream, run, now)?;
     t.execute(
         &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
              why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL,
@@ -380,7 +380,7 @@ mod tests {
             (s.walks, s.windows, s.seen, s.distinct, s.verdict()),
             (1, 2, 6, 4, Verdict::Incomplete("x".into()))
         );
-        reopen_incomplete(&t, Lane::Backfill, Stream::Contacts, 2).expect("reopen");
+        reopen_incomplete(&t, Lane::Backfill, Stream::Contacts, 2, 0).expect("reopen");
         let again = find(&t, &place).expect("find").expect("there");
         assert_eq!((again.pass, again.windows, again.since_run, again.position), (2, 0, 2, None));
     }

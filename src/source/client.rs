@@ -3,17 +3,16 @@
 //! the environment, connections are kept alive, answers may be gzip, brotli or zstd. What failed below HTTP (no connection,
 //! no TLS, a certificate) is named in `unreachable`.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 
 use super::Settings;
 use super::budget::Headers;
 use super::envelope::Answer;
 use super::limit_headers;
-use super::server_clock::Skew;
+use super::server_clock::ServerClock;
 use super::unreachable::{chain, of_http};
 use crate::error::{Error, Kind, Result, quote};
 use crate::secret::Secret;
@@ -23,8 +22,8 @@ pub struct Http {
     client: reqwest::Client,
     endpoint: reqwest::Url,
     max_response: usize,
-    /// Of the answer that tells it most exactly.
-    clock: Mutex<Option<Skew>>,
+    /// What time it is for the server.
+    pub clock: ServerClock,
 }
 
 /// An answer and what its headers say of the limit.
@@ -66,17 +65,13 @@ impl Http {
             .pool_max_idle_per_host(usize::try_from(settings.in_flight).unwrap_or(8))
             .build()
             .map_err(|e| Error::new(Kind::Internal, format!("the HTTP client cannot be built: {}", chain(&e))))?;
-        Ok(Http { client, endpoint, max_response: settings.max_response, clock: Mutex::default() })
+        let clock = ServerClock::new(crate::clock::milliseconds());
+        Ok(Http { client, endpoint, max_response: settings.max_response, clock })
     }
 
     /// The host of the address.
     pub fn host(&self) -> String {
         self.endpoint.host_str().unwrap_or_default().to_owned()
-    }
-
-    /// How far this machine's clock is from the server's, as far as an answer told.
-    pub fn clock_skew(&self) -> Option<Skew> {
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Posts one request body.
@@ -90,8 +85,8 @@ impl Http {
         }
         let sent = Instant::now();
         let mut response = request.send().await.map_err(|e| of_http(&e, &self.endpoint))?;
-        self.read_clock(response.headers(), sent.elapsed());
-        let headers = limit_headers::read(response.headers(), jiff::Timestamp::now().as_duration().as_secs_f64());
+        self.clock.hear(response.headers(), sent.elapsed());
+        let headers = limit_headers::read(response.headers(), self.clock.now() as f64 / 1000.0);
         let status = response.status().as_u16();
         if let Some(location) = response.headers().get(LOCATION).filter(|_| (300..400).contains(&status)) {
             let elsewhere = elsewhere(&self.endpoint, location);
@@ -112,16 +107,6 @@ impl Http {
         // Pages keep the body until they are stored, and not what it grew to on the way.
         body.shrink_to_fit();
         Ok(Attempt { answer: Answer { status, body }, headers })
-    }
-
-    fn read_clock(&self, headers: &HeaderMap, round_trip: Duration) {
-        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
-        if let Some(skew) = date.and_then(|date| Skew::of(date, jiff::Timestamp::now(), round_trip)) {
-            let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-            if clock.is_none_or(|before| skew.uncertainty < before.uncertainty) {
-                *clock = Some(skew);
-            }
-        }
     }
 }
 

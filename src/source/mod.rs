@@ -2,7 +2,7 @@
 //!
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
 //! (through [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
-//! [`budget_window`] keep the limit (`counting`: of what?), [`limit_headers`] reads what an answer says of it, [`server_clock`] tells the clocks apart, `in_flight` keeps memory flat, [`retry`]
+//! [`budget_window`] keep the limit (`counting`: of what?), [`limit_headers`] reads what an answer says of it, [`server_clock`] says what time it is for the server, `in_flight` keeps memory flat, [`retry`]
 //! says how long to try, [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
 //! [`prove`] to make sure, [`look_up`] to ask for single records and [`remembered`] to know it the next night.
 //! [`Source`] in this file puts them together; `answering` is how it answers questions, `batch` how they travel

@@ -9,6 +9,7 @@ mod asking;
 mod budget;
 mod by_hand;
 mod check;
+mod clocks;
 mod deletions;
 mod demo;
 mod dialects;

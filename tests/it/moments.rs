@@ -21,6 +21,9 @@ const FIRST: i64 = -62_135_596_800_000_000;
 const LAST: i64 = 253_402_300_799_999_999;
 const HOUR: i64 = 3_600_000_000;
 
+/// A record's moment, as JSON text.
+type Form = fn(usize) -> String;
+
 /// The n-th of all records as a number of its own.
 fn place(id: usize) -> usize {
     (id / 1000) * 60 + id % 1000
@@ -53,7 +56,7 @@ fn moment(id: usize) -> i64 {
             let mut z = u64::try_from(place(id)).expect("small").wrapping_mul(0x9E37_79B9_7F4A_7C15);
             z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
             z ^= z >> 31;
-            FIRST + i64::try_from(u128::from(z) * u128::from(LAST.abs_diff(FIRST)) >> 64).expect("in range")
+            FIRST + i64::try_from((u128::from(z) * u128::from(LAST.abs_diff(FIRST))) >> 64).expect("in range")
         }
     }
 }
@@ -100,7 +103,7 @@ fn numeric_text(id: usize) -> String {
 }
 
 /// A Qpien whose records say so when they were made.
-fn dated(form: fn(usize) -> String) -> Server {
+fn dated(form: Form) -> Server {
     let foreign = Foreign::default();
     Server::start(move |asked| {
         let answer = foreign.answer(asked);
@@ -128,7 +131,7 @@ fn lines(work: &Work, stream: &str) -> Vec<Value> {
 #[cfg(all(feature = "parquet", feature = "postgres"))]
 fn all_destinations_agree_on_every_moment_however_it_is_sent() {
     let database = postgres::Server::start();
-    let forms: [(&str, fn(usize) -> String); 6] = [
+    let forms: [(&str, Form); 6] = [
         ("zulu", zulu),
         ("without_zone", without_zone),
         ("with_offset", with_offset),
@@ -192,7 +195,7 @@ fn the_last_millisecond_of_9999_is_no_other_moment() {
 
 #[test]
 fn what_is_no_moment_is_kept_as_it_was_sent_and_counted() {
-    let texts: fn(usize) -> String = |id| {
+    let texts: Form = |id| {
         const SENT: [&str; 8] = [
             "\"soon\"",
             "\"+010000-01-01T00:00:00Z\"",
@@ -205,7 +208,7 @@ fn what_is_no_moment_is_kept_as_it_was_sent_and_counted() {
         ];
         if id % 1000 == 0 { zulu(id) } else { SENT[id % 8].into() }
     };
-    let numbers: fn(usize) -> String = |id| {
+    let numbers: Form = |id| {
         const SENT: [&str; 8] = [
             "253402300800000",
             "-62135596800001",

@@ -37,7 +37,7 @@ fn job(further: &str) -> String {
 impl Account {
     fn new(further: &str, server: Server) -> Account {
         let size = ["--contacts", "200", "--persons", "9", "--conversations", "60", "--messages", "900"];
-        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+        let sandbox = Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"]].concat());
         let wire = Wire::to(server.port());
         Account { sandbox, work: Work::with_job(&job(further)), server, wire, now: BEFORE.into() }
     }

@@ -1,55 +1,56 @@
 //! Wall-clock time, for records of what happened. (Waiting is tokio's business.)
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+
+use crate::moment::{self, YEARS};
 
 /// Now; in a debug build what `QPIEN_TEST_NOW` says, so that a test's nights need not last a day.
-fn moment() -> Timestamp {
+fn current() -> Timestamp {
     let told = if cfg!(debug_assertions) { std::env::var("QPIEN_TEST_NOW").ok() } else { None };
     told.and_then(|text| text.parse().ok()).unwrap_or_else(Timestamp::now)
 }
 
 /// Now, in milliseconds since 1970.
 pub fn milliseconds() -> i64 {
-    moment().as_millisecond()
+    current().as_millisecond()
 }
 
 /// A moment as text, in milliseconds since 1970; one that names no zone is taken as UTC.
 pub fn parsed(text: &str) -> Option<i64> {
-    let zoned = text.parse::<Timestamp>().ok();
-    let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
-    zoned.or_else(civil).map(Timestamp::as_millisecond)
+    moment::read_text(text).map(|(micros, _)| micros.div_euclid(1000))
 }
 
-/// A moment as text, in microseconds since 1970, and whether that is all of it; one that names no zone is taken as UTC.
-pub fn micros(text: &str) -> Option<(i64, bool)> {
-    let zoned = text.parse::<Timestamp>().ok();
-    let civil = || TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok();
-    let nanoseconds = zoned.or_else(civil)?.as_nanosecond();
-    Some((i64::try_from(nanoseconds.div_euclid(1000)).ok()?, nanoseconds % 1000 == 0))
-}
-
-/// A moment in microseconds since 1970 as text, RFC 3339 in UTC, with six digits behind the point.
-pub fn text_micros(microseconds: i64) -> String {
-    format!("{:.6}", Timestamp::from_microsecond(microseconds).unwrap_or_default())
-}
-
-/// A moment in milliseconds since 1970 as text, RFC 3339 in UTC, whole seconds; never a later one.
+/// A moment in milliseconds since 1970 as text, RFC 3339 in UTC, whole seconds. It is never a later one, but for those
+/// before the year 1, which RFC 3339 cannot write: they are its first.
 pub fn text(milliseconds: i64) -> String {
-    Timestamp::from_second(milliseconds.div_euclid(1000)).unwrap_or_default().to_string()
+    moment::text_of_second(milliseconds.saturating_mul(1000).clamp(*YEARS.start(), *YEARS.end()))
 }
 
 /// Now, RFC 3339 in UTC, whole seconds.
 pub fn now() -> String {
-    let now = moment();
+    let now = current();
     Timestamp::from_second(now.as_second()).unwrap_or(now).to_string()
 }
 
-/// Whole days since a moment that [`now`] wrote; none when the text is no moment.
+/// Whole days since a moment that [`now`] wrote; none when the text is no moment, or one that is still to come: then a clock
+/// was wrong.
 pub fn days_since(text: &str) -> Option<i64> {
-    let then: Timestamp = text.parse().ok()?;
-    Some((moment().as_second() - then.as_second()) / 86_400)
+    let (then, now) = (parsed(text)?, milliseconds());
+    (!is_ahead(then, now)).then(|| (now - then) / 86_400_000)
+}
+
+/// Clocks that differ by this many milliseconds are right: five minutes.
+pub const APART: i64 = 300_000;
+
+/// Whether so many milliseconds between two clocks mean that one of them is wrong.
+pub fn is_apart(difference: i64) -> bool {
+    difference.unsigned_abs() > APART.unsigned_abs()
+}
+
+/// Whether a moment that was remembered is still to come: then the clock was wrong that told it, and what it says of the
+/// time before it is not believed.
+pub fn is_ahead(moment: i64, now: i64) -> bool {
+    moment > now && is_apart(moment.saturating_sub(now))
 }
 
 /// A duration for people: `2h 5m`, `48s`, `0.3s`.

@@ -2,6 +2,7 @@
 //! many requests may be spent to make sure.
 
 use crate::error::{Error, Result};
+use crate::number;
 
 /// So few records may always be deleted.
 pub const LEAST: u64 = 10;
@@ -47,7 +48,7 @@ impl Most {
         let Some(percent) = text.trim().strip_suffix('%') else {
             return text.trim().parse().map(Most::Number).map_err(|_| wrong());
         };
-        let percent: f64 = percent.trim().parse().map_err(|_| wrong())?;
+        let percent = number::finite(percent).ok_or_else(wrong)?;
         if !(0.0..=100.0).contains(&percent) {
             return Err(wrong());
         }

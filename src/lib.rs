@@ -30,8 +30,8 @@
 //! ```
 //!
 //! [`source`], [`mirror`] and [`destinations`] never know one another; what two of them exchange lies below them
-//! ([`record`], [`set_aside`], [`volatile`], [`verdict`], [`secret`], [`lock`], [`regular`], [`loopback`]). Only [`sync`]
-//! and [`commands`] know all three.
+//! ([`number`], [`moment`], [`record`], [`set_aside`], [`volatile`], [`verdict`], [`secret`], [`lock`], [`regular`],
+//! [`loopback`]). Only [`sync`] and [`commands`] know all three.
 //!
 //! # Where does a change go?
 //!
@@ -42,6 +42,7 @@
 //! | how that is found out | `source/negotiate/` (who decides), `source/dialect/settle/` (a schema becomes a dialect; `values.rs`: what may be given for what must be given; `written.rs`: which of the job's lines a schema contradicts), `source/dialect/introspect.rs` and `asking/` (how a schema is learnt), `source/prove.rs` |
 //! | an error code's meaning | the dialect's `[codes]`; what happens then: [`policy`], one exhaustive table |
 //! | when a token is renewed | [`source::token`] |
+//! | which text from outside is a number, which one a moment | [`number`], [`moment`] |
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
 //! | a retry's delay, how long to try | [`source::retry`] |
 //! | what it means that no answer came | `source/unreachable.rs`; that something else answers: [`source::failure`] and `source/dialect/settle/stranger.rs` |
@@ -97,6 +98,8 @@ pub mod lock;
 pub mod loopback;
 pub mod mask;
 pub mod mirror;
+pub mod moment;
+pub mod number;
 pub mod paths;
 pub mod policy;
 pub mod progress;

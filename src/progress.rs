@@ -49,9 +49,11 @@ impl Progress {
     }
 }
 
-/// Adds to a counter.
+/// Adds to a counter, which stops at its largest value.
 pub fn add(counter: &AtomicU64, n: u64) {
-    counter.fetch_add(n, Ordering::Relaxed);
+    let sum = |before: u64| Some(before.saturating_add(n));
+    // The closure always gives a value, so this cannot fail.
+    let _ = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
 }
 
 /// Reads a counter.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::Result;
+use crate::moment;
+use crate::number;
 use crate::streams::{DateForm, Stream};
 use crate::volatile::Volatile;
 
@@ -58,7 +60,9 @@ pub struct Extent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct SeqRange {
+    #[serde(deserialize_with = "number::read_seq")]
     pub first: i64,
+    #[serde(deserialize_with = "number::read_seq")]
     pub last: i64,
 }
 
@@ -161,13 +165,10 @@ pub(crate) fn member<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 pub fn moment(text: &str, path: &[&str], form: DateForm) -> Option<i64> {
     let raw = path.iter().try_fold(text, |inside, name| member(inside, name))?;
     let text: Cow<'_, str> = if raw.starts_with('"') { serde_json::from_str(raw).ok()? } else { raw.into() };
-    let number = || text.parse::<f64>().ok().filter(|n| n.is_finite());
-    #[allow(clippy::cast_possible_truncation)] // saturates, and no moment is that far away
-    match form {
-        DateForm::Iso8601 => crate::clock::parsed(&text),
-        DateForm::EpochMs => number().map(|ms| ms as i64),
-        DateForm::EpochS => number().map(|s| (s * 1000.0) as i64),
-    }
+    // A bare number is no text, whatever date its digits could be read as.
+    let is_of_form = raw.starts_with('"') || form != DateForm::Iso8601;
+    let (micros, _) = moment::read(&text, form).filter(|_| is_of_form)?;
+    Some(micros.div_euclid(1000))
 }
 
 /// Finds the value of one member.
@@ -205,6 +206,11 @@ mod tests {
             (r#"{"at":1709626150}"#, DateForm::EpochS, Some(ms - 123)),
             (r#"{"at":null}"#, DateForm::EpochS, None),
             (r#"{"at":"soon"}"#, DateForm::Iso8601, None),
+            (r#"{"at":20240305}"#, DateForm::Iso8601, None),
+            (r#"{"at":"9999-12-31T23:59:59.999Z"}"#, DateForm::Iso8601, Some(253_402_300_799_999)),
+            (r#"{"at":253402300800000}"#, DateForm::EpochMs, None),
+            (r#"{"at":1e300}"#, DateForm::EpochS, None),
+            (r#"{"at":"NaN"}"#, DateForm::EpochS, None),
             (r#"{"x":{"at":"2024-03-05T08:09:10.123Z"}}"#, DateForm::Iso8601, None),
         ] {
             assert_eq!(moment(text, &["at"], form), found, "{text}");

@@ -30,6 +30,9 @@ pub struct SandboxArgs {
     /// The same seed gives the same data.
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
+    /// What time it is by the `Date` header (2025-01-31T12:00:00Z), until a night passes; by default this machine's time.
+    #[arg(long, value_name = "MOMENT")]
+    pub now: Option<String>,
     /// How long a token lives (2s, 1h).
     #[arg(long, default_value = "1h")]
     pub token_ttl: String,

@@ -173,7 +173,7 @@ fn finish_one(
     for offer in &mut delivery.streams {
         let reached = destination.delivered(&delivery.mirror, offer.stream)?;
         let pin = ours.iter().find(|p| p.stream == offer.stream);
-        offer.range = pin.map(|p| p.range).filter(|range| reached + 1 == range.first);
+        offer.range = pin.map(|p| p.range).filter(|range| reached.checked_add(1) == Some(range.first));
     }
     crash::point();
     let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
@@ -270,7 +270,7 @@ fn ranges(
     let last = pins::last_seq(writer)?;
     let terms = destination.terms();
     for offer in &mut delivery.streams {
-        let first = destination.delivered(&delivery.mirror, offer.stream)? + 1;
+        let first = destination.delivered(&delivery.mirror, offer.stream)?.saturating_add(1);
         let range = SeqRange { first, last };
         let is_new = !offer.is_held(terms) && first <= last && reading.first_change(offer.stream, range)?.is_some();
         offer.range = is_new.then_some(range);

@@ -11,7 +11,6 @@ use super::apart::apart;
 use super::deliver::{self, Destinations};
 use super::{accounts, masked, setup};
 use crate::cli::RunArgs;
-use crate::clock;
 use crate::config::mask::MaskAt;
 use crate::config::settings::{Flags, Settings};
 use crate::config::values;
@@ -128,9 +127,10 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         }
     };
     mirror.call(move |w| account::claim(w, &account)).await?;
-    let (name, lane) = (settings.name.clone(), settings.lane);
+    // A token was given by now, so that the server's time is known.
+    let (name, lane, now) = (settings.name.clone(), settings.lane, source.now());
     let streams: Vec<_> = known.streams.iter().map(|s| (*s, !source.is_partitioned(*s))).collect();
-    let begun = mirror.call(move |w| rounds::begin(w, &name, lane, &streams, &tails)).await?;
+    let begun = mirror.call(move |w| rounds::begin(w, &name, lane, &streams, &tails, now)).await?;
     let context = Context {
         source: source.clone(),
         mirror: mirror.clone(),
@@ -151,7 +151,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         notes: Arc::default(),
     };
     sync::unchanged::note_selections(&context, &known.streams).await?;
-    if let Some(note) = begun.is_old() {
+    if let Some(note) = begun.is_old(now) {
         context.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
     }
     sync::unchanged::note_volatile(&context, &known.streams)?;
@@ -184,7 +184,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     let mut report = RunReport::new(&settings.name, settings.lane, begun, &outcome, &source, &context.progress, took);
     report.account.clone_from(&settings.account);
     let concluded = std::mem::replace(&mut report.notes, known.notes);
-    report.notes.extend(context.notes());
+    report.notes.extend(context.notes().into_iter().chain(source.clock_note()));
     report.notes.extend(report.misses());
     report.notes.extend(concluded);
     let mut exits = vec![run_report::exit_of(&outcome)];
@@ -219,7 +219,7 @@ async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Resul
         streams: Vec::new(),
         lookback: milliseconds(settings.lookback),
         full_every: milliseconds(settings.full_every),
-        now: clock::milliseconds(),
+        now: source.now(),
     };
     let (tails, notes) = sync::tail::offered(source, mirror, endpoint, &known.streams, wanted).await?;
     known.notes.extend(notes);

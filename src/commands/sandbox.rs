@@ -23,6 +23,11 @@ pub async fn sandbox(args: &SandboxArgs) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
+fn moment(text: &str) -> Result<i64> {
+    let wrong = || Error::usage(format!("--now {text:?} is not a moment; write for example \"2025-01-31T12:00:00Z\""));
+    crate::clock::parsed(text).ok_or_else(wrong)
+}
+
 fn options(args: &SandboxArgs) -> Result<Options> {
     let faults = match faults::Plan::named(&args.faults) {
         Some(plan) => plan.with_seed(args.seed),
@@ -43,6 +48,7 @@ fn options(args: &SandboxArgs) -> Result<Options> {
         conversations: args.conversations,
         messages: args.messages,
         seed: args.seed,
+        now: args.now.as_deref().map(moment).transpose()?,
         token_ttl: values::duration(&args.token_ttl, "--token-ttl")?,
         requests_per_minute: args.requests_per_minute,
         window: values::duration(&args.window, "--window")?,

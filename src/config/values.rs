@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::number;
+
+/// The longest duration of a job: a hundred years, so that a moment so far from now is still a moment.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Parses a duration; `place` is for the message.
 pub fn duration(text: &str, place: &str) -> Result<Duration> {
@@ -18,7 +22,7 @@ pub fn duration(text: &str, place: &str) -> Result<Duration> {
         _ => return Err(wrong()),
     };
     let seconds = number.ok_or_else(wrong)? * factor;
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+    Duration::try_from_secs_f64(seconds).ok().filter(|d| *d <= LONGEST).ok_or_else(wrong)
 }
 
 /// Parses a size in bytes; `place` is for the message.
@@ -46,7 +50,7 @@ pub fn size(text: &str, place: &str) -> Result<u64> {
 fn split(text: &str) -> (Option<f64>, &str) {
     let text = text.trim();
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    (text[..at].parse().ok(), text[at..].trim())
+    (number::finite(&text[..at]), text[at..].trim())
 }
 
 #[cfg(test)]
@@ -61,8 +65,12 @@ mod tests {
             assert!((duration(text, "p").expect(text).as_secs_f64() - seconds).abs() < 1e-9, "{text}");
         }
         assert_eq!((size("64MiB", "p").expect("size"), size("2kB", "p").expect("size")), (64 << 20, 2000));
-        for text in ["", "soon", "-3s", "3x"] {
-            assert!(duration(text, "p").is_err() && size(text, "p").is_err(), "{text}");
+        let endless = ["NaN", "inf", "99999999999d", "36501d", "1.2.3s"].map(str::to_owned);
+        for text in ["", "soon", "-3s", "3x"].map(str::to_owned).into_iter().chain(endless).chain(["9".repeat(400)]) {
+            assert!(duration(&text, "p").is_err(), "{text}");
+        }
+        for text in ["", "soon", "-3s", "3x", "NaN", "inf", "1e3", "99999999999GB"] {
+            assert!(size(text, "p").is_err(), "{text}");
         }
     }
 }

@@ -9,7 +9,7 @@ use super::cells::Cell;
 use super::csv::Options;
 use super::format::{Rows, Summed};
 use super::packing::Packed;
-use crate::clock;
+use crate::moment;
 use crate::streams::Column;
 
 /// A CSV file under way.
@@ -85,7 +85,7 @@ impl Line {
                 Cell::Json(text) => self.push(quoting, text.as_bytes(), false),
                 Cell::Text(text) => self.push(quoting, text.as_bytes(), formula_safe && is_formula(text)),
                 Cell::Integer(number) => self.push(quoting, number.to_string().as_bytes(), false),
-                Cell::Moment(micros) => self.push(quoting, clock::text_micros(*micros).as_bytes(), false),
+                Cell::Moment(micros) => self.push(quoting, moment::text(*micros).as_bytes(), false),
             }
             self.ends.push(self.bytes.len());
         }

@@ -224,7 +224,7 @@ impl Files {
         let receipt = Receipt {
             stream: offer.stream,
             held,
-            records: of_now.iter().map(|f| f.rows).sum(),
+            records: of_now.iter().fold(0, |all, file| all.saturating_add(file.rows)),
             up_to_seq: entry.seq.map_or(0, |s| s.last),
             misfits: shape.misfits(),
             files: of_now.iter().map(|f| self.store.name_of(&f.path)).collect(),

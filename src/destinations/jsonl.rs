@@ -8,7 +8,7 @@ use super::cells::Cell;
 use super::format::{Format, Rows, Summed};
 use super::manifest;
 use super::packing::{Compression, Packed};
-use crate::clock;
+use crate::moment;
 use crate::streams::Column;
 
 /// How the files are written.
@@ -68,7 +68,7 @@ impl Rows for Lines {
                 Cell::Text(text) => serde_json::to_writer(&mut self.line, &**text)?,
                 Cell::Json(text) => serde_json::to_writer(&mut self.line, text)?,
                 Cell::Integer(number) => write!(self.line, "{number}")?,
-                Cell::Moment(micros) => write!(self.line, "\"{}\"", clock::text_micros(*micros))?,
+                Cell::Moment(micros) => write!(self.line, "\"{}\"", moment::text(*micros))?,
             }
         }
         self.line.extend_from_slice(b"}\n");

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Offer;
 use crate::error::{Error, Kind, Result, in_our_words};
+use crate::number;
 use crate::record::SeqRange;
 use crate::streams::{self, Column, Stream};
 
@@ -96,6 +97,7 @@ pub struct Entry {
     /// Of the files: the run, as of when, rows, seqs.
     pub run_id: Option<i64>,
     pub as_of: Option<String>,
+    #[serde(deserialize_with = "number::read_count")]
     pub rows: u64,
     pub seq: Option<SeqRange>,
     pub files: Vec<FileEntry>,
@@ -107,7 +109,9 @@ pub struct Entry {
 #[allow(missing_docs)]
 pub struct FileEntry {
     pub path: String,
+    #[serde(deserialize_with = "number::read_count")]
     pub rows: u64,
+    #[serde(deserialize_with = "number::read_count")]
     pub bytes: u64,
     pub sha256: String,
     /// Of a file of changes: the range it covers. Ranges adjoin, whatever seqs lie in them.
@@ -168,7 +172,7 @@ impl Entry {
             latest_run_id: run,
             run_id: Some(run),
             as_of: offer.as_of.clone(),
-            rows: files.iter().map(|f| f.rows).sum(),
+            rows: files.iter().fold(0, |all, file| all.saturating_add(file.rows)),
             seq,
             files,
             columns: described(columns),

@@ -4,6 +4,7 @@
 use super::cells::{self, Cell, EXTRA};
 use super::{Content, Offer, typed};
 use crate::error::Result;
+use crate::moment::YEARS;
 use crate::record::Change;
 use crate::streams::{Column, DateForm, Kind};
 
@@ -69,7 +70,8 @@ impl Shape {
         }
         cells.push(Cell::Integer(change.seq));
         cells.push(Cell::Text(change.op.name().into()));
-        cells.push(change.synced_at.map_or(Cell::Null, |ms| Cell::Moment(ms.saturating_mul(1000))));
+        let micros = change.synced_at.and_then(|ms| ms.checked_mul(1000)).filter(|micros| YEARS.contains(micros));
+        cells.push(micros.map_or(Cell::Null, Cell::Moment));
         cells.push(change.run.map_or(Cell::Null, Cell::Integer));
         Ok(cells)
     }

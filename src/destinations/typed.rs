@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 
 use super::cells::Cell;
-use crate::clock;
+use crate::moment;
 use crate::streams::{Column, DateForm, Kind};
 
 /// Makes `cells` fit `columns`, of which the last is `_extra`; how many did not.
@@ -37,7 +37,7 @@ fn one(kind: Kind, date: DateForm, cell: &mut Cell<'_>) -> Option<String> {
         (Kind::Id, Cell::Plain(digits)) if !digits.starts_with(['t', 'f']) => Some(Cell::Text(Cow::Borrowed(*digits))),
         (Kind::Json, Cell::Text(text)) => Some(Cell::Json(json_text(text))),
         (Kind::Json, Cell::Plain(plain)) => Some(Cell::Json((*plain).to_owned())),
-        (Kind::Timestamp, Cell::Text(text)) => match moment(text, date) {
+        (Kind::Timestamp, Cell::Text(text)) => match moment::read(text, date) {
             Some((micros, true)) => Some(Cell::Moment(micros)),
             Some((micros, false)) => {
                 let sent = json_text(text);
@@ -46,7 +46,7 @@ fn one(kind: Kind, date: DateForm, cell: &mut Cell<'_>) -> Option<String> {
             }
             None => None,
         },
-        (Kind::Timestamp, Cell::Plain(number)) if date != DateForm::Iso8601 => match moment(number, date) {
+        (Kind::Timestamp, Cell::Plain(number)) if date != DateForm::Iso8601 => match moment::read(number, date) {
             Some((micros, true)) => Some(Cell::Moment(micros)),
             Some((micros, false)) => {
                 let sent = (*number).to_owned();
@@ -71,27 +71,8 @@ fn one(kind: Kind, date: DateForm, cell: &mut Cell<'_>) -> Option<String> {
     }
 }
 
-/// Microseconds since 1970 in the years 1 to 9999, and whether they are all of it.
-fn moment(text: &str, date: DateForm) -> Option<(i64, bool)> {
-    const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
-    let number = |unit: i64| {
-        if let Ok(whole) = text.parse::<i64>() {
-            return whole.checked_mul(unit).map(|micros| (micros, true));
-        }
-        let value = text.parse::<f64>().ok().filter(|v| v.is_finite())? * unit as f64;
-        #[allow(clippy::cast_possible_truncation)] // saturates, and is out of the years then
-        Some((value.floor() as i64, value.fract() == 0.0))
-    };
-    let found = match date {
-        DateForm::Iso8601 => clock::micros(text),
-        DateForm::EpochMs => number(1_000),
-        DateForm::EpochS => number(1_000_000),
-    };
-    found.filter(|(micros, _)| YEARS.contains(micros))
-}
-
 fn json_text(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
+    serde_json::Value::from(text).to_string()
 }
 
 /// Adds a member to the object in `extra`.

@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::entries;
 use super::set_aside::Missing;
+use crate::number::MOST;
 use crate::quantity::counted;
 use crate::streams::Stream;
 use crate::verdict::Verdict;
@@ -180,8 +181,8 @@ pub fn start_pass(
 }
 
 /// Starts the next pass of every closed, incomplete walk of a stream.
-pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> rusqlite::Result<()> {
-    entries::reopened(t, lane, stream, run)?;
+pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
+    entries::reopened(t, lane, stream, run, now)?;
     t.execute(
         &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
              why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL,
@@ -335,7 +336,8 @@ pub fn standing(c: &rusqlite::Connection, lane: Lane, stream: Stream, since: i64
                 min(why) FILTER (WHERE verdict = 'incomplete' AND set_aside = 0),
                 coalesce(sum(verdict = 'proven'), 0), coalesce(sum(windows), 0), coalesce(sum(seen), 0),
                 coalesce(sum(distinct_records), 0), coalesce(sum(steps_back), 0),
-                CASE WHEN count(total) > 0 THEN sum(coalesce(total, distinct_records)) END, min(closed_at), min(since_run),
+                CASE WHEN count(total) > 0 THEN CAST(min(total(coalesce(total, distinct_records)), {MOST}.0) AS INTEGER) END,
+                min(closed_at), min(since_run),
                 coalesce(sum(set_aside > 0), 0), min(why) FILTER (WHERE set_aside > 0), coalesce(max(set_aside), 0) = 2
          FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE}
              AND (partition = '' OR NOT EXISTS (
@@ -409,8 +411,27 @@ mod tests {
             (s.walks, s.windows, s.seen, s.distinct, s.verdict()),
             (1, 2, 6, 4, Verdict::Incomplete("x".into()))
         );
-        reopen_incomplete(&t, Lane::Backfill, Stream::Contacts, 2).expect("reopen");
+        reopen_incomplete(&t, Lane::Backfill, Stream::Contacts, 2, 0).expect("reopen");
         let again = find(&t, &place).expect("find").expect("there");
         assert_eq!((again.pass, again.windows, again.since_run, again.position), (2, 0, 2, None));
+    }
+
+    #[test]
+    fn totals_of_many_lists_add_up_to_no_more_than_a_total_may_be() {
+        let mut c = rusqlite::Connection::open_in_memory().expect("memory");
+        migrations::apply(&mut c, Path::new("m")).expect("schema");
+        let t = c.transaction().expect("transaction");
+        let beyond = u64::try_from(i64::MAX).expect("a u64");
+        for (stream, total, sum) in
+            [(Stream::Contacts, 9, 9 * 1100), (Stream::Messages, MOST, MOST), (Stream::Channels, beyond, MOST)]
+        {
+            for list in 0..1100 {
+                let place = Place { lane: Lane::Backfill, stream, partition: list.to_string() };
+                start(&t, &place, 1, 1).expect("start");
+                advance(&t, &place, &Advance { total: Some(total), ..advance_by(1, 0, None) }).expect("a window");
+            }
+            let s = standing(&t, Lane::Backfill, stream, 1).expect("standing");
+            assert_eq!((s.walks, s.total), (1100, Some(sum)));
+        }
     }
 }

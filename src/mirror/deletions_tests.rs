@@ -32,7 +32,7 @@ fn with_mirror(test: impl FnOnce(&mut Writer) + Send + 'static) {
 }
 
 fn begin(w: &mut Writer) -> Begun {
-    rounds::begin(w, "job", LANE, &[(Stream::Conversations, true), (Stream::Messages, false)], &Tails::default())
+    rounds::begin(w, "job", LANE, &[(Stream::Conversations, true), (Stream::Messages, false)], &Tails::default(), 9)
         .expect("a round")
 }
 
@@ -58,6 +58,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
     Landing {
         place,
         run: begun.run,
+        now: 9,
         since_run: from.since_run,
         query: None,
         records: rows(ids, "same"),

@@ -11,6 +11,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::checkpoint::{self, GONE, Lane, Pass, Place, parent};
+use crate::clock::is_ahead;
 use crate::streams::{self, Stream};
 
 /// The stream whose lists belong to the records of a page, and what is known of these.
@@ -22,7 +23,7 @@ pub struct Partitions {
     pub round: i64,
     /// Fingerprint of the fields that the stream is asked for.
     pub selection: i64,
-    /// Now, in milliseconds since 1970.
+    /// The server's time, in milliseconds since 1970.
     pub now: i64,
     /// How long records change after they were made, in milliseconds.
     pub lookback: i64,
@@ -56,15 +57,22 @@ pub const UNTOLD: i64 = i64::MAX;
 
 impl Known {
     /// Whether the list need not be asked for: the entry is what it was, the list was read whole with the same fields,
-    /// and nothing in it was so new then that it may have changed since.
-    pub fn is_unchanged(&self, entry_seq: i64, selection: i64, lookback: i64) -> bool {
+    /// and nothing in it was so new then that it may have changed since. A moment that is still to come, of the reading or
+    /// of a record, is no reason to leave it out: what was made since may stand behind it.
+    pub fn is_unchanged(&self, entry_seq: i64, selection: i64, lookback: i64, now: i64) -> bool {
+        let to_come = is_ahead(self.began, now) || self.newest_to_come(now).is_some();
         let settled = lookback == 0 || self.newest.is_none_or(|newest| newest < self.began.saturating_sub(lookback));
-        self.whole && self.entry_seq == entry_seq && self.selection == selection && settled
+        self.whole && self.entry_seq == entry_seq && self.selection == selection && settled && !to_come
+    }
+
+    /// The newest moment in the list, where it is still to come.
+    fn newest_to_come(&self, now: i64) -> Option<i64> {
+        self.newest.filter(|newest| *newest != UNTOLD && is_ahead(*newest, now))
     }
 
     /// The moment up to which the list's records are known, for a pass that may end where it meets them.
-    pub fn known_since(&self, selection: i64) -> Option<i64> {
-        (self.whole && self.selection == selection).then_some(self.began)
+    pub fn known_since(&self, selection: i64, now: i64) -> Option<i64> {
+        (self.whole && self.selection == selection && !is_ahead(self.began, now)).then_some(self.began)
     }
 }
 
@@ -78,8 +86,8 @@ pub fn meet(
     seq: i64,
     run: i64,
 ) -> rusqlite::Result<bool> {
-    let Partitions { round, selection, .. } = *partitions;
-    let mut known_since = None;
+    let Partitions { round, selection, lookback, now, .. } = *partitions;
+    let (mut known_since, mut to_come) = (None, None);
     if place.lane == Lane::Incremental
         && let Some(known) = find(t, place)?
     {
@@ -90,13 +98,15 @@ pub fn meet(
         let settled = !holds_suspects(t, place)?;
         // Another lane began a pass after this round's own: that is the round's, open or not.
         let begun = || checkpoint::find(t, place).map(|own| own.is_some_and(|own| own.since_run >= round));
-        if settled && known.is_unchanged(seq, selection, partitions.lookback) && (known.incremental || !begun()?) {
+        if settled && known.is_unchanged(seq, selection, lookback, now) && (known.incremental || !begun()?) {
             return if known.skipped == Some(round) { Ok(false) } else { skip(t, place, round).map(|()| true) };
         }
-        known_since = known.known_since(selection).filter(|_| settled);
+        known_since = known.known_since(selection, now).filter(|_| settled);
+        // A pass that ends where the list is known may not show this record again.
+        to_come = known.newest_to_come(now);
     }
     if checkpoint::start_pass(t, place, run, round, &Pass { known_since, audit: false })? {
-        let newest = partitions.newest.get(n).copied().flatten();
+        let newest = partitions.newest.get(n).copied().flatten().max(to_come);
         t.prepare_cached(
             "INSERT OR REPLACE INTO entry (stream, partition, entry_seq, selection, lane, run, began, newest)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -194,7 +204,7 @@ pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool
 }
 
 /// The incomplete lists of a stream are about to be read again, in a pass that begins in `run`.
-pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> rusqlite::Result<()> {
+pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
     t.execute(
         &format!(
             "UPDATE entry SET lane = ?1, run = ?3, began = ?5, whole = 0, skipped = NULL
@@ -202,7 +212,7 @@ pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64) -> ru
                  SELECT partition FROM checkpoint
                  WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE})"
         ),
-        params![lane.name(), stream.number(), run, parent(stream), crate::clock::milliseconds()],
+        params![lane.name(), stream.number(), run, parent(stream), now],
     )?;
     Ok(())
 }
@@ -240,6 +250,7 @@ pub fn sample(
     run: i64,
     seed: u64,
     most: u32,
+    now: i64,
 ) -> rusqlite::Result<u64> {
     let lane = Lane::Incremental;
     let there: u32 = t.query_row(
@@ -265,7 +276,7 @@ pub fn sample(
             begun += 1;
             t.execute(
                 "UPDATE entry SET lane = ?, run = ?, began = ?, whole = 0, skipped = NULL WHERE stream = ? AND partition = ?",
-                params![lane.name(), run, crate::clock::milliseconds(), stream.number(), place.partition],
+                params![lane.name(), run, now, stream.number(), place.partition],
             )?;
         }
     }
@@ -298,6 +309,7 @@ mod tests {
     use super::*;
 
     const DAY: i64 = 86_400_000;
+    const NOW: i64 = 110 * DAY;
     const KNOWN: Known = Known {
         entry_seq: 7,
         selection: 1,
@@ -311,21 +323,32 @@ mod tests {
 
     #[test]
     fn a_list_is_unchanged_when_its_entry_its_fields_and_its_age_say_so() {
-        assert!(KNOWN.is_unchanged(7, 1, 3 * DAY));
-        assert!(!KNOWN.is_unchanged(8, 1, 3 * DAY), "another entry");
-        assert!(!KNOWN.is_unchanged(7, 2, 3 * DAY), "other fields");
-        assert!(!Known { whole: false, ..KNOWN }.is_unchanged(7, 1, 3 * DAY), "not read whole");
-        assert!(!KNOWN.is_unchanged(7, 1, 10 * DAY), "on the day, it may still change");
-        assert!(KNOWN.is_unchanged(7, 1, 10 * DAY - 1));
-        assert!(Known { newest: None, ..KNOWN }.is_unchanged(7, 1, 3 * DAY), "there was nothing in it");
+        assert!(KNOWN.is_unchanged(7, 1, 3 * DAY, NOW));
+        assert!(!KNOWN.is_unchanged(8, 1, 3 * DAY, NOW), "another entry");
+        assert!(!KNOWN.is_unchanged(7, 2, 3 * DAY, NOW), "other fields");
+        assert!(!Known { whole: false, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "not read whole");
+        assert!(!KNOWN.is_unchanged(7, 1, 10 * DAY, NOW), "on the day, it may still change");
+        assert!(KNOWN.is_unchanged(7, 1, 10 * DAY - 1, NOW));
+        assert!(Known { newest: None, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "there was nothing in it");
     }
 
     #[test]
     fn records_that_tell_no_moment_may_be_new_unless_nobody_looks_back() {
         let untold = Known { newest: Some(UNTOLD), ..KNOWN };
-        assert!(!untold.is_unchanged(7, 1, 1));
-        assert!(untold.is_unchanged(7, 1, 0));
-        assert!(Known { newest: Some(101 * DAY), ..KNOWN }.is_unchanged(7, 1, 0));
+        assert!(!untold.is_unchanged(7, 1, 1, NOW));
+        assert!(untold.is_unchanged(7, 1, 0, NOW));
+        assert!(Known { newest: Some(101 * DAY), ..KNOWN }.is_unchanged(7, 1, 0, NOW));
+    }
+
+    #[test]
+    fn a_moment_that_is_still_to_come_is_no_reason_to_leave_a_list_out() {
+        for lookback in [0, 3 * DAY] {
+            assert!(!KNOWN.is_unchanged(7, 1, lookback, 95 * DAY), "it was read by a clock that was wrong");
+            assert!(KNOWN.is_unchanged(7, 1, lookback, 100 * DAY - 300_000), "clocks may differ by five minutes");
+            let of_2100 = Known { newest: Some(47_482 * DAY), ..KNOWN };
+            assert!(!of_2100.is_unchanged(7, 1, lookback, NOW), "new ones may stand behind it");
+        }
+        assert_eq!((KNOWN.known_since(1, 95 * DAY), KNOWN.known_since(1, NOW)), (None, Some(100 * DAY)));
     }
 
     fn mirror() -> Connection {
@@ -409,11 +432,11 @@ mod tests {
             let mut ask = c.prepare("SELECT partition FROM checkpoint WHERE audited = 0 ORDER BY 1").expect("SQL");
             ask.query_map([], |r| r.get(0)).expect("rows").collect::<rusqlite::Result<_>>().expect("rows")
         };
-        assert_eq!(sample(&t, Stream::Messages, 2, 2, 7, 10).expect("drawn"), 10);
+        assert_eq!(sample(&t, Stream::Messages, 2, 2, 7, 10, 0).expect("drawn"), 10);
         let first = drawn(&t);
         assert_eq!((first.len(), skipped(&t, Stream::Messages, 2).expect("left").lists), (10, 40));
         assert_eq!(
-            sample(&t, Stream::Messages, 2, 3, 7, 10).expect("drawn"),
+            sample(&t, Stream::Messages, 2, 3, 7, 10, 0).expect("drawn"),
             0,
             "by a run that goes on with the round"
         );
@@ -422,8 +445,8 @@ mod tests {
 
     #[test]
     fn a_pass_may_end_at_known_rows_only_when_all_of_them_are_known() {
-        assert_eq!(KNOWN.known_since(1), Some(100 * DAY));
-        assert_eq!(KNOWN.known_since(2), None);
-        assert_eq!(Known { whole: false, ..KNOWN }.known_since(1), None);
+        assert_eq!(KNOWN.known_since(1, NOW), Some(100 * DAY));
+        assert_eq!(KNOWN.known_since(2, NOW), None);
+        assert_eq!(Known { whole: false, ..KNOWN }.known_since(1, NOW), None);
     }
 }

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::entries::UNTOLD;
+use crate::clock;
 use crate::record::Record;
 use crate::streams::Stream;
 
@@ -22,16 +24,19 @@ pub struct Lists {
     pub row_bytes: f64,
 }
 
-/// Reads it. `selection` is the fingerprint of the fields that are asked for, `lookback` in milliseconds.
-pub fn lists(c: &Connection, stream: Stream, selection: i64, lookback: i64) -> rusqlite::Result<Lists> {
+/// Reads it. `selection` is the fingerprint of the fields that are asked for, `lookback` in milliseconds, `now` the server's
+/// time.
+pub fn lists(c: &Connection, stream: Stream, selection: i64, lookback: i64, now: i64) -> rusqlite::Result<Lists> {
     let mut known = Lists::default();
+    let to_come = now.saturating_add(clock::APART);
     let mut ask = c.prepare(
         "WITH list AS (SELECT parent, count(*) AS rows FROM record WHERE stream = ?1 AND deleted = 0 GROUP BY parent)
          SELECT partition, coalesce(list.rows, 0), whole,
-                NOT (whole AND selection = ?2 AND (?3 = 0 OR newest IS NULL OR newest < began - ?3))
+                NOT (whole AND selection = ?2 AND (?3 = 0 OR newest IS NULL OR newest < began - ?3)
+                     AND NOT began > ?4 AND NOT coalesce(newest > ?4 AND newest < ?5, 0))
          FROM entry LEFT JOIN list ON list.parent = entry.partition WHERE entry.stream = ?1",
     )?;
-    let mut rows = ask.query(params![stream.number(), selection, lookback])?;
+    let mut rows = ask.query(params![stream.number(), selection, lookback, to_come, UNTOLD])?;
     while let Some(row) = rows.next()? {
         let list: Box<str> = row.get(0)?;
         let (records, whole, is_due): (u64, bool, bool) = (row.get(1)?, row.get(2)?, row.get(3)?);

@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::checkpoint::{self, Checkpoint, Pass, Place};
 use super::selection;
+use crate::clock::is_ahead;
 use crate::streams::Stream;
 
 /// Clocks may differ: so much more than the lookback is asked for.
@@ -23,7 +24,7 @@ pub struct Tails {
     pub lookback: i64,
     /// How old the last whole reading may be, in milliseconds; 0 = none may be.
     pub full_every: i64,
-    /// Now, in milliseconds since 1970.
+    /// The server's time, in milliseconds since 1970.
     pub now: i64,
 }
 
@@ -35,9 +36,10 @@ impl Tails {
             .prepare_cached("SELECT began, whole FROM reading WHERE stream = ? AND query = ?")?
             .query_row(params![stream.number(), query], |r| Ok((r.get(0)?, r.get(1)?)))
             .optional()?;
-        // A whole reading from the future is a clock that was wrong.
-        let fresh = |whole: &i64| (0..self.full_every).contains(&self.now.saturating_sub(*whole));
-        let Some((began, _)) = known.filter(|(_, whole)| fresh(whole)) else { return Ok(None) };
+        // A reading that is still to come is a clock that was wrong, and says nothing of what changed since it was made.
+        let fresh = |whole: &i64| self.now.saturating_sub(*whole) < self.full_every && !is_ahead(*whole, self.now);
+        let known = known.filter(|(began, whole)| fresh(whole) && !is_ahead(*began, self.now));
+        let Some((began, _)) = known else { return Ok(None) };
         let suspects: bool = t
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_suspects
@@ -49,7 +51,14 @@ impl Tails {
 }
 
 /// A pass over a stream's one list that began in `since_run` has closed complete; `tail`: it showed changes only.
-pub fn closed(t: &Transaction<'_>, stream: Stream, query: i64, since_run: i64, tail: bool) -> rusqlite::Result<()> {
+pub fn closed(
+    t: &Transaction<'_>,
+    stream: Stream,
+    query: i64,
+    since_run: i64,
+    tail: bool,
+    now: i64,
+) -> rusqlite::Result<()> {
     // Begun with other fields than it was ended with: records of both kinds.
     if selection::changed_in(t, stream)?.is_some_and(|changed| changed > since_run) {
         return Ok(());
@@ -57,30 +66,40 @@ pub fn closed(t: &Transaction<'_>, stream: Stream, query: i64, since_run: i64, t
     let started: Option<String> =
         t.query_row("SELECT started_at FROM run WHERE id = ?", [since_run], |r| r.get(0)).optional()?;
     let Some(began) = started.and_then(|text| crate::clock::parsed(&text)) else { return Ok(()) };
-    let sql = if tail {
-        "UPDATE reading SET began = max(began, ?3) WHERE stream = ?1 AND query = ?2"
-    } else {
-        "INSERT INTO reading (stream, query, began, whole) VALUES (?1, ?2, ?3, ?3)
-         ON CONFLICT (stream) DO UPDATE SET
-             began = CASE WHEN query = ?2 THEN max(began, ?3) ELSE ?3 END,
-             whole = CASE WHEN query = ?2 THEN max(whole, ?3) ELSE ?3 END, query = ?2"
+    let known: Option<(i64, i64, i64)> = t
+        .prepare_cached("SELECT query, began, whole FROM reading WHERE stream = ?")?
+        .query_row([stream.number()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+        .optional()?
+        .filter(|(known, ..)| *known == query);
+    // Never back, but from a moment that a wrong clock told.
+    let later = |before: i64| if is_ahead(before, now) { began } else { before.max(began) };
+    let (began, whole) = match known {
+        Some((_, before, whole)) if tail => (later(before), whole),
+        Some((_, before, whole)) => (later(before), later(whole)),
+        None if tail => return Ok(()),
+        None => (began, began),
     };
-    t.prepare_cached(sql)?.execute(params![stream.number(), query, began])?;
+    t.prepare_cached("INSERT OR REPLACE INTO reading (stream, query, began, whole) VALUES (?, ?, ?, ?)")?
+        .execute(params![stream.number(), query, began, whole])?;
     Ok(())
 }
 
 /// The checkpoint of a stream's one list, for whoever is about to walk it. A tail that was begun when the list was asked
-/// for otherwise begins anew, whole.
-pub fn checkpoint(t: &Transaction<'_>, place: &Place, query: i64, run: i64) -> rusqlite::Result<Option<Checkpoint>> {
+/// for otherwise, or from a moment on that is still to come, begins anew, whole.
+pub fn checkpoint(
+    t: &Transaction<'_>,
+    place: &Place,
+    query: i64,
+    run: i64,
+    now: i64,
+) -> rusqlite::Result<Option<Checkpoint>> {
     let found = checkpoint::find(t, place)?;
-    let open_tail = |c: &Checkpoint| c.verdict.is_none() && c.known_since.is_some();
-    if !found.as_ref().is_some_and(open_tail) {
-        return Ok(found);
-    }
+    let open_tail = |c: &Checkpoint| c.known_since.filter(|_| c.verdict.is_none());
+    let Some(since) = found.as_ref().and_then(open_tail) else { return Ok(found) };
     let same: bool = t
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM reading WHERE stream = ? AND query = ?)")?
         .query_row(params![place.stream.number(), query], |r| r.get(0))?;
-    if same {
+    if same && !is_ahead(since, now) {
         return Ok(found);
     }
     checkpoint::start_pass(t, place, run, i64::MAX, &Pass::default())?;
@@ -116,7 +135,7 @@ mod tests {
     }
 
     fn close(c: &mut Connection, query: i64, run: i64, tail: bool) {
-        on(c, |t| closed(t, STREAM, query, run, tail));
+        on(c, |t| closed(t, STREAM, query, run, tail, 9 * 24 * HOUR));
     }
 
     /// Days after 1970, as read on that day with a lookback of six hours.
@@ -151,6 +170,27 @@ mod tests {
     }
 
     #[test]
+    fn a_reading_that_is_still_to_come_is_not_believed_and_does_not_stay() {
+        let mut c = mirror();
+        close(&mut c, 1, 1, false);
+        // Run 6 began on the sixth day, by a clock that was three days ahead.
+        close(&mut c, 1, 6, true);
+        let moments = |c: &Connection| -> (i64, i64) {
+            c.query_row("SELECT began, whole FROM reading", [], |r| Ok((r.get(0)?, r.get(1)?))).expect("a reading")
+        };
+        assert_eq!(moments(&c), (6 * 24 * HOUR, 24 * HOUR));
+        assert_eq!(since(&mut c, 1, 3), None, "it says nothing of what changed since the third day");
+        on(&mut c, |t| closed(t, STREAM, 1, 3, false, 3 * 24 * HOUR));
+        assert_eq!(moments(&c), (3 * 24 * HOUR, 3 * 24 * HOUR));
+        assert_eq!(since(&mut c, 1, 4), Some(3));
+        let place = Place { lane: Lane::Incremental, stream: STREAM, partition: String::new() };
+        let pass = Pass { known_since: Some(6 * 24 * HOUR), audit: false };
+        on(&mut c, |t| checkpoint::start_pass(t, &place, 4, 4, &pass));
+        let anew = on(&mut c, |t| checkpoint(t, &place, 1, 5, 4 * 24 * HOUR)).expect("a checkpoint");
+        assert_eq!((anew.known_since, anew.since_run), (None, 5), "changes since a moment to come are none");
+    }
+
+    #[test]
     fn suspects_have_the_list_read_whole() {
         let mut c = mirror();
         close(&mut c, 1, 1, false);
@@ -176,7 +216,7 @@ mod tests {
         let place = Place { lane: Lane::Incremental, stream: STREAM, partition: String::new() };
         let pass = Pass { known_since: Some(5), audit: false };
         on(&mut c, |t| checkpoint::start_pass(t, &place, 2, 2, &pass));
-        let mut at = |query| on(&mut c, |t| checkpoint(t, &place, query, 3)).expect("a checkpoint");
+        let mut at = |query| on(&mut c, |t| checkpoint(t, &place, query, 3, 9 * 24 * HOUR)).expect("a checkpoint");
         let same = at(1);
         assert_eq!((same.known_since, same.since_run, same.pass), (Some(5), 2, 1));
         let anew = at(2);

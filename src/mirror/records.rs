@@ -43,6 +43,8 @@ pub struct Landing {
     pub place: Place,
     /// The run that lands it.
     pub run: i64,
+    /// The server's time, in milliseconds since 1970.
+    pub now: i64,
     /// The run in which the walk's pass began.
     pub since_run: i64,
     /// A fingerprint of how the list is asked for; none is not remembered.
@@ -147,7 +149,8 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
             if !landing.place.partition.is_empty() {
                 entries::closed(t, &landing.place, landing.since_run, verdict.is_complete())?;
             } else if let Some(query) = landing.query.filter(|_| verdict.is_complete()) {
-                readings::closed(t, landing.place.stream, query, landing.since_run, landing.advance.at_known)?;
+                let at_known = landing.advance.at_known;
+                readings::closed(t, landing.place.stream, query, landing.since_run, at_known, landing.now)?;
             }
         }
         if let Some(partitions) = &landing.partitions {

@@ -10,7 +10,8 @@
 //! afresh (lists excepted that need not be asked for: [`super::entries`]), and a list that can never be proven does not
 //! keep the others from being read. A round of the backfill lane stays open until everything is complete: asking again asks for what is missing.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::types::Type;
+use rusqlite::{Error, OptionalExtension, Row, params};
 
 use super::checkpoint::{self, Lane, Pass, Place};
 use super::readings::Tails;
@@ -37,14 +38,11 @@ pub struct Begun {
 const OLD: i64 = 12 * 3_600_000;
 
 impl Begun {
-    fn age(&self) -> i64 {
-        crate::clock::milliseconds().saturating_sub(self.began)
-    }
-
-    /// What a run is to tell that goes on with an old round.
-    pub fn is_old(&self) -> Option<String> {
-        let hours = self.age() / 3_600_000;
-        (self.age() >= OLD).then(|| {
+    /// What a run is to tell that goes on with an old round; it is `now`, in milliseconds since 1970.
+    pub fn is_old(&self, now: i64) -> Option<String> {
+        let age = now.saturating_sub(self.began);
+        let hours = age / 3_600_000;
+        (age >= OLD).then(|| {
             format!("this reading was begun {hours} hours ago, in run {}: what has changed since is an incremental run's, or the next reading's", self.since_run)
         })
     }
@@ -52,27 +50,32 @@ impl Begun {
 
 /// Records the start of a run and opens or resumes its round. With each stream: whether it is read as one list (others
 /// have a list for each record of their parent, begun when that is known). `tails` are the lists of which changes alone may
-/// be asked for.
-pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, bool)], tails: &Tails) -> Result<Begun> {
+/// be asked for, and `now` is the server's time, in milliseconds since 1970.
+pub fn begin(
+    writer: &mut Writer,
+    job: &str,
+    lane: Lane,
+    streams: &[(Stream, bool)],
+    tails: &Tails,
+    now: i64,
+) -> Result<Begun> {
     writer.transaction(|t| {
         t.execute(
             "INSERT INTO run (job, lane, started_at) VALUES (?, ?, ?)",
-            params![job, lane.name(), crate::clock::now()],
+            params![job, lane.name(), crate::clock::text(now)],
         )?;
         let run = t.last_insert_rowid();
-        let open: Option<(i64, i64, String)> = t
+        let open: Option<Begun> = t
             .query_row(
                 "SELECT number, since_run, started_at FROM round JOIN run ON run.id = since_run WHERE round.lane = ? AND open = 1",
                 [lane.name()],
-                |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
+                |r| Ok(Begun { run, round: r.get(0)?, since_run: r.get(1)?, began: moment_of(r, 2)?, resumed: true }),
             )
             .optional()?;
-        let open = open.map(|(round, since_run, began)| {
-            let began = crate::clock::parsed(&began).unwrap_or_default();
-            Begun { run, round, since_run, began, resumed: true }
-        });
-        // Yesterday's lists are not tonight's. What was read of messages counts all the same.
-        let open = open.filter(|begun| lane == Lane::Backfill || begun.age() < OLD);
+        // Yesterday's lists are not tonight's, and those of tomorrow are of nobody knows when. What was read of messages
+        // counts all the same.
+        let of_tonight = |began| now.saturating_sub(began) < OLD && !crate::clock::is_ahead(began, now);
+        let open = open.filter(|begun| lane == Lane::Backfill || of_tonight(begun.began));
         let begun = if let Some(begun) = open {
             begun
         } else {
@@ -82,7 +85,7 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, boo
                 params![lane.name(), run],
                 |r| r.get(0),
             )?;
-            Begun { run, round, since_run: run, began: crate::clock::milliseconds(), resumed: false }
+            Begun { run, round, since_run: run, began: now, resumed: false }
         };
         for (stream, one_list) in streams {
             if *one_list {
@@ -91,10 +94,17 @@ pub fn begin(writer: &mut Writer, job: &str, lane: Lane, streams: &[(Stream, boo
                 let pass = Pass { known_since: since, audit: false };
                 checkpoint::start_pass(t, &place, run, begun.since_run, &pass)?;
             }
-            checkpoint::reopen_incomplete(t, lane, *stream, run)?;
+            checkpoint::reopen_incomplete(t, lane, *stream, run, now)?;
         }
         Ok(begun)
     })
+}
+
+/// A moment that this program wrote, in milliseconds since 1970.
+fn moment_of(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
+    let text: String = row.get(column)?;
+    let unreadable = || Error::InvalidColumnType(column, text.clone(), Type::Text);
+    crate::clock::parsed(&text).ok_or_else(unreadable)
 }
 
 /// How a run ended, for its round.

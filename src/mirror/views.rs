@@ -41,13 +41,18 @@ fn definition(stream: Stream, date: DateForm) -> String {
 
 fn expression(name: &str, kind: Kind, date: DateForm) -> String {
     let value = format!("json_extract(body.payload, '$.\"{name}\"')");
-    match (kind, date) {
-        (Kind::Timestamp, DateForm::EpochMs) => {
-            format!("strftime('%Y-%m-%dT%H:%M:%fZ', {value} / 1000.0, 'unixepoch')")
-        }
-        (Kind::Timestamp, DateForm::EpochS) => format!("strftime('%Y-%m-%dT%H:%M:%fZ', {value} + 0.0, 'unixepoch')"),
-        _ => value,
-    }
+    let seconds = match (kind, date) {
+        (Kind::Timestamp, DateForm::EpochMs) => format!("{value} / 1000.0"),
+        (Kind::Timestamp, DateForm::EpochS) => format!("{value} + 0.0"),
+        _ => return value,
+    };
+    // SQLite takes any text for 0 that is no number: what is no moment stands there as it was sent.
+    let digits = format!("ltrim({value}, '-')");
+    format!(
+        "coalesce(CASE WHEN json_type(body.payload, '$.\"{name}\"') IN ('integer', 'real') \
+         OR (json_type(body.payload, '$.\"{name}\"') = 'text' AND {digits} GLOB '[0-9]*' AND NOT {digits} GLOB '*[^0-9.]*') \
+         THEN strftime('%Y-%m-%dT%H:%M:%fZ', {seconds}, 'unixepoch') END, {value})"
+    )
 }
 
 #[cfg(test)]
@@ -86,5 +91,34 @@ mod tests {
         let before = version(&c);
         make(&mut c, DateForm::EpochMs).expect("views the same");
         assert_eq!(version(&c), before, "what did not change is not made again");
+    }
+    #[test]
+    fn what_is_no_moment_stands_in_the_view_as_it_was_sent() {
+        let mut c = Connection::open_in_memory().expect("memory");
+        migrations::apply(&mut c, Path::new("m")).expect("schema");
+        let cases = [
+            ("253402300799999", Some("9999-12-31T23:59:59.999Z"), None),
+            ("-62135596800000", Some("0001-01-01T00:00:00.000Z"), None),
+            ("\"1709626150123\"", Some("2024-03-05T08:09:10.123Z"), None),
+            ("\"-1500\"", Some("1969-12-31T23:59:58.500Z"), Some("1969-12-31T23:35:00.000Z")),
+            ("\"soon\"", Some("soon"), Some("soon")),
+            ("\"NaN\"", Some("NaN"), Some("NaN")),
+            ("\"\"", Some(""), Some("")),
+            ("1e300", Some("1.0e+300"), Some("1.0e+300")),
+            ("true", Some("1"), Some("1")),
+        ];
+        for (ms, of_ms, of_s) in cases {
+            for (form, wanted) in [(DateForm::EpochMs, of_ms), (DateForm::EpochS, of_s)] {
+                make(&mut c, form).expect("views");
+                let payload = format!("{{\"_id\":\"a\",\"createdAt\":{ms}}}");
+                c.execute("INSERT OR REPLACE INTO body_contacts (seq, id, payload) VALUES (7, 'a', ?)", [payload])
+                    .expect("a body");
+                let shown: String =
+                    c.query_row("SELECT CAST(createdAt AS TEXT) FROM contacts", [], |r| r.get(0)).expect("a text");
+                if let Some(wanted) = wanted {
+                    assert_eq!(shown, wanted, "{ms} as {form:?}");
+                }
+            }
+        }
     }
 }

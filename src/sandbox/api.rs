@@ -36,6 +36,8 @@ pub struct Api {
     /// What makes them hard to read.
     pub adversaries: Mutex<Adversaries>,
     pub(super) schema: Schema,
+    /// What time it is, where that was given.
+    clock: Mutex<Option<i64>>,
     pub(super) tokens: Mutex<Tokens>,
     limit: Mutex<Option<Limit>>,
     log: Mutex<Log>,
@@ -100,6 +102,7 @@ impl Api {
         Ok(Api {
             adversaries: Mutex::new(Adversaries::new(options.adversaries.clone(), seed)),
             lists: Mutex::new(Lists::new(Arc::clone(&world), options.drift.clone())),
+            clock: Mutex::new(options.now),
             tokens: Mutex::new(Tokens::new(options.seed, options.token_ttl, options.new_token_cancels_older)),
             limit: Mutex::new(Limit::new(options.requests_per_minute, options.window, options.block)),
             log: Mutex::new(Log::new(Instant::now())),
@@ -127,7 +130,18 @@ impl Api {
 
     /// Lets a night pass.
     pub fn night(&self, night: Night) -> Told {
-        lock(&self.lists).night(night)
+        let told = lock(&self.lists).night(night);
+        let mut clock = lock(&self.clock);
+        if clock.is_some() {
+            *clock = crate::clock::parsed(&told.now);
+        }
+        told
+    }
+
+    /// The `Date` header of an answer, where a time was given.
+    pub fn date(&self) -> Option<String> {
+        let now = jiff::Timestamp::from_millisecond((*lock(&self.clock))?).ok()?;
+        jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()
     }
 
     /// The log so far, as JSON Lines.

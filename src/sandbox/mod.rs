@@ -93,6 +93,8 @@ pub struct Options {
     pub messages: u64,
     /// Which account it is: the same seed and the same numbers give the same records.
     pub seed: u64,
+    /// What time it is, in milliseconds since 1970, until a night passes; by this machine's clock where none is given.
+    pub now: Option<i64>,
     /// How long a token lives.
     pub token_ttl: Duration,
     /// The rate limit; 0 for none.
@@ -144,6 +146,7 @@ impl Default for Options {
             conversations: 5_000,
             messages: 200_000,
             seed: 7,
+            now: None,
             token_ttl: Duration::from_secs(3600),
             requests_per_minute: 100,
             window: Duration::from_secs(60),

@@ -134,6 +134,9 @@ async fn graphql(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -
         tokio::time::sleep(delay).await;
     }
     let mut response = Response::builder();
+    if let Some(date) = api.date() {
+        response = response.header(header::DATE, date);
+    }
     if let Some(account) = account {
         response = response
             .header("X-RateLimit-Limit", account.limit)

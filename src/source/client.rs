@@ -5,16 +5,17 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 
 use super::Settings;
 use super::budget::Headers;
 use super::envelope::Answer;
-use super::server_clock::Skew;
+use super::limit_headers;
+use super::server_clock::ServerClock;
 use super::unreachable::{chain, of_http};
 use crate::error::{Error, Kind, Result, quote};
 use crate::loopback;
@@ -30,8 +31,8 @@ pub struct Http {
     idle: usize,
     endpoint: reqwest::Url,
     max_response: usize,
-    /// Of the answer that tells it most exactly.
-    clock: Mutex<Option<Skew>>,
+    /// What time it is for the server.
+    pub clock: ServerClock,
 }
 
 /// An answer and what its headers say of the limit.
@@ -68,7 +69,8 @@ impl Http {
         let idle = usize::try_from(settings.in_flight).unwrap_or(8);
         let (connect_timeout, read_timeout) = (settings.connect_timeout, settings.read_timeout);
         let client = RwLock::new(client(host, connect_timeout, read_timeout, idle)?);
-        let (mixed_up, clock, max_response) = (AtomicU32::new(0), Mutex::default(), settings.max_response);
+        let (mixed_up, max_response) = (AtomicU32::new(0), settings.max_response);
+        let clock = ServerClock::new(crate::clock::milliseconds());
         Ok(Http { client, mixed_up, connect_timeout, read_timeout, idle, endpoint, max_response, clock })
     }
 
@@ -89,11 +91,6 @@ impl Http {
         self.endpoint.host_str().unwrap_or_default().to_owned()
     }
 
-    /// How far this machine's clock is from the server's, as far as an answer told.
-    pub fn clock_skew(&self) -> Option<Skew> {
-        *self.clock.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Posts one request body.
     pub async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Attempt> {
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -106,8 +103,8 @@ impl Http {
         }
         let sent = Instant::now();
         let mut response = request.send().await.map_err(|e| of_http(&e, &self.endpoint))?;
-        self.read_clock(response.headers(), sent.elapsed());
-        let headers = limit_headers(response.headers());
+        self.clock.hear(response.headers(), sent.elapsed());
+        let headers = limit_headers::read(response.headers(), self.clock.now() as f64 / 1000.0);
         let status = response.status().as_u16();
         if let Some(location) = response.headers().get(LOCATION).filter(|_| (300..400).contains(&status)) {
             let elsewhere = elsewhere(&self.endpoint, location);
@@ -128,16 +125,6 @@ impl Http {
         // Pages keep the body until they are stored, and not what it grew to on the way.
         body.shrink_to_fit();
         Ok(Attempt { answer: Answer { status, body }, headers })
-    }
-
-    fn read_clock(&self, headers: &HeaderMap, round_trip: Duration) {
-        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
-        if let Some(skew) = date.and_then(|date| Skew::of(date, jiff::Timestamp::now(), round_trip)) {
-            let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
-            if clock.is_none_or(|before| skew.uncertainty < before.uncertainty) {
-                *clock = Some(skew);
-            }
-        }
     }
 }
 
@@ -169,60 +156,4 @@ fn elsewhere(endpoint: &reqwest::Url, location: &HeaderValue) -> String {
     };
     let origin = target.origin().ascii_serialization();
     if target.origin() == endpoint.origin() { quote(&format!("{origin}{}", target.path())) } else { quote(&origin) }
-}
-
-fn limit_headers(headers: &HeaderMap) -> Headers {
-    let number = |name: &str| {
-        headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok().filter(|n| n.is_finite() && *n >= 0.0)
-    };
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // saturating, and never negative
-    let count = |name: &str| number(name).map(|n| n as u32);
-    let retry_after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(retry_after);
-    let reset = number("x-ratelimit-reset").map(until);
-    Headers { limit: count("x-ratelimit-limit"), remaining: count("x-ratelimit-remaining"), reset, retry_after }
-}
-
-/// Documented as seconds until the reset; a number that can only be a moment (seconds or milliseconds since 1970) is one.
-fn until(n: f64) -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    let seconds = match n {
-        n if n > 1e12 => n / 1000.0 - now,
-        n if n > 1e9 => n - now,
-        n => n,
-    };
-    Duration::from_secs_f64(seconds.clamp(0.0, 3600.0))
-}
-
-/// Seconds, or an HTTP date.
-fn retry_after(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse::<f64>() {
-        return Some(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0)));
-    }
-    let moment = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
-    let seconds = moment.as_second() - jiff::Timestamp::now().as_second();
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0).min(3600)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limit_headers_are_read_in_every_form() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(limit_headers(&headers), Headers::default());
-        headers.insert("X-RateLimit-Limit", HeaderValue::from_static("100"));
-        headers.insert("X-RateLimit-Remaining", HeaderValue::from_static("0"));
-        headers.insert("X-RateLimit-Reset", HeaderValue::from_static("12"));
-        let read = limit_headers(&headers);
-        assert_eq!((read.limit, read.remaining, read.reset), (Some(100), Some(0), Some(Duration::from_secs(12))));
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("30"));
-        assert_eq!(limit_headers(&headers).retry_after, Some(Duration::from_secs(30)));
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("clock").as_secs_f64();
-        for moment in [now + 20.0, (now + 20.0) * 1000.0] {
-            assert!((18.0..22.0).contains(&until(moment).as_secs_f64()));
-        }
-        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        assert_eq!(retry_after("soon"), None);
-    }
 }

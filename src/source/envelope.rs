@@ -24,6 +24,7 @@ use super::repair;
 use super::response_names::{Named, is_ours};
 use super::shape::{Found, Shape, Want};
 use crate::error::{Error, Kind, Result};
+use crate::number;
 use crate::record::{Record, Records};
 use crate::streams::PerStream;
 use crate::volatile::Volatile;
@@ -385,13 +386,11 @@ fn page(
             None => nameless += 1,
         }
     }
-    let total = found.number(Want::Total).filter(|n| *n >= 0.0 && n.fract() == 0.0);
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // checked above
     Page {
         records: Records { body: body.clone(), rows },
         set_aside: Vec::new(),
         nameless,
-        total: total.map(|n| n as u64),
+        total: found.text(Want::Total).as_deref().and_then(number::count),
         has_next: match found.get(Want::HasNext) {
             Some("true") => Some(true),
             Some("false") => Some(false),

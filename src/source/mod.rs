@@ -1,8 +1,9 @@
 //! The Qpien API behind our client. One file per concern:
 //!
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
-//! (through [`response_names`], [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive, [`budget`] and
-//! [`budget_window`] keep the limit (`counting`: of what?), [`server_clock`] tells the clocks apart, `in_flight` keeps memory flat, [`retry`]
+//! (through [`response_names`], [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive,
+//! [`budget`] and [`budget_window`] keep the limit (`counting`: of what?), [`limit_headers`] reads what an answer says of
+//! it, [`server_clock`] says what time it is for the server, `in_flight` keeps memory flat, [`retry`]
 //! says how long to try, [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
 //! [`prove`] to make sure, [`look_up`] to ask for single records and [`remembered`] to know it the next night.
 //! [`Source`] in this file puts them together; `answering` is how it answers questions, `batch` how they travel
@@ -19,7 +20,9 @@ pub mod dialect;
 pub mod document;
 pub mod envelope;
 pub mod failure;
+pub mod http_date;
 mod in_flight;
+pub mod limit_headers;
 pub mod look_up;
 pub mod negotiate;
 mod observed;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Source;
-use super::server_clock::Skew;
+use super::server_clock::{self, Skew};
 use super::token::Lifetime;
 use crate::streams::Stream;
 
@@ -32,7 +32,17 @@ impl Source {
 
     /// How far this machine's clock is from the server's; none until an answer says what time it is.
     pub fn clock_skew(&self) -> Option<Skew> {
-        self.http.clock_skew()
+        self.http.clock.skew()
+    }
+
+    /// What time it is for the server, in milliseconds since 1970; by this machine's clock until an answer tells.
+    pub fn now(&self) -> i64 {
+        self.http.clock.now()
+    }
+
+    /// What a run is to tell of the clocks.
+    pub fn clock_note(&self) -> Option<String> {
+        server_clock::note(self.http.clock.ahead())
     }
 
     /// Whether a sensible answer has come.

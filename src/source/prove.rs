@@ -224,8 +224,9 @@ fn date_form(page: &Page, stream: Stream) -> Option<DateForm> {
 pub fn form_of(value: &serde_json::Value) -> Option<DateForm> {
     let number = match value {
         serde_json::Value::Number(n) => n.as_f64(),
-        serde_json::Value::String(text) if !text.is_empty() => match text.trim().parse::<f64>() {
-            Ok(n) => Some(n),
+        serde_json::Value::String(text) if !text.trim().is_empty() => match text.trim().parse::<f64>() {
+            // `NaN` shows no form, though it is parsed.
+            Ok(n) => Some(n).filter(|n| n.is_finite()),
             Err(_) => return Some(DateForm::Iso8601),
         },
         _ => None,
@@ -281,6 +282,8 @@ mod tests {
         assert_eq!(form_of(&json!(1_709_626_150_123_i64)), Some(DateForm::EpochMs));
         assert_eq!(form_of(&json!("1709626150123")), Some(DateForm::EpochMs));
         assert_eq!(form_of(&json!(1_709_626_150)), Some(DateForm::EpochS));
-        assert_eq!(form_of(&json!(null)), None);
+        for nothing in [json!(null), json!(""), json!(" "), json!("NaN"), json!("-inf"), json!("1e400")] {
+            assert_eq!(form_of(&nothing), None, "{nothing}");
+        }
     }
 }

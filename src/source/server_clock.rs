@@ -1,9 +1,31 @@
-//! How far this machine's clock is from the server's, by the `Date` header of an answer. The header counts whole seconds,
-//! and nobody knows when on the way there and back it was written: half the round trip, and half a second, are uncertain.
+//! Tells what time it is for the server, by the `Date` headers of its answers. Whatever decides what may have changed asks
+//! for this time, because this machine's clock may be days off: a reading that is stored with a moment of next week
+//! makes every change until then look old.
+//!
+//! `Date` is when an answer was made (RFC 9110, 6.6.1). A cache that hands it on later leaves `Date` as it is and says in
+//! `Age` how many seconds ago that was (RFC 9111, 4.2.3 and 5.1). So it is now `Date` plus `Age`, or a little later: the
+//! header counts whole seconds, and the answer was on its way. The time that is told here is never later than the server's
+//! own, so that what is asked for reaches back too far rather than not far enough.
+//!
+//! Each answer says at what moment of the server this process began, and the median of the latest answers is believed. From
+//! there on the monotonic clock counts, which nobody sets.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use reqwest::header::{AGE, DATE, HeaderMap};
+
+use super::http_date;
+use crate::clock;
+use crate::number;
+
+/// So many answers are remembered.
+const ANSWERS: usize = 255;
+/// The years 2000 to 2199: a server with another date has no clock.
+const DATES: std::ops::Range<i64> = 946_684_800..7_258_118_400;
+/// The oldest answer of a cache that tells the time: a day, in seconds.
+const OLDEST: u64 = 86_400;
 
 /// A difference of two clocks, and how sure it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,35 +36,186 @@ pub struct Skew {
     pub uncertainty: f64,
 }
 
-impl Skew {
-    /// By the `Date` header of an answer that came at `received`, `round_trip` after it was asked for. None when it is no
-    /// date.
-    pub fn of(date: &str, received: Timestamp, round_trip: Duration) -> Option<Skew> {
-        let server = jiff::fmt::rfc2822::parse(date.trim()).ok()?.timestamp();
-        let half = round_trip.as_secs_f64() / 2.0;
-        let apart = received.duration_since(server).as_secs_f64();
-        Some(Skew { ahead: apart - half - 0.5, uncertainty: half + 0.5 })
+/// The server's time.
+pub struct ServerClock {
+    /// When this process began to listen.
+    begun: Instant,
+    /// The same by this machine's clock, in milliseconds since 1970.
+    machine: i64,
+    heard: Mutex<Heard>,
+}
+
+#[derive(Default)]
+struct Heard {
+    /// When this process began to listen, by the server's clock: each answer's word, in milliseconds since 1970.
+    begun: VecDeque<i64>,
+    /// Of the answer that tells it most exactly.
+    skew: Option<Skew>,
+}
+
+impl ServerClock {
+    /// Nothing is heard yet; by this machine it is `machine`, in milliseconds since 1970.
+    pub fn new(machine: i64) -> ServerClock {
+        ServerClock { begun: Instant::now(), machine, heard: Mutex::default() }
     }
+
+    /// Takes in the headers of an answer that came just now, `round_trip` after it was asked for.
+    pub fn hear(&self, headers: &HeaderMap, round_trip: Duration) {
+        self.hear_at(headers, self.begun.elapsed(), round_trip);
+    }
+
+    fn hear_at(&self, headers: &HeaderMap, elapsed: Duration, round_trip: Duration) {
+        let elapsed = milliseconds(elapsed);
+        let received = self.machine.saturating_add(elapsed);
+        let Some(server) = told(headers, received.div_euclid(1000)).map(|seconds| seconds * 1000) else { return };
+        let half = round_trip.as_secs_f64() / 2.0;
+        let apart = received.saturating_sub(server) as f64 / 1000.0;
+        let skew = Skew { ahead: apart - half - 0.5, uncertainty: half + 0.5 };
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.begun.len() == ANSWERS {
+            heard.begun.pop_front();
+        }
+        heard.begun.push_back(server - elapsed);
+        if heard.skew.is_none_or(|before| skew.uncertainty < before.uncertainty) {
+            heard.skew = Some(skew);
+        }
+    }
+
+    /// Returns the server's time in milliseconds since 1970; by this machine's clock where no answer told it.
+    pub fn now(&self) -> i64 {
+        self.median().unwrap_or(self.machine).saturating_add(milliseconds(self.begun.elapsed()))
+    }
+
+    /// Returns how far this machine's clock is from the server's by the answer that tells it most exactly.
+    pub fn skew(&self) -> Option<Skew> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).skew
+    }
+
+    /// Returns by how many milliseconds this machine's clock is ahead of the server's; `None` where no answer told it.
+    pub fn ahead(&self) -> Option<i64> {
+        self.median().map(|begun| self.machine.saturating_sub(begun))
+    }
+
+    fn median(&self) -> Option<i64> {
+        let mut all: Vec<i64> = {
+            let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.begun.iter().copied().collect()
+        };
+        let middle = all.len().checked_sub(1)? / 2;
+        Some(*all.select_nth_unstable(middle).1)
+    }
+}
+
+/// The run's note on the clocks: by how much this machine's is wrong, where that is worth a word, or that nobody knows.
+pub fn note(ahead: Option<i64>) -> Option<String> {
+    const DECIDES: &str = "decides what may have changed";
+    let Some(ahead) = ahead else {
+        return Some(format!(
+            "no answer of the server told the time in a `Date` header that can be read: this machine's clock {DECIDES}"
+        ));
+    };
+    let direction = if ahead < 0 { "behind" } else { "ahead of" };
+    let by = clock::human(Duration::from_millis(ahead.unsigned_abs()));
+    clock::is_apart(ahead).then(|| format!("this machine's clock is {by} {direction} the server's, which {DECIDES}"))
+}
+
+/// The time that an answer tells, in seconds since 1970.
+fn told(headers: &HeaderMap, now: i64) -> Option<i64> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let date = http_date::parse(text(DATE)?, now)?;
+    // An age that cannot be read is some age.
+    let age = text(AGE).map_or(Some(0), number::count).filter(|age| *age <= OLDEST)?;
+    let told = date.checked_add(i64::try_from(age).ok()?)?;
+    DATES.contains(&told).then_some(told)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
+
     use super::*;
 
-    fn skew(date: &str, received: &str, round_trip: f64) -> Option<Skew> {
-        Skew::of(date, received.parse().expect("a moment"), Duration::from_secs_f64(round_trip))
+    /// `Wed, 21 Oct 2015 07:28:00 GMT`
+    const DAY: i64 = 1_445_412_480_000;
+
+    fn headers(date: &str, age: Option<&str>) -> HeaderMap {
+        let of = |name: HeaderName, text: &str| (name, HeaderValue::from_str(text).expect("a value"));
+        [of(DATE, date)].into_iter().chain(age.map(|age| of(AGE, age))).collect()
+    }
+
+    fn heard(machine: i64, date: &str, age: Option<&str>, elapsed: f64, round_trip: f64) -> ServerClock {
+        let clock = ServerClock::new(machine);
+        clock.hear_at(&headers(date, age), Duration::from_secs_f64(elapsed), Duration::from_secs_f64(round_trip));
+        clock
     }
 
     #[test]
     fn a_date_tells_how_far_the_clocks_are_apart() {
         let date = "Wed, 21 Oct 2015 07:28:00 GMT";
-        let near = |skew: Option<Skew>, ahead: f64, uncertainty: f64| {
-            let skew = skew.expect("a date");
+        let near = |machine: i64, round_trip: f64, ahead: f64, uncertainty: f64| {
+            let skew = heard(machine, date, None, 0.0, round_trip).skew().expect("a date");
             assert!((skew.ahead - ahead).abs() < 1e-6 && (skew.uncertainty - uncertainty).abs() < 1e-6, "{skew:?}");
         };
-        near(skew(date, "2015-10-21T07:28:00.6Z", 0.2), 0.0, 0.6);
-        near(skew(date, "2015-10-21T07:29:02.5Z", 4.0), 60.0, 2.5);
-        near(skew(date, "2015-10-21T07:27:00.5Z", 0.0), -60.0, 0.5);
-        assert_eq!(skew("yesterday", "2015-10-21T07:28:00Z", 0.0), None);
+        near(DAY + 600, 0.2, 0.0, 0.6);
+        near(DAY + 62_500, 4.0, 60.0, 2.5);
+        near(DAY - 59_500, 0.0, -60.0, 0.5);
+        assert_eq!(heard(DAY, "yesterday", None, 0.0, 0.0).skew(), None);
+    }
+
+    #[test]
+    fn the_servers_time_is_told_and_goes_on() {
+        let clock = heard(DAY + 5 * 86_400_000, "Wed, 21 Oct 2015 07:28:00 GMT", None, 10.0, 1.0);
+        assert_eq!(clock.ahead(), Some(5 * 86_400_000 + 10_000));
+        let since = clock.now() - (DAY - 10_000);
+        assert!((0..5_000).contains(&since), "{since}");
+    }
+
+    #[test]
+    fn the_age_of_a_cached_answer_is_added() {
+        let ahead = |age| heard(DAY, "Wed, 21 Oct 2015 07:18:00 GMT", age, 0.0, 0.0).ahead();
+        assert_eq!((ahead(None), ahead(Some("600")), ahead(Some("0"))), (Some(600_000), Some(0), Some(600_000)));
+        for broken in ["NaN", "-600", "1e9", "600s", "", "1.5", "9223372036854775807"] {
+            assert_eq!(ahead(Some(broken)), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_is_none_is_not_believed() {
+        for date in ["", "now", "Thu, 01 Jan 1970 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "1445412480"] {
+            let clock = heard(DAY, date, None, 0.0, 0.0);
+            assert_eq!((clock.ahead(), clock.skew()), (None, None), "{date}");
+            assert!((0..5_000).contains(&(clock.now() - DAY)), "this machine's");
+        }
+        assert_eq!(heard(DAY, "Wednesday, 21-Oct-15 07:28:00 GMT", None, 0.0, 0.0).ahead(), Some(0));
+    }
+
+    #[test]
+    fn the_median_is_believed_and_old_answers_are_forgotten() {
+        let clock = ServerClock::new(DAY);
+        let hear = |date: &str| clock.hear_at(&headers(date, None), Duration::ZERO, Duration::ZERO);
+        for _ in 0..3 {
+            hear("Wed, 21 Oct 2015 07:28:00 GMT");
+        }
+        hear("Wed, 21 Oct 2026 07:28:00 GMT");
+        hear("Wed, 21 Oct 2009 07:28:00 GMT");
+        assert_eq!(clock.ahead(), Some(0));
+        (0..ANSWERS).for_each(|_| hear("Wed, 21 Oct 2015 07:38:00 GMT"));
+        assert_eq!(clock.ahead(), Some(-600_000));
+        assert_eq!(clock.heard.lock().expect("no panic").begun.len(), ANSWERS);
+    }
+
+    #[test]
+    fn more_than_five_minutes_are_told() {
+        assert_eq!((note(Some(0)), note(Some(300_000)), note(Some(-300_000))), (None, None, None));
+        let told = |ahead| note(ahead).expect("a note");
+        assert!(
+            told(Some(432_000_000)).starts_with("this machine's clock is 120h 0m ahead of the server's, which decides")
+        );
+        assert!(told(Some(-301_000)).starts_with("this machine's clock is 5m 1s behind the server's"));
+        assert!(told(None).ends_with("this machine's clock decides what may have changed"));
     }
 }

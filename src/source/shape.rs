@@ -70,7 +70,7 @@ impl<'b> Found<'b> {
 
     /// A number, or a text that holds one.
     pub fn number(&self, want: Want) -> Option<f64> {
-        self.text(want)?.trim().parse().ok().filter(|n: &f64| n.is_finite())
+        crate::number::finite(&self.text(want)?)
     }
 }
 

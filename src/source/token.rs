@@ -13,10 +13,13 @@ use tokio::time::Instant;
 
 use super::envelope::Granted;
 use crate::error::Result;
+use crate::number;
 use crate::secret::Secret;
 
 /// Documented: a token lives one hour. What the server says may be shorter, never longer (its unit is not documented).
 const LONGEST_LIFE: Duration = Duration::from_secs(3600);
+/// No token lives less long: what says so says something else, and believing it would cost a token a request.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const LONGEST_MARGIN: Duration = Duration::from_secs(60);
 
 /// A token and which one it is.
@@ -127,9 +130,9 @@ impl Tokens {
 
 fn life(expires_in: Option<f64>) -> Duration {
     expires_in
-        .filter(|s| *s > 0.0)
-        .and_then(|s| Duration::try_from_secs_f64(s).ok())
-        .map_or(LONGEST_LIFE, |life| life.min(LONGEST_LIFE))
+        .and_then(|said| number::seconds(said, LONGEST_LIFE))
+        .filter(|life| *life >= SHORTEST_LIFE)
+        .unwrap_or(LONGEST_LIFE)
 }
 
 #[cfg(test)]
@@ -165,8 +168,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_renewed_before_its_end_by_five_percent_and_at_most_a_minute() {
-        for (life, just_before, after) in
-            [(Some(2.0), 1.84, 1.91), (Some(1e9), 3539.0, 3541.0), (None, 3539.0, 3541.0), (Some(-1.0), 3539.0, 3541.0)]
+        for (life, just_before, after) in [(Some(2.0), 1.84, 1.91), (Some(1e9), 3539.0, 3541.0), (None, 3539.0, 3541.0)]
+            .into_iter()
+            .chain([0.0, -1.0, 1e-300, 0.5, 1e300, f64::NAN, f64::INFINITY].map(|n| (Some(n), 3539.0, 3541.0)))
         {
             let (tokens, made) = (Tokens::default(), AtomicU64::new(0));
             let start = Instant::now();

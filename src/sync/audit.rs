@@ -15,9 +15,10 @@ pub async fn begin(context: &Context, stream: Stream) -> Result<bool> {
     }
     // The round's number, so that a run that goes on with it draws the same.
     let seed = begun.since_run.unsigned_abs();
+    let now = context.source.now();
     let sample = context
         .mirror
-        .call(move |w| w.transaction(|t| entries::sample(t, stream, begun.since_run, begun.run, seed, most)));
+        .call(move |w| w.transaction(|t| entries::sample(t, stream, begun.since_run, begun.run, seed, most, now)));
     Ok(sample.await? > 0)
 }
 

@@ -59,6 +59,7 @@ pub async fn land(
     let mut landing = Landing {
         place: Place { lane: context.lane, stream, partition: from.partition.clone() },
         run: context.begun.run,
+        now: context.source.now(),
         since_run: from.since_run,
         query: from.partition.is_empty().then(|| tail::asked(&context.source, stream)).transpose()?,
         records,

@@ -166,10 +166,10 @@ async fn as_one_list(
 /// Walks a stream that has one list.
 async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents>, feeds: bool) -> Result<Ended> {
     let place = Place { lane: context.lane, stream, partition: String::new() };
-    let (query, run) = (tail::asked(&context.source, stream)?, context.begun.run);
+    let (query, run, now) = (tail::asked(&context.source, stream)?, context.begun.run, context.source.now());
     let from = context
         .mirror
-        .call(move |w| w.transaction(|t| readings::checkpoint(t, &place, query, run)))
+        .call(move |w| w.transaction(|t| readings::checkpoint(t, &place, query, run, now)))
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, format!("{stream} has no checkpoint")))?;
     let counters = context.progress.of(stream);

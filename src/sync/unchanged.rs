@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Context;
+use crate::clock::is_ahead;
 use crate::error::Result;
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::entries::Partitions;
@@ -68,7 +69,7 @@ pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Parti
         stream: child,
         round: context.begun.since_run,
         selection: selected(&context.source, child)?,
-        now: crate::clock::milliseconds(),
+        now: context.source.now(),
         lookback: context.lookback,
         newest: moments(page, &LAST, context.source.dialect().date),
     })
@@ -84,9 +85,11 @@ pub fn made(context: &Context, stream: Stream, from: &Checkpoint, page: &Page) -
     Moments { rows, may_end: false, round_began: context.begun.began }
 }
 
-/// The moment before which everything in a list is known.
+/// The moment before which everything in a list is known. One that is still to come is of a clock that was wrong.
 pub fn horizon(context: &Context, from: &Checkpoint) -> Option<i64> {
-    from.known_since.filter(|_| !from.partition.is_empty()).map(|since| since.saturating_sub(context.lookback))
+    let now = context.source.now();
+    let known_since = from.known_since.filter(|since| !from.partition.is_empty() && !is_ahead(*since, now));
+    known_since.map(|since| since.saturating_sub(context.lookback))
 }
 
 fn moments(page: &Page, path: &[&str], form: DateForm) -> Vec<Option<i64>> {

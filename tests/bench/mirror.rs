@@ -66,6 +66,7 @@ pub fn measure() {
             let landing = Landing {
                 place: place.clone(),
                 run: 1,
+                now: 0,
                 since_run: 1,
                 query: None,
                 records: page(n * PAGE),

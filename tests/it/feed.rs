@@ -33,7 +33,7 @@ fn job(destinations: &str) -> String {
 impl Account {
     fn new(destinations: &str) -> Account {
         let size = ["--contacts", "200", "--persons", "9", "--conversations", "60", "--messages", "900"];
-        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+        let sandbox = Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"]].concat());
         Account { sandbox, work: Work::with_job(&job(destinations)), now: BEFORE.into() }
     }
 

@@ -260,7 +260,7 @@ fn a_mask_that_names_nothing_is_told_at_either_place() {
 #[test]
 fn a_mask_at_landing_does_not_hide_that_a_conversation_has_new_messages() {
     let size = ["--contacts", "120", "--persons", "9", "--conversations", "60", "--messages", "900"];
-    let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+    let sandbox = Sandbox::start_on("2025-01-01T00:00:00Z", &[&size[..], &["--requests-per-minute", "0"]].concat());
     let clear = Work::with_job(&job("", ""));
     let masked = Work::with_job(&job("mask_at = \"landing\"", "[mask.conversations]\nlastMessage = \"drop\"\n"));
     let mut now = "2025-01-01T00:00:00Z".to_owned();

@@ -29,7 +29,7 @@ impl Account {
     fn new(mode: &str, source: &str, conversations: u32, messages: u32, args: &[&str]) -> Account {
         let (conversations, messages) = (conversations.to_string(), messages.to_string());
         let size = ["--contacts", "300", "--persons", "9", "--conversations", &conversations, "--messages", &messages];
-        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"], args].concat());
+        let sandbox = Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"], args].concat());
         Account { sandbox, work: Work::with_job(&job(mode, source)), now: BEFORE.into() }
     }
 

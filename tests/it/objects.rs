@@ -48,7 +48,7 @@ impl Account {
     }
 
     fn of(size: &[&str]) -> Account {
-        let sandbox = Sandbox::start(&[size, &["--requests-per-minute", "0"]].concat());
+        let sandbox = Sandbox::start_on(BEFORE, &[size, &["--requests-per-minute", "0"]].concat());
         let moto = Moto::start();
         let proxy = Proxy::start(&moto.address);
         let mut account =

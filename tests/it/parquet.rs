@@ -15,7 +15,7 @@ const JOB: &str = "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id 
 
 fn sandbox() -> Sandbox {
     let size = ["--contacts", "300", "--persons", "20", "--conversations", "60", "--messages", "1200"];
-    Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat())
+    Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"]].concat())
 }
 
 fn job(destinations: &str) -> Work {

@@ -45,7 +45,7 @@ fn a_plan_is_told_to_people_too() {
 #[test]
 fn a_night_is_planned_from_what_the_mirror_remembers_and_a_look_at_what_has_changed() {
     let size = ["--contacts", "4000", "--persons", "50", "--conversations", "6000", "--messages", "60000"];
-    let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+    let sandbox = Sandbox::start_on("2025-01-31T12:00:00Z", &[&size[..], &["--requests-per-minute", "0"]].concat());
     let work = Work::with_job(
         "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
          client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n",

@@ -37,7 +37,7 @@ fn job(further: &str) -> String {
 impl Account {
     fn new(further: &str, server: Server) -> Account {
         let size = ["--contacts", "200", "--persons", "9", "--conversations", "60", "--messages", "900"];
-        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+        let sandbox = Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"]].concat());
         let wire = Wire::to(server.port());
         Account { sandbox, work: Work::with_job(&job(further)), server, wire, now: BEFORE.into() }
     }
@@ -123,7 +123,7 @@ fn is_same(name: &str, sent: &Value, told: &Value) -> bool {
             serde_json::from_str::<Value>(text).is_ok_and(|v| v == sent)
         }
         (Value::String(sent), Value::String(text)) if name == "createdAt" => {
-            qpien_sync::clock::micros(sent) == qpien_sync::clock::micros(text)
+            qpien_sync::moment::read_text(sent) == qpien_sync::moment::read_text(text)
         }
         (Value::String(sent), Value::String(text)) => sent.replace('\0', "\u{fffd}") == *text,
         _ => sent == told,

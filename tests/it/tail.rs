@@ -29,7 +29,7 @@ impl Account {
     fn new(source: &str, args: &[&str]) -> Account {
         let contacts = CONTACTS.to_string();
         let size = ["--contacts", &contacts, "--persons", "1", "--conversations", "1", "--messages", "1"];
-        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"], args].concat());
+        let sandbox = Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"], args].concat());
         Account { sandbox, work: Work::with_job(&job(source)), now: BEFORE.into() }
     }
 

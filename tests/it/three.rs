@@ -30,7 +30,7 @@ struct Account {
 impl Account {
     fn new(job: &str) -> Account {
         let size = ["--contacts", "150", "--persons", "9", "--conversations", "50", "--messages", "600"];
-        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+        let sandbox = Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"]].concat());
         Account { sandbox, work: Work::with_job(job), now: BEFORE.into() }
     }
 

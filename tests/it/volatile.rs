@@ -41,7 +41,7 @@ fn job(source: &str) -> String {
 impl Account {
     fn new(source: &str, args: &[&str]) -> Account {
         let size = ["--contacts", "250", "--persons", "8", "--conversations", "60", "--messages", "900"];
-        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"], args].concat());
+        let sandbox = Sandbox::start_on(NOW, &[&size[..], &["--requests-per-minute", "0"], args].concat());
         Account { sandbox, work: Work::with_job(&job(source)) }
     }
 

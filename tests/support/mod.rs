@@ -52,6 +52,11 @@ impl Sandbox {
         Sandbox::start_at("127.0.0.1:0", args)
     }
 
+    /// The same, whose clock shows this moment until a night passes.
+    pub fn start_on(now: &str, args: &[&str]) -> Sandbox {
+        Sandbox::start(&[&["--now", now], args].concat())
+    }
+
     /// The same where an earlier one listened.
     pub fn start_at(listen: &str, args: &[&str]) -> Sandbox {
         let mut child = Command::new(BINARY)

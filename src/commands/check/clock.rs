@@ -6,11 +6,14 @@ use crate::source::server_clock::Skew;
 /// More seconds than this are worth a word.
 const MUCH: f64 = 30.0;
 
+const NO_DATE: &str =
+    "compare this machine's clock yourself: it decides what may have changed where the server's is not known";
+
 /// How far the clocks are apart.
 pub fn line(skew: Option<Skew>, contacted: bool) -> Line {
     let Some(Skew { ahead, uncertainty }) = skew else {
         return if contacted {
-            Line::unchecked("clock", "the server sends no Date header", "compare this machine's clock yourself")
+            Line::unchecked("clock", "the server sends no Date header that can be read", NO_DATE)
         } else {
             Line::unchecked("clock", "no answer told the server's time", "see the endpoint's line")
         };

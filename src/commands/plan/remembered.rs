@@ -20,7 +20,7 @@ const PAGES: u64 = 20;
 pub fn lists(connection: &Connection, source: &Source, settings: &Settings, stream: Stream) -> Result<Option<Lists>> {
     let lookback = i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX);
     // A mirror of an older version has no such memory.
-    let lists = forecast::lists(connection, stream, unchanged::selected(source, stream)?, lookback);
+    let lists = forecast::lists(connection, stream, unchanged::selected(source, stream)?, lookback, source.now());
     Ok(lists.ok().filter(|lists| !lists.rows.is_empty()))
 }
 

@@ -102,7 +102,7 @@ fn adjoins(file: &FileEntry, end: &mut Option<i64>, differences: &mut Difference
         differences.add(&file.path, "the manifest gives no range of seqs".into());
         return;
     };
-    let next = end.map_or(1, |end| end + 1);
+    let next = end.map_or(1, |end| end.saturating_add(1));
     if first != next || last < first {
         differences.add(&file.path, format!("its range is {first} to {last}, the next seq was {next}"));
     }

@@ -69,7 +69,7 @@ pub(crate) fn texts(path: &std::path::Path) -> Vec<std::collections::BTreeMap<St
                 Cell::Plain(text) => text.to_owned(),
                 Cell::Json(text) => text,
                 Cell::Integer(number) => number.to_string(),
-                Cell::Moment(micros) => crate::clock::text_micros(micros),
+                Cell::Moment(micros) => crate::moment::text(micros),
             };
             Some((column.name.to_owned(), text))
         });

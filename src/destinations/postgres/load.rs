@@ -163,7 +163,7 @@ impl Load<'_> {
     /// The offered range, unless it is there already; one that leaves a gap is refused.
     fn wanted(&self, offer: &Offer) -> Result<Option<SeqRange>> {
         let next = match reached(self.session, self.options, &self.delivery.mirror, offer.stream)? {
-            Reached::Seq(seq) => seq + 1,
+            Reached::Seq(seq) => seq.saturating_add(1),
             Reached::Damaged => 1,
         };
         let Some(range) = offer.range.filter(|range| range.last >= next) else { return Ok(None) };

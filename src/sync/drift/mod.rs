@@ -339,7 +339,7 @@ impl Walk {
 }
 
 fn page_number(full_pages_before: u64) -> u32 {
-    u32::try_from(full_pages_before + 1).unwrap_or(u32::MAX)
+    u32::try_from(full_pages_before.saturating_add(1)).unwrap_or(u32::MAX)
 }
 
 fn len(shown: &Shown<'_>) -> u64 {

@@ -26,7 +26,7 @@ type Tables = Vec<Value>;
 /// Nights, with the feed as it is after each in `feed-N` and what the mirror holds then.
 fn nights(kind: &str, seed: u64, count: usize) -> (Work, Vec<Tables>) {
     let size = ["--contacts", "300", "--persons", "20", "--conversations", "60", "--messages", "1200"];
-    let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
+    let sandbox = Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"]].concat());
     let work = Work::with_job(&job(kind));
     let mut now = BEFORE.to_owned();
     let mut tables = Vec::new();

@@ -1,0 +1,237 @@
+//! Every moment of the years 1 to 9999, however the API sends it, is the same in CSV, JSON Lines, Parquet and PostgreSQL;
+//! what is no such moment stands in `_extra` as it was sent, and is counted.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+use serde_json::Value;
+
+use crate::support::foreign::{Answer, Foreign, Server};
+use crate::support::postgres;
+use crate::support::{Outcome, Work, python};
+
+const JOB: &str = "name = \"test\"\nmode = \"backfill\"\n[source]\nclient_id = \"foreign-client\"\n\
+    client_secret = \"foreign-secret\"\nrequests_per_minute = 0\npage_size = 20\n\
+    [[destination]]\nkind = \"csv\"\npath = \"csv\"\n[[destination]]\nkind = \"jsonl\"\npath = \"jsonl\"\n";
+
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+const FIRST: i64 = -62_135_596_800_000_000;
+const LAST: i64 = 253_402_300_799_999_999;
+const HOUR: i64 = 3_600_000_000;
+
+/// A record's moment, as JSON text.
+type Form = fn(usize) -> String;
+
+/// The n-th of all records as a number of its own.
+fn place(id: usize) -> usize {
+    (id / 1000) * 60 + id % 1000
+}
+
+/// A record's moment in microseconds since 1970: of today where a list begins, then the edges, then any.
+fn moment(id: usize) -> i64 {
+    const EDGES: [i64; 14] = [
+        LAST,
+        LAST - 999,
+        LAST - 1,
+        // The last that a `jiff::Timestamp` holds, and the one after it.
+        253_402_207_200_999_999,
+        253_402_207_201_000_000,
+        FIRST,
+        FIRST + 1,
+        FIRST + 26 * HOUR,
+        -1,
+        0,
+        1,
+        // The leap day of 1900 that was none, and that of 2000.
+        -2_203_891_200_000_001,
+        951_825_600_000_001,
+        4_102_444_800_000_000,
+    ];
+    match id % 1000 {
+        0..=2 => 1_709_626_150_123_000 + i64::try_from(id).expect("small"),
+        n if n < 3 + EDGES.len() => EDGES[n - 3],
+        _ => {
+            let mut z = u64::try_from(place(id)).expect("small").wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z ^= z >> 31;
+            FIRST + i64::try_from((u128::from(z) * u128::from(LAST.abs_diff(FIRST))) >> 64).expect("in range")
+        }
+    }
+}
+
+fn civil(micros: i64) -> DateTime {
+    EPOCH.checked_add(SignedDuration::from_micros(micros)).expect("in the years 1 to 9999")
+}
+
+/// A number of units of so many microseconds as decimal digits, exact.
+fn decimal(micros: i64, unit: u64) -> String {
+    let (whole, rest) = (micros.unsigned_abs() / unit, micros.unsigned_abs() % unit);
+    let digits = usize::try_from(unit.ilog10()).expect("small");
+    let fraction = if rest == 0 { String::new() } else { format!(".{rest:0digits$}") };
+    format!("{}{whole}{fraction}", if micros < 0 { "-" } else { "" })
+}
+
+/// The moment as the API sends it, as JSON text.
+fn zulu(id: usize) -> String {
+    format!("\"{:.6}Z\"", civil(moment(id)))
+}
+
+fn without_zone(id: usize) -> String {
+    format!("\"{:.6}\"", civil(moment(id)))
+}
+
+/// Now with one offset, now with another, whose own date and time may be of no year from 1 to 9999.
+fn with_offset(id: usize) -> String {
+    let hours = [3, -5, 14, -11][id % 4];
+    // Where the clock on that wall cannot be written it is another wall.
+    let hours = if (FIRST..=LAST).contains(&(moment(id) + hours * HOUR)) { hours } else { -hours };
+    format!("\"{:.6}{hours:+03}:00\"", civil(moment(id) + hours * HOUR))
+}
+
+fn epoch_ms(id: usize) -> String {
+    decimal(moment(id), 1000)
+}
+
+fn epoch_s(id: usize) -> String {
+    decimal(moment(id), 1_000_000)
+}
+
+fn numeric_text(id: usize) -> String {
+    format!("\"{}\"", epoch_ms(id))
+}
+
+/// A Qpien whose records say so when they were made.
+fn dated(form: Form) -> Server {
+    let foreign = Foreign::default();
+    Server::start(move |asked| {
+        let answer = foreign.answer(asked);
+        let body = String::from_utf8(answer.body.clone()).expect("UTF-8");
+        let mut parts = body.split("\"_id\":\"id-");
+        let mut out = parts.next().expect("a first part").to_owned();
+        for part in parts {
+            let id: usize = part[..8].parse().expect("an id");
+            out = out + "\"_id\":\"id-" + &part.replacen("\"2024-03-05T08:09:10.123Z\"", &form(id), 1);
+        }
+        Answer { body: out.into_bytes(), ..answer }
+    })
+}
+
+fn id_of(text: &str) -> usize {
+    text.trim_start_matches("id-").parse().expect("an id")
+}
+
+fn lines(work: &Work, stream: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(work.path(&format!("jsonl/{stream}.jsonl"))).expect("a file");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+#[cfg(all(feature = "parquet", feature = "postgres"))]
+fn all_destinations_agree_on_every_moment_however_it_is_sent() {
+    let database = postgres::Server::start();
+    let forms: [(&str, Form); 6] = [
+        ("zulu", zulu),
+        ("without_zone", without_zone),
+        ("with_offset", with_offset),
+        ("epoch_ms", epoch_ms),
+        ("epoch_s", epoch_s),
+        ("numeric_text", numeric_text),
+    ];
+    for (name, form) in forms {
+        let server = dated(form);
+        let work = Work::with_job(&format!(
+            "{JOB}[[destination]]\nkind = \"parquet\"\npath = \"parquet\"\n\
+             [[destination]]\nkind = \"postgres\"\nurl = \"${{WAREHOUSE_URL}}\"\nschema = \"{name}\"\n"
+        ));
+        let mut run = work.command(&["run", "job.toml", "--endpoint", &server.endpoint]);
+        let outcome =
+            Outcome::of(&run.env("WAREHOUSE_URL", database.url("postgres")).output().expect("a run")).expect(0);
+        assert!(!outcome.stdout.contains("did not fit"), "{name}: {}", outcome.stdout);
+        for stream in ["contacts", "messages"] {
+            let rows = lines(&work, stream);
+            assert!(rows.len() >= 53, "{name}: {stream}");
+            for row in &rows {
+                let id = id_of(row["_id"].as_str().expect("an id"));
+                assert_eq!(row["createdAt"], format!("{:.6}Z", civil(moment(id))), "{name}: {stream} {id}");
+            }
+            let bytes = std::fs::read(work.path(&format!("csv/{stream}.csv"))).expect("a file");
+            let mut reader = csv::Reader::from_reader(&bytes[..]);
+            let at = reader.headers().expect("a header").iter().position(|c| c == "createdAt").expect("the column");
+            for row in reader.records().map(|row| row.expect("a row")) {
+                let sent = form(id_of(&row[0]));
+                assert_eq!(&row[at], sent.trim_matches('"'), "{name}: CSV holds what was sent");
+            }
+            let wanted: BTreeMap<String, i64> = rows
+                .iter()
+                .map(|r| r["_id"].as_str().expect("an id").to_owned())
+                .map(|id| (id.clone(), moment(id_of(&id))))
+                .collect();
+            let sql = format!(
+                "SELECT _id || ' ' || (extract(epoch FROM createdat) * 1000000)::bigint FROM {name}.{stream} ORDER BY _id"
+            );
+            let expected: Vec<String> = wanted.iter().map(|(id, micros)| format!("{id} {micros}")).collect();
+            assert_eq!(database.ask("postgres", &sql), expected.join("\n"), "{name}: {stream}");
+            let script = format!(
+                "import duckdb\nfor row in duckdb.sql(\"SELECT _id, epoch_us(createdAt) FROM '{}' ORDER BY _id\").fetchall(): print(*row)",
+                work.path(&format!("parquet/{stream}.parquet")).display()
+            );
+            let read = Outcome::of(&Command::new(python()).args(["-c", &script]).output().expect("python")).expect(0);
+            assert_eq!(read.stdout.trim_end(), expected.join("\n"), "{name}: {stream}");
+        }
+    }
+}
+
+#[test]
+fn the_last_millisecond_of_9999_is_no_other_moment() {
+    let work = Work::with_job(JOB);
+    let server = dated(|id| if id % 1000 == 0 { "1709626150123".into() } else { "253402300799999".into() });
+    work.call(&["run", "job.toml", "--endpoint", &server.endpoint]).expect(0);
+    for row in lines(&work, "contacts").iter().skip(1) {
+        assert_eq!(row["createdAt"], "9999-12-31T23:59:59.999000Z");
+    }
+}
+
+#[test]
+fn what_is_no_moment_is_kept_as_it_was_sent_and_counted() {
+    let texts: Form = |id| {
+        const SENT: [&str; 8] = [
+            "\"soon\"",
+            "\"+010000-01-01T00:00:00Z\"",
+            "\"9999-12-31T23:59:59-00:01\"",
+            "\"0000-12-31T23:59:59Z\"",
+            "\"2024-02-30T00:00:00Z\"",
+            "\"2024-03-05T08:09:10[Europe/Istanbul]\"",
+            "1709626150123",
+            "true",
+        ];
+        if id % 1000 == 0 { zulu(id) } else { SENT[id % 8].into() }
+    };
+    let numbers: Form = |id| {
+        const SENT: [&str; 8] = [
+            "253402300800000",
+            "-62135596800001",
+            "9223372036854775807",
+            "1e300",
+            "\"NaN\"",
+            "\"inf\"",
+            "\"2024-03-05T08:09:10.123Z\"",
+            "\"\"",
+        ];
+        if id % 1000 == 0 { epoch_ms(id) } else { SENT[id % 8].into() }
+    };
+    for form in [texts, numbers] {
+        let work = Work::with_job(JOB);
+        let server = dated(form);
+        let outcome = work.call(&["run", "job.toml", "--endpoint", &server.endpoint]).expect(0);
+        // 52 contacts, and of each of three conversations 20 messages.
+        assert!(outcome.stdout.contains("112 values"), "{}", outcome.stdout);
+        for row in lines(&work, "contacts").iter().skip(1) {
+            let sent = form(id_of(row["_id"].as_str().expect("an id")));
+            assert_eq!(row["createdAt"], Value::Null, "{sent}");
+            let extra = row["_extra"].as_str().expect("an object");
+            assert!(extra.contains(&format!("\"createdAt\":{sent}")), "{sent}: {extra}");
+        }
+    }
+}

@@ -46,7 +46,7 @@
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
 //! | a retry's delay, how long to try | [`source::retry`] |
 //! | what it means that no answer came | `source/unreachable.rs`; that something else answers: [`source::failure`] and `source/dialect/settle/stranger.rs` |
-//! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`] |
+//! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`]; a row that two show: [`sync::disputes`] |
 //! | a page that fails because of one row | [`sync::isolate`]; what is set aside: [`set_aside`], [`mirror::set_aside`] |
 //! | a list that cannot be read | [`sync::fan_out`]; is its record gone? [`sync::lost_lists`] |
 //! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::failure`]) |

@@ -9,8 +9,6 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::entries;
 use super::set_aside::Missing;
-use crate::number::MOST;
-use crate::quantity::counted;
 use crate::streams::Stream;
 use crate::verdict::Verdict;
 
@@ -243,141 +241,14 @@ pub fn open_walks(
     .collect()
 }
 
-/// What all the walks of a stream together have come to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Walks, and how many of them are still open.
-    pub walks: u64,
-    /// Walks that are still open.
-    pub open: u64,
-    /// Closed without an argument for completeness.
-    pub incomplete: u64,
-    /// The first reason among them.
-    pub why: Option<String>,
-    /// Closed with everything but what was set aside.
-    pub set_aside: u64,
-    /// The first reason among those.
-    pub set_aside_why: Option<String>,
-    /// Some of those lack a whole list, or a row whose id nobody knows.
-    pub set_aside_unknown: bool,
-    /// Proven by two passes.
-    pub proven: u64,
-    /// Windows committed.
-    pub windows: u64,
-    /// Rows in them.
-    pub seen: u64,
-    /// Records in them.
-    pub distinct: u64,
-    /// Windows that began again earlier.
-    pub steps_back: u64,
-    /// The sum of what the server said the totals are.
-    pub total: Option<u64>,
-    /// When the oldest of the closed walks was closed: the stream is at least as fresh as this.
-    pub as_of: Option<String>,
-    /// The run in which the oldest pass began.
-    pub since_run: Option<i64>,
-    /// Lists that were not asked for, because what they belong to is unchanged.
-    pub skipped: u64,
-    /// Those of them that were not read whole before: none, or something is wrong.
-    pub skipped_incomplete: u64,
-    /// When the one of them that was read the longest ago was read.
-    pub skipped_read_at: Option<String>,
-}
-
-impl Standing {
-    /// Lists in all, asked for or not.
-    pub fn lists(&self) -> u64 {
-        self.walks + self.skipped
-    }
-
-    /// Whether nothing is missing but what was set aside.
-    pub fn lacks_only_what_is_set_aside(&self) -> bool {
-        self.set_aside > 0 && self.open == 0 && self.incomplete == 0 && self.skipped_incomplete == 0
-    }
-
-    /// The verdict of the stream: that of its weakest walk.
-    pub fn verdict(&self) -> Verdict {
-        if self.open > 0 || self.lists() == 0 {
-            Verdict::Incomplete(format!(
-                "{} of {} not read to the end",
-                self.open.max(1),
-                counted(self.lists().max(1), "list")
-            ))
-        } else if self.incomplete > 0 {
-            let why = self.why.clone().unwrap_or_default();
-            Verdict::Incomplete(if self.lists() == 1 {
-                why
-            } else {
-                format!("{} of {} lists: {why}", self.incomplete, self.lists())
-            })
-        } else if self.skipped_incomplete > 0 {
-            let lists = counted(self.skipped_incomplete, "list");
-            Verdict::Incomplete(format!("{lists} neither read whole before nor asked for now"))
-        } else if self.set_aside > 0 {
-            let why = self.set_aside_why.clone().unwrap_or_default();
-            Verdict::Incomplete(if self.set_aside == 1 {
-                why
-            } else {
-                format!("in {} of {} lists something is set aside: {why}", self.set_aside, self.lists())
-            })
-        } else if self.proven == self.lists() {
-            Verdict::Proven
-        } else {
-            Verdict::Continuous
-        }
-    }
-}
-
-/// Sums up the walks of a stream that belong to the round that began with run `since`. Where the round has read the stream
-/// as one list, that list's walk alone counts.
-pub fn standing(c: &rusqlite::Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Standing> {
-    let mut read = c.prepare_cached(&format!(
-        "SELECT count(*), coalesce(sum(open), 0), coalesce(sum(verdict = 'incomplete' AND set_aside = 0), 0),
-                min(why) FILTER (WHERE verdict = 'incomplete' AND set_aside = 0),
-                coalesce(sum(verdict = 'proven'), 0), coalesce(sum(windows), 0), coalesce(sum(seen), 0),
-                coalesce(sum(distinct_records), 0), coalesce(sum(steps_back), 0),
-                CASE WHEN count(total) > 0 THEN CAST(min(total(coalesce(total, distinct_records)), {MOST}.0) AS INTEGER) END,
-                min(closed_at), min(since_run),
-                coalesce(sum(set_aside > 0), 0), min(why) FILTER (WHERE set_aside > 0), coalesce(max(set_aside), 0) = 2
-         FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE}
-             AND (partition = '' OR NOT EXISTS (
-                 SELECT 1 FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND partition = '' AND since_run >= ?3))"
-    ))?;
-    let mut standing = read.query_row(params![lane.name(), stream.number(), since, parent(stream)], |r| {
-        Ok(Standing {
-            walks: r.get(0)?,
-            open: r.get(1)?,
-            incomplete: r.get(2)?,
-            why: r.get(3)?,
-            proven: r.get(4)?,
-            windows: r.get(5)?,
-            seen: r.get(6)?,
-            distinct: r.get(7)?,
-            steps_back: r.get(8)?,
-            total: r.get(9)?,
-            as_of: r.get(10)?,
-            since_run: r.get(11)?,
-            set_aside: r.get(12)?,
-            set_aside_why: r.get(13)?,
-            set_aside_unknown: r.get(14)?,
-            ..Standing::default()
-        })
-    })?;
-    if lane == Lane::Incremental {
-        let skipped = entries::skipped(c, stream, since)?;
-        standing.skipped = skipped.lists;
-        standing.skipped_incomplete = skipped.incomplete;
-        standing.skipped_read_at = skipped.read_at;
-    }
-    Ok(standing)
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
     use super::*;
     use crate::mirror::migrations;
+    use crate::mirror::standing::standing;
+    use crate::number::MOST;
 
     fn advance_by(pass: i64, from: i64, verdict: Option<Verdict>) -> Advance {
         Advance {

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::checkpoint::{self, Advance, Place, standing};
+use super::super::checkpoint::{self, Advance, Place};
 use super::super::entries::{self, Partitions};
 use super::super::readings::Tails;
 use super::super::records::{self, Landed, Landing, Moments};
 use super::super::rounds::{self, Begun, Ending};
+use super::super::standing::standing;
 use super::super::store::Mirror;
 use super::*;
 use crate::record::{Record, Records};

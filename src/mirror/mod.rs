@@ -18,6 +18,7 @@ pub mod dialect;
 pub mod entries;
 pub mod filled;
 pub mod forecast;
+mod known;
 pub mod masked_places;
 pub mod migrations;
 pub mod parents;
@@ -29,6 +30,7 @@ pub mod rounds;
 pub mod selection;
 pub mod sequence;
 pub mod set_aside;
+pub mod standing;
 pub mod store;
 pub mod views;
 

@@ -13,15 +13,14 @@
 //!
 //! A list that comes out empty although the mirror holds records of it is not believed: an outage looks like that.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::checkpoint::{self, Advance, Place};
 use super::entries::{self, Partitions};
-use super::filled;
+use super::known::{Known, Met};
 use super::readings;
 use super::selection;
 use super::sequence::Seqs;
@@ -290,110 +289,8 @@ fn store(
     Ok((landed, seqs, found))
 }
 
-/// What a record that is there is seen to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Met {
-    /// As it was.
-    Same,
-    /// As it was, by what stays out of the hash now.
-    Alike,
-    /// As it was in all that it was asked for before and is asked for now.
-    Filled,
-    /// Another one.
-    Changed,
-}
-
-/// What the ledger knows of a record.
-struct Known {
-    hash: [u8; 16],
-    seq: i64,
-    last_run: i64,
-    deleted: bool,
-    /// A suspect, or a record whose partition was not known.
-    unsettled: bool,
-    /// The other parent in whose list it lives.
-    elsewhere: Option<String>,
-}
-
-impl Known {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Known> {
-        Ok(Known {
-            hash: row.get(0)?,
-            seq: row.get(1)?,
-            last_run: row.get(2)?,
-            deleted: row.get(3)?,
-            unsettled: row.get(4)?,
-            elsewhere: row.get(5)?,
-        })
-    }
-
-    /// What it is now. `selected_in` is the run in which other fields were asked for the last time.
-    fn meets(
-        &self,
-        t: &Transaction<'_>,
-        landing: &Landing,
-        record: &Record,
-        selected_in: Option<i64>,
-    ) -> rusqlite::Result<Met> {
-        if self.hash == record.hash.to_be_bytes() {
-            return Ok(Met::Same);
-        }
-        if landing.masked {
-            return Ok(Met::Changed);
-        }
-        let stream = landing.place.stream;
-        let stored: Option<String> = t
-            .prepare_cached(&format!("SELECT payload FROM body_{stream} WHERE seq = ?"))?
-            .query_row([self.seq], |r| r.get(0))
-            .optional()?;
-        let Some(stored) = stored else {
-            return Ok(Met::Changed);
-        };
-        let settled = |text| landing.volatile[stream].settled(text).map_or(Cow::Borrowed(text), Cow::Owned);
-        let (before, after) = (settled(&stored), settled(payload(landing, record)));
-        // A run in which the fields change may have begun with the ones and gone on with the others.
-        let other_fields = selected_in.is_some_and(|run| self.last_run <= run);
-        Ok(if before == after {
-            Met::Alike
-        } else if other_fields && filled::fills(&before, &after, &landing.nested) {
-            Met::Filled
-        } else {
-            Met::Changed
-        })
-    }
-
-    /// Removes its body; with which seq it was inserted.
-    fn give_up_body(&self, t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<i64> {
-        t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ? RETURNING coalesce(first_seq, seq)"))?
-            .query_row([self.seq], |r| r.get(0))
-            .optional()
-            .map(|first| first.unwrap_or(self.seq))
-    }
-
-    /// Notes that it was seen, and writes in place what is other than before.
-    fn keep(&self, t: &Transaction<'_>, landing: &Landing, record: &Record, met: Met) -> rusqlite::Result<()> {
-        let stream = landing.place.stream;
-        let first = self.last_run != landing.run;
-        if met != Met::Same {
-            t.prepare_cached("UPDATE record SET hash = ?, last_run = ? WHERE stream = ? AND id = ?")?
-                .execute(params![record.hash.to_be_bytes().as_slice(), landing.run, stream.number(), &*record.id])?;
-        } else if first {
-            t.prepare_cached("UPDATE record SET last_run = ? WHERE stream = ? AND id = ?")?.execute(params![
-                landing.run,
-                stream.number(),
-                &*record.id
-            ])?;
-        }
-        if met != Met::Same || (first && record.volatile) {
-            t.prepare_cached(&format!("UPDATE body_{stream} SET payload = ?1 WHERE seq = ?2 AND payload <> ?1"))?
-                .execute(params![payload(landing, record), self.seq])?;
-        }
-        Ok(())
-    }
-}
-
 /// A record's JSON text: bytes bound as text, for they were checked before, and a copy of every payload is saved.
-fn payload<'l>(landing: &'l Landing, record: &Record) -> &'l str {
+pub(super) fn payload<'l>(landing: &'l Landing, record: &Record) -> &'l str {
     std::str::from_utf8(landing.records.payload(record)).unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
 //! The Qpien API behind our client. One file per concern:
 //!
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
-//! (through [`response_names`], [`shape`], [`page`], [`failure`] and [`repair`]), [`token`] keeps the token alive,
+//! (through [`response_names`], [`shape`], [`page`], `faults`, [`failure`] and [`repair`]), [`token`] keeps the token alive,
 //! [`budget`] and [`budget_window`] keep the limit (`counting`: of what?), [`limit_headers`] reads what an answer says of
 //! it, [`server_clock`] says what time it is for the server, `in_flight` keeps memory flat, [`retry`]
 //! says how long to try, [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
@@ -20,6 +20,7 @@ pub mod dialect;
 pub mod document;
 pub mod envelope;
 pub mod failure;
+mod faults;
 pub mod http_date;
 mod in_flight;
 pub mod limit_headers;

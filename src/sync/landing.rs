@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Context, parents, tail, unchanged};
+use super::{Context, disputes, tail, unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landed, Landing, Moments};
@@ -93,7 +93,7 @@ pub async fn land(
         }
         // What it takes to settle whose these are needs bytes, too.
         hold = None;
-        landing = parents::resolve(context, page, &landed.disputed).await?;
+        landing = disputes::resolve(context, page, &landed.disputed).await?;
     };
     drop(hold);
     add(&counters.windows, 1);

@@ -10,24 +10,19 @@
 //! - otherwise the list is incomplete, and says whose rows it showed.
 //!
 //! Rows that do not name their conversation are compared with the mirror as they are stored: a message that lives under
-//! another conversation is a dispute ([`resolve`]). It is settled by asking the other one. A record that both show keeps
-//! what the mirror has of it and is set aside by its id.
+//! another conversation is a dispute ([`super::disputes`]).
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Context;
-use crate::error::{Error, Kind, Result, quote};
-use crate::mirror::checkpoint::Place;
+use crate::error::{Kind, Result, quote};
 use crate::mirror::parents as stored;
-use crate::mirror::records::{Dispute, Landing};
 use crate::quantity::counted;
 use crate::record;
-use crate::set_aside::{SetAside, What};
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
-use crate::verdict::Verdict;
 
 /// Pages of a list that are read to find a row in it.
 const MOST_PAGES: u32 = 20;
@@ -188,7 +183,7 @@ async fn note_moved(
 }
 
 /// Whether a third record shows the first page of the list, too.
-async fn is_ignored(context: &Context, asked: &Question, but: &[String]) -> Result<bool> {
+pub(super) async fn is_ignored(context: &Context, asked: &Question, but: &[String]) -> Result<bool> {
     let Some(parent) = asked.stream.definition().parent else { return Ok(false) };
     let but = but.to_vec();
     let others = context.mirror.call(move |w| w.transaction(|t| stored::others(t, parent, &but, WITNESSES))).await?;
@@ -214,7 +209,7 @@ async fn is_listed(context: &Context, stream: Stream, id: &str) -> Result<bool> 
 
 /// Whether a list shows some rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shows {
+pub(super) enum Shows {
     Yes,
     No,
     /// It cannot be read to its end, or shows rows that name yet another record.
@@ -222,7 +217,7 @@ enum Shows {
 }
 
 /// Whether the list of a record shows one of these rows.
-async fn shows(context: &Context, stream: Stream, parent: &str, rows: &[Box<str>]) -> Result<Shows> {
+pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows: &[Box<str>]) -> Result<Shows> {
     let (mut row, mut size) = (0, context.page_size);
     for _ in 0..MOST_PAGES {
         let select = if stream.names_parent().is_some() { Select::Whole } else { Select::Ids };
@@ -259,89 +254,6 @@ async fn shows(context: &Context, stream: Stream, parent: &str, rows: &[Box<str>
         row += shown;
     }
     Ok(Shows::Unclear)
-}
-
-/// Settles which records of a page may be taken from the lists that the mirror knows them from, and changes the page so
-/// that it can be stored.
-pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Dispute]) -> Result<Landing> {
-    let place = landing.place.clone();
-    let mut by_parent: BTreeMap<&str, Vec<&Dispute>> = BTreeMap::new();
-    for dispute in disputed {
-        by_parent.entry(&dispute.parent).or_default().push(dispute);
-    }
-    let mut shown_by: BTreeMap<Box<str>, &str> = BTreeMap::new();
-    for (other, rows) in by_parent {
-        let ids: Vec<Box<str>> = rows.iter().map(|dispute| dispute.id.clone()).collect();
-        if has_left(context, &place, other, &rows).await?
-            || shows(context, place.stream, other, &ids).await? == Shows::No
-        {
-            landing.claims.extend(ids);
-        } else {
-            shown_by.extend(ids.into_iter().map(|id| (id, other)));
-        }
-    }
-    let lists: BTreeSet<&str> = shown_by.values().copied().collect();
-    if let (Some(other), true) = (lists.first(), shown_by.len() == landing.records.rows.len()) {
-        // Not one row of its own: this is another list.
-        refuse_ignored(context, &landing, other).await?;
-        let (own, other) = (quote(&place.partition), quote(other));
-        let why = format!("the server shows the same messages for the conversations {other} and {own}");
-        landing.records.rows.clear();
-        landing.moments.rows.clear();
-        landing.advance.verdict = Some(Verdict::Incomplete(why));
-        landing.closes = true;
-        return Ok(landing);
-    }
-    for row in &mut landing.records.rows {
-        if let Some(other) = shown_by.get(&row.id) {
-            row.range = 0..0;
-            let what = What::Record(row.id.clone());
-            let (one, two) = (quote(other), quote(&place.partition));
-            let why = format!("the conversations {one} and {two} both show message {}", quote(&row.id));
-            landing.set_aside.push(SetAside { what, why });
-        }
-    }
-    Ok(landing)
-}
-
-/// Whether records have left the list that the mirror knows them from: the record that it belongs to is gone, or the list
-/// was read to its end in this round and did not show them.
-async fn has_left(context: &Context, place: &Place, other: &str, rows: &[&Dispute]) -> Result<bool> {
-    let Some(parent) = place.stream.definition().parent else { return Ok(false) };
-    let since = context.begun.since_run;
-    let was_seen = rows.iter().any(|dispute| dispute.last_run >= since);
-    let list = Place { partition: other.to_owned(), ..place.clone() };
-    context
-        .mirror
-        .call(move |w| {
-            w.transaction(|t| {
-                Ok(!stored::is_live(t, parent, &list.partition)?
-                    || (!was_seen && stored::is_read_whole(t, &list, since)?))
-            })
-        })
-        .await
-}
-
-/// Fails where the server shows the same list for every record, and its rows do not say whose they are.
-async fn refuse_ignored(context: &Context, landing: &Landing, other: &str) -> Result<()> {
-    let (stream, partition) = (landing.place.stream, &landing.place.partition);
-    let asked = Question {
-        stream,
-        parent: Some(partition.clone()),
-        size: context.page_size,
-        start: Start::Row(0),
-        select: Select::Ids,
-        since: None,
-    };
-    if is_ignored(context, &asked, &[partition.clone(), other.to_owned()]).await? {
-        return Err(Error::new(
-            Kind::ParentIgnored,
-            format!(
-                "{stream}: the server shows the same list whichever conversation it is asked for, and its rows name none"
-            ),
-        ));
-    }
-    Ok(())
 }
 
 /// What a stream lacks that was read as one list, by the word of the records that its rows belong to.

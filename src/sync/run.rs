@@ -13,9 +13,10 @@ use super::landing::{self, Left, Window};
 use super::walk::{self, Ended};
 use super::{Context, Spelling, deletions, tail};
 use crate::error::{Error, Kind, Result};
-use crate::mirror::checkpoint::{self, Lane, Place, Standing};
+use crate::mirror::checkpoint::{self, Lane, Place};
 use crate::mirror::entries::Audited;
 use crate::mirror::readings;
+use crate::mirror::standing::{self, Standing};
 use crate::policy::{self, Action};
 use crate::progress::add;
 use crate::streams::Stream;
@@ -195,7 +196,7 @@ async fn outcome(context: &Context, stream: Stream, gone: Concluded, error: Opti
         .mirror
         .call(move |w| {
             w.transaction(|t| {
-                let of = |s| checkpoint::standing(t, lane, s, since);
+                let of = |s| standing::standing(t, lane, s, since);
                 Ok((of(stream)?, parent.map(of).transpose()?))
             })
         })

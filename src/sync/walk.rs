@@ -7,16 +7,15 @@ use std::pin::Pin;
 use super::drift::{Ask, Collect, Shown, Step, Walk, page_ignored};
 use super::known_end::KnownEnd;
 use super::landing::{Left, Window, land};
-use super::parents::{self, Checked};
-use super::{Context, dialect, double_collect, isolate, smaller, tail, unchanged};
+use super::take_in::{Taken, question, take_in};
+use super::{Context, dialect, double_collect, tail, unchanged};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
-use crate::progress::{add, get};
+use crate::progress::add;
 use crate::source::AtWork;
 use crate::source::dialect::Paging;
 use crate::source::page::Page;
-use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::verdict::Verdict;
 
@@ -177,45 +176,6 @@ fn trace(stream: Stream, from: &Checkpoint, asked: Ask, page: &Page, step: &Step
     );
 }
 
-/// What came of a question.
-enum Taken {
-    /// A page of the list that was asked for.
-    Page(Page),
-    /// It failed, and the walk goes on with pages of fewer rows.
-    Smaller,
-    /// The walk is over.
-    Over(Ended),
-}
-
-/// Makes a page of an answer: without the rows that make it fail, and with rows that belong to the record that was asked
-/// for.
-async fn take_in(
-    context: &Context,
-    stream: Stream,
-    (from, windows): (&Checkpoint, i64),
-    walk: &mut Walk,
-    asked: Ask,
-    answer: Result<Page>,
-) -> Result<Taken> {
-    let question = question(context, stream, from, walk, asked);
-    let page = match answer {
-        Ok(page) => page,
-        Err(error) => {
-            let Err(error) = lower(context, stream, walk, asked, error) else { return Ok(Taken::Smaller) };
-            tokio::select! {
-                biased;
-                page = isolate::page(context, &question, error) => page?,
-                () = context.stop.now() => return Ok(Taken::Over(Ended::Stopped)),
-            }
-        }
-    };
-    Ok(match parents::checked(context, &question, page).await? {
-        Checked::Page(page) => Taken::Page(page),
-        Checked::Ignored => Taken::Over(Ended::ParentIgnored),
-        Checked::Others(why) => Taken::Over(give_up(context, stream, from, windows, why).await?),
-    })
-}
-
 /// A stream's one list is read a second time; what changed of it is not all of it, and proves nothing of the rest.
 fn may_be_proven(context: &Context, from: &Checkpoint, verdict: &Verdict) -> bool {
     let whole = from.partition.is_empty() && tail::since(from).is_none();
@@ -241,35 +201,6 @@ async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint, at_work
         sure = dialect::make_sure(context, stream, &from.partition) => sure.map(|()| Some(context.source.at_work())),
         () = context.stop.now() => Ok(None),
     }
-}
-
-/// Closes a walk as incomplete.
-async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, windows: i64, why: String) -> Result<Ended> {
-    let verdict = Verdict::Incomplete(why);
-    land(context, stream, from, windows, Window::default(), Left::Closed(verdict.clone())).await?;
-    Ok(Ended::Closed(verdict))
-}
-
-/// After a page that failed: the walk goes on with pages of fewer rows, where that may help. Returns the error where it
-/// does not.
-fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<()> {
-    // A page of two rows came before: where no longer one ever did, the refusal may be one of its length.
-    let unread = get(&context.progress.of(stream).windows) == 0;
-    let fewer = smaller::page(&error, asked.size).or_else(|| smaller::guess(&error, asked.size).filter(|_| unread));
-    let Some(rows) = fewer.filter(|rows| walk.lower(*rows)) else {
-        if unread && asked.size < context.page_size {
-            // It was not.
-            context.source.serves_pages_of(stream, 0);
-        }
-        return Err(error);
-    };
-    tracing::info!(%stream, asked = asked.size, rows, %error, "asking for pages of fewer rows");
-    // One list with long records need not slow down the others; a size that the server names holds for all.
-    let began = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
-    if smaller::is_named(&error) || (asked.size == began && context.source.is_heavy(stream)) {
-        context.source.serves_pages_of(stream, rows);
-    }
-    Ok(())
 }
 
 /// Reads a list that was read to its end a second time, and closes its walk.
@@ -321,19 +252,6 @@ fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
 type Answers = VecDeque<(Ask, Result<Page>)>;
 
 type Asking<'c> = Pin<Box<dyn Future<Output = Answers> + Send + 'c>>;
-
-/// The question that asks for some rows of a walk's list.
-fn question(context: &Context, stream: Stream, from: &Checkpoint, walk: &Walk, ask: Ask) -> Question {
-    let own = Some(from.partition.as_str()).filter(|p| !p.is_empty()).map(str::to_owned);
-    Question {
-        stream,
-        parent: own.or_else(|| context.source.any_parent(stream)),
-        size: ask.size,
-        start: walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned())),
-        select: Select::Whole,
-        since: tail::since(from),
-    }
-}
 
 /// Asks the walk's next question, and those that probably follow it with it; alone where the end may be near.
 fn ask<'c>(

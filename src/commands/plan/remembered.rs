@@ -6,8 +6,9 @@ use rusqlite::Connection;
 use super::question;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::checkpoint::{self, Lane};
+use crate::mirror::checkpoint::Lane;
 use crate::mirror::forecast::{self, Lists};
+use crate::mirror::standing;
 use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::estimate::{self, Estimate, Known, Night, Part};
@@ -83,7 +84,7 @@ pub fn left(connection: &Connection, lane: Lane, stream: Stream, lists: u64) -> 
     let round =
         connection.query_row("SELECT since_run FROM round WHERE lane = ? AND open = 1", [lane.name()], |r| r.get(0));
     let Ok(since) = round else { return 1.0 };
-    let Ok(standing) = checkpoint::standing(connection, lane, stream, since) else { return 1.0 };
+    let Ok(standing) = standing::standing(connection, lane, stream, since) else { return 1.0 };
     if standing.walks == 0 {
         return 1.0;
     }

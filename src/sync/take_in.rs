@@ -1,0 +1,96 @@
+//! From an answer to a page that a walk can take in: pages of fewer rows where large ones fail, without the rows that make
+//! it fail, and with rows that belong to the record that was asked for.
+
+use super::drift::{Ask, Walk};
+use super::landing::{Left, Window, land};
+use super::parents::{self, Checked};
+use super::walk::Ended;
+use super::{Context, isolate, smaller, tail};
+use crate::error::{Error, Result};
+use crate::mirror::checkpoint::Checkpoint;
+use crate::progress::get;
+use crate::source::page::Page;
+use crate::source::query::{Question, Select, Start};
+use crate::streams::Stream;
+use crate::verdict::Verdict;
+
+/// What came of a question.
+pub(super) enum Taken {
+    /// A page of the list that was asked for.
+    Page(Page),
+    /// It failed, and the walk goes on with pages of fewer rows.
+    Smaller,
+    /// The walk is over.
+    Over(Ended),
+}
+
+/// Makes a page of an answer: without the rows that make it fail, and with rows that belong to the record that was asked
+/// for.
+pub(super) async fn take_in(
+    context: &Context,
+    stream: Stream,
+    (from, windows): (&Checkpoint, i64),
+    walk: &mut Walk,
+    asked: Ask,
+    answer: Result<Page>,
+) -> Result<Taken> {
+    let question = question(context, stream, from, walk, asked);
+    let page = match answer {
+        Ok(page) => page,
+        Err(error) => {
+            let Err(error) = lower(context, stream, walk, asked, error) else { return Ok(Taken::Smaller) };
+            tokio::select! {
+                biased;
+                page = isolate::page(context, &question, error) => page?,
+                () = context.stop.now() => return Ok(Taken::Over(Ended::Stopped)),
+            }
+        }
+    };
+    Ok(match parents::checked(context, &question, page).await? {
+        Checked::Page(page) => Taken::Page(page),
+        Checked::Ignored => Taken::Over(Ended::ParentIgnored),
+        Checked::Others(why) => Taken::Over(give_up(context, stream, from, windows, why).await?),
+    })
+}
+
+/// Closes a walk as incomplete.
+async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, windows: i64, why: String) -> Result<Ended> {
+    let verdict = Verdict::Incomplete(why);
+    land(context, stream, from, windows, Window::default(), Left::Closed(verdict.clone())).await?;
+    Ok(Ended::Closed(verdict))
+}
+
+/// After a page that failed: the walk goes on with pages of fewer rows, where that may help. Returns the error where it
+/// does not.
+fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<()> {
+    // A page of two rows came before: where no longer one ever did, the refusal may be one of its length.
+    let unread = get(&context.progress.of(stream).windows) == 0;
+    let fewer = smaller::page(&error, asked.size).or_else(|| smaller::guess(&error, asked.size).filter(|_| unread));
+    let Some(rows) = fewer.filter(|rows| walk.lower(*rows)) else {
+        if unread && asked.size < context.page_size {
+            // It was not.
+            context.source.serves_pages_of(stream, 0);
+        }
+        return Err(error);
+    };
+    tracing::info!(%stream, asked = asked.size, rows, %error, "asking for pages of fewer rows");
+    // One list with long records need not slow down the others; a size that the server names holds for all.
+    let began = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
+    if smaller::is_named(&error) || (asked.size == began && context.source.is_heavy(stream)) {
+        context.source.serves_pages_of(stream, rows);
+    }
+    Ok(())
+}
+
+/// The question that asks for some rows of a walk's list.
+pub(super) fn question(context: &Context, stream: Stream, from: &Checkpoint, walk: &Walk, ask: Ask) -> Question {
+    let own = Some(from.partition.as_str()).filter(|p| !p.is_empty()).map(str::to_owned);
+    Question {
+        stream,
+        parent: own.or_else(|| context.source.any_parent(stream)),
+        size: ask.size,
+        start: walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned())),
+        select: Select::Whole,
+        since: tail::since(from),
+    }
+}

@@ -225,7 +225,8 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-fn escaped(text: String) -> String {
+/// The same of a text that is given away, which stays as it is where it is plain.
+pub fn escaped(text: String) -> String {
     if text.chars().all(is_plain) { text } else { escape(&text) }
 }
 

@@ -62,6 +62,9 @@
 //! | personal data | [`mask`]; which values: [`config::mask`] |
 //! | what `verify` looks at | `commands/verify/`, `sql/verify/` |
 //! | object storage | `destinations/objects/`: the client and its variables in `access.rs`, what a refusal means in `failure.rs` |
+//! | how much of a server's own words is told | [`source::wording`]; how texts of others are shown: [`error::quote`], [`telemetry`] |
+//! | which addresses are this machine's, so that no proxy is asked | [`loopback`], `destinations/objects/direct.rs` |
+//! | what is opened as a file, and what is no file | [`regular`], [`destinations::below`]; names that a delivery gives: [`destinations::manifest`]; a mirror among its output: `commands/apart.rs` |
 //! | a destination | [`destinations`], whose trait's documentation is the contract |
 //! | many accounts in a job, a machine's part of them | [`config::accounts`], [`config::shard`]; how they run side by side: [`commands::accounts`] |
 //! | a job key and its default | [`config::job`] and [`config::settings`]; a variable: [`config::env`] |

@@ -33,7 +33,7 @@ impl From<NotAFile> for io::Error {
 
 /// Returns whether an error says that something else than a file lies there.
 pub fn is_not_a_file(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<NotAFile>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<NotAFile>)
 }
 
 const READ: OFlags = OFlags::RDONLY;

@@ -101,13 +101,17 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     Ok(exit_named(report.exit_code))
 }
 
+/// The mirror, which lies apart from the output, locked for the job.
+fn open(settings: &Settings) -> Result<Mirror> {
+    apart(settings)?;
+    Mirror::open(&settings.mirror, &format!("job {}", settings.name), settings.dialect.date)
+}
+
 /// Runs what the settings describe and reports it.
 pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunReport> {
     let started = Instant::now();
-    apart(settings)?;
     let source = Arc::new(setup::source(settings)?);
-    let holder = format!("job {}", settings.name);
-    let mirror = Arc::new(Mirror::open(&settings.mirror, &holder, settings.dialect.date)?);
+    let mirror = Arc::new(open(settings)?);
     let destinations = deliver::destinations(settings)?;
     let account = Account::new(&source.host(), &settings.source.client_id);
     if !common.adopt {

@@ -56,10 +56,9 @@ impl Folder {
             below => below.map_err(|e| self.failed("", &e))?,
         };
         for (name, what) in below.list("").map_err(|e| self.failed("", &e))? {
-            let is_wrong = match streams::ALL.iter().any(|s| s.name() == name) {
-                true => what == FileType::Symlink,
-                false => (name == manifest::NAME || manifest::is_ours_of_any(&name)) && what != FileType::RegularFile,
-            };
+            let is_folder = streams::ALL.iter().any(|s| s.name() == name);
+            let is_file = name == manifest::NAME || manifest::is_ours_of_any(&name);
+            let is_wrong = (is_folder && what == FileType::Symlink) || (is_file && what != FileType::RegularFile);
             if is_wrong {
                 return Err(Error::new(
                     Kind::DestinationRefused,
@@ -172,10 +171,8 @@ impl Store for Folder {
     }
 
     fn failed(&self, name: &str, error: &io::Error) -> Error {
-        let kind = match regular::is_not_a_file(error) {
-            true => Kind::DestinationRefused,
-            false => Kind::DestinationUnwritable,
-        };
+        let is_refused = regular::is_not_a_file(error);
+        let kind = if is_refused { Kind::DestinationRefused } else { Kind::DestinationUnwritable };
         Error::new(kind, format!("{}: {error}", self.path.join(name).display()))
     }
 

@@ -66,7 +66,7 @@ pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> 
     let mut kind = Kind::from(meaning);
     match &mut kind {
         Kind::InsufficientScopes { required } => {
-            *required = words.required_scope.as_deref().and_then(wording::scope).map(str::to_owned)
+            *required = words.required_scope.as_deref().and_then(wording::scope).map(str::to_owned);
         }
         Kind::QueryRejected { fields } => fields.extend(words.message.as_deref().and_then(unknown_field)),
         _ => {}

@@ -201,9 +201,9 @@ fn a_delivery_goes_through_no_link_below_its_folder() {
         let place = Place::new("");
         std::fs::create_dir(place.path("out")).expect("a folder");
         if what == "a pipe" {
-            place.pipe("out/manifest.json")
+            place.pipe("out/manifest.json");
         } else {
-            std::fs::create_dir(place.path("out/contacts.csv")).expect("one")
+            std::fs::create_dir(place.path("out/contacts.csv")).expect("one");
         }
         let told = place.run().expect(2);
         assert!(told.stderr.contains("is no file, or a link"), "{told:?}");
@@ -253,9 +253,9 @@ fn verify_reads_nothing_that_is_not_ours() {
     }
     for wrong in ["/dev/zero", "theirs", "pipe"] {
         if wrong == "pipe" {
-            place.pipe("out/manifest.json")
+            place.pipe("out/manifest.json");
         } else {
-            place.link(place.path(wrong), "out/manifest.json")
+            place.link(place.path(wrong), "out/manifest.json");
         }
         place.call(&["verify", "out"]).expect(7);
     }

@@ -26,7 +26,7 @@ use crate::destinations::manifest::{Manifest, NAME};
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
-use crate::error::{Error, Kind, Result, escape, quote};
+use crate::error::{Error, Kind, Result, escaped, quote};
 use crate::mirror::account;
 use crate::mirror::changes::Reading;
 use crate::mirror::parents;
@@ -58,7 +58,7 @@ pub struct Differences {
 impl Differences {
     /// One more.
     pub fn add(&mut self, place: &str, what: String) {
-        self.found.push((quote(place), escape(&what)));
+        self.found.push((quote(place), escaped(what)));
     }
 }
 

@@ -132,7 +132,7 @@ fn name(text: &str) -> Option<usize> {
         None => inner
             .char_indices()
             .find(|(at, c)| {
-                !bare(*c) && !(*c == '.' && inner[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
+                !(bare(*c) || *c == '.' && inner[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '_'))
             })
             .map_or(inner.len(), |(at, _)| at),
     };

@@ -77,7 +77,7 @@ fn known_sentences_are_told_with_their_names() {
         r#"Cannot query field "owner" on type "ExternalContact"."#,
         r#"Cannot query field "owner" on type "ExternalContact". Did you mean "customer", "email", or "phone"?"#,
         r#"Unknown argument "x" on field "Query.f"."#,
-        r#"Unknown argument 'x' on field 'f' of type 'Query'. Did you mean 'y'?"#,
+        "Unknown argument 'x' on field 'f' of type 'Query'. Did you mean 'y'?",
         r#"Field "f" argument "a" of type "[T!]!" is required, but it was not provided."#,
         r#"Field "f" of type "T" must have a selection of subfields. Did you mean "f { ... }"?"#,
         r#"Variable "$x" of type "A" used in position expecting type "B"."#,

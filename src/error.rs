@@ -159,6 +159,16 @@ impl Error {
         Error { kind, detail: escaped(detail.into()), limits: Vec::new() }
     }
 
+    /// The same error with lines of its own below the detail, each of them one line of plain characters.
+    #[must_use]
+    pub fn above(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        for line in lines {
+            self.detail.push_str("\n    ");
+            self.detail.push_str(&escaped(line));
+        }
+        self
+    }
+
     /// A wrong flag, variable or job file.
     pub fn usage(detail: impl Into<String>) -> Self {
         Error::new(Kind::Usage, detail)

@@ -156,7 +156,7 @@ fn where_it_lies(path: &Path) -> Result<PathBuf> {
 fn is_a_file(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
         Ok(found) if !found.is_file() => {
-            Err(Error::new(Kind::MirrorCorrupt, format!("the mirror {} is not a file", path.display())))
+            Err(Error::new(Kind::MirrorUnwritable, format!("the mirror {} is not a file", path.display())))
         }
         _ => Ok(()),
     }

@@ -1,8 +1,6 @@
 //! Before a run: how the API is spelled, as the mirror remembers it for this endpoint; what it does not remember is
 //! proven, or settled, and remembered. A second run makes no request for it.
 
-use std::fmt::Write as _;
-
 use toml::Table;
 
 use super::{Context, Spelling, limits};
@@ -81,7 +79,7 @@ pub async fn again(
     let outcome = Negotiation::new(source, job, &remembered)?.anew(&[stream]).await?;
     keep(source, mirror, endpoint, &outcome).await?;
     // It was read before, and other streams may be as they were: this one cannot go on, the run can.
-    refuse_open(&outcome).map_err(|e| Error::new(Kind::QueryRejected { fields: Vec::new() }, e.detail))?;
+    refuse_open(&outcome).map_err(|e| Error { kind: Kind::QueryRejected { fields: Vec::new() }, ..e })?;
     if outcome.parts.is_empty() {
         return Ok(None);
     }
@@ -201,11 +199,9 @@ pub fn refuse_open(outcome: &Outcome) -> Result<()> {
     if outcome.open.is_empty() {
         return Ok(());
     }
-    let mut told = "how this API is spelled could not be settled; write below [source.dialect]:".to_owned();
-    for open in &outcome.open {
-        let _ = write!(told, "\n    {}   # {}", open.written(), open.what);
-    }
-    Err(Error::usage(told))
+    let told = "how this API is spelled could not be settled; write below [source.dialect]:";
+    let lines = outcome.open.iter().map(|open| format!("{}   # {}", open.written(), open.what));
+    Err(Error::usage(told).above(lines))
 }
 
 /// Remembers a part in place of what was remembered of it.

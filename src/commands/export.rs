@@ -74,9 +74,13 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
 }
 
 fn told(place: &str, receipt: &Receipt, quiet: bool) -> Exit {
-    let state = if receipt.held { "held back, not proven complete" } else { "delivered" };
+    let state = match receipt.set_aside {
+        _ if receipt.held => "held back, not proven complete".to_owned(),
+        0 => "delivered".to_owned(),
+        n => format!("delivered without what is set aside ({n})"),
+    };
     if !quiet {
         say!("{place}: {} {}, {state}", receipt.stream, counted(receipt.records, "record"));
     }
-    if receipt.held { Exit::Incomplete } else { Exit::Complete }
+    if receipt.held || receipt.set_aside > 0 { Exit::Incomplete } else { Exit::Complete }
 }

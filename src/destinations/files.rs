@@ -227,6 +227,7 @@ impl Files {
             records: of_now.iter().fold(0, |all, file| all.saturating_add(file.rows)),
             up_to_seq: entry.seq.map_or(0, |s| s.last),
             misfits: shape.misfits(),
+            set_aside: offer.set_aside.len() as u64,
             files: of_now.iter().map(|f| self.store.name_of(&f.path)).collect(),
             table: None,
         };

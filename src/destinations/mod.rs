@@ -144,6 +144,8 @@ pub struct Receipt {
     pub up_to_seq: i64,
     /// Values that were put elsewhere or written otherwise, because they do not fit: [`typed`] says how.
     pub misfits: u64,
+    /// Records and lists that could not be read, and that the delivery is without.
+    pub set_aside: u64,
     /// The files that it lies in, for people.
     pub files: Vec<String>,
     /// The table that it lies in, where it lies in one.

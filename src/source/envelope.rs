@@ -92,7 +92,14 @@ pub fn pages(
         Err(e) => return every(questions, &e),
     };
     if let Some(error) = elsewhere(came) {
-        return Judged { named: came, ..every(questions, &error) };
+        // What denies itself under the operation's own name says why.
+        let denied = |q: &Question| {
+            let part = dialect.stream(q.stream)?;
+            let payload = data.get(&part.operation).copied().filter(|_| came == Named::Operation);
+            payload_of(dialect, &query::list_shape(&part.list), payload, &part.operation)?;
+            Err(faults.first().filter(|_| came == Named::Operation).map_or(&error, |fault| &fault.error).clone())
+        };
+        return Judged { named: came, outcomes: questions.iter().map(denied).collect() };
     }
     let one = |(q, name): (&Question, &String)| {
         if let Some(error) = faults.iter().find(|f| f.touches.as_deref().is_none_or(|t| t == name)) {
@@ -156,6 +163,12 @@ fn granted(dialect: &Dialect, name: &str, answer: &Answer, came: &mut Named) -> 
     let data = envelope.data.unwrap_or_default();
     *came = came_under(&data, &faults, &names, &[operation]);
     if let Some(error) = elsewhere(*came) {
+        let own = |fault: Fault| of_token(fault.error);
+        if *came == Named::Operation {
+            let payload = data.get(operation.as_str()).copied();
+            payload_of(dialect, &query::token_shape(dialect), payload, operation).map_err(of_token)?;
+            return Err(faults.into_iter().next().map_or(error, own));
+        }
         return Err(error);
     }
     if let Some(fault) = faults.into_iter().next() {

@@ -156,6 +156,13 @@ fn an_answer_to_another_request_is_not_believed() {
         let kind = if named == Named::Others { Kind::Garbled } else { Kind::PartialData };
         assert_eq!(judged.outcomes[0].as_ref().expect_err("another's").kind, kind);
     }
+    // What denies itself is believed to, under whatever name.
+    let refused = r#"{"data":{"getContactList":{"success":false,"code":"TOKEN_EXPIRED"}}}"#;
+    let denied = judged(&contacts(), &["q0"], 200, refused.as_bytes()).outcomes.remove(0);
+    assert_eq!(denied.expect_err("refused").kind, Kind::TokenExpired);
+    let failed = r#"{"data":{"getContactList":null},"errors":[{"message":"m","path":["getContactList"],"extensions":{"code":"INSUFFICIENT_SCOPES"}}]}"#;
+    let denied = judged(&contacts(), &["q0"], 200, failed.as_bytes()).outcomes.remove(0);
+    assert!(matches!(denied.expect_err("refused").kind, Kind::InsufficientScopes { .. }));
     let error = format!(r#"{{"data":null,"errors":[{{"message":"m","path":["{ours}"]}}]}}"#);
     assert_eq!(judged(&contacts(), &["q0"], 200, error.as_bytes()).named, Named::Others);
 }

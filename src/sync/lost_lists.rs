@@ -5,7 +5,7 @@
 //! to: by their ids, where it was shown how it answers for one that is not there; the others in one more reading of their
 //! list, ids alone. What is gone becomes a tombstone with everything that belongs to it, within what `max_deletes` allows
 //! ([`super::deletions`] decides). What is there is set aside: the rest of the stream is delivered without it, and each
-//! run tries it again.
+//! run tries it again. Where no list of the stream can be read, none is set aside: the stream is incomplete.
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
@@ -16,6 +16,7 @@ use super::{Context, dialect, landing};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::deletions as stored;
+use crate::mirror::standing::standing;
 use crate::source::dialect::Paging;
 use crate::source::look_up::{Found, look_up};
 use crate::source::page::Page;
@@ -42,16 +43,25 @@ pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Resul
         |lost: &&Lost| matches!(lost.error.kind, Kind::PartialData | Kind::UnknownFailure | Kind::QueryRejected { .. });
     let ids: Vec<String> = lost.iter().filter(may_be_gone).map(|lost| lost.from.partition.clone()).collect();
     let gone = if context.deletes.on { gone(context, parent, ids).await? } else { HashSet::new() };
+    let others_are_read = others_are_read(context, stream).await?;
     for Lost { from, error } in lost {
         let is_gone = gone.contains(&from.partition);
         // Of a record that is gone the walk counts for nothing; should it not be deleted, its list is incomplete.
-        landing::give_up(context, stream, &from, &error, !is_gone).await?;
+        landing::give_up(context, stream, &from, &error, !is_gone && others_are_read).await?;
         if is_gone {
             let mut all = context.gone.lock().unwrap_or_else(PoisonError::into_inner);
             all.push((parent, from.partition));
         }
     }
     Ok(())
+}
+
+/// Whether any list of a stream was read in this round, or need not be: a stream of which none can be read is not set
+/// aside list by list.
+async fn others_are_read(context: &Context, stream: Stream) -> Result<bool> {
+    let (lane, since) = (context.lane, context.begun.since_run);
+    let standing = context.mirror.call(move |w| w.transaction(|t| standing(t, lane, stream, since))).await?;
+    Ok(standing.skipped > 0 || standing.walks > standing.open + standing.incomplete + standing.set_aside)
 }
 
 /// Which of these records of a stream are gone.

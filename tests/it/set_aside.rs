@@ -61,6 +61,7 @@ fn a_record_of_which_a_field_always_fails_is_set_aside_and_tried_again() {
         assert_eq!(manifest["streams"]["contacts"]["set_aside"], json!([id]), "{manifest:#}");
         assert!(manifest["streams"]["messages"].get("set_aside").is_none());
         assert_eq!(work.call(&["verify", "job.toml"]).code, 0);
+        says(&work.call(&["export", "job.toml"]).expect(3), &["without what is set aside (1)"]);
         server.run(&work).expect(3);
         mended.store(true, Ordering::SeqCst);
         server.run(&work).expect(0);

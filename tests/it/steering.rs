@@ -71,7 +71,8 @@ fn call(work: &Work, args: &[&str], endpoint: &str, format: &str) -> Outcome {
 fn ids_of_lists_that_cannot_be_read_are_quoted() {
     for format in ["text", "json"] {
         let refused = server(|asked| {
-            let failure = json!({"data": {"getMessages": {"success": false, "message": IDS[0], "code": IDS[1]}}});
+            let failure =
+                json!({"data": {asked.response_name(): {"success": false, "message": IDS[0], "code": IDS[1]}}});
             (asked.operation() == "getMessages").then(|| Answer::json(200, &failure))
         });
         let work = Work::with_job(JOB);
@@ -111,7 +112,7 @@ fn ids_that_would_be_deleted_are_quoted() {
     let is_empty = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let now_empty = is_empty.clone();
     let server = server(move |asked| {
-        let empty = json!({"data": {"getContactList": {"success": true, "data": {"docs": [], "totalDocs": 0, "hasNextPage": false}}}});
+        let empty = json!({"data": {asked.response_name(): {"success": true, "data": {"docs": [], "totalDocs": 0, "hasNextPage": false}}}});
         (asked.operation() == "getContactList" && is_empty.load(std::sync::atomic::Ordering::SeqCst))
             .then(|| Answer::json(200, &empty))
     });

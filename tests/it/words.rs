@@ -62,8 +62,8 @@ fn error(message: &str, code: &str) -> Value {
 const PLACES: [fn(&Asked, &str) -> Answer; 11] = [
     |asked, text| {
         let mut one = error(text, "INTERNAL_SERVER_ERROR");
-        one["path"] = json!([asked.operation()]);
-        Answer::json(200, &json!({"data": {asked.operation(): null}, "errors": [one]}))
+        one["path"] = json!([asked.response_name()]);
+        Answer::json(200, &json!({"data": {asked.response_name(): null}, "errors": [one]}))
     },
     |_, text| Answer::json(200, &json!({"data": null, "errors": [error(text, "SOMETHING_NEW")]})),
     |_, text| Answer::json(200, &json!({"errors": [error(text, text)]})),
@@ -72,10 +72,10 @@ const PLACES: [fn(&Asked, &str) -> Answer; 11] = [
     |_, text| Answer::json(500, &json!({"errors": [{ "message": text, "code": text }]})),
     |_, text| Answer::json(403, &json!({"errors": [error(text, "INSUFFICIENT_SCOPES")]})),
     |asked, text| {
-        Answer::json(200, &json!({"data": {asked.operation(): {"success": false, "message": text, "code": text}}}))
+        Answer::json(200, &json!({"data": {asked.response_name(): {"success": false, "message": text, "code": text}}}))
     },
     |asked, text| {
-        Answer::json(200, &json!({"data": {asked.operation(): {"success": false, "message": text, "code": 900}}}))
+        Answer::json(200, &json!({"data": {asked.response_name(): {"success": false, "message": text, "code": 900}}}))
     },
     |_, text| Answer::json(503, &json!({"message": text, "code": text, "error": text})),
     |_, text| Answer::new(502, "text/html", format!("<html>{text}</html>")),

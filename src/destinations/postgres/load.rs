@@ -100,6 +100,7 @@ impl Load<'_> {
             records: mark.as_ref().map_or(0, |mark| mark.records.unsigned_abs()),
             up_to_seq: mark.as_ref().map_or(0, |mark| mark.seq),
             misfits: 0,
+            set_aside: offer.set_aside.len() as u64,
             files: Vec::new(),
             table: Some(table.told()),
         };

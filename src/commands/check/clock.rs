@@ -6,7 +6,8 @@ use crate::source::server_clock::Skew;
 /// More seconds than this are worth a word.
 const MUCH: f64 = 30.0;
 
-const NO_DATE: &str = "compare this machine's clock yourself: it decides what may have changed where the server's is not known";
+const NO_DATE: &str =
+    "compare this machine's clock yourself: it decides what may have changed where the server's is not known";
 
 /// How far the clocks are apart.
 pub fn line(skew: Option<Skew>, contacted: bool) -> Line {

@@ -20,11 +20,9 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::checkpoint::{self, Advance, Place};
 use super::entries::{self, Partitions};
-use super::filled;
-use super::readings;
-use super::selection;
 use super::sequence::Seqs;
 use super::store::Writer;
+use super::{filled, readings, selection};
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
 use crate::streams::{PerStream, Stream};
@@ -164,8 +162,7 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
     let parent = Some(&landing.place.partition).filter(|p| !p.is_empty());
     let mut landed = Landed::default();
     let mut sequence = Seqs::take(t, landing.run)?;
-    let mut seqs = Vec::with_capacity(landing.records.rows.len());
-    let mut found = 0;
+    let (mut seqs, mut found) = (Vec::with_capacity(landing.records.rows.len()), 0);
     let mut find = t.prepare_cached(
         "SELECT hash, seq, last_run, deleted, suspect_run IS NOT NULL OR (parent IS NULL AND ?3) FROM record
          WHERE stream = ?1 AND id = ?2",
@@ -206,7 +203,7 @@ fn store(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<(Landed, Ve
         seqs.push(seq);
         landed.repaired += u64::from(record.repaired);
         let sql = format!("INSERT INTO body_{stream} (seq, id, payload, first_seq) VALUES (?, ?, ?, ?)");
-        t.prepare_cached(&sql)?.execute(params![seq, &*record.id, payload(landing, record), first])?;
+        t.prepare_cached(&sql)?.execute(params![seq, &*record.id, payload(landing, record)?, first])?;
         put(t, landing, record, parent, seq)?;
         if let Some(before) = filled_in {
             entries::renumber(t, stream, &record.id, before, seq)?;
@@ -273,7 +270,7 @@ impl Known {
             return Ok(Met::Changed);
         };
         let settled = |text| landing.volatile[stream].settled(text).map_or(Cow::Borrowed(text), Cow::Owned);
-        let (before, after) = (settled(&stored), settled(payload(landing, record)));
+        let (before, after) = (settled(&stored), settled(payload(landing, record)?));
         // A run in which the fields change may have begun with the ones and gone on with the others.
         let other_fields = selected_in.is_some_and(|run| self.last_run <= run);
         Ok(if before == after {
@@ -309,15 +306,15 @@ impl Known {
         }
         if met != Met::Same || (first && record.volatile) {
             t.prepare_cached(&format!("UPDATE body_{stream} SET payload = ?1 WHERE seq = ?2 AND payload <> ?1"))?
-                .execute(params![payload(landing, record), self.seq])?;
+                .execute(params![payload(landing, record)?, self.seq])?;
         }
         Ok(())
     }
 }
 
 /// A record's JSON text: bytes bound as text, for they were checked before, and a copy of every payload is saved.
-fn payload<'l>(landing: &'l Landing, record: &Record) -> &'l str {
-    std::str::from_utf8(landing.records.payload(record)).unwrap_or_default()
+fn payload<'l>(landing: &'l Landing, record: &Record) -> rusqlite::Result<&'l str> {
+    std::str::from_utf8(landing.records.payload(record)).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
 }
 
 fn clear(t: &Transaction<'_>, stream: Stream, id: &str, parent: Option<&String>) -> rusqlite::Result<()> {

@@ -188,7 +188,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     let mut report = RunReport::new(&settings.name, settings.lane, begun, &outcome, &source, &context.progress, took);
     report.account.clone_from(&settings.account);
     let concluded = std::mem::replace(&mut report.notes, known.notes);
-    report.notes.extend(context.notes().into_iter().chain(source.clock_note()));
+    report.notes.extend(context.notes().into_iter().chain(source.notes()));
     report.notes.extend(report.misses());
     report.notes.extend(concluded);
     let mut exits = vec![run_report::exit_of(&outcome)];

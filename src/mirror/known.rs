@@ -69,7 +69,7 @@ impl Known {
             return Ok(Met::Changed);
         };
         let settled = |text| landing.volatile[stream].settled(text).map_or(Cow::Borrowed(text), Cow::Owned);
-        let (before, after) = (settled(&stored), settled(payload(landing, record)));
+        let (before, after) = (settled(&stored), settled(payload(landing, record)?));
         // A run in which the fields change may have begun with the ones and gone on with the others.
         let other_fields = selected_in.is_some_and(|run| self.last_run <= run);
         Ok(if before == after {
@@ -111,7 +111,7 @@ impl Known {
         }
         if met != Met::Same || (first && record.volatile) {
             t.prepare_cached(&format!("UPDATE body_{stream} SET payload = ?1 WHERE seq = ?2 AND payload <> ?1"))?
-                .execute(params![payload(landing, record), self.seq])?;
+                .execute(params![payload(landing, record)?, self.seq])?;
         }
         Ok(())
     }

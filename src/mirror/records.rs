@@ -279,7 +279,7 @@ fn store(
         seqs.push(seq);
         landed.repaired += u64::from(record.repaired);
         let sql = format!("INSERT INTO body_{stream} (seq, id, payload, first_seq) VALUES (?, ?, ?, ?)");
-        t.prepare_cached(&sql)?.execute(params![seq, &*record.id, payload(landing, record), first])?;
+        t.prepare_cached(&sql)?.execute(params![seq, &*record.id, payload(landing, record)?, first])?;
         put(t, landing, record, parent, seq)?;
         if let Some(before) = filled_in {
             entries::renumber(t, stream, &record.id, before, seq)?;
@@ -290,8 +290,8 @@ fn store(
 }
 
 /// A record's JSON text: bytes bound as text, for they were checked before, and a copy of every payload is saved.
-pub(super) fn payload<'l>(landing: &'l Landing, record: &Record) -> &'l str {
-    std::str::from_utf8(landing.records.payload(record)).unwrap_or_default()
+pub(super) fn payload<'l>(landing: &'l Landing, record: &Record) -> rusqlite::Result<&'l str> {
+    std::str::from_utf8(landing.records.payload(record)).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
 }
 
 /// Notes that a record was seen, whatever it is now.

@@ -53,7 +53,7 @@ use self::budget::{Budget, Headers};
 use self::client::{Attempt, Http};
 use self::dialect::{Dialect, StreamDialect};
 use self::in_flight::InFlight;
-use self::response_names::{Named, ResponseNames};
+use self::response_names::{IGNORED, Named, ResponseNames};
 use self::retry::{Failures, Next};
 pub use self::settings::Settings;
 use self::token::Tokens;
@@ -269,9 +269,7 @@ impl Source {
     fn note_names(&self, named: Named) {
         self.distrust(named);
         if self.names.answered(named) {
-            tracing::warn!(
-                "the server ignores aliases: questions travel alone, and an answer that belongs to another question cannot be told by its name"
-            );
+            tracing::warn!("{IGNORED}");
             self.aliases.travel_alone();
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Source;
+use super::response_names::IGNORED;
 use super::server_clock::{self, Skew};
 use super::token::Lifetime;
 use crate::streams::Stream;
@@ -40,9 +41,10 @@ impl Source {
         self.http.clock.now()
     }
 
-    /// What a run is to tell of the clocks.
-    pub fn clock_note(&self) -> Option<String> {
-        server_clock::note(self.http.clock.ahead())
+    /// What a run is to tell of the server: clocks that differ, aliases that are ignored.
+    pub fn notes(&self) -> Vec<String> {
+        let clocks = server_clock::note(self.http.clock.ahead());
+        clocks.into_iter().chain(self.names.are_ignored().then(|| IGNORED.into())).collect()
     }
 
     /// Whether a sensible answer has come.

@@ -22,6 +22,9 @@ const COUNTER: usize = 6;
 /// Answers under the operation's own name after which the server is known to ignore aliases.
 const TIMES: u32 = 2;
 
+/// What is told of a server that ignores aliases.
+pub const IGNORED: &str = "the server ignores aliases: questions travel alone, and an answer that belongs to another question cannot be told by its name";
+
 /// What all names of this process begin with.
 static PROCESS: LazyLock<String> = LazyLock::new(|| {
     // The standard library seeds each state from the operating system's random numbers.

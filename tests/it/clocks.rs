@@ -244,6 +244,10 @@ fn lists_that_are_asked_for_changes_lose_nothing_to_a_wrong_night() {
             account.run(0);
             for night in 1..=4 {
                 account.night(&format!("seed={night}&contacts=7&new_contacts=2"));
+                if night == 2 {
+                    // No run on this one: what changed lies further back than the lookback behind the next.
+                    continue;
+                }
                 account.run(if night == 1 { ahead } else { 0 });
                 account.equals_the_truth(&format!("night {night}, {ahead} s ahead on the first"));
             }

@@ -163,7 +163,7 @@ impl Error {
     #[must_use]
     pub fn above(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         for line in lines {
-            self.detail.push_str("\n    ");
+            self.detail.push_str(BELOW);
             self.detail.push_str(&escaped(line));
         }
         self
@@ -215,6 +215,9 @@ pub fn tls_fault<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e
     }
     None
 }
+
+/// What begins a line below a detail.
+pub const BELOW: &str = "\n    ";
 
 /// What stands before a server's own words, and never before ours.
 pub const SAID: &str = "the server says: ";

@@ -21,7 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::LogFormat;
 use crate::config::env;
-use crate::error::{escape, is_plain};
+use crate::error::{BELOW, escape, is_plain};
 
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
@@ -38,8 +38,13 @@ pub fn bars() -> &'static MultiProgress {
 pub fn failed(cause: &str, hint: &str) {
     match FORMAT.get() {
         Some(LogFormat::Json) => tracing::error!(hint, "{cause}"),
-        _ => drop(writeln!(std::io::stderr(), "error: {}\n hint: {}", escape(cause), escape(hint))),
+        _ => drop(writeln!(std::io::stderr(), "error: {}\n hint: {}", listed(cause), escape(hint))),
     }
+}
+
+/// A cause with the lines that stand below it ([`crate::error::Error::above`]); nothing else begins a line.
+fn listed(cause: &str) -> String {
+    cause.split(BELOW).map(escape).collect::<Vec<_>>().join(BELOW)
 }
 
 /// The span in which one account of many is run: every line that is logged in it names the account. It is there at every

@@ -191,6 +191,18 @@ pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i
     Ok(())
 }
 
+/// Takes the one list of a stream, which has a list for each record of another one, out of its round where it did not end
+/// complete: the next reading is one by those lists again, unless the server shows that it ignores which one is asked for.
+pub fn retire_one_list(t: &Transaction<'_>, lane: Lane, stream: Stream) -> rusqlite::Result<()> {
+    t.execute(
+        "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = 0, position = NULL, verdict = NULL,
+             why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL, set_aside = 0
+         WHERE lane = ? AND stream = ? AND partition = '' AND open = 0 AND verdict = 'incomplete'",
+        params![lane.name(), stream.number()],
+    )
+    .map(drop)
+}
+
 /// Moves one window forward. Fails unless `advance.from` windows of `advance.pass` are what is stored.
 pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlite::Result<()> {
     let closed = advance.verdict.is_some();

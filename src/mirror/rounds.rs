@@ -94,6 +94,9 @@ pub fn begin(
                 let pass = Pass { known_since: since, audit: false };
                 checkpoint::start_pass(t, &place, run, begun.since_run, &pass)?;
             }
+            if !one_list {
+                checkpoint::retire_one_list(t, lane, *stream)?;
+            }
             checkpoint::reopen_incomplete(t, lane, *stream, run, now)?;
         }
         Ok(begun)

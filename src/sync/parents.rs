@@ -4,7 +4,7 @@
 //! Rows that name their conversation are compared with it. A page that names another one is asked for again. If it stands:
 //!
 //! - the argument is ignored: a third conversation shows the same rows. The stream is read once as one list
-//!   ([`read_as_one_list`]), and what that lacks by the conversations' own entries makes it incomplete;
+//!   ([`super::run`]), and what that lacks by the conversations' own entries makes it incomplete;
 //! - the conversation that is named does not show these rows: they moved here (conversations were merged), and are filed
 //!   under the one that shows them;
 //! - otherwise the list is incomplete, and says whose rows it showed.
@@ -17,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Context;
 use crate::error::{Kind, Result, quote};
+use crate::mirror::checkpoint::{self, Place};
 use crate::mirror::parents as stored;
 use crate::quantity::counted;
 use crate::record;
@@ -254,6 +255,25 @@ pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows:
         row += shown;
     }
     Ok(Shows::Unclear)
+}
+
+/// Whether a stream that has a list for each record of another one was begun as one list in this round: then it is read so
+/// to its end.
+pub async fn is_begun_as_one_list(context: &Context, stream: Stream) -> Result<bool> {
+    let Some(parent) = stream.definition().parent else { return Ok(false) };
+    let place = Place { lane: context.lane, stream, partition: String::new() };
+    let since = context.begun.since_run;
+    let any = context.mirror.call(move |w| {
+        w.transaction(|t| {
+            let is_begun = checkpoint::find(t, &place)?.is_some_and(|list| list.since_run >= since);
+            if is_begun { stored::others(t, parent, &[], 1) } else { Ok(Vec::new()) }
+        })
+    });
+    let any = any.await?.pop();
+    if let Some(any) = &any {
+        context.source.read_as_one_list(stream, any);
+    }
+    Ok(any.is_some())
 }
 
 /// What a stream lacks that was read as one list, by the word of the records that its rows belong to.

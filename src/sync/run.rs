@@ -106,8 +106,11 @@ async fn read(
     feeds: bool,
 ) -> Result<Ended> {
     if context.source.is_partitioned(stream) {
+        if super::parents::is_begun_as_one_list(context, stream).await? {
+            return as_one_list(context, stream, parents, known, feeds).await;
+        }
         match fan_out::fan_out(context, stream, known.clone()).await? {
-            Ended::ParentIgnored => as_one_list(context, stream, parents, feeds).await,
+            Ended::ParentIgnored => as_one_list(context, stream, parents, known, feeds).await,
             ended => Ok(ended),
         }
     } else {
@@ -136,6 +139,7 @@ async fn as_one_list(
     context: &Context,
     stream: Stream,
     parents: &watch::Sender<Parents>,
+    known: &watch::Receiver<Parents>,
     feeds: bool,
 ) -> Result<Ended> {
     tracing::warn!(%stream, "the server ignores which conversation it is asked for: the stream is read once, as one list");
@@ -150,6 +154,8 @@ async fn as_one_list(
     if !matches!(&ended, Ended::Closed(verdict) if verdict.is_complete()) {
         return Ok(ended);
     }
+    // What the list lacks is known once all conversations are.
+    let _ = known.clone().wait_for(|parents| parents.over).await;
     let Some(why) = super::parents::lacking(context, stream).await? else { return Ok(ended) };
     let again = context.mirror.call(move |w| {
         w.transaction(|t| {

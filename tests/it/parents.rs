@@ -1,7 +1,8 @@
 //! Servers that show the messages of another conversation than the one that is asked for.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
@@ -73,6 +74,46 @@ fn where_the_argument_is_ignored_the_stream_is_read_as_one_list() {
         server.run(&work).expect(0);
         whole(&work, &server.account());
     }
+}
+
+/// The same in runs of a few requests each: nothing is read twice, and the end is the same.
+#[test]
+fn the_one_list_is_read_in_pieces() {
+    let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
+        asked(field)?;
+        let all: Vec<Value> = account.messages.values().flatten().cloned().collect();
+        Some(Ok(page(field, &all)))
+    });
+    let work = job("backfill", "page_size = 20\naliases_per_request = 2");
+    let mut runs = 0;
+    loop {
+        let outcome = work.call(&["run", "job.toml", "--max-requests", "12", "--endpoint", server.endpoint()]);
+        runs += 1;
+        match outcome.code {
+            0 => break,
+            4 => assert!(runs < 20, "{}", outcome.stdout),
+            _ => drop(outcome.expect(0)),
+        }
+    }
+    assert!(runs > 2, "{runs} runs");
+    whole(&work, &server.account());
+}
+
+/// A server that is mended in the middle of a backfill: what it showed before keeps nothing from ending.
+#[test]
+fn a_server_that_is_mended_is_read_by_conversation_again() {
+    let mended = Arc::new(AtomicBool::new(false));
+    let is_mended = mended.clone();
+    let server = Qpien::start(Account::new(5, 30, 25), move |account, field| {
+        asked(field)?;
+        (!is_mended.load(Ordering::SeqCst)).then(|| Ok(page(field, messages(account, 0))))
+    });
+    let work = job("backfill", "page_size = 50");
+    server.run(&work).expect(3);
+    server.run(&work).expect(3);
+    mended.store(true, Ordering::SeqCst);
+    server.run(&work).expect(0);
+    whole(&work, &server.account());
 }
 
 /// Everybody's messages are shown to the neighbour: the rows are all there, but nobody can say that none is missing.

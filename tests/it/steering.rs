@@ -28,7 +28,7 @@ fn server(answer: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static) -> 
         let mut answer = foreign.answer(asked);
         if matches!(asked.operation(), "getConversationList" | "getContactList") {
             let mut body: Value = serde_json::from_slice(&answer.body).expect("JSON");
-            if let Some(rows) = body.pointer_mut(&format!("/data/{}/data/docs", asked.operation())) {
+            if let Some(rows) = body.pointer_mut(&format!("/data/{}/data/docs", asked.response_name())) {
                 for row in rows.as_array_mut().expect("rows") {
                     let id = row["_id"].as_str().expect("an id").to_owned();
                     let n: usize = id.trim_start_matches("id-").parse().expect("a number");

@@ -441,7 +441,7 @@ impl Foreign {
             "getConversationList" => (rows(3, 3).collect(), "status"),
             "getMessages" => {
                 let id = asked.argument("conversationId").unwrap_or_default();
-                let parent = id.trim_start_matches("id-").parse().unwrap_or(0);
+                let parent = id[id.trim_end_matches(|c: char| c.is_ascii_digit()).len()..].parse().unwrap_or(0);
                 (rows(21, parent).collect(), "content")
             }
             other => return json!({"success": false, "message": format!("what is {other}?")}),

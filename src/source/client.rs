@@ -104,7 +104,7 @@ impl Http {
         let sent = Instant::now();
         let mut response = request.send().await.map_err(|e| of_http(&e, &self.endpoint))?;
         self.clock.hear(response.headers(), sent.elapsed());
-        let headers = limit_headers::read(response.headers(), self.clock.now() as f64 / 1000.0);
+        let headers = limit_headers::read(response.headers(), self.clock.time() as f64 / 1000.0);
         let status = response.status().as_u16();
         if let Some(location) = response.headers().get(LOCATION).filter(|_| (300..400).contains(&status)) {
             let elsewhere = elsewhere(&self.endpoint, location);

@@ -2,10 +2,13 @@
 //! for this time, because this machine's clock may be days off: a reading that is stored with a moment of next week
 //! makes every change until then look old.
 //!
-//! `Date` is when an answer was made (RFC 9110, 6.6.1). A cache that hands it on later leaves `Date` as it is and says in
-//! `Age` how many seconds ago that was (RFC 9111, 4.2.3 and 5.1). So it is now `Date` plus `Age`, or a little later: the
-//! header counts whole seconds, and the answer was on its way. The time that is told here is never later than the server's
-//! own, so that what is asked for reaches back too far rather than not far enough.
+//! `Date` is when an answer was made (RFC 9110, 6.6.1). A cache that hands it on later says in `Age` how many seconds ago
+//! that was, and leaves `Date` as it is (RFC 9111, 4.2.3 and 5.1); some write `Date` anew. Two things follow:
+//!
+//! - what decides what may have changed is the latest moment at which an answer certainly held: `Date` less `Age`, whichever
+//!   of the two a cache has done. What is asked for then reaches back too far rather than not far enough;
+//! - it is now `Date` plus `Age`, or a little later, for the header counts whole seconds and the answer was on its way. By
+//!   that this machine's clock is compared with the server's.
 //!
 //! Each answer says at what moment of the server this process began, and the median of the latest answers is believed. From
 //! there on the monotonic clock counts, which nobody sets.
@@ -47,10 +50,19 @@ pub struct ServerClock {
 
 #[derive(Default)]
 struct Heard {
-    /// When this process began to listen, by the server's clock: each answer's word, in milliseconds since 1970.
-    begun: VecDeque<i64>,
+    /// When this process began to listen: each answer's word.
+    begun: VecDeque<Told>,
     /// Of the answer that tells it most exactly.
     skew: Option<Skew>,
+}
+
+/// What an answer tells of the time, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Told {
+    /// It certainly held at this moment.
+    holds: i64,
+    /// It came at this moment by the server's clock.
+    now: i64,
 }
 
 impl ServerClock {
@@ -67,23 +79,29 @@ impl ServerClock {
     fn hear_at(&self, headers: &HeaderMap, elapsed: Duration, round_trip: Duration) {
         let elapsed = milliseconds(elapsed);
         let received = self.machine.saturating_add(elapsed);
-        let Some(server) = told(headers, received.div_euclid(1000)).map(|seconds| seconds * 1000) else { return };
+        let Some(told) = told(headers, received.div_euclid(1000)) else { return };
         let half = round_trip.as_secs_f64() / 2.0;
-        let apart = received.saturating_sub(server) as f64 / 1000.0;
+        let apart = received.saturating_sub(told.now) as f64 / 1000.0;
         let skew = Skew { ahead: apart - half - 0.5, uncertainty: half + 0.5 };
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         if heard.begun.len() == ANSWERS {
             heard.begun.pop_front();
         }
-        heard.begun.push_back(server - elapsed);
+        heard.begun.push_back(Told { holds: told.holds - elapsed, now: told.now - elapsed });
         if heard.skew.is_none_or(|before| skew.uncertainty < before.uncertainty) {
             heard.skew = Some(skew);
         }
     }
 
-    /// Returns the server's time in milliseconds since 1970; by this machine's clock where no answer told it.
+    /// Returns the time in milliseconds since 1970 that decides what may have changed: the server's, and no later than its
+    /// answers held; by this machine's clock where no answer told it.
     pub fn now(&self) -> i64 {
-        self.median().unwrap_or(self.machine).saturating_add(milliseconds(self.begun.elapsed()))
+        self.median(|told| told.holds).unwrap_or(self.machine).saturating_add(milliseconds(self.begun.elapsed()))
+    }
+
+    /// Returns what time it is for the server, in milliseconds since 1970; by this machine's clock where no answer told it.
+    pub fn time(&self) -> i64 {
+        self.median(|told| told.now).unwrap_or(self.machine).saturating_add(milliseconds(self.begun.elapsed()))
     }
 
     /// Returns how far this machine's clock is from the server's by the answer that tells it most exactly.
@@ -93,13 +111,13 @@ impl ServerClock {
 
     /// Returns by how many milliseconds this machine's clock is ahead of the server's; `None` where no answer told it.
     pub fn ahead(&self) -> Option<i64> {
-        self.median().map(|begun| self.machine.saturating_sub(begun))
+        self.median(|told| told.now).map(|begun| self.machine.saturating_sub(begun))
     }
 
-    fn median(&self) -> Option<i64> {
+    fn median(&self, of: impl Fn(&Told) -> i64) -> Option<i64> {
         let mut all: Vec<i64> = {
             let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-            heard.begun.iter().copied().collect()
+            heard.begun.iter().map(of).collect()
         };
         let middle = all.len().checked_sub(1)? / 2;
         Some(*all.select_nth_unstable(middle).1)
@@ -119,14 +137,14 @@ pub fn note(ahead: Option<i64>) -> Option<String> {
     clock::is_apart(ahead).then(|| format!("this machine's clock is {by} {direction} the server's, which {DECIDES}"))
 }
 
-/// The time that an answer tells, in seconds since 1970.
-fn told(headers: &HeaderMap, now: i64) -> Option<i64> {
+/// What an answer tells of the time; `now` is this machine's, in seconds.
+fn told(headers: &HeaderMap, now: i64) -> Option<Told> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let date = http_date::parse(text(DATE)?, now)?;
     // An age that cannot be read is some age.
     let age = text(AGE).map_or(Some(0), number::count).filter(|age| *age <= OLDEST)?;
-    let told = date.checked_add(i64::try_from(age).ok()?)?;
-    DATES.contains(&told).then_some(told)
+    let age = i64::try_from(age).ok()?;
+    DATES.contains(&date).then_some(Told { holds: (date - age) * 1000, now: (date + age) * 1000 })
 }
 
 fn milliseconds(duration: Duration) -> i64 {
@@ -175,7 +193,10 @@ mod tests {
     }
 
     #[test]
-    fn the_age_of_a_cached_answer_is_added() {
+    fn a_cached_answer_held_no_later_than_its_age_says() {
+        let clock = heard(DAY, "Wed, 21 Oct 2015 07:28:00 GMT", Some("600"), 0.0, 0.0);
+        let held = clock.now() - (DAY - 600_000);
+        assert!((0..5_000).contains(&held), "{held}");
         let ahead = |age| heard(DAY, "Wed, 21 Oct 2015 07:18:00 GMT", age, 0.0, 0.0).ahead();
         assert_eq!((ahead(None), ahead(Some("600")), ahead(Some("0"))), (Some(600_000), Some(0), Some(600_000)));
         for broken in ["NaN", "-600", "1e9", "600s", "", "1.5", "9223372036854775807"] {

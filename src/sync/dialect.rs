@@ -100,7 +100,8 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
     if source.is_sure(stream) {
         return Ok(());
     }
-    let proof = prove::list(source, stream, Some(partition).filter(|p| !p.is_empty())).await?;
+    let parent = Some(partition.to_owned()).filter(|p| !p.is_empty()).or_else(|| source.any_parent(stream));
+    let proof = prove::list(source, stream, parent.as_deref()).await?;
     if proof.rows == 0 {
         return Ok(());
     }

@@ -8,7 +8,7 @@
 //! Two kinds of record are written in place, under the `seq` that they have: one whose volatile values are others now (a
 //! signed address expires, so the newest is kept; once a run, for those alone that hold such values), and one that only
 //! looks changed because what stays out of the hash was declared anew. One that is *filled in* (it was asked for with other
-//! fields, and what both answers have is equal: [`filled`]) gets a new `seq`, because destinations that are fed changes
+//! fields, and what both answers have is equal: [`super::filled`]) gets a new `seq`, because destinations that are fed changes
 //! want the new fields, but it does not count as changed: nothing is asked again on its account.
 //!
 //! A list that comes out empty although the mirror holds records of it is not believed: an outage looks like that.

@@ -1,10 +1,10 @@
 //! Decides how much of a server's own words is told to people. A server quotes what it was sent and what it holds: a
 //! message's text, a name, a number of somebody's. So nothing is repeated but what is known to hold none of that.
 //!
-//! - A sentence that validation is known to say ([`known`]) is told with the names in it: names of fields, arguments and
+//! - A sentence that validation is known to say (`known`) is told with the names in it: names of fields, arguments and
 //!   types.
 //! - Of any other sentence, what stands in quotation marks or brackets of any kind, and what follows a colon, is cut; so is
-//!   every remaining word that is not in the [`vocabulary`] of such sentences, and every number that is not a limit.
+//!   every remaining word that is not in the `vocabulary` of such sentences, and every number that is not a limit.
 //! - A code is told when it has the form of one.
 //!
 //! What is *learnt* from a message is read from the message as it came: [`limits`] here, `dialect::lesson` elsewhere.

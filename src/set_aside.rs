@@ -12,6 +12,14 @@ pub struct SetAside {
     pub why: String,
 }
 
+/// What the id begins with of a row whose id nobody knows.
+const NO_ID: char = '\0';
+
+/// Whether an id stands for a row whose id nobody knows.
+pub fn is_no_id(id: &str) -> bool {
+    id.starts_with(NO_ID)
+}
+
 /// What can be set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
@@ -24,6 +32,14 @@ pub enum What {
 }
 
 impl What {
+    /// The id of the row that stands in its place on a page. What is not known by an id gets one that no record has.
+    pub fn placeholder(&self) -> Box<str> {
+        match self {
+            What::Record(id) => id.clone(),
+            other => format!("{NO_ID}{}", other.name()).into(),
+        }
+    }
+
     /// Its name in manifests and reports: an id, or the place of a row, counted from 1.
     pub fn name(&self) -> String {
         match self {

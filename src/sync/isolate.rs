@@ -56,7 +56,7 @@ pub async fn page(context: &Context, asked: &Question, error: Error) -> Result<P
 }
 
 /// Whether a failure may be that of one row.
-fn is_of_a_row(error: &Error) -> bool {
+pub(super) fn is_of_a_row(error: &Error) -> bool {
     matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure)
 }
 
@@ -277,10 +277,7 @@ impl<'c> Division<'c> {
 
 /// A row of no bytes in the place of one that was set aside: the same whenever it is met.
 fn placeholder(what: &What) -> Record {
-    let id = match what {
-        What::Record(id) => id.clone(),
-        other => format!("\0{}", other.name()).into(),
-    };
+    let id = what.placeholder();
     let hash = xxh3_128(format!("set aside\n{id}").as_bytes());
     Record { range: 0..0, id, hash, volatile: false, repaired: 0 }
 }

@@ -12,7 +12,7 @@ use std::sync::PoisonError;
 
 use super::deletions::judge::believed;
 use super::drift::{Ask, Shown, Walk};
-use super::{Context, dialect, landing};
+use super::{Context, dialect, isolate, landing};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::deletions as stored;
@@ -147,7 +147,11 @@ async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<Str
             if ask != walk.ask() {
                 break;
             }
-            let page = page?;
+            // A list that fails itself does not tell who is gone.
+            let page = match page {
+                Err(error) if isolate::is_of_a_row(&error) => return Ok(false),
+                page => page?,
+            };
             for row in &page.records.rows {
                 open.remove(&*row.id);
             }

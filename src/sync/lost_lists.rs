@@ -87,8 +87,10 @@ async fn gone(context: &Context, stream: Stream, ids: Vec<String>) -> Result<Has
     }
     if !open.is_empty() && shows_all_but(context, stream, &mut open).await? {
         // Who got a message meanwhile has moved to the head of the list, past the reading.
-        for row in head(context, stream).await?.records.rows {
-            open.remove(&*row.id);
+        match head(context, stream).await {
+            Ok(page) => open.retain(|id| page.records.rows.iter().all(|row| *row.id != **id)),
+            Err(error) if isolate::is_of_a_row(&error) => return Ok(gone),
+            Err(error) => return Err(error),
         }
         gone.extend(open);
     }

@@ -14,6 +14,15 @@ pub fn is_live(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Resul
     )
 }
 
+/// Whether a record tells something in a member: `last` of a conversation, its last message.
+pub fn tells_last(t: &Transaction<'_>, (stream, last): (Stream, &str), id: &str) -> rusqlite::Result<bool> {
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM record AS r JOIN body_{stream} AS b ON b.seq = r.seq
+             WHERE r.stream = ?1 AND r.id = ?2 AND r.deleted = 0 AND json_extract(b.payload, ?3) IS NOT NULL)"
+    );
+    t.query_row(&sql, params![stream.number(), id, format!("$.{last}")], |r| r.get(0))
+}
+
 /// Some live records of a stream, but for these.
 pub fn others(t: &Transaction<'_>, stream: Stream, but: &[String], most: usize) -> rusqlite::Result<Vec<String>> {
     let ids: Vec<String> = t

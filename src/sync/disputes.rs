@@ -26,7 +26,7 @@ pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Disput
     for (other, rows) in by_parent {
         let ids: Vec<Box<str>> = rows.iter().map(|dispute| dispute.id.clone()).collect();
         if has_left(context, &place, other, &rows).await?
-            || shows(context, place.stream, other, &ids).await? == Shows::No
+            || matches!(shows(context, place.stream, other, &ids).await?, Shows::No | Shows::Nothing)
         {
             landing.claims.extend(ids);
         } else {

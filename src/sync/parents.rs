@@ -100,7 +100,8 @@ pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<
         // did may show everybody's messages to somebody else.
         let shown = shows(context, asked.stream, other, rows).await?;
         let is_obeyed = context.parents.found().agrees || !is_listed(context, asked.stream, other).await?;
-        if shown != Shows::No || !is_obeyed {
+        let is_elsewhere = shown == Shows::Nothing && tells_last(context, asked.stream, other).await?;
+        if !matches!(shown, Shows::No | Shows::Nothing) || !is_obeyed || is_elsewhere {
             return Ok(Checked::Others(format!(
                 "asked for the messages of conversation {}, the server shows those of {}",
                 quote(partition),
@@ -208,11 +209,20 @@ async fn is_listed(context: &Context, stream: Stream, id: &str) -> Result<bool> 
     context.mirror.call(move |w| w.transaction(|t| stored::is_live(t, parent, &id))).await
 }
 
+/// Whether the entry of the record that a list belongs to tells a last record of that list.
+async fn tells_last(context: &Context, stream: Stream, id: &str) -> Result<bool> {
+    let Some(parent) = stream.definition().parent else { return Ok(false) };
+    let id = id.to_owned();
+    context.mirror.call(move |w| w.transaction(|t| stored::tells_last(t, (parent, LAST), &id))).await
+}
+
 /// Whether a list shows some rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shows {
     Yes,
     No,
+    /// It has no rows at all.
+    Nothing,
     /// It cannot be read to its end, or shows rows that name yet another record.
     Unclear,
 }
@@ -243,6 +253,9 @@ pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows:
             return Ok(Shows::Unclear);
         }
         let at_end = page.total.map_or(page.has_next == Some(false), |total| row + shown >= total);
+        if shown == 0 && row == 0 {
+            return Ok(Shows::Nothing);
+        }
         if shown == 0 || at_end || (page.total.is_none() && page.has_next.is_none() && shown < u64::from(size)) {
             return Ok(Shows::No);
         }

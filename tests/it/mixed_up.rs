@@ -178,3 +178,64 @@ fn a_text_that_is_none_costs_no_record() {
     assert!(csv.contains("name 41 \u{1}") && csv.contains("\"name\n43\""), "{csv}");
     assert!(outcome.stdout.contains("replaced"), "{}", outcome.stdout);
 }
+
+/// Errors of another request, of which this one has no data, are that request's: they end nothing.
+#[test]
+fn an_error_of_another_request_is_never_believed() {
+    for data in [Value::Null, json!({})] {
+        let (n, before) = (AtomicUsize::new(0), Mutex::new(None));
+        let server = Qpien::whole(Account::new(90, 12, 25), unbent, move |_, fields, body| {
+            let late: Option<String> = before.lock().expect("no panic").replace(fields[0].name.clone());
+            match late.filter(|_| lists(fields) && n.fetch_add(1, Ordering::SeqCst) % 4 == 3) {
+                Some(name) => {
+                    let error =
+                        json!({"message": "Cast failed", "path": [name], "extensions": {"code": "BAD_USER_INPUT"}});
+                    Answer::json(200, &json!({"data": data, "errors": [error]}))
+                }
+                None => Answer::json(200, &body),
+            }
+        });
+        let work = job("backfill", "page_size = 20");
+        server.run(&work).expect(0);
+        whole(&work, &server.account());
+    }
+}
+
+/// Errors that are no list are errors all the same.
+#[test]
+fn errors_of_any_form_are_never_dropped() {
+    for errors in [json!("shard is down"), json!({"message": "shard is down"}), json!(["shard is down"]), json!(true)] {
+        let asked: Mutex<HashMap<String, usize>> = Mutex::default();
+        let server = Qpien::whole(Account::new(20, 30, 25), unbent, move |_, fields, mut body| {
+            let mut asked = asked.lock().expect("no panic");
+            for field in fields.iter().filter(|f| f.operation == "getMessages") {
+                let conversation = field.arguments["conversationId"].clone();
+                let times = asked.entry(conversation.clone()).or_default();
+                if conversation.ends_with('7') && *times < 2 {
+                    *times += 1;
+                    body["data"][&field.name]["data"] = json!({"docs": [], "hasNextPage": false, "totalDocs": 0});
+                    body["errors"] = errors.clone();
+                }
+            }
+            Answer::json(200, &body)
+        });
+        let work = job("backfill", "page_size = 20");
+        server.run(&work).expect(0);
+        whole(&work, &server.account());
+    }
+}
+
+/// Each alone on its page: bytes that are no UTF-8, and a control character behind a quotation mark.
+#[test]
+fn a_text_that_is_none_costs_no_record_alone_on_its_page() {
+    let server = Qpien::whole(Account::new(90, 3, 5), unbent, |_, _, body| {
+        let mut bytes = body.to_string().replace("name 71\"", "\\\"name\n71\"").into_bytes();
+        if let Some(at) = bytes.windows(8).position(|w| w == b"name 12\"") {
+            bytes[at + 6] = 0xf0;
+        }
+        Answer::new(200, "application/json", bytes)
+    });
+    let work = job("backfill", "page_size = 20");
+    server.run(&work).expect(0);
+    whole(&work, &server.account());
+}

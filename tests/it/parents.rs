@@ -1,10 +1,13 @@
 //! Servers that show the messages of another conversation than the one that is asked for.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use crate::support::foreign::Answer;
 
 use crate::support::qpien::{Account, Field, Qpien, job, page};
 use crate::support::{Outcome, STREAMS, Work, ids};
@@ -125,6 +128,21 @@ fn messages_that_are_shown_to_the_neighbour_are_never_the_whole() {
     });
     let work = job("backfill", "page_size = 20");
     server.run(&work).expect(3);
+    assert!(!work.path("out/messages.csv").exists());
+}
+
+/// The conversation that is named shows nothing, but its entry tells a last message: its messages have not moved, they are
+/// shown to another one, whose own are missing.
+#[test]
+fn messages_of_a_conversation_that_tells_a_last_one_have_not_moved() {
+    let server = Qpien::start(Account::new(5, 30, 25), |account, field| match asked(field)? {
+        17 => Some(Ok(page(field, messages(account, 18)))),
+        18 => Some(Ok(page(field, &[]))),
+        _ => None,
+    });
+    let work = job("backfill", "page_size = 20\naliases_per_request = 1\nin_flight = 1");
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &["conversation-00017", "conversation-00018"]);
     assert!(!work.path("out/messages.csv").exists());
 }
 
@@ -294,4 +312,129 @@ fn honest_servers_are_asked_nothing_twice() {
     let plain = requests(Value::clone);
     assert_eq!(requests(|id| json!({"_id": id})), plain);
     assert_eq!(requests(|_| Value::Null), plain);
+}
+
+/// Of two conversations the first shows the second's messages, and the second nothing: a server that never showed a
+/// conversation's own messages has moved none.
+#[test]
+fn nothing_has_moved_where_no_conversation_shows_its_own() {
+    let server = Qpien::start(Account::new(5, 2, 25), |account, field| {
+        let n = asked(field)?;
+        Some(Ok(page(field, if n == 0 { messages(account, 1) } else { &[] })))
+    });
+    let work = job("backfill", "page_size = 20");
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &["conversation-00000", "conversation-00001"]);
+    assert!(!work.path("out/messages.csv").exists());
+}
+
+/// What the named conversation shows is yet another's: that says nothing of whose the rows are.
+#[test]
+fn a_chain_of_others_lists_is_no_move() {
+    let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
+        let n = asked(field)?;
+        [17, 18].contains(&n).then(|| Ok(page(field, messages(account, n + 1))))
+    });
+    let work = job("backfill", "page_size = 20");
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &["2 of 30 lists"]);
+    assert!(!work.path("out/messages.csv").exists());
+}
+
+/// The conversation that is named cannot be read: nobody knows whether it shows the rows.
+#[test]
+fn a_list_that_cannot_be_read_is_not_taken_for_one_that_does_not_show_the_rows() {
+    let server = Qpien::start(Account::new(5, 30, 25), |account, field| match asked(field)? {
+        7 => Some(Ok(page(field, &messages(account, 8)[..5]))),
+        8 => Some(Err(json!({"message": "boom", "path": [field.name, "data", "docs", 3, "content"]}))),
+        _ => None,
+    });
+    let work = job("backfill", "page_size = 50\nretry_for = \"2s\"");
+    server.run(&work).expect(3);
+    let set_aside = work.manifest()["streams"]["messages"]["set_aside"].clone();
+    assert_eq!(set_aside, json!(["conversation-00007", "conversation-00008"]));
+    assert_eq!(ids(&work, "messages").len(), 28 * 25);
+}
+
+/// One message stands in two lists, far down in the first.
+#[test]
+fn a_message_under_two_conversations_is_found_on_any_page() {
+    let mut account = Account::new(5, 20, 55);
+    let mut copy = account.messages["conversation-00002"][52].clone();
+    let id = copy["_id"].as_str().expect("an id").to_owned();
+    copy["content"] = json!("another text");
+    copy["conversation"] = Value::Null;
+    account.messages.get_mut("conversation-00015").expect("the other").insert(7, copy);
+    let server = Qpien::start(account, |_, _| None);
+    let work = job("backfill", "page_size = 20\naliases_per_request = 1\nin_flight = 1");
+    server.run(&work).expect(3);
+    whole(&work, &server.account());
+    assert_eq!(work.manifest()["streams"]["messages"]["set_aside"], json!([id]));
+    assert!(!String::from_utf8(work.csv("messages")).expect("UTF-8").contains("another text"));
+}
+
+/// A message may name its conversation as an object.
+#[test]
+fn a_conversation_that_is_named_by_an_object_is_compared() {
+    for key in ["_id", "id"] {
+        let mut account = Account::new(5, 30, 25);
+        for message in account.messages.values_mut().flatten() {
+            let id = message["conversation"].take();
+            message["conversation"] = json!({ key: id });
+        }
+        let server = Qpien::start(account, |account, field| {
+            (asked(field)? == 7).then(|| Ok(page(field, &messages(account, 8)[..5])))
+        });
+        let work = job("backfill", "page_size = 20");
+        let outcome = server.run(&work).expect(3);
+        says(&outcome, &["asked for the messages of conversation", "1 of 30 lists"]);
+        assert!(!work.path("out/messages.csv").exists());
+    }
+}
+
+/// The one list lacks the messages of conversations that become known only after it was read.
+#[test]
+fn what_the_one_list_lacks_is_judged_by_all_conversations() {
+    let over = (Mutex::new(false), Condvar::new());
+    let server = Qpien::whole(
+        Account::new(5, 50, 5),
+        |account, field| {
+            asked(field)?;
+            let some: Vec<Value> = (0..20).flat_map(|n| messages(account, n)).cloned().collect();
+            Some(Ok(page(field, &some)))
+        },
+        move |_, fields, body| {
+            // The further conversations are shown once the last page of the messages is.
+            let is_end = |f: &Field| f.operation == "getMessages" && f.rows().1 >= 100;
+            let is_late = |f: &Field| f.operation == "getConversationList" && f.rows().0 > 0;
+            if fields.iter().any(is_end) {
+                *over.0.lock().expect("no panic") = true;
+                over.1.notify_all();
+            }
+            if fields.iter().any(is_late) {
+                let waits = over.0.lock().expect("no panic");
+                drop(over.1.wait_timeout_while(waits, Duration::from_secs(10), |over| !*over).expect("no panic"));
+            }
+            Answer::json(200, &body)
+        },
+    );
+    let work = job("backfill", "page_size = 20\naliases_per_request = 1");
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &["30 conversations tell a last message"]);
+    assert!(!work.path("out/messages.csv").exists());
+}
+
+/// The same where the lists have several pages: the second list is over at its first.
+#[test]
+fn the_same_list_of_many_pages_is_closed_at_its_first() {
+    let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
+        (asked(field)? == 9).then(|| Ok(page(field, messages(account, 21))))
+    });
+    let work = job(
+        "backfill",
+        "page_size = 10\naliases_per_request = 1\nin_flight = 1\n[source.dialect.streams.messages]\ndrop = [\"conversation\"]",
+    );
+    let outcome = server.run(&work).expect(3);
+    says(&outcome, &["show", "conversation-00009", "conversation-00021", "1 of 30 lists"]);
+    assert!(!work.path("out/messages.csv").exists());
 }

@@ -274,7 +274,12 @@ fn page(
         match Record::read(id_field, text, start, rule) {
             Some(mut row) => {
                 row.repaired = within(repaired, &row.range);
-                rows.push(row);
+                // Two ids may differ in just what was replaced: such a one is none.
+                if row.repaired > 0 && row.id.contains(char::REPLACEMENT_CHARACTER) {
+                    nameless += 1;
+                } else {
+                    rows.push(row);
+                }
             }
             None => nameless += 1,
         }

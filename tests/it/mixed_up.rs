@@ -179,6 +179,26 @@ fn a_text_that_is_none_costs_no_record() {
     assert!(outcome.stdout.contains("replaced"), "{}", outcome.stdout);
 }
 
+/// Two ids that differ in nothing but bytes that are no text are not one record.
+#[test]
+fn an_id_that_is_no_text_is_none() {
+    let server = Qpien::whole(Account::new(250, 3, 5), unbent, |_, _, body| {
+        let text =
+            body.to_string().replace("contact-00013\"", "contact-X1\"").replace("contact-00238\"", "contact-X2\"");
+        let mut bytes = text.into_bytes();
+        for at in 0..bytes.len().saturating_sub(11) {
+            if bytes[at..].starts_with(b"contact-X") {
+                bytes[at + 9] = if bytes[at + 9] == b'1' { 0xf1 } else { 0xf2 };
+            }
+        }
+        Answer::new(200, "application/json", bytes)
+    });
+    let work = job("backfill", "page_size = 100");
+    let outcome = server.run(&work).expect(3);
+    assert!(outcome.stderr.contains("rows without an id"), "{}", outcome.stderr);
+    assert!(!work.path("out/contacts.csv").exists());
+}
+
 /// Errors of another request, of which this one has no data, are that request's: they end nothing.
 #[test]
 fn an_error_of_another_request_is_never_believed() {

@@ -5,6 +5,11 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use super::checkpoint::Place;
 use crate::streams::Stream;
 
+/// The parent that a record `b` names in the member at `?1`: an id, or an object that holds one.
+const NAMED: &str = "CASE json_type(b.payload, ?1)
+    WHEN 'object' THEN coalesce(json_extract(b.payload, ?1 || '._id'), json_extract(b.payload, ?1 || '.id'))
+    ELSE json_extract(b.payload, ?1) END";
+
 /// Whether a record is in the mirror and no tombstone.
 pub fn is_live(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result<bool> {
     t.query_row(
@@ -71,7 +76,7 @@ pub fn unshown(
     t.execute(
         &format!(
             "INSERT OR IGNORE INTO named_parent
-             SELECT CAST(json_extract(payload, ?1) AS TEXT) FROM body_{stream} WHERE json_extract(payload, ?1) IS NOT NULL"
+             SELECT CAST({NAMED} AS TEXT) FROM body_{stream} AS b WHERE {NAMED} IS NOT NULL"
         ),
         [format!("$.{column}")],
     )?;
@@ -93,9 +98,9 @@ pub fn unshown(
 pub fn unlisted(c: &Connection, (stream, column): (Stream, &str), parent: Stream) -> rusqlite::Result<u64> {
     c.query_row(
         &format!(
-            "SELECT count(*) FROM body_{stream} AS b WHERE json_extract(b.payload, ?1) IS NOT NULL AND NOT EXISTS (
+            "SELECT count(*) FROM body_{stream} AS b WHERE {NAMED} IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM record AS r WHERE r.stream = ?2 AND r.deleted = 0
-                     AND r.id = CAST(json_extract(b.payload, ?1) AS TEXT))"
+                     AND r.id = CAST({NAMED} AS TEXT))"
         ),
         params![format!("$.{column}"), parent.number()],
         |r| r.get(0),

@@ -54,6 +54,12 @@ pub(super) struct Envelope<'b> {
     /// As they stand.
     #[serde(borrow, default)]
     pub errors: Option<&'b RawValue>,
+    /// What some servers call one error.
+    #[serde(borrow, default)]
+    pub error: Option<&'b RawValue>,
+    /// What some servers say of the whole answer.
+    #[serde(borrow, default)]
+    pub success: Option<&'b RawValue>,
     #[serde(flatten)]
     words: Words,
 }
@@ -224,8 +230,13 @@ fn nothing_in_it(status: u16, text: &str) -> Error {
     }
 }
 
+/// Whether a payload's own `success` affirms it, as a value or as a text.
+fn affirms(raw: &str) -> bool {
+    matches!(raw.trim_matches('"').to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "ok" | "success")
+}
+
 /// Whether a payload's own `success` denies it, as a value or as a text.
-fn denies(raw: &str) -> bool {
+pub(super) fn denies(raw: &str) -> bool {
     matches!(raw.trim_matches('"').to_ascii_lowercase().as_str(), "false" | "0" | "no")
 }
 
@@ -244,8 +255,13 @@ fn payload_of<'b>(
             .deserialize(&mut reader)
             .map_err(|_| Error::new(Kind::Garbled, format!("the answer of `{operation}` is not readable")))?;
     }
-    let failed = found.get(Want::Success).is_some_and(denies);
-    if failed || (found.items.is_none() && found.get(Want::AccessToken).is_none()) {
+    // An empty list is believed only where nothing beside it speaks against it.
+    let is_empty = found.items.as_ref().is_some_and(Vec::is_empty);
+    let failed = found.get(Want::Success).is_some_and(denies)
+        || found.holds_errors
+        || (is_empty && found.says(Want::Success).is_some_and(|raw| !affirms(raw)));
+    let empty_or_none = is_empty || (found.items.is_none() && found.get(Want::AccessToken).is_none());
+    if failed || empty_or_none {
         let words = Words { code: found.text(Want::Code), message: found.text(Want::Message), ..Words::default() };
         if let Some(error) = failure::by_words(dialect, &words, 200) {
             return Err(error.at(operation));

@@ -83,6 +83,23 @@ fn success_false_is_a_failure_without_errors() {
             format!(r#"{{"data":{{"getContactList":{{"success":{word},"data":{{"docs":[],"totalDocs":0}}}}}}}}"#);
         assert_eq!(kind(200, &empty), Kind::UnknownFailure, "{word}");
     }
+    // An empty list beside a word against it.
+    for beside in [
+        r#""success":null"#,
+        r#""success":"error""#,
+        r#""success":true,"code":500"#,
+        r#""success":true,"code":"INTERNAL_SERVER_ERROR""#,
+        r#""success":true,"errors":["m"]"#,
+    ] {
+        let body = |docs: &str| {
+            format!(r#"{{"data":{{"getContactList":{{{beside},"data":{{"docs":[{docs}],"totalDocs":0}}}}}}}}"#)
+        };
+        assert!(ask(200, &body("")).is_err(), "{beside}");
+        assert_eq!(ask(200, &body(r#"{"_id":"a"}"#)).is_ok(), !beside.contains("errors"), "{beside}");
+    }
+    for data in ["[]", r#"{"data":[]}"#, r#"{"success":true,"data":[]}"#] {
+        assert!(ask(200, &format!(r#"{{"data":{{"getContactList":{data}}}}}"#)).is_err(), "{data} is no empty page");
+    }
 }
 
 #[test]
@@ -136,7 +153,11 @@ fn an_error_without_an_address_touches_every_question() {
         let results = judged(&asked, &["q0", "q1"], 200, body.as_bytes()).outcomes;
         assert!(results.iter().all(Result::is_err), "{error}");
     }
-    for none in ["[]", "null", "[null]", "{}", "\"\"", "false"] {
+    for beside in [r#""error":{"message":"m"}"#, r#""error":"m""#, r#""success":false"#, r#""errors":[null]"#] {
+        let body = format!(r#"{{"data":{{"q0":{list},"q1":{list}}},{beside}}}"#);
+        assert!(judged(&asked, &["q0", "q1"], 200, body.as_bytes()).outcomes.iter().all(Result::is_err), "{beside}");
+    }
+    for none in ["[]", "null", "{}", "\"\"", "false"] {
         let body = format!(r#"{{"data":{{"q0":{list},"q1":{list}}},"errors":{none}}}"#);
         assert!(judged(&asked, &["q0", "q1"], 200, body.as_bytes()).outcomes.iter().all(Result::is_ok), "{none}");
     }

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::dialect::Dialect;
-use super::envelope::Envelope;
+use super::envelope::{Envelope, denies};
 use super::failure::{self, Words};
 use super::response_names::is_ours;
 use crate::error::{Error, Kind};
@@ -52,11 +52,18 @@ impl Entry {
 pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, names: &[String]) -> Vec<Fault> {
     let entries: Vec<Entry> = match envelope.errors.and_then(|raw| serde_json::from_str(raw.get()).ok()) {
         None | Some(Value::Null | Value::Bool(false)) => Vec::new(),
-        Some(Value::Array(list)) => list.iter().filter(|entry| !entry.is_null()).map(Entry::read).collect(),
+        Some(Value::Array(list)) => list.iter().map(Entry::read).collect(),
         Some(Value::String(text)) if text.is_empty() => Vec::new(),
         Some(Value::Object(members)) if members.is_empty() => Vec::new(),
         Some(other) => vec![Entry::read(&other)],
     };
+    let mut entries = entries;
+    if let Some(error) = envelope.error.filter(|raw| !is_nothing(raw.get())) {
+        entries.push(Entry::read(&serde_json::from_str(error.get()).unwrap_or_default()));
+    }
+    if envelope.success.is_some_and(|raw| denies(raw.get())) {
+        entries.push(Entry::default());
+    }
     let mut faults: Vec<Fault> = entries.iter().map(|e| fault(dialect, status, envelope, e, names)).collect();
     // The most telling first: an expired token explains a failed resolver, not the other way round.
     faults.sort_by_key(|f| match f.error.kind {
@@ -116,6 +123,11 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
         is_of_another: path.is_none() && begins.is_some_and(is_ours),
         error,
     }
+}
+
+/// Whether the JSON text of an error says that there is none.
+pub(super) fn is_nothing(raw: &str) -> bool {
+    matches!(raw, "null" | "false" | "[]" | "{}" | "\"\"")
 }
 
 /// Where an error's path leads within one row of a list: what stands behind the row's number. `None` where it leads to no

@@ -8,6 +8,8 @@
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::faults::is_nothing;
+
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
@@ -47,6 +49,8 @@ pub struct Found<'b> {
     pub items: Option<Vec<&'b RawValue>>,
     /// The cursors of the rows, where rows have them.
     pub cursors: Vec<&'b RawValue>,
+    /// The payload holds errors of its own, which nobody selected.
+    pub holds_errors: bool,
     values: Vec<(Want, &'b RawValue)>,
 }
 
@@ -54,6 +58,11 @@ impl<'b> Found<'b> {
     /// The raw text of a value that was there and was not null.
     pub fn get(&self, want: Want) -> Option<&'b str> {
         self.values.iter().find(|(w, _)| *w == want).map(|(_, raw)| raw.get()).filter(|raw| *raw != "null")
+    }
+
+    /// The raw text of a value that was there, `null` included.
+    pub fn says(&self, want: Want) -> Option<&'b str> {
+        self.values.iter().find(|(w, _)| *w == want).map(|(_, raw)| raw.get())
     }
 
     /// A text or number as plain text.
@@ -160,6 +169,10 @@ impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
                 Some((_, child)) => {
                     map.next_value_seed(Reader { shape: child, found: self.found, inside_list: self.inside_list })?;
                 }
+                None if key == "errors" && !self.inside_list => {
+                    let raw = map.next_value::<&RawValue>()?;
+                    self.found.holds_errors |= !is_nothing(raw.get());
+                }
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -171,7 +184,12 @@ impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
     fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
         let wanted = self.shape.want == Some(Want::Items) || !self.shape.children.is_empty();
         if wanted {
-            self.found.items.get_or_insert_default();
+            // A list on the way has no elements to be entered when it is empty; that of a connection's edges is an empty page.
+            let is_edges =
+                self.shape.children.iter().any(|(name, child)| name == "node" && child.want == Some(Want::Items));
+            if self.shape.want == Some(Want::Items) || is_edges {
+                self.found.items.get_or_insert_default();
+            }
             while seq.next_element_seed(Reader { shape: self.shape, found: self.found, inside_list: true })?.is_some() {
             }
         } else {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Context;
 use super::parents::{Shows, is_ignored, shows};
 use crate::error::{Error, Kind, Result, quote};
-use crate::mirror::checkpoint::Place;
+use crate::mirror::checkpoint::{self, Place};
 use crate::mirror::parents as stored;
 use crate::mirror::records::{Dispute, Landing};
 use crate::set_aside::{SetAside, What};
@@ -25,8 +25,10 @@ pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Disput
     let mut shown_by: BTreeMap<Box<str>, &str> = BTreeMap::new();
     for (other, rows) in by_parent {
         let ids: Vec<Box<str>> = rows.iter().map(|dispute| dispute.id.clone()).collect();
+        let was_seen = rows.iter().any(|dispute| dispute.last_run >= context.begun.since_run);
         if has_left(context, &place, other, &rows).await?
             || matches!(shows(context, place.stream, other, &ids).await?, Shows::No | Shows::Nothing)
+                && (!was_seen || read_again(context, &place, other).await?)
         {
             landing.claims.extend(ids);
         } else {
@@ -55,6 +57,22 @@ pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Disput
         }
     }
     Ok(landing)
+}
+
+/// Begins the list again that showed these records in this round and does not show them now: what it showed may have been
+/// another one's, in the place of its own. Returns `false` where its walk is still under way.
+async fn read_again(context: &Context, place: &Place, other: &str) -> Result<bool> {
+    let (list, run) = (Place { partition: other.to_owned(), ..place.clone() }, context.begun.run);
+    context
+        .mirror
+        .call(move |w| {
+            w.transaction(|t| match checkpoint::find(t, &list)? {
+                Some(walk) if walk.verdict.is_none() => Ok(false),
+                Some(_) => checkpoint::start(t, &list, run, run + 1).map(|()| true),
+                None => Ok(true),
+            })
+        })
+        .await
 }
 
 /// Whether records have left the list that the mirror knows them from: the record that it belongs to is gone, or the list

@@ -66,6 +66,9 @@ fn where_the_argument_is_ignored_the_stream_is_read_as_one_list() {
         let all: Vec<Value> = account.messages.values().flatten().cloned().collect();
         Some(Ok(page(field, &all)))
     });
+    for message in server.account().messages.values_mut().flatten().step_by(2) {
+        message["conversation"] = json!({"_id": message["conversation"].take()});
+    }
     for mode in ["backfill", "incremental"] {
         let (work, before) = (job(mode, "page_size = 50"), server.requests());
         let outcome = server.run(&work).expect(0);
@@ -144,6 +147,22 @@ fn messages_of_a_conversation_that_tells_a_last_one_have_not_moved() {
     let outcome = server.run(&work).expect(3);
     says(&outcome, &["conversation-00017", "conversation-00018"]);
     assert!(!work.path("out/messages.csv").exists());
+}
+
+/// Once, one conversation is answered with another's messages, which name none: the list that showed them is read again.
+#[test]
+fn a_list_that_showed_anothers_messages_once_is_read_again() {
+    let mut account = Account::new(5, 30, 25);
+    for message in account.messages.values_mut().flatten() {
+        message["conversation"] = Value::Null;
+    }
+    let wrong = AtomicUsize::new(0);
+    let server = Qpien::start(account, move |account, field| {
+        (asked(field)? == 7 && wrong.fetch_add(1, Ordering::SeqCst) == 0).then(|| Ok(page(field, messages(account, 8))))
+    });
+    let work = job("backfill", "page_size = 100\naliases_per_request = 1\nin_flight = 1");
+    server.run(&work).expect(0);
+    whole(&work, &server.account());
 }
 
 /// Ids that are written otherwise in messages than in conversations say nothing of whose they are.

@@ -6,6 +6,7 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Kind, Result, quote};
 use crate::regular;
@@ -37,7 +38,7 @@ fn written(file: &mut File) -> String {
 pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
     let unwritable = |e: std::io::Error| Error::new(Kind::MirrorUnwritable, format!("{}: {e}", path.display()));
     let mut file = regular::own(path).map_err(unwritable)?;
-    match file.try_lock() {
+    match patiently(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let who = quote(written(&mut file).trim());
@@ -53,6 +54,18 @@ pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
     let text = format!("process {}, {holder}, since {}\n", std::process::id(), crate::clock::now());
     file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(text.as_bytes())).map_err(unwritable)?;
     Ok(Lock { _file: file })
+}
+
+/// Tries for a tenth of a second: a holder that ends gives the lock back a moment later where a program that it has started
+/// still holds a copy of the file.
+fn patiently(file: &File) -> std::result::Result<(), TryLockError> {
+    for _ in 0..10 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            outcome => return outcome,
+        }
+    }
+    file.try_lock()
 }
 
 #[cfg(test)]

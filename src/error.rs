@@ -77,6 +77,13 @@ pub enum Kind {
     CheckpointRefused,
     /// The server ignores which record's list it is asked for, and its rows do not say whose they are.
     ParentIgnored,
+    /// A list shows the rows of another one, however often it is asked for.
+    OfAnother {
+        /// The record whose list it is, by its rows.
+        named: String,
+    },
+    /// A list shows other than what the server says of it elsewhere.
+    Contradicted,
     /// More records would be deleted than may be, or a list came out empty.
     DeletesRefused,
     /// A destination cannot be written.
@@ -113,6 +120,8 @@ impl Kind {
             Kind::PartialData => "the answer is incomplete",
             Kind::FieldFailed { .. } => "the server fails to give a field",
             Kind::ParentIgnored => "the server ignores which list it is asked for",
+            Kind::Contradicted => "the server contradicts itself",
+            Kind::OfAnother { .. } => "the server shows the rows of another list",
             Kind::UnknownFailure => "the server names a failure that is not known",
             Kind::QueryRejected { .. } => "the server refuses the query",
             Kind::WrongEndpoint => "something else answers there",
@@ -148,6 +157,8 @@ pub struct Error {
     /// Of a server's refusal that speaks of a page's size: the numbers in it. What is learnt from them is not read from
     /// `detail`, which holds of a server's words only what may be told.
     pub limits: Vec<u32>,
+    /// The server says of which question of a request it is: it is no matter of the others, nor of how many there are.
+    pub is_addressed: bool,
 }
 
 /// The result of anything that can fail in this crate.
@@ -156,7 +167,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of `kind` that says `detail`. Whatever the detail quotes, it is one line of plain characters ([`escape`]).
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Error { kind, detail: escaped(detail.into()), limits: Vec::new() }
+        Error { kind, detail: escaped(detail.into()), limits: Vec::new(), is_addressed: false }
     }
 
     /// The same error with lines of its own below the detail, each of them one line of plain characters.

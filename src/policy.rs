@@ -153,6 +153,16 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Incomplete,
             "ask the API's support how one conversation's messages are asked for, and write the argument's name: [source.dialect.streams.messages] parent = \"name\"",
         ),
+        Kind::Contradicted => (
+            FailStream,
+            Exit::Incomplete,
+            "tell the API's support which of its answers contradict each other; each run asks again",
+        ),
+        Kind::OfAnother { .. } => (
+            FailStream,
+            Exit::Incomplete,
+            "tell the API's support which conversation is asked for and whose messages it shows; each run asks again",
+        ),
         Kind::UnknownFailure => (
             Retry(Patience::Short),
             Exit::Unavailable,

@@ -136,17 +136,11 @@ impl Record {
     }
 }
 
-/// The record's id: text as it is, a number as its digits.
+/// The record's id: text as it is, a number as its digits. A record that gives two ids has none, and neither has one with a
+/// member whose name is broken: it may be the id's.
 fn id_of(field: &str, text: &str) -> Option<Box<str>> {
-    // The id is asked for first and is plain in every answer seen: no need to parse the row for it.
-    if let Some(rest) =
-        text.strip_prefix("{\"").and_then(|t| t.strip_prefix(field)).and_then(|t| t.strip_prefix("\":\""))
-        && let Some(end) = memchr::memchr2(b'"', b'\\', rest.as_bytes())
-        && rest.as_bytes()[end] == b'"'
-    {
-        return Some(&rest[..end]).filter(|id| !id.is_empty()).map(Box::from);
-    }
-    let raw = member(text, field)?;
+    let found = serde_json::Deserializer::from_str(text).deserialize_map(Members(field)).ok()?;
+    let raw = found.value.filter(|_| !found.is_broken)?.get();
     let id = match raw.as_bytes()[0] {
         b'"' => serde_json::from_str::<String>(raw).ok()?,
         b'0'..=b'9' | b'-' => raw.to_owned(),
@@ -169,6 +163,37 @@ pub fn moment(text: &str, path: &[&str], form: DateForm) -> Option<i64> {
     let is_of_form = raw.starts_with('"') || form != DateForm::Iso8601;
     let (micros, _) = moment::read(&text, form).filter(|_| is_of_form)?;
     Some(micros.div_euclid(1000))
+}
+
+/// Finds the value of one member, and whether a record can be trusted to have just that one.
+struct Members<'f>(&'f str);
+
+#[derive(Default)]
+struct FoundMember<'de> {
+    value: Option<&'de RawValue>,
+    /// It stands there twice with different values, or a member's name holds a character that was replaced.
+    is_broken: bool,
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = FoundMember<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+        let mut found = FoundMember::default();
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            found.is_broken |= key.contains(char::REPLACEMENT_CHARACTER);
+            if key == self.0 {
+                let value: &RawValue = map.next_value()?;
+                found.is_broken |= found.value.is_some_and(|known| known.get() != value.get());
+                found.value = Some(value);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// Finds the value of one member.
@@ -230,6 +255,11 @@ mod tests {
             (r#"{"_id":null}"#, None),
             (r#"{"_id":""}"#, None),
             (r#"{"x":1}"#, None),
+            (r#"{"_id":"a","x":1,"_id":"b"}"#, None),
+            (r#"{"_id":"a","_id":"a"}"#, Some("a")),
+            (r#"{"_id":"a","x":{"_id":"b"}}"#, Some("a")),
+            ("{\"_id\":\"a\",\"na\u{fffd}e\":1}", None),
+            ("{\"_id\":\"a\",\"x\":{\"na\u{fffd}e\":1}}", Some("a")),
             ("null", None),
         ] {
             assert_eq!(id_of("_id", text).as_deref(), id, "{text}");

@@ -19,11 +19,15 @@ pub fn is_live(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Resul
     )
 }
 
-/// Whether a record tells something in a member: `last` of a conversation, its last message.
+/// Members of a last record that say that there is one. Servers give an object of nothing else where there is none.
+const SAYS_SO: &str = "key IN ('createdAt', '_id', 'id', 'content') AND atom IS NOT NULL AND atom <> ''";
+
+/// Whether a record tells of one in its member `last`: a conversation, of its last message.
 pub fn tells_last(t: &Transaction<'_>, (stream, last): (Stream, &str), id: &str) -> rusqlite::Result<bool> {
     let sql = format!(
         "SELECT EXISTS (SELECT 1 FROM record AS r JOIN body_{stream} AS b ON b.seq = r.seq
-             WHERE r.stream = ?1 AND r.id = ?2 AND r.deleted = 0 AND json_extract(b.payload, ?3) IS NOT NULL)"
+             WHERE r.stream = ?1 AND r.id = ?2 AND r.deleted = 0
+               AND EXISTS (SELECT 1 FROM json_each(b.payload, ?3) WHERE {SAYS_SO}))"
     );
     t.query_row(&sql, params![stream.number(), id, format!("$.{last}")], |r| r.get(0))
 }
@@ -84,8 +88,9 @@ pub fn unshown(
         &format!(
             "SELECT count(*) FILTER (WHERE lacks), min(id) FILTER (WHERE lacks), count(*),
                     (SELECT count(*) FROM named_parent)
-             FROM (SELECT id, json_extract(payload, ?1) IS NOT NULL AND id NOT IN (SELECT id FROM named_parent) AS lacks
-                   FROM body_{parent})"
+             FROM (SELECT b.id, b.id NOT IN (SELECT id FROM named_parent)
+                          AND EXISTS (SELECT 1 FROM json_each(b.payload, ?1) WHERE {SAYS_SO}) AS lacks
+                   FROM body_{parent} AS b)"
         ),
         [format!("$.{last}")],
         |r| Ok(Unshown { parents: r.get(0)?, first: r.get(1)?, all: r.get(2)?, named: r.get(3)? }),

@@ -19,6 +19,8 @@ struct Found {
     refused: Option<usize>,
     /// It was refused for good, not for want of time: worth remembering.
     lasting: bool,
+    /// A question that was refused in such company was answered in smaller company: it was the number.
+    confirmed: bool,
     /// The server counts questions, not requests: more than one a request saves nothing.
     counted: bool,
 }
@@ -36,7 +38,9 @@ impl Aliases {
     /// Takes over what was found another time.
     pub fn remember(&self, n: usize) {
         if n >= 1 && n < self.most {
-            self.change(|found| (found.worked, found.refused, found.lasting) = (n, Some(n + 1), true));
+            self.change(|found| {
+                (found.worked, found.refused, found.lasting, found.confirmed) = (n, Some(n + 1), true, true);
+            });
         }
     }
 
@@ -55,7 +59,7 @@ impl Aliases {
         self.change(|found| {
             found.worked = found.worked.max(n);
             if found.refused.is_some_and(|refused| refused <= n) {
-                found.refused = None;
+                (found.refused, found.confirmed) = (None, false);
             }
         });
     }
@@ -69,9 +73,19 @@ impl Aliases {
         });
     }
 
-    /// A question was refused on its own, too: it was not the number.
+    /// A question was answered that was refused in larger company.
+    pub fn confirm(&self) {
+        self.change(|found| found.confirmed = found.refused.is_some());
+    }
+
+    /// A question was refused on its own, too, which took the others of its request down with it: it was not the number.
     pub fn acquit(&self) {
-        self.change(|found| found.refused = None);
+        self.change(|found| (found.refused, found.confirmed) = (None, false));
+    }
+
+    /// A question failed on its own, too: it was not the number, unless another one was answered in smaller company.
+    pub fn doubt(&self) {
+        self.change(|found| found.refused = found.refused.filter(|_| found.confirmed));
     }
 
     /// The server's limit falls by the questions of a request, not by one.
@@ -92,7 +106,8 @@ impl Aliases {
     /// The number that was found to be the largest, when it is less than the job allows and worth remembering.
     pub fn found(&self) -> Option<usize> {
         let found = self.change(|found| *found);
-        found.refused.filter(|refused| found.lasting && found.worked > 0 && found.worked + 1 == *refused)?;
+        let is_found = |refused: &usize| found.worked > 0 && found.worked + 1 == *refused;
+        found.refused.filter(|refused| found.lasting && found.confirmed && is_found(refused))?;
         Some(found.worked)
     }
 
@@ -115,6 +130,7 @@ mod tests {
                 refusals += 1;
             } else {
                 aliases.worked(n);
+                aliases.confirm();
             }
         }
         refusals
@@ -145,6 +161,18 @@ mod tests {
         aliases.refused(5, true);
         aliases.acquit();
         assert_eq!((aliases.now(), aliases.found()), (10, None));
+        // Three of them are answered, and then one is refused that is wrong by itself.
+        aliases.refused(4, true);
+        aliases.worked(3);
+        assert_eq!(aliases.found(), None, "perhaps the three were others");
+        aliases.confirm();
+        aliases.doubt();
+        assert_eq!((aliases.now(), aliases.found()), (3, Some(3)));
+        aliases.acquit();
+        assert_eq!(aliases.now(), 10);
+        aliases.refused(10, true);
+        aliases.doubt();
+        assert_eq!(aliases.now(), 10, "ten that fail by themselves");
     }
 
     #[test]
@@ -153,7 +181,7 @@ mod tests {
         aliases.refused(2, false);
         aliases.worked(1);
         assert_eq!((aliases.now(), aliases.found()), (1, None));
-        aliases.acquit();
+        aliases.doubt();
         aliases.count_questions();
         assert_eq!((aliases.now(), aliases.found()), (1, None));
     }

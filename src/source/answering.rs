@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Source;
-use super::batch::{Place, is_for_company};
+use super::batch::{Answered, Place, is_for_company};
 use super::budget::Headers;
 use super::client::Attempt;
 use super::envelope;
@@ -20,10 +20,12 @@ use super::retry::{Failures, Limits, Next};
 use crate::error::{Error, Kind, Result, quote};
 use crate::policy::{self, Action};
 use crate::secret::Secret;
-use crate::streams::Stream;
+use crate::streams::{self, Stream};
 
 /// Failures of the server in a row after which it matters that others are answered in between.
 const SUSPICIOUS: u32 = 3;
+/// Time for one more question, and not for two.
+const ONCE_MORE: Duration = Duration::from_millis(500);
 
 /// The token's generation, what `Retry-After` said, and each question's outcome.
 type Outcomes = (Option<u64>, Option<Duration>, Vec<Result<Page>>);
@@ -38,45 +40,58 @@ impl Source {
     async fn ask_from(&self, place: Place<'_>, question: Question, limits: &Limits) -> Result<Page> {
         let stream = question.stream;
         let mut failures = Failures::default();
-        let (mut most, mut own) = (usize::MAX, false);
+        let (mut most, mut own, mut is_denied, mut was_refused) = (usize::MAX, false, false, false);
         let mut answered_before = self.answered.load(Ordering::Relaxed);
         let mut place = Some(place);
         loop {
             let waits = place.take().unwrap_or_else(|| self.waiting.put(question.clone(), most));
-            let answered = self.ask_together(waits, &question, most).await;
+            let mut answered = self.ask_together(waits, &question, most).await;
             own |= answered.beside_answers;
-            let mut error = match answered.outcome {
+            let outcome = std::mem::replace(&mut answered.outcome, Ok(Page::default()));
+            let mut error = match outcome {
                 Ok(page) => {
                     self.scope_renewed[stream].store(0, Ordering::Relaxed);
+                    if was_refused {
+                        self.aliases.confirm();
+                    }
                     return Ok(page);
                 }
                 Err(error) => error,
             };
             // An API that answers the others is not down: the fault is this question's own.
-            if matches!(error.kind, Kind::ServerFault | Kind::Garbled) {
+            if matches!(error.kind, Kind::ServerFault | Kind::Garbled | Kind::Network) {
                 let answers = self.answered.load(Ordering::Relaxed);
                 let others = answers > std::mem::replace(&mut answered_before, answers);
-                if own || (failures.count >= SUSPICIOUS && (others || self.answers_part(&question, &failures).await)) {
+                let is_suspicious = failures.count >= SUSPICIOUS;
+                own |= is_suspicious && (others || self.answers_another(&question, &failures).await);
+                if own {
                     error.kind = Kind::UnknownFailure;
                 }
             }
-            // One row's own failure, beside answers, is no matter of the company.
-            let is_own = answered.beside_answers && matches!(error.kind, Kind::FieldFailed { .. });
-            if answered.together > 1 && is_for_company(&error.kind) && !is_own {
+            is_denied |= is_its_own_denial(&error, &answered, &failures);
+            if is_denied && is_denial(&error.kind) {
+                error.kind = Kind::UnknownFailure;
+            }
+            if answered.together > 1 && is_for_company(&error) {
                 // Perhaps it was the company: in half of it, at once.
                 tracing::debug!(%stream, together = answered.together, %error, "asking in smaller company");
+                was_refused |= answered.was_refused;
                 most = answered.together / 2;
                 continue;
             }
-            if matches!(error.kind, Kind::QueryRejected { .. }) && most < usize::MAX {
-                self.aliases.acquit();
+            if most < usize::MAX && answered.together == 1 {
+                match error.kind {
+                    Kind::QueryRejected { .. } => self.aliases.acquit(),
+                    _ if is_for_company(&error) => self.aliases.doubt(),
+                    _ => {}
+                }
             }
             let fresh = answered.generation.is_none_or(|g| self.tokens.is_newest(g));
             match self.next(&mut failures, stream, &error, answered.generation, fresh, limits) {
                 Next::After(delay) => tokio::time::sleep(delay.max(answered.retry_after.unwrap_or_default())).await,
                 Next::GiveUp => return Err(self.advised(stream, told(error, &failures))),
             }
-            if failures.count > 1 {
+            if failures.count > 1 && !error.is_addressed {
                 most = (answered.together / 2).max(1);
             }
         }
@@ -84,28 +99,40 @@ impl Source {
 
     /// Asks some questions; the results come in their order.
     pub async fn ask_all(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
-        // All of them wait before any of them is carried, or the first would leave alone.
-        let places: Vec<Place<'_>> = questions.iter().map(|q| self.waiting.put(q.clone(), usize::MAX)).collect();
-        join_all(places.into_iter().zip(questions).map(|(p, q)| self.ask_from(p, q, &self.settings.limits))).await
+        self.ask_each(questions, self.settings.limits).await
+    }
+
+    /// The same for the pages of a walk: a field that fails in one record is asked for once more, and no longer.
+    pub async fn ask_pages(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
+        self.ask_each(questions, Limits { field: ONCE_MORE, ..self.settings.limits }).await
     }
 
     /// The same without patience for failures that are the question's own: who looks for the one row that fails expects
     /// some of them to.
     pub async fn ask_all_briefly(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
-        let limits = Limits { short: Duration::ZERO, ..self.settings.limits };
+        self.ask_each(questions, Limits { short: Duration::ZERO, ..self.settings.limits }).await
+    }
+
+    async fn ask_each(&self, questions: Vec<Question>, limits: Limits) -> Vec<Result<Page>> {
+        // All of them wait before any of them is carried, or the first would leave alone.
         let places: Vec<Place<'_>> = questions.iter().map(|q| self.waiting.put(q.clone(), usize::MAX)).collect();
         join_all(places.into_iter().zip(questions).map(|(p, q)| self.ask_from(p, q, &limits))).await
     }
 
-    /// Whether the server answers for the ids of the rows that a question asks for, or for the list's first row, while it
-    /// does not answer the question. Asks now and then, where nobody else asks anything.
-    async fn answers_part(&self, question: &Question, failures: &Failures) -> bool {
+    /// Whether the server answers for the ids of the rows that a question asks for, for its list's first row, or for the
+    /// first row of another list, while it does not answer the question. Asks now and then, where nobody else asks
+    /// anything.
+    async fn answers_another(&self, question: &Question, failures: &Failures) -> bool {
         if !failures.count.is_multiple_of(SUSPICIOUS) {
             return false;
         }
         let ids = Question { select: Select::Ids, ..question.clone() };
         let first = Question { size: 1, start: Start::Row(0), ..ids.clone() };
-        for other in [ids, first] {
+        let is_another = |s: &Stream| *s != question.stream && s.definition().parent.is_none();
+        let mut others = streams::ALL.into_iter().filter(is_another);
+        let other = others.find(|s| self.attempts[*s].load(Ordering::Relaxed) > 0);
+        let other = other.map(|stream| Question { stream, parent: None, since: None, ..first.clone() });
+        for other in [ids, first].into_iter().chain(other) {
             if other != *question && self.attempt(&[other]).await.2.iter().any(Result::is_ok) {
                 return true;
             }
@@ -226,15 +253,33 @@ impl Source {
             }
             Err(e) => (every(e), Headers::default()),
         };
+        let are_answered = outcomes.iter().any(Result::is_ok);
         let outcomes: Vec<Result<Page>> = outcomes
             .into_iter()
             .map(|o| {
                 let o = o.map_err(|e| self.hidden(e, Some(&token.secret)));
                 self.answered.fetch_add(u64::from(o.is_ok()), Ordering::Relaxed);
-                self.settle(number, headers, o).map(|p| Page { hold: hold.clone(), ..p })
+                self.settle(number, headers, are_answered, o).map(|p| Page { hold: hold.clone(), ..p })
             })
             .collect();
         (Some(token.generation), headers.retry_after, outcomes)
+    }
+}
+
+/// Whether a failure says who may not ask, or not now.
+fn is_denial(kind: &Kind) -> bool {
+    matches!(kind, Kind::InsufficientScopes { .. } | Kind::Unauthorized | Kind::RateLimited { .. } | Kind::TokenExpired)
+}
+
+/// Whether a refusal is a question's own: others of the same request were answered under the same token. A scope is
+/// missing for a whole stream, so there it takes an answer for the same stream.
+fn is_its_own_denial(error: &Error, answered: &Answered, failures: &Failures) -> bool {
+    match error.kind {
+        Kind::InsufficientScopes { .. } => answered.beside_its_own,
+        Kind::Unauthorized | Kind::RateLimited { .. } => answered.beside_answers,
+        // A token can expire in the middle of a request, but not again and again.
+        Kind::TokenExpired => answered.beside_answers && failures.count > 1,
+        _ => false,
     }
 }
 

@@ -18,7 +18,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, SemaphorePermit, oneshot};
 use super::Source;
 use super::page::Page;
 use super::query::Question;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
+use crate::streams::Stream;
 
 /// How long a turn waits at most for somebody at work.
 const LINGER: Duration = Duration::from_millis(250);
@@ -58,6 +59,10 @@ pub struct Answered {
     pub together: usize,
     /// Others of them were answered.
     pub beside_answers: bool,
+    /// Others of them that ask for the same stream were.
+    pub beside_its_own: bool,
+    /// None of them was answered, so that their number may be the reason.
+    pub was_refused: bool,
 }
 
 /// Somebody who will ask again in a moment; until this is dropped, or asks.
@@ -211,6 +216,8 @@ impl Source {
                         outcome: Err(e),
                         together: 1,
                         beside_answers: false,
+                        beside_its_own: false,
+                        was_refused: false,
                     },
                 },
             }
@@ -257,8 +264,9 @@ impl Source {
         let together = questions.len();
         self.budget.carries(batch.number, together);
         let (generation, retry_after, outcomes) = self.send(batch.number, batch.hold, &questions).await;
-        let refused = |o: &Result<Page>| o.as_ref().is_err_and(|e| is_for_company(&e.kind));
-        if together > 1 && outcomes.iter().all(refused) {
+        let refused = |o: &Result<Page>| o.as_ref().is_err_and(is_for_company);
+        let was_refused = together > 1 && outcomes.iter().all(refused);
+        if was_refused {
             let lasting = |o: &Result<Page>| o.as_ref().is_err_and(|e| e.kind != Kind::TimedOut);
             self.aliases.refused(together, outcomes.iter().all(lasting));
         } else if outcomes.iter().any(Result::is_ok) {
@@ -268,32 +276,37 @@ impl Source {
             tracing::warn!("the limit falls by every question of a request: questions travel alone from here on");
             self.aliases.count_questions();
         }
-        let beside_answers = outcomes.iter().any(Result::is_ok);
+        let answered: Vec<Stream> =
+            questions.iter().zip(&outcomes).filter(|(_, o)| o.is_ok()).map(|(q, _)| q.stream).collect();
         for (waiter, outcome) in batch.waiters.into_iter().zip(outcomes) {
-            let _ = waiter.answer.send(Answered { generation, retry_after, outcome, together, beside_answers });
+            let answered = Answered {
+                generation,
+                retry_after,
+                outcome,
+                together,
+                beside_answers: !answered.is_empty(),
+                beside_its_own: answered.contains(&waiter.question.stream),
+                was_refused,
+            };
+            let _ = waiter.answer.send(answered);
         }
     }
 }
 
 /// Failures that a question may not meet in smaller company: the request was too much as a whole, or another question in
-/// it was wrong and took this one down with it.
-pub(super) fn is_for_company(kind: &Kind) -> bool {
-    matches!(
-        kind,
-        Kind::QueryRejected { .. }
-            | Kind::TooLarge
-            | Kind::TimedOut
-            | Kind::PartialData
-            | Kind::FieldFailed { .. }
-            | Kind::UnknownFailure
-    )
+/// it was wrong and took this one down with it. What the server says of one question alone is that one's own.
+pub(super) fn is_for_company(error: &Error) -> bool {
+    match error.kind {
+        Kind::QueryRejected { .. } | Kind::TooLarge | Kind::TimedOut => true,
+        Kind::PartialData | Kind::FieldFailed { .. } | Kind::UnknownFailure => !error.is_addressed,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::source::query::{Select, Start};
-    use crate::streams::Stream;
 
     fn question(row: u64) -> Question {
         Question {

@@ -66,7 +66,7 @@ impl<'s> Documents<'s> {
         {
             source.tokens.refused(token.generation);
         }
-        source.settle(number, headers, outcome)
+        source.settle(number, headers, false, outcome)
     }
 
     /// A failure of the moment, or of who asks: nothing is learnt from it.

@@ -60,8 +60,23 @@ pub(super) struct Envelope<'b> {
     /// What some servers say of the whole answer.
     #[serde(borrow, default)]
     pub success: Option<&'b RawValue>,
-    #[serde(flatten)]
-    words: Words,
+    #[serde(borrow, default)]
+    code: Option<&'b RawValue>,
+    #[serde(borrow, default)]
+    message: Option<&'b RawValue>,
+    #[serde(borrow, default, rename = "requiredScope")]
+    required_scope: Option<&'b RawValue>,
+}
+
+impl Envelope<'_> {
+    /// What an answer says of itself at its top, where it is no GraphQL answer.
+    fn words(&self) -> Words {
+        Words {
+            code: self.code.and_then(failure::text_of),
+            message: self.message.and_then(failure::text_of),
+            required_scope: self.required_scope.and_then(failure::text_of),
+        }
+    }
 }
 
 /// What an answer to several questions holds.
@@ -87,6 +102,9 @@ pub fn pages(
     let Ok(text) = std::str::from_utf8(&body) else {
         return every(questions, &failure::unreadable(answer.status, &body));
     };
+    if !repaired.is_empty() && !are_names_whole(text) {
+        return every(questions, &Error::new(Kind::Garbled, "the name of a member of the answer is broken"));
+    }
     let envelope = match open(dialect, answer.status, text) {
         Ok(envelope) => envelope,
         Err(e) => return every(questions, &e),
@@ -108,8 +126,8 @@ pub fn pages(
         return Judged { named: came, outcomes: questions.iter().map(denied).collect() };
     }
     let one = |(q, name): (&Question, &String)| {
-        if let Some(error) = faults.iter().find(|f| f.touches.as_deref().is_none_or(|t| t == name)) {
-            return Err(error.error.clone());
+        if let Some(fault) = faults.iter().find(|f| f.touches.as_deref().is_none_or(|t| t == name)) {
+            return Err(Error { is_addressed: fault.touches.is_some(), ..fault.error.clone() });
         }
         let part = dialect.stream(q.stream)?;
         let payload = data.get(name).copied();
@@ -120,6 +138,10 @@ pub fn pages(
                 format!("the answer of `{}` has no list at `{}`", part.operation, part.list.items),
             ));
         };
+        // Who may not ask is not told that there is nothing.
+        if let (true, Some(fault)) = (items.is_empty(), faults.iter().find(|fault| fault.denies_empty)) {
+            return Err(fault.error.clone());
+        }
         Ok(page(&dialect.id, &rules[q.stream], &body, items, &found, &repaired))
     };
     Judged { named: came, outcomes: questions.iter().zip(names).map(one).collect() }
@@ -205,6 +227,12 @@ fn every(questions: &[Question], error: &Error) -> Judged {
     Judged { named: Named::Nothing, outcomes: questions.iter().map(|_| Err(error.clone())).collect() }
 }
 
+/// Whether the names of an answer's members at its top are as they were sent: a broken one may be that of `errors`.
+fn are_names_whole(text: &str) -> bool {
+    let members: HashMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
+    !members.keys().any(|name| name.contains(char::REPLACEMENT_CHARACTER))
+}
+
 /// The JSON envelope, or what it means that there is none.
 fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<Envelope<'b>> {
     // A byte order mark is no part of JSON, and some servers send one.
@@ -215,7 +243,9 @@ fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<Envelope<'b
     };
     if envelope.data.is_none() && envelope.errors.is_none_or(|e| e.get() == "[]" || e.get() == "null") {
         // Neither data nor errors: a gateway's JSON, or a payload that stands at the top.
-        return Err(failure::by_words(dialect, &envelope.words, status).unwrap_or_else(|| nothing_in_it(status, text)));
+        return Err(
+            failure::by_words(dialect, &envelope.words(), status).unwrap_or_else(|| nothing_in_it(status, text))
+        );
     }
     Ok(envelope)
 }
@@ -267,7 +297,8 @@ fn payload_of<'b>(
             return Err(error.at(operation));
         }
         if failed {
-            return Err(failure::saying(Kind::UnknownFailure, &words).at(format!("{operation}: success is not true")));
+            let error = failure::saying(Kind::UnknownFailure, &words).at(format!("{operation}: success is not true"));
+            return Err(Error { is_addressed: true, ..error });
         }
     }
     Ok(found)
@@ -283,8 +314,8 @@ fn page(
 ) -> Page {
     let base = body.as_ptr() as usize;
     let mut rows = Vec::with_capacity(items.len());
-    let mut nameless = 0;
-    for item in items {
+    let mut gaps = Vec::new();
+    for (n, item) in items.iter().enumerate() {
         let text = item.get();
         let start = text.as_ptr() as usize - base;
         match Record::read(id_field, text, start, rule) {
@@ -292,18 +323,19 @@ fn page(
                 row.repaired = within(repaired, &row.range);
                 // Two ids may differ in just what was replaced: such a one is none.
                 if row.repaired > 0 && row.id.contains(char::REPLACEMENT_CHARACTER) {
-                    nameless += 1;
+                    gaps.push(n);
                 } else {
                     rows.push(row);
                 }
             }
-            None => nameless += 1,
+            None => gaps.push(n),
         }
     }
     Page {
         records: Records { body: body.clone(), rows },
         set_aside: Vec::new(),
-        nameless,
+        nameless: u32::try_from(gaps.len()).unwrap_or(u32::MAX),
+        gaps,
         total: found.text(Want::Total).as_deref().and_then(number::count),
         has_next: match found.get(Want::HasNext) {
             Some("true") => Some(true),

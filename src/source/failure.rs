@@ -37,6 +37,11 @@ impl Words {
     }
 }
 
+/// The JSON text of a text as that text, of a number as its digits; anything else is no word.
+pub(super) fn text_of(raw: &serde_json::value::RawValue) -> Option<String> {
+    loose_text(raw).ok().flatten()
+}
+
 /// Text, or a number as its digits; anything else is no word.
 fn loose_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match serde_json::Value::deserialize(deserializer)? {

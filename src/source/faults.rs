@@ -4,7 +4,10 @@
 //! too: whatever stands there is an error, and one whose path begins with no response name of its request touches every
 //! question of it.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::dialect::Dialect;
 use super::envelope::{Envelope, denies};
@@ -16,6 +19,8 @@ use crate::error::{Error, Kind};
 pub(super) struct Fault {
     /// The response name of the question it touches; `None` where it touches every one.
     pub touches: Option<String>,
+    /// It says who may not ask, or not now: beside it, an empty list is no answer.
+    pub denies_empty: bool,
     /// Its path begins with a name that another request of this process gave.
     pub is_of_another: bool,
     /// What it is.
@@ -50,14 +55,15 @@ impl Entry {
 /// The errors of an answer, the most telling first. Whatever stands under `errors` is an error, but for `null`, `false`
 /// and what is empty.
 pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, names: &[String]) -> Vec<Fault> {
-    let entries: Vec<Entry> = match envelope.errors.and_then(|raw| serde_json::from_str(raw.get()).ok()) {
-        None | Some(Value::Null | Value::Bool(false)) => Vec::new(),
-        Some(Value::Array(list)) => list.iter().map(Entry::read).collect(),
-        Some(Value::String(text)) if text.is_empty() => Vec::new(),
-        Some(Value::Object(members)) if members.is_empty() => Vec::new(),
-        Some(other) => vec![Entry::read(&other)],
+    let mut entries: Vec<Entry> = match envelope.errors.map(|raw| serde_json::from_str(raw.get())) {
+        None | Some(Ok(Value::Null | Value::Bool(false))) => Vec::new(),
+        Some(Ok(Value::Array(list))) => list.iter().map(Entry::read).collect(),
+        Some(Ok(Value::String(text))) if text.is_empty() => Vec::new(),
+        Some(Ok(Value::Object(members))) if members.is_empty() => Vec::new(),
+        Some(Ok(other)) => vec![Entry::read(&other)],
+        // JSON that no value holds (a number of a thousand digits) is an error all the same.
+        Some(Err(_)) => vec![Entry::default()],
     };
-    let mut entries = entries;
     if let Some(error) = envelope.error.filter(|raw| !is_nothing(raw.get())) {
         entries.push(Entry::read(&serde_json::from_str(error.get()).unwrap_or_default()));
     }
@@ -115,10 +121,16 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
         }
         _ => error,
     };
-    // Who is not known, not allowed or over the limit is so for the whole request.
-    let whole =
+    // Who is not known, or is over the limit, is so for the whole request, but where others of it are answered.
+    let denies_empty =
         matches!(error.kind, Kind::TokenExpired | Kind::Unauthorized | Kind::InvalidClient | Kind::RateLimited { .. });
+    let answers = |name: &str| {
+        let others = |data: &HashMap<String, &RawValue>| data.iter().any(|(n, raw)| n != name && raw.get() != "null");
+        envelope.data.as_ref().is_some_and(others)
+    };
+    let whole = denies_empty && (error.kind == Kind::InvalidClient || !path.is_some_and(answers));
     Fault {
+        denies_empty,
         touches: path.filter(|_| !whole).map(str::to_owned),
         is_of_another: path.is_none() && begins.is_some_and(is_ours),
         error,

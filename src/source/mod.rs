@@ -88,6 +88,8 @@ pub struct Source {
     /// Questions that were answered.
     answered: AtomicU64,
     attempts: PerStream<AtomicU64>,
+    /// How long single rows that fail were waited for, in milliseconds.
+    waited_for_rows: AtomicU64,
     retries: AtomicU64,
     last_failure: Mutex<Option<String>>,
 }
@@ -114,6 +116,7 @@ impl Source {
             contacted: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             attempts: PerStream::new(AtomicU64::default),
+            waited_for_rows: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             last_failure: Mutex::new(None),
             settings,
@@ -206,6 +209,19 @@ impl Source {
         self.waiting.at_work()
     }
 
+    /// Whether a run may wait so long for single rows that fail by themselves; counts it where it may. All of them share the
+    /// patience that one question has, or a hundred broken rows would take an hour.
+    pub fn has_patience_for_rows(&self, delay: Duration) -> bool {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let limits = &self.settings.limits;
+        let (ms, most) = (millis(delay), millis(limits.short.min(limits.long)));
+        self.waited_for_rows
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waited| {
+                Some(waited.saturating_add(ms)).filter(|waited| *waited <= most)
+            })
+            .is_ok()
+    }
+
     /// Generates a token when there is none, with retries: settles endpoint and credentials.
     pub async fn sign_in(&self) -> Result<()> {
         let mut failures = Failures::default();
@@ -252,7 +268,7 @@ impl Source {
                 Err(e) => (Err(e), Headers::default()),
             };
             let granted = granted.map_err(|e| self.hidden(e, None));
-            self.settle(number, headers, granted).map_err(|e| e.at("generating a token"))
+            self.settle(number, headers, false, granted).map_err(|e| e.at("generating a token"))
         };
         self.tokens.current(generate).await
     }
@@ -284,8 +300,9 @@ impl Source {
         error
     }
 
-    /// What an outcome means for everybody: a 429 blocks, anything sensible is contact.
-    fn settle<T>(&self, number: u64, headers: Headers, outcome: Result<T>) -> Result<T> {
+    /// What an outcome means for everybody: a 429 blocks, unless the request's other questions were answered; anything
+    /// sensible is contact.
+    fn settle<T>(&self, number: u64, headers: Headers, are_answered: bool, outcome: Result<T>) -> Result<T> {
         match outcome {
             Ok(value) => {
                 self.contacted.store(true, Ordering::Relaxed);
@@ -295,7 +312,9 @@ impl Source {
             Err(mut error) => {
                 if let Kind::RateLimited { wait } = &mut error.kind {
                     *wait = headers.reset.max(headers.retry_after);
-                    self.budget.block(number, *wait);
+                    if !are_answered {
+                        self.budget.block(number, *wait);
+                    }
                 }
                 // An address that has worked is right: what it says now is an outage.
                 if matches!(error.kind, Kind::WrongEndpoint | Kind::Redirected | Kind::Untrusted)

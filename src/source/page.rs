@@ -14,8 +14,10 @@ pub struct Page {
     pub records: Records,
     /// What was set aside on it.
     pub set_aside: Vec<SetAside>,
-    /// Rows without an id: nothing can be done with them but to say so.
+    /// How many rows have no id that can be read.
     pub nameless: u32,
+    /// Where those stood in the answer, counted from 0, ascending.
+    pub gaps: Vec<usize>,
     /// How many rows the list has, as the server says.
     pub total: Option<u64>,
     /// Whether another page follows, as the server says.

@@ -5,7 +5,7 @@ use super::Source;
 use super::dialect::Paging;
 use super::page::Page;
 use super::query::{Question, Select, Start};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Action};
 use crate::streams::{DateForm, Kind as Holds, Stream};
 
@@ -32,14 +32,52 @@ pub struct Proof {
 }
 
 /// Asks the list of a stream for as little as settles how it is paged. What is spoken is not changed by it, so that
-/// others may ask meanwhile. Where one of the rows cannot be read, ids alone settle it.
+/// others may ask meanwhile. Where one of the rows cannot be read, ids alone settle it, and where the first row cannot be
+/// read at all, the number of the page that fails.
 pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Proof> {
-    match list_by(source, stream, parent, Select::Whole).await {
-        Err(error) if matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure) => {
-            list_by(source, stream, parent, Select::Ids).await.map_err(|_| error)
-        }
+    let mut outcome = list_by(source, stream, parent, Select::Whole).await;
+    if outcome.as_ref().is_err_and(is_of_a_row) {
+        outcome = list_by(source, stream, parent, Select::Ids).await.or(outcome);
+    }
+    match outcome {
+        Err(error) if is_of_a_row(&error) => by_failure(source, stream, parent).await?.ok_or(error),
         outcome => outcome,
     }
+}
+
+fn is_of_a_row(error: &Error) -> bool {
+    matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure)
+}
+
+/// Where the first row fails whatever is asked of it: pages of one row are counted from the number that fails while the
+/// next one is answered. Returns `None` where that settles nothing.
+async fn by_failure(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<Proof>> {
+    if source.dialect().stream(stream)?.list.paging != Paging::Page {
+        return Ok(None);
+    }
+    let one = |number| Question {
+        size: 1,
+        start: Start::Number(number),
+        select: Select::Ids,
+        ..question(stream, parent, Start::Row(0))
+    };
+    let mut pages = Vec::new();
+    for number in 0..=2 {
+        pages.push(patiently(source, one(number)).await?.filter(|page| !page.records.rows.is_empty()));
+    }
+    let page_from = match &pages[..] {
+        [None, Some(_), _] => 0,
+        [_, None, Some(_)] => 1,
+        _ => return Ok(None),
+    };
+    let shown = pages.into_iter().flatten().next_back().unwrap_or_default();
+    Ok(Some(Proof {
+        page_from: Some(page_from),
+        date: None,
+        total: shown.total,
+        ids: likely(&shown),
+        rows: shown.records.rows.len(),
+    }))
 }
 
 async fn list_by(source: &Source, stream: Stream, parent: Option<&str>, select: Select) -> Result<Proof> {

@@ -21,6 +21,8 @@ pub struct Limits {
     pub long: Duration,
     /// For answers that will probably be the same again.
     pub short: Duration,
+    /// For a field that the server fails to give of one record of a page: who asked looks for the record.
+    pub field: Duration,
     /// For everything until this endpoint has answered sensibly once: a wrong address should be told soon.
     pub first_contact: Duration,
     /// For waiting on the rate limit alone.
@@ -32,6 +34,7 @@ impl Default for Limits {
         Limits {
             long: Duration::from_secs(15 * 60),
             short: Duration::from_secs(30),
+            field: Duration::from_secs(30),
             first_contact: Duration::from_secs(20),
             budget: Duration::from_secs(60 * 60),
         }
@@ -116,7 +119,10 @@ impl Failures {
             }
             Action::Retry(_) if !contacted => limits.first_contact.min(limits.long),
             Action::Retry(policy::Patience::Long) => limits.long,
-            Action::Retry(policy::Patience::Short) => limits.short.min(limits.long),
+            Action::Retry(policy::Patience::Short) => {
+                let field = matches!(kind, Kind::FieldFailed { .. }).then_some(limits.field);
+                limits.short.min(limits.long).min(field.unwrap_or(limits.short))
+            }
         };
         let delay = self.delays.advance();
         if since.elapsed() + delay > patience { Next::GiveUp } else { Next::After(delay) }

@@ -165,6 +165,9 @@ impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
 
     fn visit_map<A: MapAccess<'b>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
+            if key.contains(char::REPLACEMENT_CHARACTER) {
+                return Err(serde::de::Error::custom("a member's name is broken"));
+            }
             match self.shape.children.iter().find(|(name, _)| *name == key) {
                 Some((_, child)) => {
                     map.next_value_seed(Reader { shape: child, found: self.found, inside_list: self.inside_list })?;

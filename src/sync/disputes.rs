@@ -26,7 +26,8 @@ pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Disput
     for (other, rows) in by_parent {
         let ids: Vec<Box<str>> = rows.iter().map(|dispute| dispute.id.clone()).collect();
         let was_seen = rows.iter().any(|dispute| dispute.last_run >= context.begun.since_run);
-        if has_left(context, &place, other, &rows).await?
+        if context.parents.are_moved(&place.partition, other)
+            || has_left(context, &place, other, &rows).await?
             || matches!(shows(context, place.stream, other, &ids).await?, Shows::No | Shows::Nothing)
                 && (!was_seen || read_again(context, &place, other).await?)
         {
@@ -104,7 +105,7 @@ async fn refuse_ignored(context: &Context, landing: &Landing, other: &str) -> Re
         select: Select::Ids,
         since: None,
     };
-    if is_ignored(context, &asked, &[partition.clone(), other.to_owned()]).await? {
+    if is_ignored(context, &asked, &[partition.clone(), other.to_owned()]).await? == Some(true) {
         return Err(Error::new(
             Kind::ParentIgnored,
             format!(

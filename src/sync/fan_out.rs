@@ -14,6 +14,7 @@ use super::lost_lists::{self, Lost};
 use super::walk::{self, Ended};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint};
+use crate::mirror::parents;
 use crate::policy::{self, Action, Patience};
 use crate::progress::add;
 use crate::source::AtWork;
@@ -24,6 +25,8 @@ use crate::streams::Stream;
 const BATCH: u32 = 256;
 /// Partitions in a row that cannot be read, after which it is the stream that cannot be read.
 const FAILURES: u32 = 16;
+/// Other lists that are asked for to see whether a failure is one list's own.
+const WITNESSES: usize = 4;
 
 /// How far the parent stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +38,7 @@ pub struct Parents {
 }
 
 /// Walks every open partition of `stream` until the parents are over and nothing is open; then those to be audited.
-pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Receiver<Parents>) -> Result<Ended> {
+pub async fn fan_out(context: &Context, stream: Stream, mut above: watch::Receiver<Parents>) -> Result<Ended> {
     let mut waiting: VecDeque<Checkpoint> = VecDeque::new();
     let mut taken: HashSet<String> = HashSet::new();
     let mut walks: JoinSet<(Checkpoint, Result<Ended>, AtWork)> = JoinSet::new();
@@ -46,7 +49,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
     let (mut failures, mut read): (u32, Option<String>) = (0, None);
     let mut audited = false;
     loop {
-        let over = parents.borrow_and_update().over;
+        let over = above.borrow_and_update().over;
         if waiting.is_empty() && walks.len() < context.walks && !context.stop.requested() {
             let fresh = open(context, stream, taken.len()).await?;
             waiting.extend(fresh.into_iter().filter(|c| !taken.contains(&c.partition)));
@@ -68,7 +71,9 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
             let stopped = context.stop.requested();
             // After a stop they stay open, and the next run tries them again.
             if !stopped && !lost.is_empty() {
-                lost_lists::settle(context, stream, std::mem::take(&mut lost)).await?;
+                for again in lost_lists::settle(context, stream, std::mem::take(&mut lost)).await? {
+                    taken.remove(&again);
+                }
                 continue;
             }
             if !stopped && !std::mem::replace(&mut audited, true) && audit::begin(context, stream).await? {
@@ -91,7 +96,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
                     }
                     Err(error) => {
                         failures += 1;
-                        if !is_its_own(&error, read.is_some()) {
+                        if !is_its_own(context, stream, &error, read.as_ref(), &lost).await? {
                             walks.shutdown().await;
                             return Err(error);
                         }
@@ -101,7 +106,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
                         lost.push(Lost { from, error });
                         if failures >= FAILURES {
                             // So many in a row: these fail by themselves, or nothing can be read any more.
-                            if !is_read(context, stream, read.as_ref()).await {
+                            if !are_others_read(context, stream, read.as_ref(), &lost).await? {
                                 let first = lost.pop().map(|one| one.error);
                                 walks.shutdown().await;
                                 lost_lists::settle(context, stream, lost).await?;
@@ -112,7 +117,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
                     }
                 }
             }
-            changed = parents.changed(), if !over && walks.len() < context.walks => {
+            changed = above.changed(), if !over && walks.len() < context.walks => {
                 if changed.is_err() {
                     // The parents' task is gone without a word: nothing more will come.
                     return Err(Error::new(Kind::Internal, "the parent stream ended without saying so"));
@@ -123,26 +128,45 @@ pub async fn fan_out(context: &Context, stream: Stream, mut parents: watch::Rece
     }
 }
 
-/// Whether a list that was read before can be read now.
-async fn is_read(context: &Context, stream: Stream, partition: Option<&String>) -> bool {
-    let Some(partition) = partition else { return false };
-    let (parent, start, select) = (Some(partition.clone()), Start::Row(0), Select::Ids);
-    let question = Question { stream, parent, size: context.page_size, start, select, since: None };
-    context.source.ask_all_briefly(vec![question]).await.iter().any(Result::is_ok)
+/// Whether some other list of the stream is answered for now: one that was read before, or any that is not among the lost.
+async fn are_others_read(context: &Context, stream: Stream, read: Option<&String>, lost: &[Lost]) -> Result<bool> {
+    let Some(parent) = stream.definition().parent else { return Ok(false) };
+    let but: Vec<String> = lost.iter().map(|one| one.from.partition.clone()).collect();
+    let mut others =
+        context.mirror.call(move |w| w.transaction(|t| parents::others(t, parent, &but, WITNESSES))).await?;
+    others.extend(read.cloned());
+    let first = |id: String| Question {
+        stream,
+        parent: Some(id),
+        size: context.page_size,
+        start: Start::Row(0),
+        select: Select::Ids,
+        since: None,
+    };
+    let questions = others.into_iter().rev().take(WITNESSES).map(first).collect();
+    Ok(context.source.ask_all_briefly(questions).await.iter().any(Result::is_ok))
 }
 
-/// Whether a failure is this partition's own affair, or would meet every other one too. `others_are_read`: the same
-/// question was answered for another one.
-fn is_its_own(error: &Error, others_are_read: bool) -> bool {
-    match policy::decide(&error.kind).action {
-        Action::Retry(Patience::Short) => true,
+/// Whether a failure is this partition's own affair, or would meet every other one too. Where its kind does not tell, it
+/// is its own if another list is answered for now.
+async fn is_its_own(
+    context: &Context,
+    stream: Stream,
+    error: &Error,
+    read: Option<&String>,
+    lost: &[Lost],
+) -> Result<bool> {
+    let is_unclear = match policy::decide(&error.kind).action {
+        Action::Retry(Patience::Short) => return Ok(true),
         Action::FailStream => match &error.kind {
-            Kind::TooLarge => true,
-            Kind::QueryRejected { fields } => others_are_read && fields.is_empty(),
+            Kind::TooLarge | Kind::OfAnother { .. } | Kind::Contradicted => return Ok(true),
+            Kind::QueryRejected { fields } => fields.is_empty(),
             _ => false,
         },
-        Action::Retry(Patience::Long) | Action::Pause | Action::Renew | Action::RenewOnce | Action::FailRun => false,
-    }
+        Action::Retry(Patience::Long) | Action::Renew | Action::RenewOnce => true,
+        Action::Pause | Action::FailRun => false,
+    };
+    Ok(is_unclear && !context.stop.requested() && are_others_read(context, stream, read, lost).await?)
 }
 
 async fn open(context: &Context, stream: Stream, taken: usize) -> Result<Vec<Checkpoint>> {

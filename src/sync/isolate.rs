@@ -10,28 +10,34 @@
 //! walk is the order at one moment. Where the ids cannot be asked for either, the parts are read twice instead and must
 //! read the same; rows that fail then have no name but their place.
 //!
-//! A page of which every part fails is not divided further: then it is no matter of rows.
+//! A row that comes without an id that can be read (a `null` in its place, a broken name) is asked for again, too, and then
+//! set aside by its place.
+//!
+//! A page of which most rows fail, one by one, is no matter of rows: then the walk fails as the page did. So is one whose
+//! parts all fail where not even its ids can be asked for.
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Context;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
-use crate::set_aside::{SetAside, What};
+use crate::set_aside::{SetAside, What, is_no_id};
 use crate::source::dialect::Paging;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
+use crate::source::retry::Delays;
 
 /// Parts into which a page is divided at a time.
 const PARTS: usize = 10;
-/// Rows of a page that may be set aside.
-const MOST: usize = 20;
-/// How often a page is divided that changes meanwhile.
+/// Rows of which all may fail, and it is still a matter of rows.
+const FEW: usize = 3;
+/// How often a page is divided that changes meanwhile, and one is asked for again that shows a row without an id.
 const TRIES: u32 = 3;
+const NO_ID: &str = "a row without an id that can be read";
 
 /// Reads the page that `asked` asks for, which failed with `error`, without the rows that make it fail. Returns `error` where
-/// it is no matter of some rows.
-pub async fn page(context: &Context, asked: &Question, error: Error) -> Result<Page> {
+/// it is no matter of some rows. `first` is the number of its first row, from 0.
+pub async fn page(context: &Context, asked: &Question, first: u64, error: Error) -> Result<Page> {
     let paging = context.source.dialect().stream(asked.stream)?.list.paging;
     if !is_of_a_row(&error) || paging == Paging::None || asked.select != Select::Whole {
         return Err(error);
@@ -41,9 +47,9 @@ pub async fn page(context: &Context, asked: &Question, error: Error) -> Result<P
         let ids = Question { select: Select::Ids, ..asked.clone() };
         let whole = context.source.ask_all_briefly(vec![ids]).await.pop().and_then(Result::ok);
         let mut division = match whole {
-            Some(page) if page.nameless > 0 || page.records.rows.is_empty() => return Err(error),
-            Some(page) => Division::new(context, asked, paging, Some(page)),
-            None if matches!(asked.start, Start::Row(_)) => Division::new(context, asked, paging, None),
+            Some(page) if page.records.rows.is_empty() => return Err(error),
+            Some(page) => Division::new(context, asked, (first, paging), Some(filled(page, first))),
+            None if matches!(asked.start, Start::Row(_)) => Division::new(context, asked, (first, paging), None),
             None => return Err(error),
         };
         match division.read().await? {
@@ -53,6 +59,36 @@ pub async fn page(context: &Context, asked: &Question, error: Error) -> Result<P
         }
     }
     Err(error)
+}
+
+/// A page with rows that have no id that can be read: asked for again, and where they stay, with those set aside by their
+/// place. One of which most rows have none is left as it is. `first` is the number of its first row, from 0.
+pub async fn with_places(context: &Context, asked: &Question, first: u64, mut page: Page) -> Result<Page> {
+    for _ in 1..TRIES {
+        if page.nameless == 0 {
+            return Ok(page);
+        }
+        tracing::warn!(stream = %asked.stream, rows = page.nameless, "rows without an id are asked for again");
+        page = context.source.ask(asked.clone()).await?;
+    }
+    if page.nameless == 0 || page.gaps.len() > page.records.rows.len().max(FEW) {
+        return Ok(page);
+    }
+    let gaps = std::mem::take(&mut page.gaps);
+    let aside = gaps.iter().map(|gap| SetAside { what: What::Row(first + *gap as u64), why: NO_ID.into() });
+    page.set_aside.extend(aside);
+    page.gaps = gaps;
+    Ok(filled(page, first))
+}
+
+/// A page with a row of no bytes wherever one stood whose id cannot be read.
+fn filled(mut page: Page, first: u64) -> Page {
+    for gap in std::mem::take(&mut page.gaps) {
+        let row = placeholder(&What::Row(first + gap as u64));
+        page.records.rows.insert(gap.min(page.records.rows.len()), row);
+    }
+    page.nameless = 0;
+    page
 }
 
 /// Whether a failure may be that of one row.
@@ -66,7 +102,7 @@ enum Read {
     Whole(Page),
     /// The list changed meanwhile.
     Moved,
-    /// Every part failed, or too many rows did.
+    /// Every part failed, or most rows did.
     NotOfRows,
 }
 
@@ -82,6 +118,8 @@ enum Row {
 struct Division<'c> {
     context: &'c Context,
     asked: &'c Question,
+    /// The number of its first row.
+    first: u64,
     paging: Paging,
     /// The ids of its rows, where they can be asked for.
     ids: Option<Page>,
@@ -96,11 +134,16 @@ struct Division<'c> {
 type Part = (usize, usize);
 
 impl<'c> Division<'c> {
-    fn new(context: &'c Context, asked: &'c Question, paging: Paging, ids: Option<Page>) -> Division<'c> {
+    fn new(
+        context: &'c Context,
+        asked: &'c Question,
+        (first, paging): (u64, Paging),
+        ids: Option<Page>,
+    ) -> Division<'c> {
         let known = ids.as_ref().map(|page| page.records.rows.len());
         let length = known.unwrap_or(usize::try_from(asked.size).unwrap_or(0));
         let rows = (0..length).map(|_| None).collect();
-        Division { context, asked, paging, ids, rows, body: Vec::new(), last: Page::default() }
+        Division { context, asked, first, paging, ids, rows, body: Vec::new(), last: Page::default() }
     }
 
     async fn read(&mut self) -> Result<Read> {
@@ -111,7 +154,10 @@ impl<'c> Division<'c> {
             let questions: Option<Vec<Question>> = parts.iter().map(|part| self.question(*part)).collect();
             let Some(questions) = questions else { return Ok(Read::NotOfRows) };
             let pages = self.context.source.ask_all_briefly(questions).await;
-            if is_first && parts.len() > 1 && pages.iter().all(Result::is_err) {
+            let names_rows =
+                |page: &Result<Page>| page.as_ref().is_err_and(|e| matches!(e.kind, Kind::FieldFailed { .. }));
+            let all_fail = parts.len() > 1 && pages.iter().all(Result::is_err);
+            if is_first && all_fail && self.ids.is_none() && !pages.iter().any(names_rows) {
                 return Ok(Read::NotOfRows);
             }
             is_first = false;
@@ -128,20 +174,22 @@ impl<'c> Division<'c> {
                     Err(_) => smaller.extend(self.divided(part)),
                 }
             }
-            if failed.len() > MOST {
-                return Ok(Read::NotOfRows);
-            }
             smaller.retain(|(from, _)| *from < self.rows.len());
             parts = smaller;
         }
         failed.retain(|row| *row < self.rows.len());
+        if self.is_of_most(failed.len()) {
+            return Ok(Read::NotOfRows);
+        }
         if !self.ask_again(&failed).await? || !self.reads_the_same().await? {
             return Ok(Read::Moved);
         }
-        if self.rows.iter().all(|row| !matches!(row, Some(Row::Read(_)))) && self.rows.len() > 1 {
-            return Ok(Read::NotOfRows);
-        }
         Ok(self.composed().map_or(Read::Moved, Read::Whole))
+    }
+
+    /// Whether so many rows are most of the page.
+    fn is_of_most(&self, failed: usize) -> bool {
+        failed > FEW.max(self.rows.len() / 2)
     }
 
     /// Parts of a part: as large as a tenth, where the paging allows it.
@@ -176,13 +224,14 @@ impl<'c> Division<'c> {
 
     /// Takes in the answer to a part; `false` where it shows other rows than the undivided page.
     fn take(&mut self, (from, to): Part, page: Page) -> bool {
+        let page = filled(page, self.first + from as u64);
         let shown = &page.records.rows;
         let expected = self.ids.as_ref().map(|ids| ids.records.rows[from..to].iter().map(|row| &row.id));
         let fits = match expected {
             Some(expected) => shown.iter().map(|row| &row.id).eq(expected),
             None => shown.len() <= to - from,
         };
-        if !fits || page.nameless > 0 {
+        if !fits {
             return false;
         }
         if self.ids.is_none() && shown.len() < to - from {
@@ -193,31 +242,45 @@ impl<'c> Division<'c> {
             let start = self.body.len();
             self.body.extend_from_slice(page.records.payload(row));
             if let Some(place) = self.rows.get_mut(from + n) {
-                *place = Some(Row::Read(Record { range: start..self.body.len(), ..row.clone() }));
+                *place = Some(if row.range.is_empty() {
+                    Row::Failed(Error::new(Kind::PartialData, NO_ID))
+                } else {
+                    Row::Read(Record { range: start..self.body.len(), ..row.clone() })
+                });
             }
         }
         self.last = Page { records: Records::default(), ..page };
         true
     }
 
-    /// Asks for the rows that failed by themselves once more, with the patience that each question has.
+    /// Asks for the rows that failed by themselves again: with the patience of a question as long as the run has some left
+    /// for rows, and at least [`TRIES`] times.
     async fn ask_again(&mut self, failed: &[usize]) -> Result<bool> {
-        let questions: Option<Vec<Question>> = failed.iter().map(|row| self.question((*row, *row + 1))).collect();
-        let pages = self.context.source.ask_all(questions.unwrap_or_default()).await;
-        for (row, page) in failed.iter().zip(pages) {
-            match page {
-                Ok(page) => {
-                    if !self.take((*row, *row + 1), page) {
-                        return Ok(false);
+        let (mut open, mut delays) = (failed.to_vec(), Delays::default());
+        for tried in 1_u32.. {
+            let questions: Option<Vec<Question>> = open.iter().map(|row| self.question((*row, *row + 1))).collect();
+            let pages = self.context.source.ask_all_briefly(questions.unwrap_or_default()).await;
+            for (row, page) in std::mem::take(&mut open).into_iter().zip(pages) {
+                match page {
+                    Ok(page) => {
+                        if !self.take((row, row + 1), page) {
+                            return Ok(false);
+                        }
                     }
-                }
-                Err(error) if !is_of_a_row(&error) => return Err(error),
-                Err(error) => {
-                    if let Some(place) = self.rows.get_mut(*row) {
-                        *place = Some(Row::Failed(error));
+                    Err(error) if !is_of_a_row(&error) => return Err(error),
+                    Err(error) => {
+                        open.push(row);
+                        if let Some(place) = self.rows.get_mut(row) {
+                            *place = Some(Row::Failed(error));
+                        }
                     }
                 }
             }
+            let delay = delays.advance();
+            if open.is_empty() || (tried >= TRIES && !self.context.source.has_patience_for_rows(delay)) {
+                break;
+            }
+            tokio::time::sleep(delay).await;
         }
         Ok(true)
     }
@@ -250,17 +313,14 @@ impl<'c> Division<'c> {
 
     /// The page as the walk wants it; `None` where a row is missing.
     fn composed(&mut self) -> Option<Page> {
-        let first = match self.asked.start {
-            Start::Row(row) => row,
-            _ => 0,
-        };
         let (mut rows, mut set_aside) = (Vec::with_capacity(self.rows.len()), Vec::new());
         for (n, row) in std::mem::take(&mut self.rows).into_iter().enumerate() {
             rows.push(match row? {
                 Row::Read(record) => record,
                 Row::Failed(error) => {
-                    let id = self.ids.as_ref().and_then(|page| page.records.rows.get(n)).map(|row| row.id.clone());
-                    let what = id.map_or(What::Row(first + n as u64), What::Record);
+                    let row = self.ids.as_ref().and_then(|page| page.records.rows.get(n));
+                    let id = row.map(|row| row.id.clone()).filter(|id| !is_no_id(id));
+                    let what = id.map_or(What::Row(self.first + n as u64), What::Record);
                     let placeholder = placeholder(&what);
                     set_aside.push(SetAside { what, why: error.reason() });
                     placeholder

@@ -114,18 +114,32 @@ pub async fn land(
 /// Closes a walk that cannot be read, so that the others can go on; a later run tries it again. `aside`: the list is set
 /// aside, and the rest of the stream is delivered without it.
 pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error, aside: bool) -> Result<()> {
+    let mut window = Window::default();
+    if aside {
+        let what = What::List(from.partition.as_str().into());
+        window.page.set_aside.push(SetAside { what, why: error.reason() });
+    }
+    close_with(context, stream, from, window, Verdict::Incomplete(error.reason())).await
+}
+
+/// Closes a walk where it stands.
+pub async fn close(context: &Context, stream: Stream, from: &Checkpoint, verdict: Verdict) -> Result<()> {
+    close_with(context, stream, from, Window::default(), verdict).await
+}
+
+async fn close_with(
+    context: &Context,
+    stream: Stream,
+    from: &Checkpoint,
+    window: Window,
+    verdict: Verdict,
+) -> Result<()> {
     let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
     let now = context
         .mirror
         .call(move |w| w.transaction(|t| crate::mirror::checkpoint::find(t, &place)))
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
-    let verdict = Verdict::Incomplete(error.reason());
-    let mut window = Window::default();
-    if aside {
-        let what = What::List(from.partition.as_str().into());
-        window.page.set_aside.push(SetAside { what, why: error.reason() });
-    }
     land(context, stream, &now, now.windows, window, Left::Closed(verdict)).await?;
     Ok(())
 }

@@ -22,6 +22,7 @@ use crate::source::look_up::{Found, look_up};
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
+use crate::verdict::Verdict;
 
 /// Records that are there, asked for to learn how single records are asked for.
 const THERE: usize = 2;
@@ -35,16 +36,41 @@ pub struct Lost {
     pub error: Error,
 }
 
-/// Finds out which of these lists belong to records that are gone, and closes their walks. Fails as a request fails that
-/// is no matter of one list.
-pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Result<()> {
-    let Some(parent) = stream.definition().parent else { return Ok(()) };
-    let may_be_gone =
-        |lost: &&Lost| matches!(lost.error.kind, Kind::PartialData | Kind::UnknownFailure | Kind::QueryRejected { .. });
-    let ids: Vec<String> = lost.iter().filter(may_be_gone).map(|lost| lost.from.partition.clone()).collect();
+/// Finds out which of these lists belong to records that are gone, and closes their walks. Returns those that are to be
+/// walked again, because what their rows name is gone. Fails as a request fails that is no matter of one list.
+pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Result<Vec<String>> {
+    let mut again = Vec::new();
+    let Some(parent) = stream.definition().parent else { return Ok(again) };
+    let may_be_gone = |lost: &&Lost| {
+        matches!(
+            lost.error.kind,
+            Kind::PartialData
+                | Kind::UnknownFailure
+                | Kind::QueryRejected { .. }
+                | Kind::InsufficientScopes { .. }
+                | Kind::Unauthorized
+                | Kind::OfAnother { .. }
+                | Kind::Contradicted
+        )
+    };
+    let mut ids: Vec<String> = lost.iter().filter(may_be_gone).map(|lost| lost.from.partition.clone()).collect();
+    ids.extend(lost.iter().filter_map(|lost| named(&lost.error).map(str::to_owned)));
+    ids.sort_unstable();
+    ids.dedup();
     let gone = if context.deletes.on { gone(context, parent, ids).await? } else { HashSet::new() };
     let others_are_read = others_are_read(context, stream).await?;
     for Lost { from, error } in lost {
+        if error.kind == Kind::Contradicted && context.parents.has_moved(&from.partition) {
+            // Its messages are where another conversation shows them.
+            landing::close(context, stream, &from, Verdict::Continuous).await?;
+            continue;
+        }
+        // The record was merged into this one, which shows its rows now.
+        if let Some(named) = named(&error).filter(|named| gone.contains(*named) && !gone.contains(&from.partition)) {
+            context.parents.have_moved(&from.partition, named);
+            again.push(from.partition);
+            continue;
+        }
         let is_gone = gone.contains(&from.partition);
         // Of a record that is gone the walk counts for nothing; should it not be deleted, its list is incomplete.
         landing::give_up(context, stream, &from, &error, !is_gone && others_are_read).await?;
@@ -53,7 +79,15 @@ pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Resul
             all.push((parent, from.partition));
         }
     }
-    Ok(())
+    Ok(again)
+}
+
+/// The record whose rows a list shows in the place of its own.
+fn named(error: &Error) -> Option<&str> {
+    match &error.kind {
+        Kind::OfAnother { named } => Some(named),
+        _ => None,
+    }
 }
 
 /// Whether any list of a stream was read in this round, or need not be: a stream of which none can be read is not set

@@ -44,9 +44,26 @@ struct Found {
     strange: HashSet<String>,
     /// Some row named the record that it was asked for.
     agrees: bool,
+    /// Two records were seen to show different lists.
+    differs: bool,
 }
 
 impl Findings {
+    /// Records that name `named` are the list's that belongs to `id` from here on.
+    pub fn have_moved(&self, id: &str, named: &str) {
+        self.found().moved.insert((id.to_owned(), named.to_owned()));
+    }
+
+    /// Whether records that name `named`, or were stored as its own, are known to belong to the list of `id`.
+    pub fn are_moved(&self, id: &str, named: &str) -> bool {
+        self.found().moved.contains(&(id.to_owned(), named.to_owned()))
+    }
+
+    /// Whether another list shows records that name this one.
+    pub fn has_moved(&self, id: &str) -> bool {
+        self.found().moved.iter().any(|(_, named)| named == id)
+    }
+
     fn found(&self) -> MutexGuard<'_, Found> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -66,8 +83,8 @@ pub enum Checked {
     Page(Page),
     /// The server ignores which record's list it is asked for.
     Ignored,
-    /// They belong to another one.
-    Others(String),
+    /// They belong to another one: its id, and what is wrong in one sentence.
+    Others(String, String),
 }
 
 /// Holds a page against the record that it was asked for, and asks again where it names another one.
@@ -89,24 +106,27 @@ pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<
     }
     let mut named: Vec<String> = strangers.keys().cloned().collect();
     named.push(partition.clone());
-    if strangers.values().map(Vec::len).sum::<usize>() == again.records.rows.len()
-        && is_ignored(context, asked, &named).await?
-    {
+    let is_ignored = is_ignored(context, asked, &named).await?;
+    if is_ignored == Some(true) {
         context.source.read_as_one_list(asked.stream, partition);
         return Ok(Checked::Ignored);
     }
+    let is_obeyed = {
+        let mut found = context.parents.found();
+        found.agrees |= strangers.values().map(Vec::len).sum::<usize>() < again.records.rows.len();
+        found.differs |= is_ignored == Some(false);
+        found.agrees || found.differs
+    };
     for (other, rows) in &strangers {
-        // A server that obeys elsewhere has shown some conversation's own messages; one that lists a conversation and never
-        // did may show everybody's messages to somebody else.
+        // A server that obeys elsewhere has shown some conversation's own messages, or two of them different ones; one that
+        // lists a conversation and never did may show everybody's messages to somebody else.
         let shown = shows(context, asked.stream, other, rows).await?;
-        let is_obeyed = context.parents.found().agrees || !is_listed(context, asked.stream, other).await?;
+        let is_obeyed = is_obeyed || !is_listed(context, asked.stream, other).await?;
         let is_elsewhere = shown == Shows::Nothing && tells_last(context, asked.stream, other).await?;
         if !matches!(shown, Shows::No | Shows::Nothing) || !is_obeyed || is_elsewhere {
-            return Ok(Checked::Others(format!(
-                "asked for the messages of conversation {}, the server shows those of {}",
-                quote(partition),
-                quote(other)
-            )));
+            let (own, named) = (quote(partition), quote(other));
+            let why = format!("asked for the messages of conversation {own}, the server shows those of {named}");
+            return Ok(Checked::Others(other.clone(), why));
         }
     }
     note_moved(context, asked.stream, partition, &strangers).await?;
@@ -184,22 +204,28 @@ async fn note_moved(
     Ok(())
 }
 
-/// Whether a third record shows the first page of the list, too.
-pub(super) async fn is_ignored(context: &Context, asked: &Question, but: &[String]) -> Result<bool> {
-    let Some(parent) = asked.stream.definition().parent else { return Ok(false) };
-    let but = but.to_vec();
-    let others = context.mirror.call(move |w| w.transaction(|t| stored::others(t, parent, &but, WITNESSES))).await?;
+/// Whether other records show the first page of the list that was asked for, too. `named` are the record it was asked for
+/// and those that its rows name. Returns `None` where no other one is answered for.
+pub(super) async fn is_ignored(context: &Context, asked: &Question, named: &[String]) -> Result<Option<bool>> {
+    let Some(parent) = asked.stream.definition().parent else { return Ok(None) };
+    let but =
+        |ids: Vec<String>| context.mirror.call(move |w| w.transaction(|t| stored::others(t, parent, &ids, WITNESSES)));
+    let (mut witnesses, mut enough) = (but(named.to_vec()).await?, 1);
+    if witnesses.is_empty() {
+        // The rows name everybody. Then it takes two of those, for one may be who the asked one was merged into.
+        (witnesses, enough) = (but(asked.parent.iter().cloned().collect()).await?, WITNESSES);
+    }
     let first =
         |parent: Option<String>| Question { parent, start: Start::Row(0), select: Select::Ids, ..asked.clone() };
-    for other in others {
-        let questions = vec![first(asked.parent.clone()), first(Some(other))];
-        let pages: Vec<Result<Page>> = context.source.ask_all(questions).await;
-        if let [Ok(own), Ok(other)] = &pages[..] {
-            let ids = |page: &Page| page.records.rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>();
-            return Ok(!own.records.rows.is_empty() && ids(own) == ids(other));
-        }
+    let questions = std::iter::once(asked.parent.clone()).chain(witnesses.into_iter().map(Some)).map(first).collect();
+    let mut pages = context.source.ask_all(questions).await.into_iter();
+    let ids = |page: Page| page.records.rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    let Some(Ok(own)) = pages.next().map(|page| page.map(ids)) else { return Ok(None) };
+    let shown: Vec<Vec<Box<str>>> = pages.filter_map(|page| page.map(ids).ok()).collect();
+    if shown.len() < enough {
+        return Ok(None);
     }
-    Ok(false)
+    Ok(Some(!own.is_empty() && shown.iter().all(|other| *other == own)))
 }
 
 /// Whether the mirror has the record that a stream's list belongs to.
@@ -210,7 +236,7 @@ async fn is_listed(context: &Context, stream: Stream, id: &str) -> Result<bool> 
 }
 
 /// Whether the entry of the record that a list belongs to tells a last record of that list.
-async fn tells_last(context: &Context, stream: Stream, id: &str) -> Result<bool> {
+pub(super) async fn tells_last(context: &Context, stream: Stream, id: &str) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let id = id.to_owned();
     context.mirror.call(move |w| w.transaction(|t| stored::tells_last(t, (parent, LAST), &id))).await
@@ -227,14 +253,19 @@ pub(super) enum Shows {
     Unclear,
 }
 
-/// Whether the list of a record shows one of these rows.
+/// Whether the list of a record shows one of these rows. That of a record which is listed is asked for with patience: what
+/// it does not show may be overwritten.
 pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows: &[Box<str>]) -> Result<Shows> {
     let (mut row, mut size) = (0, context.page_size);
+    let is_listed = is_listed(context, stream, parent).await?;
     for _ in 0..MOST_PAGES {
         let select = if stream.names_parent().is_some() { Select::Whole } else { Select::Ids };
         let question =
             Question { stream, parent: Some(parent.to_owned()), size, start: Start::Row(row), select, since: None };
-        let page = match context.source.ask_all_briefly(vec![question]).await.pop() {
+        let source = &context.source;
+        let mut pages =
+            if is_listed { source.ask_all(vec![question]).await } else { source.ask_all_briefly(vec![question]).await };
+        let page = match pages.pop() {
             Some(Ok(page)) => page,
             // There is no such record, by the server's own word.
             Some(Err(error))
@@ -242,8 +273,8 @@ pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows:
             {
                 return Ok(Shows::No);
             }
-            Some(Err(error)) => return Err(error),
-            None => return Ok(Shows::Unclear),
+            Some(Err(error)) if !matches!(error.kind, Kind::FieldFailed { .. } | Kind::TooLarge) => return Err(error),
+            _ => return Ok(Shows::Unclear),
         };
         let shown = page.records.rows.len() as u64;
         if page.records.rows.iter().any(|known| rows.contains(&known.id)) {

@@ -2,17 +2,15 @@
 //! it fail, and with rows that belong to the record that was asked for.
 
 use super::drift::{Ask, Walk};
-use super::landing::{Left, Window, land};
 use super::parents::{self, Checked};
 use super::walk::Ended;
 use super::{Context, isolate, smaller, tail};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::progress::get;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
-use crate::verdict::Verdict;
 
 /// What came of a question.
 pub(super) enum Taken {
@@ -29,7 +27,7 @@ pub(super) enum Taken {
 pub(super) async fn take_in(
     context: &Context,
     stream: Stream,
-    (from, windows): (&Checkpoint, i64),
+    from: &Checkpoint,
     walk: &mut Walk,
     asked: Ask,
     answer: Result<Page>,
@@ -41,23 +39,25 @@ pub(super) async fn take_in(
             let Err(error) = lower(context, stream, walk, asked, error) else { return Ok(Taken::Smaller) };
             tokio::select! {
                 biased;
-                page = isolate::page(context, &question, error) => page?,
+                page = without_what_fails(context, &question, walk.first_of(asked), error) => page?,
                 () = context.stop.now() => return Ok(Taken::Over(Ended::Stopped)),
             }
         }
     };
+    let page = isolate::with_places(context, &question, walk.first_of(asked), page).await?;
     Ok(match parents::checked(context, &question, page).await? {
         Checked::Page(page) => Taken::Page(page),
         Checked::Ignored => Taken::Over(Ended::ParentIgnored),
-        Checked::Others(why) => Taken::Over(give_up(context, stream, from, windows, why).await?),
+        Checked::Others(named, why) => return Err(Error::new(Kind::OfAnother { named }, why)),
     })
 }
 
-/// Closes a walk as incomplete.
-async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, windows: i64, why: String) -> Result<Ended> {
-    let verdict = Verdict::Incomplete(why);
-    land(context, stream, from, windows, Window::default(), Left::Closed(verdict.clone())).await?;
-    Ok(Ended::Closed(verdict))
+/// The page without the rows that make it fail. Where that cannot be had, it is asked for once more with patience.
+async fn without_what_fails(context: &Context, question: &Question, first: u64, error: Error) -> Result<Page> {
+    match isolate::page(context, question, first, error).await {
+        Err(error) if matches!(error.kind, Kind::FieldFailed { .. }) => context.source.ask(question.clone()).await,
+        outcome => outcome,
+    }
 }
 
 /// After a page that failed: the walk goes on with pages of fewer rows, where that may help. Returns the error where it

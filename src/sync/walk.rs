@@ -8,7 +8,7 @@ use super::drift::{Ask, Collect, Shown, Step, Walk, page_ignored};
 use super::known_end::KnownEnd;
 use super::landing::{Left, Window, land};
 use super::take_in::{Taken, question, take_in};
-use super::{Context, dialect, double_collect, tail, unchanged};
+use super::{Context, dialect, double_collect, parents, tail, unchanged};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
@@ -87,7 +87,7 @@ async fn once(
         }
         let nothing = || Error::new(Kind::Internal, "no answer to a question");
         let (asked, page) = ready.pop_front().ok_or_else(nothing)?;
-        let page = match take_in(context, stream, (&from, windows), &mut walk, asked, page).await? {
+        let page = match take_in(context, stream, &from, &mut walk, asked, page).await? {
             Taken::Page(page) => page,
             Taken::Smaller => {
                 lowered = true;
@@ -100,6 +100,7 @@ async fn once(
         let at_work = context.source.at_work();
         let first = asked.row == 0 && walk.after().is_none();
         let step = walk.judge(&shown(&page));
+        let shows_none = walk.is_empty() && page.records.rows.is_empty();
         trace(stream, &from, asked, &page, &step);
         total = told(context, stream, page.total, total);
         let mut moments = unchanged::made(context, stream, &from, &page);
@@ -108,6 +109,7 @@ async fn once(
         let window = Window { page, stepped_back: step.stepped_back, moments };
         let landing = |left| land(context, stream, &from, windows, window, left);
         if let Some(verdict) = step.end {
+            refuse_empty(context, stream, &from, verdict.is_complete() && shows_none).await?;
             // What was lowered in one list of many is that list's own affair.
             if verdict.is_complete() && (from.partition.is_empty() || !lowered) {
                 walk.clamped(context.page_size).inspect(|rows| context.source.serves_pages_of(stream, *rows));
@@ -174,6 +176,15 @@ fn trace(stream: Stream, from: &Checkpoint, asked: Ask, page: &Page, step: &Step
         %stream, partition = %quote(&from.partition), row = asked.row, size = asked.size, rows = page.records.rows.len(),
         total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
     );
+}
+
+/// Fails where a list shows nothing although the record that it belongs to tells of a record in it.
+async fn refuse_empty(context: &Context, stream: Stream, from: &Checkpoint, shows_none: bool) -> Result<()> {
+    let is_own = !from.partition.is_empty() && tail::since(from).is_none();
+    if shows_none && is_own && parents::tells_last(context, stream, &from.partition).await? {
+        return Err(Error::new(Kind::Contradicted, "its entry tells a last message, and its list shows none"));
+    }
+    Ok(())
 }
 
 /// A stream's one list is read a second time; what changed of it is not all of it, and proves nothing of the rest.
@@ -265,7 +276,7 @@ fn ask<'c>(
     let together = if alone { 1 } else { context.source.pages_together(stream) };
     let asks = walk.foresee(together, total);
     let questions = asks.iter().map(|ask| question(context, stream, from, walk, *ask)).collect();
-    Box::pin(async move { asks.into_iter().zip(context.source.ask_all(questions).await).collect() })
+    Box::pin(async move { asks.into_iter().zip(context.source.ask_pages(questions).await).collect() })
 }
 
 fn position_of(walk: &Walk) -> Result<String> {

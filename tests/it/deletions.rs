@@ -281,10 +281,28 @@ fn an_empty_list_empties_nothing_until_the_operator_says_so_and_what_comes_back_
     assert_eq!(last_seq(&work), dead + 300 + 60 + 1200);
 }
 
+/// Their conversations tell of a last message all the same: nothing is even a suspect.
+#[test]
+fn lists_of_messages_that_come_out_empty_against_their_entries_are_not_believed() {
+    let sandbox = Sandbox::start(&ACCOUNT);
+    let work = nightly("max_deletes = \"100%\"");
+    work.run(&sandbox, &[]).expect(0);
+    sandbox.empty("messages", true);
+    for _ in 0..2 {
+        let refused = work.run(&sandbox, &[]).expect(3);
+        assert!(refused.stderr.contains("its entry tells a last message"), "{}", refused.stderr);
+        assert!(suspects(&work, "messages").is_empty() && tombstones(&work, "messages").is_empty());
+    }
+    sandbox.empty("messages", false);
+    work.run(&sandbox, &[]).expect(0);
+    equal(&sandbox, &work, &STREAMS);
+}
+
 #[test]
 fn lists_of_messages_that_all_come_out_empty_are_an_outage() {
     let sandbox = Sandbox::start(&ACCOUNT);
-    let work = nightly("max_deletes = \"100%\"");
+    let dropped = "[source.dialect.streams.conversations]\ndrop = [\"lastMessage\"]";
+    let work = nightly(&format!("max_deletes = \"100%\"\n{dropped}"));
     work.run(&sandbox, &[]).expect(0);
     sandbox.empty("messages", true);
     work.run(&sandbox, &[]).expect(0);
@@ -295,7 +313,7 @@ fn lists_of_messages_that_all_come_out_empty_are_an_outage() {
     sandbox.empty("messages", false);
     work.run(&sandbox, &[]).expect(0);
     assert!(suspects(&work, "messages").is_empty());
-    equal(&sandbox, &work, &STREAMS);
+    equal(&sandbox, &work, &["contacts", "customer_persons", "messages"]);
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod not_this_api;
 mod numbers;
 #[cfg(feature = "objects")]
 mod objects;
+mod own_failures;
 mod parents;
 #[cfg(feature = "parquet")]
 mod parquet;

@@ -31,6 +31,16 @@ fn asked(field: &Field) -> Option<usize> {
     field.arguments.get("conversationId")?.rsplit('-').next()?.parse().ok()
 }
 
+/// The messages are delivered but for these conversations' lists.
+#[track_caller]
+fn aside(work: &Work, lists: &[&str]) {
+    let manifest = work.manifest();
+    assert_eq!(manifest["streams"]["messages"]["set_aside"], json!(lists), "{manifest:#}");
+    let delivered = ids(work, "messages");
+    assert!(lists.iter().all(|list| !delivered.iter().any(|id| id.contains(list))));
+    assert_eq!(delivered.len(), (30 - lists.len()) * 25);
+}
+
 #[track_caller]
 fn says(outcome: &Outcome, words: &[&str]) {
     let said = format!("{}{}", outcome.stdout, outcome.stderr);
@@ -55,8 +65,8 @@ fn another_conversations_messages_that_stand_are_named_and_not_believed() {
     });
     let work = job("backfill", "page_size = 20");
     let outcome = server.run(&work).expect(3);
-    says(&outcome, &["conversation-00007", "conversation-00008", "1 of 30 lists"]);
-    assert!(!work.path("out/messages.csv").exists());
+    says(&outcome, &["asked for the messages of conversation conversation-00007", "those of conversation-00008"]);
+    aside(&work, &["conversation-00007"]);
 }
 
 #[test]
@@ -146,7 +156,7 @@ fn messages_of_a_conversation_that_tells_a_last_one_have_not_moved() {
     let work = job("backfill", "page_size = 20\naliases_per_request = 1\nin_flight = 1");
     let outcome = server.run(&work).expect(3);
     says(&outcome, &["conversation-00017", "conversation-00018"]);
-    assert!(!work.path("out/messages.csv").exists());
+    aside(&work, &["conversation-00017", "conversation-00018"]);
 }
 
 /// Once, one conversation is answered with another's messages, which name none: the list that showed them is read again.
@@ -357,7 +367,7 @@ fn a_chain_of_others_lists_is_no_move() {
     let work = job("backfill", "page_size = 20");
     let outcome = server.run(&work).expect(3);
     says(&outcome, &["2 of 30 lists"]);
-    assert!(!work.path("out/messages.csv").exists());
+    aside(&work, &["conversation-00017", "conversation-00018"]);
 }
 
 /// The conversation that is named cannot be read: nobody knows whether it shows the rows.
@@ -406,8 +416,8 @@ fn a_conversation_that_is_named_by_an_object_is_compared() {
         });
         let work = job("backfill", "page_size = 20");
         let outcome = server.run(&work).expect(3);
-        says(&outcome, &["asked for the messages of conversation", "1 of 30 lists"]);
-        assert!(!work.path("out/messages.csv").exists());
+        says(&outcome, &["asked for the messages of conversation"]);
+        aside(&work, &["conversation-00007"]);
     }
 }
 
@@ -456,4 +466,109 @@ fn the_same_list_of_many_pages_is_closed_at_its_first() {
     let outcome = server.run(&work).expect(3);
     says(&outcome, &["show", "conversation-00009", "conversation-00021", "1 of 30 lists"]);
     assert!(!work.path("out/messages.csv").exists());
+}
+
+/// The argument is ignored, and every page shows messages of every conversation.
+#[test]
+fn where_the_argument_is_ignored_the_list_may_be_one_by_date() {
+    for conversations in [3, 12] {
+        let server = Qpien::start(Account::new(5, conversations, 25), |account, field| {
+            asked(field)?;
+            let mut all: Vec<Value> = account.messages.values().flatten().cloned().collect();
+            all.sort_by_key(|message| std::cmp::Reverse(message["createdAt"].to_string()));
+            Some(Ok(page(field, &all)))
+        });
+        let work = job("backfill", "page_size = 50");
+        server.run(&work).expect(0);
+        whole(&work, &server.account());
+    }
+}
+
+/// Conversations were merged between two nights; the old one is listed still, without a message, or asked for it the
+/// server shows the new one's.
+#[test]
+fn conversations_that_merge_between_two_nights_cost_no_message() {
+    for redirects in [false, true] {
+        let server = Qpien::start(Account::new(5, 12, 25), move |account, field| {
+            let redirected = redirects && asked(field)? == 3 && account.messages["conversation-00003"].is_empty();
+            redirected.then(|| Ok(page(field, messages(account, 4))))
+        });
+        let work = job("incremental", "page_size = 50");
+        server.run(&work).expect(0);
+        {
+            let mut account = server.account();
+            let moved = std::mem::take(account.messages.get_mut("conversation-00003").expect("its messages"));
+            let new = json!({"_id": "message-new", "conversation": "conversation-00004", "content": "we are one",
+                "createdAt": "2026-11-20T00:00:00.000Z"});
+            let all = account.messages.get_mut("conversation-00004").expect("the other");
+            all.extend(moved);
+            all.insert(0, new);
+            let entries = account.lists.get_mut("getConversationList").expect("the list");
+            entries[4]["lastMessage"] = json!({"content": "we are one", "createdAt": "2026-11-20T00:00:00.000Z"});
+            entries[3]["lastMessage"] = Value::Null;
+            if redirects {
+                entries.remove(3);
+            }
+        }
+        for _ in 0..3 {
+            server.run(&work).expect(0);
+            whole(&work, &server.account());
+        }
+    }
+}
+
+/// The other list that shows a message fails once, just when it is asked whether it does.
+#[test]
+fn one_failure_of_the_other_list_overwrites_nothing() {
+    for named in [Value::Null, json!("conversation-00015")] {
+        let mut account = Account::new(5, 20, 25);
+        let mut copy = account.messages["conversation-00002"][3].clone();
+        let id = copy["_id"].as_str().expect("an id").to_owned();
+        copy["content"] = json!("another text");
+        copy["conversation"] = named;
+        account.messages.get_mut("conversation-00015").expect("the other").insert(7, copy);
+        let (asked_for, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let server = Qpien::start(account, move |_, field| match asked(field)? {
+            15 => {
+                asked_for.fetch_add(1, Ordering::SeqCst);
+                None
+            }
+            2 if asked_for.load(Ordering::SeqCst) > 0 && failed.fetch_add(1, Ordering::SeqCst) == 0 => {
+                Some(Err(json!({"message": "boom"})))
+            }
+            _ => None,
+        });
+        let work = job("backfill", "page_size = 50\naliases_per_request = 1\nin_flight = 1");
+        for _ in 0..2 {
+            server.run(&work).expect(3);
+            assert_eq!(work.manifest()["streams"]["messages"]["set_aside"], json!([id]));
+            let csv = String::from_utf8(work.csv("messages")).expect("UTF-8");
+            assert!(csv.contains("21 in conversation-00002") && !csv.contains("another text"));
+        }
+    }
+}
+
+/// A list that is empty although its conversation's entry tells a last message: nothing of it is deleted.
+#[test]
+fn an_empty_list_against_its_entrys_word_is_not_believed() {
+    let empties = Arc::new(AtomicUsize::new(0));
+    let is_empty = empties.clone();
+    let server = Qpien::start(Account::new(5, 30, 25), move |_, field| {
+        (is_empty.load(Ordering::SeqCst) > 0 && asked(field)? == 7).then(|| Ok(page(field, &[])))
+    });
+    for mode in ["backfill", "incremental"] {
+        empties.store(0, Ordering::SeqCst);
+        let work = job(mode, "page_size = 50\nlookback = \"36500d\"");
+        server.run(&work).expect(0);
+        empties.store(1, Ordering::SeqCst);
+        for _ in 0..3 {
+            let outcome = server.run(&work).expect(3);
+            says(&outcome, &["conversation-00007", "its entry tells a last message, and its list shows none"]);
+            whole(&work, &server.account());
+        }
+    }
+    // One that nobody has read yet.
+    let work = job("backfill", "page_size = 50");
+    server.run(&work).expect(3);
+    aside(&work, &["conversation-00007"]);
 }

@@ -283,6 +283,16 @@ impl Walk {
         }
     }
 
+    /// Whether no row was taken in.
+    pub fn is_empty(&self) -> bool {
+        self.order == 0 && self.position == 0
+    }
+
+    /// The number of the first row that a question asks for, from 0, as far as the walk knows.
+    pub fn first_of(&self, asked: Ask) -> u64 {
+        if self.cursors.is_some() { self.position } else { asked.row }
+    }
+
     /// The page that ends at the position, or holds it.
     fn page_before(&self, size: u32) -> u32 {
         page_number(self.position.saturating_sub(1) / u64::from(size))

@@ -111,9 +111,7 @@ async fn once(
         if let Some(verdict) = step.end {
             refuse_empty(context, stream, &from, verdict.is_complete() && shows_none).await?;
             // What was lowered in one list of many is that list's own affair.
-            if verdict.is_complete() && (from.partition.is_empty() || !lowered) {
-                walk.clamped(context.page_size).inspect(|rows| context.source.serves_pages_of(stream, *rows));
-            }
+            keep_size(context, stream, &walk, verdict.is_complete() && (from.partition.is_empty() || !lowered));
             let Some(collect) = Collect::after(&walk).filter(|_| may_be_proven(context, &from, &verdict)) else {
                 landing(Left::Closed(verdict.clone())).await?;
                 landed();
@@ -176,6 +174,13 @@ fn trace(stream: Stream, from: &Checkpoint, asked: Ask, page: &Page, step: &Step
         %stream, partition = %quote(&from.partition), row = asked.row, size = asked.size, rows = page.records.rows.len(),
         total = ?page.total, stepped_back = step.stepped_back, end = ?step.end, "window"
     );
+}
+
+/// Remembers the size of the pages that are served, where the walk found it out and it is no matter of one list.
+fn keep_size(context: &Context, stream: Stream, walk: &Walk, is_every_lists: bool) {
+    if let Some(rows) = walk.clamped(context.page_size).filter(|_| is_every_lists) {
+        context.source.serves_pages_of(stream, rows);
+    }
 }
 
 /// Fails where a list shows nothing although the record that it belongs to tells of a record in it.

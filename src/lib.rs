@@ -16,7 +16,7 @@
 //! minute), so one extraction serves every destination, and delivering again costs nothing.
 //!
 //! Lists move while they are read, and nothing in the answers says so. A walk therefore reads pages that overlap, and
-//! says at its end what it has proven: `proven`, `continuous`, or `incomplete` and why ([`sync::drift`] holds the
+//! says at its end what it has proven: `proven`, `continuous`, or `incomplete` and why ([`sync::walk`] holds the
 //! argument). A nightly run does not ask for what is unchanged ([`mirror::entries`]), and measures what that misses. What
 //! cannot be proven is reported, with an exit code of its own; a green run with wrong data is the worst
 //! failure.
@@ -50,7 +50,7 @@
 //! | a page that fails because of one row | [`sync::isolate`]; what is set aside: [`set_aside`], [`mirror::set_aside`] |
 //! | a list that cannot be read | [`sync::fan_out`]; is its record gone? [`sync::lost_lists`] |
 //! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::failure`]) |
-//! | when a walk is complete | [`sync::drift`], pure, with a model of every server that breaks a rule beside it |
+//! | when a walk is complete | [`sync::walk`], pure, with a model of every server that breaks a rule beside it |
 //! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
 //! | which conversations are not asked, what that misses | [`mirror::entries`], [`sync::audit`]; where a list is read from its newest end only: [`sync::known_end`] |

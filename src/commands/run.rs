@@ -225,7 +225,7 @@ async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Resul
         full_every: milliseconds(settings.full_every),
         now: source.now(),
     };
-    let (tails, notes) = sync::tail::offered(source, mirror, endpoint, &known.streams, wanted).await?;
+    let (tails, notes) = sync::walk::tail::offered(source, mirror, endpoint, &known.streams, wanted).await?;
     known.notes.extend(notes);
     Ok((known, tails))
 }

@@ -1,7 +1,7 @@
 //! What a run will take, from what a few questions showed. Pure: numbers in, numbers out; the walk's own arithmetic, so
 //! that an estimate is wrong where the account is not what was sampled, not where the walk is.
 
-use super::drift::{again_of, windows_of};
+use super::walk::{again_of, windows_of};
 
 /// What is known of one stream before a run.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::Context;
 use super::audit;
 use super::lost_lists::{self, Lost};
-use super::walk::{self, Ended};
+use super::walk::driver::{self, Ended};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint};
 use crate::mirror::parents;
@@ -61,7 +61,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut above: watch::Receiv
             let context = context.clone();
             let begins = context.source.at_work();
             let walked = async move {
-                let result = walk::walk(&context, stream, from.clone(), begins, || ()).await;
+                let result = driver::walk(&context, stream, from.clone(), begins, || ()).await;
                 (from, result, context.source.at_work())
             };
             walks.spawn(walked.in_current_span());

@@ -11,8 +11,8 @@ use std::collections::HashSet;
 use std::sync::PoisonError;
 
 use super::deletions::judge::believed;
-use super::drift::{Ask, Shown, Walk};
-use super::{Context, dialect, isolate, landing};
+use super::walk::{Ask, Shown, Walk, commit, isolate};
+use super::{Context, dialect};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::deletions as stored;
@@ -62,7 +62,7 @@ pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Resul
     for Lost { from, error } in lost {
         if error.kind == Kind::Contradicted && context.parents.has_moved(&from.partition) {
             // Its messages are where another conversation shows them.
-            landing::close(context, stream, &from, Verdict::Continuous).await?;
+            commit::close(context, stream, &from, Verdict::Continuous).await?;
             continue;
         }
         // The record was merged into this one, which shows its rows now.
@@ -73,7 +73,7 @@ pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Resul
         }
         let is_gone = gone.contains(&from.partition);
         // Of a record that is gone the walk counts for nothing; should it not be deleted, its list is incomplete.
-        landing::give_up(context, stream, &from, &error, !is_gone && others_are_read).await?;
+        commit::give_up(context, stream, &from, &error, !is_gone && others_are_read).await?;
         if is_gone {
             let mut all = context.gone.lock().unwrap_or_else(PoisonError::into_inner);
             all.push((parent, from.partition));

@@ -1,32 +1,21 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
-//! into the mirror, [`fan_out`] walks the messages of every conversation as it becomes known, [`dialect`] makes sure of how
-//! the API is spelled, [`limits`] remembers what the server bears, [`double_collect`] reads a list once more to prove it,
-//! [`drift`] (pure) says what a walk has proven, [`known_end`] (pure) where one may end early, [`unchanged`] what tells that
-//! a list need not be asked for, [`audit`] measures what that misses, `take_in` makes a page of an answer, [`isolate`] finds the rows
-//! that make a page fail, [`lost_lists`] tells lists that cannot be read from lists whose record is gone, [`parents`] makes sure that the rows
-//! of a list are those of the record that it was asked for, [`disputes`] settles which of two lists has a record, [`tail`] asks for what changed since a list was read last,
+//! into the mirror and says what that has proven, [`fan_out`] walks the messages of every conversation as it becomes known,
+//! [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`unchanged`] tells which
+//! lists need not be asked for, [`audit`] measures what that misses, [`lost_lists`] tells lists that cannot be read from
+//! lists whose record is gone, [`parents`] makes sure that the rows of a list are those of the record that it was asked for,
 //! [`deletions`] what is gone, [`shutdown`] how a run is stopped, [`time_box`] when by itself, [`estimate`] what it will
 //! take.
 
 pub mod audit;
 pub mod deletions;
 pub mod dialect;
-pub mod disputes;
-pub mod double_collect;
-pub mod drift;
 pub mod estimate;
 pub mod fan_out;
-pub mod isolate;
-pub mod known_end;
-pub mod landing;
 pub mod limits;
 pub mod lost_lists;
 pub mod parents;
 pub mod run;
 pub mod shutdown;
-pub mod smaller;
-pub mod tail;
-mod take_in;
 pub mod time_box;
 pub mod unchanged;
 pub mod walk;

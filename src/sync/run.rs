@@ -9,9 +9,10 @@ use tracing::Instrument as _;
 use super::audit;
 use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
-use super::landing::{self, Left, Window};
-use super::walk::{self, Ended};
-use super::{Context, Spelling, deletions, tail};
+use super::walk::commit::{self, Left, Window};
+use super::walk::driver::{self, Ended};
+use super::walk::tail;
+use super::{Context, Spelling, deletions};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Lane, Place};
 use crate::mirror::entries::Audited;
@@ -166,7 +167,7 @@ async fn as_one_list(
     let again = again.await?.ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
     let verdict = Verdict::Incomplete(why);
     let closed = Left::Closed(verdict.clone());
-    landing::land(context, stream, &again, again.windows, Window::default(), closed).await?;
+    commit::land(context, stream, &again, again.windows, Window::default(), closed).await?;
     Ok(Ended::Closed(verdict))
 }
 
@@ -187,7 +188,7 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
         return Ok(Ended::Closed(verdict));
     }
     tail::note(context, stream, &from);
-    walk::walk(context, stream, from, context.source.at_work(), || {
+    driver::walk(context, stream, from, context.source.at_work(), || {
         if feeds {
             parents.send_modify(|p| p.pages += 1);
         }

@@ -1,11 +1,11 @@
 //! The second pass over a list that was read to its end: ids alone, many pages a request. Its argument is
-//! [`super::drift::Collect`]'s. It stores nothing: a run that is killed in it reads the list's last window again.
+//! [`super::Collect`]'s. It stores nothing: a run that is killed in it reads the list's last window again.
 
-use super::Context;
-use super::drift::{Collect, Shown};
+use super::{Collect, Shown};
 use crate::error::Result;
 use crate::mirror::checkpoint::{self, Place};
 use crate::source::query::{Question, Select, Start};
+use crate::sync::Context;
 use crate::verdict::Verdict;
 
 /// Reads the list of `place` once more. Whatever comes in between leaves the walk what it is: continuous.

@@ -23,13 +23,22 @@
 
 mod ahead;
 mod anchors;
-mod at_once;
 mod by_cursor;
+mod by_page;
 mod collect;
+pub mod commit;
+mod disputes;
+pub mod driver;
+mod fixed_page_size;
+pub mod isolate;
+mod known_end;
 mod naive;
-mod one_size;
-mod overlap;
+mod page_size;
 mod reasons;
+mod second_pass;
+pub mod tail;
+mod take_in;
+mod unpaged;
 
 use std::collections::{BTreeSet, VecDeque};
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Context, disputes, tail, unchanged};
+use super::{disputes, tail};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landed, Landing, Moments};
@@ -10,6 +10,7 @@ use crate::progress::add;
 use crate::set_aside::{SetAside, What};
 use crate::source::page::Page;
 use crate::streams::{self, Stream};
+use crate::sync::{Context, unchanged};
 use crate::verdict::Verdict;
 
 /// A page, as the walk has taken it in.

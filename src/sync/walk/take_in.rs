@@ -1,16 +1,16 @@
 //! From an answer to a page that a walk can take in: pages of fewer rows where large ones fail, without the rows that make
 //! it fail, and with rows that belong to the record that was asked for.
 
-use super::drift::{Ask, Walk};
-use super::parents::{self, Checked};
-use super::walk::Ended;
-use super::{Context, isolate, smaller, tail};
+use super::driver::Ended;
+use super::{Ask, Walk, isolate, page_size, tail};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::progress::get;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
+use crate::sync::Context;
+use crate::sync::parents::{self, Checked};
 
 /// What came of a question.
 pub(super) enum Taken {
@@ -65,7 +65,7 @@ async fn without_what_fails(context: &Context, question: &Question, first: u64, 
 fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<()> {
     // A page of two rows came before: where no longer one ever did, the refusal may be one of its length.
     let unread = get(&context.progress.of(stream).windows) == 0;
-    let fewer = smaller::page(&error, asked.size).or_else(|| smaller::guess(&error, asked.size).filter(|_| unread));
+    let fewer = page_size::page(&error, asked.size).or_else(|| page_size::guess(&error, asked.size).filter(|_| unread));
     let Some(rows) = fewer.filter(|rows| walk.lower(*rows)) else {
         if unread && asked.size < context.page_size {
             // It was not.
@@ -76,7 +76,7 @@ fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: 
     tracing::info!(%stream, asked = asked.size, rows, %error, "asking for pages of fewer rows");
     // One list with long records need not slow down the others; a size that the server names holds for all.
     let began = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
-    if smaller::is_named(&error) || (asked.size == began && context.source.is_heavy(stream)) {
+    if page_size::is_named(&error) || (asked.size == began && context.source.is_heavy(stream)) {
         context.source.serves_pages_of(stream, rows);
     }
     Ok(())

@@ -1,13 +1,13 @@
 //! Why a walk ends incomplete, for people.
 
-use super::{Fault, TWICE, Walk, at_once};
+use super::{Fault, TWICE, Walk, unpaged};
 use crate::verdict::Verdict;
 
 impl Walk {
     pub(super) fn reason(&self) -> String {
         let at = self.farthest.max(self.position);
         match (self.fault, self.short_at) {
-            (Some(Fault::Short), _) if self.is_at_once() => at_once::short(self.farthest),
+            (Some(Fault::Short), _) if self.is_at_once() => unpaged::short(self.farthest),
             (Some(Fault::Duplicates), _) => TWICE.into(),
             (Some(Fault::Vanished), None) => format!("nothing is served past row {}", self.farthest),
             // What is left out cannot be an anchor either.

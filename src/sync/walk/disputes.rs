@@ -4,14 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Context;
-use super::parents::{Shows, is_ignored, shows};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Place};
 use crate::mirror::parents as stored;
 use crate::mirror::records::{Dispute, Landing};
 use crate::set_aside::{SetAside, What};
 use crate::source::query::{Question, Select, Start};
+use crate::sync::Context;
+use crate::sync::parents::{Shows, is_ignored, shows};
 use crate::verdict::Verdict;
 
 /// Settles which records of a page may be taken from the lists that the mirror knows them from, and changes the page so

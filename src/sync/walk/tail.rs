@@ -9,7 +9,6 @@ use std::sync::PoisonError;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Context, dialect};
 use crate::error::Result;
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::readings::Tails;
@@ -17,6 +16,7 @@ use crate::mirror::store::Mirror;
 use crate::source::Source;
 use crate::source::prove;
 use crate::streams::{self, Stream};
+use crate::sync::{Context, dialect};
 
 /// The moment that a walk asks for changes since; none: for the whole list.
 pub fn since(from: &Checkpoint) -> Option<i64> {

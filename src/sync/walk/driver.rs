@@ -1,14 +1,13 @@
-//! One walk: reads a list page by page and lands every page. The reasoning is [`super::drift`]'s; here the next question
+//! One walk: reads a list page by page and lands every page. The reasoning is [`super`]'s; here the next question
 //! is under way while the last page is being stored, and a kill at any moment loses at most the pages under way.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use super::drift::{Ask, Collect, Shown, Step, Walk, page_ignored};
+use super::commit::{Left, Window, land};
 use super::known_end::KnownEnd;
-use super::landing::{Left, Window, land};
 use super::take_in::{Taken, question, take_in};
-use super::{Context, dialect, double_collect, parents, tail, unchanged};
+use super::{Ask, Collect, Shown, Step, Walk, page_ignored, second_pass, tail};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
@@ -17,6 +16,7 @@ use crate::source::AtWork;
 use crate::source::dialect::Paging;
 use crate::source::page::Page;
 use crate::streams::Stream;
+use crate::sync::{Context, dialect, parents, unchanged};
 use crate::verdict::Verdict;
 
 /// How a walk left off.
@@ -222,7 +222,7 @@ async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint, at_work
 /// Reads a list that was read to its end a second time, and closes its walk.
 async fn prove(context: &Context, stream: Stream, from: &Checkpoint, windows: i64, collect: Collect) -> Result<Ended> {
     let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
-    let verdict = double_collect::prove(context, place, collect).await?;
+    let verdict = second_pass::prove(context, place, collect).await?;
     land(context, stream, from, windows, Window::default(), Left::Closed(verdict.clone())).await?;
     Ok(Ended::Closed(verdict))
 }

@@ -18,7 +18,6 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::Context;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
 use crate::set_aside::{SetAside, What, is_no_id};
@@ -26,6 +25,7 @@ use crate::source::dialect::Paging;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::source::retry::Delays;
+use crate::sync::Context;
 
 /// Parts into which a page is divided at a time.
 const PARTS: usize = 10;
@@ -92,7 +92,7 @@ fn filled(mut page: Page, first: u64) -> Page {
 }
 
 /// Whether a failure may be that of one row.
-pub(super) fn is_of_a_row(error: &Error) -> bool {
+pub fn is_of_a_row(error: &Error) -> bool {
     matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure)
 }
 

@@ -26,6 +26,7 @@ use crate::report::live::{self, Live};
 use crate::report::run_report::{self, DestinationReport, RunReport};
 use crate::report::terminal;
 use crate::source::Source;
+use crate::streams::PerStream;
 use crate::sync::dialect::Known;
 use crate::sync::shutdown::Stop;
 use crate::sync::time_box::{self, TimeBox};
@@ -151,6 +152,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         stop,
         spelling: spelling(settings),
         parents: Arc::default(),
+        totals: Arc::new(PerStream::new(std::sync::Mutex::default)),
         gone: Arc::default(),
         notes: Arc::default(),
     };

@@ -253,6 +253,14 @@ impl Source {
             }
             Err(e) => (every(e), Headers::default()),
         };
+        for (question, page) in questions.iter().zip(&outcomes) {
+            if let (Start::Row(row), Ok(page)) = (&question.start, page) {
+                let shown = row + page.records.rows.len() as u64 + u64::from(page.nameless);
+                if page.total.is_some_and(|total| total > shown) && question.since.is_none() && shown > *row {
+                    self.found_counting(question.stream);
+                }
+            }
+        }
         let are_answered = outcomes.iter().any(Result::is_ok);
         let outcomes: Vec<Result<Page>> = outcomes
             .into_iter()

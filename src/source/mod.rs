@@ -80,6 +80,8 @@ pub struct Source {
     sure: PerStream<AtomicBool>,
     /// The rows of a page that is served where more were asked for; 0 = not known.
     served: PerStream<AtomicU32>,
+    /// Lists whose totals were seen to count more than the rows of their page.
+    counts: PerStream<AtomicBool>,
     /// A record that requests name although the server ignores which one it is.
     any_parent: PerStream<Mutex<Option<String>>>,
     /// Lists of which a page was more than the server bears, or than is taken.
@@ -111,6 +113,7 @@ impl Source {
             scope_renewed: PerStream::new(AtomicU64::default),
             sure: PerStream::new(AtomicBool::default),
             served: PerStream::new(AtomicU32::default),
+            counts: PerStream::new(AtomicBool::default),
             any_parent: PerStream::new(Mutex::default),
             heavy: PerStream::new(AtomicU32::default),
             contacted: AtomicBool::new(false),
@@ -191,6 +194,17 @@ impl Source {
     /// Pages of a stream were seen to have so many rows where more were asked for.
     pub fn serves_pages_of(&self, stream: Stream, rows: u32) {
         self.served[stream].store(rows, Ordering::Relaxed);
+    }
+
+    /// Whether a stream's totals were seen to count the list, not the page or the rows so far: one told more rows than had
+    /// been shown.
+    pub fn counts_lists(&self, stream: Stream) -> bool {
+        self.counts[stream].load(Ordering::Relaxed)
+    }
+
+    /// A stream's totals were seen to count the list.
+    pub fn found_counting(&self, stream: Stream) {
+        self.counts[stream].store(true, Ordering::Relaxed);
     }
 
     /// A page of a list was too much: true from the second list of the stream on, when it is no matter of one list.

@@ -1,5 +1,5 @@
 //! What a server bears, learnt by one run and remembered in the mirror for the next: how many questions a request may
-//! carry, how many rows a page has. Forgotten after a month, so that a server that bears more again is found out.
+//! carry, how many rows a page has, whose totals count the list. Forgotten after a month, so that a server that bears more again is found out.
 
 use toml::{Table, Value};
 
@@ -32,6 +32,10 @@ pub async fn recall(source: &Source, mirror: &Mirror, endpoint: &str) -> Result<
         if let Some(n) = table.get("page_size").and_then(|sizes| sizes.get(stream.name())).and_then(number) {
             source.serves_pages_of(stream, n);
         }
+        let counted = table.get("counted").and_then(Value::as_array);
+        if counted.is_some_and(|names| names.iter().any(|name| name.as_str() == Some(stream.name()))) {
+            source.found_counting(stream);
+        }
     }
     Ok(())
 }
@@ -49,6 +53,11 @@ pub async fn keep(context: &Context) -> Result<()> {
         .collect();
     if !sizes.is_empty() {
         table.insert("page_size".into(), Value::Table(sizes));
+    }
+    let counted = streams::ALL.into_iter().filter(|s| source.counts_lists(*s));
+    let counted: Vec<Value> = counted.map(|s| Value::String(s.name().to_owned())).collect();
+    if !counted.is_empty() {
+        table.insert("counted".into(), Value::Array(counted));
     }
     if table.is_empty() {
         return Ok(());

@@ -11,13 +11,13 @@ use std::collections::HashSet;
 use std::sync::PoisonError;
 
 use super::deletions::judge::believed;
-use super::walk::{Ask, Shown, Walk, commit, isolate};
+use super::walk::id_reading::{IdReading, Next};
+use super::walk::{commit, isolate};
 use super::{Context, dialect};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::deletions as stored;
 use crate::mirror::standing::standing;
-use crate::source::dialect::Paging;
 use crate::source::look_up::{Found, look_up};
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
@@ -150,59 +150,16 @@ async fn is_askable(context: &Context, stream: Stream, but: &[String]) -> Result
 /// so that what is left is not there.
 async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<String>) -> Result<bool> {
     let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
-    let paging = context.source.dialect().stream(stream)?.list.paging;
-    let mut walk = match (Walk::new(context.page_size.min(served)), paging) {
-        (walk, Paging::Page) => walk,
-        (walk, Paging::Offset) => walk.by_offset(),
-        (walk, Paging::Cursor) => walk.by_cursor(),
-        (walk, Paging::None) => walk.unpaged(),
-    };
-    let mut total = None;
+    let walk = IdReading::walk(context, stream, context.page_size.min(served))?;
+    let mut reading = IdReading::new(context, stream, None, walk);
     while !open.is_empty() {
-        if context.stop.requested() {
-            return Ok(false);
-        }
-        let asks = walk.foresee(context.source.pages_together(stream), total);
-        let start = |ask: &Ask| walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned()));
-        let question = |ask: &Ask| Question {
-            stream,
-            parent: None,
-            size: ask.size,
-            start: start(ask),
-            select: Select::Ids,
-            since: None,
-        };
-        let questions: Vec<Question> = asks.iter().map(question).collect();
-        let pages = tokio::select! {
-            biased;
-            pages = context.source.ask_all(questions) => pages,
-            () = context.stop.now() => return Ok(false),
-        };
-        for (ask, page) in asks.into_iter().zip(pages) {
-            // A foreseen question that is not the walk's next one any more.
-            if ask != walk.ask() {
-                break;
-            }
+        match reading.next().await {
+            Ok(Next::Page(_, page)) => open.retain(|id| page.records.rows.iter().all(|row| *row.id != **id)),
+            Ok(Next::End(verdict)) => return Ok(verdict.is_complete()),
+            Ok(Next::Stopped) => return Ok(false),
             // A list that fails itself does not tell who is gone.
-            let page = match page {
-                Err(error) if isolate::is_of_a_row(&error) => return Ok(false),
-                page => page?,
-            };
-            for row in &page.records.rows {
-                open.remove(&*row.id);
-            }
-            let step = walk.judge(&Shown {
-                rows: &page.records.rows,
-                nameless: page.nameless,
-                total: page.total,
-                has_next: page.has_next,
-                cursors: &page.cursors,
-                next_cursor: page.next_cursor.as_deref(),
-            });
-            total = page.total.or(total);
-            if let Some(verdict) = step.end {
-                return Ok(verdict.is_complete());
-            }
+            Err(error) if isolate::is_of_a_row(&error) => return Ok(false),
+            Err(error) => return Err(error),
         }
     }
     Ok(true)

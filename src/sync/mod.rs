@@ -29,7 +29,7 @@ use crate::mirror::rounds::Begun;
 use crate::mirror::store::Mirror;
 use crate::progress::Progress;
 use crate::source::Source;
-use crate::streams::Stream;
+use crate::streams::{PerStream, Stream};
 
 /// What every part of a run needs.
 #[derive(Clone)]
@@ -64,6 +64,8 @@ pub struct Context {
     pub spelling: Spelling,
     /// What was found out of whose rows the server shows.
     pub parents: Arc<parents::Findings>,
+    /// What was found out of the totals that the server tells.
+    pub totals: Arc<PerStream<Mutex<walk::Whole>>>,
     /// Records that are gone by the server's own word, found while what belongs to them was read.
     pub gone: Arc<Mutex<Vec<(Stream, String)>>>,
     /// What the summary is to say beside its numbers.
@@ -86,6 +88,20 @@ impl Context {
     /// without a request.)
     pub fn is_stopped(&self) -> bool {
         self.stop.requested() && self.stop.why().is_none()
+    }
+
+    /// What is known of a stream's totals.
+    pub fn known_totals(&self, stream: Stream) -> walk::Whole {
+        if self.source.counts_lists(stream) {
+            return walk::Whole::Told;
+        }
+        *self.totals[stream].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what a walk has found out of a stream's totals.
+    pub fn learn_totals(&self, stream: Stream, found: walk::Whole) {
+        let mut known = self.totals[stream].lock().unwrap_or_else(PoisonError::into_inner);
+        *known = known.with(found);
     }
 
     /// Tells something in the summary, once.

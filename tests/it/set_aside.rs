@@ -472,7 +472,9 @@ fn what_is_set_aside_excuses_nothing_else() {
         match id.as_str() {
             "conversation-00007" => Some(Err(json!({"message": "boom"}))),
             "conversation-00009" => {
-                Some(Ok(crate::support::qpien::page(field, &account.messages["conversation-00010"])))
+                let mut page = crate::support::qpien::page(field, &account.messages["conversation-00009"][..10]);
+                page["data"]["totalDocs"] = json!(25);
+                Some(Ok(page))
             }
             _ => None,
         }

@@ -1,5 +1,7 @@
 //! Which question comes next where windows overlap, and which will probably follow it.
 
+use std::collections::HashSet;
+
 use super::{Ask, NEED, Paging, Phase, Walk, page_number};
 
 impl Walk {
@@ -7,7 +9,11 @@ impl Walk {
     /// the server said is the end. Whoever asks them together gives up those that turn out not to be next.
     pub fn foresee(&self, n: usize, total: Option<u64>) -> Vec<Ask> {
         let mut asks = vec![self.ask()];
-        let steady = self.phase == Phase::Window && self.fixed.is_none() && self.cursors.is_none() && self.position > 0;
+        let steady = self.phase == Phase::Window
+            && self.alone.is_none()
+            && self.fixed.is_none()
+            && self.cursors.is_none()
+            && self.position > 0;
         let Some(total) = total.filter(|_| steady && matches!(self.paging, Paging::Pages | Paging::Offset)) else {
             return asks;
         };
@@ -43,7 +49,8 @@ impl Walk {
     pub(super) fn reach(&self, position: u64) -> Ask {
         match self.paging {
             Paging::Offset => Ask { size: self.size, row: position.saturating_sub(NEED as u64) },
-            _ => reach(position, self.size),
+            _ if self.avoids.is_empty() => reach(position, self.size),
+            _ => reach_anew(position, self.size, &self.avoids),
         }
     }
 }
@@ -56,6 +63,16 @@ pub(super) fn reach(position: u64, size: u32) -> Ask {
     (least..=size.max(least))
         .map(|z| Ask::page(z, page_number(position.saturating_sub(need) / u64::from(z))))
         .max_by_key(|a| (a.end(), std::cmp::Reverse(a.size)))
+        .unwrap_or(Ask { size, row: 0 })
+}
+
+/// The same among the questions that were not asked before, where there are any.
+fn reach_anew(position: u64, size: u32, asked: &HashSet<(u32, u64)>) -> Ask {
+    let need = NEED as u64;
+    let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
+    (least..=size.max(least))
+        .map(|z| Ask::page(z, page_number(position.saturating_sub(need) / u64::from(z))))
+        .max_by_key(|a| (a.end() > position && !asked.contains(&(a.size, a.row)), a.end(), std::cmp::Reverse(a.size)))
         .unwrap_or(Ask { size, row: 0 })
 }
 

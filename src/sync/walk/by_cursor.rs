@@ -54,6 +54,13 @@ pub(super) struct Neighbour {
     more: Option<bool>,
 }
 
+impl Cursors {
+    /// Whether all rows that were read came as the list's first page.
+    pub(super) fn is_one_page(&self) -> bool {
+        self.start.is_none() && self.before.is_none() && self.trail.len() <= 1
+    }
+}
+
 impl Walk {
     /// The cursor to ask behind; none is the beginning of the list (or a list without cursors).
     pub fn after(&self) -> Option<&str> {

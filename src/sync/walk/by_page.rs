@@ -12,6 +12,9 @@ impl Walk {
     pub(super) fn window(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
         self.fault = None;
         let rows = shown.rows;
+        if let Some(count) = self.alone {
+            return self.behind_alone(count, shown);
+        }
         if asked.row == 0 {
             return self.page_one(asked, shown);
         }
@@ -49,6 +52,23 @@ impl Walk {
         self.take(asked, shown)
     }
 
+    /// What is behind a first page that told as many rows as it had.
+    fn behind_alone(&mut self, count: u32, shown: &Shown<'_>) -> Option<Verdict> {
+        self.alone = None;
+        if len(shown) == 0 || self.first.as_deref() == shown.rows.first().map(|r| &*r.id) {
+            self.claims.found_whole(count.into());
+            return Some(Verdict::Continuous);
+        }
+        // Pages of so many rows are served, and the total counted them, unless rows came in meanwhile.
+        if self.failures > 0 || shown.total.is_none_or(|total| total < u64::from(count) + len(shown)) {
+            self.no_total = true;
+            self.size = count.max(1);
+        }
+        self.position = 0;
+        self.failures += 1;
+        None
+    }
+
     pub(super) fn page_one(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
         let (count, total) = (len(shown), shown.total);
         if count == 0 {
@@ -73,7 +93,10 @@ impl Walk {
                 Paging::Offset => self.size = served,
                 _ => self.page_by_page(served),
             }
-        } else if self.known == Known::Nothing && count < u64::from(asked.size) && total != Some(count) {
+        } else if self.known == Known::Nothing
+            && count < u64::from(asked.size)
+            && (total != Some(count) || shown.has_next == Some(true))
+        {
             // A clamp, or a list shorter than a page: ask again at what is served.
             self.known = self.known.max(Known::PageOne);
             self.size = u32::try_from(count).unwrap_or(self.size);
@@ -120,10 +143,16 @@ impl Walk {
         self.current = self.fixed.map(|_| (asked.number(), print(shown.rows)));
         // A total that the same answer contradicts is none.
         let total = shown.total.filter(|t| !(*t == self.position && shown.has_next == Some(true)));
-        if total == Some(self.position) && count == u64::from(asked.size) && !self.is_plain() {
-            // A whole page that ends where the total does: does the total count more than this page?
-            self.phase = Phase::Behind(asked, print(shown.rows));
-            return None;
+        if total == Some(self.position) && !self.is_plain() {
+            // The total may count no more than this page, or the rows so far: is anything behind it?
+            if count == u64::from(asked.size) && !self.claims.trusts(u64::MAX) {
+                self.phase = Phase::Behind(asked, print(shown.rows));
+                return None;
+            }
+            if asked.row == 0 && !self.claims.trusts(count) {
+                self.alone = u32::try_from(count).ok();
+                return None;
+            }
         }
         if total == Some(self.position) {
             return Some(Verdict::Continuous);
@@ -184,7 +213,8 @@ impl Walk {
             return None;
         }
         // Rows behind the end that a total told: it is none, unless rows came in meanwhile.
-        self.no_total |= self.more.1.is_some_and(|total| total < asked.end() + len(shown));
+        self.no_total |= self.claims.total.is_some_and(|total| total < asked.end() + len(shown));
+
         self.failures += 1;
         self.fault = Some(Fault::NoJoin);
         if self.is_tiny() {

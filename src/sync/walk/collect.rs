@@ -54,7 +54,7 @@ impl Walk {
 }
 
 /// The second pass.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Collect {
     size: u32,
     /// Rows read so far.

@@ -4,10 +4,12 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
+use super::closing::{self, Read};
 use super::commit::{Left, Window, land};
 use super::known_end::KnownEnd;
+use super::second_pass::{self, Second};
 use super::take_in::{Taken, question, take_in};
-use super::{Ask, Collect, Shown, Step, Walk, page_ignored, second_pass, tail};
+use super::{Ask, Collect, Shown, Step, Walk, page_ignored, tail};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
@@ -73,6 +75,7 @@ async fn once(
     // Where the walk stands in the mirror.
     let mut stands = from.position.clone();
     let (mut total, mut lowered): (Option<u64>, _) = (None, false);
+    let (mut order, began) = (Order::default(), from.position.is_none().then(|| context.source.now()));
     // Pages that were asked for together; the first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
     let mut pending = ask(context, stream, &from, &walk, total, known_end.is_near());
@@ -99,11 +102,14 @@ async fn once(
         };
         let at_work = context.source.at_work();
         let first = asked.row == 0 && walk.after().is_none();
+        walk.know(context.known_totals(stream));
         let step = walk.judge(&shown(&page));
+        context.learn_totals(stream, walk.knows());
         let shows_none = walk.is_empty() && page.records.rows.is_empty();
         trace(stream, &from, asked, &page, &step);
         total = told(context, stream, page.total, total);
         let mut moments = unchanged::made(context, stream, &from, &page);
+        order.see(&moments.rows);
         moments.may_end = known_end.may_end(&page, &moments.rows, first, !step.stepped_back);
         let may_end = moments.may_end;
         let window = Window { page, stepped_back: step.stepped_back, moments };
@@ -112,16 +118,19 @@ async fn once(
             refuse_empty(context, stream, &from, verdict.is_complete() && shows_none).await?;
             // What was lowered in one list of many is that list's own affair.
             keep_size(context, stream, &walk, verdict.is_complete() && (from.partition.is_empty() || !lowered));
-            let Some(collect) = Collect::after(&walk).filter(|_| may_be_proven(context, &from, &verdict)) else {
+            let then = what_follows(context, &from, &walk, &verdict, order.is_evident());
+            if then == Then::Close {
                 landing(Left::Closed(verdict.clone())).await?;
                 landed();
                 return Ok(Ended::Closed(verdict));
-            };
+            }
             // The page is stored first, for those that its records keep waiting; the walk stands where it stood before it.
-            landing(Left::Open(stands)).await?;
+            landing(Left::Open(stands.clone())).await?;
             landed();
             drop(at_work);
-            return prove(context, stream, &from, windows + 1, collect).await;
+            let (asked, size, windows) = (walk.questions(), walk.page_size(), windows + 1);
+            let read = Read { context, stream, from: &from, windows, stands, size, asked, began };
+            return finish(read, &walk, then).await;
         }
         let position = position_of(&walk)?;
         stands = Some(position.clone());
@@ -192,10 +201,80 @@ async fn refuse_empty(context: &Context, stream: Stream, from: &Checkpoint, show
     Ok(())
 }
 
-/// A stream's one list is read a second time; what changed of it is not all of it, and proves nothing of the rest.
-fn may_be_proven(context: &Context, from: &Checkpoint, verdict: &Verdict) -> bool {
-    let whole = from.partition.is_empty() && tail::since(from).is_none();
-    whole && context.double_collect && *verdict == Verdict::Continuous
+/// What follows when a walk has come to its end.
+#[derive(Debug, PartialEq, Eq)]
+enum Then {
+    /// Nothing: it is closed.
+    Close,
+    /// The records that it showed are counted.
+    Count,
+    /// A second pass, which may prove it.
+    Prove(Collect),
+    /// Closing readings.
+    ReadAgain,
+}
+
+/// What follows when a walk has come to its end with this verdict. Of what changed of a list, nothing more is asked: the
+/// next such reading begins before this one began.
+fn what_follows(context: &Context, from: &Checkpoint, walk: &Walk, verdict: &Verdict, in_order: bool) -> Then {
+    let is_one_list = from.partition.is_empty();
+    if *verdict != Verdict::Continuous || tail::since(from).is_some() || walk.is_a_tests() {
+        return Then::Close;
+    }
+    match Collect::after(walk).filter(|_| is_one_list && context.double_collect) {
+        Some(collect) => Then::Prove(collect),
+        None if walk.is_one_window() => Then::Close,
+        None if walk.stood_still() => Then::Count,
+        None if !is_one_list && in_order => Then::Close,
+        None => Then::ReadAgain,
+    }
+}
+
+/// Makes sure of a list that was read to its end, and closes its walk.
+async fn finish(read: Read<'_>, walk: &Walk, then: Then) -> Result<Ended> {
+    let (context, place) =
+        (read.context, Place { lane: read.context.lane, stream: read.stream, partition: read.from.partition.clone() });
+    let verdict = match then {
+        Then::Close => Verdict::Continuous,
+        Then::Count => {
+            let distinct = context.mirror.call(move |w| w.transaction(|t| checkpoint::distinct(t, &place))).await?;
+            if distinct < walk.rows() {
+                return closing::close(read).await;
+            }
+            Verdict::Continuous
+        }
+        Then::Prove(collect) => match second_pass::read(context, place, collect).await? {
+            Second::Same => Verdict::Proven,
+            Second::Stopped => return Ok(Ended::Stopped),
+            Second::Differs if walk.is_one_window() => Verdict::Continuous,
+            Second::Differs => return closing::close(read).await,
+        },
+        Then::ReadAgain => return closing::close(read).await,
+    };
+    land(context, read.stream, read.from, read.windows, Window::default(), Left::Closed(verdict.clone())).await?;
+    Ok(Ended::Closed(verdict))
+}
+
+/// Whether the moments of a list's rows only fall, or only rise, as far as this process has read it.
+#[derive(Debug, Default)]
+struct Order {
+    rises: bool,
+    falls: bool,
+    is_unknown: bool,
+}
+
+impl Order {
+    fn see(&mut self, moments: &[Option<i64>]) {
+        self.is_unknown |= moments.iter().any(Option::is_none);
+        for pair in moments.windows(2) {
+            self.rises |= pair[0] < pair[1];
+            self.falls |= pair[0] > pair[1];
+        }
+    }
+
+    fn is_evident(&self) -> bool {
+        !self.is_unknown && !(self.rises && self.falls)
+    }
 }
 
 /// The total that was told last; the first one is progress's.
@@ -217,14 +296,6 @@ async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint, at_work
         sure = dialect::make_sure(context, stream, &from.partition) => sure.map(|()| Some(context.source.at_work())),
         () = context.stop.now() => Ok(None),
     }
-}
-
-/// Reads a list that was read to its end a second time, and closes its walk.
-async fn prove(context: &Context, stream: Stream, from: &Checkpoint, windows: i64, collect: Collect) -> Result<Ended> {
-    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
-    let verdict = second_pass::prove(context, place, collect).await?;
-    land(context, stream, from, windows, Window::default(), Left::Closed(verdict.clone())).await?;
-    Ok(Ended::Closed(verdict))
 }
 
 fn shown(page: &Page) -> Shown<'_> {

@@ -82,7 +82,7 @@ pub async fn with_places(context: &Context, asked: &Question, first: u64, mut pa
 }
 
 /// A page with a row of no bytes wherever one stood whose id cannot be read.
-fn filled(mut page: Page, first: u64) -> Page {
+pub(super) fn filled(mut page: Page, first: u64) -> Page {
     for gap in std::mem::take(&mut page.gaps) {
         let row = placeholder(&What::Row(first + gap as u64));
         page.records.rows.insert(gap.min(page.records.rows.len()), row);

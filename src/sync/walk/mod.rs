@@ -25,11 +25,14 @@ mod ahead;
 mod anchors;
 mod by_cursor;
 mod by_page;
+mod claims;
+mod closing;
 mod collect;
 pub mod commit;
 mod disputes;
 pub mod driver;
 mod fixed_page_size;
+pub mod id_reading;
 pub mod isolate;
 mod known_end;
 mod naive;
@@ -40,13 +43,16 @@ pub mod tail;
 mod take_in;
 mod unpaged;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::ahead::{again_of, windows_of};
 use self::anchors::Anchor;
 use self::by_cursor::{Check, Cursors};
+use self::claims::Claims;
+pub use self::claims::Whole;
 pub use self::collect::Collect;
 use self::collect::Sequence;
 pub use self::reasons::page_ignored;
@@ -162,9 +168,18 @@ pub struct Walk {
     /// The total was found to be none: it counted the rows of a page.
     #[serde(default)]
     no_total: bool,
-    /// What the last answer with rows said of more: whether another page follows, and how many rows there are.
+    /// The first page had so many rows and told as many, and what is behind it is asked next.
+    #[serde(default)]
+    alone: Option<u32>,
+    /// What the server says of the list.
+    #[serde(default)]
+    claims: Claims,
+    /// The questions of this walk, size and row, as far as they were asked by this process.
     #[serde(skip)]
-    more: (Option<bool>, Option<u64>),
+    asked: HashSet<(u32, u64)>,
+    /// Questions that are not asked where others serve as well: an answer that a server keeps would confirm itself.
+    #[serde(skip)]
+    avoids: Arc<HashSet<(u32, u64)>>,
     #[serde(skip)]
     phase: Phase,
     /// In the walk of a test that must fail: every id that was shown.
@@ -250,7 +265,10 @@ impl Walk {
             current: None,
             cursors: None,
             no_total: false,
-            more: (None, None),
+            alone: None,
+            claims: Claims::default(),
+            asked: HashSet::new(),
+            avoids: Arc::default(),
             phase: Phase::Window,
             seen: None,
         }
@@ -286,6 +304,7 @@ impl Walk {
                     Ask::page(size, self.current.map_or_else(before, |(page, _)| page + 1))
                 }
                 None if self.position == 0 => Ask::page(self.size, 1),
+                None if self.alone.is_some() => self.behind_page_one(),
                 None if self.is_plain() => Ask::page(self.size, page_number(self.position / u64::from(self.size))),
                 None => self.reach(self.position),
             },
@@ -302,6 +321,14 @@ impl Walk {
         if self.cursors.is_some() { self.position } else { asked.row }
     }
 
+    fn behind_page_one(&self) -> Ask {
+        let rows = self.alone.unwrap_or(self.size);
+        match self.paging {
+            Paging::Offset => Ask { size: self.size, row: rows.into() },
+            _ => Ask::page(rows.max(1), 2),
+        }
+    }
+
     /// The page that ends at the position, or holds it.
     fn page_before(&self, size: u32) -> u32 {
         page_number(self.position.saturating_sub(1) / u64::from(size))
@@ -313,9 +340,11 @@ impl Walk {
         self.sizes.insert(asked.size);
         self.nameless += shown.nameless;
         self.count(shown);
-        if len(shown) > 0 {
-            self.more = (shown.has_next, shown.total);
-        }
+        self.asked.insert((asked.size, asked.row));
+        self.claims.hear(asked, shown);
+        // More rows than there are: the total counts something else.
+        let is_place_known = self.cursors.is_none() && self.known > Known::Nothing;
+        self.no_total |= is_place_known && shown.total.is_some_and(|total| total < asked.row + len(shown));
         let shown = &Shown { total: shown.total.filter(|_| !self.no_total), ..*shown };
         let end = match std::mem::take(&mut self.phase) {
             Phase::Window if self.is_at_once() => self.whole(shown),
@@ -335,21 +364,69 @@ impl Walk {
             _ if self.nameless > 0 => Verdict::Incomplete(format!("rows without an id: {}", self.nameless)),
             _ if self.spoiled => Verdict::Incomplete(TWICE.into()),
             _ if self.short_at.is_some() && !self.is_at_once() => Verdict::Incomplete(self.reason()),
-            _ if self.cursors.is_some() && self.is_cut() => Verdict::Incomplete(format!(
-                "no cursor leads on from row {}, and the server says that there is more",
-                self.position
-            )),
-            verdict => self.counted(verdict, shown.total),
+            verdict => match self.contradiction() {
+                Some(why) => Verdict::Incomplete(why),
+                None => self.counted(verdict, shown.total),
+            },
         });
         Step { stepped_back, end }
     }
 
-    /// A list with cursors ended for want of one, although the last answer says that more follows.
-    fn is_cut(&self) -> bool {
-        match self.more {
-            (Some(more), _) => more,
-            (None, total) => total.is_some_and(|total| total > self.position),
+    /// What the server's own words contradict of a reading that came to its end.
+    fn contradiction(&self) -> Option<String> {
+        if self.is_plain() {
+            return None;
         }
+        let cursors = self.cursors.as_ref();
+        let of_cursors = |cursors: &Cursors| self.claims.contradict_cursors(self.position, cursors.is_one_page());
+        cursors.and_then(of_cursors).or_else(|| self.claims.contradict())
+    }
+
+    /// Takes in what is known of the totals of this stream.
+    pub fn know(&mut self, whole: Whole) {
+        self.claims.know(whole);
+    }
+
+    /// The same walk, which asks none of these questions where others serve as well.
+    #[must_use]
+    pub fn avoiding(mut self, asked: Arc<HashSet<(u32, u64)>>) -> Walk {
+        self.avoids = asked;
+        self
+    }
+
+    /// Rows that were joined.
+    pub fn rows(&self) -> u64 {
+        self.position
+    }
+
+    /// The page size in use.
+    pub fn page_size(&self) -> u32 {
+        self.served()
+    }
+
+    /// The questions that were asked, by page size and first row, as far as this process knows.
+    pub fn questions(&self) -> HashSet<(u32, u64)> {
+        self.asked.clone()
+    }
+
+    /// Whether it is the walk of a test that must fail.
+    pub fn is_a_tests(&self) -> bool {
+        self.is_plain()
+    }
+
+    /// Whether what windows showed again stood where it stood: nothing has moved, as far as they show.
+    pub fn stood_still(&self) -> bool {
+        self.sequence.as_ref().is_some_and(|sequence| sequence.rows == self.position)
+    }
+
+    /// Whether the list was read whole in one window.
+    pub fn is_one_window(&self) -> bool {
+        self.position <= u64::from(self.served()) || self.is_at_once()
+    }
+
+    /// The same, with what this walk has found out.
+    pub fn knows(&self) -> Whole {
+        self.claims.whole()
     }
 
     fn served(&self) -> u32 {

@@ -1,23 +1,34 @@
 //! The second pass over a list that was read to its end: ids alone, many pages a request. Its argument is
-//! [`super::Collect`]'s. It stores nothing: a run that is killed in it reads the list's last window again.
+//! [`super::Collect`]'s. It stores nothing: a run that is killed in it reads the list's last window again. Where it does not
+//! read the same, [`super::closing`] goes on.
 
 use super::{Collect, Shown};
 use crate::error::Result;
 use crate::mirror::checkpoint::{self, Place};
 use crate::source::query::{Question, Select, Start};
 use crate::sync::Context;
-use crate::verdict::Verdict;
 
-/// Reads the list of `place` once more. Whatever comes in between leaves the walk what it is: continuous.
-pub async fn prove(context: &Context, place: Place, mut collect: Collect) -> Result<Verdict> {
+/// What a second pass has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Second {
+    /// The same records in the same order.
+    Same,
+    /// Something else, or not all of it.
+    Differs,
+    /// A stop was asked for.
+    Stopped,
+}
+
+/// Reads the list of `place` once more.
+pub async fn read(context: &Context, place: Place, mut collect: Collect) -> Result<Second> {
     let stream = place.stream;
     let distinct = context.mirror.call(move |w| w.transaction(|t| checkpoint::distinct(t, &place))).await?;
     if distinct != collect.rows() {
-        return Ok(Verdict::Continuous);
+        return Ok(Second::Differs);
     }
     loop {
         if context.stop.requested() {
-            return Ok(Verdict::Continuous);
+            return Ok(Second::Stopped);
         }
         let asks = collect.asks(context.source.pages_together(stream));
         let question = |size: u32, row: u64| Question {
@@ -32,14 +43,14 @@ pub async fn prove(context: &Context, place: Place, mut collect: Collect) -> Res
         let pages = tokio::select! {
             biased;
             pages = context.source.ask_all(questions) => pages,
-            () = context.stop.now() => return Ok(Verdict::Continuous),
+            () = context.stop.now() => return Ok(Second::Stopped),
         };
         for page in pages {
             let page = match page {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::info!(%stream, %error, "the second pass ends without a proof");
-                    return Ok(Verdict::Continuous);
+                    return Ok(Second::Differs);
                 }
             };
             let same = collect.judge(&Shown {
@@ -51,7 +62,7 @@ pub async fn prove(context: &Context, place: Place, mut collect: Collect) -> Res
                 next_cursor: None,
             });
             if let Some(same) = same {
-                return Ok(if same { Verdict::Proven } else { Verdict::Continuous });
+                return Ok(if same { Second::Same } else { Second::Differs });
             }
         }
     }

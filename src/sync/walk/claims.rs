@@ -1,0 +1,122 @@
+//! What a server says of a list beside showing it, held against what it showed. A claim never proves that a reading is
+//! complete; but no reading is complete against the server's own word.
+//!
+//! - *More follows.* The last answer that had rows says so although it was not full, or the empty answer behind it does.
+//!   Servers that only mean "this page is full" say it of full pages alone, and the empty page behind takes it back.
+//! - *There are so many.* A list with cursors ends before its total. (Where pages are counted, a walk ends at its total or
+//!   asks behind it, see [`super::by_page`].)
+//! - *So many here.* A total that never tells more rows than were shown so far may count the rows of the page, or the rows
+//!   so far: it is a total of the list once an answer told more than it showed, or nothing was behind as long a list.
+//!
+//! Each of these was read again by the time a walk ends (the tail, or the empty first page), and stands.
+//!
+//! Two servers can send the same bytes, one that tells the truth and one that does not: what no answer contradicts, no
+//! client can see.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ask, Shown, len};
+use crate::quantity::counted;
+
+/// What the server said last.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Claims {
+    /// The last answer with rows: whether another page follows.
+    more: Option<bool>,
+    /// How many rows there are, as it says.
+    pub(super) total: Option<u64>,
+    /// It had as many rows as were asked for, or more.
+    is_full: bool,
+    /// The empty answer behind it: whether another page follows.
+    behind: Option<bool>,
+    /// The rows that came at once where no total said that there are more; all of them are trusted to be a whole list.
+    #[serde(skip)]
+    whole: Whole,
+}
+
+/// What is known of a stream's totals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Whole {
+    /// A list of so many rows, which came as one page and told as many, was found to have nothing behind it.
+    UpTo(u64),
+    /// Some total told more rows than had been shown: it counts the list.
+    Told,
+    /// Nothing.
+    #[default]
+    Unknown,
+}
+
+impl Whole {
+    /// Whether a list that came as one page of so many rows, and told as many, is known to be whole.
+    fn covers(self, rows: u64) -> bool {
+        match self {
+            Whole::Told => true,
+            Whole::UpTo(most) => rows <= most,
+            Whole::Unknown => false,
+        }
+    }
+
+    /// What is known with this, too.
+    #[must_use]
+    pub fn with(self, other: Whole) -> Whole {
+        match (self, other) {
+            (Whole::Told, _) | (_, Whole::Told) => Whole::Told,
+            (Whole::UpTo(a), Whole::UpTo(b)) => Whole::UpTo(a.max(b)),
+            (Whole::Unknown, known) | (known, Whole::Unknown) => known,
+        }
+    }
+}
+
+impl Claims {
+    /// Takes in what an answer says. `asked` is what it answers.
+    pub(super) fn hear(&mut self, asked: Ask, shown: &Shown<'_>) {
+        let rows = len(shown);
+        if rows > 0 {
+            (self.more, self.total, self.behind) = (shown.has_next, shown.total, None);
+            self.is_full = rows >= u64::from(asked.size);
+            if shown.total.is_some_and(|total| total > asked.row + rows) {
+                self.whole = Whole::Told;
+            }
+        } else {
+            self.behind = shown.has_next;
+        }
+    }
+
+    /// What the claims contradict of a list that is read to its end, in a few words; `None` where nothing.
+    pub(super) fn contradict(&self) -> Option<String> {
+        if self.behind == Some(true) {
+            Some("an empty page says that more follows".into())
+        } else if self.more == Some(true) && !self.is_full {
+            Some("the last page says that more follows, and is not full".into())
+        } else {
+            None
+        }
+    }
+
+    /// The same of a list with cursors, of which so many rows were read; `at_once`: in one page.
+    pub(super) fn contradict_cursors(&self, rows: u64, at_once: bool) -> Option<String> {
+        if self.more == Some(true) && self.behind.is_none() {
+            return Some(format!("no cursor leads on from row {rows}, and the server says that there is more"));
+        }
+        let total = self.total.filter(|total| *total > rows && (at_once || self.more.is_none()))?;
+        Some(format!("the server says {} and shows {rows}", counted(total, "row")))
+    }
+
+    /// Whether a list that came as one page of so many rows, and told as many, is known to be whole.
+    pub(super) fn trusts(&self, rows: u64) -> bool {
+        self.whole.covers(rows)
+    }
+
+    /// Nothing is behind a list that came as one page of so many rows, and told as many.
+    pub(super) fn found_whole(&mut self, rows: u64) {
+        self.whole = self.whole.with(Whole::UpTo(rows));
+    }
+
+    pub(super) fn whole(&self) -> Whole {
+        self.whole
+    }
+
+    pub(super) fn know(&mut self, whole: Whole) {
+        self.whole = self.whole.with(whole);
+    }
+}

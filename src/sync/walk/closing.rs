@@ -1,0 +1,240 @@
+//! Closing readings: no record that was in a list from the walk's first request to its last is passed over.
+//!
+//! The overlap walk misses no row that nobody touched. But a conversation that gets a message while the list is read jumps
+//! to the head, past the reading point, and nothing in the answers says so. So a list is read once more, ids alone, many
+//! pages a request. What that shows and the mirror lacks is read whole and stored, and what belongs to it is read in the
+//! same run. That is repeated until a reading shows no such row that can have been there when the walk began, three times
+//! at most.
+//!
+//! - A closing reading asks no question (page size and first row) that the walk asked in this process, as long as others
+//!   serve as well: a server that keeps answers would confirm itself.
+//! - A row counts as passed over unless it tells that it was made after the walk began.
+//! - A list that was read whole in one window needs none, nor does one that stood still as far as the windows show and is
+//!   read a second time by [`super::second_pass`], nor a list of messages whose moments only fall, or only rise.
+//! - A record that is gone, or that moved past the reading point in every reading, is shown by none. Of `n` records that
+//!   this round has seen, the last reading did not show `m`. At most about `3 m / (n - m)` may be missing. Below one the
+//!   list is `continuous`; otherwise records keep moving.
+//! - The server's own word: its total, told by the first page of the reading, is no more than the records that the reading
+//!   shows and those that it does not show any more. Where it is more in two readings, the list is incomplete.
+//!
+//! Nothing of a reading is kept across a kill but what it stored: the next run reads the list's last window again, and then
+//! its closing readings.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::commit::{Left, Window, land};
+use super::driver::Ended;
+use super::id_reading::{IdReading, Next};
+use super::isolate;
+use crate::error::Result;
+use crate::mirror::checkpoint::{Checkpoint, Place};
+use crate::mirror::readings;
+use crate::quantity::counted;
+use crate::record;
+use crate::set_aside::is_no_id;
+use crate::source::page::Page;
+use crate::source::query::{Question, Select, Start};
+use crate::streams::{Kind as Holds, Stream};
+use crate::sync::parents::{self, Checked};
+use crate::sync::{Context, unchanged};
+use crate::verdict::Verdict;
+
+/// Closing readings of one list at most.
+const MOST: u32 = 3;
+
+/// A list that a walk has read to its end.
+pub(super) struct Read<'c> {
+    pub context: &'c Context,
+    pub stream: Stream,
+    /// Its checkpoint when this run began.
+    pub from: &'c Checkpoint,
+    /// Windows that were stored.
+    pub windows: i64,
+    /// Where the walk stands in the mirror until it is closed.
+    pub stands: Option<String>,
+    /// The page size that it used.
+    pub size: u32,
+    /// The questions that it asked.
+    pub asked: HashSet<(u32, u64)>,
+    /// The server's time when it began; `None` where an earlier process began it.
+    pub began: Option<i64>,
+}
+
+/// What one reading showed.
+#[derive(Default)]
+struct Shown {
+    /// The ids, as fingerprints.
+    ids: HashSet<u64>,
+    /// Of those, rows that the round had seen before.
+    known: u64,
+    /// Rows that were unknown and can have been there when the walk began.
+    passed_over: u64,
+    /// Rows that were unknown.
+    unknown: u64,
+    /// What its first page tells of how many there are.
+    total: Option<u64>,
+    is_first: bool,
+    /// Its rows, where they stood still while it went on.
+    rows: Option<u64>,
+}
+
+impl Shown {
+    /// What speaks against it: fewer records than rows, or than the server says. `unshown`: so many that the round has seen
+    /// it does not show.
+    fn is_short(&self, unshown: u64) -> Option<String> {
+        let ids = self.ids.len() as u64;
+        if let Some(rows) = self.rows.filter(|rows| *rows > ids) {
+            return Some(format!(
+                "{} have {} between them: does one stand there twice, or do ids differ in their type alone?",
+                counted(rows, "row"),
+                counted(ids, "id")
+            ));
+        }
+        let total = self.total.filter(|total| *total > ids + unshown)?;
+        Some(format!("the server says {} and shows {ids}", counted(total, "record")))
+    }
+}
+
+/// Reads the list again until nothing shows up that was passed over, and closes its walk.
+pub(super) async fn close(mut list: Read<'_>) -> Result<Ended> {
+    let (mut found, mut short) = (0, 0);
+    let mut verdict = Verdict::Incomplete("records keep moving while the list is read".into());
+    for round in 0..MOST {
+        let walk = IdReading::walk(list.context, list.stream, list.size.saturating_sub(1 + round).max(1))?;
+        let (shown, ended, asked) = match reading(&mut list, walk).await? {
+            Outcome::Read(shown, ended, asked) => (shown, ended, asked),
+            Outcome::Stopped => return Ok(Ended::Stopped),
+        };
+        list.asked.extend(asked);
+        found += shown.unknown;
+        if !ended.is_complete() {
+            verdict = ended;
+            break;
+        }
+        let unshown = unshown(&list, &shown).await?;
+        if let Some(why) = shown.is_short(unshown) {
+            short += 1;
+            verdict = Verdict::Incomplete(why);
+            if short > 1 {
+                break;
+            }
+            continue;
+        }
+        short = 0;
+        verdict = Verdict::Incomplete("records keep moving while the list is read".into());
+        if shown.passed_over == 0 {
+            let seen = shown.ids.len() as u64 + unshown;
+            if 3 * unshown < seen.saturating_sub(unshown).max(1) {
+                verdict = Verdict::Continuous;
+            }
+            break;
+        }
+    }
+    tell(&list, found);
+    land(list.context, list.stream, list.from, list.windows, Window::default(), Left::Closed(verdict.clone())).await?;
+    Ok(Ended::Closed(verdict))
+}
+
+/// What came of a reading.
+enum Outcome {
+    /// What it showed, what it is worth, and what it asked.
+    Read(Shown, Verdict, HashSet<(u32, u64)>),
+    /// A stop was asked for.
+    Stopped,
+}
+
+async fn reading(list: &mut Read<'_>, walk: super::Walk) -> Result<Outcome> {
+    let parent = Some(list.from.partition.clone()).filter(|partition| !partition.is_empty());
+    let walk = walk.avoiding(Arc::new(list.asked.clone()));
+    let mut reading = IdReading::new(list.context, list.stream, parent, walk);
+    let mut shown = Shown { is_first: true, ..Shown::default() };
+    loop {
+        match reading.next().await {
+            Ok(Next::Page(question, page)) => take(list, &mut shown, question, &page).await?,
+            Ok(Next::End(verdict)) => {
+                let walk = reading.into_walk();
+                shown.rows = walk.stood_still().then(|| walk.rows());
+                return Ok(Outcome::Read(shown, verdict, walk.questions()));
+            }
+            Ok(Next::Stopped) => return Ok(Outcome::Stopped),
+            // Of a list with a row that cannot be asked for, not even for its id, no ids can be read: it lacks that row anyway.
+            Err(error) if isolate::is_of_a_row(&error) => {
+                shown.total = None;
+                return Ok(Outcome::Read(shown, Verdict::Continuous, HashSet::new()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Stores what a page shows and the round has not seen.
+async fn take(list: &mut Read<'_>, shown: &mut Shown, question: Question, page: &Page) -> Result<()> {
+    if std::mem::take(&mut shown.is_first) {
+        shown.total = page.total;
+    }
+    let ids: Vec<String> =
+        page.records.rows.iter().filter(|row| !is_no_id(&row.id)).map(|row| row.id.to_string()).collect();
+    let fresh: Vec<String> = ids.iter().filter(|id| shown.ids.insert(xxh3_64(id.as_bytes()))).cloned().collect();
+    let place = Place { lane: list.context.lane, stream: list.stream, partition: list.from.partition.clone() };
+    let (since, asked) = (list.from.since_run, fresh.clone());
+    let unknown = list.context.mirror.call(move |w| w.transaction(|t| readings::unseen(t, &place, since, &asked)));
+    let unknown: HashSet<String> = unknown.await?.into_iter().collect();
+    shown.known += (fresh.len() - unknown.len()) as u64;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    shown.unknown += unknown.len() as u64;
+    let question = Question { select: Select::Whole, ..question };
+    let whole = match list.context.source.ask(question.clone()).await {
+        Ok(page) => page,
+        Err(error) => {
+            let first = if let Start::Row(row) = question.start { row } else { 0 };
+            isolate::page(list.context, &question, first, error).await?
+        }
+    };
+    let Checked::Page(whole) = parents::checked(list.context, &question, whole).await? else {
+        shown.passed_over += unknown.len() as u64;
+        return Ok(());
+    };
+    let is_new = |id: &str| {
+        let row = whole.records.rows.iter().find(|row| &*row.id == id);
+        row.is_some_and(|row| is_younger(list, &whole, row))
+    };
+    shown.passed_over += unknown.iter().filter(|id| !is_new(id)).count() as u64;
+    let moments = unchanged::made(list.context, list.stream, list.from, &whole);
+    let window = Window { page: Page { nameless: 0, ..whole }, stepped_back: true, moments };
+    land(list.context, list.stream, list.from, list.windows, window, Left::Open(list.stands.clone())).await?;
+    list.windows += 1;
+    Ok(())
+}
+
+/// Whether a row tells that it was made after the walk began.
+fn is_younger(list: &Read<'_>, page: &Page, row: &record::Record) -> bool {
+    let column = list.stream.columns().iter().find(|column| column.kind == Holds::Timestamp);
+    let Some((began, column)) = list.began.zip(column) else { return false };
+    let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
+    record::moment(text, &[column.name], list.context.source.dialect().date).is_some_and(|made| made >= began)
+}
+
+/// How many records the round has seen of the list that a reading did not show.
+async fn unshown(list: &Read<'_>, shown: &Shown) -> Result<u64> {
+    let place = Place { lane: list.context.lane, stream: list.stream, partition: list.from.partition.clone() };
+    let since = list.from.since_run;
+    let seen = list.context.mirror.call(move |w| w.transaction(|t| readings::seen(t, &place, since))).await?;
+    Ok(seen.saturating_sub(shown.known + shown.unknown))
+}
+
+/// Says in the summary what the closing readings found.
+fn tell(list: &Read<'_>, found: u64) {
+    if found > 0 {
+        tracing::info!(stream = %list.stream, found, "closing readings found records that the walk had passed over");
+        if list.from.partition.is_empty() {
+            let found = counted(found, "record");
+            list.context
+                .note(format!("{}: reading the list again found {found} that had moved meanwhile", list.stream));
+        }
+    }
+}

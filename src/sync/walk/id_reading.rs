@@ -1,0 +1,106 @@
+//! A list read once more, ids alone, many pages a request: the walk's own reasoning over light pages. Nothing is stored.
+
+use std::collections::VecDeque;
+
+use super::isolate::filled;
+use super::{Ask, Shown, Walk};
+use crate::error::{Error, Kind, Result};
+use crate::source::dialect::Paging;
+use crate::source::page::Page;
+use crate::source::query::{Question, Select, Start};
+use crate::streams::Stream;
+use crate::sync::Context;
+use crate::verdict::Verdict;
+
+/// A reading under way.
+pub struct IdReading<'c> {
+    context: &'c Context,
+    stream: Stream,
+    /// The record whose list it is; `None` for a stream's one list.
+    parent: Option<String>,
+    walk: Walk,
+    ready: VecDeque<(Ask, Result<Page>)>,
+    total: Option<u64>,
+    end: Option<Verdict>,
+}
+
+/// What came next.
+pub enum Next {
+    /// A page, and the question that it answers.
+    Page(Question, Page),
+    /// The end, and what the reading is worth.
+    End(Verdict),
+    /// A stop was asked for.
+    Stopped,
+}
+
+impl<'c> IdReading<'c> {
+    /// A reading by this walk, which begins.
+    pub fn new(context: &'c Context, stream: Stream, parent: Option<String>, walk: Walk) -> IdReading<'c> {
+        IdReading { context, stream, parent, walk, ready: VecDeque::new(), total: None, end: None }
+    }
+
+    /// A walk over a stream's lists in pages of at most `size` rows.
+    pub fn walk(context: &Context, stream: Stream, size: u32) -> Result<Walk> {
+        let paging = context.source.dialect().stream(stream)?.list.paging;
+        let mut walk = match (Walk::new(size), paging) {
+            (walk, Paging::Page) => walk,
+            (walk, Paging::Offset) => walk.by_offset(),
+            (walk, Paging::Cursor) => walk.by_cursor(),
+            (walk, Paging::None) => walk.unpaged(),
+        };
+        walk.know(context.known_totals(stream));
+        Ok(walk)
+    }
+
+    /// The next page. Fails as its question does.
+    pub async fn next(&mut self) -> Result<Next> {
+        if let Some(verdict) = &self.end {
+            return Ok(Next::End(verdict.clone()));
+        }
+        // Foreseen questions that are not the walk's next ones any more.
+        if self.ready.front().is_some_and(|(ask, _)| *ask != self.walk.ask()) {
+            self.ready.clear();
+        }
+        if self.ready.is_empty() {
+            let asks = self.walk.foresee(self.context.source.pages_together(self.stream), self.total);
+            let questions = asks.iter().map(|ask| self.question(*ask)).collect();
+            let pages = tokio::select! {
+                biased;
+                pages = self.context.source.ask_all(questions) => pages,
+                () = self.context.stop.now() => return Ok(Next::Stopped),
+            };
+            self.ready = asks.into_iter().zip(pages).collect();
+        }
+        let nothing = || Error::new(Kind::Internal, "no answer to a question");
+        let (ask, page) = self.ready.pop_front().ok_or_else(nothing)?;
+        let (question, page) = (self.question(ask), filled(page?, self.walk.first_of(ask)));
+        let step = self.walk.judge(&Shown {
+            rows: &page.records.rows,
+            nameless: 0,
+            total: page.total,
+            has_next: page.has_next,
+            cursors: &page.cursors,
+            next_cursor: page.next_cursor.as_deref(),
+        });
+        self.total = page.total.or(self.total);
+        self.end = step.end;
+        Ok(Next::Page(question, page))
+    }
+
+    fn question(&self, ask: Ask) -> Question {
+        Question {
+            stream: self.stream,
+            parent: self.parent.clone().or_else(|| self.context.source.any_parent(self.stream)),
+            size: ask.size,
+            start: self.walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned())),
+            select: Select::Ids,
+            since: None,
+        }
+    }
+
+    /// The walk behind it.
+    pub fn into_walk(self) -> Walk {
+        self.walk
+    }
+}

@@ -161,6 +161,8 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         context.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
     }
     sync::unchanged::note_volatile(&context, &known.streams)?;
+    sync::unchanged::note_ignored(&context, &known.streams)?;
+    sync::unchanged::note_signs(&context, &known.streams).await?;
     let screen = live::show(
         Live {
             account: settings.account.clone(),

@@ -76,6 +76,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
             // Whatever is in it may have changed: each list is read in each round.
             lookback: 1,
             newest: vec![Some(entries::UNTOLD); ids.len()],
+            signs: vec![true; ids.len()],
         }),
         moments: Moments::default(),
         believe_empty: false,

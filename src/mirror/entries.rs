@@ -1,5 +1,6 @@
 //! Which lists of a partitioned stream need not be asked for: those of a record whose entry in its own list is unchanged
-//! since they were read whole. A conversation's entry shows its last message, so new messages change it; what changes
+//! since they were read whole. A conversation's entry shows its last message, so new messages change it (one that shows
+//! none is no sign, and its list is asked for); what changes
 //! later in a message that is there (delivered, read, failed) does not, which is why a list with messages newer than
 //! `lookback` is read again all the same. What that misses is measured ([`sample`]).
 //!
@@ -29,6 +30,19 @@ pub struct Partitions {
     pub lookback: i64,
     /// For each record of the page the newest moment that it tells of its list.
     pub newest: Vec<Option<i64>>,
+    /// For each record of the page whether it tells anything of its list that new records in that would change.
+    pub signs: Vec<bool>,
+}
+
+impl Partitions {
+    /// Whether the page's n-th record, unchanged, is a sign that its list is. One that tells nothing is none, but where its
+    /// list is empty and others of the page tell something.
+    fn is_sign(&self, t: &Transaction<'_>, n: usize, place: &Place) -> rusqlite::Result<bool> {
+        if self.signs.get(n).copied().unwrap_or(false) {
+            return Ok(true);
+        }
+        Ok(self.signs.contains(&true) && !holds_records(t, place)?)
+    }
 }
 
 /// What is known of a list: the last pass over it that was begun.
@@ -98,7 +112,9 @@ pub fn meet(
         let settled = !holds_suspects(t, place)?;
         // Another lane began a pass after this round's own: that is the round's, open or not.
         let begun = || checkpoint::find(t, place).map(|own| own.is_some_and(|own| own.since_run >= round));
-        if settled && known.is_unchanged(seq, selection, lookback, now) && (known.incremental || !begun()?) {
+        let is_unchanged =
+            settled && known.is_unchanged(seq, selection, lookback, now) && partitions.is_sign(t, n, place)?;
+        if is_unchanged && (known.incremental || !begun()?) {
             return if known.skipped == Some(round) { Ok(false) } else { skip(t, place, round).map(|()| true) };
         }
         known_since = known.known_since(selection, now).filter(|_| settled);
@@ -145,12 +161,22 @@ fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Known>> {
     .optional()
 }
 
+fn holds_records(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
+    t.prepare_cached("SELECT EXISTS (SELECT 1 FROM record WHERE stream = ? AND parent = ? AND deleted = 0)")?
+        .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
+}
+
 fn holds_suspects(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
     t.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_suspected_lists
              WHERE stream = ? AND parent = ? AND suspect_run IS NOT NULL)",
     )?
     .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
+}
+
+/// How many lists of a stream were begun.
+pub fn lists(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<u64> {
+    t.query_row("SELECT count(*) FROM entry WHERE stream = ?", [stream.number()], |r| r.get(0))
 }
 
 /// What is known of a list is forgotten when the record it belongs to is gone: should that come back, the list is read
@@ -365,6 +391,7 @@ mod tests {
             now,
             lookback: DAY,
             newest: vec![Some(now - 9 * DAY)],
+            signs: vec![true],
         }
     }
 

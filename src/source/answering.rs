@@ -182,7 +182,8 @@ impl Source {
                 let whole = dialect.stream(stream).ok().and_then(|spelled| spelled.holding(field));
                 if let Some(name) = whole {
                     let drop = format!("[source.dialect.streams.{stream}] drop = [\"{name}\"]");
-                    let _ = write!(error.detail, "; to go on without the field: {drop}");
+                    let _ =
+                        write!(error.detail, "; to go on without the field: {drop}{}", cost_of_dropping(stream, name));
                 }
             }
             Kind::QueryRejected { fields } => {
@@ -196,9 +197,13 @@ impl Source {
                     }
                 }
                 if !names.is_empty() {
+                    let cost: String =
+                        names.iter().map(|name| cost_of_dropping(stream, name.trim_matches('"'))).collect();
                     let names = names.join(", ");
-                    let _ =
-                        write!(error.detail, "; to go on without: [source.dialect.streams.{stream}] drop = [{names}]");
+                    let _ = write!(
+                        error.detail,
+                        "; to go on without: [source.dialect.streams.{stream}] drop = [{names}]{cost}"
+                    );
                 }
             }
             _ => {}
@@ -271,6 +276,14 @@ impl Source {
             })
             .collect();
         (Some(token.generation), headers.retry_after, outcomes)
+    }
+}
+
+/// What a job pays for doing without a field, in the words of a hint.
+fn cost_of_dropping(stream: Stream, field: &str) -> &'static str {
+    match (stream, field) {
+        (Stream::Conversations, "lastMessage") => " (each night then asks for the messages of every conversation)",
+        _ => "",
     }
 }
 

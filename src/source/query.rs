@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 
 use serde_json::json;
 
+use super::dialect::IGNORE;
 use super::dialect::{Dialect, ListDialect, OneDialect, Paging};
 use super::shape::{Shape, Want};
 use crate::error::Result;
@@ -49,13 +50,15 @@ pub enum Start {
     After(String),
 }
 
-/// Where the parts of a list answer lie.
+/// Where the parts of a list answer lie. What a job says is not to be believed is not asked for.
 pub fn list_shape(list: &ListDialect) -> Shape {
+    let asked = |path: &'_ String| if path == IGNORE { "" } else { path.as_str() }.to_owned();
+    let (has_next, total) = (asked(&list.has_next), asked(&list.total));
     Shape::new(&[
         (Want::Success, &list.success),
         (Want::Items, &list.items),
-        (Want::HasNext, &list.has_next),
-        (Want::Total, &list.total),
+        (Want::HasNext, &has_next),
+        (Want::Total, &total),
         (Want::NextCursor, &list.next_cursor),
         (Want::RowCursor, &list.row_cursor),
         (Want::Code, &list.code),

@@ -9,9 +9,11 @@ use super::Context;
 use crate::clock::is_ahead;
 use crate::error::Result;
 use crate::mirror::checkpoint::Checkpoint;
-use crate::mirror::entries::Partitions;
+use crate::mirror::checkpoint::Lane;
+use crate::mirror::entries::{self, Partitions};
 use crate::mirror::records::Moments;
 use crate::mirror::selection;
+use crate::quantity::counted;
 use crate::record;
 use crate::source::Source;
 use crate::source::page::Page;
@@ -72,6 +74,7 @@ pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Parti
         now: context.source.now(),
         lookback: context.lookback,
         newest: moments(page, &LAST, context.source.dialect().date),
+        signs: signs(page),
     })
 }
 
@@ -90,6 +93,44 @@ pub fn horizon(context: &Context, from: &Checkpoint) -> Option<i64> {
     let now = context.source.now();
     let known_since = from.known_since.filter(|since| !from.partition.is_empty() && !is_ahead(*since, now));
     known_since.map(|since| since.saturating_sub(context.lookback))
+}
+
+/// Whether each row of a page tells of its last message.
+fn signs(page: &Page) -> Vec<bool> {
+    let tells = |row| {
+        let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
+        record::member(text, LAST[0]).is_some_and(|last| last != "null")
+    };
+    page.records.rows.iter().map(tells).collect()
+}
+
+/// Says which claims of the server are not believed, because the job says so.
+pub fn note_ignored(context: &Context, streams: &[Stream]) -> Result<()> {
+    for stream in streams {
+        for claim in context.source.dialect().stream(*stream)?.list.ignored() {
+            context.note(format!(
+                "{stream}: what the server says under `{claim}` is not believed, as the job asks; nothing is proven"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Says what a night costs whose conversations show no sign of new messages.
+pub async fn note_signs(context: &Context, streams: &[Stream]) -> Result<()> {
+    let Some((child, parent)) = streams.iter().find_map(|s| Some((*s, s.definition().parent?))) else { return Ok(()) };
+    let is_asked_for = context.source.dialect().stream(parent)?.is_asked_for(&[LAST[0].to_owned()]);
+    if context.lane != Lane::Incremental || is_asked_for || !context.source.is_partitioned(child) {
+        return Ok(());
+    }
+    let lists = context.mirror.call(move |w| w.transaction(|t| entries::lists(t, child))).await?;
+    let requests = lists.div_ceil(context.source.aliases.now().max(1) as u64);
+    let (lists, requests) = (counted(lists, "conversation"), counted(requests, "request"));
+    context.note(format!(
+        "{parent}: `{}` is not asked for, so nothing tells which conversations have new messages: each night asks for those of every one ({lists} in the mirror, at least {requests})",
+        LAST[0]
+    ));
+    Ok(())
 }
 
 fn moments(page: &Page, path: &[&str], form: DateForm) -> Vec<Option<i64>> {

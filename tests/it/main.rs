@@ -10,6 +10,8 @@ mod budget;
 mod by_hand;
 mod check;
 mod clocks;
+mod closing;
+mod contradictions;
 mod deletions;
 mod demo;
 mod dialects;

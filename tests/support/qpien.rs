@@ -214,6 +214,23 @@ impl Qpien {
         Qpien { account, server }
     }
 
+    /// Answers from an account that `change` changes before each request for lists; it is told how many there were.
+    pub fn changing(account: Account, change: impl Fn(&mut Account, usize) + Send + Sync + 'static) -> Qpien {
+        let account = Arc::new(Mutex::new(account));
+        let (shared, requests) = (account.clone(), Mutex::new(0));
+        let server = Server::start(move |asked| {
+            let fields = fields(asked.document());
+            let mut account = shared.lock().expect("no panic while it was held");
+            if fields.iter().any(|field| field.operation != TOKEN) {
+                let mut requests = requests.lock().expect("no panic while it was held");
+                *requests += 1;
+                change(&mut account, *requests);
+            }
+            Answer::json(200, &body(&account, &|_, _| None, &fields))
+        });
+        Qpien { account, server }
+    }
+
     /// The account, to be read or changed.
     pub fn account(&self) -> MutexGuard<'_, Account> {
         self.account.lock().expect("no panic while it was held")

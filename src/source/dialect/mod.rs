@@ -82,6 +82,17 @@ pub struct ListDialect {
     pub message: String,
 }
 
+/// In the place of the path to a total, or to whether another page follows: what a server says there is not believed.
+pub const IGNORE: &str = "ignore";
+
+impl ListDialect {
+    /// What a server says of this list and is not believed.
+    pub fn ignored(&self) -> Vec<&'static str> {
+        let claims = [("total", &self.total), ("has_next", &self.has_next)];
+        claims.into_iter().filter(|(_, path)| *path == IGNORE).map(|(name, _)| name).collect()
+    }
+}
+
 /// How a list is asked for its next rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,12 +8,12 @@
 //!
 //! - A closing reading asks no question (page size and first row) that the walk asked in this process, as long as others
 //!   serve as well: a server that keeps answers would confirm itself.
-//! - A row counts as passed over unless it tells that it was made after the walk began.
+//! - A row counts as passed over unless it was made after the walk began: it tells so, or what belongs to it does (a
+//!   conversation whose messages fit one page, all of them younger).
 //! - A list that was read whole in one window needs none, nor does one that stood still as far as the windows show and is
 //!   read a second time by [`super::second_pass`], nor a list of messages whose moments only fall, or only rise.
-//! - A record that is gone, or that moved past the reading point in every reading, is shown by none. Of `n` records that
-//!   this round has seen, the last reading did not show `m`. At most about `3 m / (n - m)` may be missing. Below one the
-//!   list is `continuous`; otherwise records keep moving.
+//! - A record that moved past the reading point in every reading is shown by none, and no answer tells that from one that
+//!   is gone. It takes as many moves in phase with the readings as there were readings.
 //! - The server's own word: its total, told by the first page of the reading, is no more than the records that the reading
 //!   shows and those that it does not show any more. Where it is more in two readings, the list is incomplete.
 //!
@@ -37,7 +37,7 @@ use crate::record;
 use crate::set_aside::is_no_id;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
-use crate::streams::{Kind as Holds, Stream};
+use crate::streams::{self, Kind as Holds, Stream};
 use crate::sync::parents::{self, Checked};
 use crate::sync::{Context, unchanged};
 use crate::verdict::Verdict;
@@ -110,9 +110,10 @@ pub(super) async fn close(mut list: Read<'_>) -> Result<Ended> {
         };
         list.asked.extend(asked);
         found += shown.unknown;
-        if !ended.is_complete() {
-            verdict = ended;
-            break;
+        // The walk came to its end: what keeps a reading from its own is that the list moves.
+        if let Verdict::Incomplete(why) = ended {
+            tracing::info!(stream = %list.stream, why, "a closing reading came to no end");
+            continue;
         }
         let unshown = unshown(&list, &shown).await?;
         if let Some(why) = shown.is_short(unshown) {
@@ -126,10 +127,7 @@ pub(super) async fn close(mut list: Read<'_>) -> Result<Ended> {
         short = 0;
         verdict = Verdict::Incomplete("records keep moving while the list is read".into());
         if shown.passed_over == 0 {
-            let seen = shown.ids.len() as u64 + unshown;
-            if 3 * unshown < seen.saturating_sub(unshown).max(1) {
-                verdict = Verdict::Continuous;
-            }
+            verdict = Verdict::Continuous;
             break;
         }
     }
@@ -175,9 +173,9 @@ async fn take(list: &mut Read<'_>, shown: &mut Shown, question: Question, page: 
     if std::mem::take(&mut shown.is_first) {
         shown.total = page.total;
     }
-    let ids: Vec<String> =
-        page.records.rows.iter().filter(|row| !is_no_id(&row.id)).map(|row| row.id.to_string()).collect();
-    let fresh: Vec<String> = ids.iter().filter(|id| shown.ids.insert(xxh3_64(id.as_bytes()))).cloned().collect();
+    let fresh = page.records.rows.iter().filter(|row| shown.ids.insert(xxh3_64(row.id.as_bytes())));
+    // A row whose id cannot be read counts as one, and is nobody's.
+    let fresh: Vec<String> = fresh.filter(|row| !is_no_id(&row.id)).map(|row| row.id.to_string()).collect();
     let place = Place { lane: list.context.lane, stream: list.stream, partition: list.from.partition.clone() };
     let (since, asked) = (list.from.since_run, fresh.clone());
     let unknown = list.context.mirror.call(move |w| w.transaction(|t| readings::unseen(t, &place, since, &asked)));
@@ -199,11 +197,12 @@ async fn take(list: &mut Read<'_>, shown: &mut Shown, question: Question, page: 
         shown.passed_over += unknown.len() as u64;
         return Ok(());
     };
-    let is_new = |id: &str| {
-        let row = whole.records.rows.iter().find(|row| &*row.id == id);
+    let is_new = |id: &&String| {
+        let row = whole.records.rows.iter().find(|row| *row.id == ***id);
         row.is_some_and(|row| is_younger(list, &whole, row))
     };
-    shown.passed_over += unknown.iter().filter(|id| !is_new(id)).count() as u64;
+    let old: Vec<String> = unknown.iter().filter(|id| !is_new(id)).cloned().collect();
+    shown.passed_over += old_lists(list, old).await?;
     let moments = unchanged::made(list.context, list.stream, list.from, &whole);
     let window = Window { page: Page { nameless: 0, ..whole }, stepped_back: true, moments };
     land(list.context, list.stream, list.from, list.windows, window, Left::Open(list.stands.clone())).await?;
@@ -217,6 +216,38 @@ fn is_younger(list: &Read<'_>, page: &Page, row: &record::Record) -> bool {
     let Some((began, column)) = list.began.zip(column) else { return false };
     let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
     record::moment(text, &[column.name], list.context.source.dialect().date).is_some_and(|made| made >= began)
+}
+
+/// How many of these records were there when the walk began, by what belongs to them: the oldest message of a conversation
+/// is as old as itself. One whose list is longer than a page is old, and so is one of which nothing tells.
+async fn old_lists(list: &Read<'_>, ids: Vec<String>) -> Result<u64> {
+    let context = list.context;
+    let children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(list.stream));
+    let child = children.into_iter().find(|s| context.source.is_partitioned(*s));
+    let (Some(child), Some(began), false) = (child, list.began, ids.is_empty()) else { return Ok(ids.len() as u64) };
+    let Some(column) = child.columns().iter().find(|column| column.kind == Holds::Timestamp) else {
+        return Ok(ids.len() as u64);
+    };
+    let question = |id: &String| Question {
+        stream: child,
+        parent: Some(id.clone()),
+        size: context.page_size,
+        start: Start::Row(0),
+        select: Select::Whole,
+        since: None,
+    };
+    let pages = context.source.ask_all_briefly(ids.iter().map(question).collect()).await;
+    let date = context.source.dialect().date;
+    let is_young = |page: &Page| {
+        let rows = &page.records.rows;
+        let is_whole = page.total.map_or(page.has_next == Some(false), |total| total == rows.len() as u64);
+        let made = |row| {
+            let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
+            record::moment(text, &[column.name], date)
+        };
+        is_whole && !rows.is_empty() && rows.iter().all(|row| made(row).is_some_and(|made| made >= began))
+    };
+    Ok(pages.iter().filter(|page| !page.as_ref().is_ok_and(is_young)).count() as u64)
 }
 
 /// How many records the round has seen of the list that a reading did not show.

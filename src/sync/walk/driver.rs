@@ -118,16 +118,19 @@ async fn once(
             refuse_empty(context, stream, &from, verdict.is_complete() && shows_none).await?;
             // What was lowered in one list of many is that list's own affair.
             keep_size(context, stream, &walk, verdict.is_complete() && (from.partition.is_empty() || !lowered));
-            let then = what_follows(context, &from, &walk, &verdict, order.is_evident());
+            let then = what_follows(context, (stream, &from), &walk, &verdict, order.is_evident());
             if then == Then::Close {
                 landing(Left::Closed(verdict.clone())).await?;
                 landed();
                 return Ok(Ended::Closed(verdict));
             }
             // The page is stored first, for those that its records keep waiting; the walk stands where it stood before it.
-            landing(Left::Open(stands.clone())).await?;
+            let stored = landing(Left::Open(stands.clone())).await?;
             landed();
             drop(at_work);
+            if stored.ended {
+                return Ok(Ended::Closed(Verdict::Continuous));
+            }
             let (asked, size, windows) = (walk.questions(), walk.page_size(), windows + 1);
             let read = Read { context, stream, from: &from, windows, stands, size, asked, began };
             return finish(read, &walk, then).await;
@@ -216,12 +219,20 @@ enum Then {
 
 /// What follows when a walk has come to its end with this verdict. Of what changed of a list, nothing more is asked: the
 /// next such reading begins before this one began.
-fn what_follows(context: &Context, from: &Checkpoint, walk: &Walk, verdict: &Verdict, in_order: bool) -> Then {
+fn what_follows(
+    context: &Context,
+    (stream, from): (Stream, &Checkpoint),
+    walk: &Walk,
+    verdict: &Verdict,
+    in_order: bool,
+) -> Then {
     let is_one_list = from.partition.is_empty();
     if *verdict != Verdict::Continuous || tail::since(from).is_some() || walk.is_a_tests() {
         return Then::Close;
     }
-    match Collect::after(walk).filter(|_| is_one_list && context.double_collect) {
+    // Against a claim that is not believed nothing is proven.
+    let is_believed = context.source.dialect().stream(stream).is_ok_and(|part| part.list.ignored().is_empty());
+    match Collect::after(walk).filter(|_| is_one_list && context.double_collect && is_believed) {
         Some(collect) => Then::Prove(collect),
         None if walk.is_one_window() => Then::Close,
         None if walk.stood_still() => Then::Count,

@@ -2,6 +2,7 @@
 //! [`super::Collect`]'s. It stores nothing: a run that is killed in it reads the list's last window again. Where it does not
 //! read the same, [`super::closing`] goes on.
 
+use super::isolate::filled;
 use super::{Collect, Shown};
 use crate::error::Result;
 use crate::mirror::checkpoint::{self, Place};
@@ -45,9 +46,9 @@ pub async fn read(context: &Context, place: Place, mut collect: Collect) -> Resu
             pages = context.source.ask_all(questions) => pages,
             () = context.stop.now() => return Ok(Second::Stopped),
         };
-        for page in pages {
+        for (ask, page) in asks.into_iter().zip(pages) {
             let page = match page {
-                Ok(page) => page,
+                Ok(page) => filled(page, ask.row),
                 Err(error) => {
                     tracing::info!(%stream, %error, "the second pass ends without a proof");
                     return Ok(Second::Differs);

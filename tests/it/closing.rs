@@ -1,0 +1,187 @@
+//! No record that was there from a run's first request to its last is missing from a run that ends with 0, wherever it
+//! moved meanwhile, and neither is a message that was there at both.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use serde_json::json;
+
+use crate::support::ids;
+use crate::support::qpien::{Account, Qpien, job};
+
+/// How the conversations are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// A message moves its conversation to the head.
+    LastActivity,
+    /// An edit moves a conversation anywhere.
+    Name,
+    /// New ones come first, and none moves.
+    Creation,
+}
+
+/// What else is peculiar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Peculiar {
+    Nothing,
+    /// Three conversations stay on top.
+    Pinned,
+    /// A message's moment is earlier than its arrival.
+    Late,
+}
+
+/// A random sequence (xorshift), the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % n as u64).expect("small")
+    }
+}
+
+/// Conversations at the beginning: at least 40 pages.
+const CONVERSATIONS: usize = 1000;
+const PAGE: usize = 24;
+
+/// One change of the account.
+fn change(account: &mut Account, random: &mut Random, n: usize, order: Order, peculiar: Peculiar) {
+    let pinned = if peculiar == Peculiar::Pinned { 3 } else { 0 };
+    let list = account.lists.get_mut("getConversationList").expect("the list");
+    match (random.below(10), order) {
+        (0, _) => {
+            let id = format!("conversation-new-{n:05}");
+            account.talk(&id, 2);
+            // Made just now, and later than any clock of this machine says.
+            for message in account.messages.get_mut(&id).expect("its messages") {
+                message["createdAt"] = json!(format!("2096-11-28T{:02}:{:02}:00.000Z", n / 60 % 24, n % 60));
+            }
+            let list = account.lists.get_mut("getConversationList").expect("the list");
+            let new = list.pop().expect("the new one");
+            list.insert(pinned, new);
+        }
+        (1, _) => {
+            let at = pinned + random.below(list.len() - pinned);
+            let gone = list.remove(at);
+            account.messages.remove(gone["_id"].as_str().expect("an id"));
+        }
+        (_, Order::Creation) => {
+            let at = random.below(list.len());
+            list[at]["status"] = json!(format!("CLOSED {n}"));
+        }
+        (_, Order::Name) => {
+            let mut row = list.remove(random.below(list.len()));
+            row["status"] = json!(format!("renamed {n}"));
+            list.insert(random.below(list.len()), row);
+        }
+        (_, Order::LastActivity) => {
+            let mut row = list.remove(pinned + random.below(list.len() - pinned));
+            let id = row["_id"].as_str().expect("an id").to_owned();
+            let late = if peculiar == Peculiar::Late { random.below(3) } else { 0 };
+            let at =
+                format!("2096-11-28T{:02}:{:02}:{:02}.000Z", 12 + n / 3600, n / 60 % 60, (n % 60) - late.min(n % 60));
+            let message = json!({"_id": format!("message-live-{n:06}"), "conversation": id, "content": "live",
+                "createdAt": at});
+            row["lastMessage"] = json!({"content": format!("live {n}"), "createdAt": at});
+            list.insert(pinned, row);
+            account.messages.get_mut(&id).expect("its messages").insert(0, message);
+        }
+    }
+}
+
+/// What a run over a moving account came to.
+struct Ran {
+    code: i32,
+    /// Records that the closing readings found.
+    found: usize,
+    /// Conversations, and messages, that were there all along and are missing.
+    missing: (usize, usize),
+}
+
+/// Runs a backfill over an account that changes before every so-manieth request.
+fn run(seed: u64, order: Order, peculiar: Peculiar, every: usize) -> Ran {
+    let account = Account::new(5, CONVERSATIONS, 2);
+    let first = account.clone();
+    let random = Mutex::new(Random(seed * 7919 + 17));
+    let server = Qpien::changing(account, move |account, n| {
+        if n % every == 0 {
+            change(account, &mut random.lock().expect("no panic"), n, order, peculiar);
+        }
+    });
+    let work = job("backfill", &format!("page_size = {PAGE}\naliases_per_request = 4"));
+    let outcome = server.run(&work);
+    assert!([0, 3].contains(&outcome.code), "{}", outcome.stderr);
+    let found = outcome
+        .stdout
+        .split("reading the list again found ")
+        .nth(1)
+        .map_or(0, |behind| behind.split(' ').next().and_then(|n| n.parse().ok()).expect("a number"));
+    let last = server.account();
+    let missing = |stream: &str| {
+        let delivered: BTreeSet<String> = if work.path(&format!("out/{stream}.csv")).exists() {
+            ids(&work, stream).into_iter().collect()
+        } else {
+            return 0;
+        };
+        let (before, after) = (first.ids(stream), last.ids(stream));
+        before.intersection(&after).filter(|id| !delivered.contains(*id)).count()
+    };
+    Ran { code: outcome.code, found, missing: (missing("conversations"), missing("messages")) }
+}
+
+/// Seeds: a few, or as many as a soak asks for.
+fn seeds(few: u64) -> u64 {
+    std::env::var("SOAK_SEEDS").ok().and_then(|n| n.parse::<u64>().ok()).map_or(few, |n| n * 4)
+}
+
+#[test]
+fn no_conversation_that_moves_to_the_head_is_passed_over() {
+    for peculiar in [Peculiar::Nothing, Peculiar::Pinned, Peculiar::Late] {
+        let (mut green, mut found) = (0, 0);
+        for seed in 0..seeds(4) {
+            let ran = run(seed, Order::LastActivity, peculiar, 3);
+            if ran.code == 0 {
+                green += 1;
+                assert_eq!(ran.missing, (0, 0), "{peculiar:?}, seed {seed}");
+            }
+            found += ran.found;
+        }
+        // The overlap walk alone would have missed these.
+        assert!(
+            found >= 3 * seeds(4) as usize,
+            "{peculiar:?}: only {found} were passed over: too calm to show anything"
+        );
+        assert!(green > 0, "{peculiar:?}: none of the runs was complete");
+    }
+}
+
+#[test]
+fn no_conversation_that_moves_anywhere_is_passed_over() {
+    let mut found = 0;
+    for seed in 0..seeds(4) {
+        let ran = run(seed, Order::Name, Peculiar::Nothing, 1);
+        if ran.code == 0 {
+            assert_eq!(ran.missing, (0, 0), "seed {seed}");
+        }
+        found += ran.found;
+    }
+    assert!(found > 0, "too calm to show anything");
+}
+
+#[test]
+fn what_is_made_or_goes_meanwhile_costs_nothing_that_stays() {
+    for seed in 0..seeds(3) {
+        let ran = run(seed, Order::Creation, Peculiar::Nothing, 1);
+        assert_eq!((ran.code, ran.missing), (0, (0, 0)), "seed {seed}");
+    }
+}
+
+/// One change in two requests is a busy account: nearly every run is complete all the same.
+#[test]
+fn most_runs_over_a_busy_account_are_complete() {
+    let runs = seeds(8);
+    let green = (0..runs).filter(|seed| run(*seed, Order::LastActivity, Peculiar::Nothing, 2).code == 0).count();
+    assert!(green * 100 >= 95 * runs as usize, "{green} of {runs}");
+}

@@ -1,0 +1,283 @@
+//! Servers that contradict themselves: whatever they say and serve, the data is whole or the run is not green; and a night
+//! against any of them deletes nothing that exists. Where a server's answers are those of an honest one with less data, no
+//! client can tell: those are listed here, and nowhere else may a green run lack anything.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::support::qpien::{Account, Field, Qpien, job};
+use crate::support::{Work, ids};
+
+const ROWS: usize = 330;
+const SIZE: usize = 50;
+
+/// What `hasNextPage` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum More {
+    Right,
+    False,
+    Absent,
+    True,
+    PageIsFull,
+}
+
+/// What the total says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Total {
+    Right,
+    Absent,
+    Served,
+    OfPage,
+    SoFar,
+    TooSmall,
+    TooLarge,
+    Changing,
+}
+
+/// What is served of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Served {
+    All,
+    Capped,
+    WithoutFront,
+    WithoutMiddle,
+    WithoutEnd,
+    LastPageAgain,
+    Doubled,
+    Clamped,
+}
+
+/// How the list is paged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Paged {
+    ByNumber,
+    ByOffset,
+    ByCursor,
+}
+
+const MORE: [More; 5] = [More::Right, More::False, More::Absent, More::True, More::PageIsFull];
+const TOTAL: [Total; 8] = [
+    Total::Right,
+    Total::Absent,
+    Total::Served,
+    Total::OfPage,
+    Total::SoFar,
+    Total::TooSmall,
+    Total::TooLarge,
+    Total::Changing,
+];
+const SERVED: [Served; 8] = [
+    Served::All,
+    Served::Capped,
+    Served::WithoutFront,
+    Served::WithoutMiddle,
+    Served::WithoutEnd,
+    Served::LastPageAgain,
+    Served::Doubled,
+    Served::Clamped,
+];
+
+type Combination = (More, Total, Served, Paged);
+
+/// The answer of such a server to a question for contacts.
+fn answer(rows: &[Value], field: &Field, (more, total, served, paged): Combination, asked: usize) -> Value {
+    let size = field.number("limit").unwrap_or(SIZE).min(if served == Served::Clamped { 20 } else { usize::MAX });
+    let from = match paged {
+        Paged::ByNumber => (field.number("page").unwrap_or(1).max(1) - 1) * size,
+        Paged::ByOffset => field.number("skip").unwrap_or(0),
+        Paged::ByCursor => field.arguments.get("after").map_or(0, |cursor| cursor.parse::<usize>().expect("ours") + 1),
+    };
+    let mut all: Vec<Option<&Value>> = rows.iter().map(Some).collect();
+    match served {
+        Served::Capped => all.truncate(110),
+        Served::WithoutFront => all[..60].fill(None),
+        Served::WithoutMiddle => all[120..230].fill(None),
+        Served::WithoutEnd => all[270..].fill(None),
+        Served::Doubled => (0..5).for_each(|n| all[60 * n + 9] = all[60 * n + 8]),
+        _ => {}
+    }
+    let (all_rows, mut from) = (all.len(), from);
+    if served == Served::LastPageAgain && from >= all_rows {
+        from = (all_rows - 1) / size * size;
+    }
+    let to = (from + size).min(all_rows).max(from.min(all_rows));
+    let docs: Vec<(usize, &Value)> = (from.min(to)..to).filter_map(|n| Some((n, all[n]?))).collect();
+    let selected = |row: &Value| {
+        let members = row.as_object().into_iter().flatten().filter(|(name, _)| field.selects(name));
+        Value::Object(members.map(|(n, v)| (n.clone(), v.clone())).collect())
+    };
+    let has_next = match more {
+        More::Right => Some(to < all_rows),
+        More::False => Some(false),
+        More::Absent => None,
+        More::True => Some(true),
+        More::PageIsFull => Some(docs.len() == size),
+    };
+    let told = match total {
+        Total::Right => Some(rows.len()),
+        Total::Absent => None,
+        Total::Served => Some(all.iter().flatten().count()),
+        Total::OfPage => Some(docs.len()),
+        Total::SoFar => Some(to),
+        Total::TooSmall => Some(rows.len() - 37),
+        Total::TooLarge => Some(rows.len() + 37),
+        Total::Changing => Some(rows.len() + asked % 3),
+    };
+    if paged == Paged::ByCursor {
+        let edges: Vec<Value> =
+            docs.iter().map(|(n, row)| json!({"cursor": n.to_string(), "node": selected(row)})).collect();
+        let end = docs.last().map(|(n, _)| n.to_string());
+        return json!({"edges": edges, "pageInfo": {"hasNextPage": has_next, "endCursor": end}, "totalCount": told});
+    }
+    let docs: Vec<Value> = docs.iter().map(|(_, row)| selected(row)).collect();
+    json!({"success": true, "data": {"docs": docs, "hasNextPage": has_next, "totalDocs": told}})
+}
+
+/// Whether the answers of such a server are those of an honest one whose list is another: then a green run lacks what it
+/// does, and nothing can show it.
+fn is_an_honest_ones((more, total, served, _): Combination) -> bool {
+    let says_so = |more: More| matches!(more, More::Right | More::False | More::Absent | More::PageIsFull);
+    match served {
+        // Less of the list, and nothing that speaks of more.
+        Served::Capped => {
+            says_so(more) && matches!(total, Total::Absent | Total::Served | Total::SoFar | Total::OfPage)
+        }
+        _ => false,
+    }
+}
+
+fn dialect(paged: Paged) -> &'static str {
+    match paged {
+        Paged::ByNumber => "",
+        Paged::ByOffset => "[source.dialect.streams.contacts.list]\npaging = \"offset\"\npage = \"skip\"",
+        Paged::ByCursor => {
+            "[source.dialect.streams.contacts.list]\npaging = \"cursor\"\npage = \"after\"\nsize = \"first\"\nitems = \"edges.node\"\nrow_cursor = \"edges.cursor\"\nhas_next = \"pageInfo.hasNextPage\"\nnext_cursor = \"pageInfo.endCursor\"\ntotal = \"totalCount\"\nsuccess = \"\"\ncode = \"\"\nmessage = \"\""
+        }
+    }
+}
+
+struct Lying {
+    server: Qpien,
+    now: Arc<Mutex<Combination>>,
+    lies: Arc<AtomicBool>,
+}
+
+/// A server whose contacts are answered so, once it lies.
+fn lying(paged: Paged) -> Lying {
+    let now = Arc::new(Mutex::new((More::Right, Total::Right, Served::All, paged)));
+    let lies = Arc::new(AtomicBool::new(true));
+    let (combination, is_lying, asked) = (now.clone(), lies.clone(), Mutex::new(0_usize));
+    let server = Qpien::start(Account::new(ROWS, 3, 5), move |account, field| {
+        let rows = account.lists.get("getContactList").filter(|_| field.operation == "getContactList")?;
+        let mut field = field.clone();
+        if let Some(first) = field.arguments.get("first").cloned() {
+            field.arguments.insert("limit".into(), first);
+        }
+        let mut asked = asked.lock().expect("no panic");
+        *asked += 1;
+        let mut combination = *combination.lock().expect("no panic");
+        if !is_lying.load(Ordering::SeqCst) {
+            combination = (More::Right, Total::Right, Served::All, combination.3);
+        }
+        Some(Ok(answer(rows, &field, combination, *asked)))
+    });
+    Lying { server, now, lies }
+}
+
+fn lacks(work: &Work, account: &Account) -> usize {
+    let delivered: BTreeSet<String> = ids(work, "contacts").into_iter().collect();
+    account.ids("contacts").difference(&delivered).count()
+}
+
+fn combinations(paged: Paged) -> impl Iterator<Item = Combination> {
+    let all = MORE.into_iter().flat_map(move |more| {
+        TOTAL.into_iter().flat_map(move |total| SERVED.into_iter().map(move |served| (more, total, served, paged)))
+    });
+    // All of them in a soak, a sample otherwise.
+    let step = if std::env::var_os("SOAK_SEEDS").is_some() { 1 } else { 7 };
+    all.step_by(step)
+}
+
+#[track_caller]
+fn whole_or_not_green(paged: Paged) {
+    let Lying { server, now, lies } = lying(paged);
+    let (mut green, mut wrong) = (0, Vec::new());
+    for combination in combinations(paged) {
+        *now.lock().expect("no panic") = combination;
+        lies.store(true, Ordering::SeqCst);
+        let work = job("backfill", &format!("page_size = {SIZE}\nretry_for = \"1s\"\n{}", dialect(paged)));
+        let outcome = server.run(&work);
+        if outcome.code == 0 {
+            green += 1;
+            let missing = lacks(&work, &server.account());
+            if missing > 0 && !is_an_honest_ones(combination) {
+                wrong.push(format!("{combination:?}: green, and {missing} are missing"));
+            }
+        } else if outcome.code != 3 || !outcome.stderr.contains("error: contacts:") {
+            wrong.push(format!("{combination:?}: {} {}", outcome.code, outcome.stderr));
+        }
+    }
+    assert!(green > 0, "an honest server is green");
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn lists_by_number_are_whole_or_not_green() {
+    whole_or_not_green(Paged::ByNumber);
+}
+
+#[test]
+fn lists_by_offset_are_whole_or_not_green() {
+    whole_or_not_green(Paged::ByOffset);
+}
+
+#[test]
+fn lists_by_cursor_are_whole_or_not_green() {
+    whole_or_not_green(Paged::ByCursor);
+}
+
+/// Nights against such servers, over a mirror that is whole: nothing is deleted that exists, however often.
+#[test]
+fn a_night_against_them_deletes_nothing_that_exists() {
+    let Lying { server, now, lies } = lying(Paged::ByNumber);
+    let mut wrong = Vec::new();
+    for combination in combinations(Paged::ByNumber).step_by(3).filter(|one| !is_an_honest_ones(*one)) {
+        *now.lock().expect("no panic") = combination;
+        lies.store(false, Ordering::SeqCst);
+        let work = job("incremental", &format!("page_size = {SIZE}\nretry_for = \"1s\""));
+        server.run(&work).expect(0);
+        lies.store(true, Ordering::SeqCst);
+        for _ in 0..3 {
+            server.run(&work);
+        }
+        lies.store(false, Ordering::SeqCst);
+        let missing = lacks(&work, &server.account());
+        if missing > 0 {
+            wrong.push(format!("{combination:?}: {missing} are gone"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A claim that is always wrong has a way out, which is told, and which proves nothing.
+#[test]
+fn a_claim_that_is_always_wrong_can_be_ignored() {
+    for (combination, setting) in [
+        ((More::True, Total::Right, Served::All, Paged::ByNumber), "has_next"),
+        ((More::Right, Total::TooLarge, Served::All, Paged::ByNumber), "total"),
+    ] {
+        let Lying { server, now, .. } = lying(Paged::ByNumber);
+        *now.lock().expect("no panic") = combination;
+        let base = format!("page_size = {SIZE}\nretry_for = \"1s\"");
+        server.run(&job("backfill", &base)).expect(3);
+        let ignores = format!("{base}\n[source.dialect.streams.contacts]\nlist.{setting} = \"ignore\"");
+        let work = job("backfill", &ignores);
+        let outcome = server.run(&work).expect(0);
+        assert_eq!(lacks(&work, &server.account()), 0);
+        assert!(outcome.stdout.contains(&format!("under `{setting}` is not believed")), "{}", outcome.stdout);
+        assert_eq!(work.manifest()["streams"]["contacts"]["verdict"], json!("continuous"));
+    }
+}

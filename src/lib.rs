@@ -46,14 +46,14 @@
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
 //! | a retry's delay, how long to try | [`source::retry`] |
 //! | what it means that no answer came | `source/unreachable.rs`; that something else answers: [`source::failure`] and `source/dialect/settle/stranger.rs` |
-//! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`]; a row that two show: [`sync::disputes`] |
-//! | a page that fails because of one row | [`sync::isolate`]; what is set aside: [`set_aside`], [`mirror::set_aside`] |
+//! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`]; a row that two show: [`sync::walk::disputes`] |
+//! | a page that fails because of one row | [`sync::walk::isolate`]; what is set aside: [`set_aside`], [`mirror::set_aside`] |
 //! | a list that cannot be read | [`sync::fan_out`]; is its record gone? [`sync::lost_lists`] |
 //! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::failure`]) |
 //! | when a walk is complete | [`sync::walk`], pure, with a model of every server that breaks a rule beside it |
 //! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
-//! | which conversations are not asked, what that misses | [`mirror::entries`], [`sync::audit`]; where a list is read from its newest end only: [`sync::known_end`] |
+//! | which conversations are not asked, what that misses | [`mirror::entries`], [`sync::audit`]; where a list is read from its newest end only: [`sync::walk::known_end`] |
 //! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; how many may go at a time: [`guard`] |
 //! | which values stay out of a record's hash | [`volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::filled`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |

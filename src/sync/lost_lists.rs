@@ -154,7 +154,7 @@ async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<Str
     let mut reading = IdReading::new(context, stream, None, walk);
     while !open.is_empty() {
         match reading.next().await {
-            Ok(Next::Page(_, page)) => open.retain(|id| page.records.rows.iter().all(|row| *row.id != **id)),
+            Ok(Next::Page(shows)) => open.retain(|id| shows.1.records.rows.iter().all(|row| *row.id != **id)),
             Ok(Next::End(verdict)) => return Ok(verdict.is_complete()),
             Ok(Next::Stopped) => return Ok(false),
             // A list that fails itself does not tell who is gone.

@@ -10,7 +10,7 @@
 //! - otherwise the list is incomplete, and says whose rows it showed.
 //!
 //! Rows that do not name their conversation are compared with the mirror as they are stored: a message that lives under
-//! another conversation is a dispute ([`super::disputes`]).
+//! another conversation is a dispute ([`super::walk::disputes`]).
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

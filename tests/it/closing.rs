@@ -150,7 +150,7 @@ fn no_conversation_that_moves_to_the_head_is_passed_over() {
         }
         // The overlap walk alone would have missed these.
         assert!(
-            found >= 3 * seeds(4) as usize,
+            found >= 3 * usize::try_from(seeds(4)).expect("few"),
             "{peculiar:?}: only {found} were passed over: too calm to show anything"
         );
         assert!(green > 0, "{peculiar:?}: none of the runs was complete");
@@ -183,5 +183,5 @@ fn what_is_made_or_goes_meanwhile_costs_nothing_that_stays() {
 fn most_runs_over_a_busy_account_are_complete() {
     let runs = seeds(8);
     let green = (0..runs).filter(|seed| run(*seed, Order::LastActivity, Peculiar::Nothing, 2).code == 0).count();
-    assert!(green * 100 >= 95 * runs as usize, "{green} of {runs}");
+    assert!(green * 100 >= 95 * usize::try_from(runs).expect("few"), "{green} of {runs}");
 }

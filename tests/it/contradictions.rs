@@ -53,9 +53,9 @@ enum Served {
 /// How the list is paged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Paged {
-    ByNumber,
-    ByOffset,
-    ByCursor,
+    Number,
+    Offset,
+    Cursor,
 }
 
 const MORE: [More; 5] = [More::Right, More::False, More::Absent, More::True, More::PageIsFull];
@@ -86,9 +86,9 @@ type Combination = (More, Total, Served, Paged);
 fn answer(rows: &[Value], field: &Field, (more, total, served, paged): Combination, asked: usize) -> Value {
     let size = field.number("limit").unwrap_or(SIZE).min(if served == Served::Clamped { 20 } else { usize::MAX });
     let from = match paged {
-        Paged::ByNumber => (field.number("page").unwrap_or(1).max(1) - 1) * size,
-        Paged::ByOffset => field.number("skip").unwrap_or(0),
-        Paged::ByCursor => field.arguments.get("after").map_or(0, |cursor| cursor.parse::<usize>().expect("ours") + 1),
+        Paged::Number => (field.number("page").unwrap_or(1).max(1) - 1) * size,
+        Paged::Offset => field.number("skip").unwrap_or(0),
+        Paged::Cursor => field.arguments.get("after").map_or(0, |cursor| cursor.parse::<usize>().expect("ours") + 1),
     };
     let mut all: Vec<Option<&Value>> = rows.iter().map(Some).collect();
     match served {
@@ -126,7 +126,7 @@ fn answer(rows: &[Value], field: &Field, (more, total, served, paged): Combinati
         Total::TooLarge => Some(rows.len() + 37),
         Total::Changing => Some(rows.len() + asked % 3),
     };
-    if paged == Paged::ByCursor {
+    if paged == Paged::Cursor {
         let edges: Vec<Value> =
             docs.iter().map(|(n, row)| json!({"cursor": n.to_string(), "node": selected(row)})).collect();
         let end = docs.last().map(|(n, _)| n.to_string());
@@ -151,9 +151,9 @@ fn is_an_honest_ones((more, total, served, _): Combination) -> bool {
 
 fn dialect(paged: Paged) -> &'static str {
     match paged {
-        Paged::ByNumber => "",
-        Paged::ByOffset => "[source.dialect.streams.contacts.list]\npaging = \"offset\"\npage = \"skip\"",
-        Paged::ByCursor => {
+        Paged::Number => "",
+        Paged::Offset => "[source.dialect.streams.contacts.list]\npaging = \"offset\"\npage = \"skip\"",
+        Paged::Cursor => {
             "[source.dialect.streams.contacts.list]\npaging = \"cursor\"\npage = \"after\"\nsize = \"first\"\nitems = \"edges.node\"\nrow_cursor = \"edges.cursor\"\nhas_next = \"pageInfo.hasNextPage\"\nnext_cursor = \"pageInfo.endCursor\"\ntotal = \"totalCount\"\nsuccess = \"\"\ncode = \"\"\nmessage = \"\""
         }
     }
@@ -226,25 +226,25 @@ fn whole_or_not_green(paged: Paged) {
 
 #[test]
 fn lists_by_number_are_whole_or_not_green() {
-    whole_or_not_green(Paged::ByNumber);
+    whole_or_not_green(Paged::Number);
 }
 
 #[test]
 fn lists_by_offset_are_whole_or_not_green() {
-    whole_or_not_green(Paged::ByOffset);
+    whole_or_not_green(Paged::Offset);
 }
 
 #[test]
 fn lists_by_cursor_are_whole_or_not_green() {
-    whole_or_not_green(Paged::ByCursor);
+    whole_or_not_green(Paged::Cursor);
 }
 
 /// Nights against such servers, over a mirror that is whole: nothing is deleted that exists, however often.
 #[test]
 fn a_night_against_them_deletes_nothing_that_exists() {
-    let Lying { server, now, lies } = lying(Paged::ByNumber);
+    let Lying { server, now, lies } = lying(Paged::Number);
     let mut wrong = Vec::new();
-    for combination in combinations(Paged::ByNumber).step_by(3).filter(|one| !is_an_honest_ones(*one)) {
+    for combination in combinations(Paged::Number).step_by(3).filter(|one| !is_an_honest_ones(*one)) {
         *now.lock().expect("no panic") = combination;
         lies.store(false, Ordering::SeqCst);
         let work = job("incremental", &format!("page_size = {SIZE}\nretry_for = \"1s\""));
@@ -266,10 +266,10 @@ fn a_night_against_them_deletes_nothing_that_exists() {
 #[test]
 fn a_claim_that_is_always_wrong_can_be_ignored() {
     for (combination, setting) in [
-        ((More::True, Total::Right, Served::All, Paged::ByNumber), "has_next"),
-        ((More::Right, Total::TooLarge, Served::All, Paged::ByNumber), "total"),
+        ((More::True, Total::Right, Served::All, Paged::Number), "has_next"),
+        ((More::Right, Total::TooLarge, Served::All, Paged::Number), "total"),
     ] {
-        let Lying { server, now, .. } = lying(Paged::ByNumber);
+        let Lying { server, now, .. } = lying(Paged::Number);
         *now.lock().expect("no panic") = combination;
         let base = format!("page_size = {SIZE}\nretry_for = \"1s\"");
         server.run(&job("backfill", &base)).expect(3);

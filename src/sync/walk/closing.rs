@@ -151,7 +151,7 @@ async fn reading(list: &mut Read<'_>, walk: super::Walk) -> Result<Outcome> {
     let mut shown = Shown { is_first: true, ..Shown::default() };
     loop {
         match reading.next().await {
-            Ok(Next::Page(question, page)) => take(list, &mut shown, question, &page).await?,
+            Ok(Next::Page(next)) => take(list, &mut shown, next.0, &next.1).await?,
             Ok(Next::End(verdict)) => {
                 let walk = reading.into_walk();
                 shown.rows = walk.stood_still().then(|| walk.rows());

@@ -113,28 +113,16 @@ async fn once(
         moments.may_end = known_end.may_end(&page, &moments.rows, first, !step.stepped_back);
         let may_end = moments.may_end;
         let window = Window { page, stepped_back: step.stepped_back, moments };
-        let landing = |left| land(context, stream, &from, windows, window, left);
         if let Some(verdict) = step.end {
             refuse_empty(context, stream, &from, verdict.is_complete() && shows_none).await?;
             // What was lowered in one list of many is that list's own affair.
             keep_size(context, stream, &walk, verdict.is_complete() && (from.partition.is_empty() || !lowered));
             let then = what_follows(context, (stream, &from), &walk, &verdict, order.is_evident());
-            if then == Then::Close {
-                landing(Left::Closed(verdict.clone())).await?;
-                landed();
-                return Ok(Ended::Closed(verdict));
-            }
-            // The page is stored first, for those that its records keep waiting; the walk stands where it stood before it.
-            let stored = landing(Left::Open(stands.clone())).await?;
-            landed();
-            drop(at_work);
-            if stored.ended {
-                return Ok(Ended::Closed(Verdict::Continuous));
-            }
-            let (asked, size, windows) = (walk.questions(), walk.page_size(), windows + 1);
+            let (asked, size) = (walk.questions(), walk.page_size());
             let read = Read { context, stream, from: &from, windows, stands, size, asked, began };
-            return finish(read, &walk, then).await;
+            return conclude(read, &walk, (then, verdict), window, at_work, landed).await;
         }
+        let landing = |left| land(context, stream, &from, windows, window, left);
         let position = position_of(&walk)?;
         stands = Some(position.clone());
         let landing = landing(Left::Open(Some(position)));
@@ -241,6 +229,30 @@ fn what_follows(
     }
 }
 
+/// Stores the last window of a walk, and closes it once what follows is done. The page is stored first, for those that its
+/// records keep waiting; until then the walk stands where it stood before it.
+async fn conclude(
+    mut read: Read<'_>,
+    walk: &Walk,
+    (then, verdict): (Then, Verdict),
+    window: Window,
+    at_work: AtWork,
+    landed: &impl Fn(),
+) -> Result<Ended> {
+    let left = if then == Then::Close { Left::Closed(verdict.clone()) } else { Left::Open(read.stands.clone()) };
+    let stored = land(read.context, read.stream, read.from, read.windows, window, left).await?;
+    landed();
+    drop(at_work);
+    if then == Then::Close {
+        return Ok(Ended::Closed(verdict));
+    }
+    if stored.ended {
+        return Ok(Ended::Closed(Verdict::Continuous));
+    }
+    read.windows += 1;
+    finish(read, walk, then).await
+}
+
 /// Makes sure of a list that was read to its end, and closes its walk.
 async fn finish(read: Read<'_>, walk: &Walk, then: Then) -> Result<Ended> {
     let (context, place) =
@@ -284,7 +296,7 @@ impl Order {
     }
 
     fn is_evident(&self) -> bool {
-        !self.is_unknown && !(self.rises && self.falls)
+        !(self.is_unknown || self.rises && self.falls)
     }
 }
 

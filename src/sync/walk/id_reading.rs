@@ -27,7 +27,7 @@ pub struct IdReading<'c> {
 /// What came next.
 pub enum Next {
     /// A page, and the question that it answers.
-    Page(Question, Page),
+    Page(Box<(Question, Page)>),
     /// The end, and what the reading is worth.
     End(Verdict),
     /// A stop was asked for.
@@ -85,7 +85,7 @@ impl<'c> IdReading<'c> {
         });
         self.total = page.total.or(self.total);
         self.end = step.end;
-        Ok(Next::Page(question, page))
+        Ok(Next::Page(Box::new((question, page))))
     }
 
     fn question(&self, ask: Ask) -> Question {

@@ -218,10 +218,8 @@ fn walk_from(mut walk: Walk, server: &mut Server, interrupt: bool) -> Outcome {
             .collect();
         read.extend(rows.iter().map(|(id, _)| *id));
         let size = if let Kind::OneSize(size) = server.kind { size } else { ask.size };
-        let has_next = match server.offset {
-            true => Some(ask.row + u64::from(size) < total),
-            false => Some(u64::from(size) * u64::from(ask.number()) < total),
-        };
+        let before = if server.offset { ask.row } else { u64::from(size) * u64::from(ask.number() - 1) };
+        let has_next = Some(before + u64::from(size) < total);
         let tells =
             matches!(server.kind, Kind::Honest | Kind::LastPageAgain) || matches!(server.kind, Kind::OneSize(_));
         let has_next = has_next.filter(|_| tells);

@@ -17,6 +17,11 @@
 //! - a server with one page size only: p, p+1, and p once more; when p reads the same, nothing crossed the boundary
 //!   while p+1 was read.
 //!
+//! [`driver`] asks and stores ([`commit`]); one file per paging says what follows from a page (`by_page`, `by_cursor`,
+//! `fixed_page_size`, `unpaged`); `claims` holds the server's words against it; [`second_pass`] proves a list that stood
+//! still, [`closing`] reads one again that moved; [`isolate`] finds rows that make a page fail, [`disputes`] settles which
+//! of two lists has a row.
+//!
 //! Only the rows read last can be anchors here (three pages of them): fewer anchors can make a walk step back once more,
 //! never accept what it should not, and memory does not grow with the list. Rows of a window that does not join are
 //! true all the same and are stored; they prove nothing.

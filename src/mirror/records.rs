@@ -130,7 +130,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
             return Err(rusqlite::Error::StatementChangedRows(disputed.len()));
         }
         landed.ended = landing.closes;
-        if ends_here(landing, &landed) {
+        if ends_here(landing, &landed) && !is_more_told(t, landing)? {
             landed.ended = true;
             landing.advance.verdict = Some(Verdict::Continuous);
             landing.advance.at_known = true;
@@ -191,6 +191,16 @@ fn ends_here(landing: &Landing, landed: &Landed) -> bool {
     let rows = landing.records.rows.len() as u64;
     let all_known = landed.new + landed.changed + landed.filled == 0 && landed.repeated < rows;
     landing.moments.may_end && all_known && landing.advance.verdict.is_none()
+}
+
+/// Whether the server tells more records of a list than the mirror holds of it: then some stand behind what is known (those
+/// of a conversation that was merged into this one), and the list is read on.
+fn is_more_told(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
+    let (place, Some(total)) = (&landing.place, landing.advance.total) else { return Ok(false) };
+    let held: u64 = t
+        .prepare_cached("SELECT count(*) FROM record WHERE stream = ? AND parent = ? AND deleted = 0")?
+        .query_row(params![place.stream.number(), place.partition], |r| r.get(0))?;
+    Ok(total > held)
 }
 
 /// Whether this page ends a stream's one list as complete, without a row in all of it, and the mirror holds records.

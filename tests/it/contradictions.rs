@@ -136,15 +136,16 @@ fn answer(rows: &[Value], field: &Field, (more, total, served, paged): Combinati
     json!({"success": true, "data": {"docs": docs, "hasNextPage": has_next, "totalDocs": told}})
 }
 
-/// Whether the answers of such a server are those of an honest one whose list is another: then a green run lacks what it
-/// does, and nothing can show it.
+/// Whether the answers of such a server are those of an honest one whose list ends where this one shows its first gap: then a
+/// green run lacks what is behind it, and nothing can show it. This list must not grow.
 fn is_an_honest_ones((more, total, served, _): Combination) -> bool {
-    let says_so = |more: More| matches!(more, More::Right | More::False | More::Absent | More::PageIsFull);
+    let is_silent = matches!(more, More::False | More::Absent | More::PageIsFull);
     match served {
-        // Less of the list, and nothing that speaks of more.
         Served::Capped => {
-            says_so(more) && matches!(total, Total::Absent | Total::Served | Total::SoFar | Total::OfPage)
+            more != More::True && matches!(total, Total::Absent | Total::Served | Total::SoFar | Total::OfPage)
         }
+        Served::WithoutEnd => is_silent && matches!(total, Total::Absent | Total::Served | Total::OfPage),
+        Served::WithoutFront | Served::WithoutMiddle => is_silent && matches!(total, Total::Absent | Total::OfPage),
         _ => false,
     }
 }

@@ -517,6 +517,56 @@ fn conversations_that_merge_between_two_nights_cost_no_message() {
     }
 }
 
+/// The messages that moved are older than those that are known, and the list is longer than a page: it is read on, because
+/// the server tells more of them than the mirror holds.
+#[test]
+fn old_messages_of_a_merged_conversation_are_found_behind_those_that_are_known() {
+    for (is_listed, renamed) in [(false, true), (true, true), (false, false)] {
+        let mut account = Account::new(5, 12, 0);
+        for n in 0..12 {
+            account.messages.insert(format!("conversation-{n:05}"), Vec::new());
+        }
+        for (n, month) in [(3, "01"), (4, "02")] {
+            let id = format!("conversation-{n:05}");
+            let message = |k: usize| {
+                json!({"_id": format!("message-{n}-{k:03}"), "conversation": id, "content": format!("{k}"),
+                    "createdAt": format!("2024-{month}-01T00:{:02}:00.000Z", 59 - k)})
+            };
+            account.messages.insert(id.clone(), (0..25).map(message).collect());
+            let entries = account.lists.get_mut("getConversationList").expect("the list");
+            entries[n]["lastMessage"] = json!({"content": "0", "createdAt": format!("2024-{month}-01T00:59:00.000Z")});
+        }
+        let server = Qpien::start(account, |_, _| None);
+        let work = job("incremental", "page_size = 10\naudit = 0");
+        server.run(&work).expect(0);
+        {
+            let mut account = server.account();
+            let mut moved = std::mem::take(account.messages.get_mut("conversation-00003").expect("its messages"));
+            if renamed {
+                for message in &mut moved {
+                    message["conversation"] = json!("conversation-00004");
+                }
+            }
+            let new = json!({"_id": "message-new", "conversation": "conversation-00004", "content": "new",
+                "createdAt": "2024-03-01T00:00:00.000Z"});
+            let all = account.messages.get_mut("conversation-00004").expect("the other");
+            all.extend(moved);
+            all.insert(0, new);
+            let entries = account.lists.get_mut("getConversationList").expect("the list");
+            entries[4]["lastMessage"] = json!({"content": "new", "createdAt": "2024-03-01T00:00:00.000Z"});
+            entries[3]["lastMessage"] = Value::Null;
+            if !is_listed {
+                entries.remove(3);
+                account.messages.remove("conversation-00003");
+            }
+        }
+        for _ in 0..3 {
+            server.run(&work).expect(0);
+            whole(&work, &server.account());
+        }
+    }
+}
+
 /// The other list that shows a message fails once, just when it is asked whether it does.
 #[test]
 fn one_failure_of_the_other_list_overwrites_nothing() {

@@ -6,8 +6,8 @@
 //! after the one behind it, and that one once more after it, as with servers of one page size.
 //!
 //! No total can end such a walk by itself (where a window lies in the list is not known), unless one answer holds the
-//! whole list. Otherwise the end is an empty page behind the last row, or a page that says that it is the last, and the
-//! tail read once more, the same.
+//! whole list. Otherwise the end is an empty page behind the last row, or a page that says that it is the last and is not
+//! full, and the tail read once more, the same.
 
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +146,12 @@ impl Walk {
         let news = self.remember(rows);
         if shown.has_next == Some(false) || (shown.cursors.is_empty() && shown.next_cursor.is_none()) {
             self.position = count;
-            self.phase = Phase::Cursor(Check::Again(print(rows)));
+            // A full page that says that it is the last, and tells where to go on, is taken at that.
+            let behind = shown.cursors.last().cloned().or_else(|| shown.next_cursor.map(Into::into));
+            let is_full = count >= u64::from(self.size);
+            cursors.last = behind.filter(|_| is_full);
+            let check = if cursors.last.is_some() { Check::Behind } else { Check::Again };
+            self.phase = Phase::Cursor(check(print(rows)));
             return None;
         }
         if shown.cursors.len() == rows.len() && rows.len() > NEED {

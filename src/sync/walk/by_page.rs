@@ -118,6 +118,9 @@ impl Walk {
             self.fault = Some(Fault::Short);
             return None;
         }
+        if self.shorts > 0 && self.is_short(asked, shown) {
+            self.short_at.get_or_insert(asked.row + len(shown));
+        }
         self.shorts = 0;
         self.extend(asked, shown);
         let news = self.remember(shown.rows);
@@ -182,10 +185,13 @@ impl Walk {
         None
     }
 
-    /// A window that shows fewer rows than were asked for although its own total says that more follow.
+    /// A window that shows fewer rows than were asked for although its own total, or without one its own word of more, says
+    /// that more follow.
     fn is_short(&self, asked: Ask, shown: &Shown<'_>) -> bool {
         let count = len(shown);
-        let more = shown.total.is_some_and(|total| total != asked.row + count);
+        let is_told =
+            shown.total.is_none() && self.known > Known::Nothing && asked.row > 0 && shown.has_next == Some(true);
+        let more = is_told || shown.total.is_some_and(|total| total != asked.row + count);
         more && count < u64::from(asked.size) && !self.is_plain()
     }
 

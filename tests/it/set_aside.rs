@@ -271,29 +271,35 @@ fn many_lists_that_fail_keep_no_other_from_being_read() {
     assert_eq!(manifest["streams"]["messages"]["set_aside"].as_array().map(Vec::len), Some(30));
 }
 
-/// A list with cursors is divided by the cursors of its rows.
+/// A list with cursors is divided by the cursors of its rows, or by those that lead on from the ids before a row.
 #[test]
 fn lists_with_cursors_are_divided_too() {
-    let server = Qpien::start(Account::new(230, 3, 5), |account, field| {
-        if field.operation != "getContactList" {
-            return None;
-        }
-        let rows = account.lists.get("getContactList")?;
-        let from = field.arguments.get("after").map_or(0, |c| c.parse::<usize>().expect("a cursor") + 1);
-        let to = (from + field.number("first")?).min(rows.len());
-        if (from..to).contains(&143) && field.selects("owner") {
-            return Some(Err(json!({"message": "boom", "path": [field.name, "edges", 143 - from, "node", "owner"]})));
-        }
-        let edge = |n: usize| json!({"cursor": n.to_string(), "node": rows[n]});
-        let edges: Vec<Value> = (from..to).map(edge).collect();
-        let info = json!({"hasNextPage": to < rows.len(), "endCursor": to.saturating_sub(1).to_string()});
-        Some(Ok(json!({"edges": edges, "pageInfo": info, "totalCount": rows.len()})))
-    });
-    let list = "[source.dialect.streams.contacts.list]\npaging = \"cursor\"\npage = \"after\"\nsize = \"first\"\nitems = \"edges.node\"\nrow_cursor = \"edges.cursor\"\nhas_next = \"pageInfo.hasNextPage\"\nnext_cursor = \"pageInfo.endCursor\"\ntotal = \"totalCount\"\nsuccess = \"\"\ncode = \"\"\nmessage = \"\"";
-    let work = job("backfill", &format!("{QUICK}\n{list}"));
-    server.run(&work).expect(3);
-    whole_but(&work, &server.account(), &["contact-00143"]);
-    assert_eq!(work.manifest()["streams"]["contacts"]["set_aside"], json!(["contact-00143"]));
+    for has_row_cursors in [true, false] {
+        let server = Qpien::start(Account::new(230, 3, 5), move |account, field| {
+            if field.operation != "getContactList" {
+                return None;
+            }
+            let rows = account.lists.get("getContactList")?;
+            let from = field.arguments.get("after").map_or(0, |c| c.parse::<usize>().expect("a cursor") + 1);
+            let to = (from + field.number("first")?).min(rows.len());
+            if (from..to).contains(&143) && field.selects("owner") {
+                let path = json!([field.name, "edges", 143 - from, "node", "owner"]);
+                return Some(Err(json!({"message": "boom", "path": path})));
+            }
+            let edge = |n: usize| json!({"cursor": n.to_string(), "node": rows[n]});
+            let edges: Vec<Value> = (from..to).map(edge).collect();
+            let info = json!({"hasNextPage": to < rows.len(), "endCursor": to.saturating_sub(1).to_string()});
+            Some(Ok(json!({"edges": edges, "pageInfo": info, "totalCount": rows.len()})))
+        });
+        let of_rows = if has_row_cursors { "edges.cursor" } else { "" };
+        let list = format!(
+            "[source.dialect.streams.contacts.list]\npaging = \"cursor\"\npage = \"after\"\nsize = \"first\"\nitems = \"edges.node\"\nrow_cursor = \"{of_rows}\"\nhas_next = \"pageInfo.hasNextPage\"\nnext_cursor = \"pageInfo.endCursor\"\ntotal = \"totalCount\"\nsuccess = \"\"\ncode = \"\"\nmessage = \"\""
+        );
+        let work = job("backfill", &format!("{QUICK}\n{list}"));
+        server.run(&work).expect(3);
+        whole_but(&work, &server.account(), &["contact-00143"]);
+        assert_eq!(work.manifest()["streams"]["contacts"]["set_aside"], json!(["contact-00143"]));
+    }
 }
 
 /// So many at once that `max_deletes` does not allow it: they are kept, and the run says so.

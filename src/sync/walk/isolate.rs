@@ -16,6 +16,8 @@
 //! A page of which most rows fail, one by one, is no matter of rows: then the walk fails as the page did. So is one whose
 //! parts all fail where not even its ids can be asked for.
 
+use std::collections::BTreeMap;
+
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::{Error, Kind, Result};
@@ -123,6 +125,8 @@ struct Division<'c> {
     paging: Paging,
     /// The ids of its rows, where they can be asked for.
     ids: Option<Page>,
+    /// Cursors that lead to rows of the page, where rows have none of their own.
+    places: BTreeMap<usize, String>,
     /// Its rows, as far as they are known.
     rows: Vec<Option<Row>>,
     body: Vec<u8>,
@@ -143,7 +147,17 @@ impl<'c> Division<'c> {
         let known = ids.as_ref().map(|page| page.records.rows.len());
         let length = known.unwrap_or(usize::try_from(asked.size).unwrap_or(0));
         let rows = (0..length).map(|_| None).collect();
-        Division { context, asked, first, paging, ids, rows, body: Vec::new(), last: Page::default() }
+        Division {
+            context,
+            asked,
+            first,
+            paging,
+            ids,
+            places: BTreeMap::new(),
+            rows,
+            body: Vec::new(),
+            last: Page::default(),
+        }
     }
 
     async fn read(&mut self) -> Result<Read> {
@@ -151,6 +165,7 @@ impl<'c> Division<'c> {
         let mut parts = self.divided((0, self.rows.len()));
         let mut is_first = true;
         while !parts.is_empty() {
+            self.find_places(&parts).await;
             let questions: Option<Vec<Question>> = parts.iter().map(|part| self.question(*part)).collect();
             let Some(questions) = questions else { return Ok(Read::NotOfRows) };
             let pages = self.context.source.ask_all_briefly(questions).await;
@@ -212,12 +227,40 @@ impl<'c> Division<'c> {
         }
     }
 
+    /// Finds the cursors that lead to these parts, where only the next page has one: the ids of the rows before a part end
+    /// with it.
+    async fn find_places(&mut self, parts: &[Part]) {
+        let ids = self.ids.as_ref().filter(|ids| self.paging == Paging::Cursor && ids.cursors.is_empty());
+        let Some(ids) = ids else { return };
+        let unknown = |from: &usize| *from > 0 && !self.places.contains_key(from);
+        let wanted: Vec<usize> = parts.iter().map(|part| part.0).filter(unknown).collect();
+        let question = |from: &usize| {
+            let size = u32::try_from(*from).unwrap_or(u32::MAX);
+            Question { select: Select::Ids, size, ..self.asked.clone() }
+        };
+        let pages = self.context.source.ask_all_briefly(wanted.iter().map(question).collect()).await;
+        let leads = |from: usize, page: &Page| {
+            let rows = page.records.rows.iter().map(|row| &row.id);
+            rows.eq(ids.records.rows[..from].iter().map(|row| &row.id))
+        };
+        let found = wanted.into_iter().zip(pages).filter_map(|(from, page)| {
+            let page = filled(page.ok()?, self.first);
+            let cursor = page.next_cursor.clone().filter(|_| leads(from, &page))?;
+            Some((from, cursor))
+        });
+        let found: Vec<(usize, String)> = found.collect();
+        self.places.extend(found);
+    }
+
     /// The question for a part. Returns `None` where a list with cursors does not tell one that leads there.
     fn question(&self, (from, to): Part) -> Option<Question> {
         let start = match &self.asked.start {
             Start::Row(row) if self.paging != Paging::Cursor => Start::Row(row + from as u64),
             start if from == 0 => start.clone(),
-            _ => Start::After(self.ids.as_ref()?.cursors.get(from - 1)?.to_string()),
+            _ => {
+                let own = self.ids.as_ref()?.cursors.get(from - 1).map(ToString::to_string);
+                Start::After(own.or_else(|| self.places.get(&from).cloned())?)
+            }
         };
         Some(Question { size: u32::try_from(to - from).ok()?, start, ..self.asked.clone() })
     }

@@ -59,14 +59,7 @@ impl Account {
 
     /// Every question that was asked, sorted: how they are put into requests depends on the moment.
     fn questions(&self) -> Vec<String> {
-        let log = self.sandbox.log();
-        let of = |line: &Value| line["arguments"].as_array().cloned().unwrap_or_default();
-        // Whether something is behind a first page that told as many rows as it had is asked until some total tells that it
-        // counts the list: how often, the order of answers decides.
-        let is_behind = |q: &Value| q["conversationId"].is_string() && q["page"] == 2 && q["limit"] != 100;
-        let mut all: Vec<String> = log.iter().flat_map(of).filter(|q| !is_behind(q)).map(|q| q.to_string()).collect();
-        all.sort();
-        all
+        self.sandbox.questions()
     }
 
     fn requests(&self) -> u64 {

@@ -54,11 +54,7 @@ impl Account {
 
     /// Every question that was asked, sorted: how they are put into requests depends on the moment.
     fn questions(&self) -> Vec<String> {
-        let log = self.sandbox.log();
-        let of = |line: &Value| line["arguments"].as_array().cloned().unwrap_or_default();
-        let mut all: Vec<String> = log.iter().flat_map(of).map(|q| q.to_string()).collect();
-        all.sort();
-        all
+        self.sandbox.questions()
     }
 
     #[track_caller]

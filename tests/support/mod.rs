@@ -145,6 +145,17 @@ impl Sandbox {
         serde_json::from_str(&self.get("/sandbox/counts")).expect("JSON")
     }
 
+    /// Every question for a list so far, sorted, but for those that ask what is behind a first page which told as many rows
+    /// as it had: how often that is asked, until some total tells that it counts the list, the order of answers decides.
+    pub fn questions(&self) -> Vec<String> {
+        let is_behind = |q: &serde_json::Value| q["conversationId"].is_string() && q["page"] == 2 && q["limit"] != 100;
+        let of = |line: &serde_json::Value| line["arguments"].as_array().cloned().unwrap_or_default();
+        let mut all: Vec<String> =
+            self.log().iter().flat_map(of).filter(|q| !is_behind(q)).map(|q| q.to_string()).collect();
+        all.sort();
+        all
+    }
+
     /// Every request it saw.
     pub fn log(&self) -> Vec<serde_json::Value> {
         self.get("/sandbox/log").lines().map(|l| serde_json::from_str(l).expect("JSON")).collect()

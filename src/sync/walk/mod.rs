@@ -36,6 +36,7 @@ mod collect;
 pub mod commit;
 pub mod disputes;
 pub mod driver;
+mod ending;
 mod fixed_page_size;
 pub mod id_reading;
 pub mod isolate;

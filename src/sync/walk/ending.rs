@@ -1,0 +1,132 @@
+//! What follows when a walk has come to the end of its list: it is closed, counted, proven by a second pass, or read again.
+
+use super::closing::{self, Read};
+use super::commit::{Left, Window, land};
+use super::driver::Ended;
+use super::second_pass::{self, Second};
+use super::{Collect, Walk, tail};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::checkpoint::{self, Checkpoint, Place};
+use crate::source::AtWork;
+use crate::streams::Stream;
+use crate::sync::{Context, parents};
+use crate::verdict::Verdict;
+
+/// What follows when a walk has come to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Nothing: it is closed.
+    Close,
+    /// The records that it showed are counted.
+    Count,
+    /// A second pass, which may prove it.
+    Prove(Collect),
+    /// Closing readings.
+    ReadAgain,
+}
+
+/// What follows when a walk has come to its end with this verdict. Of what changed of a list, nothing more is asked: the
+/// next such reading begins before this one began.
+pub(super) fn what_follows(
+    context: &Context,
+    (stream, from): (Stream, &Checkpoint),
+    walk: &Walk,
+    verdict: &Verdict,
+    in_order: bool,
+) -> Then {
+    let is_one_list = from.partition.is_empty();
+    if *verdict != Verdict::Continuous || tail::since(from).is_some() || walk.is_a_tests() {
+        return Then::Close;
+    }
+    // Against a claim that is not believed nothing is proven.
+    let is_believed = context.source.dialect().stream(stream).is_ok_and(|part| part.list.ignored().is_empty());
+    match Collect::after(walk).filter(|_| is_one_list && context.double_collect && is_believed) {
+        Some(collect) => Then::Prove(collect),
+        None if walk.is_one_window() => Then::Close,
+        None if walk.stood_still() => Then::Count,
+        None if !is_one_list && in_order => Then::Close,
+        None => Then::ReadAgain,
+    }
+}
+
+/// Stores the last window of a walk, and closes it once what follows is done. The page is stored first, for those that its
+/// records keep waiting; until then the walk stands where it stood before it.
+pub(super) async fn conclude(
+    mut read: Read<'_>,
+    walk: &Walk,
+    (then, verdict): (Then, Verdict),
+    window: Window,
+    at_work: AtWork,
+    landed: &impl Fn(),
+) -> Result<Ended> {
+    let left = if then == Then::Close { Left::Closed(verdict.clone()) } else { Left::Open(read.stands.clone()) };
+    let stored = land(read.context, read.stream, read.from, read.windows, window, left).await?;
+    landed();
+    drop(at_work);
+    if then == Then::Close {
+        return Ok(Ended::Closed(verdict));
+    }
+    if stored.ended {
+        return Ok(Ended::Closed(Verdict::Continuous));
+    }
+    read.windows += 1;
+    finish(read, walk, then).await
+}
+
+/// Makes sure of a list that was read to its end, and closes its walk.
+async fn finish(read: Read<'_>, walk: &Walk, then: Then) -> Result<Ended> {
+    let (context, place) =
+        (read.context, Place { lane: read.context.lane, stream: read.stream, partition: read.from.partition.clone() });
+    let verdict = match then {
+        Then::Close => Verdict::Continuous,
+        Then::Count => {
+            let distinct = context.mirror.call(move |w| w.transaction(|t| checkpoint::distinct(t, &place))).await?;
+            if distinct < walk.rows() {
+                return closing::close(read).await;
+            }
+            Verdict::Continuous
+        }
+        Then::Prove(collect) => match second_pass::read(context, place, collect).await? {
+            Second::Same => Verdict::Proven,
+            // A list that stood still as far as its windows show needs no more to be continuous; a run with little time comes
+            // to its end so.
+            Second::Stopped => Verdict::Continuous,
+            Second::Differs if walk.is_one_window() => Verdict::Continuous,
+            Second::Differs => return closing::close(read).await,
+        },
+        Then::ReadAgain => return closing::close(read).await,
+    };
+    land(context, read.stream, read.from, read.windows, Window::default(), Left::Closed(verdict.clone())).await?;
+    Ok(Ended::Closed(verdict))
+}
+
+/// Whether the moments of a list's rows only fall, or only rise, as far as this process has read it.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    rises: bool,
+    falls: bool,
+    is_unknown: bool,
+}
+
+impl Order {
+    pub(super) fn see(&mut self, moments: &[Option<i64>]) {
+        self.is_unknown |= moments.iter().any(Option::is_none);
+        for pair in moments.windows(2) {
+            self.rises |= pair[0] < pair[1];
+            self.falls |= pair[0] > pair[1];
+        }
+    }
+
+    pub(super) fn is_evident(&self) -> bool {
+        !(self.is_unknown || self.rises && self.falls)
+    }
+}
+
+/// Fails where a list shows nothing although the record that it belongs to tells of a record in it.
+pub(super) async fn refuse_empty(context: &Context, stream: Stream, from: &Checkpoint, shows_none: bool) -> Result<()> {
+    let is_own = !from.partition.is_empty() && tail::since(from).is_none();
+    if shows_none && is_own && parents::tells_last(context, stream, &from.partition).await? {
+        return Err(Error::new(Kind::Contradicted, "its entry tells a last message, and its list shows none"));
+    }
+    Ok(())
+}

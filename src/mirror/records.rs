@@ -193,8 +193,8 @@ fn ends_here(landing: &Landing, landed: &Landed) -> bool {
     landing.moments.may_end && all_known && landing.advance.verdict.is_none()
 }
 
-/// Whether the server tells more records of a list than the mirror holds of it: then some stand behind what is known (those
-/// of a conversation that was merged into this one), and the list is read on.
+/// Whether the server tells more records of a list than the mirror holds. The walk then reads on behind the known records:
+/// messages of a merged conversation may stand there.
 fn is_more_told(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
     let (place, Some(total)) = (&landing.place, landing.advance.total) else { return Ok(false) };
     let held: u64 = t

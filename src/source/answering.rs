@@ -2,8 +2,8 @@
 //! end.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -68,6 +68,12 @@ impl Source {
                     error.kind = Kind::UnknownFailure;
                 }
             }
+            if matches!(error.kind, Kind::RateLimited { .. }) && !is_denied {
+                match self.is_refused_alone(&question, &failures).await {
+                    Some(Ok(page)) => return Ok(page),
+                    refused => is_denied |= refused.is_some(),
+                }
+            }
             is_denied |= is_its_own_denial(&error, &answered, &failures);
             if is_denied && is_denial(&error.kind) {
                 error.kind = Kind::UnknownFailure;
@@ -110,7 +116,7 @@ impl Source {
     /// The same without patience for failures that are the question's own: who looks for the one row that fails expects
     /// some of them to.
     pub async fn ask_all_briefly(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
-        self.ask_each(questions, Limits { short: Duration::ZERO, ..self.settings.limits }).await
+        self.ask_each(questions, Limits { short: Duration::ZERO, budget: Duration::ZERO, ..self.settings.limits }).await
     }
 
     async fn ask_each(&self, questions: Vec<Question>, limits: Limits) -> Vec<Result<Page>> {
@@ -127,17 +133,50 @@ impl Source {
             return false;
         }
         let ids = Question { select: Select::Ids, ..question.clone() };
-        let first = Question { size: 1, start: Start::Row(0), ..ids.clone() };
-        let is_another = |s: &Stream| *s != question.stream && s.definition().parent.is_none();
-        let mut others = streams::ALL.into_iter().filter(is_another);
-        let other = others.find(|s| self.attempts[*s].load(Ordering::Relaxed) > 0);
-        let other = other.map(|stream| Question { stream, parent: None, since: None, ..first.clone() });
-        for other in [ids, first].into_iter().chain(other) {
+        let first = first_of(question);
+        for other in [ids, first].into_iter().chain(self.of_another_list(question)) {
             if other != *question && self.attempt(&[other]).await.2.iter().any(Result::is_ok) {
                 return true;
             }
         }
         false
+    }
+
+    /// The question for the first row of the list of another record, which was answered before.
+    fn of_another_parent(&self, question: &Question) -> Option<Question> {
+        let parent = self.last_parent[question.stream].lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (parent.is_some() && parent != question.parent).then(|| Question { parent, since: None, ..first_of(question) })
+    }
+
+    /// The question for the first row of another stream's list that was asked for before.
+    fn of_another_list(&self, question: &Question) -> Option<Question> {
+        let is_another = |s: &Stream| *s != question.stream && s.definition().parent.is_none();
+        let mut others = streams::ALL.into_iter().filter(is_another);
+        let stream = others.find(|s| self.attempts[*s].load(Ordering::Relaxed) > 0)?;
+        Some(Question { stream, parent: None, since: None, ..first_of(question) })
+    }
+
+    /// A question that meets the limit again and again, however long everybody waits: once another question is answered,
+    /// it is asked at once. `Some` is what came of that; an error says that it meets a limit of its own.
+    async fn is_refused_alone(&self, question: &Question, failures: &Failures) -> Option<Result<Page>> {
+        let is_known = self.limits_one.load(Ordering::Relaxed);
+        let is_suspicious = failures.count >= SUSPICIOUS || is_known;
+        if !is_suspicious || !failures.count.is_multiple_of(SUSPICIOUS) {
+            return None;
+        }
+        let other = self.of_another_parent(question).or_else(|| self.of_another_list(question))?;
+        if !self.attempt(&[other]).await.2.iter().any(Result::is_ok) {
+            return None;
+        }
+        let outcome = self.attempt_beside(&[question.clone()], true).await.2.pop()?;
+        match &outcome {
+            Ok(_) => {}
+            Err(error) if matches!(error.kind, Kind::RateLimited { .. }) => {
+                self.limits_one.store(true, Ordering::Relaxed)
+            }
+            Err(_) => return None,
+        }
+        Some(outcome)
     }
 
     /// What comes after a failed question; tells the tokens when theirs was refused.
@@ -214,13 +253,18 @@ impl Source {
     /// One request for these questions alone, without retries: the token's generation, what `Retry-After` said, and each
     /// question's outcome.
     pub(super) async fn attempt(&self, questions: &[Question]) -> Outcomes {
+        self.attempt_beside(questions, false).await
+    }
+
+    /// The same where it may be known that others were answered a moment ago: a limit is then nobody else's.
+    async fn attempt_beside(&self, questions: &[Question], are_others_answered: bool) -> Outcomes {
         let _slot = self.in_flight.slot().await;
         let (hold, _moving) = self.share(questions).await;
         let number = match self.budget.acquire().await {
             Ok(number) => number,
             Err(e) => return (None, None, questions.iter().map(|_| Err(e.clone())).collect()),
         };
-        self.send(number, hold, questions).await
+        self.send_beside(number, hold, questions, are_others_answered).await
     }
 
     /// The same once it is this request's turn.
@@ -229,6 +273,16 @@ impl Source {
         number: u64,
         hold: Option<Arc<OwnedSemaphorePermit>>,
         questions: &[Question],
+    ) -> Outcomes {
+        self.send_beside(number, hold, questions, false).await
+    }
+
+    async fn send_beside(
+        &self,
+        number: u64,
+        hold: Option<Arc<OwnedSemaphorePermit>>,
+        questions: &[Question],
+        are_others_answered: bool,
     ) -> Outcomes {
         let every = |e: Error| questions.iter().map(|_| Err(e.clone())).collect();
         let dialect = self.dialect();
@@ -259,6 +313,10 @@ impl Source {
             Err(e) => (every(e), Headers::default()),
         };
         for (question, page) in questions.iter().zip(&outcomes) {
+            if let (Some(parent), Ok(_)) = (&question.parent, page) {
+                let mut last = self.last_parent[question.stream].lock().unwrap_or_else(PoisonError::into_inner);
+                *last = Some(parent.clone());
+            }
             if let (Start::Row(row), Ok(page)) = (&question.start, page) {
                 let shown = row + page.records.rows.len() as u64 + u64::from(page.nameless);
                 if page.total.is_some_and(|total| total > shown) && question.since.is_none() && shown > *row {
@@ -266,7 +324,7 @@ impl Source {
                 }
             }
         }
-        let are_answered = outcomes.iter().any(Result::is_ok);
+        let are_answered = are_others_answered || outcomes.iter().any(Result::is_ok);
         let outcomes: Vec<Result<Page>> = outcomes
             .into_iter()
             .map(|o| {
@@ -277,6 +335,11 @@ impl Source {
             .collect();
         (Some(token.generation), headers.retry_after, outcomes)
     }
+}
+
+/// The question for the id of the first row of a list.
+fn first_of(question: &Question) -> Question {
+    Question { size: 1, start: Start::Row(0), select: Select::Ids, ..question.clone() }
 }
 
 /// What a job pays for doing without a field, in the words of a hint.

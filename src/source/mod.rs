@@ -77,6 +77,10 @@ pub struct Source {
     token_names: ResponseNames,
     waiting: Arc<Waiting>,
     scope_renewed: PerStream<AtomicU64>,
+    /// The record whose list was answered last.
+    last_parent: PerStream<Mutex<Option<String>>>,
+    /// A question was refused for a limit of its own.
+    limits_one: AtomicBool,
     sure: PerStream<AtomicBool>,
     /// The rows of a page that is served where more were asked for; 0 = not known.
     served: PerStream<AtomicU32>,
@@ -111,6 +115,8 @@ impl Source {
             token_names: ResponseNames::default(),
             waiting: Arc::default(),
             scope_renewed: PerStream::new(AtomicU64::default),
+            last_parent: PerStream::new(Mutex::default),
+            limits_one: AtomicBool::new(false),
             sure: PerStream::new(AtomicBool::default),
             served: PerStream::new(AtomicU32::default),
             counts: PerStream::new(AtomicBool::default),

@@ -163,8 +163,8 @@ async fn is_its_own(
             Kind::QueryRejected { fields } => fields.is_empty(),
             _ => false,
         },
-        Action::Retry(Patience::Long) | Action::Renew | Action::RenewOnce => true,
-        Action::Pause | Action::FailRun => false,
+        Action::Retry(Patience::Long) | Action::Renew | Action::RenewOnce | Action::Pause => true,
+        Action::FailRun => false,
     };
     Ok(is_unclear && !context.stop.requested() && are_others_read(context, stream, read, lost).await?)
 }

@@ -99,6 +99,53 @@ fn a_refusal_of_one_list_beside_answers_to_others_is_its_own() {
     }
 }
 
+/// A limit that one list meets alone in its request, whenever it is asked for.
+#[test]
+fn a_list_that_always_meets_a_limit_is_set_aside() {
+    for is_status in [true, false] {
+        let server = Qpien::whole(
+            Account::new(30, 30, 5),
+            |_, _| None,
+            move |_, fields, body| {
+                if !fields.iter().any(|field| asks_for(field, SEVENTH) || asks_for(field, "conversation-00019")) {
+                    return Answer::json(200, &body);
+                }
+                let refusal =
+                    json!({"errors": [{"message": "x", "extensions": {"code": "RATE_LIMITED"}}], "data": null});
+                Answer::json(if is_status { 429 } else { 200 }, &refusal).with("Retry-After", "1")
+            },
+        );
+        let work = job("backfill", &format!("{QUICK}\naliases_per_request = 1"));
+        server.run(&work).expect(3);
+        whole_but(&work, &server.account(), &["message-conversation-00007", "message-conversation-00019"]);
+        let aside = &work.manifest()["streams"]["messages"]["set_aside"];
+        assert_eq!(aside, &json!([SEVENTH, "conversation-00019"]), "{is_status}");
+        assert!(server.requests() < 140, "{}", server.requests());
+    }
+}
+
+/// A limit that all messages meet is nobody's own, however long it lasts.
+#[test]
+fn a_limit_that_every_list_meets_is_waited_for() {
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = refused.clone();
+    let server = Qpien::whole(
+        Account::new(30, 30, 5),
+        |_, _| None,
+        move |_, fields, body| {
+            let are_messages = fields.iter().any(|field| field.operation == "getMessages");
+            if !are_messages || count.fetch_add(1, Ordering::SeqCst) >= 6 {
+                return Answer::json(200, &body);
+            }
+            Answer::new(429, "text/plain", "slow down").with("Retry-After", "1")
+        },
+    );
+    let work = job("backfill", &format!("{QUICK}\naliases_per_request = 1"));
+    server.run(&work).expect(0);
+    assert!(refused.load(Ordering::SeqCst) > 6);
+    whole_but(&work, &server.account(), &[]);
+}
+
 /// A scope that is missing for all lists of a stream is the key's affair.
 #[test]
 fn a_refusal_of_every_list_is_the_streams_own() {

@@ -168,11 +168,11 @@ impl Source {
         if !self.attempt(&[other]).await.2.iter().any(Result::is_ok) {
             return None;
         }
-        let outcome = self.attempt_beside(&[question.clone()], true).await.2.pop()?;
+        let outcome = self.attempt_beside(std::slice::from_ref(question), true).await.2.pop()?;
         match &outcome {
             Ok(_) => {}
             Err(error) if matches!(error.kind, Kind::RateLimited { .. }) => {
-                self.limits_one.store(true, Ordering::Relaxed)
+                self.limits_one.store(true, Ordering::Relaxed);
             }
             Err(_) => return None,
         }

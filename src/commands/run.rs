@@ -146,6 +146,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         walks: walks(settings),
         lookback: i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX),
         audit: settings.audit,
+        audit_repair: settings.audit_repair,
         masks: (settings.mask_at == MaskAt::Landing).then(|| Arc::new(settings.masks.clone())),
         double_collect: settings.double_collect,
         progress: Arc::new(Progress::default()),

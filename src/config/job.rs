@@ -63,6 +63,7 @@ pub struct Source {
     pub lookback: Option<String>,
     pub full_every: Option<String>,
     pub audit: Option<u32>,
+    pub audit_repair: Option<u32>,
     pub extra_fields: Option<ExtraFields>,
     pub double_collect: Option<bool>,
     pub volatile: Option<toml::Table>,

@@ -62,6 +62,8 @@ pub struct Settings {
     pub full_every: Duration,
     /// Unchanged conversations that an incremental run audits.
     pub audit: u32,
+    /// Requests that an incremental run may spend on reading again what an audit shows to have been skipped wrongly.
+    pub audit_repair: u32,
     /// Read lists a second time, so that they can be proven.
     pub double_collect: bool,
     pub mirror: PathBuf,
@@ -161,6 +163,7 @@ fn resolve(
     let lookback = p.duration("source.lookback", job.source.lookback.as_ref(), "3d")?;
     let full_every = p.duration("source.full_every", job.source.full_every.as_ref(), "7d")?;
     let audit = p.pick("source.audit", None, job.source.audit, 20);
+    let audit_repair = p.pick("source.audit_repair", None, job.source.audit_repair, 1000);
     let double_collect = p.pick("source.double_collect", None, job.source.double_collect, true);
     let job_mirror = job.mirror.path.as_ref().map(|t| env::expand(t, &format!("{place}: mirror.path"))).transpose()?;
     let mirror = p.pick(
@@ -195,6 +198,7 @@ fn resolve(
         lookback,
         full_every,
         audit,
+        audit_repair,
         double_collect,
         mirror,
         deletes,

@@ -89,6 +89,8 @@ pub struct Advance {
     pub newest: Option<i64>,
     /// What an audit found in it.
     pub found: u64,
+    /// Of that, records that the mirror lacked.
+    pub lacked: u64,
     /// It ends the walk, and nothing is missing but what was set aside.
     pub set_aside: Option<Missing>,
     /// It ends the walk at rows that are known, before the end of the list, or showed changes only: the total is none of this pass's business, and
@@ -163,7 +165,7 @@ pub fn start_pass(
              VALUES (?1, ?2, ?3, 1, ?4, ?6, ?7)
              ON CONFLICT (lane, stream, partition) DO UPDATE SET pass = pass + 1, windows = 0, open = 1, since_run = ?4,
                  position = NULL, verdict = NULL, why = NULL, seen = 0, distinct_records = 0, steps_back = 0,
-                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7, at_known = 0, set_aside = 0
+                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7, lacked = 0, at_known = 0, set_aside = 0
              WHERE since_run < ?5",
         )?
         .execute(params![
@@ -184,7 +186,7 @@ pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i
     t.execute(
         &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
              why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL,
-             known_since = NULL, newest = NULL, audited = NULL, at_known = 0, set_aside = 0
+             known_since = NULL, newest = NULL, audited = NULL, lacked = 0, at_known = 0, set_aside = 0
          WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE}"),
         params![lane.name(), stream.number(), run, parent(stream)],
     )?;
@@ -211,7 +213,7 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
             "UPDATE checkpoint SET windows = windows + 1, position = ?6, open = ?7, verdict = ?8, why = ?9,
                  seen = seen + ?10, distinct_records = distinct_records + ?11, steps_back = steps_back + ?12,
                  total = CASE WHEN ?17 THEN NULL ELSE coalesce(?13, total) END, closed_at = ?14,
-                 newest = max(coalesce(newest, ?15), coalesce(?15, newest)), audited = audited + ?16, at_known = ?17, set_aside = ?18
+                 newest = max(coalesce(newest, ?15), coalesce(?15, newest)), audited = audited + ?16, lacked = lacked + ?19, at_known = ?17, set_aside = ?18
              WHERE lane = ?1 AND stream = ?2 AND partition = ?3 AND pass = ?4 AND windows = ?5 AND open = 1",
         )?
         .execute(params![
@@ -233,6 +235,7 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
             advance.found,
             advance.at_known,
             advance.set_aside.map_or(0, |missing| missing as i64),
+            advance.lacked,
         ])?;
     if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
 }

@@ -2,13 +2,12 @@
 //! since they were read whole. A conversation's entry shows its last message, so new messages change it (one that shows
 //! none is no sign, and its list is asked for); what changes
 //! later in a message that is there (delivered, read, failed) does not, which is why a list with messages newer than
-//! `lookback` is read again all the same. What that misses is measured ([`sample`]).
+//! `lookback` is read again all the same. What that misses is measured ([`super::audits`]).
 //!
 //! A row of `entry` speaks of the last pass that was *begun*, in either lane. It is overwritten when a pass begins and
 //! counts as whole when that very pass closes complete: rows that an unfinished pass left behind are never taken for the
 //! edge of what is known.
 
-use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::checkpoint::{self, GONE, Lane, Pass, Place, parent};
@@ -117,7 +116,9 @@ pub fn meet(
         if is_unchanged && (known.incremental || !begun()?) {
             return if known.skipped == Some(round) { Ok(false) } else { skip(t, place, round).map(|()| true) };
         }
-        known_since = known.known_since(selection, now).filter(|_| settled);
+        // What an audit shows to be wrong may stand behind rows that are known.
+        let is_owed = super::audits::is_owed(t, place)?;
+        known_since = known.known_since(selection, now).filter(|_| settled && !is_owed);
         // A pass that ends where the list is known may not show this record again.
         to_come = known.newest_to_come(now);
     }
@@ -267,69 +268,6 @@ pub fn skipped(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<S
     })
 }
 
-/// Begins audits of lists that the round did not ask for, until it has `most` of them: a sample in the order of a hash
-/// of seed and id, so that the same seed draws the same lists in whatever order they became known. Says how many were begun.
-pub fn sample(
-    t: &Transaction<'_>,
-    stream: Stream,
-    round: i64,
-    run: i64,
-    seed: u64,
-    most: u32,
-    now: i64,
-) -> rusqlite::Result<u64> {
-    let lane = Lane::Incremental;
-    let there: u32 = t.query_row(
-        "SELECT count(*) FROM checkpoint WHERE lane = ? AND stream = ? AND since_run >= ? AND audited IS NOT NULL",
-        params![lane.name(), stream.number(), round],
-        |r| r.get(0),
-    )?;
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
-    t.create_scalar_function("lot", 1, flags, move |call| {
-        let id = call.get_raw(0).as_bytes().unwrap_or_default();
-        Ok(i64::from_ne_bytes(xxhash_rust::xxh3::xxh3_64_with_seed(id, seed).to_ne_bytes()))
-    })?;
-    let chosen: Vec<String> = t
-        .prepare(
-            "SELECT partition FROM entry WHERE stream = ? AND skipped = ? ORDER BY lot(partition), partition LIMIT ?",
-        )?
-        .query_map(params![stream.number(), round, most.saturating_sub(there)], |r| r.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut begun = 0;
-    for partition in chosen {
-        let place = Place { lane, stream, partition };
-        if checkpoint::start_pass(t, &place, run, round, &Pass { known_since: None, audit: true })? {
-            begun += 1;
-            t.execute(
-                "UPDATE entry SET lane = ?, run = ?, began = ?, whole = 0, skipped = NULL WHERE stream = ? AND partition = ?",
-                params![lane.name(), run, now, stream.number(), place.partition],
-            )?;
-        }
-    }
-    Ok(begun)
-}
-
-/// What the audits of a round have come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Audited {
-    /// Lists read whole.
-    pub lists: u64,
-    /// Those that held something that had been missed.
-    pub missed: u64,
-    /// Records that had been missed.
-    pub records: u64,
-}
-
-/// Sums up the audits of a round that are at their end.
-pub fn audited(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Result<Audited> {
-    t.query_row(
-        "SELECT count(*), coalesce(sum(audited > 0), 0), coalesce(sum(audited), 0) FROM checkpoint
-         WHERE lane = 'incremental' AND stream = ? AND since_run >= ? AND audited IS NOT NULL AND open = 0",
-        params![stream.number(), round],
-        |r| Ok(Audited { lists: r.get(0)?, missed: r.get(1)?, records: r.get(2)? }),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -441,33 +379,6 @@ mod tests {
             assert_eq!((own.pass, own.known_since, own.verdict.is_none()), (run, None, true));
             close(&t, Lane::Backfill, run);
         }
-    }
-
-    #[test]
-    fn a_sample_is_the_seeds_and_is_drawn_once_a_round() {
-        let mut c = mirror();
-        let t = c.transaction().expect("transaction");
-        for n in 0..50_i64 {
-            t.execute(
-                "INSERT INTO entry (stream, partition, entry_seq, selection, lane, run, began, whole, skipped)
-                 VALUES (4, ?, ?, 1, 'backfill', 1, 0, 1, 2)",
-                params![format!("c{n:02}"), n + 1],
-            )
-            .expect("a list");
-        }
-        let drawn = |c: &Connection| -> Vec<String> {
-            let mut ask = c.prepare("SELECT partition FROM checkpoint WHERE audited = 0 ORDER BY 1").expect("SQL");
-            ask.query_map([], |r| r.get(0)).expect("rows").collect::<rusqlite::Result<_>>().expect("rows")
-        };
-        assert_eq!(sample(&t, Stream::Messages, 2, 2, 7, 10, 0).expect("drawn"), 10);
-        let first = drawn(&t);
-        assert_eq!((first.len(), skipped(&t, Stream::Messages, 2).expect("left").lists), (10, 40));
-        assert_eq!(
-            sample(&t, Stream::Messages, 2, 3, 7, 10, 0).expect("drawn"),
-            0,
-            "by a run that goes on with the round"
-        );
-        assert_eq!(drawn(&t), first);
     }
 
     #[test]

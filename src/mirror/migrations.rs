@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::failed;
 use crate::error::{Error, Kind, Result};
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
     include_str!("../../sql/mirror/0002_channels_and_templates.sql"),
     include_str!("../../sql/mirror/0003_dialect_and_account.sql"),
@@ -18,6 +18,7 @@ const ALL: [&str; 9] = [
     include_str!("../../sql/mirror/0007_feed.sql"),
     include_str!("../../sql/mirror/0008_masked_places.sql"),
     include_str!("../../sql/mirror/0009_set_aside.sql"),
+    include_str!("../../sql/mirror/0010_repairs.sql"),
 ];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.

@@ -10,6 +10,7 @@
 //! handed over, [`masked_places`] with which masks.
 
 pub mod account;
+pub mod audits;
 pub mod changes;
 pub mod checkpoint;
 pub mod deletions;

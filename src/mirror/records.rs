@@ -124,7 +124,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
     }
     let mut disputed = Vec::new();
     let stored = writer.transaction(|t| {
-        let (mut landed, seqs, found) = store(t, landing, &mut disputed)?;
+        let (mut landed, seqs, [found, lacked]) = store(t, landing, &mut disputed)?;
         if !disputed.is_empty() {
             // Takes back what was stored of the page.
             return Err(rusqlite::Error::StatementChangedRows(disputed.len()));
@@ -136,6 +136,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
             landing.advance.at_known = true;
         }
         landing.advance.found = found;
+        landing.advance.lacked = lacked;
         landing.advance.newest = landing.moments.rows.iter().copied().flatten().max();
         landing.advance.seen = landing.records.rows.len() as u64;
         landing.advance.distinct = landing.advance.seen - landed.repeated;
@@ -219,18 +220,18 @@ fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<b
     })
 }
 
-/// Stores the records; says what that did, the seq of each, and what of it is an audit's find.
+/// Stores the records; says what that did, the seq of each, what of it is an audit's find, and which of that was lacking.
 fn store(
     t: &Transaction<'_>,
     landing: &Landing,
     disputed: &mut Vec<Dispute>,
-) -> rusqlite::Result<(Landed, Vec<i64>, u64)> {
+) -> rusqlite::Result<(Landed, Vec<i64>, [u64; 2])> {
     let stream = landing.place.stream;
     let parent = Some(&landing.place.partition).filter(|p| !p.is_empty());
     let mut landed = Landed::default();
     let mut sequence = Seqs::take(t, landing.run)?;
     let mut seqs = Vec::with_capacity(landing.records.rows.len());
-    let mut found = 0;
+    let (mut found, mut lacked) = (0, 0);
     let mut find = t.prepare_cached(
         "SELECT hash, seq, last_run, deleted, suspect_run IS NOT NULL OR (parent IS NULL AND ?3),
              CASE WHEN parent <> ?4 THEN parent END FROM record
@@ -287,7 +288,7 @@ fn store(
         } else {
             landed.new += 1;
             let made = landing.moments.rows.get(n).copied().flatten();
-            found += u64::from(made.is_none_or(|made| made < landing.moments.round_began));
+            lacked += u64::from(made.is_none_or(|made| made < landing.moments.round_began));
         }
         let seq = sequence.give();
         seqs.push(seq);
@@ -300,7 +301,7 @@ fn store(
         }
     }
     sequence.give_back(t)?;
-    Ok((landed, seqs, found))
+    Ok((landed, seqs, [found + lacked, lacked]))
 }
 
 /// A record's JSON text: bytes bound as text, for they were checked before, and a copy of every payload is saved.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::checkpoint::{GONE, Lane, parent};
-use super::entries;
+use super::{audits, entries};
 use crate::number::MOST;
 use crate::quantity::counted;
 use crate::streams::Stream;
@@ -48,6 +48,8 @@ pub struct Standing {
     pub skipped_incomplete: u64,
     /// When the one of them that was read the longest ago was read.
     pub skipped_read_at: Option<String>,
+    /// Those that are still to be read again, because an audit found one like them lacking records.
+    pub owed: u64,
 }
 
 impl Standing {
@@ -58,7 +60,7 @@ impl Standing {
 
     /// Whether nothing is missing but what was set aside.
     pub fn lacks_only_what_is_set_aside(&self) -> bool {
-        self.set_aside > 0 && self.open == 0 && self.incomplete == 0 && self.skipped_incomplete == 0
+        self.set_aside > 0 && self.open == 0 && self.incomplete == 0 && self.skipped_incomplete == 0 && self.owed == 0
     }
 
     /// The verdict of the stream: that of its weakest walk.
@@ -79,6 +81,11 @@ impl Standing {
         } else if self.skipped_incomplete > 0 {
             let lists = counted(self.skipped_incomplete, "list");
             Verdict::Incomplete(format!("{lists} neither read whole before nor asked for now"))
+        } else if self.owed > 0 {
+            let lists = counted(self.owed, "list");
+            Verdict::Incomplete(format!(
+                "an audit found records that were missed; {lists} skipped on the same sign must be read again"
+            ))
         } else if self.set_aside > 0 {
             let why = self.set_aside_why.clone().unwrap_or_default();
             Verdict::Incomplete(if self.set_aside == 1 {
@@ -134,6 +141,7 @@ pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusql
         standing.skipped = skipped.lists;
         standing.skipped_incomplete = skipped.incomplete;
         standing.skipped_read_at = skipped.read_at;
+        standing.owed = audits::owed(c, stream, since)?;
     }
     Ok(standing)
 }

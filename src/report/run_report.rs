@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::destinations::Receipt;
 use crate::error::{Error, Kind};
+use crate::mirror::audits::Audited;
 use crate::mirror::checkpoint::Lane;
-use crate::mirror::entries::Audited;
 use crate::mirror::rounds::{Begun, Ending};
 use crate::policy::{self, Exit};
 use crate::progress::{Progress, get};
@@ -91,8 +91,11 @@ pub struct AuditReport {
     /// Unchanged lists read whole, and those of them that held something that had been missed.
     pub lists: u64,
     pub missed: u64,
-    /// Records that had been missed.
+    /// Records that had been missed, and those of them that the mirror lacked.
     pub records: u64,
+    pub lacked: u64,
+    /// Lists that were skipped on the same sign and are still to be read again.
+    pub owed: u64,
     /// The rate, and the ends of its 95 % confidence interval (Wilson).
     pub rate: f64,
     pub low: f64,
@@ -101,9 +104,18 @@ pub struct AuditReport {
 
 impl AuditReport {
     fn of(audited: &Audited) -> Option<AuditReport> {
-        let Audited { lists, missed, records } = *audited;
+        let Audited { lists, missed, records, lacked, owed } = *audited;
         let (low, high) = wilson(missed, lists);
-        (lists > 0).then(|| AuditReport { lists, missed, records, rate: missed as f64 / lists as f64, low, high })
+        (lists > 0).then(|| AuditReport {
+            lists,
+            missed,
+            records,
+            lacked,
+            owed,
+            rate: missed as f64 / lists as f64,
+            low,
+            high,
+        })
     }
 }
 
@@ -214,12 +226,21 @@ impl RunReport {
     pub fn misses(&self) -> Vec<String> {
         let missed = self.streams.iter().filter_map(|s| Some((s.stream, s.audit.as_ref().filter(|a| a.missed > 0)?)));
         let note = |(stream, audit): (&str, &AuditReport)| {
+            let lists = counted(audit.lists, "list");
+            if audit.lacked > 0 {
+                let (lacked, owed) = (counted(audit.lacked, "record"), counted(audit.owed, "list"));
+                return format!(
+                    "{stream}: the audit found {lacked} that the mirror lacked, in {} of {lists}: an unchanged entry is no sign \
+                     that nothing new is there. What was skipped on that sign is read again, as far as `audit_repair` in \
+                     [source] allows; {owed} left for the next runs",
+                    audit.missed,
+                );
+            }
             let records = counted(audit.records, "record");
             format!(
-                "{stream}: the audit found {records} that had been missed, in {} of {}; what it found is stored. For the rest \
+                "{stream}: the audit found {records} that had been missed, in {} of {lists}; what it found is stored. For the rest \
                  raise `lookback` in [source], and run a job with mode = \"backfill\" once on this mirror",
-                audit.missed,
-                counted(audit.lists, "list")
+                audit.missed
             )
         };
         missed.map(note).collect()

@@ -1,10 +1,12 @@
 //! What skipping unchanged conversations misses, measured: a random sample of those that were not asked is read whole, and
-//! what is found there that should have been found before is counted.
+//! what is found there that should have been found before is counted. A message that the mirror lacked says that an
+//! unchanged entry is no sign that nothing new is there: then every conversation that was skipped is read again, as many a
+//! run as the job allows requests for (`audit_repair`), and until that is done the messages are incomplete.
 
 use super::Context;
 use crate::error::Result;
+use crate::mirror::audits::{self, Audited};
 use crate::mirror::checkpoint::Lane;
-use crate::mirror::entries::{self, Audited};
 use crate::streams::Stream;
 
 /// Begins the run's audits once the parents' list is over; whether there are any.
@@ -18,14 +20,38 @@ pub async fn begin(context: &Context, stream: Stream) -> Result<bool> {
     let now = context.source.now();
     let sample = context
         .mirror
-        .call(move |w| w.transaction(|t| entries::sample(t, stream, begun.since_run, begun.run, seed, most, now)));
+        .call(move |w| w.transaction(|t| audits::sample(t, stream, begun.since_run, begun.run, seed, most, now)));
     Ok(sample.await? > 0)
+}
+
+/// Begins to read again what was skipped on a sign that an audit found wrong, in this run or an earlier one; whether there
+/// was any that the run may still read. `spent` begins as `None` and remembers the requests that were made before.
+pub async fn repair(context: &Context, stream: Stream, spent: &mut Option<u64>) -> Result<bool> {
+    if context.lane != Lane::Incremental {
+        return Ok(false);
+    }
+    let made = context.source.budget.stats().requests;
+    let left = u64::from(context.audit_repair).saturating_sub(made - *spent.get_or_insert(made));
+    if left == 0 {
+        return Ok(false);
+    }
+    // Half of what is left at a time: how much a list takes is known only once it is read, and few questions share requests
+    // badly.
+    let questions = if left < 8 { left } else { left / 2 * context.source.aliases.now().max(1) as u64 };
+    let (begun, page_size, now) = (context.begun, context.page_size, context.source.now());
+    let begun = context.mirror.call(move |w| {
+        w.transaction(|t| {
+            audits::owe(t, stream, begun.since_run)?;
+            audits::begin_owed(t, stream, (begun.since_run, begun.run), (questions, page_size), now)
+        })
+    });
+    Ok(begun.await? > 0)
 }
 
 /// What the round's audits of a stream have come to.
 pub async fn result(context: &Context, stream: Stream) -> Result<Audited> {
     let round = context.begun.since_run;
-    context.mirror.call(move |w| w.transaction(|t| entries::audited(t, stream, round))).await
+    context.mirror.call(move |w| w.transaction(|t| audits::audited(t, stream, round))).await
 }
 
 /// The 95 % confidence interval of a proportion of which `hits` of `n` were seen (Wilson's score interval: it holds for

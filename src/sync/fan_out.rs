@@ -37,7 +37,8 @@ pub struct Parents {
     pub over: bool,
 }
 
-/// Walks every open partition of `stream` until the parents are over and nothing is open; then those to be audited.
+/// Walks every open partition of `stream` until the parents are over and nothing is open; then those to be audited, and those
+/// that an audit has read again.
 pub async fn fan_out(context: &Context, stream: Stream, mut above: watch::Receiver<Parents>) -> Result<Ended> {
     let mut waiting: VecDeque<Checkpoint> = VecDeque::new();
     let mut taken: HashSet<String> = HashSet::new();
@@ -47,7 +48,7 @@ pub async fn fan_out(context: &Context, stream: Stream, mut above: watch::Receiv
     // Lists that cannot be read: at the end it is found out whether what they belong to is gone.
     let mut lost: Vec<Lost> = Vec::new();
     let (mut failures, mut read): (u32, Option<String>) = (0, None);
-    let mut audited = false;
+    let (mut audited, mut spent) = (false, None);
     loop {
         let over = above.borrow_and_update().over;
         if waiting.is_empty() && walks.len() < context.walks && !context.stop.requested() {
@@ -77,6 +78,9 @@ pub async fn fan_out(context: &Context, stream: Stream, mut above: watch::Receiv
                 continue;
             }
             if !stopped && !std::mem::replace(&mut audited, true) && audit::begin(context, stream).await? {
+                continue;
+            }
+            if !stopped && audit::repair(context, stream, &mut spent).await? {
                 continue;
             }
             return Ok(if stopped { Ended::Stopped } else { Ended::Closed(crate::verdict::Verdict::Continuous) });

@@ -52,6 +52,8 @@ pub struct Context {
     pub lookback: i64,
     /// Lists to audit in a run.
     pub audit: u32,
+    /// Requests that a run may spend on reading again what was skipped on a sign that an audit found wrong.
+    pub audit_repair: u32,
     /// What is masked before it lands.
     pub masks: Option<Arc<Masks>>,
     /// Read lists a second time, so that they can be proven.

@@ -6,6 +6,7 @@ mod support;
 mod accounts;
 mod aliases;
 mod asking;
+mod audits;
 mod budget;
 mod by_hand;
 mod check;

@@ -1,0 +1,6 @@
+-- After an audit has found messages that the mirror lacked, lists that were skipped on the same sign (an unchanged entry)
+-- are read again: the run whose audit asks for that; null: nothing is asked. A list whose reading is begun owes no more.
+ALTER TABLE entry ADD COLUMN repair INTEGER;
+
+-- Of what an audit found (`audited`): how many records the mirror lacked although they were there when the round began.
+ALTER TABLE checkpoint ADD COLUMN lacked INTEGER NOT NULL DEFAULT 0;

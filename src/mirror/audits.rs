@@ -1,0 +1,228 @@
+//! What skipping unchanged lists misses. Each round reads a random sample of them whole, and counts what it finds that should
+//! have been found before ([`sample`], [`audited`]). Where that is a record that the mirror lacked, the sign is wrong on
+//! which the list was skipped, and perhaps so for others: every list that the round skipped is *owed* ([`owe`]) until it is
+//! read whole. [`begin_owed`] begins as many as the run may spend requests on; the others stay owed in the next runs.
+//!
+//! The sample leaves out what is owed: what is missing there is known already, and would have everything read again.
+
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, Transaction, params};
+
+use super::checkpoint::{self, Lane, Pass, Place};
+use crate::streams::Stream;
+
+/// Begins audits of lists that the round did not ask for, until it has `most` of them: a sample in the order of a hash
+/// of seed and id, so that the same seed draws the same lists in whatever order they became known. Says how many were begun.
+pub fn sample(
+    t: &Transaction<'_>,
+    stream: Stream,
+    round: i64,
+    run: i64,
+    seed: u64,
+    most: u32,
+    now: i64,
+) -> rusqlite::Result<u64> {
+    let lane = Lane::Incremental;
+    let there: u32 = t.query_row(
+        "SELECT count(*) FROM checkpoint WHERE lane = ? AND stream = ? AND since_run >= ? AND audited IS NOT NULL",
+        params![lane.name(), stream.number(), round],
+        |r| r.get(0),
+    )?;
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    t.create_scalar_function("lot", 1, flags, move |call| {
+        let id = call.get_raw(0).as_bytes().unwrap_or_default();
+        Ok(i64::from_ne_bytes(xxhash_rust::xxh3::xxh3_64_with_seed(id, seed).to_ne_bytes()))
+    })?;
+    let chosen: Vec<String> = t
+        .prepare(
+            "SELECT partition FROM entry WHERE stream = ? AND skipped = ? AND repair IS NULL
+             ORDER BY lot(partition), partition LIMIT ?",
+        )?
+        .query_map(params![stream.number(), round, most.saturating_sub(there)], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut begun = 0;
+    for partition in chosen {
+        let place = Place { lane, stream, partition };
+        begun += u64::from(begin(t, &place, round, run, now, true)?);
+    }
+    Ok(begun)
+}
+
+/// Begins to read a list whole that the round did not ask for; whether that was not begun before.
+fn begin(t: &Transaction<'_>, place: &Place, round: i64, run: i64, now: i64, audit: bool) -> rusqlite::Result<bool> {
+    let is_begun = checkpoint::start_pass(t, place, run, round, &Pass { known_since: None, audit })?;
+    if is_begun {
+        t.prepare_cached(
+            "UPDATE entry SET lane = ?, run = ?, began = ?, whole = 0, skipped = NULL, repair = NULL
+             WHERE stream = ? AND partition = ?",
+        )?
+        .execute(params![place.lane.name(), run, now, place.stream.number(), place.partition])?;
+    }
+    Ok(is_begun)
+}
+
+/// What the audits of a round have come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Audited {
+    /// Lists read whole.
+    pub lists: u64,
+    /// Those that held something that had been missed.
+    pub missed: u64,
+    /// Records that had been missed: that the mirror lacked, or held as they were before they changed.
+    pub records: u64,
+    /// Those that it lacked.
+    pub lacked: u64,
+    /// Lists that were skipped on the same sign and are still to be read again.
+    pub owed: u64,
+}
+
+/// Sums up the audits of a round that are at their end.
+pub fn audited(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Result<Audited> {
+    t.query_row(
+        "SELECT count(*), coalesce(sum(audited > 0), 0), coalesce(sum(audited), 0), coalesce(sum(lacked), 0) FROM checkpoint
+         WHERE lane = 'incremental' AND stream = ? AND since_run >= ? AND audited IS NOT NULL AND open = 0",
+        params![stream.number(), round],
+        |r| Ok(Audited { lists: r.get(0)?, missed: r.get(1)?, records: r.get(2)?, lacked: r.get(3)?, owed: 0 }),
+    )
+    .and_then(|audited| Ok(Audited { owed: owed(t, stream, round)?, ..audited }))
+}
+
+/// Where the round's audits found records that the mirror lacked, every list that it skipped is owed a reading.
+pub fn owe(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Result<()> {
+    if audited(t, stream, round)?.lacked == 0 {
+        return Ok(());
+    }
+    t.execute(
+        "UPDATE entry SET repair = ?2 WHERE stream = ?1 AND skipped = ?2 AND repair IS NULL",
+        params![stream.number(), round],
+    )
+    .map(drop)
+}
+
+/// How many of the lists that a round skipped are owed a reading; none in a mirror that is older than this memory.
+pub fn owed(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<u64> {
+    let Ok(mut ask) =
+        c.prepare_cached("SELECT count(*) FROM entry WHERE stream = ? AND skipped = ? AND repair IS NOT NULL")
+    else {
+        return Ok(0);
+    };
+    ask.query_row(params![stream.number(), round], |r| r.get(0))
+}
+
+/// Whether a list is owed a reading.
+pub(super) fn is_owed(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
+    t.prepare_cached("SELECT EXISTS (SELECT 1 FROM entry WHERE stream = ? AND partition = ? AND repair IS NOT NULL)")?
+        .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
+}
+
+/// Begins to read lists that are owed it, those first that were read the longest ago: as many as probably take `questions`
+/// pages of `page_size` rows, and one at least. Says how many were begun.
+pub fn begin_owed(
+    t: &Transaction<'_>,
+    stream: Stream,
+    (round, run): (i64, i64),
+    (questions, page_size): (u64, u32),
+    now: i64,
+) -> rusqlite::Result<u64> {
+    let chosen: Vec<(String, u64)> = t
+        .prepare(
+            "SELECT partition, (SELECT count(*) FROM record WHERE record.stream = ?1 AND parent = partition AND deleted = 0)
+             FROM entry WHERE stream = ?1 AND repair IS NOT NULL AND skipped = ?2 ORDER BY read_at, partition LIMIT ?3",
+        )?
+        .query_map(params![stream.number(), round, questions.max(1)], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let (mut begun, mut left) = (0, questions);
+    for (partition, rows) in chosen {
+        let pages = rows / u64::from((page_size / 2).max(1)) + 1;
+        if begun > 0 && pages > left {
+            break;
+        }
+        left = left.saturating_sub(pages);
+        let place = Place { lane: Lane::Incremental, stream, partition };
+        begun += u64::from(begin(t, &place, round, run, now, false)?);
+    }
+    Ok(begun)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entries::skipped;
+    use super::*;
+
+    fn mirror(lists: i64) -> Connection {
+        let mut c = Connection::open_in_memory().expect("memory");
+        crate::mirror::migrations::apply(&mut c, std::path::Path::new("m")).expect("schema");
+        for n in 0..lists {
+            c.execute(
+                "INSERT INTO entry (stream, partition, entry_seq, selection, lane, run, began, whole, skipped)
+                 VALUES (4, ?, ?, 1, 'backfill', 1, 0, 1, 2)",
+                params![format!("c{n:02}"), n + 1],
+            )
+            .expect("a list");
+        }
+        c
+    }
+
+    fn find(t: &Transaction<'_>, found: i64, lacked: i64) {
+        let sql = "UPDATE checkpoint SET open = 0, verdict = 'continuous', audited = ?, lacked = ? WHERE partition = (
+            SELECT min(partition) FROM checkpoint WHERE audited IS NOT NULL)";
+        t.execute(sql, [found, lacked]).expect("an audit's end");
+    }
+
+    fn begin_some(t: &Transaction<'_>, questions: u64) -> u64 {
+        begin_owed(t, Stream::Messages, (2, 2), (questions, 100), 0).expect("begun")
+    }
+
+    #[test]
+    fn what_only_changed_owes_nothing_and_what_was_lacking_every_list_that_was_skipped() {
+        let mut c = mirror(50);
+        let t = c.transaction().expect("transaction");
+        assert_eq!(sample(&t, Stream::Messages, 2, 2, 7, 10, 0).expect("drawn"), 10);
+        let owed_now = |t: &Transaction<'_>| {
+            owe(t, Stream::Messages, 2).expect("owed");
+            owed(t, Stream::Messages, 2).expect("counted")
+        };
+        find(&t, 3, 0);
+        assert_eq!(owed_now(&t), 0);
+        find(&t, 3, 1);
+        assert_eq!((owed_now(&t), owed_now(&t)), (40, 40));
+        assert_eq!((begin_some(&t, 15), begin_some(&t, 0)), (15, 1));
+        assert_eq!((owed_now(&t), skipped(&t, Stream::Messages, 2).expect("left").lists), (24, 24));
+        assert_eq!(sample(&t, Stream::Messages, 2, 3, 7, 30, 0).expect("drawn"), 0, "what is owed is no sample");
+        assert_eq!((begin_some(&t, 1000), begin_some(&t, 1000), owed_now(&t)), (24, 0, 0));
+    }
+
+    #[test]
+    fn long_lists_take_more_of_the_questions() {
+        let mut c = mirror(4);
+        let t = c.transaction().expect("transaction");
+        for n in 0..300 {
+            t.execute(
+                "INSERT INTO record (stream, id, parent, hash, seq, first_run, last_run) VALUES (4, ?, 'c01', x'00', ?, 1, 1)",
+                params![format!("m{n}"), n + 1],
+            )
+            .expect("a message");
+        }
+        t.execute("UPDATE entry SET repair = 2", []).expect("owed");
+        assert_eq!((begin_some(&t, 3), begin_some(&t, 3), begin_some(&t, 3)), (1, 1, 2));
+    }
+
+    #[test]
+    fn a_sample_is_the_seeds_and_is_drawn_once_a_round() {
+        let mut c = mirror(50);
+        let t = c.transaction().expect("transaction");
+        let drawn = |c: &Connection| -> Vec<String> {
+            let mut ask = c.prepare("SELECT partition FROM checkpoint WHERE audited = 0 ORDER BY 1").expect("SQL");
+            ask.query_map([], |r| r.get(0)).expect("rows").collect::<rusqlite::Result<_>>().expect("rows")
+        };
+        assert_eq!(sample(&t, Stream::Messages, 2, 2, 7, 10, 0).expect("drawn"), 10);
+        let first = drawn(&t);
+        assert_eq!((first.len(), skipped(&t, Stream::Messages, 2).expect("left").lists), (10, 40));
+        assert_eq!(
+            sample(&t, Stream::Messages, 2, 3, 7, 10, 0).expect("drawn"),
+            0,
+            "by a run that goes on with the round"
+        );
+        assert_eq!(drawn(&t), first);
+    }
+}

@@ -1,0 +1,86 @@
+//! An audit that finds a message that was missed has consequences: what was skipped on the same sign is read again.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::support::qpien::{Account, Qpien, job};
+use crate::support::{Work, ids};
+
+/// Adds a message to each of these conversations; their entries tell nothing of it.
+fn add_unseen(account: &mut Account, conversations: impl Iterator<Item = usize>, id: &str, made: &str) {
+    for n in conversations {
+        let conversation = format!("conversation-{n:05}");
+        let message = json!({"_id": format!("{id}-{n}"), "conversation": conversation, "content": "unseen",
+            "createdAt": made});
+        account.messages.get_mut(&conversation).expect("a conversation").insert(0, message);
+    }
+}
+
+#[track_caller]
+fn messages_are_whole(work: &Work, server: &Qpien) {
+    let delivered: BTreeSet<String> = ids(work, "messages").into_iter().collect();
+    assert_eq!(delivered, server.account().ids("messages"));
+}
+
+#[test]
+fn what_was_skipped_on_the_same_sign_is_read_again_in_the_same_run() {
+    let server = Qpien::start(Account::new(3, 200, 4), |_, _| None);
+    let work = job("incremental", "audit = 30");
+    server.run(&work).expect(0);
+    add_unseen(&mut server.account(), (0..200).step_by(3), "late", "2024-03-02T00:00:00.000Z");
+    let outcome = server.run(&work).expect(0);
+    assert!(outcome.stdout.contains("that the mirror lacked"), "{}", outcome.stdout);
+    messages_are_whole(&work, &server);
+    // A night without a miss reads nothing again.
+    let before = server.asked().len();
+    let outcome = server.run(&work).expect(0);
+    assert!(!outcome.stdout.contains("lacked"), "{}", outcome.stdout);
+    let asked = server.asked()[before..].iter().filter(|field| field.operation == "getMessages").count();
+    assert_eq!(asked, 30);
+}
+
+/// Each run spends so many requests on it at most, and none is green before it is done.
+#[test]
+fn what_is_read_again_keeps_to_the_requests_that_the_job_allows() {
+    let server = Qpien::start(Account::new(3, 200, 4), |_, _| None);
+    let source = "audit = 30\naliases_per_request = 1";
+    let work = job("incremental", source);
+    server.run(&work).expect(0);
+    add_unseen(&mut server.account(), 0..200, "late", "2024-03-02T00:00:00.000Z");
+    let text = std::fs::read_to_string(work.path("job.toml")).expect("the job");
+    std::fs::write(work.path("job.toml"), text.replace(source, &format!("{source}\naudit_repair = 60")))
+        .expect("the job");
+    let (mut codes, mut spent) = (Vec::new(), Vec::new());
+    while codes.last() != Some(&0) {
+        let before = server.asked().len();
+        let outcome = server.run(&work);
+        assert!(codes.len() < 6, "{}", outcome.stdout);
+        codes.push(outcome.code);
+        spent.push(server.asked()[before..].iter().filter(|field| field.operation == "getMessages").count());
+        if outcome.code == 3 {
+            assert!(outcome.stdout.contains("skipped on the same sign"), "{}", outcome.stdout);
+        }
+    }
+    // 170 lists are left by the first audit; each night draws its sample from those that were read again.
+    assert_eq!(codes, [3, 3, 0]);
+    assert!(spent.iter().all(|asked| *asked <= 30 + 60), "{spent:?}");
+    messages_are_whole(&work, &server);
+}
+
+/// A message that was there and has changed is told, and has nothing read again; nor has one that came after the round began.
+#[test]
+fn a_change_of_a_known_message_is_told_alone() {
+    let server = Qpien::start(Account::new(3, 100, 4), |_, _| None);
+    let work = job("incremental", "audit = 20");
+    server.run(&work).expect(0);
+    for rows in server.account().messages.values_mut() {
+        rows[2]["content"] = json!("edited");
+    }
+    add_unseen(&mut server.account(), 0..100, "after", "2099-01-01T00:00:00.000Z");
+    let before = server.asked().len();
+    let outcome = server.run(&work).expect(0);
+    assert!(outcome.stdout.contains("the audit found 20 records that had been missed"), "{}", outcome.stdout);
+    let asked = server.asked()[before..].iter().filter(|field| field.operation == "getMessages").count();
+    assert_eq!(asked, 20);
+}

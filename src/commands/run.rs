@@ -1,7 +1,7 @@
 //! `run JOB`: read from the API into the mirror, then deliver to the job's destinations. Everything that can be known to
 //! fail is found out before the first request.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -157,13 +157,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         gone: Arc::default(),
         notes: Arc::default(),
     };
-    sync::unchanged::note_selections(&context, &known.streams).await?;
-    if let Some(note) = begun.is_old(now) {
-        context.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
-    }
-    sync::unchanged::note_volatile(&context, &known.streams)?;
-    sync::unchanged::note_ignored(&context, &known.streams)?;
-    sync::unchanged::note_signs(&context, &known.streams).await?;
+    sync::unchanged::note_all(&context, &known.streams).await?;
     let screen = live::show(
         Live {
             account: settings.account.clone(),

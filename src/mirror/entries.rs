@@ -125,8 +125,8 @@ pub fn meet(
     if checkpoint::start_pass(t, place, run, round, &Pass { known_since, audit: false })? {
         let newest = partitions.newest.get(n).copied().flatten().max(to_come);
         t.prepare_cached(
-            "INSERT OR REPLACE INTO entry (stream, partition, entry_seq, selection, lane, run, began, newest)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO entry (stream, partition, entry_seq, selection, lane, run, began, newest, sign)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             place.stream.number(),
@@ -136,7 +136,8 @@ pub fn meet(
             place.lane.name(),
             run,
             partitions.now,
-            newest
+            newest,
+            partitions.signs.get(n).copied().unwrap_or(false)
         ])?;
     }
     Ok(false)
@@ -175,9 +176,16 @@ fn holds_suspects(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> 
     .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
 }
 
-/// How many lists of a stream were begun.
-pub fn lists(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<u64> {
-    t.query_row("SELECT count(*) FROM entry WHERE stream = ?", [stream.number()], |r| r.get(0))
+/// The lists that hold records although the entry of the record they belong to tells nothing of them; `all`: none tells
+/// anything, for that is not asked for. None in a mirror that is older than this memory.
+pub fn without_sign(c: &Connection, stream: Stream, all: bool) -> rusqlite::Result<Vec<Box<str>>> {
+    let Ok(mut ask) = c.prepare_cached(
+        "SELECT partition FROM entry WHERE stream = ?1 AND (sign = 0 OR ?2)
+             AND EXISTS (SELECT 1 FROM record WHERE record.stream = ?1 AND parent = partition AND deleted = 0)",
+    ) else {
+        return Ok(Vec::new());
+    };
+    ask.query_map(params![stream.number(), all], |r| r.get(0))?.collect()
 }
 
 /// What is known of a list is forgotten when the record it belongs to is gone: should that come back, the list is read

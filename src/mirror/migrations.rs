@@ -18,7 +18,7 @@ const ALL: [&str; 10] = [
     include_str!("../../sql/mirror/0007_feed.sql"),
     include_str!("../../sql/mirror/0008_masked_places.sql"),
     include_str!("../../sql/mirror/0009_set_aside.sql"),
-    include_str!("../../sql/mirror/0010_repairs.sql"),
+    include_str!("../../sql/mirror/0010_signs_and_repairs.sql"),
 ];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.

@@ -50,7 +50,7 @@ pub async fn note_selections(context: &Context, streams: &[Stream]) -> Result<()
 }
 
 /// Notes which declared volatile values nobody asks for: a typing error would leave them in the hash.
-pub fn note_volatile(context: &Context, streams: &[Stream]) -> Result<()> {
+fn note_volatile(context: &Context, streams: &[Stream]) -> Result<()> {
     let dialect = context.source.dialect();
     for stream in streams {
         let part = dialect.stream(*stream)?;
@@ -105,7 +105,7 @@ fn signs(page: &Page) -> Vec<bool> {
 }
 
 /// Says which claims of the server are not believed, because the job says so.
-pub fn note_ignored(context: &Context, streams: &[Stream]) -> Result<()> {
+fn note_ignored(context: &Context, streams: &[Stream]) -> Result<()> {
     for stream in streams {
         for claim in context.source.dialect().stream(*stream)?.list.ignored() {
             context.note(format!(
@@ -116,21 +116,49 @@ pub fn note_ignored(context: &Context, streams: &[Stream]) -> Result<()> {
     Ok(())
 }
 
-/// Says what a night costs whose conversations show no sign of new messages.
-pub async fn note_signs(context: &Context, streams: &[Stream]) -> Result<()> {
-    let Some((child, parent)) = streams.iter().find_map(|s| Some((*s, s.definition().parent?))) else { return Ok(()) };
-    let is_asked_for = context.source.dialect().stream(parent)?.is_asked_for(&[LAST[0].to_owned()]);
-    if context.lane != Lane::Incremental || is_asked_for || !context.source.is_partitioned(child) {
+/// Whether the field is asked for that shows what is new in the lists of `child`.
+pub fn asks_for_signs(source: &Source, child: Stream) -> Result<bool> {
+    let Some(parent) = child.definition().parent else { return Ok(false) };
+    Ok(source.dialect().stream(parent)?.is_asked_for(&[LAST[0].to_owned()]))
+}
+
+/// What a night costs because of so many conversations without a sign, in words; `None` where there are none.
+pub fn cost_of_silence(source: &Source, lists: usize) -> Option<String> {
+    let requests = lists.div_ceil(source.aliases.now().max(1));
+    let (these, requests) = (counted(lists as u64, "conversation"), counted(requests as u64, "request"));
+    (lists > 0).then(|| {
+        format!(
+            "the entries of {these} show no last message (`{}`), so nothing tells whether there are new ones: each night asks \
+             for the messages of all of these, in {requests} at least",
+            LAST[0]
+        )
+    })
+}
+
+/// Says what a night costs whose conversations show no sign of new messages, in the summary and as it begins.
+async fn note_signs(context: &Context, streams: &[Stream]) -> Result<()> {
+    let Some(child) = streams.iter().copied().find(|s| s.definition().parent.is_some()) else { return Ok(()) };
+    if context.lane != Lane::Incremental || !context.source.is_partitioned(child) {
         return Ok(());
     }
-    let lists = context.mirror.call(move |w| w.transaction(|t| entries::lists(t, child))).await?;
-    let requests = lists.div_ceil(context.source.aliases.now().max(1) as u64);
-    let (lists, requests) = (counted(lists, "conversation"), counted(requests, "request"));
-    context.note(format!(
-        "{parent}: `{}` is not asked for, so nothing tells which conversations have new messages: each night asks for those of every one ({lists} in the mirror, at least {requests})",
-        LAST[0]
-    ));
+    let all = !asks_for_signs(&context.source, child)?;
+    let lists = context.mirror.call(move |w| w.transaction(|t| entries::without_sign(t, child, all))).await?;
+    if let Some(cost) = cost_of_silence(&context.source, lists.len()) {
+        tracing::warn!(stream = %child, "{cost}");
+        context.note(format!("{child}: {cost}"));
+    }
     Ok(())
+}
+
+/// Says what is known of a run before it reads anything.
+pub async fn note_all(context: &Context, streams: &[Stream]) -> Result<()> {
+    note_selections(context, streams).await?;
+    if let Some(note) = context.begun.is_old(context.source.now()) {
+        context.note(note);
+    }
+    note_volatile(context, streams)?;
+    note_ignored(context, streams)?;
+    note_signs(context, streams).await
 }
 
 fn moments(page: &Page, path: &[&str], form: DateForm) -> Vec<Option<i64>> {

@@ -61,4 +61,5 @@ mod verify;
 mod verify_database;
 mod volatile;
 mod warehouse;
+mod without_sign;
 mod words;

@@ -22,8 +22,8 @@ use crate::source::negotiate::{Negotiation, Outcome};
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
-use crate::sync::dialect;
 use crate::sync::estimate::{self, Estimate, Known};
+use crate::sync::{dialect, unchanged};
 
 /// A token's life, as documented.
 const TOKEN_MINUTES: f64 = 60.0;
@@ -40,6 +40,8 @@ struct Plan {
     together: usize,
     per_minute: u32,
     made: u64,
+    /// Conversations that show no sign of new messages, and what that costs, in words.
+    without_sign: (usize, Option<String>),
 }
 
 /// Plans a job.
@@ -62,6 +64,7 @@ async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
         together: source.aliases.now(),
         per_minute: settings.requests_per_minute,
         made: 0,
+        without_sign: (0, None),
     };
     let mut conversations = 0;
     for stream in streams {
@@ -80,6 +83,13 @@ async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
             Some(estimate) => plan.streams.push((stream, estimate.part(left))),
             None => plan.unknown.push(stream),
         }
+    }
+    if let (Some(connection), Lane::Incremental) = (mirror.as_ref(), settings.lane) {
+        let mut lists = 0;
+        for stream in &plan.partitioned {
+            lists += remembered::without_sign(connection, &source, *stream)?.len();
+        }
+        plan.without_sign = (lists, unchanged::cost_of_silence(&source, lists));
     }
     plan.made = source.budget.stats().requests;
     match format {
@@ -218,6 +228,9 @@ impl Plan {
         if !self.unknown.is_empty() {
             out.push_str("streams whose size the server does not tell are left out\n");
         }
+        if let Some(cost) = &self.without_sign.1 {
+            let _ = writeln!(out, "{cost}");
+        }
         out
     }
 
@@ -244,6 +257,7 @@ impl Plan {
             "streams": streams,
             "not_told": self.unknown.iter().map(|s| s.name()).collect::<Vec<_>>(),
             "made": self.made,
+            "without_sign": self.without_sign.0,
         });
         if let Some(account) = &settings.account {
             plan["account"] = account.as_str().into();

@@ -7,6 +7,7 @@ use super::question;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Lane;
+use crate::mirror::entries;
 use crate::mirror::forecast::{self, Lists};
 use crate::mirror::standing;
 use crate::source::Source;
@@ -22,7 +23,20 @@ pub fn lists(connection: &Connection, source: &Source, settings: &Settings, stre
     let lookback = i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX);
     // A mirror of an older version has no such memory.
     let lists = forecast::lists(connection, stream, unchanged::selected(source, stream)?, lookback, source.now());
-    Ok(lists.ok().filter(|lists| !lists.rows.is_empty()))
+    let Some(mut lists) = lists.ok().filter(|lists| !lists.rows.is_empty()) else { return Ok(None) };
+    for id in without_sign(connection, source, stream)? {
+        if let Some(rows) = lists.rows.get(&id) {
+            lists.due.insert(id, *rows);
+        }
+    }
+    Ok(Some(lists))
+}
+
+/// The lists that a night asks for because nothing tells whether they hold new records.
+pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) -> Result<Vec<Box<str>>> {
+    let all = !unchanged::asks_for_signs(source, stream)?;
+    entries::without_sign(connection, stream, all)
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}")))
 }
 
 /// A reading of everything, of lists as long as they were.

@@ -4,3 +4,7 @@ ALTER TABLE entry ADD COLUMN repair INTEGER;
 
 -- Of what an audit found (`audited`): how many records the mirror lacked although they were there when the round began.
 ALTER TABLE checkpoint ADD COLUMN lacked INTEGER NOT NULL DEFAULT 0;
+
+-- Whether the entry of the record that the list belongs to told anything of it when the pass was begun: where it does not,
+-- each night asks for the list.
+ALTER TABLE entry ADD COLUMN sign INTEGER NOT NULL DEFAULT 1;

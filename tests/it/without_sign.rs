@@ -1,0 +1,105 @@
+//! Conversations whose entries tell nothing of new messages: a night asks for each of them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::qpien::{Account, Qpien, job};
+use crate::support::{Work, ids};
+
+/// Adds a message to conversation number `n`, and tells it in the entry where that tells anything.
+fn add(account: &mut Account, n: usize, night: usize) {
+    let conversation = format!("conversation-{n:05}");
+    let made = format!("2024-04-{:02}T00:00:00.000Z", night + 1);
+    let message = json!({"_id": format!("of-night-{night}-{n}"), "conversation": conversation, "content": "new",
+        "createdAt": made});
+    account.messages.get_mut(&conversation).expect("a conversation").insert(0, message);
+    let entries = account.lists.get_mut("getConversationList").expect("conversations");
+    let entry = entries.iter_mut().find(|entry| entry["_id"] == *conversation).expect("its entry");
+    if entry["lastMessage"].is_object() {
+        entry["lastMessage"] = json!({"content": "new", "createdAt": made});
+    }
+}
+
+/// Every conversation, every third, or those that begin to tell nothing after some nights.
+fn silence(account: &mut Account, is_silent: impl Fn(usize) -> bool) {
+    let entries = account.lists.get_mut("getConversationList").expect("conversations");
+    for (_, entry) in entries.iter_mut().enumerate().filter(|(n, _)| is_silent(*n)) {
+        entry["lastMessage"] = Value::Null;
+    }
+}
+
+#[track_caller]
+fn messages_are_whole(work: &Work, server: &Qpien) {
+    let delivered: BTreeSet<String> = ids(work, "messages").into_iter().collect();
+    assert_eq!(delivered, server.account().ids("messages"));
+}
+
+const DROPPED: &str = "\n[source.dialect.streams.conversations]\ndrop = [\"lastMessage\"]";
+
+#[test]
+fn after_each_of_ten_nights_the_messages_are_the_truth() {
+    type Silent = fn(usize, usize) -> bool;
+    let kinds: [(&str, Silent); 4] =
+        [(DROPPED, |_, _| false), ("", |_, _| true), ("", |n, _| n % 3 == 0), ("", |n, night| night > 4 && n % 2 == 0)];
+    for (dialect, is_silent) in kinds {
+        let server = Qpien::start(Account::new(3, 60, 4), |_, _| None);
+        let work = job("incremental", &format!("audit = 0{dialect}"));
+        for night in 0..10 {
+            silence(&mut server.account(), |n| is_silent(n, night));
+            server.run(&work).expect(0);
+            messages_are_whole(&work, &server);
+            for n in (0..60).filter(|n| (n * 7 + night) % 11 == 0) {
+                add(&mut server.account(), n, night);
+            }
+        }
+    }
+}
+
+/// The plan and the run say what that costs, and the plan counts it.
+#[test]
+fn what_it_costs_is_told_before_it_is_paid() {
+    for (dialect, lists) in [(DROPPED, 60), ("", 20)] {
+        let server = Qpien::start(Account::new(3, 60, 4), |_, _| None);
+        silence(&mut server.account(), |n| n % 3 == 0);
+        let work = job("incremental", &format!("audit = 0{dialect}"));
+        server.run(&work).expect(0);
+        let told = format!("the entries of {lists} conversations show no last message");
+        let plan = work.call(&["plan", "job.toml", "--endpoint", server.endpoint()]).expect(0);
+        assert!(plan.stdout.contains(&told), "{}", plan.stdout);
+        let night = server.run(&work).expect(0);
+        assert!(night.stderr.contains(&told) && night.stdout.contains(&told), "{}\n{}", night.stderr, night.stdout);
+    }
+    let server = Qpien::start(Account::new(3, 60, 4), |_, _| None);
+    let work = job("incremental", "audit = 0");
+    server.run(&work).expect(0);
+    let plan = work.call(&["plan", "job.toml", "--endpoint", server.endpoint()]).expect(0);
+    assert!(!plan.stdout.contains("show no last message"), "{}", plan.stdout);
+}
+
+/// Nights that have no time for all conversations come to each of them in turn.
+#[test]
+fn a_time_box_starves_no_conversation() {
+    let server = Qpien::start(Account::new(3, 120, 4), |_, _| None);
+    let work = job("incremental", &format!("audit = 0\naliases_per_request = 2{DROPPED}"));
+    server.run(&work).expect(0);
+    let mut stopped = 0;
+    for night in 0..12 {
+        for n in (0..120).filter(|n| n % 12 == night) {
+            add(&mut server.account(), n, night);
+        }
+        let outcome = work.call(&["run", "job.toml", "--max-requests", "40", "--endpoint", server.endpoint()]);
+        assert!([0, 4].contains(&outcome.code), "{}", outcome.stdout);
+        stopped += usize::from(outcome.code == 4);
+    }
+    assert!(stopped > 3, "{stopped}");
+    // Two rounds that come to their end, in such nights: the second began after the last message came.
+    let (mut ended, mut nights) = (0, 0);
+    while ended < 2 {
+        nights += 1;
+        assert!(nights < 12, "{ended} rounds in {nights} nights");
+        let outcome = work.call(&["run", "job.toml", "--max-requests", "40", "--endpoint", server.endpoint()]);
+        ended += usize::from(outcome.code == 0);
+    }
+    messages_are_whole(&work, &server);
+}

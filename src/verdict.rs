@@ -13,6 +13,15 @@ pub enum Verdict {
     Incomplete(String),
 }
 
+/// What closing readings say of records that moved while a list was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Moved {
+    /// Records that the walk had passed over, and that the closing readings found.
+    pub found: u64,
+    /// About how many records that were there all along may be missing still.
+    pub may_miss: f64,
+}
+
 impl Verdict {
     /// The word in manifests, summaries and the mirror.
     pub fn word(&self) -> &'static str {

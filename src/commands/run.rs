@@ -188,6 +188,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     report.account.clone_from(&settings.account);
     let concluded = std::mem::replace(&mut report.notes, known.notes);
     report.notes.extend(context.notes().into_iter().chain(source.notes()));
+    report.notes.extend(report.moved());
     report.notes.extend(report.misses());
     report.notes.extend(concluded);
     let mut exits = vec![run_report::exit_of(&outcome)];

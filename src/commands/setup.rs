@@ -17,6 +17,7 @@ use crate::source::budget_window::Window;
 use crate::streams::Stream;
 use crate::sync::dialect;
 use crate::sync::run::{as_of, judge, lacks_only_what_is_set_aside};
+use crate::verdict::Moved;
 
 /// The flags of a job.
 pub fn flags(args: &JobArgs) -> Flags {
@@ -77,7 +78,10 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         if settings.source.collect {
             columns.push(EXTRA);
         }
-        streams.push(Offer { stream: *stream, columns, verdict, set_aside, as_of, range: None });
+        let moved = Moved { found: own.found_again, may_miss: own.may_miss };
+        let ignored = settings.dialect.stream(*stream).map(|part| part.list.ignored()).unwrap_or_default();
+        let ignored = ignored.into_iter().map(str::to_owned).collect();
+        streams.push(Offer { stream: *stream, columns, verdict, set_aside, moved, ignored, as_of, range: None });
     }
     Ok(Delivery { job: settings.name.clone(), run, mirror, date, streams })
 }

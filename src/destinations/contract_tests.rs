@@ -88,7 +88,16 @@ pub trait Subject {
 /// A delivery of `range` of the one stream.
 pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Delivery {
     let columns = STREAM.columns().to_vec();
-    let streams = vec![Offer { stream: STREAM, columns, verdict, set_aside: Vec::new(), as_of: None, range }];
+    let streams = vec![Offer {
+        stream: STREAM,
+        columns,
+        verdict,
+        set_aside: Vec::new(),
+        moved: crate::verdict::Moved::default(),
+        ignored: Vec::new(),
+        as_of: None,
+        range,
+    }];
     Delivery { job: "j".into(), run: 7, mirror: mirror.into(), date: DateForm::Iso8601, streams }
 }
 

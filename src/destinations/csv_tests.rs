@@ -10,7 +10,7 @@ use crate::destinations::manifest::{Manifest, NAME};
 use crate::destinations::{Content, Delivery, Destination, Offer, Receipt, Terms};
 use crate::error::Kind;
 use crate::streams::{DateForm, Stream};
-use crate::verdict::Verdict;
+use crate::verdict::{Moved, Verdict};
 
 fn persons(names: &[&str]) -> Held {
     let payloads = names.iter().map(|n| format!(r#"{{"_id":"x","firstName":{n}}}"#));
@@ -23,6 +23,8 @@ fn offer(verdict: Verdict) -> Delivery {
         columns: Stream::CustomerPersons.columns().to_vec(),
         verdict,
         set_aside: Vec::new(),
+        moved: Moved::default(),
+        ignored: Vec::new(),
         as_of: Some("2026-01-01T00:00:00Z".into()),
         range: None,
     }];

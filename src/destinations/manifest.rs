@@ -88,6 +88,15 @@ pub struct Entry {
     /// What the latest run has proven, and why not more: in our words, never in a server's.
     pub verdict: String,
     pub why: Option<String>,
+    /// What the server says of the list and the job does not believe.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
+    /// Records that moved while their list was read and that reading it again found, and about how many more that were there
+    /// all along may be missing because they moved past every reading.
+    #[serde(default, skip_serializing_if = "is_none_found", deserialize_with = "number::read_count")]
+    pub found_again: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub may_miss: f64,
     /// Ids of the records, and of those whose lists, could not be read: the files have everything else, and of these what
     /// was read before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -126,6 +135,16 @@ pub struct ColumnEntry {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks so
+fn is_none_found(found: &u64) -> bool {
+    *found == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks so
+fn is_zero(may_miss: &f64) -> bool {
+    *may_miss <= 0.0
 }
 
 impl Manifest {
@@ -168,6 +187,9 @@ impl Entry {
             status: if offer.verdict.is_complete() { "published" } else { "incomplete" }.into(),
             verdict: offer.verdict.word().into(),
             why: offer.verdict.why().map(in_our_words),
+            ignored: offer.ignored.clone(),
+            found_again: offer.moved.found,
+            may_miss: offer.moved.may_miss,
             set_aside: offer.set_aside.clone(),
             latest_run_id: run,
             run_id: Some(run),
@@ -202,6 +224,9 @@ impl Entry {
             status: "held".into(),
             verdict: offer.verdict.word().into(),
             why: offer.verdict.why().map(in_our_words),
+            ignored: offer.ignored.clone(),
+            found_again: 0,
+            may_miss: 0.0,
             set_aside: Vec::new(),
             latest_run_id: run,
             run_id: before.as_ref().and_then(|b| b.run_id),

@@ -56,7 +56,7 @@ pub(crate) mod contract_tests;
 use crate::error::Result;
 use crate::record::{Reader, SeqRange};
 use crate::streams::{Column, DateForm, Stream};
-use crate::verdict::Verdict;
+use crate::verdict::{Moved, Verdict};
 
 /// The columns of a stream where columns have types.
 pub fn typed_columns(stream: Stream) -> Vec<Column> {
@@ -118,6 +118,10 @@ pub struct Offer {
     /// The names of records and lists that could not be read, where the stream lacks nothing else: it is delivered without
     /// them, and the manifest names them.
     pub set_aside: Vec<String>,
+    /// What closing readings found of records that moved meanwhile.
+    pub moved: Moved,
+    /// Claims of the server that are not believed, because the job says so.
+    pub ignored: Vec<String>,
     /// As of when: the stream is at least as fresh as this (RFC 3339, UTC).
     pub as_of: Option<String>,
     /// Of changes: the range to hand over; none where there is nothing new, or the stream is held.

@@ -7,10 +7,10 @@
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::entries;
 use super::set_aside::Missing;
+use super::{entries, reread};
 use crate::streams::Stream;
-use crate::verdict::Verdict;
+use crate::verdict::{Moved, Verdict};
 
 /// Each lane has its own checkpoints in one mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,8 @@ pub struct Advance {
     pub found: u64,
     /// Of that, records that the mirror lacked.
     pub lacked: u64,
+    /// Records that closing readings found, and about how many may be missing still.
+    pub moved: Moved,
     /// It ends the walk, and nothing is missing but what was set aside.
     pub set_aside: Option<Missing>,
     /// It ends the walk at rows that are known, before the end of the list, or showed changes only: the total is none of this pass's business, and
@@ -165,7 +167,8 @@ pub fn start_pass(
              VALUES (?1, ?2, ?3, 1, ?4, ?6, ?7)
              ON CONFLICT (lane, stream, partition) DO UPDATE SET pass = pass + 1, windows = 0, open = 1, since_run = ?4,
                  position = NULL, verdict = NULL, why = NULL, seen = 0, distinct_records = 0, steps_back = 0,
-                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7, lacked = 0, at_known = 0, set_aside = 0
+                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7, lacked = 0, at_known = 0, set_aside = 0,
+                 found_again = 0, may_miss = 0
              WHERE since_run < ?5",
         )?
         .execute(params![
@@ -177,6 +180,9 @@ pub fn start_pass(
             pass.known_since,
             pass.audit.then_some(0)
         ])?;
+    if begun == 1 {
+        reread::forget(t, place)?;
+    }
     Ok(begun == 1)
 }
 
@@ -186,7 +192,8 @@ pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i
     t.execute(
         &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
              why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL,
-             known_since = NULL, newest = NULL, audited = NULL, lacked = 0, at_known = 0, set_aside = 0
+             known_since = NULL, newest = NULL, audited = NULL, lacked = 0, at_known = 0, set_aside = 0,
+             found_again = 0, may_miss = 0
          WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE}"),
         params![lane.name(), stream.number(), run, parent(stream)],
     )?;
@@ -198,7 +205,8 @@ pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i
 pub fn retire_one_list(t: &Transaction<'_>, lane: Lane, stream: Stream) -> rusqlite::Result<()> {
     t.execute(
         "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = 0, position = NULL, verdict = NULL,
-             why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL, set_aside = 0
+             why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL, set_aside = 0,
+             found_again = 0, may_miss = 0
          WHERE lane = ? AND stream = ? AND partition = '' AND open = 0 AND verdict = 'incomplete'",
         params![lane.name(), stream.number()],
     )
@@ -213,7 +221,8 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
             "UPDATE checkpoint SET windows = windows + 1, position = ?6, open = ?7, verdict = ?8, why = ?9,
                  seen = seen + ?10, distinct_records = distinct_records + ?11, steps_back = steps_back + ?12,
                  total = CASE WHEN ?17 THEN NULL ELSE coalesce(?13, total) END, closed_at = ?14,
-                 newest = max(coalesce(newest, ?15), coalesce(?15, newest)), audited = audited + ?16, lacked = lacked + ?19, at_known = ?17, set_aside = ?18
+                 newest = max(coalesce(newest, ?15), coalesce(?15, newest)), audited = audited + ?16, lacked = lacked + ?19, at_known = ?17, set_aside = ?18,
+                 found_again = ?20, may_miss = ?21
              WHERE lane = ?1 AND stream = ?2 AND partition = ?3 AND pass = ?4 AND windows = ?5 AND open = 1",
         )?
         .execute(params![
@@ -236,8 +245,13 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
             advance.at_known,
             advance.set_aside.map_or(0, |missing| missing as i64),
             advance.lacked,
+            advance.moved.found,
+            advance.moved.may_miss,
         ])?;
-    if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
+    if moved != 1 {
+        return Err(rusqlite::Error::StatementChangedRows(moved));
+    }
+    if closed { reread::forget(t, place) } else { Ok(()) }
 }
 
 /// Open walks of a stream that belong to the round that began with run `since`, in the order in which they became known.

@@ -7,6 +7,7 @@ use super::super::checkpoint::{self, Advance, Place};
 use super::super::entries::{self, Partitions};
 use super::super::readings::Tails;
 use super::super::records::{self, Landed, Landing, Moments};
+use super::super::reread::Remembered;
 use super::super::rounds::{self, Begun, Ending};
 use super::super::standing::standing;
 use super::super::store::Mirror;
@@ -82,6 +83,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
         believe_empty: false,
         claims: HashSet::new(),
         closes: false,
+        remembered: Remembered::default(),
     }
 }
 

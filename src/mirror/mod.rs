@@ -26,6 +26,7 @@ pub mod parents;
 pub mod pins;
 pub mod readings;
 pub mod records;
+pub mod reread;
 pub mod retained;
 pub mod rounds;
 pub mod selection;

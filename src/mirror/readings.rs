@@ -106,31 +106,6 @@ pub fn checkpoint(
     checkpoint::find(t, place)
 }
 
-/// Those of these ids that the round which began with run `since` has not seen in a list, nor set aside in it.
-pub fn unseen(t: &Transaction<'_>, place: &Place, since: i64, ids: &[String]) -> rusqlite::Result<Vec<String>> {
-    let mut is_known = t.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM record WHERE stream = ?1 AND id = ?2 AND deleted = 0 AND last_run >= ?3)
-             OR EXISTS (SELECT 1 FROM set_aside WHERE lane = ?4 AND stream = ?1 AND partition = ?5 AND id = ?2)",
-    )?;
-    let mut unseen = Vec::new();
-    for id in ids {
-        let (lane, list) = (place.lane.name(), &place.partition);
-        if !is_known.query_row(params![place.stream.number(), id, since, lane, list], |r| r.get::<_, bool>(0))? {
-            unseen.push(id.clone());
-        }
-    }
-    Ok(unseen)
-}
-
-/// How many records of a list that round has seen.
-pub fn seen(t: &Transaction<'_>, place: &Place, since: i64) -> rusqlite::Result<u64> {
-    t.query_row(
-        "SELECT count(*) FROM record WHERE stream = ?1 AND deleted = 0 AND last_run >= ?2 AND (?3 = '' OR parent = ?3)",
-        params![place.stream.number(), since, place.partition],
-        |r| r.get(0),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::checkpoint::Lane;

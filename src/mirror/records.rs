@@ -22,6 +22,7 @@ use super::checkpoint::{self, Advance, Place};
 use super::entries::{self, Partitions};
 use super::known::{Known, Met};
 use super::readings;
+use super::reread::{self, Remembered};
 use super::selection;
 use super::sequence::Seqs;
 use super::set_aside;
@@ -70,6 +71,8 @@ pub struct Landing {
     pub claims: HashSet<Box<str>>,
     /// The walk ends here, whatever its own rules say.
     pub closes: bool,
+    /// What the walk remembers for its closing readings, unless it ends here.
+    pub remembered: Remembered,
 }
 
 /// A record that lives in the list of another parent.
@@ -144,6 +147,9 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
             landing.advance.verdict = Some(Verdict::Incomplete(EMPTY.into()));
         }
         settle_aside(t, landing)?;
+        if landing.advance.verdict.is_none() {
+            reread::remember(t, &landing.place, &landing.remembered)?;
+        }
         checkpoint::advance(t, &landing.place, &landing.advance)?;
         if let Some(verdict) = &landing.advance.verdict {
             if !landing.place.partition.is_empty() {

@@ -10,7 +10,7 @@ use crate::streams::Stream;
 use crate::verdict::Verdict;
 
 /// What all the walks of a stream together have come to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Standing {
     /// Walks, and how many of them are still open.
     pub walks: u64,
@@ -48,7 +48,11 @@ pub struct Standing {
     pub skipped_incomplete: u64,
     /// When the one of them that was read the longest ago was read.
     pub skipped_read_at: Option<String>,
-    /// Those that are still to be read again, because an audit found one like them lacking records.
+    /// Records that the walks had passed over, and that closing readings found.
+    pub found_again: u64,
+    /// About how many records that were there all along may be missing still, because they kept moving.
+    pub may_miss: f64,
+    /// Lists that were skipped and are to be read again, because an audit found one like them lacking records.
     pub owed: u64,
 }
 
@@ -111,7 +115,8 @@ pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusql
                 coalesce(sum(distinct_records), 0), coalesce(sum(steps_back), 0),
                 CASE WHEN count(total) > 0 THEN CAST(min(total(coalesce(total, distinct_records)), {MOST}.0) AS INTEGER) END,
                 min(closed_at), min(since_run),
-                coalesce(sum(set_aside > 0), 0), min(why) FILTER (WHERE set_aside > 0), coalesce(max(set_aside), 0) = 2
+                coalesce(sum(set_aside > 0), 0), min(why) FILTER (WHERE set_aside > 0), coalesce(max(set_aside), 0) = 2,
+                coalesce(sum(found_again), 0), coalesce(sum(may_miss), 0.0)
          FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE}
              AND (partition = '' OR NOT EXISTS (
                  SELECT 1 FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND partition = '' AND since_run >= ?3))"
@@ -133,6 +138,8 @@ pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusql
             set_aside: r.get(12)?,
             set_aside_why: r.get(13)?,
             set_aside_unknown: r.get(14)?,
+            found_again: r.get(15)?,
+            may_miss: r.get(16)?,
             ..Standing::default()
         })
     })?;

@@ -81,6 +81,10 @@ pub struct StreamReport {
     /// When the one of them that was read the longest ago was read.
     pub skipped_read_at: Option<String>,
     pub total: Option<u64>,
+    /// Records that moved while their lists were read, and that closing readings found.
+    pub found_again: u64,
+    /// About how many records that were there all along may be missing, because they moved past every reading.
+    pub may_miss: f64,
     pub audit: Option<AuditReport>,
 }
 
@@ -222,6 +226,23 @@ impl RunReport {
         }
     }
 
+    /// What closing readings found of records that moved meanwhile.
+    pub fn moved(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for StreamReport { stream, found_again, may_miss, .. } in &self.streams {
+            if *found_again > 0 {
+                let found = counted(*found_again, "record");
+                notes.push(format!("{stream}: reading the list again found {found} that had moved meanwhile"));
+            }
+            if *may_miss > 0.0 {
+                notes.push(format!(
+                    "{stream}: records moved past the last reading, too; at the most about {may_miss:.3} of them may be missing"
+                ));
+            }
+        }
+        notes
+    }
+
     /// What to do about changes that skipping unchanged lists has missed.
     pub fn misses(&self) -> Vec<String> {
         let missed = self.streams.iter().filter_map(|s| Some((s.stream, s.audit.as_ref().filter(|a| a.missed > 0)?)));
@@ -272,6 +293,8 @@ fn of_stream(outcome: &StreamOutcome, source: &Source, progress: &Progress) -> S
         skipped: standing.skipped,
         skipped_read_at: standing.skipped_read_at.clone(),
         total: standing.total,
+        found_again: standing.found_again,
+        may_miss: standing.may_miss,
         audit: AuditReport::of(&outcome.audited),
     }
 }

@@ -150,7 +150,7 @@ async fn is_askable(context: &Context, stream: Stream, but: &[String]) -> Result
 /// so that what is left is not there.
 async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<String>) -> Result<bool> {
     let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
-    let walk = IdReading::walk(context, stream, context.page_size.min(served))?;
+    let walk = IdReading::first(context, stream, context.page_size.min(served))?;
     let mut reading = IdReading::new(context, stream, None, walk);
     while !open.is_empty() {
         match reading.next().await {

@@ -16,7 +16,7 @@ use crate::destinations::rows::{OF_A_CHANGE, Shape};
 use crate::destinations::store::Sink;
 use crate::destinations::{Content, Offer};
 use crate::streams::{DateForm, Kind, Stream};
-use crate::verdict::Verdict;
+use crate::verdict::{Moved, Verdict};
 
 const COLUMNS: [Column; 6] = [
     Column { name: "_id", kind: Kind::Id },
@@ -245,6 +245,8 @@ fn a_value_of_another_type_goes_into_extra_and_is_counted() {
         columns: Stream::Messages.columns().to_vec(),
         verdict: Verdict::Continuous,
         set_aside: Vec::new(),
+        moved: Moved::default(),
+        ignored: Vec::new(),
         as_of: None,
         range: None,
     };

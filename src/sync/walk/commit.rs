@@ -6,12 +6,13 @@ use super::{disputes, tail};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landed, Landing, Moments};
+use crate::mirror::reread::Remembered;
 use crate::progress::add;
 use crate::set_aside::{SetAside, What};
 use crate::source::page::Page;
 use crate::streams::{self, Stream};
 use crate::sync::{Context, unchanged};
-use crate::verdict::Verdict;
+use crate::verdict::{Moved, Verdict};
 
 /// A page, as the walk has taken it in.
 #[derive(Default)]
@@ -22,6 +23,10 @@ pub struct Window {
     pub stepped_back: bool,
     /// When its rows were made.
     pub moments: Moments,
+    /// What the walk remembers for its closing readings.
+    pub remembered: Remembered,
+    /// When it closes the walk: what its closing readings found.
+    pub moved: Moved,
 }
 
 /// What a window leaves of its walk.
@@ -41,7 +46,7 @@ pub async fn land(
     window: Window,
     left: Left,
 ) -> Result<Landed> {
-    let Window { page, stepped_back, moments } = window;
+    let Window { page, stepped_back, moments, remembered, moved } = window;
     let (position, verdict) = match left {
         Left::Open(position) => (position, None),
         Left::Closed(verdict) => (None, Some(verdict)),
@@ -77,6 +82,7 @@ pub async fn land(
             stepped_back,
             total,
             at_known: closed && tail::since(from).is_some(),
+            moved,
             ..Advance::default()
         },
         partitions,
@@ -84,6 +90,7 @@ pub async fn land(
         believe_empty: context.deletes.believe_empty(),
         claims: HashSet::new(),
         closes: false,
+        remembered,
     };
     let mut hold = Some(hold);
     let landed = loop {

@@ -4,15 +4,17 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use super::closing::Read;
+use super::closing::{self, Read};
 use super::commit::{Left, Window, land};
-use super::ending::{Order, conclude, refuse_empty, what_follows};
+use super::ending::{Ending, Order, conclude, refuse_empty, what_follows};
 use super::known_end::KnownEnd;
+use super::position::{Phase, Position};
 use super::take_in::{Taken, question, take_in};
 use super::{Ask, Shown, Step, Walk, page_ignored};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
+use crate::mirror::reread::Remembered;
 use crate::progress::add;
 use crate::source::AtWork;
 use crate::source::dialect::Paging;
@@ -69,13 +71,21 @@ async fn once(
     let Some(at_work) = make_sure(context, stream, &from, at_work).await? else {
         return Ok(Ended::Stopped);
     };
-    let mut walk = begin(context, stream, &from)?;
+    let (mut walk, began) = match stored(stream, &from)? {
+        Some(Phase::Reading { began, walk }) => (walk, began),
+        Some(Phase::Closing(closing)) => {
+            drop(at_work);
+            return closing::close(Read { context, stream, from: &from, windows: from.windows }, closing, Vec::new())
+                .await;
+        }
+        None => (new_walk(context, stream)?, Some(context.source.now())),
+    };
     let mut windows = from.windows;
     let mut known_end = KnownEnd::new(unchanged::horizon(context, &from));
     // Where the walk stands in the mirror.
     let mut stands = from.position.clone();
     let (mut total, mut lowered): (Option<u64>, _) = (None, false);
-    let (mut order, began) = (Order::default(), from.position.is_none().then(|| context.source.now()));
+    let mut order = Order::default();
     // Pages that were asked for together; the first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
     let mut pending = ask(context, stream, &from, &walk, total, known_end.is_near());
@@ -112,18 +122,19 @@ async fn once(
         order.see(&moments.rows);
         moments.may_end = known_end.may_end(&page, &moments.rows, first, !step.stepped_back);
         let may_end = moments.may_end;
-        let window = Window { page, stepped_back: step.stepped_back, moments };
+        let remembered = Remembered { asked: vec![(asked.size, asked.row)], ..Remembered::default() };
+        let window = Window { page, stepped_back: step.stepped_back, moments, remembered, ..Window::default() };
         if let Some(verdict) = step.end {
             refuse_empty(context, stream, &from, verdict.is_complete() && shows_none).await?;
             // What was lowered in one list of many is that list's own affair.
             keep_size(context, stream, &walk, verdict.is_complete() && (from.partition.is_empty() || !lowered));
             let then = what_follows(context, (stream, &from), &walk, &verdict, order.is_evident());
-            let (asked, size) = (walk.questions(), walk.page_size());
-            let read = Read { context, stream, from: &from, windows, stands, size, asked, began };
-            return conclude(read, &walk, (then, verdict), window, at_work, landed).await;
+            let read = Read { context, stream, from: &from, windows };
+            let ending = Ending { walk: &walk, began, stands, then, verdict };
+            return conclude(read, ending, window, at_work, landed).await;
         }
         let landing = |left| land(context, stream, &from, windows, window, left);
-        let position = position_of(&walk)?;
+        let position = Position::reading(began, &walk)?;
         stands = Some(position.clone());
         let landing = landing(Left::Open(Some(position)));
         let mut landing: Pin<Box<dyn Future<Output = Result<Landed>> + Send>> = Box::pin(landing);
@@ -215,25 +226,31 @@ fn shown(page: &Page) -> Shown<'_> {
     }
 }
 
-fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
-    let walk = match &from.position {
-        None => {
-            let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
-            let walk = Walk::new(context.page_size.min(served));
-            let dialect = context.source.dialect();
-            let list = &dialect.stream(stream)?.list;
-            match list.paging {
-                Paging::Page => walk,
-                Paging::Offset => walk.by_offset(),
-                Paging::Cursor => walk.by_cursor(),
-                Paging::None if list.assumed => walk.perhaps_unpaged(),
-                Paging::None => walk.unpaged(),
-            }
-        }
-        Some(json) => serde_json::from_str(json)
-            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("a checkpoint's position is not readable: {e}")))?,
+/// Returns where a checkpoint says that the list stands, or `None` if it begins.
+fn stored(stream: Stream, from: &Checkpoint) -> Result<Option<Position>> {
+    let stored = from.position.as_deref().map(Position::read).transpose()?.flatten();
+    if from.position.is_some() && stored.is_none() {
+        tracing::warn!(
+            %stream, partition = %quote(&from.partition),
+            "another version of qpien-sync stored how far this list was read; the list is read from its beginning again"
+        );
+    }
+    Ok(stored)
+}
+
+/// Returns a walk that begins with the list's first page.
+fn new_walk(context: &Context, stream: Stream) -> Result<Walk> {
+    let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
+    let walk = Walk::new(context.page_size.min(served));
+    let dialect = context.source.dialect();
+    let list = &dialect.stream(stream)?.list;
+    let walk = match list.paging {
+        Paging::Page => walk,
+        Paging::Offset => walk.by_offset(),
+        Paging::Cursor => walk.by_cursor(),
+        Paging::None if list.assumed => walk.perhaps_unpaged(),
+        Paging::None => walk.unpaged(),
     };
-    // For the tests that show what the overlap is for, and what counts are worth; not in a release.
     let test = |name: &str| cfg!(debug_assertions) && std::env::var_os(name).is_some();
     if test("QPIEN_TEST_COUNTS_ALONE") {
         return Ok(walk.on_counts_alone());
@@ -259,8 +276,4 @@ fn ask<'c>(
     let asks = walk.foresee(together, total);
     let questions = asks.iter().map(|ask| question(context, stream, from, walk, *ask)).collect();
     Box::pin(async move { asks.into_iter().zip(context.source.ask_pages(questions).await).collect() })
-}
-
-fn position_of(walk: &Walk) -> Result<String> {
-    serde_json::to_string(walk).map_err(|e| Error::new(Kind::Internal, format!("a walk's position: {e}")))
 }

@@ -1,12 +1,13 @@
 //! What follows when a walk has come to the end of its list: it is closed, counted, proven by a second pass, or read again.
 
-use super::closing::{self, Read};
+use super::closing::{self, Closing, Read};
 use super::commit::{Left, Window, land};
 use super::driver::Ended;
+use super::position::Position;
 use super::second_pass::{self, Second};
 use super::{Collect, Walk, tail};
 use crate::error::{Error, Kind, Result};
-use crate::mirror::checkpoint::{self, Checkpoint, Place};
+use crate::mirror::checkpoint::{self, Checkpoint};
 use crate::source::AtWork;
 use crate::streams::Stream;
 use crate::sync::{Context, parents};
@@ -49,17 +50,34 @@ pub(super) fn what_follows(
     }
 }
 
+/// A walk that has come to the end of its list.
+pub(super) struct Ending<'w> {
+    pub walk: &'w Walk,
+    /// The server's time when it began, in milliseconds since 1970, where it is known.
+    pub began: Option<i64>,
+    /// Where it stood before its last window.
+    pub stands: Option<String>,
+    pub then: Then,
+    pub verdict: Verdict,
+}
+
 /// Stores the last window of a walk, and closes it once what follows is done. The page is stored first, for those that its
-/// records keep waiting; until then the walk stands where it stood before it.
+/// records keep waiting. Until it is closed the list stands in its closing readings, or where it stood before its last
+/// window.
 pub(super) async fn conclude(
     mut read: Read<'_>,
-    walk: &Walk,
-    (then, verdict): (Then, Verdict),
+    ending: Ending<'_>,
     window: Window,
     at_work: AtWork,
     landed: &impl Fn(),
 ) -> Result<Ended> {
-    let left = if then == Then::Close { Left::Closed(verdict.clone()) } else { Left::Open(read.stands.clone()) };
+    let Ending { walk, began, stands, then, verdict } = ending;
+    let closing = Closing::new(walk, began);
+    let left = match then {
+        Then::Close => Left::Closed(verdict.clone()),
+        Then::ReadAgain => Left::Open(Some(Position::closing(&closing)?)),
+        Then::Count | Then::Prove(_) => Left::Open(stands),
+    };
     let stored = land(read.context, read.stream, read.from, read.windows, window, left).await?;
     landed();
     drop(at_work);
@@ -70,31 +88,33 @@ pub(super) async fn conclude(
         return Ok(Ended::Closed(Verdict::Continuous));
     }
     read.windows += 1;
-    finish(read, walk, then).await
+    finish(read, walk, closing, then).await
 }
 
 /// Makes sure of a list that was read to its end, and closes its walk.
-async fn finish(read: Read<'_>, walk: &Walk, then: Then) -> Result<Ended> {
-    let (context, place) =
-        (read.context, Place { lane: read.context.lane, stream: read.stream, partition: read.from.partition.clone() });
+async fn finish(read: Read<'_>, walk: &Walk, closing: Closing, then: Then) -> Result<Ended> {
+    let (context, place) = (read.context, read.place());
     let verdict = match then {
         Then::Close => Verdict::Continuous,
         Then::Count => {
             let distinct = context.mirror.call(move |w| w.transaction(|t| checkpoint::distinct(t, &place))).await?;
             if distinct < walk.rows() {
-                return closing::close(read).await;
+                return closing::close(read, closing, Vec::new()).await;
             }
             Verdict::Continuous
         }
-        Then::Prove(collect) => match second_pass::read(context, place, collect).await? {
-            Second::Same => Verdict::Proven,
-            // A list that stood still as far as its windows show needs no more to be continuous; a run with little time comes
-            // to its end so.
-            Second::Stopped => Verdict::Continuous,
-            Second::Differs if walk.is_one_window() => Verdict::Continuous,
-            Second::Differs => return closing::close(read).await,
-        },
-        Then::ReadAgain => return closing::close(read).await,
+        Then::Prove(collect) => {
+            let mut asked = Vec::new();
+            match second_pass::read(context, place, collect, &mut asked).await? {
+                Second::Same => Verdict::Proven,
+                // A list that stood still as far as its windows show needs no more to be continuous; a run with little time comes
+                // to its end so.
+                Second::Stopped => Verdict::Continuous,
+                Second::Differs if walk.is_one_window() => Verdict::Continuous,
+                Second::Differs => return closing::close(read, closing, asked).await,
+            }
+        }
+        Then::ReadAgain => return closing::close(read, closing, Vec::new()).await,
     };
     land(context, read.stream, read.from, read.windows, Window::default(), Left::Closed(verdict.clone())).await?;
     Ok(Ended::Closed(verdict))

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::isolate::filled;
 use super::{Ask, Shown, Walk};
 use crate::error::{Error, Kind, Result};
+use crate::mirror::reread::Asked;
 use crate::source::dialect::Paging;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
@@ -22,6 +23,8 @@ pub struct IdReading<'c> {
     ready: VecDeque<(Ask, Result<Page>)>,
     total: Option<u64>,
     end: Option<Verdict>,
+    /// Questions that were asked and that nobody was told of.
+    asked: Vec<Asked>,
 }
 
 /// What came next.
@@ -37,11 +40,11 @@ pub enum Next {
 impl<'c> IdReading<'c> {
     /// A reading by this walk, which begins.
     pub fn new(context: &'c Context, stream: Stream, parent: Option<String>, walk: Walk) -> IdReading<'c> {
-        IdReading { context, stream, parent, walk, ready: VecDeque::new(), total: None, end: None }
+        IdReading { context, stream, parent, walk, ready: VecDeque::new(), total: None, end: None, asked: Vec::new() }
     }
 
     /// A walk over a stream's lists in pages of at most `size` rows.
-    pub fn walk(context: &Context, stream: Stream, size: u32) -> Result<Walk> {
+    pub fn first(context: &Context, stream: Stream, size: u32) -> Result<Walk> {
         let paging = context.source.dialect().stream(stream)?.list.paging;
         let mut walk = match (Walk::new(size), paging) {
             (walk, Paging::Page) => walk,
@@ -64,6 +67,7 @@ impl<'c> IdReading<'c> {
         }
         if self.ready.is_empty() {
             let asks = self.walk.foresee(self.context.source.pages_together(self.stream), self.total);
+            self.asked.extend(asks.iter().map(|ask| (ask.size, ask.row)));
             let questions = asks.iter().map(|ask| self.question(*ask)).collect();
             let pages = tokio::select! {
                 biased;
@@ -100,7 +104,17 @@ impl<'c> IdReading<'c> {
     }
 
     /// The walk behind it.
-    pub fn into_walk(self) -> Walk {
-        self.walk
+    pub fn walk(&self) -> &Walk {
+        &self.walk
+    }
+
+    /// What it is worth, once it is at its end.
+    pub fn end(&self) -> Option<&Verdict> {
+        self.end.as_ref()
+    }
+
+    /// The questions, page size and first row, that were asked since this was called last.
+    pub fn take_asked(&mut self) -> Vec<Asked> {
+        std::mem::take(&mut self.asked)
     }
 }

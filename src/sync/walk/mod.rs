@@ -41,12 +41,15 @@ mod fixed_page_size;
 pub mod id_reading;
 pub mod isolate;
 pub mod known_end;
+mod moved;
 mod naive;
 mod page_size;
+mod position;
 mod reasons;
 pub mod second_pass;
 pub mod tail;
 mod take_in;
+mod unknown_rows;
 mod unpaged;
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
@@ -410,9 +413,9 @@ impl Walk {
         self.served()
     }
 
-    /// The questions that were asked, by page size and first row, as far as this process knows.
-    pub fn questions(&self) -> HashSet<(u32, u64)> {
-        self.asked.clone()
+    /// Whether the server serves pages of one size only.
+    pub fn serves_one_size(&self) -> bool {
+        self.fixed.is_some()
     }
 
     /// Whether it is the walk of a test that must fail.

@@ -6,6 +6,7 @@ use super::isolate::filled;
 use super::{Collect, Shown};
 use crate::error::Result;
 use crate::mirror::checkpoint::{self, Place};
+use crate::mirror::reread::Asked;
 use crate::source::query::{Question, Select, Start};
 use crate::sync::Context;
 
@@ -20,8 +21,8 @@ pub enum Second {
     Stopped,
 }
 
-/// Reads the list of `place` once more.
-pub async fn read(context: &Context, place: Place, mut collect: Collect) -> Result<Second> {
+/// Reads the list of `place` once more; adds the questions that it asks.
+pub async fn read(context: &Context, place: Place, mut collect: Collect, asked: &mut Vec<Asked>) -> Result<Second> {
     let stream = place.stream;
     let distinct = context.mirror.call(move |w| w.transaction(|t| checkpoint::distinct(t, &place))).await?;
     if distinct != collect.rows() {
@@ -40,6 +41,7 @@ pub async fn read(context: &Context, place: Place, mut collect: Collect) -> Resu
             select: Select::Ids,
             since: None,
         };
+        asked.extend(asks.iter().map(|ask| (ask.size, ask.row)));
         let questions = asks.iter().map(|ask| question(ask.size, ask.row)).collect();
         let pages = tokio::select! {
             biased;

@@ -1,0 +1,211 @@
+//! What a walk remembers for its closing readings until it is closed: the questions that were asked, and the ids that the
+//! reading under way has shown. Both are stored with the window that they belong to, so that a killed reading goes on where
+//! it stood.
+
+use std::collections::HashSet;
+
+use rusqlite::{Transaction, params};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::checkpoint::Place;
+
+/// A question for rows of a list: the page size, and the first row from 0.
+pub type Asked = (u32, u64);
+
+/// What a window adds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Questions that were asked.
+    pub asked: Vec<Asked>,
+    /// Ids that the closing reading under way has shown, as fingerprints.
+    pub shown: Vec<i64>,
+    /// The reading begins: what the one before it showed is forgotten.
+    pub begins: bool,
+}
+
+/// The fingerprint of an id.
+pub fn fingerprint(id: &str) -> i64 {
+    i64::from_ne_bytes(xxh3_64(id.as_bytes()).to_ne_bytes())
+}
+
+/// Stores what a window adds.
+pub(super) fn remember(t: &Transaction<'_>, place: &Place, add: &Remembered) -> rusqlite::Result<()> {
+    if add.begins {
+        forget_shown(t, place)?;
+    }
+    let (lane, stream, list) = (place.lane.name(), place.stream.number(), &place.partition);
+    let mut ask = t.prepare_cached("INSERT OR IGNORE INTO asked VALUES (?, ?, ?, ?, ?)")?;
+    for (size, row) in &add.asked {
+        ask.execute(params![lane, stream, list, size, i64::try_from(*row).unwrap_or(i64::MAX)])?;
+    }
+    let mut show = t.prepare_cached("INSERT OR IGNORE INTO shown VALUES (?, ?, ?, ?)")?;
+    for id in &add.shown {
+        show.execute(params![lane, stream, list, id])?;
+    }
+    Ok(())
+}
+
+/// The walk is closed, or begins anew: nothing of it is remembered.
+pub(super) fn forget(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
+    let list = params![place.lane.name(), place.stream.number(), place.partition];
+    t.prepare_cached("DELETE FROM asked WHERE lane = ? AND stream = ? AND partition = ?")?.execute(list)?;
+    forget_shown(t, place)
+}
+
+fn forget_shown(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
+    t.prepare_cached("DELETE FROM shown WHERE lane = ? AND stream = ? AND partition = ?")?
+        .execute(params![place.lane.name(), place.stream.number(), place.partition])
+        .map(drop)
+}
+
+/// The questions that were asked.
+pub fn asked(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<HashSet<Asked>> {
+    t.prepare_cached("SELECT size, first_row FROM asked WHERE lane = ? AND stream = ? AND partition = ?")?
+        .query_map(params![place.lane.name(), place.stream.number(), place.partition], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect()
+}
+
+/// What is known of the ids of a page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The fingerprints of those that the reading under way had not shown, and how many they are.
+    pub fresh: Vec<i64>,
+    /// Those of them that the round has not seen in the list, nor set aside in it.
+    pub unseen: Vec<String>,
+}
+
+/// Which of these ids are new to the reading under way, and to the round that began with run `since`. `is_id` says whether
+/// an id is a record's own: what cannot be read counts as a row, and is nobody's.
+pub fn tell(
+    t: &Transaction<'_>,
+    place: &Place,
+    since: i64,
+    ids: &[String],
+    is_id: impl Fn(&str) -> bool,
+) -> rusqlite::Result<Told> {
+    let (lane, stream, list) = (place.lane.name(), place.stream.number(), &place.partition);
+    let mut is_shown = t.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM shown WHERE lane = ? AND stream = ? AND partition = ? AND id_hash = ?)",
+    )?;
+    let mut is_seen = t.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM record WHERE stream = ?1 AND id = ?2 AND deleted = 0 AND last_run >= ?3)
+             OR EXISTS (SELECT 1 FROM set_aside WHERE lane = ?4 AND stream = ?1 AND partition = ?5 AND id = ?2)",
+    )?;
+    let (mut told, mut here) = (Told::default(), HashSet::new());
+    for id in ids {
+        let hash = fingerprint(id);
+        if !here.insert(hash) || is_shown.query_row(params![lane, stream, list, hash], |r| r.get::<_, bool>(0))? {
+            continue;
+        }
+        told.fresh.push(hash);
+        if is_id(id) && !is_seen.query_row(params![stream, id, since, lane, list], |r| r.get::<_, bool>(0))? {
+            told.unseen.push(id.clone());
+        }
+    }
+    Ok(told)
+}
+
+/// The records of a list that the round which began with run `since` has seen, and that the closing reading under way has
+/// not shown: how many of how many, and the first of them.
+pub fn unshown(t: &Transaction<'_>, place: &Place, since: i64, most: usize) -> rusqlite::Result<Unshown> {
+    let (lane, stream, list) = (place.lane.name(), place.stream.number(), &place.partition);
+    let mut is_shown = t.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM shown WHERE lane = ? AND stream = ? AND partition = ? AND id_hash = ?)",
+    )?;
+    let mut seen = t.prepare_cached(
+        "SELECT id FROM record WHERE stream = ?1 AND deleted = 0 AND last_run >= ?2 AND (?3 = '' OR parent = ?3)",
+    )?;
+    let mut rows = seen.query(params![stream, since, list])?;
+    let mut unshown = Unshown::default();
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        unshown.of += 1;
+        if !is_shown.query_row(params![lane, stream, list, fingerprint(&id)], |r| r.get::<_, bool>(0))? {
+            unshown.count += 1;
+            if unshown.ids.len() < most {
+                unshown.ids.push(id);
+            }
+        }
+    }
+    Ok(unshown)
+}
+
+/// Records that a closing reading did not show although the round has seen them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unshown {
+    /// How many.
+    pub count: u64,
+    /// Of how many that the round has seen.
+    pub of: u64,
+    /// The first of them.
+    pub ids: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::super::checkpoint::{self, Advance, Lane};
+    use super::*;
+    use crate::streams::Stream;
+    use crate::verdict::Verdict;
+
+    fn mirror() -> Connection {
+        let mut c = Connection::open_in_memory().expect("memory");
+        super::super::migrations::apply(&mut c, std::path::Path::new("m")).expect("schema");
+        for (n, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
+            let sql = "INSERT INTO record (stream, id, hash, seq, first_run, last_run) VALUES (1, ?, x'00', ?, 1, ?)";
+            c.execute(sql, params![id, n + 1, if id == "d" { 1 } else { 2 }]).expect("a record");
+        }
+        c
+    }
+
+    fn place() -> Place {
+        Place { lane: Lane::Backfill, stream: Stream::Contacts, partition: String::new() }
+    }
+
+    fn ids(of: &[&str]) -> Vec<String> {
+        of.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_reading_knows_what_it_has_shown_and_what_the_round_has_not_seen() {
+        let mut c = mirror();
+        let t = c.transaction().expect("transaction");
+        let tell = |of: &[&str]| super::tell(&t, &place(), 2, &ids(of), |id| id != "?").expect("told");
+        let first = tell(&["a", "d", "x", "a", "?"]);
+        assert_eq!((first.fresh.len(), first.unseen), (4, ids(&["d", "x"])));
+        remember(&t, &place(), &Remembered { shown: first.fresh, asked: vec![(99, 0), (99, 0)], begins: true })
+            .expect("kept");
+        assert_eq!(tell(&["a", "b"]).fresh, [fingerprint("b")]);
+        assert_eq!(asked(&t, &place()).expect("asked"), HashSet::from([(99, 0)]));
+        let left = unshown(&t, &place(), 2, 1).expect("unshown");
+        assert_eq!((left.count, left.of, left.ids), (2, 3, ids(&["b"])));
+        remember(&t, &place(), &Remembered { begins: true, ..Remembered::default() }).expect("kept");
+        assert_eq!(tell(&["a"]).fresh, [fingerprint("a")], "the next reading has shown nothing yet");
+        assert_eq!(asked(&t, &place()).expect("asked").len(), 1, "questions stay");
+    }
+
+    #[test]
+    fn a_walk_that_is_closed_or_begun_anew_remembers_nothing() {
+        let mut c = mirror();
+        let t = c.transaction().expect("transaction");
+        let add = Remembered { asked: vec![(100, 0)], shown: vec![1], begins: false };
+        let kept = |t: &Transaction<'_>| -> i64 {
+            t.query_row("SELECT (SELECT count(*) FROM asked) + (SELECT count(*) FROM shown)", [], |r| r.get(0))
+                .expect("a count")
+        };
+        for end in [true, false] {
+            checkpoint::start(&t, &place(), 1, i64::MAX).expect("begun");
+            remember(&t, &place(), &add).expect("kept");
+            assert_eq!(kept(&t), 2);
+            if end {
+                let verdict = Some(Verdict::Continuous);
+                checkpoint::advance(&t, &place(), &Advance { pass: 1, verdict, ..Advance::default() }).expect("closed");
+            } else {
+                checkpoint::start(&t, &place(), 2, i64::MAX).expect("begun anew");
+            }
+            assert_eq!(kept(&t), 0, "{end}");
+        }
+    }
+}

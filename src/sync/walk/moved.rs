@@ -1,0 +1,55 @@
+//! How many records may be missing from a list that moves, although its last closing reading found none that was passed over.
+//!
+//! A record is missed only if it moved past the reading point in every reading. How often that happens, the last reading
+//! tells: of `n` known records it did not show `m` although they exist, for they moved. Then about `3m / (n - m)` records
+//! may have moved so in all readings and in the walk.
+
+use super::closing::Read;
+use crate::error::Result;
+use crate::mirror::reread::{self, Unshown};
+use crate::source::look_up::{Found, look_up};
+
+/// Records that are asked for by id at most, to see whether they exist; the others are taken to.
+const LOOKED_UP: usize = 50;
+
+/// The records that the round has seen and the reading that came to its end has not shown.
+pub(super) async fn unshown(list: &Read<'_>) -> Result<Unshown> {
+    let (place, since) = (list.place(), list.from.since_run);
+    list.context.mirror.call(move |w| w.transaction(|t| reread::unshown(t, &place, since, LOOKED_UP))).await
+}
+
+/// About how many records that were there all along may be missing, of which a reading did not show these although the round
+/// has seen them. Those that are gone say nothing.
+pub(super) async fn may_miss(list: &Read<'_>, unshown: Unshown) -> Result<f64> {
+    let together = list.context.source.aliases.now().max(1);
+    let mut gone = 0;
+    for ids in unshown.ids.chunks(together) {
+        if list.context.stop.requested() {
+            break;
+        }
+        let found = look_up(&list.context.source, list.stream, ids).await?;
+        gone += found.into_iter().filter(|found| *found == Found::Gone).count() as u64;
+    }
+    Ok(bound(unshown.count - gone, unshown.of - gone))
+}
+
+/// `3m / (n - m)`: the argument is WALKS.md's.
+fn bound(unshown: u64, known: u64) -> f64 {
+    match known.saturating_sub(unshown) {
+        _ if unshown == 0 => 0.0,
+        0 => f64::INFINITY,
+        shown => 3.0 * unshown as f64 / shown as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bound;
+
+    #[test]
+    fn the_bound_is_zero_where_all_is_shown_and_endless_where_nothing_is() {
+        assert!(bound(0, 4000) == 0.0 && bound(0, 0) == 0.0);
+        assert!((bound(4, 4004) - 0.003).abs() < 1e-9);
+        assert!(bound(1000, 4000) >= 1.0 && bound(3, 3).is_infinite());
+    }
+}

@@ -1,0 +1,93 @@
+//! Rows that a closing reading shows and the round has not seen: they are read whole, and it is found out which of them the
+//! walk has passed over. A row that was made after the walk began was not: it tells so, or what belongs to it does.
+
+use super::closing::Read;
+use super::commit::Window;
+use super::isolate;
+use crate::error::Result;
+use crate::record::{self, Record};
+use crate::source::page::Page;
+use crate::source::query::{Question, Select, Start};
+use crate::streams::{self, Kind as Holds, Stream};
+use crate::sync::parents::{self, Checked};
+use crate::sync::unchanged;
+
+/// What came of reading them.
+pub(super) struct Unknown {
+    /// The page that holds them, to be stored.
+    pub window: Window,
+    /// How many of them can have been there when the walk began.
+    pub passed_over: u64,
+}
+
+/// Reads whole the page on which these ids were seen that nobody knew. `began`: the server's time when the walk began, where
+/// it is known.
+pub(super) async fn read(
+    list: &Read<'_>,
+    began: Option<i64>,
+    question: Question,
+    unknown: Vec<String>,
+) -> Result<Unknown> {
+    let question = Question { select: Select::Whole, ..question };
+    let whole = match list.context.source.ask(question.clone()).await {
+        Ok(page) => page,
+        Err(error) => {
+            let first = if let Start::Row(row) = question.start { row } else { 0 };
+            isolate::page(list.context, &question, first, error).await?
+        }
+    };
+    let Checked::Page(whole) = parents::checked(list.context, &question, whole).await? else {
+        return Ok(Unknown { window: Window::default(), passed_over: unknown.len() as u64 });
+    };
+    let is_new = |id: &String| {
+        let row = whole.records.rows.iter().find(|row| *row.id == **id);
+        row.is_some_and(|row| is_younger(list, began, &whole, row))
+    };
+    let old: Vec<String> = unknown.into_iter().filter(|id| !is_new(id)).collect();
+    let passed_over = old_lists(list, began, old).await?;
+    let moments = unchanged::made(list.context, list.stream, list.from, &whole);
+    let page = Page { nameless: 0, ..whole };
+    Ok(Unknown { window: Window { page, stepped_back: true, moments, ..Window::default() }, passed_over })
+}
+
+/// The column that tells when a stream's records were made.
+fn made_in(stream: Stream) -> Option<&'static str> {
+    stream.columns().iter().find(|column| column.kind == Holds::Timestamp).map(|column| column.name)
+}
+
+/// Whether a row tells that it was made after the walk began.
+fn is_younger(list: &Read<'_>, began: Option<i64>, page: &Page, row: &Record) -> bool {
+    let Some((began, column)) = began.zip(made_in(list.stream)) else { return false };
+    let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
+    record::moment(text, &[column], list.context.source.dialect().date).is_some_and(|made| made >= began)
+}
+
+/// How many of these records were there when the walk began, by what belongs to them: the oldest message of a conversation
+/// is as old as itself. One whose list is longer than a page is old, and so is one of which nothing tells.
+async fn old_lists(list: &Read<'_>, began: Option<i64>, ids: Vec<String>) -> Result<u64> {
+    let context = list.context;
+    let children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(list.stream));
+    let child = children.into_iter().find(|s| context.source.is_partitioned(*s));
+    let told = child.zip(began).and_then(|(child, began)| Some((child, began, made_in(child)?)));
+    let (Some((child, began, column)), false) = (told, ids.is_empty()) else { return Ok(ids.len() as u64) };
+    let question = |id: &String| Question {
+        stream: child,
+        parent: Some(id.clone()),
+        size: context.page_size,
+        start: Start::Row(0),
+        select: Select::Whole,
+        since: None,
+    };
+    let pages = context.source.ask_all_briefly(ids.iter().map(question).collect()).await;
+    let date = context.source.dialect().date;
+    let is_young = |page: &Page| {
+        let rows = &page.records.rows;
+        let is_whole = page.total.map_or(page.has_next == Some(false), |total| total == rows.len() as u64);
+        let made = |row| {
+            let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
+            record::moment(text, &[column], date)
+        };
+        is_whole && !rows.is_empty() && rows.iter().all(|row| made(row).is_some_and(|made| made >= began))
+    };
+    Ok(pages.iter().filter(|page| !page.as_ref().is_ok_and(is_young)).count() as u64)
+}

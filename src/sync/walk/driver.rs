@@ -215,30 +215,31 @@ fn shown(page: &Page) -> Shown<'_> {
     }
 }
 
+/// Returns the walk that a checkpoint holds, or a new one.
 fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
     let walk = match &from.position {
-        None => {
-            let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
-            let walk = Walk::new(context.page_size.min(served));
-            let dialect = context.source.dialect();
-            let list = &dialect.stream(stream)?.list;
-            match list.paging {
-                Paging::Page => walk,
-                Paging::Offset => walk.by_offset(),
-                Paging::Cursor => walk.by_cursor(),
-                Paging::None if list.assumed => walk.perhaps_unpaged(),
-                Paging::None => walk.unpaged(),
-            }
-        }
+        None => new_walk(context, stream)?,
         Some(json) => serde_json::from_str(json)
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("a checkpoint's position is not readable: {e}")))?,
     };
-    // For the tests that show what the overlap is for, and what counts are worth; not in a release.
-    let test = |name: &str| cfg!(debug_assertions) && std::env::var_os(name).is_some();
-    if test("QPIEN_TEST_COUNTS_ALONE") {
-        return Ok(walk.on_counts_alone());
-    }
-    Ok(if test("QPIEN_TEST_PLAIN_WALK") { walk.without_overlap() } else { walk })
+    #[cfg(debug_assertions)]
+    let walk = walk.or_naive();
+    Ok(walk)
+}
+
+/// Returns a walk that begins with the list's first page.
+fn new_walk(context: &Context, stream: Stream) -> Result<Walk> {
+    let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
+    let walk = Walk::new(context.page_size.min(served));
+    let dialect = context.source.dialect();
+    let list = &dialect.stream(stream)?.list;
+    Ok(match list.paging {
+        Paging::Page => walk,
+        Paging::Offset => walk.by_offset(),
+        Paging::Cursor => walk.by_cursor(),
+        Paging::None if list.assumed => walk.perhaps_unpaged(),
+        Paging::None => walk.unpaged(),
+    })
 }
 
 /// Questions and their answers.

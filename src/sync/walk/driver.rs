@@ -9,7 +9,7 @@ use super::commit::{Left, Window, land};
 use super::ending::{Order, conclude, refuse_empty, what_follows};
 use super::known_end::KnownEnd;
 use super::take_in::{Taken, question, take_in};
-use super::{Ask, Shown, Step, Walk, page_ignored};
+use super::{Ask, Shown, Step, Walk, page_ignored, position};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
@@ -217,11 +217,14 @@ fn shown(page: &Page) -> Shown<'_> {
 
 /// Returns the walk that a checkpoint holds, or a new one.
 fn begin(context: &Context, stream: Stream, from: &Checkpoint) -> Result<Walk> {
-    let walk = match &from.position {
-        None => new_walk(context, stream)?,
-        Some(json) => serde_json::from_str(json)
-            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("a checkpoint's position is not readable: {e}")))?,
-    };
+    let stored = from.position.as_deref().map(position::read).transpose()?.flatten();
+    if from.position.is_some() && stored.is_none() {
+        tracing::warn!(
+            %stream, partition = %quote(&from.partition),
+            "how far this list was read is stored in a form that this version does not know: it is read from its beginning again"
+        );
+    }
+    let walk = stored.map_or_else(|| new_walk(context, stream), Ok)?;
     #[cfg(debug_assertions)]
     let walk = walk.or_naive();
     Ok(walk)

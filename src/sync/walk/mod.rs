@@ -46,6 +46,7 @@ pub mod known_end;
 #[cfg(debug_assertions)]
 mod naive;
 mod page_size;
+mod position;
 mod questions;
 mod reasons;
 pub mod second_pass;
@@ -88,7 +89,7 @@ pub struct Step {
     pub end: Option<Verdict>,
 }
 
-/// A walk: everything it knows, small, and stored as its checkpoint's position.
+/// A walk: everything it knows, small, and stored as its checkpoint's [`position`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walk {
     strategy: Strategy,

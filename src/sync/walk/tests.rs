@@ -7,6 +7,7 @@ use super::*;
 mod by_hand;
 mod collect;
 mod model;
+mod transitions;
 
 #[test]
 fn a_walk_over_a_moving_list_is_complete_or_says_that_it_is_not() {

@@ -163,10 +163,13 @@ mod tests {
         c
     }
 
-    fn find(t: &Transaction<'_>, found: i64, lacked: i64) {
-        let sql = "UPDATE checkpoint SET open = 0, verdict = 'continuous', audited = ?, lacked = ? WHERE partition = (
-            SELECT min(partition) FROM checkpoint WHERE audited IS NOT NULL)";
-        t.execute(sql, [found, lacked]).expect("an audit's end");
+    fn find(t: &Transaction<'_>, found: u64, lacked: u64) {
+        let sql = "SELECT min(partition) FROM checkpoint WHERE audited IS NOT NULL AND open = 1";
+        let partition = t.query_row(sql, [], |r| r.get(0)).expect("an audit");
+        let place = Place { lane: Lane::Incremental, stream: Stream::Messages, partition };
+        let verdict = Some(crate::verdict::Verdict::Continuous);
+        let advance = checkpoint::Advance { pass: 1, verdict, found, lacked, ..checkpoint::Advance::default() };
+        checkpoint::advance(t, &place, &advance).expect("an audit's end");
     }
 
     fn begin_some(t: &Transaction<'_>, questions: u64) -> u64 {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use qpien_sync::mirror::changes::Reading;
 use qpien_sync::mirror::checkpoint::{self, Advance, Lane, Place};
 use qpien_sync::mirror::records::{self, Landing, Moments};
+use qpien_sync::mirror::reread::Remembered;
 use qpien_sync::mirror::store::Mirror;
 use qpien_sync::record::{Reader as _, Record, Records};
 use qpien_sync::streams::{DateForm, PerStream, Stream};
@@ -64,6 +65,7 @@ pub fn measure() {
                 ..Advance::default()
             };
             let landing = Landing {
+                remembered: Remembered::default(),
                 place: place.clone(),
                 run: 1,
                 now: 0,

@@ -1,59 +1,10 @@
-//! Which question comes next where windows overlap, and which will probably follow it.
+//! How far the windows of a walk by pages reach: which page overlaps what was read and ends farthest, and how many windows
+//! a list takes.
 
 use std::collections::HashSet;
 
-use super::{Ask, NEED, Paging, Phase, Walk, page_number};
-
-impl Walk {
-    /// The next question and those that follow if every answer is a whole window that joins: at most `n`, none past what
-    /// the server said is the end. Whoever asks them together gives up those that turn out not to be next.
-    pub fn foresee(&self, n: usize, total: Option<u64>) -> Vec<Ask> {
-        let mut asks = vec![self.ask()];
-        let steady = self.phase == Phase::Window
-            && self.alone.is_none()
-            && self.fixed.is_none()
-            && self.cursors.is_none()
-            && self.position > 0;
-        let Some(total) = total.filter(|_| steady && matches!(self.paging, Paging::Pages | Paging::Offset)) else {
-            return asks;
-        };
-        while asks.len() < n {
-            let end = asks.last().map_or(0, |a| a.end());
-            let next = self.reach(end);
-            if end >= total || next.end() <= end {
-                break;
-            }
-            asks.push(next);
-        }
-        asks
-    }
-
-    /// The page size that is served, when it is less than was asked for and several windows have shown it.
-    pub fn clamped(&self, asked: u32) -> Option<u32> {
-        let several = self.position > u64::from(self.size) && self.fixed.is_none() && self.fault.is_none();
-        (several && self.size < asked && self.short_at.is_none()).then_some(self.size)
-    }
-
-    /// Asks for pages of at most so many rows from here on; false where no size is asked for, or none but the one that is
-    /// served.
-    pub fn lower(&mut self, size: u32) -> bool {
-        let lower = size < self.size && size as usize > NEED && self.fixed.is_none() && !self.is_at_once();
-        if lower {
-            self.size = size;
-            self.phase = Phase::Window;
-        }
-        lower
-    }
-
-    /// The question that begins with the last anchors before a position and ends farthest.
-    pub(super) fn reach(&self, position: u64) -> Ask {
-        match self.paging {
-            Paging::Offset => Ask { size: self.size, row: position.saturating_sub(NEED as u64) },
-            _ if self.avoids.is_empty() => reach(position, self.size),
-            _ => reach_anew(position, self.size, &self.avoids),
-        }
-    }
-}
+use super::anchors::NEED;
+use super::questions::Ask;
 
 /// The question that begins `NEED` rows before `position` at the latest and ends farthest, among the sizes between half
 /// of `size` and `size`: 1,153 windows instead of 1,000 for 100,000 rows of 100.
@@ -61,17 +12,17 @@ pub(super) fn reach(position: u64, size: u32) -> Ask {
     let need = NEED as u64;
     let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
     (least..=size.max(least))
-        .map(|z| Ask::page(z, page_number(position.saturating_sub(need) / u64::from(z))))
+        .map(|z| Ask::page_with(position.saturating_sub(need), z))
         .max_by_key(|a| (a.end(), std::cmp::Reverse(a.size)))
         .unwrap_or(Ask { size, row: 0 })
 }
 
 /// The same among the questions that were not asked before, where there are any.
-fn reach_anew(position: u64, size: u32, asked: &HashSet<(u32, u64)>) -> Ask {
+pub(super) fn reach_anew(position: u64, size: u32, asked: &HashSet<(u32, u64)>) -> Ask {
     let need = NEED as u64;
     let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
     (least..=size.max(least))
-        .map(|z| Ask::page(z, page_number(position.saturating_sub(need) / u64::from(z))))
+        .map(|z| Ask::page_with(position.saturating_sub(need), z))
         .max_by_key(|a| (a.end() > position && !asked.contains(&(a.size, a.row)), a.end(), std::cmp::Reverse(a.size)))
         .unwrap_or(Ask { size, row: 0 })
 }

@@ -11,263 +11,288 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::anchors::{Anchor, print};
-use super::{Fault, NEED, Phase, Shown, Walk, len};
-use crate::quantity::counted;
+use super::anchors::{Anchor, NEED, hex, print, reads_the_same};
+use super::answer::Answer;
+use super::evidence::Fault;
+use super::questions::Ask;
+use super::strategy::{Move, Way};
+use super::verdict::End;
 use crate::record::Record;
-use crate::verdict::Verdict;
 
 /// How many windows a walk can step back.
 const TRAIL: usize = 3;
 
-/// Where a walk by cursors stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Cursors {
-    /// Starts of windows, the next one last, the others to come back to; none is the beginning of the list.
+/// A walk by cursors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ByCursor {
+    /// Rows a window.
+    size: u32,
+    /// Starts of windows: the next one last, the others to come back to. Empty at the beginning of the list.
     trail: Vec<Box<str>>,
-    /// The start of the window that was read last.
+    /// The start of the window that was read last. `None` is the beginning of the list.
     start: Option<Box<str>>,
-    /// Behind the last row that was read.
+    /// The cursor behind the last row that was read.
     last: Option<Box<str>>,
-    /// Where neighbours do not overlap: the fingerprint of the page read last, and the cursor behind it.
-    before: Option<(u128, Box<str>)>,
+    /// Where neighbours do not overlap: the page that was read last.
+    before: Option<Before>,
+    #[serde(skip)]
+    phase: Phase,
 }
 
-/// What is being made sure of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Check {
+/// What is asked next. A check that is under way is not stored: after a kill the last window is read again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Phase {
+    /// The next window.
+    #[default]
+    Window,
     /// Is there nothing behind the last row? The fingerprint is the tail's.
-    Behind(u128),
+    Behind { tail: u128 },
     /// Does the tail still read the same?
-    Again(u128),
+    Again { tail: u128 },
     /// Neighbours that do not overlap: does the page before still read the same?
-    Before(Neighbour),
-    /// ... and the one behind it?
-    Next(Neighbour),
+    VerifyBefore(Neighbour),
+    /// Does the page behind it still read the same, too?
+    ConfirmNext(Neighbour),
 }
+
+/// The page that was read last: its fingerprint, and the cursor behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Before(#[serde(with = "hex")] u128, Box<str>);
 
 /// A page behind the one read last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Neighbour {
+struct Neighbour {
     rows: Vec<Anchor>,
     behind: Option<Box<str>>,
     more: Option<bool>,
 }
 
-impl Cursors {
-    /// Whether all rows that were read came as the list's first page.
-    pub(super) fn is_one_page(&self) -> bool {
-        self.start.is_none() && self.before.is_none() && self.trail.len() <= 1
+impl ByCursor {
+    /// A walk that asks for windows of `size` rows.
+    pub(super) fn new(size: u32) -> ByCursor {
+        let (trail, start, last, before) = (Vec::new(), None, None, None);
+        ByCursor { size: size.max(1), trail, start, last, before, phase: Phase::Window }
     }
-}
 
-impl Walk {
-    /// The cursor to ask behind; none is the beginning of the list (or a list without cursors).
-    pub fn after(&self) -> Option<&str> {
-        let cursors = self.cursors.as_ref()?;
-        let before = cursors.before.as_ref().map(|(_, behind)| &**behind);
+    /// Returns the cursor to ask behind. `None` is the beginning of the list.
+    pub(super) fn after(&self) -> Option<&str> {
+        let next = self.before.as_ref().map(|Before(_, behind)| &**behind);
         match &self.phase {
-            Phase::Cursor(Check::Behind(_)) => cursors.last.as_deref(),
-            Phase::Cursor(Check::Again(_) | Check::Before(_)) => cursors.start.as_deref(),
-            Phase::Cursor(Check::Next(_)) => before,
-            _ => before.or_else(|| cursors.trail.last().map(|c| &**c)),
+            Phase::Window => next.or_else(|| self.trail.last().map(|c| &**c)),
+            Phase::Behind { .. } => self.last.as_deref(),
+            Phase::Again { .. } | Phase::VerifyBefore(_) => self.start.as_deref(),
+            Phase::ConfirmNext(_) => next,
         }
     }
 
-    pub(super) fn cursor_window(&mut self, shown: &Shown<'_>) -> Option<Verdict> {
-        self.fault = None;
-        let mut cursors = self.cursors.take().unwrap_or_default();
-        let end = self.cursor_page(&mut cursors, shown);
-        self.cursors = Some(cursors);
-        end
-    }
-
-    pub(super) fn cursor_check(&mut self, check: Check, shown: &Shown<'_>) -> Option<Verdict> {
-        let mut cursors = self.cursors.take().unwrap_or_default();
-        let end = self.checked(&mut cursors, check, shown);
-        self.cursors = Some(cursors);
-        end
-    }
-
-    fn cursor_page(&mut self, cursors: &mut Cursors, shown: &Shown<'_>) -> Option<Verdict> {
-        let rows = shown.rows;
-        if cursors.before.is_some() {
-            self.phase = Phase::Cursor(Check::Before(Neighbour {
-                rows: rows.iter().map(|r| Anchor(r.id.clone(), r.hash, 0)).collect(),
-                behind: shown.next_cursor.map(Into::into),
-                more: shown.has_next,
-            }));
-            return None;
+    fn window(&mut self, answer: &mut Answer<'_>) -> Move {
+        let (rows, evidence) = (answer.shown.rows, &mut *answer.evidence);
+        evidence.fault = None;
+        if self.before.is_some() {
+            self.phase = Phase::VerifyBefore(Neighbour {
+                rows: rows.iter().map(Anchor::of).collect(),
+                behind: answer.shown.next_cursor.map(Into::into),
+                more: answer.shown.has_next,
+            });
+            return Move::Stay;
         }
-        if cursors.trail.is_empty() {
-            return self.cursor_first(cursors, shown);
+        if self.trail.is_empty() {
+            return self.first_page(answer);
         }
-        if len(shown) == 0 {
-            return self.cursor_back(cursors, Fault::Vanished);
+        if answer.shown.len() == 0 {
+            return self.step_back(Fault::Vanished, answer);
         }
-        if self.doubled(rows) {
-            return self.cursor_back(cursors, Fault::Duplicates);
+        if evidence.is_doubled(rows) {
+            return self.step_back(Fault::Duplicates, answer);
         }
-        if self.first.as_deref() == rows.first().map(|r| &*r.id) {
-            return self.cursor_ignored().or_else(|| self.cursor_back(cursors, Fault::NoJoin));
+        if evidence.anchors.begins(rows) {
+            if evidence.is_ignored_again() {
+                return Move::End(End::CursorIgnored);
+            }
+            return self.step_back(Fault::NoJoin, answer);
         }
-        if !self.joins(rows) {
-            return self.cursor_back(cursors, Fault::NoJoin);
+        if !evidence.anchors.join(rows) {
+            return self.step_back(Fault::NoJoin, answer);
         }
-        cursors.start = cursors.trail.last().cloned();
-        let news = self.remember(rows);
-        self.cursor_read(cursors, shown, news)
+        self.start = self.trail.last().cloned();
+        let news = evidence.anchors.remember(rows, self.size);
+        self.read(news, answer)
     }
 
     /// The beginning of the list.
-    fn cursor_first(&mut self, cursors: &mut Cursors, shown: &Shown<'_>) -> Option<Verdict> {
-        let (rows, count) = (shown.rows, len(shown));
-        *cursors = Cursors::default();
+    fn first_page(&mut self, answer: &mut Answer<'_>) -> Move {
+        let (shown, count, evidence) = (&answer.shown, answer.shown.len(), &mut *answer.evidence);
+        *self = ByCursor::new(self.size);
         if count == 0 {
-            self.empty += 1;
-            return match (self.empty, shown.total) {
-                (1, _) => None,
-                (_, Some(n)) if n > 0 => {
-                    Some(Verdict::Incomplete(format!("the server says {} and shows none", counted(n, "row"))))
-                }
-                _ => Some(Verdict::Continuous),
+            evidence.empty += 1;
+            return match (evidence.empty, shown.total) {
+                (1, _) => Move::Stay,
+                (_, Some(told)) if told > 0 => Move::End(End::NoneShown { told }),
+                _ => self.end(),
             };
         }
-        if self.doubled(rows) {
-            return self.cursor_back(cursors, Fault::Duplicates);
+        if evidence.is_doubled(shown.rows) {
+            return self.step_back(Fault::Duplicates, answer);
         }
         if shown.total == Some(count) && shown.has_next != Some(true) {
-            self.position = count;
-            return Some(Verdict::Continuous);
+            evidence.position = count;
+            return self.end();
         }
-        self.tail.clear();
-        self.first = rows.first().map(|r| r.id.clone());
-        self.position = 0;
-        let news = self.remember(rows);
+        evidence.anchors.start_with(shown.rows);
+        evidence.position = 0;
+        let news = evidence.anchors.remember(shown.rows, self.size);
         if shown.has_next == Some(false) || (shown.cursors.is_empty() && shown.next_cursor.is_none()) {
-            self.position = count;
+            evidence.position = count;
             // A full page that says that it is the last, and tells where to go on, is taken at that.
             let behind = shown.cursors.last().cloned().or_else(|| shown.next_cursor.map(Into::into));
-            let is_full = count >= u64::from(self.size);
-            cursors.last = behind.filter(|_| is_full);
-            let check = if cursors.last.is_some() { Check::Behind } else { Check::Again };
-            self.phase = Phase::Cursor(check(print(rows)));
-            return None;
+            let tail = print(shown.rows);
+            self.last = behind.filter(|_| count >= u64::from(self.size));
+            self.phase = if self.last.is_some() { Phase::Behind { tail } } else { Phase::Again { tail } };
+            return Move::Stay;
         }
-        if shown.cursors.len() == rows.len() && rows.len() > NEED {
-            return self.cursor_read(cursors, shown, news);
+        if shown.cursors.len() == shown.rows.len() && shown.rows.len() > NEED {
+            return self.read(news, answer);
         }
-        self.position = count;
-        cursors.before = shown.next_cursor.map(|next| (print(rows), next.into()));
-        None
+        evidence.position = count;
+        self.before = shown.next_cursor.map(|next| Before(print(shown.rows), next.into()));
+        Move::Stay
     }
 
-    /// A window that is joined, every row of it with a cursor.
-    fn cursor_read(&mut self, cursors: &mut Cursors, shown: &Shown<'_>, news: usize) -> Option<Verdict> {
-        self.position += news as u64;
-        if self.position > self.farthest {
-            self.farthest = self.position;
-            self.failures = 0;
-            self.ignored = 0;
-        } else {
-            self.failures += 1;
+    /// A window that is joined, with `news` rows that were not known. Every row of it should have a cursor.
+    fn read(&mut self, news: usize, answer: &mut Answer<'_>) -> Move {
+        let shown = &answer.shown;
+        answer.evidence.position += news as u64;
+        if answer.evidence.position > answer.evidence.farthest {
+            answer.evidence.note_heeded();
         }
+        answer.evidence.note_progress();
         if shown.cursors.len() != shown.rows.len() {
-            return self.cursor_back(cursors, Fault::NoJoin);
+            return self.step_back(Fault::NoJoin, answer);
         }
-        cursors.last = shown.cursors.last().cloned();
+        self.last = shown.cursors.last().cloned();
         // Behind the row before the last anchors, so that the next window begins with them.
         if let Some(back) = shown.cursors.len().checked_sub(NEED + 1) {
-            cursors.trail.push(shown.cursors[back].clone());
-            let most = cursors.trail.len().saturating_sub(TRAIL);
-            cursors.trail.drain(..most);
+            self.trail.push(shown.cursors[back].clone());
+            let most = self.trail.len().saturating_sub(TRAIL);
+            self.trail.drain(..most);
         }
-        let quiet = shown.has_next.is_none() && (news == 0 || len(shown) < u64::from(self.size));
+        let quiet = shown.has_next.is_none() && (news == 0 || shown.len() < u64::from(self.size));
         if shown.has_next == Some(false) || quiet {
-            self.phase = Phase::Cursor(Check::Behind(print(shown.rows)));
+            self.phase = Phase::Behind { tail: print(shown.rows) };
         }
-        None
+        Move::Stay
     }
 
     /// The window did not join: the next one begins earlier.
-    fn cursor_back(&mut self, cursors: &mut Cursors, fault: Fault) -> Option<Verdict> {
-        self.fault = Some(fault);
-        self.failures += 1;
-        cursors.before = None;
+    fn step_back(&mut self, fault: Fault, answer: &mut Answer<'_>) -> Move {
+        answer.evidence.fail(fault);
+        self.before = None;
         if fault != Fault::Duplicates {
-            cursors.trail.pop();
+            self.trail.pop();
         }
-        None
+        Move::Stay
     }
 
-    fn cursor_ignored(&mut self) -> Option<Verdict> {
-        self.ignored += 1;
-        (self.ignored >= 3).then(|| Verdict::Incomplete("the server ignores the cursor".into()))
+    fn behind(&mut self, tail: u128, answer: &mut Answer<'_>) -> Move {
+        if answer.shown.len() == 0 {
+            self.phase = Phase::Again { tail };
+        } else {
+            answer.evidence.fail(Fault::NoJoin);
+        }
+        Move::Stay
     }
 
-    fn checked(&mut self, cursors: &mut Cursors, check: Check, shown: &Shown<'_>) -> Option<Verdict> {
-        match check {
-            Check::Behind(tail) if len(shown) == 0 => self.phase = Phase::Cursor(Check::Again(tail)),
-            Check::Again(tail) if print(shown.rows) == tail => return Some(Verdict::Continuous),
-            Check::Before(next) => return self.cursor_before(cursors, next, shown),
-            Check::Next(next) if next.shows(shown.rows) => return self.cursor_next(cursors, &next),
-            // Something moved meanwhile: the window is read again, or the next one.
-            Check::Behind(_) | Check::Again(_) | Check::Next(_) => {
-                self.failures += 1;
-                self.fault = Some(Fault::NoJoin);
-            }
+    fn again(&self, tail: u128, answer: &mut Answer<'_>) -> Move {
+        if print(answer.shown.rows) == tail {
+            return self.end();
         }
-        None
+        answer.evidence.fail(Fault::NoJoin);
+        Move::Stay
     }
 
     /// Neighbours that do not overlap: the page before, read again after the one behind it.
-    fn cursor_before(&mut self, cursors: &mut Cursors, next: Neighbour, shown: &Shown<'_>) -> Option<Verdict> {
-        let now = print(shown.rows);
-        if cursors.before.as_ref().is_some_and(|(before, _)| *before == now) {
-            self.phase = Phase::Cursor(Check::Next(next));
-            return None;
+    fn verify_before(&mut self, next: Neighbour, answer: &mut Answer<'_>) -> Move {
+        let rows = answer.shown.rows;
+        let now = print(rows);
+        if self.before.as_ref().is_some_and(|Before(before, _)| *before == now) {
+            self.phase = Phase::ConfirmNext(next);
+            return Move::Stay;
         }
         // Something crossed the boundary. The page as it is now may itself join what was read.
-        if cursors.start.is_none() {
-            self.failures += 1;
-            return self.cursor_first(cursors, shown);
+        if self.start.is_none() {
+            answer.evidence.failures += 1;
+            return self.first_page(answer);
         }
-        if !self.joins(shown.rows) {
-            cursors.trail.clear();
-            return self.cursor_back(cursors, Fault::NoJoin);
+        if !answer.evidence.anchors.join(rows) {
+            self.trail.clear();
+            return self.step_back(Fault::NoJoin, answer);
         }
-        self.remember(shown.rows);
-        self.failures += 1;
-        self.fault = Some(Fault::NoJoin);
-        cursors.before = shown.next_cursor.map(|behind| (now, behind.into()));
-        None
+        answer.evidence.anchors.remember(rows, self.size);
+        answer.evidence.fail(Fault::NoJoin);
+        self.before = answer.shown.next_cursor.map(|behind| Before(now, behind.into()));
+        Move::Stay
     }
 
-    /// Both neighbours read the same twice, in turn: the page behind is joined.
-    fn cursor_next(&mut self, cursors: &mut Cursors, next: &Neighbour) -> Option<Verdict> {
-        let rows: Vec<Record> = next.rows.iter().map(Anchor::record).collect();
-        if self.remember(&rows) > 0 {
-            self.ignored = 0;
-            self.failures = 0;
-        } else if !rows.is_empty()
-            && let Some(ignored) = self.cursor_ignored()
-        {
-            return Some(ignored);
+    /// Where both neighbours read the same twice, in turn, the page behind is joined.
+    fn confirm_next(&mut self, next: &Neighbour, answer: &mut Answer<'_>) -> Move {
+        let evidence = &mut *answer.evidence;
+        if !reads_the_same(&next.rows, answer.shown.rows) {
+            evidence.fail(Fault::NoJoin);
+            return Move::Stay;
         }
-        self.position += rows.len() as u64;
-        self.farthest = self.farthest.max(self.position);
+        let rows: Vec<Record> = next.rows.iter().map(Anchor::record).collect();
+        if evidence.anchors.remember(&rows, self.size) > 0 {
+            evidence.note_heeded();
+            evidence.failures = 0;
+        } else if !rows.is_empty() && evidence.is_ignored_again() {
+            return Move::End(End::CursorIgnored);
+        }
+        evidence.position += rows.len() as u64;
+        evidence.farthest = evidence.farthest.max(evidence.position);
         let behind = next.behind.clone().filter(|_| !rows.is_empty() && next.more != Some(false));
         let Some(behind) = behind else {
-            return Some(Verdict::Continuous);
+            return self.end();
         };
-        cursors.start = cursors.before.take().map(|(_, start)| start);
-        cursors.before = Some((print(&rows), behind));
-        None
+        self.start = self.before.take().map(|Before(_, start)| start);
+        self.before = Some(Before(print(&rows), behind));
+        Move::Stay
+    }
+
+    fn end(&self) -> Move {
+        let is_one_page = self.start.is_none() && self.before.is_none() && self.trail.len() <= 1;
+        Move::End(End::LastCursor { is_one_page })
     }
 }
 
-impl Neighbour {
-    fn shows(&self, rows: &[Record]) -> bool {
-        self.rows.len() == rows.len() && self.rows.iter().zip(rows).all(|(a, r)| a.0 == r.id && a.1 == r.hash)
+impl Way for ByCursor {
+    fn ask(&self, _position: u64) -> Ask {
+        Ask { size: self.size, row: 0 }
+    }
+
+    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+        match std::mem::take(&mut self.phase) {
+            Phase::Window => self.window(answer),
+            Phase::Behind { tail } => self.behind(tail, answer),
+            Phase::Again { tail } => self.again(tail, answer),
+            Phase::VerifyBefore(next) => self.verify_before(next, answer),
+            Phase::ConfirmNext(next) => self.confirm_next(&next, answer),
+        }
+    }
+
+    fn page_size(&self) -> u32 {
+        self.size
+    }
+
+    fn is_reading(&self) -> bool {
+        self.phase == Phase::Window
+    }
+
+    fn lower(&mut self, size: u32) -> bool {
+        let is_lower = size < self.size && size as usize > NEED;
+        if is_lower {
+            self.size = size;
+            self.phase = Phase::Window;
+        }
+        is_lower
     }
 }

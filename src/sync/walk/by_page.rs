@@ -1,251 +1,226 @@
-//! Windows that overlap: the usual walk.
+//! Pages by number: the usual walk.
+//!
+//! Pages of one size adjoin and prove nothing. So each question takes another size, between half the largest and the
+//! largest, whose page begins before the end of what was read and ends farthest ([`super::ahead`]).
+//!
+//! The size that is served is learnt from page one, because servers clamp in silence. A server may also serve one size
+//! whatever it is asked for, and count its pages in it. That shows when a page has more rows than were asked for, or when
+//! nothing known stands where something known must be: then one question finds out. Such a list is read as
+//! [`FixedPageSize`], and so is one whose pages are too small to overlap.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::anchors::{Anchor, print};
-use super::{Ask, Fault, Known, NEED, Paging, Phase, Shown, TRIES, Walk, len, page_ignored};
-use crate::quantity::counted;
-use crate::record::Record;
-use crate::verdict::Verdict;
+use serde::{Deserialize, Serialize};
 
-impl Walk {
-    pub(super) fn window(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
-        self.fault = None;
-        let rows = shown.rows;
-        if let Some(count) = self.alone {
-            return self.behind_alone(count, shown);
-        }
-        if asked.row == 0 {
-            return self.page_one(asked, shown);
-        }
-        let count = len(shown);
-        if count > u64::from(asked.size) && self.paging != Paging::Offset {
-            self.page_by_page(u32::try_from(count).unwrap_or(u32::MAX));
-            return None;
-        }
-        if let (Some(_), Some((page, _))) = (self.fixed, self.current) {
-            let next = rows.iter().map(|r| Anchor(r.id.clone(), r.hash, 0)).collect();
-            self.phase = Phase::Verify { page, next, total: shown.total };
-            return None;
-        }
-        if count == 0 {
-            return if self.probes() { None } else { self.fail(Fault::Vanished, asked, shown.total) };
-        }
-        if self.doubled(rows) {
-            return self.fail(Fault::Duplicates, asked, None);
-        }
-        let again = self.first.as_deref() == rows.first().map(|r| &*r.id) || self.is_front(asked, rows);
-        if again && !self.is_plain() {
-            self.ignored += 1;
-            if self.ignored >= 3 {
-                return Some(page_ignored());
-            }
-            return self.fail(Fault::NoJoin, asked, None);
-        }
-        if !self.is_plain() && !self.joins(rows) {
-            let unknown = !rows.iter().any(|r| self.tail.iter().any(|a| a.0 == r.id));
-            if unknown && self.probes() {
-                return None;
-            }
-            return self.fail(Fault::NoJoin, asked, None);
-        }
-        self.take(asked, shown)
+use super::ahead::{reach, reach_anew};
+use super::anchors::NEED;
+use super::answer::Answer;
+use super::end_check::{Checked, EndCheck};
+use super::evidence::Fault;
+use super::fixed_page_size::FixedPageSize;
+use super::questions::Ask;
+use super::strategy::{Move, Way};
+use super::verdict::End;
+use super::windows::{Behind, Stands, Taken};
+
+/// A walk by page numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ByPage {
+    /// The largest page in use.
+    size: u32,
+    sizes: Sizes,
+    phase: Phase,
+    /// Questions that are not asked where others serve as well: an answer that a server keeps would confirm itself.
+    #[serde(skip)]
+    avoids: Arc<HashSet<(u32, u64)>>,
+}
+
+/// What was found out about the sizes that the server serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Sizes {
+    /// Nothing.
+    Unknown,
+    /// The size of page one.
+    PageOne,
+    /// Whether the server obeys a size at all.
+    Probed,
+}
+
+/// What is asked next. A check that is under way is not stored: after a kill the last window is read again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Option<u32>", into = "Option<u32>")]
+enum Phase {
+    /// The window that begins in what was read and ends farthest; page one at the beginning.
+    #[default]
+    Window,
+    /// Page one told as many rows as it has: what is behind it?
+    BehindPageOne { rows: u32 },
+    /// Is the size obeyed at all?
+    Probe,
+    /// Is this the end?
+    Check(EndCheck),
+}
+
+impl From<Phase> for Option<u32> {
+    fn from(phase: Phase) -> Option<u32> {
+        if let Phase::BehindPageOne { rows } = phase { Some(rows) } else { None }
+    }
+}
+
+impl From<Option<u32>> for Phase {
+    fn from(rows: Option<u32>) -> Phase {
+        rows.map_or(Phase::Window, |rows| Phase::BehindPageOne { rows })
+    }
+}
+
+impl ByPage {
+    /// A walk that asks for pages of `largest` rows until it learns what is served.
+    pub(super) fn new(largest: u32) -> ByPage {
+        ByPage { size: largest.max(1), sizes: Sizes::Unknown, phase: Phase::Window, avoids: Arc::default() }
     }
 
-    /// What is behind a first page that told as many rows as it had.
-    fn behind_alone(&mut self, count: u32, shown: &Shown<'_>) -> Option<Verdict> {
-        self.alone = None;
-        if len(shown) == 0 || self.first.as_deref() == shown.rows.first().map(|r| &*r.id) {
-            self.claims.found_whole(count.into());
-            return Some(Verdict::Continuous);
-        }
-        // Pages of so many rows are served, and the total counted them, unless rows came in meanwhile.
-        if self.failures > 0 || shown.total.is_none_or(|total| total < u64::from(count) + len(shown)) {
-            self.no_total = true;
-            self.size = count.max(1);
-        }
-        self.position = 0;
-        self.failures += 1;
-        None
+    /// Asks none of these questions where others serve as well.
+    pub(super) fn avoid(&mut self, asked: Arc<HashSet<(u32, u64)>>) {
+        self.avoids = asked;
     }
 
-    pub(super) fn page_one(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
-        let (count, total) = (len(shown), shown.total);
-        if count == 0 {
-            self.empty += 1;
-            if self.empty < 2 {
-                return None;
-            }
-            return match total {
-                Some(n) if n > 0 => {
-                    Some(Verdict::Incomplete(format!("the server says {} and shows none", counted(n, "row"))))
-                }
-                _ if self.first.is_none() => Some(Verdict::Continuous),
-                _ => self.fail(Fault::Vanished, asked, None),
-            };
-        }
-        if self.doubled(shown.rows) {
-            return self.fail(Fault::Duplicates, asked, None);
-        }
-        if count > u64::from(asked.size) {
-            let served = u32::try_from(count).unwrap_or(u32::MAX);
-            match self.paging {
-                Paging::Offset => self.size = served,
-                _ => self.page_by_page(served),
-            }
-        } else if self.known == Known::Nothing
-            && count < u64::from(asked.size)
-            && (total != Some(count) || shown.has_next == Some(true))
-        {
-            // A clamp, or a list shorter than a page: ask again at what is served.
-            self.known = self.known.max(Known::PageOne);
-            self.size = u32::try_from(count).unwrap_or(self.size);
-            return None;
-        }
-        self.known = self.known.max(Known::PageOne);
-        self.tail.clear();
-        self.front = self.order + shown.rows.len() as u64;
-        self.first = shown.rows.first().map(|r| r.id.clone());
-        self.take(asked, shown)
+    /// The page that begins with the last anchors before `position` and ends farthest.
+    fn reach(&self, position: u64) -> Ask {
+        if self.avoids.is_empty() { reach(position, self.size) } else { reach_anew(position, self.size, &self.avoids) }
     }
 
-    /// A joined window: its rows are read, and it may be the end.
-    pub(super) fn take(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
-        let asked = Ask { size: self.fixed.unwrap_or(asked.size), ..asked };
-        if self.is_short(asked, shown) && self.short_at.is_none() && self.shorts + 1 < TRIES {
-            self.shorts += 1;
-            self.failures += 1;
-            self.fault = Some(Fault::Short);
-            return None;
+    fn window(&mut self, answer: &mut Answer<'_>) -> Move {
+        answer.evidence.fault = None;
+        if answer.asked.row == 0 {
+            return self.page_one(answer);
         }
-        if self.shorts > 0 && self.is_short(asked, shown) {
-            self.short_at.get_or_insert(asked.row + len(shown));
+        let count = answer.shown.len();
+        if count > u64::from(answer.asked.size) {
+            return Move::Become(FixedPageSize::new(u32::try_from(count).unwrap_or(u32::MAX)), None);
         }
-        self.shorts = 0;
-        self.extend(asked, shown);
-        let news = self.remember(shown.rows);
-        let count = len(shown);
-        if news == 0 && asked.row + count > self.farthest && asked.row > 0 && !self.is_plain() {
-            // Rows beyond all that were read, and none of them new: an answer to another question (a cache, a repeated page), or
-            // as many rows were inserted meanwhile. Once is asked again; twice is taken; more is no paging at all.
-            self.ignored += 1;
-            match self.ignored {
-                1 => {
-                    self.fault = Some(Fault::NoJoin);
-                    self.failures += 1;
-                    return None;
-                }
-                2 => {}
-                _ if self.short_at.is_some() => return Some(Verdict::Incomplete(self.reason())),
-                _ => return Some(page_ignored()),
+        match answer.compare(self.size) {
+            Stands::Joins => self.take(answer),
+            Stands::Empty | Stands::Unknown if self.sizes != Sizes::Probed => {
+                self.sizes = Sizes::Probed;
+                self.phase = Phase::Probe;
+                Move::Stay
             }
-        } else if asked.row > 0 {
-            self.ignored = 0;
+            stands => answer.refuse(stands),
         }
-        self.position = asked.row + count;
-        self.current = self.fixed.map(|_| (asked.number(), print(shown.rows)));
-        // A total that the same answer contradicts is none.
-        let total = shown.total.filter(|t| !(*t == self.position && shown.has_next == Some(true)));
-        if total == Some(self.position) && !self.is_plain() {
-            // The total may count no more than this page, or the rows so far: is anything behind it?
-            if count == u64::from(asked.size) && !self.claims.trusts(u64::MAX) {
-                self.phase = Phase::Behind(asked, print(shown.rows));
-                return None;
-            }
-            if asked.row == 0 && !self.claims.trusts(count) {
-                self.alone = u32::try_from(count).ok();
-                return None;
+    }
+
+    fn page_one(&mut self, answer: &mut Answer<'_>) -> Move {
+        if let Some(refused) = answer.refuse_page_one() {
+            return refused;
+        }
+        let (count, asked) = (answer.shown.len(), u64::from(answer.asked.size));
+        if count > asked {
+            return FixedPageSize::from_page_one(answer);
+        }
+        let is_whole = answer.shown.total == Some(count) && answer.shown.has_next != Some(true);
+        if self.sizes == Sizes::Unknown {
+            self.sizes = Sizes::PageOne;
+            if count < asked && !is_whole {
+                // A clamp, or a list shorter than a page: ask again at what is served.
+                self.size = u32::try_from(count).unwrap_or(self.size);
+                return Move::Stay;
             }
         }
-        if total == Some(self.position) {
-            return Some(Verdict::Continuous);
-        }
-        if self.is_plain() && shown.has_next == Some(false) {
-            return Some(Verdict::Continuous);
-        }
-        if self.position > self.farthest {
-            self.farthest = self.position;
-            self.failures = 0;
-        } else {
-            self.failures += 1;
-        }
-        if self.is_tiny() && count == u64::from(asked.size) && total.is_some() {
-            self.page_by_page(self.size);
-        } else if count < u64::from(asked.size) || self.is_tiny() {
-            if total.is_none() {
-                self.phase = Phase::Behind(asked, print(shown.rows));
-            } else {
-                self.fault = Some(Fault::Short);
-                self.short_at.get_or_insert(self.position);
+        answer.evidence.anchors.start_with(answer.shown.rows);
+        self.take(answer)
+    }
+
+    fn take(&mut self, answer: &mut Answer<'_>) -> Move {
+        match answer.take_overlapping(self.size) {
+            Taken::TooSmall => return self.become_fixed(),
+            // No page begins in what was read and ends beyond it.
+            Taken::More if self.reach(answer.evidence.position).end() <= answer.evidence.position => {
+                return self.become_fixed();
             }
-        } else if self.fixed.is_none() && !self.is_plain() && self.reach(self.position).end() <= self.position {
-            // Small sizes only: no page begins in what was read and ends beyond it.
-            self.page_by_page(self.size);
+            Taken::Refused | Taken::Short | Taken::More => {}
+            Taken::PerhapsLast(check) => self.phase = Phase::Check(check),
+            Taken::PerhapsWhole { rows } => self.phase = Phase::BehindPageOne { rows },
+            Taken::End(end) => return Move::End(end),
         }
-        None
+        Move::Stay
     }
 
-    /// A window that shows fewer rows than were asked for although its own total, or without one its own word of more, says
-    /// that more follow.
-    fn is_short(&self, asked: Ask, shown: &Shown<'_>) -> bool {
-        let count = len(shown);
-        let is_told =
-            shown.total.is_none() && self.known > Known::Nothing && asked.row > 0 && shown.has_next == Some(true);
-        let more = is_told || shown.total.is_some_and(|total| total != asked.row + count);
-        more && count < u64::from(asked.size) && !self.is_plain()
+    fn behind_page_one(&mut self, rows: u32, answer: &mut Answer<'_>) -> Move {
+        match answer.behind_page_one(rows) {
+            Behind::Nothing => return Move::End(End::Reached),
+            Behind::Rows { served } => self.size = served.unwrap_or(self.size),
+        }
+        Move::Stay
     }
 
-    /// A window that shows page one again, as it is now: of its rows many more than there are that overlap.
-    fn is_front(&self, asked: Ask, rows: &[Record]) -> bool {
-        let front: HashSet<&str> = self.tail.iter().filter(|a| a.2 < self.front).map(|a| &*a.0).collect();
-        let again = rows.iter().filter(|row| front.contains(&*row.id)).count() as u64;
-        let overlap = u64::from(self.served()).saturating_sub(asked.row);
-        again > overlap + rows.len() as u64 / 2
+    /// A page of one row less came: has it one row less?
+    fn probed(&mut self, answer: &mut Answer<'_>) -> Move {
+        if answer.shown.len() > u64::from(answer.asked.size) {
+            return self.become_fixed();
+        }
+        answer.evidence.step_back(Fault::NoJoin, self.reach(answer.evidence.position), None);
+        Move::Stay
     }
 
-    /// Pages too small to hold two anchors and anything new.
-    fn is_tiny(&self) -> bool {
-        self.fixed.is_none() && usize::try_from(self.size).is_ok_and(|size| size <= NEED)
+    fn checked(&mut self, check: EndCheck, answer: &mut Answer<'_>) -> Move {
+        match check.judge(answer) {
+            Checked::GoesOn(check) => self.phase = Phase::Check(check),
+            Checked::End(end) => return Move::End(end),
+            Checked::MoreBehind if self.size as usize <= NEED => return self.become_fixed(),
+            Checked::MoreBehind | Checked::TailChanged => {}
+        }
+        Move::Stay
     }
 
-    pub(super) fn behind(&mut self, asked: Ask, tail: u128, shown: &Shown<'_>) -> Option<Verdict> {
-        // A page number past the end may show the last page again (see `verify` on when that can be told).
-        let again = print(shown.rows) == tail && (asked.row > 0 || shown.has_next == Some(false));
-        if len(shown) == 0 && shown.total == Some(self.position) {
-            return Some(Verdict::Continuous); // it says so here, too: it counts the list
-        }
-        if len(shown) == 0 || again {
-            self.phase = Phase::Again(asked, tail);
-            return None;
-        }
-        // Rows behind the end that a total told: it is none, unless rows came in meanwhile.
-        self.no_total |= self.claims.total.is_some_and(|total| total < asked.end() + len(shown));
+    fn become_fixed(&self) -> Move {
+        Move::Become(FixedPageSize::new(self.size), None)
+    }
+}
 
-        self.failures += 1;
-        self.fault = Some(Fault::NoJoin);
-        if self.is_tiny() {
-            self.page_by_page(self.size);
+impl Way for ByPage {
+    fn ask(&self, position: u64) -> Ask {
+        match &self.phase {
+            Phase::Window if position == 0 => Ask::page(self.size, 1),
+            Phase::Window => self.reach(position),
+            Phase::BehindPageOne { rows } => Ask::page((*rows).max(1), 2),
+            Phase::Probe => Ask::page((self.size - 1).max(1), 1),
+            Phase::Check(check) => check.ask(),
         }
-        None
     }
 
-    pub(super) fn again(&mut self, asked: Ask, tail: u128, shown: &Shown<'_>) -> Option<Verdict> {
-        if print(shown.rows) == tail {
-            return Some(Verdict::Continuous);
+    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+        if self.sizes != Sizes::Unknown {
+            answer.weigh_total();
         }
-        self.current = None;
-        self.fail(Fault::NoJoin, asked, None)
+        match std::mem::take(&mut self.phase) {
+            Phase::Window => self.window(answer),
+            Phase::BehindPageOne { rows } => self.behind_page_one(rows, answer),
+            Phase::Probe => self.probed(answer),
+            Phase::Check(check) => self.checked(check, answer),
+        }
     }
 
-    pub(super) fn fail(&mut self, fault: Fault, asked: Ask, total: Option<u64>) -> Option<Verdict> {
-        self.fault = Some(fault);
-        self.failures += 1;
-        self.current = None;
-        self.sequence = None;
-        if fault != Fault::Duplicates {
-            let back = asked.row.saturating_sub(u64::from(asked.size / 2));
-            self.position = total.map_or(back, |t| back.min(t));
+    fn page_size(&self) -> u32 {
+        self.size
+    }
+
+    fn is_reading(&self) -> bool {
+        matches!(self.phase, Phase::Window | Phase::BehindPageOne { .. })
+    }
+
+    fn foretell(&self, position: u64) -> Option<Ask> {
+        (self.phase == Phase::Window).then(|| self.reach(position))
+    }
+
+    fn lower(&mut self, size: u32) -> bool {
+        let is_lower = size < self.size && size as usize > NEED;
+        if is_lower {
+            self.size = size;
+            if !self.is_reading() {
+                self.phase = Phase::Window;
+            }
         }
-        None
+        is_lower
     }
 }

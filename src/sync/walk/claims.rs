@@ -15,7 +15,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ask, Shown, len};
+use super::answer::Shown;
+use super::questions::Ask;
 use crate::quantity::counted;
 
 /// What the server said last.
@@ -24,11 +25,13 @@ pub(super) struct Claims {
     /// The last answer with rows: whether another page follows.
     more: Option<bool>,
     /// How many rows there are, as it says.
-    pub(super) total: Option<u64>,
+    total: Option<u64>,
     /// It had as many rows as were asked for, or more.
     is_full: bool,
     /// The empty answer behind it: whether another page follows.
     behind: Option<bool>,
+    /// A total was found to count something else than the list, for example the rows of a page: no total is believed.
+    is_no_total: bool,
     /// The rows that came at once where no total said that there are more; all of them are trusted to be a whole list.
     #[serde(skip)]
     whole: Whole,
@@ -70,7 +73,7 @@ impl Whole {
 impl Claims {
     /// Takes in what an answer says. `asked` is what it answers.
     pub(super) fn hear(&mut self, asked: Ask, shown: &Shown<'_>) {
-        let rows = len(shown);
+        let rows = shown.len();
         if rows > 0 {
             (self.more, self.total, self.behind) = (shown.has_next, shown.total, None);
             self.is_full = rows >= u64::from(asked.size);
@@ -80,6 +83,23 @@ impl Claims {
         } else {
             self.behind = shown.has_next;
         }
+    }
+
+    /// Returns the total of an answer that shows the rows from `asked.row` on, if totals are believed. A total that is less
+    /// than the rows that there are counts something else.
+    pub(super) fn believed_total(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<u64> {
+        self.is_no_total |= shown.total.is_some_and(|total| total < asked.row + shown.len());
+        shown.total.filter(|_| !self.is_no_total)
+    }
+
+    /// The total counts something else than the list.
+    pub(super) fn disbelieve_total(&mut self) {
+        self.is_no_total = true;
+    }
+
+    /// Takes in rows that were shown behind the end that the total told.
+    pub(super) fn hear_rows_up_to(&mut self, end: u64) {
+        self.is_no_total |= self.total.is_some_and(|total| total < end);
     }
 
     /// What the claims contradict of a list that is read to its end, in a few words; `None` where nothing.

@@ -6,52 +6,11 @@
 //! must equal the rows, and no id may stand twice (the mirror counts that). A server that offers no second size proves
 //! nothing, and neither does a list that moved: both stay `continuous`.
 
-use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_128;
-
-use super::anchors::hex;
-use super::{Ask, NEED, Paging, Shown, Walk};
-use crate::record::Record;
-
-/// The ids of a list in their order, as a fingerprint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub struct Sequence {
-    #[serde(with = "hex")]
-    print: u128,
-    /// How many.
-    pub rows: u64,
-}
-
-impl Sequence {
-    fn push(&mut self, id: &str) {
-        let mut bytes = self.print.to_be_bytes().to_vec();
-        bytes.extend_from_slice(id.as_bytes());
-        self.print = xxh3_128(&bytes);
-        self.rows += 1;
-    }
-}
-
-impl Walk {
-    /// A joined window adds its new rows, when what it shows again stands where it stood.
-    pub(super) fn extend(&mut self, asked: Ask, shown: &Shown<'_>) {
-        if asked.row == 0 {
-            self.sequence = Some(Sequence::default());
-        }
-        let again = if asked.row == 0 { Some(0) } else { self.position.checked_sub(asked.row) };
-        let again = again.and_then(|n| usize::try_from(n).ok()).filter(|n| *n <= shown.rows.len().min(self.tail.len()));
-        let whole = self.fixed.is_none() && shown.nameless == 0 && !self.is_plain();
-        let Some((again, sequence)) = again.zip(self.sequence.as_mut()).filter(|_| whole) else {
-            self.sequence = None;
-            return;
-        };
-        let before = self.tail.iter().skip(self.tail.len() - again);
-        if !before.zip(shown.rows).all(|(a, r)| a.0 == r.id && a.1 == r.hash) {
-            self.sequence = None;
-            return;
-        }
-        shown.rows[again..].iter().for_each(|r: &Record| sequence.push(&r.id));
-    }
-}
+use super::Walk;
+use super::anchors::NEED;
+use super::answer::Shown;
+use super::questions::Ask;
+use super::sequence::Sequence;
 
 /// The second pass.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,12 +25,14 @@ pub struct Collect {
 }
 
 impl Collect {
-    /// A second pass over what a walk has read to its end; none when nothing could come of it.
+    /// A second pass over what a walk has read to its end. Returns `None` if it could prove nothing.
     pub fn after(walk: &Walk) -> Option<Collect> {
-        let want = walk.sequence.clone().filter(|s| s.rows > 0 && s.rows == walk.position)?;
-        let paged = matches!(walk.paging, Paging::Pages | Paging::Offset) && walk.cursors.is_none();
-        let least = (walk.size / 2).max(u32::try_from(NEED).ok()?);
-        let size = (least..walk.size).rev().find(|size| !walk.sizes.contains(size)).filter(|_| paged)?;
+        let position = walk.evidence.position;
+        let want = walk.evidence.sequence.clone().filter(|seq| seq.rows > 0 && seq.rows == position)?;
+        let (used, largest) = (&walk.questions.sizes, walk.page_size());
+        let least = (largest / 2).max(u32::try_from(NEED).ok()?);
+        let fresh = (least..largest).rev().find(|size| !used.contains(size));
+        let size = fresh.filter(|_| walk.strategy.overlaps())?;
         Some(Collect {
             size,
             position: 0,

@@ -71,24 +71,38 @@ async fn once(
     let Some(at_work) = make_sure(context, stream, &from, at_work).await? else {
         return Ok(Ended::Stopped);
     };
-    let (mut walk, began) = match stored(stream, &from)? {
-        Some(Phase::Reading { began, walk }) => (walk, began),
+    match stored(stream, &from)? {
+        Some(Phase::Reading { began, walk }) => read(context, stream, &from, (walk, began), at_work, landed).await,
         Some(Phase::Closing(closing)) => {
             drop(at_work);
-            return closing::close(Read { context, stream, from: &from, windows: from.windows }, closing, Vec::new())
-                .await;
+            let list = Read { context, stream, from: &from, windows: from.windows };
+            closing::close(list, closing, Vec::new()).await
         }
-        None => (new_walk(context, stream)?, Some(context.source.now())),
-    };
+        None => {
+            let walk = (new_walk(context, stream)?, Some(context.source.now()));
+            read(context, stream, &from, walk, at_work, landed).await
+        }
+    }
+}
+
+/// Goes on with a walk, which began at this moment of the server's time, to the list's end.
+async fn read(
+    context: &Context,
+    stream: Stream,
+    from: &Checkpoint,
+    (mut walk, began): (Walk, Option<i64>),
+    at_work: AtWork,
+    landed: &impl Fn(),
+) -> Result<Ended> {
     let mut windows = from.windows;
-    let mut known_end = KnownEnd::new(unchanged::horizon(context, &from));
+    let mut known_end = KnownEnd::new(unchanged::horizon(context, from));
     // Where the walk stands in the mirror.
     let mut stands = from.position.clone();
     let (mut total, mut lowered): (Option<u64>, _) = (None, false);
     let mut order = Order::default();
     // Pages that were asked for together; the first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
-    let mut pending = ask(context, stream, &from, &walk, total, known_end.is_near());
+    let mut pending = ask(context, stream, from, &walk, total, known_end.is_near());
     drop(at_work);
     loop {
         if ready.is_empty() {
@@ -100,12 +114,12 @@ async fn once(
         }
         let nothing = || Error::new(Kind::Internal, "no answer to a question");
         let (asked, page) = ready.pop_front().ok_or_else(nothing)?;
-        let page = match take_in(context, stream, &from, &mut walk, asked, page).await? {
+        let page = match take_in(context, stream, from, &mut walk, asked, page).await? {
             Taken::Page(page) => page,
             Taken::Smaller => {
                 lowered = true;
                 ready.clear();
-                pending = ask(context, stream, &from, &walk, total, known_end.is_near());
+                pending = ask(context, stream, from, &walk, total, known_end.is_near());
                 continue;
             }
             Taken::Over(ended) => return Ok(ended),
@@ -116,24 +130,24 @@ async fn once(
         let step = walk.judge(&shown(&page));
         context.learn_totals(stream, walk.knows());
         let shows_none = walk.is_empty() && page.records.rows.is_empty();
-        trace(stream, &from, asked, &page, &step);
+        trace(stream, from, asked, &page, &step);
         total = told(context, stream, page.total, total);
-        let mut moments = unchanged::made(context, stream, &from, &page);
+        let mut moments = unchanged::made(context, stream, from, &page);
         order.see(&moments.rows);
         moments.may_end = known_end.may_end(&page, &moments.rows, first, !step.stepped_back);
         let may_end = moments.may_end;
         let remembered = Remembered { asked: vec![(asked.size, asked.row)], ..Remembered::default() };
         let window = Window { page, stepped_back: step.stepped_back, moments, remembered, ..Window::default() };
         if let Some(verdict) = step.end {
-            refuse_empty(context, stream, &from, verdict.is_complete() && shows_none).await?;
+            refuse_empty(context, stream, from, verdict.is_complete() && shows_none).await?;
             // What was lowered in one list of many is that list's own affair.
             keep_size(context, stream, &walk, verdict.is_complete() && (from.partition.is_empty() || !lowered));
-            let then = what_follows(context, (stream, &from), &walk, &verdict, order.is_evident());
-            let read = Read { context, stream, from: &from, windows };
+            let then = what_follows(context, (stream, from), &walk, &verdict, order.is_evident());
+            let read = Read { context, stream, from, windows };
             let ending = Ending { walk: &walk, began, stands, then, verdict };
             return conclude(read, ending, window, at_work, landed).await;
         }
-        let landing = |left| land(context, stream, &from, windows, window, left);
+        let landing = |left| land(context, stream, from, windows, window, left);
         let position = Position::reading(began, &walk)?;
         stands = Some(position.clone());
         let landing = landing(Left::Open(Some(position)));
@@ -162,7 +176,7 @@ async fn once(
             return Ok(Ended::Stopped);
         }
         // The next questions are under way while this page is being stored.
-        let mut next = ask(context, stream, &from, &walk, total, known_end.is_near());
+        let mut next = ask(context, stream, from, &walk, total, known_end.is_near());
         drop(at_work);
         let (stored, early) = tokio::select! {
             biased;
@@ -232,7 +246,7 @@ fn stored(stream: Stream, from: &Checkpoint) -> Result<Option<Position>> {
     if from.position.is_some() && stored.is_none() {
         tracing::warn!(
             %stream, partition = %quote(&from.partition),
-            "another version of qpien-sync stored how far this list was read; the list is read from its beginning again"
+            "how far this list was read is stored in a form that this version does not know: it is read from its beginning again"
         );
     }
     Ok(stored)
@@ -251,11 +265,9 @@ fn new_walk(context: &Context, stream: Stream) -> Result<Walk> {
         Paging::None if list.assumed => walk.perhaps_unpaged(),
         Paging::None => walk.unpaged(),
     };
-    let test = |name: &str| cfg!(debug_assertions) && std::env::var_os(name).is_some();
-    if test("QPIEN_TEST_COUNTS_ALONE") {
-        return Ok(walk.on_counts_alone());
-    }
-    Ok(if test("QPIEN_TEST_PLAIN_WALK") { walk.without_overlap() } else { walk })
+    #[cfg(debug_assertions)]
+    let walk = walk.or_naive();
+    Ok(walk)
 }
 
 /// Questions and their answers.

@@ -36,7 +36,7 @@ pub(super) fn what_follows(
     in_order: bool,
 ) -> Then {
     let is_one_list = from.partition.is_empty();
-    if *verdict != Verdict::Continuous || tail::since(from).is_some() || walk.is_a_tests() {
+    if *verdict != Verdict::Continuous || tail::since(from).is_some() {
         return Then::Close;
     }
     // Against a claim that is not believed nothing is proven.

@@ -1,114 +1,258 @@
-//! A server that serves one page size only, whatever it is asked for: neighbours do not overlap, so each page is read
-//! once more after the one behind it, and that one once more after it. When both read the same, bytes and order, nothing
-//! crossed the boundary meanwhile, but for three changes before it that cancel in turn within the four questions; nothing
-//! in the answers would show those.
+//! A server that serves one page size only, whatever it is asked for, or pages too small to overlap.
+//!
+//! Neighbours do not overlap here. So each page is read once more after the one behind it, and that one once more after it.
+//! When both read the same, bytes and order, nothing crossed the boundary meanwhile. One exception remains: three changes
+//! before the boundary that cancel in turn within the four questions. Nothing in the answers shows those.
 
-use super::anchors::{Anchor, print};
-use super::{Ask, Fault, Known, Paging, Phase, Shown, Walk, len, page_ignored};
+use serde::{Deserialize, Serialize};
+
+use super::anchors::{Anchor, print, reads_the_same};
+use super::answer::{Answer, Shown};
+use super::end_check::{Checked, EndCheck};
+use super::evidence::Fault;
+use super::questions::Ask;
+use super::strategy::{Move, Way};
+use super::verdict::End;
+use super::windows::{Behind, Stands, Taken};
 use crate::record::Record;
-use crate::verdict::Verdict;
 
-impl Walk {
-    /// Nothing known where something known must be, as if pages were counted in another size: find out, once a walk.
-    pub(super) fn probes(&mut self) -> bool {
-        if self.fixed.is_some() || self.known == Known::Obeyed || self.paging != Paging::Pages {
-            return false;
+/// A walk in pages of one size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FixedPageSize {
+    /// Rows a page.
+    size: u32,
+    #[serde(skip)]
+    phase: Phase,
+}
+
+/// What is asked next. None of it is stored: after a kill the last page is read again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Phase {
+    /// The page that ends at the position, or holds it: it must itself join what was read.
+    #[default]
+    Join,
+    /// The page behind `last`.
+    Next(Last),
+    /// Does `last` still read the same, after the page behind it was read?
+    Verify(Last, Neighbour),
+    /// Does the page behind `last` still read the same, too?
+    Confirm(Last, Neighbour),
+    /// Page one told as many rows as it has: what is behind it?
+    BehindPageOne(Last, u32),
+    /// Is this the end?
+    Check(Last, EndCheck),
+}
+
+/// The page that was joined last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Last {
+    number: u32,
+    print: u128,
+}
+
+/// The page behind it, which is not joined yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Neighbour {
+    rows: Vec<Anchor>,
+    total: Option<u64>,
+}
+
+impl FixedPageSize {
+    /// Reads on in pages of `size` rows.
+    pub(super) fn new(size: u32) -> FixedPageSize {
+        FixedPageSize { size: size.max(1), phase: Phase::Join }
+    }
+
+    /// Reads a list whose page one has more rows than were asked for.
+    pub(super) fn from_page_one(answer: &mut Answer<'_>) -> Move {
+        let mut fixed = FixedPageSize::new(u32::try_from(answer.shown.len()).unwrap_or(u32::MAX));
+        answer.asked.size = fixed.size;
+        let end = match fixed.take_page_one(answer) {
+            Move::End(end) => Some(end),
+            _ => None,
+        };
+        Move::Become(fixed, end)
+    }
+
+    /// A page that must join by itself, because the one before it is not at hand.
+    fn join(&mut self, answer: &mut Answer<'_>) -> Move {
+        if answer.asked.row == 0 {
+            return self.page_one(answer);
         }
-        self.known = Known::Obeyed;
-        self.phase = Phase::Probe;
-        true
-    }
-
-    pub(super) fn probe(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<Verdict> {
-        if len(shown) > u64::from(asked.size) {
-            self.page_by_page(self.size);
-            return None;
+        if self.is_larger(answer) {
+            return Move::Stay;
         }
-        let asked = self.reach(self.position);
-        self.fail(Fault::NoJoin, asked, None)
+        match answer.compare(self.size) {
+            Stands::Joins => self.take(answer),
+            stands => answer.refuse(stands),
+        }
     }
 
-    /// From here on neighbours do not overlap: each page is read once more after the one behind it.
-    pub(super) fn page_by_page(&mut self, size: u32) {
-        self.fixed = Some(size.max(1));
-        self.current = None;
+    /// Whether a page has more rows than pages have: then they have so many.
+    fn is_larger(&mut self, answer: &Answer<'_>) -> bool {
+        let count = answer.shown.len();
+        let is_larger = count > u64::from(self.size);
+        if is_larger {
+            self.size = u32::try_from(count).unwrap_or(u32::MAX);
+        }
+        is_larger
     }
 
-    /// One size only: the page behind `page` counts when `page` still reads the same.
-    pub(super) fn verify(
-        &mut self,
-        page: u32,
-        next: &[Anchor],
-        total: Option<u64>,
-        shown: &Shown<'_>,
-    ) -> Option<Verdict> {
-        let asked = Ask::page(self.served(), page);
-        let again_the_first = page > 1 && next.first().is_some_and(|n| self.first.as_ref() == Some(&n.0));
-        let again_this =
-            !next.is_empty() && next.len() == shown.rows.len() && next.iter().zip(shown.rows).all(|(n, r)| n.0 == r.id);
+    fn page_one(&mut self, answer: &mut Answer<'_>) -> Move {
+        answer.refuse_page_one().unwrap_or_else(|| self.take_page_one(answer))
+    }
+
+    fn take_page_one(&mut self, answer: &mut Answer<'_>) -> Move {
+        if self.is_larger(answer) {
+            answer.asked.size = self.size;
+        }
+        answer.evidence.anchors.start_with(answer.shown.rows);
+        self.take(answer)
+    }
+
+    /// Reads a page that joins. One that is refused leaves the phase as it is.
+    fn take(&mut self, answer: &mut Answer<'_>) -> Move {
+        let taken = answer.take_adjoining();
+        let last = Last { number: answer.asked.number(), print: print(answer.shown.rows) };
+        self.phase = match taken {
+            Taken::Refused => return Move::Stay,
+            Taken::More | Taken::Short | Taken::TooSmall => Phase::Next(last),
+            Taken::PerhapsLast(check) => Phase::Check(last, check),
+            Taken::PerhapsWhole { rows } => Phase::BehindPageOne(last, rows),
+            Taken::End(end) => return Move::End(end),
+        };
+        Move::Stay
+    }
+
+    /// The page behind the last one.
+    fn next(&mut self, last: Last, answer: &Answer<'_>) -> Move {
+        if !self.is_larger(answer) {
+            let rows = answer.shown.rows.iter().map(Anchor::of).collect();
+            self.phase = Phase::Verify(last, Neighbour { rows, total: answer.shown.total });
+        }
+        Move::Stay
+    }
+
+    /// The last page again: the one behind it counts when it still reads the same.
+    fn verify(&mut self, last: Last, next: Neighbour, answer: &mut Answer<'_>) -> Move {
+        let shown = &answer.shown;
+        let again_the_first = last.number > 1 && answer.evidence.anchors.begins_kept(&next.rows);
+        let again_this = next.shows_the_ids_of(shown.rows);
         // The same bytes, and as many rows in all as when the page behind was read: two changes may cancel in the bytes.
-        let same = self.current == Some((page, print(shown.rows))) && shown.total == total;
+        let same = last.print == print(shown.rows) && shown.total == next.total;
         // The last page again, in answer to a number past the end; where it is the first page, too, only the server's own
         // word tells that from a page argument that is ignored.
-        let paged = page > 1 || shown.has_next == Some(false);
-        if same && again_this && paged && total.is_none_or(|t| t == self.position) {
-            return Some(Verdict::Continuous);
+        let paged = last.number > 1 || shown.has_next == Some(false);
+        if same && again_this && paged && next.total.is_none_or(|total| total == answer.evidence.position) {
+            return Move::End(End::Reached);
         }
         if again_the_first || again_this {
-            self.ignored += 1;
-            self.failures += 1;
-            return (self.ignored >= 3).then(page_ignored);
+            self.phase = Phase::Next(last);
+            answer.evidence.failures += 1;
+            return if answer.evidence.is_ignored_again() { Move::End(End::PageIgnored) } else { Move::Stay };
         }
-        if !same {
-            // Something crossed the boundary. The page as it is now may itself join what was read.
-            self.current = None;
-            if page > 1 && !self.joins(shown.rows) {
-                return self.fail(Fault::NoJoin, asked, None);
-            }
-            self.failures += 1;
-            self.fault = Some(Fault::NoJoin);
-            if page == 1 {
-                return self.page_one(asked, shown);
-            }
-            return self.take(asked, shown);
+        if same {
+            // Two changes may cancel (a delete and a move before this page): the page behind is read again as well.
+            self.phase = Phase::Confirm(last, next);
+            return Move::Stay;
         }
-        // Two changes may cancel (a delete and a move before this page): the page behind is read again as well.
-        self.phase = Phase::Confirm { page, next: next.to_vec(), total };
-        None
+        // Something crossed the boundary. The page as it is now may itself join what was read.
+        if last.number > 1 && !answer.evidence.anchors.join(shown.rows) {
+            return answer.refuse(Stands::Apart);
+        }
+        answer.evidence.fail(Fault::NoJoin);
+        if last.number == 1 { self.page_one(answer) } else { self.take(answer) }
     }
 
-    /// Both neighbours read the same twice, in turn.
-    pub(super) fn confirm(
-        &mut self,
-        page: u32,
-        next: &[Anchor],
-        total: Option<u64>,
-        shown: &Shown<'_>,
-    ) -> Option<Verdict> {
-        let same = shown.total == total
-            && next.len() == shown.rows.len()
-            && next.iter().zip(shown.rows).all(|(n, r)| n.0 == r.id && n.1 == r.hash);
-        if !same {
-            self.failures += 1;
-            self.fault = Some(Fault::NoJoin);
-            return None;
+    /// The page behind again: both neighbours must read the same twice, in turn.
+    fn confirm(&mut self, last: Last, next: &Neighbour, answer: &mut Answer<'_>) -> Move {
+        self.phase = Phase::Next(last);
+        if answer.shown.total != next.total || !reads_the_same(&next.rows, answer.shown.rows) {
+            answer.evidence.fail(Fault::NoJoin);
+            return Move::Stay;
         }
-        self.adjoin(page, next, total, shown.has_next)
+        if next.rows.is_empty() {
+            if next.total.is_none_or(|total| total == answer.evidence.position) {
+                return Move::End(End::Reached); // an empty page behind, and the tail read again the same
+            }
+            self.phase = Phase::Join;
+            answer.evidence.step_back(Fault::Vanished, Ask::page(self.size, last.number), next.total);
+            return Move::Stay;
+        }
+        // Rows without an id were counted when they were shown.
+        let rows: Vec<Record> = next.rows.iter().map(Anchor::record).collect();
+        let has_next = answer.shown.has_next;
+        self.take(&mut Answer {
+            asked: Ask::page(self.size, last.number + 1),
+            shown: Shown { rows: &rows, nameless: 0, total: next.total, has_next, cursors: &[], next_cursor: None },
+            evidence: answer.evidence,
+            claims: answer.claims,
+        })
     }
 
-    /// The page behind `page` is joined.
-    fn adjoin(&mut self, page: u32, next: &[Anchor], total: Option<u64>, has_next: Option<bool>) -> Option<Verdict> {
-        let size = self.served();
-        if next.is_empty() {
-            return match total {
-                Some(t) if t != self.position => self.fail(Fault::Vanished, Ask::page(size, page), total),
-                _ => Some(Verdict::Continuous), // an empty page behind, and the tail read again the same
-            };
+    fn behind_page_one(&mut self, last: Last, rows: u32, answer: &mut Answer<'_>) -> Move {
+        self.phase = Phase::Next(last);
+        match answer.behind_page_one(rows) {
+            Behind::Nothing => Move::End(End::Reached),
+            Behind::Rows { .. } => Move::Stay,
         }
-        let rows: Vec<Record> = next.iter().map(Anchor::record).collect();
-        self.take(
-            Ask::page(size, page + 1),
-            &Shown { rows: &rows, nameless: 0, total, has_next, cursors: &[], next_cursor: None },
-        )
+    }
+
+    fn checked(&mut self, last: Last, check: EndCheck, answer: &mut Answer<'_>) -> Move {
+        self.phase = match check.judge(answer) {
+            Checked::GoesOn(check) => Phase::Check(last, check),
+            Checked::End(end) => return Move::End(end),
+            Checked::MoreBehind => Phase::Next(last),
+            Checked::TailChanged => Phase::Join,
+        };
+        Move::Stay
+    }
+}
+
+impl Neighbour {
+    /// Whether it has rows, and a page shows the same ones.
+    fn shows_the_ids_of(&self, rows: &[Record]) -> bool {
+        !self.rows.is_empty()
+            && self.rows.len() == rows.len()
+            && self.rows.iter().zip(rows).all(|(anchor, row)| anchor.0 == row.id)
+    }
+}
+
+impl Way for FixedPageSize {
+    fn ask(&self, position: u64) -> Ask {
+        match &self.phase {
+            Phase::Join => Ask::page_with(position.saturating_sub(1), self.size),
+            Phase::Verify(last, _) => Ask::page(self.size, last.number),
+            Phase::Next(last) | Phase::Confirm(last, _) | Phase::BehindPageOne(last, _) => {
+                Ask::page(self.size, last.number + 1)
+            }
+            Phase::Check(_, check) => check.ask(),
+        }
+    }
+
+    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+        answer.weigh_total();
+        match std::mem::take(&mut self.phase) {
+            Phase::Join => {
+                answer.evidence.fault = None;
+                self.join(answer)
+            }
+            Phase::Next(last) => {
+                answer.evidence.fault = None;
+                self.next(last, answer)
+            }
+            Phase::Verify(last, next) => self.verify(last, next, answer),
+            Phase::Confirm(last, next) => self.confirm(last, &next, answer),
+            Phase::BehindPageOne(last, rows) => self.behind_page_one(last, rows, answer),
+            Phase::Check(last, check) => self.checked(last, check, answer),
+        }
+    }
+
+    fn page_size(&self) -> u32 {
+        self.size
+    }
+
+    fn is_reading(&self) -> bool {
+        matches!(self.phase, Phase::Join | Phase::Next(_) | Phase::BehindPageOne(..))
     }
 }

@@ -1,43 +1,94 @@
-//! Walks of tests that must fail: without the overlap, and believed on counts alone. No release takes them.
+//! Walks of tests that must fail: page after page without the overlap, and believed on counts alone. They show what the
+//! overlap is for. No release has them.
 
 use std::collections::BTreeSet;
 
-use super::{Paging, Shown, Walk};
-use crate::verdict::Verdict;
+use serde::{Deserialize, Serialize};
+
+use super::Walk;
+use super::answer::Answer;
+use super::questions::Ask;
+use super::strategy::{Move, Strategy, Way};
+use super::verdict::End;
+
+/// A walk that believes what it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Naive {
+    /// Rows a page.
+    size: u32,
+    /// The page that is asked for next, from 1.
+    page: u32,
+    /// Every id that was shown, if the walk is complete once they are as many as the total.
+    ids: Option<BTreeSet<Box<str>>>,
+}
 
 impl Walk {
     /// A plain walk, for the test that shows what the overlap is for.
     #[must_use]
-    pub fn without_overlap(mut self) -> Walk {
-        self.paging = Paging::Plain;
-        self
+    pub fn without_overlap(self) -> Walk {
+        self.naive(None)
     }
 
     /// A plain walk that is complete when it has seen as many ids as there are rows, for the test that shows what that is
     /// worth.
     #[must_use]
-    pub fn on_counts_alone(mut self) -> Walk {
-        self.seen.get_or_insert_default();
-        self.without_overlap()
+    pub fn on_counts_alone(self) -> Walk {
+        self.naive(Some(BTreeSet::new()))
     }
 
-    pub(super) fn is_plain(&self) -> bool {
-        self.paging == Paging::Plain
-    }
-
-    /// Counts the ids that an answer shows.
-    pub(super) fn count(&mut self, shown: &Shown<'_>) {
-        if let Some(seen) = &mut self.seen {
-            seen.extend(shown.rows.iter().map(|row| row.id.clone()));
+    /// Returns a naive walk if the test that runs this process asks for one, and this walk if not.
+    #[must_use]
+    pub(super) fn or_naive(self) -> Walk {
+        let wants = |name: &str| std::env::var_os(name).is_some();
+        match self.strategy {
+            Strategy::Naive(_) => self,
+            _ if wants("QPIEN_TEST_COUNTS_ALONE") => self.on_counts_alone(),
+            _ if wants("QPIEN_TEST_PLAIN_WALK") => self.without_overlap(),
+            _ => self,
         }
     }
 
-    /// What a walk on counts alone says at its end.
-    pub(super) fn counted(&self, verdict: Verdict, total: Option<u64>) -> Verdict {
-        let ids = self.seen.as_ref().map(|seen: &BTreeSet<_>| seen.len() as u64);
-        match ids.zip(total) {
-            Some((ids, total)) if ids != total => Verdict::Incomplete(format!("{ids} ids, and {total} rows")),
-            _ => verdict,
+    fn naive(self, ids: Option<BTreeSet<Box<str>>>) -> Walk {
+        let naive = Naive { size: self.page_size(), page: 1, ids };
+        Walk { strategy: Strategy::Naive(naive), ..self }
+    }
+}
+
+impl Way for Naive {
+    fn ask(&self, _position: u64) -> Ask {
+        Ask::page(self.size, self.page)
+    }
+
+    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+        let (shown, count) = (&answer.shown, answer.shown.len());
+        if let Some(ids) = &mut self.ids {
+            ids.extend(shown.rows.iter().map(|row| row.id.clone()));
         }
+        answer.evidence.position = answer.asked.row + count;
+        let total = shown.total;
+        if count > 0 && total.is_none_or(|total| total > answer.evidence.position) && shown.has_next != Some(false) {
+            // The size that is served is learnt from page one.
+            if self.page == 1 {
+                self.size = u32::try_from(count).unwrap_or(self.size);
+            }
+            self.page += 1;
+            return Move::Stay;
+        }
+        let ids = self.ids.as_ref().map(|ids| ids.len() as u64);
+        let differ = ids.zip(total).filter(|(ids, total)| ids != total);
+        Move::End(End::Naive(differ.map(|(ids, total)| format!("{ids} ids, and {total} rows"))))
+    }
+
+    fn page_size(&self) -> u32 {
+        self.size
+    }
+
+    fn is_reading(&self) -> bool {
+        true
+    }
+
+    /// Nothing more is read.
+    fn is_one_window(&self, _rows: u64) -> bool {
+        true
     }
 }

@@ -1,64 +1,84 @@
 //! Lists that are asked for at once: no argument pages them, or none that anybody knows.
 //!
-//! A list that only seems unpaged gives its first page, and twice the same: where the server shows no schema and tells
+//! A list that only seems unpaged gives its first page, and twice the same. Where the server shows no schema and tells
 //! neither a total nor an end, as many rows as a usual page has prove nothing.
 
-use super::anchors::{duplicates, print};
-use super::{Fault, Paging, Shown, Walk, len};
-use crate::verdict::Verdict;
+use serde::{Deserialize, Serialize};
 
-/// What to write where one question does not read all of a list.
-const PAGED: &str = "what pages it? write paging, page and size of its list into [source.dialect], or assumed = false where these are all";
+use super::anchors::{duplicates, print};
+use super::answer::Answer;
+use super::evidence::Fault;
+use super::questions::Ask;
+use super::strategy::{Move, Way};
+use super::verdict::End;
+
+/// A walk over a list that takes no page argument.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Unpaged {
+    /// Rows to ask for, where a size is asked for.
+    size: u32,
+    /// Nobody knows an argument that pages it; there may be one.
+    is_assumed: bool,
+    #[serde(skip)]
+    phase: Phase,
+}
+
+/// What is asked next: the list, always.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Phase {
+    /// For the first time.
+    #[default]
+    First,
+    /// Again: it must read the same. The fingerprint is that of the answer before.
+    Again { print: u128 },
+}
+
+impl Unpaged {
+    /// A walk over a list that takes no page argument; `is_assumed`: that anybody knows.
+    pub(super) fn new(size: u32, is_assumed: bool) -> Unpaged {
+        Unpaged { size: size.max(1), is_assumed, phase: Phase::First }
+    }
+}
 
 /// As many rows as servers give when nobody says how many.
 fn is_a_usual_page(rows: u64) -> bool {
     rows > 0 && (rows.is_multiple_of(5) || (rows >= 8 && rows.is_power_of_two()))
 }
 
-/// Why a list that is asked for at once is short.
-pub(super) fn short(at: u64) -> String {
-    format!("asked for at once it shows {at} rows, and there are more: {PAGED}")
-}
-
-impl Walk {
-    /// A walk over a list that takes no page argument.
-    #[must_use]
-    pub fn unpaged(mut self) -> Walk {
-        self.paging = Paging::Unpaged;
-        self
+impl Way for Unpaged {
+    fn ask(&self, _position: u64) -> Ask {
+        Ask::page(self.size, 1)
     }
 
-    /// A walk over a list that takes no page argument that anybody knows.
-    #[must_use]
-    pub fn perhaps_unpaged(mut self) -> Walk {
-        self.paging = Paging::PerhapsUnpaged;
-        self
+    /// The total says that the list is whole, or it is read twice, the same.
+    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+        let (shown, rows) = (&answer.shown, answer.shown.len());
+        let now = Phase::Again { print: print(shown.rows) };
+        let before = std::mem::replace(&mut self.phase, now);
+        let told = shown.total.map(|total| total == rows);
+        let is_whole = told.unwrap_or(before == self.phase) && shown.has_next != Some(true) && !duplicates(shown.rows);
+        if is_whole && told.is_none() && self.is_assumed && is_a_usual_page(rows) {
+            return Move::End(End::UsualPage { rows });
+        }
+        if is_whole {
+            return Move::End(End::Reached);
+        }
+        answer.evidence.farthest = rows;
+        if before != Phase::First {
+            answer.evidence.fail(Fault::Unpaged);
+        }
+        Move::Stay
     }
 
-    pub(super) fn is_at_once(&self) -> bool {
-        matches!(self.paging, Paging::Unpaged | Paging::PerhapsUnpaged)
+    fn page_size(&self) -> u32 {
+        self.size
     }
 
-    /// The total says that it is whole, or it is read twice, the same.
-    pub(super) fn whole(&mut self, shown: &Shown<'_>) -> Option<Verdict> {
-        let now = (1, print(shown.rows));
-        let before = self.current.replace(now);
-        let told = shown.total.map(|total| total == len(shown));
-        let whole = told.unwrap_or(before == Some(now)) && shown.has_next != Some(true) && !duplicates(shown.rows);
-        if whole && told.is_none() && self.paging == Paging::PerhapsUnpaged && is_a_usual_page(len(shown)) {
-            let why =
-                format!("asked for at once it shows {} rows, and nothing says that these are all: {PAGED}", len(shown));
-            return Some(Verdict::Incomplete(why));
-        }
-        if whole {
-            return Some(Verdict::Continuous);
-        }
-        self.farthest = len(shown);
-        if before.is_some() {
-            self.failures += 1;
-            self.fault = Some(Fault::Short);
-            self.short_at = Some(self.farthest);
-        }
-        None
+    fn is_reading(&self) -> bool {
+        true
+    }
+
+    fn is_one_window(&self, _rows: u64) -> bool {
+        true
     }
 }

@@ -1,6 +1,7 @@
 //! The second pass against the model: whatever is called proven stood exactly so between the two passes.
 
 use super::*;
+use crate::record::Record;
 
 /// Walks a list to its end and collects it once more; whether it was proven, when there was a second pass at all.
 fn twice(server: &mut Server, counts_alone: bool) -> Option<bool> {

@@ -1,0 +1,168 @@
+//! Lists that take the number of rows to leave out. Any row can be the first, so each window begins two rows before the
+//! end of what was read.
+//!
+//! The rules are those of [`super::windows`]. A list whose windows are too small to overlap is read as [`FixedPageSize`].
+
+use serde::{Deserialize, Serialize};
+
+use super::anchors::NEED;
+use super::answer::Answer;
+use super::end_check::{Checked, EndCheck};
+use super::fixed_page_size::FixedPageSize;
+use super::questions::Ask;
+use super::strategy::{Move, Way};
+use super::verdict::End;
+use super::windows::{Behind, Stands, Taken};
+
+/// A walk by offsets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ByOffset {
+    /// Rows a window.
+    size: u32,
+    /// Page one has shown which size is served.
+    is_size_known: bool,
+    phase: Phase,
+}
+
+/// What is asked next. A check that is under way is not stored: after a kill the last window is read again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Option<u32>", into = "Option<u32>")]
+enum Phase {
+    /// The window that begins with the rows read last.
+    #[default]
+    Window,
+    /// Page one told as many rows as it has: what is behind it?
+    BehindPageOne { rows: u32 },
+    /// Is this the end?
+    Check(EndCheck),
+}
+
+impl From<Phase> for Option<u32> {
+    fn from(phase: Phase) -> Option<u32> {
+        if let Phase::BehindPageOne { rows } = phase { Some(rows) } else { None }
+    }
+}
+
+impl From<Option<u32>> for Phase {
+    fn from(rows: Option<u32>) -> Phase {
+        rows.map_or(Phase::Window, |rows| Phase::BehindPageOne { rows })
+    }
+}
+
+impl ByOffset {
+    /// A walk that asks for windows of `largest` rows until it learns what is served.
+    pub(super) fn new(largest: u32) -> ByOffset {
+        ByOffset { size: largest.max(1), is_size_known: false, phase: Phase::Window }
+    }
+
+    fn window(&mut self, answer: &mut Answer<'_>) -> Move {
+        answer.evidence.fault = None;
+        if answer.asked.row == 0 {
+            return self.page_one(answer);
+        }
+        match answer.compare(self.size) {
+            Stands::Joins => self.take(answer),
+            stands => answer.refuse(stands),
+        }
+    }
+
+    fn page_one(&mut self, answer: &mut Answer<'_>) -> Move {
+        if let Some(refused) = answer.refuse_page_one() {
+            return refused;
+        }
+        let (count, asked) = (answer.shown.len(), u64::from(answer.asked.size));
+        let was_size_known = std::mem::replace(&mut self.is_size_known, true);
+        let is_whole = answer.shown.total == Some(count) && answer.shown.has_next != Some(true);
+        if count > asked {
+            self.size = u32::try_from(count).unwrap_or(u32::MAX);
+        } else if !was_size_known && count < asked && !is_whole {
+            // A clamp, or a list shorter than a page: ask again at what is served.
+            self.size = u32::try_from(count).unwrap_or(self.size);
+            return Move::Stay;
+        }
+        answer.evidence.anchors.start_with(answer.shown.rows);
+        self.take(answer)
+    }
+
+    fn take(&mut self, answer: &mut Answer<'_>) -> Move {
+        match answer.take_overlapping(self.size) {
+            Taken::Refused | Taken::Short | Taken::More => {}
+            Taken::TooSmall => return self.become_fixed(),
+            Taken::PerhapsLast(check) => self.phase = Phase::Check(check),
+            Taken::PerhapsWhole { rows } => self.phase = Phase::BehindPageOne { rows },
+            Taken::End(end) => return Move::End(end),
+        }
+        Move::Stay
+    }
+
+    fn behind_page_one(&mut self, rows: u32, answer: &mut Answer<'_>) -> Move {
+        match answer.behind_page_one(rows) {
+            Behind::Nothing => return Move::End(End::Reached),
+            Behind::Rows { served } => self.size = served.unwrap_or(self.size),
+        }
+        Move::Stay
+    }
+
+    fn checked(&mut self, check: EndCheck, answer: &mut Answer<'_>) -> Move {
+        match check.judge(answer) {
+            Checked::GoesOn(check) => self.phase = Phase::Check(check),
+            Checked::End(end) => return Move::End(end),
+            Checked::MoreBehind if self.size as usize <= NEED => return self.become_fixed(),
+            Checked::MoreBehind | Checked::TailChanged => {}
+        }
+        Move::Stay
+    }
+
+    fn become_fixed(&self) -> Move {
+        Move::Become(FixedPageSize::new(self.size), None)
+    }
+
+    /// The window that begins with the last anchors before `position`.
+    fn reach(&self, position: u64) -> Ask {
+        Ask { size: self.size, row: position.saturating_sub(NEED as u64) }
+    }
+}
+
+impl Way for ByOffset {
+    fn ask(&self, position: u64) -> Ask {
+        match &self.phase {
+            Phase::Window => self.reach(position),
+            Phase::BehindPageOne { rows } => Ask { size: self.size, row: (*rows).into() },
+            Phase::Check(check) => check.ask(),
+        }
+    }
+
+    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+        if self.is_size_known {
+            answer.weigh_total();
+        }
+        match std::mem::take(&mut self.phase) {
+            Phase::Window => self.window(answer),
+            Phase::BehindPageOne { rows } => self.behind_page_one(rows, answer),
+            Phase::Check(check) => self.checked(check, answer),
+        }
+    }
+
+    fn page_size(&self) -> u32 {
+        self.size
+    }
+
+    fn is_reading(&self) -> bool {
+        matches!(self.phase, Phase::Window | Phase::BehindPageOne { .. })
+    }
+
+    fn foretell(&self, position: u64) -> Option<Ask> {
+        (self.phase == Phase::Window).then(|| self.reach(position))
+    }
+
+    fn lower(&mut self, size: u32) -> bool {
+        let is_lower = size < self.size && size as usize > NEED;
+        if is_lower {
+            self.size = size;
+            if !self.is_reading() {
+                self.phase = Phase::Window;
+            }
+        }
+        is_lower
+    }
+}

@@ -1,0 +1,25 @@
+//! The order of a list's ids, as a fingerprint: two passes that show the same ids in the same order have the same one.
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::anchors::hex;
+
+/// The ids of a list in their order, as a fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub(super) struct Sequence {
+    #[serde(with = "hex")]
+    print: u128,
+    /// How many ids it holds.
+    pub(super) rows: u64,
+}
+
+impl Sequence {
+    /// Adds the next id.
+    pub(super) fn push(&mut self, id: &str) {
+        let mut bytes = self.print.to_be_bytes().to_vec();
+        bytes.extend_from_slice(id.as_bytes());
+        self.print = xxh3_128(&bytes);
+        self.rows += 1;
+    }
+}

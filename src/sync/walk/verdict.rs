@@ -1,0 +1,216 @@
+//! What a walk is worth: the one place that decides it. Pure: an end, the evidence and the claims in, a verdict out.
+//!
+//! A strategy says that reading is over, and why ([`End`]). A list that was read to its end is `continuous` unless one of
+//! these rules says otherwise, the first that does:
+//!
+//! 1. rows had no id;
+//! 2. a page showed one record twice, however often it was read;
+//! 3. a window was short although the total said that more rows follow;
+//! 4. the server's own words contradict the end.
+//!
+//! Every other end makes the walk `incomplete`, and so does a dozen answers in a row without progress. The words are those
+//! of [`super::reasons`]. `proven` takes a second pass: see [`super::collect`].
+
+use super::claims::Claims;
+use super::evidence::Evidence;
+use super::reasons;
+use crate::verdict::Verdict;
+
+/// Answers in a row without progress after which a walk gives up.
+const PATIENCE: u32 = 12;
+
+/// Why reading is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// The last window reaches the end of the list.
+    Reached,
+    /// The last window reaches the end of a list with cursors.
+    LastCursor {
+        /// All rows came as the list's first page.
+        is_one_page: bool,
+    },
+    /// The server tells a total and shows no row, twice.
+    NoneShown {
+        /// The total.
+        told: u64,
+    },
+    /// The server answers with another page than the one that is asked for.
+    PageIgnored,
+    /// The server answers with another page than the one behind the cursor.
+    CursorIgnored,
+    /// A list that nothing is known to page has as many rows as a usual page.
+    UsualPage {
+        /// How many.
+        rows: u64,
+    },
+    /// The walk makes no progress.
+    GaveUp,
+    /// The end of a walk of a test that must fail: why it is incomplete, if it is.
+    #[cfg(debug_assertions)]
+    Naive(Option<String>),
+}
+
+/// Decides what a walk is worth after an answer. `end` says whether its strategy has come to an end. Returns `None` if the
+/// walk goes on.
+pub(super) fn decide(end: Option<End>, evidence: &Evidence, claims: &Claims) -> Option<Verdict> {
+    let end = end.or_else(|| (evidence.failures >= PATIENCE).then_some(End::GaveUp))?;
+    Some(why_not(&end, evidence, claims).map_or(Verdict::Continuous, Verdict::Incomplete))
+}
+
+/// Returns why a walk that ended so is incomplete, or `None` if it is complete.
+fn why_not(end: &End, evidence: &Evidence, claims: &Claims) -> Option<String> {
+    match end {
+        End::Reached => spoilt(evidence).or_else(|| claims.contradict()),
+        End::LastCursor { is_one_page } => spoilt(evidence)
+            .or_else(|| claims.contradict_cursors(evidence.position, *is_one_page))
+            .or_else(|| claims.contradict()),
+        End::NoneShown { told } => Some(reasons::none_shown(*told)),
+        End::PageIgnored => Some(reasons::PAGE_IGNORED.into()),
+        End::CursorIgnored => Some(reasons::CURSOR_IGNORED.into()),
+        End::UsualPage { rows } => Some(reasons::usual_page(*rows)),
+        End::GaveUp => Some(reasons::gave_up(evidence)),
+        #[cfg(debug_assertions)]
+        End::Naive(why) => why.clone(),
+    }
+}
+
+/// Returns what was seen on the way that no end makes good.
+fn spoilt(evidence: &Evidence) -> Option<String> {
+    if evidence.nameless > 0 {
+        Some(reasons::nameless(evidence.nameless))
+    } else if evidence.spoiled {
+        Some(reasons::TWICE.into())
+    } else {
+        evidence.short_at.map(|_| reasons::gave_up(evidence))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::Shown;
+    use super::super::evidence::Fault;
+    use super::super::questions::Ask;
+    use super::*;
+    use crate::record::Record;
+
+    fn claims(rows: usize, total: Option<u64>, has_next: Option<bool>) -> Claims {
+        let mut claims = Claims::default();
+        hear(&mut claims, rows, total, has_next);
+        claims
+    }
+
+    /// An answer to a question for 40 rows.
+    fn hear(claims: &mut Claims, rows: usize, total: Option<u64>, has_next: Option<bool>) {
+        let row = Record { range: 0..0, id: "a".into(), hash: 0, volatile: false, repaired: 0 };
+        let rows = vec![row; rows];
+        let shown = Shown { rows: &rows, nameless: 0, total, has_next, cursors: &[], next_cursor: None };
+        claims.hear(Ask { size: 40, row: 0 }, &shown);
+    }
+
+    fn decided(end: End, evidence: &Evidence, claims: &Claims) -> String {
+        decide(Some(end), evidence, claims).expect("an end").to_string()
+    }
+
+    fn quiet(end: End) -> String {
+        decided(end, &Evidence::default(), &Claims::default())
+    }
+
+    const OTHER_CURSORS: End = End::LastCursor { is_one_page: false };
+
+    #[test]
+    fn a_list_read_to_its_end_is_continuous() {
+        assert_eq!((quiet(End::Reached), quiet(OTHER_CURSORS)), ("continuous".into(), "continuous".into()));
+    }
+
+    #[test]
+    fn a_walk_without_an_end_goes_on_until_patience_ends() {
+        let tired = |failures| Evidence { failures, farthest: 7, ..Evidence::default() };
+        assert_eq!(decide(None, &tired(PATIENCE - 1), &Claims::default()), None);
+        let gave_up = decide(None, &tired(PATIENCE), &Claims::default()).expect("an end").to_string();
+        assert_eq!(gave_up, "incomplete: the order is not stable: pages cannot be joined at row 7");
+        assert_eq!(decide(Some(End::Reached), &tired(PATIENCE), &Claims::default()), Some(Verdict::Continuous));
+    }
+
+    #[test]
+    fn rows_without_an_id_come_first() {
+        let evidence = Evidence { nameless: 3, spoiled: true, short_at: Some(5), ..Evidence::default() };
+        assert_eq!(decided(End::Reached, &evidence, &Claims::default()), "incomplete: rows without an id: 3");
+    }
+
+    #[test]
+    fn a_page_that_shows_a_record_twice_spoils_the_walk() {
+        let evidence = Evidence { spoiled: true, short_at: Some(5), ..Evidence::default() };
+        let told = decided(End::Reached, &evidence, &Claims::default());
+        assert_eq!(told, "incomplete: a page shows one record twice, however often it is read");
+    }
+
+    #[test]
+    fn a_short_window_spoils_the_walk() {
+        let evidence = Evidence { short_at: Some(5), position: 9, ..Evidence::default() };
+        let told = decided(End::Reached, &evidence, &claims(1, None, Some(true)));
+        assert_eq!(told, "incomplete: a page is short at row 5 and the total says otherwise: are rows filtered?");
+    }
+
+    #[test]
+    fn the_last_page_that_is_not_full_says_that_more_follows() {
+        let more = |rows| decided(End::Reached, &Evidence::default(), &claims(rows, None, Some(true)));
+        assert_eq!(more(39), "incomplete: the last page says that more follows, and is not full");
+        assert_eq!(more(40), "continuous", "it only means that the page is full");
+    }
+
+    #[test]
+    fn an_empty_page_says_that_more_follows() {
+        let mut claims = claims(40, None, Some(true));
+        hear(&mut claims, 0, None, Some(true));
+        let told = decided(End::Reached, &Evidence::default(), &claims);
+        assert_eq!(told, "incomplete: an empty page says that more follows");
+    }
+
+    #[test]
+    fn a_list_with_cursors_says_that_more_follows_its_last_row() {
+        let evidence = Evidence { position: 40, ..Evidence::default() };
+        let told = decided(OTHER_CURSORS, &evidence, &claims(40, None, Some(true)));
+        assert_eq!(told, "incomplete: no cursor leads on from row 40, and the server says that there is more");
+    }
+
+    #[test]
+    fn a_list_with_cursors_ends_before_its_total() {
+        let evidence = Evidence { position: 40, ..Evidence::default() };
+        let less = "incomplete: the server says 41 rows and shows 40";
+        assert_eq!(decided(OTHER_CURSORS, &evidence, &claims(40, Some(41), None)), less);
+        let last = claims(40, Some(41), Some(false));
+        assert_eq!(decided(OTHER_CURSORS, &evidence, &last), "continuous", "rows may have gone meanwhile");
+        assert_eq!(decided(End::LastCursor { is_one_page: true }, &evidence, &last), less, "one page is one moment");
+    }
+
+    #[test]
+    fn every_other_end_is_incomplete_and_says_why() {
+        for (end, why) in [
+            (End::NoneShown { told: 1 }, "the server says 1 row and shows none"),
+            (End::PageIgnored, "the server ignores the page argument"),
+            (End::CursorIgnored, "the server ignores the cursor"),
+            (End::GaveUp, "the order is not stable: pages cannot be joined at row 0"),
+        ] {
+            assert_eq!(quiet(end), format!("incomplete: {why}"));
+        }
+        assert!(quiet(End::UsualPage { rows: 20 }).contains("shows 20 rows, and nothing says that these are all"));
+    }
+
+    #[test]
+    fn a_walk_that_gives_up_says_what_was_wrong_with_the_last_window() {
+        for (fault, short_at, why) in [
+            (Fault::NoJoin, None, "the order is not stable: pages cannot be joined at row 9"),
+            (Fault::Vanished, None, "nothing is served past row 9"),
+            (Fault::Vanished, Some(10), "nothing is served past row 10"),
+            (Fault::NoJoin, Some(5), "a page is short at row 5 and the total says otherwise: are rows filtered?"),
+            (Fault::Short, None, "a page is short at row 10 and the total says otherwise: are rows filtered?"),
+            (Fault::Duplicates, Some(5), "a page shows one record twice, however often it is read"),
+        ] {
+            let evidence = Evidence { fault: Some(fault), short_at, farthest: 9, position: 10, ..Evidence::default() };
+            assert_eq!(decided(End::GaveUp, &evidence, &Claims::default()), format!("incomplete: {why}"));
+        }
+        let evidence = Evidence { fault: Some(Fault::Unpaged), farthest: 9, ..Evidence::default() };
+        let told = decided(End::GaveUp, &evidence, &Claims::default());
+        assert!(told.contains("asked for at once it shows 9 rows, and there are more: what pages it?"), "{told}");
+    }
+}

@@ -1,0 +1,246 @@
+//! The rules of windows whose place in the list is known: by page, by offset, or in pages of one size.
+//!
+//! A page shows consecutive rows at one moment. Each rule is there because of a server:
+//! - An empty window joins nothing: step back. (Bulk deletes; a server that serves nothing past some row.)
+//! - A window that begins with page one's first row, or shows page one's rows, is page one again. (The page argument is
+//!   ignored.)
+//! - A window that shows no known row in its place does not join: step back. (Rows moved; the order is not stable.)
+//! - A window that is shorter than asked for is no end. Where its total says that more rows follow, it is asked for again;
+//!   where it stays short, nothing proves the walk. (Rows are filtered after they are counted.)
+//! - The end is offset + rows = total in one answer. A total that never told more rows than were shown may count the page,
+//!   so the page behind is asked for. Without a total, the page behind must be empty and the tail read once more, the same
+//!   ([`super::end_check`]).
+
+use super::anchors::{NEED, print};
+use super::answer::Answer;
+use super::end_check::EndCheck;
+use super::evidence::{Fault, TRIES};
+use super::strategy::Move;
+use super::verdict::End;
+
+/// How a window behind page one stands to what was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stands {
+    /// It shows rows read before, unchanged and in their order.
+    Joins,
+    /// It shows no row.
+    Empty,
+    /// It shows a record twice.
+    Doubled,
+    /// It shows page one again.
+    PageOne,
+    /// It shows known rows, but does not join.
+    Apart,
+    /// It shows no row that was read lately.
+    Unknown,
+}
+
+/// What a window means that joins.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is not read: it is asked for again.
+    Refused,
+    /// It is read, and more rows follow.
+    More,
+    /// It is read; it is short, and the total says that more rows follow.
+    Short,
+    /// It is read; a page of so few rows cannot both overlap and show anything new.
+    TooSmall,
+    /// It is read, and perhaps the last one.
+    PerhapsLast(EndCheck),
+    /// It is page one, and told as many rows as it has.
+    PerhapsWhole {
+        /// How many.
+        rows: u32,
+    },
+    /// Reading is over.
+    End(End),
+}
+
+/// What is behind a page one that told as many rows as it has.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// Nothing: it is the whole list.
+    Nothing,
+    /// Rows. The list is read from the beginning again, in pages of `served` rows where the total counts a page.
+    Rows {
+        /// Rows a page.
+        served: Option<u32>,
+    },
+}
+
+impl Answer<'_> {
+    /// Forgets a total that is not believed.
+    pub(super) fn weigh_total(&mut self) {
+        self.shown.total = self.claims.believed_total(self.asked, &self.shown);
+    }
+
+    /// Compares a window behind page one with what was read, in pages of `size` rows.
+    pub(super) fn compare(&mut self, size: u32) -> Stands {
+        let rows = self.shown.rows;
+        if self.shown.len() == 0 {
+            Stands::Empty
+        } else if self.evidence.is_doubled(rows) {
+            Stands::Doubled
+        } else if self.evidence.anchors.begins(rows) || self.is_front(size) {
+            Stands::PageOne
+        } else if self.evidence.anchors.join(rows) {
+            Stands::Joins
+        } else if self.evidence.anchors.knows_any(rows) {
+            Stands::Apart
+        } else {
+            Stands::Unknown
+        }
+    }
+
+    /// Whether it shows page one again as it is now: many more of its rows than those that overlap.
+    fn is_front(&self, size: u32) -> bool {
+        let overlap = u64::from(size).saturating_sub(self.asked.row);
+        self.evidence.anchors.of_page_one(self.shown.rows) > overlap + self.shown.rows.len() as u64 / 2
+    }
+
+    /// What follows from a window that does not join.
+    pub(super) fn refuse(&mut self, stands: Stands) -> Move {
+        match stands {
+            Stands::Empty => self.evidence.step_back(Fault::Vanished, self.asked, self.shown.total),
+            Stands::Doubled => self.evidence.step_back(Fault::Duplicates, self.asked, None),
+            Stands::PageOne if self.evidence.is_ignored_again() => return Move::End(End::PageIgnored),
+            _ => self.evidence.step_back(Fault::NoJoin, self.asked, None),
+        }
+        Move::Stay
+    }
+
+    /// What follows from a page one that cannot be read: it is empty, or shows a record twice. Returns `None` if it can.
+    pub(super) fn refuse_page_one(&mut self) -> Option<Move> {
+        if self.shown.len() > 0 {
+            let doubled = self.evidence.is_doubled(self.shown.rows);
+            return doubled.then(|| self.refuse(Stands::Doubled));
+        }
+        self.evidence.empty += 1;
+        Some(match self.shown.total {
+            _ if self.evidence.empty < 2 => Move::Stay,
+            Some(told) if told > 0 => Move::End(End::NoneShown { told }),
+            _ if !self.evidence.anchors.has_first() => Move::End(End::Reached),
+            _ => {
+                self.evidence.step_back(Fault::Vanished, self.asked, None);
+                Move::Stay
+            }
+        })
+    }
+
+    /// Reads a window that joins, of a walk whose windows of `size` rows overlap.
+    pub(super) fn take_overlapping(&mut self, size: u32) -> Taken {
+        if self.is_refused_as_short() {
+            return Taken::Refused;
+        }
+        self.evidence.extend_sequence(self.asked.row, self.shown.rows, self.shown.nameless);
+        let is_too_small = usize::try_from(size).is_ok_and(|size| size <= NEED);
+        self.take(size, is_too_small)
+    }
+
+    /// Reads a page that joins, of a walk whose pages adjoin. Such pages show no order of all rows.
+    pub(super) fn take_adjoining(&mut self) -> Taken {
+        if self.is_refused_as_short() {
+            return Taken::Refused;
+        }
+        self.evidence.sequence = None;
+        self.take(self.asked.size, false)
+    }
+
+    /// Whether it is asked for again because it is short. One that stays short is read.
+    fn is_refused_as_short(&mut self) -> bool {
+        let is_short = self.is_short();
+        if is_short && self.evidence.short_at.is_none() && self.evidence.shorts + 1 < TRIES {
+            self.evidence.shorts += 1;
+            self.evidence.fail(Fault::Short);
+            return true;
+        }
+        if is_short && self.evidence.shorts > 0 {
+            self.evidence.short_at.get_or_insert(self.asked.row + self.shown.len());
+        }
+        self.evidence.shorts = 0;
+        false
+    }
+
+    /// Whether it shows fewer rows than were asked for although its own total, or without one its own word of more, says
+    /// that more follow.
+    fn is_short(&self) -> bool {
+        let count = self.shown.len();
+        let is_told = self.shown.total.is_none() && self.asked.row > 0 && self.shown.has_next == Some(true);
+        let more = is_told || self.shown.total.is_some_and(|total| total != self.asked.row + count);
+        more && count < u64::from(self.asked.size)
+    }
+
+    fn take(&mut self, size: u32, is_too_small: bool) -> Taken {
+        let news = self.evidence.anchors.remember(self.shown.rows, size);
+        let count = self.shown.len();
+        let end = self.asked.row + count;
+        if news == 0 && end > self.evidence.farthest && self.asked.row > 0 {
+            // Rows beyond all that were read, and none of them new: an answer to another question (a cache, a repeated page),
+            // or as many rows were inserted meanwhile. Once is asked again; twice is taken; more is no paging at all.
+            match self.evidence.note_ignored() {
+                1 => {
+                    self.evidence.fail(Fault::NoJoin);
+                    return Taken::Refused;
+                }
+                2 => {}
+                _ if self.evidence.short_at.is_some() => return Taken::End(End::GaveUp),
+                _ => return Taken::End(End::PageIgnored),
+            }
+        } else if self.asked.row > 0 {
+            self.evidence.note_heeded();
+        }
+        self.evidence.position = end;
+        // A total that the same answer contradicts is none.
+        let total = self.shown.total.filter(|total| !(*total == end && self.shown.has_next == Some(true)));
+        if total == Some(end) {
+            return self.take_last();
+        }
+        self.evidence.note_progress();
+        let is_full = count >= u64::from(self.asked.size);
+        match total {
+            None if is_too_small || !is_full => Taken::PerhapsLast(self.end_check()),
+            Some(_) if is_too_small && count == u64::from(self.asked.size) => Taken::TooSmall,
+            Some(_) if is_too_small || !is_full => {
+                self.evidence.fault = Some(Fault::Short);
+                self.evidence.short_at.get_or_insert(end);
+                Taken::Short
+            }
+            _ => Taken::More,
+        }
+    }
+
+    /// A window that ends at the total. The total may count no more than this page, or the rows so far: is anything behind?
+    fn take_last(&mut self) -> Taken {
+        let count = self.shown.len();
+        if count == u64::from(self.asked.size) && !self.claims.trusts(u64::MAX) {
+            return Taken::PerhapsLast(self.end_check());
+        }
+        if self.asked.row == 0 && !self.claims.trusts(count) {
+            return Taken::PerhapsWhole { rows: u32::try_from(count).unwrap_or(u32::MAX) };
+        }
+        Taken::End(End::Reached)
+    }
+
+    fn end_check(&self) -> EndCheck {
+        EndCheck::behind(self.asked, print(self.shown.rows))
+    }
+
+    /// Takes in what is behind a page one that told as many rows as it has.
+    pub(super) fn behind_page_one(&mut self, rows: u32) -> Behind {
+        self.evidence.fault = None;
+        if self.shown.len() == 0 || self.evidence.anchors.begins(self.shown.rows) {
+            self.claims.found_whole(rows.into());
+            return Behind::Nothing;
+        }
+        let least = u64::from(rows) + self.shown.len();
+        // Pages of so many rows are served, and the total counted them, unless rows came in meanwhile.
+        let counts_the_page = self.evidence.failures > 0 || self.shown.total.is_none_or(|total| total < least);
+        if counts_the_page {
+            self.claims.disbelieve_total();
+        }
+        self.evidence.position = 0;
+        self.evidence.failures += 1;
+        Behind::Rows { served: counts_the_page.then_some(rows.max(1)) }
+    }
+}

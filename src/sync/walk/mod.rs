@@ -91,7 +91,7 @@ pub struct Step {
     pub end: Option<Verdict>,
 }
 
-/// A walk: everything it knows, small, and stored as its checkpoint's [`position`].
+/// A walk: everything it knows, small, and stored as its checkpoint's `position`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walk {
     strategy: Strategy,

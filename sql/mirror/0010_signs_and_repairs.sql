@@ -6,5 +6,9 @@ ALTER TABLE entry ADD COLUMN repair INTEGER;
 ALTER TABLE checkpoint ADD COLUMN lacked INTEGER NOT NULL DEFAULT 0;
 
 -- Whether the entry of the record that the list belongs to told anything of it when the pass was begun: where it does not,
--- each night asks for the list.
+-- and the list holds records, each night asks for it.
 ALTER TABLE entry ADD COLUMN sign INTEGER NOT NULL DEFAULT 1;
+-- The moment that the entry told, in milliseconds since 1970, and whether the list then showed a newer record: each night
+-- asks for such a list, too.
+ALTER TABLE entry ADD COLUMN told INTEGER;
+ALTER TABLE entry ADD COLUMN lags INTEGER NOT NULL DEFAULT 0;

@@ -63,10 +63,15 @@ pub struct Known {
     pub whole: bool,
     /// The round that found it unchanged last.
     pub skipped: Option<i64>,
+    /// The list showed a newer record than the entry told: unchanged, it is no sign that the list is.
+    pub lags: bool,
 }
 
 /// The newest moment of records that tell none: whenever they are read, they may have been made just before.
 pub const UNTOLD: i64 = i64::MAX;
+
+/// An entry may tell its last record's moment in whole seconds: by so many milliseconds that record may be younger.
+const ROUNDED: i64 = 1000;
 
 impl Known {
     /// Whether the list need not be asked for: the entry is what it was, the list was read whole with the same fields,
@@ -75,7 +80,7 @@ impl Known {
     pub fn is_unchanged(&self, entry_seq: i64, selection: i64, lookback: i64, now: i64) -> bool {
         let to_come = is_ahead(self.began, now) || self.newest_to_come(now).is_some();
         let settled = lookback == 0 || self.newest.is_none_or(|newest| newest < self.began.saturating_sub(lookback));
-        self.whole && self.entry_seq == entry_seq && self.selection == selection && settled && !to_come
+        self.whole && !self.lags && self.entry_seq == entry_seq && self.selection == selection && settled && !to_come
     }
 
     /// The newest moment in the list, where it is still to come.
@@ -125,8 +130,8 @@ pub fn meet(
     if checkpoint::start_pass(t, place, run, round, &Pass { known_since, audit: false })? {
         let newest = partitions.newest.get(n).copied().flatten().max(to_come);
         t.prepare_cached(
-            "INSERT OR REPLACE INTO entry (stream, partition, entry_seq, selection, lane, run, began, newest, sign)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO entry (stream, partition, entry_seq, selection, lane, run, began, newest, sign, told)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             place.stream.number(),
@@ -137,7 +142,8 @@ pub fn meet(
             run,
             partitions.now,
             newest,
-            partitions.signs.get(n).copied().unwrap_or(false)
+            partitions.signs.get(n).copied().unwrap_or(false),
+            partitions.newest.get(n).copied().flatten()
         ])?;
     }
     Ok(false)
@@ -145,7 +151,7 @@ pub fn meet(
 
 fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Known>> {
     t.prepare_cached(
-        "SELECT entry_seq, selection, lane = 'incremental', run, began, newest, whole, skipped
+        "SELECT entry_seq, selection, lane = 'incremental', run, began, newest, whole, skipped, lags
          FROM entry WHERE stream = ? AND partition = ?",
     )?
     .query_row(params![place.stream.number(), place.partition], |r| {
@@ -158,6 +164,7 @@ fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Known>> {
             newest: r.get(5)?,
             whole: r.get(6)?,
             skipped: r.get(7)?,
+            lags: r.get(8)?,
         })
     })
     .optional()
@@ -180,7 +187,7 @@ fn holds_suspects(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> 
 /// anything, for that is not asked for. None in a mirror that is older than this memory.
 pub fn without_sign(c: &Connection, stream: Stream, all: bool) -> rusqlite::Result<Vec<Box<str>>> {
     let Ok(mut ask) = c.prepare_cached(
-        "SELECT partition FROM entry WHERE stream = ?1 AND (sign = 0 OR ?2)
+        "SELECT partition FROM entry WHERE stream = ?1 AND (sign = 0 OR lags = 1 OR ?2)
              AND EXISTS (SELECT 1 FROM record WHERE record.stream = ?1 AND parent = partition AND deleted = 0)",
     ) else {
         return Ok(Vec::new());
@@ -223,7 +230,8 @@ pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool
         })?;
     let newest = newest.or((seen > 0).then_some(UNTOLD));
     t.prepare_cached(
-        "UPDATE entry SET whole = ?5, read_at = ?6, newest = max(coalesce(newest, ?7), coalesce(?7, newest))
+        "UPDATE entry SET whole = ?5, read_at = ?6, newest = max(coalesce(newest, ?7), coalesce(?7, newest)),
+             lags = coalesce(?7 < ?9 AND ?7 > told + ?8, 0)
          WHERE stream = ?1 AND partition = ?2 AND lane = ?3 AND run = ?4",
     )?
     .execute(params![
@@ -233,7 +241,9 @@ pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool
         since_run,
         complete,
         crate::clock::now(),
-        newest
+        newest,
+        ROUNDED,
+        UNTOLD
     ])?;
     Ok(())
 }
@@ -291,6 +301,7 @@ mod tests {
         newest: Some(90 * DAY),
         whole: true,
         skipped: None,
+        lags: false,
     };
 
     #[test]
@@ -299,6 +310,7 @@ mod tests {
         assert!(!KNOWN.is_unchanged(8, 1, 3 * DAY, NOW), "another entry");
         assert!(!KNOWN.is_unchanged(7, 2, 3 * DAY, NOW), "other fields");
         assert!(!Known { whole: false, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "not read whole");
+        assert!(!Known { lags: true, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "it lags behind its list");
         assert!(!KNOWN.is_unchanged(7, 1, 10 * DAY, NOW), "on the day, it may still change");
         assert!(KNOWN.is_unchanged(7, 1, 10 * DAY - 1, NOW));
         assert!(Known { newest: None, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "there was nothing in it");

@@ -99,7 +99,7 @@ pub fn horizon(context: &Context, from: &Checkpoint) -> Option<i64> {
 fn signs(page: &Page) -> Vec<bool> {
     let tells = |row| {
         let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
-        record::member(text, LAST[0]).is_some_and(|last| last != "null")
+        record::member(text, LAST[0]).is_some_and(tells_anything)
     };
     page.records.rows.iter().map(tells).collect()
 }
@@ -122,13 +122,27 @@ pub fn asks_for_signs(source: &Source, child: Stream) -> Result<bool> {
     Ok(source.dialect().stream(parent)?.is_asked_for(&[LAST[0].to_owned()]))
 }
 
+/// Whether a value tells anything: a value that is not null, or an object with one.
+fn tells_anything(json: &str) -> bool {
+    fn tells(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::Null => false,
+            serde_json::Value::Object(members) => members.values().any(tells),
+            serde_json::Value::Array(values) => values.iter().any(tells),
+            _ => true,
+        }
+    }
+    // What cannot be read here is an object of an odd form, and something.
+    serde_json::from_str(json).map_or(true, |value| tells(&value))
+}
+
 /// What a night costs because of so many conversations without a sign, in words; `None` where there are none.
 pub fn cost_of_silence(source: &Source, lists: usize) -> Option<String> {
     let requests = lists.div_ceil(source.aliases.now().max(1));
     let (these, requests) = (counted(lists as u64, "conversation"), counted(requests as u64, "request"));
     (lists > 0).then(|| {
         format!(
-            "the entries of {these} show no last message (`{}`), so nothing tells whether there are new ones: each night asks \
+            "the entries of {these} show no last message (`{}`), or not the newest, so nothing tells whether there are new ones: each night asks \
              for the messages of all of these, in {requests} at least",
             LAST[0]
         )

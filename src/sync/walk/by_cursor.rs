@@ -35,20 +35,27 @@ pub(super) struct ByCursor {
     last: Option<Box<str>>,
     /// Where neighbours do not overlap: the page that was read last.
     before: Option<Before>,
-    #[serde(skip)]
+    /// A page that said that it was the last was followed by another one.
+    doubts_last: bool,
     phase: Phase,
 }
 
-/// What is asked next. A check that is under way is not stored: after a kill the last window is read again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What is asked next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     /// The next window.
     #[default]
     Window,
     /// Is there nothing behind the last row? The fingerprint is the tail's.
-    Behind { tail: u128 },
+    Behind {
+        #[serde(with = "hex")]
+        tail: u128,
+    },
     /// Does the tail still read the same?
-    Again { tail: u128 },
+    Again {
+        #[serde(with = "hex")]
+        tail: u128,
+    },
     /// Neighbours that do not overlap: does the page before still read the same?
     VerifyBefore(Neighbour),
     /// Does the page behind it still read the same, too?
@@ -60,7 +67,7 @@ enum Phase {
 struct Before(#[serde(with = "hex")] u128, Box<str>);
 
 /// A page behind the one read last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Neighbour {
     rows: Vec<Anchor>,
     behind: Option<Box<str>>,
@@ -71,7 +78,7 @@ impl ByCursor {
     /// A walk that asks for windows of `size` rows.
     pub(super) fn new(size: u32) -> ByCursor {
         let (trail, start, last, before) = (Vec::new(), None, None, None);
-        ByCursor { size: size.max(1), trail, start, last, before, phase: Phase::Window }
+        ByCursor { size: size.max(1), trail, start, last, before, doubts_last: false, phase: Phase::Window }
     }
 
     /// Returns the cursor to ask behind. `None` is the beginning of the list.
@@ -89,6 +96,10 @@ impl ByCursor {
         let (rows, evidence) = (answer.shown.rows, &mut *answer.evidence);
         evidence.fault = None;
         if self.before.is_some() {
+            if evidence.is_doubled(rows) {
+                evidence.fail(Fault::Duplicates);
+                return Move::Stay;
+            }
             self.phase = Phase::VerifyBefore(Neighbour {
                 rows: rows.iter().map(Anchor::of).collect(),
                 behind: answer.shown.next_cursor.map(Into::into),
@@ -122,7 +133,7 @@ impl ByCursor {
     /// The beginning of the list.
     fn first_page(&mut self, answer: &mut Answer<'_>) -> Move {
         let (shown, count, evidence) = (&answer.shown, answer.shown.len(), &mut *answer.evidence);
-        *self = ByCursor::new(self.size);
+        *self = ByCursor { doubts_last: self.doubts_last, ..ByCursor::new(self.size) };
         if count == 0 {
             evidence.empty += 1;
             return match (evidence.empty, shown.total) {
@@ -134,19 +145,21 @@ impl ByCursor {
         if evidence.is_doubled(shown.rows) {
             return self.step_back(Fault::Duplicates, answer);
         }
-        if shown.total == Some(count) && shown.has_next != Some(true) {
+        let behind = shown.cursors.last().cloned().or_else(|| shown.next_cursor.map(Into::into));
+        // A total, or a word, that was never seen to be about the list may be about the page.
+        let is_sure = behind.is_none() || answer.claims.trusts(count);
+        if shown.total == Some(count) && shown.has_next != Some(true) && is_sure {
             evidence.position = count;
             return self.end();
         }
         evidence.anchors.start_with(shown.rows);
         evidence.position = 0;
         let news = evidence.anchors.remember(shown.rows, self.size);
-        if shown.has_next == Some(false) || (shown.cursors.is_empty() && shown.next_cursor.is_none()) {
+        if (shown.has_next == Some(false) && !self.doubts_last) || behind.is_none() {
             evidence.position = count;
             // A full page that says that it is the last, and tells where to go on, is taken at that.
-            let behind = shown.cursors.last().cloned().or_else(|| shown.next_cursor.map(Into::into));
             let tail = print(shown.rows);
-            self.last = behind.filter(|_| count >= u64::from(self.size));
+            self.last = behind.filter(|_| count >= u64::from(self.size) || !is_sure);
             self.phase = if self.last.is_some() { Phase::Behind { tail } } else { Phase::Again { tail } };
             return Move::Stay;
         }
@@ -176,8 +189,9 @@ impl ByCursor {
             let most = self.trail.len().saturating_sub(TRAIL);
             self.trail.drain(..most);
         }
-        let quiet = shown.has_next.is_none() && (news == 0 || shown.len() < u64::from(self.size));
-        if shown.has_next == Some(false) || quiet {
+        let is_said_last = shown.has_next == Some(false) && !self.doubts_last;
+        let quiet = shown.has_next != Some(true) && (news == 0 || shown.len() < u64::from(self.size));
+        if is_said_last || quiet {
             self.phase = Phase::Behind { tail: print(shown.rows) };
         }
         Move::Stay
@@ -195,8 +209,12 @@ impl ByCursor {
 
     fn behind(&mut self, tail: u128, answer: &mut Answer<'_>) -> Move {
         if answer.shown.len() == 0 {
+            if self.is_one_page() {
+                answer.claims.found_whole(answer.evidence.position);
+            }
             self.phase = Phase::Again { tail };
         } else {
+            self.doubts_last = true;
             answer.evidence.fail(Fault::NoJoin);
         }
         Move::Stay
@@ -249,7 +267,8 @@ impl ByCursor {
         }
         evidence.position += rows.len() as u64;
         evidence.farthest = evidence.farthest.max(evidence.position);
-        let behind = next.behind.clone().filter(|_| !rows.is_empty() && next.more != Some(false));
+        let is_said_last = next.more == Some(false) && !self.doubts_last;
+        let behind = next.behind.clone().filter(|_| !rows.is_empty() && !is_said_last);
         let Some(behind) = behind else {
             return self.end();
         };
@@ -258,9 +277,13 @@ impl ByCursor {
         Move::Stay
     }
 
+    /// Whether all rows that were read came as the list's first page.
+    fn is_one_page(&self) -> bool {
+        self.start.is_none() && self.before.is_none() && self.trail.len() <= 1
+    }
+
     fn end(&self) -> Move {
-        let is_one_page = self.start.is_none() && self.before.is_none() && self.trail.len() <= 1;
-        Move::End(End::LastCursor { is_one_page })
+        Move::End(End::LastCursor { is_one_page: self.is_one_page() })
     }
 }
 
@@ -285,6 +308,11 @@ impl Way for ByCursor {
 
     fn is_reading(&self) -> bool {
         self.phase == Phase::Window
+    }
+
+    /// Where a window lies in the list is not known, and neither is the size that is served.
+    fn is_one_window(&self, _rows: u64) -> bool {
+        self.is_one_page()
     }
 
     fn lower(&mut self, size: u32) -> bool {

@@ -24,9 +24,8 @@ pub(super) struct ByOffset {
     phase: Phase,
 }
 
-/// What is asked next. A check that is under way is not stored: after a kill the last window is read again.
+/// What is asked next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Option<u32>", into = "Option<u32>")]
 enum Phase {
     /// The window that begins with the rows read last.
     #[default]
@@ -35,18 +34,6 @@ enum Phase {
     BehindPageOne { rows: u32 },
     /// Is this the end?
     Check(EndCheck),
-}
-
-impl From<Phase> for Option<u32> {
-    fn from(phase: Phase) -> Option<u32> {
-        if let Phase::BehindPageOne { rows } = phase { Some(rows) } else { None }
-    }
-}
-
-impl From<Option<u32>> for Phase {
-    fn from(rows: Option<u32>) -> Phase {
-        rows.map_or(Phase::Window, |rows| Phase::BehindPageOne { rows })
-    }
 }
 
 impl ByOffset {

@@ -47,9 +47,8 @@ enum Sizes {
     Probed,
 }
 
-/// What is asked next. A check that is under way is not stored: after a kill the last window is read again.
+/// What is asked next.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Option<u32>", into = "Option<u32>")]
 enum Phase {
     /// The window that begins in what was read and ends farthest; page one at the beginning.
     #[default]
@@ -60,18 +59,6 @@ enum Phase {
     Probe,
     /// Is this the end?
     Check(EndCheck),
-}
-
-impl From<Phase> for Option<u32> {
-    fn from(phase: Phase) -> Option<u32> {
-        if let Phase::BehindPageOne { rows } = phase { Some(rows) } else { None }
-    }
-}
-
-impl From<Option<u32>> for Phase {
-    fn from(rows: Option<u32>) -> Phase {
-        rows.map_or(Phase::Window, |rows| Phase::BehindPageOne { rows })
-    }
 }
 
 impl ByPage {

@@ -3,8 +3,9 @@
 //!
 //! - *More follows.* The last answer that had rows says so although it was not full, or the empty answer behind it does.
 //!   Servers that only mean "this page is full" say it of full pages alone, and the empty page behind takes it back.
-//! - *There are so many.* A list with cursors ends before its total. (Where pages are counted, a walk ends at its total or
-//!   asks behind it, see [`super::by_page`].)
+//! - *There are so many.* A list with cursors that came as one page has fewer rows than its total. Where a walk took more
+//!   than one answer and some total told more rows than it read, rows may have gone meanwhile: [`super::closing`] reads the
+//!   list again and holds the total against it.
 //! - *So many here.* A total that never tells more rows than were shown so far may count the rows of the page, or the rows
 //!   so far: it is a total of the list once an answer told more than it showed, or nothing was behind as long a list.
 //!
@@ -30,15 +31,16 @@ pub(super) struct Claims {
     is_full: bool,
     /// The empty answer behind it: whether another page follows.
     behind: Option<bool>,
+    /// The largest total that was told with rows.
+    most: Option<u64>,
     /// A total was found to count something else than the list, for example the rows of a page: no total is believed.
     is_no_total: bool,
     /// The rows that came at once where no total said that there are more; all of them are trusted to be a whole list.
-    #[serde(skip)]
     whole: Whole,
 }
 
 /// What is known of a stream's totals.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Whole {
     /// A list of so many rows, which came as one page and told as many, was found to have nothing behind it.
     UpTo(u64),
@@ -76,6 +78,7 @@ impl Claims {
         let rows = shown.len();
         if rows > 0 {
             (self.more, self.total, self.behind) = (shown.has_next, shown.total, None);
+            self.most = self.most.max(shown.total);
             self.is_full = rows >= u64::from(asked.size);
             if shown.total.is_some_and(|total| total > asked.row + rows) {
                 self.whole = Whole::Told;
@@ -118,8 +121,13 @@ impl Claims {
         if self.more == Some(true) && self.behind.is_none() {
             return Some(format!("no cursor leads on from row {rows}, and the server says that there is more"));
         }
-        let total = self.total.filter(|total| *total > rows && (at_once || self.more.is_none()))?;
+        let total = self.total.filter(|total| *total > rows && at_once)?;
         Some(format!("the server says {} and shows {rows}", counted(total, "row")))
+    }
+
+    /// Whether some answer told more rows than so many. Rows may have gone meanwhile: reading the list again tells.
+    pub(super) fn tell_more_than(&self, rows: u64) -> bool {
+        self.most.is_some_and(|most| most > rows) && !self.is_no_total
     }
 
     /// Whether a list that came as one page of so many rows, and told as many, is known to be whole.

@@ -17,7 +17,7 @@
 //!   is gone. How likely that is, the last reading tells: of the `n` known records it did not show `m` although they exist.
 //!   About `3m / (n - m)` may be missing. Under one the list is continuous, and the run tells the number.
 //! - The server's own word: its total, told by the first page of the reading, is no more than the records that the reading
-//!   shows and those that it does not show any more. Where it is more in two readings, the list is incomplete.
+//!   shows and those that it does not show any more. Of a list that stood still the same holds for every page's total. Where it is more in two readings, the list is incomplete.
 //!
 //! A closing reading is a pass like any other: each page that it has taken in is committed, with the ids that it showed,
 //! and a run that is stopped or killed in it goes on with it. One that is older than an hour begins again: too much has
@@ -69,7 +69,7 @@ impl Read<'_> {
     }
 
     /// Stores a window; the walk goes on as `closing` says.
-    async fn keep(&mut self, window: Window, closing: &Closing) -> Result<()> {
+    pub(super) async fn keep(&mut self, window: Window, closing: &Closing) -> Result<()> {
         let position = Position::closing(closing)?;
         land(self.context, self.stream, self.from, self.windows, window, Left::Open(Some(position))).await?;
         self.windows += 1;
@@ -108,8 +108,9 @@ struct Reading {
     known: u64,
     /// Records that were unknown and can have been there when the walk began.
     passed_over: u64,
-    /// What its first page tells of how many there are.
+    /// What its first page tells of how many there are, and the most that any of its pages tells.
     total: Option<u64>,
+    most: Option<u64>,
     is_first: bool,
     end: Option<End>,
 }
@@ -129,12 +130,14 @@ impl Reading {
     fn is_short(&self, rows: Option<u64>, unshown: u64) -> Option<String> {
         if let Some(rows) = rows.filter(|rows| *rows > self.ids) {
             return Some(format!(
-                "{} have {} between them: does one stand there twice, or do ids differ in their type alone?",
+                "{} have {} between them: a record moved while it was read, stands there twice, or ids differ in their type alone",
                 counted(rows, "row"),
                 counted(self.ids, "id")
             ));
         }
-        let total = self.total.filter(|total| *total > self.ids + unshown)?;
+        // What comes in meanwhile counts in later totals, and moves the rows.
+        let total = if rows.is_some() { self.most } else { self.total };
+        let total = total.filter(|total| *total > self.ids + unshown)?;
         Some(format!("the server says {} and shows {}", counted(total, "record"), self.ids))
     }
 }
@@ -162,7 +165,7 @@ impl Closing {
         let size = self.size.saturating_sub(1 + self.readings).max(1);
         let walk = IdReading::first(list.context, list.stream, size)?;
         let (ids, known, passed_over, total) = (0, 0, 0, None);
-        Ok((Reading { walk, began: now, ids, known, passed_over, total, is_first: true, end: None }, true))
+        Ok((Reading { walk, began: now, ids, known, passed_over, total, most: total, is_first: true, end: None }, true))
     }
 }
 
@@ -245,7 +248,7 @@ async fn read(
         let next = match under_way.next().await {
             // Of a list with a row that cannot be asked for, not even for its id, no ids can be read: it lacks that row anyway.
             Err(error) if isolate::is_of_a_row(&error) => {
-                reading.total = None;
+                (reading.total, reading.most) = (None, None);
                 return Ok(Some((reading, End::Whole(None))));
             }
             next => next?,
@@ -293,6 +296,7 @@ async fn take(
     if std::mem::take(&mut reading.is_first) {
         reading.total = page.total;
     }
+    reading.most = reading.most.max(page.total);
     let (place, since) = (list.place(), list.from.since_run);
     let ids: Vec<String> = page.records.rows.iter().map(|row| row.id.to_string()).collect();
     let told = list.context.mirror.call(move |w| {

@@ -1,8 +1,15 @@
-//! What follows when a walk has come to the end of its list: it is closed, counted, proven by a second pass, or read again.
+//! What follows when a walk has come to the end of its list: it is closed, proven by a second pass, or read again.
+//!
+//! - A list that came in one window is closed.
+//! - A stream's one list that stood still as far as its windows show is read a second time. Where the job forgoes that, its
+//!   records are counted, and two changes that cancel each other go unnoticed.
+//! - Of a conversation's messages that are in the order of their moments, page one is asked for again.
+//! - Any other list is read again, and so is one of which the server told more rows than were read.
 
 use super::closing::{self, Closing, Read};
 use super::commit::{Left, Window, land};
 use super::driver::Ended;
+use super::head::{self, Head};
 use super::position::Position;
 use super::second_pass::{self, Second};
 use super::{Collect, Walk, tail};
@@ -20,6 +27,8 @@ pub(super) enum Then {
     Close,
     /// The records that it showed are counted.
     Count,
+    /// Page one is asked for again.
+    CheckHead,
     /// A second pass, which may prove it.
     Prove(Collect),
     /// Closing readings.
@@ -41,11 +50,14 @@ pub(super) fn what_follows(
     }
     // Against a claim that is not believed nothing is proven.
     let is_believed = context.source.dialect().stream(stream).is_ok_and(|part| part.list.ignored().is_empty());
+    if walk.was_told_more() {
+        return Then::ReadAgain;
+    }
     match Collect::after(walk).filter(|_| is_one_list && context.double_collect && is_believed) {
         Some(collect) => Then::Prove(collect),
         None if walk.is_one_window() => Then::Close,
-        None if walk.stood_still() => Then::Count,
-        None if !is_one_list && in_order => Then::Close,
+        None if is_one_list && walk.stood_still() && !context.double_collect && is_believed => Then::Count,
+        None if !is_one_list && in_order => Then::CheckHead,
         None => Then::ReadAgain,
     }
 }
@@ -76,7 +88,7 @@ pub(super) async fn conclude(
     let left = match then {
         Then::Close => Left::Closed(verdict.clone()),
         Then::ReadAgain => Left::Open(Some(Position::closing(&closing)?)),
-        Then::Count | Then::Prove(_) => Left::Open(stands),
+        Then::Count | Then::CheckHead | Then::Prove(_) => Left::Open(stands.clone()),
     };
     let stored = land(read.context, read.stream, read.from, read.windows, window, left).await?;
     landed();
@@ -88,12 +100,17 @@ pub(super) async fn conclude(
         return Ok(Ended::Closed(Verdict::Continuous));
     }
     read.windows += 1;
-    finish(read, walk, closing, then).await
+    finish(read, walk, (began, stands), then).await
 }
 
 /// Makes sure of a list that was read to its end, and closes its walk.
-async fn finish(read: Read<'_>, walk: &Walk, closing: Closing, then: Then) -> Result<Ended> {
-    let (context, place) = (read.context, read.place());
+async fn finish(
+    mut read: Read<'_>,
+    walk: &Walk,
+    (began, stands): (Option<i64>, Option<String>),
+    then: Then,
+) -> Result<Ended> {
+    let (context, place, closing) = (read.context, read.place(), Closing::new(walk, began));
     let verdict = match then {
         Then::Close => Verdict::Continuous,
         Then::Count => {
@@ -107,13 +124,20 @@ async fn finish(read: Read<'_>, walk: &Walk, closing: Closing, then: Then) -> Re
             let mut asked = Vec::new();
             match second_pass::read(context, place, collect, &mut asked).await? {
                 Second::Same => Verdict::Proven,
-                // A list that stood still as far as its windows show needs no more to be continuous; a run with little time comes
-                // to its end so.
-                Second::Stopped => Verdict::Continuous,
-                Second::Differs if walk.is_one_window() => Verdict::Continuous,
+                Second::Stopped | Second::Differs if walk.is_one_window() => Verdict::Continuous,
+                // The next run reads it again, and goes on with that wherever it stops.
+                Second::Stopped => {
+                    read.keep(Window::default(), &closing).await?;
+                    return Ok(Ended::Stopped);
+                }
                 Second::Differs => return closing::close(read, closing, asked).await,
             }
         }
+        Then::CheckHead => match head::check(&mut read, walk, began, stands).await? {
+            Head::Same => Verdict::Continuous,
+            Head::Differs => return closing::close(read, closing, Vec::new()).await,
+            Head::Stopped => return Ok(Ended::Stopped),
+        },
         Then::ReadAgain => return closing::close(read, closing, Vec::new()).await,
     };
     land(context, read.stream, read.from, read.windows, Window::default(), Left::Closed(verdict.clone())).await?;

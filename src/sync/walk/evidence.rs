@@ -27,6 +27,8 @@ pub(super) enum Fault {
     Duplicates,
     /// The list does not come whole, and nothing pages it.
     Unpaged,
+    /// The list comes at once, and another one each time.
+    Restless,
 }
 
 /// What a walk has seen of its list.

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::anchors::{Anchor, print, reads_the_same};
+use super::anchors::{Anchor, hex, print, reads_the_same};
 use super::answer::{Answer, Shown};
 use super::end_check::{Checked, EndCheck};
 use super::evidence::Fault;
@@ -21,12 +21,11 @@ use crate::record::Record;
 pub(super) struct FixedPageSize {
     /// Rows a page.
     size: u32,
-    #[serde(skip)]
     phase: Phase,
 }
 
-/// What is asked next. None of it is stored: after a kill the last page is read again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What is asked next.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     /// The page that ends at the position, or holds it: it must itself join what was read.
     #[default]
@@ -44,14 +43,15 @@ enum Phase {
 }
 
 /// The page that was joined last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Last {
     number: u32,
+    #[serde(with = "hex")]
     print: u128,
 }
 
 /// The page behind it, which is not joined yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Neighbour {
     rows: Vec<Anchor>,
     total: Option<u64>,
@@ -125,8 +125,11 @@ impl FixedPageSize {
     }
 
     /// The page behind the last one.
-    fn next(&mut self, last: Last, answer: &Answer<'_>) -> Move {
-        if !self.is_larger(answer) {
+    fn next(&mut self, last: Last, answer: &mut Answer<'_>) -> Move {
+        if answer.evidence.is_doubled(answer.shown.rows) {
+            answer.evidence.fail(Fault::Duplicates);
+            self.phase = Phase::Next(last);
+        } else if !self.is_larger(answer) {
             let rows = answer.shown.rows.iter().map(Anchor::of).collect();
             self.phase = Phase::Verify(last, Neighbour { rows, total: answer.shown.total });
         }

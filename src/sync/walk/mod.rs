@@ -40,6 +40,7 @@ mod end_check;
 mod ending;
 mod evidence;
 mod fixed_page_size;
+mod head;
 pub mod id_reading;
 pub mod isolate;
 pub mod known_end;
@@ -231,6 +232,11 @@ impl Walk {
     /// Returns the page size in use.
     pub fn page_size(&self) -> u32 {
         self.strategy.way().page_size()
+    }
+
+    /// Whether some answer told more rows than were read.
+    pub fn was_told_more(&self) -> bool {
+        self.claims.tell_more_than(self.evidence.position)
     }
 
     /// Whether the server serves pages of one size only.

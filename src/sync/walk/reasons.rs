@@ -41,6 +41,9 @@ pub(super) fn gave_up(evidence: &Evidence) -> String {
         (Some(Fault::Unpaged), _) => {
             format!("asked for at once it shows {farthest} rows, and there are more: {PAGED}")
         }
+        (Some(Fault::Restless), _) => {
+            "asked for at once it shows other rows each time: it changes while it is read".into()
+        }
         (Some(Fault::Duplicates), _) => TWICE.into(),
         (Some(Fault::Vanished), None) => format!("nothing is served past row {farthest}"),
         // What is left out cannot be an anchor either.
@@ -54,5 +57,5 @@ pub(super) fn gave_up(evidence: &Evidence) -> String {
 }
 
 fn short(at: u64) -> String {
-    format!("a page is short at row {at} and the total says otherwise: are rows filtered?")
+    format!("a page is short at row {at}, and more rows follow: are rows filtered?")
 }

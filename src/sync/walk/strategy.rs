@@ -9,8 +9,8 @@
 //! A strategy decides which question comes next and what an answer means for it. It adds what it sees to the evidence, and
 //! says when reading is over; what the walk is worth then, [`super::verdict`] decides.
 //!
-//! A strategy is stored with its walk. Its phase is not: after a kill, a check that was under way begins anew with the
-//! window before it. (Only that a page one told as many rows as it had is remembered.)
+//! A strategy is stored with its walk, its phase too: a run that was killed in a check goes on with it. It does not matter
+//! how long ago the pages were read that a check compares.
 
 use serde::{Deserialize, Serialize};
 

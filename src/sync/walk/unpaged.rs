@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::anchors::{duplicates, print};
+use super::anchors::{duplicates, hex, print};
 use super::answer::Answer;
 use super::evidence::Fault;
 use super::questions::Ask;
@@ -19,18 +19,20 @@ pub(super) struct Unpaged {
     size: u32,
     /// Nobody knows an argument that pages it; there may be one.
     is_assumed: bool,
-    #[serde(skip)]
     phase: Phase,
 }
 
 /// What is asked next: the list, always.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     /// For the first time.
     #[default]
     First,
     /// Again: it must read the same. The fingerprint is that of the answer before.
-    Again { print: u128 },
+    Again {
+        #[serde(with = "hex")]
+        print: u128,
+    },
 }
 
 impl Unpaged {
@@ -65,7 +67,8 @@ impl Way for Unpaged {
         }
         answer.evidence.farthest = rows;
         if before != Phase::First {
-            answer.evidence.fail(Fault::Unpaged);
+            let is_told = told == Some(false) || shown.has_next == Some(true) || duplicates(shown.rows);
+            answer.evidence.fail(if is_told { Fault::Unpaged } else { Fault::Restless });
         }
         Move::Stay
     }

@@ -5,13 +5,14 @@
 //! - A window that begins with page one's first row, or shows page one's rows, is page one again. (The page argument is
 //!   ignored.)
 //! - A window that shows no known row in its place does not join: step back. (Rows moved; the order is not stable.)
-//! - A window that is shorter than asked for is no end. Where its total says that more rows follow, it is asked for again;
-//!   where it stays short, nothing proves the walk. (Rows are filtered after they are counted.)
+//! - A window that is shorter than asked for is no end. Where its total says that more rows follow, or the page behind it
+//!   shows some, it is asked for again; where it stays short, nothing proves the walk. (Rows are filtered after they are
+//!   counted.)
 //! - The end is offset + rows = total in one answer. A total that never told more rows than were shown may count the page,
 //!   so the page behind is asked for. Without a total, the page behind must be empty and the tail read once more, the same
 //!   ([`super::end_check`]).
 
-use super::anchors::{NEED, print};
+use super::anchors::NEED;
 use super::answer::Answer;
 use super::end_check::EndCheck;
 use super::evidence::{Fault, TRIES};
@@ -213,7 +214,8 @@ impl Answer<'_> {
     /// A window that ends at the total. The total may count no more than this page, or the rows so far: is anything behind?
     fn take_last(&mut self) -> Taken {
         let count = self.shown.len();
-        if count == u64::from(self.asked.size) && !self.claims.trusts(u64::MAX) {
+        let is_behind_known = count < u64::from(self.asked.size) && self.asked.row == 0;
+        if !is_behind_known && !self.claims.trusts(u64::MAX) {
             return Taken::PerhapsLast(self.end_check());
         }
         if self.asked.row == 0 && !self.claims.trusts(count) {
@@ -223,7 +225,7 @@ impl Answer<'_> {
     }
 
     fn end_check(&self) -> EndCheck {
-        EndCheck::behind(self.asked, print(self.shown.rows))
+        EndCheck::behind(self.asked, self.shown.rows)
     }
 
     /// Takes in what is behind a page one that told as many rows as it has.

@@ -74,13 +74,13 @@ pub struct Told {
     pub unseen: Vec<String>,
 }
 
-/// Which of these ids are new to the reading under way, and to the round that began with run `since`. `is_id` says whether
+/// Which of these ids are new to the reading under way (all of them, where it begins with them), and to the round that began with run `since`. `is_id` says whether
 /// an id is a record's own: what cannot be read counts as a row, and is nobody's.
 pub fn tell(
     t: &Transaction<'_>,
     place: &Place,
     since: i64,
-    ids: &[String],
+    (ids, begins): (&[String], bool),
     is_id: impl Fn(&str) -> bool,
 ) -> rusqlite::Result<Told> {
     let (lane, stream, list) = (place.lane.name(), place.stream.number(), &place.partition);
@@ -94,7 +94,9 @@ pub fn tell(
     let (mut told, mut here) = (Told::default(), HashSet::new());
     for id in ids {
         let hash = fingerprint(id);
-        if !here.insert(hash) || is_shown.query_row(params![lane, stream, list, hash], |r| r.get::<_, bool>(0))? {
+        let is_repeated = !here.insert(hash)
+            || (!begins && is_shown.query_row(params![lane, stream, list, hash], |r| r.get::<_, bool>(0))?);
+        if is_repeated {
             continue;
         }
         told.fresh.push(hash);
@@ -172,13 +174,15 @@ mod tests {
     fn a_reading_knows_what_it_has_shown_and_what_the_round_has_not_seen() {
         let mut c = mirror();
         let t = c.transaction().expect("transaction");
-        let tell = |of: &[&str]| super::tell(&t, &place(), 2, &ids(of), |id| id != "?").expect("told");
+        let tell = |of: &[&str]| super::tell(&t, &place(), 2, (&ids(of), false), |id| id != "?").expect("told");
         let first = tell(&["a", "d", "x", "a", "?"]);
         assert_eq!((first.fresh.len(), first.unseen), (4, ids(&["d", "x"])));
         remember(&t, &place(), &Remembered { shown: first.fresh, asked: vec![(99, 0), (99, 0)], begins: true })
             .expect("kept");
         assert_eq!(tell(&["a", "b"]).fresh, [fingerprint("b")]);
         assert_eq!(asked(&t, &place()).expect("asked"), HashSet::from([(99, 0)]));
+        let anew = super::tell(&t, &place(), 2, (&ids(&["a", "b"]), true), |_| true).expect("told");
+        assert_eq!(anew.fresh.len(), 2, "the next reading begins with these");
         let left = unshown(&t, &place(), 2, 1).expect("unshown");
         assert_eq!((left.count, left.of, left.ids), (2, 3, ids(&["b"])));
         remember(&t, &place(), &Remembered { begins: true, ..Remembered::default() }).expect("kept");

@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::support::qpien::{Account, Qpien, job};
 use crate::support::{Work, ids};
 
-/// Adds a message to each of these conversations; their entries tell nothing of it.
+/// Adds a message to each of these conversations; their entries tell nothing of it. (One that is younger than what an entry
+/// tells would show, once it is found, that the entry lags behind.)
 fn add_unseen(account: &mut Account, conversations: impl Iterator<Item = usize>, id: &str, made: &str) {
     for n in conversations {
         let conversation = format!("conversation-{n:05}");
@@ -28,7 +29,7 @@ fn what_was_skipped_on_the_same_sign_is_read_again_in_the_same_run() {
     let server = Qpien::start(Account::new(3, 200, 4), |_, _| None);
     let work = job("incremental", "audit = 30");
     server.run(&work).expect(0);
-    add_unseen(&mut server.account(), (0..200).step_by(3), "late", "2024-03-02T00:00:00.000Z");
+    add_unseen(&mut server.account(), (0..200).step_by(3), "late", "2024-03-01T00:01:30.000Z");
     let outcome = server.run(&work).expect(0);
     assert!(outcome.stdout.contains("that the mirror lacked"), "{}", outcome.stdout);
     messages_are_whole(&work, &server);
@@ -47,7 +48,7 @@ fn what_is_read_again_keeps_to_the_requests_that_the_job_allows() {
     let source = "audit = 30\naliases_per_request = 1";
     let work = job("incremental", source);
     server.run(&work).expect(0);
-    add_unseen(&mut server.account(), 0..200, "late", "2024-03-02T00:00:00.000Z");
+    add_unseen(&mut server.account(), 0..200, "late", "2024-03-01T00:01:30.000Z");
     let text = std::fs::read_to_string(work.path("job.toml")).expect("the job");
     std::fs::write(work.path("job.toml"), text.replace(source, &format!("{source}\naudit_repair = 60")))
         .expect("the job");

@@ -41,6 +41,7 @@ mod own_failures;
 mod parents;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod passed_over;
 mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;

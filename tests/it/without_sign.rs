@@ -16,16 +16,16 @@ fn add(account: &mut Account, n: usize, night: usize) {
     account.messages.get_mut(&conversation).expect("a conversation").insert(0, message);
     let entries = account.lists.get_mut("getConversationList").expect("conversations");
     let entry = entries.iter_mut().find(|entry| entry["_id"] == *conversation).expect("its entry");
-    if entry["lastMessage"].is_object() {
+    if entry["lastMessage"]["createdAt"].is_string() && entry["lastMessage"]["content"] != "the first" {
         entry["lastMessage"] = json!({"content": "new", "createdAt": made});
     }
 }
 
-/// Every conversation, every third, or those that begin to tell nothing after some nights.
-fn silence(account: &mut Account, is_silent: impl Fn(usize) -> bool) {
+/// The entries of these conversations tell no more than this.
+fn silence(account: &mut Account, told: &Value, is_silent: impl Fn(usize) -> bool) {
     let entries = account.lists.get_mut("getConversationList").expect("conversations");
     for (_, entry) in entries.iter_mut().enumerate().filter(|(n, _)| is_silent(*n)) {
-        entry["lastMessage"] = Value::Null;
+        entry["lastMessage"] = told.clone();
     }
 }
 
@@ -40,13 +40,21 @@ const DROPPED: &str = "\n[source.dialect.streams.conversations]\ndrop = [\"lastM
 #[test]
 fn after_each_of_ten_nights_the_messages_are_the_truth() {
     type Silent = fn(usize, usize) -> bool;
-    let kinds: [(&str, Silent); 4] =
-        [(DROPPED, |_, _| false), ("", |_, _| true), ("", |n, _| n % 3 == 0), ("", |n, night| night > 4 && n % 2 == 0)];
-    for (dialect, is_silent) in kinds {
+    let kinds: [(&str, Value, Silent); 7] = [
+        (DROPPED, Value::Null, |_, _| false),
+        ("", Value::Null, |_, _| true),
+        ("", Value::Null, |n, _| n % 3 == 0),
+        ("", Value::Null, |n, night| night > 4 && n % 2 == 0),
+        ("", json!({}), |n, _| n % 3 == 0),
+        ("", json!({"content": null, "createdAt": null}), |n, _| n % 3 == 0),
+        // It tells a message, and never a newer one.
+        ("", json!({"content": "the first", "createdAt": "2024-03-01T00:00:00.000Z"}), |n, _| n % 3 == 0),
+    ];
+    for (dialect, told, is_silent) in kinds {
         let server = Qpien::start(Account::new(3, 60, 4), |_, _| None);
         let work = job("incremental", &format!("audit = 0{dialect}"));
         for night in 0..10 {
-            silence(&mut server.account(), |n| is_silent(n, night));
+            silence(&mut server.account(), &told, |n| is_silent(n, night));
             server.run(&work).expect(0);
             messages_are_whole(&work, &server);
             for n in (0..60).filter(|n| (n * 7 + night) % 11 == 0) {
@@ -61,7 +69,7 @@ fn after_each_of_ten_nights_the_messages_are_the_truth() {
 fn what_it_costs_is_told_before_it_is_paid() {
     for (dialect, lists) in [(DROPPED, 60), ("", 20)] {
         let server = Qpien::start(Account::new(3, 60, 4), |_, _| None);
-        silence(&mut server.account(), |n| n % 3 == 0);
+        silence(&mut server.account(), &Value::Null, |n| n % 3 == 0);
         let work = job("incremental", &format!("audit = 0{dialect}"));
         server.run(&work).expect(0);
         let told = format!("the entries of {lists} conversations show no last message");

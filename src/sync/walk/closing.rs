@@ -40,7 +40,7 @@ use crate::mirror::reread::{self, Asked, Remembered};
 use crate::quantity::counted;
 use crate::set_aside::is_no_id;
 use crate::source::page::Page;
-use crate::source::query::Question;
+use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::Context;
 use crate::verdict::{Moved, Verdict};
@@ -92,6 +92,8 @@ pub(super) struct Closing {
     found: u64,
     /// The last of them fell short of the server's own word.
     was_short: bool,
+    /// Some answer to the walk told more rows than the walk has read.
+    was_told_more: bool,
     /// The reading under way.
     reading: Option<Reading>,
 }
@@ -152,6 +154,7 @@ impl Closing {
             readings: 0,
             found: 0,
             was_short: false,
+            was_told_more: walk.was_told_more(),
             reading: None,
         }
     }
@@ -181,7 +184,8 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
         if is_new && closing.one_size && !wait(&list).await {
             return Ok(Ended::Stopped);
         }
-        let Some((reading, end)) = read(&mut list, &mut closing, reading, std::mem::take(&mut unstored)).await? else {
+        let Some((mut reading, end)) = read(&mut list, &mut closing, reading, std::mem::take(&mut unstored)).await?
+        else {
             return Ok(Ended::Stopped);
         };
         closing.readings += 1;
@@ -193,6 +197,9 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
                 continue;
             }
         };
+        if closing.was_told_more && reading.most.is_none() {
+            (reading.total, reading.most) = ask_for_total(&list).await?;
+        }
         let unshown = moved::unshown(&list).await?;
         if let Some(why) = reading.is_short(rows, unshown.count) {
             verdict = Verdict::Incomplete(why);
@@ -216,6 +223,22 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
     let window = Window { moved, ..Window::default() };
     land(list.context, list.stream, list.from, list.windows, window, Left::Closed(verdict.clone())).await?;
     Ok(Ended::Closed(verdict))
+}
+
+/// Asks the first question of the walk once more, for what it tells of how many rows there are: a server may tell that with
+/// its first answer alone.
+async fn ask_for_total(list: &Read<'_>) -> Result<(Option<u64>, Option<u64>)> {
+    let parent = Some(list.from.partition.clone()).filter(|partition| !partition.is_empty());
+    let question = Question {
+        stream: list.stream,
+        parent: parent.or_else(|| list.context.source.any_parent(list.stream)),
+        size: list.context.page_size,
+        start: Start::Row(0),
+        select: Select::Ids,
+        since: None,
+    };
+    let total = list.context.source.ask(question).await?.total;
+    Ok((total, total))
 }
 
 /// Waits until a server that keeps answers has perhaps forgotten those of the reading before; false when a stop came first.
@@ -256,7 +279,7 @@ async fn read(
         match next {
             Next::Page(next) => {
                 let (question, page) = *next;
-                let (window, unknown) = take(list, closing, &mut reading, question, &page).await?;
+                let (window, unknown) = take(list, closing, (&mut reading, unstored.begins), question, &page).await?;
                 closing.found += unknown;
                 reading.walk = under_way.walk().clone();
                 reading.end = under_way.end().map(|verdict| end_of(verdict, under_way.walk()));
@@ -289,7 +312,7 @@ fn end_of(verdict: &Verdict, walk: &Walk) -> End {
 async fn take(
     list: &Read<'_>,
     closing: &Closing,
-    reading: &mut Reading,
+    (reading, begins): (&mut Reading, bool),
     question: Question,
     page: &Page,
 ) -> Result<(Window, u64)> {
@@ -301,7 +324,7 @@ async fn take(
     let ids: Vec<String> = page.records.rows.iter().map(|row| row.id.to_string()).collect();
     let told = list.context.mirror.call(move |w| {
         // A row whose id cannot be read counts as one, and is nobody's.
-        w.transaction(|t| reread::tell(t, &place, since, &ids, |id| !is_no_id(id)))
+        w.transaction(|t| reread::tell(t, &place, since, (&ids, begins), |id| !is_no_id(id)))
     });
     let told = told.await?;
     let unknown = told.unseen.len() as u64;

@@ -52,7 +52,8 @@ pub(super) async fn check(
     let (place, since) = (list.place(), list.from.since_run);
     let ids: Vec<String> = page.records.rows.iter().map(|row| row.id.to_string()).filter(|id| !is_no_id(id)).collect();
     let shown = ids.len();
-    let told = list.context.mirror.call(move |w| w.transaction(|t| reread::tell(t, &place, since, &ids, |_| true)));
+    let told =
+        list.context.mirror.call(move |w| w.transaction(|t| reread::tell(t, &place, since, (&ids, true), |_| true)));
     let unseen = told.await?.unseen;
     if unseen.len() >= shown {
         return Ok(Head::Differs);

@@ -24,3 +24,6 @@ CREATE TABLE shown (
 -- missing still although they were there all along.
 ALTER TABLE checkpoint ADD COLUMN found_again INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE checkpoint ADD COLUMN may_miss REAL NOT NULL DEFAULT 0;
+-- 1: the version that closed the walk knew closing readings. Lists that an older one closed in a round that is still open get
+-- theirs.
+ALTER TABLE checkpoint ADD COLUMN made_sure INTEGER NOT NULL DEFAULT 0;

@@ -64,6 +64,8 @@ pub struct Checkpoint {
     /// In a partition: the pass may end at rows that are known; they were read whole in a pass that was begun at this
     /// moment (milliseconds since 1970). In a stream's one list: the pass asks for what changed since this moment alone.
     pub known_since: Option<i64>,
+    /// The version that closed it knew closing readings.
+    pub is_made_sure: bool,
 }
 
 /// One window forward.
@@ -108,7 +110,8 @@ pub(super) fn parent(stream: Stream) -> u8 {
     stream.definition().parent.map_or(0, Stream::number)
 }
 
-const COLUMNS: &str = "number, partition, pass, windows, since_run, position, verdict, why, seen, known_since";
+const COLUMNS: &str =
+    "number, partition, pass, windows, since_run, position, verdict, why, seen, known_since, made_sure";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
     let verdict: Option<String> = row.get(6)?;
@@ -123,6 +126,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
         verdict: verdict.map(|v| Verdict::from_words(&v, why)),
         seen: row.get(8)?,
         known_since: row.get(9)?,
+        is_made_sure: row.get(10)?,
     })
 }
 
@@ -200,6 +204,17 @@ pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i
     Ok(())
 }
 
+/// Opens a closed walk again at this position, in the same round: what it has seen counts.
+pub fn reopen_at(t: &Transaction<'_>, place: &Place, position: &str) -> rusqlite::Result<()> {
+    t.execute(
+        "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, position = ?4, verdict = NULL, why = NULL,
+             closed_at = NULL
+         WHERE lane = ?1 AND stream = ?2 AND partition = ?3 AND open = 0",
+        params![place.lane.name(), place.stream.number(), place.partition, position],
+    )
+    .map(drop)
+}
+
 /// Takes the one list of a stream, which has a list for each record of another one, out of its round where it did not end
 /// complete: the next reading is one by those lists again, unless the server shows that it ignores which one is asked for.
 pub fn retire_one_list(t: &Transaction<'_>, lane: Lane, stream: Stream) -> rusqlite::Result<()> {
@@ -222,7 +237,7 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
                  seen = seen + ?10, distinct_records = distinct_records + ?11, steps_back = steps_back + ?12,
                  total = CASE WHEN ?17 THEN NULL ELSE coalesce(?13, total) END, closed_at = ?14,
                  newest = max(coalesce(newest, ?15), coalesce(?15, newest)), audited = audited + ?16, lacked = lacked + ?19, at_known = ?17, set_aside = ?18,
-                 found_again = ?20, may_miss = ?21
+                 found_again = ?20, may_miss = ?21, made_sure = NOT ?7
              WHERE lane = ?1 AND stream = ?2 AND partition = ?3 AND pass = ?4 AND windows = ?5 AND open = 1",
         )?
         .execute(params![

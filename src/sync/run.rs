@@ -180,6 +180,7 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
         .call(move |w| w.transaction(|t| readings::checkpoint(t, &place, query, run, now)))
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, format!("{stream} has no checkpoint")))?;
+    let from = driver::made_sure(context, stream, from).await?;
     let counters = context.progress.of(stream);
     add(&counters.walks, 1);
     if let Some(verdict) = from.verdict.clone() {

@@ -2,7 +2,8 @@
 //! moved meanwhile, and neither is a message that was there at both.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
@@ -28,6 +29,8 @@ enum Peculiar {
     Pinned,
     /// A message's moment is earlier than its arrival.
     Late,
+    /// The server answers a question as it did the first time.
+    Cached,
 }
 
 /// A random sequence (xorshift), the same for the same seed.
@@ -105,11 +108,15 @@ fn run(seed: u64, order: Order, peculiar: Peculiar, every: usize) -> Ran {
     let account = Account::new(5, CONVERSATIONS, 2);
     let first = account.clone();
     let random = Mutex::new(Random(seed * 7919 + 17));
-    let server = Qpien::changing(account, move |account, n| {
-        if n % every == 0 {
+    let changes = move |account: &mut Account, n: usize| {
+        if n.is_multiple_of(every) {
             change(account, &mut random.lock().expect("no panic"), n, order, peculiar);
         }
-    });
+    };
+    let server = match peculiar {
+        Peculiar::Cached => Qpien::changing_and_cached(account, changes),
+        _ => Qpien::changing(account, changes),
+    };
     let work = job("backfill", &format!("page_size = {PAGE}\naliases_per_request = 4\nretry_for = \"1s\""));
     let outcome = server.run(&work);
     assert!([0, 3].contains(&outcome.code), "{}", outcome.stderr);
@@ -138,9 +145,9 @@ fn seeds(few: u64) -> u64 {
 
 #[test]
 fn no_conversation_that_moves_to_the_head_is_passed_over() {
-    for peculiar in [Peculiar::Nothing, Peculiar::Pinned, Peculiar::Late] {
+    for peculiar in [Peculiar::Nothing, Peculiar::Pinned, Peculiar::Late, Peculiar::Cached] {
         let (mut green, mut found) = (0, 0);
-        for seed in 0..seeds(4) {
+        for seed in 0..seeds(8) {
             let ran = run(seed, Order::LastActivity, peculiar, 3);
             if ran.code == 0 {
                 green += 1;
@@ -150,7 +157,7 @@ fn no_conversation_that_moves_to_the_head_is_passed_over() {
         }
         // The overlap walk alone would have missed these.
         assert!(
-            found >= 3 * usize::try_from(seeds(4)).expect("few"),
+            found >= 3 * usize::try_from(seeds(8)).expect("few"),
             "{peculiar:?}: only {found} were passed over: too calm to show anything"
         );
         assert!(green > 0, "{peculiar:?}: none of the runs was complete");
@@ -186,4 +193,72 @@ fn most_runs_over_a_busy_account_are_complete() {
     // 95 of 100 where a soak takes enough of them to tell.
     let least = if runs >= 40 { 95 } else { 60 };
     assert!(green * 100 >= least * usize::try_from(runs).expect("few"), "{green} of {runs}");
+}
+
+/// A list that a version without closing readings has closed, in a round that is still open.
+#[test]
+fn a_list_that_an_older_version_closed_in_this_round_gets_its_closing_reading() {
+    let is_down = Arc::new(AtomicBool::new(true));
+    let down = is_down.clone();
+    let server = Qpien::start(Account::new(300, 3, 5), move |_, field| {
+        let fails = field.operation == "getConversationList" && down.load(Ordering::SeqCst);
+        fails.then(|| Err(json!({"message": "boom"})))
+    });
+    let work = job("backfill", "page_size = 50\ndouble_collect = false\nretry_for = \"1s\"");
+    assert_ne!(server.run(&work).code, 0);
+    let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
+    // As that version left it: one contact was passed over.
+    mirror
+        .execute_batch(
+            "DROP TRIGGER checkpoint_only_forward;
+             UPDATE checkpoint SET made_sure = 0 WHERE verdict = 'continuous';
+             DELETE FROM record WHERE id = 'contact-00123';",
+        )
+        .expect("an older mirror");
+    drop(mirror);
+    is_down.store(false, Ordering::SeqCst);
+    let outcome = server.run(&work).expect(0);
+    assert!(outcome.stdout.contains("reading the list again found 1 record"), "{}", outcome.stdout);
+    assert_eq!(ids(&work, "contacts").len(), 300);
+    // And once: the next run of the round would have nothing to do.
+    let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
+    let unsure: i64 = mirror
+        .query_row("SELECT count(*) FROM checkpoint WHERE open = 0 AND made_sure = 0", [], |r| r.get(0))
+        .expect("a count");
+    assert_eq!(unsure, 0);
+}
+
+/// A closing reading that is stopped again and again, while the list moves, goes on where it stood.
+#[test]
+fn closing_readings_in_small_pieces_come_to_their_end() {
+    for order in [Order::LastActivity, Order::Name] {
+        let account = Account::new(5, 400, 2);
+        let first = account.clone();
+        let random = Mutex::new(Random(4711));
+        let server = Qpien::changing(account, move |account, n| {
+            // Calm enough that a list can be read at all in so many pieces.
+            if n.is_multiple_of(12) && n < 240 {
+                change(account, &mut random.lock().expect("no panic"), n, order, Peculiar::Nothing);
+            }
+        });
+        let work = job("backfill", &format!("page_size = {PAGE}\naliases_per_request = 2\nretry_for = \"1s\""));
+        let mut pieces = 0;
+        let code = loop {
+            let outcome = work.call(&["run", "job.toml", "--max-requests", "14", "--endpoint", server.endpoint()]);
+            pieces += 1;
+            assert!(pieces < 150, "{order:?}: it comes to no end");
+            if outcome.code != 4 {
+                break outcome.code;
+            }
+        };
+        assert_eq!(code, 0, "{order:?}");
+        assert!(pieces > 10, "{pieces} pieces");
+        let last = server.account();
+        for stream in ["conversations", "messages"] {
+            let delivered: BTreeSet<String> = ids(&work, stream).into_iter().collect();
+            let (before, after) = (first.ids(stream), last.ids(stream));
+            let missing: Vec<&String> = before.intersection(&after).filter(|id| !delivered.contains(*id)).collect();
+            assert!(missing.is_empty(), "{order:?}: {stream} lacks {missing:?}");
+        }
+    }
 }

@@ -384,3 +384,23 @@ fn all_that_are_gone_go_in_one_run_where_that_is_allowed() {
     assert_eq!(ids(&work, "conversations").len(), 80, "{}", outcome.stdout);
     assert_eq!(ids(&work, "messages").len(), 80 * 3);
 }
+
+/// A message without an id is told with the conversation in whose list it stands.
+#[test]
+fn a_message_whose_id_cannot_be_read_is_told_with_its_conversation() {
+    let server = Qpien::start(Account::new(5, 30, 6), |account, field| {
+        if !asks_for(field, SEVENTH) {
+            return None;
+        }
+        let mut payload = page(field, &account.messages[SEVENTH]);
+        let (from, to) = field.rows();
+        if (from..to).contains(&3) {
+            payload["data"]["docs"][3 - from]["_id"] = Value::Null;
+        }
+        Some(Ok(payload))
+    });
+    let work = job("backfill", QUICK);
+    server.run(&work).expect(3);
+    let aside = &work.manifest()["streams"]["messages"]["set_aside"];
+    assert_eq!(aside, &json!([format!("row 4 of {SEVENTH}")]));
+}

@@ -216,6 +216,29 @@ impl Qpien {
 
     /// Answers from an account that `change` changes before each request for lists; it is told how many there were.
     pub fn changing(account: Account, change: impl Fn(&mut Account, usize) + Send + Sync + 'static) -> Qpien {
+        Qpien::changing_with(account, |_, _| None, change)
+    }
+
+    /// The same, and each question is answered as it was the first time, for ever: a cache.
+    pub fn changing_and_cached(
+        account: Account,
+        change: impl Fn(&mut Account, usize) + Send + Sync + 'static,
+    ) -> Qpien {
+        let kept: Mutex<BTreeMap<String, Result<Value, Value>>> = Mutex::default();
+        let from_cache = move |account: &Account, field: &Field| {
+            let key = format!("{} {:?} {}", field.operation, field.arguments, field.selection);
+            let mut kept = kept.lock().expect("no panic while it was held");
+            let is_list = field.operation == "getMessages" || account.lists.contains_key(&field.operation);
+            is_list.then(|| kept.entry(key).or_insert_with(|| account.answer(field)).clone())
+        };
+        Qpien::changing_with(account, from_cache, change)
+    }
+
+    fn changing_with(
+        account: Account,
+        bend: impl Fn(&Account, &Field) -> Option<Result<Value, Value>> + Send + Sync + 'static,
+        change: impl Fn(&mut Account, usize) + Send + Sync + 'static,
+    ) -> Qpien {
         let account = Arc::new(Mutex::new(account));
         let (shared, requests) = (account.clone(), Mutex::new(0));
         let server = Server::start(move |asked| {
@@ -226,7 +249,7 @@ impl Qpien {
                 *requests += 1;
                 change(&mut account, *requests);
             }
-            Answer::json(200, &body(&account, &|_, _| None, &fields))
+            Answer::json(200, &body(&account, &bend, &fields))
         });
         Qpien { account, server }
     }

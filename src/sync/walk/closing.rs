@@ -159,6 +159,11 @@ impl Closing {
         }
     }
 
+    /// The same where nothing is known of the walk but the largest page that it can have asked for.
+    pub(super) fn of_unknown_walk(size: u32) -> Closing {
+        Closing { size, ..Closing::new(&Walk::new(size), None) }
+    }
+
     /// Goes on with the reading under way, or begins the next one; whether it was begun just now.
     fn resume(&mut self, list: &Read<'_>) -> Result<(Reading, bool)> {
         let now = list.context.source.now();

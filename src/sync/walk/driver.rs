@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use super::closing::{self, Read};
+use super::closing::{self, Closing, Read};
 use super::commit::{Left, Window, land};
 use super::ending::{Ending, Order, conclude, refuse_empty, what_follows};
 use super::known_end::KnownEnd;
 use super::position::{Phase, Position};
 use super::take_in::{Taken, question, take_in};
-use super::{Ask, Shown, Step, Walk, page_ignored};
+use super::{Ask, Shown, Step, Walk, page_ignored, tail};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
@@ -58,6 +58,29 @@ pub async fn walk(
     });
     let again = again.await?.ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
     once(context, stream, again, context.source.at_work(), &landed).await
+}
+
+/// Opens a stream's one list again, for its closing readings, where an older version has closed it in this round without
+/// them. Returns where it stands.
+pub async fn made_sure(context: &Context, stream: Stream, from: Checkpoint) -> Result<Checkpoint> {
+    let is_long = from.seen > u64::from(context.page_size);
+    let is_due = from.verdict == Some(Verdict::Continuous) && !from.is_made_sure;
+    if !is_due || !is_long || tail::since(&from).is_some() {
+        return Ok(from);
+    }
+    tracing::info!(%stream, "an older version has read this list: it is read once more, in case records moved");
+    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
+    let position = Position::closing(&Closing::of_unknown_walk(context.page_size))?;
+    let opened = context
+        .mirror
+        .call(move |w| {
+            w.transaction(|t| {
+                checkpoint::reopen_at(t, &place, &position)?;
+                checkpoint::find(t, &place)
+            })
+        })
+        .await?;
+    opened.ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))
 }
 
 /// One pass.

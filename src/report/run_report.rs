@@ -17,6 +17,7 @@ use crate::source::Source;
 use crate::sync::audit::wilson;
 use crate::sync::deletions::judge::Refusal;
 use crate::sync::run::{RunOutcome, StreamOutcome, is_outage};
+use crate::sync::walk;
 
 /// A run's report.
 #[derive(Debug, Clone, Serialize)]
@@ -274,7 +275,10 @@ fn of_stream(outcome: &StreamOutcome, source: &Source, progress: &Progress) -> S
         stream: outcome.stream.name(),
         verdict: outcome.verdict.word(),
         why: outcome.verdict.why().map(str::to_owned),
-        hint: outcome.error.as_ref().map(|e| policy::decide(&e.kind).hint),
+        hint: match &outcome.error {
+            Some(error) => Some(policy::decide(&error.kind).hint),
+            None => outcome.verdict.why().and_then(walk::hint),
+        },
         as_of: standing.as_of.clone(),
         requests: source.attempts(outcome.stream),
         windows: get(&counters.windows),

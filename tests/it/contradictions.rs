@@ -230,6 +230,7 @@ fn run(combination: Combination) -> (bool, Option<String>) {
         (true, true, false) => Some(format!("green, and {missing} are missing")),
         (true, false, true) | (false, _, true) => Some("the list of what nobody can see is too long".into()),
         (false, ..) if outcome.code != 3 || !outcome.stderr.contains("error: contacts:") => Some(outcome.stderr),
+        (false, ..) if !outcome.stdout.contains("  hint: ") => Some(format!("without a hint: {}", outcome.stdout)),
         _ => None,
     };
     (is_green, wrong.map(|why| format!("{combination:?}: {why}")))

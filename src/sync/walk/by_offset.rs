@@ -101,7 +101,7 @@ impl ByOffset {
     }
 
     fn become_fixed(&self) -> Move {
-        Move::Become(FixedPageSize::new(self.size), None)
+        Move::Become(FixedPageSize::small(self.size), None)
     }
 
     /// The window that begins with the last anchors before `position`.

@@ -84,7 +84,7 @@ impl ByPage {
         }
         let count = answer.shown.len();
         if count > u64::from(answer.asked.size) {
-            return Move::Become(FixedPageSize::new(u32::try_from(count).unwrap_or(u32::MAX)), None);
+            return Move::Become(FixedPageSize::only(u32::try_from(count).unwrap_or(u32::MAX)), None);
         }
         match answer.compare(self.size) {
             Stands::Joins => self.take(answer),
@@ -144,7 +144,7 @@ impl ByPage {
     /// A page of one row less came: has it one row less?
     fn probed(&mut self, answer: &mut Answer<'_>) -> Move {
         if answer.shown.len() > u64::from(answer.asked.size) {
-            return self.become_fixed();
+            return Move::Become(FixedPageSize::only(self.size), None);
         }
         answer.evidence.step_back(Fault::NoJoin, self.reach(answer.evidence.position), None);
         Move::Stay
@@ -161,7 +161,7 @@ impl ByPage {
     }
 
     fn become_fixed(&self) -> Move {
-        Move::Become(FixedPageSize::new(self.size), None)
+        Move::Become(FixedPageSize::small(self.size), None)
     }
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Shown;
 use super::questions::Ask;
-use crate::quantity::counted;
+use super::reasons;
 
 /// What the server said last.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,9 +108,9 @@ impl Claims {
     /// What the claims contradict of a list that is read to its end, in a few words; `None` where nothing.
     pub(super) fn contradict(&self) -> Option<String> {
         if self.behind == Some(true) {
-            Some("an empty page says that more follows".into())
+            Some(reasons::MORE_BEHIND.into())
         } else if self.more == Some(true) && !self.is_full {
-            Some("the last page says that more follows, and is not full".into())
+            Some(reasons::MORE_THAN_LAST.into())
         } else {
             None
         }
@@ -119,10 +119,10 @@ impl Claims {
     /// The same of a list with cursors, of which so many rows were read; `at_once`: in one page.
     pub(super) fn contradict_cursors(&self, rows: u64, at_once: bool) -> Option<String> {
         if self.more == Some(true) && self.behind.is_none() {
-            return Some(format!("no cursor leads on from row {rows}, and the server says that there is more"));
+            return Some(reasons::no_cursor(rows));
         }
         let total = self.total.filter(|total| *total > rows && at_once)?;
-        Some(format!("the server says {} and shows {rows}", counted(total, "row")))
+        Some(reasons::fewer_shown(total, rows, "row"))
     }
 
     /// Whether some answer told more rows than so many. Rows may have gone meanwhile: reading the list again tells.

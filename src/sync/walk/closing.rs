@@ -33,11 +33,10 @@ use super::driver::Ended;
 use super::id_reading::{IdReading, Next};
 use super::position::Position;
 use super::unknown_rows::{self, Unknown};
-use super::{Walk, isolate, moved};
+use super::{Walk, isolate, moved, reasons};
 use crate::error::Result;
 use crate::mirror::checkpoint::{Checkpoint, Place};
 use crate::mirror::reread::{self, Asked, Remembered};
-use crate::quantity::counted;
 use crate::set_aside::is_no_id;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
@@ -51,7 +50,6 @@ const MOST: u32 = 3;
 const OLD: i64 = 3_600_000;
 /// How long a reading waits that can ask no new question.
 const ONE_SIZE: Duration = Duration::from_secs(60);
-const KEEP_MOVING: &str = "records keep moving while the list is read";
 
 /// A list that a walk has read to its end.
 pub(super) struct Read<'c> {
@@ -131,16 +129,12 @@ impl Reading {
     /// it does not show.
     fn is_short(&self, rows: Option<u64>, unshown: u64) -> Option<String> {
         if let Some(rows) = rows.filter(|rows| *rows > self.ids) {
-            return Some(format!(
-                "{} have {} between them: a record moved while it was read, stands there twice, or ids differ in their type alone",
-                counted(rows, "row"),
-                counted(self.ids, "id")
-            ));
+            return Some(reasons::fewer_ids(rows, self.ids));
         }
         // What comes in meanwhile counts in later totals, and moves the rows.
         let total = if rows.is_some() { self.most } else { self.total };
         let total = total.filter(|total| *total > self.ids + unshown)?;
-        Some(format!("the server says {} and shows {}", counted(total, "record"), self.ids))
+        Some(reasons::fewer_shown(total, self.ids, "record"))
     }
 }
 
@@ -181,7 +175,7 @@ impl Closing {
 /// has stored.
 pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<Asked>) -> Result<Ended> {
     let mut unstored = Remembered { asked, ..Remembered::default() };
-    let mut verdict = Verdict::Incomplete(KEEP_MOVING.into());
+    let mut verdict = Verdict::Incomplete(reasons::KEEP_MOVING.into());
     let mut moved = Moved::default();
     while closing.readings < MOST {
         let (reading, is_new) = closing.resume(&list)?;
@@ -214,7 +208,7 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
             continue;
         }
         closing.was_short = false;
-        verdict = Verdict::Incomplete(KEEP_MOVING.into());
+        verdict = Verdict::Incomplete(reasons::KEEP_MOVING.into());
         if reading.passed_over == 0 {
             moved.may_miss = moved::may_miss(&list, unshown).await?;
             if moved.may_miss < 1.0 {

@@ -21,6 +21,8 @@ use crate::record::Record;
 pub(super) struct FixedPageSize {
     /// Rows a page.
     size: u32,
+    /// The server serves no other size. (Otherwise pages are only too small to overlap.)
+    is_only_size: bool,
     phase: Phase,
 }
 
@@ -58,14 +60,24 @@ struct Neighbour {
 }
 
 impl FixedPageSize {
-    /// Reads on in pages of `size` rows.
-    pub(super) fn new(size: u32) -> FixedPageSize {
-        FixedPageSize { size: size.max(1), phase: Phase::Join }
+    /// Reads on in pages of `size` rows, the only ones that are served.
+    pub(super) fn only(size: u32) -> FixedPageSize {
+        FixedPageSize { size: size.max(1), is_only_size: true, phase: Phase::Join }
+    }
+
+    /// Reads on in pages of `size` rows, which are too small to overlap.
+    pub(super) fn small(size: u32) -> FixedPageSize {
+        FixedPageSize { is_only_size: false, ..FixedPageSize::only(size) }
+    }
+
+    /// Whether the server serves no other size.
+    pub(super) fn is_only_size(&self) -> bool {
+        self.is_only_size
     }
 
     /// Reads a list whose page one has more rows than were asked for.
     pub(super) fn from_page_one(answer: &mut Answer<'_>) -> Move {
-        let mut fixed = FixedPageSize::new(u32::try_from(answer.shown.len()).unwrap_or(u32::MAX));
+        let mut fixed = FixedPageSize::only(u32::try_from(answer.shown.len()).unwrap_or(u32::MAX));
         answer.asked.size = fixed.size;
         let end = match fixed.take_page_one(answer) {
             Move::End(end) => Some(end),

@@ -78,7 +78,7 @@ pub use self::collect::Collect;
 use self::evidence::Evidence;
 pub use self::questions::Ask;
 use self::questions::Questions;
-pub use self::reasons::page_ignored;
+pub use self::reasons::{hint, page_ignored};
 use self::strategy::{Move, Strategy};
 use self::unpaged::Unpaged;
 use crate::verdict::Verdict;
@@ -206,7 +206,7 @@ impl Walk {
     pub fn clamped(&self, asked: u32) -> Option<u32> {
         let (size, evidence) = (self.page_size(), &self.evidence);
         let is_shown = evidence.position > u64::from(size) && evidence.fault.is_none() && evidence.short_at.is_none();
-        (is_shown && size < asked && !self.serves_one_size()).then_some(size)
+        (is_shown && size < asked && !matches!(self.strategy, Strategy::FixedPageSize(_))).then_some(size)
     }
 
     /// Takes in what is known of the totals of this stream.
@@ -241,7 +241,7 @@ impl Walk {
 
     /// Whether the server serves pages of one size only.
     pub fn serves_one_size(&self) -> bool {
-        matches!(self.strategy, Strategy::FixedPageSize(_))
+        matches!(&self.strategy, Strategy::FixedPageSize(fixed) if fixed.is_only_size())
     }
 
     /// Whether what windows showed again stood where it stood: nothing has moved, as far as they show.

@@ -1,4 +1,7 @@
-//! Why a walk ends incomplete, in words for people.
+//! Why a list ends incomplete, in words for people, and what they can do about it.
+//!
+//! A reason is stored as text with the walk that it ended. [`hint`] finds the hint of such a text by the words that stand in
+//! every text of its kind; both stand in this file.
 
 use super::evidence::{Evidence, Fault};
 use crate::quantity::counted;
@@ -10,6 +13,22 @@ pub(super) const TWICE: &str = "a page shows one record twice, however often it 
 pub(super) const PAGE_IGNORED: &str = "the server ignores the page argument";
 /// What a server does that answers with page one behind every cursor.
 pub(super) const CURSOR_IGNORED: &str = "the server ignores the cursor";
+/// What an empty page says against itself.
+pub(super) const MORE_BEHIND: &str = "an empty page says that more follows";
+/// What the last page says against itself.
+pub(super) const MORE_THAN_LAST: &str = "the last page says that more follows, and is not full";
+/// What a list does that moves faster than it can be read.
+pub(super) const KEEP_MOVING: &str = "records keep moving while the list is read";
+/// What a list does that comes at once, and another one each time.
+const RESTLESS: &str = "asked for at once it shows other rows each time: it changes while it is read";
+const TOLD: &str = "the server says";
+const NO_CURSOR: &str = "no cursor leads on";
+const NAMELESS: &str = "rows without an id";
+const AT_ONCE: &str = "asked for at once";
+const VANISHED: &str = "nothing is served past row";
+const UNSTABLE: &str = "the order is not stable: pages cannot be joined at row";
+const SHORT: &str = "a page is short at row";
+const IDS: &str = "between them: a record moved";
 /// What to write where one question does not read all of a list.
 const PAGED: &str = "what pages it? write paging, page and size of its list into [source.dialect], or assumed = false where these are all";
 
@@ -20,17 +39,35 @@ pub fn page_ignored() -> Verdict {
 
 /// A total without a row.
 pub(super) fn none_shown(told: u64) -> String {
-    format!("the server says {} and shows none", counted(told, "row"))
+    format!("{TOLD} {} and shows none", counted(told, "row"))
+}
+
+/// Fewer records than the server told.
+pub(super) fn fewer_shown(told: u64, shown: u64, what: &str) -> String {
+    format!("{TOLD} {} and shows {shown}", counted(told, what))
+}
+
+/// Fewer ids than rows.
+pub(super) fn fewer_ids(rows: u64, ids: u64) -> String {
+    let (rows, ids) = (counted(rows, "row"), counted(ids, "id"));
+    format!(
+        "{rows} have {ids} between them: a record moved while it was read, stands there twice, or ids differ in their type alone"
+    )
+}
+
+/// The server says that more follows, and no cursor leads there.
+pub(super) fn no_cursor(row: u64) -> String {
+    format!("{NO_CURSOR} from row {row}, and the server says that there is more")
 }
 
 /// Rows without an id.
 pub(super) fn nameless(rows: u32) -> String {
-    format!("rows without an id: {rows}")
+    format!("{NAMELESS}: {rows}")
 }
 
 /// A list that nothing is known to page shows a usual page.
 pub(super) fn usual_page(rows: u64) -> String {
-    format!("asked for at once it shows {rows} rows, and nothing says that these are all: {PAGED}")
+    format!("{AT_ONCE} it shows {rows} rows, and nothing says that these are all: {PAGED}")
 }
 
 /// What was wrong with the last window of a walk that made no progress, or that a short window spoilt.
@@ -39,23 +76,103 @@ pub(super) fn gave_up(evidence: &Evidence) -> String {
     let at = farthest.max(evidence.position);
     match (evidence.fault, evidence.short_at) {
         (Some(Fault::Unpaged), _) => {
-            format!("asked for at once it shows {farthest} rows, and there are more: {PAGED}")
+            format!("{AT_ONCE} it shows {farthest} rows, and there are more: {PAGED}")
         }
-        (Some(Fault::Restless), _) => {
-            "asked for at once it shows other rows each time: it changes while it is read".into()
-        }
+        (Some(Fault::Restless), _) => RESTLESS.into(),
         (Some(Fault::Duplicates), _) => TWICE.into(),
-        (Some(Fault::Vanished), None) => format!("nothing is served past row {farthest}"),
+        (Some(Fault::Vanished), None) => format!("{VANISHED} {farthest}"),
         // What is left out cannot be an anchor either.
         (_, Some(short_at)) if short_at < at => short(short_at),
-        (_, Some(_)) => format!("nothing is served past row {at}"),
+        (_, Some(_)) => format!("{VANISHED} {at}"),
         (Some(Fault::Short), None) => short(at),
         (Some(Fault::NoJoin) | None, None) => {
-            format!("the order is not stable: pages cannot be joined at row {farthest}")
+            format!("{UNSTABLE} {farthest}")
         }
     }
 }
 
 fn short(at: u64) -> String {
-    format!("a page is short at row {at}, and more rows follow: are rows filtered?")
+    format!("{SHORT} {at}, and more rows follow: are rows filtered?")
+}
+
+/// What stands in every reason of a kind, and what to do about it.
+const HINTS: [(&str, &str); 14] = [
+    (
+        NO_CURSOR,
+        "ask the API's support where the cursor of the next page stands, and write it into the stream's list: next_cursor or row_cursor",
+    ),
+    (MORE_BEHIND, IGNORE_HAS_NEXT),
+    (MORE_THAN_LAST, IGNORE_HAS_NEXT),
+    (NAMELESS, "ask the API's support which field is the record's id, and write it into the job: [source.dialect] id"),
+    (
+        IDS,
+        "ask the API's support whether an id of this list is one record's alone; where records only moved, the next run reads the list again",
+    ),
+    (
+        TWICE,
+        "ask the API's support why one page shows a record twice; a sort that is stable, as [source.dialect.streams.NAME] list.arguments, avoids it",
+    ),
+    (
+        PAGE_IGNORED,
+        "ask the API's support how a page is asked for, and write the argument's name: [source.dialect.streams.NAME] list.page",
+    ),
+    (
+        CURSOR_IGNORED,
+        "ask the API's support how a page is asked for, and write the argument's name: [source.dialect.streams.NAME] list.page",
+    ),
+    (RESTLESS, "run it again when fewer people write, or ask the API's support how the list is read page by page"),
+    (AT_ONCE, "ask the API's support what pages the list"),
+    (VANISHED, "ask the API's support how rows past that one are asked for: is the depth of a list limited?"),
+    (
+        UNSTABLE,
+        "ask the API's support for a sort that is stable, and write it as [source.dialect.streams.NAME] list.arguments; the next run reads the list again",
+    ),
+    (SHORT, "ask the API's support whether rows are left out of a page after it was cut; those rows are missing"),
+    (KEEP_MOVING, "run it again when fewer people write: the next run reads the list anew"),
+];
+
+const IGNORE_HAS_NEXT: &str = "ask the API's support why the end of the list says that more follows; where it always does, [source.dialect.streams.NAME] list.has_next = \"ignore\"";
+/// Of a total that is not met.
+const IGNORE_TOTAL: &str = "ask the API's support which records its total counts; where it counts others, too, [source.dialect.streams.NAME] list.total = \"ignore\"";
+
+/// Returns what to do about a list that ended incomplete for this reason. Returns `None` if nothing of its own is known.
+pub fn hint(why: &str) -> Option<&'static str> {
+    let own = HINTS.iter().find(|(words, _)| why.contains(words)).map(|(_, hint)| *hint);
+    own.or_else(|| (why.contains(TOLD) && why.contains("and shows")).then_some(IGNORE_TOTAL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_hint_of_its_own() {
+        let gave_up = |fault, short_at| gave_up(&Evidence { fault: Some(fault), short_at, ..Evidence::default() });
+        for why in [
+            MORE_BEHIND.into(),
+            MORE_THAN_LAST.into(),
+            KEEP_MOVING.into(),
+            TWICE.into(),
+            PAGE_IGNORED.into(),
+            CURSOR_IGNORED.into(),
+            nameless(3),
+            none_shown(1),
+            fewer_shown(9, 7, "record"),
+            fewer_ids(9, 7),
+            no_cursor(9),
+            usual_page(20),
+            gave_up(Fault::Unpaged, None),
+            gave_up(Fault::Restless, None),
+            gave_up(Fault::Duplicates, None),
+            gave_up(Fault::Vanished, None),
+            gave_up(Fault::NoJoin, Some(5)),
+            gave_up(Fault::NoJoin, None),
+            gave_up(Fault::Short, None),
+        ] {
+            let one_of_many = format!("3 of 7 lists: {why}");
+            assert!(hint(&why).is_some() && hint(&why) == hint(&one_of_many), "{why}");
+        }
+        assert_eq!(hint("the list came out empty"), None);
+        assert_ne!(hint(&fewer_shown(9, 7, "row")), hint(&no_cursor(7)), "each has its own");
+    }
 }

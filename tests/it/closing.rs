@@ -212,7 +212,8 @@ fn a_list_that_an_older_version_closed_in_this_round_gets_its_closing_reading() 
         .execute_batch(
             "DROP TRIGGER checkpoint_only_forward;
              UPDATE checkpoint SET made_sure = 0 WHERE verdict = 'continuous';
-             DELETE FROM record WHERE id = 'contact-00123';",
+             DELETE FROM record WHERE id = 'contact-00123';
+             DELETE FROM body_contacts WHERE id = 'contact-00123';",
         )
         .expect("an older mirror");
     drop(mirror);

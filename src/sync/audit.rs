@@ -30,6 +30,9 @@ pub async fn repair(context: &Context, stream: Stream, spent: &mut Option<u64>) 
     if context.lane != Lane::Incremental {
         return Ok(false);
     }
+    // What is owed is noted even where the run may read none of it.
+    let round = context.begun.since_run;
+    context.mirror.call(move |w| w.transaction(|t| audits::owe(t, stream, round))).await?;
     let made = context.source.budget.stats().requests;
     let left = u64::from(context.audit_repair).saturating_sub(made - *spent.get_or_insert(made));
     if left == 0 {
@@ -40,10 +43,7 @@ pub async fn repair(context: &Context, stream: Stream, spent: &mut Option<u64>) 
     let questions = if left < 8 { left } else { left / 2 * context.source.aliases.now().max(1) as u64 };
     let (begun, page_size, now) = (context.begun, context.page_size, context.source.now());
     let begun = context.mirror.call(move |w| {
-        w.transaction(|t| {
-            audits::owe(t, stream, begun.since_run)?;
-            audits::begin_owed(t, stream, (begun.since_run, begun.run), (questions, page_size), now)
-        })
+        w.transaction(|t| audits::begin_owed(t, stream, (begun.since_run, begun.run), (questions, page_size), now))
     });
     Ok(begun.await? > 0)
 }

@@ -122,6 +122,8 @@ enum End {
     Whole(Option<u64>),
     /// It does not, and why.
     Broken(String),
+    /// It met a row that cannot be asked for.
+    Unreadable,
 }
 
 impl Reading {
@@ -190,6 +192,12 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
         closing.readings += 1;
         let rows = match end {
             End::Whole(rows) => rows,
+            // Nothing is held against it: the list lacks that row, and says so.
+            End::Unreadable if reading.passed_over == 0 => {
+                verdict = Verdict::Continuous;
+                break;
+            }
+            End::Unreadable => continue,
             // The walk came to its end: what keeps a reading from its own is that the list moves.
             End::Broken(why) => {
                 tracing::info!(stream = %list.stream, why, "a closing reading came to no end");
@@ -270,8 +278,7 @@ async fn read(
         let next = match under_way.next().await {
             // Of a list with a row that cannot be asked for, not even for its id, no ids can be read: it lacks that row anyway.
             Err(error) if isolate::is_of_a_row(&error) => {
-                (reading.total, reading.most) = (None, None);
-                return Ok(Some((reading, End::Whole(None))));
+                return Ok(Some((reading, End::Unreadable)));
             }
             next => next?,
         };
@@ -289,6 +296,9 @@ async fn read(
                     ..window.remembered
                 };
                 list.keep(Window { remembered, ..window }, closing).await?;
+                if list.context.stop.requested() && reading.end.is_none() {
+                    return Ok(None);
+                }
             }
             Next::End(verdict) => {
                 let end = end_of(&verdict, under_way.walk());

@@ -99,6 +99,19 @@ pub fn owe(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Result<
     .map(drop)
 }
 
+/// A pass over a list has shown records that the mirror lacked. Where it is an audit, every list that its round skipped is
+/// owed a reading, in the same transaction: a run that is killed now does not forget it.
+pub(super) fn found_lacking(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "UPDATE entry SET repair = skipped WHERE stream = ?2 AND repair IS NULL
+             AND skipped = (SELECT max(skipped) FROM entry WHERE stream = ?2)
+             AND EXISTS (SELECT 1 FROM checkpoint
+                 WHERE lane = ?1 AND stream = ?2 AND partition = ?3 AND audited IS NOT NULL)",
+    )?
+    .execute(params![place.lane.name(), place.stream.number(), place.partition])
+    .map(drop)
+}
+
 /// How many of the lists that a round skipped are owed a reading; none in a mirror that is older than this memory.
 pub fn owed(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<u64> {
     let Ok(mut ask) =
@@ -193,6 +206,25 @@ mod tests {
         assert_eq!((owed_now(&t), skipped(&t, Stream::Messages, 2).expect("left").lists), (24, 24));
         assert_eq!(sample(&t, Stream::Messages, 2, 3, 7, 30, 0).expect("drawn"), 0, "what is owed is no sample");
         assert_eq!((begin_some(&t, 1000), begin_some(&t, 1000), owed_now(&t)), (24, 0, 0));
+    }
+
+    #[test]
+    fn what_an_audit_finds_lacking_is_owed_with_the_page_that_shows_it() {
+        let mut c = mirror(50);
+        let t = c.transaction().expect("transaction");
+        assert_eq!(sample(&t, Stream::Messages, 2, 2, 7, 10, 0).expect("drawn"), 10);
+        let of = |partition: String| Place { lane: Lane::Incremental, stream: Stream::Messages, partition };
+        let owed_after = |partition: &str| {
+            found_lacking(&t, &of(partition.to_owned())).expect("owed");
+            owed(&t, Stream::Messages, 2).expect("counted")
+        };
+        let no_audit: String =
+            t.query_row("SELECT min(partition) FROM entry WHERE skipped = 2", [], |r| r.get(0)).expect("a list");
+        assert_eq!(owed_after(&no_audit), 0);
+        let audit: String = t
+            .query_row("SELECT min(partition) FROM checkpoint WHERE audited IS NOT NULL", [], |r| r.get(0))
+            .expect("an audit");
+        assert_eq!(owed_after(&audit), 40);
     }
 
     #[test]

@@ -81,17 +81,17 @@ fn two_changes_that_cancel_each_other_in_one_gap_hide_nothing() {
 #[test]
 fn changes_between_two_pieces_of_a_run_hide_nothing() {
     for requests in [10, 14, 30] {
-        let account = Account::new(600, 0, 0);
+        let account = Account::new(600, 1, 2);
         let before = account.clone();
         let server = Qpien::start(account, |_, _| None);
         let work = job("backfill", "page_size = 20\naliases_per_request = 1");
-        let piece = || {
-            work.call(&["run", "job.toml", "--max-requests", &requests.to_string(), "--endpoint", server.endpoint()])
-                .code
+        let piece = |most: u32| {
+            work.call(&["run", "job.toml", "--max-requests", &most.to_string(), "--endpoint", server.endpoint()]).code
         };
-        assert_eq!(piece(), 4);
+        // The first one finds out how the API is spelled, too.
+        assert_eq!(piece(36), 4);
         cancel(server.account().lists.get_mut("getContactList").expect("contacts"));
-        let pieces = (0..120).map(|_| piece()).take_while(|code| *code == 4).count();
+        let pieces = (0..120).map(|_| piece(requests)).take_while(|code| *code == 4).count();
         assert!(pieces < 110, "{requests}: it does not come to its end");
         server.run(&work).expect(0);
         nothing_that_stood_is_missing(&work, &before, &server, &format!("{requests} requests"));

@@ -48,8 +48,8 @@ use crate::verdict::{Moved, Verdict};
 const MOST: u32 = 3;
 /// A reading that began so many milliseconds ago is not gone on with.
 const OLD: i64 = 3_600_000;
-/// How long a reading waits that can ask no new question.
-const ONE_SIZE: Duration = Duration::from_secs(60);
+/// How long a reading waits that can ask no new question, in milliseconds.
+const ONE_SIZE: i64 = 60_000;
 
 /// A list that a walk has read to its end.
 pub(super) struct Read<'c> {
@@ -84,6 +84,8 @@ pub(super) struct Closing {
     size: u32,
     /// The server serves one page size only.
     one_size: bool,
+    /// Such a reading does not begin before this moment of the server's time, in milliseconds since 1970.
+    not_before: Option<i64>,
     /// Readings that came to their end.
     readings: u32,
     /// Records that they found.
@@ -147,6 +149,7 @@ impl Closing {
             began,
             size: walk.page_size(),
             one_size: walk.serves_one_size(),
+            not_before: None,
             readings: 0,
             found: 0,
             was_short: false,
@@ -182,7 +185,7 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
     while closing.readings < MOST {
         let (reading, is_new) = closing.resume(&list)?;
         unstored.begins |= is_new;
-        if is_new && closing.one_size && !wait(&list).await {
+        if is_new && closing.one_size && !wait(&mut list, &mut closing).await? {
             return Ok(Ended::Stopped);
         }
         let Some((mut reading, end)) = read(&mut list, &mut closing, reading, std::mem::take(&mut unstored)).await?
@@ -249,13 +252,25 @@ async fn ask_for_total(list: &Read<'_>) -> Result<(Option<u64>, Option<u64>)> {
 }
 
 /// Waits until a server that keeps answers has perhaps forgotten those of the reading before; false when a stop came first.
-async fn wait(list: &Read<'_>) -> bool {
-    tracing::info!(stream = %list.stream, seconds = ONE_SIZE.as_secs(), "one page size only: the closing reading comes later");
-    tokio::select! {
-        biased;
-        () = list.context.stop.now() => false,
-        () = tokio::time::sleep(ONE_SIZE) => true,
+/// From when on the reading may begin is stored: a run that is stopped meanwhile does not wait anew.
+async fn wait(list: &mut Read<'_>, closing: &mut Closing) -> Result<bool> {
+    let now = list.context.source.now();
+    if closing.not_before.is_none() {
+        closing.not_before = Some(now.saturating_add(ONE_SIZE));
+        list.keep(Window::default(), closing).await?;
     }
+    let from = closing.not_before.unwrap_or(now);
+    let left = Duration::from_millis(u64::try_from(from.saturating_sub(now).min(ONE_SIZE)).unwrap_or(0));
+    tracing::info!(stream = %list.stream, seconds = left.as_secs(), "one page size only: the closing reading comes later");
+    let is_waited = tokio::select! {
+        biased;
+        () = list.context.stop.asked() => false,
+        () = tokio::time::sleep(left) => true,
+    };
+    if is_waited {
+        closing.not_before = None;
+    }
+    Ok(is_waited)
 }
 
 /// Reads to the end, and stores each page; `None` when a stop was asked for.

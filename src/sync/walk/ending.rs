@@ -87,8 +87,9 @@ pub(super) async fn conclude(
     let closing = Closing::new(walk, began);
     let left = match then {
         Then::Close => Left::Closed(verdict.clone()),
-        Then::ReadAgain => Left::Open(Some(Position::closing(&closing)?)),
-        Then::Count | Then::CheckHead | Then::Prove(_) => Left::Open(stands.clone()),
+        // A second pass stores nothing: a run that is killed in it reads the list again, and stores that.
+        Then::ReadAgain | Then::Prove(_) => Left::Open(Some(Position::closing(&closing)?)),
+        Then::Count | Then::CheckHead => Left::Open(stands.clone()),
     };
     let stored = land(read.context, read.stream, read.from, read.windows, window, left).await?;
     landed();

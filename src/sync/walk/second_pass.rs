@@ -1,6 +1,6 @@
 //! The second pass over a list that was read to its end: ids alone, many pages a request. Its argument is
-//! [`super::Collect`]'s. It stores nothing: a run that is killed in it reads the list's last window again. Where it does not
-//! read the same, [`super::closing`] goes on.
+//! [`super::Collect`]'s. It stores nothing: after a kill, and where it does not read the same, [`super::closing`]
+//! goes on.
 
 use super::isolate::filled;
 use super::{Collect, Shown};

@@ -50,7 +50,8 @@
 //! | a page that fails because of one row | [`sync::walk::isolate`]; what is set aside: [`set_aside`], [`mirror::set_aside`] |
 //! | a list that cannot be read | [`sync::fan_out`]; is its record gone? [`sync::lost_lists`] |
 //! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::failure`]) |
-//! | when a walk is complete | `sync/walk/verdict.rs`, from what was seen (`evidence.rs`) and what the server says (`claims.rs`); the argument: [`sync::walk`], with a model of every server that breaks a rule beside it; records that move meanwhile: [`sync::walk::closing`] |
+//! | when a walk is complete | [`sync::walk`] argues it; `sync/walk/verdict.rs` decides it |
+//! | what finds records that move meanwhile | [`sync::walk::closing`] |
 //! | what proves a list | [`sync::walk::second_pass`] |
 //! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |

@@ -3,7 +3,8 @@
 //! which the list was skipped, and perhaps so for others: every list that the round skipped is *owed* ([`owe`]) until it is
 //! read whole. [`begin_owed`] begins as many as the run may spend requests on; the others stay owed in the next runs.
 //!
-//! The sample leaves out what is owed: what is missing there is known already, and would have everything read again.
+//! The sample leaves out lists that are owed. A record that one of them lacks would be found once more, and have all lists
+//! read again that were read meanwhile.
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Transaction, params};
@@ -11,8 +12,8 @@ use rusqlite::{Connection, Transaction, params};
 use super::checkpoint::{self, Lane, Pass, Place};
 use crate::streams::Stream;
 
-/// Begins audits of lists that the round did not ask for, until it has `most` of them: a sample in the order of a hash
-/// of seed and id, so that the same seed draws the same lists in whatever order they became known. Says how many were begun.
+/// Begins audits of lists that the round did not ask for, until it has `most` of them. Draws them in the order of a hash of
+/// seed and id: the same seed draws the same lists, in whatever order they became known. Returns how many were begun.
 pub fn sample(
     t: &Transaction<'_>,
     stream: Stream,
@@ -87,28 +88,25 @@ pub fn audited(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Res
     .and_then(|audited| Ok(Audited { owed: owed(t, stream, round)?, ..audited }))
 }
 
-/// Where the round's audits found records that the mirror lacked, every list that it skipped is owed a reading.
-pub fn owe(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Result<()> {
-    if audited(t, stream, round)?.lacked == 0 {
+/// A page of a list has shown so many records that the mirror lacked. Where it belongs to an audit, every list that the
+/// round skipped is owed a reading: in the same transaction, so that a run that is killed now does not forget it.
+pub(super) fn owe(t: &Transaction<'_>, place: &Place, lacked: u64) -> rusqlite::Result<()> {
+    // A look-up first: nearly every page of a first reading has such records, and what follows reads all entries.
+    let is_audit = |t: &Transaction<'_>| {
+        t.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM checkpoint
+                 WHERE lane = ? AND stream = ? AND partition = ? AND audited IS NOT NULL)",
+        )?
+        .query_row(params![place.lane.name(), place.stream.number(), place.partition], |r| r.get(0))
+    };
+    if lacked == 0 || !is_audit(t)? {
         return Ok(());
     }
     t.execute(
-        "UPDATE entry SET repair = ?2 WHERE stream = ?1 AND skipped = ?2 AND repair IS NULL",
-        params![stream.number(), round],
+        "UPDATE entry SET repair = skipped WHERE stream = ?1 AND repair IS NULL
+             AND skipped = (SELECT max(skipped) FROM entry WHERE stream = ?1)",
+        [place.stream.number()],
     )
-    .map(drop)
-}
-
-/// A pass over a list has shown records that the mirror lacked. Where it is an audit, every list that its round skipped is
-/// owed a reading, in the same transaction: a run that is killed now does not forget it.
-pub(super) fn found_lacking(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
-    t.prepare_cached(
-        "UPDATE entry SET repair = skipped WHERE stream = ?2 AND repair IS NULL
-             AND skipped = (SELECT max(skipped) FROM entry WHERE stream = ?2)
-             AND EXISTS (SELECT 1 FROM checkpoint
-                 WHERE lane = ?1 AND stream = ?2 AND partition = ?3 AND audited IS NOT NULL)",
-    )?
-    .execute(params![place.lane.name(), place.stream.number(), place.partition])
     .map(drop)
 }
 
@@ -176,6 +174,7 @@ mod tests {
         c
     }
 
+    /// An audit ends, and finds so much.
     fn find(t: &Transaction<'_>, found: u64, lacked: u64) {
         let sql = "SELECT min(partition) FROM checkpoint WHERE audited IS NOT NULL AND open = 1";
         let partition = t.query_row(sql, [], |r| r.get(0)).expect("an audit");
@@ -183,6 +182,7 @@ mod tests {
         let verdict = Some(crate::verdict::Verdict::Continuous);
         let advance = checkpoint::Advance { pass: 1, verdict, found, lacked, ..checkpoint::Advance::default() };
         checkpoint::advance(t, &place, &advance).expect("an audit's end");
+        owe(t, &place, lacked).expect("owed");
     }
 
     fn begin_some(t: &Transaction<'_>, questions: u64) -> u64 {
@@ -194,10 +194,7 @@ mod tests {
         let mut c = mirror(50);
         let t = c.transaction().expect("transaction");
         assert_eq!(sample(&t, Stream::Messages, 2, 2, 7, 10, 0).expect("drawn"), 10);
-        let owed_now = |t: &Transaction<'_>| {
-            owe(t, Stream::Messages, 2).expect("owed");
-            owed(t, Stream::Messages, 2).expect("counted")
-        };
+        let owed_now = |t: &Transaction<'_>| owed(t, Stream::Messages, 2).expect("counted");
         find(&t, 3, 0);
         assert_eq!(owed_now(&t), 0);
         find(&t, 3, 1);
@@ -215,7 +212,7 @@ mod tests {
         assert_eq!(sample(&t, Stream::Messages, 2, 2, 7, 10, 0).expect("drawn"), 10);
         let of = |partition: String| Place { lane: Lane::Incremental, stream: Stream::Messages, partition };
         let owed_after = |partition: &str| {
-            found_lacking(&t, &of(partition.to_owned())).expect("owed");
+            owe(&t, &of(partition.to_owned()), 1).expect("owed");
             owed(&t, Stream::Messages, 2).expect("counted")
         };
         let no_audit: String =

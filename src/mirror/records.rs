@@ -19,7 +19,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::audits;
-use super::checkpoint::{self, Advance, Lane, Place};
+use super::checkpoint::{self, Advance, Place};
 use super::entries::{self, Partitions};
 use super::known::{Known, Met};
 use super::readings;
@@ -152,9 +152,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
             reread::remember(t, &landing.place, &landing.remembered)?;
         }
         checkpoint::advance(t, &landing.place, &landing.advance)?;
-        if landing.advance.lacked > 0 && landing.place.lane == Lane::Incremental {
-            audits::found_lacking(t, &landing.place)?;
-        }
+        audits::owe(t, &landing.place, landing.advance.lacked)?;
         if let Some(verdict) = &landing.advance.verdict {
             if !landing.place.partition.is_empty() {
                 entries::closed(t, &landing.place, landing.since_run, verdict.is_complete())?;

@@ -1,20 +1,18 @@
 //! The report of a run as a value: stored in the mirror, printed as the summary.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::audit_report::AuditReport;
 use crate::destinations::Receipt;
 use crate::error::{Error, Kind};
-use crate::mirror::audits::Audited;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::rounds::{Begun, Ending};
 use crate::policy::{self, Exit};
 use crate::progress::{Progress, get};
 use crate::quantity::counted;
 use crate::source::Source;
-use crate::sync::audit::wilson;
 use crate::sync::deletions::judge::Refusal;
 use crate::sync::run::{RunOutcome, StreamOutcome, is_outage};
 use crate::sync::walk;
@@ -87,55 +85,6 @@ pub struct StreamReport {
     /// About how many records that were there all along may be missing, because they moved past every reading.
     pub may_miss: f64,
     pub audit: Option<AuditReport>,
-}
-
-/// What the audit of unchanged lists has measured.
-#[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)]
-pub struct AuditReport {
-    /// Unchanged lists read whole, and those of them that held something that had been missed.
-    pub lists: u64,
-    pub missed: u64,
-    /// Records that had been missed, and those of them that the mirror lacked.
-    pub records: u64,
-    pub lacked: u64,
-    /// Lists that were skipped on the same sign and are still to be read again.
-    pub owed: u64,
-    /// The rate, and the ends of its 95 % confidence interval (Wilson).
-    pub rate: f64,
-    pub low: f64,
-    pub high: f64,
-}
-
-impl AuditReport {
-    fn of(audited: &Audited) -> Option<AuditReport> {
-        let Audited { lists, missed, records, lacked, owed } = *audited;
-        let (low, high) = wilson(missed, lists);
-        (lists > 0).then(|| AuditReport {
-            lists,
-            missed,
-            records,
-            lacked,
-            owed,
-            rate: missed as f64 / lists as f64,
-            low,
-            high,
-        })
-    }
-}
-
-impl fmt::Display for AuditReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} of {} read all the same held changes that had been missed: {:.1} % (95 % confidence: {:.1} to {:.1} %)",
-            self.missed,
-            counted(self.lists, "unchanged list"),
-            self.rate * 100.0,
-            self.low * 100.0,
-            self.high * 100.0
-        )
-    }
 }
 
 /// Deletions that were refused.
@@ -237,7 +186,7 @@ impl RunReport {
             }
             if *may_miss > 0.0 {
                 notes.push(format!(
-                    "{stream}: records moved past the last reading, too; at the most about {may_miss:.3} of them may be missing"
+                    "{stream}: records moved past the last reading, too; at most about {may_miss:.3} records may be missing"
                 ));
             }
         }
@@ -246,26 +195,7 @@ impl RunReport {
 
     /// What to do about changes that skipping unchanged lists has missed.
     pub fn misses(&self) -> Vec<String> {
-        let missed = self.streams.iter().filter_map(|s| Some((s.stream, s.audit.as_ref().filter(|a| a.missed > 0)?)));
-        let note = |(stream, audit): (&str, &AuditReport)| {
-            let lists = counted(audit.lists, "list");
-            if audit.lacked > 0 {
-                let (lacked, owed) = (counted(audit.lacked, "record"), counted(audit.owed, "list"));
-                return format!(
-                    "{stream}: the audit found {lacked} that the mirror lacked, in {} of {lists}: an unchanged entry is no sign \
-                     that nothing new is there. What was skipped on that sign is read again, as far as `audit_repair` in \
-                     [source] allows; {owed} left for the next runs",
-                    audit.missed,
-                );
-            }
-            let records = counted(audit.records, "record");
-            format!(
-                "{stream}: the audit found {records} that had been missed, in {} of {lists}; what it found is stored. For the rest \
-                 raise `lookback` in [source], and run a job with mode = \"backfill\" once on this mirror",
-                audit.missed
-            )
-        };
-        missed.map(note).collect()
+        self.streams.iter().filter_map(|s| s.audit.as_ref()?.advice(s.stream)).collect()
     }
 }
 

@@ -40,6 +40,7 @@ mod settings;
 pub mod shape;
 pub mod token;
 mod unreachable;
+mod witness;
 pub mod wording;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};

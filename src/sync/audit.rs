@@ -1,7 +1,9 @@
 //! What skipping unchanged conversations misses, measured: a random sample of those that were not asked is read whole, and
-//! what is found there that should have been found before is counted. A message that the mirror lacked says that an
-//! unchanged entry is no sign that nothing new is there: then every conversation that was skipped is read again, as many a
-//! run as the job allows requests for (`audit_repair`), and until that is done the messages are incomplete.
+//! what is found there that should have been found before is counted.
+//!
+//! A message that the mirror lacked shows that an unchanged entry is no sign. Then the run reads every skipped conversation
+//! again, for as many requests as the job allows (`audit_repair`), and the next runs read the others. Until that is done the
+//! messages are incomplete.
 
 use super::Context;
 use crate::error::Result;
@@ -30,9 +32,6 @@ pub async fn repair(context: &Context, stream: Stream, spent: &mut Option<u64>) 
     if context.lane != Lane::Incremental {
         return Ok(false);
     }
-    // What is owed is noted even where the run may read none of it.
-    let round = context.begun.since_run;
-    context.mirror.call(move |w| w.transaction(|t| audits::owe(t, stream, round))).await?;
     let made = context.source.budget.stats().requests;
     let left = u64::from(context.audit_repair).saturating_sub(made - *spent.get_or_insert(made));
     if left == 0 {

@@ -142,8 +142,8 @@ pub fn cost_of_silence(source: &Source, lists: usize) -> Option<String> {
     let (these, requests) = (counted(lists as u64, "conversation"), counted(requests as u64, "request"));
     (lists > 0).then(|| {
         format!(
-            "the entries of {these} show no last message (`{}`), or not the newest, so nothing tells whether there are new ones: each night asks \
-             for the messages of all of these, in {requests} at least",
+            "the entries of {these} show no last message (`{}`), or not the newest one; each night asks for the messages of all \
+             of these, in {requests} at least",
             LAST[0]
         )
     })

@@ -85,3 +85,16 @@ fn a_change_of_a_known_message_is_told_alone() {
     let asked = server.asked()[before..].iter().filter(|field| field.operation == "getMessages").count();
     assert_eq!(asked, 20);
 }
+
+/// A job that spends nothing on it is told so, night after night.
+#[test]
+fn a_job_that_allows_no_requests_for_it_is_never_green() {
+    let server = Qpien::start(Account::new(3, 60, 4), |_, _| None);
+    let work = job("incremental", "audit = 10\naudit_repair = 0");
+    server.run(&work).expect(0);
+    add_unseen(&mut server.account(), 0..60, "late", "2024-03-01T00:01:30.000Z");
+    for _ in 0..2 {
+        let outcome = server.run(&work).expect(3);
+        assert!(outcome.stdout.contains("skipped on the same sign"), "{}", outcome.stdout);
+    }
+}

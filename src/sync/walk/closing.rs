@@ -6,39 +6,36 @@
 //! same run. That is repeated until a reading shows no such row that can have been there when the walk began, three times
 //! at most.
 //!
-//! - A closing reading asks no question (page size and first row) that the walk or another reading asked, as long as others
-//!   serve as well: a server that keeps answers would confirm itself. Where the server has one page size only, no question
-//!   is new: the reading comes a minute later.
+//! - A closing reading asks no question (page size and first row) that the walk, its second pass, or another reading asked, as
+//!   long as others serve as well: a server that keeps answers would confirm itself. Where the server has one page size only,
+//!   no question is new: the reading comes a minute later.
 //! - A row counts as passed over unless it was made after the walk began: it tells so, or what belongs to it does (a
 //!   conversation whose messages fit one page, all of them younger).
-//! - A list that was read whole in one window needs none, nor does one that stood still as far as the windows show and is
-//!   read a second time by [`super::second_pass`], nor a list of messages whose moments only fall, or only rise.
+//! - Which lists need closing readings, [`super::ending`] says.
 //! - A record that moved past the reading point in every reading is shown by none, and no answer tells that from one that
 //!   is gone. How likely that is, the last reading tells: of the `n` known records it did not show `m` although they exist.
 //!   About `3m / (n - m)` may be missing. Under one the list is continuous, and the run tells the number.
 //! - The server's own word: its total, told by the first page of the reading, is no more than the records that the reading
-//!   shows and those that it does not show any more. Of a list that stood still the same holds for every page's total. Where it is more in two readings, the list is incomplete.
+//!   shows and those that it does not show any more. Of a list that stood still the same holds for every page's total. Where
+//!   the total is more in two readings, the list is incomplete.
 //!
 //! A closing reading is a pass like any other: each page that it has taken in is committed, with the ids that it showed,
 //! and a run that is stopped or killed in it goes on with it. One that is older than an hour begins again: too much has
-//! changed since.
+//! changed since. [`super::reading_again`] is one such reading.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::commit::{Left, Window, land};
 use super::driver::Ended;
-use super::id_reading::{IdReading, Next};
+use super::id_reading::IdReading;
 use super::position::Position;
-use super::unknown_rows::{self, Unknown};
-use super::{Walk, isolate, moved, reasons};
+use super::{Walk, moved, reading_again, reasons};
 use crate::error::Result;
 use crate::mirror::checkpoint::{Checkpoint, Place};
 use crate::mirror::reread::{self, Asked, Remembered};
-use crate::set_aside::is_no_id;
-use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::Context;
@@ -66,6 +63,17 @@ impl Read<'_> {
         Place { lane: self.context.lane, stream: self.stream, partition: self.from.partition.clone() }
     }
 
+    /// The record whose list it is; `None` for a stream's one list.
+    pub(super) fn parent(&self) -> Option<String> {
+        Some(self.from.partition.clone()).filter(|partition| !partition.is_empty())
+    }
+
+    /// The question for the ids of its first rows.
+    pub(super) fn first_page(&self, size: u32) -> Question {
+        let parent = self.parent().or_else(|| self.context.source.any_parent(self.stream));
+        Question { stream: self.stream, parent, size, start: Start::Row(0), select: Select::Ids, since: None }
+    }
+
     /// Stores a window; the walk goes on as `closing` says.
     pub(super) async fn keep(&mut self, window: Window, closing: &Closing) -> Result<()> {
         let position = Position::closing(closing)?;
@@ -79,7 +87,7 @@ impl Read<'_> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Closing {
     /// The server's time when the walk began, in milliseconds since 1970, where it is known.
-    began: Option<i64>,
+    pub began: Option<i64>,
     /// The page size that the walk used.
     size: u32,
     /// The server serves one page size only.
@@ -89,37 +97,36 @@ pub(super) struct Closing {
     /// Readings that came to their end.
     readings: u32,
     /// Records that they found.
-    found: u64,
+    pub found: u64,
     /// The last of them fell short of the server's own word.
     was_short: bool,
     /// Some answer to the walk told more rows than the walk has read.
     was_told_more: bool,
     /// The reading under way.
-    reading: Option<Reading>,
+    pub reading: Option<Reading>,
 }
 
 /// A reading under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Reading {
-    walk: Walk,
+pub(super) struct Reading {
+    pub walk: Walk,
     /// The server's time when it began, in milliseconds since 1970.
     began: i64,
     /// Different ids that it has shown.
-    ids: u64,
-    /// Of those, records that the round had seen before.
-    known: u64,
+    pub ids: u64,
     /// Records that were unknown and can have been there when the walk began.
-    passed_over: u64,
+    pub passed_over: u64,
     /// What its first page tells of how many there are, and the most that any of its pages tells.
-    total: Option<u64>,
-    most: Option<u64>,
-    is_first: bool,
-    end: Option<End>,
+    pub total: Option<u64>,
+    pub most: Option<u64>,
+    /// It has shown no page yet.
+    pub is_first: bool,
+    pub end: Option<End>,
 }
 
 /// How a reading came to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum End {
+pub(super) enum End {
     /// It shows the whole list; this many rows, where they stood still.
     Whole(Option<u64>),
     /// It does not, and why.
@@ -163,16 +170,17 @@ impl Closing {
         Closing { size, ..Closing::new(&Walk::new(size), None) }
     }
 
-    /// Goes on with the reading under way, or begins the next one; whether it was begun just now.
-    fn resume(&mut self, list: &Read<'_>) -> Result<(Reading, bool)> {
+    /// Goes on with the reading under way, or begins the next one, whose first question is none of `asked`; whether it was
+    /// begun just now.
+    fn resume(&mut self, list: &Read<'_>, asked: &HashSet<Asked>) -> Result<(Reading, bool)> {
         let now = list.context.source.now();
         if let Some(reading) = self.reading.take().filter(|reading| (0..OLD).contains(&(now - reading.began))) {
             return Ok((reading, false));
         }
-        let size = self.size.saturating_sub(1 + self.readings).max(1);
+        let size = (1..self.size).rev().find(|size| !asked.contains(&(*size, 0))).unwrap_or(1);
         let walk = IdReading::first(list.context, list.stream, size)?;
-        let (ids, known, passed_over, total) = (0, 0, 0, None);
-        Ok((Reading { walk, began: now, ids, known, passed_over, total, most: total, is_first: true, end: None }, true))
+        let (ids, passed_over, total, most, end) = (0, 0, None, None, None);
+        Ok((Reading { walk, began: now, ids, passed_over, total, most, is_first: true, end }, true))
     }
 }
 
@@ -183,13 +191,17 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
     let mut verdict = Verdict::Incomplete(reasons::KEEP_MOVING.into());
     let mut moved = Moved::default();
     while closing.readings < MOST {
-        let (reading, is_new) = closing.resume(&list)?;
+        let place = list.place();
+        let mut known = list.context.mirror.call(move |w| w.transaction(|t| reread::asked(t, &place))).await?;
+        known.extend(unstored.asked.iter().copied());
+        let (reading, is_new) = closing.resume(&list, &known)?;
         unstored.begins |= is_new;
         if is_new && closing.one_size && !wait(&mut list, &mut closing).await? {
             return Ok(Ended::Stopped);
         }
-        let Some((mut reading, end)) = read(&mut list, &mut closing, reading, std::mem::take(&mut unstored)).await?
-        else {
+        let unstored = std::mem::take(&mut unstored);
+        let ended = reading_again::read(&mut list, &mut closing, reading, (known, unstored)).await?;
+        let Some((mut reading, end)) = ended else {
             return Ok(Ended::Stopped);
         };
         closing.readings += 1;
@@ -208,7 +220,9 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
             }
         };
         if closing.was_told_more && reading.most.is_none() {
-            (reading.total, reading.most) = ask_for_total(&list).await?;
+            // A server may tell it with its first answer alone.
+            let total = list.context.source.ask(list.first_page(list.context.page_size)).await?.total;
+            (reading.total, reading.most) = (total, total);
         }
         let unshown = moved::unshown(&list).await?;
         if let Some(why) = reading.is_short(rows, unshown.count) {
@@ -235,22 +249,6 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
     Ok(Ended::Closed(verdict))
 }
 
-/// Asks the first question of the walk once more, for what it tells of how many rows there are: a server may tell that with
-/// its first answer alone.
-async fn ask_for_total(list: &Read<'_>) -> Result<(Option<u64>, Option<u64>)> {
-    let parent = Some(list.from.partition.clone()).filter(|partition| !partition.is_empty());
-    let question = Question {
-        stream: list.stream,
-        parent: parent.or_else(|| list.context.source.any_parent(list.stream)),
-        size: list.context.page_size,
-        start: Start::Row(0),
-        select: Select::Ids,
-        since: None,
-    };
-    let total = list.context.source.ask(question).await?.total;
-    Ok((total, total))
-}
-
 /// Waits until a server that keeps answers has perhaps forgotten those of the reading before; false when a stop came first.
 /// From when on the reading may begin is stored: a run that is stopped meanwhile does not wait anew.
 async fn wait(list: &mut Read<'_>, closing: &mut Closing) -> Result<bool> {
@@ -271,94 +269,4 @@ async fn wait(list: &mut Read<'_>, closing: &mut Closing) -> Result<bool> {
         closing.not_before = None;
     }
     Ok(is_waited)
-}
-
-/// Reads to the end, and stores each page; `None` when a stop was asked for.
-async fn read(
-    list: &mut Read<'_>,
-    closing: &mut Closing,
-    mut reading: Reading,
-    mut unstored: Remembered,
-) -> Result<Option<(Reading, End)>> {
-    if let Some(end) = reading.end.clone() {
-        return Ok(Some((reading, end)));
-    }
-    let place = list.place();
-    let mut asked = list.context.mirror.call(move |w| w.transaction(|t| reread::asked(t, &place))).await?;
-    asked.extend(unstored.asked.iter().copied());
-    let parent = Some(list.from.partition.clone()).filter(|partition| !partition.is_empty());
-    let mut under_way =
-        IdReading::new(list.context, list.stream, parent, reading.walk.clone().avoiding(Arc::new(asked)));
-    loop {
-        let next = match under_way.next().await {
-            // Of a list with a row that cannot be asked for, not even for its id, no ids can be read: it lacks that row anyway.
-            Err(error) if isolate::is_of_a_row(&error) => {
-                return Ok(Some((reading, End::Unreadable)));
-            }
-            next => next?,
-        };
-        match next {
-            Next::Page(next) => {
-                let (question, page) = *next;
-                let (window, unknown) = take(list, closing, (&mut reading, unstored.begins), question, &page).await?;
-                closing.found += unknown;
-                reading.walk = under_way.walk().clone();
-                reading.end = under_way.end().map(|verdict| end_of(verdict, under_way.walk()));
-                closing.reading = Some(reading.clone());
-                let remembered = Remembered {
-                    asked: unstored.asked.drain(..).chain(under_way.take_asked()).collect(),
-                    begins: std::mem::take(&mut unstored.begins),
-                    ..window.remembered
-                };
-                list.keep(Window { remembered, ..window }, closing).await?;
-                if list.context.stop.requested() && reading.end.is_none() {
-                    return Ok(None);
-                }
-            }
-            Next::End(verdict) => {
-                let end = end_of(&verdict, under_way.walk());
-                closing.reading = None;
-                return Ok(Some((reading, end)));
-            }
-            Next::Stopped => return Ok(None),
-        }
-    }
-}
-
-fn end_of(verdict: &Verdict, walk: &Walk) -> End {
-    match verdict {
-        Verdict::Incomplete(why) => End::Broken(why.clone()),
-        _ => End::Whole(walk.stood_still().then(|| walk.rows())),
-    }
-}
-
-/// Makes a window of a page: what it shows and the round has not seen. Says how many records that are.
-async fn take(
-    list: &Read<'_>,
-    closing: &Closing,
-    (reading, begins): (&mut Reading, bool),
-    question: Question,
-    page: &Page,
-) -> Result<(Window, u64)> {
-    if std::mem::take(&mut reading.is_first) {
-        reading.total = page.total;
-    }
-    reading.most = reading.most.max(page.total);
-    let (place, since) = (list.place(), list.from.since_run);
-    let ids: Vec<String> = page.records.rows.iter().map(|row| row.id.to_string()).collect();
-    let told = list.context.mirror.call(move |w| {
-        // A row whose id cannot be read counts as one, and is nobody's.
-        w.transaction(|t| reread::tell(t, &place, since, (&ids, begins), |id| !is_no_id(id)))
-    });
-    let told = told.await?;
-    let unknown = told.unseen.len() as u64;
-    reading.ids += told.fresh.len() as u64;
-    reading.known += told.fresh.len() as u64 - unknown;
-    let remembered = Remembered { shown: told.fresh, ..Remembered::default() };
-    if told.unseen.is_empty() {
-        return Ok((Window { remembered, ..Window::default() }, 0));
-    }
-    let Unknown { window, passed_over } = unknown_rows::read(list, closing.began, question, told.unseen).await?;
-    reading.passed_over += passed_over;
-    Ok((Window { remembered, ..window }, unknown))
 }

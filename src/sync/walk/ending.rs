@@ -3,7 +3,7 @@
 //! - A list that came in one window is closed.
 //! - A stream's one list that stood still as far as its windows show is read a second time. Where the job forgoes that, its
 //!   records are counted, and two changes that cancel each other go unnoticed.
-//! - Of a conversation's messages that are in the order of their moments, page one is asked for again.
+//! - Of a conversation's messages that are in the order of their moments, page one is asked for again ([`super::head`]).
 //! - Any other list is read again, and so is one of which the server told more rows than were read.
 
 use super::closing::{self, Closing, Read};
@@ -15,6 +15,7 @@ use super::second_pass::{self, Second};
 use super::{Collect, Walk, tail};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Checkpoint};
+use crate::mirror::reread::Remembered;
 use crate::source::AtWork;
 use crate::streams::Stream;
 use crate::sync::{Context, parents};
@@ -128,7 +129,8 @@ async fn finish(
                 Second::Stopped | Second::Differs if walk.is_one_window() => Verdict::Continuous,
                 // The next run reads it again, and goes on with that wherever it stops.
                 Second::Stopped => {
-                    read.keep(Window::default(), &closing).await?;
+                    let remembered = Remembered { asked, ..Remembered::default() };
+                    read.keep(Window { remembered, ..Window::default() }, &closing).await?;
                     return Ok(Ended::Stopped);
                 }
                 Second::Differs => return closing::close(read, closing, asked).await,
@@ -136,7 +138,7 @@ async fn finish(
         }
         Then::CheckHead => match head::check(&mut read, walk, began, stands).await? {
             Head::Same => Verdict::Continuous,
-            Head::Differs => return closing::close(read, closing, Vec::new()).await,
+            Head::Differs => return closing::close(read, closing, vec![(head::size_of_head(walk), 0)]).await,
             Head::Stopped => return Ok(Ended::Stopped),
         },
         Then::ReadAgain => return closing::close(read, closing, Vec::new()).await,

@@ -14,7 +14,6 @@ use super::unknown_rows::{self, Unknown};
 use crate::error::Result;
 use crate::mirror::reread;
 use crate::set_aside::is_no_id;
-use crate::source::query::{Question, Select, Start};
 
 /// What page one shows at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +26,12 @@ pub(super) enum Head {
     Stopped,
 }
 
+/// Rows that are asked for: in another size, where others are served, for an answer that the server keeps would confirm
+/// itself.
+pub(super) fn size_of_head(walk: &Walk) -> u32 {
+    walk.page_size().saturating_sub(1).max(1)
+}
+
 /// Asks for page one again, and stores what is new on it. Until the list is closed it stands where `stands` says.
 pub(super) async fn check(
     list: &mut Read<'_>,
@@ -34,15 +39,7 @@ pub(super) async fn check(
     began: Option<i64>,
     stands: Option<String>,
 ) -> Result<Head> {
-    let question = Question {
-        stream: list.stream,
-        parent: Some(list.from.partition.clone()),
-        // In another size, where others are served: an answer that the server keeps would confirm itself.
-        size: walk.page_size().saturating_sub(1).max(1),
-        start: Start::Row(0),
-        select: Select::Ids,
-        since: None,
-    };
+    let question = list.first_page(size_of_head(walk));
     let page = tokio::select! {
         biased;
         page = list.context.source.ask(question.clone()) => page,

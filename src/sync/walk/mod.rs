@@ -50,6 +50,7 @@ mod naive;
 mod page_size;
 mod position;
 mod questions;
+mod reading_again;
 mod reasons;
 pub mod second_pass;
 mod sequence;

@@ -1,0 +1,101 @@
+//! One closing reading ([`super::closing`]): ids alone, many pages a request. Each page is committed with what it showed, so
+//! that a run that is stopped or killed goes on behind it. A stop is seen between two pages.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::closing::{Closing, End, Read, Reading};
+use super::commit::Window;
+use super::id_reading::{IdReading, Next};
+use super::unknown_rows::{self, Unknown};
+use super::{Walk, isolate};
+use crate::error::Result;
+use crate::mirror::reread::{self, Asked, Remembered};
+use crate::set_aside::is_no_id;
+use crate::source::page::Page;
+use crate::source::query::Question;
+use crate::verdict::Verdict;
+
+/// Reads to the end, and stores each page. Asks none of the questions that are known to have been `asked`; what of these is
+/// not `unstored` the mirror knows. Returns `None` when a stop was asked for.
+pub(super) async fn read(
+    list: &mut Read<'_>,
+    closing: &mut Closing,
+    mut reading: Reading,
+    (asked, mut unstored): (HashSet<Asked>, Remembered),
+) -> Result<Option<(Reading, End)>> {
+    if let Some(end) = reading.end.clone() {
+        return Ok(Some((reading, end)));
+    }
+    let walk = reading.walk.clone().avoiding(Arc::new(asked));
+    let mut under_way = IdReading::new(list.context, list.stream, list.parent(), walk);
+    loop {
+        let next = match under_way.next().await {
+            // Of a list with a row that cannot be asked for, not even for its id, no ids can be read: it lacks that row anyway.
+            Err(error) if isolate::is_of_a_row(&error) => return Ok(Some((reading, End::Unreadable))),
+            next => next?,
+        };
+        match next {
+            Next::Page(next) => {
+                let (question, page) = *next;
+                let (window, unknown) = take(list, closing, (&mut reading, unstored.begins), question, &page).await?;
+                closing.found += unknown;
+                reading.walk = under_way.walk().clone();
+                reading.end = under_way.end().map(|verdict| end_of(verdict, under_way.walk()));
+                closing.reading = Some(reading.clone());
+                let remembered = Remembered {
+                    asked: unstored.asked.drain(..).chain(under_way.take_asked()).collect(),
+                    begins: std::mem::take(&mut unstored.begins),
+                    ..window.remembered
+                };
+                list.keep(Window { remembered, ..window }, closing).await?;
+                if list.context.stop.requested() && reading.end.is_none() {
+                    return Ok(None);
+                }
+            }
+            Next::End(verdict) => {
+                let end = end_of(&verdict, under_way.walk());
+                closing.reading = None;
+                return Ok(Some((reading, end)));
+            }
+            Next::Stopped => return Ok(None),
+        }
+    }
+}
+
+fn end_of(verdict: &Verdict, walk: &Walk) -> End {
+    match verdict {
+        Verdict::Incomplete(why) => End::Broken(why.clone()),
+        _ => End::Whole(walk.stood_still().then(|| walk.rows())),
+    }
+}
+
+/// Makes a window of a page: what it shows and the round has not seen. Says how many records that are.
+async fn take(
+    list: &Read<'_>,
+    closing: &Closing,
+    (reading, begins): (&mut Reading, bool),
+    question: Question,
+    page: &Page,
+) -> Result<(Window, u64)> {
+    if std::mem::take(&mut reading.is_first) {
+        reading.total = page.total;
+    }
+    reading.most = reading.most.max(page.total);
+    let (place, since) = (list.place(), list.from.since_run);
+    let ids: Vec<String> = page.records.rows.iter().map(|row| row.id.to_string()).collect();
+    let told = list.context.mirror.call(move |w| {
+        // A row whose id cannot be read counts as one, and is nobody's.
+        w.transaction(|t| reread::tell(t, &place, since, (&ids, begins), |id| !is_no_id(id)))
+    });
+    let told = told.await?;
+    let unknown = told.unseen.len() as u64;
+    reading.ids += told.fresh.len() as u64;
+    let remembered = Remembered { shown: told.fresh, ..Remembered::default() };
+    if told.unseen.is_empty() {
+        return Ok((Window { remembered, ..Window::default() }, 0));
+    }
+    let Unknown { window, passed_over } = unknown_rows::read(list, closing.began, question, told.unseen).await?;
+    reading.passed_over += passed_over;
+    Ok((Window { remembered, ..window }, unknown))
+}

@@ -147,6 +147,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         lookback: i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX),
         audit: settings.audit,
         audit_repair: settings.audit_repair,
+        silence_is_empty: Arc::default(),
         masks: (settings.mask_at == MaskAt::Landing).then(|| Arc::new(settings.masks.clone())),
         double_collect: settings.double_collect,
         progress: Arc::new(Progress::default()),

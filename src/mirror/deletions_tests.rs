@@ -78,6 +78,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
             lookback: 1,
             newest: vec![Some(entries::UNTOLD); ids.len()],
             signs: vec![true; ids.len()],
+            silence_is_empty: false,
         }),
         moments: Moments::default(),
         believe_empty: false,

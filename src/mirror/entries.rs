@@ -31,16 +31,18 @@ pub struct Partitions {
     pub newest: Vec<Option<i64>>,
     /// For each record of the page whether it tells anything of its list that new records in that would change.
     pub signs: Vec<bool>,
+    /// A record that tells nothing has an empty list, as far as the server has shown ([`Silence`]).
+    pub silence_is_empty: bool,
 }
 
 impl Partitions {
     /// Whether the page's n-th record, unchanged, is a sign that its list is. One that tells nothing is none, but where its
-    /// list is empty and others of the page tell something.
+    /// list is empty and this server's silence means just that.
     fn is_sign(&self, t: &Transaction<'_>, n: usize, place: &Place) -> rusqlite::Result<bool> {
         if self.signs.get(n).copied().unwrap_or(false) {
             return Ok(true);
         }
-        Ok(self.signs.contains(&true) && !holds_records(t, place)?)
+        Ok(self.silence_is_empty && !holds_records(t, place)?)
     }
 }
 
@@ -183,16 +185,48 @@ fn holds_suspects(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> 
     .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
 }
 
-/// The lists that hold records although the entry of the record they belong to tells nothing of them; `all`: none tells
-/// anything, for that is not asked for. None in a mirror that is older than this memory.
-pub fn without_sign(c: &Connection, stream: Stream, all: bool) -> rusqlite::Result<Vec<Box<str>>> {
+/// What entries that tell nothing of their lists mean on this server.
+///
+/// An empty conversation has no last message to tell, and to ask for each of these every night would cost requests for
+/// nothing. So silence means "empty" as long as the server has shown exactly that: other entries of the stream tell
+/// something, and no list holds records behind an entry that tells nothing. One such list, and silence means nothing: a
+/// conversation that was empty may have been filled behind an entry that stays as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// Silence means an empty list.
+    pub is_empty: bool,
+    /// The lists that each night asks for, because nothing tells whether they hold new records.
+    pub lists: Vec<Box<str>>,
+}
+
+/// Weighs what the entries of a stream's lists have told so far; `unasked`: none tells anything, for that is not asked for.
+/// Nothing is known in a mirror that is older than this memory.
+pub fn silence(c: &Connection, stream: Stream, unasked: bool) -> rusqlite::Result<Silence> {
     let Ok(mut ask) = c.prepare_cached(
-        "SELECT partition FROM entry WHERE stream = ?1 AND (sign = 0 OR lags = 1 OR ?2)
-             AND EXISTS (SELECT 1 FROM record WHERE record.stream = ?1 AND parent = partition AND deleted = 0)",
+        "SELECT partition, sign AND NOT ?2, lags, (lags OR NOT sign OR ?2)
+             AND EXISTS (SELECT 1 FROM record WHERE record.stream = ?1 AND parent = partition AND deleted = 0)
+         FROM entry WHERE stream = ?1",
     ) else {
-        return Ok(Vec::new());
+        return Ok(Silence::default());
     };
-    ask.query_map(params![stream.number(), all], |r| r.get(0))?.collect()
+    let mut silence = Silence::default();
+    let (mut tells, mut contradicted, mut empty) = (false, false, Vec::new());
+    let mut rows = ask.query(params![stream.number(), unasked])?;
+    while let Some(row) = rows.next()? {
+        let (sign, lags, holds_records): (bool, bool, bool) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        tells |= sign;
+        contradicted |= !sign && holds_records;
+        if holds_records && (lags || !sign) {
+            silence.lists.push(row.get(0)?);
+        } else if !sign {
+            empty.push(row.get(0)?);
+        }
+    }
+    silence.is_empty = tells && !contradicted;
+    if !silence.is_empty {
+        silence.lists.append(&mut empty);
+    }
+    Ok(silence)
 }
 
 /// What is known of a list is forgotten when the record it belongs to is gone: should that come back, the list is read
@@ -350,6 +384,7 @@ mod tests {
             lookback: DAY,
             newest: vec![Some(now - 9 * DAY)],
             signs: vec![true],
+            silence_is_empty: false,
         }
     }
 

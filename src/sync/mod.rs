@@ -20,6 +20,7 @@ pub mod time_box;
 pub mod unchanged;
 pub mod walk;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::guard::Deletes;
@@ -54,6 +55,8 @@ pub struct Context {
     pub audit: u32,
     /// Requests that a run may spend on reading again what was skipped on a sign that an audit found wrong.
     pub audit_repair: u32,
+    /// A conversation whose entry tells nothing is empty, as far as the server has shown when the run began.
+    pub silence_is_empty: Arc<AtomicBool>,
     /// What is masked before it lands.
     pub masks: Option<Arc<Masks>>,
     /// Read lists a second time, so that they can be proven.

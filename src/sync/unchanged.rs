@@ -2,6 +2,7 @@
 //! are asked for, and when things were made.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -75,6 +76,7 @@ pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Parti
         lookback: context.lookback,
         newest: moments(page, &LAST, context.source.dialect().date),
         signs: signs(page),
+        silence_is_empty: context.silence_is_empty.load(Ordering::Relaxed),
     })
 }
 
@@ -149,15 +151,17 @@ pub fn cost_of_silence(source: &Source, lists: usize) -> Option<String> {
     })
 }
 
-/// Says what a night costs whose conversations show no sign of new messages, in the summary and as it begins.
-async fn note_signs(context: &Context, streams: &[Stream]) -> Result<()> {
+/// Weighs what entries that tell nothing mean, and says what the night costs because of these, in the summary and as it
+/// begins.
+async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
     let Some(child) = streams.iter().copied().find(|s| s.definition().parent.is_some()) else { return Ok(()) };
     if context.lane != Lane::Incremental || !context.source.is_partitioned(child) {
         return Ok(());
     }
-    let all = !asks_for_signs(&context.source, child)?;
-    let lists = context.mirror.call(move |w| w.transaction(|t| entries::without_sign(t, child, all))).await?;
-    if let Some(cost) = cost_of_silence(&context.source, lists.len()) {
+    let unasked = !asks_for_signs(&context.source, child)?;
+    let silence = context.mirror.call(move |w| w.transaction(|t| entries::silence(t, child, unasked))).await?;
+    context.silence_is_empty.store(silence.is_empty, Ordering::Relaxed);
+    if let Some(cost) = cost_of_silence(&context.source, silence.lists.len()) {
         tracing::warn!(stream = %child, "{cost}");
         context.note(format!("{child}: {cost}"));
     }
@@ -172,7 +176,7 @@ pub async fn note_all(context: &Context, streams: &[Stream]) -> Result<()> {
     }
     note_volatile(context, streams)?;
     note_ignored(context, streams)?;
-    note_signs(context, streams).await
+    weigh_silence(context, streams).await
 }
 
 fn moments(page: &Page, path: &[&str], form: DateForm) -> Vec<Option<i64>> {

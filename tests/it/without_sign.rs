@@ -64,6 +64,42 @@ fn after_each_of_ten_nights_the_messages_are_the_truth() {
     }
 }
 
+/// An empty conversation is filled behind an entry that stays silent. That others tell their last message is no evidence
+/// against it: some that hold messages are silent, too.
+#[test]
+fn empty_conversations_that_are_filled_in_silence_are_asked_for() {
+    let server = Qpien::start(Account::new(3, 60, 4), |_, _| None);
+    let is_silent = |n: usize| n % 3 == 0;
+    for n in (0..60).filter(|n| n % 6 == 0) {
+        server.account().messages.insert(format!("conversation-{n:05}"), Vec::new());
+    }
+    silence(&mut server.account(), &Value::Null, is_silent);
+    let work = job("incremental", "audit = 0");
+    for night in 0..10 {
+        server.run(&work).expect(0);
+        messages_are_whole(&work, &server);
+        add(&mut server.account(), night * 6, night);
+    }
+}
+
+/// Empty conversations cost nothing while silence means just that, wherever they stand in their list: even a page of
+/// nothing else.
+#[test]
+fn empty_conversations_are_not_asked_for_while_only_they_are_silent() {
+    let server = Qpien::start(Account::new(3, 300, 4), |_, _| None);
+    for n in 0..150 {
+        server.account().messages.insert(format!("conversation-{n:05}"), Vec::new());
+    }
+    silence(&mut server.account(), &Value::Null, |n| n < 150);
+    let work = job("incremental", "audit = 0\npage_size = 20");
+    server.run(&work).expect(0);
+    let asked = || server.asked().iter().filter(|field| field.operation == "getMessages").count();
+    let before = asked();
+    let night = server.run(&work).expect(0);
+    assert!(asked() <= before + 5, "{} and {before}: {}", asked(), night.stdout);
+    assert!(!night.stdout.contains("show no last message"), "{}", night.stdout);
+}
+
 /// The plan and the run say what that costs, and the plan counts it.
 #[test]
 fn what_it_costs_is_told_before_it_is_paid() {

@@ -34,8 +34,9 @@ pub fn lists(connection: &Connection, source: &Source, settings: &Settings, stre
 
 /// The lists that a night asks for because nothing tells whether they hold new records.
 pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) -> Result<Vec<Box<str>>> {
-    let all = !unchanged::asks_for_signs(source, stream)?;
-    entries::without_sign(connection, stream, all)
+    let unasked = !unchanged::asks_for_signs(source, stream)?;
+    entries::silence(connection, stream, unasked)
+        .map(|silence| silence.lists)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}")))
 }
 

@@ -51,10 +51,11 @@ pub fn sample(
 
 /// Begins to read a list whole that the round did not ask for; whether that was not begun before.
 fn begin(t: &Transaction<'_>, place: &Place, round: i64, run: i64, now: i64, audit: bool) -> rusqlite::Result<bool> {
-    let is_begun = checkpoint::start_pass(t, place, run, round, &Pass { known_since: None, audit })?;
+    let is_begun =
+        checkpoint::start_pass(t, place, run, round, &Pass { known_since: None, audited: audit.then_some((0, 0)) })?;
     if is_begun {
         t.prepare_cached(
-            "UPDATE entry SET lane = ?, run = ?, began = ?, whole = 0, skipped = NULL, repair = NULL
+            "UPDATE entry SET lane = ?, run = ?, began = ?, whole = 0, skipped = NULL, repair = NULL, search = NULL
              WHERE stream = ? AND partition = ?",
         )?
         .execute(params![place.lane.name(), run, now, place.stream.number(), place.partition])?;

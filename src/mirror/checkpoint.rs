@@ -153,8 +153,9 @@ pub fn start(t: &Transaction<'_>, place: &Place, run: i64, not_before: i64) -> r
 pub struct Pass {
     /// See [`Checkpoint::known_since`].
     pub known_since: Option<i64>,
-    /// It is an audit: what it finds is counted.
-    pub audit: bool,
+    /// It is an audit, whose list has shown so many records so far that should have been found before, and so many of these
+    /// that the mirror lacked.
+    pub audited: Option<(i64, i64)>,
 }
 
 /// The same for a pass of this kind; whether one was begun.
@@ -167,11 +168,11 @@ pub fn start_pass(
 ) -> rusqlite::Result<bool> {
     let begun = t
         .prepare_cached(
-            "INSERT INTO checkpoint (lane, stream, partition, pass, since_run, known_since, audited)
-             VALUES (?1, ?2, ?3, 1, ?4, ?6, ?7)
+            "INSERT INTO checkpoint (lane, stream, partition, pass, since_run, known_since, audited, lacked)
+             VALUES (?1, ?2, ?3, 1, ?4, ?6, ?7, ?8)
              ON CONFLICT (lane, stream, partition) DO UPDATE SET pass = pass + 1, windows = 0, open = 1, since_run = ?4,
                  position = NULL, verdict = NULL, why = NULL, seen = 0, distinct_records = 0, steps_back = 0,
-                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7, lacked = 0, at_known = 0, set_aside = 0,
+                 total = NULL, closed_at = NULL, known_since = ?6, newest = NULL, audited = ?7, lacked = ?8, at_known = 0, set_aside = 0,
                  found_again = 0, may_miss = 0
              WHERE since_run < ?5",
         )?
@@ -182,7 +183,8 @@ pub fn start_pass(
             run,
             not_before,
             pass.known_since,
-            pass.audit.then_some(0)
+            pass.audited.map(|(found, _)| found),
+            pass.audited.map_or(0, |(_, lacked)| lacked)
         ])?;
     if begun == 1 {
         reread::forget(t, place)?;

@@ -9,12 +9,11 @@
 //! Everything is done in batches, each in a transaction of its own, and each step can be done again: killed between any two,
 //! the next run finds the rest.
 
-use std::collections::VecDeque;
-
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::checkpoint::Lane;
 use super::entries;
+use super::orphans;
 use super::records::EMPTY;
 use super::sequence::Seqs;
 use super::store::Writer;
@@ -61,6 +60,20 @@ pub struct Suspect {
     pub proven: bool,
     /// The walk that did not show it showed nothing at all.
     pub empty: bool,
+    /// What is known of the record that it belongs to.
+    pub parent: Parent,
+}
+
+/// What is known of the record that a suspect belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parent {
+    /// It has none, or that one is there: a walk over the list in which the suspect would stand did not show it.
+    There,
+    /// It is gone. The suspect is an orphan ([`super::orphans`]).
+    Gone {
+        /// Every other list was read whole since, and none shows it.
+        is_searched: bool,
+    },
 }
 
 /// Puts under suspicion what complete walks did not show; says how many are new among the suspects.
@@ -115,7 +128,15 @@ pub fn suspects(writer: &mut Writer, of: Judged, behind: Option<&Suspect>, most:
                 ":stream": of.stream.number(), ":since": of.since, ":lane": of.lane.name(), ":run": run, ":id": id,
                 ":most": most,
             },
-            |r| Ok(Suspect { id: r.get(0)?, suspect_run: r.get(1)?, proven: r.get(2)?, empty: r.get(3)? }),
+            |r| {
+                Ok(Suspect {
+                    id: r.get(0)?,
+                    suspect_run: r.get(1)?,
+                    proven: r.get(2)?,
+                    empty: r.get(3)?,
+                    parent: Parent::There,
+                })
+            },
         )?
         .collect()
     })
@@ -133,17 +154,8 @@ pub fn acquit(writer: &mut Writer, stream: Stream, ids: &[String]) -> Result<()>
     })
 }
 
-/// What became a tombstone.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Buried {
-    /// Records.
-    pub records: u64,
-    /// Records of another stream that went with them.
-    pub covered: u64,
-}
-
-/// Makes tombstones of these records, unless they were seen since; and with each, in the same transaction as far as one
-/// batch reaches, of the records of `child` that are asked for by it.
+/// Makes tombstones of these records, unless they were seen in `since` or later; and in the same transaction leaves the
+/// records of `child` that are asked for by each as orphans. Returns how many became tombstones.
 pub fn bury(
     writer: &mut Writer,
     run: i64,
@@ -151,85 +163,32 @@ pub fn bury(
     child: Option<Stream>,
     ids: &[String],
     since: i64,
-) -> Result<Buried> {
-    let mut left: VecDeque<&String> = ids.iter().collect();
-    let mut covering: Option<(&String, Stream)> = None;
-    let mut buried = Buried::default();
-    while !left.is_empty() || covering.is_some() {
-        writer.transaction(|t| {
+) -> Result<u64> {
+    let mut buried = 0;
+    for some in ids.chunks(BATCH) {
+        buried += writer.transaction(|t| {
             let mut seqs = Seqs::take(t, run)?;
-            let mut room = BATCH;
-            while room > 0 {
-                if let Some((parent, child)) = covering {
-                    let covered = cover(t, &mut seqs, child, parent, room)?;
-                    (room, buried.covered) = (room - covered, buried.covered + covered as u64);
-                    if room > 0 {
-                        covering = None;
-                    }
-                    continue;
-                }
-                let Some(id) = left.pop_front() else { break };
+            let mut buried = 0;
+            for id in some {
                 let live: Option<i64> = t
                     .prepare_cached(
                         "SELECT seq FROM record WHERE stream = ? AND id = ? AND deleted = 0 AND last_run < ?",
                     )?
                     .query_row(params![stream.number(), id, since], |r| r.get(0))
                     .optional()?;
-                if let Some(seq) = live {
-                    tombstone(t, &mut seqs, stream, id, seq)?;
-                    (room, buried.records) = (room - 1, buried.records + 1);
-                    covering = child.map(|child| (id, child));
-                    if let Some(child) = child {
-                        entries::forget(t, child, id)?;
-                    }
+                let Some(seq) = live else { continue };
+                tombstone(t, &mut seqs, stream, id, seq)?;
+                buried += 1;
+                if let Some(child) = child {
+                    entries::forget(t, child, id)?;
+                    orphans::leave(t, child, id, run)?;
                 }
             }
-            seqs.give_back(t)
+            seqs.give_back(t)?;
+            Ok(buried)
         })?;
     }
     Ok(buried)
-}
-
-/// Makes tombstones of the records of `child` whose record in `stream` is one: what a killed run left of them.
-pub fn cover_the_rest(writer: &mut Writer, run: i64, stream: Stream, child: Stream) -> Result<u64> {
-    let mut all = 0;
-    loop {
-        let covered = writer.transaction(|t| {
-            let parent: Option<String> = t
-                .query_row(
-                    "SELECT r.id FROM record AS r INDEXED BY record_tombstones WHERE r.stream = ?1 AND r.deleted = 1
-                         AND EXISTS (SELECT 1 FROM record AS m INDEXED BY record_parents
-                                     WHERE m.stream = ?2 AND m.parent = r.id AND m.deleted = 0) LIMIT 1",
-                    params![stream.number(), child.number()],
-                    |r| r.get(0),
-                )
-                .optional()?;
-            let Some(parent) = parent else { return Ok(0) };
-            let mut seqs = Seqs::take(t, run)?;
-            let covered = cover(t, &mut seqs, child, &parent, BATCH)?;
-            seqs.give_back(t)?;
-            Ok(covered as u64)
-        })?;
-        if covered == 0 {
-            return Ok(all);
-        }
-        all += covered;
-    }
-}
-
-/// At most so many live records of a parent become tombstones.
-fn cover(t: &Transaction<'_>, seqs: &mut Seqs, child: Stream, parent: &str, most: usize) -> rusqlite::Result<usize> {
-    let records: Vec<(String, i64)> = t
-        .prepare_cached(
-            "SELECT id, seq FROM record INDEXED BY record_parents
-             WHERE stream = ? AND parent = ? AND deleted = 0 LIMIT ?",
-        )?
-        .query_map(params![child.number(), parent, most], |r| Ok((r.get(0)?, r.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    for (id, seq) in &records {
-        tombstone(t, seqs, child, id, *seq)?;
-    }
-    Ok(records.len())
 }
 
 fn tombstone(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, seq: i64) -> rusqlite::Result<()> {

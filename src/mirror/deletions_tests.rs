@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::checkpoint::{self, Advance, Place};
 use super::super::entries::{self, Partitions};
+use super::super::orphans;
 use super::super::readings::Tails;
 use super::super::records::{self, Landed, Landing, Moments};
 use super::super::reread::Remembered;
@@ -154,10 +155,6 @@ fn holds(w: &mut Writer, stream: Stream) -> (Vec<String>, Vec<(String, i64)>) {
     .expect("read")
 }
 
-fn last_seq(w: &mut Writer) -> i64 {
-    w.transaction(|t| t.query_row("SELECT last FROM sequence", [], |r| r.get(0))).expect("a seq")
-}
-
 fn incomplete() -> Verdict {
     Verdict::Incomplete("why".into())
 }
@@ -187,7 +184,10 @@ fn only_what_a_complete_walk_of_this_round_did_not_show_is_a_suspect() {
         assert!(suspected(w, third, Stream::Messages).is_empty());
         suspect(w, judged(third, Stream::Conversations)).expect("suspected");
         let all = suspects(w, judged(third, Stream::Conversations), None, 9).expect("suspects");
-        assert_eq!(all, [Suspect { id: "c".into(), suspect_run: third.run, proven: true, empty: false }]);
+        assert_eq!(
+            all,
+            [Suspect { id: "c".into(), suspect_run: third.run, proven: true, empty: false, parent: Parent::There }]
+        );
         acquit(w, Stream::Conversations, &["c".into()]).expect("acquitted");
         assert_eq!(w.transaction(|t| counts(t, Stream::Conversations)).expect("counts"), (0, 0));
     });
@@ -204,14 +204,43 @@ fn a_run_that_goes_on_with_a_round_has_seen_what_the_round_has_seen() {
     });
 }
 
+fn orphans_of(w: &mut Writer, begun: Begun) -> Vec<(String, bool)> {
+    let all = orphans::orphans(w, judged(begun, Stream::Messages), Stream::Conversations, None, 9999).expect("orphans");
+    let is_searched = |suspect: &Suspect| suspect.parent == Parent::Gone { is_searched: true };
+    all.into_iter().map(|suspect| (suspect.id.clone(), is_searched(&suspect))).collect()
+}
+
+fn bury_conversation(w: &mut Writer, begun: Begun, id: &str) {
+    let buried = bury(w, begun.run, Stream::Conversations, Some(Stream::Messages), &[id.into()], i64::MAX);
+    assert_eq!(buried.expect("buried"), 1);
+}
+
+/// Begins as many lists of a search as take so many pages; which these are.
+fn search(w: &mut Writer, begun: Begun, questions: u64) -> Vec<String> {
+    let search = orphans::Search {
+        lane: LANE,
+        child: Stream::Messages,
+        parent: Stream::Conversations,
+        round: begun.since_run,
+        run: begun.run,
+        questions,
+        page_size: 100,
+        now: 9,
+    };
+    w.transaction(|t| {
+        orphans::begin_search(t, &search)?;
+        let open = checkpoint::open_walks(t, LANE, Stream::Messages, begun.since_run, 99)?;
+        Ok(open.into_iter().map(|walk| walk.partition).collect())
+    })
+    .expect("begun")
+}
+
 #[test]
-fn a_tombstone_takes_its_messages_along_in_batches_and_its_walk_counts_no_more() {
+fn a_tombstone_leaves_its_messages_as_orphans_and_its_walk_counts_no_more() {
     with_mirror(|w| {
-        let many: Vec<String> = (0..2500).map(|n| format!("a{n:05}")).collect();
-        let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let first = begin(w);
         land(w, first, CONVERSATIONS, &["a", "b"], Verdict::Continuous);
-        land(w, first, messages("a"), &many, Verdict::Continuous);
+        land(w, first, messages("a"), &["a1", "a2", "a3"], Verdict::Continuous);
         land(w, first, messages("b"), &["b1"], Verdict::Continuous);
         end(w, first);
         let second = begin(w);
@@ -230,42 +259,111 @@ fn a_tombstone_takes_its_messages_along_in_batches_and_its_walk_counts_no_more()
             .expect("walks")
         };
         assert_eq!(open(w), (1, false));
-        let before = last_seq(w);
-        let gone = suspected(w, second, Stream::Conversations);
-        assert_eq!(gone, ["a"]);
+        assert_eq!(suspected(w, second, Stream::Conversations), ["a"]);
         let ids = ["a".to_owned(), "b".to_owned()];
-        let buried = bury(w, 9, Stream::Conversations, Some(Stream::Messages), &ids, second.since_run).expect("buried");
-        assert_eq!(buried, Buried { records: 1, covered: 2500 }, "b was seen in this round");
-        let (live, dead) = holds(w, Stream::Messages);
-        assert_eq!((live, dead.len()), (vec!["b1".to_owned()], 2500));
-        assert!(dead.iter().all(|(_, seq)| *seq > before));
-        assert_eq!(last_seq(w), before + 2501);
+        let buried = bury(w, second.run, Stream::Conversations, Some(Stream::Messages), &ids, second.since_run);
+        assert_eq!(buried.expect("buried"), 1, "b was seen in this round");
         assert_eq!(open(w), (0, true));
-        assert_eq!(w.transaction(|t| counts(t, Stream::Messages)).expect("counts"), (2500, 0));
+        // They are there until every list was read that they may have moved to: b was read before their own was gone.
+        assert_eq!(orphans_of(w, second), ["a1", "a2", "a3"].map(|id| (id.to_owned(), false)));
+        assert_eq!(search(w, second, 9), ["b"]);
+        let mut shown = landing(w, second, messages("b"), &["b1", "a2"]);
+        shown.claims.insert("a2".into());
+        shown.advance.verdict = Some(Verdict::Continuous);
+        records::land(w, &mut shown).expect("landed");
+        assert_eq!(orphans_of(w, second), ["a1", "a3"].map(|id| (id.to_owned(), true)));
+        assert_eq!(search(w, second, 9), Vec::<String>::new());
+        assert_eq!(
+            bury(w, second.run, Stream::Messages, None, &["a1".into(), "a3".into()], i64::MAX).expect("buried"),
+            2
+        );
+        assert_eq!(holds(w, Stream::Messages).0, ["a2", "b1"]);
         end(w, second);
         // Back, with the same bytes: alive again, walked again.
         let third = begin(w);
         let landed = land(w, third, CONVERSATIONS, &["a", "b"], Verdict::Continuous);
         assert_eq!((landed.new, landed.changed), (1, 0));
         assert_eq!(holds(w, Stream::Conversations), (vec!["a".into(), "b".into()], vec![]));
-        land(w, third, messages("a"), &many[..1], Verdict::Continuous);
-        assert_eq!(holds(w, Stream::Messages).0, ["a00000", "b1"]);
-        assert_eq!(cover_the_rest(w, 9, Stream::Conversations, Stream::Messages).expect("nothing"), 0);
+        land(w, third, messages("a"), &["a1"], Verdict::Continuous);
+        assert_eq!(holds(w, Stream::Messages).0, ["a1", "a2", "b1"]);
     });
 }
 
 #[test]
-fn what_a_kill_left_of_a_conversation_goes_with_the_next_run() {
+fn an_older_versions_kill_left_messages_without_a_conversation() {
     with_mirror(|w| {
         let first = begin(w);
         land(w, first, CONVERSATIONS, &["a", "b"], Verdict::Continuous);
         land(w, first, messages("a"), &["a1", "a2"], Verdict::Continuous);
         land(w, first, messages("b"), &["b1"], Verdict::Continuous);
-        // Killed behind the transaction that buried the conversation itself.
-        let buried = bury(w, 9, Stream::Conversations, None, &["a".into()], first.since_run + 1).expect("buried");
-        assert_eq!(buried, Buried { records: 1, covered: 0 });
-        assert_eq!(cover_the_rest(w, 9, Stream::Conversations, Stream::Messages).expect("covered"), 2);
-        assert_eq!(holds(w, Stream::Messages).0, ["b1"]);
+        bury(w, 9, Stream::Conversations, None, &["a".into()], first.since_run + 1).expect("buried");
+        assert_eq!(orphans_of(w, first), []);
+        orphans::leave_the_rest(w, first.run, Stream::Conversations, Stream::Messages).expect("left");
+        assert_eq!(orphans_of(w, first).len(), 2);
+        let left = |w: &mut Writer| w.transaction(|t| orphans::left(t, Stream::Messages, Stream::Conversations));
+        assert_eq!(left(w).expect("left"), (2, 1));
+    });
+}
+
+/// A night's own reading of a list that it read whole counts for the orphans of the nights before; one that ended where
+/// the list is known does not, nor does one that is incomplete.
+#[test]
+fn an_ordinary_reading_searches_for_the_orphans_of_earlier_runs() {
+    with_mirror(|w| {
+        first_night(w);
+        let second = begin(w);
+        land_settled(w, second, &["d"], "same");
+        bury_conversation(w, second, "c");
+        assert!(orphans_of(w, second).iter().all(|(_, searched)| !searched));
+        end(w, second);
+        let third = begin(w);
+        land_settled(w, third, &["d"], "new");
+        assert!(land_newest(w, third, "d", &["n1"]).ended);
+        assert!(orphans_of(w, third).iter().all(|(_, searched)| !searched), "it ended at n1");
+        end(w, third);
+        for (verdict, searched) in [(incomplete(), false), (Verdict::Continuous, true)] {
+            let night = begin(w);
+            land(w, night, CONVERSATIONS, &["d"], Verdict::Continuous);
+            land(w, night, messages("d"), &["n1", "n2"], verdict);
+            assert_eq!(orphans_of(w, night).len(), 4);
+            assert!(orphans_of(w, night).iter().all(|(_, is)| *is == searched), "{searched}");
+            end(w, night);
+        }
+    });
+}
+
+#[test]
+fn a_search_begins_with_the_same_contact_and_goes_on_in_the_next_run() {
+    with_mirror(|w| {
+        let first = begin(w);
+        let mut page = landing(w, first, CONVERSATIONS, &["a", "b", "c", "d", "e"]);
+        let contact = |id: &str| if id == "a" || id == "d" { "k1" } else { "k2" };
+        let (mut body, mut rows) = (String::new(), Vec::new());
+        for id in ["a", "b", "c", "d", "e"] {
+            let payload = format!(r#"{{"_id":"{id}","joinedPerson":{{"_id":"{}"}}}}"#, contact(id));
+            rows.push(Record::read("_id", &payload, body.len(), &Volatile::default()).expect("an id"));
+            body.push_str(&payload);
+        }
+        page.records = Records { body: body.into(), rows };
+        page.advance.verdict = Some(Verdict::Continuous);
+        records::land(w, &mut page).expect("landed");
+        for list in ["a", "b", "c", "d", "e"] {
+            land(w, first, messages(list), &[&format!("{list}1")], Verdict::Continuous);
+        }
+        orphans::relate(w, first.run, Stream::Conversations, Stream::Messages, &["a".into()]).expect("related");
+        bury_conversation(w, first, "a");
+        assert_eq!(search(w, first, 1), ["d"]);
+        land(w, first, messages("d"), &["d1"], Verdict::Continuous);
+        assert_eq!(search(w, first, 2), ["b", "c"]);
+        land(w, first, messages("b"), &["b1"], incomplete());
+        land(w, first, messages("c"), &["c1"], Verdict::Continuous);
+        assert_eq!(search(w, first, 9), ["e"], "b cannot be read in this run");
+        land(w, first, messages("e"), &["e1"], Verdict::Continuous);
+        assert_eq!(orphans_of(w, first), [("a1".to_owned(), false)]);
+        let next = begin(w);
+        assert_eq!(search(w, next, 9), ["b"]);
+        land(w, next, messages("b"), &["b1"], Verdict::Continuous);
+        assert_eq!(orphans_of(w, next), [("a1".to_owned(), true)]);
     });
 }
 
@@ -364,15 +462,13 @@ fn a_conversation_that_is_back_has_its_messages_read_to_the_end() {
         let second = begin(w);
         land_settled(w, second, &["d"], "same");
         suspect(w, judged(second, Stream::Conversations)).expect("judged");
-        let gone = ["c".to_owned()];
-        let buried =
-            bury(w, 9, Stream::Conversations, Some(Stream::Messages), &gone, second.since_run).expect("buried");
-        assert_eq!((buried.records, buried.covered), (1, 4));
+        bury_conversation(w, second, "c");
+        let ids: Vec<String> = orphans_of(w, second).into_iter().map(|(id, _)| id).filter(|id| id != "m1").collect();
+        // All but one of them have gone, too: that is no edge of what is known.
+        assert_eq!(bury(w, 9, Stream::Messages, None, &ids, i64::MAX).expect("buried"), 3);
         let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
         assert_eq!((all.walks, all.skipped, all.verdict()), (0, 1, Verdict::Continuous));
         end(w, second);
-        // Some of them are there, as a killed run may leave them: that is no edge of what is known.
-        w.transaction(|t| t.execute("UPDATE record SET deleted = 0 WHERE id = 'm1'", [])).expect("one is left");
 
         let third = begin(w);
         assert_eq!(land_settled(w, third, &["c", "d"], "same").skipped, 1);

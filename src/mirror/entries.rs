@@ -11,6 +11,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::checkpoint::{self, GONE, Lane, Pass, Place, parent};
+use super::orphans;
 use crate::clock::is_ahead;
 use crate::streams::{self, Stream};
 
@@ -129,11 +130,15 @@ pub fn meet(
         // A pass that ends where the list is known may not show this record again.
         to_come = known.newest_to_come(now);
     }
-    if checkpoint::start_pass(t, place, run, round, &Pass { known_since, audit: false })? {
+    if checkpoint::start_pass(t, place, run, round, &Pass { known_since, audited: None })? {
         let newest = partitions.newest.get(n).copied().flatten().max(to_come);
         t.prepare_cached(
-            "INSERT OR REPLACE INTO entry (stream, partition, entry_seq, selection, lane, run, began, newest, sign, told)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO entry (stream, partition, entry_seq, selection, lane, run, began, newest, sign, told)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (stream, partition) DO UPDATE SET entry_seq = excluded.entry_seq,
+                 selection = excluded.selection, lane = excluded.lane, run = excluded.run, began = excluded.began,
+                 newest = excluded.newest, sign = excluded.sign, told = excluded.told, whole = 0, read_at = NULL,
+                 skipped = NULL, repair = NULL, lags = 0, search = NULL",
         )?
         .execute(params![
             place.stream.number(),
@@ -279,14 +284,14 @@ pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool
         ROUNDED,
         UNTOLD
     ])?;
-    Ok(())
+    orphans::closed(t, place, since_run)
 }
 
 /// The incomplete lists of a stream are about to be read again, in a pass that begins in `run`.
 pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
     t.execute(
         &format!(
-            "UPDATE entry SET lane = ?1, run = ?3, began = ?5, whole = 0, skipped = NULL
+            "UPDATE entry SET lane = ?1, run = ?3, began = ?5, whole = 0, skipped = NULL, search = NULL
              WHERE stream = ?2 AND partition IN (
                  SELECT partition FROM checkpoint
                  WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE})"

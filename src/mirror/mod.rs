@@ -22,6 +22,7 @@ pub mod forecast;
 mod known;
 pub mod masked_places;
 pub mod migrations;
+pub mod orphans;
 pub mod parents;
 pub mod pins;
 pub mod readings;

@@ -6,7 +6,7 @@ use super::checkpoint::Place;
 use crate::streams::Stream;
 
 /// The parent that a record `b` names in the member at `?1`: an id, or an object that holds one.
-const NAMED: &str = "CASE json_type(b.payload, ?1)
+pub(super) const NAMED: &str = "CASE json_type(b.payload, ?1)
     WHEN 'object' THEN coalesce(json_extract(b.payload, ?1 || '._id'), json_extract(b.payload, ?1 || '.id'))
     ELSE json_extract(b.payload, ?1) END";
 

@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(moments(&c), (3 * 24 * HOUR, 3 * 24 * HOUR));
         assert_eq!(since(&mut c, 1, 4), Some(3));
         let place = Place { lane: Lane::Incremental, stream: STREAM, partition: String::new() };
-        let pass = Pass { known_since: Some(6 * 24 * HOUR), audit: false };
+        let pass = Pass { known_since: Some(6 * 24 * HOUR), audited: None };
         on(&mut c, |t| checkpoint::start_pass(t, &place, 4, 4, &pass));
         let anew = on(&mut c, |t| checkpoint(t, &place, 1, 5, 4 * 24 * HOUR)).expect("a checkpoint");
         assert_eq!((anew.known_since, anew.since_run), (None, 5), "changes since a moment to come are none");
@@ -214,7 +214,7 @@ mod tests {
         let mut c = mirror();
         close(&mut c, 1, 1, false);
         let place = Place { lane: Lane::Incremental, stream: STREAM, partition: String::new() };
-        let pass = Pass { known_since: Some(5), audit: false };
+        let pass = Pass { known_since: Some(5), audited: None };
         on(&mut c, |t| checkpoint::start_pass(t, &place, 2, 2, &pass));
         let mut at = |query| on(&mut c, |t| checkpoint(t, &place, query, 3, 9 * 24 * HOUR)).expect("a checkpoint");
         let same = at(1);

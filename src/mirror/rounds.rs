@@ -91,7 +91,7 @@ pub fn begin(
             if *one_list {
                 let place = Place { lane, stream: *stream, partition: String::new() };
                 let since = if lane == Lane::Incremental { tails.since(t, *stream)? } else { None };
-                let pass = Pass { known_since: since, audit: false };
+                let pass = Pass { known_since: since, audited: None };
                 checkpoint::start_pass(t, &place, run, begun.since_run, &pass)?;
             }
             if !one_list {

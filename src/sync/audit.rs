@@ -37,14 +37,18 @@ pub async fn repair(context: &Context, stream: Stream, spent: &mut Option<u64>) 
     if left == 0 {
         return Ok(false);
     }
-    // Half of what is left at a time: how much a list takes is known only once it is read, and few questions share requests
-    // badly.
-    let questions = if left < 8 { left } else { left / 2 * context.source.aliases.now().max(1) as u64 };
+    let questions = affordable(context, left);
     let (begun, page_size, now) = (context.begun, context.page_size, context.source.now());
     let begun = context.mirror.call(move |w| {
         w.transaction(|t| audits::begin_owed(t, stream, (begun.since_run, begun.run), (questions, page_size), now))
     });
     Ok(begun.await? > 0)
+}
+
+/// How many questions to ask at a time with so many requests left. Half of what is left: how much a list takes is known only
+/// once it is read, and few questions share requests badly.
+pub fn affordable(context: &Context, left: u64) -> u64 {
+    if left < 8 { left } else { left / 2 * context.source.aliases.now().max(1) as u64 }
 }
 
 /// What the round's audits of a stream have come to.

@@ -39,7 +39,42 @@ pub struct Parents {
 
 /// Walks every open partition of `stream` until the parents are over and nothing is open; then those to be audited, and those
 /// that an audit has read again.
-pub async fn fan_out(context: &Context, stream: Stream, mut above: watch::Receiver<Parents>) -> Result<Ended> {
+pub async fn fan_out(context: &Context, stream: Stream, above: watch::Receiver<Parents>) -> Result<Ended> {
+    let mut audits = Audits::default();
+    loop {
+        match walk_open(context, stream, above.clone()).await? {
+            Ended::Closed(_) if audits.begin(context, stream).await? => {}
+            ended => return Ok(ended),
+        }
+    }
+}
+
+/// Walks every open partition of `stream`, whose parents are all known.
+pub async fn walk_the_open(context: &Context, stream: Stream) -> Result<Ended> {
+    let (_over, above) = watch::channel(Parents { pages: 0, over: true });
+    walk_open(context, stream, above).await
+}
+
+/// What a run reads of a stream behind its open partitions.
+#[derive(Debug, Default)]
+struct Audits {
+    sampled: bool,
+    /// Requests that were made before the first repair.
+    spent: Option<u64>,
+}
+
+impl Audits {
+    /// Begins the next of them; whether there was any.
+    async fn begin(&mut self, context: &Context, stream: Stream) -> Result<bool> {
+        if !std::mem::replace(&mut self.sampled, true) && audit::begin(context, stream).await? {
+            return Ok(true);
+        }
+        audit::repair(context, stream, &mut self.spent).await
+    }
+}
+
+/// Walks every open partition of `stream` until the parents are over and nothing is open.
+async fn walk_open(context: &Context, stream: Stream, mut above: watch::Receiver<Parents>) -> Result<Ended> {
     let mut waiting: VecDeque<Checkpoint> = VecDeque::new();
     let mut taken: HashSet<String> = HashSet::new();
     let mut walks: JoinSet<(Checkpoint, Result<Ended>, AtWork)> = JoinSet::new();
@@ -48,7 +83,6 @@ pub async fn fan_out(context: &Context, stream: Stream, mut above: watch::Receiv
     // Lists that cannot be read: at the end it is found out whether what they belong to is gone.
     let mut lost: Vec<Lost> = Vec::new();
     let (mut failures, mut read): (u32, Option<String>) = (0, None);
-    let (mut audited, mut spent) = (false, None);
     loop {
         let over = above.borrow_and_update().over;
         if waiting.is_empty() && walks.len() < context.walks && !context.stop.requested() {
@@ -75,12 +109,6 @@ pub async fn fan_out(context: &Context, stream: Stream, mut above: watch::Receiv
                 for again in lost_lists::settle(context, stream, std::mem::take(&mut lost)).await? {
                     taken.remove(&again);
                 }
-                continue;
-            }
-            if !stopped && !std::mem::replace(&mut audited, true) && audit::begin(context, stream).await? {
-                continue;
-            }
-            if !stopped && audit::repair(context, stream, &mut spent).await? {
                 continue;
             }
             return Ok(if stopped { Ended::Stopped } else { Ended::Closed(crate::verdict::Verdict::Continuous) });

@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod fan_out;
 pub mod limits;
 pub mod lost_lists;
+mod orphans;
 pub mod parents;
 pub mod run;
 pub mod shutdown;

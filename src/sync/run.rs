@@ -7,12 +7,13 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::audit;
+use super::deletions::Concluding;
 use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
 use super::walk::commit::{self, Left, Window};
 use super::walk::driver::{self, Ended};
 use super::walk::tail;
-use super::{Context, Spelling, deletions};
+use super::{Context, Spelling, orphans};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::audits::Audited;
 use crate::mirror::checkpoint::{self, Lane, Place};
@@ -89,7 +90,7 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
     }
     // An outage is not waited out a second time, and a run that stops by itself asks no more.
     let ask = !context.stop.requested() && !errors.iter().any(|(_, error)| is_outage(error));
-    let mut gone = deletions::conclude(context, streams, ask).await?;
+    let mut gone = conclude(context, streams, ask).await?;
     let mut outcomes = Vec::new();
     for stream in streams {
         let error = errors.iter().find(|(s, _)| s == stream).map(|(_, e)| e.clone());
@@ -97,6 +98,23 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
         outcomes.push(outcome(context, *stream, gone, error).await?);
     }
     Ok(RunOutcome { streams: outcomes, stopped: context.stop.requested() })
+}
+
+/// Concludes what is gone from these streams, parents before what belongs to them.
+async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Vec<(Stream, Concluded)>> {
+    let (mut gone, mut concluding) = (Vec::new(), Concluding::new(context, ask));
+    for (n, stream) in streams.iter().copied().enumerate() {
+        if !context.deletes.on || context.is_stopped() {
+            break;
+        }
+        let moved = concluding.ask(stream, (streams.len() - n) as u64).await?;
+        if ask {
+            let spent = orphans::search(context, stream, concluding.requests()).await?;
+            concluding.spend(spent);
+        }
+        gone.push((stream, concluding.conclude(stream, moved).await?));
+    }
+    Ok(gone)
 }
 
 async fn read(

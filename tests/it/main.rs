@@ -28,6 +28,7 @@ mod graphql_js;
 mod links;
 mod mask;
 mod memory;
+mod merges;
 mod mirror;
 mod mixed_up;
 mod moments;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::judge::{Asked, at_once, believed};
-use super::{Stage, step};
+use super::{Cursor, Stage, step};
 use crate::error::Result;
 use crate::mirror::deletions::{self as stored, Suspect};
 use crate::policy::{self, Action};
@@ -36,6 +36,16 @@ impl<'c> Asking<'c> {
     /// Whether records of the stream in hand can be asked for, now or later.
     pub(super) fn is_possible(&self) -> bool {
         self.possible
+    }
+
+    /// Requests that are left for asking.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// So many of these were spent elsewhere.
+    pub(super) fn spend(&mut self, requests: u64) {
+        self.requests = self.requests.saturating_sub(requests);
     }
 
     /// What is known of a record from asking.
@@ -77,10 +87,10 @@ impl<'c> Asking<'c> {
     }
 
     async fn ask_within(&mut self, stage: &Stage<'c>, until: u64) -> Result<()> {
-        let (mut behind, mut settled) = (None, false);
+        let (mut cursor, mut settled) = (Cursor::default(), false);
         let mut waiting: Vec<String> = Vec::new();
         loop {
-            let page = stage.page(&mut behind).await?;
+            let page = stage.page(&mut cursor).await?;
             let over = page.is_none();
             let open = |s: &Suspect| at_once(s, self.context.deletes.allowed).is_none();
             waiting.extend(page.into_iter().flatten().filter(open).map(|s| s.id));
@@ -94,7 +104,7 @@ impl<'c> Asking<'c> {
                 }
                 let rest = waiting.split_off(waiting.len().min(self.together()));
                 let ids = std::mem::replace(&mut waiting, rest);
-                self.look_up(stage, ids).await?;
+                self.look_up(stage, ids, cursor.at_orphans).await?;
             }
             if over {
                 return Ok(());
@@ -125,7 +135,7 @@ impl<'c> Asking<'c> {
         Ok(known.unwrap_or(true))
     }
 
-    async fn look_up(&mut self, stage: &Stage<'c>, ids: Vec<String>) -> Result<()> {
+    async fn look_up(&mut self, stage: &Stage<'c>, ids: Vec<String>, are_orphans: bool) -> Result<()> {
         let (context, stream) = (self.context, stage.of.stream);
         let answers = tokio::select! {
             biased;
@@ -137,7 +147,8 @@ impl<'c> Asking<'c> {
         let answers = answers.into_iter().map(|found| believed(found, one));
         let answered: Vec<(String, Found)> = ids.into_iter().zip(answers).collect();
         let there = answered.iter().filter(|(_, found)| *found == Found::There).map(|(id, _)| id.clone());
-        let there: Vec<String> = there.collect();
+        // An orphan that is there stays one until a list shows it: no list has it now.
+        let there: Vec<String> = there.filter(|_| !are_orphans).collect();
         if !there.is_empty() {
             stage.call(move |w, of| stored::acquit(w, of.stream, &there)).await?;
         }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, quote};
 use crate::guard::Refused;
-use crate::mirror::deletions::Suspect;
+use crate::mirror::deletions::{Parent, Suspect};
 use crate::quantity::counted;
 use crate::source::dialect::NotFound;
 use crate::source::look_up::Found;
@@ -30,12 +30,32 @@ pub enum Evidence {
     Twice,
     /// The list is empty, and the operator says that this is right.
     Empty,
+    /// What it belonged to is gone, it was asked for by its id, and is not there.
+    WithParent,
+    /// What it belonged to is gone, and no other list shows it.
+    Inferred,
+}
+
+impl Evidence {
+    /// Whether it is of a record whose parent is gone.
+    pub fn is_of_an_orphan(self) -> bool {
+        matches!(self, Evidence::WithParent | Evidence::Inferred)
+    }
 }
 
 /// Whether a suspect is gone, and from what that is concluded. `since`: the run in which the round began.
 pub fn judge(suspect: &Suspect, asked: Asked, since: i64, allowed: bool) -> Option<Evidence> {
     if let Some(evidence) = at_once(suspect, allowed) {
         return Some(evidence);
+    }
+    if let Parent::Gone { is_searched } = suspect.parent {
+        return match asked {
+            Asked::Answered(Found::Gone) => Some(Evidence::WithParent),
+            Asked::Answered(Found::There) => None,
+            Asked::NotYet | Asked::NoQuery | Asked::Answered(Found::Unknown) => {
+                is_searched.then_some(Evidence::Inferred)
+            }
+        };
     }
     match asked {
         Asked::Answered(Found::Gone) => Some(Evidence::NotThere),
@@ -74,12 +94,18 @@ pub struct Concluded {
     pub twice: u64,
     /// Deleted with a list that is empty.
     pub empty: u64,
-    /// Deleted with the record they belonged to.
+    /// Deleted with the record they belonged to: asked for by their ids and not there.
     pub covered: u64,
+    /// Deleted with the record they belonged to, on inference alone: no other list shows them.
+    pub inferred: u64,
     /// Not shown, asked for, and there: they have moved.
     pub moved: u64,
     /// Suspects that are left.
     pub suspects: u64,
+    /// Records that are left of parents that are gone, because they may have moved to another one.
+    pub orphans: u64,
+    /// Lists that are still to be read whole before these go.
+    pub unsearched: u64,
     /// Whether suspects can be asked for.
     pub askable: bool,
     /// What was refused.
@@ -104,7 +130,12 @@ pub struct Refusal {
 impl Concluded {
     /// Records that were deleted.
     pub fn deleted(&self) -> u64 {
-        self.found() + self.covered
+        self.found() + self.covered + self.inferred
+    }
+
+    /// The same, of which nothing is deleted.
+    pub fn refused(self) -> Concluded {
+        Concluded { proven: 0, not_there: 0, told_gone: 0, twice: 0, empty: 0, covered: 0, inferred: 0, ..self }
     }
 
     /// ... for what is known of themselves.
@@ -119,6 +150,8 @@ impl Concluded {
             Evidence::NotThere => &mut self.not_there,
             Evidence::Twice => &mut self.twice,
             Evidence::Empty => &mut self.empty,
+            Evidence::WithParent => &mut self.covered,
+            Evidence::Inferred => &mut self.inferred,
         } += 1;
     }
 
@@ -130,7 +163,8 @@ impl Concluded {
             (self.told_gone, "the server has neither them nor what belongs to them"),
             (self.twice, "two complete readings did not show them"),
             (self.empty, "the list is empty, and --allow-deletes says that this is right"),
-            (self.covered, "with what they belonged to"),
+            (self.covered, "with what they belonged to, asked for by id, not there"),
+            (self.inferred, "with what they belonged to, and no other list shows them"),
         ];
         let reasons: Vec<String> =
             reasons.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n}: {why}")).collect();
@@ -145,6 +179,13 @@ impl Concluded {
         }
         if self.suspects > 0 {
             parts.push(format!("{} not shown and kept {waiting}", counted(self.suspects, "record")));
+        }
+        if self.orphans > 0 {
+            parts.push(format!(
+                "{} kept although what they belonged to is gone, until {} more were read in search of them",
+                counted(self.orphans, "record"),
+                counted(self.unsearched, "list")
+            ));
         }
         (!parts.is_empty()).then(|| format!("{stream}: {}", parts.join(", ")))
     }
@@ -179,7 +220,7 @@ mod tests {
     const SINCE: i64 = 5;
 
     fn suspect(suspect_run: i64, proven: bool, empty: bool) -> Suspect {
-        Suspect { id: "a".into(), suspect_run, proven, empty }
+        Suspect { id: "a".into(), suspect_run, proven, empty, parent: Parent::There }
     }
 
     #[test]
@@ -206,6 +247,22 @@ mod tests {
             );
         }
         assert_eq!(judge(&suspect(new, true, false), NotYet, SINCE, false), Some(Evidence::Proven));
+    }
+
+    #[test]
+    fn an_orphan_goes_by_the_servers_word_or_once_every_list_was_searched() {
+        use Asked::{Answered, NoQuery, NotYet};
+        let orphan = |is_searched| Suspect { parent: Parent::Gone { is_searched }, ..suspect(SINCE - 1, false, false) };
+        for (asked, unsearched, searched) in [
+            (NoQuery, None, Some(Evidence::Inferred)),
+            (NotYet, None, Some(Evidence::Inferred)),
+            (Answered(Found::Unknown), None, Some(Evidence::Inferred)),
+            (Answered(Found::There), None, None),
+            (Answered(Found::Gone), Some(Evidence::WithParent), Some(Evidence::WithParent)),
+        ] {
+            assert_eq!(judge(&orphan(false), asked, SINCE, true), unsearched, "{asked:?}");
+            assert_eq!(judge(&orphan(true), asked, SINCE, true), searched, "{asked:?}");
+        }
     }
 
     #[test]

@@ -28,40 +28,71 @@ use super::Context;
 use crate::error::Result;
 use crate::guard::{LEAST, Refused};
 use crate::mirror::deletions::{self as stored, BATCH, Judged, Suspect};
+use crate::mirror::orphans;
 use crate::mirror::store::Writer;
 use crate::streams::{self, Stream};
 
 /// Ids of refused deletions that are told.
 const TOLD: usize = 1000;
 
-/// Concludes what is gone from these streams, parents before what belongs to them. Without `ask`, the API is not asked for
-/// anything.
-pub async fn conclude(context: &Context, of: &[Stream], ask: bool) -> Result<Vec<(Stream, Concluded)>> {
-    let mut all = Vec::new();
-    if !context.deletes.on {
-        return Ok(all);
+/// Concluding what is gone, one stream after the other: parents before what belongs to them.
+///
+/// What belongs to a parent that is gone are orphans ([`crate::mirror::orphans`]): between [`Concluding::ask`] and
+/// [`Concluding::conclude`] of their stream, who reads lists searches for them.
+pub struct Concluding<'c> {
+    context: &'c Context,
+    asking: Asking<'c>,
+}
+
+impl<'c> Concluding<'c> {
+    /// Without `ask`, the API is not asked for anything.
+    pub fn new(context: &'c Context, ask: bool) -> Concluding<'c> {
+        Concluding { context, asking: Asking::new(context, ask) }
     }
-    let mut asking = Asking::new(context, ask);
-    // Records that went with a record of another stream.
-    let mut covered: Option<(Stream, u64)> = None;
-    for (n, stream) in of.iter().copied().enumerate() {
-        if context.is_stopped() {
-            break;
+
+    /// Puts under suspicion what the round's walks over a stream did not show, and asks for these by their ids where the
+    /// server can be asked so, for its share of the requests: as many other streams are to come. Returns how many were
+    /// there.
+    pub async fn ask(&mut self, stream: Stream, streams_left: u64) -> Result<u64> {
+        let stage = Stage::of(self.context, stream);
+        if let Some(child) = stage.child {
+            stage.call(move |w, of| orphans::leave_the_rest(w, of.run, of.stream, child)).await?;
         }
-        let stage = Stage::of(context, stream);
-        let (mut concluded, took) = stage.conclude(&mut asking, (of.len() - n) as u64).await?;
-        concluded.covered = covered.filter(|(child, _)| *child == stream).map_or(0, |(_, n)| n);
-        covered = stage.child.map(|child| (child, took)).or(covered);
-        all.push((stream, concluded));
+        stage.call(stored::suspect).await?;
+        self.asking.ask(&stage, streams_left).await
     }
-    Ok(all)
+
+    /// Requests that are left for asking who is gone.
+    pub fn requests(&self) -> u64 {
+        self.asking.requests()
+    }
+
+    /// So many of these were spent elsewhere.
+    pub fn spend(&mut self, requests: u64) {
+        self.asking.spend(requests);
+    }
+
+    /// Concludes who is gone of a stream that was asked for, of whom `moved` were there.
+    pub async fn conclude(&mut self, stream: Stream, moved: u64) -> Result<Concluded> {
+        Stage::of(self.context, stream).conclude(&self.asking, moved).await
+    }
 }
 
 /// One stream's part.
 struct Stage<'c> {
     context: &'c Context,
     of: Judged,
+    /// A stream that has a list for each of its records.
     child: Option<Stream>,
+    /// The stream for each of whose records it has a list.
+    parent: Option<Stream>,
+}
+
+/// How far the suspects of a stream were looked at: at first those that a walk did not show, then orphans.
+#[derive(Debug, Default)]
+struct Cursor {
+    behind: Option<Suspect>,
+    at_orphans: bool,
 }
 
 impl<'c> Stage<'c> {
@@ -73,6 +104,7 @@ impl<'c> Stage<'c> {
             context,
             of: Judged { lane: context.lane, stream, partitioned, since: begun.since_run, run: begun.run },
             child: child.filter(|child| context.source.is_partitioned(*child)),
+            parent: stream.definition().parent.filter(|_| partitioned),
         }
     }
 
@@ -86,16 +118,8 @@ impl<'c> Stage<'c> {
         done
     }
 
-    /// What was concluded, and how many records of another stream went with these.
-    async fn conclude(&self, asking: &mut Asking<'c>, streams_left: u64) -> Result<(Concluded, u64)> {
-        let mut concluded = Concluded::default();
-        let mut covered = 0;
-        if let Some(child) = self.child {
-            covered += self.call(move |w, of| stored::cover_the_rest(w, of.run, of.stream, child)).await?;
-        }
-        self.call(stored::suspect).await?;
-        concluded.moved = asking.ask(self, streams_left).await?;
-        concluded.askable = asking.is_possible();
+    async fn conclude(&self, asking: &Asking<'c>, moved: u64) -> Result<Concluded> {
+        let mut concluded = Concluded { moved, askable: asking.is_possible(), ..Concluded::default() };
         if !self.context.is_stopped() {
             let told_gone = self.told_gone();
             let mut ids = self.count(&mut concluded, asking).await?;
@@ -103,19 +127,24 @@ impl<'c> Stage<'c> {
             ids.extend(told_gone.iter().take(TOLD.saturating_sub(ids.len())).cloned());
             concluded.refusal = self.refusal(concluded.found(), ids).await?;
             if concluded.refusal.is_some() {
-                concluded = Concluded { proven: 0, not_there: 0, told_gone: 0, twice: 0, empty: 0, ..concluded };
-            } else if concluded.found() > 0 {
-                covered += self.bury(asking).await?;
+                concluded = concluded.refused();
+            } else if concluded.deleted() > 0 {
+                self.bury(asking).await?;
                 // They were seen in this round, before they went.
-                let (child, whenever) = (self.child, i64::MAX);
-                let buried =
-                    self.call(move |w, of| stored::bury(w, of.run, of.stream, child, &told_gone, whenever)).await?;
-                covered += buried.covered;
+                self.bury_all(told_gone, i64::MAX).await?;
             }
         }
-        let count = move |w: &mut Writer, of: Judged| w.transaction(|t| stored::counts(t, of.stream));
-        (_, concluded.suspects) = self.call(count).await?;
-        Ok((concluded, covered))
+        let (stream, parent) = (self.of.stream, self.parent);
+        let left = move |w: &mut Writer, _| {
+            w.transaction(|t| {
+                let orphans = parent.map(|parent| orphans::left(t, stream, parent)).transpose()?;
+                Ok((stored::counts(t, stream)?, orphans.unwrap_or_default()))
+            })
+        };
+        let ((_, suspects), (orphans, lists)) = self.call(left).await?;
+        (concluded.suspects, concluded.orphans, concluded.unsearched) =
+            (suspects.saturating_sub(orphans), orphans, lists);
+        Ok(concluded)
     }
 
     /// Records that went while what belongs to them was read, by the server's own word.
@@ -126,12 +155,12 @@ impl<'c> Stage<'c> {
 
     /// Counts what is gone; the first ids of it.
     async fn count(&self, concluded: &mut Concluded, asking: &Asking<'_>) -> Result<Vec<String>> {
-        let (mut ids, mut behind) = (Vec::new(), None);
-        while let Some(page) = self.page(&mut behind).await? {
+        let (mut ids, mut cursor) = (Vec::new(), Cursor::default());
+        while let Some(page) = self.page(&mut cursor).await? {
             for suspect in page {
                 if let Some(evidence) = self.judged(&suspect, asking) {
                     concluded.count(evidence);
-                    if ids.len() < TOLD {
+                    if ids.len() < TOLD && !evidence.is_of_an_orphan() {
                         ids.push(suspect.id);
                     }
                 }
@@ -141,10 +170,17 @@ impl<'c> Stage<'c> {
     }
 
     /// The next suspects.
-    async fn page(&self, behind: &mut Option<Suspect>) -> Result<Option<Vec<Suspect>>> {
-        let from = behind.clone();
-        let page = self.call(move |w, of| stored::suspects(w, of, from.as_ref(), BATCH)).await?;
-        *behind = page.last().cloned();
+    async fn page(&self, cursor: &mut Cursor) -> Result<Option<Vec<Suspect>>> {
+        let from = cursor.behind.clone();
+        let page = match self.parent.filter(|_| cursor.at_orphans) {
+            None => self.call(move |w, of| stored::suspects(w, of, from.as_ref(), BATCH)).await?,
+            Some(parent) => self.call(move |w, of| orphans::orphans(w, of, parent, from.as_ref(), BATCH)).await?,
+        };
+        cursor.behind = page.last().cloned();
+        if page.is_empty() && self.parent.is_some() && !cursor.at_orphans {
+            cursor.at_orphans = true;
+            return Box::pin(self.page(cursor)).await;
+        }
         Ok((!page.is_empty()).then_some(page))
     }
 
@@ -152,15 +188,28 @@ impl<'c> Stage<'c> {
         judge(suspect, asking.asked(&suspect.id), self.of.since, self.context.deletes.allowed)
     }
 
-    async fn bury(&self, asking: &Asking<'c>) -> Result<u64> {
-        let (mut behind, mut covered, child) = (None, 0, self.child);
-        while let Some(page) = self.page(&mut behind).await? {
+    async fn bury(&self, asking: &Asking<'c>) -> Result<()> {
+        let mut cursor = Cursor::default();
+        while let Some(page) = self.page(&mut cursor).await? {
             let gone = page.into_iter().filter(|s| self.judged(s, asking).is_some()).map(|s| s.id);
-            let ids: Vec<String> = gone.collect();
-            let buried = self.call(move |w, of| stored::bury(w, of.run, of.stream, child, &ids, of.since)).await?;
-            covered += buried.covered;
+            // An orphan may have been seen in this round, before its parent went.
+            let since = if cursor.at_orphans { i64::MAX } else { self.of.since };
+            self.bury_all(gone.collect(), since).await?;
         }
-        Ok(covered)
+        Ok(())
+    }
+
+    /// Makes tombstones of these, unless they were seen in `since` or later.
+    async fn bury_all(&self, ids: Vec<String>, since: i64) -> Result<()> {
+        let child = self.child;
+        self.call(move |w, of| {
+            if let Some(child) = child {
+                orphans::relate(w, of.run, of.stream, child, &ids)?;
+            }
+            stored::bury(w, of.run, of.stream, child, &ids, since)
+        })
+        .await
+        .map(drop)
     }
 
     /// Whether so many may not go.

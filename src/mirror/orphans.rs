@@ -1,0 +1,210 @@
+//! Orphans: records whose parent is gone, messages of a conversation that is. They may be gone with it, and they may be
+//! there: where a conversation was merged into another one, its messages stand in that one's list, under the ids that they
+//! had. So an orphan is a suspect until one of these has happened:
+//!
+//! - a list shows it: it is that list's record from then on ([`super::records`]);
+//! - the server is asked for it by its id, and says that it is not there;
+//! - every other list has been read whole since its parent was found gone, and none shows it.
+//!
+//! A list that was read whole *in* the run that found the parent gone was read before that, and the record may have moved
+//! between the two: only passes that are begun later count ([`closed`]). [`begin_search`] begins such passes: at first over
+//! the lists of the same contact's conversations, then over those that changed, then over the one read the longest ago.
+//! What a run has no requests for is left to the next.
+
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::checkpoint::{self, Lane, Pass, Place};
+use super::deletions::{Judged, Parent, Suspect};
+use super::parents::NAMED;
+use super::store::Writer;
+use crate::error::Result;
+use crate::streams::Stream;
+
+/// That record `r` is live and under suspicion, and its parent (of stream `?2`) is not there.
+const IS_ORPHAN: &str = "r.stream = ?1 AND r.suspect_run IS NOT NULL AND r.deleted = 0 AND r.parent IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM record AS p WHERE p.stream = ?2 AND p.id = r.parent AND p.deleted = 0)";
+
+/// Leaves the records of a parent as orphans; says how many.
+pub(super) fn leave(t: &Transaction<'_>, child: Stream, parent: &str, run: i64) -> rusqlite::Result<u64> {
+    t.prepare_cached(
+        "UPDATE record SET suspect_run = ?, suspect_since = ? WHERE stream = ? AND parent = ? AND deleted = 0",
+    )?
+    .execute(params![run, crate::clock::now(), child.number(), parent])
+    .map(|n| n as u64)
+}
+
+/// The same for records of `child` whose parent became a tombstone under an older version of this program, which was
+/// killed before it came to them.
+pub fn leave_the_rest(writer: &mut Writer, run: i64, stream: Stream, child: Stream) -> Result<()> {
+    writer.transaction(|t| {
+        let parents: Vec<String> = t
+            .prepare(
+                "SELECT r.id FROM record AS r INDEXED BY record_tombstones WHERE r.stream = ?1 AND r.deleted = 1
+                     AND EXISTS (SELECT 1 FROM record AS m INDEXED BY record_parents WHERE m.stream = ?2
+                                 AND m.parent = r.id AND m.deleted = 0 AND m.suspect_run IS NULL)",
+            )?
+            .query_map(params![stream.number(), child.number()], |r| r.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for parent in parents {
+            leave(t, child, &parent, run)?;
+        }
+        Ok(())
+    })
+}
+
+/// Orphans of `of.stream`, whose parents are of stream `parent`: the oldest suspicion first, behind the one before.
+pub fn orphans(
+    writer: &mut Writer,
+    of: Judged,
+    parent: Stream,
+    behind: Option<&Suspect>,
+    most: usize,
+) -> Result<Vec<Suspect>> {
+    let (run, id) = behind.map_or((-1, ""), |s| (s.suspect_run, s.id.as_str()));
+    writer.transaction(|t| {
+        let searched = searched(t, of.stream, parent)?;
+        t.prepare_cached(&format!(
+            "SELECT r.id, r.suspect_run FROM record AS r INDEXED BY record_suspects
+             WHERE {IS_ORPHAN} AND (r.suspect_run, r.id) > (?3, ?4) ORDER BY r.suspect_run, r.id LIMIT ?5"
+        ))?
+        .query_map(params![of.stream.number(), parent.number(), run, id, most], |r| {
+            let suspect_run = r.get(1)?;
+            let parent = Parent::Gone { is_searched: suspect_run <= searched };
+            Ok(Suspect { id: r.get(0)?, suspect_run, proven: false, empty: false, parent })
+        })?
+        .collect()
+    })
+}
+
+/// The newest run whose orphans every list has been searched for.
+fn searched(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<i64> {
+    t.prepare_cached(
+        "SELECT min(coalesce(e.searched, 0)) FROM record AS p
+         LEFT JOIN entry AS e ON e.stream = ?1 AND e.partition = p.id
+         WHERE p.stream = ?2 AND p.deleted = 0",
+    )?
+    .query_row(params![child.number(), parent.number()], |r| r.get::<_, Option<i64>>(0))
+    .map(|run| run.unwrap_or(i64::MAX))
+}
+
+/// Notes which lists belong to records of the same contact as these, which are about to go: they are searched first.
+pub fn relate(writer: &mut Writer, run: i64, parent: Stream, child: Stream, ids: &[String]) -> Result<()> {
+    let Some(column) = parent.refers_by() else { return Ok(()) };
+    let ids = serde_json::json!(ids).to_string();
+    writer.transaction(|t| {
+        t.execute(
+            &format!(
+                "UPDATE entry SET related = ?3 WHERE stream = ?4 AND partition IN (
+                     SELECT b.id FROM body_{parent} AS b WHERE CAST({NAMED} AS TEXT) IN (
+                         SELECT CAST({NAMED} AS TEXT) FROM body_{parent} AS b WHERE b.id IN (SELECT value FROM json_each(?2))
+                             AND {NAMED} IS NOT NULL))"
+            ),
+            params![format!("$.{column}"), ids, run, child.number()],
+        )
+        .map(drop)
+    })
+}
+
+/// Which lists a search may begin, and how many of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Search {
+    /// The lane of the round.
+    pub lane: Lane,
+    /// The stream of the orphans.
+    pub child: Stream,
+    /// The stream of their parents.
+    pub parent: Stream,
+    /// The run in which the round began.
+    pub round: i64,
+    /// This run.
+    pub run: i64,
+    /// Pages that the run may ask for.
+    pub questions: u64,
+    /// Rows a page.
+    pub page_size: u32,
+    /// The server's time, in milliseconds since 1970.
+    pub now: i64,
+}
+
+/// Begins to read lists whole that may show orphans: as many as probably take `questions` pages, and one at least. A list
+/// that was read in this round is read again. Returns how many were begun.
+pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u64> {
+    let (child, parent) = (search.child.number(), search.parent.number());
+    let oldest_and_newest = t.query_row(
+        &format!("SELECT min(r.suspect_run), max(r.suspect_run) FROM record AS r INDEXED BY record_suspects WHERE {IS_ORPHAN}"),
+        params![child, parent],
+        |r| Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<i64>>(1)?)),
+    )?;
+    let (Some(oldest), Some(newest)) = oldest_and_newest else { return Ok(0) };
+    let lists: Vec<(String, u64)> = t
+        .prepare(
+            "SELECT p.id, (SELECT count(*) FROM record AS m WHERE m.stream = ?1 AND m.parent = p.id AND m.deleted = 0)
+             FROM record AS p JOIN entry AS e ON e.stream = ?1 AND e.partition = p.id
+             WHERE p.stream = ?2 AND p.deleted = 0 AND coalesce(e.searched, 0) < ?3 AND coalesce(e.search, 0) < ?4
+             ORDER BY coalesce(e.related, 0) >= ?5 DESC, e.run >= ?6 DESC, e.read_at, p.id LIMIT ?7",
+        )?
+        .query_map(params![child, parent, newest, search.run, oldest, search.round, search.questions.max(1)], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let (mut begun, mut left) = (0, search.questions);
+    for (partition, rows) in lists {
+        let pages = rows / u64::from((search.page_size / 2).max(1)) + 1;
+        if begun > 0 && pages > left {
+            break;
+        }
+        left = left.saturating_sub(pages);
+        begin(t, search, Place { lane: search.lane, stream: search.child, partition })?;
+        begun += 1;
+    }
+    Ok(begun)
+}
+
+/// Begins one list's pass. What an audit of it has found in this round still counts.
+fn begin(t: &Transaction<'_>, search: &Search, place: Place) -> rusqlite::Result<()> {
+    let at = params![place.lane.name(), place.stream.number(), place.partition, search.round];
+    let audited: Option<(i64, i64)> = t
+        .prepare_cached(
+            "SELECT audited, lacked FROM checkpoint
+             WHERE lane = ? AND stream = ? AND partition = ? AND since_run >= ? AND audited IS NOT NULL",
+        )?
+        .query_row(at, |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?;
+    checkpoint::start_pass(t, &place, search.run, search.run + 1, &Pass { known_since: None, audited })?;
+    t.prepare_cached(
+        "UPDATE entry SET lane = ?1, run = ?2, began = ?3, whole = 0, skipped = NULL, repair = NULL, search = ?2
+         WHERE stream = ?4 AND partition = ?5",
+    )?
+    .execute(params![place.lane.name(), search.run, search.now, place.stream.number(), place.partition])
+    .map(drop)
+}
+
+/// A pass over a list has closed that was begun in `since_run`. Where it read the whole list, that was searched: by a pass
+/// of a search for the orphans of its run, by any other for those of the runs before.
+pub(super) fn closed(t: &Transaction<'_>, place: &Place, since_run: i64) -> rusqlite::Result<()> {
+    t.prepare_cached(
+        "UPDATE entry SET searched = max(coalesce(searched, 0), coalesce(search, run - 1))
+         WHERE stream = ?2 AND partition = ?3 AND lane = ?1 AND run = ?4 AND EXISTS (
+             SELECT 1 FROM checkpoint AS c WHERE c.lane = ?1 AND c.stream = ?2 AND c.partition = ?3 AND c.at_known = 0
+                 AND (c.verdict IN ('proven', 'continuous') OR c.set_aside = 1))",
+    )?
+    .execute(params![place.lane.name(), place.stream.number(), place.partition, since_run])
+    .map(drop)
+}
+
+/// How many orphans a stream has, and how many lists are still to be searched for them.
+pub fn left(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<(u64, u64)> {
+    let (orphans, newest): (u64, Option<i64>) = t.query_row(
+        &format!("SELECT count(*), max(r.suspect_run) FROM record AS r INDEXED BY record_suspects WHERE {IS_ORPHAN}"),
+        params![child.number(), parent.number()],
+        |r| Ok((r.get(0)?, r.get(1)?)),
+    )?;
+    let Some(newest) = newest else { return Ok((0, 0)) };
+    let lists = t.query_row(
+        "SELECT count(*) FROM record AS p LEFT JOIN entry AS e ON e.stream = ?1 AND e.partition = p.id
+         WHERE p.stream = ?2 AND p.deleted = 0 AND coalesce(e.searched, 0) < ?3",
+        params![child.number(), parent.number(), newest],
+        |r| r.get(0),
+    )?;
+    Ok((orphans, lists))
+}

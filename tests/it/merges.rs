@@ -1,0 +1,159 @@
+//! Conversations that are merged into others: their messages keep their ids and move. The entry of the conversation that
+//! shows them now may be as it was. Not one message that exists is deleted, in the night of the merge or later; and what
+//! really went with its conversation goes.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::support::qpien::{Account, Qpien, job};
+use crate::support::{Work, ids};
+
+/// Conversations of five messages each; the second half of the contacts has two of them.
+fn account(conversations: usize) -> Account {
+    let mut account = Account::new(3, conversations, 5);
+    let entries = account.lists.get_mut("getConversationList").expect("conversations");
+    for (n, entry) in entries.iter_mut().enumerate() {
+        entry["joinedPerson"] = json!({"_id": format!("contact-{:05}", n / 2)});
+    }
+    account
+}
+
+fn id(n: usize) -> String {
+    format!("conversation-{n:05}")
+}
+
+/// Takes a conversation away; its messages.
+fn take(account: &mut Account, n: usize) -> Vec<serde_json::Value> {
+    account.lists.get_mut("getConversationList").expect("conversations").retain(|entry| entry["_id"] != *id(n));
+    account.messages.remove(&id(n)).expect("a conversation")
+}
+
+/// What becomes of the messages that are moved: the conversation that they name, and where they stand.
+#[derive(Clone, Copy, Debug)]
+enum Moved {
+    /// They name the one that they stand in now, among its messages by their moments.
+    Sorted,
+    /// They still name the one that is gone, behind all others.
+    AsTheyWere,
+}
+
+/// Merges a conversation into another one, whose entry does not change.
+fn merge(account: &mut Account, from: usize, into: usize, moved: Moved) {
+    let mut messages = take(account, from);
+    let target = account.messages.get_mut(&id(into)).expect("a conversation");
+    if let Moved::Sorted = moved {
+        messages.iter_mut().for_each(|message| message["conversation"] = json!(id(into)));
+    }
+    target.append(&mut messages);
+    if let Moved::Sorted = moved {
+        target.sort_by_key(|message| std::cmp::Reverse(message["createdAt"].to_string()));
+    }
+}
+
+fn delivered(work: &Work) -> BTreeSet<String> {
+    ids(work, "messages").into_iter().collect()
+}
+
+#[test]
+fn messages_of_a_merged_conversation_are_there_after_the_night() {
+    // The same contact's conversation; another's; in the list before and behind.
+    for (pairs, moved) in [
+        (&[(1, 0), (6, 7)][..], Moved::Sorted),
+        (&[(1, 0), (6, 7)], Moved::AsTheyWere),
+        (&[(3, 33), (30, 9), (31, 9)], Moved::Sorted),
+        (&[(3, 33), (30, 9), (31, 9)], Moved::AsTheyWere),
+    ] {
+        for mode in ["incremental", "backfill"] {
+            let server = Qpien::start(account(40), |_, _| None);
+            let work = job(mode, "audit = 0");
+            server.run(&work).expect(0);
+            for (from, into) in pairs {
+                merge(&mut server.account(), *from, *into, moved);
+            }
+            let night = server.run(&work).expect(0);
+            assert_eq!(
+                delivered(&work),
+                server.account().ids("messages"),
+                "{pairs:?} {moved:?} {mode}\n{}",
+                night.stdout
+            );
+            assert!(!night.stdout.contains("no other list shows them"), "{}", night.stdout);
+            work.call(&["verify", "job.toml"]).expect(0);
+        }
+    }
+}
+
+/// Some of them stay behind: the server keeps them nowhere. What is gone is told as what it is: an inference.
+#[test]
+fn what_went_with_its_conversation_goes_and_is_told() {
+    let server = Qpien::start(account(60), |_, _| None);
+    let work = job("incremental", "audit = 0");
+    server.run(&work).expect(0);
+    drop(take(&mut server.account(), 12));
+    let mut half = take(&mut server.account(), 13);
+    half.truncate(2);
+    server.account().messages.get_mut(&id(30)).expect("a conversation").append(&mut half);
+    let night = server.run(&work).expect(0);
+    assert_eq!(delivered(&work), server.account().ids("messages"), "{}", night.stdout);
+    assert!(
+        night
+            .stdout
+            .contains("messages: 8 records deleted (8: with what they belonged to, and no other list shows them)"),
+        "{}",
+        night.stdout
+    );
+}
+
+/// A run that may spend few requests on the search keeps what it has not found, says so, and goes on in the next night.
+#[test]
+fn a_search_that_takes_nights_deletes_nothing_that_exists() {
+    for (requests, least) in [(3, 2), (8, 1)] {
+        let server = Qpien::start(account(200), |_, _| None);
+        let few = format!("audit = 0\naliases_per_request = 5\n[mirror]\nconfirm_requests = {requests}");
+        let work = job("incremental", &few);
+        server.run(&work).expect(0);
+        // The target is of another contact, and in the middle of what is searched.
+        merge(&mut server.account(), 199, 100, Moved::Sorted);
+        drop(take(&mut server.account(), 20));
+        let mut kept = 0;
+        for night in 0.. {
+            let before = server.requests();
+            let run = server.run(&work).expect(0);
+            let truth = server.account().ids("messages");
+            let missing: Vec<String> = truth.difference(&delivered(&work)).cloned().collect();
+            assert_eq!(missing, Vec::<String>::new(), "night {night}\n{}", run.stdout);
+            assert!(server.requests() - before < 25, "{} requests", server.requests() - before);
+            if delivered(&work) == truth {
+                break;
+            }
+            assert!(run.stdout.contains("kept although what they belonged to is gone"), "{}", run.stdout);
+            kept += 1;
+            assert!(kept < 60, "{}", run.stdout);
+        }
+        assert!(kept >= least, "{kept}");
+    }
+}
+
+/// A server that tells of each message whether it is there needs no search.
+#[test]
+fn where_messages_can_be_asked_for_no_list_is_searched() {
+    let server = Qpien::start(account(60), |account, field| {
+        if field.operation != "getMessage" {
+            return None;
+        }
+        let id = field.arguments.values().next()?;
+        let found = account.messages.values().flatten().find(|message| message["_id"] == **id);
+        Some(Ok(json!({"success": true, "data": found, "code": null, "message": null})))
+    });
+    let one = "[source.dialect.streams.messages.one]\noperation = \"getMessage\"\nid = \"_id\"\nitem = \"data\"\nsuccess = \"success\"\nnot_found = \"null\"";
+    let work = job("incremental", &format!("audit = 0\n{one}"));
+    server.run(&work).expect(0);
+    drop(take(&mut server.account(), 12));
+    let night = server.run(&work).expect(0);
+    assert_eq!(delivered(&work), server.account().ids("messages"), "{}", night.stdout);
+    assert!(night.stdout.contains("asked for by id, not there"), "{}", night.stdout);
+    merge(&mut server.account(), 20, 44, Moved::Sorted);
+    let night = server.run(&work).expect(0);
+    assert_eq!(delivered(&work), server.account().ids("messages"), "{}", night.stdout);
+}

@@ -138,7 +138,8 @@ pub fn begin_owed(
 ) -> rusqlite::Result<u64> {
     let chosen: Vec<(String, u64)> = t
         .prepare(
-            "SELECT partition, (SELECT count(*) FROM record WHERE record.stream = ?1 AND parent = partition AND deleted = 0)
+            "SELECT partition, (SELECT count(*) FROM record INDEXED BY record_parents
+                                WHERE record.stream = ?1 AND parent = partition AND deleted = 0)
              FROM entry WHERE stream = ?1 AND repair IS NOT NULL AND skipped = ?2 ORDER BY read_at, partition LIMIT ?3",
         )?
         .query_map(params![stream.number(), round, questions.max(1)], |r| Ok((r.get(0)?, r.get(1)?)))?

@@ -178,7 +178,9 @@ fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Known>> {
 }
 
 fn holds_records(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
-    t.prepare_cached("SELECT EXISTS (SELECT 1 FROM record WHERE stream = ? AND parent = ? AND deleted = 0)")?
+    t.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_parents WHERE stream = ? AND parent = ? AND deleted = 0)",
+    )?
         .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
 }
 
@@ -209,7 +211,8 @@ pub struct Silence {
 pub fn silence(c: &Connection, stream: Stream, unasked: bool) -> rusqlite::Result<Silence> {
     let Ok(mut ask) = c.prepare_cached(
         "SELECT partition, sign AND NOT ?2, lags, (lags OR NOT sign OR ?2)
-             AND EXISTS (SELECT 1 FROM record WHERE record.stream = ?1 AND parent = partition AND deleted = 0)
+             AND EXISTS (SELECT 1 FROM record INDEXED BY record_parents
+                         WHERE record.stream = ?1 AND parent = partition AND deleted = 0)
          FROM entry WHERE stream = ?1",
     ) else {
         return Ok(Silence::default());

@@ -27,7 +27,8 @@ const IS_ORPHAN: &str = "r.stream = ?1 AND r.suspect_run IS NOT NULL AND r.delet
 /// Leaves the records of a parent as orphans; says how many.
 pub(super) fn leave(t: &Transaction<'_>, child: Stream, parent: &str, run: i64) -> rusqlite::Result<u64> {
     t.prepare_cached(
-        "UPDATE record SET suspect_run = ?, suspect_since = ? WHERE stream = ? AND parent = ? AND deleted = 0",
+        "UPDATE record INDEXED BY record_parents SET suspect_run = ?, suspect_since = ?
+         WHERE stream = ? AND parent = ? AND deleted = 0",
     )?
     .execute(params![run, crate::clock::now(), child.number(), parent])
     .map(|n| n as u64)
@@ -138,7 +139,8 @@ pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u6
     let (Some(oldest), Some(newest)) = oldest_and_newest else { return Ok(0) };
     let lists: Vec<(String, u64)> = t
         .prepare(
-            "SELECT p.id, (SELECT count(*) FROM record AS m WHERE m.stream = ?1 AND m.parent = p.id AND m.deleted = 0)
+            "SELECT p.id, (SELECT count(*) FROM record AS m INDEXED BY record_parents
+                           WHERE m.stream = ?1 AND m.parent = p.id AND m.deleted = 0)
              FROM record AS p JOIN entry AS e ON e.stream = ?1 AND e.partition = p.id
              WHERE p.stream = ?2 AND p.deleted = 0 AND coalesce(e.searched, 0) < ?3 AND coalesce(e.search, 0) < ?4
              ORDER BY coalesce(e.related, 0) >= ?5 DESC, e.run >= ?6 DESC, e.read_at, p.id LIMIT ?7",

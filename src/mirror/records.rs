@@ -207,7 +207,9 @@ fn ends_here(landing: &Landing, landed: &Landed) -> bool {
 fn is_more_told(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
     let (place, Some(total)) = (&landing.place, landing.advance.total) else { return Ok(false) };
     let held: u64 = t
-        .prepare_cached("SELECT count(*) FROM record WHERE stream = ? AND parent = ? AND deleted = 0")?
+        .prepare_cached(
+            "SELECT count(*) FROM record INDEXED BY record_parents WHERE stream = ? AND parent = ? AND deleted = 0",
+        )?
         .query_row(params![place.stream.number(), place.partition], |r| r.get(0))?;
     Ok(total > held)
 }

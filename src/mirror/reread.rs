@@ -114,9 +114,12 @@ pub fn unshown(t: &Transaction<'_>, place: &Place, since: i64, most: usize) -> r
     let mut is_shown = t.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM shown WHERE lane = ? AND stream = ? AND partition = ? AND id_hash = ?)",
     )?;
-    let mut seen = t.prepare_cached(
-        "SELECT id FROM record WHERE stream = ?1 AND deleted = 0 AND last_run >= ?2 AND (?3 = '' OR parent = ?3)",
-    )?;
+    let mut seen = t.prepare_cached(if list.is_empty() {
+        "SELECT id FROM record WHERE stream = ?1 AND deleted = 0 AND last_run >= ?2 AND ?3 = ''"
+    } else {
+        "SELECT id FROM record INDEXED BY record_parents
+         WHERE stream = ?1 AND deleted = 0 AND last_run >= ?2 AND parent = ?3"
+    })?;
     let mut rows = seen.query(params![stream, since, list])?;
     let mut unshown = Unshown::default();
     while let Some(row) = rows.next()? {

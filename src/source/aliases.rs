@@ -1,5 +1,8 @@
 //! How many questions a request may carry: as many as the job allows, fewer where the server refuses that many, or cannot
 //! answer them in time. What was refused and what worked close in on the largest number that works.
+//!
+//! A number that an earlier run has found is tried again with one request a run that carries twice as many: a server that
+//! bears more again is found out in the next night, and one that does not costs that request.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -23,6 +26,8 @@ struct Found {
     confirmed: bool,
     /// The server counts questions, not requests: more than one a request saves nothing.
     counted: bool,
+    /// The number is an earlier run's, and this one has not tried a larger one yet.
+    untried: bool,
 }
 
 impl Aliases {
@@ -39,7 +44,8 @@ impl Aliases {
     pub fn remember(&self, n: usize) {
         if n >= 1 && n < self.most {
             self.change(|found| {
-                (found.worked, found.refused, found.lasting, found.confirmed) = (n, Some(n + 1), true, true);
+                *found =
+                    Found { worked: n, refused: Some(n + 1), lasting: true, confirmed: true, untried: true, ..*found };
             });
         }
     }
@@ -52,6 +58,18 @@ impl Aliases {
             None => self.most,
             Some(refused) => usize::midpoint(found.worked, refused).clamp(1, self.most),
         }
+    }
+
+    /// How many the next request takes along, if so many wait: as many as [`Aliases::now`] says, and once a run twice as
+    /// many, where an earlier one has found the number.
+    pub fn wanted(&self) -> usize {
+        let more = self.change(|found| (found.untried && !found.counted).then_some(found.worked * 2));
+        more.map_or_else(|| self.now(), |more| more.min(self.most))
+    }
+
+    /// A request takes so many along.
+    pub fn take(&self, n: usize) {
+        self.change(|found| found.untried &= found.refused.is_some_and(|refused| n < refused));
     }
 
     /// So many were answered.
@@ -67,7 +85,11 @@ impl Aliases {
     /// So many (more than one) were not answered as a whole; `lasting` unless for want of time.
     pub fn refused(&self, n: usize, lasting: bool) {
         self.change(|found| {
-            found.refused = Some(found.refused.map_or(n, |refused| refused.min(n)));
+            if found.refused.is_some_and(|refused| refused < n) {
+                // Fewer were refused before: nothing new.
+                return;
+            }
+            found.refused = Some(n);
             found.worked = found.worked.min(n - 1);
             found.lasting = lasting;
         });
@@ -152,6 +174,26 @@ mod tests {
         let aliases = Aliases::new(10, Some(3));
         assert_eq!((aliases.now(), against(3, &aliases), aliases.now()), (3, 0, 3));
         assert_eq!(Aliases::new(2, Some(3)).now(), 2, "a job that allows fewer");
+    }
+
+    /// One request a run carries more than the number that was remembered; where that is answered, all that the job allows
+    /// is tried.
+    #[test]
+    fn what_is_remembered_is_tried_once_a_run() {
+        let aliases = Aliases::new(10, Some(3));
+        assert_eq!((aliases.wanted(), aliases.now()), (6, 3));
+        aliases.take(3);
+        assert_eq!(aliases.wanted(), 6, "no more than that waited");
+        aliases.take(5);
+        assert_eq!(aliases.wanted(), 3);
+        aliases.refused(6, false);
+        assert_eq!((aliases.now(), aliases.found()), (3, Some(3)), "for want of time: it is remembered all the same");
+        let aliases = Aliases::new(10, Some(3));
+        aliases.take(4);
+        aliases.worked(4);
+        assert_eq!((aliases.now(), aliases.found()), (10, None));
+        assert_eq!(Aliases::new(10, None).wanted(), 10, "nothing is remembered");
+        assert_eq!(Aliases::new(4, Some(3)).wanted(), 4, "no more than the job allows");
     }
 
     #[test]

@@ -229,8 +229,8 @@ impl Source {
         loop {
             self.waiting.something().await;
             let slot = self.in_flight.slot().await;
-            self.waiting.gather(self.aliases.now()).await;
-            let first = self.waiting.first(self.aliases.now());
+            self.waiting.gather(self.aliases.wanted()).await;
+            let first = self.waiting.first(self.aliases.wanted());
             if first.is_empty() {
                 continue;
             }
@@ -239,9 +239,14 @@ impl Source {
             let fits = |taken: &[Question], next: &Question| {
                 self.in_flight.expected(taken) + self.in_flight.expected(std::slice::from_ref(next)) <= share
             };
-            let taken = self
-                .budget
-                .acquire_for(|| !self.waiting.queue().is_empty(), || self.waiting.take(self.aliases.now(), fits));
+            let taken = self.budget.acquire_for(
+                || !self.waiting.queue().is_empty(),
+                || {
+                    let taken = self.waiting.take(self.aliases.wanted(), fits);
+                    self.aliases.take(taken.len());
+                    taken
+                },
+            );
             if let Some((number, waiters)) = taken.await?.filter(|(_, waiters)| !waiters.is_empty()) {
                 return Ok(Batch { number, waiters, hold, _slot: slot, _moving: moving });
             }

@@ -29,6 +29,7 @@ pub mod negotiate;
 mod observed;
 mod pacer;
 pub mod page;
+mod page_limit;
 pub mod prove;
 pub mod query;
 pub mod remembered;
@@ -54,13 +55,14 @@ use self::budget::{Budget, Headers};
 use self::client::{Attempt, Http};
 use self::dialect::{Dialect, StreamDialect};
 use self::in_flight::InFlight;
+use self::page_limit::PageLimit;
 use self::response_names::{IGNORED, Named, ResponseNames};
 use self::retry::{Failures, Next};
 pub use self::settings::Settings;
 use self::token::Tokens;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
-use crate::streams::{PerStream, Stream};
+use crate::streams::{self, PerStream, Stream};
 use crate::volatile::Volatile;
 
 /// Answers questions, one result each.
@@ -83,8 +85,8 @@ pub struct Source {
     /// A question was refused for a limit of its own.
     limits_one: AtomicBool,
     sure: PerStream<AtomicBool>,
-    /// The rows of a page that is served where more were asked for; 0 = not known.
-    served: PerStream<AtomicU32>,
+    /// The rows of a page that is served where more were asked for.
+    served: PerStream<PageLimit>,
     /// Lists whose totals were seen to count more than the rows of their page.
     counts: PerStream<AtomicBool>,
     /// A record that requests name although the server ignores which one it is.
@@ -119,7 +121,7 @@ impl Source {
             last_parent: PerStream::new(Mutex::default),
             limits_one: AtomicBool::new(false),
             sure: PerStream::new(AtomicBool::default),
-            served: PerStream::new(AtomicU32::default),
+            served: PerStream::new(PageLimit::default),
             counts: PerStream::new(AtomicBool::default),
             any_parent: PerStream::new(Mutex::default),
             heavy: PerStream::new(AtomicU32::default),
@@ -195,12 +197,32 @@ impl Source {
 
     /// The rows of a page that is served where more were asked for.
     pub fn served_page_size(&self, stream: Stream) -> Option<u32> {
-        Some(self.served[stream].load(Ordering::Relaxed)).filter(|n| *n > 0)
+        self.served[stream].rows()
     }
 
-    /// Pages of a stream were seen to have so many rows where more were asked for.
+    /// Pages of a stream were seen to have so many rows where more were asked for; 0: they have as many as are asked for.
     pub fn serves_pages_of(&self, stream: Stream, rows: u32) {
-        self.served[stream].store(rows, Ordering::Relaxed);
+        self.served[stream].found(rows);
+    }
+
+    /// The same was seen by an earlier run: it holds until this one has tried more ([`Source::first_page_size`]).
+    pub fn served_pages_of(&self, stream: Stream, rows: u32) {
+        self.served[stream].remember(rows);
+    }
+
+    /// The rows of a page to begin a list with, of so many that the job allows.
+    pub fn first_page_size(&self, stream: Stream, allowed: u32) -> u32 {
+        self.served[stream].first(allowed)
+    }
+
+    /// More rows than an earlier run has found were refused: no stream is asked for more in this run.
+    pub fn refuses_larger_pages(&self) {
+        streams::ALL.into_iter().for_each(|stream| self.served[stream].keep());
+    }
+
+    /// A page of a stream has come with so many rows, of so many that were asked for.
+    pub fn saw_page(&self, stream: Stream, asked: u32, rows: usize) {
+        self.served[stream].saw(asked, rows);
     }
 
     /// Whether a stream's totals were seen to count the list, not the page or the rows so far: one told more rows than had

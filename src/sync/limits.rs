@@ -1,5 +1,8 @@
 //! What a server bears, learnt by one run and remembered in the mirror for the next: how many questions a request may
-//! carry, how many rows a page has, whose totals count the list. Forgotten after a month, so that a server that bears more again is found out.
+//! carry, how many rows a page has, whose totals count the list. Each is remembered with the day on which it was learnt, and
+//! forgotten a month later, however often it was used meanwhile. Before that, each run tries a little more than the number
+//! that it remembers ([`crate::source::aliases`], [`Source::first_page_size`]): one bad night makes the next one dearer, and
+//! no others.
 
 use toml::{Table, Value};
 
@@ -8,66 +11,138 @@ use crate::error::Result;
 use crate::mirror::dialect as memory;
 use crate::mirror::store::Mirror;
 use crate::source::Source;
-use crate::streams;
+use crate::streams::{self, Stream};
 
 /// The name under which it is remembered, beside the parts of the dialect.
 pub const PART: &str = "limits";
 /// Days for which it is believed.
 const BELIEVED: i64 = 30;
+/// Under which the table holds the day on which each of the others was learnt.
+const LEARNT: &str = "learnt";
+/// The same for all of them, as an older version remembers it.
+const AS_OF: &str = "as_of";
 
 /// Takes over what was learnt.
 pub async fn recall(source: &Source, mirror: &Mirror, endpoint: &str) -> Result<()> {
     let endpoint = endpoint.to_owned();
     let rows = mirror.call(move |w| memory::recall(w, &endpoint)).await?;
-    let text = rows.into_iter().find(|(name, _)| name == PART).map(|(_, settled)| settled);
-    // What is not readable is learnt again.
-    let Some(table) = text.and_then(|t| t.parse::<Table>().ok()).filter(is_fresh) else {
-        return Ok(());
-    };
-    let number = |value: &Value| value.as_integer().and_then(|n| u32::try_from(n).ok());
-    if let Some(n) = table.get("aliases").and_then(number) {
+    let Some(table) = table(rows) else { return Ok(()) };
+    if let Some(n) = believed(&table, "aliases") {
         source.aliases.remember(n as usize);
     }
     for stream in streams::ALL {
-        if let Some(n) = table.get("page_size").and_then(|sizes| sizes.get(stream.name())).and_then(number) {
-            source.serves_pages_of(stream, n);
+        if let Some(rows) = believed(&table, &page_size(stream)) {
+            source.served_pages_of(stream, rows);
         }
-        let counted = table.get("counted").and_then(Value::as_array);
-        if counted.is_some_and(|names| names.iter().any(|name| name.as_str() == Some(stream.name()))) {
+        if believed(&table, &counted(stream)).is_some() {
             source.found_counting(stream);
         }
     }
     Ok(())
 }
 
-/// Remembers what this run has learnt, if anything.
+/// Remembers what this run has learnt, and since when.
 pub async fn keep(context: &Context) -> Result<()> {
     let source = &context.source;
-    let mut table = Table::new();
-    if let Some(n) = source.aliases.found().and_then(|n| i64::try_from(n).ok()) {
-        table.insert("aliases".into(), Value::Integer(n));
+    let mut found: Vec<(String, i64)> = Vec::new();
+    found.extend(source.aliases.found().and_then(|n| i64::try_from(n).ok()).map(|n| ("aliases".to_owned(), n)));
+    for stream in streams::ALL {
+        found.extend(source.served_page_size(stream).map(|rows| (page_size(stream), rows.into())));
+        found.extend(source.counts_lists(stream).then(|| (counted(stream), 1)));
     }
-    let sizes: Table = streams::ALL
-        .into_iter()
-        .filter_map(|s| Some((s.name().to_owned(), Value::Integer(source.served_page_size(s)?.into()))))
-        .collect();
-    if !sizes.is_empty() {
-        table.insert("page_size".into(), Value::Table(sizes));
-    }
-    let counted = streams::ALL.into_iter().filter(|s| source.counts_lists(*s));
-    let counted: Vec<Value> = counted.map(|s| Value::String(s.name().to_owned())).collect();
-    if !counted.is_empty() {
-        table.insert("counted".into(), Value::Array(counted));
-    }
-    if table.is_empty() {
-        return Ok(());
-    }
-    table.insert("as_of".into(), Value::String(crate::clock::now()));
-    let (endpoint, part) = (context.spelling.endpoint.clone(), (PART.to_owned(), table.to_string()));
-    context.mirror.call(move |w| memory::remember(w, &endpoint, &[part])).await
+    let endpoint = context.spelling.endpoint.clone();
+    context
+        .mirror
+        .call(move |w| {
+            let before = table(memory::recall(w, &endpoint)?);
+            if before.is_none() && found.is_empty() {
+                return Ok(());
+            }
+            let now = crate::clock::now();
+            let (mut kept, mut learnt) = (Table::new(), Table::new());
+            for (name, value) in found {
+                let known = before.as_ref().filter(|before| number(before, &name) == Some(value));
+                let since = known.and_then(|before| learnt_on(before, &name)).unwrap_or(&now).to_owned();
+                learnt.insert(name.clone(), Value::String(since));
+                kept.insert(name, Value::Integer(value));
+            }
+            kept.insert(LEARNT.into(), Value::Table(learnt));
+            memory::remember(w, &endpoint, &[(PART.to_owned(), kept.to_string())])
+        })
+        .await
 }
 
-fn is_fresh(table: &Table) -> bool {
-    let as_of = table.get("as_of").and_then(Value::as_str);
-    as_of.and_then(crate::clock::days_since).is_some_and(|days| days < BELIEVED)
+/// The name of a stream's rows a page.
+fn page_size(stream: Stream) -> String {
+    format!("page_size.{stream}")
+}
+
+/// The name of what says that a stream's totals count its list.
+fn counted(stream: Stream) -> String {
+    format!("counted.{stream}")
+}
+
+/// What is remembered. What is not readable is learnt again. An older version remembers one day for all, page sizes in a
+/// table of their own, and the streams whose totals count as a list of names.
+fn table(rows: Vec<(String, String)>) -> Option<Table> {
+    let text = rows.into_iter().find(|(name, _)| name == PART).map(|(_, settled)| settled)?;
+    let mut table = text.parse::<Table>().ok()?;
+    if let Some(Value::Table(sizes)) = table.remove("page_size") {
+        table.extend(sizes.into_iter().map(|(stream, rows)| (format!("page_size.{stream}"), rows)));
+    }
+    if let Some(Value::Array(streams)) = table.remove("counted") {
+        let names = streams.iter().filter_map(Value::as_str);
+        table.extend(names.map(|stream| (format!("counted.{stream}"), Value::Integer(1))));
+    }
+    Some(table)
+}
+
+/// A number that is remembered, however long ago it was learnt.
+fn number(table: &Table, name: &str) -> Option<i64> {
+    table.get(name).and_then(Value::as_integer)
+}
+
+/// The day on which it was learnt.
+fn learnt_on<'t>(table: &'t Table, name: &str) -> Option<&'t str> {
+    let own = table.get(LEARNT).and_then(|learnt| learnt.get(name));
+    own.or_else(|| table.get(AS_OF)).and_then(Value::as_str)
+}
+
+/// A number that was learnt lately enough to be believed.
+fn believed(table: &Table, name: &str) -> Option<u32> {
+    let since = learnt_on(table, name).and_then(crate::clock::days_since)?;
+    number(table, name).filter(|_| since < BELIEVED).and_then(|n| u32::try_from(n).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Table {
+        table(vec![("messages".into(), "x = 1".into()), (PART.into(), text.into())]).expect("a table")
+    }
+
+    #[test]
+    fn each_limit_is_believed_for_a_month_from_the_day_on_which_it_was_learnt() {
+        let now = crate::clock::now();
+        let text = format!(
+            "aliases = 2\n\"page_size.messages\" = 10\n\"counted.contacts\" = 1\n[learnt]\naliases = \"2020-01-01T00:00:00Z\"\n\
+             \"page_size.messages\" = \"{now}\"\n"
+        );
+        let table = read(&text);
+        assert_eq!(believed(&table, "aliases"), None, "learnt long ago, however often it was used since");
+        assert_eq!(believed(&table, &page_size(Stream::Messages)), Some(10));
+        assert_eq!(believed(&table, &counted(Stream::Contacts)), None, "nobody knows since when");
+    }
+
+    #[test]
+    fn what_an_older_version_remembers_is_read() {
+        let now = crate::clock::now();
+        let table =
+            read(&format!("aliases = 3\nas_of = \"{now}\"\ncounted = [\"contacts\"]\n[page_size]\nmessages = 10\n"));
+        assert_eq!(believed(&table, "aliases"), Some(3));
+        assert_eq!(believed(&table, &page_size(Stream::Messages)), Some(10));
+        assert_eq!(believed(&table, &counted(Stream::Contacts)), Some(1));
+        assert_eq!(believed(&table, &page_size(Stream::Contacts)), None);
+    }
 }

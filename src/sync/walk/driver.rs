@@ -117,7 +117,7 @@ async fn read(
     at_work: AtWork,
     landed: &impl Fn(),
 ) -> Result<Ended> {
-    let mut windows = from.windows;
+    let (mut windows, size) = (from.windows, walk.page_size());
     let mut known_end = KnownEnd::new(unchanged::horizon(context, from));
     // Where the walk stands in the mirror.
     let mut stands = from.position.clone();
@@ -154,6 +154,7 @@ async fn read(
         context.learn_totals(stream, walk.knows());
         let shows_none = walk.is_empty() && page.records.rows.is_empty();
         trace(stream, from, asked, &page, &step);
+        context.source.saw_page(stream, asked.size, page.records.rows.len());
         total = told(context, stream, page.total, total);
         let mut moments = unchanged::made(context, stream, from, &page);
         order.see(&moments.rows);
@@ -164,7 +165,7 @@ async fn read(
         if let Some(verdict) = step.end {
             refuse_empty(context, stream, from, verdict.is_complete() && shows_none).await?;
             // What was lowered in one list of many is that list's own affair.
-            keep_size(context, stream, &walk, verdict.is_complete() && (from.partition.is_empty() || !lowered));
+            keep_size(context, stream, (&walk, size), verdict.is_complete() && (from.partition.is_empty() || !lowered));
             let then = what_follows(context, (stream, from), &walk, &verdict, order.is_evident());
             let read = Read { context, stream, from, windows };
             let ending = Ending { walk: &walk, began, stands, then, verdict };
@@ -224,9 +225,10 @@ fn trace(stream: Stream, from: &Checkpoint, asked: Ask, page: &Page, step: &Step
     );
 }
 
-/// Remembers the size of the pages that are served, where the walk found it out and it is no matter of one list.
-fn keep_size(context: &Context, stream: Stream, walk: &Walk, is_every_lists: bool) {
-    if let Some(rows) = walk.clamped(context.page_size).filter(|_| is_every_lists) {
+/// Remembers the size of the pages that are served, where a walk that `asked` for more found it out, and it is no matter of
+/// one list.
+fn keep_size(context: &Context, stream: Stream, (walk, asked): (&Walk, u32), is_every_lists: bool) {
+    if let Some(rows) = walk.clamped(asked).filter(|_| is_every_lists) {
         context.source.serves_pages_of(stream, rows);
     }
 }
@@ -277,8 +279,7 @@ fn stored(stream: Stream, from: &Checkpoint) -> Result<Option<Position>> {
 
 /// Returns a walk that begins with the list's first page.
 fn new_walk(context: &Context, stream: Stream) -> Result<Walk> {
-    let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
-    let walk = Walk::new(context.page_size.min(served));
+    let walk = Walk::new(context.source.first_page_size(stream, context.page_size));
     let dialect = context.source.dialect();
     let list = &dialect.stream(stream)?.list;
     let walk = match list.paging {

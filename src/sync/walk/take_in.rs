@@ -65,6 +65,13 @@ async fn without_what_fails(context: &Context, question: &Question, first: u64, 
 fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<()> {
     // A page of two rows came before: where no longer one ever did, the refusal may be one of its length.
     let unread = get(&context.progress.of(stream).windows) == 0;
+    // A size that an earlier run has found is what to go back to, where more was tried and is refused.
+    let known = context.source.served_page_size(stream).filter(|rows| *rows < asked.size);
+    if known.is_some_and(|rows| walk.lower(rows)) {
+        tracing::info!(%stream, asked = asked.size, rows = known, %error, "pages of more rows than in earlier runs are refused");
+        context.source.refuses_larger_pages();
+        return Ok(());
+    }
     let fewer = page_size::page(&error, asked.size).or_else(|| page_size::guess(&error, asked.size).filter(|_| unread));
     let Some(rows) = fewer.filter(|rows| walk.lower(*rows)) else {
         if unread && asked.size < context.page_size {

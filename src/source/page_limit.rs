@@ -1,0 +1,108 @@
+//! How many rows a stream's pages have where more are asked for. What an earlier run has found is tried again: one list at
+//! a time begins with as many rows as the job allows, until a page shows whether the limit still holds. A list that is
+//! shorter shows nothing, and costs nothing: it is one page either way.
+
+use std::sync::{Mutex, PoisonError};
+
+/// One stream's limit.
+#[derive(Debug, Default)]
+pub struct PageLimit(Mutex<State>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct State {
+    /// Rows a page; none: as many as are asked for.
+    rows: Option<u32>,
+    /// An earlier run has found it, and no page of this run has shown whether it still holds.
+    untried: bool,
+    /// A list has begun with more rows, and its page has not come yet.
+    tries: bool,
+}
+
+impl PageLimit {
+    /// Rows a page; `None`: as many as are asked for.
+    pub fn rows(&self) -> Option<u32> {
+        self.change(|state| state.rows)
+    }
+
+    /// This run has found it; 0: there is none.
+    pub fn found(&self, rows: u32) {
+        self.change(|state| *state = State { rows: Some(rows).filter(|rows| *rows > 0), ..State::default() });
+    }
+
+    /// An earlier run has found it.
+    pub fn remember(&self, rows: u32) {
+        self.change(|state| *state = State { rows: Some(rows).filter(|rows| *rows > 0), untried: true, tries: false });
+    }
+
+    /// The rows of a page to begin a list with, of so many that the job allows.
+    pub fn first(&self, allowed: u32) -> u32 {
+        self.change(|state| match state.rows {
+            Some(rows) if rows < allowed && state.untried && !state.tries => {
+                state.tries = true;
+                allowed
+            }
+            Some(rows) => rows.min(allowed),
+            None => allowed,
+        })
+    }
+
+    /// What an earlier run has found is not tried in this one.
+    pub fn keep(&self) {
+        self.change(|state| state.untried = false);
+    }
+
+    /// A page has come with so many rows, of so many that were asked for.
+    pub fn saw(&self, asked: u32, rows: usize) {
+        self.change(|state| {
+            let Some(limit) = state.rows.filter(|limit| state.untried && asked > *limit) else { return };
+            state.tries = false;
+            if rows > limit as usize {
+                *state = State::default();
+            } else if rows == limit as usize {
+                state.untried = false;
+            }
+        });
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_run_has_found_is_not_tried_again() {
+        let limit = PageLimit::default();
+        assert_eq!((limit.rows(), limit.first(100)), (None, 100));
+        limit.found(10);
+        assert_eq!((limit.rows(), limit.first(100), limit.first(5)), (Some(10), 10, 5));
+        limit.found(0);
+        assert_eq!(limit.first(100), 100);
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_found_is_tried_by_one_list_at_a_time_until_a_page_tells() {
+        let limit = PageLimit::default();
+        limit.remember(10);
+        assert_eq!((limit.first(100), limit.first(100)), (100, 10));
+        // A short list tells nothing, nor does a page that was asked for with fewer rows.
+        limit.saw(10, 10);
+        assert_eq!(limit.first(100), 10, "the first has not come yet");
+        limit.saw(100, 3);
+        assert_eq!((limit.first(100), limit.first(100)), (100, 10));
+        limit.saw(100, 10);
+        assert_eq!((limit.first(100), limit.rows()), (10, Some(10)), "it still holds");
+    }
+
+    #[test]
+    fn a_server_that_serves_more_again_is_found_out() {
+        let limit = PageLimit::default();
+        limit.remember(10);
+        assert_eq!(limit.first(100), 100);
+        limit.saw(100, 11);
+        assert_eq!((limit.rows(), limit.first(100)), (None, 100));
+    }
+}

@@ -156,14 +156,14 @@ pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u6
             break;
         }
         left = left.saturating_sub(pages);
-        begin(t, search, Place { lane: search.lane, stream: search.child, partition })?;
+        begin(t, search, &Place { lane: search.lane, stream: search.child, partition })?;
         begun += 1;
     }
     Ok(begun)
 }
 
 /// Begins one list's pass. What an audit of it has found in this round still counts.
-fn begin(t: &Transaction<'_>, search: &Search, place: Place) -> rusqlite::Result<()> {
+fn begin(t: &Transaction<'_>, search: &Search, place: &Place) -> rusqlite::Result<()> {
     let at = params![place.lane.name(), place.stream.number(), place.partition, search.round];
     let audited: Option<(i64, i64)> = t
         .prepare_cached(
@@ -172,7 +172,7 @@ fn begin(t: &Transaction<'_>, search: &Search, place: Place) -> rusqlite::Result
         )?
         .query_row(at, |r| Ok((r.get(0)?, r.get(1)?)))
         .optional()?;
-    checkpoint::start_pass(t, &place, search.run, search.run + 1, &Pass { known_since: None, audited })?;
+    checkpoint::start_pass(t, place, search.run, search.run + 1, &Pass { known_since: None, audited })?;
     t.prepare_cached(
         "UPDATE entry SET lane = ?1, run = ?2, began = ?3, whole = 0, skipped = NULL, repair = NULL, search = ?2
          WHERE stream = ?4 AND partition = ?5",

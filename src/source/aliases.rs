@@ -4,6 +4,7 @@
 //! A number that an earlier run has found is tried again with one request a run that carries twice as many: a server that
 //! bears more again is found out in the next night, and one that does not costs that request.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The number of questions a request carries at most.
@@ -12,6 +13,8 @@ pub struct Aliases {
     /// What the job allows.
     most: usize,
     found: Mutex<Found>,
+    /// The server counts questions, not requests: more than one a request saves nothing.
+    counted: AtomicBool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -24,8 +27,6 @@ struct Found {
     lasting: bool,
     /// A question that was refused in such company was answered in smaller company: it was the number.
     confirmed: bool,
-    /// The server counts questions, not requests: more than one a request saves nothing.
-    counted: bool,
     /// The number is an earlier run's, and this one has not tried a larger one yet.
     untried: bool,
 }
@@ -33,7 +34,7 @@ struct Found {
 impl Aliases {
     /// At most so many; `remembered` is what was found another time.
     pub fn new(most: usize, remembered: Option<usize>) -> Aliases {
-        let aliases = Aliases { most: most.max(1), found: Mutex::default() };
+        let aliases = Aliases { most: most.max(1), found: Mutex::default(), counted: AtomicBool::new(false) };
         if let Some(n) = remembered {
             aliases.remember(n);
         }
@@ -44,8 +45,7 @@ impl Aliases {
     pub fn remember(&self, n: usize) {
         if n >= 1 && n < self.most {
             self.change(|found| {
-                *found =
-                    Found { worked: n, refused: Some(n + 1), lasting: true, confirmed: true, untried: true, ..*found };
+                *found = Found { worked: n, refused: Some(n + 1), lasting: true, confirmed: true, untried: true };
             });
         }
     }
@@ -54,7 +54,7 @@ impl Aliases {
     pub fn now(&self) -> usize {
         let found = self.change(|found| *found);
         match found.refused {
-            _ if found.counted => 1,
+            _ if self.are_counted() => 1,
             None => self.most,
             Some(refused) => usize::midpoint(found.worked, refused).clamp(1, self.most),
         }
@@ -63,7 +63,7 @@ impl Aliases {
     /// How many the next request takes along, if so many wait: as many as [`Aliases::now`] says, and once a run twice as
     /// many, where an earlier one has found the number.
     pub fn wanted(&self) -> usize {
-        let more = self.change(|found| (found.untried && !found.counted).then_some(found.worked * 2));
+        let more = self.change(|found| found.untried.then_some(found.worked * 2)).filter(|_| !self.are_counted());
         more.map_or_else(|| self.now(), |more| more.min(self.most))
     }
 
@@ -112,17 +112,17 @@ impl Aliases {
 
     /// The server's limit falls by the questions of a request, not by one.
     pub fn count_questions(&self) {
-        self.change(|found| found.counted = true);
+        self.counted.store(true, Ordering::Relaxed);
     }
 
     /// The server answers one question a request.
     pub fn travel_alone(&self) {
-        self.change(|found| found.counted = true);
+        self.counted.store(true, Ordering::Relaxed);
     }
 
     /// Whether the server was found to count questions.
     pub fn are_counted(&self) -> bool {
-        self.change(|found| found.counted)
+        self.counted.load(Ordering::Relaxed)
     }
 
     /// The number that was found to be the largest, when it is less than the job allows and worth remembering.

@@ -217,7 +217,9 @@ impl Source {
 
     /// More rows than an earlier run has found were refused: no stream is asked for more in this run.
     pub fn refuses_larger_pages(&self) {
-        streams::ALL.into_iter().for_each(|stream| self.served[stream].keep());
+        for stream in streams::ALL {
+            self.served[stream].keep();
+        }
     }
 
     /// A page of a stream has come with so many rows, of so many that were asked for.

@@ -134,6 +134,7 @@ impl Concluded {
     }
 
     /// The same, of which nothing is deleted.
+    #[must_use]
     pub fn refused(self) -> Concluded {
         Concluded { proven: 0, not_there: 0, told_gone: 0, twice: 0, empty: 0, covered: 0, inferred: 0, ..self }
     }

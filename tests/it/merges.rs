@@ -43,7 +43,9 @@ fn merge(account: &mut Account, from: usize, into: usize, moved: Moved) {
     let mut messages = take(account, from);
     let target = account.messages.get_mut(&id(into)).expect("a conversation");
     if let Moved::Sorted = moved {
-        messages.iter_mut().for_each(|message| message["conversation"] = json!(id(into)));
+        for message in &mut messages {
+            message["conversation"] = json!(id(into));
+        }
     }
     target.append(&mut messages);
     if let Moved::Sorted = moved {

@@ -69,7 +69,7 @@ fn after_each_of_ten_nights_the_messages_are_the_truth() {
 #[test]
 fn empty_conversations_that_are_filled_in_silence_are_asked_for() {
     let server = Qpien::start(Account::new(3, 60, 4), |_, _| None);
-    let is_silent = |n: usize| n % 3 == 0;
+    let is_silent = |n: usize| n.is_multiple_of(3);
     for n in (0..60).filter(|n| n % 6 == 0) {
         server.account().messages.insert(format!("conversation-{n:05}"), Vec::new());
     }

@@ -28,6 +28,7 @@ use crate::report::terminal;
 use crate::source::Source;
 use crate::streams::PerStream;
 use crate::sync::dialect::Known;
+use crate::sync::settings::Terms;
 use crate::sync::shutdown::Stop;
 use crate::sync::time_box::{self, TimeBox};
 use crate::sync::{self, Context, Spelling};
@@ -134,7 +135,8 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     mirror.call(move |w| account::claim(w, &account)).await?;
     // A token was given by now, so that the server's time is known.
     let (name, lane, now) = (settings.name.clone(), settings.lane, source.now());
-    let streams: Vec<_> = known.streams.iter().map(|s| (*s, !source.is_partitioned(*s))).collect();
+    let terms = terms(settings);
+    let streams = sync::settings::of_streams(&source, &settings.spelled, terms, &known.streams)?;
     let begun = mirror.call(move |w| rounds::begin(w, &name, lane, &streams, &tails, now)).await?;
     let context = Context {
         source: source.clone(),
@@ -144,7 +146,8 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         deletes: settings.deletes,
         page_size: settings.page_size,
         walks: walks(settings),
-        lookback: i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX),
+        job: settings.name.clone(),
+        terms,
         audit: settings.audit,
         audit_repair: settings.audit_repair,
         silence_is_empty: Arc::default(),
@@ -219,16 +222,17 @@ async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Resul
     if settings.lane != Lane::Incremental {
         return Ok((known, Tails::default()));
     }
-    let milliseconds = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-    let wanted = Tails {
-        streams: Vec::new(),
-        lookback: milliseconds(settings.lookback),
-        full_every: milliseconds(settings.full_every),
-        now: source.now(),
-    };
+    let Terms { lookback, full_every } = terms(settings);
+    let wanted = Tails { streams: Vec::new(), lookback, full_every, now: source.now() };
     let (tails, notes) = sync::walk::tail::offered(source, mirror, endpoint, &known.streams, wanted).await?;
     known.notes.extend(notes);
     Ok((known, tails))
+}
+
+/// How far readings reach back.
+fn terms(settings: &Settings) -> Terms {
+    let milliseconds = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    Terms { lookback: milliseconds(settings.lookback), full_every: milliseconds(settings.full_every) }
 }
 
 /// Walks of one stream at the same time: enough that a request is always full while others are under way.

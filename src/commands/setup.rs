@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::set_aside as stored;
+use crate::mirror::settings::is_asked_otherwise_since;
 use crate::mirror::standing::{Standing, standing};
 use crate::record::Reader as _;
 use crate::source::Source;
@@ -17,7 +18,7 @@ use crate::source::budget_window::Window;
 use crate::streams::Stream;
 use crate::sync::dialect;
 use crate::sync::run::{as_of, judge, lacks_only_what_is_set_aside};
-use crate::verdict::Moved;
+use crate::verdict::{Moved, Verdict};
 
 /// The flags of a job.
 pub fn flags(args: &JobArgs) -> Flags {
@@ -55,7 +56,7 @@ pub fn source_with_at_most(settings: &Settings, requests: u64) -> Result<Source>
 
 /// A delivery of what the mirror holds, with what the lane's latest round has proven of it.
 pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64, lane: Lane) -> Result<Delivery> {
-    let (since, _) = reading.round(lane)?;
+    let (since, _) = reading.round(lane, Some(&settings.name))?;
     let of = |s: Stream| {
         standing(reading.connection(), lane, s, since)
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
@@ -72,7 +73,12 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         let parent = stream.definition().parent;
         let above = parent.map(of).transpose()?;
         let as_of = as_of(&own, above.as_ref());
-        let verdict = judge(&own, above.as_ref().zip(parent), None);
+        let mut verdict = judge(&own, above.as_ref().zip(parent), None);
+        if is_overwritten(reading, *stream, lane, &settings.name)? {
+            verdict = Verdict::Incomplete(format!(
+                "another job has asked for {stream} otherwise since the last run of this one"
+            ));
+        }
         let set_aside = set_aside(reading, lane, *stream, since, (&own, above.as_ref()))?;
         let mut columns = stream.columns().to_vec();
         if settings.source.collect {
@@ -84,6 +90,12 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         streams.push(Offer { stream: *stream, columns, verdict, set_aside, moved, ignored, as_of, range: None });
     }
     Ok(Delivery { job: settings.name.clone(), run, mirror, date, streams })
+}
+
+/// Whether another job has read a stream in another form since this one did.
+fn is_overwritten(reading: &Reading, stream: Stream, lane: Lane, job: &str) -> Result<bool> {
+    is_asked_otherwise_since(reading.connection(), stream, lane, job)
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's settings: {e}")))
 }
 
 /// The names of what a stream was set aside, where it lacks nothing else.

@@ -62,7 +62,7 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
         }
     }
     for lane in [Lane::Backfill, Lane::Incremental] {
-        let Ok((since, open)) = reading.round(lane) else {
+        let Ok((since, open)) = reading.round(lane, settings.map(|s| s.name.as_str())) else {
             continue;
         };
         let state = if open { "a reading is under way or was cut short" } else { "the latest reading has ended" };

@@ -36,7 +36,7 @@ pub fn sample(
     })?;
     let chosen: Vec<String> = t
         .prepare(
-            "SELECT partition FROM entry WHERE stream = ? AND skipped = ? AND repair IS NULL
+            "SELECT partition FROM entry WHERE stream = ? AND skipped >= ? AND repair IS NULL
              ORDER BY lot(partition), partition LIMIT ?",
         )?
         .query_map(params![stream.number(), round, most.saturating_sub(there)], |r| r.get(0))?
@@ -114,7 +114,7 @@ pub(super) fn owe(t: &Transaction<'_>, place: &Place, lacked: u64) -> rusqlite::
 /// How many of the lists that a round skipped are owed a reading; none in a mirror that is older than this memory.
 pub fn owed(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<u64> {
     let Ok(mut ask) =
-        c.prepare_cached("SELECT count(*) FROM entry WHERE stream = ? AND skipped = ? AND repair IS NOT NULL")
+        c.prepare_cached("SELECT count(*) FROM entry WHERE stream = ? AND skipped >= ? AND repair IS NOT NULL")
     else {
         return Ok(0);
     };
@@ -140,7 +140,7 @@ pub fn begin_owed(
         .prepare(
             "SELECT partition, (SELECT count(*) FROM record INDEXED BY record_parents
                                 WHERE record.stream = ?1 AND parent = partition AND deleted = 0)
-             FROM entry WHERE stream = ?1 AND repair IS NOT NULL AND skipped = ?2 ORDER BY read_at, partition LIMIT ?3",
+             FROM entry WHERE stream = ?1 AND repair IS NOT NULL AND skipped >= ?2 ORDER BY read_at, partition LIMIT ?3",
         )?
         .query_map(params![stream.number(), round, questions.max(1)], |r| Ok((r.get(0)?, r.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Rows};
 
-use super::store::{has_table, open_for_reading};
+use super::store::{has_table, open_for_reading, version};
 use super::{failed, pins};
 use crate::error::{Error, Kind, Result, quote};
 use crate::record::{Change, Extent, Op, Reader, SeqRange};
@@ -15,6 +15,9 @@ use crate::streams::Stream;
 /// A snapshot is sorted in runs of 4 MiB, which threads of SQLite's own sort and merge ahead of the reader. Larger runs take
 /// more memory and are no faster: what counts is that the rows of the last merge wait when they are asked for.
 const SORTING: &str = "PRAGMA threads = 2; PRAGMA cache_size = -4096;";
+
+/// The version of a mirror since which a round is one job's.
+const KNOWS_JOBS: usize = 13;
 
 /// A reading of the mirror at one moment, whatever is written meanwhile.
 pub struct Reading {
@@ -73,12 +76,20 @@ impl Reading {
         }
     }
 
-    /// The run in which the lane's latest round began; an error when there was none.
-    pub fn round(&self, lane: super::checkpoint::Lane) -> Result<(i64, bool)> {
+    /// The run in which a job's latest round in this lane began, and whether it is open: of another job, where that has none
+    /// or none is given, of the latest. An error when there was none.
+    pub fn round(&self, lane: super::checkpoint::Lane, job: Option<&str>) -> Result<(i64, bool)> {
+        // An older mirror has one round a lane.
+        let knows_jobs = version(&self.connection, &self.path)? >= KNOWS_JOBS;
+        let own = if knows_jobs { "job IS ?2" } else { "?2 IS NULL" };
         self.connection
-            .query_row("SELECT since_run, open FROM round WHERE lane = ?", [lane.name()], |r| {
-                Ok((r.get(0)?, r.get(1)?))
-            })
+            .query_row(
+                &format!(
+                    "SELECT since_run, open FROM round WHERE lane = ?1 ORDER BY {own} DESC, since_run DESC LIMIT 1"
+                ),
+                rusqlite::params![lane.name(), job],
+                |r| Ok((r.get(0)?, r.get(1)?)),
+            )
             .map_err(|e| match e {
                 rusqlite::Error::QueryReturnedNoRows => {
                     Error::usage(format!("the mirror {} holds no {} run yet", self.path.display(), lane.name()))

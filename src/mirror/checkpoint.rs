@@ -3,12 +3,13 @@
 //! anchors are its payload: a step back is a new window that starts earlier, never a checkpoint that goes backwards.
 //!
 //! The walks of a record that is gone do not count: a partition whose record is a tombstone is neither open nor incomplete
-//! nor walked again, until the record is back.
+//! nor walked again, until the record is back. Neither do those of a record that its own list has not shown since a setting
+//! changed that decides which records it shows ([`super::settings`]).
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::set_aside::Missing;
-use super::{entries, reread};
+use super::{entries, reread, settings};
 use crate::streams::Stream;
 use crate::verdict::{Moved, Verdict};
 
@@ -102,8 +103,15 @@ pub struct Advance {
     pub at_known: bool,
 }
 
-/// Whether the record that a walk is a partition of is a tombstone; `?4` is [`parent`].
-pub(super) const GONE: &str = "EXISTS (SELECT 1 FROM record WHERE record.stream = ?4 AND record.id = checkpoint.partition AND record.deleted = 1)";
+/// Whether the record that a walk of this stream is a partition of is a tombstone, or none that its list shows now; `?4` is
+/// [`parent`].
+pub(super) fn gone(c: &Connection, stream: Stream) -> String {
+    let shown = stream.definition().parent.map_or(0, |parent| settings::shown_since(c, parent));
+    format!(
+        "EXISTS (SELECT 1 FROM record WHERE record.stream = ?4 AND record.id = checkpoint.partition
+             AND (record.deleted = 1 OR record.last_run < {shown}))"
+    )
+}
 
 /// The number of the stream whose records a stream's walks are partitions of; 0 is no stream.
 pub(super) fn parent(stream: Stream) -> u8 {
@@ -195,12 +203,13 @@ pub fn start_pass(
 /// Starts the next pass of every closed, incomplete walk of a stream.
 pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
     entries::reopened(t, lane, stream, run, now)?;
+    let gone = gone(t, stream);
     t.execute(
         &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
              why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL,
              known_since = NULL, newest = NULL, audited = NULL, lacked = 0, at_known = 0, set_aside = 0,
              found_again = 0, may_miss = 0
-         WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE}"),
+         WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {gone}"),
         params![lane.name(), stream.number(), run, parent(stream)],
     )?;
     Ok(())
@@ -279,8 +288,9 @@ pub fn open_walks(
     since: i64,
     most: u32,
 ) -> rusqlite::Result<Vec<Checkpoint>> {
+    let gone = gone(t, stream);
     t.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND open = 1 AND since_run >= ?3 AND NOT {GONE}
+        "SELECT {COLUMNS} FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND open = 1 AND since_run >= ?3 AND NOT {gone}
          ORDER BY number LIMIT ?5"
     ))?
     .query_map(params![lane.name(), stream.number(), since, parent(stream), most], read)?

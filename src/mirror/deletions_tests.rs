@@ -10,6 +10,7 @@ use super::super::readings::Tails;
 use super::super::records::{self, Landed, Landing, Moments};
 use super::super::reread::Remembered;
 use super::super::rounds::{self, Begun, Ending};
+use super::super::settings::AskedWith;
 use super::super::standing::standing;
 use super::super::store::Mirror;
 use super::*;
@@ -35,8 +36,9 @@ fn with_mirror(test: impl FnOnce(&mut Writer) + Send + 'static) {
 }
 
 fn begin(w: &mut Writer) -> Begun {
-    rounds::begin(w, "job", LANE, &[(Stream::Conversations, true), (Stream::Messages, false)], &Tails::default(), 9)
-        .expect("a round")
+    let asked = |stream, one_list| (AskedWith { stream, settings: Vec::new() }, one_list);
+    let streams = [asked(Stream::Conversations, true), asked(Stream::Messages, false)];
+    rounds::begin(w, "job", LANE, &streams, &Tails::default(), 9).expect("a round")
 }
 
 fn end(w: &mut Writer, begun: Begun) {

@@ -10,8 +10,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::checkpoint::{self, GONE, Lane, Pass, Place, parent};
-use super::orphans;
+use super::checkpoint::{self, Lane, Pass, Place, gone, parent};
+use super::{orphans, settings};
 use crate::clock::is_ahead;
 use crate::streams::{self, Stream};
 
@@ -62,7 +62,7 @@ pub struct Known {
     pub began: i64,
     /// The newest moment in the list; [`UNTOLD`] when its records tell none.
     pub newest: Option<i64>,
-    /// It has closed complete.
+    /// It has closed complete, and was read with the settings of today.
     pub whole: bool,
     /// The round that found it unchanged last.
     pub skipped: Option<i64>,
@@ -122,7 +122,8 @@ pub fn meet(
         let is_unchanged =
             settled && known.is_unchanged(seq, selection, lookback, now) && partitions.is_sign(t, n, place)?;
         if is_unchanged && (known.incremental || !begun()?) {
-            return if known.skipped == Some(round) { Ok(false) } else { skip(t, place, round).map(|()| true) };
+            let is_counted = known.skipped.is_some_and(|skipped| skipped >= round);
+            return if is_counted { Ok(false) } else { skip(t, place, round).map(|()| true) };
         }
         // What an audit shows to be wrong may stand behind rows that are known.
         let is_owed = super::audits::is_owed(t, place)?;
@@ -157,11 +158,12 @@ pub fn meet(
 }
 
 fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Known>> {
+    let counts_since = settings::counts_since(t, place.stream);
     t.prepare_cached(
-        "SELECT entry_seq, selection, lane = 'incremental', run, began, newest, whole, skipped, lags
+        "SELECT entry_seq, selection, lane = 'incremental', run, began, newest, whole AND run >= ?, skipped, lags
          FROM entry WHERE stream = ? AND partition = ?",
     )?
-    .query_row(params![place.stream.number(), place.partition], |r| {
+    .query_row(params![counts_since, place.stream.number(), place.partition], |r| {
         Ok(Known {
             entry_seq: r.get(0)?,
             selection: r.get(1)?,
@@ -292,12 +294,13 @@ pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool
 
 /// The incomplete lists of a stream are about to be read again, in a pass that begins in `run`.
 pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
+    let gone = gone(t, stream);
     t.execute(
         &format!(
             "UPDATE entry SET lane = ?1, run = ?3, began = ?5, whole = 0, skipped = NULL, search = NULL
              WHERE stream = ?2 AND partition IN (
                  SELECT partition FROM checkpoint
-                 WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {GONE})"
+                 WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {gone})"
         ),
         params![lane.name(), stream.number(), run, parent(stream), now],
     )?;
@@ -315,15 +318,16 @@ pub struct Skipped {
     pub read_at: Option<String>,
 }
 
-/// Sums up the lists of a stream that the round which began with run `round` did not ask for; none in a mirror that is
-/// older than this memory.
+/// Sums up the lists of a stream that the round which began with run `round` did not ask for, nor one that began after it
+/// (another job's); none in a mirror that is older than this memory.
 pub fn skipped(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<Skipped> {
     let Ok(mut ask) = c.prepare_cached(
-        "SELECT count(*), coalesce(sum(whole = 0), 0), min(read_at) FROM entry WHERE stream = ? AND skipped = ?",
+        "SELECT count(*), coalesce(sum(whole = 0 OR run < ?3), 0), min(read_at) FROM entry
+         WHERE stream = ?1 AND skipped >= ?2",
     ) else {
         return Ok(Skipped::default());
     };
-    ask.query_row(params![stream.number(), round], |r| {
+    ask.query_row(params![stream.number(), round, settings::counts_since(c, stream)], |r| {
         Ok(Skipped { lists: r.get(0)?, incomplete: r.get(1)?, read_at: r.get(2)? })
     })
 }

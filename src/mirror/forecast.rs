@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::entries::UNTOLD;
+use super::settings;
 use crate::clock;
 use crate::record::Record;
 use crate::streams::Stream;
@@ -32,11 +33,12 @@ pub fn lists(c: &Connection, stream: Stream, selection: i64, lookback: i64, now:
     let mut ask = c.prepare(
         "WITH list AS (SELECT parent, count(*) AS rows FROM record WHERE stream = ?1 AND deleted = 0 GROUP BY parent)
          SELECT partition, coalesce(list.rows, 0), whole,
-                NOT (whole AND selection = ?2 AND (?3 = 0 OR newest IS NULL OR newest < began - ?3)
+                NOT (whole AND run >= ?6 AND selection = ?2 AND (?3 = 0 OR newest IS NULL OR newest < began - ?3)
                      AND NOT began > ?4 AND NOT coalesce(newest > ?4 AND newest < ?5, 0))
          FROM entry LEFT JOIN list ON list.parent = entry.partition WHERE entry.stream = ?1",
     )?;
-    let mut rows = ask.query(params![stream.number(), selection, lookback, to_come, UNTOLD])?;
+    let counts_since = settings::counts_since(c, stream);
+    let mut rows = ask.query(params![stream.number(), selection, lookback, to_come, UNTOLD, counts_since])?;
     while let Some(row) = rows.next()? {
         let list: Box<str> = row.get(0)?;
         let (records, whole, is_due): (u64, bool, bool) = (row.get(1)?, row.get(2)?, row.get(3)?);

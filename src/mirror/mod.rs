@@ -4,12 +4,14 @@
 //!
 //! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`crate::lock`] keeps a second
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`entries`] which lists need not be
-//! asked for, [`selection`] which fields were asked for, [`filled`] what it means that these are others now, [`rounds`] when a reading of everything begins and ends,
+//! asked for, [`settings`] what a reading rests on, [`anew`] what is read again when that is changed, [`filled`] which
+//! records are the same under other fields, [`rounds`] when a reading of everything begins and ends,
 //! [`deletions`] what is gone, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
 //! remembers how the API is spelled, [`account`] whose it is, [`pins`] and [`delivered`] what is and was
 //! handed over, [`masked_places`] with which masks.
 
 pub mod account;
+pub mod anew;
 pub mod audits;
 pub mod changes;
 pub mod checkpoint;
@@ -30,9 +32,9 @@ pub mod records;
 pub mod reread;
 pub mod retained;
 pub mod rounds;
-pub mod selection;
 pub mod sequence;
 pub mod set_aside;
+pub mod settings;
 pub mod standing;
 pub mod store;
 pub mod views;

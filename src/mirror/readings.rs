@@ -8,7 +8,7 @@
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::checkpoint::{self, Checkpoint, Pass, Place};
-use super::selection;
+use super::settings;
 use crate::clock::is_ahead;
 use crate::streams::Stream;
 
@@ -50,6 +50,11 @@ impl Tails {
     }
 }
 
+/// The list is asked for otherwise from now on: it is read whole the next time.
+pub(super) fn forget(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<()> {
+    t.prepare_cached("DELETE FROM reading WHERE stream = ?")?.execute([stream.number()]).map(drop)
+}
+
 /// A pass over a stream's one list that began in `since_run` has closed complete; `tail`: it showed changes only.
 pub fn closed(
     t: &Transaction<'_>,
@@ -60,7 +65,7 @@ pub fn closed(
     now: i64,
 ) -> rusqlite::Result<()> {
     // Begun with other fields than it was ended with: records of both kinds.
-    if selection::changed_in(t, stream)?.is_some_and(|changed| changed > since_run) {
+    if settings::fields_changed_in(t, stream)?.is_some_and(|changed| changed > since_run) {
         return Ok(());
     }
     let started: Option<String> =
@@ -162,7 +167,8 @@ mod tests {
         close(&mut c, 2, 4, false);
         assert_eq!((since(&mut c, 2, 4), since(&mut c, 1, 4)), (Some(4), None));
         // The fields changed in run 6: a reading that was begun before is of both kinds.
-        on(&mut c, |t| t.execute("INSERT INTO selection VALUES (?, 1, 6)", [STREAM.number()]));
+        let changed = "INSERT INTO setting (stream, name, value, run, changed_in) VALUES (?, 'fields', 1, 6, 6)";
+        on(&mut c, |t| t.execute(changed, [STREAM.number()]));
         close(&mut c, 2, 5, false);
         assert_eq!(since(&mut c, 2, 5), Some(4));
         close(&mut c, 2, 6, false);

@@ -24,9 +24,9 @@ use super::entries::{self, Partitions};
 use super::known::{Known, Met};
 use super::readings;
 use super::reread::{self, Remembered};
-use super::selection;
 use super::sequence::Seqs;
 use super::set_aside;
+use super::settings;
 use super::store::Writer;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
@@ -247,7 +247,7 @@ fn store(
              CASE WHEN parent <> ?4 THEN parent END FROM record
          WHERE stream = ?1 AND id = ?2",
     )?;
-    let selected_in = selection::changed_in(t, stream)?;
+    let selected_in = settings::fields_changed_in(t, stream)?;
     for (n, record) in landing.records.rows.iter().enumerate() {
         let known: Option<Known> =
             find.query_row(params![stream.number(), &*record.id, parent.is_some(), parent], Known::read).optional()?;

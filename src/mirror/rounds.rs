@@ -4,7 +4,11 @@
 //! - no open round: a new one begins, every walk starts its next pass;
 //! - an open round: walks that are not at their end go on, walks that ended incomplete start their next pass, complete
 //!   ones are kept (nothing is fetched twice). One of the incremental lane that is older than twelve hours is not gone on
-//!   with, but begun anew: yesterday's lists are not tonight's.
+//!   with, but begun anew: yesterday's lists are not tonight's. Lists that were read under other settings than today's are
+//!   no part of it any more ([`super::anew`]).
+//!
+//! A round belongs to its job by name: another job on the same mirror has rounds of its own, in the same lane, too. They
+//! share checkpoints, so that what the one has read since a round of the other began is not read again.
 //!
 //! A round of the incremental lane is closed by any run that was not interrupted, complete or not: tomorrow reads
 //! afresh (lists excepted that need not be asked for: [`super::entries`]), and a list that can never be proven does not
@@ -13,11 +17,12 @@
 use rusqlite::types::Type;
 use rusqlite::{Error, OptionalExtension, Row, params};
 
+use super::anew::{self, Round};
 use super::checkpoint::{self, Lane, Pass, Place};
 use super::readings::Tails;
+use super::settings::AskedWith;
 use super::store::Writer;
 use crate::error::Result;
-use crate::streams::Stream;
 
 /// A run that has begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,14 +53,14 @@ impl Begun {
     }
 }
 
-/// Records the start of a run and opens or resumes its round. With each stream: whether it is read as one list (others
-/// have a list for each record of their parent, begun when that is known). `tails` are the lists of which changes alone may
-/// be asked for, and `now` is the server's time, in milliseconds since 1970.
+/// Records the start of a run and opens or resumes its round. With what each stream is asked: whether it is read as one list
+/// (others have a list for each record of their parent, begun when that is known). `tails` are the lists of which changes
+/// alone may be asked for, and `now` is the server's time, in milliseconds since 1970.
 pub fn begin(
     writer: &mut Writer,
     job: &str,
     lane: Lane,
-    streams: &[(Stream, bool)],
+    streams: &[(AskedWith, bool)],
     tails: &Tails,
     now: i64,
 ) -> Result<Begun> {
@@ -67,8 +72,9 @@ pub fn begin(
         let run = t.last_insert_rowid();
         let open: Option<Begun> = t
             .query_row(
-                "SELECT number, since_run, started_at FROM round JOIN run ON run.id = since_run WHERE round.lane = ? AND open = 1",
-                [lane.name()],
+                "SELECT number, since_run, started_at FROM round JOIN run ON run.id = since_run
+                 WHERE round.lane = ? AND round.job = ? AND open = 1",
+                [lane.name(), job],
                 |r| Ok(Begun { run, round: r.get(0)?, since_run: r.get(1)?, began: moment_of(r, 2)?, resumed: true }),
             )
             .optional()?;
@@ -80,24 +86,27 @@ pub fn begin(
             begun
         } else {
             let round = t.query_row(
-                "INSERT INTO round (lane, number, since_run, open) VALUES (?1, 1, ?2, 1)
-                 ON CONFLICT (lane) DO UPDATE SET number = number + 1, since_run = ?2, open = 1 RETURNING number",
-                params![lane.name(), run],
+                "INSERT INTO round (lane, job, number, since_run, open) VALUES (?1, ?3, 1, ?2, 1)
+                 ON CONFLICT (lane, job) DO UPDATE SET number = number + 1, since_run = ?2, open = 1 RETURNING number",
+                params![lane.name(), run, job],
                 |r| r.get(0),
             )?;
             Begun { run, round, since_run: run, began: now, resumed: false }
         };
-        for (stream, one_list) in streams {
+        let round = Round { lane, since_run: begun.since_run, run, now };
+        for (asked, one_list) in streams {
+            let stream = asked.stream;
+            anew::remember(t, round, asked)?;
             if *one_list {
-                let place = Place { lane, stream: *stream, partition: String::new() };
-                let since = if lane == Lane::Incremental { tails.since(t, *stream)? } else { None };
+                let place = Place { lane, stream, partition: String::new() };
+                let since = if lane == Lane::Incremental { tails.since(t, stream)? } else { None };
                 let pass = Pass { known_since: since, audited: None };
                 checkpoint::start_pass(t, &place, run, begun.since_run, &pass)?;
             }
             if !one_list {
-                checkpoint::retire_one_list(t, lane, *stream)?;
+                checkpoint::retire_one_list(t, lane, stream)?;
             }
-            checkpoint::reopen_incomplete(t, lane, *stream, run, now)?;
+            checkpoint::reopen_incomplete(t, lane, stream, run, now)?;
         }
         Ok(begun)
     })
@@ -135,7 +144,10 @@ pub fn end(writer: &mut Writer, begun: Begun, lane: Lane, ending: Ending, exit_c
             Ending::Interrupted => false,
         };
         if close {
-            t.execute("UPDATE round SET open = 0 WHERE lane = ? AND number = ?", params![lane.name(), begun.round])?;
+            t.execute(
+                "UPDATE round SET open = 0 WHERE lane = ? AND number = ? AND job = (SELECT job FROM run WHERE id = ?)",
+                params![lane.name(), begun.round, begun.run],
+            )?;
         }
         Ok(())
     })

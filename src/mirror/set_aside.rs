@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::checkpoint::{GONE, Lane, Place, parent};
+use super::checkpoint::{Lane, Place, gone, parent};
 use crate::quantity::counted;
 use crate::set_aside::{SetAside, What};
 use crate::streams::Stream;
@@ -71,10 +71,11 @@ pub fn of_list(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<(S
 /// The names of all that a round has set aside in a stream: `since` is the run in which the round began. A row that only its
 /// place names is told with the record whose list it stands in.
 pub fn names(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Vec<String>> {
+    let gone = gone(c, stream);
     c.prepare_cached(&format!(
         "SELECT DISTINCT CASE WHEN s.kind = 'row' AND s.partition <> '' THEN s.id || ' of ' || s.partition ELSE s.id END
              AS name FROM checkpoint JOIN set_aside AS s USING (lane, stream, partition)
-         WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE} ORDER BY name"
+         WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {gone} ORDER BY name"
     ))?
     .query_map(params![lane.name(), stream.number(), since, parent(stream)], |r| r.get(0))?
     .collect()

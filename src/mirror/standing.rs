@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::checkpoint::{GONE, Lane, parent};
+use super::checkpoint::{Lane, gone, parent};
 use super::{audits, entries};
 use crate::number::MOST;
 use crate::quantity::counted;
@@ -108,6 +108,7 @@ impl Standing {
 /// Sums up the walks of a stream that belong to the round that began with run `since`. Where the round has read the stream
 /// as one list, that list's walk alone counts.
 pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Standing> {
+    let gone = gone(c, stream);
     let mut read = c.prepare_cached(&format!(
         "SELECT count(*), coalesce(sum(open), 0), coalesce(sum(verdict = 'incomplete' AND set_aside = 0), 0),
                 min(why) FILTER (WHERE verdict = 'incomplete' AND set_aside = 0),
@@ -117,7 +118,7 @@ pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusql
                 min(closed_at), min(since_run),
                 coalesce(sum(set_aside > 0), 0), min(why) FILTER (WHERE set_aside > 0), coalesce(max(set_aside), 0) = 2,
                 coalesce(sum(found_again), 0), coalesce(sum(may_miss), 0.0)
-         FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {GONE}
+         FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND since_run >= ?3 AND NOT {gone}
              AND (partition = '' OR NOT EXISTS (
                  SELECT 1 FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND partition = '' AND since_run >= ?3))"
     ))?;

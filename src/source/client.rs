@@ -86,6 +86,11 @@ impl Http {
         }
     }
 
+    /// The address.
+    pub fn endpoint(&self) -> &str {
+        self.endpoint.as_str()
+    }
+
     /// The host of the address.
     pub fn host(&self) -> String {
         self.endpoint.host_str().unwrap_or_default().to_owned()

@@ -11,6 +11,16 @@ use super::token::Lifetime;
 use crate::streams::Stream;
 
 impl Source {
+    /// The API's address.
+    pub fn endpoint(&self) -> &str {
+        self.http.endpoint()
+    }
+
+    /// The public part of the API key.
+    pub fn client_id(&self) -> &str {
+        &self.settings.client_id
+    }
+
     /// The host of the API's address.
     pub fn host(&self) -> String {
         self.http.host()

@@ -1,6 +1,6 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
 //! into the mirror and says what that has proven, [`fan_out`] walks the messages of every conversation as it becomes known,
-//! [`dialect`] makes sure of how the API is spelled, [`limits`] remembers what the server bears, [`unchanged`] tells which
+//! [`dialect`] makes sure of how the API is spelled, [`settings`] tells what was asked otherwise before, [`limits`] remembers what the server bears, [`unchanged`] tells which
 //! lists need not be asked for, [`audit`] measures what that misses, [`lost_lists`] tells lists that cannot be read from
 //! lists whose record is gone, [`parents`] makes sure that the rows of a list are those of the record that it was asked for,
 //! [`deletions`] what is gone, [`shutdown`] how a run is stopped, [`time_box`] when by itself, [`estimate`] what it will
@@ -16,6 +16,7 @@ pub mod lost_lists;
 mod orphans;
 pub mod parents;
 pub mod run;
+pub mod settings;
 pub mod shutdown;
 pub mod time_box;
 pub mod unchanged;
@@ -50,8 +51,10 @@ pub struct Context {
     pub page_size: u32,
     /// Walks of one stream at the same time.
     pub walks: usize,
-    /// How long messages change after they were written, in milliseconds.
-    pub lookback: i64,
+    /// The name of the job.
+    pub job: String,
+    /// What the job says of how far a reading reaches back.
+    pub terms: settings::Terms,
     /// Lists to audit in a run.
     pub audit: u32,
     /// Requests that a run may spend on reading again what was skipped on a sign that an audit found wrong.

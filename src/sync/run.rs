@@ -147,7 +147,7 @@ async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
     let settled = notes.is_some() && context.source.is_partitioned(stream) == partitioned;
     context.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(notes.unwrap_or_default());
     if settled {
-        super::unchanged::note_selections(context, &[stream]).await?;
+        super::settings::settled_anew(context, stream).await?;
     }
     Ok(settled)
 }

@@ -13,7 +13,6 @@ use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::entries::{self, Partitions};
 use crate::mirror::records::Moments;
-use crate::mirror::selection;
 use crate::quantity::counted;
 use crate::record;
 use crate::source::Source;
@@ -27,27 +26,6 @@ const LAST: [&str; 2] = ["lastMessage", "createdAt"];
 pub fn selected(source: &Source, stream: Stream) -> Result<i64> {
     let fields = source.dialect().stream(stream)?.selected().collect::<Vec<_>>().join("\n");
     Ok(i64::from_ne_bytes(xxh3_64(fields.as_bytes()).to_ne_bytes()))
-}
-
-/// Remembers what the streams are asked for, and notes which of them were asked for other fields before: their records are
-/// filled in then.
-pub async fn note_selections(context: &Context, streams: &[Stream]) -> Result<()> {
-    let selections: Vec<(Stream, i64)> =
-        streams.iter().map(|s| selected(&context.source, *s).map(|f| (*s, f))).collect::<Result<_>>()?;
-    let begun = context.begun;
-    let changed = context.mirror.call(move |w| selection::remember(w, &selections, begun.since_run, begun.run)).await?;
-    let note = |s: &Stream| {
-        format!(
-            "{s}: the fields that are asked for have changed since the last run; records that are otherwise as they were are filled in, and do not count as changed"
-        )
-    };
-    let mut notes = context.notes.lock().unwrap_or_else(PoisonError::into_inner);
-    for note in changed.iter().map(note) {
-        if !notes.contains(&note) {
-            notes.push(note);
-        }
-    }
-    Ok(())
 }
 
 /// Notes which declared volatile values nobody asks for: a typing error would leave them in the hash.
@@ -73,7 +51,7 @@ pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Parti
         round: context.begun.since_run,
         selection: selected(&context.source, child)?,
         now: context.source.now(),
-        lookback: context.lookback,
+        lookback: context.terms.lookback,
         newest: moments(page, &LAST, context.source.dialect().date),
         signs: signs(page),
         silence_is_empty: context.silence_is_empty.load(Ordering::Relaxed),
@@ -94,7 +72,7 @@ pub fn made(context: &Context, stream: Stream, from: &Checkpoint, page: &Page) -
 pub fn horizon(context: &Context, from: &Checkpoint) -> Option<i64> {
     let now = context.source.now();
     let known_since = from.known_since.filter(|since| !from.partition.is_empty() && !is_ahead(*since, now));
-    known_since.map(|since| since.saturating_sub(context.lookback))
+    known_since.map(|since| since.saturating_sub(context.terms.lookback))
 }
 
 /// Whether each row of a page tells of its last message.
@@ -170,7 +148,7 @@ async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
 
 /// Says what is known of a run before it reads anything.
 pub async fn note_all(context: &Context, streams: &[Stream]) -> Result<()> {
-    note_selections(context, streams).await?;
+    super::settings::note_changes(context, streams).await?;
     if let Some(note) = context.begun.is_old(context.source.now()) {
         context.note(note);
     }

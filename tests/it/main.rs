@@ -50,6 +50,7 @@ mod proxies;
 mod schedulers;
 mod secrets;
 mod set_aside;
+mod settings;
 mod spelling;
 mod steering;
 mod stop;

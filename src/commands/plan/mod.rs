@@ -78,7 +78,7 @@ async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
             }
             (known.as_ref().map(estimate::stream), 1)
         };
-        let left = mirror.as_ref().map_or(1.0, |c| remembered::left(c, settings.lane, stream, lists));
+        let left = mirror.as_ref().map_or(1.0, |c| remembered::left(c, (settings.lane, &settings.name), stream, lists));
         match estimate {
             Some(estimate) => plan.streams.push((stream, estimate.part(left))),
             None => plan.unknown.push(stream),

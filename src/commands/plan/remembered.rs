@@ -95,10 +95,12 @@ pub async fn night(
 }
 
 /// The part of a stream that a round which is under way has still to read; all of it where none is.
-pub fn left(connection: &Connection, lane: Lane, stream: Stream, lists: u64) -> f64 {
-    let round =
-        connection.query_row("SELECT since_run FROM round WHERE lane = ? AND open = 1", [lane.name()], |r| r.get(0));
-    let Ok(since) = round else { return 1.0 };
+pub fn left(connection: &Connection, (lane, job): (Lane, &str), stream: Stream, lists: u64) -> f64 {
+    // An older mirror has one round a lane, whichever job's.
+    let of_job = "SELECT since_run FROM round WHERE lane = ? AND job = ? AND open = 1";
+    let of_lane = "SELECT since_run FROM round WHERE lane = ? AND ?2 = ?2 AND open = 1";
+    let ask = connection.prepare_cached(of_job).or_else(|_| connection.prepare_cached(of_lane));
+    let Ok(since) = ask.and_then(|mut ask| ask.query_row([lane.name(), job], |r| r.get(0))) else { return 1.0 };
     let Ok(standing) = standing::standing(connection, lane, stream, since) else { return 1.0 };
     if standing.walks == 0 {
         return 1.0;

@@ -1,0 +1,333 @@
+//! What the readings of a stream rest on: the address, the operation and its arguments, the fields, and so on. Each is
+//! stored as a fingerprint under a name of its own, so that a run can say which of them is another one now.
+//!
+//! Two runs are held apart by their numbers. A setting that changed in run `n` makes what was begun before run `n` no part
+//! of a round any more ([`super::anew`]); what was begun since was read with today's settings, for a change in between
+//! would have another number. That holds for every lane and every job on the mirror: each run compares its settings with
+//! those of the run before it, whichever job that was.
+//!
+//! What a run learns of a server (the largest page, how many aliases it takes, where pages begin) is no setting, and
+//! neither are secrets, pace, time boxes and destinations: they never have anything read again. Masks at landing are not
+//! among them either, for a mirror with other masks is refused ([`super::account::claim_masks`]).
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::checkpoint::Lane;
+use crate::streams::Stream;
+
+/// A setting that readings rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// The address.
+    Endpoint,
+    /// The API key's public part.
+    Key,
+    /// The query that lists the records.
+    Operation,
+    /// The argument that names the record whose list is asked for.
+    Parent,
+    /// Where the records lie in the answer.
+    Items,
+    /// The constant arguments of the list.
+    Arguments,
+    /// How the job says that the list is paged.
+    Paging,
+    /// Which of the server's claims the job believes.
+    Claims,
+    /// How the job says that moments are written.
+    Date,
+    /// The fields that are asked for.
+    Fields,
+    /// Those that are left out.
+    Drop,
+    /// Those that no page documents and that are taken along.
+    Extra,
+    /// The argument that leaves only what has changed since a moment.
+    Since,
+    /// How long records change after they were made, in milliseconds.
+    Lookback,
+    /// How old the last whole reading of a list may be, in milliseconds.
+    FullEvery,
+}
+
+/// What a change of a setting means for what was read before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bearing {
+    /// It was read in another form.
+    Form,
+    /// Other records may be shown.
+    Which,
+    /// They may be another account's.
+    Whose,
+    /// Readings of what changed alone may lack something; whole ones do not.
+    Changes,
+    /// Nothing: it tells why another setting is another one.
+    Name,
+}
+
+impl Setting {
+    /// Every setting.
+    pub const ALL: [Setting; 15] = [
+        Setting::Endpoint,
+        Setting::Key,
+        Setting::Operation,
+        Setting::Parent,
+        Setting::Items,
+        Setting::Arguments,
+        Setting::Paging,
+        Setting::Claims,
+        Setting::Date,
+        Setting::Fields,
+        Setting::Drop,
+        Setting::Extra,
+        Setting::Since,
+        Setting::Lookback,
+        Setting::FullEvery,
+    ];
+
+    /// The name in the mirror.
+    pub fn name(self) -> &'static str {
+        match self {
+            Setting::Endpoint => "endpoint",
+            Setting::Key => "key",
+            Setting::Operation => "operation",
+            Setting::Parent => "parent",
+            Setting::Items => "items",
+            Setting::Arguments => "arguments",
+            Setting::Paging => "paging",
+            Setting::Claims => "claims",
+            Setting::Date => "date",
+            Setting::Fields => "fields",
+            Setting::Drop => "drop",
+            Setting::Extra => "extra",
+            Setting::Since => "since",
+            Setting::Lookback => "lookback",
+            Setting::FullEvery => "full_every",
+        }
+    }
+
+    /// What people know it as: the key in a job file, where it has one.
+    pub fn told(self) -> &'static str {
+        match self {
+            Setting::Endpoint => "the address (`endpoint`)",
+            Setting::Key => "the API key (`client_id`)",
+            Setting::Operation => "`operation`",
+            Setting::Parent => "`parent`",
+            Setting::Items => "`list.items`",
+            Setting::Arguments => "`list.arguments`",
+            Setting::Paging => {
+                "how the job says that the list is paged (`list.paging`, `list.page_from` and their like)"
+            }
+            Setting::Claims => "what the job believes (`list.total`, `list.has_next`)",
+            Setting::Date => "`date`",
+            Setting::Fields => "`fields`",
+            Setting::Drop => "`drop`",
+            Setting::Extra => "`extra_fields`",
+            Setting::Since => "`list.since`",
+            Setting::Lookback => "`lookback`",
+            Setting::FullEvery => "`full_every`",
+        }
+    }
+
+    /// What its change means.
+    pub fn bearing(self) -> Bearing {
+        match self {
+            Setting::Endpoint | Setting::Key => Bearing::Whose,
+            Setting::Operation | Setting::Parent | Setting::Items | Setting::Arguments | Setting::Paging => {
+                Bearing::Which
+            }
+            Setting::Claims | Setting::Date | Setting::Fields => Bearing::Form,
+            Setting::Since | Setting::Lookback | Setting::FullEvery => Bearing::Changes,
+            Setting::Drop | Setting::Extra => Bearing::Name,
+        }
+    }
+
+    /// Whether the new value is one that what was read with the other may fall short of.
+    fn is_more(self, before: i64, now: i64) -> bool {
+        match self {
+            Setting::Lookback => now > before,
+            Setting::FullEvery => now < before,
+            _ => now != before,
+        }
+    }
+
+    fn named(name: &str) -> Option<Setting> {
+        Setting::ALL.into_iter().find(|setting| setting.name() == name)
+    }
+}
+
+/// What a run asks a stream with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AskedWith {
+    /// The stream.
+    pub stream: Stream,
+    /// Each setting with its value.
+    pub settings: Vec<(Setting, i64)>,
+}
+
+impl AskedWith {
+    /// The value of a setting; 0 where there is none.
+    pub fn value(&self, of: Setting) -> i64 {
+        self.settings.iter().find(|(setting, _)| *setting == of).map_or(0, |(_, value)| *value)
+    }
+}
+
+/// Stores what `run` asks a stream with; the settings that are others than before. A setting that an older version did not
+/// store is none.
+pub fn remember(t: &Transaction<'_>, asked: &AskedWith, run: i64) -> rusqlite::Result<Vec<Setting>> {
+    let stream = asked.stream.number();
+    let mut changed = Vec::new();
+    for (setting, value) in &asked.settings {
+        let known: Option<(i64, i64)> = t
+            .prepare_cached("SELECT value, run FROM setting WHERE stream = ? AND name = ?")?
+            .query_row(params![stream, setting.name()], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()?;
+        let from = known.filter(|(before, _)| setting.is_more(*before, *value)).map(|(_, from)| from);
+        t.prepare_cached(
+            "INSERT INTO setting (stream, name, value, run) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (stream, name) DO UPDATE SET value = ?3, run = ?4,
+                 changed_in = CASE WHEN ?5 IS NULL THEN changed_in ELSE ?4 END, changed_from = coalesce(?5, changed_from)",
+        )?
+        .execute(params![stream, setting.name(), value, run, from])?;
+        changed.extend(from.map(|_| *setting));
+    }
+    let shown = changed.iter().any(|setting| matches!(setting.bearing(), Bearing::Which | Bearing::Whose));
+    if shown || changed.iter().any(|setting| setting.bearing() == Bearing::Form) {
+        t.prepare_cached(
+            "INSERT INTO counts_since (stream, run, shown) VALUES (?1, ?2, ?3)
+             ON CONFLICT (stream) DO UPDATE SET run = ?2, shown = coalesce(?3, shown)",
+        )?
+        .execute(params![stream, run, shown.then_some(run)])?;
+    }
+    Ok(changed)
+}
+
+/// A setting that has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which.
+    pub setting: Setting,
+    /// The run in which it did.
+    pub run: i64,
+    /// The run that asked with the other value last, and its job; `None` where a run of an older version did.
+    pub before: Option<(i64, String)>,
+}
+
+/// The settings of a stream that have changed in run `since` or later, in the order of [`Setting::ALL`].
+pub fn changes(t: &Transaction<'_>, stream: Stream, since: i64) -> rusqlite::Result<Vec<Change>> {
+    let mut found: Vec<Change> = t
+        .prepare_cached(
+            "SELECT name, changed_in, run.id, run.job FROM setting LEFT JOIN run ON run.id = changed_from
+             WHERE stream = ? AND changed_in >= ?",
+        )?
+        .query_map(params![stream.number(), since], |r| {
+            let before = r.get::<_, Option<i64>>(2)?.zip(r.get::<_, Option<String>>(3)?);
+            Ok((r.get::<_, String>(0)?, r.get(1)?, before))
+        })?
+        .filter_map(|row| match row {
+            Ok((name, run, before)) => Setting::named(&name).map(|setting| Ok(Change { setting, run, before })),
+            Err(error) => Some(Err(error)),
+        })
+        .collect::<rusqlite::Result<_>>()?;
+    found.sort_by_key(|change| Setting::ALL.iter().position(|setting| *setting == change.setting));
+    Ok(found)
+}
+
+/// The run in which a stream was asked for other fields than before, the last time.
+pub fn fields_changed_in(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<Option<i64>> {
+    t.prepare_cached("SELECT changed_in FROM setting WHERE stream = ? AND name = 'fields'")?
+        .query_row([stream.number()], |r| r.get(0))
+        .optional()
+        .map(Option::flatten)
+}
+
+/// The run since which what was read of a stream counts; 0: all of it, as in a mirror that is older than this memory.
+pub fn counts_since(c: &Connection, stream: Stream) -> i64 {
+    let ask = c.prepare_cached("SELECT run FROM counts_since WHERE stream = ?");
+    ask.and_then(|mut ask| ask.query_row([stream.number()], |r| r.get(0))).unwrap_or(0)
+}
+
+/// The run since which a stream's lists show the records that they show now; 0: always.
+pub fn shown_since(c: &Connection, stream: Stream) -> i64 {
+    let ask = c.prepare_cached("SELECT coalesce(shown, 0) FROM counts_since WHERE stream = ?");
+    ask.and_then(|mut ask| ask.query_row([stream.number()], |r| r.get(0))).unwrap_or(0)
+}
+
+/// Whether another run has asked a stream otherwise since the last run of this job in this lane.
+pub fn is_asked_otherwise_since(c: &Connection, stream: Stream, lane: Lane, job: &str) -> rusqlite::Result<bool> {
+    let last: Option<i64> =
+        c.query_row("SELECT max(id) FROM run WHERE lane = ? AND job = ?", [lane.name(), job], |r| r.get(0))?;
+    Ok(last.is_some_and(|last| counts_since(c, stream) > last))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    fn on<T>(c: &mut Connection, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> T {
+        let t = c.transaction().expect("begun");
+        let done = work(&t).expect("done");
+        t.commit().expect("committed");
+        done
+    }
+
+    fn mirror() -> Connection {
+        let mut c = Connection::open_in_memory().expect("memory");
+        super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
+        for job in ["a", "b", "a", "a", "a", "a"] {
+            c.execute("INSERT INTO run (job, lane, started_at) VALUES (?, 'backfill', 'x')", [job]).expect("a run");
+        }
+        c
+    }
+
+    fn asked(settings: &[(Setting, i64)]) -> AskedWith {
+        AskedWith { stream: Stream::Contacts, settings: settings.to_vec() }
+    }
+
+    #[test]
+    fn names_are_unique_and_lead_back() {
+        for setting in Setting::ALL {
+            assert_eq!(Setting::named(setting.name()), Some(setting));
+            assert_eq!(Setting::ALL.iter().filter(|other| other.told() == setting.told()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_is_stored_for_the_first_time_has_not_changed_and_what_is_another_one_has() {
+        let mut c = mirror();
+        let both = |fields, arguments| asked(&[(Setting::Fields, fields), (Setting::Arguments, arguments)]);
+        let since = |c: &Connection| (counts_since(c, Stream::Contacts), shown_since(c, Stream::Contacts));
+        assert!(on(&mut c, |t| remember(t, &asked(&[(Setting::Fields, 1)]), 1)).is_empty());
+        assert!(on(&mut c, |t| remember(t, &both(1, 5), 2)).is_empty(), "an older version did not store it");
+        assert_eq!(since(&c), (0, 0));
+        assert_eq!(on(&mut c, |t| remember(t, &both(2, 5), 3)), [Setting::Fields]);
+        assert_eq!(since(&c), (3, 0));
+        assert_eq!(on(&mut c, |t| remember(t, &both(2, 6), 4)), [Setting::Arguments]);
+        assert_eq!(since(&c), (4, 4));
+        assert_eq!(on(&mut c, |t| remember(t, &both(3, 6), 5)), [Setting::Fields]);
+        assert_eq!(since(&c), (5, 4));
+        assert!(on(&mut c, |t| remember(t, &both(3, 6), 6)).is_empty());
+        let told = |c: &mut Connection, since| on(c, |t| changes(t, Stream::Contacts, since));
+        let of = |setting, run, before: (i64, &str)| Change { setting, run, before: Some((before.0, before.1.into())) };
+        let (arguments, fields) = (of(Setting::Arguments, 4, (3, "a")), of(Setting::Fields, 5, (4, "a")));
+        assert_eq!(told(&mut c, 4), [arguments, fields.clone()]);
+        assert_eq!(told(&mut c, 5), [fields]);
+        assert_eq!(told(&mut c, 6), []);
+        assert_eq!(on(&mut c, |t| changes(t, Stream::Messages, 0)), []);
+    }
+
+    #[test]
+    fn another_job_is_named_and_a_shorter_lookback_is_no_change() {
+        let mut c = mirror();
+        let lookback = |ms| asked(&[(Setting::Lookback, ms), (Setting::FullEvery, 10 - ms)]);
+        on(&mut c, |t| remember(t, &lookback(3), 2));
+        assert!(on(&mut c, |t| remember(t, &lookback(1), 3)).is_empty());
+        on(&mut c, |t| remember(t, &lookback(1), 2));
+        assert_eq!(on(&mut c, |t| remember(t, &lookback(2), 3)), [Setting::Lookback, Setting::FullEvery]);
+        let told = on(&mut c, |t| changes(t, Stream::Contacts, 3));
+        assert_eq!(told[0].before, Some((2, "b".into())));
+        assert_eq!(counts_since(&c, Stream::Contacts), 0, "what was read whole counts");
+    }
+}

@@ -1,0 +1,173 @@
+//! What a run asks each stream with, so that the mirror can tell what was read otherwise ([`crate::mirror::settings`]), and
+//! what the run says of it: which setting is another one, and what is read again because of it.
+//!
+//! What a server is asked goes into a fingerprint as it is settled, whoever settled it. What a run may learn while it reads
+//! (where pages begin, how moments are written) counts only as the job's own lines say it: what is learnt would look like
+//! another setting in the next run.
+
+use toml::Value;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Context, unchanged};
+use crate::error::{Result, quote};
+use crate::mirror::anew::{self, Round};
+use crate::mirror::settings::{self, AskedWith, Bearing, Change, Setting};
+use crate::source::Source;
+use crate::streams::Stream;
+
+/// What a job says that no dialect does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// How long messages change after they were written, in milliseconds.
+    pub lookback: i64,
+    /// How old the last reading of a whole list may be, in milliseconds.
+    pub full_every: i64,
+}
+
+/// The keys of a list's dialect that say how it is paged.
+const PAGING: [&str; 5] = ["paging", "page", "page_from", "size", "assumed"];
+/// The keys of a list's dialect that name what the server claims of it.
+const CLAIMS: [&str; 2] = ["total", "has_next"];
+
+/// What these streams are asked with, and whether each is read as one list; `job` is the job's own `[source.dialect]`.
+pub fn of_streams(
+    source: &Source,
+    job: &toml::Table,
+    terms: Terms,
+    streams: &[Stream],
+) -> Result<Vec<(AskedWith, bool)>> {
+    let of = |s: &Stream| Ok((asked_with(source, job, terms, *s)?, !source.is_partitioned(*s)));
+    streams.iter().map(of).collect()
+}
+
+/// What a stream is asked with.
+fn asked_with(source: &Source, job: &toml::Table, terms: Terms, stream: Stream) -> Result<AskedWith> {
+    let dialect = source.dialect();
+    let part = dialect.stream(stream)?;
+    let list = &part.list;
+    let arguments = list.arguments.iter().flat_map(|(path, literal)| [path.as_str(), literal.as_str()]);
+    let parent = part.parent.as_deref().unwrap_or_default();
+    let dropped = part.drop.iter().map(String::as_str);
+    let extra = part.selected().filter(|field| part.extra.iter().any(|extra| extra == field));
+    let settings = vec![
+        (Setting::Endpoint, fingerprint([source.endpoint()])),
+        (Setting::Key, fingerprint([source.client_id()])),
+        (Setting::Operation, fingerprint([part.operation.as_str()])),
+        (Setting::Parent, fingerprint([parent, if part.parent_list { "list" } else { "" }])),
+        (Setting::Items, fingerprint([list.items.as_str()])),
+        (Setting::Arguments, fingerprint(arguments)),
+        (Setting::Paging, fingerprint(own_lines(job, stream, &PAGING).iter().map(String::as_str))),
+        (Setting::Claims, fingerprint(own_lines(job, stream, &CLAIMS).iter().map(String::as_str))),
+        (Setting::Date, fingerprint([job.get("date").and_then(Value::as_str).unwrap_or_default()])),
+        (Setting::Fields, unchanged::selected(source, stream)?),
+        (Setting::Drop, fingerprint(dropped)),
+        (Setting::Extra, fingerprint(extra)),
+        (Setting::Since, fingerprint([list.since.as_str(), list.since_form.word()])),
+        (Setting::Lookback, terms.lookback),
+        (Setting::FullEvery, terms.full_every),
+    ];
+    Ok(AskedWith { stream, settings })
+}
+
+fn fingerprint<'t>(texts: impl IntoIterator<Item = &'t str>) -> i64 {
+    let text = texts.into_iter().collect::<Vec<_>>().join("\n");
+    i64::from_ne_bytes(xxh3_64(text.as_bytes()).to_ne_bytes())
+}
+
+/// What the job itself says under these keys of a stream's list.
+fn own_lines(job: &toml::Table, stream: Stream, keys: &[&str]) -> Vec<String> {
+    let every = job.get("list");
+    let own = job.get("streams").and_then(|streams| streams.get(stream.name())).and_then(|part| part.get("list"));
+    let line = |key: &&str| {
+        let value = own.and_then(|list| list.get(*key)).or_else(|| every.and_then(|list| list.get(*key)))?;
+        Some(format!("{key} = {value}"))
+    };
+    keys.iter().filter_map(line).collect()
+}
+
+/// After a stream was settled anew in mid-run: what was read of it otherwise is begun anew.
+pub async fn settled_anew(context: &Context, stream: Stream) -> Result<()> {
+    let begun = context.begun;
+    let asked = asked_with(&context.source, &context.spelling.job, context.terms, stream)?;
+    let (lane, now) = (context.lane, context.source.now());
+    let round = Round { lane, since_run: begun.since_run, run: begun.run, now };
+    let one_list = !context.source.is_partitioned(stream);
+    context.mirror.call(move |w| w.transaction(|t| anew::in_mid_run(t, round, &asked, one_list))).await?;
+    note_changes(context, &[stream]).await
+}
+
+/// Says which settings are others than in the last run, or since the round began, and what follows.
+pub async fn note_changes(context: &Context, streams: &[Stream]) -> Result<()> {
+    let (begun, of) = (context.begun, streams.to_vec());
+    let changed = context.mirror.call(move |w| {
+        w.transaction(|t| {
+            of.iter()
+                .map(|s| Ok((*s, settings::changes(t, *s, begun.since_run)?)))
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })
+    });
+    for (stream, changes) in changed.await? {
+        for note in told(stream, &changes, begun.since_run, &context.job) {
+            if changes.iter().any(|change| change.run == begun.run) {
+                tracing::warn!(%stream, "{note}");
+            }
+            context.note(note);
+        }
+    }
+    Ok(())
+}
+
+/// What the changes of a stream's settings mean, in words: those since run `since` began the round. `job` is the name of the
+/// job that reads.
+fn told(stream: Stream, changes: &[Change], since: i64, job: &str) -> Vec<String> {
+    let mut notes = Vec::new();
+    if changes.iter().any(|change| change.setting == Setting::Fields) {
+        notes.push(format!(
+            "{stream}: the fields that are asked for have changed since the last run; records that are otherwise as they were are filled in, and do not count as changed"
+        ));
+    }
+    let (after, before): (Vec<&Change>, Vec<&Change>) = changes
+        .iter()
+        .filter(|change| change.setting.bearing() != Bearing::Name)
+        .partition(|change| change.run > since);
+    let is_other = |change: &Change| matches!(change.setting.bearing(), Bearing::Which | Bearing::Whose);
+    let names = |of: &[&Change]| {
+        let told = of.iter().map(|change| name(change, changes)).collect::<Vec<_>>();
+        told.join(", ")
+    };
+    if !after.is_empty() {
+        notes.push(format!(
+            "{stream}: another value of {} than when this reading began, in run {since}: what it has read with the other one \
+             is read anew",
+            names(&after)
+        ));
+    } else if before.iter().any(|change| is_other(change)) {
+        let which: Vec<&Change> = before.into_iter().filter(|change| is_other(change)).collect();
+        notes.push(format!(
+            "{stream}: another value of {} than in the last run: every list is read whole",
+            names(&which)
+        ));
+    }
+    let other = changes.iter().filter_map(|change| change.before.as_ref()).find(|(_, other)| other != job);
+    if let (Some((_, other)), false) = (other, notes.is_empty()) {
+        notes.push(format!(
+            "{stream}: job {} asks otherwise on this mirror, and each of the two reads anew what the other has read: give \
+             each a mirror of its own",
+            quote(other)
+        ));
+    }
+    notes
+}
+
+/// What people know a setting as. Fields are others because some are left out, or taken along, where that has changed.
+fn name(change: &Change, all: &[Change]) -> String {
+    if change.setting != Setting::Fields {
+        return change.setting.told().to_owned();
+    }
+    let why: Vec<&str> = all
+        .iter()
+        .filter(|other| other.setting.bearing() == Bearing::Name && other.run == change.run)
+        .map(|other| other.setting.told())
+        .collect();
+    if why.is_empty() { change.setting.told().to_owned() } else { why.join(", ") }
+}

@@ -1,17 +1,20 @@
-//! `export JOB`: deliver again from the mirror, without one API request. What was incomplete is held as in a run.
+//! `export JOB`: deliver again from the mirror, without one API request. What was incomplete is held as in a run, and so is
+//! what a run refused to delete from.
 
 use super::apart::apart;
 use super::{accounts, deliver};
 use crate::cli::ExportArgs;
 use crate::config::settings::{Flags, Settings};
 use crate::destinations::Receipt;
-use crate::error::{Error, Result};
-use crate::mirror::account;
+use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
+use crate::mirror::refusals::Unsettled;
 use crate::mirror::store::Mirror;
+use crate::mirror::{account, refusals};
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::say;
+use crate::streams::Stream;
 use crate::sync::dialect;
 use crate::telemetry;
 
@@ -44,20 +47,30 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     let date = dialect::date(&remembered, &settings.spelled)?;
     let mirror = Mirror::open(&settings.mirror, &holder, date)?;
     let mut destinations = deliver::destinations(&settings)?;
-    let delivered = mirror
+    let (delivered, refused) = mirror
         .call(move |writer| {
             account::claim_masks(writer, &settings.mask_at.landing(&settings.masks))?;
             deliver::finish(writer, &settings, &mut destinations)?;
             let run = Reading::begin(writer.path())?.latest_run()?.map_or(0, |r| r.id);
-            deliver::deliver(writer, &settings, run, &mut destinations)
+            Ok((deliver::deliver(writer, &settings, run, &mut destinations)?, refused(&settings)?))
         })
         .await?;
     let mut exits = Vec::new();
+    for (stream, refused) in &refused {
+        let decision = policy::decide(&Kind::DeletesRefused);
+        telemetry::failed(&format!("{account}{stream}: {refused}"), decision.hint);
+        exits.push(decision.exit);
+    }
+    // What belongs to the records of a refused stream is held with them.
+    let is_refused = |stream: Stream| {
+        refused.iter().any(|(refused, _)| *refused == stream || stream.definition().parent == Some(*refused))
+    };
     for (place, delivered) in delivered {
         match delivered {
             Ok(receipts) => {
-                exits.extend(receipts.iter().map(|r| told(&place, r, quiet)));
-                let held: Vec<&str> = receipts.iter().filter(|r| r.held).map(|r| r.stream.name()).collect();
+                exits.extend(receipts.iter().map(|r| told(&place, r, is_refused(r.stream), quiet)));
+                let held = receipts.iter().filter(|r| r.held && !is_refused(r.stream));
+                let held: Vec<&str> = held.map(|r| r.stream.name()).collect();
                 if !held.is_empty() {
                     let cause = format!("{account}{place}: held back, not proven complete: {}", held.join(", "));
                     telemetry::failed(&cause, HELD);
@@ -73,8 +86,24 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     Ok(Exit::first(exits))
 }
 
-fn told(place: &str, receipt: &Receipt, quiet: bool) -> Exit {
+/// The streams of a job of which deletions are refused and nothing has settled that.
+fn refused(settings: &Settings) -> Result<Vec<(Stream, Unsettled)>> {
+    if !settings.deletes.on {
+        return Ok(Vec::new());
+    }
+    let reading = Reading::begin(&settings.mirror)?;
+    let mut all = Vec::new();
+    for stream in settings.streams.iter().copied() {
+        let refused = refusals::unsettled(reading.connection(), stream)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("what the mirror has refused: {e}")))?;
+        all.extend(refused.map(|refused| (stream, refused)));
+    }
+    Ok(all)
+}
+
+fn told(place: &str, receipt: &Receipt, is_refused: bool, quiet: bool) -> Exit {
     let state = match receipt.set_aside {
+        _ if receipt.held && is_refused => "held back, deletions are refused".to_owned(),
         _ if receipt.held => "held back, not proven complete".to_owned(),
         0 => "delivered".to_owned(),
         n => format!("delivered without what is set aside ({n})"),

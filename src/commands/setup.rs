@@ -8,6 +8,8 @@ use crate::destinations::{Delivery, Offer};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::checkpoint::Lane;
+use crate::mirror::deletions;
+use crate::mirror::refusals::Unsettled;
 use crate::mirror::set_aside as stored;
 use crate::mirror::settings::is_asked_otherwise_since;
 use crate::mirror::standing::{Standing, standing};
@@ -54,11 +56,15 @@ pub fn source_with_at_most(settings: &Settings, requests: u64) -> Result<Source>
     Source::new(s.clone(), settings.dialect.clone(), budget)
 }
 
+/// Why a stream is not complete whose records nobody has judged.
+const UNJUDGED: &str = "the run was cut off before it found out which records are gone";
+
 /// A delivery of what the mirror holds, with what the lane's latest round has proven of it.
 pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64, lane: Lane) -> Result<Delivery> {
-    let (since, _) = reading.round(lane, Some(&settings.name))?;
+    let (since, is_open) = reading.round(lane, Some(&settings.name))?;
     let of = |s: Stream| {
         standing(reading.connection(), lane, s, since)
+            .map(|all| all.where_deletes_are(settings.deletes.on))
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
     };
     let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
@@ -79,7 +85,12 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
                 "another job has asked for {stream} otherwise since the last run of this one"
             ));
         }
-        let set_aside = set_aside(reading, lane, *stream, since, (&own, above.as_ref()))?;
+        let mut set_aside = set_aside(reading, lane, *stream, since, (&own, above.as_ref()))?;
+        let is_offered = verdict.is_complete() || !set_aside.is_empty();
+        if is_open && is_offered && settings.deletes.on && are_unjudged(reading, lane, *stream, since)? {
+            verdict = Verdict::Incomplete(UNJUDGED.into());
+            set_aside.clear();
+        }
         let mut columns = stream.columns().to_vec();
         if settings.source.collect {
             columns.push(EXTRA);
@@ -87,7 +98,8 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         let moved = Moved { found: own.found_again, may_miss: own.may_miss };
         let ignored = settings.dialect.stream(*stream).map(|part| part.list.ignored()).unwrap_or_default();
         let ignored = ignored.into_iter().map(str::to_owned).collect();
-        streams.push(Offer { stream: *stream, columns, verdict, set_aside, moved, ignored, as_of, range: None });
+        let (stream, suspects) = (*stream, suspects(reading, *stream, own.refused)?);
+        streams.push(Offer { stream, columns, verdict, set_aside, moved, suspects, ignored, as_of, range: None });
     }
     Ok(Delivery { job: settings.name.clone(), run, mirror, date, streams })
 }
@@ -96,6 +108,18 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
 fn is_overwritten(reading: &Reading, stream: Stream, lane: Lane, job: &str) -> Result<bool> {
     is_asked_otherwise_since(reading.connection(), stream, lane, job)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's settings: {e}")))
+}
+
+fn are_unjudged(reading: &Reading, lane: Lane, stream: Stream, since: i64) -> Result<bool> {
+    deletions::are_unjudged(reading.connection(), lane, stream, since)
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))
+}
+
+/// How many records of a stream a complete reading did not show; all of them where its list came out empty.
+fn suspects(reading: &Reading, stream: Stream, refused: Option<Unsettled>) -> Result<u64> {
+    let (_, suspects) = deletions::counts(reading.connection(), stream)
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
+    Ok(suspects.max(refused.map_or(0, |refused| refused.records)))
 }
 
 /// The names of what a stream was set aside, where it lacks nothing else.

@@ -69,10 +69,11 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
         say!("\n{}: {state}", lane.name());
         let header =
             ["stream", "verdict", "in mirror", "deleted", "suspects", "lists", "unchanged", "open", "pages", "as of"];
-        let mut table = vec![header.map(str::to_owned).to_vec()];
+        let (mut table, mut refused) = (vec![header.map(str::to_owned).to_vec()], Vec::new());
         for stream in streams::ALL {
             let of = |s| {
                 standing(reading.connection(), lane, s, since)
+                    .map(|all| all.where_deletes_are(settings.is_none_or(|job| job.deletes.on)))
                     .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
             };
             let s = of(stream)?;
@@ -82,6 +83,7 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
             let records = reading.extent(stream)?.records;
             let (deleted, suspects) = deletions::counts(reading.connection(), stream)
                 .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
+            refused.extend(s.refused.map(|refused| (stream, refused)));
             let absent = s.walks == 0 && records == 0 && dialect::is_absent(&remembered, stream);
             table.push(vec![
                 stream.name().into(),
@@ -97,6 +99,9 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
             ]);
         }
         crate::telemetry::print(&aligned(&table));
+        for (stream, refused) in refused {
+            say!("{stream}: {refused}");
+        }
     }
     Ok(Exit::Complete)
 }

@@ -94,6 +94,7 @@ pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Deli
         verdict,
         set_aside: Vec::new(),
         moved: crate::verdict::Moved::default(),
+        suspects: 0,
         ignored: Vec::new(),
         as_of: None,
         range,

@@ -24,6 +24,7 @@ fn offer(verdict: Verdict) -> Delivery {
         verdict,
         set_aside: Vec::new(),
         moved: Moved::default(),
+        suspects: 0,
         ignored: Vec::new(),
         as_of: Some("2026-01-01T00:00:00Z".into()),
         range: None,

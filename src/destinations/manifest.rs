@@ -93,10 +93,13 @@ pub struct Entry {
     pub ignored: Vec<String>,
     /// Records that moved while their list was read and that reading it again found, and about how many more that were there
     /// all along may be missing because they moved past every reading.
-    #[serde(default, skip_serializing_if = "is_none_found", deserialize_with = "number::read_count")]
+    #[serde(default, skip_serializing_if = "is_no_count", deserialize_with = "number::read_count")]
     pub found_again: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub may_miss: f64,
+    /// Records of the mirror that a complete reading did not show and that are kept: the account may have so many fewer.
+    #[serde(default, skip_serializing_if = "is_no_count", deserialize_with = "number::read_count")]
+    pub suspects: u64,
     /// Ids of the records, and of those whose lists, could not be read: the files have everything else, and of these what
     /// was read before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -138,8 +141,8 @@ pub struct ColumnEntry {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde asks so
-fn is_none_found(found: &u64) -> bool {
-    *found == 0
+fn is_no_count(count: &u64) -> bool {
+    *count == 0
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde asks so
@@ -190,6 +193,7 @@ impl Entry {
             ignored: offer.ignored.clone(),
             found_again: offer.moved.found,
             may_miss: offer.moved.may_miss,
+            suspects: offer.suspects,
             set_aside: offer.set_aside.clone(),
             latest_run_id: run,
             run_id: Some(run),
@@ -227,6 +231,7 @@ impl Entry {
             ignored: offer.ignored.clone(),
             found_again: 0,
             may_miss: 0.0,
+            suspects: offer.suspects,
             set_aside: Vec::new(),
             latest_run_id: run,
             run_id: before.as_ref().and_then(|b| b.run_id),

@@ -120,6 +120,8 @@ pub struct Offer {
     pub set_aside: Vec<String>,
     /// What closing readings found of records that moved meanwhile.
     pub moved: Moved,
+    /// Records that a complete reading did not show and that are kept: more than the account may have.
+    pub suspects: u64,
     /// Claims of the server that are not believed, because the job says so.
     pub ignored: Vec<String>,
     /// As of when: the stream is at least as fresh as this (RFC 3339, UTC).

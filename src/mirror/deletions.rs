@@ -251,6 +251,36 @@ pub fn came_out_empty(writer: &mut Writer, of: Judged) -> Result<bool> {
     })
 }
 
+/// Notes that a run has found out which records of a stream are gone.
+pub fn judged(writer: &mut Writer, of: Judged) -> Result<()> {
+    writer.transaction(|t| {
+        t.execute(
+            "INSERT OR REPLACE INTO judgement (lane, stream, run) VALUES (?, ?, ?)",
+            params![of.lane.name(), of.stream.number(), of.run],
+        )
+        .map(drop)
+    })
+}
+
+/// Whether the lane's latest run was cut off before it found out which records of a stream are gone, and complete walks of
+/// the round that began with run `since` did not show some.
+pub fn are_unjudged(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<bool> {
+    c.query_row(
+        "SELECT NOT EXISTS (
+             SELECT 1 FROM judgement WHERE lane = :lane AND stream = :stream
+                 AND run = (SELECT max(id) FROM run WHERE lane = :lane))
+         AND EXISTS (
+             SELECT 1 FROM record AS r
+             WHERE r.stream = :stream AND r.deleted = 0 AND r.last_run < :since AND EXISTS (
+                 SELECT 1 FROM checkpoint AS c
+                 WHERE c.lane = :lane AND c.stream = :stream AND c.partition IN ('', r.parent) AND c.open = 0
+                     AND c.since_run >= :since AND (c.verdict IN ('proven', 'continuous') OR c.set_aside = 1)
+                     AND c.at_known = 0))",
+        rusqlite::named_params! { ":stream": stream.number(), ":since": since, ":lane": lane.name() },
+        |r| r.get(0),
+    )
+}
+
 /// How many tombstones and how many suspects a stream has; none in a mirror that is older than both.
 pub fn counts(c: &Connection, stream: Stream) -> rusqlite::Result<(u64, u64)> {
     let indexed: bool =

@@ -6,7 +6,8 @@
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`entries`] which lists need not be
 //! asked for, [`settings`] what a reading rests on, [`anew`] what is read again when that is changed, [`filled`] which
 //! records are the same under other fields, [`rounds`] when a reading of everything begins and ends,
-//! [`deletions`] what is gone, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
+//! [`deletions`] what is gone, [`refusals`] what was not deleted and why a stream is held for it, [`changes`] reads records
+//! out in order, [`views`] makes them readable by hand, [`dialect`]
 //! remembers how the API is spelled, [`account`] whose it is, [`pins`] and [`delivered`] what is and was
 //! handed over, [`masked_places`] with which masks.
 
@@ -29,6 +30,7 @@ pub mod parents;
 pub mod pins;
 pub mod readings;
 pub mod records;
+pub mod refusals;
 pub mod reread;
 pub mod retained;
 pub mod rounds;

@@ -3,7 +3,7 @@
 //!
 //! A moment moves when a reading closes complete, and never back; a reading that does not leaves it where it is, so that
 //! what changed meanwhile is asked for again. A whole reading is due after `full_every`, when the list is asked for
-//! otherwise than before, and when it holds suspects.
+//! otherwise than before, when it holds suspects, and when it came out empty and that was not believed.
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -40,13 +40,14 @@ impl Tails {
         let fresh = |whole: &i64| self.now.saturating_sub(*whole) < self.full_every && !is_ahead(*whole, self.now);
         let known = known.filter(|(began, whole)| fresh(whole) && !is_ahead(*began, self.now));
         let Some((began, _)) = known else { return Ok(None) };
-        let suspects: bool = t
+        let unsettled: bool = t
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_suspects
-                     WHERE stream = ? AND suspect_run IS NOT NULL)",
+                     WHERE stream = ?1 AND suspect_run IS NOT NULL)
+                 OR EXISTS (SELECT 1 FROM refusal WHERE stream = ?1)",
             )?
             .query_row([stream.number()], |r| r.get(0))?;
-        Ok((!suspects).then(|| began.min(self.now).saturating_sub(self.lookback).saturating_sub(CLOCKS)))
+        Ok((!unsettled).then(|| began.min(self.now).saturating_sub(self.lookback).saturating_sub(CLOCKS)))
     }
 }
 
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn suspects_have_the_list_read_whole() {
+    fn suspects_and_a_list_that_came_out_empty_have_the_list_read_whole() {
         let mut c = mirror();
         close(&mut c, 1, 1, false);
         let suspect = |run: Option<i64>| {
@@ -213,6 +214,8 @@ mod tests {
         assert_eq!(since(&mut c, 1, 2), None);
         on(&mut c, suspect(None));
         assert_eq!(since(&mut c, 1, 2), Some(1));
+        on(&mut c, |t| t.execute("INSERT INTO refusal VALUES (?, 1, 9, 9, 1)", [STREAM.number()]));
+        assert_eq!(since(&mut c, 1, 2), None, "it came out empty");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::checkpoint::{Lane, gone, parent};
+use super::refusals::{self, Unsettled};
 use super::{audits, entries};
 use crate::number::MOST;
 use crate::quantity::counted;
@@ -54,6 +55,8 @@ pub struct Standing {
     pub may_miss: f64,
     /// Lists that were skipped and are to be read again, because an audit found one like them lacking records.
     pub owed: u64,
+    /// Deletions of its records were refused, and nothing has settled that yet.
+    pub refused: Option<Unsettled>,
 }
 
 impl Standing {
@@ -65,6 +68,13 @@ impl Standing {
     /// Whether nothing is missing but what was set aside.
     pub fn lacks_only_what_is_set_aside(&self) -> bool {
         self.set_aside > 0 && self.open == 0 && self.incomplete == 0 && self.skipped_incomplete == 0 && self.owed == 0
+    }
+
+    /// Leaves out what was refused where the job keeps what is gone (`deletes = "off"`): it asks for no deletion.
+    #[must_use]
+    pub fn where_deletes_are(mut self, on: bool) -> Standing {
+        self.refused = self.refused.filter(|_| on);
+        self
     }
 
     /// The verdict of the stream: that of its weakest walk.
@@ -144,6 +154,7 @@ pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusql
             ..Standing::default()
         })
     })?;
+    standing.refused = refusals::unsettled(c, stream)?;
     if lane == Lane::Incremental {
         let skipped = entries::skipped(c, stream, since)?;
         standing.skipped = skipped.lists;

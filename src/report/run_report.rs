@@ -8,6 +8,7 @@ use super::audit_report::AuditReport;
 use crate::destinations::Receipt;
 use crate::error::{Error, Kind};
 use crate::mirror::checkpoint::Lane;
+use crate::mirror::refusals::Unsettled;
 use crate::mirror::rounds::{Begun, Ending};
 use crate::policy::{self, Exit};
 use crate::progress::{Progress, get};
@@ -39,7 +40,7 @@ pub struct RunReport {
     pub refused_429: u64,
     /// Seconds waited: spacing, the server's window, blocks.
     pub waited: [f64; 3],
-    /// Deletions that were refused.
+    /// Deletions that were refused, by this run or by an earlier one that nothing has settled.
     pub refused: Vec<RefusedReport>,
     pub destinations: Vec<DestinationReport>,
     /// What else the operator should know.
@@ -109,6 +110,19 @@ impl RefusedReport {
             ids: refusal.ids.clone(),
         }
     }
+
+    /// What this run refused of a stream, or what an earlier one did and nothing has settled.
+    fn of(outcome: &StreamOutcome) -> Option<RefusedReport> {
+        let earlier = |refused: Unsettled| RefusedReport {
+            stream: outcome.stream.name(),
+            why: format!("{}: {refused}", outcome.stream),
+            count: refused.records,
+            live: refused.live,
+            ids: Vec::new(),
+        };
+        let refused = outcome.gone.refusal.as_ref().map(RefusedReport::new);
+        refused.or_else(|| outcome.standing.refused.map(earlier))
+    }
 }
 
 /// A destination's part.
@@ -168,12 +182,17 @@ impl RunReport {
             tokens: source.token_generations(),
             refused_429: stats.refused,
             waited: stats.waited.map(|d| d.as_secs_f64()),
-            refused: outcome.streams.iter().filter_map(|s| s.gone.refusal.as_ref()).map(RefusedReport::new).collect(),
+            refused: outcome.streams.iter().filter_map(RefusedReport::of).collect(),
             destinations: Vec::new(),
             notes: outcome.streams.iter().filter_map(|s| s.gone.told(s.stream)).collect(),
             stopped: outcome.stopped,
             exit_code: 0,
         }
+    }
+
+    /// Whether deletions of a stream are refused: that is told in place of its verdict.
+    pub fn has_refused(&self, stream: &str) -> bool {
+        self.refused.iter().any(|refused| refused.stream == stream)
     }
 
     /// What closing readings found of records that moved meanwhile.
@@ -259,7 +278,7 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
         exits.push(Exit::Credentials);
     }
     for stream in &outcome.streams {
-        if stream.gone.refusal.is_some() {
+        if stream.gone.refusal.is_some() || stream.standing.refused.is_some() {
             exits.push(policy::decide(&Kind::DeletesRefused).exit);
         }
         match stream.error.as_ref().map(|e| policy::decide(&e.kind)) {
@@ -273,12 +292,12 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
     Exit::first(exits)
 }
 
-/// How the run ended, for its round.
+/// How the run ended, for its round. A refusal keeps no round open: it takes another reading to settle it.
 pub fn ending_of(outcome: &RunOutcome) -> Ending {
     let outage = |s: &StreamOutcome| s.error.as_ref().is_some_and(is_outage);
     if outcome.stopped || outcome.streams.iter().any(outage) {
         Ending::Interrupted
-    } else if outcome.streams.iter().all(|s| s.verdict.is_complete()) {
+    } else if outcome.streams.iter().all(|s| s.is_read) {
         Ending::Complete
     } else {
         Ending::Incomplete

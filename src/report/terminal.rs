@@ -38,7 +38,7 @@ pub fn summary(report: &RunReport) -> String {
         table.push(row);
     }
     out.push_str(&aligned(&table));
-    for s in &report.streams {
+    for s in report.streams.iter().filter(|s| !report.has_refused(s.stream)) {
         if let Some(why) = &s.why {
             let _ = writeln!(out, "\n{} incomplete: {why}", s.stream);
             if let Some(hint) = s.hint {
@@ -143,8 +143,7 @@ pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
     let mut told: Vec<(String, &'static str)> = Vec::new();
     told.extend(report.refused.iter().map(|r| (r.why.clone(), policy::decide(&Kind::DeletesRefused).hint)));
     let mut streams: Vec<(Vec<&str>, &str, &'static str)> = Vec::new();
-    let is_refused = |stream: &str| report.refused.iter().any(|r| r.stream == stream);
-    for s in report.streams.iter().filter(|s| (s.hint.is_some() || s.why.is_some()) && !is_refused(s.stream)) {
+    for s in report.streams.iter().filter(|s| (s.hint.is_some() || s.why.is_some()) && !report.has_refused(s.stream)) {
         let (why, hint) = (s.why.as_deref().unwrap_or("not proven complete"), s.hint.unwrap_or(again));
         match streams.iter_mut().find(|(_, w, h)| (*w, *h) == (why, hint)) {
             Some((names, ..)) => names.push(s.stream),

@@ -29,8 +29,10 @@ use crate::verdict::Verdict;
 pub struct StreamOutcome {
     /// The stream.
     pub stream: Stream,
-    /// What its walks have proven.
+    /// What its walks have proven, and no more than incomplete as long as deletions of it are refused.
     pub verdict: Verdict,
+    /// Whether its walks are complete, whatever was refused.
+    pub is_read: bool,
     /// Their numbers.
     pub standing: Standing,
     /// What its audits have found.
@@ -218,29 +220,41 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
 async fn outcome(context: &Context, stream: Stream, gone: Concluded, error: Option<Error>) -> Result<StreamOutcome> {
     let (lane, since) = (context.lane, context.begun.since_run);
     let parent = stream.definition().parent;
+    let deletes = context.deletes.on;
     let (mut standing, above) = context
         .mirror
         .call(move |w| {
             w.transaction(|t| {
-                let of = |s| standing::standing(t, lane, s, since);
+                let of = |s| standing::standing(t, lane, s, since).map(|all| all.where_deletes_are(deletes));
                 Ok((of(stream)?, parent.map(of).transpose()?))
             })
         })
         .await?;
-    let verdict = judge(&standing, above.as_ref().zip(parent), error.as_ref());
+    let above_it = above.as_ref().zip(parent);
+    let verdict = judge(&standing, above_it, error.as_ref());
+    let is_read = error.is_none() && walked(&standing, above_it).is_complete();
     standing.as_of = as_of(&standing, above.as_ref());
     let audited = match parent {
         Some(_) if lane == Lane::Incremental => audit::result(context, stream).await?,
         _ => Audited::default(),
     };
-    Ok(StreamOutcome { stream, verdict, standing, audited, gone, error })
+    Ok(StreamOutcome { stream, verdict, is_read, standing, audited, gone, error })
 }
 
-/// A stream's verdict: that of its weakest walk, and no better than what is known of its partitions.
+/// A stream's verdict: what its walks have proven, unless deletions were refused. Then the mirror holds records that are
+/// probably gone, and others that belong to them.
 pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Option<&Error>) -> Verdict {
-    if let Some(error) = error {
-        return Verdict::Incomplete(error.reason());
+    let above = parent.and_then(|(above, stream)| Some((above.refused?, stream)));
+    match (error, standing.refused, above) {
+        (Some(error), ..) => Verdict::Incomplete(error.reason()),
+        (None, Some(refused), _) => Verdict::Incomplete(refused.to_string()),
+        (None, None, Some((refused, stream))) => Verdict::Incomplete(format!("of {stream}, {refused}")),
+        (None, None, None) => walked(standing, parent),
     }
+}
+
+/// That of its weakest walk, and no better than what is known of its partitions.
+fn walked(standing: &Standing, parent: Option<(&Standing, Stream)>) -> Verdict {
     match parent {
         // Lists of records that are set aside are read all the same, where their ids are known.
         Some((above, stream)) if above.lacks_only_what_is_set_aside() => match standing.verdict() {
@@ -258,6 +272,9 @@ pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Op
 
 /// Whether a stream lacks nothing but what was set aside, in its own lists or in the one that they belong to.
 pub fn lacks_only_what_is_set_aside(standing: &Standing, parent: Option<&Standing>) -> bool {
+    if standing.refused.is_some() || parent.is_some_and(|parent| parent.refused.is_some()) {
+        return false;
+    }
     let of = |s: &Standing| (s.lacks_only_what_is_set_aside(), s.verdict().is_complete());
     let (own, above) = (of(standing), parent.map_or((false, true), of));
     (own.0 || own.1) && (above.0 || above.1) && (own.0 || (above.0 && parent.is_some_and(|p| p.set_aside_unknown)))

@@ -47,6 +47,7 @@ mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod proxies;
+mod refusals;
 mod schedulers;
 mod secrets;
 mod set_aside;

@@ -405,6 +405,27 @@ fn a_snapshot_replaces_neither_another_mirrors_rows_nor_a_users_own() {
 }
 
 #[test]
+fn a_table_whose_deletions_are_refused_stays_as_it_is_and_its_mark_counts_them() {
+    let account = Account::new("", Server::start());
+    account.call("run").expect(0);
+    // A mark that an earlier version made has fewer columns.
+    account.ask("ALTER TABLE qpien._qpien_delivered DROP COLUMN suspects");
+    account.sandbox.delete("contacts", 40, 3);
+    let mark = "SELECT status, verdict, suspects, seq FROM qpien._qpien_delivered WHERE stream = 'contacts'";
+    let before = account.ask("SELECT seq FROM qpien._qpien_delivered WHERE stream = 'contacts'");
+    for what in ["run", "export", "run"] {
+        let held = account.call(what).expect(7);
+        assert!(held.stderr.contains("--allow-deletes"), "{what}: {}", held.stderr);
+        assert_eq!(account.ask(mark).trim(), format!("held|incomplete|40|{}", before.trim()), "{what}");
+        assert_eq!(account.ask("SELECT count(*) FROM qpien.contacts").trim(), "200", "{what}");
+    }
+    let mut allowed = account.command("run");
+    Outcome::of(&allowed.arg("--allow-deletes").output().expect("a run")).expect(0);
+    account.equals_the_truth("allowed");
+    assert!(account.ask(mark).starts_with("published|proven|0|"), "{}", account.ask(mark));
+}
+
+#[test]
 fn a_url_may_end_in_a_line_break_and_hold_none() {
     let account = Account::new("", Server::start());
     let url = account.server.url("postgres");

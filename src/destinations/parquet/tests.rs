@@ -246,6 +246,7 @@ fn a_value_of_another_type_goes_into_extra_and_is_counted() {
         verdict: Verdict::Continuous,
         set_aside: Vec::new(),
         moved: Moved::default(),
+        suspects: 0,
         ignored: Vec::new(),
         as_of: None,
         range: None,

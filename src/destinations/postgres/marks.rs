@@ -9,6 +9,12 @@ use crate::streams::Stream;
 
 const TABLE: &str = "_qpien_delivered";
 
+/// Columns that the first version did not make, with their types.
+const LATER: [(&str, &str); 1] = [
+    // Records of the mirror that a complete reading did not show and that are kept.
+    ("suspects", "bigint NOT NULL DEFAULT 0"),
+];
+
 /// A row of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
@@ -69,6 +75,14 @@ pub fn make(session: &Session, schema: &str) -> Result<()> {
             table(schema)
         ))?;
     }
+    for (name, kind) in LATER {
+        if !session.value::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = $2 AND NOT attisdropped)",
+            &[&table(schema), &name],
+        )? {
+            session.run(&format!("ALTER TABLE {} ADD COLUMN {name} {kind}", table(schema)))?;
+        }
+    }
     Ok(())
 }
 
@@ -126,10 +140,10 @@ pub fn write(
     };
     let sql = format!(
         "INSERT INTO {} AS mark 
-             (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now())
+             (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at, suspects)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now(), $13)
          ON CONFLICT (stream) DO UPDATE SET status = excluded.status, verdict = excluded.verdict, why = excluded.why,
-             latest_run_id = excluded.latest_run_id, latest_at = excluded.latest_at{moves}",
+             latest_run_id = excluded.latest_run_id, latest_at = excluded.latest_at, suspects = excluded.suspects{moves}",
         table(schema)
     );
     let (seq, records, columns) = delivered.map_or((0, 0, &[][..]), |d| (d.seq, d.records, d.columns));
@@ -150,6 +164,7 @@ pub fn write(
             &offer.verdict.word(),
             &offer.verdict.why(),
             &delivery.run,
+            &i64::try_from(offer.suspects).unwrap_or(i64::MAX),
         ],
     )?;
     Ok(())

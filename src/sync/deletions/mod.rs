@@ -29,6 +29,7 @@ use crate::error::Result;
 use crate::guard::{LEAST, Refused};
 use crate::mirror::deletions::{self as stored, BATCH, Judged, Suspect};
 use crate::mirror::orphans;
+use crate::mirror::refusals::{self, Unsettled};
 use crate::mirror::store::Writer;
 use crate::streams::{self, Stream};
 
@@ -126,13 +127,18 @@ impl<'c> Stage<'c> {
             concluded.told_gone = told_gone.len() as u64;
             ids.extend(told_gone.iter().take(TOLD.saturating_sub(ids.len())).cloned());
             concluded.refusal = self.refusal(concluded.found(), ids).await?;
-            if concluded.refusal.is_some() {
+            if let Some(refusal) = &concluded.refusal {
+                self.remember(refusal, told_gone).await?;
                 concluded = concluded.refused();
             } else if concluded.deleted() > 0 {
                 self.bury(asking).await?;
                 // They were seen in this round, before they went.
                 self.bury_all(told_gone, i64::MAX).await?;
             }
+            if concluded.refusal.is_none() {
+                self.call(|w, of| refusals::settle(w, of.stream)).await?;
+            }
+            self.call(stored::judged).await?;
         }
         let (stream, parent) = (self.of.stream, self.parent);
         let left = move |w: &mut Writer, _| {
@@ -210,6 +216,16 @@ impl<'c> Stage<'c> {
         })
         .await
         .map(drop)
+    }
+
+    /// Stores a refusal, so that the stream is held until it is settled.
+    async fn remember(&self, refusal: &Refusal, told_gone: Vec<String>) -> Result<()> {
+        let (records, live) = (refusal.count, refusal.live);
+        let emptied = refusal.why == Refused::Empty;
+        self.call(move |w, of| {
+            refusals::remember(w, of.stream, &Unsettled { run: of.run, records, live, emptied }, &told_gone)
+        })
+        .await
     }
 
     /// Whether so many may not go.

@@ -3,12 +3,12 @@
 //!
 //! Two paths are the same place however they are written: through `.` and `..`, a link, or a second name of the file.
 
-use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use crate::config::settings::Settings;
 use crate::destinations::folder::{LOCK, STAGING};
+use crate::destinations::location::canonical;
 use crate::destinations::manifest::{NAME, is_ours_of_any};
 use crate::error::{Error, Result};
 use crate::streams;
@@ -18,9 +18,9 @@ const BESIDE: [&str; 5] = ["", "-wal", "-shm", "-journal", ".lock"];
 
 /// Refuses a mirror at a place where a destination of the job writes.
 pub fn apart(settings: &Settings) -> Result<()> {
-    let mirror = resolved(&settings.mirror);
+    let mirror = canonical(&settings.mirror);
     for folder in settings.destinations.iter().filter_map(|d| d.target.folder()) {
-        let output = resolved(&folder);
+        let output = canonical(&folder);
         let meets = output.starts_with(&mirror)
             || BESIDE.iter().any(|ending| is_written(&output, &with(&mirror, ending)))
             || has_second_name(&mirror, &output);
@@ -62,39 +62,6 @@ fn has_second_name(mirror: &Path, output: &Path) -> bool {
         .any(|path| identity(&path).is_some_and(|one| of_mirror.contains(&one)))
 }
 
-/// The place that a path leads to, whether it exists or not.
-fn resolved(path: &Path) -> PathBuf {
-    let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    // A link that leads nowhere yet.
-    for _ in 0..16 {
-        let Ok(target) = path.read_link() else { break };
-        if path.exists() {
-            break;
-        }
-        path = path.parent().unwrap_or(Path::new("/")).join(target);
-    }
-    let mut rest: Vec<OsString> = Vec::new();
-    let mut there = path.as_path();
-    let mut found = loop {
-        match (there.canonicalize(), there.parent()) {
-            (Ok(found), _) => break found,
-            (Err(_), Some(parent)) => {
-                rest.push(there.components().next_back().map_or_else(OsString::new, |c| c.as_os_str().to_owned()));
-                there = parent;
-            }
-            (Err(_), None) => break there.to_owned(),
-        }
-    };
-    for part in rest.iter().rev() {
-        match Path::new(part).components().next() {
-            Some(Component::ParentDir) => drop(found.pop()),
-            Some(Component::CurDir) | None => {}
-            Some(_) => found.push(part),
-        }
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,14 +81,14 @@ mod tests {
             "link/contacts.csv",
             "dangling",
         ] {
-            let place = resolved(&root.join(path));
+            let place = canonical(&root.join(path));
             assert_eq!(place, root.join("out/contacts.csv"), "{path}");
-            assert!(is_written(&resolved(&root.join("link")), &place), "{path}");
+            assert!(is_written(&canonical(&root.join("link")), &place), "{path}");
         }
         for path in
             ["out/qpien.db", "contacts.csv", "out/contacts.csv.db", "outer/contacts.csv", "out/deep/contacts.csv"]
         {
-            assert!(!is_written(&root.join("out"), &resolved(&root.join(path))), "{path}");
+            assert!(!is_written(&root.join("out"), &canonical(&root.join(path))), "{path}");
         }
     }
 }

@@ -1,39 +1,48 @@
 //! What a job's masks have to agree with beside the mirror: the places that were filled under them, and the records that
 //! went through them.
 
+use rusqlite::Connection;
+
 use crate::config::settings::Settings;
-use crate::destinations::{Content, Destination};
+use crate::destinations::{Content, Destination, Filled};
 use crate::error::{Error, Kind, Result};
-use crate::mirror::store::Writer;
-use crate::mirror::{masked_places, pins};
+use crate::mirror::masked_places;
 use crate::source::Source;
 use crate::streams::Stream;
 
-/// Refuses a place that was given changes under other masks or another key than the job's: two kinds of hashes would lie
-/// in it side by side. A place that holds nothing takes the job's masks.
-pub fn claim_place(writer: &mut Writer, settings: &Settings, destination: &mut dyn Destination) -> Result<()> {
+/// Refuses a place that was given changes under other masks or another key than the job's: two kinds of rows would lie in it
+/// side by side. What it was filled with lies in the place itself, so that a folder may be moved; of a place that an earlier
+/// version filled the mirror remembers it, under the name that the job wrote.
+pub fn agree(
+    mirror: &Connection,
+    settings: &Settings,
+    destination: &dyn Destination,
+    stream: Stream,
+    filled: &Filled,
+) -> Result<()> {
     if destination.terms().content == Content::Snapshot {
         return Ok(());
     }
-    let (mirror, place) = (pins::identity(writer)?, destination.place());
-    for stream in settings.streams.iter().copied() {
-        let masks = settings.mask_at.delivery(&settings.masks, stream);
-        let known = masked_places::of(writer, &place, stream)?;
-        if known.as_ref() == Some(&masks) {
-            continue;
-        }
-        if known.is_some() && destination.delivered(&mirror, stream)? > 0 {
-            return Err(Error::new(
-                Kind::DestinationRefused,
-                format!(
-                    "{place}: its {stream} were delivered under other masks or another QPIEN_MASK_KEY than the job's now: \
-                     put those back, or empty the place, which is filled again without a request"
-                ),
-            ));
-        }
-        masked_places::remember(writer, &place, stream, &masks)?;
-    }
-    Ok(())
+    let damaged = |e| Error::new(Kind::MirrorCorrupt, format!("the masks that the mirror remembers: {e}"));
+    let known = match &filled.masks {
+        Some(masks) => Some(masks.clone()),
+        None => masked_places::of(mirror, &destination.formerly(), stream).map_err(damaged)?,
+    };
+    let place = destination.place();
+    let why = match known {
+        Some(masks) if masks == settings.mask_at.delivery(&settings.masks, stream) => return Ok(()),
+        Some(_) => format!(
+            "{place}: its {stream} were delivered under other masks or another QPIEN_MASK_KEY than the job's now: put \
+             those back, or {}, which is filled again without a request",
+            destination.to_empty()
+        ),
+        None => format!(
+            "{place}: nothing says under which masks its {stream} were delivered, so rows of two kinds could lie there side \
+             by side: {}, which is filled again without a request",
+            destination.to_empty()
+        ),
+    };
+    Err(Error::new(Kind::DestinationRefused, why))
 }
 
 /// Notes the masks that led to nothing in any record and name nothing that is asked for: a typing error would leave what

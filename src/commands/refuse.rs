@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use crate::commands::masked;
 use crate::config::settings::Settings;
-use crate::destinations::{Content, Destination};
+use crate::destinations::{Content, Destination, Filled};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::store::Writer;
@@ -18,18 +18,29 @@ pub fn refuse(writer: &mut Writer, settings: &Settings, destination: &mut dyn De
     let reading = Reading::begin(writer.path())?;
     if destination.is_one_mirrors() {
         for stream in &settings.streams {
-            let seq = destination.delivered(&mirror, *stream)?;
-            ahead(reading.connection(), destination, *stream, seq)?;
+            let (seq, filled) = (destination.delivered(&mirror, *stream)?, destination.filled(*stream)?);
+            fits(reading.connection(), settings, destination, *stream, (seq, &filled))?;
         }
     }
     drop(reading);
-    unfed(writer, settings, &mirror, destination)?;
-    masked::claim_place(writer, settings, destination)
+    unfed(writer, settings, &mirror, destination)
+}
+
+/// Refuses a place that holds a stream up to a seq which this mirror never delivered, or rows of other masks than the job's.
+pub fn fits(
+    mirror: &Connection,
+    settings: &Settings,
+    destination: &dyn Destination,
+    stream: Stream,
+    (seq, filled): (i64, &Filled),
+) -> Result<()> {
+    ahead(mirror, destination, stream, seq)?;
+    if seq > 0 { masked::agree(mirror, settings, destination, stream, filled) } else { Ok(()) }
 }
 
 /// Refuses a place whose changes of a stream end at a seq at which no delivery of this mirror can have ended. Its own seqs
 /// will pass that number, and what changed until then would be taken for delivered.
-pub fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64) -> Result<()> {
+fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64) -> Result<()> {
     let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's log of deliveries: {e}"));
     let counts = destination.terms().content == Content::Changes && seq > 0;
     if !counts || pins::can_have_ended_at(mirror, stream, seq).map_err(damaged)? {

@@ -98,8 +98,20 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         let moved = Moved { found: own.found_again, may_miss: own.may_miss };
         let ignored = settings.dialect.stream(*stream).map(|part| part.list.ignored()).unwrap_or_default();
         let ignored = ignored.into_iter().map(str::to_owned).collect();
+        let masks = settings.mask_at.delivery(&settings.masks, *stream);
         let (stream, suspects) = (*stream, suspects(reading, *stream, own.refused)?);
-        streams.push(Offer { stream, columns, verdict, set_aside, moved, suspects, ignored, as_of, range: None });
+        streams.push(Offer {
+            stream,
+            columns,
+            verdict,
+            set_aside,
+            moved,
+            suspects,
+            ignored,
+            masks,
+            as_of,
+            range: None,
+        });
     }
     Ok(Delivery { job: settings.name.clone(), run, mirror, date, streams })
 }

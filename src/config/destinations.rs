@@ -1,6 +1,6 @@
 //! `[[destination]]`: from the job file to what the destinations are made of.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::job::{self, Job};
@@ -9,7 +9,7 @@ use super::origin::Picker;
 use super::postgres::postgres;
 use super::settings::Flags;
 use super::{env, values};
-use crate::destinations::location::Location;
+use crate::destinations::location::{Location, canonical};
 use crate::destinations::packing::Compression;
 #[cfg(feature = "parquet")]
 use crate::destinations::parquet;
@@ -57,7 +57,7 @@ impl Target {
             Target::Files { path, .. } => {
                 let place = match Location::of(path) {
                     Ok(Some(location)) => location.to_string(),
-                    _ => plain(path).display().to_string(),
+                    _ => canonical(path).display().to_string(),
                 };
                 (place, format!("the folder {}", path.display()))
             }
@@ -65,19 +65,6 @@ impl Target {
             Target::Postgres(options) => (options.place(), options.place()),
         }
     }
-}
-
-/// A folder under one name, by what is written alone: `out`, `./out` and `out/../out` are one.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => drop(plain.pop()),
-            other => plain.push(other),
-        }
-    }
-    plain
 }
 
 /// How files are written.

@@ -96,6 +96,7 @@ pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Deli
         moved: crate::verdict::Moved::default(),
         suspects: 0,
         ignored: Vec::new(),
+        masks: String::new(),
         as_of: None,
         range,
     }];

@@ -26,6 +26,7 @@ fn offer(verdict: Verdict) -> Delivery {
         moved: Moved::default(),
         suspects: 0,
         ignored: Vec::new(),
+        masks: String::new(),
         as_of: Some("2026-01-01T00:00:00Z".into()),
         range: None,
     }];

@@ -13,7 +13,7 @@ use super::format::{Format, Rows, Summed};
 use super::manifest::{self, Entry, FileEntry, Manifest, NAME};
 use super::rows::Shape;
 use super::store::Store;
-use super::{Content, Delivery, Destination, Offer, Receipt, Terms};
+use super::{Content, Delivery, Destination, Filled, Offer, Receipt, Terms};
 use crate::error::{Error, Kind, Result, quote};
 use crate::record::{Reader, SeqRange};
 use crate::streams::Stream;
@@ -252,6 +252,14 @@ impl Destination for Files {
 
     fn delivered(&mut self, mirror: &str, stream: Stream) -> Result<i64> {
         self.manifest.as_ref().map_or(Ok(0), |manifest| manifest.delivered(&self.store.place(), mirror, stream))
+    }
+
+    fn formerly(&self) -> String {
+        self.store.formerly()
+    }
+
+    fn filled(&mut self, stream: Stream) -> Result<Filled> {
+        Ok(self.manifest.as_ref().map(|manifest| manifest.filled(stream)).unwrap_or_default())
     }
 
     fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>> {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FileType;
 
 use super::below::Below;
+use super::location::canonical;
 use super::manifest;
 use super::store::{Sink, Store};
 use crate::error::{Error, Kind, Result, quote};
@@ -27,14 +28,17 @@ const LONGEST: u64 = 1 << 30;
 
 /// An output folder, locked for a run once it is checked.
 pub struct Folder {
+    /// As the job writes it.
     path: PathBuf,
+    /// The one name of it.
+    place: PathBuf,
     lock: Option<Lock>,
 }
 
 impl Folder {
     /// The folder at `path`.
     pub fn new(path: &Path) -> Folder {
-        Folder { path: path.to_owned(), lock: None }
+        Folder { path: path.to_owned(), place: canonical(path), lock: None }
     }
 
     fn staging(&self) -> PathBuf {
@@ -89,6 +93,10 @@ impl Sink for File {
 
 impl Store for Folder {
     fn place(&self) -> String {
+        self.place.display().to_string()
+    }
+
+    fn formerly(&self) -> String {
         self.path.display().to_string()
     }
 

@@ -1,7 +1,9 @@
-//! Where files go, as a job's `path` says it: a local folder, or `s3://bucket/prefix`.
+//! Where files go, as a job's `path` says it: a local folder, or `s3://bucket/prefix`. A place has one name, however it is
+//! written: logs, pins and locks go by that.
 
+use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -72,6 +74,40 @@ fn folder(text: &str) -> Result<()> {
     Err(Error::usage(format!(
         "{scheme}: begins an address, and there is only s3://bucket/prefix; a folder of that name is ./{scheme}:..."
     )))
+}
+
+/// Returns the place that a local path leads to, whether it exists or not: its one name, without `.` and `..`, links and
+/// repeated slashes, from the root on.
+pub fn canonical(path: &Path) -> PathBuf {
+    let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // A link that leads nowhere yet.
+    for _ in 0..16 {
+        let Ok(target) = path.read_link() else { break };
+        if path.exists() {
+            break;
+        }
+        path = path.parent().unwrap_or(Path::new("/")).join(target);
+    }
+    let mut rest: Vec<OsString> = Vec::new();
+    let mut there = path.as_path();
+    let mut found = loop {
+        match (there.canonicalize(), there.parent()) {
+            (Ok(found), _) => break found,
+            (Err(_), Some(parent)) => {
+                rest.push(there.components().next_back().map_or_else(OsString::new, |c| c.as_os_str().to_owned()));
+                there = parent;
+            }
+            (Err(_), None) => break there.to_owned(),
+        }
+    };
+    for part in rest.iter().rev() {
+        match Path::new(part).components().next() {
+            Some(Component::ParentDir) => drop(found.pop()),
+            Some(Component::CurDir) | None => {}
+            Some(_) => found.push(part),
+        }
+    }
+    found
 }
 
 impl fmt::Display for Location {

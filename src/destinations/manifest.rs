@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Offer;
+use super::{Filled, Offer};
 use crate::error::{Error, Kind, Result, in_our_words};
 use crate::number;
 use crate::record::SeqRange;
@@ -111,6 +111,9 @@ pub struct Entry {
     pub as_of: Option<String>,
     #[serde(deserialize_with = "number::read_count")]
     pub rows: u64,
+    /// A name of the masks that the rows went through, which tells neither them nor their key; `""`: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masks: Option<String>,
     pub seq: Option<SeqRange>,
     pub files: Vec<FileEntry>,
     pub columns: Vec<ColumnEntry>,
@@ -175,6 +178,12 @@ impl Manifest {
         }
         Ok(self.streams.get(stream.name()).and_then(|entry| entry.seq).map_or(0, |seq| seq.last))
     }
+
+    /// What it says of how a stream was filled.
+    pub fn filled(&self, stream: Stream) -> Filled {
+        let entry = self.streams.get(stream.name());
+        Filled { masks: entry.and_then(|entry| entry.masks.clone()) }
+    }
 }
 
 impl Entry {
@@ -199,6 +208,7 @@ impl Entry {
             run_id: Some(run),
             as_of: offer.as_of.clone(),
             rows: files.iter().fold(0, |all, file| all.saturating_add(file.rows)),
+            masks: Some(offer.masks.clone()),
             seq,
             files,
             columns: described(columns),
@@ -237,6 +247,7 @@ impl Entry {
             run_id: before.as_ref().and_then(|b| b.run_id),
             as_of: before.as_ref().and_then(|b| b.as_of.clone()),
             rows: before.as_ref().map_or(0, |b| b.rows),
+            masks: before.as_ref().and_then(|b| b.masks.clone()),
             seq: before.as_ref().and_then(|b| b.seq),
             files: before.map(|b| b.files).unwrap_or_default(),
             columns: described(columns),

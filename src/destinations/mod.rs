@@ -124,6 +124,8 @@ pub struct Offer {
     pub suspects: u64,
     /// Claims of the server that are not believed, because the job says so.
     pub ignored: Vec<String>,
+    /// A name of the masks that its rows go through, `""` for none. It tells neither the masks nor their key.
+    pub masks: String,
     /// As of when: the stream is at least as fresh as this (RFC 3339, UTC).
     pub as_of: Option<String>,
     /// Of changes: the range to hand over; none where there is nothing new, or the stream is held.
@@ -135,6 +137,13 @@ impl Offer {
     pub fn is_held(&self, terms: Terms) -> bool {
         !self.verdict.is_complete() && self.set_aside.is_empty() && !terms.publish_always
     }
+}
+
+/// What a place says of how a stream of it was filled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filled {
+    /// A name of the masks that its rows went through; `""`: none. `None` where an earlier version filled it, or nobody did.
+    pub masks: Option<String>,
 }
 
 /// What became of a stream.
@@ -160,8 +169,13 @@ pub struct Receipt {
 
 /// A place that records go to. The module says what it must hold to.
 pub trait Destination {
-    /// Where it is, for people; also its name in the mirror's log.
+    /// Where it is: its one name, however a job writes it, for people and for the mirror's log.
     fn place(&self) -> String;
+
+    /// The name by which mirrors of earlier versions remember with which masks it was filled.
+    fn formerly(&self) -> String {
+        self.place()
+    }
 
     /// What the job says of it.
     fn terms(&self) -> Terms;
@@ -171,6 +185,9 @@ pub trait Destination {
 
     /// The last seq of `stream` that it has, 0 where it has nothing; refuses when another mirror than `mirror` fed it.
     fn delivered(&mut self, mirror: &str, stream: Stream) -> Result<i64>;
+
+    /// What it says of how `stream` was filled.
+    fn filled(&mut self, stream: Stream) -> Result<Filled>;
 
     /// Whether it belongs to one mirror, and another's records are refused. Changes do, for their seqs mean nothing
     /// elsewhere; files of a snapshot are replaced whatever they are of.

@@ -12,8 +12,13 @@ pub trait Sink: Write + Send {
 
 /// A place of files. Names are relative, with `/` between folders.
 pub trait Store: Send {
-    /// Where it is, for people.
+    /// Where it is: its one name, however a job writes it.
     fn place(&self) -> String;
+
+    /// The name that versions before this rule remember it by.
+    fn formerly(&self) -> String {
+        self.place()
+    }
 
     /// Whether it can be written; keeps other runs of ours out for `holder` as far as it can.
     fn check(&mut self, holder: &str) -> Result<()>;

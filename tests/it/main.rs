@@ -43,6 +43,7 @@ mod parents;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod passed_over;
+mod places;
 mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;

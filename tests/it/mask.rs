@@ -223,7 +223,7 @@ fn a_place_of_changes_holds_rows_of_one_key_and_of_the_same_masks() {
     let fed = delivered(&account.work.path("feed"));
     let refused = |outcome: Outcome| {
         let told = outcome.expect(2).stderr;
-        assert!(told.contains("feed") && told.contains("empty the place") && !told.contains(OTHER), "{told}");
+        assert!(told.contains("feed") && told.contains("empty that place") && !told.contains(OTHER), "{told}");
         assert!(fed == delivered(&account.work.path("feed")), "the place is as it was");
     };
     let before = account.sandbox.counts()["requests"].clone();

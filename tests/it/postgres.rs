@@ -426,6 +426,55 @@ fn a_table_whose_deletions_are_refused_stays_as_it_is_and_its_mark_counts_them()
 }
 
 #[test]
+fn masked_tables_take_no_plain_rows_however_their_server_is_written() {
+    let masked = "[mask.contacts]\nphone = \"redact\"\n";
+    let account = Account::new(masked, Server::start());
+    account.call("run").expect(0);
+    account.sandbox.bodiless("POST", "/sandbox/night?seed=1&changed=2&new=2&contacts=6");
+    std::fs::write(account.work.path("job.toml"), job("")).expect("the job");
+    for (host, port) in [("127.0.0.1", account.wire.port), ("localhost", account.server.port())] {
+        let url = postgres::url(port, "postgres").replace("127.0.0.1", host);
+        for what in ["run", "export", "check"] {
+            let mut command = account.command(what);
+            if what == "check" {
+                command.args(["--endpoint", &account.sandbox.endpoint]);
+            }
+            let refused = Outcome::of(&command.env("WAREHOUSE_URL", &url).output().expect("it")).expect(2);
+            let told = refused.stdout + &refused.stderr;
+            assert!(told.contains("were delivered under other masks") && told.contains("TRUNCATE"), "{what}: {told}");
+        }
+    }
+    // A mark that an earlier version wrote does not say it, and neither does the mirror.
+    account.ask("ALTER TABLE qpien._qpien_delivered DROP COLUMN masks");
+    let refused = account.call("run").expect(2).stderr;
+    assert!(refused.contains("nothing says under which masks"), "{refused}");
+    std::fs::write(account.work.path("job.toml"), job(masked)).expect("the job");
+    let mirror = rusqlite::Connection::open(account.work.path("state/qpien.db")).expect("the mirror");
+    account.ask("UPDATE qpien._qpien_delivered SET masks = 'x'");
+    account.call("run").expect(2);
+    account.ask("UPDATE qpien._qpien_delivered SET masks = NULL");
+    let place = format!("127.0.0.1:{}/postgres (schema qpien)", account.wire.port);
+    for (stream, masks) in [(1, mask_of(&account)), (2, String::new()), (3, String::new()), (4, String::new())] {
+        let remember = "INSERT INTO masked_place (destination, stream, masks) VALUES (?, ?, ?)";
+        mirror.execute(remember, rusqlite::params![place, stream, masks]).expect("remembered");
+    }
+    account.call("run").expect(0);
+    assert_eq!(account.ask("SELECT count(*) FROM qpien.contacts WHERE phone <> '[redacted]'").trim(), "0");
+}
+
+/// The name of the masks of the contacts, as a folder that is filled with them says it.
+fn mask_of(account: &Account) -> String {
+    let text = std::fs::read_to_string(account.work.path("job.toml")).expect("the job");
+    let at = text.find("[[destination]]").expect("a destination");
+    let feed = "[[destination]]\nkind = \"jsonl\"\npath = \"feed\"\ncontent = \"changes\"\n";
+    std::fs::write(account.work.path("feed.toml"), format!("{}{feed}", &text[..at])).expect("a job");
+    account.work.call(&["export", "feed.toml"]).expect(0);
+    let manifest = std::fs::read(account.work.path("feed/manifest.json")).expect("a manifest");
+    let manifest: Value = serde_json::from_slice(&manifest).expect("JSON");
+    manifest["streams"]["contacts"]["masks"].as_str().expect("a name").to_owned()
+}
+
+#[test]
 fn a_url_may_end_in_a_line_break_and_hold_none() {
     let account = Account::new("", Server::start());
     let url = account.server.url("postgres");

@@ -8,6 +8,7 @@ use super::line::Line;
 use crate::commands::{deliver, refuse};
 use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::Settings;
+use crate::destinations::Filled;
 #[cfg(feature = "postgres")]
 use crate::destinations::Terms;
 use crate::destinations::folder::Folder;
@@ -38,7 +39,7 @@ pub fn line(settings: &DestinationSettings, job: &Settings) -> Line {
 /// Refuses, as a run would, what another mirror fed, or a newer one than this. A mirror that cannot be read has a line of
 /// its own.
 fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
-    let mut destination = deliver::destination(settings, job)?;
+    let destination = deliver::destination(settings, job)?;
     if !destination.is_one_mirrors() {
         return Ok(());
     }
@@ -50,22 +51,23 @@ fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
     };
     let identity = connection.as_ref().and_then(|c| pins::identity_of(c).ok().flatten());
     let delivered = delivered(settings, job, identity.as_deref().unwrap_or_default())?;
-    for (stream, seq) in delivered {
+    for (stream, (seq, filled)) in delivered {
         if let Some(connection) = connection.as_ref().filter(|_| identity.is_some()) {
-            refuse::ahead(connection, destination.as_mut(), stream, seq)?;
+            refuse::fits(connection, job, destination.as_ref(), stream, (seq, &filled))?;
         }
     }
     Ok(())
 }
 
-/// The last seq of each stream, by looking alone.
-fn delivered(settings: &DestinationSettings, job: &Settings, mirror: &str) -> Result<Vec<(Stream, i64)>> {
+/// The last seq of each stream, and what it was filled with, by looking alone.
+fn delivered(settings: &DestinationSettings, job: &Settings, mirror: &str) -> Result<Vec<(Stream, (i64, Filled))>> {
     match &settings.target {
         Target::Files { path, retry_for, .. } => {
             let mut store = deliver::store(path, *retry_for)?;
             let Some(manifest) = store.read(NAME)? else { return Ok(Vec::new()) };
             let Ok(manifest) = serde_json::from_slice::<Manifest>(&manifest) else { return Ok(Vec::new()) };
-            job.streams.iter().map(|s| Ok((*s, manifest.delivered(&store.place(), mirror, *s)?))).collect()
+            let of = |s: Stream| Ok((s, (manifest.delivered(&store.place(), mirror, s)?, manifest.filled(s))));
+            job.streams.iter().copied().map(of).collect()
         }
         #[cfg(feature = "postgres")]
         Target::Postgres(options) => {

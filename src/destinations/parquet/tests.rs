@@ -248,6 +248,7 @@ fn a_value_of_another_type_goes_into_extra_and_is_counted() {
         moved: Moved::default(),
         suspects: 0,
         ignored: Vec::new(),
+        masks: String::new(),
         as_of: None,
         range: None,
     };

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
+use crate::destinations::location::canonical;
+
 /// A database of a server.
 #[derive(Clone)]
 pub struct Address {
@@ -86,12 +88,17 @@ impl fmt::Debug for Address {
     }
 }
 
+/// The one name of a host, however it is written: a name in lower case and without the dot at its end, an address in its
+/// short form, a folder of sockets where it lies; and the port, unless it is the usual one.
 fn shown(host: &Host, port: u16) -> String {
     let host = match host {
-        Host::Tcp(name) if name.contains(':') => format!("[{name}]"),
-        Host::Tcp(name) => name.clone(),
+        Host::Tcp(name) => match name.parse::<IpAddr>() {
+            Ok(IpAddr::V6(ip)) => format!("[{ip}]"),
+            Ok(IpAddr::V4(ip)) => ip.to_string(),
+            Err(_) => name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase(),
+        },
         #[cfg(unix)]
-        Host::Unix(path) => path.display().to_string(),
+        Host::Unix(path) => canonical(path).display().to_string(),
     };
     if port == 5432 { host } else { format!("{host}:{port}") }
 }
@@ -139,7 +146,9 @@ mod tests {
             ("postgres://u:p@localhost/w", "localhost/w", Trust::Plain),
             ("postgres://u:p@127.0.0.1/w?sslrootcert=system", "127.0.0.1/w", Trust::System),
             ("postgres://u:p%40%2F@[::1]:5/w", "[::1]:5/w", Trust::Plain),
-            ("postgres:///w?host=/var/run/postgresql&user=u", "/var/run/postgresql/w", Trust::Plain),
+            ("postgres:///w?host=/no/such/../place&user=u", "/no/place/w", Trust::Plain),
+            ("postgres://u:p@DB.Example.:5432/w", "db.example/w", Trust::System),
+            ("postgres://u:p@[0:0:0:0:0:0:0:1]:5432/w", "[::1]/w", Trust::Plain),
         ] {
             let address = Address::read(url).expect(url);
             assert_eq!((address.place(), address.trust()), (place, &trust), "{url}");

@@ -10,7 +10,9 @@ use crate::streams::Stream;
 const TABLE: &str = "_qpien_delivered";
 
 /// Columns that the first version did not make, with their types.
-const LATER: [(&str, &str); 1] = [
+const LATER: [(&str, &str); 2] = [
+    // A name of the masks that the rows went through, which tells neither them nor their key.
+    ("masks", "text"),
     // Records of the mirror that a complete reading did not show and that are kept.
     ("suspects", "bigint NOT NULL DEFAULT 0"),
 ];
@@ -28,6 +30,8 @@ pub struct Mark {
     pub columns: Vec<String>,
     /// The run that delivered last; none where nothing was.
     pub run: Option<i64>,
+    /// A name of the masks that the rows went through; none where an earlier version delivered them.
+    pub masks: Option<String>,
 }
 
 /// What a delivery did.
@@ -112,10 +116,21 @@ pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
 
 /// A stream's mark.
 pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Mark>> {
-    let sql = format!("SELECT mirror, seq, records, columns, run_id FROM {} WHERE stream = $1", table(schema));
+    // A table that an earlier version made may lack a column.
+    let sql = format!(
+        "SELECT mirror, seq, records, columns, run_id, to_jsonb(mark) ->> 'masks' FROM {} AS mark WHERE stream = $1",
+        table(schema)
+    );
     let rows = session.rows(&sql, &[&stream.name()])?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(Mark { mirror: row.get(0), seq: row.get(1), records: row.get(2), columns: row.get(3), run: row.get(4) }))
+    Ok(Some(Mark {
+        mirror: row.get(0),
+        seq: row.get(1),
+        records: row.get(2),
+        columns: row.get(3),
+        run: row.get(4),
+        masks: row.get(5),
+    }))
 }
 
 /// What a stream's mark says now: what was delivered, or, of a held one, why nothing was.
@@ -134,14 +149,14 @@ pub fn write(
     };
     let moves = if delivered.is_some() {
         ", mirror = excluded.mirror, content = excluded.content, seq = excluded.seq, records = excluded.records,
-           columns = excluded.columns, run_id = excluded.run_id, as_of = excluded.as_of, at = excluded.at"
+           columns = excluded.columns, run_id = excluded.run_id, as_of = excluded.as_of, at = excluded.at, masks = excluded.masks"
     } else {
         ""
     };
     let sql = format!(
         "INSERT INTO {} AS mark 
-             (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at, suspects)
-         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now(), $13)
+             (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at, suspects, masks)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now(), $13, $14)
          ON CONFLICT (stream) DO UPDATE SET status = excluded.status, verdict = excluded.verdict, why = excluded.why,
              latest_run_id = excluded.latest_run_id, latest_at = excluded.latest_at, suspects = excluded.suspects{moves}",
         table(schema)
@@ -165,6 +180,7 @@ pub fn write(
             &offer.verdict.why(),
             &delivery.run,
             &i64::try_from(offer.suspects).unwrap_or(i64::MAX),
+            &delivered.map(|_| &offer.masks),
         ],
     )?;
     Ok(())

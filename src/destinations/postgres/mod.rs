@@ -24,7 +24,7 @@ use self::address::Address;
 use self::inspect::inspect;
 use self::load::{Load, Reached, reached};
 use self::session::Session;
-use super::{Delivery, Destination, Receipt, Terms};
+use super::{Delivery, Destination, Filled, Receipt, Terms};
 use crate::error::{Error, Kind, Result};
 use crate::record::Reader;
 use crate::streams::Stream;
@@ -87,13 +87,13 @@ impl Postgres {
         held::standing(&self.open("a verification")?, &self.options, stream)
     }
 
-    /// What [`Destination::delivered`] would say after a look, without a lock.
-    pub fn glance(&self, mirror: &str, stream: Stream) -> Result<i64> {
+    /// What [`Destination::delivered`] and [`Destination::filled`] would say after a look, without a lock.
+    pub fn glance(&self, mirror: &str, stream: Stream) -> Result<(i64, Filled)> {
         let session = self.open("a check")?;
         if marks::exists(&session, &self.options.schema)? {
-            seq(&session, &self.options, mirror, stream)
+            Ok((seq(&session, &self.options, mirror, stream)?, filled(&session, &self.options, stream)?))
         } else {
-            Ok(0)
+            Ok((0, Filled::default()))
         }
     }
 
@@ -166,6 +166,12 @@ impl Destination for Postgres {
         seq(session, &self.options, mirror, stream)
     }
 
+    fn filled(&mut self, stream: Stream) -> Result<Filled> {
+        self.connect()?;
+        let Some(session) = &self.session else { return Ok(Filled::default()) };
+        filled(session, &self.options, stream)
+    }
+
     fn is_one_mirrors(&self) -> bool {
         true
     }
@@ -203,6 +209,12 @@ fn seq(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Re
         Reached::Seq(seq) => seq,
         Reached::Damaged => 0,
     })
+}
+
+/// What a stream's mark says of how its table was filled.
+fn filled(session: &Session, options: &Options, stream: Stream) -> Result<Filled> {
+    let mark = marks::read(session, &options.schema, stream)?;
+    Ok(Filled { masks: mark.and_then(|mark| mark.masks) })
 }
 
 #[cfg(test)]

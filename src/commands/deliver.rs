@@ -27,6 +27,7 @@ use crate::mirror::pins::{self, Delivered, Pin};
 use crate::mirror::retained;
 use crate::mirror::store::Writer;
 use crate::record::{Reader as _, SeqRange};
+use crate::streams::Stream;
 
 /// The destinations of a job.
 pub type Destinations = Vec<Opened>;
@@ -169,6 +170,10 @@ fn finish_one(
     let reading = Reading::begin(writer.path())?;
     let run = reading.latest_run()?.map_or(0, |r| r.id);
     let mut delivery = setup::delivery(settings, &reading, mirror, run, settings.lane)?;
+    delivery.id = match ours.iter().find_map(|pin| pin.delivery_id.clone()) {
+        Some(id) => id,
+        None => pins::draw_id(writer)?,
+    };
     delivery.streams.retain(|offer| ours.iter().any(|p| p.stream == offer.stream));
     for offer in &mut delivery.streams {
         let reached = destination.delivered(&delivery.mirror, offer.stream)?;
@@ -179,7 +184,8 @@ fn finish_one(
     let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
     drop(reading);
     crash::point();
-    pins::delivered(writer, &place, run, &log(Content::Changes, &receipts))
+    // What is there already was brought by this delivery, too.
+    pins::delivered(writer, &place, run, &log(Content::Changes, &receipts, |_| Some(delivery.id.clone())))
 }
 
 /// Drops the payloads that every destination has, where the job says so.
@@ -239,9 +245,10 @@ fn hand_over(
     let mut delivery = setup::delivery(settings, &reading, pins::identity(writer)?, run, settings.lane)?;
     if terms.content == Content::Changes {
         ranges(writer, &reading, &mut delivery, destination)?;
+        delivery.id = pins::draw_id(writer)?;
         let pinned = delivery.streams.iter().filter_map(|offer| {
-            let range = offer.range?;
-            Some(Pin { destination: place.clone(), job: settings.name.clone(), stream: offer.stream, range })
+            let (destination, job, delivery_id) = (place.clone(), settings.name.clone(), Some(delivery.id.clone()));
+            Some(Pin { destination, job, stream: offer.stream, range: offer.range?, delivery_id })
         });
         pins::pin(writer, &pinned.collect::<Vec<_>>())?;
     }
@@ -249,7 +256,8 @@ fn hand_over(
     let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
     drop(reading);
     crash::point();
-    pins::delivered(writer, &place, run, &log(terms.content, &receipts))?;
+    let id = |stream| delivery.streams.iter().find(|o| o.stream == stream)?.range.map(|_| delivery.id.clone());
+    pins::delivered(writer, &place, run, &log(terms.content, &receipts, id))?;
     Ok(receipts)
 }
 
@@ -278,14 +286,16 @@ fn ranges(
     Ok(())
 }
 
-fn log(content: Content, receipts: &[Receipt]) -> Vec<Delivered> {
-    let of = |r: &Receipt| Delivered {
-        stream: r.stream,
-        content: content.name(),
-        up_to_seq: r.up_to_seq,
-        records: r.records,
+/// What is to be logged of a delivery: each snapshot, and changes of which there were some. `id` names the delivery that
+/// brought a stream's changes, if any.
+fn log(content: Content, receipts: &[Receipt], id: impl Fn(Stream) -> Option<String>) -> Vec<Delivered> {
+    let of = |r: &Receipt| {
+        let delivery_id = id(r.stream);
+        let is_logged = !r.held && (content == Content::Snapshot || delivery_id.is_some());
+        let (content, up_to_seq) = (content.name(), r.up_to_seq);
+        is_logged.then_some(Delivered { stream: r.stream, content, up_to_seq, records: r.records, delivery_id })
     };
-    receipts.iter().filter(|r| !r.held).map(of).collect()
+    receipts.iter().filter_map(of).collect()
 }
 
 #[cfg(test)]

@@ -56,7 +56,13 @@ fn hand(writer: &mut Writer, destination: &mut dyn Destination, held: &Held, las
     let first = destination.delivered(&mirror, STREAM).expect("a seq") + 1;
     let delivery = contract_tests::delivery(Some(SeqRange { first, last }), Verdict::Continuous, &mirror);
     let receipts = destination.deliver(&delivery, held).expect("delivered");
-    pins::delivered(writer, &destination.place(), 1, &log(destination.terms().content, &receipts)).expect("logged");
+    pins::delivered(
+        writer,
+        &destination.place(),
+        1,
+        &log(destination.terms().content, &receipts, |_| Some(delivery.id.clone())),
+    )
+    .expect("logged");
 }
 
 fn refused(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
@@ -115,6 +121,7 @@ fn what_is_pinned_for_a_place_that_the_job_does_not_deliver_to_is_let_go_and_goe
             job: "j".into(),
             stream: STREAM,
             range: SeqRange { first: 1, last: 2 },
+            delivery_id: Some("an id".into()),
         };
         pins::pin(writer, &[pin]).expect("pinned");
         finish(writer, &here, &mut destinations(&here).expect("one")).expect("let go");

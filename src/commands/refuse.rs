@@ -34,23 +34,25 @@ pub fn fits(
     stream: Stream,
     (seq, filled): (i64, &Filled),
 ) -> Result<()> {
-    ahead(mirror, destination, stream, seq)?;
+    ahead(mirror, destination, stream, seq, filled.delivery_id.as_deref())?;
     if seq > 0 { masked::agree(mirror, settings, destination, stream, filled) } else { Ok(()) }
 }
 
-/// Refuses a place whose changes of a stream end at a seq at which no delivery of this mirror can have ended. Its own seqs
-/// will pass that number, and what changed until then would be taken for delivered.
-fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64) -> Result<()> {
+/// Refuses a place whose changes of a stream end at a seq at which no delivery of this mirror can have ended, or with a
+/// delivery that its log does not know: its own seqs will pass that number, or have, and what changed until then would be
+/// taken for delivered.
+fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64, id: Option<&str>) -> Result<()> {
     let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's log of deliveries: {e}"));
     let counts = destination.terms().content == Content::Changes && seq > 0;
-    if !counts || pins::can_have_ended_at(mirror, stream, seq).map_err(damaged)? {
+    if !counts || pins::can_have_ended_at(mirror, stream, seq, id).map_err(damaged)? {
         return Ok(());
     }
     Err(Error::new(
         Kind::DestinationRefused,
         format!(
             "{} holds {stream} up to seq {seq}, which this mirror never delivered there: the mirror is an older copy, or \
-             the mark was changed; put the newer mirror back, or {}: it is filled again without a request",
+             another copy of it delivers there, too, or the mark was changed; put the newer mirror back, or {}: it is \
+             filled again without a request",
             destination.place(),
             destination.to_empty()
         ),

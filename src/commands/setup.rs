@@ -113,7 +113,7 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
             range: None,
         });
     }
-    Ok(Delivery { job: settings.name.clone(), run, mirror, date, streams })
+    Ok(Delivery { job: settings.name.clone(), run, mirror, date, id: String::new(), streams })
 }
 
 /// Whether another job has read a stream in another form since this one did.

@@ -100,7 +100,7 @@ pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Deli
         as_of: None,
         range,
     }];
-    Delivery { job: "j".into(), run: 7, mirror: mirror.into(), date: DateForm::Iso8601, streams }
+    Delivery { job: "j".into(), run: 7, mirror: mirror.into(), date: DateForm::Iso8601, id: "an id".into(), streams }
 }
 
 /// Delivers what is new, as a run does.

@@ -211,14 +211,14 @@ impl Files {
         let held = offer.is_held(self.terms);
         let mut fresh = Vec::new();
         let entry = if held {
-            Entry::held(offer, delivery.run, before, &columns)
+            Entry::held(offer, delivery, before, &columns)
         } else if self.terms.content == Content::Snapshot {
             let seq = reader.extent(offer.stream)?.seqs.map(|(first, last)| SeqRange { first, last });
             fresh = self.snapshot(&mut shape, offer, reader)?;
-            Entry::published(offer, delivery.run, seq, fresh.clone(), &columns)
+            Entry::published(offer, delivery, seq, fresh.clone(), &columns)
         } else {
             fresh = self.changes(&mut shape, offer, reader)?;
-            Entry::extended(offer, delivery.run, before, fresh.clone(), &columns)
+            Entry::extended(offer, delivery, before, fresh.clone(), &columns)
         };
         let of_now = if held { &entry.files } else { &fresh };
         let receipt = Receipt {

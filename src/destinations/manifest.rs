@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Filled, Offer};
+use super::{Delivery, Filled, Offer};
 use crate::error::{Error, Kind, Result, in_our_words};
 use crate::number;
 use crate::record::SeqRange;
@@ -115,6 +115,9 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masks: Option<String>,
     pub seq: Option<SeqRange>,
+    /// Of changes: which delivery brought the last of them. The log of the mirror that feeds the place knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery_id: Option<String>,
     pub files: Vec<FileEntry>,
     pub columns: Vec<ColumnEntry>,
 }
@@ -182,7 +185,7 @@ impl Manifest {
     /// What it says of how a stream was filled.
     pub fn filled(&self, stream: Stream) -> Filled {
         let entry = self.streams.get(stream.name());
-        Filled { masks: entry.and_then(|entry| entry.masks.clone()) }
+        entry.map(|e| Filled { delivery_id: e.delivery_id.clone(), masks: e.masks.clone() }).unwrap_or_default()
     }
 }
 
@@ -190,7 +193,7 @@ impl Entry {
     /// A stream that is published with these files.
     pub fn published(
         offer: &Offer,
-        run: i64,
+        delivery: &Delivery,
         seq: Option<SeqRange>,
         files: Vec<FileEntry>,
         columns: &[Column],
@@ -204,12 +207,13 @@ impl Entry {
             may_miss: offer.moved.may_miss,
             suspects: offer.suspects,
             set_aside: offer.set_aside.clone(),
-            latest_run_id: run,
-            run_id: Some(run),
+            latest_run_id: delivery.run,
+            run_id: Some(delivery.run),
             as_of: offer.as_of.clone(),
             rows: files.iter().fold(0, |all, file| all.saturating_add(file.rows)),
             masks: Some(offer.masks.clone()),
             seq,
+            delivery_id: None,
             files,
             columns: described(columns),
         }
@@ -218,21 +222,23 @@ impl Entry {
     /// A stream of changes with these files behind those that it has.
     pub fn extended(
         offer: &Offer,
-        run: i64,
+        delivery: &Delivery,
         before: Option<&Entry>,
         files: Vec<FileEntry>,
         columns: &[Column],
     ) -> Entry {
+        let before_this = before.and_then(|before| before.delivery_id.clone());
+        let delivery_id = if files.is_empty() { before_this } else { Some(delivery.id.clone()) };
         let mut all: Vec<FileEntry> = before.map(|b| b.files.clone()).unwrap_or_default();
         all.retain(|old| files.iter().all(|new| new.path != old.path));
         all.extend(files);
         let first = all.first().and_then(|f| f.seq);
         let seq = first.zip(all.last().and_then(|f| f.seq)).map(|(a, b)| SeqRange { first: a.first, last: b.last });
-        Entry::published(offer, run, seq, all, columns)
+        Entry { delivery_id, ..Entry::published(offer, delivery, seq, all, columns) }
     }
 
     /// A stream that is held: what was published before, if anything, stays.
-    pub fn held(offer: &Offer, run: i64, before: Option<&Entry>, columns: &[Column]) -> Entry {
+    pub fn held(offer: &Offer, delivery: &Delivery, before: Option<&Entry>, columns: &[Column]) -> Entry {
         let before = before.cloned();
         Entry {
             status: "held".into(),
@@ -243,11 +249,12 @@ impl Entry {
             may_miss: 0.0,
             suspects: offer.suspects,
             set_aside: Vec::new(),
-            latest_run_id: run,
+            latest_run_id: delivery.run,
             run_id: before.as_ref().and_then(|b| b.run_id),
             as_of: before.as_ref().and_then(|b| b.as_of.clone()),
             rows: before.as_ref().map_or(0, |b| b.rows),
             masks: before.as_ref().and_then(|b| b.masks.clone()),
+            delivery_id: before.as_ref().and_then(|b| b.delivery_id.clone()),
             seq: before.as_ref().and_then(|b| b.seq),
             files: before.map(|b| b.files).unwrap_or_default(),
             columns: described(columns),

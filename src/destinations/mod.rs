@@ -22,7 +22,8 @@
 //! - A stream that did not end complete is *held*: what was delivered last stays, and its changes go out together when
 //!   it is complete. `publish = "always"` delivers it all the same.
 //! - A destination that another mirror feeds is refused, seqs of different mirrors do not compare; and so is one that is
-//!   ahead of the mirror: this is an older copy of the one that fed it. Both before the first request.
+//!   ahead of the mirror (this is an older copy of the one that fed it), and one whose last delivery the mirror's log does
+//!   not know by its id (another copy of it feeds the place as well). All before the first request.
 //! - A destination elsewhere that cannot be reached then keeps no other from its delivery, and is tried once more at its own.
 //!
 //! `contract_tests.rs` holds every destination to this.
@@ -102,6 +103,8 @@ pub struct Delivery {
     pub mirror: String,
     /// How the API writes a date.
     pub date: DateForm,
+    /// Of changes: which delivery this is, for the mark at the place.
+    pub id: String,
     /// The streams, in the job's order.
     pub streams: Vec<Offer>,
 }
@@ -142,6 +145,8 @@ impl Offer {
 /// What a place says of how a stream of it was filled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filled {
+    /// The delivery that brought the last of its changes. `None` where an earlier version did, or nobody.
+    pub delivery_id: Option<String>,
     /// A name of the masks that its rows went through; `""`: none. `None` where an earlier version filled it, or nobody did.
     pub masks: Option<String>,
 }

@@ -17,21 +17,29 @@ pub struct Logged {
     pub up_to_seq: i64,
     /// The run after which it was made.
     pub run: i64,
+    /// Of changes: which delivery it was; none where an earlier version made it.
+    pub delivery_id: Option<String>,
 }
 
 impl Reading {
     /// The latest delivery of each stream to a place; nothing where nothing was delivered.
     pub fn delivered_to(&self, place: &str) -> Result<Vec<Logged>> {
         let all = || -> rusqlite::Result<Vec<(u8, Logged)>> {
+            let delivery_id = if pins::knows_ids(self.connection())? { "delivery_id" } else { "NULL" };
             self.connection()
-                .prepare(
-                    "SELECT stream, content, up_to_seq, coalesce(run, 0), max(id) FROM delivery
+                .prepare(&format!(
+                    "SELECT stream, content, up_to_seq, coalesce(run, 0), {delivery_id}, max(id) FROM delivery
                      WHERE destination = ? AND content IN ('snapshot', 'changes')
-                     GROUP BY stream ORDER BY stream",
-                )?
+                     GROUP BY stream ORDER BY stream"
+                ))?
                 .query_map([place], |r| {
-                    let logged =
-                        Logged { stream: Stream::Contacts, content: r.get(1)?, up_to_seq: r.get(2)?, run: r.get(3)? };
+                    let logged = Logged {
+                        stream: Stream::Contacts,
+                        content: r.get(1)?,
+                        up_to_seq: r.get(2)?,
+                        run: r.get(3)?,
+                        delivery_id: r.get(4)?,
+                    };
                     Ok((r.get(0)?, logged))
                 })?
                 .collect()
@@ -44,9 +52,10 @@ impl Reading {
         Ok(all.into_iter().filter_map(named).collect())
     }
 
-    /// Whether a delivery of a stream's changes can have ended at a seq, be it in the log or cut off before it came there.
-    pub fn can_have_ended_at(&self, stream: Stream, seq: i64) -> Result<bool> {
-        let there = pins::can_have_ended_at(self.connection(), stream, seq);
+    /// Whether the delivery of this id, of a stream's changes, can have ended at a seq, be it in the log or cut off before
+    /// it came there.
+    pub fn can_have_ended_at(&self, stream: Stream, seq: i64, id: Option<&str>) -> Result<bool> {
+        let there = pins::can_have_ended_at(self.connection(), stream, seq, id);
         Ok(self.has_table("pin")? && there.map_err(|e| failed(self.path(), &e))?)
     }
 

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::failed;
 use crate::error::{Error, Kind, Result};
 
-const ALL: [&str; 14] = [
+const ALL: [&str; 15] = [
     include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
     include_str!("../../sql/mirror/0002_channels_and_templates.sql"),
     include_str!("../../sql/mirror/0003_dialect_and_account.sql"),
@@ -23,6 +23,7 @@ const ALL: [&str; 14] = [
     include_str!("../../sql/mirror/0012_orphans.sql"),
     include_str!("../../sql/mirror/0013_settings.sql"),
     include_str!("../../sql/mirror/0014_destinations.sql"),
+    include_str!("../../sql/mirror/0015_delivery_ids.sql"),
 ];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.

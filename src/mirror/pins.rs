@@ -3,7 +3,8 @@
 //!
 //! The log knows every seq at which a delivery of changes can have ended: what was handed over, and what was pinned and then
 //! let go, of which nobody knows whether it arrived ('let go'). A destination that says another seq was fed by a newer
-//! mirror than this.
+//! mirror than this. Each delivery has an id, drawn at random and written beside the data: two copies of one mirror give the
+//! same seqs to different changes, and a destination that names an id which the log does not know was fed by the other one.
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -23,6 +24,8 @@ pub struct Pin {
     pub stream: Stream,
     /// The range.
     pub range: SeqRange,
+    /// Which delivery it belongs to; none where an earlier version pinned it.
+    pub delivery_id: Option<String>,
 }
 
 /// What was handed over, for the log.
@@ -36,18 +39,28 @@ pub struct Delivered {
     pub up_to_seq: i64,
     /// Records.
     pub records: u64,
+    /// Which delivery brought the last of its changes.
+    pub delivery_id: Option<String>,
+}
+
+/// Draws the id of a delivery.
+pub fn draw_id(writer: &mut Writer) -> Result<String> {
+    writer.transaction(|t| t.query_row("SELECT lower(hex(randomblob(16)))", [], |r| r.get(0)))
 }
 
 /// What is pinned.
 pub fn all(writer: &mut Writer) -> Result<Vec<Pin>> {
-    let rows: Vec<(String, String, u8, SeqRange)> = writer.transaction(|t| {
-        t.prepare("SELECT destination, job, stream, first, last FROM pin ORDER BY destination, stream")?
-            .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, SeqRange { first: r.get(3)?, last: r.get(4)? })))?
+    let rows: Vec<Option<Pin>> = writer.transaction(|t| {
+        t.prepare("SELECT destination, job, stream, first, last, delivery_id FROM pin ORDER BY destination, stream")?
+            .query_map([], |r| {
+                let number: u8 = r.get(2)?;
+                let Some(stream) = streams::ALL.into_iter().find(|s| s.number() == number) else { return Ok(None) };
+                let range = SeqRange { first: r.get(3)?, last: r.get(4)? };
+                Ok(Some(Pin { destination: r.get(0)?, job: r.get(1)?, stream, range, delivery_id: r.get(5)? }))
+            })?
             .collect()
     })?;
-    let stream = |number| streams::ALL.into_iter().find(|s| s.number() == number);
-    let pin = |(destination, job, number, range)| Some(Pin { destination, job, stream: stream(number)?, range });
-    Ok(rows.into_iter().filter_map(pin).collect())
+    Ok(rows.into_iter().flatten().collect())
 }
 
 /// Pins ranges, all of them or none. What was read so far is on the disk then: no loss of power takes back what a
@@ -59,8 +72,15 @@ pub fn pin(writer: &mut Writer, pins: &[Pin]) -> Result<()> {
     writer.durably(|t| {
         for pin in pins {
             t.execute(
-                "INSERT INTO pin (destination, stream, job, first, last) VALUES (?, ?, ?, ?, ?)",
-                params![pin.destination, pin.stream.number(), pin.job, pin.range.first, pin.range.last],
+                "INSERT INTO pin (destination, stream, job, first, last, delivery_id) VALUES (?, ?, ?, ?, ?, ?)",
+                params![
+                    pin.destination,
+                    pin.stream.number(),
+                    pin.job,
+                    pin.range.first,
+                    pin.range.last,
+                    pin.delivery_id
+                ],
             )?;
         }
         Ok(())
@@ -75,25 +95,42 @@ pub fn release(writer: &mut Writer, destination: &str) -> Result<()> {
 /// Unpins, and notes what nobody knows to have been handed over; it holds as many records as seqs at most.
 fn let_go(t: &Transaction<'_>, destination: &str) -> rusqlite::Result<()> {
     t.execute(
-        "INSERT INTO delivery (destination, stream, content, up_to_seq, records, at)
-         SELECT destination, stream, 'let go', last, last - first + 1, ?2 FROM pin WHERE destination = ?1 AND NOT EXISTS (
-             SELECT 1 FROM delivery WHERE stream = pin.stream AND up_to_seq = pin.last AND content <> 'snapshot')",
+        "INSERT INTO delivery (destination, stream, content, up_to_seq, records, at, delivery_id)
+         SELECT destination, stream, 'let go', last, last - first + 1, ?2, delivery_id FROM pin
+         WHERE destination = ?1 AND NOT EXISTS (
+             SELECT 1 FROM delivery WHERE stream = pin.stream AND up_to_seq = pin.last AND content <> 'snapshot'
+                 AND delivery_id IS pin.delivery_id)",
         params![destination, crate::clock::now()],
     )?;
     t.execute("DELETE FROM pin WHERE destination = ?", [destination]).map(drop)
 }
 
-/// Whether a delivery of a stream's changes can have ended at this seq: one did, or it lies in what is pinned or
-/// was let go (its last file may end before it does). At whatever place: folders are moved.
-pub fn can_have_ended_at(connection: &Connection, stream: Stream, seq: i64) -> rusqlite::Result<bool> {
+/// Whether the delivery of this id, of a stream's changes, can have ended at this seq: it did, or the seq lies in what is
+/// pinned or was let go (its last file may end before it does). At whatever place: folders are moved. Without an id it is an
+/// earlier version's delivery.
+pub fn can_have_ended_at(
+    connection: &Connection,
+    stream: Stream,
+    seq: i64,
+    id: Option<&str>,
+) -> rusqlite::Result<bool> {
+    let is_it = if knows_ids(connection)? { "delivery_id IS ?3" } else { "?3 IS NULL" };
     connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM delivery WHERE stream = ?1 AND (
-                 (content = 'changes' AND up_to_seq = ?2)
-                 OR (content = 'let go' AND ?2 BETWEEN up_to_seq - records + 1 AND up_to_seq)))
-             OR EXISTS (SELECT 1 FROM pin WHERE stream = ?1 AND ?2 BETWEEN first AND last)",
-        params![stream.number(), seq],
+        &format!(
+            "SELECT EXISTS (SELECT 1 FROM delivery WHERE stream = ?1 AND {is_it} AND (
+                     (content = 'changes' AND up_to_seq = ?2)
+                     OR (content = 'let go' AND ?2 BETWEEN up_to_seq - records + 1 AND up_to_seq)))
+                 OR EXISTS (SELECT 1 FROM pin WHERE stream = ?1 AND {is_it} AND ?2 BETWEEN first AND last)"
+        ),
+        params![stream.number(), seq, id],
         |r| r.get(0),
     )
+}
+
+/// Whether the mirror is new enough to know the ids of deliveries.
+pub(super) fn knows_ids(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('delivery') WHERE name = 'delivery_id')";
+    connection.query_row(sql, [], |r| r.get(0))
 }
 
 /// Notes what a destination was handed, and lets go of what was pinned for it.
@@ -102,9 +139,9 @@ pub fn delivered(writer: &mut Writer, destination: &str, run: i64, what: &[Deliv
     writer.transaction(|t| {
         for d in what {
             t.execute(
-                "INSERT INTO delivery (run, destination, stream, content, up_to_seq, records, at)
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
-                params![run, destination, d.stream.number(), d.content, d.up_to_seq, d.records, now],
+                "INSERT INTO delivery (run, destination, stream, content, up_to_seq, records, at, delivery_id)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                params![run, destination, d.stream.number(), d.content, d.up_to_seq, d.records, now, d.delivery_id],
             )?;
         }
         let_go(t, destination)
@@ -138,12 +175,19 @@ mod tests {
     const PLACE: &str = "a place";
 
     fn pinned(stream: Stream, first: i64) -> Pin {
-        Pin { destination: PLACE.into(), job: "j".into(), stream, range: SeqRange { first, last: 9 } }
+        let (destination, job, range) = (PLACE.into(), "j".into(), SeqRange { first, last: 9 });
+        Pin { destination, job, stream, range, delivery_id: Some(format!("of {stream}")) }
     }
 
     /// A checkpoint moves on, as with every page that lands.
     fn land(writer: &mut Writer) -> Result<()> {
         writer.transaction(|t| t.execute("UPDATE checkpoint SET windows = windows + 1", []).map(drop))
+    }
+
+    fn sql_of_an_earlier_version(writer: &mut Writer) -> Result<()> {
+        let log = "INSERT INTO delivery (id, destination, stream, content, up_to_seq, records, at)
+                   VALUES (99, 'a place', 1, 'changes', 5, 5, '')";
+        writer.transaction(|t| t.execute(log, []).map(drop))
     }
 
     #[tokio::test]
@@ -166,9 +210,28 @@ mod tests {
             // What another place was handed finishes nothing here.
             delivered(w, "another place", 1, &[])?;
             land(w).expect_err("still pinned");
-            let what = Delivered { stream: Stream::Contacts, content: "changes", up_to_seq: 9, records: 3 };
+            let delivery_id = Some("of contacts".to_owned());
+            let what = Delivered { stream: Stream::Contacts, content: "changes", up_to_seq: 9, records: 3, delivery_id };
+            let ended = |w: &mut Writer, stream, seq, id| w.transaction(|t| can_have_ended_at(t, stream, seq, id));
+            assert!(ended(w, Stream::Messages, 5, Some("of messages"))?, "it lies in what is pinned");
             delivered(w, PLACE, 7, &[what])?;
             land(w)?;
+            for (stream, seq, id, is_ours) in [
+                (Stream::Contacts, 9, Some("of contacts"), true),
+                (Stream::Contacts, 8, Some("of contacts"), false),
+                (Stream::Contacts, 9, Some("of a copy"), false),
+                (Stream::Contacts, 9, None, false),
+                // Nobody knows whether it arrived.
+                (Stream::Messages, 9, Some("of messages"), true),
+                (Stream::Messages, 4, Some("of messages"), true),
+                (Stream::Messages, 3, Some("of messages"), false),
+                (Stream::Messages, 9, Some("of contacts"), false),
+                (Stream::Messages, 9, None, false),
+            ] {
+                assert_eq!(ended(w, stream, seq, id)?, is_ours, "{stream} {seq} {id:?}");
+            }
+            sql_of_an_earlier_version(w)?;
+            assert!(ended(w, Stream::Contacts, 5, None)? && !ended(w, Stream::Contacts, 5, Some("of a copy"))?);
             let log = "SELECT run, destination, stream, content, up_to_seq, records FROM delivery";
             let told = w.transaction(|t| {
                 let row = |r: &rusqlite::Row<'_>| {

@@ -13,6 +13,7 @@ mod check;
 mod clocks;
 mod closing;
 mod contradictions;
+mod copies;
 mod deletions;
 mod demo;
 mod dialects;

@@ -17,8 +17,9 @@ const MASKS: &str = "[mask.contacts]\nemail = \"hmac\"\nphone = \"redact\"\n[mas
 fn job(mirror: &Path, feed: &str, masks: &str) -> String {
     format!(
         "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
-         client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\naudit = 0\n[mirror]\npath = {mirror:?}\n{masks}\
-         [[destination]]\nkind = \"jsonl\"\npath = \"{feed}\"\ncontent = \"changes\"\n"
+         client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\naudit = 0\n[mirror]\npath = \"{}\"\n{masks}\
+         [[destination]]\nkind = \"jsonl\"\npath = \"{feed}\"\ncontent = \"changes\"\n",
+        mirror.display()
     )
 }
 

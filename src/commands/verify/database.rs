@@ -33,7 +33,8 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
     let reading = Reading::begin(&settings.mirror)?;
     let says = |stream| {
         let (_, standing) = standings.iter().find(|(s, standing)| *s == stream && !standing.is_nothing)?;
-        Some(Says { seq: standing.seq, run: standing.run })
+        let (seq, run, delivery_id) = (standing.seq, standing.run, standing.delivery_id.clone());
+        Some(Says { seq, run, delivery_id })
     };
     log::hold(&reading, &place, content, says, &mut differences)?;
     let mut there = Vec::new();

@@ -7,12 +7,14 @@ use crate::mirror::changes::Reading;
 use crate::streams::Stream;
 
 /// How far a place says that a stream has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Says {
     /// The last seq; 0 where it names none.
     pub seq: i64,
     /// The run that delivered; 0 where it names none.
     pub run: i64,
+    /// The delivery that brought the last changes; none where it names none.
+    pub delivery_id: Option<String>,
 }
 
 /// Holds what a place says of its streams against the log. `says` gives none of a stream that the place does not name.
@@ -25,6 +27,7 @@ pub fn hold(
 ) -> Result<()> {
     for logged in reading.delivered_to(place)?.iter().filter(|logged| logged.content == content.name()) {
         let (name, reached) = (logged.stream.name(), logged.up_to_seq);
+        let is_ours = |says: &Says| reading.can_have_ended_at(logged.stream, says.seq, says.delivery_id.as_deref());
         let Some(says) = says(logged.stream) else {
             differences.add(name, format!("nothing of it is named there, and it was delivered up to seq {reached}"));
             continue;
@@ -34,9 +37,13 @@ pub fn hold(
                 differences.add(name, format!("it is there up to seq {}, and was delivered up to {reached}", says.seq));
             }
             // A delivery that was cut off before it came into the log.
-            Content::Changes if says.seq > reached && !reading.can_have_ended_at(logged.stream, says.seq)? => {
+            Content::Changes if says.seq > reached && !is_ours(&says)? => {
                 let what = format!("it says to be there up to seq {}, and was delivered up to {reached}", says.seq);
                 differences.add(name, what);
+            }
+            Content::Changes if says.delivery_id != logged.delivery_id && !is_ours(&says)? => {
+                let what = "its last changes were delivered by another copy of this mirror, or the mark was changed";
+                differences.add(name, what.into());
             }
             Content::Snapshot if says.run < logged.run => {
                 differences.add(name, format!("it is of run {}, and was delivered after run {}", says.run, logged.run));

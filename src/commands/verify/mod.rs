@@ -230,7 +230,8 @@ fn against_mirror(
     let content = if manifest.content == Content::Changes.name() { Content::Changes } else { Content::Snapshot };
     let says = |stream: Stream| {
         let entry = manifest.streams.get(stream.name())?;
-        Some(Says { seq: entry.seq.map_or(0, |seq| seq.last), run: entry.run_id.unwrap_or(0) })
+        let (seq, run) = (entry.seq.map_or(0, |seq| seq.last), entry.run_id.unwrap_or(0));
+        Some(Says { seq, run, delivery_id: entry.delivery_id.clone() })
     };
     log::hold(&reading, place, content, says, differences)?;
     ledger.attach(mirror)?;

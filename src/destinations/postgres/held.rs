@@ -27,6 +27,8 @@ pub struct Standing {
     pub seq: i64,
     /// The run that delivered last; 0 where none did.
     pub run: i64,
+    /// The delivery that brought the last changes; none where an earlier version did.
+    pub delivery_id: Option<String>,
     /// It was held back from the first: there is nothing of it.
     pub is_nothing: bool,
     /// What is wrong with its table. Where something is, its rows are not read.
@@ -52,7 +54,8 @@ pub fn standing(session: &Session, options: &Options, stream: Stream) -> Result<
     let Some(mark) = marks::read(session, &options.schema, stream)? else { return Ok(None) };
     let is_nothing = super::load::fresh(Some(&mark));
     let faults = if is_nothing { Vec::new() } else { faults(session, options, stream, &mark)? };
-    Ok(Some(Standing { mirror: mark.mirror, seq: mark.seq, run: mark.run.unwrap_or(0), is_nothing, faults }))
+    let (seq, run) = (mark.seq, mark.run.unwrap_or(0));
+    Ok(Some(Standing { mirror: mark.mirror, seq, run, delivery_id: mark.delivery_id, is_nothing, faults }))
 }
 
 fn faults(session: &Session, options: &Options, stream: Stream, mark: &Mark) -> Result<Vec<String>> {

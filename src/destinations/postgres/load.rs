@@ -152,7 +152,8 @@ impl Load<'_> {
             self.session.run(&format!("DROP TABLE {STAGING}"))?;
         }
         let columns = table.filled();
-        let delivered = marks::Delivered { seq: receipt.up_to_seq, records: receipt.records, columns: &columns };
+        let id = range.filter(|_| content == Content::Changes).map(|_| self.delivery.id.as_str());
+        let delivered = marks::Delivered { seq: receipt.up_to_seq, records: receipt.records, columns: &columns, id };
         marks::write(self.session, schema, self.delivery, offer, content, Some(delivered))?;
         Ok(receipt)
     }

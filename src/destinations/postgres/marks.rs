@@ -10,7 +10,9 @@ use crate::streams::Stream;
 const TABLE: &str = "_qpien_delivered";
 
 /// Columns that the first version did not make, with their types.
-const LATER: [(&str, &str); 2] = [
+const LATER: [(&str, &str); 3] = [
+    // Of changes: which delivery brought the last of them.
+    ("delivery_id", "text"),
     // A name of the masks that the rows went through, which tells neither them nor their key.
     ("masks", "text"),
     // Records of the mirror that a complete reading did not show and that are kept.
@@ -32,6 +34,8 @@ pub struct Mark {
     pub run: Option<i64>,
     /// A name of the masks that the rows went through; none where an earlier version delivered them.
     pub masks: Option<String>,
+    /// The delivery that brought the last changes; none where an earlier version did.
+    pub delivery_id: Option<String>,
 }
 
 /// What a delivery did.
@@ -41,6 +45,8 @@ pub struct Delivered<'d> {
     pub seq: i64,
     pub records: u64,
     pub columns: &'d [String],
+    /// Of changes that came with it: which delivery it is.
+    pub id: Option<&'d str>,
 }
 
 /// The table, with its schema.
@@ -118,7 +124,8 @@ pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
 pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Mark>> {
     // A table that an earlier version made may lack a column.
     let sql = format!(
-        "SELECT mirror, seq, records, columns, run_id, to_jsonb(mark) ->> 'masks' FROM {} AS mark WHERE stream = $1",
+        "SELECT mirror, seq, records, columns, run_id, to_jsonb(mark) ->> 'masks', to_jsonb(mark) ->> 'delivery_id'
+         FROM {} AS mark WHERE stream = $1",
         table(schema)
     );
     let rows = session.rows(&sql, &[&stream.name()])?;
@@ -130,6 +137,7 @@ pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Ma
         columns: row.get(3),
         run: row.get(4),
         masks: row.get(5),
+        delivery_id: row.get(6),
     }))
 }
 
@@ -149,14 +157,15 @@ pub fn write(
     };
     let moves = if delivered.is_some() {
         ", mirror = excluded.mirror, content = excluded.content, seq = excluded.seq, records = excluded.records,
-           columns = excluded.columns, run_id = excluded.run_id, as_of = excluded.as_of, at = excluded.at, masks = excluded.masks"
+           columns = excluded.columns, run_id = excluded.run_id, as_of = excluded.as_of, at = excluded.at, masks = excluded.masks,
+           delivery_id = coalesce(excluded.delivery_id, mark.delivery_id)"
     } else {
         ""
     };
     let sql = format!(
         "INSERT INTO {} AS mark 
-             (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at, suspects, masks)
-         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now(), $13, $14)
+             (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at, suspects, masks, delivery_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now(), $13, $14, $15)
          ON CONFLICT (stream) DO UPDATE SET status = excluded.status, verdict = excluded.verdict, why = excluded.why,
              latest_run_id = excluded.latest_run_id, latest_at = excluded.latest_at, suspects = excluded.suspects{moves}",
         table(schema)
@@ -181,6 +190,7 @@ pub fn write(
             &delivery.run,
             &i64::try_from(offer.suspects).unwrap_or(i64::MAX),
             &delivered.map(|_| &offer.masks),
+            &delivered.and_then(|d| d.id),
         ],
     )?;
     Ok(())

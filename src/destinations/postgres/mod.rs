@@ -214,7 +214,7 @@ fn seq(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Re
 /// What a stream's mark says of how its table was filled.
 fn filled(session: &Session, options: &Options, stream: Stream) -> Result<Filled> {
     let mark = marks::read(session, &options.schema, stream)?;
-    Ok(Filled { masks: mark.and_then(|mark| mark.masks) })
+    Ok(mark.map(|mark| Filled { delivery_id: mark.delivery_id, masks: mark.masks }).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -334,7 +334,9 @@ fn as_of_the_version_before(work: &Work) {
          INSERT INTO selection SELECT stream, value, changed_in FROM setting WHERE name = 'fields';
          DROP TABLE setting; DROP TABLE counts_since;
          ALTER TABLE round RENAME TO rounds; CREATE TABLE round{round};
-         INSERT INTO round SELECT lane, number, since_run, open FROM rounds; DROP TABLE rounds; PRAGMA user_version = 12;"
+         INSERT INTO round SELECT lane, number, since_run, open FROM rounds; DROP TABLE rounds;
+         DROP TABLE refusal; DROP TABLE judgement; ALTER TABLE pin DROP COLUMN delivery_id;
+         ALTER TABLE delivery DROP COLUMN delivery_id; PRAGMA user_version = 12;"
     );
     mirror.execute_batch(&sql).expect("an older mirror");
 }

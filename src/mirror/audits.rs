@@ -1,6 +1,6 @@
 //! What skipping unchanged lists misses. Each round reads a random sample of them whole, and counts what it finds that should
 //! have been found before ([`sample`], [`audited`]). Where that is a record that the mirror lacked, the sign is wrong on
-//! which the list was skipped, and perhaps so for others: every list that the round skipped is *owed* ([`owe`]) until it is
+//! which the list was skipped, and perhaps so for others: every list that the round skipped is *owed* (`owe`) until it is
 //! read whole. [`begin_owed`] begins as many as the run may spend requests on; the others stay owed in the next runs.
 //!
 //! The sample leaves out lists that are owed. A record that one of them lacks would be found once more, and have all lists

@@ -7,7 +7,7 @@
 //! - every other list has been read whole since its parent was found gone, and none shows it.
 //!
 //! A list that was read whole *in* the run that found the parent gone was read before that, and the record may have moved
-//! between the two: only passes that are begun later count ([`closed`]). [`begin_search`] begins such passes: at first over
+//! between the two: only passes that are begun later count (`closed`). [`begin_search`] begins such passes: at first over
 //! the lists of the same contact's conversations, then over those that changed, then over the one read the longest ago.
 //! What a run has no requests for is left to the next.
 

@@ -11,7 +11,7 @@
 //!   no question is new: the reading comes a minute later.
 //! - A row counts as passed over unless it was made after the walk began: it tells so, or what belongs to it does (a
 //!   conversation whose messages fit one page, all of them younger).
-//! - Which lists need closing readings, [`super::ending`] says.
+//! - Which lists need closing readings, `ending.rs` says.
 //! - A record that moved past the reading point in every reading is shown by none, and no answer tells that from one that
 //!   is gone. How likely that is, the last reading tells: of the `n` known records it did not show `m` although they exist.
 //!   About `3m / (n - m)` may be missing. Under one the list is continuous, and the run tells the number.
@@ -21,7 +21,7 @@
 //!
 //! A closing reading is a pass like any other: each page that it has taken in is committed, with the ids that it showed,
 //! and a run that is stopped or killed in it goes on with it. One that is older than an hour begins again: too much has
-//! changed since. [`super::reading_again`] is one such reading.
+//! changed since. `reading_again.rs` holds one such reading.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -8,6 +8,7 @@ use std::io;
 use super::cells::Cell;
 use super::csv::Options;
 use super::format::{Rows, Summed};
+use super::formula::is_formula;
 use super::packing::Packed;
 use crate::moment;
 use crate::streams::Column;
@@ -115,11 +116,6 @@ impl Line {
     fn len(&self, crlf: bool) -> u64 {
         (self.bytes.len() + self.ends.len() - 1 + 1 + usize::from(crlf)) as u64
     }
-}
-
-/// What a spreadsheet would run.
-fn is_formula(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
 fn of_csv(error: csv::Error) -> io::Error {

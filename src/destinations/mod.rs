@@ -35,6 +35,7 @@ mod csv_rows;
 pub mod files;
 pub mod folder;
 pub mod format;
+mod formula;
 pub mod jsonl;
 pub mod location;
 pub mod manifest;

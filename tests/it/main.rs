@@ -23,6 +23,7 @@ mod extra;
 mod feed;
 mod first_page;
 mod foreign;
+mod formulas;
 mod full;
 mod generated;
 mod graphql_js;

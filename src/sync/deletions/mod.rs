@@ -207,6 +207,9 @@ impl<'c> Stage<'c> {
 
     /// Makes tombstones of these, unless they were seen in `since` or later.
     async fn bury_all(&self, ids: Vec<String>, since: i64) -> Result<()> {
+        if ids.is_empty() {
+            return Ok(());
+        }
         let child = self.child;
         self.call(move |w, of| {
             if let Some(child) = child {

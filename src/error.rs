@@ -26,11 +26,8 @@ pub enum Kind {
         /// The scope to enable, from `extensions.requiredScope`.
         required: Option<String>,
     },
-    /// 429 (documented), as an HTTP status or as a code in a body; how long the server asked to wait.
-    RateLimited {
-        /// From `X-RateLimit-Reset` or `Retry-After`.
-        wait: Option<Duration>,
-    },
+    /// 429 (documented), as an HTTP status or as a code in a body.
+    RateLimited,
     /// The server says that it failed (5xx, or a code that means so).
     ServerFault,
     /// No answer: not resolved, not connected, cut.
@@ -59,6 +56,16 @@ pub enum Kind {
     Redirected,
     /// The server's certificate is not one that this system trusts.
     Untrusted,
+    /// No GraphQL answer, but one that refuses this machine (HTTP 401, 403, 407, 451): a firewall, a proxy, a login page.
+    TurnedAway {
+        /// HTTP 401: the token may be what is refused.
+        is_unauthorized: bool,
+    },
+    /// No GraphQL answer, at an address that has given one before: something in front of the API answers for now.
+    Fronted {
+        /// HTTP 401: the token may be what is refused.
+        is_unauthorized: bool,
+    },
     /// A body above the cap.
     TooLarge,
     /// There is no mirror where one is to be read.
@@ -88,12 +95,18 @@ pub enum Kind {
     DeletesRefused,
     /// A destination cannot be written.
     DestinationUnwritable,
+    /// The disk of a destination is full.
+    DestinationFull,
     /// A destination elsewhere cannot be reached, or its server is failing: it may pass by itself.
     DestinationUnreachable,
     /// What lies at a destination is not what this job delivers there.
     DestinationRefused,
+    /// Another mirror feeds the destination, or it has what this one never delivered, or lacks what it has dropped.
+    DestinationOfAnother,
     /// What lies at a destination is not what was delivered.
     Verification,
+    /// Standard output could not be written to its end.
+    OutputCut,
     /// The requests that a command may make are made ([`crate::source::budget::Budget::capped`]).
     Spent,
     /// A stop was asked for.
@@ -112,7 +125,7 @@ impl Kind {
             Kind::Unauthorized => "the server does not accept the token",
             Kind::TokenExpired => "the token has expired",
             Kind::InsufficientScopes { .. } => "the key lacks a scope",
-            Kind::RateLimited { .. } => "the limit is exceeded",
+            Kind::RateLimited => "the limit is exceeded",
             Kind::ServerFault => "the server is failing",
             Kind::Network => "no answer came",
             Kind::TimedOut => "no answer came in time",
@@ -127,6 +140,8 @@ impl Kind {
             Kind::WrongEndpoint => "something else answers there",
             Kind::Redirected => "the server sends us elsewhere",
             Kind::Untrusted => "the server's certificate is not trusted",
+            Kind::TurnedAway { .. } => "something in front of the API refuses",
+            Kind::Fronted { .. } => "something in front of the API answers",
             Kind::TooLarge => "the answer is too large",
             Kind::MirrorMissing => "there is no mirror",
             Kind::MirrorUnwritable => "the mirror cannot be written",
@@ -137,9 +152,12 @@ impl Kind {
             Kind::CheckpointRefused => "a checkpoint was refused",
             Kind::DeletesRefused => "deletions were refused",
             Kind::DestinationUnwritable => "the destination cannot be written",
+            Kind::DestinationFull => "the destination's disk is full",
             Kind::DestinationUnreachable => "the destination cannot be reached",
             Kind::DestinationRefused => "the destination holds something else",
+            Kind::DestinationOfAnother => "another mirror feeds the destination",
             Kind::Verification => "the destination differs",
+            Kind::OutputCut => "standard output was cut",
             Kind::Spent => "the requests are spent",
             Kind::Stopped => "a stop was asked for",
             Kind::Internal => "a defect of this program",
@@ -159,6 +177,17 @@ pub struct Error {
     pub limits: Vec<u32>,
     /// The server says of which question of a request it is: it is no matter of the others, nor of how many there are.
     pub is_addressed: bool,
+    /// How long the server asked to wait before the next request.
+    pub wait: Option<Wait>,
+}
+
+/// How long a server asks to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// So long.
+    pub time: Duration,
+    /// `X-RateLimit-Reset` says so (documented), and not `Retry-After` alone.
+    pub is_reset: bool,
 }
 
 /// The result of anything that can fail in this crate.
@@ -167,7 +196,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of `kind` that says `detail`. Whatever the detail quotes, it is one line of plain characters ([`escape`]).
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Error { kind, detail: escaped(detail.into()), limits: Vec::new(), is_addressed: false }
+        Error { kind, detail: escaped(detail.into()), limits: Vec::new(), is_addressed: false, wait: None }
     }
 
     /// The same error with lines of its own below the detail, each of them one line of plain characters.

@@ -31,7 +31,7 @@
 //!
 //! [`source`], [`mirror`] and [`destinations`] never know one another; what two of them exchange lies below them
 //! ([`number`], [`moment`], [`record`], [`set_aside`], [`volatile`], [`verdict`], [`secret`], [`lock`], [`regular`],
-//! [`loopback`]). Only [`sync`] and [`commands`] know all three.
+//! [`loopback`], [`waits`]). Only [`sync`] and [`commands`] know all three.
 //!
 //! # Where does a change go?
 //!
@@ -45,6 +45,7 @@
 //! | which text from outside is a number, which one a moment | [`number`], [`moment`] |
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
 //! | a retry's delay, how long to try | [`source::retry`] |
+//! | what a wait says of itself | [`waits`] |
 //! | what it means that no answer came | `source/unreachable.rs`; that something else answers: [`source::failure`] and `source/dialect/settle/stranger.rs` |
 //! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`]; a row that two show: [`sync::walk::disputes`] |
 //! | a page that fails because of one row | [`sync::walk::isolate`]; what is set aside: [`set_aside`], [`mirror::set_aside`] |
@@ -123,4 +124,5 @@ pub mod sync;
 pub mod telemetry;
 pub mod verdict;
 pub mod volatile;
+pub mod waits;
 pub mod warehouse;

@@ -8,6 +8,8 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use crate::error::{Error, Kind, Result, quote};
 use crate::regular;
 
@@ -36,7 +38,10 @@ fn written(file: &mut File) -> String {
 
 /// Takes the lock at `path` for `what` (in the words of the message), or says who holds it.
 pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
-    let unwritable = |e: std::io::Error| Error::new(Kind::MirrorUnwritable, format!("{}: {e}", path.display()));
+    let unwritable = |e: std::io::Error| {
+        let kind = if regular::is_full(&e) { Kind::MirrorFull } else { Kind::MirrorUnwritable };
+        Error::new(kind, format!("{}: {e}", path.display()))
+    };
     let mut file = regular::own(path).map_err(unwritable)?;
     match patiently(&file) {
         Ok(()) => {}
@@ -45,7 +50,7 @@ pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
             let who = if who.is_empty() { "another run" } else { &who };
             return Err(Error::new(Kind::Locked, format!("{what} is held by {who}")));
         }
-        Err(TryLockError::Error(e)) => return Err(unwritable(e)),
+        Err(TryLockError::Error(e)) => return Err(unlockable(path, &e)),
     }
     let before = written(&mut file);
     if !before.starts_with(OURS) && !OURS.starts_with(&before) {
@@ -54,6 +59,19 @@ pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
     let text = format!("process {}, {holder}, since {}\n", std::process::id(), crate::clock::now());
     file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(text.as_bytes())).map_err(unwritable)?;
     Ok(Lock { _file: file })
+}
+
+/// The error of a lock that cannot be taken. Some file systems of a network have none, or have none as they are mounted.
+fn unlockable(path: &Path, error: &std::io::Error) -> Error {
+    const NONE: [Errno; 4] = [Errno::NOLCK, Errno::NOTSUP, Errno::NOSYS, Errno::INVAL];
+    let has_none = error.raw_os_error().is_some_and(|code| NONE.iter().any(|errno| errno.raw_os_error() == code));
+    let why = if has_none {
+        "its file system has no locks (flock), by which one run is kept off another's files: mount it with them, or \
+         choose a folder on a disk of this machine"
+    } else {
+        "the lock cannot be taken"
+    };
+    Error::new(Kind::MirrorUnwritable, format!("{}: {why}: {error}", path.display()))
 }
 
 /// Tries for a tenth of a second: a holder that ends gives the lock back a moment later where a program that it has started

@@ -255,6 +255,10 @@ impl Reader for Masked<'_> {
         })
     }
 
+    fn last_seq(&self) -> Result<i64> {
+        self.reader.last_seq()
+    }
+
     fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>> {
         self.reader.first_change(stream, range)
     }

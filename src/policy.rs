@@ -117,7 +117,7 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Credentials,
             "enable the scope for this API key in the Qpien dashboard and run again; a new token is made by itself",
         ),
-        Kind::RateLimited { .. } => (
+        Kind::RateLimited => (
             Pause,
             Exit::Unavailable,
             "something else uses this API key's budget: lower requests_per_minute, or give this job a key of its own",
@@ -186,6 +186,16 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Unavailable,
             "is the endpoint right, and is a proxy in between? Its root certificate belongs in this system's store; dates are judged by this machine's clock",
         ),
+        Kind::TurnedAway { .. } => (
+            FailRun,
+            Exit::Unavailable,
+            "something in front of the API refuses: does a firewall let this machine's address through, does a proxy ask for a login, and is QPIEN_ENDPOINT right?",
+        ),
+        Kind::Fronted { .. } => (
+            Retry(Patience::Long),
+            Exit::Unavailable,
+            "something in front of the API answers in its place, a firewall, a proxy or a maintenance page: run again later, nothing fetched is lost; if it lasts, ask whether this machine's address is let through",
+        ),
         Kind::TooLarge => (FailStream, Exit::Incomplete, "lower [source] page_size, or raise [source] max_response"),
         Kind::MirrorMissing => (
             FailRun,
@@ -220,12 +230,17 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Failed,
             "make the place writable (its rights, its space, the way there), then `qpien-sync export JOB` delivers what is in the mirror: no request is needed",
         ),
+        Kind::DestinationFull => (
+            FailRun,
+            Exit::Failed,
+            "free some space there; the next run delivers what is in the mirror, and so does `qpien-sync export JOB`: no request is needed",
+        ),
         Kind::DestinationUnreachable => (
             FailRun,
             Exit::Failed,
             "look at the way there and at its server; the next run delivers what is in the mirror, and so does `qpien-sync export JOB`: no request is needed",
         ),
-        Kind::DestinationRefused => (
+        Kind::DestinationRefused | Kind::DestinationOfAnother => (
             FailRun,
             Exit::Usage,
             "give the job a place of its own, or empty that one: the mirror fills it again without a request",
@@ -234,6 +249,11 @@ pub fn decide(kind: &Kind) -> Decision {
             FailRun,
             Exit::Integrity,
             "something else has written there, or a disk has failed: a snapshot is made whole by `qpien-sync export JOB`, changes by emptying their place first; neither needs a request",
+        ),
+        Kind::OutputCut => (
+            FailRun,
+            Exit::Failed,
+            "what was written is not all of it: free some space, or write it elsewhere, and run the command again",
         ),
         Kind::Spent => {
             (FailRun, Exit::Incomplete, "a run settles what was not asked, and `qpien-sync discover JOB` shows it")
@@ -247,6 +267,140 @@ pub fn decide(kind: &Kind) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every kind of failure.
+    fn all() -> Vec<Kind> {
+        let kinds = vec![
+            Kind::Usage,
+            Kind::Locked,
+            Kind::InvalidClient,
+            Kind::Unauthorized,
+            Kind::TokenExpired,
+            Kind::InsufficientScopes { required: None },
+            Kind::RateLimited,
+            Kind::ServerFault,
+            Kind::Network,
+            Kind::TimedOut,
+            Kind::Garbled,
+            Kind::PartialData,
+            Kind::FieldFailed { field: None },
+            Kind::UnknownFailure,
+            Kind::QueryRejected { fields: Vec::new() },
+            Kind::WrongEndpoint,
+            Kind::Redirected,
+            Kind::Untrusted,
+            Kind::TurnedAway { is_unauthorized: false },
+            Kind::Fronted { is_unauthorized: false },
+            Kind::TooLarge,
+            Kind::MirrorMissing,
+            Kind::MirrorUnwritable,
+            Kind::NoTemporaryFiles,
+            Kind::MirrorFull,
+            Kind::MirrorCorrupt,
+            Kind::MirrorNewer,
+            Kind::CheckpointRefused,
+            Kind::ParentIgnored,
+            Kind::OfAnother { named: String::new() },
+            Kind::Contradicted,
+            Kind::DeletesRefused,
+            Kind::DestinationUnwritable,
+            Kind::DestinationFull,
+            Kind::DestinationUnreachable,
+            Kind::DestinationRefused,
+            Kind::DestinationOfAnother,
+            Kind::Verification,
+            Kind::OutputCut,
+            Kind::Spent,
+            Kind::Stopped,
+            Kind::Internal,
+        ];
+        // A new kind does not compile here until it stands above, too.
+        for kind in &kinds {
+            match kind {
+                Kind::Usage
+                | Kind::Locked
+                | Kind::InvalidClient
+                | Kind::Unauthorized
+                | Kind::TokenExpired
+                | Kind::InsufficientScopes { .. }
+                | Kind::RateLimited
+                | Kind::ServerFault
+                | Kind::Network
+                | Kind::TimedOut
+                | Kind::Garbled
+                | Kind::PartialData
+                | Kind::FieldFailed { .. }
+                | Kind::UnknownFailure
+                | Kind::QueryRejected { .. }
+                | Kind::WrongEndpoint
+                | Kind::Redirected
+                | Kind::Untrusted
+                | Kind::TurnedAway { .. }
+                | Kind::Fronted { .. }
+                | Kind::TooLarge
+                | Kind::MirrorMissing
+                | Kind::MirrorUnwritable
+                | Kind::NoTemporaryFiles
+                | Kind::MirrorFull
+                | Kind::MirrorCorrupt
+                | Kind::MirrorNewer
+                | Kind::CheckpointRefused
+                | Kind::ParentIgnored
+                | Kind::OfAnother { .. }
+                | Kind::Contradicted
+                | Kind::DeletesRefused
+                | Kind::DestinationUnwritable
+                | Kind::DestinationFull
+                | Kind::DestinationUnreachable
+                | Kind::DestinationRefused
+                | Kind::DestinationOfAnother
+                | Kind::Verification
+                | Kind::OutputCut
+                | Kind::Spent
+                | Kind::Stopped
+                | Kind::Internal => {}
+            }
+        }
+        kinds
+    }
+
+    #[test]
+    fn the_readme_names_every_cause_in_the_row_of_its_exit_code() {
+        let readme = include_str!("../README.md");
+        let (_, table) = readme.split_once("| exit code | means | causes |").expect("the table");
+        let rows: Vec<(u8, Vec<&str>)> = table
+            .lines()
+            .skip(2)
+            .map_while(|line| line.strip_prefix("| "))
+            .map(|line| {
+                let mut cells = line.split('|').map(str::trim);
+                let code = cells.next().and_then(|code| code.parse().ok()).expect(line);
+                let causes = cells.nth(1).expect(line).split(';').next().expect(line);
+                (code, causes.split(" · ").filter(|cause| !cause.is_empty()).collect())
+            })
+            .collect();
+        assert_eq!(rows.iter().map(|(code, _)| *code).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6, 7, 11]);
+        let kinds = all();
+        for kind in &kinds {
+            let told: Vec<u8> =
+                rows.iter().filter(|(_, causes)| causes.contains(&kind.words())).map(|(code, _)| *code).collect();
+            assert_eq!(told, [decide(kind).exit as u8], "{kind:?}: {}", kind.words());
+        }
+        for cause in rows.iter().flat_map(|(_, causes)| causes) {
+            assert!(kinds.iter().any(|kind| kind.words() == *cause), "nothing fails so: {cause}");
+        }
+    }
+
+    /// 5 is for what a GraphQL answer refuses, and 2 for what a person must change: neither is tried again by itself.
+    #[test]
+    fn what_may_pass_by_itself_has_an_exit_code_that_is_tried_again() {
+        for kind in all() {
+            let Decision { action, exit, .. } = decide(&kind);
+            if matches!(action, Action::Retry(_) | Action::Pause) {
+                assert!(!matches!(exit, Exit::Usage | Exit::Credentials | Exit::Integrity), "{kind:?}");
+            }
+        }
+    }
 
     #[test]
     fn the_first_outcome_wins_in_the_documented_order() {

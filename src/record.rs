@@ -116,6 +116,9 @@ pub trait Reader {
     /// Hands every change of a stream with a seq in `range` to `each`, in the order of seqs. An id comes at most once.
     fn changes(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()>;
 
+    /// The last seq that was given to any change of any stream; 0 where there is none.
+    fn last_seq(&self) -> Result<i64>;
+
     /// The lowest seq of a change of a stream in `range`; none where there is no change.
     fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>>;
 }

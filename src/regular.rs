@@ -3,11 +3,15 @@
 //!
 //! Nothing here follows a link at the end of a path, waits for a pipe, or hands out anything but a regular file. The folders
 //! before the end are the user's own choice.
+//!
+//! What a run keeps for itself (its mirror, locks, the budget's window) only its own user may read: it holds people's data,
+//! or says whose they are.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
@@ -36,18 +40,54 @@ pub fn is_not_a_file(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<NotAFile>)
 }
 
+/// Returns whether an error says that there is no room: the disk is full, or what its user may have of it.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 const READ: OFlags = OFlags::RDONLY;
 const ALWAYS: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
+
+/// Its user reads and writes it, and nobody else.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+/// A folder of such files.
+const PRIVATE_FOLDER: u32 = 0o700;
 
 /// Opens a small file of ours for reading and writing, made when missing. A file with a second name is none of ours.
 pub fn own(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | ALWAYS;
-    let made = rustix::fs::open(path, flags, Mode::from_raw_mode(0o666));
-    let file = regular(made, CWD, path)?;
+    let file = regular(rustix::fs::open(path, flags, PRIVATE), CWD, path)?;
     if rustix::fs::fstat(&file)?.st_nlink > 1 {
         return Err(NotAFile("a file with a second name").into());
     }
+    narrow(&file);
     Ok(file)
+}
+
+/// Makes sure of a file that nobody but its user may read, made when missing.
+pub fn private(path: &Path) -> io::Result<()> {
+    let flags = OFlags::RDWR | OFlags::CREATE | ALWAYS;
+    regular(rustix::fs::open(path, flags, PRIVATE), CWD, path).map(|file| narrow(&file))
+}
+
+/// The same of a file that may be there.
+pub fn keep_private(path: &Path) {
+    if let Ok(file) = regular(rustix::fs::open(path, READ | ALWAYS, Mode::empty()), CWD, path) {
+        narrow(&file);
+    }
+}
+
+/// Makes a folder that nobody but its user may enter, with those before it; one that is there stays as it is.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(path)
+}
+
+/// Takes from others what they may do with a file. One of another user stays as it is.
+fn narrow(file: &File) {
+    let is_wider = |stat: rustix::fs::Stat| Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO);
+    if rustix::fs::fstat(file).is_ok_and(is_wider) {
+        let _ = rustix::fs::fchmod(file, PRIVATE);
+    }
 }
 
 /// Opens a file for reading, relative to a folder that is open.

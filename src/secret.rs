@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// A variable's value as the one line that it must be: secrets that come as files often end in a line break. An error
 /// names the variable alone.
 pub fn line<'v>(name: &str, value: &'v str) -> Result<&'v str> {
-    let line = value.trim();
+    let line = value.trim_start_matches('\u{feff}').trim();
     if line.contains(char::is_control) {
         return Err(Error::usage(format!("the variable {name} holds a line break, or another control character")));
     }

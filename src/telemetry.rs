@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,10 +21,12 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::LogFormat;
 use crate::config::env;
-use crate::error::{BELOW, escape, is_plain};
+use crate::error::{BELOW, Error, Kind, Result, escape, is_plain};
 
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
+/// Why standard output was cut.
+static CUT: OnceLock<String> = OnceLock::new();
 /// Whether log lines are coloured.
 static COLOR: AtomicBool = AtomicBool::new(false);
 
@@ -88,17 +90,32 @@ fn guarded(text: &str, let_through: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Prints a line to standard output; nobody listening is no failure of the command.
+/// Prints a line to standard output, as [`telemetry::print`](print) does.
 #[macro_export]
 macro_rules! say {
     ($($text:tt)*) => { $crate::telemetry::print(&format!("{}\n", format_args!($($text)*))) };
 }
 
-/// Prints text to standard output; nobody listening (a closed pipe, a full disk) is no failure of the command.
+/// Prints text to standard output. Nobody listening (a closed pipe) is no failure of the command; what else keeps the text
+/// from being written is told by [`printed`].
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let text = guarded(text, |c| matches!(c, '\n' | '\t'));
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => drop(CUT.set(e.to_string())),
+        _ => {}
+    }
+}
+
+/// Whether everything was written that this process has printed. An error says why it was not: whoever reads what is there
+/// takes it for all of it.
+pub fn printed() -> Result<()> {
+    match CUT.get() {
+        None => Ok(()),
+        Some(why) => {
+            Err(Error::new(Kind::OutputCut, format!("standard output could not be written to its end: {why}")))
+        }
+    }
 }
 
 /// Starts logging.

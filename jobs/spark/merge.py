@@ -20,7 +20,8 @@ What is promised:
 * A change file that is missing between two others, that is named and not there, cannot be opened or has another length than
   the manifest says, and files of another mirror than before are an error of that account's stream; a manifest that is not
   whole is one of that account (exit code 1). Nothing of it is merged, and the others are. Files are looked at before any is
-  merged; one of the right length that Spark cannot read stops the job, and the next begins where it was.
+  merged; where Spark cannot read one of the right length, or write what is in it, the accounts are merged one by one, and
+  that one's stream stays as it was.
 * An account that has no manifest yet, because nothing was delivered, is told and is no error.
 * Not promised: two jobs on one TARGET at a time. Let the scheduler run one. A reader that began before a job may go on
   reading until the job after the next one starts.
@@ -35,12 +36,20 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession, Window
 from pyspark.sql import functions as F
 
+try:
+    from pyspark.errors import PySparkException
+except ImportError:  # before 3.4
+    from pyspark.sql.utils import CapturedException as PySparkException
+
 STREAMS = ("contacts", "customer_persons", "conversations", "messages", "channels", "whatsapp_business_templates")
 MONTH_OF = {"messages": "createdAt"}  # a stream that is partitioned by the month of this column, too
 NO_MONTH = "unknown"
 KEPT = 2  # states a table keeps: the current one, and the one that readers may still be at
 CHANGES = re.compile(r"^[a-z_]+/changes-(\d+)-(\d+)\.parquet$")
 ACCOUNT = re.compile(r"^account=([A-Za-z0-9_.-]+)$")
+
+
+FAILURES = (Py4JJavaError, PySparkException)  # how Spark says that it cannot read or write something
 
 
 class Problem(Exception):
@@ -136,6 +145,12 @@ class Table:
         return reader.parquet(*[f"{base}/{folder}" for folder in sorted(folders)]).drop("version")
 
 
+def corrected(spark):
+    """Moments before 1900 are what they are: the files are of no Spark that counted them otherwise."""
+    for way in ("Read", "Write"):
+        spark.conf.set(f"spark.sql.parquet.datetimeRebaseModeIn{way}", "CORRECTED")
+
+
 def accounts_in(names):
     return [match[1] for match in map(ACCOUNT.match, names) if match]
 
@@ -143,6 +158,7 @@ def accounts_in(names):
 def current(spark, target, stream):
     """The current records of all accounts, with the columns `account` and, for messages, `month`; None before any."""
     spark.conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
+    corrected(spark)
     table = Table(Files(spark, target), stream)
     folders = [folder for account in table.states for folder in table.state(account)["partitions"].values()]
     return table.read(spark, folders) if folders else None
@@ -236,6 +252,25 @@ def merge(spark, feed, table, work):
         print(f"{table.stream} account={account}: {len(files)} files merged, up to seq {last}")
 
 
+def merge_each(spark, feed, target, stream, manifests):
+    """Merges the accounts of a stream one by one, because all together failed; the exit code."""
+    code = 0
+    for account, manifest in manifests.items():
+        # What was switched before the failure is not done again.
+        table = Table(target, stream)
+        state = table.state(account)
+        try:
+            files = unmerged(feed, account, manifest, stream, state)
+            if files:
+                merge(spark, feed.root, table, {account: ({**state, "mirror": manifest["mirror"]}, files)})
+        except (Problem, *FAILURES) as problem:
+            # What Spark says may quote a value.
+            why = problem if isinstance(problem, Problem) else f"Spark cannot merge it ({type(problem).__name__})"
+            print(f"{stream} account={account}: {why}; nothing of it is merged", file=sys.stderr)
+            code = 1
+    return code
+
+
 def main(arguments):
     parser = argparse.ArgumentParser(description="Merges change files of many accounts into current tables.")
     parser.add_argument("--feed", required=True, help="the folder that holds account=NAME/manifest.json")
@@ -245,6 +280,7 @@ def main(arguments):
     spark = SparkSession.builder.appName("qpien merge").getOrCreate()
     spark.conf.set("spark.sql.session.timeZone", "UTC")  # a month is one of UTC
     spark.conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false")  # account=007 is a name
+    corrected(spark)
     feed, target = Files(spark, asked.feed), Files(spark, asked.target)
     accounts, manifests, code = accounts_in(feed.names("")), {}, 0
     if not accounts:
@@ -274,7 +310,11 @@ def main(arguments):
             if files:
                 work[account] = ({**state, "mirror": manifest["mirror"]}, files)
         if work:
-            merge(spark, feed.root, table, work)
+            try:
+                merge(spark, feed.root, table, work)
+            except FAILURES:
+                ours = {account: manifests[account] for account in work}
+                code = max(code, merge_each(spark, feed, target, stream, ours))
     return code
 
 

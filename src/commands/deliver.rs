@@ -20,12 +20,13 @@ use crate::destinations::nowhere::Nowhere;
 use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::mask::{Masked, Masks};
 use crate::mirror::changes::Reading;
 use crate::mirror::pins::{self, Delivered, Pin};
 use crate::mirror::retained;
 use crate::mirror::store::Writer;
+use crate::policy::{self, Exit};
 use crate::record::{Reader as _, SeqRange};
 use crate::streams::Stream;
 
@@ -35,37 +36,66 @@ pub type Destinations = Vec<Opened>;
 /// One of them.
 pub struct Opened {
     destination: Box<dyn Destination + Send>,
-    /// It could not be reached, and is tried once more when it is delivered to.
-    is_away: bool,
+    /// Why it is not served for now: it is tried once more when it is delivered to.
+    trouble: Option<Error>,
 }
 
 impl Opened {
-    /// Whether it was reached; where it was not, that is said, and nothing else fails.
-    fn is_reached(&mut self, outcome: Result<()>) -> Result<bool> {
+    /// Whether a step went well. Where it did not, that is said, and nothing else fails for it, unless no run may go on with
+    /// such a destination.
+    fn is_well(&mut self, outcome: Result<()>) -> Result<bool> {
         match outcome {
-            Err(error) if error.kind == Kind::DestinationUnreachable => {
+            Ok(()) => Ok(true),
+            Err(error) if stops_everything(&error.kind) => Err(error),
+            Err(error) => {
                 let place = self.destination.place();
-                tracing::warn!(%place, %error, "not reached now: it is tried once more when it is its turn");
-                self.is_away = true;
+                tracing::warn!(%place, %error, "not served now: it is tried once more when it is its turn");
+                self.trouble = Some(error);
                 Ok(false)
             }
-            outcome => outcome.map(|()| true),
         }
     }
+}
+
+/// Whether a run must not begin: somebody else is at work there, or what this mirror delivers next would be wrong.
+fn stops_everything(kind: &Kind) -> bool {
+    matches!(kind, Kind::Locked | Kind::DestinationOfAnother)
+}
+
+/// The exit code of a destination that was not delivered to, whatever became of the others. A place that refuses is a failure
+/// that the next run tries again; only what stops everything keeps its own code.
+pub fn exit_of(kind: &Kind) -> Exit {
+    if stops_everything(kind) { policy::decide(kind).exit } else { Exit::Failed }
+}
+
+/// Refuses to begin where no destination can be served and that is no matter of time: nothing would be read for anybody.
+fn refuse_where_none_is_left(destinations: &Destinations) -> Result<()> {
+    let lasting = |error: &&Error| error.kind != Kind::DestinationUnreachable && !is_full(&error.kind);
+    let troubles: Vec<&Error> = destinations.iter().filter_map(|opened| opened.trouble.as_ref()).collect();
+    match troubles.iter().copied().find(lasting) {
+        Some(error) if troubles.len() == destinations.len() => Err(error.clone()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a place has no room for now.
+fn is_full(kind: &Kind) -> bool {
+    *kind == Kind::DestinationFull
 }
 
 /// What became of each, with its place.
 pub type Outcomes = Vec<(String, Result<Vec<Receipt>>)>;
 
-/// The destinations, each checked and locked, but for those that cannot be reached.
+/// The destinations, each checked and locked, but for those that cannot be served for now.
 pub fn destinations(settings: &Settings) -> Result<Destinations> {
     let mut all: Destinations = Vec::new();
     for d in &settings.destinations {
-        let mut opened = Opened { destination: destination(d, settings)?, is_away: false };
+        let mut opened = Opened { destination: destination(d, settings)?, trouble: None };
         let checked = opened.destination.check(&holder(settings));
-        opened.is_reached(checked)?;
+        opened.is_well(checked)?;
         all.push(opened);
     }
+    refuse_where_none_is_left(&all)?;
     Ok(all)
 }
 
@@ -77,8 +107,9 @@ fn holder(settings: &Settings) -> String {
 #[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
 pub fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box<dyn Destination + Send>> {
     Ok(match &settings.target {
-        Target::Files { path, written, split, retry_for } => {
-            Box::new(Files::new(store(path, *retry_for)?, format(written), settings.terms, *split))
+        Target::Files { path, written, split, retry_for, mode } => {
+            let store = store_with(path, *retry_for, *mode)?;
+            Box::new(Files::new(store, format(written), settings.terms, *split))
         }
         #[cfg(feature = "postgres")]
         Target::Postgres(options) => Box::new(Postgres::new((**options).clone(), settings.terms, job.streams.clone())),
@@ -107,8 +138,13 @@ pub fn to_nowhere(settings: &DestinationSettings) -> Option<Files> {
 
 /// Where files go.
 pub fn store(path: &Path, retry_for: Duration) -> Result<Box<dyn Store>> {
+    store_with(path, retry_for, None)
+}
+
+/// The same; files of a local folder get this mode.
+fn store_with(path: &Path, retry_for: Duration, mode: Option<u32>) -> Result<Box<dyn Store>> {
     match Location::of(path)? {
-        None => Ok(Box::new(Folder::new(path))),
+        None => Ok(Box::new(Folder::new(path).with_mode(mode))),
         Some(location) => objects(&location, retry_for),
     }
 }
@@ -121,17 +157,18 @@ fn objects(location: &Location, retry_for: Duration) -> Result<Box<dyn Store>> {
 
 #[cfg(not(feature = "objects"))]
 fn objects(location: &Location, _: Duration) -> Result<Box<dyn Store>> {
-    Err(crate::error::Error::usage(format!("{location}: this build has no object storage")))
+    Err(Error::usage(format!("{location}: this build has no object storage")))
 }
 
 /// Refuses what the mirror must not deliver to, and finishes what is pinned for the destinations of this job, so that pages
-/// may land. What is pinned for a place that the job does not deliver to, or that cannot be reached, is let go: it has it,
-/// or no manifest names it, and whoever delivers there next begins where that ends.
+/// may land. What is pinned for a place that the job does not deliver to, or that cannot be served, is let go: it has it, or
+/// no manifest names it, and whoever delivers there next begins where that ends.
 pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
-    for opened in destinations.iter_mut().filter(|opened| !opened.is_away) {
+    for opened in destinations.iter_mut().filter(|opened| opened.trouble.is_none()) {
         let refused = refuse::refuse(writer, settings, opened.destination.as_mut());
-        opened.is_reached(refused)?;
+        opened.is_well(refused)?;
     }
+    refuse_where_none_is_left(destinations)?;
     let pinned = pins::all(writer)?;
     let mut places: Vec<&str> = pinned.iter().map(|p| p.destination.as_str()).collect();
     places.dedup();
@@ -140,16 +177,16 @@ pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Desti
         let why = match destinations.iter_mut().find(|opened| opened.destination.place() == place) {
             None => "this job does not deliver there",
             Some(opened) => {
-                let finished = if opened.is_away {
+                let finished = if opened.trouble.is_some() {
                     Ok(false)
                 } else {
                     let finished = finish_one(writer, settings, opened.destination.as_mut(), &ours);
-                    opened.is_reached(finished)
+                    opened.is_well(finished)
                 };
                 if finished? {
                     continue;
                 }
-                "it cannot be reached now"
+                "it cannot be served now"
             }
         };
         tracing::warn!(%place, "an unfinished delivery is let go: {why}");
@@ -224,12 +261,12 @@ pub fn deliver(
     Ok(outcomes)
 }
 
-/// Makes up for what a destination that could not be reached was spared.
+/// Makes up for what a destination that could not be served was spared.
 fn come_back(writer: &mut Writer, settings: &Settings, opened: &mut Opened) -> Result<()> {
-    if opened.is_away {
+    if opened.trouble.is_some() {
         opened.destination.check(&holder(settings))?;
         refuse::refuse(writer, settings, opened.destination.as_mut())?;
-        opened.is_away = false;
+        opened.trouble = None;
     }
     Ok(())
 }

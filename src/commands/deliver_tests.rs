@@ -105,7 +105,7 @@ fn a_snapshot_is_refused_once_payloads_are_dropped_also_where_one_was_delivered_
         refused(writer, &full, &mut destinations(&full).expect("one")).expect("all of it is there");
         drop_delivered(writer, &feed, &mut one).expect("dropped");
         let refused = refused(writer, &full, &mut destinations(&full).expect("one")).expect_err("refused");
-        assert_eq!(refused.kind, Kind::DestinationRefused);
+        assert_eq!(refused.kind, Kind::DestinationOfAnother);
         assert!(refused.detail.contains("lacks contacts that the mirror"), "{refused}");
     });
 }

@@ -13,8 +13,8 @@ use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::quantity::counted;
 use crate::say;
-use crate::source::dialect::lay_over;
 use crate::source::dialect::settle::{Certainty, Finding};
+use crate::source::dialect::{lay_over, with_job};
 use crate::source::negotiate::{Negotiation, Outcome};
 
 /// Discovers; exit 2 when something must be written by hand.
@@ -33,7 +33,7 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     for part in &outcome.parts {
         lay_over(&mut settled, &part.spelled());
     }
-    lay_over(&mut settled, &settings.spelled);
+    let settled = with_job(&settled, &settings.spelled);
     crate::telemetry::print(&printed(&settings.source.endpoint, &settled, &outcome)?);
     if let Some(file) = &args.write {
         write(file, &settled, &outcome)?;

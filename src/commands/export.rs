@@ -13,6 +13,8 @@ use crate::mirror::store::Mirror;
 use crate::mirror::{account, refusals};
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
+use crate::report::run_report::DestinationReport;
+use crate::report::terminal::{self, LEFT_OUT};
 use crate::say;
 use crate::streams::Stream;
 use crate::sync::dialect;
@@ -44,8 +46,8 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     let holder = format!("export of job {}", settings.name);
     let remembered =
         dialect::recall_read_only(Reading::begin(&settings.mirror)?.connection(), &settings.source.endpoint)?;
-    let date = dialect::date(&remembered, &settings.spelled)?;
-    let mirror = Mirror::open(&settings.mirror, &holder, date)?;
+    let dates = dialect::dates(&remembered, &settings.spelled)?;
+    let mirror = Mirror::open(&settings.mirror, &holder, dates)?;
     let mut destinations = deliver::destinations(&settings)?;
     let (delivered, refused) = mirror
         .call(move |writer| {
@@ -69,6 +71,12 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
         match delivered {
             Ok(receipts) => {
                 exits.extend(receipts.iter().map(|r| told(&place, r, is_refused(r.stream), quiet)));
+                let report = DestinationReport::new(place.clone(), &Ok(receipts.clone()));
+                if !report.set_aside.is_empty() {
+                    exits.push(Exit::Incomplete);
+                    let cause = format!("{account}{place}: {}", terminal::left_out(&report.set_aside));
+                    telemetry::failed(&cause, LEFT_OUT);
+                }
                 let held = receipts.iter().filter(|r| r.held && !is_refused(r.stream));
                 let held: Vec<&str> = held.map(|r| r.stream.name()).collect();
                 if !held.is_empty() {
@@ -79,7 +87,7 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
             Err(error) => {
                 let decision = policy::decide(&error.kind);
                 telemetry::failed(&format!("{account}{}", error.detail), decision.hint);
-                exits.push(decision.exit);
+                exits.push(deliver::exit_of(&error.kind));
             }
         }
     }

@@ -21,10 +21,35 @@ pub mod warehouse;
 
 use crate::cli::{Cli, Command};
 use crate::error::Result;
-use crate::policy::Exit;
+use crate::policy::{self, Exit};
+use crate::telemetry;
 
 /// Runs the subcommand.
 pub async fn dispatch(cli: Cli) -> Result<Exit> {
+    let prints = prints_its_product(&cli.command);
+    let exit = Box::pin(run_command(cli)).await?;
+    match telemetry::printed() {
+        Err(error) if prints => {
+            let decision = policy::decide(&error.kind);
+            telemetry::failed(&error.detail, decision.hint);
+            Ok(Exit::first([exit, decision.exit]))
+        }
+        _ => Ok(exit),
+    }
+}
+
+/// Whether a command is run for what it prints. Of the others the exit code says all.
+fn prints_its_product(command: &Command) -> bool {
+    match command {
+        Command::Run(args) => args.print_config,
+        Command::Check(_) | Command::Discover(_) | Command::Plan(_) | Command::Status(_) | Command::Warehouse(_) => {
+            true
+        }
+        _ => false,
+    }
+}
+
+async fn run_command(cli: Cli) -> Result<Exit> {
     let quiet = cli.quiet;
     match cli.command {
         Command::Run(args) => run::run(&args, quiet).await,

@@ -48,7 +48,7 @@ fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq
         return Ok(());
     }
     Err(Error::new(
-        Kind::DestinationRefused,
+        Kind::DestinationOfAnother,
         format!(
             "{} holds {stream} up to seq {seq}, which this mirror never delivered there: the mirror is an older copy, or \
              another copy of it delivers there, too, or the mark was changed; put the newer mirror back, or {}: it is \
@@ -66,7 +66,7 @@ fn unfed(writer: &mut Writer, settings: &Settings, mirror: &str, destination: &m
         let is_snapshot = destination.terms().content == Content::Snapshot;
         if is_snapshot || destination.delivered(mirror, stream)? < up_to {
             return Err(Error::new(
-                Kind::DestinationRefused,
+                Kind::DestinationOfAnother,
                 format!(
                     "{} lacks {stream} that the mirror {} has dropped (retain = \"until-delivered\"): it needs a \
                      backfill, with a mirror of its own",

@@ -30,7 +30,7 @@ use crate::streams::PerStream;
 use crate::sync::dialect::Known;
 use crate::sync::settings::Terms;
 use crate::sync::shutdown::Stop;
-use crate::sync::time_box::{self, TimeBox};
+use crate::sync::time_box::{TimeBox, Until};
 use crate::sync::{self, Context, Spelling};
 use crate::telemetry;
 
@@ -80,12 +80,15 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     }
     let time_box = TimeBox {
         lasts: args.max_runtime.as_ref().map(|text| values::duration(text, "--max-runtime")).transpose()?,
-        until: args.until.as_ref().map(|text| time_box::time_of_day(text)).transpose()?,
+        until: args.until.as_ref().map(|text| Until::read(text)).transpose()?,
         requests: args.max_requests,
     };
     let many = all.len() > 1;
     let common = Common { quiet, many, adopt: args.adopt_mirror, time_box, ..Common::default() };
     common.stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
+    if let Some(until) = common.time_box.until.as_ref().filter(|_| !quiet) {
+        telemetry::progress(None, &until.told());
+    }
     common.time_box.watch_clock(&common.stop);
     let [alone] = &all[..] else {
         return Ok(accounts::side_by_side(all, common).await);
@@ -106,7 +109,7 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
 /// The mirror, which lies apart from the output, locked for the job.
 fn open(settings: &Settings) -> Result<Mirror> {
     apart(settings)?;
-    Mirror::open(&settings.mirror, &format!("job {}", settings.name), settings.dialect.date)
+    Mirror::open(&settings.mirror, &format!("job {}", settings.name), settings.dialect.dates())
 }
 
 /// Runs what the settings describe and reports it.
@@ -124,13 +127,11 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     mirror.call(move |w| account::claim_masks(w, &landing)).await?;
     let mut destinations = finish(settings, common, &mirror, destinations).await?;
     let stop = common.stop.own();
+    stop.waits_for(source.under_way());
     common.time_box.watch_requests(&stop, &source, settings.source.in_flight);
     let (known, tails) = tokio::select! {
         known = settled(settings, &source, &mirror) => known?,
-        () = stop.now() => {
-            let why = stop.why().map(|why| format!(": {why}")).unwrap_or_default();
-            return Err(Error::new(Kind::Stopped, format!("stopped before anything was read{why}")));
-        }
+        () = stop.now() => return Err(stopped_early(settings, &stop)),
     };
     mirror.call(move |w| account::claim(w, &account)).await?;
     // A token was given by now, so that the server's time is known.
@@ -200,6 +201,9 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     if !outcome.stopped || context.stop.why().is_some() {
         let _alone = common.delivering.lock().await;
         deliver(settings, &mirror, begun.run, &mut destinations, &mut report, &mut exits).await?;
+    } else if !settings.destinations.is_empty() {
+        report.notes.push(undelivered(settings));
+        tracing::warn!("{}", undelivered(settings));
     }
     report.notes.extend(masked::unmet(settings, &source, &known.streams)?);
     report.seconds = started.elapsed().as_secs_f64();
@@ -209,6 +213,21 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     end(&mirror, begun, settings, run_report::ending_of(&outcome), exit, json).await?;
     Ok(report)
+}
+
+/// What a run says that was stopped before it had read anything.
+fn stopped_early(settings: &Settings, stop: &Stop) -> Error {
+    let why = stop.why().map_or_else(|| format!("; {}", undelivered(settings)), |why| format!(": {why}"));
+    Error::new(Kind::Stopped, format!("stopped before anything was read{why}"))
+}
+
+/// What a run says that a signal stopped before it delivered.
+fn undelivered(settings: &Settings) -> String {
+    let account = settings.account.as_ref().map(|name| format!(" --account {name}")).unwrap_or_default();
+    let job = settings.job.display();
+    format!(
+        "a signal stopped the run, so nothing was delivered: `qpien-sync export {job}{account}` delivers what is proven, without a request"
+    )
 }
 
 fn spelling(settings: &Settings) -> Spelling {
@@ -271,9 +290,16 @@ async fn deliver(
     for (place, delivered) in delivered.await? {
         if let Err(error) = &delivered {
             tracing::error!(%place, %error, "not delivered");
-            exits.push(policy::decide(&error.kind).exit);
+            exits.push(deliver::exit_of(&error.kind));
         }
-        report.destinations.push(DestinationReport::new(place, &delivered));
+        let told = DestinationReport::new(place, &delivered);
+        if !told.set_aside.is_empty() {
+            exits.push(Exit::Incomplete);
+        }
+        if let Some(finding) = told.finding.clone().filter(|finding| !report.notes.contains(finding)) {
+            report.notes.push(finding);
+        }
+        report.destinations.push(told);
     }
     Ok(())
 }

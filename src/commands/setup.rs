@@ -52,7 +52,8 @@ pub fn source_with_at_most(settings: &Settings, requests: u64) -> Result<Source>
         tracing::warn!(%why, "the budget of this key cannot be shared with other processes");
         Window::in_memory()
     });
-    let budget = Budget::new(settings.requests_per_minute, window).capped(requests);
+    let longest = s.limits.budget.max(s.limits.long);
+    let budget = Budget::new(settings.requests_per_minute, window).capped(requests).waiting_at_most(longest);
     Source::new(s.clone(), settings.dialect.clone(), budget)
 }
 
@@ -68,7 +69,7 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
     };
     let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
-    let date = dialect::date(&remembered, &settings.spelled)?;
+    let dates = dialect::dates(&remembered, &settings.spelled)?;
     let mut streams = Vec::new();
     for stream in &settings.streams {
         let own = of(*stream)?;
@@ -113,7 +114,7 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
             range: None,
         });
     }
-    Ok(Delivery { job: settings.name.clone(), run, mirror, date, id: String::new(), streams })
+    Ok(Delivery { job: settings.name.clone(), run, mirror, dates, id: String::new(), streams })
 }
 
 /// Whether another job has read a stream in another form since this one did.

@@ -11,10 +11,12 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::credential;
 use super::env;
 use super::job::{self, Job};
 use super::settings::Flags;
 use super::shard::Shard;
+use super::text_file;
 use crate::error::{Error, Result};
 
 /// What stands for an account's name in paths.
@@ -116,8 +118,8 @@ fn listed(job: &Job, text: &str, path: &Path) -> Result<Vec<Found>> {
         let name = env::expand(name, &format!("{place}: accounts"))?;
         let file = path.parent().unwrap_or(Path::new("")).join(&name);
         let shown = file.display().to_string();
-        let text = std::fs::read_to_string(&file)
-            .map_err(|e| Error::usage(format!("{place}: accounts: the file {shown}: {e}")))?;
+        let text =
+            text_file::read(&file).map_err(|e| Error::usage(format!("{place}: accounts: the file {shown}: {e}")))?;
         let Listed { account } = toml::from_str(&text).map_err(|e| job::wrong(&text, &shown, &e))?;
         all.extend(found(account, &text, &shown));
     }
@@ -222,7 +224,7 @@ fn refuse_incomplete(picked: &[&Found]) -> Result<()> {
         let Account { client_id, client_secret, .. } = &found.account;
         for (key, text) in [("client_id", client_id), ("client_secret", client_secret)] {
             let unset = env::unset(text);
-            let why = match env::expand(text, key) {
+            let why = match env::expand(text, key).and_then(|value| credential::cleaned(key, &value)) {
                 _ if !unset.is_empty() => format!("{key} needs {}", unset.join(", ")),
                 Err(error) => error.detail,
                 Ok(value) if value.is_empty() => format!("{key} is empty"),
@@ -244,7 +246,7 @@ fn refuse_incomplete(picked: &[&Found]) -> Result<()> {
 fn refuse_one_key(picked: &[&Found]) -> Result<()> {
     let mut seen: HashMap<(String, Option<&String>), &Found> = HashMap::new();
     for found in picked {
-        let id = env::expand(&found.account.client_id, "client_id")?;
+        let id = credential::cleaned("client_id", &env::expand(&found.account.client_id, "client_id")?)?;
         if let Some(other) = seen.insert((id, found.account.endpoint.as_ref()), found) {
             return Err(Error::usage(format!(
                 "{}: the account {} has the client_id of {}, at {}: it would read the other's records",

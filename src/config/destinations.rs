@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::job::{self, Job};
-use super::origin::Picker;
+use super::origin::{Origin, Picker};
 #[cfg(feature = "postgres")]
 use super::postgres::postgres;
 use super::settings::Flags;
@@ -33,6 +33,8 @@ pub enum Target {
         written: Written,
         split: Option<u64>,
         retry_for: Duration,
+        /// Of the files of a local folder, where the job says so.
+        mode: Option<u32>,
     },
     #[cfg(feature = "postgres")]
     Postgres(Box<crate::destinations::postgres::Options>),
@@ -140,7 +142,15 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
         return Err(Error::usage(format!("{place}: {} is empty", key(i, "path"))));
     }
     let wrong_place = |e: Error| e.at(format!("{place}: {} = {:?}", key(i, "path"), path.display()));
-    let retry_for = match (Location::of(&path).map_err(wrong_place)?, &d.retry_for) {
+    let location = Location::of(&path).map_err(wrong_place)?;
+    let mode = d.mode.as_ref().map(|text| mode(text, &format!("{place}: {}", key(i, "mode")))).transpose()?;
+    if location.is_some() && mode.is_some() {
+        return Err(Error::usage(format!("{place}: {} is for local folders alone", key(i, "mode"))));
+    }
+    if let Some(text) = &d.mode {
+        p.note(&key(i, "mode"), format!("{text:?}"), Origin::Job);
+    }
+    let retry_for = match (location, &d.retry_for) {
         (None, None) => Duration::ZERO,
         (None, Some(_)) => {
             return Err(Error::usage(format!(
@@ -175,7 +185,17 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
             return Err(Error::usage(format!("{place}: {} is for kind = \"csv\" alone", key(i, name))));
         }
     }
-    Ok(Target::Files { path, written, split, retry_for })
+    Ok(Target::Files { path, written, split, retry_for, mode })
+}
+
+/// The mode of files, as `chmod` takes it: digits that say who may read and write. Their user may do both, or nobody could
+/// deliver there again or verify.
+fn mode(text: &str, place: &str) -> Result<u32> {
+    let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && mode & !0o666 == 0 && mode & 0o600 == 0o600);
+    mode.ok_or_else(|| {
+        Error::usage(format!("{place} = {text:?} is no mode of a file; write for example \"0644\" or \"0600\""))
+    })
 }
 
 #[cfg(feature = "parquet")]

@@ -1,10 +1,13 @@
 //! `[source.dialect]`: lines that replace parts of how the API is spelled, or the name of a file in the same form.
 
+use std::path::Path;
+
 use toml::Table;
 
 use super::env;
 use super::job::{self, ExtraFields, Job, Spelling};
 use super::origin::{Origin, Picker};
+use super::text_file;
 use crate::error::{Error, Result};
 use crate::source::dialect::{Dialect, Wrong};
 
@@ -21,7 +24,7 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(Table, Dial
         Some(Spelling::File(name)) => {
             p.note("source.dialect", format!("{name:?}"), Origin::Job);
             let name = env::expand(name, &format!("{place}: source.dialect"))?;
-            let text = std::fs::read_to_string(&name)
+            let text = text_file::read(Path::new(&name))
                 .map_err(|e| Error::usage(format!("{place}: source.dialect: the file {name}: {e}")))?;
             let table: Table = text.parse().map_err(|e: toml::de::Error| job::wrong(&text, &name, &e))?;
             read(table, collects, |wrong| located(wrong, &text, &name, ""))

@@ -1,7 +1,9 @@
 //! Every variable the program reads, and the expansion of `${NAME}` in job files.
 
-use std::path::PathBuf;
+use std::env::VarError;
+use std::path::{Path, PathBuf};
 
+use super::text_file;
 use crate::error::{Error, Result};
 use crate::secret;
 
@@ -21,17 +23,21 @@ pub const LOG: &str = "QPIEN_LOG";
 /// A variable's value, or the content of the file that `NAME_FILE` names (for secrets that come as files). The second
 /// value is the name it came from.
 pub fn read(name: &str) -> Result<Option<(String, String)>> {
-    if let Ok(value) = std::env::var(name)
-        && !value.is_empty()
-    {
-        return Ok(Some((value, name.to_owned())));
+    match std::env::var(name) {
+        Ok(value) if !value.is_empty() => return Ok(Some((value, name.to_owned()))),
+        Err(VarError::NotUnicode(_)) => return Err(Error::usage(format!("the variable {name} is not UTF-8 text"))),
+        _ => {}
     }
     let file_name = format!("{name}_FILE");
     match std::env::var(&file_name) {
         Ok(path) if !path.is_empty() => {
-            let text = std::fs::read_to_string(&path)
+            let text = text_file::read(Path::new(&path))
                 .map_err(|e| Error::usage(format!("{file_name} names {path}, which cannot be read: {e}")))?;
-            Ok(Some((text.trim_end_matches(['\r', '\n']).to_owned(), file_name)))
+            let text = text.trim_end_matches(['\r', '\n']);
+            if text.trim().is_empty() {
+                return Err(Error::usage(format!("{file_name} names {path}, which is empty")));
+            }
+            Ok(Some((text.to_owned(), file_name)))
         }
         _ => Ok(None),
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::Account;
 use super::mask::{MaskAt, MaskTable};
+use super::text_file;
 use crate::error::{Error, Result};
 
 /// A job file as it stands.
@@ -134,6 +135,7 @@ pub struct Destination {
     pub formula_safe: Option<bool>,
     pub compression: Option<Compression>,
     pub split: Option<String>,
+    pub mode: Option<String>,
     pub retry_for: Option<String>,
     pub url: Option<String>,
     pub schema: Option<String>,
@@ -206,7 +208,7 @@ pub enum Compression {
 impl Job {
     /// Reads a job file.
     pub fn read(path: &Path) -> Result<(Job, String)> {
-        let text = std::fs::read_to_string(path)
+        let text = text_file::read(path)
             .map_err(|e| Error::usage(format!("the job file {} cannot be read: {e}", path.display())))?;
         let job = Job::parse(&text, &path.display().to_string())?;
         Ok((job, text))

@@ -44,6 +44,8 @@ pub struct Flags {
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct Settings {
+    /// The job's file, as it was named.
+    pub job: PathBuf,
     pub name: String,
     /// Which of the job's accounts this is; none for a job that lists no accounts.
     pub account: Option<String>,
@@ -185,6 +187,7 @@ fn resolve(
         Mode::Incremental => Lane::Incremental,
     };
     Ok(Settings {
+        job: place.into(),
         name,
         account,
         accounts_at_once,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::credential::{self, suspicion};
 use super::env;
 use super::job;
 use super::origin::{Origin, Picker};
@@ -22,7 +23,7 @@ pub fn source(p: &mut Picker<'_>, job: &job::Source, of_many: bool, flags: &Flag
     let variable = |name| Some(name).filter(|_| !of_many);
     let flag = flags.endpoint.clone().map(|e| ("--endpoint", e));
     let endpoint = match p.text("source.endpoint", flag, Some(env::ENDPOINT), job.endpoint.as_ref(), false)? {
-        Some(endpoint) => endpoint,
+        Some(endpoint) => endpoint.trim().to_owned(),
         None => p.pick("source.endpoint", None, None, ENDPOINT.to_owned()),
     };
     let client_id = p.text("source.client_id", None, variable(env::CLIENT_ID), job.client_id.as_ref(), false);
@@ -30,7 +31,10 @@ pub fn source(p: &mut Picker<'_>, job: &job::Source, of_many: bool, flags: &Flag
     let client_secret =
         p.text("source.client_secret", None, variable(env::CLIENT_SECRET), job.client_secret.as_ref(), true);
     let client_secret = credential(p, "client_secret", env::CLIENT_SECRET, client_secret, online)?;
+    let suspicions = [("client_id", &client_id), ("client_secret", &client_secret)];
+    let suspicions = suspicions.into_iter().filter_map(|(key, value)| suspicion(&place(p, key), value)).collect();
     Ok(Settings {
+        suspicions,
         endpoint,
         client_id,
         client_secret: Secret::new(client_secret),
@@ -52,6 +56,15 @@ pub fn source(p: &mut Picker<'_>, job: &job::Source, of_many: bool, flags: &Flag
     })
 }
 
+/// Where a credential stands: a variable, or a key of the job.
+fn place(p: &Picker<'_>, key: &str) -> String {
+    let key = format!("source.{key}");
+    match p.origins.iter().rev().find(|(noted, ..)| *noted == key) {
+        Some((_, _, Origin::Environment(name))) => name.clone(),
+        _ => format!("{}: {key}", p.place),
+    }
+}
+
 fn credential(
     p: &mut Picker<'_>,
     key: &str,
@@ -60,6 +73,8 @@ fn credential(
     online: bool,
 ) -> Result<String> {
     let picked = if online { picked? } else { picked.unwrap_or(None) };
+    let place = place(p, key);
+    let picked = picked.map(|value| credential::cleaned(&place, &value)).transpose()?;
     match picked.filter(|value| !value.is_empty()) {
         Some(value) => Ok(value),
         None if online => Err(Error::usage(format!(

@@ -14,6 +14,15 @@ use crate::regular;
 /// An open folder.
 pub struct Below(OwnedFd);
 
+/// Who may read a file: the bits of its mode, and its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// The bits of reading and writing.
+    pub mode: u32,
+    /// The group.
+    pub group: u32,
+}
+
 /// A name that leads out of the folder, or nowhere.
 fn outside() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the name leads out of the folder")
@@ -37,10 +46,7 @@ impl Below {
         let mut folder = self.0.try_clone()?;
         for part in parts {
             if make {
-                match rustix::fs::mkdirat(&folder, part, Mode::from_raw_mode(0o777)) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(errno) => return Err(errno.into()),
-                }
+                make_folder(&folder, part)?;
             }
             folder = regular::folder_at(&folder, part)?;
         }
@@ -52,15 +58,23 @@ impl Below {
         missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular::read_at(folder, last)))
     }
 
-    /// Makes a new file, in place of one that is there.
-    pub fn make(&self, name: &str) -> io::Result<File> {
+    /// Returns who may read a file, if one is there.
+    pub fn access(&self, name: &str) -> io::Result<Option<Access>> {
+        let Some((folder, last)) = missing_is_none(self.parent(name, false))? else { return Ok(None) };
+        let found = rustix::fs::statat(&folder, last, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from);
+        let file = missing_is_none(found)?.filter(|s| FileType::from_raw_mode(s.st_mode) == FileType::RegularFile);
+        Ok(file.map(|s| Access { mode: s.st_mode & 0o666, group: s.st_gid }))
+    }
+
+    /// Makes a new file, in place of one that is there, with at most this mode: the umask may take more from it.
+    pub fn make(&self, name: &str, mode: u32) -> io::Result<File> {
         let (folder, last) = self.parent(name, true)?;
         match rustix::fs::unlinkat(&folder, last, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno.into()),
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::openat(folder, last, flags, Mode::from_raw_mode(0o666))?))
+        Ok(File::from(rustix::fs::openat(folder, last, flags, Mode::from_raw_mode(mode))?))
     }
 
     /// Moves a file to where it is to appear.
@@ -104,8 +118,31 @@ impl Below {
 
     /// Makes durable what appeared in the folder that `name` lies in.
     pub fn sync(&self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::fsync(self.parent(name, false)?.0)?)
+        as_far_as_offered(rustix::fs::fsync(self.parent(name, false)?.0))
     }
+}
+
+/// The outcome of making a folder durable. Some file systems of a network do not offer that: what they were told is with
+/// their server then, and there is nothing more that could be asked for.
+fn as_far_as_offered(outcome: Result<(), Errno>) -> io::Result<()> {
+    match outcome {
+        Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Makes a folder in a folder, whose mode and group it gets, as far as the umask and this user may give them.
+fn make_folder(above: &OwnedFd, name: &str) -> io::Result<()> {
+    let above_all = rustix::fs::fstat(above)?;
+    match rustix::fs::mkdirat(above, name, Mode::from_raw_mode(above_all.st_mode & 0o777)) {
+        Ok(()) => {}
+        Err(Errno::EXIST) => return Ok(()),
+        Err(errno) => return Err(errno.into()),
+    }
+    let group = rustix::fs::Gid::from_raw(above_all.st_gid);
+    // Not every user may give a folder to every group.
+    let _ = rustix::fs::chownat(above, name, None, Some(group), AtFlags::SYMLINK_NOFOLLOW);
+    Ok(())
 }
 
 fn missing_is_none<T>(found: io::Result<T>) -> io::Result<Option<T>> {
@@ -121,6 +158,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_system_that_cannot_make_a_folder_durable_stops_nothing() {
+        for offered in [Ok(()), Err(Errno::INVAL), Err(Errno::NOTSUP), Err(Errno::NOSYS)] {
+            assert!(as_far_as_offered(offered).is_ok(), "{offered:?}");
+        }
+        for failed in [Errno::IO, Errno::NOSPC, Errno::DQUOT, Errno::STALE] {
+            assert!(as_far_as_offered(Err(failed)).is_err(), "{failed}");
+        }
+    }
+
+    #[test]
     fn no_name_leads_out_of_the_folder() {
         let dir = tempfile::tempdir().expect("dir");
         let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
@@ -134,12 +181,12 @@ mod tests {
         for name in ["../out/theirs", "a/../../out/theirs", "way/theirs", &absolute, "", "a//b", "./a", "a/", "link/x"]
         {
             assert!(below.read(name).is_err(), "{name}");
-            assert!(below.make(name).is_err(), "{name}");
+            assert!(below.make(name, 0o600).is_err(), "{name}");
             let _ = below.remove(name);
             assert!(below.list(name).is_err() || name.is_empty() || name == "a/", "{name}");
         }
         below.remove("link").expect("left alone");
-        below.make("a/x").expect("made");
+        below.make("a/x", 0o600).expect("made");
         assert!(below.rename("a/x", "way/x").is_err() && below.rename("a/x", "../x").is_err());
         below.rename("a/x", "link").expect("in the place of the link");
         assert_eq!(std::fs::read(outside.join("theirs")).expect("read"), b"theirs");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::error::Kind;
 use crate::record::{Change, Extent, Op};
+use crate::streams::DateForm;
 
 /// The stream of these tests.
 pub const STREAM: Stream = Stream::Contacts;
@@ -63,6 +64,10 @@ impl Reader for Held {
         })
     }
 
+    fn last_seq(&self) -> Result<i64> {
+        Ok(self.last())
+    }
+
     fn first_change(&self, _: Stream, range: SeqRange) -> Result<Option<i64>> {
         Ok(self.rows.iter().map(|r| r.0).filter(|seq| (range.first..=range.last).contains(seq)).min())
     }
@@ -100,7 +105,14 @@ pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Deli
         as_of: None,
         range,
     }];
-    Delivery { job: "j".into(), run: 7, mirror: mirror.into(), date: DateForm::Iso8601, id: "an id".into(), streams }
+    Delivery {
+        job: "j".into(),
+        run: 7,
+        mirror: mirror.into(),
+        dates: DateForm::Iso8601.into(),
+        id: "an id".into(),
+        streams,
+    }
 }
 
 /// Delivers what is new, as a run does.
@@ -202,7 +214,7 @@ pub fn hold_to_the_contract(subject: &dyn Subject) {
     // Another mirror's seqs mean nothing here.
     let mut destination = subject.open();
     destination.check("a test").expect("check");
-    assert_eq!(destination.delivered("another", STREAM).expect_err("refused").kind, Kind::DestinationRefused);
+    assert_eq!(destination.delivered("another", STREAM).expect_err("refused").kind, Kind::DestinationOfAnother);
 }
 
 /// The last range once more, as after a crash that came before the mirror knew.

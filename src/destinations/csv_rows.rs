@@ -36,8 +36,8 @@ impl CsvRows {
         let quoting = csv_core::WriterBuilder::new().delimiter(options.delimiter).build();
         let options = options.clone();
         let mut rows = CsvRows { options, quoting, writer, line: Line::default(), text: 0, is_empty: true };
-        let header: Vec<Cell> = columns.iter().map(|c| Cell::Text(c.name.into())).collect();
-        rows.line.fill(false, &rows.quoting, &header);
+        let names: Vec<&str> = columns.iter().map(|c| c.name).collect();
+        rows.line.header(&names);
         rows.put()?;
         Ok(rows)
     }
@@ -59,6 +59,7 @@ impl Rows for CsvRows {
             return Ok(false);
         }
         self.put()?;
+        self.line.release();
         self.is_empty = false;
         Ok(true)
     }
@@ -68,6 +69,9 @@ impl Rows for CsvRows {
     }
 }
 
+/// Bytes that are kept from one line to the next.
+const KEPT: usize = 1 << 20;
+
 /// One record's cells, quoted.
 #[derive(Default)]
 struct Line {
@@ -76,6 +80,19 @@ struct Line {
 }
 
 impl Line {
+    /// The names of the columns, all in quotes: a reader that guesses how a file is written sees only its first rows, in which
+    /// no other cell may need them.
+    fn header(&mut self, names: &[&str]) {
+        self.bytes.clear();
+        self.ends.clear();
+        for name in names {
+            self.bytes.push(b'"');
+            self.bytes.extend_from_slice(name.as_bytes());
+            self.bytes.push(b'"');
+            self.ends.push(self.bytes.len());
+        }
+    }
+
     fn fill(&mut self, formula_safe: bool, quoting: &csv_core::Writer, cells: &[Cell<'_>]) {
         self.bytes.clear();
         self.ends.clear();
@@ -92,6 +109,13 @@ impl Line {
         }
     }
 
+    /// Gives back what a large cell took.
+    fn release(&mut self) {
+        if self.bytes.capacity() > KEPT {
+            self.bytes = Vec::new();
+        }
+    }
+
     fn push(&mut self, quoting: &csv_core::Writer, text: &[u8], guarded: bool) {
         let quoted = text.is_empty() || quoting.should_quote(text);
         if quoted {
@@ -102,7 +126,7 @@ impl Line {
         }
         let start = self.bytes.len();
         if quoted && memchr::memchr(b'"', text).is_some() {
-            self.bytes.resize(start + text.len() * 2, 0);
+            self.bytes.resize(start + text.len() + memchr::memchr_iter(b'"', text).count(), 0);
             let (_, _, written) = csv_core::quote(text, &mut self.bytes[start..], b'"', b'"', true);
             self.bytes.truncate(start + written);
         } else {

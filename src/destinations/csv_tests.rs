@@ -30,7 +30,14 @@ fn offer(verdict: Verdict) -> Delivery {
         as_of: Some("2026-01-01T00:00:00Z".into()),
         range: None,
     }];
-    Delivery { job: "j".into(), run: 7, mirror: "m".into(), date: DateForm::Iso8601, id: "an id".into(), streams }
+    Delivery {
+        job: "j".into(),
+        run: 7,
+        mirror: "m".into(),
+        dates: DateForm::Iso8601.into(),
+        id: "an id".into(),
+        streams,
+    }
 }
 
 struct Written {

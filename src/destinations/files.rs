@@ -117,7 +117,7 @@ impl Files {
 
     /// The files of a stream's snapshot, as they would be.
     pub fn sums(&self, delivery: &Delivery, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
-        let mut shape = Shape::new(offer, self.format.is_typed(), delivery.date, Content::Snapshot);
+        let mut shape = Shape::new(offer, self.format.is_typed(), delivery.dates[offer.stream], Content::Snapshot);
         self.snapshot(&mut shape, offer, reader)
     }
 
@@ -206,14 +206,16 @@ impl Files {
         before: Option<&Entry>,
         reader: &dyn Reader,
     ) -> Result<(Entry, Receipt, Vec<String>)> {
-        let mut shape = Shape::new(offer, self.format.is_typed(), delivery.date, self.terms.content);
+        let mut shape = Shape::new(offer, self.format.is_typed(), delivery.dates[offer.stream], self.terms.content);
         let columns = shape.columns();
         let held = offer.is_held(self.terms);
         let mut fresh = Vec::new();
         let entry = if held {
             Entry::held(offer, delivery, before, &columns)
         } else if self.terms.content == Content::Snapshot {
-            let seq = reader.extent(offer.stream)?.seqs.map(|(first, last)| SeqRange { first, last });
+            // It shows everything that changed up to the mirror's last seq, deletions too.
+            let last = reader.last_seq()?;
+            let seq = reader.extent(offer.stream)?.seqs.map(|(first, _)| SeqRange { first, last });
             fresh = self.snapshot(&mut shape, offer, reader)?;
             Entry::published(offer, delivery, seq, fresh.clone(), &columns)
         } else {
@@ -228,6 +230,8 @@ impl Files {
             up_to_seq: entry.seq.map_or(0, |s| s.last),
             misfits: shape.misfits(),
             set_aside: offer.set_aside.len() as u64,
+            years: shape.years(),
+            left_out: Vec::new(),
             files: of_now.iter().map(|f| self.store.name_of(&f.path)).collect(),
             table: None,
         };
@@ -263,6 +267,17 @@ impl Destination for Files {
     }
 
     fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>> {
+        let delivered = self.hand_over(delivery, reader);
+        if delivered.is_err() {
+            // What was written aside may be what fills the disk, and nobody else needs it.
+            let _ = self.store.clear_staging();
+        }
+        delivered
+    }
+}
+
+impl Files {
+    fn hand_over(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>> {
         self.store.clear_staging()?;
         if self.terms.content == Content::Changes && self.manifest.as_ref().is_none_or(Manifest::names_nothing) {
             self.put(&self.naming(delivery, BTreeMap::new()))?;

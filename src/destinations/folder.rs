@@ -1,14 +1,19 @@
 //! A local folder that readers never see half written: files are made aside, made durable, and appear by rename.
 //!
 //! Nothing below the folder is reached through a link ([`super::below`]), and nothing but a regular file is read or removed.
+//!
+//! A new file is readable by its user and group (0640), or less where the umask says so. Where the folder was fed before, a
+//! file gets the mode and the group of the one in whose place it comes, or of the last one: somebody may have given them. The
+//! job's `mode` stands above all of that.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Mode};
 
-use super::below::Below;
+use super::below::{Access, Below};
 use super::location::canonical;
 use super::manifest;
 use super::store::{Sink, Store};
@@ -32,13 +37,61 @@ pub struct Folder {
     path: PathBuf,
     /// The one name of it.
     place: PathBuf,
+    mode: Option<u32>,
     lock: Option<Lock>,
 }
+
+/// The mode of files in a place that is new.
+const USUAL: u32 = 0o640;
 
 impl Folder {
     /// The folder at `path`.
     pub fn new(path: &Path) -> Folder {
-        Folder { path: path.to_owned(), place: canonical(path), lock: None }
+        Folder { path: path.to_owned(), place: canonical(path), mode: None, lock: None }
+    }
+
+    /// The same whose files have this mode.
+    #[must_use]
+    pub fn with_mode(self, mode: Option<u32>) -> Folder {
+        Folder { mode, ..self }
+    }
+
+    /// Makes the folder, with those before it, so that whoever may read its files may find them.
+    fn make(&self) -> io::Result<()> {
+        let mode = self.mode.unwrap_or(USUAL);
+        DirBuilder::new().recursive(true).mode(mode | (mode & 0o444) >> 2).create(&self.path)
+    }
+
+    /// Who may read the file in whose place one of this name comes, or the last one that was published.
+    fn before(below: &Below, name: &str) -> io::Result<Option<Access>> {
+        if let Some(access) = below.access(name)? {
+            return Ok(Some(access));
+        }
+        let last = match name.rsplit_once('/') {
+            Some((folder, _)) => below.list(folder)?.into_iter().rfind(|(_, what)| *what == FileType::RegularFile),
+            None => None,
+        };
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match last {
+            Some((last, _)) => below.access(&format!("{folder}/{last}")),
+            None => below.access(manifest::NAME),
+        }
+    }
+
+    /// Begins a file aside that is to appear under a name.
+    fn make_aside(&self, name: &str) -> io::Result<File> {
+        let below = self.below()?;
+        let before = Folder::before(&below, name)?;
+        regular::private_folder(&self.staging())?;
+        let file = below.make(&Folder::staged(name), self.mode.or(before.map(|b| b.mode)).unwrap_or(USUAL))?;
+        if let Some(before) = before.filter(|b| rustix::fs::fstat(&file).is_ok_and(|s| s.st_gid != b.group)) {
+            // Not every user may give a file to every group.
+            let _ = rustix::fs::fchown(&file, None, Some(rustix::fs::Gid::from_raw(before.group)));
+        }
+        if let Some(mode) = self.mode {
+            rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+        }
+        Ok(file)
     }
 
     fn staging(&self) -> PathBuf {
@@ -103,16 +156,21 @@ impl Store for Folder {
     /// Made when missing; says whether it can be written, and takes its lock.
     fn check(&mut self, holder: &str) -> Result<()> {
         let path = &self.path;
-        let unwritable =
-            |e: io::Error| Error::usage(format!("the output folder {} cannot be written: {e}", path.display()));
-        fs::create_dir_all(path).map_err(unwritable)?;
+        let unwritable = |e: io::Error| {
+            let kind = if regular::is_full(&e) { Kind::DestinationFull } else { Kind::Usage };
+            Error::new(kind, format!("the output folder {} cannot be written: {e}", path.display()))
+        };
+        self.make().map_err(unwritable)?;
         if self.lock.is_none() {
             let what = format!("the output folder {}", path.display());
-            let lock = lock::take(&path.join(LOCK), &what, holder)
-                .map_err(|e| if e.kind == Kind::Locked { e } else { Error::usage(e.detail) })?;
+            let lock = lock::take(&path.join(LOCK), &what, holder).map_err(|e| match e.kind {
+                Kind::Locked => e,
+                Kind::MirrorFull => Error { kind: Kind::DestinationFull, ..e },
+                _ => Error { kind: Kind::Usage, ..e },
+            })?;
             self.lock = Some(lock);
         }
-        self.clear().and_then(|()| fs::create_dir_all(self.staging())).map_err(unwritable)?;
+        self.clear().and_then(|()| regular::private_folder(&self.staging())).map_err(unwritable)?;
         let probe = self.staging().join("probe");
         fs::write(&probe, b"x").and_then(|()| fs::remove_file(&probe)).map_err(unwritable)?;
         self.clear().map_err(unwritable)?;
@@ -121,8 +179,7 @@ impl Store for Folder {
 
     fn stage(&self, name: &str) -> Result<Box<dyn Sink>> {
         crate::crash::point();
-        let made = self.below().and_then(|below| below.make(&Folder::staged(name)));
-        Ok(Box::new(made.map_err(|e| self.failed(name, &e))?))
+        Ok(Box::new(self.make_aside(name).map_err(|e| self.failed(name, &e))?))
     }
 
     fn publish(&self, names: &[String]) -> Result<()> {
@@ -179,8 +236,11 @@ impl Store for Folder {
     }
 
     fn failed(&self, name: &str, error: &io::Error) -> Error {
-        let is_refused = regular::is_not_a_file(error);
-        let kind = if is_refused { Kind::DestinationRefused } else { Kind::DestinationUnwritable };
+        let kind = match error {
+            error if regular::is_not_a_file(error) => Kind::DestinationRefused,
+            error if regular::is_full(error) => Kind::DestinationFull,
+            _ => Kind::DestinationUnwritable,
+        };
         Error::new(kind, format!("{}: {error}", self.path.join(name).display()))
     }
 

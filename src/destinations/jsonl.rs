@@ -48,6 +48,9 @@ impl Format for Options {
     }
 }
 
+/// Bytes that are kept from one line to the next.
+const KEPT: usize = 1 << 20;
+
 struct Lines {
     names: Vec<String>,
     sink: Packed,
@@ -78,6 +81,9 @@ impl Rows for Lines {
         }
         self.sink.write_all(&self.line)?;
         self.text += length;
+        if self.line.capacity() > KEPT {
+            self.line = Vec::new();
+        }
         Ok(true)
     }
 

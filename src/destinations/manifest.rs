@@ -175,7 +175,7 @@ impl Manifest {
         }
         if self.mirror.as_deref() != Some(mirror) {
             return Err(Error::new(
-                Kind::DestinationRefused,
+                Kind::DestinationOfAnother,
                 format!("{place} holds changes from another mirror, whose seqs mean nothing here"),
             ));
         }

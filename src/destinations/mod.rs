@@ -51,14 +51,16 @@ pub mod reading;
 pub mod rows;
 pub mod store;
 pub mod typed;
+pub mod years;
 
 #[cfg(test)]
 pub(crate) mod contract_tests;
 
 use crate::error::Result;
 use crate::record::{Reader, SeqRange};
-use crate::streams::{Column, DateForm, Stream};
+use crate::streams::{Column, Dates, Stream};
 use crate::verdict::{Moved, Verdict};
+use years::Years;
 
 /// The columns of a stream where columns have types.
 pub fn typed_columns(stream: Stream) -> Vec<Column> {
@@ -102,8 +104,8 @@ pub struct Delivery {
     pub run: i64,
     /// Which mirror they come from.
     pub mirror: String,
-    /// How the API writes a date.
-    pub date: DateForm,
+    /// How the API writes each stream's moments.
+    pub dates: Dates,
     /// Of changes: which delivery this is, for the mark at the place.
     pub id: String,
     /// The streams, in the job's order.
@@ -167,6 +169,10 @@ pub struct Receipt {
     pub misfits: u64,
     /// Records and lists that could not be read, and that the delivery is without.
     pub set_aside: u64,
+    /// The years of its moments, by column, where columns have types.
+    pub years: Vec<(&'static str, Years)>,
+    /// Records that this place cannot hold, by their names as they may be shown: it has all the others.
+    pub left_out: Vec<String>,
     /// The files that it lies in, for people.
     pub files: Vec<String>,
     /// The table that it lies in, where it lies in one.

@@ -2,6 +2,7 @@
 //! columns `_seq`, `_op`, `_synced_at` and `_run_id` behind them.
 
 use super::cells::{self, Cell, EXTRA};
+use super::years::Years;
 use super::{Content, Offer, typed};
 use crate::error::Result;
 use crate::moment::YEARS;
@@ -24,6 +25,8 @@ pub struct Shape {
     date: DateForm,
     content: Content,
     misfits: u64,
+    /// Of each column of moments its place and the years.
+    years: Vec<(usize, Years)>,
 }
 
 impl Shape {
@@ -33,7 +36,14 @@ impl Shape {
         if is_typed && own.last() != Some(&EXTRA) {
             own.push(EXTRA);
         }
-        Shape { own, is_typed, date, content, misfits: 0 }
+        let of_moments = own.iter().enumerate().filter(|(_, column)| is_typed && column.kind == Kind::Timestamp);
+        let years = of_moments.map(|(at, _)| (at, Years::default())).collect();
+        Shape { own, is_typed, date, content, misfits: 0, years }
+    }
+
+    /// The years of its moments, by column.
+    pub fn years(&self) -> Vec<(&'static str, Years)> {
+        self.years.iter().map(|(at, years)| (self.own[*at].name, years.clone())).collect()
     }
 
     /// All columns, in order.
@@ -55,6 +65,11 @@ impl Shape {
         let mut cells = cells::read(&self.own, payload)?;
         if self.is_typed {
             self.misfits += typed::fit(&self.own, self.date, &mut cells);
+            for (at, years) in &mut self.years {
+                if let Cell::Moment(micros) = cells[*at] {
+                    years.put(micros, || if let Cell::Text(id) = &cells[0] { id.to_string() } else { String::new() });
+                }
+            }
         }
         Ok(cells)
     }

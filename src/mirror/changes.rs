@@ -4,13 +4,17 @@
 
 use std::path::Path;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Rows};
 
 use super::store::{has_table, open_for_reading, version};
-use super::{failed, pins};
+use super::{failed, failed_sorting, pins};
 use crate::error::{Error, Kind, Result, quote};
 use crate::record::{Change, Extent, Op, Reader, SeqRange};
 use crate::streams::Stream;
+
+/// Bytes of a payload beyond which it is not sorted with the others.
+const LARGE: usize = 256 * 1024;
 
 /// A snapshot is sorted in runs of 4 MiB, which threads of SQLite's own sort and merge ahead of the reader. Larger runs take
 /// more memory and are no faster: what counts is that the rows of the last merge wait when they are asked for.
@@ -110,13 +114,28 @@ impl Reader for Reading {
     }
 
     fn snapshot(&self, stream: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()> {
-        let say = |e: rusqlite::Error| failed(&self.path, &e);
-        let mut statement =
-            self.connection.prepare(&format!("SELECT id, payload FROM body_{stream} ORDER BY id")).map_err(say)?;
+        let say = |e: rusqlite::Error| failed_sorting(&self.path, &e);
+        // What is sorted is copied some times: a large payload is read when it is its turn instead.
+        let mut statement = self
+            .connection
+            .prepare(&format!(
+                "SELECT id, CASE WHEN octet_length(payload) <= {LARGE} THEN payload END, seq FROM body_{stream} ORDER BY id"
+            ))
+            .map_err(say)?;
+        let mut alone =
+            self.connection.prepare(&format!("SELECT payload FROM body_{stream} WHERE seq = ?")).map_err(say)?;
         let mut rows = statement.query([]).map_err(say)?;
         while let Some(row) = rows.next().map_err(say)? {
-            let text = |i: usize| row.get_ref(i).and_then(|v| v.as_str().map_err(Into::into));
-            let (id, payload) = (text(0).map_err(say)?, text(1).map_err(say)?);
+            let id = row.get_ref(0).and_then(|v| v.as_str().map_err(Into::into)).map_err(say)?;
+            let sorted = row.get_ref(1).map_err(say)?;
+            let mut one = if sorted == ValueRef::Null {
+                Some(alone.query([row.get::<_, i64>(2).map_err(say)?]).map_err(say)?)
+            } else {
+                None
+            };
+            let large = one.as_mut().map(Rows::next).transpose().map_err(say)?.flatten();
+            let payload = large.map_or(Ok(sorted), |row| row.get_ref(0)).map_err(say)?;
+            let payload = payload.as_str().map_err(|e| say(e.into()))?;
             each(id, payload)
                 .map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {}", quote(id))) } else { e })?;
         }
@@ -125,6 +144,10 @@ impl Reader for Reading {
 
     fn changes(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
         self.merged(stream, range, each)
+    }
+
+    fn last_seq(&self) -> Result<i64> {
+        self.connection.query_row("SELECT last FROM sequence", [], |r| r.get(0)).map_err(|e| failed(&self.path, &e))
     }
 
     fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>> {

@@ -60,7 +60,10 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
             ),
         );
     }
+    // What a quota refuses is no full disk to SQLite.
+    let is_unwritten = extended == Some(rusqlite::ffi::SQLITE_IOERR_WRITE);
     let kind = match error.sqlite_error_code() {
+        Some(Code::SystemIoFailure) if is_unwritten => Kind::MirrorFull,
         Some(Code::DatabaseCorrupt | Code::NotADatabase) => Kind::MirrorCorrupt,
         Some(Code::ConstraintViolation) => Kind::CheckpointRefused,
         Some(
@@ -74,7 +77,37 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => Kind::Locked,
         _ => Kind::Internal,
     };
-    Error::new(kind, format!("the mirror {}: {}", path.display(), quote(&error.to_string())))
+    let beside = if kind == Kind::MirrorCorrupt { of_another_log(path) } else { String::new() };
+    Error::new(kind, format!("the mirror {}: {}{beside}", path.display(), quote(&error.to_string())))
+}
+
+/// What to say of the log that lies beside a damaged mirror: where a copy was put back, it is often the former mirror's.
+fn of_another_log(path: &Path) -> String {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log = Path::new(&log);
+    if std::fs::metadata(log).map_or(0, |found| found.len()) == 0 {
+        return String::new();
+    }
+    format!(
+        "; a log lies beside it ({}): where the mirror was put back from a copy, that is the former one's, so put the copy back \
+         once more and move the log away",
+        log.display()
+    )
+}
+
+/// The same of a reading that sorts. It writes nothing but temporary files: a disk that is full is theirs.
+fn failed_sorting(path: &Path, error: &rusqlite::Error) -> Error {
+    if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DiskFull) {
+        return failed(path, error);
+    }
+    Error::new(
+        Kind::NoTemporaryFiles,
+        format!(
+            "the mirror {} cannot be sorted: the folder for temporary files is full (TMPDIR or SQLITE_TMPDIR names one)",
+            path.display()
+        ),
+    )
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::{failed, migrations, views};
 use crate::error::{Error, Kind, Result, quote};
 use crate::lock::{self, Lock};
-use crate::streams::DateForm;
+use crate::regular;
+use crate::streams::Dates;
 
 type Command = Box<dyn FnOnce(&mut Writer) + Send>;
 
@@ -39,19 +40,21 @@ const CHECKED: u64 = 128 * 1024 * 1024;
 
 impl Mirror {
     /// Opens the mirror at `path` for writing, made when missing, brought up to date, locked for `holder`.
-    pub fn open(path: &Path, holder: &str, date: DateForm) -> Result<Mirror> {
+    pub fn open(path: &Path, holder: &str, dates: impl Into<Dates>) -> Result<Mirror> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|e| {
-                Error::new(Kind::MirrorUnwritable, format!("the mirror's folder {}: {e}", folder.display()))
+            regular::private_folder(folder).map_err(|e| {
+                let kind = if regular::is_full(&e) { Kind::MirrorFull } else { Kind::MirrorUnwritable };
+                Error::new(kind, format!("the mirror's folder {}: {e}", folder.display()))
             })?;
         }
         let own = where_it_lies(path)?;
         let lock = lock::take(&lock::beside(&own), &format!("the mirror {}", path.display()), holder)?;
+        keep_private(&own);
         let mut connection = Connection::open(path).map_err(|e| failed(path, &e))?;
         prepare(&mut connection, path).map_err(|e| failed(path, &e))?;
         check(&connection, path)?;
         migrations::apply(&mut connection, path)?;
-        views::make(&mut connection, date).map_err(|e| failed(path, &e))?;
+        views::make(&mut connection, &dates.into()).map_err(|e| failed(path, &e))?;
         let (commands, mut inbox) = mpsc::channel::<Command>(64);
         let mut writer = Writer { connection, path: path.to_owned() };
         let span = tracing::Span::current();
@@ -133,6 +136,16 @@ impl Writer {
         let stored = self.transaction(work);
         self.with(|connection| connection.execute_batch("PRAGMA synchronous = NORMAL"))?;
         stored
+    }
+}
+
+/// Keeps everybody but its user from reading the mirror and its log. What cannot be made or changed, opening it tells.
+fn keep_private(own: &Path) {
+    let _ = regular::private(own);
+    for ending in ["-wal", "-shm"] {
+        let mut name = own.as_os_str().to_owned();
+        name.push(ending);
+        regular::keep_private(Path::new(&name));
     }
 }
 
@@ -259,12 +272,14 @@ pub fn check(connection: &Connection, path: &Path) -> Result<()> {
     if found == "ok" {
         return Ok(());
     }
-    Err(Error::new(Kind::MirrorCorrupt, format!("the mirror {} is damaged: {}", path.display(), quote(&found))))
+    let beside = super::of_another_log(path);
+    Err(Error::new(Kind::MirrorCorrupt, format!("the mirror {} is damaged: {}{beside}", path.display(), quote(&found))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::streams::DateForm;
 
     fn open(path: &Path) -> Result<Mirror> {
         Mirror::open(path, "a test", DateForm::Iso8601)

@@ -5,15 +5,15 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::store::Writer;
 use crate::error::Result;
-use crate::streams::{self, DateForm, Kind, Stream};
+use crate::streams::{self, DateForm, Dates, Kind, Stream};
 
 const TEMPLATE: &str = include_str!("../../sql/views/stream.sql");
 
 /// Makes the views, or makes them again when the columns or the date form changed.
-pub fn make(connection: &mut Connection, date: DateForm) -> rusqlite::Result<()> {
+pub fn make(connection: &mut Connection, dates: &Dates) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     for stream in streams::ALL {
-        let sql = definition(stream, date);
+        let sql = definition(stream, dates[stream]);
         let there: Option<String> = transaction
             .query_row("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?", [stream.name()], |r| r.get(0))
             .optional()?;
@@ -25,8 +25,8 @@ pub fn make(connection: &mut Connection, date: DateForm) -> rusqlite::Result<()>
 }
 
 /// The same on the writer's thread, when the date form has become known.
-pub fn remake(writer: &mut Writer, date: DateForm) -> Result<()> {
-    writer.with(|connection| make(connection, date))
+pub fn remake(writer: &mut Writer, dates: &Dates) -> Result<()> {
+    writer.with(|connection| make(connection, dates))
 }
 
 fn definition(stream: Stream, date: DateForm) -> String {
@@ -80,16 +80,16 @@ mod tests {
             })
             .expect("row")
         };
-        make(&mut c, DateForm::Iso8601).expect("views");
+        make(&mut c, &DateForm::Iso8601.into()).expect("views");
         assert_eq!(ask(&c), (1_709_626_150_123_i64.into(), 1, r#"[{"name":"x"}]"#.into(), None, 7));
         let extra: String = c.query_row("SELECT _extra FROM contacts", [], |r| r.get(0)).expect("row");
         assert_eq!(extra, r#"{"nick":"n"}"#);
-        make(&mut c, DateForm::EpochMs).expect("views again");
+        make(&mut c, &DateForm::EpochMs.into()).expect("views again");
         assert_eq!(ask(&c).0, "2024-03-05T08:09:10.123Z".to_owned().into());
         let version =
             |c: &Connection| c.query_row("PRAGMA schema_version", [], |r| r.get::<_, i64>(0)).expect("version");
         let before = version(&c);
-        make(&mut c, DateForm::EpochMs).expect("views the same");
+        make(&mut c, &DateForm::EpochMs.into()).expect("views the same");
         assert_eq!(version(&c), before, "what did not change is not made again");
     }
     #[test]
@@ -109,7 +109,7 @@ mod tests {
         ];
         for (ms, of_ms, of_s) in cases {
             for (form, wanted) in [(DateForm::EpochMs, of_ms), (DateForm::EpochS, of_s)] {
-                make(&mut c, form).expect("views");
+                make(&mut c, &form.into()).expect("views");
                 let payload = format!("{{\"_id\":\"a\",\"createdAt\":{ms}}}");
                 c.execute("INSERT OR REPLACE INTO body_contacts (seq, id, payload) VALUES (7, 'a', ?)", [payload])
                     .expect("a body");

@@ -13,7 +13,6 @@ use crate::clock::human;
 use crate::progress::{Counters, Progress, get};
 use crate::quantity::counted;
 use crate::source::Source;
-use crate::source::budget::Reason;
 use crate::streams::Stream;
 use crate::sync::estimate;
 use crate::telemetry;
@@ -118,19 +117,16 @@ impl Live {
     fn budget_line(&self, start: Instant) -> String {
         let stats = self.source.budget.stats();
         let left = stats.remaining.map(|n| format!("{n} left, ")).unwrap_or_default();
-        let waiting = match stats.waiting {
-            Some((Reason::Pace, _)) | None => String::new(),
-            Some((Reason::Window, until)) => {
-                format!(", waiting {} for the limit's reset", human(until.saturating_duration_since(Instant::now())))
-            }
-            Some((Reason::Block, until)) => {
-                format!(", blocked by a 429 for {}", human(until.saturating_duration_since(Instant::now())))
-            }
-        };
         let token = self.source.token_age().map(|a| format!(", token {} old", human(a))).unwrap_or_default();
-        let eta = self.left(start);
-        let eta = eta.map(|(n, takes)| format!(", about {n:.0} and {} to go", human(takes))).unwrap_or_default();
-        format!("budget: {left}{}{token}{waiting}{eta}", counted(stats.requests, "request"))
+        // While it waits, what is left takes as long as the wait does.
+        let then = match self.source.waits().now() {
+            Some(waiting) => format!(", {waiting}"),
+            None => match self.left(start) {
+                Some((requests, takes)) => format!(", about {requests:.0} and {} to go", human(takes)),
+                None => String::new(),
+            },
+        };
+        format!("budget: {left}{}{token}{then}", counted(stats.requests, "request"))
     }
 
     fn plain(&self, start: Instant) -> String {

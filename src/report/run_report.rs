@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::audit_report::AuditReport;
-use crate::destinations::Receipt;
-use crate::error::{Error, Kind};
+use crate::destinations::{Receipt, years};
+use crate::error::{Error, Kind, quote};
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::refusals::Unsettled;
 use crate::mirror::rounds::{Begun, Ending};
@@ -131,12 +131,23 @@ impl RefusedReport {
 pub struct DestinationReport {
     pub place: String,
     pub error: Option<String>,
+    /// What to do about the error.
+    pub hint: Option<&'static str>,
     pub held: Vec<String>,
     pub files: Vec<String>,
     pub tables: Vec<String>,
     pub records: u64,
     /// Values that did not fit: put into `_extra`, or written otherwise.
     pub misfits: u64,
+    /// Records that the place cannot hold, each behind its stream's name; all the others are there.
+    pub set_aside: Vec<String>,
+    /// Moments that are decades before all others, where there are such.
+    pub finding: Option<String>,
+}
+
+/// The records of a stream that a place cannot hold, each behind the stream's name.
+fn left_out(receipt: &Receipt) -> impl Iterator<Item = String> {
+    receipt.left_out.iter().map(|name| format!("{} {}", receipt.stream, quote(name)))
 }
 
 impl DestinationReport {
@@ -146,11 +157,16 @@ impl DestinationReport {
         DestinationReport {
             place,
             error: delivered.as_ref().err().map(|e| e.detail.clone()),
+            hint: delivered.as_ref().err().map(|e| policy::decide(&e.kind).hint),
             held: receipts.iter().filter(|r| r.held).map(|r| r.stream.name().to_owned()).collect(),
             files: receipts.iter().filter(|r| !r.held).flat_map(|r| r.files.clone()).collect(),
             tables: receipts.iter().filter(|r| !r.held).filter_map(|r| r.table.clone()).collect(),
             records: receipts.iter().filter(|r| !r.held).map(|r| r.records).sum(),
             misfits: receipts.iter().map(|r| r.misfits).sum(),
+            set_aside: receipts.iter().flat_map(left_out).collect(),
+            finding: years::finding(
+                receipts.iter().flat_map(|r| r.years.iter().map(|(column, years)| (r.stream, *column, years))),
+            ),
         }
     }
 }

@@ -86,11 +86,28 @@ pub fn summary(report: &RunReport) -> String {
     out
 }
 
+/// What to do about records that a destination cannot hold.
+pub const LEFT_OUT: &str = "all others are delivered; files (CSV, JSON Lines, Parquet) take every id";
+
+/// What a destination cannot hold, in one line.
+pub fn left_out(names: &[String]) -> String {
+    const NAMED: usize = 20;
+    let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
+    let count = counted(names.len() as u64, "record");
+    format!(
+        "set aside: {count} with an id that it has no key for (U+0000 in it, or too long for an index): {shown}{more}"
+    )
+}
+
 /// What became of a destination.
 fn delivered(out: &mut String, d: &DestinationReport) {
     match &d.error {
         Some(error) => {
             let _ = writeln!(out, "\n{}: not delivered: {error}", d.place);
+            if let Some(hint) = d.hint {
+                let _ = writeln!(out, "  hint: {hint}");
+            }
         }
         None if !d.tables.is_empty() => {
             let (records, tables) = (counted(d.records, "record"), counted(d.tables.len() as u64, "table"));
@@ -110,6 +127,9 @@ fn delivered(out: &mut String, d: &DestinationReport) {
             "  {} did not fit: see _extra, or U+FFFD where PostgreSQL has no U+0000",
             counted(d.misfits, "value")
         );
+    }
+    if !d.set_aside.is_empty() {
+        let _ = writeln!(out, "  {}", left_out(&d.set_aside));
     }
     for held in &d.held {
         let _ = writeln!(
@@ -158,9 +178,11 @@ pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
             streams.iter().map(|(names, why, _)| format!("{}: {why}", names.join(", "))).collect();
         told.push((causes.join("; "), hint));
     }
-    let undelivered = report.destinations.iter().filter_map(|d| d.error.as_ref());
-    let hint = policy::decide(&Kind::DestinationUnwritable).hint;
-    told.extend(undelivered.map(|why| (format!("not delivered: {why}"), hint)));
+    for d in report.destinations.iter().filter(|d| !d.set_aside.is_empty()) {
+        told.push((format!("{}: {}", d.place, left_out(&d.set_aside)), LEFT_OUT));
+    }
+    let undelivered = report.destinations.iter().filter_map(|d| d.error.as_ref().zip(d.hint));
+    told.extend(undelivered.map(|(why, hint)| (format!("not delivered: {why}"), hint)));
     if told.is_empty() {
         told.push(("the run is not complete".into(), again));
     }

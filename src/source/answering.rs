@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Source;
 use super::batch::{Answered, Place, is_for_company};
-use super::budget::Headers;
+use super::budget::{Headers, Of};
 use super::client::Attempt;
 use super::envelope;
 use super::page::Page;
@@ -26,8 +26,8 @@ use crate::streams::Stream;
 /// Time for one more question, and not for two.
 const ONCE_MORE: Duration = Duration::from_millis(500);
 
-/// The token's generation, what `Retry-After` said, and each question's outcome.
-type Outcomes = (Option<u64>, Option<Duration>, Vec<Result<Page>>);
+/// The token's generation, and each question's outcome.
+type Outcomes = (Option<u64>, Vec<Result<Page>>);
 
 impl Source {
     /// Asks a question, in company of others' where some wait, with its own retries for as long as the limits allow.
@@ -58,7 +58,7 @@ impl Source {
                 Err(error) => error,
             };
             // An API that answers the others is not down: the fault is this question's own.
-            if matches!(error.kind, Kind::ServerFault | Kind::Garbled | Kind::Network) {
+            if matches!(error.kind, Kind::ServerFault | Kind::Garbled | Kind::Network | Kind::Fronted { .. }) {
                 let answers = self.answered.load(Ordering::Relaxed);
                 let others = answers > std::mem::replace(&mut answered_before, answers);
                 let is_suspicious = failures.count >= SUSPICIOUS;
@@ -67,7 +67,7 @@ impl Source {
                     error.kind = Kind::UnknownFailure;
                 }
             }
-            if matches!(error.kind, Kind::RateLimited { .. }) && !is_denied {
+            if matches!(error.kind, Kind::RateLimited) && !is_denied {
                 match self.is_refused_alone(&question, &failures).await {
                     Some(Ok(page)) => return Ok(page),
                     refused => is_denied |= refused.is_some(),
@@ -93,8 +93,8 @@ impl Source {
             }
             let fresh = answered.generation.is_none_or(|g| self.tokens.is_newest(g));
             match self.next(&mut failures, stream, &error, answered.generation, fresh, limits) {
-                Next::After(delay) => tokio::time::sleep(delay.max(answered.retry_after.unwrap_or_default())).await,
-                Next::GiveUp => return Err(self.advised(stream, told(error, &failures))),
+                Next::After(delay) => tokio::time::sleep(delay).await,
+                Next::GiveUp => return Err(self.advised(stream, told(error, &failures, limits))),
             }
             if failures.count > 1 && !error.is_addressed {
                 most = (answered.together / 2).max(1);
@@ -147,9 +147,9 @@ impl Source {
             }
             self.tokens.refused(generation);
         }
-        let next = failures.next(&error.kind, limits, self.contacted.load(Ordering::Relaxed), fresh);
+        let next = failures.next(error, limits, self.contacted.load(Ordering::Relaxed), fresh);
         if let Next::After(delay) = next {
-            self.note_retry(error, delay);
+            self.note_retry(error, delay, failures);
         }
         next
     }
@@ -195,8 +195,7 @@ impl Source {
         error
     }
 
-    /// One request for these questions alone, without retries: the token's generation, what `Retry-After` said, and each
-    /// question's outcome.
+    /// One request for these questions alone, without retries: the token's generation, and each question's outcome.
     pub(super) async fn attempt(&self, questions: &[Question]) -> Outcomes {
         self.attempt_beside(questions, false).await
     }
@@ -207,7 +206,7 @@ impl Source {
         let (hold, _moving) = self.share(questions).await;
         let number = match self.budget.acquire().await {
             Ok(number) => number,
-            Err(e) => return (None, None, questions.iter().map(|_| Err(e.clone())).collect()),
+            Err(e) => return (None, questions.iter().map(|_| Err(e.clone())).collect()),
         };
         self.send_beside(number, hold, questions, are_others_answered).await
     }
@@ -233,23 +232,23 @@ impl Source {
         let dialect = self.dialect();
         let token = match self.token().await {
             Ok(token) => token,
-            Err(e) => return (None, None, every(e)),
+            Err(e) => return (None, every(e)),
         };
         let names: Result<Vec<String>> = query::operations(&dialect, questions)
             .map(|operations| operations.into_iter().map(|operation| self.names.next(operation)).collect());
         let asked = names.and_then(|names| Ok((query::list_request(&dialect, questions, &names)?, names)));
         let (body, names) = match asked {
             Ok(asked) => asked,
-            Err(e) => return (Some(token.generation), None, every(e)),
+            Err(e) => return (Some(token.generation), every(e)),
         };
         for question in questions {
             self.attempts[question.stream].fetch_add(1, Ordering::Relaxed);
         }
         let authorization = Secret::new(format!("{}{}", dialect.authorization_prefix, token.secret.reveal()));
-        let answered = self.http.post(body, Some(&authorization)).await;
+        let answered = self.post(body, Some(&authorization)).await;
         let (outcomes, headers) = match answered {
             Ok(Attempt { answer, headers }) => {
-                self.budget.observe(number, headers);
+                self.budget.observe(number, headers, Of::List);
                 self.in_flight.learn(questions, answer.body.len());
                 let judged = envelope::pages(&dialect, &self.settings.volatile, questions, &names, answer);
                 self.note_names(judged.named);
@@ -278,7 +277,11 @@ impl Source {
                 self.settle(number, headers, are_answered, o).map(|p| Page { hold: hold.clone(), ..p })
             })
             .collect();
-        (Some(token.generation), headers.retry_after, outcomes)
+        // A gateway may say so of a token that has expired: the next attempt brings a new one.
+        if outcomes.iter().any(|o| o.as_ref().is_err_and(|e| e.kind == Kind::Fronted { is_unauthorized: true })) {
+            self.tokens.refused(token.generation);
+        }
+        (Some(token.generation), outcomes)
     }
 }
 
@@ -292,7 +295,7 @@ fn cost_of_dropping(stream: Stream, field: &str) -> &'static str {
 
 /// Whether a failure says who may not ask, or not now.
 fn is_denial(kind: &Kind) -> bool {
-    matches!(kind, Kind::InsufficientScopes { .. } | Kind::Unauthorized | Kind::RateLimited { .. } | Kind::TokenExpired)
+    matches!(kind, Kind::InsufficientScopes { .. } | Kind::Unauthorized | Kind::RateLimited | Kind::TokenExpired)
 }
 
 /// Whether a refusal is a question's own: others of the same request were answered under the same token. A scope is
@@ -300,18 +303,19 @@ fn is_denial(kind: &Kind) -> bool {
 fn is_its_own_denial(error: &Error, answered: &Answered, failures: &Failures) -> bool {
     match error.kind {
         Kind::InsufficientScopes { .. } => answered.beside_its_own,
-        Kind::Unauthorized | Kind::RateLimited { .. } => answered.beside_answers,
+        Kind::Unauthorized | Kind::RateLimited => answered.beside_answers,
         // A token can expire in the middle of a request, but not again and again.
         Kind::TokenExpired => answered.beside_answers && failures.count > 1,
         _ => false,
     }
 }
 
-/// The error as the operator reads it: how often and how long it was tried.
-pub(super) fn told(error: Error, failures: &Failures) -> Error {
-    if failures.count <= 1 {
-        return error;
-    }
-    let detail = format!("{} ({} attempts in {} s)", error.detail, failures.count, failures.lasted().as_secs());
-    Error { detail, ..error }
+/// The error as the operator reads it: how often and how long it was tried, or why it was not.
+pub(super) fn told(error: Error, failures: &Failures, limits: &Limits) -> Error {
+    let told = match limits.asked_too_much(error.wait) {
+        Some(why) => format!(" ({why})"),
+        None if failures.count <= 1 => return error,
+        None => format!(" ({} attempts in {} s)", failures.count, failures.lasted().as_secs()),
+    };
+    Error { detail: format!("{}{told}", error.detail), ..error }
 }

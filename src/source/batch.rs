@@ -51,8 +51,6 @@ struct Waiter {
 pub struct Answered {
     /// The generation of the token that was used.
     pub generation: Option<u64>,
-    /// What `Retry-After` said.
-    pub retry_after: Option<Duration>,
     /// The page.
     pub outcome: Result<Page>,
     /// How many questions the request carried.
@@ -212,7 +210,6 @@ impl Source {
                     // No turn will come: the question is nobody's to carry.
                     Err(e) => return Answered {
                         generation: None,
-                        retry_after: None,
                         outcome: Err(e),
                         together: 1,
                         beside_answers: false,
@@ -268,7 +265,7 @@ impl Source {
         let questions: Vec<Question> = batch.waiters.iter().map(|w| w.question.clone()).collect();
         let together = questions.len();
         self.budget.carries(batch.number, together);
-        let (generation, retry_after, outcomes) = self.send(batch.number, batch.hold, &questions).await;
+        let (generation, outcomes) = self.send(batch.number, batch.hold, &questions).await;
         let refused = |o: &Result<Page>| o.as_ref().is_err_and(is_for_company);
         let was_refused = together > 1 && outcomes.iter().all(refused);
         if was_refused {
@@ -286,7 +283,6 @@ impl Source {
         for (waiter, outcome) in batch.waiters.into_iter().zip(outcomes) {
             let answered = Answered {
                 generation,
-                retry_after,
                 outcome,
                 together,
                 beside_answers: !answered.is_empty(),

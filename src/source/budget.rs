@@ -23,7 +23,8 @@ use tokio::time::{Instant, sleep};
 use super::budget_window::{Shared, Window};
 use super::counting::Counting;
 use super::pacer::{Clock, InWindow, nanos};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Wait};
+use crate::waits::{Waiting, Waits};
 
 /// What the rate-limit headers of one answer say.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,32 @@ pub struct Headers {
     pub reset: Option<Duration>,
     /// `Retry-After`, which any failing answer may carry.
     pub retry_after: Option<Duration>,
+}
+
+impl Headers {
+    /// How long an answer that failed so asks to wait. Where its two headers disagree about a limit, the documented one is
+    /// believed; one that is over already says nothing, and then the other is believed for a minute, which is the documented
+    /// window. `X-RateLimit-Reset` stands on every answer and is no word on other failures, but bounds what they ask for.
+    pub fn wait(&self, kind: &Kind) -> Option<Wait> {
+        const WINDOW: Duration = Duration::from_secs(60);
+        let of_limit = *kind == Kind::RateLimited;
+        let (time, is_reset) = match (self.reset, self.retry_after) {
+            (Some(reset), _) if of_limit && !reset.is_zero() => (reset, true),
+            (Some(reset), Some(after)) => (after.min(reset.max(WINDOW)), false),
+            (Some(reset), None) if of_limit => (reset, true),
+            (_, after) => (after?, false),
+        };
+        Some(Wait { time, is_reset })
+    }
+}
+
+/// What a request was for, whose answer speaks of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// For pages of lists: their limit is the one that is kept.
+    List,
+    /// For something else, such as a token, which may have a limit of its own.
+    Another,
 }
 
 /// Why requests wait.
@@ -64,16 +91,20 @@ pub struct Stats {
     pub told: Option<Headers>,
     /// A request was asked for and not made: the cap was reached.
     pub spent: bool,
-    /// What is waited for now, and until when.
-    pub waiting: Option<(Reason, Instant)>,
 }
 
 /// The budget of one key.
 pub struct Budget {
+    /// What is waited for.
+    pub waits: Waits,
     window: Arc<Window>,
     clock: Clock,
     turn: tokio::sync::Mutex<()>,
     most: u64,
+    /// Requests a minute by the job; 0 = no limit of our own.
+    own: u32,
+    /// No wait that a header asks for is longer.
+    longest: Duration,
     pacer: Mutex<Option<(u32, Pacer)>>,
     state: Mutex<State>,
 }
@@ -85,13 +116,32 @@ struct State {
     stats: Stats,
     /// The latest request whose answer told how many are left, and the number no later request may exceed.
     told_by: u64,
+    /// The limit that the latest answer for a list told.
+    limit: Option<u32>,
     ceiling: Option<(u64, Instant)>,
     counting: Counting,
     /// Who is told when so many requests were given away.
     told_at: Option<(u64, Box<dyn FnOnce() + Send>)>,
     /// Requests sent before this one were under way when the last block began: their 429 is no new strike.
     block_began_at: u64,
+    /// A request was answered in this process.
+    is_answered: bool,
+    /// No request is made before that moment: the server asks everybody to wait for longer than the job allows.
+    over: Option<(Instant, Error)>,
 }
+
+/// How long a block lasts that the server tells nothing of, at first; in a debug build what `QPIEN_TEST_BLOCK` says, in
+/// seconds, so that a test need not wait for minutes.
+fn first_block() -> Duration {
+    let told = if cfg!(debug_assertions) { std::env::var("QPIEN_TEST_BLOCK").ok() } else { None };
+    Duration::from_secs(told.and_then(|text| text.parse().ok()).unwrap_or(60))
+}
+
+/// A block of which the server tells nothing lasts no longer.
+const LONGEST_UNTOLD: Duration = Duration::from_secs(600);
+
+/// No header makes anybody wait longer, unless the job says so.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 impl Budget {
     /// A budget of `per_minute` requests (0: no limit of our own).
@@ -99,15 +149,25 @@ impl Budget {
         let window = Arc::new(window);
         let clock = Clock::new();
         let budget = Budget {
+            waits: Waits::default(),
             pacer: Mutex::new(None),
             turn: tokio::sync::Mutex::default(),
             most: u64::MAX,
+            own: per_minute,
+            longest: LONGEST,
             state: Mutex::default(),
             window,
             clock,
         };
         budget.pace(per_minute);
         budget
+    }
+
+    /// The same that waits at most so long for a reset, but for a minute at least.
+    #[must_use]
+    pub fn waiting_at_most(mut self, longest: Duration) -> Budget {
+        self.longest = longest.max(Duration::from_secs(60));
+        self
     }
 
     /// The same that gives at most this many requests away, and fails when asked for more.
@@ -142,6 +202,9 @@ impl Budget {
             if !wanted() {
                 return Ok(None);
             }
+            if let Some((_, error)) = self.state().over.as_ref().filter(|(until, _)| Instant::now() < *until) {
+                return Err(error.clone());
+            }
             let Some((reason, wait)) = self.obstacle() else { break };
             let _shown = Shown::begin(self, reason, wait);
             sleep(wait).await;
@@ -174,38 +237,53 @@ impl Budget {
         self.state().counting.by_questions()
     }
 
-    /// Takes in what the answer to request `number` says of the limit.
-    pub fn observe(&self, number: u64, headers: Headers) {
-        if let Some(limit) = headers.limit.filter(|l| *l > 0) {
-            let lower = self.pacer().as_ref().is_some_and(|(now, _)| limit < *now);
-            if lower {
-                tracing::info!(limit, "the server's limit is lower than ours: pacing by it");
-                self.pace(limit);
-            }
-        }
+    /// Takes in what the answer to request `number` says of the limit. The latest answer for a list is followed, upwards too
+    /// (but never above the job's own limit); what others say is believed where they speak of the same limit.
+    pub fn observe(&self, number: u64, headers: Headers, of: Of) {
         let mut state = self.state();
         if number < state.told_by {
             return;
         }
-        if headers.limit.is_some() || headers.remaining.is_some() || headers.reset.is_some() {
+        let limit = headers.limit.filter(|limit| *limit > 0);
+        if of == Of::List && limit.is_some() {
+            state.limit = limit;
+        }
+        let is_kept = of == Of::List || limit.is_some_and(|told| state.limit == Some(told) || self.own == told);
+        let says_something = headers.limit.is_some() || headers.remaining.is_some() || headers.reset.is_some();
+        if says_something && (is_kept || state.stats.told.is_none()) {
             state.stats.told = Some(headers);
         }
-        if let (Some(remaining), Some(reset)) = (headers.remaining, headers.reset) {
+        if let (Some(remaining), Some(reset), true) = (headers.remaining, headers.reset, is_kept) {
             state.told_by = number;
             state.counting.told(number, remaining);
             state.stats.remaining = Some(remaining);
-            state.ceiling = Some((number + u64::from(remaining), Instant::now() + reset));
+            state.ceiling = Some((number + u64::from(remaining), Instant::now() + reset.min(self.longest)));
+        }
+        drop(state);
+        if let (Some(limit), Of::List) = (limit, of) {
+            self.follow(limit.min(self.own));
+        }
+    }
+
+    /// Paces by this limit from here on, where there is a limit of our own.
+    fn follow(&self, limit: u32) {
+        let now = self.pacer().as_ref().map(|(now, _)| *now);
+        if let Some(now) = now.filter(|now| *now != limit) {
+            tracing::info!(limit, before = now, "pacing by the limit that the server tells");
+            self.pace(limit);
         }
     }
 
     /// A request that was not refused ends a row of 429s.
     pub fn answered(&self) {
-        if self.state().stats.refused > 0 {
+        let is_first = !std::mem::replace(&mut self.state().is_answered, true);
+        if is_first || self.state().stats.refused > 0 {
             self.update(|s| s.strikes = 0);
         }
     }
 
-    /// Request `number` met a 429: everybody waits, as long as the server says, else 60 s doubling to 10 min.
+    /// Request `number` met a 429: everybody waits, as long as the server says, else 60 s doubling to 10 min. A wait that
+    /// the server told and that proved too short is not believed a second time.
     pub fn block(&self, number: u64, wait: Option<Duration>) {
         let news = {
             let mut state = self.state();
@@ -219,16 +297,25 @@ impl Budget {
         let now = self.clock.wall();
         let until = self.update(|s| {
             s.strikes = s.strikes.saturating_add(u32::from(news));
-            let doublings = s.strikes.saturating_sub(1).min(4);
-            let wait = wait.unwrap_or_else(|| Duration::from_secs((60u64 << doublings).min(600)));
-            let wait = wait.clamp(Duration::from_secs(1), Duration::from_secs(3600));
-            s.blocked_until = s.blocked_until.max(now + nanos(wait));
+            let doubled = |times: u32| first_block().saturating_mul(1 << times.min(4)).min(LONGEST_UNTOLD);
+            let wait = match (wait, s.strikes) {
+                (Some(wait), 0 | 1) => wait,
+                (Some(wait), strikes) => wait.max(doubled(strikes - 2)),
+                (None, strikes) => doubled(strikes.saturating_sub(1)),
+            };
+            let wait = wait.clamp(Duration::from_secs(1), self.longest);
+            s.block(now, now + nanos(wait));
             s.blocked_until
         });
-        tracing::warn!(
+        tracing::info!(
             seconds = until.saturating_sub(now) / 1_000_000_000,
             "429: every request waits until the limit resets"
         );
+    }
+
+    /// The server asks everybody to wait for so long, and the job does not allow it: no request is made until then.
+    pub fn is_over(&self, wait: Duration, error: Error) {
+        self.state().over = Some((Instant::now() + wait, error));
     }
 
     /// Numbers so far.
@@ -282,26 +369,35 @@ impl Budget {
     }
 }
 
+impl Reason {
+    /// One word, and what to say of a wait.
+    fn told(self) -> (&'static str, &'static str) {
+        match self {
+            Reason::Pace => ("pace", "requests are spaced to stay under the limit"),
+            Reason::Window => ("window", "the server says that the limit is used up, and resets then"),
+            Reason::Block => ("block", "the server has refused for the limit (429), and asked everybody to wait"),
+        }
+    }
+}
+
 /// A wait, as the screen shows it and the summary counts it; over when dropped, slept to its end or not.
 struct Shown<'b> {
     budget: &'b Budget,
     reason: Reason,
     begun: Instant,
+    _waiting: Waiting<'b>,
 }
 
 impl Shown<'_> {
     fn begin(budget: &Budget, reason: Reason, wait: Duration) -> Shown<'_> {
-        let begun = Instant::now();
-        budget.state().stats.waiting = Some((reason, begun + wait));
-        Shown { budget, reason, begun }
+        let (subject, why) = reason.told();
+        Shown { budget, reason, begun: Instant::now(), _waiting: budget.waits.begin(subject, why, wait) }
     }
 }
 
 impl Drop for Shown<'_> {
     fn drop(&mut self) {
-        let mut state = self.budget.state();
-        state.stats.waiting = None;
-        state.stats.waited[self.reason as usize] += self.begun.elapsed();
+        self.budget.state().stats.waited[self.reason as usize] += self.begun.elapsed();
     }
 }
 
@@ -397,17 +493,82 @@ mod tests {
     async fn the_servers_headers_correct_ours() {
         let budget = Budget::new(6000, Window::in_memory());
         let n = budget.acquire().await.expect("a turn");
-        budget.observe(n, Headers { remaining: Some(1), reset: Some(Duration::from_secs(30)), ..Headers::default() });
+        let told = Headers { remaining: Some(1), reset: Some(Duration::from_secs(30)), ..Headers::default() };
+        budget.observe(n, told, Of::List);
         let begun = Instant::now();
         budget.acquire().await.expect("a turn");
         assert!(begun.elapsed() < Duration::from_secs(1), "one was left");
         let n = budget.acquire().await.expect("a turn");
         assert!(begun.elapsed() >= Duration::from_secs(29), "none was left");
-        budget.observe(n, Headers { limit: Some(60), ..Headers::default() });
+        budget.observe(n, Headers { limit: Some(60), ..Headers::default() }, Of::List);
         let begun = Instant::now();
         for _ in 0..5 {
             budget.acquire().await.expect("a turn");
         }
         assert!(begun.elapsed() >= Duration::from_secs(4), "the server's limit is lower: {:?}", begun.elapsed());
+    }
+
+    /// How long the next eleven turns take.
+    async fn pace_of(budget: &Budget) -> u64 {
+        let begun = Instant::now();
+        for _ in 0..11 {
+            budget.acquire().await.expect("a turn");
+        }
+        begun.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_latest_word_of_a_list_is_followed_and_a_tokens_is_not() {
+        let budget = Budget::new(600, Window::in_memory());
+        let limit = |limit, of| budget.observe(1, Headers { limit: Some(limit), ..Headers::default() }, of);
+        limit(5, Of::Another);
+        assert!(pace_of(&budget).await <= 2, "a token's own limit is no limit of lists");
+        let spent =
+            Headers { limit: Some(5), remaining: Some(0), reset: Some(Duration::from_secs(50)), retry_after: None };
+        budget.observe(1000, spent, Of::Another);
+        assert!(pace_of(&budget).await <= 2, "nor is what is left of it");
+        limit(60, Of::List);
+        assert!((9..=12).contains(&pace_of(&budget).await));
+        limit(60_000, Of::List);
+        assert!(pace_of(&budget).await <= 2, "upwards, too, as far as the job's own");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_told_wait_that_was_too_short_is_not_believed_again() {
+        let budget = Budget::new(0, Window::in_memory());
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            let n = budget.acquire().await.expect("a turn");
+            budget.block(n, Some(Duration::ZERO));
+            let begun = Instant::now();
+            budget.acquire().await.expect("a turn");
+            waits.push((begun.elapsed() + Duration::from_millis(500)).as_secs());
+        }
+        assert_eq!(waits, [1, 60, 120, 240, 480, 600, 600]);
+        budget.answered();
+        let n = budget.acquire().await.expect("a turn");
+        budget.block(n, Some(Duration::from_secs(5)));
+        let begun = Instant::now();
+        budget.acquire().await.expect("a turn");
+        assert_eq!(begun.elapsed().as_secs(), 5, "an answer ends the row");
+    }
+
+    #[test]
+    fn of_two_headers_the_documented_one_is_believed() {
+        let seconds = |n: u64| Some(Duration::from_secs(n));
+        let wait = |reset, retry_after, kind| {
+            let headers = Headers { reset, retry_after, ..Headers::default() };
+            headers.wait(&kind).map(|wait| (wait.time.as_secs(), wait.is_reset))
+        };
+        assert_eq!(wait(seconds(8), seconds(60_000), Kind::RateLimited), Some((8, true)));
+        assert_eq!(wait(seconds(50), seconds(1), Kind::RateLimited), Some((50, true)));
+        assert_eq!(wait(seconds(0), seconds(20), Kind::RateLimited), Some((20, false)));
+        assert_eq!(wait(seconds(0), seconds(7000), Kind::RateLimited), Some((60, false)));
+        assert_eq!(wait(seconds(0), None, Kind::RateLimited), Some((0, true)));
+        assert_eq!(wait(None, seconds(30), Kind::RateLimited), Some((30, false)));
+        assert_eq!(wait(None, None, Kind::RateLimited), None);
+        assert_eq!(wait(seconds(8), None, Kind::ServerFault), None, "it stands on every answer");
+        assert_eq!(wait(seconds(8), seconds(60_000), Kind::ServerFault), Some((60, false)));
+        assert_eq!(wait(seconds(300), seconds(25), Kind::ServerFault), Some((25, false)));
     }
 }

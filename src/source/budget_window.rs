@@ -23,12 +23,28 @@ pub struct Shared {
     pub theoretical_arrival: u64,
     /// No request before this moment: the server asked everybody to wait.
     pub blocked_until: u64,
+    /// When it asked for that.
+    #[serde(default)]
+    pub blocked_at: u64,
     /// 429 answers in a row.
     pub strikes: u32,
 }
 
-/// A moment further ahead than this is a clock that was set back, not a promise.
-const FARTHEST: Duration = Duration::from_secs(3600);
+impl Shared {
+    /// Blocks every request until a moment, unless a block that lasts longer stands.
+    pub fn block(&mut self, now: u64, until: u64) {
+        if until > self.blocked_until {
+            (self.blocked_at, self.blocked_until) = (now, until);
+        }
+    }
+}
+
+/// A block that lasts longer is none.
+const LONGEST_BLOCK: Duration = Duration::from_secs(24 * 3600);
+/// A block of which only its end is known lasts no longer.
+const OLDEST_BLOCK: Duration = Duration::from_secs(3600);
+/// No pace makes a request wait longer: a moment further ahead was stored by a clock that was ahead, or was set back since.
+const FARTHEST_PACE: Duration = Duration::from_secs(60);
 
 /// The longest window that is read.
 const LONGEST: u64 = 4096;
@@ -50,7 +66,7 @@ impl Window {
     /// Opens the window at `path`, made when missing; a link is not followed.
     pub fn open(path: &Path) -> std::io::Result<Window> {
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+            regular::private_folder(folder)?;
         }
         Ok(Window { file: Some(Mutex::new(regular::own(path)?)), memory: Mutex::default() })
     }
@@ -81,8 +97,8 @@ fn update_file<T>(file: &mut File, now: u64, change: impl Fn(&mut Shared) -> T) 
         file.seek(SeekFrom::Start(0))?;
         Read::by_ref(file).take(LONGEST).read_to_string(&mut text)?;
         // A file cut by a crash is an empty window: the server's headers correct it at the first answer.
-        let before = believable(serde_json::from_str(&text).unwrap_or_default(), now);
-        let mut after = before;
+        let before = serde_json::from_str(&text).unwrap_or_default();
+        let mut after = believable(before, now);
         let result = change(&mut after);
         if after != before {
             let text = serde_json::to_vec(&after)?;
@@ -96,14 +112,22 @@ fn update_file<T>(file: &mut File, now: u64, change: impl Fn(&mut Shared) -> T) 
     outcome
 }
 
+/// What of a stored window can be: a pace within a minute, and a block that lasts from now as long as it was told to, where
+/// the clock shows an earlier time than when it was told.
 fn believable(shared: Shared, now: u64) -> Shared {
-    let farthest = now.saturating_add(u64::try_from(FARTHEST.as_nanos()).unwrap_or(u64::MAX));
-    let check = |moment: u64| if moment > farthest { 0 } else { moment };
-    Shared {
-        theoretical_arrival: check(shared.theoretical_arrival),
-        blocked_until: check(shared.blocked_until),
-        strikes: shared.strikes,
+    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let mut believed = shared;
+    believed.theoretical_arrival = shared.theoretical_arrival.min(now.saturating_add(nanos(FARTHEST_PACE)));
+    let lasts = shared.blocked_until.saturating_sub(shared.blocked_at);
+    if lasts > nanos(LONGEST_BLOCK) {
+        // Written by an older version, or by nobody: it says until when, and not since when.
+        let left = shared.blocked_until.saturating_sub(now);
+        let until = if left > nanos(OLDEST_BLOCK) { 0 } else { shared.blocked_until };
+        (believed.blocked_at, believed.blocked_until) = (now.min(until), until);
+    } else if now < shared.blocked_at {
+        (believed.blocked_at, believed.blocked_until) = (now, now + lasts);
     }
+    believed
 }
 
 #[cfg(test)]
@@ -133,5 +157,33 @@ mod tests {
         assert_eq!(w.update(5, |x| *x), Shared::default());
         w.update(5, |x| x.blocked_until = u64::MAX);
         assert_eq!(w.update(5, |x| x.blocked_until), 0);
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_pace_is_believed_for_a_minute_and_the_minute_passes() {
+        let dir = tempfile::tempdir().expect("dir");
+        let w = Window::open(&dir.path().join("w.json")).expect("open");
+        w.update(0, |x| x.theoretical_arrival = 3000 * SECOND);
+        let left = |now: u64| w.update(now * SECOND, |x| x.theoretical_arrival).saturating_sub(now * SECOND) / SECOND;
+        assert_eq!((left(1), left(31), left(61), left(200)), (60, 30, 0, 0));
+    }
+
+    #[test]
+    fn a_block_lasts_as_long_as_it_was_told_to_whatever_the_clock_shows() {
+        let dir = tempfile::tempdir().expect("dir");
+        let w = Window::open(&dir.path().join("w.json")).expect("open");
+        let day = 86_400;
+        w.update(day * SECOND, |x| x.block(day * SECOND, (day + 300) * SECOND));
+        let left = |now: u64| w.update(now * SECOND, |x| x.blocked_until).saturating_sub(now * SECOND) / SECOND;
+        assert_eq!((left(day + 100), left(1000), left(1100), left(1300)), (200, 300, 200, 0));
+        // As an older version wrote it.
+        std::fs::write(
+            dir.path().join("w.json"),
+            r#"{"theoretical_arrival":0,"blocked_until":2000000000000,"strikes":1}"#,
+        )
+        .expect("written");
+        assert_eq!((left(1900), left(1950), left(2001)), (100, 50, 0));
     }
 }

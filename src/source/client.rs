@@ -1,6 +1,6 @@
 //! One HTTP attempt: send, read to the end within the cap, hand over status, body and rate-limit headers. It judges
 //! nothing and retries nothing. No redirect is followed (it would carry the credentials along), the proxy comes from
-//! the environment (none for this machine's own addresses: [`crate::loopback`]), connections are kept alive, answers may be gzip, brotli or zstd. What failed below HTTP (no connection,
+//! the environment (none for this machine's own addresses: [`crate::loopback`]), connections are kept alive, answers may be compressed (`decoding`). What failed below HTTP (no connection,
 //! no TLS, a certificate) is named in `unreachable`.
 
 use std::net::SocketAddr;
@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 
 use super::Settings;
 use super::budget::Headers;
+use super::decoding;
 use super::envelope::Answer;
 use super::limit_headers;
 use super::server_clock::ServerClock;
@@ -44,7 +45,7 @@ pub struct Attempt {
 }
 
 /// The whole of one attempt, however slowly the bytes drip.
-const WHOLE: Duration = Duration::from_secs(180);
+pub const WHOLE: Duration = Duration::from_secs(180);
 
 impl Http {
     /// A client for these settings; makes no request.
@@ -99,7 +100,8 @@ impl Http {
     /// Posts one request body.
     pub async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Attempt> {
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut request = client.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        let request = client.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json");
+        let mut request = request.header(ACCEPT_ENCODING, decoding::ACCEPTED).body(body);
         if let Some(secret) = authorization {
             let mut value = HeaderValue::from_str(secret.reveal())
                 .map_err(|_| Error::new(Kind::InvalidClient, "the token cannot be sent as a header"))?;
@@ -127,6 +129,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
+        let mut body = decoding::undo(response.headers(), body, self.max_response)?;
         // Pages keep the body until they are stored, and not what it grew to on the way.
         body.shrink_to_fit();
         Ok(Attempt { answer: Answer { status, body }, headers })

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Source;
-use super::budget::Headers;
+use super::budget::{Headers, Of};
 use super::client::Attempt;
 use super::dialect::Dialect;
 use super::dialect::server::{Reply, Server};
-use super::failure::{self, Words};
+use super::envelope;
+use super::failure;
 use super::repair;
 use super::retry::Failures;
+use super::words::Words;
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Action};
 use crate::secret::Secret;
@@ -37,17 +39,19 @@ impl<'s> Documents<'s> {
             .as_ref()
             .map(|t| Secret::new(format!("{}{}", source.dialect().authorization_prefix, t.secret.reveal())));
         let body = json!({ "query": document, "variables": variables }).to_string();
-        let (answered, headers) = match source.http.post(body, authorization.as_ref()).await {
+        let (answered, headers) = match source.post(body, authorization.as_ref()).await {
             Ok(Attempt { answer, headers }) => {
-                source.budget.observe(number, headers);
+                source.budget.observe(number, headers, Of::Another);
                 (Ok(answer), headers)
             }
             Err(e) => (Err(e), Headers::default()),
         };
         let outcome = answered.and_then(|mut answer| {
             repair::text(&mut answer.body);
-            let mut reply: Reply =
-                serde_json::from_slice(&answer.body).map_err(|_| failure::unreadable(answer.status, &answer.body))?;
+            let unreadable = || failure::unreadable(answer.status, &answer.body);
+            let text = std::str::from_utf8(&answer.body).map_err(|_| unreadable())?;
+            envelope::open(&source.dialect(), answer.status, text)?;
+            let mut reply = Reply::read(text).ok_or_else(unreadable)?;
             // What it says is told to people, and may quote what it was sent.
             for said in &mut reply.errors {
                 said.message = source.settings.client_secret.hide_in(&said.message);
@@ -55,14 +59,12 @@ impl<'s> Documents<'s> {
                     said.message = token.secret.hide_in(&said.message);
                 }
             }
-            if reply.data.is_null() && reply.errors.is_empty() {
-                return Err(failure::by_status(answer.status, "the answer is JSON but has neither data nor errors"));
-            }
             self.passing(answer.status, &reply).map_or(Ok(reply), Err)
         });
         let outcome = outcome.map_err(|e| source.hidden(e, token.as_ref().map(|t| &*t.secret)));
         if let (Some(token), Err(error)) = (&token, &outcome)
-            && matches!(policy::decide(&error.kind).action, Action::Renew | Action::RenewOnce)
+            && (matches!(policy::decide(&error.kind).action, Action::Renew | Action::RenewOnce)
+                || error.kind == Kind::TurnedAway { is_unauthorized: true })
         {
             source.tokens.refused(token.generation);
         }
@@ -73,8 +75,7 @@ impl<'s> Documents<'s> {
     fn passing(&self, status: u16, reply: &Reply) -> Option<Error> {
         let dialect = self.source.dialect();
         reply.errors.iter().find_map(|said| {
-            let words: Words = serde_json::from_value(said.extensions.clone()).unwrap_or_default();
-            let words = Words { message: Some(said.message.clone()), ..words };
+            let words = Words { message: Some(said.message.clone()), ..Words::read(&said.extensions) };
             let error = failure::by_words(&dialect, &words, status)?;
             let learnt = matches!(error.kind, Kind::QueryRejected { .. } | Kind::InsufficientScopes { .. });
             let unsigned = !self.signed_in && matches!(error.kind, Kind::Unauthorized | Kind::TokenExpired);

@@ -11,18 +11,19 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
 use super::dialect::{Dialect, Meaning};
-use super::failure::{self, Words};
+use super::failure;
 use super::faults::{Fault, faults};
+use super::members::{Envelope, each_of};
 use super::page::Page;
 use super::query::{self, Question};
 use super::repair;
 use super::response_names::Named;
 use super::shape::{Found, Shape, Want};
+use super::words::Words;
 use crate::error::{Error, Kind, Result};
 use crate::number;
 use crate::record::{Record, Records};
@@ -44,39 +45,6 @@ pub struct Granted {
     pub access_token: String,
     /// Its life in seconds, when given.
     pub expires_in: Option<f64>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Envelope<'b> {
-    /// By response name.
-    #[serde(borrow, default)]
-    pub data: Option<HashMap<String, &'b RawValue>>,
-    /// As they stand.
-    #[serde(borrow, default)]
-    pub errors: Option<&'b RawValue>,
-    /// What some servers call one error.
-    #[serde(borrow, default)]
-    pub error: Option<&'b RawValue>,
-    /// What some servers say of the whole answer.
-    #[serde(borrow, default)]
-    pub success: Option<&'b RawValue>,
-    #[serde(borrow, default)]
-    code: Option<&'b RawValue>,
-    #[serde(borrow, default)]
-    message: Option<&'b RawValue>,
-    #[serde(borrow, default, rename = "requiredScope")]
-    required_scope: Option<&'b RawValue>,
-}
-
-impl Envelope<'_> {
-    /// What an answer says of itself at its top, where it is no GraphQL answer.
-    fn words(&self) -> Words {
-        Words {
-            code: self.code.and_then(failure::text_of),
-            message: self.message.and_then(failure::text_of),
-            required_scope: self.required_scope.and_then(failure::text_of),
-        }
-    }
 }
 
 /// What an answer to several questions holds.
@@ -110,7 +78,7 @@ pub fn pages(
         Err(e) => return every(questions, &e),
     };
     let faults = faults(dialect, answer.status, &envelope, names);
-    let data = envelope.data.unwrap_or_default();
+    let (data, words) = (envelope.data.unwrap_or_default(), envelope.words);
     let came = match query::operations(dialect, questions) {
         Ok(operations) => came_under(&data, &faults, names, &operations),
         Err(e) => return every(questions, &e),
@@ -133,10 +101,13 @@ pub fn pages(
         let payload = data.get(name).copied();
         let found = payload_of(dialect, &query::list_shape(&part.list), payload, &part.operation)?;
         let Some(items) = &found.items else {
-            return Err(Error::new(
-                Kind::PartialData,
-                format!("the answer of `{}` has no list at `{}`", part.operation, part.list.items),
-            ));
+            // What the answer says of itself at its top explains it.
+            return Err(failure::by_words(dialect, &words, answer.status).unwrap_or_else(|| {
+                Error::new(
+                    Kind::PartialData,
+                    format!("the answer of `{}` has no list at `{}`", part.operation, part.list.items),
+                )
+            }));
         };
         // Who may not ask is not told that there is nothing.
         if let (true, Some(fault)) = (items.is_empty(), faults.iter().find(|fault| fault.denies_empty)) {
@@ -233,31 +204,22 @@ fn are_names_whole(text: &str) -> bool {
     !members.keys().any(|name| name.contains(char::REPLACEMENT_CHARACTER))
 }
 
-/// The JSON envelope, or what it means that there is none.
-fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<Envelope<'b>> {
-    // A byte order mark is no part of JSON, and some servers send one.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let envelope: Envelope = match serde_json::from_str(text) {
-        Ok(envelope) => envelope,
-        Err(_) => return Err(failure::unreadable(status, text.as_bytes())),
+/// The members of an answer, or what it means that it is none.
+pub(super) fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<Envelope<'b>> {
+    let Some(envelope) = Envelope::read(text) else {
+        return Err(failure::unreadable(status, text.as_bytes()));
     };
-    if envelope.data.is_none() && envelope.errors.is_none_or(|e| e.get() == "[]" || e.get() == "null") {
-        // Neither data nor errors: a gateway's JSON, or a payload that stands at the top.
-        return Err(
-            failure::by_words(dialect, &envelope.words(), status).unwrap_or_else(|| nothing_in_it(status, text))
-        );
+    if envelope.data.is_some() || envelope.has_errors() {
+        return Ok(envelope);
     }
-    Ok(envelope)
-}
-
-/// Neither data nor errors: said so by a GraphQL API, or no word of either.
-fn nothing_in_it(status: u16, text: &str) -> Error {
-    let members: HashMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
-    if members.contains_key("data") || members.contains_key("errors") {
-        failure::by_status(status, "the answer is JSON but has neither data nor errors")
+    // Neither data nor errors: a gateway's JSON, or a payload that stands at the top.
+    let words = &envelope.words;
+    Err(if envelope.is_graphql {
+        failure::by_words(dialect, words, status)
+            .unwrap_or_else(|| failure::by_status(status, "the answer is JSON but has neither data nor errors"))
     } else {
-        failure::no_graphql(status)
-    }
+        failure::outside_graphql(dialect, words, status).unwrap_or_else(|| failure::no_graphql(status))
+    })
 }
 
 /// Whether a payload's own `success` affirms it, as a value or as a text.
@@ -288,12 +250,16 @@ fn payload_of<'b>(
     // An empty list is believed only where nothing beside it speaks against it.
     let is_empty = found.items.as_ref().is_some_and(Vec::is_empty);
     let failed = found.get(Want::Success).is_some_and(denies)
-        || found.holds_errors
+        || found.errors.is_some()
         || (is_empty && found.says(Want::Success).is_some_and(|raw| !affirms(raw)));
     let empty_or_none = is_empty || (found.items.is_none() && found.get(Want::AccessToken).is_none());
     if failed || empty_or_none {
         let words = Words { code: found.text(Want::Code), message: found.text(Want::Message), ..Words::default() };
-        if let Some(error) = failure::by_words(dialect, &words, 200) {
+        let mut said = failure::by_words(dialect, &words, 200);
+        if let Some(errors) = found.errors {
+            each_of(errors, &mut |entry| said = said.take().or_else(|| failure::by_words(dialect, &entry.words, 200)));
+        }
+        if let Some(error) = said {
             return Err(error.at(operation));
         }
         if failed {
@@ -361,7 +327,7 @@ impl From<Meaning> for Kind {
             Meaning::InvalidClient => Kind::InvalidClient,
             Meaning::TokenExpired => Kind::TokenExpired,
             Meaning::InsufficientScopes => Kind::InsufficientScopes { required: None },
-            Meaning::RateLimited => Kind::RateLimited { wait: None },
+            Meaning::RateLimited => Kind::RateLimited,
             Meaning::ServerFault => Kind::ServerFault,
             Meaning::Rejected => Kind::QueryRejected { fields: Vec::new() },
         }

@@ -1,60 +1,17 @@
 //! What a failed answer means: words (code, message, scope) to a kind through the dialect's tables, and a status to a
 //! kind when the words decide nothing.
 
-use serde::Deserialize;
-
 use super::dialect::{Dialect, Meaning};
 use super::wording;
+use super::words::Words;
 use crate::error::{Error, Kind, SAID};
 use crate::quantity::counted;
-
-/// What an error says of itself, wherever it says it.
-#[derive(Debug, Default, Clone, Deserialize)]
-pub struct Words {
-    /// Its code, text or number.
-    #[serde(default, deserialize_with = "loose_text")]
-    pub code: Option<String>,
-    /// Its message.
-    #[serde(default, deserialize_with = "loose_text")]
-    pub message: Option<String>,
-    /// The scope it asks for (documented beside `INSUFFICIENT_SCOPES`).
-    #[serde(default, rename = "requiredScope", deserialize_with = "loose_text")]
-    pub required_scope: Option<String>,
-}
-
-impl Words {
-    /// These words with those of `extensions` taking precedence, which is the documented place of a code.
-    #[must_use]
-    pub fn with(&self, extensions: Option<&Words>) -> Words {
-        let from = |pick: fn(&Words) -> &Option<String>| {
-            extensions.and_then(|e| pick(e).clone()).or_else(|| pick(self).clone())
-        };
-        Words {
-            code: from(|w| &w.code),
-            message: self.message.clone().or_else(|| extensions.and_then(|e| e.message.clone())),
-            required_scope: from(|w| &w.required_scope),
-        }
-    }
-}
-
-/// The JSON text of a text as that text, of a number as its digits; anything else is no word.
-pub(super) fn text_of(raw: &serde_json::value::RawValue) -> Option<String> {
-    loose_text(raw).ok().flatten()
-}
-
-/// Text, or a number as its digits; anything else is no word.
-fn loose_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::String(s) => Some(s),
-        serde_json::Value::Number(n) => Some(n.to_string()),
-        _ => None,
-    })
-}
 
 /// The error that these words name, if anything in them is known. A documented code anywhere, also as a word of the
 /// message, outranks a general one (servers wrap `TOKEN_EXPIRED` in `INTERNAL_SERVER_ERROR`).
 pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> {
-    let coded = words.code.as_deref().and_then(|c| dialect.codes.get(&c.trim().to_ascii_uppercase())).copied();
+    let of_code = |c: &str| dialect.codes.get(&c.trim().to_ascii_uppercase()).copied().or_else(|| spoken(dialect, c));
+    let coded = words.code.as_deref().and_then(of_code);
     let spoken = words.message.as_deref().and_then(|m| spoken(dialect, m));
     let general = |m: Meaning| matches!(m, Meaning::ServerFault | Meaning::Rejected);
     let meaning = match (coded, spoken) {
@@ -109,7 +66,7 @@ pub fn by_status(status: u16, said: impl std::fmt::Display) -> Error {
         403 => Kind::InsufficientScopes { required: None },
         408 | 425 => Kind::TimedOut,
         413 => Kind::TooLarge,
-        429 => Kind::RateLimited { wait: None },
+        429 => Kind::RateLimited,
         // Not implemented is the method, on a server that only has files to give.
         400..=499 | 501 => Kind::WrongEndpoint,
         500..=599 => Kind::ServerFault,
@@ -118,14 +75,48 @@ pub fn by_status(status: u16, said: impl std::fmt::Display) -> Error {
     Error::new(kind, format!("HTTP {status}: {said}"))
 }
 
+/// What an answer means that is no GraphQL answer: something else stands there, or in front of it. Who may not ask is told in
+/// GraphQL, so an HTTP 401 or 403 of anybody else is no word on the key.
+fn no_answer(status: u16, said: &str) -> Error {
+    let error = by_status(status, said);
+    let kind = match (status, error.kind) {
+        (401, _) => Kind::TurnedAway { is_unauthorized: true },
+        (403 | 407 | 451, _) => Kind::TurnedAway { is_unauthorized: false },
+        (_, kind) => kind,
+    };
+    Error { kind, ..error }
+}
+
 /// What JSON means that is no answer to a GraphQL request: another service listens there.
 pub fn no_graphql(status: u16) -> Error {
-    let error = by_status(status, "JSON with neither data nor errors, which is no GraphQL answer");
+    let error = no_answer(status, "JSON with neither data nor errors, which is no GraphQL answer");
     if (200..300).contains(&status) { Error { kind: Kind::WrongEndpoint, ..error } } else { error }
+}
+
+/// What the words of JSON mean that is no GraphQL answer. Only the documented codes say that a key or a scope is refused:
+/// a firewall says `403`, too.
+pub fn outside_graphql(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> {
+    const DOCUMENTED: [&str; 4] = ["UNAUTHORIZED", "INVALID_CLIENT", "TOKEN_EXPIRED", "INSUFFICIENT_SCOPES"];
+    let error = by_words(dialect, words, status)?;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut said = [&words.code, &words.message].into_iter().flatten().flat_map(|text| text.split(|c| !is_word(c)));
+    let is_documented = said.any(|word| DOCUMENTED.contains(&word));
+    let kind = match error.kind {
+        Kind::Unauthorized | Kind::TokenExpired | Kind::InvalidClient | Kind::InsufficientScopes { .. }
+            if is_documented =>
+        {
+            return Some(error);
+        }
+        Kind::Unauthorized | Kind::TokenExpired => Kind::TurnedAway { is_unauthorized: true },
+        Kind::InvalidClient | Kind::InsufficientScopes { .. } => Kind::TurnedAway { is_unauthorized: false },
+        _ => return Some(error),
+    };
+    Some(Error { kind, ..no_graphql(status) })
 }
 
 /// What a body means that is no answer, and most often no JSON. Its text is never quoted.
 pub fn unreadable(status: u16, body: &[u8]) -> Error {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {
         return no_graphql(status);
     }
@@ -142,8 +133,8 @@ pub fn unreadable(status: u16, body: &[u8]) -> Error {
         200..=299 => {
             Error::new(Kind::Garbled, format!("HTTP {status}: {said}, {}", counted(body.len() as u64, "byte")))
         }
-        _ if said == "an HTML page" => by_status(status, format!("{said} instead of JSON")),
-        _ => by_status(status, said),
+        _ if said == "an HTML page" => no_answer(status, &format!("{said} instead of JSON")),
+        _ => no_answer(status, said),
     }
 }
 
@@ -166,7 +157,7 @@ mod tests {
         assert_eq!(kind(Some("token_expired"), "x"), Some(Kind::TokenExpired));
         assert_eq!(kind(None, "TOKEN_EXPIRED"), Some(Kind::TokenExpired));
         assert_eq!(kind(Some("INTERNAL_SERVER_ERROR"), "Error: TOKEN_EXPIRED."), Some(Kind::TokenExpired));
-        assert_eq!(kind(Some("429"), "slow down"), Some(Kind::RateLimited { wait: None }));
+        assert_eq!(kind(Some("429"), "slow down"), Some(Kind::RateLimited));
         assert_eq!(
             kind(Some("INSUFFICIENT_SCOPES"), ""),
             Some(Kind::InsufficientScopes { required: Some("read_x".into()) })

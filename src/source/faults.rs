@@ -3,6 +3,9 @@
 //! GraphQL says that `errors` is a list of objects whose `path` begins with a response name. Servers write other things,
 //! too: whatever stands there is an error, and one whose path begins with no response name of its request touches every
 //! question of it.
+//!
+//! An answer may hold an error for each of a hundred thousand rows. Of those that touch the same question and mean the same,
+//! the first is kept; what it costs does not grow with their number.
 
 use std::collections::HashMap;
 
@@ -10,10 +13,15 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::dialect::Dialect;
-use super::envelope::{Envelope, denies};
-use super::failure::{self, Words};
+use super::envelope::denies;
+use super::failure;
+use super::members::Envelope;
 use super::response_names::is_ours;
+use super::words::Entry;
 use crate::error::{Error, Kind};
+
+/// So many fields that a server does not know are named; a query has fewer.
+const FIELDS: usize = 500;
 
 /// An error of an answer.
 pub(super) struct Fault {
@@ -27,61 +35,38 @@ pub(super) struct Fault {
     pub error: Error,
 }
 
-/// An entry of `errors`. GraphQL says that it is an object whose `path` is a list; other forms are read as far as they go.
-#[derive(Default)]
-struct Entry {
-    path: Vec<Value>,
-    extensions: Option<Words>,
-    words: Words,
-}
-
-impl Entry {
-    fn read(value: &Value) -> Entry {
-        let words = |value: &Value| serde_json::from_value::<Words>(value.clone()).ok();
-        match value {
-            Value::Object(members) => Entry {
-                path: members.get("path").and_then(Value::as_array).cloned().unwrap_or_default(),
-                extensions: members.get("extensions").and_then(words),
-                words: words(value).unwrap_or_default(),
-            },
-            Value::String(message) => {
-                Entry { words: Words { message: Some(message.clone()), ..Words::default() }, ..Entry::default() }
-            }
-            _ => Entry::default(),
-        }
+impl Fault {
+    /// Whether another one says the same of the same question.
+    fn is_like(&self, other: &Fault) -> bool {
+        let of = |f: &Fault| (rank(&f.error.kind), f.is_of_another);
+        of(self) == of(other) && self.touches == other.touches
     }
 }
 
-/// The errors of an answer, the most telling first. Whatever stands under `errors` is an error, but for `null`, `false`
-/// and what is empty.
+/// The errors of an answer, the most telling first.
 pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, names: &[String]) -> Vec<Fault> {
-    let mut entries: Vec<Entry> = match envelope.errors.map(|raw| serde_json::from_str(raw.get())) {
-        None | Some(Ok(Value::Null | Value::Bool(false))) => Vec::new(),
-        Some(Ok(Value::Array(list))) => list.iter().map(Entry::read).collect(),
-        Some(Ok(Value::String(text))) if text.is_empty() => Vec::new(),
-        Some(Ok(Value::Object(members))) if members.is_empty() => Vec::new(),
-        Some(Ok(other)) => vec![Entry::read(&other)],
-        // JSON that no value holds (a number of a thousand digits) is an error all the same.
-        Some(Err(_)) => vec![Entry::default()],
+    let mut faults: Vec<Fault> = Vec::new();
+    let mut unknown: Vec<String> = Vec::new();
+    let mut take = |entry: Entry| {
+        let fault = fault(dialect, status, envelope, &entry, names);
+        if let Kind::QueryRejected { fields } = &fault.error.kind {
+            for field in fields {
+                if unknown.len() < FIELDS && !unknown.contains(field) {
+                    unknown.push(field.clone());
+                }
+            }
+        }
+        if !faults.iter().any(|before| before.is_like(&fault)) {
+            faults.push(fault);
+        }
     };
-    if let Some(error) = envelope.error.filter(|raw| !is_nothing(raw.get())) {
-        entries.push(Entry::read(&serde_json::from_str(error.get()).unwrap_or_default()));
-    }
+    envelope.each_error(&mut take);
     if envelope.success.is_some_and(|raw| denies(raw.get())) {
-        entries.push(Entry::default());
+        take(Entry::default());
     }
-    let mut faults: Vec<Fault> = entries.iter().map(|e| fault(dialect, status, envelope, e, names)).collect();
     // The most telling first: an expired token explains a failed resolver, not the other way round.
-    faults.sort_by_key(|f| match f.error.kind {
-        Kind::InvalidClient => 0,
-        Kind::TokenExpired | Kind::Unauthorized => 1,
-        Kind::InsufficientScopes { .. } => 2,
-        Kind::RateLimited { .. } => 3,
-        Kind::QueryRejected { .. } => 4,
-        _ => 5,
-    });
+    faults.sort_by_key(|f| rank(&f.error.kind));
     // One error is told; it names every field that is to go, or each run would find the next one.
-    let unknown: Vec<String> = faults.iter().flat_map(|f| unknown_fields(&f.error)).cloned().collect();
     for fault in &mut faults {
         if let Kind::QueryRejected { fields } = &mut fault.error.kind {
             fields.clone_from(&unknown);
@@ -90,19 +75,23 @@ pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, na
     faults
 }
 
-fn unknown_fields(error: &Error) -> &[String] {
-    match &error.kind {
-        Kind::QueryRejected { fields } => fields,
-        _ => &[],
+fn rank(kind: &Kind) -> u8 {
+    match kind {
+        Kind::InvalidClient => 0,
+        Kind::TokenExpired | Kind::Unauthorized => 1,
+        Kind::InsufficientScopes { .. } => 2,
+        Kind::RateLimited => 3,
+        Kind::QueryRejected { .. } => 4,
+        _ => 5,
     }
 }
 
 fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry, names: &[String]) -> Fault {
-    let words = entry.words.with(entry.extensions.as_ref());
+    let words = &entry.words;
     let begins = entry.path.first().and_then(Value::as_str);
     let path = begins.filter(|begins| names.iter().any(|name| name == begins));
-    let error = failure::by_words(dialect, &words, status).unwrap_or_else(|| {
-        let said = |kind| failure::saying(kind, &words);
+    let error = failure::by_words(dialect, words, status).unwrap_or_else(|| {
+        let said = |kind| failure::saying(kind, words);
         if begins.is_some() && envelope.data.as_ref().is_some_and(|d| d.values().any(|v| v.get() != "null")) {
             said(Kind::PartialData)
         } else if matches!(status, 401 | 403 | 408 | 413 | 425 | 429 | 500..) {
@@ -123,7 +112,7 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
     };
     // Who is not known, or is over the limit, is so for the whole request, but where others of it are answered.
     let denies_empty =
-        matches!(error.kind, Kind::TokenExpired | Kind::Unauthorized | Kind::InvalidClient | Kind::RateLimited { .. });
+        matches!(error.kind, Kind::TokenExpired | Kind::Unauthorized | Kind::InvalidClient | Kind::RateLimited);
     let answers = |name: &str| {
         let others = |data: &HashMap<String, &RawValue>| data.iter().any(|(n, raw)| n != name && raw.get() != "null");
         envelope.data.as_ref().is_some_and(others)
@@ -135,11 +124,6 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
         is_of_another: path.is_none() && begins.is_some_and(is_ours),
         error,
     }
-}
-
-/// Whether the JSON text of an error says that there is none.
-pub(super) fn is_nothing(raw: &str) -> bool {
-    matches!(raw, "null" | "false" | "[]" | "{}" | "\"\"")
 }
 
 /// Where an error's path leads within one row of a list: what stands behind the row's number. `None` where it leads to no

@@ -1,5 +1,5 @@
 //! Reads what an answer's headers say of the limit and of waiting. A value that is no number, that is out of range or
-//! whose unit cannot be told counts as not sent. No wait is longer than an hour.
+//! whose unit cannot be told counts as not sent. How long is really waited is the job's to say.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use super::budget::Headers;
 use super::http_date;
 use crate::number;
 
-/// No header makes anybody wait longer.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// A longer wait is told as this one: ten days.
+const LONGEST: Duration = Duration::from_secs(864_000);
 
 /// The headers of one answer; `now` is the server's time, in seconds since 1970.
 pub fn read(headers: &HeaderMap, now: f64) -> Headers {
@@ -84,11 +84,12 @@ mod tests {
         for (value, seconds) in [
             ("0", Some(0)),
             ("12", Some(12)),
-            ("7200", Some(3600)),
+            ("7200", Some(7200)),
+            ("1e8", Some(864_000)),
             ("1700000020", Some(20)),
             ("1700000020000", Some(20)),
             ("1600000000", Some(0)),
-            ("9999999999", Some(3600)),
+            ("9999999999", Some(864_000)),
             ("NaN", None),
             ("inf", None),
             ("-inf", None),
@@ -112,7 +113,7 @@ mod tests {
             ("Tue Nov 14 22:13:50 2023", 30),
             ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
             ("Sunday, 06-Nov-94 08:49:37 GMT", 0),
-            ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 864_000),
             ("Mon, 01 Jan 0001 00:00:00 GMT", 0),
         ] {
             assert_eq!(read_one("retry-after", value).retry_after, Some(Duration::from_secs(seconds)), "{value}");

@@ -107,7 +107,7 @@ mod tests {
             not_found: None,
         };
         let read = |text: &str| {
-            let reply: Reply = serde_json::from_str(text).expect("JSON");
+            let reply = Reply::read(text).expect("JSON");
             answered(&reply, "r0", "_id", &one, "a")
         };
         for (text, expected) in [

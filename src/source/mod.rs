@@ -16,6 +16,7 @@ pub mod budget;
 pub mod budget_window;
 pub mod client;
 mod counting;
+mod decoding;
 pub mod dialect;
 pub mod document;
 pub mod envelope;
@@ -25,6 +26,7 @@ pub mod http_date;
 mod in_flight;
 pub mod limit_headers;
 pub mod look_up;
+mod members;
 pub mod negotiate;
 mod observed;
 mod pacer;
@@ -40,9 +42,11 @@ pub mod server_clock;
 mod settings;
 pub mod shape;
 pub mod token;
+mod under_way;
 mod unreachable;
 mod witness;
 pub mod wording;
+mod words;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -51,7 +55,7 @@ use std::time::Duration;
 use self::aliases::Aliases;
 pub use self::batch::AtWork;
 use self::batch::Waiting;
-use self::budget::{Budget, Headers};
+use self::budget::{Budget, Headers, Of};
 use self::client::{Attempt, Http};
 use self::dialect::{Dialect, StreamDialect};
 use self::in_flight::InFlight;
@@ -60,10 +64,12 @@ use self::response_names::{IGNORED, Named, ResponseNames};
 use self::retry::{Failures, Next};
 pub use self::settings::Settings;
 use self::token::Tokens;
+pub use self::under_way::UnderWay;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use crate::streams::{self, PerStream, Stream};
 use crate::volatile::Volatile;
+use crate::waits::Waits;
 
 /// Answers questions, one result each.
 pub struct Source {
@@ -94,13 +100,13 @@ pub struct Source {
     /// Lists of which a page was more than the server bears, or than is taken.
     heavy: PerStream<AtomicU32>,
     contacted: AtomicBool,
+    under_way: Arc<UnderWay>,
     /// Questions that were answered.
     answered: AtomicU64,
     attempts: PerStream<AtomicU64>,
     /// How long single rows that fail were waited for, in milliseconds.
     waited_for_rows: AtomicU64,
     retries: AtomicU64,
-    last_failure: Mutex<Option<String>>,
 }
 
 impl Source {
@@ -126,11 +132,11 @@ impl Source {
             any_parent: PerStream::new(Mutex::default),
             heavy: PerStream::new(AtomicU32::default),
             contacted: AtomicBool::new(false),
+            under_way: Arc::default(),
             answered: AtomicU64::new(0),
             attempts: PerStream::new(AtomicU64::default),
             waited_for_rows: AtomicU64::new(0),
             retries: AtomicU64::new(0),
-            last_failure: Mutex::new(None),
             settings,
         })
     }
@@ -165,6 +171,12 @@ impl Source {
     /// Speaks another dialect from the next request on.
     pub fn speak(&self, dialect: Dialect) {
         *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dialect);
+    }
+
+    /// This address has answered as the API in an earlier run: what is no GraphQL there is an outage, and worth the patience
+    /// that an outage is worth.
+    pub fn know_endpoint(&self) {
+        self.contacted.store(true, Ordering::Relaxed);
     }
 
     /// Whether fields that are not documented are taken along.
@@ -279,20 +291,40 @@ impl Source {
     }
 
     async fn after_failure(&self, failures: &mut Failures, error: Error, fresh: bool) -> Result<()> {
-        match failures.next(&error.kind, &self.settings.limits, self.contacted.load(Ordering::Relaxed), fresh) {
+        let limits = &self.settings.limits;
+        match failures.next(&error, limits, self.contacted.load(Ordering::Relaxed), fresh) {
             Next::After(delay) => {
-                self.note_retry(&error, delay);
+                self.note_retry(&error, delay, failures);
                 tokio::time::sleep(delay).await;
                 Ok(())
             }
-            Next::GiveUp => Err(answering::told(error, failures)),
+            Next::GiveUp => Err(answering::told(error, failures, limits)),
         }
     }
 
-    fn note_retry(&self, error: &Error, delay: Duration) {
+    fn note_retry(&self, error: &Error, delay: Duration, failures: &Failures) {
         self.retries.fetch_add(1, Ordering::Relaxed);
         tracing::info!(error = %error, delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), "asking again");
-        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.detail.clone());
+        if let Some(left) = failures.left() {
+            self.waits().failed(&error.detail, delay, left);
+        }
+    }
+
+    /// What is waited for.
+    pub fn waits(&self) -> &Waits {
+        &self.budget.waits
+    }
+
+    /// The requests under way.
+    pub fn under_way(&self) -> &Arc<UnderWay> {
+        &self.under_way
+    }
+
+    /// Posts a request, and says so where its answer takes long.
+    async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Attempt> {
+        let _under_way = self.under_way.begin();
+        let answer = self.http.post(body, authorization);
+        self.waits().through("answer", "the answer to a request", client::WHOLE, answer).await
     }
 
     async fn token(&self) -> Result<token::Token> {
@@ -302,9 +334,9 @@ impl Source {
             let name = self.token_names.next(&dialect.token.operation);
             let (id, secret) = (&self.settings.client_id, self.settings.client_secret.reveal());
             let body = query::token_request(&dialect, &name, id, secret);
-            let (granted, headers) = match self.http.post(body, None).await {
+            let (granted, headers) = match self.post(body, None).await {
                 Ok(Attempt { answer, headers }) => {
-                    self.budget.observe(number, headers);
+                    self.budget.observe(number, headers, Of::Another);
                     let (named, granted) = envelope::token(&dialect, &name, answer);
                     self.token_names.answered(named);
                     self.distrust(named);
@@ -312,7 +344,7 @@ impl Source {
                 }
                 Err(e) => (Err(e), Headers::default()),
             };
-            let granted = granted.map_err(|e| self.hidden(e, None));
+            let granted = granted.map_err(|e| self.suspected(self.hidden(e, None)));
             self.settle(number, headers, false, granted).map_err(|e| e.at("generating a token"))
         };
         self.tokens.current(generate).await
@@ -335,6 +367,16 @@ impl Source {
         }
     }
 
+    /// The error with what looks wrong with a key that is refused.
+    fn suspected(&self, mut error: Error) -> Error {
+        if error.kind == Kind::InvalidClient {
+            for suspicion in &self.settings.suspicions {
+                error.detail = format!("{}; {suspicion}", error.detail);
+            }
+        }
+        error
+    }
+
     /// The error without our secrets: the server's words in it may quote what it was sent (graphql-js quotes the value of
     /// a variable that does not fit).
     fn hidden(&self, mut error: Error, token: Option<&Secret>) -> Error {
@@ -345,6 +387,18 @@ impl Source {
         error
     }
 
+    /// A 429 met request `number`: everybody waits, or nobody asks any more where that takes longer than the job allows.
+    fn block(&self, number: u64, error: &Error) {
+        let limits = &self.settings.limits;
+        match (error.wait, limits.asked_too_much(error.wait)) {
+            (Some(wait), Some(_)) => {
+                self.budget.block(number, None);
+                self.budget.is_over(wait.time, error.clone());
+            }
+            (wait, _) => self.budget.block(number, wait.map(|wait| wait.time)),
+        }
+    }
+
     /// What an outcome means for everybody: a 429 blocks, unless the request's other questions were answered; anything
     /// sensible is contact.
     fn settle<T>(&self, number: u64, headers: Headers, are_answered: bool, outcome: Result<T>) -> Result<T> {
@@ -352,20 +406,24 @@ impl Source {
             Ok(value) => {
                 self.contacted.store(true, Ordering::Relaxed);
                 self.budget.answered();
+                self.waits().answered();
                 Ok(value)
             }
             Err(mut error) => {
-                if let Kind::RateLimited { wait } = &mut error.kind {
-                    *wait = headers.reset.max(headers.retry_after);
-                    if !are_answered {
-                        self.budget.block(number, *wait);
-                    }
+                error.wait = headers.wait(&error.kind);
+                // Beside answers, a limit is a question's own.
+                if error.kind == Kind::RateLimited && !are_answered {
+                    self.block(number, &error);
                 }
-                // An address that has worked is right: what it says now is an outage.
-                if matches!(error.kind, Kind::WrongEndpoint | Kind::Redirected | Kind::Untrusted)
-                    && self.contacted.load(Ordering::Relaxed)
-                {
-                    error.kind = Kind::ServerFault;
+                // An address that has worked is right: what is no GraphQL there now is an outage.
+                if self.contacted.load(Ordering::Relaxed) {
+                    error.kind = match error.kind {
+                        Kind::WrongEndpoint | Kind::Redirected | Kind::Untrusted => {
+                            Kind::Fronted { is_unauthorized: false }
+                        }
+                        Kind::TurnedAway { is_unauthorized } => Kind::Fronted { is_unauthorized },
+                        kind => kind,
+                    };
                 }
                 Err(error)
             }

@@ -1,6 +1,5 @@
 //! What a source has seen so far, for the screen, the summary and the checklist.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -70,10 +69,5 @@ impl Source {
     /// Attempts that failed and were made again.
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
-    }
-
-    /// The latest failure that is being retried, for the screen.
-    pub fn last_failure(&self) -> Option<String> {
-        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -222,7 +222,7 @@ fn likely(page: &Page) -> Vec<String> {
 /// The answer to a question that may be no question here: a refusal that stays is none.
 async fn patiently(source: &Source, question: Question) -> Result<Option<Page>> {
     for _ in 0..TRIES {
-        let (generation, _, mut outcomes) = source.attempt(std::slice::from_ref(&question)).await;
+        let (generation, mut outcomes) = source.attempt(std::slice::from_ref(&question)).await;
         match outcomes.pop().transpose() {
             Ok(page) => return Ok(page),
             // Not asked is not refused.
@@ -249,14 +249,18 @@ fn ids(page: &Page) -> Vec<&str> {
     page.records.rows.iter().map(|r| &*r.id).collect()
 }
 
-/// How the first date in a page is written.
+/// How the first date in a page is written: of a column, or in the last message that a conversation tells.
 fn date_form(page: &Page, stream: Stream) -> Option<DateForm> {
     let columns = stream.columns().iter().filter(|c| c.kind == Holds::Timestamp);
     page.records.rows.iter().find_map(|row| {
         let record: serde_json::Value = serde_json::from_slice(page.records.body.get(row.range.clone())?).ok()?;
-        columns.clone().find_map(|c| form_of(&record[c.name]))
+        let of_column = columns.clone().find_map(|c| form_of(&record[c.name]));
+        of_column.or_else(|| form_of(LAST_MESSAGE.iter().fold(&record, |inside, name| &inside[name])))
     })
 }
+
+/// Where a conversation tells when its last message was made.
+const LAST_MESSAGE: [&str; 2] = ["lastMessage", "createdAt"];
 
 /// The form of one date; none for null.
 pub fn form_of(value: &serde_json::Value) -> Option<DateForm> {

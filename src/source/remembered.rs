@@ -133,7 +133,10 @@ impl Part {
             lay_over(&mut table, &of_stream(stream, "list", Value::Table(list)));
         }
         if let Some(date) = proof.date {
-            table.insert("date".into(), Value::String(name_of(date).into()));
+            let form = Value::String(name_of(date).into());
+            lay_over(&mut table, &of_stream(stream, "date", form.clone()));
+            // The form of streams that have shown none.
+            table.insert("date".into(), form);
         }
         if proof.rows == 0 {
             table.insert(UNPROVEN.into(), Value::Boolean(true));

@@ -1,6 +1,7 @@
 //! Makes a body readable that one bad text would otherwise make unreadable, before anything else looks at it. One record
 //! must not hold up a thousand others.
 //!
+//! - UTF-16 with a byte order mark, which some servers of Windows send, becomes UTF-8. A mark of UTF-8 is taken off.
 //! - Bytes that are not UTF-8 become U+FFFD, one for each sequence that is broken off.
 //! - Half an emoji as a JSON escape: JavaScript servers cut text between the two halves of a surrogate pair and send
 //!   `\ud83d` alone. It is legal JSON that no Unicode text can hold, so it becomes U+FFFD, too, replaced at the escape
@@ -11,10 +12,25 @@ use memchr::{memchr, memchr3};
 
 /// Mends the texts of `body`. Returns where characters were replaced by U+FFFD: byte offsets in the mended body, ascending.
 pub fn text(body: &mut Vec<u8>) -> Vec<usize> {
+    unmark(body);
     let mut replaced = bytes_and_controls(body);
     replaced.extend(lone_surrogates(body));
     replaced.sort_unstable();
     replaced
+}
+
+/// Takes a byte order mark off, and turns UTF-16 that has one into UTF-8. A half of a pair alone becomes U+FFFD.
+fn unmark(body: &mut Vec<u8>) {
+    let unit: fn([u8; 2]) -> u16 = match body[..] {
+        [0xef, 0xbb, 0xbf, ..] => return drop(body.drain(..3)),
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => return,
+    };
+    let (pairs, _) = body[2..].as_chunks::<2>();
+    let units = pairs.iter().map(|pair| unit(*pair));
+    *body =
+        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into_bytes();
 }
 
 /// Replaces bytes that are not UTF-8, and escapes control characters within texts; returns where the former stood.
@@ -106,6 +122,20 @@ mod tests {
         assert_eq!(mended("\"ğüş 😀\"".as_bytes()), ("\"ğüş 😀\"".into(), vec![]));
         // Windows-1254, and half an emoji as an escape behind it.
         assert_eq!(mended(b"\"\xf0i \\ud83d\""), ("\"\u{fffd}i \\ufffd\"".into(), vec![1, 6]));
+    }
+
+    #[test]
+    fn a_byte_order_mark_says_how_the_bytes_are_read() {
+        let text = "{\"a\":\"ğ 😀\"}";
+        let units: Vec<u16> = std::iter::once(0xfeff).chain(text.encode_utf16()).collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        for marked in [little, big, format!("\u{feff}{text}").into_bytes(), text.into()] {
+            assert_eq!(mended(&marked), (text.into(), vec![]));
+        }
+        for cut in [&b"\xff\xfe"[..], b"\xfe\xff\0", b"\xff\xfe{", b"\xff\xfe\0\xd8", b"\xef\xbb"] {
+            mended(cut);
+        }
     }
 
     #[test]

@@ -11,7 +11,8 @@ use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff;
 use tokio::time::Instant;
 
-use crate::error::Kind;
+use crate::clock::human;
+use crate::error::{Error, Kind, Wait};
 use crate::policy::{self, Action};
 
 /// How long failures are retried, counted from the first of a row of failures. Bounded by time, not by tries.
@@ -38,6 +39,22 @@ impl Default for Limits {
             first_contact: Duration::from_secs(20),
             budget: Duration::from_secs(60 * 60),
         }
+    }
+}
+
+impl Limits {
+    /// Says so where a server asks to wait for longer than the job allows.
+    pub fn asked_too_much(&self, wait: Option<Wait>) -> Option<String> {
+        let wait = wait?;
+        let (header, setting, allowed) = if wait.is_reset {
+            ("X-RateLimit-Reset", "wait_for_budget", self.budget)
+        } else {
+            ("Retry-After", "retry_for", self.long)
+        };
+        // Nothing is allowed to those who ask once: it is no word on the job.
+        (wait.time > allowed && !allowed.is_zero()).then(|| {
+            format!("the server asks to wait {} ({header}), and {setting} allows {}", human(wait.time), human(allowed))
+        })
     }
 }
 
@@ -70,6 +87,8 @@ impl Delays {
 #[derive(Default)]
 pub struct Failures {
     since: Option<Instant>,
+    /// When the patience with the latest failure is over.
+    until: Option<Instant>,
     delays: Delays,
     renewals: u32,
     /// How many there were.
@@ -89,10 +108,16 @@ pub enum Next {
 const MOST_RENEWALS: u32 = 8;
 
 impl Failures {
-    /// What comes after one more failure of this kind; `contacted` says whether the endpoint ever answered sensibly,
-    /// `fresh` whether the token that was used is the newest there is (else the failure is old news).
-    pub fn next(&mut self, kind: &Kind, limits: &Limits, contacted: bool, fresh: bool) -> Next {
+    /// What comes after one more failure; `contacted` says whether the endpoint ever answered sensibly, `fresh` whether the
+    /// token that was used is the newest there is (else the failure is old news).
+    ///
+    /// How long the server asks to wait is obeyed within the patience that the failure is worth, and never shortened: where
+    /// it is more than what is left, asking earlier would be refused, and waiting longer is not allowed.
+    pub fn next(&mut self, error: &Error, limits: &Limits, contacted: bool, fresh: bool) -> Next {
+        let kind = &error.kind;
+        let told = error.wait.map_or(Duration::ZERO, |wait| wait.time);
         self.count += 1;
+        self.until = None;
         let since = *self.since.get_or_insert_with(Instant::now);
         let patience = match policy::decide(kind).action {
             Action::FailStream | Action::FailRun => return Next::GiveUp,
@@ -115,17 +140,25 @@ impl Failures {
             }
             Action::Pause => {
                 // The wait itself is the budget's; here only how long it may go on.
-                return if since.elapsed() > limits.budget { Next::GiveUp } else { Next::After(Duration::ZERO) };
+                let is_over = since.elapsed() > limits.budget || limits.asked_too_much(error.wait).is_some();
+                return if is_over { Next::GiveUp } else { Next::After(Duration::ZERO) };
             }
-            Action::Retry(_) if !contacted => limits.first_contact.min(limits.long),
+            // What names a time at which to come again is no wrong address.
+            Action::Retry(_) if !contacted => (limits.first_contact + told).min(limits.long),
             Action::Retry(policy::Patience::Long) => limits.long,
             Action::Retry(policy::Patience::Short) => {
                 let field = matches!(kind, Kind::FieldFailed { .. }).then_some(limits.field);
                 limits.short.min(limits.long).min(field.unwrap_or(limits.short))
             }
         };
-        let delay = self.delays.advance();
+        self.until = since.checked_add(patience);
+        let delay = self.delays.advance().max(told);
         if since.elapsed() + delay > patience { Next::GiveUp } else { Next::After(delay) }
+    }
+
+    /// How long the same question is asked again at most, where it is a matter of time.
+    pub fn left(&self) -> Option<Duration> {
+        self.until.map(|until| until.saturating_duration_since(Instant::now()))
     }
 
     /// How long the row has lasted.
@@ -139,8 +172,8 @@ mod tests {
     use super::*;
 
     async fn until_given_up(kind: Kind, contacted: bool) -> (u32, Duration) {
-        let mut failures = Failures::default();
-        while let Next::After(delay) = failures.next(&kind, &Limits::default(), contacted, true) {
+        let (mut failures, error) = (Failures::default(), Error::new(kind, "a test"));
+        while let Next::After(delay) = failures.next(&error, &Limits::default(), contacted, true) {
             tokio::time::sleep(delay).await;
         }
         (failures.count, failures.lasted())
@@ -165,7 +198,7 @@ mod tests {
         let mut old_news = Failures::default();
         for _ in 0..50 {
             assert_eq!(
-                old_news.next(&Kind::Unauthorized, &Limits::default(), true, false),
+                old_news.next(&Error::new(Kind::Unauthorized, "a test"), &Limits::default(), true, false),
                 Next::After(Duration::ZERO)
             );
         }

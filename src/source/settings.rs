@@ -17,6 +17,8 @@ pub struct Settings {
     pub client_id: String,
     /// The API key's secret.
     pub client_secret: Secret,
+    /// What looks wrong with the two, to be told where the server refuses them.
+    pub suspicions: Vec<String>,
     /// Questions a request carries at most.
     pub aliases_per_request: usize,
     /// Requests under way at most.

@@ -8,7 +8,7 @@
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::faults::is_nothing;
+use super::members::holds_errors;
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub struct Found<'b> {
     pub items: Option<Vec<&'b RawValue>>,
     /// The cursors of the rows, where rows have them.
     pub cursors: Vec<&'b RawValue>,
-    /// The payload holds errors of its own, which nobody selected.
-    pub holds_errors: bool,
+    /// The payload's own errors, which nobody selected.
+    pub errors: Option<&'b RawValue>,
     values: Vec<(Want, &'b RawValue)>,
 }
 
@@ -174,7 +174,9 @@ impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
                 }
                 None if key == "errors" && !self.inside_list => {
                     let raw = map.next_value::<&RawValue>()?;
-                    self.found.holds_errors |= !is_nothing(raw.get());
+                    if holds_errors(raw) {
+                        self.found.errors = Some(raw);
+                    }
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;

@@ -13,8 +13,44 @@ pub fn of_http(error: &reqwest::Error, endpoint: &Url) -> Error {
     if let Some(told) = tls_fault(error).and_then(|fault| of_tls(fault, endpoint)) {
         return told;
     }
+    if let Some(refused) = of_proxy(error, endpoint) {
+        return refused;
+    }
     let kind = if error.is_timeout() { Kind::TimedOut } else { Kind::Network };
     Error::new(kind, chain(error))
+}
+
+/// A proxy that does not make the way to the endpoint (`CONNECT`), by the words of the HTTP library: it has no other sign.
+fn of_proxy(error: &reqwest::Error, endpoint: &Url) -> Option<Error> {
+    let said = causes(error).join(": ").to_ascii_lowercase();
+    let asks_for_login =
+        said.contains("proxy authorization required") || said.contains("proxy authentication required");
+    if !asks_for_login && !said.contains("tunnel") {
+        return None;
+    }
+    let host = endpoint.host_str().unwrap_or_default();
+    let port = endpoint.port_or_known_default().unwrap_or(443);
+    let why = if asks_for_login {
+        "asks for a login: write it into the variable, http://USER:PASSWORD@PROXY"
+    } else {
+        "does not let through what it is asked for: let it pass CONNECT to that host, or name the host in NO_PROXY"
+    };
+    Some(Error::new(
+        Kind::TurnedAway { is_unauthorized: false },
+        format!(
+            "cannot connect: the proxy that HTTPS_PROXY or ALL_PROXY names refuses to connect to {host}:{port}; it {why}"
+        ),
+    ))
+}
+
+/// What an error says, and each of its causes.
+fn causes(error: &reqwest::Error) -> Vec<String> {
+    let (mut all, mut next): (_, Option<&dyn StdError>) = (Vec::new(), Some(error));
+    while let Some(cause) = next {
+        all.push(cause.to_string());
+        next = cause.source();
+    }
+    all
 }
 
 /// What of TLS will be the same when it is tried again; none for what may pass.

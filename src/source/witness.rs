@@ -25,7 +25,7 @@ impl Source {
         let ids = Question { select: Select::Ids, ..question.clone() };
         let first = first_of(question);
         for other in [ids, first].into_iter().chain(self.of_another_list(question)) {
-            if other != *question && self.attempt(&[other]).await.2.iter().any(Result::is_ok) {
+            if other != *question && self.attempt(&[other]).await.1.iter().any(Result::is_ok) {
                 return true;
             }
         }
@@ -55,13 +55,13 @@ impl Source {
             return None;
         }
         let other = self.of_another_parent(question).or_else(|| self.of_another_list(question))?;
-        if !self.attempt(&[other]).await.2.iter().any(Result::is_ok) {
+        if !self.attempt(&[other]).await.1.iter().any(Result::is_ok) {
             return None;
         }
-        let outcome = self.attempt_beside(std::slice::from_ref(question), true).await.2.pop()?;
+        let outcome = self.attempt_beside(std::slice::from_ref(question), true).await.1.pop()?;
         match &outcome {
             Ok(_) => {}
-            Err(error) if matches!(error.kind, Kind::RateLimited { .. }) => {
+            Err(error) if matches!(error.kind, Kind::RateLimited) => {
                 self.limits_one.store(true, Ordering::Relaxed);
             }
             Err(_) => return None,

@@ -16,7 +16,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-pub use self::per_stream::PerStream;
+pub use self::per_stream::{Dates, PerStream};
 
 /// What a column holds, as documented. The API may send something else: values are carried as they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use super::{ALL, Stream};
+use super::{ALL, DateForm, Stream};
 
 /// One value for every stream, looked up by the stream.
 #[derive(Debug, Clone)]
@@ -12,6 +12,15 @@ impl<T> PerStream<T> {
     /// The same value, made anew for each.
     pub fn new(mut make: impl FnMut() -> T) -> PerStream<T> {
         PerStream(std::array::from_fn(|_| make()))
+    }
+}
+
+/// How each stream's moments are written.
+pub type Dates = PerStream<DateForm>;
+
+impl From<DateForm> for Dates {
+    fn from(all: DateForm) -> Dates {
+        PerStream::new(|| all)
     }
 }
 

@@ -10,10 +10,10 @@ use crate::mirror::store::Mirror;
 use crate::mirror::views;
 use crate::quantity::counted;
 use crate::source::Source;
-use crate::source::dialect::{Dialect, Paging, lay_over};
+use crate::source::dialect::{Dialect, Paging, lay_over, with_job};
 use crate::source::negotiate::{Negotiation, Outcome, Part};
 use crate::source::prove;
-use crate::streams::{DateForm, Stream};
+use crate::streams::{Dates, Stream};
 
 /// The part that is no stream.
 const TOKEN: &str = "token";
@@ -37,6 +37,9 @@ pub async fn settle(
 ) -> Result<Known> {
     limits::recall(source, mirror, endpoint).await?;
     let remembered = recall(mirror, endpoint).await?;
+    if !remembered.is_empty() {
+        source.know_endpoint();
+    }
     let unknown: Vec<Stream> = streams
         .iter()
         .copied()
@@ -221,14 +224,13 @@ pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Re
     parts(memory::recall_read_only(connection, endpoint))
 }
 
-/// How the API writes a date, by what is remembered and what the job says.
-pub fn date(remembered: &[Part], job: &toml::Table) -> Result<DateForm> {
-    let mut all = toml::Table::new();
+/// How the API writes each stream's moments, by what is remembered and what the job says.
+pub fn dates(remembered: &[Part], job: &toml::Table) -> Result<Dates> {
+    let mut settled = toml::Table::new();
     for part in remembered {
-        lay_over(&mut all, &part.spelled());
+        lay_over(&mut settled, &part.spelled());
     }
-    lay_over(&mut all, job);
-    Ok(Dialect::with(&all)?.date)
+    Ok(Dialect::with(&with_job(&settled, job))?.dates())
 }
 
 /// Whether the server was found not to have a stream.
@@ -250,11 +252,11 @@ fn parts(rows: Vec<(String, String)>) -> Result<Vec<Part>> {
 
 async fn keep(source: &Source, mirror: &Mirror, endpoint: &str, outcome: &Outcome) -> Result<()> {
     let parts: Vec<(String, String)> = outcome.parts.iter().map(|p| (p.name.clone(), p.table.to_string())).collect();
-    let (endpoint, date) = (endpoint.to_owned(), source.dialect().date);
+    let (endpoint, dates) = (endpoint.to_owned(), source.dialect().dates());
     mirror
         .call(move |w| {
             memory::remember(w, &endpoint, &parts)?;
-            views::remake(w, date)
+            views::remake(w, &dates)
         })
         .await
 }

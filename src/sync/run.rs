@@ -60,16 +60,10 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
         let (context, parents, known) = (context.clone(), parents.clone(), known.clone());
         let feeds = streams.iter().any(|s| s.definition().parent == Some(stream));
         let task = async move {
-            let result = read(&context, stream, &parents, &known, feeds).await;
-            let result = match result {
-                Err(error) if matches!(error.kind, Kind::QueryRejected { .. }) => {
-                    match settled_anew(&context, stream).await {
-                        Ok(true) => read(&context, stream, &parents, &known, feeds).await,
-                        Ok(false) => Err(error),
-                        Err(other) => Err(other.at(error)),
-                    }
-                }
-                result => result,
+            let result = tokio::select! {
+                biased;
+                result = read_or_settle(&context, stream, &parents, &known, feeds) => result,
+                () = context.stop.late() => Ok(Ended::Stopped),
             };
             if feeds {
                 parents.send_modify(|p| p.over = true);
@@ -117,6 +111,24 @@ async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Ve
         gone.push((stream, concluding.conclude(stream, moved).await?));
     }
     Ok(gone)
+}
+
+/// Reads a stream; where the API refuses what it took before, once more as it is spelled now.
+async fn read_or_settle(
+    context: &Context,
+    stream: Stream,
+    parents: &watch::Sender<Parents>,
+    known: &watch::Receiver<Parents>,
+    feeds: bool,
+) -> Result<Ended> {
+    match read(context, stream, parents, known, feeds).await {
+        Err(error) if matches!(error.kind, Kind::QueryRejected { .. }) => match settled_anew(context, stream).await {
+            Ok(true) => read(context, stream, parents, known, feeds).await,
+            Ok(false) => Err(error),
+            Err(other) => Err(other.at(error)),
+        },
+        result => result,
+    }
 }
 
 async fn read(

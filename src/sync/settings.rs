@@ -58,7 +58,7 @@ fn asked_with(source: &Source, job: &toml::Table, terms: Terms, stream: Stream) 
         (Setting::Arguments, fingerprint(arguments)),
         (Setting::Paging, fingerprint(own_lines(job, stream, &PAGING).iter().map(String::as_str))),
         (Setting::Claims, fingerprint(own_lines(job, stream, &CLAIMS).iter().map(String::as_str))),
-        (Setting::Date, fingerprint([job.get("date").and_then(Value::as_str).unwrap_or_default()])),
+        (Setting::Date, fingerprint([own_date(job, stream)])),
         (Setting::Fields, unchanged::selected(source, stream)?),
         (Setting::Drop, fingerprint(dropped)),
         (Setting::Extra, fingerprint(extra)),
@@ -83,6 +83,12 @@ fn own_lines(job: &toml::Table, stream: Stream, keys: &[&str]) -> Vec<String> {
         Some(format!("{key} = {value}"))
     };
     keys.iter().filter_map(line).collect()
+}
+
+/// How the job itself says that a stream's moments are written; empty where it does not.
+fn own_date(job: &toml::Table, stream: Stream) -> &str {
+    let own = job.get("streams").and_then(|streams| streams.get(stream.name())).and_then(|part| part.get("date"));
+    own.or_else(|| job.get("date")).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// After a stream was settled anew in mid-run: what was read of it otherwise is begun anew.

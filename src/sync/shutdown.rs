@@ -1,5 +1,8 @@
-//! Stopping on request. A first SIGINT or SIGTERM lets requests under way come home (for some seconds) and stops at the
-//! next page boundary; a second one stops at once. Either way everything committed stays, and the next run goes on.
+//! Stopping on request. A first SIGINT, SIGTERM or SIGHUP lets requests under way come home (for some seconds) and stops at
+//! the next page boundary; where none is under way, because the run waits for something, it stops at once, and so it does at
+//! a second signal. Either way everything committed stays, and the next run goes on.
+//!
+//! SIGHUP is a signal like the others, unless it was ignored when the program began: then somebody has said `nohup`.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,8 +10,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
+use crate::source::UnderWay;
+
 /// How long requests under way may take to come home.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Who has not stopped by then does not look.
+const LATE: Duration = Duration::from_millis(600);
 
 /// A shared wish to stop.
 #[derive(Clone)]
@@ -16,11 +24,13 @@ pub struct Stop {
     sender: Arc<watch::Sender<u32>>,
     /// Why the run stops by itself.
     why: Arc<OnceLock<String>>,
+    /// The requests that may come home first.
+    under_way: Arc<OnceLock<Arc<UnderWay>>>,
 }
 
 impl Default for Stop {
     fn default() -> Self {
-        Stop { sender: Arc::new(watch::channel(0).0), why: Arc::default() }
+        Stop { sender: Arc::new(watch::channel(0).0), why: Arc::default(), under_way: Arc::default() }
     }
 }
 
@@ -75,23 +85,54 @@ impl Stop {
         let _ = self.sender.subscribe().wait_for(|n| *n > 0).await;
     }
 
+    /// Waits for these requests before it stops, and for nothing where none is under way.
+    pub fn waits_for(&self, under_way: &Arc<UnderWay>) {
+        let _ = self.under_way.set(under_way.clone());
+    }
+
     /// Returns when a stop was asked for and requests under way have had their time.
     pub async fn now(&self) {
         let mut receiver = self.sender.subscribe();
         let _ = receiver.wait_for(|n| *n > 0).await;
-        let _ = tokio::time::timeout(GRACE, receiver.wait_for(|n| *n > 1)).await;
+        let home = async {
+            match self.under_way.get() {
+                Some(under_way) => under_way.come_home().await,
+                None => std::future::pending().await,
+            }
+        };
+        let _ = tokio::time::timeout(GRACE, async {
+            tokio::select! {
+                _ = receiver.wait_for(|n| *n > 1) => {}
+                () = home => {}
+            }
+        })
+        .await;
     }
 
-    /// Asks for a stop at each SIGINT or SIGTERM.
+    /// Returns when whoever sees [`Stop::now`] has stopped: what goes on after that waits for something.
+    pub async fn late(&self) {
+        self.now().await;
+        tokio::time::sleep(LATE).await;
+    }
+
+    /// Asks for a stop at each SIGINT, SIGTERM or SIGHUP.
     pub fn on_signals(&self) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut hangup = if is_hangup_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
         let stop = self.clone();
         tokio::spawn(async move {
             loop {
+                let hung_up = async {
+                    match &mut hangup {
+                        Some(hangup) => hangup.recv().await,
+                        None => std::future::pending().await,
+                    }
+                };
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    _ = hung_up => {}
                 }
                 tracing::warn!("stopping at the next page boundary");
                 stop.request();
@@ -99,6 +140,16 @@ impl Stop {
         });
         Ok(())
     }
+}
+
+/// Whether SIGHUP is ignored, which a program inherits from `nohup`. Where the system does not tell, it is left alone.
+fn is_hangup_ignored() -> bool {
+    let ignored = |status: String| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?.trim().to_owned();
+        u64::from_str_radix(&mask, 16).ok()
+    };
+    // SIGHUP is signal 1, the lowest bit.
+    std::fs::read_to_string("/proc/self/status").ok().and_then(ignored).is_none_or(|mask| mask & 1 == 1)
 }
 
 #[cfg(test)]
@@ -118,6 +169,20 @@ mod tests {
         all.request();
         other.now().await;
         all.own().asked().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_nothing_is_under_way_nothing_is_waited_for() {
+        let (stop, under_way) = (Stop::default(), Arc::new(UnderWay::default()));
+        stop.waits_for(&under_way);
+        stop.request();
+        let begun = tokio::time::Instant::now();
+        stop.now().await;
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        let _sent = under_way.begin();
+        let begun = tokio::time::Instant::now();
+        stop.now().await;
+        assert_eq!(begun.elapsed(), GRACE);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,14 +1,19 @@
 //! Time boxes: a run ends after so long, at a time of day, or after so many requests. It stops as on a signal, at a page
 //! boundary; what is proven by then is delivered, and the next run goes on where it stopped.
+//!
+//! A time of day is one of this machine's zone, as `TZ` or `/etc/localtime` names it. A zone that is named and not known is
+//! refused: libraries take it for UTC, and the run would end hours late without a word. Which moment is meant is said when
+//! the run starts.
 
 use std::time::Duration;
 
-use jiff::ZonedDateTime;
 use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ZonedDateTime};
 
 use super::shutdown::Stop;
-use crate::clock::human;
-use crate::error::{Error, Result};
+use crate::clock::{self, human};
+use crate::error::{Error, Result, quote};
 use crate::source::Source;
 
 /// When a run ends at the latest.
@@ -16,10 +21,86 @@ use crate::source::Source;
 pub struct TimeBox {
     /// After so long.
     pub lasts: Option<Duration>,
-    /// At this time of day, in this machine's zone.
-    pub until: Option<Time>,
+    /// At this moment.
+    pub until: Option<Until>,
     /// After so many requests, those under way included.
     pub requests: Option<u64>,
+}
+
+/// A moment at which the clock shows a time of day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Until {
+    time: Time,
+    at: Timestamp,
+    /// How long that is from the start.
+    left: Duration,
+    zone: String,
+}
+
+impl Until {
+    /// The next moment at which this machine's clock shows the time that `text` names.
+    pub fn read(text: &str) -> Result<Until> {
+        let time = time_of_day(text)?;
+        let now = Timestamp::from_millisecond(clock::milliseconds()).unwrap_or(Timestamp::UNIX_EPOCH);
+        Until::next(&now.to_zoned_datetime(zone()?), time)
+            .ok_or_else(|| Error::usage(format!("--until {text:?} never comes")))
+    }
+
+    /// In the hour that comes twice the first of the two moments that is still to come; in the one that never comes the moment
+    /// that is as far behind its beginning.
+    fn next(now: &ZonedDateTime, time: Time) -> Option<Until> {
+        let zone = now.time_zone();
+        let at = |date: Date| {
+            let shown = zone.to_ambiguous_timestamp(date.at(time.hour(), time.minute(), time.second(), 0));
+            [shown.earlier(), shown.later()]
+        };
+        let days = [now.date(), now.date().tomorrow().ok()?];
+        let moments = days.into_iter().flat_map(at).filter_map(std::result::Result::ok);
+        let at = moments.filter(|at| *at > now.timestamp() && shows(*at, zone, time)).min()?;
+        let left = Duration::try_from(at.duration_since(now.timestamp())).ok()?;
+        Some(Until { time, at, left, zone: name_of(zone, at) })
+    }
+
+    /// Which moment is meant: `until 06:00 Europe/Istanbul, 03:00 UTC (in 2h 5m)`.
+    pub fn told(&self) -> String {
+        let (time, utc) = (shown(self.time), shown(self.at.to_zoned_datetime(TimeZone::UTC).time()));
+        format!("until {time} {}, {utc} UTC (in {})", self.zone, human(self.left))
+    }
+}
+
+/// Whether the clock shows a time at this moment, or leaps over it just there.
+fn shows(at: Timestamp, zone: &TimeZone, time: Time) -> bool {
+    let there = at.to_zoned_datetime(zone.clone());
+    there.time() == time || there.time() > time
+}
+
+fn shown(time: Time) -> String {
+    let seconds = if time.second() == 0 { String::new() } else { format!(":{:02}", time.second()) };
+    format!("{:02}:{:02}{seconds}", time.hour(), time.minute())
+}
+
+/// This machine's zone. One that is named and not known is an error; where none is named at all, the clock is UTC's.
+fn zone() -> Result<TimeZone> {
+    const LOCAL: &str = "/etc/localtime";
+    const THEN: &str = "install the time zone data (tzdata), or set TZ=UTC and give the time in UTC";
+    if let Some(zone) = TimeZone::try_system().ok().filter(|zone| !zone.is_unknown()) {
+        return Ok(zone);
+    }
+    match std::env::var_os("TZ").filter(|named| !named.is_empty()) {
+        Some(named) => Err(Error::usage(format!(
+            "--until: TZ names a time zone that this system does not know, `{}`: write it as in TZ=Europe/Istanbul, and {THEN}",
+            quote(&named.to_string_lossy())
+        ))),
+        None if std::fs::symlink_metadata(LOCAL).is_err() => Ok(TimeZone::UTC),
+        None => Err(Error::usage(format!("--until: this system's time zone ({LOCAL}) cannot be read: {THEN}"))),
+    }
+}
+
+/// A zone's name, or what `TZ` calls it, or how far it is from UTC.
+fn name_of(zone: &TimeZone, at: Timestamp) -> String {
+    let of_system = || std::env::var("TZ").ok().filter(|named| !named.is_empty() && zone.iana_name().is_none());
+    let offset = || zone.to_offset(at).to_string();
+    zone.iana_name().map(str::to_owned).or_else(of_system).map_or_else(offset, |name| quote(&name))
 }
 
 /// A time of day: `06:00`, `6:00:30`.
@@ -33,15 +114,6 @@ pub fn time_of_day(text: &str) -> Result<Time> {
     Time::new(hour, minute, second, 0).map_err(|_| wrong())
 }
 
-/// How long it is from `now` to the next time the clock shows `time`.
-fn from_now(now: &ZonedDateTime, time: Time) -> Option<Duration> {
-    let at =
-        |date: Date| date.at(time.hour(), time.minute(), time.second(), 0).to_zoned_datetime(now.time_zone().clone());
-    let today = at(now.date()).ok()?;
-    let next = if today > *now { today } else { at(now.date().tomorrow().ok()?).ok()? };
-    Duration::try_from(next.timestamp().duration_since(now.timestamp())).ok()
-}
-
 impl TimeBox {
     /// Asks `stop` to stop when the time is over.
     pub fn watch_clock(&self, stop: &Stop) {
@@ -49,10 +121,12 @@ impl TimeBox {
             let why = format!("the time allowed is over (--max-runtime, {})", human(lasts));
             after(stop.clone(), lasts, why);
         }
-        if let Some(until) = self.until
-            && let Some(left) = from_now(&ZonedDateTime::now(), until)
-        {
-            after(stop.clone(), left, format!("it is {until} (--until)"));
+        if let Some(until) = &self.until {
+            let (stop, until) = (stop.clone(), until.clone());
+            tokio::spawn(async move {
+                until.come().await;
+                stop.because(format!("it is {} (--until)", until.time));
+            });
         }
     }
 
@@ -68,6 +142,22 @@ impl TimeBox {
     }
 }
 
+impl Until {
+    /// Returns when the moment has come, by the clock or by the time that has passed: a machine that slept has passed less,
+    /// and a clock may be set.
+    async fn come(&self) {
+        const LOOK: Duration = Duration::from_secs(30);
+        let end = tokio::time::Instant::now() + self.left;
+        loop {
+            let left = end.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() || clock::milliseconds() >= self.at.as_millisecond() {
+                return;
+            }
+            tokio::time::sleep(left.min(LOOK)).await;
+        }
+    }
+}
+
 fn after(stop: Stop, time: Duration, why: String) {
     tokio::spawn(async move {
         tokio::time::sleep(time).await;
@@ -79,21 +169,48 @@ fn after(stop: Stop, time: Duration, why: String) {
 mod tests {
     use super::*;
 
+    fn next(now: &str, time: &str) -> Until {
+        let now: ZonedDateTime = now.parse().expect("a moment");
+        Until::next(&now, time_of_day(time).expect(time)).expect("a moment")
+    }
+
     #[test]
     fn a_time_of_day_is_the_next_one() {
-        let now: ZonedDateTime = "2026-03-01T05:30:00[UTC]".parse().expect("a moment");
-        let minutes = |text| from_now(&now, time_of_day(text).expect(text)).expect("a duration").as_secs() / 60;
+        let minutes = |time| next("2026-03-01T05:30:00[UTC]", time).left.as_secs() / 60;
         assert_eq!((minutes("06:00"), minutes("5:30"), minutes("05:00:00")), (30, 24 * 60, 23 * 60 + 30));
         for text in ["", "6", "24:00", "06:60", "six", "06:00:00:00", "-1:00"] {
             assert!(time_of_day(text).expect_err(text).detail.contains("06:00"), "{text}");
         }
+        let told = next("2026-03-01T05:30:00[Europe/Istanbul]", "06:00").told();
+        assert_eq!(told, "until 06:00 Europe/Istanbul, 03:00 UTC (in 30m 0s)");
+        assert_eq!(
+            next("2026-03-01T05:30:00+03[+03]", "06:00:30").told(),
+            "until 06:00:30 +03, 03:00:30 UTC (in 30m 30s)"
+        );
     }
 
     #[test]
-    fn a_night_of_changing_clocks_is_an_hour_shorter() {
-        let Ok(now) = "2026-03-29T01:30:00[Europe/Berlin]".parse::<ZonedDateTime>() else {
-            return; // a machine without zones
-        };
-        assert_eq!(from_now(&now, time_of_day("06:00").expect("a time")), Some(Duration::from_secs(12_600)));
+    fn an_hour_that_comes_twice_is_met_the_first_time_it_is_still_to_come() {
+        // The clock goes back from 03:00 to 02:00 at 01:00 UTC.
+        for (now, at) in [
+            ("2026-10-25T01:50:00+02[Europe/Berlin]", "2026-10-25T00:30:00Z"),
+            ("2026-10-25T02:10:00+02[Europe/Berlin]", "2026-10-25T00:30:00Z"),
+            ("2026-10-25T02:40:00+02[Europe/Berlin]", "2026-10-25T01:30:00Z"),
+            ("2026-10-25T02:10:00+01[Europe/Berlin]", "2026-10-25T01:30:00Z"),
+            ("2026-10-25T02:30:00+01[Europe/Berlin]", "2026-10-26T01:30:00Z"),
+            ("2026-10-24T23:00:00+02[Europe/Berlin]", "2026-10-25T00:30:00Z"),
+        ] {
+            assert_eq!(next(now, "02:30").at.to_string(), at, "{now}");
+        }
+        // So on Lord Howe Island, by half an hour.
+        let half = next("2026-04-05T01:50:00+11[Australia/Lord_Howe]", "01:45");
+        assert_eq!(half.at.to_string(), "2026-04-04T15:15:00Z");
+    }
+
+    #[test]
+    fn an_hour_that_never_comes_is_over_as_soon_as_it_would_be() {
+        // The clock goes from 02:00 to 03:00 at 01:00 UTC.
+        assert_eq!(next("2026-03-29T01:30:00+01[Europe/Berlin]", "02:30").at.to_string(), "2026-03-29T01:30:00Z");
+        assert_eq!(next("2026-03-29T01:30:00+01[Europe/Berlin]", "06:00").left, Duration::from_secs(12_600));
     }
 }

@@ -52,7 +52,7 @@ pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Parti
         selection: selected(&context.source, child)?,
         now: context.source.now(),
         lookback: context.terms.lookback,
-        newest: moments(page, &LAST, context.source.dialect().date),
+        newest: moments(page, &LAST, context.source.dialect().date_of(Stream::Conversations)),
         signs: signs(page),
         silence_is_empty: context.silence_is_empty.load(Ordering::Relaxed),
     })
@@ -62,7 +62,9 @@ pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Parti
 pub fn made(context: &Context, stream: Stream, from: &Checkpoint, page: &Page) -> Moments {
     let column = stream.columns().iter().find(|c| c.kind == Kind::Timestamp);
     let rows = match column {
-        Some(column) if !from.partition.is_empty() => moments(page, &[column.name], context.source.dialect().date),
+        Some(column) if !from.partition.is_empty() => {
+            moments(page, &[column.name], context.source.dialect().date_of(stream))
+        }
         _ => Vec::new(),
     };
     Moments { rows, may_end: false, round_began: context.begun.began }

@@ -155,11 +155,11 @@ fn something_else_answers() {
 }
 
 #[test]
-fn a_bare_401_for_the_token_is_a_matter_of_the_key() {
+fn a_bare_401_for_the_token_is_no_matter_of_the_key() {
     let server = Server::start(|_| Answer::html(401));
     let work = job(KEY, "");
-    let said = cause(work.call(&["run", "job.toml", "--endpoint", &server.endpoint]), 5);
-    contains(&said, &["HTTP 401", "QPIEN_CLIENT_SECRET"]);
+    let said = cause(work.call(&["run", "job.toml", "--endpoint", &server.endpoint]), 6);
+    contains(&said, &["HTTP 401", "firewall"]);
 }
 
 #[test]
@@ -301,6 +301,19 @@ fn a_damaged_mirror_is_told_and_kept() {
     assert_eq!(sandbox.log().len(), asked, "no request was made");
 }
 
+/// A mirror that was put back from a copy, beside which the former one's log still lies.
+#[test]
+fn a_log_that_is_left_over_is_named() {
+    let sandbox = small(&[]);
+    let work = Work::new("");
+    work.run(&sandbox, &["--mirror", "m.db"]).expect(0);
+    let mut bytes = std::fs::read(work.path("m.db")).expect("read");
+    bytes[4096..40_000].fill(0xAB);
+    std::fs::write(work.path("m.db"), &bytes).expect("damaged");
+    std::fs::write(work.path("m.db-wal"), [7; 4096]).expect("a log");
+    contains(&cause(work.run(&sandbox, &["--mirror", "m.db"]), 7), &["a log lies beside it", "m.db-wal"]);
+}
+
 #[test]
 fn a_newer_mirror_is_refused() {
     let sandbox = small(&[]);
@@ -310,7 +323,9 @@ fn a_newer_mirror_is_refused() {
     let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("open");
     mirror.pragma_update(None, "user_version", 4711).expect("raised");
     drop(mirror);
-    for args in [&["run", "job.toml"][..], &["status"], &["status", "job.toml"], &["export", "job.toml"]] {
+    for args in
+        [&["run", "job.toml"][..], &["status"], &["status", "job.toml"], &["export", "job.toml"], &["plan", "job.toml"]]
+    {
         contains(&cause(work.call(args), 7), &["4711", "newer"]);
     }
     assert_eq!(sandbox.log().len(), asked, "no request was made");

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use qpien_sync::source::dialect::schema::Schema;
+use qpien_sync::source::dialect::server::Reply;
 use qpien_sync::source::dialect::settle::{self, Open, Settled};
 use qpien_sync::source::dialect::{Dialect, introspect};
 use qpien_sync::streams::Stream;
@@ -85,7 +86,7 @@ fn settled_token(schema: &Schema) -> Result<Token, String> {
 
 /// Whether the server's own schema settles to what was generated.
 fn settles(sandbox: &Sandbox, server: &Generated) -> Result<(), String> {
-    let reply = serde_json::from_str(&sandbox.post(introspect::QUERY)).map_err(|e| e.to_string())?;
+    let reply = Reply::read(&sandbox.post(introspect::QUERY)).ok_or("no reply")?;
     let schema = introspect::schema(&reply).ok_or("no schema")?;
     let token = settled_token(&schema)?;
     if token != server.token {

@@ -24,6 +24,7 @@ mod feed;
 mod first_page;
 mod foreign;
 mod formulas;
+mod fronts;
 mod full;
 mod generated;
 mod graphql_js;
@@ -33,6 +34,7 @@ mod memory;
 mod merges;
 mod mirror;
 mod mixed_up;
+mod modes;
 mod moments;
 mod moving;
 mod nightly;
@@ -40,17 +42,23 @@ mod not_this_api;
 mod numbers;
 #[cfg(feature = "objects")]
 mod objects;
+mod odd_envelopes;
 mod own_failures;
 mod parents;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod passed_over;
+mod pasted;
 mod places;
 mod plan;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_guards;
 mod proxies;
+mod readers;
 mod refusals;
+mod refused_places;
 mod schedulers;
 mod secrets;
 mod set_aside;
@@ -67,6 +75,7 @@ mod verify;
 #[cfg(feature = "postgres")]
 mod verify_database;
 mod volatile;
+mod waits;
 mod warehouse;
 mod without_sign;
 mod words;

@@ -1,6 +1,7 @@
 //! Memory does not grow with the account. The run says itself what its peak was (the system's own count).
 
-use crate::support::{Sandbox, Work, ids};
+use crate::support::foreign::{Answer, Foreign, Server};
+use crate::support::{Outcome, Sandbox, Work, ids};
 
 /// An account of so many conversations of 200 messages each.
 fn peak_mib(conversations: u64) -> f64 {
@@ -8,8 +9,12 @@ fn peak_mib(conversations: u64) -> f64 {
     let size = ["--messages", &messages, "--contacts", &contacts, "--conversations", &conversations];
     let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
     let work = Work::new("");
-    let shown = work.run(&sandbox, &[]).expect(0).stdout;
-    let line = shown.lines().find(|l| l.contains("peak memory")).expect("a line with the peak");
+    peak_of(&work.run(&sandbox, &[]).expect(0))
+}
+
+/// The peak that a summary tells, in MiB.
+fn peak_of(outcome: &Outcome) -> f64 {
+    let line = outcome.stdout.lines().find(|l| l.contains("peak memory")).expect("a line with the peak");
     let words: Vec<&str> = line.split_whitespace().collect();
     let at = words.iter().position(|w| *w == "memory").expect("the word");
     words[at + 1].parse().expect("a number of MiB")
@@ -32,4 +37,47 @@ fn however_few_bytes_may_be_under_way_the_run_ends() {
     for (stream, rows) in [("contacts", 3_000), ("messages", 20_000)] {
         assert_eq!(ids(&work, stream).len(), rows, "{stream}");
     }
+}
+
+/// A record of so many megabytes costs a few times its size, wherever it goes.
+#[test]
+fn a_large_text_costs_a_few_times_its_size() {
+    const SIZE: usize = 30_000_000;
+    for (text, kind, most) in [("x", "csv", 6.0), ("\\n", "csv", 7.0), ("\\\"", "jsonl", 7.0), ("x", "parquet", 8.0)] {
+        let foreign = Foreign::default();
+        let value = format!("\"{}\"", text.repeat(SIZE / text.len()));
+        let server = Server::start(move |asked| {
+            let answer = foreign.answer(asked);
+            let body = String::from_utf8(answer.body).expect("UTF-8");
+            Answer { body: body.replace("\"text 1007\"", &value).into_bytes(), ..answer }
+        });
+        let work = Work::with_job(&format!(
+            "name = \"test\"\n[source]\nclient_id = \"foreign-client\"\nclient_secret = \"foreign-secret\"\n\
+             requests_per_minute = 0\n[[destination]]\nkind = \"{kind}\"\npath = \"out\"\n"
+        ));
+        let run = work.call(&["run", "job.toml", "--endpoint", &server.endpoint]).expect(0);
+        let times = (peak_of(&run) - 24.0) / (SIZE as f64 / 1024.0 / 1024.0);
+        println!("{kind} {text}: {times:.1} times its size");
+        assert!(times < most, "{kind} {text}: {times:.1} times its size");
+    }
+}
+
+/// An answer with an error for every row, each of which names a field that the server does not know.
+#[test]
+fn ten_thousand_errors_in_an_answer_are_no_matter_of_memory() {
+    let errors: Vec<serde_json::Value> = (0..10_000)
+        .map(|n| {
+            let message = format!("Cannot query field \"field{n}\" on type \"ExternalContact\".");
+            serde_json::json!({"message": message, "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}})
+        })
+        .collect();
+    let body = serde_json::json!({ "errors": errors });
+    let (server, _) = Foreign::default().once(move |_| Answer::json(400, &body)).start();
+    let work = Work::with_job(
+        "name = \"test\"\n[source]\nclient_id = \"foreign-client\"\nclient_secret = \"foreign-secret\"\n\
+         requests_per_minute = 0\npage_size = 20\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n",
+    );
+    let run = work.call(&["run", "job.toml", "--endpoint", &server.endpoint]);
+    assert!(matches!(run.code, 0 | 3), "{}", run.stderr);
+    assert!(peak_of(&run) < 120.0, "{} MiB", peak_of(&run));
 }

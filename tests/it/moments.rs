@@ -235,3 +235,73 @@ fn what_is_no_moment_is_kept_as_it_was_sent_and_counted() {
         }
     }
 }
+
+/// A moment of 2024 of each record, in another unit for each stream.
+fn of_2024(id: usize) -> i64 {
+    1_709_626_150_000_000 + i64::try_from(id).expect("small") * 1_000_000
+}
+
+#[test]
+fn each_stream_has_a_unit_of_its_own() {
+    for (of_contacts, of_messages) in [(1_000, 1_000_000), (1_000_000, 1_000), (1, 1_000), (1_000, 1)] {
+        // One of them says it as text.
+        let form = move |id: usize, unit: u64| match unit {
+            1 => format!("\"{:.6}Z\"", civil(of_2024(id))),
+            unit => decimal(of_2024(id), unit),
+        };
+        let foreign = Foreign::default();
+        let server = Server::start(move |asked| {
+            let unit = if asked.operation() == "getMessages" { of_messages } else { of_contacts };
+            let answer = foreign.answer(asked);
+            let body = String::from_utf8(answer.body.clone()).expect("UTF-8");
+            let mut parts = body.split("\"_id\":\"id-");
+            let mut out = parts.next().expect("a first part").to_owned();
+            for part in parts {
+                let sent = form(part[..8].parse().expect("an id"), unit);
+                out = out + "\"_id\":\"id-" + &part.replacen("\"2024-03-05T08:09:10.123Z\"", &sent, 1);
+            }
+            Answer { body: out.into_bytes(), ..answer }
+        });
+        let work = Work::with_job(JOB);
+        for night in 0..2 {
+            let run = work.call(&["run", "job.toml", "--endpoint", &server.endpoint]).expect(0);
+            assert!(!run.stdout.contains("did not fit") && !run.stdout.contains("decades before"), "{}", run.stdout);
+            for stream in ["contacts", "messages"] {
+                for row in lines(&work, stream) {
+                    let id = id_of(row["_id"].as_str().expect("an id"));
+                    let told = format!("{:.6}Z", civil(of_2024(id)));
+                    assert_eq!(row["createdAt"], told, "{of_contacts} {of_messages}: night {night}: {stream}");
+                }
+            }
+        }
+        // What the mirror shows by hand is the same.
+        let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
+        let of = |stream: &str| -> String {
+            mirror.query_row(&format!("SELECT min(createdAt) FROM {stream}"), [], |r| r.get(0)).expect("a moment")
+        };
+        assert!(of("contacts").starts_with("2024-03-05") && of("messages").starts_with("2024-03-05"));
+    }
+}
+
+/// The unit that rows have shown is not that of all rows, or the job says another one.
+#[test]
+fn moments_decades_before_all_others_are_a_finding() {
+    let mixed: Form = |id| if id % 1000 == 7 { decimal(of_2024(id), 1_000_000) } else { decimal(of_2024(id), 1_000) };
+    let work = Work::with_job(JOB);
+    let run = work.call(&["run", "job.toml", "--endpoint", &dated(mixed).endpoint]).expect(0);
+    let told = "createdAt of 1 record is of 1970 or soon after, decades before all other moments (2024 is the next)";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+    // The job takes seconds for milliseconds, in one stream.
+    let job = JOB.replacen("[[dest", "[source.dialect.streams.messages]\ndate = \"epoch_ms\"\n[[dest", 1);
+    let work = Work::with_job(&job);
+    let seconds: Form = |id| decimal(of_2024(id), 1_000_000);
+    let server = dated(seconds);
+    let run = work.call(&["run", "job.toml", "--endpoint", &server.endpoint]).expect(0);
+    assert!(run.stdout.contains("messages: createdAt of 63 records is of 1970"), "{}", run.stdout);
+    // With the line taken back, what is delivered again is right.
+    std::fs::write(work.path("job.toml"), JOB).expect("the job");
+    work.call(&["run", "job.toml", "--endpoint", &server.endpoint]).expect(0);
+    assert!(
+        lines(&work, "messages").iter().all(|row| row["createdAt"].as_str().is_some_and(|at| at.starts_with("2024")))
+    );
+}

@@ -62,6 +62,22 @@ fn a_web_page_is_told_at_once() {
 }
 
 #[test]
+fn what_refuses_in_front_of_the_api_is_told_at_once() {
+    for (status, body) in [
+        (401, "<html>log in</html>"),
+        (403, "<html>Request blocked</html>"),
+        (403, "{\"message\":\"Forbidden\"}"),
+        (401, "{\"code\":401}"),
+        (407, "proxy authentication required"),
+        (451, ""),
+    ] {
+        let server = Server::start(move |_| Answer::new(status, "text/html", body));
+        told(&server.endpoint, 6, &[&format!("HTTP {status}"), "something in front of the API refuses", ENDPOINT]);
+        assert_eq!(server.asked().len(), COMMANDS.len(), "HTTP {status}: one request a command");
+    }
+}
+
+#[test]
 fn a_text_that_is_no_page_is_told_at_once() {
     for status in [404, 405, 501] {
         let server = Server::start(move |_| Answer::new(status, "text/plain", "no such thing"));

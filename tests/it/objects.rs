@@ -458,7 +458,7 @@ fn a_store_that_cannot_be_reached_keeps_nobody_else_from_theirs() {
     account.night(1);
     account.proxy.down(true);
     let run = account.run().expect(1);
-    assert_eq!(run.stderr.matches("not reached now").count(), 2, "one for each: {}", run.stderr);
+    assert_eq!(run.stderr.matches("not served now").count(), 2, "one for each: {}", run.stderr);
     assert!(run.stderr.contains("not delivered") && run.stderr.contains("qpien-sync export JOB"), "{}", run.stderr);
     for stream in STREAMS {
         compared(&account.sandbox, &account.work, stream, "?objects=all").expect("the files");

@@ -315,7 +315,7 @@ fn a_server_that_cannot_be_reached_keeps_nobody_else_from_theirs() {
     let mut account = Account::new(FILES, Server::start());
     account.wire.arm(Moment::Message(0), Fate::Cut, true);
     let run = account.call("run").expect(1);
-    assert_eq!(run.stderr.matches("not reached now").count(), 1, "{}", run.stderr);
+    assert_eq!(run.stderr.matches("not served now").count(), 1, "{}", run.stderr);
     assert!(run.stderr.contains("not delivered") && run.stderr.contains("qpien-sync export JOB"), "{}", run.stderr);
     for stream in STREAMS {
         compared(&account.sandbox, &account.work, stream, "?objects=all").expect("the files");
@@ -344,7 +344,7 @@ fn a_server_that_cannot_be_reached_keeps_nobody_else_from_theirs() {
     }
     assert!(account.wire.mend());
     let run = Outcome::of(&run.wait_with_output().expect("ended")).expect(0);
-    assert_eq!(run.stderr.matches("not reached now").count(), 1, "{}", run.stderr);
+    assert_eq!(run.stderr.matches("not served now").count(), 1, "{}", run.stderr);
     account.equals_the_truth("back in time");
     account.call("verify").expect(0);
 }

@@ -59,6 +59,34 @@ fn every_way_to_write_this_machine_is_this_machine() {
     }
 }
 
+/// A proxy that makes no way to the API.
+#[test]
+fn a_proxy_that_refuses_is_named_at_once() {
+    for (status, told) in [
+        ("407 Proxy Authentication Required", "asks for a login"),
+        ("403 Forbidden", "does not let through"),
+        ("502 Bad Gateway", "does not let through"),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            for mut client in listener.incoming().flatten() {
+                let _ = std::io::Read::read(&mut client, &mut [0; 2048]);
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                let _ = std::io::Write::write_all(&mut client, answer.as_bytes());
+            }
+        });
+        let work = Work::new("");
+        let mut command = work.command(&["run", "job.toml", "--endpoint", "https://api.example/api/v1"]);
+        let begun = std::time::Instant::now();
+        let run =
+            Outcome::of(&command.env("HTTPS_PROXY", format!("http://{address}")).output().expect("a run")).expect(6);
+        let why = "the proxy that HTTPS_PROXY or ALL_PROXY names refuses to connect to api.example:443";
+        assert!(run.stderr.contains(why) && run.stderr.contains(told), "{status}: {}", run.stderr);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{status}");
+    }
+}
+
 /// The proxy is asked for every other address; it is told where to, and nothing of what is sent.
 #[test]
 fn another_machine_is_reached_through_the_proxy() {

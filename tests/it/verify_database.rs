@@ -101,3 +101,73 @@ fn what_was_held_back_from_the_first_is_no_difference_and_a_server_that_is_down_
     let said = account.call(&["verify", "job.toml"]).expect(7);
     assert!(said.stdout.contains("lines: contacts.jsonl:") && said.stderr.contains("verify again"), "{}", said.stderr);
 }
+
+#[test]
+fn a_deleted_record_that_stands_there_again_is_told() {
+    let account = Account::delivered();
+    let run =
+        |more: &[&str]| account.call(&[&["run", "job.toml", "--endpoint", &account.sandbox.endpoint], more].concat());
+    // Some of a stream, and all of one: what is deleted last has a higher seq than any record that is there.
+    let some = account.sandbox.delete("contacts", 2, 1);
+    let all = account.sandbox.delete("customer_persons", 9, 1);
+    assert_eq!(all.len(), 9);
+    run(&["--allow-deletes"]).expect(0);
+    // Where a server cannot be asked for single records, two readings decide.
+    run(&["--allow-deletes"]).expect(0);
+    account.call(&["verify", "job.toml"]).expect(0);
+    for (table, id) in [("contacts", &some[0]), ("customer_persons", &all[0])] {
+        for (schema, put, take) in [
+            (
+                "whole",
+                format!("INSERT INTO whole.{table} (_id, _seq) VALUES ('{id}', 1)"),
+                format!("DELETE FROM whole.{table} WHERE _id = '{id}'"),
+            ),
+            (
+                "qpien",
+                format!("UPDATE qpien.{table} SET _deleted = false WHERE _id = '{id}'"),
+                format!("UPDATE qpien.{table} SET _deleted = true WHERE _id = '{id}'"),
+            ),
+        ] {
+            account.ask(&put);
+            let said = account.call(&["verify", "job.toml"]).expect(7).stdout;
+            assert!(said.contains(&format!("{table}: 1 record too many")), "{schema}: {said}");
+            account.ask(&take);
+        }
+    }
+    account.call(&["verify", "job.toml"]).expect(0);
+}
+
+#[test]
+fn where_nothing_was_delivered_nothing_is_verified() {
+    let account = Account::delivered();
+    let text = std::fs::read_to_string(account.work.path("job.toml")).expect("the job");
+    let (source, _) = text.split_once("[mask").expect("masks");
+    let other = |destination: &str| {
+        let job = format!("{source}[mask.contacts]\nphone = \"redact\"\n[[destination]]\n{destination}\n");
+        std::fs::write(account.work.path("other.toml"), job).expect("another job");
+        account.call(&["verify", "other.toml"])
+    };
+    let said = other("kind = \"postgres\"\nurl = \"${WAREHOUSE_URL}\"\nschema = \"elsewhere\"").expect(2);
+    assert!(said.stderr.contains("there is nothing to verify"), "{}", said.stderr);
+    account.ask("CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.contacts (LIKE qpien.contacts INCLUDING ALL)");
+    other("kind = \"postgres\"\nurl = \"${WAREHOUSE_URL}\"\nschema = \"elsewhere\"").expect(2);
+    // A manifest of streams that nobody knows, and of some.
+    let path = account.work.path("lines/manifest.json");
+    let whole = std::fs::read_to_string(&path).expect("a manifest");
+    for unknown in [&["contacts", "customer_persons", "conversations", "messages"][..], &["contacts"]] {
+        let mut manifest: serde_json::Value = serde_json::from_str(&whole).expect("JSON");
+        let streams = manifest["streams"].as_object_mut().expect("streams");
+        for name in unknown {
+            let entry = streams.remove(*name).expect("an entry");
+            streams.insert(format!("{name}_of_tomorrow"), entry);
+        }
+        std::fs::write(&path, manifest.to_string()).expect("written");
+        let said = account.call(&["verify", "lines"]).expect(2);
+        assert!(said.stderr.contains("streams that this version does not know"), "{}", said.stderr);
+    }
+    let mut manifest: serde_json::Value = serde_json::from_str(&whole).expect("JSON");
+    manifest["streams"] = serde_json::json!({});
+    std::fs::write(&path, manifest.to_string()).expect("written");
+    let said = account.call(&["verify", "lines"]).expect(2);
+    assert!(said.stderr.contains("there is nothing to verify"), "{}", said.stderr);
+}

@@ -224,6 +224,11 @@ impl Work {
         std::fs::read(self.path(&format!("out/{stream}.csv"))).unwrap_or_else(|e| panic!("{stream}.csv: {e}"))
     }
 
+    /// The bytes of a file.
+    pub fn csv_at(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
     /// The manifest.
     pub fn manifest(&self) -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(self.path("out/manifest.json")).expect("manifest")).expect("JSON")

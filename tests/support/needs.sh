@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests need beside Rust: python3 (reads the CSV files back), node and npm (the reference GraphQL
-# implementation), a PostgreSQL server, Java 17 (for Spark), systemd (its `systemd-analyze verify`), sqlite3 (what the
+# implementation), a PostgreSQL server and a pooler (PgBouncer), Java 17 (for Spark), systemd (its `systemd-analyze verify`), sqlite3 (what the
 # benchmark compares with), and Python packages in .test-needs/venv. Called by `make test` and `make bench`; does nothing
 # when all of it is there.
 set -eu
@@ -17,6 +17,7 @@ command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
 # Debian keeps the server's programs off PATH.
 set -- /usr/lib/postgresql/*/bin/initdb
 command -v initdb >/dev/null 2>&1 || [ -x "$1" ] || missing="$missing postgresql"
+command -v pgbouncer >/dev/null 2>&1 || [ -x /usr/sbin/pgbouncer ] || missing="$missing pgbouncer"
 if [ -n "$missing" ]; then
     if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
         apt-get update -qq

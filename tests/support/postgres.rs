@@ -139,6 +139,63 @@ impl Server {
     }
 }
 
+/// A `PgBouncer` in front of a server; gone with the test.
+pub struct Pooler {
+    process: Child,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Pooler {
+    /// One with a pool of two, these settings among its own.
+    pub fn start(server: &Server, settings: &str) -> Pooler {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("mode");
+        let (port, config) = (free_port(), folder.path().join("pgbouncer.ini"));
+        let text = format!(
+            "[databases]\n* = host=127.0.0.1 port={} user=postgres password='{PASSWORD}'\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\ndefault_pool_size = 2\n\
+             unix_socket_dir =\n{settings}\n",
+            server.port
+        );
+        std::fs::write(&config, text).expect("the settings");
+        give(folder.path());
+        let path = ["pgbouncer", "/usr/sbin/pgbouncer"].map(PathBuf::from);
+        let found = path.iter().find(|path| Command::new(path).arg("--version").output().is_ok());
+        let found = found.expect("pgbouncer is here (make test installs it)");
+        let log = std::fs::File::create(folder.path().join("log")).expect("a log");
+        let process = run_as(found).arg(&config).stdout(Stdio::null()).stderr(log).spawn().expect("pgbouncer");
+        let mut pooler = Pooler { process, port, folder };
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = pooler.process.try_wait().expect("a child");
+            assert!(
+                ended.is_none(),
+                "pgbouncer: {}",
+                std::fs::read_to_string(pooler.folder.path().join("log")).expect("a log")
+            );
+            std::thread::yield_now();
+        }
+        pooler
+    }
+
+    /// What psql prints of a statement that goes through it.
+    pub fn ask(&self, sql: &str) -> String {
+        let mut psql = Command::new(program("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()]);
+        let output = psql.args(["-d", "postgres", "-c", sql]).output().expect("psql");
+        assert!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         if !matches!(self.postmaster.try_wait(), Ok(None)) {

@@ -28,7 +28,7 @@ SELECT m._id, m.conversation, m.createdAt, m.channelType, m.messageType, m.sende
        CASE WHEN position('\u0000' IN sender) = 0 THEN CAST(sender AS json)->>'name' END AS sender_name,
        CAST(createdAt AT TIME ZONE 'UTC' AS date) AS day
 FROM qpien.messages AS m
-LEFT JOIN qpien.sender_sides AS sides ON sides.sender_type = upper(m.senderType);
+LEFT JOIN qpien.sender_sides AS sides ON sides.sender_type = translate(m.senderType, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ');
 
 -- Which values senderType has, and what sender_sides makes of each.
 CREATE OR REPLACE VIEW qpien.sender_types AS

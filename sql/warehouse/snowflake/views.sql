@@ -25,7 +25,7 @@ SELECT m._id, m.conversation, m.createdAt, m.channelType, m.messageType, m.sende
        JSON_EXTRACT_PATH_TEXT(sender, 'name') AS sender_name,
        CAST(CONVERT_TIMEZONE('UTC', createdAt) AS DATE) AS day
 FROM qpien.messages AS m
-LEFT JOIN qpien.sender_sides AS sides ON sides.sender_type = upper(m.senderType);
+LEFT JOIN qpien.sender_sides AS sides ON sides.sender_type = translate(m.senderType, 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ');
 
 -- Which values senderType has, and what sender_sides makes of each.
 CREATE OR REPLACE VIEW qpien.sender_types AS

@@ -53,8 +53,9 @@ pub async fn plan(args: &PlanArgs) -> Result<Exit> {
 
 async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
     let source = setup::source(settings)?;
-    // There may be none yet; a run will say what is wrong with one that is there.
-    let mirror = store::open_untouched(&settings.mirror).ok();
+    // There may be none yet.
+    let is_there = settings.mirror.exists();
+    let mirror = is_there.then(|| store::open_untouched(&settings.mirror)).transpose()?;
     let (streams, outcome) = settled(&source, settings, mirror.as_ref()).await?;
     let mut plan = Plan {
         streams: Vec::new(),

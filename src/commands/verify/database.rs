@@ -13,7 +13,7 @@ use crate::config::settings::Settings;
 use crate::destinations::postgres::{Postgres, held};
 use crate::destinations::rows::Shape;
 use crate::destinations::{Content, Delivery, Destination as _};
-use crate::error::{Result, quote};
+use crate::error::{Error, Result, quote};
 use crate::mirror::changes::Reading;
 use crate::quantity::counted;
 use crate::record::{Reader as _, SeqRange};
@@ -37,6 +37,12 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
         Some(Says { seq, run, delivery_id })
     };
     log::hold(&reading, &place, content, says, &mut differences)?;
+    let is_empty = standings.iter().all(|(_, standing)| standing.is_nothing);
+    if is_empty && differences.is_empty() {
+        return Err(Error::usage(format!(
+            "{place} holds nothing that was delivered there, so there is nothing to verify"
+        )));
+    }
     let mut there = Vec::new();
     for (stream, standing) in standings.iter().filter(|(_, standing)| !standing.is_nothing) {
         for fault in &standing.faults {
@@ -50,6 +56,13 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
             let row = Row { id: held.id, seq: held.seq, is_live: true, parent: held.parent, print: Some(held.print) };
             ledger.put(*stream, &row).map(drop)
         })?;
+        let left_out = leave_out(&reading, *stream, standing.seq, &mut ledger)?;
+        if left_out > 0 && !quiet {
+            let count = counted(left_out, "record");
+            say!(
+                "{place}: {stream}: {count} that it cannot hold, with ids that are no keys there, are taken for there"
+            );
+        }
     }
     let readable: Vec<Stream> = there.iter().map(|(stream, _)| *stream).collect();
     references(&place, &readable, &ledger, &mut differences, Some(&settings.mirror), quiet)?;
@@ -71,6 +84,20 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
     Ok(differences)
 }
 
+/// Counts records that no table can hold as there: that they are not is told by each delivery.
+fn leave_out(reading: &Reading, stream: Stream, reached: i64, ledger: &mut Ledger) -> Result<u64> {
+    let mut count = 0;
+    reading.changes(stream, SeqRange { first: 1, last: reached }, &mut |change| {
+        if change.payload.is_none() || Postgres::can_hold(change.id) {
+            return Ok(());
+        }
+        count += 1;
+        let row = Row { id: change.id.to_owned(), seq: Some(change.seq), is_live: true, parent: None, print: None };
+        ledger.put(stream, &row).map(drop)
+    })?;
+    Ok(count)
+}
+
 /// Every row that the mirror still has as it was delivered, cell for cell.
 fn cells(
     settings: &Settings,
@@ -82,7 +109,7 @@ fn cells(
     differences: &mut Differences,
 ) -> Result<()> {
     let Some(offer) = delivery.streams.iter().find(|offer| offer.stream == stream) else { return Ok(()) };
-    let mut shape = Shape::new(offer, true, delivery.date, Content::Changes);
+    let mut shape = Shape::new(offer, true, delivery.dates[stream], Content::Changes);
     let (mut others, mut one) = (0, String::new());
     deliver::masked(settings, reading).changes(stream, SeqRange { first: 1, last: reached }, &mut |change| {
         if change.payload.is_none() {

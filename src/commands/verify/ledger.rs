@@ -118,5 +118,7 @@ impl Ledger {
 }
 
 fn failed(error: &rusqlite::Error) -> Error {
-    Error::new(Kind::Internal, format!("the scratch database of a verification: {error}"))
+    let is_full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+    let kind = if is_full { Kind::NoTemporaryFiles } else { Kind::Internal };
+    Error::new(kind, format!("the scratch database of a verification: {error}"))
 }

@@ -56,6 +56,12 @@ pub struct Differences {
 }
 
 impl Differences {
+    /// Whether nothing is wrong.
+    #[cfg(feature = "postgres")]
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// One more.
     pub fn add(&mut self, place: &str, what: String) {
         self.found.push((quote(place), escaped(what)));
@@ -150,6 +156,7 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
         return Err(Error::usage(format!("there is no {name}: nothing was delivered there, or somewhere else")));
     };
     let streams: Vec<Stream> = manifest.streams.keys().filter_map(|name| Stream::named(name)).collect();
+    refuse_nothing(store, &manifest)?;
     for stream in &streams {
         let entry = &manifest.streams[stream.name()];
         files::read(store, &manifest, *stream, entry, &mut ledger, &mut differences)?;
@@ -163,6 +170,25 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
         say!("{}: {stream}: {} in {files}", store.place(), counted(ledger.live(*stream)?, "record"));
     }
     Ok((Some(manifest), differences))
+}
+
+/// Refuses a manifest that names nothing, or what this version does not know: what is not looked at is not verified.
+fn refuse_nothing(store: &dyn Store, manifest: &Manifest) -> Result<()> {
+    let name = store.name_of(NAME);
+    let unknown: Vec<String> =
+        manifest.streams.keys().filter(|name| Stream::named(name).is_none()).map(|name| quote(name)).collect();
+    if !unknown.is_empty() {
+        return Err(Error::usage(format!(
+            "{name} names streams that this version does not know ({}), so nothing was verified: verify with the version that wrote it",
+            unknown.join(", ")
+        )));
+    }
+    if manifest.streams.values().all(|entry| entry.status == "held" && entry.files.is_empty()) {
+        return Err(Error::usage(format!(
+            "{name} names no file, so there is nothing to verify: nothing was delivered there yet"
+        )));
+    }
+    Ok(())
 }
 
 /// Whether what is referred to is there. Messages of a conversation that the mirror does not have either (it was merged

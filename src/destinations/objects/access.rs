@@ -16,7 +16,7 @@ use object_store::{BackoffConfig, ClientConfigKey, RetryConfig};
 
 use super::Location;
 use super::direct::Direct;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quote};
 use crate::secret;
 
 /// How long the brief client tries.
@@ -33,6 +33,8 @@ pub struct Access {
     pub patient: Arc<AmazonS3>,
     /// Where it asks, for people.
     pub address: String,
+    /// The profile that `AWS_PROFILE` names, where no key is given otherwise: its file is not read.
+    pub unread_profile: Option<String>,
 }
 
 impl Access {
@@ -42,6 +44,10 @@ impl Access {
         variables: impl IntoIterator<Item = (String, String)>,
         retry_for: Duration,
     ) -> Result<Access> {
+        let variables: Vec<(String, String)> = variables.into_iter().collect();
+        let of = |name: &str| variables.iter().find(|(n, value)| n == name && !value.trim().is_empty());
+        let unread_profile = of("AWS_PROFILE").filter(|_| of("AWS_ACCESS_KEY_ID").is_none());
+        let unread_profile = unread_profile.map(|(_, name)| quote(name.trim()));
         let builder = builder(location, variables)?;
         let address = address(&builder);
         let wrong = |_: object_store::Error| {
@@ -52,7 +58,8 @@ impl Access {
         };
         let brief = builder.clone().with_retry(retry(BRIEF)).build().map_err(wrong)?;
         let patient = builder.with_retry(retry(retry_for)).with_credentials(brief.credentials().clone());
-        Ok(Access { brief: Arc::new(brief), patient: Arc::new(patient.build().map_err(wrong)?), address })
+        let patient = Arc::new(patient.build().map_err(wrong)?);
+        Ok(Access { brief: Arc::new(brief), patient, address, unread_profile })
     }
 }
 

@@ -41,9 +41,21 @@ pub fn told(error: &Error, bucket: &str, address: &str) -> String {
         (Some("SignatureDoesNotMatch"), _) => {
             "the store does not accept the signature: look at AWS_SECRET_ACCESS_KEY and AWS_REGION".into()
         }
-        (Some("ExpiredToken" | "TokenRefreshRequired"), _) => "the credentials have expired: renew AWS_SESSION_TOKEN".into(),
+        (Some("ExpiredToken" | "TokenRefreshRequired"), _) => "the credentials have expired: renew AWS_SESSION_TOKEN, with a life longer than a run's".into(),
         (Some("RequestTimeTooSkewed"), _) => "this machine's clock is wrong".into(),
         (Some("NoSuchUpload"), _) => "the upload is gone: somebody else has ended it".into(),
+        _ if text.contains("kms:") || code.is_some_and(|code| code.starts_with("KMS")) => {
+            "the key with which the bucket encrypts (KMS) refuses: let this key use kms:GenerateDataKey and kms:Decrypt of it"
+                .into()
+        }
+        _ if text.contains("Object Lock") && text.contains("MD5") => {
+            "the bucket has Object Lock, which wants a checksum with each file: set AWS_CHECKSUM_ALGORITHM=SHA256".into()
+        }
+        _ if text.contains("Object Lock") || text.contains("WORM") => {
+            "the bucket keeps its files for a time (Object Lock), and a delivery replaces and removes its own: give it a bucket \
+             or prefix without a retention"
+                .into()
+        }
         (_, Error::PermissionDenied { .. } | Error::Unauthenticated { .. }) => {
             "access denied: the key needs s3:PutObject, GetObject, DeleteObject, AbortMultipartUpload and ListBucket here"
                 .into()

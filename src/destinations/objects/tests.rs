@@ -293,6 +293,24 @@ fn what_a_store_refuses_is_told_without_its_words() {
         ),
         ("403 Forbidden", "<Error><Code>InvalidAccessKeyId</Code></Error>", "does not know this key"),
         ("400 Bad Request", "<Error><Code>ExpiredToken</Code></Error>", "have expired"),
+        (
+            "403 Forbidden",
+            "<Error><Code>AccessDenied</Code><Message>MARKER is not authorized to perform: kms:GenerateDataKey</Message></Error>",
+            "(KMS) refuses",
+        ),
+        ("400 Bad Request", "<Error><Code>KMS.DisabledException</Code></Error>", "refuses it (HTTP 400)"),
+        ("400 Bad Request", "<Error><Code>KMSDisabledException</Code></Error>", "(KMS) refuses"),
+        (
+            "400 Bad Request",
+            "<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is required for Put \
+             Object requests with Object Lock parameters</Message></Error>",
+            "AWS_CHECKSUM_ALGORITHM",
+        ),
+        (
+            "403 Forbidden",
+            "<Error><Code>AccessDenied</Code><Message>Access Denied because object protected by Object Lock.</Message></Error>",
+            "(Object Lock)",
+        ),
         ("404 Not Found", "<Error><Code>NoSuchBucket</Code></Error>", "there is no bucket `feed`"),
         ("404 Not Found", "<html>MARKER</html>", "does the bucket exist?"),
         ("301 Moved Permanently", "MARKER", "in another region"),
@@ -309,6 +327,27 @@ fn what_a_store_refuses_is_told_without_its_words() {
     let refused = refused(&gone);
     assert_eq!(refused.kind, Kind::DestinationUnreachable);
     assert!(refused.detail.contains(&format!("http://{gone} cannot be reached: ")), "{refused}");
+}
+
+#[test]
+fn a_profile_that_is_not_read_is_named_where_it_may_be_the_reason() {
+    let told = |variables: &[(&str, &str)]| {
+        let address = stub("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>");
+        let mut all: BTreeMap<String, String> = Moto::variables(&address).into_iter().collect();
+        all.extend(variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+        all.retain(|_, value| !value.is_empty());
+        let mut objects = Objects::new(place("p"), all, Duration::ZERO).expect("a client");
+        objects.check("a test").expect_err("refused").detail
+    };
+    let hint = "; AWS_PROFILE names work, and ~/.aws is not read";
+    assert!(!told(&[("AWS_PROFILE", "work")]).contains(hint), "a key is given");
+    let without = [
+        ("AWS_PROFILE", "work"),
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_SKIP_SIGNATURE", "true"),
+    ];
+    assert!(told(&without).contains(hint), "{}", told(&without));
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub fn inspect(session: &Session, options: &Options, terms: Terms, streams: &[St
     rights(session, schema)?;
     let is_marked = marks::exists(session, schema)?;
     if is_marked {
+        unfiltered(session, &marks::table(schema), &marks::told(schema))?;
         marks::fits(session, schema, terms.content)?;
     }
     for stream in streams {
@@ -33,6 +34,7 @@ pub fn inspect(session: &Session, options: &Options, terms: Terms, streams: &[St
             return Err(session
                 .failed(format!("the user may not write {told}: GRANT SELECT, INSERT, UPDATE, DELETE ON {told}")));
         }
+        unfiltered(session, &table.name, &table.told())?;
         let mark = if is_marked { marks::read(session, schema, *stream)? } else { None };
         if fresh(mark.as_ref()) && table.has_rows(session)? {
             let told = table.told();
@@ -45,6 +47,17 @@ pub fn inspect(session: &Session, options: &Options, terms: Terms, streams: &[St
         }
     }
     Ok(())
+}
+
+/// Refuses a table whose rows are filtered for this user: what it does not see it would neither delete nor change.
+fn unfiltered(session: &Session, table: &str, told: &str) -> Result<()> {
+    if !session.value("SELECT row_security_active($1::text::regclass)", &[&table])? {
+        return Ok(());
+    }
+    Err(session.failed(format!(
+        "row-level security filters what this user sees of {told}: let the table's owner deliver, or a role with BYPASSRLS, \
+         or ALTER TABLE {told} DISABLE ROW LEVEL SECURITY"
+    )))
 }
 
 fn server(session: &Session) -> Result<()> {

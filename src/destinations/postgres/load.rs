@@ -1,5 +1,6 @@
 //! One stream of a delivery, in one transaction.
 
+use super::keys::{self, Aside};
 use super::marks::{self, Mark};
 use super::merge::{self, STAGING, Staged};
 use super::session::Session;
@@ -8,8 +9,10 @@ use super::{Options, wire};
 use crate::crash;
 use crate::destinations::cells::EXTRA;
 use crate::destinations::rows::{OF_A_CHANGE, Shape};
+use crate::destinations::years::Years;
 use crate::destinations::{Content, Delivery, Offer, Receipt, Terms};
 use crate::error::{Error, Kind, Result};
+use crate::quantity::counted;
 use crate::record::{Reader, SeqRange};
 use crate::streams::Stream;
 
@@ -44,7 +47,7 @@ pub fn reached(session: &Session, options: &Options, mirror: &str, stream: Strea
     if mark.mirror != mirror && !fresh(Some(&mark)) {
         let schema = &options.schema;
         return Err(Error::new(
-            Kind::DestinationRefused,
+            Kind::DestinationOfAnother,
             format!(
                 "{} holds records from another mirror; to have it filled from this one, {}",
                 options.place(),
@@ -101,6 +104,8 @@ impl Load<'_> {
             up_to_seq: mark.as_ref().map_or(0, |mark| mark.seq),
             misfits: 0,
             set_aside: offer.set_aside.len() as u64,
+            years: Vec::new(),
+            left_out: mark.as_ref().map(|mark| mark.set_aside.clone()).unwrap_or_default(),
             files: Vec::new(),
             table: Some(table.told()),
         };
@@ -111,7 +116,8 @@ impl Load<'_> {
         let (range, staged) = match content {
             Content::Snapshot => {
                 reached(self.session, self.options, &self.delivery.mirror, stream)?;
-                receipt.up_to_seq = self.reader.extent(stream)?.seqs.map_or(0, |seqs| seqs.1);
+                // The table is to show everything that changed up to the mirror's last seq, deletions too.
+                receipt.up_to_seq = self.reader.last_seq()?;
                 (Some(SeqRange { first: 1, last: receipt.up_to_seq }), Staged::Snapshot)
             }
             Content::Changes => match (self.wanted(offer)?, offer.range) {
@@ -143,19 +149,40 @@ impl Load<'_> {
             self.session.run(&statement)?;
         }
         if let Some(range) = range {
-            (receipt.records, receipt.misfits) = self.stage(offer, range)?;
+            // Whatever is delivered again from its beginning is named again.
+            let before = if range.first == 1 { Vec::new() } else { std::mem::take(&mut receipt.left_out) };
+            let mut aside = Aside::before(before);
+            (receipt.records, receipt.misfits, receipt.years) = self.stage(offer, range, &mut aside)?;
+            receipt.left_out = aside.names();
             let has_flags = found.is_some_and(|found| found.has_flags());
             for statement in merge::statements(&table, staged, self.options.tombstones, has_flags) {
                 crash::point();
                 self.session.run(&statement)?;
             }
+            self.make_sure(&table, staged)?;
             self.session.run(&format!("DROP TABLE {STAGING}"))?;
         }
         let columns = table.filled();
+        let (seq, records, set_aside) = (receipt.up_to_seq, receipt.records, &receipt.left_out[..]);
         let id = range.filter(|_| content == Content::Changes).map(|_| self.delivery.id.as_str());
-        let delivered = marks::Delivered { seq: receipt.up_to_seq, records: receipt.records, columns: &columns, id };
+        let delivered = marks::Delivered { seq, records, columns: &columns, set_aside, id };
         marks::write(self.session, schema, self.delivery, offer, content, Some(delivered))?;
         Ok(receipt)
+    }
+
+    /// Whether the server has done what it was told. A rule, a trigger or a policy of the table may have kept a row as it was,
+    /// without an error.
+    fn make_sure(&self, table: &Table, staged: Staged) -> Result<()> {
+        let undone: i64 = self.session.value(&merge::undone(table, staged, self.options.tombstones), &[])?;
+        if undone == 0 {
+            return Ok(());
+        }
+        Err(self.session.failed(format!(
+            "{} of {} did not become what was written, and nothing was stored: a rule, a trigger or a row-level policy of \
+             the table keeps them; drop it, or let it pass what this user writes",
+            counted(undone.unsigned_abs(), "row"),
+            table.told()
+        )))
     }
 
     fn is_damaged(&self, stream: Stream) -> Result<bool> {
@@ -176,16 +203,25 @@ impl Load<'_> {
         Ok(Some(range))
     }
 
-    /// Copies a range into the staging table; how many rows, and how many values did not fit.
-    fn stage(&self, offer: &Offer, range: SeqRange) -> Result<(u64, u64)> {
+    /// Copies a range into the staging table; how many rows, how many values did not fit, and of which years its moments are.
+    fn stage(
+        &self,
+        offer: &Offer,
+        range: SeqRange,
+        aside: &mut Aside,
+    ) -> Result<(u64, u64, Vec<(&'static str, Years)>)> {
         let (session, is_snapshot) = (self.session, self.terms.content == Content::Snapshot);
-        let mut shape = Shape::new(offer, true, self.delivery.date, Content::Changes);
+        let mut shape = Shape::new(offer, true, self.delivery.dates[offer.stream], Content::Changes);
         session
             .run(&format!("CREATE TEMPORARY TABLE {STAGING} ({}) ON COMMIT DROP", tables::staged(&shape.columns())))?;
         let mut copy = session.copy(&format!("COPY {STAGING} FROM STDIN (FORMAT binary)"))?;
         let (mut records, mut replaced) = (0, 0);
         self.reader.changes(offer.stream, range, &mut |change| {
             if is_snapshot && change.payload.is_none() {
+                return Ok(());
+            }
+            if !keys::is_key(change.id) {
+                aside.put(change.id, change.payload.is_some());
                 return Ok(());
             }
             let cells = shape.of_change(change)?;
@@ -200,6 +236,6 @@ impl Load<'_> {
             return Err(Error::new(Kind::Internal, why));
         }
         session.run(&format!("ANALYZE {STAGING}"))?;
-        Ok((records, shape.misfits() + replaced))
+        Ok((records, shape.misfits() + replaced, shape.years()))
     }
 }

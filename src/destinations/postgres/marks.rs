@@ -10,13 +10,15 @@ use crate::streams::Stream;
 const TABLE: &str = "_qpien_delivered";
 
 /// Columns that the first version did not make, with their types.
-const LATER: [(&str, &str); 3] = [
+const LATER: [(&str, &str); 4] = [
     // Of changes: which delivery brought the last of them.
     ("delivery_id", "text"),
     // A name of the masks that the rows went through, which tells neither them nor their key.
     ("masks", "text"),
     // Records of the mirror that a complete reading did not show and that are kept.
     ("suspects", "bigint NOT NULL DEFAULT 0"),
+    // Records that the table cannot hold: their ids are no keys.
+    ("set_aside", "text[] NOT NULL DEFAULT '{}'"),
 ];
 
 /// A row of it.
@@ -36,6 +38,8 @@ pub struct Mark {
     pub masks: Option<String>,
     /// The delivery that brought the last changes; none where an earlier version did.
     pub delivery_id: Option<String>,
+    /// The names of records that the table cannot hold.
+    pub set_aside: Vec<String>,
 }
 
 /// What a delivery did.
@@ -47,6 +51,7 @@ pub struct Delivered<'d> {
     pub columns: &'d [String],
     /// Of changes that came with it: which delivery it is.
     pub id: Option<&'d str>,
+    pub set_aside: &'d [String],
 }
 
 /// The table, with its schema.
@@ -124,7 +129,8 @@ pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
 pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Mark>> {
     // A table that an earlier version made may lack a column.
     let sql = format!(
-        "SELECT mirror, seq, records, columns, run_id, to_jsonb(mark) ->> 'masks', to_jsonb(mark) ->> 'delivery_id'
+        "SELECT mirror, seq, records, columns, run_id, to_jsonb(mark) ->> 'masks', to_jsonb(mark) ->> 'delivery_id',
+                ARRAY(SELECT jsonb_array_elements_text(coalesce(to_jsonb(mark) -> 'set_aside', '[]')))
          FROM {} AS mark WHERE stream = $1",
         table(schema)
     );
@@ -138,6 +144,7 @@ pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Ma
         run: row.get(4),
         masks: row.get(5),
         delivery_id: row.get(6),
+        set_aside: row.get(7),
     }))
 }
 
@@ -158,19 +165,20 @@ pub fn write(
     let moves = if delivered.is_some() {
         ", mirror = excluded.mirror, content = excluded.content, seq = excluded.seq, records = excluded.records,
            columns = excluded.columns, run_id = excluded.run_id, as_of = excluded.as_of, at = excluded.at, masks = excluded.masks,
-           delivery_id = coalesce(excluded.delivery_id, mark.delivery_id)"
+           delivery_id = coalesce(excluded.delivery_id, mark.delivery_id), set_aside = excluded.set_aside"
     } else {
         ""
     };
     let sql = format!(
         "INSERT INTO {} AS mark 
-             (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at, suspects, masks, delivery_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now(), $13, $14, $15)
+             (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at, suspects, masks, delivery_id, set_aside)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now(), $13, $14, $15, $16)
          ON CONFLICT (stream) DO UPDATE SET status = excluded.status, verdict = excluded.verdict, why = excluded.why,
              latest_run_id = excluded.latest_run_id, latest_at = excluded.latest_at, suspects = excluded.suspects{moves}",
         table(schema)
     );
-    let (seq, records, columns) = delivered.map_or((0, 0, &[][..]), |d| (d.seq, d.records, d.columns));
+    let (seq, records) = delivered.map_or((0, 0), |d| (d.seq, d.records));
+    let (columns, set_aside) = delivered.map_or((&[][..], &[][..]), |d| (d.columns, d.set_aside));
     let records = i64::try_from(records).unwrap_or(i64::MAX);
     let as_of = offer.as_of.as_ref().filter(|_| delivered.is_some());
     session.execute(
@@ -191,6 +199,7 @@ pub fn write(
             &i64::try_from(offer.suspects).unwrap_or(i64::MAX),
             &delivered.map(|_| &offer.masks),
             &delivered.and_then(|d| d.id),
+            &set_aside,
         ],
     )?;
     Ok(())

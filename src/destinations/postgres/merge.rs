@@ -52,6 +52,26 @@ pub fn statements(table: &Table, staged: Staged, tombstones: Tombstones, has_fla
     all
 }
 
+/// The query that counts what did not become what was staged: rows that are missing, older, there in spite of their deletion,
+/// or, of a snapshot, too many.
+pub fn undone(table: &Table, staged: Staged, tombstones: Tombstones) -> String {
+    let name = &table.name;
+    let stays = if tombstones == Tombstones::Flag { format!("NOT t.{DELETED} AND ") } else { String::new() };
+    let further = if staged == Staged::Snapshot {
+        let only = if tombstones == Tombstones::Flag { format!("NOT t.{DELETED} AND ") } else { String::new() };
+        format!(
+            " + (SELECT count(*) FROM {name} AS t WHERE {only}NOT EXISTS (SELECT FROM {STAGING} AS s WHERE s._id = t._id))"
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "SELECT (SELECT count(*) FROM {STAGING} AS s LEFT JOIN {name} AS t ON t._id = s._id
+                 WHERE CASE WHEN s.{OP} = 'delete' THEN t._id IS NOT NULL AND {stays}t._seq < s._seq
+                            ELSE t._id IS NULL OR t._seq < s._seq END){further}"
+    )
+}
+
 fn upsert(table: &Table, staged: Staged, tombstones: Tombstones) -> String {
     let names = table.names();
     let own = |prefix: &str| names.iter().map(|n| format!("{prefix}{n}")).collect::<Vec<_>>();

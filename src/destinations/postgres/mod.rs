@@ -10,9 +10,11 @@ pub mod address;
 mod fault;
 pub mod held;
 mod inspect;
+mod keys;
 mod load;
 mod marks;
 mod merge;
+mod pooler;
 mod session;
 mod tables;
 mod wire;
@@ -105,6 +107,11 @@ impl Postgres {
         each: &mut dyn FnMut(held::Held) -> Result<()>,
     ) -> Result<()> {
         held::records(&self.open("a verification")?, &self.options, stream, parent, each)
+    }
+
+    /// Returns whether a table can hold a record of this id.
+    pub fn can_hold(id: &str) -> bool {
+        keys::is_key(id)
     }
 
     fn open(&self, holder: &str) -> Result<Session> {

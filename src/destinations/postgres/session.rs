@@ -20,11 +20,11 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, CopyInSink, NoTls, Row};
+use tokio_postgres::{Client, CopyInSink, NoTls, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{Address, Trust};
-use super::fault;
+use super::{fault, pooler};
 use crate::error::{Error, Kind, Result};
 
 /// Parameters of a statement.
@@ -34,12 +34,12 @@ pub type Parameters<'p> = &'p [&'p (dyn ToSql + Sync)];
 const CHUNK: usize = 256 * 1024;
 
 /// What every session begins with: nothing of a role's own limits ends it half way, commits are durable, a dead peer is
-/// noticed, and no statement waits for ever for a table that somebody holds.
-const BEGIN: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s';
+/// noticed, no statement waits for ever for a table that somebody holds, and a policy that would hide rows is an error.
+const BEGIN: &str = "SET statement_timeout = 0; SET row_security = off; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s';
     SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6;
     SET client_min_messages = 'error';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-    SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'";
+    SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')";
 
 /// A statement of a client that is gone ends. Not every server can.
 const NOTICE_DEATH: &str = "SET client_connection_check_interval = '10s'";
@@ -61,6 +61,17 @@ pub struct Session {
 impl Session {
     /// Connects; the server's own list shows `application`.
     pub fn open(address: &Address, application: &str) -> Result<Session> {
+        let session = Session::connect(address, application)?;
+        let config = address.config();
+        let server = format!("{:?} {:?}", config.get_hosts(), config.get_ports());
+        pooler::refuse(&server, &session, || Session::connect(address, application))?;
+        session.run(BEGIN)?;
+        let _ = session.run(NOTICE_DEATH);
+        Ok(session)
+    }
+
+    /// Connects, and sets nothing.
+    fn connect(address: &Address, application: &str) -> Result<Session> {
         let place = address.place().to_owned();
         let failed = |why: String| Error::new(Kind::DestinationUnwritable, format!("{place}: {why}"));
         let tls = tls(address.trust()).map_err(&failed)?;
@@ -97,9 +108,17 @@ impl Session {
         let connected = connected.map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
         let (client, driver) = connected.map_err(|e| told(&place, &e))?;
         (session.client, session.driver) = (Some(client), Some(driver));
-        session.run(BEGIN)?;
-        let _ = session.run(NOTICE_DEATH);
         Ok(session)
+    }
+
+    /// Asks for one value, as text, in a statement that is not prepared.
+    pub fn plain(&self, sql: &str) -> Result<String> {
+        let messages = wait(self.client()?.simple_query(sql)).map_err(|e| self.told(&e))?;
+        let row = messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        Ok(row.unwrap_or_default().to_owned())
     }
 
     fn client(&self) -> Result<&Client> {
@@ -147,9 +166,9 @@ impl Session {
         let key = i32::from_be_bytes(
             xxhash_rust::xxh3::xxh3_64(schema.as_bytes()).to_be_bytes()[..4].try_into().unwrap_or_default(),
         );
-        let take =
-            format!("SET lock_timeout = '10s'; SELECT pg_advisory_lock({LOCK}, {key}); SET lock_timeout = '60s'");
+        let take = format!("BEGIN; SET LOCAL lock_timeout = '10s'; SELECT pg_advisory_lock({LOCK}, {key}); COMMIT");
         let Err(error) = wait(self.client()?.batch_execute(&take)) else { return Ok(()) };
+        let _ = self.run("ROLLBACK");
         if error.code() != Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE) {
             return Err(self.told(&error));
         }

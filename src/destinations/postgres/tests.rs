@@ -151,7 +151,7 @@ fn a_snapshot_is_all_there_is_and_what_is_equal_is_left_alone() {
     // What another mirror delivered, or somebody else wrote, is not replaced.
     let before = snapshot.bytes();
     let told = snapshot.hand(&held, None, "another").expect_err("another mirror");
-    assert!(told.kind == Kind::DestinationRefused && told.detail.contains("TRUNCATE the tables"), "{told}");
+    assert!(told.kind == Kind::DestinationOfAnother && told.detail.contains("TRUNCATE the tables"), "{told}");
     assert_eq!(snapshot.bytes(), before);
     snapshot.ask("CREATE TABLE @.saved AS SELECT * FROM @._qpien_delivered; TRUNCATE @._qpien_delivered");
     let told = snapshot.refused();
@@ -234,7 +234,7 @@ fn ranges_adjoin_and_a_mirror_is_not_taken_for_another() {
     let gap = subject.hand(&held, Some(SeqRange { first: 4, last: 5 }), "m").expect_err("a gap");
     assert!(gap.detail.contains("the next change is 3"), "{gap}");
     let told = subject.hand(&held, Some(SeqRange { first: 3, last: 5 }), "another").expect_err("another mirror");
-    assert!(told.kind == Kind::DestinationRefused && told.detail.contains("TRUNCATE"), "{told}");
+    assert!(told.kind == Kind::DestinationOfAnother && told.detail.contains("TRUNCATE"), "{told}");
     assert_eq!(subject.bytes(), before, "nothing has changed");
     // An answer was lost: the same range again.
     let range = SeqRange { first: 3, last: 5 };

@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 pub use self::since::SinceForm;
 use crate::error::{Error, Result};
-use crate::streams::{ALL, DateForm, Stream};
+use crate::streams::{ALL, DateForm, Dates, Stream};
 
 const SHIPPED: &str = include_str!("qpien.toml");
 
@@ -148,6 +148,9 @@ pub struct StreamDialect {
     /// The parent's argument takes a list: it is given one with the one id.
     #[serde(default)]
     pub parent_list: bool,
+    /// How its moments are written, where that is another form than everybody's.
+    #[serde(default)]
+    pub date: Option<DateForm>,
     pub fields: Vec<String>,
     pub drop: Vec<String>,
     /// Fields that no column holds, taken along where a job wants them.
@@ -224,6 +227,18 @@ impl Dialect {
         self.streams
             .get(stream.name())
             .ok_or_else(|| Error::usage(format!("[source.dialect.streams.{stream}] is missing")))
+    }
+
+    /// How a stream's moments are written.
+    pub fn date_of(&self, stream: Stream) -> DateForm {
+        self.streams.get(stream.name()).and_then(|own| own.date).unwrap_or(self.date)
+    }
+
+    /// The same of each.
+    pub fn dates(&self) -> Dates {
+        let mut dates = Dates::from(self.date);
+        ALL.into_iter().for_each(|stream| dates[stream] = self.date_of(stream));
+        dates
     }
 
     fn check(&self) -> std::result::Result<(), Wrong> {
@@ -308,6 +323,21 @@ impl StreamDialect {
 /// `tags { _id }` -> `tags`; an alias `createdAt: created` -> `createdAt`, the name it has in the answer.
 pub fn field_name(field: &str) -> &str {
     field.split([' ', '{', '(', ':']).next().unwrap_or(field)
+}
+
+/// What a job says laid over what was settled. A form of dates that the job names for all streams stands above what one of
+/// them has shown.
+pub fn with_job(settled: &toml::Table, job: &toml::Table) -> toml::Table {
+    let mut all = settled.clone();
+    if job.contains_key("date")
+        && let Some(toml::Value::Table(streams)) = all.get_mut("streams")
+    {
+        for stream in streams.iter_mut().filter_map(|(_, stream)| stream.as_table_mut()) {
+            stream.remove("date");
+        }
+    }
+    lay_over(&mut all, job);
+    all
 }
 
 /// Tables are merged key by key, everything else is replaced.

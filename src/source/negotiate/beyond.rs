@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use super::super::dialect::settle::{self, Certainty, Finding, Open, Settled};
-use super::super::dialect::{Dialect, NotFound, OneDialect, Paging, lay_over};
+use super::super::dialect::{Dialect, NotFound, OneDialect, Paging, lay_over, with_job};
 use super::super::look_up;
 use super::super::prove::{self, Proof, Second};
 use super::super::remembered::of_stream;
@@ -75,8 +75,7 @@ impl Negotiation<'_> {
         }
         let mut over = self.settled.clone();
         lay_over(&mut over, &table);
-        lay_over(&mut over, self.job);
-        let dialect = Dialect::with(&over)?;
+        let dialect = Dialect::with(&with_job(&over, self.job))?;
         Ok(dialect.stream(stream)?.one.clone().map(|one| (table, one)))
     }
 

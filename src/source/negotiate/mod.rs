@@ -15,7 +15,7 @@ use super::Source;
 use super::dialect::schema::Schema;
 use super::dialect::server::Server as _;
 use super::dialect::settle::{self, Certainty, Finding, Open, Settled};
-use super::dialect::{Dialect, Paging, asking, introspect, lay_over};
+use super::dialect::{Dialect, Paging, asking, introspect, lay_over, with_job};
 use super::document::Documents;
 use super::look_up::NOBODY;
 use super::prove::{self, Proof};
@@ -127,9 +127,7 @@ impl<'s> Negotiation<'s> {
     }
 
     fn speak(&self) -> Result<()> {
-        let mut over = self.settled.clone();
-        lay_over(&mut over, self.job);
-        let mut dialect = Dialect::with(&over)?;
+        let mut dialect = Dialect::with(&with_job(&self.settled, self.job))?;
         if !self.source.settings.collect {
             dialect.streams.values_mut().for_each(|part| part.extra.clear());
         }

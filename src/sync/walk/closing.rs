@@ -260,6 +260,9 @@ async fn wait(list: &mut Read<'_>, closing: &mut Closing) -> Result<bool> {
     let from = closing.not_before.unwrap_or(now);
     let left = Duration::from_millis(u64::try_from(from.saturating_sub(now).min(ONE_SIZE)).unwrap_or(0));
     tracing::info!(stream = %list.stream, seconds = left.as_secs(), "one page size only: the closing reading comes later");
+    let why =
+        format!("{}: the server serves one page size only, so the list is read again a minute later", list.stream);
+    let _told = list.context.source.waits().begin("closing", why, left);
     let is_waited = tokio::select! {
         biased;
         () = list.context.stop.asked() => false,

@@ -59,7 +59,8 @@ fn made_in(stream: Stream) -> Option<&'static str> {
 fn is_younger(list: &Read<'_>, began: Option<i64>, page: &Page, row: &Record) -> bool {
     let Some((began, column)) = began.zip(made_in(list.stream)) else { return false };
     let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
-    record::moment(text, &[column], list.context.source.dialect().date).is_some_and(|made| made >= began)
+    record::moment(text, &[column], list.context.source.dialect().date_of(list.stream))
+        .is_some_and(|made| made >= began)
 }
 
 /// How many of these records were there when the walk began, by what belongs to them: the oldest message of a conversation
@@ -79,7 +80,7 @@ async fn old_lists(list: &Read<'_>, began: Option<i64>, ids: Vec<String>) -> Res
         since: None,
     };
     let pages = context.source.ask_all_briefly(ids.iter().map(question).collect()).await;
-    let date = context.source.dialect().date;
+    let date = context.source.dialect().date_of(child);
     let is_young = |page: &Page| {
         let rows = &page.records.rows;
         let is_whole = page.total.map_or(page.has_next == Some(false), |total| total == rows.len() as u64);

@@ -32,6 +32,10 @@ fn answers(engine: &str) -> Vec<(&'static str, Value)> {
             ]),
         ),
         (
+            "SELECT _id, createdAt FROM qpien.contacts WHERE createdAt IS NOT NULL ORDER BY _id",
+            json!([["k1", "1871-05-04T03:02:01.000000Z"]]),
+        ),
+        (
             "SELECT _id, status, isStarred FROM qpien.conversations ORDER BY _id",
             json!([["c1", "PENDING", null], ["c2", "PENDING", false], ["c3", "SOLVED", null],]),
         ),

@@ -49,7 +49,8 @@ pub(super) fn plan(account: &Path, dir: &Path) -> Vec<Value> {
 }
 
 /// A feed of which only `shop-b` can be merged whole: nothing was delivered for `new`, the manifest of `half` is cut off, `list`
-/// has another JSON there, a file of `lost` is not there, one of `short` is cut off. In `feed5` there is only `new`.
+/// has another JSON there, a file of `lost` is not there, one of `short` is cut off, one of `torn` has its length and other
+/// bytes. In `feed5` there is only `new`.
 fn one_is_wrong(account: &Path, to: &Path) {
     feed(account, to, ["lost", "1"]);
     std::fs::rename(to.join("account=007"), to.join("account=lost")).expect("a link");
@@ -67,6 +68,9 @@ fn one_is_wrong(account: &Path, to: &Path) {
     let file = "contacts/changes-000000000001-000000000031.parquet";
     let bytes = std::fs::read(account.join("parquet/1").join(file)).expect("a file");
     std::fs::write(short.join(file), &bytes[..bytes.len() - 9]).expect("a file");
+    let torn = folder("torn");
+    std::fs::write(torn.join("manifest.json"), &manifest).expect("a file");
+    std::fs::write(torn.join(file), vec![b'x'; bytes.len()]).expect("a file");
     let new = to.with_file_name("feed5/account=new");
     std::fs::create_dir_all(&new).expect("a folder");
 }
@@ -152,6 +156,7 @@ pub(super) fn right(dir: &Path, gave: &[Value]) {
         "messages account=short: messages/changes-000000000001-000000000031.parquet is not there",
         "messages account=shop-b: 1 files merged, up to seq 31",
         "contacts account=lost: 3 files merged, up to seq 65",
+        "contacts account=torn: Spark cannot merge it (",
     ] {
         assert!(said(20).contains(why), "{why}: {}", said(20));
     }

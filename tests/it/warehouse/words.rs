@@ -59,3 +59,30 @@ fn the_command_prints_and_writes_what_is_committed() {
     let nowhere = work.call(&["warehouse", "sql", "--engine", "spark", "--out", "file/x"]);
     assert!(nowhere.code != 0 && nowhere.stderr.contains("file/x"), "{nowhere:?}");
 }
+
+/// In Turkish the capital of `i` is `İ`: whose side a message is on must not depend on a database's locale.
+#[test]
+#[cfg(feature = "postgres")]
+fn sides_are_the_same_in_a_turkish_database() {
+    let server = crate::support::postgres::Server::start();
+    server.ask(
+        "postgres",
+        "CREATE DATABASE tr TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LOCALE 'C.UTF-8'",
+    );
+    assert_eq!(server.ask("tr", "SELECT upper('visitor')"), "VİSİTOR", "it is Turkish");
+    for name in ["tables", "views"] {
+        let file = std::path::Path::new(super::ROOT).join(format!("sql/warehouse/postgres/{name}.sql"));
+        let sql = std::fs::read_to_string(file).expect("SQL");
+        // Lines for psql itself have no place in a statement.
+        let lines: Vec<&str> = sql.lines().filter(|line| !line.starts_with('\\')).collect();
+        server.ask("tr", &lines.join("\n"));
+    }
+    server.ask(
+        "tr",
+        "INSERT INTO qpien.messages (_id, senderType) VALUES ('1', 'visitor'), ('2', 'Visitor'), ('3', 'VISITOR'),
+         ('4', 'customer_person'), ('5', 'VİSİTOR'), ('6', NULL)",
+    );
+    let sides =
+        server.ask("tr", "SELECT m._id || ' ' || coalesce(m.side, '-') FROM qpien.message_sides AS m ORDER BY m._id");
+    assert_eq!(sides.lines().collect::<Vec<_>>(), ["1 customer", "2 customer", "3 customer", "4 staff", "5 -", "6 -"]);
+}

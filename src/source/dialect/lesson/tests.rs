@@ -173,11 +173,10 @@ fn a_variable_says_what_is_taken_in_its_place() {
         let (variable, ty) = (variable.map(str::to_owned), TypeRef::parse(ty));
         assert_eq!(taught(message), Lesson::Position { variable, ty }, "{message}");
     }
-    let said: Said = serde_json::from_str(
-        r#"{"message": "The variable `v1` is not compatible with the type of the current location.",
-            "extensions": {"variable": "v1", "variableType": "[[[Boolean]]]", "locationType": "Int!"}}"#,
-    )
-    .expect("JSON");
+    let said = Said::read(&serde_json::json!({
+        "message": "The variable `v1` is not compatible with the type of the current location.",
+        "extensions": {"variable": "v1", "variableType": "[[[Boolean]]]", "locationType": "Int!"}
+    }));
     let expected = Lesson::Position { variable: Some("v1".into()), ty: TypeRef::parse("Int!") };
     assert_eq!(Lesson::of(&said), expected);
 }

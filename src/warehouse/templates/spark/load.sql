@@ -4,6 +4,10 @@
 -- the files of another mirror; those that were merged before may be moved away or left: the outcome is the same. A stream that
 -- has no file yet has no folder either, which is an error: write these files without it (--stream).
 
+-- Moments before 1900 are what they are: the files are of no Spark that counted them otherwise.
+SET spark.sql.parquet.datetimeRebaseModeInRead=CORRECTED;
+SET spark.sql.parquet.datetimeRebaseModeInWrite=CORRECTED;
+
 CREATE OR REPLACE TEMPORARY VIEW manifest USING text OPTIONS (path '${files}/manifest.json', wholetext 'true');
 
 CREATE OR REPLACE TEMPORARY VIEW change_file AS

@@ -1,0 +1,66 @@
+//! Ids that a table cannot have as keys: PostgreSQL's text has no U+0000, whose replacement would make one key of two ids,
+//! and an index holds no key that is longer than a third of a page. Such records are set aside at this destination: the rest
+//! is delivered, and each delivery names them until they are gone from the source.
+
+use std::collections::BTreeSet;
+
+use crate::error::escape;
+
+/// The longest id in bytes that the index of a primary key takes: 2,704 for its entry, less two headers.
+pub const LONGEST: usize = 2692;
+
+/// So many are named.
+const NAMED: usize = 1000;
+
+/// Returns whether an id can be a key, whatever others there are.
+pub fn is_key(id: &str) -> bool {
+    id.len() <= LONGEST && memchr::memchr(0, id.as_bytes()).is_none()
+}
+
+/// The records of a stream that are set aside, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Aside(BTreeSet<String>);
+
+impl Aside {
+    /// Those that were set aside before.
+    pub fn before(names: Vec<String>) -> Aside {
+        Aside(names.into_iter().collect())
+    }
+
+    /// A record with an id that is no key has changed, or is gone.
+    pub fn put(&mut self, id: &str, is_there: bool) {
+        let name = escape(id);
+        if !is_there {
+            self.0.remove(&name);
+        } else if self.0.len() < NAMED {
+            self.0.insert(name);
+        }
+    }
+
+    /// Their names, as they may be shown and stored.
+    pub fn names(&self) -> Vec<String> {
+        self.0.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_index_takes_is_no_key() {
+        assert!(is_key("a") && is_key("") && is_key("a\u{fffd}b") && is_key(&"x".repeat(LONGEST)));
+        assert!(!is_key("a\0b") && !is_key("\0") && !is_key(&"x".repeat(LONGEST + 1)) && !is_key(&"ş".repeat(LONGEST)));
+    }
+
+    #[test]
+    fn what_is_gone_is_not_named_any_more() {
+        let mut aside = Aside::before(vec!["a\\u{0}b".into()]);
+        aside.put("c\0", true);
+        assert_eq!(aside.names(), ["a\\u{0}b", "c\\u{0}"]);
+        aside.put("a\0b", false);
+        assert_eq!(aside.names(), ["c\\u{0}"]);
+        (0..2 * NAMED).for_each(|n| aside.put(&format!("{n}\0"), true));
+        assert_eq!(aside.names().len(), NAMED);
+    }
+}

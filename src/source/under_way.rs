@@ -1,0 +1,101 @@
+//! Which requests are under way, so that a stop waits for answers that are about to come and for nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// An answer that has not come after so long is not waited for when a run is to stop.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// When nothing is under way for so long, what came has been handed on.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// The requests under way.
+#[derive(Debug, Default)]
+pub struct UnderWay {
+    sent: Mutex<(u64, BTreeMap<u64, Instant>)>,
+    changed: Notify,
+}
+
+/// A request that is under way; home when dropped.
+#[derive(Debug)]
+pub struct Sent<'u> {
+    all: &'u UnderWay,
+    number: u64,
+}
+
+impl UnderWay {
+    /// A request is sent now.
+    pub fn begin(&self) -> Sent<'_> {
+        let number = {
+            let mut sent = self.sent();
+            sent.0 += 1;
+            let number = sent.0;
+            sent.1.insert(number, Instant::now());
+            number
+        };
+        self.changed.notify_waiters();
+        Sent { all: self, number }
+    }
+
+    /// Waits until no request is under way that may still be answered soon.
+    pub async fn come_home(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let now = Instant::now();
+            let next = self.sent().1.values().map(|sent| *sent + PATIENCE).filter(|until| *until > now).min();
+            let Some(until) = next else {
+                tokio::select! {
+                    () = changed => continue,
+                    () = sleep(QUIET) => return,
+                }
+            };
+            tokio::select! {
+                () = changed => {}
+                () = sleep_until(until) => {}
+            }
+        }
+    }
+
+    fn sent(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Instant>)> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        self.all.sent().1.remove(&self.number);
+        self.all.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn takes(under_way: &UnderWay) -> Duration {
+        let begun = Instant::now();
+        under_way.come_home().await;
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_young_is_waited_for_and_what_is_old_is_not() {
+        let under_way = UnderWay::default();
+        assert_eq!(takes(&under_way).await, QUIET);
+        let slow = under_way.begin();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert!((Duration::from_secs(1)..Duration::from_secs(2)).contains(&takes(&under_way).await));
+        assert_eq!(takes(&under_way).await, QUIET, "it is old now");
+        let young = under_way.begin();
+        let answered = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            drop(young);
+        };
+        let (waited, ()) = tokio::join!(takes(&under_way), answered);
+        assert_eq!(waited, Duration::from_secs(2) + QUIET);
+        drop(slow);
+    }
+}

@@ -1,0 +1,246 @@
+//! What an error of an answer says of itself: its words, and where in the answer it stands.
+//!
+//! GraphQL says that `errors` is a list of objects, each with a text `message`, a list `path` and an object `extensions`
+//! (documented for this API: `extensions.code`). Servers and what stands in front of them write other things in each of these
+//! places. Every form is read as far as it goes, so that a code that means something is found wherever it stands; what
+//! cannot be read leaves the decision to the status.
+
+use serde_json::{Map, Value};
+
+/// How deep objects within an error are looked into.
+const DEPTH: u32 = 4;
+
+/// The members that hold a code, most telling first.
+const CODES: [&str; 3] = ["code", "errorCode", "error_code"];
+/// The members that hold a message, most telling first.
+const MESSAGES: [&str; 7] = ["message", "msg", "error", "error_description", "detail", "description", "reason"];
+/// The members that hold the scope that is asked for.
+const SCOPES: [&str; 2] = ["requiredScope", "required_scope"];
+/// The members that hold a further error.
+const WITHIN: [&str; 5] = ["extensions", "exception", "originalError", "response", "cause"];
+
+/// What an error says of itself, wherever it says it.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// Its code, text or number.
+    pub code: Option<String>,
+    /// Its message.
+    pub message: Option<String>,
+    /// The scope it asks for (documented beside `INSUFFICIENT_SCOPES`).
+    pub required_scope: Option<String>,
+}
+
+impl Words {
+    /// Reads the words of an error, or of a part of one, in any form.
+    pub fn read(value: &Value) -> Words {
+        read(value, DEPTH)
+    }
+
+    /// Reads an error's `extensions`: a text that stands there is taken for a code, and for a message too.
+    fn of_extensions(value: &Value) -> Words {
+        let words = Words::read(value);
+        match value {
+            Value::String(text) => Words { code: Some(text.clone()), ..words },
+            _ => words,
+        }
+    }
+
+    /// These words with those of `extensions` taking precedence, which is the documented place of a code.
+    #[must_use]
+    pub fn with(&self, extensions: Option<&Words>) -> Words {
+        let Some(extensions) = extensions else { return self.clone() };
+        Words { message: self.message.clone(), ..extensions.clone() }.or(self).or(extensions)
+    }
+
+    /// These words, and where they say nothing, those of another part.
+    fn or(self, other: &Words) -> Words {
+        Words {
+            code: self.code.or_else(|| other.code.clone()),
+            message: self.message.or_else(|| other.message.clone()),
+            required_scope: self.required_scope.or_else(|| other.required_scope.clone()),
+        }
+    }
+}
+
+fn read(value: &Value, depth: u32) -> Words {
+    match value {
+        Value::Object(members) => of_object(members, depth),
+        Value::Array(list) if depth > 0 => {
+            list.iter().fold(Words::default(), |words, one| words.or(&read(one, depth - 1)))
+        }
+        Value::String(text) if !text.is_empty() => Words { message: Some(text.clone()), ..Words::default() },
+        Value::Number(number) => Words { code: Some(number.to_string()), ..Words::default() },
+        _ => Words::default(),
+    }
+}
+
+fn of_object(members: &Map<String, Value>, depth: u32) -> Words {
+    let first = |names: &[&str]| names.iter().find_map(|name| text_of(members.get(*name)?));
+    let mut words = Words { code: first(&CODES), message: first(&MESSAGES), required_scope: first(&SCOPES) };
+    if depth > 0 {
+        let nested = CODES.iter().chain(&MESSAGES).chain(&WITHIN).filter_map(|name| members.get(*name));
+        for value in nested.filter(|value| value.is_object() || value.is_array()) {
+            words = words.or(&read(value, depth - 1));
+        }
+    }
+    words
+}
+
+/// A text that says something, or a number as its digits; anything else is no word.
+pub(super) fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// An error of an answer.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Entry {
+    /// Where in the answer it stands: response names, field names, row numbers.
+    pub path: Vec<Value>,
+    /// What it says, its extensions first.
+    pub words: Words,
+}
+
+impl Entry {
+    /// Reads the errors of whatever stands under `errors`. Every value there is one, but for `null`, `false` and what is
+    /// empty.
+    pub fn all(value: &Value) -> Vec<Entry> {
+        match value {
+            Value::Null | Value::Bool(false) => Vec::new(),
+            Value::String(text) if text.is_empty() => Vec::new(),
+            Value::Object(members) if members.is_empty() => Vec::new(),
+            Value::Array(list) => list.iter().flat_map(Entry::of_element).collect(),
+            Value::Object(members) if !is_an_error(members) => members.iter().flat_map(Entry::under).collect(),
+            other => vec![Entry::one(other)],
+        }
+    }
+
+    /// Reads an element of a list of errors: it is an error whatever it is, or a list of some.
+    pub fn of_element(value: &Value) -> Vec<Entry> {
+        let all = Entry::all(value);
+        if all.is_empty() { vec![Entry::default()] } else { all }
+    }
+
+    /// Reads what an object that is no error itself says under a name: of a question, or of nothing (`"0"`).
+    fn under((name, value): (&String, &Value)) -> Vec<Entry> {
+        let mut all = Entry::of_element(value);
+        for entry in all.iter_mut().filter(|entry| entry.path.is_empty()) {
+            entry.path.push(Value::from(name.as_str()));
+        }
+        all
+    }
+
+    fn one(value: &Value) -> Entry {
+        let Value::Object(members) = value else { return Entry { words: Words::read(value), ..Entry::default() } };
+        let own = Words::read(value);
+        let extensions = members.get("extensions").map(Words::of_extensions);
+        Entry { path: members.get("path").map(path).unwrap_or_default(), words: own.with(extensions.as_ref()) }
+    }
+}
+
+/// Whether an object is an error, and not a list of errors by name.
+fn is_an_error(members: &Map<String, Value>) -> bool {
+    const OTHERS: [&str; 4] = ["path", "locations", "success", "status"];
+    CODES.iter().chain(&MESSAGES).chain(&SCOPES).chain(&WITHIN).chain(&OTHERS).any(|name| members.contains_key(*name))
+}
+
+/// A path, also where it is written as one text: `contacts_1.data.docs[3].email`.
+fn path(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Array(steps) => steps.clone(),
+        Value::String(text) => text.split(['.', '/', '[', ']']).filter(|step| !step.is_empty()).map(step).collect(),
+        Value::Number(_) => vec![value.clone()],
+        _ => Vec::new(),
+    }
+}
+
+fn step(text: &str) -> Value {
+    text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn words(error: &Value) -> (Option<String>, Option<String>) {
+        let mut all = Entry::all(&json!([error]));
+        let entry = all.remove(0);
+        assert!(all.is_empty(), "{error}");
+        (entry.words.code, entry.words.message)
+    }
+
+    fn told(code: &str, message: &str) -> (Option<String>, Option<String>) {
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        (some(code), some(message))
+    }
+
+    #[test]
+    fn a_code_is_found_wherever_it_stands() {
+        for (error, found) in [
+            (json!({"message": "m", "extensions": {"code": "X"}}), told("X", "m")),
+            (json!({"message": "m", "code": "Y", "extensions": {"code": "X"}}), told("X", "m")),
+            (json!({"message": "m", "extensions": "X"}), told("X", "m")),
+            (json!({"message": "m", "extensions": []}), told("", "m")),
+            (json!({"message": "m", "extensions": [{"code": "X"}]}), told("X", "m")),
+            (json!({"message": "m", "extensions": 7}), told("7", "m")),
+            (json!({"message": {"code": "X", "message": "m"}}), told("X", "m")),
+            (json!({"message": ["m", "n"]}), told("", "m")),
+            (json!({"code": {"code": 401}}), told("401", "")),
+            (json!({"message": "m", "extensions": {"exception": {"code": "X"}}}), told("X", "m")),
+            (
+                json!({"message": "m", "extensions": {"originalError": {"statusCode": 1, "message": "X"}}}),
+                told("", "m"),
+            ),
+            (json!({"error": "m", "code": 5}), told("5", "m")),
+            (json!("m"), told("", "m")),
+            (json!(401), told("401", "")),
+            (json!(null), told("", "")),
+            (json!(true), told("", "")),
+            (json!([]), told("", "")),
+        ] {
+            assert_eq!(words(&error), found, "{error}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_list_of_errors_is_one() {
+        for nothing in [json!(null), json!(false), json!([]), json!({}), json!("")] {
+            assert_eq!(Entry::all(&nothing), [], "{nothing}");
+        }
+        let messages = |errors: &Value| -> Vec<String> {
+            Entry::all(errors).into_iter().map(|entry| entry.words.message.unwrap_or_default()).collect()
+        };
+        assert_eq!(messages(&json!("a")), ["a"]);
+        assert_eq!(messages(&json!(["a", {"message": "b"}, ["c", ["d"]], null])), ["a", "b", "c", "d", ""]);
+        assert_eq!(messages(&json!({"message": "a"})), ["a"]);
+        assert_eq!(messages(&json!({"0": {"message": "a"}, "1": "b"})), ["a", "b"]);
+        let named = Entry::all(&json!({"contacts_1": ["a"]}));
+        assert_eq!((named[0].path.clone(), named[0].words.message.as_deref()), (vec![json!("contacts_1")], Some("a")));
+    }
+
+    #[test]
+    fn a_path_is_read_as_a_list_and_as_a_text() {
+        let whole = vec![json!("contacts_1"), json!("docs"), json!(3), json!("email")];
+        for path in [
+            json!(["contacts_1", "docs", 3, "email"]),
+            json!("contacts_1.docs.3.email"),
+            json!("contacts_1.docs[3].email"),
+            json!("/contacts_1/docs/3/email"),
+        ] {
+            assert_eq!(Entry::all(&json!([{"message": "m", "path": path}]))[0].path, whole);
+        }
+        assert!(Entry::all(&json!([{"message": "m", "path": null}]))[0].path.is_empty());
+    }
+
+    #[test]
+    fn no_depth_is_too_deep() {
+        let mut deep = json!("TOKEN_EXPIRED");
+        (0..100).for_each(|_| deep = json!({"message": [deep]}));
+        assert_eq!(Words::read(&deep), Words::default());
+    }
+}

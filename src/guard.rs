@@ -38,6 +38,8 @@ pub enum Refused {
     Empty,
     /// Every list that was read came out empty.
     AllEmpty,
+    /// They are not shown any more since something else is asked for.
+    NotAskedFor,
 }
 
 impl Most {

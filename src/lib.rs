@@ -58,7 +58,7 @@
 //! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
 //! | which settings a reading rests on | [`mirror::settings`], [`sync::settings`]; what is read again when one changes: [`mirror::anew`] |
 //! | which conversations are not asked, what that misses | [`mirror::entries`], [`sync::audit`]; where a list is read from its newest end only: [`sync::walk::known_end`] |
-//! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; how many may go at a time: [`guard`] |
+//! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; what is only asked for no more: [`mirror::left_over`]; how many may go at a time: [`guard`] |
 //! | which values stay out of a record's hash | [`volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::filled`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
 //! | what a destination is handed, and when | `commands/deliver.rs`; ranges under way: [`mirror::pins`]; what a row is: [`destinations::rows`], what does not fit: [`destinations::typed`] |

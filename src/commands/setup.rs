@@ -9,10 +9,12 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::deletions;
+use crate::mirror::left_over;
 use crate::mirror::refusals::Unsettled;
 use crate::mirror::set_aside as stored;
 use crate::mirror::settings::is_asked_otherwise_since;
 use crate::mirror::standing::{Standing, standing};
+use crate::quantity::counted;
 use crate::record::Reader as _;
 use crate::source::Source;
 use crate::source::budget::Budget;
@@ -88,8 +90,16 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         }
         let mut set_aside = set_aside(reading, lane, *stream, since, (&own, above.as_ref()))?;
         let is_offered = verdict.is_complete() || !set_aside.is_empty();
-        if is_open && is_offered && settings.deletes.on && are_unjudged(reading, lane, *stream, since)? {
-            verdict = Verdict::Incomplete(UNJUDGED.into());
+        let left_over = left_over(reading, settings, *stream, parent)?;
+        let why_not = if left_over.is_some() {
+            left_over
+        } else if is_open && is_offered && settings.deletes.on && are_unjudged(reading, lane, *stream, since)? {
+            Some(UNJUDGED.into())
+        } else {
+            None
+        };
+        if let Some(why) = why_not {
+            verdict = Verdict::Incomplete(why);
             set_aside.clear();
         }
         let mut columns = stream.columns().to_vec();
@@ -133,6 +143,25 @@ fn suspects(reading: &Reading, stream: Stream, refused: Option<Unsettled>) -> Re
     let (_, suspects) = deletions::counts(reading.connection(), stream)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
     Ok(suspects.max(refused.map_or(0, |refused| refused.records)))
+}
+
+/// Why a stream is not complete that holds records which are not asked for any more, or which belong to such records.
+fn left_over(
+    reading: &Reading,
+    settings: &Settings,
+    stream: Stream,
+    parent: Option<Stream>,
+) -> Result<Option<String>> {
+    for stream in [Some(stream), parent].into_iter().flatten().filter(|_| settings.deletes.on) {
+        let left = left_over::of(reading.connection(), stream, settings.deletes.most)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
+        if left.count > 0 {
+            let (records, settings) = (counted(left.count, "record"), left.settings.join(", "));
+            let why = format!("{stream}: {records} not shown any more since {settings} changed, and not deleted");
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
 }
 
 /// The names of what a stream was set aside, where it lacks nothing else.

@@ -32,10 +32,12 @@ pub struct Judged {
     pub stream: Stream,
     /// Whether it has a list for each record of its parent.
     pub partitioned: bool,
-    /// The run in which the round began.
+    /// The run in which the round began, or began the stream's lists anew.
     pub since: i64,
     /// This run.
     pub run: i64,
+    /// What was seen last before this run is not judged: it is left over ([`super::left_over`]).
+    pub shown: i64,
 }
 
 impl Judged {
@@ -86,12 +88,13 @@ pub fn suspect(writer: &mut Writer, of: Judged) -> Result<u64> {
                 .prepare_cached(&format!(
                     "SELECT r.id FROM record AS r
                      WHERE r.stream = :stream AND r.id > :after AND r.deleted = 0 AND r.last_run < :since
-                         AND r.suspect_run IS NULL AND EXISTS (SELECT 1 FROM checkpoint AS c WHERE {walk})
+                         AND r.last_run >= :shown AND r.suspect_run IS NULL AND EXISTS (SELECT 1 FROM checkpoint AS c WHERE {walk})
                      ORDER BY r.id LIMIT {BATCH}"
                 ))?
                 .query_map(
                     rusqlite::named_params! {
                         ":stream": of.stream.number(), ":after": after, ":since": of.since, ":lane": of.lane.name(),
+                        ":shown": of.shown,
                     },
                     |r| r.get(0),
                 )?
@@ -119,14 +122,14 @@ pub fn suspects(writer: &mut Writer, of: Judged, behind: Option<&Suspect>, most:
             "SELECT r.id, r.suspect_run, c.verdict = 'proven', c.seen = 0
              FROM record AS r INDEXED BY record_suspects CROSS JOIN checkpoint AS c ON {}
              WHERE r.stream = :stream AND r.suspect_run IS NOT NULL AND (r.suspect_run, r.id) > (:run, :id)
-                 AND r.deleted = 0 AND r.last_run < :since
+                 AND r.deleted = 0 AND r.last_run < :since AND r.last_run >= :shown
              ORDER BY r.suspect_run, r.id LIMIT :most",
             of.walk()
         ))?
         .query_map(
             rusqlite::named_params! {
                 ":stream": of.stream.number(), ":since": of.since, ":lane": of.lane.name(), ":run": run, ":id": id,
-                ":most": most,
+                ":most": most, ":shown": of.shown,
             },
             |r| {
                 Ok(Suspect {
@@ -203,10 +206,13 @@ fn tombstone(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, seq
 
 /// How many live records a stream has.
 pub fn live(writer: &mut Writer, stream: Stream) -> Result<u64> {
-    writer.transaction(|t| {
-        let sql = "SELECT count(*) FROM record WHERE stream = ? AND deleted = 0";
-        t.query_row(sql, [stream.number()], |r| r.get(0))
-    })
+    writer.transaction(|t| live_records(t, stream))
+}
+
+/// The same, within a transaction or a reading.
+pub(super) fn live_records(c: &Connection, stream: Stream) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM record WHERE stream = ? AND deleted = 0";
+    c.query_row(sql, [stream.number()], |r| r.get(0))
 }
 
 /// The first ids of a stream's live records.

@@ -133,7 +133,14 @@ fn messages(conversation: &str) -> (Stream, &str) {
 }
 
 fn judged(begun: Begun, stream: Stream) -> Judged {
-    Judged { lane: LANE, stream, partitioned: stream == Stream::Messages, since: begun.since_run, run: begun.run }
+    Judged {
+        lane: LANE,
+        stream,
+        partitioned: stream == Stream::Messages,
+        since: begun.since_run,
+        run: begun.run,
+        shown: 0,
+    }
 }
 
 fn suspected(w: &mut Writer, begun: Begun, stream: Stream) -> Vec<String> {

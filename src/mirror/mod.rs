@@ -6,8 +6,8 @@
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`entries`] which lists need not be
 //! asked for, [`settings`] what a reading rests on, [`anew`] what is read again when that is changed, [`filled`] which
 //! records are the same under other fields, [`rounds`] when a reading of everything begins and ends,
-//! [`deletions`] what is gone, [`refusals`] what was not deleted and why a stream is held for it, [`changes`] reads records
-//! out in order, [`views`] makes them readable by hand, [`dialect`]
+//! [`deletions`] what is gone, [`left_over`] what nobody asks for any more, [`refusals`] what was not deleted and why a stream
+//! is held for it, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
 //! remembers how the API is spelled, [`account`] whose it is, [`pins`] and [`delivered`] what is and was
 //! handed over, [`masked_places`] with which masks.
 
@@ -23,6 +23,7 @@ pub mod entries;
 pub mod filled;
 pub mod forecast;
 mod known;
+pub mod left_over;
 pub mod masked_places;
 pub mod migrations;
 pub mod orphans;

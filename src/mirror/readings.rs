@@ -72,21 +72,21 @@ pub fn closed(
     let started: Option<String> =
         t.query_row("SELECT started_at FROM run WHERE id = ?", [since_run], |r| r.get(0)).optional()?;
     let Some(began) = started.and_then(|text| crate::clock::parsed(&text)) else { return Ok(()) };
-    let known: Option<(i64, i64, i64)> = t
-        .prepare_cached("SELECT query, began, whole FROM reading WHERE stream = ?")?
-        .query_row([stream.number()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+    let known: Option<(i64, i64, i64, i64)> = t
+        .prepare_cached("SELECT query, began, whole, run FROM reading WHERE stream = ?")?
+        .query_row([stream.number()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
         .optional()?
         .filter(|(known, ..)| *known == query);
     // Never back, but from a moment that a wrong clock told.
     let later = |before: i64| if is_ahead(before, now) { began } else { before.max(began) };
-    let (began, whole) = match known {
-        Some((_, before, whole)) if tail => (later(before), whole),
-        Some((_, before, whole)) => (later(before), later(whole)),
+    let (began, whole, run) = match known {
+        Some((_, before, whole, run)) if tail => (later(before), whole, run),
+        Some((_, before, whole, run)) => (later(before), later(whole), run.max(since_run)),
         None if tail => return Ok(()),
-        None => (began, began),
+        None => (began, began, since_run),
     };
-    t.prepare_cached("INSERT OR REPLACE INTO reading (stream, query, began, whole) VALUES (?, ?, ?, ?)")?
-        .execute(params![stream.number(), query, began, whole])?;
+    t.prepare_cached("INSERT OR REPLACE INTO reading (stream, query, began, whole, run) VALUES (?, ?, ?, ?, ?)")?
+        .execute(params![stream.number(), query, began, whole, run])?;
     Ok(())
 }
 

@@ -214,8 +214,8 @@ pub struct Change {
 }
 
 /// The settings of a stream that have changed in run `since` or later, in the order of [`Setting::ALL`].
-pub fn changes(t: &Transaction<'_>, stream: Stream, since: i64) -> rusqlite::Result<Vec<Change>> {
-    let mut found: Vec<Change> = t
+pub fn changes(c: &Connection, stream: Stream, since: i64) -> rusqlite::Result<Vec<Change>> {
+    let mut found: Vec<Change> = c
         .prepare_cached(
             "SELECT name, changed_in, run.id, run.job FROM setting LEFT JOIN run ON run.id = changed_from
              WHERE stream = ? AND changed_in >= ?",

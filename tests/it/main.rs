@@ -38,6 +38,7 @@ mod modes;
 mod moments;
 mod moving;
 mod nightly;
+mod not_asked_for;
 mod not_this_api;
 mod numbers;
 #[cfg(feature = "objects")]

@@ -94,6 +94,10 @@ pub struct Concluded {
     pub twice: u64,
     /// Deleted with a list that is empty.
     pub empty: u64,
+    /// Deleted because they are not asked for any more, as somebody has allowed.
+    pub not_asked_for: u64,
+    /// Deleted with those, of the stream whose records belonged to them.
+    pub with_them: u64,
     /// Deleted with the record they belonged to: asked for by their ids and not there.
     pub covered: u64,
     /// Deleted with the record they belonged to, on inference alone: no other list shows them.
@@ -125,6 +129,8 @@ pub struct Refusal {
     pub why: Refused,
     /// The first of them.
     pub ids: Vec<String>,
+    /// The settings that have changed, where that is why.
+    pub settings: Vec<&'static str>,
 }
 
 impl Concluded {
@@ -141,7 +147,7 @@ impl Concluded {
 
     /// ... for what is known of themselves.
     pub fn found(&self) -> u64 {
-        self.proven + self.not_there + self.told_gone + self.twice + self.empty
+        self.proven + self.not_there + self.told_gone + self.twice + self.empty + self.not_asked_for
     }
 
     /// Counts a record that is gone.
@@ -164,6 +170,7 @@ impl Concluded {
             (self.told_gone, "the server has neither them nor what belongs to them"),
             (self.twice, "two complete readings did not show them"),
             (self.empty, "the list is empty, and --allow-deletes says that this is right"),
+            (self.not_asked_for, "not asked for any more, and --allow-deletes says that this is right"),
             (self.covered, "with what they belonged to, asked for by id, not there"),
             (self.inferred, "with what they belonged to, and no other list shows them"),
         ];
@@ -174,6 +181,9 @@ impl Concluded {
         let mut parts = Vec::new();
         if !reasons.is_empty() {
             parts.push(format!("{} deleted ({})", counted(self.deleted(), "record"), reasons.join("; ")));
+        }
+        if self.with_them > 0 {
+            parts.push(format!("{} that belonged to these deleted, too", counted(self.with_them, "record")));
         }
         if self.moved > 0 {
             parts.push(format!("{} not shown, but there when asked for by id", counted(self.moved, "record")));
@@ -204,6 +214,11 @@ impl Refusal {
             Refused::Empty => {
                 format!("{stream}: the list came out empty, but the mirror holds {count}; nothing was deleted")
             }
+            Refused::NotAskedFor => format!(
+                "{stream}: {count} of {live} are not shown any more since {} changed; none of them was deleted: \
+                 --allow-deletes lets them go, a mirror of its own (--mirror) keeps this job apart from them",
+                self.settings.join(", ")
+            ),
             Refused::AllEmpty => format!(
                 "{stream}: every list that was read came out empty, and {count} of {live} would be deleted; none of them was"
             ),
@@ -300,7 +315,14 @@ mod tests {
     #[test]
     fn a_refusal_names_the_first_twenty() {
         let ids: Vec<String> = (0..30).map(|n| format!("id{n}")).collect();
-        let refusal = Refusal { stream: Stream::Contacts, count: 30, live: 100, why: Refused::TooMany(10), ids };
+        let refusal = Refusal {
+            stream: Stream::Contacts,
+            count: 30,
+            live: 100,
+            why: Refused::TooMany(10),
+            ids,
+            settings: Vec::new(),
+        };
         let told = refusal.told().detail;
         assert!(
             told.starts_with("contacts: 30 records of 100 would be deleted, more than max_deletes allows (10)"),

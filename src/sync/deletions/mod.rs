@@ -12,12 +12,15 @@
 //! An incomplete walk concludes nothing. A list without a row proves nothing, whatever its verdict. Where a server can be
 //! asked, a suspect waits until it is: a record that moves every night at the same hour is missed every night.
 //!
+//! What a list shows no more since something else is asked for is left over: see `let_go`.
+//!
 //! [`mod@judge`] holds the reasoning, pure; `asking` asks; what is stored is [`crate::mirror::deletions`]'s, how many may go at a
 //! time [`crate::guard`]'s.
 //! Every step can be done again: a run that is killed between two of them concludes the same the next time.
 
 mod asking;
 pub mod judge;
+mod let_go;
 
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,8 +31,10 @@ use super::Context;
 use crate::error::Result;
 use crate::guard::{LEAST, Refused};
 use crate::mirror::deletions::{self as stored, BATCH, Judged, Suspect};
+use crate::mirror::left_over::{self, LeftOver};
 use crate::mirror::orphans;
 use crate::mirror::refusals::{self, Unsettled};
+use crate::mirror::settings;
 use crate::mirror::store::Writer;
 use crate::streams::{self, Stream};
 
@@ -55,7 +60,7 @@ impl<'c> Concluding<'c> {
     /// server can be asked so, for its share of the requests: as many other streams are to come. Returns how many were
     /// there.
     pub async fn ask(&mut self, stream: Stream, streams_left: u64) -> Result<u64> {
-        let stage = Stage::of(self.context, stream);
+        let stage = Stage::of(self.context, stream).await?;
         if let Some(child) = stage.child {
             stage.call(move |w, of| orphans::leave_the_rest(w, of.run, of.stream, child)).await?;
         }
@@ -75,7 +80,7 @@ impl<'c> Concluding<'c> {
 
     /// Concludes who is gone of a stream that was asked for, of whom `moved` were there.
     pub async fn conclude(&mut self, stream: Stream, moved: u64) -> Result<Concluded> {
-        Stage::of(self.context, stream).conclude(&self.asking, moved).await
+        Stage::of(self.context, stream).await?.conclude(&self.asking, moved).await
     }
 }
 
@@ -87,6 +92,7 @@ struct Stage<'c> {
     child: Option<Stream>,
     /// The stream for each of whose records it has a list.
     parent: Option<Stream>,
+    left_over: LeftOver,
 }
 
 /// How far the suspects of a stream were looked at: at first those that a walk did not show, then orphans.
@@ -97,16 +103,23 @@ struct Cursor {
 }
 
 impl<'c> Stage<'c> {
-    fn of(context: &'c Context, stream: Stream) -> Stage<'c> {
-        let begun = context.begun;
+    async fn of(context: &'c Context, stream: Stream) -> Result<Stage<'c>> {
+        let (begun, most) = (context.begun, context.deletes.most);
+        let (left_over, counts_since) = context
+            .mirror
+            .call(move |w| w.transaction(|t| Ok((left_over::of(t, stream, most)?, settings::counts_since(t, stream)))))
+            .await?;
+        // What the round saw before it began its lists anew was seen in others.
+        let (since, run, shown) = (begun.since_run.max(counts_since), begun.run, left_over.shown);
         let partitioned = context.source.is_partitioned(stream);
         let child = streams::ALL.into_iter().find(|s| s.definition().parent == Some(stream));
-        Stage {
+        Ok(Stage {
             context,
-            of: Judged { lane: context.lane, stream, partitioned, since: begun.since_run, run: begun.run },
+            of: Judged { lane: context.lane, stream, partitioned, since, run, shown },
             child: child.filter(|child| context.source.is_partitioned(*child)),
             parent: stream.definition().parent.filter(|_| partitioned),
-        }
+            left_over,
+        })
     }
 
     async fn call<T: Send + 'static>(
@@ -135,6 +148,7 @@ impl<'c> Stage<'c> {
                 // They were seen in this round, before they went.
                 self.bury_all(told_gone, i64::MAX).await?;
             }
+            self.let_go(&mut concluded).await?;
             if concluded.refusal.is_none() {
                 self.call(|w, of| refusals::settle(w, of.stream)).await?;
             }
@@ -237,14 +251,14 @@ impl<'c> Stage<'c> {
         if self.call(stored::came_out_empty).await? {
             let (live, ids) =
                 self.call(|w, of| Ok((stored::live(w, of.stream)?, stored::first_ids(w, of.stream, TOLD)?))).await?;
-            return Ok(Some(Refusal { stream, count: live, live, why: Refused::Empty, ids }));
+            return Ok(Some(Refusal { stream, count: live, live, why: Refused::Empty, ids, settings: Vec::new() }));
         }
         if count <= LEAST {
             return Ok(None);
         }
         let (live, shows) = self.call(|w, of| Ok((stored::live(w, of.stream)?, stored::shows_rows(w, of)?))).await?;
         let why = self.context.deletes.refuse(count, live, !shows);
-        Ok(why.map(|why| Refusal { stream, count, live, why, ids }))
+        Ok(why.map(|why| Refusal { stream, count, live, why, ids, settings: Vec::new() }))
     }
 }
 

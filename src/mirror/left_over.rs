@@ -1,0 +1,161 @@
+//! Records that a list shows no more since a setting changed that decides which records it shows ([`super::settings`]): an
+//! argument, an operation, an address. They are no suspects, for they may be there as before, and nobody asks for them. That
+//! they are to go a person says. Until then they stay, and the run says so each time.
+//!
+//! A record is left over when no run has seen it since the setting changed, although the list in which it would stand was
+//! read whole since, by either lane. That needs no mark: a record that is seen again is left over no more.
+
+use rusqlite::{Connection, named_params};
+
+use super::deletions::live_records as live;
+use super::settings::{self, Bearing};
+use crate::guard::Most;
+use crate::streams::Stream;
+
+/// Records of a stream that are left over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOver {
+    /// The run since which the stream's lists show what they show now: records that were seen last before it are left over,
+    /// or stand in a list that was not read since. 0: none are.
+    pub shown: i64,
+    /// How many are left over.
+    pub count: u64,
+    /// The first ids of them.
+    pub ids: Vec<String>,
+    /// What people know the settings as that have changed since one of them was seen.
+    pub settings: Vec<&'static str>,
+}
+
+/// What is left over of a stream. The same account at another address, or read with another key, shows nearly all of its
+/// records: as long as no more are missing than may be deleted at a time, those are judged as any others.
+pub fn of(c: &Connection, stream: Stream, most: Most) -> rusqlite::Result<LeftOver> {
+    // Nothing in a mirror that is older than this memory.
+    if settings::shown_since(c, stream) == 0 {
+        return Ok(LeftOver::default());
+    }
+    let changes = settings::changes(c, stream, 0)?;
+    let last = |of: Bearing| changes.iter().filter(|c| c.setting.bearing() == of).map(|c| c.run).max().unwrap_or(0);
+    let (mut shown, whose) = (last(Bearing::Which), last(Bearing::Whose));
+    if whose > shown && count(c, stream, whose)?.0 > most.of(live(c, stream)?) {
+        shown = whose;
+    }
+    let (count, last_run) = count(c, stream, shown)?;
+    if count == 0 {
+        return Ok(LeftOver { shown, ..LeftOver::default() });
+    }
+    let since = changes.iter().filter(|change| change.run > last_run);
+    let decides = since.filter(|c| matches!(c.setting.bearing(), Bearing::Which | Bearing::Whose));
+    let settings = decides.map(|change| change.setting.told()).collect();
+    Ok(LeftOver { shown, count, ids: ids(c, stream, shown, TOLD)?, settings })
+}
+
+/// Ids that are told.
+const TOLD: usize = 1000;
+
+/// Live records that no run has seen since run `:shown`.
+const LEFT: &str = "FROM record AS r
+     WHERE r.stream = :stream AND r.deleted = 0 AND r.last_run < :shown
+         AND (EXISTS (SELECT 1 FROM entry WHERE entry.stream = :stream AND entry.partition = r.parent
+                      AND entry.whole = 1 AND entry.run >= :shown)
+              OR EXISTS (SELECT 1 FROM reading WHERE reading.stream = :stream AND reading.run >= :shown))";
+
+/// The first ids of what is left over since run `shown`.
+pub fn ids(c: &Connection, stream: Stream, shown: i64, most: usize) -> rusqlite::Result<Vec<String>> {
+    c.prepare_cached(&format!("SELECT r.id {LEFT} ORDER BY r.id LIMIT {most}"))?
+        .query_map(named_params! { ":stream": stream.number(), ":shown": shown }, |r| r.get(0))?
+        .collect()
+}
+
+/// How many are left over, and the run that saw one of them last, the earliest of these.
+fn count(c: &Connection, stream: Stream, shown: i64) -> rusqlite::Result<(u64, i64)> {
+    c.prepare_cached(&format!("SELECT count(*), coalesce(min(r.last_run), 0) {LEFT}"))?
+        .query_row(named_params! { ":stream": stream.number(), ":shown": shown }, |r| Ok((r.get(0)?, r.get(1)?)))
+}
+
+/// The live records of `child` that belong to these.
+pub fn children(c: &Connection, child: Stream, ids: &[String]) -> rusqlite::Result<Vec<String>> {
+    let mut of = c.prepare_cached(
+        "SELECT id FROM record INDEXED BY record_parents WHERE stream = ? AND parent = ? AND deleted = 0",
+    )?;
+    let mut all = Vec::new();
+    for id in ids {
+        for child in of.query_map((child.number(), id), |r| r.get(0))? {
+            all.push(child?);
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Transaction;
+
+    use super::super::settings::{AskedWith, Setting, remember};
+    use super::*;
+
+    const STREAM: Stream = Stream::Contacts;
+
+    /// A mirror of thirty contacts, all of them seen in run 1, and twenty of them in run 3, too.
+    fn mirror() -> Connection {
+        let mut c = Connection::open_in_memory().expect("memory");
+        super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
+        for n in 0..30 {
+            let sql = "INSERT INTO record (stream, id, hash, seq, first_run, last_run) VALUES (1, ?, x'00', ?, 1, ?)";
+            c.execute(sql, rusqlite::params![format!("c{n:02}"), n + 1, if n < 10 { 1 } else { 3 }]).expect("a record");
+        }
+        c
+    }
+
+    fn change(c: &mut Connection, setting: Setting, value: i64, run: i64) {
+        let t: Transaction<'_> = c.transaction().expect("begun");
+        let asked = AskedWith { stream: STREAM, settings: vec![(setting, value)] };
+        remember(&t, &asked, run).expect("remembered");
+        t.commit().expect("committed");
+    }
+
+    fn read_whole(c: &Connection, run: i64) {
+        c.execute("INSERT OR REPLACE INTO reading (stream, query, began, whole, run) VALUES (1, 0, 0, 0, ?)", [run])
+            .expect("a reading");
+    }
+
+    fn left(c: &Connection, most: u64) -> (i64, u64, Vec<&'static str>) {
+        let left = of(c, STREAM, Most::Number(most)).expect("counted");
+        assert_eq!(left.ids.len() as u64, left.count);
+        (left.shown, left.count, left.settings)
+    }
+
+    #[test]
+    fn what_was_not_seen_since_is_left_over_once_its_list_was_read_whole() {
+        let mut c = mirror();
+        change(&mut c, Setting::Arguments, 1, 1);
+        assert_eq!(left(&c, 0), (0, 0, vec![]), "nothing has changed");
+        change(&mut c, Setting::Arguments, 2, 3);
+        read_whole(&c, 1);
+        assert_eq!(left(&c, 0), (3, 0, vec![]), "not read since");
+        read_whole(&c, 3);
+        assert_eq!(left(&c, 1000), (3, 10, vec!["`list.arguments`"]), "however few");
+        // A later change of what says nothing of it names nothing.
+        change(&mut c, Setting::Fields, 1, 1);
+        change(&mut c, Setting::Fields, 2, 4);
+        assert_eq!(left(&c, 0), (3, 10, vec!["`list.arguments`"]));
+        c.execute("UPDATE record SET last_run = 5 WHERE id < 'c04'", []).expect("seen again");
+        c.execute("UPDATE record SET deleted = 1 WHERE id = 'c04'", []).expect("gone");
+        assert_eq!(left(&c, 0).1, 5);
+    }
+
+    #[test]
+    fn at_another_address_few_are_judged_as_in_any_night_and_many_are_left_over() {
+        let mut c = mirror();
+        change(&mut c, Setting::Endpoint, 1, 1);
+        change(&mut c, Setting::Endpoint, 2, 3);
+        read_whole(&c, 3);
+        assert_eq!(left(&c, 0), (0, 0, vec![]), "ten may always go");
+        c.execute("UPDATE record SET last_run = 1 WHERE id = 'c10'", []).expect("one more");
+        assert_eq!(left(&c, 0), (3, 11, vec!["the address (`endpoint`)"]));
+        assert_eq!(left(&c, 11), (0, 0, vec![]));
+        // What was left over before the address changed is so whatever may be deleted.
+        change(&mut c, Setting::Arguments, 1, 1);
+        change(&mut c, Setting::Arguments, 2, 2);
+        assert_eq!(left(&c, 11), (2, 11, vec!["the address (`endpoint`)", "`list.arguments`"]));
+    }
+}

@@ -1,0 +1,45 @@
+//! Records that a list shows no more since something else is asked for ([`crate::mirror::left_over`]). They are no suspects
+//! and nothing is concluded of them: a run with `--allow-deletes` lets them go, and every other one refuses.
+
+use super::Stage;
+use super::judge::{Concluded, Refusal};
+use crate::error::Result;
+use crate::guard::Refused;
+use crate::mirror::deletions::{self as stored, BATCH};
+use crate::mirror::left_over;
+
+impl Stage<'_> {
+    /// Deletes what is left over, with what belongs to it, where that is allowed, and refuses it elsewhere.
+    pub(super) async fn let_go(&self, concluded: &mut Concluded) -> Result<()> {
+        let left = &self.left_over;
+        if left.count == 0 {
+            return Ok(());
+        }
+        if !self.context.deletes.allowed {
+            if concluded.refusal.is_none() {
+                let live = self.call(|w, of| stored::live(w, of.stream)).await?;
+                let (count, ids, settings) = (left.count, left.ids.clone(), left.settings.clone());
+                let why = Refused::NotAskedFor;
+                concluded.refusal = Some(Refusal { stream: self.of.stream, count, live, why, ids, settings });
+            }
+            return Ok(());
+        }
+        let (shown, child) = (left.shown, self.child);
+        loop {
+            let gone = self.call(move |w, of| {
+                let ids = w.transaction(|t| left_over::ids(t, of.stream, shown, BATCH))?;
+                let gone = stored::bury(w, of.run, of.stream, child, &ids, shown)?;
+                let Some(child) = child else { return Ok((gone, 0)) };
+                // Nobody asks for these either: they are not searched for in other lists.
+                let of_these = w.transaction(|t| left_over::children(t, child, &ids))?;
+                Ok((gone, stored::bury(w, of.run, child, None, &of_these, i64::MAX)?))
+            });
+            let (gone, with_them) = gone.await?;
+            if gone == 0 {
+                return Ok(());
+            }
+            (concluded.not_asked_for, concluded.with_them) =
+                (concluded.not_asked_for + gone, concluded.with_them + with_them);
+        }
+    }
+}

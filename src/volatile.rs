@@ -22,12 +22,16 @@ use memchr::memmem::Finder;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::paths::{self, Span};
+use crate::streams::{Column, Kind};
 
 /// A query with one of these names is signed,
 const ALONE: [&str; 3] = ["x-amz-signature", "x-goog-signature", "signature"];
 /// and one with both names of a pair.
 const TOGETHER: [[&str; 2]; 5] =
     [["expires", "key-pair-id"], ["sig", "se"], ["oh", "oe"], ["ext", "hash"], ["token", "expires"]];
+
+/// The column of what no column holds, or what does not fit its own.
+const EXTRA: &str = "_extra";
 
 /// Where an address may begin: at the quote that opens a text.
 static OPENING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"http"));
@@ -66,6 +70,42 @@ impl Volatile {
             signed(text, &mut spans);
         }
         paths::replaced(text, spans)
+    }
+}
+
+impl Volatile {
+    /// Whether all of a column is declared.
+    pub fn is_declared(&self, column: &Column) -> bool {
+        self.paths.iter().any(|path| path[..] == [column.name])
+    }
+
+    /// The same as [`Volatile::settled`] of one column's cell, as a destination holds it: a text without its quotes, or JSON
+    /// text. `None` where all of it is declared.
+    pub fn settled_cell<'t>(&self, column: &Column, text: &'t str) -> Option<Cow<'t, str>> {
+        if self.is_declared(column) {
+            return None;
+        }
+        if column.kind != Kind::Json {
+            let query = query_of(text).filter(|_| self.signed);
+            return Some(query.map_or(Cow::Borrowed(text), |query| {
+                Cow::Owned(format!("{}{}", &text[..query.start], &text[query.end..]))
+            }));
+        }
+        let mut spans: Vec<Span> = Vec::new();
+        for path in &self.paths {
+            match &path[..] {
+                [name, rest @ ..] if *name == column.name => {
+                    paths::lead(text, rest, &mut |at| spans.push((at, "null".into())))
+                }
+                // What does not fit its column stands in this one, under that one's name.
+                path if column.name == EXTRA => paths::lead(text, path, &mut |at| spans.push((at, "null".into()))),
+                _ => {}
+            }
+        }
+        if self.signed {
+            signed(text, &mut spans);
+        }
+        Some(paths::replaced(text, spans).map_or(Cow::Borrowed(text), Cow::Owned))
     }
 }
 

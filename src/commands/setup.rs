@@ -93,7 +93,7 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         let left_over = left_over(reading, settings, *stream, parent)?;
         let why_not = if left_over.is_some() {
             left_over
-        } else if is_open && is_offered && settings.deletes.on && are_unjudged(reading, lane, *stream, since)? {
+        } else if is_open && is_offered && settings.deletes.on && are_unjudged(reading, settings, *stream, since)? {
             Some(UNJUDGED.into())
         } else {
             None
@@ -124,7 +124,8 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
             range: None,
         });
     }
-    Ok(Delivery { job: settings.name.clone(), run, mirror, dates, id: String::new(), streams })
+    let (job, of_job) = (settings.name.clone(), settings.streams.clone());
+    Ok(Delivery { job, run, mirror, dates, id: String::new(), of_job, streams })
 }
 
 /// Whether another job has read a stream in another form since this one did.
@@ -133,8 +134,8 @@ fn is_overwritten(reading: &Reading, stream: Stream, lane: Lane, job: &str) -> R
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's settings: {e}")))
 }
 
-fn are_unjudged(reading: &Reading, lane: Lane, stream: Stream, since: i64) -> Result<bool> {
-    deletions::are_unjudged(reading.connection(), lane, stream, since)
+fn are_unjudged(reading: &Reading, settings: &Settings, stream: Stream, since: i64) -> Result<bool> {
+    deletions::are_unjudged(reading.connection(), settings.lane, &settings.name, stream, since)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))
 }
 
@@ -146,12 +147,7 @@ fn suspects(reading: &Reading, stream: Stream, refused: Option<Unsettled>) -> Re
 }
 
 /// Why a stream is not complete that holds records which are not asked for any more, or which belong to such records.
-fn left_over(
-    reading: &Reading,
-    settings: &Settings,
-    stream: Stream,
-    parent: Option<Stream>,
-) -> Result<Option<String>> {
+fn left_over(reading: &Reading, settings: &Settings, stream: Stream, parent: Option<Stream>) -> Result<Option<String>> {
     for stream in [Some(stream), parent].into_iter().flatten().filter(|_| settings.deletes.on) {
         let left = left_over::of(reading.connection(), stream, settings.deletes.most)
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;

@@ -111,6 +111,7 @@ pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Deli
         mirror: mirror.into(),
         dates: DateForm::Iso8601.into(),
         id: "an id".into(),
+        of_job: crate::streams::ALL.to_vec(),
         streams,
     }
 }

@@ -44,6 +44,7 @@ impl Format for Options {
             line_end: Some(if self.crlf { "crlf" } else { "lf" }.into()),
             compression: self.compression.name().into(),
             formula_safe: Some(self.formula_safe),
+            split: None,
             null: "an empty cell; an empty text is \"\"".into(),
         }
     }

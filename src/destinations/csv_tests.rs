@@ -36,6 +36,7 @@ fn offer(verdict: Verdict) -> Delivery {
         mirror: "m".into(),
         dates: DateForm::Iso8601.into(),
         id: "an id".into(),
+        of_job: crate::streams::ALL.to_vec(),
         streams,
     }
 }

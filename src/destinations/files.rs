@@ -71,7 +71,7 @@ impl Files {
                 ),
             ));
         }
-        if self.terms.content == Content::Changes && manifest.format != self.format.described() {
+        if self.terms.content == Content::Changes && manifest.format != self.described() {
             return Err(Error::new(
                 Kind::DestinationRefused,
                 format!("{place} is of files that are written otherwise (format, compression) than the job says now"),
@@ -115,9 +115,33 @@ impl Files {
         Ok(files)
     }
 
+    /// How files are written from now on.
+    fn described(&self) -> manifest::Format {
+        manifest::Format { split: self.split, ..self.format.described() }
+    }
+
+    fn shape(&self, delivery: &Delivery, offer: &Offer) -> Shape {
+        Shape::new(offer, self.format.is_typed(), delivery.dates[offer.stream], self.terms.content)
+    }
+
+    /// What the job says of a stream's snapshot, or of all of them, otherwise than when it was delivered, for people.
+    pub fn edited(&self, delivery: &Delivery, offer: &Offer, before: &Manifest, entry: &Entry) -> Vec<&'static str> {
+        let (was, is) = (before.format_of(entry), self.described());
+        let columns = manifest::described(&self.shape(delivery, offer).columns());
+        let masks = entry.masks.as_ref().is_some_and(|masks| *masks != offer.masks);
+        let edits = [
+            (before.content != self.terms.content.name(), "content"),
+            (*was != manifest::Format { split: was.split, ..is.clone() }, "format"),
+            (was.split != is.split, "split"),
+            (entry.columns != columns, "columns"),
+            (masks, "masks, or their key"),
+        ];
+        edits.into_iter().filter(|(is_edited, _)| *is_edited).map(|(_, what)| what).collect()
+    }
+
     /// The files of a stream's snapshot, as they would be.
     pub fn sums(&self, delivery: &Delivery, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
-        let mut shape = Shape::new(offer, self.format.is_typed(), delivery.dates[offer.stream], Content::Snapshot);
+        let mut shape = self.shape(delivery, offer);
         self.snapshot(&mut shape, offer, reader)
     }
 
@@ -166,7 +190,8 @@ impl Files {
 
     /// Removes parts behind the last one that the manifest names: a killed delivery of more parts left them.
     fn remove_further_parts(&self, now: &Manifest) -> Result<()> {
-        for (stream, entry) in now.streams.iter().filter(|(_, entry)| entry.status != "held") {
+        for (stream, entry) in now.streams.iter().filter(|(_, e)| !["held", manifest::NOT_IN_JOB].contains(&&*e.status))
+        {
             let name = |n: usize| format!("{stream}-{n:05}.{}", self.format.extension());
             let mut last = entry.files.len();
             while self.is_there(&name(last + 1))? {
@@ -188,7 +213,7 @@ impl Files {
             run_id: delivery.run,
             published_at: crate::clock::now(),
             content: self.terms.content.name().into(),
-            format: self.format.described(),
+            format: self.described(),
             streams,
         }
     }
@@ -206,7 +231,7 @@ impl Files {
         before: Option<&Entry>,
         reader: &dyn Reader,
     ) -> Result<(Entry, Receipt, Vec<String>)> {
-        let mut shape = Shape::new(offer, self.format.is_typed(), delivery.dates[offer.stream], self.terms.content);
+        let mut shape = self.shape(delivery, offer);
         let columns = shape.columns();
         let held = offer.is_held(self.terms);
         let mut fresh = Vec::new();
@@ -217,10 +242,12 @@ impl Files {
             let last = reader.last_seq()?;
             let seq = reader.extent(offer.stream)?.seqs.map(|(first, _)| SeqRange { first, last });
             fresh = self.snapshot(&mut shape, offer, reader)?;
-            Entry::published(offer, delivery, seq, fresh.clone(), &columns)
+            let format = Some(self.described());
+            Entry { format, ..Entry::published(offer, delivery, seq, fresh.clone(), &columns) }
         } else {
             fresh = self.changes(&mut shape, offer, reader)?;
-            Entry::extended(offer, delivery, before, fresh.clone(), &columns)
+            let format = Some(self.described());
+            Entry { format, ..Entry::extended(offer, delivery, before, fresh.clone(), &columns) }
         };
         let of_now = if held { &entry.files } else { &fresh };
         let receipt = Receipt {
@@ -282,7 +309,7 @@ impl Files {
         if self.terms.content == Content::Changes && self.manifest.as_ref().is_none_or(Manifest::names_nothing) {
             self.put(&self.naming(delivery, BTreeMap::new()))?;
         }
-        let mut streams = self.manifest.as_ref().map(|m| m.streams.clone()).unwrap_or_default();
+        let mut streams = self.manifest.as_ref().map(|m| m.kept(&delivery.of_job)).unwrap_or_default();
         let (mut receipts, mut fresh) = (Vec::new(), Vec::new());
         for offer in &delivery.streams {
             let name = offer.stream.name();

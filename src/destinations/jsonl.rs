@@ -34,6 +34,7 @@ impl Format for Options {
             line_end: None,
             compression: self.compression.name().into(),
             formula_safe: None,
+            split: None,
             null: "null".into(),
         }
     }

@@ -14,6 +14,9 @@ use crate::streams::{self, Column, Stream};
 /// The manifest's name.
 pub const NAME: &str = "manifest.json";
 
+/// The status of a stream that the job does not ask for any more.
+pub const NOT_IN_JOB: &str = "not in the job";
+
 /// What the names of data files end with, whatever the format and its compression.
 const ENDINGS: [&str; 7] = ["csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet"];
 
@@ -59,6 +62,8 @@ pub struct Manifest {
     /// RFC 3339, UTC.
     pub published_at: String,
     pub content: String,
+    /// Of what the latest delivery wrote. A stream that is held, or left the job, may lie there as it was written before: its
+    /// entry says how.
     pub format: Format,
     pub streams: BTreeMap<String, Entry>,
 }
@@ -75,6 +80,9 @@ pub struct Format {
     pub compression: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formula_safe: Option<bool>,
+    /// Bytes of text a part of a snapshot has at most, before it is compressed; none where there is one file a stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<u64>,
     /// How null and empty text are told apart.
     pub null: String,
 }
@@ -83,7 +91,8 @@ pub struct Format {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Entry {
-    /// `published`, `incomplete` (published all the same), or `held` (the files are those of an earlier run).
+    /// `published`, `incomplete` (published all the same), `held` (the files are those of an earlier run), or `not in the
+    /// job` (the same, and the job asks for the stream no more).
     pub status: String,
     /// What the latest run has proven, and why not more: in our words, never in a server's.
     pub verdict: String,
@@ -118,6 +127,9 @@ pub struct Entry {
     /// Of changes: which delivery brought the last of them. The log of the mirror that feeds the place knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery_id: Option<String>,
+    /// How the files are written. An earlier version wrote it for all streams at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<Format>,
     pub files: Vec<FileEntry>,
     pub columns: Vec<ColumnEntry>,
 }
@@ -182,6 +194,24 @@ impl Manifest {
         Ok(self.streams.get(stream.name()).and_then(|entry| entry.seq).map_or(0, |seq| seq.last))
     }
 
+    /// How a stream's files are written.
+    pub fn format_of<'m>(&'m self, entry: &'m Entry) -> &'m Format {
+        entry.format.as_ref().unwrap_or(&self.format)
+    }
+
+    /// The entries that the next manifest begins with: each says how its files are written, and whether its stream is none of
+    /// the job's any more.
+    pub fn kept(&self, of_job: &[Stream]) -> BTreeMap<String, Entry> {
+        let mut kept = self.streams.clone();
+        for (name, entry) in &mut kept {
+            entry.format.get_or_insert_with(|| self.format.clone());
+            if of_job.iter().all(|stream| stream.name() != name) {
+                entry.status = NOT_IN_JOB.into();
+            }
+        }
+        kept
+    }
+
     /// What it says of how a stream was filled.
     pub fn filled(&self, stream: Stream) -> Filled {
         let entry = self.streams.get(stream.name());
@@ -214,6 +244,7 @@ impl Entry {
             masks: Some(offer.masks.clone()),
             seq,
             delivery_id: None,
+            format: None,
             files,
             columns: described(columns),
         }
@@ -255,6 +286,7 @@ impl Entry {
             rows: before.as_ref().map_or(0, |b| b.rows),
             masks: before.as_ref().and_then(|b| b.masks.clone()),
             delivery_id: before.as_ref().and_then(|b| b.delivery_id.clone()),
+            format: before.as_ref().and_then(|b| b.format.clone()),
             seq: before.as_ref().and_then(|b| b.seq),
             files: before.map(|b| b.files).unwrap_or_default(),
             columns: described(columns),
@@ -262,7 +294,8 @@ impl Entry {
     }
 }
 
-fn described(columns: &[Column]) -> Vec<ColumnEntry> {
+/// Columns as a manifest names them.
+pub fn described(columns: &[Column]) -> Vec<ColumnEntry> {
     columns.iter().map(|c| ColumnEntry { name: c.name.into(), kind: c.kind.name().into() }).collect()
 }
 

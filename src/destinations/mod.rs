@@ -108,7 +108,9 @@ pub struct Delivery {
     pub dates: Dates,
     /// Of changes: which delivery this is, for the mark at the place.
     pub id: String,
-    /// The streams, in the job's order.
+    /// The streams that the job asks for. Others that lie at a place left the job.
+    pub of_job: Vec<Stream>,
+    /// Those that are delivered, in the job's order.
     pub streams: Vec<Offer>,
 }
 

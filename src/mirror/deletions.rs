@@ -268,13 +268,13 @@ pub fn judged(writer: &mut Writer, of: Judged) -> Result<()> {
     })
 }
 
-/// Whether the lane's latest run was cut off before it found out which records of a stream are gone, and complete walks of
-/// the round that began with run `since` did not show some.
-pub fn are_unjudged(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<bool> {
+/// Whether a job's latest run in a lane was cut off before anybody found out which records of a stream are gone, and
+/// complete walks of the round that began with run `since` did not show some.
+pub fn are_unjudged(c: &Connection, lane: Lane, job: &str, stream: Stream, since: i64) -> rusqlite::Result<bool> {
     c.query_row(
         "SELECT NOT EXISTS (
              SELECT 1 FROM judgement WHERE lane = :lane AND stream = :stream
-                 AND run = (SELECT max(id) FROM run WHERE lane = :lane))
+                 AND run >= (SELECT max(id) FROM run WHERE lane = :lane AND job = :job))
          AND EXISTS (
              SELECT 1 FROM record AS r
              WHERE r.stream = :stream AND r.deleted = 0 AND r.last_run < :since AND EXISTS (
@@ -282,7 +282,7 @@ pub fn are_unjudged(c: &Connection, lane: Lane, stream: Stream, since: i64) -> r
                  WHERE c.lane = :lane AND c.stream = :stream AND c.partition IN ('', r.parent) AND c.open = 0
                      AND c.since_run >= :since AND (c.verdict IN ('proven', 'continuous') OR c.set_aside = 1)
                      AND c.at_known = 0))",
-        rusqlite::named_params! { ":stream": stream.number(), ":since": since, ":lane": lane.name() },
+        rusqlite::named_params! { ":stream": stream.number(), ":since": since, ":lane": lane.name(), ":job": job },
         |r| r.get(0),
     )
 }

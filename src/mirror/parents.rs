@@ -100,14 +100,14 @@ pub fn unshown(
 }
 
 /// How many records of a stream name a parent that the mirror does not have.
-pub fn unlisted(c: &Connection, (stream, column): (Stream, &str), parent: Stream) -> rusqlite::Result<u64> {
+pub fn unlisted(c: &Connection, (stream, column): (Stream, &str), parent: Stream, as_of: i64) -> rusqlite::Result<u64> {
     c.query_row(
         &format!(
             "SELECT count(*) FROM body_{stream} AS b WHERE {NAMED} IS NOT NULL AND NOT EXISTS (
-                 SELECT 1 FROM record AS r WHERE r.stream = ?2 AND r.deleted = 0
+                 SELECT 1 FROM record AS r WHERE r.stream = ?2 AND r.deleted = 0 AND r.seq <= ?3
                      AND r.id = CAST({NAMED} AS TEXT))"
         ),
-        params![format!("$.{column}"), parent.number()],
+        params![format!("$.{column}"), parent.number(), as_of],
         |r| r.get(0),
     )
 }

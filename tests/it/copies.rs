@@ -32,7 +32,10 @@ impl Machine {
     fn deliver_to(&self, places: &[&str]) {
         let of = |place: &&str| {
             let path = if *place == "shared" { self.shared.display().to_string() } else { (*place).to_owned() };
-            format!("[[destination]]\nkind = \"jsonl\"\npath = {path:?}\ncontent = \"changes\"\n")
+            match *place {
+                "tables" => "[[destination]]\nkind = \"postgres\"\nurl = \"${WAREHOUSE_URL}\"\n".to_owned(),
+                _ => format!("[[destination]]\nkind = \"jsonl\"\npath = {path:?}\ncontent = \"changes\"\n"),
+            }
         };
         let job = format!(
             "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
@@ -44,6 +47,7 @@ impl Machine {
 
     fn run(&self, account: &Account, die_at: Option<u32>) -> Outcome {
         let mut run = self.work.command(&["run", "job.toml", "--endpoint", &account.sandbox.endpoint]);
+        run.env("WAREHOUSE_URL", &account.database);
         if let Some(step) = die_at {
             run.env("QPIEN_TEST_DIE_AT", step.to_string());
         }
@@ -54,13 +58,14 @@ impl Machine {
 struct Account {
     sandbox: Sandbox,
     now: String,
+    database: String,
 }
 
 impl Account {
     fn new() -> Account {
         let size = ["--contacts", "80", "--persons", "5", "--conversations", "20", "--messages", "150"];
         let sandbox = Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"]].concat());
-        Account { sandbox, now: BEFORE.into() }
+        Account { sandbox, now: BEFORE.into(), database: String::new() }
     }
 
     fn night(&mut self, seed: u64) {
@@ -115,6 +120,31 @@ fn a_place_that_a_copy_feeds_in_step_is_refused_to_the_other() {
     two.run(&account, None).expect(0);
     account.is_in(&shared);
     is_refused(&one, &account);
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn tables_that_a_copy_feeds_in_step_are_refused_to_the_other() {
+    let (mut account, folder) = (Account::new(), tempfile::tempdir().expect("a folder"));
+    let server = crate::support::postgres::Server::start();
+    account.database = server.url("postgres");
+    let one = Machine::new(&folder.path().join("feed"));
+    one.deliver_to(&["own", "tables"]);
+    one.run(&account, None).expect(0);
+    let two = one.copied();
+    account.night(1);
+    one.run(&account, None).expect(0);
+    two.deliver_to(&["own"]);
+    two.run(&account, None).expect(0);
+    two.deliver_to(&["own", "tables"]);
+    let marks = || server.ask("postgres", "SELECT * FROM qpien._qpien_delivered ORDER BY stream");
+    let before = marks();
+    let refused = two.run(&account, None).expect(2).stderr;
+    assert!(refused.contains("another copy of it delivers there") && refused.contains("TRUNCATE"), "{refused}");
+    assert_eq!(marks(), before);
+    account.night(2);
+    one.run(&account, None).expect(0);
+    super::postgres::equal(&server, &account.sandbox, "fed by one of them");
 }
 
 #[test]

@@ -73,6 +73,7 @@ mod three;
 mod time_box;
 mod tokens;
 mod verify;
+mod verify_calm;
 #[cfg(feature = "postgres")]
 mod verify_database;
 mod volatile;

@@ -48,6 +48,86 @@ fn a_database_is_as_it_should_be_also_nights_later() {
     account.call(&["verify", "job.toml"]).expect(0);
 }
 
+/// Addresses that are signed anew at each answer: the mirror keeps the newest, a table has those of its record's last change.
+#[test]
+fn values_that_change_by_themselves_are_no_damage_and_what_is_beside_them_is() {
+    let size = ["--contacts", "120", "--persons", "9", "--conversations", "30", "--messages", "300"];
+    let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0", "--signed"]].concat());
+    let tables = |schema: &str, further: &str| {
+        format!("[[destination]]\nkind = \"postgres\"\nurl = \"${{WAREHOUSE_URL}}\"\nschema = \"{schema}\"\n{further}")
+    };
+    let job = |masks: &str| {
+        format!(
+            "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
+             client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\naudit = 0\nlookback = \"36500d\"\n\
+             [source.volatile]\ncontacts = [\"language\"]\n{masks}{}{}",
+            tables("qpien", ""),
+            tables("whole", "content = \"snapshot\"\n")
+        )
+    };
+    let account = Account { sandbox, work: Work::with_job(&job("")), server: Server::start() };
+    let call = |args: &[&str]| {
+        let mut command = account.work.command(args);
+        command.env("WAREHOUSE_URL", account.server.url("postgres")).env("QPIEN_MASK_KEY", "a long and random text");
+        Outcome::of(&command.output().expect("it runs"))
+    };
+    let run = || call(&["run", "job.toml", "--endpoint", &account.sandbox.endpoint]).expect(0);
+    run();
+    let stale = |schema: &str| {
+        account.ask(&format!(
+            "SELECT count(*) FROM {schema}.messages WHERE media IS NOT NULL OR _extra LIKE '%Signature%'"
+        ))
+    };
+    assert_ne!(stale("qpien").trim(), "0", "there are signed addresses");
+    for night in 1..=2 {
+        account.sandbox.bodiless("POST", &format!("/sandbox/night?seed={night}&changed=3&new=1&contacts=4"));
+        run();
+        call(&["verify", "job.toml"]).expect(0);
+    }
+    account.ask("UPDATE qpien.contacts SET language = 'tlh'");
+    call(&["verify", "job.toml"]).expect(0);
+    // What stands beside a signature is not left out.
+    account.ask(
+        "UPDATE qpien.contacts SET avatar = replace(avatar, 'http', 'https') WHERE _id = \
+         (SELECT min(_id) FROM qpien.contacts WHERE avatar LIKE '%Signature%')",
+    );
+    let told = call(&["verify", "job.toml"]).expect(7).stdout;
+    assert!(told.contains("contacts: 1 record has other cells"), "{told}");
+    account.ask("UPDATE qpien.contacts SET avatar = replace(avatar, 'https', 'http')");
+    call(&["verify", "job.toml"]).expect(0);
+    // A keyed hash of such an address is another each night.
+    account.ask("DROP SCHEMA qpien CASCADE; DROP SCHEMA whole CASCADE");
+    std::fs::write(account.work.path("job.toml"), job("[mask.contacts]\navatar = \"hmac\"\n")).expect("the job");
+    for _ in 0..2 {
+        run();
+        call(&["verify", "job.toml"]).expect(0);
+    }
+    // Masks that were edited since are told.
+    std::fs::write(account.work.path("job.toml"), job("[mask.contacts]\nphone = \"drop\"\n")).expect("the job");
+    let said = call(&["verify", "job.toml"]).expect(0).stdout;
+    assert!(said.contains("contacts: the job has other masks now"), "{said}");
+}
+
+#[test]
+fn a_table_of_a_stream_that_is_held_or_left_the_job_is_no_damage() {
+    let account = Account::delivered();
+    let text = std::fs::read_to_string(account.work.path("job.toml")).expect("the job");
+    let fewer = format!("streams = [\"contacts\", \"customer_persons\", \"conversations\"]\n{text}");
+    std::fs::write(account.work.path("job.toml"), fewer).expect("the job");
+    for night in 1..=2 {
+        account.sandbox.delete("conversations", 2, night);
+        account.call(&["run", "job.toml", "--endpoint", &account.sandbox.endpoint]).expect(0);
+        account.call(&["verify", "job.toml"]).expect(0);
+        for schema in ["qpien", "whole"] {
+            let mark = format!("SELECT status, run_id FROM {schema}._qpien_delivered WHERE stream = 'messages'");
+            assert_eq!(account.ask(&mark).trim(), "not in the job|1");
+        }
+    }
+    account.ask("DELETE FROM whole.messages WHERE _id = (SELECT min(_id) FROM whole.messages)");
+    let told = account.call(&["verify", "job.toml"]).expect(7).stdout;
+    assert!(told.contains("messages: 1 record that the mirror holds and that are not there"), "{told}");
+}
+
 #[test]
 fn what_somebody_else_did_to_a_cell_a_row_a_column_a_table_or_a_mark_is_told() {
     let account = Account::delivered();

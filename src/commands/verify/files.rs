@@ -51,7 +51,7 @@ pub fn read(
         let Some(copy) = copied(store, file, differences)? else { continue };
         let (mut doubled, mut outside) = (0, 0);
         let wanted = ["_id", "_seq", "_op", stream.refers_by().unwrap_or_default()];
-        let counted = reading::rows(copy, &manifest.format, &columns, &wanted, &mut |cells| {
+        let counted = reading::rows(copy, manifest.format_of(entry), &columns, &wanted, &mut |cells| {
             let [id, seq, op, parent] = cells else { return Ok(()) };
             let seq: Option<i64> = seq.as_ref().and_then(|s| s.parse().ok());
             if is_changes {

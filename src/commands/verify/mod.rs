@@ -1,42 +1,44 @@
 //! `verify TARGET`: whether what lies at a destination is what was delivered there. Files are held against their manifest
 //! (counts, sums, ranges of seqs without a gap), ids and references against one another, and all of it against the mirror.
 //!
-//! Reads, and changes nothing. A snapshot that is as new as the mirror is made once more, to nowhere: its sums must be
-//! the same, so every cell of it is as the mirror has it; so is every cell of a table. Changes in files are held against
+//! Reads, and changes nothing. A snapshot that is as new as the mirror is made once more (`again.rs`), and every cell of a
+//! table is compared but for values that change by themselves. Changes in files are held against
 //! the mirror's ledger: each record with the seq that it has there, as far as the delivery reaches; what has changed since is
 //! another delivery's. What the mirror's log says was delivered must be named at its place.
 //!
 //! Of several destinations each is verified, whatever was found at the others.
 
+mod again;
 #[cfg(feature = "postgres")]
 mod database;
 mod files;
 mod ledger;
 mod log;
+mod references;
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::{accounts, deliver, setup};
+use super::{accounts, deliver};
 use crate::cli::VerifyArgs;
 use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::{Flags, Settings};
 use crate::destinations::Content;
-use crate::destinations::manifest::{Manifest, NAME};
+use crate::destinations::manifest::{Manifest, NAME, NOT_IN_JOB};
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
 use crate::error::{Error, Kind, Result, escaped, quote};
 use crate::mirror::account;
 use crate::mirror::changes::Reading;
-use crate::mirror::parents;
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
-use crate::record::{Reader as _, SeqRange};
+use crate::record::SeqRange;
 use crate::streams::Stream;
 use crate::{say, telemetry};
 use ledger::Ledger;
 use log::Says;
+use references::Stands;
 
 /// How long an object store is asked again.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -120,7 +122,7 @@ fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -
     let mut store = deliver::store(path, *retry_for)?;
     let (manifest, mut differences) = place(store.as_mut(), Some(&settings.mirror), quiet)?;
     if let Some(manifest) = manifest.filter(|_| destination.terms.content == Content::Snapshot) {
-        made_again(settings, destination, &manifest, &mut differences)?;
+        again::make(settings, destination, (&store.place(), &manifest), &mut differences, quiet)?;
     }
     told(&store.place(), &differences, Some(&settings.mirror), quiet)
 }
@@ -161,7 +163,13 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
         let entry = &manifest.streams[stream.name()];
         files::read(store, &manifest, *stream, entry, &mut ledger, &mut differences)?;
     }
-    references(&store.place(), &streams, &ledger, &mut differences, mirror, quiet)?;
+    let stands = |stream: &Stream| {
+        let entry = &manifest.streams[stream.name()];
+        let (run, seq) = (entry.run_id.unwrap_or(0), entry.seq.map_or(0, |seq| seq.last));
+        Stands { stream: *stream, run, seq, is_of_job: entry.status != NOT_IN_JOB }
+    };
+    let stands: Vec<Stands> = streams.iter().map(stands).collect();
+    references::hold(&store.place(), &stands, &ledger, &mut differences, mirror, quiet)?;
     if let Some(mirror) = mirror {
         against_mirror(&store.place(), &manifest, mirror, &streams, &mut ledger, &mut differences)?;
     }
@@ -183,47 +191,12 @@ fn refuse_nothing(store: &dyn Store, manifest: &Manifest) -> Result<()> {
             unknown.join(", ")
         )));
     }
-    if manifest.streams.values().all(|entry| entry.status == "held" && entry.files.is_empty()) {
+    if manifest.streams.values().all(|entry| ["held", NOT_IN_JOB].contains(&&*entry.status) && entry.files.is_empty()) {
         return Err(Error::usage(format!(
             "{name} names no file, so there is nothing to verify: nothing was delivered there yet"
         )));
     }
     Ok(())
-}
-
-/// Whether what is referred to is there. Messages of a conversation that the mirror does not have either (it was merged
-/// into another one, or is set aside) are no damage of this place.
-fn references(
-    place: &str,
-    streams: &[Stream],
-    ledger: &Ledger,
-    differences: &mut Differences,
-    mirror: Option<&Path>,
-    quiet: bool,
-) -> Result<()> {
-    for (child, parent) in [(Stream::Messages, Stream::Conversations), (Stream::Conversations, Stream::Contacts)] {
-        if !(streams.contains(&child) && streams.contains(&parent)) {
-            continue;
-        }
-        let (count, one) = ledger.dangling(child, parent)?;
-        let one = quote(&one.unwrap_or_default());
-        let told = format!("{} of {parent} that are not there, {one} for one", counted(count, "reference"));
-        if count > 0 && child == Stream::Messages && count > unlisted(mirror, child, parent)? {
-            differences.add(child.name(), told);
-        } else if count > 0 && !quiet {
-            // The source deletes contacts and keeps their conversations, and it merges conversations.
-            say!("{place}: {child}: {told}: the source may have deleted them");
-        }
-    }
-    Ok(())
-}
-
-/// How many records of the mirror itself refer to one that it does not have.
-fn unlisted(mirror: Option<&Path>, child: Stream, parent: Stream) -> Result<u64> {
-    let (Some(path), Some(column)) = (mirror, child.refers_by()) else { return Ok(0) };
-    let reading = Reading::begin(path)?;
-    parents::unlisted(reading.connection(), (child, column), parent)
-        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's references: {e}")))
 }
 
 /// A stream's ids, and seqs where there are any, against the mirror's as of a seq.
@@ -264,46 +237,6 @@ fn against_mirror(
     for stream in streams {
         let Some(SeqRange { last, .. }) = manifest.streams[stream.name()].seq else { continue };
         held_against_mirror(ledger, *stream, last, differences)?;
-    }
-    Ok(())
-}
-
-/// Makes a snapshot once more, where the mirror has not moved since: it must come out the same.
-fn made_again(
-    settings: &Settings,
-    destination: &DestinationSettings,
-    manifest: &Manifest,
-    differences: &mut Differences,
-) -> Result<()> {
-    let reading = Reading::begin(&settings.mirror)?;
-    let run = reading.latest_run()?.map_or(0, |r| r.id);
-    let mirror = reading.identity()?.unwrap_or_default();
-    let mut delivery = setup::delivery(settings, &reading, mirror, run, settings.lane)?;
-    let is_as_new = |stream: Stream| -> Result<bool> {
-        let Some(entry) = manifest.streams.get(stream.name()).filter(|e| e.run_id == Some(run)) else {
-            return Ok(false);
-        };
-        let since = SeqRange { first: entry.seq.map_or(0, |s| s.last) + 1, last: i64::MAX };
-        Ok(reading.first_change(stream, since)?.is_none())
-    };
-    let mut fresh = Vec::new();
-    for offer in std::mem::take(&mut delivery.streams) {
-        if is_as_new(offer.stream)? {
-            fresh.push(offer);
-        }
-    }
-    let Some(files) = deliver::to_nowhere(destination) else { return Ok(()) };
-    for offer in fresh {
-        let again = files.sums(&delivery, &offer, &deliver::masked(settings, &reading))?;
-        let entry = &manifest.streams[offer.stream.name()];
-        for (was, is) in entry.files.iter().zip(&again).filter(|(was, is)| was != is) {
-            let what = if was.path == is.path { "its bytes" } else { "its name" };
-            differences.add(&was.path, format!("{what} would be another if it were made from the mirror now"));
-        }
-        if again.len() != entry.files.len() {
-            let count = counted(again.len() as u64, "file");
-            differences.add(offer.stream.name(), format!("the mirror makes {count} of it now"));
-        }
     }
     Ok(())
 }

@@ -49,6 +49,7 @@ impl Format for Options {
             line_end: None,
             compression: if self.is_compressed { "zstd" } else { "none" }.into(),
             formula_safe: None,
+            split: None,
             null: "null".into(),
         }
     }

@@ -3,6 +3,7 @@
 
 use super::session::Session;
 use super::tables::quoted;
+use crate::destinations::manifest::NOT_IN_JOB;
 use crate::destinations::{Content, Delivery, Offer};
 use crate::error::{Error, Kind, Result};
 use crate::streams::Stream;
@@ -82,7 +83,7 @@ pub fn make(session: &Session, schema: &str) -> Result<()> {
                  run_id bigint,                   -- the run that delivered last
                  as_of timestamptz,               -- the table is at least as fresh as this
                  at timestamptz,                  -- when it was delivered
-                 status text NOT NULL,            -- published, incomplete (delivered all the same) or held
+                 status text NOT NULL,            -- published, incomplete (delivered all the same), held or not in the job
                  verdict text NOT NULL,           -- of the latest run: proven, continuous or incomplete
                  why text,
                  latest_run_id bigint NOT NULL,
@@ -146,6 +147,13 @@ pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Ma
         delivery_id: row.get(6),
         set_aside: row.get(7),
     }))
+}
+
+/// Notes which streams the job does not ask for any more: their tables stay as they are.
+pub fn leave(session: &Session, schema: &str, of_job: &[Stream]) -> Result<()> {
+    let names: Vec<&str> = of_job.iter().map(|stream| stream.name()).collect();
+    let sql = format!("UPDATE {} SET status = $1 WHERE stream <> ALL($2) AND status <> $1", table(schema));
+    session.execute(&sql, &[&NOT_IN_JOB, &names]).map(drop)
 }
 
 /// What a stream's mark says now: what was delivered, or, of a held one, why nothing was.

@@ -30,6 +30,7 @@ use super::{Delivery, Destination, Filled, Receipt, Terms};
 use crate::error::{Error, Kind, Result};
 use crate::record::Reader;
 use crate::streams::Stream;
+use crate::volatile::Volatile;
 
 /// What becomes of the row of a record that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,14 +100,16 @@ impl Postgres {
         }
     }
 
-    /// Hands every record of a stream to `each`; `parent` is the column by which it refers to another stream's.
+    /// Hands every record of a stream to `each`; `parent` is the column by which it refers to another stream's, and
+    /// `volatile` is left out of its print.
     pub fn records(
         &self,
         stream: Stream,
         parent: Option<&str>,
+        volatile: &Volatile,
         each: &mut dyn FnMut(held::Held) -> Result<()>,
     ) -> Result<()> {
-        held::records(&self.open("a verification")?, &self.options, stream, parent, each)
+        held::records(&self.open("a verification")?, &self.options, (stream, parent), volatile, each)
     }
 
     /// Returns whether a table can hold a record of this id.
@@ -205,6 +208,10 @@ impl Destination for Postgres {
                 delivered = once(self);
             }
             receipts.push(delivered?);
+        }
+        self.connect()?;
+        if let Some(session) = &self.session {
+            marks::leave(session, &self.options.schema, &delivery.of_job)?;
         }
         Ok(receipts)
     }

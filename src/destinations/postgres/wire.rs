@@ -1,6 +1,8 @@
 //! Rows in PostgreSQL's binary COPY format, and the one thing its text cannot hold: U+0000 becomes U+FFFD, in JSON text
 //! its escape does, too (a cast to `json` or `jsonb` would fail for the whole table otherwise).
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, BytesMut};
 
 use super::super::cells::Cell;
@@ -26,17 +28,19 @@ pub fn row(out: &mut BytesMut, cells: &[Cell<'_>]) -> u64 {
     cells.iter().map(|c| u64::from(cell(out, c))).sum()
 }
 
-/// A print of what the server holds of a row's first cells, however it was sent.
-pub fn print(cells: &[Cell<'_>]) -> i64 {
-    let mut out = BytesMut::new();
-    for one in cells {
+/// What the server holds of a row's cells, and sends of them.
+pub fn values(cells: &[Cell<'_>]) -> Vec<Option<Vec<u8>>> {
+    let value = |one| {
+        let mut out = BytesMut::new();
         cell(&mut out, one);
-    }
-    xxhash_rust::xxh3::xxh3_64(&out).cast_signed()
+        // A length of four bytes, of which no value has a negative one, is before it.
+        (*one != Cell::Null).then(|| out[4..].to_vec())
+    };
+    cells.iter().map(value).collect()
 }
 
-/// The same print of values as the server sends them.
-pub fn print_of<'v>(values: impl Iterator<Item = Option<&'v [u8]>>) -> i64 {
+/// A print of values as the server sends them.
+pub fn print_of<'v>(values: impl Iterator<Item = Option<Cow<'v, [u8]>>>) -> i64 {
     let mut out = BytesMut::new();
     for value in values {
         let Some(value) = value else {
@@ -44,7 +48,7 @@ pub fn print_of<'v>(values: impl Iterator<Item = Option<&'v [u8]>>) -> i64 {
             continue;
         };
         out.put_i32(i32::try_from(value.len()).unwrap_or(i32::MAX));
-        out.put_slice(value);
+        out.put_slice(&value);
     }
     xxhash_rust::xxh3::xxh3_64(&out).cast_signed()
 }

@@ -1,0 +1,67 @@
+//! What the records of a place refer to, at that place. Two streams are compared as of the same run alone: one that is held
+//! for a night is older than the other, which may have lost records since, and one that left the job stays as it is.
+
+use std::path::Path;
+
+use super::Differences;
+use super::ledger::Ledger;
+use crate::error::{Error, Kind, Result, quote};
+use crate::mirror::changes::Reading;
+use crate::mirror::parents;
+use crate::quantity::counted;
+use crate::say;
+use crate::streams::Stream;
+
+/// How a stream stands at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stands {
+    /// The stream.
+    pub stream: Stream,
+    /// The run after which it was delivered.
+    pub run: i64,
+    /// The seq that it has reached.
+    pub seq: i64,
+    /// The job asks for it.
+    pub is_of_job: bool,
+}
+
+/// Whether what is referred to is there. Messages of a conversation that the mirror did not have either (it was merged into
+/// another one, or is set aside) are no damage of this place.
+pub fn hold(
+    place: &str,
+    streams: &[Stands],
+    ledger: &Ledger,
+    differences: &mut Differences,
+    mirror: Option<&Path>,
+    quiet: bool,
+) -> Result<()> {
+    let of = |stream| streams.iter().find(|stands| stands.stream == stream && stands.is_of_job);
+    for (child, parent) in [(Stream::Messages, Stream::Conversations), (Stream::Conversations, Stream::Contacts)] {
+        let (Some(of_child), Some(of_parent)) = (of(child), of(parent)) else { continue };
+        if of_child.run != of_parent.run {
+            if !quiet {
+                let (old, new) = (of_child.run, of_parent.run);
+                say!("{place}: {child} are of run {old}, {parent} of run {new}: what refers to what is not compared");
+            }
+            continue;
+        }
+        let (count, one) = ledger.dangling(child, parent)?;
+        let one = quote(&one.unwrap_or_default());
+        let told = format!("{} of {parent} that are not there, {one} for one", counted(count, "reference"));
+        if count > 0 && child == Stream::Messages && count > unlisted(mirror, child, of_parent)? {
+            differences.add(child.name(), told);
+        } else if count > 0 && !quiet {
+            // The source deletes contacts and keeps their conversations, and it merges conversations.
+            say!("{place}: {child}: {told}: the source may have deleted them");
+        }
+    }
+    Ok(())
+}
+
+/// How many records of the mirror itself refer to one that it does not have, or has changed since.
+fn unlisted(mirror: Option<&Path>, child: Stream, parent: &Stands) -> Result<u64> {
+    let (Some(path), Some(column)) = (mirror, child.refers_by()) else { return Ok(0) };
+    let reading = Reading::begin(path)?;
+    parents::unlisted(reading.connection(), (child, column), parent.stream, parent.seq)
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's references: {e}")))
+}

@@ -198,7 +198,7 @@ fn tombstone(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, seq
     t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ?"))?.execute([seq])?;
     let now = seqs.give();
     t.prepare_cached(
-        "UPDATE record SET deleted = 1, seq = ?, suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?",
+        "UPDATE record SET deleted = 1, seq = ?, suspect_run = NULL, suspect_since = NULL, in_place = NULL WHERE stream = ? AND id = ?",
     )?
     .execute(params![now, stream.number(), id])?;
     Ok(())

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::filled;
+use super::in_place::InPlace;
 use super::records::{Landing, payload};
 use crate::record::Record;
 use crate::streams::Stream;
@@ -32,6 +33,8 @@ pub(super) struct Known {
     pub unsettled: bool,
     /// The other parent in whose list it lives.
     pub elsewhere: Option<String>,
+    /// How it was written in place before; 0: not at all.
+    in_place: u8,
 }
 
 impl Known {
@@ -43,6 +46,7 @@ impl Known {
             deleted: row.get(3)?,
             unsettled: row.get(4)?,
             elsewhere: row.get(5)?,
+            in_place: row.get(6)?,
         })
     }
 
@@ -110,8 +114,32 @@ impl Known {
             ])?;
         }
         if met != Met::Same || (first && record.volatile) {
-            t.prepare_cached(&format!("UPDATE body_{stream} SET payload = ?1 WHERE seq = ?2 AND payload <> ?1"))?
-                .execute(params![payload(landing, record)?, self.seq])?;
+            self.write_in_place(t, landing, record)?;
+        }
+        Ok(())
+    }
+
+    /// Writes it under the seq that it has, and marks it where that is more than before what destinations lack.
+    fn write_in_place(&self, t: &Transaction<'_>, landing: &Landing, record: &Record) -> rusqlite::Result<()> {
+        let (stream, now) = (landing.place.stream, payload(landing, record)?);
+        let rule = &landing.volatile[stream];
+        let before: Option<String> = if rule.paths.is_empty() {
+            None
+        } else {
+            t.prepare_cached(&format!("SELECT payload FROM body_{stream} WHERE seq = ?"))?
+                .query_row([self.seq], |r| r.get(0))
+                .optional()?
+        };
+        let written = t
+            .prepare_cached(&format!("UPDATE body_{stream} SET payload = ?1 WHERE seq = ?2 AND payload <> ?1"))?
+            .execute(params![now, self.seq])?;
+        let mark = InPlace::of(before.as_deref(), now) as u8;
+        if written > 0 && mark > self.in_place {
+            t.prepare_cached("UPDATE record SET in_place = ? WHERE stream = ? AND id = ?")?.execute(params![
+                mark,
+                stream.number(),
+                &*record.id
+            ])?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::failed;
 use crate::error::{Error, Kind, Result};
 
-const ALL: [&str; 16] = [
+const ALL: [&str; 17] = [
     include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
     include_str!("../../sql/mirror/0002_channels_and_templates.sql"),
     include_str!("../../sql/mirror/0003_dialect_and_account.sql"),
@@ -25,6 +25,7 @@ const ALL: [&str; 16] = [
     include_str!("../../sql/mirror/0014_destinations.sql"),
     include_str!("../../sql/mirror/0015_delivery_ids.sql"),
     include_str!("../../sql/mirror/0016_left_over.sql"),
+    include_str!("../../sql/mirror/0017_in_place.sql"),
 ];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.

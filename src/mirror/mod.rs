@@ -5,7 +5,8 @@
 //! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`crate::lock`] keeps a second
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`entries`] which lists need not be
 //! asked for, [`settings`] what a reading rests on, [`anew`] what is read again when that is changed, [`filled`] which
-//! records are the same under other fields, [`rounds`] when a reading of everything begins and ends,
+//! records are the same under other fields, [`in_place`] which ones a destination lacks when their values count again,
+//! [`rounds`] when a reading of everything begins and ends,
 //! [`deletions`] what is gone, [`left_over`] what nobody asks for any more, [`refusals`] what was not deleted and why a stream
 //! is held for it, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
 //! remembers how the API is spelled, [`account`] whose it is, [`pins`] and [`delivered`] what is and was
@@ -22,6 +23,7 @@ pub mod dialect;
 pub mod entries;
 pub mod filled;
 pub mod forecast;
+pub mod in_place;
 mod known;
 pub mod left_over;
 pub mod masked_places;

@@ -7,7 +7,8 @@
 //!
 //! Two kinds of record are written in place, under the `seq` that they have: one whose volatile values are others now (a
 //! signed address expires, so the newest is kept; once a run, for those alone that hold such values), and one that only
-//! looks changed because what stays out of the hash was declared anew. One that is *filled in* (it was asked for with other
+//! looks changed because what stays out of the hash was declared anew. They are marked, for destinations that are fed changes
+//! lack what was written ([`super::in_place`]). One that is *filled in* (it was asked for with other
 //! fields, and what both answers have is equal: [`super::filled`]) gets a new `seq`, because destinations that are fed changes
 //! want the new fields, but it does not count as changed: nothing is asked again on its account.
 //!
@@ -244,7 +245,7 @@ fn store(
     let (mut found, mut lacked) = (0, 0);
     let mut find = t.prepare_cached(
         "SELECT hash, seq, last_run, deleted, suspect_run IS NOT NULL OR (parent IS NULL AND ?3),
-             CASE WHEN parent <> ?4 THEN parent END FROM record
+             CASE WHEN parent <> ?4 THEN parent END, coalesce(in_place, 0) FROM record
          WHERE stream = ?1 AND id = ?2",
     )?;
     let selected_in = settings::fields_changed_in(t, stream)?;
@@ -347,7 +348,7 @@ fn put(
     t.prepare_cached(
         "INSERT INTO record (stream, id, parent, hash, seq, first_run, last_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
          ON CONFLICT (stream, id) DO UPDATE SET parent = ?3, hash = ?4, seq = ?5, last_run = ?6, deleted = 0,
-             suspect_run = NULL, suspect_since = NULL",
+             suspect_run = NULL, suspect_since = NULL, in_place = NULL",
     )?
     .execute(params![
         landing.place.stream.number(),

@@ -1,7 +1,7 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
 //! into the mirror and says what that has proven, [`fan_out`] walks the messages of every conversation as it becomes known,
-//! [`dialect`] makes sure of how the API is spelled, [`settings`] tells what was asked otherwise before, [`limits`] remembers what the server bears, [`unchanged`] tells which
-//! lists need not be asked for, [`audit`] measures what that misses, [`lost_lists`] tells lists that cannot be read from
+//! [`dialect`] makes sure of how the API is spelled, [`settings`] tells what was asked otherwise before, [`limits`] remembers
+//! what the server bears, [`volatile`] what counts again, [`unchanged`] tells which lists need not be asked for, [`audit`] measures what that misses, [`lost_lists`] tells lists that cannot be read from
 //! lists whose record is gone, [`parents`] makes sure that the rows of a list are those of the record that it was asked for,
 //! [`deletions`] what is gone, [`shutdown`] how a run is stopped, [`time_box`] when by itself, [`estimate`] what it will
 //! take.
@@ -20,6 +20,7 @@ pub mod settings;
 pub mod shutdown;
 pub mod time_box;
 pub mod unchanged;
+pub mod volatile;
 pub mod walk;
 
 use std::sync::atomic::AtomicBool;

@@ -151,6 +151,7 @@ async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
 /// Says what is known of a run before it reads anything.
 pub async fn note_all(context: &Context, streams: &[Stream]) -> Result<()> {
     super::settings::note_changes(context, streams).await?;
+    super::volatile::declare(context, streams).await?;
     if let Some(note) = context.begun.is_old(context.source.now()) {
         context.note(note);
     }

@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::support::fed::Fed;
+use crate::support::postgres::Server;
+use crate::support::qpien::{self as accounts, Qpien};
 use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
 
 /// A month after the youngest record: nothing in the account may still change.
@@ -166,6 +169,64 @@ fn what_is_declared_changes_nothing_and_everything_else_does() {
     account.become_job("lookback = \"9999d\"");
     let (_, streams) = account.run();
     assert_eq!((counts(&streams, "changed"), account.seqs()), (vec![0; 4], seqs));
+}
+
+/// A column that is volatile for some nights, and counts again: what was written in place meanwhile reaches the destinations
+/// that are fed changes, whether the values change that night or not.
+#[test]
+fn what_is_taken_back_reaches_the_feeds_and_tables_that_lack_it() {
+    const OWNER: &str = "[source.volatile]\ncontacts = [\"owner\"]";
+    const SIGNED: &str = "[source.volatile]\nsigned = \"keep\"";
+    let database = Server::start();
+    let url = database.url("postgres");
+    // First what is declared, then that signatures count; lines of the job for three nights.
+    let kinds =
+        [("owner", ["", OWNER, ""]), ("other", ["", "", SIGNED]), ("owner", [OWNER, OWNER, "lookback = \"2d\""])];
+    for (n, (what, nights)) in kinds.into_iter().enumerate() {
+        let server = Qpien::start(accounts::Account::new(30, 4, 3), |_, _| None);
+        let write = |server: &Qpien, night: usize, whose: usize| {
+            for row in server.account().lists.get_mut("getContactList").expect("the list").iter_mut().step_by(whose) {
+                let signed = json!(format!("https://cdn/x.png?{SIGNATURE}{night}"));
+                row["owner"] = if what == "owner" { json!(format!("owner {night}")) } else { signed };
+            }
+        };
+        let work = Work::with_job("");
+        let run = |source: &str| {
+            let places = format!(
+                "[[destination]]\nkind = \"jsonl\"\npath = \"feed\"\ncontent = \"changes\"\n[[destination]]\n\
+                 kind = \"postgres\"\nurl = \"${{WAREHOUSE_URL}}\"\ncontent = \"changes\"\nschema = \"s{n}\"\n"
+            );
+            let job = job(source).replace("sandbox-client", "c").replace("sandbox-secret", "s");
+            std::fs::write(work.path("job.toml"), job + &places).expect("the job file");
+            let mut command = work.command(&["run", "job.toml", "--endpoint", server.endpoint()]);
+            Outcome::of(&command.env("WAREHOUSE_URL", &url).output().expect("a run")).expect(0)
+        };
+        let owners = || {
+            let fed = Fed::read(&work.path("feed"), "contacts");
+            let table = database.rows("postgres", &format!("SELECT _id, owner FROM s{n}.contacts"));
+            let fed: BTreeMap<String, Value> =
+                fed.rows.into_iter().map(|(id, row)| (id, row["owner"].clone())).collect();
+            let text = |row: &Value| row["_id"].as_str().expect("an id").to_owned();
+            (fed, table.into_iter().map(|row| (text(&row), row["owner"].clone())).collect::<BTreeMap<_, _>>())
+        };
+        write(&server, 0, 1);
+        run(nights[0]);
+        let before = owners();
+        write(&server, 1, 1);
+        run(nights[1]);
+        assert_eq!(owners(), before, "{what}: it changes by itself");
+        // Some of them change once more in the night in which they count.
+        write(&server, 2, 3);
+        let told = run(nights[2]);
+        let truth: BTreeMap<String, Value> = server.account().lists["getContactList"]
+            .iter()
+            .map(|row| (row["_id"].as_str().expect("an id").to_owned(), row["owner"].clone()))
+            .collect();
+        assert_eq!(owners(), (truth.clone(), truth), "{what}: {}", told.stdout);
+        assert!(told.stdout.contains("less is declared volatile than before"), "{}", told.stdout);
+        let again = run(nights[2]);
+        assert!(!again.stdout.contains("less is declared"), "{}", again.stdout);
+    }
 }
 
 #[test]

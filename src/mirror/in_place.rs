@@ -1,0 +1,152 @@
+//! Records whose volatile values were written in place, under the seq that they have ([`super::known`]). A destination of
+//! changes has such a record as it was delivered under that seq, and is not told of it again: right as long as the values
+//! are volatile. Where a job takes that back, the values count, and who was fed changes lacks them. So each such record is
+//! marked, and when less is declared than before, those that are concerned get a new seq, whether a run reads them again or
+//! not.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::entries;
+use super::sequence::Seqs;
+use super::store::Writer;
+use crate::error::Result;
+use crate::streams::Stream;
+use crate::volatile::Volatile;
+
+/// Records in one transaction.
+const BATCH: usize = 1000;
+
+/// What a record that was written in place differs in from what was delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum InPlace {
+    /// In the signatures of addresses alone.
+    Signatures = 1,
+    /// In declared values.
+    Declared = 2,
+}
+
+impl InPlace {
+    /// What a record differs in that was `before`, where anything of it was written.
+    pub(super) fn of(before: Option<&str>, after: &str) -> InPlace {
+        let signatures = Volatile { paths: Vec::new(), signed: true };
+        let cut = |text: &str| signatures.settled(text).unwrap_or_else(|| text.to_owned());
+        // Where nothing is declared, nobody has looked at what was before.
+        if before.is_none_or(|before| cut(before) == cut(after)) { InPlace::Signatures } else { InPlace::Declared }
+    }
+}
+
+/// Remembers what of a stream's values is volatile from now on. Where it was more before, the records that are marked for it
+/// get a new seq of `run`; says how many.
+pub fn declare(writer: &mut Writer, run: i64, stream: Stream, rule: &Volatile) -> Result<u64> {
+    let before = writer.transaction(|t| {
+        t.prepare_cached("SELECT signed, paths FROM declared WHERE stream = ?")?
+            .query_row([stream.number()], |r| Ok((r.get::<_, bool>(0)?, r.get::<_, String>(1)?)))
+            .optional()
+    })?;
+    // What this program wrote itself is readable.
+    let before =
+        before.map(|(signed, paths)| Volatile { signed, paths: serde_json::from_str(&paths).unwrap_or_default() });
+    let renewed = match before.as_ref().and_then(|before| counts_again(before, rule)) {
+        Some(least) => renew(writer, run, stream, least)?,
+        None => 0,
+    };
+    let paths = serde_json::json!(rule.paths).to_string();
+    writer.transaction(|t| {
+        t.execute(
+            "INSERT OR REPLACE INTO declared (stream, signed, paths) VALUES (?, ?, ?)",
+            params![stream.number(), rule.signed, paths],
+        )
+    })?;
+    Ok(renewed)
+}
+
+/// The mark from which on records are concerned, where something counts again.
+fn counts_again(before: &Volatile, now: &Volatile) -> Option<InPlace> {
+    let is_covered = |path: &Vec<String>| now.paths.iter().any(|wider| path.starts_with(wider));
+    let is_less = (before.signed && !now.signed) || !before.paths.iter().all(is_covered);
+    is_less.then_some(if now.signed { InPlace::Declared } else { InPlace::Signatures })
+}
+
+/// Gives the marked records of a stream a new seq. Killed in between, the next run finds the rest.
+fn renew(writer: &mut Writer, run: i64, stream: Stream, least: InPlace) -> Result<u64> {
+    let (mut renewed, mut after) = (0, String::new());
+    loop {
+        let (given, last) = writer.transaction(|t| {
+            let marked: Vec<(String, i64)> = t
+                .prepare_cached(
+                    "SELECT id, seq FROM record INDEXED BY record_in_place
+                     WHERE stream = ? AND in_place IS NOT NULL AND in_place >= ? AND id > ? ORDER BY id LIMIT ?",
+                )?
+                .query_map(params![stream.number(), least as u8, after, BATCH], |r| Ok((r.get(0)?, r.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            let mut seqs = Seqs::take(t, run)?;
+            let mut given = 0;
+            for (id, seq) in &marked {
+                given += u64::from(move_on(t, &mut seqs, stream, id, *seq)?);
+            }
+            seqs.give_back(t)?;
+            Ok((given, marked.into_iter().next_back()))
+        })?;
+        renewed += given;
+        match last {
+            Some((id, _)) => after = id,
+            None => return Ok(renewed),
+        }
+    }
+}
+
+/// Gives one record a new seq; whether its payload is there to be delivered.
+fn move_on(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, before: i64) -> rusqlite::Result<bool> {
+    let is_there: bool = t
+        .prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM body_{stream} WHERE seq = ?)"))?
+        .query_row([before], |r| r.get(0))?;
+    let seq = if is_there { seqs.give() } else { before };
+    if is_there {
+        t.prepare_cached(&format!(
+            "UPDATE body_{stream} SET seq = ?2, first_seq = coalesce(first_seq, ?1) WHERE seq = ?1"
+        ))?
+        .execute([before, seq])?;
+        entries::renumber(t, stream, id, before, seq)?;
+    }
+    t.prepare_cached("UPDATE record SET seq = ?, in_place = NULL WHERE stream = ? AND id = ?")?.execute(params![
+        seq,
+        stream.number(),
+        id
+    ])?;
+    Ok(is_there)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(signed: bool, paths: &[&str]) -> Volatile {
+        Volatile { signed, paths: paths.iter().map(|path| path.split('.').map(str::to_owned).collect()).collect() }
+    }
+
+    #[test]
+    fn what_is_taken_back_counts_again() {
+        for (before, now, concerned) in [
+            (rule(true, &[]), rule(true, &[]), None),
+            (rule(true, &[]), rule(true, &["a"]), None),
+            (rule(false, &["a"]), rule(true, &["a"]), None),
+            (rule(true, &["a"]), rule(false, &["a"]), Some(InPlace::Signatures)),
+            (rule(true, &["a", "b"]), rule(true, &["b"]), Some(InPlace::Declared)),
+            (rule(true, &["a.b"]), rule(true, &["a"]), None),
+            (rule(true, &["a"]), rule(true, &["a.b"]), Some(InPlace::Declared)),
+            // Declared addresses may differ in their signatures alone.
+            (rule(false, &["a"]), rule(false, &[]), Some(InPlace::Signatures)),
+            (rule(false, &["a"]), rule(true, &[]), Some(InPlace::Declared)),
+        ] {
+            assert_eq!(counts_again(&before, &now), concerned, "{before:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn a_signature_is_told_from_a_declared_value() {
+        let (before, after) = (r#"{"u":"https://x/?Signature=1","n":1}"#, r#"{"u":"https://x/?Signature=2","n":1}"#);
+        assert_eq!(InPlace::of(Some(before), after), InPlace::Signatures);
+        assert_eq!(InPlace::of(Some(before), &after.replace(":1}", ":2}")), InPlace::Declared);
+        assert_eq!(InPlace::of(None, after), InPlace::Signatures);
+    }
+}

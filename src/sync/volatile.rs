@@ -1,0 +1,26 @@
+//! What changes by itself, as the job declares it, from one run to the next.
+
+use super::Context;
+use crate::error::Result;
+use crate::mirror::in_place;
+use crate::progress::add;
+use crate::quantity::counted;
+use crate::streams::Stream;
+
+/// Remembers what the job declares volatile. Values that were declared before and are not now count again: records that hold
+/// newer ones than were delivered are filled in.
+pub async fn declare(context: &Context, streams: &[Stream]) -> Result<()> {
+    for stream in streams.iter().copied() {
+        let (run, rule) = (context.begun.run, context.source.volatile()[stream].clone());
+        let filled = context.mirror.call(move |w| in_place::declare(w, run, stream, &rule)).await?;
+        if filled > 0 {
+            add(&context.progress.of(stream).filled, filled);
+            context.note(format!(
+                "{stream}: less is declared volatile than before; {} with newer values than were delivered are filled in, and \
+                 do not count as changed",
+                counted(filled, "record")
+            ));
+        }
+    }
+    Ok(())
+}

@@ -28,7 +28,7 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     }
     let source = setup::source(&settings)?;
     let negotiation = Negotiation::new(&source, &settings.spelled, &[])?.thorough();
-    let outcome = negotiation.settle(true, &settings.streams).await?;
+    let outcome = negotiation.settle(&settings.streams).await?;
     let mut settled = Table::new();
     for part in &outcome.parts {
         lay_over(&mut settled, &part.spelled());

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 mod apart;
+mod box_size;
 pub mod check;
 pub mod deliver;
 #[cfg(feature = "sandbox")]

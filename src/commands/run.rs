@@ -8,8 +8,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::apart::apart;
+use super::box_size::{BoxSize, Ran};
 use super::deliver::{self, Destinations};
-use super::{accounts, masked, setup};
+use super::{accounts, box_size, masked, setup};
 use crate::cli::RunArgs;
 use crate::config::mask::MaskAt;
 use crate::config::settings::{Flags, Settings};
@@ -18,24 +19,25 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, Account};
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::readings::Tails;
-use crate::mirror::rounds::{self, Begun, Ending};
+use crate::mirror::rounds::{self, Beginning, Begun, Ending};
 use crate::mirror::store::Mirror;
 use crate::policy::{self, Exit};
 use crate::progress::Progress;
 use crate::report::live::{self, Live};
-use crate::report::run_report::{self, DestinationReport, RunReport};
+use crate::report::run_report::{self, DestinationReport, RunReport, Starved};
 use crate::report::terminal;
 use crate::source::Source;
-use crate::streams::PerStream;
+use crate::streams::{PerStream, Stream};
 use crate::sync::dialect::Known;
+use crate::sync::estimate;
 use crate::sync::settings::Terms;
 use crate::sync::shutdown::Stop;
-use crate::sync::time_box::{TimeBox, Until};
+use crate::sync::time_box::{self, TimeBox, Until};
 use crate::sync::{self, Context, Spelling};
 use crate::telemetry;
 
-/// A token, a question, and one that is under way when it stops.
-const LEAST_REQUESTS: u64 = 3;
+/// A token, and what shows at first how a list is paged.
+const LEAST_REQUESTS: u64 = 5;
 
 /// What all runs of one process have in common.
 #[derive(Default)]
@@ -65,17 +67,12 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
         })
         .await;
     }
-    let mut all = Settings::load(&args.job.job, &flags)?;
+    let all = Settings::load(&args.job.job, &flags)?;
     if let Some(most) = args.max_requests {
         if most < LEAST_REQUESTS {
             return Err(Error::usage(format!(
                 "--max-requests {most} is too few to come forward: at least {LEAST_REQUESTS}"
             )));
-        }
-        // As many under way must come home before it stops.
-        let few = u32::try_from(most / 4).unwrap_or(u32::MAX).max(1);
-        for settings in &mut all {
-            settings.source.in_flight = settings.source.in_flight.min(few);
         }
     }
     let time_box = TimeBox {
@@ -112,8 +109,29 @@ fn open(settings: &Settings) -> Result<Mirror> {
     Mirror::open(&settings.mirror, &format!("job {}", settings.name), settings.dialect.dates())
 }
 
-/// Runs what the settings describe and reports it.
+/// Runs what the settings describe and reports it. A run in a box that comes to the end of a reading which was begun the day
+/// before begins another with what the box still holds: otherwise a reading that was cut once would be a day old in each
+/// following night.
 pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunReport> {
+    let (report, is_old) = run_once(settings, common, common.time_box.requests).await?;
+    let left = common.time_box.requests.map(|most| most.saturating_sub(report.requests));
+    if !is_old || report.stopped || common.stop.requested() || left.is_some_and(|left| left < LEAST_REQUESTS) {
+        return Ok(report);
+    }
+    let (mut next, _) = run_once(settings, common, left).await?;
+    next.notes.insert(0, format!("run {} came to the end of the reading before this one", report.run));
+    if next.stopped {
+        // What the first has found stands until the second has come as far.
+        next.exit_code = Exit::first([exit_named(next.exit_code), exit_named(report.exit_code)]) as u8;
+        if next.refused.is_empty() {
+            next.refused = report.refused;
+        }
+    }
+    Ok(next)
+}
+
+/// One run, of so many requests at most, and whether the reading that it went on with was begun long before.
+async fn run_once(settings: &Settings, common: &Common, requests: Option<u64>) -> Result<(RunReport, bool)> {
     let started = Instant::now();
     let source = Arc::new(setup::source(settings)?);
     let mirror = Arc::new(open(settings)?);
@@ -128,7 +146,9 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     let mut destinations = finish(settings, common, &mirror, destinations).await?;
     let stop = common.stop.own();
     stop.waits_for(source.under_way());
-    common.time_box.watch_requests(&stop, &source, settings.source.in_flight);
+    if let Some(requests) = requests {
+        time_box::watch_requests(requests, &stop, &source);
+    }
     let (known, tails) = tokio::select! {
         known = settled(settings, &source, &mirror) => known?,
         () = stop.now() => return Err(stopped_early(settings, &stop)),
@@ -138,7 +158,9 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     let (name, lane, now) = (settings.name.clone(), settings.lane, source.now());
     let terms = terms(settings);
     let streams = sync::settings::of_streams(&source, &settings.spelled, terms, &known.streams)?;
-    let begun = mirror.call(move |w| rounds::begin(w, &name, lane, &streams, &tails, now)).await?;
+    let boxed = common.time_box != TimeBox::default();
+    let beginning = Beginning { job: name, lane, streams, tails, now, boxed };
+    let begun = mirror.call(move |w| rounds::begin(w, &beginning)).await?;
     let context = Context {
         source: source.clone(),
         mirror: mirror.clone(),
@@ -147,6 +169,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         deletes: settings.deletes,
         page_size: settings.page_size,
         walks: walks(settings),
+        boxed,
         job: settings.name.clone(),
         terms,
         audit: settings.audit,
@@ -162,6 +185,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
         gone: Arc::default(),
         notes: Arc::default(),
     };
+    let is_old = lane == Lane::Incremental && begun.resumed && begun.is_old(now);
     sync::unchanged::note_all(&context, &known.streams).await?;
     let screen = live::show(
         Live {
@@ -208,16 +232,46 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     report.notes.extend(masked::unmet(settings, &source, &known.streams)?);
     report.seconds = started.elapsed().as_secs_f64();
     report.peak_memory_mib = run_report::peak_memory_mib();
-    let exit = Exit::first(exits);
+    report.boxed = context.stop.why().is_some();
+    report.starved = starved(settings, &context, &known.streams, common, &report).await?;
+    let exit = match (Exit::first(exits), &report.starved) {
+        (Exit::Stopped, Some(_)) => Exit::Incomplete,
+        (exit, _) => exit,
+    };
     report.exit_code = exit as u8;
     let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     end(&mirror, begun, settings, run_report::ending_of(&outcome), exit, json).await?;
-    Ok(report)
+    Ok((report, is_old))
+}
+
+/// The streams that no box of the latest nights has held. A backfill is meant to take many boxes.
+async fn starved(
+    settings: &Settings,
+    context: &Context,
+    streams: &[Stream],
+    common: &Common,
+    report: &RunReport,
+) -> Result<Option<Starved>> {
+    if settings.lane != Lane::Incremental || !report.boxed {
+        return Ok(None);
+    }
+    let (job, lane, run) = (settings.name.clone(), settings.lane, context.begun.run);
+    let earlier = context.mirror.call(move |w| rounds::earlier_reports(w, &job, lane, run, box_size::RUNS - 1)).await?;
+    let runs =
+        Ran::read(report).into_iter().chain(earlier.iter().map_while(|text| Ran::parse(text))).collect::<Vec<_>>();
+    let left = estimate::left(&context.source, &context.progress, streams, settings.page_size, settings.double_collect);
+    Ok(box_size::of(&runs, BoxSize { allowed: common.time_box.requests, left }))
 }
 
 /// What a run says that was stopped before it had read anything.
 fn stopped_early(settings: &Settings, stop: &Stop) -> Error {
-    let why = stop.why().map_or_else(|| format!("; {}", undelivered(settings)), |why| format!(": {why}"));
+    let why = match stop.why() {
+        None => format!("; {}", undelivered(settings)),
+        Some(why) => format!(
+            ": {why}. At first a run finds out how this API is spelled, and keeps what it has found out. Where it stops here \
+             again and again, it needs more requests or more time"
+        ),
+    };
     Error::new(Kind::Stopped, format!("stopped before anything was read{why}"))
 }
 

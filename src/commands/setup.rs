@@ -12,7 +12,7 @@ use crate::mirror::deletions;
 use crate::mirror::left_over;
 use crate::mirror::refusals::Unsettled;
 use crate::mirror::set_aside as stored;
-use crate::mirror::settings::is_asked_otherwise_since;
+use crate::mirror::settings::{counts_since, is_asked_otherwise_since};
 use crate::mirror::standing::{Standing, standing};
 use crate::quantity::counted;
 use crate::record::Reader as _;
@@ -81,14 +81,19 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         }
         let parent = stream.definition().parent;
         let above = parent.map(of).transpose()?;
-        let as_of = as_of(&own, above.as_ref());
-        let mut verdict = judge(&own, above.as_ref().zip(parent), None);
-        if is_overwritten(reading, *stream, lane, &settings.name)? {
-            verdict = Verdict::Incomplete(format!(
+        let mut known = Known::of(&own, above.as_ref().zip(parent));
+        let is_overwritten = is_overwritten(reading, *stream, lane, &settings.name)?;
+        if is_overwritten {
+            known.verdict = Verdict::Incomplete(format!(
                 "another job has asked for {stream} otherwise since the last run of this one"
             ));
         }
         let mut set_aside = set_aside(reading, lane, *stream, since, (&own, above.as_ref()))?;
+        let newer = if is_overwritten { None } else { newer(settings, reading, lane, *stream, &known)? };
+        if newer.is_some() {
+            set_aside.clear();
+        }
+        let Known { mut verdict, as_of, moved } = newer.unwrap_or(known);
         let is_offered = verdict.is_complete() || !set_aside.is_empty();
         let left_over = left_over(reading, settings, *stream, parent)?;
         let why_not = if left_over.is_some() {
@@ -106,7 +111,6 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         if settings.source.collect {
             columns.push(EXTRA);
         }
-        let moved = Moved { found: own.found_again, may_miss: own.may_miss };
         let ignored = settings.dialect.stream(*stream).map(|part| part.list.ignored()).unwrap_or_default();
         let ignored = ignored.into_iter().map(str::to_owned).collect();
         let masks = settings.mask_at.delivery(&settings.masks, *stream);
@@ -126,6 +130,47 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
     }
     let (job, of_job) = (settings.name.clone(), settings.streams.clone());
     Ok(Delivery { job, run, mirror, dates, id: String::new(), of_job, streams })
+}
+
+/// What readings say of a stream.
+struct Known {
+    verdict: Verdict,
+    as_of: Option<String>,
+    moved: Moved,
+}
+
+impl Known {
+    fn of(own: &Standing, above: Option<(&Standing, Stream)>) -> Known {
+        Known {
+            verdict: judge(own, above, None),
+            as_of: as_of(own, above.map(|(above, _)| above)),
+            moved: Moved { found: own.found_again, may_miss: own.may_miss },
+        }
+    }
+}
+
+/// What the other lane says of a stream, where its latest reading is complete and newer than what this one knows: a backfill
+/// that ends after a month has read nothing anew that last night's run has.
+fn newer(settings: &Settings, reading: &Reading, lane: Lane, stream: Stream, known: &Known) -> Result<Option<Known>> {
+    // Where this lane's is not complete the stream is held, and what lies at its places may be newer than the other's.
+    if !known.verdict.is_complete() {
+        return Ok(None);
+    }
+    let failed = |e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}"));
+    let other = lane.other();
+    let Ok((since, false)) = reading.round(other, None) else { return Ok(None) };
+    if counts_since(reading.connection(), stream) > since {
+        return Ok(None);
+    }
+    let of = |s: Stream| {
+        standing(reading.connection(), other, s, since)
+            .map(|all| all.where_deletes_are(settings.deletes.on))
+            .map_err(failed)
+    };
+    let parent = stream.definition().parent;
+    let (own, above) = (of(stream)?, parent.map(of).transpose()?);
+    let there = Known::of(&own, above.as_ref().zip(parent));
+    Ok(Some(there).filter(|there| there.verdict.is_complete() && there.as_of > known.as_of))
 }
 
 /// Whether another job has read a stream in another form since this one did.

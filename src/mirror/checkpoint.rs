@@ -30,6 +30,15 @@ impl Lane {
             Lane::Incremental => "incremental",
         }
     }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Lane {
+        match self {
+            Lane::Backfill => Lane::Incremental,
+            Lane::Incremental => Lane::Backfill,
+        }
+    }
 }
 
 /// Which walk.

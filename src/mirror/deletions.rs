@@ -233,6 +233,15 @@ pub fn seen(writer: &mut Writer, stream: Stream, since: i64, most: usize) -> Res
     })
 }
 
+/// Some live records of a stream, those first that were seen last.
+pub fn seen_last(writer: &mut Writer, stream: Stream, most: usize) -> Result<Vec<String>> {
+    writer.transaction(|t| {
+        t.prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 ORDER BY last_run DESC, seq DESC LIMIT ?")?
+            .query_map(params![stream.number(), most], |r| r.get(0))?
+            .collect()
+    })
+}
+
 /// What the complete walks over partitions have shown: whether there was a row in any of them.
 pub fn shows_rows(writer: &mut Writer, of: Judged) -> Result<bool> {
     writer.transaction(|t| {

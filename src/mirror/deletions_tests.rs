@@ -9,7 +9,7 @@ use super::super::orphans;
 use super::super::readings::Tails;
 use super::super::records::{self, Landed, Landing, Moments};
 use super::super::reread::Remembered;
-use super::super::rounds::{self, Begun, Ending};
+use super::super::rounds::{self, Beginning, Begun, Ending};
 use super::super::settings::AskedWith;
 use super::super::standing::standing;
 use super::super::store::Mirror;
@@ -38,7 +38,9 @@ fn with_mirror(test: impl FnOnce(&mut Writer) + Send + 'static) {
 fn begin(w: &mut Writer) -> Begun {
     let asked = |stream, one_list| (AskedWith { stream, settings: Vec::new() }, one_list);
     let streams = [asked(Stream::Conversations, true), asked(Stream::Messages, false)];
-    rounds::begin(w, "job", LANE, &streams, &Tails::default(), 9).expect("a round")
+    let (tails, job) = (Tails::default(), "job".into());
+    let beginning = Beginning { job, lane: LANE, streams: streams.into(), tails, now: 9, boxed: false };
+    rounds::begin(w, &beginning).expect("a round")
 }
 
 fn end(w: &mut Writer, begun: Begun) {

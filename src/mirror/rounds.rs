@@ -4,8 +4,9 @@
 //! - no open round: a new one begins, every walk starts its next pass;
 //! - an open round: walks that are not at their end go on, walks that ended incomplete start their next pass, complete
 //!   ones are kept (nothing is fetched twice). One of the incremental lane that is older than twelve hours is not gone on
-//!   with, but begun anew: yesterday's lists are not tonight's. Lists that were read under other settings than today's are
-//!   no part of it any more ([`super::anew`]).
+//!   with, but begun anew: yesterday's lists are not tonight's. A run in a box (so many requests, or so long) goes on with it
+//!   all the same: where one box does not hold a reading, beginning anew each night would never read the last list. Lists
+//!   that were read under other settings than today's are no part of it any more ([`super::anew`]).
 //!
 //! A round belongs to its job by name: another job on the same mirror has rounds of its own, in the same lane, too. They
 //! share checkpoints, so that what the one has read since a round of the other began is not read again.
@@ -44,26 +45,48 @@ const OLD: i64 = 12 * 3_600_000;
 
 impl Begun {
     /// What a run is to tell that goes on with an old round; it is `now`, in milliseconds since 1970.
-    pub fn is_old(&self, now: i64) -> Option<String> {
-        let age = now.saturating_sub(self.began);
-        let hours = age / 3_600_000;
-        (age >= OLD).then(|| {
-            format!("this reading was begun {hours} hours ago, in run {}: what has changed since is an incremental run's, or the next reading's", self.since_run)
+    pub fn told_of_age(&self, now: i64) -> Option<String> {
+        let run = self.since_run;
+        if crate::clock::is_ahead(self.began, now) {
+            let began = crate::clock::text(self.began);
+            return Some(format!(
+                "this reading was begun in run {run}, at {began} by a clock that was ahead: how old it is nobody knows"
+            ));
+        }
+        let hours = now.saturating_sub(self.began) / 3_600_000;
+        self.is_old(now).then(|| {
+            format!("this reading was begun {hours} hours ago, in run {run}: what has changed since is an incremental run's, or the next reading's")
         })
+    }
+
+    /// Whether the round was begun so long ago that another is due.
+    pub fn is_old(&self, now: i64) -> bool {
+        now.saturating_sub(self.began) >= OLD
     }
 }
 
-/// Records the start of a run and opens or resumes its round. With what each stream is asked: whether it is read as one list
-/// (others have a list for each record of their parent, begun when that is known). `tails` are the lists of which changes
-/// alone may be asked for, and `now` is the server's time, in milliseconds since 1970.
-pub fn begin(
-    writer: &mut Writer,
-    job: &str,
-    lane: Lane,
-    streams: &[(AskedWith, bool)],
-    tails: &Tails,
-    now: i64,
-) -> Result<Begun> {
+/// A run that is to begin.
+#[derive(Debug, Clone)]
+pub struct Beginning {
+    /// The job.
+    pub job: String,
+    /// Its lane.
+    pub lane: Lane,
+    /// With what each stream is asked, and whether it is read as one list (others have a list for each record of their
+    /// parent, begun when that is known).
+    pub streams: Vec<(AskedWith, bool)>,
+    /// The lists of which changes alone may be asked for.
+    pub tails: Tails,
+    /// The server's time, in milliseconds since 1970.
+    pub now: i64,
+    /// It may end before its reading does.
+    pub boxed: bool,
+}
+
+/// Records the start of a run and opens or resumes its round.
+pub fn begin(writer: &mut Writer, beginning: &Beginning) -> Result<Begun> {
+    let Beginning { job, streams, tails, boxed, .. } = beginning;
+    let (lane, now) = (beginning.lane, beginning.now);
     writer.transaction(|t| {
         t.execute(
             "INSERT INTO run (job, lane, started_at) VALUES (?, ?, ?)",
@@ -74,14 +97,17 @@ pub fn begin(
             .query_row(
                 "SELECT number, since_run, started_at FROM round JOIN run ON run.id = since_run
                  WHERE round.lane = ? AND round.job = ? AND open = 1",
-                [lane.name(), job],
+                [lane.name(), job.as_str()],
                 |r| Ok(Begun { run, round: r.get(0)?, since_run: r.get(1)?, began: moment_of(r, 2)?, resumed: true }),
             )
             .optional()?;
         // Yesterday's lists are not tonight's, and those of tomorrow are of nobody knows when. What was read of messages
         // counts all the same.
-        let of_tonight = |began| now.saturating_sub(began) < OLD && !crate::clock::is_ahead(began, now);
-        let open = open.filter(|begun| lane == Lane::Backfill || of_tonight(begun.began));
+        let goes_on = |begun: &Begun| {
+            let is_ahead = crate::clock::is_ahead(begun.began, now);
+            lane == Lane::Backfill || (!is_ahead && (*boxed || !begun.is_old(now)))
+        };
+        let open = open.filter(goes_on);
         let begun = if let Some(begun) = open {
             begun
         } else {
@@ -117,6 +143,17 @@ fn moment_of(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
     let text: String = row.get(column)?;
     let unreadable = || Error::InvalidColumnType(column, text.clone(), Type::Text);
     crate::clock::parsed(&text).ok_or_else(unreadable)
+}
+
+/// The reports of the job's latest runs before this one that came to an end, the latest first.
+pub fn earlier_reports(writer: &mut Writer, job: &str, lane: Lane, before: i64, most: usize) -> Result<Vec<String>> {
+    writer.transaction(|t| {
+        t.prepare_cached(
+            "SELECT coalesce(report, '') FROM run WHERE job = ? AND lane = ? AND id < ? ORDER BY id DESC LIMIT ?",
+        )?
+        .query_map(params![job, lane.name(), before, most], |r| r.get(0))?
+        .collect()
+    })
 }
 
 /// How a run ended, for its round.

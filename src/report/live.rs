@@ -147,36 +147,14 @@ impl Live {
     /// Requests left, as a plan would count them, and how long they take: at the limit, or at the pace so far where that
     /// is slower or there is none.
     fn left(&self, start: Instant) -> Option<(f64, Duration)> {
-        let (mut walked, mut lists, mut fanned) = (0.0, 0, 0.0);
-        for stream in &self.streams {
-            let c = self.progress.of(*stream);
-            if c.finished.load(Ordering::Relaxed) {
-                continue;
-            }
-            let windows = get(&c.windows) as f64;
-            match stream.definition().parent.filter(|_| self.source.is_partitioned(*stream)) {
-                None => {
-                    let all = estimate::list(get(&c.total), self.page_size, true, self.double_collect);
-                    walked += (all - windows).max(0.0);
-                    lists += 1;
-                }
-                Some(parent) => {
-                    // Every conversation known or still to come, at what one has cost so far.
-                    let skipped = get(&c.skipped) as f64;
-                    let known = (get(&c.walks) as f64).max(get(&self.progress.of(parent).total) as f64 - skipped);
-                    let closed = get(&c.closed) as f64;
-                    let each = if closed > 0.0 { windows / closed } else { 1.0 };
-                    fanned += (known - closed).max(0.0) * each.max(1.0);
-                }
-            }
-        }
-        let requests = estimate::requests(walked, lists, fanned, self.source.aliases.now());
+        let source = &self.source;
+        let requests = estimate::left(source, &self.progress, &self.streams, self.page_size, self.double_collect)?;
         let elapsed = start.elapsed().as_secs_f64();
         let observed = self.source.budget.stats().requests as f64 / elapsed.max(1.0);
         let allowed = f64::from(self.per_minute) / 60.0;
         let rate = if self.per_minute == 0 || elapsed > SETTLED { observed } else { allowed };
         let takes = Duration::try_from_secs_f64(requests / rate).ok()?;
-        (walked + fanned > 0.0).then_some((requests, takes))
+        Some((requests, takes))
     }
 }
 

@@ -46,7 +46,19 @@ pub struct RunReport {
     /// What else the operator should know.
     pub notes: Vec<String>,
     pub stopped: bool,
+    /// A box ended it: `--max-runtime`, `--until`, `--max-requests`.
+    pub boxed: bool,
+    /// Streams that no box of the latest runs has held.
+    pub starved: Option<Starved>,
     pub exit_code: u8,
+}
+
+/// Streams that the latest runs have not read to their end, because their boxes are too small.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct Starved {
+    pub streams: Vec<String>,
+    pub why: String,
 }
 
 /// A stream's part.
@@ -202,6 +214,8 @@ impl RunReport {
             destinations: Vec::new(),
             notes: outcome.streams.iter().filter_map(|s| s.gone.told(s.stream)).collect(),
             stopped: outcome.stopped,
+            boxed: false,
+            starved: None,
             exit_code: 0,
         }
     }

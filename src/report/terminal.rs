@@ -152,6 +152,10 @@ fn outcome_in_words(report: &RunReport) -> &'static str {
     }
 }
 
+/// What to do where the boxes of a job's runs are too small.
+const STARVED: &str = "allow each run more (--max-requests, --max-runtime, --until), or take streams out of the job: each run \
+    goes on where the one before it stopped, so the files of these streams are as old as several runs";
+
 /// Causes and hints of a run that came to its end and is not complete, whoever reads its summary or not: every stream and
 /// destination that failed, every stream that is not proven. All streams are told in one line, with what to do about the
 /// gravest cause.
@@ -161,9 +165,15 @@ pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
     }
     let again = "run the same command again: it goes on where this run ended";
     let mut told: Vec<(String, &'static str)> = Vec::new();
+    told.extend(report.starved.iter().map(|starved| (starved.why.clone(), STARVED)));
     told.extend(report.refused.iter().map(|r| (r.why.clone(), policy::decide(&Kind::DeletesRefused).hint)));
     let mut streams: Vec<(Vec<&str>, &str, &'static str)> = Vec::new();
-    for s in report.streams.iter().filter(|s| (s.hint.is_some() || s.why.is_some()) && !report.has_refused(s.stream)) {
+    // What is said of them already says why they are not complete.
+    let is_told = |stream: &str| {
+        let mut starved = report.starved.iter().flat_map(|starved| &starved.streams);
+        report.has_refused(stream) || starved.any(|named| named == stream)
+    };
+    for s in report.streams.iter().filter(|s| (s.hint.is_some() || s.why.is_some()) && !is_told(s.stream)) {
         let (why, hint) = (s.why.as_deref().unwrap_or("not proven complete"), s.hint.unwrap_or(again));
         match streams.iter_mut().find(|(_, w, h)| (*w, *h) == (why, hint)) {
             Some((names, ..)) => names.push(s.stream),

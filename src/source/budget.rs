@@ -120,8 +120,8 @@ struct State {
     limit: Option<u32>,
     ceiling: Option<(u64, Instant)>,
     counting: Counting,
-    /// Who is told when so many requests were given away.
-    told_at: Option<(u64, Box<dyn FnOnce() + Send>)>,
+    /// Who stops after this many requests, until that is told.
+    stops_after: Option<(u64, Option<Box<dyn FnOnce() + Send>>)>,
     /// Requests sent before this one were under way when the last block began: their 429 is no new strike.
     block_began_at: u64,
     /// A request was answered in this process.
@@ -198,6 +198,9 @@ impl Budget {
             self.state().stats.spent = true;
             return Err(Error::new(Kind::Spent, format!("the {} requests that may be made are made", self.most)));
         }
+        if self.is_stopping() {
+            std::future::pending::<()>().await;
+        }
         loop {
             if !wanted() {
                 return Ok(None);
@@ -214,17 +217,23 @@ impl Budget {
             let mut state = self.state();
             state.stats.requests += 1;
             let number = state.stats.requests;
-            (number, state.told_at.take_if(|(at, _)| number >= *at))
+            (number, state.stops_after.as_mut().filter(|(most, _)| number >= *most).and_then(|(_, tell)| tell.take()))
         };
-        if let Some((_, tell)) = told {
+        if let Some(tell) = told {
             tell();
         }
         Ok(Some((number, taken)))
     }
 
-    /// Calls `tell` once, when so many requests were given away and before one more is.
-    pub fn when_made(&self, requests: u64, tell: impl FnOnce() + Send + 'static) {
-        self.state().told_at = Some((requests, Box::new(tell)));
+    /// Gives no request away after this many, and calls `tell` with the last one. Whoever asks for one more waits, without
+    /// an end: `tell` is to stop everybody.
+    pub fn stop_after(&self, requests: u64, tell: impl FnOnce() + Send + 'static) {
+        self.state().stops_after = Some((requests, Some(Box::new(tell))));
+    }
+
+    fn is_stopping(&self) -> bool {
+        let state = self.state();
+        state.stops_after.as_ref().is_some_and(|(most, _)| state.stats.requests >= *most)
     }
 
     /// Request `number` carries so many questions.
@@ -434,6 +443,20 @@ mod tests {
         }
         assert_eq!(budget.acquire().await.expect_err("no third").kind, Kind::Spent);
         assert!(budget.stats().spent && budget.stats().requests == 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_last_request_everybody_waits_to_be_stopped() {
+        let (budget, told) = (Budget::new(0, Window::in_memory()), Arc::new(Mutex::new(0)));
+        let tell = told.clone();
+        budget.stop_after(2, move || *tell.lock().expect("a lock") += 1);
+        assert_eq!(budget.acquire().await, Ok(1));
+        assert_eq!(*told.lock().expect("a lock"), 0, "one is left");
+        assert_eq!(budget.acquire().await, Ok(2));
+        for _ in 0..3 {
+            tokio::time::timeout(Duration::from_secs(3600), budget.acquire()).await.expect_err("it waits");
+        }
+        assert_eq!((*told.lock().expect("a lock"), budget.stats().requests), (1, 2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,6 +45,13 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
     }
 }
 
+/// Whether the list of a record that nobody has is understood: asked for once, without patience, for a server may well answer
+/// with an error that it has no such record.
+pub async fn is_understood(source: &Source, stream: Stream, nobody: &str) -> Result<()> {
+    let answers = source.ask_all_briefly(vec![question(stream, Some(nobody), Start::Row(0))]).await;
+    answers.into_iter().next().unwrap_or_else(|| Ok(Page::default())).map(drop)
+}
+
 fn is_of_a_row(error: &Error) -> bool {
     matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure)
 }

@@ -5,6 +5,7 @@ use toml::Table;
 
 use super::{Context, Spelling, limits};
 use crate::error::{Error, Kind, Result};
+use crate::mirror::deletions;
 use crate::mirror::dialect as memory;
 use crate::mirror::store::Mirror;
 use crate::mirror::views;
@@ -14,6 +15,9 @@ use crate::source::dialect::{Dialect, Paging, lay_over, with_job};
 use crate::source::negotiate::{Negotiation, Outcome, Part};
 use crate::source::prove;
 use crate::streams::{Dates, Stream};
+
+/// Conversations whose messages are asked for to learn how messages are asked for; the first may be gone by now.
+const THERE: usize = 3;
 
 /// The part that is no stream.
 const TOKEN: &str = "token";
@@ -45,10 +49,22 @@ pub async fn settle(
         .copied()
         .filter(|s| !remembered.iter().any(|p| p.name == s.name() && p.is_known(source.is_collecting())))
         .collect();
-    let mut outcome = Negotiation::new(source, job, &remembered)?.settle(true, &unknown).await?;
+    let mut negotiation = Negotiation::new(source, job, &remembered)?;
+    if !unknown.is_empty() {
+        let lately = mirror.call(|w| deletions::seen_last(w, Stream::Conversations, THERE)).await?;
+        negotiation.know_conversations(lately);
+    }
+    negotiation.begin(&unknown).await?;
+    // What is settled is remembered at once: a run that is cut here goes on there.
+    loop {
+        keep(source, mirror, endpoint, negotiation.outcome()).await?;
+        if !negotiation.next().await? {
+            break;
+        }
+    }
+    let mut outcome = negotiation.outcome().clone();
     let gone = |s: &Stream| is_absent(&remembered, *s);
     outcome.absent.extend(streams.iter().copied().filter(gone));
-    keep(source, mirror, endpoint, &outcome).await?;
     refuse_open(&outcome)?;
     let mut notes = told(&outcome);
     let known = |part: &&Part| part.name == TOKEN || streams.iter().any(|s| s.name() == part.name);

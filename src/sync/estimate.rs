@@ -1,7 +1,12 @@
-//! What a run will take, from what a few questions showed. Pure: numbers in, numbers out; the walk's own arithmetic, so
-//! that an estimate is wrong where the account is not what was sampled, not where the walk is.
+//! What a run will take, from what a few questions showed, and what it still has before it. Numbers in, numbers out; the
+//! walk's own arithmetic, so that an estimate is wrong where the account is not what was sampled, not where the walk is.
+
+use std::sync::atomic::Ordering;
 
 use super::walk::{again_of, windows_of};
+use crate::progress::{Progress, get};
+use crate::source::Source;
+use crate::streams::Stream;
 
 /// What is known of one stream before a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -157,6 +162,41 @@ pub fn requests(walked: f64, lists: usize, fanned: f64, together: usize) -> f64 
         return walked + fanned;
     }
     (walked / each + 2.0 * lists as f64 * (1.0 - 1.0 / each) + fanned / (each * 0.94)).ceil()
+}
+
+/// Requests that a run has before it, as a plan would count them: of these streams, those that are not at their end. None
+/// where nothing is left, as far as is known.
+pub fn left(
+    source: &Source,
+    progress: &Progress,
+    streams: &[Stream],
+    page_size: u32,
+    double_collect: bool,
+) -> Option<f64> {
+    let (mut walked, mut lists, mut fanned) = (0.0, 0, 0.0);
+    for stream in streams {
+        let c = progress.of(*stream);
+        if c.finished.load(Ordering::Relaxed) {
+            continue;
+        }
+        let windows = get(&c.windows) as f64;
+        match stream.definition().parent.filter(|_| source.is_partitioned(*stream)) {
+            None => {
+                let all = list(get(&c.total), page_size, true, double_collect);
+                walked += (all - windows).max(0.0);
+                lists += 1;
+            }
+            Some(parent) => {
+                // Every conversation known or still to come, at what one has cost so far.
+                let skipped = get(&c.skipped) as f64;
+                let known = (get(&c.walks) as f64).max(get(&progress.of(parent).total) as f64 - skipped);
+                let closed = get(&c.closed) as f64;
+                let each = if closed > 0.0 { windows / closed } else { 1.0 };
+                fanned += (known - closed).max(0.0) * each.max(1.0);
+            }
+        }
+    }
+    (walked + fanned > 0.0).then(|| requests(walked, lists, fanned, source.aliases.now()))
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ pub struct Context {
     pub page_size: u32,
     /// Walks of one stream at the same time.
     pub walks: usize,
+    /// The run may end before its reading does: after so many requests, or so long.
+    pub boxed: bool,
     /// The name of the job.
     pub job: String,
     /// What the job says of how far a reading reaches back.

@@ -1,6 +1,7 @@
 //! One run: the streams of a job side by side, and what came of each.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -55,34 +56,40 @@ pub struct RunOutcome {
 /// Runs the streams until each is at its end, has failed, or a stop is asked for.
 pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
     let (parents, known) = watch::channel(Parents::default());
-    let mut tasks: JoinSet<(Stream, Result<Ended>)> = JoinSet::new();
-    for stream in streams.iter().copied() {
-        let (context, parents, known) = (context.clone(), parents.clone(), known.clone());
-        let feeds = streams.iter().any(|s| s.definition().parent == Some(stream));
-        let task = async move {
-            let result = tokio::select! {
-                biased;
-                result = read_or_settle(&context, stream, &parents, &known, feeds) => result,
-                () = context.stop.late() => Ok(Ended::Stopped),
-            };
-            if feeds {
-                parents.send_modify(|p| p.over = true);
-            }
-            context.progress.of(stream).finished.store(true, std::sync::atomic::Ordering::Relaxed);
-            (stream, result)
-        };
-        tasks.spawn(task.in_current_span());
-    }
     let mut errors: Vec<(Stream, Error)> = Vec::new();
-    while let Some(ended) = tasks.join_next().await {
-        let (stream, result) = ended?;
-        let Err(error) = result else { continue };
-        tracing::info!(%stream, %error, "the stream cannot go on");
-        if ends_the_run(&error) {
-            tasks.shutdown().await;
-            return Err(error);
+    for group in groups(context, streams) {
+        if context.stop.requested() {
+            break;
         }
-        errors.push((stream, error));
+        let mut tasks: JoinSet<(Stream, Result<Ended>)> = JoinSet::new();
+        for stream in group {
+            let (context, parents, known) = (context.clone(), parents.clone(), known.clone());
+            let feeds = streams.iter().any(|s| s.definition().parent == Some(stream));
+            let task = async move {
+                let result = tokio::select! {
+                    biased;
+                    result = read_or_settle(&context, stream, &parents, &known, feeds) => result,
+                    () = context.stop.late() => Ok(Ended::Stopped),
+                };
+                if feeds {
+                    parents.send_modify(|p| p.over = true);
+                }
+                let is_over = !matches!(result, Ok(Ended::Stopped));
+                context.progress.of(stream).finished.store(is_over, Ordering::Relaxed);
+                (stream, result)
+            };
+            tasks.spawn(task.in_current_span());
+        }
+        while let Some(ended) = tasks.join_next().await {
+            let (stream, result) = ended?;
+            let Err(error) = result else { continue };
+            tracing::info!(%stream, %error, "the stream cannot go on");
+            if ends_the_run(&error) {
+                tasks.shutdown().await;
+                return Err(error);
+            }
+            errors.push((stream, error));
+        }
     }
     // An outage is not waited out a second time, and a run that stops by itself asks no more.
     let ask = !context.stop.requested() && !errors.iter().any(|(_, error)| is_outage(error));
@@ -96,6 +103,30 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
     Ok(RunOutcome { streams: outcomes, stopped: context.stop.requested() })
 }
 
+/// The streams in groups that are read one after the other. All of them are read side by side, which fills each request, but
+/// by a run in a box that goes on with a reading: where the box holds no more than the end of one list, several that share it
+/// would come to no end, night after night. Each of these runs begins with another group. What belongs to a stream is read
+/// with it.
+fn groups(context: &Context, streams: &[Stream]) -> Vec<Vec<Stream>> {
+    if !(context.boxed && context.begun.resumed) {
+        return vec![streams.to_vec()];
+    }
+    let parent = |stream: Stream| stream.definition().parent.filter(|parent| streams.contains(parent));
+    let mut groups: Vec<Vec<Stream>> = Vec::new();
+    for stream in streams.iter().copied() {
+        match groups
+            .iter_mut()
+            .find(|group| group.iter().any(|other| parent(stream) == Some(*other) || parent(*other) == Some(stream)))
+        {
+            Some(group) => group.push(stream),
+            None => groups.push(vec![stream]),
+        }
+    }
+    let first = usize::try_from(context.begun.run).unwrap_or(0) % groups.len().max(1);
+    groups.rotate_left(first);
+    groups
+}
+
 /// Concludes what is gone from these streams, parents before what belongs to them.
 async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Vec<(Stream, Concluded)>> {
     let (mut gone, mut concluding) = (Vec::new(), Concluding::new(context, ask));
@@ -105,7 +136,11 @@ async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Ve
         }
         let moved = concluding.ask(stream, (streams.len() - n) as u64).await?;
         if ask {
-            let spent = orphans::search(context, stream, concluding.requests()).await?;
+            let spent = tokio::select! {
+                biased;
+                spent = orphans::search(context, stream, concluding.requests()) => spent?,
+                () = context.stop.late() => 0,
+            };
             concluding.spend(spent);
         }
         gone.push((stream, concluding.conclude(stream, moved).await?));

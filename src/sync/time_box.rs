@@ -129,17 +129,13 @@ impl TimeBox {
             });
         }
     }
+}
 
-    /// Asks `stop` to stop when this source has made its requests, before one more is made: whoever is about to make one
-    /// by then may still do so, and each request that is under way may have one to follow it.
-    pub fn watch_requests(&self, stop: &Stop, source: &Source, in_flight: u32) {
-        if let Some(requests) = self.requests {
-            let most = requests.saturating_sub(in_flight.into()).max(1);
-            let stop = stop.clone();
-            let why = format!("the requests allowed are made (--max-requests {requests})");
-            source.budget.when_made(most, move || stop.because(why));
-        }
-    }
+/// Asks `stop` to stop when this source has made so many requests. It makes no more of them, whatever they would be for.
+pub fn watch_requests(requests: u64, stop: &Stop, source: &Source) {
+    let stop = stop.clone();
+    let why = format!("the requests allowed are made (--max-requests {requests})");
+    source.budget.stop_after(requests, move || stop.because(why));
 }
 
 impl Until {

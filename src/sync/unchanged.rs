@@ -152,7 +152,7 @@ async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
 pub async fn note_all(context: &Context, streams: &[Stream]) -> Result<()> {
     super::settings::note_changes(context, streams).await?;
     super::volatile::declare(context, streams).await?;
-    if let Some(note) = context.begun.is_old(context.source.now()) {
+    if let Some(note) = context.begun.told_of_age(context.source.now()) {
         context.note(note);
     }
     note_volatile(context, streams)?;

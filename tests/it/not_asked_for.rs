@@ -175,7 +175,7 @@ fn ids_known(work: &Work) -> BTreeSet<String> {
 
 #[test]
 fn another_server_leaves_nothing_of_the_first_one_but_what_a_person_keeps() {
-    for cut in [8, 22, 60] {
+    for cut in [12, 22, 60] {
         let (first, work) = (server(), Work::with_job(&job("out", "backfill", "")));
         run(&first, &work, "job.toml", &["--max-requests", &cut.to_string()]).expect(4);
         let mut other = Account::new(0, 5, 3);

@@ -74,13 +74,19 @@ fn two_lanes_take_turns_on_one_mirror() {
 fn the_smallest_box_comes_forward_too() {
     let size = ["--contacts", "150", "--persons", "5", "--conversations", "20", "--messages", "200"];
     let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
-    for requests in ["3", "9"] {
+    let made = || sandbox.counts()["requests"].as_u64().expect("a count");
+    for requests in ["5", "9"] {
         let work = Work::new("");
-        let run = || work.call(&["run", "job.toml", "--endpoint", &sandbox.endpoint, "--max-requests", requests]);
+        let run = || {
+            let before = made();
+            let run = work.call(&["run", "job.toml", "--endpoint", &sandbox.endpoint, "--max-requests", requests]);
+            assert!(made() - before <= requests.parse().expect("a number"), "{} requests", made() - before);
+            run
+        };
         let ended = (0..40).map(|_| run()).find(|run| run.code != 4).expect("it does not come to an end");
         assert_eq!(ended.code, 0, "{requests}: {}", ended.stderr);
         assert_eq!(ids(&work, "messages").len(), 200, "{requests}");
     }
-    let refused = Work::new("").call(&["run", "job.toml", "--endpoint", &sandbox.endpoint, "--max-requests", "2"]);
-    assert!(refused.code == 2 && refused.stderr.contains("at least 3"), "{} {}", refused.code, refused.stderr);
+    let refused = Work::new("").call(&["run", "job.toml", "--endpoint", &sandbox.endpoint, "--max-requests", "4"]);
+    assert!(refused.code == 2 && refused.stderr.contains("at least 5"), "{} {}", refused.code, refused.stderr);
 }

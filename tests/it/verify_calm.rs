@@ -162,6 +162,7 @@ fn each_stream_says_how_its_own_files_are_written() {
     let denied = account.serve_anew(&["--deny-scope", "read_messages"]);
     let lines = "[[destination]]\nkind = \"jsonl\"\npath = \"out\"\ncompression = \"zstd\"\nsplit = \"5KB\"\n";
     denied.become_job(&job(ALL, "", lines));
+    denied.sandbox.bodiless("POST", "/sandbox/night?seed=1&changed=5");
     denied.run().expect(3);
     let manifest = denied.manifest("out");
     let format = |stream: &str, what: &str| manifest["streams"][stream]["format"][what].clone();

@@ -17,6 +17,7 @@ pub mod overhearing;
 pub mod postgres;
 pub mod proxy;
 pub mod qpien;
+pub mod simulated;
 pub mod tls;
 pub mod wire;
 

@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_secs(5 * 60);
 
 /// A token, settled where the mutation is spelled otherwise; gives what was settled.
 pub async fn sign_in(source: &Source, settings: &Settings, remembered: &[Part]) -> Result<Outcome> {
-    let outcome = Negotiation::new(source, &settings.spelled, remembered)?.settle(true, &[]).await;
+    let outcome = Negotiation::new(source, &settings.spelled, remembered)?.settle(&[]).await;
     if source.budget.stats().spent {
         return Err(Error::new(Kind::Spent, "how a token is asked for is not found out in so few requests"));
     }

@@ -129,7 +129,7 @@ async fn settled(source: &Source, settings: &Settings, mirror: Option<&Connectio
     };
     let known = |s: &Stream| remembered.iter().any(|p| p.name == s.name() && p.is_known(source.is_collecting()));
     let unknown: Vec<Stream> = settings.streams.iter().copied().filter(|s| !known(s)).collect();
-    let outcome = Negotiation::new(source, &settings.spelled, &remembered)?.settle(true, &unknown).await?;
+    let outcome = Negotiation::new(source, &settings.spelled, &remembered)?.settle(&unknown).await?;
     dialect::refuse_open(&outcome)?;
     let absent = |s: &Stream| {
         outcome.absent.contains(s) || remembered.iter().any(|part| part.name == s.name() && part.is_absent())

@@ -34,7 +34,7 @@ pub struct Access {
     /// Where it asks, for people.
     pub address: String,
     /// The profile that `AWS_PROFILE` names, where no key is given otherwise: its file is not read.
-    pub unread_profile: Option<String>,
+    unread_profile: Option<String>,
 }
 
 impl Access {
@@ -60,6 +60,17 @@ impl Access {
         let patient = builder.with_retry(retry(retry_for)).with_credentials(brief.credentials().clone());
         let patient = Arc::new(patient.build().map_err(wrong)?);
         Ok(Access { brief: Arc::new(brief), patient, address, unread_profile })
+    }
+
+    /// What a message adds where a profile was named whose file nobody reads.
+    pub fn unread(&self) -> String {
+        let told = |name: &String| {
+            format!(
+                "; AWS_PROFILE names {name}, and ~/.aws is not read: `aws configure export-credentials --format env` prints its \
+                 key as variables"
+            )
+        };
+        self.unread_profile.as_ref().map(told).unwrap_or_default()
     }
 }
 

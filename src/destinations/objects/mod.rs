@@ -78,15 +78,7 @@ impl Bucket {
     /// What went wrong with an object of this name.
     fn failed(&self, name: &str, error: &object_store::Error) -> Error {
         let cause = failure::told(error, &self.location.bucket, &self.access.address);
-        let unread = self.access.unread_profile.as_ref();
-        let unread = unread.map(|name| {
-            format!(
-                "; AWS_PROFILE names {name}, and ~/.aws is not read: `aws configure export-credentials --format env` prints its \
-                 key as variables"
-            )
-        });
-        let unread = unread.unwrap_or_default();
-        Error::new(failure::kind(error), format!("{}: {cause}{unread}", self.location.name_of(name)))
+        Error::new(failure::kind(error), format!("{}: {cause}{}", self.location.name_of(name), self.access.unread()))
     }
 
     /// Lets go of what waits to appear and never will. A store that does not answer is not asked again for each.

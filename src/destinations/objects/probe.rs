@@ -32,10 +32,10 @@ pub fn probe(bucket: &Bucket) -> Result<()> {
         Ok(Found::Unconditional) => {
             format!("{address} ignores the condition of a put (If-Match), so nothing would keep two writers apart")
         }
-        Ok(Found::NoCredentials) => {
-            "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (this machine gave none, either)"
-                .into()
-        }
+        Ok(Found::NoCredentials) => format!(
+            "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (this machine gave none, either){}",
+            bucket.access.unread()
+        ),
         Err(error) => return Err(bucket.failed("", &error)),
     };
     Err(Error::new(Kind::DestinationUnwritable, format!("{place}: {why}")))

@@ -7,7 +7,7 @@
 mod beyond;
 mod token;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use toml::{Table, Value};
 
@@ -56,9 +56,13 @@ pub struct Negotiation<'s> {
     taught: bool,
     outcome: Outcome,
     conversations: Vec<String>,
+    /// Conversations that were there lately, by another's word.
+    known: Vec<String>,
     /// The conversation whose messages were asked for last.
     parent: Option<String>,
     streams: Vec<Stream>,
+    /// Those that are still to be settled.
+    left: VecDeque<Stream>,
     /// What every run is to tell of the parts that are remembered.
     notes: BTreeMap<String, Vec<String>>,
     thorough: bool,
@@ -83,8 +87,10 @@ impl<'s> Negotiation<'s> {
             taught: false,
             outcome: Outcome::default(),
             conversations: Vec::new(),
+            known: Vec::new(),
             parent: None,
             streams: Vec::new(),
+            left: VecDeque::new(),
             notes: remembered.iter().map(|part| (part.name.clone(), part.notes())).collect(),
             thorough: false,
         };
@@ -100,19 +106,41 @@ impl<'s> Negotiation<'s> {
     }
 
     /// Settles and proves the token and these streams.
-    pub async fn settle(mut self, token: bool, streams: &[Stream]) -> Result<Outcome> {
+    pub async fn settle(mut self, streams: &[Stream]) -> Result<Outcome> {
+        self.begin(streams).await?;
+        while self.next().await? {}
+        Ok(self.outcome)
+    }
+
+    /// These conversations were there lately.
+    pub fn know_conversations(&mut self, ids: Vec<String>) {
+        self.known = ids;
+    }
+
+    /// Settles and proves the token, and what of these streams comes next.
+    pub async fn begin(&mut self, streams: &[Stream]) -> Result<()> {
         let before = self.source.budget.stats().requests;
         self.streams = streams.to_vec();
-        if token {
-            self.token().await?;
-        }
+        self.token().await?;
         if self.outcome.open.is_empty() {
-            for stream in streams {
-                self.stream(*stream).await?;
-            }
+            self.left = streams.iter().copied().collect();
         }
         self.outcome.requests = self.source.budget.stats().requests - before;
-        Ok(self.outcome)
+        Ok(())
+    }
+
+    /// Settles and proves the next stream; false when none is left.
+    pub async fn next(&mut self) -> Result<bool> {
+        let Some(stream) = self.left.pop_front() else { return Ok(false) };
+        let before = self.source.budget.stats().requests;
+        self.stream(stream).await?;
+        self.outcome.requests += self.source.budget.stats().requests - before;
+        Ok(true)
+    }
+
+    /// What is settled so far.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
     }
 
     /// Settles streams anew that the server refuses as they are remembered.
@@ -225,18 +253,32 @@ impl<'s> Negotiation<'s> {
             }
             return Ok(proof);
         }
-        // An id that nobody has shows as well whether the question is understood.
-        let nobody = vec![NOBODY.to_owned()];
-        let parents = if self.conversations.is_empty() { nobody } else { self.conversations.clone() };
-        let mut proof = Proof::default();
+        // An id that nobody has shows as well whether the question is understood. Who may be gone is asked for briefly first.
+        let unsure = self.conversations.is_empty();
+        let known = if unsure { &self.known } else { &self.conversations };
+        let nobody = Some(NOBODY.to_owned()).filter(|_| unsure);
+        let parents: Vec<String> = known.iter().cloned().chain(nobody).collect();
+        let (mut proof, mut refused) = (None, None);
         for parent in &parents {
-            proof = prove::list(self.source, stream, Some(parent)).await?;
+            if unsure && let Err(error) = prove::is_understood(self.source, stream, parent).await {
+                if spelled_otherwise(&error) {
+                    return Err(error);
+                }
+                refused = Some(error);
+                continue;
+            }
+            let shown = prove::list(self.source, stream, Some(parent)).await?;
             self.parent = Some(parent.clone());
-            if proof.rows > 0 {
+            let is_enough = shown.rows > 0;
+            proof = Some(shown);
+            if is_enough {
                 break;
             }
         }
-        Ok(proof)
+        match (proof, refused) {
+            (None, Some(error)) => Err(error),
+            (proof, _) => Ok(proof.unwrap_or_default()),
+        }
     }
 
     /// Keeps what was shown. A list without rows shows nothing of its pages: whoever walks it makes sure of them first.

@@ -21,7 +21,8 @@
 //!
 //! A closing reading is a pass like any other: each page that it has taken in is committed, with the ids that it showed,
 //! and a run that is stopped or killed in it goes on with it. One that is older than an hour begins again: too much has
-//! changed since. `reading_again.rs` holds one such reading.
+//! changed since. In boxes it may take a week, for where a box holds a few pages of it, it would never come to its end; what
+//! moved meanwhile, it tells as any other does. `reading_again.rs` holds one such reading.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -43,8 +44,10 @@ use crate::verdict::{Moved, Verdict};
 
 /// Closing readings of one list at most.
 const MOST: u32 = 3;
-/// A reading that began so many milliseconds ago is not gone on with.
+/// A reading that began so many milliseconds ago is not gone on with,
 const OLD: i64 = 3_600_000;
+/// and in boxes, of which one may hold a few pages of it, such a one.
+const OLD_IN_BOXES: i64 = 7 * 24 * 3_600_000;
 /// How long a reading waits that can ask no new question, in milliseconds.
 const ONE_SIZE: i64 = 60_000;
 
@@ -174,7 +177,8 @@ impl Closing {
     /// begun just now.
     fn resume(&mut self, list: &Read<'_>, asked: &HashSet<Asked>) -> Result<(Reading, bool)> {
         let now = list.context.source.now();
-        if let Some(reading) = self.reading.take().filter(|reading| (0..OLD).contains(&(now - reading.began))) {
+        let old = if list.context.boxed { OLD_IN_BOXES } else { OLD };
+        if let Some(reading) = self.reading.take().filter(|reading| (0..old).contains(&(now - reading.began))) {
             return Ok((reading, false));
         }
         let size = (1..self.size).rev().find(|size| !asked.contains(&(*size, 0))).unwrap_or(1);

@@ -1,0 +1,133 @@
+//! Whether the box of a run is too small: which streams none of the latest runs has read to their end, because a box ended
+//! each of them before. A run in a box goes on where the one before it stopped, so one such run is nothing to worry about.
+//! Where three in a row have not come to the end of a stream, its files grow old, and a person is told, with what a reading
+//! takes and what the box holds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::quantity::counted;
+use crate::report::run_report::Starved;
+
+/// Runs in a row, the latest included.
+pub const RUNS: usize = 3;
+
+/// What the report of a run says of its box.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct Ran {
+    #[serde(default)]
+    boxed: bool,
+    round: i64,
+    requests: u64,
+    streams: Vec<Read>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Read {
+    stream: String,
+    verdict: String,
+}
+
+impl Ran {
+    /// Reads a report; none where it is none, for a killed run has not left any.
+    pub fn read(report: &impl Serialize) -> Option<Ran> {
+        serde_json::to_value(report).ok().and_then(|report| serde_json::from_value(report).ok())
+    }
+
+    /// The same of its text.
+    pub fn parse(report: &str) -> Option<Ran> {
+        serde_json::from_str(report).ok()
+    }
+
+    fn has_read(&self, stream: &str) -> bool {
+        self.streams.iter().any(|read| read.stream == stream && read.verdict != "incomplete")
+    }
+}
+
+/// What is known of a run's box.
+#[derive(Debug, Clone, Copy)]
+pub struct BoxSize {
+    /// Requests that `--max-requests` allows.
+    pub allowed: Option<u64>,
+    /// Requests that a plan would count for what is left of the reading; none where nobody knows.
+    pub left: Option<f64>,
+}
+
+/// The streams that these runs, the latest first, have not read to their end; none where a box did not end each of them.
+pub fn of(runs: &[Ran], size: BoxSize) -> Option<Starved> {
+    let runs = runs.get(..RUNS).filter(|runs| runs.iter().all(|run| run.boxed))?;
+    let latest = runs.first()?;
+    let names = latest.streams.iter().map(|read| read.stream.as_str());
+    let streams: Vec<String> =
+        names.filter(|name| !runs.iter().any(|run| run.has_read(name))).map(str::to_owned).collect();
+    if streams.is_empty() {
+        return None;
+    }
+    // Earlier runs of the same reading are no more than these by what is looked at; then it takes more, not less.
+    let made: u64 = runs.iter().filter(|run| run.round == latest.round).map(|run| run.requests).sum();
+    let takes = match size.left {
+        Some(left) => format!("about {}", counted(made.saturating_add(left.ceil() as u64), "request")),
+        None => format!("more than {}", counted(made, "request")),
+    };
+    let holds = match size.allowed {
+        Some(allowed) => format!("--max-requests allows {allowed}"),
+        None => format!("this run came to {} in its time", counted(latest.requests, "request")),
+    };
+    let runs = RUNS;
+    Some(Starved {
+        why: format!(
+            "{}: not read to the end in the last {runs} runs, because their box ended each of them: a reading takes {takes}, \
+             and {holds}",
+            streams.join(", ")
+        ),
+        streams,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn ran(round: i64, boxed: bool, contacts: &str, messages: &str) -> Ran {
+        let read = |(stream, verdict)| json!({"stream": stream, "verdict": verdict});
+        let streams: Vec<_> = [("contacts", contacts), ("messages", messages)].map(read).into();
+        let report = json!({"round": round, "boxed": boxed, "requests": 28, "streams": streams});
+        assert_eq!(Ran::parse(&report.to_string()), Ran::read(&report));
+        Ran::read(&report).expect("a report")
+    }
+
+    fn told(runs: &[Ran], allowed: Option<u64>, left: Option<f64>) -> Option<String> {
+        of(runs, BoxSize { allowed, left }).map(|starved| starved.why)
+    }
+
+    #[test]
+    fn three_boxes_in_a_row_that_do_not_hold_a_stream_are_told() {
+        let cut = || ran(4, true, "proven", "incomplete");
+        let three = [cut(), cut(), ran(3, true, "incomplete", "incomplete")];
+        assert_eq!(
+            told(&three, Some(30), Some(73.2)).as_deref(),
+            Some(
+                "messages: not read to the end in the last 3 runs, because their box ended each of them: a reading takes about \
+                 130 requests, and --max-requests allows 30"
+            )
+        );
+        let of_time = told(&three, None, None).expect("told");
+        assert!(of_time.contains("more than 56 requests, and this run came to 28 requests in its time"), "{of_time}");
+        // Two, one that came to its end, one that no box ended, one that was killed.
+        assert_eq!(told(&three[..2], Some(30), None), None);
+        for other in [ran(3, true, "proven", "continuous"), ran(3, false, "incomplete", "incomplete")] {
+            assert_eq!(told(&[cut(), other.clone(), cut()], Some(30), None), None);
+            assert_eq!(told(&[cut(), cut(), other], Some(30), None), None);
+        }
+        assert_eq!(Ran::parse(""), None);
+        assert_eq!(Ran::parse(r#"{"error": "x"}"#), None);
+    }
+
+    #[test]
+    fn all_that_none_has_read_is_named() {
+        let all = [ran(1, true, "incomplete", "incomplete"), ran(1, true, "incomplete", "incomplete")];
+        let runs = [all[0].clone(), all[1].clone(), all[0].clone()];
+        assert!(told(&runs, Some(5), None).expect("told").starts_with("contacts, messages: "));
+    }
+}

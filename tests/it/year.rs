@@ -1,0 +1,462 @@
+//! A year in a test: an account that lives, a job that people edit, runs that are cut, killed and boxed, two jobs on one
+//! mirror. After each green run every file is what the job asks for, cell by cell, a change feed merged comes to the same, and
+//! `verify` finds nothing.
+//!
+//! Thirty nights of some seeds in a test run; `make soak` takes a year of `SOAK_SEEDS`.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+use serde_json::Value;
+
+use crate::support::fed::Fed;
+use crate::support::qpien::{Account, Qpien};
+use crate::support::simulated::{self, Dice, Habits, Life, date};
+use crate::support::{Outcome, Work};
+
+/// The job, as its owner has it in mind.
+#[derive(Debug, Clone)]
+struct Job {
+    mode: &'static str,
+    streams: &'static [&'static str],
+    page_size: usize,
+    aliases: usize,
+    in_flight: usize,
+    audit: usize,
+    lookback: &'static str,
+    extra_fields: &'static str,
+    drop_owner: bool,
+    only_open: bool,
+    volatile: bool,
+    masked: Option<&'static str>,
+    delimiter: char,
+    gzip: bool,
+    split: bool,
+    feed: bool,
+    /// A feed takes no other masks than it began with: it is begun anew.
+    feeds: usize,
+}
+
+const ALL: &[&str] = &["contacts", "customer_persons", "conversations", "messages"];
+
+impl Job {
+    fn new() -> Job {
+        Job {
+            mode: "incremental",
+            streams: ALL,
+            page_size: 20,
+            aliases: 5,
+            in_flight: 4,
+            audit: 5,
+            lookback: "3d",
+            extra_fields: "ignore",
+            drop_owner: false,
+            only_open: false,
+            volatile: false,
+            masked: None,
+            delimiter: ',',
+            gzip: false,
+            split: false,
+            feed: true,
+            feeds: 0,
+        }
+    }
+
+    /// Somebody edits it.
+    fn edit(&mut self, dice: &mut Dice) -> &'static str {
+        match dice.below(16) {
+            0 => {
+                self.mode = if self.mode == "backfill" { "incremental" } else { "backfill" };
+                "mode"
+            }
+            1 => {
+                self.streams =
+                    [ALL, &["contacts", "conversations", "messages"], &["contacts", "conversations"]][dice.below(3)];
+                "streams"
+            }
+            2 => {
+                self.page_size = [7, 20, 100][dice.below(3)];
+                "page_size"
+            }
+            3 => {
+                self.aliases = [1, 5, 10][dice.below(3)];
+                "aliases_per_request"
+            }
+            4 => {
+                self.in_flight = [1, 4][dice.below(2)];
+                "in_flight"
+            }
+            5 => {
+                self.audit = [0, 5][dice.below(2)];
+                "audit"
+            }
+            6 => {
+                self.lookback = ["2d", "3d", "30d"][dice.below(3)];
+                "lookback"
+            }
+            7 => {
+                self.extra_fields = if self.extra_fields == "collect" { "ignore" } else { "collect" };
+                "extra_fields"
+            }
+            8 => {
+                self.drop_owner = !self.drop_owner;
+                "drop"
+            }
+            9 => {
+                self.only_open = !self.only_open;
+                "arguments"
+            }
+            10 => {
+                self.volatile = !self.volatile;
+                "volatile"
+            }
+            11 => {
+                self.masked = [None, Some("drop"), Some("redact")][dice.below(3)];
+                self.feeds += 1;
+                "mask"
+            }
+            12 => {
+                self.delimiter = [',', ';'][dice.below(2)];
+                "delimiter"
+            }
+            13 => {
+                self.gzip = !self.gzip;
+                "compression"
+            }
+            14 => {
+                self.split = !self.split;
+                "split"
+            }
+            _ => {
+                self.feed = !self.feed;
+                self.feeds += usize::from(self.feed);
+                "a destination"
+            }
+        }
+    }
+
+    fn text(&self, name: &str, mode: &str) -> String {
+        let Job { page_size, aliases, in_flight, audit, lookback, extra_fields, delimiter, .. } = self;
+        let streams = self.streams.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", ");
+        let mut text = format!(
+            "name = \"{name}\"\nmode = \"{mode}\"\nstreams = [{streams}]\n[source]\nclient_id = \"c\"\nclient_secret = \"s\"\n\
+             requests_per_minute = 0\nretry_for = \"1s\"\npage_size = {page_size}\naliases_per_request = {aliases}\n\
+             in_flight = {in_flight}\naudit = {audit}\nlookback = \"{lookback}\"\nextra_fields = \"{extra_fields}\"\n"
+        );
+        if self.volatile {
+            text += "[source.volatile]\ncontacts = [\"phone\"]\n";
+        }
+        if self.drop_owner {
+            text += "[source.dialect.streams.contacts]\ndrop = [\"owner\"]\n";
+        }
+        if self.only_open {
+            text += "[source.dialect.streams.conversations.list]\narguments = { status = \"OPEN\" }\n";
+        }
+        text += "[mirror]\nmax_deletes = \"20%\"\n";
+        if let Some(mask) = self.masked {
+            text += &format!("[mask.contacts]\nphone = \"{mask}\"\n");
+        }
+        let compression = if self.gzip { "gzip" } else { "none" };
+        let split = if self.split { "split = \"3KB\"\n" } else { "" };
+        text += &format!(
+            "[[destination]]\nkind = \"csv\"\npath = \"{name}\"\ndelimiter = \"{delimiter}\"\ncompression = \"{compression}\"\n{split}"
+        );
+        if self.feed {
+            text += &format!(
+                "[[destination]]\nkind = \"jsonl\"\npath = \"{}\"\ncontent = \"changes\"\n",
+                self.feed_of(name)
+            );
+        }
+        text
+    }
+
+    fn feed_of(&self, name: &str) -> String {
+        format!("{name}-feed-{}", self.feeds)
+    }
+
+    /// What its files hold of a stream, by id: some cells of each record.
+    fn truth(&self, account: &Account, stream: &str) -> BTreeMap<String, Vec<String>> {
+        let cell = |row: &Value, name: &str| row.get(name).map(text_of).unwrap_or_default();
+        let rows: Vec<&Value> = match stream {
+            "contacts" => account.lists["getContactList"].iter().collect(),
+            "customer_persons" => account.lists["getCustomerPersonList"].iter().collect(),
+            "conversations" => self.conversations(account),
+            _ => {
+                let asked = self.conversations(account);
+                let ids = asked.iter().filter_map(|row| row["_id"].as_str());
+                ids.filter_map(|id| account.messages.get(id)).flatten().collect()
+            }
+        };
+        let cells = |row: &Value| -> Vec<String> {
+            Job::columns(stream)
+                .iter()
+                .map(|name| match *name {
+                    "owner" if self.drop_owner => String::new(),
+                    "phone" if self.masked == Some("drop") => String::new(),
+                    "phone" if self.masked == Some("redact") => "REDACTED".to_owned(),
+                    name => cell(row, name),
+                })
+                .collect()
+        };
+        rows.into_iter().map(|row| (row["_id"].as_str().expect("an id").to_owned(), cells(row))).collect()
+    }
+
+    fn conversations<'a>(&self, account: &'a Account) -> Vec<&'a Value> {
+        let rows = account.lists["getConversationList"].iter();
+        rows.filter(|row| !self.only_open || row["status"] == "OPEN").collect()
+    }
+
+    /// The columns that are compared.
+    fn columns(stream: &str) -> &'static [&'static str] {
+        match stream {
+            "contacts" => &["firstName", "owner", "phone"],
+            "customer_persons" => &["firstName"],
+            "conversations" => &["status", "customer", "tags"],
+            _ => &["conversation", "content", "createdAt", "ackStatus"],
+        }
+    }
+}
+
+/// A value as a cell shows it.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        // A feed has moments to the microsecond.
+        Value::String(text) if text.len() == "2026-01-01T00:00:00.000000Z".len() && text.ends_with("000Z") => {
+            text.replace("000Z", "Z")
+        }
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn is_backfill(work: &Work, file: &str) -> bool {
+    std::fs::read_to_string(work.path(file)).expect("the job file").contains("mode = \"backfill\"")
+}
+
+struct Year {
+    seed: u64,
+    work: Work,
+    server: Qpien,
+    job: Job,
+    night: usize,
+    /// Nights in a row that were not complete.
+    unread: usize,
+    log: Vec<String>,
+}
+
+impl Year {
+    fn command(&self, args: &[&str]) -> std::process::Command {
+        let mut command = self.work.command(args);
+        command.env("QPIEN_TEST_NOW", format!("{}T23:30:00Z", date(self.night)));
+        command
+    }
+
+    fn write(&self, name: &str, mode: &str) -> String {
+        let file = format!("{name}.toml");
+        std::fs::write(self.work.path(&file), self.job.text(name, mode)).expect("the job file");
+        file
+    }
+
+    fn run(&self, file: &str, more: &[&str]) -> Outcome {
+        let args = [&["run", file, "--endpoint", self.server.endpoint()], more].concat();
+        Outcome::of(&self.command(&args).output().expect("a run"))
+    }
+
+    /// A run that is killed once the server has seen so many more requests, or at its end.
+    fn run_and_kill(&self, file: &str, after: usize) {
+        let until = self.server.requests() + after;
+        let mut command = self.command(&["run", file, "--endpoint", self.server.endpoint()]);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().expect("a run");
+        while self.server.requests() < until && child.try_wait().expect("a child").is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let _ = child.kill();
+        child.wait().expect("its end");
+    }
+
+    /// Runs to a green end; what is refused is allowed, as a person would who knows better. False where the run says that
+    /// it is not complete, because of a list that was begun by a run that was cut, and whose conversation is gone since:
+    /// nothing of what this server shows tells that from a list that cannot be read. It is so for two nights at most.
+    fn green(&mut self, file: &str) -> bool {
+        let mut first = self.run(file, &[]);
+        if first.code == 0 && first.stdout.contains("going on where") && is_backfill(&self.work, file) {
+            // A backfill goes on with what it has read, as of then; the next one reads what there is now.
+            first = self.run(file, &[]);
+        }
+        let ended = if first.code == 7 { self.run(file, &["--allow-deletes"]) } else { first };
+        if ended.code == 3 && ended.stdout.contains("Conversation not found") && self.unread < 2 {
+            self.unread += 1;
+            self.log.push(format!("night {}: {file} incomplete", self.night));
+            return false;
+        }
+        self.unread = 0;
+        assert_eq!(ended.code, 0, "{}{}\n{}", self.told(), ended.stdout, ended.stderr);
+        let notes: Vec<_> =
+            ended.stdout.lines().filter(|line| line.starts_with("note:") && line.contains("record")).collect();
+        self.log.push(format!("night {}: {file} green {}", self.night, notes.join(" ")));
+        true
+    }
+
+    fn told(&self) -> String {
+        let from = self.log.len().saturating_sub(12);
+        format!("seed {}, night {}: {:?}\n{}\n", self.seed, self.night, self.job, self.log[from..].join("\n"))
+    }
+
+    /// What lies at the snapshot's place and in the feed is what the job asks for, and `verify` says so.
+    fn is_true(&self, name: &str) {
+        let mut kept_conversations = 0;
+        for stream in self.job.streams {
+            let truth = self.job.truth(&self.server.account(), stream);
+            let (rows, manifest) = (self.snapshot(name, stream), self.manifest(name));
+            let kept = manifest["streams"][stream]["suspects"].as_u64().unwrap_or(0);
+            self.compare(&format!("{name}: {stream}"), kept, &rows, &truth);
+            let gone = |rows: &BTreeMap<String, Vec<String>>| rows.keys().filter(|id| !truth.contains_key(*id)).count();
+            if *stream == "conversations" {
+                kept_conversations = gone(&rows);
+            } else if *stream == "messages" {
+                assert!(
+                    kept_conversations > 0 || gone(&rows) as u64 <= kept,
+                    "{}messages that belong to nothing",
+                    self.told()
+                );
+            }
+            if self.job.feed {
+                let fed = Fed::read(&self.work.path(&self.job.feed_of(name)), stream);
+                let cells = |row: &Value| {
+                    Job::columns(stream).iter().map(|c| row.get(*c).map(text_of).unwrap_or_default()).collect()
+                };
+                let mut rows: BTreeMap<_, Vec<String>> =
+                    fed.rows.iter().map(|(id, row)| (id.clone(), cells(row))).collect();
+                let mut truth = truth.clone();
+                if self.job.volatile && *stream == "contacts" {
+                    // Such values are as old in a feed as the last change of their record.
+                    rows.values_mut().chain(truth.values_mut()).for_each(|cells| cells[2].clear());
+                }
+                self.compare(&format!("{name}: the feed of {stream}"), kept, &rows, &truth);
+            }
+        }
+        let verified = Outcome::of(&self.command(&["verify", &format!("{name}.toml")]).output().expect("it runs"));
+        assert_eq!(verified.code, 0, "{}verify: {}{}", self.told(), verified.stdout, verified.stderr);
+    }
+
+    /// All that is there, as it is. What a reading that is not proven did not show may be kept for another night, and is told.
+    fn compare(
+        &self,
+        what: &str,
+        kept: u64,
+        rows: &BTreeMap<String, Vec<String>>,
+        truth: &BTreeMap<String, Vec<String>>,
+    ) {
+        let missing: Vec<_> = truth.keys().filter(|id| !rows.contains_key(*id)).take(5).collect();
+        // Messages of a conversation that is kept are kept with it; those of one that is gone, until they are found in another.
+        let account = self.server.account();
+        let asked = self.job.conversations(&account);
+        let is_asked = |id: &str| asked.iter().any(|row| row["_id"] == id);
+        let goes_with = |id: &String| what.ends_with("messages") && !is_asked(&rows[id][0]);
+        let surplus: Vec<_> = rows.keys().filter(|id| !truth.contains_key(*id) && !goes_with(id)).collect();
+        let is_told = surplus.len() as u64 <= kept;
+        assert!(
+            missing.is_empty() && is_told,
+            "{}{what}: lacks {missing:?}, has {surplus:?}, {kept} told",
+            self.told()
+        );
+        let other = truth.iter().find(|(id, cells)| rows[*id] != **cells && !goes_with(id));
+        assert!(other.is_none(), "{}{what}: {other:?} is {:?}", self.told(), other.map(|(id, _)| &rows[id]));
+    }
+
+    fn manifest(&self, name: &str) -> Value {
+        let manifest = std::fs::read(self.work.path(name).join("manifest.json")).expect("a manifest");
+        serde_json::from_slice(&manifest).expect("JSON")
+    }
+
+    fn snapshot(&self, name: &str, stream: &str) -> BTreeMap<String, Vec<String>> {
+        let (folder, manifest) = (self.work.path(name), self.manifest(name));
+        let mut rows = BTreeMap::new();
+        for file in manifest["streams"][stream]["files"].as_array().expect("files") {
+            let bytes = std::fs::read(folder.join(file["path"].as_str().expect("a path"))).expect("a file");
+            let mut text = Vec::new();
+            if self.job.gzip {
+                flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text).expect("gzip");
+            } else {
+                text = bytes;
+            }
+            let mut reader = csv::ReaderBuilder::new().delimiter(self.job.delimiter as u8).from_reader(&text[..]);
+            let header = reader.headers().expect("a header").clone();
+            let at =
+                |name: &str| header.iter().position(|n| n == name).unwrap_or_else(|| panic!("{name} in {header:?}"));
+            let columns: Vec<usize> = Job::columns(stream).iter().map(|name| at(name)).collect();
+            for row in reader.records() {
+                let row = row.expect("a row");
+                let cells = columns.iter().map(|at| row[*at].to_owned()).collect();
+                assert!(rows.insert(row[0].to_owned(), cells).is_none(), "{}{stream}: {} twice", self.told(), &row[0]);
+            }
+        }
+        rows
+    }
+}
+
+fn live(seed: u64, nights: usize) {
+    let mut dice = Dice(seed ^ 0x5eed);
+    let habits = Habits { by_activity: dice.once_in(2) };
+    let (mut life, account) = Life::begin(seed, habits, 60, 40);
+    let server = simulated::serve(account);
+    let mut year =
+        Year { seed, work: Work::with_job(""), server, job: Job::new(), night: 0, unread: 0, log: Vec::new() };
+    // The other job on the mirror: its last text stays as it is, until it is edited, too.
+    for night in 0..nights {
+        year.night = night + 1;
+        life.day(&mut year.server.account(), night + 1);
+        let mode = year.job.mode;
+        // A run under the job as it was, cut or killed before its end.
+        let file = year.write("main", mode);
+        match dice.below(5) {
+            0 => {
+                let most = (5 + dice.below(40)).to_string();
+                let ended = year.run(&file, &["--max-requests", &most]);
+                year.log.push(format!("night {}: cut after {most}: exit {}", year.night, ended.code));
+                assert!([0, 3, 4, 7].contains(&ended.code), "{}{}{}", year.told(), ended.stdout, ended.stderr);
+            }
+            1 => {
+                let after = 1 + dice.below(40);
+                year.run_and_kill(&file, after);
+                year.log.push(format!("night {}: killed after {after}", year.night));
+            }
+            _ => {}
+        }
+        if dice.once_in(2) {
+            let edited = year.job.edit(&mut dice);
+            year.log.push(format!("night {}: {edited} edited", year.night));
+        }
+        let mode = year.job.mode;
+        let file = year.write("main", mode);
+        if dice.once_in(8) {
+            // A night without a green run.
+            year.log.push(format!("night {}: none", year.night));
+            continue;
+        }
+        if !year.green(&file) {
+            continue;
+        }
+        year.is_true("main");
+        if dice.once_in(6) {
+            let file = year.write("other", if dice.once_in(2) { "backfill" } else { "incremental" });
+            if year.green(&file) {
+                year.is_true("other");
+            }
+        }
+    }
+}
+
+fn soak() -> Option<u64> {
+    std::env::var("SOAK_SEEDS").ok().and_then(|s| s.parse().ok())
+}
+
+#[test]
+fn every_green_night_is_the_truth_of_what_the_job_asks_for() {
+    let (seeds, nights) = soak().map_or((5, 30), |seeds| (seeds, 366));
+    for seed in 0..seeds {
+        live(seed, nights);
+    }
+}

@@ -18,7 +18,7 @@ test: ## every test; installs what they need (python3, node, PostgreSQL, Java, p
 
 soak: ## the seeded tests with many seeds (SEEDS=50, of which the moving lists make 2,000 runs): hours, not minutes
 	tests/support/needs.sh
-	SOAK_SEEDS=$${SEEDS:-50} cargo test --no-fail-fast -- drift moving kill generated nightly deletions feed warehouse
+	SOAK_SEEDS=$${SEEDS:-50} cargo test --no-fail-fast -- drift moving kill generated nightly deletions feed warehouse closing year any_input any_answer
 
 bench: ## measurements, as ratios where a machine matters (ROWS=10000000 for the mirror and a delivery at full size)
 	tests/support/needs.sh

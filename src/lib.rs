@@ -91,6 +91,8 @@
 //! 9. Publish by rename, manifest last.
 //! 10. A newer mirror is refused, an older one migrated, a corrupt one reported; none is deleted.
 
+#[cfg(test)]
+mod any_input;
 pub mod cli;
 pub mod clock;
 pub mod commands;

@@ -11,6 +11,8 @@
 
 pub mod aliases;
 mod answering;
+#[cfg(test)]
+mod any_answer_tests;
 mod batch;
 pub mod budget;
 pub mod budget_window;

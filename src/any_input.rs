@@ -73,7 +73,7 @@ const TOKENS: [&[u8]; 44] = [
 /// One of the samples, changed in a few places.
 pub fn changed(dice: &mut Dice, samples: &[&str]) -> Vec<u8> {
     let mut bytes = samples[dice.below(samples.len())].as_bytes().to_vec();
-    for _ in 0..1 + dice.below(6) {
+    for _ in 0..=dice.below(6) {
         let (from, length) = (dice.below(bytes.len() + 1), dice.below(12));
         let to = (from + length).min(bytes.len());
         match dice.below(7) {

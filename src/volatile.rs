@@ -95,7 +95,7 @@ impl Volatile {
         for path in &self.paths {
             match &path[..] {
                 [name, rest @ ..] if *name == column.name => {
-                    paths::lead(text, rest, &mut |at| spans.push((at, "null".into())))
+                    paths::lead(text, rest, &mut |at| spans.push((at, "null".into())));
                 }
                 // What does not fit its column stands in this one, under that one's name.
                 path if column.name == EXTRA => paths::lead(text, path, &mut |at| spans.push((at, "null".into()))),

@@ -49,7 +49,7 @@ pub struct BoxSize {
     /// Requests that `--max-requests` allows.
     pub allowed: Option<u64>,
     /// Requests that a plan would count for what is left of the reading; none where nobody knows.
-    pub left: Option<f64>,
+    pub left: Option<u64>,
 }
 
 /// The streams that these runs, the latest first, have not read to their end; none where a box did not end each of them.
@@ -65,7 +65,7 @@ pub fn of(runs: &[Ran], size: BoxSize) -> Option<Starved> {
     // Earlier runs of the same reading are no more than these by what is looked at; then it takes more, not less.
     let made: u64 = runs.iter().filter(|run| run.round == latest.round).map(|run| run.requests).sum();
     let takes = match size.left {
-        Some(left) => format!("about {}", counted(made.saturating_add(left.ceil() as u64), "request")),
+        Some(left) => format!("about {}", counted(made.saturating_add(left), "request")),
         None => format!("more than {}", counted(made, "request")),
     };
     let holds = match size.allowed {
@@ -97,7 +97,7 @@ mod tests {
         Ran::read(&report).expect("a report")
     }
 
-    fn told(runs: &[Ran], allowed: Option<u64>, left: Option<f64>) -> Option<String> {
+    fn told(runs: &[Ran], allowed: Option<u64>, left: Option<u64>) -> Option<String> {
         of(runs, BoxSize { allowed, left }).map(|starved| starved.why)
     }
 
@@ -106,7 +106,7 @@ mod tests {
         let cut = || ran(4, true, "proven", "incomplete");
         let three = [cut(), cut(), ran(3, true, "incomplete", "incomplete")];
         assert_eq!(
-            told(&three, Some(30), Some(73.2)).as_deref(),
+            told(&three, Some(30), Some(74)).as_deref(),
             Some(
                 "messages: not read to the end in the last 3 runs, because their box ended each of them: a reading takes about \
                  130 requests, and --max-requests allows 30"

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod discover;
 pub mod export;
 mod masked;
+mod one_run;
 pub mod plan;
 mod refuse;
 pub mod run;

@@ -60,7 +60,7 @@ use crate::error::Result;
 use crate::record::{Reader, SeqRange};
 use crate::streams::{Column, Dates, Stream};
 use crate::verdict::{Moved, Verdict};
-use years::Years;
+use years::YearsOfColumns;
 
 /// The columns of a stream where columns have types.
 pub fn typed_columns(stream: Stream) -> Vec<Column> {
@@ -172,7 +172,7 @@ pub struct Receipt {
     /// Records and lists that could not be read, and that the delivery is without.
     pub set_aside: u64,
     /// The years of its moments, by column, where columns have types.
-    pub years: Vec<(&'static str, Years)>,
+    pub years: YearsOfColumns,
     /// Records that this place cannot hold, by their names as they may be shown: it has all the others.
     pub left_out: Vec<String>,
     /// The files that it lies in, for people.

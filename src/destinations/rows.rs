@@ -2,7 +2,7 @@
 //! columns `_seq`, `_op`, `_synced_at` and `_run_id` behind them.
 
 use super::cells::{self, Cell, EXTRA};
-use super::years::Years;
+use super::years::{Years, YearsOfColumns};
 use super::{Content, Offer, typed};
 use crate::error::Result;
 use crate::moment::YEARS;
@@ -42,7 +42,7 @@ impl Shape {
     }
 
     /// The years of its moments, by column.
-    pub fn years(&self) -> Vec<(&'static str, Years)> {
+    pub fn years(&self) -> YearsOfColumns {
         self.years.iter().map(|(at, years)| (self.own[*at].name, years.clone())).collect()
     }
 

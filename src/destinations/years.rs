@@ -17,6 +17,9 @@ const YEAR: i64 = 31_556_952_000_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Years(BTreeMap<i64, (u64, String)>);
 
+/// The years of the columns that hold moments, by their names.
+pub type YearsOfColumns = Vec<(&'static str, Years)>;
+
 impl Years {
     /// Takes in a moment, in microseconds since 1970, of the record with this id.
     pub fn put(&mut self, micros: i64, id: impl FnOnce() -> String) {
@@ -54,7 +57,9 @@ mod tests {
 
     fn years(moments: &[i64]) -> Years {
         let mut years = Years::default();
-        moments.iter().for_each(|seconds| years.put(seconds * 1_000_000, || seconds.to_string()));
+        for seconds in moments {
+            years.put(seconds * 1_000_000, || seconds.to_string());
+        }
         years
     }
 

@@ -71,7 +71,7 @@ fn counts_again(before: &Volatile, now: &Volatile) -> Option<InPlace> {
 fn renew(writer: &mut Writer, run: i64, stream: Stream, least: InPlace) -> Result<u64> {
     let (mut renewed, mut after) = (0, String::new());
     loop {
-        let (given, last) = writer.transaction(|t| {
+        let (numbered, end) = writer.transaction(|t| {
             let marked: Vec<(String, i64)> = t
                 .prepare_cached(
                     "SELECT id, seq FROM record INDEXED BY record_in_place
@@ -87,8 +87,8 @@ fn renew(writer: &mut Writer, run: i64, stream: Stream, least: InPlace) -> Resul
             seqs.give_back(t)?;
             Ok((given, marked.into_iter().next_back()))
         })?;
-        renewed += given;
-        match last {
+        renewed += numbered;
+        match end {
             Some((id, _)) => after = id,
             None => return Ok(renewed),
         }

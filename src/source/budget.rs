@@ -109,6 +109,8 @@ pub struct Budget {
     state: Mutex<State>,
 }
 
+/// Tells somebody, once.
+type Tell = Box<dyn FnOnce() + Send>;
 type Pacer = Arc<RateLimiter<NotKeyed, InWindow, Clock, NoOpMiddleware<Nanos>>>;
 
 #[derive(Default)]
@@ -121,7 +123,7 @@ struct State {
     ceiling: Option<(u64, Instant)>,
     counting: Counting,
     /// Who stops after this many requests, until that is told.
-    stops_after: Option<(u64, Option<Box<dyn FnOnce() + Send>>)>,
+    stops_after: Option<(u64, Option<Tell>)>,
     /// Requests sent before this one were under way when the last block began: their 429 is no new strike.
     block_began_at: u64,
     /// A request was answered in this process.

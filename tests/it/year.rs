@@ -16,6 +16,7 @@ use crate::support::{Outcome, Work};
 
 /// The job, as its owner has it in mind.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools)] // keys that are there or not
 struct Job {
     mode: &'static str,
     streams: &'static [&'static str],
@@ -153,21 +154,19 @@ impl Job {
             text += "[source.dialect.streams.conversations.list]\narguments = { status = \"OPEN\" }\n";
         }
         text += "[mirror]\nmax_deletes = \"20%\"\n";
-        if let Some(mask) = self.masked {
-            text += &format!("[mask.contacts]\nphone = \"{mask}\"\n");
-        }
+        let mask = self.masked.map(|mask| format!("[mask.contacts]\nphone = \"{mask}\"\n")).unwrap_or_default();
         let compression = if self.gzip { "gzip" } else { "none" };
         let split = if self.split { "split = \"3KB\"\n" } else { "" };
-        text += &format!(
+        let csv = format!(
             "[[destination]]\nkind = \"csv\"\npath = \"{name}\"\ndelimiter = \"{delimiter}\"\ncompression = \"{compression}\"\n{split}"
         );
-        if self.feed {
-            text += &format!(
-                "[[destination]]\nkind = \"jsonl\"\npath = \"{}\"\ncontent = \"changes\"\n",
-                self.feed_of(name)
-            );
-        }
-        text
+        let feed = if self.feed {
+            let path = self.feed_of(name);
+            format!("[[destination]]\nkind = \"jsonl\"\npath = \"{path}\"\ncontent = \"changes\"\n")
+        } else {
+            String::new()
+        };
+        [text, mask, csv, feed].concat()
     }
 
     fn feed_of(&self, name: &str) -> String {

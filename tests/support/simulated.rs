@@ -23,7 +23,7 @@ impl Dice {
 
     /// Below `n`.
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
+        usize::try_from(self.next() % n.max(1) as u64).expect("below n")
     }
 
     /// Once in `n`.
@@ -100,7 +100,7 @@ impl Life {
         let row = json!({"_id": id, "customer": contact, "status": "OPEN", "tags": tags, "lastMessage": null});
         list(account, CONVERSATIONS).insert(0, row);
         account.messages.insert(id.clone(), Vec::new());
-        for _ in 0..1 + self.dice.below(14) {
+        for _ in 0..=self.dice.below(14) {
             self.message(account, &id, day);
         }
     }
@@ -148,7 +148,7 @@ impl Life {
         for _ in 0..2 + self.dice.below(4) {
             self.contact(account);
         }
-        for _ in 0..1 + self.dice.below(3) {
+        for _ in 0..=self.dice.below(3) {
             self.conversation(account, day);
         }
         for _ in 0..3 + self.dice.below(6) {

@@ -9,7 +9,7 @@ use super::{Options, wire};
 use crate::crash;
 use crate::destinations::cells::EXTRA;
 use crate::destinations::rows::{OF_A_CHANGE, Shape};
-use crate::destinations::years::Years;
+use crate::destinations::years::YearsOfColumns;
 use crate::destinations::{Content, Delivery, Offer, Receipt, Terms};
 use crate::error::{Error, Kind, Result};
 use crate::quantity::counted;
@@ -204,12 +204,7 @@ impl Load<'_> {
     }
 
     /// Copies a range into the staging table; how many rows, how many values did not fit, and of which years its moments are.
-    fn stage(
-        &self,
-        offer: &Offer,
-        range: SeqRange,
-        aside: &mut Aside,
-    ) -> Result<(u64, u64, Vec<(&'static str, Years)>)> {
+    fn stage(&self, offer: &Offer, range: SeqRange, aside: &mut Aside) -> Result<(u64, u64, YearsOfColumns)> {
         let (session, is_snapshot) = (self.session, self.terms.content == Content::Snapshot);
         let mut shape = Shape::new(offer, true, self.delivery.dates[offer.stream], Content::Changes);
         session

@@ -237,7 +237,9 @@ impl Dialect {
     /// The same of each.
     pub fn dates(&self) -> Dates {
         let mut dates = Dates::from(self.date);
-        ALL.into_iter().for_each(|stream| dates[stream] = self.date_of(stream));
+        for stream in ALL {
+            dates[stream] = self.date_of(stream);
+        }
         dates
     }
 

@@ -1,0 +1,313 @@
+//! One run of one job: everything that can be known to fail is found out before the first request, then it reads, delivers
+//! and reports.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::apart::apart;
+use super::box_size::{BoxSize, Ran};
+use super::deliver::{self, Destinations};
+use super::{box_size, masked, setup};
+use crate::config::mask::MaskAt;
+use crate::config::settings::Settings;
+use crate::error::{Error, Kind, Result};
+use crate::mirror::account::{self, Account};
+use crate::mirror::checkpoint::Lane;
+use crate::mirror::readings::Tails;
+use crate::mirror::rounds::{self, Beginning, Begun, Ending};
+use crate::mirror::store::Mirror;
+use crate::number;
+use crate::policy::{self, Exit};
+use crate::progress::Progress;
+use crate::report::live::{self, Live};
+use crate::report::run_report::{self, DestinationReport, RunReport, Starved};
+use crate::source::Source;
+use crate::streams::{PerStream, Stream};
+use crate::sync::dialect::Known;
+use crate::sync::estimate;
+use crate::sync::run::RunOutcome;
+use crate::sync::settings::Terms;
+use crate::sync::shutdown::Stop;
+use crate::sync::time_box::{self, TimeBox};
+use crate::sync::{self, Context, Spelling};
+
+/// What all runs of one process have in common.
+#[derive(Default)]
+pub struct Common {
+    /// Say only what went wrong.
+    pub quiet: bool,
+    /// Several accounts are run side by side.
+    pub many: bool,
+    /// The mirror is taken for this account's.
+    pub adopt: bool,
+    /// When each ends at the latest.
+    pub time_box: TimeBox,
+    /// When all do.
+    pub stop: Stop,
+    /// Held by the one that delivers: what deliveries need in memory does not add up.
+    pub delivering: Mutex<()>,
+}
+
+/// The mirror, which lies apart from the output, locked for the job.
+fn open(settings: &Settings) -> Result<Mirror> {
+    apart(settings)?;
+    Mirror::open(&settings.mirror, &format!("job {}", settings.name), settings.dialect.dates())
+}
+
+/// One run, of so many requests at most, and whether the reading that it went on with was begun long before.
+pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64>) -> Result<(RunReport, bool)> {
+    let started = Instant::now();
+    let source = Arc::new(setup::source(settings)?);
+    let mirror = Arc::new(open(settings)?);
+    let destinations = deliver::destinations(settings)?;
+    let account = Account::new(&source.host(), &settings.source.client_id);
+    if !common.adopt {
+        let account = account.clone();
+        mirror.call(move |w| account::check(w, &account)).await?;
+    }
+    let landing = settings.mask_at.landing(&settings.masks);
+    mirror.call(move |w| account::claim_masks(w, &landing)).await?;
+    let mut destinations = finish(settings, common, &mirror, destinations).await?;
+    let stop = common.stop.own();
+    stop.waits_for(source.under_way());
+    if let Some(requests) = requests {
+        time_box::watch_requests(requests, &stop, &source);
+    }
+    let (known, tails) = tokio::select! {
+        known = settled(settings, &source, &mirror) => known?,
+        () = stop.now() => return Err(stopped_early(settings, &stop)),
+    };
+    mirror.call(move |w| account::claim(w, &account)).await?;
+    // A token was given by now, so that the server's time is known.
+    let (name, lane, now) = (settings.name.clone(), settings.lane, source.now());
+    let terms = terms(settings);
+    let streams = sync::settings::of_streams(&source, &settings.spelled, terms, &known.streams)?;
+    let boxed = common.time_box != TimeBox::default();
+    let beginning = Beginning { job: name, lane, streams, tails, now, boxed };
+    let begun = mirror.call(move |w| rounds::begin(w, &beginning)).await?;
+    let context = Context {
+        source: source.clone(),
+        mirror: mirror.clone(),
+        begun,
+        lane: settings.lane,
+        deletes: settings.deletes,
+        page_size: settings.page_size,
+        walks: walks(settings),
+        boxed,
+        job: settings.name.clone(),
+        terms,
+        audit: settings.audit,
+        audit_repair: settings.audit_repair,
+        silence_is_empty: Arc::default(),
+        masks: (settings.mask_at == MaskAt::Landing).then(|| Arc::new(settings.masks.clone())),
+        double_collect: settings.double_collect,
+        progress: Arc::new(Progress::default()),
+        stop,
+        spelling: spelling(settings),
+        parents: Arc::default(),
+        totals: Arc::new(PerStream::new(std::sync::Mutex::default)),
+        gone: Arc::default(),
+        notes: Arc::default(),
+    };
+    let is_old = lane == Lane::Incremental && begun.resumed && begun.is_old(now);
+    sync::unchanged::note_all(&context, &known.streams).await?;
+    let screen = live::show(
+        Live {
+            account: settings.account.clone(),
+            beside_others: common.many,
+            streams: known.streams.clone(),
+            progress: context.progress.clone(),
+            source: source.clone(),
+            per_minute: settings.requests_per_minute,
+            page_size: settings.page_size,
+            double_collect: settings.double_collect,
+        },
+        common.quiet,
+    );
+    let outcome = sync::run::run(&context, &known.streams).await;
+    drop(screen);
+    sync::limits::keep(&context).await?;
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            let exit = policy::decide(&error.kind).exit;
+            let report = serde_json::json!({ "error": error.detail }).to_string();
+            end(&mirror, begun, settings, Ending::Interrupted, exit, report).await?;
+            return Err(error);
+        }
+    };
+    let report = conclude(settings, common, &context, known, &outcome, (started, &mut destinations)).await?;
+    Ok((report, is_old))
+}
+
+/// What came of a run: what it may deliver is delivered, and its report is stored.
+async fn conclude(
+    settings: &Settings,
+    common: &Common,
+    context: &Context,
+    known: Known,
+    outcome: &RunOutcome,
+    (started, destinations): (Instant, &mut Destinations),
+) -> Result<RunReport> {
+    let (source, begun) = (&context.source, context.begun);
+    let took = started.elapsed();
+    let mut report = RunReport::new(&settings.name, settings.lane, begun, outcome, source, &context.progress, took);
+    report.account.clone_from(&settings.account);
+    let concluded = std::mem::replace(&mut report.notes, known.notes);
+    report.notes.extend(context.notes().into_iter().chain(source.notes()));
+    report.notes.extend(report.moved());
+    report.notes.extend(report.misses());
+    report.notes.extend(concluded);
+    let mut exits = vec![run_report::exit_of(outcome)];
+    report.notes.extend(context.stop.why().map(|why| format!("stopped by itself: {why}")));
+    if !outcome.stopped || context.stop.why().is_some() {
+        let _alone = common.delivering.lock().await;
+        deliver(settings, &context.mirror, begun.run, destinations, &mut report, &mut exits).await?;
+    } else if !settings.destinations.is_empty() {
+        report.notes.push(undelivered(settings));
+        tracing::warn!("{}", undelivered(settings));
+    }
+    report.notes.extend(masked::unmet(settings, source, &known.streams)?);
+    report.seconds = started.elapsed().as_secs_f64();
+    report.peak_memory_mib = run_report::peak_memory_mib();
+    report.boxed = context.stop.why().is_some();
+    report.starved = starved(settings, context, &known.streams, common, &report).await?;
+    let exit = match (Exit::first(exits), &report.starved) {
+        (Exit::Stopped, Some(_)) => Exit::Incomplete,
+        (exit, _) => exit,
+    };
+    report.exit_code = exit as u8;
+    let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
+    end(&context.mirror, begun, settings, run_report::ending_of(outcome), exit, json).await?;
+    Ok(report)
+}
+
+/// The streams that no box of the latest nights has held. A backfill is meant to take many boxes.
+async fn starved(
+    settings: &Settings,
+    context: &Context,
+    streams: &[Stream],
+    common: &Common,
+    report: &RunReport,
+) -> Result<Option<Starved>> {
+    if settings.lane != Lane::Incremental || !report.boxed {
+        return Ok(None);
+    }
+    let (job, lane, run) = (settings.name.clone(), settings.lane, context.begun.run);
+    let earlier = context.mirror.call(move |w| rounds::earlier_reports(w, &job, lane, run, box_size::RUNS - 1)).await?;
+    let runs =
+        Ran::read(report).into_iter().chain(earlier.iter().map_while(|text| Ran::parse(text))).collect::<Vec<_>>();
+    let left = estimate::left(&context.source, &context.progress, streams, settings.page_size, settings.double_collect);
+    let left = left.and_then(|left| number::floor(left.ceil())).and_then(|(left, _)| u64::try_from(left).ok());
+    Ok(box_size::of(&runs, BoxSize { allowed: common.time_box.requests, left }))
+}
+
+/// What a run says that was stopped before it had read anything.
+fn stopped_early(settings: &Settings, stop: &Stop) -> Error {
+    let why = match stop.why() {
+        None => format!("; {}", undelivered(settings)),
+        Some(why) => format!(
+            ": {why}. At first a run finds out how this API is spelled, and keeps what it has found out. Where it stops here \
+             again and again, it needs more requests or more time"
+        ),
+    };
+    Error::new(Kind::Stopped, format!("stopped before anything was read{why}"))
+}
+
+/// What a run says that a signal stopped before it delivered.
+fn undelivered(settings: &Settings) -> String {
+    let account = settings.account.as_ref().map(|name| format!(" --account {name}")).unwrap_or_default();
+    let job = settings.job.display();
+    format!(
+        "a signal stopped the run, so nothing was delivered: `qpien-sync export {job}{account}` delivers what is proven, without a request"
+    )
+}
+
+fn spelling(settings: &Settings) -> Spelling {
+    Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone(), turn: Arc::default() }
+}
+
+/// Makes sure of how the API is spelled, and of which lists changes alone may be asked for.
+async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Result<(Known, Tails)> {
+    let endpoint = &settings.source.endpoint;
+    let mut known = sync::dialect::settle(source, mirror, endpoint, &settings.spelled, &settings.streams).await?;
+    if settings.lane != Lane::Incremental {
+        return Ok((known, Tails::default()));
+    }
+    let Terms { lookback, full_every } = terms(settings);
+    let wanted = Tails { streams: Vec::new(), lookback, full_every, now: source.now() };
+    let (tails, notes) = sync::walk::tail::offered(source, mirror, endpoint, &known.streams, wanted).await?;
+    known.notes.extend(notes);
+    Ok((known, tails))
+}
+
+/// How far readings reach back.
+fn terms(settings: &Settings) -> Terms {
+    let milliseconds = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    Terms { lookback: milliseconds(settings.lookback), full_every: milliseconds(settings.full_every) }
+}
+
+/// Walks of one stream at the same time: enough that a request is always full while others are under way.
+fn walks(settings: &Settings) -> usize {
+    let in_flight = usize::try_from(settings.source.in_flight).unwrap_or(8);
+    in_flight.max(settings.source.aliases_per_request * 3).min(64)
+}
+
+/// Finishes what an earlier run has pinned, before anything lands.
+async fn finish(
+    settings: &Settings,
+    common: &Common,
+    mirror: &Mirror,
+    mut destinations: Destinations,
+) -> Result<Destinations> {
+    let _alone = common.delivering.lock().await;
+    let settings = settings.clone();
+    mirror.call(move |w| deliver::finish(w, &settings, &mut destinations).map(|()| destinations)).await
+}
+
+/// Delivers on the mirror's own thread: nothing else is written meanwhile, and what that thread has given back is there
+/// for what delivering needs (another thread's memory would come on top).
+async fn deliver(
+    settings: &Settings,
+    mirror: &Mirror,
+    run: i64,
+    destinations: &mut Destinations,
+    report: &mut RunReport,
+    exits: &mut Vec<Exit>,
+) -> Result<()> {
+    let (settings, mut moved) = (settings.clone(), std::mem::take(destinations));
+    let delivered = mirror.call(move |writer| {
+        writer.shrink()?;
+        deliver::deliver(writer, &settings, run, &mut moved)
+    });
+    for (place, delivered) in delivered.await? {
+        if let Err(error) = &delivered {
+            tracing::error!(%place, %error, "not delivered");
+            exits.push(deliver::exit_of(&error.kind));
+        }
+        let told = DestinationReport::new(place, &delivered);
+        if !told.set_aside.is_empty() {
+            exits.push(Exit::Incomplete);
+        }
+        if let Some(finding) = told.finding.clone().filter(|finding| !report.notes.contains(finding)) {
+            report.notes.push(finding);
+        }
+        report.destinations.push(told);
+    }
+    Ok(())
+}
+
+async fn end(
+    mirror: &Mirror,
+    begun: Begun,
+    settings: &Settings,
+    ending: Ending,
+    exit: Exit,
+    report: String,
+) -> Result<()> {
+    let lane = settings.lane;
+    mirror.call(move |w| rounds::end(w, begun, lane, ending, exit as u8, &report)).await
+}

@@ -105,26 +105,22 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
 
 /// The streams in groups that are read one after the other. All of them are read side by side, which fills each request, but
 /// by a run in a box that goes on with a reading: where the box holds no more than the end of one list, several that share it
-/// would come to no end, night after night. Each of these runs begins with another group. What belongs to a stream is read
-/// with it.
+/// would come to no end, night after night. There each stream is read alone, and each run begins with another one; what
+/// belongs to a stream comes behind it.
 fn groups(context: &Context, streams: &[Stream]) -> Vec<Vec<Stream>> {
     if !(context.boxed && context.begun.resumed) {
         return vec![streams.to_vec()];
     }
-    let parent = |stream: Stream| stream.definition().parent.filter(|parent| streams.contains(parent));
-    let mut groups: Vec<Vec<Stream>> = Vec::new();
-    for stream in streams.iter().copied() {
-        match groups
-            .iter_mut()
-            .find(|group| group.iter().any(|other| parent(stream) == Some(*other) || parent(*other) == Some(stream)))
-        {
-            Some(group) => group.push(stream),
-            None => groups.push(vec![stream]),
-        }
-    }
-    let first = usize::try_from(context.begun.run).unwrap_or(0) % groups.len().max(1);
-    groups.rotate_left(first);
-    groups
+    let is_here = |parent: &Stream| streams.contains(parent);
+    let (below, mut above): (Vec<Stream>, Vec<Stream>) =
+        streams.iter().partition(|stream| stream.definition().parent.is_some_and(|parent| is_here(&parent)));
+    let first = usize::try_from(context.begun.run).unwrap_or(0) % above.len().max(1);
+    above.rotate_left(first);
+    let family = |stream: Stream| {
+        let children = below.iter().copied().filter(move |child| child.definition().parent == Some(stream));
+        std::iter::once(stream).chain(children).map(|stream| vec![stream]).collect::<Vec<_>>()
+    };
+    above.iter().copied().flat_map(family).collect()
 }
 
 /// Concludes what is gone from these streams, parents before what belongs to them.

@@ -90,7 +90,7 @@ fn a_box_that_holds_no_night_reads_every_stream_in_turn_and_a_person_is_told() {
         .split_once("a reading takes about ")
         .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())
         .unwrap_or_else(|| panic!("{said_what}"));
-    assert!((takes / 2..takes * 2).contains(&needs), "{needs} of {takes}: {said_what}");
+    assert!((takes / 2..takes * 4).contains(&needs), "{needs} of {takes}: {said_what}");
     // A night that is not boxed reads tonight's lists, not those of the nights before.
     night(&server, &work, 40, None, false).expect(0);
     for stream in STREAMS {

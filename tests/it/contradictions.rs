@@ -326,3 +326,39 @@ fn a_claim_that_is_always_wrong_can_be_ignored() {
         assert_eq!(work.manifest()["streams"]["contacts"]["verdict"], json!("continuous"));
     }
 }
+
+/// Servers that serve a list only to some row, each in its way: the run says so, and names the row.
+#[test]
+fn a_list_that_is_served_only_to_a_row_is_told_as_that() {
+    const LAST: usize = 200;
+    type Past = fn(usize) -> Result<usize, &'static str>;
+    let ways: [(&str, Past); 4] = [
+        ("behind it the server shows rows again", |size| Ok(LAST - size)),
+        ("behind it the server shows rows again", |_| Ok(0)),
+        ("nothing is served past row 200", |_| Ok(LAST)),
+        ("Result window is too large", |_| Err("Result window is too large, from + size must be at most: [200]")),
+    ];
+    for (told, past) in ways {
+        let server = Qpien::start(Account::new(ROWS, 2, 2), move |account: &Account, field: &Field| {
+            if field.operation != "getContactList" {
+                return None;
+            }
+            let rows = &account.lists["getContactList"];
+            let (mut from, to) = field.rows();
+            let size = to - from;
+            if to > LAST {
+                match past(size) {
+                    Ok(instead) => from = instead,
+                    Err(why) => return Some(Err(json!({"message": why}))),
+                }
+            }
+            let shown: Vec<&Value> = rows[..LAST].iter().skip(from).take(size).collect();
+            let data = json!({"docs": shown, "hasNextPage": true, "totalDocs": rows.len()});
+            Some(Ok(json!({"success": true, "data": data, "code": null, "message": null})))
+        });
+        let ended = server.run(&job("backfill", &format!("page_size = {SIZE}\nretry_for = \"1s\"")));
+        assert!([3, 6].contains(&ended.code), "{told}: {}", ended.code);
+        assert!(ended.stdout.contains(told), "{told}: {}", ended.stdout);
+        assert!(ended.code == 6 || ended.stdout.contains("200 of 330"), "{told}: {}", ended.stdout);
+    }
+}

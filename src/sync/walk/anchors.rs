@@ -50,6 +50,11 @@ pub(super) struct Anchors {
 }
 
 impl Anchors {
+    /// Where page one ends.
+    pub(super) fn front(&self) -> u64 {
+        self.front
+    }
+
     /// Starts again with page one: what was read before it anchors nothing.
     pub(super) fn start_with(&mut self, page_one: &[Record]) {
         self.tail.clear();

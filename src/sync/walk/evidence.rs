@@ -46,6 +46,9 @@ pub(super) struct Evidence {
     pub(super) failures: u32,
     /// How often in a row an answer seemed to be one to another question.
     pub(super) ignored: u32,
+    /// Windows behind all that was read that showed page one again.
+    #[serde(default)]
+    pub(super) again: u32,
     /// Rows without an id.
     pub(super) nameless: u32,
     /// What is wrong with the last window.
@@ -72,6 +75,7 @@ impl Default for Evidence {
             empty: 0,
             failures: 0,
             ignored: 0,
+            again: 0,
             nameless: 0,
             fault: None,
             twice: 0,
@@ -130,6 +134,16 @@ impl Evidence {
     /// Notes such an answer, too. Returns whether the server ignores which page is asked for.
     pub(super) fn is_ignored_again(&mut self) -> bool {
         self.note_ignored() >= IGNORED
+    }
+
+    /// Whether pages behind page one were read: then the server heeds which page is asked for.
+    pub(super) fn has_pages(&self) -> bool {
+        self.farthest > self.anchors.front()
+    }
+
+    /// Whether pages were read, and behind them the server shows page one again.
+    pub(super) fn begins_again(&self) -> bool {
+        self.has_pages() && self.again >= IGNORED
     }
 
     /// Notes an answer to the question that was asked.

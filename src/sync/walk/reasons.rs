@@ -37,6 +37,16 @@ pub fn page_ignored() -> Verdict {
     Verdict::Incomplete(PAGE_IGNORED.into())
 }
 
+/// Another page than the one that is asked for: the server heeds none, or has none behind some row.
+pub(super) fn page_not_heeded(evidence: &Evidence) -> String {
+    if evidence.has_pages() { shown_again(evidence.farthest) } else { PAGE_IGNORED.into() }
+}
+
+/// Behind some row the server shows rows again that stand before it.
+fn shown_again(row: u64) -> String {
+    format!("{VANISHED} {row}: behind it the server shows rows again that stand before it")
+}
+
 /// A total without a row.
 pub(super) fn none_shown(told: u64) -> String {
     format!("{TOLD} {} and shows none", counted(told, "row"))
@@ -85,6 +95,7 @@ pub(super) fn gave_up(evidence: &Evidence) -> String {
         (_, Some(short_at)) if short_at < at => short(short_at),
         (_, Some(_)) => format!("{VANISHED} {at}"),
         (Some(Fault::Short), None) => short(at),
+        (Some(Fault::NoJoin) | None, None) if evidence.begins_again() => shown_again(farthest),
         (Some(Fault::NoJoin) | None, None) => {
             format!("{UNSTABLE} {farthest}")
         }
@@ -165,6 +176,7 @@ mod tests {
             gave_up(Fault::Restless, None),
             gave_up(Fault::Duplicates, None),
             gave_up(Fault::Vanished, None),
+            shown_again(200),
             gave_up(Fault::NoJoin, Some(5)),
             gave_up(Fault::NoJoin, None),
             gave_up(Fault::Short, None),

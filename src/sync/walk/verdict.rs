@@ -65,7 +65,7 @@ fn why_not(end: &End, evidence: &Evidence, claims: &Claims) -> Option<String> {
             .or_else(|| claims.contradict_cursors(evidence.position, *is_one_page))
             .or_else(|| claims.contradict()),
         End::NoneShown { told } => Some(reasons::none_shown(*told)),
-        End::PageIgnored => Some(reasons::PAGE_IGNORED.into()),
+        End::PageIgnored => Some(reasons::page_not_heeded(evidence)),
         End::CursorIgnored => Some(reasons::CURSOR_IGNORED.into()),
         End::UsualPage { rows } => Some(reasons::usual_page(*rows)),
         End::GaveUp => Some(reasons::gave_up(evidence)),

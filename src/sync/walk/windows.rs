@@ -106,6 +106,10 @@ impl Answer<'_> {
             Stands::Empty => self.evidence.step_back(Fault::Vanished, self.asked, self.shown.total),
             Stands::Doubled => self.evidence.step_back(Fault::Duplicates, self.asked, None),
             Stands::PageOne if self.evidence.is_ignored_again() => return Move::End(End::PageIgnored),
+            Stands::PageOne if self.asked.row + u64::from(self.asked.size) > self.evidence.farthest => {
+                self.evidence.again += 1;
+                self.evidence.step_back(Fault::NoJoin, self.asked, None);
+            }
             _ => self.evidence.step_back(Fault::NoJoin, self.asked, None),
         }
         Move::Stay

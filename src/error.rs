@@ -74,10 +74,14 @@ pub enum Kind {
     MirrorUnwritable,
     /// There is no folder for temporary files, which sorting a delivery needs.
     NoTemporaryFiles,
+    /// Another program has the mirror open for writing, and does not let go of it.
+    MirrorBusy,
     /// The disk under the mirror is full.
     MirrorFull,
     /// The mirror is damaged.
     MirrorCorrupt,
+    /// Records in the mirror are damaged, and marked to be read again.
+    RecordDamaged,
     /// The mirror was made by a newer version.
     MirrorNewer,
     /// A checkpoint was to move other than one window forward.
@@ -146,8 +150,10 @@ impl Kind {
             Kind::MirrorMissing => "there is no mirror",
             Kind::MirrorUnwritable => "the mirror cannot be written",
             Kind::NoTemporaryFiles => "there is no place for temporary files",
+            Kind::MirrorBusy => "a program has the mirror open for writing",
             Kind::MirrorFull => "the disk is full",
             Kind::MirrorCorrupt => "the mirror is damaged",
+            Kind::RecordDamaged => "a record in the mirror is damaged",
             Kind::MirrorNewer => "the mirror is newer than this program",
             Kind::CheckpointRefused => "a checkpoint was refused",
             Kind::DeletesRefused => "deletions were refused",

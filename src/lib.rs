@@ -61,6 +61,8 @@
 //! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; what is only asked for no more: [`mirror::left_over`]; how many may go at a time: [`guard`] |
 //! | which values stay out of a record's hash | [`volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::filled`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
+//! | which bytes of the mirror are summed, when that is compared, and what is read again | [`mirror::sums`], [`mirror::sound`], [`mirror::damaged`] |
+//! | what another program does to the mirror meanwhile | `mirror/others.rs` (it writes), [`mirror::log`] (it reads) |
 //! | what a destination is handed, and when | `commands/deliver.rs`; ranges under way: [`mirror::pins`]; what a row is: [`destinations::rows`], what does not fit: [`destinations::typed`] |
 //! | a file format | [`destinations::format`], one file each; where files lie: [`destinations::store`] |
 //! | personal data | [`mask`]; which values: [`config::mask`] |

@@ -50,7 +50,7 @@ pub enum Exit {
     Unavailable = 6,
     /// The mirror is corrupt or newer, a verification failed, or deletions were refused.
     Integrity = 7,
-    /// Another run holds the lock.
+    /// Another run holds the lock, or another program the mirror.
     Locked = 11,
 }
 
@@ -210,11 +210,21 @@ pub fn decide(kind: &Kind) -> Decision {
             Exit::Failed,
             "name a folder that can be written in TMPDIR or SQLITE_TMPDIR (in a container: mount one at /tmp); then `qpien-sync export JOB` delivers what is in the mirror",
         ),
+        Kind::MirrorBusy => (
+            FailRun,
+            Exit::Locked,
+            "a program has the mirror open for writing: save or close what edits it, let a backup or VACUUM end, then run again; it goes on where this run ended",
+        ),
         Kind::MirrorFull => (FailRun, Exit::Failed, "free some space and run again: it goes on where this run ended"),
         Kind::MirrorCorrupt => (
             FailRun,
             Exit::Integrity,
-            "keep the file for inspection and start a new mirror with --mirror; nothing was deleted",
+            "keep the file for inspection, and put back a copy of it or start a new mirror with --mirror; nothing was deleted",
+        ),
+        Kind::RecordDamaged => (
+            FailRun,
+            Exit::Integrity,
+            "run the job again: it reads the record's list whole and writes the record again, and its stream is delivered then; look at the disk, for something else has changed the mirror",
         ),
         Kind::MirrorNewer => (FailRun, Exit::Integrity, "run the newer qpien-sync that made this mirror"),
         Kind::CheckpointRefused => {
@@ -295,8 +305,10 @@ mod tests {
             Kind::MirrorMissing,
             Kind::MirrorUnwritable,
             Kind::NoTemporaryFiles,
+            Kind::MirrorBusy,
             Kind::MirrorFull,
             Kind::MirrorCorrupt,
+            Kind::RecordDamaged,
             Kind::MirrorNewer,
             Kind::CheckpointRefused,
             Kind::ParentIgnored,
@@ -341,8 +353,10 @@ mod tests {
                 | Kind::MirrorMissing
                 | Kind::MirrorUnwritable
                 | Kind::NoTemporaryFiles
+                | Kind::MirrorBusy
                 | Kind::MirrorFull
                 | Kind::MirrorCorrupt
+                | Kind::RecordDamaged
                 | Kind::MirrorNewer
                 | Kind::CheckpointRefused
                 | Kind::ParentIgnored

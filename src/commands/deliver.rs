@@ -23,6 +23,7 @@ use crate::destinations::{Content, Delivery, Destination, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::mask::{Masked, Masks};
 use crate::mirror::changes::Reading;
+use crate::mirror::damaged;
 use crate::mirror::pins::{self, Delivered, Pin};
 use crate::mirror::retained;
 use crate::mirror::store::Writer;
@@ -63,9 +64,10 @@ fn stops_everything(kind: &Kind) -> bool {
 }
 
 /// The exit code of a destination that was not delivered to, whatever became of the others. A place that refuses is a failure
-/// that the next run tries again; only what stops everything keeps its own code.
+/// that the next run tries again; what stops everything, and what is the mirror's and not the place's, keeps its own code.
 pub fn exit_of(kind: &Kind) -> Exit {
-    if stops_everything(kind) { policy::decide(kind).exit } else { Exit::Failed }
+    let is_mirrors = matches!(kind, Kind::MirrorBusy | Kind::MirrorCorrupt | Kind::RecordDamaged);
+    if stops_everything(kind) || is_mirrors { policy::decide(kind).exit } else { Exit::Failed }
 }
 
 /// Refuses to begin where no destination can be served and that is no matter of time: nothing would be read for anybody.
@@ -252,13 +254,45 @@ pub fn deliver(
     let mut outcomes = Vec::new();
     for opened in destinations.iter_mut() {
         let delivered = come_back(writer, settings, opened)
-            .and_then(|()| hand_over(writer, settings, run, opened.destination.as_mut()));
+            .and_then(|()| hand_over(writer, settings, run, opened.destination.as_mut()))
+            .or_else(|error| without_damaged(writer, settings, run, opened.destination.as_mut(), error));
         outcomes.push((opened.destination.place(), delivered));
     }
     if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
         drop_delivered(writer, settings, destinations)?;
     }
     Ok(outcomes)
+}
+
+/// Where a damaged record was met, marks it, and hands over what is not held for it.
+fn without_damaged(
+    writer: &mut Writer,
+    settings: &Settings,
+    run: i64,
+    destination: &mut dyn Destination,
+    error: Error,
+) -> Result<Vec<Receipt>> {
+    if error.kind != Kind::RecordDamaged {
+        return Err(error);
+    }
+    let marked = writer.mark_damaged();
+    if marked.kind != Kind::RecordDamaged {
+        return Err(marked);
+    }
+    tracing::error!("{marked}");
+    hand_over(writer, settings, run, destination)
+}
+
+/// The streams of a job that are held because records of them are damaged, with what to say of each.
+pub fn damaged(settings: &Settings) -> Result<Vec<(Stream, Error)>> {
+    let reading = Reading::begin(&settings.mirror)?;
+    let mut all = Vec::new();
+    for stream in settings.streams.iter().copied() {
+        let waiting = damaged::waiting(reading.connection(), stream)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
+        all.extend(waiting.map(|waiting| (stream, waiting.told(stream))));
+    }
+    Ok(all)
 }
 
 /// Makes up for what a destination that could not be served was spared.

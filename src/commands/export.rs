@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::refusals::Unsettled;
 use crate::mirror::store::Mirror;
-use crate::mirror::{account, refusals};
+use crate::mirror::{account, refusals, sound};
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::report::run_report::DestinationReport;
@@ -44,11 +44,14 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     apart(&settings)?;
     let account = settings.account.as_ref().map(|name| format!("account {name}: ")).unwrap_or_default();
     let holder = format!("export of job {}", settings.name);
-    let remembered =
-        dialect::recall_read_only(Reading::begin(&settings.mirror)?.connection(), &settings.source.endpoint)?;
+    let reading = Reading::begin(&settings.mirror)?;
+    sound::tables(reading.connection(), reading.path())?;
+    let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
+    drop(reading);
     let dates = dialect::dates(&remembered, &settings.spelled)?;
     let mirror = Mirror::open(&settings.mirror, &holder, dates)?;
     let mut destinations = deliver::destinations(&settings)?;
+    let told_of = settings.clone();
     let (delivered, refused) = mirror
         .call(move |writer| {
             account::claim_masks(writer, &settings.mask_at.landing(&settings.masks))?;
@@ -63,6 +66,13 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
         telemetry::failed(&format!("{account}{stream}: {refused}"), decision.hint);
         exits.push(decision.exit);
     }
+    let damaged = deliver::damaged(&told_of)?;
+    for (_, error) in &damaged {
+        let decision = policy::decide(&error.kind);
+        telemetry::failed(&format!("{account}{error}"), decision.hint);
+        exits.push(decision.exit);
+    }
+    let is_damaged = |stream: Stream| damaged.iter().any(|(damaged, _)| *damaged == stream);
     // What belongs to the records of a refused stream is held with them.
     let is_refused = |stream: Stream| {
         refused.iter().any(|(refused, _)| *refused == stream || stream.definition().parent == Some(*refused))
@@ -77,7 +87,7 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
                     let cause = format!("{account}{place}: {}", terminal::left_out(&report.set_aside));
                     telemetry::failed(&cause, LEFT_OUT);
                 }
-                let held = receipts.iter().filter(|r| r.held && !is_refused(r.stream));
+                let held = receipts.iter().filter(|r| r.held && !is_refused(r.stream) && !is_damaged(r.stream));
                 let held: Vec<&str> = held.map(|r| r.stream.name()).collect();
                 if !held.is_empty() {
                     let cause = format!("{account}{place}: held back, not proven complete: {}", held.join(", "));

@@ -16,6 +16,7 @@ use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, Account};
 use crate::mirror::checkpoint::Lane;
+use crate::mirror::log;
 use crate::mirror::readings::Tails;
 use crate::mirror::rounds::{self, Beginning, Begun, Ending};
 use crate::mirror::store::Mirror;
@@ -171,6 +172,7 @@ async fn conclude(
         tracing::warn!("{}", undelivered(settings));
     }
     report.notes.extend(masked::unmet(settings, source, &known.streams)?);
+    of_mirror(settings, &context.mirror, &mut report, &mut exits).await?;
     report.seconds = started.elapsed().as_secs_f64();
     report.peak_memory_mib = run_report::peak_memory_mib();
     report.boxed = context.stop.why().is_some();
@@ -296,6 +298,19 @@ async fn deliver(
             report.notes.push(finding);
         }
         report.destinations.push(told);
+    }
+    Ok(())
+}
+
+/// Notes what the operator should know of the mirror's file: records that are damaged, a log that a reader keeps.
+async fn of_mirror(settings: &Settings, mirror: &Mirror, report: &mut RunReport, exits: &mut Vec<Exit>) -> Result<()> {
+    for (_, error) in deliver::damaged(settings)? {
+        exits.push(policy::decide(&error.kind).exit);
+        report.notes.push(format!("{error}: its stream is delivered to nobody"));
+    }
+    if let Some(told) = mirror.call(log::kept_by_a_reader).await? {
+        tracing::warn!("{told}");
+        report.notes.push(told);
     }
     Ok(())
 }

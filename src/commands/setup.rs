@@ -8,6 +8,7 @@ use crate::destinations::{Delivery, Offer};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::checkpoint::Lane;
+use crate::mirror::damaged;
 use crate::mirror::deletions;
 use crate::mirror::left_over;
 use crate::mirror::refusals::Unsettled;
@@ -96,7 +97,12 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
         let Known { mut verdict, as_of, moved } = newer.unwrap_or(known);
         let is_offered = verdict.is_complete() || !set_aside.is_empty();
         let left_over = left_over(reading, settings, *stream, parent)?;
-        let why_not = if left_over.is_some() {
+        let waiting = damaged::waiting(reading.connection(), *stream)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
+        let is_damaged = waiting.is_some();
+        let why_not = if let Some(waiting) = waiting {
+            Some(waiting.told(*stream).detail)
+        } else if left_over.is_some() {
             left_over
         } else if is_open && is_offered && settings.deletes.on && are_unjudged(reading, settings, *stream, since)? {
             Some(UNJUDGED.into())
@@ -119,6 +125,7 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
             stream,
             columns,
             verdict,
+            is_damaged,
             set_aside,
             moved,
             suspects,

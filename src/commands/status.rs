@@ -8,8 +8,8 @@ use crate::config::settings::{Flags, Settings};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::changes::Reading;
 use crate::mirror::checkpoint::Lane;
-use crate::mirror::deletions;
 use crate::mirror::standing::standing;
+use crate::mirror::{deletions, log};
 use crate::policy::Exit;
 use crate::record::Reader as _;
 use crate::report::terminal::{aligned, word};
@@ -41,7 +41,11 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
         None => Vec::new(),
     };
     let size = std::fs::metadata(path).map_or(0, |m| m.len());
-    say!("mirror {} ({:.1} MB)", path.display(), size as f64 / 1e6);
+    let log = match log::size(path) {
+        0 => String::new(),
+        bytes => format!(", and {:.1} MB in its log", bytes as f64 / 1e6),
+    };
+    say!("mirror {} ({:.1} MB{log})", path.display(), size as f64 / 1e6);
     match reading.latest_run()? {
         None => say!("no run yet"),
         Some(run) => {

@@ -97,6 +97,7 @@ pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Deli
         stream: STREAM,
         columns,
         verdict,
+        is_damaged: false,
         set_aside: Vec::new(),
         moved: crate::verdict::Moved::default(),
         suspects: 0,

@@ -22,6 +22,7 @@ fn offer(verdict: Verdict) -> Delivery {
         stream: Stream::CustomerPersons,
         columns: Stream::CustomerPersons.columns().to_vec(),
         verdict,
+        is_damaged: false,
         set_aside: Vec::new(),
         moved: Moved::default(),
         suspects: 0,

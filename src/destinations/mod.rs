@@ -123,6 +123,8 @@ pub struct Offer {
     pub columns: Vec<Column>,
     /// What was proven of it.
     pub verdict: Verdict,
+    /// The mirror's copy of a record is damaged and not read again yet: the stream is held, whatever the terms.
+    pub is_damaged: bool,
     /// The names of records and lists that could not be read, where the stream lacks nothing else: it is delivered without
     /// them, and the manifest names them.
     pub set_aside: Vec<String>,
@@ -143,7 +145,7 @@ pub struct Offer {
 impl Offer {
     /// Whether it is held back under these terms.
     pub fn is_held(&self, terms: Terms) -> bool {
-        !self.verdict.is_complete() && self.set_aside.is_empty() && !terms.publish_always
+        self.is_damaged || (!self.verdict.is_complete() && self.set_aside.is_empty() && !terms.publish_always)
     }
 }
 

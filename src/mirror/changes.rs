@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Rows};
 
+use super::checked::Checked;
 use super::store::{has_table, open_for_reading, version};
 use super::{failed, failed_sorting, pins};
 use crate::error::{Error, Kind, Result, quote};
@@ -50,6 +51,11 @@ impl Reading {
     /// Whether the mirror is new enough to have a table.
     pub(super) fn has_table(&self, name: &str) -> Result<bool> {
         has_table(&self.connection, name).map_err(|e| failed(&self.path, &e))
+    }
+
+    /// The column of the seq that a body's record was inserted with, where the mirror is new enough to have it.
+    fn first_seq(&self) -> Result<&'static str> {
+        Ok(if self.has_table("stamp")? { "b.first_seq" } else { "NULL" })
     }
 
     /// Which mirror this is; none of one that is older than identities.
@@ -115,31 +121,36 @@ impl Reader for Reading {
 
     fn snapshot(&self, stream: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()> {
         let say = |e: rusqlite::Error| failed_sorting(&self.path, &e);
+        let mut checked = Checked::new(stream, self.has_table("payload_sum")?);
+        let (sum, beside) = checked.sql();
         // What is sorted is copied some times: a large payload is read when it is its turn instead.
         let mut statement = self
             .connection
             .prepare(&format!(
-                "SELECT id, CASE WHEN octet_length(payload) <= {LARGE} THEN payload END, seq FROM body_{stream} ORDER BY id"
+                "SELECT b.seq, b.id, {}, {sum}, CASE WHEN octet_length(b.payload) <= {LARGE} THEN b.payload END
+                 FROM body_{stream} AS b {beside} ORDER BY b.id",
+                self.first_seq()?
             ))
             .map_err(say)?;
         let mut alone =
             self.connection.prepare(&format!("SELECT payload FROM body_{stream} WHERE seq = ?")).map_err(say)?;
         let mut rows = statement.query([]).map_err(say)?;
         while let Some(row) = rows.next().map_err(say)? {
-            let id = row.get_ref(0).and_then(|v| v.as_str().map_err(Into::into)).map_err(say)?;
-            let sorted = row.get_ref(1).map_err(say)?;
+            let sorted = row.get_ref(4).map_err(say)?;
             let mut one = if sorted == ValueRef::Null {
-                Some(alone.query([row.get::<_, i64>(2).map_err(say)?]).map_err(say)?)
+                Some(alone.query([row.get::<_, i64>(0).map_err(say)?]).map_err(say)?)
             } else {
                 None
             };
             let large = one.as_mut().map(Rows::next).transpose().map_err(say)?.flatten();
             let payload = large.map_or(Ok(sorted), |row| row.get_ref(0)).map_err(say)?;
+            checked.body(row, payload).map_err(say)??;
+            let id = row.get_ref(1).and_then(|v| v.as_str().map_err(Into::into)).map_err(say)?;
             let payload = payload.as_str().map_err(|e| say(e.into()))?;
             each(id, payload)
                 .map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {}", quote(id))) } else { e })?;
         }
-        Ok(())
+        checked.end(&self.connection, SeqRange { first: 0, last: i64::MAX }).map_err(say)?
     }
 
     fn changes(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
@@ -169,10 +180,14 @@ impl Reading {
     fn merged(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
         let say = |e: rusqlite::Error| failed(&self.path, &e);
         let mut stamps = Stamps::of(&self.connection).map_err(say)?;
+        let mut checked = Checked::new(stream, self.has_table("payload_sum")?);
+        let (whole, (sum, beside)) = (checked.whole_blocks(range), checked.sql());
         let mut bodies = self
             .connection
             .prepare(&format!(
-                "SELECT seq, id, payload, coalesce(first_seq, seq) FROM body_{stream} WHERE seq BETWEEN ? AND ? ORDER BY seq"
+                "SELECT b.seq, b.id, {}, {sum}, b.payload FROM body_{stream} AS b {beside}
+                 WHERE b.seq BETWEEN ? AND ? ORDER BY b.seq",
+                self.first_seq()?
             ))
             .map_err(say)?;
         let mut graves = self
@@ -182,18 +197,22 @@ impl Reading {
                  WHERE stream = ? AND deleted = 1 AND seq BETWEEN ? AND ? ORDER BY seq",
             )
             .map_err(say)?;
-        let mut bodies = bodies.query([range.first, range.last]).map_err(say)?;
+        let mut bodies = bodies.query([whole.first, whole.last]).map_err(say)?;
         let mut graves = graves.query(rusqlite::params![stream.number(), range.first, range.last]).map_err(say)?;
         let mut grave = tombstone(&mut graves).map_err(say)?;
         while let Some(row) = bodies.next().map_err(say)? {
             let seq: i64 = row.get(0).map_err(say)?;
+            checked.body(row, row.get_ref(4).map_err(say)?).map_err(say)??;
+            if !(range.first..=range.last).contains(&seq) {
+                continue;
+            }
             while let Some((dead, id)) = grave.take_if(|(dead, _)| *dead < seq) {
                 each(&stamps.change(dead, &id, None, Op::Delete))?;
                 grave = tombstone(&mut graves).map_err(say)?;
             }
             let text = |i: usize| row.get_ref(i).and_then(|v| v.as_str().map_err(Into::into));
-            let (id, payload) = (text(1).map_err(say)?, text(2).map_err(say)?);
-            let born: i64 = row.get(3).map_err(say)?;
+            let (id, payload) = (text(1).map_err(say)?, text(4).map_err(say)?);
+            let born: i64 = row.get::<_, Option<i64>>(2).map_err(say)?.unwrap_or(seq);
             let op = if born >= range.first { Op::Insert } else { Op::Update };
             each(&stamps.change(seq, id, Some(payload), op))
                 .map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {}", quote(id))) } else { e })?;
@@ -202,7 +221,7 @@ impl Reading {
             each(&stamps.change(dead, &id, None, Op::Delete))?;
             grave = tombstone(&mut graves).map_err(say)?;
         }
-        Ok(())
+        checked.end(&self.connection, range).map_err(say)?
     }
 }
 

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::filled;
 use super::in_place::InPlace;
 use super::records::{Landing, payload};
+use super::{filled, ledger};
 use crate::record::Record;
 use crate::streams::Stream;
 
@@ -104,14 +104,9 @@ impl Known {
         let stream = landing.place.stream;
         let first = self.last_run != landing.run;
         if met != Met::Same {
-            t.prepare_cached("UPDATE record SET hash = ?, last_run = ? WHERE stream = ? AND id = ?")?
-                .execute(params![record.hash.to_be_bytes().as_slice(), landing.run, stream.number(), &*record.id])?;
+            ledger::seen_with_hash(t, (stream, record), landing.run)?;
         } else if first {
-            t.prepare_cached("UPDATE record SET last_run = ? WHERE stream = ? AND id = ?")?.execute(params![
-                landing.run,
-                stream.number(),
-                &*record.id
-            ])?;
+            ledger::seen(t, (stream, record), landing.run)?;
         }
         if met != Met::Same || (first && record.volatile) {
             self.write_in_place(t, landing, record)?;

@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use super::failed;
+use super::store::has_table;
+use super::{failed, sound, sums};
 use crate::error::{Error, Kind, Result};
 
-const ALL: [&str; 17] = [
+const ALL: [&str; 18] = [
     include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
     include_str!("../../sql/mirror/0002_channels_and_templates.sql"),
     include_str!("../../sql/mirror/0003_dialect_and_account.sql"),
@@ -26,6 +27,7 @@ const ALL: [&str; 17] = [
     include_str!("../../sql/mirror/0015_delivery_ids.sql"),
     include_str!("../../sql/mirror/0016_left_over.sql"),
     include_str!("../../sql/mirror/0017_in_place.sql"),
+    include_str!("../../sql/mirror/0018_sums.sql"),
 ];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.
@@ -34,14 +36,22 @@ pub const APPLICATION: i32 = 0x5150_4945;
 /// The version this program writes.
 pub const VERSION: usize = ALL.len();
 
-/// Brings the mirror up to [`VERSION`].
+/// A database in memory with the schema of this version.
+pub(super) fn in_memory() -> rusqlite::Result<Connection> {
+    let fresh = Connection::open_in_memory()?;
+    ALL.iter().try_for_each(|sql| fresh.execute_batch(sql))?;
+    Ok(fresh)
+}
+
+/// Brings the mirror up to [`VERSION`], and makes the connection take the sums of what it writes ([`sums`]). A mirror that has
+/// none yet gets them here: a reading of it from front to back, and a narrow row for each of its records.
 pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
     let say = |e: rusqlite::Error| failed(path, &e);
     let version: usize = connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(say)?;
     let application: i32 = connection.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(say)?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get(0)).map_err(say)?;
     if tables > 0 && application != APPLICATION {
-        return Err(not_ours(path));
+        return Err(not_ours(connection, path));
     }
     if version > VERSION {
         return Err(Error::new(
@@ -50,19 +60,32 @@ pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
         ));
     }
     if version == VERSION {
-        return Ok(());
+        return sums::keep(connection).map_err(say);
     }
-    let transaction = connection.transaction().map_err(say)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(say)?;
+    let had_sums = has_table(&transaction, "table_sum").map_err(say)?;
     for sql in &ALL[version..] {
-        transaction.execute_batch(sql).map_err(say)?;
+        // A statement that was right for every mirror of its version fails on one that says to be of another.
+        transaction.execute_batch(sql).map_err(|e| match e.sqlite_error_code() {
+            Some(ErrorCode::Unknown) if version > 0 => {
+                sound::damaged(path, &format!("it says to be of version {version}, and its tables are not"))
+            }
+            _ => say(e),
+        })?;
     }
+    if had_sums { sums::take_small(&transaction) } else { sums::take(&transaction) }.map_err(say)?;
     transaction.pragma_update(None, "application_id", APPLICATION).map_err(say)?;
     transaction.pragma_update(None, "user_version", VERSION).map_err(say)?;
-    transaction.commit().map_err(say)
+    transaction.commit().map_err(say)?;
+    sums::keep(connection).map_err(say)
 }
 
-/// A SQLite file that is no mirror.
-pub fn not_ours(path: &Path) -> Error {
+/// A SQLite file that is no mirror; or one, if it has a mirror's tables and only does not say so.
+pub fn not_ours(connection: &Connection, path: &Path) -> Error {
+    let looks_ours = ["record", "checkpoint", "body_contacts", "sequence"];
+    if looks_ours.iter().all(|table| has_table(connection, table).unwrap_or(false)) {
+        return sound::damaged(path, "it does not say any more that it is a mirror");
+    }
     Error::new(Kind::MirrorUnwritable, format!("{} is a SQLite file but not a mirror", path.display()))
 }
 
@@ -86,7 +109,11 @@ mod tests {
         c.execute_batch(ALL[0]).expect("the first version");
         c.pragma_update(None, "application_id", APPLICATION).expect("ours");
         c.pragma_update(None, "user_version", 1).expect("version 1");
-        c.execute_batch("INSERT INTO body_contacts VALUES (1, 'a', '{}')").expect("a record");
+        c.execute_batch(
+            "INSERT INTO body_contacts VALUES (1, 'a', '{}');
+             INSERT INTO record (stream, id, hash, seq, first_run, last_run) VALUES (1, 'a', x'00', 1, 1, 1)",
+        )
+        .expect("a record");
         apply(&mut c, Path::new("m.db")).expect("brought up to date");
         let count = |c: &Connection, table: &str| {
             c.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get::<_, i64>(0)).expect(table)
@@ -95,6 +122,13 @@ mod tests {
         for stream in crate::streams::ALL {
             count(&c, &format!("body_{stream}"));
         }
+        // And the sums of what it holds.
+        assert_eq!(count(&c, "payload_sum"), 1);
+        let path = Path::new("m.db");
+        assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Finding::Sound);
+        c.execute_batch("DROP TRIGGER temp.sum_of_body_contacts; UPDATE body_contacts SET payload = '{} '")
+            .expect("by hand");
+        assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Finding::Records);
     }
 
     #[test]

@@ -10,25 +10,32 @@
 //! [`deletions`] what is gone, [`left_over`] what nobody asks for any more, [`refusals`] what was not deleted and why a stream
 //! is held for it, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
 //! remembers how the API is spelled, [`account`] whose it is, [`pins`] and [`delivered`] what is and was
-//! handed over, [`masked_places`] with which masks.
+//! handed over, [`masked_places`] with which masks. [`others`] waits for other programs that write the file, [`log`] measures
+//! its write-ahead log. [`sums`] are taken of every row, [`sound`] compares them, and [`damaged`] has written again what differs.
 
 pub mod account;
 pub mod anew;
 pub mod audits;
 pub mod changes;
+mod checked;
 pub mod checkpoint;
+pub mod damaged;
 pub mod deletions;
 pub mod delivered;
 pub mod dialect;
 pub mod entries;
 pub mod filled;
 pub mod forecast;
+mod header;
 pub mod in_place;
 mod known;
+mod ledger;
 pub mod left_over;
+pub mod log;
 pub mod masked_places;
 pub mod migrations;
 pub mod orphans;
+pub mod others;
 pub mod parents;
 pub mod pins;
 pub mod readings;
@@ -37,11 +44,14 @@ pub mod refusals;
 pub mod reread;
 pub mod retained;
 pub mod rounds;
+mod schema;
 pub mod sequence;
 pub mod set_aside;
 pub mod settings;
+pub mod sound;
 pub mod standing;
 pub mod store;
+pub mod sums;
 pub mod views;
 
 use std::path::Path;
@@ -66,6 +76,7 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
     // What a quota refuses is no full disk to SQLite.
     let is_unwritten = extended == Some(rusqlite::ffi::SQLITE_IOERR_WRITE);
     let kind = match error.sqlite_error_code() {
+        _ if is_of_damage(error) => Kind::MirrorCorrupt,
         Some(Code::SystemIoFailure) if is_unwritten => Kind::MirrorFull,
         Some(Code::DatabaseCorrupt | Code::NotADatabase) => Kind::MirrorCorrupt,
         Some(Code::ConstraintViolation) => Kind::CheckpointRefused,
@@ -77,25 +88,40 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
             | Code::AuthorizationForStatementDenied,
         ) => Kind::MirrorUnwritable,
         Some(Code::DiskFull) => Kind::MirrorFull,
-        Some(Code::DatabaseBusy | Code::DatabaseLocked) => Kind::Locked,
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => Kind::MirrorBusy,
         _ => Kind::Internal,
     };
     let beside = if kind == Kind::MirrorCorrupt { of_another_log(path) } else { String::new() };
     Error::new(kind, format!("the mirror {}: {}{beside}", path.display(), quote(&error.to_string())))
 }
 
+/// Whether an error says that the file holds what no statement of ours has written: a text that is no UTF-8, a number where a
+/// text was stored, JSON that is none, a row that is always there and is not.
+fn is_of_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    match error {
+        E::FromSqlConversionFailure(..)
+        | E::IntegralValueOutOfRange(..)
+        | E::InvalidColumnType(..)
+        | E::Utf8Error(..)
+        | E::QueryReturnedNoRows => true,
+        E::SqliteFailure(code, said) => {
+            matches!(code.code, rusqlite::ErrorCode::TypeMismatch | rusqlite::ErrorCode::TooBig)
+                || said.as_ref().is_some_and(|said| said.contains("malformed JSON"))
+        }
+        _ => false,
+    }
+}
+
 /// What to say of the log that lies beside a damaged mirror: where a copy was put back, it is often the former mirror's.
 fn of_another_log(path: &Path) -> String {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log = Path::new(&log);
-    if std::fs::metadata(log).map_or(0, |found| found.len()) == 0 {
+    if log::size(path) == 0 {
         return String::new();
     }
     format!(
         "; a log lies beside it ({}): where the mirror was put back from a copy, that is the former one's, so put the copy back \
          once more and move the log away",
-        log.display()
+        log::beside(path, "-wal").display()
     )
 }
 

@@ -92,6 +92,15 @@ pub fn release(writer: &mut Writer, destination: &str) -> Result<()> {
     writer.transaction(|t| let_go(t, destination))
 }
 
+/// The same of every destination.
+pub(super) fn let_go_of_all(t: &Transaction<'_>) -> rusqlite::Result<()> {
+    let places: Vec<String> = t
+        .prepare("SELECT DISTINCT destination FROM pin")?
+        .query_map([], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    places.iter().try_for_each(|place| let_go(t, place))
+}
+
 /// Unpins, and notes what nobody knows to have been handed over; it holds as many records as seqs at most.
 fn let_go(t: &Transaction<'_>, destination: &str) -> rusqlite::Result<()> {
     t.execute(

@@ -23,6 +23,7 @@ use super::audits;
 use super::checkpoint::{self, Advance, Place};
 use super::entries::{self, Partitions};
 use super::known::{Known, Met};
+use super::ledger;
 use super::readings;
 use super::reread::{self, Remembered};
 use super::sequence::Seqs;
@@ -306,7 +307,7 @@ fn store(
         landed.repaired += u64::from(record.repaired);
         let sql = format!("INSERT INTO body_{stream} (seq, id, payload, first_seq) VALUES (?, ?, ?, ?)");
         t.prepare_cached(&sql)?.execute(params![seq, &*record.id, payload(landing, record)?, first])?;
-        put(t, landing, record, parent, seq)?;
+        ledger::put(t, (stream, record, parent), seq, landing.run)?;
         if let Some(before) = filled_in {
             entries::renumber(t, stream, &record.id, before, seq)?;
         }
@@ -335,28 +336,5 @@ fn clear(t: &Transaction<'_>, stream: Stream, id: &str, parent: Option<&String>)
          WHERE stream = ?1 AND id = ?2",
     )?
     .execute(params![stream.number(), id, parent])?;
-    Ok(())
-}
-
-fn put(
-    t: &Transaction<'_>,
-    landing: &Landing,
-    record: &Record,
-    parent: Option<&String>,
-    seq: i64,
-) -> rusqlite::Result<()> {
-    t.prepare_cached(
-        "INSERT INTO record (stream, id, parent, hash, seq, first_run, last_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)
-         ON CONFLICT (stream, id) DO UPDATE SET parent = ?3, hash = ?4, seq = ?5, last_run = ?6, deleted = 0,
-             suspect_run = NULL, suspect_since = NULL, in_place = NULL",
-    )?
-    .execute(params![
-        landing.place.stream.number(),
-        &*record.id,
-        parent,
-        record.hash.to_be_bytes().as_slice(),
-        seq,
-        landing.run
-    ])?;
     Ok(())
 }

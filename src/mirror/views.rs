@@ -1,7 +1,7 @@
 //! A view per stream with a typed column per documented field, so that the mirror can be asked by hand:
 //! `sqlite3 qpien.db 'select status, count(*) from conversations group by 1'`.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::store::Writer;
 use crate::error::Result;
@@ -11,7 +11,7 @@ const TEMPLATE: &str = include_str!("../../sql/views/stream.sql");
 
 /// Makes the views, or makes them again when the columns or the date form changed.
 pub fn make(connection: &mut Connection, dates: &Dates) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for stream in streams::ALL {
         let sql = definition(stream, dates[stream]);
         let there: Option<String> = transaction

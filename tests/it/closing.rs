@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::support::ids;
 use crate::support::qpien::{Account, Qpien, job};
+use crate::support::{by_hand, ids};
 
 /// How the conversations are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,17 +206,21 @@ fn a_list_that_an_older_version_closed_in_this_round_gets_its_closing_reading() 
     });
     let work = job("backfill", "page_size = 50\ndouble_collect = false\nretry_for = \"1s\"");
     assert_ne!(server.run(&work).code, 0);
-    let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
+    let first = include_str!("../../sql/mirror/0001_records_and_checkpoints.sql");
+    let trigger =
+        first.split("CREATE TRIGGER checkpoint_only_forward").nth(1).and_then(|rest| rest.split("END;").next());
+    let trigger = trigger.expect("its trigger");
     // As that version left it: one contact was passed over.
-    mirror
-        .execute_batch(
+    by_hand(
+        &work.path("state/qpien.db"),
+        &format!(
             "DROP TRIGGER checkpoint_only_forward;
              UPDATE checkpoint SET made_sure = 0 WHERE verdict = 'continuous';
              DELETE FROM record WHERE id = 'contact-00123';
-             DELETE FROM body_contacts WHERE id = 'contact-00123';",
-        )
-        .expect("an older mirror");
-    drop(mirror);
+             DELETE FROM body_contacts WHERE id = 'contact-00123';
+             CREATE TRIGGER checkpoint_only_forward{trigger}END;"
+        ),
+    );
     is_down.store(false, Ordering::SeqCst);
     let outcome = server.run(&work).expect(0);
     assert!(outcome.stdout.contains("reading the list again found 1 record"), "{}", outcome.stdout);

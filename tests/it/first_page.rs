@@ -1,7 +1,7 @@
 //! Where pages begin is proven by rows, before any row is believed: a server that counts from 0, takes the names we ship
 //! and gives no totals would else lose a page in silence, and with it every conversation of one page.
 
-use crate::support::{STREAMS, Sandbox, Work, compared, ids};
+use crate::support::{STREAMS, Sandbox, Work, by_hand, compared, ids};
 
 /// The shape we ship, its pages counted from 0.
 fn from_zero(work: &Work) -> String {
@@ -76,10 +76,7 @@ fn a_first_page_that_was_believed_to_be_0_is_found_to_be_1_while_the_list_is_rea
         Sandbox::start(&["--contacts", "900", "--persons", "9", "--conversations", "30", "--messages", "300"]);
     let work = Work::new("");
     work.run(&sandbox, &["--requests-per-minute", "0"]).expect(0);
-    let believed = |sql: &str| {
-        let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
-        mirror.execute(sql, []).expect("SQL")
-    };
+    let believed = |sql: &str| by_hand(&work.path("state/qpien.db"), sql);
     let wrong = "UPDATE dialect SET settled = replace(settled, 'page_from = 1', 'page_from = 0')";
     assert!(believed(wrong) >= 4, "nothing was remembered");
     let run = work.run(&sandbox, &["--requests-per-minute", "0"]).expect(0);

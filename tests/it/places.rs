@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::fed::{self, Fed};
-use crate::support::{Outcome, STREAMS, Sandbox, Work};
+use crate::support::{Outcome, STREAMS, Sandbox, Work, by_hand};
 
 const KEY: &str = "a long and random text";
 const MASKS: &str = "[mask.contacts]\nemail = \"hmac\"\nphone = \"redact\"\n[mask.messages]\ncontent = \"drop\"\n";
@@ -157,13 +157,13 @@ fn a_feed_that_does_not_say_what_it_was_filled_with_is_refused_unless_the_mirror
     // As an earlier version left it: the masks are in the mirror, under the name that the job wrote.
     let place = account.path("feed/manifest.json");
     let mut manifest: Value = serde_json::from_slice(&std::fs::read(&place).expect("a manifest")).expect("JSON");
-    let mirror = rusqlite::Connection::open(account.path("m.db")).expect("the mirror");
     for (n, stream) in STREAMS.iter().enumerate() {
         let masks = manifest["streams"][stream].as_object_mut().expect("an entry").remove("masks").expect("masks");
-        let remember = "INSERT INTO masked_place (destination, stream, masks) VALUES ('feed', ?, ?)";
-        mirror.execute(remember, rusqlite::params![n + 1, masks.as_str()]).expect("remembered");
+        let (number, masks) = (n + 1, masks.as_str().expect("a name"));
+        let remember =
+            format!("INSERT INTO masked_place (destination, stream, masks) VALUES ('feed', {number}, '{masks}')");
+        by_hand(&account.path("m.db"), &remember);
     }
-    drop(mirror);
     std::fs::write(&place, manifest.to_string()).expect("the manifest");
     account.become_job("feed", "");
     account.is_refused("feed", OTHERWISE);

@@ -284,6 +284,8 @@ fn as_of_the_version_before(work: &Work) {
          DROP TABLE setting; DROP TABLE counts_since; ALTER TABLE reading DROP COLUMN run;
          ALTER TABLE round RENAME TO rounds; CREATE TABLE round{round};
          INSERT INTO round SELECT lane, number, since_run, open FROM rounds; DROP TABLE rounds;
+         DROP TABLE table_sum; DROP TABLE ledger_sum; DROP TABLE payload_sum; DROP TABLE payload_block; DROP TABLE damaged;
+         ALTER TABLE record DROP COLUMN sum;
          DROP TABLE declared; DROP INDEX record_in_place; ALTER TABLE record DROP COLUMN in_place;
          DROP TABLE refusal; DROP TABLE judgement; ALTER TABLE pin DROP COLUMN delivery_id;
          ALTER TABLE delivery DROP COLUMN delivery_id; PRAGMA user_version = 12;"

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{Outcome, Sandbox, Work};
+use crate::support::{Outcome, Sandbox, Work, by_hand};
 
 const JOB: &str = "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
     client_secret = \"sandbox-secret\"\nrequests_per_minute = 0\naudit = 0\n\
@@ -191,8 +191,7 @@ fn every_damage_is_told() {
 #[test]
 fn what_the_mirror_has_and_a_destination_has_not_is_told_and_the_other_way_round() {
     let account = Account::delivered();
-    let mirror = rusqlite::Connection::open(account.mirror()).expect("the mirror");
-    let change = |sql: &str| assert_eq!(mirror.execute(sql, []).expect(sql), 1, "{sql}");
+    let change = |sql: &str| assert_eq!(by_hand(&account.mirror(), sql), 1, "{sql}");
     change("UPDATE record SET id = 'other' WHERE stream = 1 AND id = (SELECT min(id) FROM record WHERE stream = 1)");
     let told = account.verify(&["feed", "--mirror", "state/qpien.db"]).expect(7).stdout;
     assert!(told.contains("contacts: 1 record that the mirror holds and that are not there"), "{told}");

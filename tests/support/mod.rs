@@ -237,6 +237,15 @@ impl Work {
     }
 }
 
+/// Changes a mirror by hand as if this program had: its sums are taken anew. Returns the rows that the last statement changed.
+pub fn by_hand(mirror: &Path, sql: &str) -> u64 {
+    let mirror = rusqlite::Connection::open(mirror).expect("the mirror");
+    mirror.execute_batch(sql).expect(sql);
+    let changed = mirror.changes();
+    qpien_sync::mirror::sums::take(&mirror).expect("its sums");
+    changed
+}
+
 /// How a command ended.
 #[derive(Debug)]
 pub struct Outcome {

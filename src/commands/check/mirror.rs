@@ -8,7 +8,8 @@ use super::line::Line;
 use crate::commands::apart::apart;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::{account, migrations, store};
+use crate::mirror::sound::{self, Depth, Finding};
+use crate::mirror::{account, log, migrations, store};
 use crate::quantity::size;
 use crate::source::negotiate::Part;
 use crate::sync::dialect;
@@ -89,7 +90,12 @@ fn found(settings: &Settings) -> Result<Option<Found>> {
         return Ok(None);
     }
     let connection = store::open_untouched(path)?;
-    store::check(&connection, path)?;
+    if sound::look(&connection, path, Depth::Opening)? == Finding::Records {
+        return Err(Error::new(
+            Kind::RecordDamaged,
+            format!("the mirror {}: records in it are damaged; a run names and marks them", path.display()),
+        ));
+    }
     let version = store::version(&connection, path)?;
     let remembered = dialect::recall_read_only(&connection, &settings.source.endpoint)?;
     let masked = account::check_masks(&connection, path, &settings.mask_at.landing(&settings.masks));
@@ -98,7 +104,5 @@ fn found(settings: &Settings) -> Result<Option<Found>> {
 
 /// The file and the log beside it.
 fn bytes(path: &Path) -> u64 {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    [path, Path::new(&log)].iter().filter_map(|p| std::fs::metadata(p).ok()).map(|m| m.len()).sum()
+    std::fs::metadata(path).map_or(0, |file| file.len()) + log::size(path)
 }

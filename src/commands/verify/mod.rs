@@ -31,10 +31,12 @@ use crate::destinations::store::Store;
 use crate::error::{Error, Kind, Result, escaped, quote};
 use crate::mirror::account;
 use crate::mirror::changes::Reading;
+use crate::mirror::damaged;
+use crate::mirror::sound::{self, Depth, Finding};
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::record::SeqRange;
-use crate::streams::Stream;
+use crate::streams::{self, Stream};
 use crate::{say, telemetry};
 use ledger::Ledger;
 use log::Says;
@@ -73,6 +75,7 @@ impl Differences {
 /// Verifies a job's destinations, or one place.
 pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
     if args.target.extension().is_none_or(|e| e != "toml") {
+        args.mirror.as_deref().map(mirror).transpose()?;
         let mut store = deliver::store(&args.target, PATIENCE)?;
         let (_, differences) = place(store.as_mut(), args.mirror.as_deref(), quiet)?;
         return told(&store.place(), &differences, args.mirror.as_deref(), quiet);
@@ -89,6 +92,7 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
         if settings.destinations.is_empty() {
             return Err(Error::usage(format!("job {} has no destination", settings.name)));
         }
+        mirror(&settings.mirror)?;
         let each = |destination| {
             of_job(&settings, destination, quiet).unwrap_or_else(|error| {
                 let decision = policy::decide(&error.kind);
@@ -100,6 +104,24 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
         Ok(Exit::first(settings.destinations.iter().map(each)))
     })
     .await
+}
+
+/// Whether the mirror itself holds what was written there, and all of it.
+fn mirror(path: &Path) -> Result<()> {
+    let reading = Reading::begin(path)?;
+    if sound::look(reading.connection(), path, Depth::Everything)? == Finding::Records {
+        let what =
+            format!("the mirror {}: records in it are damaged; `run` and `export` name and mark them", path.display());
+        return Err(Error::new(Kind::RecordDamaged, what));
+    }
+    for stream in streams::ALL {
+        let waiting = damaged::waiting(reading.connection(), stream)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
+        if let Some(waiting) = waiting {
+            return Err(waiting.told(stream));
+        }
+    }
+    Ok(())
 }
 
 fn is_unread(kind: &Kind) -> bool {

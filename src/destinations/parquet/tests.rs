@@ -244,6 +244,7 @@ fn a_value_of_another_type_goes_into_extra_and_is_counted() {
         stream: Stream::Messages,
         columns: Stream::Messages.columns().to_vec(),
         verdict: Verdict::Continuous,
+        is_damaged: false,
         set_aside: Vec::new(),
         moved: Moved::default(),
         suspects: 0,

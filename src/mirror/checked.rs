@@ -1,0 +1,70 @@
+//! Compares each body with its sum when it is delivered, and all of them with their number and the sum of their sums before
+//! anything is published: what a destination is handed is what was written here, or it is handed nothing.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+
+use super::sound;
+use super::sums::{self, BLOCK, Total};
+use crate::error::{Error, Kind, Result, quote};
+use crate::record::SeqRange;
+use crate::streams::Stream;
+
+/// What is compared of one reading of a stream.
+pub(super) struct Checked {
+    stream: Stream,
+    /// A mirror that only an older version has written has no sums.
+    is_on: bool,
+    total: Total,
+}
+
+impl Checked {
+    pub(super) fn new(stream: Stream, is_on: bool) -> Checked {
+        Checked { stream, is_on, total: Total::default() }
+    }
+
+    /// The column of the sum, and the table that it comes from beside the bodies `b`.
+    pub(super) fn sql(&self) -> (&'static str, &'static str) {
+        if self.is_on { ("s.sum", "LEFT JOIN payload_sum AS s ON s.seq = b.seq") } else { ("NULL", "") }
+    }
+
+    /// Compares a body; `row` has the seq at 0, then id, `first_seq` and sum.
+    pub(super) fn body(&mut self, row: &Row<'_>, payload: ValueRef<'_>) -> rusqlite::Result<Result<()>> {
+        if !self.is_on {
+            return Ok(Ok(()));
+        }
+        let (id, sum) = (row.get_ref(1)?, row.get_ref(3)?);
+        let is = sums::of_body(self.stream, row.get(0)?, id, payload, row.get_ref(2)?);
+        if sum != ValueRef::Integer(is) {
+            let id = id.as_bytes_or_null().ok().flatten().map(String::from_utf8_lossy).unwrap_or_default();
+            let what = format!("{} {}: the mirror holds other bytes of it than were written", self.stream, quote(&id));
+            return Ok(Err(Error::new(Kind::RecordDamaged, what)));
+        }
+        self.total.add(is);
+        Ok(Ok(()))
+    }
+
+    /// Compares all of a stream, or of the blocks of a range.
+    pub(super) fn end(self, c: &Connection, range: SeqRange) -> rusqlite::Result<Result<()>> {
+        if !self.is_on {
+            return Ok(Ok(()));
+        }
+        let was = sound::blocks(c, self.stream, range.first / BLOCK, range.last / BLOCK)?;
+        if was == self.total {
+            return Ok(Ok(()));
+        }
+        let (stream, is) = (self.stream, self.total.rows);
+        let what = format!("{stream}: the mirror holds {is} bodies where {} were written, or others", was.rows);
+        Ok(Err(Error::new(Kind::RecordDamaged, what)))
+    }
+
+    /// A range with all of the blocks that it touches.
+    pub(super) fn whole_blocks(&self, range: SeqRange) -> SeqRange {
+        if !self.is_on {
+            return range;
+        }
+        let first = range.first / BLOCK * BLOCK;
+        let last = (range.last / BLOCK).saturating_add(1).saturating_mul(BLOCK).saturating_sub(1);
+        SeqRange { first, last }
+    }
+}

@@ -1,0 +1,234 @@
+//! Records of which the mirror holds other bytes than were written ([`super::sound`] finds them). What is left of them is
+//! removed, they are *marked*, and the lists that show them are read whole by the next run: that writes them again.
+//!
+//! | what is damaged | what becomes of it |
+//! |---|---|
+//! | a body | it is deleted; the record is marked, and its stream is delivered to nobody until it is written again |
+//! | a row of the ledger whose body is sound | the row is made from the body; the next reading says whose record it is |
+//! | any other row of the ledger, or what is neither | nothing: the mirror is beyond repair |
+//!
+//! A row of the ledger without a body may be a tombstone that some destination has not been told of. So it is never guessed.
+
+use std::path::Path;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+
+use super::checkpoint::{self, Lane, Pass, Place};
+use super::sound::{self, Depth, Finding};
+use super::store::has_table;
+use super::{entries, failed, pins, readings, sums};
+use crate::error::{Error, Kind, Result, quote};
+use crate::quantity::counted;
+use crate::streams::{self, Stream};
+
+/// A hash that no record has: whatever is read is another record.
+const NO_HASH: [u8; 16] = [0; 16];
+
+/// Ids that are named at most.
+const NAMED: usize = 5;
+
+/// Records of a stream that wait to be written again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many.
+    pub count: u64,
+    /// One of them.
+    pub first: String,
+}
+
+/// Returns what waits of a stream, or `None` if nothing does.
+pub fn waiting(c: &Connection, stream: Stream) -> rusqlite::Result<Option<Waiting>> {
+    if !has_table(c, "damaged")? {
+        return Ok(None);
+    }
+    c.prepare_cached("SELECT count(*), min(id) FROM damaged WHERE stream = ?")?.query_row([stream.number()], |r| {
+        let count: u64 = r.get(0)?;
+        if count == 0 { Ok(None) } else { Ok(Some(Waiting { count, first: r.get(1)? })) }
+    })
+}
+
+impl Waiting {
+    /// The error of a stream that is held for it.
+    pub fn told(&self, stream: Stream) -> Error {
+        let (count, first) = (counted(self.count, "record"), quote(&self.first));
+        let what = format!("{stream}: {count} damaged in the mirror and not read again yet, {first} for one");
+        Error::new(Kind::RecordDamaged, what)
+    }
+}
+
+/// Marks every damaged record. Returns the error that names them, or one that says why the mirror is beyond repair; nothing is
+/// changed then.
+pub fn mark(connection: &mut Connection, path: &Path) -> Error {
+    let place = path.display();
+    match marked(connection, path) {
+        Ok(named) if named.is_empty() => {
+            let what = format!(
+                "the mirror {place}: sums in it were damaged, and are taken anew; every record is as it was written"
+            );
+            Error::new(Kind::RecordDamaged, what)
+        }
+        Ok(named) => {
+            let count = counted(named.len() as u64, "record");
+            let some: Vec<String> =
+                named.iter().take(NAMED).map(|(stream, id)| format!("{stream} {}", quote(id))).collect();
+            let (some, more) = (some.join(", "), if named.len() > NAMED { ", ..." } else { "" });
+            let what =
+                format!("the mirror {place}: {count} damaged, which the next reading writes again: {some}{more}");
+            Error::new(Kind::RecordDamaged, what)
+        }
+        Err(error) => error,
+    }
+}
+
+fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, String)>> {
+    let say = |e: rusqlite::Error| failed(path, &e);
+    let t = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(say)?;
+    let mut named = Vec::new();
+    // What was pinned may hold what is damaged. Whoever is handed changes next begins where that ends.
+    pins::let_go_of_all(&t).map_err(say)?;
+    for stream in streams::ALL {
+        if !ledger(&t, stream, &mut named).map_err(say)? {
+            return Err(sound::damaged(
+                path,
+                &format!("the ledger of {stream} lacks a row, or has one that nothing explains"),
+            ));
+        }
+        bodies(&t, stream, &mut named).map_err(say)?;
+    }
+    t.execute(&format!("DELETE FROM payload_sum WHERE NOT EXISTS ({})", any_body("payload_sum.seq")), [])
+        .map_err(say)?;
+    sums::take_totals(&t).map_err(say)?;
+    for (stream, id) in &named {
+        read_again(&t, *stream, id).map_err(say)?;
+    }
+    if sound::look(&t, path, Depth::Opening)? != Finding::Sound {
+        return Err(sound::damaged(path, "its sums are not those of what it holds"));
+    }
+    t.commit().map_err(say)?;
+    Ok(named)
+}
+
+/// Bodies of this seq, of any stream.
+fn any_body(seq: &str) -> String {
+    let of = |stream: Stream| format!("SELECT 1 FROM body_{stream} WHERE seq = {seq}");
+    streams::ALL.map(of).join(" UNION ALL ")
+}
+
+/// Deletes the bodies that are not what was written. (Rows of the ledger are looked at before: a body is found by its id.)
+fn delete_damaged(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<()> {
+    let mut seqs = Vec::new();
+    sound::rows_of_bodies(t, stream, |seq| seqs.push(seq))?;
+    for seq in seqs {
+        t.execute(&format!("DELETE FROM body_{stream} WHERE seq = ?"), [seq])?;
+    }
+    Ok(())
+}
+
+/// Makes the damaged rows of a stream's ledger from their bodies; whether the ledger is whole then.
+fn ledger(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>) -> rusqlite::Result<bool> {
+    delete_damaged(t, stream)?;
+    let was = sound::ledger_total(t, stream)?;
+    let mut damaged: Vec<Value> = Vec::new();
+    let is = sound::rows_of_ledger(t, stream, |id| damaged.push(Value::try_from(id).unwrap_or(Value::Null)))?;
+    // Bodies of which the ledger knows nothing: their row is missing, or has another id now.
+    let unknown: Vec<(i64, String)> = t
+        .prepare(&format!(
+            "SELECT seq, id FROM body_{stream} AS b
+             WHERE NOT EXISTS (SELECT 1 FROM record WHERE stream = ? AND id = b.id)"
+        ))?
+        .query_map([stream.number()], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut rows = is.total.rows;
+    let mut made = Vec::new();
+    for id in damaged {
+        let by_id = format!("SELECT seq, id FROM body_{stream} WHERE id = ?");
+        let mut body: Option<(i64, String)> = t.query_row(&by_id, [&id], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        if body.is_none() {
+            let seq: Value =
+                t.query_row("SELECT seq FROM record WHERE stream = ? AND id = ?", params![stream.number(), id], |r| {
+                    r.get(0)
+                })?;
+            body = unknown.iter().find(|(at, _)| Value::Integer(*at) == seq).cloned();
+        }
+        let Some(body) = body else { return Ok(false) };
+        t.execute("DELETE FROM record WHERE stream = ? AND id = ?", params![stream.number(), id])?;
+        rows -= 1;
+        made.push(body);
+    }
+    made.extend(unknown);
+    made.sort();
+    made.dedup();
+    for (seq, id) in made {
+        t.execute(
+            "INSERT INTO record (stream, id, hash, seq, first_run, last_run)
+             SELECT ?1, ?2, ?3, ?4, id, id FROM (SELECT coalesce(max(id), 0) AS id FROM run)",
+            params![stream.number(), id, NO_HASH, seq],
+        )?;
+        rows += 1;
+        named.push((stream, id));
+    }
+    let is_explained = is.damaged > 0 || rows > is.total.rows || is.total == was;
+    Ok(rows == was.rows && is_explained)
+}
+
+/// Marks the records whose bodies are missing.
+fn bodies(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>) -> rusqlite::Result<()> {
+    // A body that the ledger does not point to is an earlier one.
+    t.execute(
+        &format!(
+            "DELETE FROM body_{stream} WHERE NOT EXISTS (
+                 SELECT 1 FROM record WHERE stream = ? AND id = body_{stream}.id AND seq = body_{stream}.seq AND deleted = 0)"
+        ),
+        [stream.number()],
+    )?;
+    let missing: Vec<String> = t
+        .prepare(&format!(
+            "SELECT id FROM record AS r WHERE stream = ?1 AND deleted = 0
+                 AND seq > coalesce((SELECT up_to FROM dropped WHERE stream = ?1), 0)
+                 AND NOT EXISTS (SELECT 1 FROM body_{stream} WHERE seq = r.seq)
+                 AND NOT EXISTS (SELECT 1 FROM damaged WHERE stream = ?1 AND id = r.id)"
+        ))?
+        .query_map([stream.number()], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for id in missing {
+        t.execute("UPDATE record SET hash = ? WHERE stream = ? AND id = ?", params![NO_HASH, stream.number(), id])?;
+        t.execute("INSERT INTO damaged VALUES (?, ?)", params![stream.number(), id])?;
+        named.push((stream, id));
+    }
+    Ok(())
+}
+
+/// Has the list that shows a record read whole, by whichever lane is next.
+fn read_again(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result<()> {
+    let Some(parent) = stream.definition().parent else { return list_again(t, stream, "") };
+    let list: Option<String> =
+        t.query_row("SELECT parent FROM record WHERE stream = ? AND id = ?", params![stream.number(), id], |r| {
+            r.get(0)
+        })?;
+    match list {
+        Some(list) => {
+            entries::forget(t, stream, &list)?;
+            list_again(t, stream, &list)?;
+        }
+        // Nobody knows whose it is.
+        None => drop(t.execute("DELETE FROM entry WHERE stream = ?", [stream.number()])?),
+    }
+    // A list of a partition is begun when its record is met.
+    list_again(t, stream, "")?;
+    list_again(t, parent, "")
+}
+
+/// Takes a list out of its round where there is one, and forgets that it was read whole.
+fn list_again(t: &Transaction<'_>, stream: Stream, partition: &str) -> rusqlite::Result<()> {
+    if partition.is_empty() {
+        readings::forget(t, stream)?;
+    }
+    for lane in [Lane::Backfill, Lane::Incremental] {
+        let place = Place { lane, stream, partition: partition.to_owned() };
+        if checkpoint::find(t, &place)?.is_some() {
+            checkpoint::start_pass(t, &place, 0, i64::MAX, &Pass::default())?;
+        }
+    }
+    Ok(())
+}

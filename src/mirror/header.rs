@@ -1,0 +1,70 @@
+//! The first hundred bytes of the mirror's file. SQLite takes some of them as they are: a flipped bit there makes a file
+//! read-only, or another program's. Those that never change in a mirror are compared.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::error::{Error, Kind, Result};
+
+/// Bytes of the header.
+const LENGTH: usize = 100;
+
+/// Says what of the header no mirror has. A file that is not there, or is empty, has none.
+pub(super) fn check(path: &Path) -> Result<()> {
+    let mut header = [0; LENGTH];
+    let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    // What is too short to have one, SQLite tells.
+    if is_read.is_err() {
+        return Ok(());
+    }
+    match fault(&header) {
+        None => Ok(()),
+        Some(what) => Err(Error::new(
+            Kind::MirrorCorrupt,
+            format!("the mirror {} is damaged: its header has another {what}", path.display()),
+        )),
+    }
+}
+
+fn fault(header: &[u8; LENGTH]) -> Option<&'static str> {
+    let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+    if !header.starts_with(b"SQLite format 3\0") {
+        // What it is, SQLite says better.
+        return None;
+    }
+    let page = u16::from_be_bytes([header[16], header[17]]);
+    let checks = [
+        // 1 stands for 65,536.
+        (page == 1 || (page >= 512 && page.is_power_of_two()), "page size"),
+        (header[18] == header[19] && matches!(header[18], 1 | 2), "format version"),
+        (header[21..24] == [64, 32, 32], "payload fraction"),
+        (number(44) == 4, "schema format"),
+        (number(56) == 1, "text encoding"),
+        (header[72..92].iter().all(|byte| *byte == 0), "reserved byte"),
+    ];
+    checks.into_iter().find(|(is_so, _)| !is_so).map(|(_, what)| what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::store::Mirror;
+    use crate::streams::DateForm;
+
+    #[test]
+    fn what_never_changes_is_compared_and_a_mirror_is_what_it_is() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("m.db");
+        check(&path).expect("not there yet");
+        drop(Mirror::open(&path, "a test", DateForm::Iso8601).expect("a mirror"));
+        check(&path).expect("a mirror");
+        let bytes = std::fs::read(&path).expect("its bytes");
+        let whole: [u8; LENGTH] = bytes[..LENGTH].try_into().expect("a header");
+        for (at, bit) in [(18, 0), (19, 1), (18, 7), (22, 3), (47, 2), (59, 1), (80, 4), (17, 5)] {
+            let mut header = whole;
+            header[at] ^= 1 << bit;
+            assert!(fault(&header).is_some(), "byte {at}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Waits for other programs that have the mirror open for writing: an editor that saves, `VACUUM`, a backup tool.
+//!
+//! SQLite lets one program write at a time. A transaction of ours asks for the right to write when it begins, so that it waits
+//! there and nothing of it is lost. (One that reads first and writes later would fail at once, whatever the timeout, as soon as
+//! somebody else has written in between.) Readers never wait, and nobody waits for them.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+/// How long a wait takes between two tries, but for the first few, which are shorter: most programs write for milliseconds.
+const BETWEEN: Duration = Duration::from_millis(50);
+const SHORTER: [u64; 6] = [1, 2, 4, 8, 15, 20];
+
+/// The longest wait: a `VACUUM` of a large mirror takes minutes.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// After how long a wait is told.
+const TOLD: Duration = Duration::from_secs(3);
+
+/// Makes a connection wait for whoever else writes.
+pub fn wait_for(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.busy_handler(Some(wait))
+}
+
+/// Waits once more, for the `tries`-th time; returns whether to try again.
+fn wait(tries: i32) -> bool {
+    if let Some(shorter) = usize::try_from(tries).ok().and_then(|tries| SHORTER.get(tries)) {
+        std::thread::sleep(Duration::from_millis(*shorter));
+        return true;
+    }
+    let waited = BETWEEN * tries.unsigned_abs();
+    if waited >= LONGEST {
+        return false;
+    }
+    if waited == TOLD {
+        let left = LONGEST.saturating_sub(TOLD).as_secs();
+        tracing::warn!("a program has the mirror open for writing: this run waits for it, {left} s more at most");
+    }
+    std::thread::sleep(BETWEEN);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_has_an_end() {
+        let last = i32::try_from(LONGEST.as_millis() / BETWEEN.as_millis()).expect("a number of tries");
+        assert!(!wait(last) && wait(last - 1) && wait(0));
+    }
+}

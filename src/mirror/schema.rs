@@ -1,0 +1,76 @@
+//! The schema that a mirror of this version has. One that reads otherwise was not written by this program: a flipped bit in it
+//! is another column, another table, or a trigger that refuses nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use rusqlite::Connection;
+
+use super::migrations;
+
+/// Names of tables, indexes and triggers, each with its SQL.
+type Objects = BTreeMap<String, String>;
+
+/// What a mirror of this version has, made once.
+fn expected() -> &'static Objects {
+    static EXPECTED: OnceLock<Objects> = OnceLock::new();
+    EXPECTED.get_or_init(|| migrations::in_memory().and_then(|fresh| objects(&fresh)).unwrap_or_default())
+}
+
+/// Reads the schema. Views are left out: they are made anew at each opening. What SQLite adds has no SQL, or a name of its own.
+fn objects(c: &Connection) -> rusqlite::Result<Objects> {
+    c.prepare(
+        "SELECT name, sql FROM sqlite_master
+         WHERE type IN ('table', 'index', 'trigger') AND sql IS NOT NULL AND name NOT LIKE 'sqlite~_%' ESCAPE '~'",
+    )?
+    .query_map([], |r| Ok((r.get(0)?, written(&r.get::<_, String>(1)?))))?
+    .collect()
+}
+
+/// An object's SQL without white space and quotes, which tables that were renamed or got further columns have otherwise.
+fn written(sql: &str) -> String {
+    sql.chars().filter(|c| !c.is_whitespace() && *c != '"').collect()
+}
+
+/// The names of the mirror's own tables.
+pub(super) fn tables() -> &'static BTreeSet<String> {
+    static TABLES: OnceLock<BTreeSet<String>> = OnceLock::new();
+    TABLES.get_or_init(|| expected().iter().filter(|(_, sql)| is_table(sql)).map(|(name, _)| name.clone()).collect())
+}
+
+fn is_table(sql: &str) -> bool {
+    sql.starts_with("CREATETABLE")
+}
+
+/// Returns the name of an object that is missing or reads otherwise, or `None` if there is none. What other programs have added
+/// is theirs.
+pub(super) fn difference(c: &Connection) -> rusqlite::Result<Option<String>> {
+    let there = objects(c)?;
+    let differs = expected().iter().find(|(name, sql)| there.get(*name) != Some(sql));
+    Ok(differs.map(|(name, _)| name.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_of_the_schema_is_found_and_what_others_add_is_not() {
+        let fresh = migrations::in_memory().expect("memory");
+        assert!(tables().len() > 20 && tables().contains("record"));
+        let found = |sql: &str| {
+            fresh.execute_batch(sql).expect(sql);
+            difference(&fresh).expect("read")
+        };
+        let others =
+            "CREATE TABLE notes (x); CREATE INDEX theirs ON record (last_run); CREATE VIEW v AS SELECT 1; ANALYZE";
+        assert_eq!(found(others), None);
+        assert_eq!(found("DROP INDEX checkpoint_open").as_deref(), Some("checkpoint_open"));
+        let otherwise = "CREATE INDEX checkpoint_open ON checkpoint (lane, stream, number) WHERE open = 0";
+        assert_eq!(found(otherwise).as_deref(), Some("checkpoint_open"));
+        let again = "DROP INDEX checkpoint_open;
+                     CREATE INDEX \"checkpoint_open\"  ON checkpoint(lane, stream, number)\nWHERE open = 1";
+        assert_eq!(found(again), None);
+        assert_eq!(found("ALTER TABLE pin ADD COLUMN x").as_deref(), Some("pin"));
+    }
+}

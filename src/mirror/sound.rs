@@ -1,0 +1,225 @@
+//! Looks a mirror through for damage: whatever SQLite finds, and every byte that something else has changed.
+//!
+//! | what | when |
+//! |---|---|
+//! | the header, the schema, every table but the bodies | at each opening for writing, before `export`, in `verify` |
+//! | the structure of the file, its indexes, the bodies | the same of a file up to 128 MiB; of a larger one in `verify` |
+//! | a body | whenever it is delivered ([`super::changes`]) |
+//!
+//! At ten million records an opening so reads the ledger once, from front to back, which a run does anyway when it looks for
+//! what is gone; it does not read the payloads.
+
+use std::path::Path;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params};
+
+use super::store::{has_table, version};
+use super::sums::{self, Total};
+use super::{failed, header, migrations, schema};
+use crate::error::{Error, Kind, Result, quote};
+use crate::streams::{self, Stream};
+
+/// Files up to this size are looked through as a whole at the start; larger ones show damage of a body when it is read.
+const CHECKED: u64 = 128 * 1024 * 1024;
+
+/// How much of a mirror is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// All of a small file, and of a large one what decides.
+    Opening,
+    /// All of it.
+    Everything,
+}
+
+/// What was found where nothing was beyond repair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// Every row is what was written.
+    Sound,
+    /// Rows of the ledger or bodies are not: [`super::damaged`] names them.
+    Records,
+}
+
+/// Looks a mirror through. Fails where it is beyond repair; a mirror of an older version has no sums yet.
+pub fn look(c: &Connection, path: &Path, depth: Depth) -> Result<Finding> {
+    let say = |e: rusqlite::Error| failed(path, &e);
+    header::check(path)?;
+    let is_all = depth == Depth::Everything || std::fs::metadata(path).map_or(0, |m| m.len()) <= CHECKED;
+    if is_all {
+        structure(c, path)?;
+    }
+    if version(c, path)? == migrations::VERSION
+        && let Some(name) = schema::difference(c).map_err(say)?
+    {
+        return Err(damaged(path, &format!("its schema has another {}", quote(&name))));
+    }
+    if !has_table(c, "table_sum").map_err(say)? {
+        return Ok(Finding::Sound);
+    }
+    tables(c, path)?;
+    let is_sound = ledger(c).map_err(say)? && (!is_all || bodies(c).map_err(say)?);
+    Ok(if is_sound { Finding::Sound } else { Finding::Records })
+}
+
+/// The small tables alone.
+pub fn tables(c: &Connection, path: &Path) -> Result<()> {
+    let say = |e: rusqlite::Error| failed(path, &e);
+    if !has_table(c, "table_sum").map_err(say)? {
+        return Ok(());
+    }
+    let mut known = c.prepare("SELECT rows, sum FROM table_sum WHERE name = ?").map_err(say)?;
+    for table in sums::small(c).map_err(say)? {
+        let is = sums::of_table(c, &table).map_err(say)?;
+        let was = known.query_row([&table], Total::read).map_err(say)?;
+        if is != was {
+            return Err(damaged(path, &format!("the table {table} is not what was written there")));
+        }
+    }
+    Ok(())
+}
+
+/// What SQLite finds in the structure of the file and in its indexes.
+pub fn structure(c: &Connection, path: &Path) -> Result<()> {
+    let found: String = c.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0)).map_err(|e| failed(path, &e))?;
+    if found == "ok" { Ok(()) } else { Err(damaged(path, &found)) }
+}
+
+/// An error of a mirror that is damaged beyond what can be written again.
+pub(super) fn damaged(path: &Path, what: &str) -> Error {
+    let beside = super::of_another_log(path);
+    Error::new(Kind::MirrorCorrupt, format!("the mirror {} is damaged: {}{beside}", path.display(), quote(what)))
+}
+
+/// Whether every row of the ledger is what was written, and no row is missing; and whether the narrow indexes show the same
+/// tombstones and suspects.
+fn ledger(c: &Connection) -> rusqlite::Result<bool> {
+    let mut is_sound = true;
+    for stream in streams::ALL {
+        let counted = rows_of_ledger(c, stream, |_| ())?;
+        is_sound &= counted.damaged == 0 && counted.total == ledger_total(c, stream)? && counted.indexed;
+    }
+    Ok(is_sound)
+}
+
+/// What a ledger is found to be.
+pub(super) struct Ledger {
+    /// Of all rows, by the sums that they carry.
+    pub total: Total,
+    /// Rows that are not what was written.
+    pub damaged: u64,
+    /// The indexes show the same.
+    pub indexed: bool,
+}
+
+/// Reads a stream's ledger; tells `each` the id of every row that is not what was written.
+pub(super) fn rows_of_ledger(
+    c: &Connection,
+    stream: Stream,
+    mut each: impl FnMut(ValueRef<'_>),
+) -> rusqlite::Result<Ledger> {
+    let (columns, _) = sums::columns(c, "record")?;
+    let at = |name: &str| columns.iter().position(|column| column == name).unwrap_or_default();
+    let (id, seq, deleted, suspect) = (at("id"), at("seq"), at("deleted"), at("suspect_run"));
+    let mut all = c.prepare(&format!("SELECT {}, sum FROM record WHERE stream = ?", columns.join(", ")))?;
+    let mut rows = all.query([stream.number()])?;
+    let (mut total, mut damaged) = (Total::default(), 0);
+    let (mut graves, mut suspects) = (Total::default(), Total::default());
+    let print = |seq: ValueRef<'_>, id: ValueRef<'_>| {
+        sums::hash(|hash| {
+            hash.add(seq);
+            hash.add(id);
+            Ok::<_, rusqlite::Error>(())
+        })
+    };
+    while let Some(row) = rows.next()? {
+        let sum = row.get_ref(columns.len())?;
+        if sum != ValueRef::Integer(sums::of_row("record", row, columns.len())?) {
+            damaged += 1;
+            each(row.get_ref(id)?);
+        }
+        total.add(sum.as_i64().unwrap_or_default());
+        if row.get_ref(deleted)? == ValueRef::Integer(1) {
+            graves.add(print(row.get_ref(seq)?, row.get_ref(id)?)?);
+        }
+        if row.get_ref(suspect)? != ValueRef::Null {
+            suspects.add(print(row.get_ref(suspect)?, row.get_ref(id)?)?);
+        }
+    }
+    let indexed = |sql: &str| -> rusqlite::Result<Total> {
+        let (mut all, mut total) = (c.prepare_cached(sql)?, Total::default());
+        let mut rows = all.query([stream.number()])?;
+        while let Some(row) = rows.next()? {
+            total.add(print(row.get_ref(0)?, row.get_ref(1)?)?);
+        }
+        Ok(total)
+    };
+    let graves_there =
+        indexed("SELECT seq, id FROM record INDEXED BY record_tombstones WHERE stream = ? AND deleted = 1")?;
+    let suspects_there = indexed(
+        "SELECT suspect_run, id FROM record INDEXED BY record_suspects WHERE stream = ? AND suspect_run IS NOT NULL",
+    )?;
+    Ok(Ledger { total, damaged, indexed: graves == graves_there && suspects == suspects_there })
+}
+
+/// The total of a stream's ledger as it was written.
+pub(super) fn ledger_total(c: &Connection, stream: Stream) -> rusqlite::Result<Total> {
+    let mut known = c.prepare_cached("SELECT records, sum FROM ledger_sum WHERE stream = ?")?;
+    let mut rows = known.query([stream.number()])?;
+    rows.next()?.map_or(Ok(Total::default()), Total::read)
+}
+
+/// Whether every body is what was written, and none is missing.
+fn bodies(c: &Connection) -> rusqlite::Result<bool> {
+    let mut all = Total::default();
+    for stream in streams::ALL {
+        let mut is_sound = true;
+        let total = rows_of_bodies(c, stream, |_| is_sound = false)?;
+        if !is_sound || total != total_of_blocks(c, stream)? {
+            return Ok(false);
+        }
+        all.rows += total.rows;
+    }
+    // No sum is left without its body.
+    Ok(all.rows == c.query_row("SELECT count(*) FROM payload_sum", [], |r| r.get::<_, i64>(0))?)
+}
+
+/// Reads a stream's bodies; tells `each` the seq of every one that is not what was written. Returns the total of the sums that
+/// are kept of them.
+pub(super) fn rows_of_bodies(c: &Connection, stream: Stream, mut each: impl FnMut(i64)) -> rusqlite::Result<Total> {
+    let mut all = c.prepare(&format!(
+        "SELECT b.seq, b.id, b.payload, b.first_seq, s.sum
+         FROM body_{stream} AS b LEFT JOIN payload_sum AS s ON s.seq = b.seq ORDER BY b.seq"
+    ))?;
+    let mut rows = all.query([])?;
+    let mut total = Total::default();
+    while let Some(row) = rows.next()? {
+        let seq = row.get(0)?;
+        let sum = row.get_ref(4)?;
+        let is = sums::of_body(stream, seq, row.get_ref(1)?, row.get_ref(2)?, row.get_ref(3)?);
+        if sum != ValueRef::Integer(is) {
+            each(seq);
+        }
+        total.add(sum.as_i64().unwrap_or_default());
+    }
+    Ok(total)
+}
+
+/// The total of a stream's bodies as they were written.
+pub(super) fn total_of_blocks(c: &Connection, stream: Stream) -> rusqlite::Result<Total> {
+    blocks(c, stream, 0, i64::MAX)
+}
+
+/// The same of some blocks.
+pub(super) fn blocks(c: &Connection, stream: Stream, first: i64, last: i64) -> rusqlite::Result<Total> {
+    let mut all =
+        c.prepare_cached("SELECT records, sum FROM payload_block WHERE stream = ? AND block BETWEEN ? AND ?")?;
+    let mut rows = all.query(params![stream.number(), first, last])?;
+    let mut total = Total::default();
+    while let Some(row) = rows.next()? {
+        let block = Total::read(row)?;
+        total.rows = total.rows.wrapping_add(block.rows);
+        total.sum = total.sum.wrapping_add(block.sum);
+    }
+    Ok(total)
+}

@@ -180,7 +180,8 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
         return Err(Error::usage(format!("there is no {name}: nothing was delivered there, or somewhere else")));
     };
     let streams: Vec<Stream> = manifest.streams.keys().filter_map(|name| Stream::named(name)).collect();
-    refuse_nothing(store, &manifest)?;
+    let delivered = mirror.map(|m| Reading::begin(m)?.delivered_to(&store.place())).transpose()?;
+    refuse_nothing(store, &manifest, delivered.is_some_and(|all| !all.is_empty()))?;
     for stream in &streams {
         let entry = &manifest.streams[stream.name()];
         files::read(store, &manifest, *stream, entry, &mut ledger, &mut differences)?;
@@ -202,8 +203,9 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
     Ok((Some(manifest), differences))
 }
 
-/// Refuses a manifest that names nothing, or what this version does not know: what is not looked at is not verified.
-fn refuse_nothing(store: &dyn Store, manifest: &Manifest) -> Result<()> {
+/// Refuses a manifest that names nothing, or what this version does not know: what is not looked at is not verified. Where
+/// something `was_delivered` by the mirror's log, a manifest that names nothing is a difference, and told as one.
+fn refuse_nothing(store: &dyn Store, manifest: &Manifest, was_delivered: bool) -> Result<()> {
     let name = store.name_of(NAME);
     let unknown: Vec<String> =
         manifest.streams.keys().filter(|name| Stream::named(name).is_none()).map(|name| quote(name)).collect();
@@ -213,7 +215,12 @@ fn refuse_nothing(store: &dyn Store, manifest: &Manifest) -> Result<()> {
             unknown.join(", ")
         )));
     }
-    if manifest.streams.values().all(|entry| ["held", NOT_IN_JOB].contains(&&*entry.status) && entry.files.is_empty()) {
+    if !was_delivered
+        && manifest
+            .streams
+            .values()
+            .all(|entry| ["held", NOT_IN_JOB].contains(&&*entry.status) && entry.files.is_empty())
+    {
         return Err(Error::usage(format!(
             "{name} names no file, so there is nothing to verify: nothing was delivered there yet"
         )));

@@ -7,6 +7,7 @@
 use std::error::Error as _;
 use std::fmt::Write as _;
 
+use super::pooler;
 use crate::error::{Kind, quote, tls_fault};
 
 /// Classes of SQLSTATE whose messages name connections, objects, rights, limits and constraints.
@@ -60,7 +61,9 @@ fn is_raised(routine: Option<&str>, context: Option<&str>) -> bool {
 }
 
 fn worded(code: &str, message: &str, is_raised: bool) -> String {
-    if !is_raised && SHOWN.iter().any(|class| code.starts_with(class)) {
+    if !is_raised && pooler::OF_ANOTHER_SESSION.contains(&code) {
+        format!("{} (SQLSTATE {code})", pooler::TOLD)
+    } else if !is_raised && SHOWN.iter().any(|class| code.starts_with(class)) {
         format!("{} (SQLSTATE {code})", quote(message))
     } else {
         format!("SQLSTATE {code}; what the server says of it may quote a record, and stands in the server's log alone")

@@ -13,6 +13,15 @@ use std::sync::{Mutex, PoisonError};
 use super::session::Session;
 use crate::error::Result;
 
+/// What is said of such a pooler.
+pub const TOLD: &str = "a pooler that hands out transactions stands in front of the server (PgBouncer's pool_mode = transaction, \
+    or its kind), and a run needs a session of its own for its lock: give the server's own address, or a port of the pooler that \
+    hands out sessions";
+
+/// SQLSTATEs of a statement that was prepared in another session than it is called in, or twice in one: no server of one's own
+/// says so.
+pub const OF_ANOTHER_SESSION: [&str; 2] = ["26000", "42P05"];
+
 /// So often they ask.
 const TIMES: u32 = 16;
 
@@ -29,11 +38,7 @@ pub fn refuse(server: &str, session: &Session, another: impl FnOnce() -> Result<
     let own = process(session)?;
     for _ in 0..TIMES {
         if process(&other)? == own || process(session)? != own {
-            return Err(session.failed(
-                "a pooler that hands out transactions stands in front of the server (PgBouncer's pool_mode = transaction, or \
-                 its kind), and a run needs a session of its own for its lock: give the server's own address, or a port of the \
-                 pooler that hands out sessions",
-            ));
+            return Err(session.failed(TOLD));
         }
     }
     SERVERS.lock().unwrap_or_else(PoisonError::into_inner).insert(server.to_owned());

@@ -7,6 +7,8 @@
 -- Moments before 1900 are what they are: the files are of no Spark that counted them otherwise.
 SET spark.sql.parquet.datetimeRebaseModeInRead=CORRECTED;
 SET spark.sql.parquet.datetimeRebaseModeInWrite=CORRECTED;
+SET spark.sql.parquet.int96RebaseModeInRead=CORRECTED;
+SET spark.sql.parquet.int96RebaseModeInWrite=CORRECTED;
 
 CREATE OR REPLACE TEMPORARY VIEW manifest USING text OPTIONS (path '${files}/manifest.json', wholetext 'true');
 

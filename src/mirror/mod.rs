@@ -6,7 +6,7 @@
 //! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`entries`] which lists need not be
 //! asked for, [`settings`] what a reading rests on, [`anew`] what is read again when that is changed, [`filled`] which
 //! records are the same under other fields, [`in_place`] which ones a destination lacks when their values count again,
-//! [`rounds`] when a reading of everything begins and ends,
+//! [`rounds`] when a reading of everything begins and ends, `forgotten` what is kept no longer,
 //! [`deletions`] what is gone, [`left_over`] what nobody asks for any more, [`refusals`] what was not deleted and why a stream
 //! is held for it, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
 //! remembers how the API is spelled, [`account`] whose it is, [`pins`] and [`delivered`] what is and was
@@ -26,6 +26,7 @@ pub mod dialect;
 pub mod entries;
 pub mod filled;
 pub mod forecast;
+mod forgotten;
 mod header;
 pub mod in_place;
 mod known;

@@ -20,6 +20,7 @@ use rusqlite::{Error, OptionalExtension, Row, params};
 
 use super::anew::{self, Round};
 use super::checkpoint::{self, Lane, Pass, Place};
+use super::forgotten;
 use super::readings::Tails;
 use super::settings::AskedWith;
 use super::store::Writer;
@@ -186,6 +187,7 @@ pub fn end(writer: &mut Writer, begun: Begun, lane: Lane, ending: Ending, exit_c
                 params![lane.name(), begun.round, begun.run],
             )?;
         }
+        forgotten::forget(t, crate::clock::milliseconds())?;
         Ok(())
     })
 }

@@ -288,7 +288,9 @@ fn as_of_the_version_before(work: &Work) {
          ALTER TABLE record DROP COLUMN sum;
          DROP TABLE declared; DROP INDEX record_in_place; ALTER TABLE record DROP COLUMN in_place;
          DROP TABLE refusal; DROP TABLE judgement; ALTER TABLE pin DROP COLUMN delivery_id;
-         ALTER TABLE delivery DROP COLUMN delivery_id; PRAGMA user_version = 12;"
+         ALTER TABLE delivery DROP COLUMN delivery_id; DROP TRIGGER checkpoint_goes_with_its_record;
+         CREATE TRIGGER checkpoint_never_deleted BEFORE DELETE ON checkpoint BEGIN SELECT RAISE(ABORT, 'never'); END;
+         PRAGMA user_version = 12;"
     );
     mirror.execute_batch(&sql).expect("an older mirror");
 }

@@ -88,3 +88,27 @@ fn what_is_read_already_is_not_planned_again() {
     let (planned, taken) = (plan["requests"].as_f64().expect("a number"), requests() - before - made);
     assert!((planned - taken).abs() <= taken / 10.0 + 2.0, "planned {planned}, taken {taken}: {said}");
 }
+
+/// In a small account a list's steps count: no page is asked for before the one before it has come.
+#[test]
+fn a_small_account_is_planned_as_well_as_a_large_one() {
+    for (contacts, conversations, messages) in [("60", "20", "200"), ("300", "60", "900"), ("1000", "200", "3000")] {
+        let size =
+            ["--contacts", contacts, "--persons", "10", "--conversations", conversations, "--messages", messages];
+        let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0", "--latency", "100ms"]].concat());
+        let work = Work::with_job(
+            "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
+             client_secret = \"sandbox-secret\"\nrequests_per_minute = 400\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n",
+        );
+        let requests = || sandbox.counts()["requests"].as_f64().expect("a count");
+        for night in 0..2 {
+            let args = ["plan", "job.toml", "--endpoint", &sandbox.endpoint, "--format", "json"];
+            let plan: serde_json::Value = serde_json::from_str(&work.call(&args).expect(0).stdout).expect("JSON");
+            let before = requests();
+            work.run(&sandbox, &[]).expect(0);
+            let (planned, taken) = (plan["requests"].as_f64().expect("a number"), requests() - before);
+            let told = format!("{contacts} contacts, night {night}: planned {planned}, taken {taken}");
+            assert!((planned - taken).abs() <= taken / 10.0 + 2.0, "{told}");
+        }
+    }
+}

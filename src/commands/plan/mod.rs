@@ -175,16 +175,15 @@ impl Plan {
     }
 
     fn requests(&self) -> f64 {
-        let (mut walked, mut lists, mut fanned) = (0.0, 0, 0.0);
+        let (mut walked, mut fanned) = (Vec::new(), 0.0);
         for (stream, estimate) in &self.streams {
             if self.partitioned.contains(stream) {
                 fanned += estimate.questions;
             } else {
-                walked += estimate.questions;
-                lists += usize::from(estimate.questions > 0.0);
+                walked.push(estimate.questions);
             }
         }
-        let reading = estimate::requests(walked, lists, fanned, self.together);
+        let reading = estimate::requests(&walked, fanned, self.together);
         let alone = reading + self.settling as f64;
         let tokens = 1.0 + (self.minutes_of(alone) / TOKEN_MINUTES).floor();
         alone + tokens

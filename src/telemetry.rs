@@ -90,7 +90,7 @@ fn guarded(text: &str, let_through: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Prints a line to standard output, as [`telemetry::print`](print) does.
+/// Prints a line to standard output, as [`telemetry::print`](print()) does.
 #[macro_export]
 macro_rules! say {
     ($($text:tt)*) => { $crate::telemetry::print(&format!("{}\n", format_args!($($text)*))) };

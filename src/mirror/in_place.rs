@@ -1,4 +1,4 @@
-//! Records whose volatile values were written in place, under the seq that they have ([`super::known`]). A destination of
+//! Records whose volatile values were written in place, under the seq that they have (`known.rs`). A destination of
 //! changes has such a record as it was delivered under that seq, and is not told of it again: right as long as the values
 //! are volatile. Where a job takes that back, the values count, and who was fed changes lacks them. So each such record is
 //! marked, and when less is declared than before, those that are concerned get a new seq, whether a run reads them again or

@@ -273,8 +273,7 @@ fn of_bodies(stream: Stream) -> String {
     let number = stream.number();
     let sum = format!("row_sum('{stream}', NEW.seq, NEW.id, NEW.payload, NEW.first_seq)");
     let old = "(SELECT sum FROM payload_sum WHERE seq = OLD.seq)";
-    let block = |of: &str| format!("WHERE stream = {number} AND block = {of}.seq / {BLOCK}");
-    let (of_new, of_old) = (block("NEW"), block("OLD"));
+    let of_old = format!("WHERE stream = {number} AND block = OLD.seq / {BLOCK}");
     format!(
         "CREATE TEMP TRIGGER IF NOT EXISTS sum_of_new_body_{stream} AFTER INSERT ON body_{stream} BEGIN
              INSERT OR REPLACE INTO payload_sum VALUES (NEW.seq, {sum});
@@ -284,9 +283,12 @@ fn of_bodies(stream: Stream) -> String {
              DELETE FROM damaged WHERE stream = {number} AND id = NEW.id;
          END;
          CREATE TEMP TRIGGER IF NOT EXISTS sum_of_body_{stream} AFTER UPDATE ON body_{stream} BEGIN
-             UPDATE payload_block SET sum = minus(sum, {old}) {of_new};
-             UPDATE payload_sum SET sum = {sum} WHERE seq = NEW.seq;
-             UPDATE payload_block SET sum = plus(sum, (SELECT sum FROM payload_sum WHERE seq = NEW.seq)) {of_new};
+             UPDATE payload_block SET records = records - 1, sum = minus(sum, {old}) {of_old};
+             DELETE FROM payload_sum WHERE seq = OLD.seq;
+             INSERT OR REPLACE INTO payload_sum VALUES (NEW.seq, {sum});
+             INSERT INTO payload_block
+             SELECT {number}, NEW.seq / {BLOCK}, 1, sum FROM payload_sum WHERE seq = NEW.seq
+             ON CONFLICT (stream, block) DO UPDATE SET records = records + 1, sum = plus(sum, excluded.sum);
          END;
          CREATE TEMP TRIGGER IF NOT EXISTS no_sum_of_body_{stream} AFTER DELETE ON body_{stream} BEGIN
              UPDATE payload_block SET records = records - 1, sum = minus(sum, {old}) {of_old};
@@ -341,6 +343,8 @@ mod tests {
             "INSERT INTO body_contacts (seq, id, payload) VALUES (1, 'a', '{}'), (3, 'b', '{\"x\":1}'), (5000, 'c', '')",
             "INSERT OR REPLACE INTO body_contacts (seq, id, payload) VALUES (3, 'b', '{}')",
             "UPDATE body_contacts SET payload = payload || ' ' WHERE seq > 1",
+            "UPDATE body_contacts SET seq = 9000, first_seq = 5000 WHERE seq = 5000",
+            "UPDATE body_contacts SET seq = 5001, payload = 'x' WHERE seq = 9000",
             &format!("UPDATE record SET last_run = 7, sum = {last_run} WHERE id = 'a'"),
             "UPDATE record SET last_run = 8, suspect_run = 3",
             "DELETE FROM body_contacts WHERE seq = 3",

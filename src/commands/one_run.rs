@@ -96,7 +96,7 @@ pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64
         lane: settings.lane,
         deletes: settings.deletes,
         page_size: settings.page_size,
-        walks: walks(settings),
+        walks: walks(settings, boxed && begun.resumed),
         boxed,
         job: settings.name.clone(),
         terms,
@@ -252,8 +252,12 @@ fn terms(settings: &Settings) -> Terms {
     Terms { lookback: milliseconds(settings.lookback), full_every: milliseconds(settings.full_every) }
 }
 
-/// Walks of one stream at the same time: enough that a request is always full while others are under way.
-fn walks(settings: &Settings) -> usize {
+/// Walks of one stream at the same time: enough that a request is always full while others are under way. Where a box goes on
+/// with a reading, one request is filled: what begins many lists and ends none would begin them again in the next box.
+fn walks(settings: &Settings, few: bool) -> usize {
+    if few {
+        return settings.source.aliases_per_request.max(1);
+    }
     let in_flight = usize::try_from(settings.source.in_flight).unwrap_or(8);
     in_flight.max(settings.source.aliases_per_request * 3).min(64)
 }

@@ -1,5 +1,6 @@
 //! The first hundred bytes of the mirror's file. SQLite takes some of them as they are: a flipped bit there makes a file
-//! read-only, or another program's. Those that never change in a mirror are compared.
+//! read-only, or another program's. Those that never change in a mirror are compared. A file in which no table was made yet, for
+//! the run was killed while it made the mirror, has no schema format and no encoding either.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -7,8 +8,8 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
 
-/// Bytes of the header.
-const LENGTH: usize = 100;
+/// Bytes of the header, and behind it those of the first page's own that tell how many tables there are.
+const LENGTH: usize = 108;
 
 /// Says what of the header no mirror has. A file that is not there, or is empty, has none.
 pub(super) fn check(path: &Path) -> Result<()> {
@@ -34,13 +35,16 @@ fn fault(header: &[u8; LENGTH]) -> Option<&'static str> {
         return None;
     }
     let page = u16::from_be_bytes([header[16], header[17]]);
+    // A leaf without a cell: the table of tables has no row.
+    let is_empty = header[100] == 13 && header[103..105] == [0, 0];
+    let is = |at: usize, value: u32| number(at) == value || (is_empty && number(at) == 0);
     let checks = [
         // 1 stands for 65,536.
         (page == 1 || (page >= 512 && page.is_power_of_two()), "page size"),
         (header[18] == header[19] && matches!(header[18], 1 | 2), "format version"),
         (header[21..24] == [64, 32, 32], "payload fraction"),
-        (number(44) == 4, "schema format"),
-        (number(56) == 1, "text encoding"),
+        (is(44, 4), "schema format"),
+        (is(56, 1), "text encoding"),
         (header[72..92].iter().all(|byte| *byte == 0), "reserved byte"),
     ];
     checks.into_iter().find(|(is_so, _)| !is_so).map(|(_, what)| what)
@@ -66,5 +70,17 @@ mod tests {
             header[at] ^= 1 << bit;
             assert!(fault(&header).is_some(), "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_file_without_a_table_is_a_mirror_that_is_still_to_be_made() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("m.db");
+        let c = rusqlite::Connection::open(&path).expect("a file");
+        c.execute_batch("PRAGMA journal_mode = wal; PRAGMA user_version = 0; VACUUM;").expect("its first page");
+        drop(c);
+        assert!(std::fs::metadata(&path).expect("it is there").len() > 0);
+        check(&path).expect("nothing is wrong with it");
+        drop(Mirror::open(&path, "a test", DateForm::Iso8601).expect("a mirror"));
     }
 }

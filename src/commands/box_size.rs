@@ -9,7 +9,9 @@ use crate::quantity::counted;
 use crate::report::run_report::Starved;
 
 /// Runs in a row, the latest included.
-pub const RUNS: usize = 3;
+const RUNS: usize = 3;
+/// Earlier runs that are looked at.
+pub const EARLIER: usize = 100;
 
 /// What the report of a run says of its box.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -52,18 +54,18 @@ pub struct BoxSize {
     pub left: Option<u64>,
 }
 
-/// The streams that these runs, the latest first, have not read to their end; none where a box did not end each of them.
+/// The streams that the latest of these runs have not read to their end; none where a box did not end each of them. `runs` begin
+/// with the latest. Those before them count for what the reading has taken so far.
 pub fn of(runs: &[Ran], size: BoxSize) -> Option<Starved> {
-    let runs = runs.get(..RUNS).filter(|runs| runs.iter().all(|run| run.boxed))?;
-    let latest = runs.first()?;
+    let latest_ones = runs.get(..RUNS).filter(|runs| runs.iter().all(|run| run.boxed))?;
+    let latest = latest_ones.first()?;
     let names = latest.streams.iter().map(|read| read.stream.as_str());
     let streams: Vec<String> =
-        names.filter(|name| !runs.iter().any(|run| run.has_read(name))).map(str::to_owned).collect();
+        names.filter(|name| !latest_ones.iter().any(|run| run.has_read(name))).map(str::to_owned).collect();
     if streams.is_empty() {
         return None;
     }
-    // Earlier runs of the same reading are no more than these by what is looked at; then it takes more, not less.
-    let made: u64 = runs.iter().filter(|run| run.round == latest.round).map(|run| run.requests).sum();
+    let made: u64 = runs.iter().take_while(|run| run.round == latest.round).map(|run| run.requests).sum();
     let takes = match size.left {
         Some(left) => format!("about {}", counted(made.saturating_add(left), "request")),
         None => format!("more than {}", counted(made, "request")),
@@ -72,10 +74,9 @@ pub fn of(runs: &[Ran], size: BoxSize) -> Option<Starved> {
         Some(allowed) => format!("--max-requests allows {allowed}"),
         None => format!("this run came to {} in its time", counted(latest.requests, "request")),
     };
-    let runs = RUNS;
     Some(Starved {
         why: format!(
-            "{}: not read to the end in the last {runs} runs, because their box ended each of them: a reading takes {takes}, \
+            "{}: not read to the end in the last {RUNS} runs, because their box ended each of them: a reading takes {takes}, \
              and {holds}",
             streams.join(", ")
         ),

@@ -199,7 +199,7 @@ async fn starved(
         return Ok(None);
     }
     let (job, lane, run) = (settings.name.clone(), settings.lane, context.begun.run);
-    let earlier = context.mirror.call(move |w| rounds::earlier_reports(w, &job, lane, run, box_size::RUNS - 1)).await?;
+    let earlier = context.mirror.call(move |w| rounds::earlier_reports(w, &job, lane, run, box_size::EARLIER)).await?;
     let runs =
         Ran::read(report).into_iter().chain(earlier.iter().map_while(|text| Ran::parse(text))).collect::<Vec<_>>();
     let left = estimate::left(&context.source, &context.progress, streams, settings.page_size, settings.double_collect);

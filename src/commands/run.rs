@@ -69,7 +69,12 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     if !is_old || report.stopped || common.stop.requested() || left.is_some_and(|left| left < LEAST_REQUESTS) {
         return Ok(report);
     }
-    let (mut next, _) = run_once(settings, common, left).await?;
+    let mut next = match run_once(settings, common, left).await {
+        Ok((next, _)) => next,
+        // The box ended before tonight's reading began: what the first has delivered is what this run has come to.
+        Err(error) if error.kind == Kind::Stopped => return Ok(report),
+        Err(error) => return Err(error),
+    };
     next.notes.insert(0, format!("run {} came to the end of the reading before this one", report.run));
     if next.stopped {
         // What the first has found stands until the second has come as far.

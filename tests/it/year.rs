@@ -403,7 +403,6 @@ fn live(seed: u64, nights: usize) {
     let server = simulated::serve(account);
     let mut year =
         Year { seed, work: Work::with_job(""), server, job: Job::new(), night: 0, unread: 0, log: Vec::new() };
-    // The other job on the mirror: its last text stays as it is, until it is edited, too.
     for night in 0..nights {
         year.night = night + 1;
         life.day(&mut year.server.account(), night + 1);

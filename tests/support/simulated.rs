@@ -45,7 +45,7 @@ pub struct Life {
     habits: Habits,
     made: usize,
     /// Messages that were sent yesterday and are delivered today.
-    sent: Vec<(String, String)>,
+    sent: Vec<String>,
 }
 
 /// 2026-01-01 and so many days.
@@ -112,7 +112,7 @@ impl Life {
         let at = format!("{}T{:02}:{minute:02}:{second:02}.000Z", date(day), 8 + n / 3600 % 12);
         let message = json!({"_id": format!("message-{n:06}"), "conversation": id, "content": format!("text {n}"),
             "createdAt": at, "ackStatus": "SENT"});
-        self.sent.push((id.to_owned(), message["_id"].as_str().expect("an id").to_owned()));
+        self.sent.push(message["_id"].as_str().expect("an id").to_owned());
         account.messages.entry(id.to_owned()).or_default().insert(0, message);
         self.show_last(account, id, true);
     }
@@ -138,12 +138,10 @@ impl Life {
     /// One day.
     pub fn day(&mut self, account: &mut Account, day: usize) {
         // Yesterday's messages arrive.
-        for (conversation, id) in std::mem::take(&mut self.sent) {
-            let messages = account.messages.values_mut().flatten();
-            if let Some(message) = messages.into_iter().find(|message| message["_id"] == *id) {
+        for id in std::mem::take(&mut self.sent) {
+            if let Some(message) = account.messages.values_mut().flatten().find(|message| message["_id"] == *id) {
                 message["ackStatus"] = json!("DELIVERED");
             }
-            drop(conversation);
         }
         for _ in 0..2 + self.dice.below(4) {
             self.contact(account);

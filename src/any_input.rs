@@ -9,6 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub struct Dice(u64);
 
 impl Dice {
+    /// Those of this seed.
+    pub fn of(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -20,7 +20,7 @@ use sha2::Sha256;
 
 use crate::error::{Error, Kind, Result};
 use crate::paths::{self, Span};
-use crate::record::{Change, Extent, Reader, Record, Records, SeqRange};
+use crate::record::{Change, Extent, Past, Reader, Record, Records, SeqRange};
 use crate::secret::Secret;
 use crate::streams::{PerStream, Stream};
 use crate::volatile::Volatile;
@@ -245,11 +245,17 @@ impl Reader for Masked<'_> {
         self.reader.snapshot(stream, &mut |id, payload| each(id, &self.masks.on(stream, payload)))
     }
 
-    fn changes(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
+    fn changes(
+        &self,
+        stream: Stream,
+        range: SeqRange,
+        fed: i64,
+        each: &mut dyn FnMut(&Change<'_>) -> Result<()>,
+    ) -> Result<()> {
         if self.masks.rules[stream].is_empty() {
-            return self.reader.changes(stream, range, each);
+            return self.reader.changes(stream, range, fed, each);
         }
-        self.reader.changes(stream, range, &mut |change| {
+        self.reader.changes(stream, range, fed, &mut |change| {
             let masked = change.payload.map(|payload| self.masks.on(stream, payload));
             each(&Change { payload: masked.as_deref(), ..*change })
         })
@@ -261,6 +267,14 @@ impl Reader for Masked<'_> {
 
     fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>> {
         self.reader.first_change(stream, range)
+    }
+
+    fn nth(&self, stream: Stream, range: SeqRange, n: i64) -> Result<Option<i64>> {
+        self.reader.nth(stream, range, n)
+    }
+
+    fn past(&self, stream: Stream) -> Result<Past> {
+        self.reader.past(stream)
     }
 }
 

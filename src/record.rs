@@ -66,12 +66,12 @@ pub struct SeqRange {
     pub last: i64,
 }
 
-/// What became of a record.
+/// What became of a record, as whoever is told of it knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
-    /// It was not there before the range.
+    /// It did not hold the record.
     Insert,
-    /// It was, with other values.
+    /// It holds the record, with other values.
     Update,
     /// It is gone.
     Delete,
@@ -113,14 +113,36 @@ pub trait Reader {
     /// Hands every current record of a stream, in the order of the ids' bytes, to `each` as (id, payload).
     fn snapshot(&self, stream: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()>;
 
-    /// Hands every change of a stream with a seq in `range` to `each`, in the order of seqs. An id comes at most once.
-    fn changes(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()>;
+    /// Hands every change of a stream with a seq in `range` to `each`, in the order of seqs. An id comes at most once. What a
+    /// change is ([`Op`]) is told for a place that was fed up to the seq `fed`; 0 for one that holds nothing.
+    fn changes(
+        &self,
+        stream: Stream,
+        range: SeqRange,
+        fed: i64,
+        each: &mut dyn FnMut(&Change<'_>) -> Result<()>,
+    ) -> Result<()>;
 
     /// The last seq that was given to any change of any stream; 0 where there is none.
     fn last_seq(&self) -> Result<i64>;
 
     /// The lowest seq of a change of a stream in `range`; none where there is no change.
     fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>>;
+
+    /// The seq of the `n`-th record of a stream in `range`, tombstones not counted; none where there are fewer.
+    fn nth(&self, stream: Stream, range: SeqRange, n: i64) -> Result<Option<i64>>;
+
+    /// What is not told of a stream's past any more.
+    fn past(&self, stream: Stream) -> Result<Past>;
+}
+
+/// Up to which seq something of a stream is not there any more; 0: all of it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The payloads.
+    pub dropped: i64,
+    /// The tombstones.
+    pub forgotten: i64,
 }
 
 /// Never shows the body.

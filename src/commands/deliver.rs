@@ -109,9 +109,9 @@ fn holder(settings: &Settings) -> String {
 #[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
 pub fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box<dyn Destination + Send>> {
     Ok(match &settings.target {
-        Target::Files { path, written, split, retry_for, mode } => {
+        Target::Files { path, written, split, max_files, retry_for, mode } => {
             let store = store_with(path, *retry_for, *mode)?;
-            Box::new(Files::new(store, format(written), settings.terms, *split))
+            Box::new(Files::new(store, format(written), settings.terms, *split).with_max_files(*max_files))
         }
         #[cfg(feature = "postgres")]
         Target::Postgres(options) => Box::new(Postgres::new((**options).clone(), settings.terms, job.streams.clone())),

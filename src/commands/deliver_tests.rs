@@ -16,7 +16,7 @@ fn with_mirror(held: Held, test: impl FnOnce(&mut Writer, &Held, &Path) + Send +
         let folder = dir.path().to_owned();
         let tested = mirror.call(move |w| {
             w.transaction(|t| {
-                held.changes(STREAM, SeqRange { first: 1, last: i64::MAX }, &mut |change| {
+                held.changes(STREAM, SeqRange { first: 1, last: i64::MAX }, 0, &mut |change| {
                     let put = format!("INSERT INTO body_{STREAM} (seq, id, payload) VALUES (?, ?, ?)");
                     t.execute(&put, rusqlite::params![change.seq, change.id, change.payload]).expect("a body");
                     Ok(())

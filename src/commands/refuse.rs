@@ -1,5 +1,5 @@
-//! What a destination may not be, found out before the first request: fed by another mirror, ahead of this one, without
-//! what this one has dropped, or filled under other masks.
+//! What a destination may not be, found out before the first request: fed by another mirror, ahead of this one, behind what
+//! this one has dropped or forgotten, or filled under other masks.
 
 use rusqlite::Connection;
 
@@ -9,7 +9,7 @@ use crate::destinations::{Content, Destination, Filled};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
 use crate::mirror::store::Writer;
-use crate::mirror::{pins, retained};
+use crate::mirror::{pins, retained, tombstones};
 use crate::streams::Stream;
 
 /// Refuses a destination of a job that the mirror must not deliver to.
@@ -35,6 +35,7 @@ pub fn fits(
     (seq, filled): (i64, &Filled),
 ) -> Result<()> {
     ahead(mirror, destination, stream, seq, filled.delivery_id.as_deref())?;
+    too_far_behind(mirror, destination, stream, seq)?;
     if seq > 0 { masked::agree(mirror, settings, destination, stream, filled) } else { Ok(()) }
 }
 
@@ -53,6 +54,25 @@ fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq
             "{} holds {stream} up to seq {seq}, which this mirror never delivered there: the mirror is an older copy, or \
              another copy of it delivers there, too, or the mark was changed; put the newer mirror back, or {}: it is \
              filled again without a request",
+            destination.place(),
+            destination.to_empty()
+        ),
+    ))
+}
+
+/// Refuses a place whose changes of a stream end before tombstones that the mirror has forgotten: it would keep for good what was
+/// gone by then.
+fn too_far_behind(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64) -> Result<()> {
+    let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's tombstones: {e}"));
+    let forgotten = tombstones::forgotten(mirror, stream).map_err(damaged)?;
+    if destination.terms().content != Content::Changes || seq <= 0 || seq >= forgotten {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::DestinationOfAnother,
+        format!(
+            "{} holds {stream} up to seq {seq}, and the mirror has forgotten deletions up to seq {forgotten}: it would keep \
+             records that are gone; {}: it is filled again without a request",
             destination.place(),
             destination.to_empty()
         ),

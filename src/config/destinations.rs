@@ -32,6 +32,8 @@ pub enum Target {
         path: PathBuf,
         written: Written,
         split: Option<u64>,
+        /// Files of changes that a stream has at most before older ones are folded; 0: as many as there are.
+        max_files: usize,
         retry_for: Duration,
         /// Of the files of a local folder, where the job says so.
         mode: Option<u32>,
@@ -42,6 +44,9 @@ pub enum Target {
 
 /// The longest `retry_for`: what is sent again was signed when it was sent first.
 const RETRY_AT_MOST: Duration = Duration::from_secs(300);
+
+/// Files of changes that a stream has at most, where the job says nothing.
+const MAX_FILES: usize = 100;
 
 impl Target {
     /// The local folder that files go to, where it is one.
@@ -167,6 +172,13 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
             key(i, "split")
         )));
     }
+    if d.max_files.is_some() && terms.content == Content::Snapshot {
+        return Err(Error::usage(format!("{place}: {} is for content = \"changes\" alone", key(i, "max_files"))));
+    }
+    let max_files = p.pick(&key(i, "max_files"), None, d.max_files, MAX_FILES);
+    if max_files == 1 {
+        return Err(Error::usage(format!("{place}: {} = 1: it is 2 at least, or 0 for no most", key(i, "max_files"))));
+    }
     let unsaid = if d.kind == job::Kind::Parquet { job::Compression::Zstd } else { job::Compression::None };
     let compression = match p.pick(&key(i, "compression"), None, d.compression, unsaid) {
         job::Compression::None => Compression::None,
@@ -185,7 +197,7 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
             return Err(Error::usage(format!("{place}: {} is for kind = \"csv\" alone", key(i, name))));
         }
     }
-    Ok(Target::Files { path, written, split, retry_for, mode })
+    Ok(Target::Files { path, written, split, max_files, retry_for, mode })
 }
 
 /// The mode of files, as `chmod` takes it: digits that say who may read and write. Their user may do both, or nobody could

@@ -135,6 +135,7 @@ pub struct Destination {
     pub formula_safe: Option<bool>,
     pub compression: Option<Compression>,
     pub split: Option<String>,
+    pub max_files: Option<usize>,
     pub mode: Option<String>,
     pub retry_for: Option<String>,
     pub url: Option<String>,

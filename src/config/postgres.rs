@@ -22,6 +22,7 @@ pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::Destination, flags
         ("formula_safe", d.formula_safe.is_some()),
         ("compression", d.compression.is_some()),
         ("split", d.split.is_some()),
+        ("max_files", d.max_files.is_some()),
         ("mode", d.mode.is_some()),
     ];
     if let Some((name, _)) = of_files.into_iter().find(|(_, set)| *set) {

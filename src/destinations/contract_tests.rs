@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::error::Kind;
-use crate::record::{Change, Extent, Op};
+use crate::record::{Change, Extent, Op, Past};
 use crate::streams::DateForm;
 
 /// The stream of these tests.
@@ -14,30 +14,38 @@ pub const STREAM: Stream = Stream::Contacts;
 #[derive(Clone, Default)]
 pub struct Held {
     rows: Vec<(i64, String, Option<String>)>,
+    /// What it has dropped and forgotten.
+    pub past: Past,
 }
 
 impl Held {
     /// These, in the order of their seqs.
     pub fn of(rows: Vec<(i64, String, Option<String>)>) -> Held {
-        Held { rows }
+        Held { rows, past: Past::default() }
     }
 
     /// A change, or a deletion.
     pub fn put(&mut self, id: &str, payload: Option<&str>) {
-        let seq = self.rows.iter().map(|r| r.0).max().unwrap_or(0) + 1;
+        let seq = self.last() + 1;
         self.rows.retain(|r| r.1 != id);
         self.rows.push((seq, id.to_owned(), payload.map(str::to_owned)));
     }
 
     /// The last seq.
     pub fn last(&self) -> i64 {
-        self.rows.iter().map(|r| r.0).max().unwrap_or(0)
+        self.rows.iter().map(|r| r.0).max().unwrap_or(0).max(self.past.forgotten)
     }
 
     /// The current records: id to payload.
     pub fn truth(&self) -> BTreeMap<String, serde_json::Value> {
         let live = self.rows.iter().filter_map(|(_, id, payload)| Some((id, payload.as_ref()?)));
         live.map(|(id, payload)| (id.clone(), serde_json::from_str(payload).expect("JSON"))).collect()
+    }
+
+    /// Forgets its tombstones up to a seq.
+    pub fn forget(&mut self, up_to: i64) {
+        self.rows.retain(|(seq, _, payload)| payload.is_some() || *seq > up_to);
+        self.past.forgotten = up_to;
     }
 }
 
@@ -55,7 +63,13 @@ impl Reader for Held {
         live.into_iter().try_for_each(|(id, payload)| each(id, payload))
     }
 
-    fn changes(&self, _: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
+    fn changes(
+        &self,
+        _: Stream,
+        range: SeqRange,
+        _: i64,
+        each: &mut dyn FnMut(&Change<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut rows: Vec<_> = self.rows.iter().filter(|r| (range.first..=range.last).contains(&r.0)).collect();
         rows.sort();
         rows.into_iter().try_for_each(|(seq, id, payload)| {
@@ -70,6 +84,17 @@ impl Reader for Held {
 
     fn first_change(&self, _: Stream, range: SeqRange) -> Result<Option<i64>> {
         Ok(self.rows.iter().map(|r| r.0).filter(|seq| (range.first..=range.last).contains(seq)).min())
+    }
+
+    fn nth(&self, _: Stream, range: SeqRange, n: i64) -> Result<Option<i64>> {
+        let live = self.rows.iter().filter(|r| r.2.is_some() && (range.first..=range.last).contains(&r.0));
+        let mut seqs: Vec<i64> = live.map(|r| r.0).collect();
+        seqs.sort_unstable();
+        Ok(usize::try_from(n - 1).ok().and_then(|n| seqs.get(n).copied()))
+    }
+
+    fn past(&self, _: Stream) -> Result<Past> {
+        Ok(self.past)
     }
 }
 

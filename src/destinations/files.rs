@@ -6,6 +6,8 @@
 //! changes are to fill an empty place, a manifest that names no file comes first: of two that begin there at once, one is
 //! refused before any file of its own appears.
 
+mod fold;
+
 use std::collections::BTreeMap;
 
 use super::cells::Cell;
@@ -27,6 +29,7 @@ pub struct Files {
     format: Box<dyn Format>,
     terms: Terms,
     split: Option<u64>,
+    max_files: usize,
     span: i64,
     manifest: Option<Manifest>,
 }
@@ -34,7 +37,13 @@ pub struct Files {
 impl Files {
     /// Files of `format` in `store`; of a snapshot in parts of `split` bytes of text.
     pub fn new(store: Box<dyn Store>, format: Box<dyn Format>, terms: Terms, split: Option<u64>) -> Files {
-        Files { store, format, terms, split, span: SPAN, manifest: None }
+        Files { store, format, terms, split, max_files: 0, span: SPAN, manifest: None }
+    }
+
+    /// The same with at most so many files of changes a stream: older ones are folded. 0: as many as there are.
+    #[must_use]
+    pub fn with_max_files(self, max_files: usize) -> Files {
+        Files { max_files, ..self }
     }
 
     /// The same with other spans, so that a test need not hold a million changes.
@@ -99,20 +108,26 @@ impl Files {
     }
 
     fn changes(&self, shape: &mut Shape, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
-        let (stream, extension) = (offer.stream, self.format.extension());
+        let stream = offer.stream;
         let mut files = Vec::new();
         let mut left = offer.range;
+        let fed = left.map_or(0, |range| range.first.saturating_sub(1));
         while let Some(range) = left {
             let Some(first) = reader.first_change(stream, range)? else { break };
             let last = range.last.min(first.saturating_add(self.span - 1));
             let span = SeqRange { first: range.first, last };
-            let name = format!("{stream}/changes-{:012}-{:012}.{extension}", span.first, span.last);
-            let mut file = self.begin(name, shape)?;
-            reader.changes(stream, span, &mut |change| file.write(self, &shape.of_change(change)?, None).map(drop))?;
+            let mut file = self.begin(self.name_of_changes(stream, span), shape)?;
+            reader.changes(stream, span, fed, &mut |change| {
+                file.write(self, &shape.of_change(change)?, None).map(drop)
+            })?;
             files.push(file.end(self, Some(span))?);
             left = (last < range.last).then_some(SeqRange { first: last + 1, last: range.last });
         }
         Ok(files)
+    }
+
+    fn name_of_changes(&self, stream: Stream, range: SeqRange) -> String {
+        format!("{stream}/changes-{:012}-{:012}.{}", range.first, range.last, self.format.extension())
     }
 
     /// How files are written from now on.
@@ -155,7 +170,10 @@ impl Files {
     fn sweep(&self, manifest: &Manifest, streams: &[Offer]) -> Result<()> {
         for offer in streams {
             let named = manifest.streams.get(offer.stream.name());
-            for name in self.store.list(offer.stream.name())? {
+            // The oldest first: a reader of whatever lies there meets no insertion whose deletion has gone before it.
+            let mut names = self.store.list(offer.stream.name())?;
+            names.sort();
+            for name in names {
                 let is_ours = manifest::is_ours(offer.stream.name(), &name);
                 if is_ours && !named.is_some_and(|entry| entry.files.iter().any(|f| f.path == name)) {
                     self.store.remove(&name)?;
@@ -234,7 +252,7 @@ impl Files {
         let mut shape = self.shape(delivery, offer);
         let columns = shape.columns();
         let held = offer.is_held(self.terms);
-        let mut fresh = Vec::new();
+        let (mut fresh, mut folded) = (Vec::new(), Vec::new());
         let entry = if held {
             Entry::held(offer, delivery, before, &columns)
         } else if self.terms.content == Content::Snapshot {
@@ -247,7 +265,9 @@ impl Files {
         } else {
             fresh = self.changes(&mut shape, offer, reader)?;
             let format = Some(self.described());
-            Entry { format, ..Entry::extended(offer, delivery, before, fresh.clone(), &columns) }
+            let mut entry = Entry { format, ..Entry::extended(offer, delivery, before, fresh.clone(), &columns) };
+            folded = self.fold(self.shape(delivery, offer), offer, &mut entry, reader)?;
+            entry
         };
         let of_now = if held { &entry.files } else { &fresh };
         let receipt = Receipt {
@@ -262,7 +282,8 @@ impl Files {
             files: of_now.iter().map(|f| self.store.name_of(&f.path)).collect(),
             table: None,
         };
-        Ok((entry, receipt, fresh.into_iter().map(|f| f.path).collect()))
+        folded.extend(fresh.into_iter().map(|f| f.path));
+        Ok((entry, receipt, folded))
     }
 }
 

@@ -183,3 +183,119 @@ fn a_folder_of_something_else_is_refused() {
     std::fs::write(dir.path().join(NAME), "{").expect("write");
     assert_eq!(refused(as_csv(), Content::Changes).kind, Kind::DestinationRefused);
 }
+
+/// A feed of at most six files a stream, of at most ten records each.
+fn folding(path: &Path) -> Files {
+    Files::new(Box::new(Folder::new(path)), as_jsonl(), CHANGES, None).with_span(10).with_max_files(6)
+}
+
+struct Folding(PathBuf);
+
+impl Folding {
+    fn as_subject(&self) -> InFolder {
+        InFolder { path: self.0.clone(), format: as_jsonl }
+    }
+
+    /// The ids that somebody finds there who reads every file that lies there, whatever the manifest says.
+    fn by_name(&self) -> Vec<String> {
+        let mut names: Vec<_> = std::fs::read_dir(self.0.join("contacts")).expect("files").flatten().collect();
+        names.sort_by_key(std::fs::DirEntry::file_name);
+        let mut rows: Vec<_> = names.iter().flat_map(|name| read(&name.path())).collect();
+        rows.sort_by_key(|row| row["_seq"].parse::<i64>().expect("a seq"));
+        let mut live = std::collections::BTreeSet::new();
+        for row in rows {
+            let id = row["_id"].clone();
+            let _ = if row["_op"] == "delete" { live.remove(&id) } else { live.insert(id) };
+        }
+        live.into_iter().collect()
+    }
+}
+
+impl Subject for Folding {
+    fn open(&self) -> Box<dyn Destination> {
+        Box::new(folding(&self.0))
+    }
+    fn rows(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        self.as_subject().rows()
+    }
+    fn bytes(&self) -> String {
+        self.as_subject().bytes()
+    }
+}
+
+#[test]
+fn older_files_are_folded_and_the_rest_merges_to_the_same() {
+    for seed in 0..20 {
+        let mut dice = crate::any_input::Dice::of(seed);
+        let dir = tempfile::tempdir().expect("dir");
+        let (subject, mut held) = (Folding(dir.path().to_owned()), Held::default());
+        let (mut folds, mut before, mut most) = (0, Vec::new(), 0);
+        for night in 0..60 {
+            for _ in 0..=dice.below(4) {
+                let id = format!("id {:02}", dice.below(12));
+                let body = format!(r#"{{"_id":"{id}","firstName":"{night}"}}"#);
+                held.put(&id, (dice.below(3) > 0).then_some(body.as_str()));
+            }
+            deliver(&subject, &held);
+            let files: Vec<_> = subject.as_subject().files().iter().map(|file| file.seq.expect("a range")).collect();
+            let live: Vec<String> = subject.rows().into_keys().collect();
+            assert_eq!(live, held.truth().into_keys().collect::<Vec<_>>(), "seed {seed}, night {night}: {files:?}");
+            assert_eq!(subject.by_name(), live, "seed {seed}, night {night}: {files:?}");
+            assert!(files.windows(2).all(|two| two[0].last + 1 == two[1].first) && files[0].first == 1, "{files:?}");
+            // A file that stays is what it was.
+            folds += usize::from(files.len() < before.len());
+            (before, most) = (files, most.max(before.len()));
+            subject.bytes();
+            if dice.below(4) == 0 {
+                held.forget(held.last());
+            }
+        }
+        assert!(folds > 5 && most <= 6, "seed {seed}: {folds} folds, {most} files");
+        let manifest = subject.as_subject().manifest().expect("a manifest");
+        assert!(manifest.streams[STREAM.name()].deletions_since.is_some());
+    }
+}
+
+#[test]
+fn a_fold_that_was_cut_off_leaves_what_the_manifest_names_and_is_done_again() {
+    let dir = tempfile::tempdir().expect("dir");
+    let (subject, mut held) = (Folding(dir.path().to_owned()), Held::default());
+    let one_more = |held: &mut Held, n: usize| {
+        held.put(&format!("id {}", n % 4), Some(&format!(r#"{{"_id":"id {}"}}"#, n % 4)));
+        deliver(&subject, held);
+    };
+    (0..6).for_each(|n| one_more(&mut held, n));
+    let copy = |from: &str| (from.to_owned(), std::fs::read(dir.path().join(from)).expect("a file"));
+    let names: Vec<String> = subject.as_subject().files().iter().map(|f| f.path.clone()).collect();
+    let old: Vec<_> = names.iter().map(String::as_str).chain([NAME]).map(copy).collect();
+    one_more(&mut held, 6);
+    let folded = subject.as_subject().files();
+    assert!(folded.len() < 6 && folded[0].seq.is_some_and(|s| (s.first, s.last) == (1, 4)), "{folded:?}");
+    // Everything has appeared, and the manifest is still the one before.
+    for (name, bytes) in old {
+        std::fs::write(dir.path().join(name), bytes).expect("put back");
+    }
+    assert_eq!(subject.rows().len(), 4);
+    subject.bytes();
+    let receipts = deliver(&subject, &held);
+    assert_eq!(receipts[0].records, 1, "what was folded is none of what is new");
+    assert_eq!(subject.as_subject().files(), folded);
+    let there = std::fs::read_dir(dir.path().join("contacts")).expect("files").count();
+    assert_eq!(there, folded.len());
+}
+
+#[test]
+fn what_the_mirror_has_dropped_and_large_files_are_not_folded() {
+    for (dropped, records) in [(1, 1), (0, 9)] {
+        let dir = tempfile::tempdir().expect("dir");
+        let (subject, mut held) = (Folding(dir.path().to_owned()), Held::default());
+        held.past.dropped = dropped;
+        for n in 0..12 * records {
+            held.put(&format!("id {n}"), Some(&format!(r#"{{"_id":"id {n}"}}"#)));
+            if n % records == 0 {
+                deliver(&subject, &held);
+            }
+        }
+        assert_eq!(subject.as_subject().files().len(), 12, "{dropped} {records}");
+    }
+}

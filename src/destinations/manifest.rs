@@ -127,6 +127,10 @@ pub struct Entry {
     /// Of changes: which delivery brought the last of them. The log of the mirror that feeds the place knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery_id: Option<String>,
+    /// Of changes whose older files were folded: the files have every deletion since this seq. A reader that had come less far
+    /// begins anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletions_since: Option<i64>,
     /// How the files are written. An earlier version wrote it for all streams at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
@@ -244,6 +248,7 @@ impl Entry {
             masks: Some(offer.masks.clone()),
             seq,
             delivery_id: None,
+            deletions_since: None,
             format: None,
             files,
             columns: described(columns),
@@ -265,7 +270,8 @@ impl Entry {
         all.extend(files);
         let first = all.first().and_then(|f| f.seq);
         let seq = first.zip(all.last().and_then(|f| f.seq)).map(|(a, b)| SeqRange { first: a.first, last: b.last });
-        Entry { delivery_id, ..Entry::published(offer, delivery, seq, all, columns) }
+        let deletions_since = before.and_then(|before| before.deletions_since);
+        Entry { delivery_id, deletions_since, ..Entry::published(offer, delivery, seq, all, columns) }
     }
 
     /// A stream that is held: what was published before, if anything, stays.
@@ -286,6 +292,7 @@ impl Entry {
             rows: before.as_ref().map_or(0, |b| b.rows),
             masks: before.as_ref().and_then(|b| b.masks.clone()),
             delivery_id: before.as_ref().and_then(|b| b.delivery_id.clone()),
+            deletions_since: before.as_ref().and_then(|b| b.deletions_since),
             format: before.as_ref().and_then(|b| b.format.clone()),
             seq: before.as_ref().and_then(|b| b.seq),
             files: before.map(|b| b.files).unwrap_or_default(),

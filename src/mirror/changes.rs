@@ -5,13 +5,14 @@
 use std::path::Path;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Rows};
+use rusqlite::{Connection, OptionalExtension as _, Rows};
 
 use super::checked::Checked;
 use super::store::{has_table, open_for_reading, version};
-use super::{failed, failed_sorting, pins};
+use super::tombstones::Held;
+use super::{failed, failed_sorting, pins, retained, tombstones};
 use crate::error::{Error, Kind, Result, quote};
-use crate::record::{Change, Extent, Op, Reader, SeqRange};
+use crate::record::{Change, Extent, Op, Past, Reader, SeqRange};
 use crate::streams::Stream;
 
 /// Bytes of a payload beyond which it is not sorted with the others.
@@ -153,8 +154,14 @@ impl Reader for Reading {
         checked.end(&self.connection, SeqRange { first: 0, last: i64::MAX }).map_err(say)?
     }
 
-    fn changes(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
-        self.merged(stream, range, each)
+    fn changes(
+        &self,
+        stream: Stream,
+        range: SeqRange,
+        fed: i64,
+        each: &mut dyn FnMut(&Change<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.merged(stream, range, fed, each)
     }
 
     fn last_seq(&self) -> Result<i64> {
@@ -173,12 +180,37 @@ impl Reader for Reading {
             .query_row(&sql, rusqlite::params![range.first, range.last, stream.number()], |r| r.get(0))
             .map_err(|e| failed(&self.path, &e))
     }
+
+    fn nth(&self, stream: Stream, range: SeqRange, n: i64) -> Result<Option<i64>> {
+        let sql = format!("SELECT seq FROM body_{stream} WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT 1 OFFSET ?");
+        self.connection
+            .query_row(&sql, [range.first, range.last, n - 1], |r| r.get(0))
+            .optional()
+            .map_err(|e| failed(&self.path, &e))
+    }
+
+    fn past(&self, stream: Stream) -> Result<Past> {
+        let past = || {
+            Ok(Past {
+                dropped: retained::dropped_up_to(&self.connection, stream)?,
+                forgotten: tombstones::forgotten(&self.connection, stream)?,
+            })
+        };
+        past().map_err(|e| failed(&self.path, &e))
+    }
 }
 
 impl Reading {
     /// The changes of a stream are what its bodies and its tombstones have in a range, merged by seq.
-    fn merged(&self, stream: Stream, range: SeqRange, each: &mut dyn FnMut(&Change<'_>) -> Result<()>) -> Result<()> {
+    fn merged(
+        &self,
+        stream: Stream,
+        range: SeqRange,
+        fed: i64,
+        each: &mut dyn FnMut(&Change<'_>) -> Result<()>,
+    ) -> Result<()> {
         let say = |e: rusqlite::Error| failed(&self.path, &e);
+        let held = Held::of(&self.connection, stream, fed).map_err(say)?;
         let mut stamps = Stamps::of(&self.connection).map_err(say)?;
         let mut checked = Checked::new(stream, self.has_table("payload_sum")?);
         let (whole, (sum, beside)) = (checked.whole_blocks(range), checked.sql());
@@ -213,7 +245,7 @@ impl Reading {
             let text = |i: usize| row.get_ref(i).and_then(|v| v.as_str().map_err(Into::into));
             let (id, payload) = (text(1).map_err(say)?, text(4).map_err(say)?);
             let born: i64 = row.get::<_, Option<i64>>(2).map_err(say)?.unwrap_or(seq);
-            let op = if born >= range.first { Op::Insert } else { Op::Update };
+            let op = if held.has(id, born) { Op::Update } else { Op::Insert };
             each(&stamps.change(seq, id, Some(payload), op))
                 .map_err(|e| if e.kind == Kind::Internal { e.at(format!("{stream} {}", quote(id))) } else { e })?;
         }

@@ -2,13 +2,14 @@
 //!
 //! - the reports of runs that are older than a year;
 //! - what its log says of deliveries that are older than a year, but for the latest of each stream at each place;
-//! - how the messages of a conversation were read that has been gone for thirty days, and of whose messages none is left.
+//! - how the messages of a conversation were read that has been gone for thirty days, and of whose messages none is left;
+//! - tombstones that every place has ([`tombstones`]).
 //!
-//! It does so at the end of each run, so many rows at a time. Tombstones stay: a place that was not fed for a long time is
-//! told of a deletion by them.
+//! It does so at the end of each run, so many rows at a time.
 
 use rusqlite::{Transaction, params};
 
+use super::tombstones;
 use crate::clock;
 use crate::streams::Stream;
 
@@ -47,7 +48,7 @@ pub(super) fn forget(t: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
                 .execute(params![child, id])?;
         }
     }
-    Ok(())
+    tombstones::forget(t, now)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::store::has_table;
 use super::{failed, sound, sums};
 use crate::error::{Error, Kind, Result};
 
-const ALL: [&str; 19] = [
+const ALL: [&str; 20] = [
     include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
     include_str!("../../sql/mirror/0002_channels_and_templates.sql"),
     include_str!("../../sql/mirror/0003_dialect_and_account.sql"),
@@ -29,6 +29,7 @@ const ALL: [&str; 19] = [
     include_str!("../../sql/mirror/0017_in_place.sql"),
     include_str!("../../sql/mirror/0018_sums.sql"),
     include_str!("../../sql/mirror/0019_forgotten.sql"),
+    include_str!("../../sql/mirror/0020_tombstones.sql"),
 ];
 
 /// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.

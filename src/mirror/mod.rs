@@ -53,6 +53,7 @@ pub mod sound;
 pub mod standing;
 pub mod store;
 pub mod sums;
+pub mod tombstones;
 pub mod views;
 
 use std::path::Path;

@@ -30,6 +30,7 @@ use super::sequence::Seqs;
 use super::set_aside;
 use super::settings;
 use super::store::Writer;
+use super::tombstones;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
 use crate::set_aside::{SetAside, What};
@@ -277,8 +278,11 @@ fn store(
                 &*record.id
             ])?;
         }
-        let (mut first, mut filled_in) = (None, None);
+        let (mut first, mut filled_in, mut died) = (None, None, None);
         // A tombstone has no body.
+        if let Some(known) = known.as_ref().filter(|known| known.deleted) {
+            died = Some(known.seq);
+        }
         if let Some(known) = known.filter(|known| !known.deleted) {
             let met = known.meets(t, landing, record, selected_in)?;
             if !matches!(met, Met::Changed | Met::Filled) {
@@ -308,6 +312,9 @@ fn store(
         let sql = format!("INSERT INTO body_{stream} (seq, id, payload, first_seq) VALUES (?, ?, ?, ?)");
         t.prepare_cached(&sql)?.execute(params![seq, &*record.id, payload(landing, record)?, first])?;
         ledger::put(t, (stream, record, parent), seq, landing.run)?;
+        if let Some(died) = died {
+            tombstones::came_back(t, stream, &record.id, died, seq)?;
+        }
         if let Some(before) = filled_in {
             entries::renumber(t, stream, &record.id, before, seq)?;
         }

@@ -3,9 +3,9 @@
 //! destination that comes later, make a snapshot, or tell a record that was merely filled in with further fields from one
 //! that has changed. The file does not become smaller; the room is used again.
 
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::store::Writer;
+use super::store::{Writer, has_table};
 use crate::error::Result;
 use crate::streams::{self, Stream};
 
@@ -16,6 +16,16 @@ pub fn dropped(writer: &mut Writer) -> Result<Vec<(Stream, i64)>> {
     })?;
     let stream = |number| streams::ALL.into_iter().find(|s| s.number() == number);
     Ok(rows.into_iter().filter_map(|(number, up_to)| Some((stream(number)?, up_to))).collect())
+}
+
+/// Returns up to which seq payloads of a stream were dropped; 0 where none was.
+pub(super) fn dropped_up_to(c: &Connection, stream: Stream) -> rusqlite::Result<i64> {
+    if !has_table(c, "dropped")? {
+        return Ok(0);
+    }
+    let found =
+        c.query_row("SELECT up_to FROM dropped WHERE stream = ?", [stream.number()], |r| r.get(0)).optional()?;
+    Ok(found.unwrap_or(0))
 }
 
 /// Drops the payloads of a stream up to a seq.

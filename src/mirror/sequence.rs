@@ -85,7 +85,7 @@ mod tests {
         stored.await.expect("stored");
         let mut told = Vec::new();
         let reading = Reading::begin(&path).expect("a reading");
-        let read = reading.changes(Stream::Contacts, SeqRange { first: 1, last: 9 }, &mut |change| {
+        let read = reading.changes(Stream::Contacts, SeqRange { first: 1, last: 9 }, 0, &mut |change| {
             assert!(change.op == Op::Insert && change.synced_at.is_some(), "{change:?}");
             told.push((change.seq, change.id.to_owned(), change.run));
             Ok(())

@@ -48,6 +48,7 @@ mod numbers;
 #[cfg(feature = "objects")]
 mod objects;
 mod odd_envelopes;
+mod ops;
 mod own_failures;
 mod parents;
 #[cfg(feature = "parquet")]
@@ -76,6 +77,7 @@ mod tail;
 mod three;
 mod time_box;
 mod tokens;
+mod turnover;
 mod verify;
 mod verify_calm;
 #[cfg(feature = "postgres")]

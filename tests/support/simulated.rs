@@ -187,6 +187,19 @@ impl Life {
         }
     }
 
+    /// So many contacts and conversations go, and as many others come.
+    pub fn turn_over(&mut self, account: &mut Account, of_each: usize, day: usize) {
+        for _ in 0..of_each {
+            for of in [CONTACTS, CONVERSATIONS] {
+                let Some(id) = self.any(account, of) else { continue };
+                list(account, of).retain(|row| row["_id"] != *id);
+                account.messages.remove(&id);
+            }
+            self.contact(account);
+            self.conversation(account, day);
+        }
+    }
+
     fn merge_contacts(&mut self, account: &mut Account) {
         let (Some(gone), Some(into)) = (self.any(account, CONTACTS), self.any(account, CONTACTS)) else { return };
         if gone != into {

@@ -83,7 +83,7 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
             differences.add(stream.name(), format!("comes from another mirror than {}", settings.mirror.display()));
             continue;
         }
-        super::held_against_mirror(&ledger, stream, standing.seq, &mut differences)?;
+        super::held_against_mirror(&ledger, &reading, stream, standing.seq, &mut differences)?;
         let masks = settings.mask_at.delivery(&settings.masks, stream);
         if standing.masks.as_ref().is_some_and(|there| *there != masks) {
             if !quiet {
@@ -102,7 +102,7 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
 /// Counts records that no table can hold as there: that they are not is told by each delivery.
 fn leave_out(reading: &Reading, stream: Stream, reached: i64, ledger: &mut Ledger) -> Result<u64> {
     let mut count = 0;
-    reading.changes(stream, SeqRange { first: 1, last: reached }, &mut |change| {
+    reading.changes(stream, SeqRange { first: 1, last: reached }, 0, &mut |change| {
         if change.payload.is_none() || Postgres::can_hold(change.id) {
             return Ok(());
         }
@@ -127,7 +127,7 @@ fn cells(
     let mut shape = Shape::new(offer, true, delivery.dates[stream], Content::Changes);
     let (mut others, mut one) = (0, String::new());
     let (volatile, masks) = (&settings.source.volatile[stream], deliver::masked(settings, reading).masks);
-    reading.changes(stream, SeqRange { first: 1, last: reached }, &mut |change| {
+    reading.changes(stream, SeqRange { first: 1, last: reached }, 0, &mut |change| {
         let Some(payload) = change.payload else { return Ok(()) };
         let mut print = |payload: &str| -> Result<i64> {
             let masked = masks.on(stream, payload);

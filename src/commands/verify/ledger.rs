@@ -105,9 +105,12 @@ impl Ledger {
         self.ask(MISSING, stream, up_to)
     }
 
-    /// Records that the destination holds and the mirror does not.
-    pub fn surplus(&self, stream: Stream, up_to: i64) -> Result<Found> {
-        self.ask(SURPLUS, stream, up_to)
+    /// Records that the destination holds and the mirror does not. Where the mirror has `forgotten` tombstones since, those that
+    /// it does not know are not counted.
+    pub fn surplus(&self, stream: Stream, up_to: i64, forgotten: i64) -> Result<Found> {
+        self.connection
+            .query_row(SURPLUS, params![stream.number(), up_to, up_to < forgotten], |r| Ok((r.get(0)?, r.get(1)?)))
+            .map_err(|e| failed(&e))
     }
 
     fn ask(&self, sql: &str, stream: Stream, other: i64) -> Result<Found> {

@@ -33,6 +33,7 @@ use crate::mirror::account;
 use crate::mirror::changes::Reading;
 use crate::mirror::damaged;
 use crate::mirror::sound::{self, Depth, Finding};
+use crate::mirror::tombstones;
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::record::SeqRange;
@@ -229,10 +230,18 @@ fn refuse_nothing(store: &dyn Store, manifest: &Manifest, was_delivered: bool) -
 }
 
 /// A stream's ids, and seqs where there are any, against the mirror's as of a seq.
-fn held_against_mirror(ledger: &Ledger, stream: Stream, up_to: i64, differences: &mut Differences) -> Result<()> {
+fn held_against_mirror(
+    ledger: &Ledger,
+    reading: &Reading,
+    stream: Stream,
+    up_to: i64,
+    differences: &mut Differences,
+) -> Result<()> {
+    let forgotten = tombstones::forgotten(reading.connection(), stream)
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's tombstones: {e}")))?;
     for (what, (count, one)) in [
         ("that the mirror holds and that are not there, or as they were before", ledger.missing(stream, up_to)?),
-        ("too many, which the mirror does not hold", ledger.surplus(stream, up_to)?),
+        ("too many, which the mirror does not hold", ledger.surplus(stream, up_to, forgotten)?),
     ] {
         if count > 0 {
             let one = quote(&one.unwrap_or_default());
@@ -265,7 +274,7 @@ fn against_mirror(
     ledger.attach(mirror)?;
     for stream in streams {
         let Some(SeqRange { last, .. }) = manifest.streams[stream.name()].seq else { continue };
-        held_against_mirror(ledger, *stream, last, differences)?;
+        held_against_mirror(ledger, &reading, *stream, last, differences)?;
     }
     Ok(())
 }

@@ -211,7 +211,7 @@ impl Load<'_> {
             .run(&format!("CREATE TEMPORARY TABLE {STAGING} ({}) ON COMMIT DROP", tables::staged(&shape.columns())))?;
         let mut copy = session.copy(&format!("COPY {STAGING} FROM STDIN (FORMAT binary)"))?;
         let (mut records, mut replaced) = (0, 0);
-        self.reader.changes(offer.stream, range, &mut |change| {
+        self.reader.changes(offer.stream, range, range.first.saturating_sub(1), &mut |change| {
             if is_snapshot && change.payload.is_none() {
                 return Ok(());
             }

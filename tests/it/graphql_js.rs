@@ -10,7 +10,7 @@ fn agreed(script: &str, sandbox: &Sandbox, sdl: &Path) -> serde_json::Value {
     let modules = needs().join("graphql-js/node_modules/graphql");
     assert!(
         modules.exists(),
-        "{} is missing: `make test` installs it (tests/support/graphql-js/install.sh)",
+        "{} is missing: `make test` installs it (tests/support/npm.sh)",
         modules.display()
     );
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -59,6 +59,11 @@ const LOADER: &str = "CREATE ROLE loader LOGIN PASSWORD 'loads';
     GRANT CREATE, TEMPORARY ON DATABASE postgres TO loader; GRANT ALL ON SCHEMA qpien TO loader;
     GRANT ALL ON ALL TABLES IN SCHEMA qpien TO loader";
 
+/// A role that makes the tables itself.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+const LOADER_OF_ITS_OWN: &str =
+    "CREATE ROLE loader LOGIN PASSWORD 'loads'; GRANT CREATE, TEMPORARY ON DATABASE postgres TO loader";
+
 #[test]
 fn row_level_security_is_refused_and_never_filters() {
     for content in ["content = \"changes\"\n", "content = \"snapshot\"\n"] {
@@ -254,4 +259,30 @@ fn a_pooler_that_hands_out_transactions_is_refused_before_anything_is_set() {
     account.run(&sandbox.endpoint).expect(0);
     account.run(&sandbox.endpoint).expect(0);
     whole(&account, &sandbox);
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn a_transaction_of_postgresql_17_lasts_as_long_as_a_load_whatever_a_role_says() {
+    use crate::support::postgres::Programs;
+    for content in ["changes", "snapshot"] {
+        let (sandbox, server) = (sandbox(), Server::of(Programs::Of17, &["fsync=off"]));
+        assert!(server.ask("postgres", "SHOW server_version").starts_with("17."));
+        server.ask("postgres", LOADER_OF_ITS_OWN);
+        let url = format!("postgres://loader:loads@127.0.0.1:{}/postgres", server.port());
+        let job = JOB.replace("CLIENT", "sandbox-client").replace("SECRET", "sandbox-secret");
+        let work = Work::with_job(&format!("{job}content = \"{content}\"\n"));
+        let account = Account { work, server, url };
+        account.ask("ALTER ROLE loader SET transaction_timeout = '200ms'");
+        account.run(&sandbox.endpoint).expect(0);
+        // A load that takes longer.
+        account.ask(
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$;
+             CREATE TRIGGER slow AFTER DELETE ON qpien.contacts FOR EACH STATEMENT EXECUTE FUNCTION slow()",
+        );
+        sandbox.delete("contacts", 2, 7);
+        account.run(&sandbox.endpoint).expect(0);
+        whole(&account, &sandbox);
+        account.call(&["verify", "job.toml"]).expect(0);
+    }
 }

@@ -28,8 +28,10 @@ if [ -n "$missing" ]; then
         exit 1
     fi
 fi
-if [ -x tests/support/graphql-js/install.sh ]; then
-    tests/support/graphql-js/install.sh
+tests/support/npm.sh graphql-js
+# A newer server than Debian's: there are packages of it for these machines alone.
+if [ "$(uname -s) $(uname -m)" = "Linux x86_64" ]; then
+    tests/support/npm.sh postgres-17
 fi
 
 # The stamp is the list that was installed, written last; a Python that is gone makes a new environment.

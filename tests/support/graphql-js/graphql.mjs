@@ -1,4 +1,4 @@
-// graphql-js, from where install.sh puts it.
+// graphql-js, from where npm.sh puts it.
 
 import { createRequire } from 'node:module';
 

@@ -8,11 +8,7 @@ use crate::support::{Sandbox, needs};
 /// A script's last line, after it has found no difference.
 fn agreed(script: &str, sandbox: &Sandbox, sdl: &Path) -> serde_json::Value {
     let modules = needs().join("graphql-js/node_modules/graphql");
-    assert!(
-        modules.exists(),
-        "{} is missing: `make test` installs it (tests/support/npm.sh)",
-        modules.display()
-    );
+    assert!(modules.exists(), "{} is missing: `make test` installs it (tests/support/npm.sh)", modules.display());
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new("node")
         .arg(root.join("tests/support/graphql-js").join(script))

@@ -49,6 +49,9 @@ pub(super) struct Evidence {
     /// Windows behind all that was read that showed page one again.
     #[serde(default)]
     pub(super) again: u32,
+    /// Windows that were neither page one nor joined what was read.
+    #[serde(default)]
+    pub(super) apart: u32,
     /// Rows without an id.
     pub(super) nameless: u32,
     /// What is wrong with the last window.
@@ -76,6 +79,7 @@ impl Default for Evidence {
             failures: 0,
             ignored: 0,
             again: 0,
+            apart: 0,
             nameless: 0,
             fault: None,
             twice: 0,
@@ -139,6 +143,11 @@ impl Evidence {
     /// Whether pages behind page one were read: then the server heeds which page is asked for.
     pub(super) fn has_pages(&self) -> bool {
         self.farthest > self.anchors.front()
+    }
+
+    /// Whether so many windows were other pages that the server does heed which one is asked for.
+    pub(super) fn has_other_pages(&self) -> bool {
+        self.apart >= IGNORED
     }
 
     /// Whether pages were read, and behind them the server shows page one again.

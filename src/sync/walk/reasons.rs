@@ -37,9 +37,20 @@ pub fn page_ignored() -> Verdict {
     Verdict::Incomplete(PAGE_IGNORED.into())
 }
 
-/// Another page than the one that is asked for: the server heeds none, or has none behind some row.
+/// Another page than the one that is asked for: the server heeds none, or has none behind some row; or it shows rows of page one
+/// anywhere, because their order is another one for each question.
 pub(super) fn page_not_heeded(evidence: &Evidence) -> String {
-    if evidence.has_pages() { shown_again(evidence.farthest) } else { PAGE_IGNORED.into() }
+    if evidence.has_pages() {
+        shown_again(evidence.farthest)
+    } else if evidence.has_other_pages() {
+        unstable(evidence.farthest)
+    } else {
+        PAGE_IGNORED.into()
+    }
+}
+
+fn unstable(row: u64) -> String {
+    format!("{UNSTABLE} {row}")
 }
 
 /// Behind some row the server shows rows again that stand before it.
@@ -96,9 +107,7 @@ pub(super) fn gave_up(evidence: &Evidence) -> String {
         (_, Some(_)) => format!("{VANISHED} {at}"),
         (Some(Fault::Short), None) => short(at),
         (Some(Fault::NoJoin) | None, None) if evidence.begins_again() => shown_again(farthest),
-        (Some(Fault::NoJoin) | None, None) => {
-            format!("{UNSTABLE} {farthest}")
-        }
+        (Some(Fault::NoJoin) | None, None) => unstable(farthest),
     }
 }
 

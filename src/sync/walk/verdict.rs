@@ -195,6 +195,9 @@ mod tests {
         ] {
             assert_eq!(quiet(end), format!("incomplete: {why}"));
         }
+        let evidence = Evidence { apart: 3, ..Evidence::default() };
+        let told = decided(End::PageIgnored, &evidence, &Claims::default());
+        assert_eq!(told, "incomplete: the order is not stable: pages cannot be joined at row 0");
         assert!(quiet(End::UsualPage { rows: 20 }).contains("shows 20 rows, and nothing says that these are all"));
     }
 

@@ -110,7 +110,10 @@ impl Answer<'_> {
                 self.evidence.again += 1;
                 self.evidence.step_back(Fault::NoJoin, self.asked, None);
             }
-            _ => self.evidence.step_back(Fault::NoJoin, self.asked, None),
+            _ => {
+                self.evidence.apart += u32::from(matches!(stands, Stands::Apart | Stands::Unknown));
+                self.evidence.step_back(Fault::NoJoin, self.asked, None);
+            }
         }
         Move::Stay
     }

@@ -4,230 +4,20 @@
 //!
 //! Thirty nights of some seeds in a test run; `make soak` takes a year of `SOAK_SEEDS`.
 
+mod job;
+
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use serde_json::Value;
 
 use crate::support::fed::Fed;
-use crate::support::qpien::{Account, Qpien};
+#[cfg(feature = "postgres")]
+use crate::support::postgres::Server;
+use crate::support::qpien::Qpien;
 use crate::support::simulated::{self, Dice, Habits, Life, date};
 use crate::support::{Outcome, Work};
-
-/// The job, as its owner has it in mind.
-#[derive(Debug, Clone)]
-#[allow(clippy::struct_excessive_bools)] // keys that are there or not
-struct Job {
-    mode: &'static str,
-    streams: &'static [&'static str],
-    page_size: usize,
-    aliases: usize,
-    in_flight: usize,
-    audit: usize,
-    lookback: &'static str,
-    extra_fields: &'static str,
-    drop_owner: bool,
-    only_open: bool,
-    volatile: bool,
-    masked: Option<&'static str>,
-    delimiter: char,
-    gzip: bool,
-    split: bool,
-    feed: bool,
-    /// A feed takes no other masks than it began with: it is begun anew.
-    feeds: usize,
-}
-
-const ALL: &[&str] = &["contacts", "customer_persons", "conversations", "messages"];
-
-impl Job {
-    fn new() -> Job {
-        Job {
-            mode: "incremental",
-            streams: ALL,
-            page_size: 20,
-            aliases: 5,
-            in_flight: 4,
-            audit: 5,
-            lookback: "3d",
-            extra_fields: "ignore",
-            drop_owner: false,
-            only_open: false,
-            volatile: false,
-            masked: None,
-            delimiter: ',',
-            gzip: false,
-            split: false,
-            feed: true,
-            feeds: 0,
-        }
-    }
-
-    /// Somebody edits it.
-    fn edit(&mut self, dice: &mut Dice) -> &'static str {
-        match dice.below(16) {
-            0 => {
-                self.mode = if self.mode == "backfill" { "incremental" } else { "backfill" };
-                "mode"
-            }
-            1 => {
-                self.streams =
-                    [ALL, &["contacts", "conversations", "messages"], &["contacts", "conversations"]][dice.below(3)];
-                "streams"
-            }
-            2 => {
-                self.page_size = [7, 20, 100][dice.below(3)];
-                "page_size"
-            }
-            3 => {
-                self.aliases = [1, 5, 10][dice.below(3)];
-                "aliases_per_request"
-            }
-            4 => {
-                self.in_flight = [1, 4][dice.below(2)];
-                "in_flight"
-            }
-            5 => {
-                self.audit = [0, 5][dice.below(2)];
-                "audit"
-            }
-            6 => {
-                self.lookback = ["2d", "3d", "30d"][dice.below(3)];
-                "lookback"
-            }
-            7 => {
-                self.extra_fields = if self.extra_fields == "collect" { "ignore" } else { "collect" };
-                "extra_fields"
-            }
-            8 => {
-                self.drop_owner = !self.drop_owner;
-                "drop"
-            }
-            9 => {
-                self.only_open = !self.only_open;
-                "arguments"
-            }
-            10 => {
-                self.volatile = !self.volatile;
-                "volatile"
-            }
-            11 => {
-                self.masked = [None, Some("drop"), Some("redact")][dice.below(3)];
-                self.feeds += 1;
-                "mask"
-            }
-            12 => {
-                self.delimiter = [',', ';'][dice.below(2)];
-                "delimiter"
-            }
-            13 => {
-                self.gzip = !self.gzip;
-                "compression"
-            }
-            14 => {
-                self.split = !self.split;
-                "split"
-            }
-            _ => {
-                self.feed = !self.feed;
-                self.feeds += usize::from(self.feed);
-                "a destination"
-            }
-        }
-    }
-
-    fn text(&self, name: &str, mode: &str) -> String {
-        let Job { page_size, aliases, in_flight, audit, lookback, extra_fields, delimiter, .. } = self;
-        let streams = self.streams.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", ");
-        let mut text = format!(
-            "name = \"{name}\"\nmode = \"{mode}\"\nstreams = [{streams}]\n[source]\nclient_id = \"c\"\nclient_secret = \"s\"\n\
-             requests_per_minute = 0\nretry_for = \"1s\"\npage_size = {page_size}\naliases_per_request = {aliases}\n\
-             in_flight = {in_flight}\naudit = {audit}\nlookback = \"{lookback}\"\nextra_fields = \"{extra_fields}\"\n"
-        );
-        if self.volatile {
-            text += "[source.volatile]\ncontacts = [\"phone\"]\n";
-        }
-        if self.drop_owner {
-            text += "[source.dialect.streams.contacts]\ndrop = [\"owner\"]\n";
-        }
-        if self.only_open {
-            text += "[source.dialect.streams.conversations.list]\narguments = { status = \"OPEN\" }\n";
-        }
-        text += "[mirror]\nmax_deletes = \"20%\"\n";
-        let mask = self.masked.map(|mask| format!("[mask.contacts]\nphone = \"{mask}\"\n")).unwrap_or_default();
-        let compression = if self.gzip { "gzip" } else { "none" };
-        let split = if self.split { "split = \"3KB\"\n" } else { "" };
-        let csv = format!(
-            "[[destination]]\nkind = \"csv\"\npath = \"{name}\"\ndelimiter = \"{delimiter}\"\ncompression = \"{compression}\"\n{split}"
-        );
-        let feed = if self.feed {
-            let path = self.feed_of(name);
-            format!("[[destination]]\nkind = \"jsonl\"\npath = \"{path}\"\ncontent = \"changes\"\n")
-        } else {
-            String::new()
-        };
-        [text, mask, csv, feed].concat()
-    }
-
-    fn feed_of(&self, name: &str) -> String {
-        format!("{name}-feed-{}", self.feeds)
-    }
-
-    /// What its files hold of a stream, by id: some cells of each record.
-    fn truth(&self, account: &Account, stream: &str) -> BTreeMap<String, Vec<String>> {
-        let cell = |row: &Value, name: &str| row.get(name).map(text_of).unwrap_or_default();
-        let rows: Vec<&Value> = match stream {
-            "contacts" => account.lists["getContactList"].iter().collect(),
-            "customer_persons" => account.lists["getCustomerPersonList"].iter().collect(),
-            "conversations" => self.conversations(account),
-            _ => {
-                let asked = self.conversations(account);
-                let ids = asked.iter().filter_map(|row| row["_id"].as_str());
-                ids.filter_map(|id| account.messages.get(id)).flatten().collect()
-            }
-        };
-        let cells = |row: &Value| -> Vec<String> {
-            Job::columns(stream)
-                .iter()
-                .map(|name| match *name {
-                    "owner" if self.drop_owner => String::new(),
-                    "phone" if self.masked == Some("drop") => String::new(),
-                    "phone" if self.masked == Some("redact") => "REDACTED".to_owned(),
-                    name => cell(row, name),
-                })
-                .collect()
-        };
-        rows.into_iter().map(|row| (row["_id"].as_str().expect("an id").to_owned(), cells(row))).collect()
-    }
-
-    fn conversations<'a>(&self, account: &'a Account) -> Vec<&'a Value> {
-        let rows = account.lists["getConversationList"].iter();
-        rows.filter(|row| !self.only_open || row["status"] == "OPEN").collect()
-    }
-
-    /// The columns that are compared.
-    fn columns(stream: &str) -> &'static [&'static str] {
-        match stream {
-            "contacts" => &["firstName", "owner", "phone"],
-            "customer_persons" => &["firstName"],
-            "conversations" => &["status", "customer", "tags"],
-            _ => &["conversation", "content", "createdAt", "ackStatus"],
-        }
-    }
-}
-
-/// A value as a cell shows it.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        // A feed has moments to the microsecond.
-        Value::String(text) if text.len() == "2026-01-01T00:00:00.000000Z".len() && text.ends_with("000Z") => {
-            text.replace("000Z", "Z")
-        }
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
+use job::{Always, Job, text_of};
 
 fn is_backfill(work: &Work, file: &str) -> bool {
     std::fs::read_to_string(work.path(file)).expect("the job file").contains("mode = \"backfill\"")
@@ -238,6 +28,8 @@ struct Year {
     work: Work,
     server: Qpien,
     job: Job,
+    #[cfg(feature = "postgres")]
+    database: Option<Server>,
     night: usize,
     /// Nights in a row that were not complete.
     unread: usize,
@@ -248,6 +40,10 @@ impl Year {
     fn command(&self, args: &[&str]) -> std::process::Command {
         let mut command = self.work.command(args);
         command.env("QPIEN_TEST_NOW", format!("{}T23:30:00Z", date(self.night)));
+        #[cfg(feature = "postgres")]
+        if let Some(server) = &self.database {
+            command.env("WAREHOUSE_URL", server.url("postgres"));
+        }
         command
     }
 
@@ -306,7 +102,7 @@ impl Year {
     /// What lies at the snapshot's place and in the feed is what the job asks for, and `verify` says so.
     fn is_true(&self, name: &str) {
         let mut kept_conversations = 0;
-        for stream in self.job.streams {
+        for stream in self.job.streams() {
             let truth = self.job.truth(&self.server.account(), stream);
             let (rows, manifest) = (self.snapshot(name, stream), self.manifest(name));
             let kept = manifest["streams"][stream]["suspects"].as_u64().unwrap_or(0);
@@ -321,7 +117,7 @@ impl Year {
                     self.told()
                 );
             }
-            if self.job.feed {
+            if self.job.has_feed() {
                 let fed = Fed::read(&self.work.path(&self.job.feed_of(name)), stream);
                 let cells = |row: &Value| {
                     Job::columns(stream).iter().map(|c| row.get(*c).map(text_of).unwrap_or_default()).collect()
@@ -329,15 +125,42 @@ impl Year {
                 let mut rows: BTreeMap<_, Vec<String>> =
                     fed.rows.iter().map(|(id, row)| (id.clone(), cells(row))).collect();
                 let mut truth = truth.clone();
-                if self.job.volatile && *stream == "contacts" {
+                if self.job.is_volatile() && *stream == "contacts" {
                     // Such values are as old in a feed as the last change of their record.
                     rows.values_mut().chain(truth.values_mut()).for_each(|cells| cells[2].clear());
                 }
                 self.compare(&format!("{name}: the feed of {stream}"), kept, &rows, &truth);
             }
         }
+        #[cfg(feature = "postgres")]
+        self.tables_are_true(name);
         let verified = Outcome::of(&self.command(&["verify", &format!("{name}.toml")]).output().expect("it runs"));
         assert_eq!(verified.code, 0, "{}verify: {}{}", self.told(), verified.stdout, verified.stderr);
+    }
+
+    /// The rows of the tables, by what their cells say as texts.
+    #[cfg(feature = "postgres")]
+    fn tables_are_true(&self, name: &str) {
+        let Some(server) = &self.database else { return };
+        for stream in self.job.streams() {
+            let kept = self.manifest(name)["streams"][stream]["suspects"].as_u64().unwrap_or(0);
+            let texts: Vec<usize> = (0..Job::columns(stream).len())
+                .filter(|n| !["createdAt", "tags"].contains(&Job::columns(stream)[*n]))
+                .collect();
+            let rows = server.rows("postgres", &format!("SELECT * FROM {}.{stream}", self.job.schema_of(name)));
+            let is_volatile = self.job.is_volatile() && *stream == "contacts";
+            // Values that change by themselves are as old in a table as the last change of their record.
+            let cell = |n: &usize, cell: String| if is_volatile && *n == 2 { String::new() } else { cell };
+            let cells = |row: &Value| {
+                let named =
+                    |n: &usize| row.get(Job::columns(stream)[*n].to_lowercase()).map(text_of).unwrap_or_default();
+                texts.iter().map(|n| cell(n, named(n))).collect()
+            };
+            let rows = rows.iter().map(|row| (row["_id"].as_str().expect("an id").to_owned(), cells(row))).collect();
+            let truth = self.job.truth(&self.server.account(), stream).into_iter();
+            let truth = truth.map(|(id, all)| (id, texts.iter().map(|n| cell(n, all[*n].clone())).collect())).collect();
+            self.compare(&format!("{name}: the table of {stream}"), kept, &rows, &truth);
+        }
     }
 
     /// All that is there, as it is. What a reading that is not proven did not show may be kept for another night, and is told.
@@ -376,12 +199,13 @@ impl Year {
         for file in manifest["streams"][stream]["files"].as_array().expect("files") {
             let bytes = std::fs::read(folder.join(file["path"].as_str().expect("a path"))).expect("a file");
             let mut text = Vec::new();
-            if self.job.gzip {
+            let (delimiter, is_gzip) = self.job.csv();
+            if is_gzip {
                 flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text).expect("gzip");
             } else {
                 text = bytes;
             }
-            let mut reader = csv::ReaderBuilder::new().delimiter(self.job.delimiter as u8).from_reader(&text[..]);
+            let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(&text[..]);
             let header = reader.headers().expect("a header").clone();
             let at =
                 |name: &str| header.iter().position(|n| n == name).unwrap_or_else(|| panic!("{name} in {header:?}"));
@@ -401,12 +225,22 @@ fn live(seed: u64, nights: usize) {
     let habits = Habits { by_activity: dice.once_in(2) };
     let (mut life, account) = Life::begin(seed, habits, 60, 40);
     let server = simulated::serve(account);
-    let mut year =
-        Year { seed, work: Work::with_job(""), server, job: Job::new(), night: 0, unread: 0, log: Vec::new() };
+    let always = Always { masked_at_landing: seed % 5 == 2, database: cfg!(feature = "postgres") && seed % 5 == 1 };
+    let mut year = Year {
+        seed,
+        work: Work::with_job(""),
+        server,
+        job: Job::new(always),
+        #[cfg(feature = "postgres")]
+        database: always.database.then(Server::start),
+        night: 0,
+        unread: 0,
+        log: Vec::new(),
+    };
     for night in 0..nights {
         year.night = night + 1;
         life.day(&mut year.server.account(), night + 1);
-        let mode = year.job.mode;
+        let mode = year.job.mode();
         // A run under the job as it was, cut or killed before its end.
         let file = year.write("main", mode);
         match dice.below(5) {
@@ -427,7 +261,7 @@ fn live(seed: u64, nights: usize) {
             let edited = year.job.edit(&mut dice);
             year.log.push(format!("night {}: {edited} edited", year.night));
         }
-        let mode = year.job.mode;
+        let mode = year.job.mode();
         let file = year.write("main", mode);
         if dice.once_in(8) {
             // A night without a green run.

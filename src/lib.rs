@@ -17,7 +17,7 @@
 //!
 //! Lists move while they are read, and nothing in the answers says so. A walk therefore reads pages that overlap, and
 //! says at its end what it has proven: `proven`, `continuous`, or `incomplete` and why ([`sync::walk`] holds the
-//! argument). A nightly run does not ask for what is unchanged ([`mirror::entries`]), and measures what that misses. What
+//! argument). A nightly run does not ask for what is unchanged ([`mirror::partitions`]), and measures what that misses. What
 //! cannot be proven is reported, with an exit code of its own; a green run with wrong data is the worst
 //! failure.
 //!
@@ -39,31 +39,31 @@
 //! |---|---|
 //! | a column, a stream | `streams/`, one file a stream (and a table in `sql/mirror/` for a new stream) |
 //! | how the API spells something | `source/dialect/qpien.toml`; in the field, `[source.dialect]` of a job file |
-//! | how that is found out | `source/negotiate/` (who decides), `source/dialect/settle/` (a schema becomes a dialect; `values.rs`: what may be given for what must be given; `written.rs`: which of the job's lines a schema contradicts), `source/dialect/introspect.rs` and `asking/` (how a schema is learnt), `source/prove.rs` |
+//! | how that is found out | `source/negotiate/` (who decides), `source/dialect/infer/` (a schema becomes a dialect; `values.rs`: what may be given for what must be given; `written.rs`: which of the job's lines a schema contradicts), `source/dialect/introspect.rs` and `asking/` (how a schema is learnt), `source/check_paging.rs` |
 //! | an error code's meaning | the dialect's `[codes]`; what happens then: [`policy`], one exhaustive table |
 //! | when a token is renewed | [`source::token`] |
 //! | which text from outside is a number, which one a moment | [`number`], [`moment`] |
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
 //! | a retry's delay, how long to try | [`source::retry`] |
 //! | what a wait says of itself | [`waits`] |
-//! | what it means that no answer came | `source/unreachable.rs`; that something else answers: [`source::failure`] and `source/dialect/settle/stranger.rs` |
+//! | what it means that no answer came | `source/transport_error.rs`; that something else answers: [`source::classify`] and `source/dialect/infer/not_qpien.rs` |
 //! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`]; a row that two show: [`sync::walk::disputes`] |
 //! | a page that fails because of one row | [`sync::walk::isolate`]; what is set aside: [`set_aside`], [`mirror::set_aside`] |
 //! | a list that cannot be read | [`sync::fan_out`]; is its record gone? [`sync::lost_lists`] |
-//! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::failure`]) |
+//! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::classify`]) |
 //! | when a walk is complete | [`sync::walk`] argues it; `sync/walk/verdict.rs` decides it |
 //! | what finds records that move meanwhile | [`sync::walk::closing`] |
 //! | what proves a list | [`sync::walk::second_pass`] |
 //! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
 //! | which settings a reading rests on | [`mirror::settings`], [`sync::settings`]; what is read again when one changes: [`mirror::anew`] |
-//! | which conversations are not asked, what that misses | [`mirror::entries`], [`sync::audit`]; where a list is read from its newest end only: [`sync::walk::known_end`] |
-//! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; what is only asked for no more: [`mirror::left_over`]; how many may go at a time: [`guard`] |
-//! | which values stay out of a record's hash | [`volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::filled`] |
+//! | which conversations are not asked, what that misses | [`mirror::partitions`], [`sync::audit`]; where a list is read from its newest end only: [`sync::walk::early_stop`] |
+//! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; what is only asked for no more: [`mirror::left_over`]; how many may go at a time: [`delete_limit`] |
+//! | which values stay out of a record's hash | [`volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::compare`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
 //! | which bytes of the mirror are summed, when that is compared, and what is read again | [`mirror::sums`], [`mirror::sound`], [`mirror::damaged`] |
 //! | what another program does to the mirror meanwhile | `mirror/others.rs` (it writes), [`mirror::log`] (it reads) |
-//! | what a destination is handed, and when | `commands/deliver.rs`; ranges under way: [`mirror::pins`]; what a row is: [`destinations::rows`], what does not fit: [`destinations::typed`] |
+//! | what a destination is handed, and when | `commands/deliver.rs`; ranges under way: [`mirror::pending_deliveries`]; what a row is: [`destinations::rows`], what does not fit: [`destinations::coerce`] |
 //! | a file format | [`destinations::format`], one file each; where files lie: [`destinations::store`] |
 //! | personal data | [`mask`]; which values: [`config::mask`] |
 //! | what `verify` looks at | `commands/verify/`, `sql/verify/` |
@@ -77,7 +77,7 @@
 //! | a flag | [`cli`]; a subcommand: [`commands`], one file each; a line of the checklist: `commands/check/`, one file a concern |
 //! | the SQL that takes change files into a warehouse | [`warehouse`]: a template a statement, `warehouse/templates/ENGINE/`; `sql/warehouse/` is what comes of it |
 //! | the summary, the screen | [`report`] |
-//! | what is said when the program itself is wrong | [`defect`] |
+//! | what is said when the program itself is wrong | [`mod@panic`] |
 //! | a fault, an adversary, a schema of the sandbox | `sandbox/` |
 //!
 //! # Invariants
@@ -99,19 +99,19 @@ pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
-pub mod crash;
-pub mod defect;
+pub mod delete_limit;
 pub mod destinations;
 pub mod error;
-pub mod guard;
+pub mod failpoints;
 pub mod hex;
+pub mod json_paths;
 pub mod lock;
 pub mod loopback;
 pub mod mask;
 pub mod mirror;
 pub mod moment;
 pub mod number;
-pub mod paths;
+pub mod panic;
 pub mod policy;
 pub mod progress;
 pub mod quantity;

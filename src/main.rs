@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use qpien_sync::cli::Cli;
-use qpien_sync::{commands, defect, policy, telemetry};
+use qpien_sync::{commands, panic, policy, telemetry};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         }
     };
     telemetry::start(cli.log_format, cli.quiet, cli.verbose);
-    defect::keep_quiet();
+    panic::keep_quiet();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
             return ExitCode::from(policy::Exit::Failed as u8);
         }
     };
-    match defect::caught(|| runtime.block_on(commands::dispatch(cli))) {
+    match panic::caught(|| runtime.block_on(commands::dispatch(cli))) {
         Ok(exit) => ExitCode::from(exit as u8),
         Err(error) => {
             let decision = policy::decide(&error.kind);

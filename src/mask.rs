@@ -19,7 +19,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::error::{Error, Kind, Result};
-use crate::paths::{self, Span};
+use crate::json_paths;
+use crate::json_paths::Span;
 use crate::record::{Change, Extent, Past, Reader, Record, Records, SeqRange};
 use crate::secret::Secret;
 use crate::streams::{PerStream, Stream};
@@ -139,7 +140,7 @@ impl Masks {
         for rule in &self.rules[stream] {
             self.find(stream, text, rule, &mut spans);
         }
-        paths::replaced(text, spans).map_or(Cow::Borrowed(text), Cow::Owned)
+        json_paths::replaced(text, spans).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     /// The same of a page's records, in a body of their own and with hashes of what is left. Records that another
@@ -183,7 +184,7 @@ impl Masks {
             spans.push((span, instead));
         };
         match &rule.path[..] {
-            [extra] if extra == EXTRA => paths::members(text, &mut |name, value| {
+            [extra] if extra == EXTRA => json_paths::members(text, &mut |name, value| {
                 if !is_column(name) {
                     let start = value.as_ptr() as usize - text.as_ptr() as usize;
                     put(start..start + value.len());
@@ -191,10 +192,10 @@ impl Masks {
             }),
             [extra, rest @ ..] if extra == EXTRA => {
                 if rest.first().is_some_and(|name| !is_column(name)) {
-                    paths::lead_or_stop(text, rest, &mut put);
+                    json_paths::lead_or_stop(text, rest, &mut put);
                 }
             }
-            path => paths::lead_or_stop(text, path, &mut put),
+            path => json_paths::lead_or_stop(text, path, &mut put),
         }
     }
 

@@ -21,7 +21,8 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::paths::{self, Span};
+use crate::json_paths;
+use crate::json_paths::Span;
 use crate::streams::{Column, Kind};
 
 /// A query with one of these names is signed,
@@ -64,12 +65,12 @@ impl Volatile {
     pub fn settled(&self, text: &str) -> Option<String> {
         let mut spans: Vec<Span> = Vec::new();
         for path in &self.paths {
-            paths::lead(text, path, &mut |span| spans.push((span, "null".into())));
+            json_paths::lead(text, path, &mut |span| spans.push((span, "null".into())));
         }
         if self.signed {
             signed(text, &mut spans);
         }
-        paths::replaced(text, spans)
+        json_paths::replaced(text, spans)
     }
 }
 
@@ -95,17 +96,17 @@ impl Volatile {
         for path in &self.paths {
             match &path[..] {
                 [name, rest @ ..] if *name == column.name => {
-                    paths::lead(text, rest, &mut |at| spans.push((at, "null".into())));
+                    json_paths::lead(text, rest, &mut |at| spans.push((at, "null".into())));
                 }
                 // What does not fit its column stands in this one, under that one's name.
-                path if column.name == EXTRA => paths::lead(text, path, &mut |at| spans.push((at, "null".into()))),
+                path if column.name == EXTRA => json_paths::lead(text, path, &mut |at| spans.push((at, "null".into()))),
                 _ => {}
             }
         }
         if self.signed {
             signed(text, &mut spans);
         }
-        Some(paths::replaced(text, spans).map_or(Cow::Borrowed(text), Cow::Owned))
+        Some(json_paths::replaced(text, spans).map_or(Cow::Borrowed(text), Cow::Owned))
     }
 }
 

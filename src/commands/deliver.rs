@@ -5,27 +5,29 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::{refuse, setup};
+use super::setup;
+use crate::commands::preflight;
 use crate::config::destinations::{DestinationSettings, Target, Written};
 use crate::config::job::Retain;
 use crate::config::mask::MaskAt;
 use crate::config::settings::Settings;
-use crate::crash;
 use crate::destinations::files::Files;
 use crate::destinations::folder::Folder;
 use crate::destinations::format::Format;
 use crate::destinations::location::Location;
-use crate::destinations::nowhere::Nowhere;
+use crate::destinations::null::Nowhere;
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
 use crate::error::{Error, Kind, Result};
+use crate::failpoints;
 use crate::mask::{Masked, Masks};
 use crate::mirror::changes::Reading;
 use crate::mirror::damaged;
-use crate::mirror::pins::{self, Delivered, Pin};
-use crate::mirror::retained;
+use crate::mirror::pending_deliveries;
+use crate::mirror::pending_deliveries::{Delivered, Pin};
+use crate::mirror::retention;
 use crate::mirror::store::Writer;
 use crate::policy::{self, Exit};
 use crate::record::{Reader as _, SeqRange};
@@ -167,11 +169,11 @@ fn objects(location: &Location, _: Duration) -> Result<Box<dyn Store>> {
 /// no manifest names it, and whoever delivers there next begins where that ends.
 pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
     for opened in destinations.iter_mut().filter(|opened| opened.trouble.is_none()) {
-        let refused = refuse::refuse(writer, settings, opened.destination.as_mut());
+        let refused = preflight::refuse(writer, settings, opened.destination.as_mut());
         opened.is_well(refused)?;
     }
     refuse_where_none_is_left(destinations)?;
-    let pinned = pins::all(writer)?;
+    let pinned = pending_deliveries::all(writer)?;
     let mut places: Vec<&str> = pinned.iter().map(|p| p.destination.as_str()).collect();
     places.dedup();
     for place in places {
@@ -192,7 +194,7 @@ pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Desti
             }
         };
         tracing::warn!(%place, "an unfinished delivery is let go: {why}");
-        pins::release(writer, place)?;
+        pending_deliveries::release(writer, place)?;
     }
     Ok(())
 }
@@ -205,13 +207,13 @@ fn finish_one(
 ) -> Result<()> {
     let place = destination.place();
     tracing::info!(%place, "finishing a delivery that was cut off");
-    let mirror = pins::identity(writer)?;
+    let mirror = pending_deliveries::identity(writer)?;
     let reading = Reading::begin(writer.path())?;
     let run = reading.latest_run()?.map_or(0, |r| r.id);
     let mut delivery = setup::delivery(settings, &reading, mirror, run, settings.lane)?;
     delivery.id = match ours.iter().find_map(|pin| pin.delivery_id.clone()) {
         Some(id) => id,
-        None => pins::draw_id(writer)?,
+        None => pending_deliveries::draw_id(writer)?,
     };
     delivery.streams.retain(|offer| ours.iter().any(|p| p.stream == offer.stream));
     for offer in &mut delivery.streams {
@@ -219,12 +221,12 @@ fn finish_one(
         let pin = ours.iter().find(|p| p.stream == offer.stream);
         offer.range = pin.map(|p| p.range).filter(|range| reached.checked_add(1) == Some(range.first));
     }
-    crash::point();
+    failpoints::point();
     let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
     drop(reading);
-    crash::point();
+    failpoints::point();
     // What is there already was brought by this delivery, too.
-    pins::delivered(writer, &place, run, &log(Content::Changes, &receipts, |_| Some(delivery.id.clone())))
+    pending_deliveries::delivered(writer, &place, run, &log(Content::Changes, &receipts, |_| Some(delivery.id.clone())))
 }
 
 /// Drops the payloads that every destination has, where the job says so.
@@ -232,14 +234,14 @@ fn drop_delivered(writer: &mut Writer, settings: &Settings, destinations: &mut D
     if settings.retain == Retain::All {
         return Ok(());
     }
-    let mirror = pins::identity(writer)?;
+    let mirror = pending_deliveries::identity(writer)?;
     for stream in settings.streams.iter().copied() {
         let mut least = i64::MAX;
         for opened in destinations.iter_mut() {
             least = least.min(opened.destination.delivered(&mirror, stream)?);
         }
-        crash::point();
-        retained::drop_up_to(writer, stream, least)?;
+        failpoints::point();
+        retention::drop_up_to(writer, stream, least)?;
     }
     Ok(())
 }
@@ -299,7 +301,7 @@ pub fn damaged(settings: &Settings) -> Result<Vec<(Stream, Error)>> {
 fn come_back(writer: &mut Writer, settings: &Settings, opened: &mut Opened) -> Result<()> {
     if opened.trouble.is_some() {
         opened.destination.check(&holder(settings))?;
-        refuse::refuse(writer, settings, opened.destination.as_mut())?;
+        preflight::refuse(writer, settings, opened.destination.as_mut())?;
         opened.trouble = None;
     }
     Ok(())
@@ -313,22 +315,22 @@ fn hand_over(
 ) -> Result<Vec<Receipt>> {
     let (place, terms) = (destination.place(), destination.terms());
     let reading = Reading::begin(writer.path())?;
-    let mut delivery = setup::delivery(settings, &reading, pins::identity(writer)?, run, settings.lane)?;
+    let mut delivery = setup::delivery(settings, &reading, pending_deliveries::identity(writer)?, run, settings.lane)?;
     if terms.content == Content::Changes {
         ranges(writer, &reading, &mut delivery, destination)?;
-        delivery.id = pins::draw_id(writer)?;
+        delivery.id = pending_deliveries::draw_id(writer)?;
         let pinned = delivery.streams.iter().filter_map(|offer| {
             let (destination, job, delivery_id) = (place.clone(), settings.name.clone(), Some(delivery.id.clone()));
             Some(Pin { destination, job, stream: offer.stream, range: offer.range?, delivery_id })
         });
-        pins::pin(writer, &pinned.collect::<Vec<_>>())?;
+        pending_deliveries::pin(writer, &pinned.collect::<Vec<_>>())?;
     }
-    crash::point();
+    failpoints::point();
     let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
     drop(reading);
-    crash::point();
+    failpoints::point();
     let id = |stream| delivery.streams.iter().find(|o| o.stream == stream)?.range.map(|_| delivery.id.clone());
-    pins::delivered(writer, &place, run, &log(terms.content, &receipts, id))?;
+    pending_deliveries::delivered(writer, &place, run, &log(terms.content, &receipts, id))?;
     Ok(receipts)
 }
 
@@ -346,7 +348,7 @@ fn ranges(
     delivery: &mut Delivery,
     destination: &mut dyn Destination,
 ) -> Result<()> {
-    let last = pins::last_seq(writer)?;
+    let last = pending_deliveries::last_seq(writer)?;
     let terms = destination.terms();
     for offer in &mut delivery.streams {
         let first = destination.delivered(&delivery.mirror, offer.stream)?.saturating_add(1);

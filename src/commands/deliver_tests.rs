@@ -52,11 +52,11 @@ fn changes_in(folder: &Path, name: &str) -> String {
 
 /// Hands a destination what is new to it up to a seq, as a delivery does.
 fn hand(writer: &mut Writer, destination: &mut dyn Destination, held: &Held, last: i64) {
-    let mirror = pins::identity(writer).expect("an identity");
+    let mirror = pending_deliveries::identity(writer).expect("an identity");
     let first = destination.delivered(&mirror, STREAM).expect("a seq") + 1;
     let delivery = contract_tests::delivery(Some(SeqRange { first, last }), Verdict::Continuous, &mirror);
     let receipts = destination.deliver(&delivery, held).expect("delivered");
-    pins::delivered(
+    pending_deliveries::delivered(
         writer,
         &destination.place(),
         1,
@@ -66,7 +66,7 @@ fn hand(writer: &mut Writer, destination: &mut dyn Destination, held: &Held, las
 }
 
 fn refused(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
-    destinations.iter_mut().try_for_each(|one| refuse::refuse(writer, settings, one.destination.as_mut()))
+    destinations.iter_mut().try_for_each(|one| preflight::refuse(writer, settings, one.destination.as_mut()))
 }
 
 fn kept(writer: &mut Writer) -> i64 {
@@ -123,11 +123,11 @@ fn what_is_pinned_for_a_place_that_the_job_does_not_deliver_to_is_let_go_and_goe
             range: SeqRange { first: 1, last: 2 },
             delivery_id: Some("an id".into()),
         };
-        pins::pin(writer, &[pin]).expect("pinned");
+        pending_deliveries::pin(writer, &[pin]).expect("pinned");
         finish(writer, &here, &mut destinations(&here).expect("one")).expect("let go");
-        assert_eq!(pins::all(writer).expect("pins"), []);
+        assert_eq!(pending_deliveries::all(writer).expect("pins"), []);
         hand(writer, moved[0].destination.as_mut(), held, 3);
-        let mirror = pins::identity(writer).expect("an identity");
+        let mirror = pending_deliveries::identity(writer).expect("an identity");
         assert_eq!(moved[0].destination.delivered(&mirror, STREAM).expect("a seq"), 3);
     });
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::quantity::counted;
 use crate::say;
-use crate::source::dialect::settle::{Certainty, Finding};
+use crate::source::dialect::infer::{Certainty, Finding};
 use crate::source::dialect::{lay_over, with_job};
 use crate::source::negotiate::{Negotiation, Outcome};
 

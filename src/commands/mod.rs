@@ -9,10 +9,10 @@ pub mod deliver;
 pub mod demo;
 pub mod discover;
 pub mod export;
-mod masked;
+mod mask_check;
 mod one_run;
 pub mod plan;
-mod refuse;
+mod preflight;
 pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::apart::apart;
 use super::box_size::{BoxSize, Ran};
 use super::deliver::{self, Destinations};
-use super::{box_size, masked, setup};
+use super::{box_size, setup};
+use crate::commands::mask_check;
 use crate::config::mask::MaskAt;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
@@ -171,7 +172,7 @@ async fn conclude(
         report.notes.push(undelivered(settings));
         tracing::warn!("{}", undelivered(settings));
     }
-    report.notes.extend(masked::unmet(settings, source, &known.streams)?);
+    report.notes.extend(mask_check::unmet(settings, source, &known.streams)?);
     of_mirror(settings, &context.mirror, &mut report, &mut exits).await?;
     report.seconds = started.elapsed().as_secs_f64();
     report.peak_memory_mib = run_report::peak_memory_mib();
@@ -241,7 +242,7 @@ async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Resul
     }
     let Terms { lookback, full_every } = terms(settings);
     let wanted = Tails { streams: Vec::new(), lookback, full_every, now: source.now() };
-    let (tails, notes) = sync::walk::tail::offered(source, mirror, endpoint, &known.streams, wanted).await?;
+    let (tails, notes) = sync::walk::changed_since::offered(source, mirror, endpoint, &known.streams, wanted).await?;
     known.notes.extend(notes);
     Ok((known, tails))
 }

@@ -9,8 +9,8 @@ use super::origin::{Origin, Picker};
 use super::postgres::postgres;
 use super::settings::Flags;
 use super::{env, values};
+use crate::destinations::compression::Compression;
 use crate::destinations::location::{Location, canonical};
-use crate::destinations::packing::Compression;
 #[cfg(feature = "parquet")]
 use crate::destinations::parquet;
 use crate::destinations::{Content, Terms, csv, jsonl};

@@ -6,7 +6,7 @@ use std::io;
 use super::csv_rows::CsvRows;
 use super::format::{Format, Rows, Summed};
 use super::manifest;
-use super::packing::Compression;
+use crate::destinations::compression::Compression;
 use crate::streams::Column;
 
 /// How the files are written.

@@ -9,7 +9,7 @@ use super::cells::Cell;
 use super::csv::Options;
 use super::format::{Rows, Summed};
 use super::formula::is_formula;
-use super::packing::Packed;
+use crate::destinations::compression::Packed;
 use crate::moment;
 use crate::streams::Column;
 

@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 
 use super::super::contract_tests::{self, Held, STREAM, Subject, deliver, delivery};
 use super::super::folder::Folder;
-use super::super::packing::Compression;
 use super::super::{csv, jsonl};
 use super::*;
+use crate::destinations::compression::Compression;
 use crate::verdict::Verdict;
 
 const CHANGES: Terms = Terms { content: Content::Changes, publish_always: false };

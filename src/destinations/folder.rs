@@ -178,7 +178,7 @@ impl Store for Folder {
     }
 
     fn stage(&self, name: &str) -> Result<Box<dyn Sink>> {
-        crate::crash::point();
+        crate::failpoints::point();
         Ok(Box::new(self.make_aside(name).map_err(|e| self.failed(name, &e))?))
     }
 
@@ -188,7 +188,7 @@ impl Store for Folder {
         let mut folders: Vec<(&str, &str)> = Vec::new();
         for name in names {
             below.rename(&Folder::staged(name), name).map_err(|e| self.failed(name, &e))?;
-            crate::crash::point();
+            crate::failpoints::point();
             let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
             if !folder.is_empty() && folders.iter().all(|(known, _)| *known != folder) {
                 folders.push((folder, name));
@@ -225,7 +225,7 @@ impl Store for Folder {
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        crate::crash::point();
+        crate::failpoints::point();
         self.below().and_then(|below| below.remove(name)).map_err(|e| self.failed(name, &e))
     }
 

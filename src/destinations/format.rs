@@ -14,7 +14,7 @@ pub trait Format: Send {
     /// What a file's name ends with, without the dot: `csv.gz`.
     fn extension(&self) -> String;
 
-    /// Its columns have types: a value that does not fit its own goes into `_extra` ([`super::typed`]).
+    /// Its columns have types: a value that does not fit its own goes into `_extra` ([`crate::destinations::coerce`]).
     fn is_typed(&self) -> bool;
 
     /// For the manifest.

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::cells::Cell;
 use super::format::{Format, Rows, Summed};
 use super::manifest;
-use super::packing::{Compression, Packed};
+use crate::destinations::compression::{Compression, Packed};
 use crate::moment;
 use crate::streams::Column;
 

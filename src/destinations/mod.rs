@@ -30,6 +30,8 @@
 
 pub mod below;
 pub mod cells;
+pub mod coerce;
+pub mod compression;
 pub mod csv;
 mod csv_rows;
 pub mod files;
@@ -39,10 +41,9 @@ mod formula;
 pub mod jsonl;
 pub mod location;
 pub mod manifest;
-pub mod nowhere;
+pub mod null;
 #[cfg(feature = "objects")]
 pub mod objects;
-pub mod packing;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 #[cfg(feature = "postgres")]
@@ -50,7 +51,6 @@ pub mod postgres;
 pub mod reading;
 pub mod rows;
 pub mod store;
-pub mod typed;
 pub mod years;
 
 #[cfg(test)]
@@ -169,7 +169,7 @@ pub struct Receipt {
     pub records: u64,
     /// The highest seq delivered.
     pub up_to_seq: i64,
-    /// Values that were put elsewhere or written otherwise, because they do not fit: [`typed`] says how.
+    /// Values that were put elsewhere or written otherwise, because they do not fit: [`coerce`] says how.
     pub misfits: u64,
     /// Records and lists that could not be read, and that the delivery is without.
     pub set_aside: u64,

@@ -3,7 +3,8 @@
 
 use super::cells::{self, Cell, EXTRA};
 use super::years::{Years, YearsOfColumns};
-use super::{Content, Offer, typed};
+use super::{Content, Offer};
+use crate::destinations::coerce;
 use crate::error::Result;
 use crate::moment::YEARS;
 use crate::record::Change;
@@ -64,7 +65,7 @@ impl Shape {
     pub fn of_record<'p>(&mut self, payload: &'p str) -> Result<Vec<Cell<'p>>> {
         let mut cells = cells::read(&self.own, payload)?;
         if self.is_typed {
-            self.misfits += typed::fit(&self.own, self.date, &mut cells);
+            self.misfits += coerce::fit(&self.own, self.date, &mut cells);
             for (at, years) in &mut self.years {
                 if let Cell::Moment(micros) = cells[*at] {
                     years.put(micros, || if let Cell::Text(id) = &cells[0] { id.to_string() } else { String::new() });

@@ -159,8 +159,8 @@ pub fn begin_owed(
 
 #[cfg(test)]
 mod tests {
-    use super::super::entries::skipped;
     use super::*;
+    use crate::mirror::partitions::skipped;
 
     fn mirror(lists: i64) -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");

@@ -10,8 +10,9 @@ use rusqlite::{Connection, OptionalExtension as _, Rows};
 use super::checked::Checked;
 use super::store::{has_table, open_for_reading, version};
 use super::tombstones::Held;
-use super::{failed, failed_sorting, pins, retained, tombstones};
+use super::{failed, failed_sorting, tombstones};
 use crate::error::{Error, Kind, Result, quote};
+use crate::mirror::{pending_deliveries, retention};
 use crate::record::{Change, Extent, Op, Past, Reader, SeqRange};
 use crate::streams::Stream;
 
@@ -61,7 +62,7 @@ impl Reading {
 
     /// Which mirror this is; none of one that is older than identities.
     pub fn identity(&self) -> Result<Option<String>> {
-        pins::identity_of(&self.connection).map_err(|e| failed(&self.path, &e))
+        pending_deliveries::identity_of(&self.connection).map_err(|e| failed(&self.path, &e))
     }
 
     /// The latest run and whether it has ended, as (number, job, started, finished, exit code).
@@ -192,7 +193,7 @@ impl Reader for Reading {
     fn past(&self, stream: Stream) -> Result<Past> {
         let past = || {
             Ok(Past {
-                dropped: retained::dropped_up_to(&self.connection, stream)?,
+                dropped: retention::dropped_up_to(&self.connection, stream)?,
                 forgotten: tombstones::forgotten(&self.connection, stream)?,
             })
         };

@@ -9,7 +9,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::set_aside::Missing;
-use super::{entries, reread, settings};
+use super::{reread, settings};
+use crate::mirror::partitions;
 use crate::streams::Stream;
 use crate::verdict::{Moved, Verdict};
 
@@ -211,7 +212,7 @@ pub fn start_pass(
 
 /// Starts the next pass of every closed, incomplete walk of a stream.
 pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
-    entries::reopened(t, lane, stream, run, now)?;
+    partitions::reopened(t, lane, stream, run, now)?;
     let gone = gone(t, stream);
     t.execute(
         &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,

@@ -17,8 +17,9 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use super::checkpoint::{self, Lane, Pass, Place};
 use super::sound::{self, Depth, Finding};
 use super::store::has_table;
-use super::{entries, failed, pins, readings, sums};
+use super::{failed, readings, sums};
 use crate::error::{Error, Kind, Result, quote};
+use crate::mirror::{partitions, pending_deliveries};
 use crate::quantity::counted;
 use crate::streams::{self, Stream};
 
@@ -86,7 +87,7 @@ fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, Strin
     let t = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(say)?;
     let mut named = Vec::new();
     // What was pinned may hold what is damaged. Whoever is handed changes next begins where that ends.
-    pins::let_go_of_all(&t).map_err(say)?;
+    pending_deliveries::let_go_of_all(&t).map_err(say)?;
     for stream in streams::ALL {
         if !ledger(&t, stream, &mut named).map_err(say)? {
             return Err(sound::damaged(
@@ -208,7 +209,7 @@ fn read_again(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result
         })?;
     match list {
         Some(list) => {
-            entries::forget(t, stream, &list)?;
+            partitions::forget(t, stream, &list)?;
             list_again(t, stream, &list)?;
         }
         // Nobody knows whose it is.

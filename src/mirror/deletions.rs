@@ -12,12 +12,12 @@
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::checkpoint::Lane;
-use super::entries;
 use super::orphans;
 use super::records::EMPTY;
 use super::sequence::Seqs;
 use super::store::Writer;
 use crate::error::Result;
+use crate::mirror::partitions;
 use crate::streams::Stream;
 
 /// Rows in one transaction.
@@ -183,7 +183,7 @@ pub fn bury(
                 tombstone(t, &mut seqs, stream, id, seq)?;
                 buried += 1;
                 if let Some(child) = child {
-                    entries::forget(t, child, id)?;
+                    partitions::forget(t, child, id)?;
                     orphans::leave(t, child, id, run)?;
                 }
             }

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::super::checkpoint::{self, Advance, Place};
-use super::super::entries::{self, Partitions};
 use super::super::orphans;
 use super::super::readings::Tails;
 use super::super::records::{self, Landed, Landing, Moments};
@@ -14,6 +13,8 @@ use super::super::settings::AskedWith;
 use super::super::standing::standing;
 use super::super::store::Mirror;
 use super::*;
+use crate::mirror::partitions;
+use crate::mirror::partitions::Partitions;
 use crate::record::{Record, Records};
 use crate::streams::{DateForm, PerStream};
 use crate::verdict::Verdict;
@@ -81,7 +82,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
             now: 9,
             // Whatever is in it may have changed: each list is read in each round.
             lookback: 1,
-            newest: vec![Some(entries::UNTOLD); ids.len()],
+            newest: vec![Some(partitions::UNTOLD); ids.len()],
             signs: vec![true; ids.len()],
             silence_is_empty: false,
         }),

@@ -2,8 +2,9 @@
 //! it than it was handed, which the destination alone cannot know.
 
 use super::changes::Reading;
-use super::{failed, pins};
+use super::failed;
 use crate::error::Result;
+use crate::mirror::pending_deliveries;
 use crate::streams::{self, Stream};
 
 /// The latest delivery of a stream to a place.
@@ -25,7 +26,7 @@ impl Reading {
     /// The latest delivery of each stream to a place; nothing where nothing was delivered.
     pub fn delivered_to(&self, place: &str) -> Result<Vec<Logged>> {
         let all = || -> rusqlite::Result<Vec<(u8, Logged)>> {
-            let delivery_id = if pins::knows_ids(self.connection())? { "delivery_id" } else { "NULL" };
+            let delivery_id = if pending_deliveries::knows_ids(self.connection())? { "delivery_id" } else { "NULL" };
             self.connection()
                 .prepare(&format!(
                     "SELECT stream, content, up_to_seq, coalesce(run, 0), {delivery_id}, max(id) FROM delivery
@@ -55,7 +56,7 @@ impl Reading {
     /// Whether the delivery of this id, of a stream's changes, can have ended at a seq, be it in the log or cut off before
     /// it came there.
     pub fn can_have_ended_at(&self, stream: Stream, seq: i64, id: Option<&str>) -> Result<bool> {
-        let there = pins::can_have_ended_at(self.connection(), stream, seq, id);
+        let there = pending_deliveries::can_have_ended_at(self.connection(), stream, seq, id);
         Ok(self.has_table("pin")? && there.map_err(|e| failed(self.path(), &e))?)
     }
 

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::entries::UNTOLD;
 use super::settings;
 use crate::clock;
+use crate::mirror::partitions::UNTOLD;
 use crate::record::Record;
 use crate::streams::Stream;
 

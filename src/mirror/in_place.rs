@@ -6,10 +6,10 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::entries;
 use super::sequence::Seqs;
 use super::store::Writer;
 use crate::error::Result;
+use crate::mirror::partitions;
 use crate::streams::Stream;
 use crate::volatile::Volatile;
 
@@ -106,7 +106,7 @@ fn move_on(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, befor
             "UPDATE body_{stream} SET seq = ?2, first_seq = coalesce(first_seq, ?1) WHERE seq = ?1"
         ))?
         .execute([before, seq])?;
-        entries::renumber(t, stream, id, before, seq)?;
+        partitions::renumber(t, stream, id, before, seq)?;
     }
     t.prepare_cached("UPDATE record SET seq = ?, in_place = NULL WHERE stream = ? AND id = ?")?.execute(params![
         seq,

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::in_place::InPlace;
+use super::ledger;
 use super::records::{Landing, payload};
-use super::{filled, ledger};
+use crate::mirror::compare;
 use crate::record::Record;
 use crate::streams::Stream;
 
@@ -78,7 +79,7 @@ impl Known {
         let other_fields = selected_in.is_some_and(|run| self.last_run <= run);
         Ok(if before == after {
             Met::Alike
-        } else if other_fields && filled::fills(&before, &after, &landing.nested) {
+        } else if other_fields && compare::fills(&before, &after, &landing.nested) {
             Met::Filled
         } else {
             Met::Changed

@@ -9,7 +9,7 @@ use rusqlite::{Connection, named_params};
 
 use super::deletions::live_records as live;
 use super::settings::{self, Bearing};
-use crate::guard::Most;
+use crate::delete_limit::Most;
 use crate::streams::Stream;
 
 /// Records of a stream that are left over.

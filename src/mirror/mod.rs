@@ -3,13 +3,13 @@
 //! killed run resumable with nothing lost and nothing doubled.
 //!
 //! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`crate::lock`] keeps a second
-//! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`entries`] which lists need not be
-//! asked for, [`settings`] what a reading rests on, [`anew`] what is read again when that is changed, [`filled`] which
+//! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`partitions`] which lists need not be
+//! asked for, [`settings`] what a reading rests on, [`anew`] what is read again when that is changed, [`compare`] which
 //! records are the same under other fields, [`in_place`] which ones a destination lacks when their values count again,
 //! [`rounds`] when a reading of everything begins and ends, `forgotten` what is kept no longer,
 //! [`deletions`] what is gone, [`left_over`] what nobody asks for any more, [`refusals`] what was not deleted and why a stream
 //! is held for it, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
-//! remembers how the API is spelled, [`account`] whose it is, [`pins`] and [`delivered`] what is and was
+//! remembers how the API is spelled, [`account`] whose it is, [`pending_deliveries`] and [`delivered`] what is and was
 //! handed over, [`masked_places`] with which masks. [`others`] waits for other programs that write the file, [`log`] measures
 //! its write-ahead log. [`sums`] are taken of every row, [`sound`] compares them, and [`damaged`] has written again what differs.
 
@@ -19,12 +19,11 @@ pub mod audits;
 pub mod changes;
 mod checked;
 pub mod checkpoint;
+pub mod compare;
 pub mod damaged;
 pub mod deletions;
 pub mod delivered;
 pub mod dialect;
-pub mod entries;
-pub mod filled;
 pub mod forecast;
 mod forgotten;
 mod header;
@@ -38,12 +37,13 @@ pub mod migrations;
 pub mod orphans;
 pub mod others;
 pub mod parents;
-pub mod pins;
+pub mod partitions;
+pub mod pending_deliveries;
 pub mod readings;
 pub mod records;
 pub mod refusals;
 pub mod reread;
-pub mod retained;
+pub mod retention;
 pub mod rounds;
 mod schema;
 pub mod sequence;

@@ -9,7 +9,7 @@
 //! signed address expires, so the newest is kept; once a run, for those alone that hold such values), and one that only
 //! looks changed because what stays out of the hash was declared anew. They are marked, for destinations that are fed changes
 //! lack what was written ([`super::in_place`]). One that is *filled in* (it was asked for with other
-//! fields, and what both answers have is equal: [`super::filled`]) gets a new `seq`, because destinations that are fed changes
+//! fields, and what both answers have is equal: [`crate::mirror::compare`]) gets a new `seq`, because destinations that are fed changes
 //! want the new fields, but it does not count as changed: nothing is asked again on its account.
 //!
 //! A list that comes out empty although the mirror holds records of it is not believed: an outage looks like that.
@@ -21,7 +21,6 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::audits;
 use super::checkpoint::{self, Advance, Place};
-use super::entries::{self, Partitions};
 use super::known::{Known, Met};
 use super::ledger;
 use super::readings;
@@ -32,6 +31,8 @@ use super::settings;
 use super::store::Writer;
 use super::tombstones;
 use crate::error::{Error, Kind, Result};
+use crate::mirror::partitions;
+use crate::mirror::partitions::Partitions;
 use crate::record::{Record, Records};
 use crate::set_aside::{SetAside, What};
 use crate::streams::{PerStream, Stream};
@@ -158,7 +159,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
         audits::owe(t, &landing.place, landing.advance.lacked)?;
         if let Some(verdict) = &landing.advance.verdict {
             if !landing.place.partition.is_empty() {
-                entries::closed(t, &landing.place, landing.since_run, verdict.is_complete())?;
+                partitions::closed(t, &landing.place, landing.since_run, verdict.is_complete())?;
             } else if let Some(query) = landing.query.filter(|_| verdict.is_complete()) {
                 let at_known = landing.advance.at_known;
                 readings::closed(t, landing.place.stream, query, landing.since_run, at_known, landing.now)?;
@@ -172,7 +173,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
                 }
                 let place =
                     Place { lane: landing.place.lane, stream: partitions.stream, partition: record.id.to_string() };
-                landed.skipped += u64::from(entries::meet(t, partitions, n, &place, seq, landing.run)?);
+                landed.skipped += u64::from(partitions::meet(t, partitions, n, &place, seq, landing.run)?);
             }
         }
         Ok(landed)
@@ -316,7 +317,7 @@ fn store(
             tombstones::came_back(t, stream, &record.id, died, seq)?;
         }
         if let Some(before) = filled_in {
-            entries::renumber(t, stream, &record.id, before, seq)?;
+            partitions::renumber(t, stream, &record.id, before, seq)?;
         }
     }
     sequence.give_back(t)?;

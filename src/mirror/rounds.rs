@@ -12,7 +12,7 @@
 //! share checkpoints, so that what the one has read since a round of the other began is not read again.
 //!
 //! A round of the incremental lane is closed by any run that was not interrupted, complete or not: tomorrow reads
-//! afresh (lists excepted that need not be asked for: [`super::entries`]), and a list that can never be proven does not
+//! afresh (lists excepted that need not be asked for: [`crate::mirror::partitions`]), and a list that can never be proven does not
 //! keep the others from being read. A round of the backfill lane stays open until everything is complete: asking again asks for what is missing.
 
 use rusqlite::types::Type;

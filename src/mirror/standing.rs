@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, params};
 
+use super::audits;
 use super::checkpoint::{Lane, gone, parent};
 use super::refusals::{self, Unsettled};
-use super::{audits, entries};
+use crate::mirror::partitions;
 use crate::number::MOST;
 use crate::quantity::counted;
 use crate::streams::Stream;
@@ -156,7 +157,7 @@ pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusql
     })?;
     standing.refused = refusals::unsettled(c, stream)?;
     if lane == Lane::Incremental {
-        let skipped = entries::skipped(c, stream, since)?;
+        let skipped = partitions::skipped(c, stream, since)?;
         standing.skipped = skipped.lists;
         standing.skipped_incomplete = skipped.incomplete;
         standing.skipped_read_at = skipped.read_at;

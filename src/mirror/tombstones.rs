@@ -8,8 +8,8 @@
 //! A tombstone stays longer, too, as long as messages of its conversation are there, and as long as the mirror knows how they
 //! were read.
 //!
-//! Where a record comes back, the mirror notes when it was gone ([`came_back`]). A place that was not fed in the meantime holds
-//! it still: to that place it is an update, not an insert ([`Held`]).
+//! Where a record comes back, the mirror notes when it was gone (`came_back`). A place that was not fed in the meantime holds
+//! it still: to that place it is an update, not an insert (`Held`).
 
 use std::collections::HashSet;
 

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use super::data::{List, Row};
-use super::dice::Dice;
 use super::drift::Lists;
 use super::execute::Page;
 use super::question::Place;
+use crate::sandbox::rng::Dice;
 
 /// A habit of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

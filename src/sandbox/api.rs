@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::adversary::Adversaries;
 use super::data::{Size, World};
 use super::dialects::DEFAULT_SDL;
-use super::dice::Dice;
 use super::drift::{Lists, Order};
 use super::faults::{Attempt, Fault};
 use super::limit::{Account, Limit};
@@ -22,6 +21,7 @@ use super::schema::{Prepared, Schema};
 use super::token::{Standing, Tokens};
 use super::truth::{Objects, Truth};
 use super::{Error, Options};
+use crate::sandbox::rng::Dice;
 use crate::streams::Stream;
 
 /// Everything the server knows.

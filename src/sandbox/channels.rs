@@ -2,9 +2,9 @@
 
 use super::data::{Kind, World};
 use super::object::{Object, Value};
-use super::out::Out;
 use super::records::{id, word};
 use super::text;
+use crate::sandbox::json_writer::Out;
 
 /// The channels' kinds, in turn.
 const KINDS: [&str; 5] = ["WHATSAPP", "LIVECHAT", "INSTAGRAM", "EMAIL", "FACEBOOK"];

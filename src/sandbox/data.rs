@@ -6,12 +6,12 @@
 //! A record's *number* is its age: 0 is the oldest of its kind. Numbers past the end belong to records that drift
 //! inserts. A record's *position* is where a list shows it.
 
-use super::dice::Dice;
 use super::ids::Ids;
 pub use super::list::{Entry, List, Row};
 use super::moment::{Dates, SPAN, START};
 use super::night;
 use super::object::{Object, Shape};
+use crate::sandbox::rng::Dice;
 use crate::streams::Stream;
 
 /// How many channels the account has connected.

@@ -10,9 +10,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::data::{CHANNELS, Entry, List, Row, TEMPLATES, World};
-use super::dice::Dice;
 use super::night::Nights;
-use super::upheaval::LastShown;
+use crate::sandbox::bulk_changes::LastShown;
+use crate::sandbox::rng::Dice;
 use crate::streams::Stream;
 
 /// Where a list shows new and moved records.

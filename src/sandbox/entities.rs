@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use apollo_compiler::schema::{ExtendedType, ObjectType};
 use apollo_compiler::{Name, Schema};
 
-use super::hints::Hints;
-use super::words::fold;
+use crate::sandbox::directives::Hints;
+use crate::sandbox::synonyms::fold;
 use crate::streams::{ALL, Kind, Stream};
 
 /// The columns a type must carry to be told by them.
@@ -147,8 +147,8 @@ fn columns(object: &ObjectType, stream: Stream, hints: &Hints) -> Result<HashMap
 
 #[cfg(test)]
 mod tests {
-    use super::super::hints::load;
     use super::*;
+    use crate::sandbox::directives::load;
 
     fn entities(sdl: &str) -> Result<Entities, String> {
         let (schema, hints) = load(sdl)?;

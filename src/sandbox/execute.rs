@@ -7,8 +7,8 @@
 use super::cursor;
 use super::data::{Row, World};
 use super::object::{Object, Value};
-use super::out::Out;
-use super::pick::{Part, Pick};
+use crate::sandbox::json_writer::Out;
+use crate::sandbox::selection::{Part, Pick};
 
 /// What an envelope carries.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Error;
-use super::dice::Dice;
+use crate::sandbox::rng::Dice;
 
 macro_rules! faults {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal),* $(,)?) => {

@@ -1,8 +1,8 @@
 //! The scalars of an envelope: how many there are, whether it goes on, and how it went.
 
 use super::execute::{Content, Page, Writer};
-use super::pick::Pick;
-use super::words::Member;
+use crate::sandbox::selection::Pick;
+use crate::sandbox::synonyms::Member;
 
 impl Writer<'_> {
     /// Writes a member of an envelope, as its type allows.

@@ -1,6 +1,6 @@
 //! Moments as the API writes them: `2024-03-05T08:09:10.123Z`, or otherwise if the schema says so.
 
-use super::out::Out;
+use crate::sandbox::json_writer::Out;
 
 /// 2023-01-01T00:00:00Z in milliseconds since 1970: nothing in the sandbox is older.
 pub const START: u64 = 1_672_531_200_000;

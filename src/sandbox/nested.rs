@@ -3,9 +3,9 @@
 use super::channels;
 use super::data::{CHANNELS, Kind, List, World};
 use super::object::{Object, Shape, Value};
-use super::out::Out;
 use super::records::{channel_type, id, word};
 use super::text;
+use crate::sandbox::json_writer::Out;
 
 const TAGS: u64 = 30;
 

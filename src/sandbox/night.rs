@@ -11,10 +11,10 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::data::{Entry, List};
-use super::dice::Dice;
 use super::drift::{Lists, first_new};
 use super::moment::{DAY, Dates, FIRST_NIGHT, NIGHTLY};
-use super::out::Out;
+use crate::sandbox::json_writer::Out;
+use crate::sandbox::rng::Dice;
 use crate::streams::Stream;
 
 /// How much changes.

@@ -4,9 +4,9 @@
 //! fields are then written. Nothing is built that was not selected.
 
 use super::data::World;
-use super::dice::Dice;
-use super::out::Out;
 use super::{channels, nested, records};
+use crate::sandbox::json_writer::Out;
+use crate::sandbox::rng::Dice;
 
 /// The object types the data knows. Their fields are matched by name; a field they do not know is null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

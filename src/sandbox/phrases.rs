@@ -1,6 +1,6 @@
 //! The words, names and phrases that text is made of.
 
-use super::out::HALF_EMOJI;
+use crate::sandbox::json_writer::HALF_EMOJI;
 
 /// Words of everyday messages.
 pub const WORDS: [&str; 40] = [

@@ -11,10 +11,10 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Node};
 use serde_json::{Map, Value};
 
-use super::pick::{Part, Pick, Side};
 use super::question::Question;
 use super::reading::Reading;
-use super::words::Member;
+use crate::sandbox::selection::{Part, Pick, Side};
+use crate::sandbox::synonyms::Member;
 
 /// A root field: something that is asked.
 #[derive(Debug)]

@@ -3,9 +3,10 @@
 
 use serde_json::{Map, Value};
 
-use super::asks::{Asked, PageAsked};
-use super::hints::Ignored;
-use super::words::{self, fold};
+use crate::sandbox::directives::Ignored;
+use crate::sandbox::root_fields::{Asked, PageAsked};
+use crate::sandbox::synonyms;
+use crate::sandbox::synonyms::fold;
 use crate::streams::Stream;
 
 /// A question, with the arguments that matter.
@@ -65,19 +66,19 @@ impl Paging {
         let ignored = |what| asked.ignores == Some(what);
         let cursor = || {
             let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-            find(arguments, words::CURSOR, &text).map(Place::After)
+            find(arguments, synonyms::CURSOR, &text).map(Place::After)
         };
-        let offset = || number(words::OFFSET).map(Place::Offset);
+        let offset = || number(synonyms::OFFSET).map(Place::Offset);
         let first = Place::Page(0);
         let place = if ignored(Ignored::Page) {
             first
         } else {
-            let page = number(words::PAGE).map(|n| Place::Page(n.saturating_sub(asked.page_from)));
+            let page = number(synonyms::PAGE).map(|n| Place::Page(n.saturating_sub(asked.page_from)));
             page.or_else(cursor).or_else(offset).unwrap_or(first)
         };
-        let size = number(words::SIZE).filter(|n| *n > 0 && !ignored(Ignored::Size));
+        let size = number(synonyms::SIZE).filter(|n| *n > 0 && !ignored(Ignored::Size));
         let limit = size.unwrap_or(DEFAULT_LIMIT).min(asked.largest.unwrap_or(u64::MAX));
-        let since = find(arguments, words::SINCE, &moment).filter(|_| !ignored(Ignored::Since));
+        let since = find(arguments, synonyms::SINCE, &moment).filter(|_| !ignored(Ignored::Since));
         Paging { place, limit: asked.paged.then_some(limit), page_from: asked.page_from, since, tells: asked.tells }
     }
 }
@@ -88,19 +89,19 @@ impl Question {
         let given = |words: &[&str]| find(arguments, words, &text);
         match asked {
             Asked::Token => Question::Token {
-                client_id: given(words::CLIENT_ID).unwrap_or_default(),
-                client_secret: given(words::CLIENT_SECRET).unwrap_or_default(),
+                client_id: given(synonyms::CLIENT_ID).unwrap_or_default(),
+                client_secret: given(synonyms::CLIENT_SECRET).unwrap_or_default(),
             },
             Asked::Page(page) => {
                 let paging = Paging::of(page, arguments);
-                match given(words::CONVERSATION).filter(|_| page.stream == Stream::Messages) {
+                match given(synonyms::CONVERSATION).filter(|_| page.stream == Stream::Messages) {
                     Some(conversation) => Question::Messages(conversation, paging),
                     None => Question::Page(page.stream, paging),
                 }
             }
             Asked::One(stream) => {
                 let anything = || arguments.values().find_map(text);
-                Question::One(stream, given(words::ID).or_else(anything).unwrap_or_default())
+                Question::One(stream, given(synonyms::ID).or_else(anything).unwrap_or_default())
             }
             Asked::Unknown => Question::Unknown,
         }

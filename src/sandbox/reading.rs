@@ -3,11 +3,11 @@
 use apollo_compiler::Schema;
 use apollo_compiler::validation::Valid;
 
-use super::asks::Asks;
 use super::entities::Entities;
-use super::hints;
 use super::moment::Dates;
 use super::question::Question;
+use crate::sandbox::directives;
+use crate::sandbox::root_fields::Asks;
 use crate::streams::{Kind, Stream};
 
 /// A schema and its meaning.
@@ -25,7 +25,7 @@ pub struct Reading {
 impl Reading {
     /// Reads an SDL file; the error is what is wrong with it, for people.
     pub fn of(sdl: &str) -> Result<Reading, String> {
-        let (types, hints) = hints::load(sdl)?;
+        let (types, hints) = directives::load(sdl)?;
         let entities = Entities::of(&types, &hints)?;
         let asks = Asks::of(&types, &entities, &hints)?;
         let dates = hints.dates.unwrap_or_else(|| guessed(&types, &entities));

@@ -1,10 +1,10 @@
 //! The fields of the four streams' records, matched by name; a field that is not known is null.
 
 use super::data::{CHANNELS, Entry, Kind, List, World};
-use super::dice::Dice;
 use super::object::{Object, Shape, Value};
-use super::out::Out;
 use super::text;
+use crate::sandbox::json_writer::Out;
+use crate::sandbox::rng::Dice;
 
 pub(super) fn id(world: &World, kind: Kind, number: u64, out: &mut Out) {
     out.plain(&world.ids(kind).id(number));

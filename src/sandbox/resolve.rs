@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use super::api::{Api, lock};
 use super::cursor;
 use super::data::List;
-use super::dice::Dice;
 use super::execute::{Content, Page, Writer};
 use super::faults::Fault;
-use super::out::Out;
 use super::outcome::{Outcome, Problem};
-use super::pick::{Part, Pick};
 use super::plan::Root;
 use super::question::{Paging, Place, Question};
 use super::schema::Prepared;
 use super::token::Standing;
+use crate::sandbox::json_writer::Out;
+use crate::sandbox::rng::Dice;
+use crate::sandbox::selection::{Part, Pick};
 
 /// What is first set aside for an answer: most need no more.
 const EXPECTED_ANSWER: usize = 64 * 1024;

@@ -21,8 +21,10 @@ use serde_json::json;
 use super::outcome::{Outcome, Problem};
 use super::plan::{self, Root};
 use super::reading::Reading;
-use super::wording::{self, Wrong};
-use super::{overlooked, valueless, variables};
+use super::variables;
+use crate::sandbox::graphql_js_messages;
+use crate::sandbox::graphql_js_messages::Wrong;
+use crate::sandbox::{literal_checks, missing_values};
 
 /// Validated documents that are remembered: a client asks few questions many times. A large one takes 250 KB.
 const REMEMBERED: usize = 64;
@@ -126,11 +128,11 @@ impl Schema {
         let parsed = ast::Document::parse(query.as_str(), "query").map_err(|e| {
             // graphql-js stops at the first error.
             let first = e.errors.iter().next().map(|d| d.unstable_to_json_compat());
-            let reworded =
-                first.map(|error| GraphQLError { message: wording::syntax_message(&error.message), ..error });
+            let reworded = first
+                .map(|error| GraphQLError { message: graphql_js_messages::syntax_message(&error.message), ..error });
             refusal("GRAPHQL_PARSE_FAILED", reworded)
         })?;
-        if let Some(message) = valueless::mistake(&query) {
+        if let Some(message) = missing_values::mistake(&query) {
             return Err(plain_refusal("GRAPHQL_PARSE_FAILED", &message));
         }
         let document = parsed.to_executable_validate(&self.reading.types).map_err(|e| {
@@ -138,7 +140,7 @@ impl Schema {
                 Wrong { schema: &self.reading.types, query: &query, parsed: &parsed, suggestions: self.suggestions };
             refusal(INVALID, wrong.errors(&e.errors))
         })?;
-        let overlooked = overlooked::mistakes(&self.reading.types, &document);
+        let overlooked = literal_checks::mistakes(&self.reading.types, &document);
         if !overlooked.is_empty() {
             return Err(refusal(INVALID, overlooked));
         }

@@ -3,9 +3,9 @@
 //! Every function appends one JSON string (or null) drawn from a [`Dice`]. Markers (`BODYMARKER-<n>`) are planted so
 //! that a test can look for bodies in places where none may be.
 
-use super::dice::Dice;
-use super::out::{Out, Spelling};
 use super::phrases::{CAROUSEL, FIRST, LAST, NASTY, TEMPLATE, WORDS};
+use crate::sandbox::json_writer::{Out, Spelling};
+use crate::sandbox::rng::Dice;
 
 fn spelling(dice: Dice) -> Spelling {
     if dice.at(900).chance(80) { Spelling::Escaped } else { Spelling::Raw }

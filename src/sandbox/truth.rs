@@ -15,9 +15,9 @@ use apollo_compiler::schema::ExtendedType;
 use super::data::{List, World};
 use super::drift::Lists;
 use super::execute::Writer;
-use super::out::Out;
-use super::pick::{Part, Pick, Side};
 use super::reading::Reading;
+use crate::sandbox::json_writer::Out;
+use crate::sandbox::selection::{Part, Pick, Side};
 use crate::streams::{Kind, Stream};
 
 /// Rows made at a time.

@@ -9,7 +9,7 @@ use apollo_compiler::parser::{SourceMap, SourceSpan};
 use apollo_compiler::response::{GraphQLError, JsonMap, JsonValue};
 use apollo_compiler::schema::{ExtendedType, InputObjectType};
 
-use super::wording::scalar_kind;
+use crate::sandbox::graphql_js_messages::scalar_kind;
 
 /// What is wrong with one variable.
 struct Mistakes<'a> {

@@ -21,9 +21,9 @@ use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep};
 
 use super::budget_window::{Shared, Window};
-use super::counting::Counting;
 use super::pacer::{Clock, InWindow, nanos};
 use crate::error::{Error, Kind, Result, Wait};
+use crate::source::limit_unit::Counting;
 use crate::waits::{Waiting, Waits};
 
 /// What the rate-limit headers of one answer say.

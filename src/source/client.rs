@@ -17,10 +17,10 @@ use super::decoding;
 use super::envelope::Answer;
 use super::limit_headers;
 use super::server_clock::ServerClock;
-use super::unreachable::{chain, of_http};
 use crate::error::{Error, Kind, Result, quote};
 use crate::loopback;
 use crate::secret::Secret;
+use crate::source::transport_error::{chain, of_http};
 
 /// The HTTP side of the source.
 pub struct Http {

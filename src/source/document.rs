@@ -11,13 +11,13 @@ use super::client::Attempt;
 use super::dialect::Dialect;
 use super::dialect::server::{Reply, Server};
 use super::envelope;
-use super::failure;
-use super::repair;
 use super::retry::Failures;
 use super::words::Words;
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Action};
 use crate::secret::Secret;
+use crate::source::classify;
+use crate::source::surrogates;
 
 /// The source as a server that answers documents; with a token once there is a mutation that gives one.
 pub struct Documents<'s> {
@@ -47,8 +47,8 @@ impl<'s> Documents<'s> {
             Err(e) => (Err(e), Headers::default()),
         };
         let outcome = answered.and_then(|mut answer| {
-            repair::text(&mut answer.body);
-            let unreadable = || failure::unreadable(answer.status, &answer.body);
+            surrogates::text(&mut answer.body);
+            let unreadable = || classify::unreadable(answer.status, &answer.body);
             let text = std::str::from_utf8(&answer.body).map_err(|_| unreadable())?;
             envelope::open(&source.dialect(), answer.status, text)?;
             let mut reply = Reply::read(text).ok_or_else(unreadable)?;
@@ -76,7 +76,7 @@ impl<'s> Documents<'s> {
         let dialect = self.source.dialect();
         reply.errors.iter().find_map(|said| {
             let words = Words { message: Some(said.message.clone()), ..Words::read(&said.extensions) };
-            let error = failure::by_words(&dialect, &words, status)?;
+            let error = classify::by_words(&dialect, &words, status)?;
             let learnt = matches!(error.kind, Kind::QueryRejected { .. } | Kind::InsufficientScopes { .. });
             let unsigned = !self.signed_in && matches!(error.kind, Kind::Unauthorized | Kind::TokenExpired);
             (!learnt && !unsigned).then_some(error)

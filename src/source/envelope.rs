@@ -15,18 +15,18 @@ use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
 use super::dialect::{Dialect, Meaning};
-use super::failure;
 use super::faults::{Fault, faults};
 use super::members::{Envelope, each_of};
 use super::page::Page;
 use super::query::{self, Question};
-use super::repair;
 use super::response_names::Named;
 use super::shape::{Found, Shape, Want};
 use super::words::Words;
 use crate::error::{Error, Kind, Result};
 use crate::number;
 use crate::record::{Record, Records};
+use crate::source::classify;
+use crate::source::surrogates;
 use crate::streams::PerStream;
 use crate::volatile::Volatile;
 
@@ -65,10 +65,10 @@ pub fn pages(
     names: &[String],
     mut answer: Answer,
 ) -> Judged {
-    let repaired = repair::text(&mut answer.body);
+    let repaired = surrogates::text(&mut answer.body);
     let body = Bytes::from(answer.body);
     let Ok(text) = std::str::from_utf8(&body) else {
-        return every(questions, &failure::unreadable(answer.status, &body));
+        return every(questions, &classify::unreadable(answer.status, &body));
     };
     if !repaired.is_empty() && !are_names_whole(text) {
         return every(questions, &Error::new(Kind::Garbled, "the name of a member of the answer is broken"));
@@ -102,7 +102,7 @@ pub fn pages(
         let found = payload_of(dialect, &query::list_shape(&part.list), payload, &part.operation)?;
         let Some(items) = &found.items else {
             // What the answer says of itself at its top explains it.
-            return Err(failure::by_words(dialect, &words, answer.status).unwrap_or_else(|| {
+            return Err(classify::by_words(dialect, &words, answer.status).unwrap_or_else(|| {
                 Error::new(
                     Kind::PartialData,
                     format!("the answer of `{}` has no list at `{}`", part.operation, part.list.items),
@@ -146,7 +146,7 @@ fn elsewhere(named: Named) -> Option<Error> {
 
 /// Judges the answer to the token mutation, which was to be answered under `name`; says under which names it came.
 pub fn token(dialect: &Dialect, name: &str, mut answer: Answer) -> (Named, Result<Granted>) {
-    repair::text(&mut answer.body);
+    surrogates::text(&mut answer.body);
     let mut came = Named::Nothing;
     let granted = granted(dialect, name, &answer, &mut came);
     (came, granted)
@@ -154,7 +154,7 @@ pub fn token(dialect: &Dialect, name: &str, mut answer: Answer) -> (Named, Resul
 
 fn granted(dialect: &Dialect, name: &str, answer: &Answer, came: &mut Named) -> Result<Granted> {
     let text =
-        std::str::from_utf8(&answer.body).map_err(|_| of_token(failure::unreadable(answer.status, &answer.body)))?;
+        std::str::from_utf8(&answer.body).map_err(|_| of_token(classify::unreadable(answer.status, &answer.body)))?;
     let envelope = open(dialect, answer.status, text).map_err(of_token)?;
     let operation = &dialect.token.operation;
     let names = [name.to_owned()];
@@ -207,7 +207,7 @@ fn are_names_whole(text: &str) -> bool {
 /// The members of an answer, or what it means that it is none.
 pub(super) fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<Envelope<'b>> {
     let Some(envelope) = Envelope::read(text) else {
-        return Err(failure::unreadable(status, text.as_bytes()));
+        return Err(classify::unreadable(status, text.as_bytes()));
     };
     if envelope.data.is_some() || envelope.has_errors() {
         return Ok(envelope);
@@ -215,10 +215,10 @@ pub(super) fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<
     // Neither data nor errors: a gateway's JSON, or a payload that stands at the top.
     let words = &envelope.words;
     Err(if envelope.is_graphql {
-        failure::by_words(dialect, words, status)
-            .unwrap_or_else(|| failure::by_status(status, "the answer is JSON but has neither data nor errors"))
+        classify::by_words(dialect, words, status)
+            .unwrap_or_else(|| classify::by_status(status, "the answer is JSON but has neither data nor errors"))
     } else {
-        failure::outside_graphql(dialect, words, status).unwrap_or_else(|| failure::no_graphql(status))
+        classify::outside_graphql(dialect, words, status).unwrap_or_else(|| classify::no_graphql(status))
     })
 }
 
@@ -255,15 +255,15 @@ fn payload_of<'b>(
     let empty_or_none = is_empty || (found.items.is_none() && found.get(Want::AccessToken).is_none());
     if failed || empty_or_none {
         let words = Words { code: found.text(Want::Code), message: found.text(Want::Message), ..Words::default() };
-        let mut said = failure::by_words(dialect, &words, 200);
+        let mut said = classify::by_words(dialect, &words, 200);
         if let Some(errors) = found.errors {
-            each_of(errors, &mut |entry| said = said.take().or_else(|| failure::by_words(dialect, &entry.words, 200)));
+            each_of(errors, &mut |entry| said = said.take().or_else(|| classify::by_words(dialect, &entry.words, 200)));
         }
         if let Some(error) = said {
             return Err(error.at(operation));
         }
         if failed {
-            let error = failure::saying(Kind::UnknownFailure, &words).at(format!("{operation}: success is not true"));
+            let error = classify::saying(Kind::UnknownFailure, &words).at(format!("{operation}: success is not true"));
             return Err(Error { is_addressed: true, ..error });
         }
     }

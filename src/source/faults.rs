@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 
 use super::dialect::Dialect;
 use super::envelope::denies;
-use super::failure;
 use super::members::Envelope;
 use super::response_names::is_ours;
 use super::words::Entry;
 use crate::error::{Error, Kind};
+use crate::source::classify;
 
 /// So many fields that a server does not know are named; a query has fewer.
 const FIELDS: usize = 500;
@@ -90,13 +90,13 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
     let words = &entry.words;
     let begins = entry.path.first().and_then(Value::as_str);
     let path = begins.filter(|begins| names.iter().any(|name| name == begins));
-    let error = failure::by_words(dialect, words, status).unwrap_or_else(|| {
-        let said = |kind| failure::saying(kind, words);
+    let error = classify::by_words(dialect, words, status).unwrap_or_else(|| {
+        let said = |kind| classify::saying(kind, words);
         if begins.is_some() && envelope.data.as_ref().is_some_and(|d| d.values().any(|v| v.get() != "null")) {
             said(Kind::PartialData)
         } else if matches!(status, 401 | 403 | 408 | 413 | 425 | 429 | 500..) {
             let error = said(Kind::UnknownFailure);
-            Error { limits: error.limits.clone(), ..failure::by_status(status, error) }
+            Error { limits: error.limits.clone(), ..classify::by_status(status, error) }
         } else {
             said(Kind::UnknownFailure)
         }

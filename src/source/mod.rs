@@ -1,51 +1,51 @@
 //! The Qpien API behind our client. One file per concern:
 //!
 //! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
-//! (through [`response_names`], [`shape`], [`page`], `faults`, [`failure`] and [`repair`]), [`token`] keeps the token alive,
+//! (through [`response_names`], [`shape`], [`page`], `faults`, [`classify`] and [`surrogates`]), [`token`] keeps the token alive,
 //! [`budget`] and [`budget_window`] keep the limit (`counting`: of what?), [`limit_headers`] reads what an answer says of
 //! it, [`server_clock`] says what time it is for the server, `in_flight` keeps memory flat, [`retry`]
 //! says how long to try, [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
-//! [`prove`] to make sure, [`look_up`] to ask for single records and [`remembered`] to know it the next night.
+//! [`check_paging`] to make sure, [`fetch_by_id`] to ask for single records and [`saved_dialect`] to know it the next night.
 //! [`Source`] in this file puts them together; `answering` is how it answers questions, `batch` how they travel
-//! together, [`aliases`] how many at a time; `observed` tells what it has seen.
+//! together, [`batch_size`] how many at a time; `observed` tells what it has seen.
 
-pub mod aliases;
-mod answering;
 #[cfg(test)]
 mod any_answer_tests;
+mod ask;
 mod batch;
+pub mod batch_size;
 pub mod budget;
 pub mod budget_window;
+pub mod check_paging;
+pub mod classify;
 pub mod client;
-mod counting;
 mod decoding;
 pub mod dialect;
 pub mod document;
 pub mod envelope;
-pub mod failure;
 mod faults;
+pub mod fetch_by_id;
 pub mod http_date;
 mod in_flight;
 pub mod limit_headers;
-pub mod look_up;
+mod limit_unit;
 mod members;
 pub mod negotiate;
 mod observed;
 mod pacer;
 pub mod page;
 mod page_limit;
-pub mod prove;
 pub mod query;
-pub mod remembered;
-pub mod repair;
 pub mod response_names;
 pub mod retry;
+pub mod saved_dialect;
 pub mod server_clock;
 mod settings;
 pub mod shape;
+pub mod surrogates;
 pub mod token;
+mod transport_error;
 mod under_way;
-mod unreachable;
 mod witness;
 pub mod wording;
 mod words;
@@ -54,7 +54,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use self::aliases::Aliases;
 pub use self::batch::AtWork;
 use self::batch::Waiting;
 use self::budget::{Budget, Headers, Of};
@@ -69,6 +68,7 @@ use self::token::Tokens;
 pub use self::under_way::UnderWay;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
+use crate::source::batch_size::Aliases;
 use crate::streams::{self, PerStream, Stream};
 use crate::volatile::Volatile;
 use crate::waits::Waits;
@@ -300,7 +300,7 @@ impl Source {
                 tokio::time::sleep(delay).await;
                 Ok(())
             }
-            Next::GiveUp => Err(answering::told(error, failures, limits)),
+            Next::GiveUp => Err(ask::told(error, failures, limits)),
         }
     }
 

@@ -11,9 +11,9 @@ use crate::mirror::store::Mirror;
 use crate::mirror::views;
 use crate::quantity::counted;
 use crate::source::Source;
+use crate::source::check_paging;
 use crate::source::dialect::{Dialect, Paging, lay_over, with_job};
 use crate::source::negotiate::{Negotiation, Outcome, Part};
-use crate::source::prove;
 use crate::streams::{Dates, Stream};
 
 /// Conversations whose messages are asked for to learn how messages are asked for; the first may be gone by now.
@@ -120,7 +120,7 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
         return Ok(());
     }
     let parent = Some(partition.to_owned()).filter(|p| !p.is_empty()).or_else(|| source.any_parent(stream));
-    let proof = prove::list(source, stream, parent.as_deref()).await?;
+    let proof = check_paging::list(source, stream, parent.as_deref()).await?;
     if proof.rows == 0 {
         return Ok(());
     }
@@ -152,7 +152,7 @@ pub async fn recount(context: &Context, stream: Stream, began: u32) -> Result<bo
         source.count_from(stream, 1);
         let remembered = recall(&context.mirror, endpoint).await?.into_iter().find(|part| part.name == stream.name());
         let part = remembered.unwrap_or_else(|| Part { name: stream.name().into(), table: Table::new() });
-        let counted = prove::Proof { page_from: Some(1), rows: 1, ..prove::Proof::default() };
+        let counted = check_paging::Proof { page_from: Some(1), rows: 1, ..check_paging::Proof::default() };
         let outcome = Outcome { parts: vec![part.shown(stream, &counted)], ..Outcome::default() };
         keep(source, &context.mirror, endpoint, &outcome).await?;
     }

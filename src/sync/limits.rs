@@ -1,7 +1,7 @@
 //! What a server bears, learnt by one run and remembered in the mirror for the next: how many questions a request may
 //! carry, how many rows a page has, whose totals count the list. Each is remembered with the day on which it was learnt, and
 //! forgotten a month later, however often it was used meanwhile. Before that, each run tries a little more than the number
-//! that it remembers ([`crate::source::aliases`], [`Source::first_page_size`]): one bad night makes the next one dearer, and
+//! that it remembers ([`crate::source::batch_size`], [`Source::first_page_size`]): one bad night makes the next one dearer, and
 //! no others.
 
 use toml::{Table, Value};

@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::deletions as stored;
 use crate::mirror::standing::standing;
-use crate::source::look_up::{Found, look_up};
+use crate::source::fetch_by_id::{Found, look_up};
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;

@@ -26,7 +26,7 @@ pub mod walk;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::guard::Deletes;
+use crate::delete_limit::Deletes;
 use crate::mask::Masks;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::rounds::Begun;

@@ -13,7 +13,6 @@ use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
 use super::walk::commit::{self, Left, Window};
 use super::walk::driver::{self, Ended};
-use super::walk::tail;
 use super::{Context, Spelling, orphans};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::audits::Audited;
@@ -23,6 +22,7 @@ use crate::mirror::standing::{self, Standing};
 use crate::policy::{self, Action};
 use crate::progress::add;
 use crate::streams::Stream;
+use crate::sync::walk::changed_since;
 use crate::verdict::Verdict;
 
 /// What came of a stream.
@@ -237,7 +237,7 @@ async fn as_one_list(
 /// Walks a stream that has one list.
 async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents>, feeds: bool) -> Result<Ended> {
     let place = Place { lane: context.lane, stream, partition: String::new() };
-    let (query, run, now) = (tail::asked(&context.source, stream)?, context.begun.run, context.source.now());
+    let (query, run, now) = (changed_since::asked(&context.source, stream)?, context.begun.run, context.source.now());
     let from = context
         .mirror
         .call(move |w| w.transaction(|t| readings::checkpoint(t, &place, query, run, now)))
@@ -251,7 +251,7 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
         add(&counters.closed, 1);
         return Ok(Ended::Closed(verdict));
     }
-    tail::note(context, stream, &from);
+    changed_since::note(context, stream, &from);
     driver::walk(context, stream, from, context.source.at_work(), || {
         if feeds {
             parents.send_modify(|p| p.pages += 1);

@@ -11,7 +11,8 @@ use crate::clock::is_ahead;
 use crate::error::Result;
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::checkpoint::Lane;
-use crate::mirror::entries::{self, Partitions};
+use crate::mirror::partitions;
+use crate::mirror::partitions::Partitions;
 use crate::mirror::records::Moments;
 use crate::quantity::counted;
 use crate::record;
@@ -139,7 +140,7 @@ async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
         return Ok(());
     }
     let unasked = !asks_for_signs(&context.source, child)?;
-    let silence = context.mirror.call(move |w| w.transaction(|t| entries::silence(t, child, unasked))).await?;
+    let silence = context.mirror.call(move |w| w.transaction(|t| partitions::silence(t, child, unasked))).await?;
     context.silence_is_empty.store(silence.is_empty, Ordering::Relaxed);
     if let Some(cost) = cost_of_silence(&context.source, silence.lists.len()) {
         tracing::warn!(stream = %child, "{cost}");

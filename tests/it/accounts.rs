@@ -310,7 +310,7 @@ fn a_defect_in_one_account_is_told_without_data_and_spares_the_others() {
     };
     let failed = run("1").expect(1);
     let told = format!("{}{}", failed.stdout, failed.stderr);
-    assert!(failed.stderr.contains("a defect of this program at src/crash.rs:"), "{told}");
+    assert!(failed.stderr.contains("a defect of this program at src/failpoints.rs:"), "{told}");
     assert!(!told.contains("somebody's data"), "{told}");
     assert!(told.contains("2 accounts: 1 complete, 1 failed"), "{told}");
     run("none").expect(0);

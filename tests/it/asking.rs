@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use apollo_compiler::Schema as Sdl;
 use apollo_compiler::schema::{ExtendedType, InputValueDefinition};
 use qpien_sync::error::Result;
-use qpien_sync::source::dialect::asking::{learn_lists, learn_token};
+use qpien_sync::source::dialect::probe::{learn_lists, learn_token};
 use qpien_sync::source::dialect::schema::{Argument, Schema, Type, TypeRef};
 use qpien_sync::source::dialect::server::{Reply, Server};
 use qpien_sync::streams::DEFAULT;

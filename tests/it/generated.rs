@@ -7,9 +7,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use qpien_sync::source::dialect::infer::{self, Open, Settled};
 use qpien_sync::source::dialect::schema::Schema;
 use qpien_sync::source::dialect::server::Reply;
-use qpien_sync::source::dialect::settle::{self, Open, Settled};
 use qpien_sync::source::dialect::{Dialect, introspect};
 use qpien_sync::streams::Stream;
 
@@ -41,7 +41,7 @@ fn served(seed: u64, work: &Work, sdl: &str) -> Sandbox {
 
 fn settled_list(schema: &Schema, stream: Stream) -> Result<Expected, String> {
     let Settled { table, open, .. } =
-        settle::stream(schema, stream, &toml::Table::new()).ok_or_else(|| format!("nothing lists {stream}"))?;
+        infer::stream(schema, stream, &toml::Table::new()).ok_or_else(|| format!("nothing lists {stream}"))?;
     let dialect = Dialect::with(&table).map_err(|e| e.to_string())?;
     let part = dialect.stream(stream).map_err(|e| e.to_string())?;
     Ok(Expected {
@@ -67,7 +67,7 @@ fn unknown(open: &[Open]) -> Vec<&'static str> {
 }
 
 fn settled_token(schema: &Schema) -> Result<Token, String> {
-    let Settled { table, open, .. } = settle::token(schema, &toml::Table::new());
+    let Settled { table, open, .. } = infer::token(schema, &toml::Table::new());
     let token = Dialect::with(&table).map_err(|e| e.to_string())?.token;
     Ok(Token {
         operation: token.operation,

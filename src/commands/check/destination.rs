@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::disk;
 use super::line::Line;
-use crate::commands::{deliver, refuse};
+use crate::commands::{deliver, preflight};
 use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::Settings;
 use crate::destinations::Filled;
@@ -16,7 +16,7 @@ use crate::destinations::manifest::{Manifest, NAME};
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::{Options, Postgres};
 use crate::error::Result;
-use crate::mirror::{pins, store};
+use crate::mirror::{pending_deliveries, store};
 use crate::streams::Stream;
 
 /// One destination.
@@ -49,11 +49,11 @@ fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
     } else {
         None
     };
-    let identity = connection.as_ref().and_then(|c| pins::identity_of(c).ok().flatten());
+    let identity = connection.as_ref().and_then(|c| pending_deliveries::identity_of(c).ok().flatten());
     let delivered = delivered(settings, job, identity.as_deref().unwrap_or_default())?;
     for (stream, (seq, filled)) in delivered {
         if let Some(connection) = connection.as_ref().filter(|_| identity.is_some()) {
-            refuse::fits(connection, job, destination.as_ref(), stream, (seq, &filled))?;
+            preflight::fits(connection, job, destination.as_ref(), stream, (seq, &filled))?;
         }
     }
     Ok(())

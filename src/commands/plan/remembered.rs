@@ -7,8 +7,8 @@ use super::question;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Lane;
-use crate::mirror::entries;
 use crate::mirror::forecast::{self, Lists};
+use crate::mirror::partitions;
 use crate::mirror::standing;
 use crate::source::Source;
 use crate::streams::Stream;
@@ -35,7 +35,7 @@ pub fn lists(connection: &Connection, source: &Source, settings: &Settings, stre
 /// The lists that a night asks for because nothing tells whether they hold new records.
 pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) -> Result<Vec<Box<str>>> {
     let unasked = !unchanged::asks_for_signs(source, stream)?;
-    entries::silence(connection, stream, unasked)
+    partitions::silence(connection, stream, unasked)
         .map(|silence| silence.lists)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}")))
 }

@@ -12,7 +12,8 @@ use super::references::{self, Stands};
 use crate::commands::{deliver, setup};
 use crate::config::settings::Settings;
 use crate::destinations::postgres::Postgres;
-use crate::destinations::postgres::held::{self, Standing};
+use crate::destinations::postgres::read_back;
+use crate::destinations::postgres::read_back::Standing;
 use crate::destinations::rows::Shape;
 use crate::destinations::{Content, Delivery, Destination as _};
 use crate::error::{Error, Result, quote};
@@ -132,7 +133,7 @@ fn cells(
         let mut print = |payload: &str| -> Result<i64> {
             let masked = masks.on(stream, payload);
             let change = Change { payload: Some(&masked), ..*change };
-            Ok(held::print(stream, &change, &shape.of_change(&change)?, volatile))
+            Ok(read_back::print(stream, &change, &shape.of_change(&change)?, volatile))
         };
         let now = print(payload)?;
         let is_other = ledger.print(stream, change.id, change.seq)?.is_some_and(|there| there != now);

@@ -10,10 +10,10 @@
 //! sent again by the client, for as long as the job's `retry_for` says.
 
 mod access;
-mod background;
+mod blocking;
+mod classify;
 mod direct;
 mod download;
-mod failure;
 mod manifest;
 mod probe;
 mod upload;
@@ -27,11 +27,11 @@ use object_store::path::Path;
 use object_store::{ObjectStore as _, ObjectStoreExt as _};
 
 use self::access::Access;
-use self::background::Background;
 use self::manifest::Seen;
 use self::upload::{Staged, Upload};
 use super::location::Location;
 use super::store::{Sink, Store};
+use crate::destinations::objects::blocking::Background;
 use crate::error::{Error, Kind, Result};
 
 /// A prefix of a bucket.
@@ -77,8 +77,8 @@ impl Bucket {
 
     /// What went wrong with an object of this name.
     fn failed(&self, name: &str, error: &object_store::Error) -> Error {
-        let cause = failure::told(error, &self.location.bucket, &self.access.address);
-        Error::new(failure::kind(error), format!("{}: {cause}{}", self.location.name_of(name), self.access.unread()))
+        let cause = classify::told(error, &self.location.bucket, &self.access.address);
+        Error::new(classify::kind(error), format!("{}: {cause}{}", self.location.name_of(name), self.access.unread()))
     }
 
     /// Lets go of what waits to appear and never will. A store that does not answer is not asked again for each.
@@ -105,7 +105,7 @@ impl Store for Objects {
     }
 
     fn stage(&self, name: &str) -> Result<Box<dyn Sink>> {
-        crate::crash::point();
+        crate::failpoints::point();
         Ok(Box::new(Upload::begin(self.bucket.clone(), name)?))
     }
 
@@ -117,7 +117,7 @@ impl Store for Objects {
             let staged = self.bucket.staged().remove(name);
             let staged = staged.ok_or_else(|| Error::new(Kind::Internal, format!("{name} was never written")))?;
             staged.appear(&self.bucket, name)?;
-            crate::crash::point();
+            crate::failpoints::point();
         }
         Ok(())
     }
@@ -143,12 +143,12 @@ impl Store for Objects {
             None => manifest::read(&self.bucket, name)?.1,
         };
         self.seen = Some(manifest::replace(&self.bucket, &seen, bytes)?);
-        crate::crash::point();
+        crate::failpoints::point();
         Ok(())
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        crate::crash::point();
+        crate::failpoints::point();
         let (store, path) = (self.bucket.access.patient.clone(), self.bucket.path(name)?);
         match self.bucket.background.wait(async move { store.delete(&path).await })? {
             Err(object_store::Error::NotFound { .. }) | Ok(()) => Ok(()),

@@ -5,7 +5,8 @@ use object_store::aws::AmazonS3;
 use object_store::path::Path;
 use object_store::{Error as Refused, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
 
-use super::{Bucket, failure};
+use super::Bucket;
+use crate::destinations::objects::classify;
 use crate::error::{Error, Kind, Result};
 
 /// The object that is written and removed.
@@ -62,7 +63,7 @@ async fn try_all(store: &AmazonS3, path: &Path, below: &Path) -> object_store::R
         match store.put_opts(path, "qpien-sync".into(), options).await {
             Err(Refused::Precondition { .. }) => break Found::Well,
             Ok(_) => break Found::Unconditional,
-            Err(error) if tries < TRIES && failure::transport(&error).is_some() => tries += 1,
+            Err(error) if tries < TRIES && classify::transport(&error).is_some() => tries += 1,
             Err(error) => return Err(error),
         }
     };

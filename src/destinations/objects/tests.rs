@@ -6,10 +6,10 @@ use super::super::contract_tests::{self, Held, STREAM, Subject, deliver, deliver
 use super::super::files::{self, Files};
 use super::super::format::Format;
 use super::super::manifest::{FileEntry, Manifest, NAME};
-use super::super::packing::Compression;
 use super::super::{Content, Destination, Terms, csv, jsonl};
 use super::upload::PART;
 use super::*;
+use crate::destinations::compression::Compression;
 use crate::verdict::Verdict;
 
 #[allow(dead_code)] // other tests use more of it

@@ -1,9 +1,10 @@
 //! Everything of a database that can be known to fail before the first request; nothing is changed by looking.
 
+use super::Options;
 use super::load::{fresh, plan};
 use super::session::Session;
-use super::{Options, marks};
 use crate::destinations::Terms;
+use crate::destinations::postgres::watermark;
 use crate::error::{Error, Kind, Result};
 use crate::streams::Stream;
 
@@ -15,10 +16,10 @@ pub fn inspect(session: &Session, options: &Options, terms: Terms, streams: &[St
     let schema = &options.schema;
     server(session)?;
     rights(session, schema)?;
-    let is_marked = marks::exists(session, schema)?;
+    let is_marked = watermark::exists(session, schema)?;
     if is_marked {
-        unfiltered(session, &marks::table(schema), &marks::told(schema))?;
-        marks::fits(session, schema, terms.content)?;
+        unfiltered(session, &watermark::table(schema), &watermark::told(schema))?;
+        watermark::fits(session, schema, terms.content)?;
     }
     for stream in streams {
         let table = plan(options, *stream);
@@ -35,7 +36,7 @@ pub fn inspect(session: &Session, options: &Options, terms: Terms, streams: &[St
                 .failed(format!("the user may not write {told}: GRANT SELECT, INSERT, UPDATE, DELETE ON {told}")));
         }
         unfiltered(session, &table.name, &table.told())?;
-        let mark = if is_marked { marks::read(session, schema, *stream)? } else { None };
+        let mark = if is_marked { watermark::read(session, schema, *stream)? } else { None };
         if fresh(mark.as_ref()) && table.has_rows(session)? {
             let told = table.told();
             return Err(Error::new(

@@ -1,17 +1,18 @@
 //! One stream of a delivery, in one transaction.
 
 use super::keys::{self, Aside};
-use super::marks::{self, Mark};
 use super::merge::{self, STAGING, Staged};
 use super::session::Session;
 use super::tables::{self, Table};
 use super::{Options, wire};
-use crate::crash;
 use crate::destinations::cells::EXTRA;
+use crate::destinations::postgres::watermark;
+use crate::destinations::postgres::watermark::Mark;
 use crate::destinations::rows::{OF_A_CHANGE, Shape};
 use crate::destinations::years::YearsOfColumns;
 use crate::destinations::{Content, Delivery, Offer, Receipt, Terms};
 use crate::error::{Error, Kind, Result};
+use crate::failpoints;
 use crate::quantity::counted;
 use crate::record::{Reader, SeqRange};
 use crate::streams::Stream;
@@ -38,12 +39,12 @@ pub enum Reached {
 
 /// How a schema is emptied, for people.
 pub fn to_empty(schema: &str) -> String {
-    format!("TRUNCATE the tables of the streams and {}", marks::told(schema))
+    format!("TRUNCATE the tables of the streams and {}", watermark::told(schema))
 }
 
 /// How far a stream has come by its mark, which must be of `mirror`.
 pub fn reached(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Result<Reached> {
-    let Some(mark) = marks::read(session, &options.schema, stream)? else { return Ok(Reached::Seq(0)) };
+    let Some(mark) = watermark::read(session, &options.schema, stream)? else { return Ok(Reached::Seq(0)) };
     if mark.mirror != mirror && !fresh(Some(&mark)) {
         let schema = &options.schema;
         return Err(Error::new(
@@ -80,9 +81,9 @@ impl Load<'_> {
         self.session.run("BEGIN")?;
         match self.in_transaction(offer) {
             Ok(receipt) => {
-                crash::point();
+                failpoints::point();
                 self.session.run("COMMIT")?;
-                crash::point();
+                failpoints::point();
                 Ok(receipt)
             }
             Err(error) => {
@@ -96,7 +97,7 @@ impl Load<'_> {
     fn in_transaction(&self, offer: &Offer) -> Result<Receipt> {
         let (schema, content, stream) = (&self.options.schema, self.terms.content, offer.stream);
         let table = plan(self.options, stream);
-        let mark = marks::read(self.session, schema, stream)?;
+        let mark = watermark::read(self.session, schema, stream)?;
         let mut receipt = Receipt {
             stream,
             held: offer.is_held(self.terms),
@@ -110,7 +111,7 @@ impl Load<'_> {
             table: Some(table.told()),
         };
         if receipt.held {
-            marks::write(self.session, schema, self.delivery, offer, content, None)?;
+            watermark::write(self.session, schema, self.delivery, offer, content, None)?;
             return Ok(receipt);
         }
         let (range, staged) = match content {
@@ -156,7 +157,7 @@ impl Load<'_> {
             receipt.left_out = aside.names();
             let has_flags = found.is_some_and(|found| found.has_flags());
             for statement in merge::statements(&table, staged, self.options.tombstones, has_flags) {
-                crash::point();
+                failpoints::point();
                 self.session.run(&statement)?;
             }
             self.make_sure(&table, staged)?;
@@ -165,8 +166,8 @@ impl Load<'_> {
         let columns = table.filled();
         let (seq, records, set_aside) = (receipt.up_to_seq, receipt.records, &receipt.left_out[..]);
         let id = range.filter(|_| content == Content::Changes).map(|_| self.delivery.id.as_str());
-        let delivered = marks::Delivered { seq, records, columns: &columns, set_aside, id };
-        marks::write(self.session, schema, self.delivery, offer, content, Some(delivered))?;
+        let delivered = watermark::Delivered { seq, records, columns: &columns, set_aside, id };
+        watermark::write(self.session, schema, self.delivery, offer, content, Some(delivered))?;
         Ok(receipt)
     }
 
@@ -224,7 +225,7 @@ impl Load<'_> {
             records += 1;
             Ok(())
         })?;
-        crash::point();
+        failpoints::point();
         let taken = copy.end()?;
         if taken != records {
             let why = format!("{records} rows of {} were sent, and {taken} taken", offer.stream);

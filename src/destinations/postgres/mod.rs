@@ -7,16 +7,16 @@
 //! Where a table is gone, or a column of it that had been filled, the stream is delivered again from its first change.
 
 pub mod address;
-mod fault;
-pub mod held;
+mod error;
 mod inspect;
 mod keys;
 mod load;
-mod marks;
 mod merge;
 mod pooler;
+pub mod read_back;
 mod session;
 mod tables;
+mod watermark;
 mod wire;
 
 use std::thread;
@@ -86,14 +86,14 @@ impl Postgres {
     }
 
     /// How a stream stands; none where it was never delivered.
-    pub fn standing(&self, stream: Stream) -> Result<Option<held::Standing>> {
-        held::standing(&self.open("a verification")?, &self.options, stream)
+    pub fn standing(&self, stream: Stream) -> Result<Option<read_back::Standing>> {
+        read_back::standing(&self.open("a verification")?, &self.options, stream)
     }
 
     /// What [`Destination::delivered`] and [`Destination::filled`] would say after a look, without a lock.
     pub fn glance(&self, mirror: &str, stream: Stream) -> Result<(i64, Filled)> {
         let session = self.open("a check")?;
-        if marks::exists(&session, &self.options.schema)? {
+        if watermark::exists(&session, &self.options.schema)? {
             Ok((seq(&session, &self.options, mirror, stream)?, filled(&session, &self.options, stream)?))
         } else {
             Ok((0, Filled::default()))
@@ -107,9 +107,9 @@ impl Postgres {
         stream: Stream,
         parent: Option<&str>,
         volatile: &Volatile,
-        each: &mut dyn FnMut(held::Held) -> Result<()>,
+        each: &mut dyn FnMut(read_back::Held) -> Result<()>,
     ) -> Result<()> {
-        held::records(&self.open("a verification")?, &self.options, (stream, parent), volatile, each)
+        read_back::records(&self.open("a verification")?, &self.options, (stream, parent), volatile, each)
     }
 
     /// Returns whether a table can hold a record of this id.
@@ -165,7 +165,7 @@ impl Destination for Postgres {
         let session = if is_first { self.open(holder)? } else { self.open_patiently()? };
         inspect(&session, &self.options, self.terms, &self.streams)?;
         session.lock(&self.options.schema)?;
-        marks::make(&session, &self.options.schema)?;
+        watermark::make(&session, &self.options.schema)?;
         self.session = Some(session);
         Ok(())
     }
@@ -211,7 +211,7 @@ impl Destination for Postgres {
         }
         self.connect()?;
         if let Some(session) = &self.session {
-            marks::leave(session, &self.options.schema, &delivery.of_job)?;
+            watermark::leave(session, &self.options.schema, &delivery.of_job)?;
         }
         Ok(receipts)
     }
@@ -227,7 +227,7 @@ fn seq(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Re
 
 /// What a stream's mark says of how its table was filled.
 fn filled(session: &Session, options: &Options, stream: Stream) -> Result<Filled> {
-    let mark = marks::read(session, &options.schema, stream)?;
+    let mark = watermark::read(session, &options.schema, stream)?;
     Ok(mark.map(|mark| Filled { delivery_id: mark.delivery_id, masks: mark.masks }).unwrap_or_default())
 }
 

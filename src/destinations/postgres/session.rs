@@ -24,7 +24,8 @@ use tokio_postgres::{Client, CopyInSink, NoTls, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::address::{Address, Trust};
-use super::{fault, pooler};
+use super::pooler;
+use crate::destinations::postgres::error;
 use crate::error::{Error, Kind, Result};
 
 /// Parameters of a statement.
@@ -236,7 +237,7 @@ impl Copy<'_> {
 }
 
 fn told(place: &str, error: &tokio_postgres::Error) -> Error {
-    Error::new(fault::kind(error), format!("{place}: {}", fault::told(error)))
+    Error::new(error::kind(error), format!("{place}: {}", error::told(error)))
 }
 
 /// TLS as the rest of the program does it, or with the roots of a file.

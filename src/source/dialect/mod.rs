@@ -4,13 +4,13 @@
 //!
 //! Unknown keys are refused (a typing error in an override would otherwise be a silent default).
 
-pub mod asking;
+pub mod infer;
 pub mod introspect;
-pub mod lesson;
 pub mod names;
+pub mod probe;
+pub mod rejections;
 pub mod schema;
 pub mod server;
-pub mod settle;
 mod since;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@
 //!
 //! Parts are settled one by one (the token, each stream), so that a server that changed one list is asked about that one.
 
-mod beyond;
+mod optional;
 mod token;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,15 +14,18 @@ use toml::{Table, Value};
 use super::Source;
 use super::dialect::schema::Schema;
 use super::dialect::server::Server as _;
-use super::dialect::settle::{self, Certainty, Finding, Open, Settled};
-use super::dialect::{Dialect, Paging, asking, introspect, lay_over, with_job};
+use super::dialect::{Dialect, Paging, introspect, lay_over, with_job};
 use super::document::Documents;
-use super::look_up::NOBODY;
-use super::prove::{self, Proof};
-pub use super::remembered::Part;
-use super::remembered::of_stream;
 use crate::error::{Error, Kind, Result};
 use crate::quantity::counted;
+use crate::source::check_paging;
+use crate::source::check_paging::Proof;
+use crate::source::dialect::infer;
+use crate::source::dialect::infer::{Certainty, Finding, Open, Settled};
+use crate::source::dialect::probe;
+use crate::source::fetch_by_id::NOBODY;
+pub use crate::source::saved_dialect::Part;
+use crate::source::saved_dialect::of_stream;
 use crate::streams::Stream;
 
 /// What came of a negotiation.
@@ -190,7 +193,7 @@ impl<'s> Negotiation<'s> {
             // Nothing to learn from: the walk will say what the server says.
             return Ok(());
         };
-        let Some(settled) = settle::stream(&schema, stream, self.job) else {
+        let Some(settled) = infer::stream(&schema, stream, self.job) else {
             if stream.definition().optional {
                 self.outcome.absent.push(stream);
                 self.outcome.parts.push(Part::absent(stream));
@@ -220,7 +223,7 @@ impl<'s> Negotiation<'s> {
         match self.prove(stream).await {
             Ok(proof) => self.keep(stream, settled, &proof).await?,
             Err(e) if spelled_otherwise(&e) => {
-                let written = settle::Written::of(self.job, stream).keys();
+                let written = infer::Written::of(self.job, stream).keys();
                 let whose = if written.is_empty() {
                     "what the schema says of it".to_owned()
                 } else {
@@ -247,7 +250,7 @@ impl<'s> Negotiation<'s> {
 
     async fn prove(&mut self, stream: Stream) -> Result<Proof> {
         if !self.source.is_partitioned(stream) {
-            let proof = prove::list(self.source, stream, None).await?;
+            let proof = check_paging::list(self.source, stream, None).await?;
             if stream == Stream::Conversations {
                 self.conversations.clone_from(&proof.ids);
             }
@@ -260,14 +263,14 @@ impl<'s> Negotiation<'s> {
         let parents: Vec<String> = known.iter().cloned().chain(nobody).collect();
         let (mut proof, mut refused) = (None, None);
         for parent in &parents {
-            if unsure && let Err(error) = prove::is_understood(self.source, stream, parent).await {
+            if unsure && let Err(error) = check_paging::is_understood(self.source, stream, parent).await {
                 if spelled_otherwise(&error) {
                     return Err(error);
                 }
                 refused = Some(error);
                 continue;
             }
-            let shown = prove::list(self.source, stream, Some(parent)).await?;
+            let shown = check_paging::list(self.source, stream, Some(parent)).await?;
             self.parent = Some(parent.clone());
             let is_enough = shown.rows > 0;
             proof = Some(shown);
@@ -347,8 +350,8 @@ impl<'s> Negotiation<'s> {
             return Ok(self.schema.clone());
         }
         let asked = match stream {
-            None => asking::learn_token(&documents, ASKING).await,
-            Some(_) => asking::learn_lists(&documents, &self.streams, ASKING).await,
+            None => probe::learn_token(&documents, ASKING).await,
+            Some(_) => probe::learn_lists(&documents, &self.streams, ASKING).await,
         };
         let asked = match asked {
             Ok(asked) => asked,

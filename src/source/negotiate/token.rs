@@ -1,10 +1,12 @@
 //! How a token is asked for; and whether this is our API at all.
 
-use super::super::dialect::settle::{self, Open};
-use super::super::dialect::{asking, lay_over};
+use super::super::dialect::lay_over;
 use super::super::document::Documents;
 use super::{ASKING, Negotiation, Part, spelled_otherwise};
 use crate::error::{Error, Result};
+use crate::source::dialect::infer;
+use crate::source::dialect::infer::Open;
+use crate::source::dialect::probe;
 use crate::streams::DEFAULT;
 
 impl Negotiation<'_> {
@@ -27,15 +29,15 @@ impl Negotiation<'_> {
             self.outcome.open.push(self.still_refused(&refused));
             return Ok(());
         };
-        let gives_token = settle::token::mutation(schema).is_some() || self.names("token");
+        let gives_token = infer::token::mutation(schema).is_some() || self.names("token");
         if !gives_token {
             let stranger =
-                if schema.whole { settle::stranger::told(schema) } else { self.lists_of_a_stranger(&refused).await };
+                if schema.whole { infer::not_qpien::told(schema) } else { self.lists_of_a_stranger(&refused).await };
             if let Some(stranger) = stranger {
                 return Err(stranger);
             }
         }
-        let mut settled = settle::token(schema, self.job);
+        let mut settled = infer::token(schema, self.job);
         if settled.open.is_empty() {
             lay_over(&mut self.settled, &settled.table);
             self.speak()?;
@@ -74,21 +76,21 @@ impl Negotiation<'_> {
     /// nothing was guessed is no proof: only a server that has no mutations at all, and no list of ours, is a stranger.
     /// What no list was guessed for is open, together with the token.
     async fn lists_of_a_stranger(&mut self, refused: &Error) -> Option<Error> {
-        let none = settle::stranger::has_no_mutations(refused);
+        let none = infer::not_qpien::has_no_mutations(refused);
         if !self.taught && !none {
             return None;
         }
         let streams = if self.streams.is_empty() { DEFAULT.to_vec() } else { self.streams.clone() };
-        let asked = asking::learn_lists(&Documents::new(self.source, false), &streams, ASKING).await.ok()?;
+        let asked = probe::learn_lists(&Documents::new(self.source, false), &streams, ASKING).await.ok()?;
         if !asked.judged {
             return None;
         }
-        if none && let Some(stranger) = settle::stranger::told(&asked.schema) {
+        if none && let Some(stranger) = infer::not_qpien::told(&asked.schema) {
             return Some(stranger);
         }
         for stream in streams {
             let optional = stream.definition().optional;
-            if !optional && settle::stream(&asked.schema, stream, self.job).is_none() {
+            if !optional && infer::stream(&asked.schema, stream, self.job).is_none() {
                 self.outcome.open.push(Self::no_list(stream));
             }
         }

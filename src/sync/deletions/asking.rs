@@ -7,7 +7,7 @@ use super::{Cursor, Stage, step};
 use crate::error::Result;
 use crate::mirror::deletions::{self as stored, Suspect};
 use crate::policy::{self, Action};
-use crate::source::look_up::{Found, look_up};
+use crate::source::fetch_by_id::{Found, look_up};
 use crate::source::negotiate::Negotiation;
 use crate::sync::{Context, dialect};
 

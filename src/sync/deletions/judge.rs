@@ -1,11 +1,11 @@
 //! From what is known of a suspect to whether it is gone, and how people are told. Pure.
 
+use crate::delete_limit::Refused;
 use crate::error::{Error, Kind, quote};
-use crate::guard::Refused;
 use crate::mirror::deletions::{Parent, Suspect};
 use crate::quantity::counted;
 use crate::source::dialect::NotFound;
-use crate::source::look_up::Found;
+use crate::source::fetch_by_id::Found;
 use crate::streams::Stream;
 
 /// What is known of a suspect beside its walk.

@@ -3,8 +3,8 @@
 
 use super::Stage;
 use super::judge::{Concluded, Refusal};
+use crate::delete_limit::Refused;
 use crate::error::Result;
-use crate::guard::Refused;
 use crate::mirror::deletions::{self as stored, BATCH};
 use crate::mirror::left_over;
 

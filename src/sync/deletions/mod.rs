@@ -15,7 +15,7 @@
 //! What a list shows no more since something else is asked for is left over: see `let_go`.
 //!
 //! [`mod@judge`] holds the reasoning, pure; `asking` asks; what is stored is [`crate::mirror::deletions`]'s, how many may go at a
-//! time [`crate::guard`]'s.
+//! time [`crate::delete_limit`]'s.
 //! Every step can be done again: a run that is killed between two of them concludes the same the next time.
 
 mod asking;
@@ -28,8 +28,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use self::asking::Asking;
 use self::judge::{Concluded, Evidence, Refusal, judge};
 use super::Context;
+use crate::delete_limit::{LEAST, Refused};
 use crate::error::Result;
-use crate::guard::{LEAST, Refused};
 use crate::mirror::deletions::{self as stored, BATCH, Judged, Suspect};
 use crate::mirror::left_over::{self, LeftOver};
 use crate::mirror::orphans;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{disputes, tail};
+use super::disputes;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
 use crate::mirror::records::{self, Landed, Landing, Moments};
@@ -11,6 +11,7 @@ use crate::progress::add;
 use crate::set_aside::{SetAside, What};
 use crate::source::page::Page;
 use crate::streams::{self, Stream};
+use crate::sync::walk::changed_since;
 use crate::sync::{Context, unchanged};
 use crate::verdict::{Moved, Verdict};
 
@@ -67,7 +68,7 @@ pub async fn land(
         run: context.begun.run,
         now: context.source.now(),
         since_run: from.since_run,
-        query: from.partition.is_empty().then(|| tail::asked(&context.source, stream)).transpose()?,
+        query: from.partition.is_empty().then(|| changed_since::asked(&context.source, stream)).transpose()?,
         records,
         set_aside,
         volatile: context.source.volatile().clone(),
@@ -81,7 +82,7 @@ pub async fn land(
             seen,
             stepped_back,
             total,
-            at_known: closed && tail::since(from).is_some(),
+            at_known: closed && changed_since::since(from).is_some(),
             moved,
             ..Advance::default()
         },

@@ -7,10 +7,9 @@ use std::pin::Pin;
 use super::closing::{self, Closing, Read};
 use super::commit::{Left, Window, land};
 use super::ending::{Ending, Order, conclude, refuse_empty, what_follows};
-use super::known_end::KnownEnd;
 use super::position::{Phase, Position};
 use super::take_in::{Taken, question, take_in};
-use super::{Ask, Shown, Step, Walk, page_ignored, tail};
+use super::{Ask, Shown, Step, Walk, page_ignored};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
@@ -20,6 +19,8 @@ use crate::source::AtWork;
 use crate::source::dialect::Paging;
 use crate::source::page::Page;
 use crate::streams::Stream;
+use crate::sync::walk::changed_since;
+use crate::sync::walk::early_stop::KnownEnd;
 use crate::sync::{Context, dialect, unchanged};
 use crate::verdict::Verdict;
 
@@ -65,7 +66,7 @@ pub async fn walk(
 pub async fn made_sure(context: &Context, stream: Stream, from: Checkpoint) -> Result<Checkpoint> {
     let is_long = from.seen > u64::from(context.page_size);
     let is_due = from.verdict == Some(Verdict::Continuous) && !from.is_made_sure;
-    if !is_due || !is_long || tail::since(&from).is_some() {
+    if !is_due || !is_long || changed_since::since(&from).is_some() {
         return Ok(from);
     }
     tracing::info!(%stream, "an older version has read this list: it is read once more, in case records moved");

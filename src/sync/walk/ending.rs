@@ -12,12 +12,13 @@ use super::driver::Ended;
 use super::head::{self, Head};
 use super::position::Position;
 use super::second_pass::{self, Second};
-use super::{Collect, Walk, tail};
+use super::{Collect, Walk};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Checkpoint};
 use crate::mirror::reread::Remembered;
 use crate::source::AtWork;
 use crate::streams::Stream;
+use crate::sync::walk::changed_since;
 use crate::sync::{Context, parents};
 use crate::verdict::Verdict;
 
@@ -46,7 +47,7 @@ pub(super) fn what_follows(
     in_order: bool,
 ) -> Then {
     let is_one_list = from.partition.is_empty();
-    if *verdict != Verdict::Continuous || tail::since(from).is_some() {
+    if *verdict != Verdict::Continuous || changed_since::since(from).is_some() {
         return Then::Close;
     }
     // Against a claim that is not believed nothing is proven.
@@ -171,7 +172,7 @@ impl Order {
 
 /// Fails where a list shows nothing although the record that it belongs to tells of a record in it.
 pub(super) async fn refuse_empty(context: &Context, stream: Stream, from: &Checkpoint, shows_none: bool) -> Result<()> {
-    let is_own = !from.partition.is_empty() && tail::since(from).is_none();
+    let is_own = !from.partition.is_empty() && changed_since::since(from).is_none();
     if shows_none && is_own && parents::tells_last(context, stream, &from.partition).await? {
         return Err(Error::new(Kind::Contradicted, "its entry tells a last message, and its list shows none"));
     }

@@ -24,18 +24,19 @@
 //!
 //! Rows of a window that does not join are true all the same and are stored; they prove nothing.
 
-mod ahead;
 mod anchors;
 mod answer;
 mod by_cursor;
 mod by_offset;
 mod by_page;
+pub mod changed_since;
 mod claims;
 pub mod closing;
 mod collect;
 pub mod commit;
 pub mod disputes;
 pub mod driver;
+pub mod early_stop;
 mod end_check;
 mod ending;
 mod evidence;
@@ -43,19 +44,18 @@ mod fixed_page_size;
 mod head;
 pub mod id_reading;
 pub mod isolate;
-pub mod known_end;
 mod moved;
 #[cfg(debug_assertions)]
 mod naive;
 mod page_size;
 mod position;
+mod prefetch;
 mod questions;
 mod reading_again;
 mod reasons;
 pub mod second_pass;
 mod sequence;
 mod strategy;
-pub mod tail;
 mod take_in;
 mod unknown_rows;
 mod unpaged;
@@ -67,7 +67,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::ahead::{again_of, windows_of};
 use self::answer::Answer;
 pub use self::answer::Shown;
 use self::by_cursor::ByCursor;
@@ -82,6 +81,7 @@ use self::questions::Questions;
 pub use self::reasons::{hint, page_ignored};
 use self::strategy::{Move, Strategy};
 use self::unpaged::Unpaged;
+pub use crate::sync::walk::prefetch::{again_of, windows_of};
 use crate::verdict::Verdict;
 
 /// What an answer meant for the walk.

@@ -7,7 +7,7 @@
 use super::closing::Read;
 use crate::error::Result;
 use crate::mirror::reread::{self, Unshown};
-use crate::source::look_up::{Found, look_up};
+use crate::source::fetch_by_id::{Found, look_up};
 
 /// Records that are asked for by id at most, to see whether they exist; the others are taken to.
 const LOOKED_UP: usize = 50;

@@ -2,7 +2,7 @@
 //! it fail, and with rows that belong to the record that was asked for.
 
 use super::driver::Ended;
-use super::{Ask, Walk, isolate, page_size, tail};
+use super::{Ask, Walk, isolate, page_size};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::progress::get;
@@ -11,6 +11,7 @@ use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::Context;
 use crate::sync::parents::{self, Checked};
+use crate::sync::walk::changed_since;
 
 /// What came of a question.
 pub(super) enum Taken {
@@ -98,6 +99,6 @@ pub(super) fn question(context: &Context, stream: Stream, from: &Checkpoint, wal
         size: ask.size,
         start: walk.after().map_or(Start::Row(ask.row), |after| Start::After(after.to_owned())),
         select: Select::Whole,
-        since: tail::since(from),
+        since: changed_since::since(from),
     }
 }

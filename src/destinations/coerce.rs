@@ -1,0 +1,171 @@
+//! Makes a record's cells fit the types of their columns. The API's types are only documented: a value of another type
+//! is neither lost nor a failure, it goes into `_extra` under its column's name, as it was sent, and is counted.
+//!
+//! - id and text: text. A number is an id by its digits, and no text.
+//! - boolean: true or false.
+//! - timestamp: a moment in the API's form of dates, in the years 1 to 9999. One that is finer than a microsecond is cut to
+//!   it, and stands in `_extra`, too.
+//! - json: any value, as JSON text.
+
+use std::borrow::Cow;
+
+use crate::destinations::cells::Cell;
+use crate::moment;
+use crate::streams::{Column, DateForm, Kind};
+
+/// Makes `cells` fit `columns`, of which the last is `_extra`; how many did not.
+pub fn fit(columns: &[Column], date: DateForm, cells: &mut [Cell<'_>]) -> u64 {
+    let mut misfits = 0;
+    let Some((extra, own)) = cells.split_last_mut() else { return 0 };
+    for (column, cell) in columns.iter().zip(own) {
+        if let Some(sent) = one(column.kind, date, cell) {
+            put_aside(extra, column.name, &sent);
+            misfits += 1;
+        }
+    }
+    misfits
+}
+
+/// Makes a cell fit; what was sent as JSON, where it does not.
+fn one(kind: Kind, date: DateForm, cell: &mut Cell<'_>) -> Option<String> {
+    let fitting = match (kind, &mut *cell) {
+        (_, Cell::Null)
+        | (Kind::Id | Kind::Text, Cell::Text(_))
+        | (Kind::Boolean, Cell::Plain("true" | "false"))
+        | (Kind::Json, Cell::Json(_))
+        | (Kind::Integer, Cell::Integer(_)) => return None,
+        (Kind::Id, Cell::Plain(digits)) if !digits.starts_with(['t', 'f']) => Some(Cell::Text(Cow::Borrowed(*digits))),
+        (Kind::Json, Cell::Text(text)) => Some(Cell::Json(json_text(text))),
+        (Kind::Json, Cell::Plain(plain)) => Some(Cell::Json((*plain).to_owned())),
+        (Kind::Timestamp, Cell::Text(text)) => match moment::read(text, date) {
+            Some((micros, true)) => Some(Cell::Moment(micros)),
+            Some((micros, false)) => {
+                let sent = json_text(text);
+                *cell = Cell::Moment(micros);
+                return Some(sent);
+            }
+            None => None,
+        },
+        (Kind::Timestamp, Cell::Plain(number)) if date != DateForm::Iso8601 => match moment::read(number, date) {
+            Some((micros, true)) => Some(Cell::Moment(micros)),
+            Some((micros, false)) => {
+                let sent = (*number).to_owned();
+                *cell = Cell::Moment(micros);
+                return Some(sent);
+            }
+            None => None,
+        },
+        _ => None,
+    };
+    match fitting {
+        Some(fitting) => {
+            *cell = fitting;
+            None
+        }
+        None => Some(match std::mem::take(cell) {
+            Cell::Text(text) => json_text(&text),
+            Cell::Plain(plain) => plain.to_owned(),
+            Cell::Json(json) => json,
+            Cell::Null | Cell::Integer(_) | Cell::Moment(_) => "null".into(),
+        }),
+    }
+}
+
+fn json_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Adds a member to the object in `extra`.
+fn put_aside(extra: &mut Cell<'_>, name: &str, sent: &str) {
+    let member = format!("\"{name}\":{sent}}}");
+    *extra = Cell::Json(match std::mem::take(extra) {
+        Cell::Json(mut object) if object.len() > 2 => {
+            object.pop();
+            object.push(',');
+            object + &member
+        }
+        _ => format!("{{{member}"),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destinations::cells::{EXTRA, read};
+
+    const COLUMNS: [Column; 6] = [
+        Column { name: "_id", kind: Kind::Id },
+        Column { name: "t", kind: Kind::Text },
+        Column { name: "b", kind: Kind::Boolean },
+        Column { name: "at", kind: Kind::Timestamp },
+        Column { name: "j", kind: Kind::Json },
+        EXTRA,
+    ];
+
+    fn fitted(date: DateForm, payload: &'static str) -> (Vec<Cell<'static>>, u64) {
+        let mut cells = read(&COLUMNS, payload).expect("cells");
+        let misfits = fit(&COLUMNS, date, &mut cells);
+        (cells, misfits)
+    }
+
+    #[test]
+    fn what_fits_is_typed() {
+        let (cells, misfits) =
+            fitted(DateForm::Iso8601, r#"{"_id":7,"t":"x","b":true,"at":"2024-03-05T08:09:10.123456Z","j":{"a": 1}}"#);
+        assert_eq!(misfits, 0);
+        let all = [
+            Cell::Text("7".into()),
+            Cell::Text("x".into()),
+            Cell::Plain("true"),
+            Cell::Moment(1_709_626_150_123_456),
+            Cell::Json(r#"{"a":1}"#.into()),
+            Cell::Null,
+        ];
+        assert_eq!(cells, all);
+        for (json, text) in [(r#""a\"b""#, r#""a\"b""#), ("1.50", "1.50"), ("true", "true"), ("[ ]", "[]")] {
+            let payload: &'static str = format!(r#"{{"_id":"1","j":{json}}}"#).leak();
+            assert_eq!(fitted(DateForm::Iso8601, payload).0[4], Cell::Json(text.into()));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_stands_in_extra_as_it_was_sent() {
+        let (cells, misfits) = fitted(DateForm::Iso8601, r#"{"_id":"1","t":5,"b":"yes","at":17,"j":null,"z":[1]}"#);
+        assert_eq!(misfits, 3);
+        assert_eq!(cells[1..5], [Cell::Null, Cell::Null, Cell::Null, Cell::Null]);
+        assert_eq!(cells[5], Cell::Json(r#"{"z":[1],"t":5,"b":"yes","at":17}"#.into()));
+        let (cells, misfits) = fitted(DateForm::Iso8601, r#"{"_id":true}"#);
+        assert_eq!((misfits, &cells[0], &cells[5]), (1, &Cell::Null, &Cell::Json(r#"{"_id":true}"#.into())));
+        let (cells, misfits) = fitted(DateForm::Iso8601, r#"{"_id":"1","t":{"x":"\n"},"at":"soon"}"#);
+        assert_eq!((misfits, &cells[5]), (2, &Cell::Json(r#"{"t":{"x":"\n"},"at":"soon"}"#.into())));
+    }
+
+    #[test]
+    fn moments_are_exact_to_the_microsecond_and_say_so_where_they_are_not() {
+        let at = |date, json: &str| {
+            let payload: &'static str = format!(r#"{{"_id":"1","at":{json}}}"#).leak();
+            let (cells, misfits) = fitted(date, payload);
+            (cells[3].clone(), misfits)
+        };
+        let ms = Cell::Moment(1_709_626_150_123_000);
+        assert_eq!(at(DateForm::EpochMs, "1709626150123"), (ms.clone(), 0));
+        assert_eq!(at(DateForm::EpochMs, "\"1709626150123\""), (ms, 0));
+        assert_eq!(at(DateForm::EpochS, "-1.5"), (Cell::Moment(-1_500_000), 0));
+        assert_eq!(at(DateForm::Iso8601, "\"2024-03-05T10:09:10+02:00\""), (Cell::Moment(1_709_626_150_000_000), 0));
+        assert_eq!(at(DateForm::Iso8601, "\"1970-01-01T00:00:00.000000999Z\""), (Cell::Moment(0), 1));
+        assert_eq!(at(DateForm::Iso8601, "\"1969-12-31T23:59:59.9999995Z\""), (Cell::Moment(-1), 1));
+        assert_eq!(at(DateForm::EpochMs, "999999999999999999"), (Cell::Null, 1));
+        assert_eq!(at(DateForm::EpochMs, "1e300"), (Cell::Null, 1));
+        // Of a number, too, what is finer than a microsecond is cut to the one before it, and told.
+        assert_eq!(at(DateForm::EpochMs, "1.5"), (Cell::Moment(1_500), 0));
+        assert_eq!(at(DateForm::EpochMs, "0.0001"), (Cell::Moment(0), 1));
+        assert_eq!(at(DateForm::EpochMs, "-0.0001"), (Cell::Moment(-1), 1));
+        // The years 1 to 9999, to the millisecond.
+        assert_eq!(at(DateForm::EpochMs, "253402300799999"), (Cell::Moment(253_402_300_799_999_000), 0));
+        assert_eq!(at(DateForm::EpochMs, "253402300800000"), (Cell::Null, 1));
+        assert_eq!(at(DateForm::EpochMs, "-62135596800000"), (Cell::Moment(-62_135_596_800_000_000), 0));
+        assert_eq!(at(DateForm::EpochMs, "-62135596800001"), (Cell::Null, 1));
+        // A number says nothing where moments are texts.
+        assert_eq!(at(DateForm::Iso8601, "1709626150123"), (Cell::Null, 1));
+    }
+}

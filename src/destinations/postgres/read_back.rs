@@ -1,0 +1,155 @@
+//! What a schema holds, read back for whoever verifies it: what is wrong with a table itself, and of its rows ids, seqs,
+//! references and a print of all cells but for what changes by itself, some thousand rows at a time.
+
+use std::borrow::Cow;
+
+use tokio_postgres::types::{FromSql, Type};
+
+use crate::destinations::cells::Cell;
+use crate::destinations::postgres::load::plan;
+use crate::destinations::postgres::session::Session;
+use crate::destinations::postgres::tables::quoted;
+use crate::destinations::postgres::watermark;
+use crate::destinations::postgres::watermark::Mark;
+use crate::destinations::postgres::{Options, wire};
+use crate::destinations::rows::OF_A_CHANGE;
+use crate::destinations::typed_columns;
+use crate::error::Result;
+use crate::record::Change;
+use crate::streams::{Column, Kind, Stream};
+use crate::volatile::Volatile;
+
+/// Rows fetched at a time.
+const FETCH: usize = 10_000;
+
+/// How a stream stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The mirror that it comes from.
+    pub mirror: String,
+    /// The seq that it has reached.
+    pub seq: i64,
+    /// The run that delivered last; 0 where none did.
+    pub run: i64,
+    /// The delivery that brought the last changes; none where an earlier version did.
+    pub delivery_id: Option<String>,
+    /// A name of the masks that its rows went through; none where an earlier version delivered them.
+    pub masks: Option<String>,
+    /// It was held back from the first: there is nothing of it.
+    pub is_nothing: bool,
+    /// What is wrong with its table. Where something is, its rows are not read.
+    pub faults: Vec<String>,
+}
+
+/// A record that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Held {
+    pub id: String,
+    pub seq: Option<i64>,
+    pub parent: Option<String>,
+    /// Of its own cells and its seq.
+    pub print: i64,
+}
+
+/// How a stream stands; none where it was never delivered.
+pub fn standing(session: &Session, options: &Options, stream: Stream) -> Result<Option<Standing>> {
+    if !watermark::exists(session, &options.schema)? {
+        return Ok(None);
+    }
+    let Some(mark) = watermark::read(session, &options.schema, stream)? else { return Ok(None) };
+    let is_nothing = crate::destinations::postgres::load::fresh(Some(&mark));
+    let faults = if is_nothing { Vec::new() } else { faults(session, options, stream, &mark)? };
+    let (seq, run) = (mark.seq, mark.run.unwrap_or(0));
+    let Mark { mirror, delivery_id, masks, .. } = mark;
+    Ok(Some(Standing { mirror, seq, run, delivery_id, masks, is_nothing, faults }))
+}
+
+fn faults(session: &Session, options: &Options, stream: Stream, mark: &Mark) -> Result<Vec<String>> {
+    let table = plan(options, stream);
+    let Some(found) = table.look(session)? else { return Ok(vec![format!("{} is not there", table.told())]) };
+    let lost = found.lacks(&mark.columns);
+    let mut faults: Vec<String> = lost.iter().map(|name| format!("its column {name} is not there")).collect();
+    if faults.is_empty()
+        && let Err(refused) = table.fits(&found)
+    {
+        faults.push(refused.detail);
+    }
+    Ok(faults)
+}
+
+/// The columns of which prints are made, in their order: all that a record has, and its seq.
+fn printed(stream: Stream) -> Vec<Column> {
+    typed_columns(stream).iter().chain(&OF_A_CHANGE[..1]).copied().collect()
+}
+
+/// The print of a change as it is delivered, from the cells of its row. What changes by itself is left out of it: the mirror
+/// keeps the newest such values and delivers them with the record's next change.
+pub fn print(stream: Stream, change: &Change<'_>, cells: &[Cell<'_>], volatile: &Volatile) -> i64 {
+    let own = cells.len() - OF_A_CHANGE.len();
+    debug_assert_eq!(cells[own], Cell::Integer(change.seq));
+    let columns = printed(stream);
+    let values = wire::values(&cells[..=own]);
+    wire::print_of(columns.iter().zip(&values).map(|(column, value)| settled(column, value.as_deref(), volatile)))
+}
+
+/// What a value settles to, as the server sends it.
+fn settled<'v>(column: &Column, value: Option<&'v [u8]>, volatile: &Volatile) -> Option<Cow<'v, [u8]>> {
+    let text = match column.kind {
+        Kind::Id | Kind::Text | Kind::Json => value.and_then(|value| std::str::from_utf8(value).ok()),
+        Kind::Boolean | Kind::Timestamp | Kind::Integer => None,
+    };
+    match text {
+        Some(text) => volatile.settled_cell(column, text).map(|settled| match settled {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        }),
+        None => value.filter(|_| !volatile.is_declared(column)).map(Cow::Borrowed),
+    }
+}
+
+/// A value as the server sends it.
+struct Raw<'v>(&'v [u8]);
+
+impl<'v> FromSql<'v> for Raw<'v> {
+    fn from_sql(_: &Type, raw: &'v [u8]) -> std::result::Result<Raw<'v>, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Raw(raw))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+/// Hands every record of a stream that is not flagged as deleted to `each`; `parent` is the column by which it refers.
+pub fn records(
+    session: &Session,
+    options: &Options,
+    (stream, parent): (Stream, Option<&str>),
+    volatile: &Volatile,
+    each: &mut dyn FnMut(Held) -> Result<()>,
+) -> Result<()> {
+    let table = plan(options, stream);
+    let flagged = table.look(session)?.is_some_and(|found| found.has_flags());
+    let only = if flagged { " WHERE NOT _deleted" } else { "" };
+    let parent = parent.map_or_else(|| "NULL::text".to_owned(), quoted);
+    let columns = printed(stream);
+    let all: Vec<String> = columns.iter().map(|column| quoted(column.name)).collect();
+    session.run(&format!(
+        "BEGIN TRANSACTION READ ONLY; DECLARE held NO SCROLL CURSOR FOR SELECT _id, _seq, {parent}, {} FROM {}{only}",
+        all.join(", "),
+        table.name()
+    ))?;
+    loop {
+        let rows = session.rows(&format!("FETCH {FETCH} FROM held"), &[])?;
+        if rows.is_empty() {
+            return session.run("COMMIT");
+        }
+        for row in rows {
+            let raw = |at| row.get::<_, Option<Raw<'_>>>(3 + at).map(|Raw(bytes)| bytes);
+            let values = columns.iter().enumerate().map(|(at, column)| settled(column, raw(at), volatile));
+            let print = wire::print_of(values);
+            each(Held { id: row.get(0), seq: row.get(1), parent: row.get(2), print })?;
+        }
+    }
+}

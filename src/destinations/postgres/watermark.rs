@@ -1,0 +1,214 @@
+//! How far each stream has come, beside the data and in one transaction with it: a row a stream, which also says to people
+//! what was proven of the stream and as of when.
+
+use crate::destinations::manifest::NOT_IN_JOB;
+use crate::destinations::postgres::session::Session;
+use crate::destinations::postgres::tables::quoted;
+use crate::destinations::{Content, Delivery, Offer};
+use crate::error::{Error, Kind, Result};
+use crate::streams::Stream;
+
+const TABLE: &str = "_qpien_delivered";
+
+/// Columns that the first version did not make, with their types.
+const LATER: [(&str, &str); 4] = [
+    // Of changes: which delivery brought the last of them.
+    ("delivery_id", "text"),
+    // A name of the masks that the rows went through, which tells neither them nor their key.
+    ("masks", "text"),
+    // Records of the mirror that a complete reading did not show and that are kept.
+    ("suspects", "bigint NOT NULL DEFAULT 0"),
+    // Records that the table cannot hold: their ids are no keys.
+    ("set_aside", "text[] NOT NULL DEFAULT '{}'"),
+];
+
+/// A row of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The mirror that feeds the stream.
+    pub mirror: String,
+    /// Everything up to this seq is there.
+    pub seq: i64,
+    /// Records of the latest delivery.
+    pub records: i64,
+    /// The columns that have been filled.
+    pub columns: Vec<String>,
+    /// The run that delivered last; none where nothing was.
+    pub run: Option<i64>,
+    /// A name of the masks that the rows went through; none where an earlier version delivered them.
+    pub masks: Option<String>,
+    /// The delivery that brought the last changes; none where an earlier version did.
+    pub delivery_id: Option<String>,
+    /// The names of records that the table cannot hold.
+    pub set_aside: Vec<String>,
+}
+
+/// What a delivery did.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Delivered<'d> {
+    pub seq: i64,
+    pub records: u64,
+    pub columns: &'d [String],
+    /// Of changes that came with it: which delivery it is.
+    pub id: Option<&'d str>,
+    pub set_aside: &'d [String],
+}
+
+/// The table, with its schema.
+pub fn table(schema: &str) -> String {
+    format!("{}.{TABLE}", quoted(schema))
+}
+
+/// The same for people.
+pub fn told(schema: &str) -> String {
+    format!("{schema}.{TABLE}")
+}
+
+/// Makes the schema and the table where they are missing.
+pub fn make(session: &Session, schema: &str) -> Result<()> {
+    // IF NOT EXISTS asks for the right to make one even where there is one.
+    if !session.value::<bool>("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", &[&schema])? {
+        session.run(&format!("CREATE SCHEMA {}", quoted(schema)))?;
+    }
+    if !exists(session, schema)? {
+        session.run(&format!(
+            "CREATE TABLE {} (
+                 stream text PRIMARY KEY,
+                 mirror text NOT NULL,            -- which mirror feeds it; seqs are that one's
+                 content text NOT NULL,           -- changes or snapshot
+                 seq bigint NOT NULL,             -- every change up to this one is in the stream's table
+                 records bigint NOT NULL,         -- of the latest delivery
+                 columns text[] NOT NULL,         -- that have been filled; where one is gone, all is delivered again
+                 run_id bigint,                   -- the run that delivered last
+                 as_of timestamptz,               -- the table is at least as fresh as this
+                 at timestamptz,                  -- when it was delivered
+                 status text NOT NULL,            -- published, incomplete (delivered all the same), held or not in the job
+                 verdict text NOT NULL,           -- of the latest run: proven, continuous or incomplete
+                 why text,
+                 latest_run_id bigint NOT NULL,
+                 latest_at timestamptz NOT NULL)",
+            table(schema)
+        ))?;
+    }
+    for (name, kind) in LATER {
+        if !session.value::<bool>(
+            "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname = $2 AND NOT attisdropped)",
+            &[&table(schema), &name],
+        )? {
+            session.run(&format!("ALTER TABLE {} ADD COLUMN {name} {kind}", table(schema)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the table is there.
+pub fn exists(session: &Session, schema: &str) -> Result<bool> {
+    session.value(
+        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                        WHERE n.nspname = $1 AND c.relname = $2)",
+        &[&schema, &TABLE],
+    )
+}
+
+/// Refuses a schema that is fed otherwise.
+pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
+    let sql = format!("SELECT stream, content FROM {} WHERE content <> $1 ORDER BY stream LIMIT 1", table(schema));
+    match session.rows(&sql, &[&content.name()])?.first() {
+        None => Ok(()),
+        Some(row) => {
+            let (stream, there): (String, String) = (row.get(0), row.get(1));
+            Err(Error::new(
+                Kind::DestinationRefused,
+                format!("{schema}.{stream} is fed by {there}, and the job delivers {}", content.name()),
+            ))
+        }
+    }
+}
+
+/// A stream's mark.
+pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Mark>> {
+    // A table that an earlier version made may lack a column.
+    let sql = format!(
+        "SELECT mirror, seq, records, columns, run_id, to_jsonb(mark) ->> 'masks', to_jsonb(mark) ->> 'delivery_id',
+                ARRAY(SELECT jsonb_array_elements_text(coalesce(to_jsonb(mark) -> 'set_aside', '[]')))
+         FROM {} AS mark WHERE stream = $1",
+        table(schema)
+    );
+    let rows = session.rows(&sql, &[&stream.name()])?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    Ok(Some(Mark {
+        mirror: row.get(0),
+        seq: row.get(1),
+        records: row.get(2),
+        columns: row.get(3),
+        run: row.get(4),
+        masks: row.get(5),
+        delivery_id: row.get(6),
+        set_aside: row.get(7),
+    }))
+}
+
+/// Notes which streams the job does not ask for any more: their tables stay as they are.
+pub fn leave(session: &Session, schema: &str, of_job: &[Stream]) -> Result<()> {
+    let names: Vec<&str> = of_job.iter().map(|stream| stream.name()).collect();
+    let sql = format!("UPDATE {} SET status = $1 WHERE stream <> ALL($2) AND status <> $1", table(schema));
+    session.execute(&sql, &[&NOT_IN_JOB, &names]).map(drop)
+}
+
+/// What a stream's mark says now: what was delivered, or, of a held one, why nothing was.
+pub fn write(
+    session: &Session,
+    schema: &str,
+    delivery: &Delivery,
+    offer: &Offer,
+    content: Content,
+    delivered: Option<Delivered<'_>>,
+) -> Result<()> {
+    let status = match (delivered, offer.verdict.is_complete()) {
+        (None, _) => "held",
+        (Some(_), true) => "published",
+        (Some(_), false) => "incomplete",
+    };
+    let moves = if delivered.is_some() {
+        ", mirror = excluded.mirror, content = excluded.content, seq = excluded.seq, records = excluded.records,
+           columns = excluded.columns, run_id = excluded.run_id, as_of = excluded.as_of, at = excluded.at, masks = excluded.masks,
+           delivery_id = coalesce(excluded.delivery_id, mark.delivery_id), set_aside = excluded.set_aside"
+    } else {
+        ""
+    };
+    let sql = format!(
+        "INSERT INTO {} AS mark 
+             (stream, mirror, content, seq, records, columns, run_id, as_of, at, status, verdict, why, latest_run_id, latest_at, suspects, masks, delivery_id, set_aside)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::timestamptz, CASE WHEN $7::bigint IS NOT NULL THEN now() END, $9, $10, $11, $12, now(), $13, $14, $15, $16)
+         ON CONFLICT (stream) DO UPDATE SET status = excluded.status, verdict = excluded.verdict, why = excluded.why,
+             latest_run_id = excluded.latest_run_id, latest_at = excluded.latest_at, suspects = excluded.suspects{moves}",
+        table(schema)
+    );
+    let (seq, records) = delivered.map_or((0, 0), |d| (d.seq, d.records));
+    let (columns, set_aside) = delivered.map_or((&[][..], &[][..]), |d| (d.columns, d.set_aside));
+    let records = i64::try_from(records).unwrap_or(i64::MAX);
+    let as_of = offer.as_of.as_ref().filter(|_| delivered.is_some());
+    session.execute(
+        &sql,
+        &[
+            &offer.stream.name(),
+            &delivery.mirror,
+            &content.name(),
+            &seq,
+            &records,
+            &columns,
+            &delivered.map(|_| delivery.run),
+            &as_of,
+            &status,
+            &offer.verdict.word(),
+            &offer.verdict.why(),
+            &delivery.run,
+            &i64::try_from(offer.suspects).unwrap_or(i64::MAX),
+            &delivered.map(|_| &offer.masks),
+            &delivered.and_then(|d| d.id),
+            &set_aside,
+        ],
+    )?;
+    Ok(())
+}

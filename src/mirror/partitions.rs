@@ -1,0 +1,458 @@
+//! Which lists of a partitioned stream need not be asked for: those of a record whose entry in its own list is unchanged
+//! since they were read whole. A conversation's entry shows its last message, so new messages change it (one that shows
+//! none is no sign, and its list is asked for); what changes
+//! later in a message that is there (delivered, read, failed) does not, which is why a list with messages newer than
+//! `lookback` is read again all the same. What that misses is measured ([`crate::mirror::audits`]).
+//!
+//! A row of `entry` speaks of the last pass that was *begun*, in either lane. It is overwritten when a pass begins and
+//! counts as whole when that very pass closes complete: rows that an unfinished pass left behind are never taken for the
+//! edge of what is known.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use crate::clock::is_ahead;
+use crate::mirror::checkpoint;
+use crate::mirror::checkpoint::{Lane, Pass, Place, gone, parent};
+use crate::mirror::{orphans, settings};
+use crate::streams::{self, Stream};
+
+/// The stream whose lists belong to the records of a page, and what is known of these.
+#[derive(Debug, Clone)]
+pub struct Partitions {
+    /// The stream.
+    pub stream: Stream,
+    /// The run in which the round began.
+    pub round: i64,
+    /// Fingerprint of the fields that the stream is asked for.
+    pub selection: i64,
+    /// The server's time, in milliseconds since 1970.
+    pub now: i64,
+    /// How long records change after they were made, in milliseconds.
+    pub lookback: i64,
+    /// For each record of the page the newest moment that it tells of its list.
+    pub newest: Vec<Option<i64>>,
+    /// For each record of the page whether it tells anything of its list that new records in that would change.
+    pub signs: Vec<bool>,
+    /// A record that tells nothing has an empty list, as far as the server has shown ([`Silence`]).
+    pub silence_is_empty: bool,
+}
+
+impl Partitions {
+    /// Whether the page's n-th record, unchanged, is a sign that its list is. One that tells nothing is none, but where its
+    /// list is empty and this server's silence means just that.
+    fn is_sign(&self, t: &Transaction<'_>, n: usize, place: &Place) -> rusqlite::Result<bool> {
+        if self.signs.get(n).copied().unwrap_or(false) {
+            return Ok(true);
+        }
+        Ok(self.silence_is_empty && !holds_records(t, place)?)
+    }
+}
+
+/// What is known of a list: the last pass over it that was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The seq of the record it belongs to, when the pass was begun.
+    pub entry_seq: i64,
+    /// The fields that were asked for.
+    pub selection: i64,
+    /// The pass was the incremental lane's.
+    pub incremental: bool,
+    /// The run in which it was begun.
+    pub run: i64,
+    /// When it was begun, in milliseconds since 1970.
+    pub began: i64,
+    /// The newest moment in the list; [`UNTOLD`] when its records tell none.
+    pub newest: Option<i64>,
+    /// It has closed complete, and was read with the settings of today.
+    pub whole: bool,
+    /// The round that found it unchanged last.
+    pub skipped: Option<i64>,
+    /// The list showed a newer record than the entry told: unchanged, it is no sign that the list is.
+    pub lags: bool,
+}
+
+/// The newest moment of records that tell none: whenever they are read, they may have been made just before.
+pub const UNTOLD: i64 = i64::MAX;
+
+/// An entry may tell its last record's moment in whole seconds: by so many milliseconds that record may be younger.
+const ROUNDED: i64 = 1000;
+
+impl Known {
+    /// Whether the list need not be asked for: the entry is what it was, the list was read whole with the same fields,
+    /// and nothing in it was so new then that it may have changed since. A moment that is still to come, of the reading or
+    /// of a record, is no reason to leave it out: what was made since may stand behind it.
+    pub fn is_unchanged(&self, entry_seq: i64, selection: i64, lookback: i64, now: i64) -> bool {
+        let to_come = is_ahead(self.began, now) || self.newest_to_come(now).is_some();
+        let settled = lookback == 0 || self.newest.is_none_or(|newest| newest < self.began.saturating_sub(lookback));
+        self.whole && !self.lags && self.entry_seq == entry_seq && self.selection == selection && settled && !to_come
+    }
+
+    /// The newest moment in the list, where it is still to come.
+    fn newest_to_come(&self, now: i64) -> Option<i64> {
+        self.newest.filter(|newest| *newest != UNTOLD && is_ahead(*newest, now))
+    }
+
+    /// The moment up to which the list's records are known, for a pass that may end where it meets them.
+    pub fn known_since(&self, selection: i64, now: i64) -> Option<i64> {
+        (self.whole && self.selection == selection && !is_ahead(self.began, now)).then_some(self.began)
+    }
+}
+
+/// Begins the pass over the list of the page's n-th record, unless it is begun in this round or need not be read; true
+/// when it was found unchanged just now.
+pub fn meet(
+    t: &Transaction<'_>,
+    partitions: &Partitions,
+    n: usize,
+    place: &Place,
+    seq: i64,
+    run: i64,
+) -> rusqlite::Result<bool> {
+    let Partitions { round, selection, lookback, now, .. } = *partitions;
+    let (mut known_since, mut to_come) = (None, None);
+    if place.lane == Lane::Incremental
+        && let Some(known) = find(t, place)?
+    {
+        if known.incremental && known.run >= round {
+            return Ok(false);
+        }
+        // Suspects are settled by reading the list to its end.
+        let settled = !holds_suspects(t, place)?;
+        // Another lane began a pass after this round's own: that is the round's, open or not.
+        let begun = || checkpoint::find(t, place).map(|own| own.is_some_and(|own| own.since_run >= round));
+        let is_unchanged =
+            settled && known.is_unchanged(seq, selection, lookback, now) && partitions.is_sign(t, n, place)?;
+        if is_unchanged && (known.incremental || !begun()?) {
+            let is_counted = known.skipped.is_some_and(|skipped| skipped >= round);
+            return if is_counted { Ok(false) } else { skip(t, place, round).map(|()| true) };
+        }
+        // What an audit shows to be wrong may stand behind rows that are known.
+        let is_owed = crate::mirror::audits::is_owed(t, place)?;
+        known_since = known.known_since(selection, now).filter(|_| settled && !is_owed);
+        // A pass that ends where the list is known may not show this record again.
+        to_come = known.newest_to_come(now);
+    }
+    if checkpoint::start_pass(t, place, run, round, &Pass { known_since, audited: None })? {
+        let newest = partitions.newest.get(n).copied().flatten().max(to_come);
+        t.prepare_cached(
+            "INSERT INTO entry (stream, partition, entry_seq, selection, lane, run, began, newest, sign, told)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (stream, partition) DO UPDATE SET entry_seq = excluded.entry_seq,
+                 selection = excluded.selection, lane = excluded.lane, run = excluded.run, began = excluded.began,
+                 newest = excluded.newest, sign = excluded.sign, told = excluded.told, whole = 0, read_at = NULL,
+                 skipped = NULL, repair = NULL, lags = 0, search = NULL",
+        )?
+        .execute(params![
+            place.stream.number(),
+            place.partition,
+            seq,
+            selection,
+            place.lane.name(),
+            run,
+            partitions.now,
+            newest,
+            partitions.signs.get(n).copied().unwrap_or(false),
+            partitions.newest.get(n).copied().flatten()
+        ])?;
+    }
+    Ok(false)
+}
+
+fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Known>> {
+    let counts_since = settings::counts_since(t, place.stream);
+    t.prepare_cached(
+        "SELECT entry_seq, selection, lane = 'incremental', run, began, newest, whole AND run >= ?, skipped, lags
+         FROM entry WHERE stream = ? AND partition = ?",
+    )?
+    .query_row(params![counts_since, place.stream.number(), place.partition], |r| {
+        Ok(Known {
+            entry_seq: r.get(0)?,
+            selection: r.get(1)?,
+            incremental: r.get(2)?,
+            run: r.get(3)?,
+            began: r.get(4)?,
+            newest: r.get(5)?,
+            whole: r.get(6)?,
+            skipped: r.get(7)?,
+            lags: r.get(8)?,
+        })
+    })
+    .optional()
+}
+
+fn holds_records(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
+    t.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_parents WHERE stream = ? AND parent = ? AND deleted = 0)",
+    )?
+        .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
+}
+
+fn holds_suspects(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
+    t.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_suspected_lists
+             WHERE stream = ? AND parent = ? AND suspect_run IS NOT NULL)",
+    )?
+    .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
+}
+
+/// What entries that tell nothing of their lists mean on this server.
+///
+/// An empty conversation has no last message to tell, and to ask for each of these every night would cost requests for
+/// nothing. So silence means "empty" as long as the server has shown exactly that: other entries of the stream tell
+/// something, and no list holds records behind an entry that tells nothing. One such list, and silence means nothing: a
+/// conversation that was empty may have been filled behind an entry that stays as it was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// Silence means an empty list.
+    pub is_empty: bool,
+    /// The lists that each night asks for, because nothing tells whether they hold new records.
+    pub lists: Vec<Box<str>>,
+}
+
+/// Weighs what the entries of a stream's lists have told so far; `unasked`: none tells anything, for that is not asked for.
+/// Nothing is known in a mirror that is older than this memory.
+pub fn silence(c: &Connection, stream: Stream, unasked: bool) -> rusqlite::Result<Silence> {
+    let Ok(mut ask) = c.prepare_cached(
+        "SELECT partition, sign AND NOT ?2, lags, (lags OR NOT sign OR ?2)
+             AND EXISTS (SELECT 1 FROM record INDEXED BY record_parents
+                         WHERE record.stream = ?1 AND parent = partition AND deleted = 0)
+         FROM entry WHERE stream = ?1",
+    ) else {
+        return Ok(Silence::default());
+    };
+    let mut silence = Silence::default();
+    let (mut tells, mut contradicted, mut empty) = (false, false, Vec::new());
+    let mut rows = ask.query(params![stream.number(), unasked])?;
+    while let Some(row) = rows.next()? {
+        let (sign, lags, holds_records): (bool, bool, bool) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        tells |= sign;
+        contradicted |= !sign && holds_records;
+        if holds_records && (lags || !sign) {
+            silence.lists.push(row.get(0)?);
+        } else if !sign {
+            empty.push(row.get(0)?);
+        }
+    }
+    silence.is_empty = tells && !contradicted;
+    if !silence.is_empty {
+        silence.lists.append(&mut empty);
+    }
+    Ok(silence)
+}
+
+/// What is known of a list is forgotten when the record it belongs to is gone: should that come back, the list is read
+/// whole, for some of its records went with it.
+pub fn forget(t: &Transaction<'_>, stream: Stream, partition: &str) -> rusqlite::Result<()> {
+    t.prepare_cached("DELETE FROM entry WHERE stream = ? AND partition = ?")?
+        .execute(params![stream.number(), partition])
+        .map(drop)
+}
+
+/// A record was filled in: it has another seq, and its list is known as before.
+pub fn renumber(t: &Transaction<'_>, parent: Stream, id: &str, before: i64, now: i64) -> rusqlite::Result<()> {
+    for child in streams::ALL.into_iter().filter(|s| s.definition().parent == Some(parent)) {
+        t.prepare_cached("UPDATE entry SET entry_seq = ?4 WHERE stream = ?1 AND partition = ?2 AND entry_seq = ?3")?
+            .execute(params![child.number(), id, before, now])?;
+    }
+    Ok(())
+}
+
+fn skip(t: &Transaction<'_>, place: &Place, round: i64) -> rusqlite::Result<()> {
+    t.prepare_cached("UPDATE entry SET skipped = ? WHERE stream = ? AND partition = ?")?.execute(params![
+        round,
+        place.stream.number(),
+        place.partition
+    ])?;
+    Ok(())
+}
+
+/// A pass that was begun in `since_run` has closed; it counts when no other was begun after it.
+pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool) -> rusqlite::Result<()> {
+    let (newest, seen): (Option<i64>, u64) = t
+        .prepare_cached("SELECT newest, seen FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?")?
+        .query_row(params![place.lane.name(), place.stream.number(), place.partition], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })?;
+    let newest = newest.or((seen > 0).then_some(UNTOLD));
+    t.prepare_cached(
+        "UPDATE entry SET whole = ?5, read_at = ?6, newest = max(coalesce(newest, ?7), coalesce(?7, newest)),
+             lags = coalesce(?7 < ?9 AND ?7 > told + ?8, 0)
+         WHERE stream = ?1 AND partition = ?2 AND lane = ?3 AND run = ?4",
+    )?
+    .execute(params![
+        place.stream.number(),
+        place.partition,
+        place.lane.name(),
+        since_run,
+        complete,
+        crate::clock::now(),
+        newest,
+        ROUNDED,
+        UNTOLD
+    ])?;
+    orphans::closed(t, place, since_run)
+}
+
+/// The incomplete lists of a stream are about to be read again, in a pass that begins in `run`.
+pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
+    let gone = gone(t, stream);
+    t.execute(
+        &format!(
+            "UPDATE entry SET lane = ?1, run = ?3, began = ?5, whole = 0, skipped = NULL, search = NULL
+             WHERE stream = ?2 AND partition IN (
+                 SELECT partition FROM checkpoint
+                 WHERE lane = ?1 AND stream = ?2 AND open = 0 AND verdict = 'incomplete' AND NOT {gone})"
+        ),
+        params![lane.name(), stream.number(), run, parent(stream), now],
+    )?;
+    Ok(())
+}
+
+/// The lists that a round did not ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// How many.
+    pub lists: u64,
+    /// Those that were not read whole before.
+    pub incomplete: u64,
+    /// When the one that was read the longest ago was read.
+    pub read_at: Option<String>,
+}
+
+/// Sums up the lists of a stream that the round which began with run `round` did not ask for, nor one that began after it
+/// (another job's); none in a mirror that is older than this memory.
+pub fn skipped(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<Skipped> {
+    let Ok(mut ask) = c.prepare_cached(
+        "SELECT count(*), coalesce(sum(whole = 0 OR run < ?3), 0), min(read_at) FROM entry
+         WHERE stream = ?1 AND skipped >= ?2",
+    ) else {
+        return Ok(Skipped::default());
+    };
+    ask.query_row(params![stream.number(), round, settings::counts_since(c, stream)], |r| {
+        Ok(Skipped { lists: r.get(0)?, incomplete: r.get(1)?, read_at: r.get(2)? })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400_000;
+    const NOW: i64 = 110 * DAY;
+    const KNOWN: Known = Known {
+        entry_seq: 7,
+        selection: 1,
+        incremental: true,
+        run: 3,
+        began: 100 * DAY,
+        newest: Some(90 * DAY),
+        whole: true,
+        skipped: None,
+        lags: false,
+    };
+
+    #[test]
+    fn a_list_is_unchanged_when_its_entry_its_fields_and_its_age_say_so() {
+        assert!(KNOWN.is_unchanged(7, 1, 3 * DAY, NOW));
+        assert!(!KNOWN.is_unchanged(8, 1, 3 * DAY, NOW), "another entry");
+        assert!(!KNOWN.is_unchanged(7, 2, 3 * DAY, NOW), "other fields");
+        assert!(!Known { whole: false, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "not read whole");
+        assert!(!Known { lags: true, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "it lags behind its list");
+        assert!(!KNOWN.is_unchanged(7, 1, 10 * DAY, NOW), "on the day, it may still change");
+        assert!(KNOWN.is_unchanged(7, 1, 10 * DAY - 1, NOW));
+        assert!(Known { newest: None, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "there was nothing in it");
+    }
+
+    #[test]
+    fn records_that_tell_no_moment_may_be_new_unless_nobody_looks_back() {
+        let untold = Known { newest: Some(UNTOLD), ..KNOWN };
+        assert!(!untold.is_unchanged(7, 1, 1, NOW));
+        assert!(untold.is_unchanged(7, 1, 0, NOW));
+        assert!(Known { newest: Some(101 * DAY), ..KNOWN }.is_unchanged(7, 1, 0, NOW));
+    }
+
+    #[test]
+    fn a_moment_that_is_still_to_come_is_no_reason_to_leave_a_list_out() {
+        for lookback in [0, 3 * DAY] {
+            assert!(!KNOWN.is_unchanged(7, 1, lookback, 95 * DAY), "it was read by a clock that was wrong");
+            assert!(KNOWN.is_unchanged(7, 1, lookback, 100 * DAY - 300_000), "clocks may differ by five minutes");
+            let of_2100 = Known { newest: Some(47_482 * DAY), ..KNOWN };
+            assert!(!of_2100.is_unchanged(7, 1, lookback, NOW), "new ones may stand behind it");
+        }
+        assert_eq!((KNOWN.known_since(1, 95 * DAY), KNOWN.known_since(1, NOW)), (None, Some(100 * DAY)));
+    }
+
+    fn mirror() -> Connection {
+        let mut c = Connection::open_in_memory().expect("memory");
+        crate::mirror::migrations::apply(&mut c, std::path::Path::new("m")).expect("schema");
+        c
+    }
+
+    fn partitions(round: i64, now: i64) -> Partitions {
+        Partitions {
+            stream: Stream::Messages,
+            round,
+            selection: 1,
+            now,
+            lookback: DAY,
+            newest: vec![Some(now - 9 * DAY)],
+            signs: vec![true],
+            silence_is_empty: false,
+        }
+    }
+
+    fn place(lane: Lane) -> Place {
+        Place { lane, stream: Stream::Messages, partition: "c".into() }
+    }
+
+    /// A pass of one window, begun in this run.
+    fn close(t: &Transaction<'_>, lane: Lane, run: i64) {
+        let pass = checkpoint::find(t, &place(lane)).expect("find").expect("a pass").pass;
+        let verdict = Some(crate::verdict::Verdict::Continuous);
+        let advance = checkpoint::Advance { pass, verdict, ..checkpoint::Advance::default() };
+        checkpoint::advance(t, &place(lane), &advance).expect("closed");
+        closed(t, &place(lane), run, true).expect("known");
+    }
+
+    #[test]
+    fn only_the_pass_that_was_begun_last_says_that_a_list_is_known() {
+        let mut c = mirror();
+        let t = c.transaction().expect("transaction");
+        let (both, now) = ([Lane::Backfill, Lane::Incremental], 100 * DAY);
+        for (lane, run) in both.into_iter().zip(1..) {
+            assert!(!meet(&t, &partitions(run, now), 0, &place(lane), 5, run).expect("begun"));
+        }
+        close(&t, Lane::Backfill, 1);
+        let known = find(&t, &place(Lane::Backfill)).expect("find").expect("known");
+        assert!(known.incremental && !known.whole, "the incremental lane's pass may have left rows behind");
+        close(&t, Lane::Incremental, 2);
+        assert!(!meet(&t, &partitions(2, now), 0, &place(Lane::Incremental), 5, 2).expect("the same round"));
+        assert_eq!(skipped(&t, Stream::Messages, 2).expect("skipped").lists, 0, "it is read or skipped, never both");
+        assert!(meet(&t, &partitions(3, now), 0, &place(Lane::Incremental), 5, 3).expect("unchanged"));
+        assert!(!meet(&t, &partitions(3, now), 0, &place(Lane::Incremental), 5, 3).expect("is counted once"));
+        assert_eq!(skipped(&t, Stream::Messages, 3).expect("skipped").lists, 1);
+        assert!(!meet(&t, &partitions(3, now), 0, &place(Lane::Incremental), 6, 3).expect("it changed after all"));
+        assert_eq!(skipped(&t, Stream::Messages, 3).expect("skipped").lists, 0);
+        let own = checkpoint::find(&t, &place(Lane::Incremental)).expect("find").expect("a pass");
+        assert_eq!((own.since_run, own.known_since), (3, Some(now)));
+    }
+
+    #[test]
+    fn a_backfill_skips_nothing_and_reads_to_the_end() {
+        let mut c = mirror();
+        let t = c.transaction().expect("transaction");
+        for run in [1, 2] {
+            assert!(!meet(&t, &partitions(run, 9 * DAY), 0, &place(Lane::Backfill), 5, run).expect("begun"));
+            let own = checkpoint::find(&t, &place(Lane::Backfill)).expect("find").expect("a pass");
+            assert_eq!((own.pass, own.known_since, own.verdict.is_none()), (run, None, true));
+            close(&t, Lane::Backfill, run);
+        }
+    }
+
+    #[test]
+    fn a_pass_may_end_at_known_rows_only_when_all_of_them_are_known() {
+        assert_eq!(KNOWN.known_since(1, NOW), Some(100 * DAY));
+        assert_eq!(KNOWN.known_since(2, NOW), None);
+        assert_eq!(Known { whole: false, ..KNOWN }.known_since(1, NOW), None);
+    }
+}

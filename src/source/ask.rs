@@ -1,0 +1,322 @@
+//! Questions answered: one request for some questions, each question with its own result, its own retries and its own
+//! end.
+
+use std::fmt::Write as _;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::error::{Error, Kind, Result, quote};
+use crate::policy::{self, Action};
+use crate::secret::Secret;
+use crate::source::Source;
+use crate::source::batch::{Answered, Place, is_for_company};
+use crate::source::budget::{Headers, Of};
+use crate::source::client::Attempt;
+use crate::source::envelope;
+use crate::source::page::Page;
+use crate::source::query;
+use crate::source::query::{Question, Start};
+use crate::source::retry::{Failures, Limits, Next};
+use crate::source::witness::SUSPICIOUS;
+use crate::streams::Stream;
+
+/// Time for one more question, and not for two.
+const ONCE_MORE: Duration = Duration::from_millis(500);
+
+/// The token's generation, and each question's outcome.
+type Outcomes = (Option<u64>, Vec<Result<Page>>);
+
+impl Source {
+    /// Asks a question, in company of others' where some wait, with its own retries for as long as the limits allow.
+    pub async fn ask(&self, question: Question) -> Result<Page> {
+        let place = self.waiting.put(question.clone(), usize::MAX);
+        self.ask_from(place, question, &self.settings.limits).await
+    }
+
+    async fn ask_from(&self, place: Place<'_>, question: Question, limits: &Limits) -> Result<Page> {
+        let stream = question.stream;
+        let mut failures = Failures::default();
+        let (mut most, mut own, mut is_denied, mut was_refused) = (usize::MAX, false, false, false);
+        let mut answered_before = self.answered.load(Ordering::Relaxed);
+        let mut place = Some(place);
+        loop {
+            let waits = place.take().unwrap_or_else(|| self.waiting.put(question.clone(), most));
+            let mut answered = self.ask_together(waits, &question, most).await;
+            own |= answered.beside_answers;
+            let outcome = std::mem::replace(&mut answered.outcome, Ok(Page::default()));
+            let mut error = match outcome {
+                Ok(page) => {
+                    self.scope_renewed[stream].store(0, Ordering::Relaxed);
+                    if was_refused {
+                        self.aliases.confirm();
+                    }
+                    return Ok(page);
+                }
+                Err(error) => error,
+            };
+            // An API that answers the others is not down: the fault is this question's own.
+            if matches!(error.kind, Kind::ServerFault | Kind::Garbled | Kind::Network | Kind::Fronted { .. }) {
+                let answers = self.answered.load(Ordering::Relaxed);
+                let others = answers > std::mem::replace(&mut answered_before, answers);
+                let is_suspicious = failures.count >= SUSPICIOUS;
+                own |= is_suspicious && (others || self.answers_another(&question, &failures).await);
+                if own {
+                    error.kind = Kind::UnknownFailure;
+                }
+            }
+            if matches!(error.kind, Kind::RateLimited) && !is_denied {
+                match self.is_refused_alone(&question, &failures).await {
+                    Some(Ok(page)) => return Ok(page),
+                    refused => is_denied |= refused.is_some(),
+                }
+            }
+            is_denied |= is_its_own_denial(&error, &answered, &failures);
+            if is_denied && is_denial(&error.kind) {
+                error.kind = Kind::UnknownFailure;
+            }
+            if answered.together > 1 && is_for_company(&error) {
+                // Perhaps it was the company: in half of it, at once.
+                tracing::debug!(%stream, together = answered.together, %error, "asking in smaller company");
+                was_refused |= answered.was_refused;
+                most = answered.together / 2;
+                continue;
+            }
+            if most < usize::MAX && answered.together == 1 {
+                match error.kind {
+                    Kind::QueryRejected { .. } => self.aliases.acquit(),
+                    _ if is_for_company(&error) => self.aliases.doubt(),
+                    _ => {}
+                }
+            }
+            let fresh = answered.generation.is_none_or(|g| self.tokens.is_newest(g));
+            match self.next(&mut failures, stream, &error, answered.generation, fresh, limits) {
+                Next::After(delay) => tokio::time::sleep(delay).await,
+                Next::GiveUp => return Err(self.advised(stream, told(error, &failures, limits))),
+            }
+            if failures.count > 1 && !error.is_addressed {
+                most = (answered.together / 2).max(1);
+            }
+        }
+    }
+
+    /// Asks some questions; the results come in their order.
+    pub async fn ask_all(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
+        self.ask_each(questions, self.settings.limits).await
+    }
+
+    /// The same for the pages of a walk: a field that fails in one record is asked for once more, and no longer.
+    pub async fn ask_pages(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
+        self.ask_each(questions, Limits { field: ONCE_MORE, ..self.settings.limits }).await
+    }
+
+    /// The same without patience for failures that are the question's own: who looks for the one row that fails expects
+    /// some of them to.
+    pub async fn ask_all_briefly(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
+        self.ask_each(questions, Limits { short: Duration::ZERO, budget: Duration::ZERO, ..self.settings.limits }).await
+    }
+
+    async fn ask_each(&self, questions: Vec<Question>, limits: Limits) -> Vec<Result<Page>> {
+        // All of them wait before any of them is carried, or the first would leave alone.
+        let places: Vec<Place<'_>> = questions.iter().map(|q| self.waiting.put(q.clone(), usize::MAX)).collect();
+        join_all(places.into_iter().zip(questions).map(|(p, q)| self.ask_from(p, q, &limits))).await
+    }
+
+    /// What comes after a failed question; tells the tokens when theirs was refused.
+    fn next(
+        &self,
+        failures: &mut Failures,
+        stream: Stream,
+        error: &Error,
+        generation: Option<u64>,
+        fresh: bool,
+        limits: &Limits,
+    ) -> Next {
+        let action = policy::decide(&error.kind).action;
+        if let (Action::Renew | Action::RenewOnce, Some(generation)) = (action, generation) {
+            if matches!(error.kind, Kind::InsufficientScopes { .. }) {
+                // Once a stream, not once a question: a thousand conversations lack the same scope.
+                let renewed = &self.scope_renewed[stream];
+                let before = renewed.load(Ordering::Relaxed);
+                if before != 0 && generation > before {
+                    return Next::GiveUp;
+                }
+                renewed.store(generation, Ordering::Relaxed);
+            }
+            self.tokens.refused(generation);
+        }
+        let next = failures.next(error, limits, self.contacted.load(Ordering::Relaxed), fresh);
+        if let Next::After(delay) = next {
+            self.note_retry(error, delay, failures);
+        }
+        next
+    }
+
+    /// What the server leaves out and we know: the scope that is missing, the line that leaves a field out.
+    fn advised(&self, stream: Stream, mut error: Error) -> Error {
+        match &error.kind {
+            Kind::InsufficientScopes { required } => {
+                let scope = required.as_deref().unwrap_or(stream.definition().scope);
+                let _ = write!(error.detail, "; the scope is {}", quote(scope));
+            }
+            Kind::FieldFailed { field: Some(field) } => {
+                let dialect = self.dialect();
+                let whole = dialect.stream(stream).ok().and_then(|spelled| spelled.holding(field));
+                if let Some(name) = whole {
+                    let drop = format!("[source.dialect.streams.{stream}] drop = [\"{name}\"]");
+                    let _ =
+                        write!(error.detail, "; to go on without the field: {drop}{}", cost_of_dropping(stream, name));
+                }
+            }
+            Kind::QueryRejected { fields } => {
+                let dialect = self.dialect();
+                let spelled = dialect.stream(stream).ok();
+                let mut names: Vec<String> = Vec::new();
+                for name in fields.iter().filter_map(|f| spelled?.holding(f)) {
+                    let name = format!("\"{name}\"");
+                    if !names.contains(&name) {
+                        names.push(name);
+                    }
+                }
+                if !names.is_empty() {
+                    let cost: String =
+                        names.iter().map(|name| cost_of_dropping(stream, name.trim_matches('"'))).collect();
+                    let names = names.join(", ");
+                    let _ = write!(
+                        error.detail,
+                        "; to go on without: [source.dialect.streams.{stream}] drop = [{names}]{cost}"
+                    );
+                }
+            }
+            _ => {}
+        }
+        error
+    }
+
+    /// One request for these questions alone, without retries: the token's generation, and each question's outcome.
+    pub(super) async fn attempt(&self, questions: &[Question]) -> Outcomes {
+        self.attempt_beside(questions, false).await
+    }
+
+    /// The same where it may be known that others were answered a moment ago: a limit is then nobody else's.
+    pub(super) async fn attempt_beside(&self, questions: &[Question], are_others_answered: bool) -> Outcomes {
+        let _slot = self.in_flight.slot().await;
+        let (hold, _moving) = self.share(questions).await;
+        let number = match self.budget.acquire().await {
+            Ok(number) => number,
+            Err(e) => return (None, questions.iter().map(|_| Err(e.clone())).collect()),
+        };
+        self.send_beside(number, hold, questions, are_others_answered).await
+    }
+
+    /// The same once it is this request's turn.
+    pub(super) async fn send(
+        &self,
+        number: u64,
+        hold: Option<Arc<OwnedSemaphorePermit>>,
+        questions: &[Question],
+    ) -> Outcomes {
+        self.send_beside(number, hold, questions, false).await
+    }
+
+    async fn send_beside(
+        &self,
+        number: u64,
+        hold: Option<Arc<OwnedSemaphorePermit>>,
+        questions: &[Question],
+        are_others_answered: bool,
+    ) -> Outcomes {
+        let every = |e: Error| questions.iter().map(|_| Err(e.clone())).collect();
+        let dialect = self.dialect();
+        let token = match self.token().await {
+            Ok(token) => token,
+            Err(e) => return (None, every(e)),
+        };
+        let names: Result<Vec<String>> = query::operations(&dialect, questions)
+            .map(|operations| operations.into_iter().map(|operation| self.names.next(operation)).collect());
+        let asked = names.and_then(|names| Ok((query::list_request(&dialect, questions, &names)?, names)));
+        let (body, names) = match asked {
+            Ok(asked) => asked,
+            Err(e) => return (Some(token.generation), every(e)),
+        };
+        for question in questions {
+            self.attempts[question.stream].fetch_add(1, Ordering::Relaxed);
+        }
+        let authorization = Secret::new(format!("{}{}", dialect.authorization_prefix, token.secret.reveal()));
+        let answered = self.post(body, Some(&authorization)).await;
+        let (outcomes, headers) = match answered {
+            Ok(Attempt { answer, headers }) => {
+                self.budget.observe(number, headers, Of::List);
+                self.in_flight.learn(questions, answer.body.len());
+                let judged = envelope::pages(&dialect, &self.settings.volatile, questions, &names, answer);
+                self.note_names(judged.named);
+                (judged.outcomes, headers)
+            }
+            Err(e) => (every(e), Headers::default()),
+        };
+        for (question, page) in questions.iter().zip(&outcomes) {
+            if let (Some(parent), Ok(_)) = (&question.parent, page) {
+                let mut last = self.last_parent[question.stream].lock().unwrap_or_else(PoisonError::into_inner);
+                *last = Some(parent.clone());
+            }
+            if let (Start::Row(row), Ok(page)) = (&question.start, page) {
+                let shown = row + page.records.rows.len() as u64 + u64::from(page.nameless);
+                if page.total.is_some_and(|total| total > shown) && question.since.is_none() && shown > *row {
+                    self.found_counting(question.stream);
+                }
+            }
+        }
+        let are_answered = are_others_answered || outcomes.iter().any(Result::is_ok);
+        let outcomes: Vec<Result<Page>> = outcomes
+            .into_iter()
+            .map(|o| {
+                let o = o.map_err(|e| self.hidden(e, Some(&token.secret)));
+                self.answered.fetch_add(u64::from(o.is_ok()), Ordering::Relaxed);
+                self.settle(number, headers, are_answered, o).map(|p| Page { hold: hold.clone(), ..p })
+            })
+            .collect();
+        // A gateway may say so of a token that has expired: the next attempt brings a new one.
+        if outcomes.iter().any(|o| o.as_ref().is_err_and(|e| e.kind == Kind::Fronted { is_unauthorized: true })) {
+            self.tokens.refused(token.generation);
+        }
+        (Some(token.generation), outcomes)
+    }
+}
+
+/// What a job pays for doing without a field, in the words of a hint.
+fn cost_of_dropping(stream: Stream, field: &str) -> &'static str {
+    match (stream, field) {
+        (Stream::Conversations, "lastMessage") => " (each night then asks for the messages of every conversation)",
+        _ => "",
+    }
+}
+
+/// Whether a failure says who may not ask, or not now.
+fn is_denial(kind: &Kind) -> bool {
+    matches!(kind, Kind::InsufficientScopes { .. } | Kind::Unauthorized | Kind::RateLimited | Kind::TokenExpired)
+}
+
+/// Whether a refusal is a question's own: others of the same request were answered under the same token. A scope is
+/// missing for a whole stream, so there it takes an answer for the same stream.
+fn is_its_own_denial(error: &Error, answered: &Answered, failures: &Failures) -> bool {
+    match error.kind {
+        Kind::InsufficientScopes { .. } => answered.beside_its_own,
+        Kind::Unauthorized | Kind::RateLimited => answered.beside_answers,
+        // A token can expire in the middle of a request, but not again and again.
+        Kind::TokenExpired => answered.beside_answers && failures.count > 1,
+        _ => false,
+    }
+}
+
+/// The error as the operator reads it: how often and how long it was tried, or why it was not.
+pub(super) fn told(error: Error, failures: &Failures, limits: &Limits) -> Error {
+    let told = match limits.asked_too_much(error.wait) {
+        Some(why) => format!(" ({why})"),
+        None if failures.count <= 1 => return error,
+        None => format!(" ({} attempts in {} s)", failures.count, failures.lasted().as_secs()),
+    };
+    Error { detail: format!("{}{told}", error.detail), ..error }
+}

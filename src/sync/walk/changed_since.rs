@@ -1,0 +1,89 @@
+//! A night asks for what changed since a list was read last, where the API has a filter for it and obeys it. It is tried
+//! before it is believed, once: a filter that is ignored costs nothing but the whole list, one that answers with nothing
+//! would hide every change. What it misses all the same, and what is gone, a reading of the whole list finds
+//! (`full_every`). Which reading is due: [`crate::mirror::readings`].
+//!
+//! The list that other lists belong to (conversations) is read whole: what it does not show would not be asked for.
+
+use std::sync::PoisonError;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::Result;
+use crate::mirror::checkpoint::Checkpoint;
+use crate::mirror::readings::Tails;
+use crate::mirror::store::Mirror;
+use crate::source::Source;
+use crate::source::check_paging;
+use crate::streams::{self, Stream};
+use crate::sync::{Context, dialect};
+
+/// The moment that a walk asks for changes since; none: for the whole list.
+pub fn since(from: &Checkpoint) -> Option<i64> {
+    from.known_since.filter(|_| from.partition.is_empty())
+}
+
+/// A fingerprint of how a stream's one list is asked for.
+pub fn asked(source: &Source, stream: Stream) -> Result<i64> {
+    let dialect = source.dialect();
+    let part = dialect.stream(stream)?;
+    let mut all = vec![part.operation.as_str(), part.list.items.as_str(), part.list.since.as_str()];
+    all.push(part.list.since_form.word());
+    all.extend(part.selected());
+    all.extend(part.list.arguments.iter().flat_map(|(path, literal)| [path.as_str(), literal.as_str()]));
+    Ok(i64::from_ne_bytes(xxh3_64(all.join("\n").as_bytes()).to_ne_bytes()))
+}
+
+/// The lists of which changes alone may be asked for, and what the run is to tell of the others. Asks only where the next
+/// reading would be a tail.
+pub async fn offered(
+    source: &Source,
+    mirror: &Mirror,
+    endpoint: &str,
+    streams: &[Stream],
+    wanted: Tails,
+) -> Result<(Tails, Vec<String>)> {
+    let (mut offered, mut notes) = (wanted.clone(), Vec::new());
+    for stream in streams.iter().copied().filter(|s| !source.is_partitioned(*s) && !has_partitions(source, *s)) {
+        let list = source.dialect().stream(stream)?.list.clone();
+        let query = asked(source, stream)?;
+        let one = Tails { streams: vec![(stream, query)], ..wanted.clone() };
+        let due = mirror.call(move |w| w.transaction(|t| one.since(t, stream)));
+        if list.since.is_empty() || due.await?.is_none() {
+            continue;
+        }
+        let filter =
+            format!("{} {} {}", source.dialect().stream(stream)?.operation, list.since, list.since_form.word());
+        let part = dialect::recall(mirror, endpoint).await?.into_iter().find(|part| part.name == stream.name());
+        let mut obeyed = part.as_ref().and_then(|part| part.obeys(&filter));
+        if let (None, Some(part)) = (obeyed, part) {
+            obeyed = check_paging::since(source, stream).await?;
+            if let Some(obeyed) = obeyed {
+                dialect::keep_part(source, mirror, endpoint, part.with_obeyed(&filter, obeyed)).await?;
+            }
+        }
+        match obeyed {
+            Some(true) => offered.streams.push((stream, query)),
+            Some(false) => {
+                notes.push(format!("{stream}: the server does not obey `{}`; the list is read whole", list.since));
+            }
+            None => {
+                notes
+                    .push(format!("{stream}: whether `{}` is obeyed is not known; the list is read whole", list.since));
+            }
+        }
+    }
+    Ok((offered, notes))
+}
+
+fn has_partitions(source: &Source, stream: Stream) -> bool {
+    streams::ALL.into_iter().any(|s| s.definition().parent == Some(stream) && source.is_partitioned(s))
+}
+
+/// Tells that a list is not read whole.
+pub fn note(context: &Context, stream: Stream, from: &Checkpoint) {
+    if let Some(since) = since(from) {
+        let note = format!("{stream}: only what changed since {} is asked for", crate::clock::text(since));
+        context.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
+}

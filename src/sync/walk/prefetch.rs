@@ -1,0 +1,86 @@
+//! How far the windows of a walk by pages reach: which page overlaps what was read and ends farthest, and how many windows
+//! a list takes.
+
+use std::collections::HashSet;
+
+use crate::sync::walk::anchors::NEED;
+use crate::sync::walk::questions::Ask;
+
+/// The question that begins `NEED` rows before `position` at the latest and ends farthest, among the sizes between half
+/// of `size` and `size`: 1,153 windows instead of 1,000 for 100,000 rows of 100.
+pub(super) fn reach(position: u64, size: u32) -> Ask {
+    let need = NEED as u64;
+    let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
+    (least..=size.max(least))
+        .map(|z| Ask::page_with(position.saturating_sub(need), z))
+        .max_by_key(|a| (a.end(), std::cmp::Reverse(a.size)))
+        .unwrap_or(Ask { size, row: 0 })
+}
+
+/// The same among the questions that were not asked before, where there are any.
+pub(super) fn reach_anew(position: u64, size: u32, asked: &HashSet<(u32, u64)>) -> Ask {
+    let need = NEED as u64;
+    let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
+    (least..=size.max(least))
+        .map(|z| Ask::page_with(position.saturating_sub(need), z))
+        .max_by_key(|a| (a.end() > position && !asked.contains(&(a.size, a.row)), a.end(), std::cmp::Reverse(a.size)))
+        .unwrap_or(Ask { size, row: 0 })
+}
+
+/// Windows that a walk takes over a quiet list of so many rows.
+pub fn windows_of(rows: u64, size: u32, totals: bool) -> u64 {
+    let size = size.max(3);
+    if rows == 0 {
+        return 2;
+    }
+    if rows <= u64::from(size) {
+        // Without a total: is the page behind empty, and does the tail read the same?
+        let short = u64::from(rows < u64::from(size));
+        return if totals { 1 } else { 3 + short };
+    }
+    let (sizes, read) = sizes_of(rows, size);
+    let windows = sizes.len() as u64;
+    // Windows that are not counted one by one are as many to the row as those that were.
+    let further = u128::from(windows) * u128::from(rows.saturating_sub(read)) / u128::from(read.max(1));
+    windows.saturating_add(u64::try_from(further).unwrap_or(u64::MAX)).saturating_add(if totals { 0 } else { 2 })
+}
+
+/// Questions that reading such a list a second time takes: in the largest size that was not asked for the first time.
+pub fn again_of(rows: u64, size: u32) -> u64 {
+    let size = size.max(3);
+    let (sizes, _) = sizes_of(rows, size);
+    let other = (size / 2..size).rev().find(|other| !sizes.contains(other));
+    other.map_or(0, |other| rows.div_ceil(u64::from(other)))
+}
+
+/// Windows that are counted one by one: a server may say that there are 2^53 rows.
+const COUNTED: usize = 100_000;
+
+/// The page sizes that a walk over a quiet list of so many rows asks for, and how many rows these windows read: all, or
+/// those of the first [`COUNTED`] windows.
+fn sizes_of(rows: u64, size: u32) -> (Vec<u32>, u64) {
+    let mut sizes = vec![size];
+    let mut position = u64::from(size);
+    while position < rows && sizes.len() < COUNTED {
+        let ask = reach(position, size);
+        position = ask.end().max(position + 1);
+        sizes.push(ask.size);
+    }
+    (sizes, position)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_windows_than_can_be_counted_are_estimated_from_the_first() {
+        let exact = windows_of(8_000_000, 100, true);
+        assert!((92_000..93_000).contains(&exact), "{exact}");
+        let ten_times = windows_of(80_000_000, 100, true);
+        assert!(ten_times.abs_diff(exact * 10) <= ten_times / 1000, "{ten_times} for {exact}");
+        let most = windows_of(crate::number::MOST, 100, true);
+        assert!((100_000_000_000_000..110_000_000_000_000).contains(&most), "{most}");
+        assert!(windows_of(u64::MAX, 3, false) > most && again_of(u64::MAX, 100) <= u64::MAX / 50);
+    }
+}

@@ -302,6 +302,25 @@ fn a_tombstone_leaves_its_messages_as_orphans_and_its_walk_counts_no_more() {
 }
 
 #[test]
+fn a_search_waits_with_the_list_of_a_conversation_that_is_a_suspect_itself() {
+    with_mirror(|w| {
+        let first = begin(w);
+        land(w, first, CONVERSATIONS, &["a", "b", "c"], Verdict::Continuous);
+        for list in ["a", "b", "c"] {
+            land(w, first, messages(list), &[&format!("{list}1")], Verdict::Continuous);
+        }
+        end(w, first);
+        let second = begin(w);
+        assert_eq!(land_settled(w, second, &["c"], "same").skipped, 1);
+        assert_eq!(suspected(w, second, Stream::Conversations), ["a", "b"]);
+        bury_conversation(w, second, "a");
+        assert_eq!(search(w, second, 9), ["c"]);
+        let left = |w: &mut Writer| w.transaction(|t| orphans::left(t, Stream::Messages, Stream::Conversations));
+        assert_eq!(left(w).expect("left"), (1, 2), "b is still to be read, if it is there");
+    });
+}
+
+#[test]
 fn an_older_versions_kill_left_messages_without_a_conversation() {
     with_mirror(|w| {
         let first = begin(w);

@@ -128,7 +128,8 @@ pub struct Search {
 }
 
 /// Begins to read lists whole that may show orphans: as many as probably take `questions` pages, and one at least. A list
-/// that was read in this round is read again. Returns how many were begun.
+/// that was read in this round is read again. The list of a record that is a suspect itself waits until that is settled: it is
+/// probably gone, and asking for it would fail. Returns how many were begun.
 pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u64> {
     let (child, parent) = (search.child.number(), search.parent.number());
     let oldest_and_newest = t.query_row(
@@ -142,7 +143,8 @@ pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u6
             "SELECT p.id, (SELECT count(*) FROM record AS m INDEXED BY record_parents
                            WHERE m.stream = ?1 AND m.parent = p.id AND m.deleted = 0)
              FROM record AS p JOIN entry AS e ON e.stream = ?1 AND e.partition = p.id
-             WHERE p.stream = ?2 AND p.deleted = 0 AND coalesce(e.searched, 0) < ?3 AND coalesce(e.search, 0) < ?4
+             WHERE p.stream = ?2 AND p.deleted = 0 AND p.suspect_run IS NULL
+                 AND coalesce(e.searched, 0) < ?3 AND coalesce(e.search, 0) < ?4
              ORDER BY coalesce(e.related, 0) >= ?5 DESC, e.run >= ?6 DESC, e.read_at, p.id LIMIT ?7",
         )?
         .query_map(params![child, parent, newest, search.run, oldest, search.round, search.questions.max(1)], |r| {

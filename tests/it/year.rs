@@ -83,7 +83,8 @@ impl Year {
         let ended = if first.code == 7 { self.run(file, &["--allow-deletes"]) } else { first };
         if ended.code == 3 && ended.stdout.contains("Conversation not found") && self.unread < 2 {
             self.unread += 1;
-            self.log.push(format!("night {}: {file} incomplete", self.night));
+            let why: Vec<_> = ended.stdout.lines().filter(|line| line.contains(" incomplete: ")).collect();
+            self.log.push(format!("night {}: {file} incomplete: {}", self.night, why.join("; ")));
             return false;
         }
         self.unread = 0;

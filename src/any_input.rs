@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::config::job::Job;
     use crate::destinations::manifest::Manifest;
-    use crate::source::dialect::Dialect;
+    use crate::dialect::Dialect;
     use crate::streams::{self, DateForm};
     use crate::{moment, number};
 

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{Filter, SandboxArgs, Switch};
 
+use crate::telemetry::LogFormat;
 use crate::warehouse::{Engine, SCHEMA};
 
 const AFTER: &str = "\
@@ -43,15 +44,6 @@ pub struct Cli {
     /// Say more: -v every retry and window, -vv everything (never a secret or a message).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-}
-
-/// Text for people, JSON for machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Lines of text.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 /// The subcommands.

@@ -23,15 +23,27 @@
 //!
 //! # Layers
 //!
-//! Dependencies point strictly down:
+//! Imports point strictly down: a line may import the lines below it. Rooms of one line never import one another. A test
+//! (`layers.rs`) reads this table and every import.
 //!
 //! ```text
-//! main ─▶ cli, commands ─▶ config, sync, report ─▶ source │ mirror │ destinations ─▶ streams ─▶ policy, error
+//! main
+//! commands
+//! cli │ report │ delivery
+//! sync │ config
+//! discovery │ warehouse │ panic
+//! source │ mirror │ destinations │ sandbox
+//! dialect
+//! record
+//! set_aside │ telemetry │ progress
+//! verdict │ waits │ lock │ delete_limit │ secret │ failpoints │ loopback
+//! clock
+//! moment │ policy
+//! error │ streams │ number │ regular │ hex │ quantity
 //! ```
 //!
-//! [`source`], [`mirror`] and [`destinations`] never know one another; what two of them exchange lies below them
-//! ([`number`], [`moment`], [`record`], [`set_aside`], [`volatile`], [`verdict`], [`secret`], [`lock`], [`regular`],
-//! [`loopback`], [`waits`]). Only [`sync`] and [`commands`] know all three.
+//! What [`source`], [`mirror`] and [`destinations`] exchange lies below them, in [`record`] above all. Only [`sync`],
+//! [`delivery`] and [`commands`] know all three.
 //!
 //! # Where does a change go?
 //!
@@ -39,17 +51,17 @@
 //! |---|---|
 //! | a column, a stream | `streams/`, one file a stream (and a table in `sql/mirror/` for a new stream) |
 //! | how the API spells something | `source/dialect/qpien.toml`; in the field, `[source.dialect]` of a job file |
-//! | how that is found out | `source/negotiate/` (who decides), `source/dialect/infer/` (a schema becomes a dialect; `values.rs`: what may be given for what must be given; `written.rs`: which of the job's lines a schema contradicts), `source/dialect/introspect.rs` and `asking/` (how a schema is learnt), `source/check_paging.rs` |
+//! | how that is found out | `discovery/negotiate/` (who decides), `discovery/infer/` (a schema becomes a dialect; `values.rs`: what may be given for what must be given; `written.rs`: which of the job's lines a schema contradicts), `discovery/introspect.rs` and `asking/` (how a schema is learnt), `discovery/check_paging.rs` |
 //! | an error code's meaning | the dialect's `[codes]`; what happens then: [`policy`], one exhaustive table |
 //! | when a token is renewed | [`source::token`] |
 //! | which text from outside is a number, which one a moment | [`number`], [`moment`] |
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
 //! | a retry's delay, how long to try | [`source::retry`] |
 //! | what a wait says of itself | [`waits`] |
-//! | what it means that no answer came | `source/transport_error.rs`; that something else answers: [`source::classify`] and `source/dialect/infer/not_qpien.rs` |
+//! | what it means that no answer came | `source/transport_error.rs`; that something else answers: [`source::classify`] and `discovery/infer/not_qpien.rs` |
 //! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`]; a row that two show: [`sync::walk::disputes`] |
 //! | a page that fails because of one row | [`sync::walk::isolate`]; what is set aside: [`set_aside`], [`mirror::set_aside`] |
-//! | a list that cannot be read | [`sync::fan_out`]; is its record gone? [`sync::lost_lists`] |
+//! | a list that cannot be read | [`sync::fan_out`]; is its record gone? [`crate::sync::deletions::lost_lists`] |
 //! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::classify`]) |
 //! | when a walk is complete | [`sync::walk`] argues it; `sync/walk/verdict.rs` decides it |
 //! | what finds records that move meanwhile | [`sync::walk::closing`] |
@@ -57,15 +69,15 @@
 //! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
 //! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
 //! | which settings a reading rests on | [`mirror::settings`], [`sync::settings`]; what is read again when one changes: [`mirror::anew`] |
-//! | which conversations are not asked, what that misses | [`mirror::partitions`], [`sync::audit`]; where a list is read from its newest end only: [`sync::walk::early_stop`] |
+//! | which conversations are not asked, what that misses | [`mirror::partitions`], [`crate::sync::incremental::audit`]; where a list is read from its newest end only: [`sync::walk::early_stop`] |
 //! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; what is only asked for no more: [`mirror::left_over`]; how many may go at a time: [`delete_limit`] |
-//! | which values stay out of a record's hash | [`volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::compare`] |
+//! | which values stay out of a record's hash | [`crate::record::volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::compare`] |
 //! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
 //! | which bytes of the mirror are summed, when that is compared, and what is read again | [`mirror::sums`], [`mirror::sound`], [`mirror::damaged`] |
 //! | what another program does to the mirror meanwhile | `mirror/others.rs` (it writes), [`mirror::log`] (it reads) |
-//! | what a destination is handed, and when | `commands/deliver.rs`; ranges under way: [`mirror::pending_deliveries`]; what a row is: [`destinations::rows`], what does not fit: [`destinations::coerce`] |
+//! | what a destination is handed, and when | `delivery/deliver.rs`; ranges under way: [`mirror::pending_deliveries`]; what a row is: [`destinations::rows`], what does not fit: [`destinations::coerce`] |
 //! | a file format | [`destinations::format`], one file each; where files lie: [`destinations::store`] |
-//! | personal data | [`mask`]; which values: [`config::mask`] |
+//! | personal data | [`crate::record::mask`]; which values: [`config::mask`] |
 //! | what `verify` looks at | `commands/verify/`, `sql/verify/` |
 //! | object storage | `destinations/objects/`: the client and its variables in `access.rs`, what a refusal means in `failure.rs` |
 //! | how much of a server's own words is told | [`source::wording`]; how texts of others are shown: [`error::quote`], [`telemetry`] |
@@ -100,14 +112,17 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod delete_limit;
+pub mod delivery;
 pub mod destinations;
+pub mod dialect;
+pub mod discovery;
 pub mod error;
 pub mod failpoints;
 pub mod hex;
-pub mod json_paths;
+#[cfg(test)]
+mod layers;
 pub mod lock;
 pub mod loopback;
-pub mod mask;
 pub mod mirror;
 pub mod moment;
 pub mod number;
@@ -127,6 +142,5 @@ pub mod streams;
 pub mod sync;
 pub mod telemetry;
 pub mod verdict;
-pub mod volatile;
 pub mod waits;
 pub mod warehouse;

@@ -19,9 +19,19 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::cli::LogFormat;
-use crate::config::env;
 use crate::error::{BELOW, Error, Kind, Result, escape, is_plain};
+
+/// The variable that says how much this program logs: error, warn, info, debug, trace.
+pub const VARIABLE: &str = "QPIEN_LOG";
+
+/// How log lines are written: text for people, JSON for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines of text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
 
 static BARS: OnceLock<MultiProgress> = OnceLock::new();
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
@@ -140,7 +150,7 @@ pub fn start(format: LogFormat, quiet: bool, verbose: u8) {
 }
 
 fn from_environment() -> Option<LevelFilter> {
-    std::env::var(env::LOG).ok()?.parse().ok()
+    std::env::var(VARIABLE).ok()?.parse().ok()
 }
 
 /// Writes each line to standard error, above the bars.

@@ -85,7 +85,7 @@ pub struct SandboxArgs {
     /// How the API spells things.
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = PossibleValuesParser::new(DIALECTS))]
     pub dialect: String,
-    /// A schema of your own instead, as an SDL file; see src/sandbox/directives.rs for what `@sandbox` adds to it.
+    /// A schema of your own instead, as an SDL file; see src/sandbox/graphql/directives.rs for what `@sandbox` adds to it.
     #[arg(long, value_name = "FILE", conflicts_with = "dialect")]
     pub sdl: Option<PathBuf>,
     /// Whether introspection queries are answered.

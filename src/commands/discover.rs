@@ -9,13 +9,13 @@ use toml::{Table, Value};
 use super::setup;
 use crate::cli::DiscoverArgs;
 use crate::config::settings::Settings;
+use crate::dialect::{lay_over, with_job};
+use crate::discovery::infer::{Certainty, Finding};
+use crate::discovery::negotiate::{Negotiation, Outcome};
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::quantity::counted;
 use crate::say;
-use crate::source::dialect::infer::{Certainty, Finding};
-use crate::source::dialect::{lay_over, with_job};
-use crate::source::negotiate::{Negotiation, Outcome};
 
 /// Discovers; exit 2 when something must be written by hand.
 pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {

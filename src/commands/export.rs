@@ -1,10 +1,11 @@
 //! `export JOB`: deliver again from the mirror, without one API request. What was incomplete is held as in a run, and so is
 //! what a run refused to delete from.
 
+use super::accounts;
 use super::apart::apart;
-use super::{accounts, deliver};
 use crate::cli::ExportArgs;
 use crate::config::settings::{Flags, Settings};
+use crate::delivery::deliver;
 use crate::destinations::Receipt;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;

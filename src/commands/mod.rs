@@ -4,15 +4,12 @@ pub mod accounts;
 mod apart;
 mod box_size;
 pub mod check;
-pub mod deliver;
 #[cfg(feature = "sandbox")]
 pub mod demo;
 pub mod discover;
 pub mod export;
-mod mask_check;
 mod one_run;
 pub mod plan;
-mod preflight;
 pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

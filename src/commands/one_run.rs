@@ -9,11 +9,12 @@ use tokio::time::Instant;
 
 use super::apart::apart;
 use super::box_size::{BoxSize, Ran};
-use super::deliver::{self, Destinations};
 use super::{box_size, setup};
-use crate::commands::mask_check;
 use crate::config::mask::MaskAt;
 use crate::config::settings::Settings;
+use crate::delivery::deliver;
+use crate::delivery::deliver::Destinations;
+use crate::delivery::mask_check;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::account::{self, Account};
 use crate::mirror::checkpoint::Lane;
@@ -32,7 +33,7 @@ use crate::sync::dialect::Known;
 use crate::sync::estimate;
 use crate::sync::run::RunOutcome;
 use crate::sync::settings::Terms;
-use crate::sync::shutdown::Stop;
+use crate::sync::stop::Stop;
 use crate::sync::time_box::{self, TimeBox};
 use crate::sync::{self, Context, Spelling};
 
@@ -115,7 +116,7 @@ pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64
         notes: Arc::default(),
     };
     let is_old = lane == Lane::Incremental && begun.resumed && begun.is_old(now);
-    sync::unchanged::note_all(&context, &known.streams).await?;
+    sync::incremental::skip::note_all(&context, &known.streams).await?;
     let screen = live::show(
         Live {
             account: settings.account.clone(),

@@ -4,8 +4,10 @@ use crate::cli::{Filter, SandboxArgs, Switch};
 use crate::config::values;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
-use crate::sandbox::adversary::Adversary;
-use crate::sandbox::{self, Options, drift, faults, start};
+use crate::sandbox;
+use crate::sandbox::changes::drift;
+use crate::sandbox::faults::adversary::Adversary;
+use crate::sandbox::{Options, faults, start};
 use crate::say;
 
 /// Serves until a signal comes.
@@ -16,7 +18,7 @@ pub async fn sandbox(args: &SandboxArgs) -> Result<Exit> {
     };
     let running = start(options(args)?).await.map_err(refused)?;
     say!("{}", running.banner());
-    let stop = crate::sync::shutdown::Stop::default();
+    let stop = crate::sync::stop::Stop::default();
     stop.on_signals().map_err(|e| Error::new(Kind::Internal, format!("signals: {e}")))?;
     stop.asked().await;
     running.stop().await;

@@ -8,8 +8,8 @@ use super::env;
 use super::job::{self, ExtraFields, Job, Spelling};
 use super::origin::{Origin, Picker};
 use super::text_file;
+use crate::dialect::{Dialect, Wrong};
 use crate::error::{Error, Result};
-use crate::source::dialect::{Dialect, Wrong};
 
 /// The job's own part, and the shipped dialect with it laid over.
 pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(Table, Dialect)> {

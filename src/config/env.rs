@@ -17,8 +17,6 @@ pub const CLIENT_SECRET: &str = "QPIEN_CLIENT_SECRET";
 pub const STATE_DIR: &str = "QPIEN_STATE_DIR";
 /// The key of masks that are keyed hashes.
 pub const MASK_KEY: &str = "QPIEN_MASK_KEY";
-/// How much this program logs: error, warn, info, debug, trace.
-pub const LOG: &str = "QPIEN_LOG";
 
 /// A variable's value, or the content of the file that `NAME_FILE` names (for secrets that come as files). The second
 /// value is the name it came from.

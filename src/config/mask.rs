@@ -8,7 +8,8 @@ use super::job::{self, Job};
 use super::origin::{Origin, Picker};
 use super::{env, settings};
 use crate::error::{Error, Result};
-use crate::mask::{self, Flag, How, Masks, Rule};
+use crate::record::mask;
+use crate::record::mask::{Flag, How, Masks, Rule};
 use crate::secret::Secret;
 use crate::streams::{self, Kind, Stream};
 

@@ -17,11 +17,11 @@ use super::source::source;
 use super::volatile::volatile;
 use crate::delete_limit::{Deletes, Most};
 use crate::destinations::Content;
+use crate::dialect::Dialect;
 use crate::error::{Error, Result};
-use crate::mask::Masks;
 use crate::mirror::checkpoint::Lane;
+use crate::record::mask::Masks;
 use crate::source::Settings as SourceSettings;
-use crate::source::dialect::Dialect;
 use crate::streams::{self, Stream};
 
 /// What flags say.

@@ -8,11 +8,11 @@ use super::job;
 use super::origin::{Origin, Picker};
 use super::settings::Flags;
 use crate::error::{Error, Result};
+use crate::record::volatile::Volatile;
 use crate::secret::Secret;
 use crate::source::Settings;
 use crate::source::retry::Limits;
 use crate::streams::PerStream;
-use crate::volatile::Volatile;
 
 /// The documented address.
 const ENDPOINT: &str = "https://api.qpien.com/api/v1";

@@ -5,10 +5,10 @@ use toml::{Table, Value};
 
 use super::job::{self, ExtraFields, Job};
 use super::origin::{Origin, Picker};
+use crate::dialect::{Dialect, field_name};
 use crate::error::{Error, Result};
-use crate::source::dialect::{Dialect, field_name};
+use crate::record::volatile::Volatile;
 use crate::streams::{ALL, Kind, PerStream, Stream};
-use crate::volatile::Volatile;
 
 /// The key that is no stream.
 const SIGNED: &str = "signed";

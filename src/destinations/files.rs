@@ -29,7 +29,7 @@ pub struct Files {
     format: Box<dyn Format>,
     terms: Terms,
     split: Option<u64>,
-    max_files: usize,
+    most: usize,
     span: i64,
     manifest: Option<Manifest>,
 }
@@ -37,13 +37,13 @@ pub struct Files {
 impl Files {
     /// Files of `format` in `store`; of a snapshot in parts of `split` bytes of text.
     pub fn new(store: Box<dyn Store>, format: Box<dyn Format>, terms: Terms, split: Option<u64>) -> Files {
-        Files { store, format, terms, split, max_files: 0, span: SPAN, manifest: None }
+        Files { store, format, terms, split, most: 0, span: SPAN, manifest: None }
     }
 
     /// The same with at most so many files of changes a stream: older ones are folded. 0: as many as there are.
     #[must_use]
     pub fn with_max_files(self, max_files: usize) -> Files {
-        Files { max_files, ..self }
+        Files { most: max_files, ..self }
     }
 
     /// The same with other spans, so that a test need not hold a million changes.
@@ -171,9 +171,9 @@ impl Files {
         for offer in streams {
             let named = manifest.streams.get(offer.stream.name());
             // The oldest first: a reader of whatever lies there meets no insertion whose deletion has gone before it.
-            let mut names = self.store.list(offer.stream.name())?;
-            names.sort();
-            for name in names {
+            let mut there = self.store.list(offer.stream.name())?;
+            there.sort();
+            for name in there {
                 let is_ours = manifest::is_ours(offer.stream.name(), &name);
                 if is_ours && !named.is_some_and(|entry| entry.files.iter().any(|f| f.path == name)) {
                     self.store.remove(&name)?;

@@ -56,7 +56,7 @@ pub fn claim(writer: &mut Writer, account: &Account) -> Result<()> {
     })
 }
 
-/// Refuses a mirror whose records landed with other masks than these ([`crate::mask::Masks::fingerprint`]): what should be
+/// Refuses a mirror whose records landed with other masks than these ([`crate::record::mask::Masks::fingerprint`]): what should be
 /// masked would stay in it as it is, and what is masked would be masked twice.
 pub fn claim_masks(writer: &mut Writer, masks: &str) -> Result<()> {
     let path = writer.path().to_owned();

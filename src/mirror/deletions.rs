@@ -71,7 +71,7 @@ pub struct Suspect {
 pub enum Parent {
     /// It has none, or that one is there: a walk over the list in which the suspect would stand did not show it.
     There,
-    /// It is gone. The suspect is an orphan ([`super::orphans`]).
+    /// It is gone. The suspect is an orphan ([`crate::sync::deletions::orphans`]).
     Gone {
         /// Every other list was read whole since, and none shows it.
         is_searched: bool,

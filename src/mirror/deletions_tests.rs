@@ -15,10 +15,10 @@ use super::super::store::Mirror;
 use super::*;
 use crate::mirror::partitions;
 use crate::mirror::partitions::Partitions;
+use crate::record::volatile::Volatile;
 use crate::record::{Record, Records};
 use crate::streams::{DateForm, PerStream};
 use crate::verdict::Verdict;
-use crate::volatile::Volatile;
 
 const LANE: Lane = Lane::Incremental;
 

@@ -10,8 +10,8 @@ use super::sequence::Seqs;
 use super::store::Writer;
 use crate::error::Result;
 use crate::mirror::partitions;
+use crate::record::volatile::Volatile;
 use crate::streams::Stream;
-use crate::volatile::Volatile;
 
 /// Records in one transaction.
 const BATCH: usize = 1000;

@@ -1,5 +1,5 @@
 //! With which masks each place of changes was filled by versions that did not write it beside the data. Only names of masks
-//! are kept ([`crate::mask::Masks::fingerprint_of`]), under the name of the place that the job wrote.
+//! are kept ([`crate::record::mask::Masks::fingerprint_of`]), under the name of the place that the job wrote.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 

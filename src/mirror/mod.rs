@@ -8,7 +8,7 @@
 //! records are the same under other fields, [`in_place`] which ones a destination lacks when their values count again,
 //! [`rounds`] when a reading of everything begins and ends, `forgotten` what is kept no longer,
 //! [`deletions`] what is gone, [`left_over`] what nobody asks for any more, [`refusals`] what was not deleted and why a stream
-//! is held for it, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`dialect`]
+//! is held for it, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`crate::dialect`]
 //! remembers how the API is spelled, [`account`] whose it is, [`pending_deliveries`] and [`delivered`] what is and was
 //! handed over, [`masked_places`] with which masks. [`others`] waits for other programs that write the file, [`log`] measures
 //! its write-ahead log. [`sums`] are taken of every row, [`sound`] compares them, and [`damaged`] has written again what differs.

@@ -33,11 +33,11 @@ use super::tombstones;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::partitions;
 use crate::mirror::partitions::Partitions;
+use crate::record::volatile::Volatile;
 use crate::record::{Record, Records};
 use crate::set_aside::{SetAside, What};
 use crate::streams::{PerStream, Stream};
 use crate::verdict::Verdict;
-use crate::volatile::Volatile;
 
 /// Why a walk that came out empty is incomplete.
 pub const EMPTY: &str = "the list came out empty, but the mirror holds records of it";

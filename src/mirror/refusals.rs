@@ -74,7 +74,7 @@ pub fn remember(writer: &mut Writer, stream: Stream, refused: &Unsettled, named:
 }
 
 /// Forgets a refusal that is settled. A stream that was not read keeps its own, and so does one whose suspects wait; orphans
-/// were never refused ([`super::orphans`]).
+/// were never refused ([`crate::sync::deletions::orphans`]).
 pub fn settle(writer: &mut Writer, stream: Stream) -> Result<()> {
     writer.transaction(|t| {
         t.execute(

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::mirror::audits::Audited;
 use crate::quantity::counted;
-use crate::sync::audit::wilson;
+use crate::sync::incremental::audit::wilson;
 
 /// What the audit of unchanged lists has measured.
 #[derive(Debug, Clone, Serialize)]

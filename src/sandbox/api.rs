@@ -7,21 +7,21 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::adversary::Adversaries;
-use super::data::{Size, World};
 use super::dialects::DEFAULT_SDL;
-use super::drift::{Lists, Order};
 use super::faults::{Attempt, Fault};
-use super::limit::{Account, Limit};
-use super::log::{Counts, Line, Log};
-use super::night::{Night, Told};
-use super::outcome::Outcome;
-use super::question::Question;
-use super::schema::{Prepared, Schema};
 use super::token::{Standing, Tokens};
-use super::truth::{Objects, Truth};
 use super::{Error, Options};
-use crate::sandbox::rng::Dice;
+use crate::sandbox::account::data::{Size, World};
+use crate::sandbox::account::rng::Dice;
+use crate::sandbox::account::truth::{Objects, Truth};
+use crate::sandbox::changes::drift::{Lists, Order};
+use crate::sandbox::changes::night::{Night, Told};
+use crate::sandbox::faults::adversary::Adversaries;
+use crate::sandbox::graphql::outcome::Outcome;
+use crate::sandbox::graphql::question::Question;
+use crate::sandbox::graphql::schema::{Prepared, Schema};
+use crate::sandbox::http::limit::{Account, Limit};
+use crate::sandbox::http::log::{Counts, Line, Log};
 use crate::streams::Stream;
 
 /// Everything the server knows.
@@ -270,9 +270,9 @@ fn line_of(prepared: &Prepared) -> Line {
 
 #[cfg(test)]
 mod tests {
-    use super::super::drift;
     use super::super::faults::Plan;
     use super::*;
+    use crate::sandbox::changes::drift;
 
     const CONTACTS: &str = "_id customer firstName lastName username avatar email phone phoneCountryCode country gender \
                             tags { _id name color } createdAt phoneUsagePermission emailUsagePermission language owner";

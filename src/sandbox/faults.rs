@@ -5,12 +5,14 @@
 //! because a rule hits only the first attempts. The exception is said where it is made: a rule may name the n-th
 //! different question of the server's life (`questions`), so that a short demonstration is sure to meet it.
 
+pub mod adversary;
+
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::Error;
-use crate::sandbox::rng::Dice;
+use crate::sandbox::account::rng::Dice;
 
 macro_rules! faults {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal),* $(,)?) => {

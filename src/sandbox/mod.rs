@@ -21,61 +21,22 @@
 //! | who may ask, how often? | `token.rs`, `limit.rs` |
 //! | what should have come out? what was asked? | `truth.rs`, `log.rs` |
 
-pub mod adversary;
-mod all_messages;
+mod account;
 mod api;
-mod body;
-mod bulk_changes;
-mod channels;
-mod cursor;
-mod data;
+pub(crate) mod changes;
 mod dialects;
-mod directives;
-pub mod drift;
-mod entities;
-mod execute;
 pub mod faults;
-mod graphql_js_messages;
-mod ids;
-mod json_writer;
-mod limit;
-mod list;
-mod literal_checks;
-mod log;
-mod manual_changes;
-mod members;
-mod missing_values;
-mod moment;
-mod nested;
-mod night;
-mod object;
-mod outcome;
-mod phrases;
-mod plan;
-mod question;
-mod reading;
-mod records;
-mod resolve;
-mod rng;
-mod root_fields;
-pub(crate) mod schema;
-mod selection;
-mod server;
-mod since;
-mod suggest;
-mod synonyms;
-mod text;
+pub(crate) mod graphql;
+mod http;
 mod token;
-mod truth;
-mod variables;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+pub use crate::sandbox::http::log::Counts;
+pub use crate::sandbox::http::server::{Running, start};
 pub use dialects::{NAMES as DIALECTS, shipped as shipped_sdl};
-pub use log::Counts;
-pub use server::{Running, start};
 
 /// How a sandbox is to be.
 #[derive(Debug, Clone)]
@@ -106,9 +67,9 @@ pub struct Options {
     /// Which requests fail.
     pub faults: faults::Plan,
     /// What changes while it is read.
-    pub drift: Option<drift::Settings>,
+    pub drift: Option<crate::sandbox::changes::drift::Settings>,
     /// What makes its lists hard to read.
-    pub adversaries: Vec<adversary::Adversary>,
+    pub adversaries: Vec<crate::sandbox::faults::adversary::Adversary>,
     /// How much later every answer comes.
     pub latency: Duration,
     /// A new token makes the older ones expire.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::sandbox::rng::Dice;
+use crate::sandbox::account::rng::Dice;
 
 /// What every token starts with.
 pub const MARKER: &str = "TOKENMARKER-";

@@ -3,14 +3,14 @@
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::budget_window::Window;
-use super::dialect::Dialect;
 use super::envelope::Answer;
 use super::query::{Question, Select, Start};
 use super::response_names::operations;
 use super::{decoding, envelope, limit_headers};
 use crate::any_input::never_panics;
+use crate::dialect::Dialect;
+use crate::record::volatile::Volatile;
 use crate::streams::{PerStream, Stream};
-use crate::volatile::Volatile;
 
 const ANSWERS: [&str; 6] = [
     r#"{"data":{"a":{"success":true,"data":{"docs":[{"_id":"a","firstName":"x\ud83d","createdAt":"2024-03-05T08:09:10Z"},{"_id":17}],"hasNextPage":true,"totalDocs":9},"code":null,"message":null}}}"#,

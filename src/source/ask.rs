@@ -197,7 +197,7 @@ impl Source {
     }
 
     /// One request for these questions alone, without retries: the token's generation, and each question's outcome.
-    pub(super) async fn attempt(&self, questions: &[Question]) -> Outcomes {
+    pub(crate) async fn attempt(&self, questions: &[Question]) -> Outcomes {
         self.attempt_beside(questions, false).await
     }
 

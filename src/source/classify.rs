@@ -1,9 +1,9 @@
 //! What a failed answer means: words (code, message, scope) to a kind through the dialect's tables, and a status to a
 //! kind when the words decide nothing.
 
+use crate::dialect::{Dialect, Meaning};
 use crate::error::{Error, Kind, SAID};
 use crate::quantity::counted;
-use crate::source::dialect::{Dialect, Meaning};
 use crate::source::wording;
 use crate::source::words::Words;
 

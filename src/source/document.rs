@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use super::Source;
 use super::budget::{Headers, Of};
 use super::client::Attempt;
-use super::dialect::Dialect;
-use super::dialect::server::{Reply, Server};
 use super::envelope;
 use super::retry::Failures;
 use super::words::Words;
+use crate::dialect::Dialect;
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Action};
 use crate::secret::Secret;
 use crate::source::classify;
+use crate::source::server::{Reply, Server};
 use crate::source::surrogates;
 
 /// The source as a server that answers documents; with a token once there is a mutation that gives one.

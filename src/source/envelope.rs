@@ -14,7 +14,6 @@ use bytes::Bytes;
 use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
-use super::dialect::{Dialect, Meaning};
 use super::faults::{Fault, faults};
 use super::members::{Envelope, each_of};
 use super::page::Page;
@@ -22,13 +21,14 @@ use super::query::{self, Question};
 use super::response_names::Named;
 use super::shape::{Found, Shape, Want};
 use super::words::Words;
+use crate::dialect::{Dialect, Meaning};
 use crate::error::{Error, Kind, Result};
 use crate::number;
+use crate::record::volatile::Volatile;
 use crate::record::{Record, Records};
 use crate::source::classify;
 use crate::source::surrogates;
 use crate::streams::PerStream;
-use crate::volatile::Volatile;
 
 /// An HTTP answer, read to its end.
 #[derive(Debug)]

@@ -12,11 +12,11 @@ use std::collections::HashMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::dialect::Dialect;
 use super::envelope::denies;
 use super::members::Envelope;
 use super::response_names::is_ours;
 use super::words::Entry;
+use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
 use crate::source::classify;
 

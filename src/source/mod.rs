@@ -4,8 +4,8 @@
 //! (through [`response_names`], [`shape`], [`page`], `faults`, [`classify`] and [`surrogates`]), [`token`] keeps the token alive,
 //! [`budget`] and [`budget_window`] keep the limit (`counting`: of what?), [`limit_headers`] reads what an answer says of
 //! it, [`server_clock`] says what time it is for the server, `in_flight` keeps memory flat, [`retry`]
-//! says how long to try, [`dialect`] how this API is spelled; [`negotiate`] finds that out, with [`document`] to ask,
-//! [`check_paging`] to make sure, [`fetch_by_id`] to ask for single records and [`saved_dialect`] to know it the next night.
+//! says how long to try, [`crate::dialect`] how this API is spelled; [`crate::discovery::negotiate`] finds that out, with [`document`] to ask,
+//! [`crate::discovery::check_paging`] to make sure, [`crate::discovery::fetch_by_id`] to ask for single records and [`crate::discovery::saved_dialect`] to know it the next night.
 //! [`Source`] in this file puts them together; `answering` is how it answers questions, `batch` how they travel
 //! together, [`batch_size`] how many at a time; `observed` tells what it has seen.
 
@@ -16,21 +16,17 @@ mod batch;
 pub mod batch_size;
 pub mod budget;
 pub mod budget_window;
-pub mod check_paging;
 pub mod classify;
 pub mod client;
 mod decoding;
-pub mod dialect;
 pub mod document;
 pub mod envelope;
 mod faults;
-pub mod fetch_by_id;
 pub mod http_date;
 mod in_flight;
 pub mod limit_headers;
 mod limit_unit;
 mod members;
-pub mod negotiate;
 mod observed;
 mod pacer;
 pub mod page;
@@ -38,7 +34,7 @@ mod page_limit;
 pub mod query;
 pub mod response_names;
 pub mod retry;
-pub mod saved_dialect;
+pub mod server;
 pub mod server_clock;
 mod settings;
 pub mod shape;
@@ -58,7 +54,6 @@ pub use self::batch::AtWork;
 use self::batch::Waiting;
 use self::budget::{Budget, Headers, Of};
 use self::client::{Attempt, Http};
-use self::dialect::{Dialect, StreamDialect};
 use self::in_flight::InFlight;
 use self::page_limit::PageLimit;
 use self::response_names::{IGNORED, Named, ResponseNames};
@@ -66,11 +61,12 @@ use self::retry::{Failures, Next};
 pub use self::settings::Settings;
 use self::token::Tokens;
 pub use self::under_way::UnderWay;
+use crate::dialect::{Dialect, StreamDialect};
 use crate::error::{Error, Kind, Result};
+use crate::record::volatile::Volatile;
 use crate::secret::Secret;
 use crate::source::batch_size::Aliases;
 use crate::streams::{self, PerStream, Stream};
-use crate::volatile::Volatile;
 use crate::waits::Waits;
 
 /// Answers questions, one result each.
@@ -112,6 +108,21 @@ pub struct Source {
 }
 
 impl Source {
+    /// Returns what the job says of the source.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Notes that the server has refused the token of this generation: the next request takes another one.
+    pub fn token_was_refused(&self, generation: u64) {
+        self.tokens.refused(generation);
+    }
+
+    /// Returns a response name that no answer of the last questions has ([`response_names`]).
+    pub fn response_name(&self, operation: &str) -> String {
+        self.names.next(operation)
+    }
+
     /// A source for these settings; makes no request.
     pub fn new(settings: Settings, dialect: Dialect, budget: Budget) -> Result<Source> {
         let http = Http::new(&settings)?;

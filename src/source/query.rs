@@ -6,9 +6,9 @@ use std::fmt::{self, Write as _};
 
 use serde_json::json;
 
-use super::dialect::IGNORE;
-use super::dialect::{Dialect, ListDialect, OneDialect, Paging};
 use super::shape::{Shape, Want};
+use crate::dialect::IGNORE;
+use crate::dialect::{Dialect, ListDialect, OneDialect, Paging};
 use crate::error::Result;
 use crate::streams::Stream;
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::retry::Limits;
+use crate::record::volatile::Volatile;
 use crate::secret::Secret;
 use crate::streams::PerStream;
-use crate::volatile::Volatile;
 
 /// What the source needs to know; the job file's `[source]`.
 #[derive(Debug, Clone)]

@@ -4,6 +4,9 @@
 use toml::Table;
 
 use super::{Context, Spelling, limits};
+use crate::dialect::{Dialect, Paging, lay_over, with_job};
+use crate::discovery::check_paging;
+use crate::discovery::negotiate::{Negotiation, Outcome, Part};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::deletions;
 use crate::mirror::dialect as memory;
@@ -11,9 +14,6 @@ use crate::mirror::store::Mirror;
 use crate::mirror::views;
 use crate::quantity::counted;
 use crate::source::Source;
-use crate::source::check_paging;
-use crate::source::dialect::{Dialect, Paging, lay_over, with_job};
-use crate::source::negotiate::{Negotiation, Outcome, Part};
 use crate::streams::{Dates, Stream};
 
 /// Conversations whose messages are asked for to learn how messages are asked for; the first may be gone by now.

@@ -9,8 +9,6 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use super::Context;
-use super::audit;
-use super::lost_lists::{self, Lost};
 use super::walk::driver::{self, Ended};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint};
@@ -20,6 +18,9 @@ use crate::progress::add;
 use crate::source::AtWork;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
+use crate::sync::deletions::lost_lists;
+use crate::sync::deletions::lost_lists::Lost;
+use crate::sync::incremental::audit;
 
 /// Partitions fetched from the mirror at a time.
 const BATCH: u32 = 256;

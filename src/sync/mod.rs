@@ -1,25 +1,22 @@
 //! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
 //! into the mirror and says what that has proven, [`fan_out`] walks the messages of every conversation as it becomes known,
-//! [`dialect`] makes sure of how the API is spelled, [`settings`] tells what was asked otherwise before, [`limits`] remembers
-//! what the server bears, [`volatile`] what counts again, [`unchanged`] tells which lists need not be asked for, [`audit`] measures what that misses, [`lost_lists`] tells lists that cannot be read from
+//! [`crate::dialect`] makes sure of how the API is spelled, [`settings`] tells what was asked otherwise before, [`limits`] remembers
+//! what the server bears, [`crate::record::volatile`] what counts again, [`crate::sync::incremental::skip`] tells which lists need not be asked for, [`crate::sync::incremental::audit`] measures what that misses, [`crate::sync::deletions::lost_lists`] tells lists that cannot be read from
 //! lists whose record is gone, [`parents`] makes sure that the rows of a list are those of the record that it was asked for,
-//! [`deletions`] what is gone, [`shutdown`] how a run is stopped, [`time_box`] when by itself, [`estimate`] what it will
+//! [`deletions`] what is gone, [`crate::sync::stop`] how a run is stopped, [`time_box`] when by itself, [`estimate`] what it will
 //! take.
 
-pub mod audit;
 pub mod deletions;
 pub mod dialect;
 pub mod estimate;
 pub mod fan_out;
+pub mod incremental;
 pub mod limits;
-pub mod lost_lists;
-mod orphans;
 pub mod parents;
 pub mod run;
 pub mod settings;
-pub mod shutdown;
+pub mod stop;
 pub mod time_box;
-pub mod unchanged;
 pub mod volatile;
 pub mod walk;
 
@@ -27,11 +24,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::delete_limit::Deletes;
-use crate::mask::Masks;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::rounds::Begun;
 use crate::mirror::store::Mirror;
 use crate::progress::Progress;
+use crate::record::mask::Masks;
 use crate::source::Source;
 use crate::streams::{PerStream, Stream};
 
@@ -71,7 +68,7 @@ pub struct Context {
     /// What was done so far.
     pub progress: Arc<Progress>,
     /// Whether to stop.
-    pub stop: shutdown::Stop,
+    pub stop: stop::Stop,
     /// What is needed to settle anew how the API is spelled.
     pub spelling: Spelling,
     /// What was found out of whose rows the server shows.

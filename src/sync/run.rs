@@ -7,13 +7,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::audit;
 use super::deletions::Concluding;
 use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
 use super::walk::commit::{self, Left, Window};
 use super::walk::driver::{self, Ended};
-use super::{Context, Spelling, orphans};
+use super::{Context, Spelling};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::audits::Audited;
 use crate::mirror::checkpoint::{self, Lane, Place};
@@ -22,6 +21,8 @@ use crate::mirror::standing::{self, Standing};
 use crate::policy::{self, Action};
 use crate::progress::add;
 use crate::streams::Stream;
+use crate::sync::deletions::orphans;
+use crate::sync::incremental::audit;
 use crate::sync::walk::changed_since;
 use crate::verdict::Verdict;
 

@@ -8,12 +8,13 @@
 use toml::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Context, unchanged};
+use super::Context;
 use crate::error::{Result, quote};
 use crate::mirror::anew::{self, Round};
 use crate::mirror::settings::{self, AskedWith, Bearing, Change, Setting};
 use crate::source::Source;
 use crate::streams::Stream;
+use crate::sync::incremental::skip;
 
 /// What a job says that no dialect does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,7 +60,7 @@ fn asked_with(source: &Source, job: &toml::Table, terms: Terms, stream: Stream) 
         (Setting::Paging, fingerprint(own_lines(job, stream, &PAGING).iter().map(String::as_str))),
         (Setting::Claims, fingerprint(own_lines(job, stream, &CLAIMS).iter().map(String::as_str))),
         (Setting::Date, fingerprint([own_date(job, stream)])),
-        (Setting::Fields, unchanged::selected(source, stream)?),
+        (Setting::Fields, skip::selected(source, stream)?),
         (Setting::Drop, fingerprint(dropped)),
         (Setting::Extra, fingerprint(extra)),
         (Setting::Since, fingerprint([list.since.as_str(), list.since_form.word()])),

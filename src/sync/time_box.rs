@@ -11,10 +11,10 @@ use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 
-use super::shutdown::Stop;
 use crate::clock::{self, human};
 use crate::error::{Error, Result, quote};
 use crate::source::Source;
+use crate::sync::stop::Stop;
 
 /// When a run ends at the latest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

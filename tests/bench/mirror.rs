@@ -9,9 +9,9 @@ use qpien_sync::mirror::checkpoint::{self, Advance, Lane, Place};
 use qpien_sync::mirror::records::{self, Landing, Moments};
 use qpien_sync::mirror::reread::Remembered;
 use qpien_sync::mirror::store::Mirror;
+use qpien_sync::record::volatile::Volatile;
 use qpien_sync::record::{Reader as _, Record, Records};
 use qpien_sync::streams::{DateForm, PerStream, Stream};
-use qpien_sync::volatile::Volatile;
 
 const PAGE: u64 = 100;
 

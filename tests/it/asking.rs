@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 
 use apollo_compiler::Schema as Sdl;
 use apollo_compiler::schema::{ExtendedType, InputValueDefinition};
+use qpien_sync::discovery::probe::{learn_lists, learn_token};
+use qpien_sync::discovery::schema::{Argument, Schema, Type, TypeRef};
 use qpien_sync::error::Result;
-use qpien_sync::source::dialect::probe::{learn_lists, learn_token};
-use qpien_sync::source::dialect::schema::{Argument, Schema, Type, TypeRef};
-use qpien_sync::source::dialect::server::{Reply, Server};
+use qpien_sync::source::server::{Reply, Server};
 use qpien_sync::streams::DEFAULT;
 use serde_json::{Value, json};
 

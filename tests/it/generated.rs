@@ -7,10 +7,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use qpien_sync::source::dialect::infer::{self, Open, Settled};
-use qpien_sync::source::dialect::schema::Schema;
-use qpien_sync::source::dialect::server::Reply;
-use qpien_sync::source::dialect::{Dialect, introspect};
+use qpien_sync::dialect::Dialect;
+use qpien_sync::discovery::infer::{self, Open, Settled};
+use qpien_sync::discovery::introspect;
+use qpien_sync::discovery::schema::Schema;
+use qpien_sync::source::server::Reply;
 use qpien_sync::streams::Stream;
 
 use crate::support::generated::{Expected, Generated, Token, UNKNOWN, generate};

@@ -242,7 +242,7 @@ fn an_invented_miss_is_found_at_the_rate_that_it_has() {
         account.become_job("incremental", AUDIT);
     }
     assert!(outside <= 1, "{outside} of 6 intervals do not hold the rate");
-    let (low, high) = qpien_sync::sync::audit::wilson(hits, 600);
+    let (low, high) = qpien_sync::sync::incremental::audit::wilson(hits, 600);
     assert!((low..=high).contains(&(expected / 600.0)), "{hits} found, {expected} expected");
 }
 

@@ -27,7 +27,7 @@ impl Feeds {
                        client_secret = \"s\"\nrequests_per_minute = 0\n[mirror]\nmax_deletes = \"100%\"\n"
             .to_owned();
         for place in places {
-            job += &format!("[[destination]]\nkind = \"jsonl\"\npath = \"{place}\"\ncontent = \"changes\"\n");
+            job.extend(["[[destination]]\nkind = \"jsonl\"\ncontent = \"changes\"\npath = \"", *place, "\"\n"]);
         }
         std::fs::write(self.work.path("job.toml"), job).expect("the job");
         self.server.run(&self.work).expect(0)

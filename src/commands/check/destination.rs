@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::disk;
 use super::line::Line;
-use crate::commands::{deliver, preflight};
 use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::Settings;
+use crate::delivery::{deliver, preflight};
 use crate::destinations::Filled;
 #[cfg(feature = "postgres")]
 use crate::destinations::Terms;

@@ -4,10 +4,10 @@
 use super::line::Line;
 use super::streams::{Asked, Seen};
 use crate::config::settings::Settings;
+use crate::discovery::negotiate::{Outcome, Part};
 use crate::error::Result;
 use crate::quantity::counted;
 use crate::source::Source;
-use crate::source::negotiate::{Outcome, Part};
 use crate::streams::Stream;
 
 /// The part that is no stream.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::line::Line;
 use crate::clock::human;
 use crate::config::settings::Settings;
+use crate::discovery::negotiate::{Negotiation, Outcome, Part};
 use crate::error::{Error, Kind, Result};
 use crate::source::Source;
-use crate::source::negotiate::{Negotiation, Outcome, Part};
 use crate::source::token::Lifetime;
 use crate::sync::dialect;
 

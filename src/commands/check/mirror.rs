@@ -7,11 +7,11 @@ use super::disk;
 use super::line::Line;
 use crate::commands::apart::apart;
 use crate::config::settings::Settings;
+use crate::discovery::negotiate::Part;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::sound::{self, Depth, Finding};
 use crate::mirror::{account, log, migrations, store};
 use crate::quantity::size;
-use crate::source::negotiate::Part;
 use crate::sync::dialect;
 
 /// What the mirror holds that a check needs, and its own line.

@@ -4,11 +4,11 @@
 use super::MOST;
 use super::line::Line;
 use crate::config::settings::Settings;
+use crate::discovery::negotiate::{Negotiation, Outcome, Part, spelled_otherwise};
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::quantity::counted;
 use crate::source::Source;
-use crate::source::negotiate::{Negotiation, Outcome, Part, spelled_otherwise};
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 

@@ -12,18 +12,19 @@ use rusqlite::Connection;
 use super::{accounts, setup};
 use crate::cli::{CheckFormat, PlanArgs};
 use crate::config::settings::Settings;
+use crate::discovery::negotiate::{Negotiation, Outcome};
 use crate::error::Result;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::store;
 use crate::policy::Exit;
 use crate::quantity::{counted, size};
 use crate::source::Source;
-use crate::source::negotiate::{Negotiation, Outcome};
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
+use crate::sync::dialect;
 use crate::sync::estimate::{self, Estimate, Known};
-use crate::sync::{dialect, unchanged};
+use crate::sync::incremental::skip;
 
 /// A token's life, as documented.
 const TOKEN_MINUTES: f64 = 60.0;
@@ -90,7 +91,7 @@ async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
         for stream in &plan.partitioned {
             lists += remembered::without_sign(connection, &source, *stream)?.len();
         }
-        plan.without_sign = (lists, unchanged::cost_of_silence(&source, lists));
+        plan.without_sign = (lists, skip::cost_of_silence(&source, lists));
     }
     plan.made = source.budget.stats().requests;
     match format {

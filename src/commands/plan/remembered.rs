@@ -13,7 +13,7 @@ use crate::mirror::standing;
 use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::estimate::{self, Estimate, Known, Night, Part};
-use crate::sync::unchanged;
+use crate::sync::incremental::skip;
 
 /// Pages that are looked at in each part of a list, each part twice as long as the one before.
 const PAGES: u64 = 20;
@@ -22,7 +22,7 @@ const PAGES: u64 = 20;
 pub fn lists(connection: &Connection, source: &Source, settings: &Settings, stream: Stream) -> Result<Option<Lists>> {
     let lookback = i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX);
     // A mirror of an older version has no such memory.
-    let lists = forecast::lists(connection, stream, unchanged::selected(source, stream)?, lookback, source.now());
+    let lists = forecast::lists(connection, stream, skip::selected(source, stream)?, lookback, source.now());
     let Some(mut lists) = lists.ok().filter(|lists| !lists.rows.is_empty()) else { return Ok(None) };
     for id in without_sign(connection, source, stream)? {
         if let Some(rows) = lists.rows.get(&id) {
@@ -34,7 +34,7 @@ pub fn lists(connection: &Connection, source: &Source, settings: &Settings, stre
 
 /// The lists that a night asks for because nothing tells whether they hold new records.
 pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) -> Result<Vec<Box<str>>> {
-    let unasked = !unchanged::asks_for_signs(source, stream)?;
+    let unasked = !skip::asks_for_signs(source, stream)?;
     partitions::silence(connection, stream, unasked)
         .map(|silence| silence.lists)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}")))

@@ -3,9 +3,10 @@
 //! is wrong: that is told.
 
 use super::Differences;
-use crate::commands::{deliver, setup};
 use crate::config::destinations::DestinationSettings;
 use crate::config::settings::Settings;
+use crate::delivery::deliver;
+use crate::delivery::offer;
 use crate::destinations::manifest::Manifest;
 use crate::error::Result;
 use crate::mirror::changes::Reading;
@@ -26,7 +27,7 @@ pub fn make(
     let reading = Reading::begin(&settings.mirror)?;
     let run = reading.latest_run()?.map_or(0, |r| r.id);
     let mirror = reading.identity()?.unwrap_or_default();
-    let delivery = setup::delivery(settings, &reading, mirror, run, settings.lane)?;
+    let delivery = offer::delivery(settings, &reading, mirror, run, settings.lane)?;
     for offer in &delivery.streams {
         let Some(entry) = manifest.streams.get(offer.stream.name()) else { continue };
         let last = entry.seq.map_or(0, |seq| seq.last);

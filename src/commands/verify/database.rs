@@ -9,8 +9,9 @@ use super::Differences;
 use super::ledger::{Ledger, Row};
 use super::log::{self, Says};
 use super::references::{self, Stands};
-use crate::commands::{deliver, setup};
 use crate::config::settings::Settings;
+use crate::delivery::deliver;
+use crate::delivery::offer;
 use crate::destinations::postgres::Postgres;
 use crate::destinations::postgres::read_back;
 use crate::destinations::postgres::read_back::Standing;
@@ -78,7 +79,7 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
     let identity = reading.identity()?;
     ledger.attach(&settings.mirror)?;
     let run = reading.latest_run()?.map_or(0, |r| r.id);
-    let delivery = setup::delivery(settings, &reading, identity.clone().unwrap_or_default(), run, settings.lane)?;
+    let delivery = offer::delivery(settings, &reading, identity.clone().unwrap_or_default(), run, settings.lane)?;
     for (stream, standing) in there {
         if Some(&standing.mirror) != identity.as_ref() {
             differences.add(stream.name(), format!("comes from another mirror than {}", settings.mirror.display()));

@@ -19,10 +19,11 @@ mod references;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{accounts, deliver};
+use super::accounts;
 use crate::cli::VerifyArgs;
 use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::{Flags, Settings};
+use crate::delivery::deliver;
 use crate::destinations::Content;
 use crate::destinations::manifest::{Manifest, NAME, NOT_IN_JOB};
 #[cfg(feature = "postgres")]

@@ -24,8 +24,8 @@ impl Files {
         entry: &mut Entry,
         reader: &dyn Reader,
     ) -> Result<Vec<String>> {
-        let Some(folded) = entry.files.len().checked_sub(self.max_files / 2) else { return Ok(Vec::new()) };
-        if self.max_files == 0 || entry.files.len() <= self.max_files || folded < 2 {
+        let Some(folded) = entry.files.len().checked_sub(self.most / 2) else { return Ok(Vec::new()) };
+        if self.most == 0 || entry.files.len() <= self.most || folded < 2 {
             return Ok(Vec::new());
         }
         // So many files at most, or it would be done again soon.

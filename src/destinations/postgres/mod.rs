@@ -29,8 +29,8 @@ use self::session::Session;
 use super::{Delivery, Destination, Filled, Receipt, Terms};
 use crate::error::{Error, Kind, Result};
 use crate::record::Reader;
+use crate::record::volatile::Volatile;
 use crate::streams::Stream;
-use crate::volatile::Volatile;
 
 /// What becomes of the row of a record that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,8 +16,8 @@ use crate::destinations::rows::OF_A_CHANGE;
 use crate::destinations::typed_columns;
 use crate::error::Result;
 use crate::record::Change;
+use crate::record::volatile::Volatile;
 use crate::streams::{Column, Kind, Stream};
-use crate::volatile::Volatile;
 
 /// Rows fetched at a time.
 const FETCH: usize = 10_000;

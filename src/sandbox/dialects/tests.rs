@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::super::Options;
 use super::super::api::{Api, Reply};
-use super::super::drift::{Change, Order, Settings};
-use super::super::truth::Objects;
 use super::*;
+use crate::sandbox::account::truth::Objects;
+use crate::sandbox::changes::drift::{Change, Order, Settings};
 use crate::streams::Stream;
 
 fn options(sdl: &str) -> Options {

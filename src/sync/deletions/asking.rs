@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::judge::{Asked, at_once, believed};
 use super::{Cursor, Stage, step};
+use crate::discovery::fetch_by_id::{Found, look_up};
+use crate::discovery::negotiate::Negotiation;
 use crate::error::Result;
 use crate::mirror::deletions::{self as stored, Suspect};
 use crate::policy::{self, Action};
-use crate::source::fetch_by_id::{Found, look_up};
-use crate::source::negotiate::Negotiation;
 use crate::sync::{Context, dialect};
 
 /// Records that are asked for to learn how single records are asked for; the first may be gone by now.

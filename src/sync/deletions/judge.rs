@@ -1,11 +1,11 @@
 //! From what is known of a suspect to whether it is gone, and how people are told. Pure.
 
 use crate::delete_limit::Refused;
+use crate::dialect::NotFound;
+use crate::discovery::fetch_by_id::Found;
 use crate::error::{Error, Kind, quote};
 use crate::mirror::deletions::{Parent, Suspect};
 use crate::quantity::counted;
-use crate::source::dialect::NotFound;
-use crate::source::fetch_by_id::Found;
 use crate::streams::Stream;
 
 /// What is known of a suspect beside its walk.

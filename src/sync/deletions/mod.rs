@@ -7,7 +7,7 @@
 //! - where it cannot be asked, or the answer says nothing, by not being seen in a complete walk of a later round either.
 //!
 //! A record that goes between its own list and the list that belongs to it was seen, and is gone all the same when the
-//! server says so of both ([`super::lost_lists`]).
+//! server says so of both ([`crate::sync::deletions::lost_lists`]).
 //!
 //! An incomplete walk concludes nothing. A list without a row proves nothing, whatever its verdict. Where a server can be
 //! asked, a suspect waits until it is: a record that moves every night at the same hour is missed every night.
@@ -21,6 +21,8 @@
 mod asking;
 pub mod judge;
 mod let_go;
+pub mod lost_lists;
+pub mod orphans;
 
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,7 +34,7 @@ use crate::delete_limit::{LEAST, Refused};
 use crate::error::Result;
 use crate::mirror::deletions::{self as stored, BATCH, Judged, Suspect};
 use crate::mirror::left_over::{self, LeftOver};
-use crate::mirror::orphans;
+use crate::mirror::orphans as stored_orphans;
 use crate::mirror::refusals::{self, Unsettled};
 use crate::mirror::settings;
 use crate::mirror::store::Writer;
@@ -62,7 +64,7 @@ impl<'c> Concluding<'c> {
     pub async fn ask(&mut self, stream: Stream, streams_left: u64) -> Result<u64> {
         let stage = Stage::of(self.context, stream).await?;
         if let Some(child) = stage.child {
-            stage.call(move |w, of| orphans::leave_the_rest(w, of.run, of.stream, child)).await?;
+            stage.call(move |w, of| stored_orphans::leave_the_rest(w, of.run, of.stream, child)).await?;
         }
         stage.call(stored::suspect).await?;
         self.asking.ask(&stage, streams_left).await
@@ -157,7 +159,7 @@ impl<'c> Stage<'c> {
         let (stream, parent) = (self.of.stream, self.parent);
         let left = move |w: &mut Writer, _| {
             w.transaction(|t| {
-                let orphans = parent.map(|parent| orphans::left(t, stream, parent)).transpose()?;
+                let orphans = parent.map(|parent| stored_orphans::left(t, stream, parent)).transpose()?;
                 Ok((stored::counts(t, stream)?, orphans.unwrap_or_default()))
             })
         };
@@ -194,7 +196,9 @@ impl<'c> Stage<'c> {
         let from = cursor.behind.clone();
         let page = match self.parent.filter(|_| cursor.at_orphans) {
             None => self.call(move |w, of| stored::suspects(w, of, from.as_ref(), BATCH)).await?,
-            Some(parent) => self.call(move |w, of| orphans::orphans(w, of, parent, from.as_ref(), BATCH)).await?,
+            Some(parent) => {
+                self.call(move |w, of| stored_orphans::orphans(w, of, parent, from.as_ref(), BATCH)).await?
+            }
         };
         cursor.behind = page.last().cloned();
         if page.is_empty() && self.parent.is_some() && !cursor.at_orphans {
@@ -227,7 +231,7 @@ impl<'c> Stage<'c> {
         let child = self.child;
         self.call(move |w, of| {
             if let Some(child) = child {
-                orphans::relate(w, of.run, of.stream, child, &ids)?;
+                stored_orphans::relate(w, of.run, of.stream, child, &ids)?;
             }
             stored::bury(w, of.run, of.stream, child, &ids, since)
         })

@@ -9,12 +9,12 @@ use std::sync::PoisonError;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::discovery::check_paging;
 use crate::error::Result;
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::readings::Tails;
 use crate::mirror::store::Mirror;
 use crate::source::Source;
-use crate::source::check_paging;
 use crate::streams::{self, Stream};
 use crate::sync::{Context, dialect};
 

@@ -11,8 +11,9 @@ use crate::progress::add;
 use crate::set_aside::{SetAside, What};
 use crate::source::page::Page;
 use crate::streams::{self, Stream};
+use crate::sync::Context;
+use crate::sync::incremental::skip;
 use crate::sync::walk::changed_since;
-use crate::sync::{Context, unchanged};
 use crate::verdict::{Moved, Verdict};
 
 /// A page, as the walk has taken it in.
@@ -55,7 +56,7 @@ pub async fn land(
     let mut children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(stream));
     let child = children.find(|s| context.source.is_partitioned(*s));
     let counters = context.progress.of(stream);
-    let partitions = child.map(|child| unchanged::partitions(context, child, &page)).transpose()?;
+    let partitions = child.map(|child| skip::partitions(context, child, &page)).transpose()?;
     let (seen, total, closed) = (page.records.rows.len() as u64, page.total, verdict.is_some());
     let hold = page.hold;
     let set_aside = page.set_aside;

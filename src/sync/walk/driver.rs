@@ -10,18 +10,19 @@ use super::ending::{Ending, Order, conclude, refuse_empty, what_follows};
 use super::position::{Phase, Position};
 use super::take_in::{Taken, question, take_in};
 use super::{Ask, Shown, Step, Walk, page_ignored};
+use crate::dialect::Paging;
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint, Place};
 use crate::mirror::records::Landed;
 use crate::mirror::reread::Remembered;
 use crate::progress::add;
 use crate::source::AtWork;
-use crate::source::dialect::Paging;
 use crate::source::page::Page;
 use crate::streams::Stream;
+use crate::sync::incremental::skip;
 use crate::sync::walk::changed_since;
 use crate::sync::walk::early_stop::KnownEnd;
-use crate::sync::{Context, dialect, unchanged};
+use crate::sync::{Context, dialect};
 use crate::verdict::Verdict;
 
 /// How a walk left off.
@@ -119,7 +120,7 @@ async fn read(
     landed: &impl Fn(),
 ) -> Result<Ended> {
     let (mut windows, size) = (from.windows, walk.page_size());
-    let mut known_end = KnownEnd::new(unchanged::horizon(context, from));
+    let mut known_end = KnownEnd::new(skip::horizon(context, from));
     // Where the walk stands in the mirror.
     let mut stands = from.position.clone();
     let (mut total, mut lowered): (Option<u64>, _) = (None, false);
@@ -157,7 +158,7 @@ async fn read(
         trace(stream, from, asked, &page, &step);
         context.source.saw_page(stream, asked.size, page.records.rows.len());
         total = told(context, stream, page.total, total);
-        let mut moments = unchanged::made(context, stream, from, &page);
+        let mut moments = skip::made(context, stream, from, &page);
         order.see(&moments.rows);
         moments.may_end = known_end.may_end(&page, &moments.rows, first, !step.stepped_back);
         let may_end = moments.may_end;

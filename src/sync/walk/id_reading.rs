@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use super::isolate::filled;
 use super::{Ask, Shown, Walk};
+use crate::dialect::Paging;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::reread::Asked;
-use crate::source::dialect::Paging;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;

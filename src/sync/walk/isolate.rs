@@ -20,10 +20,10 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::dialect::Paging;
 use crate::error::{Error, Kind, Result};
 use crate::record::{Record, Records};
 use crate::set_aside::{SetAside, What, is_no_id};
-use crate::source::dialect::Paging;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::source::retry::Delays;

@@ -5,9 +5,9 @@
 //! may have moved so in all readings and in the walk.
 
 use super::closing::Read;
+use crate::discovery::fetch_by_id::{Found, look_up};
 use crate::error::Result;
 use crate::mirror::reread::{self, Unshown};
-use crate::source::fetch_by_id::{Found, look_up};
 
 /// Records that are asked for by id at most, to see whether they exist; the others are taken to.
 const LOOKED_UP: usize = 50;

@@ -9,8 +9,8 @@ use crate::record::{self, Record};
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::{self, Kind as Holds, Stream};
+use crate::sync::incremental::skip;
 use crate::sync::parents::{self, Checked};
-use crate::sync::unchanged;
 
 /// What came of reading them.
 pub(super) struct Unknown {
@@ -45,7 +45,7 @@ pub(super) async fn read(
     };
     let old: Vec<String> = unknown.into_iter().filter(|id| !is_new(id)).collect();
     let passed_over = old_lists(list, began, old).await?;
-    let moments = unchanged::made(list.context, list.stream, list.from, &whole);
+    let moments = skip::made(list.context, list.stream, list.from, &whole);
     let page = Page { nameless: 0, ..whole };
     Ok(Unknown { window: Window { page, stepped_back: true, moments, ..Window::default() }, passed_over })
 }

@@ -235,7 +235,7 @@ impl Job {
         let of_table = self.tweaks.iter().filter(|(n, _)| TWEAKS[**n].0 == table);
         let mut lines: BTreeMap<&str, &str> = usual.iter().filter_map(|line| line.split_once(" = ")).collect();
         lines.extend(of_table.map(|(n, value)| (TWEAKS[*n].1, *value)));
-        lines.into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+        lines.into_iter().flat_map(|(key, value)| [key, " = ", value, "\n"]).collect()
     }
 
     /// Whether it has a feed.

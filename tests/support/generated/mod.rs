@@ -7,7 +7,7 @@ mod token;
 
 use std::fmt::Write as _;
 
-use qpien_sync::source::dialect::Paging;
+use qpien_sync::dialect::Paging;
 use qpien_sync::streams::{Kind, Stream};
 
 use self::dice::Dice;

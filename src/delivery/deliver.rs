@@ -1,0 +1,376 @@
+//! Handing what the mirror holds to a job's destinations: first what an earlier run has pinned and not finished, then
+//! what is new. One that fails does not keep the others from theirs.
+
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use crate::config::destinations::{DestinationSettings, Target, Written};
+use crate::config::job::Retain;
+use crate::config::mask::MaskAt;
+use crate::config::settings::Settings;
+use crate::delivery::offer;
+use crate::delivery::preflight;
+use crate::destinations::files::Files;
+use crate::destinations::folder::Folder;
+use crate::destinations::format::Format;
+use crate::destinations::location::Location;
+use crate::destinations::null::Nowhere;
+#[cfg(feature = "postgres")]
+use crate::destinations::postgres::Postgres;
+use crate::destinations::store::Store;
+use crate::destinations::{Content, Delivery, Destination, Receipt};
+use crate::error::{Error, Kind, Result};
+use crate::failpoints;
+use crate::mirror::changes::Reading;
+use crate::mirror::damaged;
+use crate::mirror::pending_deliveries;
+use crate::mirror::pending_deliveries::{Delivered, Pin};
+use crate::mirror::retention;
+use crate::mirror::store::Writer;
+use crate::policy::{self, Exit};
+use crate::record::mask::{Masked, Masks};
+use crate::record::{Reader as _, SeqRange};
+use crate::streams::Stream;
+
+/// The destinations of a job.
+pub type Destinations = Vec<Opened>;
+
+/// One of them.
+pub struct Opened {
+    destination: Box<dyn Destination + Send>,
+    /// Why it is not served for now: it is tried once more when it is delivered to.
+    trouble: Option<Error>,
+}
+
+impl Opened {
+    /// Whether a step went well. Where it did not, that is said, and nothing else fails for it, unless no run may go on with
+    /// such a destination.
+    fn is_well(&mut self, outcome: Result<()>) -> Result<bool> {
+        match outcome {
+            Ok(()) => Ok(true),
+            Err(error) if stops_everything(&error.kind) => Err(error),
+            Err(error) => {
+                let place = self.destination.place();
+                tracing::warn!(%place, %error, "not served now: it is tried once more when it is its turn");
+                self.trouble = Some(error);
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// Whether a run must not begin: somebody else is at work there, or what this mirror delivers next would be wrong.
+fn stops_everything(kind: &Kind) -> bool {
+    matches!(kind, Kind::Locked | Kind::DestinationOfAnother)
+}
+
+/// The exit code of a destination that was not delivered to, whatever became of the others. A place that refuses is a failure
+/// that the next run tries again; what stops everything, and what is the mirror's and not the place's, keeps its own code.
+pub fn exit_of(kind: &Kind) -> Exit {
+    let is_mirrors = matches!(kind, Kind::MirrorBusy | Kind::MirrorCorrupt | Kind::RecordDamaged);
+    if stops_everything(kind) || is_mirrors { policy::decide(kind).exit } else { Exit::Failed }
+}
+
+/// Refuses to begin where no destination can be served and that is no matter of time: nothing would be read for anybody.
+fn refuse_where_none_is_left(destinations: &Destinations) -> Result<()> {
+    let lasting = |error: &&Error| error.kind != Kind::DestinationUnreachable && !is_full(&error.kind);
+    let troubles: Vec<&Error> = destinations.iter().filter_map(|opened| opened.trouble.as_ref()).collect();
+    match troubles.iter().copied().find(lasting) {
+        Some(error) if troubles.len() == destinations.len() => Err(error.clone()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a place has no room for now.
+fn is_full(kind: &Kind) -> bool {
+    *kind == Kind::DestinationFull
+}
+
+/// What became of each, with its place.
+pub type Outcomes = Vec<(String, Result<Vec<Receipt>>)>;
+
+/// The destinations, each checked and locked, but for those that cannot be served for now.
+pub fn destinations(settings: &Settings) -> Result<Destinations> {
+    let mut all: Destinations = Vec::new();
+    for d in &settings.destinations {
+        let mut opened = Opened { destination: destination(d, settings)?, trouble: None };
+        let checked = opened.destination.check(&holder(settings));
+        opened.is_well(checked)?;
+        all.push(opened);
+    }
+    refuse_where_none_is_left(&all)?;
+    Ok(all)
+}
+
+fn holder(settings: &Settings) -> String {
+    format!("job {}", settings.name)
+}
+
+/// A destination, not looked at yet.
+#[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
+pub fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box<dyn Destination + Send>> {
+    Ok(match &settings.target {
+        Target::Files { path, written, split, max_files, retry_for, mode } => {
+            let store = store_with(path, *retry_for, *mode)?;
+            Box::new(Files::new(store, format(written), settings.terms, *split).with_max_files(*max_files))
+        }
+        #[cfg(feature = "postgres")]
+        Target::Postgres(options) => Box::new(Postgres::new((**options).clone(), settings.terms, job.streams.clone())),
+    })
+}
+
+fn format(written: &Written) -> Box<dyn Format> {
+    match written {
+        Written::Csv(options) => Box::new(options.clone()),
+        Written::Jsonl(options) => Box::new(options.clone()),
+        #[cfg(feature = "parquet")]
+        Written::Parquet(options) => Box::new(options.clone()),
+    }
+}
+
+/// The files of a destination, written to nowhere; none of a database.
+pub fn to_nowhere(settings: &DestinationSettings) -> Option<Files> {
+    match &settings.target {
+        Target::Files { written, split, .. } => {
+            Some(Files::new(Box::new(Nowhere), format(written), settings.terms, *split))
+        }
+        #[cfg(feature = "postgres")]
+        Target::Postgres(_) => None,
+    }
+}
+
+/// Where files go.
+pub fn store(path: &Path, retry_for: Duration) -> Result<Box<dyn Store>> {
+    store_with(path, retry_for, None)
+}
+
+/// The same; files of a local folder get this mode.
+fn store_with(path: &Path, retry_for: Duration, mode: Option<u32>) -> Result<Box<dyn Store>> {
+    match Location::of(path)? {
+        None => Ok(Box::new(Folder::new(path).with_mode(mode))),
+        Some(location) => objects(&location, retry_for),
+    }
+}
+
+#[cfg(feature = "objects")]
+fn objects(location: &Location, retry_for: Duration) -> Result<Box<dyn Store>> {
+    let variables = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
+    Ok(Box::new(crate::destinations::objects::Objects::new(location.clone(), variables, retry_for)?))
+}
+
+#[cfg(not(feature = "objects"))]
+fn objects(location: &Location, _: Duration) -> Result<Box<dyn Store>> {
+    Err(Error::usage(format!("{location}: this build has no object storage")))
+}
+
+/// Refuses what the mirror must not deliver to, and finishes what is pinned for the destinations of this job, so that pages
+/// may land. What is pinned for a place that the job does not deliver to, or that cannot be served, is let go: it has it, or
+/// no manifest names it, and whoever delivers there next begins where that ends.
+pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
+    for opened in destinations.iter_mut().filter(|opened| opened.trouble.is_none()) {
+        let refused = preflight::refuse(writer, settings, opened.destination.as_mut());
+        opened.is_well(refused)?;
+    }
+    refuse_where_none_is_left(destinations)?;
+    let pinned = pending_deliveries::all(writer)?;
+    let mut places: Vec<&str> = pinned.iter().map(|p| p.destination.as_str()).collect();
+    places.dedup();
+    for place in places {
+        let ours: Vec<&Pin> = pinned.iter().filter(|p| p.destination == place).collect();
+        let why = match destinations.iter_mut().find(|opened| opened.destination.place() == place) {
+            None => "this job does not deliver there",
+            Some(opened) => {
+                let finished = if opened.trouble.is_some() {
+                    Ok(false)
+                } else {
+                    let finished = finish_one(writer, settings, opened.destination.as_mut(), &ours);
+                    opened.is_well(finished)
+                };
+                if finished? {
+                    continue;
+                }
+                "it cannot be served now"
+            }
+        };
+        tracing::warn!(%place, "an unfinished delivery is let go: {why}");
+        pending_deliveries::release(writer, place)?;
+    }
+    Ok(())
+}
+
+fn finish_one(
+    writer: &mut Writer,
+    settings: &Settings,
+    destination: &mut dyn Destination,
+    ours: &[&Pin],
+) -> Result<()> {
+    let place = destination.place();
+    tracing::info!(%place, "finishing a delivery that was cut off");
+    let mirror = pending_deliveries::identity(writer)?;
+    let reading = Reading::begin(writer.path())?;
+    let run = reading.latest_run()?.map_or(0, |r| r.id);
+    let mut delivery = offer::delivery(settings, &reading, mirror, run, settings.lane)?;
+    delivery.id = match ours.iter().find_map(|pin| pin.delivery_id.clone()) {
+        Some(id) => id,
+        None => pending_deliveries::draw_id(writer)?,
+    };
+    delivery.streams.retain(|offer| ours.iter().any(|p| p.stream == offer.stream));
+    for offer in &mut delivery.streams {
+        let reached = destination.delivered(&delivery.mirror, offer.stream)?;
+        let pin = ours.iter().find(|p| p.stream == offer.stream);
+        offer.range = pin.map(|p| p.range).filter(|range| reached.checked_add(1) == Some(range.first));
+    }
+    failpoints::point();
+    let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
+    drop(reading);
+    failpoints::point();
+    // What is there already was brought by this delivery, too.
+    pending_deliveries::delivered(writer, &place, run, &log(Content::Changes, &receipts, |_| Some(delivery.id.clone())))
+}
+
+/// Drops the payloads that every destination has, where the job says so.
+fn drop_delivered(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
+    if settings.retain == Retain::All {
+        return Ok(());
+    }
+    let mirror = pending_deliveries::identity(writer)?;
+    for stream in settings.streams.iter().copied() {
+        let mut least = i64::MAX;
+        for opened in destinations.iter_mut() {
+            least = least.min(opened.destination.delivered(&mirror, stream)?);
+        }
+        failpoints::point();
+        retention::drop_up_to(writer, stream, least)?;
+    }
+    Ok(())
+}
+
+/// Hands each destination what is new to it.
+pub fn deliver(
+    writer: &mut Writer,
+    settings: &Settings,
+    run: i64,
+    destinations: &mut Destinations,
+) -> Result<Outcomes> {
+    let mut outcomes = Vec::new();
+    for opened in destinations.iter_mut() {
+        let delivered = come_back(writer, settings, opened)
+            .and_then(|()| hand_over(writer, settings, run, opened.destination.as_mut()))
+            .or_else(|error| without_damaged(writer, settings, run, opened.destination.as_mut(), error));
+        outcomes.push((opened.destination.place(), delivered));
+    }
+    if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
+        drop_delivered(writer, settings, destinations)?;
+    }
+    Ok(outcomes)
+}
+
+/// Where a damaged record was met, marks it, and hands over what is not held for it.
+fn without_damaged(
+    writer: &mut Writer,
+    settings: &Settings,
+    run: i64,
+    destination: &mut dyn Destination,
+    error: Error,
+) -> Result<Vec<Receipt>> {
+    if error.kind != Kind::RecordDamaged {
+        return Err(error);
+    }
+    let marked = writer.mark_damaged();
+    if marked.kind != Kind::RecordDamaged {
+        return Err(marked);
+    }
+    tracing::error!("{marked}");
+    hand_over(writer, settings, run, destination)
+}
+
+/// The streams of a job that are held because records of them are damaged, with what to say of each.
+pub fn damaged(settings: &Settings) -> Result<Vec<(Stream, Error)>> {
+    let reading = Reading::begin(&settings.mirror)?;
+    let mut all = Vec::new();
+    for stream in settings.streams.iter().copied() {
+        let waiting = damaged::waiting(reading.connection(), stream)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
+        all.extend(waiting.map(|waiting| (stream, waiting.told(stream))));
+    }
+    Ok(all)
+}
+
+/// Makes up for what a destination that could not be served was spared.
+fn come_back(writer: &mut Writer, settings: &Settings, opened: &mut Opened) -> Result<()> {
+    if opened.trouble.is_some() {
+        opened.destination.check(&holder(settings))?;
+        preflight::refuse(writer, settings, opened.destination.as_mut())?;
+        opened.trouble = None;
+    }
+    Ok(())
+}
+
+fn hand_over(
+    writer: &mut Writer,
+    settings: &Settings,
+    run: i64,
+    destination: &mut dyn Destination,
+) -> Result<Vec<Receipt>> {
+    let (place, terms) = (destination.place(), destination.terms());
+    let reading = Reading::begin(writer.path())?;
+    let mut delivery = offer::delivery(settings, &reading, pending_deliveries::identity(writer)?, run, settings.lane)?;
+    if terms.content == Content::Changes {
+        ranges(writer, &reading, &mut delivery, destination)?;
+        delivery.id = pending_deliveries::draw_id(writer)?;
+        let pinned = delivery.streams.iter().filter_map(|offer| {
+            let (destination, job, delivery_id) = (place.clone(), settings.name.clone(), Some(delivery.id.clone()));
+            Some(Pin { destination, job, stream: offer.stream, range: offer.range?, delivery_id })
+        });
+        pending_deliveries::pin(writer, &pinned.collect::<Vec<_>>())?;
+    }
+    failpoints::point();
+    let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
+    drop(reading);
+    failpoints::point();
+    let id = |stream| delivery.streams.iter().find(|o| o.stream == stream)?.range.map(|_| delivery.id.clone());
+    pending_deliveries::delivered(writer, &place, run, &log(terms.content, &receipts, id))?;
+    Ok(receipts)
+}
+
+/// What destinations see of the mirror: with masks on, unless these were put on where records landed.
+pub fn masked<'r>(settings: &'r Settings, reading: &'r Reading) -> Masked<'r> {
+    static NONE: LazyLock<Masks> = LazyLock::new(Masks::default);
+    let masks = if settings.mask_at == MaskAt::Delivery { &settings.masks } else { &NONE };
+    Masked { reader: reading, masks }
+}
+
+/// What is new to a destination: of each stream that is not held what comes after the last seq that it has.
+fn ranges(
+    writer: &mut Writer,
+    reading: &Reading,
+    delivery: &mut Delivery,
+    destination: &mut dyn Destination,
+) -> Result<()> {
+    let last = pending_deliveries::last_seq(writer)?;
+    let terms = destination.terms();
+    for offer in &mut delivery.streams {
+        let first = destination.delivered(&delivery.mirror, offer.stream)?.saturating_add(1);
+        let range = SeqRange { first, last };
+        let is_new = !offer.is_held(terms) && first <= last && reading.first_change(offer.stream, range)?.is_some();
+        offer.range = is_new.then_some(range);
+    }
+    Ok(())
+}
+
+/// What is to be logged of a delivery: each snapshot, and changes of which there were some. `id` names the delivery that
+/// brought a stream's changes, if any.
+fn log(content: Content, receipts: &[Receipt], id: impl Fn(Stream) -> Option<String>) -> Vec<Delivered> {
+    let of = |r: &Receipt| {
+        let delivery_id = id(r.stream);
+        let is_logged = !r.held && (content == Content::Snapshot || delivery_id.is_some());
+        let (content, up_to_seq) = (content.name(), r.up_to_seq);
+        is_logged.then_some(Delivered { stream: r.stream, content, up_to_seq, records: r.records, delivery_id })
+    };
+    receipts.iter().filter_map(of).collect()
+}
+
+#[cfg(test)]
+#[path = "deliver_tests.rs"]
+mod tests;

@@ -1,0 +1,16 @@
+//! Handing what the mirror holds to a job's destinations.
+//!
+//! | question | file |
+//! |---|---|
+//! | which destinations, in which order, what is new to each? | [`crate::delivery::deliver`] |
+//! | what is a destination offered of each stream, and what is held? | [`offer`] |
+//! | may the mirror deliver there at all? | [`crate::delivery::preflight`], before the first request |
+//! | do the masks of a place agree with the job's? | [`crate::delivery::mask_check`] |
+//!
+//! A range of changes is pinned ([`crate::mirror::pending_deliveries`]) before it is written. So a delivery that was cut off is
+//! finished with the same bytes before the next page lands.
+
+pub mod deliver;
+pub mod mask_check;
+pub mod offer;
+pub mod preflight;

@@ -1,0 +1,195 @@
+//! What a destination is offered: of each stream what its latest reading has proven, as of when, and what is held, and why.
+
+use crate::config::settings::Settings;
+use crate::destinations::cells::EXTRA;
+use crate::destinations::{Delivery, Offer};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::changes::Reading;
+use crate::mirror::checkpoint::Lane;
+use crate::mirror::damaged;
+use crate::mirror::deletions;
+use crate::mirror::left_over;
+use crate::mirror::refusals::Unsettled;
+use crate::mirror::set_aside as stored;
+use crate::mirror::settings::{counts_since, is_asked_otherwise_since};
+use crate::mirror::standing::{Standing, standing};
+use crate::quantity::counted;
+use crate::record::Reader as _;
+use crate::streams::Stream;
+use crate::sync::dialect;
+use crate::sync::run::{as_of, judge, lacks_only_what_is_set_aside};
+use crate::verdict::{Moved, Verdict};
+
+/// Why a stream is not complete whose records nobody has judged.
+const UNJUDGED: &str = "the run was cut off before it found out which records are gone";
+
+/// A delivery of what the mirror holds, with what the lane's latest round has proven of it.
+pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64, lane: Lane) -> Result<Delivery> {
+    let (since, is_open) = reading.round(lane, Some(&settings.name))?;
+    let of = |s: Stream| {
+        standing(reading.connection(), lane, s, since)
+            .map(|all| all.where_deletes_are(settings.deletes.on))
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}")))
+    };
+    let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
+    let dates = dialect::dates(&remembered, &settings.spelled)?;
+    let mut streams = Vec::new();
+    for stream in &settings.streams {
+        let own = of(*stream)?;
+        // What the server does not have is not held back: there is nothing of it.
+        if own.walks == 0 && dialect::is_absent(&remembered, *stream) && reading.extent(*stream)?.records == 0 {
+            continue;
+        }
+        let parent = stream.definition().parent;
+        let above = parent.map(of).transpose()?;
+        let mut known = Known::of(&own, above.as_ref().zip(parent));
+        let is_overwritten = is_overwritten(reading, *stream, lane, &settings.name)?;
+        if is_overwritten {
+            known.verdict = Verdict::Incomplete(format!(
+                "another job has asked for {stream} otherwise since the last run of this one"
+            ));
+        }
+        let mut set_aside = set_aside(reading, lane, *stream, since, (&own, above.as_ref()))?;
+        let newer = if is_overwritten { None } else { newer(settings, reading, lane, *stream, &known)? };
+        if newer.is_some() {
+            set_aside.clear();
+        }
+        let Known { mut verdict, as_of, moved } = newer.unwrap_or(known);
+        let is_offered = verdict.is_complete() || !set_aside.is_empty();
+        let left_over = left_over(reading, settings, *stream, parent)?;
+        let waiting = damaged::waiting(reading.connection(), *stream)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
+        let is_damaged = waiting.is_some();
+        let why_not = if let Some(waiting) = waiting {
+            Some(waiting.told(*stream).detail)
+        } else if left_over.is_some() {
+            left_over
+        } else if is_open && is_offered && settings.deletes.on && are_unjudged(reading, settings, *stream, since)? {
+            Some(UNJUDGED.into())
+        } else {
+            None
+        };
+        if let Some(why) = why_not {
+            verdict = Verdict::Incomplete(why);
+            set_aside.clear();
+        }
+        let mut columns = stream.columns().to_vec();
+        if settings.source.collect {
+            columns.push(EXTRA);
+        }
+        let ignored = settings.dialect.stream(*stream).map(|part| part.list.ignored()).unwrap_or_default();
+        let ignored = ignored.into_iter().map(str::to_owned).collect();
+        let masks = settings.mask_at.delivery(&settings.masks, *stream);
+        let (stream, suspects) = (*stream, suspects(reading, *stream, own.refused)?);
+        streams.push(Offer {
+            stream,
+            columns,
+            verdict,
+            is_damaged,
+            set_aside,
+            moved,
+            suspects,
+            ignored,
+            masks,
+            as_of,
+            range: None,
+        });
+    }
+    let (job, of_job) = (settings.name.clone(), settings.streams.clone());
+    Ok(Delivery { job, run, mirror, dates, id: String::new(), of_job, streams })
+}
+
+/// What readings say of a stream.
+struct Known {
+    verdict: Verdict,
+    as_of: Option<String>,
+    moved: Moved,
+}
+
+impl Known {
+    fn of(own: &Standing, above: Option<(&Standing, Stream)>) -> Known {
+        Known {
+            verdict: judge(own, above, None),
+            as_of: as_of(own, above.map(|(above, _)| above)),
+            moved: Moved { found: own.found_again, may_miss: own.may_miss },
+        }
+    }
+}
+
+/// What the other lane says of a stream, where its latest reading is complete and newer than what this one knows: a backfill
+/// that ends after a month has read nothing anew that last night's run has.
+fn newer(settings: &Settings, reading: &Reading, lane: Lane, stream: Stream, known: &Known) -> Result<Option<Known>> {
+    // Where this lane's is not complete the stream is held, and what lies at its places may be newer than the other's.
+    if !known.verdict.is_complete() {
+        return Ok(None);
+    }
+    let failed = |e| Error::new(Kind::MirrorCorrupt, format!("the mirror's checkpoints: {e}"));
+    let other = lane.other();
+    let Ok((since, false)) = reading.round(other, None) else { return Ok(None) };
+    if counts_since(reading.connection(), stream) > since {
+        return Ok(None);
+    }
+    let of = |s: Stream| {
+        standing(reading.connection(), other, s, since)
+            .map(|all| all.where_deletes_are(settings.deletes.on))
+            .map_err(failed)
+    };
+    let parent = stream.definition().parent;
+    let (own, above) = (of(stream)?, parent.map(of).transpose()?);
+    let there = Known::of(&own, above.as_ref().zip(parent));
+    Ok(Some(there).filter(|there| there.verdict.is_complete() && there.as_of > known.as_of))
+}
+
+/// Whether another job has read a stream in another form since this one did.
+fn is_overwritten(reading: &Reading, stream: Stream, lane: Lane, job: &str) -> Result<bool> {
+    is_asked_otherwise_since(reading.connection(), stream, lane, job)
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's settings: {e}")))
+}
+
+fn are_unjudged(reading: &Reading, settings: &Settings, stream: Stream, since: i64) -> Result<bool> {
+    deletions::are_unjudged(reading.connection(), settings.lane, &settings.name, stream, since)
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))
+}
+
+/// How many records of a stream a complete reading did not show; all of them where its list came out empty.
+fn suspects(reading: &Reading, stream: Stream, refused: Option<Unsettled>) -> Result<u64> {
+    let (_, suspects) = deletions::counts(reading.connection(), stream)
+        .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
+    Ok(suspects.max(refused.map_or(0, |refused| refused.records)))
+}
+
+/// Why a stream is not complete that holds records which are not asked for any more, or which belong to such records.
+fn left_over(reading: &Reading, settings: &Settings, stream: Stream, parent: Option<Stream>) -> Result<Option<String>> {
+    for stream in [Some(stream), parent].into_iter().flatten().filter(|_| settings.deletes.on) {
+        let left = left_over::of(reading.connection(), stream, settings.deletes.most)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
+        if left.count > 0 {
+            let (records, settings) = (counted(left.count, "record"), left.settings.join(", "));
+            let why = format!("{stream}: {records} not shown any more since {settings} changed, and not deleted");
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
+}
+
+/// The names of what a stream was set aside, where it lacks nothing else.
+fn set_aside(
+    reading: &Reading,
+    lane: Lane,
+    stream: Stream,
+    since: i64,
+    (own, above): (&Standing, Option<&Standing>),
+) -> Result<Vec<String>> {
+    if !lacks_only_what_is_set_aside(own, above) {
+        return Ok(Vec::new());
+    }
+    let names = |s: Stream| {
+        stored::names(reading.connection(), lane, s, since)
+            .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("what the mirror has set aside: {e}")))
+    };
+    let mut all = names(stream)?;
+    if let (Some(parent), Some(true)) = (stream.definition().parent, above.map(|above| above.set_aside_unknown)) {
+        all.extend(names(parent)?);
+    }
+    Ok(all)
+}

@@ -1,0 +1,100 @@
+//! What a destination may not be, found out before the first request: fed by another mirror, ahead of this one, behind what
+//! this one has dropped or forgotten, or filled under other masks.
+
+use rusqlite::Connection;
+
+use crate::config::settings::Settings;
+use crate::delivery::mask_check;
+use crate::destinations::{Content, Destination, Filled};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::changes::Reading;
+use crate::mirror::store::Writer;
+use crate::mirror::{pending_deliveries, retention, tombstones};
+use crate::streams::Stream;
+
+/// Refuses a destination of a job that the mirror must not deliver to.
+pub fn refuse(writer: &mut Writer, settings: &Settings, destination: &mut dyn Destination) -> Result<()> {
+    let mirror = pending_deliveries::identity(writer)?;
+    let reading = Reading::begin(writer.path())?;
+    if destination.is_one_mirrors() {
+        for stream in &settings.streams {
+            let (seq, filled) = (destination.delivered(&mirror, *stream)?, destination.filled(*stream)?);
+            fits(reading.connection(), settings, destination, *stream, (seq, &filled))?;
+        }
+    }
+    drop(reading);
+    unfed(writer, settings, &mirror, destination)
+}
+
+/// Refuses a place that holds a stream up to a seq which this mirror never delivered, or rows of other masks than the job's.
+pub fn fits(
+    mirror: &Connection,
+    settings: &Settings,
+    destination: &dyn Destination,
+    stream: Stream,
+    (seq, filled): (i64, &Filled),
+) -> Result<()> {
+    ahead(mirror, destination, stream, seq, filled.delivery_id.as_deref())?;
+    too_far_behind(mirror, destination, stream, seq)?;
+    if seq > 0 { mask_check::agree(mirror, settings, destination, stream, filled) } else { Ok(()) }
+}
+
+/// Refuses a place whose changes of a stream end at a seq at which no delivery of this mirror can have ended, or with a
+/// delivery that its log does not know: its own seqs will pass that number, or have, and what changed until then would be
+/// taken for delivered.
+fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64, id: Option<&str>) -> Result<()> {
+    let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's log of deliveries: {e}"));
+    let counts = destination.terms().content == Content::Changes && seq > 0;
+    if !counts || pending_deliveries::can_have_ended_at(mirror, stream, seq, id).map_err(damaged)? {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::DestinationOfAnother,
+        format!(
+            "{} holds {stream} up to seq {seq}, which this mirror never delivered there: the mirror is an older copy, or \
+             another copy of it delivers there, too, or the mark was changed; put the newer mirror back, or {}: it is \
+             filled again without a request",
+            destination.place(),
+            destination.to_empty()
+        ),
+    ))
+}
+
+/// Refuses a place whose changes of a stream end before tombstones that the mirror has forgotten: it would keep for good what was
+/// gone by then.
+fn too_far_behind(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64) -> Result<()> {
+    let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's tombstones: {e}"));
+    let forgotten = tombstones::forgotten(mirror, stream).map_err(damaged)?;
+    if destination.terms().content != Content::Changes || seq <= 0 || seq >= forgotten {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::DestinationOfAnother,
+        format!(
+            "{} holds {stream} up to seq {seq}, and the mirror has forgotten deletions up to seq {forgotten}: it would keep \
+             records that are gone; {}: it is filled again without a request",
+            destination.place(),
+            destination.to_empty()
+        ),
+    ))
+}
+
+/// Refuses a destination that lacks what the mirror has dropped since every other one had it.
+fn unfed(writer: &mut Writer, settings: &Settings, mirror: &str, destination: &mut dyn Destination) -> Result<()> {
+    let dropped = retention::dropped(writer)?;
+    for (stream, up_to) in dropped.into_iter().filter(|(stream, _)| settings.streams.contains(stream)) {
+        let is_snapshot = destination.terms().content == Content::Snapshot;
+        if is_snapshot || destination.delivered(mirror, stream)? < up_to {
+            return Err(Error::new(
+                Kind::DestinationOfAnother,
+                format!(
+                    "{} lacks {stream} that the mirror {} has dropped (retain = \"until-delivered\"): it needs a \
+                     backfill, with a mirror of its own",
+                    destination.place(),
+                    writer.path().display()
+                ),
+            ));
+        }
+    }
+    Ok(())
+}

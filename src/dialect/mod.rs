@@ -1,0 +1,418 @@
+//! How this API spells things: operation names, arguments, where items and totals lie, selections, what an
+//! error code means. Data, never code: the shipped file is `qpien.toml` beside this one, and a job file's
+//! `[source.dialect]` replaces any part of it in the same form.
+//!
+//! Unknown keys are refused (a typing error in an override would otherwise be a silent default).
+
+mod since;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+pub use crate::dialect::since::SinceForm;
+use crate::error::{Error, Result};
+use crate::streams::{ALL, DateForm, Dates, Stream};
+
+const SHIPPED: &str = include_str!("qpien.toml");
+
+/// A whole dialect; the comments of `qpien.toml` say what each part means and where it is known from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Dialect {
+    pub authorization_prefix: String,
+    pub date: DateForm,
+    pub id: String,
+    pub page_size: u32,
+    pub token: TokenDialect,
+    pub list: ListDialect,
+    pub streams: BTreeMap<String, StreamDialect>,
+    pub codes: BTreeMap<String, Meaning>,
+    pub phrases: BTreeMap<String, Meaning>,
+}
+
+/// The token mutation.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TokenDialect {
+    pub operation: String,
+    pub input: String,
+    pub input_type: String,
+    pub client_id: String,
+    pub client_secret: String,
+    pub client_id_type: String,
+    pub client_secret_type: String,
+    pub arguments: BTreeMap<String, String>,
+    pub access_token: String,
+    pub expires_in: String,
+    pub success: String,
+    pub code: String,
+    pub message: String,
+}
+
+/// A list query's arguments and envelope. Paths are dotted, below the operation; empty = not there.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct ListDialect {
+    pub paging: Paging,
+    pub assumed: bool,
+    pub page: String,
+    pub page_from: u32,
+    pub size: String,
+    pub arguments: BTreeMap<String, String>,
+    pub since: String,
+    pub since_form: SinceForm,
+    pub items: String,
+    pub total: String,
+    pub has_next: String,
+    pub next_cursor: String,
+    pub row_cursor: String,
+    pub success: String,
+    pub code: String,
+    pub message: String,
+}
+
+/// In the place of the path to a total, or to whether another page follows: what a server says there is not believed.
+pub const IGNORE: &str = "ignore";
+
+impl ListDialect {
+    /// What a server says of this list and is not believed.
+    pub fn ignored(&self) -> Vec<&'static str> {
+        let claims = [("total", &self.total), ("has_next", &self.has_next)];
+        claims.into_iter().filter(|(_, path)| *path == IGNORE).map(|(name, _)| name).collect()
+    }
+}
+
+/// How a list is asked for its next rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// By the number of a page.
+    Page,
+    /// By how many rows to leave out.
+    Offset,
+    /// By an opaque cursor, of the next page or of a row.
+    Cursor,
+    /// It is not paged.
+    None,
+}
+
+/// The query of a single record.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct OneDialect {
+    pub operation: String,
+    /// The argument with the id; inside an input object its path.
+    pub id: String,
+    /// Where the record lies; empty = the answer is the record.
+    pub item: String,
+    /// Where `false` says that it failed; empty = nowhere.
+    #[serde(default)]
+    pub success: String,
+    /// How a record that is not there looks; not known = nothing is taken for not there.
+    #[serde(default)]
+    pub not_found: Option<NotFound>,
+}
+
+/// How a record that is not there is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotFound {
+    /// With null.
+    Null,
+    /// With an error.
+    Error,
+    /// With `success: false`.
+    SuccessFalse,
+}
+
+/// One stream's operation and selection.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct StreamDialect {
+    pub operation: String,
+    #[serde(default)]
+    pub parent: Option<String>,
+    /// The parent's argument takes a list: it is given one with the one id.
+    #[serde(default)]
+    pub parent_list: bool,
+    /// How its moments are written, where that is another form than everybody's.
+    #[serde(default)]
+    pub date: Option<DateForm>,
+    pub fields: Vec<String>,
+    pub drop: Vec<String>,
+    /// Fields that no column holds, taken along where a job wants them.
+    #[serde(default)]
+    pub extra: Vec<String>,
+    #[serde(default)]
+    pub one: Option<OneDialect>,
+    /// `[list]` with this stream's own replacements laid over it.
+    pub list: ListDialect,
+}
+
+/// What an error code or a phrase means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// Missing or invalid token.
+    Unauthorized,
+    /// Wrong client id or secret.
+    InvalidClient,
+    /// The token's hour is over.
+    TokenExpired,
+    /// The key lacks a scope.
+    InsufficientScopes,
+    /// Over the limit.
+    RateLimited,
+    /// The server failed.
+    ServerFault,
+    /// The query itself is refused.
+    Rejected,
+}
+
+impl NotFound {
+    /// The dialect's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            NotFound::Null => "null",
+            NotFound::Error => "error",
+            NotFound::SuccessFalse => "success_false",
+        }
+    }
+}
+
+impl Dialect {
+    /// The shipped dialect with `replacements` (a job file's `[source.dialect]`) laid over it.
+    pub fn with(replacements: &toml::Table) -> Result<Dialect> {
+        Dialect::read(replacements)
+            .map_err(|Wrong { path, what }| Error::usage(format!("[source.dialect] {path}: {what}")))
+    }
+
+    /// The same, for who can tell where a wrong line stands.
+    pub fn read(replacements: &toml::Table) -> std::result::Result<Dialect, Wrong> {
+        let wrong = |path: &str, what: String| Wrong { path: path.to_owned(), what };
+        let mut table: toml::Table =
+            SHIPPED.parse().map_err(|e| wrong("", format!("the shipped dialect does not parse: {e}")))?;
+        let streams = replacements.get("streams").and_then(toml::Value::as_table);
+        if let Some(name) = streams.and_then(|s| s.keys().find(|name| Stream::named(name).is_none())) {
+            let known: Vec<String> = ALL.iter().map(|s| format!("`{s}`")).collect();
+            let what = format!("unknown field `{name}`, expected one of {}", known.join(", "));
+            return Err(wrong("streams", what));
+        }
+        lay_over(&mut table, replacements);
+        spread_list(&mut table);
+        let dialect: Dialect = table.try_into().map_err(|e: toml::de::Error| {
+            let shown = e.to_string();
+            let path = shown.trim_end().rsplit_once("\nin `").map_or("", |(_, path)| path.trim_end_matches('`'));
+            wrong(path, e.message().to_owned())
+        })?;
+        dialect.check()?;
+        Ok(dialect)
+    }
+
+    /// The part about one stream.
+    pub fn stream(&self, stream: Stream) -> Result<&StreamDialect> {
+        self.streams
+            .get(stream.name())
+            .ok_or_else(|| Error::usage(format!("[source.dialect.streams.{stream}] is missing")))
+    }
+
+    /// How a stream's moments are written.
+    pub fn date_of(&self, stream: Stream) -> DateForm {
+        self.streams.get(stream.name()).and_then(|own| own.date).unwrap_or(self.date)
+    }
+
+    /// The same of each.
+    pub fn dates(&self) -> Dates {
+        let mut dates = Dates::from(self.date);
+        for stream in ALL {
+            dates[stream] = self.date_of(stream);
+        }
+        dates
+    }
+
+    fn check(&self) -> std::result::Result<(), Wrong> {
+        for (name, s) in &self.streams {
+            let wrong = |what: String| Err(Wrong { path: format!("streams.{name}.fields"), what });
+            if !s.selected().any(|f| field_name(f) == self.id) {
+                return wrong(format!("the id field `{}` must be among the fields, and not dropped", self.id));
+            }
+            let mut names: Vec<&str> = s.fields.iter().map(|f| field_name(f)).collect();
+            names.sort_unstable();
+            if let Some([twice, ..]) = names.windows(2).find(|pair| pair.first() == pair.last()) {
+                return wrong(format!("`{twice}` stands there twice"));
+            }
+        }
+        if self.page_size == 0 {
+            return Err(Wrong { path: "page_size".into(), what: "must be at least 1".into() });
+        }
+        Ok(())
+    }
+
+    /// The first name in a `drop` that neither is asked for nor is a documented column.
+    pub fn drops_nothing(&self) -> Option<Wrong> {
+        self.streams.iter().find_map(|(name, s)| {
+            let columns = Stream::named(name).into_iter().flat_map(|s| s.columns().iter().map(|c| c.name));
+            let known: Vec<&str> = s.fields.iter().chain(&s.extra).map(|f| field_name(f)).chain(columns).collect();
+            let nothing = s.drop.iter().find(|dropped| !known.contains(&dropped.as_str()))?;
+            let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+            let what = format!("unknown field `{nothing}`, expected one of {}", known.join(", "));
+            Some(Wrong { path: format!("streams.{name}.drop"), what })
+        })
+    }
+}
+
+/// A line of a dialect that cannot be so: its dotted path below `[source.dialect]`, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Wrong {
+    pub path: String,
+    pub what: String,
+}
+
+impl StreamDialect {
+    /// The fields to ask for: those of `fields` and `extra` that `drop` does not name.
+    pub fn selected(&self) -> impl Iterator<Item = &str> {
+        self.fields
+            .iter()
+            .chain(&self.extra)
+            .map(String::as_str)
+            .filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
+    }
+
+    /// The names of those fields of which members are asked for.
+    pub fn nested(&self) -> impl Iterator<Item = &str> {
+        self.selected().filter(|f| f.contains('{')).map(field_name)
+    }
+
+    /// Whether something is asked for to which this path leads.
+    pub fn is_asked_for(&self, path: &[String]) -> bool {
+        let words = |f: &str, word: &str| f.split([' ', ',', '{', '}', ':']).any(|w| w == word);
+        let field = path.first().and_then(|name| self.selected().find(|f| field_name(f) == name));
+        field.is_some_and(|f| path[1..].iter().all(|name| words(f, name)))
+    }
+
+    /// The id in GraphQL's own notation, such as `_id: id`; the id field's name where it is not among the fields.
+    pub fn id_field<'s>(&'s self, id: &'s str) -> &'s str {
+        self.selected().find(|f| field_name(f) == id).unwrap_or(id)
+    }
+
+    /// Whether a field of this name is asked for.
+    pub fn asks_for(&self, name: &str) -> bool {
+        self.selected().any(|f| field_name(f) == name)
+    }
+
+    /// The name to put into `drop` so that `field` is not asked for: its own, or that of the object it is selected in.
+    pub fn holding(&self, field: &str) -> Option<&str> {
+        let words = |f: &str| f.split([' ', '{', '}', ':']).any(|w| w == field);
+        let own = self.selected().find(|f| field_name(f) == field);
+        own.or_else(|| self.selected().find(|f| words(f))).map(field_name)
+    }
+}
+
+/// `tags { _id }` -> `tags`; an alias `createdAt: created` -> `createdAt`, the name it has in the answer.
+pub fn field_name(field: &str) -> &str {
+    field.split([' ', '{', '(', ':']).next().unwrap_or(field)
+}
+
+/// What a job says laid over what was settled. A form of dates that the job names for all streams stands above what one of
+/// them has shown.
+pub fn with_job(settled: &toml::Table, job: &toml::Table) -> toml::Table {
+    let mut all = settled.clone();
+    if job.contains_key("date")
+        && let Some(toml::Value::Table(streams)) = all.get_mut("streams")
+    {
+        for stream in streams.iter_mut().filter_map(|(_, stream)| stream.as_table_mut()) {
+            stream.remove("date");
+        }
+    }
+    lay_over(&mut all, job);
+    all
+}
+
+/// Tables are merged key by key, everything else is replaced.
+pub fn lay_over(base: &mut toml::Table, over: &toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(key), value) {
+            (Some(toml::Value::Table(b)), toml::Value::Table(o)) => lay_over(b, o),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Every stream gets the whole `[list]`, its own replacements laid over it.
+fn spread_list(table: &mut toml::Table) {
+    let Some(toml::Value::Table(list)) = table.get("list").cloned() else {
+        return;
+    };
+    let Some(toml::Value::Table(streams)) = table.get_mut("streams") else {
+        return;
+    };
+    for (_, stream) in streams.iter_mut() {
+        let toml::Value::Table(stream) = stream else { continue };
+        let mut whole = list.clone();
+        if let Some(toml::Value::Table(own)) = stream.get("list") {
+            lay_over(&mut whole, own);
+        }
+        stream.insert("list".into(), toml::Value::Table(whole));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str) -> Result<Dialect> {
+        Dialect::with(&text.parse::<toml::Table>().expect("test TOML"))
+    }
+
+    #[test]
+    fn the_shipped_dialect_asks_for_documented_columns_only() {
+        let d = with("").expect("shipped");
+        for s in ALL {
+            let part = d.stream(s).expect("stream");
+            assert_eq!(part.selected().count(), part.fields.len());
+            for f in part.selected() {
+                assert!(s.columns().iter().any(|c| c.name == field_name(f)), "{s}: {f}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_job_replaces_part_by_part() {
+        let d = with("[list]\nsize = \"perPage\"\n[streams.messages]\ndrop = [\"sender\"]\n[streams.messages.list]\npage_from = 0")
+            .expect("override");
+        let m = d.stream(Stream::Messages).expect("messages");
+        assert_eq!((m.list.size.as_str(), m.list.page_from, m.list.page.as_str()), ("perPage", 0, "page"));
+        assert!(!m.selected().any(|f| f.starts_with("sender ")));
+        assert_eq!(d.stream(Stream::Contacts).expect("contacts").list.page_from, 1);
+    }
+
+    #[test]
+    fn a_field_is_dropped_with_the_object_it_stands_in() {
+        let d = with("").expect("shipped");
+        let contacts = d.stream(Stream::Contacts).expect("contacts");
+        let found = ["gender", "color", "_id", "nothing"].map(|f| contacts.holding(f));
+        assert_eq!(found, [Some("gender"), Some("tags"), Some("_id"), None]);
+    }
+
+    #[test]
+    fn a_typing_error_is_refused_by_name() {
+        let e = with("[token]\nopration = \"x\"").expect_err("unknown key");
+        assert!(e.detail.contains("opration"), "{e}");
+        assert!(with("[streams.contact]\noperation = \"x\"\nfields = []\ndrop = []").is_err());
+        assert!(with("[streams.contacts]\ndrop = [\"_id\"]").expect_err("no id").detail.contains("_id"));
+        let twice = with("[streams.contacts]\nfields = [\"_id\", \"email\", \"email\"]").expect_err("twice");
+        assert!(twice.detail.contains("`email` stands there twice"), "{twice}");
+        let drops = |name: &str| with(&format!("[streams.contacts]\ndrop = [{name:?}]")).expect("read").drops_nothing();
+        assert_eq!((drops("gender"), drops("platforms")), (None, None));
+        assert_eq!(drops("nope").map(|wrong| wrong.path).as_deref(), Some("streams.contacts.drop"));
+    }
+}

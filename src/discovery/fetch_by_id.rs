@@ -1,0 +1,127 @@
+//! Single records by their ids: is it there, is it gone, or can nobody say? How a record that is not there looks is the
+//! dialect's, and was shown by asking for an id that nobody has; whatever looks otherwise says nothing.
+
+use serde_json::{Value, json};
+
+use crate::dialect::{NotFound, OneDialect};
+use crate::error::Result;
+use crate::source::Source;
+use crate::source::document::Documents;
+use crate::source::query;
+use crate::source::server::{Reply, Server as _};
+use crate::streams::Stream;
+
+/// An id that nobody has.
+pub const NOBODY: &str = "000000000000000000000000";
+
+/// What is known of a record that was asked for by its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// It is there.
+    There,
+    /// It is not there.
+    Gone,
+    /// The answer says neither.
+    Unknown,
+}
+
+/// What was answered for one id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answered {
+    Record,
+    Nothing(NotFound),
+    Odd,
+}
+
+/// Asks for records by their ids, all in one request. Without a query for it, or without knowing how *not there* looks,
+/// nobody can say.
+pub async fn look_up(source: &Source, stream: Stream, ids: &[String]) -> Result<Vec<Found>> {
+    let dialect = source.dialect();
+    let one = dialect.stream(stream)?.one.clone();
+    let Some((one, not_found)) = one.and_then(|one| one.not_found.map(|n| (one, n))) else {
+        return Ok(vec![Found::Unknown; ids.len()]);
+    };
+    let found = |answered: Answered| match answered {
+        Answered::Record => Found::There,
+        Answered::Nothing(how) if how == not_found => Found::Gone,
+        Answered::Nothing(_) | Answered::Odd => Found::Unknown,
+    };
+    Ok(ask(source, stream, &one, ids).await?.into_iter().map(found).collect())
+}
+
+/// How a record that is not there looks: asks for one that is, and for one that nobody has. None when the query does not
+/// tell the two apart.
+pub async fn not_found(source: &Source, stream: Stream, one: &OneDialect, there: &str) -> Result<Option<NotFound>> {
+    if ask(source, stream, one, &[there.to_owned()]).await? != [Answered::Record] {
+        return Ok(None);
+    }
+    match ask(source, stream, one, &[NOBODY.to_owned()]).await?[..] {
+        [Answered::Nothing(how)] => Ok(Some(how)),
+        _ => Ok(None),
+    }
+}
+
+async fn ask(source: &Source, stream: Stream, one: &OneDialect, ids: &[String]) -> Result<Vec<Answered>> {
+    let dialect = source.dialect();
+    let id_field = dialect.stream(stream)?.id_field(&dialect.id).to_owned();
+    let names: Vec<String> = ids.iter().map(|_| source.response_name(&one.operation)).collect();
+    let reply = Documents::new(source, true).ask(&query::one_document(&id_field, one, ids, &names), json!({})).await?;
+    Ok(ids.iter().zip(&names).map(|(id, name)| answered(&reply, name, &dialect.id, one, id)).collect())
+}
+
+fn answered(reply: &Reply, name: &str, id_field: &str, one: &OneDialect, id: &str) -> Answered {
+    let answer = &reply.data[name];
+    let record = one.item.split('.').filter(|part| !part.is_empty()).fold(answer, |value, part| &value[part]);
+    if !record.is_null() {
+        let own = match &record[id_field] {
+            Value::String(text) => text == id,
+            Value::Number(number) => number.to_string() == id,
+            _ => false,
+        };
+        return if own { Answered::Record } else { Answered::Odd };
+    }
+    if reply.errors.iter().any(|said| said.path.first().is_some_and(|at| at == name)) {
+        return Answered::Nothing(NotFound::Error);
+    }
+    if !reply.errors.is_empty() {
+        return Answered::Odd;
+    }
+    if !one.success.is_empty() && answer[&one.success] == Value::Bool(false) {
+        return Answered::Nothing(NotFound::SuccessFalse);
+    }
+    // The name must be in the answer: an answer without it says nothing.
+    if reply.data.get(name).is_some() { Answered::Nothing(NotFound::Null) } else { Answered::Odd }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_shown_to_mean_it_is_not_there() {
+        let one = OneDialect {
+            operation: "getContact".into(),
+            id: "_id".into(),
+            item: "data".into(),
+            success: "success".into(),
+            not_found: None,
+        };
+        let read = |text: &str| {
+            let reply = Reply::read(text).expect("JSON");
+            answered(&reply, "r0", "_id", &one, "a")
+        };
+        for (text, expected) in [
+            (r#"{"data":{"r0":{"success":true,"data":{"_id":"a"}}}}"#, Answered::Record),
+            (r#"{"data":{"r0":{"success":true,"data":{"_id":"b"}}}}"#, Answered::Odd),
+            (r#"{"data":{"r0":{"success":true,"data":null}}}"#, Answered::Nothing(NotFound::Null)),
+            (r#"{"data":{"r0":null}}"#, Answered::Nothing(NotFound::Null)),
+            (r#"{"data":{"r0":{"success":false,"data":null}}}"#, Answered::Nothing(NotFound::SuccessFalse)),
+            (r#"{"data":{"r0":null},"errors":[{"message":"x","path":["r0"]}]}"#, Answered::Nothing(NotFound::Error)),
+            (r#"{"data":{"r0":null},"errors":[{"message":"x","path":["r1"]}]}"#, Answered::Odd),
+            (r#"{"data":null,"errors":[{"message":"x"}]}"#, Answered::Odd),
+            (r#"{"data":{}}"#, Answered::Odd),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Which object type a stream's records have: the one that carries the documented fields, whatever it is called.
+
+use crate::discovery::names::{folded, nouns};
+use crate::discovery::schema::{Argument, Field, Schema, TypeRef};
+use crate::streams::{ALL, Column, Stream};
+
+/// How well a type fits a stream; 0 is not at all. Names only decide between types that carry the same fields.
+pub fn fit(schema: &Schema, type_name: &str, stream: Stream) -> f64 {
+    let columns = stream.columns();
+    let carried = carried(schema, type_name, stream);
+    let named = nouns(stream).first().is_some_and(|noun| folded(type_name).contains(&folded(noun)));
+    let enough = if columns.len() < 5 {
+        named && carried * 2 >= columns.len()
+    } else {
+        carried >= 3 && (carried * 2 >= columns.len() || (named && carried * 3 >= columns.len()))
+    };
+    if !enough {
+        return 0.0;
+    }
+    let exact = if type_name == stream.definition().entity { 0.2 } else { 0.0 };
+    carried as f64 / columns.len() as f64 + if named { 0.3 } else { 0.0 } + exact
+}
+
+/// How many of a stream's documented columns a type has.
+pub fn carried(schema: &Schema, type_name: &str, stream: Stream) -> usize {
+    let fields = schema.fields(type_name);
+    stream.columns().iter().filter(|c| carrying(fields, c).is_some()).count()
+}
+
+/// The type at a dotted path of members below another.
+pub fn at<'s>(schema: &'s Schema, type_name: &'s str, path: &str) -> Option<&'s str> {
+    let member = |ty: &str, name: &str| schema.fields(ty).iter().find(|f| f.name == name).map(|f| f.ty.name.as_str());
+    path.split('.').filter(|name| !name.is_empty()).try_fold(type_name, member)
+}
+
+/// The stream that a type fits best.
+pub fn stream_of(schema: &Schema, type_name: &str) -> Option<Stream> {
+    let fits = ALL.into_iter().map(|s| (s, fit(schema, type_name, s))).filter(|(_, fit)| *fit > 0.0);
+    fits.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(stream, _)| stream)
+}
+
+/// The field that carries a column: its documented name, or the same letters in another style; for the id also `id`.
+pub fn carrying<'s>(fields: &'s [Field], column: &Column) -> Option<&'s Field> {
+    let exact = fields.iter().find(|f| f.name == column.name);
+    let alike = || fields.iter().find(|f| folded(&f.name) == folded(column.name));
+    let found = exact.or_else(alike)?;
+    (!found.arguments.iter().any(Argument::is_needed)).then_some(found)
+}
+
+/// What to select of an entity, in GraphQL's own notation, and the documented columns that it does not have.
+pub fn selection(schema: &Schema, type_name: &str, stream: Stream) -> (Vec<String>, Vec<&'static str>) {
+    let fields = schema.fields(type_name);
+    let (mut selected, mut missing) = (Vec::new(), Vec::new());
+    for column in stream.columns() {
+        let written = carrying(fields, column).and_then(|field| {
+            let alias = if field.name == column.name { String::new() } else { format!("{}: ", column.name) };
+            Some(format!("{alias}{}", written(schema, &field.name, &field.ty, 2)?))
+        });
+        match written {
+            Some(text) => selected.push(text),
+            None => missing.push(column.name),
+        }
+    }
+    (selected, missing)
+}
+
+/// The scalar fields that no column holds: those a stream takes along when it is told to.
+pub fn extra(schema: &Schema, type_name: &str, stream: Stream) -> Vec<String> {
+    let fields = schema.fields(type_name);
+    let held =
+        |field: &Field| stream.columns().iter().any(|c| carrying(fields, c).is_some_and(|f| f.name == field.name));
+    let further =
+        fields.iter().filter(|f| !f.arguments.iter().any(Argument::is_needed) && schema.is_leaf(&f.ty) && !held(f));
+    further.map(|f| f.name.clone()).collect()
+}
+
+/// A field with its scalar sub-fields, `levels` deep; none when nothing of it can be selected.
+fn written(schema: &Schema, name: &str, ty: &TypeRef, levels: u32) -> Option<String> {
+    if schema.is_leaf(ty) {
+        return Some(name.to_owned());
+    }
+    if levels == 0 || !schema.is_object(ty) {
+        return None;
+    }
+    let inner: Vec<String> = schema
+        .fields(&ty.name)
+        .iter()
+        .filter(|f| !f.arguments.iter().any(Argument::is_needed))
+        .filter_map(|f| written(schema, &f.name, &f.ty, levels - 1))
+        .collect();
+    (!inner.is_empty()).then(|| format!("{name} {{ {} }}", inner.join(" ")))
+}

@@ -1,0 +1,117 @@
+//! What a job's own lines say of a stream, and which of them a schema shows to be wrong.
+
+use toml::{Table, Value};
+
+use crate::dialect::field_name;
+use crate::discovery::infer::unresolved::Open;
+use crate::discovery::infer::{arguments, entity};
+use crate::discovery::schema::{Field, Schema};
+use crate::streams::Stream;
+
+/// `[source.dialect.streams.NAME]` of a job.
+pub struct Written<'j> {
+    stream: Stream,
+    own: Option<&'j Table>,
+}
+
+/// Paths of an answer.
+const MEMBERS: [&str; 8] = ["items", "total", "has_next", "next_cursor", "row_cursor", "success", "code", "message"];
+
+impl<'j> Written<'j> {
+    /// What a job says of this stream.
+    pub fn of(job: &'j Table, stream: Stream) -> Written<'j> {
+        let own = job.get("streams").and_then(|streams| streams.get(stream.name())).and_then(Value::as_table);
+        Written { stream, own }
+    }
+
+    fn value(&self, key: &str) -> Option<&'j Value> {
+        let (first, rest) = key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
+        let found = self.own?.get(first)?;
+        rest.map_or(Some(found), |rest| found.get(rest))
+    }
+
+    /// The text at a key, or `list.KEY`.
+    pub fn text(&self, key: &str) -> Option<&'j str> {
+        self.value(key).and_then(Value::as_str)
+    }
+
+    /// Whether a key is written.
+    pub fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    /// The paths of the constants.
+    pub fn arguments(&self) -> Vec<String> {
+        let table = self.value("list.arguments").and_then(Value::as_table);
+        table.map(|t| t.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The keys that are written, for who can say no more.
+    pub fn keys(&self) -> Vec<String> {
+        let list = self.value("list").and_then(Value::as_table).into_iter().flat_map(|t| t.keys());
+        let own = self.own.into_iter().flat_map(|t| t.keys()).filter(|key| *key != "list").cloned();
+        own.chain(list.map(|key| format!("list.{key}"))).collect()
+    }
+
+    /// The query that the job names is none of this server's. Whoever learns a schema by asking asks for it by name.
+    pub fn no_such_query(&self, schema: &Schema) -> Option<Open> {
+        let operation = self.text("operation")?;
+        let there = schema.fields(&schema.query).iter().any(|f| f.name == operation);
+        (!there).then(|| Open {
+            what: format!(
+                "the job says that `{operation}` lists {0}, and this server has no such query: name another one, or take \
+                 {0} out of `streams`",
+                self.stream
+            ),
+            line: format!("[source.dialect.streams.{}] operation = \"...\"", self.stream),
+        })
+    }
+
+    /// The lines about this query that the schema shows to be wrong; one that was learnt by asking shows nothing.
+    pub fn wrong(&self, schema: &Schema, operation: &str, items: &str) -> Vec<Open> {
+        let field = schema.fields(&schema.query).iter().find(|f| f.name == operation);
+        let Some(field) = field.filter(|_| schema.whole) else { return Vec::new() };
+        let open = |key: &str, value: &str, what: String| Open {
+            what,
+            line: format!("[source.dialect.streams.{}] {key} = {value}", self.stream),
+        };
+        let mut wrong = Vec::new();
+        let taken = |path: &str| path.is_empty() || arguments::at(schema, &field.arguments, path).is_some();
+        for key in ["parent", "list.page", "list.size"] {
+            if let Some(path) = self.text(key).filter(|path| !taken(path)) {
+                let lacks = format!("the job says {key} = {path:?}, and `{operation}` takes no such argument");
+                wrong.push(open(key, "\"...\"", lacks));
+            }
+        }
+        for path in self.arguments().iter().filter(|path| !taken(path)) {
+            let lacks =
+                format!("the job gives `{path}` among list.arguments, and `{operation}` takes no such argument");
+            wrong.push(open("list.arguments", "{ \"...\" = '...' }", lacks));
+        }
+        for key in MEMBERS.map(|key| format!("list.{key}")) {
+            if let Some(path) = self.text(&key).filter(|path| entity::at(schema, &field.ty.name, path).is_none()) {
+                let lacks =
+                    format!("the job says {key} = {path:?}, and the answer of `{operation}` has no such member");
+                wrong.push(open(&key, "\"...\"", lacks));
+            }
+        }
+        wrong.extend(self.wrong_fields(schema, field, items));
+        wrong
+    }
+
+    fn wrong_fields(&self, schema: &Schema, field: &Field, items: &str) -> Option<Open> {
+        let entity = entity::at(schema, &field.ty.name, items)?;
+        let names = self.value("fields").and_then(Value::as_array)?.iter().filter_map(Value::as_str).map(real_name);
+        let wrong: Vec<&str> = names.filter(|name| entity::at(schema, entity, name).is_none()).collect();
+        (!wrong.is_empty()).then(|| Open {
+            what: format!("the job asks for {} among `fields`, and {entity} has no such field", wrong.join(", ")),
+            line: format!("[source.dialect.streams.{}] fields = [\"...\"]", self.stream),
+        })
+    }
+}
+
+/// The server's name of a selected field, whatever its alias.
+fn real_name(field: &str) -> &str {
+    let head = field.split(['{', '(']).next().unwrap_or(field);
+    head.split_once(':').map_or(field_name(head), |(_, name)| name.trim())
+}

@@ -1,0 +1,74 @@
+//! The query of a single record: the root field that gives one record of a stream for its id. Where there is one, a record
+//! that a walk no longer saw can be asked for by name before it is taken for deleted.
+
+use toml::{Table, Value};
+
+use crate::discovery::infer::entity;
+use crate::discovery::infer::list::leaf;
+use crate::discovery::names;
+use crate::discovery::names::folded;
+use crate::discovery::schema::{Argument, Field, Schema, Type, TypeRef};
+use crate::streams::Stream;
+
+/// How deep an envelope is gone into.
+const DEPTH: usize = 3;
+
+/// The query of one record, as the lines of `[streams.NAME.one]`; none where the schema has none. How a record that is
+/// not there looks is not in a schema: `not_found` stays to be shown.
+pub fn one(schema: &Schema, stream: Stream) -> Option<Table> {
+    let mut all: Vec<(f64, Table)> =
+        schema.fields(&schema.query).iter().filter_map(|f| read(schema, f, stream)).collect();
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.into_iter().next().map(|(_, table)| table)
+}
+
+fn read(schema: &Schema, field: &Field, stream: Stream) -> Option<(f64, Table)> {
+    let id = argument(schema, &field.arguments, stream)?;
+    let (item, entity) = record(schema, &field.ty, stream, &mut Vec::new())?;
+    let noun = names::nouns(stream).iter().any(|noun| folded(&field.name).contains(&folded(noun)));
+    let success = if item.is_empty() {
+        None
+    } else {
+        leaf(schema, schema.fields(&field.ty.name), names::SUCCESS, |ty| matches!(ty.name.as_str(), "Boolean" | ""))
+    };
+    let mut table = Table::new();
+    for (key, value) in
+        [("operation", field.name.clone()), ("id", id), ("item", item), ("success", success.unwrap_or_default())]
+    {
+        table.insert(key.into(), Value::String(value));
+    }
+    Some((entity::fit(schema, &entity, stream) + if noun { 0.5 } else { 0.0 }, table))
+}
+
+/// The path of the one argument that takes an id, when nothing else must be given.
+fn argument(schema: &Schema, arguments: &[Argument], stream: Stream) -> Option<String> {
+    let needed: Vec<&Argument> = arguments.iter().filter(|a| a.is_needed()).collect();
+    let candidates: Vec<&Argument> = if needed.is_empty() { arguments.iter().collect() } else { needed };
+    let [only] = candidates[..] else { return None };
+    if let Some(Type::Input(inner)) = schema.types.get(&only.ty.name) {
+        let inside = if only.ty.list { None } else { argument(schema, inner, stream) };
+        return inside.map(|path| format!("{}.{path}", only.name));
+    }
+    let name = folded(&only.name);
+    let own = names::nouns(stream).iter().any(|noun| name == folded(noun) + "id" || name == folded(noun));
+    let is_id = own || names::ID.iter().any(|id| folded(id) == name);
+    (is_id && !only.ty.list && schema.is_leaf(&only.ty)).then(|| only.name.clone())
+}
+
+/// Where the one record lies, and its type.
+fn record(schema: &Schema, ty: &TypeRef, stream: Stream, path: &mut Vec<String>) -> Option<(String, String)> {
+    if ty.list || !schema.is_object(ty) || path.len() > DEPTH {
+        return None;
+    }
+    match entity::stream_of(schema, &ty.name) {
+        Some(found) if found == stream => return Some((path.join("."), ty.name.clone())),
+        Some(_) => return None,
+        None => {}
+    }
+    schema.fields(&ty.name).iter().filter(|f| !f.arguments.iter().any(Argument::is_needed)).find_map(|field| {
+        path.push(field.name.clone());
+        let found = record(schema, &field.ty, stream, path);
+        path.pop();
+        found
+    })
+}

@@ -1,0 +1,289 @@
+//! One stream: the query that lists it, what to select, which arguments to give.
+
+use toml::{Table, Value};
+
+use crate::dialect::StreamDialect;
+use crate::discovery::infer::list;
+use crate::discovery::infer::list::Candidate;
+use crate::discovery::infer::overrides::Written;
+use crate::discovery::infer::unresolved::{Open, unfilled};
+use crate::discovery::infer::{Finding, Settled, arguments, certainty, constants, entity, text};
+use crate::discovery::names;
+use crate::discovery::names::Role;
+use crate::discovery::schema::Schema;
+use crate::streams::Stream;
+
+/// One stream. `none` when the schema has no query for it at all. A query that the job names is the one, and lists
+/// whatever it lists; what its lines say is not open, unless the schema shows that it is not so.
+pub fn stream(schema: &Schema, stream: Stream, job: &Table) -> Option<Settled> {
+    let own = Written::of(job, stream);
+    if let Some(open) = own.no_such_query(schema) {
+        return Some(Settled { open: vec![open], ..Settled::default() });
+    }
+    let mut settled = settle(schema, stream, &own)?;
+    settled.open.retain(|open| !open.is_answered(job));
+    let over = Written::of(&settled.table, stream);
+    let of = |key: &str| own.text(key).or_else(|| over.text(key)).unwrap_or_default();
+    let wrong = own.wrong(schema, of("operation"), of("list.items"));
+    settled.open.extend(wrong);
+    Some(settled)
+}
+
+fn settle(schema: &Schema, stream: Stream, own: &Written<'_>) -> Option<Settled> {
+    let candidates = list::candidates(schema, stream);
+    let best = match own.text("operation") {
+        Some(name) => list::named(schema, stream, name, own.text("list.items")),
+        None => candidates.into_iter().next(),
+    };
+    let Some(best) = best else {
+        return rows_unknown(schema, stream, own);
+    };
+    let mut settled = Settled::default();
+    let place = format!("streams.{stream}");
+    let finding = |part: &str, value: String, evidence: String| Finding {
+        part: format!("{place}{part}"),
+        value,
+        evidence,
+        certainty: certainty(schema),
+    };
+    let mut table = Table::new();
+    table.insert("operation".into(), text(&best.field.name));
+    table.insert("drop".into(), Value::Array(Vec::new()));
+    settled.findings.push(finding(
+        ".operation",
+        best.field.name.clone(),
+        match (&*best.entity, &*best.items) {
+            ("", items) => format!("the job says that its rows lie at `{items}`"),
+            (entity, "") => format!("a bare list of {entity}"),
+            (entity, items) => format!("a list of {entity} at `{items}`"),
+        },
+    ));
+    if own.text("operation").is_none() {
+        others(schema, stream, &best, &mut settled);
+    }
+    fields(schema, stream, &best, own, &mut settled, &mut table);
+    let parent = parent(schema, stream, &best, own, &mut table);
+    settled.parent_optional = parent.as_ref().is_some_and(|(_, needed)| !needed);
+    // What is given by its role, or by the job, is not filled in.
+    let roles = best.sorted.roles.iter().filter(|(role, _)| **role != Role::Parent || parent.is_some());
+    let mut given: Vec<&str> = roles.map(|(_, (path, _))| path.as_str()).collect();
+    given.extend(parent.iter().map(|(path, _)| path.as_str()));
+    given.extend(["list.page", "list.size"].into_iter().filter_map(|key| own.text(key)));
+    let written = own.arguments();
+    given.extend(written.iter().map(String::as_str));
+    let mut needs = arguments::needs(schema, &best.field.arguments, &given);
+    if stream.definition().parent.is_some()
+        && parent.is_none()
+        && let Some(at) = ["ID!", "[ID]!", "String!"].iter().find_map(|ty| needs.open.iter().position(|n| n.1 == *ty))
+    {
+        let (path, ty) = needs.open.remove(at);
+        settled.open.push(Open {
+            what: format!("`{}` insists on `{path}` ({ty}): is it the conversation's id?", best.field.name),
+            line: format!("[source.dialect.{place}] parent = \"{path}\""),
+        });
+    }
+    settled.open.extend(unfilled(&best.field.name, &format!("{place}.list"), &needs.open));
+    settled.tell_constants(stream.name(), &format!("{place}.list"), &needs);
+    let mut list = list_table(schema, &best);
+    let written: Vec<&str> = needs.constants.keys().map(String::as_str).chain(given.iter().copied()).collect();
+    let since = crate::discovery::infer::since(schema, stream, &best.field.arguments, parent.is_some(), &written);
+    list.insert("since".into(), text(since.as_ref().map_or("", |since| &since.path)));
+    list.insert("since_form".into(), text(since.as_ref().map_or("iso8601", |since| since.form)));
+    settled.findings.extend(since.map(|since| crate::discovery::infer::found_since(stream, &since)));
+    list.insert("arguments".into(), constants(&needs));
+    settled.open.extend(perhaps_paged(&best, &place, &list));
+    settled.open.extend(paged_within(schema, &best, &place));
+    table.insert("list".into(), Value::Table(list));
+    let streams = Table::from_iter([(stream.name().to_owned(), Value::Table(table))]);
+    settled.table.insert("streams".into(), Value::Table(streams));
+    Some(settled)
+}
+
+/// A list of some of the records passes for none of all; other lists of the same records are told.
+fn others(schema: &Schema, stream: Stream, best: &Candidate<'_>, settled: &mut Settled) {
+    let of_its_own = |c: &Candidate<'_>| {
+        c.entity == best.entity
+            && c.sorted.needs.open.is_empty()
+            && (stream.definition().parent.is_some() || !c.is_of_parent())
+    };
+    let mut lists = vec![best.field.name.clone()];
+    for other in list::candidates(schema, stream).into_iter().filter(of_its_own) {
+        if !lists.contains(&other.field.name) {
+            lists.push(other.field.name.clone());
+        }
+    }
+    let quoted = |names: &[String]| names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(" and ");
+    if names::is_qualified(stream, &lists[0]) {
+        let what = match &lists[..] {
+            [only] => format!("the only list of {stream} is `{only}`, which may not be all of them"),
+            all => format!("the lists of {stream} are {}, and none of them may be all", quoted(all)),
+        };
+        let line = format!("[source.dialect.streams.{stream}] operation = \"{}\"", lists[0]);
+        settled.open.push(Open { what, line });
+    } else if lists.len() > 1 {
+        let (read, rest) = (&lists[0], &lists[1..]);
+        let verbs =
+            if rest.len() == 1 { "lists the same type and is not read" } else { "list the same type and are not read" };
+        let told = format!("{stream} are read from `{read}`; {} {verbs}", quoted(rest));
+        settled.tell(format!("streams.{stream}.operation"), read.clone(), told);
+    }
+}
+
+/// What to select. Without an id there is no record.
+fn fields(
+    schema: &Schema,
+    stream: Stream,
+    best: &Candidate<'_>,
+    own: &Written<'_>,
+    settled: &mut Settled,
+    table: &mut Table,
+) {
+    let place = format!("streams.{stream}");
+    let (fields, missing) = entity::selection(schema, &best.entity, stream);
+    let id = stream.columns().first().map_or("_id", |c| c.name);
+    if own.has("fields") {
+        return;
+    }
+    if missing.contains(&id) {
+        let known: Vec<&str> = schema.fields(&best.entity).iter().map(|f| f.name.as_str()).collect();
+        let known = if known.is_empty() { String::new() } else { format!(" (it has {})", known.join(", ")) };
+        let of =
+            if best.entity.is_empty() { format!("a record of `{}`", best.field.name) } else { best.entity.clone() };
+        settled.open.push(Open {
+            what: format!("which field of {of} is its id is not known{known}"),
+            line: format!("[source.dialect.{place}] fields = [\"{id}: ...\"]"),
+        });
+        return;
+    }
+    if !missing.is_empty() {
+        settled.findings.push(Finding {
+            part: format!("{place}.fields"),
+            value: format!("without {}", missing.join(", ")),
+            evidence: format!("{} has no such fields", best.entity),
+            certainty: certainty(schema),
+        });
+    }
+    table.insert("fields".into(), Value::Array(fields.iter().map(|f| text(f)).collect()));
+    settled.missing = missing;
+}
+
+/// The path of the parent's argument and whether it must be given: the job's, or the one of that role.
+fn parent(
+    schema: &Schema,
+    stream: Stream,
+    best: &Candidate<'_>,
+    own: &Written<'_>,
+    table: &mut Table,
+) -> Option<(String, bool)> {
+    stream.definition().parent?;
+    let written = own.text("parent").map(|path| (path.to_owned(), true));
+    let parent = written.or_else(|| best.sorted.roles.get(&Role::Parent).cloned()).filter(|(path, _)| !path.is_empty());
+    let list = parent.as_ref().and_then(|(path, _)| arguments::at(schema, &best.field.arguments, path));
+    table.insert("parent".into(), text(parent.as_ref().map_or("", |(path, _)| path)));
+    table.insert("parent_list".into(), Value::Boolean(list.is_some_and(|argument| argument.ty.list)));
+    parent
+}
+
+/// The type of the records that a dialect's own query lists, whoever wrote it; none when the schema does not have it.
+pub fn entity_of<'s>(schema: &'s Schema, part: &StreamDialect) -> Option<&'s str> {
+    let root = entity::at(schema, &schema.query, &part.operation)?;
+    entity::at(schema, root, &part.list.items)
+}
+
+/// How a list is paged and where its envelope holds what.
+fn list_table(schema: &Schema, best: &Candidate<'_>) -> Table {
+    let members = list::members(schema, best);
+    let role = |role: Role| best.sorted.roles.get(&role).map(|(path, _)| path.clone());
+    let cursors = !members.next_cursor.is_empty() || !members.row_cursor.is_empty();
+    let (paging, page) = match (role(Role::Page), role(Role::Offset), role(Role::Cursor)) {
+        (Some(page), _, _) => ("page", page),
+        (_, Some(offset), _) => ("offset", offset),
+        (_, _, Some(cursor)) if cursors => ("cursor", cursor),
+        _ => ("none", String::new()),
+    };
+    let mut list = Table::new();
+    // Where nothing is known to page it, somebody may say so, and needs them then.
+    let by_cursor = |path: &String| if matches!(paging, "cursor" | "none") { text(path) } else { text("") };
+    list.insert("paging".into(), text(paging));
+    list.insert("assumed".into(), Value::Boolean(paging == "none" && !schema.whole));
+    list.insert("page".into(), text(&page));
+    list.insert("size".into(), text(&role(Role::Size).unwrap_or_default()));
+    list.insert("items".into(), text(&best.items));
+    list.insert("total".into(), text(&members.total));
+    list.insert("has_next".into(), text(&members.has_next));
+    list.insert("next_cursor".into(), by_cursor(&members.next_cursor));
+    list.insert("row_cursor".into(), by_cursor(&members.row_cursor));
+    list.insert("success".into(), text(&members.success));
+    list.insert("code".into(), text(&members.code));
+    list.insert("message".into(), text(&members.message));
+    list
+}
+
+/// A list that no argument is known to page, that takes a number all the same, and whose answers do not tell where it
+/// ends: its first page would pass for all of it.
+fn perhaps_paged(best: &Candidate<'_>, place: &str, list: &Table) -> Option<Open> {
+    let told = |key: &str| list.get(key).and_then(Value::as_str).is_some_and(|path| !path.is_empty());
+    let unpaged = list.get("paging").and_then(Value::as_str) == Some("none");
+    let mut numbers = best.sorted.numbers.iter().map(|(path, _)| path.as_str());
+    let size = best.sorted.roles.get(&Role::Size).map(|(path, _)| path.as_str());
+    let page = numbers.next();
+    if !unpaged || told("total") || told("has_next") || (page.is_none() && size.is_none()) {
+        return None;
+    }
+    let taken: Vec<String> = page.into_iter().chain(size).chain(numbers.clone()).map(|n| format!("`{n}`")).collect();
+    let (page, size) = (page.unwrap_or("..."), size.or_else(|| numbers.next()).unwrap_or_default());
+    Some(Open {
+        what: format!(
+            "`{}` takes {} and tells no end: is it paged by that? (paging is page, offset, cursor or none)",
+            best.field.name,
+            taken.join(", ")
+        ),
+        line: format!("[source.dialect.{place}] list = {{ paging = \"...\", page = \"{page}\", size = \"{size}\" }}"),
+    })
+}
+
+/// A list within a record or a group of queries that is paged there: it would be taken for unpaged, and its first page for
+/// all of it.
+fn paged_within(schema: &Schema, best: &Candidate<'_>, place: &str) -> Option<Open> {
+    let (path, arguments) = list::paged_within(schema, best)?;
+    let taken: Vec<String> = arguments.iter().map(|name| format!("`{name}`")).collect();
+    Some(Open {
+        what: format!(
+            "`{path}` within the answer of `{}` takes {} itself, and arguments can only be given to the query: name one \
+             that is paged, or this one if it gives all of them without",
+            best.field.name,
+            taken.join(", ")
+        ),
+        line: format!("[source.dialect.{place}] operation = \"...\""),
+    })
+}
+
+/// A query that is called as a list of the stream is, or that the job names, and of whose answer no list is known: a union
+/// hides it, or the schema was learnt by asking and the members have names that nobody would guess.
+fn rows_unknown(schema: &Schema, stream: Stream, own: &Written<'_>) -> Option<Settled> {
+    let fields = schema.fields(&schema.query);
+    let named = |name: String| fields.iter().find(|f| f.name == name);
+    let field = match own.text("operation") {
+        Some(name) => named(name.to_owned())?,
+        None if stream.definition().optional => return None,
+        None => names::list_operations(stream)
+            .into_iter()
+            .filter_map(named)
+            .find(|f| list::union(schema, &f.ty).is_some() || !list::holds_list(schema, &f.ty))?,
+    };
+    let open = match list::union(schema, &field.ty) {
+        Some(union) => Open {
+            what: format!(
+                "`{}` answers with the union {union}, and a list of a union cannot be read: name another query, or take \
+                 {stream} out of `streams`",
+                field.name
+            ),
+            line: format!("[source.dialect.streams.{stream}] operation = \"...\""),
+        },
+        None => Open {
+            what: format!("`{}` is there, and where its answer holds {stream} is not known", field.name),
+            line: format!("[source.dialect.streams.{stream}.list] items = \"...\""),
+        },
+    };
+    Some(Settled { open: vec![open], ..Settled::default() })
+}

@@ -1,0 +1,94 @@
+//! What to give for an argument that must be given: the one value that leaves nothing out, where there is such a value.
+
+use crate::discovery::names::{folded, words};
+use crate::discovery::schema::{Argument, Type};
+
+/// The one value that leaves nothing out. None where any value may leave something out: an empty list and a plain `false`
+/// are values like others.
+pub fn sensible(argument: &Argument, ty: Option<&Type>) -> Option<String> {
+    if argument.ty.list {
+        return match ty {
+            Some(Type::Enum(values)) if !values.is_empty() => Some(format!("[{}]", values.join(", "))),
+            _ => None,
+        };
+    }
+    match ty {
+        Some(Type::Enum(values)) => {
+            let named = |wanted: &[&str]| values.iter().find(|v| wanted.contains(&folded(v).as_str()));
+            let only = values.first().filter(|_| values.len() == 1);
+            let order = ["sort", "order", "direction"].iter().any(|w| folded(&argument.name).contains(w));
+            let first = values.first().filter(|_| order);
+            named(&["all", "any", "every"])
+                .or(only)
+                .or_else(|| named(&["clientcredentials"]))
+                .or_else(|| named(&["asc", "ascending"]).filter(|_| order))
+                .or(first)
+                .cloned()
+        }
+        _ if argument.ty.name == "Boolean" => yes_or_no(&argument.name).map(|yes| yes.to_string()),
+        _ => None,
+    }
+}
+
+/// Words of a name whose `false` does not restrict, does not leave out, or only turns round.
+const FALSE: [&str; 13] = [
+    "only",
+    "without",
+    "exclude",
+    "excluding",
+    "skip",
+    "omit",
+    "hide",
+    "ignore",
+    "asc",
+    "ascending",
+    "desc",
+    "descending",
+    "reverse",
+];
+/// Words of a name whose `true` takes more along.
+const TRUE: [&str; 7] = ["include", "includes", "including", "included", "with", "all", "show"];
+
+/// What a Boolean of this name must be so that nothing is left out: by its first word, or its last (`unreadOnly`).
+fn yes_or_no(name: &str) -> Option<bool> {
+    let words = words(name);
+    let mut ends = words.first().into_iter().chain(words.last());
+    ends.find_map(|word| {
+        let said = |of: &[&str]| of.contains(&word.as_str());
+        if said(&FALSE) { Some(false) } else { said(&TRUE).then_some(true) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::schema::TypeRef;
+
+    fn of(name: &str, ty: &str, known: Option<&Type>) -> Option<String> {
+        sensible(&Argument { name: name.into(), ty: TypeRef::parse(ty), has_default: false }, known)
+    }
+
+    #[test]
+    fn a_boolean_has_a_value_only_where_its_name_says_which_leaves_nothing_out() {
+        for name in
+            ["onlyOpen", "unreadOnly", "only_mine", "withoutTags", "excludeBlocked", "skipDeleted", "descending"]
+        {
+            assert_eq!(of(name, "Boolean!", None).as_deref(), Some("false"), "{name}");
+        }
+        for name in ["includeArchived", "withDeleted", "all", "archivedIncluded"] {
+            assert_eq!(of(name, "Boolean!", None).as_deref(), Some("true"), "{name}");
+        }
+        for name in ["archived", "deleted", "active", "isOpen", "hasEmail", "strict", "commonly"] {
+            assert_eq!(of(name, "Boolean!", None), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_list_has_a_value_only_where_all_of_its_values_are_known() {
+        let states = Type::Enum(vec!["OPEN".into(), "SOLVED".into()]);
+        assert_eq!(of("states", "[State!]!", Some(&states)).as_deref(), Some("[OPEN, SOLVED]"));
+        assert_eq!(of("states", "[String!]!", None), None);
+        assert_eq!(of("states", "[State!]!", Some(&Type::Enum(Vec::new()))), None);
+        assert_eq!(of("state", "State!", Some(&states)), None);
+    }
+}

@@ -1,0 +1,385 @@
+//! Who decides how the API is spelled, in which order: the job's own lines above everything; below them what was settled
+//! with this endpoint before; below that the shipped dialect. What nobody has proven yet is proven by asking for two
+//! rows; what is refused is settled from the server's schema, and proven too.
+//!
+//! Parts are settled one by one (the token, each stream), so that a server that changed one list is asked about that one.
+
+mod optional;
+mod token;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use toml::{Table, Value};
+
+use crate::dialect::{Dialect, Paging, lay_over, with_job};
+use crate::discovery::check_paging;
+use crate::discovery::check_paging::Proof;
+use crate::discovery::fetch_by_id::NOBODY;
+use crate::discovery::infer;
+use crate::discovery::infer::{Certainty, Finding, Open, Settled};
+use crate::discovery::introspect;
+use crate::discovery::probe;
+pub use crate::discovery::saved_dialect::Part;
+use crate::discovery::saved_dialect::of_stream;
+use crate::discovery::schema::Schema;
+use crate::error::{Error, Kind, Result};
+use crate::quantity::counted;
+use crate::source::Source;
+use crate::source::document::Documents;
+use crate::source::server::Server as _;
+use crate::streams::Stream;
+
+/// What came of a negotiation.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// What is new and proven, to be remembered.
+    pub parts: Vec<Part>,
+    /// The evidence.
+    pub findings: Vec<Finding>,
+    /// What could not be settled.
+    pub open: Vec<Open>,
+    /// Streams that this server does not have.
+    pub absent: Vec<Stream>,
+    /// Streams whose documented columns the server lacks.
+    pub missing: Vec<(Stream, Vec<&'static str>)>,
+    /// Documented columns that are not asked for, because nobody knows their fields and the schema is hidden.
+    pub unasked: Vec<(Stream, Vec<&'static str>)>,
+    /// Further fields were to be taken along, and the schema is hidden.
+    pub blind: bool,
+    /// How many requests it took.
+    pub requests: u64,
+}
+
+/// A negotiation with one endpoint.
+pub struct Negotiation<'s> {
+    source: &'s Source,
+    job: &'s Table,
+    settled: Table,
+    schema: Option<Schema>,
+    hidden: bool,
+    taught: bool,
+    outcome: Outcome,
+    conversations: Vec<String>,
+    /// Conversations that were there lately, by another's word.
+    known: Vec<String>,
+    /// The conversation whose messages were asked for last.
+    parent: Option<String>,
+    streams: Vec<Stream>,
+    /// Those that are still to be settled.
+    left: VecDeque<Stream>,
+    /// What every run is to tell of the parts that are remembered.
+    notes: BTreeMap<String, Vec<String>>,
+    thorough: bool,
+}
+
+impl<'s> Negotiation<'s> {
+    /// Begins with what is remembered; the source speaks it from here on.
+    pub fn new(source: &'s Source, job: &'s Table, remembered: &[Part]) -> Result<Negotiation<'s>> {
+        let mut settled = Table::new();
+        for part in remembered {
+            lay_over(&mut settled, &part.spelled());
+            if let Some(stream) = Stream::named(&part.name).filter(|_| part.is_proven()) {
+                source.be_sure(stream);
+            }
+        }
+        let negotiation = Negotiation {
+            source,
+            job,
+            settled,
+            schema: None,
+            hidden: false,
+            taught: false,
+            outcome: Outcome::default(),
+            conversations: Vec::new(),
+            known: Vec::new(),
+            parent: None,
+            streams: Vec::new(),
+            left: VecDeque::new(),
+            notes: remembered.iter().map(|part| (part.name.clone(), part.notes())).collect(),
+            thorough: false,
+        };
+        negotiation.speak()?;
+        Ok(negotiation)
+    }
+
+    /// Asks for more than a run needs to begin: a second page, and single records.
+    #[must_use]
+    pub fn thorough(mut self) -> Negotiation<'s> {
+        self.thorough = true;
+        self
+    }
+
+    /// Settles and proves the token and these streams.
+    pub async fn settle(mut self, streams: &[Stream]) -> Result<Outcome> {
+        self.begin(streams).await?;
+        while self.next().await? {}
+        Ok(self.outcome)
+    }
+
+    /// These conversations were there lately.
+    pub fn know_conversations(&mut self, ids: Vec<String>) {
+        self.known = ids;
+    }
+
+    /// Settles and proves the token, and what of these streams comes next.
+    pub async fn begin(&mut self, streams: &[Stream]) -> Result<()> {
+        let before = self.source.budget.stats().requests;
+        self.streams = streams.to_vec();
+        self.token().await?;
+        if self.outcome.open.is_empty() {
+            self.left = streams.iter().copied().collect();
+        }
+        self.outcome.requests = self.source.budget.stats().requests - before;
+        Ok(())
+    }
+
+    /// Settles and proves the next stream; false when none is left.
+    pub async fn next(&mut self) -> Result<bool> {
+        let Some(stream) = self.left.pop_front() else { return Ok(false) };
+        let before = self.source.budget.stats().requests;
+        self.stream(stream).await?;
+        self.outcome.requests += self.source.budget.stats().requests - before;
+        Ok(true)
+    }
+
+    /// What is settled so far.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// Settles streams anew that the server refuses as they are remembered.
+    pub async fn anew(mut self, streams: &[Stream]) -> Result<Outcome> {
+        let before = self.source.budget.stats().requests;
+        self.streams = streams.to_vec();
+        for stream in streams {
+            self.by_schema(*stream).await?;
+        }
+        self.outcome.requests = self.source.budget.stats().requests - before;
+        Ok(self.outcome)
+    }
+
+    fn speak(&self) -> Result<()> {
+        let mut dialect = Dialect::with(&with_job(&self.settled, self.job))?;
+        if !self.source.settings().collect {
+            dialect.streams.values_mut().for_each(|part| part.extra.clear());
+        }
+        self.source.speak(dialect);
+        Ok(())
+    }
+
+    async fn stream(&mut self, stream: Stream) -> Result<()> {
+        match self.prove(stream).await {
+            Ok(proof) => {
+                let mut settled = self.completed(stream).await?;
+                // It is spoken as it was remembered: that stays, whatever is looked for beside it.
+                let own = self.settled.get("streams").and_then(|s| s.get(stream.name())).and_then(Value::as_table);
+                let mut table = Table::new();
+                for (key, value) in own.into_iter().flatten() {
+                    lay_over(&mut table, &of_stream(stream, key, value.clone()));
+                }
+                lay_over(&mut table, &settled.table);
+                settled.table = table;
+                settled.notes.extend(self.notes.get(stream.name()).into_iter().flatten().cloned());
+                self.keep(stream, settled, &proof).await
+            }
+            Err(e) if spelled_otherwise(&e) => self.by_schema(stream).await,
+            Err(e) if e.kind == Kind::Internal => Err(e),
+            // Whoever may not ask learns nothing, and an outage is the walk's to report.
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn by_schema(&mut self, stream: Stream) -> Result<()> {
+        let Some(schema) = self.learn(Some(stream)).await? else {
+            // Nothing to learn from: the walk will say what the server says.
+            return Ok(());
+        };
+        let Some(settled) = infer::stream(&schema, stream, self.job) else {
+            if stream.definition().optional {
+                self.outcome.absent.push(stream);
+                self.outcome.parts.push(Part::absent(stream));
+                return Ok(());
+            }
+            self.outcome.open.push(Self::no_list(stream));
+            return Ok(());
+        };
+        if !settled.open.is_empty() {
+            self.outcome.findings.extend(settled.findings);
+            self.outcome.open.extend(settled.open);
+            return Ok(());
+        }
+        let mut settled = settled;
+        if settled.parent_optional {
+            // One list of everything costs a hundredth of the requests; where nothing comes of it, it is none.
+            let mut whole = settled.clone();
+            lay_over(&mut whole.table, &of_stream(stream, "parent", toml::Value::String(String::new())));
+            lay_over(&mut self.settled, &whole.table);
+            self.speak()?;
+            if self.prove(stream).await.is_ok_and(|proof| proof.rows > 0) {
+                settled = whole;
+            }
+        }
+        lay_over(&mut self.settled, &settled.table);
+        self.speak()?;
+        match self.prove(stream).await {
+            Ok(proof) => self.keep(stream, settled, &proof).await?,
+            Err(e) if spelled_otherwise(&e) => {
+                let written = infer::Written::of(self.job, stream).keys();
+                let whose = if written.is_empty() {
+                    "what the schema says of it".to_owned()
+                } else {
+                    format!("the job's {} on top of what the schema says", written.join(", "))
+                };
+                self.outcome.open.push(Open {
+                    what: format!("{stream}: the server refuses {whose}: {e}"),
+                    line: format!("[source.dialect.streams.{stream}] operation = \"...\""),
+                });
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn no_list(stream: Stream) -> Open {
+        Open {
+            what: format!(
+                "no query of this server lists {stream}: name the one that does, or take {stream} out of `streams`"
+            ),
+            line: format!("[source.dialect.streams.{stream}] operation = \"...\""),
+        }
+    }
+
+    async fn prove(&mut self, stream: Stream) -> Result<Proof> {
+        if !self.source.is_partitioned(stream) {
+            let proof = check_paging::list(self.source, stream, None).await?;
+            if stream == Stream::Conversations {
+                self.conversations.clone_from(&proof.ids);
+            }
+            return Ok(proof);
+        }
+        // An id that nobody has shows as well whether the question is understood. Who may be gone is asked for briefly first.
+        let unsure = self.conversations.is_empty();
+        let known = if unsure { &self.known } else { &self.conversations };
+        let nobody = Some(NOBODY.to_owned()).filter(|_| unsure);
+        let parents: Vec<String> = known.iter().cloned().chain(nobody).collect();
+        let (mut proof, mut refused) = (None, None);
+        for parent in &parents {
+            if unsure && let Err(error) = check_paging::is_understood(self.source, stream, parent).await {
+                if spelled_otherwise(&error) {
+                    return Err(error);
+                }
+                refused = Some(error);
+                continue;
+            }
+            let shown = check_paging::list(self.source, stream, Some(parent)).await?;
+            self.parent = Some(parent.clone());
+            let is_enough = shown.rows > 0;
+            proof = Some(shown);
+            if is_enough {
+                break;
+            }
+        }
+        match (proof, refused) {
+            (None, Some(error)) => Err(error),
+            (proof, _) => Ok(proof.unwrap_or_default()),
+        }
+    }
+
+    /// Keeps what was shown. A list without rows shows nothing of its pages: whoever walks it makes sure of them first.
+    async fn keep(&mut self, stream: Stream, settled: Settled, proof: &Proof) -> Result<()> {
+        let mut part =
+            Part { name: stream.name().into(), table: settled.table }.shown(stream, proof).with_notes(&settled.notes);
+        if self.source.settings().collect {
+            let fields = self.further_fields(stream).await?;
+            part = part.with_extra(stream, fields.as_deref());
+        }
+        if let (true, Some(id)) = (self.thorough, proof.ids.first())
+            && let Some(one) = self.single_record(stream, id).await?
+        {
+            lay_over(&mut part.table, &one);
+        }
+        lay_over(&mut self.settled, &part.spelled());
+        self.outcome.findings.extend(settled.findings);
+        if !settled.missing.is_empty() {
+            self.outcome.missing.push((stream, settled.missing));
+        }
+        let paging = self.source.dialect().stream(stream)?.list.paging;
+        self.outcome.findings.push(Finding {
+            part: format!("streams.{stream}.list"),
+            value: match (proof.page_from, paging) {
+                (Some(first), _) => format!("pages from {first}"),
+                (None, Paging::Page) => "pages by number".into(),
+                (None, Paging::Offset) => "pages by offset".into(),
+                (None, Paging::Cursor) => "pages by cursor".into(),
+                (None, Paging::None) => "not paged".into(),
+            },
+            evidence: match (proof.rows, proof.total) {
+                (0, Some(0)) => "0 records".into(),
+                (0, _) => "no rows came".into(),
+                (rows, None) => format!("{} came, no total", counted(rows as u64, "row")),
+                (rows, Some(total)) => format!("{} came, of {total}", counted(rows as u64, "row")),
+            },
+            certainty: if proof.rows > 0 { Certainty::Proven } else { Certainty::Assumed },
+        });
+        // One list that is empty is empty; of many, another one shows more.
+        if proof.rows > 0 || !self.source.is_partitioned(stream) {
+            self.source.be_sure(stream);
+        }
+        self.outcome.parts.push(part);
+        // The source speaks what was settled, whether it is proven or not.
+        self.speak()?;
+        if self.thorough { self.second_page(stream, proof).await } else { Ok(()) }
+    }
+
+    /// The schema as the server shows it, once.
+    async fn introspect(&mut self, signed_in: bool) -> Result<()> {
+        if self.schema.is_none() && !self.hidden {
+            let documents = Documents::new(self.source, signed_in);
+            let reply = documents.ask(introspect::QUERY, serde_json::json!({})).await?;
+            self.schema = introspect::schema(&reply);
+            // Without a token it may be hidden that is shown with one.
+            self.hidden = self.schema.is_none() && signed_in;
+        }
+        Ok(())
+    }
+
+    /// The schema: whole and once, where it is shown; else what asking teaches of this stream, or of the token.
+    async fn learn(&mut self, stream: Option<Stream>) -> Result<Option<Schema>> {
+        self.introspect(stream.is_some()).await?;
+        let documents = Documents::new(self.source, stream.is_some());
+        if self.schema.is_some() {
+            return Ok(self.schema.clone());
+        }
+        let asked = match stream {
+            None => probe::learn_token(&documents, ASKING).await,
+            Some(_) => probe::learn_lists(&documents, &self.streams, ASKING).await,
+        };
+        let asked = match asked {
+            Ok(asked) => asked,
+            Err(error) if error.kind == Kind::Spent => return Err(error),
+            // Odd questions may be refused where plain ones are not: what the plain one said is told.
+            Err(error) => {
+                tracing::info!(%error, "nothing is learnt by asking");
+                return Ok(None);
+            }
+        };
+        tracing::info!(requests = asked.requests, open = ?asked.open, "asked what the server knows");
+        self.taught = asked.judged;
+        if !asked.judged {
+            return Ok(None);
+        }
+        let schema = asked.schema;
+        if stream.is_some() {
+            self.schema = Some(schema.clone());
+        }
+        Ok(Some(schema))
+    }
+}
+
+/// Requests that asking may take, about the token and about the lists.
+const ASKING: u32 = 40;
+
+/// The server understood the request and does not know what it asks for.
+pub fn spelled_otherwise(error: &Error) -> bool {
+    matches!(error.kind, Kind::QueryRejected { .. } | Kind::PartialData)
+}

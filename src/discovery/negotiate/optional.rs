@@ -1,0 +1,193 @@
+//! What a run does not need to begin: scalar fields that no column holds, the queries of single records, a second page.
+
+use toml::{Table, Value};
+
+use crate::dialect::{Dialect, NotFound, OneDialect, Paging, lay_over, with_job};
+use crate::discovery::check_paging;
+use crate::discovery::check_paging::{Proof, Second};
+use crate::discovery::fetch_by_id;
+use crate::discovery::infer;
+use crate::discovery::infer::{Certainty, Finding, Open, Settled};
+use crate::discovery::negotiate::Negotiation;
+use crate::discovery::saved_dialect::of_stream;
+use crate::error::Result;
+use crate::streams::Stream;
+
+impl Negotiation<'_> {
+    /// The scalar fields of a stream's records that no column holds, where the schema is shown.
+    pub(in crate::discovery) async fn further_fields(&mut self, stream: Stream) -> Result<Option<Vec<String>>> {
+        self.introspect(true).await?;
+        let Some(schema) = self.schema.as_ref().filter(|_| !self.hidden) else {
+            self.outcome.blind = true;
+            return Ok(None);
+        };
+        let dialect = self.source.dialect();
+        let Some(entity) = infer::entity_of(schema, dialect.stream(stream)?) else {
+            return Ok(None);
+        };
+        let fields = infer::entity::extra(schema, entity, stream);
+        if !fields.is_empty() {
+            self.outcome.findings.push(Finding {
+                part: format!("streams.{stream}.extra"),
+                value: fields.join(", "),
+                evidence: format!("scalar fields of {entity} that no column holds"),
+                certainty: Certainty::Introspected,
+            });
+        }
+        Ok(Some(fields))
+    }
+
+    /// The query of one record of a stream, in the form of `[source.dialect]`, when it tells `there`, which is there, from
+    /// an id that nobody has.
+    pub(in crate::discovery) async fn single_record(&mut self, stream: Stream, there: &str) -> Result<Option<Table>> {
+        let Some((table, one)) = self.candidate(stream).await? else {
+            return Ok(None);
+        };
+        // A server that cannot be asked so is asked otherwise, or twice: no failure of what was settled.
+        let how = fetch_by_id::not_found(self.source, stream, &one, there).await.unwrap_or(None);
+        Ok(how.map(|how| self.told_apart(stream, table, &one, how)))
+    }
+
+    /// The same for whoever wants to ask for single records now: with some ids that were there lately, because any of them
+    /// may be gone by now. An outage is an error and teaches nothing.
+    pub async fn one(&mut self, stream: Stream, there: &[String]) -> Result<Option<Table>> {
+        let Some((table, one)) = self.candidate(stream).await? else {
+            return Ok(None);
+        };
+        for id in there {
+            if let Some(how) = fetch_by_id::not_found(self.source, stream, &one, id).await? {
+                let table = self.told_apart(stream, table, &one, how);
+                lay_over(&mut self.settled, &table);
+                self.speak()?;
+                return Ok(Some(table));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The query that may be the one: the job's own, else the schema's.
+    async fn candidate(&mut self, stream: Stream) -> Result<Option<(Table, OneDialect)>> {
+        let mut table = Table::new();
+        if self.source.dialect().stream(stream)?.one.is_none() {
+            self.introspect(true).await?;
+            let Some(one) = self.schema.as_ref().and_then(|schema| infer::single_record::one(schema, stream)) else {
+                return Ok(None);
+            };
+            table = of_stream(stream, "one", Value::Table(one));
+        }
+        let mut over = self.settled.clone();
+        lay_over(&mut over, &table);
+        let dialect = Dialect::with(&with_job(&over, self.job))?;
+        Ok(dialect.stream(stream)?.one.clone().map(|one| (table, one)))
+    }
+
+    /// The query with how a record that is not there looks.
+    fn told_apart(&mut self, stream: Stream, mut table: Table, one: &OneDialect, how: NotFound) -> Table {
+        self.outcome.findings.push(Finding {
+            part: format!("streams.{stream}.one"),
+            value: one.operation.clone(),
+            evidence: format!("one record came, and an id that nobody has is answered with {}", how.word()),
+            certainty: Certainty::Proven,
+        });
+        let how = Table::from_iter([("not_found".to_owned(), Value::String(how.word().into()))]);
+        lay_over(&mut table, &of_stream(stream, "one", Value::Table(how)));
+        table
+    }
+
+    /// What is asked for as shipped, completed by the documented columns whose fields nobody has shown yet, where the
+    /// schema shows them. What stays unasked is told.
+    pub(in crate::discovery) async fn completed(&mut self, stream: Stream) -> Result<Settled> {
+        let mut settled = self.with_columns(stream).await?;
+        self.with_since(stream, &mut settled).await?;
+        Ok(settled)
+    }
+
+    /// The filter by the last change, where the schema shows one.
+    async fn with_since(&mut self, stream: Stream, settled: &mut Settled) -> Result<()> {
+        let dialect = self.source.dialect();
+        let part = dialect.stream(stream)?;
+        let own = infer::Written::of(self.job, stream);
+        let everywhere = self.job.get("list").is_some_and(|list| list.get("since").is_some());
+        if self.source.is_partitioned(stream) || own.has("list.since") || everywhere {
+            return Ok(());
+        }
+        self.introspect(true).await?;
+        let Some(schema) = self.schema.as_ref().filter(|_| !self.hidden) else { return Ok(()) };
+        let query = schema.fields(&schema.query).iter().find(|f| f.name == part.operation);
+        let given: Vec<&str> = part.list.arguments.keys().map(String::as_str).collect();
+        let given = [&given[..], &[part.list.page.as_str(), part.list.size.as_str()]].concat();
+        let since = query.and_then(|query| infer::since(schema, stream, &query.arguments, false, &given));
+        let (path, form) = since.as_ref().map_or(("", "iso8601"), |since| (&since.path, since.form));
+        let list = Table::from_iter([
+            ("since".to_owned(), Value::String(path.into())),
+            ("since_form".to_owned(), Value::String(form.into())),
+        ]);
+        lay_over(&mut settled.table, &of_stream(stream, "list", Value::Table(list)));
+        settled.findings.extend(since.map(|since| infer::found_since(stream, &since)));
+        Ok(())
+    }
+
+    async fn with_columns(&mut self, stream: Stream) -> Result<Settled> {
+        let dialect = self.source.dialect();
+        let part = dialect.stream(stream)?;
+        let unasked: Vec<&'static str> =
+            stream.columns().iter().map(|c| c.name).filter(|name| !part.asks_for(name)).collect();
+        let own = self.job.get("streams").and_then(|s| s.get(stream.name()));
+        let is_own = own.is_some_and(|s| s.get("fields").is_some() || s.get("drop").is_some());
+        let mut settled = Settled::default();
+        if unasked.is_empty() || is_own {
+            return Ok(settled);
+        }
+        self.introspect(true).await?;
+        let schema = self.schema.as_ref().filter(|_| !self.hidden);
+        let Some((schema, entity)) = schema.and_then(|s| Some((s, infer::entity_of(s, part)?))) else {
+            self.outcome.unasked.push((stream, unasked));
+            return Ok(settled);
+        };
+        let (shown, missing) = infer::entity::selection(schema, entity, stream);
+        let named = |field: &&String| unasked.iter().any(|name| field.split([' ', ':']).next() == Some(*name));
+        let further: Vec<&String> = shown.iter().filter(named).collect();
+        if !further.is_empty() {
+            let fields = part.fields.iter().chain(further.iter().copied());
+            let fields = Value::Array(fields.map(|f| Value::String(f.clone())).collect());
+            settled.table = of_stream(stream, "fields", fields);
+            settled.findings.push(Finding {
+                part: format!("streams.{stream}.fields"),
+                value: further.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(", "),
+                evidence: format!("fields of {entity} that nobody had shown"),
+                certainty: Certainty::Introspected,
+            });
+        }
+        settled.missing = missing.into_iter().filter(|name| unasked.contains(name)).collect();
+        Ok(settled)
+    }
+
+    /// Whether a second page shows other rows, and whether no more rows come than are asked for.
+    pub(in crate::discovery) async fn second_page(&mut self, stream: Stream, proof: &Proof) -> Result<()> {
+        let parent = self.parent.as_deref().filter(|_| self.source.is_partitioned(stream));
+        let second = check_paging::second(self.source, stream, parent, proof).await?;
+        let dialect = self.source.dialect();
+        let list = &dialect.stream(stream)?.list;
+        let mut found = |part: &str, value: &str, evidence: &str| {
+            self.outcome.findings.push(Finding {
+                part: format!("streams.{stream}.list.{part}"),
+                value: value.to_owned(),
+                evidence: evidence.to_owned(),
+                certainty: Certainty::Proven,
+            });
+        };
+        if proof.rows > 0 && list.paging != Paging::None {
+            let evidence = if proof.keeps_size() { "no more rows came than were asked for" } else { "more rows came" };
+            found("size", &list.size, evidence);
+        }
+        match second {
+            Second::Differs => found("page", &list.page, "the second page has other rows than the first"),
+            Second::Nothing => {}
+            Second::Same => self.outcome.open.push(Open {
+                what: format!("{stream}: `{}` is ignored, the second page is the first again", list.page),
+                line: format!("[source.dialect.streams.{stream}.list] page = \"...\""),
+            }),
+        }
+        Ok(())
+    }
+}

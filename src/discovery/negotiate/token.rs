@@ -1,0 +1,99 @@
+//! How a token is asked for; and whether this is our API at all.
+
+use crate::dialect::lay_over;
+use crate::discovery::infer;
+use crate::discovery::infer::Open;
+use crate::discovery::negotiate::{ASKING, Negotiation, Part, spelled_otherwise};
+use crate::discovery::probe;
+use crate::error::{Error, Result};
+use crate::source::document::Documents;
+use crate::streams::DEFAULT;
+
+impl Negotiation<'_> {
+    /// Signs in, or finds out how.
+    pub(in crate::discovery) async fn token(&mut self) -> Result<()> {
+        let refused = match self.source.sign_in().await {
+            Ok(()) => return Ok(()),
+            Err(e) if spelled_otherwise(&e) => e,
+            Err(e) => return Err(e),
+        };
+        let learnt = self.learn(None).await?;
+        let Some(schema) = learnt.as_ref() else {
+            if let Some(stranger) = self.lists_of_a_stranger(&refused).await {
+                return Err(stranger);
+            }
+            // Nothing is known of the server but what it said; where the job has lines of its own, those are to be looked at.
+            if !self.job.contains_key("token") {
+                return Err(refused);
+            }
+            self.outcome.open.push(self.still_refused(&refused));
+            return Ok(());
+        };
+        let gives_token = infer::token::mutation(schema).is_some() || self.names("token");
+        if !gives_token {
+            let stranger =
+                if schema.whole { infer::not_qpien::told(schema) } else { self.lists_of_a_stranger(&refused).await };
+            if let Some(stranger) = stranger {
+                return Err(stranger);
+            }
+        }
+        let mut settled = infer::token(schema, self.job);
+        if settled.open.is_empty() {
+            lay_over(&mut self.settled, &settled.table);
+            self.speak()?;
+            match self.source.sign_in().await {
+                Ok(()) => {
+                    let part = Part { name: "token".into(), table: settled.table.clone() };
+                    self.outcome.parts.push(part.with_notes(&settled.notes));
+                }
+                Err(e) if spelled_otherwise(&e) => settled.open.push(self.still_refused(&e)),
+                Err(e) => return Err(e),
+            }
+        }
+        self.outcome.findings.extend(settled.findings);
+        // Nothing else can be asked about before the token is.
+        self.outcome.open.splice(0..0, settled.open);
+        Ok(())
+    }
+
+    /// The job has lines of its own on this part.
+    fn names(&self, part: &str) -> bool {
+        self.job.get(part).and_then(|own| own.get("operation")).is_some()
+    }
+
+    /// What can be said of a mutation that stays refused: whose lines are to be looked at.
+    fn still_refused(&self, refused: &Error) -> Open {
+        let own = self.job.get("token").and_then(toml::Value::as_table);
+        let keys: Vec<String> = own.into_iter().flat_map(|own| own.keys()).map(|key| format!("token.{key}")).collect();
+        let of_job = if keys.is_empty() { String::new() } else { format!(" (of the job: {})", keys.join(", ")) };
+        Open {
+            what: format!("the server refuses `{}`{of_job}: {refused}", self.source.dialect().token.operation),
+            line: "[source.dialect.token] operation = \"...\"".into(),
+        }
+    }
+
+    /// Where the schema is hidden and nothing in it was guessed that gives a token, the lists are looked for as well. That
+    /// nothing was guessed is no proof: only a server that has no mutations at all, and no list of ours, is a stranger.
+    /// What no list was guessed for is open, together with the token.
+    async fn lists_of_a_stranger(&mut self, refused: &Error) -> Option<Error> {
+        let none = infer::not_qpien::has_no_mutations(refused);
+        if !self.taught && !none {
+            return None;
+        }
+        let streams = if self.streams.is_empty() { DEFAULT.to_vec() } else { self.streams.clone() };
+        let asked = probe::learn_lists(&Documents::new(self.source, false), &streams, ASKING).await.ok()?;
+        if !asked.judged {
+            return None;
+        }
+        if none && let Some(stranger) = infer::not_qpien::told(&asked.schema) {
+            return Some(stranger);
+        }
+        for stream in streams {
+            let optional = stream.definition().optional;
+            if !optional && infer::stream(&asked.schema, stream, self.job).is_none() {
+                self.outcome.open.push(Self::no_list(stream));
+            }
+        }
+        None
+    }
+}

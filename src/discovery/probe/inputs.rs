@@ -1,0 +1,227 @@
+//! What has been learnt of arguments and input objects.
+//!
+//! An argument that is given a variable of a type that fits nowhere is either unknown or says its own type, with its
+//! list and non-null marks. What is needed is complained about where it is not given.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::discovery::probe::candidate::{Candidate, How};
+use crate::discovery::probe::document::NOTHING;
+use crate::discovery::probe::name_lists;
+use crate::discovery::probe::name_lists::Aim;
+use crate::discovery::probe::prober::Round;
+use crate::discovery::probe::queue::Questions;
+use crate::discovery::rejections::Lesson;
+use crate::discovery::schema::{Argument, Type, TypeRef};
+
+/// A name that no input object has, asked about alone.
+const BARE: &str = "qpien__bare";
+
+/// What a type turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Is {
+    Unknown,
+    Input,
+    Enum,
+    Scalar,
+}
+
+/// A type that an argument takes.
+#[derive(Debug)]
+struct Input {
+    way: Vec<String>,
+    is: Is,
+    fields: Vec<Argument>,
+    needed: BTreeSet<String>,
+    /// It was given without any field of its own, so what is needed is known.
+    bare: bool,
+}
+
+/// Arguments and input objects.
+#[derive(Debug)]
+pub(super) struct Inputs<'a> {
+    aim: Aim<'a>,
+    types: BTreeMap<String, Input>,
+    arguments: BTreeMap<Vec<String>, Vec<Argument>>,
+    needed: BTreeMap<Vec<String>, BTreeSet<String>>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Nothing.
+    pub fn new(aim: Aim<'a>) -> Inputs<'a> {
+        Inputs { aim, types: BTreeMap::new(), arguments: BTreeMap::new(), needed: BTreeMap::new() }
+    }
+
+    /// Asks for the arguments of a root field, but for those whose types were told.
+    pub fn of_root(&self, root: &str, questions: &mut Questions) {
+        let told = self.arguments.get(&[root.to_owned()][..]).map(Vec::as_slice).unwrap_or_default();
+        let told = |name: &str| told.iter().any(|a| a.name == name && !a.ty.name.is_empty());
+        for name in self.aim.arguments(0).into_iter().filter(|name| !told(name)) {
+            questions.want(&format!("{root}()"), &[root.to_owned()], name, How::Variable);
+        }
+    }
+
+    /// Learns what was said beside, and which types are input objects: the rest of the round is understood by it.
+    pub fn hear(&mut self, round: &Round, questions: &mut Questions) {
+        for (place, lesson) in &round.beside {
+            match lesson {
+                Lesson::NeedsArgument { argument, ty, .. } => {
+                    self.needed.entry(place.clone()).or_default().insert(argument.clone());
+                    let list = self.arguments.entry(place.clone()).or_default();
+                    add(list, argument, needed(ty));
+                    if place.len() == 1 {
+                        self.enter(&ty.name, &[&place[..], std::slice::from_ref(argument)].concat(), questions);
+                    }
+                }
+                Lesson::NeedsInputField { on: Some(on), field, ty } => {
+                    let Some(input) = self.types.get_mut(on) else { continue };
+                    input.needed.insert(field.clone());
+                    add(&mut input.fields, field, needed(ty));
+                    let way = [&input.way[..], std::slice::from_ref(field)].concat();
+                    self.enter(&ty.name, &way, questions);
+                }
+                Lesson::Takes { ty, is_enum: true } => {
+                    if let Some(input) = self.types.get_mut(&ty.name) {
+                        input.is = Is::Enum;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let markers = round.told.iter().filter(|(c, _)| c.is_input() && c.name == NOTHING);
+        for (candidate, lessons) in markers {
+            if let Some(input) = self.types.get_mut(&candidate.on) {
+                match input.is {
+                    _ if lessons.iter().any(is_refusal) => input.is = Is::Input,
+                    Is::Unknown => input.is = Is::Scalar,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Learns what was said of one argument or field of an input object.
+    pub fn take_in(&mut self, candidate: &Candidate, lessons: &[Lesson], questions: &mut Questions) {
+        let Candidate { on, name, how, way } = candidate;
+        let within = way.len() > 1;
+        if within && name == BARE {
+            if let Some(input) = self.types.get_mut(on) {
+                input.bare = true;
+            }
+            return;
+        }
+        if name == NOTHING || (within && self.types.get(on).is_none_or(|i| i.is != Is::Input)) {
+            return;
+        }
+        let mut ty = None;
+        for lesson in lessons {
+            match lesson {
+                Lesson::Position { ty: taken, .. } | Lesson::Takes { ty: taken, .. } => ty = Some(taken.clone()),
+                Lesson::NoArgument { meant, .. } | Lesson::NoInputField { meant, .. } => {
+                    for other in meant {
+                        questions.want(on, way, other, How::Variable);
+                    }
+                    return;
+                }
+                _ => return,
+            }
+        }
+        // The server does not say what a variable's place takes; it may say so of a value.
+        if ty.is_none() && *how == How::Variable {
+            questions.want(on, way, name, How::Literal);
+            return;
+        }
+        let ty = ty.unwrap_or_default();
+        match self.types.get_mut(on) {
+            Some(input) if within => add(&mut input.fields, name, ty.clone()),
+            _ => add(self.arguments.entry(way.clone()).or_default(), name, ty.clone()),
+        }
+        self.enter(&ty.name, &candidate.place(), questions);
+    }
+
+    /// Asks what this type is and holds.
+    fn enter(&mut self, ty: &str, way: &[String], questions: &mut Questions) {
+        let level = way.len() - 1;
+        let plain = ["", "Int", "Float", "String", "Boolean", "ID"].contains(&ty);
+        if plain || level > name_lists::INPUTS || self.types.contains_key(ty) {
+            return;
+        }
+        let input =
+            Input { way: way.to_vec(), is: Is::Unknown, fields: Vec::new(), needed: BTreeSet::new(), bare: false };
+        self.types.insert(ty.to_owned(), input);
+        for name in std::iter::once(NOTHING).chain(self.aim.arguments(level)) {
+            questions.want(ty, way, name, How::Variable);
+        }
+    }
+
+    /// Questions that show which fields of input objects have a default. Each is to be asked alone.
+    pub fn doubts(&self) -> Vec<Candidate> {
+        let doubtful = |i: &Input| {
+            i.is == Is::Input && !i.bare && i.fields.iter().any(|f| f.ty.required && !i.needed.contains(&f.name))
+        };
+        let doubtful = self.types.iter().filter(|(_, input)| doubtful(input));
+        doubtful
+            .map(|(on, input)| Candidate {
+                on: on.clone(),
+                name: BARE.to_owned(),
+                how: How::Variable,
+                way: input.way.clone(),
+            })
+            .collect()
+    }
+
+    /// The arguments that a root field needs.
+    pub fn needed(&self, root: &str) -> Vec<String> {
+        let needed = self.needed.get(&[root.to_owned()][..]);
+        needed.into_iter().flatten().cloned().collect()
+    }
+
+    /// The arguments of the field at this place.
+    pub fn arguments(&self, place: &[String]) -> Vec<Argument> {
+        let none = BTreeSet::new();
+        let needed = self.needed.get(place).unwrap_or(&none);
+        let all = self.arguments.get(place).map(Vec::as_slice).unwrap_or_default();
+        with_defaults(all, |a| !needed.contains(&a.name))
+    }
+
+    /// The types.
+    pub fn types(&self) -> BTreeMap<String, Type> {
+        let known = self.types.iter().filter(|(_, i)| i.is != Is::Unknown);
+        known
+            .map(|(name, input)| {
+                let ty = match input.is {
+                    Is::Enum => Type::Enum(Vec::new()),
+                    Is::Scalar => Type::Scalar,
+                    Is::Input | Is::Unknown => {
+                        Type::Input(with_defaults(&input.fields, |f| input.bare && !input.needed.contains(&f.name)))
+                    }
+                };
+                (name.clone(), ty)
+            })
+            .collect()
+    }
+}
+
+fn is_refusal(lesson: &Lesson) -> bool {
+    matches!(lesson, Lesson::NoInputField { .. } | Lesson::Other)
+}
+
+/// A type of something that must be given, whatever the server says of it.
+fn needed(ty: &TypeRef) -> TypeRef {
+    TypeRef { required: true, ..ty.clone() }
+}
+
+/// Adds it, or its type where that was not known.
+fn add(list: &mut Vec<Argument>, name: &str, ty: TypeRef) {
+    match list.iter_mut().find(|a| a.name == name) {
+        Some(known) if known.ty.name.is_empty() => {
+            known.ty = TypeRef { required: known.ty.required || ty.required, ..ty };
+        }
+        Some(_) => {}
+        None => list.push(Argument { name: name.to_owned(), ty, has_default: false }),
+    }
+}
+
+fn with_defaults(list: &[Argument], has_default: impl Fn(&Argument) -> bool) -> Vec<Argument> {
+    list.iter().map(|a| Argument { has_default: a.ty.required && has_default(a), ..a.clone() }).collect()
+}

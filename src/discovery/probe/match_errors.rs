@@ -1,0 +1,109 @@
+//! Which of the candidates of a document an answer is about: by the place of an error, else by the names in it.
+
+use crate::discovery::probe::candidate::{Candidate, How};
+use crate::discovery::probe::document::{Document, INSIDE, NOTHING, Spot};
+use crate::discovery::rejections::Lesson;
+use crate::source::server::{Reply, Said};
+
+/// What an answer says.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// What was said of each candidate.
+    pub told: Vec<Vec<Lesson>>,
+    /// What was said of the fields on the way, and of what has to be given, by the field's place.
+    pub beside: Vec<(Vec<String>, Lesson)>,
+    /// The field that no server has was complained about, so everything was judged.
+    pub complete: bool,
+    /// Errors say where they are.
+    pub located: bool,
+    /// The root type's name.
+    pub root: Option<String>,
+}
+
+impl Heard {
+    /// What the answer to a document says of the candidates that it was made of.
+    pub fn of(document: &Document, candidates: &[Candidate], reply: &Reply) -> Heard {
+        let mut heard = Heard { told: vec![Vec::new(); candidates.len()], ..Heard::default() };
+        for said in &reply.errors {
+            let lines = said.locations.iter().map(|at| at.line);
+            let spots: Vec<&Spot> = lines.filter_map(|line| document.spots.get(&line)).collect();
+            heard.hear(said, &spots, candidates);
+        }
+        heard
+    }
+
+    fn hear(&mut self, said: &Said, spots: &[&Spot], candidates: &[Candidate]) {
+        let lesson = Lesson::of(said);
+        let on_nothing = spots.iter().any(|s| matches!(s, Spot::Nothing));
+        if let Lesson::NoField { field, on, .. } = &lesson
+            && (on_nothing || field == NOTHING)
+        {
+            self.root.clone_from(on);
+        } else if !on_nothing {
+            return self.sort(lesson, spots, candidates);
+        }
+        self.complete = true;
+        self.located = !spots.is_empty();
+    }
+
+    fn sort(&mut self, lesson: Lesson, spots: &[&Spot], candidates: &[Candidate]) {
+        match &lesson {
+            Lesson::TooMany => {}
+            Lesson::Position { variable: Some(v), .. } => {
+                let n: Option<usize> = v.strip_prefix('v').and_then(|n| n.parse().ok());
+                if let Some(told) = n.and_then(|n| self.told.get_mut(n)) {
+                    told.push(lesson);
+                }
+            }
+            Lesson::NeedsArgument { field, .. } => {
+                let place = spots.iter().find_map(|s| match s {
+                    Spot::Asked(n) => Some(candidates[*n].place()),
+                    Spot::Way(place) => Some(place.clone()),
+                    Spot::Nothing => None,
+                });
+                if let Some(place) = place.or_else(|| field.clone().map(|f| vec![f])) {
+                    self.beside.push((place, lesson));
+                }
+            }
+            Lesson::NeedsInputField { .. } => self.beside.push((Vec::new(), lesson)),
+            Lesson::Takes { is_enum: true, .. } if !of_a_value(spots, candidates) => {
+                self.beside.push((Vec::new(), lesson));
+            }
+            _ => {
+                let by_place = spots.iter().find_map(|s| match s {
+                    Spot::Asked(n) if fits(&candidates[*n], &lesson) => Some(*n),
+                    _ => None,
+                });
+                let n = if spots.is_empty() { by_name(&lesson, candidates) } else { by_place };
+                if let Some(n) = n {
+                    self.told[n].push(lesson);
+                }
+            }
+        }
+    }
+}
+
+/// One of the places is that of a candidate that was given a value of its own.
+fn of_a_value(spots: &[&Spot], candidates: &[Candidate]) -> bool {
+    let literal = |s: &&Spot| matches!(s, Spot::Asked(n) if candidates[*n].how == How::Literal);
+    spots.iter().any(literal)
+}
+
+/// What was said at a candidate's place may be about it.
+fn fits(candidate: &Candidate, lesson: &Lesson) -> bool {
+    let name = lesson.name();
+    name.is_none_or(|n| n.is_empty() || n == candidate.name || (n == INSIDE && candidate.how == How::Entered))
+}
+
+/// The candidate that an error without a place is about: of the type that it names, else of the root, else the only one.
+fn by_name(lesson: &Lesson, candidates: &[Candidate]) -> Option<usize> {
+    let on = match lesson {
+        Lesson::NoField { on, .. } | Lesson::NoInputField { on, .. } => on.as_ref(),
+        _ => None,
+    };
+    let named: Vec<usize> = (0..candidates.len()).filter(|n| candidates[*n].may_be(lesson)).collect();
+    let exact = named.iter().find(|n| Some(&candidates[**n].on) == on);
+    let root = named.iter().find(|n| candidates[**n].on.is_empty());
+    let only = if named.len() == 1 { named.first() } else { None };
+    exact.or(root).or(only).copied()
+}

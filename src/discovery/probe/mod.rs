@@ -1,0 +1,119 @@
+//! Learns a server's schema by asking, where introspection is off.
+//!
+//! A server judges a whole document before it executes any of it, and names everything in it that is wrong. So one
+//! request that mentions many names tells which of them exist, what they take and what they give: a field that does not
+//! exist is refused by name, an object says that it must be selected from, a leaf that it cannot be, an argument which
+//! type it takes. Every document holds a field that no server has (`document`), so nothing is ever executed.
+//!
+//! What comes out is a [`Schema`] in part: whatever of the usual names ([`crate::discovery::names`], the documented columns, what a
+//! job file says, and what the server itself suggests) the server has. Which of it to use is decided elsewhere, by names and types.
+//!
+//! A type that the server does not name is called by its place, `Query.getContactList`: such a name is in no GraphQL
+//! schema. The types of leaves are empty where the server does not tell. An object without fields is one that was not
+//! looked into, or has none of the usual names, or is a union on a server that suggests nothing.
+
+mod candidate;
+mod document;
+mod inputs;
+mod match_errors;
+mod name_lists;
+mod partial_schema;
+mod prober;
+mod queue;
+mod seed_names;
+
+use crate::discovery::probe::name_lists::Aim;
+use crate::discovery::probe::partial_schema::Known;
+use crate::discovery::probe::prober::Talk;
+use crate::discovery::probe::seed_names::Said;
+use crate::discovery::schema::Schema;
+use crate::error::Result;
+use crate::source::server::Server;
+use crate::streams::Stream;
+
+/// What was learnt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What the server has of what was asked about.
+    pub schema: Schema,
+    /// Requests that it took.
+    pub requests: u32,
+    /// What could not be learnt, one sentence each.
+    pub open: Vec<String>,
+    /// The server says what it does not have: what is not here was not guessed.
+    pub judged: bool,
+}
+
+/// Learns the lists of these streams, in at most `budget` requests.
+pub async fn learn_lists(server: &impl Server, streams: &[Stream], budget: u32) -> Result<Asked> {
+    let mut talk = Talk::new(server, "query", budget);
+    let said = server.believed().map(|dialect| Said::of_lists(&dialect, streams)).unwrap_or_default();
+    let (known, mut open) = learn(&mut talk, Aim::Lists(streams, &said)).await?;
+    if talk.trouble.is_none() {
+        let missing = streams.iter().filter(|s| !known.lists(**s));
+        open.extend(missing.map(|s| format!("no query that may list {s} was found")));
+    }
+    Ok(asked(&talk, &known, open))
+}
+
+/// Learns the mutation that gives a token, in at most `budget` requests. No credentials are sent.
+pub async fn learn_token(server: &impl Server, budget: u32) -> Result<Asked> {
+    let mut talk = Talk::new(server, "mutation", budget);
+    // Nothing that a server might execute is mentioned before it has refused something. If it has not, the talk is over.
+    talk.names_every_unknown_field().await?;
+    let said = server.believed().map(|dialect| Said::of_token(&dialect)).unwrap_or_default();
+    let (known, mut open) = learn(&mut talk, Aim::Token(&said)).await?;
+    if talk.trouble.is_none() && known.found().next().is_none() {
+        open.push("no mutation that may give a token was found".to_owned());
+    }
+    Ok(asked(&talk, &known, open))
+}
+
+/// Asks until there is nothing more to ask; also says what was left.
+async fn learn<'a, S: Server>(talk: &mut Talk<'_, S>, aim: Aim<'a>) -> Result<(Known<'a>, Vec<String>)> {
+    let mut known = Known::new(aim);
+    let mut left = Vec::new();
+    loop {
+        let mut next = known.questions.next(|n| talk.room(n));
+        if next.is_empty() {
+            // What one of them gives the other would miss.
+            next = known.inputs.doubts().into_iter().take(1).collect();
+        }
+        if next.is_empty() {
+            break;
+        }
+        let mut round = talk.ask(next).await?;
+        left.append(&mut round.left);
+        known.take_in(round);
+        if talk.is_over() {
+            left.append(&mut known.questions.next(|_| usize::MAX));
+            break;
+        }
+    }
+    let mut open: Vec<String> = talk.trouble.iter().cloned().collect();
+    if talk.trouble.is_none() && !left.is_empty() {
+        open.push(format!(
+            "{} requests were not enough: {} names were not asked about, first `{}`{}",
+            talk.requests,
+            left.len(),
+            left[0].name,
+            match left[0].on.as_str() {
+                "" => String::new(),
+                on => format!(" of {on}"),
+            }
+        ));
+    }
+    Ok((known, open))
+}
+
+fn asked<S: Server>(talk: &Talk<'_, S>, known: &Known<'_>, open: Vec<String>) -> Asked {
+    let root = talk.root.as_deref();
+    let schema = match talk.operation {
+        "mutation" => known.schema("Query", root.unwrap_or("Mutation")),
+        _ => known.schema(root.unwrap_or("Query"), "Mutation"),
+    };
+    Asked { schema, requests: talk.requests, open, judged: talk.trouble.is_none() }
+}
+
+#[cfg(all(test, feature = "sandbox"))]
+mod tests;

@@ -1,0 +1,192 @@
+//! Which names to ask about, place by place.
+
+use crate::dialect::Dialect;
+use crate::discovery::names;
+use crate::discovery::names::folded;
+use crate::discovery::probe::seed_names::Said;
+use crate::discovery::schema::TypeRef;
+use crate::streams::{ALL, Stream};
+
+/// What is being learnt.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Aim<'a> {
+    /// The lists of these streams.
+    Lists(&'a [Stream], &'a Said),
+    /// The mutation that gives a token.
+    Token(&'a Said),
+}
+
+/// What a type is taken for, by what leads to it. A type that more than one way leads to is the greatest of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// Nothing is asked of it.
+    Known,
+    /// The object below a column, or below that.
+    Part {
+        /// The objects in it are asked about, too.
+        further: bool,
+    },
+    /// The object beside the rows that holds totals and cursors.
+    Beside,
+    /// A record.
+    Entity,
+    /// Anything between the root and the records.
+    Envelope,
+}
+
+/// How deep envelopes are looked into.
+pub(super) const ENVELOPES: usize = 4;
+
+impl<'a> Aim<'a> {
+    fn said(self) -> &'a Said {
+        match self {
+            Aim::Lists(_, said) | Aim::Token(said) => said,
+        }
+    }
+
+    /// Root fields, each with the streams that it may list.
+    pub fn roots(self) -> Vec<(String, Vec<Stream>)> {
+        let usual: Vec<(String, Vec<Stream>)> = match self {
+            Aim::Lists(streams, _) => streams
+                .iter()
+                .flat_map(|s| names::list_operations(*s).into_iter().map(|name| (name, vec![*s])))
+                .collect(),
+            Aim::Token(_) => names::TOKEN_OPERATIONS.iter().map(|name| ((*name).to_owned(), Vec::new())).collect(),
+        };
+        self.said().roots.iter().cloned().chain(usual).collect()
+    }
+
+    /// The streams that a root field of this name may list, by the nouns in it; `otherwise` where there are none.
+    pub fn streams_of(self, name: &str, otherwise: &[Stream]) -> Vec<Stream> {
+        let Aim::Lists(streams, _) = self else { return Vec::new() };
+        let name = folded(name);
+        let noun = |s: &Stream| names::nouns(*s).iter().any(|n| name.contains(&folded(n)));
+        let found: Vec<Stream> = streams.iter().copied().filter(noun).collect();
+        if found.is_empty() { otherwise.to_vec() } else { found }
+    }
+
+    /// A root field that needs these arguments is worth looking into. One that reads one record by its id is not.
+    pub fn is_worth(self, name: &str, needs: &[String]) -> bool {
+        match self {
+            Aim::Lists(..) => !needs.iter().any(|n| names::ID.iter().any(|id| folded(id) == folded(n))),
+            Aim::Token(said) => {
+                let folded = folded(name);
+                ["token", "auth", "login"].iter().any(|word| folded.contains(word))
+                    || said.roots.iter().any(|(said, _)| said == name)
+            }
+        }
+    }
+
+    /// Arguments of a root field (level 0), or fields of an input object.
+    pub fn arguments(self, level: usize) -> Vec<&'a str> {
+        let own: Vec<&str> = match self {
+            Aim::Lists(..) => names::ARGUMENTS.iter().flat_map(|(_, pool)| *pool).copied().collect(),
+            Aim::Token(_) => [names::CLIENT_ID, names::CLIENT_SECRET].concat(),
+        };
+        let holders = if level < INPUTS { names::INPUTS } else { &[] };
+        distinct(own.iter().chain(holders).copied().chain(self.said().arguments.iter().map(String::as_str)))
+    }
+
+    /// Fields of a type of this rank that has to do with these streams.
+    pub fn members(self, rank: Rank, streams: &[Stream]) -> Vec<String> {
+        let envelope = [names::SUCCESS, names::CODE, names::MESSAGE].concat();
+        let columns = streams.iter().flat_map(|s| s.columns().iter().map(|c| c.name));
+        let said = self.said().members.iter().map(String::as_str);
+        let own = |names: Vec<&str>| distinct(names.into_iter()).into_iter().map(str::to_owned).collect();
+        match (rank, self) {
+            (Rank::Known, _) => Vec::new(),
+            (Rank::Beside, _) => {
+                let usual = [names::TOTAL, names::HAS_NEXT, names::NEXT_CURSOR, names::BESIDE].concat();
+                own(usual.into_iter().chain(said).collect())
+            }
+            (Rank::Part { .. }, _) => parts(),
+            (Rank::Entity, _) => own(names::ID.iter().copied().chain(columns).collect()),
+            (Rank::Envelope, Aim::Token(_)) => {
+                let token = [names::ACCESS_TOKEN, names::EXPIRES_IN, names::TOKEN_HOLDERS].concat();
+                own([envelope, token].concat().into_iter().chain(said).collect())
+            }
+            (Rank::Envelope, Aim::Lists(..)) => {
+                let list = [
+                    names::ITEMS,
+                    names::TOTAL,
+                    names::HAS_NEXT,
+                    names::NEXT_CURSOR,
+                    names::ROW_CURSOR,
+                    names::BESIDE,
+                    names::ID,
+                ];
+                let known: Vec<&str> = envelope.into_iter().chain(list.concat()).chain(columns).chain(said).collect();
+                let mut all: Vec<String> = own(known);
+                for noun in nouns(streams) {
+                    if !all.contains(&noun) {
+                        all.push(noun);
+                    }
+                }
+                all
+            }
+        }
+    }
+}
+
+/// What the type of a field of an envelope is, `depth` fields below the root.
+pub(super) fn below_envelope(field: &str, ty: &TypeRef, depth: usize) -> Rank {
+    if ALL.iter().any(|s| s.definition().entity == ty.name) {
+        Rank::Entity
+    } else if names::BESIDE.contains(&field) && field != "page" && !ty.list {
+        Rank::Beside
+    } else if depth <= ENVELOPES {
+        Rank::Envelope
+    } else {
+        Rank::Known
+    }
+}
+
+/// How deep input objects are looked into.
+pub(super) const INPUTS: usize = 2;
+
+/// A type with these fields is a record of one of these streams: it has three of its columns, or half of them.
+pub(super) fn is_entity(streams: &[Stream], fields: &[&str]) -> bool {
+    streams.iter().any(|s| {
+        let found = fields.iter().filter(|f| is_column(*s, f)).count();
+        found >= 3 || found * 2 >= s.columns().len()
+    })
+}
+
+/// It is a documented column of the stream.
+pub(super) fn is_column(stream: Stream, field: &str) -> bool {
+    stream.columns().iter().any(|c| c.name == field)
+}
+
+/// Members that may hold the records of these streams, by their nouns.
+pub(super) fn nouns(streams: &[Stream]) -> Vec<String> {
+    let all = streams.iter().flat_map(|s| names::nouns(*s));
+    all.flat_map(|noun| {
+        let lower = noun[..1].to_ascii_lowercase() + &noun[1..];
+        [format!("{lower}s"), format!("{lower}List"), lower]
+    })
+    .collect()
+}
+
+/// Fields of the objects below columns: those that the shipped dialect selects, then the usual ones.
+fn parts() -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let shipped = Dialect::with(&toml::Table::new()).map(|d| d.streams).unwrap_or_default();
+    let selected = shipped.values().flat_map(|s| &s.fields);
+    let inner = selected.filter_map(|f| f.split_once('{')?.1.strip_suffix('}'));
+    for name in inner.flat_map(str::split_whitespace).chain(names::PARTS.iter().copied()) {
+        if !all.iter().any(|n| n == name) {
+            all.push(name.to_owned());
+        }
+    }
+    all
+}
+
+fn distinct<'n>(names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+    let mut all = Vec::new();
+    for name in names {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    all
+}

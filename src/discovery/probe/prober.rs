@@ -1,0 +1,209 @@
+//! Asking about many candidates: in as few documents as a server judges whole, within a budget of requests.
+//!
+//! A reference server stops at a hundred errors, so a document holds fewer candidates than that; one that was not
+//! judged to its end is asked again in halves. Where errors do not say where they are, a document names nothing twice.
+//!
+//! Some servers name only the first wrong field of an input object. An argument that was refused beside one of which
+//! nothing was said shows that; arguments are then asked about apart, each in a use of the root field of its own.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use crate::discovery::probe::candidate::{Candidate, How};
+use crate::discovery::probe::document::{Document, NOTHING};
+use crate::discovery::probe::match_errors::Heard;
+use crate::discovery::rejections::Lesson;
+use crate::error::Result;
+use crate::source::server::{Reply, Server};
+use crate::source::wording;
+
+/// Candidates a document. The reference server's limit is a hundred errors; what has to be given is complained about, too.
+const MOST: usize = 88;
+/// A document of so few candidates is not halved.
+const FEWEST: usize = 4;
+
+/// A conversation with a server.
+#[derive(Debug)]
+pub(super) struct Talk<'a, S> {
+    server: &'a S,
+    /// `query` or `mutation`.
+    pub operation: &'static str,
+    budget: u32,
+    most: usize,
+    /// Errors say where they are.
+    located: bool,
+    /// Of several wrong values of one field the server names the first alone.
+    apart: bool,
+    /// The server was seen to name every field that it does not have.
+    proven: bool,
+    /// Requests so far.
+    pub requests: u32,
+    /// The root type's name.
+    pub root: Option<String>,
+    /// Why asking teaches nothing, or nothing more.
+    pub trouble: Option<String>,
+}
+
+/// What came of a round of questions.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    /// What was said of each candidate that was judged.
+    pub told: Vec<(Candidate, Vec<Lesson>)>,
+    /// What was said beside, by the field's place.
+    pub beside: Vec<(Vec<String>, Lesson)>,
+    /// Candidates that nobody was asked about.
+    pub left: Vec<Candidate>,
+}
+
+impl<'a, S: Server> Talk<'a, S> {
+    /// A conversation of at most `budget` requests about the fields of `query` or `mutation`.
+    pub fn new(server: &'a S, operation: &'static str, budget: u32) -> Talk<'a, S> {
+        Talk {
+            server,
+            operation,
+            budget,
+            most: MOST,
+            located: true,
+            apart: false,
+            proven: false,
+            requests: 0,
+            root: None,
+            trouble: None,
+        }
+    }
+
+    /// So many more candidates fit into the documents that these need anyway.
+    pub fn room(&self, candidates: usize) -> usize {
+        candidates.next_multiple_of(self.most) - candidates
+    }
+
+    /// No more can be asked.
+    pub fn is_over(&self) -> bool {
+        self.trouble.is_some() || self.requests >= self.budget
+    }
+
+    /// Asks about these.
+    pub async fn ask(&mut self, candidates: Vec<Candidate>) -> Result<Round> {
+        let mut round = Round::default();
+        let mut waiting = self.packed(candidates);
+        while let Some(batch) = waiting.pop_front() {
+            if self.is_over() {
+                round.left.extend(batch);
+                continue;
+            }
+            let document = Document::new(self.operation, &batch, self.apart);
+            let reply = self.send(&document.text).await?;
+            let heard = Heard::of(&document, &batch, &reply);
+            self.learn(&heard);
+            if heard.complete && !is_cut(&reply) {
+                self.proven = true;
+                round.beside.extend(heard.beside);
+                let told = batch.into_iter().zip(heard.told);
+                let unsaid =
+                    |(c, lessons): &(Candidate, Vec<Lesson>)| lessons.is_empty() && !self.apart && c.is_input();
+                let (unsaid, said): (Vec<_>, Vec<_>) = told.partition(unsaid);
+                let hides =
+                    |(c, _): &(Candidate, Vec<Lesson>)| unsaid.iter().any(|(u, _)| u.is_input() && u.on == c.on);
+                if said.iter().any(hides) {
+                    self.apart = true;
+                    waiting.extend(self.packed(unsaid.into_iter().map(|(candidate, _)| candidate).collect()));
+                    round.told.extend(said);
+                } else {
+                    round.told.extend(said.into_iter().chain(unsaid));
+                }
+                continue;
+            }
+            if !self.proven && !self.names_every_unknown_field().await? {
+                round.left.extend(batch);
+            } else if batch.len() <= FEWEST {
+                self.trouble = Some(format!(
+                    "the server does not judge a document of {} fields to its end: {}",
+                    batch.len(),
+                    words(&reply)
+                ));
+                round.left.extend(batch);
+            } else {
+                self.most = batch.len().div_ceil(2);
+                let rest = std::iter::once(batch).chain(waiting.drain(..)).flatten().collect();
+                waiting = self.packed(rest);
+            }
+        }
+        Ok(round)
+    }
+
+    /// Whether the server complains about fields that no server has, all of them. Asked when it seems not to, and before
+    /// anything is asked that must not be executed.
+    pub async fn names_every_unknown_field(&mut self) -> Result<bool> {
+        if self.requests >= self.budget {
+            return Ok(false);
+        }
+        let other =
+            Candidate { on: String::new(), name: format!("{NOTHING}_either"), how: How::Plain, way: Vec::new() };
+        let asked = [other];
+        let document = Document::new(self.operation, &asked, false);
+        let reply = self.send(&document.text).await?;
+        let heard = Heard::of(&document, &asked, &reply);
+        self.learn(&heard);
+        self.proven = heard.complete && !heard.told[0].is_empty();
+        if !self.proven {
+            self.trouble = Some(if reply.errors.is_empty() {
+                "the server does not mind fields that it does not have: asking teaches nothing here".to_owned()
+            } else if heard.complete || !heard.told[0].is_empty() {
+                "the server names one mistake at a time: asking would take too many requests here".to_owned()
+            } else {
+                format!(
+                    "the server does not say which fields it does not have: asking teaches nothing here ({})",
+                    words(&reply)
+                )
+            });
+        }
+        Ok(self.proven)
+    }
+
+    async fn send(&mut self, document: &str) -> Result<Reply> {
+        self.requests += 1;
+        self.server.ask(document, Value::Object(serde_json::Map::new())).await
+    }
+
+    fn learn(&mut self, heard: &Heard) {
+        if heard.complete {
+            self.located = heard.located;
+            if heard.root.is_some() {
+                self.root.clone_from(&heard.root);
+            }
+        }
+    }
+
+    /// Documents of these, in their order as far as it goes.
+    fn packed(&self, candidates: Vec<Candidate>) -> VecDeque<Vec<Candidate>> {
+        let mut batches: VecDeque<Vec<Candidate>> = VecDeque::new();
+        for candidate in candidates {
+            let fits = |batch: &Vec<Candidate>| {
+                let apart = if self.apart { batch.iter().filter(|c| c.is_input()).count() } else { 0 };
+                batch.len() + apart < self.most
+                    && (self.located
+                        || candidate.is_input()
+                        || batch.iter().all(|c| c.is_input() || c.name != candidate.name))
+            };
+            match batches.iter_mut().find(|batch| fits(batch)) {
+                Some(batch) => batch.push(candidate),
+                None => batches.push_back(vec![candidate]),
+            }
+        }
+        batches
+    }
+}
+
+/// The server stopped before the end.
+fn is_cut(reply: &Reply) -> bool {
+    reply.errors.iter().any(|said| Lesson::of(said) == Lesson::TooMany)
+}
+
+/// The server's own words, as far as they are fit to be shown.
+fn words(reply: &Reply) -> String {
+    match reply.errors.first() {
+        Some(said) => format!("it says \"{}\"", wording::tell(Some(&said.message))),
+        None => "it does not complain".to_owned(),
+    }
+}

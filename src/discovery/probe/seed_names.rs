@@ -1,0 +1,49 @@
+//! The words of a dialect that is believed already, such as the lines of a job file: nobody would guess them.
+
+use crate::dialect::Dialect;
+use crate::streams::Stream;
+
+/// Words, by where they may stand.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Root fields, each with the streams that it lists.
+    pub roots: Vec<(String, Vec<Stream>)>,
+    /// Arguments and fields of input objects.
+    pub arguments: Vec<String>,
+    /// Members of envelopes.
+    pub members: Vec<String>,
+}
+
+impl Said {
+    /// What a dialect calls the lists of these streams.
+    pub fn of_lists(dialect: &Dialect, streams: &[Stream]) -> Said {
+        let mut said = Said::default();
+        for (stream, part) in streams.iter().filter_map(|s| Some((*s, dialect.stream(*s).ok()?))) {
+            let list = &part.list;
+            said.roots.push((part.operation.clone(), vec![stream]));
+            let given = [&list.page, &list.size].into_iter().chain(&part.parent).chain(list.arguments.keys());
+            said.arguments.extend(given.flat_map(|path| words(path)));
+            let told = [&list.items, &list.total, &list.has_next, &list.next_cursor, &list.row_cursor];
+            let verdict = [&list.success, &list.code, &list.message];
+            said.members.extend(told.into_iter().chain(verdict).flat_map(|path| words(path)));
+        }
+        said
+    }
+
+    /// What a dialect calls the mutation that gives a token.
+    pub fn of_token(dialect: &Dialect) -> Said {
+        let t = &dialect.token;
+        let given = [&t.input, &t.client_id, &t.client_secret].into_iter().chain(t.arguments.keys());
+        let told = [&t.access_token, &t.expires_in, &t.success, &t.code, &t.message];
+        Said {
+            roots: vec![(t.operation.clone(), Vec::new())],
+            arguments: given.flat_map(|path| words(path)).collect(),
+            members: told.into_iter().flat_map(|path| words(path)).collect(),
+        }
+    }
+}
+
+/// The names on a dotted path.
+fn words(path: &str) -> impl Iterator<Item = String> {
+    path.split('.').filter(|word| !word.is_empty()).map(str::to_owned)
+}

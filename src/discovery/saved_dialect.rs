@@ -1,0 +1,173 @@
+//! What is remembered of how one endpoint spells its API, part by part, between two nights: lines in the form of
+//! `[source.dialect]`, and beside them what only a memory needs: what rows have shown, what was not there, when the
+//! schema was last read for further fields.
+
+use toml::{Table, Value};
+
+use crate::dialect::lay_over;
+use crate::discovery::check_paging::Proof;
+use crate::streams::{DateForm, Stream};
+
+/// What is remembered of one part: `token` or a stream's name, and a table in the form of `[source.dialect]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// Which.
+    pub name: String,
+    /// To lay over the shipped dialect.
+    pub table: Table,
+}
+
+impl Part {
+    /// A list that the server does not have, as of today.
+    pub(in crate::discovery) fn absent(stream: Stream) -> Part {
+        let table = Table::from_iter([(ABSENT.to_owned(), Value::String(crate::clock::now()))]);
+        Part { name: stream.name().into(), table }
+    }
+
+    /// Whether the server was found not to have it, so lately that it is not looked for again.
+    pub fn is_absent(&self) -> bool {
+        let since = self.table.get(ABSENT).and_then(Value::as_str);
+        since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
+    }
+
+    /// Whether rows have shown that it is right.
+    pub fn is_proven(&self) -> bool {
+        !self.table.contains_key(ABSENT) && !self.table.contains_key(UNPROVEN)
+    }
+
+    /// Whether nothing has to be asked about it before a run that takes further fields along, or does not.
+    pub fn is_known(&self, collect: bool) -> bool {
+        let looked = self.table.get(EXTRA_AS_OF).and_then(Value::as_str).and_then(crate::clock::days_since);
+        let fresh = looked.is_some_and(|days| days < LOOKED_FOR_FIELDS_AGAIN);
+        (self.is_proven() && (!collect || fresh)) || self.is_absent()
+    }
+
+    /// The part with the further fields that the schema has for it as of today; none where it is hidden.
+    pub(in crate::discovery) fn with_extra(mut self, stream: Stream, fields: Option<&[String]>) -> Part {
+        if let Some(fields) = fields {
+            let names = fields.iter().map(|f| Value::String(f.clone())).collect();
+            lay_over(&mut self.table, &of_stream(stream, "extra", Value::Array(names)));
+        }
+        self.table.insert(EXTRA_AS_OF.into(), Value::String(crate::clock::now()));
+        self
+    }
+
+    /// The part with what every run is to tell of it.
+    pub(in crate::discovery) fn with_notes(mut self, notes: &[String]) -> Part {
+        if !notes.is_empty() {
+            let notes = notes.iter().map(|note| Value::String(note.clone())).collect();
+            self.table.insert(NOTES.into(), Value::Array(notes));
+        }
+        self
+    }
+
+    /// What a run is to tell of it.
+    pub fn notes(&self) -> Vec<String> {
+        let notes = self.table.get(NOTES).and_then(Value::as_array).into_iter().flatten();
+        notes.filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// Its lines in the form of `[source.dialect]`, without what is only remembered beside them.
+    pub fn spelled(&self) -> Table {
+        let mut table = self.table.clone();
+        for key in [ABSENT, UNPROVEN, EXTRA_AS_OF, NO_ONE, NOTES, SINCE] {
+            table.remove(key);
+        }
+        table
+    }
+
+    /// Nothing is remembered of this stream yet but what comes now.
+    pub fn unproven(stream: Stream) -> Part {
+        let table = Table::from_iter([(UNPROVEN.to_owned(), Value::Boolean(true))]);
+        Part { name: stream.name().into(), table }
+    }
+
+    /// The part with the query of single records; without one, as of today.
+    #[must_use]
+    pub fn with_one(mut self, one: Option<&Table>) -> Part {
+        match one {
+            Some(one) => {
+                self.table.remove(NO_ONE);
+                lay_over(&mut self.table, one);
+            }
+            None => drop(self.table.insert(NO_ONE.into(), Value::String(crate::clock::now()))),
+        }
+        self
+    }
+
+    /// Whether answers have shown that this filter by the last change is obeyed; none where that is not known (any more).
+    pub fn obeys(&self, filter: &str) -> Option<bool> {
+        let shown = self.table.get(SINCE)?.as_table()?;
+        let as_of = crate::clock::days_since(shown.get("as_of")?.as_str()?)?;
+        let obeyed = shown.get("obeyed")?.as_bool()?;
+        let same = shown.get("filter")?.as_str()? == filter;
+        (same && (obeyed || as_of < LOOKED_FOR_AGAIN)).then_some(obeyed)
+    }
+
+    /// The part with what answers have shown of a filter, as of today.
+    #[must_use]
+    pub fn with_obeyed(mut self, filter: &str, obeyed: bool) -> Part {
+        let shown = Table::from_iter([
+            ("filter".to_owned(), Value::String(filter.into())),
+            ("obeyed".to_owned(), Value::Boolean(obeyed)),
+            ("as_of".to_owned(), Value::String(crate::clock::now())),
+        ]);
+        self.table.insert(SINCE.into(), Value::Table(shown));
+        self
+    }
+
+    /// Whether no query of single records was found, so lately that none is looked for again.
+    pub fn has_no_one(&self) -> bool {
+        let since = self.table.get(NO_ONE).and_then(Value::as_str);
+        since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
+    }
+
+    /// The part with what rows have shown laid over it.
+    #[must_use]
+    pub fn shown(&self, stream: Stream, proof: &Proof) -> Part {
+        let mut table = self.table.clone();
+        table.remove(ABSENT);
+        table.remove(UNPROVEN);
+        if let Some(page_from) = proof.page_from {
+            let list = Table::from_iter([("page_from".to_owned(), Value::Integer(page_from.into()))]);
+            lay_over(&mut table, &of_stream(stream, "list", Value::Table(list)));
+        }
+        if let Some(date) = proof.date {
+            let form = Value::String(name_of(date).into());
+            lay_over(&mut table, &of_stream(stream, "date", form.clone()));
+            // The form of streams that have shown none.
+            table.insert("date".into(), form);
+        }
+        if proof.rows == 0 {
+            table.insert(UNPROVEN.into(), Value::Boolean(true));
+        }
+        Part { name: stream.name().into(), table }
+    }
+}
+
+const ABSENT: &str = "absent";
+const UNPROVEN: &str = "unproven";
+const EXTRA_AS_OF: &str = "extra_as_of";
+const NO_ONE: &str = "no_single_records_as_of";
+const NOTES: &str = "notes";
+const SINCE: &str = "since_shown";
+/// Days after which the schema is read again for fields that are new.
+const LOOKED_FOR_FIELDS_AGAIN: i64 = 7;
+/// Days after which a list, or a query of single records, that was not there is looked for again.
+const LOOKED_FOR_AGAIN: i64 = 30;
+
+/// `streams.NAME.KEY = VALUE`
+pub(in crate::discovery) fn of_stream(stream: Stream, key: &str, value: Value) -> Table {
+    let part = Table::from_iter([(key.to_owned(), value)]);
+    let streams = Table::from_iter([(stream.name().to_owned(), Value::Table(part))]);
+    Table::from_iter([("streams".to_owned(), Value::Table(streams))])
+}
+
+/// The dialect's word for a date form.
+pub fn name_of(date: DateForm) -> &'static str {
+    match date {
+        DateForm::Iso8601 => "iso8601",
+        DateForm::EpochMs => "epoch_ms",
+        DateForm::EpochS => "epoch_s",
+    }
+}

@@ -1,0 +1,85 @@
+//! The list of all messages: conversation after conversation, each with its messages in their order.
+//!
+//! As long as nothing has changed it is as lazy as any other list. After that it is put together from the conversations
+//! as they stand, which costs a look at each of them.
+
+use std::ops::Range;
+
+use crate::sandbox::account::data::{List, Row};
+use crate::sandbox::changes::drift::Lists;
+
+impl Lists {
+    /// The records at these positions now, each with the list it is a record of.
+    pub fn rows(&self, list: List, positions: Range<u64>) -> Vec<Row> {
+        if !self.shifted(list) {
+            let entries = self.slice(list, positions);
+            return entries.into_iter().map(|entry| self.row(list, entry)).collect();
+        }
+        let (mut rows, mut start) = (Vec::new(), 0);
+        for list in self.conversations() {
+            let end = start + self.len(list);
+            if start >= positions.end {
+                break;
+            }
+            if end > positions.start {
+                let within = positions.start.saturating_sub(start)..positions.end - start;
+                rows.extend(self.slice(list, within).into_iter().map(|entry| self.row(list, entry)));
+            }
+            start = end;
+        }
+        rows
+    }
+
+    /// True for the list of all messages once any part of it has changed: then it is put together anew.
+    pub(in crate::sandbox) fn shifted(&self, list: List) -> bool {
+        let part = |changed: &List| matches!(changed, List::Conversations | List::Messages(_));
+        list == List::AllMessages && self.changed.keys().any(part)
+    }
+
+    /// The messages of each conversation, in the order of the conversations.
+    pub(in crate::sandbox) fn conversations(&self) -> impl Iterator<Item = List> + use<> {
+        let conversations = self.slice(List::Conversations, 0..u64::MAX);
+        conversations.into_iter().map(|entry| List::Messages(entry.number))
+    }
+
+    /// The messages among which the message of that number stands now.
+    pub(in crate::sandbox) fn conversation_of(&self, number: u64) -> Option<List> {
+        if let Some(conversation) = self.world.conversation_of(number) {
+            return Some(List::Messages(conversation));
+        }
+        let mut changed = self.changed.iter().filter(|(list, _)| matches!(list, List::Messages(_)));
+        let found = changed.find(|(_, entries)| entries.iter().any(|e| e.number == number));
+        found.map(|(list, _)| *list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sandbox::account::data::{Entry, Size, World};
+    use crate::sandbox::changes::drift::{Order, Settings};
+    use crate::streams::Stream;
+
+    #[test]
+    fn all_messages_follow_what_changes_in_the_conversations() {
+        let size = Size { contacts: 500, persons: 20, conversations: 100, messages: 3000 };
+        let settings = Settings { rate: 3.0, order: Order::Anywhere, ..Settings::default() };
+        let mut l = Lists::new(Arc::new(World::new(7, size, true)), Some(settings));
+        for n in 0..200 {
+            let asked = [List::Conversations, List::AllMessages, List::Messages(n % 20)][(n % 3) as usize];
+            l.pass_time(asked, true);
+        }
+        let all = l.rows(List::AllMessages, 0..u64::MAX);
+        assert_eq!(all.len() as u64, l.len(List::AllMessages));
+        let in_turn: Vec<Entry> = l.conversations().flat_map(|list| l.slice(list, 0..u64::MAX)).collect();
+        assert_eq!(all.iter().map(|row| row.entry).collect::<Vec<_>>(), in_turn);
+        for (at, row) in all.iter().enumerate().step_by(7) {
+            let at = at as u64;
+            let id = l.world.stream_ids(Stream::Messages).text(row.entry.number);
+            assert_eq!(l.position(List::AllMessages, &id), Some((at, *row)));
+            assert_eq!(l.rows(List::AllMessages, at..at + 1), [*row]);
+        }
+    }
+}

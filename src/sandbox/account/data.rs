@@ -1,0 +1,328 @@
+//! The account as it stands before anything changes: how many records there are, which stands where, what its id is.
+//!
+//! Promise: everything is a function of (seed, kind, number); nothing is stored but where each conversation's
+//! messages start, four bytes per conversation. Five million messages cost what their conversations cost.
+//!
+//! A record's *number* is its age: 0 is the oldest of its kind. Numbers past the end belong to records that drift
+//! inserts. A record's *position* is where a list shows it.
+
+use crate::sandbox::account::ids::Ids;
+pub use crate::sandbox::account::list::{Entry, List, Row};
+use crate::sandbox::account::moment::{Dates, SPAN, START};
+use crate::sandbox::account::rng::Dice;
+use crate::sandbox::changes::night;
+use crate::sandbox::graphql::object::{Object, Shape};
+use crate::streams::Stream;
+
+/// How many channels the account has connected.
+pub const CHANNELS: u64 = 12;
+/// How many message templates it has.
+pub const TEMPLATES: u64 = 12;
+
+/// How many records there are.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Contacts.
+    pub contacts: u64,
+    /// Customer persons.
+    pub persons: u64,
+    /// Conversations.
+    pub conversations: u64,
+    /// Messages of all conversations together.
+    pub messages: u64,
+}
+
+/// The account.
+#[derive(Debug)]
+pub struct World {
+    dice: Dice,
+    size: Size,
+    /// Messages of conversation c have the numbers `starts[c]..starts[c + 1]`.
+    starts: Vec<u32>,
+    newest_first: bool,
+    ids: [Ids; 8],
+    dates: Dates,
+}
+
+/// Kinds of things with ids.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// `ExternalContact`
+    Contact,
+    /// `CustomerPerson`
+    Person,
+    /// `ExternalConversation`
+    Conversation,
+    /// `ExternalMessage`
+    Message,
+    /// `Tag`
+    Tag,
+    /// A connected channel.
+    Channel,
+    /// The account itself.
+    Customer,
+    /// A message template.
+    Template,
+}
+
+impl World {
+    /// An account of that size. Messages need a conversation: without one there are none.
+    pub fn new(seed: u64, size: Size, newest_first: bool) -> World {
+        let dice = Dice::new(seed);
+        let mut size = size;
+        if size.conversations == 0 {
+            size.messages = 0;
+        }
+        let ids = std::array::from_fn(|kind| Ids::new(dice.named("ids").at(kind as u64).bits()));
+        World { dice, size, starts: starts(dice.named("weights"), size), newest_first, ids, dates: Dates::default() }
+    }
+
+    /// The same account, with moments written in this form.
+    pub fn dated(self, dates: Dates) -> World {
+        World { dates, ..self }
+    }
+
+    /// How moments are written.
+    pub fn dates(&self) -> Dates {
+        self.dates
+    }
+
+    /// The randomness of this account.
+    pub fn dice(&self) -> Dice {
+        self.dice
+    }
+
+    /// How many records there were in the beginning.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// True when lists show the newest record first.
+    pub fn newest_first(&self) -> bool {
+        self.newest_first
+    }
+
+    /// The ids of a kind.
+    pub fn ids(&self, kind: Kind) -> Ids {
+        self.ids[kind as usize]
+    }
+
+    /// The ids of a stream's records.
+    pub fn stream_ids(&self, stream: Stream) -> Ids {
+        self.ids(match stream {
+            Stream::Contacts => Kind::Contact,
+            Stream::CustomerPersons => Kind::Person,
+            Stream::Conversations => Kind::Conversation,
+            Stream::Messages => Kind::Message,
+            Stream::Channels => Kind::Channel,
+            Stream::WhatsappBusinessTemplates => Kind::Template,
+        })
+    }
+
+    /// The numbers of a list's records.
+    fn numbers(&self, list: List) -> std::ops::Range<u64> {
+        match list {
+            List::Contacts => 0..self.size.contacts,
+            List::Persons => 0..self.size.persons,
+            List::Conversations => 0..self.size.conversations,
+            List::AllMessages => 0..self.size.messages,
+            List::Channels => 0..CHANNELS,
+            List::Templates => 0..TEMPLATES,
+            List::Messages(conversation) => match usize::try_from(conversation) {
+                Ok(c) if conversation < self.size.conversations => {
+                    u64::from(self.starts[c])..u64::from(self.starts[c + 1])
+                }
+                _ => 0..0,
+            },
+        }
+    }
+
+    /// The length of a list.
+    pub fn len(&self, list: List) -> u64 {
+        let numbers = self.numbers(list);
+        numbers.end - numbers.start
+    }
+
+    /// The records at these positions, as far as the list reaches.
+    pub fn slice(&self, list: List, positions: std::ops::Range<u64>) -> impl Iterator<Item = Entry> + use<> {
+        let (numbers, newest_first) = (self.numbers(list), self.newest_first);
+        let end = positions.end.min(numbers.end - numbers.start);
+        (positions.start.min(end)..end).map(move |position| Entry {
+            number: if newest_first { numbers.end - 1 - position } else { numbers.start + position },
+            version: 0,
+        })
+    }
+
+    /// Where a list shows a record.
+    pub fn position(&self, list: List, number: u64) -> Option<u64> {
+        let numbers = self.numbers(list);
+        numbers
+            .contains(&number)
+            .then(|| if self.newest_first { numbers.end - 1 - number } else { number - numbers.start })
+    }
+
+    /// The conversation of a message that was there in the beginning.
+    pub fn conversation_of(&self, message: u64) -> Option<u64> {
+        let end = self.starts.partition_point(|start| u64::from(*start) <= message);
+        (message < self.size.messages && end > 0).then(|| end as u64 - 1)
+    }
+
+    /// When the record of that number was made.
+    pub fn created(&self, list: List, number: u64) -> u64 {
+        let numbers = self.numbers(list);
+        let dice = self.dice.at(number);
+        match list {
+            List::AllMessages if number >= self.size.messages => self.created(List::Messages(0), number),
+            List::AllMessages => self.created(List::Messages(self.conversation_of(number).unwrap_or(0)), number),
+            List::Messages(_) if number >= self.size.messages => {
+                let beyond = number - self.size.messages;
+                night::made(beyond).unwrap_or(START + SPAN + beyond * 1000)
+            }
+            List::Messages(conversation) => {
+                let start = self.dice.named("start").at(conversation).below(SPAN);
+                START + start + (number - numbers.start) * 97_000 + dice.below(97_000)
+            }
+            _ if number >= numbers.end => START + SPAN + (number - numbers.end) * 1000,
+            _ => {
+                let step = SPAN / numbers.end.max(1);
+                START + number * step + dice.below(step)
+            }
+        }
+    }
+
+    /// A record as an object whose fields can be written.
+    pub fn object(&self, list: List, entry: Entry) -> Object {
+        let (shape, parent) = match list {
+            List::Contacts => (Shape::Contact, 0),
+            List::Persons => (Shape::Person, 0),
+            List::Conversations => (Shape::Conversation, 0),
+            List::Messages(conversation) => (Shape::Message, conversation),
+            List::AllMessages => (Shape::Message, self.conversation_of(entry.number).unwrap_or(0)),
+            List::Channels => (Shape::Platform, 0),
+            List::Templates => (Shape::Template, 0),
+        };
+        let dice = self.dice.at(shape as u64).at(entry.number);
+        Object { shape, dice, number: entry.number, version: entry.version, parent }
+    }
+
+    /// The same of a row, which may know more of it.
+    pub fn record(&self, row: Row) -> Object {
+        let object = self.object(row.list, row.entry);
+        Object { parent: row.last_message.map_or(object.parent, |number| number + 1), ..object }
+    }
+
+    /// The newest message of a conversation, as it was in the beginning.
+    pub fn newest_message(&self, conversation: u64) -> Option<Object> {
+        let list = List::Messages(conversation);
+        let numbers = self.numbers(list);
+        (!numbers.is_empty()).then(|| self.object(list, Entry { number: numbers.end - 1, version: 0 }))
+    }
+}
+
+/// Where each conversation's messages start: one in ten conversations has none, most a few to some dozens, a few have
+/// thousands; together exactly as many as asked for. Weights are drawn, and the line of all messages is cut where the
+/// running weight says.
+fn starts(dice: Dice, size: Size) -> Vec<u32> {
+    let weight = |conversation: u64| {
+        let dice = dice.at(conversation);
+        match dice.at(1).below(1000) {
+            0..100 => 0,
+            100..750 => 1 + dice.at(2).below(12),
+            750..970 => 12 + dice.at(2).below(48),
+            970..995 => 60 + dice.at(2).below(240),
+            _ => 1000 + dice.at(2).below(4000),
+        }
+    };
+    let total: u64 = (0..size.conversations).map(weight).sum();
+    let mut starts = Vec::with_capacity(usize::try_from(size.conversations).unwrap_or(0) + 1);
+    starts.push(0);
+    let mut running = 0_u64;
+    for conversation in 0..size.conversations {
+        running += weight(conversation);
+        let cut = (u128::from(size.messages) * u128::from(running)).checked_div(u128::from(total));
+        // No weight at all (a handful of conversations, all unlucky): the last one has every message.
+        let last = conversation + 1 == size.conversations;
+        let cut = cut.unwrap_or(if last { u128::from(size.messages) } else { 0 });
+        starts.push(u32::try_from(cut).unwrap_or(u32::MAX));
+    }
+    starts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world(conversations: u64, messages: u64) -> World {
+        World::new(7, Size { contacts: 50, persons: 3, conversations, messages }, true)
+    }
+
+    #[test]
+    fn messages_add_up_exactly_and_are_skewed() {
+        for (conversations, messages) in [(5000, 200_000), (1, 10), (2, 3), (100, 7), (1000, 0)] {
+            let w = world(conversations, messages);
+            let lens: Vec<u64> = (0..conversations).map(|c| w.len(List::Messages(c))).collect();
+            assert_eq!(lens.iter().sum::<u64>(), messages, "{conversations}");
+            if conversations == 5000 {
+                let none = lens.iter().filter(|l| **l == 0).count();
+                assert!((400..650).contains(&none), "{none}");
+                assert!(lens.iter().any(|l| *l > 2000));
+                assert!(lens.iter().filter(|l| (1..60).contains(*l)).count() > 3000);
+            }
+        }
+        assert_eq!(world(0, 10).size().messages, 0);
+    }
+
+    #[test]
+    fn a_slice_shows_what_position_says() {
+        for newest_first in [true, false] {
+            let w = World::new(7, Size { contacts: 50, persons: 3, conversations: 20, messages: 400 }, newest_first);
+            for list in [List::Contacts, List::Persons, List::Conversations, List::Messages(3)] {
+                let all: Vec<Entry> = w.slice(list, 0..u64::MAX).collect();
+                assert_eq!(all.len() as u64, w.len(list));
+                for (at, entry) in all.iter().enumerate() {
+                    assert_eq!(w.position(list, entry.number), Some(at as u64));
+                }
+                assert!(w.slice(list, w.len(list)..w.len(list) + 5).next().is_none());
+            }
+            let first = w.slice(List::Contacts, 0..1).next().unwrap().number;
+            assert_eq!(first, if newest_first { 49 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn all_messages_are_those_of_each_conversation_in_turn() {
+        let w = world(20, 400);
+        let all: Vec<Entry> = w.slice(List::AllMessages, 0..u64::MAX).collect();
+        let in_turn: Vec<Entry> = w
+            .slice(List::Conversations, 0..u64::MAX)
+            .flat_map(|c| w.slice(List::Messages(c.number), 0..u64::MAX))
+            .collect();
+        assert_eq!(all, in_turn);
+        for entry in all {
+            let list = List::Messages(w.conversation_of(entry.number).unwrap());
+            assert_eq!(w.created(List::AllMessages, entry.number), w.created(list, entry.number));
+            assert_eq!(w.object(List::AllMessages, entry).parent, w.object(list, entry).parent);
+        }
+    }
+
+    #[test]
+    fn a_message_knows_its_conversation() {
+        let w = world(100, 5000);
+        for c in 0..100 {
+            for entry in w.slice(List::Messages(c), 0..u64::MAX) {
+                assert_eq!(w.conversation_of(entry.number), Some(c));
+            }
+        }
+        assert_eq!(w.conversation_of(5000), None);
+    }
+
+    #[test]
+    fn newer_records_are_created_later() {
+        let w = world(20, 400);
+        let list = List::Messages(w.conversation_of(200).unwrap());
+        for (newer, older) in w.slice(list, 0..100).zip(w.slice(list, 1..100)) {
+            assert!(w.created(list, newer.number) > w.created(list, older.number));
+        }
+        assert!(w.created(List::Contacts, 50) > w.created(List::Contacts, 49));
+    }
+}

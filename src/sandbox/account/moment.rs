@@ -1,0 +1,117 @@
+//! Moments as the API writes them: `2024-03-05T08:09:10.123Z`, or otherwise if the schema says so.
+
+use crate::sandbox::graphql::json_writer::Out;
+
+/// 2023-01-01T00:00:00Z in milliseconds since 1970: nothing in the sandbox is older.
+pub const START: u64 = 1_672_531_200_000;
+
+/// The time over which the records of an account are spread: two years, in milliseconds.
+pub const SPAN: u64 = 2 * 365 * 86_400_000;
+
+/// A day.
+pub const DAY: u64 = 86_400_000;
+
+/// The day before the first night between two readings: a month behind everything an account begins with.
+pub const FIRST_NIGHT: u64 = START + SPAN + 31 * DAY;
+
+/// Messages of a night have numbers of their own: so many for each.
+pub const NIGHTLY: u64 = 1_000_000;
+
+/// How moments are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dates {
+    /// `"2024-03-05T08:09:10.123Z"`
+    #[default]
+    Iso8601,
+    /// `1709626150123`
+    EpochMs,
+    /// `1709626150`
+    EpochS,
+    /// `"1709626150123"`
+    EpochMsText,
+}
+
+impl Dates {
+    /// The form of that name: `iso8601`, `epoch_ms`, `epoch_s`, `epoch_ms_text`.
+    pub fn named(name: &str) -> Option<Dates> {
+        match name {
+            "iso8601" => Some(Dates::Iso8601),
+            "epoch_ms" => Some(Dates::EpochMs),
+            "epoch_s" => Some(Dates::EpochS),
+            "epoch_ms_text" => Some(Dates::EpochMsText),
+            _ => None,
+        }
+    }
+
+    /// Writes the moment of a number of milliseconds since 1970.
+    pub fn write(self, milliseconds: u64, out: &mut Out) {
+        match self {
+            Dates::Iso8601 => out.plain(&iso(milliseconds)),
+            Dates::EpochMs => out.number(milliseconds),
+            Dates::EpochS => out.number(milliseconds / 1000),
+            Dates::EpochMsText => out.plain(milliseconds.to_string().as_bytes()),
+        }
+    }
+}
+
+/// The moment of a number of milliseconds since 1970, in the API's form.
+fn iso(milliseconds: u64) -> [u8; 24] {
+    let (days, rest) = (milliseconds / 86_400_000, milliseconds % 86_400_000);
+    let (year, month, day) = civil(days);
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let mut put = |at: usize, width: usize, mut value: u64| {
+        for place in (at..at + width).rev() {
+            text[place] = b'0' + (value % 10) as u8;
+            value /= 10;
+        }
+    };
+    put(0, 4, year);
+    put(5, 2, month);
+    put(8, 2, day);
+    put(11, 2, rest / 3_600_000);
+    put(14, 2, rest / 60_000 % 60);
+    put(17, 2, rest / 1000 % 60);
+    put(20, 3, rest % 1000);
+    text
+}
+
+/// Year, month and day of a number of days since 1970 (Howard Hinnant's `civil_from_days`).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_in_every_form() {
+        for (form, expected) in [
+            ("iso8601", "\"2024-03-05T08:09:10.123Z\""),
+            ("epoch_ms", "1709626150123"),
+            ("epoch_s", "1709626150"),
+            ("epoch_ms_text", "\"1709626150123\""),
+        ] {
+            let mut out = Out::default();
+            Dates::named(form).unwrap().write(1_709_626_150_123, &mut out);
+            assert_eq!(String::from_utf8(out.bytes).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn moments_are_what_a_library_says_they_are() {
+        for ms in [0, START, 1_709_626_150_123, 1_709_164_800_000, START + SPAN, 4_102_444_799_999] {
+            let ours = iso(ms).map(char::from).iter().collect::<String>();
+            let parsed: jiff::Timestamp = ours.parse().unwrap();
+            assert_eq!(parsed.as_millisecond(), i64::try_from(ms).unwrap(), "{ours}");
+        }
+        assert_eq!(&iso(1_709_626_150_123), b"2024-03-05T08:09:10.123Z");
+    }
+}

@@ -1,0 +1,96 @@
+//! The fields of the objects inside records: tags, channels, senders, media and the like.
+
+use crate::sandbox::account::channels;
+use crate::sandbox::account::data::{CHANNELS, Kind, List, World};
+use crate::sandbox::account::records::{channel_type, id, word};
+use crate::sandbox::account::text;
+use crate::sandbox::graphql::json_writer::Out;
+use crate::sandbox::graphql::object::{Object, Shape, Value};
+
+const TAGS: u64 = 30;
+
+/// Writes a field of an object inside a record.
+pub(in crate::sandbox) fn field(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    match object.shape {
+        Shape::Tag => tag(object, world, name, out),
+        Shape::LastMessage => last_message(object, world, name, out),
+        Shape::Channel => {
+            let number = object.number % CHANNELS;
+            // Seen from elsewhere, it is as it was in the beginning.
+            let object = Object { number, version: 0, ..object };
+            channels::platform(object, world, name, out)
+        }
+        Shape::Sender => sender(object, name, out),
+        Shape::Media => media(object, name, out),
+        Shape::Email => email(object, name, out),
+        Shape::Contact | Shape::Person | Shape::Conversation | Shape::Message | Shape::Platform | Shape::Template => {
+            Value::Null
+        }
+    }
+}
+
+/// A tag is the same wherever it stands: everything follows from its number.
+fn tag(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    let number = object.number % TAGS;
+    let dice = world.dice().named("tags").at(number);
+    match name {
+        "_id" => id(world, Kind::Tag, number, out),
+        "name" => text::label(dice, number, 0, out),
+        "color" => word(dice.at(7), &[Some("#ff0000"), Some("#00aa88"), Some(""), None], out),
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+fn last_message(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    let message = Object { shape: Shape::Message, ..object };
+    match name {
+        "content" | "senderType" => return message.field(world, name, out),
+        "channelType" => out.plain(channel_type(message).as_bytes()),
+        "createdAt" => world.dates().write(world.created(List::Messages(object.parent), object.number), out),
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+fn sender(object: Object, name: &str, out: &mut Out) -> Value {
+    match name {
+        "name" => text::first_name(object.of(name), 0, out),
+        "avatar" if object.of(name).chance(500) => return Value::Null,
+        "avatar" => {
+            out.raw("\"https://cdn.example.com/a/1.png");
+            out.sign("?");
+            out.raw("\"");
+        }
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+fn media(object: Object, name: &str, out: &mut Out) -> Value {
+    match name {
+        "url" => {
+            out.raw("\"https:\\/\\/cdn.example.com\\/m\\/");
+            out.number(object.of(name).below(1 << 50));
+            out.raw("?sig=a%2Cb&e=1");
+            out.sign("&");
+            out.raw("\"");
+        }
+        "type" => word(object.of(name), &[Some("image/png"), Some("IMAGE"), Some("application/pdf"), None], out),
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+fn email(object: Object, name: &str, out: &mut Out) -> Value {
+    match name {
+        "from" | "to" => text::email(object.of(name), object.number, out),
+        "messageId" => {
+            out.raw("\"<");
+            out.number(object.of(name).bits());
+            out.raw("@mail.example.com>\"");
+        }
+        _ => return Value::Null,
+    }
+    Value::Written
+}

@@ -1,0 +1,288 @@
+//! The fields of the four streams' records, matched by name; a field that is not known is null.
+
+use crate::sandbox::account::data::{CHANNELS, Entry, Kind, List, World};
+use crate::sandbox::account::rng::Dice;
+use crate::sandbox::account::text;
+use crate::sandbox::graphql::json_writer::Out;
+use crate::sandbox::graphql::object::{Object, Shape, Value};
+
+pub(in crate::sandbox) fn id(world: &World, kind: Kind, number: u64, out: &mut Out) {
+    out.plain(&world.ids(kind).id(number));
+}
+
+/// A word of a table, or null where the table says so.
+pub(in crate::sandbox) fn word(dice: Dice, table: &[Option<&str>], out: &mut Out) {
+    match dice.pick(table) {
+        Some(word) => out.text(word),
+        None => out.raw("null"),
+    }
+}
+
+fn flag(dice: Dice, out: &mut Out) {
+    out.raw(dice.pick(&["true", "true", "false", "null"]));
+}
+
+fn tags(object: Object) -> Value {
+    let dice = object.of("tags");
+    match dice.at(1).below(10) {
+        0 => Value::Null,
+        1..5 => Value::List(object.inner(Shape::Tag, 0), 0),
+        other => Value::List(object.inner(Shape::Tag, dice.at(2).below(30)), 1 + other % 3),
+    }
+}
+
+fn url(kind: &str, dice: Dice, out: &mut Out) {
+    out.raw("\"https://cdn.example.com/");
+    out.raw(kind);
+    out.raw("/");
+    out.number(dice.below(1 << 40));
+    out.raw(".png?w=100&h=100");
+    out.sign("&");
+    out.raw("\"");
+}
+
+const LANGUAGES: [Option<&str>; 6] = [Some("tr"), Some("en"), Some("de"), Some("ar"), None, Some("")];
+
+pub(in crate::sandbox) fn contact(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    let dice = object.of(name);
+    match name {
+        "_id" => id(world, Kind::Contact, object.number, out),
+        "customer" => id(world, Kind::Customer, 0, out),
+        "firstName" => text::first_name(dice, object.version, out),
+        "lastName" => text::last_name(dice, out),
+        "username" if dice.at(1).chance(600) => return Value::Null,
+        "username" => text::line(dice, out),
+        "avatar" => url("avatar", dice, out),
+        "email" if dice.at(9).chance(250) => return Value::Null,
+        "email" => text::email(dice, object.number, out),
+        "phone" if dice.at(9).chance(150) => return Value::Null,
+        "phone" => text::phone(dice, out),
+        "phoneCountryCode" => word(dice, &[Some("90"), Some("+90"), Some("0049"), Some(""), None], out),
+        "country" => word(dice, &[Some("TR"), Some("Türkiye"), Some("DE"), Some("NA"), None, Some("")], out),
+        "gender" => word(dice, &[Some("FEMALE"), Some("MALE"), None, None, Some("")], out),
+        "tags" => return tags(object),
+        "createdAt" => world.dates().write(world.created(List::Contacts, object.number), out),
+        "phoneUsagePermission" | "emailUsagePermission" => flag(dice, out),
+        "language" => word(dice, &LANGUAGES, out),
+        "owner" if world.size().persons == 0 || dice.at(1).chance(500) => return Value::Null,
+        "owner" => id(world, Kind::Person, dice.below(world.size().persons), out),
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+pub(in crate::sandbox) fn person(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    let dice = object.of(name);
+    match name {
+        "_id" => id(world, Kind::Person, object.number, out),
+        "customer" => id(world, Kind::Customer, 0, out),
+        "type" => out.plain(dice.pick(&["JR_AGENT", "PERSON", "PERSON", "ADMIN", "OWNER", "ROBOT"]).as_bytes()),
+        "status" => out.plain(dice.pick(&["ACTIVE", "ACTIVE", "PASSIVE", "INVITED"]).as_bytes()),
+        "firstName" => text::first_name(dice, object.version, out),
+        "lastName" => text::line(dice, out),
+        "profilePhoto" if dice.at(1).chance(300) => return Value::Null,
+        "profilePhoto" => url("staff", dice, out),
+        "email" => text::email(dice, object.number, out),
+        "phone" if dice.at(9).chance(300) => return Value::Null,
+        "phone" => text::phone(dice, out),
+        "language" => word(dice, &LANGUAGES, out),
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+pub(in crate::sandbox) fn conversation(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    let dice = object.of(name);
+    let size = world.size();
+    match name {
+        "_id" => id(world, Kind::Conversation, object.number, out),
+        "customer" => id(world, Kind::Customer, 0, out),
+        "joinedPerson" if size.contacts == 0 => return Value::Null,
+        "joinedPerson" => id(world, Kind::Contact, dice.below(size.contacts), out),
+        "joinedCPerson" if size.persons == 0 || dice.at(1).chance(200) => return Value::Null,
+        "joinedCPerson" => id(world, Kind::Person, dice.below(size.persons), out),
+        "isStarred" => flag(dice, out),
+        // An edit is seen in the status: it cycles, so that two states in a row always differ.
+        "status" => {
+            let at = (dice.below(4) + u64::from(object.version)) % 4;
+            out.plain([&b"OPEN"[..], b"PENDING", b"SOLVED", b"CLOSED"][at as usize]);
+        }
+        "isGroupOrChannel" => out.boolean(dice.chance(50)),
+        "lastMessage" => {
+            // A night's newest message, one up so that 0 is none.
+            let newest = match object.parent {
+                0 => world.newest_message(object.number),
+                next => {
+                    let entry = Entry { number: next - 1, version: 0 };
+                    Some(world.object(List::Messages(object.number), entry))
+                }
+            };
+            return match newest {
+                Some(newest) => Value::Object(Object { shape: Shape::LastMessage, ..newest }),
+                None => Value::Null,
+            };
+        }
+        "lastReceivedMessageChannel" => id(world, Kind::Channel, dice.below(CHANNELS), out),
+        "tags" => return tags(object),
+        "channels" => {
+            return Value::List(object.inner(Shape::Channel, dice.at(1).below(CHANNELS)), dice.at(2).below(3));
+        }
+        "type" => word(dice, &[Some("LIVECHAT"), Some("WHATSAPP"), Some("EMAIL"), Some("INSTAGRAM"), None], out),
+        "picture" => url("group", dice, out),
+        "priority" => word(dice, &[Some("LOW"), Some("MEDIUM"), Some("HIGH"), None], out),
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+/// The channel a message came through: several of its fields follow from it.
+pub(in crate::sandbox) fn channel_type(message: Object) -> &'static str {
+    message.of("channelType").pick(&["WHATSAPP", "WHATSAPP", "LIVECHAT", "LIVECHAT", "INSTAGRAM", "EMAIL"])
+}
+
+pub(in crate::sandbox) fn message(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+    let dice = object.of(name);
+    match name {
+        "_id" => id(world, Kind::Message, object.number, out),
+        "sender" if dice.at(1).chance(30) => return Value::Null,
+        "sender" => return Value::Object(object.inner(Shape::Sender, object.number)),
+        "conversation" => id(world, Kind::Conversation, object.parent, out),
+        "messageType" => word(dice, &[Some("TEXT"), Some("TEXT"), Some("TEXT"), Some("IMAGE"), Some("TEMPLATE")], out),
+        "channelType" => out.plain(channel_type(object).as_bytes()),
+        "senderType" => out.plain(dice.pick(&["CUSTOMER", "AGENT", "BOT", "SYSTEM"]).as_bytes()),
+        "content" => text::body(dice, object.number, object.version, out),
+        "contentHtml" | "subject" | "emailData" if channel_type(object) != "EMAIL" => return Value::Null,
+        "contentHtml" => text::html(dice, out),
+        "subject" => text::line(dice, out),
+        "emailData" => return Value::Object(object.inner(Shape::Email, object.number)),
+        "media" => {
+            return match dice.at(1).below(20) {
+                0..4 => Value::Null,
+                4..17 => Value::List(object.inner(Shape::Media, 0), 0),
+                other => Value::List(object.inner(Shape::Media, 0), other - 16),
+            };
+        }
+        "template_cards" | "product_cards" if dice.at(9).chance(940) => return Value::Null,
+        "template_cards" | "product_cards" => text::cards(dice, out),
+        "channelMessageId" if dice.at(1).chance(100) => return Value::Null,
+        "channelMessageId" => {
+            out.raw(dice.at(2).pick(&["\"wamid.HBgM==", "\"00", "\"mid.$"]));
+            out.number(dice.bits());
+            out.raw("\"");
+        }
+        "ackStatus" => word(dice, &[Some("READ"), Some("DELIVERED"), Some("SENT"), Some("FAILED"), None], out),
+        "createdAt" => world.dates().write(world.created(List::Messages(object.parent), object.number), out),
+        "autoCreate" => flag(dice, out),
+        "flowBotId" if dice.at(1).chance(900) => return Value::Null,
+        "flowBotId" => out.number(dice.below(1000)),
+        _ => return Value::Null,
+    }
+    Value::Written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::account::data::Size;
+    use crate::sandbox::dialects::DEFAULT_SDL;
+    use crate::streams::Stream;
+    use apollo_compiler::ast::Type;
+    use apollo_compiler::schema::ExtendedType;
+    use serde_json::Value as Json;
+
+    fn world() -> World {
+        World::new(7, Size { contacts: 400, persons: 400, conversations: 400, messages: 4000 }, true)
+    }
+
+    /// Some records of a stream: of the messages those of the longest conversation.
+    fn some(world: &World, stream: Stream) -> Vec<Object> {
+        let longest = (0..400).map(List::Messages).max_by_key(|list| world.len(*list));
+        let list = match List::of(stream) {
+            List::AllMessages => longest.unwrap(),
+            list => list,
+        };
+        let entries = world.slice(list, 0..400);
+        entries.map(|entry: Entry| world.object(list, entry)).collect()
+    }
+
+    /// Every field of an object, with everything inside it, as the schema's types say.
+    fn whole(world: &World, schema: &apollo_compiler::Schema, object: Object, ty: &str, out: &mut Out) {
+        let Some(ExtendedType::Object(definition)) = schema.types.get(ty) else { panic!("{ty} has no fields") };
+        out.raw("{");
+        for (n, (name, field)) in definition.fields.iter().enumerate() {
+            out.raw(if n > 0 { "," } else { "" });
+            out.text(name);
+            out.raw(":");
+            let inner = field.ty.inner_named_type();
+            match object.field(world, name, out) {
+                Value::Null => out.raw("null"),
+                Value::Written => {}
+                Value::Object(object) => whole(world, schema, object, inner, out),
+                Value::List(first, count) => {
+                    out.raw("[");
+                    for n in 0..count {
+                        out.raw(if n > 0 { "," } else { "" });
+                        whole(world, schema, first.nth(n), inner, out);
+                    }
+                    out.raw("]");
+                }
+            }
+        }
+        out.raw("}");
+    }
+
+    fn conforms(schema: &apollo_compiler::Schema, ty: &Type, value: &Json) -> bool {
+        if value.is_null() {
+            return !ty.is_non_null();
+        }
+        if ty.is_list() {
+            return value.as_array().is_some_and(|items| items.iter().all(|i| conforms(schema, ty.item_type(), i)));
+        }
+        match (ty.inner_named_type().as_str(), &schema.types[ty.inner_named_type()]) {
+            ("ID" | "String" | "Date", _) => value.is_string(),
+            ("Boolean", _) => value.is_boolean(),
+            ("Int", _) => value.is_i64(),
+            (_, ExtendedType::Scalar(_)) => true,
+            (_, ExtendedType::Enum(choices)) => choices.values.keys().any(|name| *value == name.as_str()),
+            (_, ExtendedType::Object(object)) => {
+                object.fields.iter().all(|(name, field)| conforms(schema, &field.ty, &value[name.as_str()]))
+            }
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn every_value_is_what_the_schema_says() {
+        let (world, schema) = (world(), apollo_compiler::Schema::parse_and_validate(DEFAULT_SDL, "s").unwrap());
+        for stream in crate::streams::ALL {
+            let entity = stream.definition().entity;
+            let Some(ExtendedType::Object(definition)) = schema.types.get(entity) else { panic!("{entity}") };
+            for object in some(&world, stream) {
+                let mut out = Out { lossy: true, ..Out::default() };
+                whole(&world, &schema, object, entity, &mut out);
+                let value: Json = serde_json::from_slice(&out.bytes).unwrap();
+                for (name, field) in &definition.fields {
+                    let value = &value[name.as_str()];
+                    assert!(conforms(&schema, &field.ty, value), "{entity}.{name}: {} is {value}", field.ty);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_edit_is_seen_in_every_record() {
+        let (world, schema) = (world(), apollo_compiler::Schema::parse_and_validate(DEFAULT_SDL, "s").unwrap());
+        for stream in crate::streams::ALL {
+            for object in some(&world, stream) {
+                let written = |version| {
+                    let mut out = Out::default();
+                    let object = Object { version, ..object };
+                    whole(&world, &schema, object, stream.definition().entity, &mut out);
+                    out.bytes
+                };
+                assert_eq!(written(1), written(1));
+                assert!(written(0) != written(1) && written(1) != written(2), "{stream} {}", object.number);
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Text as people write it, and a share of text that hurts CSV files, databases and careless readers.
+//!
+//! Every function appends one JSON string (or null) drawn from a [`Dice`]. Markers (`BODYMARKER-<n>`) are planted so
+//! that a test can look for bodies in places where none may be.
+
+use crate::sandbox::account::phrases::{CAROUSEL, FIRST, LAST, NASTY, TEMPLATE, WORDS};
+use crate::sandbox::account::rng::Dice;
+use crate::sandbox::graphql::json_writer::{Out, Spelling};
+
+fn spelling(dice: Dice) -> Spelling {
+    if dice.at(900).chance(80) { Spelling::Escaped } else { Spelling::Raw }
+}
+
+fn words(dice: Dice, count: u64, spelling: Spelling, out: &mut Out) {
+    for n in 0..count {
+        if n > 0 {
+            out.raw(" ");
+        }
+        out.piece(dice.at(n).pick(&WORDS), spelling);
+    }
+}
+
+fn quoted(out: &mut Out, write: impl FnOnce(&mut Out)) {
+    out.raw("\"");
+    write(out);
+    out.raw("\"");
+}
+
+/// A message's content: short mostly, nasty in one of seven, empty or null now and then, 40 KB in one of 5,000.
+/// `edited` is how often it was changed: changed text differs from what it was and is never null.
+pub fn body(dice: Dice, number: u64, edited: u32, out: &mut Out) {
+    let class = dice.at(1).below(5000);
+    if class < 100 && edited == 0 {
+        return out.raw(if class < 50 { "null" } else { "\"\"" });
+    }
+    let spelling = spelling(dice);
+    quoted(out, |out| {
+        match class {
+            0..100 => {}
+            100 => {
+                for n in 0..40 {
+                    // 1 KB at a time; the escapes in it make the JSON longer still.
+                    words(dice.at(1000 + n), 160, spelling, out);
+                    out.piece(dice.at(2000 + n).pick(&NASTY), spelling);
+                }
+            }
+            101..800 => out.piece(dice.at(2).pick(&NASTY), spelling),
+            _ => words(dice.at(3), 2 + dice.at(4).below(16), spelling, out),
+        }
+        if dice.at(5).chance(20) {
+            out.raw(" BODYMARKER-");
+            out.number(number);
+        }
+        edit_note(edited, out);
+    });
+}
+
+/// A short line of text, such as a subject: mostly plain.
+pub fn line(dice: Dice, out: &mut Out) {
+    let spelling = spelling(dice);
+    quoted(out, |out| {
+        if dice.at(1).chance(60) {
+            out.piece(dice.at(2).pick(&NASTY), spelling);
+        } else {
+            words(dice.at(3), 1 + dice.at(4).below(6), spelling, out);
+        }
+    });
+}
+
+/// A person's first name; nasty in one of twenty.
+pub fn first_name(dice: Dice, edited: u32, out: &mut Out) {
+    let spelling = spelling(dice);
+    quoted(out, |out| {
+        match dice.at(1).below(100) {
+            0 => {}
+            1..5 => out.piece(dice.at(2).pick(&NASTY), spelling),
+            _ => out.piece(dice.at(3).pick(&FIRST), spelling),
+        }
+        edit_note(edited, out);
+    });
+}
+
+/// A person's last name, which may be missing or empty.
+pub fn last_name(dice: Dice, out: &mut Out) {
+    match dice.at(1).below(100) {
+        0..8 => out.raw("null"),
+        8..12 => out.raw("\"\""),
+        _ => quoted(out, |out| out.piece(dice.at(2).pick(&LAST), spelling(dice))),
+    }
+}
+
+/// An address; one in thirty carries a marker.
+pub fn email(dice: Dice, number: u64, out: &mut Out) {
+    quoted(out, |out| {
+        if dice.at(1).chance(33) {
+            out.raw("BODYMARKER-");
+            out.number(number);
+        } else {
+            out.raw(dice.at(2).pick(&["ayse.yilmaz", "m.kaya+shop", "info", "\\\"odd,name\\\"", "o'brien", "x"]));
+            out.number(number);
+        }
+        out.raw(dice.at(3).pick(&["@example.com", "@example.org", "@mail.example.net"]));
+    });
+}
+
+/// A telephone number as people type it: with leading zeros, with a plus, with blanks.
+pub fn phone(dice: Dice, out: &mut Out) {
+    let digits = 1_000_000 + dice.at(1).below(8_999_999);
+    quoted(out, |out| {
+        out.raw(dice.at(2).pick(&["+90555", "00905", "0555", "05 ", "+1 (212) ", "000"]));
+        out.number(digits);
+    });
+}
+
+/// A card as chat platforms have them: an object of any shape inside a scalar.
+pub fn cards(dice: Dice, out: &mut Out) {
+    match dice.at(1).below(4) {
+        0 => out.raw("[]"),
+        1 => out.raw(CAROUSEL),
+        2 => out.raw(TEMPLATE),
+        _ => {
+            out.raw("[{\"productId\":\"00");
+            out.number(dice.at(2).below(100_000));
+            out.raw("\",\"price\":19.90,\"title\":");
+            line(dice.at(3), out);
+            out.raw("}]");
+        }
+    }
+}
+
+/// A tag's name, a channel's name: few of them, some nasty.
+pub fn label(dice: Dice, number: u64, edited: u32, out: &mut Out) {
+    quoted(out, |out| {
+        match dice.at(1).below(6) {
+            0 => out.piece(dice.at(2).pick(&NASTY), Spelling::Raw),
+            _ => words(dice.at(3), 1 + dice.at(4).below(2), Spelling::Raw, out),
+        }
+        out.raw(" #");
+        out.number(number);
+        edit_note(edited, out);
+    });
+}
+
+/// An email's HTML.
+pub fn html(dice: Dice, out: &mut Out) {
+    quoted(out, |out| {
+        out.raw("<div class=\\\"m\\\">\\n\\t<p>");
+        words(dice.at(1), 4 + dice.at(2).below(20), spelling(dice), out);
+        out.raw("</p>\\r\\n</div>");
+    });
+}
+
+fn edit_note(edited: u32, out: &mut Out) {
+    if edited > 0 {
+        out.raw(" (edited ");
+        out.number(u64::from(edited));
+        out.raw(")");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bodies(count: u64) -> Vec<String> {
+        (0..count)
+            .map(|n| {
+                let mut out = Out { lossy: true, ..Out::default() };
+                body(Dice::new(7).at(n), n, 0, &mut out);
+                String::from_utf8(out.bytes).unwrap()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_body_is_json_and_every_kind_of_hurt_occurs() {
+        let all = bodies(20_000);
+        let parsed: Vec<Option<String>> = all.iter().map(|t| serde_json::from_str(t).unwrap()).collect();
+        for part in [
+            "\r\n",
+            "\0",
+            "\u{feff}",
+            "\u{fffd}",
+            "👩‍👩‍👧‍👦",
+            "ı",
+            "مرحبا",
+            "BODYMARKER-",
+            "=HYPERLINK",
+            "\"",
+            ",",
+            "\u{2028}",
+        ] {
+            assert!(parsed.iter().flatten().any(|t| t.contains(part)), "{part:?}");
+        }
+        assert!(parsed.iter().any(Option::is_none));
+        assert!(parsed.iter().flatten().any(String::is_empty));
+        assert!(parsed.iter().flatten().any(|t| t.len() > 40_000));
+        assert!(parsed.iter().flatten().filter(|t| t.len() > 40_000).count() < 15);
+        assert!(all.iter().any(|t| t.contains("\\ud83d\\udc69")), "a pair of escapes");
+    }
+
+    #[test]
+    fn edited_text_always_differs() {
+        for n in 0..3000 {
+            let write = |edited| {
+                let mut out = Out::default();
+                body(Dice::new(7).at(n), n, edited, &mut out);
+                out.bytes
+            };
+            assert_ne!(write(0), write(1));
+            assert_ne!(write(1), write(2));
+        }
+    }
+
+    #[test]
+    fn everything_else_is_json_too() {
+        for n in 0..2000 {
+            let dice = Dice::new(3).at(n);
+            for write in [line, last_name, phone, cards, html] as [fn(Dice, &mut Out); 5] {
+                let mut out = Out { lossy: true, ..Out::default() };
+                write(dice, &mut out);
+                serde_json::from_slice::<serde_json::Value>(&out.bytes).unwrap();
+            }
+            let mut out = Out { lossy: true, ..Out::default() };
+            out.raw("[");
+            first_name(dice, 1, &mut out);
+            out.raw(",");
+            email(dice, n, &mut out);
+            out.raw(",");
+            label(dice, n, 0, &mut out);
+            out.raw("]");
+            serde_json::from_slice::<serde_json::Value>(&out.bytes).unwrap();
+        }
+    }
+}

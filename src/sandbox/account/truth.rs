@@ -1,0 +1,260 @@
+//! What a perfect export would hold: every current record, every documented column, in list order.
+//!
+//! A column that the schema's type does not have is null; one that is spelled otherwise stands under its documented
+//! name. Of objects there are two accounts: those of the *shipped* selection (object types that no page describes are
+//! left out, the others have the sub-fields that it asks for), and *all* that a selection made from the schema holds:
+//! every scalar sub-field in the schema's order, and one level of objects inside with theirs.
+//!
+//! The lines are made page by page, so that any size costs one page.
+
+use std::sync::{Mutex, PoisonError};
+
+use apollo_compiler::ast::FieldDefinition;
+use apollo_compiler::schema::ExtendedType;
+
+use crate::sandbox::account::data::{List, World};
+use crate::sandbox::changes::drift::Lists;
+use crate::sandbox::graphql::execute::Writer;
+use crate::sandbox::graphql::json_writer::Out;
+use crate::sandbox::graphql::reading::Reading;
+use crate::sandbox::graphql::selection::{Part, Pick, Side};
+use crate::streams::{Kind, Stream};
+
+/// Rows made at a time.
+const CHUNK: u64 = 500;
+
+/// How deep the objects of a column go.
+const LEVELS: usize = 2;
+
+/// Which sub-fields objects have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Objects {
+    /// Those that the shipped selection asks for.
+    Shipped,
+    /// Those that the schema shows.
+    All,
+}
+
+/// A walk through a stream's current records.
+#[derive(Debug)]
+pub struct Truth {
+    picks: Vec<Pick>,
+    list: List,
+    next: u64,
+}
+
+impl Truth {
+    /// From the beginning of a stream.
+    pub fn of(stream: Stream, reading: &Reading, objects: Objects) -> Truth {
+        let columns = stream.columns().iter();
+        Truth {
+            picks: columns.map(|c| column(stream, c.name, c.kind, reading, objects)).collect(),
+            list: List::of(stream),
+            next: 0,
+        }
+    }
+
+    /// The next lines; `None` at the end.
+    pub fn next_lines(&mut self, world: &World, lists: &Mutex<Lists>) -> Option<Vec<u8>> {
+        let mut out = Out { lossy: true, ..Out::default() };
+        let rows = {
+            let lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
+            lists.rows(self.list, self.next..self.next + CHUNK)
+        };
+        self.next += rows.len() as u64;
+        for row in rows {
+            Writer { world, out: &mut out }.object(&self.picks, world.record(row));
+            out.raw("\n");
+        }
+        (!out.bytes.is_empty()).then_some(out.bytes)
+    }
+}
+
+/// A column under its documented name.
+fn column(stream: Stream, name: &str, kind: Kind, reading: &Reading, objects: Objects) -> Pick {
+    let Some((ty, entity)) = reading.entities.of_stream(stream) else {
+        // A schema that says nothing of the stream takes nothing away from it.
+        return shipped(name, kind);
+    };
+    let definition = entity.field(name).and_then(|field| reading.types.type_field(ty, field).ok());
+    match definition {
+        None => plain(name, Part::Nothing, Vec::new()),
+        Some(definition) if definition.arguments.iter().any(|a| a.is_required()) => {
+            plain(name, Part::Nothing, Vec::new())
+        }
+        Some(_) if objects == Objects::Shipped && kind == Kind::Json => shipped(name, kind),
+        Some(definition) => {
+            let pick = reading.pick(name, definition, ty, Side::Record);
+            let inner = inner(definition, reading, LEVELS);
+            if !pick.leaf && inner.is_empty() {
+                return plain(name, Part::Nothing, Vec::new());
+            }
+            Pick { picks: inner, ..pick }
+        }
+    }
+}
+
+/// What is selected of an object: its scalars, and its objects as far as so many levels reach.
+fn inner(definition: &FieldDefinition, reading: &Reading, levels: usize) -> Vec<Pick> {
+    let ty = definition.ty.inner_named_type();
+    let Some(ExtendedType::Object(object)) = reading.types.types.get(ty) else {
+        return Vec::new();
+    };
+    let side = reading.below(Side::Record, ty);
+    let fields = object.fields.values().filter(|field| field.arguments.iter().all(|a| !a.is_required()));
+    let picks = fields.filter_map(|field| {
+        let pick = reading.pick(&field.name, field, ty, side);
+        if pick.leaf {
+            return Some(pick);
+        }
+        let picks = if levels > 1 { inner(field, reading, levels - 1) } else { Vec::new() };
+        (!picks.is_empty()).then_some(Pick { picks, ..pick })
+    });
+    picks.collect()
+}
+
+/// A column as the shipped selection asks for it.
+fn shipped(name: &str, kind: Kind) -> Pick {
+    let fields: &[&str] = match name {
+        "tags" => &["_id", "name", "color"],
+        "lastMessage" => &["content", "createdAt", "channelType", "senderType"],
+        "channels" => &["_id", "name", "type"],
+        "sender" => &["name", "avatar"],
+        "media" => &["url", "type"],
+        _ => &[],
+    };
+    let left_out = kind == Kind::Json && fields.is_empty() && !name.ends_with("_cards");
+    let part = if left_out { Part::Nothing } else { Part::Field };
+    let inner = fields.iter().map(|field| plain(field, Part::Field, Vec::new())).collect();
+    Pick { list: matches!(name, "tags" | "channels" | "media"), ..plain(name, part, inner) }
+}
+
+fn plain(name: &str, part: Part, picks: Vec<Pick>) -> Pick {
+    Pick {
+        key: format!("\"{name}\":"),
+        alias: name.to_owned(),
+        name: name.to_owned(),
+        on: String::new(),
+        ty: String::new(),
+        list: false,
+        non_null: false,
+        leaf: picks.is_empty(),
+        part,
+        fallback: "null".into(),
+        picks,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::account::data::Size;
+    use crate::sandbox::dialects::DEFAULT_SDL;
+    use std::sync::Arc;
+
+    fn lines(stream: Stream) -> Vec<serde_json::Value> {
+        lines_of(stream, DEFAULT_SDL, Objects::Shipped)
+    }
+
+    fn lines_of(stream: Stream, sdl: &str, objects: Objects) -> Vec<serde_json::Value> {
+        let text = text_of(stream, sdl, objects);
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn text_of(stream: Stream, sdl: &str, objects: Objects) -> String {
+        let size = Size { contacts: 1200, persons: 3, conversations: 40, messages: 2500 };
+        let world = Arc::new(World::new(7, size, true));
+        let lists = Mutex::new(Lists::new(Arc::clone(&world), None));
+        let mut truth = Truth::of(stream, &Reading::of(sdl).unwrap(), objects);
+        let mut all = String::new();
+        while let Some(lines) = truth.next_lines(&world, &lists) {
+            all.push_str(&String::from_utf8(lines).unwrap());
+        }
+        all
+    }
+
+    #[test]
+    fn every_record_is_there_once_with_every_column_in_order() {
+        for (stream, count) in [
+            (Stream::Contacts, 1200),
+            (Stream::CustomerPersons, 3),
+            (Stream::Conversations, 40),
+            (Stream::Messages, 2500),
+            (Stream::Channels, 12),
+            (Stream::WhatsappBusinessTemplates, 12),
+        ] {
+            let all = lines(stream);
+            assert_eq!(all.len(), count, "{stream}");
+            let ids: std::collections::HashSet<&str> = all.iter().map(|r| r["_id"].as_str().unwrap()).collect();
+            assert_eq!(ids.len(), count);
+            let documented: Vec<&str> = stream.columns().iter().map(|c| c.name).collect();
+            for record in &all {
+                let mut keys: Vec<&str> = record.as_object().unwrap().keys().map(String::as_str).collect();
+                let mut documented = documented.clone();
+                keys.sort_unstable();
+                documented.sort_unstable();
+                assert_eq!(keys, documented);
+            }
+        }
+    }
+
+    #[test]
+    fn objects_have_the_sub_fields_that_are_asked_for_and_unknown_ones_are_null() {
+        let messages = lines(Stream::Messages);
+        assert!(messages.iter().all(|m| m["emailData"].is_null() && m["failedReason"].is_null()));
+        assert!(messages.iter().any(|m| m["sender"]["name"].is_string()));
+        assert!(messages.iter().any(|m| m["template_cards"].is_object()));
+        assert!(messages.iter().any(|m| m["media"].as_array().is_some_and(|a| a.len() > 1)));
+        let conversations = lines(Stream::Conversations);
+        assert!(conversations.iter().any(|c| c["lastMessage"]["createdAt"].is_string()));
+    }
+
+    #[test]
+    fn a_column_the_schema_does_not_have_is_null() {
+        let zero = crate::sandbox::dialects::shipped("zero").unwrap();
+        let contacts = lines_of(Stream::Contacts, zero, Objects::Shipped);
+        for column in ["username", "gender", "language"] {
+            assert!(contacts.iter().all(|c| c[column].is_null()), "{column}");
+            assert!(lines(Stream::Contacts).iter().any(|c| !c[column].is_null()), "{column}");
+        }
+        assert!(contacts.iter().any(|c| c["country"].is_string()));
+        assert!(contacts.iter().any(|c| c["tags"][0]["name"].is_string()));
+    }
+
+    #[test]
+    fn all_objects_hold_every_scalar_of_two_levels_in_the_schemas_order() {
+        let sdl = "type Query { a: [ExternalMessage] }
+            type ExternalMessage { _id: ID sender: From media: [Media] emailData: Email conversation: Talk subject(x: Int!): String }
+            type From { avatar: String name: String alias: String }
+            type Media { type: String url: String more: More one: One }
+            type More { url: String deeper: One } type One { deepest: More }
+            type Email { to: String secret(key: ID!): String }
+            type Talk { id: ID }";
+        let messages = lines_of(Stream::Messages, sdl, Objects::All);
+        let raw = text_of(Stream::Messages, sdl, Objects::All);
+        assert!(raw.contains("\"sender\":{\"avatar\":") && raw.contains(",\"alias\":null}"), "in the schema's order");
+        let texts = |column: &str| -> Vec<String> {
+            let values = messages.iter().map(|m| &m[column]).filter(|v| !v.is_null());
+            values.map(ToString::to_string).collect()
+        };
+        let senders = texts("sender");
+        assert!(senders.len() > 100 && senders.iter().all(|s| s.contains("\"alias\":null")));
+        assert!(messages.iter().all(|m| m["subject"].is_null()), "nobody can say what x is");
+        assert!(messages.iter().any(|m| m["media"][0].get("more") == Some(&serde_json::Value::Null)));
+        assert!(messages.iter().all(|m| m["media"][0].get("one").is_none()), "nothing is left of it");
+        assert!(messages.iter().all(|m| m["emailData"].get("secret").is_none()));
+        assert!(messages.iter().any(|m| m["emailData"]["to"].is_string()));
+        assert!(messages.iter().all(|m| m["conversation"]["id"].is_string()));
+    }
+
+    #[test]
+    fn a_column_spelled_otherwise_stands_under_its_documented_name() {
+        let sdl = r#"type Query { a: [ExternalContact] }
+            type ExternalContact { id: ID! born: String @sandbox(column: "createdAt") first_name: String }"#;
+        let contacts = lines_of(Stream::Contacts, sdl, Objects::All);
+        assert!(
+            contacts.iter().all(|c| c["createdAt"].is_string() && c["firstName"].is_string() && c["_id"].is_string())
+        );
+        assert!(contacts.iter().all(|c| c["country"].is_null()));
+    }
+}

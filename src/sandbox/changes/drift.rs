@@ -1,0 +1,437 @@
+//! Lists that move while they are read: inserts, deletes, edits and moves laid over the lazy base.
+//!
+//! A list that was touched is written out once (16 bytes a record) and changed there; untouched lists stay lazy.
+//! What happens depends on (seed, number of the list request) and on which list is being read, never on time: the same
+//! client asking the same questions meets the same drift. Deleted records never come back, and every id that was
+//! inserted, deleted, edited or moved is remembered, so that a test knows which records it may not judge.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::sandbox::account::data::{CHANNELS, Entry, List, Row, TEMPLATES, World};
+use crate::sandbox::account::rng::Dice;
+use crate::sandbox::changes::bulk_changes::LastShown;
+use crate::sandbox::changes::night::Nights;
+use crate::streams::Stream;
+
+/// Where a list shows new and moved records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// In front, and the list itself is newest first.
+    #[default]
+    NewestFirst,
+    /// At the end, and the list itself is oldest first.
+    OldestFirst,
+    /// At any place.
+    Anywhere,
+    /// In front, and so does what is edited: the list is sorted by a field that changes.
+    ByChange,
+}
+
+impl Order {
+    /// The order of that name: `newest_first`, `oldest_first`, `anywhere`, `by_change`.
+    pub fn named(name: &str) -> Option<Order> {
+        match name {
+            "newest_first" => Some(Order::NewestFirst),
+            "oldest_first" => Some(Order::OldestFirst),
+            "anywhere" => Some(Order::Anywhere),
+            "by_change" => Some(Order::ByChange),
+            _ => None,
+        }
+    }
+}
+
+/// One kind of change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A record appears.
+    Insert,
+    /// A record disappears.
+    Delete,
+    /// A record's fields change where it stands.
+    Edit,
+    /// A record's fields change and it goes where new records go.
+    Move,
+}
+
+impl Change {
+    /// Every kind.
+    pub const ALL: [Change; 4] = [Change::Insert, Change::Delete, Change::Edit, Change::Move];
+
+    /// The change of that name: `insert`, `delete`, `edit`, `move`.
+    pub fn named(name: &str) -> Option<Change> {
+        match name {
+            "insert" => Some(Change::Insert),
+            "delete" => Some(Change::Delete),
+            "edit" => Some(Change::Edit),
+            "move" => Some(Change::Move),
+            _ => None,
+        }
+    }
+}
+
+/// How much moves, and how.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which changes happen when.
+    pub seed: u64,
+    /// Expected changes between two list requests. Between two questions of one request a tenth of it happens.
+    pub rate: f64,
+    /// Where new and moved records go.
+    pub order: Order,
+    /// The kinds of change, equally likely; named twice is twice as likely.
+    pub kinds: Vec<Change>,
+    /// After so many changes the account holds still.
+    pub max_events: u64,
+    /// Now and then more rows than a page has are deleted at once.
+    pub bulk_deletes: bool,
+    /// Rows leap over more than a page.
+    pub leaps: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            seed: 7,
+            rate: 0.6,
+            order: Order::default(),
+            kinds: Change::ALL.to_vec(),
+            max_events: u64::MAX,
+            bulk_deletes: false,
+            leaps: false,
+        }
+    }
+}
+
+/// The account's lists as they stand now.
+#[derive(Debug)]
+pub struct Lists {
+    pub(in crate::sandbox) world: Arc<World>,
+    settings: Option<Settings>,
+    pub(in crate::sandbox) changed: HashMap<List, Vec<Entry>>,
+    /// Conversations that were deleted: their messages are gone with them.
+    gone: HashSet<u64>,
+    touched: BTreeMap<Stream, BTreeSet<u64>>,
+    pub(in crate::sandbox) inserted: BTreeMap<Stream, u64>,
+    pub(in crate::sandbox) withheld: BTreeSet<Stream>,
+    questions: u64,
+    events: u64,
+    pub(in crate::sandbox) nights: Nights,
+    /// When records changed last.
+    pub(in crate::sandbox) stamped: HashMap<(List, u64), u64>,
+    pub(in crate::sandbox) last_shown: Option<LastShown>,
+}
+
+impl Lists {
+    /// The lists of an account, as they are in the beginning.
+    pub fn new(world: Arc<World>, settings: Option<Settings>) -> Lists {
+        Lists {
+            world,
+            settings,
+            changed: HashMap::new(),
+            gone: HashSet::new(),
+            touched: BTreeMap::new(),
+            inserted: BTreeMap::new(),
+            withheld: BTreeSet::new(),
+            questions: 0,
+            events: 0,
+            nights: Nights::default(),
+            stamped: HashMap::new(),
+            last_shown: None,
+        }
+    }
+
+    /// How many records a list has now.
+    pub fn len(&self, list: List) -> u64 {
+        match self.changed.get(&list) {
+            Some(entries) => entries.len() as u64,
+            None if self.shifted(list) => self.conversations().map(|list| self.len(list)).sum(),
+            None => self.world.len(list),
+        }
+    }
+
+    /// The records at these positions now, as far as the list reaches.
+    pub fn slice(&self, list: List, positions: Range<u64>) -> Vec<Entry> {
+        match self.changed.get(&list) {
+            Some(entries) => {
+                let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(entries.len());
+                entries[place(positions.start)..place(positions.end).max(place(positions.start))].to_vec()
+            }
+            None => self.world.slice(list, positions).collect(),
+        }
+    }
+
+    /// Where a list shows the record of that id now, and in which version.
+    pub fn position(&self, list: List, id: &str) -> Option<(u64, Row)> {
+        let number = self.world.stream_ids(list.stream()).number(id)?;
+        if self.shifted(list) {
+            let own = self.conversation_of(number)?;
+            let (within, row) = self.position(own, id)?;
+            let before = self.conversations().take_while(|other| *other != own);
+            return Some((before.map(|list| self.len(list)).sum::<u64>() + within, row));
+        }
+        let row = |entry| self.row(list, entry);
+        match self.changed.get(&list) {
+            Some(entries) => {
+                let at = entries.iter().position(|e| e.number == number)?;
+                Some((at as u64, row(entries[at])))
+            }
+            None => self.world.position(list, number).map(|at| (at, row(Entry { number, version: 0 }))),
+        }
+    }
+
+    /// A record of a list as a row.
+    pub(in crate::sandbox) fn row(&self, list: List, entry: Entry) -> Row {
+        let newest = || self.nights.last.get(&entry.number).copied();
+        Row { list, entry, last_message: if list == List::Conversations { newest() } else { None } }
+    }
+
+    /// The messages of the conversation with that id; none when it is unknown or deleted.
+    pub fn messages_of(&self, conversation: &str) -> Option<List> {
+        self.position(List::Conversations, conversation).map(|(_, row)| List::Messages(row.entry.number))
+    }
+
+    /// How many changes there have been.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// The ids of every record that was inserted, deleted, edited or moved, by stream.
+    pub fn touched(&self) -> BTreeMap<&'static str, Vec<String>> {
+        crate::streams::ALL
+            .into_iter()
+            .map(|stream| {
+                let numbers = self.touched.get(&stream).into_iter().flatten();
+                (stream.name(), numbers.map(|n| self.world.stream_ids(stream).text(*n)).collect())
+            })
+            .collect()
+    }
+
+    /// Lets happen what happens before a list is asked for: nothing before the first time.
+    pub fn pass_time(&mut self, asked: List, first_of_request: bool) {
+        let Some(settings) = self.settings.clone() else { return };
+        let dice = Dice::new(settings.seed).named("drift").at(self.questions);
+        self.questions += 1;
+        if self.questions == 1 || settings.kinds.is_empty() {
+            return;
+        }
+        let mut expected = if first_of_request { settings.rate } else { settings.rate / 10.0 };
+        let mut dice = dice.at(0);
+        // One event for certain as long as one is expected, then one by chance.
+        while self.events < settings.max_events && (expected >= 1.0 || dice.unit() < expected) {
+            dice = dice.at(1);
+            self.happen(&settings, dice, asked);
+            expected -= 1.0;
+        }
+    }
+
+    fn happen(&mut self, settings: &Settings, dice: Dice, asked: List) {
+        let list = if asked != List::AllMessages && dice.at(1).chance(500) { asked } else { self.any_list(dice.at(2)) };
+        let change = dice.at(3).pick(&settings.kinds);
+        if matches!(list, List::Messages(c) if self.gone.contains(&c)) {
+            return;
+        }
+        if settings.bulk_deletes && dice.at(6).chance(40) && self.bulk_delete(list, dice.at(7))
+            || settings.leaps && dice.at(8).chance(500) && self.leap(list, dice.at(9))
+        {
+            self.events += 1;
+            return;
+        }
+        let world = Arc::clone(&self.world);
+        let entries = self.changed.entry(list).or_insert_with(|| world.slice(list, 0..u64::MAX).collect());
+        if entries.is_empty() && change != Change::Insert {
+            return;
+        }
+        let at = usize::try_from(dice.at(4).below(entries.len() as u64)).unwrap_or(0);
+        let entry = match change {
+            Change::Insert => {
+                let inserted = self.inserted.entry(list.stream()).or_default();
+                *inserted += 1;
+                Entry { number: first_new(&world, list.stream()) + *inserted - 1, version: 0 }
+            }
+            Change::Delete => entries.remove(at),
+            Change::Edit if settings.order != Order::ByChange => {
+                entries[at].version += 1;
+                entries[at]
+            }
+            Change::Edit | Change::Move => {
+                let entry = entries.remove(at);
+                Entry { version: entry.version + 1, ..entry }
+            }
+        };
+        let is_placed = matches!(change, Change::Insert | Change::Move);
+        if is_placed || (change == Change::Edit && settings.order == Order::ByChange) {
+            let place = match settings.order {
+                Order::NewestFirst | Order::ByChange => 0,
+                Order::OldestFirst => entries.len(),
+                Order::Anywhere => usize::try_from(dice.at(5).below(entries.len() as u64 + 1)).unwrap_or(0),
+            };
+            entries.insert(place, entry);
+        }
+        self.events += 1;
+        self.touch(list, entry.number, change);
+    }
+
+    /// Remembers a change; the messages of a conversation go with it.
+    pub(in crate::sandbox) fn touch(&mut self, list: List, number: u64, change: Change) {
+        self.touched.entry(list.stream()).or_default().insert(number);
+        self.stamp(list, number);
+        if list == List::Conversations && change == Change::Delete {
+            self.forget_messages(number);
+        }
+    }
+
+    /// A list to change: each of the four large streams is as likely as another, a conversation as likely as it has messages.
+    fn any_list(&self, dice: Dice) -> List {
+        match List::of(dice.at(1).pick(&crate::streams::DEFAULT)) {
+            List::AllMessages => {
+                let message = dice.at(2).below(self.world.size().messages);
+                let conversation = self.world.conversation_of(message);
+                conversation.map_or(List::Contacts, List::Messages)
+            }
+            list => list,
+        }
+    }
+
+    fn forget_messages(&mut self, conversation: u64) {
+        let list = List::Messages(conversation);
+        let numbers: Vec<u64> = self.slice(list, 0..u64::MAX).iter().map(|e| e.number).collect();
+        self.touched.entry(Stream::Messages).or_default().extend(numbers);
+        self.gone.insert(conversation);
+        self.changed.insert(list, Vec::new());
+    }
+}
+
+/// The number of the first record of a stream that was not there in the beginning.
+pub(in crate::sandbox) fn first_new(world: &World, stream: Stream) -> u64 {
+    let size = world.size();
+    match stream {
+        Stream::Contacts => size.contacts,
+        Stream::CustomerPersons => size.persons,
+        Stream::Conversations => size.conversations,
+        Stream::Messages => size.messages,
+        Stream::Channels => CHANNELS,
+        Stream::WhatsappBusinessTemplates => TEMPLATES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::account::data::Size;
+
+    fn lists(order: Order, kinds: &[Change]) -> Lists {
+        let size = Size { contacts: 500, persons: 20, conversations: 100, messages: 3000 };
+        let world = Arc::new(World::new(7, size, order != Order::OldestFirst));
+        let settings = Settings { rate: 3.0, order, kinds: kinds.to_vec(), ..Settings::default() };
+        Lists::new(world, Some(settings))
+    }
+
+    #[test]
+    fn untouched_records_keep_their_order_and_stay() {
+        for order in [Order::NewestFirst, Order::OldestFirst, Order::Anywhere, Order::ByChange] {
+            let mut l = lists(order, &Change::ALL);
+            let before = l.slice(List::Contacts, 0..u64::MAX);
+            for _ in 0..200 {
+                l.pass_time(List::Contacts, true);
+            }
+            let touched: HashSet<u64> = l.touched[&Stream::Contacts].iter().copied().collect();
+            assert!(touched.len() > 100, "{}", touched.len());
+            let calm = |entries: Vec<Entry>| -> Vec<Entry> {
+                entries.into_iter().filter(|e| !touched.contains(&e.number)).collect()
+            };
+            assert_eq!(calm(before), calm(l.slice(List::Contacts, 0..u64::MAX)));
+        }
+    }
+
+    impl Lists {
+        fn ids_of(&self, list: List) -> Vec<u64> {
+            self.slice(list, 0..u64::MAX).iter().map(|e| e.number).collect()
+        }
+    }
+
+    #[test]
+    fn no_record_stands_twice_and_positions_are_true() {
+        let mut l = lists(Order::Anywhere, &Change::ALL);
+        for _ in 0..100 {
+            l.pass_time(List::Contacts, true);
+        }
+        let now = l.ids_of(List::Contacts);
+        assert_eq!(now.iter().collect::<HashSet<_>>().len(), now.len());
+        assert_eq!(now.len() as u64, l.len(List::Contacts));
+        for (at, number) in now.iter().enumerate() {
+            let id = l.world.stream_ids(Stream::Contacts).text(*number);
+            assert_eq!(l.position(List::Contacts, &id).unwrap().0, at as u64);
+        }
+    }
+
+    #[test]
+    fn new_records_come_in_where_the_order_says() {
+        let mut l = lists(Order::NewestFirst, &[Change::Insert]);
+        l.pass_time(List::Contacts, true);
+        l.pass_time(List::Contacts, true);
+        assert!(l.ids_of(List::Contacts)[0] >= 500);
+        let mut l = lists(Order::OldestFirst, &[Change::Insert]);
+        for _ in 0..3 {
+            l.pass_time(List::Contacts, true);
+        }
+        assert!(*l.ids_of(List::Contacts).last().unwrap() >= 500);
+    }
+
+    #[test]
+    fn an_edit_moves_a_record_to_the_front_of_a_list_sorted_by_change() {
+        let mut l = lists(Order::ByChange, &[Change::Edit]);
+        let before = l.ids_of(List::Contacts);
+        for _ in 0..50 {
+            l.pass_time(List::Contacts, true);
+        }
+        let now = l.slice(List::Contacts, 0..u64::MAX);
+        let edited = now.iter().filter(|e| e.version > 0).count();
+        assert!(edited > 20 && now[..edited].iter().all(|e| e.version > 0), "{edited}");
+        assert_eq!(now.len(), before.len());
+    }
+
+    #[test]
+    fn the_same_questions_meet_the_same_drift() {
+        let walk = || {
+            let mut l = lists(Order::Anywhere, &Change::ALL);
+            for n in 0..50 {
+                l.pass_time(List::Messages(n % 10), n % 3 == 0);
+            }
+            (l.touched(), l.ids_of(List::Contacts), l.events())
+        };
+        assert_eq!(walk(), walk());
+    }
+
+    #[test]
+    fn a_deleted_conversation_takes_its_messages_along() {
+        let mut l = lists(Order::NewestFirst, &[Change::Delete]);
+        while l.gone.is_empty() {
+            l.pass_time(List::Conversations, true);
+        }
+        let gone = *l.gone.iter().next().unwrap();
+        let id = l.world.stream_ids(Stream::Conversations).text(gone);
+        assert_eq!(l.messages_of(&id), None);
+        assert_eq!(l.len(List::Messages(gone)), 0);
+        let first = l.world.slice(List::Messages(gone), 0..1).next();
+        if let Some(message) = first {
+            let id = l.world.stream_ids(Stream::Messages).text(message.number);
+            assert!(l.touched()["messages"].contains(&id));
+        }
+    }
+
+    #[test]
+    fn nothing_happens_before_the_first_question_nor_past_the_end() {
+        let mut l = lists(Order::NewestFirst, &Change::ALL);
+        l.pass_time(List::Contacts, true);
+        assert_eq!(l.events(), 0);
+        if let Some(settings) = &mut l.settings {
+            settings.max_events = 4;
+        }
+        for _ in 0..50 {
+            l.pass_time(List::Contacts, true);
+        }
+        assert_eq!(l.events(), 4);
+    }
+}

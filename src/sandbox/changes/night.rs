@@ -1,0 +1,290 @@
+//! What happens between two nights: the account changes all at once, while nobody reads it.
+//!
+//! Deterministic: the same account, seeds and counts give the same nights. Each night lies a day behind the one before,
+//! the first a month behind everything the account begins with; a client under test is told what time it is ([`Told::now`]).
+//! The kinds of change are those that a nightly reading meets: new messages (the conversation's entry shows the last one),
+//! new conversations, edited contacts, messages of the last two days whose status changes (no entry shows it), and old
+//! messages that change although nothing should change them any more: what only an audit finds.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use crate::sandbox::account::data::{Entry, List};
+use crate::sandbox::account::moment::{DAY, Dates, FIRST_NIGHT, NIGHTLY};
+use crate::sandbox::account::rng::Dice;
+use crate::sandbox::changes::drift::{Lists, first_new};
+use crate::sandbox::graphql::json_writer::Out;
+use crate::streams::Stream;
+
+/// How much changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Night {
+    /// Which changes.
+    pub seed: u64,
+    /// Conversations that get new messages.
+    pub changed: u64,
+    /// New conversations, with messages.
+    pub new: u64,
+    /// Contacts that are edited.
+    pub contacts: u64,
+    /// New contacts.
+    pub new_contacts: u64,
+    /// Messages of the last two days that change.
+    pub status: u64,
+    /// Old messages that change in conversations that do not.
+    pub old_edits: u64,
+}
+
+/// What has changed, by id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Told {
+    /// The night's number, from 1.
+    pub night: u64,
+    /// What time it is after it.
+    pub now: String,
+    /// Conversations with new messages.
+    pub changed: Vec<String>,
+    /// New conversations.
+    pub new: Vec<String>,
+    /// Edited contacts.
+    pub contacts: Vec<String>,
+    /// New contacts.
+    pub new_contacts: Vec<String>,
+    /// Conversations of recent messages that changed.
+    pub status: Vec<String>,
+    /// Conversations of old messages that changed.
+    pub old_edits: Vec<String>,
+}
+
+/// What is remembered of the nights.
+#[derive(Debug, Default)]
+pub(in crate::sandbox) struct Nights {
+    pub(in crate::sandbox) count: u64,
+    conversations: u64,
+    /// The newest message of each conversation that got some.
+    pub(in crate::sandbox) last: HashMap<u64, u64>,
+    /// Conversation and message of each night's messages.
+    made: Vec<(u64, u64, u64)>,
+}
+
+impl Night {
+    /// Reads the query of an address, such as `seed=5&changed=20`; none when a part of it is not known.
+    pub fn of_query(query: &str) -> Option<Night> {
+        let mut night = Night::default();
+        for part in query.split('&').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=')?;
+            let value = value.parse().ok()?;
+            match name {
+                "seed" => night.seed = value,
+                "changed" => night.changed = value,
+                "new" => night.new = value,
+                "contacts" => night.contacts = value,
+                "new_contacts" => night.new_contacts = value,
+                "status" => night.status = value,
+                "old_edits" => night.old_edits = value,
+                _ => return None,
+            }
+        }
+        Some(night)
+    }
+}
+
+impl Lists {
+    /// Lets a night pass.
+    pub fn night(&mut self, night: Night) -> Told {
+        self.nights.count += 1;
+        let count = self.nights.count;
+        let dice = Dice::new(night.seed).named("night").at(count);
+        let mut moment = Out::default();
+        Dates::Iso8601.write(FIRST_NIGHT + count * DAY + DAY / 2, &mut moment);
+        let now = String::from_utf8_lossy(&moment.bytes).trim_matches('"').to_owned();
+        let mut told = Told { night: count, now, ..Told::default() };
+        let mut busy: HashSet<u64> = self.nights.made.iter().filter(|m| m.0 + 4 > count).map(|m| m.1).collect();
+
+        // Statuses first: of messages that the last nights have brought, not this one.
+        let recent: Vec<(u64, u64, u64)> = self.nights.made.iter().filter(|m| m.0 + 2 >= count).copied().collect();
+        for at in picked(dice.at(1), recent.len() as u64, night.status) {
+            let (_, conversation, message) = recent[at];
+            self.edit(List::Messages(conversation), message);
+            told.status.push(self.id(Stream::Conversations, conversation));
+        }
+        let there = self.whole(List::Conversations);
+        for at in picked(dice.at(2), there.len() as u64, night.changed) {
+            let conversation = there[at].number;
+            self.messages(conversation, 1 + dice.at(3).at(conversation).below(3));
+            busy.insert(conversation);
+            told.changed.push(self.id(Stream::Conversations, conversation));
+        }
+        for n in 0..night.new {
+            let number = self.world.size().conversations + self.nights.conversations;
+            self.nights.conversations += 1;
+            self.put(List::Conversations, number);
+            self.messages(number, 1 + dice.at(4).at(n).below(4));
+            busy.insert(number);
+            told.new.push(self.id(Stream::Conversations, number));
+        }
+        let contacts = self.whole(List::Contacts);
+        for at in picked(dice.at(5), contacts.len() as u64, night.contacts) {
+            self.edit(List::Contacts, contacts[at].number);
+            told.contacts.push(self.id(Stream::Contacts, contacts[at].number));
+        }
+        for _ in 0..night.new_contacts {
+            let inserted = self.inserted.entry(Stream::Contacts).or_default();
+            *inserted += 1;
+            let number = *inserted - 1 + first_new(&self.world, Stream::Contacts);
+            self.put(List::Contacts, number);
+            told.new_contacts.push(self.id(Stream::Contacts, number));
+        }
+        let quiet: Vec<u64> = there.iter().map(|e| e.number).filter(|c| !busy.contains(c)).collect();
+        let quiet: Vec<(u64, u64)> = quiet.into_iter().filter_map(|c| Some((c, self.old_message(c, dice)?))).collect();
+        for at in picked(dice.at(6), quiet.len() as u64, night.old_edits) {
+            let (conversation, message) = quiet[at];
+            self.edit(List::Messages(conversation), message);
+            told.old_edits.push(self.id(Stream::Conversations, conversation));
+        }
+        told
+    }
+
+    fn id(&self, stream: Stream, number: u64) -> String {
+        self.world.stream_ids(stream).text(number)
+    }
+
+    fn whole(&self, list: List) -> Vec<Entry> {
+        self.slice(list, 0..u64::MAX)
+    }
+
+    fn written_out(&mut self, list: List) -> &mut Vec<Entry> {
+        let world = std::sync::Arc::clone(&self.world);
+        self.changed.entry(list).or_insert_with(|| world.slice(list, 0..u64::MAX).collect())
+    }
+
+    /// A record where new ones go.
+    fn put(&mut self, list: List, number: u64) {
+        let newest_first = self.world.newest_first();
+        let entries = self.written_out(list);
+        let at = if newest_first { 0 } else { entries.len() };
+        entries.insert(at, Entry { number, version: 0 });
+        self.stamp(list, number);
+    }
+
+    fn edit(&mut self, list: List, number: u64) {
+        if let Some(entry) = self.written_out(list).iter_mut().find(|e| e.number == number) {
+            entry.version += 1;
+        }
+        self.stamp(list, number);
+    }
+
+    /// New messages for a conversation, whose entry shows the last of them and goes where new ones go.
+    fn messages(&mut self, conversation: u64, count: u64) {
+        let night = self.nights.count;
+        for _ in 0..count {
+            let tonight = self.nights.made.iter().filter(|m| m.0 == night).count() as u64;
+            let number = self.world.size().messages + night * NIGHTLY + tonight;
+            self.put(List::Messages(conversation), number);
+            self.nights.made.push((night, conversation, number));
+            self.nights.last.insert(conversation, number);
+        }
+        let newest_first = self.world.newest_first();
+        let entries = self.written_out(List::Conversations);
+        if let Some(at) = entries.iter().position(|e| e.number == conversation) {
+            let entry = entries.remove(at);
+            let place = if newest_first { 0 } else { entries.len() };
+            entries.insert(place, entry);
+        }
+        self.stamp(List::Conversations, conversation);
+    }
+
+    /// A message that a conversation had in the beginning.
+    fn old_message(&self, conversation: u64, dice: Dice) -> Option<u64> {
+        let old = |e: &Entry| e.number < self.world.size().messages;
+        let all: Vec<u64> =
+            self.whole(List::Messages(conversation)).iter().filter(|e| old(e)).map(|e| e.number).collect();
+        let at = dice.at(7).at(conversation).below(all.len() as u64);
+        all.get(usize::try_from(at).unwrap_or(0)).copied()
+    }
+}
+
+/// So many different places below `end`, in no order.
+fn picked(dice: Dice, end: u64, count: u64) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..usize::try_from(end).unwrap_or(0)).collect();
+    let count = usize::try_from(count).unwrap_or(usize::MAX).min(places.len());
+    for n in 0..count {
+        let left = (places.len() - n) as u64;
+        let other = n + usize::try_from(dice.at(n as u64).below(left)).unwrap_or(0);
+        places.swap(n, other);
+    }
+    places.truncate(count);
+    places
+}
+
+/// When a message of a night was made.
+pub(in crate::sandbox) fn made(beyond: u64) -> Option<u64> {
+    (beyond >= NIGHTLY).then(|| FIRST_NIGHT + beyond / NIGHTLY * DAY + beyond % NIGHTLY * 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sandbox::account::data::{Size, World};
+    use crate::sandbox::graphql::object::Value;
+
+    const NIGHT: Night = Night { seed: 5, changed: 6, new: 2, contacts: 4, new_contacts: 0, status: 3, old_edits: 5 };
+
+    fn lists() -> Lists {
+        let size = Size { contacts: 50, persons: 3, conversations: 60, messages: 900 };
+        Lists::new(Arc::new(World::new(7, size, true)), None)
+    }
+
+    fn written(l: &Lists, list: List) -> Vec<(u64, String)> {
+        let rows = l.rows(list, 0..u64::MAX);
+        let text = |row| {
+            let mut out = Out::default();
+            match l.world.record(row).field(&l.world, "lastMessage", &mut out) {
+                Value::Object(message) => message.number.to_string(),
+                _ => String::new(),
+            }
+        };
+        rows.into_iter().map(|row| (row.entry.number, text(row))).collect()
+    }
+
+    #[test]
+    fn the_same_seeds_give_the_same_nights() {
+        let (mut a, mut b) = (lists(), lists());
+        for _ in 0..3 {
+            assert_eq!(a.night(NIGHT), b.night(NIGHT));
+        }
+        assert_ne!(a.night(NIGHT), b.night(Night { seed: 6, ..NIGHT }));
+    }
+
+    #[test]
+    fn a_new_message_shows_in_its_conversations_entry_and_an_old_edit_in_none() {
+        let mut l = lists();
+        l.night(NIGHT);
+        let before: HashMap<u64, String> = written(&l, List::Conversations).into_iter().collect();
+        let told = l.night(NIGHT);
+        let after: HashMap<u64, String> = written(&l, List::Conversations).into_iter().collect();
+        for (number, last) in &after {
+            let id = l.id(Stream::Conversations, *number);
+            let touched = told.changed.contains(&id) || told.new.contains(&id);
+            assert_eq!(before.get(number) != Some(last), touched, "{id}");
+            assert!(!touched || !told.old_edits.contains(&id));
+        }
+        assert_eq!((told.changed.len(), told.new.len(), told.status.len(), told.old_edits.len()), (6, 2, 3, 5));
+        assert_eq!(told.now, "2025-02-02T12:00:00.000Z");
+    }
+
+    #[test]
+    fn what_a_night_brings_is_as_old_as_the_night() {
+        let mut l = lists();
+        for night in 1..=2 {
+            let told = l.night(NIGHT);
+            let conversation = l.world.stream_ids(Stream::Conversations).number(&told.new[0]).unwrap();
+            let newest = l.whole(List::Messages(conversation))[0];
+            let made = l.world.created(List::Messages(conversation), newest.number);
+            assert_eq!((made - FIRST_NIGHT) / DAY, night);
+        }
+    }
+}

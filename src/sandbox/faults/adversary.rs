@@ -1,0 +1,227 @@
+//! Servers that make lists hard to read: each adversary is a habit of some real server, and one that a walk must see
+//! through or give up on. What they leave out is still in the account: `/truth` shows it.
+//!
+//! Deterministic: what is answered depends on (seed, the questions so far), never on time.
+
+use std::collections::HashMap;
+
+use crate::sandbox::account::data::{List, Row};
+use crate::sandbox::account::rng::Dice;
+use crate::sandbox::changes::drift::Lists;
+use crate::sandbox::graphql::execute::Page;
+use crate::sandbox::graphql::question::Place;
+
+/// A habit of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adversary {
+    /// Now and then a run of rows longer than a page disappears. Part of what moves: `upheaval.rs`.
+    BulkDeletes,
+    /// Pages are cut down to 25 rows in silence.
+    Clamp,
+    /// Some rows are left out after skip and limit: pages are short in mid-list, and the total counts all.
+    Filtered,
+    /// Nothing is served past row 250.
+    DepthCap,
+    /// A page behind the end shows the last page again.
+    LastPageRepeated,
+    /// Rows with the same sort key (60 neighbours) come in an order that depends on the question.
+    Ties,
+    /// A question that was asked before is answered as it was then, for 30 questions.
+    Cached,
+    /// Where a page begins is ignored: every question gets the first.
+    PageIgnored,
+    /// Rows leap by more than a page, some with the same bytes, most often rows just shown. Part of what moves:
+    /// `upheaval.rs`.
+    MovedAnchor,
+}
+
+impl Adversary {
+    /// Every one, by its name.
+    pub const NAMED: [(&str, Adversary); 9] = [
+        ("bulk-deletes", Adversary::BulkDeletes),
+        ("clamp", Adversary::Clamp),
+        ("filtered", Adversary::Filtered),
+        ("depth-cap", Adversary::DepthCap),
+        ("last-page-repeated", Adversary::LastPageRepeated),
+        ("ties", Adversary::Ties),
+        ("cached", Adversary::Cached),
+        ("page-ignored", Adversary::PageIgnored),
+        ("moved-anchor", Adversary::MovedAnchor),
+    ];
+
+    /// The adversary of that name.
+    pub fn named(name: &str) -> Option<Adversary> {
+        Adversary::NAMED.into_iter().find(|(known, _)| *known == name).map(|(_, adversary)| adversary)
+    }
+
+    /// Whether it is one of the things that happen while a list is read.
+    pub fn moves(self) -> bool {
+        matches!(self, Adversary::BulkDeletes | Adversary::MovedAnchor)
+    }
+}
+
+/// The rows of a page where pages are clamped.
+const CLAMPED: u64 = 25;
+/// Where a list is cut off.
+const DEPTH: u64 = 250;
+/// How many neighbours share a sort key.
+const TIED: u64 = 60;
+/// Of a thousand rows so many are left out.
+const LEFT_OUT: u64 = 60;
+/// For how many questions an answer is given again.
+const FRESH: u64 = 30;
+
+/// A question for a page: which list, where it begins, how many rows.
+pub type Asked = (List, Place, u64);
+
+/// The adversaries of a sandbox, and what they remember.
+#[derive(Debug, Default)]
+pub struct Adversaries {
+    which: Vec<Adversary>,
+    dice: Dice,
+    questions: u64,
+    given: HashMap<Asked, (u64, Page)>,
+}
+
+impl Adversaries {
+    /// These, with their seed.
+    pub fn new(which: Vec<Adversary>, seed: u64) -> Adversaries {
+        Adversaries { which, dice: Dice::new(seed).named("adversary"), ..Adversaries::default() }
+    }
+
+    fn has(&self, adversary: Adversary) -> bool {
+        self.which.contains(&adversary)
+    }
+
+    /// The most rows of a page.
+    pub fn largest(&self, largest: u64) -> u64 {
+        if self.has(Adversary::Clamp) { largest.min(CLAMPED) } else { largest }
+    }
+
+    /// The answer that a question got a while ago.
+    pub fn given(&mut self, asked: &Asked) -> Option<Page> {
+        self.questions += 1;
+        let (when, page) = self.given.get(asked)?;
+        (self.questions - when <= FRESH).then(|| page.clone())
+    }
+
+    /// Remembers an answer.
+    pub fn give(&mut self, asked: Asked, page: &Page) {
+        if self.has(Adversary::Cached) {
+            self.given.insert(asked, (self.questions, page.clone()));
+        }
+    }
+
+    /// Where the page begins that was asked for at `start`.
+    pub fn start(&self, start: u64, limit: u64, total: u64) -> u64 {
+        if self.has(Adversary::PageIgnored) {
+            return 0;
+        }
+        if self.has(Adversary::LastPageRepeated) && start >= total {
+            return total.saturating_sub(1) / limit.max(1) * limit;
+        }
+        start
+    }
+
+    /// The rows that are shown of a page.
+    pub fn rows(&self, lists: &Lists, list: List, start: u64, limit: u64) -> Vec<Row> {
+        let mut end = start.saturating_add(limit);
+        if self.has(Adversary::DepthCap) {
+            end = end.min(DEPTH.max(start));
+        }
+        let mut rows =
+            if self.has(Adversary::Ties) { self.tied(lists, list, start, end) } else { lists.rows(list, start..end) };
+        if self.has(Adversary::Filtered) {
+            let kept = |row: &Row| !self.dice.named(list.stream().name()).at(row.entry.number).chance(LEFT_OUT);
+            rows.retain(kept);
+        }
+        rows
+    }
+
+    /// A page of a list in which neighbours with the same sort key change places with every question.
+    fn tied(&self, lists: &Lists, list: List, start: u64, end: u64) -> Vec<Row> {
+        let mut rows = lists.rows(list, 0..u64::MAX);
+        let dice = self.dice.at(start).at(end);
+        for group in rows.chunk_by_mut(|a, b| a.entry.number / TIED == b.entry.number / TIED) {
+            for last in (1..group.len()).rev() {
+                let other = dice.at(group[last].entry.number).below(last as u64 + 1);
+                group.swap(last, usize::try_from(other).unwrap_or(0));
+            }
+        }
+        let place = |row: u64| usize::try_from(row).unwrap_or(usize::MAX).min(rows.len());
+        rows[place(start)..place(end).max(place(start))].to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sandbox::account::data::{Size, World};
+
+    fn lists() -> Lists {
+        let size = Size { contacts: 600, persons: 20, conversations: 10, messages: 300 };
+        Lists::new(Arc::new(World::new(7, size, true)), None)
+    }
+
+    fn numbers(which: Adversary, start: u64, limit: u64) -> Vec<u64> {
+        let rows = Adversaries::new(vec![which], 3).rows(&lists(), List::Contacts, start, limit);
+        rows.iter().map(|row| row.entry.number).collect()
+    }
+
+    #[test]
+    fn each_has_a_name_of_its_own() {
+        for (name, adversary) in Adversary::NAMED {
+            assert_eq!(Adversary::named(name), Some(adversary));
+        }
+        assert_eq!(Adversary::named("tie"), None);
+    }
+
+    #[test]
+    fn rows_are_filtered_from_pages_and_nothing_is_served_past_the_cap() {
+        let shown: Vec<u64> = (0..6).flat_map(|page| numbers(Adversary::Filtered, page * 100, 100)).collect();
+        assert!((500..598).contains(&shown.len()), "{}", shown.len());
+        assert_eq!(shown, (0..3).flat_map(|page| numbers(Adversary::Filtered, page * 200, 200)).collect::<Vec<_>>());
+        assert_eq!(numbers(Adversary::DepthCap, 200, 100).len(), 50);
+        assert!(numbers(Adversary::DepthCap, 300, 100).is_empty());
+    }
+
+    #[test]
+    fn ties_come_in_another_order_for_another_question_and_the_same_for_the_same() {
+        let all = |limit| numbers(Adversary::Ties, 0, limit);
+        let sorted = |mut numbers: Vec<u64>| {
+            numbers.sort_unstable();
+            numbers
+        };
+        assert_eq!(all(600), all(600));
+        assert_ne!(all(600), all(700));
+        assert_eq!(sorted(all(600)), sorted(all(700)));
+        assert_ne!(sorted(all(100)), (500..600).collect::<Vec<_>>(), "a page shows any of those at its end");
+        assert_eq!(sorted(all(60)), (540..600).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn pages_begin_where_the_adversary_says() {
+        let start = |which, at| Adversaries::new(vec![which], 3).start(at, 40, 100);
+        assert_eq!((start(Adversary::PageIgnored, 40), start(Adversary::Clamp, 40)), (0, 40));
+        assert_eq!((start(Adversary::LastPageRepeated, 120), start(Adversary::LastPageRepeated, 80)), (80, 80));
+        assert_eq!(Adversaries::new(vec![Adversary::LastPageRepeated], 3).start(80, 40, 80), 40);
+        assert_eq!(Adversaries::new(vec![Adversary::Clamp], 3).largest(100), 25);
+    }
+
+    #[test]
+    fn an_answer_is_given_again_for_a_while() {
+        let page = Page { rows: Vec::new(), total: Some(4), more: false, start: 0, limit: 40, counts_from: 1 };
+        let asked = (List::Contacts, Place::Page(0), 40);
+        for (which, again) in [(Adversary::Cached, true), (Adversary::Clamp, false)] {
+            let mut adversaries = Adversaries::new(vec![which], 3);
+            assert!(adversaries.given(&asked).is_none());
+            adversaries.give(asked.clone(), &page);
+            assert!(adversaries.given(&(List::Contacts, Place::Page(0), 39)).is_none());
+            assert_eq!(adversaries.given(&asked).is_some(), again);
+            (0..FRESH).for_each(|_| _ = adversaries.given(&(List::Persons, Place::Page(0), 40)));
+            assert!(adversaries.given(&asked).is_none(), "too old");
+        }
+    }
+}

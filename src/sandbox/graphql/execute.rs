@@ -1,0 +1,206 @@
+//! Answers root fields by writing the selected fields straight into the buffer of the answer.
+//!
+//! What an envelope consists of was told when the query was planned (`pick.rs`), so an envelope may be flat or deep, a
+//! bare list or a connection: records are written where the records belong, members such as `success` or `totalDocs`
+//! wherever they stand, and every other object is gone into.
+
+use crate::sandbox::account::cursor;
+use crate::sandbox::account::data::{Row, World};
+use crate::sandbox::graphql::json_writer::Out;
+use crate::sandbox::graphql::object::{Object, Value};
+use crate::sandbox::graphql::selection::{Part, Pick};
+
+/// What an envelope carries.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A page of a list.
+    Page(Page),
+    /// One row of a page, and its cursor.
+    Row(Row, String),
+    /// One record, or none.
+    One(Option<Row>),
+    /// A token.
+    Token {
+        /// Its text.
+        text: String,
+        /// Its life.
+        seconds: u64,
+    },
+    /// A failure inside the payload: a code and a message.
+    Failed(&'static str, &'static str),
+}
+
+/// A page of a list.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// How many rows the list has; `None` is answered as null.
+    pub total: Option<u64>,
+    /// There are rows behind this page.
+    pub more: bool,
+    /// How many rows come before it.
+    pub start: u64,
+    /// Rows a page.
+    pub limit: u64,
+    /// The number of the first page.
+    pub counts_from: u64,
+}
+
+impl Content {
+    /// How many rows are answered.
+    pub fn rows(&self) -> u64 {
+        match self {
+            Content::Page(page) => page.rows.len() as u64,
+            Content::One(one) => u64::from(one.is_some()),
+            Content::Row(..) => 1,
+            Content::Token { .. } | Content::Failed(..) => 0,
+        }
+    }
+}
+
+/// Writes answers.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    /// The account.
+    pub world: &'a World,
+    /// Where to.
+    pub out: &'a mut Out,
+}
+
+impl Writer<'_> {
+    /// Writes the value of a root field.
+    pub fn root(&mut self, pick: &Pick, content: &Content) {
+        if pick.part == Part::Envelope {
+            // A failure is told in here.
+            return self.fields(&pick.picks, |writer, inner| writer.envelope(inner, content));
+        }
+        self.envelope(pick, content);
+    }
+
+    /// Writes a field of an envelope and, by recursion, everything in it.
+    fn envelope(&mut self, pick: &Pick, content: &Content) {
+        match (pick.part, content) {
+            (Part::Member(member), content) => self.member(member, pick, content),
+            (_, Content::Failed(..)) => self.nothing(pick),
+            (Part::Rows, Content::Page(page)) => self.list(page.rows.iter(), |writer, row| {
+                writer.row(pick, *row);
+            }),
+            (Part::Edges, Content::Page(page)) => {
+                let rows = page.rows.iter().zip(page.start..);
+                self.list(rows, |writer, (row, at)| {
+                    let edge = Content::Row(*row, writer.cursor(*row, at));
+                    writer.fields(&pick.picks, |writer, inner| writer.envelope(inner, &edge));
+                });
+            }
+            (Part::Record, Content::Row(row, _) | Content::One(Some(row))) => self.row(pick, *row),
+            (Part::Envelope, _) => self.fields(&pick.picks, |writer, inner| writer.envelope(inner, content)),
+            _ => self.nothing(pick),
+        }
+    }
+
+    fn row(&mut self, pick: &Pick, row: Row) {
+        self.object(&pick.picks, self.world.record(row));
+    }
+
+    /// The cursor of the row that stands at that position.
+    pub(in crate::sandbox) fn cursor(&self, row: Row, position: u64) -> String {
+        let ids = self.world.stream_ids(row.list.stream());
+        cursor::text(position, &ids.text(row.entry.number))
+    }
+
+    /// Writes the selected fields of an object.
+    pub fn object(&mut self, picks: &[Pick], object: Object) {
+        self.fields(picks, |writer, pick| match pick.part {
+            Part::Field => writer.field(pick, object),
+            Part::Reference => writer.reference(pick, object),
+            _ => writer.nothing(pick),
+        });
+    }
+
+    fn field(&mut self, pick: &Pick, object: Object) {
+        let start = self.out.bytes.len();
+        match object.field(self.world, &pick.name, self.out) {
+            Value::Written if pick.non_null && self.out.bytes[start..] == *b"null" => {
+                self.out.bytes.truncate(start);
+                self.nothing(pick);
+            }
+            Value::Written if pick.list => {
+                self.out.bytes.insert(start, b'[');
+                self.out.raw("]");
+            }
+            Value::Written => {}
+            Value::Object(inner) if !pick.leaf && pick.list => {
+                self.list([inner], |writer, inner| writer.object(&pick.picks, inner));
+            }
+            Value::Object(inner) if !pick.leaf => self.object(&pick.picks, inner),
+            Value::List(first, count) if !pick.leaf && pick.list => {
+                self.list(0..count, |writer, n| writer.object(&pick.picks, first.nth(n)));
+            }
+            Value::List(first, 1..) if !pick.leaf => self.object(&pick.picks, first),
+            // Objects where the schema has scalars: what names each.
+            Value::List(first, count) if pick.list => {
+                let name = if pick.ty == "ID" { "_id" } else { "name" };
+                self.list(0..count, |writer, n| {
+                    if !matches!(first.nth(n).field(writer.world, name, writer.out), Value::Written) {
+                        writer.out.raw("null");
+                    }
+                });
+            }
+            Value::Null | Value::Object(_) | Value::List(..) => self.nothing(pick),
+        }
+    }
+
+    /// An object of which the data has the id alone.
+    fn reference(&mut self, pick: &Pick, object: Object) {
+        let start = self.out.bytes.len();
+        if !matches!(object.field(self.world, &pick.name, self.out), Value::Written) || pick.list {
+            self.out.bytes.truncate(start);
+            return self.nothing(pick);
+        }
+        let id = self.out.bytes.split_off(start);
+        self.fields(&pick.picks, |writer, inner| match inner.name.as_str() {
+            "_id" if inner.leaf => writer.out.bytes.extend_from_slice(&id),
+            _ => writer.nothing(inner),
+        });
+    }
+
+    /// Writes what is written of a field nobody knows: null, or the least that its type allows.
+    pub(in crate::sandbox) fn nothing(&mut self, pick: &Pick) {
+        if pick.leaf || pick.list || !pick.non_null {
+            return self.out.raw(&pick.fallback);
+        }
+        self.fields(&pick.picks, Writer::nothing);
+    }
+
+    fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
+        let mut first = true;
+        self.out.raw("[");
+        for item in items {
+            self.comma(&mut first);
+            write(self, item);
+        }
+        self.out.raw("]");
+    }
+
+    fn fields(&mut self, picks: &[Pick], mut write: impl FnMut(&mut Self, &Pick)) {
+        let mut first = true;
+        self.out.raw("{");
+        for pick in picks {
+            self.comma(&mut first);
+            self.out.raw(&pick.key);
+            if pick.name == "__typename" {
+                self.out.text(&pick.on);
+            } else {
+                write(self, pick);
+            }
+        }
+        self.out.raw("}");
+    }
+
+    fn comma(&mut self, first: &mut bool) {
+        if !std::mem::take(first) {
+            self.out.raw(",");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The scalars of an envelope: how many there are, whether it goes on, and how it went.
+
+use crate::sandbox::graphql::execute::{Content, Page, Writer};
+use crate::sandbox::graphql::selection::Pick;
+use crate::sandbox::graphql::synonyms::Member;
+
+impl Writer<'_> {
+    /// Writes a member of an envelope, as its type allows.
+    pub(in crate::sandbox) fn member(&mut self, member: Member, pick: &Pick, content: &Content) {
+        match (member, content) {
+            (Member::Success, Content::Failed(..) | Content::One(None)) => self.out.boolean(false),
+            (Member::Success, _) => self.out.boolean(true),
+            (Member::Message, _) if pick.ty == "Boolean" => self.out.boolean(matches!(content, Content::Failed(..))),
+            (Member::Message, Content::Failed(_, message)) => self.out.text(message),
+            (Member::Message, Content::One(None)) => self.out.text("Record not found"),
+            (Member::Code, _) => self.code(pick, content),
+            (Member::Token, Content::Token { text, .. }) => self.out.text(text),
+            (Member::TokenType, Content::Token { .. }) => self.out.text("Bearer"),
+            (Member::Seconds, Content::Token { seconds, .. }) => self.number(pick, *seconds),
+            (Member::Cursor, Content::Row(_, cursor)) => self.out.text(cursor),
+            (_, Content::Page(page)) => self.of_page(member, pick, page),
+            _ => self.nothing(pick),
+        }
+    }
+
+    fn of_page(&mut self, member: Member, pick: &Pick, page: &Page) {
+        let number = page.start / page.limit.max(1);
+        let cursor = |writer: &Self, at: usize| {
+            let row = page.rows.get(at).copied();
+            row.map(|row| writer.cursor(row, page.start + at as u64))
+        };
+        let last = page.rows.len().wrapping_sub(1);
+        let text = match member {
+            Member::Total => return self.some(pick, page.total),
+            Member::More => return self.out.boolean(page.more),
+            Member::Before => return self.out.boolean(page.start > 0),
+            Member::Page => return self.number(pick, page.counts_from + number),
+            Member::NextPage => return self.some(pick, page.more.then_some(page.counts_from + number + 1)),
+            Member::PreviousPage => {
+                return self.some(pick, number.checked_sub(1).map(|before| page.counts_from + before));
+            }
+            Member::Size => return self.number(pick, page.limit.min(i32::MAX as u64)),
+            Member::Pages => return self.some(pick, page.total.map(|total| total.div_ceil(page.limit.max(1)))),
+            Member::Offset => return self.number(pick, page.start),
+            Member::NextCursor | Member::Cursor if page.more => cursor(self, last),
+            Member::EndCursor => cursor(self, last),
+            Member::StartCursor => cursor(self, 0),
+            _ => None,
+        };
+        match text {
+            Some(text) => self.out.text(&text),
+            None => self.nothing(pick),
+        }
+    }
+
+    /// A code: a word, or a number where the schema has a number.
+    fn code(&mut self, pick: &Pick, content: &Content) {
+        let number = pick.ty == "Int";
+        match content {
+            Content::Failed(code, _) if number => self.out.raw(code),
+            Content::Failed(code, _) => self.out.text(code),
+            Content::One(None) if number => self.out.number(404),
+            Content::One(None) => self.out.text("NOT_FOUND"),
+            _ if number => self.out.number(200),
+            _ => self.nothing(pick),
+        }
+    }
+
+    fn some(&mut self, pick: &Pick, value: Option<u64>) {
+        match value {
+            Some(value) => self.number(pick, value),
+            None => self.nothing(pick),
+        }
+    }
+
+    /// A number, as text where the schema has text.
+    fn number(&mut self, pick: &Pick, value: u64) {
+        if matches!(pick.ty.as_str(), "String" | "ID") {
+            self.out.plain(value.to_string().as_bytes());
+        } else {
+            self.out.number(value);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! GraphQL: the schema, its judgement of requests in the words of graphql-js, and the writing of answers.
+
+pub(crate) mod directives;
+pub(crate) mod entities;
+pub(crate) mod execute;
+pub(crate) mod graphql_js_messages;
+pub(crate) mod json_writer;
+pub(crate) mod literal_checks;
+pub(crate) mod members;
+pub(crate) mod missing_values;
+pub(crate) mod object;
+pub(crate) mod outcome;
+pub(crate) mod plan;
+pub(crate) mod question;
+pub(crate) mod reading;
+pub(crate) mod resolve;
+pub(crate) mod root_fields;
+pub(crate) mod schema;
+pub(crate) mod selection;
+pub(crate) mod suggest;
+pub(crate) mod synonyms;
+pub(crate) mod variables;

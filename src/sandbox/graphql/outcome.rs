@@ -1,0 +1,153 @@
+//! What a request comes to, and the forms of the errors in it.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::sandbox::faults::Fault;
+
+/// An answer before a fault of the connection takes its share.
+#[derive(Debug)]
+pub struct Outcome {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+    /// It is an HTML page instead of JSON.
+    pub html: bool,
+    /// The error code in it, for the log.
+    pub code: Option<String>,
+    /// The rows in it, for the log.
+    pub rows: u64,
+}
+
+/// One entry of `errors`, its members in the order of the documentation.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// Where in the query.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub locations: Vec<Value>,
+    /// Where in the answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<Value>,
+    /// The code, and what belongs to it.
+    pub extensions: Extensions,
+    /// `false` in errors of the API itself, absent in those of GraphQL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success: Option<bool>,
+}
+
+/// The machine-readable part of a [`Problem`].
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Extensions {
+    /// The code.
+    pub code: &'static str,
+    /// The scope that is missing, with `INSUFFICIENT_SCOPES`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_scope: Option<&'static str>,
+}
+
+/// An answer that consists of errors.
+#[derive(Serialize)]
+struct Failed<'a> {
+    errors: &'a [Problem],
+}
+
+impl Problem {
+    /// A problem of GraphQL.
+    pub fn new(message: &str, code: &'static str) -> Problem {
+        let extensions = Extensions { code, required_scope: None };
+        Problem { message: message.to_owned(), locations: Vec::new(), path: Vec::new(), extensions, success: None }
+    }
+
+    /// A problem of the API, in the documented form.
+    pub fn documented(message: &str, code: &'static str) -> Problem {
+        Problem { success: Some(false), ..Problem::new(message, code) }
+    }
+
+    /// A scope is missing.
+    pub fn scope(scope: &'static str) -> Problem {
+        let mut problem = Problem::documented("Insufficient scopes for this operation", "INSUFFICIENT_SCOPES");
+        problem.extensions.required_scope = Some(scope);
+        problem
+    }
+
+    /// At a place in the answer.
+    #[must_use]
+    pub fn at(self, path: Vec<Value>) -> Problem {
+        Problem { path, ..self }
+    }
+}
+
+impl Outcome {
+    /// An answer that consists of errors.
+    pub fn failed(status: u16, errors: &[Problem]) -> Outcome {
+        let body = serde_json::to_vec(&Failed { errors }).unwrap_or_default();
+        let code = errors.first().map(|p| p.extensions.code.to_owned());
+        Outcome { status, body, html: false, code, rows: 0 }
+    }
+
+    fn page(status: u16, title: &str) -> Outcome {
+        let html = format!(
+            "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body><h1>{title}</h1></body>\r\n</html>\r\n"
+        );
+        Outcome { status, body: html.into_bytes(), html: true, code: None, rows: 0 }
+    }
+
+    /// What the limit answers.
+    pub fn too_many() -> Outcome {
+        Outcome::failed(429, &[Problem::new("Too Many Requests", "TOO_MANY_REQUESTS")])
+    }
+
+    /// What a server answers that has a limit of aliases, in the words of a well-known plugin.
+    pub fn too_many_questions(most: usize, asked: usize) -> Outcome {
+        let message = format!("Syntax Error: Aliases limit of {most} exceeded, found {asked}.");
+        Outcome::failed(400, &[Problem::new(&message, "GRAPHQL_VALIDATION_FAILED")])
+    }
+
+    /// The outcome of a fault that leaves nothing to execute.
+    pub fn instead(fault: Fault) -> Option<Outcome> {
+        let internal = Problem::new("Internal server error", "INTERNAL_SERVER_ERROR");
+        let unauthorized = Problem::documented("Missing or invalid access token", "UNAUTHORIZED");
+        Some(match fault {
+            Fault::RateLimitedStatus => Outcome::too_many(),
+            Fault::RateLimitedBody => {
+                Outcome::failed(200, &[Problem::documented("Too Many Requests", "TOO_MANY_REQUESTS")])
+            }
+            Fault::Error500 => Outcome::page(500, "Internal Server Error"),
+            Fault::Error502 => Outcome::page(502, "Bad Gateway"),
+            Fault::Error503 => Outcome::page(503, "Service Temporarily Unavailable"),
+            Fault::BadRequestGraphql => Outcome::failed(400, &[internal]),
+            Fault::UnauthorizedGraphql => Outcome::failed(401, &[unauthorized]),
+            Fault::Errors200 => {
+                let mut outcome = Outcome::failed(200, &[internal]);
+                outcome.body.pop();
+                outcome.body.extend_from_slice(b",\"data\":null}");
+                outcome
+            }
+            Fault::CutBefore => Outcome { status: 0, body: Vec::new(), html: false, code: None, rows: 0 },
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_scope_has_the_documented_form() {
+        let outcome = Outcome::failed(200, &[Problem::scope("write_contacts")]);
+        let documented = r#"{"errors":[{"message":"Insufficient scopes for this operation","extensions":{"code":"INSUFFICIENT_SCOPES","requiredScope":"write_contacts"},"success":false}]}"#;
+        assert_eq!(String::from_utf8(outcome.body).unwrap(), documented);
+    }
+
+    #[test]
+    fn errors_with_null_data_are_json() {
+        let outcome = Outcome::instead(Fault::Errors200).unwrap();
+        let body: Value = serde_json::from_slice(&outcome.body).unwrap();
+        assert!(body["data"].is_null() && body["errors"].is_array());
+    }
+}

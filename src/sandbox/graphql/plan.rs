@@ -1,0 +1,185 @@
+//! What a validated operation selects, flattened: fragments merged, directives decided, arguments coerced.
+//!
+//! Execution then walks a plain tree of [`Pick`]s, with the response keys in the order of the selection, as graphql-js
+//! answers them.
+
+use apollo_compiler::ast;
+use apollo_compiler::executable::{DirectiveList, Field, Operation, Selection, SelectionSet};
+use apollo_compiler::response::JsonMap;
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{ExecutableDocument, Node};
+use serde_json::{Map, Value};
+
+use crate::sandbox::graphql::question::Question;
+use crate::sandbox::graphql::reading::Reading;
+use crate::sandbox::graphql::selection::{Part, Pick, Side};
+use crate::sandbox::graphql::synonyms::Member;
+
+/// A root field: something that is asked.
+#[derive(Debug)]
+pub struct Root {
+    /// The selection.
+    pub pick: Pick,
+    /// Its coerced arguments.
+    pub arguments: Map<String, Value>,
+    /// What it asks for.
+    pub question: Question,
+    /// What keeps it from being answered: a null that only its variables brought in.
+    pub wrong: Option<String>,
+}
+
+impl Root {
+    /// True for `__schema` and `__type`.
+    pub fn is_introspection(&self) -> bool {
+        matches!(self.pick.name.as_str(), "__schema" | "__type")
+    }
+}
+
+/// What a plan is made from.
+struct Planner<'a> {
+    reading: &'a Reading,
+    document: &'a ExecutableDocument,
+    variables: &'a JsonMap,
+}
+
+/// The root fields of an operation.
+pub fn roots(
+    reading: &Reading,
+    document: &Valid<ExecutableDocument>,
+    operation: &Operation,
+    variables: &Valid<JsonMap>,
+) -> Vec<Root> {
+    let planner = Planner { reading, document, variables };
+    let on = operation.selection_set.ty.as_str();
+    let fields = planner.collect(&[&operation.selection_set]);
+    fields
+        .into_iter()
+        .map(|(alias, nodes)| {
+            let arguments = planner.arguments(nodes[0]);
+            let question = reading.question(on, &nodes[0].name, &arguments);
+            let mut pick = planner.pick(alias, &nodes, on, Side::Envelope(question.stream()));
+            if pick.leaf && matches!(question, Question::Token { .. }) {
+                pick.part = Part::Member(Member::Token);
+            }
+            Root { pick, arguments, question, wrong: planner.null_argument(nodes[0]) }
+        })
+        .collect()
+}
+
+impl<'a> Planner<'a> {
+    fn pick(&self, alias: &str, nodes: &[&'a Node<Field>], on: &str, side: Side) -> Pick {
+        let field = nodes[0];
+        let ty = field.ty().inner_named_type().as_str();
+        let below = self.reading.below(side, ty);
+        let sets: Vec<&SelectionSet> = nodes.iter().map(|f| &f.selection_set).collect();
+        let picks = self.collect(&sets).into_iter().map(|(alias, nodes)| self.pick(alias, &nodes, ty, below)).collect();
+        Pick { picks, ..self.reading.pick(alias, &field.definition, on, side) }
+    }
+
+    /// The fields of some selection sets by response key, in the order in which the keys first occur.
+    fn collect(&self, sets: &[&'a SelectionSet]) -> Vec<(&'a str, Vec<&'a Node<Field>>)> {
+        let mut fields = Vec::new();
+        for set in sets {
+            self.collect_into(set, set.ty.as_str(), &mut fields);
+        }
+        fields
+    }
+
+    fn collect_into(&self, set: &'a SelectionSet, ty: &str, fields: &mut Vec<(&'a str, Vec<&'a Node<Field>>)>) {
+        for selection in &set.selections {
+            if !self.wanted(selection.directives()) {
+                continue;
+            }
+            match selection {
+                Selection::Field(field) => {
+                    let key = field.response_key().as_str();
+                    match fields.iter_mut().find(|(known, _)| *known == key) {
+                        Some((_, nodes)) => nodes.push(field),
+                        None => fields.push((key, vec![field])),
+                    }
+                }
+                Selection::InlineFragment(fragment) => {
+                    if fragment.type_condition.as_ref().is_none_or(|c| self.applies(c, ty)) {
+                        self.collect_into(&fragment.selection_set, ty, fields);
+                    }
+                }
+                Selection::FragmentSpread(spread) => {
+                    let fragment = self.document.fragments.get(&spread.fragment_name);
+                    if let Some(fragment) = fragment.filter(|f| self.applies(&f.selection_set.ty, ty)) {
+                        self.collect_into(&fragment.selection_set, ty, fields);
+                    }
+                }
+            }
+        }
+    }
+
+    fn applies(&self, condition: &str, ty: &str) -> bool {
+        condition == ty || self.reading.types.is_subtype(condition, ty)
+    }
+
+    /// Decides `@skip` and `@include`.
+    fn wanted(&self, directives: &DirectiveList) -> bool {
+        let holds = |name: &str| {
+            let value = directives.get(name)?.specified_argument_by_name("if")?;
+            self.value(value)?.as_bool()
+        };
+        holds("skip") != Some(true) && holds("include") != Some(false)
+    }
+
+    fn arguments(&self, field: &Field) -> Map<String, Value> {
+        let mut arguments = Map::new();
+        for definition in &field.definition.arguments {
+            let given = field.specified_argument_by_name(&definition.name).and_then(|value| self.value(value));
+            let value = given.or_else(|| definition.default_value.as_ref().and_then(|value| self.value(value)));
+            let value = value.map(|value| self.completed(definition.ty.inner_named_type(), value));
+            if let Some(value) = value {
+                arguments.insert(definition.name.to_string(), value);
+            }
+        }
+        arguments
+    }
+
+    /// An input object with the defaults of the fields that were not given.
+    fn completed(&self, ty: &str, mut value: Value) -> Value {
+        if let (Value::Object(given), Some(ExtendedType::InputObject(input))) =
+            (&mut value, self.reading.types.types.get(ty))
+        {
+            for (name, field) in &input.fields {
+                let default = || field.default_value.as_ref().and_then(|value| self.value(value));
+                if let Some(value) = given.remove(name.as_str()).or_else(default) {
+                    given.insert(name.to_string(), self.completed(field.ty.inner_named_type(), value));
+                }
+            }
+        }
+        value
+    }
+
+    /// The complaint about an argument that may not be null and is, through a variable: validation lets it pass when the
+    /// variable has a default.
+    fn null_argument(&self, field: &Field) -> Option<String> {
+        let null = field.arguments.iter().find(|given| {
+            let required = field.definition.argument_by_name(&given.name).is_some_and(|d| d.ty.is_non_null());
+            required && self.value(&given.value) == Some(Value::Null)
+        })?;
+        let ty = &field.definition.argument_by_name(&null.name)?.ty;
+        Some(format!("Argument \"{}\" of non-null type \"{ty}\" must not be null.", null.name))
+    }
+
+    /// A value with its variables filled in; none when a variable was not given.
+    fn value(&self, value: &ast::Value) -> Option<Value> {
+        Some(match value {
+            ast::Value::Null => Value::Null,
+            ast::Value::Enum(name) => Value::String(name.to_string()),
+            ast::Value::Variable(name) => serde_json::to_value(self.variables.get(name.as_str())?).ok()?,
+            ast::Value::String(text) => Value::String(text.clone()),
+            ast::Value::Float(number) => serde_json::from_str(number.as_str()).ok()?,
+            ast::Value::Int(number) => serde_json::from_str(number.as_str()).ok()?,
+            ast::Value::Boolean(value) => Value::Bool(*value),
+            ast::Value::List(items) => Value::Array(items.iter().filter_map(|item| self.value(item)).collect()),
+            ast::Value::Object(fields) => Value::Object(
+                fields.iter().filter_map(|(name, value)| Some((name.to_string(), self.value(value)?))).collect(),
+            ),
+        })
+    }
+}

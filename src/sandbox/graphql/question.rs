@@ -1,0 +1,251 @@
+//! What a root field asks for with the arguments it was given, whatever the dialect calls them, flat or inside input
+//! objects.
+
+use serde_json::{Map, Value};
+
+use crate::sandbox::graphql::directives::Ignored;
+use crate::sandbox::graphql::root_fields::{Asked, PageAsked};
+use crate::sandbox::graphql::synonyms;
+use crate::sandbox::graphql::synonyms::fold;
+use crate::streams::Stream;
+
+/// A question, with the arguments that matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// A token for a client id and a secret.
+    Token {
+        /// The id.
+        client_id: String,
+        /// The secret.
+        client_secret: String,
+    },
+    /// A page of a stream's list.
+    Page(Stream, Paging),
+    /// A page of the messages of a conversation.
+    Messages(String, Paging),
+    /// One record by its id.
+    One(Stream, String),
+    /// `__schema`, `__type` or `__typename`.
+    Meta,
+    /// A field the schema has and the sandbox knows nothing about: answered with null.
+    Unknown,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// At the page with this number, counted from 0.
+    Page(u64),
+    /// Behind so many rows.
+    Offset(u64),
+    /// Behind the row of this cursor.
+    After(String),
+}
+
+/// Which page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paging {
+    /// Where it begins.
+    pub place: Place,
+    /// Rows, before the server's own limit; everything at once when there is none.
+    pub limit: Option<u64>,
+    /// The number of the first page.
+    pub page_from: u64,
+    /// Only records changed at or after this moment, in milliseconds since 1970.
+    pub since: Option<u64>,
+    /// A failure can be told inside the payload.
+    pub tells: bool,
+}
+
+/// How many rows a page has when nobody says.
+const DEFAULT_LIMIT: u64 = 20;
+
+impl Paging {
+    fn of(asked: PageAsked, arguments: &Map<String, Value>) -> Paging {
+        let number = |words: &[&str]| find(arguments, words, &Value::as_u64);
+        let ignored = |what| asked.ignores == Some(what);
+        let cursor = || {
+            let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+            find(arguments, synonyms::CURSOR, &text).map(Place::After)
+        };
+        let offset = || number(synonyms::OFFSET).map(Place::Offset);
+        let first = Place::Page(0);
+        let place = if ignored(Ignored::Page) {
+            first
+        } else {
+            let page = number(synonyms::PAGE).map(|n| Place::Page(n.saturating_sub(asked.page_from)));
+            page.or_else(cursor).or_else(offset).unwrap_or(first)
+        };
+        let size = number(synonyms::SIZE).filter(|n| *n > 0 && !ignored(Ignored::Size));
+        let limit = size.unwrap_or(DEFAULT_LIMIT).min(asked.largest.unwrap_or(u64::MAX));
+        let since = find(arguments, synonyms::SINCE, &moment).filter(|_| !ignored(Ignored::Since));
+        Paging { place, limit: asked.paged.then_some(limit), page_from: asked.page_from, since, tells: asked.tells }
+    }
+}
+
+impl Question {
+    /// The question of a root field.
+    pub fn of(asked: Asked, arguments: &Map<String, Value>) -> Question {
+        let given = |words: &[&str]| find(arguments, words, &text);
+        match asked {
+            Asked::Token => Question::Token {
+                client_id: given(synonyms::CLIENT_ID).unwrap_or_default(),
+                client_secret: given(synonyms::CLIENT_SECRET).unwrap_or_default(),
+            },
+            Asked::Page(page) => {
+                let paging = Paging::of(page, arguments);
+                match given(synonyms::CONVERSATION).filter(|_| page.stream == Stream::Messages) {
+                    Some(conversation) => Question::Messages(conversation, paging),
+                    None => Question::Page(page.stream, paging),
+                }
+            }
+            Asked::One(stream) => {
+                let anything = || arguments.values().find_map(text);
+                Question::One(stream, given(synonyms::ID).or_else(anything).unwrap_or_default())
+            }
+            Asked::Unknown => Question::Unknown,
+        }
+    }
+
+    /// The stream whose records are asked for.
+    pub fn stream(&self) -> Option<Stream> {
+        match self {
+            Question::Page(stream, _) | Question::One(stream, _) => Some(*stream),
+            Question::Messages(..) => Some(Stream::Messages),
+            Question::Token { .. } | Question::Meta | Question::Unknown => None,
+        }
+    }
+
+    /// The scope that asking needs.
+    pub fn scope(&self) -> Option<&'static str> {
+        self.stream().map(|stream| stream.definition().scope)
+    }
+
+    /// True when asking needs a valid token.
+    pub fn needs_token(&self) -> bool {
+        !matches!(self, Question::Token { .. } | Question::Meta)
+    }
+
+    /// True when rows are asked for page by page.
+    pub fn is_list(&self) -> bool {
+        matches!(self, Question::Page(..) | Question::Messages(..))
+    }
+}
+
+/// The first argument that has one of these names and reads as what is wanted; those inside input objects come last.
+fn find<T>(arguments: &Map<String, Value>, words: &[&str], read: &dyn Fn(&Value) -> Option<T>) -> Option<T> {
+    let own = words.iter().find_map(|word| {
+        let mut named = arguments.iter().filter(|(name, _)| fold(name) == **word);
+        named.find_map(|(_, value)| read(value))
+    });
+    own.or_else(|| {
+        let mut inner = arguments.values().filter_map(Value::as_object);
+        inner.find_map(|object| find(object, words, read))
+    })
+}
+
+/// A moment, in milliseconds since 1970.
+fn moment(value: &Value) -> Option<u64> {
+    let text = |text| crate::clock::parsed(text).and_then(|moment| u64::try_from(moment).ok());
+    value.as_u64().or_else(|| value.as_str().and_then(text))
+}
+
+/// A text, or a number as text; of an object (such as `{ eq: "..." }`) the first inside it.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Object(object) => object.values().find_map(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn page(stream: Stream) -> PageAsked {
+        PageAsked { stream, page_from: 1, largest: None, ignores: None, paged: true, tells: false }
+    }
+
+    fn of(asked: PageAsked, arguments: &Value) -> Question {
+        Question::of(Asked::Page(asked), arguments.as_object().unwrap())
+    }
+
+    fn paging(place: Place, limit: u64) -> Paging {
+        Paging { place, limit: Some(limit), page_from: 1, since: None, tells: false }
+    }
+
+    #[test]
+    fn dialects_ask_the_same_questions() {
+        for arguments in [
+            json!({"page": 3, "limit": 50}),
+            json!({"input": {"page_number": 3, "perPage": 50}}),
+            json!({"filter": {"paging": {"pageIndex": 3, "take": 50}}, "p": null}),
+        ] {
+            let expected = Question::Page(Stream::Contacts, paging(Place::Page(2), 50));
+            assert_eq!(of(page(Stream::Contacts), &arguments), expected, "{arguments}");
+        }
+        for (arguments, place) in [
+            (json!({"skip": 7, "take": 20}), Place::Offset(7)),
+            (json!({"after": "x"}), Place::After("x".into())),
+            (json!({"after": "", "first": 0}), Place::Page(0)),
+            (json!({"page": 0}), Place::Page(0)),
+            (json!({"from": "2024-01-01"}), Place::Page(0)),
+        ] {
+            let expected = Question::Page(Stream::Contacts, paging(place, 20));
+            assert_eq!(of(page(Stream::Contacts), &arguments), expected, "{arguments}");
+        }
+    }
+
+    #[test]
+    fn messages_are_those_of_a_conversation_or_all() {
+        let asked = page(Stream::Messages);
+        let first = || paging(Place::Page(0), 20);
+        for arguments in [
+            json!({"conversationId": "c"}),
+            json!({"input": {"chat_id": "c"}}),
+            json!({"filter": {"conversation": {"eq": "c"}}}),
+        ] {
+            assert_eq!(of(asked, &arguments), Question::Messages("c".into(), first()), "{arguments}");
+        }
+        assert_eq!(of(asked, &json!({"conversation": null})), Question::Page(Stream::Messages, first()));
+    }
+
+    #[test]
+    fn a_server_clamps_ignores_and_counts_as_it_was_told_to() {
+        let asked = PageAsked { largest: Some(30), page_from: 0, ..page(Stream::Contacts) };
+        let question = |asked| of(asked, &json!({"page": 2, "limit": 50}));
+        let expected = |place, limit| Question::Page(Stream::Contacts, Paging { page_from: 0, ..paging(place, limit) });
+        assert_eq!(question(asked), expected(Place::Page(2), 30));
+        let ignores = |what| PageAsked { ignores: Some(what), ..asked };
+        assert_eq!(question(ignores(Ignored::Page)), expected(Place::Page(0), 30));
+        assert_eq!(question(ignores(Ignored::Size)), expected(Place::Page(2), 20));
+        let dated = |asked| of(asked, &json!({"updatedAfter": "2025-02-01T00:00:00Z"}));
+        let since = |question| if let Question::Page(_, paging) = question { paging.since } else { None };
+        assert_eq!(since(dated(asked)), Some(1_738_368_000_000));
+        assert_eq!(since(dated(ignores(Ignored::Since))), None);
+        let Question::Page(_, all) = question(PageAsked { paged: false, ..asked }) else { panic!("a page") };
+        assert_eq!(all.limit, None);
+    }
+
+    #[test]
+    fn a_record_is_asked_for_by_any_id() {
+        for arguments in [json!({"_id": "a"}), json!({"where": {"contactId": "a"}}), json!({"slug": "a"})] {
+            let question = Question::of(Asked::One(Stream::Contacts), arguments.as_object().unwrap());
+            assert_eq!(question, Question::One(Stream::Contacts, "a".into()), "{arguments}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_the_documented_ones() {
+        assert_eq!(of(page(Stream::Messages), &json!({})).scope(), Some("read_messages"));
+        assert_eq!(of(page(Stream::Channels), &json!({})).scope(), Some("read_channels"));
+        let arguments = json!({"input": {"client_id": "a", "clientSecret": "b"}});
+        let token = Question::of(Asked::Token, arguments.as_object().unwrap());
+        let (client_id, client_secret) = ("a".to_owned(), "b".to_owned());
+        assert_eq!(token, Question::Token { client_id, client_secret });
+        assert!(!token.needs_token() && !Question::Meta.needs_token() && Question::Unknown.needs_token());
+    }
+}

@@ -1,0 +1,79 @@
+//! A schema as the sandbox understands it: what is served, and what its types, fields and arguments stand for.
+
+use apollo_compiler::Schema;
+use apollo_compiler::validation::Valid;
+
+use crate::sandbox::account::moment::Dates;
+use crate::sandbox::graphql::directives;
+use crate::sandbox::graphql::entities::Entities;
+use crate::sandbox::graphql::question::Question;
+use crate::sandbox::graphql::root_fields::Asks;
+use crate::streams::{Kind, Stream};
+
+/// A schema and its meaning.
+#[derive(Debug)]
+pub struct Reading {
+    /// What is served: nothing of `@sandbox` is left in it.
+    pub types: Valid<Schema>,
+    /// Which types are records.
+    pub entities: Entities,
+    /// How moments are written.
+    pub dates: Dates,
+    asks: Asks,
+}
+
+impl Reading {
+    /// Reads an SDL file; the error is what is wrong with it, for people.
+    pub fn of(sdl: &str) -> Result<Reading, String> {
+        let (types, hints) = directives::load(sdl)?;
+        let entities = Entities::of(&types, &hints)?;
+        let asks = Asks::of(&types, &entities, &hints)?;
+        let dates = hints.dates.unwrap_or_else(|| guessed(&types, &entities));
+        Ok(Reading { types, entities, dates, asks })
+    }
+
+    /// What a root field asks for with these arguments.
+    pub fn question(
+        &self,
+        root: &str,
+        field: &str,
+        arguments: &serde_json::Map<String, serde_json::Value>,
+    ) -> Question {
+        if field.starts_with("__") {
+            return Question::Meta;
+        }
+        Question::of(self.asks.get(root, field), arguments)
+    }
+}
+
+/// Moments of a numeric type are numbers: seconds where milliseconds do not fit.
+fn guessed(types: &Schema, entities: &Entities) -> Dates {
+    let moments = crate::streams::ALL.into_iter().filter_map(|stream: Stream| {
+        let column = stream.columns().iter().find(|c| c.kind == Kind::Timestamp)?;
+        let (ty, entity) = entities.of_stream(stream)?;
+        let field = types.type_field(ty, entity.field(column.name)?).ok()?;
+        Some(field.ty.inner_named_type().as_str())
+    });
+    match moments.into_iter().next() {
+        Some("Int") => Dates::EpochS,
+        Some("Float") => Dates::EpochMs,
+        _ => Dates::Iso8601,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_as_their_type_allows_unless_it_is_said() {
+        let dates = |ty: &str| {
+            let sdl = format!("type Query {{ a: ExternalContact }} type ExternalContact {{ _id: ID createdAt: {ty} }}");
+            Reading::of(&sdl).unwrap().dates
+        };
+        assert_eq!(dates("String"), Dates::Iso8601);
+        assert_eq!(dates("Int"), Dates::EpochS);
+        assert_eq!(dates("Float"), Dates::EpochMs);
+        assert_eq!(dates(r#"Float @sandbox(dates: "epoch_ms_text")"#), Dates::EpochMsText);
+    }
+}

@@ -1,0 +1,248 @@
+//! What each root field of a schema is there for, told by what it returns and by the names of its arguments.
+//!
+//! A field that returns a list of records at any depth is a page of that list; one that returns a record is that
+//! record; a mutation that takes a secret and returns something called a token gives one. Anything else is unknown and
+//! answered with null.
+
+use std::collections::HashMap;
+
+use apollo_compiler::ast::{FieldDefinition, InputValueDefinition, Type};
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::{Name, Schema};
+
+use crate::sandbox::graphql::directives::{Hints, Ignored, RootHint};
+use crate::sandbox::graphql::entities::Entities;
+use crate::sandbox::graphql::synonyms;
+use crate::sandbox::graphql::synonyms::{Member, fold};
+use crate::streams::Stream;
+
+/// Envelopes are not looked into any deeper.
+const DEEPEST: usize = 6;
+
+/// What a root field asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A token.
+    Token,
+    /// A page of a list.
+    Page(PageAsked),
+    /// One record.
+    One(Stream),
+    /// The sandbox does not know.
+    Unknown,
+}
+
+/// How a list is paged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageAsked {
+    /// Whose list.
+    pub stream: Stream,
+    /// The number of the first page.
+    pub page_from: u64,
+    /// The most rows a page has.
+    pub largest: Option<u64>,
+    /// What is ignored.
+    pub ignores: Option<Ignored>,
+    /// There is an argument that pages; otherwise everything is answered at once.
+    pub paged: bool,
+    /// A failure can be told inside the payload.
+    pub tells: bool,
+}
+
+/// The root fields of a schema, by root type and field.
+#[derive(Debug, Default)]
+pub struct Asks(HashMap<(Name, Name), Asked>);
+
+impl Asks {
+    /// Looks at every root field; the error is a hint that leads nowhere.
+    pub fn of(schema: &Schema, entities: &Entities, hints: &Hints) -> Result<Asks, String> {
+        let mut asks = HashMap::new();
+        let definition = &schema.schema_definition;
+        for (root, mutates) in [(&definition.query, false), (&definition.mutation, true)] {
+            let Some(root) = root else { continue };
+            let Some(ExtendedType::Object(object)) = schema.types.get(&root.name) else {
+                continue;
+            };
+            for (name, field) in &object.fields {
+                let place = (root.name.clone(), name.clone());
+                let hint = hints.roots.get(&place).copied().unwrap_or_default();
+                let look = Look { schema, entities };
+                let asked = look.at(field, hint, mutates);
+                if let (Some(stream), Asked::Unknown) = (hint.stream, asked) {
+                    return Err(format!("@sandbox(stream: {stream}) on {}.{name}: it returns none", root.name));
+                }
+                asks.insert(place, asked);
+            }
+        }
+        Ok(Asks(asks))
+    }
+
+    /// What a root field asks for.
+    pub fn get(&self, root: &str, field: &str) -> Asked {
+        let found = self.0.iter().find(|((r, f), _)| r == root && f == field);
+        found.map_or(Asked::Unknown, |(_, asked)| *asked)
+    }
+}
+
+/// What lies in a payload.
+#[derive(Debug, Default)]
+struct Found {
+    /// Lists of records, the outermost first.
+    lists: Vec<Stream>,
+    /// Single records.
+    records: Vec<Stream>,
+    /// Members.
+    members: Vec<Member>,
+}
+
+struct Look<'a> {
+    schema: &'a Schema,
+    entities: &'a Entities,
+}
+
+impl Look<'_> {
+    fn at(&self, field: &FieldDefinition, hint: RootHint, mutates: bool) -> Asked {
+        let mut found = Found::default();
+        self.into(&field.ty, &field.name, false, DEEPEST, &mut found);
+        let arguments = self.arguments(&field.arguments);
+        let takes = |words: &[&str]| arguments.iter().any(|a| words.contains(&a.as_str()));
+        let secret = takes(synonyms::CLIENT_SECRET);
+        // A token may also be the whole answer.
+        let bare = field.ty.inner_named_type() == "String";
+        if secret && (found.members.contains(&Member::Token) || bare) {
+            return Asked::Token;
+        }
+        if mutates && hint.stream.is_none() {
+            return Asked::Unknown;
+        }
+        let wanted = |stream: &&Stream| hint.stream.is_none_or(|hinted| hinted == **stream);
+        let list = found.lists.iter().find(wanted);
+        let record = found.records.iter().find(wanted);
+        let paged = [synonyms::PAGE, synonyms::SIZE, synonyms::OFFSET, synonyms::CURSOR].into_iter().any(takes);
+        match (list, record) {
+            (Some(_), Some(stream)) if !paged && takes(synonyms::ID) => Asked::One(*stream),
+            (Some(stream), _) => Asked::Page(PageAsked {
+                stream: *stream,
+                page_from: hint.page_from.unwrap_or(1),
+                largest: hint.largest,
+                ignores: hint.ignores,
+                paged,
+                tells: found.members.iter().any(|m| matches!(m, Member::Success | Member::Code)),
+            }),
+            (None, Some(stream)) => Asked::One(*stream),
+            (None, None) => Asked::Unknown,
+        }
+    }
+
+    /// Goes into a payload, level by level.
+    fn into(&self, ty: &Type, name: &str, listed: bool, deeper: usize, found: &mut Found) {
+        let (named, listed) = (ty.inner_named_type(), listed || ty.is_list());
+        if let Some(entity) = self.entities.get(named) {
+            let place = if listed { &mut found.lists } else { &mut found.records };
+            return place.push(entity.stream);
+        }
+        match self.schema.types.get(named) {
+            Some(ExtendedType::Object(object)) if deeper > 0 => {
+                for (name, field) in &object.fields {
+                    self.into(&field.ty, name, listed, deeper - 1, found);
+                }
+            }
+            _ => found.members.extend(synonyms::member(name, named)),
+        }
+    }
+
+    /// The folded names of all arguments, those inside input objects included.
+    fn arguments(&self, definitions: &[apollo_compiler::Node<InputValueDefinition>]) -> Vec<String> {
+        let mut names = Vec::new();
+        for definition in definitions {
+            self.argument(&definition.name, &definition.ty, DEEPEST, &mut names);
+        }
+        names
+    }
+
+    fn argument(&self, name: &str, ty: &Type, deeper: usize, names: &mut Vec<String>) {
+        match self.schema.types.get(ty.inner_named_type()) {
+            Some(ExtendedType::InputObject(input)) if deeper > 0 => {
+                for (name, field) in &input.fields {
+                    self.argument(name, &field.ty, deeper - 1, names);
+                }
+            }
+            _ => names.push(fold(name)),
+        }
+    }
+}
+
+/// True when records of a stream lie somewhere in a type.
+pub fn holds(schema: &Schema, entities: &Entities, ty: &str, stream: Stream) -> bool {
+    fn look(schema: &Schema, entities: &Entities, ty: &str, stream: Stream, deeper: usize) -> bool {
+        if let Some(entity) = entities.get(ty) {
+            return entity.stream == stream;
+        }
+        let Some(ExtendedType::Object(object)) = schema.types.get(ty) else {
+            return false;
+        };
+        deeper > 0
+            && object.fields.values().any(|field| {
+                let inner = field.ty.inner_named_type();
+                look(schema, entities, inner, stream, deeper - 1)
+            })
+    }
+    look(schema, entities, ty, stream, DEEPEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::graphql::directives::load;
+
+    fn asked(fields: &str, rest: &str) -> Result<Asked, String> {
+        let sdl = format!(
+            "type Query {{ {fields} }} type ExternalContact {{ _id: ID! }} type ExternalMessage {{ _id: ID }}
+             type Edge {{ node: ExternalContact cursor: String }} {rest}"
+        );
+        let (schema, hints) = load(&sdl)?;
+        let entities = Entities::of(&schema, &hints)?;
+        Ok(Asks::of(&schema, &entities, &hints)?.get("Query", "f"))
+    }
+
+    #[test]
+    fn a_field_is_told_by_what_it_returns() {
+        let list = PageAsked {
+            stream: Stream::Contacts,
+            page_from: 1,
+            largest: None,
+            ignores: None,
+            paged: true,
+            tells: false,
+        };
+        for (fields, rest, expected) in [
+            ("f(skip: Int): [ExternalContact]", "", Asked::Page(list)),
+            ("f: [ExternalContact!]!", "", Asked::Page(PageAsked { paged: false, ..list })),
+            (
+                "f(by: In): A",
+                "input In { paging: P } input P { page_size: Int } type A { b: B ok: Boolean } type B { edges: [Edge] }",
+                Asked::Page(PageAsked { tells: true, ..list }),
+            ),
+            ("f(key: ID!): A", "type A { one: ExternalContact }", Asked::One(Stream::Contacts)),
+            (
+                r#"f(n: Int): A @sandbox(stream: "messages", pageFrom: 0, largest: 5)"#,
+                "type A { contacts: [ExternalContact] messages: [ExternalMessage] }",
+                Asked::Page(PageAsked {
+                    stream: Stream::Messages,
+                    page_from: 0,
+                    largest: Some(5),
+                    paged: false,
+                    ..list
+                }),
+            ),
+            ("f(clientId: ID, client_secret: ID): A", "type A { b: B } type B { jwt: ID }", Asked::Token),
+            ("f(id: ID, secret: String): String", "", Asked::Token),
+            ("f(clientId: ID): A", "type A { token: ID }", Asked::Unknown),
+            ("f: A", "type A { a: A }", Asked::Unknown),
+        ] {
+            assert_eq!(asked(fields, rest).unwrap(), expected, "{fields}");
+        }
+        let error = asked(r#"f: Int @sandbox(stream: "contacts")"#, "").unwrap_err();
+        assert!(error.contains("Query.f"), "{error}");
+    }
+}

@@ -1,0 +1,157 @@
+//! One selected field and what it stands for: a part of an envelope, a field of a record, or nothing the sandbox knows.
+
+use std::borrow::Cow;
+
+use apollo_compiler::ast::FieldDefinition;
+use apollo_compiler::schema::ExtendedType;
+
+use crate::sandbox::graphql::entities;
+use crate::sandbox::graphql::reading::Reading;
+use crate::sandbox::graphql::root_fields;
+use crate::sandbox::graphql::synonyms;
+use crate::sandbox::graphql::synonyms::Member;
+use crate::streams::{Kind, Stream};
+
+/// One selected field.
+#[derive(Debug)]
+pub struct Pick {
+    /// The response key, quoted and with its colon.
+    pub key: String,
+    /// The response key.
+    pub alias: String,
+    /// The field's name; of a record's field the name the data has for it.
+    pub name: String,
+    /// The name of the type it is selected on.
+    pub on: String,
+    /// The name of its own type, without list and non-null.
+    pub ty: String,
+    /// True when it is a list.
+    pub list: bool,
+    /// True when it may not be null.
+    pub non_null: bool,
+    /// True when nothing can be selected of it. (Of anything else nothing may be left after `@skip`.)
+    pub leaf: bool,
+    /// What it stands for.
+    pub part: Part,
+    /// What is written of a leaf that nobody knows.
+    pub fallback: Cow<'static, str>,
+    /// What is selected of it.
+    pub picks: Vec<Pick>,
+}
+
+/// What a field stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// An object around what was asked for.
+    Envelope,
+    /// A list of objects around one record each.
+    Edges,
+    /// The page's records.
+    Rows,
+    /// The record.
+    Record,
+    /// A scalar of the envelope.
+    Member(Member),
+    /// A field of a record, or of an object in it.
+    Field,
+    /// An object of which the data has the id alone.
+    Reference,
+    /// Nothing that is known.
+    Nothing,
+}
+
+/// Where a field stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Around the records of this stream.
+    Envelope(Option<Stream>),
+    /// In a record.
+    Record,
+    /// In an object inside a record.
+    Inner,
+}
+
+impl Reading {
+    /// A selected field, its own selection still empty.
+    pub fn pick(&self, alias: &str, field: &FieldDefinition, on: &str, side: Side) -> Pick {
+        let ty = field.ty.inner_named_type().as_str();
+        let (list, non_null) = (field.ty.is_list(), field.ty.is_non_null());
+        let leaf = self.types.types.get(ty).is_some_and(ExtendedType::is_leaf);
+        let entity = self.entities.get(on).filter(|_| side == Side::Record);
+        let name = match (side, entity) {
+            (Side::Record, Some(entity)) => entity.column(&field.name).unwrap_or(&field.name),
+            (Side::Inner, _) => synonyms::nested(&field.name),
+            _ => &field.name,
+        };
+        let part = match side {
+            Side::Envelope(stream) => self.around(&field.name, ty, list, leaf, stream),
+            Side::Record => inside(entity.and_then(|e| entities::kind(e.stream, name)), name, ty, leaf),
+            Side::Inner if leaf => Part::Field,
+            Side::Inner => Part::Nothing,
+        };
+        Pick {
+            key: format!("\"{alias}\":"),
+            alias: alias.to_owned(),
+            name: name.to_owned(),
+            on: on.to_owned(),
+            ty: ty.to_owned(),
+            list,
+            non_null,
+            leaf,
+            part,
+            fallback: self.fallback(ty, list, non_null),
+            picks: Vec::new(),
+        }
+    }
+
+    /// Where the fields of a type stand.
+    pub fn below(&self, side: Side, ty: &str) -> Side {
+        match side {
+            _ if self.entities.get(ty).is_some() => Side::Record,
+            Side::Record | Side::Inner => Side::Inner,
+            Side::Envelope(_) => side,
+        }
+    }
+
+    fn around(&self, name: &str, ty: &str, list: bool, leaf: bool, stream: Option<Stream>) -> Part {
+        if leaf {
+            return synonyms::member(name, ty).map_or(Part::Nothing, Part::Member);
+        }
+        let holds = |stream| root_fields::holds(&self.types, &self.entities, ty, stream);
+        match (self.entities.get(ty), stream) {
+            (Some(entity), Some(stream)) if entity.stream != stream => Part::Nothing,
+            (Some(_), _) if list => Part::Rows,
+            (Some(_), _) => Part::Record,
+            (None, Some(stream)) if list && holds(stream) => Part::Edges,
+            (None, _) if list => Part::Nothing,
+            (None, _) => Part::Envelope,
+        }
+    }
+
+    fn fallback(&self, ty: &str, list: bool, non_null: bool) -> Cow<'static, str> {
+        match (ty, self.types.types.get(ty)) {
+            _ if !non_null => "null".into(),
+            _ if list => "[]".into(),
+            ("Int" | "Float", _) => "0".into(),
+            ("Boolean", _) => "false".into(),
+            (_, Some(ExtendedType::Enum(choices))) => {
+                let first = choices.values.keys().next();
+                format!("\"{}\"", first.map_or("", |name| name.as_str())).into()
+            }
+            _ => "\"\"".into(),
+        }
+    }
+}
+
+/// A field of a record whose column is of that kind, if it is one.
+fn inside(kind: Option<Kind>, name: &str, ty: &str, leaf: bool) -> Part {
+    // These columns hold objects of any shape, which only a scalar of the schema's own can carry.
+    let shapeless = name.ends_with("_cards");
+    match (leaf, kind) {
+        (true, _) if shapeless && ty == "String" => Part::Nothing,
+        (false, Some(Kind::Json)) if shapeless => Part::Nothing,
+        (true, _) | (false, Some(Kind::Json)) => Part::Field,
+        (false, Some(Kind::Id)) => Part::Reference,
+        (false, _) => Part::Nothing,
+    }
+}

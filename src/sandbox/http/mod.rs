@@ -1,0 +1,6 @@
+//! HTTP around the API: the server, the rate limit, bodies that break off, and the log of what was asked.
+
+pub(crate) mod body;
+pub(crate) mod limit;
+pub(crate) mod log;
+pub(crate) mod server;

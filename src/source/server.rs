@@ -1,0 +1,124 @@
+//! The server as whoever settles a dialect sees it: it is asked one document at a time, and what it says is kept in the
+//! form in which it is learnt from.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::dialect::Dialect;
+use crate::error::Result;
+use crate::source::members::{Envelope, value};
+use crate::source::words::Entry;
+
+/// Answers documents; every call is one request of the key's budget.
+pub trait Server {
+    /// Asks one document (a query or a mutation, without secrets in it).
+    fn ask(&self, document: &str, variables: Value) -> impl Future<Output = Result<Reply>> + Send;
+
+    /// How it is believed to be spelled: these words are asked about beside the usual ones.
+    fn believed(&self) -> Option<Arc<Dialect>> {
+        None
+    }
+}
+
+/// What the server answered: JSON, whatever its status. Each part is read leniently, as [`crate::source::envelope`] does.
+#[derive(Debug, Clone, Default)]
+pub struct Reply {
+    /// `data`, null where there is none.
+    pub data: Value,
+    /// `errors`, none where there are none.
+    pub errors: Vec<Said>,
+}
+
+/// One error.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// Its words.
+    pub message: String,
+    /// Where in the document.
+    pub locations: Vec<Location>,
+    /// Where in the answer.
+    pub path: Vec<Value>,
+    /// `code` and the like.
+    pub extensions: Value,
+}
+
+/// A place in a document, from 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Location {
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: u32,
+}
+
+impl Reply {
+    /// Reads an answer, which is an object or a list of one; `None` where it is something else, or holds data that no value
+    /// holds.
+    pub fn read(text: &str) -> Option<Reply> {
+        let envelope = Envelope::read(text)?;
+        let mut errors = Vec::new();
+        envelope.each_member(|raw| {
+            if let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
+                errors.extend(list.into_iter().map(|one| Said::read(&value(one))));
+            } else {
+                let whole = value(raw);
+                errors.extend(Entry::all(&whole).into_iter().map(|entry| Said::of(&whole, entry)));
+            }
+        });
+        let Some(members) = envelope.data else { return Some(Reply { data: Value::Null, errors }) };
+        let parsed = members.into_iter().map(|(name, raw)| Some((name, serde_json::from_str(raw.get()).ok()?)));
+        Some(Reply { data: Value::Object(parsed.collect::<Option<_>>()?), errors })
+    }
+}
+
+impl Said {
+    /// Reads one error in any form.
+    pub fn read(value: &Value) -> Said {
+        Said::of(value, Entry::of_element(value).into_iter().next().unwrap_or_default())
+    }
+
+    fn of(value: &Value, entry: Entry) -> Said {
+        let place = |value: &Value| {
+            let number = |name: &str| value.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+            Some(Location { line: number("line")?, column: number("column").unwrap_or_default() })
+        };
+        let places = value.get("locations").and_then(Value::as_array);
+        let extensions = value.get("extensions").filter(|extensions| extensions.is_object()).cloned();
+        let code = entry.words.code.map(|code| serde_json::json!({ "code": code })).unwrap_or_default();
+        Said {
+            message: entry.words.message.unwrap_or_default(),
+            locations: places.into_iter().flatten().filter_map(place).collect(),
+            path: entry.path,
+            extensions: extensions.unwrap_or(code),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_part_is_read_leniently() {
+        let reply = |text: &str| Reply::read(text).expect(text);
+        for data in ["[]", "\"\"", "null", "7"] {
+            let reply = reply(&format!("\u{feff}{{\"data\":{data},\"errors\":\"TOKEN_EXPIRED\"}}"));
+            assert_eq!((reply.data, reply.errors[0].message.as_str()), (Value::Null, "TOKEN_EXPIRED"));
+        }
+        let said =
+            &reply(r#"{"errors":[{"message":"m","locations":"line 3","path":"a.b","extensions":"X"}]}"#).errors[0];
+        assert_eq!((said.message.as_str(), said.path.len(), &said.extensions), ("m", 2, &json!({"code": "X"})));
+        let said = &reply(r#"[{"errors":{"message":"m","locations":[{"line":2},{"column":1},null]}}]"#).errors[0];
+        assert_eq!(said.locations, [Location { line: 2, column: 0 }]);
+        assert!(reply(r#"{"data":{"a":1},"errors":[]}"#).errors.is_empty());
+        let odd = reply(r#"{"data":{"a":1},"cost":1e400,"errors":[{"message":"m","cost":1e400},{"message":"n"}]}"#);
+        assert_eq!((odd.data, odd.errors.len()), (json!({"a": 1}), 2), "a number that no value holds");
+        assert!(Reply::read(r#"{"data":{"a":1e400}}"#).is_none());
+        assert!(Reply::read("[1,2]").is_none() && Reply::read("\"text\"").is_none() && Reply::read("{").is_none());
+    }
+}

@@ -1,0 +1,166 @@
+//! Lists that cannot be read: does the record they belong to still exist?
+//!
+//! A conversation that is deleted between its entry in the list and the reading of its messages fails for ever, and over a
+//! backfill of many hours some always do. So when lists have failed, the server is asked for the records that they belong
+//! to: by their ids, where it was shown how it answers for one that is not there; the others in one more reading of their
+//! list, ids alone. What is gone becomes a tombstone with everything that belongs to it, within what `max_deletes` allows
+//! ([`crate::sync::deletions`] decides). What is there is set aside: the rest of the stream is delivered without it, and each
+//! run tries it again. Where no list of the stream can be read, none is set aside: the stream is incomplete.
+
+use std::collections::HashSet;
+use std::sync::PoisonError;
+
+use crate::discovery::fetch_by_id::{Found, look_up};
+use crate::error::{Error, Kind, Result};
+use crate::mirror::checkpoint::Checkpoint;
+use crate::mirror::deletions as stored;
+use crate::mirror::standing::standing;
+use crate::source::page::Page;
+use crate::source::query::{Question, Select, Start};
+use crate::streams::Stream;
+use crate::sync::deletions::judge::believed;
+use crate::sync::walk::id_reading::{IdReading, Next};
+use crate::sync::walk::{commit, isolate};
+use crate::sync::{Context, dialect};
+use crate::verdict::Verdict;
+
+/// Records that are there, asked for to learn how single records are asked for.
+const THERE: usize = 2;
+
+/// A list that cannot be read.
+#[derive(Debug)]
+pub struct Lost {
+    /// Where its walk began.
+    pub from: Checkpoint,
+    /// Why.
+    pub error: Error,
+}
+
+/// Finds out which of these lists belong to records that are gone, and closes their walks. Returns those that are to be
+/// walked again, because what their rows name is gone. Fails as a request fails that is no matter of one list.
+pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Result<Vec<String>> {
+    let mut again = Vec::new();
+    let Some(parent) = stream.definition().parent else { return Ok(again) };
+    let may_be_gone = |lost: &&Lost| {
+        matches!(
+            lost.error.kind,
+            Kind::PartialData
+                | Kind::UnknownFailure
+                | Kind::QueryRejected { .. }
+                | Kind::InsufficientScopes { .. }
+                | Kind::Unauthorized
+                | Kind::OfAnother { .. }
+                | Kind::Contradicted
+        )
+    };
+    let mut ids: Vec<String> = lost.iter().filter(may_be_gone).map(|lost| lost.from.partition.clone()).collect();
+    ids.extend(lost.iter().filter_map(|lost| named(&lost.error).map(str::to_owned)));
+    ids.sort_unstable();
+    ids.dedup();
+    let gone = if context.deletes.on { gone(context, parent, ids).await? } else { HashSet::new() };
+    let others_are_read = others_are_read(context, stream).await?;
+    for Lost { from, error } in lost {
+        if error.kind == Kind::Contradicted && context.parents.has_moved(&from.partition) {
+            // Its messages are where another conversation shows them.
+            commit::close(context, stream, &from, Verdict::Continuous).await?;
+            continue;
+        }
+        // The record was merged into this one, which shows its rows now.
+        if let Some(named) = named(&error).filter(|named| gone.contains(*named) && !gone.contains(&from.partition)) {
+            context.parents.have_moved(&from.partition, named);
+            again.push(from.partition);
+            continue;
+        }
+        let is_gone = gone.contains(&from.partition);
+        // Of a record that is gone the walk counts for nothing; should it not be deleted, its list is incomplete.
+        commit::give_up(context, stream, &from, &error, !is_gone && others_are_read).await?;
+        if is_gone {
+            let mut all = context.gone.lock().unwrap_or_else(PoisonError::into_inner);
+            all.push((parent, from.partition));
+        }
+    }
+    Ok(again)
+}
+
+/// The record whose rows a list shows in the place of its own.
+fn named(error: &Error) -> Option<&str> {
+    match &error.kind {
+        Kind::OfAnother { named } => Some(named),
+        _ => None,
+    }
+}
+
+/// Whether any list of a stream was read in this round, or need not be: a stream of which none can be read is not set
+/// aside list by list.
+async fn others_are_read(context: &Context, stream: Stream) -> Result<bool> {
+    let (lane, since) = (context.lane, context.begun.since_run);
+    let standing = context.mirror.call(move |w| w.transaction(|t| standing(t, lane, stream, since))).await?;
+    Ok(standing.skipped > 0 || standing.walks > standing.open + standing.incomplete + standing.set_aside)
+}
+
+/// Which of these records of a stream are gone.
+async fn gone(context: &Context, stream: Stream, ids: Vec<String>) -> Result<HashSet<String>> {
+    let mut gone = HashSet::new();
+    let mut open: HashSet<String> = HashSet::new();
+    if ids.is_empty() {
+        return Ok(gone);
+    }
+    if context.deletes.confirm_requests > 0 && is_askable(context, stream, &ids).await? {
+        let not_found = context.source.dialect().stream(stream)?.one.as_ref().and_then(|one| one.not_found);
+        for some in ids.chunks(context.source.aliases.now().max(1)) {
+            for (id, found) in some.iter().zip(look_up(&context.source, stream, some).await?) {
+                match believed(found, not_found) {
+                    Found::Gone => drop(gone.insert(id.clone())),
+                    Found::There => {}
+                    Found::Unknown => drop(open.insert(id.clone())),
+                }
+            }
+        }
+    } else {
+        open.extend(ids);
+    }
+    if !open.is_empty() && shows_all_but(context, stream, &mut open).await? {
+        // Who got a message meanwhile has moved to the head of the list, past the reading.
+        match head(context, stream).await {
+            Ok(page) => open.retain(|id| page.records.rows.iter().all(|row| *row.id != **id)),
+            Err(error) if isolate::is_of_a_row(&error) => return Ok(gone),
+            Err(error) => return Err(error),
+        }
+        gone.extend(open);
+    }
+    Ok(gone)
+}
+
+/// The first page of a stream's one list, ids alone.
+async fn head(context: &Context, stream: Stream) -> Result<Page> {
+    let size = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
+    let (start, select) = (Start::Row(0), Select::Ids);
+    context.source.ask(Question { stream, parent: None, size, start, select, since: None }).await
+}
+
+/// Whether single records can be asked for.
+async fn is_askable(context: &Context, stream: Stream, but: &[String]) -> Result<bool> {
+    let (since, most) = (context.begun.since_run, THERE + but.len());
+    let seen = context.mirror.call(move |w| stored::seen(w, stream, since, most)).await?;
+    let there: Vec<String> = seen.into_iter().filter(|id| !but.contains(id)).take(THERE).collect();
+    Ok(dialect::single_records(context, &mut None, stream, &there).await?.unwrap_or(false))
+}
+
+/// Reads a stream's one list, ids alone, and takes what it shows out of `open`. Returns whether the reading is complete,
+/// so that what is left is not there.
+async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<String>) -> Result<bool> {
+    let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
+    let walk = IdReading::first(context, stream, context.page_size.min(served))?;
+    let mut reading = IdReading::new(context, stream, None, walk);
+    while !open.is_empty() {
+        match reading.next().await {
+            Ok(Next::Page(shows)) => open.retain(|id| shows.1.records.rows.iter().all(|row| *row.id != **id)),
+            Ok(Next::End(verdict)) => return Ok(verdict.is_complete()),
+            Ok(Next::Stopped) => return Ok(false),
+            // A list that fails itself does not tell who is gone.
+            Err(error) if isolate::is_of_a_row(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}

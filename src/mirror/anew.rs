@@ -34,6 +34,9 @@ pub fn remember(t: &Transaction<'_>, round: Round, asked: &AskedWith) -> rusqlit
     } else if is(Bearing::Changes) && round.lane == Lane::Incremental {
         of_changes(t, stream, round, changed.contains(&Setting::Lookback).then(|| asked.value(Setting::Lookback)))?;
     }
+    if is(Bearing::Hashes) && !is_other {
+        half_read(t, stream, round)?;
+    }
     outdated(t, stream, round, settings::counts_since(t, stream))?;
     Ok(is_other)
 }
@@ -61,6 +64,19 @@ fn outdated(t: &Transaction<'_>, stream: Stream, round: Round, before: i64) -> r
     let lists = t
         .prepare(lists)?
         .query_map(params![stream.number(), round.lane.name(), round.since_run, before], |r| r.get(0))?
+        .collect::<rusqlite::Result<Vec<String>>>()?;
+    begin(t, stream, round, lists)
+}
+
+/// Begins the lists of the round anew that earlier runs have not read to their end.
+fn half_read(t: &Transaction<'_>, stream: Stream, round: Round) -> rusqlite::Result<()> {
+    leave(t, stream, round, &format!("open = 1 AND since_run < {}", round.run))?;
+    let lists = t
+        .prepare(
+            "SELECT partition FROM checkpoint
+             WHERE stream = ? AND lane = ? AND open = 1 AND since_run >= ? AND since_run < ? AND partition <> ''",
+        )?
+        .query_map(params![stream.number(), round.lane.name(), round.since_run, round.run], |r| r.get(0))?
         .collect::<rusqlite::Result<Vec<String>>>()?;
     begin(t, stream, round, lists)
 }

@@ -48,6 +48,8 @@ pub enum Setting {
     Lookback,
     /// How old the last whole reading of a list may be, in milliseconds.
     FullEvery,
+    /// What the job says to change by itself: it stays out of the hashes by which a walk knows its rows again.
+    Volatile,
 }
 
 /// What a change of a setting means for what was read before.
@@ -61,13 +63,15 @@ pub enum Bearing {
     Whose,
     /// Readings of what changed alone may lack something; whole ones do not.
     Changes,
+    /// A walk does not know the rows again that it has read. What is read to its end stays as it is.
+    Hashes,
     /// Nothing: it tells why another setting is another one.
     Name,
 }
 
 impl Setting {
     /// Every setting.
-    pub const ALL: [Setting; 15] = [
+    pub const ALL: [Setting; 16] = [
         Setting::Endpoint,
         Setting::Key,
         Setting::Operation,
@@ -83,6 +87,7 @@ impl Setting {
         Setting::Since,
         Setting::Lookback,
         Setting::FullEvery,
+        Setting::Volatile,
     ];
 
     /// The name in the mirror.
@@ -103,6 +108,7 @@ impl Setting {
             Setting::Since => "since",
             Setting::Lookback => "lookback",
             Setting::FullEvery => "full_every",
+            Setting::Volatile => "volatile",
         }
     }
 
@@ -126,6 +132,7 @@ impl Setting {
             Setting::Since => "`list.since`",
             Setting::Lookback => "`lookback`",
             Setting::FullEvery => "`full_every`",
+            Setting::Volatile => "`[source.volatile]`",
         }
     }
 
@@ -139,6 +146,7 @@ impl Setting {
             Setting::Claims | Setting::Date | Setting::Fields => Bearing::Form,
             Setting::Since | Setting::Lookback | Setting::FullEvery => Bearing::Changes,
             Setting::Drop | Setting::Extra => Bearing::Name,
+            Setting::Volatile => Bearing::Hashes,
         }
     }
 

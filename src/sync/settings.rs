@@ -12,6 +12,7 @@ use super::Context;
 use crate::error::{Result, quote};
 use crate::mirror::anew::{self, Round};
 use crate::mirror::settings::{self, AskedWith, Bearing, Change, Setting};
+use crate::record::volatile::Volatile;
 use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::incremental::skip;
@@ -66,8 +67,15 @@ fn asked_with(source: &Source, job: &toml::Table, terms: Terms, stream: Stream) 
         (Setting::Since, fingerprint([list.since.as_str(), list.since_form.word()])),
         (Setting::Lookback, terms.lookback),
         (Setting::FullEvery, terms.full_every),
+        (Setting::Volatile, volatile(&source.volatile()[stream])),
     ];
     Ok(AskedWith { stream, settings })
+}
+
+fn volatile(rule: &Volatile) -> i64 {
+    let signed = if rule.signed { "signed" } else { "" };
+    let paths = rule.paths.iter().map(|path| path.join("."));
+    fingerprint(std::iter::once(signed.to_owned()).chain(paths).collect::<Vec<_>>().iter().map(String::as_str))
 }
 
 fn fingerprint<'t>(texts: impl IntoIterator<Item = &'t str>) -> i64 {
@@ -133,9 +141,17 @@ fn told(stream: Stream, changes: &[Change], since: i64, job: &str) -> Vec<String
             "{stream}: the fields that are asked for have changed since the last run; records that are otherwise as they were are filled in, and do not count as changed"
         ));
     }
+    let half_read = |change: &Change| change.setting.bearing() == Bearing::Hashes && change.run > since;
+    if let Some(change) = changes.iter().find(|change| half_read(change)) {
+        notes.push(format!(
+            "{stream}: another value of {} than when this reading began, in run {since}: a list that it had not read to its \
+             end is read anew",
+            change.setting.told()
+        ));
+    }
     let (after, before): (Vec<&Change>, Vec<&Change>) = changes
         .iter()
-        .filter(|change| change.setting.bearing() != Bearing::Name)
+        .filter(|change| !matches!(change.setting.bearing(), Bearing::Name | Bearing::Hashes))
         .partition(|change| change.run > since);
     let is_other = |change: &Change| matches!(change.setting.bearing(), Bearing::Which | Bearing::Whose);
     let names = |of: &[&Change]| {

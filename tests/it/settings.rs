@@ -67,6 +67,16 @@ fn a_field_that_is_left_out_now_is_in_no_record_and_nobody_blames_the_order() {
     });
 }
 
+const VOLATILE: &str = "[source.volatile]\ncontacts = [\"owner\"]\nmessages = [\"content\"]";
+const SIGNED: &str = "[source.volatile]\nsigned = \"keep\"\ncontacts = [\"owner\"]\nmessages = [\"content\"]";
+
+#[test]
+fn what_changes_by_itself_is_declared_in_the_middle_of_a_list_and_nobody_blames_the_order() {
+    for (before, after) in [("", VOLATILE), (VOLATILE, ""), (VOLATILE, SIGNED)] {
+        edited("backfill", (before, after), "`[source.volatile]`", is_whole);
+    }
+}
+
 const OPEN: &str = "[source.dialect.streams.conversations.list]\narguments = { status = \"OPEN\" }";
 
 #[test]

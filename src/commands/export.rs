@@ -5,11 +5,10 @@ use super::accounts;
 use super::apart::apart;
 use crate::cli::ExportArgs;
 use crate::config::settings::{Flags, Settings};
-use crate::delivery::deliver;
+use crate::delivery::{deliver, offer};
 use crate::destinations::Receipt;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::changes::Reading;
-use crate::mirror::refusals::Unsettled;
 use crate::mirror::store::Mirror;
 use crate::mirror::{account, refusals, sound};
 use crate::policy::{self, Exit};
@@ -62,9 +61,9 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
         })
         .await?;
     let mut exits = Vec::new();
-    for (stream, refused) in &refused {
+    for (_, refused) in &refused {
         let decision = policy::decide(&Kind::DeletesRefused);
-        telemetry::failed(&format!("{account}{stream}: {refused}"), decision.hint);
+        telemetry::failed(&format!("{account}{refused}"), decision.hint);
         exits.push(decision.exit);
     }
     let damaged = deliver::damaged(&told_of)?;
@@ -105,8 +104,9 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     Ok(Exit::first(exits))
 }
 
-/// The streams of a job of which deletions are refused and nothing has settled that.
-fn refused(settings: &Settings) -> Result<Vec<(Stream, Unsettled)>> {
+/// The streams of a job of which deletions are refused and nothing has settled that, with what to say: a reading did not show
+/// so many records any more, or they are not asked for any more.
+fn refused(settings: &Settings) -> Result<Vec<(Stream, String)>> {
     if !settings.deletes.on {
         return Ok(Vec::new());
     }
@@ -115,7 +115,11 @@ fn refused(settings: &Settings) -> Result<Vec<(Stream, Unsettled)>> {
     for stream in settings.streams.iter().copied() {
         let refused = refusals::unsettled(reading.connection(), stream)
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("what the mirror has refused: {e}")))?;
-        all.extend(refused.map(|refused| (stream, refused)));
+        let why = match refused {
+            Some(refused) => Some(format!("{stream}: {refused}")),
+            None => offer::left_over(&reading, settings, stream, None)?,
+        };
+        all.extend(why.map(|why| (stream, why)));
     }
     Ok(all)
 }

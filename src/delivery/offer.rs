@@ -158,8 +158,14 @@ fn suspects(reading: &Reading, stream: Stream, refused: Option<Unsettled>) -> Re
     Ok(suspects.max(refused.map_or(0, |refused| refused.records)))
 }
 
-/// Why a stream is not complete that holds records which are not asked for any more, or which belong to such records.
-fn left_over(reading: &Reading, settings: &Settings, stream: Stream, parent: Option<Stream>) -> Result<Option<String>> {
+/// Why a stream is not complete that holds records which are not asked for any more, or which belong to such records of
+/// `parent`. Only `--allow-deletes` settles that.
+pub fn left_over(
+    reading: &Reading,
+    settings: &Settings,
+    stream: Stream,
+    parent: Option<Stream>,
+) -> Result<Option<String>> {
     for stream in [Some(stream), parent].into_iter().flatten().filter(|_| settings.deletes.on) {
         let left = left_over::of(reading.connection(), stream, settings.deletes.most)
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;

@@ -10,13 +10,17 @@
 //! between the two: only passes that are begun later count (`closed`). [`begin_search`] begins such passes: at first over
 //! the lists of the same contact's conversations, then over those that changed, then over the one read the longest ago.
 //! What a run has no requests for is left to the next.
+//!
+//! A record may also go before its list was read to the end ([`note_unread`]). Then nobody knows what stood there, and if it has
+//! moved, the list that shows it now may have been read before. The same search finds it. Until every list was read, the stream
+//! is incomplete ([`unread`]).
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::checkpoint::{self, Lane, Pass, Place};
 use super::deletions::{Judged, Parent, Suspect};
 use super::parents::NAMED;
-use super::store::Writer;
+use super::store::{Writer, has_table};
 use crate::error::Result;
 use crate::streams::Stream;
 
@@ -106,6 +110,64 @@ pub fn relate(writer: &mut Writer, run: i64, parent: Stream, child: Stream, ids:
     })
 }
 
+/// Notes which of these records of stream `parent` go before their list was read to the end, and were not told to be without
+/// anything.
+pub fn note_unread(writer: &mut Writer, run: i64, parent: Stream, child: Stream, ids: &[String]) -> Result<()> {
+    let ids = serde_json::json!(ids).to_string();
+    writer.transaction(|t| {
+        t.execute(
+            &format!(
+                "INSERT OR REPLACE INTO unread (stream, id, run)
+                 SELECT ?1, r.id, ?2 FROM record AS r JOIN entry AS e ON e.stream = ?1 AND e.partition = r.id
+                 WHERE r.stream = ?3 AND r.deleted = 0 AND r.id IN (SELECT value FROM json_each(?4))
+                     AND (EXISTS (SELECT 1 FROM checkpoint AS c WHERE c.stream = ?1 AND c.partition = r.id
+                                      AND (c.open = 1 OR c.verdict = 'incomplete'))
+                          OR NOT EXISTS (SELECT 1 FROM checkpoint AS c WHERE c.stream = ?1 AND c.partition = r.id))
+                     AND NOT (EXISTS (SELECT 1 FROM body_{parent} AS b
+                                      WHERE b.seq = r.seq AND json_type(b.payload, '$.lastMessage') = 'null')
+                              AND NOT EXISTS (SELECT 1 FROM record AS m INDEXED BY record_parents
+                                              WHERE m.stream = ?1 AND m.parent = r.id AND m.deleted = 0))"
+            ),
+            params![child.number(), run, parent.number(), ids],
+        )
+        .map(drop)
+    })
+}
+
+/// Forgets what every list was searched for. Returns whether anything is left.
+pub fn settle_unread(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<bool> {
+    let any = |t: &Transaction<'_>| {
+        t.query_row("SELECT EXISTS (SELECT 1 FROM unread WHERE stream = ?)", [child.number()], |r| r.get(0))
+    };
+    if any(t)? {
+        let searched = searched(t, child, parent)?;
+        t.execute("DELETE FROM unread WHERE stream = ? AND run <= ?", params![child.number(), searched])?;
+    }
+    any(t)
+}
+
+/// Returns how many records went before their list in stream `child` was read to the end, and how many lists are still to be
+/// read whole in search of what stood there. `None` if there is none.
+pub fn unread(c: &Connection, child: Stream) -> rusqlite::Result<Option<(u64, u64)>> {
+    let Some(parent) = child.definition().parent.filter(|_| has_table(c, "unread").unwrap_or(false)) else {
+        return Ok(None);
+    };
+    let (gone, newest): (u64, Option<i64>) = c
+        .prepare_cached("SELECT count(*), max(run) FROM unread WHERE stream = ?")?
+        .query_row([child.number()], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    newest.map(|newest| Ok((gone, lists_behind(c, child, parent, newest)?))).transpose()
+}
+
+/// How many lists were not searched for what went in run `newest` or before.
+fn lists_behind(c: &Connection, child: Stream, parent: Stream, newest: i64) -> rusqlite::Result<u64> {
+    c.query_row(
+        "SELECT count(*) FROM record AS p LEFT JOIN entry AS e ON e.stream = ?1 AND e.partition = p.id
+         WHERE p.stream = ?2 AND p.deleted = 0 AND coalesce(e.searched, 0) < ?3",
+        params![child.number(), parent.number(), newest],
+        |r| r.get(0),
+    )
+}
+
 /// Which lists a search may begin, and how many of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Search {
@@ -133,7 +195,11 @@ pub struct Search {
 pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u64> {
     let (child, parent) = (search.child.number(), search.parent.number());
     let oldest_and_newest = t.query_row(
-        &format!("SELECT min(r.suspect_run), max(r.suspect_run) FROM record AS r INDEXED BY record_suspects WHERE {IS_ORPHAN}"),
+        &format!(
+            "SELECT min(run), max(run) FROM (
+                 SELECT r.suspect_run AS run FROM record AS r INDEXED BY record_suspects WHERE {IS_ORPHAN}
+                 UNION ALL SELECT run FROM unread WHERE stream = ?1)"
+        ),
         params![child, parent],
         |r| Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<i64>>(1)?)),
     )?;
@@ -204,11 +270,5 @@ pub fn left(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Res
         |r| Ok((r.get(0)?, r.get(1)?)),
     )?;
     let Some(newest) = newest else { return Ok((0, 0)) };
-    let lists = t.query_row(
-        "SELECT count(*) FROM record AS p LEFT JOIN entry AS e ON e.stream = ?1 AND e.partition = p.id
-         WHERE p.stream = ?2 AND p.deleted = 0 AND coalesce(e.searched, 0) < ?3",
-        params![child.number(), parent.number(), newest],
-        |r| r.get(0),
-    )?;
-    Ok((orphans, lists))
+    Ok((orphans, lists_behind(t, child, parent, newest)?))
 }

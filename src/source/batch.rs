@@ -23,6 +23,8 @@ use crate::streams::Stream;
 
 /// How long a turn waits at most for somebody at work.
 const LINGER: Duration = Duration::from_millis(250);
+/// When no request is on its way for so long, and nothing else has moved, whoever is at work waits for an answer, too.
+const STALLED: Duration = Duration::from_secs(2);
 
 /// The questions that wait.
 #[derive(Debug, Default)]
@@ -79,15 +81,20 @@ impl Waiting {
         Moving(self.clone())
     }
 
-    /// Waits until nobody is at work and no request is under way: whoever holds bytes then waits for an answer, too, and
-    /// will not give them back before.
+    /// Waits until no request is under way and nobody is at work, or nothing has moved for a while: whoever holds bytes then
+    /// waits for an answer, too, and will not give them back before.
     async fn standstill(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.at_work.load(Ordering::Relaxed) + self.moving.load(Ordering::Relaxed) == 0 {
+            let (moving, at_work) = (self.moving.load(Ordering::Relaxed), self.at_work.load(Ordering::Relaxed));
+            if moving + at_work == 0 {
                 return;
             }
-            changed.await;
+            if moving > 0 {
+                changed.await;
+            } else if tokio::time::timeout(STALLED, changed).await.is_err() {
+                return;
+            }
         }
     }
 
@@ -373,5 +380,29 @@ mod tests {
         };
         tokio::join!(waiting.gather(10), done);
         assert!(begun.elapsed() < LINGER * 2);
+    }
+
+    async fn stands_still_after(waiting: &Waiting) -> Option<Duration> {
+        let began = tokio::time::Instant::now();
+        let stood = tokio::time::timeout(Duration::from_secs(3600), waiting.standstill()).await;
+        stood.is_ok().then(|| began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_bytes_that_their_holders_will_not_give_back_goes_on() {
+        let waiting = Arc::new(Waiting::default());
+        assert_eq!(stands_still_after(&waiting).await, Some(Duration::ZERO));
+        // Somebody who said to be at work asks something itself: nobody will give anything back.
+        let at_work = waiting.at_work();
+        assert_eq!(stands_still_after(&waiting).await, Some(STALLED));
+        let moving = waiting.moving();
+        assert_eq!(stands_still_after(&waiting).await, None, "an answer is to come");
+        let answered = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            drop(moving);
+        };
+        let (stood, ()) = tokio::join!(stands_still_after(&waiting), answered);
+        assert_eq!(stood, Some(Duration::from_secs(60) + STALLED));
+        drop(at_work);
     }
 }

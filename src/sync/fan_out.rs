@@ -128,6 +128,8 @@ async fn walk_open(context: &Context, stream: Stream, mut above: watch::Receiver
                         (failures, read) = (0, Some(from.partition));
                     }
                     Err(error) => {
+                        // Whether others are read is asked first.
+                        drop(at_work.take());
                         failures += 1;
                         if !is_its_own(context, stream, &error, read.as_ref(), &lost).await? {
                             walks.shutdown().await;

@@ -50,7 +50,7 @@ fn a_narrowed_list_deletes_nothing_until_a_person_says_so() {
             assert_eq!(held(&work, "messages"), (520, 0, 0), "{mode}, night {night}");
         }
         // Held like any other stream of which something is not as it should be.
-        let exported = work.call(&["export", "job.toml"]).expect(3);
+        let exported = work.call(&["export", "job.toml"]).expect(7);
         assert!(exported.stdout.contains("conversations 40 records, held back"), "{}", exported.stdout);
         assert!(exported.stdout.contains("messages 520 records, held back"), "{}", exported.stdout);
         let ended = run(&server, &work, "job.toml", &["--allow-deletes"]).expect(0);

@@ -289,7 +289,7 @@ fn as_of_the_version_before(work: &Work) {
     let before = include_str!("../../sql/mirror/0001_records_and_checkpoints.sql");
     let round = before.split("CREATE TABLE round").nth(1).and_then(|rest| rest.split(';').next()).expect("its rounds");
     let sql = format!(
-        "DROP TABLE forgotten; DROP TABLE revived;
+        "DROP TABLE forgotten; DROP TABLE revived; DROP TABLE unread;
          CREATE TABLE selection (stream INTEGER PRIMARY KEY, fingerprint INTEGER NOT NULL, changed_in INTEGER);
          INSERT INTO selection SELECT stream, value, changed_in FROM setting WHERE name = 'fields';
          DROP TABLE setting; DROP TABLE counts_since; ALTER TABLE reading DROP COLUMN run;

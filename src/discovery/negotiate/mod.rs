@@ -58,6 +58,8 @@ pub struct Negotiation<'s> {
     schema: Option<Schema>,
     hidden: bool,
     taught: bool,
+    /// Requests that asking about the token took.
+    asked: u32,
     outcome: Outcome,
     conversations: Vec<String>,
     /// Conversations that were there lately, by another's word.
@@ -89,6 +91,7 @@ impl<'s> Negotiation<'s> {
             schema: None,
             hidden: false,
             taught: false,
+            asked: 0,
             outcome: Outcome::default(),
             conversations: Vec::new(),
             known: Vec::new(),
@@ -352,7 +355,8 @@ impl<'s> Negotiation<'s> {
         }
         let asked = match stream {
             None => probe::learn_token(&documents, ASKING).await,
-            Some(_) => probe::learn_lists(&documents, &self.streams, ASKING).await,
+            // What the token left of both budgets: most servers need none for it.
+            Some(_) => probe::learn_lists(&documents, &self.streams, 2 * ASKING - self.asked).await,
         };
         let asked = match asked {
             Ok(asked) => asked,
@@ -363,6 +367,7 @@ impl<'s> Negotiation<'s> {
                 return Ok(None);
             }
         };
+        self.asked = asked.requests.min(ASKING);
         tracing::info!(requests = asked.requests, open = ?asked.open, "asked what the server knows");
         self.taught = asked.judged;
         if !asked.judged {

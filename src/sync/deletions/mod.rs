@@ -232,6 +232,7 @@ impl<'c> Stage<'c> {
         self.call(move |w, of| {
             if let Some(child) = child {
                 stored_orphans::relate(w, of.run, of.stream, child, &ids)?;
+                stored_orphans::note_unread(w, of.run, of.stream, child, &ids)?;
             }
             stored::bury(w, of.run, of.stream, child, &ids, since)
         })

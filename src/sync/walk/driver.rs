@@ -170,6 +170,8 @@ async fn read(
             keep_size(context, stream, (&walk, size), verdict.is_complete() && (from.partition.is_empty() || !lowered));
             let then = what_follows(context, (stream, from), &walk, &verdict, order.is_evident());
             let read = Read { context, stream, from, windows };
+            // Pages that were asked for beyond the end hold bytes that others wait for.
+            ready.clear();
             let ending = Ending { walk: &walk, began, stands, then, verdict };
             return conclude(read, ending, window, at_work, landed).await;
         }

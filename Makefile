@@ -3,13 +3,18 @@
 NEEDS := .test-needs
 DENY := $(NEEDS)/bin/cargo-deny
 
-.PHONY: help demo test soak bench lint deny doc
+.PHONY: help demo quick test soak bench lint deny doc
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 demo: ## a whole account synced from a sandbox, tokens expiring, faults on, compared with the truth
 	cargo run --quiet -- demo
+
+quick: ## after a small change: format, clippy and the tests that need no server, in under a minute once all is built
+	cargo fmt --check
+	cargo clippy --lib -- -D warnings
+	cargo test --profile dev --lib
 
 test: ## every test; installs what they need (python3, node, PostgreSQL, Java, packages) when it is missing and it may
 	tests/support/needs.sh

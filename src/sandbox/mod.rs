@@ -7,19 +7,19 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | what does the API look like? | `dialects/*.graphql` or any SDL file, read by `schema.rs`; its rejections: `wording.rs`, `suggest.rs`, `variables.rs`, `overlooked.rs`, `valueless.rs` |
-//! | what do its types, fields and arguments stand for? | `reading.rs`: said by `@sandbox` (`hints.rs`), else guessed (`entities.rs`, `asks.rs`) from what people call things (`words.rs`) |
-//! | how is a request judged, step by step? | `api.rs`, then `resolve.rs`; what comes out is in `outcome.rs` |
-//! | what does a query select? what does it ask? | `plan.rs` of `pick.rs`, `question.rs`; where does a page begin? `cursor.rs` |
-//! | how is an answer written? | `execute.rs` and, for the scalars of an envelope, `members.rs` into `out.rs` |
-//! | how many records, in which order, with which ids? | `data.rs` of `list.rs` (all messages: `all_messages.rs`), `ids.rs` |
-//! | what is in a field? | `object.rs`, `records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `dice.rs` |
-//! | what changes meanwhile? | `drift.rs`, `upheaval.rs`; between two readings: `night.rs`; when a test wants it to: `at_will.rs` |
-//! | what changed since a moment? | `since.rs` |
-//! | what makes lists hard to read? | `adversary.rs` |
-//! | what fails? | `faults.rs`, `body.rs` (connections that break) |
-//! | who may ask, how often? | `token.rs`, `limit.rs` |
-//! | what should have come out? what was asked? | `truth.rs`, `log.rs` |
+//! | what does the API look like? | `dialects/*.graphql` or any SDL file, read by `graphql/schema.rs`; its rejections: `graphql_js_messages.rs`, `suggest.rs`, `variables.rs`, `literal_checks.rs`, `missing_values.rs` |
+//! | what do its types, fields and arguments stand for? | `graphql/reading.rs`: said by `@sandbox` (`directives.rs`), else guessed (`entities.rs`, `root_fields.rs`) from what people call things (`synonyms.rs`) |
+//! | how is a request judged, step by step? | `api.rs`, then `graphql/resolve.rs`; what comes out is in `outcome.rs` |
+//! | what does a query select? what does it ask? | `graphql/plan.rs` of `selection.rs`, `question.rs`; where does a page begin? `account/cursor.rs` |
+//! | how is an answer written? | `graphql/execute.rs` and, for the scalars of an envelope, `members.rs` into `json_writer.rs` |
+//! | how many records, in which order, with which ids? | `account/data.rs` of `list.rs` (all messages: `all_messages.rs`), `ids.rs` |
+//! | what is in a field? | `graphql/object.rs`; `account/records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `rng.rs` |
+//! | what changes meanwhile? | `changes/drift.rs`, `bulk_changes.rs`; between two readings: `night.rs`; when a test wants it to: `manual_changes.rs` |
+//! | what changed since a moment? | `changes/since.rs` |
+//! | what makes lists hard to read? | `faults/adversary.rs` |
+//! | what fails? | `faults.rs`, `http/body.rs` (connections that break) |
+//! | who may ask, how often? | `token.rs`, `http/limit.rs` |
+//! | what should have come out? what was asked? | `account/truth.rs`, `http/log.rs` |
 
 mod account;
 mod api;

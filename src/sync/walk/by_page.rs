@@ -1,7 +1,7 @@
 //! Pages by number: the usual walk.
 //!
 //! Pages of one size adjoin and prove nothing. So each question takes another size, between half the largest and the
-//! largest, whose page begins before the end of what was read and ends farthest ([`crate::sync::walk::prefetch`]).
+//! largest, whose page begins before the end of what was read and ends farthest ([`crate::sync::walk::reach`]).
 //!
 //! The size that is served is learnt from page one, because servers clamp in silence. A server may also serve one size
 //! whatever it is asked for, and count its pages in it. That shows when a page has more rows than were asked for, or when
@@ -22,7 +22,7 @@ use super::questions::Ask;
 use super::strategy::{Move, Way};
 use super::verdict::End;
 use super::windows::{Behind, Stands, Taken};
-use crate::sync::walk::prefetch::{reach, reach_anew};
+use crate::sync::walk::reach::{reach, reach_anew};
 
 /// A walk by page numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

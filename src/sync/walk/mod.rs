@@ -49,8 +49,8 @@ mod moved;
 mod naive;
 mod page_size;
 mod position;
-mod prefetch;
 mod questions;
+mod reach;
 mod reading_again;
 mod reasons;
 pub mod second_pass;
@@ -81,7 +81,7 @@ use self::questions::Questions;
 pub use self::reasons::{hint, page_ignored};
 use self::strategy::{Move, Strategy};
 use self::unpaged::Unpaged;
-pub use crate::sync::walk::prefetch::{again_of, windows_of};
+pub use crate::sync::walk::reach::{again_of, windows_of};
 use crate::verdict::Verdict;
 
 /// What an answer meant for the walk.

@@ -39,7 +39,7 @@ fn the_overlap_costs_about_a_sixth_more_windows() {
     let mut position = 100;
     let mut windows = 1;
     while position < 100_000 {
-        let ask = crate::sync::walk::prefetch::reach(position, 100);
+        let ask = crate::sync::walk::reach::reach(position, 100);
         assert!(ask.row + 2 <= position && ask.size <= 100);
         position = ask.row + u64::from(ask.size);
         windows += 1;

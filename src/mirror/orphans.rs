@@ -12,8 +12,8 @@
 //! What a run has no requests for is left to the next.
 //!
 //! A record may also go before its list was read to the end ([`note_unread`]). Then nobody knows what stood there, and if it has
-//! moved, the list that shows it now may have been read before. The same search finds it. Until every list was read, the stream
-//! is incomplete ([`unread`]).
+//! moved, the list that shows it now may have been read before. The same search finds it. Until every list was read, the run says
+//! so ([`unread`]). It is not incomplete for that: most such records were deleted, and on a busy account some always are.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -134,16 +134,21 @@ pub fn note_unread(writer: &mut Writer, run: i64, parent: Stream, child: Stream,
     })
 }
 
-/// Forgets what every list was searched for. Returns whether anything is left.
+/// Of so few records that went before their lists were read every other list is searched. Where more went, they were most
+/// likely deleted, and only the lists of the same contacts' conversations are read.
+const FEW: u64 = 3;
+
+/// Forgets what every list was searched for. Returns whether every list is to be searched for what is left.
 pub fn settle_unread(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<bool> {
-    let any = |t: &Transaction<'_>| {
-        t.query_row("SELECT EXISTS (SELECT 1 FROM unread WHERE stream = ?)", [child.number()], |r| r.get(0))
-    };
-    if any(t)? {
+    if count_unread(t, child)? > 0 {
         let searched = searched(t, child, parent)?;
         t.execute("DELETE FROM unread WHERE stream = ? AND run <= ?", params![child.number(), searched])?;
     }
-    any(t)
+    count_unread(t, child).map(|left| (1..=FEW).contains(&left))
+}
+
+fn count_unread(c: &Connection, child: Stream) -> rusqlite::Result<u64> {
+    c.query_row("SELECT count(*) FROM unread WHERE stream = ?", [child.number()], |r| r.get(0))
 }
 
 /// Returns how many records went before their list in stream `child` was read to the end, and how many lists are still to be
@@ -204,18 +209,25 @@ pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u6
         |r| Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, Option<i64>>(1)?)),
     )?;
     let (Some(oldest), Some(newest)) = oldest_and_newest else { return Ok(0) };
+    let has_orphans: bool = t.query_row(
+        &format!("SELECT EXISTS (SELECT 1 FROM record AS r INDEXED BY record_suspects WHERE {IS_ORPHAN})"),
+        params![child, parent],
+        |r| r.get(0),
+    )?;
+    let is_wide = has_orphans || count_unread(t, search.child)? <= FEW;
     let lists: Vec<(String, u64)> = t
         .prepare(
             "SELECT p.id, (SELECT count(*) FROM record AS m INDEXED BY record_parents
                            WHERE m.stream = ?1 AND m.parent = p.id AND m.deleted = 0)
              FROM record AS p JOIN entry AS e ON e.stream = ?1 AND e.partition = p.id
-             WHERE p.stream = ?2 AND p.deleted = 0 AND p.suspect_run IS NULL
+             WHERE p.stream = ?2 AND p.deleted = 0 AND p.suspect_run IS NULL AND (?8 OR coalesce(e.related, 0) >= ?5)
                  AND coalesce(e.searched, 0) < ?3 AND coalesce(e.search, 0) < ?4
              ORDER BY coalesce(e.related, 0) >= ?5 DESC, e.run >= ?6 DESC, e.read_at, p.id LIMIT ?7",
         )?
-        .query_map(params![child, parent, newest, search.run, oldest, search.round, search.questions.max(1)], |r| {
-            Ok((r.get(0)?, r.get(1)?))
-        })?
+        .query_map(
+            params![child, parent, newest, search.run, oldest, search.round, search.questions.max(1), is_wide],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )?
         .collect::<rusqlite::Result<_>>()?;
     let (mut begun, mut left) = (0, search.questions);
     for (partition, rows) in lists {

@@ -4,7 +4,6 @@ use rusqlite::{Connection, params};
 
 use super::audits;
 use super::checkpoint::{Lane, gone, parent};
-use super::orphans;
 use super::refusals::{self, Unsettled};
 use crate::mirror::partitions;
 use crate::number::MOST;
@@ -57,9 +56,6 @@ pub struct Standing {
     pub may_miss: f64,
     /// Lists that were skipped and are to be read again, because an audit found one like them lacking records.
     pub owed: u64,
-    /// Records that went before their list was read to the end, and how many other lists are to be read in search of what stood
-    /// there.
-    pub unread: Option<(u64, u64)>,
     /// Deletions of its records were refused, and nothing has settled that yet.
     pub refused: Option<Unsettled>,
 }
@@ -72,12 +68,7 @@ impl Standing {
 
     /// Whether nothing is missing but what was set aside.
     pub fn lacks_only_what_is_set_aside(&self) -> bool {
-        self.set_aside > 0
-            && self.open == 0
-            && self.incomplete == 0
-            && self.skipped_incomplete == 0
-            && self.owed == 0
-            && self.unread.is_none()
+        self.set_aside > 0 && self.open == 0 && self.incomplete == 0 && self.skipped_incomplete == 0 && self.owed == 0
     }
 
     /// Leaves out what was refused where the job keeps what is gone (`deletes = "off"`): it asks for no deletion.
@@ -109,12 +100,6 @@ impl Standing {
             let lists = counted(self.owed, "list");
             Verdict::Incomplete(format!(
                 "an audit found records that were missed; {lists} skipped on the same sign must be read again"
-            ))
-        } else if let Some((gone, lists)) = self.unread {
-            let lists = counted(lists, "list");
-            Verdict::Incomplete(format!(
-                "{gone} {}: if that was merged into another one, {lists} must be read again to find what stood there",
-                if gone == 1 { "list was gone before it was read" } else { "lists were gone before they were read" }
             ))
         } else if self.set_aside > 0 {
             let why = self.set_aside_why.clone().unwrap_or_default();
@@ -171,7 +156,6 @@ pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusql
         })
     })?;
     standing.refused = refusals::unsettled(c, stream)?;
-    standing.unread = orphans::unread(c, stream)?;
     if lane == Lane::Incremental {
         let skipped = partitions::skipped(c, stream, since)?;
         standing.skipped = skipped.lists;

@@ -126,7 +126,8 @@ fn groups(context: &Context, streams: &[Stream]) -> Vec<Vec<Stream>> {
 
 /// Concludes what is gone from these streams, parents before what belongs to them.
 async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Vec<(Stream, Concluded)>> {
-    let (mut gone, mut concluding) = (Vec::new(), Concluding::new(context, ask));
+    let mut gone: Vec<(Stream, Concluded)> = Vec::new();
+    let mut concluding = Concluding::new(context, ask);
     for (n, stream) in streams.iter().copied().enumerate() {
         if !context.deletes.on || context.is_stopped() {
             break;
@@ -139,6 +140,14 @@ async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Ve
                 () = context.stop.late() => 0,
             };
             concluding.spend(spent);
+            // A search asks for lists whose records may have gone since they were concluded.
+            if let Some(parent) = stream.definition().parent.filter(|parent| concluding.has_more_gone(*parent)) {
+                let later = concluding.conclude(parent, 0).await?;
+                match gone.iter_mut().find(|(of, _)| *of == parent) {
+                    Some((_, concluded)) => *concluded = std::mem::take(concluded).and_then(later),
+                    None => gone.push((parent, later)),
+                }
+            }
         }
         gone.push((stream, concluding.conclude(stream, moved).await?));
     }

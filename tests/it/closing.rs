@@ -119,7 +119,7 @@ fn run(seed: u64, order: Order, peculiar: Peculiar, every: usize) -> Ran {
     };
     let work = job("backfill", &format!("page_size = {PAGE}\naliases_per_request = 4\nretry_for = \"1s\""));
     let outcome = server.run(&work);
-    assert!([0, 3].contains(&outcome.code), "{}", outcome.stderr);
+    assert!([0, 3].contains(&outcome.code), "{} {}{}", outcome.code, outcome.stdout, outcome.stderr);
     let found = outcome
         .stdout
         .split("reading the list again found ")

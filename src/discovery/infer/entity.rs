@@ -47,21 +47,36 @@ pub fn carrying<'s>(fields: &'s [Field], column: &Column) -> Option<&'s Field> {
     (!found.arguments.iter().any(Argument::is_needed)).then_some(found)
 }
 
-/// What to select of an entity, in GraphQL's own notation, and the documented columns that it does not have.
-pub fn selection(schema: &Schema, type_name: &str, stream: Stream) -> (Vec<String>, Vec<&'static str>) {
+/// What to select of an entity.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// The documented columns that it has, in GraphQL's own notation.
+    pub fields: Vec<String>,
+    /// Those that it does not have.
+    pub missing: Vec<&'static str>,
+    /// Those that it has as objects of which a hidden schema has shown no field.
+    pub unshown: Vec<&'static str>,
+}
+
+/// Returns what to select of an entity.
+pub fn selection(schema: &Schema, type_name: &str, stream: Stream) -> Selection {
     let fields = schema.fields(type_name);
-    let (mut selected, mut missing) = (Vec::new(), Vec::new());
+    let mut selection = Selection::default();
     for column in stream.columns() {
-        let written = carrying(fields, column).and_then(|field| {
+        let field = carrying(fields, column);
+        let written = field.and_then(|field| {
             let alias = if field.name == column.name { String::new() } else { format!("{}: ", column.name) };
             Some(format!("{alias}{}", written(schema, &field.name, &field.ty, 2)?))
         });
+        let is_unshown =
+            || field.is_some_and(|f| schema.is_object(&f.ty) && schema.fields(&f.ty.name).is_empty() && !schema.whole);
         match written {
-            Some(text) => selected.push(text),
-            None => missing.push(column.name),
+            Some(text) => selection.fields.push(text),
+            None if is_unshown() => selection.unshown.push(column.name),
+            None => selection.missing.push(column.name),
         }
     }
-    (selected, missing)
+    selection
 }
 
 /// The scalar fields that no column holds: those a stream takes along when it is told to.

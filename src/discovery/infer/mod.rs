@@ -67,6 +67,8 @@ pub struct Settled {
     pub parent_optional: bool,
     /// Documented columns that the server does not have.
     pub missing: Vec<&'static str>,
+    /// Documented columns that it has, and of whose fields nobody knows any.
+    pub unshown: Vec<&'static str>,
 }
 
 impl Settled {

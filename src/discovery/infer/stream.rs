@@ -3,6 +3,7 @@
 use toml::{Table, Value};
 
 use crate::dialect::StreamDialect;
+use crate::discovery::infer::entity::Selection;
 use crate::discovery::infer::list;
 use crate::discovery::infer::list::Candidate;
 use crate::discovery::infer::overrides::Written;
@@ -139,7 +140,7 @@ fn fields(
     table: &mut Table,
 ) {
     let place = format!("streams.{stream}");
-    let (fields, missing) = entity::selection(schema, &best.entity, stream);
+    let Selection { fields, missing, unshown } = entity::selection(schema, &best.entity, stream);
     let id = stream.columns().first().map_or("_id", |c| c.name);
     if own.has("fields") {
         return;
@@ -165,6 +166,7 @@ fn fields(
     }
     table.insert("fields".into(), Value::Array(fields.iter().map(|f| text(f)).collect()));
     settled.missing = missing;
+    settled.unshown = unshown;
 }
 
 /// The path of the parent's argument and whether it must be given: the job's, or the one of that role.

@@ -306,6 +306,9 @@ impl<'s> Negotiation<'s> {
         if !settled.missing.is_empty() {
             self.outcome.missing.push((stream, settled.missing));
         }
+        if !settled.unshown.is_empty() {
+            self.outcome.unasked.push((stream, settled.unshown));
+        }
         let paging = self.source.dialect().stream(stream)?.list.paging;
         self.outcome.findings.push(Finding {
             part: format!("streams.{stream}.list"),

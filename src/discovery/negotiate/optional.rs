@@ -7,6 +7,7 @@ use crate::discovery::check_paging;
 use crate::discovery::check_paging::{Proof, Second};
 use crate::discovery::fetch_by_id;
 use crate::discovery::infer;
+use crate::discovery::infer::entity::Selection;
 use crate::discovery::infer::{Certainty, Finding, Open, Settled};
 use crate::discovery::negotiate::Negotiation;
 use crate::discovery::saved_dialect::of_stream;
@@ -144,7 +145,8 @@ impl Negotiation<'_> {
             self.outcome.unasked.push((stream, unasked));
             return Ok(settled);
         };
-        let (shown, missing) = infer::entity::selection(schema, entity, stream);
+        let Selection { fields: shown, mut missing, unshown } = infer::entity::selection(schema, entity, stream);
+        missing.extend(unshown);
         let named = |field: &&String| unasked.iter().any(|name| field.split([' ', ':']).next() == Some(*name));
         let further: Vec<&String> = shown.iter().filter(named).collect();
         if !further.is_empty() {

@@ -110,6 +110,9 @@ pub struct Concluded {
     pub orphans: u64,
     /// Lists that are still to be read whole before these go.
     pub unsearched: u64,
+    /// Lists that were gone before they were read to the end, and how many others are still to be read in search of what stood
+    /// there.
+    pub unread: Option<(u64, u64)>,
     /// Whether suspects can be asked for.
     pub askable: bool,
     /// What was refused.
@@ -143,6 +146,25 @@ impl Concluded {
     #[must_use]
     pub fn refused(self) -> Concluded {
         Concluded { proven: 0, not_there: 0, told_gone: 0, twice: 0, empty: 0, covered: 0, inferred: 0, ..self }
+    }
+
+    /// What this and a later conclusion of the same stream come to.
+    #[must_use]
+    pub fn and_then(self, later: Concluded) -> Concluded {
+        Concluded {
+            proven: self.proven + later.proven,
+            not_there: self.not_there + later.not_there,
+            told_gone: self.told_gone + later.told_gone,
+            twice: self.twice + later.twice,
+            empty: self.empty + later.empty,
+            not_asked_for: self.not_asked_for + later.not_asked_for,
+            with_them: self.with_them + later.with_them,
+            covered: self.covered + later.covered,
+            inferred: self.inferred + later.inferred,
+            moved: self.moved + later.moved,
+            refusal: later.refusal.or(self.refusal),
+            ..later
+        }
     }
 
     /// ... for what is known of themselves.
@@ -196,6 +218,15 @@ impl Concluded {
                 "{} kept although what they belonged to is gone, until {} more were read in search of them",
                 counted(self.orphans, "record"),
                 counted(self.unsearched, "list")
+            ));
+        }
+        if let Some((gone, lists)) = self.unread {
+            let were = if gone == 1 { "was" } else { "were" };
+            parts.push(format!(
+                "{} {were} gone before anybody read it; where that was merged into another one, what stood there is missing \
+                 until {} more were read in search of it",
+                counted(gone, "list"),
+                counted(lists, "list")
             ));
         }
         (!parts.is_empty()).then(|| format!("{stream}: {}", parts.join(", ")))

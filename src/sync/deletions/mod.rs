@@ -70,6 +70,12 @@ impl<'c> Concluding<'c> {
         self.asking.ask(&stage, streams_left).await
     }
 
+    /// Whether records of a stream went since it was concluded, by the server's own word.
+    pub fn has_more_gone(&self, stream: Stream) -> bool {
+        let all = self.context.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().any(|(of, _)| *of == stream)
+    }
+
     /// Requests that are left for asking who is gone.
     pub fn requests(&self) -> u64 {
         self.asking.requests()
@@ -160,19 +166,21 @@ impl<'c> Stage<'c> {
         let left = move |w: &mut Writer, _| {
             w.transaction(|t| {
                 let orphans = parent.map(|parent| stored_orphans::left(t, stream, parent)).transpose()?;
-                Ok((stored::counts(t, stream)?, orphans.unwrap_or_default()))
+                Ok((stored::counts(t, stream)?, orphans.unwrap_or_default(), stored_orphans::unread(t, stream)?))
             })
         };
-        let ((_, suspects), (orphans, lists)) = self.call(left).await?;
+        let ((_, suspects), (orphans, lists), unread) = self.call(left).await?;
+        concluded.unread = unread;
         (concluded.suspects, concluded.orphans, concluded.unsearched) =
             (suspects.saturating_sub(orphans), orphans, lists);
         Ok(concluded)
     }
 
-    /// Records that went while what belongs to them was read, by the server's own word.
+    /// Takes the records that went while what belongs to them was read, by the server's own word.
     fn told_gone(&self) -> Vec<String> {
-        let all = self.context.gone.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().filter(|(stream, _)| *stream == self.of.stream).map(|(_, id)| id.clone()).collect()
+        let mut all = self.context.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all.extract_if(.., |(stream, _)| *stream == self.of.stream);
+        own.map(|(_, id)| id).collect()
     }
 
     /// Counts what is gone; the first ids of it.

@@ -52,7 +52,7 @@ async fn run_command(cli: Cli) -> Result<Exit> {
     let quiet = cli.quiet;
     match cli.command {
         Command::Run(args) => run::run(&args, quiet).await,
-        Command::Check(args) => check::check(&args).await,
+        Command::Check(args) => Box::pin(check::check(&args)).await,
         Command::Discover(args) => discover::discover(&args).await,
         Command::Plan(args) => plan::plan(&args).await,
         Command::Export(args) => export::export(&args, quiet).await,

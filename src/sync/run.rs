@@ -142,7 +142,7 @@ async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Ve
             concluding.spend(spent);
             // A search asks for lists whose records may have gone since they were concluded.
             if let Some(parent) = stream.definition().parent.filter(|parent| concluding.has_more_gone(*parent)) {
-                let later = concluding.conclude(parent, 0).await?;
+                let later = Box::pin(concluding.conclude(parent, 0)).await?;
                 match gone.iter_mut().find(|(of, _)| *of == parent) {
                     Some((_, concluded)) => *concluded = std::mem::take(concluded).and_then(later),
                     None => gone.push((parent, later)),

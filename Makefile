@@ -11,7 +11,7 @@ help: ## this list
 demo: ## a whole account synced from a sandbox, tokens expiring, faults on, compared with the truth
 	cargo run --quiet -- demo
 
-quick: ## after a small change: format, clippy and the tests that need no server, in under a minute once all is built
+quick: ## after a small change: format, clippy and the tests that need no server, in about a minute once all is built
 	cargo fmt --check
 	cargo clippy --lib -- -D warnings
 	cargo test --profile dev --lib

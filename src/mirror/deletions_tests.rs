@@ -321,6 +321,31 @@ fn a_search_waits_with_the_list_of_a_conversation_that_is_a_suspect_itself() {
 }
 
 #[test]
+fn few_that_went_unread_are_searched_for_until_they_are_found_and_many_are_told_once() {
+    for (count, is_few) in [(3, true), (4, false)] {
+        with_mirror(move |w| {
+            let unread = |w: &mut Writer| w.transaction(|t| orphans::unread(t, Stream::Messages)).expect("unread");
+            let settle = |w: &mut Writer, run| {
+                let settle =
+                    |t: &Transaction<'_>| orphans::settle_unread(t, Stream::Messages, Stream::Conversations, run);
+                w.transaction(settle).expect("settled")
+            };
+            let first = begin(w);
+            land(w, first, CONVERSATIONS, &["a"], Verdict::Continuous);
+            let gone = (0..count).map(|n| format!("('{n}')")).collect::<Vec<_>>().join(", ");
+            w.transaction(|t| {
+                t.execute(&format!("INSERT INTO unread SELECT 4, column1, {} FROM (VALUES {gone})", first.run), [])
+            })
+            .expect("noted");
+            assert_eq!(settle(w, first.run), is_few);
+            assert_eq!(unread(w), Some((count, 1)), "their own run tells them");
+            settle(w, first.run + 1);
+            assert_eq!(unread(w).is_some(), is_few);
+        });
+    }
+}
+
+#[test]
 fn an_older_versions_kill_left_messages_without_a_conversation() {
     with_mirror(|w| {
         let first = begin(w);

@@ -138,11 +138,14 @@ pub fn note_unread(writer: &mut Writer, run: i64, parent: Stream, child: Stream,
 /// likely deleted, and only the lists of the same contacts' conversations are read.
 const FEW: u64 = 3;
 
-/// Forgets what every list was searched for. Returns whether every list is to be searched for what is left.
-pub fn settle_unread(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<bool> {
-    if count_unread(t, child)? > 0 {
+/// Forgets what every list was searched for. Where more than a few went, also forgets those of the runs before `run`: nobody
+/// searches every list for them, and their own runs have told them. Returns whether to search every list for what is left.
+pub fn settle_unread(t: &Transaction<'_>, child: Stream, parent: Stream, run: i64) -> rusqlite::Result<bool> {
+    let count = count_unread(t, child)?;
+    if count > 0 {
         let searched = searched(t, child, parent)?;
-        t.execute("DELETE FROM unread WHERE stream = ? AND run <= ?", params![child.number(), searched])?;
+        let settled = if count > FEW { searched.max(run - 1) } else { searched };
+        t.execute("DELETE FROM unread WHERE stream = ? AND run <= ?", params![child.number(), settled])?;
     }
     count_unread(t, child).map(|left| (1..=FEW).contains(&left))
 }

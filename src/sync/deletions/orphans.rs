@@ -18,7 +18,8 @@ pub async fn search(context: &Context, stream: Stream, requests: u64) -> Result<
     };
     let made = || context.source.budget.stats().requests;
     let before = made();
-    let settle = || context.mirror.call(move |w| w.transaction(|t| stored::settle_unread(t, stream, parent)));
+    let run = context.begun.run;
+    let settle = || context.mirror.call(move |w| w.transaction(|t| stored::settle_unread(t, stream, parent, run)));
     // What may be missing is worth as much as what an audit has missed.
     let requests = if settle().await? { requests.max(context.audit_repair.into()) } else { requests };
     while !context.is_stopped() {

@@ -162,54 +162,7 @@ impl Reader for Reading {
         fed: i64,
         each: &mut dyn FnMut(&Change<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.merged(stream, range, fed, each)
-    }
-
-    fn last_seq(&self) -> Result<i64> {
-        self.connection.query_row("SELECT last FROM sequence", [], |r| r.get(0)).map_err(|e| failed(&self.path, &e))
-    }
-
-    fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>> {
-        let sql = format!(
-            "SELECT min(seq) FROM (
-                 SELECT min(seq) AS seq FROM body_{stream} WHERE seq BETWEEN ?1 AND ?2
-                 UNION ALL
-                 SELECT min(seq) FROM record INDEXED BY record_tombstones
-                 WHERE stream = ?3 AND deleted = 1 AND seq BETWEEN ?1 AND ?2)"
-        );
-        self.connection
-            .query_row(&sql, rusqlite::params![range.first, range.last, stream.number()], |r| r.get(0))
-            .map_err(|e| failed(&self.path, &e))
-    }
-
-    fn nth(&self, stream: Stream, range: SeqRange, n: i64) -> Result<Option<i64>> {
-        let sql = format!("SELECT seq FROM body_{stream} WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT 1 OFFSET ?");
-        self.connection
-            .query_row(&sql, [range.first, range.last, n - 1], |r| r.get(0))
-            .optional()
-            .map_err(|e| failed(&self.path, &e))
-    }
-
-    fn past(&self, stream: Stream) -> Result<Past> {
-        let past = || {
-            Ok(Past {
-                dropped: retention::dropped_up_to(&self.connection, stream)?,
-                forgotten: tombstones::forgotten(&self.connection, stream)?,
-            })
-        };
-        past().map_err(|e| failed(&self.path, &e))
-    }
-}
-
-impl Reading {
-    /// The changes of a stream are what its bodies and its tombstones have in a range, merged by seq.
-    fn merged(
-        &self,
-        stream: Stream,
-        range: SeqRange,
-        fed: i64,
-        each: &mut dyn FnMut(&Change<'_>) -> Result<()>,
-    ) -> Result<()> {
+        // What the stream's bodies and its tombstones have in the range, merged by seq.
         let say = |e: rusqlite::Error| failed(&self.path, &e);
         let held = Held::of(&self.connection, stream, fed).map_err(say)?;
         let mut stamps = Stamps::of(&self.connection).map_err(say)?;
@@ -255,6 +208,41 @@ impl Reading {
             grave = tombstone(&mut graves).map_err(say)?;
         }
         checked.end(&self.connection, range).map_err(say)?
+    }
+
+    fn last_seq(&self) -> Result<i64> {
+        self.connection.query_row("SELECT last FROM sequence", [], |r| r.get(0)).map_err(|e| failed(&self.path, &e))
+    }
+
+    fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>> {
+        let sql = format!(
+            "SELECT min(seq) FROM (
+                 SELECT min(seq) AS seq FROM body_{stream} WHERE seq BETWEEN ?1 AND ?2
+                 UNION ALL
+                 SELECT min(seq) FROM record INDEXED BY record_tombstones
+                 WHERE stream = ?3 AND deleted = 1 AND seq BETWEEN ?1 AND ?2)"
+        );
+        self.connection
+            .query_row(&sql, rusqlite::params![range.first, range.last, stream.number()], |r| r.get(0))
+            .map_err(|e| failed(&self.path, &e))
+    }
+
+    fn nth(&self, stream: Stream, range: SeqRange, n: i64) -> Result<Option<i64>> {
+        let sql = format!("SELECT seq FROM body_{stream} WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT 1 OFFSET ?");
+        self.connection
+            .query_row(&sql, [range.first, range.last, n - 1], |r| r.get(0))
+            .optional()
+            .map_err(|e| failed(&self.path, &e))
+    }
+
+    fn past(&self, stream: Stream) -> Result<Past> {
+        let past = || {
+            Ok(Past {
+                dropped: retention::dropped_up_to(&self.connection, stream)?,
+                forgotten: tombstones::forgotten(&self.connection, stream)?,
+            })
+        };
+        past().map_err(|e| failed(&self.path, &e))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What several subcommands need first: settings from what was typed, and a source.
+//! Makes what several subcommands need first: the settings from the command line, and the source.
 
 use crate::cli::JobArgs;
 use crate::config::env;

@@ -1,4 +1,5 @@
-//! What a destination is offered: of each stream what its latest reading has proven, as of when, and what is held, and why.
+//! Decides what a destination is offered of each stream: the verdict of the latest reading, and as of when it holds. A stream
+//! that is held says why.
 
 use crate::config::settings::Settings;
 use crate::destinations::cells::EXTRA;
@@ -20,7 +21,7 @@ use crate::sync::dialect;
 use crate::sync::run::{as_of, judge, lacks_only_what_is_set_aside};
 use crate::verdict::{Moved, Verdict};
 
-/// Why a stream is not complete whose records nobody has judged.
+/// Says why a stream is not complete: nobody has found out yet which of its records are gone.
 const UNJUDGED: &str = "the run was cut off before it found out which records are gone";
 
 /// A delivery of what the mirror holds, with what the lane's latest round has proven of it.

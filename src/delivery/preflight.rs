@@ -60,8 +60,8 @@ fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq
     ))
 }
 
-/// Refuses a place whose changes of a stream end before tombstones that the mirror has forgotten: it would keep for good what was
-/// gone by then.
+/// Refuses a place that was last fed before deletions which the mirror has forgotten. The place would keep the deleted records
+/// for good.
 fn too_far_behind(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64) -> Result<()> {
     let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's tombstones: {e}"));
     let forgotten = tombstones::forgotten(mirror, stream).map_err(damaged)?;

@@ -1,4 +1,5 @@
-//! Whose records a mirror holds. Two accounts in one mirror would be one account in every file, and nothing would say so.
+//! Remembers whose records a mirror holds. The records of two accounts in one mirror would look like one account's in
+//! every file.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use super::store::{Writer, has_table};
 use crate::error::{Error, Result};
 use crate::hex;
 
-/// An account: the API's host, and the client id, of which only a hash is kept.
+/// An account: the API's host, and a hash of the client id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     host: String,
@@ -18,13 +19,13 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account of this key at this host.
+    /// Returns the account of this client id at this host.
     pub fn new(host: &str, client_id: &str) -> Account {
         Account { host: host.to_owned(), client: hex::text(&Sha256::digest(client_id.as_bytes())[..8]) }
     }
 }
 
-/// Refuses a mirror that is another account's.
+/// Fails with a usage error if the mirror belongs to another account.
 pub fn check(writer: &mut Writer, account: &Account) -> Result<()> {
     let path = writer.path().display().to_string();
     let owner = writer.transaction(|t| {
@@ -45,7 +46,7 @@ pub fn check(writer: &mut Writer, account: &Account) -> Result<()> {
     )))
 }
 
-/// Takes the mirror for an account, once its key has been accepted.
+/// Makes the mirror this account's. Called once the API has accepted its key.
 pub fn claim(writer: &mut Writer, account: &Account) -> Result<()> {
     writer.transaction(|t| {
         t.execute(
@@ -56,8 +57,9 @@ pub fn claim(writer: &mut Writer, account: &Account) -> Result<()> {
     })
 }
 
-/// Refuses a mirror whose records landed with other masks than these ([`crate::record::mask::Masks::fingerprint`]): what should be
-/// masked would stay in it as it is, and what is masked would be masked twice.
+/// Fails with a usage error if the mirror's records landed with other masks than these
+/// ([`crate::record::mask::Masks::fingerprint`]). Values that must be masked would otherwise stay readable in it, and
+/// masked values would be masked twice. Stores the masks if the mirror holds no records yet.
 pub fn claim_masks(writer: &mut Writer, masks: &str) -> Result<()> {
     let path = writer.path().to_owned();
     let landed = writer.transaction(|t| {
@@ -70,7 +72,7 @@ pub fn claim_masks(writer: &mut Writer, masks: &str) -> Result<()> {
     refuse_other_masks(&path, landed.as_deref(), masks)
 }
 
-/// The same of a mirror that is only read; one that does not remember masks has none.
+/// Does the same for a mirror that is only read. Accepts a mirror that is too old to remember masks.
 pub fn check_masks(connection: &Connection, path: &Path, masks: &str) -> Result<()> {
     let say = |e: rusqlite::Error| failed(path, &e);
     if !has_table(connection, "identity").map_err(say)? {
@@ -79,7 +81,7 @@ pub fn check_masks(connection: &Connection, path: &Path, masks: &str) -> Result<
     refuse_other_masks(path, landed_with(connection).map_err(say)?.as_deref(), masks)
 }
 
-/// The masks that a mirror's records landed with; none where it holds no records.
+/// Returns the masks that the mirror's records landed with, or `None` if the mirror holds no records.
 fn landed_with(connection: &Connection) -> rusqlite::Result<Option<String>> {
     connection
         .query_row("SELECT masks FROM identity WHERE (SELECT last > 0 FROM sequence)", [], |r| r.get(0))

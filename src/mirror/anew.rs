@@ -1,5 +1,5 @@
-//! Lists of a round that were read, or begun, under other settings than today's ([`super::settings`]): they are begun anew,
-//! and everything else of the round stays.
+//! Begins lists of a round anew if they were begun or read under other settings than today's ([`super::settings`]).
+//! All other lists of the round stay as they are.
 
 use rusqlite::{Transaction, params};
 
@@ -8,28 +8,29 @@ use super::readings;
 use super::settings::{self, AskedWith, Bearing, Setting};
 use crate::streams::Stream;
 
-/// A round that goes on in a run.
+/// A round that a run continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Round {
-    /// Its lane.
+    /// The lane of the round.
     pub lane: Lane,
-    /// The run in which it began.
+    /// The run in which the round began.
     pub since_run: i64,
-    /// The run that goes on with it.
+    /// The run that continues it.
     pub run: i64,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
 }
 
-/// Remembers what the round's run asks a stream with, and begins the lists anew that were read otherwise; whether a setting
-/// changed that all of them rest on. The stream's one list leaves the round then, until a pass over it is begun.
+/// Stores the settings with which the round's run reads a stream, and begins the lists anew that were read under
+/// other ones. Returns whether a setting changed that every list of the stream depends on. The stream's one list then
+/// leaves the round until a pass over it is begun.
 pub fn remember(t: &Transaction<'_>, round: Round, asked: &AskedWith) -> rusqlite::Result<bool> {
     let stream = asked.stream;
     let changed = settings::remember(t, asked, round.run)?;
     let is = |bearing: Bearing| changed.iter().any(|setting| setting.bearing() == bearing);
     let is_other = [Bearing::Form, Bearing::Which, Bearing::Whose].into_iter().any(is);
     if is_other {
-        // What changed since then is asked for otherwise, too.
+        // The changed settings apply to a reading of changes, too.
         readings::forget(t, stream)?;
     } else if is(Bearing::Changes) && round.lane == Lane::Incremental {
         of_changes(t, stream, round, changed.contains(&Setting::Lookback).then(|| asked.value(Setting::Lookback)))?;
@@ -41,8 +42,8 @@ pub fn remember(t: &Transaction<'_>, round: Round, asked: &AskedWith) -> rusqlit
     Ok(is_other)
 }
 
-/// The same in mid-run, when the API is asked otherwise than when the run began: what this run has read is begun anew, too.
-/// `one_list`: the stream is read as one list.
+/// Does the same as [`remember`] in mid-run, when the run has learnt to ask the API differently. What this run has
+/// already read of the stream is begun anew, too. `one_list` says whether the stream is read as one list.
 pub fn in_mid_run(t: &Transaction<'_>, round: Round, asked: &AskedWith, one_list: bool) -> rusqlite::Result<()> {
     if remember(t, round, asked)? {
         outdated(t, asked.stream, round, round.run + 1)?;
@@ -54,7 +55,8 @@ pub fn in_mid_run(t: &Transaction<'_>, round: Round, asked: &AskedWith, one_list
     Ok(())
 }
 
-/// Begins every list of the round anew whose reading began before run `before`.
+/// Begins every list of the round anew whose pass began before run `before`, and every list that was skipped because
+/// of such a pass.
 fn outdated(t: &Transaction<'_>, stream: Stream, round: Round, before: i64) -> rusqlite::Result<()> {
     leave(t, stream, round, &format!("since_run < {before}"))?;
     let lists = "SELECT partition FROM checkpoint
@@ -68,7 +70,7 @@ fn outdated(t: &Transaction<'_>, stream: Stream, round: Round, before: i64) -> r
     begin(t, stream, round, lists)
 }
 
-/// Begins the lists of the round anew that earlier runs have not read to their end.
+/// Begins the lists of the round anew that earlier runs have begun and not read to their end.
 fn half_read(t: &Transaction<'_>, stream: Stream, round: Round) -> rusqlite::Result<()> {
     leave(t, stream, round, &format!("open = 1 AND since_run < {}", round.run))?;
     let lists = t
@@ -81,14 +83,15 @@ fn half_read(t: &Transaction<'_>, stream: Stream, round: Round) -> rusqlite::Res
     begin(t, stream, round, lists)
 }
 
-/// Begins the lists anew of which the round has read only what changed, and, where `lookback` (in milliseconds) is a longer
-/// one now, those that it has not read to their end although something in them may have changed since.
+/// Begins the stream's one list anew if the round reads only its changes. If `lookback` is `Some` (longer than
+/// before, in milliseconds), also begins two kinds of lists anew: those that the round read only up to known rows,
+/// and those that it skipped although something in them may have changed since.
 fn of_changes(t: &Transaction<'_>, stream: Stream, round: Round, lookback: Option<i64>) -> rusqlite::Result<()> {
     if leave(t, stream, round, "known_since IS NOT NULL")? {
         readings::forget(t, stream)?;
     }
     let Some(lookback) = lookback else { return Ok(()) };
-    // What was so young when it was read that it may have changed: see `entries::Known::is_unchanged`.
+    // The age test for skipped lists is that of `partitions::Known::is_unchanged`.
     let lists = "SELECT partition FROM checkpoint
                      WHERE stream = ?1 AND lane = 'incremental' AND since_run >= ?2 AND at_known = 1 AND partition <> ''
                  UNION SELECT partition FROM entry
@@ -100,7 +103,8 @@ fn of_changes(t: &Transaction<'_>, stream: Stream, round: Round, lookback: Optio
     begin(t, stream, round, lists)
 }
 
-/// Takes a stream's one list out of the round where this is true of it; whether it was.
+/// Takes a stream's one list out of the round if the SQL condition `is` holds for its checkpoint. Returns whether it
+/// did.
 fn leave(t: &Transaction<'_>, stream: Stream, round: Round, is: &str) -> rusqlite::Result<bool> {
     let one: bool = t.query_row(
         &format!(
@@ -111,14 +115,14 @@ fn leave(t: &Transaction<'_>, stream: Stream, round: Round, is: &str) -> rusqlit
         |r| r.get(0),
     )?;
     if one {
-        // A pass of no run is no round's.
+        // A pass that began in run 0 belongs to no round.
         let place = Place { lane: round.lane, stream, partition: String::new() };
         checkpoint::start_pass(t, &place, 0, i64::MAX, &Pass::default())?;
     }
     Ok(one)
 }
 
-/// Begins these lists anew, to be read whole.
+/// Begins these lists anew, so that they are read whole.
 fn begin(t: &Transaction<'_>, stream: Stream, round: Round, lists: Vec<String>) -> rusqlite::Result<()> {
     let mut unread = t.prepare_cached(
         "UPDATE entry SET lane = ?, run = ?, began = ?, whole = 0, skipped = NULL, repair = NULL, search = NULL

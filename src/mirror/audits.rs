@@ -1,10 +1,13 @@
-//! What skipping unchanged lists misses. Each round reads a random sample of them whole, and counts what it finds that should
-//! have been found before ([`sample`], [`audited`]). Where that is a record that the mirror lacked, the sign is wrong on
-//! which the list was skipped, and perhaps so for others: every list that the round skipped is *owed* (`owe`) until it is
-//! read whole. [`begin_owed`] begins as many as the run may spend requests on; the others stay owed in the next runs.
+//! Measures what skipping unchanged lists misses. Each round reads a random sample of the skipped lists whole
+//! ([`sample`]) and counts the records that should have been found before ([`audited`]).
 //!
-//! The sample leaves out lists that are owed. A record that one of them lacks would be found once more, and have all lists
-//! read again that were read meanwhile.
+//! An audit may find a record that the mirror lacked. Then the sign on which that list was skipped is wrong, and
+//! perhaps wrong for other lists. So every list that the round skipped is *owed* a reading (`owe`) until it is read
+//! whole. [`begin_owed`] begins as many of them as the run may spend requests on; the others stay owed in the next
+//! runs.
+//!
+//! The sample leaves out lists that are owed. A record that one of them lacks would otherwise be found a second time,
+//! and lists that were read meanwhile would be owed again.
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Transaction, params};
@@ -12,8 +15,9 @@ use rusqlite::{Connection, Transaction, params};
 use super::checkpoint::{self, Lane, Pass, Place};
 use crate::streams::Stream;
 
-/// Begins audits of lists that the round did not ask for, until it has `most` of them. Draws them in the order of a hash of
-/// seed and id: the same seed draws the same lists, in whatever order they became known. Returns how many were begun.
+/// Begins audits of lists that the round skipped, until the round has `most` audits. Draws the lists in the order of
+/// a hash of seed and id. The same seed therefore draws the same lists, in whatever order they became known. Returns
+/// how many were begun.
 pub fn sample(
     t: &Transaction<'_>,
     stream: Stream,
@@ -49,7 +53,7 @@ pub fn sample(
     Ok(begun)
 }
 
-/// Begins to read a list whole that the round did not ask for; whether that was not begun before.
+/// Begins a pass that reads a skipped list whole. Returns `false` if the round has already begun one.
 fn begin(t: &Transaction<'_>, place: &Place, round: i64, run: i64, now: i64, audit: bool) -> rusqlite::Result<bool> {
     let is_begun =
         checkpoint::start_pass(t, place, run, round, &Pass { known_since: None, audited: audit.then_some((0, 0)) })?;
@@ -63,22 +67,22 @@ fn begin(t: &Transaction<'_>, place: &Place, round: i64, run: i64, now: i64, aud
     Ok(is_begun)
 }
 
-/// What the audits of a round have come to.
+/// The results of a round's audits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Audited {
-    /// Lists read whole.
+    /// Lists that audits read whole.
     pub lists: u64,
-    /// Those that held something that had been missed.
+    /// Lists in which an audit found a missed record.
     pub missed: u64,
-    /// Records that had been missed: that the mirror lacked, or held as they were before they changed.
+    /// Missed records: the mirror lacked them, or held them as they were before a change.
     pub records: u64,
-    /// Those that it lacked.
+    /// Of the missed records, those that the mirror lacked.
     pub lacked: u64,
     /// Lists that were skipped on the same sign and are still to be read again.
     pub owed: u64,
 }
 
-/// Sums up the audits of a round that are at their end.
+/// Sums up the finished audits of a round.
 pub fn audited(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Result<Audited> {
     t.query_row(
         "SELECT count(*), coalesce(sum(audited > 0), 0), coalesce(sum(audited), 0), coalesce(sum(lacked), 0) FROM checkpoint
@@ -89,10 +93,12 @@ pub fn audited(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Res
     .and_then(|audited| Ok(Audited { owed: owed(t, stream, round)?, ..audited }))
 }
 
-/// A page of a list has shown so many records that the mirror lacked. Where it belongs to an audit, every list that the
-/// round skipped is owed a reading: in the same transaction, so that a run that is killed now does not forget it.
+/// Notes that a page of a list has shown `lacked` records that the mirror lacked. If the page belongs to an audit,
+/// marks every list that the round skipped as owed. That happens in the page's transaction, so that a run that is
+/// killed now does not forget it.
 pub(super) fn owe(t: &Transaction<'_>, place: &Place, lacked: u64) -> rusqlite::Result<()> {
-    // A look-up first: nearly every page of a first reading has such records, and what follows reads all entries.
+    // This look-up comes first because nearly every page of a first reading has such records, and the update reads
+    // all entries.
     let is_audit = |t: &Transaction<'_>| {
         t.prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM checkpoint
@@ -111,7 +117,7 @@ pub(super) fn owe(t: &Transaction<'_>, place: &Place, lacked: u64) -> rusqlite::
     .map(drop)
 }
 
-/// How many of the lists that a round skipped are owed a reading; none in a mirror that is older than this memory.
+/// Returns how many of the lists that a round skipped are owed a reading; 0 if the mirror is too old to know.
 pub fn owed(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<u64> {
     let Ok(mut ask) =
         c.prepare_cached("SELECT count(*) FROM entry WHERE stream = ? AND skipped >= ? AND repair IS NOT NULL")
@@ -121,14 +127,15 @@ pub fn owed(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<u64>
     ask.query_row(params![stream.number(), round], |r| r.get(0))
 }
 
-/// Whether a list is owed a reading.
+/// Returns whether a list is owed a reading.
 pub(super) fn is_owed(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
     t.prepare_cached("SELECT EXISTS (SELECT 1 FROM entry WHERE stream = ? AND partition = ? AND repair IS NOT NULL)")?
         .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
 }
 
-/// Begins to read lists that are owed it, those first that were read the longest ago: as many as probably take `questions`
-/// pages of `page_size` rows, and one at least. Says how many were begun.
+/// Begins passes over owed lists, those first that were read the longest ago: as many as probably take `questions`
+/// pages of `page_size` rows, and at least one. Estimates one page for each half page of rows. Returns how many
+/// passes were begun.
 pub fn begin_owed(
     t: &Transaction<'_>,
     stream: Stream,
@@ -176,7 +183,7 @@ mod tests {
         c
     }
 
-    /// An audit ends, and finds so much.
+    /// Closes an audit that has found `found` records, of which the mirror lacked `lacked`.
     fn find(t: &Transaction<'_>, found: u64, lacked: u64) {
         let sql = "SELECT min(partition) FROM checkpoint WHERE audited IS NOT NULL AND open = 1";
         let partition = t.query_row(sql, [], |r| r.get(0)).expect("an audit");

@@ -1,6 +1,6 @@
-//! Reading records out of the mirror, for destinations. Changes are read in the order of seqs, which is that of storage;
-//! a snapshot is read in id order: SQLite reads the bodies in
-//! storage order and sorts beside, in bounded memory, which is far faster than following an index.
+//! Reads records out of the mirror, for destinations. Changes come in the order of their seqs, which is the order of
+//! storage. A snapshot comes in the order of ids: SQLite reads the bodies in storage order and sorts them in bounded
+//! memory, which is far faster than following an index.
 
 use std::path::Path;
 
@@ -16,56 +16,58 @@ use crate::mirror::{pending_deliveries, retention};
 use crate::record::{Change, Extent, Op, Past, Reader, SeqRange};
 use crate::streams::Stream;
 
-/// Bytes of a payload beyond which it is not sorted with the others.
+/// The largest payload, in bytes, that is sorted with the others.
 const LARGE: usize = 256 * 1024;
 
-/// A snapshot is sorted in runs of 4 MiB, which threads of SQLite's own sort and merge ahead of the reader. Larger runs take
-/// more memory and are no faster: what counts is that the rows of the last merge wait when they are asked for.
+/// SQLite sorts a snapshot in runs of 4 MiB, which its own threads sort and merge ahead of the reader. Larger runs
+/// take more memory and are no faster: what matters is that the rows of the last merge are ready when they are asked
+/// for.
 const SORTING: &str = "PRAGMA threads = 2; PRAGMA cache_size = -4096;";
 
-/// The version of a mirror since which a round is one job's.
+/// The first schema version in which a round belongs to one job.
 const KNOWS_JOBS: usize = 13;
 
-/// A reading of the mirror at one moment, whatever is written meanwhile.
+/// A view of the mirror at one moment. Later writes do not change it.
 pub struct Reading {
     connection: Connection,
     path: std::path::PathBuf,
 }
 
 impl Reading {
-    /// Begins a reading.
+    /// Opens the mirror for reading and begins the view.
     pub fn begin(path: &Path) -> Result<Reading> {
         let connection = open_for_reading(path)?;
         connection.execute_batch(&format!("{SORTING} BEGIN")).map_err(|e| failed(path, &e))?;
         Ok(Reading { connection, path: path.to_owned() })
     }
 
-    /// The connection, for the reader of checkpoints and runs.
+    /// Returns the connection, to read checkpoints and runs.
     pub fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// The mirror's file.
+    /// Returns the path of the mirror.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether the mirror is new enough to have a table.
+    /// Returns whether the mirror has this table. An older version's mirror may lack it.
     pub(super) fn has_table(&self, name: &str) -> Result<bool> {
         has_table(&self.connection, name).map_err(|e| failed(&self.path, &e))
     }
 
-    /// The column of the seq that a body's record was inserted with, where the mirror is new enough to have it.
+    /// Returns the SQL of the `seq` that a body's record was inserted with, or `NULL` if the mirror is too old to
+    /// have it.
     fn first_seq(&self) -> Result<&'static str> {
         Ok(if self.has_table("stamp")? { "b.first_seq" } else { "NULL" })
     }
 
-    /// Which mirror this is; none of one that is older than identities.
+    /// Returns the mirror's identity, or `None` if the mirror is older than identities.
     pub fn identity(&self) -> Result<Option<String>> {
         pending_deliveries::identity_of(&self.connection).map_err(|e| failed(&self.path, &e))
     }
 
-    /// The latest run and whether it has ended, as (number, job, started, finished, exit code).
+    /// Returns the latest run, or `None` if there was none.
     pub fn latest_run(&self) -> Result<Option<LatestRun>> {
         let found = self.connection.query_row(
             "SELECT id, job, lane, started_at, finished_at, exit_code FROM run ORDER BY id DESC LIMIT 1",
@@ -88,10 +90,11 @@ impl Reading {
         }
     }
 
-    /// The run in which a job's latest round in this lane began, and whether it is open: of another job, where that has none
-    /// or none is given, of the latest. An error when there was none.
+    /// Returns the run in which the job's latest round in this lane began, and whether that round is open. If `job`
+    /// is `None` or has no round, takes the latest round of any job. Fails with a usage error if the lane has no
+    /// round.
     pub fn round(&self, lane: super::checkpoint::Lane, job: Option<&str>) -> Result<(i64, bool)> {
-        // An older mirror has one round a lane.
+        // An older mirror has one round a lane, without a job.
         let knows_jobs = version(&self.connection, &self.path)? >= KNOWS_JOBS;
         let own = if knows_jobs { "job IS ?2" } else { "?2 IS NULL" };
         self.connection
@@ -125,7 +128,7 @@ impl Reader for Reading {
         let say = |e: rusqlite::Error| failed_sorting(&self.path, &e);
         let mut checked = Checked::new(stream, self.has_table("payload_sum")?);
         let (sum, beside) = checked.sql();
-        // What is sorted is copied some times: a large payload is read when it is its turn instead.
+        // The sort copies its rows several times. A large payload is left out of it and read when its turn comes.
         let mut statement = self
             .connection
             .prepare(&format!(
@@ -162,7 +165,7 @@ impl Reader for Reading {
         fed: i64,
         each: &mut dyn FnMut(&Change<'_>) -> Result<()>,
     ) -> Result<()> {
-        // What the stream's bodies and its tombstones have in the range, merged by seq.
+        // Merges the stream's bodies and its tombstones by seq.
         let say = |e: rusqlite::Error| failed(&self.path, &e);
         let held = Held::of(&self.connection, stream, fed).map_err(say)?;
         let mut stamps = Stamps::of(&self.connection).map_err(say)?;
@@ -250,7 +253,8 @@ fn tombstone(rows: &mut Rows<'_>) -> rusqlite::Result<Option<(i64, String)>> {
     rows.next()?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
-/// When seqs were given, for seqs that only rise. One row a minute of all runs: few.
+/// Looks up when seqs were given. The seqs that are asked for must rise. The table is small: a row for each run and
+/// minute.
 struct Stamps {
     rows: Vec<(i64, i64, i64)>,
     at: usize,
@@ -274,7 +278,7 @@ impl Stamps {
     }
 }
 
-/// A row of the run table.
+/// A row of the `run` table.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct LatestRun {

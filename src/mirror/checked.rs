@@ -1,5 +1,5 @@
-//! Compares each body with its sum when it is delivered, and all of them with their number and the sum of their sums before
-//! anything is published: what a destination is handed is what was written here, or it is handed nothing.
+//! Compares each body with its sum when it is delivered. Before anything is published, also compares the number of
+//! bodies and the sum of their sums. A destination therefore gets exactly what was written here, or nothing.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -10,10 +10,10 @@ use crate::error::{Error, Kind, Result, quote};
 use crate::record::SeqRange;
 use crate::streams::Stream;
 
-/// What is compared of one reading of a stream.
+/// The check of one reading of a stream.
 pub(super) struct Checked {
     stream: Stream,
-    /// A mirror that only an older version has written has no sums.
+    /// Whether the mirror has sums. One that only an older version has written has none.
     is_on: bool,
     total: Total,
 }
@@ -23,12 +23,13 @@ impl Checked {
         Checked { stream, is_on, total: Total::default() }
     }
 
-    /// The column of the sum, and the table that it comes from beside the bodies `b`.
+    /// Returns the SQL of the sum's column, and the join that supplies it for the bodies `b`.
     pub(super) fn sql(&self) -> (&'static str, &'static str) {
         if self.is_on { ("s.sum", "LEFT JOIN payload_sum AS s ON s.seq = b.seq") } else { ("NULL", "") }
     }
 
-    /// Compares a body; `row` has the seq at 0, then id, `first_seq` and sum.
+    /// Compares a body with its sum. `row` has the seq in column 0, then id, `first_seq` and sum. The inner `Err`
+    /// means that the body is damaged.
     pub(super) fn body(&mut self, row: &Row<'_>, payload: ValueRef<'_>) -> rusqlite::Result<Result<()>> {
         if !self.is_on {
             return Ok(Ok(()));
@@ -44,7 +45,8 @@ impl Checked {
         Ok(Ok(()))
     }
 
-    /// Compares all of a stream, or of the blocks of a range.
+    /// Compares the totals of the bodies that were read with those of the blocks that `range` touches. The inner
+    /// `Err` means that bodies are missing, or too many.
     pub(super) fn end(self, c: &Connection, range: SeqRange) -> rusqlite::Result<Result<()>> {
         if !self.is_on {
             return Ok(Ok(()));
@@ -58,7 +60,7 @@ impl Checked {
         Ok(Err(Error::new(Kind::RecordDamaged, what)))
     }
 
-    /// A range with all of the blocks that it touches.
+    /// Widens a range to whole blocks.
     pub(super) fn whole_blocks(&self, range: SeqRange) -> SeqRange {
         if !self.is_on {
             return range;

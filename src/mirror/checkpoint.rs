@@ -1,10 +1,14 @@
-//! How far a walk has come. A checkpoint counts committed windows, `n -> n + 1`, refused unless `n` is what is stored
-//! (a trigger refuses it a second time). Where in the list the next window lies, the size that is served and the
-//! anchors are its payload: a step back is a new window that starts earlier, never a checkpoint that goes backwards.
+//! How far a walk has come. A checkpoint counts committed windows and moves from `n` to `n + 1`, and only if `n` is
+//! stored. A trigger checks that a second time. The position of the next window, the page size that the server
+//! serves, and the anchors are the checkpoint's payload. A step back is a new window that starts earlier in the list,
+//! so the count never decreases.
 //!
-//! The walks of a record that is gone do not count: a partition whose record is a tombstone is neither open nor incomplete
-//! nor walked again, until the record is back. Neither do those of a record that its own list has not shown since a setting
-//! changed that decides which records it shows ([`super::settings`]).
+//! A walk over the list of a parent record does not count in two cases. It is then neither open nor incomplete, and
+//! is not repeated.
+//!
+//! - The parent is a tombstone, until it comes back.
+//! - The parent's own list has not shown it since a setting changed that decides which records the list shows
+//!   ([`super::settings`]).
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
@@ -14,17 +18,17 @@ use crate::mirror::partitions;
 use crate::streams::Stream;
 use crate::verdict::{Moved, Verdict};
 
-/// Each lane has its own checkpoints in one mirror.
+/// The purpose of a run. Each lane has its own checkpoints in the mirror.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
-    /// Everything, once.
+    /// Reads everything, once.
     Backfill,
-    /// What changed, every night.
+    /// Reads what changed, every night.
     Incremental,
 }
 
 impl Lane {
-    /// The word in the mirror and in job files.
+    /// Returns the lane's name in the mirror and in job files.
     pub fn name(self) -> &'static str {
         match self {
             Lane::Backfill => "backfill",
@@ -32,7 +36,7 @@ impl Lane {
         }
     }
 
-    /// The other one.
+    /// Returns the other lane.
     #[must_use]
     pub fn other(self) -> Lane {
         match self {
@@ -42,79 +46,81 @@ impl Lane {
     }
 }
 
-/// Which walk.
+/// The key of a walk: which list it reads, in which lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The lane.
     pub lane: Lane,
     /// The stream.
     pub stream: Stream,
-    /// The partition; empty where the stream has only one.
+    /// The partition; empty for a stream's one list.
     pub partition: String,
 }
 
-/// A stored checkpoint.
+/// A checkpoint as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// The order in which partitions became known.
+    /// The number of the partition, in the order in which partitions became known.
     pub number: i64,
-    /// The partition.
+    /// The partition; empty for a stream's one list.
     pub partition: String,
-    /// Which pass over this list.
+    /// The number of the pass over this list, from 1.
     pub pass: i64,
-    /// Windows committed in it.
+    /// Windows committed in this pass.
     pub windows: i64,
     /// The run in which the pass began.
     pub since_run: i64,
-    /// The walk's own payload; none at the start and at the end.
+    /// The walk's payload; `None` before the first window and after the last.
     pub position: Option<String>,
-    /// The verdict, once closed.
+    /// The verdict; `None` while the walk is open.
     pub verdict: Option<Verdict>,
-    /// Rows in all windows.
+    /// Rows in all windows of the pass.
     pub seen: u64,
-    /// In a partition: the pass may end at rows that are known; they were read whole in a pass that was begun at this
-    /// moment (milliseconds since 1970). In a stream's one list: the pass asks for what changed since this moment alone.
+    /// A moment in milliseconds since 1970, or `None` if the pass reads the whole list. In a partition: the pass may
+    /// end at known rows, because a pass that began at this moment read them whole. In a stream's one list: the pass
+    /// asks only for what changed since this moment.
     pub known_since: Option<i64>,
-    /// The version that closed it knew closing readings.
+    /// Whether the version of this program that closed the walk had closing readings.
     pub is_made_sure: bool,
 }
 
-/// One window forward.
+/// One step of a checkpoint: a window forward.
 #[derive(Debug, Clone, Default)]
 pub struct Advance {
-    /// The pass it belongs to.
+    /// The pass that the window belongs to.
     pub pass: i64,
-    /// The windows that must be committed before this one.
+    /// How many windows must be committed before this one.
     pub from: i64,
-    /// The walk's payload after it; none when it closes the walk.
+    /// The walk's payload after the window; `None` when it closes the walk.
     pub position: Option<String>,
-    /// The verdict, when this window ends the walk.
+    /// The verdict, if this window ends the walk.
     pub verdict: Option<Verdict>,
-    /// Rows in it.
+    /// Rows in the window.
     pub seen: u64,
     /// Rows not seen before in this pass.
     pub distinct: u64,
-    /// Whether it began before the end of what was read, because a window did not join.
+    /// Whether the window began before the end of what was read, because an earlier window did not join.
     pub stepped_back: bool,
-    /// What the server said the total is.
+    /// The total that the server stated.
     pub total: Option<u64>,
-    /// The newest moment among its rows, in milliseconds since 1970.
+    /// The newest moment among the rows, in milliseconds since 1970.
     pub newest: Option<i64>,
-    /// What an audit found in it.
+    /// Records in the window that an earlier reading should have found: changed ones, and ones that the mirror
+    /// lacked. Counted only if the pass is an audit.
     pub found: u64,
-    /// Of that, records that the mirror lacked.
+    /// Of `found`, the records that the mirror lacked.
     pub lacked: u64,
-    /// Records that closing readings found, and about how many may be missing still.
+    /// How many records the closing readings found, and about how many may still be missing.
     pub moved: Moved,
-    /// It ends the walk, and nothing is missing but what was set aside.
+    /// What is missing, if the window ends the walk and nothing is missing but what was set aside.
     pub set_aside: Option<Missing>,
-    /// It ends the walk at rows that are known, before the end of the list, or showed changes only: the total is none of this pass's business, and
-    /// neither is a record that it did not show.
+    /// Whether the window ends the walk at known rows before the end of the list, or the pass showed changes only.
+    /// Such a pass says nothing of records that it did not show, and the server's total does not apply to it.
     pub at_known: bool,
 }
 
-/// Whether the record that a walk of this stream is a partition of is a tombstone, or none that its list shows now; `?4` is
-/// [`parent`].
+/// Returns an SQL condition that is true for a checkpoint whose parent record does not count. That record is a
+/// tombstone, or its own list no longer shows it. `?4` is [`parent`].
 pub(super) fn gone(c: &Connection, stream: Stream) -> String {
     let shown = stream.definition().parent.map_or(0, |parent| settings::shown_since(c, parent));
     format!(
@@ -123,7 +129,7 @@ pub(super) fn gone(c: &Connection, stream: Stream) -> String {
     )
 }
 
-/// The number of the stream whose records a stream's walks are partitions of; 0 is no stream.
+/// Returns the number of the stream whose records are the partitions of `stream`, or 0, which is no stream.
 pub(super) fn parent(stream: Stream) -> u8 {
     stream.definition().parent.map_or(0, Stream::number)
 }
@@ -148,35 +154,35 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
     })
 }
 
-/// The checkpoint of a walk.
+/// Returns the checkpoint of a walk, or `None` if the walk was never begun.
 pub fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Checkpoint>> {
     t.prepare_cached(&format!("SELECT {COLUMNS} FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?"))?
         .query_row(params![place.lane.name(), place.stream.number(), place.partition], read)
         .optional()
 }
 
-/// Records that a walk has shown in its current pass.
+/// Returns how many different records a walk has shown in its current pass.
 pub fn distinct(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<u64> {
     t.prepare_cached("SELECT distinct_records FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?")?
         .query_row(params![place.lane.name(), place.stream.number(), place.partition], |r| r.get(0))
 }
 
-/// Starts the walk's next pass (its first, when there was none), unless one that began in `not_before` or later exists.
+/// Starts the walk's next pass, or its first, unless the current one began in run `not_before` or later.
 pub fn start(t: &Transaction<'_>, place: &Place, run: i64, not_before: i64) -> rusqlite::Result<()> {
     start_pass(t, place, run, not_before, &Pass::default()).map(|_| ())
 }
 
-/// What kind of pass is begun.
+/// The kind of pass to begin.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pass {
     /// See [`Checkpoint::known_since`].
     pub known_since: Option<i64>,
-    /// It is an audit, whose list has shown so many records so far that should have been found before, and so many of these
-    /// that the mirror lacked.
+    /// `Some` for an audit: how many records of this list the audit has found so far, and how many of these the
+    /// mirror lacked.
     pub audited: Option<(i64, i64)>,
 }
 
-/// The same for a pass of this kind; whether one was begun.
+/// Does the same as [`start`] for a pass of this kind. Returns whether a pass was begun.
 pub fn start_pass(
     t: &Transaction<'_>,
     place: &Place,
@@ -210,7 +216,7 @@ pub fn start_pass(
     Ok(begun == 1)
 }
 
-/// Starts the next pass of every closed, incomplete walk of a stream.
+/// Starts the next pass of every walk of a stream that is closed as incomplete.
 pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
     partitions::reopened(t, lane, stream, run, now)?;
     let gone = gone(t, stream);
@@ -225,7 +231,7 @@ pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i
     Ok(())
 }
 
-/// Opens a closed walk again at this position, in the same round: what it has seen counts.
+/// Opens a closed walk again at `position`, in the same round: the rows that it has seen still count.
 pub fn reopen_at(t: &Transaction<'_>, place: &Place, position: &str) -> rusqlite::Result<()> {
     t.execute(
         "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, position = ?4, verdict = NULL, why = NULL,
@@ -236,8 +242,9 @@ pub fn reopen_at(t: &Transaction<'_>, place: &Place, position: &str) -> rusqlite
     .map(drop)
 }
 
-/// Takes the one list of a stream, which has a list for each record of another one, out of its round where it did not end
-/// complete: the next reading is one by those lists again, unless the server shows that it ignores which one is asked for.
+/// Takes a stream's one list out of its round if that list was closed as incomplete. Used for a stream that has a
+/// list for each record of its parent. The next reading uses those lists again, unless the server shows that it
+/// ignores which parent is asked for.
 pub fn retire_one_list(t: &Transaction<'_>, lane: Lane, stream: Stream) -> rusqlite::Result<()> {
     t.execute(
         "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = 0, position = NULL, verdict = NULL,
@@ -249,7 +256,8 @@ pub fn retire_one_list(t: &Transaction<'_>, lane: Lane, stream: Stream) -> rusql
     .map(drop)
 }
 
-/// Moves one window forward. Fails unless `advance.from` windows of `advance.pass` are what is stored.
+/// Moves one window forward. Fails with `StatementChangedRows` unless exactly `advance.from` windows of
+/// `advance.pass` are stored and the walk is open.
 pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlite::Result<()> {
     let closed = advance.verdict.is_some();
     let moved = t
@@ -290,7 +298,8 @@ pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlit
     if closed { reread::forget(t, place) } else { Ok(()) }
 }
 
-/// Open walks of a stream that belong to the round that began with run `since`, in the order in which they became known.
+/// Returns the open walks of a stream that belong to the round that began with run `since`, in the order in which
+/// their partitions became known, `most` at most.
 pub fn open_walks(
     t: &Transaction<'_>,
     lane: Lane,

@@ -1,11 +1,14 @@
-//! Whether a record that was asked for with other fields than before is the same record. A GraphQL answer has exactly the
-//! members that were asked for, so what two answers do not have in common says nothing; what they have in common must be
-//! equal. A scalar whose value is an object (`template_cards`) has no members that anybody asked for: it is compared whole.
+//! Decides whether a record that was read with other selected fields is still the same record. A GraphQL answer has
+//! exactly the members that the query selects. Members that only one answer has say nothing; members that both have
+//! must be equal.
+//!
+//! The query selects no members of a scalar whose value is an object (`template_cards`), so such a value is compared
+//! whole.
 
 use serde_json::{Map, Value};
 
-/// Whether these JSON texts of records are equal in all that both have; `nested` are the fields of which members are asked
-/// for.
+/// Returns whether two JSON texts of a record are equal in every member that both have. `nested` names the fields of
+/// which the query selects members. Returns `false` if a text is not a JSON object.
 pub fn fills(before: &str, after: &str, nested: &[String]) -> bool {
     let read = |text| serde_json::from_str::<Map<String, Value>>(text).ok();
     let (Some(before), Some(after)) = (read(before), read(after)) else {

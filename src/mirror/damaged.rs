@@ -1,13 +1,15 @@
-//! Records of which the mirror holds other bytes than were written ([`super::sound`] finds them). What is left of them is
-//! removed, they are *marked*, and the lists that show them are read whole by the next run: that writes them again.
+//! Handles records of which the mirror holds other bytes than were written ([`super::sound`] finds them). Removes
+//! what is left of them, *marks* them, and has the next run read the lists that show them whole, which writes them
+//! again.
 //!
-//! | what is damaged | what becomes of it |
+//! | what is damaged | what happens |
 //! |---|---|
-//! | a body | it is deleted; the record is marked, and its stream is delivered to nobody until it is written again |
-//! | a row of the ledger whose body is sound | the row is made from the body; the next reading says whose record it is |
-//! | any other row of the ledger, or what is neither | nothing: the mirror is beyond repair |
+//! | a body | deleted and marked; its stream is delivered to no destination until it is written again |
+//! | a row of the ledger with a sound body | made from the body; the next reading supplies its parent |
+//! | any other row of the ledger, or anything else | nothing: the mirror is beyond repair |
 //!
-//! A row of the ledger without a body may be a tombstone that some destination has not been told of. So it is never guessed.
+//! A row of the ledger without a body may be a tombstone that some destination does not know yet. So it is never
+//! guessed.
 
 use std::path::Path;
 
@@ -23,22 +25,22 @@ use crate::mirror::{partitions, pending_deliveries};
 use crate::quantity::counted;
 use crate::streams::{self, Stream};
 
-/// A hash that no record has: whatever is read is another record.
+/// A hash that no record has, so that the next reading always writes the record again.
 const NO_HASH: [u8; 16] = [0; 16];
 
-/// Ids that are named at most.
+/// How many ids an error names at most.
 const NAMED: usize = 5;
 
-/// Records of a stream that wait to be written again.
+/// Marked records of a stream that wait to be written again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    /// How many.
+    /// How many records wait.
     pub count: u64,
-    /// One of them.
+    /// The id of one of them.
     pub first: String,
 }
 
-/// Returns what waits of a stream, or `None` if nothing does.
+/// Returns the records of a stream that wait to be written again, or `None`.
 pub fn waiting(c: &Connection, stream: Stream) -> rusqlite::Result<Option<Waiting>> {
     if !has_table(c, "damaged")? {
         return Ok(None);
@@ -50,7 +52,7 @@ pub fn waiting(c: &Connection, stream: Stream) -> rusqlite::Result<Option<Waitin
 }
 
 impl Waiting {
-    /// The error of a stream that is held for it.
+    /// Returns the error for a stream that is not delivered because of these records.
     pub fn told(&self, stream: Stream) -> Error {
         let (count, first) = (counted(self.count, "record"), quote(&self.first));
         let what = format!("{stream}: {count} damaged in the mirror and not read again yet, {first} for one");
@@ -58,8 +60,8 @@ impl Waiting {
     }
 }
 
-/// Marks every damaged record. Returns the error that names them, or one that says why the mirror is beyond repair; nothing is
-/// changed then.
+/// Marks every damaged record, and returns the error that names them. If the mirror is beyond repair, changes nothing
+/// and returns the error that says why.
 pub fn mark(connection: &mut Connection, path: &Path) -> Error {
     let place = path.display();
     match marked(connection, path) {
@@ -86,7 +88,8 @@ fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, Strin
     let say = |e: rusqlite::Error| failed(path, &e);
     let t = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(say)?;
     let mut named = Vec::new();
-    // What was pinned may hold what is damaged. Whoever is handed changes next begins where that ends.
+    // A pinned range may hold a damaged record. The next delivery of changes begins where the destination really
+    // ends.
     pending_deliveries::let_go_of_all(&t).map_err(say)?;
     for stream in streams::ALL {
         if !ledger(&t, stream, &mut named).map_err(say)? {
@@ -110,13 +113,13 @@ fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, Strin
     Ok(named)
 }
 
-/// Bodies of this seq, of any stream.
+/// Returns the SQL that selects bodies of this seq, of any stream.
 fn any_body(seq: &str) -> String {
     let of = |stream: Stream| format!("SELECT 1 FROM body_{stream} WHERE seq = {seq}");
     streams::ALL.map(of).join(" UNION ALL ")
 }
 
-/// Deletes the bodies that are not what was written. (Rows of the ledger are looked at before: a body is found by its id.)
+/// Deletes the damaged bodies. `ledger` calls this first, so that it makes rows from sound bodies only.
 fn delete_damaged(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<()> {
     let mut seqs = Vec::new();
     sound::rows_of_bodies(t, stream, |seq| seqs.push(seq))?;
@@ -126,13 +129,13 @@ fn delete_damaged(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Makes the damaged rows of a stream's ledger from their bodies; whether the ledger is whole then.
+/// Makes the damaged rows of a stream's ledger from their bodies. Returns whether the ledger is whole afterwards.
 fn ledger(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>) -> rusqlite::Result<bool> {
     delete_damaged(t, stream)?;
     let was = sound::ledger_total(t, stream)?;
     let mut damaged: Vec<Value> = Vec::new();
     let is = sound::rows_of_ledger(t, stream, |id| damaged.push(Value::try_from(id).unwrap_or(Value::Null)))?;
-    // Bodies of which the ledger knows nothing: their row is missing, or has another id now.
+    // The ledger does not know these bodies: their row is missing, or its id is damaged.
     let unknown: Vec<(i64, String)> = t
         .prepare(&format!(
             "SELECT seq, id FROM body_{stream} AS b
@@ -173,9 +176,9 @@ fn ledger(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>
     Ok(rows == was.rows && is_explained)
 }
 
-/// Marks the records whose bodies are missing.
+/// Marks the live records whose bodies are missing.
 fn bodies(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>) -> rusqlite::Result<()> {
-    // A body that the ledger does not point to is an earlier one.
+    // A body that the ledger does not point to is an outdated one.
     t.execute(
         &format!(
             "DELETE FROM body_{stream} WHERE NOT EXISTS (
@@ -200,7 +203,7 @@ fn bodies(t: &Transaction<'_>, stream: Stream, named: &mut Vec<(Stream, String)>
     Ok(())
 }
 
-/// Has the list that shows a record read whole, by whichever lane is next.
+/// Has the list that shows a record read whole by the next run, in either lane.
 fn read_again(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result<()> {
     let Some(parent) = stream.definition().parent else { return list_again(t, stream, "") };
     let list: Option<String> =
@@ -212,15 +215,15 @@ fn read_again(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result
             partitions::forget(t, stream, &list)?;
             list_again(t, stream, &list)?;
         }
-        // Nobody knows whose it is.
+        // The record's parent is unknown, so all lists are read again.
         None => drop(t.execute("DELETE FROM entry WHERE stream = ?", [stream.number()])?),
     }
-    // A list of a partition is begun when its record is met.
+    // A partition's list is begun when a page shows its parent record, so the parent's list is read again, too.
     list_again(t, stream, "")?;
     list_again(t, parent, "")
 }
 
-/// Takes a list out of its round where there is one, and forgets that it was read whole.
+/// Takes a list out of its round in both lanes. Also forgets that a stream's one list was read whole.
 fn list_again(t: &Transaction<'_>, stream: Stream, partition: &str) -> rusqlite::Result<()> {
     if partition.is_empty() {
         readings::forget(t, stream)?;

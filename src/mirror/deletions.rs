@@ -1,13 +1,14 @@
-//! Records that are gone. What a complete walk of a round did not show is a *suspect*; what is concluded to be gone becomes
-//! a *tombstone*: its body is deleted, its row in the ledger stays with a new `seq`, so that whoever is told of changes is
-//! told of this one. Who concludes, and from what, is the engine's business; here is only what is stored.
+//! Stores which records are gone. A record that a complete walk of a round did not show becomes a *suspect*. A record
+//! that is concluded to be gone becomes a *tombstone*: its body is deleted, and its row in the ledger stays with a
+//! new `seq`, so that destinations of changes learn of the deletion. The conclusion itself is drawn elsewhere
+//! ([`crate::sync::deletions`]).
 //!
-//! A record was *not seen* when its last run is before the one in which the round began. Only walks that were closed
-//! complete in this round count, each for its own partition: a list that was not read says nothing of its records, and one
-//! that was read from its newest end to where it is known says nothing of those behind.
+//! A record was *not seen* if its last run is before the one in which the round began. Only walks that closed
+//! complete in this round count, each for its own partition. A list that was not read says nothing of its records,
+//! and a list that was read from its newest end to known rows says nothing of the records behind them.
 //!
-//! Everything is done in batches, each in a transaction of its own, and each step can be done again: killed between any two,
-//! the next run finds the rest.
+//! Everything is done in batches, each in its own transaction, and each step may be repeated. If a run is killed
+//! between two steps, the next run finds the rest.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -23,25 +24,26 @@ use crate::streams::Stream;
 /// Rows in one transaction.
 pub const BATCH: usize = 1000;
 
-/// A stream's records in a round.
+/// A stream in a round whose deletions are judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Judged {
     /// The lane of the round.
     pub lane: Lane,
     /// The stream.
     pub stream: Stream,
-    /// Whether it has a list for each record of its parent.
+    /// Whether the stream has a list for each record of its parent.
     pub partitioned: bool,
-    /// The run in which the round began, or began the stream's lists anew.
+    /// The run in which the round began, or in which the round began the stream's lists anew.
     pub since: i64,
     /// This run.
     pub run: i64,
-    /// What was seen last before this run is not judged: it is left over ([`super::left_over`]).
+    /// Records that were last seen before this run are not judged, because they are left over ([`super::left_over`]).
     pub shown: i64,
 }
 
 impl Judged {
-    /// A complete walk of this round (records that it set aside were seen by their ids), to the end, over the list in which record `r` would stand; `c` is its checkpoint.
+    /// Returns the SQL condition that `c` is the checkpoint of a complete walk of this round, read to the end, over
+    /// the list in which record `r` would stand. A walk that set records aside counts if it saw their ids.
     fn walk(&self) -> String {
         let partition = if self.partitioned { "r.parent" } else { "''" };
         format!(
@@ -54,31 +56,32 @@ impl Judged {
 /// A record that a complete walk did not show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspect {
-    /// Its id.
+    /// The record's id.
     pub id: String,
     /// The run that began the suspicion.
     pub suspect_run: i64,
-    /// The walk that did not show it was proven.
+    /// Whether the walk that did not show it was proven.
     pub proven: bool,
-    /// The walk that did not show it showed nothing at all.
+    /// Whether the walk that did not show it showed no row at all.
     pub empty: bool,
-    /// What is known of the record that it belongs to.
+    /// The state of the record that it belongs to.
     pub parent: Parent,
 }
 
-/// What is known of the record that a suspect belongs to.
+/// The state of the record that a suspect belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parent {
-    /// It has none, or that one is there: a walk over the list in which the suspect would stand did not show it.
+    /// The suspect has no parent, or its parent is live. A walk over the list in which the suspect would stand did
+    /// not show it.
     There,
-    /// It is gone. The suspect is an orphan ([`crate::sync::deletions::orphans`]).
+    /// The parent is gone. The suspect is an orphan ([`crate::sync::deletions::orphans`]).
     Gone {
-        /// Every other list was read whole since, and none shows it.
+        /// Whether every other list was read whole since, and none shows the suspect.
         is_searched: bool,
     },
 }
 
-/// Puts under suspicion what complete walks did not show; says how many are new among the suspects.
+/// Makes suspects of the live records that complete walks did not show. Returns how many are new.
 pub fn suspect(writer: &mut Writer, of: Judged) -> Result<u64> {
     let (mut after, mut all, now) = (String::new(), 0, crate::clock::now());
     loop {
@@ -114,7 +117,8 @@ pub fn suspect(writer: &mut Writer, of: Judged) -> Result<u64> {
     }
 }
 
-/// Suspects that this round's complete walks did not show, oldest suspicion first, behind the one before.
+/// Returns suspects that this round's complete walks did not show: the oldest suspicion first, at most `most`,
+/// starting after `behind`.
 pub fn suspects(writer: &mut Writer, of: Judged, behind: Option<&Suspect>, most: usize) -> Result<Vec<Suspect>> {
     let (run, id) = behind.map_or((-1, ""), |s| (s.suspect_run, s.id.as_str()));
     writer.transaction(|t| {
@@ -145,7 +149,7 @@ pub fn suspects(writer: &mut Writer, of: Judged, behind: Option<&Suspect>, most:
     })
 }
 
-/// Ends the suspicion of records that are there.
+/// Ends the suspicion of these records, because they exist.
 pub fn acquit(writer: &mut Writer, stream: Stream, ids: &[String]) -> Result<()> {
     writer.transaction(|t| {
         let mut clear =
@@ -157,8 +161,8 @@ pub fn acquit(writer: &mut Writer, stream: Stream, ids: &[String]) -> Result<()>
     })
 }
 
-/// Makes tombstones of these records, unless they were seen in `since` or later; and in the same transaction leaves the
-/// records of `child` that are asked for by each as orphans. Returns how many became tombstones.
+/// Makes tombstones of these records, unless they were seen in run `since` or later. Makes orphans of their records
+/// in stream `child`, in the same transaction. Returns how many became tombstones.
 pub fn bury(
     writer: &mut Writer,
     run: i64,
@@ -204,18 +208,18 @@ fn tombstone(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, seq
     Ok(())
 }
 
-/// How many live records a stream has.
+/// Returns how many live records a stream has.
 pub fn live(writer: &mut Writer, stream: Stream) -> Result<u64> {
     writer.transaction(|t| live_records(t, stream))
 }
 
-/// The same, within a transaction or a reading.
+/// Does the same as [`live`], within a transaction or a reading.
 pub(super) fn live_records(c: &Connection, stream: Stream) -> rusqlite::Result<u64> {
     let sql = "SELECT count(*) FROM record WHERE stream = ? AND deleted = 0";
     c.query_row(sql, [stream.number()], |r| r.get(0))
 }
 
-/// The first ids of a stream's live records.
+/// Returns the first ids of a stream's live records, in the order of ids.
 pub fn first_ids(writer: &mut Writer, stream: Stream, most: usize) -> Result<Vec<String>> {
     writer.transaction(|t| {
         t.prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 ORDER BY id LIMIT ?")?
@@ -224,7 +228,7 @@ pub fn first_ids(writer: &mut Writer, stream: Stream, most: usize) -> Result<Vec
     })
 }
 
-/// Some records that this round has seen.
+/// Returns the ids of some live records that the round which began with run `since` has seen.
 pub fn seen(writer: &mut Writer, stream: Stream, since: i64, most: usize) -> Result<Vec<String>> {
     writer.transaction(|t| {
         t.prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 AND last_run >= ? LIMIT ?")?
@@ -233,7 +237,7 @@ pub fn seen(writer: &mut Writer, stream: Stream, since: i64, most: usize) -> Res
     })
 }
 
-/// Some live records of a stream, those first that were seen last.
+/// Returns the ids of live records of a stream, the most recently seen first.
 pub fn seen_last(writer: &mut Writer, stream: Stream, most: usize) -> Result<Vec<String>> {
     writer.transaction(|t| {
         t.prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 ORDER BY last_run DESC, seq DESC LIMIT ?")?
@@ -242,7 +246,7 @@ pub fn seen_last(writer: &mut Writer, stream: Stream, most: usize) -> Result<Vec
     })
 }
 
-/// What the complete walks over partitions have shown: whether there was a row in any of them.
+/// Returns whether any closed walk of this round over the stream showed a row.
 pub fn shows_rows(writer: &mut Writer, of: Judged) -> Result<bool> {
     writer.transaction(|t| {
         t.query_row(
@@ -254,7 +258,7 @@ pub fn shows_rows(writer: &mut Writer, of: Judged) -> Result<bool> {
     })
 }
 
-/// Whether the stream's list came out empty in this round and was not believed.
+/// Returns whether the stream's one list came out empty in this round and was not believed.
 pub fn came_out_empty(writer: &mut Writer, of: Judged) -> Result<bool> {
     writer.transaction(|t| {
         t.query_row(
@@ -266,7 +270,7 @@ pub fn came_out_empty(writer: &mut Writer, of: Judged) -> Result<bool> {
     })
 }
 
-/// Notes that a run has found out which records of a stream are gone.
+/// Notes that this run has found out which records of a stream are gone.
 pub fn judged(writer: &mut Writer, of: Judged) -> Result<()> {
     writer.transaction(|t| {
         t.execute(
@@ -277,8 +281,8 @@ pub fn judged(writer: &mut Writer, of: Judged) -> Result<()> {
     })
 }
 
-/// Whether a job's latest run in a lane was cut off before anybody found out which records of a stream are gone, and
-/// complete walks of the round that began with run `since` did not show some.
+/// Returns whether records may be gone that nothing has judged: the job's latest run in the lane was cut off before
+/// that step, and complete walks of the round that began with run `since` did not show some live records.
 pub fn are_unjudged(c: &Connection, lane: Lane, job: &str, stream: Stream, since: i64) -> rusqlite::Result<bool> {
     c.query_row(
         "SELECT NOT EXISTS (
@@ -296,7 +300,7 @@ pub fn are_unjudged(c: &Connection, lane: Lane, job: &str, stream: Stream, since
     )
 }
 
-/// How many tombstones and how many suspects a stream has; none in a mirror that is older than both.
+/// Returns how many tombstones and how many suspects a stream has. Both are 0 if the mirror is too old for either.
 pub fn counts(c: &Connection, stream: Stream) -> rusqlite::Result<(u64, u64)> {
     let indexed: bool =
         c.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'record_suspects')", [], |r| r.get(0))?;

@@ -1,5 +1,5 @@
-//! What the mirror's log says of deliveries. The truth lies with a destination; the log tells when a destination has less of
-//! it than it was handed, which the destination alone cannot know.
+//! Reads the mirror's log of deliveries. What a destination holds, only the destination knows. The log shows that it
+//! holds less than it was given, which the destination alone cannot know.
 
 use super::changes::Reading;
 use super::failed;
@@ -7,23 +7,24 @@ use crate::error::Result;
 use crate::mirror::pending_deliveries;
 use crate::streams::{self, Stream};
 
-/// The latest delivery of a stream to a place.
+/// The latest delivery of a stream to a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
     /// The stream.
     pub stream: Stream,
     /// `snapshot` or `changes`.
     pub content: String,
-    /// The seq that it reached.
+    /// The seq that the delivery reached.
     pub up_to_seq: i64,
-    /// The run after which it was made.
+    /// The run after which the delivery was made; 0 if it belongs to no run.
     pub run: i64,
-    /// Of changes: which delivery it was; none where an earlier version made it.
+    /// The id of a delivery of changes; `None` if an earlier version made it.
     pub delivery_id: Option<String>,
 }
 
 impl Reading {
-    /// The latest delivery of each stream to a place; nothing where nothing was delivered.
+    /// Returns the latest delivery of each stream to the destination `place`. Leaves out streams that were never
+    /// delivered there.
     pub fn delivered_to(&self, place: &str) -> Result<Vec<Logged>> {
         let all = || -> rusqlite::Result<Vec<(u8, Logged)>> {
             let delivery_id = if pending_deliveries::knows_ids(self.connection())? { "delivery_id" } else { "NULL" };
@@ -53,14 +54,14 @@ impl Reading {
         Ok(all.into_iter().filter_map(named).collect())
     }
 
-    /// Whether the delivery of this id, of a stream's changes, can have ended at a seq, be it in the log or cut off before
-    /// it came there.
+    /// Returns whether the delivery with this id, of a stream's changes, may have ended at a seq. It may be in the
+    /// log, or may have been cut off before it was logged.
     pub fn can_have_ended_at(&self, stream: Stream, seq: i64, id: Option<&str>) -> Result<bool> {
         let there = pending_deliveries::can_have_ended_at(self.connection(), stream, seq, id);
         Ok(self.has_table("pin")? && there.map_err(|e| failed(self.path(), &e))?)
     }
 
-    /// Whether payloads were dropped because every destination had them.
+    /// Returns whether payloads were dropped because every destination had them.
     pub fn has_dropped(&self) -> Result<bool> {
         if !self.has_table("dropped")? {
             return Ok(false);

@@ -1,16 +1,16 @@
-//! What is remembered of how an endpoint spells its API. The mirror keeps text; what it means is the source's business.
+//! Remembers how an endpoint spells its API. The mirror stores only text; its meaning belongs to [`crate::dialect`].
 
 use rusqlite::{Connection, params};
 
 use super::store::Writer;
 use crate::error::Result;
 
-/// The remembered parts of an endpoint: a name and its TOML.
+/// Returns the remembered parts of an endpoint: each a name and its TOML.
 pub fn recall(writer: &mut Writer, endpoint: &str) -> Result<Vec<(String, String)>> {
     writer.transaction(|t| read(t, endpoint))
 }
 
-/// The same from a mirror that is only read; nothing from one that is older than this memory.
+/// Does the same for a mirror that is only read. Returns nothing if the mirror is too old to remember dialects.
 pub fn recall_read_only(connection: &Connection, endpoint: &str) -> Vec<(String, String)> {
     read(connection, endpoint).unwrap_or_default()
 }
@@ -21,7 +21,7 @@ fn read(connection: &Connection, endpoint: &str) -> rusqlite::Result<Vec<(String
     rows.collect()
 }
 
-/// Remembers parts, each in place of what was remembered of it.
+/// Stores these parts. Each replaces the part of the same name.
 pub fn remember(writer: &mut Writer, endpoint: &str, parts: &[(String, String)]) -> Result<()> {
     writer.transaction(|t| {
         let mut put =

@@ -1,5 +1,6 @@
-//! What earlier readings say of the next one, for a plan: how long each list was, and which lists are read again although
-//! nothing shows that they have changed. Reading only; a mirror of an older version knows nothing of this.
+//! Forecasts the next reading from earlier ones, for a plan: how long each list was, and which lists are read again
+//! although nothing shows that they changed. It only reads, and fails on a mirror that is too old to have this
+//! memory.
 
 use std::collections::HashMap;
 
@@ -14,19 +15,19 @@ use crate::streams::Stream;
 /// What is known of the lists of a partitioned stream.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lists {
-    /// How many records each list has that was read whole.
+    /// For each list that was read whole, its number of records.
     pub rows: HashMap<Box<str>, u64>,
-    /// The same of those that the next incremental run reads again whatever their entries show: they were not read whole,
-    /// or held records so young that they may have changed since.
+    /// The same for each list that the next incremental run reads whatever its entry shows. Either it was not read
+    /// whole, or it held records so young that they may have changed since.
     pub due: HashMap<Box<str>, u64>,
-    /// A list was seen to end early, at records that were known: it shows the newest first.
+    /// Whether a list was seen to end early, at known records. The server then shows the newest records first.
     pub end_early: bool,
-    /// Bytes of a record, on the average.
+    /// The average size of a record's JSON text, in bytes, over the latest 1000.
     pub row_bytes: f64,
 }
 
-/// Reads it. `selection` is the fingerprint of the fields that are asked for, `lookback` in milliseconds, `now` the server's
-/// time.
+/// Reads what is known of a stream's lists. `selection` is the fingerprint of the selected fields, `lookback` is in
+/// milliseconds, and `now` is the server's time in milliseconds since 1970.
 pub fn lists(c: &Connection, stream: Stream, selection: i64, lookback: i64, now: i64) -> rusqlite::Result<Lists> {
     let mut known = Lists::default();
     let to_come = now.saturating_add(clock::APART);
@@ -43,7 +44,7 @@ pub fn lists(c: &Connection, stream: Stream, selection: i64, lookback: i64, now:
         let list: Box<str> = row.get(0)?;
         let (records, whole, is_due): (u64, bool, bool) = (row.get(1)?, row.get(2)?, row.get(3)?);
         if is_due {
-            // Of one that was not read to its end nobody knows how long it is.
+            // The length of a list that was not read to its end is unknown, but it costs at least one row.
             known.due.insert(list.clone(), if whole { records } else { records.max(1) });
         }
         if whole {
@@ -63,7 +64,7 @@ pub fn lists(c: &Connection, stream: Stream, selection: i64, lookback: i64, now:
     Ok(known)
 }
 
-/// Which of these records the mirror does not hold as they are.
+/// Returns the ids of those records that the mirror lacks or holds with another hash.
 pub fn changed<'r>(c: &Connection, stream: Stream, records: &'r [Record]) -> rusqlite::Result<Vec<&'r str>> {
     let mut find = c.prepare_cached("SELECT hash FROM record WHERE stream = ? AND id = ? AND deleted = 0")?;
     let mut changed = Vec::new();

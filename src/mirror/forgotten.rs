@@ -1,11 +1,12 @@
-//! What the mirror forgets, so that it does not grow with the nights:
+//! Forgets old rows, so that the mirror does not grow with every night:
 //!
-//! - the reports of runs that are older than a year;
-//! - what its log says of deliveries that are older than a year, but for the latest of each stream at each place;
-//! - how the messages of a conversation were read that has been gone for thirty days, and of whose messages none is left;
-//! - tombstones that every place has ([`tombstones`]).
+//! - reports of runs that are older than a year;
+//! - log rows of deliveries that are older than a year, except the latest of each stream, destination and content;
+//! - how the messages of a conversation were read, if that conversation has been gone for thirty days and none of its
+//!   messages is left;
+//! - tombstones that every destination has ([`tombstones`]).
 //!
-//! It does so at the end of each run, so many rows at a time.
+//! It does so at the end of each run, in limited batches.
 
 use rusqlite::{Transaction, params};
 
@@ -13,14 +14,14 @@ use super::tombstones;
 use crate::clock;
 use crate::streams::Stream;
 
-/// Reports and the log are kept for so many days.
+/// Days for which reports and log rows are kept.
 const A_YEAR: i64 = 366;
-/// Days after which nothing is asked of a conversation that is gone.
+/// Days after which the reading of a conversation that is gone is forgotten.
 const LONG_GONE: i64 = 30;
-/// Conversations of one run at most.
+/// Conversations that one run forgets at most.
 const BATCH: usize = 10_000;
 
-/// Forgets what is old, as of `now`, in milliseconds since 1970.
+/// Forgets what is old at the moment `now`, in milliseconds since 1970.
 pub(super) fn forget(t: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
     let before = |days: i64| clock::text(now.saturating_sub(days * 86_400_000));
     let year = before(A_YEAR);
@@ -59,7 +60,7 @@ mod tests {
 
     const DAY: i64 = 86_400_000;
 
-    /// A mirror with a run every hundred days, a delivery and a report of each.
+    /// Makes a mirror with a run every hundred days, each with a report and a delivery.
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
         super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");

@@ -1,6 +1,9 @@
-//! The first hundred bytes of the mirror's file. SQLite takes some of them as they are: a flipped bit there makes a file
-//! read-only, or another program's. Those that never change in a mirror are compared. A file in which no table was made yet, for
-//! the run was killed while it made the mirror, has no schema format and no encoding either.
+//! Checks the first hundred bytes of the mirror's file. SQLite believes some of them without a check, so that a
+//! flipped bit makes the file look read-only, or like another program's. This module compares the bytes that never
+//! change in a mirror.
+//!
+//! A run that was killed while it created the mirror leaves a file without tables. Its schema format and text
+//! encoding are still 0, and that is accepted.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -8,14 +11,15 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
 
-/// Bytes of the header, and behind it those of the first page's own that tell how many tables there are.
+/// Bytes that are read: the file header of 100, and 8 of the first page's header, which tell whether there are any
+/// tables.
 const LENGTH: usize = 108;
 
-/// Says what of the header no mirror has. A file that is not there, or is empty, has none.
+/// Fails if the header has a value that no mirror has. Accepts a file that is missing or empty.
 pub(super) fn check(path: &Path) -> Result<()> {
     let mut header = [0; LENGTH];
     let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
-    // What is too short to have one, SQLite tells.
+    // SQLite reports a file that is too short for a header.
     if is_read.is_err() {
         return Ok(());
     }
@@ -31,15 +35,15 @@ pub(super) fn check(path: &Path) -> Result<()> {
 fn fault(header: &[u8; LENGTH]) -> Option<&'static str> {
     let number = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     if !header.starts_with(b"SQLite format 3\0") {
-        // What it is, SQLite says better.
+        // SQLite reports better what this file is.
         return None;
     }
     let page = u16::from_be_bytes([header[16], header[17]]);
-    // A leaf without a cell: the table of tables has no row.
+    // The first page is a leaf without cells: `sqlite_master` has no rows.
     let is_empty = header[100] == 13 && header[103..105] == [0, 0];
     let is = |at: usize, value: u32| number(at) == value || (is_empty && number(at) == 0);
     let checks = [
-        // 1 stands for 65,536.
+        // SQLite writes 65,536 as 1.
         (page == 1 || (page >= 512 && page.is_power_of_two()), "page size"),
         (header[18] == header[19] && matches!(header[18], 1 | 2), "format version"),
         (header[21..24] == [64, 32, 32], "payload fraction"),

@@ -1,8 +1,10 @@
-//! Records whose volatile values were written in place, under the seq that they have (`known.rs`). A destination of
-//! changes has such a record as it was delivered under that seq, and is not told of it again: right as long as the values
-//! are volatile. Where a job takes that back, the values count, and who was fed changes lacks them. So each such record is
-//! marked, and when less is declared than before, those that are concerned get a new seq, whether a run reads them again or
-//! not.
+//! Records whose volatile values were written in place, under the `seq` that they have (`known.rs`). A destination of
+//! changes holds such a record as it was delivered under that `seq`, and does not learn of the new values. That is
+//! right as long as the values are volatile.
+//!
+//! If a job takes the declaration back, the values count, and destinations of changes lack them. So each record that
+//! was written in place is marked. When less is declared than before, the marked records concerned get a new `seq`,
+//! whether a run reads them again or not.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -13,37 +15,39 @@ use crate::mirror::partitions;
 use crate::record::volatile::Volatile;
 use crate::streams::Stream;
 
-/// Records in one transaction.
+/// Records that one transaction renumbers.
 const BATCH: usize = 1000;
 
-/// What a record that was written in place differs in from what was delivered.
+/// The difference between a record that was written in place and what was delivered of it. Stored in
+/// `record.in_place`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum InPlace {
-    /// In the signatures of addresses alone.
+    /// Only signatures of addresses differ.
     Signatures = 1,
-    /// In declared values.
+    /// Declared values differ, too.
     Declared = 2,
 }
 
 impl InPlace {
-    /// What a record differs in that was `before`, where anything of it was written.
+    /// Compares the text before and after a record was written in place. `before` is `None` if the job declares no
+    /// values.
     pub(super) fn of(before: Option<&str>, after: &str) -> InPlace {
         let signatures = Volatile { paths: Vec::new(), signed: true };
         let cut = |text: &str| signatures.settled(text).unwrap_or_else(|| text.to_owned());
-        // Where nothing is declared, nobody has looked at what was before.
+        // If nothing is declared, only signatures can differ, so that the text before was not read.
         if before.is_none_or(|before| cut(before) == cut(after)) { InPlace::Signatures } else { InPlace::Declared }
     }
 }
 
-/// Remembers what of a stream's values is volatile from now on. Where it was more before, the records that are marked for it
-/// get a new seq of `run`; says how many.
+/// Stores which values of a stream are volatile from now on. If more were volatile before, gives the marked records
+/// concerned a new `seq` of `run`. Returns how many.
 pub fn declare(writer: &mut Writer, run: i64, stream: Stream, rule: &Volatile) -> Result<u64> {
     let before = writer.transaction(|t| {
         t.prepare_cached("SELECT signed, paths FROM declared WHERE stream = ?")?
             .query_row([stream.number()], |r| Ok((r.get::<_, bool>(0)?, r.get::<_, String>(1)?)))
             .optional()
     })?;
-    // What this program wrote itself is readable.
+    // The paths were written by this program, so they can be read.
     let before =
         before.map(|(signed, paths)| Volatile { signed, paths: serde_json::from_str(&paths).unwrap_or_default() });
     let renewed = match before.as_ref().and_then(|before| counts_again(before, rule)) {
@@ -60,14 +64,15 @@ pub fn declare(writer: &mut Writer, run: i64, stream: Stream, rule: &Volatile) -
     Ok(renewed)
 }
 
-/// The mark from which on records are concerned, where something counts again.
+/// Returns the lowest mark of the records that are concerned, or `None` if every value that was volatile still is.
 fn counts_again(before: &Volatile, now: &Volatile) -> Option<InPlace> {
     let is_covered = |path: &Vec<String>| now.paths.iter().any(|wider| path.starts_with(wider));
     let is_less = (before.signed && !now.signed) || !before.paths.iter().all(is_covered);
     is_less.then_some(if now.signed { InPlace::Declared } else { InPlace::Signatures })
 }
 
-/// Gives the marked records of a stream a new seq. Killed in between, the next run finds the rest.
+/// Gives the marked records of a stream a new `seq`, and returns how many. If it is killed between two batches, the
+/// next run finds the rest.
 fn renew(writer: &mut Writer, run: i64, stream: Stream, least: InPlace) -> Result<u64> {
     let (mut renewed, mut after) = (0, String::new());
     loop {
@@ -95,7 +100,8 @@ fn renew(writer: &mut Writer, run: i64, stream: Stream, least: InPlace) -> Resul
     }
 }
 
-/// Gives one record a new seq; whether its payload is there to be delivered.
+/// Gives one record a new `seq` and removes its mark. Returns `false`, and keeps the `seq`, if the record has no body
+/// to deliver.
 fn move_on(t: &Transaction<'_>, seqs: &mut Seqs, stream: Stream, id: &str, before: i64) -> rusqlite::Result<bool> {
     let is_there: bool = t
         .prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM body_{stream} WHERE seq = ?)"))?

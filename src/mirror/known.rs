@@ -1,4 +1,4 @@
-//! A record that the mirror has, and what it is when it is met again.
+//! A record that the mirror holds, and how it compares with the row that shows it again.
 
 use std::borrow::Cow;
 
@@ -11,30 +11,30 @@ use crate::mirror::compare;
 use crate::record::Record;
 use crate::streams::Stream;
 
-/// What a record that is there is seen to be.
+/// How a stored record compares with the row of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Met {
-    /// As it was.
+    /// The hash is the same.
     Same,
-    /// As it was, by what stays out of the hash now.
+    /// The hash differs, but the texts are equal without the values that are volatile now.
     Alike,
-    /// As it was in all that it was asked for before and is asked for now.
+    /// The selected fields differ, and every member that both texts have is equal.
     Filled,
-    /// Another one.
+    /// The values differ.
     Changed,
 }
 
-/// What the ledger knows of a record.
+/// The ledger's row of a record.
 pub(super) struct Known {
     pub hash: [u8; 16],
     pub seq: i64,
     pub last_run: i64,
     pub deleted: bool,
-    /// A suspect, or a record whose partition was not known.
+    /// Whether the record is a suspect, or its partition was not known.
     pub unsettled: bool,
-    /// The other parent in whose list it lives.
+    /// The other parent in whose list the record was seen, if it is not the one that is read now.
     pub elsewhere: Option<String>,
-    /// How it was written in place before; 0: not at all.
+    /// The `InPlace` mark that the record has; 0 if it was never written in place.
     in_place: u8,
 }
 
@@ -51,7 +51,7 @@ impl Known {
         })
     }
 
-    /// What it is now. `selected_in` is the run in which other fields were asked for the last time.
+    /// Compares the record with the row. `selected_in` is the last run in which the stream's selected fields changed.
     pub(super) fn meets(
         &self,
         t: &Transaction<'_>,
@@ -75,7 +75,7 @@ impl Known {
         };
         let settled = |text| landing.volatile[stream].settled(text).map_or(Cow::Borrowed(text), Cow::Owned);
         let (before, after) = (settled(&stored), settled(payload(landing, record)?));
-        // A run in which the fields change may have begun with the ones and gone on with the others.
+        // The fields may change within a run, so a record of that very run may have been read with the old ones.
         let other_fields = selected_in.is_some_and(|run| self.last_run <= run);
         Ok(if before == after {
             Met::Alike
@@ -86,7 +86,7 @@ impl Known {
         })
     }
 
-    /// Removes its body; with which seq it was inserted.
+    /// Deletes the record's body. Returns the `seq` with which the record was inserted.
     pub(super) fn give_up_body(&self, t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<i64> {
         t.prepare_cached(&format!("DELETE FROM body_{stream} WHERE seq = ? RETURNING coalesce(first_seq, seq)"))?
             .query_row([self.seq], |r| r.get(0))
@@ -94,7 +94,7 @@ impl Known {
             .map(|first| first.unwrap_or(self.seq))
     }
 
-    /// Notes that it was seen, and writes in place what is other than before.
+    /// Notes that the record was seen, and writes in place what differs.
     pub(super) fn keep(
         &self,
         t: &Transaction<'_>,
@@ -115,7 +115,8 @@ impl Known {
         Ok(())
     }
 
-    /// Writes it under the seq that it has, and marks it where that is more than before what destinations lack.
+    /// Writes the row under the `seq` that the record has. Raises the record's mark if destinations now lack more
+    /// than before.
     fn write_in_place(&self, t: &Transaction<'_>, landing: &Landing, record: &Record) -> rusqlite::Result<()> {
         let (stream, now) = (landing.place.stream, payload(landing, record)?);
         let rule = &landing.volatile[stream];

@@ -1,5 +1,6 @@
-//! The statements that write a row of the ledger for every row of every page. They set the row's sum with it, so that no trigger
-//! has to write the row a second time; any other statement may leave that to [`super::sums`].
+//! The statements that write a ledger row for every row of every page. They set the row's sum themselves, so that no
+//! trigger has to write the row a second time. Any other statement may leave the sum to the triggers of
+//! [`super::sums`].
 
 use std::sync::LazyLock;
 
@@ -8,7 +9,7 @@ use rusqlite::{Transaction, params};
 use crate::record::Record;
 use crate::streams::Stream;
 
-/// The columns of the ledger that are in a row's sum, in their order.
+/// The ledger columns that a row's sum covers, in the order in which they are hashed.
 pub(super) const COLUMNS: [&str; 11] = [
     "stream",
     "id",
@@ -23,7 +24,7 @@ pub(super) const COLUMNS: [&str; 11] = [
     "in_place",
 ];
 
-/// Returns the SQL for the sum of a row in which these columns get these values.
+/// Returns the SQL for the sum of a row whose columns `changed` get these SQL values.
 fn sum_with(changed: &[(&str, &str)]) -> String {
     let value = |column: &str| {
         let new = changed.iter().find(|(name, _)| *name == column);
@@ -58,7 +59,7 @@ static PUT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Writes the row of a record that has this seq from now on, and is under no suspicion.
+/// Writes the row of a record that has `seq` from now on and is not a suspect.
 pub(super) fn put(
     t: &Transaction<'_>,
     (stream, record, parent): (Stream, &Record, Option<&String>),
@@ -74,7 +75,7 @@ static SEEN: LazyLock<String> = LazyLock::new(|| {
     format!("UPDATE record SET last_run = ?1, sum = {sum} WHERE stream = ?2 AND id = ?3")
 });
 
-/// Notes that a record was seen as it is.
+/// Notes that `run` saw a record unchanged.
 pub(super) fn seen(t: &Transaction<'_>, (stream, record): (Stream, &Record), run: i64) -> rusqlite::Result<()> {
     t.prepare_cached(&SEEN)?.execute(params![run, stream.number(), &*record.id]).map(drop)
 }
@@ -84,7 +85,7 @@ static SEEN_WITH_HASH: LazyLock<String> = LazyLock::new(|| {
     format!("UPDATE record SET hash = ?1, last_run = ?2, sum = {sum} WHERE stream = ?3 AND id = ?4")
 });
 
-/// The same of one that has another hash now.
+/// Notes that `run` saw a record, and stores its new hash.
 pub(super) fn seen_with_hash(
     t: &Transaction<'_>,
     (stream, record): (Stream, &Record),

@@ -1,9 +1,11 @@
-//! Records that a list shows no more since a setting changed that decides which records it shows ([`super::settings`]): an
-//! argument, an operation, an address. They are no suspects, for they may be there as before, and nobody asks for them. That
-//! they are to go a person says. Until then they stay, and the run says so each time.
+//! Records that a list no longer shows since a setting changed that decides which records it shows
+//! ([`super::settings`]): an argument, an operation, an address. They are no suspects, because they may exist as
+//! before and simply are no longer asked for. Only a person decides that they go. Until then they stay, and each run
+//! reports them.
 //!
-//! A record is left over when no run has seen it since the setting changed, although the list in which it would stand was
-//! read whole since, by either lane. That needs no mark: a record that is seen again is left over no more.
+//! A record is left over if no run has seen it since the setting changed, although the list in which it would stand
+//! was read whole since, in either lane. That needs no mark in the mirror: a record that is seen again is no longer
+//! left over.
 
 use rusqlite::{Connection, named_params};
 
@@ -15,21 +17,22 @@ use crate::streams::Stream;
 /// Records of a stream that are left over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOver {
-    /// The run since which the stream's lists show what they show now: records that were seen last before it are left over,
-    /// or stand in a list that was not read since. 0: none are.
+    /// The run since which the stream's lists show what they show now; 0 if nothing can be left over. A record that
+    /// was last seen before that run is left over, or stands in a list that was not read since.
     pub shown: i64,
-    /// How many are left over.
+    /// How many records are left over.
     pub count: u64,
-    /// The first ids of them.
+    /// Their first ids, at most 1000.
     pub ids: Vec<String>,
-    /// What people know the settings as that have changed since one of them was seen.
+    /// The settings, as people know them, that have changed since the earliest of these records was last seen.
     pub settings: Vec<&'static str>,
 }
 
-/// What is left over of a stream. The same account at another address, or read with another key, shows nearly all of its
-/// records: as long as no more are missing than may be deleted at a time, those are judged as any others.
+/// Returns what is left over of a stream. A changed address or key may still show the same account, and then shows
+/// nearly all of its records. So if no more records are missing than may be deleted at a time (`most`), such a change
+/// leaves nothing over, and the missing records are judged as any others.
 pub fn of(c: &Connection, stream: Stream, most: Most) -> rusqlite::Result<LeftOver> {
-    // Nothing in a mirror that is older than this memory.
+    // An older mirror does not know which settings changed.
     if settings::shown_since(c, stream) == 0 {
         return Ok(LeftOver::default());
     }
@@ -49,30 +52,30 @@ pub fn of(c: &Connection, stream: Stream, most: Most) -> rusqlite::Result<LeftOv
     Ok(LeftOver { shown, count, ids: ids(c, stream, shown, TOLD)?, settings })
 }
 
-/// Ids that are told.
+/// How many ids are listed at most.
 const TOLD: usize = 1000;
 
-/// Live records that no run has seen since run `:shown`.
+/// The SQL for live records that no run has seen since run `:shown`, although their list was read whole since.
 const LEFT: &str = "FROM record AS r
      WHERE r.stream = :stream AND r.deleted = 0 AND r.last_run < :shown
          AND (EXISTS (SELECT 1 FROM entry WHERE entry.stream = :stream AND entry.partition = r.parent
                       AND entry.whole = 1 AND entry.run >= :shown)
               OR EXISTS (SELECT 1 FROM reading WHERE reading.stream = :stream AND reading.run >= :shown))";
 
-/// The first ids of what is left over since run `shown`.
+/// Returns the first ids of the records that are left over since run `shown`.
 pub fn ids(c: &Connection, stream: Stream, shown: i64, most: usize) -> rusqlite::Result<Vec<String>> {
     c.prepare_cached(&format!("SELECT r.id {LEFT} ORDER BY r.id LIMIT {most}"))?
         .query_map(named_params! { ":stream": stream.number(), ":shown": shown }, |r| r.get(0))?
         .collect()
 }
 
-/// How many are left over, and the run that saw one of them last, the earliest of these.
+/// Returns how many records are left over, and the earliest run in which one of them was last seen.
 fn count(c: &Connection, stream: Stream, shown: i64) -> rusqlite::Result<(u64, i64)> {
     c.prepare_cached(&format!("SELECT count(*), coalesce(min(r.last_run), 0) {LEFT}"))?
         .query_row(named_params! { ":stream": stream.number(), ":shown": shown }, |r| Ok((r.get(0)?, r.get(1)?)))
 }
 
-/// The live records of `child` that belong to these.
+/// Returns the ids of the live records of `child` that belong to these.
 pub fn children(c: &Connection, child: Stream, ids: &[String]) -> rusqlite::Result<Vec<String>> {
     let mut of = c.prepare_cached(
         "SELECT id FROM record INDEXED BY record_parents WHERE stream = ? AND parent = ? AND deleted = 0",
@@ -95,7 +98,7 @@ mod tests {
 
     const STREAM: Stream = Stream::Contacts;
 
-    /// A mirror of thirty contacts, all of them seen in run 1, and twenty of them in run 3, too.
+    /// Makes a mirror of thirty contacts: run 1 has seen all of them, run 3 twenty of them.
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
         super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
@@ -134,7 +137,7 @@ mod tests {
         assert_eq!(left(&c, 0), (3, 0, vec![]), "not read since");
         read_whole(&c, 3);
         assert_eq!(left(&c, 1000), (3, 10, vec!["`list.arguments`"]), "however few");
-        // A later change of what says nothing of it names nothing.
+        // A later change of a setting that does not decide which records are shown is not named.
         change(&mut c, Setting::Fields, 1, 1);
         change(&mut c, Setting::Fields, 2, 4);
         assert_eq!(left(&c, 0), (3, 10, vec!["`list.arguments`"]));
@@ -153,7 +156,7 @@ mod tests {
         c.execute("UPDATE record SET last_run = 1 WHERE id = 'c10'", []).expect("one more");
         assert_eq!(left(&c, 0), (3, 11, vec!["the address (`endpoint`)"]));
         assert_eq!(left(&c, 11), (0, 0, vec![]));
-        // What was left over before the address changed is so whatever may be deleted.
+        // Records that were left over before the address changed stay so, however many may be deleted.
         change(&mut c, Setting::Arguments, 1, 1);
         change(&mut c, Setting::Arguments, 2, 2);
         assert_eq!(left(&c, 11), (2, 11, vec!["the address (`endpoint`)", "`list.arguments`"]));

@@ -1,12 +1,13 @@
-//! With which masks each place of changes was filled by versions that did not write it beside the data. Only names of masks
-//! are kept ([`crate::record::mask::Masks::fingerprint_of`]), under the name of the place that the job wrote.
+//! Remembers with which masks earlier versions filled each destination of changes, because they did not write that
+//! beside the data. Only names of masks are kept ([`crate::record::mask::Masks::fingerprint_of`]), under the
+//! destination's name in the job.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::store::has_table;
 use crate::streams::Stream;
 
-/// Returns with which masks a place was filled, or `None` if nobody remembers.
+/// Returns the name of the masks with which a destination was filled, or `None` if it is not remembered.
 pub fn of(c: &Connection, destination: &str, stream: Stream) -> rusqlite::Result<Option<String>> {
     if !has_table(c, "masked_place")? {
         return Ok(None);

@@ -1,5 +1,6 @@
-//! Numbered, commented, append-only migrations from `sql/mirror/`, counted by `PRAGMA user_version`. An older mirror is
-//! brought up to date in one transaction, a newer one is refused, and a file that is no mirror is not touched.
+//! Applies the migrations from `sql/mirror/`: numbered, commented, append-only, counted by `PRAGMA user_version`.
+//! Brings an older mirror up to date in one transaction, refuses a newer one, and leaves a file that is not a mirror
+//! untouched.
 
 use std::path::Path;
 
@@ -32,21 +33,21 @@ const ALL: [&str; 20] = [
     include_str!("../../sql/mirror/0020_tombstones.sql"),
 ];
 
-/// `application_id`: "QPIE" says that a SQLite file is a mirror of ours.
+/// The `application_id` of a mirror: the letters "QPIE".
 pub const APPLICATION: i32 = 0x5150_4945;
 
-/// The version this program writes.
+/// The schema version that this program writes.
 pub const VERSION: usize = ALL.len();
 
-/// A database in memory with the schema of this version.
+/// Creates a database in memory with the current schema.
 pub(super) fn in_memory() -> rusqlite::Result<Connection> {
     let fresh = Connection::open_in_memory()?;
     ALL.iter().try_for_each(|sql| fresh.execute_batch(sql))?;
     Ok(fresh)
 }
 
-/// Brings the mirror up to [`VERSION`], and makes the connection take the sums of what it writes ([`sums`]). A mirror that has
-/// none yet gets them here: a reading of it from front to back, and a narrow row for each of its records.
+/// Brings the mirror up to [`VERSION`] and makes the connection keep the sums of what it writes ([`sums`]). A mirror
+/// without sums gets them here: that reads it once from front to back and writes one narrow row for each record.
 pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
     let say = |e: rusqlite::Error| failed(path, &e);
     let version: usize = connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(say)?;
@@ -67,7 +68,8 @@ pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(say)?;
     let had_sums = has_table(&transaction, "table_sum").map_err(say)?;
     for sql in &ALL[version..] {
-        // A statement that was right for every mirror of its version fails on one that says to be of another.
+        // Each migration works on every genuine mirror of the version before. If one fails, the file has the wrong
+        // version number.
         transaction.execute_batch(sql).map_err(|e| match e.sqlite_error_code() {
             Some(ErrorCode::Unknown) if version > 0 => {
                 sound::damaged(path, &format!("it says to be of version {version}, and its tables are not"))
@@ -82,7 +84,8 @@ pub fn apply(connection: &mut Connection, path: &Path) -> Result<()> {
     sums::keep(connection).map_err(say)
 }
 
-/// A SQLite file that is no mirror; or one, if it has a mirror's tables and only does not say so.
+/// Returns the error for a SQLite file without a mirror's `application_id`: a damaged mirror if it has a mirror's
+/// tables, otherwise a foreign file.
 pub fn not_ours(connection: &Connection, path: &Path) -> Error {
     let looks_ours = ["record", "checkpoint", "body_contacts", "sequence"];
     if looks_ours.iter().all(|table| has_table(connection, table).unwrap_or(false)) {
@@ -124,7 +127,7 @@ mod tests {
         for stream in crate::streams::ALL {
             count(&c, &format!("body_{stream}"));
         }
-        // And the sums of what it holds.
+        // The migration also took the sums of the records that were there.
         assert_eq!(count(&c, "payload_sum"), 1);
         let path = Path::new("m.db");
         assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Finding::Sound);

@@ -1,17 +1,29 @@
-//! The mirror: one SQLite file that holds the current state of every record, how far each walk has come, and the log of
-//! deliveries. Records of a page and the checkpoint that covers it commit in one transaction; that is what makes a
-//! killed run resumable with nothing lost and nothing doubled.
+//! The mirror: one SQLite file that holds the current state of every record, how far each walk has come, and the log
+//! of deliveries. The records of a page and the checkpoint that covers it commit in one transaction. A killed run can
+//! therefore be resumed with nothing lost and nothing doubled.
 //!
-//! [`store`] opens the file and owns the one writer thread, [`migrations`] bring it up to date, [`crate::lock`] keeps a second
-//! run away, [`records`] lands a page, [`checkpoint`] says how far a walk has come, [`partitions`] which lists need not be
-//! asked for, [`settings`] what a reading rests on, [`anew`] what is read again when that is changed, [`compare`] which
-//! records are the same under other fields, [`in_place`] which ones a destination lacks when their values count again,
-//! [`rounds`] when a reading of everything begins and ends, `forgotten` what is kept no longer,
-//! [`deletions`] what is gone, [`left_over`] what nobody asks for any more, [`refusals`] what was not deleted and why a stream
-//! is held for it, [`changes`] reads records out in order, [`views`] makes them readable by hand, [`crate::dialect`]
-//! remembers how the API is spelled, [`account`] whose it is, [`pending_deliveries`] and [`delivered`] what is and was
-//! handed over, [`masked_places`] with which masks. [`others`] waits for other programs that write the file, [`log`] measures
-//! its write-ahead log. [`sums`] are taken of every row, [`sound`] compares them, and [`damaged`] has written again what differs.
+//! A record has two parts. Its row in the *ledger* (table `record`) is narrow: id, hash, `seq`, the run that saw it
+//! last. Its *body* (table `body_STREAM`) holds the JSON text.
+//!
+//! | module | purpose |
+//! |---|---|
+//! | [`store`], `header`, `schema` | open the file and own the one writer thread |
+//! | [`migrations`], [`views`] | bring the file up to date; make it readable by hand |
+//! | [`others`], [`log`], [`crate::lock`] | other programs that write or read the file; a second run |
+//! | [`records`], `known`, `ledger`, [`sequence`] | store a page |
+//! | [`checkpoint`], [`rounds`], [`standing`] | how far a walk is; a reading of everything; a stream's verdict |
+//! | [`settings`], [`anew`] | what a reading rests on; what is read again when that changes |
+//! | [`partitions`], [`readings`], [`audits`] | which lists need not be read whole, and what that misses |
+//! | [`forecast`] | which lists the next run reads, for a plan |
+//! | [`reread`], [`set_aside`], [`parents`] | closing readings; unreadable records; whose rows a list shows |
+//! | [`compare`], [`in_place`] | a record under other fields; records written without a new `seq` |
+//! | [`deletions`], [`orphans`] | records that are gone, or may be |
+//! | [`refusals`], [`left_over`] | records that stay although no list shows them, and why |
+//! | [`tombstones`], `forgotten`, [`retention`] | how long traces of records and their payloads are kept |
+//! | [`changes`], `checked` | read records out, in order and checked |
+//! | [`pending_deliveries`], [`delivered`], [`masked_places`] | what is being and was delivered, and with which masks |
+//! | [`sums`], [`sound`], [`damaged`] | sum every row; compare the sums; have damaged records written again |
+//! | [`account`], [`dialect`] | whose records these are; how the API is spelled ([`crate::dialect`]) |
 
 pub mod account;
 pub mod anew;
@@ -60,10 +72,10 @@ use std::path::Path;
 
 use crate::error::{Error, Kind, quote};
 
-/// Names a database failure by what it means for the operator.
+/// Turns a SQLite error into the error kind that fits what the operator must do.
 fn failed(path: &Path, error: &rusqlite::Error) -> Error {
     use rusqlite::ErrorCode as Code;
-    // SQLite says only `disk I/O error` where it finds no folder for the files that it sorts in.
+    // SQLite says only `disk I/O error` when it finds no folder for its temporary sort files.
     let extended = error.sqlite_error().map(|e| e.extended_code);
     if extended == Some(rusqlite::ffi::SQLITE_IOERR_GETTEMPPATH) {
         return Error::new(
@@ -75,7 +87,7 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
             ),
         );
     }
-    // What a quota refuses is no full disk to SQLite.
+    // SQLite reports a write that a disk quota refuses as an I/O error, not as a full disk.
     let is_unwritten = extended == Some(rusqlite::ffi::SQLITE_IOERR_WRITE);
     let kind = match error.sqlite_error_code() {
         _ if is_of_damage(error) => Kind::MirrorCorrupt,
@@ -97,8 +109,8 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
     Error::new(kind, format!("the mirror {}: {}{beside}", path.display(), quote(&error.to_string())))
 }
 
-/// Whether an error says that the file holds what no statement of ours has written: a text that is no UTF-8, a number where a
-/// text was stored, JSON that is none, a row that is always there and is not.
+/// Returns whether an error says that the file holds something this program never writes: a text that is not UTF-8, a
+/// number in a text column, malformed JSON, or no row in a table that always has one.
 fn is_of_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::Error as E;
     match error {
@@ -115,7 +127,8 @@ fn is_of_damage(error: &rusqlite::Error) -> bool {
     }
 }
 
-/// What to say of the log that lies beside a damaged mirror: where a copy was put back, it is often the former mirror's.
+/// Returns a hint about the log that lies beside a damaged mirror, or an empty text if there is no log. After a copy
+/// was put back, that log often belongs to the former mirror.
 fn of_another_log(path: &Path) -> String {
     if log::size(path) == 0 {
         return String::new();
@@ -127,7 +140,8 @@ fn of_another_log(path: &Path) -> String {
     )
 }
 
-/// The same of a reading that sorts. It writes nothing but temporary files: a disk that is full is theirs.
+/// Does the same as `failed` for a query that sorts. Such a query writes only temporary files, so a full disk is
+/// theirs.
 fn failed_sorting(path: &Path, error: &rusqlite::Error) -> Error {
     if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DiskFull) {
         return failed(path, error);

@@ -1,19 +1,25 @@
-//! Orphans: records whose parent is gone, messages of a conversation that is. They may be gone with it, and they may be
-//! there: where a conversation was merged into another one, its messages stand in that one's list, under the ids that they
-//! had. So an orphan is a suspect until one of these has happened:
+//! Orphans: records whose parent is gone, that is messages of a conversation that is gone. They may be gone with it,
+//! or they may have moved: if the conversation was merged into another one, its messages stand in that one's list,
+//! with the ids that they had. So an orphan is a suspect until one of these happens:
 //!
-//! - a list shows it: it is that list's record from then on ([`super::records`]);
-//! - the server is asked for it by its id, and says that it is not there;
-//! - every other list has been read whole since its parent was found gone, and none shows it.
+//! - A list shows it. It belongs to that list from then on ([`super::records`]).
+//! - The server is asked for it by its id, and says that it does not exist.
+//! - Every other list was read whole after its parent was found gone, and none shows it.
 //!
-//! A list that was read whole *in* the run that found the parent gone was read before that, and the record may have moved
-//! between the two: only passes that are begun later count (`closed`). [`begin_search`] begins such passes: at first over
-//! the lists of the same contact's conversations, then over those that changed, then over the one read the longest ago.
-//! What a run has no requests for is left to the next.
+//! Only passes that begin after the run that found the parent gone count as such readings (`closed`). A list that was
+//! read *in* that run was read before the finding, and the record may have moved between the two. [`begin_search`]
+//! begins the passes in this order:
 //!
-//! A record may also go before its list was read to the end ([`note_unread`]). Then nobody knows what stood there, and if it has
-//! moved, the list that shows it now may have been read before. The same search finds it. Until every list was read, the run says
-//! so ([`unread`]). It is not incomplete for that: most such records were deleted, and on a busy account some always are.
+//! 1. lists of the same contact's conversations;
+//! 2. lists that this round has read, because they changed;
+//! 3. all other lists, beginning with the one that was read the longest ago.
+//!
+//! What one run has no requests for is left to the next.
+//!
+//! A record may also go before its list was read to the end ([`note_unread`]). Then nothing tells what stood in that
+//! list. If it has moved, the list that shows it now may have been read before. The same search finds it, and each
+//! run says so until every list was read ([`unread`]). The run is not incomplete because of that: most such records
+//! were deleted, and on a busy account there are always some.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
@@ -24,11 +30,11 @@ use super::store::{Writer, has_table};
 use crate::error::Result;
 use crate::streams::Stream;
 
-/// That record `r` is live and under suspicion, and its parent (of stream `?2`) is not there.
+/// The SQL condition that record `r` is live and a suspect, and its parent (of stream `?2`) is not live.
 const IS_ORPHAN: &str = "r.stream = ?1 AND r.suspect_run IS NOT NULL AND r.deleted = 0 AND r.parent IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM record AS p WHERE p.stream = ?2 AND p.id = r.parent AND p.deleted = 0)";
 
-/// Leaves the records of a parent as orphans; says how many.
+/// Makes the live records of a parent orphans. Returns how many.
 pub(super) fn leave(t: &Transaction<'_>, child: Stream, parent: &str, run: i64) -> rusqlite::Result<u64> {
     t.prepare_cached(
         "UPDATE record INDEXED BY record_parents SET suspect_run = ?, suspect_since = ?
@@ -38,8 +44,8 @@ pub(super) fn leave(t: &Transaction<'_>, child: Stream, parent: &str, run: i64) 
     .map(|n| n as u64)
 }
 
-/// The same for records of `child` whose parent became a tombstone under an older version of this program, which was
-/// killed before it came to them.
+/// Makes orphans of the records of `child` whose parent is a tombstone and that are no suspects yet. An older version
+/// of this program leaves such records if it is killed between the two steps.
 pub fn leave_the_rest(writer: &mut Writer, run: i64, stream: Stream, child: Stream) -> Result<()> {
     writer.transaction(|t| {
         let parents: Vec<String> = t
@@ -57,7 +63,8 @@ pub fn leave_the_rest(writer: &mut Writer, run: i64, stream: Stream, child: Stre
     })
 }
 
-/// Orphans of `of.stream`, whose parents are of stream `parent`: the oldest suspicion first, behind the one before.
+/// Returns orphans of `of.stream`, whose parents are of stream `parent`: the oldest suspicion first, at most `most`,
+/// starting after `behind`.
 pub fn orphans(
     writer: &mut Writer,
     of: Judged,
@@ -81,7 +88,7 @@ pub fn orphans(
     })
 }
 
-/// The newest run whose orphans every list has been searched for.
+/// Returns the newest run for whose orphans every list has been searched.
 fn searched(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<i64> {
     t.prepare_cached(
         "SELECT min(coalesce(e.searched, 0)) FROM record AS p
@@ -92,7 +99,8 @@ fn searched(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Res
     .map(|run| run.unwrap_or(i64::MAX))
 }
 
-/// Notes which lists belong to records of the same contact as these, which are about to go: they are searched first.
+/// Notes which lists belong to records of the same contacts as `ids`, which are about to go. These lists are searched
+/// first.
 pub fn relate(writer: &mut Writer, run: i64, parent: Stream, child: Stream, ids: &[String]) -> Result<()> {
     let Some(column) = parent.refers_by() else { return Ok(()) };
     let ids = serde_json::json!(ids).to_string();
@@ -110,8 +118,8 @@ pub fn relate(writer: &mut Writer, run: i64, parent: Stream, child: Stream, ids:
     })
 }
 
-/// Notes which of these records of stream `parent` go before their list was read to the end, and were not told to be without
-/// anything.
+/// Notes which of these records of stream `parent` go before their list was read to the end. Leaves out a record that
+/// shows no last message and of whose list the mirror holds nothing.
 pub fn note_unread(writer: &mut Writer, run: i64, parent: Stream, child: Stream, ids: &[String]) -> Result<()> {
     let ids = serde_json::json!(ids).to_string();
     writer.transaction(|t| {
@@ -134,12 +142,13 @@ pub fn note_unread(writer: &mut Writer, run: i64, parent: Stream, child: Stream,
     })
 }
 
-/// Of so few records that went before their lists were read every other list is searched. Where more went, they were most
-/// likely deleted, and only the lists of the same contacts' conversations are read.
+/// How many records may have gone before their lists were read for every other list to be searched for them. If there
+/// are more, they were most likely deleted, and only the lists of the same contacts' conversations are read.
 const FEW: u64 = 3;
 
-/// Forgets what every list was searched for. Where more than a few went, also forgets those of the runs before `run`: nobody
-/// searches every list for them, and their own runs have told them. Returns whether to search every list for what is left.
+/// Forgets the unread records for which every list was searched. If more than `FEW` are left, also forgets those of
+/// runs before `run`: nothing searches every list for them, and their own runs have reported them. Returns whether to
+/// search every list for the rest.
 pub fn settle_unread(t: &Transaction<'_>, child: Stream, parent: Stream, run: i64) -> rusqlite::Result<bool> {
     let count = count_unread(t, child)?;
     if count > 0 {
@@ -154,8 +163,8 @@ fn count_unread(c: &Connection, child: Stream) -> rusqlite::Result<u64> {
     c.query_row("SELECT count(*) FROM unread WHERE stream = ?", [child.number()], |r| r.get(0))
 }
 
-/// Returns how many records went before their list in stream `child` was read to the end, and how many lists are still to be
-/// read whole in search of what stood there. `None` if there is none.
+/// Returns how many records went before their list in stream `child` was read to the end, and how many lists are
+/// still to be read whole in search of their contents. `None` if no record did.
 pub fn unread(c: &Connection, child: Stream) -> rusqlite::Result<Option<(u64, u64)>> {
     let Some(parent) = child.definition().parent.filter(|_| has_table(c, "unread").unwrap_or(false)) else {
         return Ok(None);
@@ -166,7 +175,7 @@ pub fn unread(c: &Connection, child: Stream) -> rusqlite::Result<Option<(u64, u6
     newest.map(|newest| Ok((gone, lists_behind(c, child, parent, newest)?))).transpose()
 }
 
-/// How many lists were not searched for what went in run `newest` or before.
+/// Returns how many lists were not yet searched for what went in run `newest` or before.
 fn lists_behind(c: &Connection, child: Stream, parent: Stream, newest: i64) -> rusqlite::Result<u64> {
     c.query_row(
         "SELECT count(*) FROM record AS p LEFT JOIN entry AS e ON e.stream = ?1 AND e.partition = p.id
@@ -176,7 +185,7 @@ fn lists_behind(c: &Connection, child: Stream, parent: Stream, newest: i64) -> r
     )
 }
 
-/// Which lists a search may begin, and how many of them.
+/// Which lists a search may begin, and how many.
 #[derive(Debug, Clone, Copy)]
 pub struct Search {
     /// The lane of the round.
@@ -189,17 +198,18 @@ pub struct Search {
     pub round: i64,
     /// This run.
     pub run: i64,
-    /// Pages that the run may ask for.
+    /// Pages that the run may still ask for.
     pub questions: u64,
-    /// Rows a page.
+    /// Rows on a page.
     pub page_size: u32,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
 }
 
-/// Begins to read lists whole that may show orphans: as many as probably take `questions` pages, and one at least. A list
-/// that was read in this round is read again. The list of a record that is a suspect itself waits until that is settled: it is
-/// probably gone, and asking for it would fail. Returns how many were begun.
+/// Begins passes over lists that may show orphans: as many as probably take `questions` pages, and at least one. A
+/// list that this round has read is read again. The list of a record that is itself a suspect waits until that is
+/// settled, because the record is probably gone and asking for its list would fail. Returns how many passes were
+/// begun.
 pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u64> {
     let (child, parent) = (search.child.number(), search.parent.number());
     let oldest_and_newest = t.query_row(
@@ -245,7 +255,7 @@ pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u6
     Ok(begun)
 }
 
-/// Begins one list's pass. What an audit of it has found in this round still counts.
+/// Begins the pass over one list. Keeps what an audit of that list has found in this round.
 fn begin(t: &Transaction<'_>, search: &Search, place: &Place) -> rusqlite::Result<()> {
     let at = params![place.lane.name(), place.stream.number(), place.partition, search.round];
     let audited: Option<(i64, i64)> = t
@@ -264,8 +274,8 @@ fn begin(t: &Transaction<'_>, search: &Search, place: &Place) -> rusqlite::Resul
     .map(drop)
 }
 
-/// A pass over a list has closed that was begun in `since_run`. Where it read the whole list, that was searched: by a pass
-/// of a search for the orphans of its run, by any other for those of the runs before.
+/// Notes that a pass over a list has closed that began in `since_run`. If it read the whole list, the list counts as
+/// searched. A pass of a search counts for the orphans of its own run, any other pass only for those of earlier runs.
 pub(super) fn closed(t: &Transaction<'_>, place: &Place, since_run: i64) -> rusqlite::Result<()> {
     t.prepare_cached(
         "UPDATE entry SET searched = max(coalesce(searched, 0), coalesce(search, run - 1))
@@ -277,7 +287,7 @@ pub(super) fn closed(t: &Transaction<'_>, place: &Place, since_run: i64) -> rusq
     .map(drop)
 }
 
-/// How many orphans a stream has, and how many lists are still to be searched for them.
+/// Returns how many orphans a stream has, and how many lists are still to be searched for them.
 pub fn left(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<(u64, u64)> {
     let (orphans, newest): (u64, Option<i64>) = t.query_row(
         &format!("SELECT count(*), max(r.suspect_run) FROM record AS r INDEXED BY record_suspects WHERE {IS_ORPHAN}"),

@@ -1,29 +1,30 @@
 //! Waits for other programs that have the mirror open for writing: an editor that saves, `VACUUM`, a backup tool.
 //!
-//! SQLite lets one program write at a time. A transaction of ours asks for the right to write when it begins, so that it waits
-//! there and nothing of it is lost. (One that reads first and writes later would fail at once, whatever the timeout, as soon as
-//! somebody else has written in between.) Readers never wait, and nobody waits for them.
+//! SQLite lets one program write at a time. A transaction of this program asks for the right to write when it begins.
+//! It waits there, so nothing of it is lost. A transaction that reads first and writes later would fail at once,
+//! whatever the timeout, if another program has written in between. Readers never wait, and no program waits for
+//! them.
 
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-/// How long a wait takes between two tries, but for the first few, which are shorter: most programs write for milliseconds.
+/// The time between two tries. The first few are shorter, because most programs write for milliseconds.
 const BETWEEN: Duration = Duration::from_millis(50);
 const SHORTER: [u64; 6] = [1, 2, 4, 8, 15, 20];
 
-/// The longest wait: a `VACUUM` of a large mirror takes minutes.
+/// The longest wait, because a `VACUUM` of a large mirror takes minutes.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// After how long a wait is told.
+/// The time after which a wait is reported.
 const TOLD: Duration = Duration::from_secs(3);
 
-/// Makes a connection wait for whoever else writes.
+/// Makes a connection wait while another program writes.
 pub fn wait_for(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.busy_handler(Some(wait))
 }
 
-/// Waits once more, for the `tries`-th time; returns whether to try again.
+/// Waits for the `tries`-th time. Returns whether to try again.
 fn wait(tries: i32) -> bool {
     if let Some(shorter) = usize::try_from(tries).ok().and_then(|tries| SHORTER.get(tries)) {
         std::thread::sleep(Duration::from_millis(*shorter));

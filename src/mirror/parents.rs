@@ -1,16 +1,17 @@
-//! What the mirror knows of records and the lists that belong to them, for who finds out whose rows a server shows.
+//! Answers which record each list belongs to, as far as the mirror knows. The sync needs that to find out whether a
+//! server shows the rows of the parent that was asked for.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::checkpoint::Place;
 use crate::streams::Stream;
 
-/// The parent that a record `b` names in the member at `?1`: an id, or an object that holds one.
+/// The SQL of the parent that a record `b` names in the member at path `?1`: an id, or an object that holds one.
 pub(super) const NAMED: &str = "CASE json_type(b.payload, ?1)
     WHEN 'object' THEN coalesce(json_extract(b.payload, ?1 || '._id'), json_extract(b.payload, ?1 || '.id'))
     ELSE json_extract(b.payload, ?1) END";
 
-/// Whether a record is in the mirror and no tombstone.
+/// Returns whether the mirror holds a record that is not a tombstone.
 pub fn is_live(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Result<bool> {
     t.query_row(
         "SELECT EXISTS (SELECT 1 FROM record WHERE stream = ? AND id = ? AND deleted = 0)",
@@ -19,10 +20,12 @@ pub fn is_live(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Resul
     )
 }
 
-/// Members of a last record that say that there is one. Servers give an object of nothing else where there is none.
+/// The SQL condition for a member of a last record that proves that there is one. If there is none, some servers send
+/// an object without these members.
 const SAYS_SO: &str = "key IN ('createdAt', '_id', 'id', 'content') AND atom IS NOT NULL AND atom <> ''";
 
-/// Whether a record tells of one in its member `last`: a conversation, of its last message.
+/// Returns whether a record shows that its list is not empty, in its member `last`. For example, a conversation shows
+/// its last message.
 pub fn tells_last(t: &Transaction<'_>, (stream, last): (Stream, &str), id: &str) -> rusqlite::Result<bool> {
     let sql = format!(
         "SELECT EXISTS (SELECT 1 FROM record AS r JOIN body_{stream} AS b ON b.seq = r.seq
@@ -32,7 +35,7 @@ pub fn tells_last(t: &Transaction<'_>, (stream, last): (Stream, &str), id: &str)
     t.query_row(&sql, params![stream.number(), id, format!("$.{last}")], |r| r.get(0))
 }
 
-/// Some live records of a stream, but for these.
+/// Returns the ids of some live records of a stream, without those in `but`.
 pub fn others(t: &Transaction<'_>, stream: Stream, but: &[String], most: usize) -> rusqlite::Result<Vec<String>> {
     let ids: Vec<String> = t
         .prepare("SELECT id FROM record WHERE stream = ? AND deleted = 0 LIMIT ?")?
@@ -41,7 +44,8 @@ pub fn others(t: &Transaction<'_>, stream: Stream, but: &[String], most: usize) 
     Ok(ids.into_iter().filter(|id| !but.contains(id)).take(most).collect())
 }
 
-/// Whether a list was read to its end in the round that began with run `since`, so that what it did not show is not in it.
+/// Returns whether a list was read to its end in the round that began with run `since`. A record that such a reading
+/// did not show is not in the list.
 pub fn is_read_whole(t: &Transaction<'_>, place: &Place, since: i64) -> rusqlite::Result<bool> {
     let whole: Option<bool> = t
         .query_row(
@@ -54,21 +58,21 @@ pub fn is_read_whole(t: &Transaction<'_>, place: &Place, since: i64) -> rusqlite
     Ok(whole.unwrap_or(false))
 }
 
-/// What a stream that was read as one list lacks by the word of its parents.
+/// What a stream that was read as one list lacks, compared with what its parents show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unshown {
-    /// Parents whose entry tells a last record although the list shows none that names them.
+    /// Parents that show a last record although no record of the stream names them.
     pub parents: u64,
-    /// One of them.
+    /// The id of one of them.
     pub first: Option<String>,
-    /// Parents that records name.
+    /// Parents that records of the stream name.
     pub named: u64,
-    /// Parents in the mirror.
+    /// Parents that the mirror holds.
     pub all: u64,
 }
 
-/// Compares a stream that was read as one list with its parents. `column` names the parent in a record, `last` is the
-/// parent's member that holds its last record.
+/// Compares a stream that was read as one list with its parents. `column` is the member in which a record names its
+/// parent. `last` is the member in which the parent shows its last record.
 pub fn unshown(
     t: &Transaction<'_>,
     (stream, column): (Stream, &str),
@@ -99,7 +103,8 @@ pub fn unshown(
     Ok(told)
 }
 
-/// How many records of a stream name a parent that the mirror does not have.
+/// Returns how many records of a stream name a parent that the mirror does not hold, or has changed after the seq
+/// `as_of`.
 pub fn unlisted(c: &Connection, (stream, column): (Stream, &str), parent: Stream, as_of: i64) -> rusqlite::Result<u64> {
     c.query_row(
         &format!(

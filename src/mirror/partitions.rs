@@ -1,12 +1,14 @@
-//! Which lists of a partitioned stream need not be asked for: those of a record whose entry in its own list is unchanged
-//! since they were read whole. A conversation's entry shows its last message, so new messages change it (one that shows
-//! none is no sign, and its list is asked for); what changes
-//! later in a message that is there (delivered, read, failed) does not, which is why a list with messages newer than
-//! `lookback` is read again all the same. What that misses is measured ([`crate::mirror::audits`]).
+//! Decides which lists of a partitioned stream need not be read: a list is skipped if the record it belongs to shows
+//! the same entry in its own list as when that list was read whole. A conversation's entry shows its last message, so
+//! new messages change the entry. An entry that shows no last message is no sign, and its list is read.
 //!
-//! A row of `entry` speaks of the last pass that was *begun*, in either lane. It is overwritten when a pass begins and
-//! counts as whole when that very pass closes complete: rows that an unfinished pass left behind are never taken for the
-//! edge of what is known.
+//! A message that changes later (delivered, read, failed) does not change the entry. So a list with messages newer
+//! than `lookback` is read again even if its entry is unchanged. Audits measure what that misses
+//! ([`crate::mirror::audits`]).
+//!
+//! A row of table `entry` describes the last pass that was *begun* in either lane. It is overwritten when a pass
+//! begins. It counts as whole only when that same pass closes complete. Rows that an unfinished pass has stored
+//! therefore never count as the edge of what is known.
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -16,30 +18,32 @@ use crate::mirror::checkpoint::{Lane, Pass, Place, gone, parent};
 use crate::mirror::{orphans, settings};
 use crate::streams::{self, Stream};
 
-/// The stream whose lists belong to the records of a page, and what is known of these.
+/// The partitioned stream whose lists belong to the records of a page, and what these records show of their lists.
 #[derive(Debug, Clone)]
 pub struct Partitions {
-    /// The stream.
+    /// The partitioned stream.
     pub stream: Stream,
     /// The run in which the round began.
     pub round: i64,
-    /// Fingerprint of the fields that the stream is asked for.
+    /// A fingerprint of the fields that are selected for the stream.
     pub selection: i64,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
-    /// How long records change after they were made, in milliseconds.
+    /// For how long records may change after they were made, in milliseconds.
     pub lookback: i64,
-    /// For each record of the page the newest moment that it tells of its list.
+    /// For each record of the page, the newest moment of its list that it shows, in milliseconds since 1970.
     pub newest: Vec<Option<i64>>,
-    /// For each record of the page whether it tells anything of its list that new records in that would change.
+    /// For each record of the page, whether it shows something that new records in its list would change.
     pub signs: Vec<bool>,
-    /// A record that tells nothing has an empty list, as far as the server has shown ([`Silence`]).
+    /// Whether a record that shows nothing of its list has an empty list, as far as the server has shown
+    /// ([`Silence`]).
     pub silence_is_empty: bool,
 }
 
 impl Partitions {
-    /// Whether the page's n-th record, unchanged, is a sign that its list is. One that tells nothing is none, but where its
-    /// list is empty and this server's silence means just that.
+    /// Returns whether an unchanged n-th record of the page is a sign that its list is unchanged. It is one if it
+    /// shows something of its list. It is also one if it shows nothing, the mirror holds no records of its list, and
+    /// silence means an empty list on this server.
     fn is_sign(&self, t: &Transaction<'_>, n: usize, place: &Place) -> rusqlite::Result<bool> {
         if self.signs.get(n).copied().unwrap_or(false) {
             return Ok(true);
@@ -48,58 +52,64 @@ impl Partitions {
     }
 }
 
-/// What is known of a list: the last pass over it that was begun.
+/// What the mirror knows of a list: the last pass over it that was begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Known {
-    /// The seq of the record it belongs to, when the pass was begun.
+    /// The seq that the parent record had when the pass was begun.
     pub entry_seq: i64,
-    /// The fields that were asked for.
+    /// A fingerprint of the fields that were selected.
     pub selection: i64,
-    /// The pass was the incremental lane's.
+    /// Whether the pass belongs to the incremental lane.
     pub incremental: bool,
-    /// The run in which it was begun.
+    /// The run in which the pass was begun.
     pub run: i64,
-    /// When it was begun, in milliseconds since 1970.
+    /// When the pass was begun, in milliseconds since 1970.
     pub began: i64,
-    /// The newest moment in the list; [`UNTOLD`] when its records tell none.
+    /// The newest moment in the list, in milliseconds since 1970; [`UNTOLD`] if its records tell no moment, `None` if
+    /// it is empty.
     pub newest: Option<i64>,
-    /// It has closed complete, and was read with the settings of today.
+    /// Whether the pass has closed complete and was read with the settings of today.
     pub whole: bool,
-    /// The round that found it unchanged last.
+    /// The run in which the latest round began that skipped the list as unchanged.
     pub skipped: Option<i64>,
-    /// The list showed a newer record than the entry told: unchanged, it is no sign that the list is.
+    /// Whether the list showed a newer record than the entry did. An unchanged entry is then no sign.
     pub lags: bool,
 }
 
-/// The newest moment of records that tell none: whenever they are read, they may have been made just before.
+/// The newest moment of records that tell no moment. They may always have been made just before they were read.
 pub const UNTOLD: i64 = i64::MAX;
 
-/// An entry may tell its last record's moment in whole seconds: by so many milliseconds that record may be younger.
+/// Milliseconds by which the last record may be younger than its entry says, because an entry may round to whole
+/// seconds.
 const ROUNDED: i64 = 1000;
 
 impl Known {
-    /// Whether the list need not be asked for: the entry is what it was, the list was read whole with the same fields,
-    /// and nothing in it was so new then that it may have changed since. A moment that is still to come, of the reading or
-    /// of a record, is no reason to leave it out: what was made since may stand behind it.
+    /// Returns whether the list need not be read. All of this must hold:
+    ///
+    /// - the entry is the same as when the list was read whole, with the same fields;
+    /// - nothing in the list was then so new that it may have changed since;
+    /// - neither the start of the pass nor the newest moment lies in the future. A wrong clock gave such a moment,
+    ///   and records that were made since may stand behind it.
     pub fn is_unchanged(&self, entry_seq: i64, selection: i64, lookback: i64, now: i64) -> bool {
         let to_come = is_ahead(self.began, now) || self.newest_to_come(now).is_some();
         let settled = lookback == 0 || self.newest.is_none_or(|newest| newest < self.began.saturating_sub(lookback));
         self.whole && !self.lags && self.entry_seq == entry_seq && self.selection == selection && settled && !to_come
     }
 
-    /// The newest moment in the list, where it is still to come.
+    /// Returns the newest moment in the list if it lies in the future.
     fn newest_to_come(&self, now: i64) -> Option<i64> {
         self.newest.filter(|newest| *newest != UNTOLD && is_ahead(*newest, now))
     }
 
-    /// The moment up to which the list's records are known, for a pass that may end where it meets them.
+    /// Returns the moment up to which the list's records are known, for a pass that may end where it meets them.
+    /// `None` if the pass must read the whole list.
     pub fn known_since(&self, selection: i64, now: i64) -> Option<i64> {
         (self.whole && self.selection == selection && !is_ahead(self.began, now)).then_some(self.began)
     }
 }
 
-/// Begins the pass over the list of the page's n-th record, unless it is begun in this round or need not be read; true
-/// when it was found unchanged just now.
+/// Begins the pass over the list of the page's n-th record, unless this round has begun it or the list may be
+/// skipped. Returns `true` if the list is skipped and this round had not counted it yet.
 pub fn meet(
     t: &Transaction<'_>,
     partitions: &Partitions,
@@ -116,9 +126,10 @@ pub fn meet(
         if known.incremental && known.run >= round {
             return Ok(false);
         }
-        // Suspects are settled by reading the list to its end.
+        // Only a reading of the list to its end settles its suspects.
         let settled = !holds_suspects(t, place)?;
-        // Another lane began a pass after this round's own: that is the round's, open or not.
+        // If another lane began the latest pass, this round may have begun its own before. That one belongs to the
+        // round, open or not.
         let begun = || checkpoint::find(t, place).map(|own| own.is_some_and(|own| own.since_run >= round));
         let is_unchanged =
             settled && known.is_unchanged(seq, selection, lookback, now) && partitions.is_sign(t, n, place)?;
@@ -126,10 +137,10 @@ pub fn meet(
             let is_counted = known.skipped.is_some_and(|skipped| skipped >= round);
             return if is_counted { Ok(false) } else { skip(t, place, round).map(|()| true) };
         }
-        // What an audit shows to be wrong may stand behind rows that are known.
+        // Records that an audit shows to be missing may stand behind known rows.
         let is_owed = crate::mirror::audits::is_owed(t, place)?;
         known_since = known.known_since(selection, now).filter(|_| settled && !is_owed);
-        // A pass that ends where the list is known may not show this record again.
+        // A pass that ends at known rows may not show the record with the future moment again.
         to_come = known.newest_to_come(now);
     }
     if checkpoint::start_pass(t, place, run, round, &Pass { known_since, audited: None })? {
@@ -195,22 +206,26 @@ fn holds_suspects(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> 
     .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
 }
 
-/// What entries that tell nothing of their lists mean on this server.
+/// What it means on this server that an entry shows nothing of its list.
 ///
-/// An empty conversation has no last message to tell, and to ask for each of these every night would cost requests for
-/// nothing. So silence means "empty" as long as the server has shown exactly that: other entries of the stream tell
-/// something, and no list holds records behind an entry that tells nothing. One such list, and silence means nothing: a
-/// conversation that was empty may have been filled behind an entry that stays as it was.
+/// An empty conversation has no last message to show. Asking for all of these every night would spend requests for
+/// nothing. So silence means "empty" as long as the server has shown exactly that:
+///
+/// - other entries of the stream show something, and
+/// - no list holds records while its entry shows nothing.
+///
+/// A single list that contradicts this makes silence meaningless, because an empty conversation may have been filled
+/// while its entry stayed as it was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Silence {
-    /// Silence means an empty list.
+    /// Whether silence means an empty list.
     pub is_empty: bool,
-    /// The lists that each night asks for, because nothing tells whether they hold new records.
+    /// The lists that each night reads, because nothing shows whether they hold new records.
     pub lists: Vec<Box<str>>,
 }
 
-/// Weighs what the entries of a stream's lists have told so far; `unasked`: none tells anything, for that is not asked for.
-/// Nothing is known in a mirror that is older than this memory.
+/// Weighs what the entries of a stream's lists have shown so far. `unasked` says that the query does not select what
+/// would show it, so that no entry shows anything. Returns the default if the mirror is too old to know.
 pub fn silence(c: &Connection, stream: Stream, unasked: bool) -> rusqlite::Result<Silence> {
     let Ok(mut ask) = c.prepare_cached(
         "SELECT partition, sign AND NOT ?2, lags, (lags OR NOT sign OR ?2)
@@ -240,15 +255,16 @@ pub fn silence(c: &Connection, stream: Stream, unasked: bool) -> rusqlite::Resul
     Ok(silence)
 }
 
-/// What is known of a list is forgotten when the record it belongs to is gone: should that come back, the list is read
-/// whole, for some of its records went with it.
+/// Forgets what is known of a list whose record is gone. If that record comes back, the list is read whole, because
+/// some of its records went with it.
 pub fn forget(t: &Transaction<'_>, stream: Stream, partition: &str) -> rusqlite::Result<()> {
     t.prepare_cached("DELETE FROM entry WHERE stream = ? AND partition = ?")?
         .execute(params![stream.number(), partition])
         .map(drop)
 }
 
-/// A record was filled in: it has another seq, and its list is known as before.
+/// Carries a record's new seq over to the entries of its lists. The record was only filled in or written in place, so
+/// its lists stay known.
 pub fn renumber(t: &Transaction<'_>, parent: Stream, id: &str, before: i64, now: i64) -> rusqlite::Result<()> {
     for child in streams::ALL.into_iter().filter(|s| s.definition().parent == Some(parent)) {
         t.prepare_cached("UPDATE entry SET entry_seq = ?4 WHERE stream = ?1 AND partition = ?2 AND entry_seq = ?3")?
@@ -266,7 +282,8 @@ fn skip(t: &Transaction<'_>, place: &Place, round: i64) -> rusqlite::Result<()> 
     Ok(())
 }
 
-/// A pass that was begun in `since_run` has closed; it counts when no other was begun after it.
+/// Notes that a pass that began in `since_run` has closed. Has no effect if another pass over the list was begun
+/// since.
 pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool) -> rusqlite::Result<()> {
     let (newest, seen): (Option<i64>, u64) = t
         .prepare_cached("SELECT newest, seen FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?")?
@@ -293,7 +310,7 @@ pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool
     orphans::closed(t, place, since_run)
 }
 
-/// The incomplete lists of a stream are about to be read again, in a pass that begins in `run`.
+/// Notes that the incomplete lists of a stream are read again, in a pass that begins in `run`.
 pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
     let gone = gone(t, stream);
     t.execute(
@@ -308,19 +325,19 @@ pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: 
     Ok(())
 }
 
-/// The lists that a round did not ask for.
+/// The lists that a round skipped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Skipped {
-    /// How many.
+    /// How many lists were skipped.
     pub lists: u64,
-    /// Those that were not read whole before.
+    /// Of these, how many were not read whole before. Should be 0.
     pub incomplete: u64,
-    /// When the one that was read the longest ago was read.
+    /// When the list was read that was read the longest ago, RFC 3339.
     pub read_at: Option<String>,
 }
 
-/// Sums up the lists of a stream that the round which began with run `round` did not ask for, nor one that began after it
-/// (another job's); none in a mirror that is older than this memory.
+/// Sums up the lists of a stream that were skipped by the round that began with run `round`, or by a later one of
+/// another job. Returns the default if the mirror is too old to know.
 pub fn skipped(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<Skipped> {
     let Ok(mut ask) = c.prepare_cached(
         "SELECT count(*), coalesce(sum(whole = 0 OR run < ?3), 0), min(read_at) FROM entry
@@ -405,7 +422,7 @@ mod tests {
         Place { lane, stream: Stream::Messages, partition: "c".into() }
     }
 
-    /// A pass of one window, begun in this run.
+    /// Closes a pass of one window that began in this run.
     fn close(t: &Transaction<'_>, lane: Lane, run: i64) {
         let pass = checkpoint::find(t, &place(lane)).expect("find").expect("a pass").pass;
         let verdict = Some(crate::verdict::Verdict::Continuous);

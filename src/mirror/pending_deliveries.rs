@@ -1,10 +1,12 @@
-//! Ranges of the change feed that are being delivered, and the log of those that were. As long as one is pinned nothing
-//! lands (a trigger sees to it), so that a delivery that was cut off is made again with the same content.
+//! Ranges of the change feed that are being delivered (*pinned*), and the log of those that were. As long as a range
+//! is pinned, a trigger lets no page land. A delivery that was cut off is therefore repeated with the same content.
 //!
-//! The log knows every seq at which a delivery of changes can have ended: what was handed over, and what was pinned and then
-//! let go, of which nobody knows whether it arrived ('let go'). A destination that says another seq was fed by a newer
-//! mirror than this. Each delivery has an id, drawn at random and written beside the data: two copies of one mirror give the
-//! same seqs to different changes, and a destination that names an id which the log does not know was fed by the other one.
+//! The log knows every seq at which a delivery of changes may have ended: what was delivered, and what was pinned and
+//! then released without a confirmation (`let go`). If a destination names another seq, a newer copy of this mirror
+//! fed it.
+//!
+//! Each delivery has an id, drawn at random and written beside the data, because two copies of one mirror give the
+//! same seqs to different changes. If a destination names an id that the log does not know, the other copy fed it.
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -13,42 +15,42 @@ use crate::mirror::store::{Writer, has_table};
 use crate::record::SeqRange;
 use crate::streams::{self, Stream};
 
-/// A pinned range.
+/// A range that is pinned for a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pin {
-    /// The place it is delivered to.
+    /// The destination.
     pub destination: String,
     /// The job that delivers it.
     pub job: String,
-    /// Of which stream.
+    /// The stream.
     pub stream: Stream,
-    /// The range.
+    /// The range of seqs.
     pub range: SeqRange,
-    /// Which delivery it belongs to; none where an earlier version pinned it.
+    /// The id of the delivery; `None` if an earlier version pinned the range.
     pub delivery_id: Option<String>,
 }
 
-/// What was handed over, for the log.
+/// A delivery of one stream, for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivered {
     /// The stream.
     pub stream: Stream,
     /// `snapshot` or `changes`.
     pub content: &'static str,
-    /// The highest seq.
+    /// The highest seq that was delivered.
     pub up_to_seq: i64,
-    /// Records.
+    /// How many records were delivered.
     pub records: u64,
-    /// Which delivery brought the last of its changes.
+    /// The id of the delivery that brought the last of the changes.
     pub delivery_id: Option<String>,
 }
 
-/// Draws the id of a delivery.
+/// Draws a random id for a delivery.
 pub fn draw_id(writer: &mut Writer) -> Result<String> {
     writer.transaction(|t| t.query_row("SELECT lower(hex(randomblob(16)))", [], |r| r.get(0)))
 }
 
-/// What is pinned.
+/// Returns all pinned ranges.
 pub fn all(writer: &mut Writer) -> Result<Vec<Pin>> {
     let rows: Vec<Option<Pin>> = writer.transaction(|t| {
         t.prepare("SELECT destination, job, stream, first, last, delivery_id FROM pin ORDER BY destination, stream")?
@@ -63,8 +65,8 @@ pub fn all(writer: &mut Writer) -> Result<Vec<Pin>> {
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// Pins ranges, all of them or none. What was read so far is on the disk then: no loss of power takes back what a
-/// destination is about to be given.
+/// Pins ranges: all of them, or none if one fails. When this returns, everything that was read so far is on the disk,
+/// so that no loss of power takes back what a destination is about to get.
 pub fn pin(writer: &mut Writer, pins: &[Pin]) -> Result<()> {
     if pins.is_empty() {
         return Ok(());
@@ -87,12 +89,12 @@ pub fn pin(writer: &mut Writer, pins: &[Pin]) -> Result<()> {
     })
 }
 
-/// Lets go of what is pinned for a destination: it is delivered, or will not be.
+/// Releases what is pinned for a destination, because it was delivered or will not be.
 pub fn release(writer: &mut Writer, destination: &str) -> Result<()> {
     writer.transaction(|t| let_go(t, destination))
 }
 
-/// The same of every destination.
+/// Does the same for every destination.
 pub(super) fn let_go_of_all(t: &Transaction<'_>) -> rusqlite::Result<()> {
     let places: Vec<String> = t
         .prepare("SELECT DISTINCT destination FROM pin")?
@@ -101,7 +103,8 @@ pub(super) fn let_go_of_all(t: &Transaction<'_>) -> rusqlite::Result<()> {
     places.iter().try_for_each(|place| let_go(t, place))
 }
 
-/// Unpins, and notes what nobody knows to have been handed over; it holds as many records as seqs at most.
+/// Releases the pins of a destination. Logs each range as `let go` if the log does not show that it was delivered.
+/// Its `records` are then the number of its seqs, the most that it can hold.
 fn let_go(t: &Transaction<'_>, destination: &str) -> rusqlite::Result<()> {
     t.execute(
         "INSERT INTO delivery (destination, stream, content, up_to_seq, records, at, delivery_id)
@@ -114,9 +117,9 @@ fn let_go(t: &Transaction<'_>, destination: &str) -> rusqlite::Result<()> {
     t.execute("DELETE FROM pin WHERE destination = ?", [destination]).map(drop)
 }
 
-/// Whether the delivery of this id, of a stream's changes, can have ended at this seq: it did, or the seq lies in what is
-/// pinned or was let go (its last file may end before it does). At whatever place: folders are moved. Without an id it is an
-/// earlier version's delivery.
+/// Returns whether the delivery with this id, of a stream's changes, may have ended at this seq: it did, or the seq
+/// lies in a range that is pinned or was let go, whose last file may end before the range does. The destination does
+/// not matter, because people move folders. A delivery without an id is an earlier version's.
 pub fn can_have_ended_at(
     connection: &Connection,
     stream: Stream,
@@ -136,13 +139,13 @@ pub fn can_have_ended_at(
     )
 }
 
-/// Whether the mirror is new enough to know the ids of deliveries.
+/// Returns whether the mirror is new enough to store the ids of deliveries.
 pub(super) fn knows_ids(connection: &Connection) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('delivery') WHERE name = 'delivery_id')";
     connection.query_row(sql, [], |r| r.get(0))
 }
 
-/// Notes what a destination was handed, and lets go of what was pinned for it.
+/// Logs what a destination was given, and releases what was pinned for it.
 pub fn delivered(writer: &mut Writer, destination: &str, run: i64, what: &[Delivered]) -> Result<()> {
     let now = crate::clock::now();
     writer.transaction(|t| {
@@ -157,12 +160,12 @@ pub fn delivered(writer: &mut Writer, destination: &str, run: i64, what: &[Deliv
     })
 }
 
-/// The last seq given.
+/// Returns the last seq that was given to any change.
 pub fn last_seq(writer: &mut Writer) -> Result<i64> {
     writer.transaction(|t| t.query_row("SELECT last FROM sequence", [], |r| r.get(0)))
 }
 
-/// Which mirror this is; none of one that is older than identities.
+/// Returns the mirror's identity, or `None` if the mirror is older than identities.
 pub fn identity_of(connection: &Connection) -> rusqlite::Result<Option<String>> {
     if !has_table(connection, "identity")? {
         return Ok(None);
@@ -170,7 +173,7 @@ pub fn identity_of(connection: &Connection) -> rusqlite::Result<Option<String>> 
     connection.query_row("SELECT id FROM identity", [], |r| r.get(0)).map(Some)
 }
 
-/// Which mirror this is.
+/// Returns the mirror's identity.
 pub fn identity(writer: &mut Writer) -> Result<String> {
     writer.transaction(|t| t.query_row("SELECT id FROM identity", [], |r| r.get(0)))
 }
@@ -188,7 +191,7 @@ mod tests {
         Pin { destination, job, stream, range, delivery_id: Some(format!("of {stream}")) }
     }
 
-    /// A checkpoint moves on, as with every page that lands.
+    /// Moves a checkpoint, as every page does that lands.
     fn land(writer: &mut Writer) -> Result<()> {
         writer.transaction(|t| t.execute("UPDATE checkpoint SET windows = windows + 1", []).map(drop))
     }
@@ -213,10 +216,10 @@ mod tests {
             let both = [pinned(Stream::Contacts, 1), pinned(Stream::Messages, 4)];
             pin(w, &both)?;
             assert!(land(w).expect_err("refused").detail.contains("a pinned range is not finished"));
-            // All of them or none: the place has one range of a stream at a time.
+            // The whole call fails, because a destination has at most one pinned range of a stream.
             pin(w, &[pinned(Stream::Conversations, 1), pinned(Stream::Contacts, 5)]).expect_err("twice");
             assert_eq!(all(w)?, both);
-            // What another place was handed finishes nothing here.
+            // A delivery to another destination does not release this one's pins.
             delivered(w, "another place", 1, &[])?;
             land(w).expect_err("still pinned");
             let delivery_id = Some("of contacts".to_owned());
@@ -230,7 +233,7 @@ mod tests {
                 (Stream::Contacts, 8, Some("of contacts"), false),
                 (Stream::Contacts, 9, Some("of a copy"), false),
                 (Stream::Contacts, 9, None, false),
-                // Nobody knows whether it arrived.
+                // The log cannot show whether these arrived.
                 (Stream::Messages, 9, Some("of messages"), true),
                 (Stream::Messages, 4, Some("of messages"), true),
                 (Stream::Messages, 3, Some("of messages"), false),

@@ -1,9 +1,13 @@
-//! When a stream's one list was read the last time, and from when on it may therefore be asked for changes only. Such a
-//! *tail* says nothing of records that it does not show: whoever deletes waits for a reading of the whole list.
+//! Remembers when a stream's one list was last read, and since when it may therefore be asked for changes only. Such
+//! a *tail* says nothing of records that it does not show, so only a reading of the whole list leads to deletions.
 //!
-//! A moment moves when a reading closes complete, and never back; a reading that does not leaves it where it is, so that
-//! what changed meanwhile is asked for again. A whole reading is due after `full_every`, when the list is asked for
-//! otherwise than before, when it holds suspects, and when it came out empty and that was not believed.
+//! The remembered moment advances when a reading closes complete. It never goes back. An incomplete reading leaves it
+//! as it is, so that what changed meanwhile is asked for again. A whole reading is due in these cases:
+//!
+//! - the last whole reading is older than `full_every`;
+//! - the list is asked for in another way than before;
+//! - the list holds suspects;
+//! - a deletion of its records was refused, for example because the list came out empty and that was not believed.
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -12,31 +16,32 @@ use super::settings;
 use crate::clock::is_ahead;
 use crate::streams::Stream;
 
-/// Clocks may differ: so much more than the lookback is asked for.
+/// Milliseconds that a tail reaches back beyond the lookback, because clocks may differ.
 const CLOCKS: i64 = 3_600_000;
 
-/// What lists may be asked for by the date of the last change.
+/// Which lists may be asked for by the date of the last change, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tails {
-    /// The streams, each with a fingerprint of how it is asked for.
+    /// The streams, each with a fingerprint of how its list is asked for.
     pub streams: Vec<(Stream, i64)>,
-    /// How far a tail reaches back behind the last reading, in milliseconds.
+    /// How far a tail reaches back before the last reading, in milliseconds.
     pub lookback: i64,
-    /// How old the last whole reading may be, in milliseconds; 0 = none may be.
+    /// How old the last whole reading may be, in milliseconds; 0 if every reading must be whole.
     pub full_every: i64,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
 }
 
 impl Tails {
-    /// The moment since which a stream's list is to be asked for changes; none: it is read whole.
+    /// Returns the moment since which a stream's list is to be asked for changes, in milliseconds since 1970. `None`
+    /// if the list must be read whole.
     pub fn since(&self, t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<Option<i64>> {
         let Some((_, query)) = self.streams.iter().find(|(s, _)| *s == stream) else { return Ok(None) };
         let known: Option<(i64, i64)> = t
             .prepare_cached("SELECT began, whole FROM reading WHERE stream = ? AND query = ?")?
             .query_row(params![stream.number(), query], |r| Ok((r.get(0)?, r.get(1)?)))
             .optional()?;
-        // A reading that is still to come is a clock that was wrong, and says nothing of what changed since it was made.
+        // A reading in the future was dated by a wrong clock. It does not tell what has changed since it was made.
         let fresh = |whole: &i64| self.now.saturating_sub(*whole) < self.full_every && !is_ahead(*whole, self.now);
         let known = known.filter(|(began, whole)| fresh(whole) && !is_ahead(*began, self.now));
         let Some((began, _)) = known else { return Ok(None) };
@@ -51,12 +56,13 @@ impl Tails {
     }
 }
 
-/// The list is asked for otherwise from now on: it is read whole the next time.
+/// Forgets the readings of a stream's list, so that the next one reads it whole.
 pub(super) fn forget(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<()> {
     t.prepare_cached("DELETE FROM reading WHERE stream = ?")?.execute([stream.number()]).map(drop)
 }
 
-/// A pass over a stream's one list that began in `since_run` has closed complete; `tail`: it showed changes only.
+/// Notes that a pass over a stream's one list, which began in `since_run`, has closed complete. `tail` says that it
+/// showed changes only.
 pub fn closed(
     t: &Transaction<'_>,
     stream: Stream,
@@ -65,7 +71,7 @@ pub fn closed(
     tail: bool,
     now: i64,
 ) -> rusqlite::Result<()> {
-    // Begun with other fields than it was ended with: records of both kinds.
+    // The selected fields changed during the pass, so it holds records of both selections.
     if settings::fields_changed_in(t, stream)?.is_some_and(|changed| changed > since_run) {
         return Ok(());
     }
@@ -77,7 +83,7 @@ pub fn closed(
         .query_row([stream.number()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
         .optional()?
         .filter(|(known, ..)| *known == query);
-    // Never back, but from a moment that a wrong clock told.
+    // The moment goes back only if a wrong clock had put it in the future.
     let later = |before: i64| if is_ahead(before, now) { began } else { before.max(began) };
     let (began, whole, run) = match known {
         Some((_, before, whole, run)) if tail => (later(before), whole, run),
@@ -90,8 +96,8 @@ pub fn closed(
     Ok(())
 }
 
-/// The checkpoint of a stream's one list, for whoever is about to walk it. A tail that was begun when the list was asked
-/// for otherwise, or from a moment on that is still to come, begins anew, whole.
+/// Returns the checkpoint of a stream's one list before a walk over it. First begins an open tail anew, as a whole
+/// reading, if the list is now asked for in another way, or if the tail's moment lies in the future.
 pub fn checkpoint(
     t: &Transaction<'_>,
     place: &Place,
@@ -129,7 +135,7 @@ mod tests {
         done
     }
 
-    /// A mirror whose run `n` began `n` days after 1970.
+    /// Makes a mirror whose run `n` began `n` days after 1970.
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
         super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
@@ -144,7 +150,7 @@ mod tests {
         on(c, |t| closed(t, STREAM, query, run, tail, 9 * 24 * HOUR));
     }
 
-    /// Days after 1970, as read on that day with a lookback of six hours.
+    /// Returns [`Tails::since`] in days after 1970, asked on that day with a lookback of six hours.
     fn since(c: &mut Connection, query: i64, day: i64) -> Option<i64> {
         let tails =
             Tails { streams: vec![(STREAM, query)], lookback: 6 * HOUR, full_every: 72 * HOUR, now: day * 24 * HOUR };
@@ -167,7 +173,7 @@ mod tests {
         assert_eq!(since(&mut c, 1, 0), None, "a clock that was wrong");
         close(&mut c, 2, 4, false);
         assert_eq!((since(&mut c, 2, 4), since(&mut c, 1, 4)), (Some(4), None));
-        // The fields changed in run 6: a reading that was begun before is of both kinds.
+        // The fields changed in run 6, so a reading that was begun before holds records of both selections.
         let changed = "INSERT INTO setting (stream, name, value, run, changed_in) VALUES (?, 'fields', 1, 6, 6)";
         on(&mut c, |t| t.execute(changed, [STREAM.number()]));
         close(&mut c, 2, 5, false);

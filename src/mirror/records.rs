@@ -1,18 +1,26 @@
-//! Landing a page: its records and the checkpoint that covers it, in one transaction. This is the only place that
-//! advances a checkpoint.
+//! Lands a page: stores its records and the checkpoint that covers it, in one transaction. Only this module advances
+//! a checkpoint.
 //!
-//! A record that is there with the same hash costs a look-up in the narrow ledger and, the first time in a run, the
-//! mark that it was seen; it is not parsed, not written again, and gets no new `seq`. A tombstone that is seen again is a new
-//! record, whatever its hash; whoever is seen is under no suspicion.
+//! What happens to a record depends on what the mirror holds of it. The mark notes the run that saw it last.
 //!
-//! Two kinds of record are written in place, under the `seq` that they have: one whose volatile values are others now (a
-//! signed address expires, so the newest is kept; once a run, for those alone that hold such values), and one that only
-//! looks changed because what stays out of the hash was declared anew. They are marked, for destinations that are fed changes
-//! lack what was written ([`super::in_place`]). One that is *filled in* (it was asked for with other
-//! fields, and what both answers have is equal: [`crate::mirror::compare`]) gets a new `seq`, because destinations that are fed changes
-//! want the new fields, but it does not count as changed: nothing is asked again on its account.
+//! | in the mirror | what happens |
+//! |---|---|
+//! | the same hash | a look-up in the narrow ledger and, once a run, a mark; no parsing, no new `seq` |
+//! | the same but for volatile values | it is written in place, under the `seq` that it has |
+//! | the same, under other fields | it is *filled in* ([`crate::mirror::compare`]): it gets a new `seq` |
+//! | other values | it is changed: it gets a new `seq` |
+//! | a tombstone | it is a new record, whatever its hash |
 //!
-//! A list that comes out empty although the mirror holds records of it is not believed: an outage looks like that.
+//! Two causes lead to writing in place: a volatile value differs now (a signed address expires, so the newest is
+//! kept, once a run and only for records with such values), or the declaration of volatile values changed and the
+//! record only looks changed. Such records are marked, because a destination of changes lacks what was written
+//! ([`super::in_place`]).
+//!
+//! A filled-in record gets a new `seq` because destinations of changes want the new fields. It does not count as
+//! changed, so nothing is read again because of it. A record that is seen is no longer a suspect.
+//!
+//! If a list comes out empty although the mirror holds records of it, the walk is incomplete, because an outage looks
+//! the same.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -39,12 +47,12 @@ use crate::set_aside::{SetAside, What};
 use crate::streams::{PerStream, Stream};
 use crate::verdict::Verdict;
 
-/// Why a walk that came out empty is incomplete.
+/// The reason why a walk that came out empty is incomplete.
 pub const EMPTY: &str = "the list came out empty, but the mirror holds records of it";
 
-/// A page to land.
+/// A page to land, with everything that landing it depends on.
 pub struct Landing {
-    /// Which walk.
+    /// The walk that the page belongs to.
     pub place: Place,
     /// The run that lands it.
     pub run: i64,
@@ -52,79 +60,83 @@ pub struct Landing {
     pub now: i64,
     /// The run in which the walk's pass began.
     pub since_run: i64,
-    /// A fingerprint of how the list is asked for; none is not remembered.
+    /// A fingerprint of how the list is asked for; `None` if the reading is not remembered, as for a partition.
     pub query: Option<i64>,
-    /// The records. A row of no bytes was set aside: it was seen, and nothing else is known of it.
+    /// The records. A row of no bytes stands for one that was set aside: the list showed it, and nothing else is
+    /// known of it.
     pub records: Records,
-    /// What was set aside on this page.
+    /// What was set aside on this page, with the reasons.
     pub set_aside: Vec<SetAside>,
-    /// What stayed out of their hashes.
+    /// For each stream, the values that stayed out of the records' hashes.
     pub volatile: Arc<PerStream<Volatile>>,
-    /// The fields of which members are asked for.
+    /// The fields of which the query selects members.
     pub nested: Vec<String>,
-    /// The hashes tell of values that are masked in the records: another hash is another record, look alike as they may.
+    /// Whether the hashes cover values that are masked in the records. Another hash then means a changed record, even
+    /// if the masked texts are equal.
     pub masked: bool,
-    /// The checkpoint's move; its counts of rows are filled in here.
+    /// The checkpoint's step. [`land`] fills in its counts of rows.
     pub advance: Advance,
-    /// A stream of which each of these records is a partition.
+    /// The stream whose partitions these records are, if there is one.
     pub partitions: Option<Partitions>,
-    /// What the rows' moments say.
+    /// The moments of the rows.
     pub moments: Moments,
-    /// An empty list is believed, whatever the mirror holds.
+    /// Whether an empty list is believed, whatever the mirror holds.
     pub believe_empty: bool,
-    /// Ids of records that may be taken from the list that the mirror knows them from.
+    /// Ids of records that may move to this list from the list in which the mirror holds them.
     pub claims: HashSet<Box<str>>,
-    /// The walk ends here, whatever its own rules say.
+    /// Whether the walk ends here, whatever its own rules say.
     pub closes: bool,
-    /// What the walk remembers for its closing readings, unless it ends here.
+    /// What the walk remembers for its closing readings. Ignored if the walk ends here.
     pub remembered: Remembered,
 }
 
-/// A record that lives in the list of another parent.
+/// A record of the page that the mirror holds in the list of another parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dispute {
-    /// Its id.
+    /// The record's id.
     pub id: Box<str>,
-    /// The parent in whose list it lives.
+    /// The parent in whose list the mirror holds it.
     pub parent: String,
-    /// The run that saw it there last.
+    /// The last run that saw it.
     pub last_run: i64,
 }
 
-/// What is told by when the rows of a page were made, where the stream has partitions.
+/// The moments at which the rows of a page were made.
 #[derive(Debug, Clone, Default)]
 pub struct Moments {
     /// When each row was made, in milliseconds since 1970.
     pub rows: Vec<Option<i64>>,
-    /// The walk may end here if every row is known as it is, and some from an earlier pass.
+    /// Whether the walk may end here, provided that every row is known and unchanged and some of them are from an
+    /// earlier pass.
     pub may_end: bool,
-    /// When the round began: what was made later is no audit's find.
+    /// When the round began, in milliseconds since 1970. An audit does not count records that were made later.
     pub round_began: i64,
 }
 
-/// What landing did.
+/// The outcome of landing a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Landed {
-    /// Records that were not there.
+    /// Records that the mirror did not hold.
     pub new: u64,
-    /// Records that were there with other values.
+    /// Records that the mirror held with other values.
     pub changed: u64,
-    /// Records that were there as they are, without fields that are asked for now or with such as are not.
+    /// Records whose common fields are equal but whose selected fields differ.
     pub filled: u64,
-    /// Rows of records already seen in this pass.
+    /// Rows of records that this pass had already seen.
     pub repeated: u64,
-    /// Lone surrogates replaced in records that were stored.
+    /// Lone surrogates that were replaced in the stored records.
     pub repaired: u64,
-    /// Partitions found unchanged: they are not asked for.
+    /// Partitions that were found unchanged, so that nothing asks for them.
     pub skipped: u64,
-    /// The walk has ended, at rows that are known or because the page closes it.
+    /// Whether the walk has ended: at known rows, or because the landing closes it.
     pub ended: bool,
-    /// Records of the page that live in the list of another parent. Nothing was stored because of them.
+    /// Records of the page that the mirror holds in the list of another parent. If there are any, nothing was stored.
     pub disputed: Vec<Dispute>,
 }
 
-/// Lands a page. Where records live in the list of another parent, and are not claimed, nothing is stored: [`Landed::disputed`]
-/// says which.
+/// Lands a page. If the mirror holds records of it in the list of another parent, and `claims` does not name them,
+/// stores nothing and returns them in [`Landed::disputed`]. Fails if a record is not UTF-8, or if the checkpoint
+/// refuses the step.
 pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
     let not_text = landing.records.rows.iter().any(|r| std::str::from_utf8(landing.records.payload(r)).is_err());
     if not_text {
@@ -134,7 +146,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
     let stored = writer.transaction(|t| {
         let (mut landed, seqs, [found, lacked]) = store(t, landing, &mut disputed)?;
         if !disputed.is_empty() {
-            // Takes back what was stored of the page.
+            // Any error rolls back what was stored of the page.
             return Err(rusqlite::Error::StatementChangedRows(disputed.len()));
         }
         landed.ended = landing.closes;
@@ -167,7 +179,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
         }
         if let Some(partitions) = &landing.partitions {
             for (n, (record, seq)) in landing.records.rows.iter().zip(seqs).enumerate() {
-                // Nobody can ask for the list of a record without an id.
+                // A record without an id has no list that could be asked for.
                 if crate::set_aside::is_no_id(&record.id) {
                     continue;
                 }
@@ -181,7 +193,8 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
     if disputed.is_empty() { stored } else { Ok(Landed { disputed, ..Landed::default() }) }
 }
 
-/// Notes what was set aside. A walk that lacks nothing else closes as incomplete, and says what it lacks.
+/// Stores what the page has set aside. If the walk closes as complete, or gives up its whole list, and the pass has
+/// set something aside, changes the verdict to incomplete, with that as the reason.
 fn settle_aside(t: &Transaction<'_>, landing: &mut Landing) -> rusqlite::Result<()> {
     if landing.advance.from == 0 {
         set_aside::clear(t, &landing.place)?;
@@ -198,16 +211,16 @@ fn settle_aside(t: &Transaction<'_>, landing: &mut Landing) -> rusqlite::Result<
     Ok(())
 }
 
-/// A whole window of rows that are known as they are, some of them from an earlier pass: what is older is known, too,
-/// where the order allows to say so.
+/// Returns whether the walk may end at this page: every row is known and unchanged, some are from an earlier pass,
+/// and the order of the list implies that all older rows are known, too.
 fn ends_here(landing: &Landing, landed: &Landed) -> bool {
     let rows = landing.records.rows.len() as u64;
     let all_known = landed.new + landed.changed + landed.filled == 0 && landed.repeated < rows;
     landing.moments.may_end && all_known && landing.advance.verdict.is_none()
 }
 
-/// Whether the server tells more records of a list than the mirror holds. The walk then reads on behind the known records:
-/// messages of a merged conversation may stand there.
+/// Returns whether the server states more records for a list than the mirror holds. The walk then reads on behind the
+/// known rows, because messages of a conversation that was merged into this one may stand there.
 fn is_more_told(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
     let (place, Some(total)) = (&landing.place, landing.advance.total) else { return Ok(false) };
     let held: u64 = t
@@ -218,11 +231,12 @@ fn is_more_told(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool
     Ok(total > held)
 }
 
-/// Whether this page ends a stream's one list as complete, without a row in all of it, and the mirror holds records.
+/// Returns whether this page ends a stream's one list as complete, the list showed no row at all, and the mirror
+/// holds records.
 fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
     let (place, advance) = (&landing.place, &landing.advance);
     let complete = advance.verdict.as_ref().is_some_and(Verdict::is_complete);
-    // That nothing has changed is believed.
+    // A pass that asks only for changes may show no row: nothing has changed.
     if !complete || advance.seen > 0 || advance.at_known || !place.partition.is_empty() {
         return Ok(false);
     }
@@ -234,7 +248,8 @@ fn comes_out_empty(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<b
     })
 }
 
-/// Stores the records; says what that did, the seq of each, what of it is an audit's find, and which of that was lacking.
+/// Stores the records. Returns the outcome, the `seq` of each row, and `[found, lacked]`: what an audit counts of
+/// them (see [`Advance`]).
 fn store(
     t: &Transaction<'_>,
     landing: &Landing,
@@ -259,7 +274,8 @@ fn store(
             landed.repeated += 1;
         }
         if record.range.is_empty() {
-            // Set aside: it stays as it was, and what belongs to it is read whatever its entry was.
+            // The row was set aside, so the record stays as it was. A negative `seq` matches no stored entry, so that
+            // its list is read.
             if known.is_some_and(|known| !known.deleted) {
                 see(t, stream, &record.id, landing.run)?;
             }
@@ -280,7 +296,7 @@ fn store(
             ])?;
         }
         let (mut first, mut filled_in, mut died) = (None, None, None);
-        // A tombstone has no body.
+        // A tombstone has no body to compare or delete.
         if let Some(known) = known.as_ref().filter(|known| known.deleted) {
             died = Some(known.seq);
         }
@@ -324,12 +340,12 @@ fn store(
     Ok((landed, seqs, [found + lacked, lacked]))
 }
 
-/// A record's JSON text: bytes bound as text, for they were checked before, and a copy of every payload is saved.
+/// Returns a record's JSON text without copying it. [`land`] has already refused bytes that are not UTF-8.
 pub(super) fn payload<'l>(landing: &'l Landing, record: &Record) -> rusqlite::Result<&'l str> {
     std::str::from_utf8(landing.records.payload(record)).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
 }
 
-/// Notes that a record was seen, whatever it is now.
+/// Notes that a list showed the record, although its present values are unknown.
 fn see(t: &Transaction<'_>, stream: Stream, id: &str, run: i64) -> rusqlite::Result<()> {
     t.prepare_cached(
         "UPDATE record SET last_run = ?, suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?",

@@ -1,9 +1,9 @@
-//! Deletions that were refused and that nothing has settled yet. The records are still in the mirror, and the reading that
-//! did not show them is complete: without this memory the stream would be delivered as proven, with records that are
+//! Deletions that were refused and are not settled yet. The records are still in the mirror, and the reading that did
+//! not show them is complete. Without this memory the stream would be delivered as proven, with records that are
 //! probably gone.
 //!
-//! A refusal is settled when none of the records is under suspicion any more, because each was deleted or was shown again;
-//! where the list came out empty, when a complete reading of it has shown what there is.
+//! A refusal is settled when none of the records is a suspect any more, because each was deleted or was shown again.
+//! If the list came out empty, it is settled when a complete reading has shown what the list holds.
 
 use std::fmt;
 
@@ -18,13 +18,13 @@ use crate::streams::Stream;
 /// A refusal that is not settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unsettled {
-    /// The run that refused last.
+    /// The latest run that refused.
     pub run: i64,
     /// How many records it would have deleted.
     pub records: u64,
-    /// Of how many.
+    /// How many live records the stream had.
     pub live: u64,
-    /// The stream's list came out empty, and the mirror holds records of it.
+    /// Whether the stream's list came out empty although the mirror holds records of it.
     pub emptied: bool,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Unsettled {
     }
 }
 
-/// Returns what a stream's latest refusal says, or `None` if there is none that is not settled.
+/// Returns the stream's unsettled refusal, or `None`.
 pub fn unsettled(c: &Connection, stream: Stream) -> rusqlite::Result<Option<Unsettled>> {
     if !has_table(c, "refusal")? {
         return Ok(None);
@@ -53,8 +53,8 @@ pub fn unsettled(c: &Connection, stream: Stream) -> rusqlite::Result<Option<Unse
         .optional()
 }
 
-/// Remembers a refusal, and puts the records that are named under suspicion where they are not: those of which the server
-/// said that they are gone after a reading had shown them.
+/// Remembers a refusal, and makes suspects of the records in `named` that are none yet. The server said of these that
+/// they are gone, after a reading had shown them.
 pub fn remember(writer: &mut Writer, stream: Stream, refused: &Unsettled, named: &[String]) -> Result<()> {
     let now = crate::clock::now();
     writer.transaction(|t| {
@@ -73,8 +73,10 @@ pub fn remember(writer: &mut Writer, stream: Stream, refused: &Unsettled, named:
     })
 }
 
-/// Forgets a refusal that is settled. A stream that was not read keeps its own, and so does one whose suspects wait; orphans
-/// were never refused ([`crate::sync::deletions::orphans`]).
+/// Forgets a stream's refusal if it is settled. It is not settled as long as a suspect of that run or an earlier one
+/// is left, nor, for a list that came out empty, until a later run has read it completely. Orphans do not count,
+/// because their deletion was never refused ([`crate::sync::deletions::orphans`]). A stream that was not read keeps
+/// its refusal.
 pub fn settle(writer: &mut Writer, stream: Stream) -> Result<()> {
     writer.transaction(|t| {
         t.execute(

@@ -1,6 +1,6 @@
-//! What a walk remembers for its closing readings until it is closed: the questions that were asked, and the ids that the
-//! reading under way has shown. Both are stored with the window that they belong to, so that a killed reading goes on where
-//! it stood.
+//! What a walk remembers for its closing readings: the questions that it has asked, and the ids that the current
+//! closing reading has shown. Both are stored with the window that they belong to, so that a killed reading goes on
+//! where it stood. They are forgotten when the walk closes.
 
 use std::collections::HashSet;
 
@@ -9,21 +9,21 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::checkpoint::Place;
 
-/// A question for rows of a list: the page size, and the first row from 0.
+/// A question for rows of a list: the page size, and the first row, counted from 0.
 pub type Asked = (u32, u64);
 
-/// What a window adds.
+/// What a window adds to the memory of its walk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remembered {
     /// Questions that were asked.
     pub asked: Vec<Asked>,
-    /// Ids that the closing reading under way has shown, as fingerprints.
+    /// Fingerprints of the ids that the current closing reading has shown.
     pub shown: Vec<i64>,
-    /// The reading begins: what the one before it showed is forgotten.
+    /// Whether a closing reading begins with this window. What the one before it showed is then forgotten.
     pub begins: bool,
 }
 
-/// The fingerprint of an id.
+/// Returns the fingerprint of an id.
 pub fn fingerprint(id: &str) -> i64 {
     i64::from_ne_bytes(xxh3_64(id.as_bytes()).to_ne_bytes())
 }
@@ -45,7 +45,7 @@ pub(super) fn remember(t: &Transaction<'_>, place: &Place, add: &Remembered) -> 
     Ok(())
 }
 
-/// The walk is closed, or begins anew: nothing of it is remembered.
+/// Forgets everything of a walk that has closed or begins anew.
 pub(super) fn forget(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
     let list = params![place.lane.name(), place.stream.number(), place.partition];
     t.prepare_cached("DELETE FROM asked WHERE lane = ? AND stream = ? AND partition = ?")?.execute(list)?;
@@ -58,24 +58,26 @@ fn forget_shown(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// The questions that were asked.
+/// Returns the questions that the walk has asked.
 pub fn asked(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<HashSet<Asked>> {
     t.prepare_cached("SELECT size, first_row FROM asked WHERE lane = ? AND stream = ? AND partition = ?")?
         .query_map(params![place.lane.name(), place.stream.number(), place.partition], |r| Ok((r.get(0)?, r.get(1)?)))?
         .collect()
 }
 
-/// What is known of the ids of a page.
+/// How the ids of a page relate to the current closing reading and to the round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
-    /// The fingerprints of those that the reading under way had not shown, and how many they are.
+    /// Fingerprints of the ids that the closing reading had not shown before.
     pub fresh: Vec<i64>,
-    /// Those of them that the round has not seen in the list, nor set aside in it.
+    /// Of these, the ids that the round has neither seen nor set aside in this list.
     pub unseen: Vec<String>,
 }
 
-/// Which of these ids are new to the reading under way (all of them, where it begins with them), and to the round that began with run `since`. `is_id` says whether
-/// an id is a record's own: what cannot be read counts as a row, and is nobody's.
+/// Returns which of `ids` are new to the current closing reading, and which of these are new to the round that began
+/// with run `since`. `begins` says that the reading begins with this page, so that all its ids are new. `is_id` says
+/// whether an id is a record's own. The placeholder of a row that cannot be read counts as new to the reading, but
+/// not to the round.
 pub fn tell(
     t: &Transaction<'_>,
     place: &Place,
@@ -107,8 +109,8 @@ pub fn tell(
     Ok(told)
 }
 
-/// The records of a list that the round which began with run `since` has seen, and that the closing reading under way has
-/// not shown: how many of how many, and the first of them.
+/// Returns which records of a list the round that began with run `since` has seen and the current closing reading has
+/// not shown. Names the first `most` of them.
 pub fn unshown(t: &Transaction<'_>, place: &Place, since: i64, most: usize) -> rusqlite::Result<Unshown> {
     let (lane, stream, list) = (place.lane.name(), place.stream.number(), &place.partition);
     let mut is_shown = t.prepare_cached(
@@ -138,11 +140,11 @@ pub fn unshown(t: &Transaction<'_>, place: &Place, since: i64, most: usize) -> r
 /// Records that a closing reading did not show although the round has seen them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unshown {
-    /// How many.
+    /// How many records were not shown.
     pub count: u64,
-    /// Of how many that the round has seen.
+    /// How many records of the list the round has seen.
     pub of: u64,
-    /// The first of them.
+    /// The first ids of those that were not shown.
     pub ids: Vec<String>,
 }
 

@@ -1,19 +1,30 @@
-//! When a reading of everything begins and ends. A *round* is one reading of all streams of a job, over as many runs
-//! as it takes: a killed or stopped run leaves its round open and the next run goes on in it. What a run finds:
+//! Decides when a reading of everything begins and ends. A *round* is one reading of all streams of a job. It takes
+//! as many runs as it needs: a killed or stopped run leaves its round open, and the next run continues it. A run
+//! finds one of these:
 //!
-//! - no open round: a new one begins, every walk starts its next pass;
-//! - an open round: walks that are not at their end go on, walks that ended incomplete start their next pass, complete
-//!   ones are kept (nothing is fetched twice). One of the incremental lane that is older than twelve hours is not gone on
-//!   with, but begun anew: yesterday's lists are not tonight's. A run in a box (so many requests, or so long) goes on with it
-//!   all the same: where one box does not hold a reading, beginning anew each night would never read the last list. Lists
-//!   that were read under other settings than today's are no part of it any more ([`super::anew`]).
+//! - No open round. A new one begins, and every walk starts its next pass.
+//! - An open round. Open walks go on. Walks that ended incomplete start their next pass. Complete ones are kept, so
+//!   that nothing is fetched twice.
+//! - An open round of the incremental lane that is older than twelve hours. A new one begins, because yesterday's
+//!   lists are not tonight's. A run in a box (limited in requests or in time) continues the old round all the same.
+//!   If a box does not hold a whole reading, and each night began anew, the last list would never be read. A round
+//!   that a wrong clock dated in the future is always replaced.
 //!
-//! A round belongs to its job by name: another job on the same mirror has rounds of its own, in the same lane, too. They
-//! share checkpoints, so that what the one has read since a round of the other began is not read again.
+//! Lists that were read under other settings than today's leave the round ([`super::anew`]).
 //!
-//! A round of the incremental lane is closed by any run that was not interrupted, complete or not: tomorrow reads
-//! afresh (lists excepted that need not be asked for: [`crate::mirror::partitions`]), and a list that can never be proven does not
-//! keep the others from being read. A round of the backfill lane stays open until everything is complete: asking again asks for what is missing.
+//! A round belongs to its job, by name. Another job on the same mirror has rounds of its own, even in the same lane.
+//! The jobs share checkpoints, so a list that one job has read since the other's round began is not read again.
+//!
+//! The lanes end their rounds differently:
+//!
+//! | lane | the round ends with |
+//! |---|---|
+//! | incremental | any run that was not interrupted, complete or not |
+//! | backfill | the run after which everything is complete |
+//!
+//! In the incremental lane tomorrow reads afresh, except for lists that need not be read
+//! ([`crate::mirror::partitions`]), and a list that can never be proven must not keep the others from being read. In
+//! the backfill lane the next run asks for what is missing.
 
 use rusqlite::types::Type;
 use rusqlite::{Error, OptionalExtension, Row, params};
@@ -26,26 +37,27 @@ use super::settings::AskedWith;
 use super::store::Writer;
 use crate::error::Result;
 
-/// A run that has begun.
+/// A run that has begun, and its round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Begun {
-    /// The run's number.
+    /// The number of the run.
     pub run: i64,
-    /// The round's number in its lane.
+    /// The number of the round, counted per job and lane.
     pub round: i64,
     /// The run in which the round began.
     pub since_run: i64,
-    /// When it began, in milliseconds since 1970.
+    /// When the round began, in milliseconds since 1970.
     pub began: i64,
-    /// Whether the round was begun by an earlier run.
+    /// Whether an earlier run began the round.
     pub resumed: bool,
 }
 
-/// Milliseconds after which a round is old: twelve hours.
+/// The age in milliseconds from which a round is old: twelve hours.
 const OLD: i64 = 12 * 3_600_000;
 
 impl Begun {
-    /// What a run is to tell that goes on with an old round; it is `now`, in milliseconds since 1970.
+    /// Returns the note for a run that continues an old round, or one that a wrong clock dated in the future. `None`
+    /// for any other. `now` is in milliseconds since 1970.
     pub fn told_of_age(&self, now: i64) -> Option<String> {
         let run = self.since_run;
         if crate::clock::is_ahead(self.began, now) {
@@ -60,31 +72,31 @@ impl Begun {
         })
     }
 
-    /// Whether the round was begun so long ago that another is due.
+    /// Returns whether the round began so long ago that another is due.
     pub fn is_old(&self, now: i64) -> bool {
         now.saturating_sub(self.began) >= OLD
     }
 }
 
-/// A run that is to begin.
+/// The parameters of a run that is to begin.
 #[derive(Debug, Clone)]
 pub struct Beginning {
     /// The job.
     pub job: String,
-    /// Its lane.
+    /// The lane of the run.
     pub lane: Lane,
-    /// With what each stream is asked, and whether it is read as one list (others have a list for each record of their
-    /// parent, begun when that is known).
+    /// For each stream its settings, and whether it is read as one list. Any other stream has a list for each record
+    /// of its parent, which is begun when a page shows that record.
     pub streams: Vec<(AskedWith, bool)>,
-    /// The lists of which changes alone may be asked for.
+    /// The lists that may be asked for changes only.
     pub tails: Tails,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
-    /// It may end before its reading does.
+    /// Whether the run is limited in requests or in time, so that it may end before its reading does.
     pub boxed: bool,
 }
 
-/// Records the start of a run and opens or resumes its round.
+/// Records the start of a run, and begins or continues its round.
 pub fn begin(writer: &mut Writer, beginning: &Beginning) -> Result<Begun> {
     let Beginning { job, streams, tails, boxed, .. } = beginning;
     let (lane, now) = (beginning.lane, beginning.now);
@@ -102,8 +114,8 @@ pub fn begin(writer: &mut Writer, beginning: &Beginning) -> Result<Begun> {
                 |r| Ok(Begun { run, round: r.get(0)?, since_run: r.get(1)?, began: moment_of(r, 2)?, resumed: true }),
             )
             .optional()?;
-        // Yesterday's lists are not tonight's, and those of tomorrow are of nobody knows when. What was read of messages
-        // counts all the same.
+        // Yesterday's lists are not tonight's, and the age of a round from the future is unknown. Lists of messages
+        // that were read still count, because their entries say so.
         let goes_on = |begun: &Begun| {
             let is_ahead = crate::clock::is_ahead(begun.began, now);
             lane == Lane::Backfill || (!is_ahead && (*boxed || !begun.is_old(now)))
@@ -139,14 +151,15 @@ pub fn begin(writer: &mut Writer, beginning: &Beginning) -> Result<Begun> {
     })
 }
 
-/// A moment that this program wrote, in milliseconds since 1970.
+/// Returns a moment that this program wrote as text, in milliseconds since 1970.
 fn moment_of(row: &Row<'_>, column: usize) -> rusqlite::Result<i64> {
     let text: String = row.get(column)?;
     let unreadable = || Error::InvalidColumnType(column, text.clone(), Type::Text);
     crate::clock::parsed(&text).ok_or_else(unreadable)
 }
 
-/// The reports of the job's latest runs before this one that came to an end, the latest first.
+/// Returns the reports of the job's runs in this lane before run `before`, the latest first, `most` at most. A run
+/// without a report, because it was killed or is long ago, gives an empty text.
 pub fn earlier_reports(writer: &mut Writer, job: &str, lane: Lane, before: i64, most: usize) -> Result<Vec<String>> {
     writer.transaction(|t| {
         t.prepare_cached(
@@ -157,18 +170,18 @@ pub fn earlier_reports(writer: &mut Writer, job: &str, lane: Lane, before: i64, 
     })
 }
 
-/// How a run ended, for its round.
+/// How a run ended, as far as its round is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// Everything is complete.
+    /// The run read everything, completely.
     Complete,
-    /// It came to its end, but not everything could be proven or read.
+    /// The run came to its end, but could not prove or read everything.
     Incomplete,
-    /// It was stopped, or could not go on.
+    /// The run was stopped, or could not go on.
     Interrupted,
 }
 
-/// Records the end of a run and closes its round where that is due.
+/// Records the end of a run, closes its round if that is due, and forgets old rows.
 pub fn end(writer: &mut Writer, begun: Begun, lane: Lane, ending: Ending, exit_code: u8, report: &str) -> Result<()> {
     let report = report.to_owned();
     writer.transaction(|t| {

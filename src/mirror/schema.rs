@@ -1,5 +1,6 @@
-//! The schema that a mirror of this version has. One that reads otherwise was not written by this program: a flipped bit in it
-//! is another column, another table, or a trigger that refuses nothing.
+//! Compares a mirror's schema with the one that this version creates. A difference means damage, because only this
+//! program writes the schema: a flipped bit in it gives another column, another table, or a trigger that refuses
+//! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -8,16 +9,17 @@ use rusqlite::Connection;
 
 use super::migrations;
 
-/// Names of tables, indexes and triggers, each with its SQL.
+/// Tables, indexes and triggers: name to normalized SQL.
 type Objects = BTreeMap<String, String>;
 
-/// What a mirror of this version has, made once.
+/// Returns the schema of the current version, computed once.
 fn expected() -> &'static Objects {
     static EXPECTED: OnceLock<Objects> = OnceLock::new();
     EXPECTED.get_or_init(|| migrations::in_memory().and_then(|fresh| objects(&fresh)).unwrap_or_default())
 }
 
-/// Reads the schema. Views are left out: they are made anew at each opening. What SQLite adds has no SQL, or a name of its own.
+/// Reads the schema. Leaves out views, because each opening compares and remakes them, and objects that SQLite adds:
+/// they have no SQL, or a name that begins with `sqlite_`.
 fn objects(c: &Connection) -> rusqlite::Result<Objects> {
     c.prepare(
         "SELECT name, sql FROM sqlite_master
@@ -27,12 +29,13 @@ fn objects(c: &Connection) -> rusqlite::Result<Objects> {
     .collect()
 }
 
-/// An object's SQL without white space and quotes, which tables that were renamed or got further columns have otherwise.
+/// Returns an object's SQL without white space and quotes, because SQLite changes these when a table is renamed or
+/// gets columns.
 fn written(sql: &str) -> String {
     sql.chars().filter(|c| !c.is_whitespace() && *c != '"').collect()
 }
 
-/// The names of the mirror's own tables.
+/// Returns the names of the mirror's own tables.
 pub(super) fn tables() -> &'static BTreeSet<String> {
     static TABLES: OnceLock<BTreeSet<String>> = OnceLock::new();
     TABLES.get_or_init(|| expected().iter().filter(|(_, sql)| is_table(sql)).map(|(name, _)| name.clone()).collect())
@@ -42,8 +45,8 @@ fn is_table(sql: &str) -> bool {
     sql.starts_with("CREATETABLE")
 }
 
-/// Returns the name of an object that is missing or reads otherwise, or `None` if there is none. What other programs have added
-/// is theirs.
+/// Returns the name of the first object that is missing or differs, or `None`. Ignores objects that other programs
+/// have added.
 pub(super) fn difference(c: &Connection) -> rusqlite::Result<Option<String>> {
     let there = objects(c)?;
     let differs = expected().iter().find(|(name, sql)| there.get(*name) != Some(sql));

@@ -1,12 +1,12 @@
-//! The change sequence: strictly increasing numbers, one for each insert, change and deletion, and when they were given.
-//! Both are stored in the transaction that uses them.
+//! The change sequence: strictly increasing numbers (`seq`), one for each insert, change and deletion, and the times
+//! at which they were given. Both are stored in the transaction that uses them.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-/// Milliseconds within which seqs of one run share a stamp.
+/// Milliseconds within which the seqs of one run share a stamp.
 const STAMP: i64 = 60_000;
 
-/// The sequence, as long as a transaction uses it.
+/// The sequence, borrowed by one transaction.
 pub struct Seqs {
     run: i64,
     before: i64,
@@ -14,19 +14,19 @@ pub struct Seqs {
 }
 
 impl Seqs {
-    /// The sequence as it stands, for what `run` stores.
+    /// Reads how far the sequence has come. `run` is the run that stores the changes.
     pub fn take(t: &Transaction<'_>, run: i64) -> rusqlite::Result<Seqs> {
         let last = t.prepare_cached("SELECT last FROM sequence")?.query_row([], |r| r.get(0))?;
         Ok(Seqs { run, before: last, last })
     }
 
-    /// The next number.
+    /// Returns the next number.
     pub fn give(&mut self) -> i64 {
         self.last += 1;
         self.last
     }
 
-    /// Stores how far it has come.
+    /// Stores how far the sequence has come, and a stamp if the last one is of another run or older than a minute.
     pub fn give_back(self, t: &Transaction<'_>) -> rusqlite::Result<()> {
         if self.last == self.before {
             return Ok(());
@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    /// Contacts of these ids, with the next numbers.
+    /// Stores contacts with these ids under the next numbers.
     fn store(writer: &mut Writer, run: i64, ids: &[&str]) {
         let stored = writer.transaction(|t| {
             let mut seqs = Seqs::take(t, run)?;

@@ -1,4 +1,5 @@
-//! What was set aside, as the mirror keeps it: by list, for its present pass. [`crate::set_aside`] says what that is.
+//! Stores which records and lists were set aside, for the current pass over each list. [`crate::set_aside`] says what
+//! setting aside means.
 
 use rusqlite::{Connection, Transaction, params};
 
@@ -7,15 +8,15 @@ use crate::quantity::counted;
 use crate::set_aside::{SetAside, What};
 use crate::streams::Stream;
 
-/// How many are told in one line.
+/// How many names one line gives at most.
 const TOLD: usize = 3;
 
-/// What is missing from a pass that has seen everything else.
+/// What a pass lacks that has seen everything else. Stored in `checkpoint.set_aside`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
     /// Records whose ids are known.
     Records = 1,
-    /// A row without an id, or the whole list.
+    /// A row whose id is unknown, or the whole list.
     Unknown = 2,
 }
 
@@ -26,7 +27,7 @@ pub fn clear(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
         .map(drop)
 }
 
-/// Notes what a page of a list has set aside.
+/// Stores what a page of a list has set aside.
 pub fn put(t: &Transaction<'_>, place: &Place, all: &[SetAside]) -> rusqlite::Result<()> {
     for one in all {
         t.prepare_cached(
@@ -44,7 +45,7 @@ pub fn put(t: &Transaction<'_>, place: &Place, all: &[SetAside]) -> rusqlite::Re
     Ok(())
 }
 
-/// What the present pass over a list has set aside, in one line, and whether that is all that it lacks. Returns `None` if
+/// Returns what the current pass over a list has set aside, as one line, and which kind of gap that leaves. `None` if
 /// it has set nothing aside.
 pub fn of_list(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<(String, Missing)>> {
     let rows: Vec<(String, String, String)> = t
@@ -68,8 +69,8 @@ pub fn of_list(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<(S
     Ok(Some((told, if all_known { Missing::Records } else { Missing::Unknown })))
 }
 
-/// The names of all that a round has set aside in a stream: `since` is the run in which the round began. A row that only its
-/// place names is told with the record whose list it stands in.
+/// Returns the names of everything that was set aside in a stream in the round that began with run `since`. A row
+/// without an id is named by its place and by the record whose list it stands in.
 pub fn names(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Vec<String>> {
     let gone = gone(c, stream);
     c.prepare_cached(&format!(

@@ -1,71 +1,72 @@
-//! What the readings of a stream rest on: the address, the operation and its arguments, the fields, and so on. Each is
-//! stored as a fingerprint under a name of its own, so that a run can say which of them is another one now.
+//! Stores the settings that a stream's readings depend on: the address, the operation and its arguments, the fields,
+//! and so on. Each is stored as a fingerprint under its own name, so that a run can say which of them has changed.
 //!
-//! Two runs are held apart by their numbers. A setting that changed in run `n` makes what was begun before run `n` no part
-//! of a round any more ([`super::anew`]); what was begun since was read with today's settings, for a change in between
-//! would have another number. That holds for every lane and every job on the mirror: each run compares its settings with
-//! those of the run before it, whichever job that was.
+//! Run numbers tell readings apart. A setting that changed in run `n` removes from a round what was begun before run
+//! `n` ([`super::anew`]). What was begun since was read with today's settings, because a change in between would have
+//! a higher number. That holds for every lane and every job on the mirror: each run compares its settings with those
+//! of the run before it, whichever job that was.
 //!
-//! What a run learns of a server (the largest page, how many aliases it takes, where pages begin) is no setting, and
-//! neither are secrets, pace, time boxes and destinations: they never have anything read again. Masks at landing are not
-//! among them either, for a mirror with other masks is refused ([`super::account::claim_masks`]).
+//! These are not settings, and a change of them has nothing read again: what a run learns of a server (the largest
+//! page, how many aliases it takes, where pages begin), secrets, pace, time boxes, and destinations. Masks at landing
+//! are not settings either, because a mirror with other masks is refused ([`super::account::claim_masks`]).
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::checkpoint::Lane;
 use crate::streams::Stream;
 
-/// A setting that readings rest on.
+/// A setting that readings depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
-    /// The address.
+    /// The address of the API.
     Endpoint,
-    /// The API key's public part.
+    /// The public part of the API key.
     Key,
     /// The query that lists the records.
     Operation,
-    /// The argument that names the record whose list is asked for.
+    /// The argument that names the parent whose list is read.
     Parent,
     /// Where the records lie in the answer.
     Items,
     /// The constant arguments of the list.
     Arguments,
-    /// How the job says that the list is paged.
+    /// How the job says the list is paged.
     Paging,
-    /// Which of the server's claims the job believes.
+    /// Which of the server's claims (totals, next pages) the job believes.
     Claims,
-    /// How the job says that moments are written.
+    /// How the job says moments are written.
     Date,
-    /// The fields that are asked for.
+    /// The fields that are selected.
     Fields,
-    /// Those that are left out.
+    /// The fields that the job leaves out.
     Drop,
-    /// Those that no page documents and that are taken along.
+    /// The selected fields that are not documented.
     Extra,
-    /// The argument that leaves only what has changed since a moment.
+    /// The argument that limits a list to what has changed since a moment.
     Since,
-    /// How long records change after they were made, in milliseconds.
+    /// For how long records may change after they were made, in milliseconds.
     Lookback,
     /// How old the last whole reading of a list may be, in milliseconds.
     FullEvery,
-    /// What the job says to change by itself: it stays out of the hashes by which a walk knows its rows again.
+    /// The values that the job declares to change by themselves. They stay out of the hashes by which a walk
+    /// recognizes its rows.
     Volatile,
 }
 
-/// What a change of a setting means for what was read before.
+/// What a change of a setting means for earlier readings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bearing {
-    /// It was read in another form.
+    /// They were read in another form.
     Form,
-    /// Other records may be shown.
+    /// The list may show other records now.
     Which,
-    /// They may be another account's.
+    /// The records may be another account's.
     Whose,
-    /// Readings of what changed alone may lack something; whole ones do not.
+    /// Readings of changes only may lack records. Whole readings do not.
     Changes,
-    /// A walk does not know the rows again that it has read. What is read to its end stays as it is.
+    /// A walk no longer recognizes the rows that it has read. Lists that were read to their end are not affected.
     Hashes,
-    /// Nothing: it tells why another setting is another one.
+    /// Nothing. The setting only explains why another setting has changed.
     Name,
 }
 
@@ -90,7 +91,7 @@ impl Setting {
         Setting::Volatile,
     ];
 
-    /// The name in the mirror.
+    /// Returns the setting's name in the mirror.
     pub fn name(self) -> &'static str {
         match self {
             Setting::Endpoint => "endpoint",
@@ -112,7 +113,7 @@ impl Setting {
         }
     }
 
-    /// What people know it as: the key in a job file, where it has one.
+    /// Returns what people know the setting as: its key in a job file, if it has one.
     pub fn told(self) -> &'static str {
         match self {
             Setting::Endpoint => "the address (`endpoint`)",
@@ -136,7 +137,7 @@ impl Setting {
         }
     }
 
-    /// What its change means.
+    /// Returns what a change of the setting means.
     pub fn bearing(self) -> Bearing {
         match self {
             Setting::Endpoint | Setting::Key => Bearing::Whose,
@@ -150,7 +151,7 @@ impl Setting {
         }
     }
 
-    /// Whether the new value is one that what was read with the other may fall short of.
+    /// Returns whether readings with the value `before` may lack something that readings with the value `now` have.
     fn is_more(self, before: i64, now: i64) -> bool {
         match self {
             Setting::Lookback => now > before,
@@ -164,24 +165,24 @@ impl Setting {
     }
 }
 
-/// What a run asks a stream with.
+/// The settings with which a run reads a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AskedWith {
     /// The stream.
     pub stream: Stream,
-    /// Each setting with its value.
+    /// Each setting with its fingerprint, or its value in milliseconds.
     pub settings: Vec<(Setting, i64)>,
 }
 
 impl AskedWith {
-    /// The value of a setting; 0 where there is none.
+    /// Returns the value of a setting; 0 if the stream does not have it.
     pub fn value(&self, of: Setting) -> i64 {
         self.settings.iter().find(|(setting, _)| *setting == of).map_or(0, |(_, value)| *value)
     }
 }
 
-/// Stores what `run` asks a stream with; the settings that are others than before. A setting that an older version did not
-/// store is none.
+/// Stores the settings with which `run` reads a stream. Returns those that have changed. A setting that an older
+/// version did not store counts as unchanged.
 pub fn remember(t: &Transaction<'_>, asked: &AskedWith, run: i64) -> rusqlite::Result<Vec<Setting>> {
     let stream = asked.stream.number();
     let mut changed = Vec::new();
@@ -213,15 +214,15 @@ pub fn remember(t: &Transaction<'_>, asked: &AskedWith, run: i64) -> rusqlite::R
 /// A setting that has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Which.
+    /// The setting.
     pub setting: Setting,
-    /// The run in which it did.
+    /// The run in which it changed.
     pub run: i64,
-    /// The run that asked with the other value last, and its job; `None` where a run of an older version did.
+    /// The last run with the former value, and its job; `None` if a run of an older version had it.
     pub before: Option<(i64, String)>,
 }
 
-/// The settings of a stream that have changed in run `since` or later, in the order of [`Setting::ALL`].
+/// Returns the settings of a stream that changed in run `since` or later, in the order of [`Setting::ALL`].
 pub fn changes(c: &Connection, stream: Stream, since: i64) -> rusqlite::Result<Vec<Change>> {
     let mut found: Vec<Change> = c
         .prepare_cached(
@@ -241,7 +242,7 @@ pub fn changes(c: &Connection, stream: Stream, since: i64) -> rusqlite::Result<V
     Ok(found)
 }
 
-/// The run in which a stream was asked for other fields than before, the last time.
+/// Returns the last run in which the stream's selected fields changed, or `None` if they never did.
 pub fn fields_changed_in(t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<Option<i64>> {
     t.prepare_cached("SELECT changed_in FROM setting WHERE stream = ? AND name = 'fields'")?
         .query_row([stream.number()], |r| r.get(0))
@@ -249,19 +250,21 @@ pub fn fields_changed_in(t: &Transaction<'_>, stream: Stream) -> rusqlite::Resul
         .map(Option::flatten)
 }
 
-/// The run since which what was read of a stream counts; 0: all of it, as in a mirror that is older than this memory.
+/// Returns the run since which readings of a stream count. 0 if all of them count, or if the mirror is too old to
+/// know.
 pub fn counts_since(c: &Connection, stream: Stream) -> i64 {
     let ask = c.prepare_cached("SELECT run FROM counts_since WHERE stream = ?");
     ask.and_then(|mut ask| ask.query_row([stream.number()], |r| r.get(0))).unwrap_or(0)
 }
 
-/// The run since which a stream's lists show the records that they show now; 0: always.
+/// Returns the run since which a stream's lists show the records that they show now. 0 if they always did, or if the
+/// mirror is too old to know.
 pub fn shown_since(c: &Connection, stream: Stream) -> i64 {
     let ask = c.prepare_cached("SELECT coalesce(shown, 0) FROM counts_since WHERE stream = ?");
     ask.and_then(|mut ask| ask.query_row([stream.number()], |r| r.get(0))).unwrap_or(0)
 }
 
-/// Whether another run has asked a stream otherwise since the last run of this job in this lane.
+/// Returns whether another run has changed how a stream is read since this job's last run in this lane.
 pub fn is_asked_otherwise_since(c: &Connection, stream: Stream, lane: Lane, job: &str) -> rusqlite::Result<bool> {
     let last: Option<i64> =
         c.query_row("SELECT max(id) FROM run WHERE lane = ? AND job = ?", [lane.name(), job], |r| r.get(0))?;

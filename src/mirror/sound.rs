@@ -1,13 +1,13 @@
-//! Looks a mirror through for damage: whatever SQLite finds, and every byte that something else has changed.
+//! Looks for damage in a mirror: errors that SQLite finds, and bytes that something else has changed.
 //!
-//! | what | when |
+//! | what is checked | when |
 //! |---|---|
-//! | the header, the schema, every table but the bodies | at each opening for writing, before `export`, in `verify` |
-//! | the structure of the file, its indexes, the bodies | the same of a file up to 128 MiB; of a larger one in `verify` |
+//! | header, schema, every table but the bodies | each opening for writing (`run`, `export`), `check`, `verify` |
+//! | structure of the file, its indexes, bodies | the same for a file up to 128 MiB; a larger one in `verify` only |
 //! | a body | whenever it is delivered ([`super::changes`]) |
 //!
-//! At ten million records an opening so reads the ledger once, from front to back, which a run does anyway when it looks for
-//! what is gone; it does not read the payloads.
+//! At ten million records an opening thus reads the ledger once from front to back, as a run does anyway when it
+//! looks for records that are gone. It does not read the payloads.
 
 use std::path::Path;
 
@@ -20,28 +20,30 @@ use super::{failed, header, migrations, schema};
 use crate::error::{Error, Kind, Result, quote};
 use crate::streams::{self, Stream};
 
-/// Files up to this size are looked through as a whole at the start; larger ones show damage of a body when it is read.
+/// The largest file, in bytes, that an opening checks as a whole. A larger one shows a damaged body only when it is
+/// read.
 const CHECKED: u64 = 128 * 1024 * 1024;
 
-/// How much of a mirror is looked at.
+/// How much of a mirror to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// All of a small file, and of a large one what decides.
+    /// Everything in a small file; in a large one only what decisions rest on.
     Opening,
-    /// All of it.
+    /// Everything.
     Everything,
 }
 
-/// What was found where nothing was beyond repair.
+/// The result of a check that found nothing beyond repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
-    /// Every row is what was written.
+    /// Every row is as it was written.
     Sound,
-    /// Rows of the ledger or bodies are not: [`super::damaged`] names them.
+    /// Some bodies or rows of the ledger are damaged; [`super::damaged`] names them.
     Records,
 }
 
-/// Looks a mirror through. Fails where it is beyond repair; a mirror of an older version has no sums yet.
+/// Checks a mirror. Fails if it is damaged beyond repair. A mirror of an older version has no sums yet, and none are
+/// compared.
 pub fn look(c: &Connection, path: &Path, depth: Depth) -> Result<Finding> {
     let say = |e: rusqlite::Error| failed(path, &e);
     header::check(path)?;
@@ -62,7 +64,7 @@ pub fn look(c: &Connection, path: &Path, depth: Depth) -> Result<Finding> {
     Ok(if is_sound { Finding::Sound } else { Finding::Records })
 }
 
-/// The small tables alone.
+/// Checks the sums of the small tables only. Fails if one of them differs.
 pub fn tables(c: &Connection, path: &Path) -> Result<()> {
     let say = |e: rusqlite::Error| failed(path, &e);
     if !has_table(c, "table_sum").map_err(say)? {
@@ -79,20 +81,20 @@ pub fn tables(c: &Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What SQLite finds in the structure of the file and in its indexes.
+/// Runs SQLite's own check of the file's structure and indexes. Fails with the first error that it finds.
 pub fn structure(c: &Connection, path: &Path) -> Result<()> {
     let found: String = c.query_row("PRAGMA integrity_check(1)", [], |r| r.get(0)).map_err(|e| failed(path, &e))?;
     if found == "ok" { Ok(()) } else { Err(damaged(path, &found)) }
 }
 
-/// An error of a mirror that is damaged beyond what can be written again.
+/// Returns the error for a mirror that is damaged beyond repair.
 pub(super) fn damaged(path: &Path, what: &str) -> Error {
     let beside = super::of_another_log(path);
     Error::new(Kind::MirrorCorrupt, format!("the mirror {} is damaged: {}{beside}", path.display(), quote(what)))
 }
 
-/// Whether every row of the ledger is what was written, and no row is missing; and whether the narrow indexes show the same
-/// tombstones and suspects.
+/// Returns whether every row of the ledger is as it was written, no row is missing, and the narrow indexes list the
+/// same tombstones and suspects as the table.
 fn ledger(c: &Connection) -> rusqlite::Result<bool> {
     let mut is_sound = true;
     for stream in streams::ALL {
@@ -102,17 +104,17 @@ fn ledger(c: &Connection) -> rusqlite::Result<bool> {
     Ok(is_sound)
 }
 
-/// What a ledger is found to be.
+/// What reading a stream's ledger has shown.
 pub(super) struct Ledger {
-    /// Of all rows, by the sums that they carry.
+    /// The total of all rows, by the sums that they carry.
     pub total: Total,
-    /// Rows that are not what was written.
+    /// Rows that differ from their sum.
     pub damaged: u64,
-    /// The indexes show the same.
+    /// Whether the indexes agree with the table.
     pub indexed: bool,
 }
 
-/// Reads a stream's ledger; tells `each` the id of every row that is not what was written.
+/// Reads a stream's ledger. Calls `each` with the id of every row that differs from its sum.
 pub(super) fn rows_of_ledger(
     c: &Connection,
     stream: Stream,
@@ -162,14 +164,14 @@ pub(super) fn rows_of_ledger(
     Ok(Ledger { total, damaged, indexed: graves == graves_there && suspects == suspects_there })
 }
 
-/// The total of a stream's ledger as it was written.
+/// Returns the stored total of a stream's ledger.
 pub(super) fn ledger_total(c: &Connection, stream: Stream) -> rusqlite::Result<Total> {
     let mut known = c.prepare_cached("SELECT records, sum FROM ledger_sum WHERE stream = ?")?;
     let mut rows = known.query([stream.number()])?;
     rows.next()?.map_or(Ok(Total::default()), Total::read)
 }
 
-/// Whether every body is what was written, and none is missing.
+/// Returns whether every body is as it was written, and none is missing.
 fn bodies(c: &Connection) -> rusqlite::Result<bool> {
     let mut all = Total::default();
     for stream in streams::ALL {
@@ -180,12 +182,12 @@ fn bodies(c: &Connection) -> rusqlite::Result<bool> {
         }
         all.rows += total.rows;
     }
-    // No sum is left without its body.
+    // No sum may be left without its body.
     Ok(all.rows == c.query_row("SELECT count(*) FROM payload_sum", [], |r| r.get::<_, i64>(0))?)
 }
 
-/// Reads a stream's bodies; tells `each` the seq of every one that is not what was written. Returns the total of the sums that
-/// are kept of them.
+/// Reads a stream's bodies. Calls `each` with the seq of every body that differs from its sum. Returns the total of
+/// the sums that are stored for these bodies.
 pub(super) fn rows_of_bodies(c: &Connection, stream: Stream, mut each: impl FnMut(i64)) -> rusqlite::Result<Total> {
     let mut all = c.prepare(&format!(
         "SELECT b.seq, b.id, b.payload, b.first_seq, s.sum
@@ -205,12 +207,12 @@ pub(super) fn rows_of_bodies(c: &Connection, stream: Stream, mut each: impl FnMu
     Ok(total)
 }
 
-/// The total of a stream's bodies as they were written.
+/// Returns the stored total of a stream's bodies.
 pub(super) fn total_of_blocks(c: &Connection, stream: Stream) -> rusqlite::Result<Total> {
     blocks(c, stream, 0, i64::MAX)
 }
 
-/// The same of some blocks.
+/// Returns the stored total of the bodies in blocks `first` to `last`.
 pub(super) fn blocks(c: &Connection, stream: Stream, first: i64, last: i64) -> rusqlite::Result<Total> {
     let mut all =
         c.prepare_cached("SELECT records, sum FROM payload_block WHERE stream = ? AND block BETWEEN ? AND ?")?;

@@ -1,4 +1,4 @@
-//! What all the walks of a stream together have come to.
+//! Sums up all walks of a stream in a round, and gives the stream's verdict.
 
 use rusqlite::{Connection, params};
 
@@ -11,74 +11,76 @@ use crate::quantity::counted;
 use crate::streams::Stream;
 use crate::verdict::Verdict;
 
-/// What all the walks of a stream together have come to.
+/// The sum of all walks of a stream in a round.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Standing {
-    /// Walks, and how many of them are still open.
+    /// Walks, open and closed.
     pub walks: u64,
     /// Walks that are still open.
     pub open: u64,
-    /// Closed without an argument for completeness.
+    /// Walks that closed as incomplete for another reason than what was set aside.
     pub incomplete: u64,
-    /// The first reason among them.
+    /// The reason of one of these, alphabetically the first.
     pub why: Option<String>,
-    /// Closed with everything but what was set aside.
+    /// Walks that closed with nothing missing but what was set aside.
     pub set_aside: u64,
-    /// The first reason among those.
+    /// The reason of one of these, alphabetically the first.
     pub set_aside_why: Option<String>,
-    /// Some of those lack a whole list, or a row whose id nobody knows.
+    /// Whether one of these lacks a whole list, or a row whose id is unknown.
     pub set_aside_unknown: bool,
-    /// Proven by two passes.
+    /// Walks that are proven.
     pub proven: u64,
-    /// Windows committed.
+    /// Windows that were committed.
     pub windows: u64,
-    /// Rows in them.
+    /// Rows in these windows.
     pub seen: u64,
-    /// Records in them.
+    /// Different records in these windows.
     pub distinct: u64,
-    /// Windows that began again earlier.
+    /// Windows that began before the end of what was read.
     pub steps_back: u64,
-    /// The sum of what the server said the totals are.
+    /// The sum of the totals that the server stated. For a walk without a total, its records are added. `None` if no
+    /// walk has one.
     pub total: Option<u64>,
-    /// When the oldest of the closed walks was closed: the stream is at least as fresh as this.
+    /// When the first of the closed walks was closed, RFC 3339. The stream is at least as fresh as this.
     pub as_of: Option<String>,
     /// The run in which the oldest pass began.
     pub since_run: Option<i64>,
-    /// Lists that were not asked for, because what they belong to is unchanged.
+    /// Lists that were skipped because the records they belong to are unchanged.
     pub skipped: u64,
-    /// Those of them that were not read whole before: none, or something is wrong.
+    /// Of the skipped lists, those that were not read whole before. Any number but 0 makes the stream incomplete.
     pub skipped_incomplete: u64,
-    /// When the one of them that was read the longest ago was read.
+    /// When the skipped list was read that was read the longest ago, RFC 3339.
     pub skipped_read_at: Option<String>,
-    /// Records that the walks had passed over, and that closing readings found.
+    /// Records that the walks had passed over and that closing readings found.
     pub found_again: u64,
-    /// About how many records that were there all along may be missing still, because they kept moving.
+    /// About how many records may still be missing although they were there all along, because they kept moving.
     pub may_miss: f64,
-    /// Lists that were skipped and are to be read again, because an audit found one like them lacking records.
+    /// Skipped lists that must be read again, because an audit found that a list like them lacked records.
     pub owed: u64,
-    /// Deletions of its records were refused, and nothing has settled that yet.
+    /// The unsettled refusal to delete records of the stream, if there is one.
     pub refused: Option<Unsettled>,
 }
 
 impl Standing {
-    /// Lists in all, asked for or not.
+    /// Returns the number of lists, read or skipped.
     pub fn lists(&self) -> u64 {
         self.walks + self.skipped
     }
 
-    /// Whether nothing is missing but what was set aside.
+    /// Returns whether nothing is missing but what was set aside.
     pub fn lacks_only_what_is_set_aside(&self) -> bool {
         self.set_aside > 0 && self.open == 0 && self.incomplete == 0 && self.skipped_incomplete == 0 && self.owed == 0
     }
 
-    /// Leaves out what was refused where the job keeps what is gone (`deletes = "off"`): it asks for no deletion.
+    /// Drops the refusal if the job keeps records that are gone (`deletes = "off"`), because such a job asks for no
+    /// deletion.
     #[must_use]
     pub fn where_deletes_are(mut self, on: bool) -> Standing {
         self.refused = self.refused.filter(|_| on);
         self
     }
 
-    /// The verdict of the stream: that of its weakest walk.
+    /// Returns the verdict of the stream, which is that of its weakest walk.
     pub fn verdict(&self) -> Verdict {
         if self.open > 0 || self.lists() == 0 {
             Verdict::Incomplete(format!(
@@ -116,8 +118,8 @@ impl Standing {
     }
 }
 
-/// Sums up the walks of a stream that belong to the round that began with run `since`. Where the round has read the stream
-/// as one list, that list's walk alone counts.
+/// Sums up the walks of a stream that belong to the round that began with run `since`. If the round has read the
+/// stream as one list, only that list's walk counts.
 pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Standing> {
     let gone = gone(c, stream);
     let mut read = c.prepare_cached(&format!(

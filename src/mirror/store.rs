@@ -1,10 +1,11 @@
-//! Opens the mirror and owns its one writer thread. Everybody else hands it closures; SQLite wants one writer, and a
-//! thread of its own keeps disk time away from the sockets.
+//! Opens the mirror and owns its one writer thread. All other code hands that thread closures, because SQLite allows
+//! one writer at a time, and because a thread of its own keeps disk time away from the sockets.
 //!
-//! Write-ahead log with `synchronous = NORMAL`: a commit survives the death of the process at once, and the loss of
-//! power at the latest checkpoint of the log before it. What power may take back it takes back whole, records and
-//! checkpoint together, so the run resumes a few pages earlier; waiting for the disk at every page would buy nothing. What
-//! is handed to a destination it cannot take back any more: it is durable before ([`Writer::durably`]).
+//! The file uses a write-ahead log with `synchronous = NORMAL`. A commit survives the death of the process at once.
+//! It survives a loss of power from the next SQLite checkpoint of the log on. What a loss of power takes back it
+//! takes back whole, records and walk checkpoint together, so the run resumes a few pages earlier. Waiting for the
+//! disk at every page would therefore gain nothing. Data that is handed to a destination cannot be taken back, so it
+//! is made durable first ([`Writer::durably`]).
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use crate::streams::Dates;
 
 type Command = Box<dyn FnOnce(&mut Writer) + Send>;
 
-/// An open mirror.
+/// An open mirror, locked for this process.
 pub struct Mirror {
     path: PathBuf,
     commands: Option<mpsc::Sender<Command>>,
@@ -30,15 +31,16 @@ pub struct Mirror {
     _lock: Lock,
 }
 
-/// The writer thread's own state.
+/// The state of the writer thread.
 pub struct Writer {
     connection: Connection,
     path: PathBuf,
 }
 
 impl Mirror {
-    /// Opens the mirror at `path` for writing, made when missing, looked through, brought up to date, locked for `holder`. Where
-    /// records are damaged they are marked, and this fails once: the next opening finds a mirror that lacks them.
+    /// Opens the mirror at `path` for writing, and creates it if it is missing. Locks it for `holder`, looks for
+    /// damage, and brings it up to date. If records are damaged, marks them and fails; the next call then opens a
+    /// mirror without these records.
     pub fn open(path: &Path, holder: &str, dates: impl Into<Dates>) -> Result<Mirror> {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             regular::private_folder(folder).map_err(|e| {
@@ -74,12 +76,12 @@ impl Mirror {
         Ok(Mirror { path: path.to_owned(), commands: Some(commands), thread: Some(thread), _lock: lock })
     }
 
-    /// Where it lies.
+    /// Returns the path that the mirror was opened with.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Runs `work` on the writer thread.
+    /// Runs `work` on the writer thread and returns its result.
     pub async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Writer) -> Result<T> + Send + 'static,
@@ -103,23 +105,24 @@ impl Drop for Mirror {
 }
 
 impl Writer {
-    /// Where the mirror lies.
+    /// Returns the path that the mirror was opened with.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Runs work that opens its own transaction.
+    /// Runs work that opens its own transaction, or needs none.
     pub fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
         work(&mut self.connection).map_err(|e| failed(&self.path, &e))
     }
 
-    /// Gives back what reading and writing kept in memory: what comes next has buffers of its own.
+    /// Frees the memory that SQLite kept for reading and writing, because the work that follows has buffers of its
+    /// own.
     pub fn shrink(&mut self) -> Result<()> {
         self.with(|connection| connection.execute_batch("PRAGMA shrink_memory"))
     }
 
-    /// Runs `work` in one transaction: all of it is stored, or nothing. The transaction may write from its beginning, so
-    /// that it waits for another program there ([`others`]) and never fails halfway.
+    /// Runs `work` in one transaction: all of it is stored, or nothing. The transaction takes the right to write when
+    /// it begins. It waits there for other programs ([`others`]) and never fails halfway because of them.
     pub fn transaction<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         let path = &self.path;
         let say = |e: rusqlite::Error| match e {
@@ -135,12 +138,13 @@ impl Writer {
         Ok(result)
     }
 
-    /// Marks what is damaged ([`damaged`]); the error that names it.
+    /// Marks the damaged records ([`damaged`]) and returns the error that names them.
     pub fn mark_damaged(&mut self) -> Error {
         damaged::mark(&mut self.connection, &self.path)
     }
 
-    /// The same, and the disk has it when this returns, with everything that was stored before.
+    /// Runs `work` in one transaction, as [`Writer::transaction`] does. When this returns, its result and everything
+    /// that was stored before are on the disk.
     pub fn durably<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
         self.with(|connection| connection.execute_batch("PRAGMA synchronous = FULL"))?;
         let stored = self.transaction(work);
@@ -149,7 +153,7 @@ impl Writer {
     }
 }
 
-/// Keeps everybody but its user from reading the mirror and its log. What cannot be made or changed, opening it tells.
+/// Makes the mirror and its log readable by their user only. Ignores errors, because opening the file reports them.
 fn keep_private(own: &Path) {
     let _ = regular::private(own);
     for ending in ["-wal", "-shm"] {
@@ -157,8 +161,8 @@ fn keep_private(own: &Path) {
     }
 }
 
-/// Where the mirror lies, whatever link leads to it: its lock lies beside it. A link leads to a file that is there and is not
-/// empty; no file is made, or filled, through one.
+/// Returns where the mirror really lies, because its lock lies beside it. A link must lead to an existing file that
+/// is not empty: this program neither creates nor fills a file through a link.
 fn where_it_lies(path: &Path) -> Result<PathBuf> {
     is_a_file(path)?;
     if !path.is_symlink() {
@@ -173,7 +177,7 @@ fn where_it_lies(path: &Path) -> Result<PathBuf> {
     })
 }
 
-/// Refuses a pipe, a device or a folder at the mirror's place.
+/// Refuses a pipe, a device or a folder at the mirror's path.
 fn is_a_file(path: &Path) -> Result<()> {
     match std::fs::metadata(path) {
         Ok(found) if !found.is_file() => {
@@ -183,7 +187,7 @@ fn is_a_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Opens the mirror for reading only, beside whoever writes.
+/// Opens the mirror for reading only. Another process may write it meanwhile.
 pub fn open_for_reading(path: &Path) -> Result<Connection> {
     if !path.exists() {
         return Err(Error::new(Kind::MirrorMissing, format!("there is no mirror at {}", path.display())));
@@ -199,16 +203,16 @@ pub fn open_for_reading(path: &Path) -> Result<Connection> {
     ours(connection, path)
 }
 
-/// Opens the mirror for reading only, without making or changing any file: its log is read where it lies and is not
-/// folded in, which the last reader to close would do otherwise.
+/// Opens the mirror for reading only, without creating or changing any file. SQLite reads the log where it lies and
+/// does not fold it in. With [`open_for_reading`], the last reader that closes the mirror would fold it in.
 pub fn open_untouched(path: &Path) -> Result<Connection> {
     is_a_file(path)?;
     let index = std::fs::metadata(log::beside(path, "-shm")).map_or(0, |m| m.len());
     let (how, text) = match (log::size(path), index, path.to_str()) {
-        // Nothing in a log: the file is all there is.
+        // The log is empty, so the file is complete.
         (0, _, Some(text)) => ("immutable=1", text),
         (_, 1.., Some(text)) => ("readonly_shm=1", text),
-        // A log that SQLite must index first, or a name that is no URI.
+        // SQLite must index this log first, or the path is not valid text for a URI.
         _ => return open_for_reading(path),
     };
     let mut name = String::from(if path.is_absolute() { "file://" } else { "file:" });
@@ -224,17 +228,17 @@ pub fn open_untouched(path: &Path) -> Result<Connection> {
     ours(connection, path)
 }
 
-/// Whether a mirror is new enough to have a table.
+/// Returns whether the mirror has this table. An older version's mirror may lack it.
 pub fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)", [name], |r| r.get(0))
 }
 
-/// The schema's version.
+/// Returns the version of the mirror's schema.
 pub fn version(connection: &Connection, path: &Path) -> Result<usize> {
     connection.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(|e| failed(path, &e))
 }
 
-/// A connection that only reads, to a file that is a mirror and no newer one.
+/// Makes a connection read-only, and refuses a file that is not a mirror or is a newer one.
 fn ours(connection: Connection, path: &Path) -> Result<Connection> {
     let say = |e: rusqlite::Error| failed(path, &e);
     connection
@@ -254,14 +258,15 @@ fn ours(connection: Connection, path: &Path) -> Result<Connection> {
 fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
     others::wait_for(connection)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // What is deleted or replaced is overwritten with zeros: nobody finds a deleted person in the file's free pages. A run that
-    // lands 60,000 records, and one that deletes 15,000 of them, take no more time for it than two runs differ by chance.
+    // `secure_delete` overwrites deleted and replaced bytes with zeros, so that a deleted person cannot be found in
+    // the file's free pages. It costs no measurable time: neither for a run that lands 60,000 records nor for one
+    // that deletes 15,000 of them.
     connection.execute_batch(
         "PRAGMA cache_size = -8192; PRAGMA temp_store = FILE; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;",
     )?;
     let new = std::fs::metadata(path).map_or(0, |m| m.len()) == 0;
     if !new {
-        // A file that is not ours is refused by the migrations before anything in it changes.
+        // A foreign file must stay unchanged. The migrations refuse it later.
         let application: i32 = connection.query_row("PRAGMA application_id", [], |r| r.get(0))?;
         if application == 0 {
             return Ok(());
@@ -271,7 +276,7 @@ fn prepare(connection: &mut Connection, path: &Path) -> rusqlite::Result<()> {
     log::limit(connection)
 }
 
-/// Whether a file says to be a mirror; a new one does not yet.
+/// Returns whether the file's `application_id` is a mirror's. A new file does not have it yet.
 fn is_ours(connection: &Connection, path: &Path) -> Result<bool> {
     let application: i32 =
         connection.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(|e| failed(path, &e))?;

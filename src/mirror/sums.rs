@@ -1,20 +1,21 @@
-//! Sums of what the mirror holds. A flipped bit of the file is no error to SQLite: it gives another cell. So every row of the
-//! mirror is in a sum, and so is how many rows there are.
+//! Sums of everything the mirror holds. A flipped bit in the file is no error to SQLite: it gives another cell. So
+//! every row of the mirror is in a sum, and so is the number of rows.
 //!
 //! | what | its sum |
 //! |---|---|
 //! | a row of the ledger (`record`) | `record.sum`, and one over all rows of its stream in `ledger_sum` |
 //! | a body (`body_STREAM`) | `payload_sum`, and one over each 1024 seqs of its stream in `payload_block` |
-//! | any other table | one over its rows in `table_sum` |
+//! | a row of any other table | one over the table's rows in `table_sum` |
 //!
-//! No writer has to think of them. Triggers take them in the statement that writes, whichever that is ([`keep`]). They are
-//! triggers of the connection, not of the file: another program can write the mirror, and what it has changed is found.
+//! No writer has to think of the sums: triggers update them in the statement that writes ([`keep`]). The triggers
+//! belong to the connection, not to the file. Another program that writes the mirror therefore does not run them, and
+//! its changes are found.
 //!
-//! They cost 7 microseconds of processor time a record that lands, and 3 % of the file; a limit of 100 requests a minute lets
-//! a run land some 10,000 records a minute.
+//! The sums cost 7 microseconds of processor time for each record that lands, and 3 % of the file. A limit of 100
+//! requests a minute lets a run land some 10,000 records a minute.
 //!
-//! The hash is xxh3-64 over each value with its type and length. It guards against disks and mistakes, not against somebody
-//! who wants to forge a mirror. [`super::sound`] compares.
+//! The hash is xxh3-64 over each value with its type and length. It protects against disks and mistakes, not against
+//! a person who forges a mirror. [`super::sound`] compares the sums.
 
 use std::cell::RefCell;
 
@@ -26,19 +27,19 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::ledger;
 use crate::streams::{self, Stream};
 
-/// Seqs in a block.
+/// How many seqs share a row of `payload_block`.
 pub const BLOCK: i64 = 1024;
 
-/// Tables that hold sums, or whose sums lie elsewhere than in `table_sum`.
+/// Tables that are not in `table_sum`: they hold sums, or their sums lie elsewhere.
 const OTHERWISE: [&str; 5] = ["record", "ledger_sum", "payload_sum", "payload_block", "table_sum"];
 
-/// A hash of values, in their order.
+/// A hash over values, in the order in which they are added.
 pub struct Hash<'b> {
     bytes: &'b mut Vec<u8>,
 }
 
 impl Hash<'_> {
-    /// Takes in a value: its type, and its bytes behind their length.
+    /// Adds a value: its type, the length of its bytes, and its bytes.
     pub fn add(&mut self, value: ValueRef<'_>) {
         let (kind, bytes): (u8, &[u8]) = match value {
             ValueRef::Null => (0, &[]),
@@ -62,14 +63,14 @@ pub fn hash<E>(fill: impl FnOnce(&mut Hash<'_>) -> Result<(), E>) -> Result<i64,
     bytes.clear();
     let filled = fill(&mut Hash { bytes: &mut bytes });
     let hash = xxh3_64(&bytes).cast_signed();
-    // A payload of megabytes is not kept room for.
+    // A buffer that one payload of megabytes has grown is not kept.
     if bytes.capacity() <= 1 << 20 {
         BYTES.set(bytes);
     }
     filled.map(|()| hash)
 }
 
-/// Returns the hash of a row of `table`, of which the first `columns` values are what is stored.
+/// Returns the hash of a row of `table`. The stored values are the first `columns` of the query's columns.
 pub fn of_row(table: &str, row: &Row<'_>, columns: usize) -> rusqlite::Result<i64> {
     hash(|hash| {
         hash.add(ValueRef::Text(table.as_bytes()));
@@ -77,7 +78,7 @@ pub fn of_row(table: &str, row: &Row<'_>, columns: usize) -> rusqlite::Result<i6
     })
 }
 
-/// Returns the hash of a body.
+/// Returns the hash of a body: its stream and all its columns.
 pub fn of_body(stream: Stream, seq: i64, id: ValueRef<'_>, payload: ValueRef<'_>, first_seq: ValueRef<'_>) -> i64 {
     let hashed = hash::<std::convert::Infallible>(|hash| {
         hash.add(ValueRef::Text(stream.name().as_bytes()));
@@ -91,29 +92,30 @@ pub fn of_body(stream: Stream, seq: i64, id: ValueRef<'_>, payload: ValueRef<'_>
     hash
 }
 
-/// Rows, and the sum of their hashes.
+/// The number of rows and the sum of their hashes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Total {
-    /// How many.
+    /// The number of rows.
     pub rows: i64,
-    /// The sum, modulo 2^64.
+    /// The sum of the hashes, modulo 2^64.
     pub sum: i64,
 }
 
 impl Total {
-    /// One row more.
+    /// Adds a row with this hash.
     pub fn add(&mut self, hash: i64) {
         self.rows += 1;
         self.sum = self.sum.wrapping_add(hash);
     }
 
-    /// Reads one from two columns.
+    /// Reads a total from the first two columns: rows and sum.
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Total> {
         Ok(Total { rows: row.get(0)?, sum: row.get(1)? })
     }
 }
 
-/// Returns the columns of a table but for `sum`, which is no part of any; the second are those of its key.
+/// Returns the columns of a table, and those of its primary key. Leaves out `record.sum`, because a row's sum does
+/// not cover itself.
 pub(super) fn columns(c: &Connection, table: &str) -> rusqlite::Result<(Vec<String>, Vec<String>)> {
     let mut all = c.prepare_cached("SELECT name, pk FROM pragma_table_info(?) WHERE name <> 'sum' OR ? <> 'record'")?;
     let named: Vec<(String, i64)> =
@@ -122,7 +124,7 @@ pub(super) fn columns(c: &Connection, table: &str) -> rusqlite::Result<(Vec<Stri
     Ok((named.into_iter().map(|(name, _)| name).collect(), key))
 }
 
-/// Returns the tables whose sums are in `table_sum`, in the order of their names.
+/// Returns the names of the tables whose sums are in `table_sum`, sorted.
 pub fn small(c: &Connection) -> rusqlite::Result<Vec<String>> {
     let ours = super::schema::tables();
     let is_body = |name: &str| name.strip_prefix("body_").is_some_and(|of| Stream::named(of).is_some());
@@ -134,7 +136,7 @@ pub fn small(c: &Connection) -> rusqlite::Result<Vec<String>> {
     Ok(there.into_iter().filter(is_small).collect())
 }
 
-/// Returns the total of a table's rows as they are.
+/// Computes the total of a table's rows as they are now.
 pub fn of_table(c: &Connection, table: &str) -> rusqlite::Result<Total> {
     let (columns, _) = columns(c, table)?;
     let mut all = c.prepare(&format!("SELECT {} FROM {table}", columns.join(", ")))?;
@@ -146,7 +148,7 @@ pub fn of_table(c: &Connection, table: &str) -> rusqlite::Result<Total> {
     Ok(total)
 }
 
-/// Takes the sums of all small tables as they are.
+/// Stores the sums of all small tables as they are now.
 pub fn take_small(c: &Connection) -> rusqlite::Result<()> {
     c.execute("DELETE FROM table_sum", [])?;
     for table in small(c)? {
@@ -156,7 +158,8 @@ pub fn take_small(c: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Takes every sum anew from what is there. Only for what is known to be right: a mirror that had no sums before.
+/// Computes and stores every sum from what the mirror holds now. Use it only for a mirror that is known to be right,
+/// that is one that had no sums before.
 pub fn take(c: &Connection) -> rusqlite::Result<()> {
     teach(c)?;
     let (columns, _) = columns(c, "record")?;
@@ -173,7 +176,7 @@ pub fn take(c: &Connection) -> rusqlite::Result<()> {
     take_small(c)
 }
 
-/// Takes the totals of ledger and bodies from the sums of the rows.
+/// Computes and stores the totals of ledger and bodies from the sums of their rows.
 pub(super) fn take_totals(c: &Connection) -> rusqlite::Result<()> {
     c.execute_batch("DELETE FROM ledger_sum; DELETE FROM payload_block;")?;
     for stream in streams::ALL {
@@ -188,10 +191,10 @@ pub(super) fn take_totals(c: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Makes this connection take the sums of what it writes.
+/// Makes this connection keep the sums of what it writes.
 pub fn keep(c: &Connection) -> rusqlite::Result<()> {
     teach(c)?;
-    // `INSERT OR REPLACE` tells a trigger of the row that it replaces.
+    // Without this, `INSERT OR REPLACE` would not run the delete trigger for the row that it replaces.
     c.execute_batch("PRAGMA recursive_triggers = ON")?;
     let mut sql = of_ledger();
     for stream in streams::ALL {
@@ -203,7 +206,7 @@ pub fn keep(c: &Connection) -> rusqlite::Result<()> {
     c.execute_batch(&sql)
 }
 
-/// Teaches a connection the functions of the triggers.
+/// Registers the SQL functions that the triggers use.
 pub(super) fn teach(c: &Connection) -> rusqlite::Result<()> {
     let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     c.create_scalar_function("row_sum", -1, pure, |values| {
@@ -236,12 +239,12 @@ impl rusqlite::functions::Aggregate<i64, i64> for TotalSum {
     }
 }
 
-/// `NEW.a, NEW.b`
+/// Returns `NEW.a, NEW.b` for `NEW` and the columns `a` and `b`.
 fn each(of: &str, columns: &[String]) -> String {
     columns.iter().map(|column| format!("{of}.{column}")).collect::<Vec<_>>().join(", ")
 }
 
-/// The triggers of the ledger. Where a statement has not set `sum`, the first and the third do.
+/// Returns the triggers of the ledger. The first and the third set `sum` if the statement has not set it.
 fn of_ledger() -> String {
     let new = ledger::COLUMNS.map(|column| format!("NEW.{column}")).join(", ");
     let set = format!("UPDATE record SET sum = row_sum('record', {new}) WHERE stream = NEW.stream AND id = NEW.id;");

@@ -1,15 +1,15 @@
-//! What is remembered of records that are gone.
+//! Decides how long the traces of deleted records are kept.
 //!
-//! A place of changes learns of a deletion from a tombstone. So a tombstone stays until every place that this mirror fed within
-//! the last ninety days has it, and for thirty days in any case; then it is forgotten, and so is that the record ever was. Of a stream,
-//! the mirror keeps up to which seq it has forgotten tombstones. A place that was fed less than that is refused
-//! ([`forgotten`]): it would keep what is gone.
+//! A destination of changes learns of a deletion from a tombstone. So a tombstone stays for at least thirty days, and
+//! until every destination that this mirror fed within the last ninety days has it. Then it is forgotten, and with it
+//! that the record ever existed. For each stream the mirror keeps the seq up to which it has forgotten tombstones
+//! ([`forgotten`]). A destination that was fed less than that is refused, because it would keep records that are
+//! gone.
 //!
-//! A tombstone stays longer, too, as long as messages of its conversation are there, and as long as the mirror knows how they
-//! were read.
+//! A conversation's tombstone stays longer: as long as the mirror holds messages of it, or knows how they were read.
 //!
-//! Where a record comes back, the mirror notes when it was gone (`came_back`). A place that was not fed in the meantime holds
-//! it still: to that place it is an update, not an insert (`Held`).
+//! If a record comes back, the mirror notes when it was gone (`came_back`). A destination that was not fed in the
+//! meantime still holds the record, so the change is an update to it, not an insert (`Held`).
 
 use std::collections::HashSet;
 
@@ -20,21 +20,22 @@ use crate::clock;
 use crate::streams::{self, Stream};
 
 const DAY: i64 = 86_400_000;
-/// A tombstone is kept for so many days at least.
+/// Days for which a tombstone is kept at least.
 const KEPT: i64 = 30;
-/// Days after which a place that was not delivered to has none kept for it.
+/// Days after its last delivery for which a destination still has tombstones kept for it.
 const LEFT: i64 = 90;
 /// Tombstones of one stream that a run forgets at most.
 const BATCH: i64 = 10_000;
 
-/// Forgets what no place needs any more, as of `now`, in milliseconds since 1970.
+/// Forgets what no destination needs any more at the moment `now`, in milliseconds since 1970. Does nothing while a
+/// range is pinned.
 pub(super) fn forget(t: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
     let is_pinned: bool = t.query_row("SELECT EXISTS (SELECT 1 FROM pin)", [], |r| r.get(0))?;
     if is_pinned {
         return Ok(());
     }
     let before = |days: i64| now.saturating_sub(days * DAY);
-    // Seqs up to this one were given before.
+    // The last seq that was given more than `KEPT` days ago.
     let old: i64 = t.query_row(
         "SELECT coalesce((SELECT min(seq) - 1 FROM stamp WHERE at >= ?), (SELECT last FROM sequence))",
         [before(KEPT)],
@@ -83,7 +84,7 @@ fn forget_up_to(t: &Transaction<'_>, stream: Stream, up_to: i64) -> rusqlite::Re
     .map(drop)
 }
 
-/// Returns up to which seq tombstones of a stream were forgotten; 0 where none was.
+/// Returns the seq up to which tombstones of a stream were forgotten; 0 if none were.
 pub fn forgotten(c: &Connection, stream: Stream) -> rusqlite::Result<i64> {
     if !has_table(c, "forgotten")? {
         return Ok(0);
@@ -93,7 +94,7 @@ pub fn forgotten(c: &Connection, stream: Stream) -> rusqlite::Result<i64> {
     Ok(found.unwrap_or(0))
 }
 
-/// Notes that a record whose tombstone had the seq `died` is there again, under another one.
+/// Notes that a record is back under the seq `revived`. Its tombstone had the seq `died`.
 pub(super) fn came_back(
     t: &Transaction<'_>,
     stream: Stream,
@@ -106,14 +107,14 @@ pub(super) fn came_back(
         .map(drop)
 }
 
-/// What a place holds of a stream that was fed up to a seq.
+/// The records of a stream that a destination holds which was fed up to a seq.
 pub(super) struct Held {
     up_to: i64,
     came_back: HashSet<String>,
 }
 
 impl Held {
-    /// What a place holds that was fed up to this seq.
+    /// Returns what a destination holds that was fed up to this seq.
     pub(super) fn of(c: &Connection, stream: Stream, up_to: i64) -> rusqlite::Result<Held> {
         if up_to <= 0 || !has_table(c, "revived")? {
             return Ok(Held { up_to, came_back: HashSet::new() });
@@ -131,7 +132,7 @@ impl Held {
         Ok(Held { up_to, came_back })
     }
 
-    /// Whether the place holds this record, which has its present life since the seq `born`.
+    /// Returns whether the destination holds this record, which was last inserted under the seq `born`.
     pub(super) fn has(&self, id: &str, born: i64) -> bool {
         born <= self.up_to || self.came_back.contains(id)
     }
@@ -147,7 +148,7 @@ mod tests {
     fn mirror() -> Connection {
         let mut c = Connection::open_in_memory().expect("memory");
         super::super::migrations::apply(&mut c, std::path::Path::new("m.db")).expect("a mirror");
-        // Ten seqs a day, in a run a day, up to today.
+        // A run a day up to today, each of which gives ten seqs.
         for day in 1..=100 {
             let at = NOW - (100 - day) * DAY;
             c.execute(

@@ -1,5 +1,5 @@
-//! A view per stream with a typed column per documented field, so that the mirror can be asked by hand:
-//! `sqlite3 qpien.db 'select status, count(*) from conversations group by 1'`.
+//! Makes a view for each stream with a typed column for each documented field, so that people can query the mirror by
+//! hand: `sqlite3 qpien.db 'select status, count(*) from conversations group by 1'`.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -9,7 +9,7 @@ use crate::streams::{self, DateForm, Dates, Kind, Stream};
 
 const TEMPLATE: &str = include_str!("../../sql/views/stream.sql");
 
-/// Makes the views, or makes them again when the columns or the date form changed.
+/// Creates the views, and replaces those whose columns or date form changed.
 pub fn make(connection: &mut Connection, dates: &Dates) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for stream in streams::ALL {
@@ -24,7 +24,7 @@ pub fn make(connection: &mut Connection, dates: &Dates) -> rusqlite::Result<()> 
     transaction.commit()
 }
 
-/// The same on the writer's thread, when the date form has become known.
+/// Does the same on the writer thread, once the date form is known.
 pub fn remake(writer: &mut Writer, dates: &Dates) -> Result<()> {
     writer.with(|connection| make(connection, dates))
 }
@@ -34,7 +34,8 @@ fn definition(stream: Stream, date: DateForm) -> String {
         stream.columns().iter().map(|c| format!("{} AS \"{}\"", expression(c.name, c.kind, date), c.name)).collect();
     let paths: Vec<String> = stream.columns().iter().map(|c| format!("'$.\"{}\"'", c.name)).collect();
     columns.push(format!("nullif(json_remove(body.payload, {}), '{{}}') AS _extra", paths.join(", ")));
-    // SQLite keeps the text from CREATE on: without the comments above it the two can be compared.
+    // SQLite stores the text from `CREATE` on. Without the comments above it, the stored text and this one can be
+    // compared.
     let body = TEMPLATE.lines().filter(|l| !l.starts_with("--")).collect::<Vec<_>>().join("\n");
     body.replace("{columns}", &columns.join(",\n    ")).replace("{stream}", stream.name())
 }
@@ -46,7 +47,8 @@ fn expression(name: &str, kind: Kind, date: DateForm) -> String {
         (Kind::Timestamp, DateForm::EpochS) => format!("{value} + 0.0"),
         _ => return value,
     };
-    // SQLite takes any text for 0 that is no number: what is no moment stands there as it was sent.
+    // SQLite reads any text that is not a number as 0. A value that is not a moment is therefore shown as it was
+    // sent.
     let digits = format!("ltrim({value}, '-')");
     format!(
         "coalesce(CASE WHEN json_type(body.payload, '$.\"{name}\"') IN ('integer', 'real') \

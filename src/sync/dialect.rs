@@ -1,5 +1,6 @@
-//! Before a run: how the API is spelled, as the mirror remembers it for this endpoint; what it does not remember is
-//! proven, or settled, and remembered. A second run makes no request for it.
+//! Makes sure, before a run, of how the API is spelled. It uses what the mirror remembers for this endpoint. What the
+//! mirror does not remember is settled and proven by asking, and then remembered, so that a second run makes no
+//! request for it.
 
 use toml::Table;
 
@@ -16,10 +17,11 @@ use crate::quantity::counted;
 use crate::source::Source;
 use crate::streams::{Dates, Stream};
 
-/// Conversations whose messages are asked for to learn how messages are asked for; the first may be gone by now.
+/// How many known conversations to try when learning how messages are asked for. Several, because the first may be
+/// gone.
 const THERE: usize = 3;
 
-/// The part that is no stream.
+/// The name of the part that is not a stream.
 const TOKEN: &str = "token";
 
 /// What is known when the run begins.
@@ -27,11 +29,12 @@ const TOKEN: &str = "token";
 pub struct Known {
     /// The streams that this server has.
     pub streams: Vec<Stream>,
-    /// What the summary says of it.
+    /// Notes for the summary.
     pub notes: Vec<String>,
 }
 
-/// Signs in, and makes sure of how these streams are asked for. An error of usage lists what is open.
+/// Signs in, and makes sure of how these streams are asked for. A usage error lists everything that could not be
+/// settled.
 pub async fn settle(
     source: &Source,
     mirror: &Mirror,
@@ -55,7 +58,7 @@ pub async fn settle(
         negotiation.know_conversations(lately);
     }
     negotiation.begin(&unknown).await?;
-    // What is settled is remembered at once: a run that is cut here goes on there.
+    // Each settled part is remembered at once, so that a run that is interrupted here goes on from there.
     loop {
         keep(source, mirror, endpoint, negotiation.outcome()).await?;
         if !negotiation.next().await? {
@@ -86,7 +89,8 @@ pub async fn settle(
     Ok(Known { streams, notes })
 }
 
-/// After a refusal in mid-run: settles one stream anew. None when there is nothing new.
+/// Settles one stream again after a refusal in mid-run. Returns notes for the summary, or `None` if it found nothing
+/// new.
 pub async fn again(
     source: &Source,
     mirror: &Mirror,
@@ -97,7 +101,7 @@ pub async fn again(
     let remembered = recall(mirror, endpoint).await?;
     let outcome = Negotiation::new(source, job, &remembered)?.anew(&[stream]).await?;
     keep(source, mirror, endpoint, &outcome).await?;
-    // It was read before, and other streams may be as they were: this one cannot go on, the run can.
+    // The stream could be read before, and other streams may be unchanged. So only this stream fails, not the run.
     refuse_open(&outcome).map_err(|e| Error { kind: Kind::QueryRejected { fields: Vec::new() }, ..e })?;
     if outcome.parts.is_empty() {
         return Ok(None);
@@ -107,8 +111,8 @@ pub async fn again(
     Ok(Some(notes))
 }
 
-/// Before the first page of a list of which no rows have shown yet where its pages begin: asks for two of them, and
-/// remembers what they show. A list without any is asked for once more by whoever walks it, and ends there.
+/// Finds out where a list's pages begin, before its first page, if no row has shown it yet: asks for two pages and
+/// remembers what they show. A list without rows shows nothing; its walk asks for it once more and ends there.
 pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Result<()> {
     let source = &context.source;
     if source.is_sure(stream) {
@@ -134,8 +138,9 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
     keep(source, &context.mirror, endpoint, &outcome).await
 }
 
-/// After a list that showed its first page again when the second was asked for, and whose pages were counted from `began`:
-/// true when they are counted from 1 now and were not then, unless the job itself says where they begin.
+/// Counts a stream's pages from 1 after a list showed its first page again when asked for the second. `began` is the
+/// number that its pages were counted from. Returns whether they are counted from 1 now and were not then. Returns
+/// `false` if the job itself says where pages begin.
 pub async fn recount(context: &Context, stream: Stream, began: u32) -> Result<bool> {
     let Spelling { endpoint, job, turn } = &context.spelling;
     let source = &context.source;
@@ -159,9 +164,9 @@ pub async fn recount(context: &Context, stream: Stream, began: u32) -> Result<bo
     Ok(true)
 }
 
-/// Whether a stream's single records can be asked for by their ids: looked for once, and remembered, also that there is no
-/// query for it. `there` are records that were there lately; none where nobody knows and none is given. The negotiation is
-/// kept from one stream to the next.
+/// Finds out whether a stream's single records can be asked for by their ids, and remembers the answer, also a
+/// negative one. `there` are ids of records that existed recently. Returns `None` if nothing is remembered and
+/// `there` is empty. `asked` keeps the negotiation from one stream to the next.
 pub async fn single_records<'c>(
     context: &'c Context,
     asked: &mut Option<Negotiation<'c>>,
@@ -191,7 +196,7 @@ pub async fn single_records<'c>(
     Ok(Some(one.is_some()))
 }
 
-/// Whether the job itself says where pages begin; its word is above what is found out.
+/// Returns whether the job itself says where pages begin. Its word overrules what is found out.
 fn names_page_from(job: &Table, stream: Stream) -> bool {
     let names = |table: &Table| table.get("list").is_some_and(|list| list.get("page_from").is_some());
     let own = job.get("streams").and_then(|s| s.get(stream.name())).and_then(toml::Value::as_table);
@@ -214,7 +219,7 @@ fn told(outcome: &Outcome) -> Vec<String> {
     missing.chain(unasked).chain(absent).chain(decided).collect()
 }
 
-/// What must be written by hand, all of it at once, a line each.
+/// Fails with everything that must be written by hand, a line each, if anything could not be settled.
 pub fn refuse_open(outcome: &Outcome) -> Result<()> {
     if outcome.open.is_empty() {
         return Ok(());
@@ -235,12 +240,12 @@ pub(super) async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>>
     parts(rows)
 }
 
-/// What a mirror that is only read remembers of an endpoint.
+/// Returns what a mirror that was opened for reading only remembers of an endpoint.
 pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Result<Vec<Part>> {
     parts(memory::recall_read_only(connection, endpoint))
 }
 
-/// How the API writes each stream's moments, by what is remembered and what the job says.
+/// Returns how the API writes each stream's moments, by what is remembered and what the job says.
 pub fn dates(remembered: &[Part], job: &toml::Table) -> Result<Dates> {
     let mut settled = toml::Table::new();
     for part in remembered {
@@ -249,7 +254,7 @@ pub fn dates(remembered: &[Part], job: &toml::Table) -> Result<Dates> {
     Ok(Dialect::with(&with_job(&settled, job))?.dates())
 }
 
-/// Whether the server was found not to have a stream.
+/// Returns whether the server was found not to have a stream.
 pub fn is_absent(remembered: &[Part], stream: Stream) -> bool {
     remembered.iter().any(|part| part.name == stream.name() && part.is_absent())
 }

@@ -1,5 +1,6 @@
-//! What a run will take, from what a few questions showed, and what it still has before it. Numbers in, numbers out; the
-//! walk's own arithmetic, so that an estimate is wrong where the account is not what was sampled, not where the walk is.
+//! Estimates what a run will take from the answers to a few questions, and what a run under way still has before it.
+//! Numbers in, numbers out. It uses the walk's own arithmetic, so that an estimate is wrong only where the account
+//! differs from the sample.
 
 use std::sync::atomic::Ordering;
 
@@ -11,35 +12,35 @@ use crate::streams::Stream;
 /// What is known of one stream before a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
-    /// How many lists it has: one, or one a conversation.
+    /// The number of its lists: one, or one for each conversation.
     pub lists: u64,
-    /// Rows of each list that was looked at.
+    /// The number of rows in each list of the sample.
     pub sampled: Vec<u64>,
-    /// Rows of a page.
+    /// The page size, in rows.
     pub page_size: u32,
-    /// Lists are read a second time.
+    /// Whether lists are read a second time.
     pub twice: bool,
-    /// The server says how many rows there are.
+    /// Whether the server claims totals.
     pub totals: bool,
-    /// Bytes of a row, on the average.
+    /// The average size of a row, in bytes.
     pub row_bytes: f64,
 }
 
 /// What reading a stream will take.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Estimate {
-    /// Rows.
+    /// The number of rows.
     pub rows: f64,
-    /// Questions.
+    /// The number of questions.
     pub questions: f64,
-    /// Bytes of answers.
+    /// The size of the answers, in bytes.
     pub bytes: f64,
-    /// Half the width of the 95 % interval of the questions, for want of a larger sample.
+    /// Half the width of the 95 % confidence interval of the questions. It is zero if every list was sampled.
     pub uncertainty: f64,
 }
 
 impl Estimate {
-    /// So much of it: 0 to 1.
+    /// Returns the part `left` of the estimate, from 0 to 1.
     #[must_use]
     pub fn part(self, left: f64) -> Estimate {
         Estimate {
@@ -62,7 +63,7 @@ impl std::iter::Sum for Estimate {
     }
 }
 
-/// Of one stream, or of a part of its lists.
+/// Estimates one stream, or a part of its lists.
 pub fn stream(known: &Known) -> Estimate {
     let lists = known.lists as f64;
     let n = known.sampled.len() as f64;
@@ -73,7 +74,7 @@ pub fn stream(known: &Known) -> Estimate {
         known.sampled.iter().map(|rows| list(*rows, known.page_size, known.totals, known.twice)).collect();
     let mean = each.iter().sum::<f64>() / n;
     let variance = each.iter().map(|q| (q - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    // The whole of a finite number of lists leaves nothing uncertain.
+    // A sample of all lists leaves nothing uncertain.
     let unseen = (1.0 - n / lists.max(n)).max(0.0);
     let rows = known.sampled.iter().sum::<u64>() as f64 / n * lists;
     Estimate {
@@ -84,45 +85,46 @@ pub fn stream(known: &Known) -> Estimate {
     }
 }
 
-/// Questions that a quiet list of so many rows takes; `totals`: it tells how many there are, `twice`: it is read again.
+/// Returns how many questions a quiet list of `rows` rows takes. `totals` says whether the server claims totals,
+/// `twice` whether the list is read a second time.
 pub fn list(rows: u64, page_size: u32, totals: bool, twice: bool) -> f64 {
     let again = if twice { again_of(rows, page_size) } else { 0 };
     (windows_of(rows, page_size, totals) + again) as f64
 }
 
-/// What is known of a partitioned stream before a night that reads only what may have changed.
+/// What is known of a partitioned stream before a nightly run that reads only what may have changed.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Night {
-    /// Rows of each list.
+    /// The number of rows in each list.
     pub rows: Vec<u64>,
-    /// Rows of those that are read again whatever shows.
+    /// The number of rows in each list that is read again in any case.
     pub due: Vec<u64>,
-    /// Parts of the parents' list: how many it has, how many were looked at, how many of these have changed.
+    /// The parts of the parents' list, each with what a sample of it has shown.
     pub parts: Vec<Part>,
-    /// Lists end early, at what is known.
+    /// Whether lists end early, at rows that are known.
     pub end_early: bool,
-    /// Unchanged lists that are read whole to see what was missed.
+    /// The number of unchanged lists that are read whole, to see what was missed.
     pub audit: u64,
-    /// Rows of a page.
+    /// The page size, in rows.
     pub page_size: u32,
-    /// The server says how many rows there are.
+    /// Whether the server claims totals.
     pub totals: bool,
-    /// Bytes of a row, on the average.
+    /// The average size of a row, in bytes.
     pub row_bytes: f64,
 }
 
 /// A part of the parents' list, and what a sample of it has shown.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Part {
-    /// Records in it.
+    /// The number of records in it.
     pub records: u64,
-    /// Those that were looked at.
+    /// The number of records in the sample.
     pub seen: u64,
-    /// How many rows the lists of those have that have changed and are not read in any case.
+    /// The number of rows in the list of each sampled record that has changed and is not read in any case.
     pub changed: Vec<u64>,
 }
 
-/// Of a night.
+/// Estimates what a nightly run reads of a partitioned stream.
 pub fn night(night: &Night) -> Estimate {
     let whole = |rows: u64| list(rows, night.page_size, night.totals, false);
     let some = |rows: u64, most: f64| if night.end_early { whole(rows).min(most) } else { whole(rows) };
@@ -131,7 +133,7 @@ pub fn night(night: &Night) -> Estimate {
     let (mut lists, mut changed) = (0, 0.0);
     for part in night.parts.iter().filter(|p| p.seen > 0) {
         let (n, of) = (part.seen as f64, part.records as f64);
-        // What is new stands in the first page; the second shows what is known, and ends it.
+        // New rows stand on the first page. The second page shows known rows and ends the list.
         let each: Vec<f64> = part.changed.iter().map(|rows| some(*rows, 2.0)).collect();
         let (sum, squares) = (each.iter().sum::<f64>(), each.iter().map(|q| q * q).sum::<f64>());
         lists += part.records;
@@ -153,10 +155,13 @@ pub fn night(night: &Night) -> Estimate {
     Estimate { bytes: all.rows * night.row_bytes, ..all }
 }
 
-/// Requests that questions take, so many of them together: `walked` of each list that is walked page by page, and `fanned` of
-/// many lists side by side (now and then one is at its end while no other is ready: as measured, six places of a hundred stay
-/// empty). Lists are walked side by side, too, but no list has its second page asked for before the first has come, nor its
-/// second reading before the last: a few short lists take as many requests as the longest of them has such steps.
+/// Returns how many requests questions take if up to `together` of them share one.
+///
+/// - `walked` holds the questions of each list that is walked page by page. Lists are walked side by side. But a
+///   list's second page is asked for only after the first has come, and its second reading only after the first
+///   reading. So a few short lists take as many requests as the longest of them has such steps.
+/// - `fanned` is the questions of many lists side by side. As measured, six places of a hundred stay empty, because
+///   now and then a list is at its end while no other is ready.
 pub fn requests(walked: &[f64], fanned: f64, together: usize) -> f64 {
     let (each, all) = (together.max(1) as f64, walked.iter().sum::<f64>());
     if together <= 1 {
@@ -167,8 +172,8 @@ pub fn requests(walked: &[f64], fanned: f64, together: usize) -> f64 {
     ((all / each).max(longest) + fanned / (each * 0.94)).ceil()
 }
 
-/// Requests that a run has before it, as a plan would count them: of these streams, those that are not at their end. None
-/// where nothing is left, as far as is known.
+/// Returns how many requests a run still has before it, for those of these streams that are not at their end, as a
+/// plan would count them. Returns `None` if nothing is left, as far as is known.
 pub fn left(
     source: &Source,
     progress: &Progress,
@@ -189,7 +194,7 @@ pub fn left(
                 walked.push((all - windows).max(0.0));
             }
             Some(parent) => {
-                // Every conversation known or still to come, at what one has cost so far.
+                // Every conversation that is known or still to come counts at the average of those read so far.
                 let skipped = get(&c.skipped) as f64;
                 let known = (get(&c.walks) as f64).max(get(&progress.of(parent).total) as f64 - skipped);
                 let closed = get(&c.closed) as f64;
@@ -268,7 +273,7 @@ mod tests {
     fn questions_travel_together() {
         let taken = |walked: &[f64], fanned| requests(walked, fanned, 10);
         assert!((requests(&[3.0, 2.0], 5.0, 1) - 10.0).abs() < 1e-9);
-        // A long list fills its requests; short ones do not.
+        // A long list fills its requests, and short lists do not.
         assert!((1_000.0..=1_003.0).contains(&taken(&[10_000.0], 0.0)));
         assert!((1_000.0..=1_003.0).contains(&taken(&[], 9_400.0)));
         assert!((taken(&[2.0, 2.0, 2.0], 0.0) - 3.0).abs() < 1e-9 && (taken(&[1.0; 4], 0.0) - 1.0).abs() < 1e-9);

@@ -1,6 +1,8 @@
-//! The messages of every conversation: one walk a partition, some at the same time, begun as soon as the conversation
-//! is known (its page and its partition's checkpoint are committed together). The list of what is left is the mirror's,
-//! not ours: memory does not grow with the account, and after a kill nothing has to be remembered.
+//! Walks the messages of every conversation: one walk for each partition, several at the same time. A walk begins as
+//! soon as the conversation is known, because its page and its partition's checkpoint are committed together.
+//!
+//! The mirror holds the list of what is left to read, not this module. So memory does not grow with the account, and
+//! after a kill there is nothing to remember.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -22,24 +24,24 @@ use crate::sync::deletions::lost_lists;
 use crate::sync::deletions::lost_lists::Lost;
 use crate::sync::incremental::audit;
 
-/// Partitions fetched from the mirror at a time.
+/// How many partitions are fetched from the mirror at a time.
 const BATCH: u32 = 256;
-/// Partitions in a row that cannot be read, after which it is the stream that cannot be read.
+/// How many partitions in a row may fail before the stream itself is suspected.
 const FAILURES: u32 = 16;
-/// Other lists that are asked for to see whether a failure is one list's own.
+/// How many other lists are asked for, to see whether a failure is one list's own.
 const WITNESSES: usize = 4;
 
-/// How far the parent stream is.
+/// The progress of the parent stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Parents {
-    /// Pages committed: a change says that there may be new partitions.
+    /// The number of pages committed. A change says that there may be new partitions.
     pub pages: u64,
-    /// No more will come.
+    /// Whether no further partition will come.
     pub over: bool,
 }
 
-/// Walks every open partition of `stream` until the parents are over and nothing is open; then those to be audited, and those
-/// that an audit has read again.
+/// Walks every open partition of `stream` until the parents are over and nothing is open. Then walks the partitions
+/// to be audited, and those to be read again because of an audit.
 pub async fn fan_out(context: &Context, stream: Stream, above: watch::Receiver<Parents>) -> Result<Ended> {
     let mut audits = Audits::default();
     loop {
@@ -56,16 +58,16 @@ pub async fn walk_the_open(context: &Context, stream: Stream) -> Result<Ended> {
     walk_open(context, stream, above).await
 }
 
-/// What a run reads of a stream behind its open partitions.
+/// The audits and repairs that follow the open partitions of a stream.
 #[derive(Debug, Default)]
 struct Audits {
     sampled: bool,
-    /// Requests that were made before the first repair.
+    /// The number of requests that were made before the first repair.
     spent: Option<u64>,
 }
 
 impl Audits {
-    /// Begins the next of them; whether there was any.
+    /// Begins the next audits or repairs. Returns whether there were any.
     async fn begin(&mut self, context: &Context, stream: Stream) -> Result<bool> {
         if !std::mem::replace(&mut self.sampled, true) && audit::begin(context, stream).await? {
             return Ok(true);
@@ -79,9 +81,9 @@ async fn walk_open(context: &Context, stream: Stream, mut above: watch::Receiver
     let mut waiting: VecDeque<Checkpoint> = VecDeque::new();
     let mut taken: HashSet<String> = HashSet::new();
     let mut walks: JoinSet<(Checkpoint, Result<Ended>, AtWork)> = JoinSet::new();
-    // From the end of a walk to the beginning of the next one in its place.
+    // Held from the end of a walk until the next one begins in its place.
     let mut at_work: Option<AtWork> = None;
-    // Lists that cannot be read: at the end it is found out whether what they belong to is gone.
+    // Lists that cannot be read. At the end it is found out whether their records are gone.
     let mut lost: Vec<Lost> = Vec::new();
     let (mut failures, mut read): (u32, Option<String>) = (0, None);
     loop {
@@ -128,7 +130,7 @@ async fn walk_open(context: &Context, stream: Stream, mut above: watch::Receiver
                         (failures, read) = (0, Some(from.partition));
                     }
                     Err(error) => {
-                        // Whether others are read is asked first.
+                        // Released first, because what follows may ask whether other lists are answered.
                         drop(at_work.take());
                         failures += 1;
                         if !is_its_own(context, stream, &error, read.as_ref(), &lost).await? {
@@ -137,10 +139,11 @@ async fn walk_open(context: &Context, stream: Stream, mut above: watch::Receiver
                         }
                         let error = error.at(format!("conversation {}", quote(&from.partition)));
                         tracing::warn!(%error, "this conversation's messages cannot be read; the others go on");
-                        // It stays taken, or it would be walked again.
+                        // The partition stays in `taken`, or it would be walked again.
                         lost.push(Lost { from, error });
                         if failures >= FAILURES {
-                            // So many in a row: these fail by themselves, or nothing can be read any more.
+                            // After so many failures in a row: do these lists fail by themselves, or can nothing be
+                            // read any more?
                             if !are_others_read(context, stream, read.as_ref(), &lost).await? {
                                 let first = lost.pop().map(|one| one.error);
                                 walks.shutdown().await;
@@ -154,7 +157,7 @@ async fn walk_open(context: &Context, stream: Stream, mut above: watch::Receiver
             }
             changed = above.changed(), if !over && walks.len() < context.walks => {
                 if changed.is_err() {
-                    // The parents' task is gone without a word: nothing more will come.
+                    // The parents' task ended without saying so, and nothing more will come.
                     return Err(Error::new(Kind::Internal, "the parent stream ended without saying so"));
                 }
             }
@@ -163,7 +166,8 @@ async fn walk_open(context: &Context, stream: Stream, mut above: watch::Receiver
     }
 }
 
-/// Whether some other list of the stream is answered for now: one that was read before, or any that is not among the lost.
+/// Returns whether some other list of the stream is answered for now: one that was read before, or any that is not
+/// among the lost.
 async fn are_others_read(context: &Context, stream: Stream, read: Option<&String>, lost: &[Lost]) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let but: Vec<String> = lost.iter().map(|one| one.from.partition.clone()).collect();
@@ -182,8 +186,8 @@ async fn are_others_read(context: &Context, stream: Stream, read: Option<&String
     Ok(context.source.ask_all_briefly(questions).await.iter().any(Result::is_ok))
 }
 
-/// Whether a failure is this partition's own affair, or would meet every other one too. Where its kind does not tell, it
-/// is its own if another list is answered for now.
+/// Returns whether a failure is this partition's own and would not meet every other one, too. If the kind of error
+/// does not tell, the failure is its own if another list is answered for now.
 async fn is_its_own(
     context: &Context,
     stream: Stream,

@@ -1,8 +1,10 @@
-//! What a server bears, learnt by one run and remembered in the mirror for the next: how many questions a request may
-//! carry, how many rows a page has, whose totals count the list. Each is remembered with the day on which it was learnt, and
-//! forgotten a month later, however often it was used meanwhile. Before that, each run tries a little more than the number
-//! that it remembers ([`crate::source::batch_size`], [`Source::first_page_size`]): one bad night makes the next one dearer, and
-//! no others.
+//! Remembers in the mirror what one run has learnt of a server's limits: how many questions a request may carry, how
+//! many rows a page has, and whose totals count the list.
+//!
+//! Each limit is stored with the day on which it was learnt, and is forgotten a month later, however often it was
+//! used meanwhile. Until then, each run tries a little more than the number that it remembers
+//! ([`crate::source::batch_size`], [`Source::first_page_size`]). So one bad night makes the next night dearer, and no
+//! later one.
 
 use toml::{Table, Value};
 
@@ -13,16 +15,16 @@ use crate::mirror::store::Mirror;
 use crate::source::Source;
 use crate::streams::{self, Stream};
 
-/// The name under which it is remembered, beside the parts of the dialect.
+/// The name of the limits in the mirror, beside the parts of the dialect.
 pub const PART: &str = "limits";
-/// Days for which it is believed.
+/// The number of days for which a limit is believed.
 const BELIEVED: i64 = 30;
-/// Under which the table holds the day on which each of the others was learnt.
+/// The key of the table that holds, for each limit, the day on which it was learnt.
 const LEARNT: &str = "learnt";
-/// The same for all of them, as an older version remembers it.
+/// The key of the one day for all limits, as an older version stored it.
 const AS_OF: &str = "as_of";
 
-/// Takes over what was learnt.
+/// Hands the limits that are remembered, and still believed, to `source`.
 pub async fn recall(source: &Source, mirror: &Mirror, endpoint: &str) -> Result<()> {
     let endpoint = endpoint.to_owned();
     let rows = mirror.call(move |w| memory::recall(w, &endpoint)).await?;
@@ -41,7 +43,7 @@ pub async fn recall(source: &Source, mirror: &Mirror, endpoint: &str) -> Result<
     Ok(())
 }
 
-/// Remembers what this run has learnt, and since when.
+/// Stores what this run has learnt, with the day of each limit.
 pub async fn keep(context: &Context) -> Result<()> {
     let source = &context.source;
     let mut found: Vec<(String, i64)> = Vec::new();
@@ -72,18 +74,18 @@ pub async fn keep(context: &Context) -> Result<()> {
         .await
 }
 
-/// The name of a stream's rows a page.
+/// Returns the name of the limit for a stream's page size.
 fn page_size(stream: Stream) -> String {
     format!("page_size.{stream}")
 }
 
-/// The name of what says that a stream's totals count its list.
+/// Returns the name of the limit that says that a stream's totals count its list.
 fn counted(stream: Stream) -> String {
     format!("counted.{stream}")
 }
 
-/// What is remembered. What is not readable is learnt again. An older version remembers one day for all, page sizes in a
-/// table of their own, and the streams whose totals count as a list of names.
+/// Returns what is remembered, or `None` if it is not readable: then it is learnt again. An older version stored one
+/// day for all limits, page sizes in a table of their own, and a list of the streams whose totals count the list.
 fn table(rows: Vec<(String, String)>) -> Option<Table> {
     let text = rows.into_iter().find(|(name, _)| name == PART).map(|(_, settled)| settled)?;
     let mut table = text.parse::<Table>().ok()?;
@@ -97,18 +99,18 @@ fn table(rows: Vec<(String, String)>) -> Option<Table> {
     Some(table)
 }
 
-/// A number that is remembered, however long ago it was learnt.
+/// Returns a number that is remembered, however long ago it was learnt.
 fn number(table: &Table, name: &str) -> Option<i64> {
     table.get(name).and_then(Value::as_integer)
 }
 
-/// The day on which it was learnt.
+/// Returns the day on which a limit was learnt.
 fn learnt_on<'t>(table: &'t Table, name: &str) -> Option<&'t str> {
     let own = table.get(LEARNT).and_then(|learnt| learnt.get(name));
     own.or_else(|| table.get(AS_OF)).and_then(Value::as_str)
 }
 
-/// A number that was learnt lately enough to be believed.
+/// Returns a number that was learnt recently enough to be believed.
 fn believed(table: &Table, name: &str) -> Option<u32> {
     let since = learnt_on(table, name).and_then(crate::clock::days_since)?;
     number(table, name).filter(|_| since < BELIEVED).and_then(|n| u32::try_from(n).ok())

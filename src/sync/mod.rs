@@ -1,10 +1,18 @@
-//! The engine. [`run`] runs the streams of a job side by side under the one budget, [`walk`] reads one list page by page
-//! into the mirror and says what that has proven, [`fan_out`] walks the messages of every conversation as it becomes known,
-//! [`crate::dialect`] makes sure of how the API is spelled, [`settings`] tells what was asked otherwise before, [`limits`] remembers
-//! what the server bears, [`crate::record::volatile`] what counts again, [`crate::sync::incremental::skip`] tells which lists need not be asked for, [`crate::sync::incremental::audit`] measures what that misses, [`crate::sync::deletions::lost_lists`] tells lists that cannot be read from
-//! lists whose record is gone, [`parents`] makes sure that the rows of a list are those of the record that it was asked for,
-//! [`deletions`] what is gone, [`crate::sync::stop`] how a run is stopped, [`time_box`] when by itself, [`estimate`] what it will
-//! take.
+//! Runs a job: reads its streams into the mirror, and says what that has proven.
+//!
+//! - [`run`] runs the streams side by side under one budget.
+//! - [`walk`] reads one list page by page into the mirror and says what that has proven.
+//! - [`fan_out`] walks the messages of each conversation as soon as the conversation is known.
+//! - [`crate::sync::incremental::skip`] says which lists need not be asked for, and
+//!   [`crate::sync::incremental::audit`] measures what that misses.
+//! - [`parents`] checks that the rows of a list belong to the record that it was asked for.
+//! - [`deletions`] concludes what is gone. [`crate::sync::deletions::lost_lists`] tells lists that cannot be read
+//!   from lists whose record is gone.
+//! - [`dialect`] finds out how the API is spelled, and [`limits`] remembers what the server bears.
+//! - [`settings`] says which settings differ from those of earlier readings, and [`volatile`] which volatile
+//!   values count again.
+//! - [`crate::sync::stop`] stops a run on request, and [`time_box`] lets it stop by itself.
+//! - [`estimate`] says what a run will take.
 
 pub mod deletions;
 pub mod dialect;
@@ -32,74 +40,77 @@ use crate::record::mask::Masks;
 use crate::source::Source;
 use crate::streams::{PerStream, Stream};
 
-/// What every part of a run needs.
+/// The state that every part of a run needs.
 #[derive(Clone)]
 pub struct Context {
-    /// Where records come from.
+    /// The API that records come from.
     pub source: Arc<Source>,
-    /// Where they go.
+    /// The mirror that they go to.
     pub mirror: Arc<Mirror>,
     /// The run and its round.
     pub begun: Begun,
-    /// The lane.
+    /// The lane that the run reads in.
     pub lane: Lane,
-    /// What may be deleted.
+    /// The limits of what may be deleted.
     pub deletes: Deletes,
-    /// Rows a page to ask for at first.
+    /// The page size to ask for at first, in rows.
     pub page_size: u32,
-    /// Walks of one stream at the same time.
+    /// How many walks of one stream run at the same time.
     pub walks: usize,
-    /// The run may end before its reading does: after so many requests, or so long.
+    /// Whether the run may end before its reading does, because it has a time box or a limit of requests.
     pub boxed: bool,
     /// The name of the job.
     pub job: String,
-    /// What the job says of how far a reading reaches back.
+    /// How far back a reading reaches, as the job says.
     pub terms: settings::Terms,
-    /// Lists to audit in a run.
+    /// The number of lists to audit in a run.
     pub audit: u32,
-    /// Requests that a run may spend on reading again what was skipped on a sign that an audit found wrong.
+    /// The number of requests that a run may spend on reading lists again that were skipped on a sign that an audit
+    /// found wrong.
     pub audit_repair: u32,
-    /// A conversation whose entry tells nothing is empty, as far as the server has shown when the run began.
+    /// Whether a conversation whose entry shows no last message is empty, as far as the server had shown when the run
+    /// began.
     pub silence_is_empty: Arc<AtomicBool>,
-    /// What is masked before it lands.
+    /// The masks applied to values before they are stored.
     pub masks: Option<Arc<Masks>>,
-    /// Read lists a second time, so that they can be proven.
+    /// Whether to read lists a second time, so that they can be proven.
     pub double_collect: bool,
-    /// What was done so far.
+    /// The counters of what was done so far.
     pub progress: Arc<Progress>,
-    /// Whether to stop.
+    /// The wish to stop.
     pub stop: stop::Stop,
-    /// What is needed to settle anew how the API is spelled.
+    /// The settings needed to settle again how the API is spelled.
     pub spelling: Spelling,
-    /// What was found out of whose rows the server shows.
+    /// What this run has found out about whose rows the server shows.
     pub parents: Arc<parents::Findings>,
-    /// What was found out of the totals that the server tells.
+    /// What this run has found out about the totals that the server claims.
     pub totals: Arc<PerStream<Mutex<walk::Whole>>>,
-    /// Records that are gone by the server's own word, found while what belongs to them was read.
+    /// Records that are gone by the server's own word, found while their own lists were read.
     pub gone: Arc<Mutex<Vec<(Stream, String)>>>,
-    /// What the summary is to say beside its numbers.
+    /// Notes for the summary, beside its numbers.
     pub notes: Arc<Mutex<Vec<String>>>,
 }
 
-/// What settling a dialect needs to know of a job.
+/// The settings of a job that settling a dialect needs.
 #[derive(Debug, Clone, Default)]
 pub struct Spelling {
-    /// The address.
+    /// The address of the API.
     pub endpoint: String,
     /// The job's own `[source.dialect]`.
     pub job: toml::Table,
-    /// One at a time: who settles something begins with what is remembered, and must not undo what another is settling.
+    /// The lock for settling. Each settling starts from what is remembered, so two at once would undo each other's
+    /// work.
     pub turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Context {
-    /// Somebody wants the run to stop. (A run that stops by itself delivers what it has, and concludes first what it can
-    /// without a request.)
+    /// Returns whether somebody wants the run to stop. A run that stops by itself does not count: it delivers what it
+    /// has, and first concludes what it can without a request.
     pub fn is_stopped(&self) -> bool {
         self.stop.requested() && self.stop.why().is_none()
     }
 
-    /// What is known of a stream's totals.
+    /// Returns what is known of a stream's totals.
     pub fn known_totals(&self, stream: Stream) -> walk::Whole {
         if self.source.counts_lists(stream) {
             return walk::Whole::Told;
@@ -107,13 +118,13 @@ impl Context {
         *self.totals[stream].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in what a walk has found out of a stream's totals.
+    /// Adds what a walk has found out about a stream's totals.
     pub fn learn_totals(&self, stream: Stream, found: walk::Whole) {
         let mut known = self.totals[stream].lock().unwrap_or_else(PoisonError::into_inner);
         *known = known.with(found);
     }
 
-    /// Tells something in the summary, once.
+    /// Adds a note to the summary, once.
     pub fn note(&self, note: String) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if !notes.contains(&note) {
@@ -121,7 +132,7 @@ impl Context {
         }
     }
 
-    /// The notes so far.
+    /// Returns the notes so far.
     pub fn notes(&self) -> Vec<String> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,16 +1,17 @@
-//! Whose rows are these? A list that belongs to a record is asked for by that record, and a server may answer with the
-//! list of another one, or always with the same. So the rows are held against what was asked.
+//! Checks whose rows a list shows. A list that belongs to a record is asked for by that record, but a server may
+//! answer with another record's list, or always with the same one. So the rows are compared with what was asked.
 //!
-//! Rows that name their conversation are compared with it. A page that names another one is asked for again. If it stands:
+//! Rows that name their conversation are compared with it. A page that names another one is asked for again. If it
+//! stays so, one of three cases applies:
 //!
-//! - the argument is ignored: a third conversation shows the same rows. The stream is read once as one list
-//!   ([`super::run`]), and what that lacks by the conversations' own entries makes it incomplete;
-//! - the conversation that is named does not show these rows: they moved here (conversations were merged), and are filed
-//!   under the one that shows them;
-//! - otherwise the list is incomplete, and says whose rows it showed.
+//! - A third conversation shows the same rows: the server ignores the argument. The stream is read once, as one list
+//!   ([`super::run`]). It is `incomplete` if that list lacks messages that the conversations' own entries tell of.
+//! - The named conversation does not show these rows: they moved here, because the conversations were merged. They
+//!   are stored for the conversation that shows them.
+//! - Otherwise the list is `incomplete`, and its reason says whose rows it showed.
 //!
-//! Rows that do not name their conversation are compared with the mirror as they are stored: a message that lives under
-//! another conversation is a dispute ([`super::walk::disputes`]).
+//! Rows that do not name their conversation are compared with the mirror when they are stored. A message that the
+//! mirror knows from another conversation is a dispute ([`super::walk::disputes`]).
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,41 +26,41 @@ use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 
-/// Pages of a list that are read to find a row in it.
+/// How many pages of a list are read to find a row in it.
 const MOST_PAGES: u32 = 20;
-/// Conversations asked to see whether all of them show the same.
+/// How many conversations are asked to see whether all of them show the same list.
 const WITNESSES: usize = 2;
-/// Lists in which rows name a record that is none, after which names are known to be of another form.
+/// After this many lists whose rows name no known record, names count as written in another form than ids.
 const FORMS: usize = 5;
 
-/// What was found out in a run.
+/// What a run has found out about whose rows the server shows.
 #[derive(Debug, Default)]
 pub struct Findings(Mutex<Found>);
 
 #[derive(Debug, Default)]
 struct Found {
-    /// A list and a record that its rows name, which does not show them.
+    /// Pairs of a list and a record that its rows name although that record does not show them.
     moved: HashSet<(String, String)>,
-    /// Lists whose rows name records that nobody lists.
+    /// Lists whose rows name records that the mirror does not have.
     strange: HashSet<String>,
-    /// Some row named the record that it was asked for.
+    /// Whether some row named the record that it was asked for.
     agrees: bool,
-    /// Two records were seen to show different lists.
+    /// Whether two records were seen to show different lists.
     differs: bool,
 }
 
 impl Findings {
-    /// Records that name `named` are the list's that belongs to `id` from here on.
+    /// Notes that records naming `named` belong to the list of `id` from here on.
     pub fn have_moved(&self, id: &str, named: &str) {
         self.found().moved.insert((id.to_owned(), named.to_owned()));
     }
 
-    /// Whether records that name `named`, or were stored as its own, are known to belong to the list of `id`.
+    /// Returns whether records that name `named`, or were stored for it, are known to belong to the list of `id`.
     pub fn are_moved(&self, id: &str, named: &str) -> bool {
         self.found().moved.contains(&(id.to_owned(), named.to_owned()))
     }
 
-    /// Whether another list shows records that name this one.
+    /// Returns whether another list shows records that name this one.
     pub fn has_moved(&self, id: &str) -> bool {
         self.found().moved.iter().any(|(_, named)| named == id)
     }
@@ -70,24 +71,24 @@ impl Findings {
 }
 
 impl Found {
-    /// Whether what rows name is told apart from the ids of the records that they belong to.
+    /// Returns whether the names in rows are of another kind than the ids of the records that they belong to.
     fn are_other_names(&self) -> bool {
         !self.agrees && self.strange.len() >= FORMS
     }
 }
 
-/// What a page is worth.
+/// The result of checking a page.
 #[derive(Debug)]
 pub enum Checked {
     /// Its rows belong to the record that was asked for.
     Page(Page),
     /// The server ignores which record's list it is asked for.
     Ignored,
-    /// They belong to another one: its id, and what is wrong in one sentence.
+    /// Its rows belong to another record: the id of that record, and one sentence that says what is wrong.
     Others(String, String),
 }
 
-/// Holds a page against the record that it was asked for, and asks again where it names another one.
+/// Compares a page with the record that it was asked for, and asks again if its rows name another one.
 pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<Checked> {
     let (Some(partition), Some(column)) = (&asked.parent, asked.stream.names_parent()) else {
         return Ok(Checked::Page(page));
@@ -118,8 +119,9 @@ pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<
         found.agrees || found.differs
     };
     for (other, rows) in &strangers {
-        // A server that obeys elsewhere has shown some conversation's own messages, or two of them different ones; one that
-        // lists a conversation and never did may show everybody's messages to somebody else.
+        // That the named conversation does not show these rows proves a move only if the server obeys the argument.
+        // It does if it has shown a conversation's own messages, or different messages for two conversations.
+        // Otherwise a server that lists the named conversation may have shown everybody's messages.
         let shown = shows(context, asked.stream, other, rows).await?;
         let is_obeyed = is_obeyed || !is_listed(context, asked.stream, other).await?;
         let is_elsewhere = shown == Shows::Nothing && tells_last(context, asked.stream, other).await?;
@@ -133,7 +135,7 @@ pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<
     Ok(Checked::Page(again))
 }
 
-/// The rows of a page that name another record than the one that was asked for, by that record's id.
+/// Returns the rows of a page that name another record than the one that was asked for, by the id that they name.
 fn strangers(page: &Page, column: &str, partition: &str) -> BTreeMap<String, Vec<Box<str>>> {
     let mut strangers: BTreeMap<String, Vec<Box<str>>> = BTreeMap::new();
     for row in page.records.rows.iter().filter(|row| !row.range.is_empty()) {
@@ -145,7 +147,7 @@ fn strangers(page: &Page, column: &str, partition: &str) -> BTreeMap<String, Vec
     strangers
 }
 
-/// The record that a row names: its id as text or number, or as a member of an object.
+/// Returns the id of the record that a row names: a text or a number, or a member of an object.
 fn named(text: &str, column: &str) -> Option<String> {
     let raw = record::member(text, column)?;
     match raw.as_bytes().first()? {
@@ -156,7 +158,7 @@ fn named(text: &str, column: &str) -> Option<String> {
     }
 }
 
-/// Whether everything that the rows of a page name is known to be right.
+/// Returns whether every record that the rows of a page name is known to be right.
 fn are_expected(context: &Context, partition: &str, strangers: &BTreeMap<String, Vec<Box<str>>>, page: &Page) -> bool {
     if strangers.is_empty() {
         if !page.records.rows.is_empty() {
@@ -169,7 +171,7 @@ fn are_expected(context: &Context, partition: &str, strangers: &BTreeMap<String,
         || strangers.keys().all(|other| found.moved.contains(&(partition.to_owned(), other.clone())))
 }
 
-/// Notes that rows are filed under the record that shows them, although they name another one.
+/// Notes that rows are stored for the record that shows them, although they name another one.
 async fn note_moved(
     context: &Context,
     stream: Stream,
@@ -204,15 +206,16 @@ async fn note_moved(
     Ok(())
 }
 
-/// Whether other records show the first page of the list that was asked for, too. `named` are the record it was asked for
-/// and those that its rows name. Returns `None` where no other one is answered for.
+/// Returns whether other records show the same first page as the list that was asked for. `named` holds the record
+/// that was asked for and those that its rows name. Returns `None` if too few other records are answered for.
 pub(super) async fn is_ignored(context: &Context, asked: &Question, named: &[String]) -> Result<Option<bool>> {
     let Some(parent) = asked.stream.definition().parent else { return Ok(None) };
     let but =
         |ids: Vec<String>| context.mirror.call(move |w| w.transaction(|t| stored::others(t, parent, &ids, WITNESSES)));
     let (mut witnesses, mut enough) = (but(named.to_vec()).await?, 1);
     if witnesses.is_empty() {
-        // The rows name everybody. Then it takes two of those, for one may be who the asked one was merged into.
+        // The rows name every record that the mirror has. Then it takes two of those, because one may be the record
+        // into which the asked one was merged.
         (witnesses, enough) = (but(asked.parent.iter().cloned().collect()).await?, WITNESSES);
     }
     let first =
@@ -228,33 +231,33 @@ pub(super) async fn is_ignored(context: &Context, asked: &Question, named: &[Str
     Ok(Some(!own.is_empty() && shown.iter().all(|other| *other == own)))
 }
 
-/// Whether the mirror has the record that a stream's list belongs to.
+/// Returns whether the mirror has the record that a stream's list belongs to.
 async fn is_listed(context: &Context, stream: Stream, id: &str) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let id = id.to_owned();
     context.mirror.call(move |w| w.transaction(|t| stored::is_live(t, parent, &id))).await
 }
 
-/// Whether the entry of the record that a list belongs to tells a last record of that list.
+/// Returns whether the entry of the record that a list belongs to tells of a last record in that list.
 pub(super) async fn tells_last(context: &Context, stream: Stream, id: &str) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let id = id.to_owned();
     context.mirror.call(move |w| w.transaction(|t| stored::tells_last(t, (parent, LAST), &id))).await
 }
 
-/// Whether a list shows some rows.
+/// Whether a list shows certain rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shows {
     Yes,
     No,
-    /// It has no rows at all.
+    /// The list has no rows at all.
     Nothing,
-    /// It cannot be read to its end, or shows rows that name yet another record.
+    /// The list cannot be read to its end, or shows rows that name yet another record.
     Unclear,
 }
 
-/// Whether the list of a record shows one of these rows. That of a record which is listed is asked for with patience: what
-/// it does not show may be overwritten.
+/// Returns whether the list of a record shows one of these rows. If the mirror has the record, its list is asked for
+/// with all patience, because rows that it does not show may be stored for another record.
 pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows: &[Box<str>]) -> Result<Shows> {
     let (mut row, mut size) = (0, context.page_size);
     let is_listed = is_listed(context, stream, parent).await?;
@@ -267,7 +270,7 @@ pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows:
             if is_listed { source.ask_all(vec![question]).await } else { source.ask_all_briefly(vec![question]).await };
         let page = match pages.pop() {
             Some(Ok(page)) => page,
-            // There is no such record, by the server's own word.
+            // The server itself says that there is no such record.
             Some(Err(error))
                 if matches!(error.kind, Kind::PartialData | Kind::UnknownFailure | Kind::QueryRejected { .. }) =>
             {
@@ -301,8 +304,8 @@ pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows:
     Ok(Shows::Unclear)
 }
 
-/// Whether a stream that has a list for each record of another one was begun as one list in this round: then it is read so
-/// to its end.
+/// Returns whether a stream that has a list for each record of another stream was begun as one list in this round.
+/// Then it is read so to its end.
 pub async fn is_begun_as_one_list(context: &Context, stream: Stream) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let place = Place { lane: context.lane, stream, partition: String::new() };
@@ -320,7 +323,8 @@ pub async fn is_begun_as_one_list(context: &Context, stream: Stream) -> Result<b
     Ok(any.is_some())
 }
 
-/// What a stream lacks that was read as one list, by the word of the records that its rows belong to.
+/// Returns what is missing from a stream that was read as one list, as the entries of its parents tell. `None` if
+/// nothing is.
 pub async fn lacking(context: &Context, stream: Stream) -> Result<Option<String>> {
     let (Some(parent), Some(column)) = (stream.definition().parent, stream.names_parent()) else { return Ok(None) };
     let told =
@@ -339,5 +343,5 @@ pub async fn lacking(context: &Context, stream: Stream) -> Result<Option<String>
     })
 }
 
-/// Where a conversation tells of its last message.
+/// The member of a conversation that holds its last message.
 const LAST: &str = "lastMessage";

@@ -1,4 +1,5 @@
-//! One run: the streams of a job side by side, and what came of each.
+//! Carries out one run: reads the streams of a job side by side, concludes what is gone, and says what came of each
+//! stream.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -26,35 +27,36 @@ use crate::sync::incremental::audit;
 use crate::sync::walk::changed_since;
 use crate::verdict::Verdict;
 
-/// What came of a stream.
+/// The outcome of a stream.
 #[derive(Debug, Clone)]
 pub struct StreamOutcome {
     /// The stream.
     pub stream: Stream,
-    /// What its walks have proven, and no more than incomplete as long as deletions of it are refused.
+    /// What its walks have proven. It is no better than `incomplete` while deletions of the stream are refused.
     pub verdict: Verdict,
-    /// Whether its walks are complete, whatever was refused.
+    /// Whether its walks are complete, whatever deletions were refused.
     pub is_read: bool,
-    /// Their numbers.
+    /// The sums over its walks.
     pub standing: Standing,
     /// What its audits have found.
     pub audited: Audited,
-    /// What is gone from it.
+    /// What was concluded about records that are gone.
     pub gone: Concluded,
-    /// Why it could not go on.
+    /// Why it could not go on, if it could not.
     pub error: Option<Error>,
 }
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone)]
 pub struct RunOutcome {
-    /// Per stream, in the job's order.
+    /// The outcome of each stream, in the job's order.
     pub streams: Vec<StreamOutcome>,
-    /// A stop was asked for.
+    /// Whether a stop was asked for.
     pub stopped: bool,
 }
 
-/// Runs the streams until each is at its end, has failed, or a stop is asked for.
+/// Runs the streams until each is at its end or has failed, or until a stop is asked for. Fails if an error ends the
+/// whole run.
 pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
     let (parents, known) = watch::channel(Parents::default());
     let mut errors: Vec<(Stream, Error)> = Vec::new();
@@ -92,7 +94,7 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
             errors.push((stream, error));
         }
     }
-    // An outage is not waited out a second time, and a run that stops by itself asks no more.
+    // An outage is not waited out a second time, and a run that is to stop asks no more.
     let ask = !context.stop.requested() && !errors.iter().any(|(_, error)| is_outage(error));
     let mut gone = conclude(context, streams, ask).await?;
     let mut outcomes = Vec::new();
@@ -104,10 +106,12 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
     Ok(RunOutcome { streams: outcomes, stopped: context.stop.requested() })
 }
 
-/// The streams in groups that are read one after the other. All of them are read side by side, which fills each request, but
-/// by a run in a box that goes on with a reading: where the box holds no more than the end of one list, several that share it
-/// would come to no end, night after night. There each stream is read alone, and each run begins with another one; what
-/// belongs to a stream comes behind it.
+/// Returns the streams in groups that are read one after the other.
+///
+/// Normally there is one group: all streams are read side by side, which fills each request. The exception is a run
+/// with a time box or a limit of requests that goes on with an earlier reading. If such a run can hold no more than
+/// the end of one list, several lists that share it would come to no end, night after night. So each stream is then
+/// read alone, and each run begins with another stream. A stream follows the stream that it belongs to.
 fn groups(context: &Context, streams: &[Stream]) -> Vec<Vec<Stream>> {
     if !(context.boxed && context.begun.resumed) {
         return vec![streams.to_vec()];
@@ -140,7 +144,7 @@ async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Ve
                 () = context.stop.late() => 0,
             };
             concluding.spend(spent);
-            // A search asks for lists whose records may have gone since they were concluded.
+            // The search asks for lists whose records may have gone since they were concluded.
             if let Some(parent) = stream.definition().parent.filter(|parent| concluding.has_more_gone(*parent)) {
                 let later = Box::pin(concluding.conclude(parent, 0)).await?;
                 match gone.iter_mut().find(|(of, _)| *of == parent) {
@@ -154,7 +158,7 @@ async fn conclude(context: &Context, streams: &[Stream], ask: bool) -> Result<Ve
     Ok(gone)
 }
 
-/// Reads a stream; where the API refuses what it took before, once more as it is spelled now.
+/// Reads a stream. If the API refuses what it accepted before, reads it once more as the API is spelled now.
 async fn read_or_settle(
     context: &Context,
     stream: Stream,
@@ -192,8 +196,8 @@ async fn read(
     }
 }
 
-/// The API refuses what it took before: whether it was found out how it is spelled now. A stream that was one list and
-/// is many now, or the other way round, is the next run's.
+/// Settles a stream again after the API has refused what it accepted before. Returns whether it can be read now. A
+/// stream that was one list and is many now, or the other way round, is left to the next run.
 async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
     let partitioned = context.source.is_partitioned(stream);
     let Spelling { endpoint, job, turn } = &context.spelling;
@@ -207,8 +211,8 @@ async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
     Ok(settled)
 }
 
-/// Reads a stream as one list, because the server ignores which record's list it is asked for. What that list lacks by
-/// the word of those records makes it incomplete.
+/// Reads a stream as one list, because the server ignores which record's list it is asked for. The stream is
+/// incomplete if that list lacks records that the entries of the parents tell of.
 async fn as_one_list(
     context: &Context,
     stream: Stream,
@@ -228,7 +232,7 @@ async fn as_one_list(
     if !matches!(&ended, Ended::Closed(verdict) if verdict.is_complete()) {
         return Ok(ended);
     }
-    // What the list lacks is known once all conversations are.
+    // Only when all conversations are known can the list be compared with them.
     let _ = known.clone().wait_for(|parents| parents.over).await;
     let Some(why) = super::parents::lacking(context, stream).await? else { return Ok(ended) };
     let again = context.mirror.call(move |w| {
@@ -244,7 +248,7 @@ async fn as_one_list(
     Ok(Ended::Closed(verdict))
 }
 
-/// Walks a stream that has one list.
+/// Walks the list of a stream that has only one.
 async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents>, feeds: bool) -> Result<Ended> {
     let place = Place { lane: context.lane, stream, partition: String::new() };
     let (query, run, now) = (changed_since::asked(&context.source, stream)?, context.begun.run, context.source.now());
@@ -257,7 +261,7 @@ async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents
     let counters = context.progress.of(stream);
     add(&counters.walks, 1);
     if let Some(verdict) = from.verdict.clone() {
-        // Read to its end by an earlier run of this round: nothing is fetched twice.
+        // An earlier run of this round has read it to its end: nothing is fetched twice.
         add(&counters.closed, 1);
         return Ok(Ended::Closed(verdict));
     }
@@ -294,8 +298,8 @@ async fn outcome(context: &Context, stream: Stream, gone: Concluded, error: Opti
     Ok(StreamOutcome { stream, verdict, is_read, standing, audited, gone, error })
 }
 
-/// A stream's verdict: what its walks have proven, unless deletions were refused. Then the mirror holds records that are
-/// probably gone, and others that belong to them.
+/// Returns a stream's verdict: what its walks have proven, unless deletions of it or of its parents were refused.
+/// After a refusal the mirror holds records that are probably gone, and others that belong to them.
 pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Option<&Error>) -> Verdict {
     let above = parent.and_then(|(above, stream)| Some((above.refused?, stream)));
     match (error, standing.refused, above) {
@@ -306,10 +310,11 @@ pub fn judge(standing: &Standing, parent: Option<(&Standing, Stream)>, error: Op
     }
 }
 
-/// That of its weakest walk, and no better than what is known of its partitions.
+/// Returns the verdict of a stream's weakest walk. It is `incomplete` if the parents' list is, because then not every
+/// list of the stream is known.
 fn walked(standing: &Standing, parent: Option<(&Standing, Stream)>) -> Verdict {
     match parent {
-        // Lists of records that are set aside are read all the same, where their ids are known.
+        // The lists of parents that are set aside are read all the same, if the ids of those parents are known.
         Some((above, stream)) if above.lacks_only_what_is_set_aside() => match standing.verdict() {
             own if !above.set_aside_unknown || !own.is_complete() => own,
             _ => Verdict::Incomplete(format!("some {stream} are set aside, so not every list is known")),
@@ -317,13 +322,13 @@ fn walked(standing: &Standing, parent: Option<(&Standing, Stream)>) -> Verdict {
         Some((above, stream)) if !above.verdict().is_complete() => {
             Verdict::Incomplete(format!("{stream} are incomplete, so not every list is known"))
         }
-        // No partitions at all: there is nothing to read.
+        // Without parents there are no lists, and nothing to read.
         Some((above, _)) if standing.lists() == 0 => above.verdict(),
         _ => standing.verdict(),
     }
 }
 
-/// Whether a stream lacks nothing but what was set aside, in its own lists or in the one that they belong to.
+/// Returns whether a stream lacks nothing but what was set aside, in its own lists or in its parents' list.
 pub fn lacks_only_what_is_set_aside(standing: &Standing, parent: Option<&Standing>) -> bool {
     if standing.refused.is_some() || parent.is_some_and(|parent| parent.refused.is_some()) {
         return false;
@@ -333,20 +338,21 @@ pub fn lacks_only_what_is_set_aside(standing: &Standing, parent: Option<&Standin
     (own.0 || own.1) && (above.0 || above.1) && (own.0 || (above.0 && parent.is_some_and(|p| p.set_aside_unknown)))
 }
 
-/// As of when a stream's records hold: when the oldest of its walks was closed, and where lists were not asked for, or
-/// there are none, no later than when their parents' list was read, which is all that is known of those since.
+/// Returns the time as of which a stream's records hold: when the oldest of its walks was closed. If lists were not
+/// asked for, or there are none, it is no later than the time at which the parents' list was read, because that is
+/// all that is known of those lists since.
 pub fn as_of(standing: &Standing, parent: Option<&Standing>) -> Option<String> {
     let above = parent.filter(|_| standing.skipped > 0 || standing.as_of.is_none()).and_then(|p| p.as_of.clone());
-    // RFC 3339 in UTC, whole seconds: the order of the text is that of time.
+    // These are RFC 3339 texts in UTC with whole seconds, so the order of the texts is that of time.
     standing.as_of.iter().chain(&above).min().cloned()
 }
 
-/// The API cannot be reached, or refuses to answer for now.
+/// Returns whether the API cannot be reached, or refuses to answer for now.
 pub fn is_outage(error: &Error) -> bool {
     matches!(policy::decide(&error.kind).action, Action::Retry(policy::Patience::Long) | Action::Pause)
 }
 
-/// Failures that meet every stream, or that nothing should be built upon.
+/// Returns whether a failure would meet every stream, or is one that nothing should be built upon.
 fn ends_the_run(error: &Error) -> bool {
     policy::decide(&error.kind).action == Action::FailRun || error.kind == Kind::Unauthorized
 }

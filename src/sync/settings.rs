@@ -1,9 +1,10 @@
-//! What a run asks each stream with, so that the mirror can tell what was read otherwise ([`crate::mirror::settings`]), and
-//! what the run says of it: which setting is another one, and what is read again because of it.
+//! Computes what a run asks each stream with, so that the mirror can tell what was read with other settings
+//! ([`crate::mirror::settings`]). It also says in the summary which setting has changed, and what is read again
+//! because of it.
 //!
-//! What a server is asked goes into a fingerprint as it is settled, whoever settled it. What a run may learn while it reads
-//! (where pages begin, how moments are written) counts only as the job's own lines say it: what is learnt would look like
-//! another setting in the next run.
+//! The fingerprint of a setting covers what the server is asked, whether the job or negotiation settled it. A setting
+//! that a run may learn while it reads (where pages begin, how moments are written) counts only as the job's own
+//! lines say it. Otherwise the next run would take what was learnt for a changed setting.
 
 use toml::Value;
 use xxhash_rust::xxh3::xxh3_64;
@@ -17,21 +18,22 @@ use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::incremental::skip;
 
-/// What a job says that no dialect does.
+/// Settings of a job that no dialect holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Terms {
     /// How long messages change after they were written, in milliseconds.
     pub lookback: i64,
-    /// How old the last reading of a whole list may be, in milliseconds.
+    /// The greatest age of the last reading of a whole list, in milliseconds.
     pub full_every: i64,
 }
 
 /// The keys of a list's dialect that say how it is paged.
 const PAGING: [&str; 5] = ["paging", "page", "page_from", "size", "assumed"];
-/// The keys of a list's dialect that name what the server claims of it.
+/// The keys of a list's dialect that name the server's claims about it.
 const CLAIMS: [&str; 2] = ["total", "has_next"];
 
-/// What these streams are asked with, and whether each is read as one list; `job` is the job's own `[source.dialect]`.
+/// Returns what these streams are asked with, and whether each is read as one list. `job` is the job's own
+/// `[source.dialect]`.
 pub fn of_streams(
     source: &Source,
     job: &toml::Table,
@@ -42,7 +44,7 @@ pub fn of_streams(
     streams.iter().map(of).collect()
 }
 
-/// What a stream is asked with.
+/// Returns what a stream is asked with.
 fn asked_with(source: &Source, job: &toml::Table, terms: Terms, stream: Stream) -> Result<AskedWith> {
     let dialect = source.dialect();
     let part = dialect.stream(stream)?;
@@ -83,7 +85,7 @@ fn fingerprint<'t>(texts: impl IntoIterator<Item = &'t str>) -> i64 {
     i64::from_ne_bytes(xxh3_64(text.as_bytes()).to_ne_bytes())
 }
 
-/// What the job itself says under these keys of a stream's list.
+/// Returns the lines of the job itself under these keys of a stream's list.
 fn own_lines(job: &toml::Table, stream: Stream, keys: &[&str]) -> Vec<String> {
     let every = job.get("list");
     let own = job.get("streams").and_then(|streams| streams.get(stream.name())).and_then(|part| part.get("list"));
@@ -94,13 +96,13 @@ fn own_lines(job: &toml::Table, stream: Stream, keys: &[&str]) -> Vec<String> {
     keys.iter().filter_map(line).collect()
 }
 
-/// How the job itself says that a stream's moments are written; empty where it does not.
+/// Returns how the job itself says that a stream's moments are written, or an empty text if it does not.
 fn own_date(job: &toml::Table, stream: Stream) -> &str {
     let own = job.get("streams").and_then(|streams| streams.get(stream.name())).and_then(|part| part.get("date"));
     own.or_else(|| job.get("date")).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// After a stream was settled anew in mid-run: what was read of it otherwise is begun anew.
+/// Begins again, after a stream was settled again in mid-run, what was read of it with other settings.
 pub async fn settled_anew(context: &Context, stream: Stream) -> Result<()> {
     let begun = context.begun;
     let asked = asked_with(&context.source, &context.spelling.job, context.terms, stream)?;
@@ -111,7 +113,7 @@ pub async fn settled_anew(context: &Context, stream: Stream) -> Result<()> {
     note_changes(context, &[stream]).await
 }
 
-/// Says which settings are others than in the last run, or since the round began, and what follows.
+/// Notes for the summary which settings have changed since the last run, or since the round began, and what follows.
 pub async fn note_changes(context: &Context, streams: &[Stream]) -> Result<()> {
     let (begun, of) = (context.begun, streams.to_vec());
     let changed = context.mirror.call(move |w| {
@@ -132,8 +134,8 @@ pub async fn note_changes(context: &Context, streams: &[Stream]) -> Result<()> {
     Ok(())
 }
 
-/// What the changes of a stream's settings mean, in words: those since run `since` began the round. `job` is the name of the
-/// job that reads.
+/// Returns notes that say what the changes of a stream's settings mean. The round began in run `since`; `job` is the
+/// name of the job that reads.
 fn told(stream: Stream, changes: &[Change], since: i64, job: &str) -> Vec<String> {
     let mut notes = Vec::new();
     if changes.iter().any(|change| change.setting == Setting::Fields) {
@@ -182,7 +184,8 @@ fn told(stream: Stream, changes: &[Change], since: i64, job: &str) -> Vec<String
     notes
 }
 
-/// What people know a setting as. Fields are others because some are left out, or taken along, where that has changed.
+/// Returns the name by which people know a changed setting. If the fields changed only because `drop` or `extra` did,
+/// it is the name of those.
 fn name(change: &Change, all: &[Change]) -> String {
     if change.setting != Setting::Fields {
         return change.setting.told().to_owned();

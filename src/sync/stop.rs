@@ -1,8 +1,10 @@
-//! Stopping on request. A first SIGINT, SIGTERM or SIGHUP lets requests under way come home (for some seconds) and stops at
-//! the next page boundary; where none is under way, because the run waits for something, it stops at once, and so it does at
-//! a second signal. Either way everything committed stays, and the next run goes on.
+//! Stops a run on request. After a first SIGINT, SIGTERM or SIGHUP, requests under way may come home for some
+//! seconds, and the run stops at the next page boundary. If no request is under way, because the run waits for
+//! something, it stops at once. It also stops at once at a second signal. Either way everything committed stays, and
+//! the next run goes on.
 //!
-//! SIGHUP is a signal like the others, unless it was ignored when the program began: then somebody has said `nohup`.
+//! SIGHUP is a signal like the others, unless it was ignored when the program began: then the program was started
+//! with `nohup`.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,14 +17,15 @@ use crate::source::UnderWay;
 /// How long requests under way may take to come home.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Who has not stopped by then does not look.
+/// How long a task that watches [`Stop::now`] may take to stop. A task that has not stopped by then is waiting for
+/// something and does not watch.
 const LATE: Duration = Duration::from_millis(600);
 
 /// A shared wish to stop.
 #[derive(Clone)]
 pub struct Stop {
     sender: Arc<watch::Sender<u32>>,
-    /// Why the run stops by itself.
+    /// Why the run stops by itself, if it does.
     why: Arc<OnceLock<String>>,
     /// The requests that may come home first.
     under_way: Arc<OnceLock<Arc<UnderWay>>>,
@@ -35,19 +38,19 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Asks for a stop; a second time, for one at once.
+    /// Asks for a stop. A second call asks for a stop at once.
     pub fn request(&self) {
         self.sender.send_modify(|n| *n += 1);
     }
 
-    /// Asks for a stop for a reason of our own; what is proven is delivered all the same.
+    /// Asks for a stop for a reason of the program's own. Everything that is proven is delivered all the same.
     pub fn because(&self, why: String) {
         tracing::warn!("{why}: stopping at the next page boundary");
         let _ = self.why.set(why);
         self.request();
     }
 
-    /// A stop that is asked for whenever this one is, for the same reason, and by itself.
+    /// Returns a stop that follows this one, with its reason, and that can also be asked for by itself.
     #[must_use]
     pub fn own(&self) -> Stop {
         let own = Stop::default();
@@ -70,27 +73,27 @@ impl Stop {
         own
     }
 
-    /// Why, when it was for a reason of our own.
+    /// Returns the reason, if the stop was for a reason of the program's own.
     pub fn why(&self) -> Option<&str> {
         self.why.get().map(String::as_str)
     }
 
-    /// Whether a stop was asked for.
+    /// Returns whether a stop was asked for.
     pub fn requested(&self) -> bool {
         *self.sender.borrow() > 0
     }
 
-    /// Returns when a stop was asked for.
+    /// Waits until a stop is asked for.
     pub async fn asked(&self) {
         let _ = self.sender.subscribe().wait_for(|n| *n > 0).await;
     }
 
-    /// Waits for these requests before it stops, and for nothing where none is under way.
+    /// Sets the requests for which [`Stop::now`] waits. It does not wait if none of them is under way.
     pub fn waits_for(&self, under_way: &Arc<UnderWay>) {
         let _ = self.under_way.set(under_way.clone());
     }
 
-    /// Returns when a stop was asked for and requests under way have had their time.
+    /// Waits until a stop is asked for and the requests under way have had their time.
     pub async fn now(&self) {
         let mut receiver = self.sender.subscribe();
         let _ = receiver.wait_for(|n| *n > 0).await;
@@ -109,13 +112,14 @@ impl Stop {
         .await;
     }
 
-    /// Returns when whoever sees [`Stop::now`] has stopped: what goes on after that waits for something.
+    /// Waits until every task that watches [`Stop::now`] has stopped. A task that still goes on then is waiting for
+    /// something.
     pub async fn late(&self) {
         self.now().await;
         tokio::time::sleep(LATE).await;
     }
 
-    /// Asks for a stop at each SIGINT, SIGTERM or SIGHUP.
+    /// Asks for a stop at each SIGINT, SIGTERM or SIGHUP. Fails if the signals cannot be watched.
     pub fn on_signals(&self) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
@@ -142,13 +146,14 @@ impl Stop {
     }
 }
 
-/// Whether SIGHUP is ignored, which a program inherits from `nohup`. Where the system does not tell, it is left alone.
+/// Returns whether SIGHUP is ignored, which a program inherits from `nohup`. Also returns `true` if the system does
+/// not tell, so that SIGHUP is left alone.
 fn is_hangup_ignored() -> bool {
     let ignored = |status: String| {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?.trim().to_owned();
         u64::from_str_radix(&mask, 16).ok()
     };
-    // SIGHUP is signal 1, the lowest bit.
+    // SIGHUP is signal 1, which is the lowest bit.
     std::fs::read_to_string("/proc/self/status").ok().and_then(ignored).is_none_or(|mask| mask & 1 == 1)
 }
 

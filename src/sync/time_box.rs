@@ -1,9 +1,9 @@
-//! Time boxes: a run ends after so long, at a time of day, or after so many requests. It stops as on a signal, at a page
-//! boundary; what is proven by then is delivered, and the next run goes on where it stopped.
+//! Ends a run after a time, at a time of day, or after a number of requests. The run stops as on a signal, at a page
+//! boundary. What is proven by then is delivered, and the next run goes on from there.
 //!
-//! A time of day is one of this machine's zone, as `TZ` or `/etc/localtime` names it. A zone that is named and not known is
-//! refused: libraries take it for UTC, and the run would end hours late without a word. Which moment is meant is said when
-//! the run starts.
+//! A time of day is meant in this machine's time zone, as `TZ` or `/etc/localtime` names it. A named zone that is not
+//! known is an error, because libraries take it for UTC and the run would silently end hours late. The run says at
+//! its start which moment is meant.
 
 use std::time::Duration;
 
@@ -16,29 +16,29 @@ use crate::error::{Error, Result, quote};
 use crate::source::Source;
 use crate::sync::stop::Stop;
 
-/// When a run ends at the latest.
+/// The limits at which a run ends. The first that is reached counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TimeBox {
-    /// After so long.
+    /// The longest duration of the run.
     pub lasts: Option<Duration>,
-    /// At this moment.
+    /// The moment at which the run ends.
     pub until: Option<Until>,
-    /// After so many requests, those under way included.
+    /// The most requests, including those under way.
     pub requests: Option<u64>,
 }
 
-/// A moment at which the clock shows a time of day.
+/// The next moment at which the clock shows a certain time of day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Until {
     time: Time,
     at: Timestamp,
-    /// How long that is from the start.
+    /// The time from the start to that moment.
     left: Duration,
     zone: String,
 }
 
 impl Until {
-    /// The next moment at which this machine's clock shows the time that `text` names.
+    /// Returns the next moment at which this machine's clock shows the time in `text`.
     pub fn read(text: &str) -> Result<Until> {
         let time = time_of_day(text)?;
         let now = Timestamp::from_millisecond(clock::milliseconds()).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -46,8 +46,12 @@ impl Until {
             .ok_or_else(|| Error::usage(format!("--until {text:?} never comes")))
     }
 
-    /// In the hour that comes twice the first of the two moments that is still to come; in the one that never comes the moment
-    /// that is as far behind its beginning.
+    /// Returns the next moment after `now` at which the clock of its zone shows `time`. Two times need a rule when
+    /// clocks change:
+    ///
+    /// - In the hour that comes twice, it is the first of the two moments that is still to come.
+    /// - In the hour that is left out, it is the moment as far behind the beginning of that hour as `time` is: 02:30
+    ///   becomes 03:30.
     fn next(now: &ZonedDateTime, time: Time) -> Option<Until> {
         let zone = now.time_zone();
         let at = |date: Date| {
@@ -61,14 +65,14 @@ impl Until {
         Some(Until { time, at, left, zone: name_of(zone, at) })
     }
 
-    /// Which moment is meant: `until 06:00 Europe/Istanbul, 03:00 UTC (in 2h 5m)`.
+    /// Says which moment is meant, for example `until 06:00 Europe/Istanbul, 03:00 UTC (in 2h 5m)`.
     pub fn told(&self) -> String {
         let (time, utc) = (shown(self.time), shown(self.at.to_zoned_datetime(TimeZone::UTC).time()));
         format!("until {time} {}, {utc} UTC (in {})", self.zone, human(self.left))
     }
 }
 
-/// Whether the clock shows a time at this moment, or leaps over it just there.
+/// Returns whether the clock shows `time` at this moment, or leaps over it just there.
 fn shows(at: Timestamp, zone: &TimeZone, time: Time) -> bool {
     let there = at.to_zoned_datetime(zone.clone());
     there.time() == time || there.time() > time
@@ -79,7 +83,8 @@ fn shown(time: Time) -> String {
     format!("{:02}:{:02}{seconds}", time.hour(), time.minute())
 }
 
-/// This machine's zone. One that is named and not known is an error; where none is named at all, the clock is UTC's.
+/// Returns this machine's time zone. Fails if a zone is named and not known. If none is named at all, the clock is
+/// UTC's.
 fn zone() -> Result<TimeZone> {
     const LOCAL: &str = "/etc/localtime";
     const THEN: &str = "install the time zone data (tzdata), or set TZ=UTC and give the time in UTC";
@@ -96,14 +101,14 @@ fn zone() -> Result<TimeZone> {
     }
 }
 
-/// A zone's name, or what `TZ` calls it, or how far it is from UTC.
+/// Returns a zone's name, or its text in `TZ`, or its distance from UTC.
 fn name_of(zone: &TimeZone, at: Timestamp) -> String {
     let of_system = || std::env::var("TZ").ok().filter(|named| !named.is_empty() && zone.iana_name().is_none());
     let offset = || zone.to_offset(at).to_string();
     zone.iana_name().map(str::to_owned).or_else(of_system).map_or_else(offset, |name| quote(&name))
 }
 
-/// A time of day: `06:00`, `6:00:30`.
+/// Reads a time of day such as `06:00` or `6:00:30`. Fails with a usage error if `text` is none.
 pub fn time_of_day(text: &str) -> Result<Time> {
     let wrong = || Error::usage(format!("--until {text:?} is not a time of day; write for example \"06:00\""));
     let mut parts = text.trim().split(':').map(|part| part.parse::<i8>().ok());
@@ -131,7 +136,8 @@ impl TimeBox {
     }
 }
 
-/// Asks `stop` to stop when this source has made so many requests. It makes no more of them, whatever they would be for.
+/// Asks `stop` to stop once this source has made `requests` requests. The source makes no further request after that,
+/// whatever for.
 pub fn watch_requests(requests: u64, stop: &Stop, source: &Source) {
     let stop = stop.clone();
     let why = format!("the requests allowed are made (--max-requests {requests})");
@@ -139,8 +145,8 @@ pub fn watch_requests(requests: u64, stop: &Stop, source: &Source) {
 }
 
 impl Until {
-    /// Returns when the moment has come, by the clock or by the time that has passed: a machine that slept has passed less,
-    /// and a clock may be set.
+    /// Waits until the moment has come, by the clock or by the time that has passed, whichever is first. Neither
+    /// alone is enough: a machine that slept counts less time, and a clock may be set.
     async fn come(&self) {
         const LOOK: Duration = Duration::from_secs(30);
         let end = tokio::time::Instant::now() + self.left;
@@ -198,7 +204,7 @@ mod tests {
         ] {
             assert_eq!(next(now, "02:30").at.to_string(), at, "{now}");
         }
-        // So on Lord Howe Island, by half an hour.
+        // On Lord Howe Island clocks go back by half an hour.
         let half = next("2026-04-05T01:50:00+11[Australia/Lord_Howe]", "01:45");
         assert_eq!(half.at.to_string(), "2026-04-04T15:15:00Z");
     }

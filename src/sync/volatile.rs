@@ -1,4 +1,4 @@
-//! What changes by itself, as the job declares it, from one run to the next.
+//! Compares what the job declares volatile with what it declared before.
 
 use super::Context;
 use crate::error::Result;
@@ -7,8 +7,8 @@ use crate::progress::add;
 use crate::quantity::counted;
 use crate::streams::Stream;
 
-/// Remembers what the job declares volatile. Values that were declared before and are not now count again: records that hold
-/// newer ones than were delivered are filled in.
+/// Remembers what the job declares volatile: values that change by themselves. A value that was declared before and
+/// is not now counts again, so records that hold a newer value than was delivered are filled in.
 pub async fn declare(context: &Context, streams: &[Stream]) -> Result<()> {
     for stream in streams.iter().copied() {
         let (run, rule) = (context.begun.run, context.source.volatile()[stream].clone());

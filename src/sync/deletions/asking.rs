@@ -1,4 +1,5 @@
-//! Asking for suspects by their ids: as many a request as the server bears, within the requests that a run may spend on it.
+//! Asks the server for suspects by their ids: as many in a request as the server bears, within the requests that a
+//! run may spend on it.
 
 use std::collections::HashMap;
 
@@ -11,44 +12,45 @@ use crate::mirror::deletions::{self as stored, Suspect};
 use crate::policy::{self, Action};
 use crate::sync::{Context, dialect};
 
-/// Records that are asked for to learn how single records are asked for; the first may be gone by now.
+/// How many known records to try when learning how single records are asked for. Several, because the first may be
+/// gone.
 const THERE: usize = 2;
 
-/// Asking for suspects by their ids, one stream after the other.
+/// The state of asking for suspects by their ids, one stream after the other.
 pub(super) struct Asking<'c> {
     context: &'c Context,
     negotiation: Option<Negotiation<'c>>,
-    /// Requests that are left.
+    /// The number of requests that are left.
     requests: u64,
-    /// What was answered, of the stream in hand.
+    /// The answers for the current stream, by id.
     found: HashMap<String, Found>,
-    /// Whether records of the stream in hand can be asked for, now or later.
+    /// Whether records of the current stream can be asked for, now or later.
     possible: bool,
 }
 
 impl<'c> Asking<'c> {
-    /// Without `ask` only what needs no request is done.
+    /// Returns the state at the beginning. If `ask` is `false`, it makes no request, and does only what it can without.
     pub(super) fn new(context: &'c Context, ask: bool) -> Asking<'c> {
         let requests = if ask { context.deletes.confirm_requests } else { 0 };
         Asking { context, negotiation: None, requests, found: HashMap::new(), possible: false }
     }
 
-    /// Whether records of the stream in hand can be asked for, now or later.
+    /// Returns whether records of the current stream can be asked for, now or later.
     pub(super) fn is_possible(&self) -> bool {
         self.possible
     }
 
-    /// Requests that are left for asking.
+    /// Returns the number of requests that are left for asking.
     pub(super) fn requests(&self) -> u64 {
         self.requests
     }
 
-    /// So many of these were spent elsewhere.
+    /// Notes that another part of the run has spent this many of these requests.
     pub(super) fn spend(&mut self, requests: u64) {
         self.requests = self.requests.saturating_sub(requests);
     }
 
-    /// What is known of a record from asking.
+    /// Returns what is known of a record from asking.
     pub(super) fn asked(&self, id: &str) -> Asked {
         match self.found.get(id) {
             Some(found) => Asked::Answered(*found),
@@ -57,8 +59,8 @@ impl<'c> Asking<'c> {
         }
     }
 
-    /// Asks for suspects, the oldest first, for this stream's share of the requests; those that are there are none any more.
-    /// Says how many these are.
+    /// Asks for suspects, the oldest suspicion first, for this stream's share of the requests. A suspect that exists
+    /// is a suspect no more. Returns how many exist.
     pub(super) async fn ask(&mut self, stage: &Stage<'c>, streams_left: u64) -> Result<u64> {
         self.found.clear();
         self.possible = false;
@@ -70,7 +72,8 @@ impl<'c> Asking<'c> {
         let asked = self.ask_within(stage, before + share).await;
         self.requests = self.requests.saturating_sub(self.spent() - before);
         match asked {
-            // Who cannot be asked now is asked the next time; nothing more is tried in this run.
+            // Asking failed in a way that does not fail the run. The suspects are asked for the next time, and
+            // nothing more is asked in this run.
             Err(error) if policy::decide(&error.kind).action != Action::FailRun => {
                 tracing::info!(stream = %stage.of.stream, %error, "who is gone cannot be asked");
                 self.possible = true;
@@ -116,8 +119,8 @@ impl<'c> Asking<'c> {
         self.context.source.aliases.now().max(1)
     }
 
-    /// Whether single records can be asked for. As long as nobody knows, for want of requests or of records that are
-    /// there, they wait.
+    /// Returns whether single records can be asked for. Also returns `true` as long as that is not known, for want of
+    /// requests or of records that exist: the suspects then wait.
     async fn query(&mut self, stage: &Stage<'c>, until: u64) -> Result<bool> {
         let context = self.context;
         let there = if self.spent() < until {
@@ -147,7 +150,7 @@ impl<'c> Asking<'c> {
         let answers = answers.into_iter().map(|found| believed(found, one));
         let answered: Vec<(String, Found)> = ids.into_iter().zip(answers).collect();
         let there = answered.iter().filter(|(_, found)| *found == Found::There).map(|(id, _)| id.clone());
-        // An orphan that is there stays one until a list shows it: no list has it now.
+        // An orphan that exists stays an orphan until a list shows it, because it stands in no known list now.
         let there: Vec<String> = there.filter(|_| !are_orphans).collect();
         if !there.is_empty() {
             stage.call(move |w, of| stored::acquit(w, of.stream, &there)).await?;

@@ -1,4 +1,4 @@
-//! From what is known of a suspect to whether it is gone, and how people are told. Pure.
+//! Judges from what is known of a suspect whether it is gone, and puts the result into words. Pure.
 
 use crate::delete_limit::Refused;
 use crate::dialect::NotFound;
@@ -8,42 +8,43 @@ use crate::mirror::deletions::{Parent, Suspect};
 use crate::quantity::counted;
 use crate::streams::Stream;
 
-/// What is known of a suspect beside its walk.
+/// What asking for a suspect has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// This server has no query of single records.
+    /// This server has no query for single records.
     NoQuery,
-    /// It was not asked for.
+    /// The suspect was not asked for yet.
     NotYet,
-    /// What was answered.
+    /// The server's answer.
     Answered(Found),
 }
 
-/// From what it is concluded that a record is gone.
+/// The evidence from which it is concluded that a record is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {
     /// A proven walk did not show it.
     Proven,
-    /// It was asked for by its id and is not there.
+    /// It was asked for by its id and does not exist.
     NotThere,
     /// Complete walks of two rounds did not show it.
     Twice,
     /// The list is empty, and the operator says that this is right.
     Empty,
-    /// What it belonged to is gone, it was asked for by its id, and is not there.
+    /// Its parent is gone; it was asked for by its id and does not exist.
     WithParent,
-    /// What it belonged to is gone, and no other list shows it.
+    /// Its parent is gone, and no other list shows it.
     Inferred,
 }
 
 impl Evidence {
-    /// Whether it is of a record whose parent is gone.
+    /// Returns whether it concerns an orphan, a record whose parent is gone.
     pub fn is_of_an_orphan(self) -> bool {
         matches!(self, Evidence::WithParent | Evidence::Inferred)
     }
 }
 
-/// Whether a suspect is gone, and from what that is concluded. `since`: the run in which the round began.
+/// Returns the evidence that a suspect is gone, or `None` if it is kept. `since` is the run in which the round began,
+/// and `allowed` is `--allow-deletes`.
 pub fn judge(suspect: &Suspect, asked: Asked, since: i64, allowed: bool) -> Option<Evidence> {
     if let Some(evidence) = at_once(suspect, allowed) {
         return Some(evidence);
@@ -64,7 +65,8 @@ pub fn judge(suspect: &Suspect, asked: Asked, since: i64, allowed: bool) -> Opti
     }
 }
 
-/// What an answer is worth where a record that is not there looks like this: a fault looks like an error, too.
+/// Returns what an answer is worth if the server answers for a missing record as `not_there` says. If it answers with
+/// an error, a missing record cannot be told from a fault, and `Gone` becomes `Unknown`.
 pub fn believed(found: Found, not_there: Option<NotFound>) -> Found {
     match (found, not_there) {
         (Found::Gone, Some(NotFound::Error)) => Found::Unknown,
@@ -72,50 +74,51 @@ pub fn believed(found: Found, not_there: Option<NotFound>) -> Found {
     }
 }
 
-/// What is concluded without asking.
+/// Returns the evidence that a suspect is gone without asking for it, if there is any.
 pub fn at_once(suspect: &Suspect, allowed: bool) -> Option<Evidence> {
     match (suspect.empty, suspect.proven) {
-        // Nothing can have moved past the reading point of a list without rows.
+        // An empty list may be an outage, so the operator must allow it. Then it proves as much as a proven walk
+        // does, because no row can have moved past the reading point of a list without rows.
         (true, _) => allowed.then_some(Evidence::Empty),
         (false, proven) => proven.then_some(Evidence::Proven),
     }
 }
 
-/// What was concluded of a stream.
+/// What was concluded of a stream, in numbers of records.
 #[derive(Debug, Clone, Default)]
 pub struct Concluded {
     /// Deleted because a proven walk did not show them.
     pub proven: u64,
-    /// Asked for by their ids and not there.
+    /// Deleted because they were asked for by id and do not exist.
     pub not_there: u64,
-    /// Gone by the server's word, asked for them and for what belongs to them.
+    /// Deleted because the server has neither them nor their list, by its own word.
     pub told_gone: u64,
-    /// Not shown by two complete rounds.
+    /// Deleted because two complete rounds did not show them.
     pub twice: u64,
     /// Deleted with a list that is empty.
     pub empty: u64,
-    /// Deleted because they are not asked for any more, as somebody has allowed.
+    /// Deleted because they are not asked for any more, with `--allow-deletes`.
     pub not_asked_for: u64,
-    /// Deleted with those, of the stream whose records belonged to them.
+    /// Deleted with those: records of another stream that belonged to them.
     pub with_them: u64,
-    /// Deleted with the record they belonged to: asked for by their ids and not there.
+    /// Deleted after their parent was: they were asked for by id and do not exist.
     pub covered: u64,
-    /// Deleted with the record they belonged to, on inference alone: no other list shows them.
+    /// Deleted after their parent was, by inference alone: no other list shows them.
     pub inferred: u64,
-    /// Not shown, asked for, and there: they have moved.
+    /// Not shown, but they exist when asked for by id: they have moved.
     pub moved: u64,
-    /// Suspects that are left.
+    /// Suspects that are left, without orphans.
     pub suspects: u64,
-    /// Records that are left of parents that are gone, because they may have moved to another one.
+    /// Orphans that are left: their parent is gone, and they may have moved to another one.
     pub orphans: u64,
-    /// Lists that are still to be read whole before these go.
+    /// The number of lists that are still to be read whole before these orphans are deleted.
     pub unsearched: u64,
-    /// Lists that were gone before they were read to the end, and how many others are still to be read in search of what stood
-    /// there.
+    /// The number of lists that were gone before they were read to the end, and the number of other lists still to be
+    /// read in search of what stood there.
     pub unread: Option<(u64, u64)>,
-    /// Whether suspects can be asked for.
+    /// Whether suspects can be asked for by id.
     pub askable: bool,
-    /// What was refused.
+    /// The deletions that were refused.
     pub refusal: Option<Refusal>,
 }
 
@@ -124,31 +127,31 @@ pub struct Concluded {
 pub struct Refusal {
     /// The stream.
     pub stream: Stream,
-    /// How many records would have been deleted.
+    /// The number of records that would have been deleted.
     pub count: u64,
-    /// Of how many.
+    /// The number of live records in the stream.
     pub live: u64,
-    /// Why they are not.
+    /// Why they are not deleted.
     pub why: Refused,
-    /// The first of them.
+    /// The first ids of them.
     pub ids: Vec<String>,
-    /// The settings that have changed, where that is why.
+    /// The settings that have changed, if that is the reason.
     pub settings: Vec<&'static str>,
 }
 
 impl Concluded {
-    /// Records that were deleted.
+    /// Returns how many records were deleted.
     pub fn deleted(&self) -> u64 {
         self.found() + self.covered + self.inferred
     }
 
-    /// The same, of which nothing is deleted.
+    /// Returns the same with nothing deleted, after a refusal.
     #[must_use]
     pub fn refused(self) -> Concluded {
         Concluded { proven: 0, not_there: 0, told_gone: 0, twice: 0, empty: 0, covered: 0, inferred: 0, ..self }
     }
 
-    /// What this and a later conclusion of the same stream come to.
+    /// Adds a later conclusion of the same stream.
     #[must_use]
     pub fn and_then(self, later: Concluded) -> Concluded {
         Concluded {
@@ -167,7 +170,7 @@ impl Concluded {
         }
     }
 
-    /// ... for what is known of themselves.
+    /// Returns how many records were deleted for what is known of the records themselves, and not of their parents.
     pub fn found(&self) -> u64 {
         self.proven + self.not_there + self.told_gone + self.twice + self.empty + self.not_asked_for
     }
@@ -184,7 +187,7 @@ impl Concluded {
         } += 1;
     }
 
-    /// What was concluded from what, in one sentence.
+    /// Returns one sentence that says what was concluded from what, or `None` if there is nothing to tell.
     pub fn told(&self, stream: Stream) -> Option<String> {
         let reasons = [
             (self.proven, "a proven reading did not show them"),
@@ -234,7 +237,7 @@ impl Concluded {
 }
 
 impl Refusal {
-    /// What was refused, with the first ids.
+    /// Returns the refusal as an error, with the first ids.
     pub fn told(&self) -> Error {
         const SHOWN: usize = 20;
         let (stream, count, live) = (self.stream, counted(self.count, "record"), self.live);

@@ -1,5 +1,6 @@
-//! Records that a list shows no more since something else is asked for ([`crate::mirror::left_over`]). They are no suspects
-//! and nothing is concluded of them: a run with `--allow-deletes` lets them go, and every other one refuses.
+//! Deletes records that a list shows no more since the job asks for something else ([`crate::mirror::left_over`]).
+//! They are no suspects, and nothing is concluded about them. Only a run with `--allow-deletes` deletes them; every
+//! other run refuses.
 
 use super::Stage;
 use super::judge::{Concluded, Refusal};
@@ -9,7 +10,8 @@ use crate::mirror::deletions::{self as stored, BATCH};
 use crate::mirror::left_over;
 
 impl Stage<'_> {
-    /// Deletes what is left over, with what belongs to it, where that is allowed, and refuses it elsewhere.
+    /// Deletes the records that are left over, with those that belong to them, if that is allowed. Otherwise notes a
+    /// refusal.
     pub(super) async fn let_go(&self, concluded: &mut Concluded) -> Result<()> {
         let left = &self.left_over;
         if left.count == 0 {
@@ -30,7 +32,7 @@ impl Stage<'_> {
                 let ids = w.transaction(|t| left_over::ids(t, of.stream, shown, BATCH))?;
                 let gone = stored::bury(w, of.run, of.stream, child, &ids, shown)?;
                 let Some(child) = child else { return Ok((gone, 0)) };
-                // Nobody asks for these either: they are not searched for in other lists.
+                // These are not asked for any more either, so they are not searched for in other lists.
                 let of_these = w.transaction(|t| left_over::children(t, child, &ids))?;
                 Ok((gone, stored::bury(w, of.run, child, None, &of_these, i64::MAX)?))
             });

@@ -1,11 +1,15 @@
-//! Lists that cannot be read: does the record they belong to still exist?
+//! Finds out whether a list that cannot be read belongs to a record that no longer exists.
 //!
-//! A conversation that is deleted between its entry in the list and the reading of its messages fails for ever, and over a
-//! backfill of many hours some always do. So when lists have failed, the server is asked for the records that they belong
-//! to: by their ids, where it was shown how it answers for one that is not there; the others in one more reading of their
-//! list, ids alone. What is gone becomes a tombstone with everything that belongs to it, within what `max_deletes` allows
-//! ([`crate::sync::deletions`] decides). What is there is set aside: the rest of the stream is delivered without it, and each
-//! run tries it again. Where no list of the stream can be read, none is set aside: the stream is incomplete.
+//! If a conversation is deleted after its entry was read and before its messages are, reading them fails for ever.
+//! Over a backfill of many hours that always happens to some. So when lists have failed, the server is asked for
+//! their records: by id if the dialect records how it answers for a missing record, and the others in one more
+//! reading of the parents' list, for ids alone.
+//!
+//! - A record that is gone becomes a tombstone, and what belongs to it goes as well, within `max_deletes`
+//!   ([`crate::sync::deletions`] decides).
+//! - If the record exists, its list is set aside: the rest of the stream is delivered without it, and each run tries
+//!   it again.
+//! - If no list of the stream can be read, none is set aside, and the stream is incomplete.
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
@@ -24,20 +28,21 @@ use crate::sync::walk::{commit, isolate};
 use crate::sync::{Context, dialect};
 use crate::verdict::Verdict;
 
-/// Records that are there, asked for to learn how single records are asked for.
+/// How many known records to try when learning how single records are asked for.
 const THERE: usize = 2;
 
 /// A list that cannot be read.
 #[derive(Debug)]
 pub struct Lost {
-    /// Where its walk began.
+    /// The checkpoint at which its walk began in this run.
     pub from: Checkpoint,
-    /// Why.
+    /// Why it cannot be read.
     pub error: Error,
 }
 
-/// Finds out which of these lists belong to records that are gone, and closes their walks. Returns those that are to be
-/// walked again, because what their rows name is gone. Fails as a request fails that is no matter of one list.
+/// Finds out which of these lists belong to records that are gone, and closes their walks. Returns the partitions to
+/// walk again, because the record that their rows name is gone. Fails if a request fails for a reason that is not one
+/// list's own.
 pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Result<Vec<String>> {
     let mut again = Vec::new();
     let Some(parent) = stream.definition().parent else { return Ok(again) };
@@ -61,18 +66,19 @@ pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Resul
     let others_are_read = others_are_read(context, stream).await?;
     for Lost { from, error } in lost {
         if error.kind == Kind::Contradicted && context.parents.has_moved(&from.partition) {
-            // Its messages are where another conversation shows them.
+            // Another conversation shows its messages.
             commit::close(context, stream, &from, Verdict::Continuous).await?;
             continue;
         }
-        // The record was merged into this one, which shows its rows now.
+        // The record that the rows name was merged into this one, which shows its rows now.
         if let Some(named) = named(&error).filter(|named| gone.contains(*named) && !gone.contains(&from.partition)) {
             context.parents.have_moved(&from.partition, named);
             again.push(from.partition);
             continue;
         }
         let is_gone = gone.contains(&from.partition);
-        // Of a record that is gone the walk counts for nothing; should it not be deleted, its list is incomplete.
+        // The walk of a record that is gone does not count. If the record is not deleted after all, its list is
+        // incomplete.
         commit::give_up(context, stream, &from, &error, !is_gone && others_are_read).await?;
         if is_gone {
             let mut all = context.gone.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +88,7 @@ pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Resul
     Ok(again)
 }
 
-/// The record whose rows a list shows in the place of its own.
+/// Returns the record whose rows a list shows instead of its own.
 fn named(error: &Error) -> Option<&str> {
     match &error.kind {
         Kind::OfAnother { named } => Some(named),
@@ -90,15 +96,15 @@ fn named(error: &Error) -> Option<&str> {
     }
 }
 
-/// Whether any list of a stream was read in this round, or need not be: a stream of which none can be read is not set
-/// aside list by list.
+/// Returns whether any list of a stream was read in this round, or need not be read. Otherwise the lists are not set
+/// aside one by one.
 async fn others_are_read(context: &Context, stream: Stream) -> Result<bool> {
     let (lane, since) = (context.lane, context.begun.since_run);
     let standing = context.mirror.call(move |w| w.transaction(|t| standing(t, lane, stream, since))).await?;
     Ok(standing.skipped > 0 || standing.walks > standing.open + standing.incomplete + standing.set_aside)
 }
 
-/// Which of these records of a stream are gone.
+/// Returns which of these records of a stream are gone.
 async fn gone(context: &Context, stream: Stream, ids: Vec<String>) -> Result<HashSet<String>> {
     let mut gone = HashSet::new();
     let mut open: HashSet<String> = HashSet::new();
@@ -120,7 +126,7 @@ async fn gone(context: &Context, stream: Stream, ids: Vec<String>) -> Result<Has
         open.extend(ids);
     }
     if !open.is_empty() && shows_all_but(context, stream, &mut open).await? {
-        // Who got a message meanwhile has moved to the head of the list, past the reading.
+        // A record that got a message meanwhile has moved to the head of the list, past the reading.
         match head(context, stream).await {
             Ok(page) => open.retain(|id| page.records.rows.iter().all(|row| *row.id != **id)),
             Err(error) if isolate::is_of_a_row(&error) => return Ok(gone),
@@ -131,14 +137,14 @@ async fn gone(context: &Context, stream: Stream, ids: Vec<String>) -> Result<Has
     Ok(gone)
 }
 
-/// The first page of a stream's one list, ids alone.
+/// Reads the first page of a stream's one list, for ids alone.
 async fn head(context: &Context, stream: Stream) -> Result<Page> {
     let size = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
     let (start, select) = (Start::Row(0), Select::Ids);
     context.source.ask(Question { stream, parent: None, size, start, select, since: None }).await
 }
 
-/// Whether single records can be asked for.
+/// Returns whether single records can be asked for. `but` are records that may be gone, so they are not tried.
 async fn is_askable(context: &Context, stream: Stream, but: &[String]) -> Result<bool> {
     let (since, most) = (context.begun.since_run, THERE + but.len());
     let seen = context.mirror.call(move |w| stored::seen(w, stream, since, most)).await?;
@@ -146,8 +152,8 @@ async fn is_askable(context: &Context, stream: Stream, but: &[String]) -> Result
     Ok(dialect::single_records(context, &mut None, stream, &there).await?.unwrap_or(false))
 }
 
-/// Reads a stream's one list, ids alone, and takes what it shows out of `open`. Returns whether the reading is complete,
-/// so that what is left is not there.
+/// Reads a stream's one list, for ids alone, and removes from `open` the ids that it shows. Returns whether the
+/// reading is complete, so that the records still in `open` are not in the list.
 async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<String>) -> Result<bool> {
     let served = context.source.served_page_size(stream).unwrap_or(u32::MAX);
     let walk = IdReading::first(context, stream, context.page_size.min(served))?;
@@ -157,7 +163,7 @@ async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<Str
             Ok(Next::Page(shows)) => open.retain(|id| shows.1.records.rows.iter().all(|row| *row.id != **id)),
             Ok(Next::End(verdict)) => return Ok(verdict.is_complete()),
             Ok(Next::Stopped) => return Ok(false),
-            // A list that fails itself does not tell who is gone.
+            // A list that itself fails does not tell which records are gone.
             Err(error) if isolate::is_of_a_row(&error) => return Ok(false),
             Err(error) => return Err(error),
         }

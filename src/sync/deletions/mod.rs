@@ -1,22 +1,23 @@
-//! What is gone from the source, and from what that is concluded. A walk does not show a record because it is gone, or
-//! because it moved past the reading point: only a *proven* walk tells the two apart. After a *continuous* one who was not
-//! seen is a suspect, and is confirmed
+//! Concludes which records are gone from the source. A walk does not show a record because it is gone, or because it
+//! moved past the reading point. Only a *proven* walk tells the two apart. After a *continuous* walk, a record that
+//! was not seen becomes a suspect. It is confirmed as gone in one of two ways:
 //!
-//! - by asking for it by its id, where this server can be asked so: only the answer that was shown to mean *not there*
-//!   counts, and where that is an error, which a fault would look like, it does not;
-//! - where it cannot be asked, or the answer says nothing, by not being seen in a complete walk of a later round either.
+//! - The server is asked for it by its id, if that is possible. Only the answer counts that was shown to mean *not
+//!   there*. It does not count if that answer is an error, because a fault would look the same.
+//! - If it cannot be asked for, or the answer says nothing: a complete walk of a later round does not show it either.
 //!
-//! A record that goes between its own list and the list that belongs to it was seen, and is gone all the same when the
-//! server says so of both ([`crate::sync::deletions::lost_lists`]).
+//! A record may also go between the reading of its own list and of the list that belongs to it. It was seen, and is
+//! gone all the same if the server says so of both ([`crate::sync::deletions::lost_lists`]).
 //!
-//! An incomplete walk concludes nothing. A list without a row proves nothing, whatever its verdict. Where a server can be
-//! asked, a suspect waits until it is: a record that moves every night at the same hour is missed every night.
+//! Three rules protect the mirror. An incomplete walk concludes nothing. A list without rows proves nothing, whatever
+//! its verdict. If the server can be asked, a suspect waits until it is, because a record that moves every night at
+//! the same hour is missed every night.
 //!
-//! What a list shows no more since something else is asked for is left over: see `let_go`.
+//! Records that a list shows no more since the job asks for something else are left over: see `let_go`.
 //!
-//! [`mod@judge`] holds the reasoning, pure; `asking` asks; what is stored is [`crate::mirror::deletions`]'s, how many may go at a
-//! time [`crate::delete_limit`]'s.
-//! Every step can be done again: a run that is killed between two of them concludes the same the next time.
+//! [`mod@judge`] holds the reasoning, pure, and `asking` asks. [`crate::mirror::deletions`] stores the suspects, and
+//! [`crate::delete_limit`] says how many records may go at a time. Every step can be repeated: a run that is killed
+//! between two steps concludes the same the next time.
 
 mod asking;
 pub mod judge;
@@ -40,27 +41,27 @@ use crate::mirror::settings;
 use crate::mirror::store::Writer;
 use crate::streams::{self, Stream};
 
-/// Ids of refused deletions that are told.
+/// The most ids of refused deletions that are told.
 const TOLD: usize = 1000;
 
-/// Concluding what is gone, one stream after the other: parents before what belongs to them.
+/// Concludes what is gone, one stream after the other: parents before what belongs to them.
 ///
-/// What belongs to a parent that is gone are orphans ([`crate::mirror::orphans`]): between [`Concluding::ask`] and
-/// [`Concluding::conclude`] of their stream, who reads lists searches for them.
+/// Records whose parent is gone are orphans ([`crate::mirror::orphans`]). The caller searches other lists for them
+/// between [`Concluding::ask`] and [`Concluding::conclude`] of their stream.
 pub struct Concluding<'c> {
     context: &'c Context,
     asking: Asking<'c>,
 }
 
 impl<'c> Concluding<'c> {
-    /// Without `ask`, the API is not asked for anything.
+    /// Returns a conclusion that begins. Without `ask`, the API is not asked for anything.
     pub fn new(context: &'c Context, ask: bool) -> Concluding<'c> {
         Concluding { context, asking: Asking::new(context, ask) }
     }
 
-    /// Puts under suspicion what the round's walks over a stream did not show, and asks for these by their ids where the
-    /// server can be asked so, for its share of the requests: as many other streams are to come. Returns how many were
-    /// there.
+    /// Puts under suspicion the records that the round's walks over a stream did not show, and asks for them by their
+    /// ids if the server can be asked so. `streams_left` is the number of streams that share the requests from here
+    /// on, this one included. Returns how many suspects exist.
     pub async fn ask(&mut self, stream: Stream, streams_left: u64) -> Result<u64> {
         let stage = Stage::of(self.context, stream).await?;
         if let Some(child) = stage.child {
@@ -70,40 +71,40 @@ impl<'c> Concluding<'c> {
         self.asking.ask(&stage, streams_left).await
     }
 
-    /// Whether records of a stream went since it was concluded, by the server's own word.
+    /// Returns whether the server has said that records of a stream are gone since the stream was concluded.
     pub fn has_more_gone(&self, stream: Stream) -> bool {
         let all = self.context.gone.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().any(|(of, _)| *of == stream)
     }
 
-    /// Requests that are left for asking who is gone.
+    /// Returns the number of requests that are left for asking who is gone.
     pub fn requests(&self) -> u64 {
         self.asking.requests()
     }
 
-    /// So many of these were spent elsewhere.
+    /// Notes that another part of the run has spent this many of these requests.
     pub fn spend(&mut self, requests: u64) {
         self.asking.spend(requests);
     }
 
-    /// Concludes who is gone of a stream that was asked for, of whom `moved` were there.
+    /// Concludes which records are gone from a stream whose suspects were asked for. `moved` of them existed.
     pub async fn conclude(&mut self, stream: Stream, moved: u64) -> Result<Concluded> {
         Stage::of(self.context, stream).await?.conclude(&self.asking, moved).await
     }
 }
 
-/// One stream's part.
+/// The work on one stream.
 struct Stage<'c> {
     context: &'c Context,
     of: Judged,
-    /// A stream that has a list for each of its records.
+    /// The stream that has a list for each record of this one, if any.
     child: Option<Stream>,
-    /// The stream for each of whose records it has a list.
+    /// The stream for each of whose records this one has a list, if any.
     parent: Option<Stream>,
     left_over: LeftOver,
 }
 
-/// How far the suspects of a stream were looked at: at first those that a walk did not show, then orphans.
+/// How far the suspects of a stream were looked at: first those that a walk did not show, then the orphans.
 #[derive(Debug, Default)]
 struct Cursor {
     behind: Option<Suspect>,
@@ -117,7 +118,7 @@ impl<'c> Stage<'c> {
             .mirror
             .call(move |w| w.transaction(|t| Ok((left_over::of(t, stream, most)?, settings::counts_since(t, stream)))))
             .await?;
-        // What the round saw before it began its lists anew was seen in others.
+        // Records that the round saw before it began the stream's lists again were seen in other lists.
         let (since, run, shown) = (begun.since_run.max(counts_since), begun.run, left_over.shown);
         let partitioned = context.source.is_partitioned(stream);
         let child = streams::ALL.into_iter().find(|s| s.definition().parent == Some(stream));
@@ -153,7 +154,7 @@ impl<'c> Stage<'c> {
                 concluded = concluded.refused();
             } else if concluded.deleted() > 0 {
                 self.bury(asking).await?;
-                // They were seen in this round, before they went.
+                // These records were seen in this round, before they went.
                 self.bury_all(told_gone, i64::MAX).await?;
             }
             self.let_go(&mut concluded).await?;
@@ -176,14 +177,14 @@ impl<'c> Stage<'c> {
         Ok(concluded)
     }
 
-    /// Takes the records that went while what belongs to them was read, by the server's own word.
+    /// Takes the records of this stream that went while their own lists were read, by the server's own word.
     fn told_gone(&self) -> Vec<String> {
         let mut all = self.context.gone.lock().unwrap_or_else(PoisonError::into_inner);
         let own = all.extract_if(.., |(stream, _)| *stream == self.of.stream);
         own.map(|(_, id)| id).collect()
     }
 
-    /// Counts what is gone; the first ids of it.
+    /// Counts the records that are gone, and returns the first ids of them, without orphans.
     async fn count(&self, concluded: &mut Concluded, asking: &Asking<'_>) -> Result<Vec<String>> {
         let (mut ids, mut cursor) = (Vec::new(), Cursor::default());
         while let Some(page) = self.page(&mut cursor).await? {
@@ -199,7 +200,7 @@ impl<'c> Stage<'c> {
         Ok(ids)
     }
 
-    /// The next suspects.
+    /// Returns the next suspects, or `None` if there are no more.
     async fn page(&self, cursor: &mut Cursor) -> Result<Option<Vec<Suspect>>> {
         let from = cursor.behind.clone();
         let page = match self.parent.filter(|_| cursor.at_orphans) {
@@ -231,7 +232,7 @@ impl<'c> Stage<'c> {
         Ok(())
     }
 
-    /// Makes tombstones of these, unless they were seen in `since` or later.
+    /// Makes tombstones of these records, unless they were seen in run `since` or later.
     async fn bury_all(&self, ids: Vec<String>, since: i64) -> Result<()> {
         if ids.is_empty() {
             return Ok(());
@@ -248,7 +249,7 @@ impl<'c> Stage<'c> {
         .map(drop)
     }
 
-    /// Stores a refusal, so that the stream is held until it is settled.
+    /// Stores a refusal, so that the stream is held back until it is settled.
     async fn remember(&self, refusal: &Refusal, told_gone: Vec<String>) -> Result<()> {
         let (records, live) = (refusal.count, refusal.live);
         let emptied = refusal.why == Refused::Empty;
@@ -258,7 +259,7 @@ impl<'c> Stage<'c> {
         .await
     }
 
-    /// Whether so many may not go.
+    /// Returns the refusal if `count` records may not be deleted.
     async fn refusal(&self, count: u64, ids: Vec<String>) -> Result<Option<Refusal>> {
         let stream = self.of.stream;
         if self.call(stored::came_out_empty).await? {
@@ -275,7 +276,8 @@ impl<'c> Stage<'c> {
     }
 }
 
-/// For the test that kills a run between any two steps; not in a release.
+/// Aborts the process after a certain step, for the test that kills a run between any two steps. It does nothing in a
+/// release.
 fn step() {
     static STEPS: AtomicU32 = AtomicU32::new(1);
     if !cfg!(debug_assertions) {

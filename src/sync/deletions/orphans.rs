@@ -1,7 +1,8 @@
-//! The search for orphans: messages whose conversation is gone, and which may have moved to another one that it was merged
-//! into. Other conversations' messages are read whole, those first that most likely show them
-//! ([`crate::mirror::orphans`]), for as many requests as a run may spend on finding out who is gone. What shows in another
-//! list is that list's from then on; what the run has no requests for is left to the next.
+//! Searches for orphans: messages whose conversation is gone, and which may have moved to another conversation that
+//! it was merged into. The search reads other conversations' messages whole, and first those that most likely show an
+//! orphan ([`crate::mirror::orphans`]). It may spend as many requests as a run has for finding out what is gone. An
+//! orphan that another list shows belongs to that list from then on. What the run has no requests for is left to the
+//! next run.
 
 use crate::error::Result;
 use crate::mirror::orphans::{self as stored, Search};
@@ -11,7 +12,7 @@ use crate::sync::Context;
 use crate::sync::fan_out;
 use crate::sync::incremental::audit;
 
-/// Searches the lists of a stream for its orphans. Returns the requests that were spent.
+/// Searches the lists of a stream for its orphans. Returns the number of requests that were spent.
 pub async fn search(context: &Context, stream: Stream, requests: u64) -> Result<u64> {
     let Some(parent) = stream.definition().parent.filter(|_| context.source.is_partitioned(stream)) else {
         return Ok(0);
@@ -20,7 +21,7 @@ pub async fn search(context: &Context, stream: Stream, requests: u64) -> Result<
     let before = made();
     let run = context.begun.run;
     let settle = || context.mirror.call(move |w| w.transaction(|t| stored::settle_unread(t, stream, parent, run)));
-    // What may be missing is worth as much as what an audit has missed.
+    // Messages that may be missing are worth as many requests as what an audit has missed.
     let requests = if settle().await? { requests.max(context.audit_repair.into()) } else { requests };
     while !context.is_stopped() {
         let left = requests.saturating_sub(made() - before);
@@ -43,7 +44,7 @@ pub async fn search(context: &Context, stream: Stream, requests: u64) -> Result<
         }
         tracing::info!(%stream, lists = begun, "what belonged to records that are gone is searched for in other lists");
         match fan_out::walk_the_open(context, stream).await {
-            // They are kept, and the next run goes on.
+            // The orphans are kept, and the next run goes on with the search.
             Err(error) if policy::decide(&error.kind).action != Action::FailRun => {
                 tracing::warn!(%stream, %error, "the search cannot go on");
                 break;

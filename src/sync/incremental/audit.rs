@@ -1,9 +1,9 @@
-//! What skipping unchanged conversations misses, measured: a random sample of those that were not asked is read whole, and
-//! what is found there that should have been found before is counted.
+//! Measures what is missed by skipping unchanged conversations. It reads a random sample of the skipped ones whole,
+//! and counts the records in them that should have been found before.
 //!
-//! A message that the mirror lacked shows that an unchanged entry is no sign. Then the run reads every skipped conversation
-//! again, for as many requests as the job allows (`audit_repair`), and the next runs read the others. Until that is done the
-//! messages are incomplete.
+//! If a message is found that the mirror lacked, an unchanged entry is no sign of an unchanged conversation. Then the
+//! run reads every skipped conversation again, for as many requests as the job allows (`audit_repair`), and the next
+//! runs read the rest. Until that is done, the messages are `incomplete`.
 
 use crate::error::Result;
 use crate::mirror::audits::{self, Audited};
@@ -11,13 +11,13 @@ use crate::mirror::checkpoint::Lane;
 use crate::streams::Stream;
 use crate::sync::Context;
 
-/// Begins the run's audits once the parents' list is over; whether there are any.
+/// Begins the run's audits once the parents' list is over. Returns whether there are any.
 pub async fn begin(context: &Context, stream: Stream) -> Result<bool> {
     let (begun, most) = (context.begun, context.audit);
     if context.lane != Lane::Incremental || most == 0 {
         return Ok(false);
     }
-    // The round's number, so that a run that goes on with it draws the same.
+    // The seed is the round's number, so that a run that goes on with the round draws the same sample.
     let seed = begun.since_run.unsigned_abs();
     let now = context.source.now();
     let sample = context
@@ -26,8 +26,9 @@ pub async fn begin(context: &Context, stream: Stream) -> Result<bool> {
     Ok(sample.await? > 0)
 }
 
-/// Begins to read again what was skipped on a sign that an audit found wrong, in this run or an earlier one; whether there
-/// was any that the run may still read. `spent` begins as `None` and remembers the requests that were made before.
+/// Begins to read lists again that were skipped on a sign that an audit found wrong, in this run or an earlier one.
+/// Returns whether the run could begin any. `spent` is `None` at the first call, and then holds the number of
+/// requests made before it.
 pub async fn repair(context: &Context, stream: Stream, spent: &mut Option<u64>) -> Result<bool> {
     if context.lane != Lane::Incremental {
         return Ok(false);
@@ -45,20 +46,21 @@ pub async fn repair(context: &Context, stream: Stream, spent: &mut Option<u64>) 
     Ok(begun.await? > 0)
 }
 
-/// How many questions to ask at a time with so many requests left. Half of what is left: how much a list takes is known only
-/// once it is read, and few questions share requests badly.
+/// Returns how many questions to begin at a time with `left` requests left. It plans with half of what is left,
+/// because the cost of a list is known only once it is read. With fewer than eight requests left, it counts one
+/// question a request, because few questions share requests badly.
 pub fn affordable(context: &Context, left: u64) -> u64 {
     if left < 8 { left } else { left / 2 * context.source.aliases.now().max(1) as u64 }
 }
 
-/// What the round's audits of a stream have come to.
+/// Returns the result of the round's audits of a stream.
 pub async fn result(context: &Context, stream: Stream) -> Result<Audited> {
     let round = context.begun.since_run;
     context.mirror.call(move |w| w.transaction(|t| audits::audited(t, stream, round))).await
 }
 
-/// The 95 % confidence interval of a proportion of which `hits` of `n` were seen (Wilson's score interval: it holds for
-/// small samples and for rates near 0, where the usual one says 0 ± 0).
+/// Returns the 95 % confidence interval of a proportion of which `hits` of `n` were seen. It is Wilson's score
+/// interval, which holds for small samples and for rates near 0, where the usual interval is 0 ± 0.
 pub fn wilson(hits: u64, n: u64) -> (f64, f64) {
     if n == 0 {
         return (0.0, 1.0);
@@ -67,7 +69,7 @@ pub fn wilson(hits: u64, n: u64) -> (f64, f64) {
     let scale = 1.0 + z * z / n;
     let middle = (p + z * z / (2.0 * n)) / scale;
     let half = z / scale * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-    // At the ends the interval touches them, whatever rounding says.
+    // At 0 and 1 the interval ends there, whatever rounding says.
     let low = if hits == 0 { 0.0 } else { (middle - half).max(0.0) };
     let high = if p >= 1.0 { 1.0 } else { (middle + half).min(1.0) };
     (low, high)

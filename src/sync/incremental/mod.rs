@@ -1,6 +1,7 @@
-//! What a nightly run does not ask for: which conversations are skipped as unchanged ([`skip`]), and what that misses, measured
-//! and made good ([`crate::sync::incremental::audit`]). Where a list is read from its newest end only: [`super::walk::early_stop`]; where only what has
-//! changed is asked for: [`super::walk::changed_since`].
+//! Saves a nightly run from asking for what has not changed. [`skip`] decides which conversations are skipped as
+//! unchanged. [`crate::sync::incremental::audit`] measures what that misses, and makes it good.
+//! [`super::walk::early_stop`] reads a list from its newest end only, and [`super::walk::changed_since`] reads only
+//! what has changed.
 
 pub mod audit;
 pub mod skip;

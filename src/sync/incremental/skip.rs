@@ -1,5 +1,6 @@
-//! What the mirror needs to know so that it can tell which conversations' messages need not be asked for: which fields
-//! are asked for, and when things were made.
+//! Collects what the mirror needs to decide which conversations' messages need not be asked for: the fields that are
+//! asked for, the moments at which records were made, and whether entries tell of a last message. It also writes the
+//! notes with which a run begins.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -20,16 +21,17 @@ use crate::source::page::Page;
 use crate::streams::{DateForm, Kind, Stream};
 use crate::sync::Context;
 
-/// Where a conversation tells when its last message was made.
+/// The path in a conversation to the moment of its last message.
 const LAST: [&str; 2] = ["lastMessage", "createdAt"];
 
-/// A fingerprint of the fields that a stream is asked for.
+/// Returns a fingerprint of the fields that a stream is asked for.
 pub fn selected(source: &Source, stream: Stream) -> Result<i64> {
     let fields = source.dialect().stream(stream)?.selected().collect::<Vec<_>>().join("\n");
     Ok(i64::from_ne_bytes(xxh3_64(fields.as_bytes()).to_ne_bytes()))
 }
 
-/// Notes which declared volatile values nobody asks for: a typing error would leave them in the hash.
+/// Notes which declared volatile values are not asked for, because a typing error would leave the real value in the
+/// hash.
 fn note_volatile(context: &Context, streams: &[Stream]) -> Result<()> {
     let dialect = context.source.dialect();
     for stream in streams {
@@ -45,7 +47,7 @@ fn note_volatile(context: &Context, streams: &[Stream]) -> Result<()> {
     Ok(())
 }
 
-/// The lists that belong to the records of a page of another stream.
+/// Returns what is known of the lists that belong to the records of a page.
 pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Partitions> {
     Ok(Partitions {
         stream: child,
@@ -59,7 +61,8 @@ pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Parti
     })
 }
 
-/// When the rows of a page were made, where that matters: in lists that belong to another stream's records.
+/// Returns when the rows of a page were made. Only lists that belong to another stream's records need that; for
+/// others the list of moments is empty.
 pub fn made(context: &Context, stream: Stream, from: &Checkpoint, page: &Page) -> Moments {
     let column = stream.columns().iter().find(|c| c.kind == Kind::Timestamp);
     let rows = match column {
@@ -71,14 +74,15 @@ pub fn made(context: &Context, stream: Stream, from: &Checkpoint, page: &Page) -
     Moments { rows, may_end: false, round_began: context.begun.began }
 }
 
-/// The moment before which everything in a list is known. One that is still to come is of a clock that was wrong.
+/// Returns the moment before which everything in a list is known, in milliseconds since 1970. A stored moment in the
+/// future comes from a wrong clock and does not count.
 pub fn horizon(context: &Context, from: &Checkpoint) -> Option<i64> {
     let now = context.source.now();
     let known_since = from.known_since.filter(|since| !from.partition.is_empty() && !is_ahead(*since, now));
     known_since.map(|since| since.saturating_sub(context.terms.lookback))
 }
 
-/// Whether each row of a page tells of its last message.
+/// Returns, for each row of a page, whether it tells of its last message.
 fn signs(page: &Page) -> Vec<bool> {
     let tells = |row| {
         let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
@@ -87,7 +91,7 @@ fn signs(page: &Page) -> Vec<bool> {
     page.records.rows.iter().map(tells).collect()
 }
 
-/// Says which claims of the server are not believed, because the job says so.
+/// Notes which claims of the server are not believed because the job says so.
 fn note_ignored(context: &Context, streams: &[Stream]) -> Result<()> {
     for stream in streams {
         for claim in context.source.dialect().stream(*stream)?.list.ignored() {
@@ -99,13 +103,13 @@ fn note_ignored(context: &Context, streams: &[Stream]) -> Result<()> {
     Ok(())
 }
 
-/// Whether the field is asked for that shows what is new in the lists of `child`.
+/// Returns whether the field is asked for that shows whether the lists of `child` have new records.
 pub fn asks_for_signs(source: &Source, child: Stream) -> Result<bool> {
     let Some(parent) = child.definition().parent else { return Ok(false) };
     Ok(source.dialect().stream(parent)?.is_asked_for(&[LAST[0].to_owned()]))
 }
 
-/// Whether a value tells anything: a value that is not null, or an object with one.
+/// Returns whether a JSON value tells anything: a value that is not `null`, or a container that holds one.
 fn tells_anything(json: &str) -> bool {
     fn tells(value: &serde_json::Value) -> bool {
         match value {
@@ -115,11 +119,12 @@ fn tells_anything(json: &str) -> bool {
             _ => true,
         }
     }
-    // What cannot be read here is an object of an odd form, and something.
+    // A value that cannot be read here is an object of an unusual form, and tells something.
     serde_json::from_str(json).map_or(true, |value| tells(&value))
 }
 
-/// What a night costs because of so many conversations without a sign, in words; `None` where there are none.
+/// Says what each night costs because the entries of `lists` conversations show no sign of new messages. `None` if
+/// there are none.
 pub fn cost_of_silence(source: &Source, lists: usize) -> Option<String> {
     let requests = lists.div_ceil(source.aliases.now().max(1));
     let (these, requests) = (counted(lists as u64, "conversation"), counted(requests as u64, "request"));
@@ -132,8 +137,8 @@ pub fn cost_of_silence(source: &Source, lists: usize) -> Option<String> {
     })
 }
 
-/// Weighs what entries that tell nothing mean, and says what the night costs because of these, in the summary and as it
-/// begins.
+/// Decides what entries without a last message mean, and says in the log and in the summary what they cost each
+/// night.
 async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
     let Some(child) = streams.iter().copied().find(|s| s.definition().parent.is_some()) else { return Ok(()) };
     if context.lane != Lane::Incremental || !context.source.is_partitioned(child) {
@@ -149,7 +154,7 @@ async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
     Ok(())
 }
 
-/// Says what is known of a run before it reads anything.
+/// Notes what is known of a run before it reads anything.
 pub async fn note_all(context: &Context, streams: &[Stream]) -> Result<()> {
     crate::sync::settings::note_changes(context, streams).await?;
     crate::sync::volatile::declare(context, streams).await?;

@@ -1,42 +1,42 @@
-//! One answer to a walk, with what it may add to: the evidence and the claims.
+//! One answer to a walk's question, together with the evidence and the claims that it adds to.
 
 use super::claims::Claims;
 use super::evidence::Evidence;
 use super::questions::Ask;
 use crate::record::Record;
 
-/// What the answer showed.
+/// The contents of an answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'r> {
-    /// Its rows.
+    /// The rows with a readable id.
     pub rows: &'r [Record],
-    /// Rows without an id.
+    /// The number of rows without an id.
     pub nameless: u32,
-    /// How many rows the list has, as the server says.
+    /// The server's claim of how many rows the list has.
     pub total: Option<u64>,
-    /// Whether another page follows, as the server says.
+    /// The server's claim of whether another page follows.
     pub has_next: Option<bool>,
-    /// The cursor of each row, where rows have one.
+    /// The cursor of each row; empty if rows have no cursors.
     pub cursors: &'r [Box<str>],
-    /// The cursor of the next page, where the answer names one.
+    /// The cursor of the next page, if the answer names one.
     pub next_cursor: Option<&'r str>,
 }
 
 impl Shown<'_> {
-    /// How many rows it has, with an id or without.
+    /// Returns the number of rows, with an id or without.
     pub(super) fn len(&self) -> u64 {
         self.rows.len() as u64 + u64::from(self.nameless)
     }
 }
 
-/// An answer, and what it adds to.
+/// An answer, and the parts of the walk that it adds to.
 pub(super) struct Answer<'a> {
-    /// The question that it answers.
+    /// The question that was answered.
     pub(super) asked: Ask,
-    /// What it shows.
+    /// The contents of the answer.
     pub(super) shown: Shown<'a>,
-    /// What the walk has seen so far.
+    /// The evidence of the walk so far.
     pub(super) evidence: &'a mut Evidence,
-    /// What the server has said so far, this answer included.
+    /// The server's claims so far, including those of this answer.
     pub(super) claims: &'a mut Claims,
 }

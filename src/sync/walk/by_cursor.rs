@@ -1,13 +1,18 @@
-//! Lists with cursors. A cursor may be a place in the order of the list (then nothing can slip past it) or an offset in
-//! disguise (then everything can), and nothing in the answers says which: so neighbours must join here, too.
+//! Reads lists with cursors. A cursor may be a place in the order of the list, and then nothing can slip past it. Or
+//! it may be an offset in disguise, and then everything can. Nothing in the answers says which, so neighbouring
+//! windows must join here, too.
 //!
-//! Where every row has a cursor of its own (Relay), the next question starts behind an earlier row, so that its window
-//! shows the last rows again. Where only the next page has one, neighbours do not overlap: each page is read once more
-//! after the one behind it, and that one once more after it, as with servers of one page size.
+//! How they join depends on the cursors:
 //!
-//! No total can end such a walk by itself (where a window lies in the list is not known), unless one answer holds the
-//! whole list. Otherwise the end is an empty page behind the last row, or a page that says that it is the last and is not
-//! full, and the tail read once more, the same.
+//! - Every row has a cursor (Relay): the next question starts behind an earlier row, so that its window shows the
+//!   last rows again.
+//! - Only the next page has a cursor: neighbours do not overlap. So the walk reads each page once more after the page
+//!   behind it, and then that page once more, as with servers of one page size.
+//!
+//! A total ends such a walk only if one answer holds the whole list, because the place of a window in the list is not
+//! known. Otherwise two things make the end: nothing stands behind the last row, and the tail reads the same once
+//! more. An empty page shows that nothing stands behind. The server's own word is enough for a trusted first page that
+//! is not full, and for pages without row cursors.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,51 +27,52 @@ use crate::record::Record;
 /// How many windows a walk can step back.
 const TRAIL: usize = 3;
 
-/// A walk by cursors.
+/// The state of a walk by cursors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ByCursor {
-    /// Rows a window.
+    /// The page size, in rows.
     size: u32,
-    /// Starts of windows: the next one last, the others to come back to. Empty at the beginning of the list.
+    /// The cursors behind which windows start: the next window last, earlier windows to step back to. Empty at the
+    /// beginning of the list.
     trail: Vec<Box<str>>,
-    /// The start of the window that was read last. `None` is the beginning of the list.
+    /// The cursor behind which the last window started. `None` is the beginning of the list.
     start: Option<Box<str>>,
-    /// The cursor behind the last row that was read.
+    /// The cursor of the last row that was read.
     last: Option<Box<str>>,
-    /// Where neighbours do not overlap: the page that was read last.
+    /// The page that was read last, where neighbours do not overlap.
     before: Option<Before>,
-    /// A page that said that it was the last was followed by another one.
+    /// Whether a page that claimed to be the last was followed by another one.
     doubts_last: bool,
     phase: Phase,
 }
 
-/// What is asked next.
+/// The next thing to ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     /// The next window.
     #[default]
     Window,
-    /// Is there nothing behind the last row? The fingerprint is the tail's.
+    /// The page behind the last row, which must be empty at the end. `tail` is the fingerprint of the last window.
     Behind {
         #[serde(with = "hex")]
         tail: u128,
     },
-    /// Does the tail still read the same?
+    /// The last window once more, which must read the same.
     Again {
         #[serde(with = "hex")]
         tail: u128,
     },
-    /// Neighbours that do not overlap: does the page before still read the same?
+    /// The page before once more, where neighbours do not overlap: does it still read the same?
     VerifyBefore(Neighbour),
-    /// Does the page behind it still read the same, too?
+    /// The page behind it once more: does it still read the same, too?
     ConfirmNext(Neighbour),
 }
 
-/// The page that was read last: its fingerprint, and the cursor behind it.
+/// The fingerprint of the page that was read last, and the cursor behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Before(#[serde(with = "hex")] u128, Box<str>);
 
-/// A page behind the one read last.
+/// The page behind the one that was read last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Neighbour {
     rows: Vec<Anchor>,
@@ -75,7 +81,7 @@ struct Neighbour {
 }
 
 impl ByCursor {
-    /// A walk that asks for windows of `size` rows.
+    /// Returns a walk that asks for windows of `size` rows.
     pub(super) fn new(size: u32) -> ByCursor {
         let (trail, start, last, before) = (Vec::new(), None, None, None);
         ByCursor { size: size.max(1), trail, start, last, before, doubts_last: false, phase: Phase::Window }
@@ -130,7 +136,7 @@ impl ByCursor {
         self.read(news, answer)
     }
 
-    /// The beginning of the list.
+    /// Judges the answer to the question for the beginning of the list.
     fn first_page(&mut self, answer: &mut Answer<'_>) -> Move {
         let (shown, count, evidence) = (&answer.shown, answer.shown.len(), &mut *answer.evidence);
         *self = ByCursor { doubts_last: self.doubts_last, ..ByCursor::new(self.size) };
@@ -146,7 +152,8 @@ impl ByCursor {
             return self.step_back(Fault::Duplicates, answer);
         }
         let behind = shown.cursors.last().cloned().or_else(|| shown.next_cursor.map(Into::into));
-        // A total, or a word, that was never seen to be about the list may be about the page.
+        // A total, or `hasNextPage`, may be about the page alone until some answer has shown that it is about the
+        // list.
         let is_sure = behind.is_none() || answer.claims.trusts(count);
         if shown.total == Some(count) && shown.has_next != Some(true) && is_sure {
             evidence.position = count;
@@ -157,7 +164,8 @@ impl ByCursor {
         let news = evidence.anchors.remember(shown.rows, self.size);
         if (shown.has_next == Some(false) && !self.doubts_last) || behind.is_none() {
             evidence.position = count;
-            // A full page that says that it is the last, and tells where to go on, is taken at that.
+            // The page says that it is the last. If it is full or its claims are not trusted, its cursor is tried all
+            // the same.
             let tail = print(shown.rows);
             self.last = behind.filter(|_| count >= u64::from(self.size) || !is_sure);
             self.phase = if self.last.is_some() { Phase::Behind { tail } } else { Phase::Again { tail } };
@@ -171,7 +179,7 @@ impl ByCursor {
         Move::Stay
     }
 
-    /// A window that is joined, with `news` rows that were not known. Every row of it should have a cursor.
+    /// Takes a window that joins, with `news` rows that were not known. Steps back if one of its rows has no cursor.
     fn read(&mut self, news: usize, answer: &mut Answer<'_>) -> Move {
         let shown = &answer.shown;
         answer.evidence.position += news as u64;
@@ -183,7 +191,7 @@ impl ByCursor {
             return self.step_back(Fault::NoJoin, answer);
         }
         self.last = shown.cursors.last().cloned();
-        // Behind the row before the last anchors, so that the next window begins with them.
+        // The next window starts behind the row before the last anchors, so that it begins with them.
         if let Some(back) = shown.cursors.len().checked_sub(NEED + 1) {
             self.trail.push(shown.cursors[back].clone());
             let most = self.trail.len().saturating_sub(TRAIL);
@@ -197,7 +205,8 @@ impl ByCursor {
         Move::Stay
     }
 
-    /// The window did not join: the next one begins earlier.
+    /// Notes a window that did not join. The next window begins earlier, unless this one showed a record twice: then
+    /// it is asked for again.
     fn step_back(&mut self, fault: Fault, answer: &mut Answer<'_>) -> Move {
         answer.evidence.fail(fault);
         self.before = None;
@@ -228,7 +237,7 @@ impl ByCursor {
         Move::Stay
     }
 
-    /// Neighbours that do not overlap: the page before, read again after the one behind it.
+    /// Judges the page before, which was read again after the page behind it, where neighbours do not overlap.
     fn verify_before(&mut self, next: Neighbour, answer: &mut Answer<'_>) -> Move {
         let rows = answer.shown.rows;
         let now = print(rows);
@@ -251,7 +260,7 @@ impl ByCursor {
         Move::Stay
     }
 
-    /// Where both neighbours read the same twice, in turn, the page behind is joined.
+    /// Joins the page behind if it reads the same twice. [`ByCursor::verify_before`] has seen the page before do so.
     fn confirm_next(&mut self, next: &Neighbour, answer: &mut Answer<'_>) -> Move {
         let evidence = &mut *answer.evidence;
         if !reads_the_same(&next.rows, answer.shown.rows) {
@@ -277,7 +286,7 @@ impl ByCursor {
         Move::Stay
     }
 
-    /// Whether all rows that were read came as the list's first page.
+    /// Returns whether all rows that were read came as the list's first page.
     fn is_one_page(&self) -> bool {
         self.start.is_none() && self.before.is_none() && self.trail.len() <= 1
     }
@@ -310,7 +319,7 @@ impl Way for ByCursor {
         self.phase == Phase::Window
     }
 
-    /// Where a window lies in the list is not known, and neither is the size that is served.
+    /// Ignores the number of rows, because neither a window's place in the list nor the served page size is known.
     fn is_one_window(&self, _rows: u64) -> bool {
         self.is_one_page()
     }

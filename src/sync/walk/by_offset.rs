@@ -1,7 +1,8 @@
-//! Lists that take the number of rows to leave out. Any row can be the first, so each window begins two rows before the
-//! end of what was read.
+//! Reads lists that take an offset: the number of rows to skip. Any row can be the first, so each window begins two
+//! rows before the end of what was read.
 //!
-//! The rules are those of [`super::windows`]. A list whose windows are too small to overlap is read as [`FixedPageSize`].
+//! The rules are those of [`super::windows`]. If the windows are too small to overlap, [`FixedPageSize`] reads the
+//! list.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,30 +15,30 @@ use super::strategy::{Move, Way};
 use super::verdict::End;
 use super::windows::{Behind, Stands, Taken};
 
-/// A walk by offsets.
+/// The state of a walk by offsets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ByOffset {
-    /// Rows a window.
+    /// The page size, in rows.
     size: u32,
-    /// Page one has shown which size is served.
+    /// Whether page one has shown which size is served.
     is_size_known: bool,
     phase: Phase,
 }
 
-/// What is asked next.
+/// The next thing to ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     /// The window that begins with the rows read last.
     #[default]
     Window,
-    /// Page one told as many rows as it has: what is behind it?
+    /// The rows behind page one, whose total equalled its own number of rows.
     BehindPageOne { rows: u32 },
-    /// Is this the end?
+    /// A check whether this is the end of the list.
     Check(EndCheck),
 }
 
 impl ByOffset {
-    /// A walk that asks for windows of `largest` rows until it learns what is served.
+    /// Returns a walk that asks for windows of `largest` rows until it learns the size that is served.
     pub(super) fn new(largest: u32) -> ByOffset {
         ByOffset { size: largest.max(1), is_size_known: false, phase: Phase::Window }
     }
@@ -63,7 +64,8 @@ impl ByOffset {
         if count > asked {
             self.size = u32::try_from(count).unwrap_or(u32::MAX);
         } else if !was_size_known && count < asked && !is_whole {
-            // A clamp, or a list shorter than a page: ask again at what is served.
+            // The server clamps the size, or the list is shorter than a page. Page one is asked for again in this
+            // size.
             self.size = u32::try_from(count).unwrap_or(self.size);
             return Move::Stay;
         }
@@ -104,7 +106,7 @@ impl ByOffset {
         Move::Become(FixedPageSize::small(self.size), None)
     }
 
-    /// The window that begins with the last anchors before `position`.
+    /// Returns the question for the window that begins with the last anchors before `position`.
     fn reach(&self, position: u64) -> Ask {
         Ask { size: self.size, row: position.saturating_sub(NEED as u64) }
     }

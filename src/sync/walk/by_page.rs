@@ -1,12 +1,16 @@
-//! Pages by number: the usual walk.
+//! Reads lists by page numbers, which is the usual walk.
 //!
-//! Pages of one size adjoin and prove nothing. So each question takes another size, between half the largest and the
-//! largest, whose page begins before the end of what was read and ends farthest ([`crate::sync::walk::reach`]).
+//! Pages of one size adjoin, and adjoining pages prove nothing. So each question takes a size of its own, between
+//! half the largest size and the largest. The walk chooses the page that begins before the end of what was read and
+//! ends farthest ([`crate::sync::walk::reach`]).
 //!
-//! The size that is served is learnt from page one, because servers clamp in silence. A server may also serve one size
-//! whatever it is asked for, and count its pages in it. That shows when a page has more rows than were asked for, or when
-//! nothing known stands where something known must be: then one question finds out. Such a list is read as
-//! [`FixedPageSize`], and so is one whose pages are too small to overlap.
+//! The walk learns the served size from page one, because servers clamp without saying so. A server may also serve
+//! one size whatever it is asked for, and count its pages in that size. Two signs show that:
+//!
+//! - a page has more rows than were asked for;
+//! - a window shows no known row where known rows must stand. Then one further question finds out.
+//!
+//! [`FixedPageSize`] reads such a list, and also a list whose pages are too small to overlap.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -24,55 +28,55 @@ use super::verdict::End;
 use super::windows::{Behind, Stands, Taken};
 use crate::sync::walk::reach::{reach, reach_anew};
 
-/// A walk by page numbers.
+/// The state of a walk by page numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ByPage {
-    /// The largest page in use.
+    /// The largest page size in use, in rows.
     size: u32,
     sizes: Sizes,
     phase: Phase,
-    /// Questions that are not asked where others serve as well: an answer that a server keeps would confirm itself.
+    /// Questions to avoid where others serve as well, because a server that caches answers would confirm itself.
     #[serde(skip)]
     avoids: Arc<HashSet<(u32, u64)>>,
 }
 
-/// What was found out about the sizes that the server serves.
+/// What is known of the sizes that the server serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Sizes {
-    /// Nothing.
+    /// Nothing is known.
     Unknown,
-    /// The size of page one.
+    /// The size of page one is known.
     PageOne,
-    /// Whether the server obeys a size at all.
+    /// The walk has also asked whether the server obeys the size argument at all.
     Probed,
 }
 
-/// What is asked next.
+/// The next thing to ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
-    /// The window that begins in what was read and ends farthest; page one at the beginning.
+    /// The window that begins in what was read and ends farthest; at the beginning, page one.
     #[default]
     Window,
-    /// Page one told as many rows as it has: what is behind it?
+    /// The rows behind page one, whose total equalled its own number of rows.
     BehindPageOne { rows: u32 },
-    /// Is the size obeyed at all?
+    /// Page one in a smaller size: does the server obey the size argument at all?
     Probe,
-    /// Is this the end?
+    /// A check whether this is the end of the list.
     Check(EndCheck),
 }
 
 impl ByPage {
-    /// A walk that asks for pages of `largest` rows until it learns what is served.
+    /// Returns a walk that asks for pages of `largest` rows until it learns the size that is served.
     pub(super) fn new(largest: u32) -> ByPage {
         ByPage { size: largest.max(1), sizes: Sizes::Unknown, phase: Phase::Window, avoids: Arc::default() }
     }
 
-    /// Asks none of these questions where others serve as well.
+    /// Avoids these questions where others serve as well.
     pub(super) fn avoid(&mut self, asked: Arc<HashSet<(u32, u64)>>) {
         self.avoids = asked;
     }
 
-    /// The page that begins with the last anchors before `position` and ends farthest.
+    /// Returns the question for the page that begins with the last anchors before `position` and ends farthest.
     fn reach(&self, position: u64) -> Ask {
         if self.avoids.is_empty() { reach(position, self.size) } else { reach_anew(position, self.size, &self.avoids) }
     }
@@ -109,7 +113,8 @@ impl ByPage {
         if self.sizes == Sizes::Unknown {
             self.sizes = Sizes::PageOne;
             if count < asked && !is_whole {
-                // A clamp, or a list shorter than a page: ask again at what is served.
+                // The server clamps the size, or the list is shorter than a page. Page one is asked for again in this
+                // size.
                 self.size = u32::try_from(count).unwrap_or(self.size);
                 return Move::Stay;
             }
@@ -141,7 +146,8 @@ impl ByPage {
         Move::Stay
     }
 
-    /// A page of one row less came: has it one row less?
+    /// Judges the answer to [`Phase::Probe`], which asked for a page of one row less. If it has more rows than that,
+    /// the server serves one size only.
     fn probed(&mut self, answer: &mut Answer<'_>) -> Move {
         if answer.shown.len() > u64::from(answer.asked.size) {
             return Move::Become(FixedPageSize::only(self.size), None);

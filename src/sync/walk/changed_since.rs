@@ -1,9 +1,13 @@
-//! A night asks for what changed since a list was read last, where the API has a filter for it and obeys it. It is tried
-//! before it is believed, once: a filter that is ignored costs nothing but the whole list, one that answers with nothing
-//! would hide every change. What it misses all the same, and what is gone, a reading of the whole list finds
-//! (`full_every`). Which reading is due: [`crate::mirror::readings`].
+//! Lets a nightly run ask only for what changed since a list was read last, if the API has a filter for that and
+//! obeys it. Other lists are read whole.
 //!
-//! The list that other lists belong to (conversations) is read whole: what it does not show would not be asked for.
+//! Each filter is tried once before it is believed. A filter that the server ignores costs no more than the whole
+//! list, but a filter that answers with nothing would hide every change. The reading of the whole list (`full_every`)
+//! finds what the filter misses all the same, and what is gone. [`crate::mirror::readings`] decides which reading is
+//! due.
+//!
+//! A list whose records have lists of their own (conversations) is always read whole, because the messages of a
+//! conversation that the filter leaves out would not be asked for.
 
 use std::sync::PoisonError;
 
@@ -18,12 +22,12 @@ use crate::source::Source;
 use crate::streams::{self, Stream};
 use crate::sync::{Context, dialect};
 
-/// The moment that a walk asks for changes since; none: for the whole list.
+/// Returns the moment since which a walk asks for changes, in milliseconds since 1970. `None` reads the whole list.
 pub fn since(from: &Checkpoint) -> Option<i64> {
     from.known_since.filter(|_| from.partition.is_empty())
 }
 
-/// A fingerprint of how a stream's one list is asked for.
+/// Returns a fingerprint of how a stream's one list is asked for.
 pub fn asked(source: &Source, stream: Stream) -> Result<i64> {
     let dialect = source.dialect();
     let part = dialect.stream(stream)?;
@@ -34,8 +38,8 @@ pub fn asked(source: &Source, stream: Stream) -> Result<i64> {
     Ok(i64::from_ne_bytes(xxh3_64(all.join("\n").as_bytes()).to_ne_bytes()))
 }
 
-/// The lists of which changes alone may be asked for, and what the run is to tell of the others. Asks only where the next
-/// reading would be a tail.
+/// Returns the lists that may be asked for changes alone, and notes for the summary about the others. It asks the
+/// server only if the next reading would be one of changes.
 pub async fn offered(
     source: &Source,
     mirror: &Mirror,
@@ -80,7 +84,7 @@ fn has_partitions(source: &Source, stream: Stream) -> bool {
     streams::ALL.into_iter().any(|s| s.definition().parent == Some(stream) && source.is_partitioned(s))
 }
 
-/// Tells that a list is not read whole.
+/// Notes for the summary that a list is not read whole.
 pub fn note(context: &Context, stream: Stream, from: &Checkpoint) {
     if let Some(since) = since(from) {
         let note = format!("{stream}: only what changed since {} is asked for", crate::clock::text(since));

@@ -1,18 +1,20 @@
-//! What a server says of a list beside showing it, held against what it showed. A claim never proves that a reading is
-//! complete; but no reading is complete against the server's own word.
+//! Compares what a server says of a list with what it shows. A claim never proves that a reading is complete, but no
+//! reading is complete against the server's own word.
 //!
-//! - *More follows.* The last answer that had rows says so although it was not full, or the empty answer behind it does.
-//!   Servers that only mean "this page is full" say it of full pages alone, and the empty page behind takes it back.
-//! - *There are so many.* A list with cursors that came as one page has fewer rows than its total. Where a walk took more
-//!   than one answer and some total told more rows than it read, rows may have gone meanwhile: [`super::closing`] reads the
-//!   list again and holds the total against it.
-//! - *So many here.* A total that never tells more rows than were shown so far may count the rows of the page, or the rows
-//!   so far: it is a total of the list once an answer told more than it showed, or nothing was behind as long a list.
+//! - *More follows.* The last answer with rows says so although it was not full, or the empty answer behind it does.
+//!   Some servers only mean "this page is full". They say it of full pages alone, and the empty page behind takes it
+//!   back.
+//! - *The total is larger.* A list with cursors that came as one page has fewer rows than its total. Where a walk
+//!   took more than one answer, rows may have gone meanwhile: [`super::closing`] reads the list again and compares it
+//!   with the total.
+//! - *The total counts something else.* A total that never exceeds the rows shown so far may count the rows of the
+//!   page, or the rows so far. It counts the list once an answer claims more rows than it showed, or once nothing was
+//!   found behind a list of at least that length.
 //!
-//! Each of these was read again by the time a walk ends (the tail, or the empty first page), and stands.
+//! By the time a walk ends it has asked again about each of these claims (the tail, or the empty first page), and the
+//! claim stood.
 //!
-//! Two servers can send the same bytes, one that tells the truth and one that does not: what no answer contradicts, no
-//! client can see.
+//! Two servers can send the same bytes, one honest and one not. What no answer contradicts, no client can see.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,39 +22,40 @@ use super::answer::Shown;
 use super::questions::Ask;
 use super::reasons;
 
-/// What the server said last.
+/// The last claims of the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Claims {
-    /// The last answer with rows: whether another page follows.
+    /// Whether another page follows, as the last answer with rows says.
     more: Option<bool>,
-    /// How many rows there are, as it says.
+    /// The total, as the last answer with rows says.
     total: Option<u64>,
-    /// It had as many rows as were asked for, or more.
+    /// Whether the last answer with rows had as many rows as were asked for, or more.
     is_full: bool,
-    /// The empty answer behind it: whether another page follows.
+    /// Whether another page follows, as the empty answer behind it says.
     behind: Option<bool>,
-    /// The largest total that was told with rows.
+    /// The largest total of any answer with rows.
     most: Option<u64>,
-    /// A total was found to count something else than the list, for example the rows of a page: no total is believed.
+    /// Whether a total was found to count something else than the list, for example the rows of a page. Then no total
+    /// is believed.
     is_no_total: bool,
-    /// The rows that came at once where no total said that there are more; all of them are trusted to be a whole list.
+    /// What is known of this stream's totals.
     whole: Whole,
 }
 
 /// What is known of a stream's totals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Whole {
-    /// A list of so many rows, which came as one page and told as many, was found to have nothing behind it.
+    /// A list of this many rows came as one page with an equal total, and nothing was found behind it.
     UpTo(u64),
-    /// Some total told more rows than had been shown: it counts the list.
+    /// Some total exceeded the rows shown so far, so totals count the list.
     Told,
-    /// Nothing.
+    /// Nothing is known.
     #[default]
     Unknown,
 }
 
 impl Whole {
-    /// Whether a list that came as one page of so many rows, and told as many, is known to be whole.
+    /// Returns whether a list is known to be whole that came as one page of `rows` rows with an equal total.
     fn covers(self, rows: u64) -> bool {
         match self {
             Whole::Told => true,
@@ -61,7 +64,7 @@ impl Whole {
         }
     }
 
-    /// What is known with this, too.
+    /// Combines two pieces of knowledge.
     #[must_use]
     pub fn with(self, other: Whole) -> Whole {
         match (self, other) {
@@ -73,7 +76,7 @@ impl Whole {
 }
 
 impl Claims {
-    /// Takes in what an answer says. `asked` is what it answers.
+    /// Takes in the claims of an answer to the question `asked`.
     pub(super) fn hear(&mut self, asked: Ask, shown: &Shown<'_>) {
         let rows = shown.len();
         if rows > 0 {
@@ -88,24 +91,25 @@ impl Claims {
         }
     }
 
-    /// Returns the total of an answer that shows the rows from `asked.row` on, if totals are believed. A total that is less
-    /// than the rows that there are counts something else.
+    /// Returns the total of an answer that shows the rows from `asked.row` on, if totals are believed. A total
+    /// smaller than the number of rows shown up to here counts something else, and from then on no total is believed.
     pub(super) fn believed_total(&mut self, asked: Ask, shown: &Shown<'_>) -> Option<u64> {
         self.is_no_total |= shown.total.is_some_and(|total| total < asked.row + shown.len());
         shown.total.filter(|_| !self.is_no_total)
     }
 
-    /// The total counts something else than the list.
+    /// Notes that the total counts something else than the list.
     pub(super) fn disbelieve_total(&mut self) {
         self.is_no_total = true;
     }
 
-    /// Takes in rows that were shown behind the end that the total told.
+    /// Notes that rows were shown up to `end`. If that is behind the end that the total claimed, no total is believed
+    /// any more.
     pub(super) fn hear_rows_up_to(&mut self, end: u64) {
         self.is_no_total |= self.total.is_some_and(|total| total < end);
     }
 
-    /// What the claims contradict of a list that is read to its end, in a few words; `None` where nothing.
+    /// Returns, in a few words, which claim contradicts that the list was read to its end, or `None`.
     pub(super) fn contradict(&self) -> Option<String> {
         if self.behind == Some(true) {
             Some(reasons::MORE_BEHIND.into())
@@ -116,7 +120,7 @@ impl Claims {
         }
     }
 
-    /// The same of a list with cursors, of which so many rows were read; `at_once`: in one page.
+    /// The same for a list with cursors of which `rows` rows were read. `at_once` says that they came in one page.
     pub(super) fn contradict_cursors(&self, rows: u64, at_once: bool) -> Option<String> {
         if self.more == Some(true) && self.behind.is_none() {
             return Some(reasons::no_cursor(rows));
@@ -125,17 +129,18 @@ impl Claims {
         Some(reasons::fewer_shown(total, rows, "row"))
     }
 
-    /// Whether some answer told more rows than so many. Rows may have gone meanwhile: reading the list again tells.
+    /// Returns whether some answer claimed more than `rows` rows. Rows may have gone meanwhile; reading the list
+    /// again tells.
     pub(super) fn tell_more_than(&self, rows: u64) -> bool {
         self.most.is_some_and(|most| most > rows) && !self.is_no_total
     }
 
-    /// Whether a list that came as one page of so many rows, and told as many, is known to be whole.
+    /// Returns whether a list is known to be whole that came as one page of `rows` rows with an equal total.
     pub(super) fn trusts(&self, rows: u64) -> bool {
         self.whole.covers(rows)
     }
 
-    /// Nothing is behind a list that came as one page of so many rows, and told as many.
+    /// Notes that nothing stands behind a list that came as one page of `rows` rows with an equal total.
     pub(super) fn found_whole(&mut self, rows: u64) {
         self.whole = self.whole.with(Whole::UpTo(rows));
     }

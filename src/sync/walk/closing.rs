@@ -1,28 +1,32 @@
-//! Closing readings: no record that was in a list from the walk's first request to its last is passed over.
+//! Reads a list again after its walk, so that no record is missing that was in the list from the walk's first request
+//! to its last.
 //!
-//! The overlap walk misses no row that nobody touched. But a conversation that gets a message while the list is read jumps
-//! to the head, past the reading point, and nothing in the answers says so. So a list is read once more, ids alone, many
-//! pages a request. What that shows and the mirror lacks is read whole and stored, and what belongs to it is read in the
-//! same run. That is repeated until a reading shows no such row that can have been there when the walk began, three times
-//! at most.
+//! The overlap walk misses no row that nobody touched. But a conversation that gets a message while the list is read
+//! jumps to the head, past the reading point, and nothing in the answers says so. So the list is read once more, for
+//! ids alone, many pages a request. Rows that this reading shows and the mirror lacks are read whole and stored;
+//! their own lists (messages) are read in the same run. This repeats until a reading shows no such row that can have
+//! existed when the walk began, three times at most.
 //!
-//! - A closing reading asks no question (page size and first row) that the walk, its second pass, or another reading asked, as
-//!   long as others serve as well: a server that keeps answers would confirm itself. Where the server has one page size only,
-//!   no question is new: the reading comes a minute later.
-//! - A row counts as passed over unless it was made after the walk began: it tells so, or what belongs to it does (a
-//!   conversation whose messages fit one page, all of them younger).
-//! - Which lists need closing readings, `ending.rs` says.
-//! - A record that moved past the reading point in every reading is shown by none, and no answer tells that from one that
-//!   is gone. How likely that is, the last reading tells: of the `n` known records it did not show `m` although they exist.
-//!   About `3m / (n - m)` may be missing. Under one the list is continuous, and the run tells the number.
-//! - The server's own word: its total, told by the first page of the reading, is no more than the records that the reading
-//!   shows and those that it does not show any more. Of a list that stood still the same holds for every page's total. Where
-//!   the total is more in two readings, the list is incomplete.
+//! - *Fresh questions.* A closing reading avoids every question (page size and first row) that the walk, its second
+//!   pass or another reading asked, as long as others serve as well, because a server that caches answers would
+//!   confirm itself. If the server has one page size only, no question is fresh, and the reading comes a minute
+//!   later.
+//! - *Passed over.* A row counts as passed over unless it was made after the walk began. The row says so itself, or
+//!   its own list does: a conversation whose messages fit one page, all of them younger than the walk's beginning.
+//! - *Which lists.* `ending.rs` decides which lists need closing readings.
+//! - *What may still be missing.* A record that moved past the reading point in every reading is shown by none, and
+//!   no answer tells it from a record that is gone. The last reading tells how likely that is: of `n` known records
+//!   it did not show `m` although they exist. About `3m / (n - m)` records may be missing. If that is less than one,
+//!   the list is `continuous`, and the run tells the number.
+//! - *The server's own word.* The total on the reading's first page must not exceed the records that the reading
+//!   shows plus the known records that it does not show any more. If the list stood still, the same holds for the
+//!   total of every page. If the total is larger in two readings in a row, the list is `incomplete`.
 //!
-//! A closing reading is a pass like any other: each page that it has taken in is committed, with the ids that it showed,
-//! and a run that is stopped or killed in it goes on with it. One that is older than an hour begins again: too much has
-//! changed since. In boxes it may take a week, for where a box holds a few pages of it, it would never come to its end; what
-//! moved meanwhile, it tells as any other does. `reading_again.rs` holds one such reading.
+//! A closing reading is a pass like any other. Each of its pages is committed, with the ids that it showed, and a run
+//! that is stopped or killed goes on with it. A reading older than an hour begins again, because too much has changed
+//! since. In runs with a time box or a limit of requests it may take a week. Such a run may hold only a few pages of
+//! it, so that within an hour it would never come to its end. It reports what moved meanwhile as any other reading
+//! does. `reading_again.rs` carries out one closing reading.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -42,22 +46,23 @@ use crate::streams::Stream;
 use crate::sync::Context;
 use crate::verdict::{Moved, Verdict};
 
-/// Closing readings of one list at most.
+/// The most closing readings of one list.
 const MOST: u32 = 3;
-/// A reading that began so many milliseconds ago is not gone on with,
+/// The age at which a reading is begun again, in milliseconds: an hour.
 const OLD: i64 = 3_600_000;
-/// and in boxes, of which one may hold a few pages of it, such a one.
+/// The same in a run with a time box or a limit of requests, in milliseconds: a week. One such run may hold only a
+/// few pages.
 const OLD_IN_BOXES: i64 = 7 * 24 * 3_600_000;
-/// How long a reading waits that can ask no new question, in milliseconds.
+/// How long a reading waits that can ask no fresh question, in milliseconds.
 const ONE_SIZE: i64 = 60_000;
 
 /// A list that a walk has read to its end.
 pub(super) struct Read<'c> {
     pub context: &'c Context,
     pub stream: Stream,
-    /// Its checkpoint when this run began.
+    /// The checkpoint of the list when this run began to read it.
     pub from: &'c Checkpoint,
-    /// Windows that were stored.
+    /// The number of windows that were stored.
     pub windows: i64,
 }
 
@@ -66,18 +71,18 @@ impl Read<'_> {
         Place { lane: self.context.lane, stream: self.stream, partition: self.from.partition.clone() }
     }
 
-    /// The record whose list it is; `None` for a stream's one list.
+    /// Returns the id of the record whose list it is, or `None` for a stream's one list.
     pub(super) fn parent(&self) -> Option<String> {
         Some(self.from.partition.clone()).filter(|partition| !partition.is_empty())
     }
 
-    /// The question for the ids of its first rows.
+    /// Returns the question for the ids of its first `size` rows.
     pub(super) fn first_page(&self, size: u32) -> Question {
         let parent = self.parent().or_else(|| self.context.source.any_parent(self.stream));
         Question { stream: self.stream, parent, size, start: Start::Row(0), select: Select::Ids, since: None }
     }
 
-    /// Stores a window; the walk goes on as `closing` says.
+    /// Stores a window, together with `closing` as the walk's position.
     pub(super) async fn keep(&mut self, window: Window, closing: &Closing) -> Result<()> {
         let position = Position::closing(closing)?;
         land(self.context, self.stream, self.from, self.windows, window, Left::Open(Some(position))).await?;
@@ -86,43 +91,44 @@ impl Read<'_> {
     }
 }
 
-/// Where the closing readings of a list stand; stored in its checkpoint.
+/// The state of a list's closing readings, stored in its checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Closing {
-    /// The server's time when the walk began, in milliseconds since 1970, where it is known.
+    /// The server's time when the walk began, in milliseconds since 1970, if it is known.
     pub began: Option<i64>,
-    /// The page size that the walk used.
+    /// The page size that the walk used, in rows.
     size: u32,
-    /// The server serves one page size only.
+    /// Whether the server serves one page size only.
     one_size: bool,
-    /// Such a reading does not begin before this moment of the server's time, in milliseconds since 1970.
+    /// The earliest moment for a reading that can ask no fresh question, by the server's time, in milliseconds since
+    /// 1970.
     not_before: Option<i64>,
-    /// Readings that came to their end.
+    /// The number of readings that came to their end.
     readings: u32,
-    /// Records that they found.
+    /// The number of records that the readings showed and the round had not seen.
     pub found: u64,
-    /// The last of them fell short of the server's own word.
+    /// Whether the last reading fell short of the server's own word.
     was_short: bool,
-    /// Some answer to the walk told more rows than the walk has read.
+    /// Whether some answer to the walk claimed a larger total than the number of rows that it read.
     was_told_more: bool,
     /// The reading under way.
     pub reading: Option<Reading>,
 }
 
-/// A reading under way.
+/// A closing reading under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reading {
     pub walk: Walk,
     /// The server's time when it began, in milliseconds since 1970.
     began: i64,
-    /// Different ids that it has shown.
+    /// The number of distinct ids that it has shown.
     pub ids: u64,
-    /// Records that were unknown and can have been there when the walk began.
+    /// The number of unknown records that can have existed when the walk began.
     pub passed_over: u64,
-    /// What its first page tells of how many there are, and the most that any of its pages tells.
+    /// The total that its first page claims (`total`), and the largest total that any of its pages claims (`most`).
     pub total: Option<u64>,
     pub most: Option<u64>,
-    /// It has shown no page yet.
+    /// Whether it has shown no page yet.
     pub is_first: bool,
     pub end: Option<End>,
 }
@@ -130,22 +136,22 @@ pub(super) struct Reading {
 /// How a reading came to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum End {
-    /// It shows the whole list; this many rows, where they stood still.
+    /// It shows the whole list. If the list stood still, this is its number of rows.
     Whole(Option<u64>),
-    /// It does not, and why.
+    /// It does not show the whole list, for this reason.
     Broken(String),
-    /// It met a row that cannot be asked for.
+    /// It met a row that the server fails to answer for, even by its id alone.
     Unreadable,
 }
 
 impl Reading {
-    /// What speaks against it: fewer records than rows, or than the server says. `unshown`: so many that the round has seen
-    /// it does not show.
+    /// Returns what speaks against the reading, or `None`: it shows fewer ids than rows, or fewer records than the
+    /// server claims. `unshown` is the number of records that the round has seen and the reading does not show.
     fn is_short(&self, rows: Option<u64>, unshown: u64) -> Option<String> {
         if let Some(rows) = rows.filter(|rows| *rows > self.ids) {
             return Some(reasons::fewer_ids(rows, self.ids));
         }
-        // What comes in meanwhile counts in later totals, and moves the rows.
+        // If the list moved, only the first page's total counts: later totals count what came in meanwhile.
         let total = if rows.is_some() { self.most } else { self.total };
         let total = total.filter(|total| *total > self.ids + unshown)?;
         Some(reasons::fewer_shown(total, self.ids, "record"))
@@ -153,7 +159,7 @@ impl Reading {
 }
 
 impl Closing {
-    /// Closing readings of a list that this walk has read; it began at that moment.
+    /// Returns the closing readings of a list that `walk` has read, which began at the server's time `began`.
     pub(super) fn new(walk: &Walk, began: Option<i64>) -> Closing {
         Closing {
             began,
@@ -168,13 +174,13 @@ impl Closing {
         }
     }
 
-    /// The same where nothing is known of the walk but the largest page that it can have asked for.
+    /// The same for a walk of which only the largest page size is known that it can have asked for.
     pub(super) fn of_unknown_walk(size: u32) -> Closing {
         Closing { size, ..Closing::new(&Walk::new(size), None) }
     }
 
-    /// Goes on with the reading under way, or begins the next one, whose first question is none of `asked`; whether it was
-    /// begun just now.
+    /// Goes on with the reading under way, or begins the next one with a first question that is not among `asked`.
+    /// The `bool` says whether it began just now.
     fn resume(&mut self, list: &Read<'_>, asked: &HashSet<Asked>) -> Result<(Reading, bool)> {
         let now = list.context.source.now();
         let old = if list.context.boxed { OLD_IN_BOXES } else { OLD };
@@ -188,8 +194,8 @@ impl Closing {
     }
 }
 
-/// Reads the list again until nothing shows up that was passed over, and closes its walk. `asked`: questions that nobody
-/// has stored.
+/// Reads the list again until a reading shows nothing that was passed over, and closes its walk. `asked` are
+/// questions that were asked but are not stored yet.
 pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<Asked>) -> Result<Ended> {
     let mut unstored = Remembered { asked, ..Remembered::default() };
     let mut verdict = Verdict::Incomplete(reasons::KEEP_MOVING.into());
@@ -211,20 +217,20 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
         closing.readings += 1;
         let rows = match end {
             End::Whole(rows) => rows,
-            // Nothing is held against it: the list lacks that row, and says so.
+            // The list lacks that row and is reported for it. Nothing else speaks against the list.
             End::Unreadable if reading.passed_over == 0 => {
                 verdict = Verdict::Continuous;
                 break;
             }
             End::Unreadable => continue,
-            // The walk came to its end: what keeps a reading from its own is that the list moves.
+            // The walk itself came to its end. A reading does not when the list moves too much under it.
             End::Broken(why) => {
                 tracing::info!(stream = %list.stream, why, "a closing reading came to no end");
                 continue;
             }
         };
         if closing.was_told_more && reading.most.is_none() {
-            // A server may tell it with its first answer alone.
+            // No page of the reading claimed a total. A server may claim one only on a first page of the usual size.
             let total = list.context.source.ask(list.first_page(list.context.page_size)).await?.total;
             (reading.total, reading.most) = (total, total);
         }
@@ -253,8 +259,9 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
     Ok(Ended::Closed(verdict))
 }
 
-/// Waits until a server that keeps answers has perhaps forgotten those of the reading before; false when a stop came first.
-/// From when on the reading may begin is stored: a run that is stopped meanwhile does not wait anew.
+/// Waits until a server that caches answers has perhaps forgotten those of the reading before. Returns `false` if a
+/// stop came first. The moment at which the reading may begin is stored, so that a run that is stopped meanwhile does
+/// not wait again.
 async fn wait(list: &mut Read<'_>, closing: &mut Closing) -> Result<bool> {
     let now = list.context.source.now();
     if closing.not_before.is_none() {

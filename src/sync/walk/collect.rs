@@ -1,10 +1,10 @@
-//! Double collect: from the theory of atomic snapshots. When two passes over a list, one after the other, show the same
-//! ids in the same order, the list stood exactly so between them: the verdict is `proven`.
+//! Compares two passes over a list (a double collect, from the theory of atomic snapshots). If two successive passes
+//! show the same ids in the same order, the list stood exactly so between them, and the verdict is `proven`.
 //!
-//! The first pass is the walk itself, as long as nothing moved under it. The second asks for ids alone, in pages of a size
-//! that the first never used: a cached answer, or an order that hangs on the question, then reads differently. Every total
-//! must equal the rows, and no id may stand twice (the mirror counts that). A server that offers no second size proves
-//! nothing, and neither does a list that moved: both stay `continuous`.
+//! The first pass is the walk itself, if nothing moved under it. The second pass asks for ids alone, in a page size
+//! that the first never used, because a cached answer, or an order that depends on the question, then reads
+//! differently. Every total must equal the number of rows, and no id may stand twice (the mirror counts the ids). If
+//! a server offers no second size, or if the list moved, nothing is proven and the list stays `continuous`.
 
 use super::Walk;
 use super::anchors::NEED;
@@ -16,7 +16,7 @@ use super::sequence::Sequence;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Collect {
     size: u32,
-    /// Rows read so far.
+    /// The number of rows read so far.
     position: u64,
     want: Sequence,
     got: Sequence,
@@ -25,7 +25,7 @@ pub struct Collect {
 }
 
 impl Collect {
-    /// A second pass over what a walk has read to its end. Returns `None` if it could prove nothing.
+    /// Returns a second pass over the list that a walk has read to its end, or `None` if it could prove nothing.
     pub fn after(walk: &Walk) -> Option<Collect> {
         let position = walk.evidence.position;
         let want = walk.evidence.sequence.clone().filter(|seq| seq.rows > 0 && seq.rows == position)?;
@@ -43,18 +43,19 @@ impl Collect {
         })
     }
 
-    /// How many rows there must be, each another record.
+    /// Returns how many rows, and how many distinct records, the list must have.
     pub fn rows(&self) -> u64 {
         self.want.rows
     }
 
-    /// For the test of the tests: looks at counts alone.
+    /// Makes the second pass look at counts alone. It is for the test of the tests.
     #[cfg(test)]
     pub fn forget_ids(&mut self) {
         self.blind = true;
     }
 
-    /// The next questions, at most `n`; one page behind the last rows where no total says that they are the last.
+    /// Returns the next questions, at most `n`. Once all rows were read without a total, the question is for the page
+    /// behind them.
     pub fn asks(&self, n: usize) -> Vec<Ask> {
         let size = u64::from(self.size);
         let first = self.position.div_ceil(size);
@@ -62,7 +63,8 @@ impl Collect {
         (first..last).take(n.max(1)).map(|page| Ask { size: self.size, row: page * size }).collect()
     }
 
-    /// Takes in the answer to the next question: whether the passes are the same, once that is known.
+    /// Takes in the answer to the next question. Returns whether the passes are the same, or `None` as long as that
+    /// is open.
     pub fn judge(&mut self, shown: &Shown<'_>) -> Option<bool> {
         let left = self.want.rows - self.position;
         let expected = left.min(self.size.into());

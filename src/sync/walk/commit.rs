@@ -1,4 +1,4 @@
-//! What a walk leaves in the mirror: a window's records and its checkpoint's move, together.
+//! Stores what a walk has read: the records of a window and the move of its checkpoint, in one transaction.
 
 use std::collections::HashSet;
 
@@ -16,30 +16,31 @@ use crate::sync::incremental::skip;
 use crate::sync::walk::changed_since;
 use crate::verdict::{Moved, Verdict};
 
-/// A page, as the walk has taken it in.
+/// A page as the walk has taken it in.
 #[derive(Default)]
 pub struct Window {
-    /// What it shows.
+    /// The page.
     pub page: Page,
-    /// It began before the end of what was read.
+    /// Whether the window did not join what was read, or shows rows that a closing reading asked for.
     pub stepped_back: bool,
-    /// When its rows were made.
+    /// The moments at which its rows were made.
     pub moments: Moments,
-    /// What the walk remembers for its closing readings.
+    /// The questions and ids that the walk remembers for its closing readings.
     pub remembered: Remembered,
-    /// When it closes the walk: what its closing readings found.
+    /// What the closing readings found, if this window closes the walk.
     pub moved: Moved,
 }
 
-/// What a window leaves of its walk.
+/// The state in which a window leaves its walk.
 pub enum Left {
-    /// It goes on from this position; none is its beginning.
+    /// The walk goes on from this position. `None` is the beginning of the list.
     Open(Option<String>),
-    /// It is over.
+    /// The walk is closed.
     Closed(Verdict),
 }
 
-/// Stores a window and moves its walk, in one transaction.
+/// Stores a window and moves its walk, in one transaction. Settles first which records of other lists the page may
+/// take.
 pub async fn land(
     context: &Context,
     stream: Stream,
@@ -101,7 +102,7 @@ pub async fn land(
         if landed.disputed.is_empty() {
             break landed;
         }
-        // What it takes to settle whose these are needs bytes, too.
+        // Gives back the page's share of the bytes in flight, because settling the dispute reads pages, too.
         hold = None;
         landing = disputes::resolve(context, page, &landed.disputed).await?;
     };
@@ -121,8 +122,8 @@ pub async fn land(
     Ok(landed)
 }
 
-/// Closes a walk that cannot be read, so that the others can go on; a later run tries it again. `aside`: the list is set
-/// aside, and the rest of the stream is delivered without it.
+/// Closes a walk whose list cannot be read, so that the others can go on. A later run tries it again. If `aside` is
+/// `true`, the list is set aside, and the rest of the stream is delivered without it.
 pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error, aside: bool) -> Result<()> {
     let mut window = Window::default();
     if aside {

@@ -1,6 +1,10 @@
-//! Records that two lists show. A message that lives under another conversation than the one whose list shows it now may
-//! have moved (conversations were merged), or stand in both. The other list is asked. What both show keeps what the mirror
-//! has of it, and is set aside by its id; a page that shows nothing but another list's rows makes its list incomplete.
+//! Settles which list a record belongs to that two lists show. A page may show a message that the mirror knows from
+//! another conversation's list. Either it moved (the conversations were merged), or both lists show it. So the server
+//! is asked for the other list:
+//!
+//! - The other list does not show it: the message moved, and is stored for this list.
+//! - Both show it: the mirror keeps what it has of it, and the message is set aside by its id.
+//! - Every row of the page belongs to another list: this list is `incomplete`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +18,8 @@ use crate::sync::Context;
 use crate::sync::parents::{Shows, is_ignored, shows};
 use crate::verdict::Verdict;
 
-/// Settles which records of a page may be taken from the lists that the mirror knows them from, and changes the page so
-/// that it can be stored.
+/// Settles which disputed records the page's list may take, and changes the page so that it can be stored. Fails if
+/// the server shows the same list for every record.
 pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Dispute]) -> Result<Landing> {
     let place = landing.place.clone();
     let mut by_parent: BTreeMap<&str, Vec<&Dispute>> = BTreeMap::new();
@@ -38,7 +42,7 @@ pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Disput
     }
     let lists: BTreeSet<&str> = shown_by.values().copied().collect();
     if let (Some(other), true) = (lists.first(), shown_by.len() == landing.records.rows.len()) {
-        // Not one row of its own: this is another list.
+        // The page shows no row of its own list, only those of another list.
         refuse_ignored(context, &landing, other).await?;
         let (own, other) = (quote(&place.partition), quote(other));
         let why = format!("the server shows the same messages for the conversations {other} and {own}");
@@ -60,8 +64,8 @@ pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Disput
     Ok(landing)
 }
 
-/// Begins the list again that showed these records in this round and does not show them now: what it showed may have been
-/// another one's, in the place of its own. Returns `false` where its walk is still under way.
+/// Begins the other list again, because it showed these records in this round and does not show them now: what it
+/// showed may have been another list's rows instead of its own. Returns `false` if its walk is still under way.
 async fn read_again(context: &Context, place: &Place, other: &str) -> Result<bool> {
     let (list, run) = (Place { partition: other.to_owned(), ..place.clone() }, context.begun.run);
     context
@@ -76,8 +80,8 @@ async fn read_again(context: &Context, place: &Place, other: &str) -> Result<boo
         .await
 }
 
-/// Whether records have left the list that the mirror knows them from: the record that it belongs to is gone, or the list
-/// was read to its end in this round and did not show them.
+/// Returns whether records have left the list that the mirror knows them from. They have if the record that the list
+/// belongs to is gone, or if the list was read to its end in this round and did not show them.
 async fn has_left(context: &Context, place: &Place, other: &str, rows: &[&Dispute]) -> Result<bool> {
     let Some(parent) = place.stream.definition().parent else { return Ok(false) };
     let since = context.begun.since_run;
@@ -94,7 +98,8 @@ async fn has_left(context: &Context, place: &Place, other: &str, rows: &[&Disput
         .await
 }
 
-/// Fails where the server shows the same list for every record, and its rows do not say whose they are.
+/// Fails with [`Kind::ParentIgnored`] if the server shows the same list for every record. The rows of such a list do
+/// not name their record.
 async fn refuse_ignored(context: &Context, landing: &Landing, other: &str) -> Result<()> {
     let (stream, partition) = (landing.place.stream, &landing.place.partition);
     let asked = Question {

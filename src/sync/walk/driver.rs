@@ -1,5 +1,5 @@
-//! One walk: reads a list page by page and lands every page. The reasoning is [`super`]'s; here the next question
-//! is under way while the last page is being stored, and a kill at any moment loses at most the pages under way.
+//! Drives one walk: reads a list page by page and stores every page. [`super`] holds the reasoning. The next question
+//! is under way while the last page is stored, and a kill at any moment loses at most the pages under way.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -28,17 +28,19 @@ use crate::verdict::Verdict;
 /// How a walk left off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
-    /// At its end.
+    /// It came to the end of its list, with this verdict.
     Closed(Verdict),
-    /// A stop was asked for.
+    /// It stopped on request.
     Stopped,
-    /// The server ignores which record's list is asked for: the stream is to be read as one list.
+    /// The server ignores which record's list is asked for. The stream is to be read as one list.
     ParentIgnored,
 }
 
-/// Walks a list from where its checkpoint stands. `at_work` says that its first question comes in a moment. `landed` is
-/// called after each committed page. A page argument that seems to be ignored may be pages counted from 1 that were
-/// believed to be counted from 0, for a list that moves can show that: then it is walked once more, counted from 1.
+/// Walks a list from where its checkpoint stands. `at_work` announces that its first question comes in a moment.
+/// `landed` is called after each committed page.
+///
+/// If the server seems to ignore the page number, pages may be counted from 1 although they were believed to be
+/// counted from 0: a list that moves can look like that. Then the list is walked once more, counted from 1.
 pub async fn walk(
     context: &Context,
     stream: Stream,
@@ -62,8 +64,8 @@ pub async fn walk(
     once(context, stream, again, context.source.at_work(), &landed).await
 }
 
-/// Opens a stream's one list again, for its closing readings, where an older version has closed it in this round without
-/// them. Returns where it stands.
+/// Opens a stream's one list again for its closing readings if an older version closed it in this round without them.
+/// Returns the list's checkpoint.
 pub async fn made_sure(context: &Context, stream: Stream, from: Checkpoint) -> Result<Checkpoint> {
     let is_long = from.seen > u64::from(context.page_size);
     let is_due = from.verdict == Some(Verdict::Continuous) && !from.is_made_sure;
@@ -85,7 +87,7 @@ pub async fn made_sure(context: &Context, stream: Stream, from: Checkpoint) -> R
     opened.ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))
 }
 
-/// One pass.
+/// Walks the list in one pass, from where its checkpoint stands.
 async fn once(
     context: &Context,
     stream: Stream,
@@ -110,7 +112,7 @@ async fn once(
     }
 }
 
-/// Goes on with a walk, which began at this moment of the server's time, to the list's end.
+/// Reads on to the list's end. The walk began at `began`, by the server's time in milliseconds since 1970.
 async fn read(
     context: &Context,
     stream: Stream,
@@ -121,11 +123,11 @@ async fn read(
 ) -> Result<Ended> {
     let (mut windows, size) = (from.windows, walk.page_size());
     let mut known_end = KnownEnd::new(skip::horizon(context, from));
-    // Where the walk stands in the mirror.
+    // The position of the walk that is stored in the mirror.
     let mut stands = from.position.clone();
     let (mut total, mut lowered): (Option<u64>, _) = (None, false);
     let mut order = Order::default();
-    // Pages that were asked for together; the first of them is the walk's next question.
+    // The answers to questions that were asked together. The first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
     let mut pending = ask(context, stream, from, &walk, total, known_end.is_near());
     drop(at_work);
@@ -166,11 +168,11 @@ async fn read(
         let window = Window { page, stepped_back: step.stepped_back, moments, remembered, ..Window::default() };
         if let Some(verdict) = step.end {
             refuse_empty(context, stream, from, verdict.is_complete() && shows_none).await?;
-            // What was lowered in one list of many is that list's own affair.
+            // A size that was lowered for one list of many says nothing about the others.
             keep_size(context, stream, (&walk, size), verdict.is_complete() && (from.partition.is_empty() || !lowered));
             let then = what_follows(context, (stream, from), &walk, &verdict, order.is_evident());
             let read = Read { context, stream, from, windows };
-            // Pages that were asked for beyond the end hold bytes that others wait for.
+            // Drops pages that were asked for beyond the end, because they hold bytes that other requests wait for.
             ready.clear();
             let ending = Ending { walk: &walk, began, stands, then, verdict };
             return conclude(read, ending, window, at_work, landed).await;
@@ -181,7 +183,7 @@ async fn read(
         let landing = landing(Left::Open(Some(position)));
         let mut landing: Pin<Box<dyn Future<Output = Result<Landed>> + Send>> = Box::pin(landing);
         windows += 1;
-        // Whether it ends here the landing says; until then nothing more is asked.
+        // Whether the walk ends here is known only once the page is stored. Until then nothing more is asked.
         if may_end {
             let stored = landing.await?;
             if stored.ended {
@@ -203,7 +205,7 @@ async fn read(
             landing.await?;
             return Ok(Ended::Stopped);
         }
-        // The next questions are under way while this page is being stored.
+        // The next questions are under way while this page is stored.
         let mut next = ask(context, stream, from, &walk, total, known_end.is_near());
         drop(at_work);
         let (stored, early) = tokio::select! {
@@ -229,15 +231,15 @@ fn trace(stream: Stream, from: &Checkpoint, asked: Ask, page: &Page, step: &Step
     );
 }
 
-/// Remembers the size of the pages that are served, where a walk that `asked` for more found it out, and it is no matter of
-/// one list.
+/// Remembers the size of the pages that are served, if a walk that `asked` for more found it out and it holds for
+/// every list.
 fn keep_size(context: &Context, stream: Stream, (walk, asked): (&Walk, u32), is_every_lists: bool) {
     if let Some(rows) = walk.clamped(asked).filter(|_| is_every_lists) {
         context.source.serves_pages_of(stream, rows);
     }
 }
 
-/// The total that was told last; the first one is progress's.
+/// Returns the total that was claimed last. Adds the first one to the progress.
 fn told(context: &Context, stream: Stream, now: Option<u64>, before: Option<u64>) -> Option<u64> {
     if let (Some(total), None) = (now, before) {
         add(&context.progress.of(stream).total, total);
@@ -245,7 +247,7 @@ fn told(context: &Context, stream: Stream, now: Option<u64>, before: Option<u64>
     now.or(before)
 }
 
-/// Before a list's first page: makes sure of how it is paged. Returns `None` when a stop came first.
+/// Finds out how a list is paged before its first page is read. Returns `None` if a stop came first.
 async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint, at_work: AtWork) -> Result<Option<AtWork>> {
     if from.position.is_some() || context.source.is_sure(stream) {
         return Ok(Some(at_work));
@@ -269,7 +271,8 @@ fn shown(page: &Page) -> Shown<'_> {
     }
 }
 
-/// Returns where a checkpoint says that the list stands, or `None` if it begins.
+/// Returns the stored position of a list, or `None` if its walk begins at the first page. A position in a form that
+/// this version does not know counts as `None`.
 fn stored(stream: Stream, from: &Checkpoint) -> Result<Option<Position>> {
     let stored = from.position.as_deref().map(Position::read).transpose()?.flatten();
     if from.position.is_some() && stored.is_none() {
@@ -303,7 +306,7 @@ type Answers = VecDeque<(Ask, Result<Page>)>;
 
 type Asking<'c> = Pin<Box<dyn Future<Output = Answers> + Send + 'c>>;
 
-/// Asks the walk's next question, and those that probably follow it with it; alone where the end may be near.
+/// Asks the walk's next question together with those that probably follow it, or `alone` where the end may be near.
 fn ask<'c>(
     context: &'c Context,
     stream: Stream,

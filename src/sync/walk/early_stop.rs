@@ -1,35 +1,41 @@
-//! Where a list that was read before may end early: at its first window of rows that are known as they are. Pure.
+//! Says where a walk over a list that was read before may end early: at a window whose rows are all known and
+//! unchanged. Pure.
 //!
-//! That says something only where the rows behind it cannot be new or changed. So the list must be seen to show the newest
-//! first: the moments of all rows read in this pass never rise, and at least two of them differ (equal ones show no
-//! order). The window must reach back to before what may have changed since the list was read last: `known_since -
-//! lookback`. And the windows must be consecutive from the first row on, each showing the last row of the one before.
-//! Whether every row is known is for the landing to say, in its transaction.
+//! Such a window says something only if no row behind it can be new or changed. That takes three things:
+//!
+//! - The list is seen to show the newest rows first: the moments of all rows read in this pass never rise, and at
+//!   least two of them differ, because equal moments show no order.
+//! - The window reaches back to before what may have changed since the list was read last: `known_since - lookback`.
+//! - The windows are consecutive from the first row on: each shows the last row of the window before.
+//!
+//! The transaction that stores the window decides whether every row is known.
 
 use crate::source::page::Page;
 
-/// A pass that may end early, so far.
+/// The state of a pass that may end early.
 #[derive(Debug, Default)]
 pub struct KnownEnd {
-    /// Rows made before this may end it; none: it is read to the end.
+    /// The moment before which everything is known, in milliseconds since 1970. `None` reads the list to its end.
     horizon: Option<i64>,
-    /// The newest moment and the last row with its moment, of the windows that are consecutive from the first row on.
+    /// Of the windows that are consecutive from the first row on: the newest moment, and the moment and id of the
+    /// last row.
     run: Option<(i64, i64, Box<str>)>,
 }
 
 impl KnownEnd {
-    /// A pass over a list of which everything is known that was made before `horizon`; none reads it to the end.
+    /// Returns the state for a list of which everything made before `horizon` is known. `None` reads it to its end.
     pub fn new(horizon: Option<i64>) -> KnownEnd {
         KnownEnd { horizon, run: None }
     }
 
-    /// Whether a window may still end it: as long as it may, one page is asked for at a time.
+    /// Returns whether a window may still end the pass. As long as it may, one page is asked for at a time.
     pub fn is_near(&self) -> bool {
         self.horizon.is_some()
     }
 
-    /// Takes in a window with its rows' moments, and says whether the walk may end here if all its rows are known. `first`:
-    /// it begins with the list's first row; `joined`: the walk's own rules say that it joins what was read.
+    /// Takes in a window and the moments of its rows. Returns whether the walk may end here if all its rows are
+    /// known. `first` says that the window begins with the list's first row, `joined` that it joins what was read by
+    /// the walk's own rules.
     pub fn may_end(&mut self, page: &Page, moments: &[Option<i64>], first: bool, joined: bool) -> bool {
         let (Some(horizon), Some((_, oldest, _))) = (self.horizon, self.take(page, moments, first, joined)) else {
             return false;
@@ -56,7 +62,7 @@ impl KnownEnd {
         let told: Option<Vec<i64>> = moments.iter().copied().collect();
         let falls = |told: &Vec<i64>| told.is_sorted_by(|a, b| a >= b);
         let Some((newest, oldest)) = told.filter(falls).and_then(|t| t.first().copied().zip(t.last().copied())) else {
-            // Not newest first: this list is read whole.
+            // The rows are not newest first, or do not tell their moments: the list is read whole.
             self.horizon = None;
             return None;
         };
@@ -78,7 +84,7 @@ mod tests {
     use super::*;
     use crate::record::{Record, Records};
 
-    /// Rows named and dated by these moments.
+    /// Returns a page of rows named and dated by these moments.
     fn page(moments: &[i64]) -> Page {
         let row = |m: &i64| Record { range: 0..0, id: m.to_string().into(), hash: 0, volatile: false, repaired: 0 };
         let rows = moments.iter().map(row).collect();
@@ -114,7 +120,7 @@ mod tests {
         let mut end = KnownEnd::new(Some(50));
         assert!(!shows(&mut end, &[10, 10, 10], true));
         assert!(!shows(&mut KnownEnd::new(Some(50)), &[10], true));
-        // A page of ties that goes down at last has shown it.
+        // Equal moments do not spoil the order: once one of them falls, the page has shown it.
         assert!(shows(&mut end, &[10, 10, 9], false));
     }
 

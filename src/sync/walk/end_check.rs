@@ -1,6 +1,8 @@
-//! Is this the end of the list? Two questions tell: the page behind the last window must be empty, and the tail read once
-//! more must be the same. Where rows stand behind a window that was short, it is read once more: if it is still short, rows
-//! are left out of it.
+//! Checks whether a walk has reached the end of its list. Two questions tell: the page behind the last window must be
+//! empty, and the last window (the tail) must read the same once more.
+//!
+//! If rows stand behind a window that was short, that window is read once more. If it is still short, the server
+//! leaves rows out of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,54 +13,54 @@ use super::questions::Ask;
 use super::verdict::End;
 use crate::record::Record;
 
-/// A check of the end, under way. It is stored: a run that is stopped in it goes on with it.
+/// A check of the end that is under way. It is stored, so that a run that is stopped in it goes on with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum EndCheck {
-    /// Is the page behind this window empty?
+    /// Is the page behind the last window empty?
     Behind {
         /// The question for the last window.
         last: Ask,
-        /// The fingerprint of what it showed.
+        /// The fingerprint of the last window.
         #[serde(with = "hex")]
         tail: u128,
-        /// It had fewer rows than were asked for.
+        /// Whether the last window had fewer rows than were asked for.
         is_short: bool,
     },
-    /// Rows stand behind this window, which was short: is it still?
+    /// Rows stand behind a window that was short. Is it still short?
     Short {
-        /// The question for it.
+        /// The question for that window.
         last: Ask,
     },
     /// Does the last window still read the same?
     Again {
         /// The question for the last window.
         last: Ask,
-        /// The fingerprint of what it showed.
+        /// The fingerprint of the last window.
         #[serde(with = "hex")]
         tail: u128,
     },
 }
 
-/// What an answer means for the check.
+/// Describes what an answer means for the check.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Checked {
-    /// It goes on with this question.
+    /// The check goes on with this question.
     GoesOn(EndCheck),
     /// Reading is over.
     End(End),
     /// Rows stand behind the last window: the walk goes on.
     MoreBehind,
-    /// The last window reads otherwise: the walk has stepped back.
+    /// The last window reads differently now: the walk has stepped back.
     TailChanged,
 }
 
 impl EndCheck {
-    /// A check that begins with the page behind `last`, which showed these rows.
+    /// Returns a check that begins with the page behind `last`, a window that showed these rows.
     pub(super) fn behind(last: Ask, rows: &[Record]) -> EndCheck {
         EndCheck::Behind { last, tail: print(rows), is_short: (rows.len() as u64) < u64::from(last.size) }
     }
 
-    /// Returns its question.
+    /// Returns the question to ask next.
     pub(super) fn ask(&self) -> Ask {
         match self {
             EndCheck::Behind { last, .. } => Ask { row: last.end(), ..*last },
@@ -66,7 +68,7 @@ impl EndCheck {
         }
     }
 
-    /// Takes in the answer to it.
+    /// Judges the answer to that question.
     pub(super) fn judge(self, answer: &mut Answer<'_>) -> Checked {
         match self {
             EndCheck::Behind { last, tail, is_short } => behind(last, tail, is_short, answer),
@@ -92,13 +94,13 @@ fn behind(last: Ask, tail: u128, is_short: bool, answer: &mut Answer<'_>) -> Che
     if shown.len() == 0 && shown.total == Some(answer.evidence.position) {
         return Checked::End(End::Reached); // it says so here, too: it counts the list
     }
-    // A page number past the end may show the last page again. Where that is the first page, too, only the server's own word
-    // tells it from a page argument that is ignored.
+    // A page number past the end may show the last page again. If the last page is also the first, it looks the same
+    // when the server ignores the page argument. Only `hasNextPage: false` tells the two apart.
     let is_last_again = print(shown.rows) == tail && (last.row > 0 || shown.has_next == Some(false));
     if shown.len() == 0 || is_last_again {
         return Checked::GoesOn(EndCheck::Again { last, tail });
     }
-    // Rows behind the end that a total told: it counts something else, unless rows came in meanwhile.
+    // Rows stand behind the end that a total claimed: it counts something else, or rows came in meanwhile.
     answer.claims.hear_rows_up_to(last.end() + shown.len());
     if is_short {
         return Checked::GoesOn(EndCheck::Short { last });

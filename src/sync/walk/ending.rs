@@ -1,10 +1,12 @@
-//! What follows when a walk has come to the end of its list: it is closed, proven by a second pass, or read again.
+//! Decides what follows when a walk has come to the end of its list: the walk is closed, a second pass tries to prove
+//! the list, or the list is read again.
 //!
-//! - A list that came in one window is closed.
-//! - A stream's one list that stood still as far as its windows show is read a second time. Where the job forgoes that, its
-//!   records are counted, and two changes that cancel each other go unnoticed.
-//! - Of a conversation's messages that are in the order of their moments, page one is asked for again ([`super::head`]).
-//! - Any other list is read again, and so is one of which the server told more rows than were read.
+//! - A list that came in one window is closed, unless it can be proven.
+//! - A stream's one list is read a second time if it stood still, as far as its windows show. If the job forgoes that
+//!   (`double_collect`), its records are counted instead; two changes that cancel each other then go unnoticed.
+//! - If the messages of a conversation are in the order of their moments, page one is asked for again
+//!   ([`super::head`]).
+//! - Any other list is read again. So is every list of which the server claimed more rows than were read.
 
 use super::closing::{self, Closing, Read};
 use super::commit::{Left, Window, land};
@@ -25,20 +27,20 @@ use crate::verdict::Verdict;
 /// What follows when a walk has come to its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Then {
-    /// Nothing: it is closed.
+    /// Nothing: the walk is closed.
     Close,
-    /// The records that it showed are counted.
+    /// The mirror counts the records that the walk showed.
     Count,
     /// Page one is asked for again.
     CheckHead,
-    /// A second pass, which may prove it.
+    /// A second pass follows, which may prove the list.
     Prove(Collect),
-    /// Closing readings.
+    /// Closing readings follow.
     ReadAgain,
 }
 
-/// What follows when a walk has come to its end with this verdict. Of what changed of a list, nothing more is asked: the
-/// next such reading begins before this one began.
+/// Returns what follows when a walk has come to its end with this verdict. Nothing follows a reading of changes
+/// alone, because the next such reading begins before this one began.
 pub(super) fn what_follows(
     context: &Context,
     (stream, from): (Stream, &Checkpoint),
@@ -50,7 +52,7 @@ pub(super) fn what_follows(
     if *verdict != Verdict::Continuous || changed_since::since(from).is_some() {
         return Then::Close;
     }
-    // Against a claim that is not believed nothing is proven.
+    // A list of which the server's claims are ignored (`list.total`, `list.has_next`) is never proven.
     let is_believed = context.source.dialect().stream(stream).is_ok_and(|part| part.list.ignored().is_empty());
     if walk.was_told_more() {
         return Then::ReadAgain;
@@ -67,17 +69,17 @@ pub(super) fn what_follows(
 /// A walk that has come to the end of its list.
 pub(super) struct Ending<'w> {
     pub walk: &'w Walk,
-    /// The server's time when it began, in milliseconds since 1970, where it is known.
+    /// The server's time when it began, in milliseconds since 1970, if it is known.
     pub began: Option<i64>,
-    /// Where it stood before its last window.
+    /// Its stored position before its last window.
     pub stands: Option<String>,
     pub then: Then,
     pub verdict: Verdict,
 }
 
-/// Stores the last window of a walk, and closes it once what follows is done. The page is stored first, for those that its
-/// records keep waiting. Until it is closed the list stands in its closing readings, or where it stood before its last
-/// window.
+/// Stores the last window of a walk, and closes the walk once what follows is done. The page is stored first, because
+/// other walks wait for its records. Until the walk is closed, its stored position is that of its closing readings,
+/// or the one before its last window.
 pub(super) async fn conclude(
     mut read: Read<'_>,
     ending: Ending<'_>,
@@ -89,7 +91,7 @@ pub(super) async fn conclude(
     let closing = Closing::new(walk, began);
     let left = match then {
         Then::Close => Left::Closed(verdict.clone()),
-        // A second pass stores nothing: a run that is killed in it reads the list again, and stores that.
+        // A second pass stores nothing, so a run that is killed in it goes on with closing readings.
         Then::ReadAgain | Then::Prove(_) => Left::Open(Some(Position::closing(&closing)?)),
         Then::Count | Then::CheckHead => Left::Open(stands.clone()),
     };
@@ -106,7 +108,7 @@ pub(super) async fn conclude(
     finish(read, walk, (began, stands), then).await
 }
 
-/// Makes sure of a list that was read to its end, and closes its walk.
+/// Does what follows for a list that was read to its end, and closes its walk.
 async fn finish(
     mut read: Read<'_>,
     walk: &Walk,
@@ -128,7 +130,7 @@ async fn finish(
             match second_pass::read(context, place, collect, &mut asked).await? {
                 Second::Same => Verdict::Proven,
                 Second::Stopped | Second::Differs if walk.is_one_window() => Verdict::Continuous,
-                // The next run reads it again, and goes on with that wherever it stops.
+                // The next run goes on with closing readings, wherever this one stops.
                 Second::Stopped => {
                     let remembered = Remembered { asked, ..Remembered::default() };
                     read.keep(Window { remembered, ..Window::default() }, &closing).await?;
@@ -170,7 +172,8 @@ impl Order {
     }
 }
 
-/// Fails where a list shows nothing although the record that it belongs to tells of a record in it.
+/// Fails with [`Kind::Contradicted`] if a list shows nothing although the record that it belongs to names a last
+/// record in it.
 pub(super) async fn refuse_empty(context: &Context, stream: Stream, from: &Checkpoint, shows_none: bool) -> Result<()> {
     let is_own = !from.partition.is_empty() && changed_since::since(from).is_none();
     if shows_none && is_own && parents::tells_last(context, stream, &from.partition).await? {

@@ -1,6 +1,6 @@
-//! What a walk has seen. Every strategy adds to it; [`super::verdict`] decides from it.
+//! Holds what a walk has seen. Every strategy adds to it, and [`super::verdict`] decides from it.
 //!
-//! It is small, and stored as part of the checkpoint's position: a killed run goes on with the same evidence.
+//! The evidence is small, and is stored as part of the checkpoint's position, so that a killed run goes on with it.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,8 @@ use crate::record::Record;
 
 /// How often a page is asked for that shows a record twice, or fewer rows than it should.
 pub(super) const TRIES: u32 = 3;
-/// Answers to another question (page one again, or nothing new) after which the server ignores which page is asked for.
+/// The number of answers to another question (page one again, or no new row) after which the server counts as
+/// ignoring which page is asked for.
 const IGNORED: u32 = 3;
 
 /// Why an answer made no progress.
@@ -21,49 +22,49 @@ pub(super) enum Fault {
     NoJoin,
     /// The window was empty where rows must be.
     Vanished,
-    /// The window was shorter than asked for, and the total says that more rows follow.
+    /// The window was shorter than asked for, although the total says that more rows follow.
     Short,
     /// The window showed a record twice.
     Duplicates,
-    /// The list does not come whole, and nothing pages it.
+    /// The list takes no page argument, and one answer does not show all of it.
     Unpaged,
-    /// The list comes at once, and another one each time.
+    /// The list comes in one answer, and each answer shows another list.
     Restless,
 }
 
 /// What a walk has seen of its list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Evidence {
-    /// Rows `0..position` are joined.
+    /// The number of rows that are joined: rows `0..position`.
     pub(super) position: u64,
-    /// The farthest position so far. A walk that steps back is behind it.
+    /// The largest position so far. A walk that steps back is behind it.
     pub(super) farthest: u64,
-    /// The rows read last.
+    /// The rows that were read last.
     pub(super) anchors: Anchors,
-    /// Answers to the first question that showed no row.
+    /// The number of answers to the question for page one that showed no row.
     pub(super) empty: u32,
-    /// Answers in a row without progress.
+    /// The number of successive answers without progress.
     pub(super) failures: u32,
-    /// How often in a row an answer seemed to be one to another question.
+    /// The number of successive answers that seemed to belong to another question.
     pub(super) ignored: u32,
-    /// Windows behind all that was read that showed page one again.
+    /// The number of windows behind all that was read that showed page one again.
     #[serde(default)]
     pub(super) again: u32,
-    /// Windows that were neither page one nor joined what was read.
+    /// The number of windows that neither were page one nor joined what was read.
     #[serde(default)]
     pub(super) apart: u32,
-    /// Rows without an id.
+    /// The number of rows without an id.
     pub(super) nameless: u32,
-    /// What is wrong with the last window.
+    /// The fault of the last window.
     pub(super) fault: Option<Fault>,
-    /// How often in a row a page showed a record twice.
+    /// The number of successive pages that showed a record twice.
     pub(super) twice: u32,
-    /// A page that showed a record twice was read all the same.
+    /// Whether a page was read although it showed a record twice every time.
     pub(super) spoiled: bool,
-    /// The end of the first joined window that was shorter than asked for although the total says that more rows follow,
-    /// however often it was asked for. What it left out may stand anywhere later: nothing proves such a walk.
+    /// The end of the first joined window that stayed shorter than asked for although the server says that more rows
+    /// follow. The rows that it left out may stand anywhere later, so nothing proves such a walk.
     pub(super) short_at: Option<u64>,
-    /// How often in a row such a window was asked for again.
+    /// The number of successive times that such a window was asked for again.
     pub(super) shorts: u32,
     /// The ids read so far in their order, as long as nothing moved.
     pub(super) sequence: Option<Sequence>,
@@ -92,12 +93,12 @@ impl Default for Evidence {
 }
 
 impl Evidence {
-    /// Whether no row was taken in.
+    /// Returns whether the walk has taken in no row.
     pub(super) fn is_empty(&self) -> bool {
         self.anchors.is_empty() && self.position == 0
     }
 
-    /// Whether what windows showed again stood where it stood.
+    /// Returns whether every row that a window showed again stood in its old place.
     pub(super) fn stood_still(&self) -> bool {
         self.sequence.as_ref().is_some_and(|sequence| sequence.rows == self.position)
     }
@@ -108,8 +109,8 @@ impl Evidence {
         self.failures += 1;
     }
 
-    /// Notes a window that did not join: the next one begins half a page earlier, at `total` at the latest. A page that
-    /// shows a record twice is asked for where it was.
+    /// Notes a window that did not join. The next window begins half a page earlier, and not behind `total`. After
+    /// [`Fault::Duplicates`] the same page is asked for again.
     pub(super) fn step_back(&mut self, fault: Fault, asked: Ask, total: Option<u64>) {
         self.fail(fault);
         self.sequence = None;
@@ -119,7 +120,7 @@ impl Evidence {
         }
     }
 
-    /// Notes whether the position is farther than ever.
+    /// Updates the farthest position after a window. A window that did not get farther counts as a failure.
     pub(super) fn note_progress(&mut self) {
         if self.position > self.farthest {
             self.farthest = self.position;
@@ -129,28 +130,28 @@ impl Evidence {
         }
     }
 
-    /// Notes an answer that seems to be one to another question. Returns how many came in a row.
+    /// Notes an answer that seems to belong to another question. Returns how many came in a row.
     pub(super) fn note_ignored(&mut self) -> u32 {
         self.ignored += 1;
         self.ignored
     }
 
-    /// Notes such an answer, too. Returns whether the server ignores which page is asked for.
+    /// Notes such an answer, too. Returns whether the server counts as ignoring which page is asked for.
     pub(super) fn is_ignored_again(&mut self) -> bool {
         self.note_ignored() >= IGNORED
     }
 
-    /// Whether pages behind page one were read: then the server heeds which page is asked for.
+    /// Returns whether pages behind page one were read. If so, the server heeds which page is asked for.
     pub(super) fn has_pages(&self) -> bool {
         self.farthest > self.anchors.front()
     }
 
-    /// Whether so many windows were other pages that the server does heed which one is asked for.
+    /// Returns whether the server showed so many other pages that it must heed which one is asked for.
     pub(super) fn has_other_pages(&self) -> bool {
         self.apart >= IGNORED
     }
 
-    /// Whether pages were read, and behind them the server shows page one again.
+    /// Returns whether pages were read, and behind them the server shows page one again.
     pub(super) fn begins_again(&self) -> bool {
         self.has_pages() && self.again >= IGNORED
     }
@@ -160,8 +161,9 @@ impl Evidence {
         self.ignored = 0;
     }
 
-    /// Whether a page is asked for again because it shows one record twice: it was not read at one moment. A page that
-    /// always does is read as it is, so that the rest of the list is not lost with it; nothing proves such a walk.
+    /// Returns whether to ask for a page again because it shows a record twice: it was not read at one moment. A page
+    /// that does so every time is read as it is, so that the rest of the list is not lost with it. Nothing proves
+    /// such a walk.
     pub(super) fn is_doubled(&mut self, rows: &[Record]) -> bool {
         if !duplicates(rows) {
             self.twice = 0;
@@ -176,8 +178,8 @@ impl Evidence {
         again
     }
 
-    /// Adds the new rows of a window that overlaps what was read to the sequence. Drops the sequence if a row that the
-    /// window shows again does not stand where it stood, or if a row has no id.
+    /// Adds the new rows of a window that begins at `row` to the sequence. Drops the sequence if a row that the
+    /// window shows again does not stand in its old place, or if a row has no id.
     pub(super) fn extend_sequence(&mut self, row: u64, rows: &[Record], nameless: u32) {
         if row == 0 {
             self.sequence = Some(Sequence::default());

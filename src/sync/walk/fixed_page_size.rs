@@ -1,8 +1,9 @@
-//! A server that serves one page size only, whatever it is asked for, or pages too small to overlap.
+//! Reads a list whose server serves one page size only, whatever it is asked for, or whose pages are too small to
+//! overlap.
 //!
-//! Neighbours do not overlap here. So each page is read once more after the one behind it, and that one once more after it.
-//! When both read the same, bytes and order, nothing crossed the boundary meanwhile. One exception remains: three changes
-//! before the boundary that cancel in turn within the four questions. Nothing in the answers shows those.
+//! Neighbouring pages do not overlap here. So the walk reads a page, the page behind it, and then both once more. If
+//! both read the same, bytes and order, nothing crossed the boundary meanwhile. One exception remains: three changes
+//! before the boundary that cancel each other within the four questions. Nothing in the answers shows those.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,35 +17,35 @@ use super::verdict::End;
 use super::windows::{Behind, Stands, Taken};
 use crate::record::Record;
 
-/// A walk in pages of one size.
+/// The state of a walk in pages of one size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FixedPageSize {
-    /// Rows a page.
+    /// The page size, in rows.
     size: u32,
-    /// The server serves no other size. (Otherwise pages are only too small to overlap.)
+    /// Whether the server serves no other size. Otherwise the pages are only too small to overlap.
     is_only_size: bool,
     phase: Phase,
 }
 
-/// What is asked next.
+/// The next thing to ask for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
-    /// The page that ends at the position, or holds it: it must itself join what was read.
+    /// The page that holds the last row before the position. It must itself join what was read.
     #[default]
     Join,
-    /// The page behind `last`.
+    /// The page behind the last one.
     Next(Last),
-    /// Does `last` still read the same, after the page behind it was read?
+    /// The last page again: does it still read the same, after the page behind it was read?
     Verify(Last, Neighbour),
-    /// Does the page behind `last` still read the same, too?
+    /// The page behind it again: does it still read the same, too?
     Confirm(Last, Neighbour),
-    /// Page one told as many rows as it has: what is behind it?
+    /// The page behind page one, whose total equalled its own number of rows.
     BehindPageOne(Last, u32),
-    /// Is this the end?
+    /// A check whether this is the end of the list.
     Check(Last, EndCheck),
 }
 
-/// The page that was joined last.
+/// The number and the fingerprint of the page that was joined last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Last {
     number: u32,
@@ -52,7 +53,7 @@ struct Last {
     print: u128,
 }
 
-/// The page behind it, which is not joined yet.
+/// The page behind the last one, which is not joined yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Neighbour {
     rows: Vec<Anchor>,
@@ -60,22 +61,22 @@ struct Neighbour {
 }
 
 impl FixedPageSize {
-    /// Reads on in pages of `size` rows, the only ones that are served.
+    /// Returns a walk that reads on in pages of `size` rows, the only size that is served.
     pub(super) fn only(size: u32) -> FixedPageSize {
         FixedPageSize { size: size.max(1), is_only_size: true, phase: Phase::Join }
     }
 
-    /// Reads on in pages of `size` rows, which are too small to overlap.
+    /// Returns a walk that reads on in pages of `size` rows, which are too small to overlap.
     pub(super) fn small(size: u32) -> FixedPageSize {
         FixedPageSize { is_only_size: false, ..FixedPageSize::only(size) }
     }
 
-    /// Whether the server serves no other size.
+    /// Returns whether the server serves no other size.
     pub(super) fn is_only_size(&self) -> bool {
         self.is_only_size
     }
 
-    /// Reads a list whose page one has more rows than were asked for.
+    /// Begins to read a list whose page one has more rows than were asked for.
     pub(super) fn from_page_one(answer: &mut Answer<'_>) -> Move {
         let mut fixed = FixedPageSize::only(u32::try_from(answer.shown.len()).unwrap_or(u32::MAX));
         answer.asked.size = fixed.size;
@@ -86,7 +87,7 @@ impl FixedPageSize {
         Move::Become(fixed, end)
     }
 
-    /// A page that must join by itself, because the one before it is not at hand.
+    /// Judges a page that must join by itself, because the page before it is not remembered.
     fn join(&mut self, answer: &mut Answer<'_>) -> Move {
         if answer.asked.row == 0 {
             return self.page_one(answer);
@@ -100,7 +101,7 @@ impl FixedPageSize {
         }
     }
 
-    /// Whether a page has more rows than pages have: then they have so many.
+    /// Returns whether a page has more rows than the page size. If so, its number of rows becomes the page size.
     fn is_larger(&mut self, answer: &Answer<'_>) -> bool {
         let count = answer.shown.len();
         let is_larger = count > u64::from(self.size);
@@ -122,7 +123,7 @@ impl FixedPageSize {
         self.take(answer)
     }
 
-    /// Reads a page that joins. One that is refused leaves the phase as it is.
+    /// Reads a page that joins. If it is refused, the phase stays as it is.
     fn take(&mut self, answer: &mut Answer<'_>) -> Move {
         let taken = answer.take_adjoining();
         let last = Last { number: answer.asked.number(), print: print(answer.shown.rows) };
@@ -136,7 +137,7 @@ impl FixedPageSize {
         Move::Stay
     }
 
-    /// The page behind the last one.
+    /// Keeps the page behind the last one until both were read again.
     fn next(&mut self, last: Last, answer: &mut Answer<'_>) -> Move {
         if answer.evidence.is_doubled(answer.shown.rows) {
             answer.evidence.fail(Fault::Duplicates);
@@ -148,15 +149,17 @@ impl FixedPageSize {
         Move::Stay
     }
 
-    /// The last page again: the one behind it counts when it still reads the same.
+    /// Judges the last page, which was read again. The page behind it counts only if the last page still reads the
+    /// same.
     fn verify(&mut self, last: Last, next: Neighbour, answer: &mut Answer<'_>) -> Move {
         let shown = &answer.shown;
         let again_the_first = last.number > 1 && answer.evidence.anchors.begins_kept(&next.rows);
         let again_this = next.shows_the_ids_of(shown.rows);
-        // The same bytes, and as many rows in all as when the page behind was read: two changes may cancel in the bytes.
+        // The total must also be the one that the page behind claimed, because two changes may cancel each other in
+        // the bytes.
         let same = last.print == print(shown.rows) && shown.total == next.total;
-        // The last page again, in answer to a number past the end; where it is the first page, too, only the server's own
-        // word tells that from a page argument that is ignored.
+        // A number past the end may be answered with the last page again. If the last page is also page one, it looks
+        // the same when the server ignores the page argument. Only `hasNextPage: false` tells the two apart.
         let paged = last.number > 1 || shown.has_next == Some(false);
         if same && again_this && paged && next.total.is_none_or(|total| total == answer.evidence.position) {
             return Move::End(End::Reached);
@@ -167,7 +170,8 @@ impl FixedPageSize {
             return if answer.evidence.is_ignored_again() { Move::End(End::PageIgnored) } else { Move::Stay };
         }
         if same {
-            // Two changes may cancel (a delete and a move before this page): the page behind is read again as well.
+            // Two changes may cancel each other (a delete and a move before this page), so the page behind is read
+            // again as well.
             self.phase = Phase::Confirm(last, next);
             return Move::Stay;
         }
@@ -179,7 +183,7 @@ impl FixedPageSize {
         if last.number == 1 { self.page_one(answer) } else { self.take(answer) }
     }
 
-    /// The page behind again: both neighbours must read the same twice, in turn.
+    /// Judges the page behind, which was read again. It joins if both neighbours read the same twice.
     fn confirm(&mut self, last: Last, next: &Neighbour, answer: &mut Answer<'_>) -> Move {
         self.phase = Phase::Next(last);
         if answer.shown.total != next.total || !reads_the_same(&next.rows, answer.shown.rows) {
@@ -225,7 +229,7 @@ impl FixedPageSize {
 }
 
 impl Neighbour {
-    /// Whether it has rows, and a page shows the same ones.
+    /// Returns whether it has rows and a page shows rows with the same ids.
     fn shows_the_ids_of(&self, rows: &[Record]) -> bool {
         !self.rows.is_empty()
             && self.rows.len() == rows.len()

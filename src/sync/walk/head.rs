@@ -1,11 +1,13 @@
-//! Has anything come to the head of a list while it was read? One question for page one tells, of a list whose rows are in
-//! the order of their moments.
+//! Asks for page one once more at the end of a walk, to see whether a row came to the head of the list meanwhile. One
+//! question suffices for a list whose rows are in the order of their moments.
 //!
-//! Such a list is sorted by when its rows were made, and none moves: then the overlap of the windows is enough. Or it is
-//! sorted by the last change, and looks the same until a row is changed: then that row leaps to the head, past the reading
-//! point. Page one, asked for once more at the end, shows it. What it shows and the round has not seen must be younger than
-//! the walk, and at least one row of it must be known, so that nothing hides behind the new ones. Otherwise the list is read
-//! again ([`super::closing`]).
+//! Such a list may be sorted by when its rows were made. Then no row moves, and the overlap of the windows is enough.
+//! Or it may be sorted by the last change, and looks the same until a row changes and leaps to the head, past the
+//! reading point. Page one shows that row. The walk stands if two things hold; otherwise the list is read again
+//! ([`super::closing`]):
+//!
+//! - Every row of page one that the round has not seen is younger than the walk.
+//! - The round has seen at least one row of page one, so that no row hides behind the new ones.
 
 use super::Walk;
 use super::closing::Read;
@@ -15,24 +17,24 @@ use crate::error::Result;
 use crate::mirror::reread;
 use crate::set_aside::is_no_id;
 
-/// What page one shows at the end.
+/// What page one shows at the end of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Head {
-    /// Nothing that was passed over.
+    /// No row that the walk passed over.
     Same,
-    /// Something else.
+    /// A row that the walk may have passed over, no row that the round has seen, or no answer.
     Differs,
-    /// A stop was asked for.
+    /// Nothing: a stop was asked for.
     Stopped,
 }
 
-/// Rows that are asked for: in another size, where others are served, for an answer that the server keeps would confirm
-/// itself.
+/// Returns how many rows to ask for: one less than the walk's page size, where that is possible, because a server
+/// that caches answers would confirm itself.
 pub(super) fn size_of_head(walk: &Walk) -> u32 {
     walk.page_size().saturating_sub(1).max(1)
 }
 
-/// Asks for page one again, and stores what is new on it. Until the list is closed it stands where `stands` says.
+/// Asks for page one again, and stores the new rows on it. Until the list is closed its position stays `stands`.
 pub(super) async fn check(
     list: &mut Read<'_>,
     walk: &Walk,

@@ -1,4 +1,5 @@
-//! A list read once more, ids alone, many pages a request: the walk's own reasoning over light pages. Nothing is stored.
+//! Reads a list once more for ids alone, many pages a request. It reasons as a [`Walk`] does, over light pages, and
+//! stores nothing.
 
 use std::collections::VecDeque;
 
@@ -17,33 +18,33 @@ use crate::verdict::Verdict;
 pub struct IdReading<'c> {
     context: &'c Context,
     stream: Stream,
-    /// The record whose list it is; `None` for a stream's one list.
+    /// The id of the record whose list it is, or `None` for a stream's one list.
     parent: Option<String>,
     walk: Walk,
     ready: VecDeque<(Ask, Result<Page>)>,
     total: Option<u64>,
     end: Option<Verdict>,
-    /// Questions that were asked and that nobody was told of.
+    /// The questions that [`IdReading::take_asked`] has not handed out yet.
     asked: Vec<Asked>,
 }
 
-/// What came next.
+/// The next step of a reading.
 pub enum Next {
     /// A page, and the question that it answers.
     Page(Box<(Question, Page)>),
-    /// The end, and what the reading is worth.
+    /// The end of the list, and the verdict of the reading.
     End(Verdict),
     /// A stop was asked for.
     Stopped,
 }
 
 impl<'c> IdReading<'c> {
-    /// A reading by this walk, which begins.
+    /// Returns a reading that goes on with `walk`.
     pub fn new(context: &'c Context, stream: Stream, parent: Option<String>, walk: Walk) -> IdReading<'c> {
         IdReading { context, stream, parent, walk, ready: VecDeque::new(), total: None, end: None, asked: Vec::new() }
     }
 
-    /// A walk over a stream's lists in pages of at most `size` rows.
+    /// Returns a walk that begins one of a stream's lists, in pages of at most `size` rows.
     pub fn first(context: &Context, stream: Stream, size: u32) -> Result<Walk> {
         let paging = context.source.dialect().stream(stream)?.list.paging;
         let mut walk = match (Walk::new(size), paging) {
@@ -56,12 +57,12 @@ impl<'c> IdReading<'c> {
         Ok(walk)
     }
 
-    /// The next page. Fails as its question does.
+    /// Returns the next page. Fails as the question for it fails.
     pub async fn next(&mut self) -> Result<Next> {
         if let Some(verdict) = &self.end {
             return Ok(Next::End(verdict.clone()));
         }
-        // Foreseen questions that are not the walk's next ones any more.
+        // Drops answers that were asked for in advance if their question is no longer the walk's next one.
         if self.ready.front().is_some_and(|(ask, _)| *ask != self.walk.ask()) {
             self.ready.clear();
         }
@@ -103,17 +104,17 @@ impl<'c> IdReading<'c> {
         }
     }
 
-    /// The walk behind it.
+    /// Returns the walk behind the reading.
     pub fn walk(&self) -> &Walk {
         &self.walk
     }
 
-    /// What it is worth, once it is at its end.
+    /// Returns the verdict of the reading once it is at its end.
     pub fn end(&self) -> Option<&Verdict> {
         self.end.as_ref()
     }
 
-    /// The questions, page size and first row, that were asked since this was called last.
+    /// Returns the questions (page size and first row) that were asked since the last call.
     pub fn take_asked(&mut self) -> Vec<Asked> {
         std::mem::take(&mut self.asked)
     }

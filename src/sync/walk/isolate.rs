@@ -1,20 +1,21 @@
-//! Finds the rows that make a page fail, so that the rest of it can be stored.
+//! Finds the rows that make a page fail, so that the rest of the page can be stored.
 //!
-//! A server that cannot resolve one field of one record may answer the whole page with an error (a `null` that is not
-//! allowed bubbles up to the list), however often it is asked. Such a page is divided: first the ids of its rows alone are
-//! asked for, which most often are answered, then parts of it, many in one request, down to single rows. The rows that
-//! fail by themselves are *set aside*, by their ids ([`crate::set_aside`]), after the retries of the run. What comes back
-//! is the page as the walk wants it: all rows in their order, those that were set aside without bytes.
+//! A server that cannot resolve one field of one record may answer the whole page with an error, however often it is
+//! asked: a `null` that is not allowed bubbles up to the list. Such a page is divided. First the ids of its rows
+//! alone are asked for, which servers mostly answer. Then parts of the page are asked for, many in one request, down
+//! to single rows. The rows that fail by themselves, after the retries of the run, are *set aside* by their ids
+//! ([`crate::set_aside`]). The result is the page as the walk needs it: all rows in their order, and those that were
+//! set aside without bytes.
 //!
-//! The parts are read one after the other, so they must show the ids of the undivided page, in its order: what proves a
-//! walk is the order at one moment. Where the ids cannot be asked for either, the parts are read twice instead and must
-//! read the same; rows that fail then have no name but their place.
+//! The parts are read one after the other, but a walk is proven by the order at one moment. So the parts must show
+//! the ids of the undivided page, in its order. If the ids cannot be asked for either, the parts are read twice and
+//! must read the same. A row that fails then has no name but its place.
 //!
-//! A row that comes without an id that can be read (a `null` in its place, a broken name) is asked for again, too, and then
+//! A row may come without a readable id (a `null` in its place, a broken name). It is asked for again, too, and then
 //! set aside by its place.
 //!
-//! A page of which most rows fail, one by one, is no matter of rows: then the walk fails as the page did. So is one whose
-//! parts all fail where not even its ids can be asked for.
+//! If most rows of a page fail one by one, the cause is not in the rows, and the walk fails as the page did. The same
+//! holds for a page whose parts all fail and whose ids cannot be asked for.
 
 use std::collections::BTreeMap;
 
@@ -29,16 +30,17 @@ use crate::source::query::{Question, Select, Start};
 use crate::source::retry::Delays;
 use crate::sync::Context;
 
-/// Parts into which a page is divided at a time.
+/// The number of parts into which a page is divided at a time.
 const PARTS: usize = 10;
-/// Rows of which all may fail, and it is still a matter of rows.
+/// The number of rows that may all fail while the cause still counts as being in the rows.
 const FEW: usize = 3;
-/// How often a page is divided that changes meanwhile, and one is asked for again that shows a row without an id.
+/// How often a page is divided that changes meanwhile, how often a page is asked for that shows a row without an id,
+/// and how often at least a single row is asked for again.
 const TRIES: u32 = 3;
 const NO_ID: &str = "a row without an id that can be read";
 
-/// Reads the page that `asked` asks for, which failed with `error`, without the rows that make it fail. Returns `error` where
-/// it is no matter of some rows. `first` is the number of its first row, from 0.
+/// Reads the page that `asked` asks for and that failed with `error`, without the rows that make it fail. Returns
+/// `error` if the cause is not in some rows. `first` is the number of the page's first row, from 0.
 pub async fn page(context: &Context, asked: &Question, first: u64, error: Error) -> Result<Page> {
     let paging = context.source.dialect().stream(asked.stream)?.list.paging;
     if !is_of_a_row(&error) || paging == Paging::None || asked.select != Select::Whole {
@@ -63,8 +65,8 @@ pub async fn page(context: &Context, asked: &Question, first: u64, error: Error)
     Err(error)
 }
 
-/// A page with rows that have no id that can be read: asked for again, and where they stay, with those set aside by their
-/// place. One of which most rows have none is left as it is. `first` is the number of its first row, from 0.
+/// Asks again for a page that has rows without a readable id. If they stay, sets them aside by their place. A page of
+/// which most rows have no id is left as it is. `first` is the number of the page's first row, from 0.
 pub async fn with_places(context: &Context, asked: &Question, first: u64, mut page: Page) -> Result<Page> {
     for _ in 1..TRIES {
         if page.nameless == 0 {
@@ -83,7 +85,7 @@ pub async fn with_places(context: &Context, asked: &Question, first: u64, mut pa
     Ok(filled(page, first))
 }
 
-/// A page with a row of no bytes wherever one stood whose id cannot be read.
+/// Returns the page with an empty row in the place of each row without a readable id.
 pub(super) fn filled(mut page: Page, first: u64) -> Page {
     for gap in std::mem::take(&mut page.gaps) {
         let row = placeholder(&What::Row(first + gap as u64));
@@ -93,12 +95,12 @@ pub(super) fn filled(mut page: Page, first: u64) -> Page {
     page
 }
 
-/// Whether a failure may be that of one row.
+/// Returns whether a failure may be that of one row.
 pub fn is_of_a_row(error: &Error) -> bool {
     matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure)
 }
 
-/// What came of a division.
+/// The result of a division.
 enum Read {
     /// The page, without the rows that were set aside.
     Whole(Page),
@@ -108,11 +110,11 @@ enum Read {
     NotOfRows,
 }
 
-/// A row of the page.
+/// What is known of a row of the page.
 enum Row {
-    /// Where it lies in the new body.
+    /// The row was read. The range is that in the new body.
     Read(Record),
-    /// It fails by itself.
+    /// The row fails by itself.
     Failed(Error),
 }
 
@@ -120,17 +122,17 @@ enum Row {
 struct Division<'c> {
     context: &'c Context,
     asked: &'c Question,
-    /// The number of its first row.
+    /// The number of its first row, from 0.
     first: u64,
     paging: Paging,
-    /// The ids of its rows, where they can be asked for.
+    /// The page with the ids of its rows alone, if they can be asked for.
     ids: Option<Page>,
-    /// Cursors that lead to rows of the page, where rows have none of their own.
+    /// For a row of the page, the cursor that leads to it, in lists whose rows have no cursors of their own.
     places: BTreeMap<usize, String>,
-    /// Its rows, as far as they are known.
+    /// The rows of the page, as far as they are known.
     rows: Vec<Option<Row>>,
     body: Vec<u8>,
-    /// The last answer, for what it says of the list.
+    /// The last answer, for its claims about the list.
     last: Page,
 }
 
@@ -202,12 +204,12 @@ impl<'c> Division<'c> {
         Ok(self.composed().map_or(Read::Moved, Read::Whole))
     }
 
-    /// Whether so many rows are most of the page.
+    /// Returns whether this many failed rows are most of the page, so that the cause is not in the rows.
     fn is_of_most(&self, failed: usize) -> bool {
         failed > FEW.max(self.rows.len() / 2)
     }
 
-    /// Parts of a part: as large as a tenth, where the paging allows it.
+    /// Divides a part into parts of at most a tenth of it, as large as the paging allows.
     fn divided(&self, (from, to): Part) -> Vec<Part> {
         let most = (to - from).div_ceil(PARTS).max(1);
         let (mut parts, mut at) = (Vec::new(), from);
@@ -219,7 +221,7 @@ impl<'c> Division<'c> {
         parts
     }
 
-    /// Whether a page of `size` rows can begin at the page's row `at`.
+    /// Returns whether a page of `size` rows can begin at row `at` of the page.
     fn begins_page(&self, at: usize, size: usize) -> bool {
         match (&self.asked.start, self.paging) {
             (Start::Row(row), Paging::Page) => (row + at as u64).is_multiple_of(size as u64),
@@ -227,8 +229,8 @@ impl<'c> Division<'c> {
         }
     }
 
-    /// Finds the cursors that lead to these parts, where only the next page has one: the ids of the rows before a part end
-    /// with it.
+    /// Finds the cursors that lead to these parts, in lists where only the next page has a cursor: a question for the
+    /// ids of the rows before a part returns that cursor.
     async fn find_places(&mut self, parts: &[Part]) {
         let ids = self.ids.as_ref().filter(|ids| self.paging == Paging::Cursor && ids.cursors.is_empty());
         let Some(ids) = ids else { return };
@@ -252,7 +254,7 @@ impl<'c> Division<'c> {
         self.places.extend(found);
     }
 
-    /// The question for a part. Returns `None` where a list with cursors does not tell one that leads there.
+    /// Returns the question for a part, or `None` if the list has cursors and none is known that leads there.
     fn question(&self, (from, to): Part) -> Option<Question> {
         let start = match &self.asked.start {
             Start::Row(row) if self.paging != Paging::Cursor => Start::Row(row + from as u64),
@@ -265,7 +267,7 @@ impl<'c> Division<'c> {
         Some(Question { size: u32::try_from(to - from).ok()?, start, ..self.asked.clone() })
     }
 
-    /// Takes in the answer to a part; `false` where it shows other rows than the undivided page.
+    /// Takes in the answer to a part. Returns `false` if it shows other rows than the undivided page.
     fn take(&mut self, (from, to): Part, page: Page) -> bool {
         let page = filled(page, self.first + from as u64);
         let shown = &page.records.rows;
@@ -296,8 +298,8 @@ impl<'c> Division<'c> {
         true
     }
 
-    /// Asks for the rows that failed by themselves again: with the patience of a question as long as the run has some left
-    /// for rows, and at least [`TRIES`] times.
+    /// Asks again for the rows that failed by themselves: at least [`TRIES`] times, and longer while the run has
+    /// patience left for such rows. Returns `false` if the list changed meanwhile.
     async fn ask_again(&mut self, failed: &[usize]) -> Result<bool> {
         let (mut open, mut delays) = (failed.to_vec(), Delays::default());
         for tried in 1_u32.. {
@@ -328,7 +330,8 @@ impl<'c> Division<'c> {
         Ok(true)
     }
 
-    /// Where no ids tell whether the list moved: whether the rows that were read read the same once more.
+    /// Returns whether the rows that were read read the same once more. It asks only if no ids tell whether the list
+    /// moved.
     async fn reads_the_same(&self) -> Result<bool> {
         if self.ids.is_some() {
             return Ok(true);
@@ -354,7 +357,7 @@ impl<'c> Division<'c> {
         Ok(true)
     }
 
-    /// The page as the walk wants it; `None` where a row is missing.
+    /// Returns the page as the walk needs it, or `None` if a row is missing.
     fn composed(&mut self) -> Option<Page> {
         let (mut rows, mut set_aside) = (Vec::with_capacity(self.rows.len()), Vec::new());
         for (n, row) in std::mem::take(&mut self.rows).into_iter().enumerate() {
@@ -371,14 +374,14 @@ impl<'c> Division<'c> {
             });
         }
         let records = Records { body: std::mem::take(&mut self.body).into(), rows };
-        // Of a part only the total is the list's own word.
+        // Without the ids, the claims come from a part. Only its total is about the whole list.
         let of_a_part = || Page { total: self.last.total, ..Page::default() };
         let told = self.ids.take().unwrap_or_else(of_a_part);
         Some(Page { records, set_aside, hold: None, ..told })
     }
 }
 
-/// A row of no bytes in the place of one that was set aside: the same whenever it is met.
+/// Returns an empty row for the place of one that was set aside. It is the same whenever it is met.
 fn placeholder(what: &What) -> Record {
     let id = what.placeholder();
     let hash = xxh3_128(format!("set aside\n{id}").as_bytes());

@@ -1,11 +1,18 @@
-//! What a walk over a moving list has proven. Pure: answers in, the next question and a verdict out; no clock, no
-//! socket, no database.
+//! Reads one list to its end while people change it, and says what that reading has proven. The walk itself
+//! ([`Walk`]) is pure: it takes answers in and gives the next question and a verdict out. It uses no clock, no socket
+//! and no database.
 //!
-//! A page shows consecutive rows at one moment: a *window*. If untouched rows keep their order among themselves, page
-//! one was read, every later window shows rows read before and unchanged since (*anchors*: at least two, their bytes
-//! equal, in the order in which they were read), and the last window reaches the end, then no untouched row was missed:
-//! up to an anchor everything untouched was read already, and after it the window itself shows everything. Neither
-//! `hasNextPage` nor a count proves that; a plain walk over a busy list misses rows nearly always.
+//! A page shows consecutive rows at one moment: a *window*. Four conditions together prove that no untouched row was
+//! missed:
+//!
+//! 1. Untouched rows keep their order among themselves.
+//! 2. The walk read page one.
+//! 3. Every later window shows *anchors*: at least two rows that were read before, with equal bytes, in the order in
+//!    which they were read.
+//! 4. The last window reaches the end of the list.
+//!
+//! The reason: every untouched row before an anchor was read already, and the window itself shows every row after it.
+//! Neither `hasNextPage` nor a count proves that. A plain walk over a busy list nearly always misses rows.
 //!
 //! A [`Walk`] has four parts. Each answer goes through all of them, in this order:
 //!
@@ -13,16 +20,20 @@
 //! |---|---|---|
 //! | questions | what was asked | `questions` |
 //! | claims | what the server says of the list | `claims` |
-//! | strategy | how the list is read, and which question comes next | `strategy`, and one file each: `by_page`, `by_offset`, `by_cursor`, `fixed_page_size`, `unpaged` |
+//! | strategy | how the list is read, and which question comes next | `strategy`, and one file for each way |
 //! | evidence | what was seen | `evidence`, `anchors`, `sequence` |
 //!
-//! The strategy judges an answer by the rules of `windows` and `end_check`, adds to the evidence, and says when reading is
-//! over. `verdict` then decides from evidence and claims what the walk is worth, in the words of `reasons`.
+//! The ways of reading are `by_page`, `by_offset`, `by_cursor`, `fixed_page_size` and `unpaged`.
 //!
-//! [`driver`] asks and stores ([`commit`]); [`second_pass`] proves a list that stood still, [`closing`] reads one again that
-//! moved; [`isolate`] finds rows that make a page fail, [`disputes`] settles which of two lists has a row.
+//! The strategy judges an answer by the rules of `windows` and `end_check`. It adds to the evidence and says when
+//! reading is over. `verdict` then decides from evidence and claims what the walk is worth, in the words of
+//! `reasons`.
 //!
-//! Rows of a window that does not join are true all the same and are stored; they prove nothing.
+//! [`driver`] asks the questions and stores the pages ([`commit`]). [`second_pass`] proves a list that stood still,
+//! and [`closing`] reads a list again that moved. [`isolate`] finds the rows that make a page fail, and [`disputes`]
+//! settles which of two lists a row belongs to.
+//!
+//! A window that does not join proves nothing. Its rows are stored all the same, because they are true.
 
 mod anchors;
 mod answer;
@@ -84,16 +95,16 @@ use self::unpaged::Unpaged;
 pub use crate::sync::walk::reach::{again_of, windows_of};
 use crate::verdict::Verdict;
 
-/// What an answer meant for the walk.
+/// Describes what an answer meant for the walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The window did not join, or made no progress: the next one begins earlier or again.
+    /// Whether the window did not join or made no progress. The next window begins earlier, or is the same one again.
     pub stepped_back: bool,
-    /// The walk is over.
+    /// The verdict, if the walk is over.
     pub end: Option<Verdict>,
 }
 
-/// A walk: everything it knows, small, and stored as its checkpoint's `position`.
+/// A walk over one list: everything it knows. It is small, and is stored as its checkpoint's `position`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Walk {
     strategy: Strategy,
@@ -103,7 +114,7 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// A walk over a list that takes page numbers, in pages of `largest` rows until it learns what is served.
+    /// Returns a walk by page numbers. It asks for pages of `largest` rows until it learns the size that is served.
     pub fn new(largest: u32) -> Walk {
         Walk {
             strategy: Strategy::ByPage(ByPage::new(largest)),
@@ -113,31 +124,31 @@ impl Walk {
         }
     }
 
-    /// The walk over a list that takes the number of rows to leave out.
+    /// Returns the walk for a list that takes an offset: the number of rows to skip.
     #[must_use]
     pub fn by_offset(self) -> Walk {
         Walk { strategy: Strategy::ByOffset(ByOffset::new(self.page_size())), ..self }
     }
 
-    /// The walk over a list with cursors.
+    /// Returns the walk for a list with cursors.
     #[must_use]
     pub fn by_cursor(self) -> Walk {
         Walk { strategy: Strategy::ByCursor(ByCursor::new(self.page_size())), ..self }
     }
 
-    /// The walk over a list that takes no page argument.
+    /// Returns the walk for a list that takes no page argument.
     #[must_use]
     pub fn unpaged(self) -> Walk {
         Walk { strategy: Strategy::Unpaged(Unpaged::new(self.page_size(), false)), ..self }
     }
 
-    /// The walk over a list that takes no page argument that anybody knows.
+    /// Returns the walk for a list of which no page argument is known, although the server may have one.
     #[must_use]
     pub fn perhaps_unpaged(self) -> Walk {
         Walk { strategy: Strategy::Unpaged(Unpaged::new(self.page_size(), true)), ..self }
     }
 
-    /// The same walk, which asks none of these questions where others serve as well.
+    /// Returns the same walk, told to avoid these questions (page size, first row) where others serve as well.
     #[must_use]
     pub fn avoiding(mut self, asked: Arc<HashSet<(u32, u64)>>) -> Walk {
         if let Strategy::ByPage(by_page) = &mut self.strategy {
@@ -161,8 +172,8 @@ impl Walk {
         if let Strategy::ByCursor(_) = self.strategy { self.evidence.position } else { asked.row }
     }
 
-    /// Returns the next question and those that follow if every answer is a whole window that joins: at most `n`, and none
-    /// past `total`. A caller that asks them together drops those that turn out not to be next.
+    /// Returns the next question and those that follow if every answer is a full window that joins: at most `n`, and
+    /// none past `total`. The caller asks them together, and drops those that turn out not to be next.
     pub fn foresee(&self, n: usize, total: Option<u64>) -> Vec<Ask> {
         let mut asks = vec![self.ask()];
         let Some(total) = total.filter(|_| self.evidence.position > 0) else {
@@ -197,35 +208,35 @@ impl Walk {
         Step { stepped_back, end: verdict::decide(end, &self.evidence, &self.claims) }
     }
 
-    /// Asks for pages of at most `size` rows from here on. Returns `false` where no size is asked for, or none but the one
-    /// that is served.
+    /// Asks for pages of at most `size` rows from here on. Returns `false` if the walk asks for no size, if the
+    /// server serves only one size, or if `size` is not smaller than the size in use or too small to overlap.
     pub fn lower(&mut self, size: u32) -> bool {
         self.strategy.way_mut().lower(size)
     }
 
-    /// Returns the page size that is served, when it is less than was asked for and several windows have shown it.
+    /// Returns the page size that is served, if it is smaller than `asked` and several windows have shown it.
     pub fn clamped(&self, asked: u32) -> Option<u32> {
         let (size, evidence) = (self.page_size(), &self.evidence);
         let is_shown = evidence.position > u64::from(size) && evidence.fault.is_none() && evidence.short_at.is_none();
         (is_shown && size < asked && !matches!(self.strategy, Strategy::FixedPageSize(_))).then_some(size)
     }
 
-    /// Takes in what is known of the totals of this stream.
+    /// Adds what is known of this stream's totals.
     pub fn know(&mut self, whole: Whole) {
         self.claims.know(whole);
     }
 
-    /// Returns the same, with what this walk has found out.
+    /// Returns what is known of this stream's totals, including what this walk has found out.
     pub fn knows(&self) -> Whole {
         self.claims.whole()
     }
 
-    /// Whether no row was taken in.
+    /// Returns whether the walk has taken in no row.
     pub fn is_empty(&self) -> bool {
         self.evidence.is_empty()
     }
 
-    /// Returns how many rows were joined.
+    /// Returns the number of rows that were joined.
     pub fn rows(&self) -> u64 {
         self.evidence.position
     }
@@ -235,9 +246,9 @@ impl Walk {
         self.strategy.way().page_size()
     }
 
-    /// Whether some answer told more rows than were read.
+    /// Returns whether some answer claimed a larger total than the number of rows read.
     pub fn was_told_more(&self) -> bool {
-        // The walk of a test that must fail believes what it is to believe.
+        // The naive walks of tests believe any total, so that they fail as the tests expect.
         #[cfg(debug_assertions)]
         if let Strategy::Naive(_) = self.strategy {
             return false;
@@ -245,17 +256,18 @@ impl Walk {
         self.claims.tell_more_than(self.evidence.position)
     }
 
-    /// Whether the server serves pages of one size only.
+    /// Returns whether the server serves pages of one size only.
     pub fn serves_one_size(&self) -> bool {
         matches!(&self.strategy, Strategy::FixedPageSize(fixed) if fixed.is_only_size())
     }
 
-    /// Whether what windows showed again stood where it stood: nothing has moved, as far as they show.
+    /// Returns whether every row that a window showed again stood in its old place. If so, nothing has moved, as far
+    /// as the windows show.
     pub fn stood_still(&self) -> bool {
         self.evidence.stood_still()
     }
 
-    /// Whether the list was read whole in one window.
+    /// Returns whether the walk read the whole list in one window.
     pub fn is_one_window(&self) -> bool {
         self.strategy.way().is_one_window(self.evidence.position)
     }

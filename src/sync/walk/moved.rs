@@ -1,25 +1,26 @@
-//! How many records may be missing from a list that moves, although its last closing reading found none that was passed over.
+//! Estimates how many records may be missing from a list that moves, although its last closing reading found no
+//! record that was passed over.
 //!
-//! A record is missed only if it moved past the reading point in every reading. How often that happens, the last reading
-//! tells: of `n` known records it did not show `m` although they exist, for they moved. Then about `3m / (n - m)` records
-//! may have moved so in all readings and in the walk.
+//! A record is missing only if it moved past the reading point in every reading. The last reading shows how often
+//! that happens: of `n` known records it did not show `m` although they exist, because they moved. Then about
+//! `3m / (n - m)` records may have moved so in the walk and in all readings.
 
 use super::closing::Read;
 use crate::discovery::fetch_by_id::{Found, look_up};
 use crate::error::Result;
 use crate::mirror::reread::{self, Unshown};
 
-/// Records that are asked for by id at most, to see whether they exist; the others are taken to.
+/// How many records at most are asked for by id to see whether they exist. The others are taken to exist.
 const LOOKED_UP: usize = 50;
 
-/// The records that the round has seen and the reading that came to its end has not shown.
+/// Returns the records that the round has seen and that the finished reading has not shown.
 pub(super) async fn unshown(list: &Read<'_>) -> Result<Unshown> {
     let (place, since) = (list.place(), list.from.since_run);
     list.context.mirror.call(move |w| w.transaction(|t| reread::unshown(t, &place, since, LOOKED_UP))).await
 }
 
-/// About how many records that were there all along may be missing, of which a reading did not show these although the round
-/// has seen them. Those that are gone say nothing.
+/// Estimates how many records that stood in the list all along may be missing, from the records that a reading did
+/// not show (`unshown`). Records that are gone do not count.
 pub(super) async fn may_miss(list: &Read<'_>, unshown: Unshown) -> Result<f64> {
     let together = list.context.source.aliases.now().max(1);
     let mut gone = 0;
@@ -33,7 +34,7 @@ pub(super) async fn may_miss(list: &Read<'_>, unshown: Unshown) -> Result<f64> {
     Ok(bound(unshown.count - gone, unshown.of - gone))
 }
 
-/// `3m / (n - m)`: the argument is WALKS.md's.
+/// Returns `3m / (n - m)`. `WALKS.md` holds the argument.
 fn bound(unshown: u64, known: u64) -> f64 {
     match known.saturating_sub(unshown) {
         _ if unshown == 0 => 0.0,

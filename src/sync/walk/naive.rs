@@ -1,5 +1,5 @@
-//! Walks of tests that must fail: page after page without the overlap, and believed on counts alone. They show what the
-//! overlap is for. No release has them.
+//! Walks for tests that must fail. They read page after page without overlap, or believe a list on counts alone, and
+//! so show what the overlap is for. No release contains them.
 
 use std::collections::BTreeSet;
 
@@ -11,32 +11,32 @@ use super::questions::Ask;
 use super::strategy::{Move, Strategy, Way};
 use super::verdict::End;
 
-/// A walk that believes what it is shown.
+/// The state of a walk that believes what it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Naive {
-    /// Rows a page.
+    /// The page size, in rows.
     size: u32,
-    /// The page that is asked for next, from 1.
+    /// The number of the next page, from 1.
     page: u32,
-    /// Every id that was shown, if the walk is complete once they are as many as the total.
+    /// Every id that was shown, if the walk counts as complete once they are as many as the total.
     ids: Option<BTreeSet<Box<str>>>,
 }
 
 impl Walk {
-    /// A plain walk, for the test that shows what the overlap is for.
+    /// Returns a plain walk, for the test that shows what the overlap is for.
     #[must_use]
     pub fn without_overlap(self) -> Walk {
         self.naive(None)
     }
 
-    /// A plain walk that is complete when it has seen as many ids as there are rows, for the test that shows what that is
-    /// worth.
+    /// Returns a plain walk that is complete when it has seen as many ids as the total, for the test that shows what
+    /// counts are worth.
     #[must_use]
     pub fn on_counts_alone(self) -> Walk {
         self.naive(Some(BTreeSet::new()))
     }
 
-    /// Returns a naive walk if the test that runs this process asks for one, and this walk if not.
+    /// Returns a naive walk if the test that runs this process asks for one, and otherwise this walk.
     #[must_use]
     pub(super) fn or_naive(self) -> Walk {
         let wants = |name: &str| std::env::var_os(name).is_some();
@@ -87,7 +87,7 @@ impl Way for Naive {
         true
     }
 
-    /// Nothing more is read.
+    /// Claims one window, so that nothing more is read.
     fn is_one_window(&self, _rows: u64) -> bool {
         true
     }

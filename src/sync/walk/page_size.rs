@@ -1,13 +1,15 @@
-//! Pages of fewer rows, where a server refuses large ones or an answer is larger than is taken. Pure.
+//! Chooses a smaller page size after a server has refused a page, or has sent an answer that is too large. Pure.
 //!
-//! What a server serves in silence is learnt from its first page; this is for those that say no. A refusal that names a
-//! number of rows is believed; one that does not is met by half as many, as long as there is a half worth asking for.
+//! A server that clamps without saying so shows it on the first page. This module is for servers that refuse. A
+//! refusal that names a number of rows is believed. After any other, half as many rows are asked for, as long as half
+//! is worth a request.
 
 use crate::error::{Error, Kind};
 
-/// Fewer rows than this are not worth a request: then it is not the number of rows.
+/// The smallest page worth a request, in rows. If even this fails, the number of rows is not the cause.
 const LEAST: u32 = 5;
-/// How many rows to ask for after this failure of a page of `asked`; none where fewer would not help.
+/// Returns how many rows to ask for after a page of `asked` rows failed with `error`, or `None` if fewer would not
+/// help.
 pub fn page(error: &Error, asked: u32) -> Option<u32> {
     let half = || Some(asked / 2).filter(|half| *half >= LEAST);
     match error.kind {
@@ -18,19 +20,20 @@ pub fn page(error: &Error, asked: u32) -> Option<u32> {
     }
 }
 
-/// The same of a refusal that does not say what it is about.
+/// The same for a refusal that does not say what it is about: half as many rows.
 pub fn guess(error: &Error, asked: u32) -> Option<u32> {
     let unclear = matches!(&error.kind, Kind::QueryRejected { fields } if fields.is_empty())
         || error.kind == Kind::UnknownFailure;
     Some(asked / 2).filter(|half| unclear && *half >= LEAST)
 }
 
-/// Whether it was the server's own number, which holds for every list.
+/// Returns whether the server refused the number of rows itself, which holds for every list. An answer that was too
+/// large or too slow may be a matter of one list.
 pub fn is_named(error: &Error) -> bool {
     !matches!(error.kind, Kind::TooLarge | Kind::TimedOut)
 }
 
-/// The largest number below `asked` in a refusal that speaks of a page's size.
+/// Returns the largest number below `asked` in a refusal that speaks of a page's size.
 fn named(error: &Error, asked: u32) -> Option<u32> {
     error.limits.iter().copied().filter(|n| (LEAST..asked).contains(n)).max()
 }

@@ -1,8 +1,10 @@
-//! Where a list stands, as it is stored: the `position` of its checkpoint, in JSON. A list is being read, or read to its end
-//! and being read again ([`super::closing`]); once it is closed it has no position.
+//! Stores where the reading of a list stands: the `position` of its checkpoint, in JSON. Either a walk reads the
+//! list, or the walk has come to its end and closing readings follow ([`super::closing`]). A closed list has no
+//! position.
 //!
-//! A version that stores lists in another form cannot go on with them. It starts such a list anew, which costs requests and
-//! loses nothing: what was read is in the mirror. Only text that is no JSON at all is damage.
+//! A version that stores positions in another form cannot go on with them. It starts such a list again, which costs
+//! requests and loses nothing, because the rows that were read are in the mirror. Only text that is not JSON counts
+//! as damage.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,35 +12,36 @@ use super::Walk;
 use super::closing::Closing;
 use crate::error::{Error, Kind, Result};
 
-/// Where a list stands.
+/// The position of a list.
 pub(super) type Position = Phase<Walk, Closing>;
 
 /// The phases of a list that is not closed. `W` is a [`Walk`] and `C` a [`Closing`], or references to them.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Phase<W, C> {
-    /// A walk reads it.
+    /// A walk reads the list.
     Reading {
-        /// The server's time when the walk began, in milliseconds since 1970, where it is known.
+        /// The server's time when the walk began, in milliseconds since 1970, if it is known.
         began: Option<i64>,
         walk: W,
     },
-    /// The walk has come to its end, and closing readings make sure of it.
+    /// The walk has come to its end, and the list is read again.
     Closing(C),
 }
 
 impl Position {
-    /// The text of a list that a walk reads.
+    /// Returns the text for a list that a walk reads.
     pub(super) fn reading(began: Option<i64>, walk: &Walk) -> Result<String> {
         text(&Phase::<_, &Closing>::Reading { began, walk })
     }
 
-    /// The text of a list that is read again.
+    /// Returns the text for a list that is read again.
     pub(super) fn closing(closing: &Closing) -> Result<String> {
         text(&Phase::<&Walk, _>::Closing(closing))
     }
 
-    /// Returns what a text holds, or `None` if another version stored it in another form.
+    /// Returns the position in a text, or `None` if another version stored it in another form. Fails with
+    /// [`Kind::MirrorCorrupt`] if the text is not JSON.
     pub(super) fn read(json: &str) -> Result<Option<Position>> {
         let error = match serde_json::from_str(json) {
             Ok(position) => return Ok(Some(position)),

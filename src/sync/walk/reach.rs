@@ -1,13 +1,13 @@
-//! How far the windows of a walk by pages reach: which page overlaps what was read and ends farthest, and how many windows
-//! a list takes.
+//! Computes how far the windows of a walk by pages reach: which page overlaps what was read and ends farthest, and
+//! how many windows a list takes.
 
 use std::collections::HashSet;
 
 use crate::sync::walk::anchors::NEED;
 use crate::sync::walk::questions::Ask;
 
-/// The question that begins `NEED` rows before `position` at the latest and ends farthest, among the sizes between half
-/// of `size` and `size`: 1,153 windows instead of 1,000 for 100,000 rows of 100.
+/// Returns the question that begins at least `NEED` rows before `position` and ends farthest, among the sizes between
+/// half of `size` and `size`. For 100,000 rows in pages of 100 this takes 1,153 windows instead of 1,000.
 pub(super) fn reach(position: u64, size: u32) -> Ask {
     let need = NEED as u64;
     let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
@@ -17,7 +17,7 @@ pub(super) fn reach(position: u64, size: u32) -> Ask {
         .unwrap_or(Ask { size, row: 0 })
 }
 
-/// The same among the questions that were not asked before, where there are any.
+/// The same, but prefers questions that are not in `asked` and reach behind `position`.
 pub(super) fn reach_anew(position: u64, size: u32, asked: &HashSet<(u32, u64)>) -> Ask {
     let need = NEED as u64;
     let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
@@ -27,25 +27,27 @@ pub(super) fn reach_anew(position: u64, size: u32, asked: &HashSet<(u32, u64)>) 
         .unwrap_or(Ask { size, row: 0 })
 }
 
-/// Windows that a walk takes over a quiet list of so many rows.
+/// Returns how many windows a walk takes over a quiet list of `rows` rows. `totals` says whether the server claims
+/// totals.
 pub fn windows_of(rows: u64, size: u32, totals: bool) -> u64 {
     let size = size.max(3);
     if rows == 0 {
         return 2;
     }
     if rows <= u64::from(size) {
-        // Without a total: is the page behind empty, and does the tail read the same?
+        // Without a total, two more questions follow: is the page behind empty, and does the tail read the same?
         let short = u64::from(rows < u64::from(size));
         return if totals { 1 } else { 3 + short };
     }
     let (sizes, read) = sizes_of(rows, size);
     let windows = sizes.len() as u64;
-    // Windows that are not counted one by one are as many to the row as those that were.
+    // The rows behind the windows that were counted take as many windows per row as the rows before.
     let further = u128::from(windows) * u128::from(rows.saturating_sub(read)) / u128::from(read.max(1));
     windows.saturating_add(u64::try_from(further).unwrap_or(u64::MAX)).saturating_add(if totals { 0 } else { 2 })
 }
 
-/// Questions that reading such a list a second time takes: in the largest size that was not asked for the first time.
+/// Returns how many questions it takes to read such a list a second time, in the largest size that the first reading
+/// did not use.
 pub fn again_of(rows: u64, size: u32) -> u64 {
     let size = size.max(3);
     let (sizes, _) = sizes_of(rows, size);
@@ -53,11 +55,11 @@ pub fn again_of(rows: u64, size: u32) -> u64 {
     other.map_or(0, |other| rows.div_ceil(u64::from(other)))
 }
 
-/// Windows that are counted one by one: a server may say that there are 2^53 rows.
+/// The most windows that are counted one by one, because a server may claim 2^53 rows.
 const COUNTED: usize = 100_000;
 
-/// The page sizes that a walk over a quiet list of so many rows asks for, and how many rows these windows read: all, or
-/// those of the first [`COUNTED`] windows.
+/// Returns the page sizes that a walk asks for over a quiet list of `rows` rows, and how many rows these windows
+/// read: all, or those of the first [`COUNTED`] windows.
 fn sizes_of(rows: u64, size: u32) -> (Vec<u32>, u64) {
     let mut sizes = vec![size];
     let mut position = u64::from(size);

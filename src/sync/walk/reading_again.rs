@@ -1,5 +1,6 @@
-//! One closing reading ([`super::closing`]): ids alone, many pages a request. Each page is committed with what it showed, so
-//! that a run that is stopped or killed goes on behind it. A stop is seen between two pages.
+//! Reads a list for one closing reading ([`super::closing`]): ids alone, many pages a request. Each page is committed
+//! with the ids that it showed, so that a run that is stopped or killed goes on behind it. A stop is noticed between
+//! two pages.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use crate::source::page::Page;
 use crate::source::query::Question;
 use crate::verdict::Verdict;
 
-/// Reads to the end, and stores each page. Asks none of the questions that are known to have been `asked`; what of these is
-/// not `unstored` the mirror knows. Returns `None` when a stop was asked for.
+/// Reads to the end of the list and stores each page. Avoids the questions in `asked`, of which the mirror does not
+/// know those in `unstored` yet. Returns `None` if a stop was asked for.
 pub(super) async fn read(
     list: &mut Read<'_>,
     closing: &mut Closing,
@@ -31,7 +32,8 @@ pub(super) async fn read(
     let mut under_way = IdReading::new(list.context, list.stream, list.parent(), walk);
     loop {
         let next = match under_way.next().await {
-            // Of a list with a row that cannot be asked for, not even for its id, no ids can be read: it lacks that row anyway.
+            // One row fails even when only ids are asked for, so the ids of this list cannot be read. The list lacks
+            // that row anyway.
             Err(error) if isolate::is_of_a_row(&error) => return Ok(Some((reading, End::Unreadable))),
             next => next?,
         };
@@ -70,7 +72,7 @@ fn end_of(verdict: &Verdict, walk: &Walk) -> End {
     }
 }
 
-/// Makes a window of a page: what it shows and the round has not seen. Says how many records that are.
+/// Returns a window with the records of a page that the round has not seen, and how many these are.
 async fn take(
     list: &Read<'_>,
     closing: &Closing,
@@ -85,7 +87,7 @@ async fn take(
     let (place, since) = (list.place(), list.from.since_run);
     let ids: Vec<String> = page.records.rows.iter().map(|row| row.id.to_string()).collect();
     let told = list.context.mirror.call(move |w| {
-        // A row whose id cannot be read counts as one, and is nobody's.
+        // A row without a readable id counts as a row but is no known record.
         w.transaction(|t| reread::tell(t, &place, since, (&ids, begins), |id| !is_no_id(id)))
     });
     let told = told.await?;

@@ -1,25 +1,25 @@
-//! Why a list ends incomplete, in words for people, and what they can do about it.
+//! Puts into words why a list ends incomplete, and what people can do about it.
 //!
-//! A reason is stored as text with the walk that it ended. [`hint`] finds the hint of such a text by the words that stand in
-//! every text of its kind; both stand in this file.
+//! A reason is stored as text with the walk that it ended. [`hint`] finds the hint for such a text by words that
+//! every text of its kind contains. Reasons and hints stand in this file together, so that they stay in step.
 
 use super::evidence::{Evidence, Fault};
 use crate::quantity::counted;
 use crate::verdict::Verdict;
 
-/// What a page that spoils a walk does.
+/// The reason when a page spoils a walk.
 pub(super) const TWICE: &str = "a page shows one record twice, however often it is read";
-/// What a server does that answers every question with page one.
+/// The reason when a server answers every question with page one.
 pub(super) const PAGE_IGNORED: &str = "the server ignores the page argument";
-/// What a server does that answers with page one behind every cursor.
+/// The reason when a server answers with page one behind every cursor.
 pub(super) const CURSOR_IGNORED: &str = "the server ignores the cursor";
-/// What an empty page says against itself.
+/// The reason when an empty page contradicts itself.
 pub(super) const MORE_BEHIND: &str = "an empty page says that more follows";
-/// What the last page says against itself.
+/// The reason when the last page contradicts itself.
 pub(super) const MORE_THAN_LAST: &str = "the last page says that more follows, and is not full";
-/// What a list does that moves faster than it can be read.
+/// The reason when a list moves faster than it can be read.
 pub(super) const KEEP_MOVING: &str = "records keep moving while the list is read";
-/// What a list does that comes at once, and another one each time.
+/// The reason when a list comes in one answer, and each answer shows another list.
 const RESTLESS: &str = "asked for at once it shows other rows each time: it changes while it is read";
 const TOLD: &str = "the server says";
 const NO_CURSOR: &str = "no cursor leads on";
@@ -29,16 +29,19 @@ const VANISHED: &str = "nothing is served past row";
 const UNSTABLE: &str = "the order is not stable: pages cannot be joined at row";
 const SHORT: &str = "a page is short at row";
 const IDS: &str = "between them: a record moved";
-/// What to write where one question does not read all of a list.
+/// What to write in a job when one question does not read all of a list.
 const PAGED: &str = "what pages it? write paging, page and size of its list into [source.dialect], or assumed = false where these are all";
 
-/// The verdict of a walk whose server ignores the page argument.
+/// Returns the verdict of a walk whose server ignores the page argument.
 pub fn page_ignored() -> Verdict {
     Verdict::Incomplete(PAGE_IGNORED.into())
 }
 
-/// Another page than the one that is asked for: the server heeds none, or has none behind some row; or it shows rows of page one
-/// anywhere, because their order is another one for each question.
+/// Returns the reason when the server answers with another page than the one asked for. There are three cases:
+///
+/// - The walk has read pages before: the server has no pages behind some row.
+/// - Many windows were other pages: the order depends on the question, so that rows of page one show up anywhere.
+/// - Otherwise the server ignores the page argument.
 pub(super) fn page_not_heeded(evidence: &Evidence) -> String {
     if evidence.has_pages() {
         shown_again(evidence.farthest)
@@ -53,22 +56,22 @@ fn unstable(row: u64) -> String {
     format!("{UNSTABLE} {row}")
 }
 
-/// Behind some row the server shows rows again that stand before it.
+/// Returns the reason when the server shows, behind some row, rows again that stand before it.
 fn shown_again(row: u64) -> String {
     format!("{VANISHED} {row}: behind it the server shows rows again that stand before it")
 }
 
-/// A total without a row.
+/// Returns the reason when the server claims a total and shows no row.
 pub(super) fn none_shown(told: u64) -> String {
     format!("{TOLD} {} and shows none", counted(told, "row"))
 }
 
-/// Fewer records than the server told.
+/// Returns the reason when the server claims more rows or records (`what`) than it shows.
 pub(super) fn fewer_shown(told: u64, shown: u64, what: &str) -> String {
     format!("{TOLD} {} and shows {shown}", counted(told, what))
 }
 
-/// Fewer ids than rows.
+/// Returns the reason when there are fewer ids than rows.
 pub(super) fn fewer_ids(rows: u64, ids: u64) -> String {
     let (rows, ids) = (counted(rows, "row"), counted(ids, "id"));
     format!(
@@ -76,22 +79,22 @@ pub(super) fn fewer_ids(rows: u64, ids: u64) -> String {
     )
 }
 
-/// The server says that more follows, and no cursor leads there.
+/// Returns the reason when the server says that more follows, and no cursor leads there.
 pub(super) fn no_cursor(row: u64) -> String {
     format!("{NO_CURSOR} from row {row}, and the server says that there is more")
 }
 
-/// Rows without an id.
+/// Returns the reason when rows have no id.
 pub(super) fn nameless(rows: u32) -> String {
     format!("{NAMELESS}: {rows}")
 }
 
-/// A list that nothing is known to page shows a usual page.
+/// Returns the reason when a list that takes no known page argument shows as many rows as a usual page.
 pub(super) fn usual_page(rows: u64) -> String {
     format!("{AT_ONCE} it shows {rows} rows, and nothing says that these are all: {PAGED}")
 }
 
-/// What was wrong with the last window of a walk that made no progress, or that a short window spoilt.
+/// Returns what was wrong with the last window of a walk that made no progress, or that a short window spoilt.
 pub(super) fn gave_up(evidence: &Evidence) -> String {
     let farthest = evidence.farthest;
     let at = farthest.max(evidence.position);
@@ -102,7 +105,7 @@ pub(super) fn gave_up(evidence: &Evidence) -> String {
         (Some(Fault::Restless), _) => RESTLESS.into(),
         (Some(Fault::Duplicates), _) => TWICE.into(),
         (Some(Fault::Vanished), None) => format!("{VANISHED} {farthest}"),
-        // What is left out cannot be an anchor either.
+        // Rows that the server leaves out cannot be anchors either, so a fault that came later follows from them.
         (_, Some(short_at)) if short_at < at => short(short_at),
         (_, Some(_)) => format!("{VANISHED} {at}"),
         (Some(Fault::Short), None) => short(at),
@@ -115,7 +118,7 @@ fn short(at: u64) -> String {
     format!("{SHORT} {at}, and more rows follow: are rows filtered?")
 }
 
-/// What stands in every reason of a kind, and what to do about it.
+/// Words that every reason of a kind contains, and what to do about it.
 const HINTS: [(&str, &str); 14] = [
     (
         NO_CURSOR,
@@ -152,10 +155,10 @@ const HINTS: [(&str, &str); 14] = [
 ];
 
 const IGNORE_HAS_NEXT: &str = "ask the API's support why the end of the list says that more follows; where it always does, [source.dialect.streams.NAME] list.has_next = \"ignore\"";
-/// Of a total that is not met.
+/// The hint for a total that the rows do not reach.
 const IGNORE_TOTAL: &str = "ask the API's support which records its total counts; where it counts others, too, [source.dialect.streams.NAME] list.total = \"ignore\"";
 
-/// Returns what to do about a list that ended incomplete for this reason. Returns `None` if nothing of its own is known.
+/// Returns what to do about a list that ended incomplete for this reason, or `None` if there is no hint for it.
 pub fn hint(why: &str) -> Option<&'static str> {
     let own = HINTS.iter().find(|(words, _)| why.contains(words)).map(|(_, hint)| *hint);
     own.or_else(|| (why.contains(TOLD) && why.contains("and shows")).then_some(IGNORE_TOTAL))

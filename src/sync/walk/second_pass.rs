@@ -1,6 +1,6 @@
-//! The second pass over a list that was read to its end: ids alone, many pages a request. Its argument is
-//! [`super::Collect`]'s. It stores nothing: after a kill, and where it does not read the same, [`super::closing`]
-//! goes on.
+//! Reads a list a second time that a walk has read to its end: ids alone, many pages a request. [`super::Collect`]
+//! argues what that proves. The pass stores nothing. After a kill, or if it does not read the same,
+//! [`super::closing`] goes on.
 
 use super::isolate::filled;
 use super::{Collect, Shown};
@@ -15,13 +15,13 @@ use crate::sync::Context;
 pub enum Second {
     /// The same records in the same order.
     Same,
-    /// Something else, or not all of it.
+    /// Something else, or not all of the list.
     Differs,
-    /// A stop was asked for.
+    /// Nothing: a stop was asked for.
     Stopped,
 }
 
-/// Reads the list of `place` once more; adds the questions that it asks.
+/// Reads the list of `place` once more. Adds the questions that it asks to `asked`.
 pub async fn read(context: &Context, place: Place, mut collect: Collect, asked: &mut Vec<Asked>) -> Result<Second> {
     let stream = place.stream;
     let distinct = context.mirror.call(move |w| w.transaction(|t| checkpoint::distinct(t, &place))).await?;

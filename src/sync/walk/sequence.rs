@@ -1,4 +1,5 @@
-//! The order of a list's ids, as a fingerprint: two passes that show the same ids in the same order have the same one.
+//! A fingerprint of the order of a list's ids. Two passes that show the same ids in the same order have equal
+//! fingerprints.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
@@ -10,7 +11,7 @@ use super::anchors::hex;
 pub(super) struct Sequence {
     #[serde(with = "hex")]
     print: u128,
-    /// How many ids it holds.
+    /// The number of ids.
     pub(super) rows: u64,
 }
 

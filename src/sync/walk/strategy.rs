@@ -1,4 +1,4 @@
-//! The ways of reading a list, as a state machine. Each strategy has its own state and its own phases.
+//! Reads a list in one of several ways. Each strategy is a state machine with its own phases.
 //!
 //! ```text
 //! ByPage ───┐ the server serves one page size only,
@@ -6,11 +6,11 @@
 //! ByCursor      Unpaged      (these stay what they are)
 //! ```
 //!
-//! A strategy decides which question comes next and what an answer means for it. It adds what it sees to the evidence, and
-//! says when reading is over; what the walk is worth then, [`super::verdict`] decides.
+//! A strategy decides which question comes next and what an answer means for it. It adds what it sees to the
+//! evidence, and says when reading is over. [`super::verdict`] then decides what the walk is worth.
 //!
-//! A strategy is stored with its walk, its phase too: a run that was killed in a check goes on with it. It does not matter
-//! how long ago the pages were read that a check compares.
+//! A strategy is stored with its walk, and so is its phase: a run that was killed in a check goes on with it. That is
+//! sound because it does not matter how long ago the pages were read that a check compares.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,62 +25,63 @@ use super::questions::Ask;
 use super::unpaged::Unpaged;
 use super::verdict::End;
 
-/// How a list is read.
+/// The way in which a list is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Strategy {
-    /// Pages by number, which overlap where their sizes are chosen well.
+    /// Pages by number, which overlap because their sizes are chosen so.
     ByPage(ByPage),
-    /// Any row can be the first: windows overlap by a few rows.
+    /// Windows that begin at any row, and overlap by a few rows.
     ByOffset(ByOffset),
-    /// Each window begins behind a cursor.
+    /// Windows that begin behind a cursor.
     ByCursor(ByCursor),
-    /// Pages of one size only, which adjoin: each is read once more after the one behind it.
+    /// Pages of one size, which adjoin. Each is read once more after the page behind it.
     FixedPageSize(FixedPageSize),
-    /// One question reads all of the list.
+    /// One question for the whole list.
     Unpaged(Unpaged),
-    /// A walk of a test that must fail.
+    /// A walk for a test that must fail.
     #[cfg(debug_assertions)]
     Naive(Naive),
 }
 
-/// What an answer means for the strategy that asked.
+/// Describes what an answer means for the strategy that asked.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Move {
-    /// It goes on; its phase says how.
+    /// The strategy goes on; its phase says how.
     Stay,
-    /// The list is read in pages of one size from here on, unless this answer ends the walk.
+    /// From here on the list is read in pages of one size, unless this answer ends the walk.
     Become(FixedPageSize, Option<End>),
     /// Reading is over.
     End(End),
 }
 
-/// What every strategy can do.
+/// The operations of every strategy.
 pub(super) trait Way {
     /// Returns the next question of a walk that has joined the rows before `position`.
     fn ask(&self, position: u64) -> Ask;
 
-    /// Takes in the answer to it.
+    /// Judges the answer to that question.
     fn judge(&mut self, answer: &mut Answer<'_>) -> Move;
 
-    /// Returns the rows of a page, as far as the walk knows what is served.
+    /// Returns the page size in rows, as far as the walk knows what is served.
     fn page_size(&self) -> u32;
 
-    /// Whether the next question asks for a window, and does not check one that was read.
+    /// Returns whether the next question asks for a window, and does not check one that was read.
     fn is_reading(&self) -> bool;
 
-    /// Returns the question that follows a whole window that ends at `position`. Returns `None` where that cannot be told
-    /// before the window is read.
+    /// Returns the question that follows a full window that ends at `position`. Returns `None` if that depends on the
+    /// window.
     fn foretell(&self, position: u64) -> Option<Ask> {
         let _ = position;
         None
     }
 
-    /// Whether the list was read whole in one window, if it has so many rows.
+    /// Returns whether a list of `rows` rows was read whole in one window.
     fn is_one_window(&self, rows: u64) -> bool {
         rows <= u64::from(self.page_size())
     }
 
-    /// Asks for pages of `size` rows from here on. Returns `false` where no size is asked for, or only one is served.
+    /// Asks for pages of `size` rows from here on. Returns `false` if the walk asks for no size, if only one size is
+    /// served, or if `size` is not smaller than the size in use or too small to overlap.
     fn lower(&mut self, size: u32) -> bool {
         let _ = size;
         false
@@ -112,7 +113,7 @@ impl Strategy {
         }
     }
 
-    /// Whether windows overlap, so that the order of all rows is known.
+    /// Returns whether windows overlap, so that the order of all rows is known.
     pub(super) fn overlaps(&self) -> bool {
         matches!(self, Strategy::ByPage(_) | Strategy::ByOffset(_))
     }

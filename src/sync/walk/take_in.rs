@@ -1,5 +1,8 @@
-//! From an answer to a page that a walk can take in: pages of fewer rows where large ones fail, without the rows that make
-//! it fail, and with rows that belong to the record that was asked for.
+//! Turns an answer into a page that a walk can take in. Three things may stand in the way:
+//!
+//! - The server refuses large pages: the walk asks for fewer rows.
+//! - A row makes the page fail: the page is read without it ([`isolate`]).
+//! - The rows may belong to another record than the one asked for ([`parents`]).
 
 use super::driver::Ended;
 use super::{Ask, Walk, isolate, page_size};
@@ -13,18 +16,18 @@ use crate::sync::Context;
 use crate::sync::parents::{self, Checked};
 use crate::sync::walk::changed_since;
 
-/// What came of a question.
+/// The result of taking in an answer.
 pub(super) enum Taken {
     /// A page of the list that was asked for.
     Page(Page),
-    /// It failed, and the walk goes on with pages of fewer rows.
+    /// The question failed, and the walk goes on with pages of fewer rows.
     Smaller,
     /// The walk is over.
     Over(Ended),
 }
 
-/// Makes a page of an answer: without the rows that make it fail, and with rows that belong to the record that was asked
-/// for.
+/// Makes a page of an answer: without the rows that make it fail, and with rows that belong to the record that was
+/// asked for. Fails if the page cannot be read, or if its rows belong to another record.
 pub(super) async fn take_in(
     context: &Context,
     stream: Stream,
@@ -53,7 +56,8 @@ pub(super) async fn take_in(
     })
 }
 
-/// The page without the rows that make it fail. Where that cannot be had, it is asked for once more with patience.
+/// Reads the page without the rows that make it fail. If a field of it still fails, asks for the page once more, with
+/// all patience.
 async fn without_what_fails(context: &Context, question: &Question, first: u64, error: Error) -> Result<Page> {
     match isolate::page(context, question, first, error).await {
         Err(error) if matches!(error.kind, Kind::FieldFailed { .. }) => context.source.ask(question.clone()).await,
@@ -61,12 +65,14 @@ async fn without_what_fails(context: &Context, question: &Question, first: u64, 
     }
 }
 
-/// After a page that failed: the walk goes on with pages of fewer rows, where that may help. Returns the error where it
-/// does not.
+/// Lets the walk go on with pages of fewer rows after a page failed, if that may help. Returns the error if it does
+/// not.
 fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: Error) -> Result<()> {
-    // A page of two rows came before: where no longer one ever did, the refusal may be one of its length.
+    // A page of two rows was answered before the walk (`check_paging`). If the stream has not shown a longer page
+    // yet, its length may be the reason for the refusal.
     let unread = get(&context.progress.of(stream).windows) == 0;
-    // A size that an earlier run has found is what to go back to, where more was tried and is refused.
+    // An earlier run has found this size. It is the one to go back to if the server refuses the larger size that was
+    // tried.
     let known = context.source.served_page_size(stream).filter(|rows| *rows < asked.size);
     if known.is_some_and(|rows| walk.lower(rows)) {
         tracing::info!(%stream, asked = asked.size, rows = known, %error, "pages of more rows than in earlier runs are refused");
@@ -76,13 +82,13 @@ fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: 
     let fewer = page_size::page(&error, asked.size).or_else(|| page_size::guess(&error, asked.size).filter(|_| unread));
     let Some(rows) = fewer.filter(|rows| walk.lower(*rows)) else {
         if unread && asked.size < context.page_size {
-            // It was not.
+            // The length was not the reason, so the smaller sizes that were tried are forgotten.
             context.source.serves_pages_of(stream, 0);
         }
         return Err(error);
     };
     tracing::info!(%stream, asked = asked.size, rows, %error, "asking for pages of fewer rows");
-    // One list with long records need not slow down the others; a size that the server names holds for all.
+    // One list with long records need not slow down the others. A size that the server names holds for all.
     let began = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
     if page_size::is_named(&error) || (asked.size == began && context.source.is_heavy(stream)) {
         context.source.serves_pages_of(stream, rows);
@@ -90,7 +96,7 @@ fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: 
     Ok(())
 }
 
-/// The question that asks for some rows of a walk's list.
+/// Returns the question for some rows of a walk's list.
 pub(super) fn question(context: &Context, stream: Stream, from: &Checkpoint, walk: &Walk, ask: Ask) -> Question {
     let own = Some(from.partition.as_str()).filter(|p| !p.is_empty()).map(str::to_owned);
     Question {

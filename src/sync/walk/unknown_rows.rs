@@ -1,5 +1,6 @@
-//! Rows that a closing reading shows and the round has not seen: they are read whole, and it is found out which of them the
-//! walk has passed over. A row that was made after the walk began was not: it tells so, or what belongs to it does.
+//! Reads the rows whole that a closing reading shows and the round has not seen, and finds out which of them the walk
+//! has passed over. A row that was made after the walk began was not passed over. The row itself tells when it was
+//! made, or the records that belong to it do.
 
 use super::closing::Read;
 use super::commit::Window;
@@ -12,16 +13,16 @@ use crate::streams::{self, Kind as Holds, Stream};
 use crate::sync::incremental::skip;
 use crate::sync::parents::{self, Checked};
 
-/// What came of reading them.
+/// The result of reading unknown rows.
 pub(super) struct Unknown {
-    /// The page that holds them, to be stored.
+    /// The window that stores the page with these rows.
     pub window: Window,
-    /// How many of them can have been there when the walk began.
+    /// The number of these rows that can have existed when the walk began.
     pub passed_over: u64,
 }
 
-/// Reads whole the page on which these ids were seen that nobody knew. `began`: the server's time when the walk began, where
-/// it is known.
+/// Reads whole the page on which these unknown ids were seen. `began` is the server's time when the walk began, in
+/// milliseconds since 1970, if it is known.
 pub(super) async fn read(
     list: &Read<'_>,
     began: Option<i64>,
@@ -50,12 +51,12 @@ pub(super) async fn read(
     Ok(Unknown { window: Window { page, stepped_back: true, moments, ..Window::default() }, passed_over })
 }
 
-/// The column that tells when a stream's records were made.
+/// Returns the column that tells when a stream's records were made.
 fn made_in(stream: Stream) -> Option<&'static str> {
     stream.columns().iter().find(|column| column.kind == Holds::Timestamp).map(|column| column.name)
 }
 
-/// Whether a row tells that it was made after the walk began.
+/// Returns whether a row tells that it was made after the walk began.
 fn is_younger(list: &Read<'_>, began: Option<i64>, page: &Page, row: &Record) -> bool {
     let Some((began, column)) = began.zip(made_in(list.stream)) else { return false };
     let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
@@ -63,8 +64,9 @@ fn is_younger(list: &Read<'_>, began: Option<i64>, page: &Page, row: &Record) ->
         .is_some_and(|made| made >= began)
 }
 
-/// How many of these records were there when the walk began, by what belongs to them: the oldest message of a conversation
-/// is as old as itself. One whose list is longer than a page is old, and so is one of which nothing tells.
+/// Returns how many of these records may have existed when the walk began, by the records that belong to them: a
+/// conversation is as old as its oldest message. A record also counts if its list is longer than a page, or if
+/// nothing tells its age.
 async fn old_lists(list: &Read<'_>, began: Option<i64>, ids: Vec<String>) -> Result<u64> {
     let context = list.context;
     let children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(list.stream));

@@ -1,7 +1,7 @@
-//! Lists that are asked for at once: no argument pages them, or none that anybody knows.
+//! Reads lists in one question, because they take no page argument or none is known.
 //!
-//! A list that only seems unpaged gives its first page, and twice the same. Where the server shows no schema and tells
-//! neither a total nor an end, as many rows as a usual page has prove nothing.
+//! A list that only seems unpaged would answer with its first page, and with the same page when asked again. So if
+//! the server shows no schema, and claims neither a total nor an end, as many rows as a usual page has prove nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,23 +12,23 @@ use super::questions::Ask;
 use super::strategy::{Move, Way};
 use super::verdict::End;
 
-/// A walk over a list that takes no page argument.
+/// The state of a walk over a list that takes no page argument.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Unpaged {
-    /// Rows to ask for, where a size is asked for.
+    /// The number of rows to ask for, where the server takes a size.
     size: u32,
-    /// Nobody knows an argument that pages it; there may be one.
+    /// Whether the list is only assumed to be unpaged: no argument is known that pages it, but there may be one.
     is_assumed: bool,
     phase: Phase,
 }
 
-/// What is asked next: the list, always.
+/// How often the list was asked for. Every question asks for the whole list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
-    /// For the first time.
+    /// It was not asked for yet.
     #[default]
     First,
-    /// Again: it must read the same. The fingerprint is that of the answer before.
+    /// It was asked for, and must read the same again. `print` is the fingerprint of the last answer.
     Again {
         #[serde(with = "hex")]
         print: u128,
@@ -36,13 +36,14 @@ enum Phase {
 }
 
 impl Unpaged {
-    /// A walk over a list that takes no page argument; `is_assumed`: that anybody knows.
+    /// Returns a walk over a list that takes no page argument. `is_assumed` says that there may be one that is not
+    /// known.
     pub(super) fn new(size: u32, is_assumed: bool) -> Unpaged {
         Unpaged { size: size.max(1), is_assumed, phase: Phase::First }
     }
 }
 
-/// As many rows as servers give when nobody says how many.
+/// Returns whether servers often give this many rows when they are not told how many.
 fn is_a_usual_page(rows: u64) -> bool {
     rows > 0 && (rows.is_multiple_of(5) || (rows >= 8 && rows.is_power_of_two()))
 }
@@ -52,7 +53,7 @@ impl Way for Unpaged {
         Ask::page(self.size, 1)
     }
 
-    /// The total says that the list is whole, or it is read twice, the same.
+    /// Ends the walk if the total says that the list is whole, or, without a total, if the list reads the same twice.
     fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
         let (shown, rows) = (&answer.shown, answer.shown.len());
         let now = Phase::Again { print: print(shown.rows) };

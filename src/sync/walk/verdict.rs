@@ -1,22 +1,23 @@
-//! What a walk is worth: the one place that decides it. Pure: an end, the evidence and the claims in, a verdict out.
+//! Decides what a walk is worth; nothing else does. Pure: it takes an end, the evidence and the claims, and gives a
+//! verdict.
 //!
-//! A strategy says that reading is over, and why ([`End`]). A list that was read to its end is `continuous` unless one of
-//! these rules says otherwise, the first that does:
+//! A strategy says that reading is over, and why ([`End`]). A list that was read to its end is `continuous`, unless
+//! one of these rules makes it `incomplete`. The first that applies gives the reason:
 //!
-//! 1. rows had no id;
-//! 2. a page showed one record twice, however often it was read;
-//! 3. a window was short although the total said that more rows follow;
-//! 4. the server's own words contradict the end.
+//! 1. Rows had no id.
+//! 2. A page showed one record twice, however often it was read.
+//! 3. A window was short although the server said that more rows follow.
+//! 4. The server's own words contradict the end.
 //!
-//! Every other end makes the walk `incomplete`, and so does a dozen answers in a row without progress. The words are those
-//! of [`super::reasons`]. `proven` takes a second pass: see [`super::collect`].
+//! Every other end makes the walk `incomplete`, and so do a dozen answers in a row without progress. The words are
+//! those of [`super::reasons`]. A verdict of `proven` takes a second pass: see [`super::collect`].
 
 use super::claims::Claims;
 use super::evidence::Evidence;
 use super::reasons;
 use crate::verdict::Verdict;
 
-/// Answers in a row without progress after which a walk gives up.
+/// The number of answers in a row without progress after which a walk gives up.
 const PATIENCE: u32 = 12;
 
 /// Why reading is over.
@@ -26,38 +27,38 @@ pub(super) enum End {
     Reached,
     /// The last window reaches the end of a list with cursors.
     LastCursor {
-        /// All rows came as the list's first page.
+        /// Whether all rows came as the list's first page.
         is_one_page: bool,
     },
-    /// The server tells a total and shows no row, twice.
+    /// The server claims a total and shows no row, twice.
     NoneShown {
-        /// The total.
+        /// The server answers with another page than the one that was asked for.
         told: u64,
     },
-    /// The server answers with another page than the one that is asked for.
-    PageIgnored,
     /// The server answers with another page than the one behind the cursor.
+    PageIgnored,
+    /// A list that takes no known page argument shows as many rows as a usual page.
     CursorIgnored,
-    /// A list that nothing is known to page has as many rows as a usual page.
+    /// The number of rows.
     UsualPage {
-        /// How many.
+        /// The walk makes no progress.
         rows: u64,
     },
-    /// The walk makes no progress.
+    /// The end of a naive walk, which a test runs. It holds the reason if the walk is incomplete.
     GaveUp,
-    /// The end of a walk of a test that must fail: why it is incomplete, if it is.
+    /// Decides what a walk is worth after an answer. `end` is the end that its strategy has come to, if it has.
+    /// Returns `None` if the walk goes on.
     #[cfg(debug_assertions)]
     Naive(Option<String>),
 }
 
-/// Decides what a walk is worth after an answer. `end` says whether its strategy has come to an end. Returns `None` if the
-/// walk goes on.
+/// Returns why a walk with this end is incomplete, or `None` if it is complete.
 pub(super) fn decide(end: Option<End>, evidence: &Evidence, claims: &Claims) -> Option<Verdict> {
     let end = end.or_else(|| (evidence.failures >= PATIENCE).then_some(End::GaveUp))?;
     Some(why_not(&end, evidence, claims).map_or(Verdict::Continuous, Verdict::Incomplete))
 }
 
-/// Returns why a walk that ended so is incomplete, or `None` if it is complete.
+/// Returns a fault that the walk met on its way and that no end makes good.
 fn why_not(end: &End, evidence: &Evidence, claims: &Claims) -> Option<String> {
     match end {
         End::Reached => spoilt(evidence).or_else(|| claims.contradict()),
@@ -74,7 +75,7 @@ fn why_not(end: &End, evidence: &Evidence, claims: &Claims) -> Option<String> {
     }
 }
 
-/// Returns what was seen on the way that no end makes good.
+/// Takes in an answer to a question for 40 rows.
 fn spoilt(evidence: &Evidence) -> Option<String> {
     if evidence.nameless > 0 {
         Some(reasons::nameless(evidence.nameless))

@@ -1,16 +1,19 @@
-//! The rules of windows whose place in the list is known: by page, by offset, or in pages of one size.
+//! Holds the rules for windows whose place in the list is known: by page, by offset, or in pages of one size.
 //!
-//! A page shows consecutive rows at one moment. Each rule is there because of a server:
-//! - An empty window joins nothing: step back. (Bulk deletes; a server that serves nothing past some row.)
-//! - A window that begins with page one's first row, or shows page one's rows, is page one again. (The page argument is
-//!   ignored.)
-//! - A window that shows no known row in its place does not join: step back. (Rows moved; the order is not stable.)
-//! - A window that is shorter than asked for is no end. Where its total says that more rows follow, or the page behind it
-//!   shows some, it is asked for again; where it stays short, nothing proves the walk. (Rows are filtered after they are
-//!   counted.)
-//! - The end is offset + rows = total in one answer. A total that never told more rows than were shown may count the page,
-//!   so the page behind is asked for. Without a total, the page behind must be empty and the tail read once more, the same
-//!   ([`super::end_check`]).
+//! A page shows consecutive rows at one moment. Each rule exists because of a kind of server:
+//!
+//! - *An empty window joins nothing.* The walk steps back. (Bulk deletes; a server that serves nothing past some
+//!   row.)
+//! - *A window that begins with page one's first row, or shows page one's rows, is page one again.* (The server
+//!   ignores the page argument.)
+//! - *A window without a known row in its place does not join.* The walk steps back. (Rows moved; the order is not
+//!   stable.)
+//! - *A window that is shorter than asked for is no end.* If its total says that more rows follow, or the page behind
+//!   it shows some, it is asked for again. If it stays short, nothing proves the walk. (The server filters rows after
+//!   counting them.)
+//! - *The end is offset + rows = total in one answer.* A total that never exceeded the rows shown may count the page,
+//!   so the page behind is asked for. Without a total, the page behind must be empty, and the tail must read the same
+//!   once more ([`super::end_check`]).
 
 use super::anchors::NEED;
 use super::answer::Answer;
@@ -19,10 +22,10 @@ use super::evidence::{Fault, TRIES};
 use super::strategy::Move;
 use super::verdict::End;
 
-/// How a window behind page one stands to what was read.
+/// How a window behind page one relates to what was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stands {
-    /// It shows rows read before, unchanged and in their order.
+    /// It shows rows that were read before, unchanged and in their order.
     Joins,
     /// It shows no row.
     Empty,
@@ -32,51 +35,51 @@ pub(super) enum Stands {
     PageOne,
     /// It shows known rows, but does not join.
     Apart,
-    /// It shows no row that was read lately.
+    /// It shows no row that is remembered.
     Unknown,
 }
 
-/// What a window means that joins.
+/// Describes what a window means that joins.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// It is not read: it is asked for again.
+    /// The window is not read: it is asked for again.
     Refused,
-    /// It is read, and more rows follow.
+    /// The window is read, and more rows follow.
     More,
-    /// It is read; it is short, and the total says that more rows follow.
+    /// The window is read. It is short, although the total says that more rows follow.
     Short,
-    /// It is read; a page of so few rows cannot both overlap and show anything new.
+    /// The window is read. A page of so few rows cannot both overlap and show new rows.
     TooSmall,
-    /// It is read, and perhaps the last one.
+    /// The window is read, and is perhaps the last one.
     PerhapsLast(EndCheck),
-    /// It is page one, and told as many rows as it has.
+    /// The window is page one, and its total equals its own number of rows.
     PerhapsWhole {
-        /// How many.
+        /// The number of rows.
         rows: u32,
     },
     /// Reading is over.
     End(End),
 }
 
-/// What is behind a page one that told as many rows as it has.
+/// What stands behind a page one whose total equalled its own number of rows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Behind {
-    /// Nothing: it is the whole list.
+    /// Nothing: page one is the whole list.
     Nothing,
-    /// Rows. The list is read from the beginning again, in pages of `served` rows where the total counts a page.
+    /// Rows. The list is read from the beginning again.
     Rows {
-        /// Rows a page.
+        /// The page size that is served, if the total counts a page.
         served: Option<u32>,
     },
 }
 
 impl Answer<'_> {
-    /// Forgets a total that is not believed.
+    /// Drops a total that is not believed.
     pub(super) fn weigh_total(&mut self) {
         self.shown.total = self.claims.believed_total(self.asked, &self.shown);
     }
 
-    /// Compares a window behind page one with what was read, in pages of `size` rows.
+    /// Compares a window behind page one with what was read. `size` is the page size in rows.
     pub(super) fn compare(&mut self, size: u32) -> Stands {
         let rows = self.shown.rows;
         if self.shown.len() == 0 {
@@ -94,13 +97,13 @@ impl Answer<'_> {
         }
     }
 
-    /// Whether it shows page one again as it is now: many more of its rows than those that overlap.
+    /// Returns whether the window shows page one again as it is now: many more of its rows than those that overlap.
     fn is_front(&self, size: u32) -> bool {
         let overlap = u64::from(size).saturating_sub(self.asked.row);
         self.evidence.anchors.of_page_one(self.shown.rows) > overlap + self.shown.rows.len() as u64 / 2
     }
 
-    /// What follows from a window that does not join.
+    /// Handles a window that does not join: steps back, or ends the walk if the server ignores the page argument.
     pub(super) fn refuse(&mut self, stands: Stands) -> Move {
         match stands {
             Stands::Empty => self.evidence.step_back(Fault::Vanished, self.asked, self.shown.total),
@@ -118,7 +121,8 @@ impl Answer<'_> {
         Move::Stay
     }
 
-    /// What follows from a page one that cannot be read: it is empty, or shows a record twice. Returns `None` if it can.
+    /// Handles a page one that cannot be read, because it is empty or shows a record twice. Returns `None` if it can
+    /// be read.
     pub(super) fn refuse_page_one(&mut self) -> Option<Move> {
         if self.shown.len() > 0 {
             let doubled = self.evidence.is_doubled(self.shown.rows);
@@ -136,7 +140,7 @@ impl Answer<'_> {
         })
     }
 
-    /// Reads a window that joins, of a walk whose windows of `size` rows overlap.
+    /// Reads a window that joins, in a walk whose windows of `size` rows overlap.
     pub(super) fn take_overlapping(&mut self, size: u32) -> Taken {
         if self.is_refused_as_short() {
             return Taken::Refused;
@@ -146,7 +150,7 @@ impl Answer<'_> {
         self.take(size, is_too_small)
     }
 
-    /// Reads a page that joins, of a walk whose pages adjoin. Such pages show no order of all rows.
+    /// Reads a page that joins, in a walk whose pages adjoin. Such pages do not show the order of all rows.
     pub(super) fn take_adjoining(&mut self) -> Taken {
         if self.is_refused_as_short() {
             return Taken::Refused;
@@ -155,7 +159,7 @@ impl Answer<'_> {
         self.take(self.asked.size, false)
     }
 
-    /// Whether it is asked for again because it is short. One that stays short is read.
+    /// Returns whether to ask for the window again because it is short. A window that stays short is read.
     fn is_refused_as_short(&mut self) -> bool {
         let is_short = self.is_short();
         if is_short && self.evidence.short_at.is_none() && self.evidence.shorts + 1 < TRIES {
@@ -170,8 +174,8 @@ impl Answer<'_> {
         false
     }
 
-    /// Whether it shows fewer rows than were asked for although its own total, or without one its own word of more, says
-    /// that more follow.
+    /// Returns whether the window shows fewer rows than were asked for although the server says that more follow. Its
+    /// own total says so, or, without a total, its own `hasNextPage`.
     fn is_short(&self) -> bool {
         let count = self.shown.len();
         let is_told = self.shown.total.is_none() && self.asked.row > 0 && self.shown.has_next == Some(true);
@@ -184,8 +188,9 @@ impl Answer<'_> {
         let count = self.shown.len();
         let end = self.asked.row + count;
         if news == 0 && end > self.evidence.farthest && self.asked.row > 0 {
-            // Rows beyond all that were read, and none of them new: an answer to another question (a cache, a repeated page),
-            // or as many rows were inserted meanwhile. Once is asked again; twice is taken; more is no paging at all.
+            // These rows lie beyond all that were read, and none of them is new. Either this answers another question
+            // (a cache, a repeated page), or as many rows were inserted meanwhile. The first time the walk asks
+            // again. The second time it takes the window. After that the server does not page at all.
             match self.evidence.note_ignored() {
                 1 => {
                     self.evidence.fail(Fault::NoJoin);
@@ -199,7 +204,7 @@ impl Answer<'_> {
             self.evidence.note_heeded();
         }
         self.evidence.position = end;
-        // A total that the same answer contradicts is none.
+        // A total is not believed if `hasNextPage` in the same answer contradicts it.
         let total = self.shown.total.filter(|total| !(*total == end && self.shown.has_next == Some(true)));
         if total == Some(end) {
             return self.take_last();
@@ -218,7 +223,8 @@ impl Answer<'_> {
         }
     }
 
-    /// A window that ends at the total. The total may count no more than this page, or the rows so far: is anything behind?
+    /// Reads a window that ends at the total. The total may count only this page, or the rows so far, so the walk may
+    /// have to ask what stands behind.
     fn take_last(&mut self) -> Taken {
         let count = self.shown.len();
         let is_behind_known = count < u64::from(self.asked.size) && self.asked.row == 0;
@@ -235,7 +241,7 @@ impl Answer<'_> {
         EndCheck::behind(self.asked, self.shown.rows)
     }
 
-    /// Takes in what is behind a page one that told as many rows as it has.
+    /// Judges what stands behind a page one whose total equalled its own number of rows.
     pub(super) fn behind_page_one(&mut self, rows: u32) -> Behind {
         self.evidence.fault = None;
         if self.shown.len() == 0 || self.evidence.anchors.begins(self.shown.rows) {
@@ -243,7 +249,7 @@ impl Answer<'_> {
             return Behind::Nothing;
         }
         let least = u64::from(rows) + self.shown.len();
-        // Pages of so many rows are served, and the total counted them, unless rows came in meanwhile.
+        // The server serves pages of this many rows, and its total counted them, unless rows came in meanwhile.
         let counts_the_page = self.evidence.failures > 0 || self.shown.total.is_none_or(|total| total < least);
         if counts_the_page {
             self.claims.disbelieve_total();

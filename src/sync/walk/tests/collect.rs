@@ -1,9 +1,10 @@
-//! The second pass against the model: whatever is called proven stood exactly so between the two passes.
+//! Runs the second pass against the model: a list that is called proven stood exactly so between the two passes.
 
 use super::*;
 use crate::record::Record;
 
-/// Walks a list to its end and collects it once more; whether it was proven, when there was a second pass at all.
+/// Walks a list to its end and collects it once more. Returns whether it was proven, or `None` if the walk was not
+/// complete, no second pass was possible, or counts alone (`counts_alone`) proved what did not stand so.
 fn twice(server: &mut Server, counts_alone: bool) -> Option<bool> {
     let mut walk = walk_for(server);
     let mut read: Vec<u64> = Vec::new();
@@ -32,7 +33,7 @@ fn twice(server: &mut Server, counts_alone: bool) -> Option<bool> {
             break;
         }
         assert!(server.asked < 4000);
-        // As after a kill.
+        // The walk goes on from its stored text, as after a kill.
         walk = serde_json::from_str(&serde_json::to_string(&walk).expect("JSON")).expect("a walk");
         server.change();
     }
@@ -78,7 +79,7 @@ fn what_is_proven_stood_exactly_so_between_the_passes() {
             }
         }
     }
-    // An answer that is ten questions old is no proof: the second pass asks in another size.
+    // The cached answer to an old question is no proof: the second pass asks in another size.
     for seed in 0..seeds() {
         twice(&mut Server::new(seed, 300, Order::Anywhere, Kind::Cache, 0.1), false);
     }

@@ -1,11 +1,11 @@
-//! A list that moves between two questions, the servers that show it, and a walk that reads it from one of them.
+//! A model of a list that moves between two questions, of the servers that show it, and of a walk that reads it.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::*;
 use crate::record::Record;
 
-/// A small deterministic generator; the walks must hold for any seed.
+/// A small deterministic generator. The walks must hold for any seed.
 pub(super) struct Dice(u64);
 
 impl Dice {
@@ -35,7 +35,7 @@ pub(super) enum Order {
 pub(super) enum Kind {
     Honest,
     Clamp(u32),
-    /// The offset follows the size asked for, the rows the clamp.
+    /// The offset follows the size that was asked for, and the number of rows follows the clamp.
     ClampRowsOnly(u32),
     Filter,
     DepthCap,
@@ -44,13 +44,13 @@ pub(super) enum Kind {
     Cache,
     PageIgnored,
     OneSize(u32),
-    /// Now and then the page before is answered again.
+    /// The server sometimes answers with the page before.
     Repeats,
     /// The total counts the rows of the page.
     CountsThePage,
 }
 
-/// Rows (id, version) and the total.
+/// Rows (id, version), and the total.
 pub(super) type Answer = (Vec<(u64, u64)>, u64);
 
 pub(super) struct Server {
@@ -65,11 +65,12 @@ pub(super) struct Server {
     pub(super) bulk: bool,
     pub(super) totals: bool,
     pub(super) asked: usize,
-    /// Rows are left out by their number, not by pages.
+    /// Whether questions skip a number of rows instead of pages.
     pub(super) offset: bool,
-    /// Whether each row has a cursor (an offset in disguise), or the next page only.
+    /// Whether each row has a cursor, which is an offset in disguise (`true`), or only the next page (`false`).
+    /// `None` is a list without cursors.
     pub(super) cursors: Option<bool>,
-    /// (size, page) -> when it was asked for, and the answer.
+    /// For each question (size, page): when it was asked, and the answer.
     pub(super) cache: HashMap<(u32, u32), (usize, Answer)>,
 }
 
@@ -244,7 +245,7 @@ pub(super) fn walk_from(mut walk: Walk, server: &mut Server, interrupt: bool) ->
         }
         assert!(server.asked < 4000, "the walk does not end: {:?} {ask:?}", server.kind);
         if interrupt {
-            // As after a kill: nothing but what the checkpoint holds.
+            // The walk goes on with nothing but what its checkpoint holds, as after a kill.
             walk = serde_json::from_str(&serde_json::to_string(&walk).expect("JSON")).expect("a walk");
         }
         server.change();
@@ -265,7 +266,7 @@ pub(super) fn walk_for(server: &Server) -> Walk {
     }
 }
 
-/// No walk is ever called complete that missed an untouched row; returns how many were called complete.
+/// Checks that no walk is called complete that missed an untouched row. Returns how many were called complete.
 pub(super) fn never_wrong(seeds: u64, interrupt: bool, make: impl Fn(u64) -> Server) -> usize {
     let mut accepted = 0;
     for seed in 0..seeds {
@@ -279,7 +280,7 @@ pub(super) fn never_wrong(seeds: u64, interrupt: bool, make: impl Fn(u64) -> Ser
     accepted
 }
 
-/// A few seeds in a test run, many in `make soak`.
+/// Returns the number of seeds: a few in a test run, many in `make soak`.
 pub(super) fn seeds() -> u64 {
     std::env::var("SOAK_SEEDS").ok().and_then(|s| s.parse().ok()).map_or(60, |n: u64| n * 20)
 }

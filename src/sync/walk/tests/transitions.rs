@@ -1,11 +1,11 @@
-//! When a walk becomes a walk in pages of one size, and when it stays what it is.
+//! Tests when a walk turns into one in pages of one size, and when it does not.
 
 use std::ops::Range;
 
 use super::*;
 use crate::record::Record;
 
-/// What a walk is after answers to its next questions. `rows` says which rows of a thousand answer a question.
+/// Returns the walk after answers to its next questions. `rows` says which of a thousand rows answer a question.
 fn after(mut walk: Walk, answers: usize, rows: impl Fn(Ask) -> Range<u64>) -> Walk {
     for _ in 0..answers {
         let record = |id: u64| Record { range: 0..0, id: id.to_string().into(), hash: 1, volatile: false, repaired: 0 };
@@ -16,7 +16,7 @@ fn after(mut walk: Walk, answers: usize, rows: impl Fn(Ask) -> Range<u64>) -> Wa
     walk
 }
 
-/// The rows of a server that shows `size` rows from the first that is asked for.
+/// Answers as a server that shows `size` rows from the first row that is asked for.
 fn always(size: u64) -> impl Fn(Ask) -> Range<u64> {
     move |ask| ask.row..ask.row + size
 }
@@ -54,7 +54,7 @@ fn a_later_page_of_more_rows_than_were_asked_for_has_the_only_size() {
 
 #[test]
 fn where_nothing_known_stands_one_question_tells_whether_a_size_is_obeyed() {
-    // Pages are counted in another size than the one that is asked for.
+    // The server counts pages in another size than the one that is asked for.
     let elsewhere = |ask: Ask| {
         let first = u64::from(ask.number() - 1) * 50;
         first..first + u64::from(ask.size)

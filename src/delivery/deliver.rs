@@ -1,5 +1,5 @@
-//! Handing what the mirror holds to a job's destinations: first what an earlier run has pinned and not finished, then
-//! what is new. One that fails does not keep the others from theirs.
+//! Delivers what the mirror holds to a job's destinations: first the ranges that an earlier run has pinned and not
+//! finished, then what is new. A destination that fails does not keep the others from their deliveries.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -36,16 +36,16 @@ use crate::streams::Stream;
 /// The destinations of a job.
 pub type Destinations = Vec<Opened>;
 
-/// One of them.
+/// A destination, and why it cannot be served for now.
 pub struct Opened {
     destination: Box<dyn Destination + Send>,
-    /// Why it is not served for now: it is tried once more when it is delivered to.
+    /// The error that keeps it from being served. It is tried once more when its own delivery is due.
     trouble: Option<Error>,
 }
 
 impl Opened {
-    /// Whether a step went well. Where it did not, that is said, and nothing else fails for it, unless no run may go on with
-    /// such a destination.
+    /// Returns whether a step succeeded. Logs and keeps the error of a failed step, so that only this destination is
+    /// left out. Returns the error if no run may go on with this destination.
     fn is_well(&mut self, outcome: Result<()>) -> Result<bool> {
         match outcome {
             Ok(()) => Ok(true),
@@ -60,19 +60,22 @@ impl Opened {
     }
 }
 
-/// Whether a run must not begin: somebody else is at work there, or what this mirror delivers next would be wrong.
+/// Returns whether a run must not begin: another run is at work there, or what this mirror delivers next would be
+/// wrong.
 fn stops_everything(kind: &Kind) -> bool {
     matches!(kind, Kind::Locked | Kind::DestinationOfAnother)
 }
 
-/// The exit code of a destination that was not delivered to, whatever became of the others. A place that refuses is a failure
-/// that the next run tries again; what stops everything, and what is the mirror's and not the place's, keeps its own code.
+/// Returns the exit code for a destination that was not delivered to, whatever happened to the others. A place that
+/// refuses is a failure that the next run tries again. Errors that stop everything and errors of the mirror itself
+/// keep their own codes.
 pub fn exit_of(kind: &Kind) -> Exit {
     let is_mirrors = matches!(kind, Kind::MirrorBusy | Kind::MirrorCorrupt | Kind::RecordDamaged);
     if stops_everything(kind) || is_mirrors { policy::decide(kind).exit } else { Exit::Failed }
 }
 
-/// Refuses to begin where no destination can be served and that is no matter of time: nothing would be read for anybody.
+/// Refuses to begin if no destination can be served and at least one error will not pass by itself: the run would
+/// read for nobody.
 fn refuse_where_none_is_left(destinations: &Destinations) -> Result<()> {
     let lasting = |error: &&Error| error.kind != Kind::DestinationUnreachable && !is_full(&error.kind);
     let troubles: Vec<&Error> = destinations.iter().filter_map(|opened| opened.trouble.as_ref()).collect();
@@ -82,15 +85,15 @@ fn refuse_where_none_is_left(destinations: &Destinations) -> Result<()> {
     }
 }
 
-/// Whether a place has no room for now.
+/// Returns whether the place has no room for now.
 fn is_full(kind: &Kind) -> bool {
     *kind == Kind::DestinationFull
 }
 
-/// What became of each, with its place.
+/// The outcome for each destination, with its place.
 pub type Outcomes = Vec<(String, Result<Vec<Receipt>>)>;
 
-/// The destinations, each checked and locked, but for those that cannot be served for now.
+/// Opens, checks and locks the job's destinations. One that cannot be served for now keeps its error.
 pub fn destinations(settings: &Settings) -> Result<Destinations> {
     let mut all: Destinations = Vec::new();
     for d in &settings.destinations {
@@ -107,7 +110,7 @@ fn holder(settings: &Settings) -> String {
     format!("job {}", settings.name)
 }
 
-/// A destination, not looked at yet.
+/// Makes a destination, without checking it.
 #[cfg_attr(not(feature = "postgres"), allow(unused_variables))]
 pub fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box<dyn Destination + Send>> {
     Ok(match &settings.target {
@@ -129,7 +132,7 @@ fn format(written: &Written) -> Box<dyn Format> {
     }
 }
 
-/// The files of a destination, written to nowhere; none of a database.
+/// Makes the files of a destination and writes them to nowhere. Returns `None` for a database.
 pub fn to_nowhere(settings: &DestinationSettings) -> Option<Files> {
     match &settings.target {
         Target::Files { written, split, .. } => {
@@ -140,12 +143,12 @@ pub fn to_nowhere(settings: &DestinationSettings) -> Option<Files> {
     }
 }
 
-/// Where files go.
+/// Returns the place that `path` names.
 pub fn store(path: &Path, retry_for: Duration) -> Result<Box<dyn Store>> {
     store_with(path, retry_for, None)
 }
 
-/// The same; files of a local folder get this mode.
+/// Returns the place that `path` names. Files of a local folder get this mode.
 fn store_with(path: &Path, retry_for: Duration, mode: Option<u32>) -> Result<Box<dyn Store>> {
     match Location::of(path)? {
         None => Ok(Box::new(Folder::new(path).with_mode(mode))),
@@ -164,9 +167,11 @@ fn objects(location: &Location, _: Duration) -> Result<Box<dyn Store>> {
     Err(Error::usage(format!("{location}: this build has no object storage")))
 }
 
-/// Refuses what the mirror must not deliver to, and finishes what is pinned for the destinations of this job, so that pages
-/// may land. What is pinned for a place that the job does not deliver to, or that cannot be served, is let go: it has it, or
-/// no manifest names it, and whoever delivers there next begins where that ends.
+/// Refuses destinations that the mirror must not deliver to, and finishes the pinned deliveries to this job's
+/// destinations, so that pages can be stored.
+///
+/// A pin is released if the job does not deliver to its place, or if the place cannot be served. That is safe: either
+/// the place has the range, or no manifest names its files, and the next delivery there begins at what the place has.
 pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
     for opened in destinations.iter_mut().filter(|opened| opened.trouble.is_none()) {
         let refused = preflight::refuse(writer, settings, opened.destination.as_mut());
@@ -225,11 +230,11 @@ fn finish_one(
     let receipts = destination.deliver(&delivery, &masked(settings, &reading))?;
     drop(reading);
     failpoints::point();
-    // What is there already was brought by this delivery, too.
+    // Streams whose range the place had already were brought by this delivery, too.
     pending_deliveries::delivered(writer, &place, run, &log(Content::Changes, &receipts, |_| Some(delivery.id.clone())))
 }
 
-/// Drops the payloads that every destination has, where the job says so.
+/// Drops the payloads that every destination has, if the job's `retain` asks for it.
 fn drop_delivered(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
     if settings.retain == Retain::All {
         return Ok(());
@@ -266,7 +271,8 @@ pub fn deliver(
     Ok(outcomes)
 }
 
-/// Where a damaged record was met, marks it, and hands over what is not held for it.
+/// After an error about a damaged record, marks the record and hands over the streams that are not held for it.
+/// Returns any other error.
 fn without_damaged(
     writer: &mut Writer,
     settings: &Settings,
@@ -285,7 +291,7 @@ fn without_damaged(
     hand_over(writer, settings, run, destination)
 }
 
-/// The streams of a job that are held because records of them are damaged, with what to say of each.
+/// Returns the job's streams that are held because of damaged records, with the error to report for each.
 pub fn damaged(settings: &Settings) -> Result<Vec<(Stream, Error)>> {
     let reading = Reading::begin(&settings.mirror)?;
     let mut all = Vec::new();
@@ -297,7 +303,7 @@ pub fn damaged(settings: &Settings) -> Result<Vec<(Stream, Error)>> {
     Ok(all)
 }
 
-/// Makes up for what a destination that could not be served was spared.
+/// Makes up for the check and the preflight of a destination that could not be served at the beginning.
 fn come_back(writer: &mut Writer, settings: &Settings, opened: &mut Opened) -> Result<()> {
     if opened.trouble.is_some() {
         opened.destination.check(&holder(settings))?;
@@ -334,14 +340,16 @@ fn hand_over(
     Ok(receipts)
 }
 
-/// What destinations see of the mirror: with masks on, unless these were put on where records landed.
+/// Returns the mirror as destinations see it: through the masks, unless these were applied before records entered the
+/// mirror.
 pub fn masked<'r>(settings: &'r Settings, reading: &'r Reading) -> Masked<'r> {
     static NONE: LazyLock<Masks> = LazyLock::new(Masks::default);
     let masks = if settings.mask_at == MaskAt::Delivery { &settings.masks } else { &NONE };
     Masked { reader: reading, masks }
 }
 
-/// What is new to a destination: of each stream that is not held what comes after the last seq that it has.
+/// Sets the range of each stream: what comes after the last seq that the destination has. Held streams and streams
+/// without changes get none.
 fn ranges(
     writer: &mut Writer,
     reading: &Reading,
@@ -359,8 +367,8 @@ fn ranges(
     Ok(())
 }
 
-/// What is to be logged of a delivery: each snapshot, and changes of which there were some. `id` names the delivery that
-/// brought a stream's changes, if any.
+/// Returns what the mirror's log records of a delivery: every snapshot, and changes if there were any. `id` returns
+/// the delivery that brought a stream's changes.
 fn log(content: Content, receipts: &[Receipt], id: impl Fn(Stream) -> Option<String>) -> Vec<Delivered> {
     let of = |r: &Receipt| {
         let delivery_id = id(r.stream);

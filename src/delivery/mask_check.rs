@@ -1,5 +1,5 @@
-//! What a job's masks have to agree with beside the mirror: the places that were filled under them, and the records that
-//! went through them.
+//! Checks a job's masks against the places that were filled under them, and against the records that went through
+//! them.
 
 use rusqlite::Connection;
 
@@ -10,9 +10,11 @@ use crate::mirror::masked_places;
 use crate::source::Source;
 use crate::streams::Stream;
 
-/// Refuses a place that was given changes under other masks or another key than the job's: two kinds of rows would lie in it
-/// side by side. What it was filled with lies in the place itself, so that a folder may be moved; of a place that an earlier
-/// version filled the mirror remembers it, under the name that the job wrote.
+/// Refuses a place of changes that was filled under other masks or another key than the job's, because two kinds of
+/// rows would lie in it side by side.
+///
+/// The place itself records its masks, so a folder may be moved. For a place that an earlier version filled, the
+/// mirror remembers the masks, under the name that the job wrote.
 pub fn agree(
     mirror: &Connection,
     settings: &Settings,
@@ -45,8 +47,8 @@ pub fn agree(
     Err(Error::new(Kind::DestinationRefused, why))
 }
 
-/// Notes the masks that led to nothing in any record and name nothing that is asked for: a typing error would leave what
-/// they are meant for as it is.
+/// Returns notes about masks whose path led to no value in any record and names no field that the run asks for. A
+/// typing error in a mask would leave the values unmasked.
 pub fn unmet(settings: &Settings, source: &Source, streams: &[Stream]) -> Result<Vec<String>> {
     let dialect = source.dialect();
     let mut notes = Vec::new();

@@ -1,4 +1,4 @@
-//! Handing what the mirror holds to a job's destinations.
+//! Delivers what the mirror holds to a job's destinations.
 //!
 //! | question | file |
 //! |---|---|
@@ -7,8 +7,8 @@
 //! | may the mirror deliver there at all? | [`crate::delivery::preflight`], before the first request |
 //! | do the masks of a place agree with the job's? | [`crate::delivery::mask_check`] |
 //!
-//! A range of changes is pinned ([`crate::mirror::pending_deliveries`]) before it is written. So a delivery that was cut off is
-//! finished with the same bytes before the next page lands.
+//! A range of changes is pinned ([`crate::mirror::pending_deliveries`]) before it is written. While a range is
+//! pinned, the mirror stores no page. So a delivery that was cut off is finished with the same bytes.
 
 pub mod deliver;
 pub mod mask_check;

@@ -1,5 +1,5 @@
-//! Decides what a destination is offered of each stream: the verdict of the latest reading, and as of when it holds. A stream
-//! that is held says why.
+//! Decides what a destination is offered of each stream: the verdict of the latest reading, and how fresh the stream
+//! is. The verdict of a stream that is held says why.
 
 use crate::config::settings::Settings;
 use crate::destinations::cells::EXTRA;
@@ -21,10 +21,10 @@ use crate::sync::dialect;
 use crate::sync::run::{as_of, judge, lacks_only_what_is_set_aside};
 use crate::verdict::{Moved, Verdict};
 
-/// Says why a stream is not complete: nobody has found out yet which of its records are gone.
+/// The reason for a stream whose run was cut off before it judged which records are gone.
 const UNJUDGED: &str = "the run was cut off before it found out which records are gone";
 
-/// A delivery of what the mirror holds, with what the lane's latest round has proven of it.
+/// Makes a delivery of what the mirror holds, with what the lane's latest round has proven.
 pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64, lane: Lane) -> Result<Delivery> {
     let (since, is_open) = reading.round(lane, Some(&settings.name))?;
     let of = |s: Stream| {
@@ -37,7 +37,7 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
     let mut streams = Vec::new();
     for stream in &settings.streams {
         let own = of(*stream)?;
-        // What the server does not have is not held back: there is nothing of it.
+        // A stream that the server does not have is not held back, because there is nothing to deliver.
         if own.walks == 0 && dialect::is_absent(&remembered, *stream) && reading.extent(*stream)?.records == 0 {
             continue;
         }
@@ -100,7 +100,7 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
     Ok(Delivery { job, run, mirror, dates, id: String::new(), of_job, streams })
 }
 
-/// What readings say of a stream.
+/// What readings have proven of a stream.
 struct Known {
     verdict: Verdict,
     as_of: Option<String>,
@@ -117,10 +117,11 @@ impl Known {
     }
 }
 
-/// What the other lane says of a stream, where its latest reading is complete and newer than what this one knows: a backfill
-/// that ends after a month has read nothing anew that last night's run has.
+/// Returns what the other lane has proven of a stream, if its latest reading is complete and newer than `known`. For
+/// example, a backfill that ends after a month has read nothing that last night's incremental run has not read since.
 fn newer(settings: &Settings, reading: &Reading, lane: Lane, stream: Stream, known: &Known) -> Result<Option<Known>> {
-    // Where this lane's is not complete the stream is held, and what lies at its places may be newer than the other's.
+    // If this lane's reading is not complete, the stream is held, and its destinations may have newer rows than the
+    // other lane has read.
     if !known.verdict.is_complete() {
         return Ok(None);
     }
@@ -141,7 +142,7 @@ fn newer(settings: &Settings, reading: &Reading, lane: Lane, stream: Stream, kno
     Ok(Some(there).filter(|there| there.verdict.is_complete() && there.as_of > known.as_of))
 }
 
-/// Whether another job has read a stream in another form since this one did.
+/// Returns whether another job has read a stream in another form since this job did.
 fn is_overwritten(reading: &Reading, stream: Stream, lane: Lane, job: &str) -> Result<bool> {
     is_asked_otherwise_since(reading.connection(), stream, lane, job)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's settings: {e}")))
@@ -152,15 +153,15 @@ fn are_unjudged(reading: &Reading, settings: &Settings, stream: Stream, since: i
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))
 }
 
-/// How many records of a stream a complete reading did not show; all of them where its list came out empty.
+/// Returns how many records of a stream a complete reading did not show: all of them if its list came out empty.
 fn suspects(reading: &Reading, stream: Stream, refused: Option<Unsettled>) -> Result<u64> {
     let (_, suspects) = deletions::counts(reading.connection(), stream)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
     Ok(suspects.max(refused.map_or(0, |refused| refused.records)))
 }
 
-/// Why a stream is not complete that holds records which are not asked for any more, or which belong to such records of
-/// `parent`. Only `--allow-deletes` settles that.
+/// Returns why a stream is not complete if it, or its `parent`, holds records that are not asked for any more. Only
+/// `--allow-deletes` settles that.
 pub fn left_over(
     reading: &Reading,
     settings: &Settings,
@@ -179,7 +180,7 @@ pub fn left_over(
     Ok(None)
 }
 
-/// The names of what a stream was set aside, where it lacks nothing else.
+/// Returns the names of what was set aside of a stream. Empty if the stream lacks anything else.
 fn set_aside(
     reading: &Reading,
     lane: Lane,

@@ -1,5 +1,6 @@
-//! What a destination may not be, found out before the first request: fed by another mirror, ahead of this one, behind what
-//! this one has dropped or forgotten, or filled under other masks.
+//! Refuses destinations that the mirror must not deliver to, before the first request. These are destinations that
+//! are fed by another mirror, are ahead of this one, are behind what this one has dropped or forgotten, or were
+//! filled under other masks.
 
 use rusqlite::Connection;
 
@@ -12,7 +13,7 @@ use crate::mirror::store::Writer;
 use crate::mirror::{pending_deliveries, retention, tombstones};
 use crate::streams::Stream;
 
-/// Refuses a destination of a job that the mirror must not deliver to.
+/// Returns an error if the mirror must not deliver to a destination of the job.
 pub fn refuse(writer: &mut Writer, settings: &Settings, destination: &mut dyn Destination) -> Result<()> {
     let mirror = pending_deliveries::identity(writer)?;
     let reading = Reading::begin(writer.path())?;
@@ -26,7 +27,8 @@ pub fn refuse(writer: &mut Writer, settings: &Settings, destination: &mut dyn De
     unfed(writer, settings, &mirror, destination)
 }
 
-/// Refuses a place that holds a stream up to a seq which this mirror never delivered, or rows of other masks than the job's.
+/// Returns an error if a place holds a stream up to a seq that this mirror never delivered, is behind deletions that
+/// the mirror has forgotten, or holds rows of other masks than the job's.
 pub fn fits(
     mirror: &Connection,
     settings: &Settings,
@@ -39,9 +41,9 @@ pub fn fits(
     if seq > 0 { mask_check::agree(mirror, settings, destination, stream, filled) } else { Ok(()) }
 }
 
-/// Refuses a place whose changes of a stream end at a seq at which no delivery of this mirror can have ended, or with a
-/// delivery that its log does not know: its own seqs will pass that number, or have, and what changed until then would be
-/// taken for delivered.
+/// Refuses a place whose changes of a stream end at a seq at which no delivery of this mirror can have ended, or with
+/// a delivery that its log does not know. The mirror's own seqs will pass that number, or have passed it. Changes
+/// below it would then count as delivered although the place never got them.
 fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64, id: Option<&str>) -> Result<()> {
     let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's log of deliveries: {e}"));
     let counts = destination.terms().content == Content::Changes && seq > 0;
@@ -60,8 +62,8 @@ fn ahead(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq
     ))
 }
 
-/// Refuses a place that was last fed before deletions which the mirror has forgotten. The place would keep the deleted records
-/// for good.
+/// Refuses a place that was last fed before deletions that the mirror has forgotten. The place would keep the deleted
+/// records for good.
 fn too_far_behind(mirror: &Connection, destination: &dyn Destination, stream: Stream, seq: i64) -> Result<()> {
     let damaged = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror's tombstones: {e}"));
     let forgotten = tombstones::forgotten(mirror, stream).map_err(damaged)?;
@@ -79,7 +81,8 @@ fn too_far_behind(mirror: &Connection, destination: &dyn Destination, stream: St
     ))
 }
 
-/// Refuses a destination that lacks what the mirror has dropped since every other one had it.
+/// Refuses a destination that lacks records whose payloads the mirror has dropped, because all its destinations had
+/// them.
 fn unfed(writer: &mut Writer, settings: &Settings, mirror: &str, destination: &mut dyn Destination) -> Result<()> {
     let dropped = retention::dropped(writer)?;
     for (stream, up_to) in dropped.into_iter().filter(|(stream, _)| settings.streams.contains(stream)) {

@@ -1,5 +1,5 @@
-//! What lies below an output folder, reached step by step without following a link. The folder itself may be one: the user
-//! has chosen it.
+//! Reaches what lies below an output folder, step by step and without following a link. The output folder itself may
+//! be a link, because the user has chosen it.
 
 use std::fs::File;
 use std::io;
@@ -17,13 +17,13 @@ pub struct Below(OwnedFd);
 /// Who may read a file: the bits of its mode, and its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
-    /// The bits of reading and writing.
+    /// The read and write bits (`0o666`) of its mode.
     pub mode: u32,
-    /// The group.
+    /// The id of its group.
     pub group: u32,
 }
 
-/// A name that leads out of the folder, or nowhere.
+/// The error for a name that leads out of the folder.
 fn outside() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the name leads out of the folder")
 }
@@ -36,7 +36,7 @@ impl Below {
         Ok(Below(rustix::fs::open(path, flags, Mode::empty())?))
     }
 
-    /// The folder that `name` lies in, and its last part; made when missing, where `make` says so.
+    /// Returns the folder that `name` lies in, and the last part of the name. Makes missing folders if `make` is set.
     fn parent<'n>(&self, name: &'n str, make: bool) -> io::Result<(OwnedFd, &'n str)> {
         let mut parts: Vec<&str> = name.split('/').collect();
         if parts.iter().any(|part| part.is_empty() || matches!(*part, "." | "..") || part.contains('\0')) {
@@ -53,12 +53,12 @@ impl Below {
         Ok((folder, last))
     }
 
-    /// Opens a file for reading, if it is there.
+    /// Opens a file for reading, or returns `None` if it does not exist.
     pub fn read(&self, name: &str) -> io::Result<Option<File>> {
         missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular::read_at(folder, last)))
     }
 
-    /// Returns who may read a file, if one is there.
+    /// Returns who may read a file, or `None` if there is no regular file.
     pub fn access(&self, name: &str) -> io::Result<Option<Access>> {
         let Some((folder, last)) = missing_is_none(self.parent(name, false))? else { return Ok(None) };
         let found = rustix::fs::statat(&folder, last, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from);
@@ -66,7 +66,7 @@ impl Below {
         Ok(file.map(|s| Access { mode: s.st_mode & 0o666, group: s.st_gid }))
     }
 
-    /// Makes a new file, in place of one that is there, with at most this mode: the umask may take more from it.
+    /// Makes a new file, and replaces one that exists. The umask may take bits from `mode`.
     pub fn make(&self, name: &str, mode: u32) -> io::Result<File> {
         let (folder, last) = self.parent(name, true)?;
         match rustix::fs::unlinkat(&folder, last, AtFlags::empty()) {
@@ -77,13 +77,13 @@ impl Below {
         Ok(File::from(rustix::fs::openat(folder, last, flags, Mode::from_raw_mode(mode))?))
     }
 
-    /// Moves a file to where it is to appear.
+    /// Moves a file to the name under which readers find it.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let ((before, old), (after, new)) = (self.parent(from, false)?, self.parent(to, true)?);
         Ok(rustix::fs::renameat(before, old, after, new)?)
     }
 
-    /// Removes a regular file, if it is there.
+    /// Removes a regular file, if it exists. Leaves anything else where it is.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         let Some((folder, last)) = missing_is_none(self.parent(name, false))? else { return Ok(()) };
         if !regular::is_at(&folder, last)? {
@@ -92,7 +92,8 @@ impl Below {
         missing_is_none(rustix::fs::unlinkat(folder, last, AtFlags::empty()).map_err(io::Error::from)).map(drop)
     }
 
-    /// The names of what lies in a folder, and whether each is a regular file.
+    /// Returns the names of what lies in a folder, sorted, with the type of each. A folder that does not exist is
+    /// empty.
     pub fn list(&self, folder: &str) -> io::Result<Vec<(String, FileType)>> {
         let opened = if folder.is_empty() { self.0.try_clone().map(Some) } else { self.folder(folder) };
         let Some(folder) = opened? else { return Ok(Vec::new()) };
@@ -116,14 +117,14 @@ impl Below {
         missing_is_none(self.parent(name, false).and_then(|(folder, last)| regular::folder_at(folder, last)))
     }
 
-    /// Makes durable what appeared in the folder that `name` lies in.
+    /// Makes the entries of the folder that `name` lies in durable.
     pub fn sync(&self, name: &str) -> io::Result<()> {
         as_far_as_offered(rustix::fs::fsync(self.parent(name, false)?.0))
     }
 }
 
-/// The outcome of making a folder durable. Some file systems of a network do not offer that: what they were told is with
-/// their server then, and there is nothing more that could be asked for.
+/// Turns the outcome of making a folder durable into this module's result. Some network file systems do not offer
+/// that: their server has the data by then, and the client cannot ask for more.
 fn as_far_as_offered(outcome: Result<(), Errno>) -> io::Result<()> {
     match outcome {
         Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(()),
@@ -131,7 +132,8 @@ fn as_far_as_offered(outcome: Result<(), Errno>) -> io::Result<()> {
     }
 }
 
-/// Makes a folder in a folder, whose mode and group it gets, as far as the umask and this user may give them.
+/// Makes a folder in `above`, with the mode and the group of `above` as far as the umask and this user's rights
+/// allow.
 fn make_folder(above: &OwnedFd, name: &str) -> io::Result<()> {
     let above_all = rustix::fs::fstat(above)?;
     match rustix::fs::mkdirat(above, name, Mode::from_raw_mode(above_all.st_mode & 0o777)) {

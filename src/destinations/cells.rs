@@ -1,5 +1,5 @@
-//! A record's JSON as the cells of its columns, in the columns' order. One pass, borrowed; what is no column is skipped,
-//! or goes together into the column [`EXTRA`] where there is one.
+//! Reads a record's JSON into the cells of its columns, in the columns' order. One pass over the text, and cells
+//! borrow from it. A field without a column is skipped, or goes into the column [`EXTRA`] if that is the last column.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -13,29 +13,29 @@ use crate::streams::{Column, Kind as Holds};
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Cell<'p> {
-    /// null, or not there.
+    /// `null`, or a field that the record does not have.
     #[default]
     Null,
     /// A text, decoded.
     Text(Cow<'p, str>),
-    /// A number, true or false, as it was sent.
+    /// A number, `true` or `false`, as it was sent.
     Plain(&'p str),
-    /// An object or a list as compact JSON.
+    /// An object or a list, as compact JSON.
     Json(String),
-    /// A whole number of ours.
+    /// A whole number that this program adds, such as a seq.
     Integer(i64),
-    /// A moment in microseconds since 1970, UTC.
+    /// Microseconds since 1970, UTC.
     Moment(i64),
 }
 
-/// The column of everything that no other column holds, as one object; it comes last.
+/// The column for all fields without a column of their own, together as one object. It is always the last column.
 pub const EXTRA: Column = Column { name: "_extra", kind: Holds::Json };
 
 /// Reads the cells of `columns` from a record's JSON text.
 pub fn read<'p>(columns: &[Column], payload: &'p str) -> Result<Vec<Cell<'p>>> {
     let mut cells = vec![Cell::Null; columns.len()];
     let mut reader = serde_json::Deserializer::from_str(payload);
-    // The parser's message could quote the record; its place is enough.
+    // The parser's message could quote the record, so the error names only the place.
     (&mut reader)
         .deserialize_map(Row { columns, cells: &mut cells })
         .map_err(|e| Error::new(Kind::Internal, format!("a record is not readable at column {}", e.column())))?;
@@ -55,7 +55,8 @@ impl<'p> Visitor<'p> for Row<'_, 'p> {
     }
 
     fn visit_map<A: MapAccess<'p>>(self, mut map: A) -> std::result::Result<(), A::Error> {
-        // Fields come in the order of the selection, which is the columns' own: the next column is the first guess.
+        // Fields come in the order of the selection, which is the columns' order. So the next column is the first
+        // guess.
         let mut guess = 0;
         let mut further = String::new();
         while let Some(found) = map.next_key_seed(Name { columns: self.columns, guess })? {
@@ -84,7 +85,7 @@ impl<'p> Visitor<'p> for Row<'_, 'p> {
 
 enum Found {
     Column(usize),
-    /// No column's, and wanted all the same.
+    /// A field without a column, for [`EXTRA`].
     Further(String),
     Nothing,
 }
@@ -141,7 +142,8 @@ fn text(raw: &str) -> serde_json::Result<Cow<'_, str>> {
     }
 }
 
-/// JSON without spaces between tokens and without needless escapes; numbers and the order of members as they were sent.
+/// Returns JSON without spaces between tokens and without needless escapes. Numbers and the order of members stay as
+/// they were sent.
 fn compact(raw: &str) -> serde_json::Result<String> {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -162,7 +164,7 @@ fn compact(raw: &str) -> serde_json::Result<String> {
     Ok(out)
 }
 
-/// The length of the JSON text token that `rest` begins with.
+/// Returns the length of the JSON text token that `rest` begins with.
 fn end_of_text(rest: &str) -> usize {
     let bytes = rest.as_bytes();
     let mut at = 1;

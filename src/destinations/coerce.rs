@@ -1,10 +1,11 @@
-//! Makes a record's cells fit the types of their columns. The API's types are only documented: a value of another type
-//! is neither lost nor a failure, it goes into `_extra` under its column's name, as it was sent, and is counted.
+//! Makes a record's cells fit the types of their columns. The API's types are known only from its documentation. So a
+//! value of another type is neither lost nor an error: it goes into `_extra` under its column's name, as it was sent,
+//! and is counted.
 //!
-//! - id and text: text. A number is an id by its digits, and no text.
-//! - boolean: true or false.
-//! - timestamp: a moment in the API's form of dates, in the years 1 to 9999. One that is finer than a microsecond is cut to
-//!   it, and stands in `_extra`, too.
+//! - id and text: a text. A number fits an id column (its digits are the id), but not a text column.
+//! - boolean: `true` or `false`.
+//! - timestamp: a moment in the API's date form, in the years 1 to 9999. A moment with digits below a microsecond is
+//!   cut to the microsecond before it; the original value also goes into `_extra`.
 //! - json: any value, as JSON text.
 
 use std::borrow::Cow;
@@ -13,7 +14,7 @@ use crate::destinations::cells::Cell;
 use crate::moment;
 use crate::streams::{Column, DateForm, Kind};
 
-/// Makes `cells` fit `columns`, of which the last is `_extra`; how many did not.
+/// Makes `cells` fit `columns`, whose last column is `_extra`. Returns the number of values that did not fit.
 pub fn fit(columns: &[Column], date: DateForm, cells: &mut [Cell<'_>]) -> u64 {
     let mut misfits = 0;
     let Some((extra, own)) = cells.split_last_mut() else { return 0 };
@@ -26,7 +27,7 @@ pub fn fit(columns: &[Column], date: DateForm, cells: &mut [Cell<'_>]) -> u64 {
     misfits
 }
 
-/// Makes a cell fit; what was sent as JSON, where it does not.
+/// Makes a cell fit its column's type. Returns the value as it was sent, as JSON, if it does not fit.
 fn one(kind: Kind, date: DateForm, cell: &mut Cell<'_>) -> Option<String> {
     let fitting = match (kind, &mut *cell) {
         (_, Cell::Null)
@@ -156,16 +157,17 @@ mod tests {
         assert_eq!(at(DateForm::Iso8601, "\"1969-12-31T23:59:59.9999995Z\""), (Cell::Moment(-1), 1));
         assert_eq!(at(DateForm::EpochMs, "999999999999999999"), (Cell::Null, 1));
         assert_eq!(at(DateForm::EpochMs, "1e300"), (Cell::Null, 1));
-        // Of a number, too, what is finer than a microsecond is cut to the one before it, and told.
+        // A number, too, is cut to the microsecond before it, and counted as a misfit, if it has digits below a
+        // microsecond.
         assert_eq!(at(DateForm::EpochMs, "1.5"), (Cell::Moment(1_500), 0));
         assert_eq!(at(DateForm::EpochMs, "0.0001"), (Cell::Moment(0), 1));
         assert_eq!(at(DateForm::EpochMs, "-0.0001"), (Cell::Moment(-1), 1));
-        // The years 1 to 9999, to the millisecond.
+        // The range is the years 1 to 9999, exact to the millisecond.
         assert_eq!(at(DateForm::EpochMs, "253402300799999"), (Cell::Moment(253_402_300_799_999_000), 0));
         assert_eq!(at(DateForm::EpochMs, "253402300800000"), (Cell::Null, 1));
         assert_eq!(at(DateForm::EpochMs, "-62135596800000"), (Cell::Moment(-62_135_596_800_000_000), 0));
         assert_eq!(at(DateForm::EpochMs, "-62135596800001"), (Cell::Null, 1));
-        // A number says nothing where moments are texts.
+        // Where moments are texts, a number is not a moment.
         assert_eq!(at(DateForm::Iso8601, "1709626150123"), (Cell::Null, 1));
     }
 }

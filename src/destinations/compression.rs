@@ -1,22 +1,22 @@
-//! Text files, compressed or not.
+//! Compresses text files, or writes them as they are.
 
 use std::io::{self, Write};
 
 use crate::destinations::format::Summed;
 
-/// How files are compressed.
+/// The compression of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
-    /// `.gz`
+    /// gzip: `.gz`
     Gzip,
-    /// `.zst`
+    /// Zstandard: `.zst`
     Zstd,
 }
 
 impl Compression {
-    /// What a file's name ends with.
+    /// Returns what a file's name ends with.
     pub fn suffix(self) -> &'static str {
         match self {
             Compression::None => "",
@@ -25,7 +25,7 @@ impl Compression {
         }
     }
 
-    /// For the manifest.
+    /// Returns its name in the manifest.
     pub fn name(self) -> &'static str {
         match self {
             Compression::None => "none",
@@ -35,18 +35,18 @@ impl Compression {
     }
 }
 
-/// A file, compressed or not.
+/// A writer that compresses, or passes bytes on as they are.
 pub enum Packed {
-    /// Not compressed.
+    /// Passes bytes on.
     None(Summed),
-    /// By gzip.
+    /// Compresses with gzip.
     Gzip(flate2::write::GzEncoder<Summed>),
-    /// By Zstandard.
+    /// Compresses with Zstandard.
     Zstd(zstd::stream::write::Encoder<'static, Summed>),
 }
 
 impl Packed {
-    /// Compresses what goes to `sink`.
+    /// Begins to compress what goes to `sink`.
     pub fn new(compression: Compression, sink: Summed) -> io::Result<Packed> {
         Ok(match compression {
             Compression::None => Packed::None(sink),
@@ -55,7 +55,7 @@ impl Packed {
         })
     }
 
-    /// Writes what is left.
+    /// Writes what the compressor still holds, and returns the sink.
     pub fn end(self) -> io::Result<Summed> {
         match self {
             Packed::None(sink) => Ok(sink),

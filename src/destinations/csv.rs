@@ -1,5 +1,5 @@
-//! CSV files: RFC 4180, UTF-8, one header of the documented field names in documented order. Null is an empty cell and an
-//! empty text is `""`. Values are written as they were sent, whatever type their column has.
+//! CSV files: RFC 4180, UTF-8, one header with the documented field names in documented order. Null is an empty cell,
+//! and an empty text is `""`. Values are written as they were sent, whatever type their column has.
 
 use std::io;
 
@@ -9,16 +9,16 @@ use super::manifest;
 use crate::destinations::compression::Compression;
 use crate::streams::Column;
 
-/// How the files are written.
+/// The options of CSV files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Between cells; an ASCII character.
+    /// The ASCII character between cells.
     pub delimiter: u8,
-    /// CRLF at the end of lines instead of LF.
+    /// Whether lines end with CRLF instead of LF.
     pub crlf: bool,
-    /// A `'` before text that a spreadsheet would run as a formula.
+    /// Whether a `'` is put before text that a spreadsheet would run as a formula.
     pub formula_safe: bool,
-    /// How files are compressed.
+    /// The compression of the files.
     pub compression: Compression,
 }
 
@@ -54,7 +54,7 @@ impl Format for Options {
     }
 }
 
-/// The rows of a CSV text of ours, for tests: null is told from an empty text.
+/// Parses a CSV text of this program, for tests. Null is `None`, an empty text is not.
 #[cfg(test)]
 pub(crate) fn cells_of(text: &str) -> Vec<Vec<Option<String>>> {
     let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), None::<String>);

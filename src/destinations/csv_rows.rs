@@ -1,7 +1,8 @@
-//! The rows of a CSV file: cells quoted, lines ended, sizes counted.
+//! Writes the rows of a CSV file: quotes cells, ends lines, counts bytes.
 //!
-//! The `csv` crate has one quote style for a whole writer, so fields are quoted here by `csv_core`'s own rules (and an
-//! empty text always) and written through a writer that never quotes.
+//! The `csv` crate has one quote style for a whole writer, but here an empty text must be quoted and null must not.
+//! So this module quotes cells by `csv_core`'s own rules, and every empty text, and writes them through a writer that
+//! never quotes.
 
 use std::io;
 
@@ -13,19 +14,19 @@ use crate::destinations::compression::Packed;
 use crate::moment;
 use crate::streams::Column;
 
-/// A CSV file under way.
+/// A CSV file that is being written.
 pub struct CsvRows {
     options: Options,
     quoting: csv_core::Writer,
     writer: csv::Writer<Packed>,
     line: Line,
-    /// Bytes of text written, header included.
+    /// The bytes of text written so far, header included, before compression.
     text: u64,
     is_empty: bool,
 }
 
 impl CsvRows {
-    /// Begins a file with its header.
+    /// Begins a file, and writes its header.
     pub fn begin(options: &Options, sink: Summed, columns: &[Column]) -> io::Result<CsvRows> {
         let writer = csv::WriterBuilder::new()
             .quote_style(csv::QuoteStyle::Never)
@@ -69,10 +70,10 @@ impl Rows for CsvRows {
     }
 }
 
-/// Bytes that are kept from one line to the next.
+/// The bytes of a line buffer that are kept from one line to the next.
 const KEPT: usize = 1 << 20;
 
-/// One record's cells, quoted.
+/// One record's cells, quoted, in one buffer.
 #[derive(Default)]
 struct Line {
     bytes: Vec<u8>,
@@ -80,8 +81,8 @@ struct Line {
 }
 
 impl Line {
-    /// The names of the columns, all in quotes: a reader that guesses how a file is written sees only its first rows, in which
-    /// no other cell may need them.
+    /// Fills in the columns' names, each in quotes. A program that guesses how the file is quoted looks only at its
+    /// first rows, in which no other cell may need quotes.
     fn header(&mut self, names: &[&str]) {
         self.bytes.clear();
         self.ends.clear();
@@ -109,7 +110,7 @@ impl Line {
         }
     }
 
-    /// Gives back what a large cell took.
+    /// Frees a buffer that a large cell has grown.
     fn release(&mut self) {
         if self.bytes.capacity() > KEPT {
             self.bytes = Vec::new();

@@ -1,10 +1,11 @@
-//! Files of any format, in any place, and their manifest: a snapshot as one file a stream (or parts of a size), changes as
-//! files of seq ranges beside those of earlier ranges.
+//! Delivers files of any format, with their manifest, to any place. A snapshot is one file for each stream, or parts
+//! of a given size. Changes are files of seq ranges that lie beside those of earlier ranges.
 //!
-//! The order of steps is the promise: files are written aside and made durable, then they appear, then the manifest names
-//! them, then what no manifest names any more is removed. The manifest is the mark of how far the changes have come. Where
-//! changes are to fill an empty place, a manifest that names no file comes first: of two that begin there at once, one is
-//! refused before any file of its own appears.
+//! The order of steps is the promise. Files are written aside and made durable, then they appear, then the manifest
+//! names them, and then the files that no manifest names any more are removed. For changes, the manifest is the
+//! watermark: it tells how far they have come. A delivery of changes to an empty place first writes a manifest that
+//! names no file. If two deliveries begin there at once, one of them is refused at that step, before any file of its
+//! own appears.
 
 mod fold;
 
@@ -20,10 +21,10 @@ use crate::error::{Error, Kind, Result, quote};
 use crate::record::{Reader, SeqRange};
 use crate::streams::Stream;
 
-/// Seqs that a file of changes covers at most.
+/// The most seqs that one file of changes covers, counted from its first change.
 const SPAN: i64 = 1_000_000;
 
-/// Files and their manifest.
+/// The destination: files and their manifest.
 pub struct Files {
     store: Box<dyn Store>,
     format: Box<dyn Format>,
@@ -35,18 +36,19 @@ pub struct Files {
 }
 
 impl Files {
-    /// Files of `format` in `store`; of a snapshot in parts of `split` bytes of text.
+    /// Delivers files of `format` to `store`. If `split` is set, a snapshot goes into parts of at most that many
+    /// bytes, as [`Rows::write`] counts them.
     pub fn new(store: Box<dyn Store>, format: Box<dyn Format>, terms: Terms, split: Option<u64>) -> Files {
         Files { store, format, terms, split, most: 0, span: SPAN, manifest: None }
     }
 
-    /// The same with at most so many files of changes a stream: older ones are folded. 0: as many as there are.
+    /// Sets the most files of changes that a stream has before older ones are folded. 0 means no limit.
     #[must_use]
     pub fn with_max_files(self, max_files: usize) -> Files {
         Files { most: max_files, ..self }
     }
 
-    /// The same with other spans, so that a test need not hold a million changes.
+    /// Sets another span, so that a test need not hold a million changes.
     #[cfg(test)]
     #[must_use]
     pub fn with_span(self, span: i64) -> Files {
@@ -58,7 +60,7 @@ impl Files {
         let place = self.store.name_of(NAME);
         let manifest: Manifest = match serde_json::from_slice(&bytes) {
             Ok(manifest) => manifest,
-            // A snapshot needs nothing of it.
+            // A snapshot replaces everything, so it needs nothing from an unreadable manifest.
             Err(_) if self.terms.content == Content::Snapshot => return Ok(None),
             Err(e) => {
                 return Err(Error::new(Kind::DestinationRefused, format!("{place} is no manifest of ours: {e}")));
@@ -130,7 +132,7 @@ impl Files {
         format!("{stream}/changes-{:012}-{:012}.{}", range.first, range.last, self.format.extension())
     }
 
-    /// How files are written from now on.
+    /// Describes how files are written from now on.
     fn described(&self) -> manifest::Format {
         manifest::Format { split: self.split, ..self.format.described() }
     }
@@ -139,7 +141,7 @@ impl Files {
         Shape::new(offer, self.format.is_typed(), delivery.dates[offer.stream], self.terms.content)
     }
 
-    /// What the job says of a stream's snapshot, or of all of them, otherwise than when it was delivered, for people.
+    /// Returns, for display, which settings of a stream's snapshot the job has changed since it was delivered.
     pub fn edited(&self, delivery: &Delivery, offer: &Offer, before: &Manifest, entry: &Entry) -> Vec<&'static str> {
         let (was, is) = (before.format_of(entry), self.described());
         let columns = manifest::described(&self.shape(delivery, offer).columns());
@@ -154,7 +156,7 @@ impl Files {
         edits.into_iter().filter(|(is_edited, _)| *is_edited).map(|(_, what)| what).collect()
     }
 
-    /// The files of a stream's snapshot, as they would be.
+    /// Returns what the files of a stream's snapshot would be if they were written now.
     pub fn sums(&self, delivery: &Delivery, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
         let mut shape = self.shape(delivery, offer);
         self.snapshot(&mut shape, offer, reader)
@@ -166,11 +168,13 @@ impl Files {
         Ok(Part { name, rows, count: 0 })
     }
 
-    /// Removes files of changes that no manifest names: a killed delivery left them.
+    /// Removes the files of changes that no manifest names. A killed delivery left them, or folding has replaced
+    /// them.
     fn sweep(&self, manifest: &Manifest, streams: &[Offer]) -> Result<()> {
         for offer in streams {
             let named = manifest.streams.get(offer.stream.name());
-            // The oldest first: a reader of whatever lies there meets no insertion whose deletion has gone before it.
+            // The oldest goes first. So a reader of everything that lies there never meets an insertion whose
+            // deletion was removed before it.
             let mut there = self.store.list(offer.stream.name())?;
             there.sort();
             for name in there {
@@ -183,10 +187,11 @@ impl Files {
         Ok(())
     }
 
-    /// Removes files of a snapshot that the manifest named before and does not name now.
+    /// Removes the files of a snapshot that the manifest named before and does not name now.
     fn remove_former(&self, before: &Manifest, now: &Manifest) -> Result<()> {
         let named: Vec<&str> = now.streams.values().flat_map(|e| &e.files).map(|f| f.path.as_str()).collect();
-        // The last part first: what a removal that is cut off leaves still follows the last part that is named.
+        // The last part goes first. So if the removal is cut off, the parts that remain still follow the last part
+        // that the manifest names, without a gap.
         for (stream, entry) in &before.streams {
             for old in entry.files.iter().rev() {
                 let is_ours = manifest::is_ours(stream, &old.path) && !old.path.contains('/');
@@ -198,7 +203,7 @@ impl Files {
         Ok(())
     }
 
-    /// Whether a file lies there; what is no file is not ours.
+    /// Returns whether a file lies there. Anything that is not a regular file is not this program's.
     fn is_there(&self, name: &str) -> Result<bool> {
         match self.store.open(name) {
             Err(e) if e.kind == Kind::DestinationRefused => Ok(false),
@@ -206,7 +211,7 @@ impl Files {
         }
     }
 
-    /// Removes parts behind the last one that the manifest names: a killed delivery of more parts left them.
+    /// Removes parts beyond the last one that the manifest names. A killed delivery of more parts left them.
     fn remove_further_parts(&self, now: &Manifest) -> Result<()> {
         for (stream, entry) in now.streams.iter().filter(|(_, e)| !["held", manifest::NOT_IN_JOB].contains(&&*e.status))
         {
@@ -241,7 +246,7 @@ impl Files {
         self.store.replace(NAME, &text)
     }
 
-    /// Writes one stream's files aside; its entry, its receipt, and the names to publish.
+    /// Writes one stream's files aside. Returns its entry, its receipt and the names to publish.
     fn stream(
         &self,
         delivery: &Delivery,
@@ -256,7 +261,7 @@ impl Files {
         let entry = if held {
             Entry::held(offer, delivery, before, &columns)
         } else if self.terms.content == Content::Snapshot {
-            // It shows everything that changed up to the mirror's last seq, deletions too.
+            // The snapshot shows everything that changed up to the mirror's last seq, deletions included.
             let last = reader.last_seq()?;
             let seq = reader.extent(offer.stream)?.seqs.map(|(first, _)| SeqRange { first, last });
             fresh = self.snapshot(&mut shape, offer, reader)?;
@@ -317,7 +322,7 @@ impl Destination for Files {
     fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>> {
         let delivered = self.hand_over(delivery, reader);
         if delivered.is_err() {
-            // What was written aside may be what fills the disk, and nobody else needs it.
+            // The files written aside may be what fills the disk, and the failed delivery does not need them.
             let _ = self.store.clear_staging();
         }
         delivered
@@ -356,7 +361,7 @@ impl Files {
     }
 }
 
-/// One file under way.
+/// A file that is being written.
 struct Part {
     name: String,
     rows: Box<dyn Rows>,

@@ -1,10 +1,11 @@
-//! A local folder that readers never see half written: files are made aside, made durable, and appear by rename.
+//! A local folder in which readers never see half a file: files are written aside, made durable, and appear by
+//! rename.
 //!
-//! Nothing below the folder is reached through a link ([`super::below`]), and nothing but a regular file is read or removed.
+//! Nothing below the folder is reached through a link ([`super::below`]), and only regular files are read or removed.
 //!
-//! A new file is readable by its user and group (0640), or less where the umask says so. Where the folder was fed before, a
-//! file gets the mode and the group of the one in whose place it comes, or of the last one: somebody may have given them. The
-//! job's `mode` stands above all of that.
+//! A new file can be read by its user and group (mode 0640), or by fewer if the umask says so. If an earlier delivery
+//! has filled the folder, a new file takes the mode and group of the file that it replaces, or else of the last one
+//! published, because somebody may have set them. The job's `mode` overrides all of that.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
@@ -22,47 +23,48 @@ use crate::lock::{self, Lock};
 use crate::regular;
 use crate::streams;
 
-/// Where files are made aside.
+/// The folder, below the output folder, in which files are written aside.
 pub const STAGING: &str = ".qpien-sync-staging";
 
-/// The file that keeps other runs out.
+/// The lock file that keeps other runs out.
 pub const LOCK: &str = ".qpien-sync.lock";
 
-/// The longest manifest that is read.
+/// The most bytes that are read of a manifest.
 const LONGEST: u64 = 1 << 30;
 
-/// An output folder, locked for a run once it is checked.
+/// An output folder. It is locked for the run once it was checked.
 pub struct Folder {
-    /// As the job writes it.
+    /// The path as the job spells it.
     path: PathBuf,
-    /// The one name of it.
+    /// The folder's one name.
     place: PathBuf,
     mode: Option<u32>,
     lock: Option<Lock>,
 }
 
-/// The mode of files in a place that is new.
+/// The mode of a file that has no predecessor.
 const USUAL: u32 = 0o640;
 
 impl Folder {
-    /// The folder at `path`.
+    /// Describes the folder at `path`, without touching it.
     pub fn new(path: &Path) -> Folder {
         Folder { path: path.to_owned(), place: canonical(path), mode: None, lock: None }
     }
 
-    /// The same whose files have this mode.
+    /// Sets the mode of its files.
     #[must_use]
     pub fn with_mode(self, mode: Option<u32>) -> Folder {
         Folder { mode, ..self }
     }
 
-    /// Makes the folder, with those before it, so that whoever may read its files may find them.
+    /// Makes the folder and its missing parents. Those who may read its files may also enter it.
     fn make(&self) -> io::Result<()> {
         let mode = self.mode.unwrap_or(USUAL);
         DirBuilder::new().recursive(true).mode(mode | (mode & 0o444) >> 2).create(&self.path)
     }
 
-    /// Who may read the file in whose place one of this name comes, or the last one that was published.
+    /// Returns the access rights of the file that `name` replaces, or else of the last file published in its folder,
+    /// or else of the manifest.
     fn before(below: &Below, name: &str) -> io::Result<Option<Access>> {
         if let Some(access) = below.access(name)? {
             return Ok(Some(access));
@@ -78,7 +80,7 @@ impl Folder {
         }
     }
 
-    /// Begins a file aside that is to appear under a name.
+    /// Begins a file aside, with the mode and group that it will have under `name`.
     fn make_aside(&self, name: &str) -> io::Result<File> {
         let below = self.below()?;
         let before = Folder::before(&below, name)?;
@@ -106,7 +108,7 @@ impl Folder {
         Below::open(&self.path)
     }
 
-    /// Refuses a folder in which something else lies where a file of ours belongs.
+    /// Refuses a folder in which something else lies under a name that a delivery writes.
     pub fn look(&self) -> Result<()> {
         let below = match self.below() {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -153,7 +155,7 @@ impl Store for Folder {
         self.path.display().to_string()
     }
 
-    /// Made when missing; says whether it can be written, and takes its lock.
+    /// Makes the folder if it is missing, locks it, and checks that it can be written.
     fn check(&mut self, holder: &str) -> Result<()> {
         let path = &self.path;
         let unwritable = |e: io::Error| {
@@ -184,7 +186,7 @@ impl Store for Folder {
 
     fn publish(&self, names: &[String]) -> Result<()> {
         let below = self.below().map_err(|e| self.failed("", &e))?;
-        // One file of each folder; the folder itself, in which the others were made, comes last.
+        // One file of each subfolder. The folder itself comes last, because the subfolders were made in it.
         let mut folders: Vec<(&str, &str)> = Vec::new();
         for name in names {
             below.rename(&Folder::staged(name), name).map_err(|e| self.failed(name, &e))?;

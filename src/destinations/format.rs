@@ -1,4 +1,4 @@
-//! How rows become a file: what every file format does, and the sink that counts and sums what it writes.
+//! The interface of file formats (how rows become a file), and the sink that counts and hashes the bytes they write.
 
 use std::io::{self, BufWriter, Write};
 
@@ -11,47 +11,49 @@ use crate::streams::Column;
 
 /// A file format with its options.
 pub trait Format: Send {
-    /// What a file's name ends with, without the dot: `csv.gz`.
+    /// Returns what a file's name ends with, without the dot: `csv.gz`.
     fn extension(&self) -> String;
 
-    /// Its columns have types: a value that does not fit its own goes into `_extra` ([`crate::destinations::coerce`]).
+    /// Returns whether its columns have types. If they do, a value that does not fit its column goes into `_extra`
+    /// ([`crate::destinations::coerce`]).
     fn is_typed(&self) -> bool;
 
-    /// For the manifest.
+    /// Describes the format for the manifest.
     fn described(&self) -> manifest::Format;
 
-    /// Begins a file of these columns.
+    /// Begins a file with these columns.
     fn begin(&self, sink: Summed, columns: &[Column]) -> io::Result<Box<dyn Rows>>;
 }
 
 /// A file that rows are written to.
 pub trait Rows {
-    /// Writes a row, one cell a column, unless the file would be larger than `most` bytes by it (before compression, of
-    /// what is not written yet at least) and holds rows already: false, and nothing is written.
+    /// Writes a row, one cell for each column. Returns `false` and writes nothing if the file has rows already and
+    /// would grow beyond `most` bytes. Text formats count bytes before compression. Parquet counts the compressed
+    /// bytes that it has written and the cells that still wait.
     fn write(&mut self, cells: &[Cell<'_>], most: Option<u64>) -> io::Result<bool>;
 
-    /// Writes what is left; the sink is not finished.
+    /// Writes what is left, and returns the sink without finishing it.
     fn end(self: Box<Self>) -> io::Result<Summed>;
 }
 
-/// A sink whose bytes are counted and summed as they are written.
+/// A sink that counts and hashes the bytes written to it.
 pub struct Summed {
     sink: BufWriter<Box<dyn Sink>>,
     sum: Sha256,
     bytes: u64,
 }
 
-/// What was written.
+/// The size and the hash of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Sum {
     pub bytes: u64,
-    /// In hex.
+    /// SHA-256, in hex.
     pub sha256: String,
 }
 
 impl Summed {
-    /// Counts what goes to `sink`.
+    /// Begins to count and hash what goes to `sink`.
     pub fn new(sink: Box<dyn Sink>) -> Summed {
         Summed { sink: BufWriter::with_capacity(256 * 1024, sink), sum: Sha256::new(), bytes: 0 }
     }

@@ -1,15 +1,15 @@
 //! Tells which texts a spreadsheet would run as a formula. The job's `formula_safe` puts a `'` before them.
 //!
-//! A spreadsheet does not look at a cell as it lies in the file: on import it may drop control characters, byte order marks,
-//! characters without a shape and blanks, and some take the full-width signs of Asian keyboards for the plain ones. So the
-//! first character that counts is the first one that no program drops.
+//! A spreadsheet does not take a cell as it lies in the file. On import it may drop control characters, byte order
+//! marks, characters without a shape and blanks. Some spreadsheets take the full-width signs of Asian keyboards for
+//! the plain ones. So the first character that counts is the first one that no program drops.
 
 use crate::error::is_plain;
 
-/// Returns whether a spreadsheet may run `text`. So may a text that begins with a control character, whatever follows: what a
-/// program makes of a line break or a tab at the start of a cell is not known of all of them.
+/// Returns whether a spreadsheet may run `text`. A text that begins with a control character counts as a formula,
+/// whatever follows, because programs differ in what they make of a line break or a tab at the start of a cell.
 pub fn is_formula(text: &str) -> bool {
-    // Nearly every cell ends here.
+    // This shortcut decides nearly every cell.
     if text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return false;
     }
@@ -22,8 +22,8 @@ fn may_be_dropped(c: char) -> bool {
     c.is_whitespace() || !is_plain(c) || is_noncharacter || matches!(c, '\u{fffc}' | '\u{fffd}')
 }
 
-/// Returns whether a formula begins with this sign, in any of the forms that compatibility normalization (NFKC) or a
-/// number parser takes for it.
+/// Returns whether a formula can begin with this sign: one of `= + - @`, or a form that compatibility normalization
+/// (NFKC) or a number parser takes for one of them.
 fn is_sign(c: char) -> bool {
     matches!(
         c,

@@ -1,6 +1,6 @@
-//! JSON Lines: one object a line, the columns in order, nulls written. Types are those of the columns: timestamps are text
-//! in RFC 3339 (UTC, microseconds), nested values are JSON *text*, as in Parquet, so that a column has one type in every
-//! row and every engine.
+//! JSON Lines: one object a line, the columns in order, nulls written out. A value has its column's type. Timestamps
+//! are RFC 3339 text (UTC, microseconds). Nested values are JSON *text*, as in Parquet, so that a column has one type
+//! in every row and every engine.
 
 use std::io::{self, Write};
 
@@ -11,10 +11,10 @@ use crate::destinations::compression::{Compression, Packed};
 use crate::moment;
 use crate::streams::Column;
 
-/// How the files are written.
+/// The options of JSON Lines files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// How files are compressed.
+    /// The compression of the files.
     pub compression: Compression,
 }
 
@@ -49,14 +49,14 @@ impl Format for Options {
     }
 }
 
-/// Bytes that are kept from one line to the next.
+/// The bytes of a line buffer that are kept from one line to the next.
 const KEPT: usize = 1 << 20;
 
 struct Lines {
     names: Vec<String>,
     sink: Packed,
     line: Vec<u8>,
-    /// Bytes of text written.
+    /// The bytes of text written so far, before compression.
     text: u64,
 }
 

@@ -1,5 +1,5 @@
-//! Where files go, as a job's `path` says it: a local folder, or `s3://bucket/prefix`. A place has one name, however it is
-//! written: logs, pins and locks go by that.
+//! Reads where files go from a job's `path`: a local folder, or `s3://bucket/prefix`. Each place has one name,
+//! however a job spells it. Logs, pins and locks use that name.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,14 +10,14 @@ use crate::error::{Error, Result};
 /// A place in an object store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// The bucket.
+    /// The bucket's name.
     pub bucket: String,
-    /// What the names of all objects begin with, without a `/` at either end; may be empty.
+    /// The beginning of every object's name, without a `/` at either end; may be empty.
     pub prefix: String,
 }
 
 impl Location {
-    /// The place in an object store that this path names; none where it is a local folder.
+    /// Reads `path` as a place in an object store. Returns `None` if it is a local folder.
     pub fn of(path: &Path) -> Result<Option<Location>> {
         let Some(text) = path.to_str() else { return Ok(None) };
         if text.starts_with('~') {
@@ -49,20 +49,21 @@ impl Location {
         Ok(Some(Location { bucket: bucket.to_owned(), prefix: prefix.to_owned() }))
     }
 
-    /// The key of an object of this name.
+    /// Returns the key of the object with this name.
     pub fn key(&self, name: &str) -> String {
         let between = if self.prefix.is_empty() || name.is_empty() { "" } else { "/" };
         format!("{}{between}{name}", self.prefix)
     }
 
-    /// The full name of an object, for people.
+    /// Returns the full name of an object, for display.
     pub fn name_of(&self, name: &str) -> String {
         let key = self.key(name);
         if key.is_empty() { format!("s3://{}", self.bucket) } else { format!("s3://{}/{key}", self.bucket) }
     }
 }
 
-/// Refuses a folder whose name is a misspelled address. (One letter before the `:` is a drive.)
+/// Refuses a folder name that looks like a misspelled address. A single letter before the `:` is a drive, not a
+/// scheme.
 fn folder(text: &str) -> Result<()> {
     let Some((scheme, _)) = text.split_once(':') else { return Ok(()) };
     let is_scheme = scheme.len() > 1
@@ -76,11 +77,11 @@ fn folder(text: &str) -> Result<()> {
     )))
 }
 
-/// Returns the place that a local path leads to, whether it exists or not: its one name, without `.` and `..`, links and
-/// repeated slashes, from the root on.
+/// Returns the one name of the place that a local path leads to, whether it exists or not: absolute, without `.` and
+/// `..`, links and repeated slashes.
 pub fn canonical(path: &Path) -> PathBuf {
     let mut path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    // A link that leads nowhere yet.
+    // A link whose target does not exist yet.
     for _ in 0..16 {
         let Ok(target) = path.read_link() else { break };
         if path.exists() {

@@ -1,5 +1,5 @@
-//! `manifest.json`: what lies in an output folder, written last. Whoever reads the folder reads it first: files it names
-//! are whole, and their sums say so.
+//! `manifest.json`: the list of what an output folder holds. A delivery writes it last, and a reader reads it first:
+//! every file that it names is whole, and its checksums prove that.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use crate::number;
 use crate::record::SeqRange;
 use crate::streams::{self, Column, Stream};
 
-/// The manifest's name.
+/// The manifest's file name.
 pub const NAME: &str = "manifest.json";
 
 /// The status of a stream that the job does not ask for any more.
 pub const NOT_IN_JOB: &str = "not in the job";
 
-/// What the names of data files end with, whatever the format and its compression.
+/// The endings of data files, for every format and its compression.
 const ENDINGS: [&str; 7] = ["csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet"];
 
-/// Returns whether a delivery can have written a file of this name for a stream: a snapshot `contacts.csv`, a part of one
-/// `contacts-00002.csv`, or changes `contacts/changes-000000000001-000000000007.csv`. No other name is read, written or
-/// removed, whatever a manifest says.
+/// Returns whether a delivery can have written a file of this name for a stream: a snapshot `contacts.csv`, a part of
+/// a snapshot `contacts-00002.csv`, or changes `contacts/changes-000000000001-000000000007.csv`. No other name is
+/// read, written or removed, whatever a manifest says.
 pub fn is_ours(stream: &str, path: &str) -> bool {
     let is_name = !stream.is_empty() && stream.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let Some(rest) = path.strip_prefix(stream).filter(|_| is_name) else { return false };
@@ -41,7 +41,7 @@ pub fn is_ours(stream: &str, path: &str) -> bool {
     parts.len() == numbers.len() && parts.iter().zip(numbers).all(fits)
 }
 
-/// The same for any stream.
+/// Returns whether a delivery can have written a file of this name for any stream.
 pub fn is_ours_of_any(path: &str) -> bool {
     streams::ALL.iter().any(|stream| is_ours(stream.name(), path))
 }
@@ -50,20 +50,20 @@ pub fn is_ours_of_any(path: &str) -> bool {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Manifest {
-    /// The version of this form, and of the columns.
+    /// The version of the manifest's form and of the columns.
     pub schema_version: u32,
     pub generator: String,
-    /// Which mirror the records come from; seqs are its own.
+    /// The id of the mirror that the records come from. Seqs count within it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<String>,
     pub job: String,
     /// The run that published last.
     pub run_id: i64,
-    /// RFC 3339, UTC.
+    /// When it was published (RFC 3339, UTC).
     pub published_at: String,
     pub content: String,
-    /// Of what the latest delivery wrote. A stream that is held, or left the job, may lie there as it was written before: its
-    /// entry says how.
+    /// The format of the files that the latest delivery wrote. A stream that is held or has left the job may be in an
+    /// earlier format: its entry says which.
     pub format: Format,
     pub streams: BTreeMap<String, Entry>,
 }
@@ -80,10 +80,10 @@ pub struct Format {
     pub compression: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formula_safe: Option<bool>,
-    /// Bytes of text a part of a snapshot has at most, before it is compressed; none where there is one file a stream.
+    /// The most bytes of text in a part of a snapshot, before compression. `None` if each stream is one file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<u64>,
-    /// How null and empty text are told apart.
+    /// How null and an empty text are told apart.
     pub null: String,
 }
 
@@ -91,47 +91,53 @@ pub struct Format {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Entry {
-    /// `published`, `incomplete` (published all the same), `held` (the files are those of an earlier run), or `not in the
-    /// job` (the same, and the job asks for the stream no more).
+    /// What became of the stream:
+    ///
+    /// - `published`
+    /// - `incomplete`: published all the same.
+    /// - `held`: the files are those of an earlier run.
+    /// - `not in the job`: the files are those of an earlier run, and the job does not ask for the stream any more.
     pub status: String,
-    /// What the latest run has proven, and why not more: in our words, never in a server's.
+    /// What the latest run has proven, and why no more: in this program's words, never in a server's.
     pub verdict: String,
     pub why: Option<String>,
-    /// What the server says of the list and the job does not believe.
+    /// The server's claims about the list that the job tells the run not to believe.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
-    /// Records that moved while their list was read and that reading it again found, and about how many more that were there
-    /// all along may be missing because they moved past every reading.
+    /// `found_again`: records that moved while their list was read, and that a further reading found. `may_miss`:
+    /// about how many records that existed all along may still be missing, because they moved past every reading.
     #[serde(default, skip_serializing_if = "is_no_count", deserialize_with = "number::read_count")]
     pub found_again: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub may_miss: f64,
-    /// Records of the mirror that a complete reading did not show and that are kept: the account may have so many fewer.
+    /// The mirror's records that a complete reading did not show and that are kept: the account may have so many
+    /// fewer.
     #[serde(default, skip_serializing_if = "is_no_count", deserialize_with = "number::read_count")]
     pub suspects: u64,
-    /// Ids of the records, and of those whose lists, could not be read: the files have everything else, and of these what
-    /// was read before.
+    /// The ids of records that could not be read, or whose lists could not. The files hold everything else, and of
+    /// these what an earlier run has read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set_aside: Vec<String>,
-    /// The latest run's id; `files` are those of `run_id`.
+    /// The latest run. The `files` were written by the run `run_id`.
     pub latest_run_id: i64,
-    /// Of the files: the run, as of when, rows, seqs.
+    /// The run, the freshness (`as_of`), the rows and the seqs of the `files`.
     pub run_id: Option<i64>,
     pub as_of: Option<String>,
     #[serde(deserialize_with = "number::read_count")]
     pub rows: u64,
-    /// A name of the masks that the rows went through, which tells neither them nor their key; `""`: none.
+    /// The fingerprint of the masks that the rows went through, `""` for no mask. It reveals neither the masks nor
+    /// their key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masks: Option<String>,
     pub seq: Option<SeqRange>,
-    /// Of changes: which delivery brought the last of them. The log of the mirror that feeds the place knows it.
+    /// The delivery that brought the last changes. The log of the mirror that feeds the place knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery_id: Option<String>,
-    /// Of changes whose older files were folded: the files have every deletion since this seq. A reader that had come less far
-    /// begins anew.
+    /// Set for changes whose older files were folded: the files have every deletion after this seq. A reader that has
+    /// read only up to a lower seq must begin anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletions_since: Option<i64>,
-    /// How the files are written. An earlier version wrote it for all streams at once.
+    /// How the files are written. Earlier versions wrote the format only once, for all streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
     pub files: Vec<FileEntry>,
@@ -148,7 +154,7 @@ pub struct FileEntry {
     #[serde(deserialize_with = "number::read_count")]
     pub bytes: u64,
     pub sha256: String,
-    /// Of a file of changes: the range it covers. Ranges adjoin, whatever seqs lie in them.
+    /// The range that a file of changes covers. The ranges of a stream adjoin, even where no change has a seq.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<SeqRange>,
 }
@@ -173,18 +179,19 @@ fn is_zero(may_miss: &f64) -> bool {
 }
 
 impl Manifest {
-    /// Returns the first name in it that no delivery of ours gives.
+    /// Returns the first file name in it that no delivery of this program gives, or `None` if there is no such name.
     pub fn foreign_name(&self) -> Option<&str> {
         let names = self.streams.iter().flat_map(|(stream, entry)| entry.files.iter().map(move |file| (stream, file)));
         names.into_iter().find(|(stream, file)| !is_ours(stream, &file.path)).map(|(_, file)| file.path.as_str())
     }
 
-    /// Whether it names no file.
+    /// Returns whether it names no file.
     pub fn names_nothing(&self) -> bool {
         self.streams.values().all(|entry| entry.files.is_empty())
     }
 
-    /// The last seq of a stream's changes, 0 where there are none; refuses those of another mirror than `mirror`.
+    /// Returns the last seq of a stream's changes, or 0 if it has none. Returns an error if the changes come from
+    /// another mirror than `mirror`.
     pub fn delivered(&self, place: &str, mirror: &str, stream: Stream) -> Result<i64> {
         if self.names_nothing() {
             return Ok(0);
@@ -198,13 +205,13 @@ impl Manifest {
         Ok(self.streams.get(stream.name()).and_then(|entry| entry.seq).map_or(0, |seq| seq.last))
     }
 
-    /// How a stream's files are written.
+    /// Returns how a stream's files are written.
     pub fn format_of<'m>(&'m self, entry: &'m Entry) -> &'m Format {
         entry.format.as_ref().unwrap_or(&self.format)
     }
 
-    /// The entries that the next manifest begins with: each says how its files are written, and whether its stream is none of
-    /// the job's any more.
+    /// Returns the entries that the next manifest begins with. Each says how its files are written, and whether its
+    /// stream has left the job.
     pub fn kept(&self, of_job: &[Stream]) -> BTreeMap<String, Entry> {
         let mut kept = self.streams.clone();
         for (name, entry) in &mut kept {
@@ -216,7 +223,7 @@ impl Manifest {
         kept
     }
 
-    /// What it says of how a stream was filled.
+    /// Returns what it records about how a stream was filled.
     pub fn filled(&self, stream: Stream) -> Filled {
         let entry = self.streams.get(stream.name());
         entry.map(|e| Filled { delivery_id: e.delivery_id.clone(), masks: e.masks.clone() }).unwrap_or_default()
@@ -224,7 +231,7 @@ impl Manifest {
 }
 
 impl Entry {
-    /// A stream that is published with these files.
+    /// Makes the entry of a stream that is published with these files.
     pub fn published(
         offer: &Offer,
         delivery: &Delivery,
@@ -255,7 +262,7 @@ impl Entry {
         }
     }
 
-    /// A stream of changes with these files behind those that it has.
+    /// Makes the entry of a stream of changes: these files, after the ones that it has already.
     pub fn extended(
         offer: &Offer,
         delivery: &Delivery,
@@ -274,7 +281,7 @@ impl Entry {
         Entry { delivery_id, deletions_since, ..Entry::published(offer, delivery, seq, all, columns) }
     }
 
-    /// A stream that is held: what was published before, if anything, stays.
+    /// Makes the entry of a stream that is held: what was published before, if anything, stays.
     pub fn held(offer: &Offer, delivery: &Delivery, before: Option<&Entry>, columns: &[Column]) -> Entry {
         let before = before.cloned();
         Entry {
@@ -301,7 +308,7 @@ impl Entry {
     }
 }
 
-/// Columns as a manifest names them.
+/// Describes columns as a manifest names them.
 pub fn described(columns: &[Column]) -> Vec<ColumnEntry> {
     columns.iter().map(|c| ColumnEntry { name: c.name.into(), kind: c.kind.name().into() }).collect()
 }

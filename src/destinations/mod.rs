@@ -1,30 +1,35 @@
-//! Where records go. A destination is fed from the mirror, never from the API: delivering again, or to one more
-//! destination, costs no request.
+//! Places that records are delivered to. A destination is fed from the mirror, never from the API, so delivering
+//! again, or to one more destination, costs no request.
 //!
 //! # The contract
 //!
-//! A destination is handed either a *snapshot* (every current record) or *changes* (those of a pinned range of seqs).
+//! A delivery hands a destination either a *snapshot* (every current record) or *changes* (the records of a pinned
+//! range of seqs).
 //!
-//! - [`Destination::check`] says before the first request whether it can be written, and keeps other runs out as far as
-//!   the place allows: a lock on a local folder, a conditional write of the manifest in an object store, a lock in a
-//!   database.
-//! - [`Destination::delivered`] reads how far it has come from *where the data is*: the manifest beside the files, a row
-//!   in the database. The mirror keeps a log, not the truth: whoever restores a bucket or a database of last week is
-//!   given what is missing there.
-//! - [`Destination::deliver`] hands over. When it returns, everything is *durable* (it survives the loss of power of this
-//!   machine) and visible, and what [`Destination::delivered`] reads covers it. The mark moves after the data, or in one
-//!   transaction with it, never before.
-//! - *Again*: the same ranges again change nothing. Names and bytes of files are functions of the range, so they are
-//!   written over by themselves; a database skips what its mark covers.
-//! - *A crash between any two steps* leaves what was there before, beside it perhaps files that no manifest names (the
-//!   next delivery removes or replaces them), and a mark that does not cover them. Nobody sees half a file.
-//! - *A lost answer* (it was done, but we were not told) is a crash like any other.
-//! - A stream that did not end complete is *held*: what was delivered last stays, and its changes go out together when
-//!   it is complete. `publish = "always"` delivers it all the same.
-//! - A destination that another mirror feeds is refused, seqs of different mirrors do not compare; and so is one that is
-//!   ahead of the mirror (this is an older copy of the one that fed it), and one whose last delivery the mirror's log does
-//!   not know by its id (another copy of it feeds the place as well). All before the first request.
-//! - A destination elsewhere that cannot be reached then keeps no other from its delivery, and is tried once more at its own.
+//! - [`Destination::check`] runs before the first request. It finds out whether the destination can be written, and
+//!   keeps other runs out as far as the place allows: by a lock on a local folder, by a conditional write of the
+//!   manifest in an object store, by a lock in a database.
+//! - [`Destination::delivered`] reads how far the destination has come from *where the data is*: from the manifest
+//!   beside the files, or from a row in the database. The mirror keeps only a log of deliveries. So a bucket or a
+//!   database that was restored from last week's backup is given what it lacks.
+//! - [`Destination::deliver`] hands the records over. When it returns, everything is visible and *durable* (it
+//!   survives a power failure of this machine), and [`Destination::delivered`] covers it. The watermark moves after
+//!   the data or in one transaction with it, never before.
+//! - *Repeated delivery*: delivering the same ranges again changes nothing. Names and bytes of files are functions of
+//!   the range, so a second delivery overwrites them with the same bytes. A database skips what its watermark covers.
+//! - *A crash between any two steps* leaves what was there before and a watermark that does not cover anything new.
+//!   Files that no manifest names may lie beside it; the next delivery removes or replaces them. No reader sees half
+//!   a file.
+//! - *A lost answer* (the step was done, but the answer did not arrive) is a crash like any other.
+//! - A stream whose verdict is not complete is *held*, unless it lacks only records that were set aside: what was
+//!   delivered last stays, and its changes go out together once the stream is complete. `publish = "always"` delivers
+//!   it all the same, but never a stream with a damaged record.
+//! - A destination is refused before the first request in these cases (`delivery/preflight.rs` has a few more):
+//!   - Another mirror feeds it: seqs of different mirrors do not compare.
+//!   - It is ahead of the mirror: this mirror is an older copy of the one that fed it.
+//!   - The mirror's log does not know the id of its last delivery: another copy of the mirror feeds it as well.
+//! - A destination whose check fails otherwise (it cannot be reached, or its disk is full) does not keep the others
+//!   from their deliveries. It is tried once more when its own delivery is due.
 //!
 //! `contract_tests.rs` holds every destination to this.
 
@@ -62,22 +67,22 @@ use crate::streams::{Column, Dates, Stream};
 use crate::verdict::{Moved, Verdict};
 use years::YearsOfColumns;
 
-/// The columns of a stream where columns have types.
+/// Returns the columns of a stream at a destination whose columns have types.
 pub fn typed_columns(stream: Stream) -> Vec<Column> {
     [stream.columns(), &[cells::EXTRA]].concat()
 }
 
-/// What a destination is handed.
+/// The content of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// Everything, as it is now.
+    /// Every current record.
     Snapshot,
-    /// What changed since the last delivery.
+    /// The records that changed since the last delivery.
     Changes,
 }
 
 impl Content {
-    /// Its name in jobs, manifests and the log.
+    /// Returns its name in jobs, manifests and the mirror's log.
     pub fn name(self) -> &'static str {
         match self {
             Content::Snapshot => "snapshot",
@@ -86,31 +91,31 @@ impl Content {
     }
 }
 
-/// What a job says of a destination, whatever its kind.
+/// A job's settings for a destination, whatever its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// What it is handed.
+    /// The content that it is handed.
     pub content: Content,
-    /// Deliver streams that did not end complete, too, marked so.
+    /// Whether streams without a complete verdict are delivered, too, marked as incomplete.
     pub publish_always: bool,
 }
 
-/// What is handed over.
+/// A delivery: what a destination is handed.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// The job's name.
     pub job: String,
     /// The run that read the records.
     pub run: i64,
-    /// Which mirror they come from.
+    /// The id of the mirror that the records come from.
     pub mirror: String,
-    /// How the API writes each stream's moments.
+    /// How the API writes each stream's timestamps.
     pub dates: Dates,
-    /// Of changes: which delivery this is, for the mark at the place.
+    /// The id of a delivery of changes, stored beside the data. Empty for a snapshot.
     pub id: String,
-    /// The streams that the job asks for. Others that lie at a place left the job.
+    /// The streams that the job asks for. Another stream that lies at a destination was removed from the job.
     pub of_job: Vec<Stream>,
-    /// Those that are delivered, in the job's order.
+    /// The streams that are delivered, in the job's order.
     pub streams: Vec<Offer>,
 }
 
@@ -121,101 +126,108 @@ pub struct Offer {
     pub stream: Stream,
     /// Its columns, in order.
     pub columns: Vec<Column>,
-    /// What was proven of it.
+    /// What its readings have proven.
     pub verdict: Verdict,
-    /// The mirror's copy of a record is damaged and not read again yet: the stream is held, whatever the terms.
+    /// Whether the mirror's copy of a record is damaged and was not read again yet. Such a stream is held, whatever
+    /// the terms.
     pub is_damaged: bool,
-    /// The names of records and lists that could not be read, where the stream lacks nothing else: it is delivered without
-    /// them, and the manifest names them.
+    /// The names of records and lists that could not be read, if the stream lacks nothing else. It is delivered
+    /// without them, and the manifest names them.
     pub set_aside: Vec<String>,
-    /// What closing readings found of records that moved meanwhile.
+    /// What closing readings found of records that moved while their list was read.
     pub moved: Moved,
-    /// Records that a complete reading did not show and that are kept: more than the account may have.
+    /// The number of records that a complete reading did not show and that are kept: the account may have so many
+    /// fewer.
     pub suspects: u64,
-    /// Claims of the server that are not believed, because the job says so.
+    /// The server's claims that the job tells the run not to believe.
     pub ignored: Vec<String>,
-    /// A name of the masks that its rows go through, `""` for none. It tells neither the masks nor their key.
+    /// The fingerprint of the masks that its rows go through, `""` for no mask. It reveals neither the masks nor
+    /// their key.
     pub masks: String,
-    /// As of when: the stream is at least as fresh as this (RFC 3339, UTC).
+    /// The moment (RFC 3339, UTC) that the stream is at least as fresh as.
     pub as_of: Option<String>,
-    /// Of changes: the range to hand over; none where there is nothing new, or the stream is held.
+    /// The range to hand over, for changes. `None` if there is nothing new or the stream is held.
     pub range: Option<SeqRange>,
 }
 
 impl Offer {
-    /// Whether it is held back under these terms.
+    /// Returns whether the stream is held back under these terms.
     pub fn is_held(&self, terms: Terms) -> bool {
         self.is_damaged || (!self.verdict.is_complete() && self.set_aside.is_empty() && !terms.publish_always)
     }
 }
 
-/// What a place says of how a stream of it was filled.
+/// What a destination records about how a stream of it was filled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filled {
-    /// The delivery that brought the last of its changes. `None` where an earlier version did, or nobody.
+    /// The delivery that brought the last of its changes. `None` if an earlier version delivered it, or nothing was
+    /// delivered.
     pub delivery_id: Option<String>,
-    /// A name of the masks that its rows went through; `""`: none. `None` where an earlier version filled it, or nobody did.
+    /// The fingerprint of the masks that its rows went through, `""` for no mask. `None` if an earlier version filled
+    /// it, or nothing did.
     pub masks: Option<String>,
 }
 
-/// What became of a stream.
+/// The outcome of a delivery for one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// The stream.
     pub stream: Stream,
     /// Whether it was held back.
     pub held: bool,
-    /// Records delivered; of a held stream, those of the delivery that stays.
+    /// The number of records delivered; for a held stream, of the delivery that stays.
     pub records: u64,
     /// The highest seq delivered.
     pub up_to_seq: i64,
-    /// Values that were put elsewhere or written otherwise, because they do not fit: [`coerce`] says how.
+    /// The number of values that did not fit their column and were put elsewhere or changed: [`coerce`] says how.
     pub misfits: u64,
-    /// Records and lists that could not be read, and that the delivery is without.
+    /// The number of records and lists that could not be read, and that the delivery lacks.
     pub set_aside: u64,
-    /// The years of its moments, by column, where columns have types.
+    /// The years that its timestamps lie in, by column, at a destination whose columns have types.
     pub years: YearsOfColumns,
-    /// Records that this place cannot hold, by their names as they may be shown: it has all the others.
+    /// The escaped ids of records that this destination cannot hold. It has all the others.
     pub left_out: Vec<String>,
-    /// The files that it lies in, for people.
+    /// The files that hold the stream, for display.
     pub files: Vec<String>,
-    /// The table that it lies in, where it lies in one.
+    /// The table that holds the stream, if a table does.
     pub table: Option<String>,
 }
 
-/// A place that records go to. The module says what it must hold to.
+/// A place that records are delivered to. The module documentation is its contract.
 pub trait Destination {
-    /// Where it is: its one name, however a job writes it, for people and for the mirror's log.
+    /// Returns the destination's one name, however a job spells it. People and the mirror's log see this name.
     fn place(&self) -> String;
 
-    /// The name by which mirrors of earlier versions remember with which masks it was filled.
+    /// Returns the name under which mirrors of earlier versions remember the masks that filled it.
     fn formerly(&self) -> String {
         self.place()
     }
 
-    /// What the job says of it.
+    /// Returns the job's settings for it.
     fn terms(&self) -> Terms;
 
-    /// Whether it can be written; takes its lock for `holder`. One that could not be reached is asked once more later.
+    /// Checks that it can be written, and locks it for `holder`. If this fails, its delivery may call it once more.
     fn check(&mut self, holder: &str) -> Result<()>;
 
-    /// The last seq of `stream` that it has, 0 where it has nothing; refuses when another mirror than `mirror` fed it.
+    /// Returns the last seq of `stream` that it has, or 0 if it has nothing. Returns an error if another mirror than
+    /// `mirror` fed it.
     fn delivered(&mut self, mirror: &str, stream: Stream) -> Result<i64>;
 
-    /// What it says of how `stream` was filled.
+    /// Returns what it records about how `stream` was filled.
     fn filled(&mut self, stream: Stream) -> Result<Filled>;
 
-    /// Whether it belongs to one mirror, and another's records are refused. Changes do, for their seqs mean nothing
-    /// elsewhere; files of a snapshot are replaced whatever they are of.
+    /// Returns whether it belongs to one mirror and refuses the records of any other. A destination of changes does,
+    /// because seqs mean nothing in another mirror. Files of a snapshot are replaced, whichever mirror they came
+    /// from.
     fn is_one_mirrors(&self) -> bool {
         self.terms().content == Content::Changes
     }
 
-    /// How it is emptied, so that it is filled again: for people.
+    /// Tells people how to empty it so that it is filled again.
     fn to_empty(&self) -> String {
         "empty that place".into()
     }
 
-    /// Hands over a snapshot of every stream that may be published, or the ranges of their changes.
+    /// Hands over a snapshot of every stream that is not held, or the ranges of their changes.
     fn deliver(&mut self, delivery: &Delivery, reader: &dyn Reader) -> Result<Vec<Receipt>>;
 }

@@ -1,11 +1,12 @@
-//! A place that keeps nothing. Files that are written there are counted and summed like any other: what they would be.
+//! A place that keeps nothing. Files written to it are counted and hashed like any others, so a caller learns what
+//! the files would be.
 
 use std::io::{self, Read, Write};
 
 use crate::destinations::store::{Sink, Store};
 use crate::error::{Error, Kind, Result};
 
-/// Nowhere.
+/// The place that keeps nothing.
 pub struct Nowhere;
 
 struct Nothing;

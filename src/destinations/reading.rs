@@ -1,4 +1,4 @@
-//! Reads files back, whatever their format: some columns of every row, as text. For whoever verifies what was delivered.
+//! Reads delivered files back, whatever their format: chosen columns of every row, as text. `verify` uses it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,9 +11,10 @@ use super::manifest;
 use crate::error::Result;
 use crate::streams::Column;
 
-/// Hands the `wanted` columns of every row of `file` to `each`; null is none. Says how many rows there are.
+/// Hands the `wanted` columns of every row of `file` to `each`, with null as `None`. Returns the number of rows.
 ///
-/// The outer error is the file's (not readable, other columns), the inner one is `each`'s own.
+/// The outer error is the file's (it is unreadable or has other columns). The inner error is the one that `each`
+/// returned.
 pub fn rows(
     file: File,
     format: &manifest::Format,
@@ -57,7 +58,7 @@ fn of_csv(
     let places: Vec<Option<usize>> = wanted.iter().map(|name| header.iter().position(|h| h == *name)).collect();
     let (mut record, mut count) = (csv::StringRecord::new(), 0);
     while reader.read_record(&mut record).map_err(|e| wrong(e.to_string()))? {
-        // An empty cell is null, or an empty text: no id, seq or reference is one.
+        // An empty cell is null or an empty text. No id, seq or reference is an empty text, so it reads as null.
         let cell = |at: &Option<usize>| at.and_then(|at| record.get(at)).filter(|c| !c.is_empty()).map(str::to_owned);
         if let Err(error) = each(&places.iter().map(cell).collect::<Vec<_>>()) {
             return Ok(Err(error));
@@ -79,7 +80,7 @@ fn of_lines(
         if lines.read_line(&mut line)? == 0 {
             return Ok(Ok(count));
         }
-        // What is wrong with it is not told in its own words: they would be a record's.
+        // The parser's message would quote a record, so the error names only the line.
         let row: HashMap<Cow<'_, str>, &RawValue> =
             serde_json::from_str(&line).map_err(|_| wrong(format!("line {} is not a JSON object", count + 1)))?;
         let cell = |name: &&str| match row.get(*name).map(|raw| raw.get()) {

@@ -1,5 +1,5 @@
-//! A record as the row of a destination: the stream's columns, typed where the destination has types, and of a change the
-//! columns `_seq`, `_op`, `_synced_at` and `_run_id` behind them.
+//! Turns a record into the row of a destination. The row has the stream's columns, typed if the destination has
+//! types. The row of a change has the columns `_seq`, `_op`, `_synced_at` and `_run_id` behind them.
 
 use super::cells::{self, Cell, EXTRA};
 use super::years::{Years, YearsOfColumns};
@@ -10,8 +10,8 @@ use crate::moment::YEARS;
 use crate::record::Change;
 use crate::streams::{Column, DateForm, Kind};
 
-/// What a change has behind the stream's own columns: its seq, what became of the record (`insert`, `update`,
-/// `delete`), when that landed (UTC), and in which run.
+/// The columns that a change has behind the stream's own: its seq, what became of the record (`insert`, `update`,
+/// `delete`), when the mirror stored that (UTC), and in which run.
 pub const OF_A_CHANGE: [Column; 4] = [
     Column { name: "_seq", kind: Kind::Integer },
     Column { name: "_op", kind: Kind::Text },
@@ -19,19 +19,19 @@ pub const OF_A_CHANGE: [Column; 4] = [
     Column { name: "_run_id", kind: Kind::Integer },
 ];
 
-/// Makes rows of records.
+/// Makes rows of records, and counts the values that do not fit.
 pub struct Shape {
     own: Vec<Column>,
     is_typed: bool,
     date: DateForm,
     content: Content,
     misfits: u64,
-    /// Of each column of moments its place and the years.
+    /// For each timestamp column, its index and the years seen so far.
     years: Vec<(usize, Years)>,
 }
 
 impl Shape {
-    /// The rows of a stream.
+    /// Describes the rows of the stream of `offer`. Adds the column `_extra` to typed columns that lack it.
     pub fn new(offer: &Offer, is_typed: bool, date: DateForm, content: Content) -> Shape {
         let mut own = offer.columns.clone();
         if is_typed && own.last() != Some(&EXTRA) {
@@ -42,12 +42,12 @@ impl Shape {
         Shape { own, is_typed, date, content, misfits: 0, years }
     }
 
-    /// The years of its moments, by column.
+    /// Returns the years that its timestamps lie in, by column.
     pub fn years(&self) -> YearsOfColumns {
         self.years.iter().map(|(at, years)| (self.own[*at].name, years.clone())).collect()
     }
 
-    /// All columns, in order.
+    /// Returns all columns, in order.
     pub fn columns(&self) -> Vec<Column> {
         let mut columns = self.own.clone();
         if self.content == Content::Changes {
@@ -56,12 +56,12 @@ impl Shape {
         columns
     }
 
-    /// Values so far that did not fit.
+    /// Returns the number of values so far that did not fit their column.
     pub fn misfits(&self) -> u64 {
         self.misfits
     }
 
-    /// The row of a record.
+    /// Makes the row of a record.
     pub fn of_record<'p>(&mut self, payload: &'p str) -> Result<Vec<Cell<'p>>> {
         let mut cells = cells::read(&self.own, payload)?;
         if self.is_typed {
@@ -75,7 +75,7 @@ impl Shape {
         Ok(cells)
     }
 
-    /// The row of a change; of a tombstone only the id and what a change has.
+    /// Makes the row of a change. The row of a tombstone has only the id and the four columns of a change.
     pub fn of_change<'p>(&mut self, change: &Change<'p>) -> Result<Vec<Cell<'p>>> {
         let mut cells = match change.payload {
             Some(payload) => self.of_record(payload)?,

@@ -1,56 +1,57 @@
-//! Where files lie: a local folder, or an object store. Files are written aside, or appear only when they are whole.
+//! Places that files lie in: a local folder or an object store. A file is written aside first, or appears only once
+//! it is whole.
 
 use std::io::{self, Read, Write};
 
 use crate::error::{Error, Result};
 
-/// A file under way; nobody sees it before it is finished and published.
+/// A file that is being written. Readers do not see it before it is finished and published.
 pub trait Sink: Write + Send {
-    /// Makes it whole and durable.
+    /// Makes the file whole and durable.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// A place of files. Names are relative, with `/` between folders.
+/// A place that holds files. Names are relative, with `/` between folders.
 pub trait Store: Send {
-    /// Where it is: its one name, however a job writes it.
+    /// Returns the place's one name, however a job spells it.
     fn place(&self) -> String;
 
-    /// The name that versions before this rule remember it by.
+    /// Returns the name under which versions before this rule remember it.
     fn formerly(&self) -> String {
         self.place()
     }
 
-    /// Whether it can be written; keeps other runs of ours out for `holder` as far as it can.
+    /// Checks that the place can be written, and keeps other runs of this program out for `holder` as far as it can.
     fn check(&mut self, holder: &str) -> Result<()>;
 
     /// Begins a file.
     fn stage(&self, name: &str) -> Result<Box<dyn Sink>>;
 
-    /// Makes finished files appear, each whole.
+    /// Makes finished files appear, each of them whole.
     fn publish(&self, names: &[String]) -> Result<()>;
 
-    /// Removes what an earlier, killed delivery left unpublished.
+    /// Removes the unpublished files of an earlier delivery that was killed.
     fn clear_staging(&self) -> Result<()>;
 
-    /// A published file, if it is there.
+    /// Opens a published file, or returns `None` if there is no such file.
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>>;
 
-    /// The manifest's bytes, if it is there; what [`Store::replace`] is held to.
+    /// Reads the manifest, or returns `None` if there is none. [`Store::replace`] compares with what was read here.
     fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>>;
 
-    /// Writes a small file whole, in one step. Where the place can tell, it is refused when somebody else wrote it since
-    /// it was read.
+    /// Writes a small file in one step. Returns an error if another writer has changed the file since it was read, as
+    /// far as the place can tell.
     fn replace(&mut self, name: &str, bytes: &[u8]) -> Result<()>;
 
-    /// Removes a published file, if it is there.
+    /// Removes a published file, if it exists.
     fn remove(&self, name: &str) -> Result<()>;
 
-    /// The names of all published files under `folder`, as they are given to [`Store::open`].
+    /// Returns the names of all published files under `folder`, spelled as [`Store::open`] takes them.
     fn list(&self, folder: &str) -> Result<Vec<String>>;
 
-    /// The error of a file here.
+    /// Makes an error of `error`, which happened to a file of this place.
     fn failed(&self, name: &str, error: &io::Error) -> Error;
 
-    /// A file's full name, for people.
+    /// Returns a file's full name, for display.
     fn name_of(&self, name: &str) -> String;
 }

@@ -1,5 +1,5 @@
-//! In which years the moments of a delivery lie, column by column. A unit that is taken for another makes moments that are
-//! decades away from all others: seconds that are read as milliseconds are of January 1970.
+//! Collects the years that the timestamps of a delivery lie in, column by column. A wrong unit makes timestamps that
+//! are decades away from all others: seconds that are read as milliseconds lie in January 1970.
 
 use std::collections::BTreeMap;
 
@@ -7,33 +7,34 @@ use crate::error::quote;
 use crate::quantity::counted;
 use crate::streams::Stream;
 
-/// So many years without a moment are a gap that is told.
+/// The number of years without a timestamp that is reported as a gap.
 const GAP: i64 = 25;
 
-/// A year in microseconds, nearly.
+/// A mean year in microseconds.
 const YEAR: i64 = 31_556_952_000_000;
 
-/// The years of one column's moments.
+/// The years of one column's timestamps: for each, how many there are and the id of the first record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Years(BTreeMap<i64, (u64, String)>);
 
-/// The years of the columns that hold moments, by their names.
+/// The years of each timestamp column, by the column's name.
 pub type YearsOfColumns = Vec<(&'static str, Years)>;
 
 impl Years {
-    /// Takes in a moment, in microseconds since 1970, of the record with this id.
+    /// Adds a timestamp, in microseconds since 1970, of the record with this id.
     pub fn put(&mut self, micros: i64, id: impl FnOnce() -> String) {
         let year = 1970 + micros.div_euclid(YEAR);
         self.0.entry(year).and_modify(|(count, _)| *count += 1).or_insert_with(|| (1, id()));
     }
 
-    /// Whether there are none.
+    /// Returns whether no timestamp was added.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// What to say of moments that lie decades before all others of the same delivery; `None` where there are no such.
+/// Returns a message about timestamps that lie decades before all others of the same delivery, or `None` if there are
+/// none.
 pub fn finding<'y>(all: impl IntoIterator<Item = (Stream, &'y str, &'y Years)>) -> Option<String> {
     let all: Vec<(Stream, &str, &Years)> = all.into_iter().collect();
     let mut years: Vec<i64> = all.iter().flat_map(|(_, _, years)| years.0.keys().copied()).collect();

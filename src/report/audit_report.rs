@@ -8,19 +8,20 @@ use crate::mirror::audits::Audited;
 use crate::quantity::counted;
 use crate::sync::incremental::audit::wilson;
 
-/// What the audit of unchanged lists has measured.
+/// What the audits of unchanged lists of a stream have measured.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct AuditReport {
-    /// Unchanged lists read whole, and those of them that held something that had been missed.
+    /// `lists`: unchanged lists that were read whole. `missed`: those among them that held changes the run had
+    /// missed.
     pub lists: u64,
     pub missed: u64,
-    /// Records that had been missed, and those of them that the mirror lacked.
+    /// `records`: records that had been missed. `lacked`: those among them that the mirror lacked.
     pub records: u64,
     pub lacked: u64,
-    /// Lists that were skipped on the same sign and are still to be read again.
+    /// Lists that were skipped on the same evidence as a list that lacked records, and that must still be read again.
     pub owed: u64,
-    /// The rate, and the ends of its 95 % confidence interval (Wilson).
+    /// The share of lists with missed changes, and the ends of its 95 % confidence interval (Wilson).
     pub rate: f64,
     pub low: f64,
     pub high: f64,

@@ -1,5 +1,8 @@
-//! The screen while a run goes on: on a terminal a line per stream and one for the budget; elsewhere, and
-//! where several accounts are read side by side, a plain line every 30 s. The time left follows from the pages left and the requests allowed; a bar's own guess knows nothing of limits.
+//! The screen while a run goes on. On a terminal it has one line for each stream and one for the budget. Elsewhere,
+//! and if several accounts are read side by side, it prints a plain line every 30 s.
+//!
+//! The time left is computed from the pages left and the requests allowed, because a progress bar's own estimate
+//! knows nothing of request limits.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -20,9 +23,9 @@ use crate::telemetry;
 /// What the screen shows.
 #[derive(Clone)]
 pub struct Live {
-    /// The account, where it is one of many.
+    /// The account, if it is one of many.
     pub account: Option<String>,
-    /// Others are at work beside it: lines of text, no bars.
+    /// Whether other accounts are read at the same time. If so, the screen prints lines of text, not bars.
     pub beside_others: bool,
     /// The streams of the job.
     pub streams: Vec<Stream>,
@@ -30,16 +33,16 @@ pub struct Live {
     pub progress: Arc<Progress>,
     /// The source, for the budget and the token.
     pub source: Arc<Source>,
-    /// Requests allowed a minute; 0 = no limit.
+    /// The requests allowed a minute; 0 means no limit.
     pub per_minute: u32,
-    /// Rows a page.
+    /// The rows of a page.
     pub page_size: u32,
-    /// Lists are read a second time.
+    /// Whether lists are read a second time.
     pub double_collect: bool,
 }
 
 const PLAIN: Duration = Duration::from_secs(30);
-/// Seconds after which the pace so far says more than the limit.
+/// The seconds after which the observed pace predicts better than the limit.
 const SETTLED: f64 = 120.0;
 const REFRESH: Duration = Duration::from_millis(250);
 
@@ -58,7 +61,7 @@ impl Drop for Screen {
     }
 }
 
-/// Starts showing.
+/// Starts the screen. Shows nothing if `quiet` is set.
 pub fn show(live: Live, quiet: bool) -> Screen {
     if quiet {
         return Screen { task: tokio::spawn(async {}), bars: Vec::new() };
@@ -118,7 +121,7 @@ impl Live {
         let stats = self.source.budget.stats();
         let left = stats.remaining.map(|n| format!("{n} left, ")).unwrap_or_default();
         let token = self.source.token_age().map(|a| format!(", token {} old", human(a))).unwrap_or_default();
-        // While it waits, what is left takes as long as the wait does.
+        // During a wait its end decides when the run goes on, so the wait is shown in place of the estimate.
         let then = match self.source.waits().now() {
             Some(waiting) => format!(", {waiting}"),
             None => match self.left(start) {
@@ -144,8 +147,8 @@ impl Live {
         format!("{}: {}; {}", human(start.elapsed()), parts.join(", "), self.budget_line(start))
     }
 
-    /// Requests left, as a plan would count them, and how long they take: at the limit, or at the pace so far where that
-    /// is slower or there is none.
+    /// Returns the requests left, as a plan would count them, and how long they will take. In the first 120 s the
+    /// time is that of the request limit. After that, or without a limit, it is that of the observed pace.
     fn left(&self, start: Instant) -> Option<(f64, Duration)> {
         let source = &self.source;
         let requests = estimate::left(source, &self.progress, &self.streams, self.page_size, self.double_collect)?;
@@ -158,7 +161,7 @@ impl Live {
     }
 }
 
-/// `12/40 lists, 960 unchanged`.
+/// Returns, for example, `12/40 lists, 960 unchanged`.
 fn lists(c: &Counters) -> String {
     let unchanged = match get(&c.skipped) {
         0 => String::new(),

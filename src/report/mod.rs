@@ -1,5 +1,5 @@
-//! What a run says of itself: [`run_report`] is the value, with [`audit_report`] in it, [`terminal`] the summary people read in a mail, [`live`] the
-//! screen while it runs.
+//! What a run reports: the report as a value ([`run_report`], with [`audit_report`] in it), the summary that people
+//! read in a mail ([`terminal`]), and the screen while the run goes on ([`live`]).
 
 pub mod audit_report;
 pub mod live;

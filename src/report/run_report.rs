@@ -1,4 +1,4 @@
-//! The report of a run as a value: stored in the mirror, printed as the summary.
+//! The report of a run as a value. It is stored in the mirror and printed as the summary.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::sync::walk;
 #[allow(missing_docs)]
 pub struct RunReport {
     pub job: String,
-    /// Which of the job's accounts, where it lists some.
+    /// The account, if the job lists several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     pub lane: &'static str,
@@ -31,29 +31,29 @@ pub struct RunReport {
     pub round: i64,
     pub resumed: bool,
     pub seconds: f64,
-    /// The most memory this process held, as the system counted it.
+    /// The most memory, in MiB, that this process held, as the system counted it.
     pub peak_memory_mib: Option<f64>,
     pub streams: Vec<StreamReport>,
     pub requests: u64,
     pub retries: u64,
     pub tokens: u64,
     pub refused_429: u64,
-    /// Seconds waited: spacing, the server's window, blocks.
+    /// The seconds waited for the spacing of requests, for the server's window, and for blocks after a 429.
     pub waited: [f64; 3],
-    /// Deletions that were refused, by this run or by an earlier one that nothing has settled.
+    /// The deletions that were refused, by this run or by an earlier one, and that nothing has settled.
     pub refused: Vec<RefusedReport>,
     pub destinations: Vec<DestinationReport>,
-    /// What else the operator should know.
+    /// Further notes for the operator.
     pub notes: Vec<String>,
     pub stopped: bool,
-    /// A box ended it: `--max-runtime`, `--until`, `--max-requests`.
+    /// Whether a box ended it: `--max-runtime`, `--until` or `--max-requests`.
     pub boxed: bool,
-    /// Streams that no box of the latest runs has held.
+    /// The streams that did not fit into the boxes of the latest runs.
     pub starved: Option<Starved>,
     pub exit_code: u8,
 }
 
-/// Streams that the latest runs have not read to their end, because their boxes are too small.
+/// The streams that the latest runs have not read to their end, because their boxes are too small.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
 pub struct Starved {
@@ -61,7 +61,7 @@ pub struct Starved {
     pub why: String,
 }
 
-/// A stream's part.
+/// The report of a stream.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct StreamReport {
@@ -70,13 +70,13 @@ pub struct StreamReport {
     pub why: Option<String>,
     pub hint: Option<&'static str>,
     pub as_of: Option<String>,
-    /// In this run.
+    /// Counts of this run.
     pub requests: u64,
     pub windows: u64,
     pub seen: u64,
     pub new: u64,
     pub changed: u64,
-    /// As they were, asked for with other fields.
+    /// Records whose common fields are equal but whose selected fields differ.
     pub filled: u64,
     pub repeated: u64,
     pub repaired: u64,
@@ -84,23 +84,23 @@ pub struct StreamReport {
     pub deleted: u64,
     /// Records that a complete reading did not show and that are kept.
     pub suspects: u64,
-    /// In the whole round.
+    /// Counts of the whole round.
     pub distinct: u64,
     pub lists: u64,
     pub open_lists: u64,
-    /// Not asked for, because what they belong to is unchanged.
+    /// Lists that were not asked for, because the record that they belong to is unchanged.
     pub skipped: u64,
-    /// When the one of them that was read the longest ago was read.
+    /// When the list among `skipped` that was read the longest ago was read.
     pub skipped_read_at: Option<String>,
     pub total: Option<u64>,
     /// Records that moved while their lists were read, and that closing readings found.
     pub found_again: u64,
-    /// About how many records that were there all along may be missing, because they moved past every reading.
+    /// About how many records that existed all along may be missing, because they moved past every reading.
     pub may_miss: f64,
     pub audit: Option<AuditReport>,
 }
 
-/// Deletions that were refused.
+/// The refused deletions of a stream.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct RefusedReport {
@@ -108,7 +108,7 @@ pub struct RefusedReport {
     pub why: String,
     pub count: u64,
     pub live: u64,
-    /// The first of them.
+    /// The first ids among them.
     pub ids: Vec<String>,
 }
 
@@ -123,7 +123,7 @@ impl RefusedReport {
         }
     }
 
-    /// What this run refused of a stream, or what an earlier one did and nothing has settled.
+    /// Returns what this run has refused for a stream, or what an earlier run has refused and nothing has settled.
     fn of(outcome: &StreamOutcome) -> Option<RefusedReport> {
         let earlier = |refused: Unsettled| RefusedReport {
             stream: outcome.stream.name(),
@@ -137,7 +137,7 @@ impl RefusedReport {
     }
 }
 
-/// A destination's part.
+/// The report of a destination.
 #[derive(Debug, Clone, Serialize)]
 #[allow(missing_docs)]
 pub struct DestinationReport {
@@ -149,21 +149,21 @@ pub struct DestinationReport {
     pub files: Vec<String>,
     pub tables: Vec<String>,
     pub records: u64,
-    /// Values that did not fit: put into `_extra`, or written otherwise.
+    /// The number of values that did not fit, and were put into `_extra` or changed.
     pub misfits: u64,
-    /// Records that the place cannot hold, each behind its stream's name; all the others are there.
+    /// The records that the destination cannot hold, each behind its stream's name. It has all the others.
     pub set_aside: Vec<String>,
-    /// Moments that are decades before all others, where there are such.
+    /// A message about timestamps that lie decades before all others, if there are any.
     pub finding: Option<String>,
 }
 
-/// The records of a stream that a place cannot hold, each behind the stream's name.
+/// Returns the records of a stream that a destination cannot hold, each behind the stream's name.
 fn left_out(receipt: &Receipt) -> impl Iterator<Item = String> {
     receipt.left_out.iter().map(|name| format!("{} {}", receipt.stream, quote(name)))
 }
 
 impl DestinationReport {
-    /// What became of a delivery.
+    /// Makes the report of a delivery from its outcome.
     pub fn new(place: String, delivered: &Result<Vec<Receipt>, Error>) -> DestinationReport {
         let receipts = delivered.as_deref().unwrap_or_default();
         DestinationReport {
@@ -184,7 +184,7 @@ impl DestinationReport {
 }
 
 impl RunReport {
-    /// The report of a run that came to its end.
+    /// Makes the report of a run that came to its end.
     pub fn new(
         job: &str,
         lane: Lane,
@@ -220,12 +220,12 @@ impl RunReport {
         }
     }
 
-    /// Whether deletions of a stream are refused: that is told in place of its verdict.
+    /// Returns whether deletions of a stream are refused. The summary tells that in place of the stream's verdict.
     pub fn has_refused(&self, stream: &str) -> bool {
         self.refused.iter().any(|refused| refused.stream == stream)
     }
 
-    /// What closing readings found of records that moved meanwhile.
+    /// Returns notes on what closing readings found of records that moved while their lists were read.
     pub fn moved(&self) -> Vec<String> {
         let mut notes = Vec::new();
         for StreamReport { stream, found_again, may_miss, .. } in &self.streams {
@@ -242,7 +242,7 @@ impl RunReport {
         notes
     }
 
-    /// What to do about changes that skipping unchanged lists has missed.
+    /// Returns what to do about changes that were missed by skipping unchanged lists.
     pub fn misses(&self) -> Vec<String> {
         self.streams.iter().filter_map(|s| s.audit.as_ref()?.advice(s.stream)).collect()
     }
@@ -282,7 +282,7 @@ fn of_stream(outcome: &StreamOutcome, source: &Source, progress: &Progress) -> S
     }
 }
 
-/// The peak of this process's memory in MiB, where the system tells (`VmHWM`).
+/// Returns the peak of this process's memory in MiB, or `None` if the system does not tell (`VmHWM`).
 pub fn peak_memory_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
@@ -290,7 +290,7 @@ pub fn peak_memory_mib() -> Option<f64> {
     Some(kib / 1024.0)
 }
 
-/// The exit code that the streams and the stop call for.
+/// Returns the exit code that the streams and the stop call for.
 pub fn exit_of(outcome: &RunOutcome) -> Exit {
     let mut exits = Vec::new();
     if outcome.stopped {
@@ -298,7 +298,7 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
     }
     let refused =
         |s: &StreamOutcome| s.error.as_ref().is_some_and(|e| policy::decide(&e.kind).exit == Exit::Credentials);
-    // A stream without a failure of its own, because its parent was refused, was not readable either.
+    // A stream whose parent was refused could not be read either, although it has no error of its own.
     let parent_refused = |s: &StreamOutcome| {
         let parent = s.stream.definition().parent;
         s.error.is_none()
@@ -312,7 +312,8 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
             exits.push(policy::decide(&Kind::DeletesRefused).exit);
         }
         match stream.error.as_ref().map(|e| policy::decide(&e.kind)) {
-            // One stream's missing scope leaves the run incomplete; only all of them make it a matter of credentials.
+            // A scope that one stream lacks leaves the run incomplete. Only if all streams are refused is it a matter
+            // of credentials.
             Some(decision) if decision.exit == Exit::Credentials => exits.push(Exit::Incomplete),
             Some(decision) => exits.push(decision.exit),
             None if !stream.verdict.is_complete() => exits.push(Exit::Incomplete),
@@ -322,7 +323,8 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
     Exit::first(exits)
 }
 
-/// How the run ended, for its round. A refusal keeps no round open: it takes another reading to settle it.
+/// Returns how the run ended, for its round. Refused deletions do not keep the round open, because only another
+/// reading settles them.
 pub fn ending_of(outcome: &RunOutcome) -> Ending {
     let outage = |s: &StreamOutcome| s.error.as_ref().is_some_and(is_outage);
     if outcome.stopped || outcome.streams.iter().any(outage) {

@@ -1,4 +1,4 @@
-//! The summary people read in a mail.
+//! Writes the summary of a run that people read in a mail.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::error::Kind;
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 
-/// The summary of a run.
+/// Returns the summary of a run.
 pub fn summary(report: &RunReport) -> String {
     let mut out = String::new();
     let exit = outcome_in_words(report);
@@ -86,10 +86,10 @@ pub fn summary(report: &RunReport) -> String {
     out
 }
 
-/// What to do about records that a destination cannot hold.
+/// The hint for records that a destination cannot hold.
 pub const LEFT_OUT: &str = "all others are delivered; files (CSV, JSON Lines, Parquet) take every id";
 
-/// What a destination cannot hold, in one line.
+/// Returns one line about the records that a destination cannot hold.
 pub fn left_out(names: &[String]) -> String {
     const NAMED: usize = 20;
     let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -100,7 +100,7 @@ pub fn left_out(names: &[String]) -> String {
     )
 }
 
-/// What became of a destination.
+/// Writes the outcome for a destination.
 fn delivered(out: &mut String, d: &DestinationReport) {
     match &d.error {
         Some(error) => {
@@ -152,13 +152,13 @@ fn outcome_in_words(report: &RunReport) -> &'static str {
     }
 }
 
-/// What to do where the boxes of a job's runs are too small.
+/// The hint if the boxes of a job's runs are too small.
 const STARVED: &str = "allow each run more (--max-requests, --max-runtime, --until), or take streams out of the job: each run \
     goes on where the one before it stopped, so the files of these streams are as old as several runs";
 
-/// Causes and hints of a run that came to its end and is not complete, whoever reads its summary or not: every stream and
-/// destination that failed, every stream that is not proven. All streams are told in one line, with what to do about the
-/// gravest cause.
+/// Returns the causes and hints of a run that came to its end but is not complete: streams and destinations that
+/// failed, and streams that are not proven complete. They are logged in any case, because nobody may read the
+/// summary. All streams share one line, with the hint for the gravest cause.
 pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
     if matches!(report.exit_code, 0 | 4) {
         return Vec::new();
@@ -168,7 +168,7 @@ pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
     told.extend(report.starved.iter().map(|starved| (starved.why.clone(), STARVED)));
     told.extend(report.refused.iter().map(|r| (r.why.clone(), policy::decide(&Kind::DeletesRefused).hint)));
     let mut streams: Vec<(Vec<&str>, &str, &'static str)> = Vec::new();
-    // What is said of them already says why they are not complete.
+    // A message about starved streams or refused deletions already says why these streams are not complete.
     let is_told = |stream: &str| {
         let mut starved = report.starved.iter().flat_map(|starved| &starved.streams);
         report.has_refused(stream) || starved.any(|named| named == stream)
@@ -180,9 +180,9 @@ pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
             None => streams.push((vec![s.stream], why, hint)),
         }
     }
-    // What failed comes before what is merely not proven.
+    // Failures come before streams that are merely not proven.
     streams.sort_by_key(|(_, _, hint)| *hint == again);
-    // One line for all of them, with what to do about the gravest.
+    // All streams share one line, with the hint for the gravest cause.
     if let Some((.., hint)) = streams.first() {
         let causes: Vec<String> =
             streams.iter().map(|(names, why, _)| format!("{}: {why}", names.join(", "))).collect();
@@ -199,7 +199,7 @@ pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
     told
 }
 
-/// A word for an exit code.
+/// Returns a word for an exit code.
 pub fn word(exit: Exit) -> &'static str {
     match exit {
         Exit::Complete => "complete",
@@ -214,7 +214,7 @@ pub fn word(exit: Exit) -> &'static str {
     }
 }
 
-/// Rows of text in aligned columns: the first two to the left, numbers to the right.
+/// Formats rows of text in aligned columns. The first two columns are aligned to the left, all others to the right.
 pub fn aligned(table: &[Vec<String>]) -> String {
     let columns = table.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| table.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0);

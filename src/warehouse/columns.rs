@@ -1,10 +1,10 @@
-//! Column lists of a stream's tables, in the order of the change files.
+//! Makes the column lists of a stream's tables, in the order of the change files.
 
 use crate::destinations::cells::EXTRA;
 use crate::destinations::rows::OF_A_CHANGE;
 use crate::streams::{Kind, Stream};
 
-/// How an engine calls the types. An id and JSON are text: a nested value is read by the engine's own functions.
+/// The engine's names for types. An id and JSON are text: the engine's own functions read a nested value.
 pub(super) struct Types {
     pub(super) text: &'static str,
     pub(super) boolean: &'static str,
@@ -23,9 +23,15 @@ impl Types {
     }
 }
 
-/// The lists that templates name: of current tables `columns` and `typed`, of change files and the tables they are loaded
-/// into `change_columns` and `change_typed` (`change_quoted` names them exactly, as JSON does); `updates` and `values` take a
-/// current row from the alias `s`, `excluded` from the row that is in the way.
+/// Returns the lists that templates name:
+///
+/// - `columns` and `typed`: the columns of a current table.
+/// - `change_columns` and `change_typed`: the columns of change files and of the tables that they are loaded into.
+///   `change_quoted` is typed, too, and quotes the names, so that they keep their case as in JSON.
+/// - `values` and `updates`: the values and assignments of a current row, from the alias `s`.
+/// - `excluded`: the assignments from the row that an upsert proposes (`excluded`).
+///
+/// The assignments leave out `_id`.
 pub(super) fn lists(stream: Stream, types: &Types) -> [(&'static str, Vec<String>); 8] {
     let all: Vec<(&str, &str)> =
         stream.columns().iter().chain([&EXTRA]).chain(&OF_A_CHANGE).map(|c| (c.name, types.of(c.kind))).collect();

@@ -1,12 +1,14 @@
-//! SQL for the engines people already run: how the change files of a job (`content = "changes"`) become tables there.
+//! Writes SQL for the engines that people already run. It turns the change files of a job (`content = "changes"`)
+//! into tables there.
 //!
-//! What it promises: the tables have the columns of [`crate::streams`] in their order, and names are written unquoted, so
-//! that each engine folds their case as it does and the documented names work everywhere. A merge takes the newest change
-//! of each id, deletes what is gone, and is the same however often and in whatever split the files are merged.
+//! The promise: the tables have the columns of [`crate::streams`] in their order. Names are written unquoted, so each
+//! engine folds their case in its own way and the documented names work everywhere. A merge takes the newest change
+//! of each id and deletes what is gone. Its result is the same however often and in whatever portions the files are
+//! merged.
 //!
-//! Why templates: a merge is read by the person who runs it, in their engine's own words. What engines differ in is whole
-//! statements, so that each has its own four templates (`templates/ENGINE/*.sql`) and one file here with its types; only the
-//! column lists are filled in.
+//! The SQL comes from templates because the person who runs a merge reads it, in the engine's own dialect. Engines
+//! differ in whole statements, so each has its own four templates (`templates/ENGINE/*.sql`) and one file here with
+//! its types. Only names and column lists are filled in.
 
 mod bigquery;
 mod columns;
@@ -41,13 +43,13 @@ pub enum Engine {
 /// Every engine.
 pub const ENGINES: [Engine; 5] = [Engine::Postgres, Engine::DuckDb, Engine::Spark, Engine::BigQuery, Engine::Snowflake];
 
-/// The schema where none is named.
+/// The schema if the command names none.
 pub const SCHEMA: &str = "qpien";
 
-/// What is the engine's own.
+/// What differs between engines: types, default folder and templates.
 struct Dialect {
     types: Types,
-    /// Where the change files lie when nobody says it.
+    /// The folder of the change files if the command names none.
     feed: &'static str,
     tables: &'static str,
     load: &'static str,
@@ -58,9 +60,9 @@ struct Dialect {
 /// A file of SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// Its name, such as `merge.sql`.
+    /// Its file name, such as `merge.sql`.
     pub name: &'static str,
-    /// What it holds.
+    /// Its SQL.
     pub text: String,
 }
 
@@ -71,13 +73,14 @@ pub struct Wish<'a> {
     pub engine: Engine,
     /// The schema (database, dataset) that the tables lie in.
     pub schema: &'a str,
-    /// The folder of the change files, if another than the engine's default is to be written there.
+    /// The folder of the change files. `None` means the engine's default.
     pub feed: Option<&'a str>,
     /// The streams that are loaded.
     pub streams: &'a [Stream],
 }
 
-/// The scripts, in the order in which they are run.
+/// Returns the scripts, in the order in which they are run. Returns a usage error if the schema or the folder cannot
+/// be written into SQL.
 pub fn scripts(wish: &Wish) -> Result<Vec<Script>> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !wish.schema.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || !wish.schema.chars().all(plain) {
@@ -91,7 +94,7 @@ pub fn scripts(wish: &Wish) -> Result<Vec<Script>> {
     if feed.is_empty() || feed.contains(['\'', '"', '`', '\\', '$', '\n']) {
         return Err(Error::usage(format!("the feed `{feed}` cannot be written into SQL: no quotes, no \\, no $")));
     }
-    // The views are over the streams of a job that names none: those have tables in any case.
+    // The views read the streams of a job that names no streams, so those always get tables.
     let mut tables = DEFAULT.to_vec();
     tables.extend(wish.streams.iter().filter(|s| !DEFAULT.contains(s)));
     let fill = |name, text, streams| {
@@ -107,7 +110,7 @@ pub fn scripts(wish: &Wish) -> Result<Vec<Script>> {
 }
 
 impl Engine {
-    /// Its name in commands and folders.
+    /// Returns its name in commands and folders.
     pub fn name(self) -> &'static str {
         match self {
             Engine::Postgres => "postgres",

@@ -1,5 +1,5 @@
-//! PostgreSQL 12 and newer, through `psql`. JSON Lines: the server reads no Parquet, and
-//! CSV has values as they were sent.
+//! PostgreSQL 12 and newer, through `psql`. It loads JSON Lines, because the server reads no Parquet, and CSV holds
+//! values as they were sent, without types.
 
 use super::Dialect;
 use super::columns::Types;

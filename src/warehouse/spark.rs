@@ -1,4 +1,5 @@
-//! Spark 3.4 and newer, plain Parquet tables: no `MERGE`, no transaction, so a merge is a new table and a pointer to it.
+//! Spark 3.4 and newer, plain Parquet tables. They have neither `MERGE` nor transactions, so a merge writes a new
+//! table and moves a pointer to it.
 
 use super::Dialect;
 use super::columns::Types;

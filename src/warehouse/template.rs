@@ -1,6 +1,6 @@
-//! The templates' language: `{name}` is replaced, and the lines between `--each stream` and `--end` stand once a stream.
-//! A list alone on its line is broken into lines there, with that line's indent; inside a line it stays one.
-//! Nothing else in braces is touched, so SQL and regular expressions need no escapes.
+//! Fills templates. `{name}` is replaced, and the lines between `--each stream` and `--end` are repeated for each
+//! stream. A list that is alone on its line is broken into lines with that line's indent; inside a line it stays in
+//! one piece. Nothing else in braces is touched, so SQL and regular expressions need no escapes.
 
 use super::columns::{self, Types};
 use crate::streams::Stream;
@@ -9,7 +9,7 @@ const EACH: &str = "--each stream";
 const END: &str = "--end";
 const WIDTH: usize = 110;
 
-/// What a template is filled with.
+/// The values for a template.
 pub(super) struct Filling<'a> {
     pub(super) schema: &'a str,
     pub(super) feed: &'a str,
@@ -17,7 +17,7 @@ pub(super) struct Filling<'a> {
     pub(super) types: &'a Types,
 }
 
-/// A filled template.
+/// Fills a template.
 pub(super) fn fill(template: &str, filling: &Filling) -> String {
     let mut out = String::new();
     let mut block: Option<Vec<&str>> = None;
@@ -58,7 +58,7 @@ fn filled(line: &str, filling: &Filling, stream: Option<Stream>, out: &mut Strin
     out.push('\n');
 }
 
-/// Items in lines that are not too long; typed columns one a line.
+/// Joins items in lines that are not too long. Typed columns get a line each.
 fn broken(items: &[String], indent: &str) -> String {
     let one_a_line = items.iter().any(|i| i.contains(' '));
     let mut text = String::new();

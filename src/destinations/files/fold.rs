@@ -1,22 +1,25 @@
-//! Folding a feed's older files, so that neither its manifest nor the time that it takes to read it grows with the nights.
+//! Folds older files of changes, so that neither the manifest nor the time to read the feed grows with every night.
 //!
-//! Once a stream has more than `max_files` files, the older ones give way to what the mirror holds of their range now: of each
-//! record its latest version, where that lies in the range, and the deletions that the mirror still knows. Merged with the files
-//! behind them, they give what the old ones gave. The newer half stays as it is, for readers that come each night.
+//! Once a stream has more than `max_files` files, its older ones are replaced by what the mirror holds of their range
+//! now: the latest version of each record, if its seq lies in the range, and the deletions that the mirror still
+//! knows. Merged with the files behind them, the new files give what the old ones gave. The newer half stays as it
+//! is, for readers that come each night.
 //!
-//! Folding always begins with the first file. An insertion must go with its deletion, or before it: the mirror may have
-//! forgotten the deletion, and then a file that is left with the insertion would bring the record back. So nothing is folded of
-//! which the mirror has dropped payloads.
+//! Folding always begins with the first file. An insertion must go together with its deletion, or before it. The
+//! mirror may have forgotten the deletion, and then a file that keeps the insertion would bring the record back. A
+//! file whose payloads the mirror has dropped cannot be written again. So nothing is folded if the range holds
+//! dropped payloads.
 //!
-//! Large files stay: nothing is folded that would not become half as many files at most.
+//! Large files stay: nothing is folded unless it becomes at most half as many files.
 //!
-//! The new files appear under names that none of the old ones has, then the manifest names them, then the old ones go, the
-//! oldest first. Until then the manifest names the old ones alone.
+//! The new files appear under names that no old file has. Then the manifest names them, and then the old files are
+//! removed, the oldest first. Until then the manifest names only the old files.
 
 use super::{Entry, FileEntry, Files, Offer, Reader, Result, SeqRange, Shape};
 
 impl Files {
-    /// Folds the older files of a stream where it has more than the most of them. Returns the names to publish.
+    /// Folds the older files of a stream that has more than `max_files` files. Returns the names to publish; none if
+    /// nothing was folded.
     pub(super) fn fold(
         &self,
         shape: Shape,
@@ -28,7 +31,7 @@ impl Files {
         if self.most == 0 || entry.files.len() <= self.most || folded < 2 {
             return Ok(Vec::new());
         }
-        // So many files at most, or it would be done again soon.
+        // Folding to more files than half of them would soon have to be done again.
         let rows = entry.files[..folded].iter().fold(0, |all: u64, file| all.saturating_add(file.rows));
         if rows / self.span.unsigned_abs() + 1 > folded as u64 / 2 {
             return Ok(Vec::new());
@@ -49,7 +52,7 @@ impl Files {
         Ok(names)
     }
 
-    /// Writes what the mirror holds of a range aside, in files of so many records.
+    /// Writes aside what the mirror holds of a range, in files of `span` records each.
     fn folded(
         &self,
         mut shape: Shape,
@@ -70,7 +73,8 @@ impl Files {
         Ok(files)
     }
 
-    /// The ranges of the files to write: each ends with a record, and is none of an old file, whose name it would have.
+    /// Returns the ranges of the files to write. Each ends with a record. No range equals that of an old file,
+    /// because the new file would have the old one's name.
     fn parts(&self, offer: &Offer, range: SeqRange, old: &[FileEntry], reader: &dyn Reader) -> Result<Vec<SeqRange>> {
         let is_taken = |part: SeqRange| old.iter().any(|file| file.seq == Some(part));
         let (mut parts, mut first) = (Vec::new(), range.first);

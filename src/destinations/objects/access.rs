@@ -1,12 +1,12 @@
-//! Who asks, and where: the client for a bucket, made from the variables that every tool for S3 reads (`AWS_ACCESS_KEY_ID`,
-//! `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...). Where they name no key, the
-//! machine's own credentials are asked for (a container's, a web identity's, an instance's).
+//! Makes the clients for a bucket from the variables that every S3 tool reads (`AWS_ACCESS_KEY_ID`,
+//! `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...). If they name no key, the
+//! clients ask for the machine's own credentials (a container's, a web identity's, an instance's).
 //!
-//! A proxy that the environment names is not asked for this machine's own addresses, nor for those at which a cloud gives
-//! credentials (`direct.rs`).
+//! Requests to this machine's own addresses, and to those at which a cloud serves credentials, do not go through the
+//! environment's proxy (`direct.rs`).
 //!
-//! There are two clients with the same credentials. Before a run somebody stands and waits, so the brief one gives up
-//! after seconds; the patient one delivers.
+//! There are two clients with the same credentials. Before a run a person waits for the answer, so the brief client
+//! gives up after seconds. The patient client delivers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,20 +25,20 @@ const BRIEF: Duration = Duration::from_secs(5);
 /// The longest pause between two tries.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The clients.
+/// The two clients of a bucket.
 pub struct Access {
-    /// Tries for seconds.
+    /// Tries for `BRIEF`.
     pub brief: Arc<AmazonS3>,
-    /// Tries for as long as the job says.
+    /// Tries for as long as the job's `retry_for` says.
     pub patient: Arc<AmazonS3>,
-    /// Where it asks, for people.
+    /// The address that the clients send requests to, for display.
     pub address: String,
-    /// The profile that `AWS_PROFILE` names, where no key is given otherwise: its file is not read.
+    /// The profile that `AWS_PROFILE` names, if no variable gives a key. The program does not read its file.
     unread_profile: Option<String>,
 }
 
 impl Access {
-    /// For the bucket of `location`, with what `variables` say.
+    /// Makes the clients for the bucket of `location` from `variables`.
     pub fn new(
         location: &Location,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -62,7 +62,7 @@ impl Access {
         Ok(Access { brief: Arc::new(brief), patient, address, unread_profile })
     }
 
-    /// What a message adds where a profile was named whose file nobody reads.
+    /// Returns what a message adds if `AWS_PROFILE` names a profile, whose file is not read. Empty otherwise.
     pub fn unread(&self) -> String {
         let told = |name: &String| {
             format!(
@@ -75,7 +75,8 @@ impl Access {
 }
 
 fn builder(location: &Location, variables: impl IntoIterator<Item = (String, String)>) -> Result<AmazonS3Builder> {
-    // One attempt with a part of 8 MiB, on a slow line. A store of another make may have no deletion of many at once.
+    // The timeout lets one attempt send a part of 8 MiB over a slow line. Bulk delete is off because S3-compatible
+    // stores may lack it.
     let mut builder = AmazonS3Builder::new()
         .with_http_connector(Direct)
         .with_config(AmazonS3ConfigKey::Client(ClientConfigKey::Timeout), "120s")

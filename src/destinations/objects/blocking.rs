@@ -1,5 +1,5 @@
-//! The thread that requests run on. The caller waits for an answer, or goes on writing while parts are under way; it may
-//! itself be a plain thread or one that a runtime works on.
+//! Runs requests on a thread of its own. The caller waits for an answer, or goes on writing while parts are sent. The
+//! caller may be a plain thread or a thread of an async runtime.
 
 use std::future::Future;
 use std::sync::mpsc;
@@ -9,14 +9,14 @@ use tokio::task::JoinHandle;
 
 use crate::error::{Error, Kind, Result};
 
-/// A runtime of one thread.
+/// A runtime with one worker thread.
 pub struct Background {
-    /// Taken when it ends.
+    /// `None` once it was shut down.
     runtime: Option<Runtime>,
 }
 
 impl Background {
-    /// Starts it.
+    /// Starts the thread.
     pub fn start() -> Result<Background> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("objects").enable_all().build();
         let runtime = runtime
@@ -24,13 +24,13 @@ impl Background {
         Ok(Background { runtime: Some(runtime) })
     }
 
-    /// Begins `work`, which goes on by itself.
+    /// Starts `work`, and does not wait for it.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<JoinHandle<T>> {
         let runtime = self.runtime.as_ref().ok_or_else(ended)?;
         Ok(runtime.spawn(work))
     }
 
-    /// Does `work` and waits for it.
+    /// Runs `work`, and waits for its result.
     pub fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
         let (done, result) = mpsc::sync_channel(1);
         self.spawn(async move {
@@ -42,7 +42,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // Waiting for it here would panic where a runtime works on this thread.
+        // Dropping the runtime would wait for it, and panics on a thread of another runtime.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

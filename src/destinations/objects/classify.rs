@@ -1,5 +1,5 @@
-//! What a store's refusal means, in words. Of an answer only its status and its code are told: its body may hold the key,
-//! what was signed, and whatever else a server likes to quote.
+//! Puts a store's refusal into words. Of an answer it repeats only the status and the code, because the body may hold
+//! the key, what was signed, and whatever else a server quotes.
 
 use std::error::Error as StdError;
 
@@ -8,7 +8,8 @@ use object_store::client::{HttpError, HttpErrorKind};
 
 use crate::error::{Kind, quote, tls_fault};
 
-/// Whether it may pass by itself: the store cannot be reached, or says that it is failing or has too much to do.
+/// Classifies an error: `DestinationUnreachable` if it may pass by itself (the store cannot be reached, fails, or has
+/// too much to do), `DestinationUnwritable` otherwise.
 pub fn kind(error: &Error) -> Kind {
     let text = error.to_string();
     let status = between(&text, "status code: ", " ").and_then(|s| s.parse::<u16>().ok());
@@ -19,7 +20,7 @@ pub fn kind(error: &Error) -> Kind {
     if passes { Kind::DestinationUnreachable } else { Kind::DestinationUnwritable }
 }
 
-/// What went wrong, and what to look at.
+/// Says what went wrong and what to look at.
 pub fn told(error: &Error, bucket: &str, address: &str) -> String {
     if let Some(cut) = transport(error) {
         return format!("{address} {cut}");
@@ -68,7 +69,7 @@ pub fn told(error: &Error, bucket: &str, address: &str) -> String {
     cause + &said
 }
 
-/// What happened to the connection, where it is that.
+/// Says what happened to the connection, or returns `None` if the error is not about the connection.
 pub fn transport(error: &Error) -> Option<String> {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     let mut met = None;

@@ -1,5 +1,5 @@
-//! Sends requests to this machine, and to the addresses at which a cloud gives credentials, without the proxy that the
-//! environment names. All other requests take it.
+//! Sends requests to this machine, and to the addresses at which a cloud serves credentials, around the proxy that
+//! the environment names. All other requests go through that proxy.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,21 +11,21 @@ use object_store::client::{
 
 use crate::loopback;
 
-/// Makes clients that choose the way by the address.
+/// Makes clients that choose between the proxy and the direct way by the address.
 #[derive(Debug)]
 pub struct Direct;
 
 impl HttpConnector for Direct {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let connector = ReqwestConnector::default();
-        // A proxy that is named and left out for every host: the environment's is then not looked at.
+        // With a proxy of its own that excludes every host, the client does not look at the environment's proxy.
         let none = options.clone().with_proxy_url("http://127.0.0.1:9").with_proxy_excludes("*,0.0.0.0/0,::/0");
         let ways = Ways { direct: connector.connect(&none)?, usual: connector.connect(options)? };
         Ok(HttpClient::new(ways))
     }
 }
 
-/// Both ways.
+/// A client for each way.
 #[derive(Debug)]
 struct Ways {
     direct: HttpClient,
@@ -33,7 +33,7 @@ struct Ways {
 }
 
 impl HttpService for Ways {
-    // The trait is written with `async_trait`, and this is what it becomes.
+    // The trait is declared with `async_trait`. This is the signature that the macro makes.
     fn call<'life, 'call>(
         &'life self,
         request: HttpRequest,
@@ -42,7 +42,7 @@ impl HttpService for Ways {
         'life: 'call,
         Self: 'call,
     {
-        // The client reads the address so, too: `127.1` is 127.0.0.1.
+        // The client parses the address in the same way: `127.1` is 127.0.0.1.
         let url = request.uri().to_string().parse::<reqwest::Url>().ok();
         let is_near = url.as_ref().and_then(reqwest::Url::host_str).is_some_and(loopback::is_near);
         let way = if is_near { &self.direct } else { &self.usual };

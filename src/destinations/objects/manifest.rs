@@ -1,6 +1,6 @@
-//! The manifest in an object store: put under the condition that it is still the one that was read. The answer to a put may
-//! be lost, and a put that was sent again is refused because of its own first try; so whenever a put does not simply
-//! succeed, what lies there decides.
+//! Replaces the manifest in an object store on condition that it is still the one that was read. A put's answer may
+//! be lost, and a repeated put is refused because of its own first try. So whenever a put does not simply succeed,
+//! what lies in the store decides.
 
 use object_store::{Error as Refused, ObjectStore as _, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
 
@@ -8,19 +8,19 @@ use super::Bucket;
 use crate::destinations::manifest::{Manifest, NAME};
 use crate::error::{Error, Kind, Result};
 
-/// Puts whose outcome nobody knows, in a row, before it is given up.
+/// The puts in a row with an unknown outcome before the delivery gives up.
 const TRIES: u32 = 3;
 
-/// What was there when it was read.
+/// The manifest's state when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
-    /// None.
+    /// There was no manifest.
     Nothing,
-    /// This one.
+    /// There was this version of it.
     Version(UpdateVersion),
 }
 
-/// Its bytes, and the version that they are.
+/// Reads the manifest's bytes, if there is one, and its version.
 pub fn read(bucket: &Bucket, name: &str) -> Result<(Option<Vec<u8>>, Seen)> {
     let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
     let read = bucket.background.wait(async move {
@@ -39,13 +39,14 @@ pub fn read(bucket: &Bucket, name: &str) -> Result<(Option<Vec<u8>>, Seen)> {
     }
 }
 
-/// Refuses when it is no longer the one that was seen.
+/// Returns an error if the manifest is no longer the one that was seen.
 pub fn make_sure(bucket: &Bucket, seen: &Seen) -> Result<()> {
     let (now, version) = read(bucket, NAME)?;
     if is_same(&version, seen) { Ok(()) } else { Err(taken(bucket, now.as_deref())) }
 }
 
-/// Puts `bytes` in the place of what was seen; the version that they are.
+/// Puts `bytes` in place of the manifest that was seen. Returns the new version, or a `Locked` error if another
+/// writer has changed the manifest.
 pub fn replace(bucket: &Bucket, seen: &Seen, bytes: &[u8]) -> Result<Seen> {
     let mut tries = 1;
     loop {
@@ -82,7 +83,7 @@ fn is_same(a: &Seen, b: &Seen) -> bool {
     tag(a) == tag(b)
 }
 
-/// Somebody else was here.
+/// Makes the error that says who has changed the manifest, as far as it tells.
 fn taken(bucket: &Bucket, now: Option<&[u8]>) -> Error {
     let place = bucket.location.name_of(NAME);
     let theirs = now.and_then(|bytes| serde_json::from_slice::<Manifest>(bytes).ok());

@@ -1,13 +1,15 @@
-//! An object store that speaks S3. An object appears whole or not at all, and replaces the one of its name in one step, so
-//! there is no folder to work aside in: data files go up in parts as they are written (`upload`), and are completed when
-//! the delivery is whole. What fails before that leaves nothing that anybody sees.
+//! Delivers files to an object store that speaks S3. An object appears whole or not at all, and replaces an object of
+//! its name in one step. So no folder for files written aside is needed: data files go up in parts while they are
+//! written (`upload.rs`), and are completed when the delivery is whole. A failure before that leaves nothing that a
+//! reader sees.
 //!
-//! The manifest is put with a condition: it is still the one that [`Store::read`] gave. A second writer is refused by the
-//! store itself, at the manifest and, as a rule, before any file of its own appears. Where the answer to a put is lost, the
-//! store is asked what lies there: it is ours (then it was done) or it is somebody else's.
+//! The manifest is put with a condition: it must still be the one that [`Store::read`] returned. So the store itself
+//! refuses a second writer, at the manifest and, as a rule, before any file of that writer appears. If the answer to
+//! a put is lost, this module asks the store what lies there. If it is this run's own object, the put was done;
+//! otherwise somebody else wrote it.
 //!
-//! Everything is asked on a thread of its own (`background.rs`), for a delivery runs on a plain one. Requests that fail are
-//! sent again by the client, for as long as the job's `retry_for` says.
+//! All requests run on a thread of their own (`blocking.rs`), because a delivery runs on a plain one. The client
+//! repeats failed requests for as long as the job's `retry_for` says.
 
 mod access;
 mod blocking;
@@ -37,22 +39,22 @@ use crate::error::{Error, Kind, Result};
 /// A prefix of a bucket.
 pub struct Objects {
     bucket: Arc<Bucket>,
-    /// The manifest that the next one is to replace, once it was read.
+    /// The manifest that the next one is to replace. `None` until it was read.
     seen: Option<Seen>,
 }
 
-/// What the store and the files under way share.
+/// What the store and the files being written share.
 struct Bucket {
     location: Location,
     access: Access,
     background: Background,
-    /// Files that are whole and wait to appear.
+    /// The files that are whole and wait to appear, by name.
     staged: Mutex<BTreeMap<String, Staged>>,
 }
 
 impl Objects {
-    /// The place, with the credentials and the address that these variables name; makes no request. What fails is tried
-    /// again for `retry_for`.
+    /// Describes the place, with the credentials and the address that `variables` name. Makes no request. Failed
+    /// requests are repeated for `retry_for`.
     pub fn new(
         location: Location,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -75,13 +77,14 @@ impl Bucket {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What went wrong with an object of this name.
+    /// Makes an error of what went wrong with the object of this name.
     fn failed(&self, name: &str, error: &object_store::Error) -> Error {
         let cause = classify::told(error, &self.location.bucket, &self.access.address);
         Error::new(classify::kind(error), format!("{}: {cause}{}", self.location.name_of(name), self.access.unread()))
     }
 
-    /// Lets go of what waits to appear and never will. A store that does not answer is not asked again for each.
+    /// Gives up the files that wait to appear and never will. Stops at the first abort that fails, so that a store
+    /// that does not answer is not asked once for each file.
     fn clear(&self) {
         let staged = std::mem::take(&mut *self.staged());
         let _ = staged.into_values().all(|one| one.let_go(self));
@@ -99,7 +102,7 @@ impl Store for Objects {
         self.bucket.location.to_string()
     }
 
-    /// Nobody is kept out: whoever comes second is refused at the manifest.
+    /// Locks nothing, because a store has no locks. The second writer is refused at the manifest.
     fn check(&mut self, _: &str) -> Result<()> {
         probe::probe(&self.bucket)
     }

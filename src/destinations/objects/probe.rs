@@ -1,5 +1,5 @@
-//! Whether a place can be written, read, listed and cleared, and whether it keeps two writers apart, found out with one
-//! small object before a run makes its first request.
+//! Finds out with one small object, before the first request of a run, whether a place can be written, read, listed
+//! and cleared, and whether it keeps two writers apart.
 
 use object_store::aws::AmazonS3;
 use object_store::path::Path;
@@ -12,13 +12,14 @@ use crate::error::{Error, Kind, Result};
 /// The object that is written and removed.
 const NAME: &str = ".qpien-sync-probe";
 
-/// No object has this tag.
+/// An `ETag` that no object has.
 const NEVER: &str = "\"00000000000000000000000000000000\"";
 
-/// Puts with a condition that the connection was cut under, before it is given up: the client sends no such put again.
+/// The conditional puts that may end in a cut connection before the probe gives up. The client does not repeat such a
+/// put by itself.
 const TRIES: u32 = 3;
 
-/// Tries it all.
+/// Tries every operation. Returns an error that says what the place lacks.
 pub fn probe(bucket: &Bucket) -> Result<()> {
     let (store, path, below) = (bucket.access.brief.clone(), bucket.path(NAME)?, bucket.path("")?);
     let found = bucket.background.wait(async move {
@@ -45,13 +46,13 @@ pub fn probe(bucket: &Bucket) -> Result<()> {
 enum Found {
     Well,
     NoCredentials,
-    /// It writes whatever the condition says.
+    /// The store writes in spite of a condition that does not hold.
     Unconditional,
 }
 
 async fn try_all(store: &AmazonS3, path: &Path, below: &Path) -> object_store::Result<Found> {
     store.put(path, "qpien-sync".into()).await?;
-    // A run beside this one may just have removed it.
+    // The probe of a run beside this one may just have removed it.
     match store.get(path).await {
         Err(Refused::NotFound { .. }) => {}
         read => drop(read?.bytes().await?),

@@ -1,9 +1,9 @@
-//! A file on its way into an object store. It goes up in parts while it is written, a few at a time, so that memory stays
-//! bounded however large it is; the store shows nothing of it until it is completed. A small one is kept until then and
-//! sent in one piece.
+//! Uploads a file to an object store. It goes up in parts while it is written, a few at a time, so that memory stays
+//! bounded however large the file is. The store shows nothing of it until it is completed. A small file is kept in
+//! memory until then and sent in one piece.
 //!
-//! What fails is aborted. A process that is killed cannot do that: the parts it sent stay in the bucket, seen by nobody,
-//! until the bucket's own rule for incomplete uploads removes them.
+//! A failed upload is aborted. A killed process cannot do that: the parts that it sent stay in the bucket, unseen by
+//! readers, until the bucket's rule for incomplete uploads removes them.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -23,25 +23,25 @@ use super::Bucket;
 use crate::destinations::store::Sink;
 use crate::error::{Error, Kind, Result};
 
-/// Bytes of a part. All but the last are of this size, which some makes of store ask for.
+/// The bytes of a part. All parts but the last have this size, because some S3-compatible stores demand it.
 pub const PART: usize = 8 << 20;
 
-/// Parts under way at a time, beside the one that is being filled.
+/// The parts that are sent at a time, beside the one that is being filled.
 const UNDER_WAY: usize = 2;
 
-/// Parts that an upload may have, as S3 has it.
+/// The most parts of an upload: S3's limit.
 const MOST: usize = 10_000;
 
-/// Bytes of small files that may wait in memory, all together.
+/// The bytes of small files that may wait in memory, all together.
 const WAITING: usize = 8 << 20;
 
-/// How long an abort is waited for: whoever gives up has waited before.
+/// How long to wait for an abort. It is short because the delivery has waited for the store before.
 const ABORT: Duration = Duration::from_secs(5);
 
-/// The metadata by which an object is told to be of this very upload.
+/// The metadata key whose value tells that an object is of this very upload.
 const MARK: &str = "qpien-upload";
 
-/// A file that is written.
+/// A file that is being written.
 pub struct Upload {
     bucket: Arc<Bucket>,
     name: String,
@@ -60,20 +60,20 @@ struct Parts {
 
 /// A file that is whole and waits to appear.
 pub enum Staged {
-    /// In memory.
+    /// The bytes of a file kept in memory.
     Small(Bytes),
-    /// In the store, in parts.
+    /// The parts in the store, and the upload's mark.
     Parts(Box<dyn MultipartUpload>, String),
 }
 
 impl Upload {
-    /// Begins a file; makes no request.
+    /// Begins a file. Makes no request.
     pub fn begin(bucket: Arc<Bucket>, name: &str) -> Result<Upload> {
         let path = bucket.path(name)?;
         Ok(Upload { bucket, name: name.to_owned(), path, buffer: Vec::new(), parts: None, under_way: VecDeque::new() })
     }
 
-    /// The upload in parts, begun when it is not.
+    /// Returns the upload in parts, and begins it if necessary.
     fn parts(&mut self) -> Result<&mut Parts> {
         let parts = match self.parts.take() {
             Some(parts) => parts,
@@ -92,7 +92,8 @@ impl Upload {
         Ok(Parts { upload, mark, sent: 0 })
     }
 
-    /// Sends what is in the buffer as a part, once one of those before it has arrived.
+    /// Sends the buffer as a part, after waiting until fewer than `UNDER_WAY` parts are being sent. `next` becomes
+    /// the buffer.
     fn send(&mut self, next: Vec<u8>) -> Result<()> {
         while self.under_way.len() >= UNDER_WAY {
             self.arrive()?;
@@ -113,7 +114,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Waits for the part that is under way longest.
+    /// Waits for the part that was sent first.
     fn arrive(&mut self) -> Result<()> {
         let Some(oldest) = self.under_way.pop_front() else { return Ok(()) };
         let arrived = self.bucket.background.wait(oldest)?;
@@ -151,7 +152,7 @@ impl Write for Upload {
         Ok(n)
     }
 
-    /// Parts go when they are full.
+    /// Does nothing: a part is sent when it is full.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -164,7 +165,7 @@ impl Sink for Upload {
 }
 
 impl Drop for Upload {
-    /// One that was not finished is aborted.
+    /// Aborts an upload that was not finished.
     fn drop(&mut self) {
         for part in self.under_way.drain(..) {
             part.abort();
@@ -176,7 +177,7 @@ impl Drop for Upload {
 }
 
 impl Staged {
-    /// What it holds in memory.
+    /// Returns the bytes that it holds in memory.
     fn bytes(&self) -> usize {
         match self {
             Staged::Small(bytes) => bytes.len(),
@@ -184,7 +185,7 @@ impl Staged {
         }
     }
 
-    /// Makes it appear, whole, in the place of what had its name.
+    /// Makes the file appear, whole, in place of an earlier object of its name.
     pub fn appear(self, bucket: &Bucket, name: &str) -> Result<()> {
         let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
         match self {
@@ -207,7 +208,8 @@ impl Staged {
         }
     }
 
-    /// Gives it up; whether nothing of it is left. What cannot be aborted now is the bucket's own to remove.
+    /// Gives the upload up. Returns whether nothing of it is left. What cannot be aborted now stays for the bucket's
+    /// own rule.
     pub fn let_go(self, bucket: &Bucket) -> bool {
         let Staged::Parts(mut upload, _) = self else { return true };
         let aborting = async move { tokio::time::timeout(ABORT, upload.abort()).await };
@@ -222,7 +224,7 @@ impl Staged {
     }
 }
 
-/// Whether the object of this name is of this very upload: it was completed, and we were not told.
+/// Returns whether the object of this name is of this very upload. If so, it was completed, and the answer was lost.
 fn is_there(bucket: &Bucket, name: &str, mark: &str) -> Result<bool> {
     let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
     let options = GetOptions { head: true, ..GetOptions::default() };

@@ -1,4 +1,4 @@
-//! The cells of one column that wait for their row group to be full.
+//! Buffers the cells of one column until their row group is full.
 
 use std::io;
 
@@ -11,17 +11,17 @@ use super::schema;
 use crate::destinations::cells::Cell;
 use crate::streams::{Column, Kind};
 
-/// Texts that are handed to the crate at a time; it wants an object for each.
+/// The number of texts handed to the crate at a time. It wants an object for each text.
 const AT_A_TIME: usize = 4096;
 
-/// The definition level of a value; that of null is 0.
+/// The definition level of a value. The level of null is 0.
 const THERE: i16 = 1;
 
-/// A column's cells.
+/// The buffered cells of a column.
 pub struct Cells {
     name: &'static str,
     values: Values,
-    /// Of each cell whether it is there; none where the column is never null.
+    /// The definition level of each cell. `None` if the column is never null.
     levels: Option<Vec<i16>>,
 }
 
@@ -32,7 +32,7 @@ enum Values {
 }
 
 impl Cells {
-    /// None yet.
+    /// Begins a column without cells.
     pub fn of(column: &Column) -> Cells {
         let values = match column.kind {
             Kind::Id | Kind::Text | Kind::Json => Values::Texts(Texts::default()),
@@ -42,7 +42,7 @@ impl Cells {
         Cells { name: column.name, values, levels: (!schema::is_required(column)).then(Vec::new) }
     }
 
-    /// One more; an error where it is not of the column's type.
+    /// Adds a cell. Returns an error if it does not have the column's type.
     pub fn push(&mut self, cell: &Cell<'_>) -> io::Result<()> {
         match (&mut self.values, cell) {
             (_, Cell::Null) => {
@@ -62,7 +62,7 @@ impl Cells {
         Ok(())
     }
 
-    /// Writes the cells as one column chunk; none are left.
+    /// Writes the cells as one column chunk, and empties the buffer.
     pub fn write(&mut self, mut writer: SerializedColumnWriter<'_>) -> Result<()> {
         let levels = self.levels.as_deref();
         match &mut self.values {
@@ -85,7 +85,7 @@ impl Cells {
     }
 }
 
-/// Bytes that a cell takes until it is written.
+/// Returns the bytes that a cell takes until it is written.
 pub fn size(cell: &Cell<'_>) -> usize {
     let level = size_of::<i16>();
     level
@@ -98,7 +98,7 @@ pub fn size(cell: &Cell<'_>) -> usize {
         }
 }
 
-/// Texts in one buffer, each with its end.
+/// Texts in one buffer, with the end of each.
 #[derive(Default)]
 struct Texts {
     bytes: Vec<u8>,
@@ -111,7 +111,8 @@ impl Texts {
         self.ends.push(self.bytes.len());
     }
 
-    /// The crate's texts are slices of the one buffer, which is taken back when it holds none of them any more.
+    /// Hands the texts to the crate as slices of the one buffer. Takes the buffer back once the crate holds no slice
+    /// of it.
     fn write(&mut self, levels: Option<&[i16]>, mut writer: SerializedColumnWriter<'_>) -> Result<()> {
         let bytes = Bytes::from(std::mem::take(&mut self.bytes));
         let typed = writer.typed::<ByteArrayType>();
@@ -141,7 +142,7 @@ impl Texts {
     }
 }
 
-/// The value itself is not quoted.
+/// The message does not quote the value.
 fn misfit(name: &str, why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("a cell of the column {name} {why}"))
 }

@@ -1,4 +1,4 @@
-//! A row group under way: rows until they take so many bytes.
+//! Buffers the rows of one row group until they take a given number of bytes.
 
 use std::io;
 
@@ -17,17 +17,17 @@ pub struct Group {
 }
 
 impl Group {
-    /// No rows yet.
+    /// Begins a group without rows.
     pub fn of(columns: &[Column]) -> Group {
         Group { columns: columns.iter().map(Cells::of).collect(), bytes: 0 }
     }
 
-    /// Bytes that its cells take.
+    /// Returns the bytes that its cells take.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// One more row.
+    /// Adds a row.
     pub fn push(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         for (column, cell) in self.columns.iter_mut().zip(cells) {
             column.push(cell)?;
@@ -36,7 +36,7 @@ impl Group {
         Ok(())
     }
 
-    /// Writes the rows, one column after the other; none are left.
+    /// Writes the rows, one column after the other, and empties the group.
     pub fn write(&mut self, file: &mut SerializedFileWriter<Summed>) -> Result<()> {
         let mut group = file.next_row_group()?;
         for column in &mut self.columns {
@@ -50,7 +50,7 @@ impl Group {
     }
 }
 
-/// Bytes that a row takes until it is written.
+/// Returns the bytes that a row takes until it is written.
 pub fn size(cells: &[Cell<'_>]) -> usize {
     cells.iter().map(column::size).sum()
 }

@@ -1,13 +1,14 @@
-//! Parquet files: a type for every column, Zstandard, row groups cut by the memory they take.
+//! Parquet files: a type for every column, Zstandard compression, row groups cut by the memory they take.
 //!
-//! - id, text and json are UTF-8 strings (json is JSON text), boolean is BOOLEAN, a timestamp is a TIMESTAMP of
-//!   microseconds in UTC, a whole number is INT64. `_id`, and of a change `_seq` and `_op`, are never null; all else may be.
-//! - Statistics and the page index are written for every column, a bloom filter for those that hold ids. The rows'
-//!   order is told: a snapshot's by `_id`, that of changes by `_seq`.
-//! - The same rows give the same bytes: row groups are cut by what lies in them and by nothing else.
+//! - id, text and json are UTF-8 strings (json is JSON text), boolean is BOOLEAN, a timestamp is a TIMESTAMP in
+//!   microseconds, UTC, and a whole number is INT64. `_id`, and in changes `_seq` and `_op`, are never null; every
+//!   other column may be.
+//! - Every column has statistics and a page index, and columns that hold ids have a bloom filter. The file declares
+//!   the rows' order: a snapshot by `_id`, changes by `_seq`.
+//! - The same rows give the same bytes, because nothing but the rows decides where a row group ends.
 //!
-//! The crate's column writers are used, not its Arrow interface: rows come one by one, and only their own bytes are
-//! buffered until a row group is full.
+//! The code uses the crate's column writers, not its Arrow interface: rows come one at a time, and only their own
+//! bytes are buffered until a row group is full.
 
 mod column;
 mod group;
@@ -23,13 +24,13 @@ use super::format::{Format, Rows, Summed};
 use super::manifest;
 use crate::streams::Column;
 
-/// Bytes of cells in a row group.
+/// The bytes of cells in a row group.
 const GROUP: usize = 16 << 20;
 
-/// How the files are written.
+/// The options of Parquet files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Compressed by Zstandard, or not at all.
+    /// Whether the file is compressed with Zstandard.
     pub is_compressed: bool,
 }
 
@@ -59,7 +60,7 @@ impl Format for Options {
     }
 }
 
-/// What the crate says, as the error of a file. What the sink said is passed on as it was.
+/// Turns an error of the crate into one of the file. An error of the sink is passed on unchanged.
 fn failed(error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(inner) => inner.downcast::<io::Error>().map_or_else(io::Error::other, |e| *e),

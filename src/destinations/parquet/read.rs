@@ -1,4 +1,4 @@
-//! Reads a file of ours back, row by row.
+//! Reads a delivered Parquet file back, row by row.
 
 use std::io;
 
@@ -16,7 +16,7 @@ pub struct Read {
     rows: RowIter<'static>,
 }
 
-/// Reads the file of these columns in `file`, an open file or its bytes; an error where it has others.
+/// Reads `file`, an open file or its bytes. Returns an error if its columns are not `columns`.
 pub fn read<R: ChunkReader + 'static>(file: R, columns: &[Column]) -> io::Result<Read> {
     let reader = SerializedFileReader::new(file).map_err(failed)?;
     if reader.metadata().file_metadata().schema() != schema::of(columns).map_err(failed)?.as_ref() {
@@ -54,7 +54,8 @@ fn cell(field: Field, column: &Column) -> io::Result<Cell<'static>> {
     })
 }
 
-/// The rows of a file of changes of the contract's stream, each with its cells that are not null, as texts.
+/// Returns the rows of a file of changes of the contract tests' stream, for tests: the cells that are not null, as
+/// texts.
 #[cfg(test)]
 pub(crate) fn texts(path: &std::path::Path) -> Vec<std::collections::BTreeMap<String, String>> {
     use crate::destinations::cells::EXTRA;

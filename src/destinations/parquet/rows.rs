@@ -1,6 +1,6 @@
-//! A Parquet file under way: one row group is filled while the one before it is encoded and written by a thread of the file's
-//! own. There are two groups, handed to and fro; what is in the file by then depends on the rows alone, never on which
-//! thread was faster.
+//! Writes a Parquet file in two threads: one row group is filled while a thread of the file's own encodes and writes
+//! the one before it. Two groups are handed back and forth. What is in the file at any row depends on the rows alone,
+//! never on which thread was faster.
 
 use std::io;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::streams::Column;
 
 type File = SerializedFileWriter<Summed>;
 
-/// The row group that is filled, and the file that full ones go to.
+/// The row group that is being filled, and the file that full ones go to.
 pub struct ParquetRows {
     group: Group,
-    /// Bytes of cells in a row group.
+    /// The bytes of cells at which a row group is full.
     most: usize,
     is_empty: bool,
     writing: Writing,
@@ -29,7 +29,7 @@ pub struct ParquetRows {
 impl ParquetRows {
     /// Begins a file with row groups of `most` bytes of cells.
     pub fn begin(options: &Options, sink: Summed, columns: &[Column], most: usize) -> io::Result<ParquetRows> {
-        // No row takes less than a level a column.
+        // A row takes at least one definition level in each column.
         let rows = most / (columns.len().max(1) * size_of::<i16>()) + 1;
         let schema = schema::of(columns).map_err(failed)?;
         let properties = schema::properties(options, columns, rows).map_err(failed)?;
@@ -40,7 +40,7 @@ impl ParquetRows {
 }
 
 impl Rows for ParquetRows {
-    /// A file's size is what is written of it and the cells that are not written yet, before their compression.
+    /// Counts as the file's size the bytes written of it and the cells not written yet, before their compression.
     fn write(&mut self, cells: &[Cell<'_>], most: Option<u64>) -> io::Result<bool> {
         let size = self.writing.bytes() + self.group.bytes() + group::size(cells);
         if most.is_some_and(|most| !self.is_empty && size as u64 > most) {
@@ -65,17 +65,17 @@ impl Rows for ParquetRows {
 /// The thread that writes full row groups.
 struct Writing {
     full: Option<SyncSender<Group>>,
-    /// Emptied groups, each with the bytes of the file then.
+    /// Emptied groups, each with the number of bytes that the file had at that moment.
     emptied: Receiver<(Group, usize)>,
     thread: Option<JoinHandle<io::Result<File>>>,
-    /// In the file, without the group that is being written.
+    /// The bytes in the file, without the group that is being written.
     written: usize,
-    /// Cells of the group that is being written.
+    /// The bytes of cells of the group that is being written.
     under_way: usize,
 }
 
 impl Writing {
-    /// Begins, with a group to give for the first that is full.
+    /// Starts the thread. `spare` is the group that the caller gets for its first full one.
     fn begin(mut file: File, spare: Group) -> io::Result<Writing> {
         let (full, to_write) = sync_channel::<Group>(1);
         let (give, emptied) = sync_channel(1);
@@ -83,7 +83,7 @@ impl Writing {
         let write = move || {
             let mut spare = Some((spare, written));
             while let Some(given) = spare.take() {
-                // Who asks for nothing more is gone, or has ended the file.
+                // The caller has ended the file or given it up.
                 if give.send(given).is_err() {
                     break;
                 }
@@ -97,12 +97,12 @@ impl Writing {
         Ok(Writing { full: Some(full), emptied, thread: Some(thread), written, under_way: 0 })
     }
 
-    /// Bytes written, and of cells that are being written.
+    /// Returns the bytes written and the bytes of cells that are being written.
     fn bytes(&self) -> usize {
         self.written + self.under_way
     }
 
-    /// Takes a full group once the one before it is written, and leaves an empty one.
+    /// Hands over a full group once the one before it is written, and leaves an empty one in its place.
     fn swap(&mut self, group: &mut Group) -> io::Result<()> {
         let Ok((empty, written)) = self.emptied.recv() else { return Err(self.why()) };
         (self.written, self.under_way) = (written, group.bytes());
@@ -113,12 +113,13 @@ impl Writing {
         }
     }
 
-    /// Why the thread takes nothing more.
+    /// Returns the error that ended the thread.
     fn why(&mut self) -> io::Error {
         self.end().err().unwrap_or_else(|| io::Error::other("the thread that writes the file has ended"))
     }
 
-    /// The file when all that was handed over is written; or why it could not be.
+    /// Waits until all handed-over groups are written. Returns the file, or the error that kept it from being
+    /// written.
     fn end(&mut self) -> io::Result<File> {
         self.full = None;
         let thread = self.thread.take().ok_or_else(|| io::Error::other("the file has failed before"))?;
@@ -126,7 +127,7 @@ impl Writing {
     }
 }
 
-/// Nobody writes to a file that was given up.
+/// Waits for the thread, so that nothing writes to a file that was given up.
 impl Drop for Writing {
     fn drop(&mut self) {
         drop(self.end());

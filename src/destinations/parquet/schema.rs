@@ -1,4 +1,4 @@
-//! What a file of a stream's columns says of itself: its schema, and how each column is written.
+//! Describes a Parquet file: its schema, and how each column is written.
 
 use std::sync::Arc;
 
@@ -11,22 +11,22 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 use super::Options;
 use crate::streams::{Column, Kind};
 
-/// Like `parquet-mr version 1.2.3`: readers take it apart.
+/// Readers parse this form (`parquet-mr version 1.2.3`), so it must keep it.
 const CREATED_BY: &str = concat!("qpien-sync version ", env!("CARGO_PKG_VERSION"));
 
-/// The level of Zstandard that is used for text files, too.
+/// The level of Zstandard. Text files use the same.
 const LEVEL: i32 = 3;
 
-/// Of a hundred ids that are not there a bloom filter lets one pass.
+/// A bloom filter lets one of a hundred absent ids pass.
 const FALSE_POSITIVES: f64 = 0.01;
 
-/// The schema of a file.
+/// Makes the schema of a file.
 pub fn of(columns: &[Column]) -> Result<TypePtr> {
     let fields = columns.iter().map(|c| field(c).map(Arc::new)).collect::<Result<_>>()?;
     Type::group_type_builder("record").with_fields(fields).build().map(Arc::new)
 }
 
-/// The columns that are never null.
+/// Returns whether a column is never null.
 pub fn is_required(column: &Column) -> bool {
     matches!(column.name, "_id" | "_seq" | "_op")
 }
@@ -42,7 +42,7 @@ fn field(column: &Column) -> Result<Type> {
     Type::primitive_type_builder(column.name, physical).with_logical_type(logical).with_repetition(repetition).build()
 }
 
-/// How a file is written. No row group holds more than `rows`.
+/// Returns how a file is written. No row group holds more than `rows` rows.
 pub fn properties(options: &Options, columns: &[Column], rows: usize) -> Result<WriterProperties> {
     let compression =
         if options.is_compressed { Compression::ZSTD(ZstdLevel::try_new(LEVEL)?) } else { Compression::UNCOMPRESSED };
@@ -58,7 +58,7 @@ pub fn properties(options: &Options, columns: &[Column], rows: usize) -> Result<
                 .set_column_bloom_filter_fpp(path.clone(), FALSE_POSITIVES)
                 .set_column_bloom_filter_max_ndv(path.clone(), rows as u64);
         }
-        // Each value is there once: a dictionary would be all of them and an index.
+        // Each value occurs once, so a dictionary would hold all of them and an index besides.
         if matches!(column.name, "_id" | "_seq") {
             builder = builder.set_column_dictionary_enabled(path, false);
         }
@@ -66,7 +66,7 @@ pub fn properties(options: &Options, columns: &[Column], rows: usize) -> Result<
     Ok(builder.build())
 }
 
-/// By what the rows are ordered: changes by their seq, a snapshot by its ids.
+/// Returns the column that the rows are sorted by: `_seq` for changes, `_id` for a snapshot.
 fn order(columns: &[Column]) -> Option<Vec<SortingColumn>> {
     let at = |name| columns.iter().position(|c| c.name == name);
     let column_idx = i32::try_from(at("_seq").or(at("_id"))?).ok()?;

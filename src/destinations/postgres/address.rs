@@ -1,7 +1,8 @@
-//! Where the database is: a URL, of which nothing but host and database is ever shown.
+//! Reads the address of a database from a URL. Only its host and its database are ever shown.
 //!
-//! TLS is all or nothing: a server whose certificate is not trusted, or that speaks no TLS, gets no password. The modes
-//! of libpq in between (`prefer`, `allow`) would hand it over to whoever answers first, and are refused.
+//! TLS is all or nothing: a server without TLS, or with a certificate that is not trusted, gets no password. The
+//! modes of libpq in between (`prefer`, `allow`) would give the password to any server that answers first, so they
+//! are refused.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,19 +22,19 @@ pub struct Address {
     trust: Trust,
 }
 
-/// Whose certificates are trusted.
+/// The certificates that are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
-    /// No TLS: what goes over the wire can be read.
+    /// No TLS: others on the network can read the connection.
     Plain,
-    /// Those of this system.
+    /// The certificates of this system.
     System,
-    /// Those in this file (PEM).
+    /// The certificates in this file (PEM).
     File(PathBuf),
 }
 
 impl Address {
-    /// Reads a URL; an error says what is wrong with it and shows nothing of it.
+    /// Reads a URL. An error says what is wrong with it and shows nothing of it.
     pub fn read(url: &str) -> Result<Address, String> {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err("is no URL that begins with postgres://".into());
@@ -47,7 +48,7 @@ impl Address {
                 _ => others.push(option),
             }
         }
-        // The library's own words could quote a piece of a password that was not encoded.
+        // The library's message could quote a piece of a password that was not encoded.
         let mut config: Config = format!("{stem}?{}", others.join("&")).parse().map_err(|_| {
             "cannot be read: postgres://USER:PASSWORD@HOST/DATABASE, with special characters of the password as %XX"
         })?;
@@ -66,17 +67,17 @@ impl Address {
         Ok(Address { config: Arc::new(config), place, trust })
     }
 
-    /// `host/database`.
+    /// Returns `host/database`.
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// How to connect; with the password.
+    /// Returns the connection's settings, password included.
     pub(super) fn config(&self) -> Config {
         Config::clone(&self.config)
     }
 
-    /// Whose certificates are trusted.
+    /// Returns which certificates are trusted.
     pub fn trust(&self) -> &Trust {
         &self.trust
     }
@@ -88,8 +89,8 @@ impl fmt::Debug for Address {
     }
 }
 
-/// The one name of a host, however it is written: a name in lower case and without the dot at its end, an address in its
-/// short form, a folder of sockets where it lies; and the port, unless it is the usual one.
+/// Returns the one name of a host, however a URL spells it, with the port unless it is 5432. A host name is in lower
+/// case without the dot at its end, an address in its short form, and a folder of sockets as its real path.
 fn shown(host: &Host, port: u16) -> String {
     let host = match host {
         Host::Tcp(name) => match name.parse::<IpAddr>() {
@@ -103,7 +104,7 @@ fn shown(host: &Host, port: u16) -> String {
     if port == 5432 { host } else { format!("{host}:{port}") }
 }
 
-/// On this machine nobody reads along.
+/// Returns whether a host is this machine, so that nobody else can read the connection.
 fn is_here(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),

@@ -1,8 +1,8 @@
-//! What the server says, as far as it may be repeated.
+//! Puts an error of the server into words, as far as they may be repeated.
 //!
-//! PostgreSQL quotes data: a row in the DETAIL of a broken constraint, a value in the message of one that cannot be read,
-//! anything in what a trigger raises. So DETAIL, HINT and CONTEXT are never shown, and the message only of classes of
-//! errors whose messages name objects and no values. The server's own log has the rest.
+//! PostgreSQL quotes data: a row in the DETAIL of a broken constraint, a value in the message about one that cannot
+//! be read, anything in what a trigger raises. So DETAIL, HINT and CONTEXT are never shown. A message is shown only
+//! for classes of errors whose messages name objects and no values. The server's own log has the rest.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -10,15 +10,16 @@ use std::fmt::Write as _;
 use crate::destinations::postgres::pooler;
 use crate::error::{Kind, quote, tls_fault};
 
-/// Classes of SQLSTATE whose messages name connections, objects, rights, limits and constraints.
+/// The classes of SQLSTATE whose messages name connections, objects, rights, limits and constraints.
 const SHOWN: [&str; 16] =
     ["08", "0A", "23", "25", "28", "2B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "F0"];
 
-/// SQLSTATEs, or their beginnings, of a server that is not there for now: the connection, a start or an end of it, no place
-/// for one more.
+/// The SQLSTATEs, or their beginnings, of a server that is unavailable for now: a lost connection, a server that
+/// starts or stops, no free connection.
 const PASSING: [&str; 6] = ["08", "57P01", "57P02", "57P03", "57P05", "53300"];
 
-/// Whether it may pass by itself: the server cannot be reached, or is not ready.
+/// Classifies an error: `DestinationUnreachable` if it may pass by itself (the server cannot be reached or is not
+/// ready), `DestinationUnwritable` otherwise.
 pub fn kind(error: &tokio_postgres::Error) -> Kind {
     let passes = match error.as_db_error() {
         Some(db) => may_pass(db.code().code()),
@@ -42,7 +43,7 @@ fn is_of_the_wire(error: &tokio_postgres::Error) -> bool {
     false
 }
 
-/// One line for the operator.
+/// Returns one line for the operator.
 pub fn told(error: &tokio_postgres::Error) -> String {
     let Some(db) = error.as_db_error() else {
         let (mut all, mut cause) = (error.to_string(), error.source());
@@ -55,7 +56,8 @@ pub fn told(error: &tokio_postgres::Error) -> String {
     worded(db.code().code(), db.message(), is_raised(db.routine(), db.where_()))
 }
 
-/// Whether a function of the database's own made the message, whatever its code: it may say anything.
+/// Returns whether a function in the database has made the message. Such a message may say anything, whatever its
+/// SQLSTATE.
 fn is_raised(routine: Option<&str>, context: Option<&str>) -> bool {
     routine == Some("exec_stmt_raise") || context.is_some_and(|context| context.contains("PL/"))
 }
@@ -90,7 +92,7 @@ mod tests {
         for code in ["22P02", "22021", "P0001", "XX000", "44000", "21000"] {
             let told = worded(code, "a value: secret", false);
             assert!(told.contains(code) && !told.contains("secret"), "{told}");
-            // A trigger may raise any code.
+            // A trigger may raise any SQLSTATE.
             let raised = worded("23514", "the row of Anna: secret", is_raised(Some("exec_stmt_raise"), None));
             assert!(raised.contains("23514") && !raised.contains("secret"), "{raised}");
             assert!(

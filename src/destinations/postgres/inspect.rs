@@ -1,4 +1,5 @@
-//! Everything of a database that can be known to fail before the first request; nothing is changed by looking.
+//! Checks before the first request everything about a database that is known to make a delivery fail. Changes
+//! nothing.
 
 use super::Options;
 use super::load::{fresh, plan};
@@ -8,10 +9,10 @@ use crate::destinations::postgres::watermark;
 use crate::error::{Error, Kind, Result};
 use crate::streams::Stream;
 
-/// The oldest server.
+/// The oldest server version that is accepted.
 const OLDEST: i32 = 120_000;
 
-/// Looks at the server, the user's rights, and the tables of these streams.
+/// Checks the server, the user's rights, and the tables of these streams.
 pub fn inspect(session: &Session, options: &Options, terms: Terms, streams: &[Stream]) -> Result<()> {
     let schema = &options.schema;
     server(session)?;
@@ -50,7 +51,8 @@ pub fn inspect(session: &Session, options: &Options, terms: Terms, streams: &[St
     Ok(())
 }
 
-/// Refuses a table whose rows are filtered for this user: what it does not see it would neither delete nor change.
+/// Refuses a table whose rows a policy filters for this user, who would neither delete nor change the rows that are
+/// hidden.
 fn unfiltered(session: &Session, table: &str, told: &str) -> Result<()> {
     if !session.value("SELECT row_security_active($1::text::regclass)", &[&table])? {
         return Ok(());

@@ -1,33 +1,33 @@
-//! Ids that a table cannot have as keys: PostgreSQL's text has no U+0000, whose replacement would make one key of two ids,
-//! and an index holds no key that is longer than a third of a page. Such records are set aside at this destination: the rest
-//! is delivered, and each delivery names them until they are gone from the source.
+//! Tells which ids cannot be keys of a table. PostgreSQL's text has no U+0000, and replacing it would make one key of
+//! two ids. An index holds no key longer than a third of a page. Records with such ids are set aside at this
+//! destination: the rest is delivered, and each delivery names them until they are gone from the source.
 
 use std::collections::BTreeSet;
 
 use crate::error::escape;
 
-/// The longest id in bytes that the index of a primary key takes: 2,704 for its entry, less two headers.
+/// The longest id, in bytes, that the index of a primary key takes: 2,704 for its entry, less two headers.
 pub const LONGEST: usize = 2692;
 
-/// So many are named.
+/// The most records that are named.
 const NAMED: usize = 1000;
 
-/// Returns whether an id can be a key, whatever others there are.
+/// Returns whether an id can be a key, whatever other ids there are.
 pub fn is_key(id: &str) -> bool {
     id.len() <= LONGEST && memchr::memchr(0, id.as_bytes()).is_none()
 }
 
-/// The records of a stream that are set aside, by name.
+/// The escaped ids of a stream's records that are set aside.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Aside(BTreeSet<String>);
 
 impl Aside {
-    /// Those that were set aside before.
+    /// Begins with the records that were set aside before.
     pub fn before(names: Vec<String>) -> Aside {
         Aside(names.into_iter().collect())
     }
 
-    /// A record with an id that is no key has changed, or is gone.
+    /// Adds a record whose id cannot be a key, or removes it if it is gone from the source.
     pub fn put(&mut self, id: &str, is_there: bool) {
         let name = escape(id);
         if !is_there {
@@ -37,7 +37,7 @@ impl Aside {
         }
     }
 
-    /// Their names, as they may be shown and stored.
+    /// Returns their escaped ids, fit to be shown and stored.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().cloned().collect()
     }

@@ -1,4 +1,4 @@
-//! One stream of a delivery, in one transaction.
+//! Delivers one stream in one transaction.
 
 use super::keys::{self, Aside};
 use super::merge::{self, STAGING, Staged};
@@ -17,13 +17,13 @@ use crate::quantity::counted;
 use crate::record::{Reader, SeqRange};
 use crate::streams::Stream;
 
-/// The table of a stream, as it must be.
+/// Describes the table that a stream must have.
 pub fn plan(options: &Options, stream: Stream) -> Table {
     let columns = [stream.columns(), &[EXTRA], &OF_A_CHANGE].concat();
     Table::new(&options.schema, stream.name(), &columns, options.tombstones)
 }
 
-/// Whether nothing was ever delivered.
+/// Returns whether nothing was ever delivered.
 pub fn fresh(mark: Option<&Mark>) -> bool {
     mark.is_none_or(|mark| mark.columns.is_empty())
 }
@@ -33,16 +33,17 @@ pub fn fresh(mark: Option<&Mark>) -> bool {
 pub enum Reached {
     /// Everything up to this seq is there.
     Seq(i64),
-    /// The table is gone, or a column that had been filled: all is to be delivered again.
+    /// The table is gone, or a column of it that had been filled. Everything must be delivered again.
     Damaged,
 }
 
-/// How a schema is emptied, for people.
+/// Tells people how to empty a schema.
 pub fn to_empty(schema: &str) -> String {
     format!("TRUNCATE the tables of the streams and {}", watermark::told(schema))
 }
 
-/// How far a stream has come by its mark, which must be of `mirror`.
+/// Returns how far a stream has come by its watermark. Returns an error if another mirror than `mirror` filled the
+/// table.
 pub fn reached(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Result<Reached> {
     let Some(mark) = watermark::read(session, &options.schema, stream)? else { return Ok(Reached::Seq(0)) };
     if mark.mirror != mirror && !fresh(Some(&mark)) {
@@ -61,22 +62,23 @@ pub fn reached(session: &Session, options: &Options, mirror: &str, stream: Strea
     Ok(if is_whole { Reached::Seq(mark.seq) } else { Reached::Damaged })
 }
 
-/// A delivery under way.
+/// A delivery in progress.
 pub struct Load<'l> {
-    /// Where it goes.
+    /// The session that it goes through.
     pub session: &'l Session,
-    /// To which schema, how.
+    /// The schema that it goes to, and how.
     pub options: &'l Options,
-    /// What the job says of it.
+    /// The job's settings for the destination.
     pub terms: Terms,
     /// What is delivered.
     pub delivery: &'l Delivery,
-    /// Where it comes from.
+    /// The mirror that it reads from.
     pub reader: &'l dyn Reader,
 }
 
 impl Load<'_> {
-    /// Delivers a stream: all of it is there when this returns, and nothing when it fails.
+    /// Delivers a stream: everything of it if this returns `Ok`. After an error nothing is stored, unless only the
+    /// answer to COMMIT was lost.
     pub fn stream(&self, offer: &Offer) -> Result<Receipt> {
         self.session.run("BEGIN")?;
         match self.in_transaction(offer) {
@@ -87,7 +89,7 @@ impl Load<'_> {
                 Ok(receipt)
             }
             Err(error) => {
-                // Where the connection is lost this fails as well, and the server has done it.
+                // This fails, too, if the connection is lost. The server has rolled back by itself then.
                 let _ = self.session.run("ROLLBACK");
                 Err(error)
             }
@@ -117,7 +119,7 @@ impl Load<'_> {
         let (range, staged) = match content {
             Content::Snapshot => {
                 reached(self.session, self.options, &self.delivery.mirror, stream)?;
-                // The table is to show everything that changed up to the mirror's last seq, deletions too.
+                // The table will show everything that changed up to the mirror's last seq, deletions included.
                 receipt.up_to_seq = self.reader.last_seq()?;
                 (Some(SeqRange { first: 1, last: receipt.up_to_seq }), Staged::Snapshot)
             }
@@ -126,9 +128,10 @@ impl Load<'_> {
                     receipt.up_to_seq = range.last;
                     (Some(range), if range.first == 1 { Staged::Refill } else { Staged::Changes })
                 }
-                // It is to be filled again, which begins with its first change: not now.
+                // The table must be filled from its first change, and this delivery offers no range that begins
+                // there.
                 (None, _) if self.is_damaged(stream)? => return Ok(Receipt { records: 0, ..receipt }),
-                // An answer was lost: this range is there.
+                // The range is there already: the answer to its COMMIT was lost.
                 (None, Some(_)) => (None, Staged::Changes),
                 (None, None) => {
                     receipt.records = 0;
@@ -150,7 +153,7 @@ impl Load<'_> {
             self.session.run(&statement)?;
         }
         if let Some(range) = range {
-            // Whatever is delivered again from its beginning is named again.
+            // A delivery that begins with the first change names all such records again.
             let before = if range.first == 1 { Vec::new() } else { std::mem::take(&mut receipt.left_out) };
             let mut aside = Aside::before(before);
             (receipt.records, receipt.misfits, receipt.years) = self.stage(offer, range, &mut aside)?;
@@ -171,8 +174,8 @@ impl Load<'_> {
         Ok(receipt)
     }
 
-    /// Whether the server has done what it was told. A rule, a trigger or a policy of the table may have kept a row as it was,
-    /// without an error.
+    /// Checks that the table became what was written. A rule, a trigger or a policy of the table may have kept a row
+    /// as it was without an error.
     fn make_sure(&self, table: &Table, staged: Staged) -> Result<()> {
         let undone: i64 = self.session.value(&merge::undone(table, staged, self.options.tombstones), &[])?;
         if undone == 0 {
@@ -190,7 +193,7 @@ impl Load<'_> {
         Ok(reached(self.session, self.options, &self.delivery.mirror, stream)? == Reached::Damaged)
     }
 
-    /// The offered range, unless it is there already; one that leaves a gap is refused.
+    /// Returns the offered range, or `None` if the table has it already. Returns an error if the range leaves a gap.
     fn wanted(&self, offer: &Offer) -> Result<Option<SeqRange>> {
         let next = match reached(self.session, self.options, &self.delivery.mirror, offer.stream)? {
             Reached::Seq(seq) => seq.saturating_add(1),
@@ -204,7 +207,8 @@ impl Load<'_> {
         Ok(Some(range))
     }
 
-    /// Copies a range into the staging table; how many rows, how many values did not fit, and of which years its moments are.
+    /// Copies a range into the staging table. Returns the number of rows, the number of values that did not fit, and
+    /// the years of its timestamps.
     fn stage(&self, offer: &Offer, range: SeqRange, aside: &mut Aside) -> Result<(u64, u64, YearsOfColumns)> {
         let (session, is_snapshot) = (self.session, self.terms.content == Content::Snapshot);
         let mut shape = Shape::new(offer, true, self.delivery.dates[offer.stream], Content::Changes);

@@ -1,29 +1,32 @@
-//! From the staging table into the table: plain statements that every version has had since 12, each set-based.
+//! Merges the staging table into the stream's table, in plain set-based statements that every PostgreSQL since 12
+//! has.
 
 use super::Tombstones;
 use super::tables::{DELETED, OP, Table};
 
-/// The staging table; it ends with its transaction.
+/// The staging table. It ends with its transaction.
 pub const STAGING: &str = "pg_temp._qpien_staging";
 
-/// What is staged.
+/// What the staging table holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Staged {
-    /// What changed: a higher `_seq` wins.
+    /// Changes: a row replaces one with a lower `_seq`.
     Changes,
-    /// Every change there ever was, because a column came later than its rows: equal seqs win, too.
+    /// Every change from the first on, because a column was added after its rows: a row replaces one with a lower or
+    /// equal `_seq`.
     Refill,
-    /// Every record: the table becomes what is staged.
+    /// Every record: the table becomes equal to the staging table.
     Snapshot,
 }
 
-/// The statements, in order. A row that is equal is left alone, so that nothing grows where nothing changed.
+/// Returns the statements, in order. They leave an equal row alone, so that the table does not grow if nothing has
+/// changed.
 pub fn statements(table: &Table, staged: Staged, tombstones: Tombstones, has_flags: bool) -> Vec<String> {
     let name = &table.name;
     let mut all = Vec::new();
     match tombstones {
         Tombstones::Delete => {
-            // The job flagged them once, and does not any more.
+            // The job flagged deleted records earlier, and deletes them now.
             if has_flags {
                 all.push(format!("DELETE FROM {name} WHERE {DELETED}"));
             }
@@ -52,8 +55,8 @@ pub fn statements(table: &Table, staged: Staged, tombstones: Tombstones, has_fla
     all
 }
 
-/// The query that counts what did not become what was staged: rows that are missing, older, there in spite of their deletion,
-/// or, of a snapshot, too many.
+/// Returns the query that counts the rows that did not become what was staged: rows that are missing, older, or there
+/// in spite of their deletion, and for a snapshot rows that should be gone.
 pub fn undone(table: &Table, staged: Staged, tombstones: Tombstones) -> String {
     let name = &table.name;
     let stays = if tombstones == Tombstones::Flag { format!("NOT t.{DELETED} AND ") } else { String::new() };

@@ -1,10 +1,11 @@
-//! PostgreSQL, 12 and later: a table a stream, which holds its current records.
+//! Delivers to PostgreSQL, 12 and later: one table for each stream, which holds the stream's current records.
 //!
-//! A stream is one transaction: its rows go by binary COPY into a staging table, from there into the table (`merge.rs`), and
-//! the mark of how far it has come (`marks.rs`) moves with them. Whatever is killed, and whenever, both are there or
-//! neither. An answer to COMMIT that was lost is not guessed at: the mark tells.
+//! A stream is delivered in one transaction. Its rows go by binary COPY into a staging table and from there into the
+//! table (`merge.rs`). The watermark, which tells how far the stream has come (`watermark.rs`), moves in the same
+//! transaction. Whenever a process is killed, the rows and the watermark are both there, or neither is. If the answer
+//! to COMMIT is lost, the watermark tells what happened.
 //!
-//! Where a table is gone, or a column of it that had been filled, the stream is delivered again from its first change.
+//! If a table is gone, or a column of it that had been filled, the stream is delivered again from its first change.
 
 pub mod address;
 mod error;
@@ -32,32 +33,32 @@ use crate::record::Reader;
 use crate::record::volatile::Volatile;
 use crate::streams::Stream;
 
-/// What becomes of the row of a record that is gone.
+/// What happens to the row of a record that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tombstones {
-    /// It goes, too.
+    /// The row is deleted.
     Delete,
-    /// It stays, with `_deleted` true.
+    /// The row stays, with `_deleted` true.
     Flag,
 }
 
-/// A schema of a database.
+/// The schema of a database to deliver to, and how.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct Options {
     pub address: Address,
-    /// Lower case, as it is when it is written without quotes.
+    /// In lower case, as PostgreSQL folds a name without quotes.
     pub schema: String,
     pub tombstones: Tombstones,
-    /// How long a server that cannot be reached is waited for, once a run has read.
+    /// How long a delivery waits for a server that cannot be reached. The check before a run does not wait.
     pub retry_for: Duration,
 }
 
-/// The first pause between two tries to connect, and the longest.
+/// The first and the longest pause between two tries to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 impl Options {
-    /// Where it is, for people.
+    /// Returns its name, for display.
     pub fn place(&self) -> String {
         format!("{} (schema {})", self.address.place(), self.schema)
     }
@@ -73,24 +74,26 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The destination of these streams.
+    /// Makes the destination of these streams. Does not connect.
     pub fn new(options: Options, terms: Terms, streams: Vec<Stream>) -> Postgres {
         Postgres { options, terms, streams, holder: String::new(), session: None }
     }
 
-    /// Whether it could be written, as far as looking tells; nothing is left behind. The server's version.
+    /// Checks as far as looking allows whether it could be written, and leaves nothing behind. Returns the server's
+    /// version.
     pub fn look(&self) -> Result<String> {
         let session = self.open("a check")?;
         inspect(&session, &self.options, self.terms, &self.streams)?;
         session.value("SELECT current_setting('server_version')", &[])
     }
 
-    /// How a stream stands; none where it was never delivered.
+    /// Returns the state of a stream, or `None` if it was never delivered.
     pub fn standing(&self, stream: Stream) -> Result<Option<read_back::Standing>> {
         read_back::standing(&self.open("a verification")?, &self.options, stream)
     }
 
-    /// What [`Destination::delivered`] and [`Destination::filled`] would say after a look, without a lock.
+    /// Returns what [`Destination::delivered`] and [`Destination::filled`] would return, without a lock and without
+    /// writing.
     pub fn glance(&self, mirror: &str, stream: Stream) -> Result<(i64, Filled)> {
         let session = self.open("a check")?;
         if watermark::exists(&session, &self.options.schema)? {
@@ -100,8 +103,8 @@ impl Postgres {
         }
     }
 
-    /// Hands every record of a stream to `each`; `parent` is the column by which it refers to another stream's, and
-    /// `volatile` is left out of its print.
+    /// Hands every record of a stream to `each`. `parent` is the column that refers to another stream. The values
+    /// that `volatile` describes are left out of a record's print.
     pub fn records(
         &self,
         stream: Stream,
@@ -121,7 +124,7 @@ impl Postgres {
         Session::open(&self.options.address, &format!("qpien-sync {holder}"))
     }
 
-    /// Waits for a server that cannot be reached, or is only just starting.
+    /// Opens a session. Waits up to `retry_for` for a server that cannot be reached or is just starting.
     fn open_patiently(&self) -> Result<Session> {
         let (until, mut pause) = (Instant::now() + self.options.retry_for, PAUSES.0);
         loop {
@@ -136,7 +139,7 @@ impl Postgres {
         }
     }
 
-    /// Makes sure of a session: a new one where the last is lost.
+    /// Makes sure that there is a session: opens and locks a new one if the last is lost.
     fn connect(&mut self) -> Result<()> {
         let is_alive = self.session.as_ref().is_some_and(|s| !s.is_lost() && s.run("SELECT 1").is_ok());
         if !is_alive {
@@ -159,7 +162,7 @@ impl Destination for Postgres {
     }
 
     fn check(&mut self, holder: &str) -> Result<()> {
-        // Somebody stands and waits for the first answer; later there is time.
+        // Before a run a person waits for the answer, so the first check does not wait for the server.
         let is_first = self.holder.is_empty();
         holder.clone_into(&mut self.holder);
         let session = if is_first { self.open(holder)? } else { self.open_patiently()? };
@@ -201,7 +204,7 @@ impl Destination for Postgres {
                 None => Err(Error::new(Kind::Internal, "there is no session")),
             };
             let mut delivered = once(self);
-            // A connection that broke is made once more; what had been committed by then the mark tells.
+            // A broken connection is opened once more. The watermark tells what had been committed before it broke.
             if delivered.is_err() && self.session.as_ref().is_some_and(Session::is_lost) {
                 tracing::warn!(place = %self.place(), stream = %offer.stream, "the connection is lost: once more");
                 self.connect()?;
@@ -217,7 +220,7 @@ impl Destination for Postgres {
     }
 }
 
-/// The last seq of a stream, by its mark; 0 where all is to be delivered again.
+/// Returns the last seq of a stream by its watermark, or 0 if everything must be delivered again.
 fn seq(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Result<i64> {
     Ok(match reached(session, options, mirror, stream)? {
         Reached::Seq(seq) => seq,
@@ -225,7 +228,7 @@ fn seq(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Re
     })
 }
 
-/// What a stream's mark says of how its table was filled.
+/// Returns what a stream's watermark records about how its table was filled.
 fn filled(session: &Session, options: &Options, stream: Stream) -> Result<Filled> {
     let mark = watermark::read(session, &options.schema, stream)?;
     Ok(mark.map(|mark| Filled { delivery_id: mark.delivery_id, masks: mark.masks }).unwrap_or_default())

@@ -1,11 +1,12 @@
-//! Tells a server from a pooler that hands out transactions (`PgBouncer` with `pool_mode = transaction` or `statement`, and
-//! others of its kind). There a session of ours is many of the server's, each lent for a moment: what is set stays with
-//! whoever gets it next, and a lock that is to last as long as a run is held by a stranger. So it is found out before
-//! anything is set.
+//! Detects a pooler that hands out transactions (`PgBouncer` with `pool_mode = transaction` or `statement`, and
+//! others of its kind). Behind it one session of this program is served by many of the server's, each lent for a
+//! moment. A setting stays with the session that another client gets next, and a lock meant for the whole run is held
+//! by a stranger. So the detection comes before any setting.
 //!
-//! Two sessions of ours ask in turn which process serves them. A server has a process for each, and always the same; a
-//! pooler gives the second one the process that the first has just given back, or the first another one than before. Which
-//! of its processes it lends depends on what others do at that moment, so they ask some times.
+//! Two sessions ask in turn which server process serves them. A server has one process for each session, always the
+//! same. A pooler gives the second session the process that the first has just returned, or it gives the first
+//! session another process than before. Which process it lends depends on its other clients at that moment, so the
+//! sessions ask several times.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -13,23 +14,23 @@ use std::sync::{Mutex, PoisonError};
 use super::session::Session;
 use crate::error::Result;
 
-/// What is said of such a pooler.
+/// The message about such a pooler.
 pub const TOLD: &str = "a pooler that hands out transactions stands in front of the server (PgBouncer's pool_mode = transaction, \
     or its kind), and a run needs a session of its own for its lock: give the server's own address, or a port of the pooler that \
     hands out sessions";
 
-/// SQLSTATEs of a statement that was prepared in another session than it is called in, or twice in one: no server of one's own
-/// says so.
+/// The SQLSTATEs of a prepared statement that the session does not know, or prepares twice. A server that is used
+/// directly never reports them.
 pub const OF_ANOTHER_SESSION: [&str; 2] = ["26000", "42P05"];
 
-/// So often they ask.
+/// How often the sessions ask.
 const TIMES: u32 = 16;
 
-/// Places that were found to be servers: looked at once in a process.
+/// The addresses that were found to be servers in this process. They are not checked again.
 static SERVERS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Refuses a place where transactions are handed out; `server` is its address. Where no second session is to be had, nothing
-/// can be told.
+/// Returns an error if a pooler that hands out transactions answers at `server`, an address. Returns `Ok` if a second
+/// session cannot be opened, because nothing can be found out then.
 pub fn refuse(server: &str, session: &Session, another: impl FnOnce() -> Result<Session>) -> Result<()> {
     if SERVERS.lock().unwrap_or_else(PoisonError::into_inner).contains(server) {
         return Ok(());
@@ -45,7 +46,7 @@ pub fn refuse(server: &str, session: &Session, another: impl FnOnce() -> Result<
     Ok(())
 }
 
-/// The server's process that serves a session now.
+/// Returns the server process that serves a session now.
 fn process(session: &Session) -> Result<String> {
     session.plain("SELECT pg_backend_pid()")
 }

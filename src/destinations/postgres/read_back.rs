@@ -1,5 +1,5 @@
-//! What a schema holds, read back for whoever verifies it: what is wrong with a table itself, and of its rows ids, seqs,
-//! references and a print of all cells but for what changes by itself, some thousand rows at a time.
+//! Reads a schema back for `verify`. It finds faults of a table itself. Of each row it reads the id, the seq, the
+//! reference and a print (a hash of all cells but the volatile values), some thousand rows at a time.
 
 use std::borrow::Cow;
 
@@ -19,40 +19,40 @@ use crate::record::Change;
 use crate::record::volatile::Volatile;
 use crate::streams::{Column, Kind, Stream};
 
-/// Rows fetched at a time.
+/// The number of rows fetched at a time.
 const FETCH: usize = 10_000;
 
-/// How a stream stands.
+/// The state of a stream in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// The mirror that it comes from.
     pub mirror: String,
     /// The seq that it has reached.
     pub seq: i64,
-    /// The run that delivered last; 0 where none did.
+    /// The run that delivered last; 0 if none did.
     pub run: i64,
-    /// The delivery that brought the last changes; none where an earlier version did.
+    /// The delivery that brought the last changes. `None` if an earlier version delivered them.
     pub delivery_id: Option<String>,
-    /// A name of the masks that its rows went through; none where an earlier version delivered them.
+    /// The fingerprint of the masks that its rows went through. `None` if an earlier version delivered them.
     pub masks: Option<String>,
-    /// It was held back from the first: there is nothing of it.
+    /// Whether nothing of it was ever delivered, because it was held from the beginning.
     pub is_nothing: bool,
-    /// What is wrong with its table. Where something is, its rows are not read.
+    /// What is wrong with its table. If there is anything, its rows are not read.
     pub faults: Vec<String>,
 }
 
-/// A record that is there.
+/// A record in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Held {
     pub id: String,
     pub seq: Option<i64>,
     pub parent: Option<String>,
-    /// Of its own cells and its seq.
+    /// The hash of its own cells and its seq.
     pub print: i64,
 }
 
-/// How a stream stands; none where it was never delivered.
+/// Returns the state of a stream, or `None` if it was never delivered.
 pub fn standing(session: &Session, options: &Options, stream: Stream) -> Result<Option<Standing>> {
     if !watermark::exists(session, &options.schema)? {
         return Ok(None);
@@ -78,13 +78,13 @@ fn faults(session: &Session, options: &Options, stream: Stream, mark: &Mark) -> 
     Ok(faults)
 }
 
-/// The columns of which prints are made, in their order: all that a record has, and its seq.
+/// Returns the columns that a print is made of, in order: all that a record has, and `_seq`.
 fn printed(stream: Stream) -> Vec<Column> {
     typed_columns(stream).iter().chain(&OF_A_CHANGE[..1]).copied().collect()
 }
 
-/// The print of a change as it is delivered, from the cells of its row. What changes by itself is left out of it: the mirror
-/// keeps the newest such values and delivers them with the record's next change.
+/// Returns the print of a change as it is delivered, from the cells of its row. Volatile values are left out, because
+/// the mirror keeps the newest ones and delivers them only with the record's next change.
 pub fn print(stream: Stream, change: &Change<'_>, cells: &[Cell<'_>], volatile: &Volatile) -> i64 {
     let own = cells.len() - OF_A_CHANGE.len();
     debug_assert_eq!(cells[own], Cell::Integer(change.seq));
@@ -93,7 +93,7 @@ pub fn print(stream: Stream, change: &Change<'_>, cells: &[Cell<'_>], volatile: 
     wire::print_of(columns.iter().zip(&values).map(|(column, value)| settled(column, value.as_deref(), volatile)))
 }
 
-/// What a value settles to, as the server sends it.
+/// Returns a value without its volatile parts, in the bytes that the server sends. `None` if nothing remains.
 fn settled<'v>(column: &Column, value: Option<&'v [u8]>, volatile: &Volatile) -> Option<Cow<'v, [u8]>> {
     let text = match column.kind {
         Kind::Id | Kind::Text | Kind::Json => value.and_then(|value| std::str::from_utf8(value).ok()),
@@ -108,7 +108,7 @@ fn settled<'v>(column: &Column, value: Option<&'v [u8]>, volatile: &Volatile) ->
     }
 }
 
-/// A value as the server sends it.
+/// The bytes of a value as the server sends them.
 struct Raw<'v>(&'v [u8]);
 
 impl<'v> FromSql<'v> for Raw<'v> {
@@ -121,7 +121,8 @@ impl<'v> FromSql<'v> for Raw<'v> {
     }
 }
 
-/// Hands every record of a stream that is not flagged as deleted to `each`; `parent` is the column by which it refers.
+/// Hands every record of a stream that is not flagged as deleted to `each`. `parent` is the column that refers to
+/// another stream.
 pub fn records(
     session: &Session,
     options: &Options,

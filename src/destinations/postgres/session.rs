@@ -1,8 +1,9 @@
-//! A connection, used from a thread that waits. One thread of its own reads and writes the socket, so that it may be idle
-//! for the hours that a run reads; both ends send keep-alives, so that neither waits for a peer that is gone.
+//! A connection that is used from a blocking thread. A thread of its own reads and writes the socket, so that the
+//! connection may be idle for the hours that a run reads. Both ends send keep-alives, so that neither waits for a
+//! peer that is gone.
 //!
-//! The session holds an advisory lock on its schema: two runs never write one. A killed run's session ends by itself
-//! within moments, and is waited for.
+//! The session holds an advisory lock on its schema, so that two runs never write to one schema. A killed run's
+//! session ends by itself within moments, and the next run waits for that.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -28,27 +29,27 @@ use super::pooler;
 use crate::destinations::postgres::error;
 use crate::error::{Error, Kind, Result};
 
-/// Parameters of a statement.
+/// The parameters of a statement.
 pub type Parameters<'p> = &'p [&'p (dyn ToSql + Sync)];
 
-/// Bytes of a COPY that go out together.
+/// The bytes of a COPY that are sent together.
 const CHUNK: usize = 256 * 1024;
 
-/// What every session begins with: nothing of a role's own limits ends it half way, commits are durable, a dead peer is
-/// noticed, no statement waits for ever for a table that somebody holds, and a policy that would hide rows is an error.
+/// The settings of every session. No limit of the role ends it half way, commits are durable, and a dead peer is
+/// noticed. No statement waits forever for a locked table, and a policy that would hide rows is an error.
 const BEGIN: &str = "SET statement_timeout = 0; SET row_security = off; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s';
     SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 6;
     SET client_min_messages = 'error';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
     SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')";
 
-/// A statement of a client that is gone ends. Not every server can.
+/// Ends the statement of a client that is gone. Not every server has this setting.
 const NOTICE_DEATH: &str = "SET client_connection_check_interval = '10s'";
 
-/// How long a connection may take that names no `connect_timeout`.
+/// How long connecting may take if the URL names no `connect_timeout`.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The first half of the keys of our advisory locks; the second is of the schema.
+/// The first half of the advisory locks' keys. The second half comes from the schema.
 const LOCK: i32 = 0x7170_696e;
 
 /// A session of the server.
@@ -60,7 +61,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects; the server's own list shows `application`.
+    /// Connects, and makes the settings. The server's list of sessions shows `application`.
     pub fn open(address: &Address, application: &str) -> Result<Session> {
         let session = Session::connect(address, application)?;
         let config = address.config();
@@ -71,7 +72,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Connects, and sets nothing.
+    /// Connects, and makes no settings.
     fn connect(address: &Address, application: &str) -> Result<Session> {
         let place = address.place().to_owned();
         let failed = |why: String| Error::new(Kind::DestinationUnwritable, format!("{place}: {why}"));
@@ -89,7 +90,7 @@ impl Session {
         config.application_name(application.chars().take(60).collect::<String>());
         config.keepalives_idle(Duration::from_secs(60)).keepalives_interval(Duration::from_secs(10));
         config.keepalives_retries(6).tcp_user_timeout(Duration::from_secs(120));
-        // `connect` must run where the sockets are watched.
+        // `connect` must run on the runtime that watches the sockets.
         let connecting = runtime.spawn(async move {
             let drive = tokio::spawn::<Pin<Box<dyn Future<Output = ()> + Send>>>;
             Ok::<_, tokio_postgres::Error>(match tls {
@@ -104,7 +105,7 @@ impl Session {
             })
         });
         let connected = wait(connecting);
-        // From here on the runtime ends as a session's does.
+        // From here on, dropping the session shuts the runtime down.
         let mut session = Session { runtime: Some(runtime), client: None, driver: None, place: place.clone() };
         let connected = connected.map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
         let (client, driver) = connected.map_err(|e| told(&place, &e))?;
@@ -112,7 +113,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Asks for one value, as text, in a statement that is not prepared.
+    /// Returns the text of one value, through a statement that is not prepared.
     pub fn plain(&self, sql: &str) -> Result<String> {
         let messages = wait(self.client()?.simple_query(sql)).map_err(|e| self.told(&e))?;
         let row = messages.iter().find_map(|message| match message {
@@ -126,12 +127,12 @@ impl Session {
         self.client.as_ref().ok_or_else(|| self.failed("the session has ended"))
     }
 
-    /// Whether the connection is gone.
+    /// Returns whether the connection is gone.
     pub fn is_lost(&self) -> bool {
         self.client.as_ref().is_none_or(Client::is_closed)
     }
 
-    /// An error of this place.
+    /// Makes an error that names this place.
     pub fn failed(&self, why: impl std::fmt::Display) -> Error {
         Error::new(Kind::DestinationUnwritable, format!("{}: {why}", self.place))
     }
@@ -145,25 +146,26 @@ impl Session {
         wait(self.client()?.batch_execute(sql)).map_err(|e| self.told(&e))
     }
 
-    /// Runs one statement; how many rows it was about.
+    /// Runs one statement. Returns the number of rows that it affected.
     pub fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64> {
         wait(self.client()?.execute(sql, parameters)).map_err(|e| self.told(&e))
     }
 
-    /// Asks.
+    /// Runs a query, and returns its rows.
     pub fn rows(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
         wait(self.client()?.query(sql, parameters)).map_err(|e| self.told(&e))
     }
 
-    /// Asks for one value.
+    /// Runs a query, and returns its one value.
     pub fn value<T: for<'r> tokio_postgres::types::FromSql<'r>>(&self, sql: &str, p: Parameters<'_>) -> Result<T> {
         let row = wait(self.client()?.query_one(sql, p)).map_err(|e| self.told(&e))?;
         row.try_get(0).map_err(|e| self.told(&e))
     }
 
-    /// Keeps other sessions of ours off a schema as long as this one lives.
+    /// Locks a schema against other sessions of this program, for as long as this one lives. Returns a `Locked` error
+    /// that names the holder if it cannot.
     pub fn lock(&self, schema: &str) -> Result<()> {
-        // The one that holds it may be dead, and the server about to notice.
+        // The holder may be dead and the server about to notice, so this waits for some seconds.
         let key = i32::from_be_bytes(
             xxhash_rust::xxh3::xxh3_64(schema.as_bytes()).to_be_bytes()[..4].try_into().unwrap_or_default(),
         );
@@ -193,7 +195,7 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// Says farewell, so that the lock is free when this returns, unless the server does not listen.
+    /// Ends the connection and waits up to two seconds for that, so that the lock is free when this returns.
     fn drop(&mut self) {
         self.client = None;
         let Some(runtime) = self.runtime.take() else { return };
@@ -201,12 +203,12 @@ impl Drop for Session {
             let farewell = runtime.spawn(async { drop(tokio::time::timeout(Duration::from_secs(2), driver).await) });
             drop(wait(farewell));
         }
-        // Dropping it would block, which a thread of another runtime may not.
+        // Dropping the runtime would block, which a thread of another runtime may not do.
         runtime.shutdown_background();
     }
 }
 
-/// A COPY under way; one that is not ended never was.
+/// A COPY in progress. If it is not ended, the server discards it.
 pub struct Copy<'s> {
     session: &'s Session,
     sink: Pin<Box<CopyInSink<Bytes>>>,
@@ -214,7 +216,7 @@ pub struct Copy<'s> {
 }
 
 impl Copy<'_> {
-    /// Sends a row that `write` adds.
+    /// Sends a row that `write` adds to the buffer.
     pub fn row<T>(&mut self, write: impl FnOnce(&mut BytesMut) -> T) -> Result<T> {
         let written = write(&mut self.buffer);
         if self.buffer.len() >= CHUNK {
@@ -228,7 +230,7 @@ impl Copy<'_> {
         wait(self.sink.send(chunk)).map_err(|e| self.session.told(&e))
     }
 
-    /// Ends it; how many rows the server took.
+    /// Ends the COPY. Returns the number of rows that the server took.
     pub fn end(mut self) -> Result<u64> {
         super::wire::end(&mut self.buffer);
         self.send()?;
@@ -240,7 +242,7 @@ fn told(place: &str, error: &tokio_postgres::Error) -> Error {
     Error::new(error::kind(error), format!("{place}: {}", error::told(error)))
 }
 
-/// TLS as the rest of the program does it, or with the roots of a file.
+/// Sets up TLS as the rest of the program does, or with the root certificates of a file.
 fn tls(trust: &Trust) -> std::result::Result<Option<MakeRustlsConnect>, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
@@ -264,8 +266,8 @@ fn tls(trust: &Trust) -> std::result::Result<Option<MakeRustlsConnect>, String> 
     Ok(Some(MakeRustlsConnect::new(config)))
 }
 
-/// Waits for a future that the session's own thread brings forward. (A runtime's own `block_on` refuses to wait on a
-/// thread of another runtime; a run's check is called on one, before anything else runs there.)
+/// Waits for a future that the session's own thread drives. (A runtime's `block_on` refuses to wait on a thread of
+/// another runtime, and a run calls the check on such a thread, before anything else runs there.)
 fn wait<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {

@@ -1,68 +1,69 @@
-//! The tables of the streams: how they are made, what is missing of one, what stands in the way.
+//! Describes the tables of the streams: how they are made, what an existing one lacks, and what stands in the way.
 //!
-//! A table is its user's, too: columns, indexes, views and rights of their own stay. Ours are added where they are missing;
-//! one of another type is refused, for whoever changed it had a reason that we do not know.
+//! A table is also its user's: columns, indexes, views and rights that the user has added stay. This program adds the
+//! columns of its own that are missing. It refuses a column of another type, because somebody changed it for a reason
+//! that the program does not know.
 
 use super::Tombstones;
 use super::session::Session;
 use crate::error::{Error, Kind, Result};
 use crate::streams::{Column, Kind as Holds};
 
-/// The column of what became of a change; it is staged and not kept.
+/// The column that tells what became of a record. It is staged, and not kept in the table.
 pub const OP: &str = "_op";
 
-/// The column that says that a record is gone, where such rows stay.
+/// The column that marks a deleted record whose row stays.
 pub const DELETED: &str = "_deleted";
 
-/// A column of ours.
+/// A column that the table must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Wanted {
     name: &'static str,
     kind: Holds,
-    /// What follows its type.
+    /// What follows its type in SQL.
     rest: &'static str,
 }
 
-/// A table of ours.
+/// A table that a stream must have.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// Quoted, with its schema.
+    /// The quoted name, with the schema.
     pub name: String,
     plain: (String, String),
     columns: Vec<Wanted>,
 }
 
-/// What is there of a table.
+/// What the server has of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Names and types as the server writes them.
+    /// The columns' names and types, as the server writes them.
     columns: Vec<(String, String)>,
     is_table: bool,
-    /// There can be one row an id.
+    /// Whether a unique index on `_id` allows only one row for each id.
     is_keyed: bool,
 }
 
 impl Found {
-    /// Whether all of these columns are there.
+    /// Returns whether all of these columns exist.
     pub fn has(&self, columns: &[String]) -> bool {
         self.lacks(columns).is_empty()
     }
 
-    /// Those of these columns that are not there.
+    /// Returns the columns among these that do not exist.
     pub fn lacks<'c>(&self, columns: &'c [String]) -> Vec<&'c String> {
         columns.iter().filter(|wanted| self.columns.iter().all(|(name, _)| name != *wanted)).collect()
     }
 
-    /// Whether rows of deleted records may be there.
+    /// Returns whether there may be rows of deleted records.
     pub fn has_flags(&self) -> bool {
         self.columns.iter().any(|(name, kind)| name == DELETED && kind == "boolean")
     }
 }
 
-/// The type that holds a kind of value.
+/// Returns the SQL type for a kind of value.
 fn sql_type(kind: Holds) -> &'static str {
     match kind {
-        // JSON as text: it arrives as it was sent, and no value of it is one that the type refuses.
+        // JSON is kept as text, so that it arrives as it was sent and the type refuses no value.
         Holds::Id | Holds::Text | Holds::Json => "text",
         Holds::Boolean => "boolean",
         Holds::Timestamp => "timestamp with time zone",
@@ -70,24 +71,24 @@ fn sql_type(kind: Holds) -> &'static str {
     }
 }
 
-/// A name as it is when it is written without quotes.
+/// Returns a name as PostgreSQL folds it without quotes.
 pub fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-/// A name in quotes, so that no word is a keyword.
+/// Returns a name in quotes, so that no keyword gets in the way.
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", folded(name).replace('"', "\"\""))
 }
 
-/// The columns of a staging table.
+/// Returns the column definitions of a staging table.
 pub fn staged(columns: &[Column]) -> String {
     let of = |c: &Column| format!("{} {}", quoted(c.name), sql_type(c.kind));
     columns.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
 impl Table {
-    /// The table for a stream's rows as they are staged.
+    /// Describes the table for rows that are staged with the columns `rows`.
     pub fn new(schema: &str, stream: &str, rows: &[Column], tombstones: Tombstones) -> Table {
         let kept = rows.iter().filter(|c| c.name != OP);
         let mut columns: Vec<Wanted> = kept.map(|c| Wanted { name: c.name, kind: c.kind, rest: rest(c) }).collect();
@@ -98,22 +99,22 @@ impl Table {
         Table { name, plain: (folded(schema), folded(stream)), columns }
     }
 
-    /// `schema.table`, for SQL.
+    /// Returns `schema.table`, for SQL.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// `schema.table`, for people.
+    /// Returns `schema.table`, for display.
     pub fn told(&self) -> String {
         format!("{}.{}", self.plain.0, self.plain.1)
     }
 
-    /// The quoted names of the columns that records have.
+    /// Returns the quoted names of the columns that records have.
     pub fn names(&self) -> Vec<String> {
         self.columns.iter().filter(|c| c.name != DELETED).map(|c| quoted(c.name)).collect()
     }
 
-    /// What is there of it; none when there is nothing.
+    /// Looks the table up. Returns `None` if it does not exist.
     pub fn look(&self, session: &Session) -> Result<Option<Found>> {
         let (schema, table) = (&self.plain.0, &self.plain.1);
         let of = session.rows(
@@ -139,7 +140,7 @@ impl Table {
         }))
     }
 
-    /// Refuses a table that ours cannot be made of.
+    /// Returns an error if the table that exists cannot become this one.
     pub fn fits(&self, found: &Found) -> Result<()> {
         let refused = |why: String| Err(Error::new(Kind::DestinationRefused, why));
         let told = self.told();
@@ -169,12 +170,12 @@ impl Table {
         Ok(())
     }
 
-    /// Whether there are rows in it.
+    /// Returns whether the table has rows.
     pub fn has_rows(&self, session: &Session) -> Result<bool> {
         session.value(&format!("SELECT EXISTS (SELECT FROM {})", self.name), &[])
     }
 
-    /// The columns that a delivery fills, as the server names them.
+    /// Returns the columns that a delivery fills, as the server names them.
     pub fn filled(&self) -> Vec<String> {
         self.columns.iter().filter(|c| c.name != DELETED).map(|c| folded(c.name)).collect()
     }
@@ -183,7 +184,8 @@ impl Table {
         self.columns.iter().filter(|c| found.columns.iter().all(|(name, _)| *name != folded(c.name)))
     }
 
-    /// The statement that makes it what it must be; none where it is.
+    /// Returns the statement that creates the table or adds its missing columns. Returns `None` if nothing is
+    /// missing.
     pub fn statement(&self, found: Option<&Found>) -> Option<String> {
         let Some(found) = found else {
             let columns: Vec<String> = self.columns.iter().map(Wanted::definition).collect();
@@ -197,7 +199,8 @@ impl Table {
 fn rest(column: &Column) -> &'static str {
     match (column.name, column.kind) {
         ("_seq", _) => " NOT NULL DEFAULT 0",
-        // Ids are opaque: their bytes are compared, which no update of the system's collations ever makes wrong.
+        // Ids are opaque, so their bytes are compared. An update of the system's collations cannot break an index on
+        // bytes.
         (_, Holds::Id) => " COLLATE \"C\"",
         _ => "",
     }

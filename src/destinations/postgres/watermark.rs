@@ -1,5 +1,5 @@
-//! How far each stream has come, beside the data and in one transaction with it: a row a stream, which also says to people
-//! what was proven of the stream and as of when.
+//! Keeps the watermark of each stream: how far it has come. It is a row of a table beside the data, written in one
+//! transaction with the data. The row also tells people what was proven of the stream, and how fresh it is.
 
 use crate::destinations::manifest::NOT_IN_JOB;
 use crate::destinations::postgres::session::Session;
@@ -10,64 +10,64 @@ use crate::streams::Stream;
 
 const TABLE: &str = "_qpien_delivered";
 
-/// Columns that the first version did not make, with their types.
+/// The columns that the first version did not make, with their types.
 const LATER: [(&str, &str); 4] = [
-    // Of changes: which delivery brought the last of them.
+    // The delivery that brought the last changes.
     ("delivery_id", "text"),
-    // A name of the masks that the rows went through, which tells neither them nor their key.
+    // The fingerprint of the masks that the rows went through. It reveals neither the masks nor their key.
     ("masks", "text"),
-    // Records of the mirror that a complete reading did not show and that are kept.
+    // The number of the mirror's records that a complete reading did not show and that are kept.
     ("suspects", "bigint NOT NULL DEFAULT 0"),
-    // Records that the table cannot hold: their ids are no keys.
+    // The records that the table cannot hold, because their ids cannot be keys.
     ("set_aside", "text[] NOT NULL DEFAULT '{}'"),
 ];
 
-/// A row of it.
+/// A stream's watermark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// The mirror that feeds the stream.
     pub mirror: String,
-    /// Everything up to this seq is there.
+    /// The seq up to which everything is there.
     pub seq: i64,
-    /// Records of the latest delivery.
+    /// The number of records in the latest delivery.
     pub records: i64,
     /// The columns that have been filled.
     pub columns: Vec<String>,
-    /// The run that delivered last; none where nothing was.
+    /// The run that delivered last. `None` if nothing was delivered.
     pub run: Option<i64>,
-    /// A name of the masks that the rows went through; none where an earlier version delivered them.
+    /// The fingerprint of the masks that the rows went through. `None` if an earlier version delivered them.
     pub masks: Option<String>,
-    /// The delivery that brought the last changes; none where an earlier version did.
+    /// The delivery that brought the last changes. `None` if an earlier version delivered them.
     pub delivery_id: Option<String>,
-    /// The names of records that the table cannot hold.
+    /// The escaped ids of records that the table cannot hold.
     pub set_aside: Vec<String>,
 }
 
-/// What a delivery did.
+/// What a delivery has done for a stream.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs)]
 pub struct Delivered<'d> {
     pub seq: i64,
     pub records: u64,
     pub columns: &'d [String],
-    /// Of changes that came with it: which delivery it is.
+    /// The id of the delivery, if it brought changes.
     pub id: Option<&'d str>,
     pub set_aside: &'d [String],
 }
 
-/// The table, with its schema.
+/// Returns the table's quoted name, with its schema.
 pub fn table(schema: &str) -> String {
     format!("{}.{TABLE}", quoted(schema))
 }
 
-/// The same for people.
+/// Returns the table's name, with its schema, for display.
 pub fn told(schema: &str) -> String {
     format!("{schema}.{TABLE}")
 }
 
-/// Makes the schema and the table where they are missing.
+/// Makes the schema, the table and its later columns if they are missing.
 pub fn make(session: &Session, schema: &str) -> Result<()> {
-    // IF NOT EXISTS asks for the right to make one even where there is one.
+    // `IF NOT EXISTS` would demand the right to create even if the schema exists.
     if !session.value::<bool>("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", &[&schema])? {
         session.run(&format!("CREATE SCHEMA {}", quoted(schema)))?;
     }
@@ -102,7 +102,7 @@ pub fn make(session: &Session, schema: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether the table is there.
+/// Returns whether the table exists.
 pub fn exists(session: &Session, schema: &str) -> Result<bool> {
     session.value(
         "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -111,7 +111,7 @@ pub fn exists(session: &Session, schema: &str) -> Result<bool> {
     )
 }
 
-/// Refuses a schema that is fed otherwise.
+/// Returns an error if the schema is fed by the other kind of content (snapshot or changes).
 pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
     let sql = format!("SELECT stream, content FROM {} WHERE content <> $1 ORDER BY stream LIMIT 1", table(schema));
     match session.rows(&sql, &[&content.name()])?.first() {
@@ -126,7 +126,7 @@ pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
     }
 }
 
-/// A stream's mark.
+/// Reads a stream's watermark, or returns `None` if there is none.
 pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Mark>> {
     // A table that an earlier version made may lack a column.
     let sql = format!(
@@ -149,14 +149,15 @@ pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Ma
     }))
 }
 
-/// Notes which streams the job does not ask for any more: their tables stay as they are.
+/// Marks the streams that the job does not ask for any more. Their tables stay as they are.
 pub fn leave(session: &Session, schema: &str, of_job: &[Stream]) -> Result<()> {
     let names: Vec<&str> = of_job.iter().map(|stream| stream.name()).collect();
     let sql = format!("UPDATE {} SET status = $1 WHERE stream <> ALL($2) AND status <> $1", table(schema));
     session.execute(&sql, &[&NOT_IN_JOB, &names]).map(drop)
 }
 
-/// What a stream's mark says now: what was delivered, or, of a held one, why nothing was.
+/// Writes a stream's watermark after a delivery. For a held stream (`delivered` is `None`) it writes only the status
+/// and the reason.
 pub fn write(
     session: &Session,
     schema: &str,

@@ -1,5 +1,6 @@
-//! Rows in PostgreSQL's binary COPY format, and the one thing its text cannot hold: U+0000 becomes U+FFFD, in JSON text
-//! its escape does, too (a cast to `json` or `jsonb` would fail for the whole table otherwise).
+//! Writes rows in PostgreSQL's binary COPY format. PostgreSQL's text cannot hold U+0000, so it becomes U+FFFD. In
+//! JSON text its escape is replaced, too, because one such value would make a cast to `json` or `jsonb` fail for the
+//! whole table.
 
 use std::borrow::Cow;
 
@@ -9,7 +10,7 @@ use super::super::cells::Cell;
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// Microseconds between 1970 and 2000, where PostgreSQL's time begins.
+/// The microseconds between 1970 and 2000, where PostgreSQL's time begins.
 const EPOCH: i64 = 946_684_800_000_000;
 
 /// Begins a COPY.
@@ -17,29 +18,29 @@ pub fn begin(out: &mut BytesMut) {
     out.put_slice(HEADER);
 }
 
-/// Ends it.
+/// Ends a COPY.
 pub fn end(out: &mut BytesMut) {
     out.put_i16(-1);
 }
 
-/// Adds a row; in how many of its cells something was replaced.
+/// Adds a row. Returns the number of cells in which U+0000 was replaced.
 pub fn row(out: &mut BytesMut, cells: &[Cell<'_>]) -> u64 {
     out.put_i16(i16::try_from(cells.len()).unwrap_or(i16::MAX));
     cells.iter().map(|c| u64::from(cell(out, c))).sum()
 }
 
-/// What the server holds of a row's cells, and sends of them.
+/// Returns the bytes that the server holds and sends for a row's cells. `None` stands for null.
 pub fn values(cells: &[Cell<'_>]) -> Vec<Option<Vec<u8>>> {
     let value = |one| {
         let mut out = BytesMut::new();
         cell(&mut out, one);
-        // A length of four bytes, of which no value has a negative one, is before it.
+        // Four bytes with the length stand before every value.
         (*one != Cell::Null).then(|| out[4..].to_vec())
     };
     cells.iter().map(value).collect()
 }
 
-/// A print of values as the server sends them.
+/// Returns the print (a 64-bit hash) of values as the server sends them.
 pub fn print_of<'v>(values: impl Iterator<Item = Option<Cow<'v, [u8]>>>) -> i64 {
     let mut out = BytesMut::new();
     for value in values {
@@ -83,12 +84,12 @@ fn long(out: &mut BytesMut, value: i64) {
 }
 
 fn text(out: &mut BytesMut, text: &str) {
-    // Longer than 2 GiB is no page of an API.
+    // No text of the API is longer than 2 GiB.
     out.put_i32(i32::try_from(text.len()).unwrap_or(i32::MAX));
     out.put_slice(text.as_bytes());
 }
 
-/// JSON text without escapes of U+0000; none where there is none.
+/// Replaces the escapes of U+0000 in JSON text. Returns `None` if there are none.
 fn without_zero(json: &str) -> Option<String> {
     const ESCAPE: &str = "\\u0000";
     let (mut out, mut copied, mut at) = (String::new(), 0, 0);
@@ -100,7 +101,7 @@ fn without_zero(json: &str) -> Option<String> {
             at += ESCAPE.len();
             copied = at;
         } else {
-            // What is escaped is one byte at least, a backslash perhaps.
+            // A backslash escapes at least one byte, which may be a backslash.
             at = (at + 2).min(json.len());
         }
     }

@@ -1,4 +1,4 @@
-//! What was typed behind `sandbox`.
+//! The arguments of `sandbox`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -96,7 +96,7 @@ pub struct SandboxArgs {
     pub suggestions: Switch,
 }
 
-/// What a filter does.
+/// What a filter of the sandbox does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
 pub enum Filter {

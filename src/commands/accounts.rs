@@ -1,5 +1,6 @@
-//! Many accounts in one process: a run takes several at a time, every other command one after the other. One that fails
-//! keeps nobody else from their turn, and each is told in a block of its own; the exit code is the first of all.
+//! Handles many accounts in one process. `run` takes several accounts at a time, every other command takes one after
+//! the other. An account that fails does not keep the others from their turn. Each is reported in a block of its own,
+//! and the exit code is the gravest of all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,11 +19,12 @@ use crate::report::run_report::RunReport;
 use crate::report::terminal::{self, word};
 use crate::{say, telemetry};
 
-/// Accounts that are named at the end at most, of one outcome.
+/// The most accounts named at the end for each outcome.
 const NAMED: usize = 20;
 
-/// Runs all of them, so many at a time, and tells each when it has ended. Those whose latest run began the longest ago come
-/// first: where a time box ends before all had their turn, the next run begins with the others.
+/// Runs all accounts, `accounts_at_once` at a time, and reports each when it has ended. The accounts whose latest run
+/// began the longest ago come first. So if a time box ends before every account had its turn, the next run begins
+/// with the others.
 pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
     all.sort_by_cached_key(|one| std::fs::metadata(lock::beside(&one.mirror)).and_then(|lock| lock.modified()).ok());
     if all.is_empty() {
@@ -41,7 +43,7 @@ pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
             let of = (one.name.clone(), account.clone());
             if common.stop.requested() {
                 if common.quiet {
-                    // Nothing went wrong with it: the exit code says that not all had their turn.
+                    // Nothing failed here: the exit code says that not every account had its turn.
                     ended.push((account, Exit::Stopped));
                     continue;
                 }
@@ -70,7 +72,7 @@ pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
     Exit::first(ended.into_iter().map(|(_, exit)| exit))
 }
 
-/// An account's block, and what went wrong in it on standard error.
+/// Prints an account's block, and the errors in it on standard error. Returns its exit code.
 fn tell((job, account): &(String, String), outcome: &Result<RunReport>, quiet: bool) -> Exit {
     let _within = telemetry::of_account(account).entered();
     let (block, exit) = match outcome {
@@ -98,7 +100,7 @@ fn failed(account: &str, error: &Error) {
     telemetry::failed(&format!("account {account}: {}", error.detail), policy::decide(&error.kind).hint);
 }
 
-/// How many ended how, and which of them did not end well.
+/// Counts the outcomes, and names the accounts that did not end well.
 fn overview(ended: &[(String, Exit)]) -> String {
     let mut parts = Vec::new();
     let mut told: Vec<Exit> = Vec::new();
@@ -120,7 +122,8 @@ fn overview(ended: &[(String, Exit)]) -> String {
     format!("{}: {}\n", counted(ended.len() as u64, "account"), parts.join(", "))
 }
 
-/// One after the other, each below `heading` and its name where a heading is given. A job without accounts is its one.
+/// Runs `command` for one account after the other. If there is a `heading`, it is printed with the account's name. A
+/// job without accounts runs as one account, without a heading.
 pub async fn each(
     all: Vec<Settings>,
     heading: Option<&str>,
@@ -148,7 +151,7 @@ pub async fn each(
     Ok(Exit::first(exits))
 }
 
-/// A part of few accounts may hold none of them.
+/// Says that the shard holds no account, which may happen if a job has few accounts.
 fn nothing_to_do(say: bool) -> Exit {
     if say {
         say!("this shard holds none of the job's accounts: nothing to do");

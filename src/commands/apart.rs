@@ -1,7 +1,8 @@
-//! Keeps a job's mirror and its output apart, before anything is opened: a delivery replaces the files that it names and
-//! removes former ones, and a mirror among them would be lost.
+//! Refuses a job whose mirror lies where its output goes, before anything is opened. A delivery replaces the files
+//! that it names and removes former ones, so a mirror among them would be lost.
 //!
-//! Two paths are the same place however they are written: through `.` and `..`, a link, or a second name of the file.
+//! Two paths are compared as places, whether they are written through `.` and `..`, through a link, or as a second
+//! name of the same file.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -13,10 +14,10 @@ use crate::destinations::manifest::{NAME, is_ours_of_any};
 use crate::error::{Error, Result};
 use crate::streams;
 
-/// The mirror, and the files that lie beside it.
+/// The endings of the mirror and of the files that lie beside it.
 const BESIDE: [&str; 5] = ["", "-wal", "-shm", "-journal", ".lock"];
 
-/// Refuses a mirror at a place where a destination of the job writes.
+/// Returns an error if the mirror lies where a destination of the job writes.
 pub fn apart(settings: &Settings) -> Result<()> {
     let mirror = canonical(&settings.mirror);
     for folder in settings.destinations.iter().filter_map(|d| d.target.folder()) {
@@ -41,16 +42,17 @@ fn with(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Whether a delivery into `output` writes, or clears away, what lies at `path`.
+/// Returns whether a delivery into `output` writes or removes what lies at `path`.
 fn is_written(output: &Path, path: &Path) -> bool {
     let Ok(name) = path.strip_prefix(output) else { return false };
-    // Some file systems do not tell cases apart.
+    // Some file systems do not distinguish case.
     let name = name.to_string_lossy().to_ascii_lowercase();
     let first = name.split('/').next().unwrap_or_default();
     first == STAGING || [NAME, LOCK].contains(&&*name) || is_ours_of_any(&name)
 }
 
-/// Whether a file that a delivery into `output` replaces is the mirror, or a file beside it, by another name.
+/// Returns whether a file that a delivery into `output` replaces is another name for the mirror or for a file beside
+/// it.
 fn has_second_name(mirror: &Path, output: &Path) -> bool {
     let identity = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
     let of_mirror: Vec<_> = BESIDE.iter().filter_map(|ending| identity(&with(mirror, ending))).collect();

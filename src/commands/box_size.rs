@@ -1,19 +1,21 @@
-//! Whether the box of a run is too small: which streams none of the latest runs has read to their end, because a box ended
-//! each of them before. A run in a box goes on where the one before it stopped, so one such run is nothing to worry about.
-//! Where three in a row have not come to the end of a stream, its files grow old, and a person is told, with what a reading
-//! takes and what the box holds.
+//! Finds out whether a run's box (its limit of time or requests) is too small: which streams were not read to their
+//! end by any of the latest runs, because a box ended each of these runs.
+//!
+//! A run in a box continues where the run before it stopped, so one such run is no reason to worry. After three in a
+//! row that have not come to a stream's end, the stream's files grow old. Then the report says so, with what a
+//! reading takes and what the box holds.
 
 use serde::{Deserialize, Serialize};
 
 use crate::quantity::counted;
 use crate::report::run_report::Starved;
 
-/// Runs in a row, the latest included.
+/// The runs in a row that are judged, the latest included.
 const RUNS: usize = 3;
-/// Earlier runs that are looked at.
+/// The earlier runs whose reports are read.
 pub const EARLIER: usize = 100;
 
-/// What the report of a run says of its box.
+/// What a run's report says about its box.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct Ran {
     #[serde(default)]
@@ -30,12 +32,12 @@ struct Read {
 }
 
 impl Ran {
-    /// Reads a report; none where it is none, for a killed run has not left any.
+    /// Reads a report. Returns `None` if it is not the report of a whole run, for example because the run was killed.
     pub fn read(report: &impl Serialize) -> Option<Ran> {
         serde_json::to_value(report).ok().and_then(|report| serde_json::from_value(report).ok())
     }
 
-    /// The same of its text.
+    /// Reads the text of a report, like [`Ran::read`].
     pub fn parse(report: &str) -> Option<Ran> {
         serde_json::from_str(report).ok()
     }
@@ -48,14 +50,15 @@ impl Ran {
 /// What is known of a run's box.
 #[derive(Debug, Clone, Copy)]
 pub struct BoxSize {
-    /// Requests that `--max-requests` allows.
+    /// The requests that `--max-requests` allows.
     pub allowed: Option<u64>,
-    /// Requests that a plan would count for what is left of the reading; none where nobody knows.
+    /// The requests that are left of the reading, as a plan would count them. `None` if that is unknown.
     pub left: Option<u64>,
 }
 
-/// The streams that the latest of these runs have not read to their end; none where a box did not end each of them. `runs` begin
-/// with the latest. Those before them count for what the reading has taken so far.
+/// Returns the streams that none of the latest runs has read to their end, or `None` if a box did not end each of
+/// these runs. `runs` begins with the latest. Earlier runs of the same round count for what the reading has taken so
+/// far.
 pub fn of(runs: &[Ran], size: BoxSize) -> Option<Starved> {
     let latest_ones = runs.get(..RUNS).filter(|runs| runs.iter().all(|run| run.boxed))?;
     let latest = latest_ones.first()?;
@@ -115,7 +118,7 @@ mod tests {
         );
         let of_time = told(&three, None, None).expect("told");
         assert!(of_time.contains("more than 56 requests, and this run came to 28 requests in its time"), "{of_time}");
-        // Two, one that came to its end, one that no box ended, one that was killed.
+        // No message: two runs, a run that came to its end, a run that no box ended, a killed run.
         assert_eq!(told(&three[..2], Some(30), None), None);
         for other in [ran(3, true, "proven", "continuous"), ran(3, false, "incomplete", "incomplete")] {
             assert_eq!(told(&[cut(), other.clone(), cut()], Some(30), None), None);

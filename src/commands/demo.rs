@@ -1,5 +1,6 @@
-//! `demo`: a whole account from a sandbox of its own over a real socket, by the real pipeline, with tokens that live half
-//! a second and faults on the way; then the files are compared with the sandbox's truth, cell by cell, and it says so.
+//! `demo`: copies a whole account from a built-in sandbox, over a real socket and through the real pipeline. Tokens
+//! live half a second, and there are faults on the way. Then it compares the files with the sandbox's truth, cell by
+//! cell, and reports the result.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     say!("tokens live 0.5 s, 6,000 requests a minute, faults on\n");
     let flags = Flags { endpoint: Some(sandbox.endpoint()), ..Flags::default() };
     let mut settings = Settings::of_text(JOB, "jobs/demo.toml", &flags)?;
-    // The sandbox's own endpoint and key, whatever the environment says of a real one.
+    // The demonstration uses the sandbox's own key, even if the environment names a real one.
     settings.source.client_id = "sandbox-client".into();
     settings.source.client_secret = crate::secret::Secret::new("sandbox-secret".into());
     fresh(&settings.mirror)?;
@@ -74,7 +75,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     Ok(Exit::Integrity)
 }
 
-/// Begins with a new mirror: the demonstration's own, made by an earlier one.
+/// Removes the mirror that an earlier demonstration made.
 fn fresh(mirror: &Path) -> Result<()> {
     for suffix in ["", "-wal", "-shm"] {
         let mut name = mirror.as_os_str().to_owned();
@@ -89,11 +90,11 @@ fn fresh(mirror: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compares a CSV file with the truth; returns the rows and how many records differ.
+/// Compares a CSV file with the truth. Returns the number of rows and the number of records that differ.
 async fn compare(sandbox: &Running, stream: Stream, file: &Path) -> Result<(usize, usize)> {
     let url = format!("http://{}/truth/{stream}?objects=all", sandbox.address());
     let failed = |e: String| Error::new(Kind::Network, format!("the truth of {stream}: {e}"));
-    // The sandbox is on this machine: no proxy leads to it.
+    // The sandbox is on this machine, so no proxy may come between.
     let direct = reqwest::Client::builder().no_proxy().build().map_err(|e| failed(e.to_string()))?;
     let response = direct.get(url).send().await.map_err(|e| failed(e.without_url().to_string()))?;
     let text = response.text().await.map_err(|e| failed(e.without_url().to_string()))?;
@@ -117,7 +118,7 @@ async fn compare(sandbox: &Running, stream: Stream, file: &Path) -> Result<(usiz
     Ok((rows, differences + truth.len()))
 }
 
-/// Whether a cell shows a value.
+/// Returns whether a cell shows this value.
 fn is(value: &Value, cell: &str) -> bool {
     match value {
         Value::Null => cell.is_empty(),

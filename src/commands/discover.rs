@@ -1,5 +1,5 @@
-//! `discover JOB`: finds out how a server spells this API and prints it, ready to paste into the job file, each part with
-//! its evidence. Nothing is remembered; a run does the same by itself on its first night.
+//! `discover JOB`: finds out how a server spells this API, and prints it ready to paste into the job file, each part
+//! with its evidence. It remembers nothing. A run finds out the same by itself on its first night.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::policy::Exit;
 use crate::quantity::counted;
 use crate::say;
 
-/// Discovers; exit 2 when something must be written by hand.
+/// Runs the discovery. Exits with 2 if a person must write something by hand.
 pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     let mut all = Settings::load(&args.job.job, &setup::flags(&args.job))?;
     let (Some(settings), true) = (all.pop(), all.is_empty()) else {
@@ -74,7 +74,7 @@ fn line(finding: &Finding) -> String {
     format!("{certainty:<12} {}: {} ({})", finding.part, finding.value, finding.evidence)
 }
 
-/// What is open, each with the line to write, as comments.
+/// Returns what is still open as comments, each with the line to write.
 fn unsettled(outcome: &Outcome) -> String {
     outcome
         .open
@@ -82,10 +82,10 @@ fn unsettled(outcome: &Outcome) -> String {
         .fold(String::new(), |lines, open| lines + &format!("# OPEN: {}\n# {}\n", open.what, open.written()))
 }
 
-/// The first line of a file that is ours.
+/// The first line of a file that this command wrote.
 const OURS: &str = "# written by qpien-sync discover, which may write it anew";
 
-/// Refuses whatever is not ours, and what cannot be written, before anything is asked.
+/// Refuses a file that this command did not write or cannot write, before it makes any request.
 fn may_write(file: &Path, job: &Path) -> Result<()> {
     let refused = |why: String| Err(Error::usage(format!("--write {}: {why}", file.display())));
     let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
@@ -103,7 +103,7 @@ fn may_write(file: &Path, job: &Path) -> Result<()> {
     opened.or_else(|e| refused(e.to_string()))
 }
 
-/// What is open stands on top, where its lines can be filled in.
+/// Writes the file. What is still open stands on top, where a person can fill in the lines.
 fn write(file: &Path, settled: &Table, outcome: &Outcome) -> Result<()> {
     let text = toml::to_string(settled).map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")))?;
     let text = format!("{OURS}\n{}{text}", unsettled(outcome));

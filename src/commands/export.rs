@@ -1,5 +1,5 @@
-//! `export JOB`: deliver again from the mirror, without one API request. What was incomplete is held as in a run, and so is
-//! what a run refused to delete from.
+//! `export JOB`: delivers again from the mirror, without one API request. As in a run, a stream is held if it is
+//! incomplete or if a run refused its deletions.
 
 use super::accounts;
 use super::apart::apart;
@@ -20,7 +20,7 @@ use crate::streams::Stream;
 use crate::sync::dialect;
 use crate::telemetry;
 
-/// What to do about streams that are held back.
+/// The hint for streams that are held back.
 const HELD: &str = "run the job again until they are complete; publish = \"always\" delivers them all the same";
 
 /// Exports a job.
@@ -73,7 +73,7 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
         exits.push(decision.exit);
     }
     let is_damaged = |stream: Stream| damaged.iter().any(|(damaged, _)| *damaged == stream);
-    // What belongs to the records of a refused stream is held with them.
+    // Records that belong to those of a refused stream are held with them.
     let is_refused = |stream: Stream| {
         refused.iter().any(|(refused, _)| *refused == stream || stream.definition().parent == Some(*refused))
     };
@@ -104,8 +104,8 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     Ok(Exit::first(exits))
 }
 
-/// The streams of a job of which deletions are refused and nothing has settled that, with what to say: a reading did not show
-/// so many records any more, or they are not asked for any more.
+/// Returns the job's streams whose deletions are refused and not settled, with the reason. Either too many of their
+/// records were missing from a reading, or records of the mirror are not asked for any more.
 fn refused(settings: &Settings) -> Result<Vec<(Stream, String)>> {
     if !settings.deletes.on {
         return Ok(Vec::new());

@@ -1,4 +1,5 @@
-//! One file per subcommand. Each takes what was typed and gives an exit code; `setup` is what several need first.
+//! One file for each subcommand. Each takes the parsed arguments and returns an exit code. `setup` makes what several
+//! of them need first.
 
 pub mod accounts;
 mod apart;
@@ -37,7 +38,8 @@ pub async fn dispatch(cli: Cli) -> Result<Exit> {
     }
 }
 
-/// Whether a command is run for what it prints. Of the others the exit code says all.
+/// Returns whether the command is run for what it prints. If so, output that could not be written is a failure. For
+/// the other commands the exit code says everything.
 fn prints_its_product(command: &Command) -> bool {
     match command {
         Command::Run(args) => args.print_config,

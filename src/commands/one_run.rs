@@ -1,5 +1,5 @@
-//! One run of one job: everything that can be known to fail is found out before the first request, then it reads, delivers
-//! and reports.
+//! One run of one job. It finds out everything that is known to make it fail before the first request. Then it reads,
+//! delivers and reports.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,30 +37,31 @@ use crate::sync::stop::Stop;
 use crate::sync::time_box::{self, TimeBox};
 use crate::sync::{self, Context, Spelling};
 
-/// What all runs of one process have in common.
+/// What all runs of one process share.
 #[derive(Default)]
 pub struct Common {
-    /// Say only what went wrong.
+    /// Whether only failures are reported.
     pub quiet: bool,
-    /// Several accounts are run side by side.
+    /// Whether several accounts are run side by side.
     pub many: bool,
-    /// The mirror is taken for this account's.
+    /// Whether the mirror is taken over for this account (`--adopt-mirror`).
     pub adopt: bool,
-    /// When each ends at the latest.
+    /// When each run ends at the latest.
     pub time_box: TimeBox,
-    /// When all do.
+    /// The stop signal for all runs.
     pub stop: Stop,
-    /// Held by the one that delivers: what deliveries need in memory does not add up.
+    /// Held during a delivery, so that deliveries run one at a time and their memory does not add up.
     pub delivering: Mutex<()>,
 }
 
-/// The mirror, which lies apart from the output, locked for the job.
+/// Opens the mirror, and locks it for the job. Refuses a mirror that lies where the output goes.
 fn open(settings: &Settings) -> Result<Mirror> {
     apart(settings)?;
     Mirror::open(&settings.mirror, &format!("job {}", settings.name), settings.dialect.dates())
 }
 
-/// One run, of so many requests at most, and whether the reading that it went on with was begun long before.
+/// Makes one run of at most `requests` requests. Also returns whether the run continued a reading that was begun so
+/// long ago that another is due.
 pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64>) -> Result<(RunReport, bool)> {
     let started = Instant::now();
     let source = Arc::new(setup::source(settings)?);
@@ -84,7 +85,7 @@ pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64
         () = stop.now() => return Err(stopped_early(settings, &stop)),
     };
     mirror.call(move |w| account::claim(w, &account)).await?;
-    // A token was given by now, so that the server's time is known.
+    // By now the server has answered the request for a token, so its time is known.
     let (name, lane, now) = (settings.name.clone(), settings.lane, source.now());
     let terms = terms(settings);
     let streams = sync::settings::of_streams(&source, &settings.spelled, terms, &known.streams)?;
@@ -146,7 +147,7 @@ pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64
     Ok((report, is_old))
 }
 
-/// What came of a run: what it may deliver is delivered, and its report is stored.
+/// Delivers what a run has read, and stores the run's report.
 async fn conclude(
     settings: &Settings,
     common: &Common,
@@ -189,7 +190,8 @@ async fn conclude(
     Ok(report)
 }
 
-/// The streams that no box of the latest nights has held. A backfill is meant to take many boxes.
+/// Returns the streams that did not fit into the boxes of the latest runs. Only incremental runs count, because a
+/// backfill is meant to take many boxes.
 async fn starved(
     settings: &Settings,
     context: &Context,
@@ -209,7 +211,7 @@ async fn starved(
     Ok(box_size::of(&runs, BoxSize { allowed: common.time_box.requests, left }))
 }
 
-/// What a run says that was stopped before it had read anything.
+/// The error of a run that was stopped before it had read anything.
 fn stopped_early(settings: &Settings, stop: &Stop) -> Error {
     let why = match stop.why() {
         None => format!("; {}", undelivered(settings)),
@@ -221,7 +223,7 @@ fn stopped_early(settings: &Settings, stop: &Stop) -> Error {
     Error::new(Kind::Stopped, format!("stopped before anything was read{why}"))
 }
 
-/// What a run says that a signal stopped before it delivered.
+/// The message of a run that a signal stopped before it delivered.
 fn undelivered(settings: &Settings) -> String {
     let account = settings.account.as_ref().map(|name| format!(" --account {name}")).unwrap_or_default();
     let job = settings.job.display();
@@ -234,7 +236,8 @@ fn spelling(settings: &Settings) -> Spelling {
     Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone(), turn: Arc::default() }
 }
 
-/// Makes sure of how the API is spelled, and of which lists changes alone may be asked for.
+/// Finds out how the API is spelled. For an incremental run also finds out which lists can be asked for changes
+/// alone.
 async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Result<(Known, Tails)> {
     let endpoint = &settings.source.endpoint;
     let mut known = sync::dialect::settle(source, mirror, endpoint, &settings.spelled, &settings.streams).await?;
@@ -248,14 +251,17 @@ async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Resul
     Ok((known, tails))
 }
 
-/// How far readings reach back.
+/// Returns how far back readings reach, in milliseconds.
 fn terms(settings: &Settings) -> Terms {
     let milliseconds = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
     Terms { lookback: milliseconds(settings.lookback), full_every: milliseconds(settings.full_every) }
 }
 
-/// Walks of one stream at the same time: enough that a request is always full while others are under way. Where a box goes on
-/// with a reading, one request is filled: what begins many lists and ends none would begin them again in the next box.
+/// Returns how many walks of one stream run at the same time. There are enough that one request is always full while
+/// others are in flight.
+///
+/// If `few` is set, they fill just one request. That is for a box that continues a reading: a run that begins many
+/// lists and ends none would have to begin them again in the next box.
 fn walks(settings: &Settings, few: bool) -> usize {
     if few {
         return settings.source.aliases_per_request.max(1);
@@ -264,7 +270,7 @@ fn walks(settings: &Settings, few: bool) -> usize {
     in_flight.max(settings.source.aliases_per_request * 3).min(64)
 }
 
-/// Finishes what an earlier run has pinned, before anything lands.
+/// Finishes the deliveries that an earlier run has pinned, before new pages are stored.
 async fn finish(
     settings: &Settings,
     common: &Common,
@@ -276,8 +282,8 @@ async fn finish(
     mirror.call(move |w| deliver::finish(w, &settings, &mut destinations).map(|()| destinations)).await
 }
 
-/// Delivers on the mirror's own thread: nothing else is written meanwhile, and what that thread has given back is there
-/// for what delivering needs (another thread's memory would come on top).
+/// Delivers on the mirror's own thread. So nothing else is written meanwhile, and the delivery reuses the memory that
+/// this thread has freed. The memory of another thread would add to it.
 async fn deliver(
     settings: &Settings,
     mirror: &Mirror,
@@ -308,7 +314,8 @@ async fn deliver(
     Ok(())
 }
 
-/// Notes what the operator should know of the mirror's file: records that are damaged, a log that a reader keeps.
+/// Adds notes about the mirror's file for the operator: records that are damaged, and a log that another reader keeps
+/// from shrinking.
 async fn of_mirror(settings: &Settings, mirror: &Mirror, report: &mut RunReport, exits: &mut Vec<Exit>) -> Result<()> {
     for (_, error) in deliver::damaged(settings)? {
         exits.push(policy::decide(&error.kind).exit);

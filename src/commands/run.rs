@@ -1,5 +1,5 @@
-//! `run JOB`: read from the API into the mirror, then deliver to the job's destinations. Everything that can be known to
-//! fail is found out before the first request.
+//! `run JOB`: reads from the API into the mirror, then delivers to the job's destinations. It finds out everything
+//! that is known to make it fail before the first request.
 
 use super::one_run::{Common, run_once};
 use super::{accounts, setup};
@@ -13,7 +13,7 @@ use crate::report::terminal;
 use crate::sync::time_box::{TimeBox, Until};
 use crate::telemetry;
 
-/// A token, and what shows at first how a list is paged.
+/// The fewest requests that bring a run forward: the token, and what first shows how a list is paged.
 const LEAST_REQUESTS: u64 = 5;
 
 /// Runs a job file.
@@ -60,9 +60,9 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     Ok(exit_named(report.exit_code))
 }
 
-/// Runs what the settings describe and reports it. A run in a box that comes to the end of a reading which was begun the day
-/// before begins another with what the box still holds: otherwise a reading that was cut once would be a day old in each
-/// following night.
+/// Runs what the settings describe, and returns its report. If a run in a box ends a reading that was begun a day
+/// before, it begins another with what is left of the box. Otherwise one reading that was cut off would make every
+/// later night's reading a day old.
 pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunReport> {
     let (report, is_old) = run_once(settings, common, common.time_box.requests).await?;
     let left = common.time_box.requests.map(|most| most.saturating_sub(report.requests));
@@ -71,13 +71,13 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     }
     let mut next = match run_once(settings, common, left).await {
         Ok((next, _)) => next,
-        // The box ended before tonight's reading began: what the first has delivered is what this run has come to.
+        // The box ended before the new reading began, so the first one's delivery is the result of this run.
         Err(error) if error.kind == Kind::Stopped => return Ok(report),
         Err(error) => return Err(error),
     };
     next.notes.insert(0, format!("run {} came to the end of the reading before this one", report.run));
     if next.stopped {
-        // What the first has found stands until the second has come as far.
+        // The first reading's result stands until the second has come as far.
         next.exit_code = Exit::first([exit_named(next.exit_code), exit_named(report.exit_code)]) as u8;
         if next.refused.is_empty() {
             next.refused = report.refused;
@@ -86,7 +86,7 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     Ok(next)
 }
 
-/// The exit code as its name.
+/// Returns the exit with this code, or `Failed` for an unknown code.
 pub fn exit_named(code: u8) -> Exit {
     const ALL: [Exit; 8] = [
         Exit::Complete,

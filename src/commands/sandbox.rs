@@ -1,4 +1,4 @@
-//! `sandbox`: starts a Qpien-like server and prints its address and a ready-made command line.
+//! `sandbox`: starts a Qpien-like server, and prints its address and a ready-made command line.
 
 use crate::cli::{Filter, SandboxArgs, Switch};
 use crate::config::values;
@@ -72,7 +72,7 @@ fn options(args: &SandboxArgs) -> Result<Options> {
     })
 }
 
-/// The schema to serve.
+/// Returns the schema to serve, with the filter that `--updated-after` adds.
 fn sdl(args: &SandboxArgs) -> Result<String> {
     const TAKES: &str = "getContactList(page: Int, limit: Int)";
     let sdl = given(args)?;

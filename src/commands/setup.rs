@@ -1,4 +1,4 @@
-//! Makes what several subcommands need first: the settings from the command line, and the source.
+//! Makes what several subcommands need first: the flags from the command line, and the source.
 
 use crate::cli::JobArgs;
 use crate::config::env;
@@ -8,7 +8,7 @@ use crate::source::Source;
 use crate::source::budget::Budget;
 use crate::source::budget_window::Window;
 
-/// The flags of a job.
+/// Returns the flags of a job.
 pub fn flags(args: &JobArgs) -> Flags {
     Flags {
         endpoint: args.endpoint.clone(),
@@ -22,12 +22,12 @@ pub fn flags(args: &JobArgs) -> Flags {
     }
 }
 
-/// The source that the settings describe; makes no request.
+/// Makes the source that the settings describe. Makes no request.
 pub fn source(settings: &Settings) -> Result<Source> {
     source_with_at_most(settings, u64::MAX)
 }
 
-/// The same that makes at most so many requests.
+/// Makes the source that the settings describe, limited to a number of requests.
 pub fn source_with_at_most(settings: &Settings, requests: u64) -> Result<Source> {
     let s = &settings.source;
     let folder = env::state_folder();

@@ -1,4 +1,4 @@
-//! `status`: what the mirror holds and how far its walks have come. Reads beside a running job.
+//! `status`: shows what the mirror holds and how far its walks have come. It can read while a job is running.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `warehouse sql`: the SQL by which an engine takes the change files in, to standard output or as files.
+//! `warehouse sql`: prints or writes the SQL that loads the change files into an engine.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::say;
 use crate::streams::{self, Stream};
 use crate::warehouse::{Script, Wish, scripts};
 
-/// Prints or writes what was asked for.
+/// Prints or writes the scripts.
 pub fn warehouse(command: &WarehouseCommand) -> Result<Exit> {
     match command {
         WarehouseCommand::Sql(args) => sql(args),
@@ -32,7 +32,7 @@ fn sql(args: &WarehouseSqlArgs) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
-/// The streams of these names; those of a job that names none.
+/// Returns the streams with these names. Without names, returns those of a job that names none.
 fn named(names: &[String]) -> Result<Vec<Stream>> {
     if names.is_empty() {
         return Ok(streams::DEFAULT.into());

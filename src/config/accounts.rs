@@ -1,9 +1,11 @@
 //! `[[account]]`: many accounts in one job, each with its own key, mirror and output.
 //!
-//! An account is a job of its own: the job file with the account's key in its `[source]` and the account's name in place of
-//! `{account}`. Everything below sees one account's settings and never another's. What two accounts would share is refused
-//! here, before anything runs, and so is an account without its credentials: a half-configured night is worse than none.
-//! Only the accounts that are chosen need theirs, so a machine holds the secrets of its own part alone.
+//! An account becomes a job of its own: the job file with the account's key in its `[source]` and the account's name
+//! in place of `{account}`. All other code sees one account's settings and never another's.
+//!
+//! Before anything runs, this module refuses what two accounts would share, and an account without its credentials,
+//! because a night with only some of its accounts is worse than none. Only the chosen accounts need their
+//! credentials, so a machine holds no secrets but those of its own part.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,16 +21,16 @@ use super::shard::Shard;
 use super::text_file;
 use crate::error::{Error, Result};
 
-/// What stands for an account's name in paths.
+/// The placeholder for an account's name in paths.
 pub const PLACEHOLDER: &str = "{account}";
 
-/// The longest name of an account: file systems take 255 bytes, and endings come behind it.
+/// The longest name of an account, in bytes. File systems take 255 bytes, and endings follow the name.
 const LONGEST: usize = 100;
 
-/// `accounts_at_once` where the job does not say.
+/// `accounts_at_once` if the job does not set it.
 pub const AT_ONCE: u32 = 8;
 
-/// `[[account]]` as it stands.
+/// An `[[account]]` table as it is written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -48,7 +50,7 @@ struct Listed {
     account: Vec<Account>,
 }
 
-/// An account with the place it was read from, for messages.
+/// An account with the place that it was read from, for messages.
 struct Found {
     account: Account,
     place: String,
@@ -60,7 +62,8 @@ impl Found {
     }
 }
 
-/// The accounts that are chosen, each as its name and a job of its own; none for a job that lists no accounts.
+/// Returns the chosen accounts, each as its name and a job of its own. Returns `None` for a job that lists no
+/// accounts.
 pub fn chosen(job: &Job, text: &str, path: &Path, flags: &Flags, online: bool) -> Result<Option<Vec<(String, Job)>>> {
     let place = path.display().to_string();
     if job.account.is_empty() && job.accounts.is_none() {
@@ -83,7 +86,7 @@ pub fn chosen(job: &Job, text: &str, path: &Path, flags: &Flags, online: bool) -
     Ok(Some(picked.into_iter().map(|found| (found.name().to_owned(), of_account(job, &found.account))).collect()))
 }
 
-/// A job without accounts takes nothing that is about accounts.
+/// Refuses flags and keys that are about accounts, for a job that lists none.
 fn alone(job: &Job, text: &str, place: &str, flags: &Flags) -> Result<()> {
     if !flags.accounts.is_empty() || flags.shard.is_some() {
         let flag = if flags.shard.is_some() { "--shard" } else { "--account" };
@@ -102,7 +105,7 @@ fn alone(job: &Job, text: &str, place: &str, flags: &Flags) -> Result<()> {
     }
 }
 
-/// The accounts of the job file and of the file it names, each name once.
+/// Returns the accounts of the job file and of the file that it names. Returns an error if a name occurs twice.
 fn listed(job: &Job, text: &str, path: &Path) -> Result<Vec<Found>> {
     let place = path.display().to_string();
     for (key, given) in
@@ -126,7 +129,7 @@ fn listed(job: &Job, text: &str, path: &Path) -> Result<Vec<Found>> {
     if all.is_empty() {
         return Err(Error::usage(format!("{place}: there is no [[account]] in the files it names")));
     }
-    // File systems and databases that fold the case would make one of `Acme` and `acme`.
+    // File systems and databases that fold case would take `Acme` and `acme` for one name.
     let mut seen: HashMap<String, &Found> = HashMap::new();
     for found in &all {
         let (name, place) = (found.name(), &found.place);
@@ -161,7 +164,7 @@ fn found(accounts: Vec<Account>, text: &str, place: &str) -> Vec<Found> {
     accounts.into_iter().map(located).collect()
 }
 
-/// The paths that are an account's own, with the keys they stand at.
+/// Returns the paths that must be each account's own, with their keys.
 fn templates(job: &Job) -> Vec<(String, Option<&str>)> {
     let destinations = job.destination.iter().enumerate();
     let destinations = destinations.map(|(i, d)| match d.kind {
@@ -201,7 +204,7 @@ fn own_places(job: &Job, text: &str, place: &str, names: &[&str]) -> Result<()> 
     Ok(())
 }
 
-/// The accounts that `--account` or `--shard` picks, in the order of the files.
+/// Returns the accounts that `--account` or `--shard` picks, in the order of the files.
 fn picked<'l>(listed: &'l [Found], place: &str, flags: &Flags) -> Result<Vec<&'l Found>> {
     let shard = flags.shard.as_deref().map(Shard::read).transpose()?;
     for name in &flags.accounts {
@@ -217,7 +220,7 @@ fn picked<'l>(listed: &'l [Found], place: &str, flags: &Flags) -> Result<Vec<&'l
     Ok(listed.iter().filter(by_name).filter(by_shard).collect())
 }
 
-/// Refuses accounts whose credentials are not all there, all of them at once.
+/// Refuses accounts with incomplete credentials, and names all of them at once.
 fn refuse_incomplete(picked: &[&Found]) -> Result<()> {
     let mut lacking = Vec::new();
     for found in picked {
@@ -242,7 +245,7 @@ fn refuse_incomplete(picked: &[&Found]) -> Result<()> {
     )))
 }
 
-/// Refuses two accounts with one key: a line that was copied, and one account's records under another's name.
+/// Refuses two accounts with one key. A copied line would store one account's records under another's name.
 fn refuse_one_key(picked: &[&Found]) -> Result<()> {
     let mut seen: HashMap<(String, Option<&String>), &Found> = HashMap::new();
     for found in picked {
@@ -260,12 +263,12 @@ fn refuse_one_key(picked: &[&Found]) -> Result<()> {
     Ok(())
 }
 
-/// A schema's name with an account's in it; a `-` is a `_` there, which a name without quotes may hold.
+/// Puts an account's name into a schema's name. A `-` becomes `_`, because a name without quotes cannot hold it.
 fn of_schema(schema: &str, name: &str) -> String {
     schema.replace(PLACEHOLDER, &name.replace('-', "_"))
 }
 
-/// What a key may be, with an account's name in it.
+/// Returns an example of a key's value with the placeholder in it.
 fn example(key: &str) -> String {
     match key {
         "mirror.path" => format!("state/{PLACEHOLDER}.db"),
@@ -274,7 +277,7 @@ fn example(key: &str) -> String {
     }
 }
 
-/// The job as this account's own.
+/// Returns the job with this account's own values.
 fn of_account(job: &Job, account: &Account) -> Job {
     let own = |path: &str| path.replace(PLACEHOLDER, account.name.get_ref());
     let mut job = Job { accounts: None, account: Vec::new(), ..job.clone() };
@@ -290,7 +293,8 @@ fn of_account(job: &Job, account: &Account) -> Job {
     job
 }
 
-/// Where a key stands; of the tables of an array nobody knows which.
+/// Returns the place of a key, with its line. Array tables get no line, because the line of one of them cannot be
+/// told from its siblings'.
 fn at(text: &str, place: &str, key: &str) -> String {
     let line = job::line_of_path(text, key).filter(|_| !key.contains('['));
     format!("{place}{}", line.map(|line| format!(":{line}")).unwrap_or_default())

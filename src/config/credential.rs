@@ -1,10 +1,14 @@
-//! A key's id and secret as people paste them: with a line break, blanks or a byte order mark around them, which are taken
-//! off; with a control character within, which no key has, and which is refused by its name; with the quotes that an env file
-//! keeps, or the name of the variable, which a refused key is told of.
+//! Cleans and checks an API key's id and secret as people paste them.
+//!
+//! - Line breaks, blanks or a byte order mark around the value are removed.
+//! - A control character or an invisible character within it is refused and named, because no key has one.
+//! - Quotes that an env file keeps, or the variable's name, are a suspicion. If the server refuses the key, the error
+//!   tells it.
 
 use crate::error::{Error, Result, is_plain};
 
-/// The value without what is blank around it. An error names the place and the character, and nothing of the value.
+/// Returns the value without the blanks around it. An error names the place and the character, and shows nothing of
+/// the value.
 pub fn cleaned(place: &str, value: &str) -> Result<String> {
     let value = value.trim_matches(is_blank);
     match value.chars().find(|c| c.is_control() || !is_plain(*c)) {
@@ -16,7 +20,7 @@ pub fn cleaned(place: &str, value: &str) -> Result<String> {
     }
 }
 
-/// What looks wrong with a value, should the server refuse it; nothing of the value itself.
+/// Says what looks wrong with a value, in case the server refuses it. Shows nothing of the value.
 pub fn suspicion(place: &str, value: &str) -> Option<String> {
     const QUOTES: [(char, char); 8] =
         [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’'), ('„', '“'), ('«', '»'), ('<', '>')];
@@ -35,7 +39,7 @@ fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200d}' | '\u{2060}')
 }
 
-/// A character that does not show itself, by its name.
+/// Names a character that is not visible.
 fn named(c: char) -> String {
     let name = match c {
         '\0' => "a NUL",

@@ -1,4 +1,4 @@
-//! `[[destination]]`: from the job file to what the destinations are made of.
+//! Turns the `[[destination]]` tables of a job file into the settings of destinations.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::destinations::parquet;
 use crate::destinations::{Content, Terms, csv, jsonl};
 use crate::error::{Error, Result};
 
-/// One destination.
+/// A destination's settings.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct DestinationSettings {
@@ -24,7 +24,7 @@ pub struct DestinationSettings {
     pub target: Target,
 }
 
-/// What a destination is made of.
+/// Where a destination delivers to, and in which form.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub enum Target {
@@ -32,24 +32,24 @@ pub enum Target {
         path: PathBuf,
         written: Written,
         split: Option<u64>,
-        /// Files of changes that a stream has at most before older ones are folded; 0: as many as there are.
+        /// The most files of changes that a stream has before older ones are folded; 0 means no limit.
         max_files: usize,
         retry_for: Duration,
-        /// Of the files of a local folder, where the job says so.
+        /// The mode of the files of a local folder, if the job sets it.
         mode: Option<u32>,
     },
     #[cfg(feature = "postgres")]
     Postgres(Box<crate::destinations::postgres::Options>),
 }
 
-/// The longest `retry_for`: what is sent again was signed when it was sent first.
+/// The longest `retry_for`, because a repeated request keeps the signature of its first try.
 const RETRY_AT_MOST: Duration = Duration::from_secs(300);
 
-/// Files of changes that a stream has at most, where the job says nothing.
+/// `max_files` if the job does not set it.
 const MAX_FILES: usize = 100;
 
 impl Target {
-    /// The local folder that files go to, where it is one.
+    /// Returns the local folder that files go to. Returns `None` for an object store or a database.
     pub fn folder(&self) -> Option<PathBuf> {
         match self {
             Target::Files { path, .. } => matches!(Location::of(path), Ok(None)).then(|| path.clone()),
@@ -58,7 +58,7 @@ impl Target {
         }
     }
 
-    /// What two destinations may not share, and how it is told.
+    /// Returns the place that no two destinations may share, and its name in messages.
     fn place(&self) -> (String, String) {
         match self {
             Target::Files { path, .. } => {
@@ -74,7 +74,7 @@ impl Target {
     }
 }
 
-/// How files are written.
+/// The format of the files.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub enum Written {
@@ -84,7 +84,7 @@ pub enum Written {
     Parquet(parquet::Options),
 }
 
-/// The destinations of a job.
+/// Reads the destinations of a job.
 pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<DestinationSettings>> {
     if flags.out.is_some() && job.destination.len() != 1 {
         return Err(Error::usage(format!(
@@ -122,7 +122,7 @@ pub(super) fn key(i: usize, name: &str) -> String {
     format!("destination[{i}].{name}")
 }
 
-/// How long a place elsewhere is tried.
+/// Reads how long a remote place is tried.
 pub(super) fn retry_for(p: &mut Picker<'_>, i: usize, d: &job::Destination, usual: &str) -> Result<Duration> {
     let lasts = p.duration(&key(i, "retry_for"), d.retry_for.as_ref(), usual)?;
     if lasts > RETRY_AT_MOST {
@@ -131,7 +131,7 @@ pub(super) fn retry_for(p: &mut Picker<'_>, i: usize, d: &job::Destination, usua
     Ok(lasts)
 }
 
-/// A folder of files.
+/// Reads a destination of files.
 fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags: &Flags) -> Result<Target> {
     let place = p.place.to_owned();
     let tables = [("url", d.url.is_some()), ("schema", d.schema.is_some()), ("tombstones", d.tombstones.is_some())];
@@ -200,8 +200,8 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
     Ok(Target::Files { path, written, split, max_files, retry_for, mode })
 }
 
-/// The mode of files, as `chmod` takes it: digits that say who may read and write. Their user may do both, or nobody could
-/// deliver there again or verify.
+/// Reads the mode of files as `chmod` takes it: octal digits that say who may read and write. Their user must be
+/// allowed both; otherwise no run could deliver there again or verify the files.
 fn mode(text: &str, place: &str) -> Result<u32> {
     let is_octal = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
     let mode = u32::from_str_radix(text, 8).ok().filter(|mode| is_octal && mode & !0o666 == 0 && mode & 0o600 == 0o600);

@@ -1,4 +1,4 @@
-//! `[source.dialect]`: lines that replace parts of how the API is spelled, or the name of a file in the same form.
+//! `[source.dialect]`: a table that replaces parts of how the API is spelled, or the name of a file in the same form.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::text_file;
 use crate::dialect::{Dialect, Wrong};
 use crate::error::{Error, Result};
 
-/// The job's own part, and the shipped dialect with it laid over.
+/// Returns the job's own part, and the shipped dialect with that part laid over it.
 pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(Table, Dialect)> {
     let place = p.place.to_owned();
     let collects = job.source.extra_fields == Some(ExtraFields::Collect);
@@ -32,22 +32,22 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(Table, Dial
     }
 }
 
-/// Where the lines stand in a job file.
+/// The path of the table in a job file.
 const BELOW: &str = "source.dialect.";
 
 fn read(table: Table, collects: bool, located: impl Fn(&Wrong) -> Error) -> Result<(Table, Dialect)> {
     let dialect = Dialect::read(&table).map_err(|wrong| located(&wrong))?;
-    // What is taken along from the schema may be dropped, too, and nobody knows yet what that is.
+    // Fields collected from the schema may be dropped, too, and their names are not known yet.
     match dialect.drops_nothing().filter(|_| !collects) {
         Some(wrong) => Err(located(&wrong)),
         None => Ok((table, dialect)),
     }
 }
 
-/// A wrong line, with its number where it can be found.
+/// Makes an error of a wrong line, with its number if the line can be found.
 fn located(wrong: &Wrong, text: &str, place: &str, below: &str) -> Error {
     let Wrong { path, what } = wrong;
-    // An unknown key is named by what holds it.
+    // For an unknown key, `path` is that of the table that holds it, and the message names the key.
     let unknown = what.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
     let dropped = path.rsplit('.').next() == Some("drop");
     let unknown = unknown.filter(|_| !dropped);

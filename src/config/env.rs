@@ -1,4 +1,4 @@
-//! Every variable the program reads, and the expansion of `${NAME}` in job files.
+//! The names of all environment variables that the program reads, and the expansion of `${NAME}` in job files.
 
 use std::env::VarError;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ pub const ENDPOINT: &str = "QPIEN_ENDPOINT";
 pub const CLIENT_ID: &str = "QPIEN_CLIENT_ID";
 /// The API key's secret.
 pub const CLIENT_SECRET: &str = "QPIEN_CLIENT_SECRET";
-/// The folder of the shared budget windows; otherwise the user's state folder.
+/// The folder of the shared budget windows. The default is the user's state folder.
 pub const STATE_DIR: &str = "QPIEN_STATE_DIR";
 /// The key of masks that are keyed hashes.
 pub const MASK_KEY: &str = "QPIEN_MASK_KEY";
 
-/// A variable's value, or the content of the file that `NAME_FILE` names (for secrets that come as files). The second
-/// value is the name it came from.
+/// Returns a variable's value, or the content of the file that `NAME_FILE` names (for secrets that come as files).
+/// The second value is the name that was used. Returns `None` if neither is set.
 pub fn read(name: &str) -> Result<Option<(String, String)>> {
     match std::env::var(name) {
         Ok(value) if !value.is_empty() => return Ok(Some((value, name.to_owned()))),
@@ -41,12 +41,12 @@ pub fn read(name: &str) -> Result<Option<(String, String)>> {
     }
 }
 
-/// Replaces `${NAME}` by the variable's value; `$$` is a dollar sign.
+/// Replaces `${NAME}` by the variable's value, and `$$` by a dollar sign. Returns an error if a variable is not set.
 pub fn expand(text: &str, place: &str) -> Result<String> {
     expand_by(text, place, |_, value| Ok(value))
 }
 
-/// The same with values of one line, without what is blank around them.
+/// Expands a text like [`expand`]. Each value must be a single line; blanks around it are removed.
 pub fn expand_lines(text: &str, place: &str) -> Result<String> {
     expand_by(text, place, |name, value| secret::line(name, &value).map(str::to_owned))
 }
@@ -74,14 +74,14 @@ fn expand_by(text: &str, place: &str, fit: impl Fn(&str, String) -> Result<Strin
     Ok(out)
 }
 
-/// The variables that a text refers to and that are not set.
+/// Returns the variables that a text refers to and that are not set.
 pub fn unset(text: &str) -> Vec<String> {
     let plain = text.replace("$$", "");
     let names = plain.split("${").skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name);
     names.filter(|name| matches!(read(name), Ok(None))).map(str::to_owned).collect()
 }
 
-/// The folder for what all mirrors of this user share; none when the system names no home.
+/// Returns the folder for what all mirrors of this user share, or `None` if the system names no home.
 pub fn state_folder() -> Option<PathBuf> {
     let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     variable(STATE_DIR)

@@ -1,5 +1,5 @@
-//! A job file: which streams, which mode, which destinations. TOML; every key is checked, a wrong one is named with its
-//! line and the nearest right one. A key is added here, with its default in [`super::settings`].
+//! A job file (TOML): which streams, which mode, which destinations. Every key is checked. An error about a wrong key
+//! names its line and the nearest right key. New keys go here, and their defaults into [`super::settings`].
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::mask::{MaskAt, MaskTable};
 use super::text_file;
 use crate::error::{Error, Result};
 
-/// A job file as it stands.
+/// A job file as it is written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -37,9 +37,9 @@ pub struct Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Everything, once; a run that was not complete is gone on with until all is.
+    /// Everything, once. The next run continues an incomplete one until everything is read.
     Backfill,
-    /// The current state, each time anew.
+    /// The current state, again in each run.
     Incremental,
 }
 
@@ -71,17 +71,17 @@ pub struct Source {
     pub dialect: Option<Spelling>,
 }
 
-/// What is done with scalar fields that are not documented.
+/// What happens to scalar fields that are not documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExtraFields {
-    /// Nothing: they are not asked for.
+    /// They are not asked for.
     Ignore,
-    /// They are taken along, into the column `_extra`.
+    /// They are read, too, and go into the column `_extra`.
     Collect,
 }
 
-/// `dialect`: a table of lines, or the name of a file in the same form.
+/// `dialect`: a table, or the name of a file in the same form.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 #[allow(missing_docs)]
@@ -106,9 +106,9 @@ pub struct Mirror {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Retain {
-    /// For good: a destination that is added later is filled without a request.
+    /// Forever, so that a destination that is added later is filled without a request.
     All,
-    /// Until every destination has them; ids and hashes stay.
+    /// Until every destination has them. Ids and hashes stay.
     UntilDelivered,
 }
 
@@ -143,7 +143,7 @@ pub struct Destination {
     pub tombstones: Option<Tombstones>,
 }
 
-/// What kind of destination.
+/// The kind of a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -157,13 +157,13 @@ pub enum Kind {
     Postgres,
 }
 
-/// What becomes of the row of a record that is gone.
+/// What happens to the row of a record that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tombstones {
-    /// It goes, too.
+    /// It is deleted.
     Delete,
-    /// It stays, and says so.
+    /// It stays, flagged as deleted.
     Flag,
 }
 
@@ -171,19 +171,19 @@ pub enum Tombstones {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Content {
-    /// Everything, as it is now.
+    /// Every current record.
     Snapshot,
-    /// What changed since the last delivery.
+    /// The records that changed since the last delivery.
     Changes,
 }
 
-/// When a stream that did not end complete is published.
+/// Whether a stream without a complete verdict is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Publish {
-    /// Never: it is held, and what was published before stays.
+    /// No: it is held, and what was published before stays.
     Complete,
-    /// Always, marked incomplete.
+    /// Yes, marked as incomplete.
     Always,
 }
 
@@ -196,7 +196,7 @@ pub enum LineEnd {
     Crlf,
 }
 
-/// How files are compressed.
+/// The compression of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -207,7 +207,7 @@ pub enum Compression {
 }
 
 impl Job {
-    /// Reads a job file.
+    /// Reads a job file. Returns the job and the file's text.
     pub fn read(path: &Path) -> Result<(Job, String)> {
         let text = text_file::read(path)
             .map_err(|e| Error::usage(format!("the job file {} cannot be read: {e}", path.display())))?;
@@ -215,13 +215,13 @@ impl Job {
         Ok((job, text))
     }
 
-    /// Parses a job file's text; `place` is its name in messages.
+    /// Parses a job file's text. `place` is its name in messages.
     pub fn parse(text: &str, place: &str) -> Result<Job> {
         toml::from_str(text).map_err(|e| wrong(text, place, &e))
     }
 }
 
-/// What is wrong with a text of TOML, with its line, and the key where it is its value that is wrong.
+/// Makes an error of a TOML error, with its line, and with the key if its value is wrong.
 pub fn wrong(text: &str, place: &str, error: &toml::de::Error) -> Error {
     let Some(span) = error.span() else {
         return Error::usage(format!("{place}: {}", plain(error.message())));
@@ -229,7 +229,7 @@ pub fn wrong(text: &str, place: &str, error: &toml::de::Error) -> Error {
     let line = line_of(text, span.start);
     let of_value = error.message().starts_with("invalid ") || error.message().starts_with("unknown variant");
     let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
-    // What stands there may be a secret, or an address with one in it: it is never quoted.
+    // The value may be a secret, or an address that contains one, so it is never quoted.
     if error.message().starts_with("invalid type") && error.message().contains("expected a string") {
         let before = text.get(..span.start).unwrap_or_default().trim_end();
         let own =
@@ -241,7 +241,7 @@ pub fn wrong(text: &str, place: &str, error: &toml::de::Error) -> Error {
     Error::usage(format!("{place}:{line}: {key}{}", plain(error.message())))
 }
 
-/// The line on which the key of this dotted path stands, or else the line of what holds it.
+/// Returns the line of the key with this dotted path, or else the line of the closest table or key above it.
 pub fn line_of_path(text: &str, path: &str) -> Option<usize> {
     let segments = |dotted: &str| -> Vec<String> {
         dotted.split('.').map(|part| part.trim().trim_matches(['"', '\'']).to_owned()).collect()
@@ -265,14 +265,14 @@ pub fn line_of_path(text: &str, path: &str) -> Option<usize> {
     best.map(|(_, line)| line)
 }
 
-/// The line that this byte is on.
+/// Returns the number of the line that holds this byte, from 1.
 pub fn line_of(text: &str, offset: usize) -> usize {
     text[..offset.min(text.len())].matches('\n').count() + 1
 }
 
-/// serde's message, with the nearest name where one was mistyped.
+/// Returns serde's message in plain words, with the nearest name if a name was mistyped.
 pub fn plain(message: &str) -> String {
-    // serde's names of types are Rust's.
+    // serde names types as Rust does.
     let message = &message.replace("expected u32", "expected a whole number, 0 or more");
     let mut quoted = message.split('`').skip(1).step_by(2);
     let first_line = message.lines().next().unwrap_or(message);

@@ -13,7 +13,7 @@ use crate::record::mask::{Flag, How, Masks, Rule};
 use crate::secret::Secret;
 use crate::streams::{self, Kind, Stream};
 
-/// What a job says of a value.
+/// A job's setting for a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
@@ -24,35 +24,36 @@ pub enum Mask {
     Keep,
 }
 
-/// Where masks are put on.
+/// Where masks are applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MaskAt {
-    /// Before anything leaves the mirror.
+    /// When records leave the mirror.
     Delivery,
-    /// Before anything enters it.
+    /// When records enter the mirror.
     Landing,
 }
 
 impl MaskAt {
-    /// The name of the masks that records land with ([`Masks::fingerprint`]).
+    /// Returns the fingerprint of the masks that records enter the mirror with ([`Masks::fingerprint`]), `""` for no
+    /// mask.
     pub fn landing(self, masks: &Masks) -> String {
         if self == MaskAt::Landing { masks.fingerprint() } else { String::new() }
     }
 
-    /// The name of the masks that a stream leaves the mirror with.
+    /// Returns the fingerprint of the masks that a stream leaves the mirror with, `""` for no mask.
     pub fn delivery(self, masks: &Masks, stream: Stream) -> String {
         if self == MaskAt::Delivery { masks.fingerprint_of(stream) } else { String::new() }
     }
 }
 
-/// `[mask]`: by stream, by column or path.
+/// `[mask]`: the mask of each column or path, by stream.
 pub type MaskTable = BTreeMap<String, BTreeMap<String, Mask>>;
 
-/// A key below this length could be tried out.
+/// The fewest characters of a key. A shorter one could be guessed by trying.
 const LEAST_KEY: usize = 16;
 
-/// The masks of a job, and where they are put on.
+/// Reads the masks of a job, and where they are applied.
 pub fn masks(p: &mut Picker<'_>, job: &Job) -> Result<(Masks, MaskAt)> {
     let at = p.pick("mask_at", None, job.mask_at, MaskAt::Delivery);
     let mut masks = Masks::default();

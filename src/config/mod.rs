@@ -1,8 +1,20 @@
-//! What a run is told, and from where: flags override the environment, the environment overrides the job file, the job
-//! file overrides defaults. [`job`] is the file, [`mod@env`] every variable's name, [`settings`] the effective result,
-//! [`origin`] who wins and who won, [`accounts`] the `[[account]]` tables and [`shard`] a machine's part of them, [`source`] the `[source]` table, [`crate::dialect`] the `[source.dialect]` table, `volatile` the
-//! `[source.volatile]` table, [`destinations`] the `[[destination]]` tables, `postgres` those of them that are databases, [`values`] durations and sizes as people write
-//! them, `credential` keys as they paste them, `text_file` what is read of their files.
+//! What a run is told, and from where. Flags override the environment, the environment overrides the job file, and
+//! the job file overrides defaults.
+//!
+//! | file | what it reads |
+//! |---|---|
+//! | [`job`] | the job file |
+//! | [`mod@env`] | environment variables: all their names |
+//! | [`settings`] | the effective settings |
+//! | [`origin`] | which source of a value wins, and which one won |
+//! | [`accounts`], [`shard`] | the `[[account]]` tables, and a machine's part of them |
+//! | [`source`] | the `[source]` table |
+//! | `dialect` | the `[source.dialect]` table ([`crate::dialect`]) |
+//! | `volatile` | the `[source.volatile]` table |
+//! | [`destinations`], `postgres` | the `[[destination]]` tables, and those among them that are databases |
+//! | [`values`] | durations and sizes as people write them |
+//! | `credential` | API keys as people paste them |
+//! | `text_file` | the text of people's files |
 
 pub mod accounts;
 mod credential;

@@ -1,5 +1,5 @@
-//! Where a value comes from: flags override the environment, the environment overrides the job file, the job file
-//! overrides defaults. Whoever picks a value here leaves a note of it for `--print-config`.
+//! Picks values by precedence: flags override the environment, the environment overrides the job file, and the job
+//! file overrides defaults. Each pick is noted for `--print-config`.
 
 use std::time::Duration;
 
@@ -13,39 +13,39 @@ use crate::error::{Error, Result};
 pub enum Origin {
     /// A flag on the command line.
     Flag(&'static str),
-    /// A variable.
+    /// An environment variable, by its name.
     Environment(String),
     /// The job file.
     Job,
-    /// Nobody set it.
+    /// The default, because nothing sets it.
     Default,
 }
 
-/// Collects values with their origins.
+/// Picks values, and collects them with their origins.
 pub struct Picker<'p> {
     /// The job file's name, for messages.
     pub place: &'p str,
-    /// Its text.
+    /// The job file's text.
     pub text: &'p str,
-    /// What was set, from where.
+    /// Key, displayed value and origin of every value picked so far.
     pub origins: Vec<(String, String, Origin)>,
 }
 
 impl Picker<'_> {
-    /// The flag's value, else the job file's, else the default.
+    /// Returns the flag's value, or else the job file's, or else the default.
     pub fn pick<T: Serialize>(&mut self, key: &str, flag: Option<(&'static str, T)>, job: Option<T>, default: T) -> T {
         let (value, origin) = match (flag, job) {
             (Some((flag, value)), _) => (value, Origin::Flag(flag)),
             (None, Some(value)) => (value, Origin::Job),
             (None, None) => (default, Origin::Default),
         };
-        // As it would stand in the job file.
+        // The value as it would stand in the job file.
         let shown = toml::Value::try_from(&value).map_or_else(|_| "?".to_owned(), |value| value.to_string());
         self.note(key, shown, origin);
         value
     }
 
-    /// The same for a number that has bounds.
+    /// Picks a number like [`Picker::pick`]. Returns an error if it is out of bounds.
     pub fn bounded(
         &mut self,
         key: &str,
@@ -73,7 +73,8 @@ impl Picker<'_> {
         self.origins.push((key.to_owned(), shown, origin));
     }
 
-    /// Text that a variable may set (where one is named), and that may refer to variables in the job file.
+    /// Picks a text: the flag's, or else the variable's (if `variable` names one), or else the job file's, in which
+    /// `${NAME}` is replaced. Returns `None` if nothing sets it.
     pub fn text(
         &mut self,
         key: &str,
@@ -96,13 +97,13 @@ impl Picker<'_> {
         Ok(Some(value))
     }
 
-    /// A duration of the job file.
+    /// Picks a duration of the job file.
     pub fn duration(&mut self, key: &str, job: Option<&String>, default: &str) -> Result<Duration> {
         let text = self.pick(key, None, job.cloned(), default.to_owned());
         values::duration(&text, &format!("{}: {key}", self.place))
     }
 
-    /// A size of the job file, in bytes.
+    /// Picks a size of the job file, in bytes.
     pub fn size(&mut self, key: &str, job: Option<&String>, default: &str) -> Result<usize> {
         let text = self.pick(key, None, job.cloned(), default.to_owned());
         let place = format!("{}: {key}", self.place);

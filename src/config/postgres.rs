@@ -1,4 +1,5 @@
-//! `kind = "postgres"`: from the job file to a schema of a database. The URL holds a password and is shown nowhere.
+//! `kind = "postgres"`: reads the schema of a database from the job file. The URL holds a password and is shown
+//! nowhere.
 
 use super::destinations::{Target, key, retry_for};
 use super::env;
@@ -9,10 +10,10 @@ use crate::destinations::postgres::address::Address;
 use crate::destinations::postgres::{Options, Tombstones};
 use crate::error::{Error, Result};
 
-/// The longest name that PostgreSQL keeps whole.
+/// The longest name, in bytes, that PostgreSQL does not cut.
 const LONGEST: usize = 63;
 
-/// A schema of a database.
+/// Reads a destination in a database.
 pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::Destination, flags: &Flags) -> Result<Target> {
     let place = p.place.to_owned();
     let of_files = [

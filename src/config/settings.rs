@@ -1,5 +1,5 @@
-//! The effective result: every value and where it came from. Flags override the environment, the environment overrides
-//! the job file, the job file overrides defaults.
+//! The effective settings: every value, and where it came from. Flags override the environment, the environment
+//! overrides the job file, and the job file overrides defaults.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use crate::record::mask::Masks;
 use crate::source::Settings as SourceSettings;
 use crate::streams::{self, Stream};
 
-/// What flags say.
+/// The values that flags set.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs)]
 pub struct Flags {
@@ -34,20 +34,20 @@ pub struct Flags {
     pub requests_per_minute: Option<u32>,
     pub page_size: Option<u32>,
     pub allow_deletes: bool,
-    /// `--account`: the accounts that are meant; all when there is none.
+    /// `--account`: the chosen accounts. Empty means all.
     pub accounts: Vec<String>,
     /// `--shard`, as it was typed.
     pub shard: Option<String>,
 }
 
-/// Everything a command needs.
+/// Everything that a command needs to know.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct Settings {
-    /// The job's file, as it was named.
+    /// The path of the job file, as it was given.
     pub job: PathBuf,
     pub name: String,
-    /// Which of the job's accounts this is; none for a job that lists no accounts.
+    /// The job's account that these settings are for. `None` if the job lists no accounts.
     pub account: Option<String>,
     pub accounts_at_once: u32,
     pub lane: Lane,
@@ -58,15 +58,15 @@ pub struct Settings {
     pub spelled: toml::Table,
     pub requests_per_minute: u32,
     pub page_size: u32,
-    /// How long messages change after they were written.
+    /// How long after it was written a message may still change.
     pub lookback: Duration,
-    /// How old the last reading of a whole list may be when changes alone are asked for.
+    /// How old the last reading of a whole list may be if a run asks for changes alone.
     pub full_every: Duration,
-    /// Unchanged conversations that an incremental run audits.
+    /// The number of unchanged conversations that an incremental run audits.
     pub audit: u32,
-    /// Requests that an incremental run may spend on reading again what an audit shows to have been skipped wrongly.
+    /// The requests that an incremental run may spend on lists that were skipped wrongly, as an audit has shown.
     pub audit_repair: u32,
-    /// Read lists a second time, so that they can be proven.
+    /// Whether lists are read a second time, so that they can be proven.
     pub double_collect: bool,
     pub mirror: PathBuf,
     pub deletes: Deletes,
@@ -76,28 +76,28 @@ pub struct Settings {
     pub masks: Masks,
     pub mask_at: MaskAt,
     pub destinations: Vec<DestinationSettings>,
-    /// What was set, from where, in the order of `--print-config`.
+    /// Key, displayed value and origin of every setting, in the order of `--print-config`.
     pub origins: Vec<(String, String, Origin)>,
 }
 
 impl Settings {
-    /// The settings for a job file, or the reason why there are none: one for a job without accounts, else one for each
-    /// that is chosen (none when a shard holds none).
+    /// Loads the settings of a job file: one for a job without accounts, or else one for each chosen account. Empty
+    /// if a shard holds no account.
     pub fn load(path: &Path, flags: &Flags) -> Result<Vec<Settings>> {
         each(path, flags, true)
     }
 
-    /// The same for commands that never speak to the API: missing credentials are no error.
+    /// Loads the settings for commands that never speak to the API, so that missing credentials are no error.
     pub fn load_offline(path: &Path, flags: &Flags) -> Result<Vec<Settings>> {
         each(path, flags, false)
     }
 
-    /// The settings for the text of a job without accounts.
+    /// Makes the settings from the text of a job without accounts.
     pub fn of_text(text: &str, place: &str, flags: &Flags) -> Result<Settings> {
         resolve(&Job::parse(text, place)?, None, text, place, place, flags, true)
     }
 
-    /// `--print-config`: one line a value, with its origin, secrets hidden.
+    /// Returns the output of `--print-config`: one line for each value, with its origin. Secrets are hidden.
     pub fn print(&self) -> String {
         let width = self.origins.iter().map(|(k, v, _)| k.len() + v.len() + 3).filter(|w| *w < 80).max().unwrap_or(0);
         let mut out = String::new();
@@ -213,7 +213,8 @@ fn resolve(
     })
 }
 
-/// A snapshot is made of every payload, and payloads that nobody is given are lost.
+/// Refuses `retain = "until-delivered"` for a job without destinations, whose records would be lost, and for
+/// snapshots, which need every payload each time.
 fn refuse_to_forget(retain: Retain, destinations: &[DestinationSettings], place: &str) -> Result<()> {
     let snapshot = destinations.iter().any(|d| d.terms.content == Content::Snapshot);
     if retain == Retain::All || !(snapshot || destinations.is_empty()) {
@@ -235,7 +236,7 @@ fn deletes(p: &mut Picker<'_>, job: &job::Mirror, flags: &Flags) -> Result<Delet
     Ok(Deletes { on, most, confirm_requests, allowed: flags.allow_deletes })
 }
 
-/// The stream of that name, or which it may have been.
+/// Returns the stream with this name. Otherwise the error suggests the nearest name.
 pub(super) fn stream_named(name: &str, place: &str) -> Result<Stream> {
     let known: Vec<&str> = streams::ALL.iter().map(|s| s.name()).collect();
     Stream::named(name).ok_or_else(|| {

@@ -1,14 +1,15 @@
-//! `--shard 3/16`: a stable part of a job's accounts, so that many machines share them without speaking to one another.
+//! `--shard 3/16`: a stable part of a job's accounts, so that many machines share the accounts without talking to one
+//! another.
 //!
-//! An account's part follows from its name alone (xxh3, modulo the number of parts): adding an account moves no other, so
-//! each keeps the machine, and the volume, on which its mirror lies. Parts are counted from 0, as Kubernetes counts the
-//! indexes of a Job and Airflow those of mapped tasks.
+//! The part of an account depends on its name alone (xxh3, modulo the number of parts). Adding an account moves no
+//! other, so each account stays on the machine, and the volume, that holds its mirror. Parts are counted from 0, as
+//! Kubernetes counts the indexes of a Job and Airflow those of mapped tasks.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Error, Result};
 
-/// One of so many parts.
+/// One of a number of parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     index: u64,
@@ -30,7 +31,7 @@ impl Shard {
         }
     }
 
-    /// Whether the account of this name belongs to it.
+    /// Returns whether the account with this name belongs to this part.
     pub fn holds(self, name: &str) -> bool {
         xxh3_64(name.as_bytes()) % self.of == self.index
     }
@@ -55,7 +56,8 @@ mod tests {
         }
     }
 
-    /// Mirrors lie where their shard ran: the hash is a promise. The published value of XXH3 of nothing, seed 0.
+    /// The hash must never change, because each mirror lies where its shard ran. The value is the published XXH3 of
+    /// empty input, seed 0.
     #[test]
     fn the_hash_is_xxh3() {
         let empty = 0x2d06_8005_38d3_94c2_u64;

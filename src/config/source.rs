@@ -1,4 +1,4 @@
-//! `[source]`: the address, the credentials and the limits of one key.
+//! `[source]`: the address, the credentials and the limits of one API key.
 
 use std::sync::Arc;
 
@@ -17,8 +17,9 @@ use crate::streams::PerStream;
 /// The documented address.
 const ENDPOINT: &str = "https://api.qpien.com/api/v1";
 
-/// What the source needs. The key of one account of many is its own, whatever variables say of the one account of other
-/// jobs. Offline, for commands that never speak to the API, missing credentials are no error.
+/// Reads the settings of the source. An account that is one of many has its own key, so the variables for the
+/// credentials do not apply to it. If `online` is unset, for commands that never speak to the API, missing
+/// credentials are no error.
 pub fn source(p: &mut Picker<'_>, job: &job::Source, of_many: bool, flags: &Flags, online: bool) -> Result<Settings> {
     let variable = |name| Some(name).filter(|_| !of_many);
     let flag = flags.endpoint.clone().map(|e| ("--endpoint", e));
@@ -56,7 +57,7 @@ pub fn source(p: &mut Picker<'_>, job: &job::Source, of_many: bool, flags: &Flag
     })
 }
 
-/// Where a credential stands: a variable, or a key of the job.
+/// Returns where a credential is set: the variable, or the key of the job.
 fn place(p: &Picker<'_>, key: &str) -> String {
     let key = format!("source.{key}");
     match p.origins.iter().rev().find(|(noted, ..)| *noted == key) {

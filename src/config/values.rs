@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::number;
 
-/// The longest duration of a job: a hundred years, so that a moment so far from now is still a moment.
+/// The longest duration of a job, a hundred years, so that a date that far from now can still be expressed.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Parses a duration; `place` is for the message.
+/// Parses a duration. `place` names its key in the message.
 pub fn duration(text: &str, place: &str) -> Result<Duration> {
     let wrong =
         || Error::usage(format!("{place} = {text:?} is not a duration; write for example \"30s\", \"15m\" or \"2h\""));
@@ -25,7 +25,7 @@ pub fn duration(text: &str, place: &str) -> Result<Duration> {
     Duration::try_from_secs_f64(seconds).ok().filter(|d| *d <= LONGEST).ok_or_else(wrong)
 }
 
-/// Parses a size in bytes; `place` is for the message.
+/// Parses a size in bytes. `place` names its key in the message.
 pub fn size(text: &str, place: &str) -> Result<u64> {
     let wrong = || Error::usage(format!("{place} = {text:?} is not a size; write for example \"64MiB\" or \"500MB\""));
     let (number, unit) = split(text);

@@ -1,4 +1,4 @@
-//! `[source.volatile]`: which values change by themselves, so that they stay out of a record's hash.
+//! `[source.volatile]`: which values change although nobody edited the record, so that they stay out of its hash.
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 use crate::record::volatile::Volatile;
 use crate::streams::{ALL, Kind, PerStream, Stream};
 
-/// The key that is no stream.
+/// The one key that is not a stream's name.
 const SIGNED: &str = "signed";
 
-/// What is done with addresses that look signed.
+/// What happens to addresses that look signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Signed {
@@ -23,7 +23,7 @@ pub enum Signed {
     Keep,
 }
 
-/// What stays out of the hashes of each stream's records.
+/// Reads which values stay out of the hashes of each stream's records.
 pub fn volatile(p: &mut Picker<'_>, job: &Job, dialect: &Dialect) -> Result<PerStream<Volatile>> {
     let none = Table::new();
     let table = job.source.volatile.as_ref().unwrap_or(&none);
@@ -55,7 +55,8 @@ pub fn volatile(p: &mut Picker<'_>, job: &Job, dialect: &Dialect) -> Result<PerS
     Ok(all)
 }
 
-/// Whether a path can lead to something; below a column nobody knows the names before the schema is seen.
+/// Checks that a path can lead to a value. Names below a column are not checked, because they are unknown before the
+/// schema is read.
 fn check(path: &[String], stream: Stream, dialect: &Dialect, collects: bool) -> std::result::Result<(), String> {
     let [column, below @ ..] = path else {
         return Err("a column without a name".into());
@@ -75,7 +76,7 @@ fn check(path: &[String], stream: Stream, dialect: &Dialect, collects: bool) -> 
     }
     let part = dialect.streams.get(stream.name());
     let asked: Vec<&str> = part.iter().flat_map(|p| p.fields.iter().chain(&p.extra)).map(|f| field_name(f)).collect();
-    // What is taken along from the schema may be volatile, too, and nobody knows yet what that is.
+    // Fields collected from the schema may be volatile, too, and their names are not known yet.
     if documented.is_some() || asked.contains(&column.as_str()) || collects {
         return Ok(());
     }
@@ -85,7 +86,7 @@ fn check(path: &[String], stream: Stream, dialect: &Dialect, collects: bool) -> 
     Err(what.replacen("unknown key", "there is no column", 1))
 }
 
-/// A wrong line of the table, with its number.
+/// Makes an error of a wrong line of the table, with its number.
 fn wrong(p: &Picker<'_>, at: &str, key: Option<&str>, what: &str) -> Error {
     let line = job::line_of_path(p.text, &format!("source.volatile.{at}")).map(|l| format!(":{l}")).unwrap_or_default();
     let key = key.map(|key| format!(" {key}:")).unwrap_or_default();

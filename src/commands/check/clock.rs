@@ -1,15 +1,15 @@
-//! This machine's clock beside the server's.
+//! Compares this machine's clock with the server's.
 
 use super::line::Line;
 use crate::source::server_clock::Skew;
 
-/// More seconds than this are worth a word.
+/// The difference in seconds above which the line is a note.
 const MUCH: f64 = 30.0;
 
 const NO_DATE: &str =
     "compare this machine's clock yourself: it decides what may have changed where the server's is not known";
 
-/// How far the clocks are apart.
+/// Says how far the clocks are apart.
 pub fn line(skew: Option<Skew>, contacted: bool) -> Line {
     let Some(Skew { ahead, uncertainty }) = skew else {
         return if contacted {

@@ -1,4 +1,4 @@
-//! A destination: whether it could be written, whether this mirror may, and whether there is room.
+//! Checks a destination: whether it can be written, whether this mirror may deliver to it, and whether there is room.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::mirror::{pending_deliveries, store};
 use crate::streams::Stream;
 
-/// One destination.
+/// Checks one destination.
 pub fn line(settings: &DestinationSettings, job: &Settings) -> Line {
     let line = match (&settings.target, settings.target.folder()) {
         (Target::Files { .. }, Some(folder)) => self::folder(&folder),
@@ -36,8 +36,8 @@ pub fn line(settings: &DestinationSettings, job: &Settings) -> Line {
     }
 }
 
-/// Refuses, as a run would, what another mirror fed, or a newer one than this. A mirror that cannot be read has a line of
-/// its own.
+/// Refuses, as a run would, a destination that another mirror or a newer one than this has fed. A mirror that cannot
+/// be read is reported in a line of its own.
 fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
     let destination = deliver::destination(settings, job)?;
     if !destination.is_one_mirrors() {
@@ -59,7 +59,7 @@ fn foreign(settings: &DestinationSettings, job: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// The last seq of each stream, and what it was filled with, by looking alone.
+/// Returns the last seq of each stream and how it was filled. Only reads.
 fn delivered(settings: &DestinationSettings, job: &Settings, mirror: &str) -> Result<Vec<(Stream, (i64, Filled))>> {
     match &settings.target {
         Target::Files { path, retry_for, .. } => {
@@ -77,7 +77,7 @@ fn delivered(settings: &DestinationSettings, job: &Settings, mirror: &str) -> Re
     }
 }
 
-/// A database, and whether what is there fits.
+/// Checks a database, and whether its tables fit.
 #[cfg(feature = "postgres")]
 fn database(options: &Options, terms: Terms, streams: &[Stream]) -> Line {
     let place = options.place();
@@ -88,7 +88,7 @@ fn database(options: &Options, terms: Terms, streams: &[Stream]) -> Line {
     line.with("place", place)
 }
 
-/// An object store says what may be done only when it is done.
+/// Checks an object store by using it, because only an attempt shows what it allows.
 fn objects(path: &Path, retry_for: Duration) -> Line {
     let place = path.display().to_string();
     let tried = deliver::store(path, retry_for).and_then(|mut store| store.check("check"));

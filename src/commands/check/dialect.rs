@@ -1,5 +1,5 @@
-//! How much of the API's spelling is known: proven by an earlier run and remembered, settled just now, given by the job
-//! file, or only assumed as shipped; and which documented columns stay empty.
+//! Says how the spelling of each part of the API is known: proven by an earlier run and remembered, found out just
+//! now, given by the job file, or only assumed as shipped. It also says which documented columns stay empty.
 
 use super::line::Line;
 use super::streams::{Asked, Seen};
@@ -10,10 +10,10 @@ use crate::quantity::counted;
 use crate::source::Source;
 use crate::streams::Stream;
 
-/// The part that is no stream.
+/// The one part that is not a stream.
 const TOKEN: &str = "token";
 
-/// One line for all of it.
+/// Makes one line for all parts.
 pub fn line(
     source: &Source,
     settings: &Settings,
@@ -79,7 +79,7 @@ fn not_asked(count: u64) -> String {
     }
 }
 
-/// Documented columns that are not asked for.
+/// Returns the documented columns that are not asked for.
 fn missing(source: &Source, stream: Stream) -> Vec<&'static str> {
     let dialect = source.dialect();
     let Ok(part) = dialect.stream(stream) else {

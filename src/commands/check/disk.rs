@@ -1,30 +1,31 @@
-//! What a file system allows: writing, and how much. Nothing is left behind by asking.
+//! Finds out whether a file system can be written and how much space it has. It leaves nothing behind.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::quantity::size;
 
-/// Less free than this is worth a word.
+/// The free bytes below which the line is a note.
 const LITTLE: u64 = 1 << 30;
 
-/// The bytes that may still be written to the file system of `path`, which need not exist yet.
+/// Returns the bytes that may still be written to the file system of `path`, which need not exist yet. Returns `None`
+/// if the system does not tell.
 pub fn free(path: &Path) -> Option<u64> {
     let system = rustix::fs::statvfs(nearest(path)).ok()?;
     Some(system.f_bavail.saturating_mul(system.f_frsize))
 }
 
-/// Whether so much free is little, beside what is there already.
+/// Returns whether the free space is little: less than 1 GiB, or less than the `there` bytes that are stored already.
 pub fn is_little(free: Option<u64>, there: u64) -> bool {
     free.is_some_and(|free| free < LITTLE.max(there))
 }
 
-/// `80.1 GB free`.
+/// Returns, for example, `80.1 GB free`.
 pub fn told(free: Option<u64>) -> String {
     free.map_or_else(|| "free space unknown".into(), |free| format!("{} free", size(free)))
 }
 
-/// Whether something could be written under `path`: its nearest existing folder must allow it.
+/// Returns an error unless the nearest existing folder of `path` can be written.
 pub fn writable(path: &Path) -> Result<()> {
     let folder = nearest(path);
     let refused = |why: &str| Error::usage(format!("{} cannot be written: {} {why}", path.display(), folder.display()));
@@ -32,11 +33,11 @@ pub fn writable(path: &Path) -> Result<()> {
     if !metadata.is_dir() {
         return Err(refused("is not a folder"));
     }
-    // An unnamed temporary file is gone with its handle.
+    // An unnamed temporary file disappears with its handle.
     tempfile::tempfile_in(folder).map(drop).map_err(|e| refused(&format!("({e})")))
 }
 
-/// The folder that SQLite sorts in: the first of those it tries that exists and can be written.
+/// Returns the folder that SQLite sorts in: the first of its candidates that exists and can be written.
 pub fn temporary() -> Option<PathBuf> {
     let named = ["SQLITE_TMPDIR", "TMPDIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
     first_writable(named.chain(["/var/tmp", "/usr/tmp", "/tmp", "."].map(PathBuf::from)))
@@ -46,7 +47,7 @@ fn first_writable(mut folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf>
     folders.find(|folder| folder.is_dir() && tempfile::tempfile_in(folder).is_ok())
 }
 
-/// The nearest that exists.
+/// Returns the nearest folder above `path`, or `path` itself, that exists.
 fn nearest(path: &Path) -> &Path {
     let mut folder = path;
     while !folder.exists() {

@@ -1,4 +1,4 @@
-//! The address, whether the way there is encrypted, the key, and how long its tokens live.
+//! Checks the address, whether the connection is encrypted, the key, and how long its tokens live.
 
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use crate::source::Source;
 use crate::source::token::Lifetime;
 use crate::sync::dialect;
 
-/// Tokens that live less long than this are worth a word.
+/// The lifetime of a token below which the line is a note.
 const SHORT: Duration = Duration::from_secs(5 * 60);
 
-/// A token, settled where the mutation is spelled otherwise; gives what was settled.
+/// Gets a token. Finds out how the token is asked for if the server spells that otherwise, and returns what was found
+/// out.
 pub async fn sign_in(source: &Source, settings: &Settings, remembered: &[Part]) -> Result<Outcome> {
     let outcome = Negotiation::new(source, &settings.spelled, remembered)?.settle(&[]).await;
     if source.budget.stats().spent {
@@ -25,19 +26,19 @@ pub async fn sign_in(source: &Source, settings: &Settings, remembered: &[Part]) 
     Ok(outcome)
 }
 
-/// Three lines: endpoint, credentials, token.
+/// Makes three lines: endpoint, credentials, token.
 pub fn lines(source: &Source, settings: &Settings, signed_in: &Result<Outcome>) -> [Line; 3] {
     let error = signed_in.as_ref().err();
     [endpoint(&settings.source.endpoint, error), credentials(error), token(source.token_lifetime())]
 }
 
-/// Whether it is the address's fault, not the key's.
+/// Returns whether the error is about the address and not about the key.
 fn is_the_address(error: &Error) -> bool {
     !matches!(error.kind, Kind::InvalidClient | Kind::Usage | Kind::QueryRejected { .. } | Kind::Spent)
 }
 
 fn endpoint(address: &str, error: Option<&Error>) -> Line {
-    // Http itself refuses whatever is neither https nor this machine.
+    // The HTTP client refuses any address that is neither https nor this machine.
     let encrypted = address.to_ascii_lowercase().starts_with("https://");
     let line = match error.filter(|e| is_the_address(e)) {
         Some(error) => Line::failed("endpoint", address, error),

@@ -1,10 +1,10 @@
-//! The job file: it was read, every key is known, every value can be.
+//! The job file's line. By then the file was read, and every key and value in it is valid.
 
 use super::line::Line;
 use crate::config::settings::Settings;
 use crate::quantity::counted;
 
-/// What the job is.
+/// Says what the job consists of.
 pub fn line(settings: &Settings) -> Line {
     let count = |n: usize, what: &str| counted(n as u64, what);
     let (streams, destinations) = (settings.streams.len(), settings.destinations.len());

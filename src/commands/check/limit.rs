@@ -1,10 +1,10 @@
-//! The limit, as the server's headers tell it, beside what the job would send.
+//! Compares the limit in the server's headers with what the job would send.
 
 use super::line::Line;
 use crate::clock::human;
 use crate::source::budget::{Headers, Stats};
 
-/// Limit, remaining, reset; whether the job would exceed it.
+/// Says the limit, what remains and when it resets, and whether the job would exceed it.
 pub fn line(stats: &Stats, per_minute: u32) -> Line {
     let ours = match per_minute {
         0 => "this job sets no limit of its own".to_owned(),

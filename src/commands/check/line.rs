@@ -1,4 +1,4 @@
-//! A line of the checklist, as data: what was looked at, how it is, what that means.
+//! A line of the checklist, as data: what was checked, the result, and what it means.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -6,33 +6,33 @@ use serde_json::{Map, Value};
 use crate::error::Error;
 use crate::policy::{self, Exit};
 
-/// How it is.
+/// The result of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Well.
+    /// All is well.
     Ok,
-    /// A run will do, and there is something to know.
+    /// A run will work, but there is something to know.
     Note,
     /// A run will fail.
     Fail,
 }
 
-/// A line.
+/// A line of the checklist.
 #[derive(Debug, Clone, Serialize)]
 pub struct Line {
-    /// What was looked at.
+    /// What was checked.
     pub name: String,
-    /// How it is.
+    /// The result.
     pub status: Status,
     /// What was found.
     pub detail: String,
     /// What that means, or what to do next.
     pub hint: String,
-    /// The same for machines.
+    /// What was found, as data for programs.
     #[serde(flatten)]
     pub facts: Map<String, Value>,
-    /// What a failure makes of the exit code.
+    /// The exit code that a failure calls for.
     #[serde(skip)]
     pub exit: Option<Exit>,
 }
@@ -43,34 +43,34 @@ impl Line {
         Line { name: name.to_owned(), status, detail, hint, facts: Map::new(), exit: None }
     }
 
-    /// All is well.
+    /// Makes a line that says that all is well.
     pub fn ok(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Line {
         Line::new(Status::Ok, name, detail, hint)
     }
 
-    /// A run will do all the same.
+    /// Makes a line that says something to know, although a run will work.
     pub fn note(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Line {
         Line::new(Status::Note, name, detail, hint)
     }
 
-    /// Well, or a note.
+    /// Makes a line that is `Ok` if `well`, or else a note.
     pub fn ok_if(well: bool, name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Line {
         Line::new(if well { Status::Ok } else { Status::Note }, name, detail, hint)
     }
 
-    /// It could not be looked at.
+    /// Makes a line for something that could not be checked.
     pub fn unchecked(name: &str, why: &str, hint: impl Into<String>) -> Line {
         Line::note(name, format!("not checked: {why}"), hint).with("checked", false)
     }
 
-    /// A run will fail; what is found in common with `Line::ok` stands in front of what was wrong.
+    /// Makes a line that says that a run will fail. `what` stands in front of the error, as in `Line::ok`.
     pub fn failed(name: &str, what: &str, error: &Error) -> Line {
         let decision = policy::decide(&error.kind);
         let detail = if what.is_empty() { error.detail.clone() } else { format!("{what}: {}", error.detail) };
         Line { exit: Some(decision.exit), ..Line::new(Status::Fail, name, detail, decision.hint) }
     }
 
-    /// The same with one more fact.
+    /// Adds a fact for programs.
     #[must_use]
     pub fn with(mut self, fact: &str, value: impl Into<Value>) -> Line {
         self.facts.insert(fact.to_owned(), value.into());

@@ -1,5 +1,5 @@
-//! The mirror: whether it can be opened, what it remembers of the API's spelling, how large it is and how much room is
-//! left. It is read in a way that changes no file of it, beside a run or after one that was killed.
+//! Checks the mirror: whether it can be opened, what it remembers of the API's spelling, how large it is and how much
+//! room is left. It reads in a way that changes no file of the mirror, during a run or after one that was killed.
 
 use std::path::Path;
 
@@ -14,23 +14,23 @@ use crate::mirror::{account, log, migrations, store};
 use crate::quantity::size;
 use crate::sync::dialect;
 
-/// What the mirror holds that a check needs, and its own line.
+/// What a check needs from the mirror, and the mirror's line.
 pub struct Mirror {
     /// How this endpoint spells its API.
     pub remembered: Vec<Part>,
-    /// Its line.
+    /// The mirror's line.
     pub line: Line,
 }
 
-/// What an existing mirror is.
+/// What is known of an existing mirror.
 struct Found {
     version: usize,
     remembered: Vec<Part>,
-    /// Whether what it holds landed with the job's masks.
+    /// An error if the records in it entered with other masks than the job's.
     masked: Result<()>,
 }
 
-/// Looks at the job's mirror.
+/// Checks the job's mirror.
 pub fn look(settings: &Settings) -> Mirror {
     let path = &settings.mirror;
     let place = path.display().to_string();
@@ -56,7 +56,7 @@ pub fn look(settings: &Settings) -> Mirror {
     Mirror { remembered, line }
 }
 
-/// Where what is delivered is sorted.
+/// Checks the folder in which a delivery sorts.
 pub fn temporary() -> Line {
     let Some(folder) = disk::temporary() else {
         let error = Error::new(Kind::NoTemporaryFiles, "there is no folder for temporary files, which sorting needs");
@@ -102,7 +102,7 @@ fn found(settings: &Settings) -> Result<Option<Found>> {
     Ok(Some(Found { version, remembered, masked }))
 }
 
-/// The file and the log beside it.
+/// Returns the bytes of the file and of the log beside it.
 fn bytes(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len()) + log::size(path)
 }

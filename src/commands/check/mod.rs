@@ -1,8 +1,9 @@
-//! `check JOB`: a checklist, every line with a hint that says what it means or what to do next. At most [`MOST`] requests,
-//! whatever the server is; nothing is written but the shared budget window and, in an
-//! object store, one small object that is removed again.
+//! `check JOB`: a checklist in which every line has a hint that says what it means or what to do next. It makes at
+//! most [`MOST`] requests, to any server. It writes nothing but the shared budget window and, in an object store, one
+//! small object that it removes again.
 //!
-//! This file is the order of the list. One file a concern makes its lines (`line`, data), and `render` shows them.
+//! This file decides the order of the list. One file for each concern makes its lines, as data (`line`), and `render`
+//! shows them.
 
 mod clock;
 mod destination;
@@ -25,10 +26,10 @@ use crate::config::settings::Settings;
 use crate::error::Result;
 use crate::policy::Exit;
 
-/// Requests that a check makes at most.
+/// The most requests that a check makes.
 pub const MOST: u64 = 20;
 
-/// How long an outage is waited out: who checks stands and waits.
+/// How long to wait for an outage to pass. It is short because a person waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Checks a job.

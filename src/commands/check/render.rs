@@ -1,4 +1,4 @@
-//! The list as it is shown: text line by line as it is found, or one JSON object at the end and nothing else.
+//! Shows the list: as text, line by line as they are found, or as one JSON object at the end and nothing else.
 
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::quantity::counted;
 use crate::report::terminal::word;
 use crate::{say, telemetry};
 
-/// A list being made.
+/// A list that is being made.
 pub struct Checklist {
     format: CheckFormat,
     lines: Vec<Line>,
@@ -27,12 +27,12 @@ struct Report<'l> {
 }
 
 impl Checklist {
-    /// An empty one.
+    /// Begins a list.
     pub fn new(format: CheckFormat) -> Checklist {
         Checklist { format, lines: Vec::new() }
     }
 
-    /// The next line.
+    /// Adds a line, and prints it in text form.
     pub fn add(&mut self, line: Line) {
         if self.format == CheckFormat::Text {
             say!("{}", text(&line));
@@ -40,7 +40,7 @@ impl Checklist {
         self.lines.push(line);
     }
 
-    /// The end: what it means for the exit code, and on standard error why, where it is not 0.
+    /// Ends the list. Returns the exit code, and explains it on standard error if it is not 0.
     pub fn end(self, settings: &Settings, requests: u64) -> Exit {
         let exit = Exit::first(self.lines.iter().filter_map(|line| line.exit));
         match self.format {
@@ -50,7 +50,8 @@ impl Checklist {
             CheckFormat::Json => {
                 let (job, account) = (&settings.name, settings.account.as_deref());
                 let report = Report { job, account, exit: exit as u8, requests, checks: &self.lines };
-                // One of many is a line. Strings and numbers: nothing in it can fail to be written.
+                // One of many accounts is a single line. The object holds only strings and numbers, so serializing it
+                // cannot fail.
                 let pretty = if account.is_some() { serde_json::to_string } else { serde_json::to_string_pretty };
                 say!("{}", pretty(&report).unwrap_or_default());
             }

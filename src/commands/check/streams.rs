@@ -1,5 +1,6 @@
-//! A line a stream: the scope it needs, by asking for one record of it. Streams that are not asked for as believed are
-//! settled as a run would, all at once; what the cap on requests leaves out is named as not checked and fails nothing.
+//! Makes a line for each stream: whether the key has the scope for it, found out by asking for one record. If the
+//! server refuses a stream's assumed spelling, a negotiation finds out the right one, as in a run, for all such
+//! streams at once. A stream that the cap on requests leaves out is reported as not checked, and is no failure.
 
 use super::MOST;
 use super::line::Line;
@@ -12,35 +13,36 @@ use crate::source::Source;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 
-/// Streams that are refused as believed before the rest is not even asked: this server spells everything otherwise.
+/// The number of refused streams after which the rest are not tried in the assumed spelling, because this server
+/// spells everything otherwise.
 const ENOUGH_REFUSED: usize = 2;
 
-/// What a count of a partitioned stream is of.
+/// The words behind the count of a partitioned stream.
 const IN_ONE: &str = " in the one conversation that was asked about";
 
-/// What was seen of one stream.
+/// The result for one stream.
 #[derive(Debug, Clone)]
 pub enum Seen {
-    /// It answers, and says that it holds so many records.
+    /// The stream answers, with its total if the server tells it.
     Answered { total: Option<u64>, one_conversation: bool },
-    /// It answers where it was settled just now; with the evidence.
+    /// The stream answers in a spelling that was found out just now, on this evidence.
     Settled { evidence: String, one_conversation: bool },
     /// The server has no such list.
     Absent,
-    /// It does not answer.
+    /// The stream does not answer.
     Refused(Error),
-    /// The cap was reached before.
+    /// The cap on requests was reached before.
     Unasked,
     /// There is no token to ask with.
     Unsigned,
 }
 
-/// What was seen of all of them, and what was settled on the way.
+/// The results for all streams, and what was found out on the way.
 #[derive(Debug, Default)]
 pub struct Asked {
-    /// Stream by stream, in the job's order.
+    /// The result for each stream, in the job's order.
     pub seen: Vec<(Stream, Seen)>,
-    /// What a negotiation found.
+    /// The outcome of the negotiation.
     pub outcome: Outcome,
 }
 
@@ -53,7 +55,8 @@ pub async fn ask(source: &Source, settings: &Settings, remembered: &[Part], sign
     let known = [remembered, &token.parts].concat();
     let mut asking = Asking { source, conversation: None };
     let mut seen: Vec<(Stream, Option<Seen>)> = Vec::new();
-    // A token that had to be settled counts: it is one more word for a server of other words.
+    // A token whose spelling had to be found out counts as one refusal, because it shows as well that this server
+    // differs.
     let mut refused = usize::from(!token.parts.is_empty());
     for stream in &settings.streams {
         let found = if known.iter().any(|part| part.name == stream.name() && part.is_absent()) {
@@ -79,7 +82,8 @@ pub async fn ask(source: &Source, settings: &Settings, remembered: &[Part], sign
                     Seen::Settled { evidence, one_conversation: source.is_partitioned(stream) }
                 }
                 Some(found) => found,
-                // Nothing was shown (an empty list, a scope): the answer to a plain question tells.
+                // The negotiation shows nothing of an empty list, or of one without its scope. A plain question
+                // tells.
                 None => asking.one(stream).await.unwrap_or_else(|| {
                     let told = format!("{stream} are asked for in words that this server refuses");
                     Seen::Refused(Error::new(Kind::QueryRejected { fields: Vec::new() }, told))
@@ -102,7 +106,7 @@ fn unsettled(error: &Error) -> Seen {
     if error.kind == Kind::Spent { Seen::Unasked } else { Seen::Refused(error.clone()) }
 }
 
-/// What a negotiation says of a stream, if it says anything.
+/// Returns what a negotiation says of a stream, or `None` if it says nothing.
 fn settled(stream: Stream, outcome: &Outcome) -> Option<Seen> {
     let part = format!("streams.{stream}");
     if outcome.absent.contains(&stream) {
@@ -121,15 +125,15 @@ fn settled(stream: Stream, outcome: &Outcome) -> Option<Seen> {
 
 struct Asking<'s> {
     source: &'s Source,
-    /// An id to ask for messages with.
+    /// The id of a conversation to ask for messages of.
     conversation: Option<String>,
 }
 
 impl Asking<'_> {
-    /// One record of a stream; none when it is not asked for like this here.
+    /// Asks for one record of a stream. Returns `None` if this server spells the question otherwise.
     async fn one(&mut self, stream: Stream) -> Option<Seen> {
         let partitioned = self.source.is_partitioned(stream);
-        // An id that nobody has shows the scope as well.
+        // An id that does not exist shows the scope as well.
         let anybody = || self.conversation.clone().unwrap_or_else(|| "000000000000000000000000".to_owned());
         let parent = partitioned.then(anybody);
         match self
@@ -149,12 +153,12 @@ impl Asking<'_> {
     }
 }
 
-/// A line a stream.
+/// Makes a line for each stream.
 pub fn lines(settings: &Settings, seen: &[(Stream, Seen)]) -> Vec<Line> {
     let mut lines: Vec<Line> = seen.iter().map(|(stream, seen)| line(*stream, seen)).collect();
     let refused = lines.iter().filter(|line| line.exit == Some(Exit::Credentials)).count();
     if refused < settings.streams.len() {
-        // As in a run: one missing scope leaves it incomplete.
+        // As in a run, one missing scope leaves it incomplete.
         let of_scope = lines.iter_mut().filter(|line| line.exit == Some(Exit::Credentials));
         of_scope.for_each(|line| line.exit = Some(Exit::Incomplete));
     }

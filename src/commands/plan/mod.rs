@@ -1,6 +1,6 @@
-//! `plan JOB`: what a run will take, before it takes it: requests, minutes at the limit, tokens and megabytes, from a
-//! handful of requests. It asks each list for its first page, and a sample of the conversations for how many messages
-//! they have. Nothing is written but the shared budget window.
+//! `plan JOB`: says what a run will take before it runs: requests, minutes at the limit, tokens and megabytes. It
+//! makes a handful of requests. It asks for the first page of each list, and asks a sample of the conversations how
+//! many messages they have. It writes nothing but the shared budget window.
 
 mod remembered;
 mod sampled;
@@ -26,22 +26,23 @@ use crate::sync::dialect;
 use crate::sync::estimate::{self, Estimate, Known};
 use crate::sync::incremental::skip;
 
-/// A token's life, as documented.
+/// The documented lifetime of a token.
 const TOKEN_MINUTES: f64 = 60.0;
 
-/// What is planned.
+/// The numbers of a plan.
 struct Plan {
     streams: Vec<(Stream, Estimate)>,
-    /// Those of them that are many lists.
+    /// The streams among them that consist of many lists.
     partitioned: Vec<Stream>,
-    /// Streams whose size nobody tells.
+    /// The streams whose size the server does not tell.
     unknown: Vec<Stream>,
-    /// Requests that settle how the API is spelled, when a run does that again.
+    /// The requests to find out how the API is spelled, if a run must do that again.
     settling: u64,
     together: usize,
     per_minute: u32,
     made: u64,
-    /// Conversations that show no sign of new messages, and what that costs, in words.
+    /// The number of conversations whose entries do not tell whether they have new messages, and what asking for
+    /// these costs, in words.
     without_sign: (usize, Option<String>),
 }
 
@@ -54,7 +55,7 @@ pub async fn plan(args: &PlanArgs) -> Result<Exit> {
 
 async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
     let source = setup::source(settings)?;
-    // There may be none yet.
+    // Before the first run there is no mirror.
     let is_there = settings.mirror.exists();
     let mirror = is_there.then(|| store::open_untouched(&settings.mirror)).transpose()?;
     let (streams, outcome) = settled(&source, settings, mirror.as_ref()).await?;
@@ -101,7 +102,8 @@ async fn plan_one(settings: &Settings, format: CheckFormat) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
-/// The messages of the conversations: as the mirror remembers them, or from a sample; none when the server does not tell.
+/// Estimates the messages of the conversations from what the mirror remembers, or from a sample. Returns `None` if
+/// the server does not tell.
 async fn partitioned(
     source: &Source,
     settings: &Settings,
@@ -122,7 +124,7 @@ async fn partitioned(
     Ok(parts.map(|parts| parts.iter().map(estimate::stream).sum()))
 }
 
-/// The streams that this server has, and what came of settling how they are spelled.
+/// Returns the streams that this server has, and the outcome of finding out how they are spelled.
 async fn settled(source: &Source, settings: &Settings, mirror: Option<&Connection>) -> Result<(Vec<Stream>, Outcome)> {
     let remembered = match mirror {
         Some(connection) => dialect::recall_read_only(connection, &settings.source.endpoint)?,
@@ -138,7 +140,7 @@ async fn settled(source: &Source, settings: &Settings, mirror: Option<&Connectio
     Ok((settings.streams.iter().copied().filter(|s| !absent(s)).collect(), outcome))
 }
 
-/// What the first page of a list shows of it; none when it does not tell how long it is.
+/// Returns what the first page shows of a list, or `None` if it does not tell how long the list is.
 fn known(page: &Page, settings: &Settings) -> Option<Known> {
     let rows = page.records.rows.len() as u64;
     let whole = rows < u64::from(settings.page_size);

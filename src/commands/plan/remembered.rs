@@ -1,5 +1,5 @@
-//! What the mirror remembers of an account, for the plan of a run that goes on with it: how long each conversation is,
-//! which of them are read again in any case, and, from a sample of their list, how many have changed.
+//! Plans a run from what the mirror remembers of an account: how long each conversation is, and which conversations
+//! are read again in any case. A sample of their list tells how many have changed.
 
 use rusqlite::Connection;
 
@@ -15,13 +15,13 @@ use crate::streams::Stream;
 use crate::sync::estimate::{self, Estimate, Known, Night, Part};
 use crate::sync::incremental::skip;
 
-/// Pages that are looked at in each part of a list, each part twice as long as the one before.
+/// The most pages that are looked at in each part of a list. Each part is twice as long as the one before.
 const PAGES: u64 = 20;
 
-/// What a mirror remembers of the lists of a partitioned stream; none when it has read none.
+/// Returns what the mirror remembers of the lists of a partitioned stream, or `None` if it has read none.
 pub fn lists(connection: &Connection, source: &Source, settings: &Settings, stream: Stream) -> Result<Option<Lists>> {
     let lookback = i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX);
-    // A mirror of an older version has no such memory.
+    // The mirror of an older version does not have these tables, which reads as having read none.
     let lists = forecast::lists(connection, stream, skip::selected(source, stream)?, lookback, source.now());
     let Some(mut lists) = lists.ok().filter(|lists| !lists.rows.is_empty()) else { return Ok(None) };
     for id in without_sign(connection, source, stream)? {
@@ -32,7 +32,7 @@ pub fn lists(connection: &Connection, source: &Source, settings: &Settings, stre
     Ok(Some(lists))
 }
 
-/// The lists that a night asks for because nothing tells whether they hold new records.
+/// Returns the lists that every incremental run asks for, because nothing tells whether they hold new records.
 pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) -> Result<Vec<Box<str>>> {
     let unasked = !skip::asks_for_signs(source, stream)?;
     partitions::silence(connection, stream, unasked)
@@ -40,7 +40,7 @@ pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) ->
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}")))
 }
 
-/// A reading of everything, of lists as long as they were.
+/// Describes a reading of all lists, each as long as it was.
 pub fn whole(lists: Lists, settings: &Settings, parents: u64) -> Known {
     Known {
         lists: parents,
@@ -52,7 +52,7 @@ pub fn whole(lists: Lists, settings: &Settings, parents: u64) -> Known {
     }
 }
 
-/// A night: the parents' list is looked at in samples, and compared with what the mirror holds.
+/// Estimates an incremental run. Looks at samples of the parents' list, and compares them with what the mirror holds.
 pub async fn night(
     connection: &Connection,
     source: &Source,
@@ -78,7 +78,7 @@ pub async fn night(
         let page = page?;
         parts[part].seen += page.records.rows.len() as u64;
         let changed = forecast::changed(connection, parent, &page.records.rows).map_err(broken)?;
-        // A new one is short, and what has changed has a message at least.
+        // A list that the mirror does not know is new and short, and a changed list has at least one message.
         let rows = changed.into_iter().filter(|id| !lists.due.contains_key(*id)).map(|id| lists.rows.get(id).copied());
         parts[part].changed.extend(rows.map(|rows| rows.unwrap_or(1).max(1)));
     }
@@ -94,9 +94,9 @@ pub async fn night(
     }))
 }
 
-/// The part of a stream that a round which is under way has still to read; all of it where none is.
+/// Returns the share of a stream, from 0 to 1, that the open round has still to read; 1 if no round is open.
 pub fn left(connection: &Connection, (lane, job): (Lane, &str), stream: Stream, lists: u64) -> f64 {
-    // An older mirror has one round a lane, whichever job's.
+    // An older mirror has one round for each lane, not for each job.
     let of_job = "SELECT since_run FROM round WHERE lane = ? AND job = ? AND open = 1";
     let of_lane = "SELECT since_run FROM round WHERE lane = ? AND ?2 = ?2 AND open = 1";
     let ask = connection.prepare_cached(of_job).or_else(|_| connection.prepare_cached(of_lane));

@@ -1,4 +1,4 @@
-//! How many messages the conversations have, from a sample of them: for a first reading.
+//! Estimates from a sample how many messages the conversations have, for a first reading.
 
 use super::{question, row_bytes};
 use crate::config::settings::Settings;
@@ -7,11 +7,12 @@ use crate::source::Source;
 use crate::streams::Stream;
 use crate::sync::estimate::Known;
 
-/// Conversations that are looked at in each part of their list.
+/// The conversations that are looked at in each part of their list.
 const EACH: u64 = 25;
 
-/// How many messages a sample of the conversations has. Lists are often sorted by what is busiest or newest: the head
-/// counts for itself, and each part behind it is twice as long as the one before.
+/// Returns what a sample of the conversations shows, part by part, or `None` if the server does not tell how many
+/// messages they have. Lists are often sorted by activity or age. So the head is a part of its own, and each later
+/// part is twice as long as the one before.
 pub async fn sampled(
     source: &Source,
     settings: &Settings,
@@ -32,7 +33,7 @@ pub async fn sampled(
     let mut known = Vec::new();
     for ((from, to), shown) in parts.iter().zip(source.ask_all(asks).await) {
         let ids: Vec<String> = shown?.records.rows.iter().map(|r| r.id.to_string()).collect();
-        // The first is asked for whole: how large is a row?
+        // The first list is asked for a full page, to learn how large a row is.
         let sizes = std::iter::once(settings.page_size).chain(std::iter::repeat(1));
         let asks = ids.iter().zip(sizes).map(|(id, size)| question(stream, Some(id), size, 0)).collect();
         let (mut sampled, mut bytes) = (Vec::new(), 0.0_f64);

@@ -1,6 +1,6 @@
-//! A snapshot made once more, to nowhere, where the mirror has not moved since it was delivered: it must come out the same,
-//! so every cell of it is as the mirror has it. Where the job was edited since, it would come out otherwise although nothing
-//! is wrong: that is told.
+//! Makes a snapshot once more, to nowhere, if the mirror has not changed since it was delivered. The result must be
+//! the same, which proves that every cell of it is as the mirror has it. If the job was edited since, the result
+//! would differ although nothing is wrong, so that is reported instead.
 
 use super::Differences;
 use crate::config::destinations::DestinationSettings;
@@ -58,7 +58,7 @@ pub fn make(
     Ok(())
 }
 
-/// Whether anything of a stream has changed in the mirror after this seq.
+/// Returns whether anything of a stream has changed in the mirror after this seq.
 fn has_moved(reading: &Reading, stream: Stream, last: i64) -> Result<bool> {
     let since = SeqRange { first: last.saturating_add(1), last: i64::MAX };
     Ok(reading.first_change(stream, since)?.is_some())

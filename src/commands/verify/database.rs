@@ -1,9 +1,11 @@
-//! The tables of a database, read back and held against one another and the mirror. Rows and mark move in one transaction;
-//! what is left to find is what somebody else has done, to a cell, a row, a column, a table or a mark.
+//! Reads the tables of a database back, and compares them with one another and with the mirror. A delivery moves rows
+//! and watermark in one transaction. So what is left to find is what somebody else has done to a cell, a row, a
+//! column, a table or a watermark.
 //!
-//! A row is compared by a print of what the server holds of it: the mirror's own row, masked as the job says and made as
-//! a delivery makes it, must have the same. Rows that have changed in the mirror since are another delivery's; when a record
-//! landed (`_synced_at`, `_run_id`) is not compared, and neither is what changes by itself.
+//! A row is compared by its print, a hash of what the server holds of it. The mirror's own row, masked by the job's
+//! masks and made as a delivery makes it, must have the same print. A row that has changed in the mirror since
+//! belongs to a later delivery. The columns `_synced_at` and `_run_id` are not compared, and neither are volatile
+//! values.
 
 use super::Differences;
 use super::ledger::{Ledger, Row};
@@ -29,7 +31,7 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
     let (place, content) = (database.place(), database.terms().content);
     let (mut ledger, mut differences) = (Ledger::new()?, Differences::default());
     let mut standings = Vec::new();
-    // What left the job lies there, too.
+    // Streams that have left the job lie there, too.
     for stream in streams::ALL {
         if let Some(standing) = database.standing(stream)? {
             standings.push((stream, standing));
@@ -101,7 +103,8 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
     Ok(differences)
 }
 
-/// Counts records that no table can hold as there: that they are not is told by each delivery.
+/// Adds the records that no table can hold to the ledger as if they were there, because each delivery reports them.
+/// Returns their number.
 fn leave_out(reading: &Reading, stream: Stream, reached: i64, ledger: &mut Ledger) -> Result<u64> {
     let mut count = 0;
     reading.changes(stream, SeqRange { first: 1, last: reached }, 0, &mut |change| {
@@ -115,7 +118,7 @@ fn leave_out(reading: &Reading, stream: Stream, reached: i64, ledger: &mut Ledge
     Ok(count)
 }
 
-/// Every row that the mirror still has as it was delivered, cell for cell.
+/// Compares every row that the mirror still has as it was delivered, cell for cell.
 fn cells(
     settings: &Settings,
     reading: &Reading,
@@ -138,7 +141,7 @@ fn cells(
         };
         let now = print(payload)?;
         let is_other = ledger.print(stream, change.id, change.seq)?.is_some_and(|there| there != now);
-        // A keyed hash of what changes by itself is another each time.
+        // A mask that hashes a volatile value gives another hash each time, so such a difference does not count.
         let is_hashed = |settled: String| print(&settled).map(|settled| settled != now);
         if is_other && !volatile.settled(payload).map(is_hashed).transpose()?.unwrap_or(false) {
             change.id.clone_into(&mut one);

@@ -1,4 +1,4 @@
-//! The files of a destination, read back and held against their manifest.
+//! Reads the files of a destination back, and compares them with their manifest.
 
 use std::io::{Read as _, Seek as _, Write as _};
 
@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::record::SeqRange;
 use crate::streams::{Column, Stream};
 
-/// The manifest at a place; none where there is none.
+/// Reads the manifest at a place, or returns `None` if there is none.
 pub fn manifest(store: &mut dyn Store) -> Result<Option<Manifest>> {
     let place = store.name_of(NAME);
     let bytes = store.read(NAME).map_err(|e| match e.kind {
@@ -28,7 +28,7 @@ pub fn manifest(store: &mut dyn Store) -> Result<Option<Manifest>> {
         .map(Some)
 }
 
-/// Reads every file that the manifest names of a stream into the ledger, and says what is not as it should be.
+/// Reads every file that the manifest names for a stream into the ledger, and adds what differs.
 pub fn read(
     store: &dyn Store,
     manifest: &Manifest,
@@ -96,7 +96,7 @@ pub fn read(
     Ok(())
 }
 
-/// Ranges of a stream's files adjoin, from the first seq on.
+/// Checks that the ranges of a stream's files adjoin, from the first seq on.
 fn adjoins(file: &FileEntry, end: &mut Option<i64>, differences: &mut Differences) {
     let Some(SeqRange { first, last }) = file.seq else {
         differences.add(&file.path, "the manifest gives no range of seqs".into());
@@ -109,7 +109,8 @@ fn adjoins(file: &FileEntry, end: &mut Option<i64>, differences: &mut Difference
     *end = Some(last);
 }
 
-/// A file with the bytes and the sum that the manifest says, as a copy that can be read in any order.
+/// Copies a file into a scratch file that can be read in any order. Adds a difference if its size or checksum is not
+/// the manifest's. Returns `None` if there is no file to read.
 fn copied(store: &dyn Store, file: &FileEntry, differences: &mut Differences) -> Result<Option<std::fs::File>> {
     let mut source = match store.open(&file.path) {
         Ok(Some(source)) => source,

@@ -1,5 +1,5 @@
-//! What a destination holds, read back into a scratch database: ids are looked up there, so that memory stays small
-//! whatever lies at the destination.
+//! Reads what a destination holds into a scratch database. Ids are looked up there, so memory stays small however
+//! much the destination holds.
 
 use std::path::Path;
 
@@ -20,13 +20,13 @@ const SURPLUS: &str = include_str!("../../../sql/verify/surplus.sql");
 pub struct Row {
     /// The record's id.
     pub id: String,
-    /// Of a change.
+    /// The seq of a change.
     pub seq: Option<i64>,
-    /// It is not a deletion.
+    /// Whether it is not a deletion.
     pub is_live: bool,
-    /// What it refers to.
+    /// The id of the record that it refers to.
     pub parent: Option<String>,
-    /// Of its cells.
+    /// The hash of its cells.
     pub print: Option<i64>,
 }
 
@@ -36,11 +36,11 @@ pub struct Ledger {
     _folder: tempfile::TempDir,
 }
 
-/// How many, and one of them.
+/// The number of records found, and the id of one of them.
 pub type Found = (u64, Option<String>);
 
 impl Ledger {
-    /// An empty one.
+    /// Begins an empty ledger.
     pub fn new() -> Result<Ledger> {
         let folder = tempfile::tempdir().map_err(|e| Error::new(Kind::Internal, format!("a scratch folder: {e}")))?;
         let connection = Connection::open(folder.path().join("held.db")).map_err(|e| failed(&e))?;
@@ -52,7 +52,7 @@ impl Ledger {
         Ok(Ledger { connection, _folder: folder })
     }
 
-    /// Takes a row in; whether its id was there. A later one takes the place of an earlier one.
+    /// Adds a row. Returns whether its id was there already; the later row replaces the earlier one.
     pub fn put(&mut self, stream: Stream, row: &Row) -> Result<bool> {
         let number = stream.number();
         let put = |sql: &str| {
@@ -68,13 +68,13 @@ impl Ledger {
         Ok(new == 0)
     }
 
-    /// How many records a stream has.
+    /// Returns how many records a stream has.
     pub fn live(&self, stream: Stream) -> Result<u64> {
         let sql = "SELECT count(*) FROM held WHERE stream = ? AND live = 1";
         self.connection.query_row(sql, [stream.number()], |r| r.get(0)).map_err(|e| failed(&e))
     }
 
-    /// The print of a record's cells, where it is there with this seq.
+    /// Returns the print of a record's cells, or `None` if the record is not there with this seq.
     #[cfg(feature = "postgres")]
     pub fn print(&self, stream: Stream, id: &str, seq: i64) -> Result<Option<i64>> {
         let found = || {
@@ -86,12 +86,12 @@ impl Ledger {
         found().map(Option::flatten).map_err(|e| failed(&e))
     }
 
-    /// Records of a stream that refer to records that are not there.
+    /// Returns the records of a stream that refer to records of `parent` that are not there.
     pub fn dangling(&self, stream: Stream, parent: Stream) -> Result<Found> {
         self.ask(DANGLING, stream, parent.number().into())
     }
 
-    /// Looks things up in this mirror from now on.
+    /// Attaches the mirror that later look-ups compare with.
     pub fn attach(&mut self, mirror: &Path) -> Result<()> {
         self.connection
             .execute_batch("COMMIT")
@@ -100,13 +100,13 @@ impl Ledger {
             .map_err(|e| failed(&e))
     }
 
-    /// Records that the mirror holds as of a seq and the destination does not.
+    /// Returns the records that the mirror holds as of a seq and the destination does not.
     pub fn missing(&self, stream: Stream, up_to: i64) -> Result<Found> {
         self.ask(MISSING, stream, up_to)
     }
 
-    /// Records that the destination holds and the mirror does not. Where the mirror has `forgotten` tombstones since, those that
-    /// it does not know are not counted.
+    /// Returns the records that the destination holds and the mirror does not. If the mirror has forgotten tombstones
+    /// after `up_to` (up to the seq `forgotten`), ids that it does not know are not counted.
     pub fn surplus(&self, stream: Stream, up_to: i64, forgotten: i64) -> Result<Found> {
         self.connection
             .query_row(SURPLUS, params![stream.number(), up_to, up_to < forgotten], |r| Ok((r.get(0)?, r.get(1)?)))

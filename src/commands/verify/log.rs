@@ -1,4 +1,5 @@
-//! A place against what the mirror's log says was delivered there: a manifest or a mark that names less cannot say so itself.
+//! Compares a place with what the mirror's log says was delivered there. A manifest or a watermark that names too
+//! little cannot show that by itself.
 
 use super::Differences;
 use crate::destinations::Content;
@@ -6,18 +7,19 @@ use crate::error::Result;
 use crate::mirror::changes::Reading;
 use crate::streams::Stream;
 
-/// How far a place says that a stream has come.
+/// How far a stream has come by the place's own word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Says {
-    /// The last seq; 0 where it names none.
+    /// The last seq; 0 if the place names none.
     pub seq: i64,
-    /// The run that delivered; 0 where it names none.
+    /// The run that delivered; 0 if the place names none.
     pub run: i64,
-    /// The delivery that brought the last changes; none where it names none.
+    /// The delivery that brought the last changes. `None` if the place names none.
     pub delivery_id: Option<String>,
 }
 
-/// Holds what a place says of its streams against the log. `says` gives none of a stream that the place does not name.
+/// Compares what a place says of its streams with the log. `says` returns `None` for a stream that the place does not
+/// name.
 pub fn hold(
     reading: &Reading,
     place: &str,
@@ -36,7 +38,7 @@ pub fn hold(
             Content::Changes if says.seq < reached => {
                 differences.add(name, format!("it is there up to seq {}, and was delivered up to {reached}", says.seq));
             }
-            // A delivery that was cut off before it came into the log.
+            // A delivery that was cut off before it was logged may be ahead of the log.
             Content::Changes if says.seq > reached && !is_ours(&says)? => {
                 let what = format!("it says to be there up to seq {}, and was delivered up to {reached}", says.seq);
                 differences.add(name, what);

@@ -1,12 +1,16 @@
-//! `verify TARGET`: whether what lies at a destination is what was delivered there. Files are held against their manifest
-//! (counts, sums, ranges of seqs without a gap), ids and references against one another, and all of it against the mirror.
+//! `verify TARGET`: checks that a destination holds what was delivered to it. It compares files with their manifest
+//! (counts, checksums, ranges of seqs without a gap), ids and references with one another, and everything with the
+//! mirror.
 //!
-//! Reads, and changes nothing. A snapshot that is as new as the mirror is made once more (`again.rs`), and every cell of a
-//! table is compared but for values that change by themselves. Changes in files are held against
-//! the mirror's ledger: each record with the seq that it has there, as far as the delivery reaches; what has changed since is
-//! another delivery's. What the mirror's log says was delivered must be named at its place.
+//! It reads, and changes nothing:
 //!
-//! Of several destinations each is verified, whatever was found at the others.
+//! - A snapshot that is as new as the mirror is made once more and compared (`again.rs`).
+//! - Every cell of a database table is compared, except for volatile values.
+//! - Changes in files are compared with the mirror's records: each record must have the seq that it has there, as far
+//!   as the delivery reaches. A record that has changed since belongs to a later delivery.
+//! - What the mirror's log says was delivered must be named at its place.
+//!
+//! If there are several destinations, each is verified, whatever was found at the others.
 
 mod again;
 #[cfg(feature = "postgres")]
@@ -44,31 +48,31 @@ use ledger::Ledger;
 use log::Says;
 use references::Stands;
 
-/// How long an object store is asked again.
+/// How long requests to an object store are repeated.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What to do where a destination could not be read.
+/// The hint for a destination that could not be read.
 const UNREAD: &str = "nothing was found out of this one: verify again when it can be read";
 
-/// What to do where the mirror has no payloads left to deliver again.
+/// The hint if the mirror has no payloads left to deliver again.
 const DROPPED: &str = "the mirror has dropped what it delivered (retain = \"until-delivered\"), so emptying the place would lose it: \
                        put back what is wrong from a copy, or read everything anew into a new mirror";
 
-/// What is not as it should be.
+/// The differences found.
 #[derive(Debug, Default)]
 pub struct Differences {
-    /// Where, and what.
+    /// The place and the description of each difference.
     found: Vec<(String, String)>,
 }
 
 impl Differences {
-    /// Whether nothing is wrong.
+    /// Returns whether no difference was found.
     #[cfg(feature = "postgres")]
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// One more.
+    /// Adds a difference.
     pub fn add(&mut self, place: &str, what: String) {
         self.found.push((quote(place), escaped(what)));
     }
@@ -108,7 +112,7 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
     .await
 }
 
-/// Whether the mirror itself holds what was written there, and all of it.
+/// Returns an error if the mirror itself does not hold what was written to it, in full.
 fn mirror(path: &Path) -> Result<()> {
     let reading = Reading::begin(path)?;
     if sound::look(reading.connection(), path, Depth::Everything)? == Finding::Records {
@@ -130,7 +134,7 @@ fn is_unread(kind: &Kind) -> bool {
     matches!(kind, Kind::DestinationUnwritable | Kind::DestinationUnreachable)
 }
 
-/// One destination of a job, also against the mirror.
+/// Verifies one destination of a job, also against the mirror.
 fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -> Result<Exit> {
     let landing = settings.mask_at.landing(&settings.masks);
     account::check_masks(Reading::begin(&settings.mirror)?.connection(), &settings.mirror, &landing)?;
@@ -168,8 +172,8 @@ fn told(place: &str, differences: &Differences, mirror: Option<&Path>, quiet: bo
     Ok(Exit::Integrity)
 }
 
-/// Files against their manifest, ids and references against one another, and all of it against a mirror. No manifest where
-/// one is missing that must be there.
+/// Compares the files of a place with their manifest, ids and references with one another, and everything with a
+/// mirror. Returns no manifest if it is missing although the mirror has delivered there.
 fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(Option<Manifest>, Differences)> {
     let (mut ledger, mut differences) = (Ledger::new()?, Differences::default());
     let Some(manifest) = files::manifest(store)? else {
@@ -205,8 +209,9 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
     Ok((Some(manifest), differences))
 }
 
-/// Refuses a manifest that names nothing, or what this version does not know: what is not looked at is not verified. Where
-/// something `was_delivered` by the mirror's log, a manifest that names nothing is a difference, and told as one.
+/// Refuses a manifest that names no file, or streams that this version does not know, because what is not looked at
+/// is not verified. If the mirror's log says that something `was_delivered`, a manifest without files is not refused,
+/// and the comparison with the log reports the difference.
 fn refuse_nothing(store: &dyn Store, manifest: &Manifest, was_delivered: bool) -> Result<()> {
     let name = store.name_of(NAME);
     let unknown: Vec<String> =
@@ -230,7 +235,7 @@ fn refuse_nothing(store: &dyn Store, manifest: &Manifest, was_delivered: bool) -
     Ok(())
 }
 
-/// A stream's ids, and seqs where there are any, against the mirror's as of a seq.
+/// Compares a stream's ids, and its seqs if it has any, with the mirror as of the seq `up_to`.
 fn held_against_mirror(
     ledger: &Ledger,
     reading: &Reading,

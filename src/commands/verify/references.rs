@@ -1,5 +1,6 @@
-//! What the records of a place refer to, at that place. Two streams are compared as of the same run alone: one that is held
-//! for a night is older than the other, which may have lost records since, and one that left the job stays as it is.
+//! Compares references with the records that they refer to, at one place. Two streams are compared only if they were
+//! delivered by the same run. A stream that was held for a night is older than the other, which may have lost records
+//! since, and a stream that left the job stays as it is.
 
 use std::path::Path;
 
@@ -12,21 +13,21 @@ use crate::quantity::counted;
 use crate::say;
 use crate::streams::Stream;
 
-/// How a stream stands at a place.
+/// The state of a stream at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stands {
     /// The stream.
     pub stream: Stream,
-    /// The run after which it was delivered.
+    /// The run that delivered it.
     pub run: i64,
     /// The seq that it has reached.
     pub seq: i64,
-    /// The job asks for it.
+    /// Whether the job asks for it.
     pub is_of_job: bool,
 }
 
-/// Whether what is referred to is there. Messages of a conversation that the mirror did not have either (it was merged into
-/// another one, or is set aside) are no damage of this place.
+/// Adds a difference for references to records that are not there. Messages of a conversation that the mirror does
+/// not have either (it was merged into another one, or is set aside) are not damage of this place.
 pub fn hold(
     place: &str,
     streams: &[Stands],
@@ -58,7 +59,8 @@ pub fn hold(
     Ok(())
 }
 
-/// How many records of the mirror itself refer to one that it does not have, or has changed since.
+/// Returns how many records of the mirror itself refer to a record that it does not have, or that has changed since
+/// `parent` was delivered.
 fn unlisted(mirror: Option<&Path>, child: Stream, parent: &Stands) -> Result<u64> {
     let (Some(path), Some(column)) = (mirror, child.refers_by()) else { return Ok(0) };
     let reading = Reading::begin(path)?;

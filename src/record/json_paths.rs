@@ -1,5 +1,5 @@
-//! Values inside a record's JSON text, found by the names that lead to them, and put others in their place. Everything
-//! else stays byte for byte as it was sent.
+//! Finds values inside a record's JSON text by the path of names that leads to them, and replaces them. All other
+//! bytes stay as they were sent.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,17 +8,17 @@ use std::ops::Range;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// What stands in the place of a value.
+/// A byte range of a JSON text, and the JSON that replaces it.
 pub type Span = (Range<usize>, Cow<'static, str>);
 
-/// Finds the values that a path leads to; where it meets a list, in each of its objects. A member that stands twice is
-/// found twice.
+/// Reports the byte range of every value that `path` leads to. A list on the way stands for each of its objects. A
+/// member that occurs twice is reported twice.
 pub fn lead(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
     below(text, text.as_ptr() as usize, path, false, found);
 }
 
-/// The same; and where a path meets a value that has no members (a text, a number), that value: what is sought may be in
-/// it.
+/// Does the same as [`lead`], and also reports a value at which the path ends early because it has no members (a
+/// text, a number). The value that `path` means may be inside it.
 pub fn lead_or_stop(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
     below(text, text.as_ptr() as usize, path, true, found);
 }
@@ -49,9 +49,9 @@ fn below(text: &str, base: usize, path: &[String], stops: bool, found: &mut impl
     }
 }
 
-/// Hands every member of an object to `each`, as name and JSON text.
+/// Calls `each` with the name and the JSON text of every member of an object.
 pub fn members(text: &str, each: &mut dyn FnMut(&str, &str)) {
-    // A record was read before, so it can be read.
+    // The text was parsed when the record was read, so parsing cannot fail here.
     let _ = serde_json::Deserializer::from_str(text).deserialize_map(Members(each));
 }
 
@@ -75,7 +75,7 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 }
 
-/// The text with others in the place of some values; none where there are none. Of those that lie in one another the
+/// Returns the text with the spans replaced, or `None` if there are no spans. If one span lies inside another, the
 /// outer one counts.
 pub fn replaced(text: &str, mut spans: Vec<Span>) -> Option<String> {
     if spans.is_empty() {

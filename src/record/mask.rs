@@ -1,14 +1,14 @@
-//! Personal data: values that a job has dropped, redacted or replaced by a keyed hash, before they leave the mirror or
-//! before they enter it.
+//! Masks for personal data: a job drops, redacts or hashes values before they leave the mirror, or before they enter
+//! it.
 //!
-//! A mask works on a record's JSON text, at the one door that every destination is fed through ([`Masked`]), or where a
-//! page lands; so no destination needs to know of it, and a value that does not fit its column's type is masked before
-//! it is put into `_extra`. Every mask leaves null as it is: that a value is missing is no secret, and `drop` makes the
-//! others look like it. The column stays, so schemas do not change.
+//! A mask works on a record's JSON text, either where a page is stored or at the one reader that feeds every
+//! destination ([`Masked`]). So no destination needs to know of masks, and a value that does not fit its column's
+//! type is masked before it goes into `_extra`. Every mask leaves null as it is: that a value is missing is no
+//! secret, and `drop` makes the others look the same. The column stays, so schemas do not change.
 //!
-//! `hmac` is HMAC-SHA-256 in hex over the text (of anything else: its compact JSON), with a key from the environment: the
-//! same value has the same hash in every column, stream and night, so joins and counts work; without the key nobody can
-//! try out telephone numbers.
+//! `hmac` is HMAC-SHA-256 in hex, over a text's characters or over another value's compact JSON. Its key comes from
+//! the environment. The same value has the same hash in every column, stream and night, so that joins and counts
+//! work. Without the key, nobody can find a telephone number by trying all of them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,7 +26,7 @@ use crate::record::{Change, Extent, Past, Reader, Record, Records, SeqRange};
 use crate::secret::Secret;
 use crate::streams::{PerStream, Stream};
 
-/// What is done with a value.
+/// The treatment of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     /// It becomes null.
@@ -37,7 +37,7 @@ pub enum How {
     Redact,
 }
 
-/// Set once by whoever holds a copy, and seen by all of them.
+/// A flag that all clones share; once set, it stays set.
 #[derive(Debug, Clone, Default)]
 pub struct Flag(Arc<AtomicBool>);
 
@@ -51,25 +51,26 @@ impl Flag {
     }
 }
 
-/// A value and what is done with it.
+/// A path to values, and their treatment.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// The names that lead to it: a column, and what lies in it. `_extra` is every field that no column holds.
+    /// The names that lead to the value: a column, then members inside it. `_extra` means every field without a
+    /// column.
     pub path: Vec<String>,
-    /// What is done.
+    /// The treatment.
     pub how: How,
-    /// It has led to a value.
+    /// Set once the path has led to a value.
     pub met: Flag,
 }
 
 /// The masks of a job.
 #[derive(Clone)]
 pub struct Masks {
-    /// By stream.
+    /// The rules of each stream.
     pub rules: PerStream<Vec<Rule>>,
-    /// Of `hmac`, and of what tells that a masked record has changed.
+    /// The key of `hmac`, and of the hash by which a change in a masked record is detected.
     pub key: Secret,
-    /// Records that have gone through them, by stream.
+    /// For each stream: set once a record has gone through the masks.
     pub used: PerStream<Flag>,
 }
 
@@ -85,24 +86,25 @@ impl fmt::Debug for Masks {
     }
 }
 
-/// What stands where a value is redacted.
+/// The JSON that replaces a redacted value.
 const REDACTED: &str = "\"[redacted]\"";
 
-/// The column of what no column holds.
+/// The column that holds fields without a column.
 const EXTRA: &str = "_extra";
 
 impl Masks {
-    /// There are none.
+    /// Returns `true` if there are no rules.
     pub fn is_empty(&self) -> bool {
         crate::streams::ALL.into_iter().all(|s| self.rules[s].is_empty())
     }
 
-    /// Whether any of them is this one.
+    /// Returns `true` if a rule has this treatment.
     pub fn rules_of(&self, how: How) -> bool {
         crate::streams::ALL.into_iter().any(|s| self.rules[s].iter().any(|r| r.how == how))
     }
 
-    /// Names these masks, key included, without telling it: equal masks have equal names.
+    /// Returns a name for these masks and their key that does not reveal them: equal masks have equal names. Empty
+    /// without rules.
     pub fn fingerprint(&self) -> String {
         if self.is_empty() {
             return String::new();
@@ -115,7 +117,7 @@ impl Masks {
         self.hmac(format!("masks\n{}", all.join("\n")).as_bytes())
     }
 
-    /// Names one stream's masks like [`Masks::fingerprint`]; the key counts where it is used.
+    /// Returns a name for one stream's masks, like [`Masks::fingerprint`]. The key counts only if a rule uses it.
     pub fn fingerprint_of(&self, stream: Stream) -> String {
         let mut one = Masks { key: self.key.clone(), ..Masks::default() };
         one.rules[stream].clone_from(&self.rules[stream]);
@@ -125,7 +127,7 @@ impl Masks {
         one.fingerprint()
     }
 
-    /// The paths that led to nothing, although records of the stream have gone through the masks.
+    /// Returns the paths that led to no value, although records of the stream have gone through the masks.
     pub fn unmet(&self, stream: Stream) -> Vec<&[String]> {
         if !self.used[stream].is_set() {
             return Vec::new();
@@ -133,7 +135,7 @@ impl Masks {
         self.rules[stream].iter().filter(|rule| !rule.met.is_set()).map(|rule| &rule.path[..]).collect()
     }
 
-    /// A record's JSON text with its masks on.
+    /// Returns a record's JSON text with its masks applied.
     pub fn on<'t>(&self, stream: Stream, text: &'t str) -> Cow<'t, str> {
         self.used[stream].set();
         let mut spans: Vec<Span> = Vec::new();
@@ -143,9 +145,11 @@ impl Masks {
         json_paths::replaced(text, spans).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
-    /// The same of a page's records, in a body of their own and with hashes of what is left. Records that another
-    /// stream's lists belong to are told apart as they came, by a keyed hash: what is masked may be what tells that
-    /// there is something new in such a list.
+    /// Applies the masks to a page's records. They get a body of their own, and hashes of the masked text.
+    ///
+    /// Records whose stream has partitions (conversations) get a keyed hash of the unmasked text instead. The masked
+    /// value, such as the last message, may be the only sign that the partition has something new. `Err` if a record
+    /// is not UTF-8.
     pub fn on_records(&self, stream: Stream, records: &Records, volatile: &Volatile) -> Result<Records> {
         let (mut body, mut rows) = (String::new(), Vec::with_capacity(records.rows.len()));
         for row in &records.rows {
@@ -165,12 +169,12 @@ impl Masks {
         Ok(Records { body: body.into(), rows })
     }
 
-    /// Whether a record of the stream is told apart as it came, masked values included.
+    /// Returns `true` if changes in the stream's records are detected by their unmasked text.
     pub fn tells_whole(&self, stream: Stream) -> bool {
         has_lists(stream) && !self.rules[stream].is_empty()
     }
 
-    /// The hash of a hash: nobody without the key can try out what the first was made of.
+    /// Returns a keyed hash of a hash. Without the key, nobody can find the hashed text by trying.
     fn keyed(&self, hash: u128) -> u128 {
         let text = self.hmac(format!("record\n{hash:032x}").as_bytes());
         u128::from_str_radix(text.get(..32).unwrap_or_default(), 16).unwrap_or(hash)
@@ -212,7 +216,7 @@ impl Masks {
     }
 
     fn hmac(&self, bytes: &[u8]) -> String {
-        // A key of any length will do.
+        // HMAC accepts a key of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.reveal().as_bytes()) else {
             return String::new();
         };
@@ -221,14 +225,14 @@ impl Masks {
     }
 }
 
-/// Whether another stream's lists belong to the records of this one.
+/// Returns `true` if the records of this stream partition another stream.
 pub fn has_lists(stream: Stream) -> bool {
     crate::streams::ALL.into_iter().any(|s| s.definition().parent == Some(stream))
 }
 
-/// A reader that shows records with their masks on.
+/// A reader that applies masks to every record.
 pub struct Masked<'r> {
-    /// Who reads.
+    /// The reader that it wraps.
     pub reader: &'r dyn Reader,
     /// The masks.
     pub masks: &'r Masks,
@@ -403,7 +407,7 @@ mod tests {
         };
         let (text, hash) = landed(r#"{"_id":"1","email":"a@b","z":1}"#);
         assert_eq!(text, r#"{"_id":"1","email":null,"z":1}"#);
-        // A hash of what was masked would let it be tried out, and tell a change where none can be seen.
+        // A hash of the unmasked text would let it be guessed, and would report a change that nobody can see.
         assert_eq!(landed(r#"{"_id":"1","email":"c@d","z":1}"#), (text.clone(), hash));
         assert_eq!(Volatile::default().hash(&text).0, hash);
         assert_ne!(landed(r#"{"_id":"1","email":"a@b","z":2}"#).1, hash);

@@ -1,5 +1,7 @@
-//! Records between the source and the mirror, which do not know each other. Rows stay raw text in the one buffer they
-//! arrived in; nothing is copied between the socket and the database.
+//! Records on their way from the source through the mirror to the destinations, which do not know one another.
+//!
+//! A page's rows stay raw text in the one buffer in which they arrived. Nothing is copied between the socket and the
+//! database.
 
 pub mod json_paths;
 pub mod mask;
@@ -23,44 +25,44 @@ use crate::streams::{DateForm, Stream};
 /// The rows of one page, in the order of the answer.
 #[derive(Clone, Default)]
 pub struct Records {
-    /// The body the rows lie in.
+    /// The body of the answer, which contains the rows.
     pub body: Bytes,
     /// The rows.
     pub rows: Vec<Record>,
 }
 
-/// One row: where it lies, its id, the hash of its bytes.
+/// One row: its byte range, its id, and the hash of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its place in [`Records::body`].
+    /// Its byte range in [`Records::body`].
     pub range: Range<usize>,
     /// The record's id.
     pub id: Box<str>,
-    /// xxh3-128 of its bytes, without what changes by itself.
+    /// xxh3-128 of its bytes without volatile values (see [`volatile`]).
     pub hash: u128,
-    /// It holds such values.
+    /// `true` if it holds volatile values.
     pub volatile: bool,
-    /// Lone surrogates that were replaced in it.
+    /// Number of lone surrogates that were replaced in it.
     pub repaired: u32,
 }
 
 impl Records {
-    /// The JSON text of a row.
+    /// Returns the JSON text of a row.
     pub fn payload(&self, row: &Record) -> &[u8] {
         &self.body[row.range.clone()]
     }
 }
 
-/// What a stream holds at one moment.
+/// Describes what a stream holds at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extent {
-    /// Current records.
+    /// Number of current records.
     pub records: u64,
-    /// The lowest and highest seq among them.
+    /// The lowest and the highest seq among them; `None` if there are no records.
     pub seqs: Option<(i64, i64)>,
 }
 
-/// Consecutive seqs, both ends included.
+/// A range of seqs, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct SeqRange {
@@ -70,19 +72,19 @@ pub struct SeqRange {
     pub last: i64,
 }
 
-/// What became of a record, as whoever is told of it knows it.
+/// The kind of a change, from the view of the destination that receives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Op {
-    /// It did not hold the record.
+    /// The destination does not hold the record.
     Insert,
-    /// It holds the record, with other values.
+    /// The destination holds the record with other values.
     Update,
-    /// It is gone.
+    /// The record is deleted.
     Delete,
 }
 
 impl Op {
-    /// Its name in files and tables.
+    /// Returns the name used in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Op::Insert => "insert",
@@ -92,33 +94,35 @@ impl Op {
     }
 }
 
-/// A record as it stands, or a tombstone.
+/// The current state of a changed record, or its tombstone.
 #[derive(Debug, Clone, Copy)]
 pub struct Change<'r> {
-    /// Of the change.
+    /// The seq of the change.
     pub seq: i64,
     /// The record's id.
     pub id: &'r str,
-    /// Its JSON text; none of a tombstone.
+    /// The record's JSON text; `None` for a tombstone.
     pub payload: Option<&'r str>,
-    /// What became of it within the range.
+    /// The kind of the change.
     pub op: Op,
-    /// When it landed, in milliseconds since 1970, to the minute; none where that is not known.
+    /// When the mirror stored it, in milliseconds since 1970, to the minute; `None` if unknown.
     pub synced_at: Option<i64>,
-    /// The run that landed it.
+    /// The run that stored it; `None` if unknown.
     pub run: Option<i64>,
 }
 
-/// Reads records at one moment, whatever is written meanwhile. The mirror is one; destinations know only this.
+/// Reads records as they are at one moment, whatever is written meanwhile. The mirror implements this trait; it is
+/// all that destinations know of the mirror.
 pub trait Reader {
-    /// What a stream holds.
+    /// Returns what a stream holds.
     fn extent(&self, stream: Stream) -> Result<Extent>;
 
-    /// Hands every current record of a stream, in the order of the ids' bytes, to `each` as (id, payload).
+    /// Calls `each` with (id, payload) for every current record of a stream, in the order of the ids' bytes.
     fn snapshot(&self, stream: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()>;
 
-    /// Hands every change of a stream with a seq in `range` to `each`, in the order of seqs. An id comes at most once. What a
-    /// change is ([`Op`]) is told for a place that was fed up to the seq `fed`; 0 for one that holds nothing.
+    /// Calls `each` with every change of a stream whose seq is in `range`, in the order of seqs. An id comes at most
+    /// once, with its last change. `fed` is the last seq that the destination has received, or 0 if it holds nothing;
+    /// it decides between [`Op::Insert`] and [`Op::Update`].
     fn changes(
         &self,
         stream: Stream,
@@ -127,29 +131,30 @@ pub trait Reader {
         each: &mut dyn FnMut(&Change<'_>) -> Result<()>,
     ) -> Result<()>;
 
-    /// The last seq that was given to any change of any stream; 0 where there is none.
+    /// Returns the last seq given to any change of any stream; 0 if there are no changes.
     fn last_seq(&self) -> Result<i64>;
 
-    /// The lowest seq of a change of a stream in `range`; none where there is no change.
+    /// Returns the lowest seq of a change of a stream in `range`, or `None` if there is no change.
     fn first_change(&self, stream: Stream, range: SeqRange) -> Result<Option<i64>>;
 
-    /// The seq of the `n`-th record of a stream in `range`, tombstones not counted; none where there are fewer.
+    /// Returns the seq of the `n`-th current record (from 1) of a stream in `range`, without tombstones. `None` if
+    /// there are fewer.
     fn nth(&self, stream: Stream, range: SeqRange, n: i64) -> Result<Option<i64>>;
 
-    /// What is not told of a stream's past any more.
+    /// Returns which part of a stream's past the mirror no longer holds.
     fn past(&self, stream: Stream) -> Result<Past>;
 }
 
-/// Up to which seq something of a stream is not there any more; 0: all of it is.
+/// Describes up to which seq the mirror no longer holds parts of a stream's past; 0 means that it holds all of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Past {
-    /// The payloads.
+    /// Last seq whose payloads may be gone.
     pub dropped: i64,
-    /// The tombstones.
+    /// Last seq whose tombstones may be gone.
     pub forgotten: i64,
 }
 
-/// Never shows the body.
+/// Shows sizes only, never the body.
 impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Records").field("bytes", &self.body.len()).field("rows", &self.rows.len()).finish()
@@ -157,7 +162,8 @@ impl fmt::Debug for Records {
 }
 
 impl Record {
-    /// The record whose JSON text `text` starts at `start` in the body; none when it has no id.
+    /// Returns the record whose JSON text `text` starts at byte `start` of the body, or `None` if it has no usable
+    /// id.
     pub fn read(id_field: &str, text: &str, start: usize, rule: &Volatile) -> Option<Record> {
         let id = id_of(id_field, text)?;
         let (hash, volatile) = rule.hash(text);
@@ -165,8 +171,11 @@ impl Record {
     }
 }
 
-/// The record's id: text as it is, a number as its digits. A record that gives two ids has none, and neither has one with a
-/// member whose name is broken: it may be the id's.
+/// Returns the record's id: a text as it is, a number as its digits. Returns `None` if:
+///
+/// - the id is missing, empty, or neither a text nor a number;
+/// - the record gives two different ids;
+/// - a member's name contains a replaced character, because that member may be the id.
 fn id_of(field: &str, text: &str) -> Option<Box<str>> {
     let found = serde_json::Deserializer::from_str(text).deserialize_map(Members(field)).ok()?;
     let raw = found.value.filter(|_| !found.is_broken)?.get();
@@ -178,29 +187,29 @@ fn id_of(field: &str, text: &str) -> Option<Box<str>> {
     Some(id).filter(|id| !id.is_empty()).map(String::into_boxed_str)
 }
 
-/// The JSON text of a member of an object, if it is there.
+/// Returns the JSON text of a member of an object, if the object has it.
 pub(crate) fn member<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     serde_json::Deserializer::from_str(text).deserialize_map(Search(name)).ok()?.map(RawValue::get)
 }
 
-/// The moment that lies at this path in a record's JSON text, in milliseconds since 1970; none where there is none that
-/// can be read.
+/// Returns the moment at this path in a record's JSON text, in milliseconds since 1970. `None` if the path leads
+/// nowhere or the value is not a moment of that form.
 pub fn moment(text: &str, path: &[&str], form: DateForm) -> Option<i64> {
     let raw = path.iter().try_fold(text, |inside, name| member(inside, name))?;
     let text: Cow<'_, str> = if raw.starts_with('"') { serde_json::from_str(raw).ok()? } else { raw.into() };
-    // A bare number is no text, whatever date its digits could be read as.
+    // A bare number is never an ISO 8601 text, even if its digits read like a date.
     let is_of_form = raw.starts_with('"') || form != DateForm::Iso8601;
     let (micros, _) = moment::read(&text, form).filter(|_| is_of_form)?;
     Some(micros.div_euclid(1000))
 }
 
-/// Finds the value of one member, and whether a record can be trusted to have just that one.
+/// Finds the value of one member, and whether the record's only value for it can be trusted.
 struct Members<'f>(&'f str);
 
 #[derive(Default)]
 struct FoundMember<'de> {
     value: Option<&'de RawValue>,
-    /// It stands there twice with different values, or a member's name holds a character that was replaced.
+    /// `true` if the member occurs twice with different values, or a member's name contains a replaced character.
     is_broken: bool,
 }
 
@@ -225,7 +234,7 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 }
 
-/// Finds the value of one member.
+/// Finds the value of one member; the last one if it occurs twice.
 struct Search<'f>(&'f str);
 impl<'de> Visitor<'de> for Search<'_> {
     type Value = Option<&'de RawValue>;

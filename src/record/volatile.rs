@@ -1,18 +1,19 @@
-//! Values that change by themselves: addresses of media and pictures that are signed anew at each answer. They stay out of
-//! a record's hash, so that a record counts as changed only when something in it has.
+//! Volatile values: values that change although the record does not, such as addresses of pictures that are signed
+//! anew in each answer. They stay out of a record's hash, so that a record counts as changed only when something else
+//! in it changes.
 //!
-//! Which values those are a job declares, column by column. Beside that a text that looks like a signed address is hashed
-//! without its query part. That goes by the names in the query, in upper or lower case:
+//! A job declares volatile values column by column. In addition, a text that looks like a signed address is hashed
+//! without its query part. The names in the query decide, in upper or lower case:
 //!
-//! | names | whose |
+//! | names | origin |
 //! |---|---|
-//! | `X-Amz-Signature`, `X-Goog-Signature` | S3 and what speaks like it, Google Cloud Storage |
+//! | `X-Amz-Signature`, `X-Goog-Signature` | S3 and compatible stores, Google Cloud Storage |
 //! | `Signature`; `Expires` with `Key-Pair-Id` | Amazon's CDN and older forms of the two above |
 //! | `sig` with `se` | Azure storage |
 //! | `oh` with `oe`, `ext` with `hash` | pictures of Meta's services |
-//! | `token` with `expires` | what many others do |
+//! | `token` with `expires` | many other services |
 //!
-//! A record without such values is hashed as its bytes; finding that out costs one search through them.
+//! A record without volatile values is hashed as its bytes. Finding that out costs one search through them.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -25,24 +26,24 @@ use crate::record::json_paths;
 use crate::record::json_paths::Span;
 use crate::streams::{Column, Kind};
 
-/// A query with one of these names is signed,
+/// A query with one of these names is signed.
 const ALONE: [&str; 3] = ["x-amz-signature", "x-goog-signature", "signature"];
-/// and one with both names of a pair.
+/// A query with both names of a pair is signed.
 const TOGETHER: [[&str; 2]; 5] =
     [["expires", "key-pair-id"], ["sig", "se"], ["oh", "oe"], ["ext", "hash"], ["token", "expires"]];
 
-/// The column of what no column holds, or what does not fit its own.
+/// The column that holds fields without a column, and values that do not fit their column.
 const EXTRA: &str = "_extra";
 
-/// Where an address may begin: at the quote that opens a text.
+/// Finds the quote that opens a text which may be an address.
 static OPENING: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"http"));
 
-/// What of a stream's values changes by itself.
+/// The rules that make values of a stream volatile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volatile {
-    /// Declared: the names that lead to a value; where they meet a list, to one in each of its objects.
+    /// Declared paths: the names that lead to a value. A list on the way stands for each of its objects.
     pub paths: Vec<Vec<String>>,
-    /// Signed addresses are hashed without their query part.
+    /// `true` if signed addresses are hashed without their query part.
     pub signed: bool,
 }
 
@@ -53,7 +54,7 @@ impl Default for Volatile {
 }
 
 impl Volatile {
-    /// The hash of a record's JSON text, and whether anything in it stayed out of it.
+    /// Returns the hash of a record's JSON text, and whether a value was left out of it.
     pub fn hash(&self, text: &str) -> (u128, bool) {
         match self.settled(text) {
             None => (xxh3_128(text.as_bytes()), false),
@@ -61,7 +62,7 @@ impl Volatile {
         }
     }
 
-    /// The text with what is declared replaced by null and signed addresses cut; none where there is nothing of either.
+    /// Returns the text with declared values replaced by null and signed addresses cut, or `None` if it has neither.
     pub fn settled(&self, text: &str) -> Option<String> {
         let mut spans: Vec<Span> = Vec::new();
         for path in &self.paths {
@@ -75,13 +76,13 @@ impl Volatile {
 }
 
 impl Volatile {
-    /// Whether all of a column is declared.
+    /// Returns `true` if the whole column is declared volatile.
     pub fn is_declared(&self, column: &Column) -> bool {
         self.paths.iter().any(|path| path[..] == [column.name])
     }
 
-    /// The same as [`Volatile::settled`] of one column's cell, as a destination holds it: a text without its quotes, or JSON
-    /// text. `None` where all of it is declared.
+    /// Does the same as [`Volatile::settled`] for one cell, as a destination holds it: a text without its quotes, or
+    /// JSON text. Returns `None` if the whole column is declared volatile.
     pub fn settled_cell<'t>(&self, column: &Column, text: &'t str) -> Option<Cow<'t, str>> {
         if self.is_declared(column) {
             return None;
@@ -98,7 +99,7 @@ impl Volatile {
                 [name, rest @ ..] if *name == column.name => {
                     json_paths::lead(text, rest, &mut |at| spans.push((at, "null".into())));
                 }
-                // What does not fit its column stands in this one, under that one's name.
+                // A value that does not fit its column is stored here, under that column's name.
                 path if column.name == EXTRA => json_paths::lead(text, path, &mut |at| spans.push((at, "null".into()))),
                 _ => {}
             }
@@ -110,11 +111,11 @@ impl Volatile {
     }
 }
 
-/// Finds the query parts of signed addresses.
+/// Adds the query parts of signed addresses to `spans`.
 fn signed(text: &str, spans: &mut Vec<Span>) {
     let bytes = text.as_bytes();
     for open in OPENING.find_iter(bytes) {
-        // A quote inside a text has a backslash before it, one that opens a text never has.
+        // A quote inside a text follows a backslash; a quote that opens a text never does.
         if open > 0 && bytes[open - 1] == b'\\' {
             continue;
         }
@@ -135,7 +136,7 @@ fn signed(text: &str, spans: &mut Vec<Span>) {
     }
 }
 
-/// Where the text ends whose first character stands here, and whether anything in it is escaped.
+/// Returns where the text that starts at `start` ends, and whether it contains escapes. `None` if it has no end.
 fn end_of(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     let (mut at, mut escaped) = (start, false);
     loop {
@@ -148,7 +149,7 @@ fn end_of(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     }
 }
 
-/// The query part of an address that looks signed, its `?` included.
+/// Returns the query part, with its `?`, of an address that looks signed.
 fn query_of(address: &str) -> Option<Range<usize>> {
     let rest = address.strip_prefix("http")?;
     if !(rest.starts_with("://") || rest.starts_with("s://")) {
@@ -156,7 +157,7 @@ fn query_of(address: &str) -> Option<Range<usize>> {
     }
     let start = address.find('?')?;
     let end = address.find('#').unwrap_or(address.len());
-    // What has spaces in it is prose.
+    // A text with blanks is prose, not an address.
     if end < start || address.contains(char::is_whitespace) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! One request to the API, from its bytes to its reply: limit, validation, fault, execution (`resolve.rs`), log.
+//! One request to the API, from its bytes to its reply: rate limit, validation, fault, execution (`resolve.rs`), log.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,66 +24,66 @@ use crate::sandbox::http::limit::{Account, Limit};
 use crate::sandbox::http::log::{Counts, Line, Log};
 use crate::streams::Stream;
 
-/// Everything the server knows.
+/// The whole state of the server.
 #[derive(Debug)]
 pub struct Api {
-    /// How it was started.
+    /// The settings it was started with.
     pub options: Options,
-    /// The account.
+    /// The account as generated.
     pub world: Arc<World>,
     /// The account's lists as they stand now.
     pub lists: Mutex<Lists>,
-    /// What makes them hard to read.
+    /// The habits that make the lists hard to read.
     pub adversaries: Mutex<Adversaries>,
     pub(super) schema: Schema,
-    /// What time it is, where that was given.
+    /// The time of the `Date` header, in milliseconds since 1970; `None` for this machine's clock.
     clock: Mutex<Option<i64>>,
     pub(super) tokens: Mutex<Tokens>,
     limit: Mutex<Option<Limit>>,
     log: Mutex<Log>,
-    /// How often each question was asked.
+    /// For each question (a hash of its fields and arguments): its position among all questions, and its attempts.
     attempts: Mutex<HashMap<u64, (u64, u32)>>,
     refused_scope: AtomicBool,
-    /// How many answers were signed.
+    /// Number of answers signed so far.
     pub(super) signatures: AtomicU64,
 }
 
-/// How a request is answered.
+/// The way in which the server answers a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// With a status and a body.
+    /// With a status and a complete body.
     Whole {
         /// HTTP status.
         status: u16,
         /// The body.
         body: Vec<u8>,
-        /// It is an HTML page instead of JSON.
+        /// `true` if the body is an HTML page instead of JSON.
         html: bool,
     },
-    /// By closing the connection.
+    /// By closing the connection without an answer.
     Nothing,
-    /// With so much of a body that was to be this long; then the connection is closed.
+    /// With these bytes and this `Content-Length`, which is larger; then the connection closes.
     Part(Vec<u8>, usize),
 }
 
-/// A reply and what goes with it.
+/// A reply with its headers and its delay.
 #[derive(Debug)]
 pub struct Answered {
     /// The reply.
     pub reply: Reply,
     /// The rate limit's headers.
     pub account: Option<Account>,
-    /// How long to wait before replying.
+    /// Time to wait before replying.
     pub delay: Duration,
 }
 
-/// A panic elsewhere leaves numbers behind that are still true enough for a rehearsal.
+/// Locks a mutex, even one that a panic has poisoned: its data is still good enough for a stand-in.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Api {
-    /// An account and everything around it.
+    /// Generates an account and the state around it. `Err` if the schema is invalid or there are too many messages.
     pub fn new(options: Options) -> Result<Api, Error> {
         let sdl = options.sdl.as_deref().unwrap_or(DEFAULT_SDL);
         let schema = Schema::from_sdl(sdl, options.introspection, options.suggestions).map_err(Error::Schema)?;
@@ -115,7 +115,7 @@ impl Api {
         })
     }
 
-    /// The counts so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> Counts {
         let mut counts = lock(&self.log).counts.clone();
         counts.tokens = lock(&self.tokens).issued();
@@ -123,12 +123,12 @@ impl Api {
         counts
     }
 
-    /// The ids that drift has touched, by stream.
+    /// Returns the ids of the records that drift has changed, by stream.
     pub fn touched(&self) -> std::collections::BTreeMap<&'static str, Vec<String>> {
         lock(&self.lists).touched()
     }
 
-    /// Lets a night pass.
+    /// Lets a night pass and reports its changes; a fixed clock moves to the end of the night.
     pub fn night(&self, night: Night) -> Told {
         let told = lock(&self.lists).night(night);
         let mut clock = lock(&self.clock);
@@ -138,13 +138,13 @@ impl Api {
         told
     }
 
-    /// The `Date` header of an answer, where a time was given.
+    /// Returns the value of an answer's `Date` header, or `None` if no time was set.
     pub fn date(&self) -> Option<String> {
         let now = jiff::Timestamp::from_millisecond((*lock(&self.clock))?).ok()?;
         jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now).ok()
     }
 
-    /// The log so far, as JSON Lines.
+    /// Returns the log so far, as JSON Lines.
     pub fn log_lines(&self) -> Vec<u8> {
         lock(&self.log).lines()
     }
@@ -198,7 +198,7 @@ impl Api {
         self.finish(line, outcome, fault, account)
     }
 
-    /// Logs the request and makes of its outcome what the fault leaves of it.
+    /// Applies the fault to the outcome, logs the request, and returns the reply.
     fn finish(&self, mut line: Line, outcome: Outcome, fault: Option<Fault>, account: Option<Account>) -> Answered {
         let Outcome { status, mut body, html, code, rows } = outcome;
         let reply = match fault {
@@ -222,7 +222,7 @@ impl Api {
         Answered { reply, account, delay: self.options.latency + slow }
     }
 
-    /// Counts the attempt and asks the plan.
+    /// Counts the attempt and asks the fault plan for a fault.
     fn fault(&self, prepared: &Prepared, line: &mut Line) -> Option<Fault> {
         let arguments = line.arguments.to_string();
         let operations: Vec<&str> = prepared.roots.iter().map(|r| r.pick.name.as_str()).collect();
@@ -245,14 +245,14 @@ impl Api {
         (!spent).then_some(fault)
     }
 
-    /// The stream of that name as it stands now, as lines of JSON, a part at a time.
+    /// Returns a function that gives the stream's current records as JSON Lines, one part per call.
     pub fn truth(self: Arc<Api>, stream: Stream, objects: Objects) -> impl FnMut() -> Option<Vec<u8>> + Send + 'static {
         let mut truth = Truth::of(stream, self.schema.reading(), objects);
         move || truth.next_lines(&self.world, &self.lists)
     }
 }
 
-/// What the log says of a valid request. The arguments of a token request are the secret: they are left out.
+/// Returns the log line of a valid request. It omits the arguments of a token request, which hold the secret.
 fn line_of(prepared: &Prepared) -> Line {
     let mut names: Vec<&str> = prepared.roots.iter().map(|r| r.pick.name.as_str()).collect();
     names.dedup();
@@ -299,13 +299,13 @@ mod tests {
             .reply
     }
 
-    /// The status and the body, lone surrogates replaced as a lenient reader would.
+    /// Returns the status and the body; replaces lone surrogates, as a lenient reader would.
     fn ask(api: &Api, token: &str, query: &str) -> (u16, Value) {
         let Reply::Whole { status, body, .. } = reply(api, token, query) else { panic!("no answer") };
         (status, serde_json::from_str(&lenient(&String::from_utf8(body).unwrap())).unwrap_or(Value::Null))
     }
 
-    /// Half an emoji replaced; the halves of a whole one left alone.
+    /// Replaces a high surrogate that stands alone, and keeps complete pairs.
     fn lenient(text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
@@ -321,7 +321,7 @@ mod tests {
     fn token(api: &Api) -> String {
         let query = r#"mutation { generateOAuthToken(input: {clientId: "sandbox-client", clientSecret: "sandbox-secret"})
             { success data { accessToken expiresIn } code message } }"#;
-        // As often as a fault hits at most, and once more.
+        // A fault hits a question's first two attempts at most, so the third gets through.
         for _ in 0..3 {
             if let Reply::Whole { status: 200, body, .. } = reply(api, "", query)
                 && let Ok(answer) = serde_json::from_slice::<Value>(&body)
@@ -344,7 +344,7 @@ mod tests {
         ask(api, token, &query).1
     }
 
-    /// Every row of a list, page by page.
+    /// Reads every row of a list, page by page.
     fn walk(api: &Api, token: &str, field: &str, more_arguments: &str, columns: &str) -> Vec<Value> {
         let mut rows = Vec::new();
         for page in 1.. {

@@ -1,9 +1,11 @@
-//! Failures on demand: which request fails, and how.
+//! Fault injection: decides which requests fail, and how.
 //!
-//! Whether a fault hits is a function of (seed, operation, arguments, attempt number of that same question), never of
-//! time or of what other clients do: two runs of the same client meet the same failures, and a retry gets through
-//! because a rule hits only the first attempts. The exception is said where it is made: a rule may name the n-th
-//! different question of the server's life (`questions`), so that a short demonstration is sure to meet it.
+//! Whether a fault hits depends only on the seed, the operation, its arguments, and how often that question was asked
+//! before. Time and other clients play no part, so two runs of the same client meet the same failures. A retry gets
+//! through because a rule hits only the first attempts of a question.
+//!
+//! There is one exception: a rule can name the n-th different question of the server's life (`questions`), so that a
+//! short demonstration is sure to meet the fault.
 
 pub mod adversary;
 
@@ -16,7 +18,7 @@ use crate::sandbox::account::rng::Dice;
 
 macro_rules! faults {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal),* $(,)?) => {
-        /// A way to fail.
+        /// A way for a request to fail.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Fault { $($(#[doc = $doc])* $variant),* }
 
@@ -24,7 +26,7 @@ macro_rules! faults {
             /// Every fault.
             pub const ALL: &'static [Fault] = &[$(Fault::$variant),*];
 
-            /// Its name in plans, counts and the log.
+            /// Returns the name used in plans, counts and the log.
             pub fn name(self) -> &'static str {
                 match self { $(Fault::$variant => $name),* }
             }
@@ -33,7 +35,7 @@ macro_rules! faults {
 }
 
 faults! {
-    /// `TOKEN_EXPIRED`, and the token is dead from then on.
+    /// `TOKEN_EXPIRED`; the token is invalid from then on.
     TokenExpired = "token_expired",
     /// HTTP 429 with `Retry-After` and `X-RateLimit-Reset`.
     RateLimitedStatus = "rate_limited_status",
@@ -45,7 +47,7 @@ faults! {
     Error502 = "error_502",
     /// HTTP 503 with an HTML page.
     Error503 = "error_503",
-    /// HTTP 400 with a GraphQL body whose error passes.
+    /// HTTP 400 with a GraphQL body whose error is transient.
     BadRequestGraphql = "bad_request_graphql",
     /// HTTP 401 with a GraphQL body.
     UnauthorizedGraphql = "unauthorized_graphql",
@@ -55,29 +57,29 @@ faults! {
     SuccessFalse = "success_false",
     /// HTTP 200 with errors and half of one list's rows.
     PartialData = "partial_data",
-    /// JSON that stops in the middle, with the content length of what was sent.
+    /// JSON that stops in the middle, with a `Content-Length` that matches the shortened body.
     Truncated = "truncated",
-    /// The connection is closed before anything is done.
+    /// The connection closes before the request is executed.
     CutBefore = "cut_before",
-    /// Everything is done, half of the answer is sent, the connection is closed.
+    /// The request is executed, half of the answer is sent, then the connection closes.
     CutAfter = "cut_after",
-    /// The answer is late.
+    /// The answer comes late.
     Slow = "slow",
     /// One list shows the previous page's rows again.
     RepeatedPage = "repeated_page",
-    /// One list has no total.
+    /// One list omits its total.
     MissingTotal = "missing_total",
     /// `INSUFFICIENT_SCOPES`, once in the server's life.
     InsufficientScopes = "insufficient_scopes",
 }
 
 impl Fault {
-    /// The fault of that name.
+    /// Returns the fault of that name.
     pub fn named(name: &str) -> Option<Fault> {
         Fault::ALL.iter().copied().find(|fault| fault.name() == name)
     }
 
-    /// True when a request with lists can fail so and a token request cannot.
+    /// Returns `true` if only a request for a list can fail this way (so a token request cannot).
     pub fn needs_list(self) -> bool {
         matches!(
             self,
@@ -89,31 +91,32 @@ impl Fault {
         )
     }
 
-    /// True when only a request that needs a token can fail so.
+    /// Returns `true` if only a request that needs a token can fail this way.
     pub fn needs_token(self) -> bool {
         self.needs_list() || matches!(self, Fault::TokenExpired | Fault::UnauthorizedGraphql)
     }
 }
 
-/// When one fault hits.
+/// Describes when one fault hits.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
     fault: String,
-    /// The share of attempts, 0 to 1.
+    /// The share of attempts that it hits, 0 to 1.
     #[serde(default)]
     rate: f64,
-    /// Root fields; empty for all.
+    /// The root fields that it hits; empty for all.
     #[serde(default)]
     operations: Vec<String>,
-    /// Only so many first attempts of one question; the plan's number when absent.
+    /// The number of first attempts of a question that it can hit; the plan's number if absent.
     first_attempts: Option<u32>,
-    /// The n-th different questions of the server's life, counted from 1, at their first attempt.
+    /// The positions, from 1, of the different questions in the server's life that it hits, each at its first
+    /// attempt.
     #[serde(default)]
     questions: Vec<u64>,
 }
 
-/// Which requests fail, and how.
+/// Describes which requests fail, and how.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
@@ -139,20 +142,20 @@ fn slow() -> u64 {
     300
 }
 
-/// What a request is to the plan.
+/// Describes one attempt of a request, for [`Plan::hits`].
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
     /// The root fields' names.
     pub operations: &'a [&'a str],
-    /// Their arguments as text.
+    /// Their arguments as JSON text.
     pub arguments: &'a str,
-    /// How often this very question was asked, this time included.
+    /// How often this question was asked, this attempt included.
     pub attempt: u32,
-    /// Its place among the different questions, from 1.
+    /// The question's position among the different questions, from 1.
     pub question: u64,
-    /// It needs a token.
+    /// `true` if the request needs a token.
     pub needs_token: bool,
-    /// It asks for a list.
+    /// `true` if the request asks for a list.
     pub has_list: bool,
 }
 
@@ -164,11 +167,15 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// The names [`Plan::named`] knows.
+    /// The names that [`Plan::named`] accepts.
     pub const NAMES: &'static [&'static str] = &["none", "demo", "all", "flaky"];
 
-    /// A plan that comes with the sandbox. `demo` meets a 429, a 503, an expired token and a lost answer within its
-    /// first nine questions; `all` is 2 to 3 % of everything a client can survive; `flaky` is a bad network.
+    /// Returns a plan that comes with the sandbox, or `None` for an unknown name:
+    ///
+    /// - `none`: nothing fails.
+    /// - `demo`: a 429, a 503, an expired token and a lost answer within the first nine questions.
+    /// - `all`: 2 to 3 % of everything that a client can survive.
+    /// - `flaky`: a bad network.
     pub fn named(name: &str) -> Option<Plan> {
         let text = match name {
             "none" => "",
@@ -180,20 +187,20 @@ impl Plan {
         Plan::from_toml(text).ok()
     }
 
-    /// Reads a plan. The error says what is wrong with it.
+    /// Reads a plan from TOML. `Err` says which part is invalid.
     pub fn from_toml(text: &str) -> Result<Plan, Error> {
         let plan: Plan = toml::from_str(text).map_err(|e| Error::Plan(e.to_string()))?;
         plan.check().map_err(Error::Plan)?;
         Ok(plan)
     }
 
-    /// The same failures at other questions.
+    /// Returns the same plan with another seed: the same failures hit other questions.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Plan {
         Plan { seed, ..self }
     }
 
-    /// How late a slow answer is.
+    /// Returns the delay of a slow answer.
     pub fn slow(&self) -> Duration {
         Duration::from_millis(self.slow_ms)
     }
@@ -228,7 +235,7 @@ impl Plan {
         self.rules.iter().cloned().chain(plain)
     }
 
-    /// The fault that hits this attempt, if one does.
+    /// Returns the fault that hits this attempt, or `None`.
     pub fn hits(&self, asked: Attempt<'_>) -> Option<Fault> {
         let matches = |wanted: &[String]| {
             wanted.is_empty() || asked.operations.iter().any(|name| wanted.iter().any(|w| w == name))

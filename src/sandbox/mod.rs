@@ -1,25 +1,35 @@
-//! A Qpien-like server to rehearse against.
+//! A stand-in for the Qpien API, against which the program can be tested and rehearsed.
 //!
-//! It speaks GraphQL against a schema read from an SDL file, serves an account of any size made from a seed, and can be
-//! as difficult as the real thing: tokens that expire, a rate limit, faults of every kind, lists that move while they
-//! are read. And it says afterwards what an export should hold (`/truth/<stream>`) and what it was asked
-//! (`/sandbox/log`, `/sandbox/counts`, `/sandbox/touched`). `POST /sandbox/night` changes it between two readings.
+//! The sandbox serves GraphQL over HTTP. It reads its schema from an SDL file and generates an account of any size
+//! from a seed. It can be as difficult as a real server: tokens expire, a rate limit applies, requests fail in many
+//! ways, and lists move while they are read. After a run, it says what a complete export must hold
+//! (`/truth/<stream>`) and what it was asked (`/sandbox/log`, `/sandbox/counts`, `/sandbox/touched`). A `POST` to
+//! `/sandbox/night` changes the account between two runs.
+//!
+//! Only token lifetimes, the rate limit and delays depend on time. Otherwise, equal options and equal requests give
+//! equal answers, so that a failed test can be repeated.
 //!
 //! | question | file |
 //! |---|---|
-//! | what does the API look like? | `dialects/*.graphql` or any SDL file, read by `graphql/schema.rs`; its rejections: `graphql_js_messages.rs`, `suggest.rs`, `variables.rs`, `literal_checks.rs`, `missing_values.rs` |
-//! | what do its types, fields and arguments stand for? | `graphql/reading.rs`: said by `@sandbox` (`directives.rs`), else guessed (`entities.rs`, `root_fields.rs`) from what people call things (`synonyms.rs`) |
-//! | how is a request judged, step by step? | `api.rs`, then `graphql/resolve.rs`; what comes out is in `outcome.rs` |
-//! | what does a query select? what does it ask? | `graphql/plan.rs` of `selection.rs`, `question.rs`; where does a page begin? `account/cursor.rs` |
-//! | how is an answer written? | `graphql/execute.rs` and, for the scalars of an envelope, `members.rs` into `json_writer.rs` |
-//! | how many records, in which order, with which ids? | `account/data.rs` of `list.rs` (all messages: `all_messages.rs`), `ids.rs` |
-//! | what is in a field? | `graphql/object.rs`; `account/records.rs`, `channels.rs`, `nested.rs`, `text.rs` (of `phrases.rs`), `moment.rs`, drawn from `rng.rs` |
-//! | what changes meanwhile? | `changes/drift.rs`, `bulk_changes.rs`; between two readings: `night.rs`; when a test wants it to: `manual_changes.rs` |
-//! | what changed since a moment? | `changes/since.rs` |
-//! | what makes lists hard to read? | `faults/adversary.rs` |
-//! | what fails? | `faults.rs`, `http/body.rs` (connections that break) |
-//! | who may ask, how often? | `token.rs`, `http/limit.rs` |
-//! | what should have come out? what was asked? | `account/truth.rs`, `http/log.rs` |
+//! | What does the API look like? | `dialects/*.graphql` or any SDL file; read by `graphql/schema.rs` |
+//! | How are invalid queries rejected? | `graphql/`: `graphql_js_messages.rs`, `suggest.rs`, `variables.rs` |
+//! | Which mistakes does the library miss? | `graphql/`: `literal_checks.rs`, `missing_values.rs` |
+//! | What do types, fields and arguments mean? | `graphql/reading.rs`: by `@sandbox` (`directives.rs`) or by name |
+//! | Which names stand for what? | `graphql/`: `entities.rs` (types), `root_fields.rs` (lists), `synonyms.rs` (words) |
+//! | How is a request judged, step by step? | `api.rs`, then `graphql/resolve.rs`; the result is in `outcome.rs` |
+//! | What does a query select, and what does it ask? | `graphql/plan.rs`, from `selection.rs` and `question.rs` |
+//! | Where does a page begin? | `account/cursor.rs` |
+//! | How is an answer written? | `graphql/execute.rs`, `members.rs` (an envelope's scalars), `json_writer.rs` |
+//! | How many records, in which order, which ids? | `account/`: `data.rs`, `list.rs`, `all_messages.rs`, `ids.rs` |
+//! | What is in a field? | `graphql/object.rs`; `account/`: `records.rs`, `channels.rs`, `nested.rs` |
+//! | Where do its values come from? | `account/`: `text.rs`, `phrases.rs`, `moment.rs`, all drawn from `rng.rs` |
+//! | What changes while lists are read? | `changes/drift.rs`, `changes/bulk_changes.rs` |
+//! | What changes between two runs? | `changes/night.rs`; on a test's command: `changes/manual_changes.rs` |
+//! | What changed since a moment? | `changes/since.rs` |
+//! | What makes lists hard to read? | `faults/adversary.rs` |
+//! | What fails? | `faults.rs`, `http/body.rs` (connections that break) |
+//! | Who may ask, and how often? | `token.rs`, `http/limit.rs` |
+//! | What must an export hold? What was asked? | `account/truth.rs`, `http/log.rs` |
 
 mod account;
 mod api;
@@ -38,63 +48,64 @@ pub use crate::sandbox::http::log::Counts;
 pub use crate::sandbox::http::server::{Running, start};
 pub use dialects::{NAMES as DIALECTS, shipped as shipped_sdl};
 
-/// How a sandbox is to be.
+/// The settings of a sandbox.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)] // switches of one command line
 pub struct Options {
-    /// Where to listen; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// How many contacts there are.
+    /// Number of contacts.
     pub contacts: u64,
-    /// How many customer persons.
+    /// Number of customer persons.
     pub persons: u64,
-    /// How many conversations.
+    /// Number of conversations.
     pub conversations: u64,
-    /// How many messages all conversations have together.
+    /// Number of messages in all conversations together.
     pub messages: u64,
-    /// Which account it is: the same seed and the same numbers give the same records.
+    /// Seed of the account: the same seed and the same numbers give the same records.
     pub seed: u64,
-    /// What time it is, in milliseconds since 1970, until a night passes; by this machine's clock where none is given.
+    /// The time that the server claims in its `Date` header, in milliseconds since 1970, until a night passes. `None`
+    /// uses this machine's clock.
     pub now: Option<i64>,
-    /// How long a token lives.
+    /// Lifetime of a token.
     pub token_ttl: Duration,
-    /// The rate limit; 0 for none.
+    /// Requests allowed per minute; 0 for no limit.
     pub requests_per_minute: u32,
-    /// The rate limit's window: the limit is scaled to it.
+    /// Length of the rate limit's window. The limit is scaled from a minute to it.
     pub window: Duration,
-    /// How long a client that exceeds the limit is blocked; until the window ends when absent.
+    /// How long the server blocks a client that exceeds the limit. `None` blocks it until the window ends.
     pub block: Option<Duration>,
-    /// Which requests fail.
+    /// The requests that fail, and how.
     pub faults: faults::Plan,
-    /// What changes while it is read.
+    /// The changes made while lists are read; `None` for none.
     pub drift: Option<crate::sandbox::changes::drift::Settings>,
-    /// What makes its lists hard to read.
+    /// The habits that make the lists hard to read.
     pub adversaries: Vec<crate::sandbox::faults::adversary::Adversary>,
-    /// How much later every answer comes.
+    /// Delay added to every answer.
     pub latency: Duration,
-    /// A new token makes the older ones expire.
+    /// `true` if a new token makes the older ones expire.
     pub new_token_cancels_older: bool,
-    /// The most rows a page has; a larger limit is cut down in silence.
+    /// Most rows in a page. The server cuts a larger limit down without saying so.
     pub max_page_size: u32,
-    /// The most rows a page may be asked for; more are refused. 0 for any number.
+    /// Largest page size that may be asked for; the server refuses a larger one. 0 allows any.
     pub refuse_page_size: u32,
-    /// The most questions (root fields) of a request; more are refused. 0 for any number.
+    /// Most questions (root fields) in a request; the server refuses more. 0 allows any number.
     pub max_questions: usize,
-    /// The limit falls by the questions of a request, not by one.
+    /// `true` if the rate limit counts the questions of a request, not the request.
     pub count_questions: bool,
-    /// The addresses of pictures and media are signed anew at each answer.
+    /// `true` if the addresses of pictures and media are signed anew in each answer.
     pub signed: bool,
-    /// Scopes the client does not have.
+    /// Scopes that the client lacks.
     pub denied_scopes: Vec<String>,
-    /// The id that gets a token.
+    /// The client id that gets a token.
     pub client_id: String,
-    /// The secret that goes with it.
+    /// The client secret that belongs to it.
     pub client_secret: String,
-    /// The schema as SDL; the default one when absent. Others come along: [`shipped_sdl`].
+    /// The schema as SDL; the default schema if `None`. [`shipped_sdl`] gives the others that come with the sandbox.
     pub sdl: Option<String>,
-    /// Introspection queries are answered.
+    /// `true` if introspection queries are answered.
     pub introspection: bool,
-    /// Unknown names are answered with "Did you mean".
+    /// `true` if errors about unknown names include "Did you mean".
     pub suggestions: bool,
 }
 
@@ -132,20 +143,20 @@ impl Default for Options {
     }
 }
 
-/// Why a sandbox did not start.
+/// The reason why a sandbox did not start.
 #[derive(Debug)]
 pub enum Error {
     /// The SDL file is not a valid schema.
     Schema(String),
     /// The fault plan makes no sense.
     Plan(String),
-    /// More messages than can be counted in 32 bits.
+    /// The number of messages does not fit into 32 bits.
     TooMany,
-    /// The address cannot be had.
+    /// The server cannot listen on the address.
     Bind {
         /// The address.
         listen: SocketAddr,
-        /// What the system says.
+        /// The operating system's error.
         source: std::io::Error,
     },
 }

@@ -1,28 +1,28 @@
-//! Access tokens: who has one, until when.
+//! Access tokens: which ones exist, and until when each is valid.
 //!
-//! A token is opaque and starts with `TOKENMARKER-`, so that a test can look for tokens where none may be. Its
-//! generation (the first is 1) is what the log shows.
+//! A token is opaque and starts with `TOKENMARKER-`, so that a test can search for tokens in places where none may
+//! appear. The log shows a token's generation (the first token has generation 1) instead of its text.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::sandbox::account::rng::Dice;
 
-/// What every token starts with.
+/// The prefix of every token.
 pub const MARKER: &str = "TOKENMARKER-";
 
-/// What a token is worth now.
+/// The state of a token at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It opens the door; its generation.
+    /// The token is accepted; holds its generation.
     Valid(u64),
-    /// It did once; its generation.
+    /// The token was accepted once; holds its generation.
     Expired(u64),
-    /// It never did.
+    /// The server never issued this token.
     Unknown,
 }
 
-/// The tokens that were given out.
+/// The tokens that the server has issued.
 #[derive(Debug)]
 pub struct Tokens {
     dice: Dice,
@@ -33,12 +33,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// None given out yet.
+    /// Returns a store without tokens.
     pub fn new(seed: u64, ttl: Duration, new_cancels_older: bool) -> Tokens {
         Tokens { dice: Dice::new(seed).named("tokens"), ttl, new_cancels_older, issued: 0, known: HashMap::new() }
     }
 
-    /// Gives out a token: its text and its life in whole seconds, at least one.
+    /// Issues a token. Returns its text and its lifetime in seconds, rounded up.
     pub fn issue(&mut self, now: Instant) -> (String, u64) {
         if self.new_cancels_older {
             self.known.values_mut().for_each(|(_, end)| *end = now.min(*end));
@@ -50,12 +50,12 @@ impl Tokens {
         (text, self.ttl.as_secs() + u64::from(self.ttl.subsec_nanos() > 0))
     }
 
-    /// How many were given out.
+    /// Returns the number of tokens issued.
     pub fn issued(&self) -> u64 {
         self.issued
     }
 
-    /// What the token of an `Authorization` header is worth. The `Bearer ` prefix may be missing.
+    /// Returns the state of the token in an `Authorization` header. The `Bearer ` prefix may be missing.
     pub fn standing(&self, authorization: Option<&str>, now: Instant) -> Standing {
         match self.known.get(bare(authorization.unwrap_or_default())) {
             Some((generation, end)) if now < *end => Standing::Valid(*generation),
@@ -64,7 +64,7 @@ impl Tokens {
         }
     }
 
-    /// Ends a token's life.
+    /// Makes a token expire now.
     pub fn expire(&mut self, authorization: Option<&str>, now: Instant) {
         if let Some((_, end)) = self.known.get_mut(bare(authorization.unwrap_or_default())) {
             *end = now.min(*end);

@@ -1,4 +1,5 @@
-//! The connected channels: `ConnectedPlatform` (its fields are *seen*; the operation and its scope are documented).
+//! The connected channels: `ConnectedPlatform`. The operation and its scope are documented, the fields were only
+//! *seen*.
 
 use super::{Definition, Kind, col};
 

@@ -1,4 +1,4 @@
-//! The people an account talks to: `ExternalContact` (documented).
+//! The people that an account talks to: `ExternalContact` (documented).
 
 use super::{Definition, Kind, col};
 

@@ -1,4 +1,4 @@
-//! `ExternalConversation` (documented). Its records partition the messages.
+//! `ExternalConversation` (documented). The messages are partitioned by its records.
 
 use super::{Definition, Kind, col};
 

@@ -1,4 +1,4 @@
-//! The account's own staff, robots included: `CustomerPerson` (documented).
+//! The account's own staff, including robots: `CustomerPerson` (documented).
 
 use super::{Definition, Kind, col};
 

@@ -1,6 +1,8 @@
-//! `ExternalMessage` (documented; the page is cut after `informativeButtons`, at a field whose name starts `flowBot`).
+//! `ExternalMessage` (documented; the page is cut off after `informativeButtons`, at a field whose name starts with
+//! `flowBot`).
 //!
-//! `failedReason` and the `…Data` fields are objects of undocumented shape: columns here, left out of the shipped selection.
+//! `failedReason` and the `…Data` fields are objects of undocumented shape. They are columns here, but the shipped
+//! selection does not ask for them.
 
 use super::{Definition, Kind, col};
 

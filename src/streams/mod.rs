@@ -1,8 +1,8 @@
-//! What there is to read: the streams, their columns, the scope each needs. All of it *documented*
-//! (the entity tables of the API's pages); how the API is asked for it is the dialect's business.
+//! The streams: the lists that an account consists of, with their columns and the scope that each needs.
 //!
-//! One file per stream. A column is added in its stream's file and nowhere else: the CSV header, the
-//! mirror's view, the manifest's types and the sandbox's truth all read this table.
+//! All of it is *documented* (the entity tables of the API's pages), unless a stream's file says otherwise. How the
+//! API is asked for a stream belongs to the dialect. Each stream has one file, and a column is added only there: the
+//! CSV header, the mirror's view, the manifest's types and the sandbox's truth all read this table.
 
 mod channels;
 mod contacts;
@@ -18,25 +18,25 @@ use serde::Deserialize;
 
 pub use self::per_stream::{Dates, PerStream};
 
-/// What a column holds, as documented. The API may send something else: values are carried as they come.
+/// The documented content of a column. The API may send something else: values are kept as they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Opaque text that names a record.
     Id,
     /// Text, enum values included (never a closed set).
     Text,
-    /// true or false.
+    /// `true` or `false`.
     Boolean,
-    /// The API's `Date`; its form is the dialect's.
+    /// The API's `Date`; the dialect knows its form.
     Timestamp,
     /// An object or a list, delivered as compact JSON.
     Json,
-    /// A whole number of 64 bits; no documented field is one.
+    /// A whole number of 64 bits; no documented field has this kind.
     Integer,
 }
 
 impl Kind {
-    /// The name used in manifests.
+    /// Returns the name used in manifests.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Id => "id",
@@ -64,9 +64,9 @@ pub enum DateForm {
 /// One documented field of an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// The field's documented name, which is the CSV header's too.
+    /// The field's documented name, also used in CSV headers.
     pub name: &'static str,
-    /// What it holds.
+    /// The documented content.
     pub kind: Kind,
 }
 
@@ -74,7 +74,7 @@ const fn col(name: &'static str, kind: Kind) -> Column {
     Column { name, kind }
 }
 
-/// One of the lists an account consists of.
+/// Describes one of the lists that an account consists of.
 #[derive(Debug)]
 pub struct Definition {
     /// The stream's name in jobs, files, tables and messages.
@@ -83,15 +83,15 @@ pub struct Definition {
     pub entity: &'static str,
     /// The documented scope that reading it needs.
     pub scope: &'static str,
-    /// Documented fields in documented order.
+    /// The documented fields in documented order.
     pub columns: &'static [Column],
-    /// The stream whose records partition this one (messages are asked for by conversation).
+    /// The stream whose records partition this one: messages are asked for conversation by conversation.
     pub parent: Option<Stream>,
-    /// Read only when a job names it.
+    /// `true` if a job must name the stream for it to be read.
     pub optional: bool,
 }
 
-/// A stream; its number is its key in the mirror and never changes.
+/// A stream. Its number is its key in the mirror and never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Stream {
@@ -119,11 +119,11 @@ pub const ALL: [Stream; 6] = [
     Stream::WhatsappBusinessTemplates,
 ];
 
-/// The streams of a job that names none: those that are not optional.
+/// The streams of a job that names no streams: those that are not optional.
 pub const DEFAULT: [Stream; 4] = [Stream::Contacts, Stream::CustomerPersons, Stream::Conversations, Stream::Messages];
 
 impl Stream {
-    /// What is documented of it.
+    /// Returns the stream's description.
     pub fn definition(self) -> &'static Definition {
         match self {
             Stream::Contacts => &contacts::DEFINITION,
@@ -135,22 +135,22 @@ impl Stream {
         }
     }
 
-    /// The name in jobs, files, tables and messages.
+    /// Returns the name in jobs, files, tables and messages.
     pub fn name(self) -> &'static str {
         self.definition().name
     }
 
-    /// The key in the mirror.
+    /// Returns the key in the mirror.
     pub fn number(self) -> u8 {
         self as u8
     }
 
-    /// The stream of that name.
+    /// Returns the stream of that name.
     pub fn named(name: &str) -> Option<Stream> {
         ALL.into_iter().find(|s| s.name() == name)
     }
 
-    /// The column in which a record names the record of another stream that it refers to (documented).
+    /// Returns the column that holds the id of a record of another stream (documented).
     pub fn refers_by(self) -> Option<&'static str> {
         match self {
             Stream::Messages => Some("conversation"),
@@ -159,12 +159,12 @@ impl Stream {
         }
     }
 
-    /// The column in which a record names the record whose list it stands in.
+    /// Returns the column that holds the id of the partition's parent, such as a message's conversation.
     pub fn names_parent(self) -> Option<&'static str> {
         self.refers_by().filter(|_| self.definition().parent.is_some())
     }
 
-    /// The documented columns.
+    /// Returns the documented columns.
     pub fn columns(self) -> &'static [Column] {
         self.definition().columns
     }

@@ -1,21 +1,21 @@
-//! One value a stream.
+//! A container that holds one value per stream.
 
 use std::ops::{Index, IndexMut};
 
 use super::{ALL, DateForm, Stream};
 
-/// One value for every stream, looked up by the stream.
+/// One value for every stream, indexed by the stream.
 #[derive(Debug, Clone)]
 pub struct PerStream<T>([T; ALL.len()]);
 
 impl<T> PerStream<T> {
-    /// The same value, made anew for each.
+    /// Makes a value for each stream.
     pub fn new(mut make: impl FnMut() -> T) -> PerStream<T> {
         PerStream(std::array::from_fn(|_| make()))
     }
 }
 
-/// How each stream's moments are written.
+/// The form of moments in each stream.
 pub type Dates = PerStream<DateForm>;
 
 impl From<DateForm> for Dates {

@@ -1,4 +1,4 @@
-//! Message templates (the operation and its scope are documented, the type and its fields are *inferred*).
+//! Message templates. The operation and its scope are documented; the type and its fields are *inferred*.
 
 use super::{Definition, Kind, col};
 

@@ -1,4 +1,5 @@
-//! Many accounts in one job: side by side, each on its own, and spread over machines without a word between them.
+//! Many accounts in one job: they run side by side, do not affect one another, and can be spread over machines that
+//! do not communicate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,7 +26,7 @@ fn small(seed: &str) -> Sandbox {
     ])
 }
 
-/// A job of accounts, each with these lines.
+/// Returns a job with these accounts, each with its lines.
 fn job(top: &str, accounts: &[(&str, String)]) -> Work {
     let mut text = format!(
         "name = \"many\"\n{top}\n[source]\nrequests_per_minute = 0\nretry_for = \"1s\"\nread_timeout = \"20s\"\n\
@@ -42,7 +43,7 @@ fn key(endpoint: &str, secret: &str) -> String {
     format!("endpoint = \"{endpoint}\"\nclient_id = \"sandbox-client\"\nclient_secret = \"{secret}\"")
 }
 
-/// A key that does for commands that never ask.
+/// Returns a key for commands that send no request.
 fn any(name: &str) -> String {
     format!("client_id = \"client-{name}\"\nclient_secret = \"s\"")
 }
@@ -120,14 +121,14 @@ fn one_that_fails_keeps_no_other_from_its_run() {
     }
 }
 
-/// Which account asks: its key's id is in the question for a token.
+/// Returns which account asks: the id of its key is in the question for a token.
 fn who(asked: &Asked) -> Option<String> {
     let body = asked.body.to_string();
     let (_, from) = body.split_once("client-")?;
     Some(from.chars().take_while(char::is_ascii_alphanumeric).collect())
 }
 
-/// Accounts that have asked and have no answer yet, the most there were of them at a time, and those that have theirs.
+/// Accounts that wait for an answer, the most that waited at one time, and accounts that have been answered.
 #[derive(Default)]
 struct AtWork {
     now: BTreeSet<String>,

@@ -1,4 +1,5 @@
-//! Many questions in one request: fewer requests, the same bytes; as few as the server bears.
+//! Many questions in one request: fewer requests for the same bytes, and only as many questions as the server
+//! accepts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +16,8 @@ fn account(more: &[&str]) -> Sandbox {
     Sandbox::start(&[&ACCOUNT[..], more].concat())
 }
 
-/// Requests for records, without those that settle how the API is spelled.
+/// Returns the requests for records after the first `after` requests, without those that only find out the API's
+/// spelling.
 fn requests(sandbox: &Sandbox, after: usize) -> Vec<serde_json::Value> {
     let is_list = |l: &serde_json::Value| {
         l["operation"].as_str().is_some_and(|o| o.contains("List") || o.contains("getMessages"))

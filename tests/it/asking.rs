@@ -1,5 +1,5 @@
-//! A schema is learnt by asking from the reference implementation of GraphQL with introspection off
-//! (`tests/support/graphql-js/server.mjs`), and is what its SDL says.
+//! Learning a hidden schema by asking. The server is the reference implementation of GraphQL with introspection off
+//! (`tests/support/graphql-js/server.mjs`); what is learnt must agree with its SDL.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,7 +16,7 @@ use qpien_sync::source::server::{Reply, Server};
 use qpien_sync::streams::DEFAULT;
 use serde_json::{Value, json};
 
-/// A server process; killed when dropped.
+/// A server process; dropping it kills the process.
 struct Node {
     child: Child,
     address: String,
@@ -71,7 +71,7 @@ fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(format!("{name}.graphql"))
 }
 
-/// Everything learnt is in the SDL, and just so.
+/// Asserts that everything learnt is in the SDL with the same type.
 fn agrees(learnt: &Schema, sdl: &Sdl) {
     for (name, ty) in &learnt.types {
         let real = sdl.types.get(name.as_str()).unwrap_or_else(|| panic!("no type {name}"));
@@ -109,7 +109,8 @@ fn same(learnt: &Argument, real: &InputValueDefinition, of: &str) {
     assert_eq!(learnt.has_default, real.default_value.is_some() && required, "{of} {name}");
 }
 
-/// Everything the SDL has in these types was learnt, but for what is named otherwise than anybody would guess.
+/// Asserts that everything that the SDL has in these types was learnt, except `strange` names, which nobody would
+/// guess.
 fn whole(learnt: &Schema, sdl: &Sdl, types: &[&str], strange: &[&str]) {
     for ty in types {
         let real: BTreeSet<String> = match &sdl.types[*ty] {
@@ -125,7 +126,7 @@ fn whole(learnt: &Schema, sdl: &Sdl, types: &[&str], strange: &[&str]) {
     }
 }
 
-/// Learns a shape in every manner of speaking: with suggestions, without, and without places, too.
+/// Learns a schema from servers of every kind: with suggestions, without them, and also without locations.
 async fn learns(shape: &str, lists: &[&str], token: &[&str], strange: &[&str]) {
     let text = std::fs::read_to_string(path(shape)).expect("the SDL");
     let sdl = Sdl::parse_and_validate(&text, shape).expect("a schema");

@@ -1,4 +1,5 @@
-//! An audit that finds a message that was missed has consequences: what was skipped on the same sign is read again.
+//! Audits: when an audit finds a missed message, every list that was skipped because of the same evidence is read
+//! again.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +8,8 @@ use serde_json::json;
 use crate::support::qpien::{Account, Qpien, job};
 use crate::support::{Work, ids};
 
-/// Adds a message to each of these conversations; their entries tell nothing of it. (One that is younger than what an entry
-/// tells would show, once it is found, that the entry lags behind.)
+/// Adds a message to each of these conversations without changing their entries. `made` must not be later than what
+/// an entry shows: a later message, once found, would prove that the entry lags behind.
 fn add_unseen(account: &mut Account, conversations: impl Iterator<Item = usize>, id: &str, made: &str) {
     for n in conversations {
         let conversation = format!("conversation-{n:05}");

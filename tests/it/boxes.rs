@@ -1,15 +1,15 @@
-//! Boxes that are too small for a night: every stream is read in its turn all the same, a person is told what a reading
-//! takes, and no box is ever exceeded.
+//! Boxes (limits on requests) that are too small for a night. Every stream still gets its turn, the run tells a
+//! person what a complete reading takes, and no run exceeds its box.
 
 use crate::support::edited::{ids, job, server};
 use crate::support::qpien::Qpien;
 use crate::support::simulated::date;
 use crate::support::{Outcome, STREAMS, Work};
 
-/// A contact goes each day.
+/// Allows every deletion, because a contact is deleted each day.
 const DELETES: &str = "[mirror]\nmax_deletes = \"100%\"";
 
-/// A run of a night, counted from a Monday, at 02:00, in a box of so many requests.
+/// Runs at 02:00 of day `night` after 2026-01-01; asserts that it makes at most `requests` requests.
 fn night(server: &Qpien, work: &Work, night: usize, requests: Option<u64>, quiet: bool) -> Outcome {
     let mut command = work.command(&["run", "job.toml", "--endpoint", server.endpoint()]);
     command.env("QPIEN_TEST_NOW", format!("{}T02:00:00Z", date(night)));
@@ -28,7 +28,7 @@ fn night(server: &Qpien, work: &Work, night: usize, requests: Option<u64>, quiet
     ended
 }
 
-/// A day: a contact comes, another goes, and somebody writes.
+/// Lets a day pass: a contact is added, another is deleted, and a conversation with messages begins.
 fn day(server: &Qpien, day: usize) {
     let mut account = server.account();
     let contacts = account.lists.get_mut("getContactList").expect("the list");
@@ -46,7 +46,7 @@ fn as_of(work: &Work, stream: &str) -> Option<String> {
         .then(|| entry["as_of"].as_str().expect("a moment").to_owned())
 }
 
-/// What a whole night takes of this account.
+/// Returns the number of requests that a night without a box takes for this account.
 fn takes(job: &str) -> u64 {
     let (server, work) = (server(), Work::with_job(job));
     night(&server, &work, 0, None, false).expect(0);

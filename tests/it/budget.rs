@@ -1,4 +1,4 @@
-//! Two processes on one key stay under its limit together. (How much of the budget is used is `make bench`'s business.)
+//! Two processes with one key stay under its limit together. (`make bench` measures how much of the budget is used.)
 
 use std::process::Stdio;
 

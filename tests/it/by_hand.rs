@@ -1,6 +1,8 @@
-//! Servers that show no schema and suggest nothing. Each shape that the sandbox ships is found out all the same. Where it
-//! has words that nobody would guess, a run ends with exit 2 and the lines to write, no more of them than needed; once
-//! they are filled in, in the job file or in the file that `discover --write` makes, the run is complete.
+//! Servers that show no schema and suggest no names. Every schema that comes with the sandbox is still found out.
+//!
+//! If a schema uses words that nobody would guess, a run ends with exit code 2 and prints the lines to write, and no
+//! more lines than needed. Once they are filled in, in the job file or in the file of `discover --write`, the run is
+//! complete.
 
 use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
 
@@ -38,15 +40,15 @@ fn every_shipped_shape_is_found_out_without_a_schema_and_without_suggestions() {
     }
 }
 
-/// The lines that a run says are to be written.
+/// Returns the lines that a run says must be written.
 fn printed(run: &Outcome) -> Vec<String> {
     let told = run.stderr.split("write below [source.dialect]:\n").nth(1).unwrap_or_default();
     let lines = told.lines().map_while(|line| line.strip_prefix("    "));
     lines.map(|line| line.split("   # ").next().unwrap_or_default().to_owned()).collect()
 }
 
-/// A shape with some words replaced by ones that nobody would guess; the lines that a run prints for it, each as it is
-/// filled in.
+/// Runs against a schema with some words `replaced` by ones that nobody would guess. `lines` pairs each line that the
+/// run must print with the line as a person fills it in.
 fn by_hand(shape: &str, replaced: &[(&str, &str)], lines: &[(&str, &str)]) {
     let sdl = replaced.iter().fold(shape.to_owned(), |sdl, (usual, odd)| {
         assert!(sdl.contains(usual), "{usual}");

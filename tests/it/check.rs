@@ -1,4 +1,5 @@
-//! `check`: every promised line with a hint, at most twenty requests whatever the server is, nothing written.
+//! The `check` command: it prints every promised line with a hint, sends at most twenty requests to any server, and
+//! writes nothing.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ fn six(source: &str) -> Work {
 
 const UNLIMITED: &str = "requests_per_minute = 0";
 
-/// The list as JSON, which is all there is on standard output.
+/// The list as JSON, and the command's result. The list is everything on standard output.
 struct List(Value, Outcome);
 
 impl List {
@@ -59,7 +60,7 @@ impl List {
         found[0]
     }
 
-    /// The status of a line, and that these words are in what it says.
+    /// Asserts the status of a line, and that its text contains these words.
     #[track_caller]
     fn says(&self, name: &str, status: &str, words: &[&str]) {
         let line = self.line(name);
@@ -75,7 +76,7 @@ impl List {
     }
 }
 
-/// Every file below a folder but those of the state folder: what is in it, and when it was written.
+/// Returns content and modification time of every file below a folder, except in the state folder.
 fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
     let mut all = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -100,7 +101,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
 
 // ---- the cap
 
-/// Checks six streams against a dialect; the sandbox counts.
+/// Checks six streams against a dialect, and asserts by the sandbox's count that twenty requests suffice.
 fn within_twenty(dialect: &str, introspection: &str) -> List {
     let sandbox = sandbox(&["--dialect", dialect, "--introspection", introspection]);
     let work = six(UNLIMITED);

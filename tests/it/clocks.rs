@@ -1,5 +1,5 @@
-//! Clocks that are wrong: this machine's for a night or for ever, the server's headers broken, missing, or of a cache. What
-//! may have changed is decided by the server's time, and no change is lost for it.
+//! Wrong clocks: this machine's clock is wrong for a night or for ever, or the server's headers are broken, missing,
+//! or from a cache. The program decides by the server's time what may have changed, and loses no change.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::foreign::{Answer, Asked, Foreign, Server};
 use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
 
-/// The moment of the first reading: a month after the youngest record that an account begins with.
+/// The time of the first reading: a month after the newest generated record.
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -27,11 +27,11 @@ fn http(moment: Timestamp) -> String {
 
 type Headers = Vec<(&'static str, String)>;
 
-/// How the server's answers tell the time, when it is so late there.
+/// A way in which answers tell the server's time, given that time.
 type Telling = fn(&str) -> Headers;
 
-/// A way to the sandbox whose answers bear the headers that a test says and no others of their own; `change` changes what
-/// comes back.
+/// Starts a server that forwards to the sandbox. Its answers have exactly the headers that a test sets, and `change`
+/// rewrites their bodies.
 fn relay(
     sandbox: &Sandbox,
     headers: Arc<Mutex<Headers>>,
@@ -64,7 +64,7 @@ struct Account {
     work: Work,
     telling: Telling,
     headers: Arc<Mutex<Headers>>,
-    /// What time it is.
+    /// The server's time.
     now: String,
     streams: &'static [&'static str],
 }
@@ -95,7 +95,7 @@ impl Account {
         told
     }
 
-    /// Runs on a machine whose clock is so many seconds ahead; what it says.
+    /// Runs on a machine whose clock is `ahead` seconds fast; returns what the run prints.
     #[track_caller]
     fn run(&self, ahead: i64) -> String {
         let mut command = self.work.command(&["run", "job.toml", "--endpoint", &self.server.endpoint]);
@@ -104,7 +104,7 @@ impl Account {
         outcome.stdout
     }
 
-    /// How many conversations a run on such a machine asks for.
+    /// Returns the number of conversations that a run on such a machine asks for.
     fn lists_asked(&self, ahead: i64) -> usize {
         let from = self.sandbox.log().len();
         self.run(ahead);
@@ -129,7 +129,7 @@ fn silent(_: &str) -> Headers {
     Vec::new()
 }
 
-/// An answer that a cache has held for two hours.
+/// The headers of an answer that a cache has held for two hours.
 fn cached(now: &str) -> Headers {
     vec![("Date", http(later(now, -2 * HOUR))), ("Age", (2 * HOUR).to_string())]
 }
@@ -140,7 +140,7 @@ fn rfc_850(now: &str) -> Headers {
 
 const NIGHT: &str = "changed=6&new=1&contacts=4&status=12";
 
-/// A night on which this machine's clock is wrong, between nights on which it is right.
+/// Runs a night on which this machine's clock is wrong, between nights on which it is right.
 #[track_caller]
 fn one_wrong_night(telling: Telling, ahead: i64) -> String {
     let mut account = Account::new(telling, "3d");

@@ -1,5 +1,5 @@
-//! No record that was there from a run's first request to its last is missing from a run that ends with 0, wherever it
-//! moved meanwhile, and neither is a message that was there at both.
+//! Closing readings: a run that ends with 0 lacks no record that was there from its first request to its last,
+//! wherever the record moved meanwhile. The same holds for messages that were there at both times.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,30 +10,30 @@ use serde_json::json;
 use crate::support::qpien::{Account, Qpien, job};
 use crate::support::{by_hand, ids};
 
-/// How the conversations are sorted.
+/// The order of the conversations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
-    /// A message moves its conversation to the head.
+    /// By last message: a new message moves its conversation to the head.
     LastActivity,
-    /// An edit moves a conversation anywhere.
+    /// By name: an edit moves a conversation anywhere.
     Name,
-    /// New ones come first, and none moves.
+    /// By creation: new conversations come first, and none moves.
     Creation,
 }
 
-/// What else is peculiar.
+/// A further peculiarity of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Peculiar {
     Nothing,
-    /// Three conversations stay on top.
+    /// Three conversations stay at the top.
     Pinned,
     /// A message's moment is earlier than its arrival.
     Late,
-    /// The server answers a question as it did the first time.
+    /// The server repeats its first answer to a question.
     Cached,
 }
 
-/// A random sequence (xorshift), the same for the same seed.
+/// A random number generator (xorshift) that depends only on its seed.
 struct Random(u64);
 
 impl Random {
@@ -45,11 +45,11 @@ impl Random {
     }
 }
 
-/// Conversations at the beginning: at least 40 pages.
+/// Number of conversations at the start: at least 40 pages.
 const CONVERSATIONS: usize = 1000;
 const PAGE: usize = 24;
 
-/// One change of the account.
+/// Makes one change to the account.
 fn change(account: &mut Account, random: &mut Random, n: usize, order: Order, peculiar: Peculiar) {
     let pinned = if peculiar == Peculiar::Pinned { 3 } else { 0 };
     let list = account.lists.get_mut("getConversationList").expect("the list");
@@ -94,16 +94,16 @@ fn change(account: &mut Account, random: &mut Random, n: usize, order: Order, pe
     }
 }
 
-/// What a run over a moving account came to.
+/// The result of a run over a moving account.
 struct Ran {
     code: i32,
-    /// Records that the closing readings found.
+    /// Number of records that the closing readings found.
     found: usize,
-    /// Conversations, and messages, that were there all along and are missing.
+    /// Numbers of conversations and of messages that were there all along and are missing.
     missing: (usize, usize),
 }
 
-/// Runs a backfill over an account that changes before every so-manieth request.
+/// Runs a backfill over an account that changes before every `every`-th request.
 fn run(seed: u64, order: Order, peculiar: Peculiar, every: usize) -> Ran {
     let account = Account::new(5, CONVERSATIONS, 2);
     let first = account.clone();
@@ -140,7 +140,7 @@ fn run(seed: u64, order: Order, peculiar: Peculiar, every: usize) -> Ran {
     Ran { code: outcome.code, found, missing: (missing("conversations"), missing("messages")) }
 }
 
-/// Seeds: a few, or as many as a soak asks for.
+/// Returns the number of seeds: `few`, or as many as a soak asks for.
 fn seeds(few: u64) -> u64 {
     std::env::var("SOAK_SEEDS").ok().and_then(|n| n.parse::<u64>().ok()).map_or(few, |n| n * 4)
 }

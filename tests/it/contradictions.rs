@@ -1,6 +1,8 @@
-//! Servers that contradict themselves: whatever they say and serve, the data is whole or the run is not green; and a night
-//! against any of them deletes nothing that exists. Where a server's answers are those of an honest one with less data, no
-//! client can tell: those are listed here, and nowhere else may a green run lack anything.
+//! Servers that contradict themselves. Whatever they say and serve, either the data is whole or the run is not green,
+//! and a night against any of them deletes nothing that exists.
+//!
+//! A server whose answers equal those of an honest server with less data cannot be caught by any client.
+//! `is_an_honest_ones` lists those cases; in no other case may a green run lack a record.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +16,7 @@ use crate::support::{Work, ids};
 const ROWS: usize = 330;
 const SIZE: usize = 50;
 
-/// What `hasNextPage` says.
+/// The value of `hasNextPage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum More {
     Right,
@@ -24,7 +26,7 @@ enum More {
     PageIsFull,
 }
 
-/// What the total says.
+/// The value of the total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Total {
     Right,
@@ -35,11 +37,11 @@ enum Total {
     TooSmall,
     TooLarge,
     Changing,
-    /// Right, and told with the first rows alone.
+    /// The right number, sent only with the first page.
     FirstPage,
 }
 
-/// What is served of the list.
+/// The part of the list that the server serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Served {
     All,
@@ -47,20 +49,20 @@ enum Served {
     WithoutFront,
     WithoutMiddle,
     WithoutEnd,
-    /// Eight rows in the middle of a page.
+    /// All except eight rows in the middle of a page.
     WithoutFew,
     LastPageAgain,
     Doubled,
     Clamped,
 }
 
-/// How the list is paged.
+/// The way in which the list is paged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Paged {
     Number,
     Offset,
     Cursor,
-    /// By number, in pages of twenty rows whatever is asked for.
+    /// By number, in pages of twenty rows whatever the client asks for.
     OneSize,
 }
 
@@ -90,7 +92,7 @@ const SERVED: [Served; 9] = [
 
 type Combination = (More, Total, Served, Paged);
 
-/// The answer of such a server to a question for contacts.
+/// Returns the answer of such a server to a question for contacts.
 fn answer(rows: &[Value], field: &Field, (more, total, served, paged): Combination, asked: usize) -> Value {
     let size = field.number("limit").unwrap_or(SIZE).min(if served == Served::Clamped { 20 } else { usize::MAX });
     let size = if paged == Paged::OneSize { 20 } else { size };
@@ -147,10 +149,11 @@ fn answer(rows: &[Value], field: &Field, (more, total, served, paged): Combinati
     json!({"success": true, "data": {"docs": docs, "hasNextPage": has_next, "totalDocs": told}})
 }
 
-/// Whether the answers of such a server are those of an honest one whose list ends where this one shows its first gap: then a
-/// green run lacks what is behind it, and nothing can show it. A total that counts the page, or the rows so far, is found
-/// out and not believed; it is as if none were told. In a list with cursors nothing tells how far apart two rows stand, so a
-/// short page is none. This list must not grow.
+/// Returns `true` if an honest server, whose list ends where this one has its first gap, would give the same answers.
+/// Then a green run lacks the rows after the gap, and nothing can show it.
+///
+/// A total that counts the page, or the rows so far, is found out and not believed: it counts as absent. In a list
+/// with cursors, nothing tells how far apart two rows are, so a short page proves nothing. This list must not grow.
 fn is_an_honest_ones((more, total, served, paged): Combination) -> bool {
     let has_place = paged != Paged::Cursor;
     let tells_no_end = matches!(total, Total::Absent | Total::OfPage);
@@ -185,7 +188,7 @@ struct Lying {
     lies: Arc<AtomicBool>,
 }
 
-/// A server whose contacts are answered so, once it lies.
+/// Returns a server whose contacts are answered this way while it lies.
 fn lying(paged: Paged) -> Lying {
     let now = Arc::new(Mutex::new((More::Right, Total::Right, Served::All, paged)));
     let lies = Arc::new(AtomicBool::new(true));
@@ -218,7 +221,7 @@ fn combinations(paged: Paged) -> impl Iterator<Item = Combination> {
     })
 }
 
-/// A run against such a server: whether it is green, and what is wrong with that.
+/// Runs against such a server. Returns whether the run is green, and the error if that is wrong.
 fn run(combination: Combination) -> (bool, Option<String>) {
     let Lying { server, now, .. } = lying(combination.3);
     *now.lock().expect("no panic") = combination;

@@ -1,5 +1,5 @@
-//! Two copies of one mirror, a pod that was restored or a second machine, give the same seqs to different changes. A place
-//! that one of them feeds is refused to the other, although the other's seqs fit.
+//! Two copies of one mirror (a restored pod, or a second machine) give the same seqs to different changes. A
+//! destination that one copy feeds refuses the other, even if the other's seqs would fit.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::support::{Outcome, STREAMS, Sandbox, Work};
 
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 
-/// One machine: its folder with its mirror and a feed of its own, beside the feed that all share.
+/// A machine: a folder with its mirror and a feed of its own, and the feed that all machines share.
 struct Machine {
     work: Work,
     shared: PathBuf,
@@ -19,7 +19,7 @@ impl Machine {
         Machine { work: Work::with_job(""), shared: shared.to_owned() }
     }
 
-    /// A second one with a copy of this one's mirror.
+    /// Returns a second machine with a copy of this one's mirror.
     fn copied(&self) -> Machine {
         let copy = Machine::new(&self.shared);
         std::fs::create_dir(copy.work.path("state")).expect("a folder");

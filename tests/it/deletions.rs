@@ -1,5 +1,5 @@
-//! Records that are gone from the source, over two nights and more: what is deleted and from what that is concluded, what
-//! is kept because it may only have moved, and what is refused.
+//! Records that are gone from the source, over two nights and more: which are deleted and on what evidence, which are
+//! kept because they may only have moved, and which deletions are refused.
 
 use std::collections::BTreeSet;
 
@@ -18,12 +18,13 @@ const ACCOUNT: [&str; 10] = [
     "0",
 ];
 
-/// A nightly job with these further lines of `[mirror]`, whose lists are never proven.
+/// Returns a nightly job with these further lines of `[mirror]`. Its lists are never proven.
 fn nightly(mirror: &str) -> Work {
     job("double_collect = false", mirror)
 }
 
-/// It reads every list of messages each night, as if all could still change: what is unchanged and not read says nothing.
+/// Returns a job that reads every list of messages each night, as if every message could still change. Otherwise an
+/// unchanged list, which is not read, would be no evidence.
 fn job(source: &str, mirror: &str) -> Work {
     Work::with_job(&format!(
         "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
@@ -40,7 +41,7 @@ fn number(stream: &str) -> usize {
     STREAMS.iter().position(|s| *s == stream).expect("a stream") + 1
 }
 
-/// Ids of the ledger's rows of a stream of which this is true.
+/// Returns the ids of a stream's rows in the `record` table for which the SQL condition `is` holds.
 fn ledger(work: &Work, stream: &str, is: &str) -> BTreeSet<String> {
     let sql = format!("SELECT id FROM record WHERE stream = ? AND {is}");
     let mirror = mirror(work);
@@ -77,7 +78,7 @@ fn says(run: &Outcome, what: &str) {
     assert!(run.stdout.contains(what), "`{what}` is not in\n{}", run.stdout);
 }
 
-/// The messages of these conversations.
+/// Returns the ids of the messages of these conversations.
 fn messages_of(work: &Work, conversations: &BTreeSet<String>) -> BTreeSet<String> {
     conversations.iter().flat_map(|id| ledger(work, "messages", &format!("parent = '{id}'"))).collect()
 }
@@ -157,7 +158,7 @@ fn who_a_proven_reading_did_not_show_is_gone_without_asking() {
     assert!(sandbox.log()[asked..].iter().all(|l| l["operation"] != "getContact"));
 }
 
-/// The default shape without queries of single records.
+/// Starts a sandbox of the default schema without queries for single records.
 fn without_single_records(work: &Work, further: &[&str]) -> Sandbox {
     let sdl = include_str!("../../src/sandbox/dialects/default.graphql");
     let sdl: Vec<&str> = sdl.lines().filter(|l| !l.contains("(_id: ID!)")).collect();

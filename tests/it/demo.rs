@@ -1,4 +1,4 @@
-//! The demonstration shows what it says.
+//! The demonstration prints what its description promises.
 
 use crate::support::Work;
 

@@ -1,4 +1,4 @@
-//! The sandbox speaks the dialect it is told to, from the command line on.
+//! The sandbox serves the dialect that its command line names.
 
 use crate::support::{Sandbox, Work};
 

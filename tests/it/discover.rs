@@ -1,4 +1,4 @@
-//! `discover` asks for more than a run needs to begin, and says what it rests on.
+//! The `discover` command asks for more than a run needs to begin, and says what its findings rest on.
 
 use crate::support::{Sandbox, Work};
 

@@ -1,5 +1,5 @@
-//! What goes wrong is told in one line of cause and one of hint, with the documented exit code, and leaves nothing half
-//! written.
+//! Errors: each is reported as one line of cause and one line of hint, with the documented exit code, and leaves
+//! nothing half written.
 
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -24,7 +24,7 @@ fn small(further: &[&str]) -> Sandbox {
     Sandbox::start(&args)
 }
 
-/// The cause: with this exit code, the one line of it on standard error, and one line of hint right behind it.
+/// Asserts the exit code, and returns the one line of cause on standard error with the hint right after it.
 #[track_caller]
 fn cause(outcome: Outcome, code: i32) -> (String, String) {
     let outcome = outcome.expect(code);
@@ -46,7 +46,7 @@ fn contains(text: &(String, String), parts: &[&str]) {
     }
 }
 
-/// No manifest, no file of records, nothing aside.
+/// Asserts that there is no manifest, no file of records and no staged file.
 #[track_caller]
 fn nothing_delivered(work: &Work) {
     let Ok(entries) = std::fs::read_dir(work.path("out")) else {
@@ -368,7 +368,7 @@ fn an_export_costs_no_request_and_gives_the_same_bytes() {
 
 // ---- two at a time
 
-/// A run that waits for its first answer until it is let go.
+/// A run that waits for its first answer until the test lets it go on.
 struct Waiting {
     child: Child,
     gate: Arc<(Mutex<bool>, Condvar)>,

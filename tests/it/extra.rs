@@ -1,11 +1,11 @@
-//! Fields that no page documents: left out, or taken along into `_extra` when a job says so.
+//! Fields that no page documents: a run leaves them out, or keeps them in `_extra` if the job says so.
 
 use crate::support::{Sandbox, Work};
 
 const LISTS: &str = "streams = [\"contacts\", \"customer_persons\"]\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\nrequests_per_minute = 0\n";
 const OUT: &str = "[[destination]]\nkind = \"csv\"\npath = \"out\"\n";
 
-/// The shape we ship, with two scalars and an object more than anybody documents.
+/// Starts a sandbox of the shipped schema with two undocumented scalars and one undocumented object.
 fn account(work: &Work, more: &[&str]) -> Sandbox {
     let shipped = include_str!("../../src/sandbox/dialects/default.graphql");
     let more_fields = "type ExternalContact {\n  nickname: String @sandbox(column: \"firstName\")\n  loyaltyPoints: Int\n  boss: ExternalContact";
@@ -92,7 +92,7 @@ fn a_run_with_them_and_one_without_lose_no_column() {
     }
 }
 
-/// Messages with data of an e-mail.
+/// Returns the number of messages that have data of an e-mail.
 fn emails(work: &Work) -> usize {
     let bytes = work.csv("messages");
     let mut reader = csv::Reader::from_reader(&bytes[..]);

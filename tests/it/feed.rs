@@ -1,5 +1,5 @@
-//! The change feed: one extraction feeds many destinations, exactly once, and a destination that comes later is filled
-//! from the mirror.
+//! The change feed: one extraction feeds many destinations, each change exactly once, and a destination that is added
+//! later is filled from the mirror.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use serde_json::Value;
 use crate::support::fed::{self, Fed};
 use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
 
-/// The code of a run that a signal ended.
+/// The exit code that `Outcome` reports for a run that a signal ended.
 const DIED: i32 = -1;
 
-/// The moment of the first reading: a month after the youngest record that an account begins with.
+/// The time of the first reading: a month after the newest generated record.
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 
 const FEED: &str = "[[destination]]\nkind = \"jsonl\"\npath = \"feed\"\ncontent = \"changes\"\n";
@@ -57,7 +57,7 @@ impl Account {
         Outcome::of(&self.command().output().expect("a run"))
     }
 
-    /// Every question that was asked, sorted: how they are put into requests depends on the moment.
+    /// Returns every question so far, sorted, because their distribution over requests depends on timing.
     fn questions(&self) -> Vec<String> {
         self.sandbox.questions()
     }
@@ -139,14 +139,15 @@ fn what_is_held_goes_out_with_the_next_complete_run() {
     account.equals_the_truth("no longer held");
 }
 
-/// A small deterministic generator.
+/// Returns a pseudo-random number for `seed` and `n`.
 fn dice(seed: u64, n: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n.wrapping_mul(0xD1B5_4A32_D192_ED03));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z ^ (z >> 31)
 }
 
-/// Kills deliveries at seeded steps: `QPIEN_TEST_DIE_AT` counts what they write and rename.
+/// Kills deliveries at random steps of a seed: `QPIEN_TEST_DIE_AT` names the write or rename at which the process
+/// dies.
 fn killed(seed: u64, kills: u64) {
     let mut account = Account::new(FEED);
     let mut died = 0;
@@ -183,7 +184,7 @@ fn a_delivery_that_is_killed_anywhere_is_made_whole_by_the_next_run() {
     }
 }
 
-/// Files of changes that lie in the feed, whether a manifest names them or not, with their bytes.
+/// Returns the feed's change files with their bytes, whether a manifest names them or not.
 fn files(work: &Work) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for stream in STREAMS {
@@ -225,7 +226,7 @@ fn what_was_cut_off_is_made_again_with_the_same_bytes_before_anything_new_goes_o
     account.equals_the_truth("cut off");
 }
 
-/// Takes a folder's place by another's files.
+/// Replaces a folder's files by those of another folder.
 fn replace(folder: &std::path::Path, by: &std::path::Path) {
     let _ = std::fs::remove_dir_all(folder);
     std::fs::create_dir_all(folder).expect("a folder");
@@ -243,7 +244,7 @@ fn replace(folder: &std::path::Path, by: &std::path::Path) {
 }
 
 impl Account {
-    /// A run and an export are refused, a check says why, and nothing is asked or written.
+    /// Asserts that run and export refuse, that check says why, and that nothing is asked or written.
     #[track_caller]
     fn is_refused(&self, told: &str) {
         let manifest = || std::fs::read(self.work.path("feed/manifest.json")).expect("a manifest");

@@ -1,9 +1,10 @@
-//! Where pages begin is proven by rows, before any row is believed: a server that counts from 0, takes the names we ship
-//! and gives no totals would else lose a page in silence, and with it every conversation of one page.
+//! The number of the first page: rows must prove it before any row is believed. A server that counts from 0, accepts
+//! the shipped names and sends no totals would otherwise lose a page unnoticed, and with it every conversation that
+//! has only one page.
 
 use crate::support::{STREAMS, Sandbox, Work, by_hand, compared, ids};
 
-/// The shape we ship, its pages counted from 0.
+/// Writes the shipped schema with pages counted from 0.
 fn from_zero(work: &Work) -> String {
     let shipped = include_str!("../../src/sandbox/dialects/default.graphql");
     let lists = |line: &str| line.contains("page: Int, limit: Int");
@@ -21,7 +22,7 @@ fn account(sdl: &str, messages: &str) -> Sandbox {
     Sandbox::start(&[&size[..], &["--requests-per-minute", "0", "--seed", "4", "--sdl", sdl]].concat())
 }
 
-/// The requests for messages, after the first so many of all.
+/// Returns the requests for messages after the first `after` requests.
 fn messages(sandbox: &Sandbox, after: usize) -> Vec<serde_json::Value> {
     sandbox.log().into_iter().skip(after).filter(|l| l["operation"] == "getMessages").collect()
 }

@@ -3,7 +3,7 @@
 use crate::support::foreign::{Answer, Asked, Foreign, Server, TokenForm, Totals};
 use crate::support::{Outcome, STREAMS, Work, ids};
 
-/// A job for a foreign server, with these lines of `[source.dialect]`.
+/// Returns a job for a foreign server with these lines of `[source.dialect]`.
 fn job(dialect: &str) -> Work {
     Work::with_job(&format!(
         "name = \"test\"\nmode = \"backfill\"\n[source]\nclient_id = \"foreign-client\"\nclient_secret = \"foreign-secret\"\n\
@@ -15,7 +15,7 @@ fn run(work: &Work, server: &Server) -> Outcome {
     work.call(&["run", "job.toml", "--endpoint", &server.endpoint])
 }
 
-/// Runs against it; everything must arrive, once, and be called complete.
+/// Runs against this server, and asserts that every record arrives once and the run is complete.
 #[track_caller]
 fn complete(foreign: Foreign, dialect: &str) -> Server {
     let (server, foreign) = foreign.start();
@@ -108,7 +108,8 @@ fn one_page_size_whatever_is_asked_for() {
     complete(Foreign::default().one_size(9).totals(Totals::Missing).has_next(false), "");
 }
 
-/// Every page is page one; it must end incomplete, held, and say so.
+/// Runs against a server whose every page is the first; asserts that the run ends incomplete, holds the stream and
+/// says so.
 #[track_caller]
 fn ignored(foreign: Foreign) {
     let (server, _) = foreign.ignore_page().start();
@@ -190,7 +191,7 @@ fn without_the_override_the_wrong_prefix_is_a_matter_of_credentials() {
     assert!(outcome.stderr.contains("authorization_prefix"), "{}", outcome.stderr);
 }
 
-/// How many tokens were made.
+/// Returns the number of tokens that were asked for.
 fn tokens(server: &Server) -> usize {
     server.asked().iter().filter(|a| a.operation() == "generateOAuthToken").count()
 }

@@ -1,10 +1,10 @@
-//! With `formula_safe` no cell is left that a spreadsheet would run, whatever stands before the sign; and no other cell is
-//! touched.
+//! With `formula_safe`, no cell is left that a spreadsheet would run as a formula, whatever precedes its sign. No
+//! other cell changes.
 
 use crate::support::Work;
 use crate::support::foreign::{Answer, Foreign, Server};
 
-/// What a spreadsheet would run once it has dropped what it drops.
+/// Texts that a spreadsheet runs after it drops the characters it ignores.
 const RUN: [&str; 19] = [
     "=1+1",
     "+1",
@@ -27,7 +27,7 @@ const RUN: [&str; 19] = [
     "﹫SUM(1)",
 ];
 
-/// What no spreadsheet runs.
+/// Texts that no spreadsheet runs.
 const KEPT: [&str; 7] = ["a=1+1", "  text", "\u{200b}text", "'=1+1", "山田＝", "(-1)", "\"=1+1\""];
 
 #[test]

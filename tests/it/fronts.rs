@@ -1,5 +1,5 @@
-//! What stands in front of the API and answers for it for a while: a firewall, a proxy, a maintenance page. At an address
-//! that is known to be the API's it is waited out; nobody is told to look at their key.
+//! A firewall, a proxy or a maintenance page that answers in place of the API for a while. At an address that is
+//! known to be the API's, the run waits for it to end, and does not tell anyone to check the key.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -32,7 +32,7 @@ fn tokens(server: &Server) -> usize {
     server.asked().iter().filter(|a| a.operation() == "generateOAuthToken").count()
 }
 
-/// Answers that are not the API's.
+/// Answers that do not come from the API.
 fn fronts() -> Vec<Answer> {
     let json = |status, value: serde_json::Value| Answer::json(status, &value);
     vec![
@@ -63,7 +63,8 @@ fn fronts() -> Vec<Answer> {
     ]
 }
 
-/// A Qpien in front of which something answers from the request on that `begins`, for so long.
+/// Starts a Qpien in front of which `front` answers for the time `lasts`, starting with the first request for which
+/// `begins` is true.
 fn behind(front: Answer, begins: impl Fn(&Asked) -> bool + Send + Sync + 'static, lasts: Duration) -> Server {
     let (foreign, since) = (Foreign::default(), Mutex::new(None::<Instant>));
     let made = AtomicUsize::new(0);
@@ -82,7 +83,7 @@ fn behind(front: Answer, begins: impl Fn(&Asked) -> bool + Send + Sync + 'static
     })
 }
 
-/// Every one of these, side by side: each waits most of its time.
+/// Runs a test for each of these answers, side by side, because each waits most of its time.
 fn each(fronts: Vec<Answer>, test: impl Fn(Answer, &str) + Sync) {
     std::thread::scope(|scope| {
         for front in fronts {
@@ -157,7 +158,7 @@ fn a_wait_that_is_told_at_the_start_is_waited() {
 
 // ---- being told to wait
 
-/// A Qpien that answers the lists of contacts so instead, while `is_refused` says so.
+/// Starts a Qpien that answers `refusal` to a request for contacts while `is_refused` holds for its number.
 fn limiting(
     refusal: Answer,
     is_refused: impl Fn(usize) -> bool + Send + Sync + 'static,

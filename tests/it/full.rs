@@ -1,5 +1,5 @@
-//! A whole account, compared cell for cell with the truth: by Python's `csv`, which is not ours, and by a tokenizer here
-//! that tells `""` from nothing, which Python's cannot.
+//! A whole account, compared cell for cell with the truth: by Python's `csv`, which is independent of our code, and
+//! by a tokenizer here, because Python's cannot distinguish `""` from an empty cell.
 
 use std::process::Command;
 
@@ -33,7 +33,8 @@ fn a_whole_account_is_equal_cell_for_cell() {
     assert!(run.stdout.contains("were replaced by U+FFFD"), "half characters are counted:\n{}", run.stdout);
 }
 
-/// Every cell that is null in the truth is nothing, every empty text is `""`, everything else is something.
+/// Asserts that every null of the truth is an empty cell, every empty text is `""`, and every other value has
+/// content.
 fn nulls_and_empties(csv: &[u8], truth: &str) {
     let mut rows = tokens(csv).into_iter();
     let header: Vec<String> = rows.next().expect("a header").into_iter().map(Option::unwrap).collect();
@@ -65,7 +66,7 @@ fn nulls_and_empties(csv: &[u8], truth: &str) {
     assert!(empties > 0 || truth.len() < 100_000, "the data has no empty text to tell");
 }
 
-/// RFC 4180 by hand: an unquoted empty cell is `None`.
+/// Splits a CSV file by RFC 4180; an unquoted empty cell is `None`.
 fn tokens(csv: &[u8]) -> Vec<Vec<Option<String>>> {
     let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), Vec::new());
     let (mut quoted, mut inside, mut at) = (false, false, 0);

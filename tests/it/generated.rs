@@ -1,8 +1,9 @@
-//! Generated servers (`tests/support/generated.rs`): each settles to what its generator knows, and a whole run on a fresh
-//! mirror, with no line in the job file, ends complete with the files that the server's truth demands. Where an argument
-//! has no sensible value, it ends with exit 2 and names it. No run is green with wrong files.
+//! Generated servers (`tests/support/generated/mod.rs`). Discovery finds exactly what the generator knows. A whole
+//! run on a fresh mirror, without a line of dialect in the job file, ends complete with the files of the server's
+//! truth.
 //!
-//! A few seeds in a test run, `SOAK_SEEDS` times four in `make soak`.
+//! If an argument has no sensible value, the run ends with exit code 2 and names it. No run is green with wrong
+//! files. A test run takes a few seeds, `make soak` four times `SOAK_SEEDS`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -20,17 +21,17 @@ use crate::support::{STREAMS, Sandbox, Work, compared};
 const ACCOUNT: [&str; 10] =
     ["--contacts", "60", "--persons", "7", "--conversations", "25", "--messages", "400", "--requests-per-minute", "0"];
 
-/// Servers that are looked at side by side.
+/// Number of servers that are tested side by side.
 const WORKERS: usize = 3;
 
-/// How a run on a generated server ended.
+/// The way in which a run on a generated server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    /// Exit 0, and every file as the truth is.
+    /// Exit code 0, and every file equals the truth.
     Complete,
-    /// Exit 2, and the argument that has no sensible value is named.
+    /// Exit code 2, and the run named every argument that has no sensible value.
     Named,
-    /// Exit 3, and said so.
+    /// Exit code 3, and the run said that it is incomplete.
     Incomplete,
 }
 
@@ -59,7 +60,7 @@ fn settled_list(schema: &Schema, stream: Stream) -> Result<Expected, String> {
     })
 }
 
-/// The words that nobody knows, as far as something is open for them.
+/// Returns the arguments that no client can know and that these open questions name.
 fn unknown(open: &[Open]) -> Vec<&'static str> {
     let named = |word: &&str| {
         open.iter().any(|o| o.what.contains(&format!("`{word}`")) || o.what.contains(&format!(".{word}`")))
@@ -85,7 +86,7 @@ fn settled_token(schema: &Schema) -> Result<Token, String> {
     })
 }
 
-/// Whether the server's own schema settles to what was generated.
+/// Checks that discovery finds what was generated, from the server's own schema.
 fn settles(sandbox: &Sandbox, server: &Generated) -> Result<(), String> {
     let reply = Reply::read(&sandbox.post(introspect::QUERY)).ok_or("no reply")?;
     let schema = introspect::schema(&reply).ok_or("no schema")?;
@@ -102,7 +103,7 @@ fn settles(sandbox: &Sandbox, server: &Generated) -> Result<(), String> {
     Ok(())
 }
 
-/// A whole run; the error is what must never be.
+/// Makes a whole run. `Err` describes a result that must never happen.
 fn runs(sandbox: &Sandbox, work: &Work, server: &Generated) -> Result<Ended, String> {
     let run = work.run(sandbox, &["--page-size", server.page_size]);
     let told = format!("exit {}\n{}\n{}", run.code, run.stdout, run.stderr);
@@ -123,7 +124,7 @@ fn seeds() -> u64 {
     std::env::var("SOAK_SEEDS").ok().and_then(|n| n.parse().ok()).map_or(20, |n: u64| n * 4)
 }
 
-/// Looks at the server of every seed; what came of each, in no order.
+/// Calls `look` with the server of every seed and returns the results, in no order.
 fn with_each<T: Send>(look: impl Fn(u64, &Generated, &Sandbox, &Work) -> T + Sync) -> Vec<(u64, T)> {
     let (next, all) = (AtomicU64::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {

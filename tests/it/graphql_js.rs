@@ -1,11 +1,12 @@
-//! The sandbox answers, and refuses, what the reference implementation of GraphQL does (`tests/support/graphql-js/`).
+//! The sandbox answers and refuses exactly as the reference implementation of GraphQL does
+//! (`tests/support/graphql-js/`).
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::support::{Sandbox, needs};
 
-/// A script's last line, after it has found no difference.
+/// Runs a script, asserts that it finds no difference, and returns its last line.
 fn agreed(script: &str, sandbox: &Sandbox, sdl: &Path) -> serde_json::Value {
     let modules = needs().join("graphql-js/node_modules/graphql");
     assert!(modules.exists(), "{} is missing: `make test` installs it (tests/support/npm.sh)", modules.display());

@@ -1,5 +1,5 @@
-//! Files that are not ours are neither written nor read nor removed: not through a link at the place of one of ours, not
-//! because a manifest names them, and not because the mirror lies among them. Nothing hangs.
+//! Files of others: the program neither writes, reads nor removes them. It does not follow a link in the place of its
+//! own file, a path in a forged manifest, or its way around a mirror among its output. No command hangs.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,7 +19,7 @@ fn job(destination: &str) -> String {
     )
 }
 
-/// A folder with a job, beside it a file of somebody else's.
+/// A folder with a job, beside a file of somebody else.
 struct Place {
     work: Work,
     server: Server,
@@ -36,7 +36,7 @@ impl Place {
         self.work.path(name)
     }
 
-    /// The command's outcome; one that hangs fails the test.
+    /// Runs a command; fails the test if it hangs.
     fn call(&self, args: &[&str]) -> Outcome {
         let mut command = self.work.command(args);
         if matches!(args[0], "run" | "check") {
@@ -60,7 +60,7 @@ impl Place {
         self.call(&["run", "job.toml"])
     }
 
-    /// A run that is refused before the first request.
+    /// Runs, and asserts that the run is refused before its first request.
     fn refused(&self, args: &[&str]) -> Outcome {
         let before = self.server.asked().len();
         let refused = self.call(&[&["run", "job.toml"], args].concat()).expect(2);
@@ -81,7 +81,7 @@ impl Place {
         rustix::fs::mknodat(rustix::fs::CWD, self.path(name), rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
     }
 
-    /// The manifest with another path for the contacts' first file.
+    /// Writes another path for the contacts' first file into the manifest.
     fn name_instead(&self, path: &str) -> Value {
         let mut manifest = self.work.manifest();
         manifest["streams"]["contacts"]["files"][0]["path"] = json!(path);

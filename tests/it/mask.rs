@@ -1,4 +1,5 @@
-//! Personal data: what a job masks is in no output and no log, and with `mask_at = "landing"` in no page of the mirror.
+//! Personal data: what a job masks appears in no output and no log, and with `mask_at = "landing"` in no page of the
+//! mirror.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ impl Account {
         Account { sandbox, work: Work::with_job(&job(mask_at, masks)) }
     }
 
-    /// Another job over the same mirror and places.
+    /// Replaces the job by another one with the same mirror and destinations.
     fn become_job(&self, mask_at: &str, masks: &str) {
         std::fs::write(self.work.path("job.toml"), job(mask_at, masks)).expect("the job file");
     }
@@ -59,7 +60,7 @@ impl Account {
         Outcome::of(&self.command(&args, key).output().expect("a run"))
     }
 
-    /// The values that are masked, long enough to be found for what they are, and nowhere where they are not masked.
+    /// Returns the masked values that are long enough to be recognized and occur in no unmasked field.
     fn secrets(&self) -> Vec<String> {
         let (mut secrets, mut others) = (Vec::new(), String::new());
         for (stream, masked) in
@@ -83,7 +84,7 @@ impl Account {
     }
 }
 
-/// Everything under a folder, as bytes.
+/// Returns every file under a folder.
 fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry")) {
@@ -96,14 +97,14 @@ fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
-/// What was delivered to a folder: all but its lock, which says who was there.
+/// Returns the files delivered to a folder, without its lock, which contains the process that held it.
 fn delivered(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = everything(folder);
     all.retain(|path, _| !path.to_string_lossy().contains("lock"));
     all
 }
 
-/// Where any of these texts stands, as it is or as JSON and CSV write it.
+/// Returns the files that contain any of these texts, plain or as JSON and CSV write it.
 fn found(files: &BTreeMap<PathBuf, Vec<u8>>, secrets: &[String]) -> Vec<PathBuf> {
     let forms: Vec<String> = secrets
         .iter()

@@ -1,9 +1,9 @@
-//! Memory does not grow with the account. The run says itself what its peak was (the system's own count).
+//! Memory does not grow with the account. The run reports its own peak, as the operating system measured it.
 
 use crate::support::foreign::{Answer, Foreign, Server};
 use crate::support::{Outcome, Sandbox, Work, ids};
 
-/// An account of so many conversations of 200 messages each.
+/// Returns the peak in MiB of a run over so many conversations with 200 messages each.
 fn peak_mib(conversations: u64) -> f64 {
     let [messages, contacts, conversations] = [200, 4, 1].map(|each| (each * conversations).to_string());
     let size = ["--messages", &messages, "--contacts", &contacts, "--conversations", &conversations];
@@ -12,7 +12,7 @@ fn peak_mib(conversations: u64) -> f64 {
     peak_of(&work.run(&sandbox, &[]).expect(0))
 }
 
-/// The peak that a summary tells, in MiB.
+/// Returns the peak that a run's summary reports, in MiB.
 fn peak_of(outcome: &Outcome) -> f64 {
     let line = outcome.stdout.lines().find(|l| l.contains("peak memory")).expect("a line with the peak");
     let words: Vec<&str> = line.split_whitespace().collect();

@@ -1,6 +1,6 @@
-//! Conversations that are merged into others: their messages keep their ids and move. The entry of the conversation that
-//! shows them now may be as it was. Not one message that exists is deleted, in the night of the merge or later; and what
-//! really went with its conversation goes.
+//! Conversations that are merged into others: their messages keep their ids and move, and the entry of the
+//! conversation that now shows them may stay unchanged. No message that exists is ever deleted, in the night of the
+//! merge or later. A message that is really gone with its conversation is deleted.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::qpien::{Account, Qpien, job};
 use crate::support::{Work, ids};
 
-/// Conversations of five messages each; the second half of the contacts has two of them.
+/// Returns an account of conversations with five messages each, two conversations to a contact.
 fn account(conversations: usize) -> Account {
     let mut account = Account::new(3, conversations, 5);
     let entries = account.lists.get_mut("getConversationList").expect("conversations");
@@ -23,18 +23,18 @@ fn id(n: usize) -> String {
     format!("conversation-{n:05}")
 }
 
-/// Takes a conversation away; its messages.
+/// Removes a conversation and returns its messages.
 fn take(account: &mut Account, n: usize) -> Vec<serde_json::Value> {
     account.lists.get_mut("getConversationList").expect("conversations").retain(|entry| entry["_id"] != *id(n));
     account.messages.remove(&id(n)).expect("a conversation")
 }
 
-/// What becomes of the messages that are moved: the conversation that they name, and where they stand.
+/// The state of moved messages: the conversation that they name, and their place in the list.
 #[derive(Clone, Copy, Debug)]
 enum Moved {
-    /// They name the one that they stand in now, among its messages by their moments.
+    /// They name the new conversation and are sorted among its messages by their moments.
     Sorted,
-    /// They still name the one that is gone, behind all others.
+    /// They still name the old conversation and come after all others.
     AsTheyWere,
 }
 

@@ -1,4 +1,4 @@
-//! The mirror by hand, and a second night.
+//! The mirror queried by hand with SQL, and a second night.
 
 use crate::support::{Outcome, STREAMS, Sandbox, Work};
 

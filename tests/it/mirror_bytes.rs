@@ -1,5 +1,5 @@
-//! A mirror whose bytes something else has changed: what is delivered from it is right, or the exit code is 7. Nobody is told
-//! of a defect of the program for it.
+//! A mirror whose bytes another program has changed. Either the delivered data is right, or the exit code is 7; in no
+//! case does the program report a defect of its own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,7 +27,7 @@ const JOB: &str = "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id 
     [[destination]]\nkind = \"csv\"\npath = \"out\"\n\
     [[destination]]\nkind = \"jsonl\"\npath = \"feed\"\ncontent = \"changes\"\n";
 
-/// Numbers that look random, from a seed.
+/// A random number generator that depends only on its seed.
 struct Dice(u64);
 
 impl Dice {
@@ -41,7 +41,7 @@ impl Dice {
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// The files of a folder, and of those in it, but for the manifest, which names moments.
+/// Returns the files below a folder, except manifests, which contain moments, and locks.
 fn files(folder: &Path) -> Files {
     let mut found = Files::new();
     let Ok(all) = std::fs::read_dir(folder) else { return found };
@@ -56,7 +56,7 @@ fn files(folder: &Path) -> Files {
     found
 }
 
-/// What is left of each record when changes are merged: the last one of each id, by stream and id.
+/// Returns the last change of each record, by stream and id, as a reader that merges changes sees it.
 fn merged(feed: &Files) -> BTreeMap<(String, String), Value> {
     let mut last = BTreeMap::<(String, String), Value>::new();
     for (name, bytes) in feed {
@@ -72,7 +72,8 @@ fn merged(feed: &Files) -> BTreeMap<(String, String), Value> {
     last
 }
 
-/// Whether changes are those that were given, or say the same later: a record that was written again has another seq.
+/// Returns `true` if the changes equal the earlier ones or say the same later: a record that is written again has
+/// another seq.
 fn says_the_same(feed: &Files, was: &Files) -> bool {
     let values = |row: &Value| -> Value {
         row.as_object()
@@ -91,18 +92,18 @@ fn says_the_same(feed: &Files, was: &Files) -> bool {
     is.keys().eq(was.keys()) && is.values().zip(was.values()).all(is_same)
 }
 
-/// What a row of changes says of the change.
+/// The columns that describe the change, not the record.
 const META: [&str; 4] = ["_seq", "_op", "_synced_at", "_run_id"];
 
-/// An account that was read twice, with tombstones, and delivered as a snapshot and as changes.
+/// An account that was read twice, has tombstones, and was delivered as a snapshot and as changes.
 struct Mirrored {
     sandbox: Sandbox,
     work: Work,
-    /// The mirror's bytes.
+    /// The bytes of the undamaged mirror.
     whole: Vec<u8>,
-    /// What it gives.
+    /// The snapshot's files.
     out: Files,
-    /// What it gives to a place that was never fed.
+    /// The change files for a destination that was never fed.
     feed: Files,
 }
 
@@ -128,7 +129,7 @@ impl Mirrored {
         mirrored
     }
 
-    /// Puts a mirror of these bytes in its place, and empties the destinations.
+    /// Replaces the mirror by these bytes, and empties the destinations.
     fn put(&self, bytes: &[u8]) {
         for folder in ["state", "out", "feed"] {
             let _ = std::fs::remove_dir_all(self.work.path(folder));
@@ -145,7 +146,7 @@ impl Mirrored {
         self.work.run(&self.sandbox, &["--allow-deletes"])
     }
 
-    /// Whether what was told and delivered is right, or says that the mirror is not.
+    /// Asserts that the delivered data is right, or that the exit code is 7.
     #[track_caller]
     fn is_right_or_7(&self, outcome: &Outcome, what: &str) {
         let told = format!("{what}\n{}\n{}", outcome.stdout, outcome.stderr);
@@ -168,7 +169,7 @@ impl Mirrored {
         }
     }
 
-    /// Exports, runs and verifies a damaged mirror; the exit codes.
+    /// Exports, runs and verifies with a damaged mirror; returns the three exit codes.
     fn all_three(&self, bytes: &[u8], what: &str) -> [i32; 3] {
         self.put(&self.whole);
         self.work.call(&["export", "job.toml"]).expect(0);
@@ -239,7 +240,7 @@ fn a_page_of_zeros_a_cut_file_and_swapped_pages_are_exit_code_7_or_nothing_that_
     }
 }
 
-/// Changes a mirror as a program does that knows nothing of its sums.
+/// Returns the mirror's bytes after an SQL statement that leaves its sums unchanged, as another program would.
 fn edited(mirrored: &Mirrored, sql: &str) -> Vec<u8> {
     mirrored.put(&mirrored.whole);
     let path = mirrored.work.path("state/qpien.db");
@@ -250,7 +251,7 @@ fn edited(mirrored: &Mirrored, sql: &str) -> Vec<u8> {
     std::fs::read(&path).expect("its bytes")
 }
 
-/// A live record in the middle of a stream's ledger.
+/// Returns SQL for the id of a current record in the middle of a stream.
 fn one(stream: u8) -> String {
     format!("(SELECT id FROM record WHERE stream = {stream} AND deleted = 0 ORDER BY id LIMIT 1 OFFSET 30)")
 }

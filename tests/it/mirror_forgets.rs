@@ -1,4 +1,4 @@
-//! What is deleted, changed or dropped cannot be read in the bytes of the mirror any more.
+//! Data that is deleted, changed, or dropped after its delivery can no longer be read in the bytes of the mirror.
 
 use serde_json::json;
 
@@ -6,7 +6,8 @@ use crate::support::Work;
 use crate::support::edited::ids;
 use crate::support::qpien::{Account, Qpien, job};
 
-/// A text that stands nowhere else, of one of many lengths: cells of all sizes lie in each page, and some in pages of their own.
+/// Returns a name that occurs nowhere else. Lengths vary, so that each page holds cells of all sizes and some cells
+/// need pages of their own.
 fn name(n: usize) -> String {
     let long = if n.is_multiple_of(97) { 9000 } else { n % 311 };
     format!("Person-{n:05}-{}", "y".repeat(long))
@@ -20,7 +21,7 @@ fn account() -> Account {
     account
 }
 
-/// The numbers of the persons whose names stand in the mirror's file.
+/// Returns the numbers of the persons whose names can be found in the mirror's file.
 #[track_caller]
 fn readable(work: &Work) -> Vec<usize> {
     let log = std::fs::metadata(work.path("state/qpien.db-wal")).map_or(0, |log| log.len());

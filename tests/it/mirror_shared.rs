@@ -1,4 +1,4 @@
-//! Other programs that have the mirror open beside a run: they write, rebuild it, or keep reading it as it was.
+//! Other programs that have the mirror open during a run: they write to it, rebuild it, or keep reading an old state.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ const ACCOUNT: [&str; 10] = [
     "0",
 ];
 
-/// A run under way, its mirror made.
+/// Starts a run and waits until its mirror holds a record.
 fn under_way(work: &Work, sandbox: &Sandbox) -> Child {
     let mut command = work.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint, "--page-size", "10"]);
     let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a run");

@@ -1,4 +1,5 @@
-//! Answers that belong to another request, servers that ignore aliases, errors without an address, texts that are none.
+//! Mixed-up answers: answers to another request, servers that ignore aliases, errors without a path, and texts that
+//! are not valid.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -10,7 +11,7 @@ use crate::support::foreign::Answer;
 use crate::support::qpien::{Account, Field, Qpien, job};
 use crate::support::{STREAMS, Work, ids};
 
-/// Every stream's file holds what the account has.
+/// Asserts that every stream's file holds exactly the account's records.
 #[track_caller]
 fn whole(work: &Work, account: &Account) {
     for stream in STREAMS {

@@ -1,5 +1,5 @@
-//! Who may read what a run writes: the mirror and what else it keeps, its user alone; what it delivers, as the job, the umask
-//! and whoever gave a file to a group say.
+//! File permissions: only the user can read the mirror and the other files that a run keeps. For delivered files, the
+//! job, the umask, and permissions that somebody has given decide.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
@@ -20,7 +20,7 @@ fn job(content: &str, further: &str) -> Work {
     ))
 }
 
-/// A run under an umask.
+/// Runs under a umask.
 fn run(work: &Work, sandbox: &Sandbox, umask: &str) -> Outcome {
     let plain = work.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint]);
     let mut command = Command::new("sh");
@@ -44,7 +44,7 @@ fn set(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("chmod");
 }
 
-/// Every file below a folder.
+/// Returns every file below a folder.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {

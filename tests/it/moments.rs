@@ -1,5 +1,5 @@
-//! Every moment of the years 1 to 9999, however the API sends it, is the same in CSV, JSON Lines, Parquet and PostgreSQL;
-//! what is no such moment stands in `_extra` as it was sent, and is counted.
+//! Every moment of the years 1 to 9999, in every form that the API may send, is the same in CSV, JSON Lines, Parquet
+//! and PostgreSQL. A value that is no such moment goes to `_extra` as it was sent, and is counted.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -21,15 +21,16 @@ const FIRST: i64 = -62_135_596_800_000_000;
 const LAST: i64 = 253_402_300_799_999_999;
 const HOUR: i64 = 3_600_000_000;
 
-/// A record's moment, as JSON text.
+/// A function that returns a record's moment as JSON text.
 type Form = fn(usize) -> String;
 
-/// The n-th of all records as a number of its own.
+/// Returns a number for a record that no other record has, counted over all lists.
 fn place(id: usize) -> usize {
     (id / 1000) * 60 + id % 1000
 }
 
-/// A record's moment in microseconds since 1970: of today where a list begins, then the edges, then any.
+/// Returns a record's moment in microseconds since 1970: a moment of today for the first record of a list, then the
+/// edge cases, then arbitrary ones.
 fn moment(id: usize) -> i64 {
     const EDGES: [i64; 14] = [
         LAST,
@@ -65,7 +66,7 @@ fn civil(micros: i64) -> DateTime {
     EPOCH.checked_add(SignedDuration::from_micros(micros)).expect("in the years 1 to 9999")
 }
 
-/// A number of units of so many microseconds as decimal digits, exact.
+/// Returns `micros` in units of `unit` microseconds, as exact decimal digits.
 fn decimal(micros: i64, unit: u64) -> String {
     let (whole, rest) = (micros.unsigned_abs() / unit, micros.unsigned_abs() % unit);
     let digits = usize::try_from(unit.ilog10()).expect("small");
@@ -73,7 +74,7 @@ fn decimal(micros: i64, unit: u64) -> String {
     format!("{}{whole}{fraction}", if micros < 0 { "-" } else { "" })
 }
 
-/// The moment as the API sends it, as JSON text.
+/// Returns the moment in UTC, as the API sends it, as JSON text.
 fn zulu(id: usize) -> String {
     format!("\"{:.6}Z\"", civil(moment(id)))
 }
@@ -82,7 +83,7 @@ fn without_zone(id: usize) -> String {
     format!("\"{:.6}\"", civil(moment(id)))
 }
 
-/// Now with one offset, now with another, whose own date and time may be of no year from 1 to 9999.
+/// Returns the moment with varying offsets. Its local date may lie outside the years 1 to 9999.
 fn with_offset(id: usize) -> String {
     let hours = [3, -5, 14, -11][id % 4];
     // Where the clock on that wall cannot be written it is another wall.
@@ -102,7 +103,7 @@ fn numeric_text(id: usize) -> String {
     format!("\"{}\"", epoch_ms(id))
 }
 
-/// A Qpien whose records say so when they were made.
+/// Starts a Qpien whose records have moments of this form.
 fn dated(form: Form) -> Server {
     let foreign = Foreign::default();
     Server::start(move |asked| {
@@ -236,7 +237,7 @@ fn what_is_no_moment_is_kept_as_it_was_sent_and_counted() {
     }
 }
 
-/// A moment of 2024 of each record, in another unit for each stream.
+/// Returns a moment of 2024 for each record.
 fn of_2024(id: usize) -> i64 {
     1_709_626_150_000_000 + i64::try_from(id).expect("small") * 1_000_000
 }

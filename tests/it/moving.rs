@@ -1,10 +1,11 @@
-//! Inserts, deletes, edits and moves between any two requests and between the questions of one, against servers with every
-//! habit that makes a list hard to read: what a run calls complete holds every untouched record once and as it is, and
-//! what could not be proven is said to be incomplete. Two tests of the test: without the overlap, and believed on counts
-//! alone, the same check finds records missing.
+//! Accounts that move while they are read: inserts, deletes, edits and moves happen between requests and between the
+//! questions of one request, on servers with every habit that makes a list hard to read. A stream that a run calls
+//! complete holds every untouched record once and unchanged; everything else is reported as incomplete. Two tests
+//! test this check: without overlapping pages, or with counts as the only evidence, it finds missing records.
 //!
-//! What is untouched keeps its order: where it does not (`ties`: 60 neighbours), the claim is that walks notice, not that
-//! they must. Rows that leap with the same bytes are assumed away by the walk; here single ones leap, and it takes two.
+//! Untouched records keep their order. Where they do not (`ties`: 60 neighbours), the claim is only that walks can
+//! notice it. The walk assumes that rows do not move by more than a page with unchanged bytes; here single rows do,
+//! and it takes two such moves to deceive it.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,8 @@ const ADVERSARIES: [&str; 10] = [
     "page-ignored",
     "moved-anchor",
 ];
-/// Lists longer than a page of these can never be proven complete, and the reason says so.
+/// Adversaries under which a list longer than a page can never be proven complete, and the reason that the run must
+/// give.
 const HOPELESS: [(&str, &str); 4] = [
     ("filtered", "are rows filtered?"),
     ("depth-cap", "nothing is served past row"),
@@ -32,19 +34,19 @@ const HOPELESS: [(&str, &str); 4] = [
     ("page-ignored", "the server ignores the page argument"),
 ];
 
-/// How an account is read.
+/// The settings of one reading.
 #[derive(Debug, Clone, Copy)]
 struct Way {
     order: &'static str,
     adversary: &'static str,
     seed: u64,
-    /// Questions a request.
+    /// Questions per request.
     together: u32,
-    /// What spoils the walk.
+    /// The setting that weakens the walk, for a test of the test.
     spoilt: Option<&'static str>,
 }
 
-/// Reads a moving account and looks at what came out.
+/// Reads a moving account and checks the result.
 fn read(way: Way) -> Mirrored {
     // As much moves in a reading, whether its questions are asked one by one or ten at a time.
     let rate = if way.together == 1 { "0.4" } else { "2" };
@@ -74,7 +76,7 @@ fn seeds() -> u64 {
     std::env::var("SOAK_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1)
 }
 
-/// Reads accounts of one order with every adversary; `make soak` does so with many seeds, each used once.
+/// Reads accounts of one order with every adversary. `make soak` does so with many seeds, each used once.
 fn holds(order: usize) {
     let mut tally: BTreeMap<&str, (u64, usize, usize)> = BTreeMap::new();
     let mut wrong = Vec::new();
@@ -151,7 +153,7 @@ fn an_adversary_that_nobody_knows_or_that_needs_drift_is_refused() {
     }
 }
 
-/// Whether the check finds records missing that the run called complete, when the walk is spoilt so.
+/// Returns `true` if the check finds missing records in a stream called complete, with the walk weakened this way.
 fn misses(spoilt: &'static str) -> bool {
     let way = |seed| Way { order: "newest-first", adversary: "none", seed, together: 10, spoilt: Some(spoilt) };
     // The first that does ends it.

@@ -1,6 +1,6 @@
-//! Nights: what changed is read, what did not is not asked for, and after each night the files equal the truth.
+//! Nightly runs: they read what changed, do not ask for what did not, and after each night the files equal the truth.
 //!
-//! The account changes between two runs, seeded; a run is told what time it is, so that a night need not last one.
+//! Between two runs the account changes by a seed. Each run is told the time, so that a night takes no time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
 
-/// The moment of the first reading: a month after the youngest record that an account begins with.
+/// The time of the first reading: a month after the newest generated record.
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 
 struct Account {
@@ -25,7 +25,7 @@ fn job(mode: &str, source: &str) -> String {
 }
 
 impl Account {
-    /// A job of this mode over an account of that many conversations and messages.
+    /// Returns a job of this mode over an account of so many conversations and messages.
     fn new(mode: &str, source: &str, conversations: u32, messages: u32, args: &[&str]) -> Account {
         let (conversations, messages) = (conversations.to_string(), messages.to_string());
         let size = ["--contacts", "300", "--persons", "9", "--conversations", &conversations, "--messages", &messages];
@@ -37,7 +37,7 @@ impl Account {
         std::fs::write(self.work.path("job.toml"), job(mode, source)).expect("the job file");
     }
 
-    /// Lets a night pass; what changed in it.
+    /// Lets a night pass and returns what it changed.
     fn night(&mut self, query: &str) -> Value {
         let told: Value =
             serde_json::from_str(&self.sandbox.bodiless("POST", &format!("/sandbox/night?{query}"))).expect("JSON");
@@ -55,7 +55,7 @@ impl Account {
         Outcome::of(&self.command().output().expect("a run"))
     }
 
-    /// Runs and is killed once the sandbox has seen so many more requests.
+    /// Starts a run and kills it once the sandbox has seen `after` more requests.
     fn run_and_kill(&self, after: u64) {
         self.sandbox.kill_run(&mut self.command(), after);
     }
@@ -64,7 +64,7 @@ impl Account {
         self.sandbox.counts()["requests"].as_u64().expect("a count")
     }
 
-    /// The pages of messages asked for since `from` requests were made, by conversation.
+    /// Returns the pages of messages asked for after the first `from` requests, by conversation.
     fn asked(&self, from: u64) -> BTreeMap<String, Vec<u64>> {
         let mut asked: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         let from = usize::try_from(from).expect("few");
@@ -85,7 +85,7 @@ impl Account {
         }
     }
 
-    /// The messages' part of the last run's report.
+    /// Returns the messages' part of the last run's report.
     fn messages(&self) -> Value {
         let mirror = rusqlite::Connection::open(self.work.path("state/qpien.db")).expect("the mirror");
         let report: String =
@@ -95,7 +95,7 @@ impl Account {
         streams.iter().find(|s| s["stream"] == "messages").expect("messages").clone()
     }
 
-    /// How many messages each conversation has.
+    /// Returns the number of messages in each conversation.
     fn sizes(&self) -> BTreeMap<String, u64> {
         let mut sizes = BTreeMap::new();
         for message in self.sandbox.truth("messages").values() {
@@ -114,14 +114,14 @@ fn keys(asked: &BTreeMap<String, Vec<u64>>) -> BTreeSet<String> {
     asked.keys().cloned().collect()
 }
 
-/// A small deterministic generator.
+/// Returns a pseudo-random number for `seed` and `n`.
 fn dice(seed: u64, n: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n.wrapping_mul(0xD1B5_4A32_D192_ED03));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z ^ (z >> 31)
 }
 
-/// Nights of seeded changes; with `kills`, each is killed at that many seeded moments first.
+/// Runs `count` nights of seeded changes; before each ends, `kills` runs are killed at seeded moments.
 fn nights(seed: u64, count: u64, kills: u64) {
     let mut account = Account::new("incremental", "audit = 0", 120, 2500, &["--latency", "1ms"]);
     account.run().expect(0);

@@ -1,5 +1,5 @@
-//! A list that is asked for otherwise, and shows fewer records: what it shows no more is neither deleted nor delivered as if
-//! it were asked for, until a person says that it is to go.
+//! A job that starts to ask for a narrower list: records that the list no longer shows are not deleted, and they are
+//! not delivered as if the job asked for them, until a person says that they may go.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,8 @@ use crate::support::{Outcome, STREAMS, Work};
 
 const OPEN: &str = "[source.dialect.streams.conversations.list]\narguments = { status = \"OPEN\" }";
 
-/// How many records of a stream the mirror holds, how many of them are suspects, and how many tombstones there are.
+/// Returns how many records of a stream the mirror holds, how many of them are suspects, and how many tombstones
+/// there are.
 fn held(work: &Work, stream: &str) -> (u64, u64, u64) {
     let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
     let number = STREAMS.iter().position(|s| *s == stream).expect("a stream") + 1;
@@ -165,7 +166,7 @@ fn two_jobs_of_which_one_asks_for_less_take_turns() {
     }
 }
 
-/// The conversations that the mirror holds.
+/// Returns the ids of the conversations that the mirror holds.
 fn ids_known(work: &Work) -> BTreeSet<String> {
     let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
     let mut ask = mirror.prepare("SELECT id FROM record WHERE stream = 3 AND deleted = 0").expect("SQL");

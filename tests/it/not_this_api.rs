@@ -1,5 +1,5 @@
-//! Addresses at which something else answers, or nothing that may be spoken to: one clear sentence, the documented exit
-//! code, at once, and the secret goes nowhere else.
+//! Addresses at which another service answers, or none that may be trusted. The run ends at once with one clear
+//! sentence and the documented exit code, and sends the secret nowhere else.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -20,7 +20,7 @@ fn job() -> Work {
     ))
 }
 
-/// The one sentence: a line of cause with a line of hint, and not another word on standard error.
+/// Asserts that standard error has one line of cause, one line of hint and nothing else; returns both.
 #[track_caller]
 fn sentence(outcome: &Outcome) -> String {
     let lines: Vec<&str> = outcome.stderr.lines().collect();
@@ -29,7 +29,7 @@ fn sentence(outcome: &Outcome) -> String {
     format!("{} | {}", lines[0], lines[1])
 }
 
-/// Every command says these words, and ends with this code.
+/// Asserts that every command prints these words and ends with this code.
 #[track_caller]
 fn told(endpoint: &str, code: i32, words: &[&str]) {
     for command in COMMANDS {

@@ -1,5 +1,5 @@
-//! Numbers from outside that are none, or are beyond all measure: in headers, in a token, in totals, in a manifest. None of
-//! them may stop a run, make it wait without bound, or be believed.
+//! Numbers from outside that are invalid or absurdly large: in headers, in a token, in totals, in a manifest. None of
+//! them stops a run, makes it wait without bound, or is believed.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ fn job(retry_for: &str, content: &str) -> Work {
     ))
 }
 
-/// A Qpien whose answers are changed on their way.
+/// Starts a Qpien whose answers `change` rewrites.
 fn changed(change: impl Fn(&Asked, Answer) -> Answer + Send + Sync + 'static) -> Server {
     let foreign = Foreign::default();
     Server::start(move |asked| change(asked, foreign.answer(asked)))
 }
 
-/// The answer with this text in place of the number of a member, wherever it stands.
+/// Replaces the number of a member by this text, everywhere in the answer.
 fn with_number(answer: Answer, member: &str, text: &str) -> Answer {
     let body = String::from_utf8(answer.body).expect("UTF-8");
     let name = format!("\"{member}\":");
@@ -32,7 +32,7 @@ fn with_number(answer: Answer, member: &str, text: &str) -> Answer {
     Answer { body: out.into_bytes(), ..answer }
 }
 
-/// Runs against it; everything must arrive and be called complete, and nothing may have gone wrong inside.
+/// Runs against this server; asserts that every record arrives, the run is complete, and no internal error occurs.
 #[track_caller]
 fn complete(server: &Server, what: &str) -> Outcome {
     let work = job("20s", "snapshot");

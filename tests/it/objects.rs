@@ -1,4 +1,5 @@
-//! Object storage: whole runs into an S3 server, through a proxy that cuts connections, loses answers and holds requests.
+//! Object storage: whole runs into an S3 server, through a proxy that cuts connections, loses answers and holds
+//! requests.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -12,12 +13,12 @@ use crate::support::proxy::Proxy;
 use crate::support::tls::SelfSigned;
 use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
 
-/// The moment of the first reading: a month after the youngest record that an account begins with.
+/// The time of the first reading: a month after the newest generated record.
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 const FULL: &str = "full";
 const FEED: &str = "feed/account=7";
 
-/// An account, a store, and a job that delivers to it twice.
+/// An account, a store, and a job that delivers to the store twice.
 struct Account {
     sandbox: Sandbox,
     moto: Moto,
@@ -57,7 +58,7 @@ impl Account {
         account
     }
 
-    /// With an empty bucket of this name and an empty mirror.
+    /// Starts again with an empty bucket of this name and an empty mirror.
     fn begin_anew(&mut self, bucket: &str) {
         self.moto.bucket(bucket);
         bucket.clone_into(&mut self.bucket);
@@ -96,7 +97,7 @@ impl Account {
         Some(serde_json::from_slice(&bytes).expect("a whole manifest"))
     }
 
-    /// Every file that a manifest names, whole: its size and sum are those that the manifest says.
+    /// Returns every file that a manifest names; asserts that size and sum are the manifest's.
     fn files(&self, prefix: &str) -> BTreeMap<String, Vec<u8>> {
         let manifest = self.manifest(prefix).unwrap_or_default();
         let mut files = BTreeMap::new();
@@ -119,7 +120,7 @@ impl Account {
         files
     }
 
-    /// What lies under a prefix and is neither its manifest nor named by it.
+    /// Returns the keys under a prefix that are neither its manifest nor named by it.
     fn strays(&self, prefix: &str) -> Vec<String> {
         let named = self.files(prefix);
         let below = format!("{prefix}/");
@@ -128,7 +129,7 @@ impl Account {
         keys.filter(|name| name != "manifest.json" && !named.contains_key(name)).collect()
     }
 
-    /// Both destinations hold what the server holds, and there is nothing else.
+    /// Asserts that both destinations hold what the server holds, and nothing else.
     #[track_caller]
     fn equals_the_truth(&self) {
         self.holds_the_truth();
@@ -136,7 +137,7 @@ impl Account {
         assert_eq!(self.moto.uploads(&self.bucket), 0);
     }
 
-    /// Both destinations hold what the server holds.
+    /// Asserts that both destinations hold what the server holds.
     #[track_caller]
     fn holds_the_truth(&self) {
         let full = self.files(FULL);
@@ -158,7 +159,7 @@ impl Account {
     }
 }
 
-/// The rows of a stream's files of changes, one after another, the later in the place of the earlier.
+/// Returns a stream's rows after all its change files are applied in order; a later row replaces an earlier one.
 fn replayed(files: &BTreeMap<String, Vec<u8>>, stream: &str) -> BTreeMap<String, Value> {
     let mut rows = BTreeMap::new();
     let (mut seq, mut next) = (0, None);
@@ -178,7 +179,7 @@ fn replayed(files: &BTreeMap<String, Vec<u8>>, stream: &str) -> BTreeMap<String,
     rows
 }
 
-/// Whether a row of typed columns shows this value of the API's.
+/// Returns `true` if a row with typed columns shows this value of the API.
 fn shows(row: &Value, name: &str, value: &Value) -> bool {
     let moment = |text: &str| text.parse::<jiff::Timestamp>().ok();
     let extra = || {
@@ -195,12 +196,12 @@ fn shows(row: &Value, name: &str, value: &Value) -> bool {
     }
 }
 
-/// The line of the request that puts the feed's manifest.
+/// Returns the request line that stores the feed's manifest.
 fn put_manifest(bucket: &str) -> String {
     format!("PUT /{bucket}/{}/manifest.json", FEED.replace('=', "%3D"))
 }
 
-/// In nothing that is said or kept.
+/// Asserts that no output and no kept file contains the secret.
 #[track_caller]
 fn keeps_the_secret(work: &Work, outcome: &Outcome) {
     let mirror = std::fs::read(work.path("state/qpien.db")).unwrap_or_default();
@@ -232,7 +233,7 @@ fn a_snapshot_and_changes_in_a_bucket_equal_the_truth_night_after_night() {
     assert!(format!("{}{}", outcome.stdout, outcome.stderr).contains(object), "{outcome:?}");
 }
 
-/// A small deterministic generator.
+/// Returns a pseudo-random number for `seed` and `n`.
 fn dice(seed: u64, n: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n.wrapping_mul(0xD1B5_4A32_D192_ED03));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,4 +1,4 @@
-//! Answers whose members have other forms than GraphQL gives them: what they say is understood all the same.
+//! Answers whose members have other forms than GraphQL prescribes: the program still understands what they say.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ fn complete(server: &Server, what: &str) {
     }
 }
 
-/// Ways to say that a token has expired; `NAME` stands for the question's response name.
+/// Returns ways to say that a token has expired; `NAME` stands for the question's response name.
 fn expired() -> Vec<(u16, Value)> {
     let code = json!({"code": "TOKEN_EXPIRED"});
     vec![
@@ -100,7 +100,7 @@ fn a_refused_key_is_told_in_whatever_form_it_is_said() {
     }
 }
 
-/// What a server does to every answer.
+/// A change that a server makes to every answer.
 type Form = fn(Answer) -> Answer;
 
 fn changed(change: Form) -> Server {

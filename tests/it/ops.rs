@@ -1,5 +1,5 @@
-//! What a change feed says became of a record (`_op`) is told as the place knows it that the feed goes to: a place that was off
-//! for some nights may hold what has gone and come back since, and lacks what has come since.
+//! `_op` in a change feed is told from the view of the destination that receives it. A destination that was off for
+//! some nights may hold a record that was deleted and has come back since, and lacks records that were added since.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ impl Feeds {
         Feeds { server: Qpien::start(Account::new(30, 0, 0), |_, _| None), work: Work::with_job("") }
     }
 
-    /// A night that feeds these places.
+    /// Runs a night that feeds these destinations.
     fn night(&self, places: &[&str]) -> Outcome {
         let mut job = "name = \"j\"\nmode = \"backfill\"\nstreams = [\"contacts\"]\n[source]\nclient_id = \"c\"\n\
                        client_secret = \"s\"\nrequests_per_minute = 0\n[mirror]\nmax_deletes = \"100%\"\n"
@@ -43,7 +43,7 @@ impl Feeds {
         self.server.account().lists.get_mut(CONTACTS).expect("contacts").retain(|row| row["_id"] != id);
     }
 
-    /// The `_op` of each row of a place's last file.
+    /// Returns the `_op` of each row in a destination's last file.
     fn last(&self, place: &str) -> BTreeMap<String, String> {
         Fed::read(&self.work.path(place), "contacts");
         let folder = self.work.path(place).join("contacts");

@@ -1,4 +1,4 @@
-//! A failure that is one question's own costs that question alone, in whatever form it comes.
+//! A failure that belongs to one question costs only that question, whatever form the failure has.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::support::{STREAMS, Work, ids};
 
 const QUICK: &str = "page_size = 100\nretry_for = \"3s\"";
 
-/// Every stream's file holds what the account has, but for what belongs to these.
+/// Asserts that every stream's file holds the account's records except these and what belongs to them.
 #[track_caller]
 fn whole_but(work: &Work, account: &Account, but: &[&str]) {
     for stream in STREAMS {
@@ -26,7 +26,7 @@ fn asks_for(field: &Field, conversation: &str) -> bool {
     field.arguments.get("conversationId").is_some_and(|id| id == conversation)
 }
 
-/// The place on a page of contacts of each of these rows that it shows.
+/// Returns the positions, on the page of contacts that the field asks for, of these rows.
 fn shown(field: &Field, rows: &[usize]) -> Vec<usize> {
     let (from, to) = field.rows();
     let is_shown = |row: &&usize| field.operation == "getContactList" && (from..to).contains(*row);

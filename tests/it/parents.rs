@@ -1,4 +1,4 @@
-//! Servers that show the messages of another conversation than the one that is asked for.
+//! Servers that show the messages of another conversation than the one asked for.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use crate::support::foreign::Answer;
 use crate::support::qpien::{Account, Field, Qpien, job, page};
 use crate::support::{Outcome, STREAMS, Work, ids};
 
-/// Every stream's file holds what the account has.
+/// Asserts that every stream's file holds exactly the account's records.
 #[track_caller]
 fn whole(work: &Work, account: &Account) {
     for stream in STREAMS {
@@ -21,17 +21,17 @@ fn whole(work: &Work, account: &Account) {
     }
 }
 
-/// The messages of conversation number `n`.
+/// Returns the messages of conversation number `n`.
 fn messages(account: &Account, n: usize) -> &[Value] {
     &account.messages[&format!("conversation-{n:05}")]
 }
 
-/// The conversation that a question asks for, by its number.
+/// Returns the number of the conversation that a question asks for.
 fn asked(field: &Field) -> Option<usize> {
     field.arguments.get("conversationId")?.rsplit('-').next()?.parse().ok()
 }
 
-/// The messages are delivered but for these conversations' lists.
+/// Asserts that the messages are delivered without these conversations' lists, which are set aside.
 #[track_caller]
 fn aside(work: &Work, lists: &[&str]) {
     let manifest = work.manifest();

@@ -1,5 +1,5 @@
-//! Parquet files of a real account, read by DuckDB, which is not ours: a snapshot, and changes merged by their seqs, equal
-//! the truth cell for cell and have the types that are promised.
+//! Parquet files of a real account, read by DuckDB, which is independent of our code. A snapshot, and changes merged
+//! by their seqs, equal the truth cell for cell and have the promised types.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Outcome, STREAMS, Sandbox, Work, python};
 
-/// The moment of the first reading: a month after the youngest record that an account begins with.
+/// The time of the first reading: a month after the newest generated record.
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 
 const JOB: &str = "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
@@ -22,7 +22,7 @@ fn job(destinations: &str) -> Work {
     Work::with_job(&format!("{JOB}{destinations}"))
 }
 
-/// What the comparison of a stream's files in `folder` with the truth says.
+/// Compares a stream's files in `folder` with the truth, and returns what the comparison prints.
 #[track_caller]
 pub fn compared(sandbox: &Sandbox, work: &Work, folder: &str, stream: &str) -> String {
     let truth = work.path(&format!("{stream}.jsonl"));

@@ -1,4 +1,5 @@
-//! Rows that leave for a place that was read already: each of these servers hid one from a run that ended with 0.
+//! Rows that move to a place that was already read: each of these servers once hid a row from a run that ended with
+//! 0.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::qpien::{Account, Qpien, job};
 use crate::support::{STREAMS, Work, ids};
 
-/// Nothing that was there at the first and at the last request of the run is missing.
+/// Asserts that no record is missing that was there at both the first and the last request of the run.
 #[track_caller]
 fn nothing_that_stood_is_missing(work: &Work, before: &Account, server: &Qpien, what: &str) {
     let after = server.account();
@@ -20,7 +21,8 @@ fn nothing_that_stood_is_missing(work: &Work, before: &Account, server: &Qpien, 
     }
 }
 
-/// One row that was read goes, and one that was not leaps to the head: every window joins, and the number stays.
+/// Deletes a row that was already read, and moves one that was not to the head. Every window still joins, and the
+/// number of rows stays the same.
 fn cancel(rows: &mut Vec<Value>) {
     rows.remove(3);
     let last = rows.len() - 20;

@@ -7,7 +7,7 @@ use crate::support::{Outcome, Sandbox, Work};
 const SIZE: [&str; 10] =
     ["--contacts", "12", "--persons", "3", "--conversations", "4", "--messages", "20", "--requests-per-minute", "0"];
 
-/// A job that has its key from the environment.
+/// Returns a job that takes its key from the environment.
 fn job() -> Work {
     Work::with_job(
         "name = \"test\"\n[source]\nrequests_per_minute = 0\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n",

@@ -1,5 +1,5 @@
-//! A place is one place however a job writes it, and two where two working directories make two of one name. What a place
-//! was filled with lies in the place.
+//! A destination's identity: two spellings of one place are one place, and one spelling in two working directories
+//! means two. What a destination was filled with is recorded in the destination itself.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -29,11 +29,11 @@ struct Account {
     now: RefCell<String>,
 }
 
-/// The moment of the first reading.
+/// The time of the first reading.
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 
 impl Account {
-    /// A feed that was filled with masks on.
+    /// Returns an account with a feed that was filled with masks.
     fn masked() -> Account {
         let size = ["--contacts", "60", "--persons", "5", "--conversations", "20", "--messages", "150"];
         let sandbox = Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"]].concat());
@@ -70,7 +70,8 @@ impl Account {
         self.now.replace(told["now"].as_str().expect("a moment").to_owned());
     }
 
-    /// The job is refused by every command that would write, and a check says so; the feed stays as it is.
+    /// Asserts that every command that would write refuses the job, that check says so, and that the feed stays
+    /// unchanged.
     #[track_caller]
     fn is_refused(&self, folder: &str, told: &str) {
         let (before, asked) = (files(&self.path(folder)), self.sandbox.counts()["requests"].clone());
@@ -83,7 +84,7 @@ impl Account {
         assert!(files(&self.path(folder)) == before, "the place is as it was");
     }
 
-    /// The rows of a feed are masked, all of them.
+    /// Asserts that every row of a feed is masked.
     #[track_caller]
     fn holds_masked_rows_alone(&self, folder: &str) {
         let fed = Fed::read(&self.path(folder), "contacts");
@@ -93,7 +94,7 @@ impl Account {
     }
 }
 
-/// The files of a folder but for its lock, with their bytes.
+/// Returns the files of a folder with their bytes, without its lock.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {

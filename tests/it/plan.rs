@@ -1,8 +1,8 @@
-//! What `plan` says before a run is what the run then takes.
+//! The `plan` command predicts what the run then takes.
 
 use crate::support::{Outcome, Sandbox, Work};
 
-/// What was planned and what was taken, in requests.
+/// Plans a run, makes it, and returns the planned and the actual number of requests.
 fn planned_and_taken(size: [&str; 8], source: &str) -> (f64, f64) {
     let sandbox = Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat());
     let work = Work::new(source);

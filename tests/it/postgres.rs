@@ -1,5 +1,5 @@
-//! PostgreSQL beside files, in whole runs against a real server: after each night, and whatever is cut or killed and when,
-//! its tables are the account.
+//! PostgreSQL beside files, in whole runs against a real server. After each night, whatever was cut or killed at any
+//! moment, the tables equal the account.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -10,10 +10,10 @@ use crate::support::postgres::{self, Server};
 use crate::support::wire::{Fate, Moment, Wire};
 use crate::support::{Outcome, STREAMS, Sandbox, Work, by_hand, compared};
 
-/// The code of a run that a signal ended.
+/// The exit code that `Outcome` reports for a run that a signal ended.
 const DIED: i32 = -1;
 
-/// The moment of the first reading: a month after the youngest record that an account begins with.
+/// The time of the first reading: a month after the newest generated record.
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 
 struct Account {
@@ -74,7 +74,7 @@ impl Account {
         equal(&self.server, &self.sandbox, said);
     }
 
-    /// What a run that was killed left is finished: by an export alone, or by another run where not all had been read.
+    /// Finishes the work of a killed run: an export suffices, or another run if not everything was read.
     #[track_caller]
     fn is_made_whole(&self, said: &str) {
         self.wire.mend();
@@ -106,7 +106,7 @@ pub fn equal(server: &Server, sandbox: &Sandbox, said: &str) {
     }
 }
 
-/// A table's rows, of which no two are of one id.
+/// Returns a table's rows by id, and asserts that no id occurs twice.
 fn rows(server: &Server, stream: &str) -> BTreeMap<String, Value> {
     let mut rows = BTreeMap::new();
     for row in server.rows("postgres", &format!("SELECT * FROM qpien.{stream}")) {
@@ -130,7 +130,7 @@ fn is_same(name: &str, sent: &Value, told: &Value) -> bool {
     }
 }
 
-/// A small deterministic generator.
+/// Returns a pseudo-random number for `seed` and `n`.
 fn dice(seed: u64, n: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n.wrapping_mul(0xD1B5_4A32_D192_ED03));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -462,7 +462,7 @@ fn masked_tables_take_no_plain_rows_however_their_server_is_written() {
     assert_eq!(account.ask("SELECT count(*) FROM qpien.contacts WHERE phone <> '[redacted]'").trim(), "0");
 }
 
-/// The name of the masks of the contacts, as a folder that is filled with them says it.
+/// Returns the fingerprint of the contacts' masks, as the manifest of a folder that is filled with them shows it.
 fn mask_of(account: &Account) -> String {
     let text = std::fs::read_to_string(account.work.path("job.toml")).expect("the job");
     let at = text.find("[[destination]]").expect("a destination");

@@ -1,5 +1,5 @@
-//! PostgreSQL where it would do less than it is told without a word: policies that hide rows, triggers and rules that
-//! swallow them, ids that are no keys. A run says so, and nothing is taken for delivered.
+//! PostgreSQL databases that would silently do less than they are told: policies hide rows, triggers and rules
+//! swallow them, ids cannot be keys. A run reports it, and counts nothing as delivered.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,7 +35,7 @@ impl Account {
         self.server.ask("postgres", sql)
     }
 
-    /// Of each stream how far it has come.
+    /// Returns the delivered seq of each stream.
     fn marks(&self) -> String {
         self.ask("SELECT stream, seq FROM qpien._qpien_delivered ORDER BY 1")
     }
@@ -54,12 +54,12 @@ fn whole(account: &Account, sandbox: &Sandbox) {
     }
 }
 
-/// A role that is neither the tables' owner nor a superuser.
+/// A role that is neither the owner of the tables nor a superuser.
 const LOADER: &str = "CREATE ROLE loader LOGIN PASSWORD 'loads';
     GRANT CREATE, TEMPORARY ON DATABASE postgres TO loader; GRANT ALL ON SCHEMA qpien TO loader;
     GRANT ALL ON ALL TABLES IN SCHEMA qpien TO loader";
 
-/// A role that makes the tables itself.
+/// A role that creates the tables itself.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 const LOADER_OF_ITS_OWN: &str =
     "CREATE ROLE loader LOGIN PASSWORD 'loads'; GRANT CREATE, TEMPORARY ON DATABASE postgres TO loader";
@@ -140,7 +140,7 @@ fn what_a_trigger_or_a_rule_swallows_is_told_and_nothing_is_taken_for_delivered(
     }
 }
 
-/// Ids of contacts, by the number under which the server would have them.
+/// Returns unusual ids of contacts, each with the number of the contact that gets it.
 fn odd_ids() -> Vec<(usize, String)> {
     // Text that no compression makes fit.
     let noise = |n: usize| -> String {
@@ -210,7 +210,7 @@ fn marks_of_an_older_version_are_added_to() {
     whole(&account, &sandbox);
 }
 
-/// Does `work` while somebody else uses the same pooler all the time.
+/// Calls `work` while another client uses the same pooler all the time.
 fn beside_another_client<T>(pooler: &Pooler, work: impl FnOnce() -> T) -> T {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {

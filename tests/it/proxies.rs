@@ -1,11 +1,11 @@
-//! A proxy that the environment names is never asked for an address of this machine: it would be handed the client secret
-//! and the token in clear text.
+//! A proxy that the environment names never sees requests to this machine's own addresses: it would get the client
+//! secret and the token in clear text.
 
 use crate::support::foreign::{Answer, Foreign, Server};
 use crate::support::overhearing::Overhearing;
 use crate::support::{Outcome, Sandbox, Work};
 
-/// Every variable that leads to a proxy, in both spellings.
+/// Every variable that names a proxy, in both spellings.
 const VARIABLES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 fn sandbox() -> Sandbox {
@@ -13,7 +13,7 @@ fn sandbox() -> Sandbox {
     Sandbox::start(&[&size[..], &["--requests-per-minute", "0"]].concat())
 }
 
-/// A job against an address where every variable names the proxy.
+/// Runs against an address while these variables name the proxy.
 fn run(work: &Work, proxy: &Overhearing, variables: &[&str], endpoint: &str) -> Outcome {
     let mut command = work.command(&["run", "job.toml", "-vv", "--endpoint", endpoint]);
     for name in variables {

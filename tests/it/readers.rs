@@ -1,5 +1,5 @@
-//! The lines by which README.md says that the files are read, each run on a file of ours: an empty text is none but itself,
-//! null is null, and nothing is guessed, cut or torn apart.
+//! The lines in README.md that say how to read the files, each run on a delivered file. An empty text stays an empty
+//! text, null stays null, and no tool guesses a type, cuts a value or splits a row.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::support::foreign::{Answer, Foreign, Server};
 use crate::support::postgres;
 use crate::support::{Work, python};
 
-/// First names of the contacts 1000, 1001, ...
+/// First names of the contacts 1000, 1001, and so on.
 fn names() -> Vec<Value> {
     let long = "ş, \"x\"\n".repeat(400_000);
     let all = [
@@ -32,7 +32,7 @@ fn names() -> Vec<Value> {
     all
 }
 
-/// A file of them.
+/// Delivers a file of these names.
 fn delivered() -> Work {
     let foreign = Foreign::default();
     let server = Server::start(move |asked| {
@@ -51,7 +51,7 @@ fn delivered() -> Work {
     work
 }
 
-/// The line of README.md for a tool.
+/// Returns the line of README.md for a tool.
 fn line(tool: &str) -> String {
     let readme = include_str!("../../README.md");
     let (_, section) = readme.split_once("### Reading the files").expect("the section");

@@ -1,5 +1,5 @@
-//! Deletions that a run refuses: the stream is held, by `run` and by `export`, at every place and in either lane, until the
-//! operator allows them or a reading shows the records again.
+//! Deletions that a run refuses: `run` and `export` hold the stream at every destination and in either lane, until
+//! the operator allows the deletions or a reading shows the records again.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ impl Account {
         std::fs::write(self.work.path("job.toml"), text).expect("the job file");
     }
 
-    /// The server, as it was at first and with these further arguments.
+    /// Starts the same server again at its address, with the original account and these further arguments.
     fn serve_anew(self, further: &[&str]) -> Account {
         let Account { sandbox, work } = self;
         let address = sandbox.address.clone();
@@ -55,13 +55,14 @@ impl Account {
         manifest["streams"][stream].clone()
     }
 
-    /// The files of every place and stream, as their manifests name them.
+    /// Returns the files of every destination and stream, as their manifests name them.
     fn delivered(&self, streams: &[&str]) -> BTreeMap<String, Value> {
         let of = |place: &str, stream: &&str| (format!("{place} {stream}"), self.entry(place, stream)["files"].clone());
         ["out", "feed"].into_iter().flat_map(|place| streams.iter().map(move |stream| of(place, stream))).collect()
     }
 
-    /// The stream is held at each place, and its manifest and its messages say how many records and what to type.
+    /// Asserts that the stream is held at each destination, and that manifest and messages say how many records and
+    /// what to type.
     #[track_caller]
     fn is_held(&self, said: &Outcome, stream: &str, suspects: u64) {
         assert_eq!(said.code, 7, "{}", said.stderr);

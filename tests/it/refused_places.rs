@@ -1,5 +1,6 @@
-//! A destination that refuses for good: the reading goes on, the others are served each night, and it is given everything
-//! once it takes it again. A disk that is full is a failure that passes, and leaves no staging behind that fills it.
+//! A destination that refuses permanently: the reading goes on, the other destinations are served each night, and
+//! this one gets everything once it accepts again. A full disk is a temporary failure, and leaves no staged files
+//! that would fill it further.
 
 use std::path::Path;
 use std::process::Command;
@@ -29,7 +30,7 @@ fn is_whole(work: &Work, sandbox: &Sandbox, what: &str) {
     }
 }
 
-/// Some nights during which the feed refuses, in the way that `spoil` makes and `mend` takes back.
+/// Runs some nights during which the feed refuses; `spoil` causes that and `mend` ends it.
 fn nights(what: &str, spoil: fn(&Path), mend: fn(&Path)) {
     let sandbox = sandbox("120");
     let work = Work::with_job(&format!(
@@ -119,7 +120,8 @@ fn another_mirrors_feed_stops_the_run_before_anything_is_read() {
 
 // ---- full disks
 
-/// A script that runs in a namespace of its own, where `$1` is a disk of so many KiB.
+/// Runs a script, which starts the run, in a mount namespace where `place` is a disk of `kib` KiB. `None` if this
+/// machine cannot.
 fn on_a_small_disk(work: &Work, sandbox: &Sandbox, kib: u32, place: &str, script: &str) -> Option<Outcome> {
     std::fs::create_dir_all(work.path(place)).expect("a folder");
     let plain = work.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint]);

@@ -1,5 +1,5 @@
-//! The ready-made jobs of `jobs/`: each is read by the parser of who will read it, and what it starts is a command line that
-//! this binary takes, with a job that it reads.
+//! The ready-made jobs in `jobs/`: the parser of the scheduler that will read it accepts each file, and this binary
+//! accepts each command line in it, with a job that it can read.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,8 @@ fn jobs(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs").join(path)
 }
 
-/// What `tests/support/schedulers.py` makes of it: command lines, and the files that come along.
+/// Returns what `tests/support/schedulers.py` finds in these files: command lines, and the files that they bring
+/// along.
 fn read(kind: &str, files: &[PathBuf]) -> (Vec<Vec<String>>, Vec<(String, String)>) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/schedulers.py");
     let output = Command::new(python()).args(["-B", script, kind]).args(files).output().expect("python");
@@ -21,7 +22,7 @@ fn read(kind: &str, files: &[PathBuf]) -> (Vec<Vec<String>>, Vec<(String, String
     (commands, files.map(|(name, text)| (name.clone(), text.as_str().expect("text").to_owned())).collect())
 }
 
-/// Every command line is one of this binary; its job is read from `files`, or else from those that are shipped.
+/// Asserts that the binary accepts every command line. It reads the job from `files`, or else from the shipped jobs.
 #[track_caller]
 fn accepted(commands: &[Vec<String>], files: &[(String, String)]) {
     assert!(!commands.is_empty());
@@ -69,7 +70,8 @@ fn airflow_maps_one_task_a_part() {
     accepted(&commands, &files);
 }
 
-/// `systemd-analyze verify` of both units as instances, without a word; the service with these replacements.
+/// Runs `systemd-analyze verify` on both units as instances, with these replacements in the service; returns its
+/// output.
 fn verified(replaced: &[(&str, &str)]) -> String {
     let dir = tempfile::tempdir().expect("a folder");
     let unit = |kind: &str| dir.path().join(format!("qpien-sync@nightly-csv.{kind}"));

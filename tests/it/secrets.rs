@@ -1,6 +1,6 @@
-//! No secret, token or body in anything that people keep or pass on: output, logs, the run's report, the manifest, the
-//! shared budget window, the command line. The sandbox plants what is looked for: its tokens start with `TOKENMARKER`,
-//! texts and addresses of its records hold `BODYMARKER`.
+//! Secrets: no secret, token or body appears in anything that people keep or pass on: output, logs, the run's report,
+//! the manifest, the shared budget window, the command line. The sandbox plants markers to search for: its tokens
+//! start with `TOKENMARKER`, and texts and addresses of its records contain `BODYMARKER`.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ fn sandbox(further: &[&str]) -> Sandbox {
     Sandbox::start(&args)
 }
 
-/// `run job.toml` with everything that could make it talk.
+/// Runs `run job.toml` with every setting that makes it print more.
 pub fn talkative(work: &Work, endpoint: &str, format: &str) -> Outcome {
     Outcome::of(
         &work
@@ -39,7 +39,7 @@ pub fn talkative(work: &Work, endpoint: &str, format: &str) -> Outcome {
     )
 }
 
-/// Everything a run leaves that is no record: what it said, the reports in the mirror, and every small file.
+/// Returns everything that a run leaves except records: its output, the reports in the mirror, and every small file.
 pub fn left_behind(work: &Work, outcome: &Outcome) -> Vec<(String, String)> {
     let mut all = vec![
         ("standard output".to_owned(), outcome.stdout.clone()),
@@ -87,7 +87,7 @@ pub fn nothing_leaks(work: &Work, outcome: &Outcome, never: &[&str]) {
     }
 }
 
-/// The markers arrived where they belong; else a run that leaks nothing would show nothing.
+/// Asserts that the markers are in the delivered files; otherwise a run without leaks would prove nothing.
 #[track_caller]
 fn markers_arrived(work: &Work) {
     for stream in ["contacts", "messages"] {

@@ -1,4 +1,4 @@
-//! What always fails is set aside, what is gone goes, and everything else arrives.
+//! A row or a list that always fails is set aside, a record that is gone is deleted, and everything else arrives.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use crate::support::foreign::Answer;
 use crate::support::qpien::{Account, Field, Qpien, job};
 use crate::support::{Outcome, STREAMS, Work, ids};
 
-/// Every stream's file holds what the account has, but for these.
+/// Asserts that every stream's file holds the account's records except these.
 #[track_caller]
 fn whole_but(work: &Work, account: &Account, but: &[&str]) {
     for stream in STREAMS {
@@ -26,13 +26,14 @@ fn says(outcome: &Outcome, words: &[&str]) {
     assert!(words.iter().all(|word| said.contains(word)), "{words:?} in {said}");
 }
 
-/// Where the page that a question asks for shows row `bad` of contacts: the row's place on it.
+/// Returns the position of row `bad` of the contacts on the page that a question asks for, or `None` if it is not on
+/// it.
 fn shows(field: &Field, bad: usize) -> Option<usize> {
     let (from, to) = field.rows();
     (field.operation == "getContactList" && (from..to).contains(&bad)).then(|| bad - from)
 }
 
-/// A `null` that is not allowed, and that bubbles up to the list.
+/// Returns the error of a null that is not allowed, so that the whole list is null.
 fn null_bubbles(field: &Field, bad: usize) -> Option<Result<Value, Value>> {
     let place = shows(field, bad).filter(|_| field.selects("firstName"))?;
     Some(Err(json!({

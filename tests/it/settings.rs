@@ -1,5 +1,5 @@
-//! A job that is edited in the middle of a reading: what was read under the other settings is read anew, the run names the
-//! setting, and its files are what the job asks for now. Runs are cut at many places by `--max-requests`.
+//! A job that is edited in the middle of a reading: the run reads again what was read under the old settings, names
+//! the changed setting, and delivers what the job asks for now. `--max-requests` cuts the runs in many places.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use crate::support::edited::{ids, job, rows, run, server, with_sandbox_key, writ
 use crate::support::qpien::{Account, Field, Qpien, page};
 use crate::support::{Outcome, STREAMS, Sandbox, Work, compared_in};
 
-/// Requests after which the first run is cut.
+/// Numbers of requests after which the first run is cut.
 const CUTS: [u32; 5] = [12, 16, 22, 34, 60];
 
-/// Cuts a first run of a job, edits it, and runs it to its end.
+/// Cuts a first run of a job, edits the job, runs it to its end, and calls `is_right`.
 fn edited(mode: &str, (before, after): (&str, &str), setting: &str, is_right: impl Fn(&Qpien, &Work)) {
     for cut in CUTS {
         let (server, work) = (server(), Work::with_job(&job("out", mode, before)));
@@ -162,7 +162,8 @@ fn another_server_is_read_from_its_beginning() {
     }
 }
 
-/// A third night that is cut with the one lookback and ended with the other: how it ended, and what differs from the truth.
+/// Cuts a third night under one lookback and ends it under another. Returns how it ended, and how its files differ
+/// from the truth.
 fn ended_with_another_lookback(cut: u32, before: &str, after: &str) -> (Outcome, Result<(), String>) {
     const BEFORE: &str = "2025-01-31T12:00:00Z";
     let size = ["--contacts", "80", "--persons", "4", "--conversations", "60", "--messages", "900"];
@@ -283,7 +284,7 @@ fn messages_that_were_asked_for_otherwise_are_read_whatever_their_conversation_s
     }
 }
 
-/// Makes a mirror one of the version before settings were remembered.
+/// Turns a mirror into one of the version that did not yet remember settings.
 fn as_of_the_version_before(work: &Work) {
     let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
     let before = include_str!("../../sql/mirror/0001_records_and_checkpoints.sql");
@@ -329,7 +330,7 @@ fn a_mirror_of_the_version_before_is_gone_on_with() {
     }
 }
 
-/// How many of the pages that were read whole by the first so many questions were read whole by a later one, too.
+/// Returns the pages read with all fields by the first `before` questions and again by a later one.
 fn asked_again(server: &Qpien, before: usize) -> Vec<String> {
     let asked = server.asked();
     let whole = |field: &&Field| field.selects("firstName") || field.selects("content");

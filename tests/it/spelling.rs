@@ -1,5 +1,6 @@
-//! Servers that spell this API in ways that nobody told us: each shape that the sandbox ships, with introspection on. A
-//! run on a fresh mirror, with no line in the job file, ends complete with the files that the server's truth demands.
+//! Servers that spell this API in unknown ways: every schema that comes with the sandbox, with introspection on. A
+//! run on a fresh mirror, without a line of dialect in the job file, ends complete with the files of the server's
+//! truth.
 
 use crate::support::{Sandbox, Work, compared};
 
@@ -9,7 +10,7 @@ const ALL: [&str; 6] =
 
 const TEMPLATES: &str = "whatsapp_business_templates";
 
-/// Requests that settled something, as the first run's summary counts them.
+/// Returns the number of requests that found out the spelling, as the first run's summary counts them.
 fn negotiated(stdout: &str) -> u64 {
     let line = stdout.lines().find(|l| l.contains("was made sure of in")).unwrap_or_else(|| panic!("{stdout}"));
     let number = line.split(" in ").nth(1).and_then(|rest| rest.split(' ').next());
@@ -25,7 +26,7 @@ fn settles(dialect: &str, without: &[&str], objects: &str, most: u64) {
     settles_when(&[], dialect, without, objects, most);
 }
 
-/// The same without introspection, by asking; `further` is what else the sandbox is told.
+/// Does the same without introspection, by asking; `further` holds more arguments for the sandbox.
 fn settles_by_asking(further: &[&str], dialect: &str, without: &[&str]) {
     let hidden = [&["--introspection", "off"], further].concat();
     settles_when(&hidden, dialect, without, "?objects=all&subset", 80);
@@ -93,7 +94,8 @@ fn pages_from_zero_one_list_of_messages_and_missing_fields() {
     settles("zero", &[], "?objects=all", 40);
 }
 
-/// The API as it is today: a contact without a gender, other words for the page and its size, another envelope.
+/// Returns the API after a change: contacts without a gender, other names for the page and its size, another
+/// envelope.
 fn changed(sdl: &str) -> String {
     let sdl = sdl.replace("  gender: String\n", "");
     let sdl = sdl.replace(

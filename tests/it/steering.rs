@@ -1,13 +1,13 @@
-//! Texts of others, ids above all, never steer the terminal that they are shown on, forge a line of a log, or hide: they are
-//! quoted, visibly, wherever they are told.
+//! Texts of others, ids above all, never control the terminal that shows them, forge a line of a log, or hide: they
+//! are quoted visibly wherever they are shown.
 
 use serde_json::{Value, json};
 
 use crate::support::foreign::{Answer, Asked, Foreign, Server};
 use crate::support::{Outcome, Work};
 
-/// Ids that do what no id should: set a title, clear the screen, go back to the beginning of the line, forge a line, turn the
-/// direction, hide in zero width, end a line in other ways.
+/// Ids that set a title, clear the screen, return to the start of the line, forge a line, change the writing
+/// direction, hide in zero width, or end a line in unusual ways.
 const IDS: [&str; 3] = [
     "a\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}31m\u{8}\u{7f}",
     "b\r\nFORGED line\nFORGED again\u{85}\u{2028}\u{2029}FORGED\u{b}\u{c}",
@@ -18,7 +18,8 @@ const JOB: &str = "name = \"test\"\nmode = \"backfill\"\n[source]\nclient_id = \
                    client_secret = \"foreign-secret\"\nrequests_per_minute = 0\nretry_for = \"1s\"\n\
                    aliases_per_request = 1\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n";
 
-/// A Qpien whose conversations and contacts have these ids, and whose other answers are made by `answer` where it gives one.
+/// Starts a Qpien whose conversations and contacts have these ids; where `answer` gives an answer, it is sent
+/// instead.
 fn server(answer: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static) -> Server {
     let foreign = Foreign::default();
     Server::start(move |asked| {
@@ -41,7 +42,8 @@ fn server(answer: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static) -> 
     })
 }
 
-/// Nothing but plain characters, on lines of our own; what a log says in JSON is plain, too, once it is read.
+/// Asserts that the output holds only plain characters on the program's own lines. So must text in a JSON log, once
+/// parsed.
 #[track_caller]
 fn is_plain(outcome: &Outcome) {
     for text in [&outcome.stdout, &outcome.stderr] {

@@ -1,4 +1,4 @@
-//! Stopping on request.
+//! A run that is stopped on request.
 
 use crate::support::{STREAMS, Sandbox, Work};
 

@@ -1,5 +1,5 @@
-//! Lists of which a night asks for what changed alone: over an API that takes a moment and obeys it, and over one that
-//! takes it and does not.
+//! Lists of which a night asks only for the changes since a moment: with an API that accepts the moment and obeys it,
+//! and with one that accepts and ignores it.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Outcome, Sandbox, Work, compared};
 
-/// The moment of the first reading: a month after the youngest record that an account begins with.
+/// The time of the first reading: a month after the newest generated record.
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 const CONTACTS: usize = 600;
 
@@ -37,7 +37,7 @@ impl Account {
         std::fs::write(self.work.path("job.toml"), job(source)).expect("the job file");
     }
 
-    /// Lets a night pass; the ids of contacts that were edited, or are new.
+    /// Lets a night pass and returns the ids of contacts that were edited or added.
     fn night(&mut self, query: &str) -> BTreeSet<String> {
         let told: Value =
             serde_json::from_str(&self.sandbox.bodiless("POST", &format!("/sandbox/night?{query}"))).expect("JSON");
@@ -56,12 +56,12 @@ impl Account {
         Outcome::of(&self.command().output().expect("a run"))
     }
 
-    /// Runs and is killed once the sandbox has seen so many more requests.
+    /// Starts a run and kills it once the sandbox has seen `after` more requests.
     fn run_and_kill(&self, after: u64) {
         self.sandbox.kill_run(&mut self.command(), after);
     }
 
-    /// Runs; its outcome, and the questions for contacts that it asked.
+    /// Runs; returns the result and the questions for contacts.
     #[track_caller]
     fn asked(&self) -> (Outcome, Vec<Value>) {
         let from = self.sandbox.log().len();
@@ -80,7 +80,7 @@ impl Account {
         String::from_utf8(self.work.csv("contacts")).expect("UTF-8").contains(id)
     }
 
-    /// What the last run's report says of contacts.
+    /// Returns the contacts' part of the last run's report.
     fn report(&self) -> Value {
         let mirror = rusqlite::Connection::open(self.work.path("state/qpien.db")).expect("the mirror");
         let report: String =
@@ -90,7 +90,7 @@ impl Account {
     }
 }
 
-/// Questions of a walk; the others make sure of something with a row or two.
+/// Returns the questions of a walk. The other questions check something with one or two rows.
 fn pages(asked: &[Value]) -> Vec<&Value> {
     asked.iter().filter(|q| q["limit"].as_u64() > Some(2)).collect()
 }

@@ -1,5 +1,6 @@
-//! One extraction feeds three destinations of three kinds: a CSV snapshot, Parquet changes in a bucket, PostgreSQL. The
-//! second and the third add no question, and killed between any two steps, all three are made whole by the next run.
+//! One extraction feeds three destinations of three kinds: a CSV snapshot, Parquet changes in a bucket, and
+//! PostgreSQL. The second and the third add no question. A run killed between any two steps leaves a state from which
+//! the next run makes all three whole.
 
 use serde_json::Value;
 
@@ -8,10 +9,10 @@ use crate::support::moto::Moto;
 use crate::support::postgres::Server;
 use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
 
-/// The code of a run that a signal ended.
+/// The exit code that `Outcome` reports for a run that a signal ended.
 const DIED: i32 = -1;
 
-/// The moment of the first reading: a month after the youngest record that an account begins with.
+/// The time of the first reading: a month after the newest generated record.
 const BEFORE: &str = "2025-01-31T12:00:00Z";
 
 const ONE: &str = "name = \"test\"\nmode = \"incremental\"\n[source]\nclient_id = \"sandbox-client\"\n\
@@ -52,7 +53,7 @@ impl Account {
         Outcome::of(&self.command(&args, stores).output().expect("a run"))
     }
 
-    /// Every question that was asked, sorted: how they are put into requests depends on the moment.
+    /// Returns every question so far, sorted, because their distribution over requests depends on timing.
     fn questions(&self) -> Vec<String> {
         self.sandbox.questions()
     }
@@ -82,7 +83,7 @@ impl Stores {
         stores
     }
 
-    /// Copies what lies in the bucket into a folder; nothing there is named by no manifest.
+    /// Copies the bucket's objects into a folder, and asserts that the manifest names each of them.
     fn fetch(&self, work: &Work) {
         let keys = self.bucket.keys("bucket");
         let manifest = self.bucket.get("bucket", "feed/manifest.json").expect("a manifest");
@@ -101,7 +102,7 @@ impl Stores {
     }
 }
 
-/// A small deterministic generator.
+/// Returns a pseudo-random number for `seed` and `n`.
 fn dice(seed: u64, n: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n.wrapping_mul(0xD1B5_4A32_D192_ED03));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -1,5 +1,5 @@
-//! A run that ends by itself, at a page boundary: what is proven is delivered, the exit code is 4, and the next run goes
-//! on where it stopped, nothing fetched twice but what was under way.
+//! A run with a time box ends by itself at a page boundary: it delivers what is proven and exits with 4. The next run
+//! continues where it stopped, and fetches nothing twice except requests that were under way.
 
 use crate::support::{STREAMS, Sandbox, Work, ids};
 

@@ -1,6 +1,6 @@
-//! Turnover: nearly the whole account goes and comes again within a fortnight, for more than a year. What grows with the nights
-//! stays small: the mirror, a feed's manifest, the requests of a night. Deletions reach every place that is fed; one that was
-//! left for a year is refused.
+//! Turnover: nearly the whole account is deleted and replaced within a fortnight, for more than a year. The mirror, a
+//! feed's manifest and the requests of a night stay small although the nights add up. Deletions reach every
+//! destination that is fed; one that was left out for a year is refused.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::support::qpien::Qpien;
 use crate::support::simulated::{self, Habits, Life, date};
 use crate::support::{Outcome, Work};
 
-/// Days between two nights: sixty nights are more than a year.
+/// Days between two nights, so that sixty nights are more than a year.
 const DAYS: usize = 7;
 const NIGHTS: usize = 60;
 /// Most files of a stream in the feed.
@@ -38,7 +38,7 @@ impl Nights {
         Outcome::of(&command.output().expect("it runs"))
     }
 
-    /// A run; how many requests it took.
+    /// Runs; returns the result and the number of requests.
     fn run(&self, work: &Work, job: &str, code: i32) -> (Outcome, usize) {
         let before = self.server.requests();
         let ended = self.call(work, &["run", job, "--endpoint", self.server.endpoint()]).expect(code);
@@ -51,7 +51,7 @@ impl Nights {
         rows.map(|row| row["_id"].as_str().expect("an id").to_owned()).collect()
     }
 
-    /// The feed merges to the account, and `verify` says so.
+    /// Asserts that the merged feed equals the account, and that `verify` agrees.
     fn is_true(&self) {
         for (stream, list) in [("contacts", "getContactList"), ("conversations", "getConversationList")] {
             let fed: BTreeSet<String> = Fed::read(&self.work.path("feed"), stream).rows.into_keys().collect();

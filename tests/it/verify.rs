@@ -1,4 +1,4 @@
-//! `verify`: what was delivered is found as it should be, and every kind of damage is told, with exit code 7.
+//! The `verify` command: it accepts what was delivered, and reports every kind of damage with exit code 7.
 
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ impl Account {
         self.work.call(&[&["verify"], args].concat())
     }
 
-    /// What is told of a damage; what was damaged is as before then.
+    /// Damages a file, returns what `verify` reports, and restores the file.
     fn told(&self, path: &str, target: &str, damage: impl FnOnce(&mut Vec<u8>)) -> String {
         let file = self.work.path(path);
         let before = std::fs::read(&file).expect("a file");
@@ -54,7 +54,8 @@ impl Account {
         manifest["streams"][stream]["files"][0]["path"].as_str().expect("a path").to_owned()
     }
 
-    /// What is told where the rows of a file of the feed are others and the manifest says so: only the rows can tell.
+    /// Changes rows of a feed's file and makes the manifest fit them, so that only the rows can reveal it. Returns
+    /// what `verify` reports.
     fn told_of_rows(
         &self,
         (stream, file): (&str, usize),
@@ -96,7 +97,7 @@ fn sha256(bytes: &[u8]) -> String {
     sha2::Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Which row is of such a change.
+/// Returns the index of a row with this `_op`.
 fn of(rows: &[String], op: &str) -> usize {
     rows.iter().position(|row| row.contains(&format!("\"_op\":\"{op}\""))).expect(op)
 }

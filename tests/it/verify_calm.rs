@@ -1,5 +1,5 @@
-//! `verify` raises no alarm where nothing is damaged: a stream that is held beside a fresh one, one that left the job, a job
-//! that was edited. What is damaged there is told all the same.
+//! The `verify` command raises no alarm where nothing is damaged: a stream that is held beside a fresh one, a stream
+//! that the job no longer names, an edited job. Real damage there is still reported.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ const OUT: &str = "[[destination]]\nkind = \"csv\"\npath = \"out\"\n";
 const FEED: &str = "[[destination]]\nkind = \"jsonl\"\npath = \"feed\"\ncontent = \"changes\"\n";
 const ALL: &str = "streams = [\"contacts\", \"customer_persons\", \"conversations\", \"messages\"]\n";
 
-/// A job of these streams, lines of `[source]` and tables behind them.
+/// Returns a job with these streams, lines of `[source]` and further tables.
 fn job(streams: &str, source: &str, rest: &str) -> String {
     format!(
         "name = \"test\"\nmode = \"incremental\"\n{streams}[source]\nclient_id = \"sandbox-client\"\n\
@@ -32,7 +32,7 @@ impl Account {
         account
     }
 
-    /// The server, as it was at first and with these further arguments.
+    /// Starts the same server again at its address, with the original account and these further arguments.
     fn serve_anew(self, further: &[&str]) -> Account {
         let Account { sandbox, work } = self;
         let address = sandbox.address.clone();
@@ -57,7 +57,7 @@ impl Account {
         serde_json::from_slice(&bytes).expect("JSON")
     }
 
-    /// A file that lost its last bytes is told.
+    /// Asserts that `verify` reports a file that has lost its last bytes.
     #[track_caller]
     fn damage_is_told(&self, file: &str) {
         let path = self.work.path(file);

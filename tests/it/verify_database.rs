@@ -1,4 +1,4 @@
-//! `verify` of a database: what was delivered is found as it should be, and whatever somebody else did there is told.
+//! `verify` of a database: it accepts what was delivered, and reports whatever somebody else changed there.
 
 use crate::support::postgres::Server;
 use crate::support::{Outcome, Sandbox, Work};

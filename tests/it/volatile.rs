@@ -1,5 +1,5 @@
-//! Values that change by themselves, and fields that are asked for in one night and not in the next: neither makes a record
-//! count as changed, and the files hold what the server shows.
+//! Volatile values, and fields that a job asks for in one night but not in the next: neither makes a record count as
+//! changed, and the files hold what the server shows.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use crate::support::postgres::Server;
 use crate::support::qpien::{self as accounts, Qpien};
 use crate::support::{Outcome, STREAMS, Sandbox, Work, compared};
 
-/// A month after the youngest record: nothing in the account may still change.
+/// A month after the newest generated record, when no message is young enough to be read again.
 const NOW: &str = "2025-01-31T12:00:00Z";
 
-/// What stands before a signature's number.
+/// The text before a signature's number.
 const SIGNATURE: &str = "X-Amz-Expires=900&X-Amz-Signature=";
 
-/// The last seq that was used, and that of each record.
+/// The last seq in use, and the seq of each record.
 #[derive(Clone, PartialEq, Eq)]
 struct Seqs {
     last: i64,
@@ -58,7 +58,7 @@ impl Account {
         command
     }
 
-    /// A run, and what its report says of each stream.
+    /// Runs; returns the result and the report of each stream.
     fn run(&self) -> (Outcome, BTreeMap<String, Value>) {
         let outcome = Outcome::of(&self.command().output().expect("a run")).expect(0);
         let report: String =
@@ -68,7 +68,7 @@ impl Account {
         (outcome, streams.map(|s| (s["stream"].as_str().expect("a name").to_owned(), s.clone())).collect())
     }
 
-    /// Runs and is killed once the sandbox has seen so many more requests.
+    /// Starts a run and kills it once the sandbox has seen `after` more requests.
     fn run_and_kill(&self, after: u64) {
         self.sandbox.kill_run(&mut self.command(), after);
     }
@@ -77,7 +77,7 @@ impl Account {
         rusqlite::Connection::open(self.work.path("state/qpien.db")).expect("the mirror")
     }
 
-    /// How many changes the mirror has seen, and each record's seq.
+    /// Returns the last seq and the seq of each record.
     fn seqs(&self) -> Seqs {
         let mirror = self.mirror();
         let last = mirror.query_row("SELECT last FROM sequence", [], |r| r.get(0)).expect("the sequence");
@@ -86,7 +86,7 @@ impl Account {
         Seqs { last, of: rows.collect::<rusqlite::Result<_>>().expect("rows") }
     }
 
-    /// Compares the files with the truth, which is not signed. The signatures that were in them.
+    /// Compares the files, signatures removed, with the unsigned truth. Returns the signatures found.
     #[track_caller]
     fn equals_the_truth(&self, said: &str, objects: &str) -> BTreeMap<&'static str, Vec<u64>> {
         let mut signatures = BTreeMap::new();
@@ -100,7 +100,7 @@ impl Account {
     }
 }
 
-/// A text without the signatures of its addresses, and what these were.
+/// Removes the signatures from a text's addresses; returns the text and the signatures.
 fn unsigned(text: &str) -> (String, Vec<u64>) {
     let mut parts = text.split(SIGNATURE);
     let mut whole = parts.next().unwrap_or_default().to_owned();
@@ -140,7 +140,7 @@ fn addresses_that_are_signed_anew_change_nothing_and_the_newest_are_delivered() 
     assert!(streams["contacts"]["changed"].as_u64() >= Some(250), "{}", streams["contacts"]);
 }
 
-/// Nothing is taken for volatile but what a job names; no conversation's value is.
+/// Declares volatile columns. Only what a job names is volatile, and here no value of a conversation is.
 const DECLARED: &str = "[source.volatile]\nsigned = \"keep\"\ncontacts = [\"avatar\"]\n\
     customer_persons = [\"profilePhoto\"]\nmessages = [\"media.url\", \"sender.avatar\"]";
 
@@ -250,7 +250,7 @@ fn the_picture_of_a_conversation_does_not_have_its_messages_read_again() {
     assert_eq!((&streams["conversations"]["changed"], &streams["messages"]["skipped"]), (&0.into(), &60.into()));
 }
 
-/// A job that leaves out some fields of each list, at two depths.
+/// Lines that leave out some fields of each list, at two depths.
 const LESS: &str = "[source.dialect.streams.contacts]\ndrop = [\"phone\", \"tags\"]\n\
     [source.dialect.streams.conversations]\ndrop = [\"priority\"]\n\
     [source.dialect.streams.messages]\ndrop = [\"subject\", \"channelType\"]\nfields = [\"_id\", \"sender { name }\", \
@@ -258,7 +258,7 @@ const LESS: &str = "[source.dialect.streams.contacts]\ndrop = [\"phone\", \"tags
     \"media { type }\", \"template_cards\", \"product_cards\", \"channelMessageId\", \"ackStatus\", \"createdAt\", \
     \"autoCreate\"]";
 
-/// The same job with all of them.
+/// Returns the same lines with all fields.
 fn more() -> String {
     let fields = LESS.replace("{ name }", "{ name avatar }").replace("{ type }", "{ url type }");
     fields.lines().filter(|line| !line.starts_with("drop")).collect::<Vec<_>>().join("\n")

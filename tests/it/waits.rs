@@ -1,5 +1,5 @@
-//! A wait of more than ten seconds says why, since when and until when at the latest, on a screen and without one; and a
-//! signal during it ends the run within a second.
+//! A wait of more than ten seconds says why, since when and until when at the latest, on a screen and without one. A
+//! signal during the wait ends the run within a second.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +17,7 @@ fn job(further: &str) -> Work {
     ))
 }
 
-/// A run under way, whose lines on standard error are read as they come.
+/// A run under way. Its lines on standard error are read as they come.
 struct Run {
     child: Child,
     lines: Receiver<String>,
@@ -37,7 +37,7 @@ impl Run {
         Run { child, lines, said: Vec::new() }
     }
 
-    /// Waits for a line that holds these words.
+    /// Waits for a line that contains these words.
     #[track_caller]
     fn says(&mut self, words: &str) -> String {
         let until = Instant::now() + Duration::from_secs(90);
@@ -56,7 +56,7 @@ impl Run {
         assert!(sent.success());
     }
 
-    /// Its end.
+    /// Waits for the end and returns the result.
     fn ended(mut self) -> Outcome {
         let mut stdout = String::new();
         self.child.stdout.take().expect("stdout").read_to_string(&mut stdout).expect("text");
@@ -66,7 +66,7 @@ impl Run {
     }
 }
 
-/// The moments that a line names, in seconds since 1970: since when, and until when at the latest.
+/// Returns the two moments in a line, in seconds since 1970: since when, and until when at the latest.
 #[track_caller]
 fn moments(line: &str) -> (i64, i64) {
     let of = |word: &str| {
@@ -77,7 +77,8 @@ fn moments(line: &str) -> (i64, i64) {
     (of("since"), of("until"))
 }
 
-/// A Qpien that answers so from the first request that `begins`, for so long.
+/// Starts a Qpien that answers `instead` for the time `lasts`, starting with the first request for which `begins` is
+/// true.
 fn for_a_while(
     instead: impl Fn() -> Answer + Send + Sync + 'static,
     begins: impl Fn(&Asked) -> bool + Send + Sync + 'static,
@@ -110,7 +111,7 @@ fn down() -> Answer {
     Answer::html(503)
 }
 
-/// No answer at all for as long as a test may take.
+/// Does not answer for as long as a test may take.
 fn hangs() -> Answer {
     std::thread::sleep(Duration::from_secs(120));
     Answer::nothing()

@@ -1,4 +1,4 @@
-//! Conversations whose entries tell nothing of new messages: a night asks for each of them.
+//! Conversations whose entries give no sign of new messages: a night asks for each of them.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::qpien::{Account, Qpien, job};
 use crate::support::{Work, ids};
 
-/// Adds a message to conversation number `n`, and tells it in the entry where that tells anything.
+/// Adds a message to conversation number `n`, and to its entry if that shows a last message.
 fn add(account: &mut Account, n: usize, night: usize) {
     let conversation = format!("conversation-{n:05}");
     let made = format!("2024-04-{:02}T00:00:00.000Z", night + 1);
@@ -21,7 +21,7 @@ fn add(account: &mut Account, n: usize, night: usize) {
     }
 }
 
-/// The entries of these conversations tell no more than this.
+/// Replaces the last message in the entries of these conversations by `told`.
 fn silence(account: &mut Account, told: &Value, is_silent: impl Fn(usize) -> bool) {
     let entries = account.lists.get_mut("getConversationList").expect("conversations");
     for (_, entry) in entries.iter_mut().enumerate().filter(|(n, _)| is_silent(*n)) {

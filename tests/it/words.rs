@@ -1,5 +1,6 @@
-//! What a server says is told as far as it is known to hold nobody's words. A server quotes what it was sent and what it
-//! holds, in any place and shape; none of it may reach a screen, a log, a report or a manifest.
+//! A server's own words: the program repeats only words that are known to quote nobody. A server may quote what it
+//! was sent and what it holds, in any place and form, and none of it may reach a screen, a log, a report or a
+//! manifest.
 
 use serde_json::{Value, json};
 
@@ -7,10 +8,10 @@ use crate::secrets::{left_behind, nothing_leaks, talkative};
 use crate::support::foreign::{Answer, Asked, Foreign, Server};
 use crate::support::{Outcome, Work};
 
-/// What must be nowhere: words, a number, and a name that could be a word of a program.
+/// Texts that must appear nowhere: words, a number, and a name that could be a word of a program.
 const NEVER: [&str; 5] = ["CANARY", "canary", "471108", "Kanarya", "gizli"];
 
-/// A text in every shape that a server may give it.
+/// Returns messages in every form in which a server may quote a text.
 fn shapes() -> Vec<String> {
     let text = "my CANARY canary is 4711081599, Kanarya gizli";
     [
@@ -41,7 +42,7 @@ const JOB: &str = "name = \"test\"\nmode = \"backfill\"\n[source]\nclient_id = \
                    client_secret = \"foreign-secret\"\nrequests_per_minute = 0\nretry_for = \"1s\"\n\
                    [[destination]]\nkind = \"csv\"\npath = \"out\"\n";
 
-/// A Qpien whose answer to `operation` is made by `answer`, with each of the shapes in turn.
+/// Starts a Qpien whose answers to `operation` are made by `answer`, with each of the forms in turn.
 fn server(operation: &'static str, answer: fn(&Asked, &str) -> Answer) -> Server {
     let (foreign, shapes) = (Foreign::default(), shapes());
     let n = std::sync::atomic::AtomicUsize::new(0);
@@ -58,7 +59,7 @@ fn error(message: &str, code: &str) -> Value {
     json!({"message": message, "extensions": {"code": code, "requiredScope": message, "exception": {"stacktrace": [message]}}})
 }
 
-/// Every place of an answer that a message may stand in.
+/// Every place of an answer in which a message may occur.
 const PLACES: [fn(&Asked, &str) -> Answer; 11] = [
     |asked, text| {
         let mut one = error(text, "INTERNAL_SERVER_ERROR");

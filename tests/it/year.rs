@@ -1,8 +1,8 @@
-//! A year in a test: an account that lives, a job that people edit, runs that are cut, killed and boxed, two jobs on one
-//! mirror. After each green run every file is what the job asks for, cell by cell, a change feed merged comes to the same, and
-//! `verify` finds nothing.
+//! A year in a test: an account that lives, a job that people edit, runs that are cut, killed and boxed, and two jobs
+//! on one mirror. After each green run, every file equals what the job asks for, cell by cell, a merged change feed
+//! gives the same, and `verify` finds nothing.
 //!
-//! Thirty nights of some seeds in a test run; `make soak` takes a year of `SOAK_SEEDS`.
+//! A test run takes thirty nights of some seeds; `make soak` takes a year of `SOAK_SEEDS`.
 
 mod job;
 
@@ -31,7 +31,7 @@ struct Year {
     #[cfg(feature = "postgres")]
     database: Option<Server>,
     night: usize,
-    /// Nights in a row that were not complete.
+    /// Number of nights in a row that were not complete.
     unread: usize,
     log: Vec<String>,
 }
@@ -58,7 +58,7 @@ impl Year {
         Outcome::of(&self.command(&args).output().expect("a run"))
     }
 
-    /// A run that is killed once the server has seen so many more requests, or at its end.
+    /// Starts a run and waits until the server has seen `after` more requests or the run ends; then kills it.
     fn run_and_kill(&self, file: &str, after: usize) {
         let until = self.server.requests() + after;
         let mut command = self.command(&["run", file, "--endpoint", self.server.endpoint()]);
@@ -71,9 +71,11 @@ impl Year {
         child.wait().expect("its end");
     }
 
-    /// Runs to a green end; what is refused is allowed, as a person would who knows better. False where the run says that
-    /// it is not complete, because of a list that was begun by a run that was cut, and whose conversation is gone since:
-    /// nothing of what this server shows tells that from a list that cannot be read. It is so for two nights at most.
+    /// Runs until the run is green, and allows what it refuses, as a person who knows better would.
+    ///
+    /// Returns `false` if the run says that it is incomplete for one reason: a cut run began a list whose
+    /// conversation is gone since. Nothing that this server shows distinguishes that from a list that cannot be read.
+    /// It happens for two nights at most.
     fn green(&mut self, file: &str) -> bool {
         let mut first = self.run(file, &[]);
         if first.code == 0 && first.stdout.contains("going on where") && is_backfill(&self.work, file) {
@@ -100,7 +102,7 @@ impl Year {
         format!("seed {}, night {}: {:?}\n{}\n", self.seed, self.night, self.job, self.log[from..].join("\n"))
     }
 
-    /// What lies at the snapshot's place and in the feed is what the job asks for, and `verify` says so.
+    /// Asserts that the snapshot and the feed hold what the job asks for, and that `verify` agrees.
     fn is_true(&self, name: &str) {
         let mut kept_conversations = 0;
         for stream in self.job.streams() {
@@ -139,7 +141,7 @@ impl Year {
         assert_eq!(verified.code, 0, "{}verify: {}{}", self.told(), verified.stdout, verified.stderr);
     }
 
-    /// The rows of the tables, by what their cells say as texts.
+    /// Asserts that the tables' rows, with cells as texts, hold what the job asks for.
     #[cfg(feature = "postgres")]
     fn tables_are_true(&self, name: &str) {
         let Some(server) = &self.database else { return };
@@ -164,7 +166,8 @@ impl Year {
         }
     }
 
-    /// All that is there, as it is. What a reading that is not proven did not show may be kept for another night, and is told.
+    /// Asserts that all records are there and unchanged. Records that an unproven reading did not show may be kept
+    /// for another night, and the run reports them.
     fn compare(
         &self,
         what: &str,

@@ -1,4 +1,5 @@
-//! Jobs that are edited between two runs: one question a request, so that `--max-requests` cuts them anywhere.
+//! Jobs that are edited between two runs. They send one question a request, so that `--max-requests` can cut them
+//! anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use super::qpien::{Account, Field, Qpien, page};
 use super::{Outcome, Work};
 
-/// A job of this name, one question a request, with these lines of `[source]` and below.
+/// Returns a job of this name that sends one question a request; `source` is added under `[source]`.
 pub fn job(name: &str, mode: &str, source: &str) -> String {
     format!(
         "name = \"{name}\"\nmode = \"{mode}\"\n[source]\nclient_id = \"c\"\nclient_secret = \"s\"\nrequests_per_minute = 0\n\
@@ -16,7 +17,7 @@ pub fn job(name: &str, mode: &str, source: &str) -> String {
     )
 }
 
-/// The rows of a file, by id.
+/// Returns the rows of a file, by id; each maps column names to cells.
 pub fn rows(work: &Work, out: &str, stream: &str) -> BTreeMap<String, BTreeMap<String, String>> {
     let bytes = std::fs::read(work.path(&format!("{out}/{stream}.csv"))).unwrap_or_else(|e| panic!("{stream}: {e}"));
     let mut reader = csv::Reader::from_reader(&bytes[..]);
@@ -29,7 +30,7 @@ pub fn ids(work: &Work, out: &str, stream: &str) -> BTreeSet<String> {
     rows(work, out, stream).into_keys().collect()
 }
 
-/// A server whose conversations can be asked for by their status, one of two.
+/// Starts a server whose conversations have one of two statuses and can be asked for by status.
 pub fn server() -> Qpien {
     let mut account = Account::new(60, 40, 13);
     let conversations = account.lists.get_mut("getConversationList").expect("the list");
@@ -52,7 +53,7 @@ pub fn run(server: &Qpien, work: &Work, file: &str, more: &[&str]) -> Outcome {
     work.call(&[&["run", file, "--endpoint", server.endpoint()], more].concat())
 }
 
-/// The sandbox's key in a job.
+/// Replaces the key of a job by the sandbox's.
 pub fn with_sandbox_key(text: &str) -> String {
     text.replace("\"c\"", "\"sandbox-client\"").replace("\"s\"", "\"sandbox-secret\"")
 }

@@ -1,4 +1,4 @@
-//! A change feed of JSON Lines as somebody else reads it: the manifest's files in order, merged by seq.
+//! Reads a change feed of JSON Lines as an outsider would: the manifest's files in order, merged by seq.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,20 +7,20 @@ use serde_json::Value;
 
 use super::Sandbox;
 
-/// What a stream's files hold.
+/// The content of a stream's files.
 #[derive(Debug, Default)]
 pub struct Fed {
-    /// The current records.
+    /// The current records, by id.
     pub rows: BTreeMap<String, Value>,
-    /// How many rows of each `_op`.
+    /// Number of rows for each `_op`.
     pub ops: BTreeMap<String, u64>,
-    /// The runs, each with the first `_synced_at`.
+    /// The runs, each with its first `_synced_at`.
     pub runs: BTreeMap<i64, String>,
 }
 
 impl Fed {
-    /// Reads a stream's files: that they are those of the folder, that their ranges adjoin, that seqs only rise and lie
-    /// in their range, and that sums and counts are those of the manifest.
+    /// Reads a stream's files. Asserts that the folder holds exactly the manifest's files, that their ranges adjoin,
+    /// that seqs only rise and lie in their file's range, and that sizes and counts agree with the manifest.
     pub fn read(folder: &Path, stream: &str) -> Fed {
         let manifest: Value =
             serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).expect("a manifest")).expect("JSON");
@@ -68,7 +68,7 @@ impl Fed {
     }
 }
 
-/// Compares a stream's feed with the account.
+/// Compares a stream's feed with the account. `Err` names the first difference.
 pub fn equal(folder: &Path, sandbox: &Sandbox, stream: &str) -> Result<(), String> {
     let fed = Fed::read(folder, stream);
     let truth = sandbox.truth(stream);

@@ -1,5 +1,5 @@
-//! Servers that are not the sandbox: a small HTTP server that answers by a closure ([`Server`]), and on it a Qpien
-//! that differs in one thing or another ([`Foreign`]).
+//! Servers other than the sandbox: a small HTTP server that answers by a closure ([`Server`]), and a Qpien built on
+//! it that differs from the usual one in chosen ways ([`Foreign`]).
 #![allow(dead_code)] // each test binary uses its part
 
 use std::collections::BTreeMap;
@@ -9,37 +9,37 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-/// A request as it came.
+/// A request as received.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
-    /// Its place among all requests, from 1.
+    /// Its number among all requests, from 1.
     pub n: usize,
-    /// The connection it came over, from 1.
+    /// The number of its connection, from 1.
     pub connection: usize,
-    /// The headers, names in lower case.
+    /// The headers, with names in lower case.
     pub headers: BTreeMap<String, String>,
-    /// The body; null when it was not JSON.
+    /// The body; null if it is not JSON.
     pub body: Value,
 }
 
 impl Asked {
-    /// The GraphQL document.
+    /// Returns the GraphQL document.
     pub fn document(&self) -> &str {
         self.body["query"].as_str().unwrap_or_default()
     }
 
-    /// The name of the document's one root field.
+    /// Returns the name of the document's one root field.
     pub fn operation(&self) -> &str {
         self.root_field().1
     }
 
-    /// The name under which the one root field asks to be answered.
+    /// Returns the response name of the document's one root field.
     pub fn response_name(&self) -> &str {
         let (alias, operation) = self.root_field();
         alias.unwrap_or(operation)
     }
 
-    /// The alias and the name of the document's one root field.
+    /// Returns the alias and the name of the document's one root field.
     fn root_field(&self) -> (Option<&str>, &str) {
         let inside = self.document().split_once('{').map_or("", |(_, rest)| rest).trim_start();
         let (first, rest) = inside.split_at(inside.find(['(', ' ', '{']).unwrap_or(inside.len()));
@@ -49,7 +49,7 @@ impl Asked {
         }
     }
 
-    /// An argument's text, wherever among the root field's arguments it stands.
+    /// Returns an argument's text, also if it is inside an input object.
     pub fn argument(&self, name: &str) -> Option<&str> {
         let inside = self.document().split_once('{')?.1;
         let arguments = inside.split_once('(')?.1.split_once(')')?.0;
@@ -58,52 +58,52 @@ impl Asked {
         Some(value.split([',', '}']).next()?.trim().trim_matches('"'))
     }
 
-    /// Whether a field of this name is selected somewhere.
+    /// Returns `true` if a field of this name is selected anywhere.
     pub fn asks_for(&self, field: &str) -> bool {
         self.document().split([' ', '{', '}', '(']).any(|word| word == field)
     }
 
-    /// A number argument.
+    /// Returns an argument as a number.
     pub fn number(&self, name: &str) -> Option<usize> {
         self.argument(name)?.parse().ok()
     }
 }
 
-/// An answer as it goes out.
+/// An answer to send.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The status; 0 closes the connection without a word.
+    /// The status; 0 closes the connection without an answer.
     pub status: u16,
-    /// Headers beside the length.
+    /// Headers other than the length.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
-    /// In chunks of this many bytes, without a length.
+    /// Size of a chunk in bytes; `None` sends the whole body with its length.
     pub chunks: Option<usize>,
 }
 
 impl Answer {
-    /// An answer with a body of this type.
+    /// Returns an answer with a body of this content type.
     pub fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Answer {
         Answer { status, headers: vec![("content-type".into(), kind.into())], body: body.into(), chunks: None }
     }
 
-    /// JSON.
+    /// Returns an answer of JSON.
     pub fn json(status: u16, body: &Value) -> Answer {
         Answer::new(status, "application/json", body.to_string())
     }
 
-    /// A web page.
+    /// Returns a web page.
     pub fn html(status: u16) -> Answer {
         Answer::new(status, "text/html", "<!doctype html>\n<html><body>Hello</body></html>\n")
     }
 
-    /// The connection closes instead.
+    /// Returns an answer that closes the connection.
     pub fn nothing() -> Answer {
         Answer::new(0, "", "")
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Answer {
         self.headers.push((name.into(), value.into()));
@@ -131,7 +131,7 @@ impl Server {
             for (before, stream) in listener.incoming().flatten().enumerate() {
                 let (answering, seen) = (answering.clone(), seen.clone());
                 std::thread::spawn(move || {
-                    // A client that goes away in the middle is its own affair.
+                    // A client may leave in the middle of an answer.
                     let _ = serve(stream, before + 1, &*answering, &seen);
                 });
             }
@@ -139,13 +139,13 @@ impl Server {
         Server { endpoint, asked }
     }
 
-    /// Every request so far.
+    /// Returns every request so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().expect("no panic while it was held").clone()
     }
 }
 
-/// One connection, kept alive.
+/// Serves one connection, which is kept alive.
 fn serve(stream: TcpStream, connection: usize, answering: &Answering, seen: &Mutex<Vec<Asked>>) -> std::io::Result<()> {
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
@@ -203,7 +203,7 @@ fn serve(stream: TcpStream, connection: usize, answering: &Answering, seen: &Mut
     }
 }
 
-/// How totals are told.
+/// The form of totals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Totals {
     /// A number.
@@ -211,11 +211,11 @@ pub enum Totals {
     Number,
     /// Text with digits.
     Text,
-    /// Not at all: the member is not there.
+    /// The member is absent.
     Missing,
 }
 
-/// How a token is given.
+/// The form of the answer that gives a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TokenForm {
     /// `{ success data { accessToken expiresIn } }`
@@ -296,58 +296,58 @@ macro_rules! quirks {
 }
 
 quirks! {
-    /// In chunks, without a length.
+    /// Sends the body in chunks, without a length.
     chunked: bool = true;
-    /// Compressed, whatever is accepted.
+    /// Compresses the body, whatever the client accepts.
     gzip: bool = true;
-    /// With line breaks and spaces.
+    /// Writes the body with line breaks and blanks.
     pretty: bool = true;
-    /// `"errors": null` before `data`.
+    /// Sends `"errors": null` before `data`.
     errors_first: bool = true;
-    /// Members nobody asked for, everywhere.
+    /// Adds members that the query did not select, at every level.
     extra: bool = true;
-    /// Ids are numbers.
+    /// Sends ids as numbers.
     numeric_ids: bool = true;
-    /// The page argument means nothing: it is always page one.
+    /// Ignores the page argument: every page is the first.
     ignore_page: bool = true;
-    /// A byte order mark before the JSON.
+    /// Sends a byte order mark before the JSON.
     byte_order_mark: bool = true;
-    /// One contact has no id.
+    /// Sends one contact without an id.
     nameless: bool = true;
-    /// How totals are told.
+    /// Sets the form of totals.
     totals: Totals = totals, totals: Totals;
-    /// How a token is given.
+    /// Sets the form of the answer that gives a token.
     token: TokenForm = form, form: TokenForm;
-    /// Whether `hasNextPage` is there.
+    /// Sets whether `hasNextPage` is sent.
     has_next: bool = given, given: bool;
-    /// No page is larger, and nobody says so.
+    /// Limits pages to this many rows without saying so.
     clamp: Option<usize> = Some(rows), rows: usize;
-    /// Every page has this size, whatever is asked for.
+    /// Gives every page this size, whatever the client asks for.
     one_size: Option<usize> = Some(rows), rows: usize;
-    /// The number of the first page.
+    /// Sets the number of the first page.
     page_from: usize = first, first: usize;
-    /// What stands before the token in `Authorization`.
+    /// Sets the text before the token in `Authorization`.
     prefix: &'static str = prefix, prefix: &'static str;
-    /// Headers of every answer.
+    /// Adds headers to every answer.
     headers: Vec<(&'static str, &'static str)> = headers, headers: Vec<(&'static str, &'static str)>;
-    /// A field of contacts it does not know.
+    /// Rejects a field of contacts as unknown.
     rejects: Option<&'static str> = Some(field), field: &'static str;
-    /// Looks at every list request.
+    /// Calls `check` with every list request.
     check: Option<fn(&Asked)> = Some(check), check: fn(&Asked);
 }
 
-/// Which list request [`Foreign::once`] strikes: the one in the middle of the contacts.
+/// The list whose second request [`Foreign::once`] replaces, in the middle of the contacts.
 pub const STRUCK: &str = "getContactList";
 
 impl Foreign {
-    /// The second request for contacts is answered so instead.
+    /// Answers the second request for contacts with `answer`.
     #[must_use]
     pub fn once(mut self, answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Foreign {
         self.once = Some(Box::new(answer));
         self
     }
 
-    /// Every id that this server has, in the order of a CSV file.
+    /// Returns every id that this server has for a stream, in the order of a CSV file.
     pub fn ids(&self, stream: &str) -> Vec<String> {
         let mut ids: Vec<String> = match stream {
             "contacts" => rows(self.contacts, 1).map(|n| self.id_text(n)).collect(),
@@ -367,7 +367,7 @@ impl Foreign {
         if self.numeric_ids { json!(n) } else { json!(self.id_text(n)) }
     }
 
-    /// Starts it.
+    /// Starts the server.
     pub fn start(self) -> (Server, Arc<Foreign>) {
         let foreign = Arc::new(self);
         let answering = foreign.clone();
@@ -384,7 +384,7 @@ impl Foreign {
         (server, foreign)
     }
 
-    /// What it answers.
+    /// Answers a request.
     pub fn answer(&self, asked: &Asked) -> Answer {
         let operation = asked.operation();
         if asked.document().contains("__schema") {
@@ -484,7 +484,7 @@ impl Foreign {
         json!({"success": true, "data": data, "code": null, "message": null})
     }
 
-    /// The body, as this server writes it.
+    /// Returns the answer with this data, in the form that this server writes.
     fn dress(&self, data: &Value) -> Answer {
         let text = if self.pretty { format!("{data:#}") } else { data.to_string() };
         let text = match (self.errors_first, self.extra) {
@@ -510,7 +510,7 @@ impl Foreign {
     }
 }
 
-/// The numbers of `count` records of list `list`.
+/// Returns the numbers of `count` records of list `list`.
 fn rows(count: usize, list: usize) -> impl Iterator<Item = usize> {
     (0..count).map(move |i| list * 1000 + i)
 }

@@ -1,4 +1,5 @@
-//! Whether a run over a moving account kept its word: what it calls complete holds every untouched record once, as it is.
+//! Checks whether a run over a moving account kept its word: a stream that it calls complete holds every untouched
+//! record once, unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,23 +7,23 @@ use serde_json::Value;
 
 use super::{STREAMS, Sandbox, Work};
 
-/// What a run left, beside what it should have.
+/// The findings about a run.
 #[derive(Debug, Default)]
 pub struct Mirrored {
-    /// Untouched records that are missing, doubled or wrong in streams called complete, ids that stand twice anywhere, and
-    /// claims that contradict the exit code.
+    /// Errors: untouched records that are missing, doubled or wrong in streams called complete; ids that occur twice
+    /// in any stream; an exit code that contradicts the verdicts.
     pub wrong: Vec<String>,
-    /// Streams that were called complete, and those that were not with the reason.
+    /// For each stream, the verdict that means complete, or the reason why it is incomplete.
     pub said: BTreeMap<&'static str, Result<String, String>>,
 }
 
 impl Mirrored {
-    /// How many streams were called complete.
+    /// Returns the number of streams called complete.
     pub fn complete(&self) -> usize {
         self.said.values().filter(|said| said.is_ok()).count()
     }
 
-    /// Why a stream is incomplete; none when it is called complete.
+    /// Returns why a stream is incomplete, or `None` if it is called complete.
     pub fn why(&self, stream: &str) -> Option<&str> {
         self.said.get(stream).and_then(|said| said.as_ref().err()).map(String::as_str)
     }
@@ -30,7 +31,7 @@ impl Mirrored {
 
 type Rows = BTreeMap<String, Vec<csv::StringRecord>>;
 
-/// The records of a stream's file, by id.
+/// Returns the header and the records of a stream's file, by id.
 fn records(work: &Work, stream: &str) -> (csv::StringRecord, Rows) {
     let bytes = work.csv(stream);
     let mut reader = csv::Reader::from_reader(&bytes[..]);
@@ -54,7 +55,7 @@ fn ids_of(all: &Value, stream: &str) -> BTreeSet<String> {
     all[stream].as_array().into_iter().flatten().filter_map(|v| v.as_str()).map(str::to_owned).collect()
 }
 
-/// Looks at what a run with this exit code left; its job delivers what is incomplete, too.
+/// Checks the files of a run with this exit code. Its job must deliver incomplete streams, too.
 pub fn judged(sandbox: &Sandbox, work: &Work, code: Option<i32>) -> Mirrored {
     let (touched, manifest) = (sandbox.touched(), work.manifest());
     let mut found = Mirrored::default();
@@ -85,7 +86,7 @@ pub fn judged(sandbox: &Sandbox, work: &Work, code: Option<i32>) -> Mirrored {
             match rows.get(id).and_then(|rows| rows.first()) {
                 Some(row) if is_same(&header, row, truth) => {}
                 Some(_) => found.wrong.push(format!("{stream} {id} differs")),
-                // A conversation that moved before it was read is the next run's, and its messages with it.
+                // A conversation that moved before it was read is left to the next run, and its messages with it.
                 None if stream == "messages" && next_runs(&truth["conversation"]) => {}
                 None => found.wrong.push(format!("{stream} {id} is missing")),
             }

@@ -1,4 +1,4 @@
-//! What the tests share: a real sandbox process, the real binary, a folder of their own.
+//! Shared by the tests: a real sandbox process, the real binary, and a folder for each test.
 #![allow(dead_code)] // each test binary uses its part
 
 use std::collections::BTreeMap;
@@ -21,23 +21,23 @@ pub mod simulated;
 pub mod tls;
 pub mod wire;
 
-/// The binary under test.
+/// Path of the binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_qpien-sync");
 
-/// The streams.
+/// The streams that a job reads by default.
 pub const STREAMS: [&str; 4] = ["contacts", "customer_persons", "conversations", "messages"];
 
-/// A sandbox process; killed when dropped.
+/// A sandbox process; dropping it kills the process.
 pub struct Sandbox {
     child: Child,
     /// `127.0.0.1:PORT`
     pub address: String,
-    /// The GraphQL address.
+    /// The URL of the GraphQL endpoint.
     pub endpoint: String,
 }
 
 impl Sandbox {
-    /// Starts a run and kills it once so many more requests were seen.
+    /// Starts a run and kills it once the sandbox has seen `after` more requests.
     pub fn kill_run(&self, command: &mut std::process::Command, after: u64) {
         let requests = || self.counts()["requests"].as_u64().expect("a count");
         let until = requests() + after;
@@ -54,12 +54,12 @@ impl Sandbox {
         Sandbox::start_at("127.0.0.1:0", args)
     }
 
-    /// The same, whose clock shows this moment until a night passes.
+    /// Does the same with a clock that stands at this moment until a night passes.
     pub fn start_on(now: &str, args: &[&str]) -> Sandbox {
         Sandbox::start(&[&["--now", now], args].concat())
     }
 
-    /// The same where an earlier one listened.
+    /// Does the same on a given address, such as that of an earlier sandbox.
     pub fn start_at(listen: &str, args: &[&str]) -> Sandbox {
         let mut child = Command::new(BINARY)
             .args(["sandbox", "--listen", listen])
@@ -80,28 +80,28 @@ impl Sandbox {
         Sandbox { child, address, endpoint }
     }
 
-    /// Its process id.
+    /// Returns its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The body of `GET path`.
+    /// Returns the body of the answer to `GET path`.
     pub fn get(&self, path: &str) -> String {
         self.bodiless("GET", path)
     }
 
-    /// The answer to a request without a body.
+    /// Returns the body of the answer to a request without a body.
     pub fn bodiless(&self, method: &str, path: &str) -> String {
         self.answer(&format!("{method} {path} HTTP/1.0\r\nHost: sandbox\r\nContent-Length: 0\r\n\r\n"))
     }
 
-    /// Deletes so many records of a stream; their ids.
+    /// Deletes `n` records of a stream and returns their ids.
     pub fn delete(&self, stream: &str, n: usize, seed: u64) -> Vec<String> {
         let path = format!("/sandbox/delete?stream={stream}&n={n}&seed={seed}");
         serde_json::from_str(&self.change(&path)).expect("ids")
     }
 
-    /// Whether the lists of a stream come out empty from now on.
+    /// Makes the lists of a stream come out empty, or ends that.
     pub fn empty(&self, stream: &str, on: bool) {
         let off = if on { "" } else { "&off" };
         assert_eq!(self.change(&format!("/sandbox/empty?stream={stream}{off}")), on.to_string());
@@ -111,7 +111,7 @@ impl Sandbox {
         self.answer(&format!("POST {path} HTTP/1.0\r\nHost: sandbox\r\nContent-Length: 0\r\n\r\n"))
     }
 
-    /// What a document is answered with, without a token.
+    /// Returns the answer to a document sent without a token.
     pub fn post(&self, document: &str) -> String {
         let body = serde_json::json!({ "query": document }).to_string();
         let path = self.endpoint.split_once(&self.address).map_or("/", |(_, path)| path);
@@ -130,25 +130,28 @@ impl Sandbox {
         String::from_utf8(answer.split_off(at)).expect("UTF-8")
     }
 
-    /// What a perfect export would hold, by id.
+    /// Returns what a perfect export holds, by id.
     pub fn truth(&self, stream: &str) -> BTreeMap<String, serde_json::Value> {
         let parse = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("a record");
         let id = |v: &serde_json::Value| v["_id"].as_str().expect("an id").to_owned();
         self.get(&format!("/truth/{stream}?objects=all")).lines().map(parse).map(|v| (id(&v), v)).collect()
     }
 
-    /// Ids that were inserted, deleted, edited or moved, by stream.
+    /// Returns the ids that were inserted, deleted, edited or moved, by stream.
     pub fn touched(&self) -> serde_json::Value {
         serde_json::from_str(&self.get("/sandbox/touched")).expect("JSON")
     }
 
-    /// The sandbox's own counts.
+    /// Returns the sandbox's own counts.
     pub fn counts(&self) -> serde_json::Value {
         serde_json::from_str(&self.get("/sandbox/counts")).expect("JSON")
     }
 
-    /// Every question for a list so far, sorted, but for those that ask what is behind a first page which told as many rows
-    /// as it had: how often that is asked, until some total tells that it counts the list, the order of answers decides.
+    /// Returns every question for a list so far, sorted.
+    ///
+    /// It leaves out the questions for a second page of messages after a first page whose total equals its rows. The
+    /// number of those depends on the order of answers: they are asked until some total proves to count the whole
+    /// list.
     pub fn questions(&self) -> Vec<String> {
         let is_behind = |q: &serde_json::Value| q["conversationId"].is_string() && q["page"] == 2 && q["limit"] != 100;
         let of = |line: &serde_json::Value| line["arguments"].as_array().cloned().unwrap_or_default();
@@ -158,7 +161,7 @@ impl Sandbox {
         all
     }
 
-    /// Every request it saw.
+    /// Returns every request so far.
     pub fn log(&self) -> Vec<serde_json::Value> {
         self.get("/sandbox/log").lines().map(|l| serde_json::from_str(l).expect("JSON")).collect()
     }
@@ -171,13 +174,13 @@ impl Drop for Sandbox {
     }
 }
 
-/// A folder of its own: a job file, a mirror, an output folder, a state folder.
+/// A test's folder: a job file, a mirror, an output folder and a state folder.
 pub struct Work {
     dir: tempfile::TempDir,
 }
 
 impl Work {
-    /// A job that reads everything, with `source` (lines of `[source]`) added.
+    /// Creates a job that reads everything, with `source` added under `[source]`.
     pub fn new(source: &str) -> Work {
         Work::with_job(&format!(
             "name = \"test\"\nmode = \"backfill\"\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
@@ -185,19 +188,20 @@ impl Work {
         ))
     }
 
-    /// A job of this text.
+    /// Creates a job of this text.
     pub fn with_job(text: &str) -> Work {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(dir.path().join("job.toml"), text).expect("the job file");
         Work { dir }
     }
 
-    /// A path in the folder.
+    /// Returns a path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// The binary, in the folder, with nothing of the caller's environment that it would read.
+    /// Returns the binary's command in this folder, without the environment variables of the caller that the binary
+    /// would read.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(BINARY);
         for (name, _) in std::env::vars()
@@ -209,35 +213,36 @@ impl Work {
         command
     }
 
-    /// `run job.toml` against the sandbox, its outcome.
+    /// Runs `run job.toml` against the sandbox.
     pub fn run(&self, sandbox: &Sandbox, args: &[&str]) -> Outcome {
         Outcome::of(
             &self.command(&["run", "job.toml", "--endpoint", &sandbox.endpoint]).args(args).output().expect("a run"),
         )
     }
 
-    /// Any command's outcome.
+    /// Runs any command.
     pub fn call(&self, args: &[&str]) -> Outcome {
         Outcome::of(&self.command(args).output().expect("a run"))
     }
 
-    /// The bytes of an output file.
+    /// Returns the bytes of a stream's CSV file.
     pub fn csv(&self, stream: &str) -> Vec<u8> {
         std::fs::read(self.path(&format!("out/{stream}.csv"))).unwrap_or_else(|e| panic!("{stream}.csv: {e}"))
     }
 
-    /// The bytes of a file.
+    /// Returns the bytes of a file.
     pub fn csv_at(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
-    /// The manifest.
+    /// Returns the manifest.
     pub fn manifest(&self) -> serde_json::Value {
         serde_json::from_slice(&std::fs::read(self.path("out/manifest.json")).expect("manifest")).expect("JSON")
     }
 }
 
-/// Changes a mirror by hand as if this program had: its sums are taken anew. Returns the rows that the last statement changed.
+/// Changes a mirror as this program would, with its sums taken anew. Returns the number of rows that the last
+/// statement changed.
 pub fn by_hand(mirror: &Path, sql: &str) -> u64 {
     let mirror = rusqlite::Connection::open(mirror).expect("the mirror");
     mirror.execute_batch(sql).expect(sql);
@@ -246,7 +251,7 @@ pub fn by_hand(mirror: &Path, sql: &str) -> u64 {
     changed
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Outcome {
     pub code: i32,
@@ -255,7 +260,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Of a finished process.
+    /// Returns the result of a finished process.
     pub fn of(output: &Output) -> Outcome {
         Outcome {
             code: output.status.code().unwrap_or(-1),
@@ -264,7 +269,7 @@ impl Outcome {
         }
     }
 
-    /// Itself, when the code is this one.
+    /// Returns itself if the exit code is `code`, else fails the test.
     #[track_caller]
     pub fn expect(self, code: i32) -> Outcome {
         assert_eq!(self.code, code, "\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
@@ -272,13 +277,14 @@ impl Outcome {
     }
 }
 
-/// Compares a stream's file with the server's truth, cell for cell; the error says what differs. `objects` is the query of
-/// the truth, such as `?objects=all`; with `&subset` behind it an object may have any part of its sub-fields.
+/// Compares a stream's CSV file with the server's truth, cell for cell; `Err` names the difference. `objects` is the
+/// query of the truth, such as `?objects=all`. With `&subset` at its end, an object may have any part of its
+/// sub-fields.
 pub fn compared(sandbox: &Sandbox, work: &Work, stream: &str, objects: &str) -> Result<(), String> {
     compared_in(sandbox, work, "out", stream, objects)
 }
 
-/// The same for a file in another folder.
+/// Does the same for a file in another folder.
 pub fn compared_in(sandbox: &Sandbox, work: &Work, out: &str, stream: &str, objects: &str) -> Result<(), String> {
     let truth = sandbox.get(&format!("/truth/{stream}{}", objects.trim_end_matches("&subset")));
     let file = work.path(&format!("{stream}.jsonl"));
@@ -293,19 +299,19 @@ pub fn compared_in(sandbox: &Sandbox, work: &Work, out: &str, stream: &str, obje
     if python.status.success() { Ok(()) } else { Err(format!("{stream}: {said}")) }
 }
 
-/// The ids in a stream's CSV file, in its order.
+/// Returns the ids in a stream's CSV file, in its order.
 pub fn ids(work: &Work, stream: &str) -> Vec<String> {
     let bytes = work.csv(stream);
     let mut reader = csv::Reader::from_reader(&bytes[..]);
     reader.records().map(|r| r.expect("a record")[0].to_owned()).collect()
 }
 
-/// Where small things the tests need are installed: Python packages, node modules.
+/// Returns the folder of what the tests need installed: Python packages and node modules.
 pub fn needs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(".test-needs")
 }
 
-/// The Python that has the packages of `tests/support/requirements.txt`.
+/// Returns the Python that has the packages of `tests/support/requirements.txt`.
 pub fn python() -> PathBuf {
     let python = needs().join("venv/bin/python");
     assert!(python.exists(), "{} is missing: tests/support/needs.sh installs it", python.display());

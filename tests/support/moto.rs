@@ -1,24 +1,24 @@
-//! An S3 server for tests: moto's, in a process of its own that ends when this one does. Buckets are made and objects read
-//! through plain HTTP here, so that what a test concludes does not come from the client under test.
+//! An S3 server for tests: moto, in a process that ends when this one ends. Buckets are created and objects are read
+//! over plain HTTP here, so that a test's conclusions do not depend on the client under test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-/// Ends when its standard input does, however the test process ended.
+/// A program that serves until its standard input closes, however the test process ends.
 const SERVE: &str = "import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
 from moto.server import main
 main(['-H', '127.0.0.1', '-p', '0'])";
 
-/// The key that tests sign with; the server takes any until it is told otherwise.
+/// The key that tests sign with. The server accepts any key until [`Moto::must_be_known`].
 pub const KEY: [(&str, &str); 3] = [
     ("AWS_ACCESS_KEY_ID", "test-key"),
     ("AWS_SECRET_ACCESS_KEY", "SECRETMARKER-of-the-store"),
     ("AWS_REGION", "us-east-1"),
 ];
 
-/// Enough of a signature for a server that checks none.
+/// A signature that satisfies a server which checks none.
 const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=test-key/20250101/us-east-1/s3/aws4_request";
 
 /// The server.
@@ -29,7 +29,7 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts it on a free port.
+    /// Starts a server on a free port.
     pub fn start() -> Moto {
         let python = concat!(env!("CARGO_MANIFEST_DIR"), "/.test-needs/venv/bin/python");
         let mut child = Command::new(python)
@@ -50,12 +50,12 @@ impl Moto {
         Moto { child, address }
     }
 
-    /// Makes a bucket.
+    /// Creates a bucket.
     pub fn bucket(&self, name: &str) {
         assert_eq!(self.ask("PUT", &format!("/{name}"), b"").0, 200);
     }
 
-    /// The variables that lead a client to `address`, which is this server's or leads to it.
+    /// Returns the variables that lead a client to `address`: this server's, or that of a proxy to it.
     pub fn variables(address: &str) -> Vec<(String, String)> {
         let key = KEY.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let way =
@@ -63,7 +63,7 @@ impl Moto {
         key.chain(way).collect()
     }
 
-    /// All keys of a bucket.
+    /// Returns all keys of a bucket.
     pub fn keys(&self, bucket: &str) -> Vec<String> {
         let (status, body) = self.ask("GET", &format!("/{bucket}?list-type=2&max-keys=1000"), b"");
         assert_eq!(status, 200);
@@ -71,26 +71,26 @@ impl Moto {
         text.split("<Key>").skip(1).filter_map(|rest| Some(rest.split_once("</Key>")?.0.to_owned())).collect()
     }
 
-    /// How many uploads are neither completed nor aborted.
+    /// Returns the number of uploads that are neither completed nor aborted.
     pub fn uploads(&self, bucket: &str) -> usize {
         let (status, body) = self.ask("GET", &format!("/{bucket}?uploads"), b"");
         assert_eq!(status, 200);
         String::from_utf8(body).expect("XML").matches("<UploadId>").count()
     }
 
-    /// An object, if it is there.
+    /// Returns an object, or `None` if it does not exist.
     pub fn get(&self, bucket: &str, key: &str) -> Option<Vec<u8>> {
         let (status, body) = self.ask("GET", &format!("/{bucket}/{key}"), b"");
         assert!(matches!(status, 200 | 404), "HTTP {status}");
         (status == 200).then_some(body)
     }
 
-    /// Puts an object.
+    /// Stores an object.
     pub fn put(&self, bucket: &str, key: &str, bytes: &[u8]) {
         assert_eq!(self.ask("PUT", &format!("/{bucket}/{key}"), bytes).0, 200);
     }
 
-    /// From now on who asks must have a key that the server knows (it knows none), or need not.
+    /// Makes the server accept only keys that it knows (it knows none), or every key again.
     pub fn must_be_known(&self, must: bool) {
         let free: &[u8] = if must { b"0" } else { b"1000000" };
         assert_eq!(self.ask("POST", "/moto-api/reset-auth", free).0, 200);

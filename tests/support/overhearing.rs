@@ -1,4 +1,4 @@
-//! A proxy for HTTP that keeps what it is told and refuses to help: what reaches it has left the machine in clear text.
+//! An HTTP proxy that records every request and answers 502. What reaches it has left the machine in clear text.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ pub struct Overhearing {
 }
 
 impl Overhearing {
-    /// Begins to listen on a free port.
+    /// Starts to listen on a free port.
     pub fn start() -> Overhearing {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -34,7 +34,7 @@ impl Overhearing {
         Overhearing { address, heard }
     }
 
-    /// The beginning of every connection so far.
+    /// Returns the beginning of every connection so far.
     pub fn heard(&self) -> Vec<String> {
         self.heard.lock().expect("no panic").clone()
     }

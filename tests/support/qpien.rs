@@ -1,5 +1,5 @@
-//! A Qpien by another hand: answers documents of many root fields under their aliases, from an account in memory, and lets
-//! a test bend the answer to any question, or any whole answer.
+//! A second implementation of the API, in memory. It answers documents of many root fields under their aliases, and a
+//! test can change the answer to any question, or any whole answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,35 +12,35 @@ use super::{Outcome, Work};
 /// A root field of a document.
 #[derive(Debug, Clone)]
 pub struct Field {
-    /// The name under which it asks to be answered.
+    /// The response name: its alias, or its name.
     pub name: String,
-    /// The operation.
+    /// The field's name in the schema.
     pub operation: String,
     /// Its arguments, without quotes.
     pub arguments: BTreeMap<String, String>,
-    /// Its selection, as it stands in the document.
+    /// Its selection as written in the document.
     pub selection: String,
 }
 
 impl Field {
-    /// A number argument.
+    /// Returns an argument as a number.
     pub fn number(&self, name: &str) -> Option<usize> {
         self.arguments.get(name)?.parse().ok()
     }
 
-    /// Whether a field of this name is selected.
+    /// Returns `true` if a field of this name is selected.
     pub fn selects(&self, field: &str) -> bool {
         self.selection.split([' ', '{', '}']).any(|word| word == field)
     }
 
-    /// The rows that it asks for: the first, and the one behind the last.
+    /// Returns the range of rows that it asks for: the first, and the one after the last.
     pub fn rows(&self) -> (usize, usize) {
         let (page, size) = (self.number("page").unwrap_or(1), self.number("limit").unwrap_or(10));
         (page.saturating_sub(1) * size, page.max(1) * size)
     }
 }
 
-/// The root fields of a document.
+/// Returns the root fields of a document.
 pub fn fields(document: &str) -> Vec<Field> {
     let mut from = &document[document.find('{').unwrap_or(document.len())..];
     let inside = group(&mut from, '{', '}');
@@ -69,7 +69,8 @@ pub fn fields(document: &str) -> Vec<Field> {
     all
 }
 
-/// What stands in a group of brackets at the beginning, outside of texts; nothing where there is none.
+/// Takes the group of brackets at the beginning and returns its content, or an empty text if there is no group.
+/// Ignores brackets inside texts.
 fn group(rest: &mut &str, open: char, close: char) -> String {
     if !rest.starts_with(open) {
         return String::new();
@@ -103,14 +104,14 @@ fn arguments_of(text: &str) -> BTreeMap<String, String> {
 /// The account.
 #[derive(Debug, Clone, Default)]
 pub struct Account {
-    /// The rows of each list operation; of messages, by conversation.
+    /// The rows of each list operation except messages.
     pub lists: BTreeMap<String, Vec<Value>>,
     /// Messages by conversation.
     pub messages: BTreeMap<String, Vec<Value>>,
 }
 
 impl Account {
-    /// Contacts, staff, and conversations with so many messages each.
+    /// Creates contacts, one customer person, and conversations with `messages` messages each.
     pub fn new(contacts: usize, conversations: usize, messages: usize) -> Account {
         let mut account = Account::default();
         let contact = |n| json!({"_id": format!("contact-{n:05}"), "firstName": format!("name {n}"), "owner": "o"});
@@ -136,7 +137,7 @@ impl Account {
         self.messages.insert(id.to_owned(), all);
     }
 
-    /// The ids that a complete run delivers of a stream.
+    /// Returns the ids that a complete run delivers for a stream.
     pub fn ids(&self, stream: &str) -> BTreeSet<String> {
         let of = |rows: &Vec<Value>| rows.iter().map(|r| r["_id"].as_str().expect("an id").to_owned()).collect();
         let list = |name: &str| self.lists.get(name).map(of).unwrap_or_default();
@@ -148,7 +149,7 @@ impl Account {
         }
     }
 
-    /// What a question is answered with: a payload, or an error whose path begins below the response name.
+    /// Answers a question with a payload, or with an error to which the caller adds the path.
     pub fn answer(&self, field: &Field) -> Result<Value, Value> {
         let rows = match field.operation.as_str() {
             "getMessages" => match field.arguments.get("conversationId") {
@@ -163,7 +164,7 @@ impl Account {
     }
 }
 
-/// A page of these rows, as the field asks for it.
+/// Returns the page of these rows that the field asks for.
 pub fn page(field: &Field, rows: &[Value]) -> Value {
     let (from, to) = field.rows();
     let shown: Vec<Value> = rows.iter().skip(from).take(to - from).map(|row| selected(field, row)).collect();
@@ -171,7 +172,7 @@ pub fn page(field: &Field, rows: &[Value]) -> Value {
     json!({"success": true, "data": {"docs": shown, "hasNextPage": more, "totalDocs": rows.len()}, "code": null, "message": null})
 }
 
-/// The members of a row that are selected.
+/// Returns the selected members of a row.
 fn selected(field: &Field, row: &Value) -> Value {
     let members = row.as_object().into_iter().flatten().filter(|(name, _)| field.selects(name));
     Value::Object(members.map(|(n, v)| (n.clone(), v.clone())).collect::<Map<_, _>>())
@@ -189,7 +190,7 @@ pub struct Qpien {
 }
 
 impl Qpien {
-    /// Answers from an account, but for what `bend` answers otherwise.
+    /// Answers from an account, except where `bend` returns another answer.
     pub fn start(
         account: Account,
         bend: impl Fn(&Account, &Field) -> Option<Result<Value, Value>> + Send + Sync + 'static,
@@ -197,7 +198,7 @@ impl Qpien {
         Qpien::whole(account, bend, |_, _, body| Answer::json(200, &body))
     }
 
-    /// The same, and `whole` turns the body of each answer into what is sent.
+    /// Does the same, and `whole` turns the body of each answer into what is sent.
     pub fn whole(
         account: Account,
         bend: impl Fn(&Account, &Field) -> Option<Result<Value, Value>> + Send + Sync + 'static,
@@ -214,12 +215,12 @@ impl Qpien {
         Qpien { account, server }
     }
 
-    /// Answers from an account that `change` changes before each request for lists; it is told how many there were.
+    /// Calls `change` with the account and the number of requests so far before it answers each request for lists.
     pub fn changing(account: Account, change: impl Fn(&mut Account, usize) + Send + Sync + 'static) -> Qpien {
         Qpien::changing_with(account, |_, _| None, change)
     }
 
-    /// The same, and each question is answered as it was the first time, for ever: a cache.
+    /// Does the same, and answers each question for ever as it did the first time, like a cache.
     pub fn changing_and_cached(
         account: Account,
         change: impl Fn(&mut Account, usize) + Send + Sync + 'static,
@@ -254,35 +255,35 @@ impl Qpien {
         Qpien { account, server }
     }
 
-    /// The account, to be read or changed.
+    /// Returns the account, to read or to change.
     pub fn account(&self) -> MutexGuard<'_, Account> {
         self.account.lock().expect("no panic while it was held")
     }
 
-    /// The address.
+    /// Returns the URL of the endpoint.
     pub fn endpoint(&self) -> &str {
         &self.server.endpoint
     }
 
-    /// Every question so far.
+    /// Returns every question so far.
     pub fn asked(&self) -> Vec<Field> {
         self.server.asked().iter().flat_map(|asked| fields(asked.document())).collect()
     }
 
-    /// Requests so far.
+    /// Returns the number of requests so far.
     pub fn requests(&self) -> usize {
         self.server.asked().len()
     }
 
     /// Runs the job against it.
     pub fn run(&self, work: &Work) -> Outcome {
-        // A block of which nothing is told lasts a minute, and longer each time.
+        // Shortens the wait after a block of unknown length, which is otherwise a minute and grows each time.
         let mut command = work.command(&["run", "job.toml", "--endpoint", self.endpoint()]);
         Outcome::of(&command.env("QPIEN_TEST_BLOCK", "1").output().expect("a run"))
     }
 }
 
-/// The body of the answer to these questions.
+/// Returns the body of the answer to these questions.
 fn body(account: &Account, bend: &Bend, fields: &[Field]) -> Value {
     const LISTS: [&str; 4] = ["getContactList", "getCustomerPersonList", "getConversationList", "getMessages"];
     let (mut data, mut errors) = (Map::new(), Vec::new());
@@ -318,7 +319,7 @@ fn body(account: &Account, bend: &Bend, fields: &[Field]) -> Value {
     body
 }
 
-/// A job for it, with these lines of `[source]` and below.
+/// Creates a job for this server; `source` is added under `[source]`.
 pub fn job(mode: &str, source: &str) -> Work {
     let patience = if source.contains("retry_for") { "" } else { "retry_for = \"20s\"\n" };
     Work::with_job(&format!(

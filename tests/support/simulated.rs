@@ -1,6 +1,11 @@
-//! An account that lives from day to day, by a seed: contacts come, change, merge and go; conversations are begun, answered,
-//! solved, reopened, merged and deleted; tags are renamed in all of them; messages are delivered a day after they were sent.
-//! Whatever changes leaves the sign that the documented fields leave.
+//! An account that lives from day to day, driven by a seed:
+//!
+//! - contacts come, change, merge and go;
+//! - conversations are begun, answered, solved, reopened, merged and deleted;
+//! - tags are renamed everywhere at once;
+//! - messages are delivered a day after they were sent.
+//!
+//! Every change leaves in the records the trace that the documented fields promise.
 
 use serde_json::{Value, json};
 
@@ -9,7 +14,7 @@ use super::qpien::{Account, Field, Qpien, page};
 const CONTACTS: &str = "getContactList";
 const CONVERSATIONS: &str = "getConversationList";
 
-/// Numbers from a seed (splitmix64).
+/// A random number generator (splitmix64).
 #[derive(Debug, Clone)]
 pub struct Dice(pub u64);
 
@@ -21,34 +26,34 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// Below `n`.
+    /// Returns a number below `n`.
     pub fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n.max(1) as u64).expect("below n")
     }
 
-    /// Once in `n`.
+    /// Returns `true` once in `n` times on average.
     pub fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 }
 
-/// How an account is made.
+/// The settings of an account.
 #[derive(Debug, Clone, Copy)]
 pub struct Habits {
-    /// The conversations stand in the order of their last message; else in that of their beginning.
+    /// `true` if conversations are ordered by their last message, `false` if by their creation.
     pub by_activity: bool,
 }
 
-/// The account's life.
+/// The state of the simulation.
 pub struct Life {
     dice: Dice,
     habits: Habits,
     made: usize,
-    /// Messages that were sent yesterday and are delivered today.
+    /// Messages sent yesterday, which are delivered today.
     sent: Vec<String>,
 }
 
-/// 2026-01-01 and so many days.
+/// Returns the date `day` days after 2026-01-01.
 pub fn date(day: usize) -> String {
     const DAYS: [usize; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let (mut day, mut month, mut year) = (day, 0, 2026);
@@ -63,7 +68,7 @@ pub fn date(day: usize) -> String {
 }
 
 impl Life {
-    /// Begins with so many contacts and conversations.
+    /// Starts with so many contacts and conversations.
     pub fn begin(seed: u64, habits: Habits, contacts: usize, conversations: usize) -> (Life, Account) {
         let mut life = Life { dice: Dice(seed), habits, made: 0, sent: Vec::new() };
         let mut account = Account::new(0, 0, 0);
@@ -105,7 +110,7 @@ impl Life {
         }
     }
 
-    /// Somebody writes in a conversation.
+    /// Adds a message to a conversation.
     fn message(&mut self, account: &mut Account, id: &str, day: usize) {
         let n = self.number();
         let (minute, second) = (n / 60 % 60, n % 60);
@@ -117,7 +122,7 @@ impl Life {
         self.show_last(account, id, true);
     }
 
-    /// An entry shows its conversation's newest message.
+    /// Makes a conversation's entry show its newest message.
     fn show_last(&self, account: &mut Account, id: &str, moves: bool) {
         let last = account.messages.get(id).and_then(|all| all.first());
         let last = last.map(|m| json!({"_id": m["_id"], "content": m["content"], "createdAt": m["createdAt"]}));
@@ -135,9 +140,9 @@ impl Life {
         (!rows.is_empty()).then(|| rows[self.dice.below(rows.len())]["_id"].as_str().expect("an id").to_owned())
     }
 
-    /// One day.
+    /// Lets one day pass.
     pub fn day(&mut self, account: &mut Account, day: usize) {
-        // Yesterday's messages arrive.
+        // Yesterday's messages are delivered.
         for id in std::mem::take(&mut self.sent) {
             if let Some(message) = account.messages.values_mut().flatten().find(|message| message["_id"] == *id) {
                 message["ackStatus"] = json!("DELIVERED");
@@ -187,7 +192,7 @@ impl Life {
         }
     }
 
-    /// So many contacts and conversations go, and as many others come.
+    /// Removes so many contacts and conversations, and adds as many new ones.
     pub fn turn_over(&mut self, account: &mut Account, of_each: usize, day: usize) {
         for _ in 0..of_each {
             for of in [CONTACTS, CONVERSATIONS] {
@@ -241,7 +246,7 @@ fn set(account: &mut Account, name: &str, id: &str, field: &str, value: Value) {
     }
 }
 
-/// A server of this account, whose conversations can be asked for by their status.
+/// Starts a server of this account whose conversations can be asked for by status.
 pub fn serve(account: Account) -> Qpien {
     Qpien::start(account, |account: &Account, field: &Field| {
         let status = field.arguments.get("status")?;

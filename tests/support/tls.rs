@@ -1,4 +1,4 @@
-//! A server that speaks TLS with a certificate that nobody has signed but itself (`self-signed/`, made for these tests).
+//! A TLS server with a self-signed certificate (`self-signed/`, made for these tests).
 #![allow(dead_code)] // each test binary uses its part
 
 use std::io::Read as _;
@@ -18,7 +18,7 @@ pub struct SelfSigned {
 }
 
 impl SelfSigned {
-    /// Starts one on a free port.
+    /// Starts a server on a free port.
     pub fn start() -> SelfSigned {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let certificate =
@@ -40,7 +40,7 @@ impl SelfSigned {
                 *visits.lock().expect("no panic while it was held") += 1;
                 let mut connection = ServerConnection::new(config.clone()).expect("a connection");
                 let mut bytes = Vec::new();
-                // A client that does not trust the certificate goes away in the middle of the handshake.
+                // A client that does not trust the certificate leaves in the middle of the handshake.
                 let _ = Stream::new(&mut connection, &mut socket).read_to_end(&mut bytes);
                 heard.lock().expect("no panic while it was held").append(&mut bytes);
             }
@@ -48,12 +48,12 @@ impl SelfSigned {
         server
     }
 
-    /// What was sent to it inside TLS.
+    /// Returns everything that clients sent inside TLS.
     pub fn heard(&self) -> Vec<u8> {
         self.heard.lock().expect("no panic while it was held").clone()
     }
 
-    /// How often somebody connected.
+    /// Returns the number of connections.
     pub fn visits(&self) -> usize {
         *self.visits.lock().expect("no panic while it was held")
     }

@@ -1,4 +1,4 @@
-//! A wire to a PostgreSQL server that a test may cut at any message a client sends.
+//! A connection to a PostgreSQL server that a test can cut at any message of a client.
 #![allow(dead_code)] // each test binary uses its part
 
 use std::io::{Read, Write};
@@ -6,46 +6,47 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// When it happens, counted from 0 since it was armed.
+/// The moment at which it is cut, counted from 0 since [`Wire::arm`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
     /// At the client's message of this number.
     Message(u64),
-    /// At its COMMIT of this number.
+    /// At the client's COMMIT of this number.
     Commit(u64),
 }
 
-/// What happens.
+/// The way in which it is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// The message does not arrive, and the connection is gone.
+    /// The message does not arrive, and the connection breaks.
     Cut,
-    /// The message arrives, the server does what it says, and the answer is lost with the connection.
+    /// The message arrives and the server acts on it, but the connection breaks before the answer.
     AnswerLost,
-    /// The message does not arrive, and nothing else: the test does something, and the wire is cut when it is released.
+    /// The message does not arrive and the client waits: the test acts, and the connection breaks when the test
+    /// releases it.
     Held,
 }
 
 #[derive(Default)]
 struct State {
     armed: Option<(Moment, Fate)>,
-    /// Nobody connects any more once it has happened.
+    /// `true` if no client can connect any more after the cut.
     for_good: bool,
     is_dead: bool,
     messages: u64,
     commits: u64,
 }
 
-/// The wire.
+/// The connection.
 pub struct Wire {
-    /// Where clients connect.
+    /// The port for clients.
     pub port: u16,
     state: Arc<Mutex<State>>,
     happened: Receiver<Sender<()>>,
 }
 
 impl Wire {
-    /// A wire to the server at this port. Its threads end with the test process.
+    /// Returns a wire to the server at this port. Its threads end with the test process.
     pub fn to(server: u16) -> Wire {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
@@ -57,7 +58,7 @@ impl Wire {
                 if shared.lock().unwrap_or_else(PoisonError::into_inner).is_dead {
                     continue;
                 }
-                // The server may be dead for now.
+                // The server may be down for now.
                 let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { continue };
                 let (state, told) = (shared.clone(), told.clone());
                 std::thread::spawn(move || connection(client, server, &state, &told));
@@ -70,32 +71,32 @@ impl Wire {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on this happens at that moment, once; for good, or such that a client may connect again.
+    /// Arms one cut. `for_good` also refuses every later connection.
     pub fn arm(&self, moment: Moment, fate: Fate, for_good: bool) {
         *self.state() = State { armed: Some((moment, fate)), for_good, ..State::default() };
     }
 
-    /// Passes everything from now on; whether what was armed has happened.
+    /// Ends every cut. Returns `true` if the armed cut has happened.
     pub fn mend(&self) -> bool {
         let happened = self.state().armed.is_none();
         *self.state() = State::default();
         happened
     }
 
-    /// Messages of clients since it was armed or mended.
+    /// Returns the number of client messages since [`Wire::arm`] or [`Wire::mend`].
     pub fn messages(&self) -> u64 {
         self.state().messages
     }
 
-    /// What is held, if something is: dropping it cuts the wire.
+    /// Returns the release of a held message, or `None` if no message is held. Dropping it cuts the wire.
     pub fn held(&self) -> Option<Sender<()>> {
         self.happened.try_recv().ok()
     }
 }
 
-/// One connection: messages of the client are told apart, the server's answers are not.
+/// Serves one connection. It splits the client's messages, but forwards the server's answers as bytes.
 fn connection(mut client: TcpStream, mut server: TcpStream, state: &Mutex<State>, told: &Sender<Sender<()>>) {
-    // Messages are small, and wait for none.
+    // Messages are small and must not wait for others.
     for socket in [&client, &server] {
         socket.set_nodelay(true).expect("a socket");
     }
@@ -123,7 +124,7 @@ fn connection(mut client: TcpStream, mut server: TcpStream, state: &Mutex<State>
             Some(Fate::AnswerLost) => {
                 lost.store(true, std::sync::atomic::Ordering::SeqCst);
                 let _ = server.write_all(&message);
-                // The server's answer ends it.
+                // The server's answer ends the connection.
                 let _ = answers.join();
                 return;
             }
@@ -160,7 +161,7 @@ fn fate(state: &mut State, message: &[u8]) -> Option<Fate> {
     state.armed.take().map(|(_, fate)| fate)
 }
 
-/// The client's next message, whole; the first one has no letter in front of its length.
+/// Reads the client's next message. Only the first message has no type letter before its length.
 fn message(client: &mut TcpStream, is_first: bool) -> Option<Vec<u8>> {
     let head = if is_first { 4 } else { 5 };
     let mut message = vec![0; head];

@@ -1,7 +1,7 @@
-//! The list of all messages: conversation after conversation, each with its messages in their order.
+//! The list of all messages: conversation after conversation, each with its messages in order.
 //!
-//! As long as nothing has changed it is as lazy as any other list. After that it is put together from the conversations
-//! as they stand, which costs a look at each of them.
+//! Until something changes, this list is computed like any other. After that it is assembled from the conversations
+//! as they stand, which costs one step per conversation.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::sandbox::account::data::{List, Row};
 use crate::sandbox::changes::drift::Lists;
 
 impl Lists {
-    /// The records at these positions now, each with the list it is a record of.
+    /// Returns the records at these positions, each with its list.
     pub fn rows(&self, list: List, positions: Range<u64>) -> Vec<Row> {
         if !self.shifted(list) {
             let entries = self.slice(list, positions);
@@ -30,19 +30,19 @@ impl Lists {
         rows
     }
 
-    /// True for the list of all messages once any part of it has changed: then it is put together anew.
+    /// Returns `true` for the list of all messages if a part of it has changed, so that it must be assembled.
     pub(in crate::sandbox) fn shifted(&self, list: List) -> bool {
         let part = |changed: &List| matches!(changed, List::Conversations | List::Messages(_));
         list == List::AllMessages && self.changed.keys().any(part)
     }
 
-    /// The messages of each conversation, in the order of the conversations.
+    /// Returns the message list of each conversation, in the order of the conversations.
     pub(in crate::sandbox) fn conversations(&self) -> impl Iterator<Item = List> + use<> {
         let conversations = self.slice(List::Conversations, 0..u64::MAX);
         conversations.into_iter().map(|entry| List::Messages(entry.number))
     }
 
-    /// The messages among which the message of that number stands now.
+    /// Returns the message list that holds the message of that number.
     pub(in crate::sandbox) fn conversation_of(&self, number: u64) -> Option<List> {
         if let Some(conversation) = self.world.conversation_of(number) {
             return Some(List::Messages(conversation));

@@ -1,4 +1,4 @@
-//! The fields of the two small lists' records: connected channels and message templates.
+//! The fields of the records in the two small lists: connected channels and message templates.
 
 use crate::sandbox::account::data::{Kind, World};
 use crate::sandbox::account::records::{id, word};
@@ -6,10 +6,10 @@ use crate::sandbox::account::text;
 use crate::sandbox::graphql::json_writer::Out;
 use crate::sandbox::graphql::object::{Object, Value};
 
-/// The channels' kinds, in turn.
+/// The channels' types, in turn.
 const KINDS: [&str; 5] = ["WHATSAPP", "LIVECHAT", "INSTAGRAM", "EMAIL", "FACEBOOK"];
 
-/// A channel is the same wherever it stands: everything follows from its number.
+/// Writes a field of a channel. A channel is the same wherever it occurs, because only its number matters.
 pub(in crate::sandbox) fn platform(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
     let number = object.number;
     let dice = world.dice().named("channels").at(number);

@@ -1,12 +1,12 @@
-//! Cursors: opaque text that names a row and where it stood, so that "after this row" stays right when rows are inserted
-//! before it, and nearly right when the row itself is gone.
+//! Cursors: opaque text that holds a row's id and position. "After this row" stays right when rows are inserted
+//! before it, and is nearly right when the row itself is deleted.
 
-/// The cursor of the row with that id, which stands at that position.
+/// Returns the cursor of the row with that id and position.
 pub fn text(position: u64, id: &str) -> String {
     crate::hex::text(format!("{position}:{id}").as_bytes())
 }
 
-/// The position and the id that a cursor holds; nothing when it is none of ours.
+/// Returns the position and the id in a cursor, or `None` if it is not a cursor of this server.
 pub fn read(cursor: &str) -> Option<(u64, String)> {
     let digits = cursor.as_bytes();
     let pairs = digits.chunks_exact(2);

@@ -1,10 +1,10 @@
-//! The account as it stands before anything changes: how many records there are, which stands where, what its id is.
+//! The account before anything changes: how many records it has, where each stands in its list, and its id.
 //!
-//! Promise: everything is a function of (seed, kind, number); nothing is stored but where each conversation's
-//! messages start, four bytes per conversation. Five million messages cost what their conversations cost.
+//! Everything is a function of seed, kind and number. The only stored data is where each conversation's messages
+//! start, four bytes per conversation. So the memory for five million messages is that of their conversations.
 //!
-//! A record's *number* is its age: 0 is the oldest of its kind. Numbers past the end belong to records that drift
-//! inserts. A record's *position* is where a list shows it.
+//! A record's *number* is its age: 0 is the oldest of its kind. Numbers past the end belong to records that drift or
+//! a night adds. A record's *position* is its place in a list.
 
 use crate::sandbox::account::ids::Ids;
 pub use crate::sandbox::account::list::{Entry, List, Row};
@@ -14,12 +14,12 @@ use crate::sandbox::changes::night;
 use crate::sandbox::graphql::object::{Object, Shape};
 use crate::streams::Stream;
 
-/// How many channels the account has connected.
+/// Number of connected channels.
 pub const CHANNELS: u64 = 12;
-/// How many message templates it has.
+/// Number of message templates.
 pub const TEMPLATES: u64 = 12;
 
-/// How many records there are.
+/// The number of records of each kind.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
     /// Contacts.
@@ -32,19 +32,19 @@ pub struct Size {
     pub messages: u64,
 }
 
-/// The account.
+/// The generated account.
 #[derive(Debug)]
 pub struct World {
     dice: Dice,
     size: Size,
-    /// Messages of conversation c have the numbers `starts[c]..starts[c + 1]`.
+    /// Conversation `c` has the messages numbered `starts[c]..starts[c + 1]`.
     starts: Vec<u32>,
     newest_first: bool,
     ids: [Ids; 8],
     dates: Dates,
 }
 
-/// Kinds of things with ids.
+/// The kinds of things that have ids.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// `ExternalContact`
@@ -66,7 +66,7 @@ pub enum Kind {
 }
 
 impl World {
-    /// An account of that size. Messages need a conversation: without one there are none.
+    /// Generates an account of that size. Without conversations there are no messages.
     pub fn new(seed: u64, size: Size, newest_first: bool) -> World {
         let dice = Dice::new(seed);
         let mut size = size;
@@ -77,37 +77,37 @@ impl World {
         World { dice, size, starts: starts(dice.named("weights"), size), newest_first, ids, dates: Dates::default() }
     }
 
-    /// The same account, with moments written in this form.
+    /// Returns the same account with another form of moments.
     pub fn dated(self, dates: Dates) -> World {
         World { dates, ..self }
     }
 
-    /// How moments are written.
+    /// Returns the form of moments.
     pub fn dates(&self) -> Dates {
         self.dates
     }
 
-    /// The randomness of this account.
+    /// Returns the source of all random values of this account.
     pub fn dice(&self) -> Dice {
         self.dice
     }
 
-    /// How many records there were in the beginning.
+    /// Returns the numbers of generated records.
     pub fn size(&self) -> Size {
         self.size
     }
 
-    /// True when lists show the newest record first.
+    /// Returns `true` if lists show the newest record first.
     pub fn newest_first(&self) -> bool {
         self.newest_first
     }
 
-    /// The ids of a kind.
+    /// Returns the ids of a kind.
     pub fn ids(&self, kind: Kind) -> Ids {
         self.ids[kind as usize]
     }
 
-    /// The ids of a stream's records.
+    /// Returns the ids of a stream's records.
     pub fn stream_ids(&self, stream: Stream) -> Ids {
         self.ids(match stream {
             Stream::Contacts => Kind::Contact,
@@ -119,7 +119,7 @@ impl World {
         })
     }
 
-    /// The numbers of a list's records.
+    /// Returns the numbers of a list's records.
     fn numbers(&self, list: List) -> std::ops::Range<u64> {
         match list {
             List::Contacts => 0..self.size.contacts,
@@ -137,13 +137,13 @@ impl World {
         }
     }
 
-    /// The length of a list.
+    /// Returns the length of a list.
     pub fn len(&self, list: List) -> u64 {
         let numbers = self.numbers(list);
         numbers.end - numbers.start
     }
 
-    /// The records at these positions, as far as the list reaches.
+    /// Returns the records at these positions, as far as the list reaches.
     pub fn slice(&self, list: List, positions: std::ops::Range<u64>) -> impl Iterator<Item = Entry> + use<> {
         let (numbers, newest_first) = (self.numbers(list), self.newest_first);
         let end = positions.end.min(numbers.end - numbers.start);
@@ -153,7 +153,7 @@ impl World {
         })
     }
 
-    /// Where a list shows a record.
+    /// Returns the position of a record in a list, or `None` if the list lacks it.
     pub fn position(&self, list: List, number: u64) -> Option<u64> {
         let numbers = self.numbers(list);
         numbers
@@ -161,13 +161,13 @@ impl World {
             .then(|| if self.newest_first { numbers.end - 1 - number } else { number - numbers.start })
     }
 
-    /// The conversation of a message that was there in the beginning.
+    /// Returns the conversation of a generated message.
     pub fn conversation_of(&self, message: u64) -> Option<u64> {
         let end = self.starts.partition_point(|start| u64::from(*start) <= message);
         (message < self.size.messages && end > 0).then(|| end as u64 - 1)
     }
 
-    /// When the record of that number was made.
+    /// Returns when the record of that number was created, in milliseconds since 1970.
     pub fn created(&self, list: List, number: u64) -> u64 {
         let numbers = self.numbers(list);
         let dice = self.dice.at(number);
@@ -190,7 +190,7 @@ impl World {
         }
     }
 
-    /// A record as an object whose fields can be written.
+    /// Returns a record as an object whose fields can be written.
     pub fn object(&self, list: List, entry: Entry) -> Object {
         let (shape, parent) = match list {
             List::Contacts => (Shape::Contact, 0),
@@ -205,13 +205,13 @@ impl World {
         Object { shape, dice, number: entry.number, version: entry.version, parent }
     }
 
-    /// The same of a row, which may know more of it.
+    /// Returns a row's record; a conversation's row may also name its newest message, see [`Row::last_message`].
     pub fn record(&self, row: Row) -> Object {
         let object = self.object(row.list, row.entry);
         Object { parent: row.last_message.map_or(object.parent, |number| number + 1), ..object }
     }
 
-    /// The newest message of a conversation, as it was in the beginning.
+    /// Returns the newest generated message of a conversation.
     pub fn newest_message(&self, conversation: u64) -> Option<Object> {
         let list = List::Messages(conversation);
         let numbers = self.numbers(list);
@@ -219,9 +219,9 @@ impl World {
     }
 }
 
-/// Where each conversation's messages start: one in ten conversations has none, most a few to some dozens, a few have
-/// thousands; together exactly as many as asked for. Weights are drawn, and the line of all messages is cut where the
-/// running weight says.
+/// Returns where each conversation's messages start. One in ten conversations has no messages, most have a few to
+/// some dozens, a few have thousands; the sum is exactly `size.messages`. Each conversation draws a weight, and its
+/// share of all messages follows from the running sum of weights.
 fn starts(dice: Dice, size: Size) -> Vec<u32> {
     let weight = |conversation: u64| {
         let dice = dice.at(conversation);
@@ -240,7 +240,7 @@ fn starts(dice: Dice, size: Size) -> Vec<u32> {
     for conversation in 0..size.conversations {
         running += weight(conversation);
         let cut = (u128::from(size.messages) * u128::from(running)).checked_div(u128::from(total));
-        // No weight at all (a handful of conversations, all unlucky): the last one has every message.
+        // If all weights are 0 (only a few conversations), the last conversation has every message.
         let last = conversation + 1 == size.conversations;
         let cut = cut.unwrap_or(if last { u128::from(size.messages) } else { 0 });
         starts.push(u32::try_from(cut).unwrap_or(u32::MAX));

@@ -1,7 +1,7 @@
-//! Ids that look like `ObjectId`s and lead back to the record without a map.
+//! Ids that look like an `ObjectId` and lead back to the record without a map.
 //!
-//! An id is 24 hexadecimal digits: 16 of a bijection of the record's number, 8 of a check. So ids come in no useful
-//! order (a store that is fast only for ascending keys is found out), and [`Ids::number`] is arithmetic.
+//! An id has 24 hexadecimal digits: 16 encode the record's number by a bijection, 8 are a check. So [`Ids::number`]
+//! is arithmetic. The ids are in no useful order, which exposes a store that is fast only for ascending keys.
 
 const A: u64 = 0xd6e8_feb8_6659_fd93;
 const B: u64 = 0xa5a3_564e_27f8_8f1b;
@@ -13,12 +13,12 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// The ids that belong to this key (one per seed and kind).
+    /// Returns the ids of a key (one key per seed and kind).
     pub fn new(key: u64) -> Ids {
         Ids { key }
     }
 
-    /// The id of a record.
+    /// Returns the id of a record.
     pub fn id(self, number: u64) -> [u8; 24] {
         let mixed = self.mix(number);
         let mut id = [0; 24];
@@ -27,12 +27,12 @@ impl Ids {
         id
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn text(self, number: u64) -> String {
         self.id(number).iter().map(|b| char::from(*b)).collect()
     }
 
-    /// The record of an id, if it can be an id of this kind.
+    /// Returns the number of an id's record, or `None` if the text is not an id of this kind.
     pub fn number(self, id: &str) -> Option<u64> {
         if id.len() != 24 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return None;
@@ -61,7 +61,7 @@ impl Ids {
     }
 }
 
-/// The inverse of an odd number modulo 2^64 (Newton's iteration doubles the right bits each time).
+/// Returns the inverse of an odd number modulo 2^64. Each step of Newton's iteration doubles the correct bits.
 const fn inverse(odd: u64) -> u64 {
     let mut x = odd;
     let mut round = 0;

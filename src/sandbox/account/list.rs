@@ -1,13 +1,13 @@
-//! The lists an account is asked for, and what stands in them.
+//! The lists of an account, and their entries.
 
 use crate::streams::Stream;
 
-/// A list of records that is paged as one.
+/// A list of records that is paged as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum List {
     /// Every contact.
     Contacts,
-    /// Every member of the staff.
+    /// Every customer person.
     Persons,
     /// Every conversation.
     Conversations,
@@ -22,7 +22,7 @@ pub enum List {
 }
 
 impl List {
-    /// The list with every record of a stream.
+    /// Returns the list of all records of a stream.
     pub fn of(stream: Stream) -> List {
         match stream {
             Stream::Contacts => List::Contacts,
@@ -34,7 +34,7 @@ impl List {
         }
     }
 
-    /// The stream whose records it holds.
+    /// Returns the stream of the list's records.
     pub fn stream(self) -> Stream {
         match self {
             List::Contacts => Stream::Contacts,
@@ -47,22 +47,22 @@ impl List {
     }
 }
 
-/// A record in a list: which, and how often it was edited.
+/// A record in a list, and how often it was edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// The record's number.
     pub number: u64,
-    /// How many edits it has seen.
+    /// Number of edits.
     pub version: u32,
 }
 
-/// A record and the list it is a record of.
+/// A record and the list it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     /// The list.
     pub list: List,
     /// The record.
     pub entry: Entry,
-    /// Of a conversation that got messages between two nights: the number of the newest.
+    /// For a conversation that got messages at night: the number of the newest.
     pub last_message: Option<u64>,
 }

@@ -1,23 +1,23 @@
-//! Moments as the API writes them: `2024-03-05T08:09:10.123Z`, or otherwise if the schema says so.
+//! Moments as the API writes them: `2024-03-05T08:09:10.123Z`, or in another form if the schema says so.
 
 use crate::sandbox::graphql::json_writer::Out;
 
-/// 2023-01-01T00:00:00Z in milliseconds since 1970: nothing in the sandbox is older.
+/// 2023-01-01T00:00:00Z in milliseconds since 1970; nothing in the account is older.
 pub const START: u64 = 1_672_531_200_000;
 
-/// The time over which the records of an account are spread: two years, in milliseconds.
+/// The time over which the generated records are spread: two years, in milliseconds.
 pub const SPAN: u64 = 2 * 365 * 86_400_000;
 
-/// A day.
+/// A day in milliseconds.
 pub const DAY: u64 = 86_400_000;
 
-/// The day before the first night between two readings: a month behind everything an account begins with.
+/// The day before the first night, in milliseconds since 1970: a month after the newest generated record.
 pub const FIRST_NIGHT: u64 = START + SPAN + 31 * DAY;
 
-/// Messages of a night have numbers of their own: so many for each.
+/// Size of the range of numbers reserved for the messages of each night.
 pub const NIGHTLY: u64 = 1_000_000;
 
-/// How moments are written.
+/// The form in which moments are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dates {
     /// `"2024-03-05T08:09:10.123Z"`
@@ -32,7 +32,7 @@ pub enum Dates {
 }
 
 impl Dates {
-    /// The form of that name: `iso8601`, `epoch_ms`, `epoch_s`, `epoch_ms_text`.
+    /// Returns the form of that name: `iso8601`, `epoch_ms`, `epoch_s` or `epoch_ms_text`.
     pub fn named(name: &str) -> Option<Dates> {
         match name {
             "iso8601" => Some(Dates::Iso8601),
@@ -43,7 +43,7 @@ impl Dates {
         }
     }
 
-    /// Writes the moment of a number of milliseconds since 1970.
+    /// Writes a moment, given in milliseconds since 1970.
     pub fn write(self, milliseconds: u64, out: &mut Out) {
         match self {
             Dates::Iso8601 => out.plain(&iso(milliseconds)),
@@ -54,7 +54,7 @@ impl Dates {
     }
 }
 
-/// The moment of a number of milliseconds since 1970, in the API's form.
+/// Returns a moment, given in milliseconds since 1970, in ISO 8601.
 fn iso(milliseconds: u64) -> [u8; 24] {
     let (days, rest) = (milliseconds / 86_400_000, milliseconds % 86_400_000);
     let (year, month, day) = civil(days);
@@ -75,7 +75,7 @@ fn iso(milliseconds: u64) -> [u8; 24] {
     text
 }
 
-/// Year, month and day of a number of days since 1970 (Howard Hinnant's `civil_from_days`).
+/// Returns year, month and day for a number of days since 1970 (Howard Hinnant's `civil_from_days`).
 fn civil(days: u64) -> (u64, u64, u64) {
     let z = days + 719_468;
     let (era, day_of_era) = (z / 146_097, z % 146_097);

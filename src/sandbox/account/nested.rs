@@ -1,4 +1,4 @@
-//! The fields of the objects inside records: tags, channels, senders, media and the like.
+//! The fields of objects inside records: tags, channels, senders, media and others.
 
 use crate::sandbox::account::channels;
 use crate::sandbox::account::data::{CHANNELS, Kind, List, World};
@@ -16,7 +16,7 @@ pub(in crate::sandbox) fn field(object: Object, world: &World, name: &str, out: 
         Shape::LastMessage => last_message(object, world, name, out),
         Shape::Channel => {
             let number = object.number % CHANNELS;
-            // Seen from elsewhere, it is as it was in the beginning.
+            // Inside another record, a channel appears as it was generated, without its edits.
             let object = Object { number, version: 0, ..object };
             channels::platform(object, world, name, out)
         }
@@ -29,7 +29,7 @@ pub(in crate::sandbox) fn field(object: Object, world: &World, name: &str, out: 
     }
 }
 
-/// A tag is the same wherever it stands: everything follows from its number.
+/// Writes a field of a tag. A tag is the same wherever it occurs, because only its number matters.
 fn tag(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
     let number = object.number % TAGS;
     let dice = world.dice().named("tags").at(number);

@@ -1,4 +1,4 @@
-//! The words, names and phrases that text is made of.
+//! The words, names and phrases from which text is generated.
 
 use crate::sandbox::graphql::json_writer::HALF_EMOJI;
 
@@ -46,7 +46,7 @@ pub const WORDS: [&str; 40] = [
     "ışık",
 ];
 
-/// Text that breaks something somewhere.
+/// Texts that break careless software.
 pub const NASTY: [&str; 34] = [
     "line one\nline two\nline three",
     "windows line\r\nanother\r\n",
@@ -139,11 +139,11 @@ pub const LAST: [&str; 20] = [
     "\"Ace\" Ventura",
 ];
 
-/// A card as it travels.
+/// A card, as chat platforms send it.
 pub const CAROUSEL: &str = "{\"cards\":[{\"title\":\"İndirim %20 🎉\",\"buttons\":[{\"type\":\"url\",\"url\":\"https:\\/\\/example.com\\/?a=1&b=2\"},{\"type\":\"reply\",\"payload\":null}]}],\"layout\":\"carousel\"}";
 
-/// A card as it travels.
+/// A card with unusual JSON: escapes, number forms and empty containers.
 pub const TEMPLATE: &str = "{\"body\":\"{{1}}, merhaba\\nsiparişiniz \\\"hazır\\\"\",\"variables\":[\"\\u0041y\\u015fe\",1.50,-0,1e3,true,null,[[],{}]],\"z\":1,\"a\":{\"b\":{\"c\":[1,[2,[3]]]}}}";
 
-// The tables write the stand-in for half an emoji as a number.
+// The tables above spell `HALF_EMOJI` as a number.
 const _: () = assert!(HALF_EMOJI as u32 == 0xe0ff);

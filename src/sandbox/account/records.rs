@@ -1,4 +1,4 @@
-//! The fields of the four streams' records, matched by name; a field that is not known is null.
+//! The fields of the records in the four large streams, matched by name; an unknown field is null.
 
 use crate::sandbox::account::data::{CHANNELS, Entry, Kind, List, World};
 use crate::sandbox::account::rng::Dice;
@@ -10,7 +10,7 @@ pub(in crate::sandbox) fn id(world: &World, kind: Kind, number: u64, out: &mut O
     out.plain(&world.ids(kind).id(number));
 }
 
-/// A word of a table, or null where the table says so.
+/// Writes a word drawn from a table, or null where the table has `None`.
 pub(in crate::sandbox) fn word(dice: Dice, table: &[Option<&str>], out: &mut Out) {
     match dice.pick(table) {
         Some(word) => out.text(word),
@@ -102,14 +102,14 @@ pub(in crate::sandbox) fn conversation(object: Object, world: &World, name: &str
         "joinedCPerson" if size.persons == 0 || dice.at(1).chance(200) => return Value::Null,
         "joinedCPerson" => id(world, Kind::Person, dice.below(size.persons), out),
         "isStarred" => flag(dice, out),
-        // An edit is seen in the status: it cycles, so that two states in a row always differ.
+        // An edit changes the status. It cycles, so that two versions in a row always differ.
         "status" => {
             let at = (dice.below(4) + u64::from(object.version)) % 4;
             out.plain([&b"OPEN"[..], b"PENDING", b"SOLVED", b"CLOSED"][at as usize]);
         }
         "isGroupOrChannel" => out.boolean(dice.chance(50)),
         "lastMessage" => {
-            // A night's newest message, one up so that 0 is none.
+            // `parent` holds a night's newest message plus 1; 0 means that no night added a message.
             let newest = match object.parent {
                 0 => world.newest_message(object.number),
                 next => {
@@ -135,7 +135,7 @@ pub(in crate::sandbox) fn conversation(object: Object, world: &World, name: &str
     Value::Written
 }
 
-/// The channel a message came through: several of its fields follow from it.
+/// Returns the channel of a message, from which several of its fields follow.
 pub(in crate::sandbox) fn channel_type(message: Object) -> &'static str {
     message.of("channelType").pick(&["WHATSAPP", "WHATSAPP", "LIVECHAT", "LIVECHAT", "INSTAGRAM", "EMAIL"])
 }
@@ -194,7 +194,7 @@ mod tests {
         World::new(7, Size { contacts: 400, persons: 400, conversations: 400, messages: 4000 }, true)
     }
 
-    /// Some records of a stream: of the messages those of the longest conversation.
+    /// Returns some records of a stream; for messages, those of the longest conversation.
     fn some(world: &World, stream: Stream) -> Vec<Object> {
         let longest = (0..400).map(List::Messages).max_by_key(|list| world.len(*list));
         let list = match List::of(stream) {
@@ -205,7 +205,7 @@ mod tests {
         entries.map(|entry: Entry| world.object(list, entry)).collect()
     }
 
-    /// Every field of an object, with everything inside it, as the schema's types say.
+    /// Writes every field of an object, with everything inside it, as the schema's types say.
     fn whole(world: &World, schema: &apollo_compiler::Schema, object: Object, ty: &str, out: &mut Out) {
         let Some(ExtendedType::Object(definition)) = schema.types.get(ty) else { panic!("{ty} has no fields") };
         out.raw("{");

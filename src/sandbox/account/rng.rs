@@ -1,7 +1,7 @@
-//! Numbers that look random and are a function of where they are asked for.
+//! Random-looking numbers that depend only on the place they are asked for.
 //!
-//! Nothing in the sandbox keeps a generator: every value of every record is drawn from a [`Dice`] that is derived
-//! from (seed, kind, number, field). So any record can be made at any time, in any order, and is always the same.
+//! The sandbox keeps no generator. Every value of every record comes from a [`Dice`] derived from the seed, the kind,
+//! the number and the field. Therefore any record can be generated at any time, in any order, and is always the same.
 
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -10,43 +10,43 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 pub struct Dice(u64);
 
 impl Dice {
-    /// The table of a seed.
+    /// Returns the table of a seed.
     pub fn new(seed: u64) -> Dice {
         Dice(scramble(seed.wrapping_add(STEP)))
     }
 
-    /// The sub-table of a number: another position, independent of its neighbours.
+    /// Returns the sub-table of a number, independent of its neighbours.
     pub fn at(self, number: u64) -> Dice {
         Dice(scramble(self.0 ^ scramble(number.wrapping_mul(STEP).wrapping_add(1))))
     }
 
-    /// The sub-table of a name.
+    /// Returns the sub-table of a name.
     pub fn named(self, name: &str) -> Dice {
         self.at(xxhash_rust::xxh3::xxh3_64(name.as_bytes()))
     }
 
-    /// 64 random bits.
+    /// Returns 64 random bits.
     pub fn bits(self) -> u64 {
         self.0
     }
 
-    /// A number below `end` (0 when `end` is 0).
+    /// Returns a number below `end` (0 if `end` is 0).
     pub fn below(self, end: u64) -> u64 {
-        // The high half of a 128-bit product: no bias worth the name, no division.
+        // The high half of a 128-bit product avoids a division; its bias is negligible.
         ((u128::from(self.0) * u128::from(end)) >> 64) as u64
     }
 
-    /// A number from 0 up to, not including, 1.
+    /// Returns a number from 0 up to, but not including, 1.
     pub fn unit(self) -> f64 {
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// True in `permille` of a thousand cases.
+    /// Returns `true` in `permille` of a thousand cases.
     pub fn chance(self, permille: u64) -> bool {
         self.below(1000) < permille
     }
 
-    /// One of a table's entries.
+    /// Returns one of a table's entries.
     pub fn pick<T: Copy>(self, table: &[T]) -> T {
         table[usize::try_from(self.below(table.len() as u64)).unwrap_or(0)]
     }

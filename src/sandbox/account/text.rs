@@ -1,7 +1,7 @@
 //! Text as people write it, and a share of text that hurts CSV files, databases and careless readers.
 //!
-//! Every function appends one JSON string (or null) drawn from a [`Dice`]. Markers (`BODYMARKER-<n>`) are planted so
-//! that a test can look for bodies in places where none may be.
+//! Every function appends one JSON string (or null) drawn from a [`Dice`]. It plants markers (`BODYMARKER-<n>`), so
+//! that a test can search for people's words in places where none may appear.
 
 use crate::sandbox::account::phrases::{CAROUSEL, FIRST, LAST, NASTY, TEMPLATE, WORDS};
 use crate::sandbox::account::rng::Dice;
@@ -26,8 +26,8 @@ fn quoted(out: &mut Out, write: impl FnOnce(&mut Out)) {
     out.raw("\"");
 }
 
-/// A message's content: short mostly, nasty in one of seven, empty or null now and then, 40 KB in one of 5,000.
-/// `edited` is how often it was changed: changed text differs from what it was and is never null.
+/// Appends a message's content: mostly short, nasty in one of seven, empty or null now and then, 40 KB in one of
+/// 5,000. `edited` is the number of edits: edited text differs from the original and is never null.
 pub fn body(dice: Dice, number: u64, edited: u32, out: &mut Out) {
     let class = dice.at(1).below(5000);
     if class < 100 && edited == 0 {
@@ -39,7 +39,7 @@ pub fn body(dice: Dice, number: u64, edited: u32, out: &mut Out) {
             0..100 => {}
             100 => {
                 for n in 0..40 {
-                    // 1 KB at a time; the escapes in it make the JSON longer still.
+                    // About 1 KB at a time; escapes make the JSON longer.
                     words(dice.at(1000 + n), 160, spelling, out);
                     out.piece(dice.at(2000 + n).pick(&NASTY), spelling);
                 }
@@ -55,7 +55,7 @@ pub fn body(dice: Dice, number: u64, edited: u32, out: &mut Out) {
     });
 }
 
-/// A short line of text, such as a subject: mostly plain.
+/// Appends a short line of text, such as a subject; mostly plain.
 pub fn line(dice: Dice, out: &mut Out) {
     let spelling = spelling(dice);
     quoted(out, |out| {
@@ -67,7 +67,7 @@ pub fn line(dice: Dice, out: &mut Out) {
     });
 }
 
-/// A person's first name; nasty in one of twenty.
+/// Appends a person's first name; nasty in one of 25.
 pub fn first_name(dice: Dice, edited: u32, out: &mut Out) {
     let spelling = spelling(dice);
     quoted(out, |out| {
@@ -80,7 +80,7 @@ pub fn first_name(dice: Dice, edited: u32, out: &mut Out) {
     });
 }
 
-/// A person's last name, which may be missing or empty.
+/// Appends a person's last name, which may be null or empty.
 pub fn last_name(dice: Dice, out: &mut Out) {
     match dice.at(1).below(100) {
         0..8 => out.raw("null"),
@@ -89,7 +89,7 @@ pub fn last_name(dice: Dice, out: &mut Out) {
     }
 }
 
-/// An address; one in thirty carries a marker.
+/// Appends an email address; one in thirty carries a marker.
 pub fn email(dice: Dice, number: u64, out: &mut Out) {
     quoted(out, |out| {
         if dice.at(1).chance(33) {
@@ -103,7 +103,7 @@ pub fn email(dice: Dice, number: u64, out: &mut Out) {
     });
 }
 
-/// A telephone number as people type it: with leading zeros, with a plus, with blanks.
+/// Appends a telephone number as people type it: with leading zeros, with a plus sign, with blanks.
 pub fn phone(dice: Dice, out: &mut Out) {
     let digits = 1_000_000 + dice.at(1).below(8_999_999);
     quoted(out, |out| {
@@ -112,7 +112,7 @@ pub fn phone(dice: Dice, out: &mut Out) {
     });
 }
 
-/// A card as chat platforms have them: an object of any shape inside a scalar.
+/// Appends a card as chat platforms send it: an object of any shape inside a scalar.
 pub fn cards(dice: Dice, out: &mut Out) {
     match dice.at(1).below(4) {
         0 => out.raw("[]"),
@@ -128,7 +128,7 @@ pub fn cards(dice: Dice, out: &mut Out) {
     }
 }
 
-/// A tag's name, a channel's name: few of them, some nasty.
+/// Appends the name of a tag or a channel; some are nasty.
 pub fn label(dice: Dice, number: u64, edited: u32, out: &mut Out) {
     quoted(out, |out| {
         match dice.at(1).below(6) {
@@ -141,7 +141,7 @@ pub fn label(dice: Dice, number: u64, edited: u32, out: &mut Out) {
     });
 }
 
-/// An email's HTML.
+/// Appends an email's HTML.
 pub fn html(dice: Dice, out: &mut Out) {
     quoted(out, |out| {
         out.raw("<div class=\\\"m\\\">\\n\\t<p>");

@@ -1,11 +1,14 @@
-//! What a perfect export would hold: every current record, every documented column, in list order.
+//! What a perfect export holds: every current record with every documented column, in list order.
 //!
-//! A column that the schema's type does not have is null; one that is spelled otherwise stands under its documented
-//! name. Of objects there are two accounts: those of the *shipped* selection (object types that no page describes are
-//! left out, the others have the sub-fields that it asks for), and *all* that a selection made from the schema holds:
-//! every scalar sub-field in the schema's order, and one level of objects inside with theirs.
+//! A column that the schema's type lacks is null. A column that the schema spells differently appears under its
+//! documented name. There are two versions of a column's objects:
 //!
-//! The lines are made page by page, so that any size costs one page.
+//! - *shipped*: the sub-fields that the shipped selection asks for; object types that no documentation page describes
+//!   are null;
+//! - *all*: what a selection made from the schema holds: every scalar sub-field in the schema's order, and one level
+//!   of inner objects with theirs.
+//!
+//! The lines are generated page by page, so that the memory is that of one page.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -20,22 +23,22 @@ use crate::sandbox::graphql::reading::Reading;
 use crate::sandbox::graphql::selection::{Part, Pick, Side};
 use crate::streams::{Kind, Stream};
 
-/// Rows made at a time.
+/// Number of rows generated at a time.
 const CHUNK: u64 = 500;
 
-/// How deep the objects of a column go.
+/// Levels of objects in a column.
 const LEVELS: usize = 2;
 
-/// Which sub-fields objects have.
+/// Selects the sub-fields of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Objects {
-    /// Those that the shipped selection asks for.
+    /// The sub-fields that the shipped selection asks for.
     Shipped,
-    /// Those that the schema shows.
+    /// The sub-fields that the schema has.
     All,
 }
 
-/// A walk through a stream's current records.
+/// A pass over a stream's current records.
 #[derive(Debug)]
 pub struct Truth {
     picks: Vec<Pick>,
@@ -44,7 +47,7 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// From the beginning of a stream.
+    /// Starts at the first record of a stream.
     pub fn of(stream: Stream, reading: &Reading, objects: Objects) -> Truth {
         let columns = stream.columns().iter();
         Truth {
@@ -54,7 +57,7 @@ impl Truth {
         }
     }
 
-    /// The next lines; `None` at the end.
+    /// Returns the next lines, or `None` at the end.
     pub fn next_lines(&mut self, world: &World, lists: &Mutex<Lists>) -> Option<Vec<u8>> {
         let mut out = Out { lossy: true, ..Out::default() };
         let rows = {
@@ -70,10 +73,10 @@ impl Truth {
     }
 }
 
-/// A column under its documented name.
+/// Returns a column under its documented name.
 fn column(stream: Stream, name: &str, kind: Kind, reading: &Reading, objects: Objects) -> Pick {
     let Some((ty, entity)) = reading.entities.of_stream(stream) else {
-        // A schema that says nothing of the stream takes nothing away from it.
+        // If the schema has no type for the stream, the stream keeps its columns.
         return shipped(name, kind);
     };
     let definition = entity.field(name).and_then(|field| reading.types.type_field(ty, field).ok());
@@ -94,7 +97,7 @@ fn column(stream: Stream, name: &str, kind: Kind, reading: &Reading, objects: Ob
     }
 }
 
-/// What is selected of an object: its scalars, and its objects as far as so many levels reach.
+/// Returns the selection of an object: its scalars, and inner objects for `levels` levels.
 fn inner(definition: &FieldDefinition, reading: &Reading, levels: usize) -> Vec<Pick> {
     let ty = definition.ty.inner_named_type();
     let Some(ExtendedType::Object(object)) = reading.types.types.get(ty) else {
@@ -113,7 +116,7 @@ fn inner(definition: &FieldDefinition, reading: &Reading, levels: usize) -> Vec<
     picks.collect()
 }
 
-/// A column as the shipped selection asks for it.
+/// Returns a column as the shipped selection asks for it.
 fn shipped(name: &str, kind: Kind) -> Pick {
     let fields: &[&str] = match name {
         "tags" => &["_id", "name", "color"],

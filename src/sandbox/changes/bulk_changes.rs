@@ -1,4 +1,4 @@
-//! Changes that reach further than a page: runs of rows that disappear, rows that leap over the reading point.
+//! Changes that reach further than a page: runs of rows that disappear, and rows that jump over the reading point.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use crate::sandbox::account::data::{Entry, List};
 use crate::sandbox::account::rng::Dice;
 use crate::sandbox::changes::drift::{Change, Lists};
 
-/// The page that was shown last, so that what happens can happen where it hurts.
+/// The page that was shown last. Changes are made near it, where they hurt a reader most.
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) struct LastShown {
     list: List,
@@ -14,19 +14,20 @@ pub(in crate::sandbox) struct LastShown {
 }
 
 impl Lists {
-    /// Remembers which rows were shown.
+    /// Remembers which rows a page has shown.
     pub fn shows(&mut self, list: List, start: u64, limit: u64) {
         self.last_shown = Some(LastShown { list, rows: start..start.saturating_add(limit) });
     }
 
-    /// A row of the page that was shown last, where it was one of this list, and how many rows that had.
+    /// Returns the rows of the page shown last, cut to the list, and the page's size. `None` if that page was of
+    /// another list.
     fn shown(&self, list: List) -> Option<(Range<u64>, u64)> {
         let shown = self.last_shown.as_ref()?;
         let rows = shown.rows.start.min(self.len(list))..shown.rows.end.min(self.len(list));
         (shown.list == list).then(|| (rows, shown.rows.end - shown.rows.start))
     }
 
-    /// A run of rows longer than a page disappears; not from a list that has no more than two.
+    /// Deletes a run of rows longer than a page. Returns `false` if the list has two pages or fewer.
     pub(in crate::sandbox) fn bulk_delete(&mut self, list: List, dice: Dice) -> bool {
         let Some((_, page)) = self.shown(list) else { return false };
         let len = self.len(list);
@@ -45,7 +46,8 @@ impl Lists {
         true
     }
 
-    /// A row leaps over more than a page, ahead more often than back; half of them look the same as before.
+    /// Moves a row by more than a page, ahead more often than back; half of the moved rows keep their content.
+    /// Returns `false` if the list has one page or less.
     pub(in crate::sandbox) fn leap(&mut self, list: List, dice: Dice) -> bool {
         let Some((rows, page)) = self.shown(list) else { return false };
         let len = self.len(list);

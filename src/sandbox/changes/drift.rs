@@ -1,9 +1,11 @@
-//! Lists that move while they are read: inserts, deletes, edits and moves laid over the lazy base.
+//! Lists that move while they are read: inserts, deletes, edits and moves on top of the generated account.
 //!
-//! A list that was touched is written out once (16 bytes a record) and changed there; untouched lists stay lazy.
-//! What happens depends on (seed, number of the list request) and on which list is being read, never on time: the same
-//! client asking the same questions meets the same drift. Deleted records never come back, and every id that was
-//! inserted, deleted, edited or moved is remembered, so that a test knows which records it may not judge.
+//! Only a changed list is held in memory (16 bytes a record); the others stay computed. The changes depend on the
+//! seed, the number of the list request and the list being read, never on time. Therefore a client that asks the same
+//! questions meets the same drift.
+//!
+//! Deleted records never come back. The id of every record that was inserted, deleted, edited or moved is remembered,
+//! so that a test knows which records it must not judge.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -15,22 +17,22 @@ use crate::sandbox::changes::bulk_changes::LastShown;
 use crate::sandbox::changes::night::Nights;
 use crate::streams::Stream;
 
-/// Where a list shows new and moved records.
+/// The place where a list shows new and moved records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
-    /// In front, and the list itself is newest first.
+    /// In front; the list itself is newest first.
     #[default]
     NewestFirst,
-    /// At the end, and the list itself is oldest first.
+    /// At the end; the list itself is oldest first.
     OldestFirst,
     /// At any place.
     Anywhere,
-    /// In front, and so does what is edited: the list is sorted by a field that changes.
+    /// In front, and edited records too: the list is sorted by a field that changes.
     ByChange,
 }
 
 impl Order {
-    /// The order of that name: `newest_first`, `oldest_first`, `anywhere`, `by_change`.
+    /// Returns the order of that name: `newest_first`, `oldest_first`, `anywhere` or `by_change`.
     pub fn named(name: &str) -> Option<Order> {
         match name {
             "newest_first" => Some(Order::NewestFirst),
@@ -42,16 +44,16 @@ impl Order {
     }
 }
 
-/// One kind of change.
+/// A kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// A record appears.
     Insert,
     /// A record disappears.
     Delete,
-    /// A record's fields change where it stands.
+    /// A record's fields change, and it keeps its place.
     Edit,
-    /// A record's fields change and it goes where new records go.
+    /// A record's fields change, and it goes to the place of new records.
     Move,
 }
 
@@ -59,7 +61,7 @@ impl Change {
     /// Every kind.
     pub const ALL: [Change; 4] = [Change::Insert, Change::Delete, Change::Edit, Change::Move];
 
-    /// The change of that name: `insert`, `delete`, `edit`, `move`.
+    /// Returns the change of that name: `insert`, `delete`, `edit` or `move`.
     pub fn named(name: &str) -> Option<Change> {
         match name {
             "insert" => Some(Change::Insert),
@@ -71,22 +73,22 @@ impl Change {
     }
 }
 
-/// How much moves, and how.
+/// The settings of drift: how much changes, and how.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Which changes happen when.
+    /// Seed that decides which changes happen when.
     pub seed: u64,
-    /// Expected changes between two list requests. Between two questions of one request a tenth of it happens.
+    /// Expected changes between two list requests. Between two questions of one request, a tenth of it.
     pub rate: f64,
-    /// Where new and moved records go.
+    /// The place where new and moved records go.
     pub order: Order,
-    /// The kinds of change, equally likely; named twice is twice as likely.
+    /// The kinds of change, equally likely; a kind that is listed twice is twice as likely.
     pub kinds: Vec<Change>,
-    /// After so many changes the account holds still.
+    /// Number of changes after which the account holds still.
     pub max_events: u64,
-    /// Now and then more rows than a page has are deleted at once.
+    /// `true` if a run of rows longer than a page is deleted now and then.
     pub bulk_deletes: bool,
-    /// Rows leap over more than a page.
+    /// `true` if rows move by more than a page.
     pub leaps: bool,
 }
 
@@ -110,7 +112,7 @@ pub struct Lists {
     pub(in crate::sandbox) world: Arc<World>,
     settings: Option<Settings>,
     pub(in crate::sandbox) changed: HashMap<List, Vec<Entry>>,
-    /// Conversations that were deleted: their messages are gone with them.
+    /// Deleted conversations; their messages are deleted with them.
     gone: HashSet<u64>,
     touched: BTreeMap<Stream, BTreeSet<u64>>,
     pub(in crate::sandbox) inserted: BTreeMap<Stream, u64>,
@@ -118,13 +120,13 @@ pub struct Lists {
     questions: u64,
     events: u64,
     pub(in crate::sandbox) nights: Nights,
-    /// When records changed last.
+    /// The last change of each record, in milliseconds since 1970.
     pub(in crate::sandbox) stamped: HashMap<(List, u64), u64>,
     pub(in crate::sandbox) last_shown: Option<LastShown>,
 }
 
 impl Lists {
-    /// The lists of an account, as they are in the beginning.
+    /// Returns the lists of an account as generated.
     pub fn new(world: Arc<World>, settings: Option<Settings>) -> Lists {
         Lists {
             world,
@@ -142,7 +144,7 @@ impl Lists {
         }
     }
 
-    /// How many records a list has now.
+    /// Returns the number of records in a list.
     pub fn len(&self, list: List) -> u64 {
         match self.changed.get(&list) {
             Some(entries) => entries.len() as u64,
@@ -151,7 +153,7 @@ impl Lists {
         }
     }
 
-    /// The records at these positions now, as far as the list reaches.
+    /// Returns the records at these positions, as far as the list reaches.
     pub fn slice(&self, list: List, positions: Range<u64>) -> Vec<Entry> {
         match self.changed.get(&list) {
             Some(entries) => {
@@ -162,7 +164,7 @@ impl Lists {
         }
     }
 
-    /// Where a list shows the record of that id now, and in which version.
+    /// Returns the position and the row of the record with that id, or `None` if the list lacks it.
     pub fn position(&self, list: List, id: &str) -> Option<(u64, Row)> {
         let number = self.world.stream_ids(list.stream()).number(id)?;
         if self.shifted(list) {
@@ -181,23 +183,23 @@ impl Lists {
         }
     }
 
-    /// A record of a list as a row.
+    /// Returns a record of a list as a row.
     pub(in crate::sandbox) fn row(&self, list: List, entry: Entry) -> Row {
         let newest = || self.nights.last.get(&entry.number).copied();
         Row { list, entry, last_message: if list == List::Conversations { newest() } else { None } }
     }
 
-    /// The messages of the conversation with that id; none when it is unknown or deleted.
+    /// Returns the message list of the conversation with that id, or `None` if it is unknown or deleted.
     pub fn messages_of(&self, conversation: &str) -> Option<List> {
         self.position(List::Conversations, conversation).map(|(_, row)| List::Messages(row.entry.number))
     }
 
-    /// How many changes there have been.
+    /// Returns the number of changes so far.
     pub fn events(&self) -> u64 {
         self.events
     }
 
-    /// The ids of every record that was inserted, deleted, edited or moved, by stream.
+    /// Returns the ids of all records that were inserted, deleted, edited or moved, by stream.
     pub fn touched(&self) -> BTreeMap<&'static str, Vec<String>> {
         crate::streams::ALL
             .into_iter()
@@ -208,7 +210,7 @@ impl Lists {
             .collect()
     }
 
-    /// Lets happen what happens before a list is asked for: nothing before the first time.
+    /// Makes the changes that happen before `asked` is answered. Before the first question, nothing changes.
     pub fn pass_time(&mut self, asked: List, first_of_request: bool) {
         let Some(settings) = self.settings.clone() else { return };
         let dice = Dice::new(settings.seed).named("drift").at(self.questions);
@@ -218,7 +220,7 @@ impl Lists {
         }
         let mut expected = if first_of_request { settings.rate } else { settings.rate / 10.0 };
         let mut dice = dice.at(0);
-        // One event for certain as long as one is expected, then one by chance.
+        // Each whole expected change happens for certain, the remaining fraction by chance.
         while self.events < settings.max_events && (expected >= 1.0 || dice.unit() < expected) {
             dice = dice.at(1);
             self.happen(&settings, dice, asked);
@@ -273,7 +275,7 @@ impl Lists {
         self.touch(list, entry.number, change);
     }
 
-    /// Remembers a change; the messages of a conversation go with it.
+    /// Remembers a change. Deleting a conversation also deletes its messages.
     pub(in crate::sandbox) fn touch(&mut self, list: List, number: u64, change: Change) {
         self.touched.entry(list.stream()).or_default().insert(number);
         self.stamp(list, number);
@@ -282,7 +284,8 @@ impl Lists {
         }
     }
 
-    /// A list to change: each of the four large streams is as likely as another, a conversation as likely as it has messages.
+    /// Draws a list to change. The four default streams are equally likely; a conversation is as likely as it has
+    /// messages.
     fn any_list(&self, dice: Dice) -> List {
         match List::of(dice.at(1).pick(&crate::streams::DEFAULT)) {
             List::AllMessages => {
@@ -303,7 +306,7 @@ impl Lists {
     }
 }
 
-/// The number of the first record of a stream that was not there in the beginning.
+/// Returns the number of the first record that is added to a stream after the account was generated.
 pub(in crate::sandbox) fn first_new(world: &World, stream: Stream) -> u64 {
     let size = world.size();
     match stream {

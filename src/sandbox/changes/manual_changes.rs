@@ -1,4 +1,4 @@
-//! What changes when a test wants it to, between two runs: records that are deleted, lists that come out empty.
+//! Changes on a test's command, between two runs: records that are deleted, and lists that come out empty.
 
 use crate::sandbox::account::data::{Entry, List};
 use crate::sandbox::account::rng::Dice;
@@ -6,7 +6,7 @@ use crate::sandbox::changes::drift::{Change, Lists};
 use crate::streams::Stream;
 
 impl Lists {
-    /// Deletes `n` records of a stream, the same for the same seed; their ids.
+    /// Deletes up to `n` records of a stream and returns their ids. The same seed deletes the same records.
     pub fn delete(&mut self, stream: Stream, n: usize, seed: u64) -> Vec<String> {
         let mut dice = Dice::new(seed).named("delete").named(stream.name());
         let mut ids = Vec::new();
@@ -19,7 +19,7 @@ impl Lists {
             }
             let at = dice.below(len);
             let Some(row) = self.rows(of, at..at + 1).pop() else { break };
-            // A message stands in the list of its conversation.
+            // A message is stored in the list of its conversation.
             let list = match row.list {
                 List::AllMessages => self.conversation_of(row.entry.number),
                 list => Some(list),
@@ -34,7 +34,7 @@ impl Lists {
         ids
     }
 
-    /// Whether the lists of a stream come out empty from now on. Single records are answered all the same.
+    /// Makes the lists of a stream come out empty, or ends that. Questions for a single record are still answered.
     pub fn withhold(&mut self, stream: Stream, withheld: bool) {
         if withheld {
             self.withheld.insert(stream)
@@ -43,7 +43,7 @@ impl Lists {
         };
     }
 
-    /// Whether this list comes out empty.
+    /// Returns `true` if this list comes out empty.
     pub fn is_withheld(&self, list: List) -> bool {
         self.withheld.contains(&list.stream())
     }

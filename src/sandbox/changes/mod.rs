@@ -1,5 +1,8 @@
-//! How the account changes: while lists are read ([`crate::sandbox::changes::drift`], [`crate::sandbox::changes::bulk_changes`]), between two readings ([`crate::sandbox::changes::night`]), and when a test
-//! wants it to ([`crate::sandbox::changes::manual_changes`]).
+//! Changes to the account, by when they happen:
+//!
+//! - while lists are read: [`crate::sandbox::changes::drift`], [`crate::sandbox::changes::bulk_changes`];
+//! - between two runs: [`crate::sandbox::changes::night`];
+//! - on a test's command: [`crate::sandbox::changes::manual_changes`].
 
 pub(crate) mod bulk_changes;
 pub(crate) mod drift;

@@ -1,10 +1,12 @@
-//! What happens between two nights: the account changes all at once, while nobody reads it.
+//! The changes of a night: the account changes all at once, while no client reads it.
 //!
-//! Deterministic: the same account, seeds and counts give the same nights. Each night lies a day behind the one before,
-//! the first a month behind everything the account begins with; a client under test is told what time it is ([`Told::now`]).
-//! The kinds of change are those that a nightly reading meets: new messages (the conversation's entry shows the last one),
-//! new conversations, edited contacts, messages of the last two days whose status changes (no entry shows it), and old
-//! messages that change although nothing should change them any more: what only an audit finds.
+//! The same account, seeds and counts give the same nights. Each night is a day after the one before, and the first
+//! comes a month after the newest generated record. The client under test is told the time ([`Told::now`]). The kinds
+//! of change are those that a nightly run meets:
+//!
+//! - new messages (the conversation's entry shows the last one), new conversations, and edited or new contacts;
+//! - a changed status in messages of the last two days (no entry shows it);
+//! - changes to old messages, which nothing should change any more: only an audit finds them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,31 +19,31 @@ use crate::sandbox::changes::drift::{Lists, first_new};
 use crate::sandbox::graphql::json_writer::Out;
 use crate::streams::Stream;
 
-/// How much changes.
+/// Describes how much a night changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Night {
-    /// Which changes.
+    /// Seed that decides which records change.
     pub seed: u64,
-    /// Conversations that get new messages.
+    /// Number of conversations that get new messages.
     pub changed: u64,
-    /// New conversations, with messages.
+    /// Number of new conversations, each with messages.
     pub new: u64,
-    /// Contacts that are edited.
+    /// Number of contacts that are edited.
     pub contacts: u64,
-    /// New contacts.
+    /// Number of new contacts.
     pub new_contacts: u64,
-    /// Messages of the last two days that change.
+    /// Number of messages of the last two days whose status changes.
     pub status: u64,
-    /// Old messages that change in conversations that do not.
+    /// Number of old messages that change in conversations that do not change otherwise.
     pub old_edits: u64,
 }
 
-/// What has changed, by id.
+/// Reports the changes of a night by id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Told {
     /// The night's number, from 1.
     pub night: u64,
-    /// What time it is after it.
+    /// The time after the night, in ISO 8601.
     pub now: String,
     /// Conversations with new messages.
     pub changed: Vec<String>,
@@ -51,25 +53,25 @@ pub struct Told {
     pub contacts: Vec<String>,
     /// New contacts.
     pub new_contacts: Vec<String>,
-    /// Conversations of recent messages that changed.
+    /// Conversations of the recent messages that changed.
     pub status: Vec<String>,
-    /// Conversations of old messages that changed.
+    /// Conversations of the old messages that changed.
     pub old_edits: Vec<String>,
 }
 
-/// What is remembered of the nights.
+/// The memory of the nights so far.
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct Nights {
     pub(in crate::sandbox) count: u64,
     conversations: u64,
-    /// The newest message of each conversation that got some.
+    /// The newest message of each conversation that got messages at night.
     pub(in crate::sandbox) last: HashMap<u64, u64>,
-    /// Conversation and message of each night's messages.
+    /// `(night, conversation, message)` for each message that a night added.
     made: Vec<(u64, u64, u64)>,
 }
 
 impl Night {
-    /// Reads the query of an address, such as `seed=5&changed=20`; none when a part of it is not known.
+    /// Reads a URL query such as `seed=5&changed=20`. Returns `None` if it has an unknown name or an invalid value.
     pub fn of_query(query: &str) -> Option<Night> {
         let mut night = Night::default();
         for part in query.split('&').filter(|part| !part.is_empty()) {
@@ -91,7 +93,7 @@ impl Night {
 }
 
 impl Lists {
-    /// Lets a night pass.
+    /// Lets a night pass and reports its changes.
     pub fn night(&mut self, night: Night) -> Told {
         self.nights.count += 1;
         let count = self.nights.count;
@@ -102,7 +104,7 @@ impl Lists {
         let mut told = Told { night: count, now, ..Told::default() };
         let mut busy: HashSet<u64> = self.nights.made.iter().filter(|m| m.0 + 4 > count).map(|m| m.1).collect();
 
-        // Statuses first: of messages that the last nights have brought, not this one.
+        // Statuses change first, so that they hit messages of earlier nights only.
         let recent: Vec<(u64, u64, u64)> = self.nights.made.iter().filter(|m| m.0 + 2 >= count).copied().collect();
         for at in picked(dice.at(1), recent.len() as u64, night.status) {
             let (_, conversation, message) = recent[at];
@@ -159,7 +161,7 @@ impl Lists {
         self.changed.entry(list).or_insert_with(|| world.slice(list, 0..u64::MAX).collect())
     }
 
-    /// A record where new ones go.
+    /// Adds a record at the place of new records.
     fn put(&mut self, list: List, number: u64) {
         let newest_first = self.world.newest_first();
         let entries = self.written_out(list);
@@ -175,7 +177,7 @@ impl Lists {
         self.stamp(list, number);
     }
 
-    /// New messages for a conversation, whose entry shows the last of them and goes where new ones go.
+    /// Adds messages to a conversation. Its entry shows the last of them and moves to the place of new records.
     fn messages(&mut self, conversation: u64, count: u64) {
         let night = self.nights.count;
         for _ in 0..count {
@@ -195,7 +197,7 @@ impl Lists {
         self.stamp(List::Conversations, conversation);
     }
 
-    /// A message that a conversation had in the beginning.
+    /// Draws a message that the conversation had in the generated account.
     fn old_message(&self, conversation: u64, dice: Dice) -> Option<u64> {
         let old = |e: &Entry| e.number < self.world.size().messages;
         let all: Vec<u64> =
@@ -205,7 +207,7 @@ impl Lists {
     }
 }
 
-/// So many different places below `end`, in no order.
+/// Draws `count` different places below `end`, in random order.
 fn picked(dice: Dice, end: u64, count: u64) -> Vec<usize> {
     let mut places: Vec<usize> = (0..usize::try_from(end).unwrap_or(0)).collect();
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(places.len());
@@ -218,7 +220,8 @@ fn picked(dice: Dice, end: u64, count: u64) -> Vec<usize> {
     places
 }
 
-/// When a message of a night was made.
+/// Returns when a night's message was made, in milliseconds since 1970; `beyond` is its number less the generated
+/// messages. `None` if no night made it.
 pub(in crate::sandbox) fn made(beyond: u64) -> Option<u64> {
     (beyond >= NIGHTLY).then(|| FIRST_NIGHT + beyond / NIGHTLY * DAY + beyond % NIGHTLY * 1000)
 }

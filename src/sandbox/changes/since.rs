@@ -1,5 +1,7 @@
-//! What changed since a moment: when each record was made, edited or moved the last time, as the nights count time. A list
-//! that is asked for changes shows those records alone, in the order of the whole list.
+//! Lists of changes: the records that were made, edited or moved at or after a moment.
+//!
+//! Time here is the time of the nights. A list that is asked for changes shows only those records, in the order of
+//! the whole list.
 
 use crate::sandbox::account::cursor;
 use crate::sandbox::account::data::{List, Row};
@@ -9,18 +11,18 @@ use crate::sandbox::graphql::execute::Page;
 use crate::sandbox::graphql::question::{Paging, Place};
 
 impl Lists {
-    /// The moment it is, in milliseconds since 1970: noon after the last night.
+    /// Returns the current time, in milliseconds since 1970: noon after the last night.
     pub(in crate::sandbox) fn now(&self) -> u64 {
         FIRST_NIGHT + self.nights.count * DAY + DAY / 2
     }
 
-    /// A record changes now.
+    /// Notes that a record changes now.
     pub(in crate::sandbox) fn stamp(&mut self, list: List, number: u64) {
         let now = self.now();
         self.stamped.insert((list, number), now);
     }
 
-    /// A page of what changed at or after a moment.
+    /// Returns a page of the records that changed at or after `moment` (milliseconds since 1970).
     pub(in crate::sandbox) fn changed_since(&self, list: List, moment: u64, paging: &Paging, limit: u64) -> Page {
         let changed = |row: &Row| {
             let number = row.entry.number;

@@ -1,9 +1,9 @@
-//! The schemas that come along: the same account, spelled as different servers might spell it.
+//! The schemas that come with the sandbox: the same account, spelled as different servers might spell it.
 
-/// The shape that is served unless another is asked for.
+/// The schema that is served by default.
 pub const DEFAULT_SDL: &str = include_str!("default.graphql");
 
-/// Every schema that comes along.
+/// Every schema that comes with the sandbox, by name.
 const SHIPPED: [(&str, &str); NAMES.len()] = [
     ("default", DEFAULT_SDL),
     ("prefixed", include_str!("prefixed.graphql")),
@@ -13,10 +13,10 @@ const SHIPPED: [(&str, &str); NAMES.len()] = [
     ("zero", include_str!("zero.graphql")),
 ];
 
-/// Their names.
+/// The names of the schemas that come with the sandbox.
 pub const NAMES: [&str; 6] = ["default", "prefixed", "input", "relay", "offset", "zero"];
 
-/// The schema that comes along under that name.
+/// Returns the schema of that name, or `None`.
 pub fn shipped(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(known, _)| *known == name).map(|(_, sdl)| *sdl)
 }

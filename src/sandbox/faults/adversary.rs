@@ -1,7 +1,7 @@
-//! Servers that make lists hard to read: each adversary is a habit of some real server, and one that a walk must see
-//! through or give up on. What they leave out is still in the account: `/truth` shows it.
+//! Habits of real servers that make lists hard to read. A walk must see through each habit or report the list as
+//! incomplete. Rows that an adversary hides are still in the account: `/truth` shows them.
 //!
-//! Deterministic: what is answered depends on (seed, the questions so far), never on time.
+//! An answer depends only on the seed and the questions so far, never on time, so that a failed test can be repeated.
 
 use std::collections::HashMap;
 
@@ -14,29 +14,29 @@ use crate::sandbox::graphql::question::Place;
 /// A habit of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adversary {
-    /// Now and then a run of rows longer than a page disappears. Part of what moves: `upheaval.rs`.
+    /// Now and then a run of rows longer than a page disappears. `changes/bulk_changes.rs` does this.
     BulkDeletes,
-    /// Pages are cut down to 25 rows in silence.
+    /// The server cuts pages down to 25 rows without saying so.
     Clamp,
-    /// Some rows are left out after skip and limit: pages are short in mid-list, and the total counts all.
+    /// Some rows are removed after skip and limit: pages in mid-list are short, and the total counts every row.
     Filtered,
-    /// Nothing is served past row 250.
+    /// No row after row 250 is served.
     DepthCap,
-    /// A page behind the end shows the last page again.
+    /// A page after the end shows the last page again.
     LastPageRepeated,
     /// Rows with the same sort key (60 neighbours) come in an order that depends on the question.
     Ties,
-    /// A question that was asked before is answered as it was then, for 30 questions.
+    /// A repeated question gets its earlier answer again, for 30 questions.
     Cached,
-    /// Where a page begins is ignored: every question gets the first.
+    /// The server ignores where a page should begin: every question gets the first page.
     PageIgnored,
-    /// Rows leap by more than a page, some with the same bytes, most often rows just shown. Part of what moves:
-    /// `upheaval.rs`.
+    /// Rows move by more than a page, some with unchanged bytes, most often rows that were just shown.
+    /// `changes/bulk_changes.rs` does this.
     MovedAnchor,
 }
 
 impl Adversary {
-    /// Every one, by its name.
+    /// Every adversary with its name.
     pub const NAMED: [(&str, Adversary); 9] = [
         ("bulk-deletes", Adversary::BulkDeletes),
         ("clamp", Adversary::Clamp),
@@ -49,32 +49,32 @@ impl Adversary {
         ("moved-anchor", Adversary::MovedAnchor),
     ];
 
-    /// The adversary of that name.
+    /// Returns the adversary of that name.
     pub fn named(name: &str) -> Option<Adversary> {
         Adversary::NAMED.into_iter().find(|(known, _)| *known == name).map(|(_, adversary)| adversary)
     }
 
-    /// Whether it is one of the things that happen while a list is read.
+    /// Returns `true` if the adversary changes the account while a list is read.
     pub fn moves(self) -> bool {
         matches!(self, Adversary::BulkDeletes | Adversary::MovedAnchor)
     }
 }
 
-/// The rows of a page where pages are clamped.
+/// Rows in a page under [`Adversary::Clamp`].
 const CLAMPED: u64 = 25;
-/// Where a list is cut off.
+/// Row at which [`Adversary::DepthCap`] cuts a list off.
 const DEPTH: u64 = 250;
-/// How many neighbours share a sort key.
+/// Number of neighbours that share a sort key.
 const TIED: u64 = 60;
-/// Of a thousand rows so many are left out.
+/// Rows left out of every thousand under [`Adversary::Filtered`].
 const LEFT_OUT: u64 = 60;
-/// For how many questions an answer is given again.
+/// Number of questions for which [`Adversary::Cached`] repeats an answer.
 const FRESH: u64 = 30;
 
-/// A question for a page: which list, where it begins, how many rows.
+/// The key of a page: its list, where it begins, and its number of rows.
 pub type Asked = (List, Place, u64);
 
-/// The adversaries of a sandbox, and what they remember.
+/// The adversaries of a sandbox, and their memory.
 #[derive(Debug, Default)]
 pub struct Adversaries {
     which: Vec<Adversary>,
@@ -84,7 +84,7 @@ pub struct Adversaries {
 }
 
 impl Adversaries {
-    /// These, with their seed.
+    /// Returns these adversaries with their seed.
     pub fn new(which: Vec<Adversary>, seed: u64) -> Adversaries {
         Adversaries { which, dice: Dice::new(seed).named("adversary"), ..Adversaries::default() }
     }
@@ -93,26 +93,26 @@ impl Adversaries {
         self.which.contains(&adversary)
     }
 
-    /// The most rows of a page.
+    /// Returns the largest page size, given the server's own.
     pub fn largest(&self, largest: u64) -> u64 {
         if self.has(Adversary::Clamp) { largest.min(CLAMPED) } else { largest }
     }
 
-    /// The answer that a question got a while ago.
+    /// Counts the question and returns its cached answer, or `None` if there is none recent enough.
     pub fn given(&mut self, asked: &Asked) -> Option<Page> {
         self.questions += 1;
         let (when, page) = self.given.get(asked)?;
         (self.questions - when <= FRESH).then(|| page.clone())
     }
 
-    /// Remembers an answer.
+    /// Stores an answer for [`Adversaries::given`], if answers are cached.
     pub fn give(&mut self, asked: Asked, page: &Page) {
         if self.has(Adversary::Cached) {
             self.given.insert(asked, (self.questions, page.clone()));
         }
     }
 
-    /// Where the page begins that was asked for at `start`.
+    /// Returns the row at which the page really begins when `start` was asked for.
     pub fn start(&self, start: u64, limit: u64, total: u64) -> u64 {
         if self.has(Adversary::PageIgnored) {
             return 0;
@@ -123,7 +123,7 @@ impl Adversaries {
         start
     }
 
-    /// The rows that are shown of a page.
+    /// Returns the rows that a page shows.
     pub fn rows(&self, lists: &Lists, list: List, start: u64, limit: u64) -> Vec<Row> {
         let mut end = start.saturating_add(limit);
         if self.has(Adversary::DepthCap) {
@@ -138,7 +138,7 @@ impl Adversaries {
         rows
     }
 
-    /// A page of a list in which neighbours with the same sort key change places with every question.
+    /// Returns a page of a list in which neighbours with the same sort key change places with every question.
     fn tied(&self, lists: &Lists, list: List, start: u64, end: u64) -> Vec<Row> {
         let mut rows = lists.rows(list, 0..u64::MAX);
         let dice = self.dice.at(start).at(end);

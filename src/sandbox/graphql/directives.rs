@@ -1,7 +1,8 @@
-//! `@sandbox(...)`: what an SDL file says of a server that the SDL itself cannot tell. Nothing of it is ever served:
-//! the directive's definition and its applications are taken out of the schema, so introspection does not show them.
+//! `@sandbox(...)`: tells about a server what SDL itself cannot express.
 //!
-//! An SDL need not define the directive, nor use it: everything has a default that is guessed (`entities.rs`, `asks.rs`).
+//! The directive is never served: its definition and its uses are removed from the schema, so that introspection does
+//! not show them. An SDL file need neither define nor use it. Everything it tells has a guessed default
+//! (`entities.rs`, `root_fields.rs`).
 
 use std::collections::HashMap;
 
@@ -15,7 +16,7 @@ use crate::streams::Stream;
 
 const NAME: &str = "sandbox";
 
-/// What is supplied when an SDL does not define it.
+/// The definition that is added when an SDL file lacks it.
 const DEFINITION: &str = r#"
 directive @sandbox(
   "on a root field: the stream whose list or record it is"
@@ -35,44 +36,44 @@ directive @sandbox(
 ) on FIELD_DEFINITION | OBJECT | SCALAR | SCHEMA
 "#;
 
-/// An argument that a server takes and ignores.
+/// An argument that a server accepts and ignores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ignored {
-    /// Always the first page.
+    /// The page: every answer is the first page.
     Page,
-    /// Always pages of the same size.
+    /// The size: every page has the same size.
     Size,
-    /// Always the whole list, not what changed since a moment.
+    /// The moment: every answer is the whole list, not the changes since.
     Since,
 }
 
-/// What was said of a root field.
+/// The hints on a root field.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RootHint {
-    /// Whose list or record it is.
+    /// The stream whose list or record it returns.
     pub stream: Option<Stream>,
     /// The number of the first page.
     pub page_from: Option<u64>,
-    /// The most rows a page has.
+    /// The most rows in a page.
     pub largest: Option<u64>,
-    /// What is ignored.
+    /// The argument that the server ignores.
     pub ignores: Option<Ignored>,
 }
 
-/// Everything that was said.
+/// All hints of an SDL file.
 #[derive(Debug, Default)]
 pub struct Hints {
-    /// By type and field.
+    /// Hints on root fields, by type and field.
     pub roots: HashMap<(Name, Name), RootHint>,
-    /// By type.
+    /// Streams of record types, by type.
     pub entities: HashMap<Name, Stream>,
-    /// The documented column, by type and field.
+    /// Documented columns, by type and field.
     pub columns: HashMap<(Name, Name), String>,
-    /// How moments are written.
+    /// The form of moments.
     pub dates: Option<Dates>,
 }
 
-/// Reads an SDL file: the schema to serve, and what was said beside it. The error is what is wrong, for people.
+/// Reads an SDL file: the schema to serve, and its hints. `Err` is a text for people that says what is wrong.
 pub fn load(sdl: &str) -> Result<(Valid<Schema>, Hints), String> {
     let mut schema = Schema::parse(sdl, "schema.graphql").map_err(|e| e.to_string())?;
     if !schema.directive_definitions.contains_key(NAME) {
@@ -86,7 +87,7 @@ pub fn load(sdl: &str) -> Result<(Valid<Schema>, Hints), String> {
     Ok((served, hints))
 }
 
-/// Takes every hint out of a schema.
+/// Removes every hint from a schema and returns them.
 fn take(schema: &mut Schema) -> Result<Hints, String> {
     let mut hints = Hints::default();
     let root = &schema.schema_definition;

@@ -1,8 +1,13 @@
-//! Which object types of a schema are the records of which stream, and which of their fields hold which column.
+//! Finds the object types that are a stream's records, and which of their fields holds which column.
 //!
-//! A type is told by `@sandbox(entity:)`, else by its documented name, else by the documented columns it carries: the
-//! type with the most, at least three and at least half of its fields. A field is told by `@sandbox(column:)`, else by
-//! its name, else by its folded name (`created_at` holds `createdAt`, `id` holds `_id`).
+//! A type is recognized by the first of these that applies:
+//!
+//! - `@sandbox(entity:)`;
+//! - its documented name;
+//! - the documented columns it has: the type with the most, at least three and at least half of its fields.
+//!
+//! A field is recognized by `@sandbox(column:)`, else by its name, else by its folded name (`created_at` holds
+//! `createdAt`, `id` holds `_id`).
 
 use std::collections::HashMap;
 
@@ -13,15 +18,15 @@ use crate::sandbox::graphql::directives::Hints;
 use crate::sandbox::graphql::synonyms::fold;
 use crate::streams::{ALL, Kind, Stream};
 
-/// The columns a type must carry to be told by them.
+/// Least number of columns by which a type is recognized.
 const ENOUGH: usize = 3;
 
-/// A record's type.
+/// The type of a record.
 #[derive(Debug)]
 pub struct Entity {
     /// The stream whose records are of this type.
     pub stream: Stream,
-    /// Column by field.
+    /// Column name by field.
     columns: HashMap<Name, &'static str>,
 }
 
@@ -30,7 +35,7 @@ pub struct Entity {
 pub struct Entities(HashMap<Name, Entity>);
 
 impl Entities {
-    /// The record types of a schema; the error is a hint that leads nowhere.
+    /// Finds the record types of a schema. `Err` describes a hint that names an unknown column.
     pub fn of(schema: &Schema, hints: &Hints) -> Result<Entities, String> {
         let mut streams: HashMap<Name, Stream> = hints.entities.clone();
         for stream in ALL {
@@ -52,12 +57,12 @@ impl Entities {
         Ok(Entities(entities))
     }
 
-    /// What a type is a record of.
+    /// Returns the entity of a type, or `None` if the type is not a record.
     pub fn get(&self, ty: &str) -> Option<&Entity> {
         self.0.get(ty)
     }
 
-    /// The type of a stream's records; the first by name when there are several.
+    /// Returns the type of a stream's records; the first by name if there are several.
     pub fn of_stream(&self, stream: Stream) -> Option<(&Name, &Entity)> {
         let found = self.0.iter().filter(|(_, entity)| entity.stream == stream);
         found.min_by_key(|(name, _)| name.as_str())
@@ -65,12 +70,12 @@ impl Entities {
 }
 
 impl Entity {
-    /// The column that a field holds.
+    /// Returns the column that a field holds.
     pub fn column(&self, field: &str) -> Option<&'static str> {
         self.columns.get(field).copied()
     }
 
-    /// The field that holds a column; the one of that very name when there are several.
+    /// Returns the field that holds a column; of several, the one with the column's own name.
     pub fn field(&self, column: &str) -> Option<&Name> {
         let mut fields: Vec<&Name> = self.columns.iter().filter(|(_, c)| **c == column).map(|(f, _)| f).collect();
         fields.sort_by_key(|field| (field.as_str() != column, field.as_str()));
@@ -78,13 +83,13 @@ impl Entity {
     }
 }
 
-/// The kind of a stream's column.
+/// Returns the kind of a stream's column.
 pub fn kind(stream: Stream, column: &str) -> Option<Kind> {
     let mut columns = stream.columns().iter();
     columns.find(|c| c.name == column).map(|c| c.kind)
 }
 
-/// Gives the streams that have no type yet the types that carry the most of their columns.
+/// Gives each stream that has no type yet the type that has the most of its columns.
 fn by_columns(schema: &Schema, streams: &mut HashMap<Name, Stream>) {
     let root = &schema.schema_definition;
     let is_root = |name: &Name| {
@@ -104,7 +109,7 @@ fn by_columns(schema: &Schema, streams: &mut HashMap<Name, Stream>) {
             }
         }
     }
-    // The most first; of equals the one that stands first.
+    // Most columns first; the sort is stable, so of equals the first in the schema comes first.
     candidates.sort_by_key(|(carried, _, _)| std::cmp::Reverse(*carried));
     for (_, name, stream) in candidates {
         if !streams.contains_key(name) && !streams.values().any(|s| *s == stream) {
@@ -113,7 +118,8 @@ fn by_columns(schema: &Schema, streams: &mut HashMap<Name, Stream>) {
     }
 }
 
-/// Whether so many columns tell a type. A stream that has too few of them is told by a word of its name as well.
+/// Returns `true` if the columns suffice to recognize a type. A stream with fewer than three columns also needs
+/// `template` in the type's name.
 fn told(object: &ObjectType, stream: Stream, carried: usize) -> bool {
     if stream.columns().len() >= ENOUGH {
         return carried >= ENOUGH && carried * 2 >= object.fields.len();

@@ -1,8 +1,8 @@
-//! Answers root fields by writing the selected fields straight into the buffer of the answer.
+//! Answers root fields by writing the selected fields straight into the answer's buffer.
 //!
-//! What an envelope consists of was told when the query was planned (`pick.rs`), so an envelope may be flat or deep, a
-//! bare list or a connection: records are written where the records belong, members such as `success` or `totalDocs`
-//! wherever they stand, and every other object is gone into.
+//! The plan of the query (`plan.rs`, `selection.rs`) already says what each field of an envelope stands for.
+//! Therefore an envelope may be flat or deep, a bare list or a connection. Records are written where records belong,
+//! members such as `success` or `totalDocs` wherever they occur, and every other object is entered.
 
 use crate::sandbox::account::cursor;
 use crate::sandbox::account::data::{Row, World};
@@ -10,20 +10,20 @@ use crate::sandbox::graphql::json_writer::Out;
 use crate::sandbox::graphql::object::{Object, Value};
 use crate::sandbox::graphql::selection::{Part, Pick};
 
-/// What an envelope carries.
+/// The content of an envelope.
 #[derive(Debug, Clone)]
 pub enum Content {
     /// A page of a list.
     Page(Page),
-    /// One row of a page, and its cursor.
+    /// One row of a page, with its cursor.
     Row(Row, String),
-    /// One record, or none.
+    /// One record, or `None` if it does not exist.
     One(Option<Row>),
     /// A token.
     Token {
         /// Its text.
         text: String,
-        /// Its life.
+        /// Its lifetime in seconds.
         seconds: u64,
     },
     /// A failure inside the payload: a code and a message.
@@ -35,20 +35,20 @@ pub enum Content {
 pub struct Page {
     /// Its rows.
     pub rows: Vec<Row>,
-    /// How many rows the list has; `None` is answered as null.
+    /// Number of rows in the list; `None` is answered as null.
     pub total: Option<u64>,
-    /// There are rows behind this page.
+    /// `true` if there are rows after this page.
     pub more: bool,
-    /// How many rows come before it.
+    /// Number of rows before this page.
     pub start: u64,
-    /// Rows a page.
+    /// The page size in rows.
     pub limit: u64,
     /// The number of the first page.
     pub counts_from: u64,
 }
 
 impl Content {
-    /// How many rows are answered.
+    /// Returns the number of rows answered.
     pub fn rows(&self) -> u64 {
         match self {
             Content::Page(page) => page.rows.len() as u64,
@@ -59,12 +59,12 @@ impl Content {
     }
 }
 
-/// Writes answers.
+/// Writes answers into a buffer.
 #[derive(Debug)]
 pub struct Writer<'a> {
     /// The account.
     pub world: &'a World,
-    /// Where to.
+    /// The buffer.
     pub out: &'a mut Out,
 }
 
@@ -72,13 +72,13 @@ impl Writer<'_> {
     /// Writes the value of a root field.
     pub fn root(&mut self, pick: &Pick, content: &Content) {
         if pick.part == Part::Envelope {
-            // A failure is told in here.
+            // Even a failure is reported in the fields of the envelope.
             return self.fields(&pick.picks, |writer, inner| writer.envelope(inner, content));
         }
         self.envelope(pick, content);
     }
 
-    /// Writes a field of an envelope and, by recursion, everything in it.
+    /// Writes a field of an envelope and everything in it.
     fn envelope(&mut self, pick: &Pick, content: &Content) {
         match (pick.part, content) {
             (Part::Member(member), content) => self.member(member, pick, content),
@@ -103,7 +103,7 @@ impl Writer<'_> {
         self.object(&pick.picks, self.world.record(row));
     }
 
-    /// The cursor of the row that stands at that position.
+    /// Returns the cursor of the row at that position.
     pub(in crate::sandbox) fn cursor(&self, row: Row, position: u64) -> String {
         let ids = self.world.stream_ids(row.list.stream());
         cursor::text(position, &ids.text(row.entry.number))
@@ -138,7 +138,7 @@ impl Writer<'_> {
                 self.list(0..count, |writer, n| writer.object(&pick.picks, first.nth(n)));
             }
             Value::List(first, 1..) if !pick.leaf => self.object(&pick.picks, first),
-            // Objects where the schema has scalars: what names each.
+            // The data has objects where the schema has scalars: write the name, or the id, of each.
             Value::List(first, count) if pick.list => {
                 let name = if pick.ty == "ID" { "_id" } else { "name" };
                 self.list(0..count, |writer, n| {
@@ -151,7 +151,7 @@ impl Writer<'_> {
         }
     }
 
-    /// An object of which the data has the id alone.
+    /// Writes an object of which the data has only the id.
     fn reference(&mut self, pick: &Pick, object: Object) {
         let start = self.out.bytes.len();
         if !matches!(object.field(self.world, &pick.name, self.out), Value::Written) || pick.list {
@@ -165,7 +165,7 @@ impl Writer<'_> {
         });
     }
 
-    /// Writes what is written of a field nobody knows: null, or the least that its type allows.
+    /// Writes an unknown field: null, or the least value that its type allows.
     pub(in crate::sandbox) fn nothing(&mut self, pick: &Pick) {
         if pick.leaf || pick.list || !pick.non_null {
             return self.out.raw(&pick.fallback);

@@ -1,7 +1,7 @@
-//! The words of graphql-js, where the validator has others.
+//! Rewrites the validator's errors in the words of graphql-js.
 //!
-//! A client that learns a dialect from rejections reads these messages: they have to be the ones the real server's
-//! library writes.
+//! A client that learns a dialect from rejections reads these messages, so they must be the ones that the real
+//! server's library writes.
 
 use apollo_compiler::ast::{self, Selection};
 use apollo_compiler::diagnostic::ToCliReport;
@@ -12,29 +12,29 @@ use apollo_compiler::{Name, Schema};
 
 use crate::sandbox::graphql::suggest;
 
-/// What is wrong with a document.
+/// A document that the validator rejected.
 pub struct Wrong<'a> {
-    /// What it was held against.
+    /// The schema it was validated against.
     pub schema: &'a Schema,
     /// Its text.
     pub query: &'a str,
-    /// The text read.
+    /// The parsed text.
     pub parsed: &'a ast::Document,
-    /// Names that come close are suggested.
+    /// `true` if close names are suggested.
     pub suggestions: bool,
 }
 
-/// One complaint of the validator.
+/// One error of the validator.
 struct Complaint {
     name: &'static str,
-    /// What it says in words of its own.
+    /// The validator's own message.
     own: String,
     at: Option<SourceSpan>,
     error: GraphQLError,
 }
 
 impl Wrong<'_> {
-    /// The complaints, as graphql-js words them.
+    /// Returns the errors in the words of graphql-js, without those that graphql-js does not report.
     pub fn errors(&self, found: &DiagnosticList) -> Vec<GraphQLError> {
         let complaints: Vec<Complaint> = found
             .iter()
@@ -58,7 +58,7 @@ impl Wrong<'_> {
             .collect()
     }
 
-    /// True for a complaint that only follows from another: graphql-js has none.
+    /// Returns `true` for an error that only follows from another one; graphql-js does not report it.
     fn spurious(&self, complaint: &Complaint, all: &[Complaint]) -> bool {
         let within = |other: &Complaint| {
             let (Some(at), Some(inner)) = (complaint.at, other.at) else {
@@ -68,17 +68,17 @@ impl Wrong<'_> {
         };
         let quoted = quoted(&complaint.error.message);
         match complaint.name {
-            // Wrong fields are dropped and then missed: `{ a { nope } }` is told off for an empty `a` as well.
+            // The validator drops wrong fields: for `{ a { nope } }` it also reports an empty selection of `a`.
             "MissingSubselection" => all.iter().any(|other| {
                 let dropped = ["UndefinedField", "SubselectionOnScalarType", "SubselectionOnEnumType"];
                 dropped.contains(&other.name) && within(other)
             }),
-            // What is null is wrong; it is not missing.
+            // A null argument is wrong, but not missing.
             "RequiredArgument" | "RequiredField" => {
                 let name = quoted.iter().rev().nth(1).and_then(|n| n.rsplit('.').next()).unwrap_or_default();
                 all.iter().any(|other| is_null(&other.own) && within(other) && self.is_value_of(other.at, name))
             }
-            // What a variable of an unknown type may be used for is anyone's guess.
+            // Nothing is known about the use of a variable of an unknown type.
             "DisallowedVariableUsage" => {
                 quoted.get(1).is_some_and(|ty| !self.schema.types.contains_key(ty.trim_matches(['[', ']', '!'])))
             }
@@ -90,7 +90,7 @@ impl Wrong<'_> {
         }
     }
 
-    /// True when what stands there follows `name:`.
+    /// Returns `true` if the text at `at` follows `name:`.
     fn is_value_of(&self, at: Option<SourceSpan>, name: &str) -> bool {
         let before = at.and_then(|at| self.query.get(..at.offset())).unwrap_or_default();
         let key = before.trim_end().strip_suffix(':').map(str::trim_end);
@@ -125,7 +125,7 @@ impl Wrong<'_> {
             }
             "UndefinedArgument" => Some(message.replace("on field \"@", "on directive \"@")),
             "RecursiveFragmentDefinition" => {
-                // The parser names the way backwards.
+                // The validator lists the path backwards.
                 let via: Vec<String> =
                     quoted[1..].iter().rev().filter(|n| **n != quoted[0]).map(|n| format!("\"{n}\"")).collect();
                 let via = if via.is_empty() { String::new() } else { format!(" via {}", via.join(", ")) };
@@ -135,7 +135,7 @@ impl Wrong<'_> {
         }
     }
 
-    /// A value where another type is expected.
+    /// Returns the error for a value of the wrong type.
     fn unsupported(&self, expected: &str, value: &str) -> Option<String> {
         if let Some(name) = value.strip_prefix('$') {
             let variables = self.operations().flat_map(|o| &o.variables);
@@ -156,7 +156,7 @@ impl Wrong<'_> {
         self.parsed.definitions.iter().filter_map(|d| d.as_operation_definition().map(|o| &**o))
     }
 
-    /// The name of the operation around a place, else of the first that fits.
+    /// Returns the name of the operation around a place, or of the first operation that fits.
     fn operation(&self, at: Option<SourceSpan>, fits: impl Fn(&ast::OperationDefinition) -> bool) -> Option<&Name> {
         let offset = at?.offset();
         let mut all = self.parsed.definitions.iter().filter_map(|d| d.as_operation_definition());
@@ -165,7 +165,7 @@ impl Wrong<'_> {
         around.or_else(|| all.find(|o| fits(o)))?.name.as_ref()
     }
 
-    /// The field that starts there: its name and its type.
+    /// Returns the name and the type of the field that starts at `offset`.
     fn field_at(&self, offset: usize) -> Option<(&Name, &ast::Type)> {
         self.parsed.definitions.iter().find_map(|definition| match definition {
             ast::Definition::OperationDefinition(operation) => {
@@ -204,7 +204,7 @@ fn is_null(own: &str) -> bool {
     own.starts_with("expected value of type ") && own.ends_with(" null")
 }
 
-/// A literal as graphql-js prints it: lists and objects on one line.
+/// Prints a literal as graphql-js does: lists and objects on one line.
 fn one_line(value: &str) -> String {
     let whole = ast::Document::parse(format!("{{f(a:{value})}}"), "value").ok();
     let printed = whole.map(|document| document.serialize().no_indent().to_string()).unwrap_or_default();
@@ -212,7 +212,7 @@ fn one_line(value: &str) -> String {
     inner.map_or_else(|| value.to_owned(), |(text, _)| text.to_owned())
 }
 
-/// What a built-in scalar calls a value that it cannot take.
+/// Returns how a built-in scalar describes a value that it rejects.
 pub fn scalar_kind(ty: &str, value: &str) -> Option<&'static str> {
     Some(match ty {
         "Int" if value.parse::<i64>().is_ok() => "non 32-bit signed integer value",
@@ -225,7 +225,7 @@ pub fn scalar_kind(ty: &str, value: &str) -> Option<&'static str> {
     })
 }
 
-/// graphql-js begins syntax errors so.
+/// Rewrites a syntax error in the form of graphql-js.
 pub fn syntax_message(message: &str) -> String {
     let text = message.trim_start_matches("syntax error: ");
     let mut letters = text.chars();

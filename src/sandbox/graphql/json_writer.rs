@@ -1,30 +1,30 @@
-//! The buffer an answer is written into, JSON text piece by piece.
+//! The buffer that an answer is written into, as JSON text piece by piece.
 
-/// Stands in our tables for half an emoji: text that JSON can carry as an escape and Unicode cannot.
+/// Stands in the text tables for half an emoji: JSON can carry it as an escape, but a Rust string cannot hold it.
 pub const HALF_EMOJI: char = '\u{e0ff}';
 
-/// How text outside ASCII travels.
+/// The form in which text outside ASCII is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
-    /// As it is, in UTF-8.
+    /// Unescaped, in UTF-8.
     Raw,
-    /// As `\uXXXX` escapes, pairs of them beyond U+FFFF, and `/` as `\/`.
+    /// As `\uXXXX` escapes, two of them beyond U+FFFF; also writes `/` as `\/`.
     Escaped,
 }
 
 /// JSON under construction.
 #[derive(Debug, Default)]
 pub struct Out {
-    /// What has been written.
+    /// The bytes written so far.
     pub bytes: Vec<u8>,
-    /// Half an emoji is written as U+FFFD (what a reader of the answer ends up with) instead of as it travels.
+    /// `true` writes half an emoji as U+FFFD, as a reader of the answer sees it, instead of as it is sent.
     pub lossy: bool,
-    /// What signs the addresses of pictures and media; none: they are not signed.
+    /// The signature for the addresses of pictures and media; `None` leaves them unsigned.
     pub signature: Option<u64>,
 }
 
 impl Out {
-    /// Appends text that is JSON already.
+    /// Appends text that is already JSON.
     pub fn raw(&mut self, json: &str) {
         self.bytes.extend_from_slice(json.as_bytes());
     }
@@ -44,12 +44,12 @@ impl Out {
         self.bytes.extend_from_slice(&digits[at..]);
     }
 
-    /// Appends the signature to an address, behind `?` or `&`.
+    /// Appends the signature to an address, after `behind` (`?` or `&`). Does nothing if there is no signature.
     pub fn sign(&mut self, behind: &str) {
         if let Some(signature) = self.signature {
             self.raw(behind);
             self.raw("X-Amz-Expires=900&X-Amz-Signature=");
-            // Always as long: what is signed has one size.
+            // The highest bit gives every signature the same length.
             self.number((1 << 63) | signature);
         }
     }
@@ -59,7 +59,7 @@ impl Out {
         self.raw(if value { "true" } else { "false" });
     }
 
-    /// Appends ASCII that needs no escape, as a JSON string.
+    /// Appends ASCII text that needs no escape, as a JSON string.
     pub fn plain(&mut self, text: &[u8]) {
         self.bytes.push(b'"');
         self.bytes.extend_from_slice(text);
@@ -73,7 +73,7 @@ impl Out {
         self.bytes.push(b'"');
     }
 
-    /// Appends text inside a JSON string that the caller opened and will close.
+    /// Appends text inside a JSON string that the caller opens and closes.
     pub fn piece(&mut self, text: &str, spelling: Spelling) {
         let mut rest = text;
         while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\' || b == b'/' || b >= 0x80) {

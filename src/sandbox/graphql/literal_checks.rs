@@ -1,6 +1,8 @@
-//! Mistakes inside literals that the validator overlooks and graphql-js does not: variables of the wrong type in the
-//! fields of an input object (or the items of a list), a field that is given twice, and a default of null where null
-//! may not stand.
+//! Checks literals for three mistakes that the library's validator misses and graphql-js reports:
+//!
+//! - a variable of the wrong type in a field of an input object or in an item of a list;
+//! - a field that is given twice;
+//! - a variable that defaults to null where null is not allowed.
 
 use std::collections::HashSet;
 
@@ -11,17 +13,17 @@ use apollo_compiler::response::GraphQLError;
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
 
-/// A walk through one operation.
+/// A pass over one operation.
 struct Walk<'a> {
     schema: &'a Schema,
     document: &'a ExecutableDocument,
     operation: &'a Operation,
-    /// Fragments that were walked through.
+    /// Fragments already visited.
     seen: HashSet<&'a str>,
     found: Vec<GraphQLError>,
 }
 
-/// What the validator overlooked in a document it found valid.
+/// Returns the mistakes in a document that the library's validator found valid.
 pub fn mistakes(schema: &Schema, document: &ExecutableDocument) -> Vec<GraphQLError> {
     let of = |operation| {
         let mut walk = Walk { schema, document, operation, seen: HashSet::new(), found: Vec::new() };

@@ -1,11 +1,11 @@
-//! The scalars of an envelope: how many there are, whether it goes on, and how it went.
+//! Writes the scalars of an envelope: the total, whether there is a next page, success or failure.
 
 use crate::sandbox::graphql::execute::{Content, Page, Writer};
 use crate::sandbox::graphql::selection::Pick;
 use crate::sandbox::graphql::synonyms::Member;
 
 impl Writer<'_> {
-    /// Writes a member of an envelope, as its type allows.
+    /// Writes a member of an envelope, in the form that its type allows.
     pub(in crate::sandbox) fn member(&mut self, member: Member, pick: &Pick, content: &Content) {
         match (member, content) {
             (Member::Success, Content::Failed(..) | Content::One(None)) => self.out.boolean(false),
@@ -53,7 +53,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A code: a word, or a number where the schema has a number.
+    /// Writes a code: a word, or a number if the schema's type is `Int`.
     fn code(&mut self, pick: &Pick, content: &Content) {
         let number = pick.ty == "Int";
         match content {
@@ -73,7 +73,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A number, as text where the schema has text.
+    /// Writes a number, as text if the schema's type is text.
     fn number(&mut self, pick: &Pick, value: u64) {
         if matches!(pick.ty.as_str(), "String" | "ID") {
             self.out.plain(value.to_string().as_bytes());

@@ -1,6 +1,7 @@
-//! Arguments and input fields without a value: `f(a: 1, b)`. The parser drops them in silence; graphql-js refuses them.
+//! Finds arguments and input fields without a value, such as `b` in `f(a: 1, b)`. The library's parser drops them
+//! without an error; graphql-js rejects them.
 
-/// What is wrong with a text that the parser accepted, in the words of graphql-js.
+/// Returns the error of a text that the parser accepted, in the words of graphql-js, or `None`.
 pub fn mistake(query: &str) -> Option<String> {
     let tokens = tokens(query);
     let mut open: Vec<&str> = Vec::new();
@@ -15,7 +16,8 @@ pub fn mistake(query: &str) -> Option<String> {
                 inside -= usize::from(token == ")" && inside > 0);
                 open.pop();
             }
-            // In parentheses, a name is a key, unless it is a value or a type, or belongs to a sign.
+            // Inside parentheses a name is a key, except after `:`, `$`, `@` or `=` (a value, a type, a variable, a
+            // directive).
             _ if inside > 0 && is_name(token) && open.last() != Some(&"[") => {
                 let before = n.checked_sub(1).map_or("", |at| tokens[at]);
                 let next = tokens.get(n + 1).copied().unwrap_or_default();
@@ -34,7 +36,7 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
-/// The words and signs of a text; strings count as one, comments and space do not count.
+/// Splits a query into words and punctuation. A string is one token; comments and blanks are left out.
 fn tokens(query: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = query;
@@ -56,7 +58,7 @@ fn tokens(query: &str) -> Vec<&str> {
     tokens
 }
 
-/// The length of the string the text begins with.
+/// Returns the length in bytes of the string that the text begins with.
 fn string(text: &str) -> usize {
     let mark = if text.starts_with("\"\"\"") { "\"\"\"" } else { "\"" };
     let mut at = mark.len();

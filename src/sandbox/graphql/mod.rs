@@ -1,4 +1,4 @@
-//! GraphQL: the schema, its judgement of requests in the words of graphql-js, and the writing of answers.
+//! GraphQL: reads the schema, validates requests with the error texts of graphql-js, and writes answers.
 
 pub(crate) mod directives;
 pub(crate) mod entities;

@@ -1,14 +1,14 @@
-//! Things with fields, made when they are asked for.
+//! Objects with fields, generated when they are asked for.
 //!
-//! A field is written straight into the answer as JSON text, or is an object (or a list of objects) whose own selected
-//! fields are then written. Nothing is built that was not selected.
+//! A field writes itself straight into the answer as JSON text. A field that is an object, or a list of objects, is
+//! returned instead, and the caller writes its selected fields. Nothing is generated that was not selected.
 
 use crate::sandbox::account::data::World;
 use crate::sandbox::account::rng::Dice;
 use crate::sandbox::account::{channels, nested, records};
 use crate::sandbox::graphql::json_writer::Out;
 
-/// The object types the data knows. Their fields are matched by name; a field they do not know is null.
+/// The object types of the generated data. Their fields are matched by name; an unknown field is null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// `ExternalContact`
@@ -37,22 +37,22 @@ pub enum Shape {
     Template,
 }
 
-/// Something with fields.
+/// An object whose fields can be written.
 #[derive(Debug, Clone, Copy)]
 pub struct Object {
     /// Its type.
     pub shape: Shape,
-    /// Its randomness.
+    /// The source of its random values.
     pub dice: Dice,
     /// Its number among its kind.
     pub number: u64,
     /// How often it was edited.
     pub version: u32,
-    /// The number of the record it belongs to, where it belongs to one.
+    /// Number of the record it belongs to; in a conversation, its newest night message plus 1, or 0.
     pub parent: u64,
 }
 
-/// What a field turned out to be.
+/// The result of [`Object::field`].
 #[derive(Debug, Clone, Copy)]
 pub enum Value {
     /// Nothing was written: the field is null.
@@ -61,22 +61,22 @@ pub enum Value {
     Written,
     /// An object; nothing was written.
     Object(Object),
-    /// A list of so many objects, of which the n-th is [`Object::nth`] of this one; nothing was written.
+    /// A list of this many objects, whose n-th is [`Object::nth`] of this one; nothing was written.
     List(Object, u64),
 }
 
 impl Object {
-    /// The n-th object of a list that starts with this one.
+    /// Returns the n-th object of the list that this object starts.
     pub fn nth(self, n: u64) -> Object {
         Object { dice: self.dice.at(n), number: self.number + n, ..self }
     }
 
-    /// An object inside this one.
+    /// Returns an object inside this one.
     pub fn inner(self, shape: Shape, number: u64) -> Object {
         Object { shape, dice: self.dice.at(shape as u64 + 100), number, version: self.version, parent: self.number }
     }
 
-    /// Writes the field of that name, or says what it consists of.
+    /// Writes the field of that name, or returns the object or the list that it consists of.
     pub fn field(self, world: &World, name: &str, out: &mut Out) -> Value {
         match self.shape {
             Shape::Contact => records::contact(self, world, name, out),
@@ -89,7 +89,7 @@ impl Object {
         }
     }
 
-    /// The randomness of one of its fields.
+    /// Returns the source of random values for one field.
     pub(in crate::sandbox) fn of(self, name: &str) -> Dice {
         self.dice.named(name)
     }

@@ -1,39 +1,39 @@
-//! What a request comes to, and the forms of the errors in it.
+//! The result of a request, and the forms of its errors.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::sandbox::faults::Fault;
 
-/// An answer before a fault of the connection takes its share.
+/// An answer before a fault of the connection is applied.
 #[derive(Debug)]
 pub struct Outcome {
     /// HTTP status.
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
-    /// It is an HTML page instead of JSON.
+    /// `true` if the body is an HTML page instead of JSON.
     pub html: bool,
-    /// The error code in it, for the log.
+    /// The error code in the answer, for the log.
     pub code: Option<String>,
-    /// The rows in it, for the log.
+    /// The number of rows in the answer, for the log.
     pub rows: u64,
 }
 
 /// One entry of `errors`, its members in the order of the documentation.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
-    /// What is wrong.
+    /// The message.
     pub message: String,
-    /// Where in the query.
+    /// Places in the query.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<Value>,
-    /// Where in the answer.
+    /// Path in the answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<Value>,
-    /// The code, and what belongs to it.
+    /// The code, and the data that belongs to it.
     pub extensions: Extensions,
-    /// `false` in errors of the API itself, absent in those of GraphQL.
+    /// `Some(false)` in errors of the API itself, `None` in errors of GraphQL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success: Option<bool>,
 }
@@ -44,37 +44,37 @@ pub struct Problem {
 pub struct Extensions {
     /// The code.
     pub code: &'static str,
-    /// The scope that is missing, with `INSUFFICIENT_SCOPES`.
+    /// The missing scope, for `INSUFFICIENT_SCOPES`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_scope: Option<&'static str>,
 }
 
-/// An answer that consists of errors.
+/// The body of an answer that consists of errors.
 #[derive(Serialize)]
 struct Failed<'a> {
     errors: &'a [Problem],
 }
 
 impl Problem {
-    /// A problem of GraphQL.
+    /// Returns an error of GraphQL.
     pub fn new(message: &str, code: &'static str) -> Problem {
         let extensions = Extensions { code, required_scope: None };
         Problem { message: message.to_owned(), locations: Vec::new(), path: Vec::new(), extensions, success: None }
     }
 
-    /// A problem of the API, in the documented form.
+    /// Returns an error of the API, in the documented form.
     pub fn documented(message: &str, code: &'static str) -> Problem {
         Problem { success: Some(false), ..Problem::new(message, code) }
     }
 
-    /// A scope is missing.
+    /// Returns the error for a missing scope.
     pub fn scope(scope: &'static str) -> Problem {
         let mut problem = Problem::documented("Insufficient scopes for this operation", "INSUFFICIENT_SCOPES");
         problem.extensions.required_scope = Some(scope);
         problem
     }
 
-    /// At a place in the answer.
+    /// Sets the error's path in the answer.
     #[must_use]
     pub fn at(self, path: Vec<Value>) -> Problem {
         Problem { path, ..self }
@@ -82,7 +82,7 @@ impl Problem {
 }
 
 impl Outcome {
-    /// An answer that consists of errors.
+    /// Returns an answer that consists of errors.
     pub fn failed(status: u16, errors: &[Problem]) -> Outcome {
         let body = serde_json::to_vec(&Failed { errors }).unwrap_or_default();
         let code = errors.first().map(|p| p.extensions.code.to_owned());
@@ -96,18 +96,18 @@ impl Outcome {
         Outcome { status, body: html.into_bytes(), html: true, code: None, rows: 0 }
     }
 
-    /// What the limit answers.
+    /// Returns the answer of the rate limit.
     pub fn too_many() -> Outcome {
         Outcome::failed(429, &[Problem::new("Too Many Requests", "TOO_MANY_REQUESTS")])
     }
 
-    /// What a server answers that has a limit of aliases, in the words of a well-known plugin.
+    /// Returns the answer of a server that limits aliases, in the words of a well-known plugin.
     pub fn too_many_questions(most: usize, asked: usize) -> Outcome {
         let message = format!("Syntax Error: Aliases limit of {most} exceeded, found {asked}.");
         Outcome::failed(400, &[Problem::new(&message, "GRAPHQL_VALIDATION_FAILED")])
     }
 
-    /// The outcome of a fault that leaves nothing to execute.
+    /// Returns the outcome of a fault that replaces the execution, or `None` if the request is executed.
     pub fn instead(fault: Fault) -> Option<Outcome> {
         let internal = Problem::new("Internal server error", "INTERNAL_SERVER_ERROR");
         let unauthorized = Problem::documented("Missing or invalid access token", "UNAUTHORIZED");

@@ -1,7 +1,7 @@
-//! What a validated operation selects, flattened: fragments merged, directives decided, arguments coerced.
+//! Flattens what a valid operation selects: merges fragments, applies directives and fills in arguments.
 //!
-//! Execution then walks a plain tree of [`Pick`]s, with the response keys in the order of the selection, as graphql-js
-//! answers them.
+//! Execution then follows a plain tree of [`Pick`]s. Its response keys stand in the order of the selection, as in
+//! answers of graphql-js.
 
 use apollo_compiler::ast;
 use apollo_compiler::executable::{DirectiveList, Field, Operation, Selection, SelectionSet};
@@ -16,34 +16,34 @@ use crate::sandbox::graphql::reading::Reading;
 use crate::sandbox::graphql::selection::{Part, Pick, Side};
 use crate::sandbox::graphql::synonyms::Member;
 
-/// A root field: something that is asked.
+/// A root field, which asks one question.
 #[derive(Debug)]
 pub struct Root {
     /// The selection.
     pub pick: Pick,
-    /// Its coerced arguments.
+    /// Its arguments, with variables and defaults filled in.
     pub arguments: Map<String, Value>,
-    /// What it asks for.
+    /// The question it asks.
     pub question: Question,
-    /// What keeps it from being answered: a null that only its variables brought in.
+    /// The error that keeps it from being answered: a variable brought null where null is not allowed.
     pub wrong: Option<String>,
 }
 
 impl Root {
-    /// True for `__schema` and `__type`.
+    /// Returns `true` for `__schema` and `__type`.
     pub fn is_introspection(&self) -> bool {
         matches!(self.pick.name.as_str(), "__schema" | "__type")
     }
 }
 
-/// What a plan is made from.
+/// The inputs of a plan.
 struct Planner<'a> {
     reading: &'a Reading,
     document: &'a ExecutableDocument,
     variables: &'a JsonMap,
 }
 
-/// The root fields of an operation.
+/// Returns the root fields of an operation.
 pub fn roots(
     reading: &Reading,
     document: &Valid<ExecutableDocument>,
@@ -77,7 +77,7 @@ impl<'a> Planner<'a> {
         Pick { picks, ..self.reading.pick(alias, &field.definition, on, side) }
     }
 
-    /// The fields of some selection sets by response key, in the order in which the keys first occur.
+    /// Groups the fields of some selection sets by response key, in the order in which the keys first occur.
     fn collect(&self, sets: &[&'a SelectionSet]) -> Vec<(&'a str, Vec<&'a Node<Field>>)> {
         let mut fields = Vec::new();
         for set in sets {
@@ -118,7 +118,7 @@ impl<'a> Planner<'a> {
         condition == ty || self.reading.types.is_subtype(condition, ty)
     }
 
-    /// Decides `@skip` and `@include`.
+    /// Applies `@skip` and `@include`.
     fn wanted(&self, directives: &DirectiveList) -> bool {
         let holds = |name: &str| {
             let value = directives.get(name)?.specified_argument_by_name("if")?;
@@ -140,7 +140,7 @@ impl<'a> Planner<'a> {
         arguments
     }
 
-    /// An input object with the defaults of the fields that were not given.
+    /// Adds the defaults of missing fields to an input object.
     fn completed(&self, ty: &str, mut value: Value) -> Value {
         if let (Value::Object(given), Some(ExtendedType::InputObject(input))) =
             (&mut value, self.reading.types.types.get(ty))
@@ -155,8 +155,8 @@ impl<'a> Planner<'a> {
         value
     }
 
-    /// The complaint about an argument that may not be null and is, through a variable: validation lets it pass when the
-    /// variable has a default.
+    /// Returns the error for an argument that must not be null but is null through a variable. Validation accepts it
+    /// when the variable has a default.
     fn null_argument(&self, field: &Field) -> Option<String> {
         let null = field.arguments.iter().find(|given| {
             let required = field.definition.argument_by_name(&given.name).is_some_and(|d| d.ty.is_non_null());
@@ -166,7 +166,7 @@ impl<'a> Planner<'a> {
         Some(format!("Argument \"{}\" of non-null type \"{ty}\" must not be null.", null.name))
     }
 
-    /// A value with its variables filled in; none when a variable was not given.
+    /// Returns a value with its variables filled in, or `None` if a variable was not given.
     fn value(&self, value: &ast::Value) -> Option<Value> {
         Some(match value {
             ast::Value::Null => Value::Null,

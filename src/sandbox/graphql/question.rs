@@ -1,5 +1,5 @@
-//! What a root field asks for with the arguments it was given, whatever the dialect calls them, flat or inside input
-//! objects.
+//! The question that a root field asks with its arguments. It is found whatever the dialect calls the arguments, and
+//! whether they are flat or inside input objects.
 
 use serde_json::{Map, Value};
 
@@ -9,55 +9,55 @@ use crate::sandbox::graphql::synonyms;
 use crate::sandbox::graphql::synonyms::fold;
 use crate::streams::Stream;
 
-/// A question, with the arguments that matter.
+/// A question with the arguments that matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
-    /// A token for a client id and a secret.
+    /// Asks for a token with a client id and a secret.
     Token {
         /// The id.
         client_id: String,
         /// The secret.
         client_secret: String,
     },
-    /// A page of a stream's list.
+    /// Asks for a page of a stream's list.
     Page(Stream, Paging),
-    /// A page of the messages of a conversation.
+    /// Asks for a page of the messages of a conversation.
     Messages(String, Paging),
-    /// One record by its id.
+    /// Asks for one record by its id.
     One(Stream, String),
     /// `__schema`, `__type` or `__typename`.
     Meta,
-    /// A field the schema has and the sandbox knows nothing about: answered with null.
+    /// A field of the schema that the sandbox cannot interpret; it is answered with null.
     Unknown,
 }
 
-/// Where a page begins.
+/// The place where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
     /// At the page with this number, counted from 0.
     Page(u64),
-    /// Behind so many rows.
+    /// After this many rows.
     Offset(u64),
-    /// Behind the row of this cursor.
+    /// After the row of this cursor.
     After(String),
 }
 
-/// Which page.
+/// Describes which page is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paging {
-    /// Where it begins.
+    /// The place where it begins.
     pub place: Place,
-    /// Rows, before the server's own limit; everything at once when there is none.
+    /// Rows in the page, before the server's own limit; `None` asks for all rows at once.
     pub limit: Option<u64>,
     /// The number of the first page.
     pub page_from: u64,
     /// Only records changed at or after this moment, in milliseconds since 1970.
     pub since: Option<u64>,
-    /// A failure can be told inside the payload.
+    /// `true` if the payload itself can report a failure.
     pub tells: bool,
 }
 
-/// How many rows a page has when nobody says.
+/// Rows in a page if the request does not say.
 const DEFAULT_LIMIT: u64 = 20;
 
 impl Paging {
@@ -84,7 +84,7 @@ impl Paging {
 }
 
 impl Question {
-    /// The question of a root field.
+    /// Returns the question of a root field.
     pub fn of(asked: Asked, arguments: &Map<String, Value>) -> Question {
         let given = |words: &[&str]| find(arguments, words, &text);
         match asked {
@@ -107,7 +107,7 @@ impl Question {
         }
     }
 
-    /// The stream whose records are asked for.
+    /// Returns the stream whose records are asked for.
     pub fn stream(&self) -> Option<Stream> {
         match self {
             Question::Page(stream, _) | Question::One(stream, _) => Some(*stream),
@@ -116,23 +116,23 @@ impl Question {
         }
     }
 
-    /// The scope that asking needs.
+    /// Returns the scope that the question needs.
     pub fn scope(&self) -> Option<&'static str> {
         self.stream().map(|stream| stream.definition().scope)
     }
 
-    /// True when asking needs a valid token.
+    /// Returns `true` if the question needs a valid token.
     pub fn needs_token(&self) -> bool {
         !matches!(self, Question::Token { .. } | Question::Meta)
     }
 
-    /// True when rows are asked for page by page.
+    /// Returns `true` if the question asks for a page of rows.
     pub fn is_list(&self) -> bool {
         matches!(self, Question::Page(..) | Question::Messages(..))
     }
 }
 
-/// The first argument that has one of these names and reads as what is wanted; those inside input objects come last.
+/// Returns the first argument that has one of these names and that `read` accepts; searches input objects last.
 fn find<T>(arguments: &Map<String, Value>, words: &[&str], read: &dyn Fn(&Value) -> Option<T>) -> Option<T> {
     let own = words.iter().find_map(|word| {
         let mut named = arguments.iter().filter(|(name, _)| fold(name) == **word);
@@ -144,13 +144,13 @@ fn find<T>(arguments: &Map<String, Value>, words: &[&str], read: &dyn Fn(&Value)
     })
 }
 
-/// A moment, in milliseconds since 1970.
+/// Reads a moment as milliseconds since 1970, from a number or from a text.
 fn moment(value: &Value) -> Option<u64> {
     let text = |text| crate::clock::parsed(text).and_then(|moment| u64::try_from(moment).ok());
     value.as_u64().or_else(|| value.as_str().and_then(text))
 }
 
-/// A text, or a number as text; of an object (such as `{ eq: "..." }`) the first inside it.
+/// Reads a text, or a number as text. For an object (such as `{ eq: "..." }`), reads its first such value.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! A schema as the sandbox understands it: what is served, and what its types, fields and arguments stand for.
+//! A schema as the sandbox understands it: the types it serves, and what its types, fields and arguments stand for.
 
 use apollo_compiler::Schema;
 use apollo_compiler::validation::Valid;
@@ -13,17 +13,17 @@ use crate::streams::{Kind, Stream};
 /// A schema and its meaning.
 #[derive(Debug)]
 pub struct Reading {
-    /// What is served: nothing of `@sandbox` is left in it.
+    /// The types to serve, without any trace of `@sandbox`.
     pub types: Valid<Schema>,
-    /// Which types are records.
+    /// The types that are records.
     pub entities: Entities,
-    /// How moments are written.
+    /// The form of moments.
     pub dates: Dates,
     asks: Asks,
 }
 
 impl Reading {
-    /// Reads an SDL file; the error is what is wrong with it, for people.
+    /// Reads an SDL file. `Err` is a text for people that says what is wrong with it.
     pub fn of(sdl: &str) -> Result<Reading, String> {
         let (types, hints) = directives::load(sdl)?;
         let entities = Entities::of(&types, &hints)?;
@@ -32,7 +32,7 @@ impl Reading {
         Ok(Reading { types, entities, dates, asks })
     }
 
-    /// What a root field asks for with these arguments.
+    /// Returns what a root field asks for with these arguments.
     pub fn question(
         &self,
         root: &str,
@@ -46,7 +46,8 @@ impl Reading {
     }
 }
 
-/// Moments of a numeric type are numbers: seconds where milliseconds do not fit.
+/// Guesses the form of moments from their type: `Int` holds seconds, because milliseconds do not fit; `Float` holds
+/// milliseconds.
 fn guessed(types: &Schema, entities: &Entities) -> Dates {
     let moments = crate::streams::ALL.into_iter().filter_map(|stream: Stream| {
         let column = stream.columns().iter().find(|c| c.kind == Kind::Timestamp)?;

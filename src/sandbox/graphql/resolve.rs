@@ -1,4 +1,4 @@
-//! The answering of one valid operation: token, scopes, then root field by root field.
+//! Executes one valid operation: checks the token and the scopes, then answers one root field after another.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -19,10 +19,10 @@ use crate::sandbox::graphql::schema::Prepared;
 use crate::sandbox::graphql::selection::{Part, Pick};
 use crate::sandbox::token::Standing;
 
-/// What is first set aside for an answer: most need no more.
+/// Bytes reserved for an answer; most answers need no more.
 const EXPECTED_ANSWER: usize = 64 * 1024;
 
-/// The messages of a conversation that is not there: a list nobody has.
+/// The empty list that answers for a conversation that does not exist, and for withheld lists.
 const NOBODYS: List = List::Messages(u64::MAX);
 
 /// An answer under construction.
@@ -30,7 +30,7 @@ struct Answering<'a> {
     api: &'a Api,
     fault: Option<Fault>,
     now: Instant,
-    /// No list of this request was read yet.
+    /// `true` until a list of this request is read.
     first_list: bool,
     out: Out,
     errors: Vec<Problem>,
@@ -39,7 +39,7 @@ struct Answering<'a> {
 }
 
 impl Api {
-    /// Answers a valid operation. The fault is one that lets it be executed.
+    /// Executes a valid operation. `fault` is one that still lets it be executed.
     pub(in crate::sandbox) fn execute(
         &self,
         prepared: &Prepared,
@@ -92,7 +92,7 @@ impl Api {
                     return Outcome::failed(200, &[problem]);
                 }
             } else if let Some(value) = introspected.get(root.pick.alias.as_str()) {
-                // Writing into memory does not fail.
+                // Writing into memory cannot fail.
                 serde_json::to_writer(&mut answering.out.bytes, value).unwrap_or_default();
             } else {
                 answering.out.text(&root.pick.on);
@@ -102,7 +102,7 @@ impl Api {
         answering.finish()
     }
 
-    /// The scope that keeps a root field from being answered.
+    /// Returns the scope that the client lacks for a root field, or `None`.
     fn denied(&self, root: &Root, fault: Option<Fault>) -> Option<&'static str> {
         let scope = root.question.scope()?;
         let all = fault == Some(Fault::InsufficientScopes);
@@ -146,7 +146,7 @@ impl Answering<'_> {
         Ok(())
     }
 
-    /// What a question is answered with; nothing for one that nobody knows.
+    /// Returns the content that answers a question, or `None` if the sandbox does not know the field.
     fn content(&mut self, question: &Question, twist: Option<Fault>) -> Result<Option<Content>, Problem> {
         let api = self.api;
         Ok(match question {
@@ -195,7 +195,7 @@ impl Answering<'_> {
             Place::Offset(rows) => *rows,
             Place::After(text) => {
                 let (stood, id) = cursor::read(text).ok_or_else(|| Problem::new("Invalid cursor", "BAD_USER_INPUT"))?;
-                // A row that is gone has left its place to the one that came after it.
+                // A row that is gone has left its position to the row after it.
                 lists.position(list, &id).map_or(stood, |(at, _)| at + 1)
             }
         };
@@ -218,7 +218,7 @@ impl Answering<'_> {
         Ok(Content::Page(page))
     }
 
-    /// Puts the errors in front of the data.
+    /// Returns the outcome; if there are errors, `errors` comes before `data`.
     fn finish(self) -> Outcome {
         let Answering { out, errors, code, rows, .. } = self;
         if errors.is_empty() {
@@ -232,7 +232,7 @@ impl Answering<'_> {
     }
 }
 
-/// Whether a failure can be told inside the payload.
+/// Returns `true` if the payload itself can report a failure.
 fn tells(question: &Question) -> bool {
     match question {
         Question::Page(_, paging) | Question::Messages(_, paging) => paging.tells,
@@ -240,7 +240,7 @@ fn tells(question: &Question) -> bool {
     }
 }
 
-/// The response keys below a field that lead to its rows.
+/// Returns the response keys that lead from a field to its rows.
 fn path_to_rows(pick: &Pick) -> Option<Vec<Value>> {
     if matches!(pick.part, Part::Rows | Part::Edges) {
         return Some(Vec::new());
@@ -252,7 +252,7 @@ fn path_to_rows(pick: &Pick) -> Option<Vec<Value>> {
     })
 }
 
-/// The root field that a fault of one list befalls: the arguments say which.
+/// Returns the index of the root field that a fault of one list hits; the arguments decide.
 fn twisted_root(roots: &[Root], fault: Option<Fault>) -> Option<usize> {
     fault?;
     let lists: Vec<usize> = (0..roots.len()).filter(|n| roots[*n].question.is_list()).collect();

@@ -1,8 +1,10 @@
-//! What each root field of a schema is there for, told by what it returns and by the names of its arguments.
+//! Finds out what each root field of a schema is for, from its return type and the names of its arguments:
 //!
-//! A field that returns a list of records at any depth is a page of that list; one that returns a record is that
-//! record; a mutation that takes a secret and returns something called a token gives one. Anything else is unknown and
-//! answered with null.
+//! - a field that returns a list of records, at any depth, is a page of that list;
+//! - a field that returns a record is that record;
+//! - a field that takes a secret and returns a token gives a token.
+//!
+//! Any other field is unknown and answered with null. A mutation counts as a list or a record only with a hint.
 
 use std::collections::HashMap;
 
@@ -16,45 +18,45 @@ use crate::sandbox::graphql::synonyms;
 use crate::sandbox::graphql::synonyms::{Member, fold};
 use crate::streams::Stream;
 
-/// Envelopes are not looked into any deeper.
+/// Levels to which envelopes are searched.
 const DEEPEST: usize = 6;
 
-/// What a root field asks for.
+/// The purpose of a root field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// A token.
+    /// It gives a token.
     Token,
-    /// A page of a list.
+    /// It returns a page of a list.
     Page(PageAsked),
-    /// One record.
+    /// It returns one record.
     One(Stream),
     /// The sandbox does not know.
     Unknown,
 }
 
-/// How a list is paged.
+/// Describes how a list is paged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageAsked {
-    /// Whose list.
+    /// The stream of its records.
     pub stream: Stream,
     /// The number of the first page.
     pub page_from: u64,
-    /// The most rows a page has.
+    /// The most rows in a page.
     pub largest: Option<u64>,
-    /// What is ignored.
+    /// The argument that the server ignores.
     pub ignores: Option<Ignored>,
-    /// There is an argument that pages; otherwise everything is answered at once.
+    /// `true` if an argument controls paging; otherwise one answer holds the whole list.
     pub paged: bool,
-    /// A failure can be told inside the payload.
+    /// `true` if the payload itself can report a failure.
     pub tells: bool,
 }
 
-/// The root fields of a schema, by root type and field.
+/// The purposes of a schema's root fields, by root type and field.
 #[derive(Debug, Default)]
 pub struct Asks(HashMap<(Name, Name), Asked>);
 
 impl Asks {
-    /// Looks at every root field; the error is a hint that leads nowhere.
+    /// Examines every root field. `Err` describes a hint that names a stream the field does not return.
     pub fn of(schema: &Schema, entities: &Entities, hints: &Hints) -> Result<Asks, String> {
         let mut asks = HashMap::new();
         let definition = &schema.schema_definition;
@@ -77,21 +79,21 @@ impl Asks {
         Ok(Asks(asks))
     }
 
-    /// What a root field asks for.
+    /// Returns the purpose of a root field.
     pub fn get(&self, root: &str, field: &str) -> Asked {
         let found = self.0.iter().find(|((r, f), _)| r == root && f == field);
         found.map_or(Asked::Unknown, |(_, asked)| *asked)
     }
 }
 
-/// What lies in a payload.
+/// The contents of a payload type.
 #[derive(Debug, Default)]
 struct Found {
-    /// Lists of records, the outermost first.
+    /// Streams of lists of records, the outermost list first.
     lists: Vec<Stream>,
-    /// Single records.
+    /// Streams of single records.
     records: Vec<Stream>,
-    /// Members.
+    /// Scalars of the envelope.
     members: Vec<Member>,
 }
 
@@ -134,7 +136,7 @@ impl Look<'_> {
         }
     }
 
-    /// Goes into a payload, level by level.
+    /// Collects the contents of a payload type, level by level.
     fn into(&self, ty: &Type, name: &str, listed: bool, deeper: usize, found: &mut Found) {
         let (named, listed) = (ty.inner_named_type(), listed || ty.is_list());
         if let Some(entity) = self.entities.get(named) {
@@ -151,7 +153,7 @@ impl Look<'_> {
         }
     }
 
-    /// The folded names of all arguments, those inside input objects included.
+    /// Returns the folded names of all arguments, including those inside input objects.
     fn arguments(&self, definitions: &[apollo_compiler::Node<InputValueDefinition>]) -> Vec<String> {
         let mut names = Vec::new();
         for definition in definitions {
@@ -172,7 +174,7 @@ impl Look<'_> {
     }
 }
 
-/// True when records of a stream lie somewhere in a type.
+/// Returns `true` if a type contains records of a stream, at any depth.
 pub fn holds(schema: &Schema, entities: &Entities, ty: &str, stream: Stream) -> bool {
     fn look(schema: &Schema, entities: &Entities, ty: &str, stream: Stream, deeper: usize) -> bool {
         if let Some(entity) = entities.get(ty) {

@@ -1,7 +1,7 @@
-//! The GraphQL schema, from an SDL file, and the judgement of incoming requests against it.
+//! The GraphQL schema, read from an SDL file, and the validation of requests against it.
 //!
-//! A request comes out either as [`Prepared`] (valid, its operation chosen, its variables coerced) or as a
-//! refusal in the words of graphql-js and with the status of Apollo Server 4: 400.
+//! A request becomes either [`Prepared`] (valid, its operation chosen, its variables filled in) or a rejection, in
+//! the words of graphql-js and with the status of Apollo Server 4: 400.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,12 +27,12 @@ use crate::sandbox::graphql::reading::Reading;
 use crate::sandbox::graphql::variables;
 use crate::sandbox::graphql::{literal_checks, missing_values};
 
-/// Validated documents that are remembered: a client asks few questions many times. A large one takes 250 KB.
+/// Number of valid documents to cache: a client repeats few questions. A large document takes 250 KB.
 const REMEMBERED: usize = 64;
 
 const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 
-/// A schema and the documents that were found valid against it.
+/// A schema, and a cache of documents that are valid for it.
 #[derive(Debug)]
 pub struct Schema {
     reading: Reading,
@@ -52,7 +52,7 @@ pub struct Prepared {
     variables: Valid<JsonMap>,
 }
 
-/// A GraphQL request as it travels.
+/// A GraphQL request as it is sent.
 #[derive(Debug, Deserialize)]
 struct Request {
     query: Option<String>,
@@ -62,19 +62,19 @@ struct Request {
 }
 
 impl Schema {
-    /// Reads an SDL file. The error is what is wrong with it, for people.
+    /// Reads an SDL file. `Err` is a text for people that says what is wrong with it.
     pub fn from_sdl(sdl: &str, introspection: bool, suggestions: bool) -> Result<Schema, String> {
         let reading = Reading::of(sdl)?;
         let implementers = reading.types.implementers_map();
         Ok(Schema { reading, implementers, valid: Mutex::default(), introspection, suggestions })
     }
 
-    /// What the schema's types and fields stand for.
+    /// Returns the meaning of the schema's types and fields.
     pub fn reading(&self) -> &Reading {
         &self.reading
     }
 
-    /// Judges the body of a request.
+    /// Validates the body of a request. `Err` is the rejection to answer with.
     pub fn prepare(&self, body: &[u8]) -> Result<Prepared, Outcome> {
         let request: Request = serde_json::from_slice(body)
             .map_err(|e| plain_refusal("BAD_REQUEST", &format!("POST body is not a GraphQL request: {e}")))?;
@@ -110,7 +110,7 @@ impl Schema {
         Ok(Prepared { roots, document, operation, variables })
     }
 
-    /// Answers the introspection part of a query: one value per response key.
+    /// Answers the introspection part of a query, as one value per response key.
     pub fn introspect(&self, prepared: &Prepared) -> Result<JsonMap, Outcome> {
         let Prepared { document, operation, variables, .. } = prepared;
         introspection::check_max_depth(document, operation)
@@ -127,7 +127,7 @@ impl Schema {
             return Ok(Arc::clone(known));
         }
         let parsed = ast::Document::parse(query.as_str(), "query").map_err(|e| {
-            // graphql-js stops at the first error.
+            // graphql-js stops at the first syntax error.
             let first = e.errors.iter().next().map(|d| d.unstable_to_json_compat());
             let reworded = first
                 .map(|error| GraphQLError { message: graphql_js_messages::syntax_message(&error.message), ..error });
@@ -155,7 +155,7 @@ impl Schema {
     }
 }
 
-/// A request that is refused: the status and form of Apollo Server 4.
+/// Returns the rejection of a request, with the status and form of Apollo Server 4.
 fn refusal(code: &'static str, errors: impl IntoIterator<Item = GraphQLError>) -> Outcome {
     let problems: Vec<Problem> = errors
         .into_iter()

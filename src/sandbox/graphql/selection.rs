@@ -1,4 +1,4 @@
-//! One selected field and what it stands for: a part of an envelope, a field of a record, or nothing the sandbox knows.
+//! One selected field and what it stands for: a part of an envelope, a field of a record, or nothing known.
 
 use std::borrow::Cow;
 
@@ -15,52 +15,52 @@ use crate::streams::{Kind, Stream};
 /// One selected field.
 #[derive(Debug)]
 pub struct Pick {
-    /// The response key, quoted and with its colon.
+    /// The response key as JSON, with quotes and colon.
     pub key: String,
     /// The response key.
     pub alias: String,
-    /// The field's name; of a record's field the name the data has for it.
+    /// The field's name; for a field of a record, the name in the generated data.
     pub name: String,
-    /// The name of the type it is selected on.
+    /// Name of the type that it is selected on.
     pub on: String,
-    /// The name of its own type, without list and non-null.
+    /// Name of its own type, without list and non-null.
     pub ty: String,
-    /// True when it is a list.
+    /// `true` if it is a list.
     pub list: bool,
-    /// True when it may not be null.
+    /// `true` if it must not be null.
     pub non_null: bool,
-    /// True when nothing can be selected of it. (Of anything else nothing may be left after `@skip`.)
+    /// `true` for a scalar or an enum. A field that is not a leaf may still have no picks, because of `@skip`.
     pub leaf: bool,
-    /// What it stands for.
+    /// Its meaning.
     pub part: Part,
-    /// What is written of a leaf that nobody knows.
+    /// The JSON written for a leaf that the sandbox does not know.
     pub fallback: Cow<'static, str>,
-    /// What is selected of it.
+    /// The fields selected below it.
     pub picks: Vec<Pick>,
 }
 
-/// What a field stands for.
+/// The meaning of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// An object around what was asked for.
+    /// An object around the answer.
     Envelope,
     /// A list of objects around one record each.
     Edges,
     /// The page's records.
     Rows,
-    /// The record.
+    /// A single record.
     Record,
     /// A scalar of the envelope.
     Member(Member),
     /// A field of a record, or of an object in it.
     Field,
-    /// An object of which the data has the id alone.
+    /// An object of which the data has only the id.
     Reference,
-    /// Nothing that is known.
+    /// Nothing that the sandbox knows.
     Nothing,
 }
 
-/// Where a field stands.
+/// The side of the record's boundary on which a field stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// Around the records of this stream.
@@ -72,7 +72,7 @@ pub enum Side {
 }
 
 impl Reading {
-    /// A selected field, its own selection still empty.
+    /// Returns a selected field, without its own selection.
     pub fn pick(&self, alias: &str, field: &FieldDefinition, on: &str, side: Side) -> Pick {
         let ty = field.ty.inner_named_type().as_str();
         let (list, non_null) = (field.ty.is_list(), field.ty.is_non_null());
@@ -104,7 +104,7 @@ impl Reading {
         }
     }
 
-    /// Where the fields of a type stand.
+    /// Returns the side on which the fields of a type stand.
     pub fn below(&self, side: Side, ty: &str) -> Side {
         match side {
             _ if self.entities.get(ty).is_some() => Side::Record,
@@ -143,9 +143,9 @@ impl Reading {
     }
 }
 
-/// A field of a record whose column is of that kind, if it is one.
+/// Returns the part for a field inside a record whose column is of that kind.
 fn inside(kind: Option<Kind>, name: &str, ty: &str, leaf: bool) -> Part {
-    // These columns hold objects of any shape, which only a scalar of the schema's own can carry.
+    // Columns ending in `_cards` hold objects of any shape. Only a custom scalar can carry them.
     let shapeless = name.ends_with("_cards");
     match (leaf, kind) {
         (true, _) if shapeless && ty == "String" => Part::Nothing,

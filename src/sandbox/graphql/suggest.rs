@@ -1,12 +1,12 @@
-//! "Did you mean": the suggestions graphql-js adds to a rejected name.
+//! "Did you mean": the suggestions that graphql-js adds to an error about an unknown name.
 
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{Name, Schema};
 
-/// At most so many names are suggested, as graphql-js does.
+/// Most names to suggest, as in graphql-js.
 const MOST: usize = 5;
 
-/// What to append to a message about an unknown field or argument, if anything comes close.
+/// Returns the suggestion to append to an error about an unknown name, or `None` if no name comes close.
 pub fn suggestion(schema: &Schema, message: &str) -> Option<String> {
     let quoted: Vec<&str> = message.split('"').skip(1).step_by(2).collect();
     let (wrong, known): (&str, Vec<&str>) = match quoted[..] {
@@ -58,7 +58,7 @@ fn input_fields<'a>(schema: &'a Schema, type_name: &str) -> Vec<&'a str> {
     }
 }
 
-/// Names that differ in case alone are one step apart.
+/// Returns the edit distance; names that differ only in case have distance 1.
 fn distance(wrong: &str, name: &str) -> usize {
     let (wrong, name) = (wrong.to_lowercase(), name.to_lowercase());
     if wrong == name { 1 } else { strsim::osa_distance(&wrong, &name) }

@@ -1,77 +1,78 @@
-//! What people call the parts of a list API: arguments and members of envelopes, each by its usual names.
+//! The usual names for the parts of a list API: arguments, and members of envelopes.
 //!
-//! Names are compared *folded*: lower case, without underscores. `page_size`, `pageSize` and `PageSize` are one name.
+//! Names are compared *folded*: in lower case and without underscores. So `page_size`, `pageSize` and `PageSize` are
+//! one name.
 
-/// A name without its spelling.
+/// Folds a name.
 pub fn fold(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
-/// The page's number.
+/// Names of the page's number.
 pub const PAGE: &[&str] = &["page", "pagenumber", "pageindex", "pageno", "pagenum", "currentpage", "p"];
-/// Rows a page.
+/// Names of the page size in rows.
 pub const SIZE: &[&str] = &["limit", "size", "pagesize", "perpage", "first", "take", "count", "itemsperpage", "rows"];
-/// Rows to leave out.
+/// Names of the number of rows to skip.
 pub const OFFSET: &[&str] = &["skip", "offset", "start", "from"];
-/// What the last page ended with.
+/// Names of the cursor after which the page begins.
 pub const CURSOR: &[&str] = &["after", "cursor", "nexttoken", "pagetoken", "startafter", "startingafter"];
-/// The moment since which records have changed.
+/// Names of the moment since which records have changed.
 pub const SINCE: &[&str] = &["updatedafter", "updatedsince", "modifiedafter", "modifiedsince", "changedsince"];
-/// The conversation whose messages are meant.
+/// Names of the conversation whose messages are asked for.
 pub const CONVERSATION: &[&str] =
     &["conversationid", "conversation", "chatid", "chat", "threadid", "thread", "dialogid", "dialog", "ticketid"];
-/// A record's own id.
+/// Names of a record's own id.
 pub const ID: &[&str] =
     &["id", "contactid", "customerpersonid", "personid", "conversationid", "messageid", "channelid", "templateid"];
-/// Who asks for a token.
+/// Names of the id of a client that asks for a token.
 pub const CLIENT_ID: &[&str] = &["clientid", "id", "apikey", "key", "appid", "client"];
-/// With what.
+/// Names of the secret that belongs to it.
 pub const CLIENT_SECRET: &[&str] = &["clientsecret", "secret", "apisecret", "secretkey"];
 
 /// A member of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Member {
-    /// It went well.
+    /// Whether the request succeeded.
     Success,
-    /// What went wrong, as a code.
+    /// The error as a code.
     Code,
-    /// What went wrong, in words.
+    /// The error in words.
     Message,
-    /// How many rows the list has.
+    /// The number of rows in the list.
     Total,
-    /// There are rows behind this page.
+    /// Whether there are rows after this page.
     More,
-    /// There are rows before it.
+    /// Whether there are rows before this page.
     Before,
-    /// What the next page is asked for with; nothing at the end.
+    /// The cursor to ask for the next page with; null at the end.
     NextCursor,
     /// The cursor of the last row.
     EndCursor,
     /// The cursor of the first row.
     StartCursor,
-    /// The cursor of this row, or what the next page is asked for with.
+    /// The cursor of this row; on a page, the cursor to ask for the next page with.
     Cursor,
-    /// This page's number.
+    /// The number of this page.
     Page,
-    /// The next page's number.
+    /// The number of the next page.
     NextPage,
     /// The number of the page before.
     PreviousPage,
-    /// Rows a page.
+    /// The page size in rows.
     Size,
-    /// How many pages there are.
+    /// The number of pages.
     Pages,
-    /// How many rows come before this page.
+    /// The number of rows before this page.
     Offset,
     /// An access token.
     Token,
-    /// How it is used.
+    /// The scheme of the token (`Bearer`).
     TokenType,
-    /// Its life in seconds.
+    /// The lifetime of the token in seconds.
     Seconds,
 }
 
-/// The member of that name and scalar type.
+/// Returns the member for a name and a scalar type.
 pub fn member(name: &str, ty: &str) -> Option<Member> {
     let name = fold(name);
     Some(match (name.as_str(), ty) {
@@ -104,7 +105,7 @@ pub fn member(name: &str, ty: &str) -> Option<Member> {
     })
 }
 
-/// A field of an object inside a record, under the name the data has for it.
+/// Returns the generated data's name for a field of an object inside a record.
 pub fn nested(name: &str) -> &str {
     const KNOWN: [&str; 16] = [
         "_id",

@@ -1,6 +1,6 @@
-//! What is wrong with the values of variables, in the words of graphql-js.
+//! Validates the values of variables, with the error texts of graphql-js.
 //!
-//! The library that coerces them stops at the first mistake and has words of its own; graphql-js names every mistake.
+//! The GraphQL library used here stops at the first mistake and has other texts. graphql-js reports every mistake.
 
 use apollo_compiler::Schema;
 use apollo_compiler::ast::Type;
@@ -11,7 +11,7 @@ use apollo_compiler::schema::{ExtendedType, InputObjectType};
 
 use crate::sandbox::graphql::graphql_js_messages::scalar_kind;
 
-/// What is wrong with one variable.
+/// The state of checking one variable.
 struct Mistakes<'a> {
     schema: &'a Schema,
     sources: &'a SourceMap,
@@ -20,7 +20,7 @@ struct Mistakes<'a> {
     found: &'a mut Vec<GraphQLError>,
 }
 
-/// Everything that is wrong with the values given for an operation's variables.
+/// Returns an error for every mistake in the values given for an operation's variables.
 pub fn mistakes(schema: &Schema, operation: &Operation, given: &JsonMap, sources: &SourceMap) -> Vec<GraphQLError> {
     let mut found = Vec::new();
     for variable in &operation.variables {
@@ -109,7 +109,7 @@ impl Mistakes<'_> {
     }
 }
 
-/// What a built-in scalar calls a value it cannot take; custom scalars take everything.
+/// Returns how a built-in scalar describes a value that it rejects. Custom scalars accept everything.
 fn scalar_mistake(ty: &str, value: &JsonValue) -> Option<&'static str> {
     let fits = match ty {
         "Int" => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
@@ -122,7 +122,7 @@ fn scalar_mistake(ty: &str, value: &JsonValue) -> Option<&'static str> {
     if fits { None } else { scalar_kind(ty, &value.to_string()) }
 }
 
-/// A value as JavaScript people write it.
+/// Prints a value as JavaScript's `inspect` does.
 fn inspect(value: &JsonValue, depth: usize) -> String {
     let join = |parts: Vec<String>| parts.join(", ");
     match value {
@@ -157,7 +157,7 @@ mod tests {
     fn found(variables: &str, given: &str) -> Vec<String> {
         let schema = Schema::parse_and_validate(DEFAULT_SDL, "s").unwrap();
         let query = format!("query({variables}) {{ __typename }}");
-        // Unused variables are no matter here.
+        // The query uses none of its variables: `parse` does not validate.
         let document = ExecutableDocument::parse(&schema, query, "q").unwrap();
         let operation = document.operations.get(None).unwrap();
         let given: JsonMap = serde_json::from_str(given).unwrap();

@@ -1,4 +1,4 @@
-//! Bodies of answers that are made while they are sent, and bodies that break off.
+//! Bodies that are generated while they are sent, and bodies that break off.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,13 +6,13 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::Frame;
 
-/// A body whose parts are made one at a time, so that an answer of any length costs one part of memory.
+/// Returns a body that is generated part by part, so that an answer of any length needs the memory of one part.
 pub fn parts(make: impl FnMut() -> Option<Vec<u8>> + Send + 'static) -> Body {
     Body::new(Parts(Box::new(make)))
 }
 
-/// A body that sends this much and then breaks the connection. With nothing to send, not even the head of the answer
-/// leaves: hyper drops what it has buffered when a body fails.
+/// Returns a body that sends these bytes and then breaks the connection. If there are no bytes, the client does not
+/// even get the head of the answer: hyper drops its buffer when a body fails.
 pub fn broken(sent: Vec<u8>) -> Body {
     let stage = if sent.is_empty() { Stage::Break } else { Stage::Send(sent) };
     Body::new(Broken(stage))
@@ -31,7 +31,7 @@ impl HttpBody for Parts {
 
 enum Stage {
     Send(Vec<u8>),
-    /// Let what was sent leave.
+    /// Lets hyper send what it has buffered.
     Flush,
     Break,
 }

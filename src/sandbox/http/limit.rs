@@ -1,23 +1,23 @@
-//! The rate limit: fixed windows, opened by the first request in each, shared by every token.
+//! The rate limit: fixed windows, each opened by the first request in it, shared by all tokens.
 //!
-//! Over the limit the client is blocked, until the window ends or for as long as the options say.
+//! A client that exceeds the limit is blocked until the window ends, or for the time that the options set.
 
 use std::time::{Duration, Instant};
 
-/// What the headers say after a request.
+/// The state of the limit after a request, for the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// Requests a minute, as documented of the header, whatever the window is.
+    /// Requests per minute, as documented for the header, whatever the length of the window.
     pub limit: u32,
-    /// Requests left in this one.
+    /// Requests left in this window.
     pub remaining: u32,
     /// Seconds until the limit resets, rounded up.
     pub reset: u64,
-    /// The request is refused.
+    /// `true` if the request is refused.
     pub refused: bool,
 }
 
-/// Counts requests.
+/// Counts the requests of a window.
 #[derive(Debug)]
 pub struct Limit {
     per_minute: u32,
@@ -30,13 +30,13 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// So many requests a minute, counted in windows of that length; `None` when there is no limit.
+    /// Returns a limit of so many requests a minute, scaled to the window. `None` if there is no limit.
     pub fn new(requests_per_minute: u32, window: Duration, block: Option<Duration>) -> Option<Limit> {
         if requests_per_minute == 0 {
             return None;
         }
         let exact = u128::from(requests_per_minute) * window.as_millis();
-        // A window in which nothing is allowed would be no limit but a wall.
+        // A limit of 0 per window would refuse everything.
         let per_window = u32::try_from((exact + 30_000) / 60_000).unwrap_or(u32::MAX).max(1);
         Some(Limit {
             per_minute: requests_per_minute,
@@ -49,7 +49,7 @@ impl Limit {
         })
     }
 
-    /// Counts further questions of the request that was just counted.
+    /// Counts the further questions of a request that [`Limit::count`] has just counted.
     pub fn count_more(&mut self, account: &mut Account, questions: usize) {
         if !account.refused {
             self.used = self.used.saturating_add(u32::try_from(questions).unwrap_or(u32::MAX));
@@ -57,7 +57,7 @@ impl Limit {
         }
     }
 
-    /// Counts a request.
+    /// Counts a request and returns the state after it.
     pub fn count(&mut self, now: Instant) -> Account {
         if self.ends.is_none_or(|end| now >= end) {
             self.ends = Some(now + self.window);

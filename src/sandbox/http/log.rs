@@ -1,60 +1,60 @@
-//! What was asked and how it was answered: one JSON object per request, and the counts of everything.
+//! The log of requests and their answers, one JSON object per request, and the total counts.
 //!
-//! Neither ever holds a secret, a token or a body: a token appears as its generation, the arguments of a token request
-//! not at all.
+//! Neither contains a secret, a token or a body: a token appears as its generation, and the arguments of a token
+//! request are left out.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde::Serialize;
 
-/// A request that was seen.
+/// One request in the log.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Line {
-    /// Its place among all requests, from 1.
+    /// The request's number, from 1.
     pub n: u64,
     /// Milliseconds since the server started.
     pub t_ms: u64,
-    /// The names of its root fields, each once.
+    /// The names of its root fields, joined by commas, repeats in a row left out.
     pub operation: String,
-    /// How many root fields it has.
+    /// Number of root fields.
     pub questions: usize,
-    /// The root fields' arguments.
+    /// The arguments of the root fields.
     pub arguments: serde_json::Value,
-    /// How often this very question was asked, this time included.
+    /// How often this question was asked, this time included; 0 if the request was refused.
     pub attempt: u32,
-    /// The HTTP status; 0 when the connection was closed instead.
+    /// The HTTP status; 0 if the connection was broken instead.
     pub status: u16,
     /// The fault that hit it.
     pub fault: Option<&'static str>,
-    /// The error code that was answered.
+    /// The error code in the answer.
     pub code: Option<String>,
-    /// The generation of its token; 0 when it had none that was ever valid.
+    /// The generation of its token; 0 if the server never issued it.
     pub token_generation: u64,
-    /// The rows in the answer.
+    /// Number of rows in the answer.
     pub rows: u64,
-    /// What the rate limit left, when there is one.
+    /// Requests that the rate limit leaves, if there is a limit.
     pub remaining: Option<u32>,
 }
 
-/// How much of what there has been.
+/// Counts since the server started.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Counts {
     /// Requests to the API.
     pub requests: u64,
-    /// Root fields answered.
+    /// Root fields asked.
     pub questions: u64,
-    /// Rows answered.
+    /// Rows in answers.
     pub rows: u64,
-    /// Tokens given out.
+    /// Tokens issued.
     pub tokens: u64,
-    /// Requests refused by the rate limit (faults that look like it are not counted here).
+    /// Requests refused by the rate limit. Faults that look like it are not counted here.
     pub over_limit: u64,
-    /// Requests refused because they were invalid.
+    /// Requests refused because they were invalid or asked too many questions.
     pub refused: u64,
     /// Faults by name.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Changes by drift.
+    /// Changes made by drift.
     pub drift_events: u64,
 }
 
@@ -69,12 +69,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// Nothing seen yet.
+    /// Returns an empty log.
     pub fn new(started: Instant) -> Log {
         Log { started, lines: Vec::new(), count: 0, counts: Counts::default() }
     }
 
-    /// Writes a line and counts it. Its number and its time are filled in here.
+    /// Appends a line and counts it. Sets the line's number and time.
     pub fn write(&mut self, mut line: Line) {
         self.count += 1;
         line.n = self.count;
@@ -90,7 +90,7 @@ impl Log {
         }
     }
 
-    /// Every line so far.
+    /// Returns all lines so far.
     pub fn lines(&self) -> Vec<u8> {
         self.lines.clone()
     }

@@ -1,4 +1,4 @@
-//! HTTP around the API: the server, the rate limit, bodies that break off, and the log of what was asked.
+//! HTTP around the API: the server, the rate limit, bodies that break off, and the log of requests.
 
 pub(crate) mod body;
 pub(crate) mod limit;

@@ -1,4 +1,4 @@
-//! HTTP around the API: routes, headers, and the server's life.
+//! The HTTP server around the API: routes, headers, start and stop.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use crate::sandbox::http::log::Counts;
 use crate::sandbox::{Error, Options};
 use crate::streams::Stream;
 
-/// A request larger than this is refused: hundreds of aliased questions fit.
+/// Largest request in bytes; hundreds of aliased questions fit.
 const LARGEST_REQUEST: usize = 4 << 20;
 
-/// How long a server that is told to stop waits for answers under way.
+/// Time that a stopping server waits for answers under way.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A server that is running; dropped, it stops.
+/// A running server; it stops when it is dropped.
 #[derive(Debug)]
 pub struct Running {
     api: Arc<Api>,
@@ -37,7 +37,7 @@ pub struct Running {
     task: JoinHandle<()>,
 }
 
-/// Starts a server; it answers when this returns.
+/// Starts a server. It already answers when this returns. `Err` if the options or the address cannot be used.
 pub async fn start(options: Options) -> Result<Running, Error> {
     let listen = options.listen;
     let api = Arc::new(Api::new(options)?);
@@ -46,36 +46,36 @@ pub async fn start(options: Options) -> Result<Running, Error> {
     let address = listener.local_addr().map_err(bound)?;
     let router = router(Arc::clone(&api));
     let (stop, stopped) = oneshot::channel::<()>();
-    // Answers leave at once; a socket that refuses the option serves all the same.
+    // Send small answers at once. A socket that refuses the option works all the same.
     let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap_or_default());
     let serving = axum::serve(listener, router).with_graceful_shutdown(async {
-        // Dropping the handle stops the server as well.
+        // Dropping the handle also ends this wait and so stops the server.
         let _ = stopped.await;
     });
     let task = tokio::spawn(async move {
-        // axum's server never ends on its own, and has no error to give.
+        // axum's server ends only on request, and returns no error.
         let _ = serving.await;
     });
     Ok(Running { api, address, stop, task })
 }
 
 impl Running {
-    /// Where it listens.
+    /// Returns the address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The GraphQL endpoint.
+    /// Returns the URL of the GraphQL endpoint.
     pub fn endpoint(&self) -> String {
         format!("http://{}/api/v1", self.address)
     }
 
-    /// The counts so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> Counts {
         self.api.counts()
     }
 
-    /// What to print: where it is and how to run against it.
+    /// Returns a text to print: the server's address, and how to run against it.
     pub fn banner(&self) -> String {
         let options = &self.api.options;
         let limit = match options.requests_per_minute {
@@ -101,9 +101,9 @@ impl Running {
         )
     }
 
-    /// Takes no more connections, lets open questions be answered for a moment, and is gone.
+    /// Accepts no more connections, waits a moment for answers under way, and stops.
     pub async fn stop(mut self) {
-        // The task may have ended already; then there is nobody to tell.
+        // If the task has already ended, no one receives this.
         let _ = self.stop.send(());
         if tokio::time::timeout(PATIENCE, &mut self.task).await.is_err() {
             self.task.abort();
@@ -180,7 +180,7 @@ async fn night(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     }
 }
 
-/// `?stream=contacts&n=7&seed=3`: deletes so many records and says which.
+/// `?stream=contacts&n=7&seed=3`: deletes `n` records and returns their ids.
 async fn delete(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     let number = |name: &str, default| query(&uri, name).map_or(Some(default), |text| text.parse().ok());
     let stream = query(&uri, "stream").and_then(Stream::named);
@@ -192,7 +192,7 @@ async fn delete(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     }
 }
 
-/// `?stream=contacts`: its lists come out empty, until `&off`.
+/// `?stream=contacts`: makes the stream's lists come out empty, until the same address with `&off`.
 async fn empty(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     let Some(stream) = query(&uri, "stream").and_then(Stream::named) else {
         return status_page(StatusCode::BAD_REQUEST);
@@ -202,7 +202,7 @@ async fn empty(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
     json(&withheld)
 }
 
-/// The value of a name in the address; names without one have an empty one.
+/// Returns the value of a name in the URL's query; a name without `=` has an empty value.
 fn query<'u>(uri: &'u Uri, name: &str) -> Option<&'u str> {
     let parts = uri.query()?.split('&').map(|part| part.split_once('=').unwrap_or((part, "")));
     parts.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
@@ -238,12 +238,12 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
 
-    /// Everything the server sends until it closes the connection.
+    /// Returns everything that the server sends until it closes the connection.
     async fn exchange(address: SocketAddr, request: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        // A connection that is reset has been closed as well.
+        // A reset connection counts as closed, too.
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8(answer).unwrap()
     }
@@ -252,7 +252,7 @@ mod tests {
         format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     }
 
-    /// Without `Connection: close`: whoever closes then is the server.
+    /// Builds a request without `Connection: close`, so that only the server closes the connection.
     fn post(query: &str) -> String {
         let body = serde_json::json!({"query": query}).to_string();
         let length = body.len();

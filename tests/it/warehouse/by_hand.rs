@@ -1,5 +1,5 @@
-//! A small account made by hand (`tests/support/warehouse/account.py`): the right answers stand here, worked out on paper,
-//! and every engine gives them, merged night by night, twice, or all at once.
+//! A small account made by hand (`tests/support/warehouse/account.py`). This file holds the right answers, worked out
+//! on paper. Every engine gives them, whether nights are merged one by one, twice, or all at once.
 
 use std::path::Path;
 use std::process::Command;
@@ -20,7 +20,7 @@ fn account() -> tempfile::TempDir {
     dir
 }
 
-/// What is asked and what the answer is, after all three nights.
+/// Returns queries with their answers after all three nights.
 fn answers(engine: &str) -> Vec<(&'static str, Value)> {
     let mut answers = vec![
         (
@@ -100,10 +100,10 @@ fn answers(engine: &str) -> Vec<(&'static str, Value)> {
     answers
 }
 
-/// How the nights are merged, one after the other: each once, all at once, twice, an earlier feed after a later one.
+/// Orders in which the nights are merged: each once, all at once, twice, and an earlier feed after a later one.
 const WAYS: [&[&str]; 4] = [&["1", "2", "3"], &["3"], &["1", "1", "2", "3", "3"], &["2", "1", "3"]];
 
-/// A plan that goes all these ways, each from nothing, and asks everything after each.
+/// Returns a plan that merges in each of these orders from an empty schema, and asks every query after each.
 fn plan(engine: &str, feeds: &Path, ways: &[&[&str]]) -> Vec<Value> {
     let mut plan = Vec::new();
     for way in ways {
@@ -119,7 +119,7 @@ fn plan(engine: &str, feeds: &Path, ways: &[&[&str]]) -> Vec<Value> {
     plan
 }
 
-/// What such a plan gave is right.
+/// Asserts that the results of such a plan are right.
 fn right(engine: &str, ways: &[&[&str]], loaded: u64, gave: &[Value]) {
     let mut gave = gave.iter();
     for way in ways {
@@ -137,7 +137,7 @@ fn holds(engine: &str, kind: &str) {
     right(engine, &WAYS, 65, &gave);
 }
 
-/// A file that is missing between two others is refused, and nothing of it is merged.
+/// Asserts that a missing file between two others is refused, and that nothing of the feed is merged.
 fn refuses_a_gap(engine: &str, kind: &str) {
     let (account, dir) = (account(), tempfile::tempdir().expect("a folder"));
     let feed = |name: &str| account.path().join(kind).join(name);
@@ -164,7 +164,7 @@ fn refuses_a_gap(engine: &str, kind: &str) {
     assert_eq!((&gave[6], &gave[14]), (&json!([[13, 65]]), &json!([[13, 65]])), "{engine}: all is");
 }
 
-/// The seqs of another mirror mean nothing to these tables.
+/// Asserts that a feed of another mirror is refused, because its seqs mean nothing to these tables.
 fn refuses_another_mirror(engine: &str, kind: &str) {
     let (account, dir) = (account(), tempfile::tempdir().expect("a folder"));
     let feed = |name: &str| account.path().join(kind).join(name);
@@ -184,12 +184,12 @@ fn refuses_another_mirror(engine: &str, kind: &str) {
     assert_eq!((&gave[3], &gave[5]), (&json!([[8]]), &json!([[13]])), "{engine}");
 }
 
-/// How far the messages are merged, and how many there are.
+/// Asks how many messages there are, and up to which seq they are merged.
 const FAR: &str = "SELECT (SELECT count(*) FROM qpien.messages) AS m, \
                    (SELECT max(last_seq) FROM qpien.loaded WHERE stream = 'messages') AS l";
 
-/// A file that the manifest names and that is not there, or has fewer rows than it says, is an error; nothing of it is merged,
-/// and what is loaded stays where it was. `lost` is how the engine names the file that is not there.
+/// Asserts that a file that the manifest names and that is missing, or has fewer rows than it says, is an error.
+/// Nothing of it is merged, and loaded data stays as it was. `lost` is the engine's error text for the missing file.
 fn refuses_what_is_not_whole(engine: &str, kind: &str, lost: &str) {
     let (account, dir) = (account(), tempfile::tempdir().expect("a folder"));
     let feed = |name: &str| account.path().join(kind).join(name);
@@ -216,7 +216,8 @@ fn refuses_what_is_not_whole(engine: &str, kind: &str, lost: &str) {
     assert_eq!((&gave[3], &gave[5], &gave[8]), (&json!([[8, 31]]), &json!([[8, 31]]), &json!([[13, 65]])), "{engine}");
 }
 
-/// The feed of a job with `compression = "zstd"`, read where there is no zstd; a file of another kind; half a manifest.
+/// Asserts that PostgreSQL refuses a zstd-compressed feed where zstd is missing, a file of another kind, and half a
+/// manifest.
 fn postgresql_refuses_what_it_cannot_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let (account, dir) = (account(), tempfile::tempdir().expect("a folder"));

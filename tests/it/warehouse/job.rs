@@ -1,10 +1,10 @@
-//! `jobs/spark/merge.py` over two accounts of the kind that `by_hand` has.
+//! `jobs/spark/merge.py` over two accounts like the one in `by_hand`.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-/// A feed of two accounts, as they are after these nights.
+/// Creates a feed of two accounts, as they are after these nights.
 fn feed(account: &Path, to: &Path, nights: [&str; 2]) {
     std::fs::create_dir_all(to).expect("a folder");
     for (name, night) in ["007", "shop-b"].iter().zip(nights) {
@@ -13,7 +13,7 @@ fn feed(account: &Path, to: &Path, nights: [&str; 2]) {
     }
 }
 
-/// What the job does, and what a crash between two of its steps leaves for the next.
+/// Returns a plan with everything the job does, and with what a crash between two steps leaves for the next run.
 pub(super) fn plan(account: &Path, dir: &Path) -> Vec<Value> {
     let (target, at) = (dir.join("target"), |n: usize| dir.join(format!("feed{n}")));
     for (n, nights) in [["1", "1"], ["gap", "2"], ["3", "3"], ["other", "3"]].into_iter().enumerate() {
@@ -48,9 +48,9 @@ pub(super) fn plan(account: &Path, dir: &Path) -> Vec<Value> {
     plan
 }
 
-/// A feed of which only `shop-b` can be merged whole: nothing was delivered for `new`, the manifest of `half` is cut off, `list`
-/// has another JSON there, a file of `lost` is not there, one of `short` is cut off, one of `torn` has its length and other
-/// bytes. In `feed5` there is only `new`.
+/// Creates a feed in which only `shop-b` can be merged whole. Of the others, `new` has nothing delivered, the
+/// manifest of `half` is cut off, that of `list` is other JSON, `lost` lacks a file, a file of `short` is cut off,
+/// and a file of `torn` has the right length but other bytes. `feed5` holds only `new`.
 fn one_is_wrong(account: &Path, to: &Path) {
     feed(account, to, ["lost", "1"]);
     std::fs::rename(to.join("account=007"), to.join("account=lost")).expect("a link");
@@ -79,7 +79,7 @@ fn messages(account: &str, rows: &[(&str, &str, u64)]) -> Vec<Value> {
     rows.iter().map(|(month, id, seq)| json!([account, month, id, seq])).collect()
 }
 
-/// What such a plan gave is right.
+/// Asserts that the results of the plan are right.
 pub(super) fn right(dir: &Path, gave: &[Value]) {
     const FIRST: [(&str, &str, u64); 8] = [
         ("2023-12", "m0", 30),

@@ -1,5 +1,5 @@
-//! The engines people already run, fed by change files: every file of `sql/warehouse` runs for real where the engine can
-//! be had (DuckDB, PostgreSQL, Spark), and is parsed in its own dialect where it cannot (BigQuery, Snowflake).
+//! Warehouse engines, fed by change files. Every file of `sql/warehouse` runs in its engine if a test can start it
+//! (DuckDB, PostgreSQL, Spark). Otherwise it is parsed in the engine's dialect (BigQuery, Snowflake).
 
 mod by_hand;
 mod job;
@@ -16,7 +16,7 @@ use crate::support::python;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// What each step of a plan gave, on a database in `folder`.
+/// Runs a plan on a database in `folder` and returns the result of each step.
 fn on(engine: &str, folder: &Path, plan: &[Value]) -> Vec<Value> {
     let driver = Path::new(ROOT).join("tests/support/warehouse/engine.py");
     let mut child = Command::new(python())
@@ -36,12 +36,12 @@ fn on(engine: &str, folder: &Path, plan: &[Value]) -> Vec<Value> {
     gave
 }
 
-/// The committed files of an engine, by their names without `.sql`.
+/// Returns the paths of an engine's committed files, by their names without `.sql`.
 fn sql(engine: &str, names: &[&str]) -> Vec<String> {
     names.iter().map(|name| format!("{ROOT}/sql/warehouse/{engine}/{name}.sql")).collect()
 }
 
-/// Load and merge a feed.
+/// Returns the step that loads and merges a feed.
 fn merge(engine: &str, feed: &Path, version: usize) -> Value {
     json!({ "run": sql(engine, &["load", "merge"]), "feed": feed, "version": version.to_string() })
 }

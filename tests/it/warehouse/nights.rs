@@ -1,5 +1,5 @@
-//! Nights of a real account, delivered as change files and merged by DuckDB, PostgreSQL, Spark's SQL and the Spark job: after
-//! each night, merged again, and merged all at once, the tables hold exactly what the mirror holds.
+//! Nights of a real account, delivered as change files and merged by DuckDB, PostgreSQL, Spark's SQL and the Spark
+//! job. After each night, after a repeated merge, and after one merge of everything, the tables equal the mirror.
 
 use std::path::Path;
 
@@ -20,10 +20,10 @@ fn job(kind: &str) -> String {
     )
 }
 
-/// What the mirror holds: a stream's rows in the order of their ids, each the documented columns, `_extra` and `_seq`.
+/// The mirror's content: for each stream its rows by id, each with the documented columns, `_extra` and `_seq`.
 type Tables = Vec<Value>;
 
-/// Nights, with the feed as it is after each in `feed-N` and what the mirror holds then.
+/// Runs nights; keeps the feed after each in `feed-N` and returns what the mirror holds after each.
 fn nights(kind: &str, seed: u64, count: usize) -> (Work, Vec<Tables>) {
     let size = ["--contacts", "300", "--persons", "20", "--conversations", "60", "--messages", "1200"];
     let sandbox = Sandbox::start_on(BEFORE, &[&size[..], &["--requests-per-minute", "0"]].concat());
@@ -60,7 +60,8 @@ fn copied(from: &Path, to: &Path) {
     }
 }
 
-/// A stream's rows in the mirror, as the documentation of the change files says a value becomes a cell.
+/// Returns a stream's rows in the mirror, each value converted to a cell as the documentation of the change files
+/// says.
 fn held(work: &Work, stream: Stream) -> Value {
     let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
     let mut ask = mirror.prepare(&format!("SELECT payload, seq FROM body_{stream} ORDER BY id")).expect("SQL");
@@ -88,7 +89,7 @@ fn cell(kind: Kind, value: Option<&Value>) -> Value {
     }
 }
 
-/// The same of what an engine answered: JSON text is read, a moment becomes milliseconds.
+/// Returns an engine's answer in the same form: JSON text is parsed, and a moment becomes milliseconds.
 fn read(stream: Stream, rows: &Value) -> Value {
     let kinds: Vec<Kind> = stream.columns().iter().map(|c| c.kind).collect();
     let row = |row: &Value| {
@@ -123,7 +124,8 @@ fn equal(what: &str, tables: &Tables, gave: &[Value]) {
     }
 }
 
-/// After each night, after the last one again, and all at once into nothing; `change` is what an engine cannot hold.
+/// Merges after each night, after the last one again, and all at once into empty tables. `change` applies what an
+/// engine cannot hold.
 fn merged(engine: &str, kind: &str, change: impl Fn(&Tables) -> Tables, seed: u64, count: usize) {
     let (work, tables) = nights(kind, seed, count);
     let folder = tempfile::tempdir().expect("a folder");
@@ -168,7 +170,7 @@ fn merged(engine: &str, kind: &str, change: impl Fn(&Tables) -> Tables, seed: u6
     assert_ne!(without_nul(tables.last().expect("a night")), *tables.last().expect("a night"), "no NUL among them");
 }
 
-/// PostgreSQL has no NUL character; JSON text holds it escaped.
+/// Removes NUL characters, which PostgreSQL lacks; in JSON text they are escaped and stay.
 fn without_nul(tables: &Tables) -> Tables {
     fn cell(value: &Value) -> Value {
         match value {

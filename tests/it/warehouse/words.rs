@@ -1,4 +1,4 @@
-//! Engines that no test can start: their files are at least whole statements of their own dialect.
+//! Engines that no test can start: their files are at least complete statements of their own dialect.
 
 use std::path::Path;
 use std::process::{Command, Output};

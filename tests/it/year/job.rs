@@ -1,4 +1,5 @@
-//! A job that people edit: every key that changes what is read or how it is written, and what its files then hold.
+//! A job that people edit: it varies every key that changes what is read or written, and knows the content of its
+//! files.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 use crate::support::qpien::Account;
 use crate::support::simulated::Dice;
 
-/// Keys that change how a run goes, what it spends or how files look, and not what they hold: table, key and values.
+/// Keys that change how a run goes, what it spends or how files look, but not their content: table, key and values.
 const TWEAKS: &[(&str, &str, &[&str])] = &[
     ("source", "full_every", &["\"0\"", "\"2d\"", "\"30d\""]),
     ("source", "audit_repair", &["5", "1000"]),
@@ -27,16 +28,16 @@ const TWEAKS: &[(&str, &str, &[&str])] = &[
     ("feed", "publish", &["\"complete\"", "\"always\""]),
 ];
 
-/// What is one way or another for as long as an account lives.
+/// Settings that stay the same for the life of an account.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Always {
-    /// Telephone numbers are masked before they enter the mirror, and never otherwise.
+    /// `true` if telephone numbers are masked before they enter the mirror, in every run of the account.
     pub masked_at_landing: bool,
-    /// It delivers to a PostgreSQL database, too.
+    /// `true` if the job also delivers to a PostgreSQL database.
     pub database: bool,
 }
 
-/// The job, as its owner has it in mind.
+/// The job as its owner intends it.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)] // keys that are there or not
 pub struct Job {
@@ -56,11 +57,11 @@ pub struct Job {
     gzip: bool,
     split: bool,
     feed: bool,
-    /// It delivers Parquet files, too.
+    /// `true` if the job also delivers Parquet files.
     parquet: bool,
     /// Values of [`TWEAKS`].
     tweaks: BTreeMap<usize, &'static str>,
-    /// A feed takes no other masks than it began with: it is begun anew.
+    /// Number of feeds begun. A feed refuses other masks than its first, so that a change of masks begins a new one.
     feeds: usize,
     always: Always,
 }
@@ -68,7 +69,7 @@ pub struct Job {
 const ALL: &[&str] = &["contacts", "customer_persons", "conversations", "messages"];
 
 impl Job {
-    /// The job of the first night.
+    /// Returns the job of the first night.
     pub fn new(always: Always) -> Job {
         Job {
             mode: "incremental",
@@ -94,7 +95,7 @@ impl Job {
         }
     }
 
-    /// Somebody edits it.
+    /// Makes one edit and returns its name.
     pub fn edit(&mut self, dice: &mut Dice) -> &'static str {
         match dice.below(30) {
             0 => {
@@ -177,7 +178,7 @@ impl Job {
         }
     }
 
-    /// The job file, in this mode.
+    /// Returns the text of the job file in this mode.
     pub fn text(&self, name: &str, mode: &str) -> String {
         let Job { page_size, aliases, in_flight, audit, lookback, extra_fields, delimiter, .. } = self;
         let streams = self.streams.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(", ");
@@ -230,7 +231,7 @@ impl Job {
         [text, mask, csv, feed, parquet, database].concat()
     }
 
-    /// The lines of a table's tweaks, and of these where they are not tweaked.
+    /// Returns the lines of a table: its tweaked values, and `usual` lines where there is no tweak.
     fn tweaked(&self, table: &str, usual: &[&str]) -> String {
         let of_table = self.tweaks.iter().filter(|(n, _)| TWEAKS[**n].0 == table);
         let mut lines: BTreeMap<&str, &str> = usual.iter().filter_map(|line| line.split_once(" = ")).collect();
@@ -238,42 +239,42 @@ impl Job {
         lines.into_iter().flat_map(|(key, value)| [key, " = ", value, "\n"]).collect()
     }
 
-    /// Whether it has a feed.
+    /// Returns `true` if the job has a feed.
     pub fn has_feed(&self) -> bool {
         self.feed
     }
 
-    /// Whether values of the contacts change by themselves.
+    /// Returns `true` if contacts have volatile values.
     pub fn is_volatile(&self) -> bool {
         self.volatile
     }
 
-    /// How it is run.
+    /// Returns the mode.
     pub fn mode(&self) -> &'static str {
         self.mode
     }
 
-    /// Its streams.
+    /// Returns the streams.
     pub fn streams(&self) -> &'static [&'static str] {
         self.streams
     }
 
-    /// How its CSV files are written: the delimiter, and whether they are compressed.
+    /// Returns how its CSV files are written: the delimiter, and whether they are compressed.
     pub fn csv(&self) -> (u8, bool) {
         (self.delimiter as u8, self.gzip)
     }
 
-    /// The schema of its tables.
+    /// Returns the schema of its tables.
     pub fn schema_of(&self, name: &str) -> String {
         format!("{name}_{}", self.feeds)
     }
 
-    /// The folder of its feed.
+    /// Returns the folder of its feed.
     pub fn feed_of(&self, name: &str) -> String {
         format!("{name}-feed-{}", self.feeds)
     }
 
-    /// What its files hold of a stream, by id: some cells of each record.
+    /// Returns what its files hold of a stream, by id: some cells of each record.
     pub fn truth(&self, account: &Account, stream: &str) -> BTreeMap<String, Vec<String>> {
         let cell = |row: &Value, name: &str| row.get(name).map(text_of).unwrap_or_default();
         let rows: Vec<&Value> = match stream {
@@ -300,13 +301,13 @@ impl Job {
         rows.into_iter().map(|row| (row["_id"].as_str().expect("an id").to_owned(), cells(row))).collect()
     }
 
-    /// The conversations that it asks for.
+    /// Returns the conversations that it asks for.
     pub fn conversations<'a>(&self, account: &'a Account) -> Vec<&'a Value> {
         let rows = account.lists["getConversationList"].iter();
         rows.filter(|row| !self.only_open || row["status"] == "OPEN").collect()
     }
 
-    /// The columns that are compared.
+    /// Returns the columns that are compared.
     pub fn columns(stream: &str) -> &'static [&'static str] {
         match stream {
             "contacts" => &["firstName", "owner", "phone"],
@@ -317,7 +318,7 @@ impl Job {
     }
 }
 
-/// A value as a cell shows it.
+/// Returns a value as a cell shows it.
 pub fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -1,6 +1,6 @@
-//! What a seed decides.
+//! The random decisions of a seed.
 
-/// Randomness that follows from a seed.
+/// A random number generator that depends only on its seed.
 pub struct Dice(pub u64);
 
 impl Dice {

@@ -1,6 +1,6 @@
-//! Servers that nobody wrote: names from pools, envelopes of any depth, arguments flat or nested, every paging style in one
-//! schema, required arguments with and without defaults, tokens in several spellings, and fields that only look like lists.
-//! Whoever generates one knows what it should settle to, and what nobody can settle.
+//! Generated servers, to which no test was fitted: varied names, envelopes of any depth, flat or nested arguments,
+//! every paging style in one schema, required arguments with and without defaults, tokens in several spellings, and
+//! fields that only look like lists. The generator knows what discovery must find, and what no client can find.
 
 mod dice;
 mod token;
@@ -13,19 +13,19 @@ use qpien_sync::streams::{Kind, Stream};
 use self::dice::Dice;
 pub use self::token::Token;
 
-/// A server: its SDL, with what the sandbox has to be told beside it, and what is true of it.
+/// A server: its SDL with hints for the sandbox, and the facts that discovery must find.
 pub struct Generated {
-    /// What the sandbox serves.
+    /// The SDL to serve.
     pub sdl: String,
-    /// What each list should settle to.
+    /// The facts about each list.
     pub lists: Vec<(Stream, Expected)>,
-    /// What the token should settle to.
+    /// The facts about the token.
     pub token: Token,
-    /// Rows a page to ask for, so that some lists have many pages.
+    /// The page size to ask for, so that some lists have many pages.
     pub page_size: &'static str,
 }
 
-/// What one list should settle to. Paths are dotted; empty = not there.
+/// The facts about one list. Paths are dotted; an empty text means that the list has no such member or argument.
 #[derive(Debug, PartialEq)]
 pub struct Expected {
     pub operation: String,
@@ -37,16 +37,17 @@ pub struct Expected {
     pub has_next: String,
     pub next_cursor: String,
     pub parent: String,
-    /// Arguments that nobody knows the value or the meaning of.
+    /// Arguments whose value or meaning no client can know.
     pub open: Vec<&'static str>,
 }
 
-/// What nobody knows: an argument that must be given, one that may page a list, and whether only archived records are
-/// wanted or all the others.
+/// Arguments that no client can know: one that must be given, one that may page a list, and one that may select only
+/// archived records or only the others.
 pub const UNKNOWN: [&str; 3] = ["tenant", "seite", "archived"];
 
 impl Generated {
-    /// What must be written by hand, as a run names it: the token's, before anything else is asked; or all of the lists'.
+    /// Returns the arguments that a person must write in the job, as a run names them. The token's come alone,
+    /// because a run stops at them first; otherwise those of all lists.
     pub fn open(&self) -> Vec<&'static str> {
         let lists = self.lists.iter().flat_map(|(_, list)| list.open.clone());
         if self.token.open.is_empty() { lists.collect() } else { self.token.open.clone() }
@@ -76,7 +77,7 @@ const STREAMS: [(Stream, &[&str], &[&str]); 4] = [
     ),
 ];
 
-/// How a list goes on.
+/// The paging style of a list.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
     Page,
@@ -90,7 +91,7 @@ enum Style {
 
 const STYLES: [Style; 5] = [Style::Page, Style::Offset, Style::Relay, Style::Next, Style::Unpaged];
 
-/// The server of a seed.
+/// Returns the server of a seed.
 pub fn generate(seed: u64) -> Generated {
     let mut dice = Dice(seed);
     let dates = dice.of(&["iso8601", "epoch_ms", "epoch_s", "epoch_ms_text"]);
@@ -129,7 +130,7 @@ pub fn generate(seed: u64) -> Generated {
         let largest = [100, 50, 10][dice.below(3)];
         let hint = format!("@sandbox(stream: \"{stream}\", pageFrom: {page_from}, largest: {largest})");
         let _ = writeln!(query, "  {operation}{arguments}: {returns} {hint}");
-        // What only looks like it.
+        // A field that only looks like the list.
         let _ = writeln!(query, "  one{entity}(id: ID!): {entity}");
         if dice.chance(50) {
             let _ = writeln!(query, "  search{entity}By(term: String!): [{entity}]");
@@ -141,7 +142,7 @@ pub fn generate(seed: u64) -> Generated {
     Generated { sdl, lists, token, page_size: dice.of(&["100", "20", "7"]) }
 }
 
-/// Documented columns, some of them missing, in one style of names.
+/// Writes a type with documented columns, some left out, in one naming style.
 fn entity_type(dice: &mut Dice, stream: Stream, entity: &str, types: &mut String) {
     let snake = dice.chance(20);
     let mut fields = String::new();
@@ -216,7 +217,7 @@ fn envelope(dice: &mut Dice, entity: &str, style: Style, list: &mut Expected, ty
     inner
 }
 
-/// What stands beside the rows: a total, whether there are more, the next cursor, or nothing at all.
+/// Returns the members beside the rows: a total, whether there are more, the next cursor, or none of them.
 fn members(dice: &mut Dice, style: Style, list: &mut Expected) -> String {
     let mut members = String::new();
     if dice.chance(70) {
@@ -262,7 +263,7 @@ fn arguments(
     let input = dice.of(&["input", "filter", "pagination", "params"]);
     let prefix = if nested { format!("{input}.") } else { String::new() };
     let first = if style == Style::Page { page_from } else { 0 };
-    // A word that nobody knows, where nothing else tells that there is more than the first page.
+    // An unknown page argument is possible only where no member shows that there is more than the first page.
     let strange = style == Style::Page && list.total.is_empty() && list.has_next.is_empty() && dice.chance(20);
     let (page, ty, size) = match style {
         Style::Page if strange => (UNKNOWN[1], "Int", "menge"),
@@ -304,7 +305,7 @@ fn arguments(
     let mut outside: Vec<String> = Vec::new();
     if stream == Stream::Messages {
         let parent = dice.of(&["conversationId", "conversation", "conversation_id"]);
-        // Where it may be left out, everything is listed then.
+        // If it may be left out, the list then shows every conversation's messages.
         let needed = if dice.chance(70) { "!" } else { "" };
         if nested && dice.chance(50) {
             inside.push(format!("{parent}: ID{needed}"));

@@ -1,11 +1,12 @@
-//! The mutation that gives a token: arguments plain or in an input object, an answer flat or nested, other names.
+//! Generates the mutation that gives a token: plain arguments or an input object, a flat or nested answer, varied
+//! names.
 
 use std::fmt::Write as _;
 
 use super::UNKNOWN;
 use super::dice::Dice;
 
-/// What the token should settle to.
+/// The dialect's settings for the token that discovery must find.
 #[derive(Debug, PartialEq)]
 #[allow(clippy::struct_field_names)] // the dialect's words
 pub struct Token {
@@ -22,7 +23,7 @@ pub struct Token {
     pub open: Vec<&'static str>,
 }
 
-/// The mutation that gives a token, beside some that only look like it.
+/// Returns the mutation that gives a token, together with mutations that only look like it.
 pub fn generate(dice: &mut Dice, types: &mut String) -> (Token, String) {
     let operations = ["generateOAuthToken", "createToken", "getToken", "authenticate", "login", "issueAccessToken"];
     let mut token = Token {

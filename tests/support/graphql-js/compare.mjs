@@ -1,9 +1,10 @@
-// Asks the sandbox and graphql-js the same and compares what they say.
+// Asks the sandbox and graphql-js the same questions and compares the answers.
 //
 //     node compare.mjs <endpoint> <schema.graphql>
 //
-// Prints every difference and, as the last line, what was compared, as JSON; ends with 1 when something differs. The
-// random questions: RANDOM_QUESTIONS (300) from RANDOM_SEED (7). WORDS=1 shows refusals that are worded differently.
+// Prints every difference and, as its last line, what was compared, as JSON. Exits with 1 if something differs.
+// RANDOM_QUESTIONS (300) questions are random, from RANDOM_SEED (7). WORDS=1 shows refusals that differ only in their
+// words.
 
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';

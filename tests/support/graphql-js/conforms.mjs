@@ -1,10 +1,10 @@
-// Asks every root field of a sandbox for everything its schema shows, and has graphql-js complete the answers by that
-// schema: what may not be null is not, lists are lists, numbers and enum values are what their types allow.
+// Asks every root field of a sandbox for everything in its schema, and lets graphql-js check the answers by that
+// schema: what must not be null is not null, lists are lists, and numbers and enum values fit their types.
 //
 //     node conforms.mjs <endpoint> <schema.graphql>
 //
-// The schema may carry @sandbox: the served one must be the same without it. Prints what differs and, as the last line,
-// the number of types and of root fields that were compared, as JSON.
+// The schema may use @sandbox: the served schema must equal it without that. Prints the differences and, as its last
+// line, the number of types and root fields that were compared, as JSON.
 
 import { readFileSync } from 'node:fs';
 

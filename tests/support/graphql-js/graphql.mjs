@@ -1,4 +1,4 @@
-// graphql-js, from where npm.sh puts it.
+// graphql-js, from the folder in which npm.sh installs it.
 
 import { createRequire } from 'node:module';
 

@@ -1,4 +1,4 @@
-// Questions made up at random from a seed: right ones of every form, and broken ones.
+// Random questions from a seed: valid ones of every form, and broken ones.
 
 import { graphql } from './graphql.mjs';
 
@@ -68,7 +68,7 @@ class Maker {
       else if (depth > 0 && depth < 6 && dice.chance(12)) parts.push(this.fragment(type, depth));
       else parts.push(this.field(dice.pick(fields), depth));
     }
-    // The same again merges.
+    // Selecting the same field twice merges the two.
     if (dice.chance(25)) parts.push(dice.pick(parts));
     return `{ ${parts.join(dice.pick([' ', ', ', '\n']))} }`;
   }
@@ -87,7 +87,7 @@ class Maker {
     const named = getNamedType(field.type);
     const given = field.args.filter((arg) => isNonNullType(arg.type) || dice.chance(50));
     const args = given.map((arg) => `${arg.name}: ${this.argument(field, arg)}`).join(', ');
-    // With arguments two of the same name might not merge: each has a name of its own, mostly.
+    // Two fields of one name with different arguments may not merge, so most get an alias of their own.
     const unique = field.args.length > 0 && dice.chance(97);
     const alias = unique ? `r${dice.below(10000)}: ` : dice.chance(15) ? `${dice.chance(90) ? `my_${field.name}` : 'x'}: ` : '';
     const inner = isLeafType(named) ? '' : ` ${this.selection(named, depth + 1)}`;
@@ -131,7 +131,7 @@ const TOKENS = /"(?:[^"\\]|\\.)*"|\.\.\.|[A-Za-z_]\w*|-?\d+|\s+|./g;
 
 /** The question with a mistake in it, or two: words are lost, swapped, misspelt and put where they do not belong. */
 export function broken(question, dice) {
-  // Without commas: they mean nothing, and our parser stumbles over one between an alias and its colon.
+  // Without commas: they mean nothing in GraphQL, and our parser fails on one between an alias and its colon.
   const words = question.query.match(TOKENS).filter((word) => word.trim() !== '' && word !== ',');
   for (let n = dice.pick([1, 1, 2]); n > 0; n--) {
     const at = dice.below(words.length);

@@ -1,4 +1,4 @@
-// The same API by graphql-js, over a sample of the sandbox's records.
+// The same API built with graphql-js, over a sample of the sandbox's records.
 
 import { graphql } from './graphql.mjs';
 

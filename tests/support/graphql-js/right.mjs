@@ -1,4 +1,4 @@
-// Questions that are right: both have to give the same answer.
+// Valid questions: both servers must give the same answer.
 
 /** The list; some need ids of the sample. */
 export function right({ contacts, persons, conversations, messages }) {
@@ -73,7 +73,7 @@ export function right({ contacts, persons, conversations, messages }) {
     [`query A($p: Int) { ${list}(page: $p) { success } } query B($p: Int!) { getCustomerPersonList(page: $p) { success } }`, {}, 'A'],
     [`query A { __typename } mutation B { __typename }`, {}, 'B'],
     [`query A { __typename }`, {}, 'A'],
-    // The mutation, as far as its answer is not a secret
+    // The mutation, as far as its answer is no secret
     [`mutation M($id: String!, $in: GenerateOAuthTokenInput!) {
        a: generateOAuthToken(input: {clientId: $id, clientSecret: "sandbox-secret"}) { success __typename data { expiresIn } }
        b: generateOAuthToken(input: $in) { code success } }`,

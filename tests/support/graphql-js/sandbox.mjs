@@ -1,4 +1,4 @@
-// Asking the sandbox.
+// Sends questions to the sandbox.
 
 const BEARER = /"accessToken":"([^"]+)"/;
 

@@ -1,10 +1,10 @@
-// A GraphQL server over HTTP for an SDL file, as Node.js servers are in production: graphql-js validates, introspection
-// is off, every field is answered with null.
+// A GraphQL server over HTTP for an SDL file, as Node.js servers run in production: graphql-js validates,
+// introspection is off, and every field is answered with null.
 //
 //   node server.mjs SDL [suggestions] [places]
 //
-// Without `suggestions` messages end before "Did you mean", without `places` errors do not say where they are. Prints
-// its address. `GET /executed` says how many documents were valid.
+// Without `suggestions`, messages omit "Did you mean"; without `places`, errors omit their locations. Prints its
+// address. `GET /executed` returns the number of valid documents so far.
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -1,4 +1,4 @@
-// Type systems as introspection tells them.
+// Type systems as introspection describes them.
 
 /** A type system without what is told differently and means the same: order, descriptions, built-in directives. */
 export function typeSystem({ data }) {
@@ -11,7 +11,7 @@ export function typeSystem({ data }) {
     );
   const { types, directives, ...roots } = data.__schema;
   const own = types.filter((type) => !type.name.startsWith('__'));
-  // @oneOf is younger than our validator.
+  // @oneOf is newer than our validator.
   const known = directives.map((d) => d.name).filter((name) => name !== 'oneOf');
   return { ...roots, types: byName(own), directives: known.sort() };
 }

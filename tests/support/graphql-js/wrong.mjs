@@ -1,5 +1,4 @@
-// Questions that are wrong: both have to refuse them. Where the words matter to a client that learns from them, they
-// have to be the same.
+// Invalid questions: both servers must refuse them. The words must be the same wherever a client learns from them.
 
 import { question } from './right.mjs';
 

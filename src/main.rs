@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => {
             let _ = e.print();
-            return ExitCode::from(if e.use_stderr() { policy::Exit::Usage as u8 } else { 0 });
+            return ExitCode::from(if e.use_stderr() { policy::Exit::Usage } else { policy::Exit::Complete });
         }
     };
     telemetry::start(cli.log_format, cli.quiet, cli.verbose);
@@ -20,15 +20,15 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(e) => {
             eprintln!("error: the runtime cannot be started: {e}");
-            return ExitCode::from(policy::Exit::Failed as u8);
+            return policy::Exit::Failed.into();
         }
     };
     match panic::caught(|| runtime.block_on(commands::dispatch(cli))) {
-        Ok(exit) => ExitCode::from(exit as u8),
+        Ok(exit) => exit.into(),
         Err(error) => {
             let decision = policy::decide(&error.kind);
             telemetry::failed(&error.detail, decision.hint);
-            ExitCode::from(decision.exit as u8)
+            decision.exit.into()
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::task::{Id, JoinSet};
 use tracing::Instrument as _;
 
 use super::one_run::Common;
-use super::run::{exit_named, run_settings};
+use super::run::run_settings;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::lock;
@@ -76,7 +76,7 @@ pub async fn side_by_side(mut all: Vec<Settings>, common: Common) -> Exit {
 fn tell((job, account): &(String, String), outcome: &Result<RunReport>, quiet: bool) -> Exit {
     let _within = telemetry::of_account(account).entered();
     let (block, exit) = match outcome {
-        Ok(report) => (terminal::summary(report), exit_named(report.exit_code)),
+        Ok(report) => (terminal::summary(report), report.exit_code),
         Err(error) => {
             let exit = policy::decide(&error.kind).exit;
             (format!("{job}, account {account}: {}: {}\n", word(exit), error.detail), exit)
@@ -115,7 +115,7 @@ fn overview(ended: &[(String, Exit)]) -> String {
         names.truncate(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let which = if exit == Exit::Complete { String::new() } else { format!(" ({}{more})", names.join(", ")) };
-        parts.push((exit as u8, format!("{count} {}{which}", word(exit))));
+        parts.push((exit.code(), format!("{count} {}{which}", word(exit))));
     }
     parts.sort();
     let parts: Vec<String> = parts.into_iter().map(|(_, part)| part).collect();

@@ -67,7 +67,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
     }
     sandbox.stop().await;
     let survived = counts.tokens > 5 && limited > 0 && failed > 0;
-    if equal && survived && report.exit_code == 0 {
+    if equal && survived && report.exit_code == Exit::Complete {
         say!("\nEverything the sandbox holds is in {}: cell by cell, nothing lost, nothing doubled.", out.display());
         return Ok(Exit::Complete);
     }

@@ -184,7 +184,7 @@ async fn conclude(
         (Exit::Stopped, Some(_)) => Exit::Incomplete,
         (exit, _) => exit,
     };
-    report.exit_code = exit as u8;
+    report.exit_code = exit;
     let json = serde_json::to_string(&report).map_err(|e| Error::new(Kind::Internal, e.to_string()))?;
     end(&context.mirror, begun, settings, run_report::ending_of(outcome), exit, json).await?;
     Ok(report)
@@ -337,5 +337,5 @@ async fn end(
     report: String,
 ) -> Result<()> {
     let lane = settings.lane;
-    mirror.call(move |w| rounds::end(w, begun, lane, ending, exit as u8, &report)).await
+    mirror.call(move |w| rounds::end(w, begun, lane, ending, exit.code(), &report)).await
 }

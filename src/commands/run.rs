@@ -57,7 +57,7 @@ pub async fn run(args: &RunArgs, quiet: bool) -> Result<Exit> {
     for (cause, hint) in terminal::shortfall(&report) {
         telemetry::failed(&cause, hint);
     }
-    Ok(exit_named(report.exit_code))
+    Ok(report.exit_code)
 }
 
 /// Runs what the settings describe, and returns its report. If a run in a box ends a reading that was begun a day
@@ -78,25 +78,10 @@ pub async fn run_settings(settings: &Settings, common: &Common) -> Result<RunRep
     next.notes.insert(0, format!("run {} came to the end of the reading before this one", report.run));
     if next.stopped {
         // The first reading's result stands until the second has come as far.
-        next.exit_code = Exit::first([exit_named(next.exit_code), exit_named(report.exit_code)]) as u8;
+        next.exit_code = Exit::first([next.exit_code, report.exit_code]);
         if next.refused.is_empty() {
             next.refused = report.refused;
         }
     }
     Ok(next)
-}
-
-/// Returns the exit with this code, or `Failed` for an unknown code.
-pub fn exit_named(code: u8) -> Exit {
-    const ALL: [Exit; 8] = [
-        Exit::Complete,
-        Exit::Usage,
-        Exit::Incomplete,
-        Exit::Stopped,
-        Exit::Credentials,
-        Exit::Unavailable,
-        Exit::Integrity,
-        Exit::Locked,
-    ];
-    ALL.into_iter().find(|e| *e as u8 == code).unwrap_or(Exit::Failed)
 }

@@ -51,7 +51,7 @@ fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
         Some(run) => {
             let ended = match (&run.finished_at, run.exit_code) {
                 (Some(at), Some(code)) => {
-                    let exit = u8::try_from(code).map_or(Exit::Failed, super::run::exit_named);
+                    let exit = u8::try_from(code).map_or(Exit::Failed, Exit::of_code);
                     format!("ended {}, exit code {code} ({})", quote(at), word(exit))
                 }
                 _ => "has not ended (running, or killed: the next run goes on where it stopped)".into(),

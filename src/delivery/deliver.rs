@@ -49,7 +49,7 @@ impl Opened {
     fn is_well(&mut self, outcome: Result<()>) -> Result<bool> {
         match outcome {
             Ok(()) => Ok(true),
-            Err(error) if stops_everything(&error.kind) => Err(error),
+            Err(error) if policy::stops_every_delivery(&error.kind) => Err(error),
             Err(error) => {
                 let place = self.destination.place();
                 tracing::warn!(%place, %error, "not served now: it is tried once more when it is its turn");
@@ -60,34 +60,23 @@ impl Opened {
     }
 }
 
-/// Returns whether a run must not begin: another run is at work there, or what this mirror delivers next would be
-/// wrong.
-fn stops_everything(kind: &Kind) -> bool {
-    matches!(kind, Kind::Locked | Kind::DestinationOfAnother)
-}
-
 /// Returns the exit code for a destination that was not delivered to, whatever happened to the others. A place that
 /// refuses is a failure that the next run tries again. Errors that stop everything and errors of the mirror itself
 /// keep their own codes.
 pub fn exit_of(kind: &Kind) -> Exit {
-    let is_mirrors = matches!(kind, Kind::MirrorBusy | Kind::MirrorCorrupt | Kind::RecordDamaged);
-    if stops_everything(kind) || is_mirrors { policy::decide(kind).exit } else { Exit::Failed }
+    let keeps_its_own = policy::stops_every_delivery(kind) || policy::is_of_the_mirror(kind);
+    if keeps_its_own { policy::decide(kind).exit } else { Exit::Failed }
 }
 
 /// Refuses to begin if no destination can be served and at least one error will not pass by itself: the run would
 /// read for nobody.
 fn refuse_where_none_is_left(destinations: &Destinations) -> Result<()> {
-    let lasting = |error: &&Error| error.kind != Kind::DestinationUnreachable && !is_full(&error.kind);
+    let lasting = |error: &&Error| !policy::may_pass_by_itself(&error.kind);
     let troubles: Vec<&Error> = destinations.iter().filter_map(|opened| opened.trouble.as_ref()).collect();
     match troubles.iter().copied().find(lasting) {
         Some(error) if troubles.len() == destinations.len() => Err(error.clone()),
         _ => Ok(()),
     }
-}
-
-/// Returns whether the place has no room for now.
-fn is_full(kind: &Kind) -> bool {
-    *kind == Kind::DestinationFull
 }
 
 /// The outcome for each destination, with its place.

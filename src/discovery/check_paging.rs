@@ -2,7 +2,7 @@
 //! is 0 and 1 is asked for, a page is missing and nothing says so.
 
 use crate::dialect::Paging;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::policy::{self, Action};
 use crate::source::Source;
 use crate::source::page::Page;
@@ -36,11 +36,11 @@ pub struct Proof {
 /// read at all, the number of the page that fails.
 pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Proof> {
     let mut outcome = list_by(source, stream, parent, Select::Whole).await;
-    if outcome.as_ref().is_err_and(is_of_a_row) {
+    if outcome.as_ref().is_err_and(|error| policy::may_be_of_a_record(&error.kind)) {
         outcome = list_by(source, stream, parent, Select::Ids).await.or(outcome);
     }
     match outcome {
-        Err(error) if is_of_a_row(&error) => by_failure(source, stream, parent).await?.ok_or(error),
+        Err(error) if policy::may_be_of_a_record(&error.kind) => by_failure(source, stream, parent).await?.ok_or(error),
         outcome => outcome,
     }
 }
@@ -50,10 +50,6 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
 pub async fn is_understood(source: &Source, stream: Stream, nobody: &str) -> Result<()> {
     let answers = source.ask_all_briefly(vec![question(stream, Some(nobody), Start::Row(0))]).await;
     answers.into_iter().next().unwrap_or_else(|| Ok(Page::default())).map(drop)
-}
-
-fn is_of_a_row(error: &Error) -> bool {
-    matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure)
 }
 
 /// Where the first row fails whatever is asked of it: pages of one row are counted from the number that fails while the
@@ -203,7 +199,7 @@ async fn counted_from(source: &Source, stream: Stream, parent: Option<&str>) -> 
         let asked = [0, 1, 0].map(|number| Question { size: MANY, ..question(stream, parent, Start::Number(number)) });
         let pages: Vec<Page> = match source.ask_all(asked.into()).await.into_iter().collect() {
             Ok(pages) => pages,
-            Err(error) if error.kind == Kind::Spent => return Err(error),
+            Err(error) if policy::was_not_asked(&error.kind) => return Err(error),
             Err(_) => return Ok(None),
         };
         if let [zero, one, again] = &pages[..] {
@@ -233,7 +229,7 @@ async fn patiently(source: &Source, question: Question) -> Result<Option<Page>> 
         match outcomes.pop().transpose() {
             Ok(page) => return Ok(page),
             // Not asked is not refused.
-            Err(error) if error.kind == Kind::Spent => return Err(error),
+            Err(error) if policy::was_not_asked(&error.kind) => return Err(error),
             Err(error) => match policy::decide(&error.kind).action {
                 Action::Renew | Action::RenewOnce => {
                     if let Some(generation) = generation {

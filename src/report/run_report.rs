@@ -15,7 +15,7 @@ use crate::progress::{Progress, get};
 use crate::quantity::counted;
 use crate::source::Source;
 use crate::sync::deletions::judge::Refusal;
-use crate::sync::run::{RunOutcome, StreamOutcome, is_outage};
+use crate::sync::run::{RunOutcome, StreamOutcome};
 use crate::sync::walk;
 
 /// A run's report.
@@ -50,7 +50,7 @@ pub struct RunReport {
     pub boxed: bool,
     /// The streams that did not fit into the boxes of the latest runs.
     pub starved: Option<Starved>,
-    pub exit_code: u8,
+    pub exit_code: Exit,
 }
 
 /// The streams that the latest runs have not read to their end, because their boxes are too small.
@@ -216,7 +216,7 @@ impl RunReport {
             stopped: outcome.stopped,
             boxed: false,
             starved: None,
-            exit_code: 0,
+            exit_code: Exit::Complete,
         }
     }
 
@@ -326,7 +326,7 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
 /// Returns how the run ended, for its round. Refused deletions do not keep the round open, because only another
 /// reading settles them.
 pub fn ending_of(outcome: &RunOutcome) -> Ending {
-    let outage = |s: &StreamOutcome| s.error.as_ref().is_some_and(is_outage);
+    let outage = |s: &StreamOutcome| s.error.as_ref().is_some_and(|error| policy::is_outage(&error.kind));
     if outcome.stopped || outcome.streams.iter().any(outage) {
         Ending::Interrupted
     } else if outcome.streams.iter().all(|s| s.is_read) {

@@ -80,7 +80,7 @@ pub fn summary(report: &RunReport) -> String {
     for d in &report.destinations {
         delivered(&mut out, d);
     }
-    if matches!(report.exit_code, 3 | 4 | 6) {
+    if matches!(report.exit_code, Exit::Incomplete | Exit::Stopped | Exit::Unavailable) {
         let _ = writeln!(out, "\nRun the same command again: it goes on where this run ended.");
     }
     out
@@ -141,14 +141,14 @@ fn delivered(out: &mut String, d: &DestinationReport) {
 
 fn outcome_in_words(report: &RunReport) -> &'static str {
     match report.exit_code {
-        0 => "complete",
-        3 => "finished, but not everything is proven complete",
-        4 => "stopped before its end",
-        5 => "refused: credentials or scopes",
-        6 => "the API was unavailable",
-        7 if !report.refused.is_empty() => "finished, but deletions were refused",
-        7 => "integrity failure",
-        _ => "failed",
+        Exit::Complete => "complete",
+        Exit::Incomplete => "finished, but not everything is proven complete",
+        Exit::Stopped => "stopped before its end",
+        Exit::Credentials => "refused: credentials or scopes",
+        Exit::Unavailable => "the API was unavailable",
+        Exit::Integrity if !report.refused.is_empty() => "finished, but deletions were refused",
+        Exit::Integrity => "integrity failure",
+        Exit::Failed | Exit::Usage | Exit::Locked => "failed",
     }
 }
 
@@ -160,7 +160,7 @@ const STARVED: &str = "allow each run more (--max-requests, --max-runtime, --unt
 /// failed, and streams that are not proven complete. They are logged in any case, because nobody may read the
 /// summary. All streams share one line, with the hint for the gravest cause.
 pub fn shortfall(report: &RunReport) -> Vec<(String, &'static str)> {
-    if matches!(report.exit_code, 0 | 4) {
+    if matches!(report.exit_code, Exit::Complete | Exit::Stopped) {
         return Vec::new();
     }
     let again = "run the same command again: it goes on where this run ended";

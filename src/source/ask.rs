@@ -10,12 +10,10 @@ use futures_util::future::join_all;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Error, Kind, Result, quote};
-use crate::policy::{self, Action};
-use crate::secret::Secret;
+use crate::policy::{self, Action, Subject};
 use crate::source::Source;
-use crate::source::batch::{Answered, Place, is_for_company};
-use crate::source::budget::{Headers, Of};
-use crate::source::client::Attempt;
+use crate::source::batch::{Answered, Place};
+use crate::source::budget::Of;
 use crate::source::envelope;
 use crate::source::page::Page;
 use crate::source::query;
@@ -59,7 +57,7 @@ impl Source {
                 Err(error) => error,
             };
             // An API that answers the others is not down: the fault is this question's own.
-            if matches!(error.kind, Kind::ServerFault | Kind::Garbled | Kind::Network | Kind::Fronted { .. }) {
+            if policy::subject(&error.kind) == Subject::Api {
                 let answers = self.answered.load(Ordering::Relaxed);
                 let others = answers > std::mem::replace(&mut answered_before, answers);
                 let is_suspicious = failures.count >= SUSPICIOUS;
@@ -68,17 +66,17 @@ impl Source {
                     error.kind = Kind::UnknownFailure;
                 }
             }
-            if matches!(error.kind, Kind::RateLimited) && !is_denied {
+            if policy::subject(&error.kind) == Subject::Limit && !is_denied {
                 match self.is_refused_alone(&question, &failures).await {
                     Some(Ok(page)) => return Ok(page),
                     refused => is_denied |= refused.is_some(),
                 }
             }
             is_denied |= is_its_own_denial(&error, &answered, &failures);
-            if is_denied && is_denial(&error.kind) {
+            if is_denied && policy::is_denial(&error.kind) {
                 error.kind = Kind::UnknownFailure;
             }
-            if answered.together > 1 && is_for_company(&error) {
+            if answered.together > 1 && policy::may_be_of_company(&error) {
                 // Perhaps it was the company: in half of it, at once.
                 tracing::debug!(%stream, together = answered.together, %error, "asking in smaller company");
                 was_refused |= answered.was_refused;
@@ -86,9 +84,9 @@ impl Source {
                 continue;
             }
             if most < usize::MAX && answered.together == 1 {
-                match error.kind {
-                    Kind::QueryRejected { .. } => self.aliases.acquit(),
-                    _ if is_for_company(&error) => self.aliases.doubt(),
+                match policy::subject(&error.kind) {
+                    Subject::Query => self.aliases.acquit(),
+                    _ if policy::may_be_of_company(&error) => self.aliases.doubt(),
                     _ => {}
                 }
             }
@@ -137,7 +135,7 @@ impl Source {
     ) -> Next {
         let action = policy::decide(&error.kind).action;
         if let (Action::Renew | Action::RenewOnce, Some(generation)) = (action, generation) {
-            if matches!(error.kind, Kind::InsufficientScopes { .. }) {
+            if policy::subject(&error.kind) == Subject::Scope {
                 // Once a stream, not once a question: a thousand conversations lack the same scope.
                 let renewed = &self.scope_renewed[stream];
                 let before = renewed.load(Ordering::Relaxed);
@@ -245,17 +243,16 @@ impl Source {
         for question in questions {
             self.attempts[question.stream].fetch_add(1, Ordering::Relaxed);
         }
-        let authorization = Secret::new(format!("{}{}", dialect.authorization_prefix, token.secret.reveal()));
-        let answered = self.post(body, Some(&authorization)).await;
-        let (outcomes, headers) = match answered {
-            Ok(Attempt { answer, headers }) => {
-                self.budget.observe(number, headers, Of::List);
+        let generation = Some(token.generation);
+        let (answer, sent) = self.exchange(number, Of::List, Some(token), body).await;
+        let outcomes = match answer {
+            Ok(answer) => {
                 self.in_flight.learn(questions, answer.body.len());
                 let judged = envelope::pages(&dialect, &self.settings.volatile, questions, &names, answer);
                 self.note_names(judged.named);
-                (judged.outcomes, headers)
+                judged.outcomes
             }
-            Err(e) => (every(e), Headers::default()),
+            Err(e) => every(e),
         };
         for (question, page) in questions.iter().zip(&outcomes) {
             if let (Some(parent), Ok(_)) = (&question.parent, page) {
@@ -273,16 +270,11 @@ impl Source {
         let outcomes: Vec<Result<Page>> = outcomes
             .into_iter()
             .map(|o| {
-                let o = o.map_err(|e| self.hidden(e, Some(&token.secret)));
                 self.answered.fetch_add(u64::from(o.is_ok()), Ordering::Relaxed);
-                self.settle(number, headers, are_answered, o).map(|p| Page { hold: hold.clone(), ..p })
+                sent.judge(o, are_answered).map(|p| Page { hold: hold.clone(), ..p })
             })
             .collect();
-        // A gateway may say so of a token that has expired: the next attempt brings a new one.
-        if outcomes.iter().any(|o| o.as_ref().is_err_and(|e| e.kind == Kind::Fronted { is_unauthorized: true })) {
-            self.tokens.refused(token.generation);
-        }
-        (Some(token.generation), outcomes)
+        (generation, outcomes)
     }
 }
 
@@ -292,11 +284,6 @@ fn cost_of_dropping(stream: Stream, field: &str) -> &'static str {
         (Stream::Conversations, "lastMessage") => " (each night then asks for the messages of every conversation)",
         _ => "",
     }
-}
-
-/// Whether a failure says who may not ask, or not now.
-fn is_denial(kind: &Kind) -> bool {
-    matches!(kind, Kind::InsufficientScopes { .. } | Kind::Unauthorized | Kind::RateLimited | Kind::TokenExpired)
 }
 
 /// Whether a refusal is a question's own: others of the same request were answered under the same token. A scope is

@@ -18,7 +18,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, SemaphorePermit, oneshot};
 use super::Source;
 use super::page::Page;
 use super::query::Question;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
+use crate::policy;
 use crate::streams::Stream;
 
 /// How long a turn waits at most for somebody at work.
@@ -273,7 +274,7 @@ impl Source {
         let together = questions.len();
         self.budget.carries(batch.number, together);
         let (generation, outcomes) = self.send(batch.number, batch.hold, &questions).await;
-        let refused = |o: &Result<Page>| o.as_ref().is_err_and(is_for_company);
+        let refused = |o: &Result<Page>| o.as_ref().is_err_and(policy::may_be_of_company);
         let was_refused = together > 1 && outcomes.iter().all(refused);
         if was_refused {
             let lasting = |o: &Result<Page>| o.as_ref().is_err_and(|e| e.kind != Kind::TimedOut);
@@ -298,16 +299,6 @@ impl Source {
             };
             let _ = waiter.answer.send(answered);
         }
-    }
-}
-
-/// Failures that a question may not meet in smaller company: the request was too much as a whole, or another question in
-/// it was wrong and took this one down with it. What the server says of one question alone is that one's own.
-pub(super) fn is_for_company(error: &Error) -> bool {
-    match error.kind {
-        Kind::QueryRejected { .. } | Kind::TooLarge | Kind::TimedOut => true,
-        Kind::PartialData | Kind::FieldFailed { .. } | Kind::UnknownFailure => !error.is_addressed,
-        _ => false,
     }
 }
 

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Source;
-use super::budget::{Headers, Of};
-use super::client::Attempt;
+use super::budget::Of;
 use super::envelope;
 use super::retry::Failures;
 use super::words::Words;
 use crate::dialect::Dialect;
-use crate::error::{Error, Kind, Result};
-use crate::policy::{self, Action};
-use crate::secret::Secret;
+use crate::error::{Error, Result};
+use crate::policy::{self, Action, Subject};
 use crate::source::classify;
 use crate::source::server::{Reply, Server};
 use crate::source::surrogates;
@@ -35,18 +33,10 @@ impl<'s> Documents<'s> {
         let source = self.source;
         let number = source.budget.acquire().await?;
         let token = if self.signed_in { Some(source.token().await?) } else { None };
-        let authorization = token
-            .as_ref()
-            .map(|t| Secret::new(format!("{}{}", source.dialect().authorization_prefix, t.secret.reveal())));
+        let generation = token.as_ref().map(|token| token.generation);
         let body = json!({ "query": document, "variables": variables }).to_string();
-        let (answered, headers) = match source.post(body, authorization.as_ref()).await {
-            Ok(Attempt { answer, headers }) => {
-                source.budget.observe(number, headers, Of::Another);
-                (Ok(answer), headers)
-            }
-            Err(e) => (Err(e), Headers::default()),
-        };
-        let outcome = answered.and_then(|mut answer| {
+        let (answer, sent) = source.exchange(number, Of::Another, token, body).await;
+        let outcome = answer.and_then(|mut answer| {
             surrogates::text(&mut answer.body);
             let unreadable = || classify::unreadable(answer.status, &answer.body);
             let text = std::str::from_utf8(&answer.body).map_err(|_| unreadable())?;
@@ -54,21 +44,16 @@ impl<'s> Documents<'s> {
             let mut reply = Reply::read(text).ok_or_else(unreadable)?;
             // What it says is told to people, and may quote what it was sent.
             for said in &mut reply.errors {
-                said.message = source.settings.client_secret.hide_in(&said.message);
-                if let Some(token) = &token {
-                    said.message = token.secret.hide_in(&said.message);
-                }
+                said.message = sent.hide(&said.message);
             }
             self.passing(answer.status, &reply).map_or(Ok(reply), Err)
         });
-        let outcome = outcome.map_err(|e| source.hidden(e, token.as_ref().map(|t| &*t.secret)));
-        if let (Some(token), Err(error)) = (&token, &outcome)
-            && (matches!(policy::decide(&error.kind).action, Action::Renew | Action::RenewOnce)
-                || error.kind == Kind::TurnedAway { is_unauthorized: true })
+        if let (Some(generation), Err(error)) = (generation, &outcome)
+            && matches!(policy::decide(&error.kind).action, Action::Renew | Action::RenewOnce)
         {
-            source.tokens.refused(token.generation);
+            source.tokens.refused(generation);
         }
-        source.settle(number, headers, false, outcome)
+        sent.judge(outcome, false)
     }
 
     /// A failure of the moment, or of who asks: nothing is learnt from it.
@@ -77,9 +62,12 @@ impl<'s> Documents<'s> {
         reply.errors.iter().find_map(|said| {
             let words = Words { message: Some(said.message.clone()), ..Words::read(&said.extensions) };
             let error = classify::by_words(&dialect, &words, status)?;
-            let learnt = matches!(error.kind, Kind::QueryRejected { .. } | Kind::InsufficientScopes { .. });
-            let unsigned = !self.signed_in && matches!(error.kind, Kind::Unauthorized | Kind::TokenExpired);
-            (!learnt && !unsigned).then_some(error)
+            let is_to_learn_from = match policy::subject(&error.kind) {
+                Subject::Query | Subject::Scope => true,
+                Subject::Token => !self.signed_in,
+                _ => false,
+            };
+            (!is_to_learn_from).then_some(error)
         })
     }
 }

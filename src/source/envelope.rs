@@ -24,6 +24,7 @@ use super::words::Words;
 use crate::dialect::{Dialect, Meaning};
 use crate::error::{Error, Kind, Result};
 use crate::number;
+use crate::policy;
 use crate::record::volatile::Volatile;
 use crate::record::{Record, Records};
 use crate::source::classify;
@@ -186,12 +187,7 @@ fn granted(dialect: &Dialect, name: &str, answer: &Answer, came: &mut Named) -> 
 
 /// A refused pair is a refused pair, whichever of the two words the server uses for it.
 fn of_token(error: Error) -> Error {
-    match error.kind {
-        Kind::Unauthorized | Kind::TokenExpired | Kind::InsufficientScopes { .. } => {
-            Error::new(Kind::InvalidClient, error.detail)
-        }
-        _ => error,
-    }
+    Error { kind: policy::of_a_token_request(error.kind), ..error }
 }
 
 fn every(questions: &[Question], error: &Error) -> Judged {

@@ -18,6 +18,7 @@ use super::response_names::is_ours;
 use super::words::Entry;
 use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
+use crate::policy::{self, Subject};
 use crate::source::classify;
 
 /// So many fields that a server does not know are named; a query has fewer.
@@ -75,15 +76,10 @@ pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, na
     faults
 }
 
-fn rank(kind: &Kind) -> u8 {
-    match kind {
-        Kind::InvalidClient => 0,
-        Kind::TokenExpired | Kind::Unauthorized => 1,
-        Kind::InsufficientScopes { .. } => 2,
-        Kind::RateLimited => 3,
-        Kind::QueryRejected { .. } => 4,
-        _ => 5,
-    }
+/// Returns what a failure speaks of, as far as one explains another: those that speak of a record, or of something behind
+/// it in the order, explain nothing.
+fn rank(kind: &Kind) -> Subject {
+    policy::subject(kind).min(Subject::Record)
 }
 
 fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry, names: &[String]) -> Fault {
@@ -103,7 +99,7 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
     });
     // One row's own failure, whatever general code it carries: an outage does not choose rows.
     let error = match row_of(&entry.path) {
-        Some(behind) if path.is_some() && is_general(&error.kind) => {
+        Some(behind) if path.is_some() && policy::is_general(&error.kind) => {
             let field = behind.iter().rev().find_map(Value::as_str).filter(|name| is_name(name)).map(str::to_owned);
             let at = field.as_deref().map(|f| format!(" (at `{f}`)")).unwrap_or_default();
             Error::new(Kind::FieldFailed { field }, format!("{}{at}", error.detail))
@@ -111,13 +107,12 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
         _ => error,
     };
     // Who is not known, or is over the limit, is so for the whole request, but where others of it are answered.
-    let denies_empty =
-        matches!(error.kind, Kind::TokenExpired | Kind::Unauthorized | Kind::InvalidClient | Kind::RateLimited);
+    let denies_empty = policy::denies_a_request(&error.kind);
     let answers = |name: &str| {
         let others = |data: &HashMap<String, &RawValue>| data.iter().any(|(n, raw)| n != name && raw.get() != "null");
         envelope.data.as_ref().is_some_and(others)
     };
-    let whole = denies_empty && (error.kind == Kind::InvalidClient || !path.is_some_and(answers));
+    let whole = denies_empty && (policy::subject(&error.kind) == Subject::Key || !path.is_some_and(answers));
     Fault {
         denies_empty,
         touches: path.filter(|_| !whole).map(str::to_owned),
@@ -136,9 +131,4 @@ fn row_of(path: &[Value]) -> Option<&[Value]> {
 /// Whether a text has the form of a GraphQL name, and is no longer than one.
 fn is_name(text: &str) -> bool {
     text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-/// Kinds that say no more than that something failed.
-fn is_general(kind: &Kind) -> bool {
-    matches!(kind, Kind::ServerFault | Kind::PartialData | Kind::UnknownFailure)
 }

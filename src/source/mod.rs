@@ -21,6 +21,7 @@ pub mod client;
 mod decoding;
 pub mod document;
 pub mod envelope;
+mod exchange;
 mod faults;
 pub mod http_date;
 mod in_flight;
@@ -52,8 +53,8 @@ use std::time::Duration;
 
 pub use self::batch::AtWork;
 use self::batch::Waiting;
-use self::budget::{Budget, Headers, Of};
-use self::client::{Attempt, Http};
+use self::budget::{Budget, Of};
+use self::client::Http;
 use self::in_flight::InFlight;
 use self::page_limit::PageLimit;
 use self::response_names::{IGNORED, Named, ResponseNames};
@@ -62,9 +63,9 @@ pub use self::settings::Settings;
 use self::token::Tokens;
 pub use self::under_way::UnderWay;
 use crate::dialect::{Dialect, StreamDialect};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::policy::{self, Subject};
 use crate::record::volatile::Volatile;
-use crate::secret::Secret;
 use crate::source::batch_size::Aliases;
 use crate::streams::{self, PerStream, Stream};
 use crate::waits::Waits;
@@ -333,13 +334,6 @@ impl Source {
         &self.under_way
     }
 
-    /// Posts a request, and says so where its answer takes long.
-    async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Attempt> {
-        let _under_way = self.under_way.begin();
-        let answer = self.http.post(body, authorization);
-        self.waits().through("answer", "the answer to a request", client::WHOLE, answer).await
-    }
-
     async fn token(&self) -> Result<token::Token> {
         let generate = || async {
             let number = self.budget.acquire().await?;
@@ -347,18 +341,15 @@ impl Source {
             let name = self.token_names.next(&dialect.token.operation);
             let (id, secret) = (&self.settings.client_id, self.settings.client_secret.reveal());
             let body = query::token_request(&dialect, &name, id, secret);
-            let (granted, headers) = match self.post(body, None).await {
-                Ok(Attempt { answer, headers }) => {
-                    self.budget.observe(number, headers, Of::Another);
-                    let (named, granted) = envelope::token(&dialect, &name, answer);
-                    self.token_names.answered(named);
-                    self.distrust(named);
-                    (granted, headers)
-                }
-                Err(e) => (Err(e), Headers::default()),
-            };
-            let granted = granted.map_err(|e| self.suspected(self.hidden(e, None)));
-            self.settle(number, headers, false, granted).map_err(|e| e.at("generating a token"))
+            let (answer, sent) = self.exchange(number, Of::Another, None, body).await;
+            let granted = answer.and_then(|answer| {
+                let (named, granted) = envelope::token(&dialect, &name, answer);
+                self.token_names.answered(named);
+                self.distrust(named);
+                granted
+            });
+            let granted = granted.map_err(|e| self.suspected(e));
+            sent.judge(granted, false).map_err(|e| e.at("generating a token"))
         };
         self.tokens.current(generate).await
     }
@@ -382,64 +373,11 @@ impl Source {
 
     /// The error with what looks wrong with a key that is refused.
     fn suspected(&self, mut error: Error) -> Error {
-        if error.kind == Kind::InvalidClient {
+        if policy::subject(&error.kind) == Subject::Key {
             for suspicion in &self.settings.suspicions {
                 error.detail = format!("{}; {suspicion}", error.detail);
             }
         }
         error
-    }
-
-    /// The error without our secrets: the server's words in it may quote what it was sent (graphql-js quotes the value of
-    /// a variable that does not fit).
-    fn hidden(&self, mut error: Error, token: Option<&Secret>) -> Error {
-        error.detail = self.settings.client_secret.hide_in(&error.detail);
-        if let Some(token) = token {
-            error.detail = token.hide_in(&error.detail);
-        }
-        error
-    }
-
-    /// A 429 met request `number`: everybody waits, or nobody asks any more where that takes longer than the job allows.
-    fn block(&self, number: u64, error: &Error) {
-        let limits = &self.settings.limits;
-        match (error.wait, limits.asked_too_much(error.wait)) {
-            (Some(wait), Some(_)) => {
-                self.budget.block(number, None);
-                self.budget.is_over(wait.time, error.clone());
-            }
-            (wait, _) => self.budget.block(number, wait.map(|wait| wait.time)),
-        }
-    }
-
-    /// What an outcome means for everybody: a 429 blocks, unless the request's other questions were answered; anything
-    /// sensible is contact.
-    fn settle<T>(&self, number: u64, headers: Headers, are_answered: bool, outcome: Result<T>) -> Result<T> {
-        match outcome {
-            Ok(value) => {
-                self.contacted.store(true, Ordering::Relaxed);
-                self.budget.answered();
-                self.waits().answered();
-                Ok(value)
-            }
-            Err(mut error) => {
-                error.wait = headers.wait(&error.kind);
-                // Beside answers, a limit is a question's own.
-                if error.kind == Kind::RateLimited && !are_answered {
-                    self.block(number, &error);
-                }
-                // An address that has worked is right: what is no GraphQL there now is an outage.
-                if self.contacted.load(Ordering::Relaxed) {
-                    error.kind = match error.kind {
-                        Kind::WrongEndpoint | Kind::Redirected | Kind::Untrusted => {
-                            Kind::Fronted { is_unauthorized: false }
-                        }
-                        Kind::TurnedAway { is_unauthorized } => Kind::Fronted { is_unauthorized },
-                        kind => kind,
-                    };
-                }
-                Err(error)
-            }
-        }
     }
 }

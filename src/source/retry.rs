@@ -12,7 +12,7 @@ use backoff::backoff::Backoff;
 use tokio::time::Instant;
 
 use crate::clock::human;
-use crate::error::{Error, Kind, Wait};
+use crate::error::{Error, Wait};
 use crate::policy::{self, Action};
 
 /// How long failures are retried, counted from the first of a row of failures. Bounded by time, not by tries.
@@ -147,7 +147,7 @@ impl Failures {
             Action::Retry(_) if !contacted => (limits.first_contact + told).min(limits.long),
             Action::Retry(policy::Patience::Long) => limits.long,
             Action::Retry(policy::Patience::Short) => {
-                let field = matches!(kind, Kind::FieldFailed { .. }).then_some(limits.field);
+                let field = policy::names_a_record(kind).then_some(limits.field);
                 limits.short.min(limits.long).min(field.unwrap_or(limits.short))
             }
         };
@@ -170,6 +170,7 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
 
     async fn until_given_up(kind: Kind, contacted: bool) -> (u32, Duration) {
         let (mut failures, error) = (Failures::default(), Error::new(kind, "a test"));

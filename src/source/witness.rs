@@ -8,7 +8,8 @@ use super::Source;
 use super::page::Page;
 use super::query::{Question, Select, Start};
 use super::retry::Failures;
-use crate::error::{Kind, Result};
+use crate::error::Result;
+use crate::policy::{self, Subject};
 use crate::streams::{self, Stream};
 
 /// Failures of a question in a row after which another one is asked.
@@ -61,7 +62,7 @@ impl Source {
         let outcome = self.attempt_beside(std::slice::from_ref(question), true).await.1.pop()?;
         match &outcome {
             Ok(_) => {}
-            Err(error) if matches!(error.kind, Kind::RateLimited) => {
+            Err(error) if policy::subject(&error.kind) == Subject::Limit => {
                 self.limits_one.store(true, Ordering::Relaxed);
             }
             Err(_) => return None,

@@ -15,7 +15,7 @@ use super::walk::driver::{self, Ended};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::checkpoint::{self, Checkpoint};
 use crate::mirror::parents;
-use crate::policy::{self, Action, Patience};
+use crate::policy::{self, Concerns};
 use crate::progress::add;
 use crate::source::AtWork;
 use crate::source::query::{Question, Select, Start};
@@ -195,17 +195,11 @@ async fn is_its_own(
     read: Option<&String>,
     lost: &[Lost],
 ) -> Result<bool> {
-    let is_unclear = match policy::decide(&error.kind).action {
-        Action::Retry(Patience::Short) => return Ok(true),
-        Action::FailStream => match &error.kind {
-            Kind::TooLarge | Kind::OfAnother { .. } | Kind::Contradicted => return Ok(true),
-            Kind::QueryRejected { fields } => fields.is_empty(),
-            _ => false,
-        },
-        Action::Retry(Patience::Long) | Action::Renew | Action::RenewOnce | Action::Pause => true,
-        Action::FailRun => false,
-    };
-    Ok(is_unclear && !context.stop.requested() && are_others_read(context, stream, read, lost).await?)
+    Ok(match policy::concerns(&error.kind) {
+        Concerns::Itself => true,
+        Concerns::All => false,
+        Concerns::Unclear => !context.stop.requested() && are_others_read(context, stream, read, lost).await?,
+    })
 }
 
 async fn open(context: &Context, stream: Stream, taken: usize) -> Result<Vec<Checkpoint>> {

@@ -17,9 +17,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Context;
-use crate::error::{Kind, Result, quote};
+use crate::error::{Result, quote};
 use crate::mirror::checkpoint::{self, Place};
 use crate::mirror::parents as stored;
+use crate::policy;
 use crate::quantity::counted;
 use crate::record;
 use crate::source::page::Page;
@@ -271,12 +272,8 @@ pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows:
         let page = match pages.pop() {
             Some(Ok(page)) => page,
             // The server itself says that there is no such record.
-            Some(Err(error))
-                if matches!(error.kind, Kind::PartialData | Kind::UnknownFailure | Kind::QueryRejected { .. }) =>
-            {
-                return Ok(Shows::No);
-            }
-            Some(Err(error)) if !matches!(error.kind, Kind::FieldFailed { .. } | Kind::TooLarge) => return Err(error),
+            Some(Err(error)) if policy::may_mean_no_such_record(&error.kind) => return Ok(Shows::No),
+            Some(Err(error)) if !policy::shows_that_rows_exist(&error.kind) => return Err(error),
             _ => return Ok(Shows::Unclear),
         };
         let shown = page.records.rows.len() as u64;

@@ -19,7 +19,7 @@ use crate::mirror::audits::Audited;
 use crate::mirror::checkpoint::{self, Lane, Place};
 use crate::mirror::readings;
 use crate::mirror::standing::{self, Standing};
-use crate::policy::{self, Action};
+use crate::policy::{self, Subject};
 use crate::progress::add;
 use crate::streams::Stream;
 use crate::sync::deletions::orphans;
@@ -87,7 +87,7 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
             let (stream, result) = ended?;
             let Err(error) = result else { continue };
             tracing::info!(%stream, %error, "the stream cannot go on");
-            if ends_the_run(&error) {
+            if policy::ends_the_run(&error.kind) {
                 tasks.shutdown().await;
                 return Err(error);
             }
@@ -95,7 +95,7 @@ pub async fn run(context: &Context, streams: &[Stream]) -> Result<RunOutcome> {
         }
     }
     // An outage is not waited out a second time, and a run that is to stop asks no more.
-    let ask = !context.stop.requested() && !errors.iter().any(|(_, error)| is_outage(error));
+    let ask = !context.stop.requested() && !errors.iter().any(|(_, error)| policy::is_outage(&error.kind));
     let mut gone = conclude(context, streams, ask).await?;
     let mut outcomes = Vec::new();
     for stream in streams {
@@ -167,7 +167,7 @@ async fn read_or_settle(
     feeds: bool,
 ) -> Result<Ended> {
     match read(context, stream, parents, known, feeds).await {
-        Err(error) if matches!(error.kind, Kind::QueryRejected { .. }) => match settled_anew(context, stream).await {
+        Err(error) if policy::subject(&error.kind) == Subject::Query => match settled_anew(context, stream).await {
             Ok(true) => read(context, stream, parents, known, feeds).await,
             Ok(false) => Err(error),
             Err(other) => Err(other.at(error)),
@@ -347,12 +347,3 @@ pub fn as_of(standing: &Standing, parent: Option<&Standing>) -> Option<String> {
     standing.as_of.iter().chain(&above).min().cloned()
 }
 
-/// Returns whether the API cannot be reached, or refuses to answer for now.
-pub fn is_outage(error: &Error) -> bool {
-    matches!(policy::decide(&error.kind).action, Action::Retry(policy::Patience::Long) | Action::Pause)
-}
-
-/// Returns whether a failure would meet every stream, or is one that nothing should be built upon.
-fn ends_the_run(error: &Error) -> bool {
-    policy::decide(&error.kind).action == Action::FailRun || error.kind == Kind::Unauthorized
-}

@@ -7,6 +7,7 @@ use crate::clock::human;
 use crate::config::settings::Settings;
 use crate::discovery::negotiate::{Negotiation, Outcome, Part};
 use crate::error::{Error, Kind, Result};
+use crate::policy::{self, Subject};
 use crate::source::Source;
 use crate::source::token::Lifetime;
 use crate::sync::dialect;
@@ -34,7 +35,7 @@ pub fn lines(source: &Source, settings: &Settings, signed_in: &Result<Outcome>) 
 
 /// Returns whether the error is about the address and not about the key.
 fn is_the_address(error: &Error) -> bool {
-    !matches!(error.kind, Kind::InvalidClient | Kind::Usage | Kind::QueryRejected { .. } | Kind::Spent)
+    !matches!(policy::subject(&error.kind), Subject::Key | Subject::Query | Subject::Command)
 }
 
 fn endpoint(address: &str, error: Option<&Error>) -> Line {
@@ -59,7 +60,7 @@ fn endpoint(address: &str, error: Option<&Error>) -> Line {
 fn credentials(error: Option<&Error>) -> Line {
     match error {
         None => Line::ok("credentials", "the key was accepted, a token was generated", "no token is kept on disk"),
-        Some(error) if error.kind == Kind::Spent => {
+        Some(error) if policy::was_not_asked(&error.kind) => {
             Line::unchecked("credentials", &error.detail, "`qpien-sync discover JOB` finds it out, and so does a run")
         }
         Some(error) if is_the_address(error) => {

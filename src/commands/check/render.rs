@@ -21,7 +21,7 @@ struct Report<'l> {
     job: &'l str,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'l str>,
-    exit: u8,
+    exit: Exit,
     requests: u64,
     checks: &'l [Line],
 }
@@ -45,11 +45,11 @@ impl Checklist {
         let exit = Exit::first(self.lines.iter().filter_map(|line| line.exit));
         match self.format {
             CheckFormat::Text => {
-                say!("\n{} made; exit code {} ({})", counted(requests, "request"), exit as u8, word(exit));
+                say!("\n{} made; exit code {} ({})", counted(requests, "request"), exit.code(), word(exit));
             }
             CheckFormat::Json => {
                 let (job, account) = (&settings.name, settings.account.as_deref());
-                let report = Report { job, account, exit: exit as u8, requests, checks: &self.lines };
+                let report = Report { job, account, exit, requests, checks: &self.lines };
                 // One of many accounts is a single line. The object holds only strings and numbers, so serializing it
                 // cannot fail.
                 let pretty = if account.is_some() { serde_json::to_string } else { serde_json::to_string_pretty };

@@ -5,9 +5,9 @@
 use super::MOST;
 use super::line::Line;
 use crate::config::settings::Settings;
-use crate::discovery::negotiate::{Negotiation, Outcome, Part, spelled_otherwise};
+use crate::discovery::negotiate::{Negotiation, Outcome, Part};
 use crate::error::{Error, Kind, Result};
-use crate::policy::Exit;
+use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::source::Source;
 use crate::source::query::{Question, Select, Start};
@@ -103,7 +103,7 @@ async fn settle(source: &Source, settings: &Settings, known: &[Part], streams: &
 }
 
 fn unsettled(error: &Error) -> Seen {
-    if error.kind == Kind::Spent { Seen::Unasked } else { Seen::Refused(error.clone()) }
+    if policy::was_not_asked(&error.kind) { Seen::Unasked } else { Seen::Refused(error.clone()) }
 }
 
 /// Returns what a negotiation says of a stream, or `None` if it says nothing.
@@ -147,7 +147,7 @@ impl Asking<'_> {
                 }
                 Some(Seen::Answered { total: page.total, one_conversation: partitioned })
             }
-            Err(error) if spelled_otherwise(&error) => None,
+            Err(error) if policy::may_be_of_spelling(&error.kind) => None,
             Err(error) => Some(unsettled(&error)),
         }
     }

@@ -102,7 +102,7 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
         let each = |destination| {
             of_job(&settings, destination, quiet).unwrap_or_else(|error| {
                 let decision = policy::decide(&error.kind);
-                let hint = if is_unread(&error.kind) { UNREAD } else { decision.hint };
+                let hint = if policy::is_unread(&error.kind) { UNREAD } else { decision.hint };
                 telemetry::failed(&error.detail, hint);
                 decision.exit
             })
@@ -128,10 +128,6 @@ fn mirror(path: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn is_unread(kind: &Kind) -> bool {
-    matches!(kind, Kind::DestinationUnwritable | Kind::DestinationUnreachable)
 }
 
 /// Verifies one destination of a job, also against the mirror.

@@ -22,7 +22,8 @@ use crate::discovery::probe;
 pub use crate::discovery::saved_dialect::Part;
 use crate::discovery::saved_dialect::of_stream;
 use crate::discovery::schema::Schema;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
+use crate::policy;
 use crate::quantity::counted;
 use crate::source::Source;
 use crate::source::document::Documents;
@@ -185,7 +186,7 @@ impl<'s> Negotiation<'s> {
                 settled.notes.extend(self.notes.get(stream.name()).into_iter().flatten().cloned());
                 self.keep(stream, settled, &proof).await
             }
-            Err(e) if spelled_otherwise(&e) => self.by_schema(stream).await,
+            Err(e) if policy::may_be_of_spelling(&e.kind) => self.by_schema(stream).await,
             Err(e) if e.kind == Kind::Internal => Err(e),
             // Whoever may not ask learns nothing, and an outage is the walk's to report.
             Err(_) => Ok(()),
@@ -226,7 +227,7 @@ impl<'s> Negotiation<'s> {
         self.speak()?;
         match self.prove(stream).await {
             Ok(proof) => self.keep(stream, settled, &proof).await?,
-            Err(e) if spelled_otherwise(&e) => {
+            Err(e) if policy::may_be_of_spelling(&e.kind) => {
                 let written = infer::Written::of(self.job, stream).keys();
                 let whose = if written.is_empty() {
                     "what the schema says of it".to_owned()
@@ -268,7 +269,7 @@ impl<'s> Negotiation<'s> {
         let (mut proof, mut refused) = (None, None);
         for parent in &parents {
             if unsure && let Err(error) = check_paging::is_understood(self.source, stream, parent).await {
-                if spelled_otherwise(&error) {
+                if policy::may_be_of_spelling(&error.kind) {
                     return Err(error);
                 }
                 refused = Some(error);
@@ -363,7 +364,7 @@ impl<'s> Negotiation<'s> {
         };
         let asked = match asked {
             Ok(asked) => asked,
-            Err(error) if error.kind == Kind::Spent => return Err(error),
+            Err(error) if policy::was_not_asked(&error.kind) => return Err(error),
             // Odd questions may be refused where plain ones are not: what the plain one said is told.
             Err(error) => {
                 tracing::info!(%error, "nothing is learnt by asking");
@@ -386,8 +387,3 @@ impl<'s> Negotiation<'s> {
 
 /// Requests that asking may take, about the token and about the lists.
 const ASKING: u32 = 40;
-
-/// The server understood the request and does not know what it asks for.
-pub fn spelled_otherwise(error: &Error) -> bool {
-    matches!(error.kind, Kind::QueryRejected { .. } | Kind::PartialData)
-}

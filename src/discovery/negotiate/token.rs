@@ -3,9 +3,10 @@
 use crate::dialect::lay_over;
 use crate::discovery::infer;
 use crate::discovery::infer::Open;
-use crate::discovery::negotiate::{ASKING, Negotiation, Part, spelled_otherwise};
+use crate::discovery::negotiate::{ASKING, Negotiation, Part};
 use crate::discovery::probe;
 use crate::error::{Error, Result};
+use crate::policy;
 use crate::source::document::Documents;
 use crate::streams::DEFAULT;
 
@@ -14,7 +15,7 @@ impl Negotiation<'_> {
     pub(in crate::discovery) async fn token(&mut self) -> Result<()> {
         let refused = match self.source.sign_in().await {
             Ok(()) => return Ok(()),
-            Err(e) if spelled_otherwise(&e) => e,
+            Err(e) if policy::may_be_of_spelling(&e.kind) => e,
             Err(e) => return Err(e),
         };
         let learnt = self.learn(None).await?;
@@ -46,7 +47,7 @@ impl Negotiation<'_> {
                     let part = Part { name: "token".into(), table: settled.table.clone() };
                     self.outcome.parts.push(part.with_notes(&settled.notes));
                 }
-                Err(e) if spelled_otherwise(&e) => settled.open.push(self.still_refused(&e)),
+                Err(e) if policy::may_be_of_spelling(&e.kind) => settled.open.push(self.still_refused(&e)),
                 Err(e) => return Err(e),
             }
         }

@@ -19,12 +19,13 @@ use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::deletions as stored;
 use crate::mirror::standing::standing;
+use crate::policy;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::deletions::judge::believed;
 use crate::sync::walk::id_reading::{IdReading, Next};
-use crate::sync::walk::{commit, isolate};
+use crate::sync::walk::commit;
 use crate::sync::{Context, dialect};
 use crate::verdict::Verdict;
 
@@ -46,18 +47,7 @@ pub struct Lost {
 pub async fn settle(context: &Context, stream: Stream, lost: Vec<Lost>) -> Result<Vec<String>> {
     let mut again = Vec::new();
     let Some(parent) = stream.definition().parent else { return Ok(again) };
-    let may_be_gone = |lost: &&Lost| {
-        matches!(
-            lost.error.kind,
-            Kind::PartialData
-                | Kind::UnknownFailure
-                | Kind::QueryRejected { .. }
-                | Kind::InsufficientScopes { .. }
-                | Kind::Unauthorized
-                | Kind::OfAnother { .. }
-                | Kind::Contradicted
-        )
-    };
+    let may_be_gone = |lost: &&Lost| policy::may_be_of_a_lost_record(&lost.error.kind);
     let mut ids: Vec<String> = lost.iter().filter(may_be_gone).map(|lost| lost.from.partition.clone()).collect();
     ids.extend(lost.iter().filter_map(|lost| named(&lost.error).map(str::to_owned)));
     ids.sort_unstable();
@@ -129,7 +119,7 @@ async fn gone(context: &Context, stream: Stream, ids: Vec<String>) -> Result<Has
         // A record that got a message meanwhile has moved to the head of the list, past the reading.
         match head(context, stream).await {
             Ok(page) => open.retain(|id| page.records.rows.iter().all(|row| *row.id != **id)),
-            Err(error) if isolate::is_of_a_row(&error) => return Ok(gone),
+            Err(error) if policy::may_be_of_a_record(&error.kind) => return Ok(gone),
             Err(error) => return Err(error),
         }
         gone.extend(open);
@@ -164,7 +154,7 @@ async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<Str
             Ok(Next::End(verdict)) => return Ok(verdict.is_complete()),
             Ok(Next::Stopped) => return Ok(false),
             // A list that itself fails does not tell which records are gone.
-            Err(error) if isolate::is_of_a_row(&error) => return Ok(false),
+            Err(error) if policy::may_be_of_a_record(&error.kind) => return Ok(false),
             Err(error) => return Err(error),
         }
     }

@@ -23,6 +23,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::dialect::Paging;
 use crate::error::{Error, Kind, Result};
+use crate::policy;
 use crate::record::{Record, Records};
 use crate::set_aside::{SetAside, What, is_no_id};
 use crate::source::page::Page;
@@ -43,7 +44,7 @@ const NO_ID: &str = "a row without an id that can be read";
 /// `error` if the cause is not in some rows. `first` is the number of the page's first row, from 0.
 pub async fn page(context: &Context, asked: &Question, first: u64, error: Error) -> Result<Page> {
     let paging = context.source.dialect().stream(asked.stream)?.list.paging;
-    if !is_of_a_row(&error) || paging == Paging::None || asked.select != Select::Whole {
+    if !policy::may_be_of_a_record(&error.kind) || paging == Paging::None || asked.select != Select::Whole {
         return Err(error);
     }
     tracing::info!(stream = %asked.stream, %error, "looking for the rows that make a page fail");
@@ -93,11 +94,6 @@ pub(super) fn filled(mut page: Page, first: u64) -> Page {
     }
     page.nameless = 0;
     page
-}
-
-/// Returns whether a failure may be that of one row.
-pub fn is_of_a_row(error: &Error) -> bool {
-    matches!(error.kind, Kind::FieldFailed { .. } | Kind::PartialData | Kind::UnknownFailure)
 }
 
 /// The result of a division.
@@ -172,7 +168,7 @@ impl<'c> Division<'c> {
             let Some(questions) = questions else { return Ok(Read::NotOfRows) };
             let pages = self.context.source.ask_all_briefly(questions).await;
             let names_rows =
-                |page: &Result<Page>| page.as_ref().is_err_and(|e| matches!(e.kind, Kind::FieldFailed { .. }));
+                |page: &Result<Page>| page.as_ref().is_err_and(|e| policy::names_a_record(&e.kind));
             let all_fail = parts.len() > 1 && pages.iter().all(Result::is_err);
             if is_first && all_fail && self.ids.is_none() && !pages.iter().any(names_rows) {
                 return Ok(Read::NotOfRows);
@@ -186,7 +182,7 @@ impl<'c> Division<'c> {
                             return Ok(Read::Moved);
                         }
                     }
-                    Err(error) if !is_of_a_row(&error) => return Err(error),
+                    Err(error) if !policy::may_be_of_a_record(&error.kind) => return Err(error),
                     Err(_) if part.1 - part.0 == 1 => failed.push(part.0),
                     Err(_) => smaller.extend(self.divided(part)),
                 }
@@ -312,7 +308,7 @@ impl<'c> Division<'c> {
                             return Ok(false);
                         }
                     }
-                    Err(error) if !is_of_a_row(&error) => return Err(error),
+                    Err(error) if !policy::may_be_of_a_record(&error.kind) => return Err(error),
                     Err(error) => {
                         open.push(row);
                         if let Some(place) = self.rows.get_mut(row) {

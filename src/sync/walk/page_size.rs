@@ -4,7 +4,8 @@
 //! refusal that names a number of rows is believed. After any other, half as many rows are asked for, as long as half
 //! is worth a request.
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
+use crate::policy::{self, FewerRows, Subject};
 
 /// The smallest page worth a request, in rows. If even this fails, the number of rows is not the cause.
 const LEAST: u32 = 5;
@@ -12,25 +13,22 @@ const LEAST: u32 = 5;
 /// help.
 pub fn page(error: &Error, asked: u32) -> Option<u32> {
     let half = || Some(asked / 2).filter(|half| *half >= LEAST);
-    match error.kind {
-        Kind::TooLarge | Kind::TimedOut => half(),
-        Kind::QueryRejected { ref fields } if fields.is_empty() => named(error, asked),
-        Kind::UnknownFailure => named(error, asked),
-        _ => None,
+    match policy::fewer_rows(&error.kind)? {
+        FewerRows::Half => half(),
+        FewerRows::Named => named(error, asked),
     }
 }
 
 /// The same for a refusal that does not say what it is about: half as many rows.
 pub fn guess(error: &Error, asked: u32) -> Option<u32> {
-    let unclear = matches!(&error.kind, Kind::QueryRejected { fields } if fields.is_empty())
-        || error.kind == Kind::UnknownFailure;
-    Some(asked / 2).filter(|half| unclear && *half >= LEAST)
+    let is_unclear = policy::fewer_rows(&error.kind) == Some(FewerRows::Named);
+    Some(asked / 2).filter(|half| is_unclear && *half >= LEAST)
 }
 
 /// Returns whether the server refused the number of rows itself, which holds for every list. An answer that was too
 /// large or too slow may be a matter of one list.
 pub fn is_named(error: &Error) -> bool {
-    !matches!(error.kind, Kind::TooLarge | Kind::TimedOut)
+    policy::subject(&error.kind) != Subject::Size
 }
 
 /// Returns the largest number below `asked` in a refusal that speaks of a page's size.
@@ -41,6 +39,7 @@ fn named(error: &Error, asked: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
     use crate::source::wording;
 
     fn refusal(kind: Kind, said: &str) -> Error {

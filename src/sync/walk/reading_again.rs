@@ -9,9 +9,10 @@ use super::closing::{Closing, End, Read, Reading};
 use super::commit::Window;
 use super::id_reading::{IdReading, Next};
 use super::unknown_rows::{self, Unknown};
-use super::{Walk, isolate};
+use super::Walk;
 use crate::error::Result;
 use crate::mirror::reread::{self, Asked, Remembered};
+use crate::policy;
 use crate::set_aside::is_no_id;
 use crate::source::page::Page;
 use crate::source::query::Question;
@@ -34,7 +35,7 @@ pub(super) async fn read(
         let next = match under_way.next().await {
             // One row fails even when only ids are asked for, so the ids of this list cannot be read. The list lacks
             // that row anyway.
-            Err(error) if isolate::is_of_a_row(&error) => return Ok(Some((reading, End::Unreadable))),
+            Err(error) if policy::may_be_of_a_record(&error.kind) => return Ok(Some((reading, End::Unreadable))),
             next => next?,
         };
         match next {

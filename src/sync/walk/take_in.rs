@@ -8,6 +8,7 @@ use super::driver::Ended;
 use super::{Ask, Walk, isolate, page_size};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
+use crate::policy;
 use crate::progress::get;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
@@ -60,7 +61,7 @@ pub(super) async fn take_in(
 /// all patience.
 async fn without_what_fails(context: &Context, question: &Question, first: u64, error: Error) -> Result<Page> {
     match isolate::page(context, question, first, error).await {
-        Err(error) if matches!(error.kind, Kind::FieldFailed { .. }) => context.source.ask(question.clone()).await,
+        Err(error) if policy::names_a_record(&error.kind) => context.source.ask(question.clone()).await,
         outcome => outcome,
     }
 }

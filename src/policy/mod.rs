@@ -1,7 +1,16 @@
-//! What each kind of failure leads to: one table, exhaustive on purpose (no `_` arm: a new kind does not
-//! compile until someone decides). Retry loops, the engine and the exit code all ask here.
+//! What each kind of failure leads to. Retry loops, streams, deliveries and the exit code all ask here, and nobody else
+//! matches the kinds of an error.
+//!
+//! [`decide`] is one table without a `_` arm: a new kind does not compile until someone decides. [`Subject`] is the second
+//! table: what a failure speaks of, from which the questions of the retry loops are answered.
+
+mod exit;
+mod subject;
 
 use crate::error::Kind;
+
+pub use self::exit::Exit;
+pub use self::subject::*;
 
 /// What to do about a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,49 +37,6 @@ pub enum Patience {
     Long,
     /// The same question will probably fail the same way: seconds.
     Short,
-}
-
-/// The documented exit codes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Complete.
-    Complete = 0,
-    /// Failed.
-    Failed = 1,
-    /// Usage or configuration.
-    Usage = 2,
-    /// Finished but incomplete; resumable.
-    Incomplete = 3,
-    /// Stopped on request; resumable.
-    Stopped = 4,
-    /// Credentials or scopes.
-    Credentials = 5,
-    /// The API was unavailable, or the budget exhausted, past the time allowed.
-    Unavailable = 6,
-    /// The mirror is corrupt or newer, a verification failed, or deletions were refused.
-    Integrity = 7,
-    /// Another run holds the lock, or another program the mirror.
-    Locked = 11,
-}
-
-impl Exit {
-    /// Of several outcomes the one that is reported: 2, 11, 5, 7, 6, 1, 4, 3, 0.
-    pub fn first(outcomes: impl IntoIterator<Item = Exit>) -> Exit {
-        const ORDER: [Exit; 9] = [
-            Exit::Usage,
-            Exit::Locked,
-            Exit::Credentials,
-            Exit::Integrity,
-            Exit::Unavailable,
-            Exit::Failed,
-            Exit::Stopped,
-            Exit::Incomplete,
-            Exit::Complete,
-        ];
-        let all: Vec<Exit> = outcomes.into_iter().collect();
-        ORDER.into_iter().find(|e| all.contains(e)).unwrap_or(Exit::Complete)
-    }
 }
 
 /// A decision: what to do, what the exit code is when it ends the run, what the operator should do.
@@ -279,7 +245,7 @@ mod tests {
     use super::*;
 
     /// Every kind of failure.
-    fn all() -> Vec<Kind> {
+    pub(super) fn all() -> Vec<Kind> {
         let kinds = vec![
             Kind::Usage,
             Kind::Locked,
@@ -380,7 +346,7 @@ mod tests {
 
     #[test]
     fn the_readme_names_every_cause_in_the_row_of_its_exit_code() {
-        let readme = include_str!("../README.md");
+        let readme = include_str!("../../README.md");
         let (_, table) = readme.split_once("| exit code | means | causes |").expect("the table");
         let rows: Vec<(u8, Vec<&str>)> = table
             .lines()
@@ -398,7 +364,7 @@ mod tests {
         for kind in &kinds {
             let told: Vec<u8> =
                 rows.iter().filter(|(_, causes)| causes.contains(&kind.words())).map(|(code, _)| *code).collect();
-            assert_eq!(told, [decide(kind).exit as u8], "{kind:?}: {}", kind.words());
+            assert_eq!(told, [decide(kind).exit.code()], "{kind:?}: {}", kind.words());
         }
         for cause in rows.iter().flat_map(|(_, causes)| causes) {
             assert!(kinds.iter().any(|kind| kind.words() == *cause), "nothing fails so: {cause}");
@@ -414,14 +380,6 @@ mod tests {
                 assert!(!matches!(exit, Exit::Usage | Exit::Credentials | Exit::Integrity), "{kind:?}");
             }
         }
-    }
-
-    #[test]
-    fn the_first_outcome_wins_in_the_documented_order() {
-        assert_eq!(Exit::first([Exit::Incomplete, Exit::Stopped]), Exit::Stopped);
-        assert_eq!(Exit::first([Exit::Incomplete, Exit::Unavailable, Exit::Integrity]), Exit::Integrity);
-        assert_eq!(Exit::first([Exit::Locked, Exit::Usage, Exit::Credentials]), Exit::Usage);
-        assert_eq!(Exit::first([]), Exit::Complete);
     }
 
     #[test]

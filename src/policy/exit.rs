@@ -1,0 +1,90 @@
+//! The documented exit codes. They stay a type until `main` hands one to the operating system.
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Complete.
+    Complete = 0,
+    /// Failed.
+    Failed = 1,
+    /// A flag, a variable or a job file is wrong: a person must change something.
+    Usage = 2,
+    /// Finished but incomplete. The next run goes on.
+    Incomplete = 3,
+    /// Stopped on request or by a time box. The next run goes on.
+    Stopped = 4,
+    /// A GraphQL answer refuses the credentials or a scope.
+    Credentials = 5,
+    /// The API was unavailable, or the budget exhausted, for longer than the job allows.
+    Unavailable = 6,
+    /// The mirror is corrupt or newer, a verification failed, or deletions were refused.
+    Integrity = 7,
+    /// Another run holds the lock, or another program the mirror.
+    Locked = 11,
+}
+
+/// Every exit code, the one that is reported before all others first.
+const ORDER: [Exit; 9] = [
+    Exit::Usage,
+    Exit::Locked,
+    Exit::Credentials,
+    Exit::Integrity,
+    Exit::Unavailable,
+    Exit::Failed,
+    Exit::Stopped,
+    Exit::Incomplete,
+    Exit::Complete,
+];
+
+impl Exit {
+    /// Returns which of several outcomes a command reports: 2, 11, 5, 7, 6, 1, 4, 3, 0. No outcome is [`Exit::Complete`].
+    pub fn first(outcomes: impl IntoIterator<Item = Exit>) -> Exit {
+        let all: Vec<Exit> = outcomes.into_iter().collect();
+        ORDER.into_iter().find(|exit| all.contains(exit)).unwrap_or(Exit::Complete)
+    }
+
+    /// Returns the exit code that a number stands for, as an earlier run has stored it. An unknown one means failure.
+    pub fn of_code(code: u8) -> Exit {
+        ORDER.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Failed)
+    }
+
+    /// Returns the number that the operating system gets.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// A report holds the number.
+impl serde::Serialize for Exit {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_number_is_its_exit_code_again() {
+        for exit in ORDER {
+            assert_eq!(Exit::of_code(exit.code()), exit);
+        }
+        assert_eq!(Exit::of_code(99), Exit::Failed);
+    }
+
+    #[test]
+    fn the_first_outcome_wins_in_the_documented_order() {
+        assert_eq!(Exit::first([Exit::Incomplete, Exit::Stopped]), Exit::Stopped);
+        assert_eq!(Exit::first([Exit::Incomplete, Exit::Unavailable, Exit::Integrity]), Exit::Integrity);
+        assert_eq!(Exit::first([Exit::Locked, Exit::Usage, Exit::Credentials]), Exit::Usage);
+        assert_eq!(Exit::first([]), Exit::Complete);
+    }
+}

@@ -109,6 +109,11 @@ pub fn may_be_of_company(error: &Error) -> bool {
     }
 }
 
+/// Returns whether an answer took too long, which says less of a request's size than a refusal does.
+pub fn is_slowness(kind: &Kind) -> bool {
+    *kind == Kind::TimedOut
+}
+
 /// Returns whether the failure says who may not ask, or not now.
 pub fn is_denial(kind: &Kind) -> bool {
     matches!(subject(kind), Subject::Token | Subject::Scope | Subject::Limit)
@@ -254,7 +259,10 @@ mod tests {
     #[test]
     fn an_outage_is_no_word_on_key_or_query() {
         for kind in all().into_iter().filter(is_outage) {
-            assert!(!matches!(subject(&kind), Subject::Key | Subject::Token | Subject::Scope | Subject::Query), "{kind:?}");
+            assert!(
+                !matches!(subject(&kind), Subject::Key | Subject::Token | Subject::Scope | Subject::Query),
+                "{kind:?}"
+            );
         }
     }
 

@@ -277,7 +277,7 @@ impl Source {
         let refused = |o: &Result<Page>| o.as_ref().is_err_and(policy::may_be_of_company);
         let was_refused = together > 1 && outcomes.iter().all(refused);
         if was_refused {
-            let lasting = |o: &Result<Page>| o.as_ref().is_err_and(|e| e.kind != Kind::TimedOut);
+            let lasting = |o: &Result<Page>| o.as_ref().is_err_and(|e| !policy::is_slowness(&e.kind));
             self.aliases.refused(together, outcomes.iter().all(lasting));
         } else if outcomes.iter().any(Result::is_ok) {
             self.aliases.worked(together);

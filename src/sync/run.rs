@@ -346,4 +346,3 @@ pub fn as_of(standing: &Standing, parent: Option<&Standing>) -> Option<String> {
     // These are RFC 3339 texts in UTC with whole seconds, so the order of the texts is that of time.
     standing.as_of.iter().chain(&above).min().cloned()
 }
-

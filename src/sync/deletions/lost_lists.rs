@@ -24,8 +24,8 @@ use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::deletions::judge::believed;
-use crate::sync::walk::id_reading::{IdReading, Next};
 use crate::sync::walk::commit;
+use crate::sync::walk::id_reading::{IdReading, Next};
 use crate::sync::{Context, dialect};
 use crate::verdict::Verdict;
 

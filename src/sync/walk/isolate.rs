@@ -167,8 +167,7 @@ impl<'c> Division<'c> {
             let questions: Option<Vec<Question>> = parts.iter().map(|part| self.question(*part)).collect();
             let Some(questions) = questions else { return Ok(Read::NotOfRows) };
             let pages = self.context.source.ask_all_briefly(questions).await;
-            let names_rows =
-                |page: &Result<Page>| page.as_ref().is_err_and(|e| policy::names_a_record(&e.kind));
+            let names_rows = |page: &Result<Page>| page.as_ref().is_err_and(|e| policy::names_a_record(&e.kind));
             let all_fail = parts.len() > 1 && pages.iter().all(Result::is_err);
             if is_first && all_fail && self.ids.is_none() && !pages.iter().any(names_rows) {
                 return Ok(Read::NotOfRows);

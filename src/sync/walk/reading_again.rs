@@ -5,11 +5,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::Walk;
 use super::closing::{Closing, End, Read, Reading};
 use super::commit::Window;
 use super::id_reading::{IdReading, Next};
 use super::unknown_rows::{self, Unknown};
-use super::Walk;
 use crate::error::Result;
 use crate::mirror::reread::{self, Asked, Remembered};
 use crate::policy;

@@ -1,4 +1,4 @@
-//! The documented exit codes. They stay a type until `main` hands one to the operating system.
+//! The documented exit codes. A code stays an [`Exit`] until `main` hands it to the operating system.
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,13 +18,13 @@ pub enum Exit {
     Credentials = 5,
     /// The API was unavailable, or the budget exhausted, for longer than the job allows.
     Unavailable = 6,
-    /// The mirror is corrupt or newer, a verification failed, or deletions were refused.
+    /// The mirror is corrupt or newer, a checkpoint was refused, a verification failed, or deletions were refused.
     Integrity = 7,
-    /// Another run holds the lock, or another program the mirror.
+    /// Another run holds the lock, or another program has the mirror open for writing.
     Locked = 11,
 }
 
-/// Every exit code, the one that is reported before all others first.
+/// Every exit code in order of precedence: a command reports the first of those that occurred.
 const ORDER: [Exit; 9] = [
     Exit::Usage,
     Exit::Locked,
@@ -38,13 +38,14 @@ const ORDER: [Exit; 9] = [
 ];
 
 impl Exit {
-    /// Returns which of several outcomes a command reports: 2, 11, 5, 7, 6, 1, 4, 3, 0. No outcome is [`Exit::Complete`].
+    /// Returns which of several outcomes a command reports. The order is 2, 11, 5, 7, 6, 1, 4, 3, 0. Without any
+    /// outcome it is [`Exit::Complete`].
     pub fn first(outcomes: impl IntoIterator<Item = Exit>) -> Exit {
         let all: Vec<Exit> = outcomes.into_iter().collect();
         ORDER.into_iter().find(|exit| all.contains(exit)).unwrap_or(Exit::Complete)
     }
 
-    /// Returns the exit code that a number stands for, as an earlier run has stored it. An unknown one means failure.
+    /// Returns the exit code for a number that an earlier run has stored. An unknown number means failure.
     pub fn of_code(code: u8) -> Exit {
         ORDER.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Failed)
     }
@@ -61,7 +62,7 @@ impl From<Exit> for std::process::ExitCode {
     }
 }
 
-/// A report holds the number.
+/// Writes the number, which is what a report holds.
 impl serde::Serialize for Exit {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(self.code())

@@ -1,8 +1,9 @@
-//! What each kind of failure leads to. Retry loops, streams, deliveries and the exit code all ask here, and nobody else
-//! matches the kinds of an error.
+//! Decides what each kind of failure leads to. Retry loops, streams, deliveries and the exit code all ask here,
+//! instead of matching the kinds of an error themselves.
 //!
-//! [`decide`] is one table without a `_` arm: a new kind does not compile until someone decides. [`Subject`] is the second
-//! table: what a failure speaks of, from which the questions of the retry loops are answered.
+//! Two exhaustive tables hold the decisions, so that a new kind does not compile until someone decides about it.
+//! [`decide`] says what to do, with which exit code, and what the operator can do. [`Subject`] says what a failure is
+//! about; from it follow the answers that the retry loops need.
 
 mod exit;
 mod subject;
@@ -15,42 +16,42 @@ pub use self::subject::*;
 /// What to do about a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Ask again after a delay, for as long as the patience lasts.
+    /// Ask again after a delay, until the patience is used up.
     Retry(Patience),
-    /// Everybody waits until the limit resets, then ask again.
+    /// Pause every request until the limit resets, then ask again.
     Pause,
     /// Renew this generation of the token and ask again at once.
     Renew,
-    /// Renew; when it happens again with the new token, too, and with the one after that, give up. (A scope that is missing
-    /// is missing after one.)
+    /// Renew the token and ask again. Give up when the failure comes back with two new tokens in a row, because then
+    /// the token is not the reason. (For a missing scope, one new token is enough: `source` renews once a stream.)
     RenewOnce,
-    /// Asking again gives the same answer: this stream fails, the others go on.
+    /// Fail this stream and go on with the others, because asking again gives the same answer.
     FailStream,
-    /// Nothing can go on.
+    /// End the run, because nothing can go on.
     FailRun,
 }
 
-/// How long a failure is worth retrying; the durations are settings of the job.
+/// How long a failure is worth retrying. The job sets the durations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
-    /// The world is broken and will be mended: minutes.
+    /// Minutes: something outside is broken and will be mended.
     Long,
-    /// The same question will probably fail the same way: seconds.
+    /// Seconds: the same question will probably fail the same way.
     Short,
 }
 
-/// A decision: what to do, what the exit code is when it ends the run, what the operator should do.
+/// A decision about a kind of failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// What to do now.
     pub action: Action,
     /// The exit code when this failure ends the run.
     pub exit: Exit,
-    /// What the operator can do, in one sentence.
+    /// What the operator can do, on one line.
     pub hint: &'static str,
 }
 
-/// The table.
+/// Returns what a kind of failure leads to.
 #[allow(clippy::too_many_lines)] // one table
 pub fn decide(kind: &Kind) -> Decision {
     use Action::{FailRun, FailStream, Pause, Renew, RenewOnce, Retry};
@@ -292,7 +293,7 @@ mod tests {
             Kind::Stopped,
             Kind::Internal,
         ];
-        // A new kind does not compile here until it stands above, too.
+        // A new kind does not compile here until the list above has it, too.
         for kind in &kinds {
             match kind {
                 Kind::Usage
@@ -371,7 +372,7 @@ mod tests {
         }
     }
 
-    /// 5 is for what a GraphQL answer refuses, and 2 for what a person must change: neither is tried again by itself.
+    /// A failure that is retried by itself never ends in exit code 2, 5 or 7, because those wait for a person.
     #[test]
     fn what_may_pass_by_itself_has_an_exit_code_that_is_tried_again() {
         for kind in all() {

@@ -1,4 +1,4 @@
-//! No byte of an answer, of its headers or of the budget's file leads to a panic ([`crate::any_input`]).
+//! Tests that no byte of an answer, of its headers or of the budget's file leads to a panic ([`crate::any_input`]).
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 

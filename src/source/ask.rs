@@ -1,5 +1,8 @@
-//! Questions answered: one request for some questions, each question with its own result, its own retries and its own
-//! end.
+//! Asks questions. A request carries several questions; each has its own result, its own retries and its own end.
+//!
+//! A failure is not always the fault of the question that met it. The other questions of the request, the token or an
+//! outage may be the reason, and each calls for another reaction. `Source::ask` tells them apart before it counts the
+//! failure against the question.
 
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
@@ -22,14 +25,16 @@ use crate::source::retry::{Failures, Limits, Next};
 use crate::source::witness::SUSPICIOUS;
 use crate::streams::Stream;
 
-/// Time for one more question, and not for two.
+/// The patience with one record's field on a page of a walk. It is time for one retry, whose delay is at most 450 ms,
+/// and as a rule not for two.
 const ONCE_MORE: Duration = Duration::from_millis(500);
 
-/// The token's generation, and each question's outcome.
+/// The generation of the token, if there was one, and the outcome of each question.
 type Outcomes = (Option<u64>, Vec<Result<Page>>);
 
 impl Source {
-    /// Asks a question, in company of others' where some wait, with its own retries for as long as the limits allow.
+    /// Asks a question and retries it for as long as the limits allow. It travels together with other questions that
+    /// wait.
     pub async fn ask(&self, question: Question) -> Result<Page> {
         let place = self.waiting.put(question.clone(), usize::MAX);
         self.ask_from(place, question, &self.settings.limits).await
@@ -56,7 +61,7 @@ impl Source {
                 }
                 Err(error) => error,
             };
-            // An API that answers the others is not down: the fault is this question's own.
+            // An API that answers other questions is not down: the fault is this question's own.
             if policy::subject(&error.kind) == Subject::Api {
                 let answers = self.answered.load(Ordering::Relaxed);
                 let others = answers > std::mem::replace(&mut answered_before, answers);
@@ -77,7 +82,7 @@ impl Source {
                 error.kind = Kind::UnknownFailure;
             }
             if answered.together > 1 && policy::may_be_of_company(&error) {
-                // Perhaps it was the company: in half of it, at once.
+                // Perhaps the other questions were the reason: ask with half as many, at once.
                 tracing::debug!(%stream, together = answered.together, %error, "asking in smaller company");
                 was_refused |= answered.was_refused;
                 most = answered.together / 2;
@@ -101,29 +106,30 @@ impl Source {
         }
     }
 
-    /// Asks some questions; the results come in their order.
+    /// Asks some questions. Returns their results in the same order.
     pub async fn ask_all(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
         self.ask_each(questions, self.settings.limits).await
     }
 
-    /// The same for the pages of a walk: a field that fails in one record is asked for once more, and no longer.
+    /// Asks the questions of a walk's pages. A field that fails in one record is asked for once more only, because
+    /// the walk then looks for the record.
     pub async fn ask_pages(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
         self.ask_each(questions, Limits { field: ONCE_MORE, ..self.settings.limits }).await
     }
 
-    /// The same without patience for failures that are the question's own: who looks for the one row that fails expects
-    /// some of them to.
+    /// Asks some questions without patience for failures that are a question's own, or for the limit. A caller that
+    /// looks for the one row that fails expects some of its questions to fail.
     pub async fn ask_all_briefly(&self, questions: Vec<Question>) -> Vec<Result<Page>> {
         self.ask_each(questions, Limits { short: Duration::ZERO, budget: Duration::ZERO, ..self.settings.limits }).await
     }
 
     async fn ask_each(&self, questions: Vec<Question>, limits: Limits) -> Vec<Result<Page>> {
-        // All of them wait before any of them is carried, or the first would leave alone.
+        // All questions are queued before any is carried; otherwise the first would travel alone.
         let places: Vec<Place<'_>> = questions.iter().map(|q| self.waiting.put(q.clone(), usize::MAX)).collect();
         join_all(places.into_iter().zip(questions).map(|(p, q)| self.ask_from(p, q, &limits))).await
     }
 
-    /// What comes after a failed question; tells the tokens when theirs was refused.
+    /// Decides what comes after a failed question. If the question's token was refused, notes that.
     fn next(
         &self,
         failures: &mut Failures,
@@ -136,7 +142,8 @@ impl Source {
         let action = policy::decide(&error.kind).action;
         if let (Action::Renew | Action::RenewOnce, Some(generation)) = (action, generation) {
             if policy::subject(&error.kind) == Subject::Scope {
-                // Once a stream, not once a question: a thousand conversations lack the same scope.
+                // For a missing scope, a token is renewed once a stream and not once a question, because a thousand
+                // conversations lack the same scope.
                 let renewed = &self.scope_renewed[stream];
                 let before = renewed.load(Ordering::Relaxed);
                 if before != 0 && generation > before {
@@ -153,7 +160,8 @@ impl Source {
         next
     }
 
-    /// What the server leaves out and we know: the scope that is missing, the line that leaves a field out.
+    /// Adds to an error what the server leaves out and we know: the missing scope, or the line of the job file that
+    /// leaves a field out.
     fn advised(&self, stream: Stream, mut error: Error) -> Error {
         match &error.kind {
             Kind::InsufficientScopes { required } => {
@@ -194,12 +202,14 @@ impl Source {
         error
     }
 
-    /// One request for these questions alone, without retries: the token's generation, and each question's outcome.
+    /// Makes one request for these questions alone, without retries. Returns the token's generation and each
+    /// question's outcome.
     pub(crate) async fn attempt(&self, questions: &[Question]) -> Outcomes {
         self.attempt_beside(questions, false).await
     }
 
-    /// The same where it may be known that others were answered a moment ago: a limit is then nobody else's.
+    /// Does the same. With `are_others_answered`, other questions were answered a moment ago, so that a refusal for
+    /// the limit is these questions' own and pauses nobody else.
     pub(super) async fn attempt_beside(&self, questions: &[Question], are_others_answered: bool) -> Outcomes {
         let _slot = self.in_flight.slot().await;
         let (hold, _moving) = self.share(questions).await;
@@ -210,7 +220,7 @@ impl Source {
         self.send_beside(number, hold, questions, are_others_answered).await
     }
 
-    /// The same once it is this request's turn.
+    /// Makes the request once its turn in the budget has come.
     pub(super) async fn send(
         &self,
         number: u64,
@@ -278,7 +288,7 @@ impl Source {
     }
 }
 
-/// What a job pays for doing without a field, in the words of a hint.
+/// Returns what a job loses if it leaves a field out, as the end of a hint. It is empty if nothing is known.
 fn cost_of_dropping(stream: Stream, field: &str) -> &'static str {
     match (stream, field) {
         (Stream::Conversations, "lastMessage") => " (each night then asks for the messages of every conversation)",
@@ -286,8 +296,8 @@ fn cost_of_dropping(stream: Stream, field: &str) -> &'static str {
     }
 }
 
-/// Whether a refusal is a question's own: others of the same request were answered under the same token. A scope is
-/// missing for a whole stream, so there it takes an answer for the same stream.
+/// Returns whether a refusal is the question's own: other questions of the same request were answered under the same
+/// token. A scope is missing for a whole stream, so there the answer has to be for the same stream.
 fn is_its_own_denial(error: &Error, answered: &Answered, failures: &Failures) -> bool {
     match error.kind {
         Kind::InsufficientScopes { .. } => answered.beside_its_own,
@@ -298,7 +308,8 @@ fn is_its_own_denial(error: &Error, answered: &Answered, failures: &Failures) ->
     }
 }
 
-/// The error as the operator reads it: how often and how long it was tried, or why it was not.
+/// Returns the error as the operator reads it: with the attempts and how long they took, or with the reason why it
+/// was not tried for longer.
 pub(super) fn told(error: Error, failures: &Failures, limits: &Limits) -> Error {
     let told = match limits.asked_too_much(error.wait) {
         Some(why) => format!(" ({why})"),

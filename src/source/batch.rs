@@ -1,12 +1,13 @@
-//! Questions travel together. The limit counts requests, and one request can carry many questions (aliased fields), so a
-//! question does not make a request: it waits, and whoever gets the next turn under the limit takes along whatever
-//! waits by then, of every list and conversation alike. Nobody has to know what the others read.
+//! Lets questions travel together. The limit counts requests, and one request can carry many questions (aliased
+//! fields). So a question does not make a request. It waits in a queue, and the task that gets the next turn under
+//! the limit carries the questions that wait by then, of every list and conversation alike. No task has to know what
+//! the others read.
 //!
-//! There is no dispatcher that could die with questions in hand: every asker also tries to carry. An asker that is
-//! dropped takes its question back; one that is dropped with others' questions under way leaves them to be asked again.
+//! There is no dispatcher that could die with questions in hand: every task that asks also tries to carry. If it is
+//! dropped, it takes its own question back. If it was carrying other tasks' questions, those tasks ask them again.
 //!
-//! A turn is not taken while somebody is still at work who will ask in a moment (a page is being stored), or a request
-//! would leave half empty for want of a millisecond.
+//! A turn is not taken while a task that will ask in a moment is still at work (it stores a page). Otherwise a
+//! request would leave half empty for want of a millisecond.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,19 +23,20 @@ use crate::error::Result;
 use crate::policy;
 use crate::streams::Stream;
 
-/// How long a turn waits at most for somebody at work.
+/// How long a turn waits at most for tasks at work.
 const LINGER: Duration = Duration::from_millis(250);
-/// When no request is on its way for so long, and nothing else has moved, whoever is at work waits for an answer, too.
+/// If no request is under way and nothing has changed for this long, the tasks at work are taken to wait for an
+/// answer, too.
 const STALLED: Duration = Duration::from_secs(2);
 
 /// The questions that wait.
 #[derive(Debug, Default)]
 pub struct Waiting {
     queue: Mutex<VecDeque<Waiter>>,
-    /// Something waits, or somebody is no longer at work.
+    /// Signals that a question was queued, a task is no longer at work, or a request has ended.
     changed: Notify,
     at_work: AtomicUsize,
-    /// Turns that have their share of the bytes, up to their answers.
+    /// How many turns have taken their share of the bytes and have no answers yet.
     moving: AtomicUsize,
     next: AtomicUsize,
 }
@@ -44,7 +46,7 @@ pub struct Waiting {
 struct Waiter {
     number: usize,
     question: Question,
-    /// It goes with at most so many questions, itself included.
+    /// How many questions its request may carry at most, itself included.
     most: usize,
     answer: oneshot::Sender<Answered>,
 }
@@ -52,26 +54,26 @@ struct Waiter {
 /// What came of a question in one request.
 #[derive(Debug)]
 pub struct Answered {
-    /// The generation of the token that was used.
+    /// The generation of the token that was used, if there was one.
     pub generation: Option<u64>,
-    /// The page.
+    /// The page, or why there is none.
     pub outcome: Result<Page>,
     /// How many questions the request carried.
     pub together: usize,
-    /// Others of them were answered.
+    /// Whether any question of the request was answered.
     pub beside_answers: bool,
-    /// Others of them that ask for the same stream were.
+    /// Whether any question of the request for the same stream was answered.
     pub beside_its_own: bool,
-    /// None of them was answered, so that their number may be the reason.
+    /// Whether the request carried several questions and all of them failed in a way that their number may explain.
     pub was_refused: bool,
 }
 
-/// Somebody who will ask again in a moment; until this is dropped, or asks.
+/// The announcement that a task asks in a moment. It ends when it is dropped.
 #[derive(Debug)]
 pub struct AtWork(Arc<Waiting>);
 
 impl Waiting {
-    /// Says that somebody will ask in a moment.
+    /// Announces that a task asks in a moment.
     pub fn at_work(self: &Arc<Waiting>) -> AtWork {
         self.at_work.fetch_add(1, Ordering::Relaxed);
         AtWork(self.clone())
@@ -82,8 +84,9 @@ impl Waiting {
         Moving(self.clone())
     }
 
-    /// Waits until no request is under way and nobody is at work, or nothing has moved for a while: whoever holds bytes then
-    /// waits for an answer, too, and will not give them back before.
+    /// Waits until no request is under way and nobody is at work. Also returns when no request is under way and
+    /// nothing has changed for `STALLED`: the tasks that hold bytes then wait for an answer, too, and give none back
+    /// before it comes.
     async fn standstill(&self) {
         loop {
             let changed = self.changed.notified();
@@ -103,7 +106,7 @@ impl Waiting {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a question into the queue; it goes with at most so many, itself included.
+    /// Puts a question into the queue. Its request carries at most `most` questions, itself included.
     pub(super) fn put(&self, question: Question, most: usize) -> Place<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
@@ -112,7 +115,7 @@ impl Waiting {
         Place { waiting: self, number, answered }
     }
 
-    /// Waits until something waits.
+    /// Waits until a question is queued.
     async fn something(&self) {
         loop {
             let changed = self.changed.notified();
@@ -123,7 +126,7 @@ impl Waiting {
         }
     }
 
-    /// Waits until a request could be filled, or nobody is left who would fill it.
+    /// Waits until `n` questions are queued or nobody is at work, for `LINGER` at most.
     async fn gather(&self, n: usize) {
         let enough = async {
             loop {
@@ -141,7 +144,9 @@ impl Waiting {
         self.queue().iter().take(n).map(|w| w.question.clone()).collect()
     }
 
-    /// Takes what may go together: at most `n`, none with more company than it bears, no more than `fits` allows.
+    /// Takes the questions of the next request from the queue, the first ones first. There are at most `n`, none with
+    /// more company than its own `most` allows. After the first, a question is taken only if `fits` says that it fits
+    /// beside those taken before.
     fn take(&self, n: usize, fits: impl Fn(&[Question], &Question) -> bool) -> Vec<Waiter> {
         let mut queue = self.queue();
         let mut taken: Vec<Waiter> = Vec::new();
@@ -170,7 +175,7 @@ impl Drop for AtWork {
     }
 }
 
-/// A turn on its way.
+/// Marks a turn as under way, from its share of the bytes to its answers.
 pub(super) struct Moving(Arc<Waiting>);
 
 impl Drop for Moving {
@@ -180,7 +185,7 @@ impl Drop for Moving {
     }
 }
 
-/// A place in the queue; given up when dropped.
+/// A place in the queue. Dropping it removes the question.
 pub(super) struct Place<'s> {
     waiting: &'s Waiting,
     number: usize,
@@ -193,7 +198,7 @@ impl Drop for Place<'_> {
     }
 }
 
-/// A turn under the limit, and what travels in it.
+/// A turn under the limit, with the questions that travel in it.
 struct Batch<'s> {
     number: u64,
     waiters: Vec<Waiter>,
@@ -203,19 +208,19 @@ struct Batch<'s> {
 }
 
 impl Source {
-    /// Asks a question once, in company, from its place in the queue.
+    /// Asks a question once, together with others, from its place in the queue.
     pub(super) async fn ask_together<'s>(&'s self, mut place: Place<'s>, question: &Question, most: usize) -> Answered {
         loop {
             tokio::select! {
                 biased;
                 answered = &mut place.answered => match answered {
                     Ok(answered) => return answered,
-                    // Whoever carried it is gone.
+                    // The task that carried the question was dropped.
                     Err(_) => place = self.waiting.put(question.clone(), most),
                 },
                 batch = self.turn() => match batch {
                     Ok(batch) => self.carry(batch).await,
-                    // No turn will come: the question is nobody's to carry.
+                    // No turn will come, so nobody carries the question.
                     Err(e) => return Answered {
                         generation: None,
                         outcome: Err(e),
@@ -229,7 +234,7 @@ impl Source {
         }
     }
 
-    /// The next turn. Dropped before it comes, it costs nothing.
+    /// Waits for the next turn and takes its questions. If it is dropped before, no request is used up.
     async fn turn(&self) -> Result<Batch<'_>> {
         loop {
             self.waiting.something().await;
@@ -258,12 +263,14 @@ impl Source {
         }
     }
 
-    /// A share of the bytes for the answers to these questions, and the sign that a request is on its way.
+    /// Waits for a share of the bytes in flight for the answers to these questions, and marks a request as under way.
+    /// Returns `None` for the share if it would never come.
     pub(super) async fn share(&self, questions: &[Question]) -> (Option<Arc<OwnedSemaphorePermit>>, Moving) {
         let hold = tokio::select! {
             biased;
             hold = self.in_flight.hold(questions) => hold,
-            // Pages that wait for others asked with them hold all the bytes: more than the share, or nothing ever.
+            // Pages that hold all the bytes wait for pages that were asked for with them. Going beyond the limit of
+            // bytes is better than never going on.
             () = self.waiting.standstill() => None,
         };
         (hold, self.waiting.moving())
@@ -328,7 +335,7 @@ mod tests {
         let _places: Vec<Place<'_>> =
             [10, 10, 2, 10, 1, 10].into_iter().zip(0..).map(|(most, row)| waiting.put(question(row), most)).collect();
         let all = |_: &[Question], _: &Question| true;
-        // The third bears one other only: it stays for the next.
+        // The third question goes with one other at most, so it stays for the next request.
         assert_eq!(rows(&waiting.take(4, all)), [0, 1, 3, 5]);
         assert_eq!(rows(&waiting.take(4, all)), [2]);
         assert_eq!(rows(&waiting.take(4, all)), [4]);
@@ -383,7 +390,7 @@ mod tests {
     async fn who_waits_for_bytes_that_their_holders_will_not_give_back_goes_on() {
         let waiting = Arc::new(Waiting::default());
         assert_eq!(stands_still_after(&waiting).await, Some(Duration::ZERO));
-        // Somebody who said to be at work asks something itself: nobody will give anything back.
+        // The task that announced a question waits for bytes, too, so nobody gives any back.
         let at_work = waiting.at_work();
         assert_eq!(stands_still_after(&waiting).await, Some(STALLED));
         let moving = waiting.moving();

@@ -1,8 +1,9 @@
-//! How many questions a request may carry: as many as the job allows, fewer where the server refuses that many, or cannot
-//! answer them in time. What was refused and what worked close in on the largest number that works.
+//! Finds how many questions a request may carry: as many as the job allows, fewer if the server refuses that many or
+//! cannot answer them in time. The numbers that were refused and those that worked close in on the largest that
+//! works.
 //!
-//! A number that an earlier run has found is tried again with one request a run that carries twice as many: a server that
-//! bears more again is found out in the next night, and one that does not costs that request.
+//! If an earlier run has found a number, each run sends one request that carries twice as many. So a server that
+//! bears more again is found in the next night, and any other server costs one request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +11,11 @@ use std::sync::{Mutex, PoisonError};
 /// The number of questions a request carries at most.
 #[derive(Debug)]
 pub struct Aliases {
-    /// What the job allows.
+    /// The most that the job allows.
     most: usize,
     found: Mutex<Found>,
-    /// The server counts questions, not requests: more than one a request saves nothing.
+    /// Whether questions travel alone: the server counts questions instead of requests, so that more in a request
+    /// save nothing, or it ignores aliases.
     counted: AtomicBool,
 }
 
@@ -21,18 +23,18 @@ pub struct Aliases {
 struct Found {
     /// The largest number that was answered.
     worked: usize,
-    /// The smallest number that was not.
+    /// The smallest number that was not answered.
     refused: Option<usize>,
-    /// It was refused for good, not for want of time: worth remembering.
+    /// Whether the refusal was about the number and not about time, so that it is worth remembering.
     lasting: bool,
-    /// A question that was refused in such company was answered in smaller company: it was the number.
+    /// Whether a question of the refused request was answered in smaller company, so that the number was the reason.
     confirmed: bool,
-    /// The number is an earlier run's, and this one has not tried a larger one yet.
+    /// Whether the number is an earlier run's and this run has not tried a larger one yet.
     untried: bool,
 }
 
 impl Aliases {
-    /// At most so many; `remembered` is what was found another time.
+    /// Starts with `most` questions a request, or with the number that an earlier run has found.
     pub fn new(most: usize, remembered: Option<usize>) -> Aliases {
         let aliases = Aliases { most: most.max(1), found: Mutex::default(), counted: AtomicBool::new(false) };
         if let Some(n) = remembered {
@@ -41,7 +43,7 @@ impl Aliases {
         aliases
     }
 
-    /// Takes over what was found another time.
+    /// Takes over the number that an earlier run has found, if it is less than the job allows.
     pub fn remember(&self, n: usize) {
         if n >= 1 && n < self.most {
             self.change(|found| {
@@ -50,7 +52,7 @@ impl Aliases {
         }
     }
 
-    /// How many to ask at a time now.
+    /// Returns how many questions a request carries now: halfway between what worked and what was refused.
     pub fn now(&self) -> usize {
         let found = self.change(|found| *found);
         match found.refused {
@@ -60,19 +62,20 @@ impl Aliases {
         }
     }
 
-    /// How many the next request takes along, if so many wait: as many as [`Aliases::now`] says, and once a run twice as
-    /// many, where an earlier one has found the number.
+    /// Returns how many questions the next request takes along if so many wait. It is the number of [`Aliases::now`],
+    /// but once a run twice the number that an earlier run has found.
     pub fn wanted(&self) -> usize {
         let more = self.change(|found| found.untried.then_some(found.worked * 2)).filter(|_| !self.are_counted());
         more.map_or_else(|| self.now(), |more| more.min(self.most))
     }
 
-    /// A request takes so many along.
+    /// Notes that a request carries `n` questions. If that is more than an earlier run has found, no further request
+    /// of this run tries more.
     pub fn take(&self, n: usize) {
         self.change(|found| found.untried &= found.refused.is_some_and(|refused| n < refused));
     }
 
-    /// So many were answered.
+    /// Notes that a request with `n` questions was answered.
     pub fn worked(&self, n: usize) {
         self.change(|found| {
             found.worked = found.worked.max(n);
@@ -82,11 +85,12 @@ impl Aliases {
         });
     }
 
-    /// So many (more than one) were not answered as a whole; `lasting` unless for want of time.
+    /// Notes that a request with `n` questions, more than one, was not answered as a whole. `lasting` is `false` if
+    /// it only took too long.
     pub fn refused(&self, n: usize, lasting: bool) {
         self.change(|found| {
             if found.refused.is_some_and(|refused| refused < n) {
-                // Fewer were refused before: nothing new.
+                // Fewer were refused before, so this says nothing new.
                 return;
             }
             found.refused = Some(n);
@@ -95,37 +99,39 @@ impl Aliases {
         });
     }
 
-    /// A question was answered that was refused in larger company.
+    /// Notes that a question was answered that was refused in larger company.
     pub fn confirm(&self) {
         self.change(|found| found.confirmed = found.refused.is_some());
     }
 
-    /// A question was refused on its own, too, which took the others of its request down with it: it was not the number.
+    /// Notes that a question was refused on its own, too, and took the others of its request down with it. The number
+    /// was not the reason.
     pub fn acquit(&self) {
         self.change(|found| (found.refused, found.confirmed) = (None, false));
     }
 
-    /// A question failed on its own, too: it was not the number, unless another one was answered in smaller company.
+    /// Notes that a question failed on its own, too. The number was not the reason, unless another question was
+    /// answered in smaller company.
     pub fn doubt(&self) {
         self.change(|found| found.refused = found.refused.filter(|_| found.confirmed));
     }
 
-    /// The server's limit falls by the questions of a request, not by one.
+    /// Notes that the server's limit falls by each question of a request.
     pub fn count_questions(&self) {
         self.counted.store(true, Ordering::Relaxed);
     }
 
-    /// The server answers one question a request.
+    /// Notes that questions travel alone, because the server ignores aliases.
     pub fn travel_alone(&self) {
         self.counted.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the server was found to count questions.
+    /// Returns whether questions travel alone.
     pub fn are_counted(&self) -> bool {
         self.counted.load(Ordering::Relaxed)
     }
 
-    /// The number that was found to be the largest, when it is less than the job allows and worth remembering.
+    /// Returns the largest number that works, if it is settled, less than the job allows, and worth remembering.
     pub fn found(&self) -> Option<usize> {
         let found = self.change(|found| *found);
         let is_found = |refused: &usize| found.worked > 0 && found.worked + 1 == *refused;
@@ -142,7 +148,7 @@ impl Aliases {
 mod tests {
     use super::*;
 
-    /// A server that answers at most so many questions; gives how many refusals it took.
+    /// Plays a server that answers at most `limit` questions. Returns how often it refused.
     fn against(limit: usize, aliases: &Aliases) -> usize {
         let mut refusals = 0;
         for _ in 0..20 {
@@ -176,8 +182,8 @@ mod tests {
         assert_eq!(Aliases::new(2, Some(3)).now(), 2, "a job that allows fewer");
     }
 
-    /// One request a run carries more than the number that was remembered; where that is answered, all that the job allows
-    /// is tried.
+    /// One request a run carries more than the number that was remembered. If it is answered, the run tries all that
+    /// the job allows.
     #[test]
     fn what_is_remembered_is_tried_once_a_run() {
         let aliases = Aliases::new(10, Some(3));
@@ -203,7 +209,7 @@ mod tests {
         aliases.refused(5, true);
         aliases.acquit();
         assert_eq!((aliases.now(), aliases.found()), (10, None));
-        // Three of them are answered, and then one is refused that is wrong by itself.
+        // Three of the questions are answered, and then one is refused that is wrong by itself.
         aliases.refused(4, true);
         aliases.worked(3);
         assert_eq!(aliases.found(), None, "perhaps the three were others");

@@ -1,13 +1,14 @@
-//! How the limit is kept. Three things can hold a request back, and the screen says which:
+//! Keeps the request limit of the API key. Three things can hold a request back, and the screen says which:
 //!
-//! - *pace*: `governor` spaces requests evenly a little below the limit, so that in any minute at most the limit is
-//!   used (98.5 % as the rate, 1 % as the burst that makes up for late timers). Its state lives in the key's shared
-//!   [`Window`], so that two processes are one pacer.
-//! - *window*: the server's `X-RateLimit-Remaining` says that somebody else used the budget up: wait for the reset.
-//! - *block*: a 429 stops everybody, in every process of the key, until the reset.
+//! - *pace*: `governor` spaces requests evenly a little below the limit, so that no minute holds more requests than
+//!   the limit. The rate is 98.5 % of the limit; a burst of 1 % makes up for late timers. The state lies in the key's
+//!   shared [`Window`], so that two processes are one pacer.
+//! - *window*: the server's `X-RateLimit-Remaining` says that the limit is used up, perhaps by somebody else.
+//!   Requests wait for the reset.
+//! - *block*: a 429 stops every request, in every process of the key, until the reset.
 //!
-//! Governor's own `until_ready` sleeps on its own clock; here its decision is only asked for, and every wait is
-//! tokio's, so that tests can pause time.
+//! Governor's own `until_ready` sleeps on its own clock. Here only its decision is used, and every wait is tokio's,
+//! so that tests can pause time.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,18 +32,23 @@ use crate::waits::{Waiting, Waits};
 pub struct Headers {
     /// `X-RateLimit-Limit`: requests a minute (documented).
     pub limit: Option<u32>,
-    /// `X-RateLimit-Remaining`.
+    /// `X-RateLimit-Remaining`: requests left until the reset.
     pub remaining: Option<u32>,
-    /// `X-RateLimit-Reset`: until the limit resets (documented as seconds, a delta).
+    /// `X-RateLimit-Reset`: the time until the limit resets (documented as seconds, a delta).
     pub reset: Option<Duration>,
     /// `Retry-After`, which any failing answer may carry.
     pub retry_after: Option<Duration>,
 }
 
 impl Headers {
-    /// How long an answer that failed so asks to wait. Where its two headers disagree about a limit, the documented one is
-    /// believed; one that is over already says nothing, and then the other is believed for a minute, which is the documented
-    /// window. `X-RateLimit-Reset` stands on every answer and is no word on other failures, but bounds what they ask for.
+    /// Returns how long an answer that failed with `kind` asks to wait, or `None` if it does not ask.
+    ///
+    /// - After a 429, `X-RateLimit-Reset` is believed, because it is the documented header, unless it is zero: then
+    ///   it is over already and says nothing.
+    /// - Otherwise `Retry-After` is believed. Beside an `X-RateLimit-Reset` it is bounded by that time or by a minute
+    ///   (the documented window), whichever is longer.
+    /// - After another failure, `X-RateLimit-Reset` alone says nothing, because it stands on every answer.
+    /// - After a 429 with nothing but a reset of zero, the wait is zero.
     pub fn wait(&self, kind: &Kind) -> Option<Wait> {
         const WINDOW: Duration = Duration::from_secs(60);
         let of_limit = *kind == Kind::RateLimited;
@@ -56,16 +62,16 @@ impl Headers {
     }
 }
 
-/// What a request was for, whose answer speaks of a limit.
+/// What a request asked for, so that its answer speaks of that limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of {
-    /// For pages of lists: their limit is the one that is kept.
+    /// Pages of lists. Their limit is the one that is kept.
     List,
-    /// For something else, such as a token, which may have a limit of its own.
+    /// Anything else, such as a token. It may have a limit of its own.
     Another,
 }
 
-/// Why requests wait.
+/// Why a request waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// Even spacing below the limit.
@@ -79,74 +85,80 @@ pub enum Reason {
 /// Numbers for the screen and the summary.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Stats {
-    /// Requests sent, the token's included.
+    /// Requests that got a turn, those for tokens included.
     pub requests: u64,
-    /// 429 answers met.
+    /// 429 answers.
     pub refused: u64,
-    /// Time waited for pace, window and block.
+    /// Time waited for pace, window and block, in this order.
     pub waited: [Duration; 3],
-    /// What the server said was left, at last.
+    /// How many requests the server said were left, in its latest word about the limit that is kept.
     pub remaining: Option<u32>,
-    /// What the headers of the latest answer that had any said of the limit.
+    /// What the headers of an answer said of the limit: the latest one about the limit that is kept, or else the
+    /// first one about another limit.
     pub told: Option<Headers>,
-    /// A request was asked for and not made: the cap was reached.
+    /// Whether a request was not made because the cap was reached.
     pub spent: bool,
 }
 
 /// The budget of one key.
 pub struct Budget {
-    /// What is waited for.
+    /// What the requests wait for now.
     pub waits: Waits,
     window: Arc<Window>,
     clock: Clock,
+    /// Held by the request whose turn is next, so that requests go first come, first served.
     turn: tokio::sync::Mutex<()>,
+    /// The requests that may be made.
     most: u64,
-    /// Requests a minute by the job; 0 = no limit of our own.
+    /// The job's requests a minute; 0: no limit of our own.
     own: u32,
-    /// No wait that a header asks for is longer.
+    /// The longest wait that a header may ask for.
     longest: Duration,
     pacer: Mutex<Option<(u32, Pacer)>>,
     state: Mutex<State>,
 }
 
-/// Tells somebody, once.
+/// A function that is called once.
 type Tell = Box<dyn FnOnce() + Send>;
 type Pacer = Arc<RateLimiter<NotKeyed, InWindow, Clock, NoOpMiddleware<Nanos>>>;
 
 #[derive(Default)]
 struct State {
     stats: Stats,
-    /// The latest request whose answer told how many are left, and the number no later request may exceed.
+    /// The number of the latest request whose answer told how many are left.
     told_by: u64,
     /// The limit that the latest answer for a list told.
     limit: Option<u32>,
+    /// The number that no request may exceed, and when that ends.
     ceiling: Option<(u64, Instant)>,
     counting: Counting,
-    /// Who stops after this many requests, until that is told.
+    /// The number of the last request, and the function that is called with it, until it is called.
     stops_after: Option<(u64, Option<Tell>)>,
-    /// Requests sent before this one were under way when the last block began: their 429 is no new strike.
+    /// The number of requests sent when the last block began. They were under way then, so that a 429 for one of them
+    /// is no new strike.
     block_began_at: u64,
-    /// A request was answered in this process.
+    /// Whether a request was answered in this process.
     is_answered: bool,
-    /// No request is made before that moment: the server asks everybody to wait for longer than the job allows.
+    /// The moment until which every request fails with this error, because the server asks to wait for longer than
+    /// the job allows.
     over: Option<(Instant, Error)>,
 }
 
-/// How long a block lasts that the server tells nothing of, at first; in a debug build what `QPIEN_TEST_BLOCK` says, in
-/// seconds, so that a test need not wait for minutes.
+/// Returns how long the first block lasts if the server names no time. A debug build reads `QPIEN_TEST_BLOCK`
+/// (seconds), so that a test need not wait for minutes.
 fn first_block() -> Duration {
     let told = if cfg!(debug_assertions) { std::env::var("QPIEN_TEST_BLOCK").ok() } else { None };
     Duration::from_secs(told.and_then(|text| text.parse().ok()).unwrap_or(60))
 }
 
-/// A block of which the server tells nothing lasts no longer.
+/// The longest block for which the server names no time.
 const LONGEST_UNTOLD: Duration = Duration::from_secs(600);
 
-/// No header makes anybody wait longer, unless the job says so.
+/// The longest wait that a header may ask for, unless the job allows more or less.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 impl Budget {
-    /// A budget of `per_minute` requests (0: no limit of our own).
+    /// Creates a budget of `per_minute` requests (0: no limit of our own).
     pub fn new(per_minute: u32, window: Window) -> Budget {
         let window = Arc::new(window);
         let clock = Clock::new();
@@ -165,21 +177,22 @@ impl Budget {
         budget
     }
 
-    /// The same that waits at most so long for a reset, but for a minute at least.
+    /// Returns the budget with `longest` as the longest wait that a header may ask for. It is a minute at least.
     #[must_use]
     pub fn waiting_at_most(mut self, longest: Duration) -> Budget {
         self.longest = longest.max(Duration::from_secs(60));
         self
     }
 
-    /// The same that gives at most this many requests away, and fails when asked for more.
+    /// Returns the budget with a cap: after `most` requests, [`Budget::acquire`] fails with [`Kind::Spent`].
     #[must_use]
     pub fn capped(mut self, most: u64) -> Budget {
         self.most = most;
         self
     }
 
-    /// Waits for this request's turn; returns its number.
+    /// Waits for this request's turn and returns its number. Fails if the cap is reached, or if the server asks to
+    /// wait for longer than the job allows.
     pub async fn acquire(&self) -> Result<u64> {
         loop {
             if let Some((number, ())) = self.acquire_for(|| true, || ()).await? {
@@ -188,8 +201,9 @@ impl Budget {
         }
     }
 
-    /// Waits for a turn as long as it is `wanted`, and then takes what it is for, before anybody else's turn comes. A
-    /// turn that nobody wants any more is not used up.
+    /// Waits for a turn as long as `wanted` returns `true`. Then calls `take` before any other request gets a turn,
+    /// and returns the turn's number with what `take` returned. Returns `None` if the turn is no longer wanted; it is
+    /// not used up then.
     pub async fn acquire_for<T>(
         &self,
         wanted: impl Fn() -> bool,
@@ -227,8 +241,8 @@ impl Budget {
         Ok(Some((number, taken)))
     }
 
-    /// Gives no request away after this many, and calls `tell` with the last one. Whoever asks for one more waits, without
-    /// an end: `tell` is to stop everybody.
+    /// Gives no more turns after this many requests, and calls `tell` when it gives the last one. A later caller
+    /// waits without end, because `tell` is to stop the run.
     pub fn stop_after(&self, requests: u64, tell: impl FnOnce() + Send + 'static) {
         self.state().stops_after = Some((requests, Some(Box::new(tell))));
     }
@@ -238,18 +252,19 @@ impl Budget {
         state.stops_after.as_ref().is_some_and(|(most, _)| state.stats.requests >= *most)
     }
 
-    /// Request `number` carries so many questions.
+    /// Notes how many questions request `number` carries.
     pub fn carries(&self, number: u64, questions: usize) {
         self.state().counting.carries(number, questions);
     }
 
-    /// Whether the server's limit was seen to fall by questions, not by requests.
+    /// Returns whether the server's limit was seen to fall by questions, not by requests.
     pub fn counts_questions(&self) -> bool {
         self.state().counting.by_questions()
     }
 
-    /// Takes in what the answer to request `number` says of the limit. The latest answer for a list is followed, upwards too
-    /// (but never above the job's own limit); what others say is believed where they speak of the same limit.
+    /// Takes in what the answer to request `number` says of the limit. An answer to an earlier request than the
+    /// latest one that told is ignored. The limit in an answer for a list is followed, upwards too, but never above
+    /// the job's own limit. What other answers say is believed if they name the same limit.
     pub fn observe(&self, number: u64, headers: Headers, of: Of) {
         let mut state = self.state();
         if number < state.told_by {
@@ -276,7 +291,7 @@ impl Budget {
         }
     }
 
-    /// Paces by this limit from here on, where there is a limit of our own.
+    /// Paces by this limit from now on, unless the job has no limit of its own.
     fn follow(&self, limit: u32) {
         let now = self.pacer().as_ref().map(|(now, _)| *now);
         if let Some(now) = now.filter(|now| *now != limit) {
@@ -285,7 +300,7 @@ impl Budget {
         }
     }
 
-    /// A request that was not refused ends a row of 429s.
+    /// Notes that a request was answered and not refused, which ends a row of 429s.
     pub fn answered(&self) {
         let is_first = !std::mem::replace(&mut self.state().is_answered, true);
         if is_first || self.state().stats.refused > 0 {
@@ -293,8 +308,9 @@ impl Budget {
         }
     }
 
-    /// Request `number` met a 429: everybody waits, as long as the server says, else 60 s doubling to 10 min. A wait that
-    /// the server told and that proved too short is not believed a second time.
+    /// Notes that request `number` met a 429. Every request waits: for `wait` if the server told it, otherwise for a
+    /// minute, doubled with each further 429 in a row up to ten minutes. A told wait that proved too short is not
+    /// believed a second time, but lengthened in the same way.
     pub fn block(&self, number: u64, wait: Option<Duration>) {
         let news = {
             let mut state = self.state();
@@ -324,16 +340,18 @@ impl Budget {
         );
     }
 
-    /// The server asks everybody to wait for so long, and the job does not allow it: no request is made until then.
+    /// Lets every request fail with `error` for `wait`, because the server asks to wait for longer than the job
+    /// allows.
     pub fn is_over(&self, wait: Duration, error: Error) {
         self.state().over = Some((Instant::now() + wait, error));
     }
 
-    /// Numbers so far.
+    /// Returns the numbers so far.
     pub fn stats(&self) -> Stats {
         self.state().stats
     }
 
+    /// Returns what holds the next request back now, and for how long.
     fn obstacle(&self) -> Option<(Reason, Duration)> {
         let now = self.clock.wall();
         let blocked = self.update(|s| s.blocked_until);
@@ -381,7 +399,7 @@ impl Budget {
 }
 
 impl Reason {
-    /// One word, and what to say of a wait.
+    /// Returns the subject of a wait in one word, and the sentence that explains the wait.
     fn told(self) -> (&'static str, &'static str) {
         match self {
             Reason::Pace => ("pace", "requests are spaced to stay under the limit"),
@@ -391,7 +409,8 @@ impl Reason {
     }
 }
 
-/// A wait, as the screen shows it and the summary counts it; over when dropped, slept to its end or not.
+/// A wait that the screen shows and the summary counts. It ends when it is dropped, whether or not it was slept to
+/// its end.
 struct Shown<'b> {
     budget: &'b Budget,
     reason: Reason,
@@ -533,7 +552,7 @@ mod tests {
         assert!(begun.elapsed() >= Duration::from_secs(4), "the server's limit is lower: {:?}", begun.elapsed());
     }
 
-    /// How long the next eleven turns take.
+    /// Returns how many seconds the next eleven turns take.
     async fn pace_of(budget: &Budget) -> u64 {
         let begun = Instant::now();
         for _ in 0..11 {

@@ -1,9 +1,10 @@
-//! The window of one API key, shared by every process and every mirror that uses the key, across restarts: a small
-//! file in the user's state folder, named by a hash of endpoint and client id, read and written under its lock.
+//! Keeps the window of one API key in a small file that every process and every mirror of the key share, across
+//! restarts. The file lies in the user's state folder, named by a hash of endpoint and client id, and is read and
+//! written under its lock.
 //!
-//! It holds the pacer's theoretical arrival time and the end of a block, both in wall-clock nanoseconds since 1970,
-//! because monotonic clocks of two processes cannot be compared. When the file cannot be used the window lives in
-//! memory and the run says so: pacing one process well is better than not running.
+//! It holds the pacer's theoretical arrival time and the end of a block. Both are wall-clock nanoseconds since 1970,
+//! because the monotonic clocks of two processes cannot be compared. If the file cannot be opened, the window lives
+//! in memory and the run says so: pacing one process well is better than not running.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -16,22 +17,22 @@ use sha2::{Digest, Sha256};
 
 use crate::regular;
 
-/// What is shared.
+/// What the processes share. Moments are nanoseconds since 1970.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
-    /// When the next request would arrive if all came evenly spaced.
+    /// The moment at which the next request would come if all came evenly spaced.
     pub theoretical_arrival: u64,
-    /// No request before this moment: the server asked everybody to wait.
+    /// The moment before which no request is made, because the server asked everybody to wait.
     pub blocked_until: u64,
-    /// When it asked for that.
+    /// The moment at which the server asked for that.
     #[serde(default)]
     pub blocked_at: u64,
-    /// 429 answers in a row.
+    /// The number of 429 answers in a row.
     pub strikes: u32,
 }
 
 impl Shared {
-    /// Blocks every request until a moment, unless a block that lasts longer stands.
+    /// Blocks every request until a moment, unless a longer block is in force.
     pub fn block(&mut self, now: u64, until: u64) {
         if until > self.blocked_until {
             (self.blocked_at, self.blocked_until) = (now, until);
@@ -39,14 +40,15 @@ impl Shared {
     }
 }
 
-/// A block that lasts longer is none.
+/// The longest block that is believed. A longer one was stored without its beginning.
 const LONGEST_BLOCK: Duration = Duration::from_secs(24 * 3600);
-/// A block of which only its end is known lasts no longer.
+/// The most time that is believed to be left of a block whose beginning is not known.
 const OLDEST_BLOCK: Duration = Duration::from_secs(3600);
-/// No pace makes a request wait longer: a moment further ahead was stored by a clock that was ahead, or was set back since.
+/// The longest wait that a pace can cause. A moment further ahead was stored by a clock that was ahead, or the clock
+/// was set back since.
 const FARTHEST_PACE: Duration = Duration::from_secs(60);
 
-/// The longest window that is read.
+/// The most bytes of the file that are read.
 const LONGEST: u64 = 4096;
 
 /// The window of one key.
@@ -56,14 +58,14 @@ pub struct Window {
 }
 
 impl Window {
-    /// The file's path for a key.
+    /// Returns the path of a key's file.
     pub fn path(folder: &Path, endpoint: &str, client_id: &str) -> PathBuf {
         let digest = Sha256::digest(format!("{endpoint}\n{client_id}"));
         let hex = crate::hex::text(&digest[..12]);
         folder.join(format!("budget-{hex}.json"))
     }
 
-    /// Opens the window at `path`, made when missing; a link is not followed.
+    /// Opens the window at `path` and creates it if it is missing. Does not follow a link.
     pub fn open(path: &Path) -> std::io::Result<Window> {
         if let Some(folder) = path.parent() {
             regular::private_folder(folder)?;
@@ -71,12 +73,13 @@ impl Window {
         Ok(Window { file: Some(Mutex::new(regular::own(path)?)), memory: Mutex::default() })
     }
 
-    /// A window that only this process knows.
+    /// Creates a window that only this process knows.
     pub fn in_memory() -> Window {
         Window { file: None, memory: Mutex::default() }
     }
 
-    /// Reads, changes and writes the window as one step among all processes. `now` is nanoseconds since 1970.
+    /// Reads, changes and writes the window as one step among all processes. `now` is nanoseconds since 1970. If the
+    /// file fails, changes this process's own window instead.
     pub fn update<T>(&self, now: u64, change: impl Fn(&mut Shared) -> T) -> T {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &self.file {
@@ -96,7 +99,7 @@ fn update_file<T>(file: &mut File, now: u64, change: impl Fn(&mut Shared) -> T) 
         let mut text = String::new();
         file.seek(SeekFrom::Start(0))?;
         Read::by_ref(file).take(LONGEST).read_to_string(&mut text)?;
-        // A file cut by a crash is an empty window: the server's headers correct it at the first answer.
+        // A file that a crash has cut is an empty window; the server's headers correct it at the first answer.
         let before = serde_json::from_str(&text).unwrap_or_default();
         let mut after = believable(before, now);
         let result = change(&mut after);
@@ -112,15 +115,15 @@ fn update_file<T>(file: &mut File, now: u64, change: impl Fn(&mut Shared) -> T) 
     outcome
 }
 
-/// What of a stored window can be: a pace within a minute, and a block that lasts from now as long as it was told to, where
-/// the clock shows an earlier time than when it was told.
+/// Returns the part of a stored window that can be true: a pace within a minute, and a block. If the clock is now
+/// before the block's beginning, it was set back, and the block lasts its whole length from now.
 fn believable(shared: Shared, now: u64) -> Shared {
     let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let mut believed = shared;
     believed.theoretical_arrival = shared.theoretical_arrival.min(now.saturating_add(nanos(FARTHEST_PACE)));
     let lasts = shared.blocked_until.saturating_sub(shared.blocked_at);
     if lasts > nanos(LONGEST_BLOCK) {
-        // Written by an older version, or by nobody: it says until when, and not since when.
+        // An older version, or anything else, wrote the end of the block without its beginning.
         let left = shared.blocked_until.saturating_sub(now);
         let until = if left > nanos(OLDEST_BLOCK) { 0 } else { shared.blocked_until };
         (believed.blocked_at, believed.blocked_until) = (now.min(until), until);
@@ -178,7 +181,7 @@ mod tests {
         w.update(day * SECOND, |x| x.block(day * SECOND, (day + 300) * SECOND));
         let left = |now: u64| w.update(now * SECOND, |x| x.blocked_until).saturating_sub(now * SECOND) / SECOND;
         assert_eq!((left(day + 100), left(1000), left(1100), left(1300)), (200, 300, 200, 0));
-        // As an older version wrote it.
+        // The file as an older version wrote it.
         std::fs::write(
             dir.path().join("w.json"),
             r#"{"theoretical_arrival":0,"blocked_until":2000000000000,"strikes":1}"#,

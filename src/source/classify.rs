@@ -1,5 +1,5 @@
-//! What a failed answer means: words (code, message, scope) to a kind through the dialect's tables, and a status to a
-//! kind when the words decide nothing.
+//! Decides what a failed answer means. The dialect's tables turn its words (code, message, scope) into a kind of
+//! error. The HTTP status decides only if the words decide nothing.
 
 use crate::dialect::{Dialect, Meaning};
 use crate::error::{Error, Kind, SAID};
@@ -7,8 +7,9 @@ use crate::quantity::counted;
 use crate::source::wording;
 use crate::source::words::Words;
 
-/// The error that these words name, if anything in them is known. A documented code anywhere, also as a word of the
-/// message, outranks a general one (servers wrap `TOKEN_EXPIRED` in `INTERNAL_SERVER_ERROR`).
+/// Returns the error that these words name, or `None` if nothing in them is known. A documented code outranks a
+/// general one wherever it stands, also as a word of the message, because servers wrap `TOKEN_EXPIRED` in
+/// `INTERNAL_SERVER_ERROR`.
 pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> {
     let of_code = |c: &str| dialect.codes.get(&c.trim().to_ascii_uppercase()).copied().or_else(|| spoken(dialect, c));
     let coded = words.code.as_deref().and_then(of_code);
@@ -20,7 +21,7 @@ pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> 
         (None, Some(s)) => s,
         (None, None) => return None,
     };
-    // A status that is plainer than a general code.
+    // The status is plainer than a general code.
     let meaning = match status {
         429 if general(meaning) => Meaning::RateLimited,
         _ => meaning,
@@ -36,7 +37,7 @@ pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> 
     Some(saying(kind, words))
 }
 
-/// An error that tells what the server says, as far as it may be told.
+/// Returns an error of this kind with the server's words, as far as they may be told.
 pub fn saying(kind: Kind, words: &Words) -> Error {
     let code = words.code.as_deref().map(|c| format!(" ({})", wording::code(c))).unwrap_or_default();
     let message = words.message.as_deref();
@@ -51,14 +52,14 @@ fn spoken(dialect: &Dialect, message: &str) -> Option<Meaning> {
     code.or_else(|| dialect.phrases.iter().find(|(phrase, _)| lower.contains(phrase.as_str())).map(|(_, m)| m)).copied()
 }
 
-/// graphql-js: `Cannot query field "x" on type "T".`
+/// Returns the field that graphql-js does not know: `Cannot query field "x" on type "T".`
 fn unknown_field(message: &str) -> Option<String> {
     let rest = message.strip_prefix("Cannot query field ")?;
     let quoted = rest.strip_prefix(['"', '\'', '`', '“'])?;
     quoted.split(['"', '\'', '`', '”']).next().map(str::to_owned)
 }
 
-/// What a status means when the body decides nothing.
+/// Returns the error for a status if the body decides nothing.
 pub fn by_status(status: u16, said: impl std::fmt::Display) -> Error {
     let kind = match status {
         300..=399 => Kind::Redirected,
@@ -67,7 +68,7 @@ pub fn by_status(status: u16, said: impl std::fmt::Display) -> Error {
         408 | 425 => Kind::TimedOut,
         413 => Kind::TooLarge,
         429 => Kind::RateLimited,
-        // Not implemented is the method, on a server that only has files to give.
+        // 501 means that the method is not implemented: the server only has files to give.
         400..=499 | 501 => Kind::WrongEndpoint,
         500..=599 => Kind::ServerFault,
         _ => Kind::UnknownFailure,
@@ -75,8 +76,8 @@ pub fn by_status(status: u16, said: impl std::fmt::Display) -> Error {
     Error::new(kind, format!("HTTP {status}: {said}"))
 }
 
-/// What an answer means that is no GraphQL answer: something else stands there, or in front of it. Who may not ask is told in
-/// GraphQL, so an HTTP 401 or 403 of anybody else is no word on the key.
+/// Returns the error for an answer that is not GraphQL: something else answers at this address, or stands in front of
+/// it. The API refuses in GraphQL, so an HTTP 401 or 403 outside it says nothing about the key.
 fn no_answer(status: u16, said: &str) -> Error {
     let error = by_status(status, said);
     let kind = match (status, error.kind) {
@@ -87,14 +88,14 @@ fn no_answer(status: u16, said: &str) -> Error {
     Error { kind, ..error }
 }
 
-/// What JSON means that is no answer to a GraphQL request: another service listens there.
+/// Returns the error for JSON that is no answer to a GraphQL request: another service listens there.
 pub fn no_graphql(status: u16) -> Error {
     let error = no_answer(status, "JSON with neither data nor errors, which is no GraphQL answer");
     if (200..300).contains(&status) { Error { kind: Kind::WrongEndpoint, ..error } } else { error }
 }
 
-/// What the words of JSON mean that is no GraphQL answer. Only the documented codes say that a key or a scope is refused:
-/// a firewall says `403`, too.
+/// Returns the error that the words of JSON outside GraphQL name, or `None` if nothing in them is known. Only the
+/// documented codes are believed to refuse a key or a scope, because a firewall says `403`, too.
 pub fn outside_graphql(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> {
     const DOCUMENTED: [&str; 4] = ["UNAUTHORIZED", "INVALID_CLIENT", "TOKEN_EXPIRED", "INSUFFICIENT_SCOPES"];
     let error = by_words(dialect, words, status)?;
@@ -114,7 +115,7 @@ pub fn outside_graphql(dialect: &Dialect, words: &Words, status: u16) -> Option<
     Some(Error { kind, ..no_graphql(status) })
 }
 
-/// What a body means that is no answer, and most often no JSON. Its text is never quoted.
+/// Returns the error for a body that is no answer, and mostly no JSON. Never quotes its text.
 pub fn unreadable(status: u16, body: &[u8]) -> Error {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {

@@ -1,7 +1,9 @@
-//! One HTTP attempt: send, read to the end within the cap, hand over status, body and rate-limit headers. It judges
-//! nothing and retries nothing. No redirect is followed (it would carry the credentials along), the proxy comes from
-//! the environment (none for this machine's own addresses: [`crate::loopback`]), connections are kept alive, answers may be compressed (`decoding`). What failed below HTTP (no connection,
-//! no TLS, a certificate) is named in `unreachable`.
+//! Makes one HTTP attempt: sends a request, reads the answer to its end within the cap, and returns status, body and
+//! rate-limit headers. It judges nothing and retries nothing.
+//!
+//! It follows no redirect, because that would carry the credentials along. The proxy comes from the environment, but
+//! there is none for this machine's own addresses ([`crate::loopback`]). Connections are kept alive. Answers may be
+//! compressed (`decoding`). `transport_error` names what failed below HTTP: no connection, no TLS, a certificate.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,18 +27,18 @@ use crate::source::transport_error::{chain, of_http};
 /// The HTTP side of the source.
 pub struct Http {
     client: RwLock<reqwest::Client>,
-    /// How often connections were given up because of an answer that belonged to another request.
+    /// How often connections were given up because an answer belonged to another request.
     mixed_up: AtomicU32,
     connect_timeout: Duration,
     read_timeout: Duration,
     idle: usize,
     endpoint: reqwest::Url,
     max_response: usize,
-    /// What time it is for the server.
+    /// The server's time, by its answers.
     pub clock: ServerClock,
 }
 
-/// An answer and what its headers say of the limit.
+/// An answer, with what its headers say of the limit.
 pub struct Attempt {
     /// Status and body.
     pub answer: Answer,
@@ -44,11 +46,12 @@ pub struct Attempt {
     pub headers: Headers,
 }
 
-/// The whole of one attempt, however slowly the bytes drip.
+/// The longest time that one attempt may take, however slowly the bytes come.
 pub const WHOLE: Duration = Duration::from_secs(180);
 
 impl Http {
-    /// A client for these settings; makes no request.
+    /// Creates a client. Makes no request. Fails if the endpoint is not a URL, is not encrypted (unless it is this
+    /// machine's), or holds a user name or password.
     pub fn new(settings: &Settings) -> Result<Http> {
         let endpoint: reqwest::Url = settings
             .endpoint
@@ -75,29 +78,30 @@ impl Http {
         Ok(Http { client, mixed_up, connect_timeout, read_timeout, idle, endpoint, max_response, clock })
     }
 
-    /// Gives up the connections that stand, because an answer came that belonged to another request. When that happens
-    /// again and again, no connection is used twice.
+    /// Gives up the open connections, because an answer came that belonged to another request. From the third time
+    /// on, no connection is used twice.
     pub fn reconnect(&self) {
         const TIMES: u32 = 3;
         let before = self.mixed_up.fetch_add(1, Ordering::Relaxed);
         let idle = if before + 1 < TIMES { self.idle } else { 0 };
-        // Without a new client the old one goes on: each answer is judged by its names all the same.
+        // If no new client can be built, the old one goes on: each answer is still judged by its names.
         if let Ok(fresh) = client(&self.host(), self.connect_timeout, self.read_timeout, idle) {
             *self.client.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         }
     }
 
-    /// The address.
+    /// Returns the API's address.
     pub fn endpoint(&self) -> &str {
         self.endpoint.as_str()
     }
 
-    /// The host of the address.
+    /// Returns the host of the API's address.
     pub fn host(&self) -> String {
         self.endpoint.host_str().unwrap_or_default().to_owned()
     }
 
-    /// Posts one request body.
+    /// Posts one request body and reads the answer. Fails if no whole answer came, if it redirects, or if it is
+    /// larger than the cap. Any other status is the caller's to judge.
     pub async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Attempt> {
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
         let request = client.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json");
@@ -130,13 +134,13 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         let mut body = decoding::undo(response.headers(), body, self.max_response)?;
-        // Pages keep the body until they are stored, and not what it grew to on the way.
+        // Pages keep the body until they are stored, so its unused capacity is given back.
         body.shrink_to_fit();
         Ok(Attempt { answer: Answer { status, body }, headers })
     }
 }
 
-/// A client for this host that keeps at most `idle` connections for later requests.
+/// Builds a client for this host that keeps at most `idle` connections for later requests.
 fn client(host: &str, connect_timeout: Duration, read_timeout: Duration, idle: usize) -> Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder();
     if loopback::is_loopback(host) {
@@ -156,8 +160,8 @@ fn client(host: &str, connect_timeout: Duration, read_timeout: Duration, idle: u
         .map_err(|e| Error::new(Kind::Internal, format!("the HTTP client cannot be built: {}", chain(&e))))
 }
 
-/// Where a redirect leads, as far as it is fit to be told: another host by its name, another path of this one without
-/// what may follow it.
+/// Returns where a redirect leads, as far as it may be told: another host by its name, another path of this host
+/// without its query.
 fn elsewhere(endpoint: &reqwest::Url, location: &HeaderValue) -> String {
     let Some(target) = location.to_str().ok().and_then(|text| endpoint.join(text).ok()) else {
         return "an address that is none".into();

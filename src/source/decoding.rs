@@ -1,9 +1,9 @@
-//! Undoes what a server, or what stands in front of it, has done to a body on its way: `gzip`, `deflate`, `br` and `zstd`,
-//! alone or one after another, in one member or several, as `Content-Encoding` names them.
+//! Undoes the compression of a body: `gzip`, `deflate`, `br` and `zstd`, alone or one after another, in one member or
+//! several, as `Content-Encoding` names them. The server may have applied it, or something in front of the server.
 //!
-//! The client's own decoding is not used: it takes one coding, and fails a whole answer where a proxy names a coding that it
-//! has undone, or names none. Here the first bytes of a body count as well: JSON begins with none of the marks of a
-//! compressed one.
+//! The HTTP client's own decoding is not used, because it undoes one coding only. It also fails a whole answer if a
+//! proxy names a coding that it has undone already, or does not name the coding. Here the first bytes of a body count
+//! as well: JSON never begins like a compressed body.
 
 use std::io::{self, Read};
 
@@ -11,13 +11,13 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 
 use crate::error::{Error, Kind, Result};
 
-/// What is asked for, best first.
+/// The codings that requests accept, best first.
 pub const ACCEPTED: &str = "zstd, br, gzip, deflate";
 
-/// So many codings lie upon one another at most.
+/// The most codings that are undone: as the header names them, and again as only their marks show them.
 const MOST: usize = 4;
 
-/// How a body is coded.
+/// A coding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Gzip,
@@ -27,7 +27,7 @@ enum Coding {
 }
 
 impl Coding {
-    /// The coding of this name; `None` for `identity` and for names that nobody has.
+    /// Returns the coding of this name, or `None` for `identity` and for unknown names.
     fn named(name: &str) -> Option<Coding> {
         match name.trim().to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => Some(Coding::Gzip),
@@ -38,7 +38,7 @@ impl Coding {
         }
     }
 
-    /// The coding whose mark a body begins with. (Neither deflate nor Brotli has one.)
+    /// Returns the coding whose mark a body begins with. (Deflate and Brotli have none.)
     fn marked(body: &[u8]) -> Option<Coding> {
         match body {
             [0x1f, 0x8b, ..] => Some(Coding::Gzip),
@@ -50,7 +50,7 @@ impl Coding {
     fn undo(self, body: &[u8], most: usize) -> Result<Vec<u8>> {
         match self {
             Coding::Gzip => read(flate2::read::MultiGzDecoder::new(body), most),
-            // The name says zlib, and some servers send the bare stream.
+            // The name means zlib, but some servers send the bare stream.
             Coding::Deflate => match read(flate2::read::ZlibDecoder::new(body), most) {
                 Err(e) if e.kind == Kind::Garbled => read(flate2::read::DeflateDecoder::new(body), most),
                 decoded => decoded,
@@ -61,7 +61,7 @@ impl Coding {
     }
 }
 
-/// The body as it was before it was coded, of at most `most` bytes.
+/// Returns the body as it was before it was coded. Fails if it would be larger than `most` bytes, or is cut.
 pub fn undo(headers: &HeaderMap, mut body: Vec<u8>, most: usize) -> Result<Vec<u8>> {
     let names = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let codings: Vec<Coding> = names.flat_map(|names| names.split(',')).filter_map(Coding::named).collect();
@@ -78,8 +78,8 @@ pub fn undo(headers: &HeaderMap, mut body: Vec<u8>, most: usize) -> Result<Vec<u
     Ok(body)
 }
 
-/// Whether a body is text already, whatever its headers say. (A Brotli body may begin with a bracket by chance: it is none
-/// unless all of it is JSON.)
+/// Returns whether a body is text already, whatever its headers say. (A Brotli body may begin with a bracket by
+/// chance, so all of it has to be text.)
 fn is_plain(body: &[u8]) -> bool {
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
     text.is_empty()

@@ -1,5 +1,5 @@
-//! One document at a time, for whoever finds out how the API is spelled: the answer as it is, failures of transport,
-//! token and budget retried like everybody's.
+//! Asks single documents, for discovery, which finds out how the API is spelled. The answer is handed on as it is.
+//! Failures of transport, token and budget are retried as for any other request.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::source::classify;
 use crate::source::server::{Reply, Server};
 use crate::source::surrogates;
 
-/// The source as a server that answers documents; with a token once there is a mutation that gives one.
+/// The source as a server that answers documents. It sends a token once the mutation that gives one is known.
 pub struct Documents<'s> {
     source: &'s Source,
     signed_in: bool,
 }
 
 impl<'s> Documents<'s> {
-    /// Asks with a token, or without.
+    /// Creates a server that asks with a token (`signed_in`) or without one.
     pub fn new(source: &'s Source, signed_in: bool) -> Documents<'s> {
         Documents { source, signed_in }
     }
@@ -42,7 +42,7 @@ impl<'s> Documents<'s> {
             let text = std::str::from_utf8(&answer.body).map_err(|_| unreadable())?;
             envelope::open(&source.dialect(), answer.status, text)?;
             let mut reply = Reply::read(text).ok_or_else(unreadable)?;
-            // What it says is told to people, and may quote what it was sent.
+            // A server's message is shown to people, and may quote the secrets that it was sent.
             for said in &mut reply.errors {
                 said.message = sent.hide(&said.message);
             }
@@ -56,7 +56,8 @@ impl<'s> Documents<'s> {
         sent.judge(outcome, false)
     }
 
-    /// A failure of the moment, or of who asks: nothing is learnt from it.
+    /// Returns the first failure from which nothing is to be learnt about the spelling, because it passes or is about
+    /// the caller.
     fn passing(&self, status: u16, reply: &Reply) -> Option<Error> {
         let dialect = self.source.dialect();
         reply.errors.iter().find_map(|said| {

@@ -1,11 +1,12 @@
-//! A GraphQL answer becomes typed results here, at the door. The body is judged before the HTTP status (documented:
-//! failures usually arrive as 200), and nobody matches strings later.
+//! Turns a GraphQL answer into typed results, at the door. The body is judged before the HTTP status, because
+//! failures usually arrive as 200 (documented). Nobody matches strings later.
 //!
-//! What is read, in this order: is it JSON; does it answer this request ([`super::response_names`]); are there `errors`
-//! (each becomes a kind); does the payload say `success: false`; is the list where the dialect says. An error touches the
-//! one question whose response name its path begins with, and all of them where its path begins with anything else: an
-//! error without an address is never dropped. Partial data with errors is never accepted as whole. Only when a body
-//! decides nothing does the status speak.
+//! The questions are, in this order: Is it JSON? Does it answer this request ([`super::response_names`])? Are there
+//! `errors` (each becomes a kind)? Does the payload say `success: false`? Is the list where the dialect says?
+//!
+//! An error touches the one question whose response name its path begins with. If the path begins with anything else,
+//! the error touches every question, so that an error without an address is never dropped. Partial data with errors
+//! is never accepted as whole. The status decides only if the body decides nothing.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -44,21 +45,21 @@ pub struct Answer {
 pub struct Granted {
     /// The token.
     pub access_token: String,
-    /// Its life in seconds, when given.
+    /// Its life in seconds, if the server names it.
     pub expires_in: Option<f64>,
 }
 
-/// What an answer to several questions holds.
+/// The judgement on an answer to several questions.
 #[derive(Debug)]
 pub struct Judged {
-    /// The names under which it came.
+    /// The names under which the answer came.
     pub named: Named,
-    /// The result of each question, in their order.
+    /// The result of each question, in the order of the questions.
     pub outcomes: Vec<Result<Page>>,
 }
 
-/// Judges the answer to `questions`, which were to be answered under `names`. `rules` say what stays out of the records'
-/// hashes.
+/// Judges the answer to `questions`, which were to be answered under `names`. `rules` say what stays out of the
+/// records' hashes.
 pub fn pages(
     dialect: &Dialect,
     rules: &PerStream<Volatile>,
@@ -85,7 +86,7 @@ pub fn pages(
         Err(e) => return every(questions, &e),
     };
     if let Some(error) = elsewhere(came) {
-        // What denies itself under the operation's own name says why.
+        // A payload under the operation's own name may itself say why it fails.
         let denied = |q: &Question| {
             let part = dialect.stream(q.stream)?;
             let payload = data.get(&part.operation).copied().filter(|_| came == Named::Operation);
@@ -102,7 +103,7 @@ pub fn pages(
         let payload = data.get(name).copied();
         let found = payload_of(dialect, &query::list_shape(&part.list), payload, &part.operation)?;
         let Some(items) = &found.items else {
-            // What the answer says of itself at its top explains it.
+            // Words at the top of the answer explain why the list is missing.
             return Err(classify::by_words(dialect, &words, answer.status).unwrap_or_else(|| {
                 Error::new(
                     Kind::PartialData,
@@ -110,7 +111,7 @@ pub fn pages(
                 )
             }));
         };
-        // Who may not ask is not told that there is nothing.
+        // An empty list beside a denial is no answer: a server does not show its records to a caller that it refuses.
         if let (true, Some(fault)) = (items.is_empty(), faults.iter().find(|fault| fault.denies_empty)) {
             return Err(fault.error.clone());
         }
@@ -119,8 +120,8 @@ pub fn pages(
     Judged { named: came, outcomes: questions.iter().zip(names).map(one).collect() }
 }
 
-/// The names under which an answer came. One whose errors name questions of another request belongs to that one, whether
-/// it has data or not.
+/// Returns the names under which an answer came. An answer without data belongs to another request if an error in it
+/// names a question of that request.
 fn came_under(data: &HashMap<String, &RawValue>, faults: &[Fault], names: &[String], operations: &[&str]) -> Named {
     let members: Vec<&str> = data.keys().map(String::as_str).collect();
     match Named::of(&members, names, operations) {
@@ -129,7 +130,7 @@ fn came_under(data: &HashMap<String, &RawValue>, faults: &[Fault], names: &[Stri
     }
 }
 
-/// The error of an answer whose names say that it belongs to another request.
+/// Returns the error of an answer that came under the wrong names, or `None` if its names are right.
 fn elsewhere(named: Named) -> Option<Error> {
     match named {
         Named::Given | Named::Nothing => None,
@@ -137,7 +138,7 @@ fn elsewhere(named: Named) -> Option<Error> {
             Kind::Garbled,
             "the answer belongs to another request: it has none of the names that were asked for",
         )),
-        // Perhaps the server obeys one alias in a request, but not several.
+        // Perhaps the server obeys one alias a request, but not several. This kind is asked again in smaller company.
         Named::Operation => Some(Error::new(
             Kind::PartialData,
             "the answer has the operation's own name, not the one that was asked for",
@@ -145,7 +146,8 @@ fn elsewhere(named: Named) -> Option<Error> {
     }
 }
 
-/// Judges the answer to the token mutation, which was to be answered under `name`; says under which names it came.
+/// Judges the answer to the token mutation, which was to be answered under `name`. Also returns the names under which
+/// it came.
 pub fn token(dialect: &Dialect, name: &str, mut answer: Answer) -> (Named, Result<Granted>) {
     surrogates::text(&mut answer.body);
     let mut came = Named::Nothing;
@@ -185,7 +187,8 @@ fn granted(dialect: &Dialect, name: &str, answer: &Answer, came: &mut Named) -> 
     Ok(Granted { access_token, expires_in: found.number(Want::ExpiresIn) })
 }
 
-/// A refused pair is a refused pair, whichever of the two words the server uses for it.
+/// Returns the error as it is when a token was asked for: the pair of id and secret is refused, whichever word the
+/// server uses.
 fn of_token(error: Error) -> Error {
     Error { kind: policy::of_a_token_request(error.kind), ..error }
 }
@@ -194,13 +197,14 @@ fn every(questions: &[Question], error: &Error) -> Judged {
     Judged { named: Named::Nothing, outcomes: questions.iter().map(|_| Err(error.clone())).collect() }
 }
 
-/// Whether the names of an answer's members at its top are as they were sent: a broken one may be that of `errors`.
+/// Returns whether the names of the answer's top members hold no replaced character. A broken name may be that of
+/// `errors`.
 fn are_names_whole(text: &str) -> bool {
     let members: HashMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
     !members.keys().any(|name| name.contains(char::REPLACEMENT_CHARACTER))
 }
 
-/// The members of an answer, or what it means that it is none.
+/// Reads the members of an answer. `Err` says what it means if it is no GraphQL answer.
 pub(super) fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<Envelope<'b>> {
     let Some(envelope) = Envelope::read(text) else {
         return Err(classify::unreadable(status, text.as_bytes()));
@@ -208,7 +212,7 @@ pub(super) fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<
     if envelope.data.is_some() || envelope.has_errors() {
         return Ok(envelope);
     }
-    // Neither data nor errors: a gateway's JSON, or a payload that stands at the top.
+    // There are neither data nor errors: this is a gateway's JSON, or a payload that stands at the top.
     let words = &envelope.words;
     Err(if envelope.is_graphql {
         classify::by_words(dialect, words, status)
@@ -218,17 +222,18 @@ pub(super) fn open<'b>(dialect: &Dialect, status: u16, text: &'b str) -> Result<
     })
 }
 
-/// Whether a payload's own `success` affirms it, as a value or as a text.
+/// Returns whether a payload's own `success` affirms it, as a value or as a text.
 fn affirms(raw: &str) -> bool {
     matches!(raw.trim_matches('"').to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "ok" | "success")
 }
 
-/// Whether a payload's own `success` denies it, as a value or as a text.
+/// Returns whether a payload's own `success` denies it, as a value or as a text.
 pub(super) fn denies(raw: &str) -> bool {
     matches!(raw.trim_matches('"').to_ascii_lowercase().as_str(), "false" | "0" | "no")
 }
 
-/// Reads a payload by its shape and lets it speak for itself: `success: false` is a failure without any `errors`.
+/// Reads a payload by its shape. Fails if the payload reports a failure itself: `success: false` is one, even without
+/// any `errors`.
 fn payload_of<'b>(
     dialect: &Dialect,
     shape: &Shape,
@@ -243,7 +248,7 @@ fn payload_of<'b>(
             .deserialize(&mut reader)
             .map_err(|_| Error::new(Kind::Garbled, format!("the answer of `{operation}` is not readable")))?;
     }
-    // An empty list is believed only where nothing beside it speaks against it.
+    // An empty list is believed only if nothing beside it speaks against it.
     let is_empty = found.items.as_ref().is_some_and(Vec::is_empty);
     let failed = found.get(Want::Success).is_some_and(denies)
         || found.errors.is_some()
@@ -283,7 +288,7 @@ fn page(
         match Record::read(id_field, text, start, rule) {
             Some(mut row) => {
                 row.repaired = within(repaired, &row.range);
-                // Two ids may differ in just what was replaced: such a one is none.
+                // Two ids may differ in just the character that was replaced, so such an id does not count as read.
                 if row.repaired > 0 && row.id.contains(char::REPLACEMENT_CHARACTER) {
                     gaps.push(n);
                 } else {

@@ -80,7 +80,7 @@ fn success_false_is_a_failure_without_errors() {
             format!(r#"{{"data":{{"getContactList":{{"success":{word},"data":{{"docs":[],"totalDocs":0}}}}}}}}"#);
         assert_eq!(kind(200, &empty), Kind::UnknownFailure, "{word}");
     }
-    // An empty list beside a word against it.
+    // An empty list beside a member that says that it failed.
     for beside in [
         r#""success":null"#,
         r#""success":"error""#,
@@ -176,7 +176,7 @@ fn an_answer_to_another_request_is_not_believed() {
         let kind = if named == Named::Others { Kind::Garbled } else { Kind::PartialData };
         assert_eq!(judged.outcomes[0].as_ref().expect_err("another's").kind, kind);
     }
-    // What denies itself is believed to, under whatever name.
+    // An answer that says that it failed is believed, under whatever name it stands.
     let refused = r#"{"data":{"getContactList":{"success":false,"code":"TOKEN_EXPIRED"}}}"#;
     let denied = judged(&contacts(), &["q0"], 200, refused.as_bytes()).outcomes.remove(0);
     assert_eq!(denied.expect_err("refused").kind, Kind::TokenExpired);

@@ -1,9 +1,9 @@
-//! One exchange with the server: a request whose turn has come is sent, the budget learns what the answer's headers say, and
-//! what came of it means the same for everybody, whoever asked.
+//! Makes one exchange with the server: sends a request whose turn has come, lets the budget learn what the answer's
+//! headers say, and notes what the outcome means for every request.
 //!
-//! Three callers make an attempt: for a token, for a document of discovery, for the pages of lists. They differ in what they
-//! write and in how they read the answer. All else is here, so that no caller can forget to hide a secret, to obey a 429 or to
-//! tell an outage from a wrong address.
+//! Three callers make an attempt: for a token, for a document of discovery, for the pages of lists. They differ in
+//! what they write and in how they read the answer. All else is here, so that no caller can forget to hide a secret,
+//! to obey a 429 or to tell an outage from a wrong address.
 
 use std::sync::atomic::Ordering;
 
@@ -28,8 +28,8 @@ pub(super) struct Sent<'s> {
 }
 
 impl Source {
-    /// Sends a request body, with a token or without. `number` is the request's turn in the budget, `of` what it asks for.
-    /// Returns the answer as it came, and what judges it.
+    /// Sends a request body, with a token or without. `number` is the request's turn in the budget; `of` is what the
+    /// request asks for. Returns the answer as it came, and the [`Sent`] that judges the outcome.
     pub(super) async fn exchange(
         &self,
         number: u64,
@@ -56,9 +56,9 @@ impl Source {
 }
 
 impl Sent<'_> {
-    /// Notes what an outcome means for everybody, and returns it. Anything sensible proves the address. A 429 pauses every
-    /// request, unless other questions of the same request are answered (`is_beside_answers`): then the limit is the
-    /// question's own. The error's text holds none of our secrets.
+    /// Notes what an outcome means for every request, and returns it. A sensible answer proves the address. A 429
+    /// pauses every request, unless other questions of the same request are answered (`is_beside_answers`): then the
+    /// limit is the question's own. The error's text holds none of our secrets.
     pub fn judge<T>(&self, outcome: Result<T>, is_beside_answers: bool) -> Result<T> {
         let source = self.source;
         let mut error = match outcome {
@@ -78,15 +78,15 @@ impl Sent<'_> {
         if source.contacted.load(Ordering::Relaxed) {
             error.kind = policy::at_a_known_address(error.kind);
         }
-        // A gateway may speak of a token that has expired: the next attempt brings a new one.
+        // Something in front of the API may refuse an expired token, so the next attempt brings a new one.
         if let Some(token) = self.token.as_ref().filter(|_| policy::may_be_of_the_token(&error.kind)) {
             source.tokens.refused(token.generation);
         }
         Err(error)
     }
 
-    /// Returns a text without our secrets: a server's words may quote what it was sent (graphql-js quotes the value of a
-    /// variable that does not fit).
+    /// Returns a text without our secrets. A server's words may quote what it was sent: graphql-js quotes the value
+    /// of a variable that does not fit.
     pub fn hide(&self, text: &str) -> String {
         let hidden = self.source.settings.client_secret.hide_in(text);
         match &self.token {
@@ -95,7 +95,8 @@ impl Sent<'_> {
         }
     }
 
-    /// Pauses every request after a 429. Where the server asks for a longer pause than the job allows, nobody asks any more.
+    /// Pauses every request after a 429. If the server asks for a longer pause than the job allows, every later
+    /// request fails.
     fn block(&self, error: &Error) {
         let (budget, limits) = (&self.source.budget, &self.source.settings.limits);
         match (error.wait, limits.asked_too_much(error.wait)) {

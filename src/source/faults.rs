@@ -1,11 +1,11 @@
-//! The errors of an answer, each with its kind and the question that it touches.
+//! Reads the errors of an answer, each with its kind and the question that it touches.
 //!
-//! GraphQL says that `errors` is a list of objects whose `path` begins with a response name. Servers write other things,
-//! too: whatever stands there is an error, and one whose path begins with no response name of its request touches every
-//! question of it.
+//! GraphQL says that `errors` is a list of objects whose `path` begins with a response name. Servers also write other
+//! things there. Everything that stands there is an error. If its path begins with no response name of the request,
+//! it touches every question.
 //!
-//! An answer may hold an error for each of a hundred thousand rows. Of those that touch the same question and mean the same,
-//! the first is kept; what it costs does not grow with their number.
+//! An answer may hold an error for each of a hundred thousand rows. Of the errors that touch the same question and
+//! mean the same, only the first is kept, so that the cost does not grow with their number.
 
 use std::collections::HashMap;
 
@@ -21,30 +21,30 @@ use crate::error::{Error, Kind};
 use crate::policy::{self, Subject};
 use crate::source::classify;
 
-/// So many fields that a server does not know are named; a query has fewer.
+/// The most unknown fields that an error names. A query has fewer.
 const FIELDS: usize = 500;
 
 /// An error of an answer.
 pub(super) struct Fault {
-    /// The response name of the question it touches; `None` where it touches every one.
+    /// The response name of the question that it touches, or `None` if it touches every question.
     pub touches: Option<String>,
-    /// It says who may not ask, or not now: beside it, an empty list is no answer.
+    /// Whether it denies the whole request, so that an empty list beside it is no answer.
     pub denies_empty: bool,
-    /// Its path begins with a name that another request of this process gave.
+    /// Whether its path begins with a name that this process gave to another request.
     pub is_of_another: bool,
-    /// What it is.
+    /// The error itself.
     pub error: Error,
 }
 
 impl Fault {
-    /// Whether another one says the same of the same question.
+    /// Returns whether two errors say the same about the same question.
     fn is_like(&self, other: &Fault) -> bool {
         let of = |f: &Fault| (rank(&f.error.kind), f.is_of_another);
         of(self) == of(other) && self.touches == other.touches
     }
 }
 
-/// The errors of an answer, the most telling first.
+/// Returns the errors of an answer, those that explain others first.
 pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, names: &[String]) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     let mut unknown: Vec<String> = Vec::new();
@@ -65,9 +65,9 @@ pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, na
     if envelope.success.is_some_and(|raw| denies(raw.get())) {
         take(Entry::default());
     }
-    // The most telling first: an expired token explains a failed resolver, not the other way round.
+    // An expired token explains a failed resolver, and not the other way round.
     faults.sort_by_key(|f| rank(&f.error.kind));
-    // One error is told; it names every field that is to go, or each run would find the next one.
+    // Only one error is told. It names every unknown field, or each run would find the next one.
     for fault in &mut faults {
         if let Kind::QueryRejected { fields } = &mut fault.error.kind {
             fields.clone_from(&unknown);
@@ -76,8 +76,8 @@ pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, na
     faults
 }
 
-/// Returns what a failure speaks of, as far as one explains another: those that speak of a record, or of something behind
-/// it in the order, explain nothing.
+/// Returns what a failure is about, as far as it explains others. All subjects from [`Subject::Record`] on are equal,
+/// because they explain nothing.
 fn rank(kind: &Kind) -> Subject {
     policy::subject(kind).min(Subject::Record)
 }
@@ -97,7 +97,7 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
             said(Kind::UnknownFailure)
         }
     });
-    // One row's own failure, whatever general code it carries: an outage does not choose rows.
+    // This failure is one row's own, whatever general code it carries, because an outage does not choose rows.
     let error = match row_of(&entry.path) {
         Some(behind) if path.is_some() && policy::is_general(&error.kind) => {
             let field = behind.iter().rev().find_map(Value::as_str).filter(|name| is_name(name)).map(str::to_owned);
@@ -106,7 +106,8 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
         }
         _ => error,
     };
-    // Who is not known, or is over the limit, is so for the whole request, but where others of it are answered.
+    // A caller that is unknown or over the limit is so for the whole request, unless other questions of it are
+    // answered. A refused key is refused for all of it.
     let denies_empty = policy::denies_a_request(&error.kind);
     let answers = |name: &str| {
         let others = |data: &HashMap<String, &RawValue>| data.iter().any(|(n, raw)| n != name && raw.get() != "null");
@@ -121,14 +122,13 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
     }
 }
 
-/// Where an error's path leads within one row of a list: what stands behind the row's number. `None` where it leads to no
-/// row.
+/// Returns the steps of an error's path behind the row's number, or `None` if the path leads to no row.
 fn row_of(path: &[Value]) -> Option<&[Value]> {
     let row = path.iter().position(Value::is_number)?;
     path.get(row + 1..)
 }
 
-/// Whether a text has the form of a GraphQL name, and is no longer than one.
+/// Returns whether a text has the form and the length of a GraphQL name.
 fn is_name(text: &str) -> bool {
     text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }

@@ -1,5 +1,5 @@
-//! Reads the dates of HTTP headers. A recipient must take three forms (RFC 9110, 5.6.7): today's, the one of RFC 850 with
-//! its two-digit years, and that of C's `asctime`. The name of the weekday adds nothing, and is not looked at.
+//! Reads the dates of HTTP headers. A recipient must accept three forms (RFC 9110, 5.6.7): today's, that of RFC 850
+//! with its two-digit years, and that of C's `asctime`. The weekday adds nothing and is ignored.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
-/// A moment, in whole seconds since 1970; `now` settles which century a two-digit year is of.
+/// Returns a moment in whole seconds since 1970, or `None` if the text is no date. `now`, in the same unit, settles
+/// the century of a two-digit year.
 pub fn parse(text: &str, now: i64) -> Option<i64> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     match words[..] {
@@ -23,12 +24,12 @@ pub fn parse(text: &str, now: i64) -> Option<i64> {
         }
         // `Sun Nov  6 08:49:37 1994`
         [_, month, day, time, year] if time.contains(':') => moment(day, month, year.parse().ok()?, time),
-        // With another zone than the one that is prescribed.
+        // A date with another zone than the prescribed one.
         _ => Some(jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp().as_second()),
     }
 }
 
-/// The year that two digits stand for: the latest that lies at most 50 years ahead.
+/// Returns the year that two digits stand for: the latest one that lies at most 50 years ahead.
 fn four_digits(said: i16, now: i64) -> Option<i16> {
     let latest = TimeZone::UTC.to_datetime(Timestamp::from_second(now).ok()?).year() + 50;
     Some(latest - (latest - said).rem_euclid(100))
@@ -38,7 +39,7 @@ fn moment(day: &str, month: &str, year: i16, time: &str) -> Option<i64> {
     let month = MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month))? + 1;
     let mut parts = time.split(':').map(|part| part.parse::<i8>().ok());
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
-    // A leap second is the last of its minute.
+    // A leap second is read as the last second of its minute.
     let date =
         DateTime::new(year, i8::try_from(month).ok()?, day.parse().ok()?, hour, minute, second.min(59), 0).ok()?;
     parts.next().is_none().then(|| date.duration_since(EPOCH).as_secs())

@@ -1,5 +1,5 @@
-//! Reads what an answer's headers say of the limit and of waiting. A value that is no number, that is out of range or
-//! whose unit cannot be told counts as not sent. How long is really waited is the job's to say.
+//! Reads what an answer's headers say of the limit and of waiting. A value that is no number, is out of range, or has
+//! an unknown unit counts as not sent. How long a request really waits is for the job to say.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::budget::Headers;
 use super::http_date;
 use crate::number;
 
-/// A longer wait is told as this one: ten days.
+/// The longest wait that is told: ten days. A longer one is cut to it.
 const LONGEST: Duration = Duration::from_secs(864_000);
 
-/// The headers of one answer; `now` is the server's time, in seconds since 1970.
+/// Reads the headers of one answer. `now` is the server's time, in seconds since 1970.
 pub fn read(headers: &HeaderMap, now: f64) -> Headers {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let count = |name: &str| text(name).and_then(number::count).and_then(|n| u32::try_from(n).ok());
@@ -27,19 +27,19 @@ pub fn read(headers: &HeaderMap, now: f64) -> Headers {
     }
 }
 
-/// A time to wait. It is documented as seconds; a number that can only be a moment (seconds or milliseconds since 1970) is
-/// taken for one.
+/// Returns a time to wait. The number is documented as seconds. If it can only be a moment (seconds or milliseconds
+/// since 1970), it is read as one.
 fn until(n: f64, now: f64) -> Option<Duration> {
     match n {
         n if n < 1e9 => number::seconds(n, LONGEST),
-        // The years 2001 to 2286.
+        // Seconds of the years 2001 to 2286.
         n if n < 1e10 => ahead(n - now),
         n if (1e12..1e13).contains(&n) => ahead(n / 1000.0 - now),
         _ => None,
     }
 }
 
-/// The time until a moment; one that is over needs no wait.
+/// Returns the time until a moment that lies so many seconds ahead. A moment that is over needs no wait.
 fn ahead(seconds: f64) -> Option<Duration> {
     number::seconds(seconds.max(0.0), LONGEST)
 }

@@ -1,31 +1,35 @@
-//! What does the server count: requests, as documented, or the questions in them? Where it counts questions, many in one
-//! request buy nothing. Its own `X-RateLimit-Remaining` shows it, as long as nobody else's use of the key blurs it:
-//! three times in a row it must fall by nearly as much as questions were asked.
+//! Finds out what the server's limit counts: requests, as documented, or the questions in them. If it counts
+//! questions, sending many in one request saves nothing.
+//!
+//! The evidence is `X-RateLimit-Remaining`, which other users of the key may blur. So it must fall by nearly as much
+//! as questions were asked, three times in a row.
 
 use std::collections::BTreeMap;
 
-/// Times in a row that settle it.
+/// How many falls in a row settle it.
 const TIMES: u32 = 3;
 
 /// What was seen of the counting.
 #[derive(Debug, Default)]
 pub struct Counting {
-    /// Questions beyond the first, by request, of those that carried several.
+    /// For each request with several questions, their number beyond the first.
     further: BTreeMap<u64, u64>,
-    /// The latest request whose answer told what remains, and what did.
+    /// The latest request whose answer told what remains, and that number.
     told: Option<(u64, u32)>,
     times: u32,
 }
 
 impl Counting {
-    /// Request `number` carries so many questions.
+    /// Notes how many questions request `number` carries.
     pub fn carries(&mut self, number: u64, questions: usize) {
         if questions > 1 {
             self.further.insert(number, questions as u64 - 1);
         }
     }
 
-    /// The answer to request `number` said that so many remain. Numbers come in ascending order.
+    /// Notes that `remaining` requests are left by the answer to request `number`. Numbers come in ascending order. A
+    /// fall by at least 80 % of the questions speaks for questions; a fall by little more than the requests begins
+    /// the row anew.
     pub fn told(&mut self, number: u64, remaining: u32) {
         let before = self.told.replace((number, remaining));
         let later = self.further.split_off(&(number + 1));
@@ -45,7 +49,7 @@ impl Counting {
         }
     }
 
-    /// Whether it is settled that questions are counted.
+    /// Returns whether it is settled that the limit counts questions.
     pub fn by_questions(&self) -> bool {
         self.times >= TIMES
     }

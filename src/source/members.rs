@@ -1,5 +1,5 @@
-//! The members of an answer at its top. Each is read by itself and leniently: one that has an odd form says less, and takes
-//! none of the others with it.
+//! Reads the members at the top of an answer. Each is read by itself and leniently: a member in an odd form says
+//! less, but does not make the others unreadable.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,27 +10,28 @@ use serde_json::value::RawValue;
 
 use super::words::{Entry, Words, text_of};
 
-/// An answer's members.
+/// The members of an answer.
 #[derive(Debug, Default)]
 pub(super) struct Envelope<'b> {
-    /// By response name; `None` where `data` is missing, null or no object.
+    /// The members of `data` by response name, or `None` if `data` is missing, null or no object.
     pub data: Option<HashMap<String, &'b RawValue>>,
-    /// It has a member that only an answer of GraphQL has, whatever stands in it.
+    /// Whether it has a member that only a GraphQL answer has (`data`, `errors`), whatever stands in it.
     pub is_graphql: bool,
-    /// What it says of itself outside of `errors`.
+    /// What the answer says of itself outside of `errors`.
     pub words: Words,
-    /// The answer as a whole denies itself.
+    /// The answer's own `success`, which may deny the answer as a whole.
     pub success: Option<&'b RawValue>,
     errors: Vec<&'b RawValue>,
-    /// What some servers call one error.
+    /// The member `error`, in which some servers put a single error.
     error: Option<&'b RawValue>,
 }
 
 impl<'b> Envelope<'b> {
-    /// Reads the members of a JSON object, or of the one object of a list (some servers answer every request as a batch).
-    /// Returns `None` for other JSON, for what is no JSON, and where two different `data` contradict each other.
+    /// Reads the members of a JSON object, or of the one object of a list, because some servers answer every request
+    /// as a batch. Returns `None` for other JSON, for text that is no JSON, and for an answer with two `data`
+    /// objects.
     pub fn read(text: &'b str) -> Option<Envelope<'b>> {
-        // A byte order mark is no part of JSON, and some servers send one.
+        // A byte order mark is no part of JSON, but some servers send one.
         let text = text.trim_start_matches('\u{feff}');
         if let Ok(Members(members)) = serde_json::from_str(text) {
             return Envelope::of(members);
@@ -71,19 +72,20 @@ impl<'b> Envelope<'b> {
         Some(envelope)
     }
 
-    /// Calls `each` with every error of the answer, in their order. One at a time: an answer may hold a hundred thousand.
+    /// Calls `each` with every error of the answer, in their order. It gets one at a time, because an answer may hold
+    /// a hundred thousand.
     pub fn each_error(&self, mut each: impl FnMut(Entry)) {
         for raw in self.errors.iter().chain(&self.error) {
             each_of(raw, &mut each);
         }
     }
 
-    /// Calls `each` with every member that holds errors, as it stands.
+    /// Calls `each` with every member that holds errors, as it came.
     pub fn each_member(&self, each: impl FnMut(&RawValue)) {
         self.errors.iter().chain(&self.error).copied().for_each(each);
     }
 
-    /// Whether the answer holds an error under `errors`.
+    /// Returns whether the answer holds an error under `errors`.
     pub fn has_errors(&self) -> bool {
         self.errors.iter().any(|raw| holds_errors(raw))
     }
@@ -97,7 +99,7 @@ pub(super) fn each_of(errors: &RawValue, each: &mut impl FnMut(Entry)) {
     }
 }
 
-/// Whether a member holds an error.
+/// Returns whether a member holds an error.
 pub(super) fn holds_errors(errors: &RawValue) -> bool {
     match serde_json::from_str::<Vec<&RawValue>>(errors.get()) {
         Ok(list) => !list.is_empty(),
@@ -105,12 +107,13 @@ pub(super) fn holds_errors(errors: &RawValue) -> bool {
     }
 }
 
-/// A member's value. JSON that no value holds (a number of a thousand digits) is something all the same.
+/// Returns a member's value. JSON that [`Value`] cannot hold (a number of a thousand digits) becomes `true`, because
+/// it is something all the same.
 pub(super) fn value(raw: &RawValue) -> Value {
     serde_json::from_str(raw.get()).unwrap_or(Value::Bool(true))
 }
 
-/// The members of an object, those of one name all of them.
+/// The members of an object, including all those that share a name.
 struct Members<'b>(Vec<(String, &'b RawValue)>);
 
 impl<'b> Deserialize<'b> for Members<'b> {

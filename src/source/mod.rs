@@ -1,13 +1,25 @@
-//! The Qpien API behind our client. One file per concern:
+//! Talks to the Qpien API. [`Source`] takes questions and returns one result for each: a page of records, or an error
+//! with its kind. Tokens, the request limit and retries are handled here.
 //!
-//! [`query`] writes requests, [`client`] makes one attempt, [`envelope`] turns the answer into typed results
-//! (through [`response_names`], [`shape`], [`page`], `faults`, [`classify`] and [`surrogates`]), [`token`] keeps the token alive,
-//! [`budget`] and [`budget_window`] keep the limit (`counting`: of what?), [`limit_headers`] reads what an answer says of
-//! it, [`server_clock`] says what time it is for the server, `in_flight` keeps memory flat, [`retry`]
-//! says how long to try, [`crate::dialect`] how this API is spelled; [`crate::discovery::negotiate`] finds that out, with [`document`] to ask,
-//! [`crate::discovery::check_paging`] to make sure, [`crate::discovery::fetch_by_id`] to ask for single records and [`crate::discovery::saved_dialect`] to know it the next night.
-//! [`Source`] in this file puts them together; `answering` is how it answers questions, `batch` how they travel
-//! together, [`batch_size`] how many at a time; `observed` tells what it has seen.
+//! Each concern has its own file, so that a change has one place:
+//!
+//! | concern | files |
+//! |---|---|
+//! | one attempt | `exchange`, [`client`] (HTTP), `decoding`, `transport_error` |
+//! | writing a request | [`query`], [`response_names`], [`shape`] |
+//! | reading an answer | [`envelope`], with `members`, `faults`, `words`, [`classify`], [`page`] and [`surrogates`] |
+//! | what may be told of a server's words | [`wording`] |
+//! | questions and their retries | `ask`, `batch` (how they travel together), [`batch_size`], [`retry`], `witness` |
+//! | the token | [`token`] |
+//! | the limit | [`budget`], [`budget_window`], `pacer`, `limit_unit` (what the server counts), [`limit_headers`] |
+//! | time | [`server_clock`], [`http_date`] |
+//! | memory, and requests under way | `in_flight`, `under_way` |
+//! | the rows of a page | `page_limit` |
+//! | what a source has seen | `observed` |
+//!
+//! How the API is spelled is data: [`crate::dialect`]. [`crate::discovery::negotiate`] finds the spelling out. It
+//! asks through [`document`], checks it with [`crate::discovery::check_paging`], asks for single records through
+//! [`crate::discovery::fetch_by_id`], and keeps it for the next night in [`crate::discovery::saved_dialect`].
 
 #[cfg(test)]
 mod any_answer_tests;
@@ -76,7 +88,7 @@ pub struct Source {
     settings: Settings,
     dialect: RwLock<Arc<Dialect>>,
     tokens: Tokens,
-    /// The key's budget.
+    /// The budget of the API key.
     pub budget: Budget,
     /// How many questions a request carries.
     pub aliases: Aliases,
@@ -84,47 +96,51 @@ pub struct Source {
     names: ResponseNames,
     token_names: ResponseNames,
     waiting: Arc<Waiting>,
+    /// The generation of the token that lacked the stream's scope and was renewed for it, or 0.
     scope_renewed: PerStream<AtomicU64>,
-    /// The record whose list was answered last.
+    /// The parent record whose list was answered last.
     last_parent: PerStream<Mutex<Option<String>>>,
-    /// A question was refused for a limit of its own.
+    /// Whether a question was refused for a limit of its own.
     limits_one: AtomicBool,
+    /// Whether it is settled how a stream's lists are paged.
     sure: PerStream<AtomicBool>,
-    /// The rows of a page that is served where more were asked for.
+    /// How many rows a page has where more are asked for.
     served: PerStream<PageLimit>,
-    /// Lists whose totals were seen to count more than the rows of their page.
+    /// Whether a stream's totals were seen to exceed the rows shown so far, so that they count the list.
     counts: PerStream<AtomicBool>,
-    /// A record that requests name although the server ignores which one it is.
+    /// The record that requests name although the server ignores which one it is.
     any_parent: PerStream<Mutex<Option<String>>>,
-    /// Lists of which a page was more than the server bears, or than is taken.
+    /// How many lists had a page that was more than the server bears, or than this program accepts.
     heavy: PerStream<AtomicU32>,
+    /// Whether a sensible answer has come from this address, in this run or an earlier one.
     contacted: AtomicBool,
     under_way: Arc<UnderWay>,
-    /// Questions that were answered.
+    /// How many questions were answered.
     answered: AtomicU64,
     attempts: PerStream<AtomicU64>,
-    /// How long single rows that fail were waited for, in milliseconds.
+    /// How long the run has waited for single rows that fail, in milliseconds.
     waited_for_rows: AtomicU64,
     retries: AtomicU64,
 }
 
 impl Source {
-    /// Returns what the job says of the source.
+    /// Returns the settings that the job has for the source.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Notes that the server has refused the token of this generation: the next request takes another one.
+    /// Notes that the server has refused the token of this generation. The next request takes another token.
     pub fn token_was_refused(&self, generation: u64) {
         self.tokens.refused(generation);
     }
 
-    /// Returns a response name that no answer of the last questions has ([`response_names`]).
+    /// Returns the name under which a question is to be answered: a new one, or `operation` itself if the server
+    /// ignores aliases ([`response_names`]).
     pub fn response_name(&self, operation: &str) -> String {
         self.names.next(operation)
     }
 
-    /// A source for these settings; makes no request.
+    /// Creates a source. Makes no request. Fails if the endpoint is not an acceptable URL.
     pub fn new(settings: Settings, dialect: Dialect, budget: Budget) -> Result<Source> {
         let http = Http::new(&settings)?;
         Ok(Source {
@@ -155,13 +171,14 @@ impl Source {
         })
     }
 
-    /// How the API is spelled.
+    /// Returns the dialect that requests are written in.
     pub fn dialect(&self) -> Arc<Dialect> {
         self.dialect.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a stream is asked for by the records of another one (messages by conversation, unless the server lists
-    /// them all).
+    /// Returns whether a stream is read list by list, one for each record of another stream (messages by
+    /// conversation). It is not if the dialect names no argument for that record, or if the server ignores the
+    /// argument.
     pub fn is_partitioned(&self, stream: Stream) -> bool {
         if self.any_parent(stream).is_some() {
             return false;
@@ -171,49 +188,51 @@ impl Source {
         stream.definition().parent.is_some() && dialect.stream(stream).is_ok_and(named)
     }
 
-    /// Reads a stream as one list from now on, because the server ignores which record's list it is asked for. `parent` is
-    /// the record that the requests name all the same, for the argument may be required.
+    /// Reads a stream as one list from now on, because the server ignores which record's list it is asked for.
+    /// Requests still name `parent`, because the argument may be required.
     pub fn read_as_one_list(&self, stream: Stream, parent: &str) {
         *self.any_parent[stream].lock().unwrap_or_else(PoisonError::into_inner) = Some(parent.to_owned());
     }
 
-    /// The record that requests for a stream name although the server ignores it; `None` where it is obeyed.
+    /// Returns the record that requests for a stream name although the server ignores it, or `None` if the server
+    /// obeys the argument.
     pub fn any_parent(&self, stream: Stream) -> Option<String> {
         self.any_parent[stream].lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Speaks another dialect from the next request on.
+    /// Replaces the dialect, from the next request on.
     pub fn speak(&self, dialect: Dialect) {
         *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dialect);
     }
 
-    /// This address has answered as the API in an earlier run: what is no GraphQL there is an outage, and worth the patience
-    /// that an outage is worth.
+    /// Notes that this address has answered as the API in an earlier run. An answer there that is not GraphQL then
+    /// counts as an outage and is retried for as long.
     pub fn know_endpoint(&self) {
         self.contacted.store(true, Ordering::Relaxed);
     }
 
-    /// Whether fields that are not documented are taken along.
+    /// Returns whether the job takes fields along that are not documented.
     pub fn is_collecting(&self) -> bool {
         self.settings.collect
     }
 
-    /// What stays out of the records' hashes.
+    /// Returns the rules for what stays out of the records' hashes.
     pub fn volatile(&self) -> &Arc<PerStream<Volatile>> {
         &self.settings.volatile
     }
 
-    /// Whether rows have shown how this list is paged.
+    /// Returns whether it is settled how this stream's lists are paged. Rows have shown it, in this run or an earlier
+    /// one, or the stream's only list is empty.
     pub fn is_sure(&self, stream: Stream) -> bool {
         self.sure[stream].load(Ordering::Relaxed)
     }
 
-    /// Rows have shown it.
+    /// Notes that it is settled how this stream's lists are paged.
     pub fn be_sure(&self, stream: Stream) {
         self.sure[stream].store(true, Ordering::Relaxed);
     }
 
-    /// Counts a stream's pages from this number, from the next request on.
+    /// Counts a stream's pages from `page_from`, from the next request on.
     pub fn count_from(&self, stream: Stream, page_from: u32) {
         let mut spoken = self.dialect.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(part) = Arc::make_mut(&mut spoken).streams.get_mut(stream.name()) {
@@ -221,67 +240,73 @@ impl Source {
         }
     }
 
-    /// The rows of a page that is served where more were asked for.
+    /// Returns how many rows a page has where more are asked for, or `None` if pages have as many rows as are asked
+    /// for.
     pub fn served_page_size(&self, stream: Stream) -> Option<u32> {
         self.served[stream].rows()
     }
 
-    /// Pages of a stream were seen to have so many rows where more were asked for; 0: they have as many as are asked for.
+    /// Notes that pages of a stream have `rows` rows where more are asked for. 0 means that they have as many as are
+    /// asked for.
     pub fn serves_pages_of(&self, stream: Stream, rows: u32) {
         self.served[stream].found(rows);
     }
 
-    /// The same was seen by an earlier run: it holds until this one has tried more ([`Source::first_page_size`]).
+    /// Notes that an earlier run has found such a limit. It holds until this run has tried more rows
+    /// ([`Source::first_page_size`]).
     pub fn served_pages_of(&self, stream: Stream, rows: u32) {
         self.served[stream].remember(rows);
     }
 
-    /// The rows of a page to begin a list with, of so many that the job allows.
+    /// Returns how many rows to ask for in the first page of a list. The job allows `allowed`.
     pub fn first_page_size(&self, stream: Stream, allowed: u32) -> u32 {
         self.served[stream].first(allowed)
     }
 
-    /// More rows than an earlier run has found were refused: no stream is asked for more in this run.
+    /// Notes that the server has refused more rows than an earlier run had found. No stream asks for more in this
+    /// run.
     pub fn refuses_larger_pages(&self) {
         for stream in streams::ALL {
             self.served[stream].keep();
         }
     }
 
-    /// A page of a stream has come with so many rows, of so many that were asked for.
+    /// Notes that a page came with `rows` rows where `asked` were asked for.
     pub fn saw_page(&self, stream: Stream, asked: u32, rows: usize) {
         self.served[stream].saw(asked, rows);
     }
 
-    /// Whether a stream's totals were seen to count the list, not the page or the rows so far: one told more rows than had
-    /// been shown.
+    /// Returns whether a stream's totals count the list, and not the page or the rows so far. One total that exceeded
+    /// the rows shown so far is the evidence.
     pub fn counts_lists(&self, stream: Stream) -> bool {
         self.counts[stream].load(Ordering::Relaxed)
     }
 
-    /// A stream's totals were seen to count the list.
+    /// Notes that a stream's totals count the list.
     pub fn found_counting(&self, stream: Stream) {
         self.counts[stream].store(true, Ordering::Relaxed);
     }
 
-    /// A page of a list was too much: true from the second list of the stream on, when it is no matter of one list.
+    /// Counts a list that had a page too large or too slow. Returns `true` from the stream's second such list on:
+    /// then the reason is not one list alone.
     pub fn is_heavy(&self, stream: Stream) -> bool {
         self.heavy[stream].fetch_add(1, Ordering::Relaxed) > 0
     }
 
-    /// How many pages of one list may be asked for at a time.
+    /// Returns how many pages of one list may be asked for at a time. The questions of a request and the bytes in
+    /// flight bound it.
     pub fn pages_together(&self, stream: Stream) -> usize {
         self.aliases.now().min(self.in_flight.pages(stream))
     }
 
-    /// Somebody will ask in a moment: until this is dropped, a request that could carry more waits for them, for a
-    /// moment.
+    /// Announces that a question comes in a moment. Until the returned guard is dropped, a request with room for more
+    /// waits for the question, at most 250 ms.
     pub fn at_work(&self) -> AtWork {
         self.waiting.at_work()
     }
 
-    /// Whether a run may wait so long for single rows that fail by themselves; counts it where it may. All of them share the
-    /// patience that one question has, or a hundred broken rows would take an hour.
+    /// Returns whether the run may wait `delay` for single rows that fail by themselves, and counts the delay if so.
+    /// All such rows share the patience that one question has. Otherwise a hundred broken rows would take an hour.
     pub fn has_patience_for_rows(&self, delay: Duration) -> bool {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let limits = &self.settings.limits;
@@ -293,7 +318,8 @@ impl Source {
             .is_ok()
     }
 
-    /// Generates a token when there is none, with retries: settles endpoint and credentials.
+    /// Generates a token if there is none, with retries. Success settles that the endpoint and the credentials are
+    /// right.
     pub async fn sign_in(&self) -> Result<()> {
         let mut failures = Failures::default();
         loop {
@@ -324,12 +350,12 @@ impl Source {
         }
     }
 
-    /// What is waited for.
+    /// Returns what the source waits for now.
     pub fn waits(&self) -> &Waits {
         &self.budget.waits
     }
 
-    /// The requests under way.
+    /// Returns the requests under way.
     pub fn under_way(&self) -> &Arc<UnderWay> {
         &self.under_way
     }
@@ -354,15 +380,16 @@ impl Source {
         self.tokens.current(generate).await
     }
 
-    /// An answer that belongs to another request came over a connection that is not to be trusted: the next ones are made
-    /// anew.
+    /// Makes the next connections anew after an answer that belonged to another request, because its connection
+    /// cannot be trusted.
     fn distrust(&self, named: Named) {
         if named == Named::Others {
             self.http.reconnect();
         }
     }
 
-    /// Notes under which names the answer to some questions came.
+    /// Notes under which names the answer to some questions came. If the server ignores aliases, questions travel
+    /// alone from then on.
     fn note_names(&self, named: Named) {
         self.distrust(named);
         if self.names.answered(named) {
@@ -371,7 +398,7 @@ impl Source {
         }
     }
 
-    /// The error with what looks wrong with a key that is refused.
+    /// Adds what looks wrong with the key to the error that refuses it.
     fn suspected(&self, mut error: Error) -> Error {
         if policy::subject(&error.kind) == Subject::Key {
             for suspicion in &self.settings.suspicions {

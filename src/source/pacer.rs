@@ -1,4 +1,4 @@
-//! What `governor` needs to pace requests by tokio's clock and to keep its state where every process of a key finds it.
+//! Lets `governor` pace requests by tokio's clock, and keep its state where every process of a key finds it.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::budget_window::Window;
 
-/// A duration in nanoseconds.
+/// Returns a duration in nanoseconds.
 pub fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -22,13 +22,13 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that starts now.
+    /// Creates a clock that starts now.
     pub fn new() -> Clock {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Clock { origin: Instant::now(), origin_wall: nanos(wall) }
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the time in nanoseconds since 1970.
     pub fn wall(&self) -> u64 {
         self.origin_wall + nanos(self.origin.elapsed())
     }
@@ -50,7 +50,7 @@ pub struct InWindow {
 }
 
 impl InWindow {
-    /// The state of a governor that starts now.
+    /// Creates the state of a governor that starts now.
     pub fn new(window: Arc<Window>, clock: Clock) -> InWindow {
         let start = clock.wall();
         InWindow { window, clock, start }

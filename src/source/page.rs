@@ -1,4 +1,4 @@
-//! One page as the source hands it on.
+//! Defines the page that the source hands on.
 
 use std::sync::Arc;
 
@@ -10,22 +10,22 @@ use crate::set_aside::SetAside;
 /// A page of a list.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// Its rows. A row of no bytes was set aside.
+    /// The rows. A row without bytes was set aside.
     pub records: Records,
-    /// What was set aside on it.
+    /// The rows of the page that were set aside.
     pub set_aside: Vec<SetAside>,
-    /// How many rows have no id that can be read.
+    /// The number of rows without a readable id.
     pub nameless: u32,
-    /// Where those stood in the answer, counted from 0, ascending.
+    /// The places of those rows in the answer, counted from 0, ascending.
     pub gaps: Vec<usize>,
-    /// How many rows the list has, as the server says.
+    /// The number of rows in the list, by the server's word.
     pub total: Option<u64>,
-    /// Whether another page follows, as the server says.
+    /// Whether another page follows, by the server's word.
     pub has_next: Option<bool>,
-    /// The cursor of each row; empty where rows have none.
+    /// The cursors of the rows; empty if rows have none, or one of them is no text.
     pub cursors: Vec<Box<str>>,
-    /// The cursor of the next page, where the answer names one.
+    /// The cursor of the next page, if the answer names one.
     pub next_cursor: Option<String>,
-    /// Its share of the bytes in flight, given back when the page is dropped.
+    /// The page's share of the bytes in flight, given back when the page is dropped.
     pub hold: Option<Arc<OwnedSemaphorePermit>>,
 }

@@ -1,40 +1,42 @@
-//! How many rows a stream's pages have where more are asked for. What an earlier run has found is tried again: one list at
-//! a time begins with as many rows as the job allows, until a page shows whether the limit still holds. A list that is
-//! shorter shows nothing, and costs nothing: it is one page either way.
+//! Knows how many rows a stream's pages have where more are asked for.
+//!
+//! A limit that an earlier run has found is tried again. One list at a time begins with as many rows as the job
+//! allows, until a page shows whether the limit still holds. A shorter list shows nothing and costs nothing, because
+//! it is one page either way.
 
 use std::sync::{Mutex, PoisonError};
 
-/// One stream's limit.
+/// The limit of one stream.
 #[derive(Debug, Default)]
 pub struct PageLimit(Mutex<State>);
 
 #[derive(Debug, Default, Clone, Copy)]
 struct State {
-    /// Rows a page; none: as many as are asked for.
+    /// The rows of a page, or `None` if pages have as many as are asked for.
     rows: Option<u32>,
-    /// An earlier run has found it, and no page of this run has shown whether it still holds.
+    /// Whether an earlier run has found the limit and no page of this run has shown whether it still holds.
     untried: bool,
-    /// A list has begun with more rows, and its page has not come yet.
+    /// Whether a list has begun with more rows and its page has not come yet.
     tries: bool,
 }
 
 impl PageLimit {
-    /// Rows a page; `None`: as many as are asked for.
+    /// Returns the rows of a page, or `None` if pages have as many as are asked for.
     pub fn rows(&self) -> Option<u32> {
         self.change(|state| state.rows)
     }
 
-    /// This run has found it; 0: there is none.
+    /// Notes that this run has found the limit; 0: there is none.
     pub fn found(&self, rows: u32) {
         self.change(|state| *state = State { rows: Some(rows).filter(|rows| *rows > 0), ..State::default() });
     }
 
-    /// An earlier run has found it.
+    /// Notes that an earlier run has found the limit; 0: there is none.
     pub fn remember(&self, rows: u32) {
         self.change(|state| *state = State { rows: Some(rows).filter(|rows| *rows > 0), untried: true, tries: false });
     }
 
-    /// The rows of a page to begin a list with, of so many that the job allows.
+    /// Returns how many rows to ask for in the first page of a list. The job allows `allowed`.
     pub fn first(&self, allowed: u32) -> u32 {
         self.change(|state| match state.rows {
             Some(rows) if rows < allowed && state.untried && !state.tries => {
@@ -46,12 +48,12 @@ impl PageLimit {
         })
     }
 
-    /// What an earlier run has found is not tried in this one.
+    /// Keeps the limit of an earlier run without trying more in this one.
     pub fn keep(&self) {
         self.change(|state| state.untried = false);
     }
 
-    /// A page has come with so many rows, of so many that were asked for.
+    /// Notes that a page came with `rows` rows where `asked` were asked for.
     pub fn saw(&self, asked: u32, rows: usize) {
         self.change(|state| {
             let Some(limit) = state.rows.filter(|limit| state.untried && asked > *limit) else { return };
@@ -88,7 +90,7 @@ mod tests {
         let limit = PageLimit::default();
         limit.remember(10);
         assert_eq!((limit.first(100), limit.first(100)), (100, 10));
-        // A short list tells nothing, nor does a page that was asked for with fewer rows.
+        // A short list says nothing, nor does a page for which no more rows than the limit were asked.
         limit.saw(10, 10);
         assert_eq!(limit.first(100), 10, "the first has not come yet");
         limit.saw(100, 3);

@@ -1,6 +1,8 @@
-//! Builds documents. A request is a list of questions, each aliased with its response name ([`super::response_names`]).
-//! Arguments are literals, not variables: a literal needs no type name, and type names are not documented. Only the
-//! credentials travel as variables, because servers write documents to their logs.
+//! Writes documents. A request is a list of questions, each aliased with its response name
+//! ([`super::response_names`]).
+//!
+//! Arguments are literals, not variables, because a variable needs its type's name and type names are not documented.
+//! Only the credentials travel as variables, because servers write documents to their logs.
 
 use std::fmt::{self, Write as _};
 
@@ -12,27 +14,28 @@ use crate::dialect::{Dialect, ListDialect, OneDialect, Paging};
 use crate::error::Result;
 use crate::streams::Stream;
 
-/// One list query: which page of which list, how large.
+/// A question about a list: which page of which list, and how many rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// The stream.
     pub stream: Stream,
-    /// The partition: the parent record's id (messages: the conversation's).
+    /// The partition: the parent record's id (for messages, the conversation's).
     pub parent: Option<String>,
-    /// Rows asked for.
+    /// The number of rows.
     pub size: u32,
-    /// The first of them.
+    /// The first row.
     pub start: Start,
-    /// What of them.
+    /// The fields of each row.
     pub select: Select,
-    /// Only records changed at or after this moment (milliseconds since 1970), where the list takes one.
+    /// The moment (milliseconds since 1970) at or after which a record must have changed to be asked for, if the list
+    /// takes one.
     pub since: Option<i64>,
 }
 
-/// What is asked for of each row.
+/// Which fields of each row are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Select {
-    /// Everything the dialect names.
+    /// Every field that the dialect names.
     #[default]
     Whole,
     /// The id alone.
@@ -42,15 +45,16 @@ pub enum Select {
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
-    /// At this row, counted from 0; a multiple of the size where pages go by number.
+    /// At this row, counted from 0. For a list that is paged by number it is a multiple of the size.
     Row(u64),
-    /// At the page of this number, wherever the first one's begin; for who finds that out.
+    /// At the page of this number. Used to find out from which number the server counts pages.
     Number(u32),
     /// Behind this cursor.
     After(String),
 }
 
-/// Where the parts of a list answer lie. What a job says is not to be believed is not asked for.
+/// Returns where the parts of a list's answer lie. A part that the job calls [`IGNORE`] is not asked for, because its
+/// word is not to be believed.
 pub fn list_shape(list: &ListDialect) -> Shape {
     let asked = |path: &'_ String| if path == IGNORE { "" } else { path.as_str() }.to_owned();
     let (has_next, total) = (asked(&list.has_next), asked(&list.total));
@@ -66,7 +70,7 @@ pub fn list_shape(list: &ListDialect) -> Shape {
     ])
 }
 
-/// Where the parts of the token answer lie.
+/// Returns where the parts of a token's answer lie.
 pub fn token_shape(dialect: &Dialect) -> Shape {
     let t = &dialect.token;
     Shape::new(&[
@@ -78,17 +82,17 @@ pub fn token_shape(dialect: &Dialect) -> Shape {
     ])
 }
 
-/// The operations that these questions ask for, in their order.
+/// Returns the operations that these questions ask for, in their order. Fails if the dialect lacks a stream.
 pub fn operations<'d>(dialect: &'d Dialect, questions: &[Question]) -> Result<Vec<&'d str>> {
     questions.iter().map(|q| Ok(dialect.stream(q.stream)?.operation.as_str())).collect()
 }
 
-/// A root field that answers under `name`.
+/// Returns a root field that is answered under `name`.
 fn aliased(name: &str, operation: &str) -> String {
     if name == operation { name.to_owned() } else { format!("{name}: {operation}") }
 }
 
-/// The request body for these questions, each with the name under which it is to be answered.
+/// Returns the request body for these questions, each with the name under which it is to be answered.
 pub fn list_request(dialect: &Dialect, questions: &[Question], names: &[String]) -> Result<String> {
     let mut document = String::from("query {");
     for (q, name) in questions.iter().zip(names) {
@@ -109,7 +113,8 @@ pub fn list_request(dialect: &Dialect, questions: &[Question], names: &[String])
     Ok(json!({ "query": document }).to_string())
 }
 
-/// The document that asks for single records by their ids, each with the name under which it is to be answered.
+/// Returns the document that asks for single records by their ids, each with the name under which it is to be
+/// answered.
 pub fn one_document(id_field: &str, one: &OneDialect, ids: &[String], names: &[String]) -> String {
     let record = format!("{{ {id_field} }}");
     let inner = if one.item.is_empty() {
@@ -128,7 +133,7 @@ pub fn one_document(id_field: &str, one: &OneDialect, ids: &[String], names: &[S
     document
 }
 
-/// The arguments of a question; none is no parentheses.
+/// Returns the arguments of a question with their parentheses, or an empty text if there are no arguments.
 fn arguments(list: &ListDialect, parent: Option<(&str, String)>, q: &Question) -> String {
     let mut all = Arguments::default();
     let of_parent = parent.as_ref().map(|(path, _)| *path);
@@ -148,7 +153,7 @@ fn arguments(list: &ListDialect, parent: Option<(&str, String)>, q: &Question) -
     if list.paging != Paging::None {
         all.put(&list.size, q.size.to_string());
     }
-    // What is asked about is no constant.
+    // A constant for the parent's argument does not apply, because the question itself sets that argument.
     for (path, literal) in list.arguments.iter().filter(|(path, _)| of_parent != Some(path.as_str())) {
         all.put(path, literal.clone());
     }
@@ -203,7 +208,8 @@ impl fmt::Display for Arguments {
     }
 }
 
-/// The request body that generates a token, answered under `name`. The only text in the program that holds the secret.
+/// Returns the request body that generates a token, answered under `name`. No other text in the program holds the
+/// secret.
 pub fn token_request(dialect: &Dialect, name: &str, client_id: &str, client_secret: &str) -> String {
     let t = &dialect.token;
     let selection = token_shape(dialect).selection("");
@@ -230,7 +236,7 @@ pub fn token_request(dialect: &Dialect, name: &str, client_id: &str, client_secr
     json!({ "query": query, "variables": variables }).to_string()
 }
 
-/// A constant as a variable's value: an enum's name travels as a text.
+/// Returns a constant as a variable's value. An enum's name travels as a text.
 fn value_of(literal: &str) -> serde_json::Value {
     let inner = literal.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     serde_json::from_str(literal).unwrap_or_else(|_| match inner {
@@ -272,7 +278,7 @@ mod tests {
         serde_json::from_str::<serde_json::Value>(request).expect("JSON")["query"].as_str().expect("query").to_owned()
     }
 
-    /// The request with the names `q0`, `q1`, ...
+    /// Returns the request with the names `q0`, `q1`, ...
     fn asked(dialect: &Dialect, questions: &[Question]) -> String {
         let names: Vec<String> = (0..questions.len()).map(|i| format!("q{i}")).collect();
         document(&list_request(dialect, questions, &names).expect("request"))

@@ -1,31 +1,31 @@
-//! Response names: the alias under which a question asks to be answered, so that an answer can be told from that of
-//! another question.
+//! Gives response names: the alias under which a question is to be answered, so that its answer can be told from that
+//! of another question.
 //!
-//! A proxy that reuses a connection after a fault may give a request the answer of the request before it. Both are whole,
-//! well-formed answers; only the names in them differ. So each question of each request gets a name that was never given
-//! before: a random part that this process draws once, and a counter. All names have the same length, so that a request's
-//! length does not depend on when it is sent. An answer without the names of its request belongs to another one: it is not
-//! believed, and the question is asked again over a new connection.
+//! A proxy that reuses a connection after a fault may give a request the answer of the request before it. Both are
+//! whole, well-formed answers; only the names in them differ. So each question of each request gets a name that was
+//! never given before: a random part that this process draws once, and a counter. All names have the same length, so
+//! that a request's length does not depend on when it is sent. An answer without the names of its request belongs to
+//! another request. It is not believed, and the question is asked again over a new connection.
 //!
 //! A server that ignores aliases answers under the operation's own name. Two such answers in a row, before any answer
-//! came under a given name, settle that; from then on questions travel alone and are answered by their operation. A server
-//! that once answered under a given name is never taken for one that ignores them.
+//! came under a given name, settle that. From then on, questions travel alone and are answered by their operation. A
+//! server that once answered under a given name never counts as one that ignores aliases.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-/// Characters of the random part.
+/// The length of the random part, in characters.
 const RANDOM: usize = 5;
-/// Characters of the counter: two thousand million names before one comes again.
+/// The length of the counter, in characters: two thousand million names before one is given again.
 const COUNTER: usize = 6;
-/// Answers under the operation's own name after which the server is known to ignore aliases.
+/// The number of answers under the operation's own name that settles that the server ignores aliases.
 const TIMES: u32 = 2;
 
-/// What is told of a server that ignores aliases.
+/// The note about a server that ignores aliases.
 pub const IGNORED: &str = "the server ignores aliases: questions travel alone, and an answer that belongs to another question cannot be told by its name";
 
-/// What all names of this process begin with.
+/// The beginning of every name of this process.
 static PROCESS: LazyLock<String> = LazyLock::new(|| {
     // The standard library seeds each state from the operating system's random numbers.
     let random = RandomState::new().build_hasher().finish();
@@ -37,9 +37,9 @@ static GIVEN: AtomicU64 = AtomicU64::new(0);
 /// The names under which an answer came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
-    /// Those of its request, or at least one of them.
+    /// At least one name of its request.
     Given,
-    /// The operation's own name, although another one was asked for.
+    /// The operation's own name, although another name was asked for.
     Operation,
     /// Names that its request did not give: the answer belongs to another request.
     Others,
@@ -48,7 +48,7 @@ pub enum Named {
 }
 
 impl Named {
-    /// Compares the members of an answer's `data` with the names that its request gave and the operations it asked for.
+    /// Compares the members of an answer's `data` with the names of its request and the operations that it asked for.
     pub fn of(members: &[&str], given: &[String], operations: &[&str]) -> Named {
         let holds = |test: &dyn Fn(&str) -> bool| members.iter().any(|name| test(name));
         if members.is_empty() {
@@ -63,7 +63,7 @@ impl Named {
     }
 }
 
-/// Gives names to the questions for one server, and knows whether that server obeys them.
+/// The names of the questions to one server, and whether the server obeys them.
 #[derive(Debug, Default)]
 pub struct ResponseNames {
     obeyed: AtomicBool,
@@ -71,7 +71,7 @@ pub struct ResponseNames {
 }
 
 impl ResponseNames {
-    /// The name for one question: new, or the operation's own where the server ignores aliases.
+    /// Returns the name for one question: a new name, or the operation's own if the server ignores aliases.
     pub fn next(&self, operation: &str) -> String {
         if self.are_ignored() {
             return operation.to_owned();
@@ -80,12 +80,13 @@ impl ResponseNames {
         format!("{}{}", *PROCESS, base36(n, COUNTER))
     }
 
-    /// Whether the server ignores aliases.
+    /// Returns whether the server ignores aliases.
     pub fn are_ignored(&self) -> bool {
         self.ignored.load(Ordering::Relaxed) >= TIMES
     }
 
-    /// Notes under which names an answer came. Returns `true` for the answer that settles that the server ignores aliases.
+    /// Notes under which names an answer came. Returns `true` for the answer that settles that the server ignores
+    /// aliases.
     pub fn answered(&self, named: Named) -> bool {
         match named {
             Named::Given if !self.are_ignored() => {
@@ -101,12 +102,12 @@ impl ResponseNames {
     }
 }
 
-/// Whether this process gave the name.
+/// Returns whether this process has given the name.
 pub fn is_ours(name: &str) -> bool {
     name.len() == PROCESS.len() + COUNTER && name.starts_with(PROCESS.as_str())
 }
 
-/// The last `digits` digits of a number to the base 36, in lower case.
+/// Returns the last `digits` digits of a number in base 36, in lower case.
 fn base36(mut n: u64, digits: usize) -> String {
     let mut text = vec![b'0'; digits];
     for digit in text.iter_mut().rev() {
@@ -116,7 +117,7 @@ fn base36(mut n: u64, digits: usize) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
-/// The names that tests of answers give.
+/// Returns the names as tests of answers give them.
 #[cfg(test)]
 pub(super) fn operations(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()

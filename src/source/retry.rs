@@ -1,9 +1,9 @@
-//! Delays between attempts, and how long a failure is worth them. The only file that knows the `backoff` crate.
+//! Knows the delays between attempts, and how long a failure is worth them. No other file uses the `backoff` crate.
 //!
-//! That crate is unmaintained (RUSTSEC-2025-0012) and pulls in `instant` (RUSTSEC-2024-0384); it was asked for, its
-//! exponential policy is small and right, and swapping it means rewriting [`Delays::advance`]: grow an interval by a
-//! factor up to a ceiling and spread it by a random share. Its own clock is never used (`max_elapsed_time` is none):
-//! patience is counted here, on tokio's clock, so that tests can pause it.
+//! That crate is unmaintained (RUSTSEC-2025-0012) and pulls in `instant` (RUSTSEC-2024-0384). It was asked for, and
+//! its exponential policy is small and right. Replacing it means rewriting [`Delays::advance`]: let an interval grow
+//! by a factor up to a ceiling, and spread it by a random share. Its own clock is never used (`max_elapsed_time` is
+//! `None`). Patience is counted here, on tokio's clock, so that tests can pause it.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::clock::human;
 use crate::error::{Error, Wait};
 use crate::policy::{self, Action};
 
-/// How long failures are retried, counted from the first of a row of failures. Bounded by time, not by tries.
+/// How long failures are retried, counted from the first one in a row. Time bounds the retries, not their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// For faults that pass: network, 5xx, cut answers.
     pub long: Duration,
     /// For answers that will probably be the same again.
     pub short: Duration,
-    /// For a field that the server fails to give of one record of a page: who asked looks for the record.
+    /// For a field that fails in one record of a page. The caller then looks for the record.
     pub field: Duration,
-    /// For everything until this endpoint has answered sensibly once: a wrong address should be told soon.
+    /// For every failure until this address has answered sensibly once, because a wrong address should be told soon.
     pub first_contact: Duration,
     /// For waiting on the rate limit alone.
     pub budget: Duration,
@@ -43,7 +43,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Says so where a server asks to wait for longer than the job allows.
+    /// Returns a sentence that says so if the server asks to wait for longer than the job allows.
     pub fn asked_too_much(&self, wait: Option<Wait>) -> Option<String> {
         let wait = wait?;
         let (header, setting, allowed) = if wait.is_reset {
@@ -51,14 +51,14 @@ impl Limits {
         } else {
             ("Retry-After", "retry_for", self.long)
         };
-        // Nothing is allowed to those who ask once: it is no word on the job.
+        // A caller that asks only once allows no time at all, which says nothing about the job.
         (wait.time > allowed && !allowed.is_zero()).then(|| {
             format!("the server asks to wait {} ({header}), and {setting} allows {}", human(wait.time), human(allowed))
         })
     }
 }
 
-/// Growing, jittered delays: about 0.3 s, 0.6 s, 1.2 s, ... up to 60 s.
+/// Growing delays with a random share: about 0.3 s, 0.6 s, 1.2 s, ... up to 60 s.
 pub struct Delays(ExponentialBackoff);
 
 impl Default for Delays {
@@ -77,7 +77,7 @@ impl Default for Delays {
 }
 
 impl Delays {
-    /// The next delay.
+    /// Returns the next delay.
     pub fn advance(&mut self) -> Duration {
         self.0.next_backoff().unwrap_or(Duration::from_secs(60))
     }
@@ -87,15 +87,15 @@ impl Delays {
 #[derive(Default)]
 pub struct Failures {
     since: Option<Instant>,
-    /// When the patience with the latest failure is over.
+    /// The moment at which the patience with the latest failure ends.
     until: Option<Instant>,
     delays: Delays,
     renewals: u32,
-    /// How many there were.
+    /// The number of failures.
     pub count: u32,
 }
 
-/// What comes after a failure.
+/// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// Ask again after this delay.
@@ -104,15 +104,15 @@ pub enum Next {
     GiveUp,
 }
 
-/// Renewals for one question after which the server, not the token, is the trouble.
+/// The renewals for one question after which the trouble is the server and not the token.
 const MOST_RENEWALS: u32 = 8;
 
 impl Failures {
-    /// What comes after one more failure; `contacted` says whether the endpoint ever answered sensibly, `fresh` whether the
-    /// token that was used is the newest there is (else the failure is old news).
+    /// Decides what to do after one more failure. `contacted` says whether the address has ever answered sensibly.
+    /// `fresh` says whether the token that was used is the newest; otherwise its refusal is old news.
     ///
-    /// How long the server asks to wait is obeyed within the patience that the failure is worth, and never shortened: where
-    /// it is more than what is left, asking earlier would be refused, and waiting longer is not allowed.
+    /// A wait that the server asks for is obeyed and never shortened. If it is longer than what is left of the
+    /// patience, this gives up, because asking earlier would be refused and waiting longer is not allowed.
     pub fn next(&mut self, error: &Error, limits: &Limits, contacted: bool, fresh: bool) -> Next {
         let kind = &error.kind;
         let told = error.wait.map_or(Duration::ZERO, |wait| wait.time);
@@ -139,11 +139,11 @@ impl Failures {
                 };
             }
             Action::Pause => {
-                // The wait itself is the budget's; here only how long it may go on.
+                // The budget does the waiting; only its end is decided here.
                 let is_over = since.elapsed() > limits.budget || limits.asked_too_much(error.wait).is_some();
                 return if is_over { Next::GiveUp } else { Next::After(Duration::ZERO) };
             }
-            // What names a time at which to come again is no wrong address.
+            // A server that names a time to come again is no wrong address, so its wait is added.
             Action::Retry(_) if !contacted => (limits.first_contact + told).min(limits.long),
             Action::Retry(policy::Patience::Long) => limits.long,
             Action::Retry(policy::Patience::Short) => {
@@ -156,12 +156,12 @@ impl Failures {
         if since.elapsed() + delay > patience { Next::GiveUp } else { Next::After(delay) }
     }
 
-    /// How long the same question is asked again at most, where it is a matter of time.
+    /// Returns how long the question is asked again at most, or `None` if time does not bound that.
     pub fn left(&self) -> Option<Duration> {
         self.until.map(|until| until.saturating_duration_since(Instant::now()))
     }
 
-    /// How long the row has lasted.
+    /// Returns how long the row of failures has lasted.
     pub fn lasted(&self) -> Duration {
         self.since.map_or(Duration::ZERO, |s| s.elapsed())
     }

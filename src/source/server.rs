@@ -1,5 +1,5 @@
-//! The server as whoever settles a dialect sees it: it is asked one document at a time, and what it says is kept in the
-//! form in which it is learnt from.
+//! Describes the server as discovery sees it while it finds out how the API is spelled. Discovery asks one document
+//! at a time, and keeps what the server says in the form from which it learns.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,40 +12,41 @@ use crate::error::Result;
 use crate::source::members::{Envelope, value};
 use crate::source::words::Entry;
 
-/// Answers documents; every call is one request of the key's budget.
+/// Answers documents. Every attempt is one request of the key's budget.
 pub trait Server {
-    /// Asks one document (a query or a mutation, without secrets in it).
+    /// Asks one document: a query or a mutation that holds no secret.
     fn ask(&self, document: &str, variables: Value) -> impl Future<Output = Result<Reply>> + Send;
 
-    /// How it is believed to be spelled: these words are asked about beside the usual ones.
+    /// Returns the dialect that the API is believed to have, if any. Discovery then asks for its names, too, beside
+    /// the usual ones.
     fn believed(&self) -> Option<Arc<Dialect>> {
         None
     }
 }
 
-/// What the server answered: JSON, whatever its status. Each part is read leniently, as [`crate::source::envelope`] does.
+/// The server's answer: JSON, whatever its status. Each part is read leniently, as in [`crate::source::envelope`].
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
-    /// `data`, null where there is none.
+    /// The answer's `data`, or null.
     pub data: Value,
-    /// `errors`, none where there are none.
+    /// The answer's errors.
     pub errors: Vec<Said>,
 }
 
-/// One error.
+/// One error of an answer.
 #[derive(Debug, Clone, Default)]
 pub struct Said {
-    /// Its words.
+    /// The error's text.
     pub message: String,
-    /// Where in the document.
+    /// The places in the document.
     pub locations: Vec<Location>,
-    /// Where in the answer.
+    /// The place in the answer.
     pub path: Vec<Value>,
-    /// `code` and the like.
+    /// The error's `extensions`, such as `code`.
     pub extensions: Value,
 }
 
-/// A place in a document, from 1.
+/// A place in a document, counted from 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Location {
     /// The line.
@@ -55,8 +56,8 @@ pub struct Location {
 }
 
 impl Reply {
-    /// Reads an answer, which is an object or a list of one; `None` where it is something else, or holds data that no value
-    /// holds.
+    /// Reads an answer, which is an object or a list of one object. Returns `None` for anything else, and for data
+    /// that [`Value`] cannot hold.
     pub fn read(text: &str) -> Option<Reply> {
         let envelope = Envelope::read(text)?;
         let mut errors = Vec::new();

@@ -1,17 +1,19 @@
-//! Tells what time it is for the server, by the `Date` headers of its answers. Whatever decides what may have changed asks
-//! for this time, because this machine's clock may be days off: a reading that is stored with a moment of next week
-//! makes every change until then look old.
+//! Tells the server's time, by the `Date` headers of its answers. Code that decides what may have changed asks for
+//! this time, because this machine's clock may be days off. A reading that is stored with a moment of next week makes
+//! every change until then look old.
 //!
-//! `Date` is when an answer was made (RFC 9110, 6.6.1). A cache that hands it on later says in `Age` how many seconds ago
-//! that was, and leaves `Date` as it is (RFC 9111, 4.2.3 and 5.1); some write `Date` anew. Two things follow:
+//! `Date` is when an answer was made (RFC 9110, 6.6.1). A cache that hands the answer on later says in `Age` how many
+//! seconds ago that was, and leaves `Date` as it is (RFC 9111, 4.2.3 and 5.1). Some caches write `Date` anew. So two
+//! times follow:
 //!
-//! - what decides what may have changed is the latest moment at which an answer certainly held: `Date` less `Age`, whichever
-//!   of the two a cache has done. What is asked for then reaches back too far rather than not far enough;
-//! - it is now `Date` plus `Age`, or a little later, for the header counts whole seconds and the answer was on its way. By
-//!   that this machine's clock is compared with the server's.
+//! - What may have changed is decided by the latest moment at which the answer certainly held. That is `Date` less
+//!   `Age`, whatever the cache has done to `Date`. What is asked for then reaches back too far rather than not far
+//!   enough.
+//! - The present is `Date` plus `Age`, or a little later, because the header counts whole seconds and the answer took
+//!   its time. This machine's clock is compared with it.
 //!
-//! Each answer says at what moment of the server this process began, and the median of the latest answers is believed. From
-//! there on the monotonic clock counts, which nobody sets.
+//! Each answer thus says at which moment of the server this process began, and the median of the latest answers is
+//! believed. From there on the monotonic clock counts, because nobody sets it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -23,55 +25,55 @@ use super::http_date;
 use crate::clock;
 use crate::number;
 
-/// So many answers are remembered.
+/// The most answers that are remembered.
 const ANSWERS: usize = 255;
-/// The years 2000 to 2199: a server with another date has no clock.
+/// The years 2000 to 2199, in seconds since 1970. A server with another date has no clock.
 const DATES: std::ops::Range<i64> = 946_684_800..7_258_118_400;
-/// The oldest answer of a cache that tells the time: a day, in seconds.
+/// The greatest `Age` of an answer that still tells the time: a day, in seconds.
 const OLDEST: u64 = 86_400;
 
-/// A difference of two clocks, and how sure it is.
+/// A difference between two clocks, and how certain it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Skew {
-    /// Seconds that this machine's clock is ahead of the server's; negative when it is behind.
+    /// The seconds by which this machine's clock is ahead of the server's; negative if it is behind.
     pub ahead: f64,
-    /// The difference may be this many seconds more or less.
+    /// The seconds by which the difference may be larger or smaller.
     pub uncertainty: f64,
 }
 
 /// The server's time.
 pub struct ServerClock {
-    /// When this process began to listen.
+    /// The moment at which this process began to listen, on the monotonic clock.
     begun: Instant,
-    /// The same by this machine's clock, in milliseconds since 1970.
+    /// The same moment by this machine's clock, in milliseconds since 1970.
     machine: i64,
     heard: Mutex<Heard>,
 }
 
 #[derive(Default)]
 struct Heard {
-    /// When this process began to listen: each answer's word.
+    /// The same moment by the server's clock, as each of the latest answers says.
     begun: VecDeque<Told>,
-    /// Of the answer that tells it most exactly.
+    /// The difference by the answer that tells it most exactly.
     skew: Option<Skew>,
 }
 
 /// What an answer tells of the time, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Told {
-    /// It certainly held at this moment.
+    /// The latest moment at which the answer certainly held.
     holds: i64,
-    /// It came at this moment by the server's clock.
+    /// The moment at which it came, by the server's clock.
     now: i64,
 }
 
 impl ServerClock {
-    /// Nothing is heard yet; by this machine it is `machine`, in milliseconds since 1970.
+    /// Creates a clock that has heard no answer. `machine` is this machine's time, in milliseconds since 1970.
     pub fn new(machine: i64) -> ServerClock {
         ServerClock { begun: Instant::now(), machine, heard: Mutex::default() }
     }
 
-    /// Takes in the headers of an answer that came just now, `round_trip` after it was asked for.
+    /// Learns from the headers of an answer that came just now, `round_trip` after its request was sent.
     pub fn hear(&self, headers: &HeaderMap, round_trip: Duration) {
         self.hear_at(headers, self.begun.elapsed(), round_trip);
     }
@@ -93,23 +95,25 @@ impl ServerClock {
         }
     }
 
-    /// Returns the time in milliseconds since 1970 that decides what may have changed: the server's, and no later than its
-    /// answers held; by this machine's clock where no answer told it.
+    /// Returns the time that decides what may have changed, in milliseconds since 1970. It is the server's time, and
+    /// no later than its answers certainly held. Until an answer tells it, it is this machine's.
     pub fn now(&self) -> i64 {
         self.median(|told| told.holds).unwrap_or(self.machine).saturating_add(milliseconds(self.begun.elapsed()))
     }
 
-    /// Returns what time it is for the server, in milliseconds since 1970; by this machine's clock where no answer told it.
+    /// Returns the server's time in milliseconds since 1970. Until an answer tells it, it is this machine's.
     pub fn time(&self) -> i64 {
         self.median(|told| told.now).unwrap_or(self.machine).saturating_add(milliseconds(self.begun.elapsed()))
     }
 
-    /// Returns how far this machine's clock is from the server's by the answer that tells it most exactly.
+    /// Returns how far this machine's clock is from the server's, by the answer that tells it most exactly. Returns
+    /// `None` until an answer tells the time.
     pub fn skew(&self) -> Option<Skew> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).skew
     }
 
-    /// Returns by how many milliseconds this machine's clock is ahead of the server's; `None` where no answer told it.
+    /// Returns by how many milliseconds this machine's clock is ahead of the server's, or `None` until an answer
+    /// tells the time.
     pub fn ahead(&self) -> Option<i64> {
         self.median(|told| told.now).map(|begun| self.machine.saturating_sub(begun))
     }
@@ -124,7 +128,8 @@ impl ServerClock {
     }
 }
 
-/// The run's note on the clocks: by how much this machine's is wrong, where that is worth a word, or that nobody knows.
+/// Returns the run's note on the clocks: by how much this machine's is wrong, or that no answer told the time.
+/// Returns `None` if the clocks agree.
 pub fn note(ahead: Option<i64>) -> Option<String> {
     const DECIDES: &str = "decides what may have changed";
     let Some(ahead) = ahead else {
@@ -137,11 +142,11 @@ pub fn note(ahead: Option<i64>) -> Option<String> {
     clock::is_apart(ahead).then(|| format!("this machine's clock is {by} {direction} the server's, which {DECIDES}"))
 }
 
-/// What an answer tells of the time; `now` is this machine's, in seconds.
+/// Returns what an answer tells of the time, if anything. `now` is this machine's time, in seconds since 1970.
 fn told(headers: &HeaderMap, now: i64) -> Option<Told> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let date = http_date::parse(text(DATE)?, now)?;
-    // An age that cannot be read is some age.
+    // An age that cannot be read leaves the time unknown.
     let age = text(AGE).map_or(Some(0), number::count).filter(|age| *age <= OLDEST)?;
     let age = i64::try_from(age).ok()?;
     DATES.contains(&date).then_some(Told { holds: (date - age) * 1000, now: (date + age) * 1000 })

@@ -1,4 +1,4 @@
-//! What the source needs to know of a job.
+//! Defines what the source needs to know of a job.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::record::volatile::Volatile;
 use crate::secret::Secret;
 use crate::streams::PerStream;
 
-/// What the source needs to know; the job file's `[source]`.
+/// The settings of the source: the job file's `[source]`.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The GraphQL address.
@@ -17,23 +17,23 @@ pub struct Settings {
     pub client_id: String,
     /// The API key's secret.
     pub client_secret: Secret,
-    /// What looks wrong with the two, to be told where the server refuses them.
+    /// What looks wrong with the two, for the error when the server refuses them.
     pub suspicions: Vec<String>,
-    /// Questions a request carries at most.
+    /// The most questions that a request carries.
     pub aliases_per_request: usize,
-    /// Requests under way at most.
+    /// The most requests under way.
     pub in_flight: u32,
-    /// Bytes of bodies in memory at most (one oversized body may exceed it).
+    /// The most bytes of bodies in memory (one oversized body may exceed it).
     pub bytes_in_flight: usize,
-    /// The largest body accepted, in bytes.
+    /// The largest body that is accepted, in bytes.
     pub max_response: usize,
-    /// To connect.
+    /// The longest time to connect.
     pub connect_timeout: Duration,
-    /// Between two bytes of an answer.
+    /// The longest time between two bytes of an answer.
     pub read_timeout: Duration,
-    /// Take along the scalar fields that are not documented.
+    /// Whether scalar fields that are not documented are taken along.
     pub collect: bool,
-    /// What stays out of the records' hashes.
+    /// The rules for what stays out of the records' hashes.
     pub volatile: Arc<PerStream<Volatile>>,
     /// How long failures are retried.
     pub limits: Limits,

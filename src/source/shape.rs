@@ -1,8 +1,8 @@
-//! Where things lie in an answer. A [`Shape`] is the tree of a dialect's dotted paths; it writes the selection
+//! Knows where things lie in an answer. A [`Shape`] is the tree of a dialect's dotted paths. It writes the selection
 //! of a query and reads the answer to it, so that the two cannot disagree.
 //!
-//! Reading is one pass over the body with borrowed JSON: members on the way to a wanted value are entered, wanted
-//! values are kept as raw text, the rest is skipped. A list on the way is entered element by element
+//! Reading is one pass over the body with borrowed JSON. Members on the way to a wanted value are entered, wanted
+//! values are kept as raw text, and the rest is skipped. A list on the way is entered element by element
 //! (`edges.node`).
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -15,15 +15,15 @@ use super::members::holds_errors;
 pub enum Want {
     /// The list of records.
     Items,
-    /// How many records there are.
+    /// The number of records.
     Total,
     /// Whether another page follows.
     HasNext,
     /// The cursor of the next page.
     NextCursor,
-    /// The cursor of a row, beside it.
+    /// The cursor of a row, which stands beside the row.
     RowCursor,
-    /// The payload's own verdict.
+    /// Whether the operation succeeded, by the payload's word.
     Success,
     /// The payload's own error code.
     Code,
@@ -31,7 +31,7 @@ pub enum Want {
     Message,
     /// The access token.
     AccessToken,
-    /// The token's life in seconds.
+    /// The token's life, in seconds.
     ExpiresIn,
 }
 
@@ -45,47 +45,47 @@ pub struct Shape {
 /// What was found in one payload.
 #[derive(Debug, Default)]
 pub struct Found<'b> {
-    /// The records, when there was a list where the shape expects it.
+    /// The records, or `None` if there is no list where the shape expects one.
     pub items: Option<Vec<&'b RawValue>>,
-    /// The cursors of the rows, where rows have them.
+    /// The cursors of the rows, if rows have them.
     pub cursors: Vec<&'b RawValue>,
-    /// The payload's own errors, which nobody selected.
+    /// The payload's own `errors`, which no query selects.
     pub errors: Option<&'b RawValue>,
     values: Vec<(Want, &'b RawValue)>,
 }
 
 impl<'b> Found<'b> {
-    /// The raw text of a value that was there and was not null.
+    /// Returns the raw text of a value, or `None` if it is missing or `null`.
     pub fn get(&self, want: Want) -> Option<&'b str> {
         self.values.iter().find(|(w, _)| *w == want).map(|(_, raw)| raw.get()).filter(|raw| *raw != "null")
     }
 
-    /// The raw text of a value that was there, `null` included.
+    /// Returns the raw text of a value, which may be `null`, or `None` if it is missing.
     pub fn says(&self, want: Want) -> Option<&'b str> {
         self.values.iter().find(|(w, _)| *w == want).map(|(_, raw)| raw.get())
     }
 
-    /// A text or number as plain text.
+    /// Returns a value as plain text, if it is a text or a number.
     pub fn text(&self, want: Want) -> Option<String> {
         let raw = self.get(want)?;
         if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { Some(raw.to_owned()) }
     }
 
-    /// The cursors of the rows; none where one of them has none.
+    /// Returns the cursors of the rows. It is empty if one of them is no text.
     pub fn row_cursors(&self) -> Vec<Box<str>> {
         let texts = self.cursors.iter().map(|raw| serde_json::from_str::<Box<str>>(raw.get()));
         texts.collect::<std::result::Result<_, _>>().unwrap_or_default()
     }
 
-    /// A number, or a text that holds one.
+    /// Returns a value as a number, if it is a number or a text that holds one.
     pub fn number(&self, want: Want) -> Option<f64> {
         crate::number::finite(&self.text(want)?)
     }
 }
 
 impl Shape {
-    /// The tree of these dotted paths. An empty path means "not given", except for the items: an empty items path
-    /// says that the operation returns the bare list, and then there is no envelope around it to hold anything else.
+    /// Builds the tree of these dotted paths. An empty path means "not given", but for the items: there it means that
+    /// the operation returns the bare list. Then there is no envelope around the list to hold anything else.
     pub fn new(paths: &[(Want, &str)]) -> Shape {
         if paths.iter().any(|(want, path)| *want == Want::Items && path.is_empty()) {
             return Shape { want: Some(Want::Items), children: Vec::new() };
@@ -105,7 +105,7 @@ impl Shape {
         root
     }
 
-    /// The GraphQL selection that asks for everything in the tree, each item with `fields`.
+    /// Returns the GraphQL selection that asks for everything in the tree, and for `fields` of each item.
     pub fn selection(&self, fields: &str) -> String {
         if self.want == Some(Want::Items) {
             return format!(" {{ {fields} }}");
@@ -118,7 +118,7 @@ impl Shape {
         format!(" {{ {} }}", inner.join(" "))
     }
 
-    /// A reader of one payload of this shape into `found`.
+    /// Returns a reader that reads one payload of this shape into `found`.
     pub fn reader<'s, 'f, 'b>(&'s self, found: &'f mut Found<'b>) -> Reader<'s, 'f, 'b> {
         Reader { shape: self, found, inside_list: false }
     }
@@ -189,7 +189,8 @@ impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
     fn visit_seq<A: SeqAccess<'b>>(self, mut seq: A) -> Result<(), A::Error> {
         let wanted = self.shape.want == Some(Want::Items) || !self.shape.children.is_empty();
         if wanted {
-            // A list on the way has no elements to be entered when it is empty; that of a connection's edges is an empty page.
+            // An empty list on the way has no elements to enter, so it says nothing of the items. Only a connection's
+            // `edges` without elements are an empty page.
             let is_edges =
                 self.shape.children.iter().any(|(name, child)| name == "node" && child.want == Some(Want::Items));
             if self.shape.want == Some(Want::Items) || is_edges {

@@ -1,16 +1,18 @@
-//! Makes a body readable that one bad text would otherwise make unreadable, before anything else looks at it. One record
-//! must not hold up a thousand others.
+//! Mends a body that one bad text would otherwise make unreadable, before any other code looks at it. One record must
+//! not hold up a thousand others.
 //!
-//! - UTF-16 with a byte order mark, which some servers of Windows send, becomes UTF-8. A mark of UTF-8 is taken off.
-//! - Bytes that are not UTF-8 become U+FFFD, one for each sequence that is broken off.
-//! - Half an emoji as a JSON escape: JavaScript servers cut text between the two halves of a surrogate pair and send
-//!   `\ud83d` alone. It is legal JSON that no Unicode text can hold, so it becomes U+FFFD, too, replaced at the escape
-//!   text, in place (both are six bytes).
-//! - A control character that stands in a text as it is, which JSON forbids, becomes its escape. Nothing is lost by it.
+//! - UTF-16 with a byte order mark, which some Windows servers send, becomes UTF-8. The mark of UTF-8 is taken off.
+//! - A sequence of bytes that is not UTF-8 becomes one U+FFFD.
+//! - Half an emoji as a JSON escape becomes U+FFFD. JavaScript servers cut text between the two halves of a surrogate
+//!   pair and send `\ud83d` alone. That is legal JSON, but no Unicode text can hold it. The escape becomes `\ufffd`
+//!   in place, because both are six bytes.
+//! - A control character that stands in a text as it is, which JSON forbids, becomes its escape. Nothing is lost by
+//!   it.
 
 use memchr::{memchr, memchr3};
 
-/// Mends the texts of `body`. Returns where characters were replaced by U+FFFD: byte offsets in the mended body, ascending.
+/// Mends the texts of `body`. Returns where characters were replaced by U+FFFD, as byte offsets in the mended body,
+/// ascending.
 pub fn text(body: &mut Vec<u8>) -> Vec<usize> {
     unmark(body);
     let mut replaced = bytes_and_controls(body);
@@ -19,7 +21,7 @@ pub fn text(body: &mut Vec<u8>) -> Vec<usize> {
     replaced
 }
 
-/// Takes a byte order mark off, and turns UTF-16 that has one into UTF-8. A half of a pair alone becomes U+FFFD.
+/// Takes a byte order mark off, and turns UTF-16 that has one into UTF-8. A lone surrogate becomes U+FFFD.
 fn unmark(body: &mut Vec<u8>) {
     let unit: fn([u8; 2]) -> u16 = match body[..] {
         [0xef, 0xbb, 0xbf, ..] => return drop(body.drain(..3)),
@@ -33,7 +35,8 @@ fn unmark(body: &mut Vec<u8>) {
         char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into_bytes();
 }
 
-/// Replaces bytes that are not UTF-8, and escapes control characters within texts; returns where the former stood.
+/// Replaces bytes that are not UTF-8, and escapes control characters within texts. Returns where bytes were replaced,
+/// as byte offsets in the mended body.
 fn bytes_and_controls(body: &mut Vec<u8>) -> Vec<usize> {
     let may_hold_controls = memchr3(b'\n', b'\r', b'\t', body).is_some() || body.iter().any(|b| *b < b' ');
     let is_utf8 = std::str::from_utf8(body).is_ok();
@@ -69,7 +72,7 @@ fn bytes_and_controls(body: &mut Vec<u8>) -> Vec<usize> {
     replaced
 }
 
-/// Replaces every lone surrogate escape in `body` by `\ufffd`; returns where (byte offsets, ascending).
+/// Replaces every lone surrogate escape in `body` by `\ufffd`. Returns the byte offsets, ascending.
 fn lone_surrogates(body: &mut [u8]) -> Vec<usize> {
     let mut replaced = Vec::new();
     let mut at = 0;
@@ -90,7 +93,7 @@ fn lone_surrogates(body: &mut [u8]) -> Vec<usize> {
     replaced
 }
 
-/// The code unit of the `\uXXXX` escape that starts at `at`, if one does.
+/// Returns the code unit of the `\uXXXX` escape that starts at `at`, or `None` if no escape starts there.
 fn unit_at(body: &[u8], at: usize) -> Option<u16> {
     let escape = body.get(at..at + 6)?;
     if !escape.starts_with(b"\\u") {
@@ -120,7 +123,7 @@ mod tests {
         assert_eq!(mended(b"{\"a\":\"x\xff\"}"), ("{\"a\":\"x\u{fffd}\"}".into(), vec![7]));
         assert_eq!(mended(b"\"\xc3\", \"\xe2\x82\""), ("\"\u{fffd}\", \"\u{fffd}\"".into(), vec![1, 8]));
         assert_eq!(mended("\"ğüş 😀\"".as_bytes()), ("\"ğüş 😀\"".into(), vec![]));
-        // Windows-1254, and half an emoji as an escape behind it.
+        // A letter of Windows-1254, and half an emoji as an escape behind it.
         assert_eq!(mended(b"\"\xf0i \\ud83d\""), ("\"\u{fffd}i \\ufffd\"".into(), vec![1, 6]));
     }
 

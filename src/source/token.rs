@@ -1,9 +1,9 @@
-//! The access token's life cycle. A token has a *generation*; whoever meets an expired one reports its generation, and
-//! only when that is still the newest is a new one made, by one caller, while the others wait for it. A hundred
-//! requests that meet `TOKEN_EXPIRED` together cause one `generateOAuthToken`.
+//! Keeps the access token alive. Each token has a *generation*, and a caller that meets an expired token reports its
+//! generation. Only if that is still the newest, one caller makes a new token while the others wait for it. So a
+//! hundred requests that meet `TOKEN_EXPIRED` together cause one `generateOAuthToken`.
 //!
-//! A token is also renewed ahead of its end, by 5 % of its life and at most 60 s, so that in the usual case no request
-//! is spent on finding out.
+//! A token is also renewed ahead of its end, by 5 % of its life and at most 60 s. In the usual case, no request is
+//! then spent on finding out that it has expired.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,16 +16,18 @@ use crate::error::Result;
 use crate::number;
 use crate::secret::Secret;
 
-/// Documented: a token lives one hour. What the server says may be shorter, never longer (its unit is not documented).
+/// The longest life of a token: one hour (documented). The server may name a shorter life, but a longer one is not
+/// believed, because the unit is not documented.
 const LONGEST_LIFE: Duration = Duration::from_secs(3600);
-/// No token lives less long: what says so says something else, and believing it would cost a token a request.
+/// The shortest life that is believed. A smaller number means something else, and believing it would cost a token for
+/// each request.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 const LONGEST_MARGIN: Duration = Duration::from_secs(60);
 
-/// A token and which one it is.
+/// A token and its generation.
 #[derive(Clone)]
 pub struct Token {
-    /// Counts from 1.
+    /// The generation, counted from 1.
     pub generation: u64,
     /// The text for the `Authorization` header.
     pub secret: Arc<Secret>,
@@ -34,9 +36,9 @@ pub struct Token {
 /// How long a token lives.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lifetime {
-    /// What the server said, in seconds; none when it said nothing.
+    /// The life by the server's word, in seconds, or `None` if it named no life.
     pub said: Option<f64>,
-    /// What it is taken for.
+    /// The life that is believed.
     pub taken: Duration,
 }
 
@@ -49,7 +51,7 @@ struct State {
     generations: u64,
 }
 
-/// The one place tokens come from.
+/// The source of all tokens.
 #[derive(Default)]
 pub struct Tokens {
     state: Mutex<State>,
@@ -57,8 +59,8 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// The current token, or a new one from `generate` when there is none or its time is nearly over. Of callers that
-    /// come together one generates and the others wait.
+    /// Returns the current token. If there is none or its time is nearly over, it gets a new one from `generate`. Of
+    /// callers that come together, one generates and the others wait. Fails only if `generate` does.
     pub async fn current<F, R>(&self, generate: F) -> Result<Token>
     where
         F: FnOnce() -> R,
@@ -76,7 +78,7 @@ impl Tokens {
         Ok(self.accept(granted, asked))
     }
 
-    /// Says that the server refused the token of this generation. Old news is ignored.
+    /// Notes that the server refused the token of this generation. The refusal of an older token is ignored.
     pub fn refused(&self, generation: u64) {
         let mut state = self.lock();
         if state.generations == generation {
@@ -84,22 +86,22 @@ impl Tokens {
         }
     }
 
-    /// Whether `generation` is the newest, i.e. whether its refusal is news.
+    /// Returns whether `generation` is the newest, so that its refusal is news.
     pub fn is_newest(&self, generation: u64) -> bool {
         self.lock().generations == generation
     }
 
-    /// How many tokens were generated.
+    /// Returns how many tokens were generated.
     pub fn generations(&self) -> u64 {
         self.lock().generations
     }
 
-    /// How old the current token is.
+    /// Returns the age of the latest token, or `None` before the first one.
     pub fn age(&self) -> Option<Duration> {
         self.lock().made.map(|m| m.elapsed())
     }
 
-    /// How long the latest token lives.
+    /// Returns how long the latest token lives, or `None` before the first one.
     pub fn lifetime(&self) -> Option<Lifetime> {
         self.lock().lifetime
     }

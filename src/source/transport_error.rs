@@ -1,5 +1,5 @@
-//! What it means that no answer came: nobody there, no TLS there, a certificate that is not trusted. The address's path is
-//! left out: it is in the configuration, and it may hold what should not be shown.
+//! Says what it means that no answer came: no connection, no TLS, or a certificate that is not trusted. The path of
+//! the address is left out. It stands in the configuration, and it may hold what should not be shown.
 
 use std::error::Error as StdError;
 
@@ -8,7 +8,7 @@ use rustls::{CertificateError, InvalidMessage};
 
 use crate::error::{Error, Kind, tls_fault};
 
-/// A failure to get an answer from `endpoint`.
+/// Returns the error for a request to `endpoint` that got no answer.
 pub fn of_http(error: &reqwest::Error, endpoint: &Url) -> Error {
     if let Some(told) = tls_fault(error).and_then(|fault| of_tls(fault, endpoint)) {
         return told;
@@ -20,7 +20,8 @@ pub fn of_http(error: &reqwest::Error, endpoint: &Url) -> Error {
     Error::new(kind, chain(error))
 }
 
-/// A proxy that does not make the way to the endpoint (`CONNECT`), by the words of the HTTP library: it has no other sign.
+/// Returns the error of a proxy that does not connect to the endpoint (`CONNECT`), or `None` for any other fault. The
+/// words of the HTTP library decide, because there is no other sign.
 fn of_proxy(error: &reqwest::Error, endpoint: &Url) -> Option<Error> {
     let said = causes(error).join(": ").to_ascii_lowercase();
     let asks_for_login =
@@ -43,7 +44,7 @@ fn of_proxy(error: &reqwest::Error, endpoint: &Url) -> Option<Error> {
     ))
 }
 
-/// What an error says, and each of its causes.
+/// Returns what an error says, and what each of its causes says.
 fn causes(error: &reqwest::Error) -> Vec<String> {
     let (mut all, mut next): (_, Option<&dyn StdError>) = (Vec::new(), Some(error));
     while let Some(cause) = next {
@@ -53,7 +54,7 @@ fn causes(error: &reqwest::Error) -> Vec<String> {
     all
 }
 
-/// What of TLS will be the same when it is tried again; none for what may pass.
+/// Returns the error for a TLS fault that trying again does not mend, or `None` for a fault that may pass.
 fn of_tls(fault: &rustls::Error, endpoint: &Url) -> Option<Error> {
     let host = endpoint.host_str().unwrap_or_default();
     let place = format!("{host}:{}", endpoint.port_or_known_default().unwrap_or(443));
@@ -72,7 +73,7 @@ fn of_tls(fault: &rustls::Error, endpoint: &Url) -> Option<Error> {
                     format!("it is not for {host}")
                 }
                 CertificateError::UnknownIssuer => "nobody this system trusts has signed it".into(),
-                // "Other(OtherError(CaUsedAsEndEntity))": a certificate that signs itself is most often one of these.
+                // rustls says `Other(OtherError(CaUsedAsEndEntity))`, most often of a certificate that signs itself.
                 CertificateError::Other(_) => {
                     "nobody this system trusts has signed it, or it is none for servers".into()
                 }
@@ -84,7 +85,7 @@ fn of_tls(fault: &rustls::Error, endpoint: &Url) -> Option<Error> {
     })
 }
 
-/// What happened, and the deepest cause.
+/// Returns what happened, with the deepest cause.
 pub fn chain(error: &reqwest::Error) -> String {
     let said = if error.is_timeout() {
         "no answer in time"

@@ -1,4 +1,4 @@
-//! Which requests are under way, so that a stop waits for answers that are about to come and for nothing else.
+//! Knows which requests are under way, so that a stop waits for the answers that may come soon and for nothing else.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// An answer that has not come after so long is not waited for when a run is to stop.
+/// How long after its request a stop still waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// When nothing is under way for so long, what came has been handed on.
+/// How long no request must begin or end before the answers that came count as handed on.
 const QUIET: Duration = Duration::from_millis(200);
 
 /// The requests under way.
@@ -19,7 +19,7 @@ pub struct UnderWay {
     changed: Notify,
 }
 
-/// A request that is under way; home when dropped.
+/// A request that is under way, until this is dropped.
 #[derive(Debug)]
 pub struct Sent<'u> {
     all: &'u UnderWay,
@@ -27,7 +27,7 @@ pub struct Sent<'u> {
 }
 
 impl UnderWay {
-    /// A request is sent now.
+    /// Notes that a request is sent now.
     pub fn begin(&self) -> Sent<'_> {
         let number = {
             let mut sent = self.sent();
@@ -40,7 +40,7 @@ impl UnderWay {
         Sent { all: self, number }
     }
 
-    /// Waits until no request is under way that may still be answered soon.
+    /// Waits until no request is under way that may be answered soon.
     pub async fn come_home(&self) {
         loop {
             let changed = self.changed.notified();

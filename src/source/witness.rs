@@ -1,5 +1,5 @@
-//! Is a failure one question's own? Another question, asked beside it, tells: where that is answered, the server is not
-//! down, and nobody's limit is used up.
+//! Finds out whether a failure is one question's own, by asking another question beside it. If that one is answered,
+//! the server is not down and the limit is not used up.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -12,13 +12,17 @@ use crate::error::Result;
 use crate::policy::{self, Subject};
 use crate::streams::{self, Stream};
 
-/// Failures of a question in a row after which another one is asked.
+/// How many failures of a question in a row make it suspicious. Another question is then asked.
 pub(super) const SUSPICIOUS: u32 = 3;
 
 impl Source {
-    /// Whether the server answers for the ids of the rows that a question asks for, for its list's first row, or for the
-    /// first row of another list, while it does not answer the question. Asks now and then, where nobody else asks
-    /// anything.
+    /// Returns whether the server answers another question while it does not answer this one. It asks, in this order:
+    ///
+    /// 1. for the ids of the same rows,
+    /// 2. for the id of the first row of the same list,
+    /// 3. for the id of the first row of another stream's list.
+    ///
+    /// It asks at every third failure. The caller calls it only if no other question was answered meanwhile.
     pub(super) async fn answers_another(&self, question: &Question, failures: &Failures) -> bool {
         if !failures.count.is_multiple_of(SUSPICIOUS) {
             return false;
@@ -33,13 +37,13 @@ impl Source {
         false
     }
 
-    /// The question for the first row of the list of another record, which was answered before.
+    /// Returns the question for the first row of another record's list, if such a list was answered before.
     fn of_another_parent(&self, question: &Question) -> Option<Question> {
         let parent = self.last_parent[question.stream].lock().unwrap_or_else(PoisonError::into_inner).clone();
         (parent.is_some() && parent != question.parent).then(|| Question { parent, since: None, ..first_of(question) })
     }
 
-    /// The question for the first row of another stream's list that was asked for before.
+    /// Returns the question for the first row of another stream's list, if such a list was asked for before.
     fn of_another_list(&self, question: &Question) -> Option<Question> {
         let is_another = |s: &Stream| *s != question.stream && s.definition().parent.is_none();
         let mut others = streams::ALL.into_iter().filter(is_another);
@@ -47,8 +51,9 @@ impl Source {
         Some(Question { stream, parent: None, since: None, ..first_of(question) })
     }
 
-    /// A question that meets the limit again and again, however long everybody waits: once another question is answered,
-    /// it is asked at once. `Some` is what came of that; an error says that it meets a limit of its own.
+    /// Asks a question at once after another question was answered, if it keeps meeting the limit however long every
+    /// request waits. Returns the outcome if it says something: a page, or an error for the limit, which is then the
+    /// question's own.
     pub(super) async fn is_refused_alone(&self, question: &Question, failures: &Failures) -> Option<Result<Page>> {
         let is_known = self.limits_one.load(Ordering::Relaxed);
         let is_suspicious = failures.count >= SUSPICIOUS || is_known;
@@ -71,7 +76,7 @@ impl Source {
     }
 }
 
-/// The question for the id of the first row of a list.
+/// Returns the question for the id of the first row of a list.
 fn first_of(question: &Question) -> Question {
     Question { size: 1, start: Start::Row(0), select: Select::Ids, ..question.clone() }
 }

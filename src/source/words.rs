@@ -1,20 +1,20 @@
-//! What an error of an answer says of itself: its words, and where in the answer it stands.
+//! Reads what an error of an answer says of itself: its words, and where in the answer it stands.
 //!
-//! GraphQL says that `errors` is a list of objects, each with a text `message`, a list `path` and an object `extensions`
-//! (documented for this API: `extensions.code`). Servers and what stands in front of them write other things in each of these
-//! places. Every form is read as far as it goes, so that a code that means something is found wherever it stands; what
-//! cannot be read leaves the decision to the status.
+//! GraphQL says that `errors` is a list of objects, each with a text `message`, a list `path` and an object
+//! `extensions` (documented for this API: `extensions.code`). Servers, and what stands in front of them, write other
+//! things in each of these places. Every form is read as far as it goes, so that a known code is found wherever it
+//! stands. What cannot be read leaves the decision to the status.
 
 use serde_json::{Map, Value};
 
-/// How deep objects within an error are looked into.
+/// How deep objects within an error are read.
 const DEPTH: u32 = 4;
 
-/// The members that hold a code, most telling first.
+/// The members that hold a code, the most telling first.
 const CODES: [&str; 3] = ["code", "errorCode", "error_code"];
-/// The members that hold a message, most telling first.
+/// The members that hold a message, the most telling first.
 const MESSAGES: [&str; 7] = ["message", "msg", "error", "error_description", "detail", "description", "reason"];
-/// The members that hold the scope that is asked for.
+/// The members that hold the scope that is missing.
 const SCOPES: [&str; 2] = ["requiredScope", "required_scope"];
 /// The members that hold a further error.
 const WITHIN: [&str; 5] = ["extensions", "exception", "originalError", "response", "cause"];
@@ -22,11 +22,11 @@ const WITHIN: [&str; 5] = ["extensions", "exception", "originalError", "response
 /// What an error says of itself, wherever it says it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Words {
-    /// Its code, text or number.
+    /// The code, a text or a number.
     pub code: Option<String>,
-    /// Its message.
+    /// The message.
     pub message: Option<String>,
-    /// The scope it asks for (documented beside `INSUFFICIENT_SCOPES`).
+    /// The scope that is missing (documented beside `INSUFFICIENT_SCOPES`).
     pub required_scope: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Words {
         read(value, DEPTH)
     }
 
-    /// Reads an error's `extensions`: a text that stands there is taken for a code, and for a message too.
+    /// Reads an error's `extensions`. A text in their place is read as a code and as a message.
     fn of_extensions(value: &Value) -> Words {
         let words = Words::read(value);
         match value {
@@ -45,14 +45,14 @@ impl Words {
         }
     }
 
-    /// These words with those of `extensions` taking precedence, which is the documented place of a code.
+    /// Returns these words, but with those of `extensions`, the documented place of a code, before them.
     #[must_use]
     pub fn with(&self, extensions: Option<&Words>) -> Words {
         let Some(extensions) = extensions else { return self.clone() };
         Words { message: self.message.clone(), ..extensions.clone() }.or(self).or(extensions)
     }
 
-    /// These words, and where they say nothing, those of another part.
+    /// Returns these words, completed by those of another part.
     fn or(self, other: &Words) -> Words {
         Words {
             code: self.code.or_else(|| other.code.clone()),
@@ -86,7 +86,7 @@ fn of_object(members: &Map<String, Value>, depth: u32) -> Words {
     words
 }
 
-/// A text that says something, or a number as its digits; anything else is no word.
+/// Returns a text that is not empty, or a number as its digits. Any other value says nothing.
 pub(super) fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
@@ -98,14 +98,14 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
 /// An error of an answer.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) struct Entry {
-    /// Where in the answer it stands: response names, field names, row numbers.
+    /// The place in the answer: response names, field names, row numbers.
     pub path: Vec<Value>,
-    /// What it says, its extensions first.
+    /// The words, those of the extensions before others.
     pub words: Words,
 }
 
 impl Entry {
-    /// Reads the errors of whatever stands under `errors`. Every value there is one, but for `null`, `false` and what is
+    /// Reads the errors in the value of `errors`. Every value counts as an error, except `null`, `false` and anything
     /// empty.
     pub fn all(value: &Value) -> Vec<Entry> {
         match value {
@@ -118,13 +118,14 @@ impl Entry {
         }
     }
 
-    /// Reads an element of a list of errors: it is an error whatever it is, or a list of some.
+    /// Reads an element of a list of errors. Whatever it is, it is an error or a list of errors.
     pub fn of_element(value: &Value) -> Vec<Entry> {
         let all = Entry::all(value);
         if all.is_empty() { vec![Entry::default()] } else { all }
     }
 
-    /// Reads what an object that is no error itself says under a name: of a question, or of nothing (`"0"`).
+    /// Reads the errors that an object holds under a name, if the object is no error itself. The name is a
+    /// question's, or says nothing (`"0"`).
     fn under((name, value): (&String, &Value)) -> Vec<Entry> {
         let mut all = Entry::of_element(value);
         for entry in all.iter_mut().filter(|entry| entry.path.is_empty()) {
@@ -141,13 +142,13 @@ impl Entry {
     }
 }
 
-/// Whether an object is an error, and not a list of errors by name.
+/// Returns whether an object is an error, and not a list of errors by name.
 fn is_an_error(members: &Map<String, Value>) -> bool {
     const OTHERS: [&str; 4] = ["path", "locations", "success", "status"];
     CODES.iter().chain(&MESSAGES).chain(&SCOPES).chain(&WITHIN).chain(&OTHERS).any(|name| members.contains_key(*name))
 }
 
-/// A path, also where it is written as one text: `contacts_1.data.docs[3].email`.
+/// Reads a path, also one that is written as a text: `contacts_1.data.docs[3].email`.
 fn path(value: &Value) -> Vec<Value> {
     match value {
         Value::Array(steps) => steps.clone(),

@@ -1,8 +1,8 @@
-//! Sentences of validation that are told with the names in them. They are those of graphql-js in its versions 14 to 17, and
-//! of servers that say the same in other words; `dialect::lesson` learns from them.
+//! Knows the sentences of validation that are told with the names in them. They are those of graphql-js in its
+//! versions 14 to 17, and of servers that say the same in other words. `discovery::rejections` learns from them.
 //!
-//! A name is that of a field, an argument, a type, a variable or a directive. A sentence that can quote a value is told up to
-//! the value.
+//! A name is that of a field, an argument, a type, a variable or a directive. A sentence that can quote a value is
+//! told up to the value.
 
 /// Whole sentences; `{}` is a name, in quotation marks of any kind or in none.
 const SENTENCES: &[&str] = &[
@@ -45,7 +45,7 @@ const SENTENCES: &[&str] = &[
     "No {} root type.",
     "GraphQL introspection has been disabled, but the requested query contained the field {}.",
     "GraphQL introspection is not allowed, but the query contained {} or {}.",
-    // Other servers.
+    // Sentences of other servers.
     "Validation error ({}@{}) : Field {} in type {} is undefined",
     "Validation error of type {}: Field {} in type {} is undefined @ {}",
     "Field {} in type {} is undefined",
@@ -75,10 +75,11 @@ const BEGINNINGS: &[&str] = &[
     "Value ",
 ];
 
-/// The longest name.
+/// The longest name, in bytes.
 const LONGEST: usize = 80;
 
-/// Returns the message if it is such a sentence, or its beginning with a mark for the rest.
+/// Returns the message if it is one of the sentences, or its beginning with a mark for the rest. Returns `None` for
+/// any other message.
 pub(super) fn told(message: &str) -> Option<String> {
     let (sentence, suggestion) = match message.find("Did you mean") {
         Some(at) => (message[..at].trim_end(), &message[at..]),
@@ -94,14 +95,14 @@ pub(super) fn told(message: &str) -> Option<String> {
     BEGINNINGS.iter().find_map(|known| begins(known, message)).map(|beginning| format!("{beginning}…"))
 }
 
-/// Whether `text` is `known` with a name for every `{}`.
+/// Returns whether `text` is `known` with a name for every `{}`.
 fn fits(known: &str, text: &str) -> bool {
     let Some((literal, rest)) = known.split_once("{}") else { return known == text };
     let Some(text) = text.strip_prefix(literal) else { return false };
     name(text).is_some_and(|length| fits(rest, &text[length..]))
 }
 
-/// What of `text` is the beginning `known`, if it begins so.
+/// Returns the part of `text` that is the beginning `known`, if it begins so.
 fn begins<'t>(known: &str, text: &'t str) -> Option<&'t str> {
     let (mut at, mut known) = (0, known);
     while let Some((literal, rest)) = known.split_once("{}") {
@@ -112,7 +113,7 @@ fn begins<'t>(known: &str, text: &'t str) -> Option<&'t str> {
     text[at..].starts_with(known).then(|| &text[..at + known.len()])
 }
 
-/// The length of the name that a text begins with, its quotation marks included.
+/// Returns the length of the name that a text begins with, its quotation marks included.
 fn name(text: &str) -> Option<usize> {
     const MARKS: [(char, char); 7] =
         [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’'), ('«', '»'), ('[', ']')];
@@ -123,12 +124,12 @@ fn name(text: &str) -> Option<usize> {
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '.' | '!' | '/' | '[' | ']' | '(' | ':' | ')');
     let bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '/' | '!' | '[' | ']');
     let inner = &text[from..];
-    // A directive's.
+    // The sign before a directive's name.
     let at = usize::from(inner.starts_with('@'));
     let (from, inner) = (from + at, &inner[at..]);
     let mut end = match closing {
         Some(closing) => inner.find(|c: char| c == closing && c != ']' || !of_a_name(c))?,
-        // A dot may part two names, and may end the sentence.
+        // A dot may separate two names, or end the sentence.
         None => inner
             .char_indices()
             .find(|(at, c)| {
@@ -150,7 +151,7 @@ fn name(text: &str) -> Option<usize> {
     }
 }
 
-/// Whether a suggestion holds names alone: `Did you mean "a", "b", or "c"?`.
+/// Returns whether a suggestion holds names alone: `Did you mean "a", "b", or "c"?`.
 fn is_suggestion(text: &str) -> bool {
     let Some(names) = text.strip_prefix("Did you mean ").and_then(|rest| rest.trim_end().strip_suffix('?')) else {
         return false;

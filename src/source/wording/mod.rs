@@ -1,32 +1,34 @@
-//! Decides how much of a server's own words is told to people. A server quotes what it was sent and what it holds: a
-//! message's text, a name, a number of somebody's. So nothing is repeated but what is known to hold none of that.
+//! Decides how much of a server's own words is told to people. A server quotes what it was sent and what it holds:
+//! the text of a message, a name, somebody's number. So only words that are known to hold none of that are repeated.
 //!
-//! - A sentence that validation is known to say (`known`) is told with the names in it: names of fields, arguments and
-//!   types.
-//! - Of any other sentence, what stands in quotation marks or brackets of any kind, and what follows a colon, is cut; so is
-//!   every remaining word that is not in the `vocabulary` of such sentences, and every number that is not a limit.
-//! - A code is told when it has the form of one.
+//! - A sentence that validation is known to say (`known`) is told with the names of fields, arguments and types in
+//!   it.
+//! - From any other sentence, three things are cut: the text in quotation marks or brackets of any kind, the text
+//!   behind a colon, and every word that is not in the `vocabulary` of such sentences. A number is cut unless it is a
+//!   limit.
+//! - A code is told if it has the form of one.
 //!
-//! What is *learnt* from a message is read from the message as it came: [`limits`] here, `dialect::lesson` elsewhere.
+//! What is *learnt* from a message is read from the message as it came: by [`limits`] here, by
+//! `discovery::rejections` elsewhere.
 
 mod known;
 mod vocabulary;
 
 use vocabulary::is_usual;
 
-/// What stands in the place of words that are cut.
+/// The mark in the place of words that are cut.
 const CUT: char = '…';
-/// The longest message that is looked at, in characters.
+/// The most characters of a message that are read.
 const LONGEST: usize = 600;
-/// The longest code that is told.
+/// The longest code that is told, in bytes.
 const CODE: usize = 48;
 
-/// What a message that says nothing is told as.
+/// What is told if a message says nothing.
 const NOTHING: &str = "(no message)";
-/// What a message is told as of which nothing is left.
+/// What is told if nothing is left of a message.
 const UNTOLD: &str = "(words that may be a record's, and are not told)";
 
-/// Beginnings that some servers put before a sentence.
+/// The beginnings that some servers put before a sentence.
 const BEFORE: [&str; 7] = [
     "Error: ",
     "GraphQLError: ",
@@ -52,7 +54,8 @@ pub fn tell(message: Option<&str>) -> String {
     if told.chars().any(char::is_alphabetic) { told } else { UNTOLD.into() }
 }
 
-/// Returns a code as it may be told: in capitals, digits and `_`, or of usual words.
+/// Returns a code if it may be told: it consists of capitals, digits and `_`, or of usual words. Otherwise says that
+/// it is not told.
 pub fn code(code: &str) -> String {
     let code = code.trim();
     let is_short = !code.is_empty() && code.len() <= CODE;
@@ -61,7 +64,7 @@ pub fn code(code: &str) -> String {
     if is_short && (is_code || is_words()) { code.to_owned() } else { "a code that is not told".into() }
 }
 
-/// Returns a scope as it may be told: `read_messages`, `messages:read`.
+/// Returns a scope if it may be told, because it has the form of one: `read_messages`, `messages:read`.
 pub fn scope(scope: &str) -> Option<&str> {
     let parts = || scope.split(['_', ':', '.', '-']);
     let is_scope = parts().any(|part| matches!(part, "read" | "write" | "manage" | "admin"))
@@ -70,7 +73,7 @@ pub fn scope(scope: &str) -> Option<&str> {
     Some(scope).filter(|scope| is_scope && scope.len() <= CODE)
 }
 
-/// What refusals of a page's size speak of, in lower case.
+/// The words of refusals of a page's size, in lower case.
 const SIZE: [&str; 14] = [
     "limit",
     "page size",
@@ -97,7 +100,8 @@ pub fn limits(message: Option<&str>) -> Vec<u32> {
     said.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| word.parse().ok()).collect()
 }
 
-/// The text without what stands in quotation marks and brackets, and without what follows a colon and the like.
+/// Returns the text without what stands in quotation marks and brackets, and without what follows a colon or a
+/// similar sign.
 fn uncovered(text: &str) -> String {
     let (head, is_cut) = match text.find(is_colon).into_iter().chain(text.find(" - ")).min() {
         Some(at) => (&text[..at], true),
@@ -107,13 +111,13 @@ fn uncovered(text: &str) -> String {
     let (Some((from, first)), Some((last, closing))) = (marks.first().copied(), marks.last().copied()) else {
         return if is_cut { format!("{head} {CUT}") } else { head.to_owned() };
     };
-    // Whatever stands between two marks may belong to an outer pair.
+    // All text from the first mark to the last is cut, because text between two pairs may belong to an outer pair.
     let before = if is_closing(first) { "" } else { &head[..from] };
     let after = if is_balanced(&marks) { &head[last + closing.len_utf8()..] } else { "" };
     format!("{before} {CUT} {after}{}", if is_cut { " …" } else { "" })
 }
 
-/// Introduces a value, or ends the sentence.
+/// Returns whether a character introduces a value, or ends the sentence.
 fn is_colon(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -171,7 +175,7 @@ fn is_closing(c: char) -> bool {
     PAIRS.iter().any(|(_, closing)| *closing == c)
 }
 
-/// Quotation marks and brackets, and where they stand. The apostrophe of `doesn't` is none.
+/// Returns quotation marks and brackets with their places. The apostrophe of `doesn't` is not among them.
 fn marks(text: &str) -> Vec<(usize, char)> {
     let is_apostrophe = |at: usize, c: char| {
         let (before, after) = (&text[..at], &text[at + c.len_utf8()..]);
@@ -183,7 +187,7 @@ fn marks(text: &str) -> Vec<(usize, char)> {
     text.char_indices().filter(|(at, c)| is_mark(*c) && !is_apostrophe(*at, *c)).collect()
 }
 
-/// Every bracket is closed in its turn, and quotation marks come in twos.
+/// Returns whether every bracket is closed in its turn and quotation marks come in pairs.
 fn is_balanced(marks: &[(usize, char)]) -> bool {
     let mut open = Vec::new();
     for (_, mark) in marks {
@@ -196,12 +200,12 @@ fn is_balanced(marks: &[(usize, char)]) -> bool {
     open.is_empty() && marks.iter().filter(|(_, mark)| is_quote(*mark)).count() % 2 == 0
 }
 
-/// The words before a number that is a limit of the server's.
+/// The words before a number that is one of the server's limits.
 const BEFORE_A_LIMIT: [&str; 13] = [
     "than", "most", "least", "maximum", "max", "minimum", "min", "exceed", "exceeds", "limit", "limited", "only", "up",
 ];
 
-/// The text with a mark for every run of words that are not usual.
+/// Returns the text with a mark for every run of words that are not usual.
 fn usual(text: &str) -> String {
     let (mut out, mut cut, mut before) = (String::new(), false, [String::new(), String::new()]);
     for word in text.split_whitespace() {

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A text that must not be told, in every shape that a server may quote it in.
+/// Returns a text that must not be repeated, in every form in which a server may quote it.
 fn shapes(text: &str) -> Vec<String> {
     let pairs = [
         ("\"", "\""),
@@ -26,7 +26,7 @@ fn shapes(text: &str) -> Vec<String> {
     for (open, close) in pairs {
         all.push(format!("String cannot represent value {open}{text}{close}"));
         all.push(format!("Invalid value {open}{text}{close} for field content"));
-        // Begun and never ended, ended and never begun, one inside another.
+        // A quotation that never ends, one that never begins, and one inside another.
         all.push(format!("Invalid value {open}{text}"));
         all.push(format!("{text}{close} is not a value"));
         all.push(format!("Invalid \"{open}{text}{close} and \"{open}{text}{close} too"));

@@ -1,5 +1,5 @@
-//! The words of which sentences about requests, queries, limits, keys and failures are made. Words that people write to
-//! one another are among them only where such sentences cannot do without.
+//! Holds the words that make up sentences about requests, queries, limits, keys and failures. Words that people write
+//! to one another are among them only if such sentences cannot do without.
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
@@ -63,7 +63,7 @@ token_expired unauthorized invalid_client insufficient_scopes rate_limited too_m
 bad_user_input graphql_validation_failed graphql_parse_failed __schema __type
 ";
 
-/// Returns whether such sentences use this word, which is in lower case.
+/// Returns whether such sentences use this word, which must be in lower case.
 pub(super) fn is_usual(word: &str) -> bool {
     static ALL: OnceLock<HashSet<&str>> = OnceLock::new();
     ALL.get_or_init(|| WORDS.split_whitespace().collect()).contains(word)

@@ -1,15 +1,17 @@
-//! Inputs for tests of parsers of outside data: samples that are changed by a seed, byte by byte and token by token, so that
-//! most of them are nearly right. A parser may refuse any of them and must not panic.
+//! Makes inputs for tests of the parsers that read outside data. Each input is a valid sample, changed by a seeded
+//! generator byte by byte and token by token, so that most inputs are nearly right. A parser may refuse any input and
+//! must not panic.
 //!
-//! Some thousand inputs in a test run, `SOAK_SEEDS` times 200,000 in `make soak` (ten million where that is 50).
+//! A test run tries 4,000 inputs a parser. `make soak` tries `SOAK_SEEDS` times 200,000, which is ten million for 50
+//! seeds.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Numbers from a seed (splitmix64).
+/// A seeded generator of random numbers (splitmix64).
 pub struct Dice(u64);
 
 impl Dice {
-    /// Those of this seed.
+    /// Returns the generator of this seed.
     pub fn of(seed: u64) -> Dice {
         Dice(seed)
     }
@@ -21,13 +23,13 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// Below `n`, which is at least 1.
+    /// Returns a number below `n`, which is at least 1.
     pub fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n.max(1) as u64).unwrap_or(0)
     }
 }
 
-/// What is put in: numbers at the edges of their types, texts that are none, JSON and TOML out of place.
+/// Tokens to insert: numbers at the edges of their types, text that is not valid UTF-8, JSON and TOML out of place.
 const TOKENS: [&[u8]; 44] = [
     b"0",
     b"-1",
@@ -75,7 +77,7 @@ const TOKENS: [&[u8]; 44] = [
     "😀".as_bytes(),
 ];
 
-/// One of the samples, changed in a few places.
+/// Returns one of the samples, changed in one to six places.
 pub fn changed(dice: &mut Dice, samples: &[&str]) -> Vec<u8> {
     let mut bytes = samples[dice.below(samples.len())].as_bytes().to_vec();
     for _ in 0..=dice.below(6) {
@@ -100,7 +102,7 @@ pub fn changed(dice: &mut Dice, samples: &[&str]) -> Vec<u8> {
     bytes
 }
 
-/// Hands many inputs to a parser. Where it panics, the input is told.
+/// Hands many inputs to a parser. If the parser panics, the message quotes the input.
 pub fn never_panics(samples: &[&str], parse: impl Fn(&[u8])) {
     let soak = std::env::var("SOAK_SEEDS").ok().and_then(|seeds| seeds.parse::<u64>().ok());
     let inputs = soak.map_or(4000, |seeds| seeds * 200_000);

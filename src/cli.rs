@@ -1,4 +1,4 @@
-//! What was typed; no logic.
+//! The command line as it was typed, without any logic.
 
 #[cfg(feature = "sandbox")]
 mod sandbox;

@@ -1,49 +1,49 @@
-//! What keeps a fault of the server from emptying a mirror: whether records are deleted at all, how many at a time, and how
-//! many requests may be spent to make sure.
+//! Keeps a fault of the server from emptying a mirror: decides whether records are deleted at all, how many at a
+//! time, and how many requests may be spent to make sure.
 
 use crate::error::{Error, Result};
 use crate::number;
 
-/// So few records may always be deleted.
+/// The number of records that may always be deleted.
 pub const LEAST: u64 = 10;
 
-/// What a job says of deletions.
+/// A job's settings for deletions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deletes {
-    /// Records that are gone from the source are deleted.
+    /// Whether records that are gone from the source are deleted.
     pub on: bool,
-    /// How many at a time.
+    /// The most records that are deleted at a time.
     pub most: Most,
-    /// Requests of a run to ask for single records.
+    /// The number of requests that a run may spend to ask for single records.
     pub confirm_requests: u64,
-    /// However many, and when a list comes out empty, too (`--allow-deletes`).
+    /// Whether any number may be deleted, and all records of a list that comes out empty, too (`--allow-deletes`).
     pub allowed: bool,
 }
 
 /// The most records of a stream that are deleted in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Most {
-    /// So many millionths of its live records.
+    /// A share of its live records, in millionths.
     Share(u64),
-    /// So many.
+    /// A number of records.
     Number(u64),
 }
 
-/// Why deletions are refused.
+/// Describes why deletions are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// More than this many.
+    /// More records than this would be deleted.
     TooMany(u64),
     /// The list came out empty.
     Empty,
     /// Every list that was read came out empty.
     AllEmpty,
-    /// They are not shown any more since something else is asked for.
+    /// The records are not shown any more since settings changed what a reading asks for.
     NotAskedFor,
 }
 
 impl Most {
-    /// From `5%` or `200`; `place` is for the message.
+    /// Reads `5%` or `200`. `place` names the setting in the error.
     pub fn read(text: &str, place: &str) -> Result<Most> {
         let wrong =
             || Error::usage(format!("{place} = {text:?} is neither a share nor a number; write \"5%\" or \"200\""));
@@ -58,7 +58,7 @@ impl Most {
         Ok(Most::Share((percent * 10_000.0).round() as u64))
     }
 
-    /// How many of so many live records.
+    /// Returns how many of `live` records may be deleted: never fewer than [`LEAST`].
     pub fn of(self, live: u64) -> u64 {
         let most = match self {
             Most::Share(millionths) => u64::try_from(u128::from(live) * u128::from(millionths) / 1_000_000),
@@ -69,12 +69,13 @@ impl Most {
 }
 
 impl Deletes {
-    /// Whether a list that comes out empty is believed, whatever the mirror holds.
+    /// Returns whether a list that comes out empty is believed, whatever the mirror holds.
     pub fn believe_empty(&self) -> bool {
         !self.on || self.allowed
     }
 
-    /// Whether `gone` of `live` records may not be deleted. `empty`: no list that was read showed a row.
+    /// Returns why `gone` of `live` records may not be deleted, or `None` if they may. `empty` says that no list that
+    /// was read showed a row.
     pub fn refuse(&self, gone: u64, live: u64, empty: bool) -> Option<Refused> {
         let most = self.most.of(live);
         if self.allowed || gone == 0 {

@@ -1,9 +1,10 @@
-//! What can go wrong, as one closed set of kinds. A kind is chosen once, where the fault is met (an HTTP
-//! answer becomes one in `source::envelope`); what it leads to is decided in [`crate::policy`] and nowhere else.
+//! Defines what can go wrong, as one closed set of kinds. The code that meets a fault chooses its kind once
+//! (`source::envelope` does so for an HTTP answer). What a kind leads to is decided in [`crate::policy`]
+//! and nowhere else.
 //!
-//! The detail of an error is text for the operator. It never holds a secret, a token or a body: whoever
-//! builds an error quotes names and numbers through [`quote`], and of a server's message only what `source::wording`
-//! lets through.
+//! The detail of an error is text for the operator. It never holds a secret, a token or a body. Code that
+//! builds an error quotes names and numbers through [`quote`], and of a server's message only what
+//! `source::wording` lets through.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,97 +22,104 @@ pub enum Kind {
     Unauthorized,
     /// `TOKEN_EXPIRED` (documented): generate a new one.
     TokenExpired,
-    /// `INSUFFICIENT_SCOPES` (documented): the key lacks a permission; the scope where the server names it.
+    /// `INSUFFICIENT_SCOPES` (documented): the key lacks a permission.
     InsufficientScopes {
-        /// The scope to enable, from `extensions.requiredScope`.
+        /// The scope to enable, from `extensions.requiredScope`. `None` if the server does not name it.
         required: Option<String>,
     },
     /// 429 (documented), as an HTTP status or as a code in a body.
     RateLimited,
     /// The server says that it failed (5xx, or a code that means so).
     ServerFault,
-    /// No answer: not resolved, not connected, cut.
+    /// No answer came: the name was not resolved, the server not reached, or the connection cut.
     Network,
-    /// No answer in time.
+    /// No answer came in time.
     TimedOut,
     /// An answer that is not whole JSON.
     Garbled,
     /// An answer with data and errors, or without the list that was asked for.
     PartialData,
-    /// The server failed to give one field of one row; the field, where it says which.
+    /// The server failed to give one field of one row.
     FieldFailed {
-        /// The last name in the error's path behind the row's number.
+        /// The last name in the error's path after the row's number, or `None` if the path names no field.
         field: Option<String>,
     },
-    /// A failure whose code or message nobody has told us the meaning of.
+    /// The server names a failure by a code or a message whose meaning is not known.
     UnknownFailure,
-    /// The server refuses the query itself; the fields it does not know, where it says so.
+    /// The server refuses the query itself.
     QueryRejected {
-        /// `Cannot query field "x"`: x, for every such error of the answer.
+        /// The fields that the server does not know: `x` from `Cannot query field "x"`, for every such
+        /// error of the answer.
         fields: Vec<String>,
     },
-    /// What answers at this address is not a GraphQL API.
+    /// Something at this address answers that is not a GraphQL API.
     WrongEndpoint,
     /// A redirect, which is never followed with credentials.
     Redirected,
-    /// The server's certificate is not one that this system trusts.
+    /// This system does not trust the server's certificate.
     Untrusted,
-    /// No GraphQL answer, but one that refuses this machine (HTTP 401, 403, 407, 451): a firewall, a proxy, a login page.
+    /// No GraphQL answer came, but one that refuses this machine (HTTP 401, 403, 407, 451), from a firewall, a proxy
+    /// or a login page.
     TurnedAway {
-        /// HTTP 401: the token may be what is refused.
+        /// HTTP 401: the server may have refused the token.
         is_unauthorized: bool,
     },
-    /// No GraphQL answer, at an address that has given one before: something in front of the API answers for now.
+    /// No GraphQL answer came from an address that has given one before: something in front of the API
+    /// answers for now.
     Fronted {
-        /// HTTP 401: the token may be what is refused.
+        /// HTTP 401: the server may have refused the token.
         is_unauthorized: bool,
     },
     /// A body above the cap.
     TooLarge,
-    /// There is no mirror where one is to be read.
+    /// There is no mirror at the path from which a command should read one.
     MirrorMissing,
     /// The mirror cannot be opened or written.
     MirrorUnwritable,
-    /// There is no folder for temporary files, which sorting a delivery needs.
+    /// There is no writable folder for temporary files, which SQLite needs to sort a delivery.
     NoTemporaryFiles,
-    /// Another program has the mirror open for writing, and does not let go of it.
+    /// Another program keeps the mirror open for writing.
     MirrorBusy,
     /// The disk under the mirror is full.
     MirrorFull,
     /// The mirror is damaged.
     MirrorCorrupt,
-    /// Records in the mirror are damaged, and marked to be read again.
+    /// Records in the mirror are damaged. They are marked to be read again.
     RecordDamaged,
     /// The mirror was made by a newer version.
     MirrorNewer,
-    /// A checkpoint was to move other than one window forward.
+    /// A checkpoint was to move by anything but one window forward.
     CheckpointRefused,
-    /// The server ignores which record's list it is asked for, and its rows do not say whose they are.
+    /// The server ignores which record's list is asked for, and its rows do not name their parent.
     ParentIgnored,
-    /// A list shows the rows of another one, however often it is asked for.
+    /// The server shows the rows of another record's list, however often the list is asked for.
     OfAnother {
-        /// The record whose list it is, by its rows.
+        /// The id of the record that the rows name as their parent.
         named: String,
     },
-    /// A list shows other than what the server says of it elsewhere.
+    /// A list contradicts what the server says of it elsewhere.
     Contradicted,
-    /// More records would be deleted than may be, or a list came out empty.
+    /// More records would be deleted than the job allows, or a list came out empty.
     DeletesRefused,
     /// A destination cannot be written.
     DestinationUnwritable,
     /// The disk of a destination is full.
     DestinationFull,
-    /// A destination elsewhere cannot be reached, or its server is failing: it may pass by itself.
+    /// A remote destination cannot be reached, or its server is failing. This may pass by itself.
     DestinationUnreachable,
-    /// What lies at a destination is not what this job delivers there.
+    /// The data at a destination is not what this job delivers there.
     DestinationRefused,
-    /// Another mirror feeds the destination, or it has what this one never delivered, or lacks what it has dropped.
+    /// The destination and this mirror do not belong together, for one of three reasons:
+    ///
+    /// - Another mirror feeds the destination.
+    /// - The destination has changes that this mirror never delivered.
+    /// - The destination lacks records or deletions that this mirror has dropped.
     DestinationOfAnother,
-    /// What lies at a destination is not what was delivered.
+    /// The data at a destination differs from what was delivered.
     Verification,
     /// Standard output could not be written to its end.
     OutputCut,
-    /// The requests that a command may make are made ([`crate::source::budget::Budget::capped`]).
+    /// A command has made all requests that it may make ([`crate::source::budget::Budget::capped`]).
     Spent,
     /// A stop was asked for.
     Stopped,
@@ -120,7 +128,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Returns what happened, in our words alone.
+    /// Returns what happened, in this program's own words.
     pub fn words(&self) -> &'static str {
         match self {
             Kind::Usage => "a setting is wrong",
@@ -174,25 +182,26 @@ impl Kind {
 /// A failure: its kind and one line that says what was wrong and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// What kind, which decides everything that follows.
+    /// The kind, which decides everything that follows.
     pub kind: Kind,
     /// One line for the operator.
     pub detail: String,
-    /// Of a server's refusal that speaks of a page's size: the numbers in it. What is learnt from them is not read from
-    /// `detail`, which holds of a server's words only what may be told.
+    /// The numbers in a server's refusal that speaks of a page's size. They stand apart because `detail` holds of a
+    /// server's words only what may be shown.
     pub limits: Vec<u32>,
-    /// The server says of which question of a request it is: it is no matter of the others, nor of how many there are.
+    /// Whether the server says which question of a request failed. The other questions, and their number, are
+    /// then not the reason.
     pub is_addressed: bool,
     /// How long the server asked to wait before the next request.
     pub wait: Option<Wait>,
 }
 
-/// How long a server asks to wait.
+/// Describes how long a server asks to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait {
-    /// So long.
+    /// The time to wait.
     pub time: Duration,
-    /// `X-RateLimit-Reset` says so (documented), and not `Retry-After` alone.
+    /// Whether `X-RateLimit-Reset` (documented) says so, and not `Retry-After` alone.
     pub is_reset: bool,
 }
 
@@ -200,12 +209,12 @@ pub struct Wait {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error of `kind` that says `detail`. Whatever the detail quotes, it is one line of plain characters ([`escape`]).
+    /// Makes an error. Whatever `detail` quotes, it becomes one line of plain characters ([`escape`]).
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Error { kind, detail: escaped(detail.into()), limits: Vec::new(), is_addressed: false, wait: None }
     }
 
-    /// The same error with lines of its own below the detail, each of them one line of plain characters.
+    /// Adds lines below the detail, each of them one line of plain characters.
     #[must_use]
     pub fn above(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         for line in lines {
@@ -215,20 +224,20 @@ impl Error {
         self
     }
 
-    /// A wrong flag, variable or job file.
+    /// Makes an error of a wrong flag, variable or job file.
     pub fn usage(detail: impl Into<String>) -> Self {
         Error::new(Kind::Usage, detail)
     }
 
-    /// The same error with the place in front.
+    /// Puts a place in front of the detail.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.detail = format!("{}: {}", escape(&place.to_string()), self.detail);
         self
     }
 
-    /// Returns the detail as the reason why something is not complete. Before a server's words stand those of the kind, so
-    /// that [`in_our_words`] leaves a reason.
+    /// Returns the detail as the reason why something is not complete. The kind's words go in front of the server's
+    /// words, so that a reason is left after [`in_our_words`] has removed the server's.
     pub fn reason(&self) -> String {
         match self.detail.split_once(SAID) {
             Some((before, said)) => format!("{before}{}: {SAID}{said}", self.kind.words()),
@@ -245,14 +254,15 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What rustls says in an error, however deep it lies: what it refuses once it refuses again.
+/// Returns the rustls error among an error's causes, however deep it lies. What rustls refuses, it refuses again on
+/// every further attempt.
 pub fn tls_fault<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(fault) = error.downcast_ref() {
             return Some(fault);
         }
-        // An I/O error leaves what it wraps out of its sources.
+        // An I/O error does not list the error that it wraps among its sources.
         let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         next = match wrapped {
             Some(wrapped) => Some(wrapped),
@@ -262,20 +272,20 @@ pub fn tls_fault<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e
     None
 }
 
-/// What begins a line below a detail.
+/// The separator before each line below a detail.
 pub const BELOW: &str = "\n    ";
 
-/// What stands before a server's own words, and never before ours.
+/// The mark before a server's own words. It never stands before this program's.
 pub const SAID: &str = "the server says: ";
 
-/// Returns a detail, or a reason made of one, without a server's words: what others read holds none of them.
+/// Returns a detail, or a reason made of one, without the server's words, for texts that other people read.
 pub fn in_our_words(detail: &str) -> String {
     let Some((ours, _)) = detail.split_once(SAID) else { return detail.to_owned() };
     let ours = ours.trim_end_matches([' ', ':', ',', '(']);
     if ours.is_empty() { "the server refuses it".to_owned() } else { ours.to_owned() }
 }
 
-/// Returns a text as one line of plain characters: the others are written as `\u{..}` ([`is_plain`]).
+/// Returns a text as one line of plain characters. All others become `\u{..}` ([`is_plain`]).
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -284,7 +294,7 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// The same of a text that is given away, which stays as it is where it is plain.
+/// Does the same as [`escape`] for an owned text, without a copy if the text is plain.
 pub fn escaped(text: String) -> String {
     if text.chars().all(is_plain) { text } else { escape(&text) }
 }
@@ -292,8 +302,9 @@ pub fn escaped(text: String) -> String {
 /// The longest quotation, in characters as they are shown.
 const QUOTE: usize = 200;
 
-/// Returns a text of somebody else's, an id, a name, a message, as it may be shown: on one line, every character that would
-/// steer a terminal, end a line, turn the direction of writing or be invisible written as `\u{..}`, and cut where it is long.
+/// Returns somebody else's text (an id, a name, a message) as it may be shown: on one line, and cut if it is
+/// long. Every character that would steer a terminal, end a line, turn the direction of writing or be invisible
+/// becomes `\u{..}`.
 ///
 /// Every such text goes through here on its way to a screen, a log or a report.
 pub fn quote(text: &str) -> String {
@@ -316,9 +327,9 @@ pub fn quote(text: &str) -> String {
     out
 }
 
-/// Returns whether a character shows itself and does nothing else. Those that do not are the control characters, the format
-/// characters (directions, joiners, tags), the separators of lines and paragraphs, fillers without a shape, variation
-/// selectors, private and unassigned ranges.
+/// Returns whether a character shows itself and does nothing else. The others are control characters, format
+/// characters (directions, joiners, tags), separators of lines and paragraphs, fillers without a shape, variation
+/// selectors, and private and unassigned ranges.
 pub fn is_plain(c: char) -> bool {
     !c.is_control()
         && !matches!(c,

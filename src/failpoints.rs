@@ -1,5 +1,8 @@
-//! Places between two steps of a delivery where a test lets the process die: in a debug build `QPIEN_TEST_DIE_AT` says at
-//! which one, counted from 0; at that of `QPIEN_TEST_PANIC_AT` it panics, quoting data. Elsewhere they are nothing.
+//! Marks places between two steps of a delivery where a test can end the process. `QPIEN_TEST_DIE_AT` names the
+//! place, counted from 0, at which the process aborts. At the place that `QPIEN_TEST_PANIC_AT` names it panics
+//! and quotes data.
+//!
+//! Only a debug build reads the two variables; in a release build the places do nothing.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +12,8 @@ static PANIC_AT: LazyLock<Option<u64>> = LazyLock::new(|| told("QPIEN_TEST_PANIC
 static PASSED: AtomicU64 = AtomicU64::new(0);
 
 #[allow(clippy::missing_panics_doc)] // in a test, on purpose
-/// A step is done, or about to be: the process may die here as if it were killed, without an answer or a clean-up.
+/// Marks a step that is done, or about to be done. The process may die here as if it were killed, without an
+/// answer or a clean-up.
 pub fn point() {
     if DIE_AT.is_none() && PANIC_AT.is_none() {
         return;

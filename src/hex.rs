@@ -1,8 +1,8 @@
-//! Bytes as hexadecimal text.
+//! Writes bytes as hexadecimal text.
 
 use std::fmt::Write as _;
 
-/// Lower-case hexadecimal digits, two a byte.
+/// Returns lower-case hexadecimal digits, two a byte.
 pub fn text(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
         let _ = write!(out, "{byte:02x}");

@@ -1,9 +1,10 @@
-//! Holds the layers of the crate: the table in the documentation of `lib.rs` is the one that is read here.
+//! Tests that imports between the modules of the crate point down. The allowed order is the table under "Layers" in
+//! the documentation of `lib.rs`, which this test reads.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The rooms and single files of the crate by their line in the table; those of one line may not import one another.
+/// Returns the line in the table of each top-level module. Modules of one line may not import one another.
 fn lines() -> BTreeMap<String, usize> {
     let page = include_str!("lib.rs");
     let table = page.split("# Layers").nth(1).and_then(|rest| rest.split("```text").nth(1)).expect("the table");
@@ -25,7 +26,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// What a file imports of the crate: the rooms in its code. Its tests may import what they like.
+/// Returns the top-level modules that a file's code imports. Its tests may import any module.
 fn imports(text: &str) -> Vec<String> {
     let code: Vec<&str> = text.lines().take_while(|line| *line != "mod tests {").collect();
     let code = code.into_iter().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
@@ -41,18 +42,18 @@ fn imports(text: &str) -> Vec<String> {
             None => all.push(name(rest)),
         }
     }
-    // Macros are the crate's, wherever they are made.
+    // `say!` is exported at the root of the crate, wherever it is defined, so it names no module.
     all.retain(|room| !room.is_empty() && room != "say");
     all
 }
 
-/// A file's room: the folder below `src`, or the file itself.
+/// Returns a file's top-level module: the folder below `src`, or the file itself.
 fn room(path: &Path) -> String {
     let first = path.iter().next().expect("a name").to_string_lossy();
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// The arrows that do not point down.
+/// Describes the imports that do not point down.
 fn wrong(lines: &BTreeMap<String, usize>, room: &str, imports: &[String]) -> Vec<String> {
     let Some(own) = lines.get(room) else { return vec![format!("{room} stands in no line of the table")] };
     let mut wrong = Vec::new();

@@ -1,7 +1,8 @@
-//! Who is working here. An advisory lock on a small file, taken for the whole run, given back by the system however the
-//! process ends; the file says who holds it, so that a second run can say so.
+//! Keeps two runs off the same files with an advisory lock on a small file. A run holds the lock until its end,
+//! and the system gives it back however the process ends. The file names its holder, so that a second run can say
+//! who works there.
 //!
-//! The file is ours or new: a link at its place is not followed, and a file with other words in it is left as it is.
+//! The file is ours or new. A link in its place is not followed, and a file with other content stays as it is.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -13,30 +14,31 @@ use rustix::io::Errno;
 use crate::error::{Error, Kind, Result, quote};
 use crate::regular;
 
-/// A held lock; dropping it gives it back.
+/// A held lock. Dropping it gives the lock back.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// `state/qpien.db` -> `state/qpien.db.lock`
+/// Returns the lock's path beside a file: `state/qpien.db` -> `state/qpien.db.lock`.
 pub fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     PathBuf::from(name)
 }
 
-/// What the file begins with.
+/// The words at the beginning of every lock file.
 const OURS: &str = "process ";
 
-/// The beginning of what the file says.
+/// Returns the first 4096 bytes of the file as text.
 fn written(file: &mut File) -> String {
     let mut bytes = Vec::new();
     let _ = file.rewind().and_then(|()| file.take(4096).read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Takes the lock at `path` for `what` (in the words of the message), or says who holds it.
+/// Takes the lock at `path`. `what` names the locked thing in the error, and `holder` is written into the file. Fails
+/// with [`Kind::Locked`], naming the holder, if the lock is already held.
 pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
     let unwritable = |e: std::io::Error| {
         let kind = if regular::is_full(&e) { Kind::MirrorFull } else { Kind::MirrorUnwritable };
@@ -61,7 +63,8 @@ pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
     Ok(Lock { _file: file })
 }
 
-/// The error of a lock that cannot be taken. Some file systems of a network have none, or have none as they are mounted.
+/// Returns the error of a lock that cannot be taken. Some network file systems have no locks, or have none as
+/// they are mounted.
 fn unlockable(path: &Path, error: &std::io::Error) -> Error {
     const NONE: [Errno; 4] = [Errno::NOLCK, Errno::NOTSUP, Errno::NOSYS, Errno::INVAL];
     let has_none = error.raw_os_error().is_some_and(|code| NONE.iter().any(|errno| errno.raw_os_error() == code));
@@ -74,8 +77,8 @@ fn unlockable(path: &Path, error: &std::io::Error) -> Error {
     Error::new(Kind::MirrorUnwritable, format!("{}: {why}: {error}", path.display()))
 }
 
-/// Tries for a tenth of a second: a holder that ends gives the lock back a moment later where a program that it has started
-/// still holds a copy of the file.
+/// Tries to lock for a tenth of a second. A program that the last holder started may have a copy of the open file;
+/// the lock is then free only a moment after the holder has ended.
 fn patiently(file: &File) -> std::result::Result<(), TryLockError> {
     for _ in 0..10 {
         match file.try_lock() {

@@ -1,25 +1,26 @@
-//! Tells the addresses of this machine from all others. What is sent to this machine goes there directly: a proxy, which the
-//! environment names for the outside world, would be handed the client secret and the token in clear text.
+//! Tells the addresses of this machine from all others. Requests to this machine go there directly. Otherwise a
+//! proxy, which the environment names for the outside world, would get the client secret and the token in clear text.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Returns whether `host`, as it stands in a URL, is this machine by its form alone: an address of `127.0.0.0/8`, `::1`,
-/// `0.0.0.0` or `::` (which lead here, too), the same written as IPv6, `localhost`, or a name that ends in `.localhost`.
+/// Returns whether `host`, as it stands in a URL, is this machine by its form alone. That is an address of
+/// `127.0.0.0/8`, `::1`, `0.0.0.0` or `::` (the last two lead here, too), such an IPv4 address mapped into IPv6,
+/// `localhost`, or any name that ends in `.localhost`.
 ///
-/// A name that only *resolves* to this machine is none: what it resolves to may change.
+/// A name that only *resolves* to this machine does not count, because its address may change.
 pub fn is_loopback(host: &str) -> bool {
     is_localhost(host) || address(host).is_some_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }
 
-/// Returns whether `host` is `localhost` or a name below it, with or without the dot of the root. These names are reserved
-/// for this machine (RFC 6761), yet a resolver may send them elsewhere: resolve them with [`ADDRESSES`].
+/// Returns whether `host` is `localhost` or a name below it, with or without the dot of the root. These names are
+/// reserved for this machine (RFC 6761), but a resolver may send them elsewhere, so resolve them with [`ADDRESSES`].
 pub fn is_localhost(host: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost")
 }
 
-/// Returns whether `host` is reached without leaving the machine or the link it is on: loopback, or an address at which a
-/// cloud serves the machine's own credentials over plain HTTP.
+/// Returns whether a request to `host` stays on this machine or its link: a loopback address, or one at which a cloud
+/// serves the machine's own credentials over plain HTTP.
 pub fn is_near(host: &str) -> bool {
     is_loopback(host)
         || address(host).is_some_and(|ip| match ip {
@@ -29,10 +30,10 @@ pub fn is_near(host: &str) -> bool {
         })
 }
 
-/// What the names of [`is_localhost`] mean.
+/// The addresses to which the names of [`is_localhost`] resolve.
 pub const ADDRESSES: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// The address that `host` is, an IPv4 address in an IPv6 one as what it stands for.
+/// Returns the address that `host` writes. An IPv4 address inside an IPv6 one is returned as IPv4.
 fn address(host: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
 }

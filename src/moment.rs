@@ -1,8 +1,8 @@
-//! The one door for moments: how the API sends them, and how files write them. A moment is a number of microseconds since
-//! 1970 in UTC, in the years 1 to 9999; what lies beyond, or cannot be read, is none.
+//! Reads and writes moments: as the API sends them, and as files hold them. A moment is a number of microseconds
+//! since 1970 in UTC, in the years 1 to 9999. A text that cannot be read, or lies beyond these years, gives `None`.
 //!
-//! Nothing here goes through `jiff::Timestamp`, which ends a day before the year 9999 does. Numbers are read digit by digit,
-//! because a microsecond of today is not exact in a 64-bit float of seconds.
+//! Nothing here goes through `jiff::Timestamp`, which ends a day before the year 9999 does. Numbers are read digit by
+//! digit, because a 64-bit float of seconds does not hold today's microseconds exactly.
 
 use jiff::civil::{DateTime, Time};
 use jiff::fmt::temporal::{Pieces, PiecesOffset};
@@ -14,11 +14,12 @@ pub const YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800_000_000..=253_4
 
 const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 const DAY: i64 = 86_400_000_000;
-/// More digits than this are read as not exact: 10^36 fits into 128 bits.
+/// The most digits that are read exactly, because 10^36 fits into 128 bits. If a further digit is not zero, the
+/// moment is reported as cut.
 const DIGITS: usize = 36;
 
-/// Reads a text or the digits of a number in this form; also says whether that is all of it. What is finer than a
-/// microsecond is cut to the one before it.
+/// Reads a text, or the digits of a number, in this form. Returns the moment in microseconds and whether it is exact.
+/// Anything finer than a microsecond is rounded down.
 pub fn read(text: &str, form: DateForm) -> Option<(i64, bool)> {
     match form {
         DateForm::Iso8601 => read_text(text),
@@ -27,8 +28,8 @@ pub fn read(text: &str, form: DateForm) -> Option<(i64, bool)> {
     }
 }
 
-/// Reads a date and a time with or without an offset from UTC; without one it is UTC. A zone by its name alone is none,
-/// because what it means differs from machine to machine.
+/// Reads a date and a time with or without an offset from UTC; without one the text is UTC. A zone by its name alone
+/// gives `None`, because its meaning differs from machine to machine.
 pub fn read_text(text: &str) -> Option<(i64, bool)> {
     let pieces = Pieces::parse(text).ok()?;
     let offset = match pieces.offset() {
@@ -76,23 +77,23 @@ fn read_number(text: &str, places: i64) -> Option<(i64, bool)> {
     Some((i64::try_from(micros).ok().filter(|micros| YEARS.contains(micros))?, !is_cut))
 }
 
-/// A moment as RFC 3339 in UTC with six digits behind the point. One beyond the years 1 to 9999, which nothing reads, has
-/// the longer year and the sign of ISO 8601.
+/// Writes a moment as RFC 3339 in UTC with six decimal places. A moment beyond the years 1 to 9999, which no reader
+/// here returns, gets the longer year and the sign of ISO 8601.
 pub fn text(micros: i64) -> String {
     let (date, second, micro) = parts(micros);
     format!("{date}T{:02}:{:02}:{:02}.{micro:06}Z", second / 3600, second / 60 % 60, second % 60)
 }
 
-/// The same without the fraction; never a later moment.
+/// Writes a moment without the fraction of its second. The text is never later than the moment.
 pub fn text_of_second(micros: i64) -> String {
     let (date, second, _) = parts(micros);
     format!("{date}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
 }
 
-/// The date, the second of the day, and the microseconds behind it.
+/// Returns the date, the second of the day, and the microseconds of that second.
 fn parts(micros: i64) -> (String, i64, i64) {
     let (days, rest) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
-    // Days from 0000-03-01 on, in eras of 400 years: a year that begins in March ends with its leap day.
+    // Counts days from 0000-03-01 in eras of 400 years: a year that begins in March ends with its leap day.
     let days = days + 719_468;
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

@@ -1,23 +1,24 @@
-//! The one door for numbers from outside: from a server's body or headers, from a manifest, from a job file. A number that
-//! passes is finite and in range; any other text is no number, and whoever asked goes on as if nothing had been said.
+//! Reads every number from outside: from a server's body or headers, from a manifest, from a job file. A
+//! number that passes is finite and in range. Any other text is not a number, and the caller goes on as if the
+//! field were missing.
 //!
-//! `f64`'s own parser takes `NaN`, `inf` and `1e400` for numbers, and `Duration::from_secs_f64` panics on each of them.
-//! A cast with `as` hides the rest: it makes 0 of NaN and the largest integer of infinity.
+//! `f64`'s own parser takes `NaN`, `inf` and `1e400` for numbers, and `Duration::from_secs_f64` panics on each of
+//! them. A cast with `as` hides the rest: it makes 0 of NaN and the largest integer of infinity.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-/// The largest count that is believed: 2^53. JSON's numbers are exact up to there, and sums of them fit into the
+/// The largest count that is accepted: 2^53. JSON's numbers are exact up to there, and sums of them fit into the
 /// mirror's 64-bit columns.
 pub const MOST: u64 = 1 << 53;
 
-/// A finite number, written in decimal digits.
+/// Reads a finite decimal number, such as `1.5` or `-2e3`.
 pub fn finite(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|n: &f64| n.is_finite())
 }
 
-/// How many there are of something: a whole number from 0 to [`MOST`], also where it is written as `7.0` or `7e0`.
+/// Reads a count: a whole number from 0 to [`MOST`], also if it is written as `7.0` or `7e0`.
 pub fn count(text: &str) -> Option<u64> {
     if let Ok(whole) = text.trim().parse::<u64>() {
         return Some(whole).filter(|n| *n <= MOST);
@@ -27,16 +28,17 @@ pub fn count(text: &str) -> Option<u64> {
     Some(n as u64)
 }
 
-/// The whole number below a value, where an `i64` holds it, and whether the value is whole.
+/// Returns the largest whole number up to `value`, and whether `value` is whole. `None` if it does not
+/// fit into an `i64`.
 pub fn floor(value: f64) -> Option<(i64, bool)> {
-    // 2^63 is the first that does not fit; -2^63 fits.
+    // 2^63 is the first value that does not fit; -2^63 fits.
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     let whole = value.floor();
     #[allow(clippy::cast_possible_truncation)] // checked above
     (-BEYOND..BEYOND).contains(&whole).then(|| (whole as i64, value.fract() == 0.0))
 }
 
-/// So many seconds, at most `most`; `None` where they are negative or not finite.
+/// Returns `n` seconds, but at most `most`. `None` if `n` is negative or not finite.
 pub fn seconds(n: f64, most: Duration) -> Option<Duration> {
     if !n.is_finite() || n < 0.0 {
         return None;
@@ -44,13 +46,13 @@ pub fn seconds(n: f64, most: Duration) -> Option<Duration> {
     Duration::try_from_secs_f64(n.min(most.as_secs_f64())).ok()
 }
 
-/// Reads a count of a manifest; one above [`MOST`] is an error.
+/// Reads a count of a manifest. A count above [`MOST`] is an error.
 pub fn read_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let n = u64::deserialize(deserializer)?;
     if n <= MOST { Ok(n) } else { Err(D::Error::custom("a number is above 2^53")) }
 }
 
-/// Reads a seq of a manifest; a negative one, or one above [`MOST`], is an error.
+/// Reads a seq of a manifest. A negative seq, or one above [`MOST`], is an error.
 pub fn read_seq<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     read_count(deserializer).and_then(|n| i64::try_from(n).map_err(D::Error::custom))
 }

@@ -1,6 +1,8 @@
-//! A panic: a defect of this program. The message of one may quote whatever was at hand (a text that was cut in the middle
-//! of a character is quoted whole), so only its place is shown, and its words where they stand in the source. The
-//! process ends with the code of a failed run, not with Rust's own 101, which no cron job was told of.
+//! Handles a panic, which is a defect of this program. It shows the place of the panic, and its message only if that
+//! is a constant of the source. The process ends with the exit code of a failed run.
+//!
+//! Any other message may quote data: for example, a slice inside a character quotes the whole text. Rust's own exit
+//! code, 101, is not used because it is not among the documented ones that cron jobs rely on.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
@@ -10,7 +12,7 @@ use tokio::task::JoinError;
 use crate::error::{Error, Kind, Result};
 use crate::telemetry;
 
-/// From here on no panic quotes data.
+/// Installs the panic hook, after which no panic quotes data.
 pub fn keep_quiet() {
     panic::set_hook(Box::new(|info| {
         telemetry::failed(
@@ -25,19 +27,19 @@ fn told(info: &PanicHookInfo<'_>) -> String {
     format!("a defect of this program at {place}{}", words(info.payload()))
 }
 
-/// The words of a panic that was written without any values.
+/// Returns the message of a panic that was written without values, or an empty text.
 fn words(payload: &(dyn Any + Send)) -> String {
     payload.downcast_ref::<&'static str>().map(|words| format!(": {words}")).unwrap_or_default()
 }
 
-/// What `work` returns; an error where it panicked, which has been told by then.
+/// Returns the result of `work`, or [`Kind::Internal`] if it panicked. The hook has reported the panic by then.
 pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::new(Kind::Internal, WAS_TOLD)))
 }
 
 const WAS_TOLD: &str = "it ended by a defect of this program, which is told above";
 
-/// A task that ended without a result. (Tokio's own words quote the panic's.)
+/// Converts a task that ended without a result. Tokio's own message quotes the panic's.
 impl From<JoinError> for Error {
     fn from(ended: JoinError) -> Error {
         Error::new(Kind::Internal, if ended.is_panic() { WAS_TOLD } else { "a task was given up" })

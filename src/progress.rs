@@ -1,58 +1,58 @@
-//! What a run has done so far: counters that the engine adds to and the screen and the summary read.
+//! Counts what a run has done so far. The engine adds to the counters; the screen and the summary read them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::streams::{self, Stream};
 
-/// One stream's counters.
+/// The counters of one stream.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Windows committed in this run.
     pub windows: AtomicU64,
-    /// Rows in them.
+    /// Rows in these windows.
     pub seen: AtomicU64,
     /// Records that the mirror did not have.
     pub new: AtomicU64,
     /// Records whose values changed.
     pub changed: AtomicU64,
-    /// Records that are as they were, and are asked for with other fields.
+    /// Records whose common fields are equal but whose selected fields differ.
     pub filled: AtomicU64,
-    /// Rows of records already seen in the same walk.
+    /// Rows of records that the same walk has already shown.
     pub repeated: AtomicU64,
-    /// Lone surrogates replaced.
+    /// Lone surrogates that were replaced.
     pub repaired: AtomicU64,
-    /// Windows that began again earlier.
+    /// Windows that did not join what was read before, or that show rows for a closing reading.
     pub steps_back: AtomicU64,
-    /// The sum of the totals the server gave, for the walks it gave one.
+    /// The sum of the first totals that the server gave, over the walks for which it gave one.
     pub total: AtomicU64,
-    /// Walks known and walks at their end.
+    /// Walks that are known: at work, waiting, or at their end.
     pub walks: AtomicU64,
     /// Walks at their end.
     pub closed: AtomicU64,
-    /// Lists that are not asked for, because what they belong to is unchanged.
+    /// Lists that were not asked for, because the record to which they belong is unchanged.
     pub skipped: AtomicU64,
-    /// Nothing more to do in this run.
+    /// Whether this run has nothing more to do for the stream.
     pub finished: AtomicBool,
 }
 
-/// All streams' counters.
+/// The counters of all streams.
 #[derive(Debug, Default)]
 pub struct Progress {
     counters: [Counters; streams::ALL.len()],
 }
 
 impl Progress {
-    /// A stream's counters.
+    /// Returns a stream's counters.
     pub fn of(&self, stream: Stream) -> &Counters {
         let at = streams::ALL.iter().position(|s| *s == stream).unwrap_or(0);
         &self.counters[at]
     }
 }
 
-/// Adds to a counter, which stops at its largest value.
+/// Adds to a counter, without going above its largest value.
 pub fn add(counter: &AtomicU64, n: u64) {
     let sum = |before: u64| Some(before.saturating_add(n));
-    // The closure always gives a value, so this cannot fail.
+    // The closure always returns a value, so this cannot fail.
     let _ = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
 }
 

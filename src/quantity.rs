@@ -1,12 +1,12 @@
-//! Numbers as people read them: counted things, sizes.
+//! Writes counts and sizes as people read them.
 
-/// `1 record`, `2 records`.
+/// Writes a count with its noun: `1 record`, `2 records`.
 pub fn counted(n: u64, what: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{n} {what}{plural}")
 }
 
-/// Bytes with three digits or so: `512 B`, `4.1 kB`, `1.5 GB`.
+/// Writes a number of bytes, with one decimal place from 1 kB on: `512 B`, `4.1 kB`, `1.5 GB`.
 pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1000 {
@@ -15,7 +15,7 @@ pub fn size(bytes: u64) -> String {
     let mut size = bytes as f64 / 1000.0;
     let mut unit = UNITS[0];
     for larger in &UNITS[1..] {
-        // What would be shown as 1000.0 of a unit is 1.0 of the next.
+        // A size that would be shown as 1000.0 of a unit is shown as 1.0 of the next.
         if size < 999.95 {
             break;
         }

@@ -1,11 +1,11 @@
-//! Opens files that are files. A name that we write to may be a link that somebody has put there, to a file that is not ours;
-//! a name that we read may be a pipe that nobody writes to, or a device without an end.
+//! Opens regular files only, and makes private files and folders. It never follows a link at the end of a path, waits
+//! for a pipe, or hands out anything but a regular file. The folders before the end are the user's own choice.
 //!
-//! Nothing here follows a link at the end of a path, waits for a pipe, or hands out anything but a regular file. The folders
-//! before the end are the user's own choice.
+//! A plain open is not safe. A name to write may be a link that somebody has made to a file that is not ours; a name
+//! to read may be a pipe without a writer, or a device without an end.
 //!
-//! What a run keeps for itself (its mirror, locks, the budget's window) only its own user may read: it holds people's data,
-//! or says whose they are.
+//! Only its own user may read what a run keeps for itself (its mirror, its locks, the budget's window), because that
+//! holds people's data, or says whose data it is.
 
 use std::fmt;
 use std::fs::{DirBuilder, File};
@@ -17,7 +17,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-/// What lies at a name where a regular file should.
+/// Describes what lies at a name instead of a regular file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAFile(&'static str);
 
@@ -35,12 +35,12 @@ impl From<NotAFile> for io::Error {
     }
 }
 
-/// Returns whether an error says that something else than a file lies there.
+/// Returns whether an error says that something other than a regular file lies there.
 pub fn is_not_a_file(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<NotAFile>)
 }
 
-/// Returns whether an error says that there is no room: the disk is full, or what its user may have of it.
+/// Returns whether an error says that the disk, or its user's quota, is full.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -48,12 +48,13 @@ pub fn is_full(error: &io::Error) -> bool {
 const READ: OFlags = OFlags::RDONLY;
 const ALWAYS: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
 
-/// Its user reads and writes it, and nobody else.
+/// The mode of a file that only its user may read and write.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
-/// A folder of such files.
+/// The mode of a folder for private files.
 const PRIVATE_FOLDER: u32 = 0o700;
 
-/// Opens a small file of ours for reading and writing, made when missing. A file with a second name is none of ours.
+/// Opens a small file of ours for reading and writing, and makes it if it is missing. A file with a second name (a
+/// hard link) is refused.
 pub fn own(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | ALWAYS;
     let file = regular(rustix::fs::open(path, flags, PRIVATE), CWD, path)?;
@@ -64,25 +65,25 @@ pub fn own(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes sure of a file that nobody but its user may read, made when missing.
+/// Makes sure that a file exists and that only its user may read it.
 pub fn private(path: &Path) -> io::Result<()> {
     let flags = OFlags::RDWR | OFlags::CREATE | ALWAYS;
     regular(rustix::fs::open(path, flags, PRIVATE), CWD, path).map(|file| narrow(&file))
 }
 
-/// The same of a file that may be there.
+/// Makes a file private if it exists. Errors are ignored.
 pub fn keep_private(path: &Path) {
     if let Ok(file) = regular(rustix::fs::open(path, READ | ALWAYS, Mode::empty()), CWD, path) {
         narrow(&file);
     }
 }
 
-/// Makes a folder that nobody but its user may enter, with those before it; one that is there stays as it is.
+/// Makes a folder that only its user may enter, and the missing folders before it. An existing folder stays as it is.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(path)
 }
 
-/// Takes from others what they may do with a file. One of another user stays as it is.
+/// Removes all permissions of the group and of others. A file of another user stays as it is.
 fn narrow(file: &File) {
     let is_wider = |stat: rustix::fs::Stat| Mode::from_raw_mode(stat.st_mode).intersects(Mode::RWXG | Mode::RWXO);
     if rustix::fs::fstat(file).is_ok_and(is_wider) {
@@ -90,19 +91,19 @@ fn narrow(file: &File) {
     }
 }
 
-/// Opens a file for reading, relative to a folder that is open.
+/// Opens a file for reading, relative to an open folder.
 pub fn read_at(folder: impl AsFd, name: &str) -> io::Result<File> {
     let opened = rustix::fs::openat(&folder, name, READ | ALWAYS, Mode::empty());
     regular(opened, folder.as_fd(), Path::new(name))
 }
 
-/// Opens a folder in a folder that is open.
+/// Opens a folder relative to an open folder.
 pub fn folder_at(folder: impl AsFd, name: &str) -> io::Result<OwnedFd> {
     let opened = rustix::fs::openat(&folder, name, READ | ALWAYS | OFlags::DIRECTORY, Mode::empty());
     opened.map_err(|errno| told(errno, folder, Path::new(name)))
 }
 
-/// Returns whether a regular file lies at a name in a folder that is open.
+/// Returns whether a regular file lies at a name in an open folder.
 pub fn is_at(folder: impl AsFd, name: &str) -> io::Result<bool> {
     match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile),
@@ -119,7 +120,7 @@ fn regular(opened: Result<OwnedFd, Errno>, folder: impl AsFd, path: &Path) -> io
     }
 }
 
-/// The error of an open that failed; where it failed by what lies there, that is said.
+/// Returns the error of a failed open. If the kind of the file there made it fail, the error says which kind that is.
 fn told(errno: Errno, folder: impl AsFd, path: &Path) -> io::Error {
     let found = rustix::fs::statat(folder, path, AtFlags::SYMLINK_NOFOLLOW);
     match (errno, found.map(|stat| FileType::from_raw_mode(stat.st_mode))) {

@@ -1,12 +1,13 @@
-//! A text that must not be shown. It has no `Display`, its `Debug` is `[hidden]`, and the places that need the text
-//! itself say so by calling [`Secret::reveal`].
+//! Holds a text that must not be shown. It has no `Display`, its `Debug` is `[hidden]`, and code that needs the text
+//! itself says so by calling [`Secret::reveal`].
 
 use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// A variable's value as the one line that it must be: secrets that come as files often end in a line break. An error
-/// names the variable alone.
+/// Returns a variable's value as one line, without a byte order mark or spaces around it, because secrets that come
+/// from files often end in a line break. Fails if a control character is left. The error names the variable, and
+/// never its value.
 pub fn line<'v>(name: &str, value: &'v str) -> Result<&'v str> {
     let line = value.trim_start_matches('\u{feff}').trim();
     if line.contains(char::is_control) {
@@ -25,13 +26,13 @@ impl Secret {
         Secret(text)
     }
 
-    /// The text itself: for a request's header or body, never for a log.
+    /// Returns the text itself, for a request's header or body, never for a log.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// `text` without this secret, should somebody else's words hold it: whole, as a JSON escape, or begun before the `…`
-    /// at which a quotation was cut.
+    /// Returns `text`, which other people wrote, with this secret replaced by `[hidden]`. It finds the secret whole,
+    /// as a JSON escape, and cut off by the `…` at the end of a quotation.
     pub fn hide_in(&self, text: &str) -> String {
         if self.0.len() < SHORTEST {
             return text.to_owned();
@@ -48,7 +49,7 @@ impl Secret {
 
 const HIDDEN: &str = "[hidden]";
 
-/// Less than this is no secret, and would be found in every word.
+/// The shortest text, in bytes, that is treated as a secret. Anything shorter would be found in many words.
 const SHORTEST: usize = 4;
 
 impl fmt::Debug for Secret {

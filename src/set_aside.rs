@@ -1,38 +1,39 @@
-//! What is set aside: records and lists that cannot be read although everything around them can.
+//! Names what is set aside: records and lists that cannot be read although everything around them can.
 //!
-//! One record of which the server always fails to resolve a field must not hold up a whole stream. It is named, with the
-//! reason; what the mirror holds of it stays; the rest is delivered, with exit code 3; and each run tries it again.
+//! One record of which the server always fails to resolve a field must not hold up a whole stream. So the record is
+//! named with the reason, the mirror keeps its copy of it, and the rest is delivered with exit code 3. Each run tries
+//! the record again.
 
-/// Something that was set aside.
+/// A record or a list that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
-    /// What it is.
+    /// The thing that was set aside.
     pub what: What,
-    /// Why it cannot be read, in one line for the operator.
+    /// The reason why it cannot be read, in one line for the operator.
     pub why: String,
 }
 
-/// What the id begins with of a row whose id nobody knows.
+/// The first character of a placeholder id, which no real id has.
 const NO_ID: char = '\0';
 
-/// Whether an id stands for a row whose id nobody knows.
+/// Returns whether an id is a placeholder, not the id of a record.
 pub fn is_no_id(id: &str) -> bool {
     id.starts_with(NO_ID)
 }
 
-/// What can be set aside.
+/// Describes what can be set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// The record with this id.
+    /// A record, by its id.
     Record(Box<str>),
-    /// A row of a list whose id nobody knows, counted from 0.
+    /// A row of a list, counted from 0, whose id is not known.
     Row(u64),
     /// The whole list that belongs to the record with this id.
     List(Box<str>),
 }
 
 impl What {
-    /// The id of the row that stands in its place on a page. What is not known by an id gets one that no record has.
+    /// Returns the id of the row that stands in its place on a page. A row or a list gets an id that no record has.
     pub fn placeholder(&self) -> Box<str> {
         match self {
             What::Record(id) => id.clone(),
@@ -40,7 +41,7 @@ impl What {
         }
     }
 
-    /// Its name in manifests and reports: an id, or the place of a row, counted from 1.
+    /// Returns its name in manifests and reports: an id, or the place of a row, counted from 1.
     pub fn name(&self) -> String {
         match self {
             What::Record(id) | What::List(id) => id.to_string(),
@@ -48,7 +49,7 @@ impl What {
         }
     }
 
-    /// Its kind in the mirror.
+    /// Returns its kind, as the mirror stores it.
     pub fn kind(&self) -> &'static str {
         match self {
             What::Record(_) => "record",

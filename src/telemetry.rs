@@ -1,8 +1,9 @@
-//! Log lines, to standard error. Only this program's own lines can be made verbose: what libraries say at their most
-//! verbose is not ours to promise about, and a promise is made: no secret, token or message body in any log.
+//! Writes log lines to standard error, and the program's output to standard output. No log holds a secret, a
+//! token or a message body. Because of that promise only this program's own lines can be made verbose; libraries
+//! make no such promise.
 //!
-//! Everything that is printed passes a guard: whatever else quotes a server's or a file's words on the way here, no character
-//! steers a terminal, turns the direction of writing or hides ([`crate::error::is_plain`]), and a log line is one line.
+//! Everything that is printed passes a guard. Even if a line quotes a server or a file, no character in it steers a
+//! terminal, turns the direction of writing or hides ([`crate::error::is_plain`]), and a log line stays one line.
 //!
 //! While progress bars are on the screen, lines are printed above them.
 
@@ -21,7 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::error::{BELOW, Error, Kind, Result, escape, is_plain};
 
-/// The variable that says how much this program logs: error, warn, info, debug, trace.
+/// The variable that sets how much this program logs: error, warn, info, debug, trace.
 pub const VARIABLE: &str = "QPIEN_LOG";
 
 /// How log lines are written: text for people, JSON for machines.
@@ -40,13 +41,12 @@ static CUT: OnceLock<String> = OnceLock::new();
 /// Whether log lines are coloured.
 static COLOR: AtomicBool = AtomicBool::new(false);
 
-/// The bars above which log lines are printed.
+/// Returns the bars above which log lines are printed.
 pub fn bars() -> &'static MultiProgress {
     BARS.get_or_init(MultiProgress::new)
 }
 
-/// The last word of a command that failed: what was wrong and what to do next, two lines for people, one object for
-/// machines.
+/// Prints the last word of a failed command: the cause and the next step. People get two lines, machines one object.
 pub fn failed(cause: &str, hint: &str) {
     match FORMAT.get() {
         Some(LogFormat::Json) => tracing::error!(hint, "{cause}"),
@@ -54,18 +54,19 @@ pub fn failed(cause: &str, hint: &str) {
     }
 }
 
-/// A cause with the lines that stand below it ([`crate::error::Error::above`]); nothing else begins a line.
+/// Returns a cause with the lines that stand below it ([`crate::error::Error::above`]). All other line
+/// breaks are escaped.
 fn listed(cause: &str) -> String {
     cause.split(BELOW).map(escape).collect::<Vec<_>>().join(BELOW)
 }
 
-/// The span in which one account of many is run: every line that is logged in it names the account. It is there at every
-/// level, `--quiet` too.
+/// Returns the span in which one account of many runs. Every line that is logged in it names the account, at every
+/// level and with `--quiet`, too.
 pub fn of_account(account: &str) -> tracing::Span {
     tracing::error_span!("run", %account)
 }
 
-/// A line that says how far a run is, where no bars are shown; an object for machines like every other line.
+/// Prints how far a run is, where no bars are shown. Machines get an object, as for every other line.
 pub fn progress(account: Option<&str>, line: &str) {
     let text = match (FORMAT.get(), account) {
         (Some(LogFormat::Json), _) => {
@@ -81,8 +82,8 @@ pub fn progress(account: Option<&str>, line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", guarded(&text, |_| false));
 }
 
-/// The text with every character that is not plain, and not let through, written as JSON writes it: in an object of JSON
-/// it stays what it was.
+/// Returns the text with a JSON escape in place of every character that is neither plain nor let through. Inside a
+/// JSON object such an escape means the same character.
 fn guarded(text: &str, let_through: impl Fn(char) -> bool) -> Cow<'_, str> {
     if text.chars().all(|c| is_plain(c) || let_through(c)) {
         return Cow::Borrowed(text);
@@ -106,8 +107,8 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::telemetry::print(&format!("{}\n", format_args!($($text)*))) };
 }
 
-/// Prints text to standard output. Nobody listening (a closed pipe) is no failure of the command; what else keeps the text
-/// from being written is told by [`printed`].
+/// Prints text to standard output. A closed pipe is not an error, because the reader has read enough. [`printed`]
+/// reports any other failure.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let text = guarded(text, |c| matches!(c, '\n' | '\t'));
@@ -117,8 +118,8 @@ pub fn print(text: &str) {
     }
 }
 
-/// Whether everything was written that this process has printed. An error says why it was not: whoever reads what is there
-/// takes it for all of it.
+/// Fails if any text that this process printed could not be written, because a reader would take the
+/// rest for the whole.
 pub fn printed() -> Result<()> {
     match CUT.get() {
         None => Ok(()),
@@ -142,7 +143,7 @@ pub fn start(format: LogFormat, quiet: bool, verbose: u8) {
     let _ = FORMAT.set(format);
     COLOR.store(color && format == LogFormat::Text, Ordering::Relaxed);
     let registry = tracing_subscriber::registry().with(ours);
-    // A second start (a test in the same process) keeps the first.
+    // If logging was already started (by a test in the same process), the first start stays.
     let _ = match format {
         LogFormat::Text => registry.with(lines).try_init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),
@@ -180,7 +181,7 @@ impl Write for Line {
 impl Drop for Line {
     fn drop(&mut self) {
         let text = String::from_utf8_lossy(&self.0);
-        // The formatter writes colours, and escapes those of a value itself.
+        // The formatter writes colours as escape sequences, and itself escapes those in a value.
         let colors = COLOR.load(Ordering::Relaxed);
         let line = guarded(text.strip_suffix('\n').unwrap_or(&text), |c| colors && c == '\u{1b}');
         let write = || {

@@ -1,29 +1,30 @@
-//! What a walk has proven (WALKS: windows that overlap in untouched rows, or two passes that read the same).
+//! States what a walk has proven about its list. The arguments are windows that overlap in untouched rows, and two
+//! passes that read the same.
 
 use std::fmt;
 
-/// The verdict of a walk, or of all the walks of a stream.
+/// Describes what was proven for a walk, or for all the walks of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Two passes read the same: the list stood exactly so between them.
+    /// Two passes read the same, so the list stood exactly like that between them.
     Proven,
-    /// Neighbouring windows overlap in rows nobody touched: no untouched row was missed.
+    /// Neighbouring windows overlap in rows that did not change meanwhile, so no unchanged row was missed.
     Continuous,
-    /// No argument makes it complete; why not.
+    /// No argument makes the walk complete. The text says why.
     Incomplete(String),
 }
 
-/// What closing readings say of records that moved while a list was read.
+/// Describes what the closing readings found about records that moved while a list was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Moved {
-    /// Records that the walk had passed over, and that the closing readings found.
+    /// The number of records that the walk had missed and the closing readings found.
     pub found: u64,
-    /// About how many records that were there all along may be missing still.
+    /// The estimated number of records that were there all along and may still be missing.
     pub may_miss: f64,
 }
 
 impl Verdict {
-    /// The word in manifests, summaries and the mirror.
+    /// Returns the word for manifests, summaries and the mirror.
     pub fn word(&self) -> &'static str {
         match self {
             Verdict::Proven => "proven",
@@ -32,7 +33,7 @@ impl Verdict {
         }
     }
 
-    /// Why not, for an incomplete one.
+    /// Returns why the walk is incomplete, or `None` if it is complete.
     pub fn why(&self) -> Option<&str> {
         match self {
             Verdict::Incomplete(why) => Some(why),
@@ -40,12 +41,12 @@ impl Verdict {
         }
     }
 
-    /// Whether some argument makes the walk complete.
+    /// Returns whether some argument makes the walk complete.
     pub fn is_complete(&self) -> bool {
         !matches!(self, Verdict::Incomplete(_))
     }
 
-    /// The verdict with this word.
+    /// Returns the verdict with this word. An unknown word gives [`Verdict::Incomplete`].
     pub fn from_words(word: &str, why: Option<String>) -> Verdict {
         match word {
             "proven" => Verdict::Proven,

@@ -1,8 +1,9 @@
-//! Tells people what a run waits for. A wait that takes more than ten seconds says why, since when and until when at the
-//! latest: in a log line when it begins, again every few minutes while it lasts, and in the progress of a run.
+//! Tells people what a run waits for. Any wait of more than ten seconds says why it waits, since when, and until when
+//! at the latest. It says so in the progress of the run while it lasts, and in a log line when it begins, but at most
+//! every five minutes for the same subject.
 //!
-//! Who waits says so here, whatever the wait is for. Requests that fail are one wait, from the first failure to the first
-//! answer, however many questions ask again and however short each pause is.
+//! All code that waits reports it here, whatever it waits for. Failing requests count as one wait, from the first
+//! failure to the first answer, however many questions are asked again and however short each pause is.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -14,12 +15,12 @@ use tokio::time::{Instant, timeout};
 
 use crate::clock::{self, human};
 
-/// A wait that is longer is told.
+/// Longer waits than this are shown.
 pub const LONG: Duration = Duration::from_secs(10);
-/// While waits for the same thing last, they are told again after so long.
+/// The least time between two log lines about the same subject.
 const AGAIN: Duration = Duration::from_secs(300);
 
-/// What is waited for now.
+/// The waits of a run that are under way.
 #[derive(Default)]
 pub struct Waits {
     state: Mutex<State>,
@@ -30,7 +31,7 @@ struct State {
     next: u64,
     current: BTreeMap<u64, Wait>,
     failing: Option<Failing>,
-    /// When a wait for a thing was told last.
+    /// When a wait was last logged, by subject.
     told: BTreeMap<&'static str, Instant>,
 }
 
@@ -40,7 +41,7 @@ struct Wait {
     until: i64,
 }
 
-/// A row of failures without an answer between them.
+/// A series of failures without an answer between them.
 struct Failing {
     wait: Wait,
     begun: Instant,
@@ -61,8 +62,8 @@ impl Wait {
 }
 
 impl Waits {
-    /// Begins a wait for a `subject` (one word for all waits of its kind) that lasts so long at most. It is over when what
-    /// is returned is dropped.
+    /// Begins a wait that lasts at most `at_most`. `subject` is one word for all waits of its kind. The wait is over
+    /// when the returned guard is dropped.
     pub fn begin(&self, subject: &'static str, why: impl Display, at_most: Duration) -> Waiting<'_> {
         let mut state = self.state();
         let number = state.next;
@@ -79,7 +80,7 @@ impl Waits {
         Waiting { waits: self, number }
     }
 
-    /// Waits for `future`, and says so once it has taken long; it takes so long at most.
+    /// Waits for `future`, which takes at most `at_most`, and reports the wait once it has lasted ten seconds.
     pub async fn through<F: Future>(
         &self,
         subject: &'static str,
@@ -96,7 +97,7 @@ impl Waits {
         future.await
     }
 
-    /// A request failed and is made again after a pause, and again for so long at most.
+    /// Notes that a request failed. It is made again after `pause`, and is tried for at most `left` more.
     pub fn failed(&self, why: &str, pause: Duration, left: Duration) {
         let line = {
             let mut state = self.state();
@@ -121,7 +122,7 @@ impl Waits {
         }
     }
 
-    /// A request was answered: a row of failures is over.
+    /// Notes that a request was answered, which ends a series of failures.
     pub fn answered(&self) {
         let over = self.state().failing.take();
         if let Some(Failing { begun, told: Some(_), .. }) = over {
@@ -129,7 +130,8 @@ impl Waits {
         }
     }
 
-    /// What is waited for now and takes long, for a line of progress.
+    /// Returns the line of progress for a current long wait: failing requests if there are any, or else the
+    /// wait that ends last.
     pub fn now(&self) -> Option<String> {
         let state = self.state();
         let failing = state.failing.as_ref().filter(|failing| failing.is_long || failing.begun.elapsed() > LONG);
@@ -142,7 +144,7 @@ impl Waits {
     }
 }
 
-/// Whether a thing is to be told now, which is noted.
+/// Returns whether a wait for this subject is to be logged now, and if so notes that it was.
 fn is_due(told: &mut BTreeMap<&'static str, Instant>, subject: &'static str) -> bool {
     let now = Instant::now();
     let is_due = told.get(subject).is_none_or(|told| now - *told >= AGAIN);
@@ -156,14 +158,14 @@ fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A wait; over when dropped.
+/// A wait, which is over when this is dropped.
 pub struct Waiting<'w> {
     waits: &'w Waits,
     number: u64,
 }
 
 impl Waiting<'_> {
-    /// It began so long ago.
+    /// Moves the beginning, and with it the end, so far back.
     fn began(&mut self, ago: Duration) {
         if let Some(wait) = self.waits.state().current.get_mut(&self.number) {
             wait.since = wait.since.saturating_sub(milliseconds(ago));

@@ -7,7 +7,7 @@ fn account(name: &str) -> String {
     format!("[[account]]\nname = \"{name}\"\nclient_id = \"id-{name}\"\nclient_secret = \"s\"\n")
 }
 
-/// The settings of a job of this text, beside which these files lie.
+/// Returns the settings of a job with this text and these files beside it.
 fn load(text: &str, files: &[(&str, &str)], flags: &Flags) -> Result<Vec<Settings>> {
     let dir = tempfile::tempdir().expect("a folder");
     for (name, text) in files.iter().chain(&[("j.toml", text)]) {

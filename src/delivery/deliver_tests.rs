@@ -39,7 +39,7 @@ fn some(count: usize) -> Held {
     held
 }
 
-/// A job of these destinations.
+/// Returns the settings of a job with these destinations.
 fn settings(retain: &str, destinations: &str) -> Settings {
     let key = "streams = [\"contacts\"]\n[source]\nclient_id = \"i\"\nclient_secret = \"s\"\n";
     let text = format!("{key}[mirror]\nretain = \"{retain}\"\n{destinations}");
@@ -50,7 +50,7 @@ fn changes_in(folder: &Path, name: &str) -> String {
     format!("{CHANGES}path = \"{}\"\n", folder.join(name).display())
 }
 
-/// Hands a destination what is new to it up to a seq, as a delivery does.
+/// Delivers everything up to a seq that is new to a destination, and notes it in the mirror, as a run does.
 fn hand(writer: &mut Writer, destination: &mut dyn Destination, held: &Held, last: i64) {
     let mirror = pending_deliveries::identity(writer).expect("an identity");
     let first = destination.delivered(&mirror, STREAM).expect("a seq") + 1;

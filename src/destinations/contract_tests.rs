@@ -1,4 +1,4 @@
-//! What every destination must hold to, as tests: [`hold_to_the_contract`] runs a destination of changes through them all.
+//! The contract of every destination, as tests. [`hold_to_the_contract`] runs them all on a destination of changes.
 
 use std::collections::BTreeMap;
 
@@ -10,39 +10,39 @@ use crate::streams::DateForm;
 /// The stream of these tests.
 pub const STREAM: Stream = Stream::Contacts;
 
-/// Records and tombstones with their seqs; a later seq of an id takes the place of the earlier one, as in the mirror.
+/// Records and tombstones with their seqs. As in the mirror, a later seq of an id replaces the earlier one.
 #[derive(Clone, Default)]
 pub struct Held {
     rows: Vec<(i64, String, Option<String>)>,
-    /// What it has dropped and forgotten.
+    /// What was dropped and forgotten of them.
     pub past: Past,
 }
 
 impl Held {
-    /// These, in the order of their seqs.
+    /// Returns a mirror of these rows, which are in the order of their seqs.
     pub fn of(rows: Vec<(i64, String, Option<String>)>) -> Held {
         Held { rows, past: Past::default() }
     }
 
-    /// A change, or a deletion.
+    /// Adds a change, or a deletion if `payload` is `None`.
     pub fn put(&mut self, id: &str, payload: Option<&str>) {
         let seq = self.last() + 1;
         self.rows.retain(|r| r.1 != id);
         self.rows.push((seq, id.to_owned(), payload.map(str::to_owned)));
     }
 
-    /// The last seq.
+    /// Returns the last seq.
     pub fn last(&self) -> i64 {
         self.rows.iter().map(|r| r.0).max().unwrap_or(0).max(self.past.forgotten)
     }
 
-    /// The current records: id to payload.
+    /// Returns the current records: id to payload.
     pub fn truth(&self) -> BTreeMap<String, serde_json::Value> {
         let live = self.rows.iter().filter_map(|(_, id, payload)| Some((id, payload.as_ref()?)));
         live.map(|(id, payload)| (id.clone(), serde_json::from_str(payload).expect("JSON"))).collect()
     }
 
-    /// Forgets its tombstones up to a seq.
+    /// Forgets the tombstones up to a seq.
     pub fn forget(&mut self, up_to: i64) {
         self.rows.retain(|(seq, _, payload)| payload.is_some() || *seq > up_to);
         self.past.forgotten = up_to;
@@ -98,24 +98,25 @@ impl Reader for Held {
     }
 }
 
-/// A destination of changes under test, and how its data is read by somebody else.
+/// A destination of changes under test, with a second way to read its data.
 pub trait Subject {
-    /// A new one on the same place, as a later run would open it.
+    /// Opens the same place anew, as a later run does.
     fn open(&self) -> Box<dyn Destination>;
 
-    /// The current records by what lies there: id to its columns that are not null, as the texts they are written as.
+    /// Returns the current records that the stored data shows: id to its columns that are not null, as the texts in
+    /// which they are written.
     fn rows(&self) -> BTreeMap<String, BTreeMap<String, String>>;
 
-    /// Everything that lies there, as text: equal if and only if nothing has changed.
+    /// Returns everything that is stored, as text. Two such texts are equal if and only if nothing has changed.
     fn bytes(&self) -> String;
 
-    /// How a text is written there, where not as it is.
+    /// Returns a text as the destination writes it. The default is the text itself.
     fn substituted(&self, text: &str) -> String {
         text.to_owned()
     }
 }
 
-/// A delivery of `range` of the one stream.
+/// Returns a delivery of `range` of the one stream.
 pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Delivery {
     let columns = STREAM.columns().to_vec();
     let streams = vec![Offer {
@@ -142,7 +143,7 @@ pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Deli
     }
 }
 
-/// Delivers what is new, as a run does.
+/// Delivers everything that is new, as a run does.
 pub fn deliver(subject: &dyn Subject, held: &Held) -> Vec<Receipt> {
     let mut destination = subject.open();
     destination.check("a test").expect("check");
@@ -153,7 +154,7 @@ pub fn deliver(subject: &dyn Subject, held: &Held) -> Vec<Receipt> {
     destination.deliver(&delivery, held).expect("deliver")
 }
 
-/// Values that have broken exports before.
+/// Returns values that have broken exports before.
 pub fn nasty() -> Vec<(&'static str, String)> {
     let texts = [
         ("empty", ""),
@@ -192,13 +193,13 @@ fn assert_equal(subject: &dyn Subject, held: &Held, when: &str) {
     }
 }
 
-/// Runs a destination of changes through all of the contract that can be seen without killing it.
+/// Tests a destination of changes against every part of the contract that shows without killing it.
 pub fn hold_to_the_contract(subject: &dyn Subject) {
     let mut held = Held::default();
     for (id, text) in nasty() {
         held.put(id, Some(&contact(id, &text)));
     }
-    // What has not ended complete is held, and nothing of it is there.
+    // A stream that did not end complete is held, and none of its rows arrives.
     let mut destination = subject.open();
     destination.check("a test").expect("check");
     assert_eq!(destination.delivered("m", STREAM).expect("nothing yet"), 0);
@@ -212,14 +213,15 @@ pub fn hold_to_the_contract(subject: &dyn Subject) {
     assert_eq!((receipts[0].records, receipts[0].up_to_seq), (nasty().len() as u64, held.last()));
     assert_equal(subject, &held, "everything, as it was sent");
 
-    // A later run reads from the data itself how far it has come; the same range again changes nothing.
+    // A later run reads from the data itself how far the destination has come. A delivery without a range changes
+    // nothing.
     let mut destination = subject.open();
     destination.check("a test").expect("check");
     assert_eq!(destination.delivered("m", STREAM).expect("delivered"), held.last());
     drop(destination);
     again(subject, &held);
 
-    // Changes, deletions, an id that comes back.
+    // Changes, deletions, and an id that comes back.
     held.put("quotes", Some(&contact("quotes", "changed")));
     held.put("null", None);
     held.put("never seen", None);
@@ -233,18 +235,18 @@ pub fn hold_to_the_contract(subject: &dyn Subject) {
     assert_equal(subject, &held, "back again");
     again(subject, &held);
 
-    // Nothing new is nothing new.
+    // If nothing is new, nothing is delivered.
     let receipts = deliver(subject, &held);
     assert_eq!(receipts[0].records, 0);
     assert_equal(subject, &held, "nothing new");
 
-    // Another mirror's seqs mean nothing here.
+    // Another mirror is refused, because its seqs mean nothing here.
     let mut destination = subject.open();
     destination.check("a test").expect("check");
     assert_eq!(destination.delivered("another", STREAM).expect_err("refused").kind, Kind::DestinationOfAnother);
 }
 
-/// The last range once more, as after a crash that came before the mirror knew.
+/// Asserts that everything is delivered, and that a further delivery, without a range, changes nothing.
 fn again(subject: &dyn Subject, held: &Held) {
     let before = subject.bytes();
     let mut destination = subject.open();

@@ -65,7 +65,7 @@ fn deliver(dir: &Path, written: impl Into<Written>, reader: &Held, verdict: Verd
     csv.deliver(&offer(verdict), reader).expect("deliver")
 }
 
-/// The cells of column `firstName`.
+/// Delivers persons with these names, and returns the cells of column `firstName`.
 fn names(dir: &Path, options: Options, values: &[&str]) -> Vec<String> {
     deliver(dir, options, &persons(values), Verdict::Continuous);
     let text = std::fs::read_to_string(dir.join("customer_persons.csv")).expect("file");
@@ -128,7 +128,7 @@ fn compressed_and_split_files_are_summed_in_the_manifest() {
         rows += text.lines().count() as u64 - 1;
     }
     assert_eq!((rows, entry.rows, entry.verdict.as_str()), (50, 50, "proven"));
-    // Whole again: the parts are removed.
+    // A delivery in one file removes the earlier parts.
     deliver(dir.path(), Options { compression: Compression::Zstd, ..Options::default() }, &reader, Verdict::Proven);
     let left: Vec<String> = std::fs::read_dir(dir.path())
         .expect("dir")

@@ -10,7 +10,7 @@ use crate::verdict::Verdict;
 
 const CHANGES: Terms = Terms { content: Content::Changes, publish_always: false };
 
-/// Files of changes in a folder.
+/// A destination under test: change files in a folder.
 struct InFolder {
     path: PathBuf,
     format: fn() -> Box<dyn Format>,
@@ -82,7 +82,7 @@ fn sha256(bytes: &[u8]) -> String {
     crate::hex::text(&sha2::Sha256::digest(bytes))
 }
 
-/// The rows of a file, each with its cells that are not null.
+/// Returns the rows of a file, each with its cells that are not null.
 pub(crate) fn read(path: &Path) -> Vec<BTreeMap<String, String>> {
     if path.to_string_lossy().ends_with(".jsonl.zst") {
         let packed = std::fs::read(path).expect("a file");
@@ -102,7 +102,7 @@ pub(crate) fn read(path: &Path) -> Vec<BTreeMap<String, String>> {
     if path.extension().is_some_and(|e| e == "parquet") {
         return super::super::parquet::read::texts(path);
     }
-    // The csv crate does not tell an empty cell from "", so what is null is learnt from the text.
+    // The csv crate does not distinguish an empty cell from `""`, so nulls are read from the text itself.
     let text = std::fs::read_to_string(path).expect("a file");
     let mut rows = crate::destinations::csv::cells_of(&text);
     let names: Vec<String> = rows.remove(0).into_iter().flatten().collect();
@@ -140,25 +140,25 @@ fn ranges_adjoin_and_what_a_killed_delivery_left_is_written_over_or_removed() {
         subject.files().iter().filter_map(|f| f.seq).map(|s| (s.first, s.last)).collect::<Vec<_>>()
     };
     assert_eq!(ranges(&subject), [(1, 6), (7, 12), (13, 18), (19, 21)]);
-    // A delivery that was killed before its manifest: its files lie there, of a range that no manifest names.
+    // A delivery was killed before its manifest: it leaves a file of a range that no manifest names.
     held.put("id 5", None);
     let manifest = std::fs::read(dir.path().join(NAME)).expect("a manifest");
     deliver(&subject, &held);
     std::fs::write(dir.path().join(NAME), manifest).expect("the manifest of before");
     let orphan = dir.path().join("contacts/changes-000000000022-000000000022.jsonl.zst");
     assert!(orphan.exists());
-    // Its range is finished with the same bytes.
+    // The next delivery finishes that range with the same bytes.
     let before = std::fs::read(&orphan).expect("a file");
     deliver(&subject, &held);
     assert_eq!(std::fs::read(&orphan).expect("a file"), before);
     assert_eq!(ranges(&subject).last(), Some(&(22, 22)));
-    // And one of a range that was let go is removed.
+    // A file of a range that was given up is removed.
     let stray = dir.path().join("contacts/changes-000000000023-000000000029.jsonl.zst");
     std::fs::write(&stray, before).expect("a file");
     held.put("id 6", None);
     deliver(&subject, &held);
     assert!(!stray.exists() && orphan.exists());
-    // A stream without changes has no file; its next range begins where the last one ended.
+    // A stream without changes gets no file, and its next range begins where the last one ended.
     held.put("id 7", None);
     let mut destination = subject.open();
     destination.check("a test").expect("check");
@@ -184,7 +184,7 @@ fn a_folder_of_something_else_is_refused() {
     assert_eq!(refused(as_csv(), Content::Changes).kind, Kind::DestinationRefused);
 }
 
-/// A feed of at most six files a stream, of at most ten records each.
+/// Returns a feed of at most six files a stream, of at most ten records each.
 fn folding(path: &Path) -> Files {
     Files::new(Box::new(Folder::new(path)), as_jsonl(), CHANGES, None).with_span(10).with_max_files(6)
 }
@@ -196,7 +196,7 @@ impl Folding {
         InFolder { path: self.0.clone(), format: as_jsonl }
     }
 
-    /// The ids that somebody finds there who reads every file that lies there, whatever the manifest says.
+    /// Returns the ids that a reader finds who reads every file in the folder, whatever the manifest says.
     fn by_name(&self) -> Vec<String> {
         let mut names: Vec<_> = std::fs::read_dir(self.0.join("contacts")).expect("files").flatten().collect();
         names.sort_by_key(std::fs::DirEntry::file_name);
@@ -242,7 +242,7 @@ fn older_files_are_folded_and_the_rest_merges_to_the_same() {
             assert_eq!(live, held.truth().into_keys().collect::<Vec<_>>(), "seed {seed}, night {night}: {files:?}");
             assert_eq!(subject.by_name(), live, "seed {seed}, night {night}: {files:?}");
             assert!(files.windows(2).all(|two| two[0].last + 1 == two[1].first) && files[0].first == 1, "{files:?}");
-            // A file that stays is what it was.
+            // `bytes` below compares each file with the manifest, so a file that stays is what it was.
             folds += usize::from(files.len() < before.len());
             (before, most) = (files, most.max(before.len()));
             subject.bytes();
@@ -271,7 +271,7 @@ fn a_fold_that_was_cut_off_leaves_what_the_manifest_names_and_is_done_again() {
     one_more(&mut held, 6);
     let folded = subject.as_subject().files();
     assert!(folded.len() < 6 && folded[0].seq.is_some_and(|s| (s.first, s.last) == (1, 4)), "{folded:?}");
-    // Everything has appeared, and the manifest is still the one before.
+    // All files of the fold have appeared, but the manifest is still the one before.
     for (name, bytes) in old {
         std::fs::write(dir.path().join(name), bytes).expect("put back");
     }

@@ -1,8 +1,9 @@
-//! How this API spells things: operation names, arguments, where items and totals lie, selections, what an
-//! error code means. Data, never code: the shipped file is `qpien.toml` beside this one, and a job file's
+//! Describes how this API spells things: operation names, arguments, where items and totals lie, selections, what an
+//! error code means. It is data, never code. The shipped file is `qpien.toml` beside this one, and a job file's
 //! `[source.dialect]` replaces any part of it in the same form.
 //!
-//! Unknown keys are refused (a typing error in an override would otherwise be a silent default).
+//! Unknown keys are refused, because a typing error in an override would otherwise leave the default in place
+//! silently.
 
 mod since;
 
@@ -16,7 +17,7 @@ use crate::streams::{ALL, DateForm, Dates, Stream};
 
 const SHIPPED: &str = include_str!("qpien.toml");
 
-/// A whole dialect; the comments of `qpien.toml` say what each part means and where it is known from.
+/// A whole dialect. The comments of `qpien.toml` say what each part means and how it is known.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -32,7 +33,7 @@ pub struct Dialect {
     pub phrases: BTreeMap<String, Meaning>,
 }
 
-/// The token mutation.
+/// The mutation that generates a token.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -52,7 +53,8 @@ pub struct TokenDialect {
     pub message: String,
 }
 
-/// A list query's arguments and envelope. Paths are dotted, below the operation; empty = not there.
+/// A list query's arguments and envelope. Paths are dotted and begin below the operation. An empty path means that
+/// the server does not give the value.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -75,28 +77,28 @@ pub struct ListDialect {
     pub message: String,
 }
 
-/// In the place of the path to a total, or to whether another page follows: what a server says there is not believed.
+/// The word in place of the path `total` or `has_next` that says not to believe what the server claims there.
 pub const IGNORE: &str = "ignore";
 
 impl ListDialect {
-    /// What a server says of this list and is not believed.
+    /// Returns the names of the claims (`total`, `has_next`) that are not believed for this list.
     pub fn ignored(&self) -> Vec<&'static str> {
         let claims = [("total", &self.total), ("has_next", &self.has_next)];
         claims.into_iter().filter(|(_, path)| *path == IGNORE).map(|(name, _)| name).collect()
     }
 }
 
-/// How a list is asked for its next rows.
+/// Describes how a list is asked for its next rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Paging {
     /// By the number of a page.
     Page,
-    /// By how many rows to leave out.
+    /// By the number of rows to leave out.
     Offset,
-    /// By an opaque cursor, of the next page or of a row.
+    /// By an opaque cursor, which belongs to the next page or to a row.
     Cursor,
-    /// It is not paged.
+    /// Not at all: the list comes whole.
     None,
 }
 
@@ -106,23 +108,23 @@ pub enum Paging {
 #[allow(missing_docs)]
 pub struct OneDialect {
     pub operation: String,
-    /// The argument with the id; inside an input object its path.
+    /// The argument that takes the id, or its dotted path inside an input object.
     pub id: String,
-    /// Where the record lies; empty = the answer is the record.
+    /// The path to the record in the answer. Empty if the answer itself is the record.
     pub item: String,
-    /// Where `false` says that it failed; empty = nowhere.
+    /// The member of the answer that is `false` after a failure. Empty if there is none.
     #[serde(default)]
     pub success: String,
-    /// How a record that is not there looks; not known = nothing is taken for not there.
+    /// How the server answers for a record that does not exist. Without it no record is taken for missing.
     #[serde(default)]
     pub not_found: Option<NotFound>,
 }
 
-/// How a record that is not there is answered.
+/// Describes how the server answers for a record that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotFound {
-    /// With null.
+    /// With `null`.
     Null,
     /// With an error.
     Error,
@@ -138,15 +140,15 @@ pub struct StreamDialect {
     pub operation: String,
     #[serde(default)]
     pub parent: Option<String>,
-    /// The parent's argument takes a list: it is given one with the one id.
+    /// Whether the parent's argument takes a list. It then gets a list of the one id.
     #[serde(default)]
     pub parent_list: bool,
-    /// How its moments are written, where that is another form than everybody's.
+    /// The form of this stream's dates, if it differs from the dialect's `date`.
     #[serde(default)]
     pub date: Option<DateForm>,
     pub fields: Vec<String>,
     pub drop: Vec<String>,
-    /// Fields that no column holds, taken along where a job wants them.
+    /// Fields that no column holds, selected only if the job collects them.
     #[serde(default)]
     pub extra: Vec<String>,
     #[serde(default)]
@@ -155,7 +157,7 @@ pub struct StreamDialect {
     pub list: ListDialect,
 }
 
-/// What an error code or a phrase means.
+/// Describes what an error code or a phrase means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Meaning {
@@ -163,20 +165,20 @@ pub enum Meaning {
     Unauthorized,
     /// Wrong client id or secret.
     InvalidClient,
-    /// The token's hour is over.
+    /// The token has expired after its documented hour.
     TokenExpired,
     /// The key lacks a scope.
     InsufficientScopes,
-    /// Over the limit.
+    /// The limit is exceeded.
     RateLimited,
     /// The server failed.
     ServerFault,
-    /// The query itself is refused.
+    /// The server refuses the query itself.
     Rejected,
 }
 
 impl NotFound {
-    /// The dialect's word for it.
+    /// Returns the dialect's word for it.
     pub fn word(self) -> &'static str {
         match self {
             NotFound::Null => "null",
@@ -187,13 +189,14 @@ impl NotFound {
 }
 
 impl Dialect {
-    /// The shipped dialect with `replacements` (a job file's `[source.dialect]`) laid over it.
+    /// Returns the shipped dialect with `replacements` (a job file's `[source.dialect]`) laid over it.
     pub fn with(replacements: &toml::Table) -> Result<Dialect> {
         Dialect::read(replacements)
             .map_err(|Wrong { path, what }| Error::usage(format!("[source.dialect] {path}: {what}")))
     }
 
-    /// The same, for who can tell where a wrong line stands.
+    /// Does the same as [`Dialect::with`], but returns the path of a wrong line, so that the caller can say
+    /// where it stands.
     pub fn read(replacements: &toml::Table) -> std::result::Result<Dialect, Wrong> {
         let wrong = |path: &str, what: String| Wrong { path: path.to_owned(), what };
         let mut table: toml::Table =
@@ -215,19 +218,19 @@ impl Dialect {
         Ok(dialect)
     }
 
-    /// The part about one stream.
+    /// Returns the part about one stream.
     pub fn stream(&self, stream: Stream) -> Result<&StreamDialect> {
         self.streams
             .get(stream.name())
             .ok_or_else(|| Error::usage(format!("[source.dialect.streams.{stream}] is missing")))
     }
 
-    /// How a stream's moments are written.
+    /// Returns the form of a stream's dates.
     pub fn date_of(&self, stream: Stream) -> DateForm {
         self.streams.get(stream.name()).and_then(|own| own.date).unwrap_or(self.date)
     }
 
-    /// The same of each.
+    /// Returns the form of dates of every stream.
     pub fn dates(&self) -> Dates {
         let mut dates = Dates::from(self.date);
         for stream in ALL {
@@ -254,7 +257,7 @@ impl Dialect {
         Ok(())
     }
 
-    /// The first name in a `drop` that neither is asked for nor is a documented column.
+    /// Returns the first name in a `drop` that is neither a selected field nor a documented column.
     pub fn drops_nothing(&self) -> Option<Wrong> {
         self.streams.iter().find_map(|(name, s)| {
             let columns = Stream::named(name).into_iter().flat_map(|s| s.columns().iter().map(|c| c.name));
@@ -267,7 +270,7 @@ impl Dialect {
     }
 }
 
-/// A line of a dialect that cannot be so: its dotted path below `[source.dialect]`, and why.
+/// Describes a wrong line of a dialect: its dotted path below `[source.dialect]`, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Wrong {
@@ -276,7 +279,7 @@ pub struct Wrong {
 }
 
 impl StreamDialect {
-    /// The fields to ask for: those of `fields` and `extra` that `drop` does not name.
+    /// Returns the fields to select: those of `fields` and `extra` that `drop` does not name.
     pub fn selected(&self) -> impl Iterator<Item = &str> {
         self.fields
             .iter()
@@ -285,29 +288,31 @@ impl StreamDialect {
             .filter(|f| !self.drop.iter().any(|d| d == field_name(f)))
     }
 
-    /// The names of those fields of which members are asked for.
+    /// Returns the names of the selected fields that have sub-fields.
     pub fn nested(&self) -> impl Iterator<Item = &str> {
         self.selected().filter(|f| f.contains('{')).map(field_name)
     }
 
-    /// Whether something is asked for to which this path leads.
+    /// Returns whether the selection includes the field at this path.
     pub fn is_asked_for(&self, path: &[String]) -> bool {
         let words = |f: &str, word: &str| f.split([' ', ',', '{', '}', ':']).any(|w| w == word);
         let field = path.first().and_then(|name| self.selected().find(|f| field_name(f) == name));
         field.is_some_and(|f| path[1..].iter().all(|name| words(f, name)))
     }
 
-    /// The id in GraphQL's own notation, such as `_id: id`; the id field's name where it is not among the fields.
+    /// Returns the id field as it is selected in GraphQL's own notation, such as `_id: id`, or `id` itself if it
+    /// is not selected.
     pub fn id_field<'s>(&'s self, id: &'s str) -> &'s str {
         self.selected().find(|f| field_name(f) == id).unwrap_or(id)
     }
 
-    /// Whether a field of this name is asked for.
+    /// Returns whether a field of this name is selected.
     pub fn asks_for(&self, name: &str) -> bool {
         self.selected().any(|f| field_name(f) == name)
     }
 
-    /// The name to put into `drop` so that `field` is not asked for: its own, or that of the object it is selected in.
+    /// Returns the name to put into `drop` so that `field` is not selected: its own, or that of the
+    /// object that holds it.
     pub fn holding(&self, field: &str) -> Option<&str> {
         let words = |f: &str| f.split([' ', '{', '}', ':']).any(|w| w == field);
         let own = self.selected().find(|f| field_name(f) == field);
@@ -315,13 +320,14 @@ impl StreamDialect {
     }
 }
 
-/// `tags { _id }` -> `tags`; an alias `createdAt: created` -> `createdAt`, the name it has in the answer.
+/// Returns the name that a selected field has in the answer: `tags` for `tags { _id }`, `createdAt` for the alias
+/// `createdAt: created`.
 pub fn field_name(field: &str) -> &str {
     field.split([' ', '{', '(', ':']).next().unwrap_or(field)
 }
 
-/// What a job says laid over what was settled. A form of dates that the job names for all streams stands above what one of
-/// them has shown.
+/// Returns a job's dialect laid over the settled one. If the job sets `date` for all streams, the forms that single
+/// streams have shown are dropped, because the job's word ranks above them.
 pub fn with_job(settled: &toml::Table, job: &toml::Table) -> toml::Table {
     let mut all = settled.clone();
     if job.contains_key("date")
@@ -335,7 +341,7 @@ pub fn with_job(settled: &toml::Table, job: &toml::Table) -> toml::Table {
     all
 }
 
-/// Tables are merged key by key, everything else is replaced.
+/// Lays `over` over `base`. Tables are merged key by key; everything else is replaced.
 pub fn lay_over(base: &mut toml::Table, over: &toml::Table) {
     for (key, value) in over {
         match (base.get_mut(key), value) {
@@ -347,7 +353,7 @@ pub fn lay_over(base: &mut toml::Table, over: &toml::Table) {
     }
 }
 
-/// Every stream gets the whole `[list]`, its own replacements laid over it.
+/// Gives every stream the whole `[list]`, with the stream's own replacements laid over it.
 fn spread_list(table: &mut toml::Table) {
     let Some(toml::Value::Table(list)) = table.get("list").cloned() else {
         return;

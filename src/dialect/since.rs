@@ -1,21 +1,21 @@
-//! The moment that a list is asked for changes since.
+//! Writes the moment since which a list is asked for changes.
 
 use serde::Deserialize;
 
-/// How the moment is written that a list is asked for changes since.
+/// Describes how a moment is written in a list's filter by the last change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SinceForm {
     /// `"2024-03-05T08:09:10Z"`
     Iso8601,
-    /// Since 1970.
+    /// Milliseconds since 1970.
     Milliseconds,
-    /// Since 1970.
+    /// Seconds since 1970.
     Seconds,
 }
 
 impl SinceForm {
-    /// The dialect's word for it.
+    /// Returns the dialect's word for it.
     pub fn word(self) -> &'static str {
         match self {
             SinceForm::Iso8601 => "iso8601",
@@ -24,7 +24,8 @@ impl SinceForm {
         }
     }
 
-    /// A moment (milliseconds since 1970) as a literal; never a later one.
+    /// Returns a moment (milliseconds since 1970) as a GraphQL literal. It is rounded down where needed, so that the
+    /// filter never leaves out a change.
     pub fn literal(self, moment: i64) -> String {
         match self {
             SinceForm::Iso8601 => serde_json::json!(crate::clock::text(moment)).to_string(),

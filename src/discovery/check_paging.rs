@@ -1,5 +1,8 @@
-//! What a server's answers show of how a list is paged. A dialect that is accepted is not yet right: where the first page
-//! is 0 and 1 is asked for, a page is missing and nothing says so.
+//! Checks by a server's answers how a list is paged: which number the first page has, and whether a page
+//! argument has any effect.
+//!
+//! That the server accepts a dialect does not make it right. If the first page is 0 and a walk begins at 1, a page is
+//! missing and no error says so.
 
 use crate::dialect::Paging;
 use crate::error::Result;
@@ -9,31 +12,34 @@ use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::{DateForm, Kind as Holds, Stream};
 
-/// Rows a page in a proof: enough to tell two pages apart.
+/// The page size of a check: enough rows to tell two pages apart.
 const SIZE: u32 = 2;
-/// Rows a page where the list moves: enough that a few changes do not make one page look like another.
+/// The page size where the list changes meanwhile: enough rows that a few changes do not make one page
+/// look like another.
 const MANY: u32 = 20;
-/// How often a question is asked that the server may refuse for good.
+/// How often a question is asked that the server may always refuse.
 const TRIES: u32 = 3;
 
-/// What the answers showed.
+/// What the answers showed about a list.
 #[derive(Debug, Clone, Default)]
 pub struct Proof {
     /// The number of the first page.
     pub page_from: Option<u32>,
-    /// The form of dates.
+    /// The form of its dates.
     pub date: Option<DateForm>,
-    /// How many records there are, as the server says.
+    /// The number of records, as the server states it.
     pub total: Option<u64>,
-    /// Ids of this stream, those first that something is said to belong to (conversations with a last message).
+    /// The ids of the rows. Conversations with a last message come first, because they have messages.
     pub ids: Vec<String>,
-    /// Rows that came. Without any, nothing was shown but that the question is understood.
+    /// The number of rows that came. Without any, the answer shows only that the server understands the question.
     pub rows: usize,
 }
 
-/// Asks the list of a stream for as little as settles how it is paged. What is spoken is not changed by it, so that
-/// others may ask meanwhile. Where one of the rows cannot be read, ids alone settle it, and where the first row cannot be
-/// read at all, the number of the page that fails.
+/// Asks a stream's list for just enough to find out how it is paged. The dialect that the source speaks stays as it
+/// is, so other questions may be asked meanwhile.
+///
+/// If a row cannot be read, ids alone are asked for. If the first row still cannot be read, the number of the page
+/// that fails decides.
 pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Proof> {
     let mut outcome = list_by(source, stream, parent, Select::Whole).await;
     if outcome.as_ref().is_err_and(|error| policy::may_be_of_a_record(&error.kind)) {
@@ -45,15 +51,15 @@ pub async fn list(source: &Source, stream: Stream, parent: Option<&str>) -> Resu
     }
 }
 
-/// Whether the list of a record that nobody has is understood: asked for once, without patience, for a server may well answer
-/// with an error that it has no such record.
+/// Asks once, without patience, for the list of a record that may not exist. `Ok` means that the server understands
+/// the question. An error may only mean that there is no such record.
 pub async fn is_understood(source: &Source, stream: Stream, nobody: &str) -> Result<()> {
     let answers = source.ask_all_briefly(vec![question(stream, Some(nobody), Start::Row(0))]).await;
     answers.into_iter().next().unwrap_or_else(|| Ok(Page::default())).map(drop)
 }
 
-/// Where the first row fails whatever is asked of it: pages of one row are counted from the number that fails while the
-/// next one is answered. Returns `None` where that settles nothing.
+/// Finds the first page's number if the first row fails whatever is asked of it: with one row a page, it is the
+/// number that fails while the next one is answered. Returns `None` if that decides nothing.
 async fn by_failure(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<Proof>> {
     if source.dialect().stream(stream)?.list.paging != Paging::Page {
         return Ok(None);
@@ -93,7 +99,8 @@ async fn list_by(source: &Source, stream: Stream, parent: Option<&str>, select: 
     let mut page = source.ask(question(stream, parent, Start::Row(0))).await?;
     let mut page_from = None;
     if paging == Paging::Page {
-        // The page before the one that is believed to be the first; for 0 there is none, and the page behind it is asked.
+        // The other page is the one before the page that is believed to be the first. Before page 0 there is none, so
+        // the page after it is asked for.
         let other = patiently(source, question(stream, parent, Start::Number(u32::from(believed == 0)))).await?;
         let (zero, one) = if believed == 0 { (Some(&page), other.as_ref()) } else { (other.as_ref(), Some(&page)) };
         let (zero, one) = (zero.map(ids).unwrap_or_default(), one.map(ids).unwrap_or_default());
@@ -117,9 +124,10 @@ async fn list_by(source: &Source, stream: Stream, parent: Option<&str>, select: 
     })
 }
 
-/// Whether a list obeys its filter by the last change: of what changed in the year 2100 there is nothing, of what changed
-/// since 1980 something. (Not since 1970: a moment in milliseconds that is read as seconds, or the other way round, would
-/// pass.) None where the list may be empty, or nobody answered.
+/// Returns whether a list obeys its filter by the last change. It must show no record that changed since the
+/// year 2100, and some that changed since 1980. (1970 would not do, because a moment in milliseconds that is
+/// read as seconds, or the other way round, would pass.) Returns `None` if the list may be empty, or the
+/// server gave no answer.
 pub async fn since(source: &Source, stream: Stream) -> Result<Option<bool>> {
     const AHEAD: i64 = 4_102_444_800_000;
     const LONG_AGO: i64 = 315_532_800_000;
@@ -139,23 +147,24 @@ pub async fn since(source: &Source, stream: Stream) -> Result<Option<bool>> {
     Ok(Some(is_obeyed(ahead, since)))
 }
 
-/// From the rows and the total of what changed in a time to come, and the rows of what changed since long ago.
+/// Decides by the rows and the total of what changed since a future moment, and by the rows of what changed since a
+/// moment long ago.
 fn is_obeyed((ahead, total): (usize, Option<u64>), since: usize) -> bool {
     ahead == 0 && total.unwrap_or(0) == 0 && since > 0
 }
 
-/// What a second page showed.
+/// Describes what a second page showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Second {
     /// Other rows.
     Differs,
-    /// The rows of the first page again: the argument is ignored.
+    /// The rows of the first page again: the server ignores the argument.
     Same,
-    /// Nothing: the first page was all there is, or is all that can be asked for so.
+    /// No rows: the first page was the whole list, or all that can be asked for this way.
     Nothing,
 }
 
-/// Asks for the second page of a list whose first one was `proof`'s.
+/// Asks for the second page of a list whose first page gave `proof`.
 pub async fn second(source: &Source, stream: Stream, parent: Option<&str>, proof: &Proof) -> Result<Second> {
     let paging = source.dialect().stream(stream)?.list.paging;
     if proof.rows < SIZE as usize || !matches!(paging, Paging::Page | Paging::Offset) {
@@ -173,26 +182,28 @@ pub async fn second(source: &Source, stream: Stream, parent: Option<&str>, proof
 }
 
 impl Proof {
-    /// Whether no more rows came than were asked for.
+    /// Returns whether the server sent no more rows than were asked for.
     pub fn keeps_size(&self) -> bool {
         self.rows <= SIZE as usize
     }
 }
 
-/// The number of the first page, from what page 0 and page 1 showed one after the other. Whoever counts from 1 refuses 0,
-/// has nothing there, or takes it for 1. Pages that differ are two pages, or one that changed meanwhile: none.
+/// Returns the number of the first page, from what page 0 and then page 1 showed. A server that counts from 1 refuses
+/// page 0, shows nothing there, or takes it for page 1. Two different pages are two pages, or one page that changed
+/// meanwhile: `None`.
 fn first_page(zero: &[&str], one: &[&str]) -> Option<u32> {
     (zero.is_empty() || zero == one).then_some(1)
 }
 
-/// The same of pages so long that most of their rows stay: the same page shows most of them again.
+/// Decides the same by long pages, of which most rows stay. If page 0 is empty, or has at least half of page 1's
+/// rows, the first page is 1; otherwise it is 0.
 fn likely_first(zero: &[&str], one: &[&str]) -> u32 {
     let again = one.iter().filter(|id| zero.contains(id)).count();
     u32::from(zero.is_empty() || (again > 0 && 2 * again >= one.len()))
 }
 
-/// Asks for the pages 0, 1 and 0 together, long ones, until page 0 reads the same before and after, or often enough; none
-/// where that is not answered.
+/// Asks for the long pages 0, 1 and 0 in one go, until both readings of page 0 agree, but at most [`TRIES`] times.
+/// Returns `None` if the server refuses.
 async fn counted_from(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<u32>> {
     let mut first = None;
     for _ in 0..TRIES {
@@ -212,7 +223,7 @@ async fn counted_from(source: &Source, stream: Stream, parent: Option<&str>) -> 
     Ok(first)
 }
 
-/// The ids of a page, those of rows with something in `lastMessage` first: a conversation that has one has messages.
+/// Returns the ids of a page, those of rows with a `lastMessage` first: a conversation that has one has messages.
 fn likely(page: &Page) -> Vec<String> {
     let spoken_in = |row: &&crate::record::Record| {
         let record: Option<serde_json::Value> = serde_json::from_slice(page.records.payload(row)).ok();
@@ -222,13 +233,13 @@ fn likely(page: &Page) -> Vec<String> {
     first.into_iter().chain(then).map(|r| r.id.to_string()).collect()
 }
 
-/// The answer to a question that may be no question here: a refusal that stays is none.
+/// Asks a question that the server may not know. Returns `None` if it still refuses after [`TRIES`] attempts.
 async fn patiently(source: &Source, question: Question) -> Result<Option<Page>> {
     for _ in 0..TRIES {
         let (generation, mut outcomes) = source.attempt(std::slice::from_ref(&question)).await;
         match outcomes.pop().transpose() {
             Ok(page) => return Ok(page),
-            // Not asked is not refused.
+            // A question that was never asked was not refused.
             Err(error) if policy::was_not_asked(&error.kind) => return Err(error),
             Err(error) => match policy::decide(&error.kind).action {
                 Action::Renew | Action::RenewOnce => {
@@ -252,7 +263,7 @@ fn ids(page: &Page) -> Vec<&str> {
     page.records.rows.iter().map(|r| &*r.id).collect()
 }
 
-/// How the first date in a page is written: of a column, or in the last message that a conversation tells.
+/// Returns the form of the first date in a page: of a column, or of the last message that a conversation shows.
 fn date_form(page: &Page, stream: Stream) -> Option<DateForm> {
     let columns = stream.columns().iter().filter(|c| c.kind == Holds::Timestamp);
     page.records.rows.iter().find_map(|row| {
@@ -262,15 +273,15 @@ fn date_form(page: &Page, stream: Stream) -> Option<DateForm> {
     })
 }
 
-/// Where a conversation tells when its last message was made.
+/// The path to the date of a conversation's last message.
 const LAST_MESSAGE: [&str; 2] = ["lastMessage", "createdAt"];
 
-/// The form of one date; none for null.
+/// Returns the form of one date, or `None` if the value shows none, as null does.
 pub fn form_of(value: &serde_json::Value) -> Option<DateForm> {
     let number = match value {
         serde_json::Value::Number(n) => n.as_f64(),
         serde_json::Value::String(text) if !text.trim().is_empty() => match text.trim().parse::<f64>() {
-            // `NaN` shows no form, though it is parsed.
+            // `parse` accepts `NaN`, which shows no form.
             Ok(n) => Some(n).filter(|n| n.is_finite()),
             Err(_) => return Some(DateForm::Iso8601),
         },

@@ -1,5 +1,6 @@
-//! Single records by their ids: is it there, is it gone, or can nobody say? How a record that is not there looks is the
-//! dialect's, and was shown by asking for an id that nobody has; whatever looks otherwise says nothing.
+//! Asks for single records by their ids and says of each: it exists, it is gone, or the answer does not say. The
+//! dialect records how the server answers for a missing record, learnt by asking for an id that does not exist. Any
+//! other answer says nothing.
 
 use serde_json::{Value, json};
 
@@ -11,21 +12,21 @@ use crate::source::query;
 use crate::source::server::{Reply, Server as _};
 use crate::streams::Stream;
 
-/// An id that nobody has.
+/// An id that no record has.
 pub const NOBODY: &str = "000000000000000000000000";
 
-/// What is known of a record that was asked for by its id.
+/// Describes what is known of a record that was asked for by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// It is there.
+    /// The record exists.
     There,
-    /// It is not there.
+    /// The record is gone.
     Gone,
     /// The answer says neither.
     Unknown,
 }
 
-/// What was answered for one id.
+/// Describes what the server answered for one id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answered {
     Record,
@@ -33,8 +34,8 @@ enum Answered {
     Odd,
 }
 
-/// Asks for records by their ids, all in one request. Without a query for it, or without knowing how *not there* looks,
-/// nobody can say.
+/// Asks for records by their ids, all in one request. The result is [`Found::Unknown`] for each of them if the
+/// dialect has no query of single records, or does not record how the server answers for a missing one.
 pub async fn look_up(source: &Source, stream: Stream, ids: &[String]) -> Result<Vec<Found>> {
     let dialect = source.dialect();
     let one = dialect.stream(stream)?.one.clone();
@@ -49,8 +50,8 @@ pub async fn look_up(source: &Source, stream: Stream, ids: &[String]) -> Result<
     Ok(ask(source, stream, &one, ids).await?.into_iter().map(found).collect())
 }
 
-/// How a record that is not there looks: asks for one that is, and for one that nobody has. None when the query does not
-/// tell the two apart.
+/// Learns how the server answers for a missing record: asks for one that exists (`there`), then for an id that no
+/// record has. Returns `None` if the query does not tell the two apart.
 pub async fn not_found(source: &Source, stream: Stream, one: &OneDialect, there: &str) -> Result<Option<NotFound>> {
     if ask(source, stream, one, &[there.to_owned()]).await? != [Answered::Record] {
         return Ok(None);
@@ -89,7 +90,7 @@ fn answered(reply: &Reply, name: &str, id_field: &str, one: &OneDialect, id: &st
     if !one.success.is_empty() && answer[&one.success] == Value::Bool(false) {
         return Answered::Nothing(NotFound::SuccessFalse);
     }
-    // The name must be in the answer: an answer without it says nothing.
+    // An answer that lacks the name says nothing.
     if reply.data.get(name).is_some() { Answered::Nothing(NotFound::Null) } else { Answered::Odd }
 }
 

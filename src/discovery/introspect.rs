@@ -1,4 +1,4 @@
-//! A schema in one request, where the server gives it.
+//! Reads a schema in one request, if the server shows it.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,13 +6,13 @@ use serde_json::Value;
 use crate::discovery::schema::{Argument, Field, Schema, Type, TypeRef};
 use crate::source::server::Reply;
 
-/// What is asked: names, arguments, types and values; no descriptions.
+/// The introspection query: names, arguments, types and values, without descriptions.
 pub const QUERY: &str = "query IntrospectionQuery { __schema { queryType { name } mutationType { name } \
     types { kind name fields(includeDeprecated: true) { name args { name defaultValue type { ...T } } type { ...T } } \
     inputFields { name defaultValue type { ...T } } enumValues(includeDeprecated: true) { name } } } } \
     fragment T on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }";
 
-/// The schema of an answer to [`QUERY`]; none when the server does not give it.
+/// Reads the schema from an answer to [`QUERY`]. Returns `None` if the server does not show it.
 pub fn schema(reply: &Reply) -> Option<Schema> {
     let told: Told = serde_json::from_value(reply.data.get("__schema")?.clone()).ok()?;
     let mut schema = Schema {
@@ -84,8 +84,8 @@ struct Wrapped {
     of_type: Option<Box<Wrapped>>,
 }
 
-/// Whether GraphQL takes it for a name. Names are written into documents and shown to people: what is none of the kind is
-/// left out.
+/// Returns whether a text is a GraphQL name. Names are written into documents and shown to people, so anything
+/// else is left out.
 fn is_name(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && !text.is_empty()

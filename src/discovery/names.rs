@@ -1,24 +1,24 @@
-//! How servers call things: the pools from which names are recognised and guessed, most likely first. What is
-//! documented or seen of this API stands first in each; the rest are the usual words of GraphQL servers.
+//! Lists how servers call things. The lists serve to recognise names and to guess them, most likely first. A list
+//! begins with the names that are documented or seen for this API; the rest are the usual words of GraphQL servers.
 
 use crate::streams::Stream;
 
-/// What an argument of a list is for.
+/// Describes what an argument of a list is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// The number of a page.
     Page,
-    /// Rows a page.
+    /// The rows of a page.
     Size,
-    /// Rows to leave out.
+    /// The number of rows to leave out.
     Offset,
-    /// An opaque place to go on from.
+    /// The opaque place from which to go on.
     Cursor,
     /// The conversation whose messages are asked for.
     Parent,
 }
 
-/// Arguments by role. A name stands in one pool only.
+/// Arguments by role. No name stands in two lists.
 pub const ARGUMENTS: [(Role, &[&str]); 5] = [
     (Role::Page, &["page", "pageNumber", "pageNo", "pageIndex", "currentPage", "pageNum"]),
     (
@@ -33,8 +33,8 @@ pub const ARGUMENTS: [(Role, &[&str]); 5] = [
     ),
 ];
 
-/// Arguments that leave only records changed since a moment; in an object of its own (`updatedAt: { gte }`) the two names
-/// are read as one. Never those of when a record was made.
+/// Arguments that select records changed since a moment. In an object of its own (`updatedAt: { gte }`) an argument
+/// counts by both names together. No name here is about the moment when a record was made.
 pub const SINCE: &[&str] = &[
     "updatedAfter",
     "updatedSince",
@@ -59,7 +59,7 @@ pub const SINCE: &[&str] = &[
     "modifiedAtAfter",
 ];
 
-/// Objects that hold arguments.
+/// Input objects that hold arguments.
 pub const INPUTS: &[&str] = &[
     "input",
     "filter",
@@ -75,20 +75,20 @@ pub const INPUTS: &[&str] = &[
     "pageInfo",
 ];
 
-/// Envelope members that say that it went well.
+/// Envelope members that say whether a request succeeded.
 pub const SUCCESS: &[&str] = &["success", "ok", "isSuccess", "succeeded", "successful"];
-/// ... with which code it did not.
+/// Envelope members that hold the code of a failure.
 pub const CODE: &[&str] = &["code", "errorCode", "statusCode"];
-/// ... and in which words.
+/// Envelope members that hold the message of a failure.
 pub const MESSAGE: &[&str] = &["message", "msg", "error", "errorMessage"];
-/// How many rows there are.
+/// Members that hold the number of rows in the list.
 pub const TOTAL: &[&str] =
     &["totalDocs", "total", "totalCount", "count", "totalItems", "totalRecords", "totalResults", "recordCount"];
-/// Whether another page follows.
+/// Members that say whether another page follows.
 pub const HAS_NEXT: &[&str] = &["hasNextPage", "hasMore", "hasNext", "has_more", "more"];
-/// The cursor of the next page.
+/// Members that hold the cursor of the next page.
 pub const NEXT_CURSOR: &[&str] = &["endCursor", "nextCursor", "nextToken", "nextPageToken", "next", "cursor"];
-/// The cursor of one row, beside it.
+/// Members beside a row that hold its cursor.
 pub const ROW_CURSOR: &[&str] = &["cursor"];
 /// Objects beside the rows that hold totals and cursors.
 pub const BESIDE: &[&str] = &["pageInfo", "pagination", "paging", "meta", "metadata", "info", "page"];
@@ -98,13 +98,13 @@ pub const ITEMS: &[&str] = &[
     "response", "entries", "content",
 ];
 
-/// The access token.
+/// Members that hold the access token.
 pub const ACCESS_TOKEN: &[&str] = &["accessToken", "access_token", "token", "jwt", "bearerToken"];
-/// Its life in seconds.
+/// Members that hold its life in seconds.
 pub const EXPIRES_IN: &[&str] = &["expiresIn", "expires_in", "expires", "ttl", "lifetime"];
-/// The client id's argument.
+/// Arguments that take the client id.
 pub const CLIENT_ID: &[&str] = &["clientId", "client_id", "clientID", "id", "key", "apiKey"];
-/// The secret's argument.
+/// Arguments that take the client secret.
 pub const CLIENT_SECRET: &[&str] = &["clientSecret", "client_secret", "secret", "apiSecret"];
 
 /// The mutations that may generate a token.
@@ -126,7 +126,7 @@ pub const TOKEN_OPERATIONS: &[&str] = &[
 pub const TOKEN_HOLDERS: &[&str] =
     &["data", "result", "payload", "response", "auth", "credentials", "oauthToken", "tokens"];
 
-/// Members of the objects below a record's columns.
+/// Members of the objects in a record's columns.
 pub const PARTS: &[&str] = &[
     "_id",
     "id",
@@ -144,21 +144,21 @@ pub const PARTS: &[&str] = &[
     "createdAt",
 ];
 
-/// A record's own id.
+/// Members that hold a record's own id.
 pub const ID: &[&str] = &["_id", "id", "uid", "uuid"];
 
-/// Letters and digits alone, in lower case: `created_at`, `createdAt` and `CreatedAt` are one name.
+/// Returns a name's letters and digits in lower case, so that `created_at`, `createdAt` and `CreatedAt` are one name.
 pub fn folded(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// The words of a name, in lower case: `getMyContacts` and `get_my_contacts` are `get`, `my`, `contacts`.
+/// Returns the words of a name in lower case: `get`, `my`, `contacts` for `getMyContacts` and `get_my_contacts`.
 pub fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before = '_';
     for (at, c) in name.char_indices() {
         let next = name[at + c.len_utf8()..].chars().next();
-        // A capital begins a word behind a small letter, and at the end of capitals: `HTMLPage`.
+        // A capital begins a word after a small letter, and as the last of several capitals: `HTMLPage`.
         let begins = c.is_ascii_uppercase()
             && (!before.is_ascii_uppercase() || next.is_some_and(|next| next.is_ascii_lowercase()));
         if c.is_ascii_alphanumeric() {
@@ -174,7 +174,7 @@ pub fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Words that make a list one of some records, not of all.
+/// Words in a query's name which mean that it lists only some records.
 const QUALIFIERS: &[&str] = &[
     "active",
     "archive",
@@ -232,13 +232,13 @@ const QUALIFIERS: &[&str] = &[
     "waiting",
 ];
 
-/// A query of this name lists some of a stream's records, as far as its name tells. The usual names list all.
+/// Returns whether a query lists only some of a stream's records, as far as its name tells. The usual names list all.
 pub fn is_qualified(stream: Stream, name: &str) -> bool {
     words(name).iter().any(|word| QUALIFIERS.contains(&word.as_str()))
         && !list_operations(stream).iter().any(|n| n == name)
 }
 
-/// The nouns of a stream, singular, most telling first.
+/// Returns the nouns of a stream in the singular, most telling first.
 pub fn nouns(stream: Stream) -> &'static [&'static str] {
     match stream {
         Stream::Contacts => &["Contact"],
@@ -250,7 +250,7 @@ pub fn nouns(stream: Stream) -> &'static [&'static str] {
     }
 }
 
-/// The queries that may list a stream, most likely first.
+/// Returns the queries that may list a stream, most likely first.
 pub fn list_operations(stream: Stream) -> Vec<String> {
     let mut all = vec![match stream {
         Stream::Messages => "getMessages".to_owned(),

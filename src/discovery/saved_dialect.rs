@@ -1,6 +1,6 @@
-//! What is remembered of how one endpoint spells its API, part by part, between two nights: lines in the form of
-//! `[source.dialect]`, and beside them what only a memory needs: what rows have shown, what was not there, when the
-//! schema was last read for further fields.
+//! Keeps between runs what was found of one endpoint's spelling, part by part. A part has lines in the form of
+//! `[source.dialect]`, and beside them what only a memory needs: whether rows have shown that it is right, what was
+//! missing, and when the schema was last read for further fields.
 
 use toml::{Table, Value};
 
@@ -8,41 +8,43 @@ use crate::dialect::lay_over;
 use crate::discovery::check_paging::Proof;
 use crate::streams::{DateForm, Stream};
 
-/// What is remembered of one part: `token` or a stream's name, and a table in the form of `[source.dialect]`.
+/// A remembered part of the dialect: the token, or one stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
-    /// Which.
+    /// `token`, or a stream's name.
     pub name: String,
-    /// To lay over the shipped dialect.
+    /// The lines to lay over the shipped dialect, and the keys of the memory beside them.
     pub table: Table,
 }
 
 impl Part {
-    /// A list that the server does not have, as of today.
+    /// Returns a list that the server does not have, as of today.
     pub(in crate::discovery) fn absent(stream: Stream) -> Part {
         let table = Table::from_iter([(ABSENT.to_owned(), Value::String(crate::clock::now()))]);
         Part { name: stream.name().into(), table }
     }
 
-    /// Whether the server was found not to have it, so lately that it is not looked for again.
+    /// Returns whether the server lacked it so recently that it is not looked for again.
     pub fn is_absent(&self) -> bool {
         let since = self.table.get(ABSENT).and_then(Value::as_str);
         since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
     }
 
-    /// Whether rows have shown that it is right.
+    /// Returns whether rows have shown that it is right.
     pub fn is_proven(&self) -> bool {
         !self.table.contains_key(ABSENT) && !self.table.contains_key(UNPROVEN)
     }
 
-    /// Whether nothing has to be asked about it before a run that takes further fields along, or does not.
+    /// Returns whether a run can use it without asking anything first. `collect` says whether the run
+    /// selects further fields.
     pub fn is_known(&self, collect: bool) -> bool {
         let looked = self.table.get(EXTRA_AS_OF).and_then(Value::as_str).and_then(crate::clock::days_since);
         let fresh = looked.is_some_and(|days| days < LOOKED_FOR_FIELDS_AGAIN);
         (self.is_proven() && (!collect || fresh)) || self.is_absent()
     }
 
-    /// The part with the further fields that the schema has for it as of today; none where it is hidden.
+    /// Adds the further fields that the schema shows, as of today. `fields` is `None` if the schema does not show
+    /// the stream's type.
     pub(in crate::discovery) fn with_extra(mut self, stream: Stream, fields: Option<&[String]>) -> Part {
         if let Some(fields) = fields {
             let names = fields.iter().map(|f| Value::String(f.clone())).collect();
@@ -52,7 +54,7 @@ impl Part {
         self
     }
 
-    /// The part with what every run is to tell of it.
+    /// Adds the notes that every run is to show.
     pub(in crate::discovery) fn with_notes(mut self, notes: &[String]) -> Part {
         if !notes.is_empty() {
             let notes = notes.iter().map(|note| Value::String(note.clone())).collect();
@@ -61,13 +63,13 @@ impl Part {
         self
     }
 
-    /// What a run is to tell of it.
+    /// Returns the notes that a run is to show.
     pub fn notes(&self) -> Vec<String> {
         let notes = self.table.get(NOTES).and_then(Value::as_array).into_iter().flatten();
         notes.filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
-    /// Its lines in the form of `[source.dialect]`, without what is only remembered beside them.
+    /// Returns its lines in the form of `[source.dialect]`, without the keys of the memory.
     pub fn spelled(&self) -> Table {
         let mut table = self.table.clone();
         for key in [ABSENT, UNPROVEN, EXTRA_AS_OF, NO_ONE, NOTES, SINCE] {
@@ -76,13 +78,13 @@ impl Part {
         table
     }
 
-    /// Nothing is remembered of this stream yet but what comes now.
+    /// Returns an empty part of a stream that no rows have proven yet.
     pub fn unproven(stream: Stream) -> Part {
         let table = Table::from_iter([(UNPROVEN.to_owned(), Value::Boolean(true))]);
         Part { name: stream.name().into(), table }
     }
 
-    /// The part with the query of single records; without one, as of today.
+    /// Adds the query of single records. `None` notes that there is none, as of today.
     #[must_use]
     pub fn with_one(mut self, one: Option<&Table>) -> Part {
         match one {
@@ -95,7 +97,8 @@ impl Part {
         self
     }
 
-    /// Whether answers have shown that this filter by the last change is obeyed; none where that is not known (any more).
+    /// Returns whether answers have shown that the server obeys this filter by the last change. Returns `None` if
+    /// that is not known, or if the answers that showed the contrary are too old.
     pub fn obeys(&self, filter: &str) -> Option<bool> {
         let shown = self.table.get(SINCE)?.as_table()?;
         let as_of = crate::clock::days_since(shown.get("as_of")?.as_str()?)?;
@@ -104,7 +107,7 @@ impl Part {
         (same && (obeyed || as_of < LOOKED_FOR_AGAIN)).then_some(obeyed)
     }
 
-    /// The part with what answers have shown of a filter, as of today.
+    /// Adds what answers have shown of a filter, as of today.
     #[must_use]
     pub fn with_obeyed(mut self, filter: &str, obeyed: bool) -> Part {
         let shown = Table::from_iter([
@@ -116,13 +119,13 @@ impl Part {
         self
     }
 
-    /// Whether no query of single records was found, so lately that none is looked for again.
+    /// Returns whether no query of single records was found, so recently that it is not looked for again.
     pub fn has_no_one(&self) -> bool {
         let since = self.table.get(NO_ONE).and_then(Value::as_str);
         since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
     }
 
-    /// The part with what rows have shown laid over it.
+    /// Returns the part with what rows have shown laid over it.
     #[must_use]
     pub fn shown(&self, stream: Stream, proof: &Proof) -> Part {
         let mut table = self.table.clone();
@@ -135,7 +138,7 @@ impl Part {
         if let Some(date) = proof.date {
             let form = Value::String(name_of(date).into());
             lay_over(&mut table, &of_stream(stream, "date", form.clone()));
-            // The form of streams that have shown none.
+            // Streams that have shown no form use this one.
             table.insert("date".into(), form);
         }
         if proof.rows == 0 {
@@ -151,19 +154,19 @@ const EXTRA_AS_OF: &str = "extra_as_of";
 const NO_ONE: &str = "no_single_records_as_of";
 const NOTES: &str = "notes";
 const SINCE: &str = "since_shown";
-/// Days after which the schema is read again for fields that are new.
+/// The days after which the schema is read again for new fields.
 const LOOKED_FOR_FIELDS_AGAIN: i64 = 7;
-/// Days after which a list, or a query of single records, that was not there is looked for again.
+/// The days after which a missing list, or a missing query of single records, is looked for again.
 const LOOKED_FOR_AGAIN: i64 = 30;
 
-/// `streams.NAME.KEY = VALUE`
+/// Returns the table `streams.NAME.KEY = VALUE`.
 pub(in crate::discovery) fn of_stream(stream: Stream, key: &str, value: Value) -> Table {
     let part = Table::from_iter([(key.to_owned(), value)]);
     let streams = Table::from_iter([(stream.name().to_owned(), Value::Table(part))]);
     Table::from_iter([("streams".to_owned(), Value::Table(streams))])
 }
 
-/// The dialect's word for a date form.
+/// Returns the dialect's word for a form of dates.
 pub fn name_of(date: DateForm) -> &'static str {
     match date {
         DateForm::Iso8601 => "iso8601",

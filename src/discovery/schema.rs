@@ -1,7 +1,9 @@
-//! What is known of a server's GraphQL schema, whichever way it was learnt: introspection fills all of it in one
-//! request, asking fills in what was asked about. Whoever settles a dialect reads this and does not care.
+//! Describes what is known of a server's GraphQL schema, however it was learnt. Introspection fills in all of it in
+//! one request; probing fills in what it asked about. The code that infers a dialect reads this type and does not
+//! depend on the way.
 //!
-//! Only what settling needs is kept: names, argument and field types without their inner list and non-null marks.
+//! Only what inference needs is kept: names, and the types of arguments and fields without their inner list
+//! and non-null marks.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +14,9 @@ pub struct Schema {
     pub query: String,
     /// The name of the type whose fields are the mutations.
     pub mutation: String,
-    /// The types by name; one that is only known by name is not here.
+    /// The types by name. A type of which only the name is known is missing here.
     pub types: BTreeMap<String, Type>,
-    /// Nothing of it is missing: the server showed it.
+    /// Whether the server showed all of it.
     pub whole: bool,
 }
 
@@ -23,11 +25,11 @@ pub struct Schema {
 pub enum Type {
     /// A scalar.
     Scalar,
-    /// An enum and its values (none when they are not known).
+    /// An enum and its values, which are empty if they are not known.
     Enum(Vec<String>),
-    /// An object or interface: something that must be selected from.
+    /// An object or an interface: a query must select fields of it.
     Object(Vec<Field>),
-    /// A union: nothing can be selected of it by name.
+    /// A union: no field can be selected of it by name.
     Union,
     /// An input object.
     Input(Vec<Argument>),
@@ -38,9 +40,9 @@ pub enum Type {
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// What it takes.
+    /// Its arguments.
     pub arguments: Vec<Argument>,
-    /// What it gives.
+    /// The type that it returns.
     pub ty: TypeRef,
 }
 
@@ -49,25 +51,25 @@ pub struct Field {
 pub struct Argument {
     /// Its name.
     pub name: String,
-    /// What it takes.
+    /// The type that it takes.
     pub ty: TypeRef,
-    /// It may be left out although its type is non-null.
+    /// Whether it has a default, and may be left out although its type is non-null.
     pub has_default: bool,
 }
 
-/// A type where it is used.
+/// A reference to a type, as a field or an argument has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TypeRef {
-    /// The named type inside; empty when it is only known that it is a leaf (a scalar or an enum).
+    /// The name of the inner type. Empty if only its being a leaf (a scalar or an enum) is known.
     pub name: String,
-    /// A list of it, at any depth.
+    /// Whether it is a list, at any depth.
     pub list: bool,
-    /// The outermost mark: null is not taken, or not given.
+    /// Whether the outermost mark is non-null: null is not taken, or not returned.
     pub required: bool,
 }
 
 impl TypeRef {
-    /// The reference that GraphQL writes so: `[Contact!]!`.
+    /// Reads a reference as GraphQL writes it: `[Contact!]!`.
     pub fn parse(text: &str) -> TypeRef {
         TypeRef {
             name: text.trim_matches(['[', ']', '!', ' ']).to_owned(),
@@ -78,14 +80,14 @@ impl TypeRef {
 }
 
 impl Argument {
-    /// It must be given.
+    /// Returns whether it must be given.
     pub fn is_needed(&self) -> bool {
         self.ty.required && !self.has_default
     }
 }
 
 impl Schema {
-    /// The fields of an object type; none for anything else.
+    /// Returns the fields of an object type. Empty for anything else.
     pub fn fields(&self, type_name: &str) -> &[Field] {
         match self.types.get(type_name) {
             Some(Type::Object(fields)) => fields,
@@ -93,7 +95,7 @@ impl Schema {
         }
     }
 
-    /// The fields of an input object; none for anything else.
+    /// Returns the fields of an input object. Empty for anything else.
     pub fn inputs(&self, type_name: &str) -> &[Argument] {
         match self.types.get(type_name) {
             Some(Type::Input(fields)) => fields,
@@ -101,12 +103,12 @@ impl Schema {
         }
     }
 
-    /// Nothing can be selected of it: a scalar, an enum, or a leaf whose type's name is not known.
+    /// Returns whether no field can be selected of it: a scalar, an enum, or a leaf whose type's name is not known.
     pub fn is_leaf(&self, ty: &TypeRef) -> bool {
         matches!(self.types.get(&ty.name), None | Some(Type::Scalar | Type::Enum(_)))
     }
 
-    /// It is an object.
+    /// Returns whether it is an object.
     pub fn is_object(&self, ty: &TypeRef) -> bool {
         matches!(self.types.get(&ty.name), Some(Type::Object(_)))
     }

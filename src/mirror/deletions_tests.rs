@@ -1,4 +1,4 @@
-//! What is stored of records that are gone, with pages landed as a run lands them.
+//! Tests what the mirror stores about records that are gone. Pages are stored as a run stores them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ fn rows(ids: &[&str], text: &str) -> Records {
     Records { body: body.into(), rows }
 }
 
-/// A whole list as one page.
+/// Returns a whole list as one page.
 fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), ids: &[&str]) -> Landing {
     let place = Place { lane: LANE, stream, partition: partition.into() };
     let at = place.clone();
@@ -80,7 +80,7 @@ fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), id
             round: begun.since_run,
             selection: 1,
             now: 9,
-            // Whatever is in it may have changed: each list is read in each round.
+            // Every entry may have new messages, so each list is read in each round.
             lookback: 1,
             newest: vec![Some(partitions::UNTOLD); ids.len()],
             signs: vec![true; ids.len()],
@@ -108,7 +108,7 @@ fn land_as(
     records::land(w, &mut landing).expect("landed")
 }
 
-/// Lands the conversations of a night in which lists need not be asked for when their entries are as they were.
+/// Stores the conversations of a night that skips a list if its entry is unchanged.
 fn land_settled(w: &mut Writer, begun: Begun, ids: &[&str], text: &str) -> Landed {
     let mut landing = landing(w, begun, CONVERSATIONS, ids);
     landing.records = rows(ids, text);
@@ -117,7 +117,7 @@ fn land_settled(w: &mut Writer, begun: Begun, ids: &[&str], text: &str) -> Lande
     records::land(w, &mut landing).expect("landed")
 }
 
-/// Lands the newest messages of a conversation, where the walk may end if they are known.
+/// Stores the newest messages of a conversation. The walk may end there if they are known.
 fn land_newest(w: &mut Writer, begun: Begun, conversation: &str, ids: &[&str]) -> Landed {
     let mut landing = landing(w, begun, messages(conversation), ids);
     landing.moments.may_end = true;
@@ -151,7 +151,7 @@ fn suspected(w: &mut Writer, begun: Begun, stream: Stream) -> Vec<String> {
     suspects(w, judged(begun, stream), None, 100).expect("suspects").into_iter().map(|s| s.id).collect()
 }
 
-/// Live ids by their bodies, tombstones with their seqs.
+/// Returns the ids that have a body, and the tombstones with their seqs.
 fn holds(w: &mut Writer, stream: Stream) -> (Vec<String>, Vec<(String, i64)>) {
     w.transaction(|t| {
         let live = t
@@ -185,14 +185,14 @@ fn only_what_a_complete_walk_of_this_round_did_not_show_is_a_suspect() {
         land(w, second, CONVERSATIONS, &["a", "b"], incomplete());
         land(w, second, messages("a"), &["a1"], Verdict::Continuous);
         land(w, second, messages("b"), &["b1"], incomplete());
-        // The list was incomplete; b's walk was incomplete; c was not walked.
+        // The list of conversations and b's walk were incomplete, and c was not walked.
         assert!(suspected(w, second, Stream::Conversations).is_empty());
         assert_eq!(suspected(w, second, Stream::Messages), ["a2"]);
         end(w, second);
         let third = begin(w);
         land(w, third, CONVERSATIONS, &["a", "b"], Verdict::Proven);
         land(w, third, messages("a"), &["a1", "a2"], Verdict::Continuous);
-        // Seen again, while nothing has changed in it.
+        // A record that is seen again, unchanged, is no suspect any more.
         assert!(suspected(w, third, Stream::Messages).is_empty());
         suspect(w, judged(third, Stream::Conversations)).expect("suspected");
         let all = suspects(w, judged(third, Stream::Conversations), None, 9).expect("suspects");
@@ -227,7 +227,7 @@ fn bury_conversation(w: &mut Writer, begun: Begun, id: &str) {
     assert_eq!(buried.expect("buried"), 1);
 }
 
-/// Begins as many lists of a search as take so many pages; which these are.
+/// Begins lists of a search that take `questions` pages together. Returns their partitions.
 fn search(w: &mut Writer, begun: Begun, questions: u64) -> Vec<String> {
     let search = orphans::Search {
         lane: LANE,
@@ -258,7 +258,7 @@ fn a_tombstone_leaves_its_messages_as_orphans_and_its_walk_counts_no_more() {
         let second = begin(w);
         land(w, second, CONVERSATIONS, &["b"], Verdict::Continuous);
         land(w, second, messages("b"), &["b1"], Verdict::Continuous);
-        // An older walk that is to be read once more for nothing.
+        // An older walk is still open. To read it would be in vain.
         w.transaction(|t| {
             checkpoint::start(t, &Place { lane: LANE, stream: Stream::Messages, partition: "a".into() }, 2, 2)
         })
@@ -276,7 +276,8 @@ fn a_tombstone_leaves_its_messages_as_orphans_and_its_walk_counts_no_more() {
         let buried = bury(w, second.run, Stream::Conversations, Some(Stream::Messages), &ids, second.since_run);
         assert_eq!(buried.expect("buried"), 1, "b was seen in this round");
         assert_eq!(open(w), (0, true));
-        // They are there until every list was read that they may have moved to: b was read before their own was gone.
+        // The messages count as present until every list was read that they may have moved to. b was read before
+        // their own conversation was gone, so it must be read again.
         assert_eq!(orphans_of(w, second), ["a1", "a2", "a3"].map(|id| (id.to_owned(), false)));
         assert_eq!(search(w, second, 9), ["b"]);
         let mut shown = landing(w, second, messages("b"), &["b1", "a2"]);
@@ -291,7 +292,7 @@ fn a_tombstone_leaves_its_messages_as_orphans_and_its_walk_counts_no_more() {
         );
         assert_eq!(holds(w, Stream::Messages).0, ["a2", "b1"]);
         end(w, second);
-        // Back, with the same bytes: alive again, walked again.
+        // The conversation is back with the same bytes: it is alive again, and its list is walked again.
         let third = begin(w);
         let landed = land(w, third, CONVERSATIONS, &["a", "b"], Verdict::Continuous);
         assert_eq!((landed.new, landed.changed), (1, 0));
@@ -361,8 +362,8 @@ fn an_older_versions_kill_left_messages_without_a_conversation() {
     });
 }
 
-/// A night's own reading of a list that it read whole counts for the orphans of the nights before; one that ended where
-/// the list is known does not, nor does one that is incomplete.
+/// If a night reads a list to its end, this counts as a search for the orphans of earlier nights. A reading that
+/// ended at known messages does not count, nor does an incomplete one.
 #[test]
 fn an_ordinary_reading_searches_for_the_orphans_of_earlier_runs() {
     with_mirror(|w| {
@@ -452,7 +453,7 @@ fn an_empty_list_is_not_believed_unless_it_is_to_be_or_the_mirror_is_empty_too()
     });
 }
 
-/// A first night: conversations c and d, with their messages.
+/// Stores a first night: conversations c and d, with their messages.
 fn first_night(w: &mut Writer) {
     let first = begin(w);
     land(w, first, CONVERSATIONS, &["c", "d"], Verdict::Continuous);
@@ -482,13 +483,13 @@ fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
         land(w, second, messages("d"), &["n1"], Verdict::Continuous);
         let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
         assert_eq!((all.walks, all.open, all.verdict()), (2, 0, Verdict::Continuous));
-        // d was read to its end, c was not.
+        // d was read to its end, and c was not.
         assert_eq!(suspect(w, judged(second, Stream::Messages)).expect("judged"), 1);
         let left = suspects(w, judged(second, Stream::Messages), None, 9).expect("judged");
         assert_eq!(left.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), ["n2"]);
         end(w, second);
 
-        // What is under suspicion has its list read to the end, changed or not; the other is not asked for.
+        // A list with a suspect is read to its end, changed or not. The other list is not asked for.
         let third = begin(w);
         assert_eq!(land_settled(w, third, &["c", "d"], "new").skipped, 1);
         let place = |c: &str| Place { lane: LANE, stream: Stream::Messages, partition: c.into() };
@@ -500,7 +501,7 @@ fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
         assert_eq!(left.iter().map(|s| (s.id.as_str(), s.suspect_run)).collect::<Vec<_>>(), [("n2", second.run)]);
         end(w, third);
 
-        // A suspicion is neither raised nor judged by a later walk that ends at what is known.
+        // A later walk that ends at known messages neither raises nor judges a suspicion.
         let fourth = begin(w);
         w.transaction(|t| t.execute("UPDATE record SET suspect_run = 1 WHERE id = 'm4'", [])).expect("a suspect");
         let mut landing = landing(w, fourth, CONVERSATIONS, &["c", "d"]);
@@ -520,7 +521,7 @@ fn a_conversation_that_is_back_has_its_messages_read_to_the_end() {
         suspect(w, judged(second, Stream::Conversations)).expect("judged");
         bury_conversation(w, second, "c");
         let ids: Vec<String> = orphans_of(w, second).into_iter().map(|(id, _)| id).filter(|id| id != "m1").collect();
-        // All but one of them have gone, too: that is no edge of what is known.
+        // All but one of these messages are deleted, too, so the one that is left is no place to stop at.
         assert_eq!(bury(w, 9, Stream::Messages, None, &ids, i64::MAX).expect("buried"), 3);
         let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
         assert_eq!((all.walks, all.skipped, all.verdict()), (0, 1, Verdict::Continuous));

@@ -1,4 +1,5 @@
-//! How much of the budget a steady run uses: a limit scaled to 6,000 a minute, two minutes and a half of it.
+//! Measures how much of the budget a steady run uses. The limit is scaled to 6,000 requests a minute, and the run
+//! takes about two and a half minutes.
 
 use crate::support::{Sandbox, Work};
 
@@ -7,7 +8,7 @@ pub fn measure() {
     let sandbox = Sandbox::start(&[&account[..], &["--requests-per-minute", "6000", "--latency", "5ms"]].concat());
     let work = Work::new("");
     let shown = work.run(&sandbox, &["--requests-per-minute", "6000"]).expect(0);
-    // From the first to the last request, as the server saw them.
+    // The time from the first to the last request, as the server saw them.
     let log = sandbox.log();
     let times: Vec<f64> = log.iter().filter_map(|l| l["t_ms"].as_f64()).collect();
     let (first, last) = (times.iter().copied().fold(f64::MAX, f64::min), times.iter().copied().fold(0.0, f64::max));

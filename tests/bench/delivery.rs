@@ -1,6 +1,10 @@
-//! What a delivery of many messages (ROWS, by default 2,000,000) costs beside what other programs need for the same: the CSV
-//! snapshot beside `sqlite3 -csv` of the same view in the same order, the Parquet snapshot beside DuckDB writing Parquet
-//! from that CSV file, PostgreSQL beside `psql`. Each is measured several times in turns, and its best time counts.
+//! Measures a delivery of many messages (`ROWS`, by default 2,000,000) beside other programs that do the same:
+//!
+//! - the CSV snapshot beside `sqlite3 -csv` of the same view in the same order,
+//! - the Parquet snapshot beside DuckDB, which writes Parquet from that CSV file,
+//! - PostgreSQL beside `psql`.
+//!
+//! Each is measured several times in turns, and its best time counts.
 
 use std::fs::File;
 use std::path::Path;
@@ -16,7 +20,7 @@ const MOST_MIB: f64 = 128.0;
 const JOB: &str = "name = \"delivery\"\nmode = \"backfill\"\nstreams = [\"conversations\", \"messages\"]\n[source]\n\
     client_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\nrequests_per_minute = 0\n";
 
-/// Seconds, and the peak of resident memory in MiB.
+/// The time in seconds, and the peak of resident memory in MiB.
 #[derive(Clone, Copy)]
 struct Cost {
     seconds: f64,
@@ -26,7 +30,7 @@ struct Cost {
 impl Cost {
     const NONE: Cost = Cost { seconds: f64::MAX, mib: 0.0 };
 
-    /// The best time, the highest peak.
+    /// Combines two measurements: the better time and the higher peak.
     fn and(self, other: Cost) -> Cost {
         Cost { seconds: self.seconds.min(other.seconds), mib: self.mib.max(other.mib) }
     }
@@ -40,7 +44,7 @@ pub fn measure() {
     super::postgres_load::measure(&work, JOB, rows);
 }
 
-/// A mirror of so many messages, filled by a run.
+/// Returns a mirror of `rows` messages, filled by a run.
 fn mirror(rows: u64) -> Work {
     let [messages, conversations] = [rows, (rows / 40).max(1)].map(|n| n.to_string());
     let size = ["--contacts", "1", "--persons", "1", "--conversations", &conversations, "--messages", &messages];
@@ -81,7 +85,7 @@ fn csv_and_parquet(work: &Work, rows: u64) {
     assert!(csv.mib.max(parquet.mib) <= MOST_MIB, "more than {MOST_MIB} MiB");
 }
 
-/// Our own snapshot of this kind.
+/// Measures this program's snapshot of this kind.
 fn export(work: &Work, kind: &str) -> Cost {
     let job = format!("{JOB}[[destination]]\nkind = \"{kind}\"\npath = \"{kind}\"\n");
     std::fs::write(work.path("export.toml"), job).expect("a job");
@@ -96,7 +100,7 @@ fn by_sqlite(work: &Work) -> Cost {
     cost(command.args(["-readonly", "-csv", "-header"]).arg(work.path("state/qpien.db")).arg(select).stdout(out))
 }
 
-/// DuckDB's own time, without that of starting Python.
+/// Measures DuckDB's own time, without the start of Python.
 fn by_duckdb(work: &Work) -> Cost {
     let typed = |kind| match kind {
         Kind::Id | Kind::Text | Kind::Json => "VARCHAR",
@@ -132,7 +136,7 @@ fn cost(command: &mut Command) -> Cost {
     Cost { seconds: begun.elapsed().as_secs_f64(), mib }
 }
 
-/// The highest resident memory so far, as the system counts it.
+/// Returns the highest resident memory so far in MiB, as the operating system counts it.
 fn peak(child: &Child) -> Option<f64> {
     let status = std::fs::read_to_string(Path::new("/proc").join(child.id().to_string()).join("status")).ok()?;
     let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;

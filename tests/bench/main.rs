@@ -1,5 +1,5 @@
-//! Measurements. Ratios are measured within one run; rates are this machine's. `make bench`, or one of them by name:
-//! `cargo bench --bench bench -- budget`.
+//! Measurements. Ratios are measured within one run; rates hold for this machine only. `make bench` runs them all,
+//! `cargo bench --bench bench -- budget` one of them by its name.
 
 #[path = "../support/mod.rs"]
 mod support;

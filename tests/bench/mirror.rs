@@ -1,5 +1,6 @@
-//! The mirror at size: inserts a second at the end, an ordered export a second. Random ids, pages of a hundred, each with
-//! its checkpoint in one transaction, as a run lands them. ROWS=10000000 is the size its layout was chosen at.
+//! Measures a large mirror: inserts a second at its end, and records a second of an ordered export. Ids are random,
+//! and each page of a hundred records is stored with its checkpoint in one transaction, as a run stores it. The
+//! layout of the mirror was chosen at `ROWS=10000000`.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! What a night costs of a large account of which little has changed, in requests, beside what it would cost to ask for
-//! everything one question at a time.
+//! Measures the requests of a night on a large account of which little has changed, beside the requests that it takes
+//! to ask for everything, one question a request.
 
 use crate::support::{Sandbox, Work};
 
@@ -11,7 +11,7 @@ const CHANGED: u64 = CONVERSATIONS / 100;
 const AUDIT: u64 = 20;
 const PAGE: u64 = 100;
 const ALIASES: f64 = 10.0;
-/// Requests of the first reading, and of the night, before lists were read again.
+/// Requests of the first reading, measured before lists were read again. `NIGHT` is the same number for the night.
 const FIRST: f64 = 12_988.0;
 const NIGHT: f64 = 616.0;
 
@@ -32,7 +32,7 @@ pub fn measure() {
     work.run(&sandbox, &[]).expect(0);
     let (second, took) = (requests() - first, begun.elapsed());
     let pages = |rows: u64| rows.div_ceil(PAGE) as f64;
-    // Each list twice and overlapping; a page for each conversation that has changed; the audit.
+    // The promise counts each list twice, with overlap, a page for each changed conversation, and the audit.
     let lists = pages(CONTACTS) + pages(CONVERSATIONS) + 1.0;
     let most = 1.2 * (2.0 * 1.15 * lists + CHANGED as f64) / ALIASES + AUDIT as f64;
     let naive = lists + CONVERSATIONS as f64;
@@ -47,7 +47,8 @@ pub fn measure() {
         took.as_secs_f64()
     );
     assert!(second as f64 <= most, "{second} requests, {most:.0} promised");
-    // Closing readings, and what is asked for so that nothing is passed over, cost a still account next to nothing.
+    // Closing readings, and the questions that keep rows from being passed over, cost a still account next to
+    // nothing.
     assert!(
         first as f64 <= FIRST * 1.03,
         "the first reading: {first} requests, at most 3 % more than {FIRST} promised"

@@ -1,5 +1,5 @@
-//! What loading many messages into PostgreSQL costs beside `psql \copy` of the same rows from a
-//! CSV file into the same staging table and the same merge from there. Both in turns, on one server; best times count.
+//! Measures a load of many messages into PostgreSQL beside `psql \copy` of the same rows from a CSV file into the
+//! same staging table, with the same merge from there. Both run in turns on one server, and their best times count.
 
 use std::path::Path;
 use std::process::{Child, Command};
@@ -10,7 +10,7 @@ use crate::support::postgres::{self, Server};
 
 const TURNS: usize = 3;
 const MOST_MIB: f64 = 128.0;
-/// Of a mirror that holds `rows` messages.
+/// Measures both from a mirror that holds `rows` messages.
 pub fn measure(work: &Work, job: &str, rows: u64) {
     let database = "[[destination]]\nkind = \"postgres\"\nurl = \"${WAREHOUSE_URL}\"\n";
     std::fs::write(work.path("load.toml"), format!("{job}{database}")).expect("a job");
@@ -37,7 +37,7 @@ pub fn measure(work: &Work, job: &str, rows: u64) {
     assert!(mib <= MOST_MIB, "more than {MOST_MIB} MiB");
 }
 
-/// Our own load: seconds, and the highest resident memory in MiB.
+/// Loads with this program. Returns the seconds, and the highest resident memory in MiB.
 fn load(work: &Work, server: &Server) -> (f64, f64) {
     let mut export = work.command(&["export", "load.toml", "--quiet"]);
     let begun = Instant::now();
@@ -57,7 +57,7 @@ fn peak(child: &Child) -> Option<f64> {
     line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kib| kib / 1024.0)
 }
 
-/// Writes what is in the table to a CSV file; the script that loads it from there.
+/// Writes the rows of the table to a CSV file, and returns the script that loads them from there.
 fn by_psql(server: &Server, file: &Path) -> String {
     let of = |format: &str| {
         let sql = format!(

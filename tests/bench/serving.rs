@@ -1,4 +1,4 @@
-//! How fast a sync is with no limit, how fast the sandbox serves, how long the demonstration takes.
+//! Measures how fast a run is without a limit, how fast the sandbox serves, and how long the demonstration takes.
 
 use std::time::Instant;
 

@@ -1,11 +1,11 @@
-//! SIGKILL at seeded moments of a run. The moments are requests the sandbox has seen, not milliseconds: the same
-//! places on any machine.
+//! Kills runs with SIGKILL at seeded moments. A moment is a number of requests that the sandbox has seen, not a time,
+//! so the kills hit the same places on any machine.
 
 use std::process::Stdio;
 
 use crate::support::{STREAMS, Sandbox, Work};
 
-/// A small deterministic generator.
+/// Returns a pseudo-random number for `seed` and `n`.
 fn dice(seed: u64, n: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(n.wrapping_mul(0xD1B5_4A32_D192_ED03));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -31,7 +31,8 @@ fn requests(sandbox: &Sandbox) -> u64 {
     sandbox.counts()["requests"].as_u64().expect("a count")
 }
 
-/// Kills a run at `kills` seeded moments, resumes it each time, and compares with an uninterrupted run.
+/// Kills a run at `kills` seeded moments, resumes it each time, and asserts that the files equal those of an
+/// uninterrupted run.
 fn killed_and_resumed(seed: u64, kills: u64) {
     let sandbox = Sandbox::start(&ACCOUNT);
     let whole = Work::new("");
@@ -47,7 +48,7 @@ fn killed_and_resumed(seed: u64, kills: u64) {
             .stderr(Stdio::null())
             .spawn()
             .expect("a run");
-        // A run may also be over before its moment comes.
+        // A run may end before its moment comes.
         while requests(&sandbox) < until && child.try_wait().expect("a child").is_none() {
             std::thread::yield_now();
         }
@@ -55,12 +56,12 @@ fn killed_and_resumed(seed: u64, kills: u64) {
         child.wait().expect("dead");
     }
     let last = work.run(&sandbox, &[]);
-    // When the last kill came after everything was read, the run after it reads everything anew.
+    // If the last kill came after everything was read, this run reads everything anew.
     last.expect(0);
     for stream in STREAMS {
         assert!(work.csv(stream) == whole.csv(stream), "{stream}.csv differs, seed {seed}");
     }
-    // At most the pages under way are fetched again: 8 conversations and 3 lists are walked at a time; a token a run.
+    // A kill repeats at most the pages under way (8 conversations and 3 lists are walked at a time) and one token.
     let spent = requests(&sandbox) - one_run;
     assert!(
         spent <= one_run + kills * (8 + 3 + 1),

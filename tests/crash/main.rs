@@ -1,4 +1,4 @@
-//! Killed at any moment, resumed, and the same bytes come out.
+//! A run that is killed at any moment and resumed delivers the same bytes as an uninterrupted one.
 
 #[path = "../support/mod.rs"]
 mod support;

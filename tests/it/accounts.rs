@@ -66,7 +66,7 @@ fn one_that_fails_keeps_no_other_from_its_run() {
             ("gamma", key(&gamma.endpoint, "sandbox-secret")),
         ],
     );
-    // What the environment says of the one account of other jobs is nothing to these.
+    // These variables hold the key of a job with a single account. A job with several accounts ignores them.
     let mut command = work.command(&["run", "job.toml"]);
     command.env("QPIEN_CLIENT_ID", "who").env("QPIEN_CLIENT_SECRET", "what");
     let ran = Outcome::of(&command.output().expect("a run")).expect(5);
@@ -82,7 +82,7 @@ fn one_that_fails_keeps_no_other_from_its_run() {
     assert_eq!(causes.len(), 1, "{}", ran.stderr);
     assert!(causes[0].starts_with("error: account beta: ") && causes[0].contains("INVALID_CLIENT"), "{}", ran.stderr);
 
-    // One after the other, without a request.
+    // `export` and `status` handle the accounts one after the other, and send no request.
     let asked = [&acme, &beta, &gamma].map(|s| s.log().len());
     std::fs::remove_dir_all(work.path("out")).expect("removed");
     let exported = work.call(&["export", "job.toml", "--account", "gamma", "--account", "acme"]).expect(0).stdout;
@@ -95,7 +95,7 @@ fn one_that_fails_keeps_no_other_from_its_run() {
     }
     assert_eq!([&acme, &beta, &gamma].map(|s| s.log().len()), asked);
 
-    // Each in its turn, and one that fails keeps no other from it.
+    // `check` and `plan` take the accounts in turn. An account that fails does not stop the others.
     for command in ["check", "plan"] {
         let looked = work.call(&[command, "job.toml", "--format", "json"]).expect(5);
         let lines = looked.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
@@ -107,7 +107,7 @@ fn one_that_fails_keeps_no_other_from_its_run() {
     assert!(discovered.contains(&acme.endpoint), "{discovered}");
     assert!(work.call(&["discover", "job.toml"]).expect(2).stderr.contains("--account NAME"));
 
-    // What names one mirror or folder is one account's.
+    // `--out` and `--mirror` name a single place, so they need a single account.
     work.call(&["export", "job.toml", "--account", "acme", "--out", "elsewhere"]).expect(0);
     assert_eq!(
         std::fs::read(work.path("elsewhere/contacts.csv")).expect("delivered"),
@@ -141,7 +141,7 @@ fn so_many_are_at_work_at_a_time_and_no_more() {
     const ACCOUNTS: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
     let state: Arc<(Mutex<AtWork>, Condvar)> = Arc::default();
     let theirs = state.clone();
-    // Nobody is answered alone, but the last one.
+    // The server answers an account only while a second one waits. The last account is answered alone.
     let server = Server::start(move |asked| {
         let name = who(asked).expect("a question for a token");
         let mut state = theirs.0.lock().expect("state");
@@ -184,7 +184,7 @@ fn a_stop_is_every_accounts_and_those_that_wait_do_not_begin() {
     }
     let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill");
     assert!(killed.success());
-    // It says so once it has heard it; only then is the first account answered.
+    // The run prints this line once it has received the signal. Only then does the server answer the first account.
     let mut said = std::io::BufReader::new(child.stderr.take().expect("stderr"));
     let mut line = String::new();
     while !line.contains("stopping at the next page boundary") {
@@ -229,7 +229,7 @@ fn every_log_line_names_its_account() {
     }
     assert!(lines["one"].len() > 5, "the walks' own lines, too: {lines:?}");
     assert!(lines["two"].iter().any(|message| message.contains("INVALID_CLIENT")), "{lines:?}");
-    // Quiet, the failure is told all the same.
+    // `--quiet` still reports the failure.
     let quiet = work.call(&["run", "job.toml", "--quiet", "--log-format", "json"]).expect(5);
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.lines().count()), ("", 1), "{}", quiet.stderr);
     assert!(quiet.stderr.contains("\"account\":\"two\""), "{}", quiet.stderr);
@@ -255,7 +255,7 @@ fn missing_credentials_are_told_all_at_once_before_anything_runs() {
     assert!(!refused.contains("acme"), "{refused}");
     assert!(!work.path("state").exists() && !work.path("out").exists());
     assert_eq!(sandbox.log().len(), 0);
-    // A machine needs the secrets of its own part alone, and what never asks needs none.
+    // A machine needs only the secrets of the accounts that it runs. A command that sends no request needs no secret.
     run(&["--account", "acme"]).expect(0);
     equal(&sandbox, &work, "acme");
     work.call(&["export", "job.toml", "--account", "acme"]).expect(0);
@@ -278,7 +278,7 @@ fn shards_hold_every_account_exactly_once() {
     assert!(parts.iter().all(|part| !part.is_empty()), "{parts:?}");
     let all: Vec<&String> = parts.iter().flatten().collect();
     assert_eq!((all.len(), all.into_iter().collect::<BTreeSet<_>>()), (40, names.iter().collect()));
-    // One more account, at the front of the file, moves no other.
+    // An account that is added at the front of the file moves no other account to another shard.
     std::fs::write(
         work.path("accounts.toml"),
         format!("[[account]]\nname = \"another\"\n{}\n{accounts}", any("another")),
@@ -290,7 +290,7 @@ fn shards_hold_every_account_exactly_once() {
     }
     let refused = work.call(&["run", "job.toml", "--shard", "3/3"]).expect(2).stderr;
     assert!(refused.contains("parts are counted from 0: the last of 3 is 2/3"), "{refused}");
-    // Of so many parts most hold nothing: a success that says so, and nothing is made.
+    // Most of 1000 shards hold no account. Such a shard succeeds, says so, and creates nothing.
     let empty =
         (0..1000).map(|index| format!("{index}/1000")).find(|shard| shown(shard).is_empty()).expect("an empty one");
     for command in ["run", "status", "export", "check", "plan"] {
@@ -322,7 +322,7 @@ fn a_defect_in_one_account_is_told_without_data_and_spares_the_others() {
 #[test]
 fn quiet_says_nothing_of_those_whose_turn_did_not_come() {
     let slow = Sandbox::start(&["--contacts", "900", "--requests-per-minute", "0", "--latency", "150ms"]);
-    // The first takes longer than there is time.
+    // The first account takes longer than `--max-runtime` allows.
     let nobody = |name: &str| format!("endpoint = \"{}\"\n{}", slow.endpoint, any(name));
     let accounts = [("a", key(&slow.endpoint, "sandbox-secret")), ("b", nobody("b")), ("c", nobody("c"))];
     let work = job("accounts_at_once = 1", &accounts);

@@ -34,7 +34,7 @@ fn what_was_skipped_on_the_same_sign_is_read_again_in_the_same_run() {
     let outcome = server.run(&work).expect(0);
     assert!(outcome.stdout.contains("that the mirror lacked"), "{}", outcome.stdout);
     messages_are_whole(&work, &server);
-    // A night without a miss reads nothing again.
+    // After an audit without a miss, the run reads no list again.
     let before = server.asked().len();
     let outcome = server.run(&work).expect(0);
     assert!(!outcome.stdout.contains("lacked"), "{}", outcome.stdout);
@@ -42,7 +42,7 @@ fn what_was_skipped_on_the_same_sign_is_read_again_in_the_same_run() {
     assert_eq!(asked, 30);
 }
 
-/// Each run spends so many requests on it at most, and none is green before it is done.
+/// A run reads at most `audit_repair` skipped lists again, and no run is green before all of them are read.
 #[test]
 fn what_is_read_again_keeps_to_the_requests_that_the_job_allows() {
     let server = Qpien::start(Account::new(3, 200, 4), |_, _| None);
@@ -64,13 +64,15 @@ fn what_is_read_again_keeps_to_the_requests_that_the_job_allows() {
             assert!(outcome.stdout.contains("skipped on the same sign"), "{}", outcome.stdout);
         }
     }
-    // 170 lists are left by the first audit; each night draws its sample from those that were read again.
+    // The first audit leaves 170 lists. Each run reads 60 of them, and the later audits draw their samples from lists
+    // that were already read again.
     assert_eq!(codes, [3, 3, 0]);
     assert!(spent.iter().all(|asked| *asked <= 30 + 60), "{spent:?}");
     messages_are_whole(&work, &server);
 }
 
-/// A message that was there and has changed is told, and has nothing read again; nor has one that came after the round began.
+/// The run reports a known message whose content changed, but reads no other list again because of it. Nor does it
+/// for a message that was created after the round began.
 #[test]
 fn a_change_of_a_known_message_is_told_alone() {
     let server = Qpien::start(Account::new(3, 100, 4), |_, _| None);
@@ -87,7 +89,7 @@ fn a_change_of_a_known_message_is_told_alone() {
     assert_eq!(asked, 20);
 }
 
-/// A job that spends nothing on it is told so, night after night.
+/// With `audit_repair = 0` no skipped list is read again. Every run says so, and is not green.
 #[test]
 fn a_job_that_allows_no_requests_for_it_is_never_green() {
     let server = Qpien::start(Account::new(3, 60, 4), |_, _| None);

@@ -66,7 +66,7 @@ fn a_box_that_holds_no_night_reads_every_stream_in_turn_and_a_person_is_told() {
         let ended = night(&server, &work, n, Some(most), true);
         assert!([0, 3, 4].contains(&ended.code), "night {n}: {} {}", ended.code, ended.stderr);
         let is_told = ended.stderr.contains("not read to the end in the last 3 runs");
-        // What moves in a reading of many nights may not be proven.
+        // A reading that is spread over many nights may stay unproven, because records move meanwhile.
         let is_unproven = ended.stderr.contains("records keep moving");
         assert_eq!(is_told || is_unproven, ended.code == 3, "night {n}: {}", ended.stderr);
         if is_told {
@@ -91,7 +91,7 @@ fn a_box_that_holds_no_night_reads_every_stream_in_turn_and_a_person_is_told() {
         .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())
         .unwrap_or_else(|| panic!("{said_what}"));
     assert!((takes / 2..takes * 4).contains(&needs), "{needs} of {takes}: {said_what}");
-    // A night that is not boxed reads tonight's lists, not those of the nights before.
+    // A run without a box reads tonight's lists, and not only the rest of an earlier reading.
     night(&server, &work, 40, None, false).expect(0);
     for stream in STREAMS {
         assert_eq!(ids(&work, "out", stream), server.account().ids(stream), "{stream}");
@@ -113,7 +113,7 @@ fn a_reading_that_was_cut_is_ended_the_next_night_and_tonights_is_read_too() {
         assert_eq!(ids(&work, "out", stream), server.account().ids(stream), "{stream}");
         assert!(as_of(&work, stream).is_some_and(|moment| moment.starts_with(&date(2))), "{stream}");
     }
-    // The same night goes on where it was cut, and once.
+    // A second run of the same night goes on where the first was cut, and reads nothing a second time.
     night(&server, &work, 3, Some(takes / 2), false).expect(4);
     let ended = night(&server, &work, 3, Some(takes * 3), false).expect(0);
     assert!(!ended.stdout.contains("the reading before this one"), "{}", ended.stdout);
@@ -143,7 +143,7 @@ fn a_reading_of_a_clock_that_was_ahead_is_told() {
         };
         run("2027-06-01T02:00:00Z", &["--max-requests", "60"]).expect(4);
         let ended = run("2026-06-01T02:00:00Z", &["--max-requests", "600"]).expect(0);
-        // What was read of a long backfill is not thrown away; a night begins anew.
+        // A backfill keeps what it has read, and reports the clock. A nightly run begins anew.
         assert_eq!(ended.stdout.contains("by a clock that was ahead"), mode == "backfill", "{}", ended.stdout);
         for stream in STREAMS {
             assert_eq!(ids(&work, "out", stream), server.account().ids(stream), "{mode} {stream}");
@@ -151,7 +151,8 @@ fn a_reading_of_a_clock_that_was_ahead_is_told() {
     }
 }
 
-/// A backfill in small boxes beside a nightly run of the same job: what the nights have published is never older afterwards.
+/// If a backfill in small boxes alternates with nightly runs of the same job, no published stream goes back to an
+/// older state.
 #[test]
 fn a_backfill_that_ends_a_month_later_sets_nothing_back() {
     let (server, work) = (server(), Work::with_job(&job("out", "backfill", DELETES)));

@@ -6,7 +6,7 @@ use crate::support::{Sandbox, Work};
 
 #[test]
 fn two_processes_on_one_key_share_its_budget() {
-    // More requests than one minute allows to both; each alone would stay below the limit.
+    // Together the two processes need more requests than one minute allows. Each alone would stay below the limit.
     let sandbox = Sandbox::start(&[
         "--contacts",
         "100",

@@ -60,10 +60,10 @@ fn by_hand(shape: &str, replaced: &[(&str, &str)], lines: &[(&str, &str)]) {
     let sandbox = Sandbox::start(&[&ACCOUNT[..], &HIDDEN, &["--sdl", &file]].concat());
     let expected: Vec<&str> = lines.iter().map(|(line, _)| *line).collect();
     assert_eq!(printed(&first.run(&sandbox, &[]).expect(2)), expected, "{replaced:?}");
-    // In the job file.
+    // A person completes the lines in the job file.
     let filled: Vec<&str> = lines.iter().map(|(_, filled)| *filled).collect();
     complete(&sandbox, &job(&format!("[source.dialect]\n{}", filled.join("\n"))));
-    // In the file that was discovered.
+    // A person completes the lines in the file that `discover --write` wrote.
     first.call(&["discover", "job.toml", "--endpoint", &sandbox.endpoint, "--write", "found.toml"]).expect(2);
     let found = std::fs::read_to_string(first.path("found.toml")).expect("what was found");
     let found = lines.iter().fold(found, |found, (line, filled)| {
@@ -164,7 +164,8 @@ fn a_list_that_is_paged_by_a_word_that_nobody_would_guess() {
     );
 }
 
-/// Nobody can know that there is a page argument: twenty rows come, and nothing says that there are more.
+/// A run does not take a first page for the whole list. It cannot guess the page argument, and twenty rows do not
+/// show that there are more, so it ends incomplete and names the paging lines to write.
 #[test]
 fn a_first_page_does_not_pass_for_a_list() {
     for shape in [

@@ -339,7 +339,8 @@ fn a_mirror_is_left_as_it_was_found_also_after_a_run_that_was_killed() {
     assert_eq!(list.line("dialect")["proven"].as_array().expect("names").len(), 6, "{:#}", list.0);
     assert_eq!(files(&work.path(".")), before);
 
-    // Killed: what was committed last lies in the log, which nobody has folded in.
+    // A killed run leaves its last commits in the write-ahead log, because no process has merged them into the
+    // database.
     let killed = six(UNLIMITED);
     let mirror = rusqlite::Connection::open(work.path("mirror.db")).expect("the mirror");
     mirror.execute_batch("DELETE FROM dialect WHERE part = 'contacts'").expect("committed");

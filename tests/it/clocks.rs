@@ -215,7 +215,8 @@ fn a_date_that_cannot_be_believed_is_none() {
     }
 }
 
-/// Most answers tell the time, and some are a day off.
+/// The run takes the median of the server's times. If most answers have the right time, a few that are a day off do
+/// not count.
 #[test]
 fn the_median_of_a_run_is_believed() {
     let account = Account::new(right, "3d");
@@ -245,7 +246,8 @@ fn lists_that_are_asked_for_changes_lose_nothing_to_a_wrong_night() {
             for night in 1..=4 {
                 account.night(&format!("seed={night}&contacts=7&new_contacts=2"));
                 if night == 2 {
-                    // No run on this one: what changed lies further back than the lookback behind the next.
+                    // There is no run on this night, so its changes lie further back than the lookback of the next
+                    // run.
                     continue;
                 }
                 account.run(if night == 1 { ahead } else { 0 });
@@ -256,7 +258,8 @@ fn lists_that_are_asked_for_changes_lose_nothing_to_a_wrong_night() {
     }
 }
 
-/// A message of the year 2100 stands before whatever comes after it.
+/// A message of the year 2100 stays the newest of its conversation and hides every later one. The run therefore asks
+/// for that conversation each night.
 #[test]
 fn a_conversation_with_a_message_of_the_future_is_asked_for_each_night() {
     let mut account = Account::new(right, "0s");
@@ -269,7 +272,7 @@ fn a_conversation_with_a_message_of_the_future_is_asked_for_each_night() {
     let name = format!("\"_id\":\"{id}\"");
     account.server = relay(&account.sandbox, account.headers.clone(), move |body| {
         let Some((before, after)) = body.split_once(&name) else { return body };
-        // Of ids alone no moment is asked for.
+        // A question for ids alone does not ask for `createdAt`.
         let Some((between, after)) = after.split_once("\"createdAt\":\"") else { return body.clone() };
         let (_, after) = after.split_once('"').expect("its end");
         format!("{before}{name}{between}\"createdAt\":\"2100-01-01T00:00:00.000Z\"{after}")
@@ -287,7 +290,8 @@ fn a_conversation_with_a_message_of_the_future_is_asked_for_each_night() {
     }
 }
 
-/// What the server means by a moment is of its own clock.
+/// The run reads a reset time by the server's clock, because the server means its own. This machine's clock may be
+/// ten days off.
 #[test]
 fn a_reset_that_is_told_as_a_moment_is_waited_for_by_the_servers_clock() {
     for days in [-10, 10] {

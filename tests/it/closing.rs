@@ -57,7 +57,7 @@ fn change(account: &mut Account, random: &mut Random, n: usize, order: Order, pe
         (0, _) => {
             let id = format!("conversation-new-{n:05}");
             account.talk(&id, 2);
-            // Made just now, and later than any clock of this machine says.
+            // The messages are new, and later than the clock of any machine that runs this test.
             for message in account.messages.get_mut(&id).expect("its messages") {
                 message["createdAt"] = json!(format!("2096-11-28T{:02}:{:02}:00.000Z", n / 60 % 24, n % 60));
             }
@@ -117,7 +117,8 @@ fn run(seed: u64, order: Order, peculiar: Peculiar, every: usize) -> Ran {
         Peculiar::Cached => Qpien::changing_and_cached(account, changes),
         _ => Qpien::changing(account, changes),
     };
-    // A slow machine asks more often while the account changes, so more of it really goes.
+    // On a slow machine the run sends more requests, and the account changes with them, so more of it is really
+    // deleted.
     let source = format!("page_size = {PAGE}\naliases_per_request = 4\nretry_for = \"1s\"");
     let work = job("backfill", &format!("{source}\n[mirror]\nmax_deletes = \"100%\""));
     let outcome = server.run(&work);
@@ -157,7 +158,7 @@ fn no_conversation_that_moves_to_the_head_is_passed_over() {
             }
             found += ran.found;
         }
-        // The overlap walk alone would have missed these.
+        // Overlapping pages alone would have missed these records.
         assert!(
             found >= 3 * usize::try_from(seeds(8)).expect("few"),
             "{peculiar:?}: only {found} were passed over: too calm to show anything"
@@ -187,17 +188,18 @@ fn what_is_made_or_goes_meanwhile_costs_nothing_that_stays() {
     }
 }
 
-/// One change in two requests is a busy account: nearly every run is complete all the same.
+/// Nearly every run over a busy account is complete. Busy means one change for every two requests.
 #[test]
 fn most_runs_over_a_busy_account_are_complete() {
     let runs = seeds(8);
     let green = (0..runs).filter(|seed| run(*seed, Order::LastActivity, Peculiar::Nothing, 2).code == 0).count();
-    // 95 of 100 where a soak takes enough of them to tell.
+    // A soak makes enough runs to demand 95 of 100.
     let least = if runs >= 40 { 95 } else { 60 };
     assert!(green * 100 >= least * usize::try_from(runs).expect("few"), "{green} of {runs}");
 }
 
-/// A list that a version without closing readings has closed, in a round that is still open.
+/// If a version without closing readings closed a list in a round that is still open, the next run makes the closing
+/// reading.
 #[test]
 fn a_list_that_an_older_version_closed_in_this_round_gets_its_closing_reading() {
     let is_down = Arc::new(AtomicBool::new(true));
@@ -212,7 +214,7 @@ fn a_list_that_an_older_version_closed_in_this_round_gets_its_closing_reading() 
     let trigger =
         first.split("CREATE TRIGGER checkpoint_only_forward").nth(1).and_then(|rest| rest.split("END;").next());
     let trigger = trigger.expect("its trigger");
-    // As that version left it: one contact was passed over.
+    // This is the mirror as that version left it: one contact was passed over.
     by_hand(
         &work.path("state/qpien.db"),
         &format!(
@@ -227,7 +229,7 @@ fn a_list_that_an_older_version_closed_in_this_round_gets_its_closing_reading() 
     let outcome = server.run(&work).expect(0);
     assert!(outcome.stdout.contains("reading the list again found 1 record"), "{}", outcome.stdout);
     assert_eq!(ids(&work, "contacts").len(), 300);
-    // And once: the next run of the round would have nothing to do.
+    // The mirror records the closing reading, so the next run of the round does not repeat it.
     let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
     let unsure: i64 = mirror
         .query_row("SELECT count(*) FROM checkpoint WHERE open = 0 AND made_sure = 0 AND stream = 1", [], |r| r.get(0))

@@ -262,7 +262,8 @@ fn lists_by_cursor_are_whole_or_not_green() {
     whole_or_not_green(Paged::Cursor);
 }
 
-/// Every closing reading of such a list waits a minute: these are few, or all in a soak, side by side.
+/// A list in pages of one size is whole, or the run is not green. Each closing reading of such a list waits a minute,
+/// so the test takes one combination in 41 (a soak takes all) and runs twelve at a time.
 #[test]
 fn lists_in_pages_of_one_size_are_whole_or_not_green() {
     let step = if std::env::var_os("SOAK_SEEDS").is_some() { 1 } else { 41 };
@@ -287,7 +288,7 @@ fn lists_in_pages_of_one_size_are_whole_or_not_green() {
     }
 }
 
-/// Nights against such servers, over a mirror that is whole: nothing is deleted that exists, however often.
+/// A nightly run over a complete mirror deletes no existing record, however often the server contradicts itself.
 #[test]
 fn a_night_against_them_deletes_nothing_that_exists() {
     let Lying { server, now, lies } = lying(Paged::Number);
@@ -310,7 +311,8 @@ fn a_night_against_them_deletes_nothing_that_exists() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A claim that is always wrong has a way out, which is told, and which proves nothing.
+/// A job can ignore a claim that is always wrong. The run then says that it does not believe the claim, and reports
+/// `continuous`, because an ignored claim proves nothing.
 #[test]
 fn a_claim_that_is_always_wrong_can_be_ignored() {
     for (combination, setting) in [
@@ -330,7 +332,8 @@ fn a_claim_that_is_always_wrong_can_be_ignored() {
     }
 }
 
-/// Servers that serve a list only to some row, each in its way: the run says so, and names the row.
+/// If the server serves a list only up to some row, the run says so and names the row, whatever the server shows past
+/// it.
 #[test]
 fn a_list_that_is_served_only_to_a_row_is_told_as_that() {
     const LAST: usize = 200;

@@ -101,12 +101,13 @@ fn a_place_that_a_copy_feeds_in_step_is_refused_to_the_other() {
     one.deliver_to(&["own", "shared"]);
     one.run(&account, None).expect(0);
     let two = one.copied();
-    // Until they part, either may go on.
+    // Until the two copies diverge, either of them may deliver.
     two.deliver_to(&["own", "shared"]);
     two.run(&account, None).expect(0);
     account.night(1);
     one.run(&account, None).expect(0);
-    // The other has read the same night, into a feed of its own: its seqs are as far as those of the shared one.
+    // The second machine reads the same night and delivers to a feed of its own, so its seqs reach as far as those of
+    // the shared feed.
     two.deliver_to(&["own"]);
     two.run(&account, None).expect(0);
     two.deliver_to(&["own", "shared"]);
@@ -115,7 +116,7 @@ fn a_place_that_a_copy_feeds_in_step_is_refused_to_the_other() {
     is_refused(&two, &account);
     one.run(&account, None).expect(0);
     account.is_in(&shared);
-    // The other one takes it over once it is emptied; then the first is refused.
+    // The second machine takes the shared feed over once it is emptied. From then on the first machine is refused.
     std::fs::remove_dir_all(&shared).expect("emptied");
     two.run(&account, None).expect(0);
     account.is_in(&shared);
@@ -157,7 +158,8 @@ fn a_range_that_was_let_go_is_no_leave_to_go_on_behind_a_copy() {
     let two = one.copied();
     account.night(1);
     one.run(&account, None).expect(0);
-    // The other reads two nights at once, and dies before it has delivered them; nobody knows whether they arrived.
+    // The second machine reads two nights at once and dies before it has delivered them. Its mirror cannot know
+    // whether they arrived.
     account.night(2);
     two.deliver_to(&["own"]);
     let died = (4..40).find(|at| {

@@ -109,8 +109,8 @@ fn what_is_gone_is_asked_for_by_its_id_and_what_cannot_be_asked_for_is_missed_tw
         };
         assert_eq!(count(stream), ids(&work, stream).len());
     }
-    // The API has no query of a single message: those of a conversation that is gone go with it once no other list shows
-    // them, others are suspects.
+    // The API has no query for a single message. The run deletes the messages of a deleted conversation once no other
+    // list shows them. Other missing messages become suspects.
     assert_eq!(tombstones(&work, "messages"), covered);
     assert_eq!(suspects(&work, "messages"), messages);
     assert!(messages.is_subset(&set(&ids(&work, "messages"))));
@@ -134,7 +134,7 @@ fn what_is_gone_is_asked_for_by_its_id_and_what_cannot_be_asked_for_is_missed_tw
     equal(&sandbox, &work, &STREAMS);
     assert_eq!(ledger(&work, "messages", &format!("deleted = 1 AND seq > {seq}")), messages);
     says(&third, "messages: 5 records deleted (5: two complete readings did not show them)");
-    // How single records are asked for is remembered, and that messages cannot be.
+    // The mirror remembers how single records are asked for, and that messages cannot be asked for singly.
     let log = &sandbox.log()[asked..];
     assert!(log.iter().all(|l| !l.to_string().contains("__schema")));
     assert_eq!(log.iter().filter(|l| l["operation"] == "getContact").count(), 1);
@@ -235,7 +235,7 @@ fn the_job_says_how_many_may_go_how_often_it_is_asked_and_whether_any_may_go() {
     half.run(&sandbox, &[]).expect(0);
     off.run(&sandbox, &[]).expect(0);
     sandbox.delete("contacts", 40, 3);
-    // One request to see the schema, two to prove the query: one is left, and ten travel together.
+    // Of four requests, one reads the schema and two prove the query. The last one carries ten questions.
     half.run(&sandbox, &[]).expect(0);
     let first = (tombstones(&half, "contacts").len(), suspects(&half, "contacts").len());
     assert_eq!(first.0 + first.1, 40);
@@ -289,7 +289,8 @@ fn an_empty_list_empties_nothing_until_the_operator_says_so_and_what_comes_back_
     assert_eq!(last_seq(&work), dead + 300 + 60 + 1200);
 }
 
-/// Their conversations tell of a last message all the same: nothing is even a suspect.
+/// The run does not believe a list of messages that is empty although the entry of its conversation shows a last
+/// message. It marks no message, not even as a suspect.
 #[test]
 fn lists_of_messages_that_come_out_empty_against_their_entries_are_not_believed() {
     let sandbox = Sandbox::start(&ACCOUNT);
@@ -328,7 +329,8 @@ fn lists_of_messages_that_all_come_out_empty_are_an_outage() {
 fn records_that_are_moving_are_never_deleted() {
     let seeds: u32 = std::env::var("SOAK_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(3);
     let (mut deleted, mut moved) = (0, 0);
-    // As many as it takes to see something move: how questions come in turn differs from run to run.
+    // The test takes seeds until a record was deleted and one moved, because the order of the questions differs from
+    // run to run.
     for seed in 1..=seeds.max(30) {
         if seed > seeds && deleted > 0 && moved > 0 {
             break;

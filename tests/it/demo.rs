@@ -12,6 +12,6 @@ fn the_demonstration_survives_and_is_equal_to_the_truth() {
     assert!(numbers[0] >= 5 && numbers[1] >= 1 && numbers[numbers.len() - 2] >= 1, "{survived}");
     assert_eq!(shown.matches("equal to the truth").count(), 4, "{shown}");
     assert!(work.path("out/demo/manifest.json").exists());
-    // A second time, over what the first left.
+    // The demonstration also works over the files of an earlier one.
     work.call(&["demo", "--quiet"]).expect(0);
 }

@@ -40,7 +40,7 @@ fn a_page_argument_that_is_ignored_is_named() {
     let said = discover(&work, &sandbox, 2);
     assert!(said.contains("# OPEN: contacts: `page` is ignored"), "{said}");
     assert!(said.contains("# proven       streams.conversations.list.page"), "{said}");
-    // Nor is it taken for whole by a run.
+    // A run does not accept the list as complete either.
     let run = work.run(&sandbox, &["--page-size", "10"]).expect(3);
     assert!(run.stdout.contains("ignores the page argument"), "{}", run.stdout);
 }

@@ -301,7 +301,8 @@ fn a_damaged_mirror_is_told_and_kept() {
     assert_eq!(sandbox.log().len(), asked, "no request was made");
 }
 
-/// A mirror that was put back from a copy, beside which the former one's log still lies.
+/// If the mirror is damaged and a write-ahead log lies beside it, the error names the log. This happens when a copy
+/// is put back beside the log of its predecessor.
 #[test]
 fn a_log_that_is_left_over_is_named() {
     let sandbox = small(&[]);
@@ -434,7 +435,7 @@ fn print_config_shows_origins_and_hides_the_secret() {
     assert!(line("source.read_timeout = \"60s\"").ends_with("# default"), "{shown}");
     assert!(line("source.client_secret = \"[hidden]\"").ends_with("# job file"), "{shown}");
     assert!(!shown.contains("sandbox-secret"), "{shown}");
-    // It is the advice when a variable is missing, so it works without.
+    // The error about a missing variable recommends `--print-config`, so that flag works without the variable.
     let missing = job("client_id = \"${NO_SUCH_VARIABLE}\"", "");
     let shown = missing.call(&["run", "job.toml", "--print-config"]).expect(0).stdout;
     for key in ["source.client_id = (not set)", "source.client_secret = (not set)"] {
@@ -450,7 +451,7 @@ fn flags_before_environment_before_job_file() {
     let work = job("client_id = \"sandbox-client\"\nclient_secret = \"wrong\"", &format!("endpoint = \"{wrong}\""));
     let secret = work.path("secret");
     std::fs::write(&secret, "sandbox-secret\n").expect("written");
-    // The variable (here: the file it names) before the job file.
+    // The environment variable (here: the file that it names) wins over the job file.
     let code = |args: &[&str], env: &[(&str, &str)]| {
         let mut command = work.command(&["run", "job.toml"]);
         command.args(args).envs(env.iter().copied());
@@ -460,9 +461,9 @@ fn flags_before_environment_before_job_file() {
     let good = ("QPIEN_ENDPOINT", sandbox.endpoint.as_str());
     assert_eq!(code(&[], &[good, ("QPIEN_CLIENT_SECRET_FILE", file)]), Some(0));
     assert_eq!(code(&[], &[good]), Some(5), "the job file's secret is wrong");
-    // The variable itself before its file.
+    // The variable itself wins over its file.
     assert_eq!(code(&[], &[good, ("QPIEN_CLIENT_SECRET", "bad"), ("QPIEN_CLIENT_SECRET_FILE", file)]), Some(5));
-    // The flag before the variable.
+    // The flag wins over the variable.
     let bad = ("QPIEN_ENDPOINT", wrong);
     assert_eq!(code(&["--endpoint", &sandbox.endpoint], &[bad, ("QPIEN_CLIENT_SECRET_FILE", file)]), Some(0));
     assert_eq!(code(&[], &[bad, ("QPIEN_CLIENT_SECRET_FILE", file)]), Some(6));

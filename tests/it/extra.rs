@@ -61,7 +61,7 @@ fn otherwise_they_are_not_asked_for() {
     let sandbox = account(&work, &[]);
     work.run(&sandbox, &[]).expect(0);
     assert_eq!(extras(&work, "contacts"), None);
-    // Wanted later, they are fetched later.
+    // If the job asks for the fields later, the next run fetches them.
     std::fs::write(work.path("job.toml"), format!("{LISTS}extra_fields = \"collect\"\n{OUT}")).expect("the job");
     work.run(&sandbox, &[]).expect(0);
     assert!(extras(&work, "contacts").expect("a column").iter().all(|e| e.contains("nickname")));

@@ -85,7 +85,7 @@ fn nights_of_changes_merged_are_the_account_and_a_second_destination_costs_no_re
     Outcome::of(&account.work.command(&["export", "job.toml"]).output().expect("an export")).expect(0);
     assert_eq!(account.requests(), first, "an export asks nothing");
     account.equals_the_truth("added later");
-    // A twin without the second destination asks as much as the account with it.
+    // A twin account without the second destination asks the same questions.
     let mut alone = Account::new("");
     alone.run().expect(0);
     assert_eq!(alone.questions(), account.questions());
@@ -97,7 +97,7 @@ fn nights_of_changes_merged_are_the_account_and_a_second_destination_costs_no_re
         assert_eq!(account.questions(), alone.questions(), "night {night}");
         account.equals_the_truth(&format!("night {night}"));
     }
-    // What is gone is gone from the feed as well.
+    // A deleted record is deleted from the feed as well.
     account.sandbox.delete("contacts", 3, 1);
     account.run();
     account.run().expect(0);
@@ -160,13 +160,13 @@ fn killed(seed: u64, kills: u64) {
         let outcome = Outcome::of(&command.output().expect("a run"));
         died += u64::from(outcome.code == DIED);
         if dice(seed, night + 1000).is_multiple_of(3) {
-            // Dead again while it finishes what was cut off.
+            // This run dies too, while it finishes the delivery that was cut off.
             let mut command = account.command();
             command.env("QPIEN_TEST_DIE_AT", (dice(seed, night + 2000) % 12).to_string());
             Outcome::of(&command.output().expect("a run"));
         }
         let mut run = account.run();
-        // The first night's list of conversations may have been read by the run that died.
+        // If the run that died had already read the list of conversations, a second run may be needed.
         if run.code != 0 {
             run = account.run();
         }
@@ -199,7 +199,7 @@ fn files(work: &Work) -> BTreeMap<PathBuf, Vec<u8>> {
 
 #[test]
 fn what_was_cut_off_is_made_again_with_the_same_bytes_before_anything_new_goes_out() {
-    // Dead with files in place that no manifest names yet.
+    // The run died with every change file in place and no manifest that names one.
     let is_cut = |account: &Account| {
         let manifest = std::fs::read(account.work.path("feed/manifest.json")).unwrap_or_default();
         files(&account.work).len() == STREAMS.len() && !String::from_utf8_lossy(&manifest).contains("changes-")
@@ -213,7 +213,7 @@ fn what_was_cut_off_is_made_again_with_the_same_bytes_before_anything_new_goes_o
     let before = files(&account.work);
     account.night(1);
     let mut run = account.run();
-    // The list of conversations may have been read by the run that died.
+    // If the run that died had already read the list of conversations, a second run may be needed.
     if run.code != 0 {
         run = account.run();
     }
@@ -274,7 +274,7 @@ fn an_older_copy_of_a_mirror_is_refused_before_anything_is_asked() {
     replace(&newer, &state);
     replace(&state, &older);
     account.is_refused("which this mirror never delivered there: the mirror is an older copy");
-    // The newer one goes on; and it heals a folder of last week, where that was moved, too.
+    // The newer mirror goes on. It also brings an older copy of the folder up to date, even if that copy was moved.
     replace(&state, &newer);
     account.night(2);
     account.run().expect(0);
@@ -287,7 +287,7 @@ fn an_older_copy_of_a_mirror_is_refused_before_anything_is_asked() {
     account.run().expect(0);
     replace(&feed, &account.work.path("moved"));
     account.equals_the_truth("an older folder that was moved");
-    // An older one fills a place that was emptied.
+    // The older copy of the mirror may fill a folder that was emptied.
     account.become_job(FEED);
     replace(&state, &older);
     std::fs::remove_dir_all(&feed).expect("emptied");
@@ -303,7 +303,7 @@ fn a_lost_mirror_is_refused_before_anything_is_asked() {
     let (check, before) = (["check", "job.toml", "--endpoint", &account.sandbox.endpoint], account.requests());
     assert!(account.run().expect(2).stderr.contains("feed holds changes from another mirror"));
     assert_eq!(account.requests(), before, "nothing was asked");
-    // Neither the new mirror that is left, nor none, is taken for it.
+    // The run is refused with the new mirror that the first attempt left, and also without a mirror.
     account.is_refused("feed holds changes from another mirror");
     std::fs::remove_dir_all(account.work.path("state")).expect("lost");
     assert!(account.work.call(&check).expect(2).stdout.contains("feed holds changes from another mirror"));
@@ -355,7 +355,7 @@ fn a_mirror_may_drop_what_every_destination_has() {
     };
     for night in 1..=3 {
         let mut command = account.command();
-        // Killed at any step, nothing is dropped that is not delivered.
+        // A run that is killed at any step drops no payload that is not yet delivered.
         command.env("QPIEN_TEST_DIE_AT", (7 + 9 * night).to_string());
         Outcome::of(&command.output().expect("a run"));
         account.run().expect(0);
@@ -367,7 +367,7 @@ fn a_mirror_may_drop_what_every_destination_has() {
     account.run();
     account.run().expect(0);
     fed(&account, "deleted");
-    // A destination that comes later would lack them.
+    // A destination that is added later would lack the dropped payloads.
     let later = FEED.replace("\"feed\"", "\"later\"");
     std::fs::write(account.work.path("job.toml"), format!("{}{later}", only("retain = \"until-delivered\"")))
         .expect("it");

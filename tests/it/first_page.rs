@@ -14,7 +14,7 @@ fn from_zero(work: &Work) -> String {
     work.path("zero.graphql").display().to_string()
 }
 
-// Nothing says that a list goes on, nor which conversation has messages.
+// No total and no `hasNextPage` says that a list goes on, and no `lastMessage` says which conversation has messages.
 const NO_TOTALS: &str = "[source.dialect.list]\ntotal = \"\"\nhas_next = \"\"\n[source.dialect.streams.conversations]\ndrop = [\"lastMessage\"]\n";
 
 fn account(sdl: &str, messages: &str) -> Sandbox {
@@ -42,7 +42,7 @@ fn the_first_conversations_have_no_messages() {
     assert_eq!(ids(&work, "messages"), truth.keys().cloned().collect::<Vec<_>>());
     assert_eq!(ids(&work, "contacts").len(), 130);
     assert!(ids(&work, "customer_persons").is_empty());
-    // What one conversation has shown is remembered: the next run asks for no proof.
+    // The mirror remembers what one conversation has shown, so the next run asks for no proof.
     let before = sandbox.log().len();
     work.run(&sandbox, &[]).expect(0);
     let again = messages(&sandbox, before);
@@ -58,7 +58,7 @@ fn nothing_has_shown_it_while_nobody_has_written() {
     assert!(ids(&work, "messages").is_empty());
     let listen = sandbox.address.clone();
     drop(sandbox);
-    // A night later there are some.
+    // A night later there are messages and persons.
     let size = ["--contacts", "130", "--persons", "3", "--conversations", "60", "--messages", "12"];
     let sandbox = Sandbox::start_at(
         &listen,

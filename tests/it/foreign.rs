@@ -257,7 +257,7 @@ fn a_record_without_an_id_is_not_passed_over_in_silence() {
     assert_eq!(work.manifest()["streams"]["contacts"]["set_aside"].as_array().map(Vec::len), Some(1));
 }
 
-/// What passes, once, in the middle of a run.
+/// The run asks again after a single bad answer in its middle, and ends complete.
 #[test]
 fn what_passes_is_asked_again() {
     let json = |text: &'static str| Answer::new(200, "application/json", text);

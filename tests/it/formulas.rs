@@ -33,7 +33,8 @@ const KEPT: [&str; 7] = ["a=1+1", "  text", "\u{200b}text", "'=1+1", "山田＝"
 #[test]
 fn no_cell_is_left_that_a_spreadsheet_would_run() {
     let foreign = Foreign::default();
-    // The names of the contacts 1000, 1001, ...: the server tells them as `text 1000`.
+    // The server sends the names of contacts 1000, 1001, ... as `text 1000`, `text 1001`, ...; the texts under test
+    // replace them.
     let server = Server::start(move |asked| {
         let answer = foreign.answer(asked);
         let mut body = String::from_utf8(answer.body).expect("UTF-8");

@@ -144,7 +144,8 @@ fn a_front_that_stays_is_an_outage_and_no_matter_of_the_key() {
     });
 }
 
-/// The server says when to come again, later than a first contact may take.
+/// A run honours a `Retry-After` in its first answers, even if it is longer than the 20 seconds that a first contact
+/// may take.
 #[test]
 fn a_wait_that_is_told_at_the_start_is_waited() {
     let told = |asked: &Asked| asked.n == 1;

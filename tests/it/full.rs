@@ -24,7 +24,7 @@ fn a_whole_account_is_equal_cell_for_cell() {
         assert!(said.contains(&format!("{rows} records equal")), "{stream}: {said}");
         nulls_and_empties(&work.csv(stream), &truth);
         let entry = &manifest["streams"][stream];
-        // Lists are read a second time; each conversation's messages once.
+        // The run reads each list a second time, but the messages of each conversation only once.
         let verdict = if **stream == *"messages" { "continuous" } else { "proven" };
         assert_eq!((entry["rows"].as_u64(), entry["verdict"].as_str()), (Some(rows), Some(verdict)));
         let sum = Command::new("sha256sum").arg(work.path(&format!("out/{stream}.csv"))).output().expect("sha256sum");
@@ -62,7 +62,7 @@ fn nulls_and_empties(csv: &[u8], truth: &str) {
         }
     }
     assert!(nulls > 0, "the data has no null to tell");
-    // Only some streams have empty texts; the whole account has (asserted where it is largest).
+    // Only some streams have empty texts, so this is asserted only where a stream is large.
     assert!(empties > 0 || truth.len() < 100_000, "the data has no empty text to tell");
 }
 

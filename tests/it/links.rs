@@ -101,11 +101,11 @@ fn a_lock_is_no_link() {
             refused.stderr.contains(".lock: it is a link") || refused.stderr.contains("it is a link"),
             "{refused:?}"
         );
-        // One that leads nowhere makes nothing there.
+        // A link that leads nowhere does not create its target.
         place.link(place.path("nowhere"), lock);
         place.run().expect(2);
         assert!(!place.path("nowhere").exists());
-        // A second name of a file, and a file with other words in it.
+        // A hard link to another file, and a file with other contents, are refused too.
         std::fs::remove_file(place.path(lock)).expect("removed");
         std::fs::hard_link(&theirs, place.path(lock)).expect("a second name");
         place.run().expect(2);
@@ -161,7 +161,7 @@ fn a_mirror_is_not_made_through_a_link() {
             assert!([2, 7].contains(&told.code), "{command} {told:?}");
         }
     }
-    // A link to a mirror is a way to it, and two ways have one lock.
+    // A link to a mirror may be used, and both paths have one lock.
     std::fs::remove_file(place.path("state/qpien.db")).expect("removed");
     place.run().expect(0);
     std::fs::create_dir(place.path("elsewhere")).expect("a folder");
@@ -172,7 +172,8 @@ fn a_mirror_is_not_made_through_a_link() {
     place.call(&["run", "job.toml", "--mirror", "elsewhere/way.db"]).expect(11);
 }
 
-/// The folder itself may be a link; below it there is none.
+/// The delivery folder itself may be a link. Below it the run follows no link, and refuses a pipe or a folder in the
+/// place of a file.
 #[test]
 fn a_delivery_goes_through_no_link_below_its_folder() {
     let place = Place::new("content = \"changes\"\n");
@@ -280,7 +281,7 @@ fn a_foreign_manifest_removes_nothing() {
             }
         }
         std::fs::write(place.path("out/manifest.json"), whole.to_string()).expect("written");
-        // A former format's files go, and nobody else's.
+        // If the format changes, the export removes the files of the former format and no other file.
         place.run().expect(0);
         if content == "snapshot" {
             let other = job("compression = \"gzip\"\n");
@@ -319,7 +320,7 @@ fn a_mirror_does_not_lie_where_its_output_goes() {
             assert!(said.contains("lies where the job writes its output"), "{mirror}: {said}");
         }
     }
-    // A second name of the mirror in the folder.
+    // The mirror has a second name (a hard link) in the folder.
     place.run().expect(0);
     std::fs::remove_file(place.path("out/contacts.csv")).expect("removed");
     std::fs::hard_link(place.path("state/qpien.db"), place.path("out/contacts.csv")).expect("a second name");
@@ -328,6 +329,6 @@ fn a_mirror_does_not_lie_where_its_output_goes() {
         assert!(refused.stderr.contains("lies where the job writes its output"), "{refused:?}");
     }
     std::fs::remove_file(place.path("out/contacts.csv")).expect("removed");
-    // In the folder, at a place that no delivery uses, it is at home.
+    // The mirror may lie in the folder under a name that no delivery uses.
     place.call(&["run", "job.toml", "--mirror", "out/state.db"]).expect(0);
 }

@@ -129,7 +129,8 @@ fn a_masked_value_is_in_no_output_and_no_log_and_at_landing_in_no_page_of_the_mi
         files.insert("stderr".into(), run.stderr.into_bytes());
         assert_eq!(found(&files, &secrets), Vec::<PathBuf>::new(), "{mask_at}");
         assert_eq!(!found(&everything(&account.work.path("state")), &secrets).is_empty(), in_mirror, "{mask_at}");
-        // Hashes join: equal values are equal, others are not, and nothing else has changed.
+        // Hashes can be joined on: equal values have equal hashes, different values have different ones, and no other
+        // field changes.
         let truth = account.sandbox.truth("contacts");
         let fed = Fed::read(&account.work.path("feed"), "contacts");
         let mut by_hash: BTreeMap<String, String> = BTreeMap::new();
@@ -168,7 +169,7 @@ fn a_delivery_that_was_cut_off_is_finished_with_its_masks_on_and_verified_with_t
         let mirror = rusqlite::Connection::open(account.work.path("state/qpien.db")).expect("the mirror");
         mirror.query_row("SELECT count(*) FROM pin", [], |r| r.get::<_, i64>(0)).unwrap_or(0)
     };
-    // Dead with what was to be delivered pinned, and nothing of it there.
+    // The run died with the ranges of its delivery pinned and no file of it in place.
     let cut = (10..60).find_map(|at: u32| {
         let account = Account::new("");
         let args = ["run", "job.toml", "--endpoint", &account.sandbox.endpoint];
@@ -178,7 +179,7 @@ fn a_delivery_that_was_cut_off_is_finished_with_its_masks_on_and_verified_with_t
     let account = cut.expect("a step at which ranges are pinned");
     assert!(!account.work.path("feed/contacts").exists(), "the first such step is before the files");
     if account.run(KEY).code != 0 {
-        // The list of conversations may have been read by the run that died.
+        // If the run that died had already read the list of conversations, a second run may be needed.
         account.run(KEY).expect(0);
     }
     let secrets = account.secrets();
@@ -188,7 +189,7 @@ fn a_delivery_that_was_cut_off_is_finished_with_its_masks_on_and_verified_with_t
     assert_eq!(Fed::read(&account.work.path("feed"), "contacts").rows.len(), 120);
     let verify = |key: &str| Outcome::of(&account.command(&["verify", "job.toml"], key).output().expect("it"));
     verify(KEY).expect(0);
-    // Of another key the snapshot would be another, and nothing is wrong with it.
+    // With another key the snapshot would hold other hashes. `verify` says that the masks differ, and does not fail.
     let said = verify("another long and random text").expect(0).stdout;
     assert!(said.contains("contacts: the job says otherwise now than when it was delivered (masks"), "{said}");
 }
@@ -221,7 +222,7 @@ fn a_place_of_changes_holds_rows_of_one_key_and_of_the_same_masks() {
     let account = Account::new("");
     account.run(KEY).expect(0);
     let fed = delivered(&account.work.path("feed"));
-    // The other place is served.
+    // Only the feed is refused. The other destination is still served.
     let refused = |outcome: Outcome| {
         let told = outcome.expect(1).stderr;
         assert!(told.contains("feed") && told.contains("empty that place") && !told.contains(OTHER), "{told}");
@@ -234,7 +235,7 @@ fn a_place_of_changes_holds_rows_of_one_key_and_of_the_same_masks() {
     refused(account.call(&["export", "job.toml"], KEY));
     account.become_job("", MASKS);
     account.call(&["export", "job.toml"], KEY).expect(0);
-    // An empty place takes the other key, and is filled again without a request.
+    // An emptied folder accepts the other key, and the export fills it without a request.
     std::fs::remove_dir_all(account.work.path("feed")).expect("emptied");
     account.call(&["export", "job.toml"], OTHER).expect(0);
     let again = Fed::read(&account.work.path("feed"), "contacts").rows;
@@ -242,7 +243,7 @@ fn a_place_of_changes_holds_rows_of_one_key_and_of_the_same_masks() {
     assert_eq!(account.sandbox.counts()["requests"], before);
     account.call(&["export", "job.toml"], KEY).expect(1);
     account.run(OTHER).expect(0);
-    // The mirror remembers neither key.
+    // The mirror stores neither key.
     let mirror = everything(&account.work.path("state"));
     assert_eq!(found(&mirror, &[KEY.to_owned(), OTHER.to_owned()]), Vec::<PathBuf>::new());
 }

@@ -24,7 +24,7 @@ fn peak_of(outcome: &Outcome) -> f64 {
 fn the_peak_is_small_and_flat() {
     let (small, large) = (peak_mib(1_000), peak_mib(5_000));
     assert!(small <= 64.0, "{small} MiB at 200,000 messages");
-    // Sorting an export keeps bounded buffers, which a small account does not fill.
+    // An export sorts with bounded buffers, which a small account does not fill.
     assert!(large <= 72.0 && large <= small + 16.0, "{small} MiB at 200,000 messages, {large} MiB at 1,000,000");
 }
 
@@ -39,7 +39,7 @@ fn however_few_bytes_may_be_under_way_the_run_ends() {
     }
 }
 
-/// A record of so many megabytes costs a few times its size, wherever it goes.
+/// A text of 30 MB raises the run's peak memory by a few times its size, in every file format.
 #[test]
 fn a_large_text_costs_a_few_times_its_size() {
     const SIZE: usize = 30_000_000;
@@ -62,7 +62,8 @@ fn a_large_text_costs_a_few_times_its_size() {
     }
 }
 
-/// An answer with an error for every row, each of which names a field that the server does not know.
+/// A run bears an answer with ten thousand errors in less than 120 MiB. Each error names another field that the
+/// server does not know.
 #[test]
 fn ten_thousand_errors_in_an_answer_are_no_matter_of_memory() {
     let errors: Vec<serde_json::Value> = (0..10_000)

@@ -59,7 +59,7 @@ fn delivered(work: &Work) -> BTreeSet<String> {
 
 #[test]
 fn messages_of_a_merged_conversation_are_there_after_the_night() {
-    // The same contact's conversation; another's; in the list before and behind.
+    // Conversations are merged into one of the same contact and into one of another, earlier and later in the list.
     for (pairs, moved) in [
         (&[(1, 0), (6, 7)][..], Moved::Sorted),
         (&[(1, 0), (6, 7)], Moved::AsTheyWere),
@@ -86,7 +86,8 @@ fn messages_of_a_merged_conversation_are_there_after_the_night() {
     }
 }
 
-/// Some of them stay behind: the server keeps them nowhere. What is gone is told as what it is: an inference.
+/// The run deletes messages that no list shows after their conversation is gone, and says that it inferred this. Here
+/// eight messages are lost with two conversations.
 #[test]
 fn what_went_with_its_conversation_goes_and_is_told() {
     let server = Qpien::start(account(60), |_, _| None);
@@ -107,7 +108,8 @@ fn what_went_with_its_conversation_goes_and_is_told() {
     );
 }
 
-/// A run that may spend few requests on the search keeps what it has not found, says so, and goes on in the next night.
+/// If the search for messages is limited to few requests, the run keeps the messages that it has not found, says so,
+/// and continues the search in the next night.
 #[test]
 fn a_search_that_takes_nights_deletes_nothing_that_exists() {
     for (requests, least) in [(3, 2), (8, 1)] {
@@ -115,7 +117,7 @@ fn a_search_that_takes_nights_deletes_nothing_that_exists() {
         let few = format!("audit = 0\naliases_per_request = 5\n[mirror]\nconfirm_requests = {requests}");
         let work = job("incremental", &few);
         server.run(&work).expect(0);
-        // The target is of another contact, and in the middle of what is searched.
+        // The target belongs to another contact, and lies in the middle of the lists that are searched.
         merge(&mut server.account(), 199, 100, Moved::Sorted);
         drop(take(&mut server.account(), 20));
         let mut kept = 0;
@@ -137,7 +139,7 @@ fn a_search_that_takes_nights_deletes_nothing_that_exists() {
     }
 }
 
-/// A server that tells of each message whether it is there needs no search.
+/// If the server answers for single messages, the run asks for each one and searches no list.
 #[test]
 fn where_messages_can_be_asked_for_no_list_is_searched() {
     let server = Qpien::start(account(60), |account, field| {
@@ -160,10 +162,12 @@ fn where_messages_can_be_asked_for_no_list_is_searched() {
     assert_eq!(delivered(&work), server.account().ids("messages"), "{}", night.stdout);
 }
 
-/// A conversation is merged into one whose messages were read already, before its own were: nobody has seen what it held.
+/// A conversation may be merged before its messages were read, into one whose messages were already read. The run
+/// finds the messages or reports the conversation.
 #[test]
 fn messages_of_a_conversation_that_is_merged_before_it_was_read_are_found_or_the_run_says_so() {
-    // With enough requests for the search, and with few: then the next nights go on with it.
+    // One job allows enough requests for the search. The other allows too few, so the next nights continue the
+    // search.
     for (more, is_enough) in
         [("audit = 0", true), ("audit = 0\naudit_repair = 0\n[mirror]\nconfirm_requests = 1", false)]
     {

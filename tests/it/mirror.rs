@@ -33,7 +33,7 @@ fn a_view_per_stream_answers_by_hand() {
     let by_hand =
         mirror.query_row("SELECT count(*) FROM conversations WHERE isStarred = 1", [], |r| r.get::<_, u64>(0));
     assert_eq!(by_hand.expect("booleans"), starred);
-    // Debian's own shell, where there is one.
+    // The `sqlite3` shell of the system reads the mirror too, if it is installed.
     if let Ok(shell) = std::process::Command::new("sqlite3")
         .arg(work.path("m.db"))
         .arg("SELECT count(createdAt) FROM messages")

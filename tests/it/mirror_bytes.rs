@@ -159,7 +159,7 @@ impl Mirrored {
                 assert!(says_the_same(&feed, &self.feed), "other changes: {told}");
             }
             7 => {
-                // Whatever lies there all the same is right: another stream's.
+                // Files that were delivered all the same belong to other streams, and are right.
                 let (out, _) = self.given();
                 for (name, bytes) in &out {
                     assert_eq!(self.out.get(name), Some(bytes), "{name}: {told}");
@@ -182,7 +182,7 @@ impl Mirrored {
         self.put(bytes);
         let run = self.run();
         self.is_right_or_7(&run, &format!("run: {what}"));
-        // And once more: what was marked is written again.
+        // The next run writes again what this one marked as damaged.
         let again = self.run();
         self.is_right_or_7(&again, &format!("the run after: {what}"));
         [verified.code, exported.code, run.code]
@@ -212,7 +212,7 @@ fn one_flipped_bit_of_the_header_or_the_schema_gives_right_cells_or_exit_code_7(
     let mut dice = Dice(11);
     for n in 0..flips {
         let mut bytes = mirrored.whole.clone();
-        // The header, and the page in which the schema begins.
+        // A byte of the header, or of the page in which the schema begins.
         let (at, bit) = (dice.below(if n % 2 == 0 { 100 } else { 4096 }), dice.below(8));
         bytes[at] ^= 1 << bit;
         mirrored.all_three(&bytes, &format!("bit {bit} of byte {at}"));
@@ -283,7 +283,7 @@ fn a_record_that_was_edited_or_removed_by_hand_is_named_held_and_written_again()
             let first = mirrored.work.call(&["export", "job.toml"]).expect(7);
             assert!(first.stderr.contains(&format!("{stream} {id}")), "{sql}: {}", first.stderr);
             assert!(files(&mirrored.work.path("out")).is_empty(), "{sql}: nothing is published");
-            // From now on the stream is held, and the others are not.
+            // From now on the stream is held back, and the others are delivered.
             let second = mirrored.work.call(&["export", "job.toml"]).expect(7);
             assert!(second.stderr.contains(&id) && second.stderr.contains("not read again yet"), "{}", second.stderr);
             let there = files(&mirrored.work.path("out"));
@@ -335,7 +335,7 @@ fn a_body_of_a_large_mirror_is_compared_when_it_is_delivered() {
         (format!("UPDATE body_contacts SET payload = replace(payload, 'e', 'a') WHERE id = {one}"), true),
         (format!("DELETE FROM body_contacts WHERE id = {one}"), false),
     ] {
-        // Another program's table makes the file one that is not looked through at each opening.
+        // A large table of another program makes the file too large to be checked in full at each opening.
         let large = format!("CREATE TABLE notes (x); INSERT INTO notes VALUES (zeroblob(140000000)); {sql}");
         let bytes = edited(&mirrored, &large);
         mirrored.put(&bytes);
@@ -347,7 +347,7 @@ fn a_body_of_a_large_mirror_is_compared_when_it_is_delivered() {
         assert!(!fed.keys().any(|name| name.contains("contacts")), "{sql}, {is_named}: {:?}", fed.keys());
         mirrored.run().expect(0);
         assert_eq!(files(&mirrored.work.path("out")), mirrored.out, "{sql}");
-        // A run finds it when it delivers, and the next one reads it again.
+        // A run finds the damage when it delivers, and the next run reads the record again.
         mirrored.put(&bytes);
         let run = mirrored.run().expect(7);
         assert!(run.stdout.contains("its stream is delivered to nobody"), "{}", run.stdout);

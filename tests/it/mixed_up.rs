@@ -43,13 +43,13 @@ fn the_answer_to_the_request_before_is_never_believed() {
     }
 }
 
-/// After a fault each answer on a connection is that of the question before it, until another connection is made.
+/// If a connection begins to deliver each answer one request late, the run gives the connection up.
 #[test]
 fn a_connection_that_lags_behind_is_given_up() {
     let waiting: Mutex<HashMap<usize, Value>> = Mutex::default();
     let server = Qpien::whole(Account::new(150, 12, 25), unbent, move |asked, fields, body| {
         let mut waiting = waiting.lock().expect("no panic");
-        // The first connections stumble at their eighth request, for good.
+        // From the server's ninth request on, the first four connections answer one request late.
         if asked.connection <= 4 && lists(fields) && asked.n > 8 {
             let late = waiting.insert(asked.connection, body);
             return late.map_or_else(|| Answer::json(200, &json!({"data": {}})), |late| Answer::json(200, &late));
@@ -61,7 +61,8 @@ fn a_connection_that_lags_behind_is_given_up() {
     whole(&work, &server.account());
 }
 
-/// Somebody else's answers come through a proxy, too: an older program's, without names of its own.
+/// The run never believes an answer to another client's request. Here a proxy delivers answers to an older program,
+/// which used no aliases.
 #[test]
 fn an_answer_to_somebody_else_is_never_believed() {
     let n = AtomicUsize::new(0);
@@ -99,7 +100,8 @@ fn a_server_that_ignores_aliases_is_read_all_the_same_and_that_is_said() {
     assert!(server.requests() < 40, "{} requests", server.requests());
 }
 
-/// A server that ignores aliases in lists alone, and one that ignores them where a request carries several.
+/// The run reads everything from a server that ignores aliases only in lists, or only in requests with several
+/// questions.
 #[test]
 fn a_server_that_ignores_some_aliases_is_read_all_the_same() {
     for several in [false, true] {
@@ -132,7 +134,8 @@ fn names_are_never_given_twice_and_requests_of_a_kind_have_one_length() {
     assert_eq!(names.iter().map(String::len).collect::<BTreeSet<_>>().len(), 1, "{names:?}");
 }
 
-/// An empty list beside an error that names no question of the request, for some questions and twice each.
+/// The run does not accept an empty list beside an error whose path names no question of the request. Here every
+/// tenth conversation gets such an answer twice.
 #[test]
 fn an_error_without_an_address_is_never_dropped() {
     for path in
@@ -158,7 +161,8 @@ fn an_error_without_an_address_is_never_dropped() {
     }
 }
 
-/// Bytes that are not UTF-8, and control characters as they are, cost at most the characters that they stand for.
+/// Invalid UTF-8 and raw control characters in an answer cost no record. The run replaces the invalid bytes, says so,
+/// and keeps the control characters.
 #[test]
 fn a_text_that_is_none_costs_no_record() {
     let server = Qpien::whole(Account::new(90, 3, 5), unbent, |_, _, body| {
@@ -180,7 +184,8 @@ fn a_text_that_is_none_costs_no_record() {
     assert!(outcome.stdout.contains("replaced"), "{}", outcome.stdout);
 }
 
-/// Two ids that differ in nothing but bytes that are no text are not one record.
+/// A row whose id is not valid UTF-8 is set aside, because two such ids would become equal once their bytes are
+/// replaced.
 #[test]
 fn an_id_that_is_no_text_is_none() {
     let server = Qpien::whole(Account::new(250, 3, 5), unbent, |_, _, body| {
@@ -201,7 +206,7 @@ fn an_id_that_is_no_text_is_none() {
     assert_eq!(ids(&work, "contacts").len(), 248);
 }
 
-/// Errors of another request, of which this one has no data, are that request's: they end nothing.
+/// An error whose path names a question of another request does not end the run.
 #[test]
 fn an_error_of_another_request_is_never_believed() {
     for data in [Value::Null, json!({})] {
@@ -223,7 +228,7 @@ fn an_error_of_another_request_is_never_believed() {
     }
 }
 
-/// Errors that are no list are errors all the same.
+/// The run treats `errors` as errors whatever its JSON type is: a text, an object, a list of texts or `true`.
 #[test]
 fn errors_of_any_form_are_never_dropped() {
     for errors in [json!("shard is down"), json!({"message": "shard is down"}), json!(["shard is down"]), json!(true)] {
@@ -247,7 +252,8 @@ fn errors_of_any_form_are_never_dropped() {
     }
 }
 
-/// Each alone on its page: bytes that are no UTF-8, and a control character behind a quotation mark.
+/// A broken text costs no record either if it is the only one on its page: once it is invalid UTF-8, once a control
+/// character behind an escaped quotation mark.
 #[test]
 fn a_text_that_is_none_costs_no_record_alone_on_its_page() {
     let server = Qpien::whole(Account::new(90, 3, 5), unbent, |_, _, body| {

@@ -78,7 +78,8 @@ fn what_a_run_keeps_is_its_users_alone_and_what_it_delivers_is_no_wider_than_the
     }
 }
 
-/// While it is written, and from an older version that left it wide open.
+/// Only the user can read the mirror and its log while a run writes them. The run also narrows files that an older
+/// version left readable to everybody.
 #[test]
 fn a_mirror_is_nobody_elses_while_it_is_written_and_where_it_was_wider_before() {
     let sandbox = Sandbox::start(&[&SIZE[..], &["--requests-per-minute", "0", "--latency", "40ms"]].concat());
@@ -129,7 +130,7 @@ fn a_file_gets_the_mode_and_the_group_of_the_one_before_it() {
                 assert_eq!(std::fs::metadata(path).expect("a file").gid(), 4242, "{}", path.display());
             }
         }
-        // What was taken away stays taken away.
+        // A permission that somebody removed stays removed.
         for path in files(&out) {
             set(&path, 0o600);
         }

@@ -36,7 +36,7 @@ fn moment(id: usize) -> i64 {
         LAST,
         LAST - 999,
         LAST - 1,
-        // The last that a `jiff::Timestamp` holds, and the one after it.
+        // The last moment that a `jiff::Timestamp` holds, and the one after it.
         253_402_207_200_999_999,
         253_402_207_201_000_000,
         FIRST,
@@ -45,7 +45,7 @@ fn moment(id: usize) -> i64 {
         -1,
         0,
         1,
-        // The leap day of 1900 that was none, and that of 2000.
+        // The end of February 1900, which was no leap year, and the leap day of 2000.
         -2_203_891_200_000_001,
         951_825_600_000_001,
         4_102_444_800_000_000,
@@ -83,10 +83,10 @@ fn without_zone(id: usize) -> String {
     format!("\"{:.6}\"", civil(moment(id)))
 }
 
-/// Returns the moment with varying offsets. Its local date may lie outside the years 1 to 9999.
+/// Returns the moment with an offset that varies by record. Its local date stays within the years 1 to 9999.
 fn with_offset(id: usize) -> String {
     let hours = [3, -5, 14, -11][id % 4];
-    // Where the clock on that wall cannot be written it is another wall.
+    // If the local time cannot be written with this offset, the opposite one is used.
     let hours = if (FIRST..=LAST).contains(&(moment(id) + hours * HOUR)) { hours } else { -hours };
     format!("\"{:.6}{hours:+03}:00\"", civil(moment(id) + hours * HOUR))
 }
@@ -226,7 +226,7 @@ fn what_is_no_moment_is_kept_as_it_was_sent_and_counted() {
         let work = Work::with_job(JOB);
         let server = dated(form);
         let outcome = work.call(&["run", "job.toml", "--endpoint", &server.endpoint]).expect(0);
-        // 52 contacts, and of each of three conversations 20 messages.
+        // 52 contacts, and 20 messages in each of three conversations.
         assert!(outcome.stdout.contains("112 values"), "{}", outcome.stdout);
         for row in lines(&work, "contacts").iter().skip(1) {
             let sent = form(id_of(row["_id"].as_str().expect("an id")));
@@ -245,7 +245,7 @@ fn of_2024(id: usize) -> i64 {
 #[test]
 fn each_stream_has_a_unit_of_its_own() {
     for (of_contacts, of_messages) in [(1_000, 1_000_000), (1_000_000, 1_000), (1, 1_000), (1_000, 1)] {
-        // One of them says it as text.
+        // A unit of 1 stands for a moment as text.
         let form = move |id: usize, unit: u64| match unit {
             1 => format!("\"{:.6}Z\"", civil(of_2024(id))),
             unit => decimal(of_2024(id), unit),
@@ -275,7 +275,7 @@ fn each_stream_has_a_unit_of_its_own() {
                 }
             }
         }
-        // What the mirror shows by hand is the same.
+        // The mirror's views show the same moments.
         let mirror = rusqlite::Connection::open(work.path("state/qpien.db")).expect("the mirror");
         let of = |stream: &str| -> String {
             mirror.query_row(&format!("SELECT min(createdAt) FROM {stream}"), [], |r| r.get(0)).expect("a moment")
@@ -286,7 +286,8 @@ fn each_stream_has_a_unit_of_its_own() {
     }
 }
 
-/// The unit that rows have shown is not that of all rows, or the job says another one.
+/// The run reports moments that lie decades before all others. Either some rows use another unit than the rows that
+/// showed the unit, or the job names a wrong one.
 #[test]
 fn moments_decades_before_all_others_are_a_finding() {
     let mixed: Form = |id| if id % 1000 == 7 { decimal(of_2024(id), 1_000_000) } else { decimal(of_2024(id), 1_000) };
@@ -294,14 +295,14 @@ fn moments_decades_before_all_others_are_a_finding() {
     let run = work.call(&["run", "job.toml", "--endpoint", &dated(mixed).endpoint]).expect(0);
     let told = "createdAt of 1 record is of 1970 or soon after, decades before all other moments (2024 is the next)";
     assert!(run.stdout.contains(told), "{}", run.stdout);
-    // The job takes seconds for milliseconds, in one stream.
+    // For one stream the job says milliseconds, but the server sends seconds.
     let job = JOB.replacen("[[dest", "[source.dialect.streams.messages]\ndate = \"epoch_ms\"\n[[dest", 1);
     let work = Work::with_job(&job);
     let seconds: Form = |id| decimal(of_2024(id), 1_000_000);
     let server = dated(seconds);
     let run = work.call(&["run", "job.toml", "--endpoint", &server.endpoint]).expect(0);
     assert!(run.stdout.contains("messages: createdAt of 63 records is of 1970"), "{}", run.stdout);
-    // With the line taken back, what is delivered again is right.
+    // Without that line in the job, the next run delivers the right moments.
     std::fs::write(work.path("job.toml"), JOB).expect("the job");
     work.call(&["run", "job.toml", "--endpoint", &server.endpoint]).expect(0);
     assert!(

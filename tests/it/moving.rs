@@ -48,7 +48,7 @@ struct Way {
 
 /// Reads a moving account and checks the result.
 fn read(way: Way) -> Mirrored {
-    // As much moves in a reading, whether its questions are asked one by one or ten at a time.
+    // With these rates about as much moves per question, whether a request carries one question or ten.
     let rate = if way.together == 1 { "0.4" } else { "2" };
     let drift = format!("{rate}:{}", way.seed);
     let account = ["--contacts", "600", "--persons", "130", "--conversations", "120", "--messages", "1200"];
@@ -111,7 +111,8 @@ fn holds(order: usize) {
         println!("{}, {adversary}: {runs} runs, {complete} streams complete, {incomplete} not", ORDERS[order]);
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    // So much moves here (two changes a question) that closing readings often find no end; not always.
+    // So much moves here (about four changes per ten questions) that closing readings often, but not always, find no
+    // end.
     let fair = |name: &&str| HOPELESS.into_iter().all(|(hopeless, _)| hopeless != *name);
     let fair: Vec<_> = tally.iter().filter(|(name, _)| fair(name)).map(|(_, tally)| tally).collect();
     let (runs, complete): (u64, usize) = (fair.iter().map(|t| t.0).sum(), fair.iter().map(|t| t.1).sum());
@@ -156,7 +157,7 @@ fn an_adversary_that_nobody_knows_or_that_needs_drift_is_refused() {
 /// Returns `true` if the check finds missing records in a stream called complete, with the walk weakened this way.
 fn misses(spoilt: &'static str) -> bool {
     let way = |seed| Way { order: "newest-first", adversary: "none", seed, together: 10, spoilt: Some(spoilt) };
-    // The first that does ends it.
+    // The first seed that finds a missing record ends the search.
     (1..=60).any(|seed| read(way(seed)).wrong.iter().any(|what| what.contains("is missing")))
 }
 

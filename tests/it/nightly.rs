@@ -126,7 +126,8 @@ fn nights(seed: u64, count: u64, kills: u64) {
     let mut account = Account::new("incremental", "audit = 0", 120, 2500, &["--latency", "1ms"]);
     account.run().expect(0);
     account.equals_the_truth("before the first night");
-    // Who may have got messages in the last nights: within the lookback of three days they are read again.
+    // These conversations may have new messages of the last nights. Within the lookback of three days, runs read them
+    // again.
     let mut recent: Vec<BTreeSet<String>> = Vec::new();
     for night in 1..=count {
         let told = account.night(&format!("seed={seed}&changed=12&new=3&contacts=7&status=4"));
@@ -141,7 +142,7 @@ fn nights(seed: u64, count: u64, kills: u64) {
         recent.push(ids(&told, &["changed", "new"]));
         let may: BTreeSet<String> = recent.iter().rev().take(5).flatten().cloned().collect();
         assert!(asked.is_superset(&must), "seed {seed}, night {night}: not asked: {:?}", must.difference(&asked));
-        // A run that is killed after everything was read and stored leaves nothing for a second one to do over.
+        // A run that is killed after it stored everything leaves nothing for the next run to read again.
         assert!(asked.is_subset(&may), "seed {seed}, night {night}: asked in vain: {:?}", asked.difference(&may));
         let report = account.messages();
         let lists = |name: &str| report[name].as_u64().expect("a number");
@@ -175,7 +176,7 @@ fn nights_that_are_killed_come_to_the_same() {
 fn newest_first_is_read_from_its_newest_end_and_oldest_first_whole() {
     const SMALL: &str = "audit = 0\npage_size = 10";
     for (order, from_the_end) in [("newest-first", true), ("oldest-first", false)] {
-        // Nothing drifts: only the order is asked for.
+        // `--order` takes effect only with `--drift`, and a rate of 0 moves nothing.
         let drift = ["--drift", "0:1", "--order", order, "--max-page-size", "10"];
         let mut account = Account::new("incremental", SMALL, 150, 9000, &drift);
         account.run().expect(0);
@@ -205,7 +206,7 @@ fn an_invented_miss_is_found_at_the_rate_that_it_has() {
     const AUDIT: &str = "audit = 100";
     let mut account = Account::new("incremental", AUDIT, 300, 3000, &[]);
     account.run().expect(0);
-    // A calm night: the audit finds nothing, and says so.
+    // In a calm night the audit finds nothing, and says so.
     account.night("seed=1&changed=5");
     let calm = account.run().expect(0);
     let audit = account.messages()["audit"].clone();
@@ -213,7 +214,8 @@ fn an_invented_miss_is_found_at_the_rate_that_it_has() {
     assert!(calm.stdout.contains("audit of messages: 0 of 100 unchanged lists"), "{}", calm.stdout);
     assert!(!calm.stdout.contains("note: messages: the audit"), "{}", calm.stdout);
     account.equals_the_truth("a calm night");
-    // Of intervals that hold 95 times in 100, one of six may not; all six samples together are held to their own.
+    // A 95 % interval may miss the rate in one of six samples. The six samples together must lie within their own
+    // interval.
     let (mut outside, mut hits, mut expected) = (0, 0, 0.0);
     for (seed, edits) in [(2, 60), (3, 30), (4, 90), (5, 60), (6, 45), (7, 75)] {
         let told = account.night(&format!("seed={seed}&changed=5&old_edits={edits}"));
@@ -233,7 +235,7 @@ fn an_invented_miss_is_found_at_the_rate_that_it_has() {
         expected += rate * 100.0;
         assert!(low > 0.0, "{audit}");
         assert!(run.stdout.contains("note: messages: the audit found"), "{}", run.stdout);
-        // What it did not find a backfill does; what it found is stored.
+        // A backfill finds what the audit did not find. What the audit found is already stored.
         account.become_job("backfill", AUDIT);
         account.run().expect(0);
         account.equals_the_truth("a backfill");
@@ -258,7 +260,7 @@ fn an_audit_that_is_killed_is_the_same_audit() {
         }
         account.run().expect(0);
         assert_eq!(account.messages()["audit"]["lists"], 15);
-        // Some of these runs may have been over before their moment came; each whole one draws anew.
+        // A run may end before its kill comes. Each complete run draws a new sample.
         let runs = 5;
         assert!(keys(&account.asked(from)).len() <= 15 * runs, "{:?}", account.asked(from));
     }
@@ -277,7 +279,7 @@ fn without_a_lookback_recent_messages_are_not_read_again() {
     assert_eq!(asked, ids(&told, &["changed", "new"]));
     let missed = ids(&told, &["status"]).difference(&asked).count();
     assert!(missed > 0 && compared(&account.sandbox, &account.work, "messages", "").is_err(), "nothing to miss");
-    // With one they are, once the job has it.
+    // Once the job has a lookback, these messages are read again.
     account.become_job("incremental", "audit = 0");
     account.run().expect(0);
     account.equals_the_truth("with a lookback");
@@ -296,7 +298,7 @@ fn what_one_lane_has_read_the_other_need_not() {
     account.equals_the_truth("nothing asked");
     let told = account.night("seed=4&changed=8&new=2&contacts=3");
     account.become_job("backfill", AUDIT);
-    // A backfill that was cut short has not read what it began; the incremental run after it reads that again.
+    // A backfill that was killed has read only some of the lists. The incremental run after it reads the others.
     account.run_and_kill(6);
     account.become_job("incremental", AUDIT);
     let from = account.requests();
@@ -325,7 +327,7 @@ fn fields_that_change_are_told_and_nothing_is_skipped_for_them() {
     let run = account.run().expect(0);
     assert!(!run.stdout.contains("have changed since"), "{}", run.stdout);
     account.become_job("incremental", DROP);
-    // The first of them may be killed: the next one says so all the same.
+    // Even if the first run with the other fields is killed, the next one reports the change.
     account.run_and_kill(3);
     let run = account.run().expect(0);
     assert!(

@@ -50,7 +50,7 @@ fn a_narrowed_list_deletes_nothing_until_a_person_says_so() {
             assert_eq!(held(&work, "conversations"), (40, 0, 0), "{mode}, night {night}");
             assert_eq!(held(&work, "messages"), (520, 0, 0), "{mode}, night {night}");
         }
-        // Held like any other stream of which something is not as it should be.
+        // An export holds the streams back, as it does with every stream that is in doubt.
         let exported = work.call(&["export", "job.toml"]).expect(7);
         assert!(exported.stdout.contains("conversations 40 records, held back"), "{}", exported.stdout);
         assert!(exported.stdout.contains("messages 520 records, held back"), "{}", exported.stdout);
@@ -63,7 +63,7 @@ fn a_narrowed_list_deletes_nothing_until_a_person_says_so() {
             assert_eq!((ids(&work, "out", "conversations"), ids(&work, "out", "messages")), (conversations, messages));
             run(&server, &work, "job.toml", &[]).expect(0);
         }
-        // And whole again: what was let go is read anew.
+        // If the job asks for the whole list again, the run reads the deleted records anew.
         write(&work, "job.toml", &job("out", mode, ""));
         run(&server, &work, "job.toml", &[]).expect(0);
         for stream in STREAMS {
@@ -88,7 +88,7 @@ fn few_are_refused_like_many_and_in_mid_reading_too() {
         let known = held(&work, "conversations").0;
         write(&work, "job.toml", &job("out", mode, OPEN));
         let ended = run(&server, &work, "job.toml", &[]).expect(7);
-        // A cut list had shown the first nine, and so many others.
+        // Even a list that was cut short had shown the nine records, and some others.
         refuses(&ended, "conversations", 9, 40, "`list.arguments`");
         assert!(known >= 10, "the cut came too early: {known}");
         let ended = run(&server, &work, "job.toml", &["--allow-deletes"]).expect(0);
@@ -127,7 +127,7 @@ fn messages_that_are_not_asked_for_any_more_are_refused_on_nights_that_do_not_re
 fn what_is_gone_from_a_list_that_is_asked_for_as_before_goes_as_before() {
     let (server, work) = (server(), Work::with_job(&job("out", "incremental", OPEN)));
     run(&server, &work, "job.toml", &[]).expect(0);
-    // Other fields show no other records, and a wider list shows more.
+    // Other fields show the same records, and a wider list shows more of them.
     for source in ["[source.dialect.streams.contacts]\ndrop = [\"owner\"]", ""] {
         write(&work, "job.toml", &job("out", "incremental", source));
         let gone = server.account().lists.get_mut("getContactList").expect("the list").remove(7);
@@ -135,7 +135,7 @@ fn what_is_gone_from_a_list_that_is_asked_for_as_before_goes_as_before() {
         let gone = gone["_id"].as_str().expect("an id").to_owned();
         assert!(!ids(&work, "out", "contacts").contains(&gone), "a proven reading did not show it");
     }
-    // Since it is asked for otherwise, and seen, it is judged as before.
+    // The wider list has shown this record, so a deletion of it is judged as usual.
     let gone = server.account().lists.get_mut("getConversationList").expect("the list").remove(4);
     let gone = gone["_id"].as_str().expect("an id").to_owned();
     server.account().messages.remove(&gone);
@@ -151,7 +151,7 @@ fn two_jobs_of_which_one_asks_for_less_take_turns() {
         run(&server, &work, "job.toml", &["--max-requests", &cut.to_string()]).expect(4);
         for turn in 0..2 {
             let less = run(&server, &work, "less.toml", &[]);
-            // Until the other one has read more than this one asks for, there is nothing too many.
+            // The narrower job is refused only once the other job has read more than the narrower one asks for.
             let more = !ids_known(&work).is_subset(&open_ones(&server).0);
             assert_eq!(less.code, if more { 7 } else { 0 }, "cut after {cut}, turn {turn}: {}", less.stdout);
             if more {

@@ -153,7 +153,8 @@ fn a_graphql_api_of_something_else_is_told_by_what_it_lacks() {
     }
 }
 
-/// Where the schema is hidden, names that nobody guessed prove nothing.
+/// If the server hides its schema, names that were not guessed do not show that this is another API. The run asks for
+/// the missing lines.
 #[test]
 fn what_is_hidden_and_not_guessed_is_open_and_not_another_api() {
     for suggestions in ["on", "off"] {
@@ -186,11 +187,11 @@ fn a_graphql_api_without_mutations_is_told_too() {
     }
 }
 
-// ---- no TLS, or not that of whom we trust
+// ---- no TLS, or a certificate that is not trusted
 
 #[test]
 fn a_port_that_does_not_speak_tls_is_told() {
-    // As web servers do: what is no HTTP is answered in HTTP.
+    // Like a web server, this port answers bytes that are not HTTP with an HTTP error.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
@@ -241,7 +242,7 @@ fn a_redirect_on_the_same_host_names_the_path() {
 
 #[test]
 fn what_is_not_encrypted_is_refused_before_anything_is_sent() {
-    // A proxy would see whatever is sent.
+    // A proxy would see every request that is sent.
     let proxy = Server::start(|_| Answer::html(200));
     for command in COMMANDS {
         let work = job();

@@ -65,7 +65,7 @@ fn headers_that_hold_no_number_count_as_not_sent() {
     }
 }
 
-/// Once a request fails, with a wait that is none.
+/// If a `Retry-After` holds no usable wait, the run waits by its own rules.
 #[test]
 fn a_wait_that_is_none_is_the_programs_own() {
     for (status, value) in [(503, "NaN"), (503, "inf"), (503, "-3"), (503, "Sun Nov  6 08:49:37 1994"), (429, "0")] {
@@ -95,7 +95,8 @@ fn totals_that_are_none_are_not_believed() {
     }
 }
 
-/// The largest total that is one: nothing overflows, and what is missing is told.
+/// A total of 2^53, the largest number that counts as one, is planned without an overflow. The run says that rows are
+/// missing.
 #[test]
 fn the_largest_total_that_may_be_one_is_planned_and_contradicted() {
     for text in ["9007199254740992", "\"9007199254740992\""] {

@@ -222,7 +222,7 @@ fn a_snapshot_and_changes_in_a_bucket_equal_the_truth_night_after_night() {
     account.run().expect(0);
     account.equals_the_truth();
     assert_ne!(account.sandbox.counts()["requests"], requests);
-    // Again changes nothing but the manifests' dates, and costs no request of the API.
+    // A second export changes nothing but the dates of the manifests, and sends no request to the API.
     let before = (account.files(FULL), account.files(FEED), account.sandbox.counts()["requests"].clone());
     account.call(&["export", "job.toml"]).expect(0);
     assert_eq!((account.files(FULL), account.files(FEED), account.sandbox.counts()["requests"].clone()), before);
@@ -288,7 +288,7 @@ fn killed_between_the_files_and_their_manifest_a_run_begins_where_the_manifest_e
     account.night(1);
     account.run().expect(0);
     account.equals_the_truth();
-    // The same with a manifest there; then within the files; then within the snapshot's.
+    // The same again: with a manifest in place, between the files of the feed, and between those of the snapshot.
     for (seed, at) in [(2, manifest.as_str()), (3, "/messages/changes-"), (4, "PUT /bucket/full/messages.csv")] {
         account.night(seed);
         let before = account.manifest(FEED);
@@ -311,7 +311,7 @@ fn killed_at_any_step_the_next_run_makes_it_whole() {
         died += u64::from(outcome.code().is_none());
         account.files(FEED);
         let run = account.run();
-        // The first night's list of conversations may have been read by the run that died.
+        // If the run that died had already read the list of conversations, a second run may be needed.
         if run.code == 0 { run } else { account.run() }.expect(0);
         account.equals_the_truth();
         account.night(night);
@@ -335,7 +335,8 @@ fn a_large_delivery_takes_little_memory() {
 #[test]
 fn of_two_writers_one_is_refused() {
     let mut account = Account::new(2_000);
-    // Where nothing was before, a manifest that names nothing comes first: both are about to put that, or the whole one.
+    // In an empty place the first manifest names no file. With `passed` = 0 both writers are about to put that one,
+    // with 1 the complete one.
     for (bucket, passed) in [("at-the-beginning", 0), ("at-the-end", 1)] {
         account.begin_anew(bucket);
         let theirs = Work::with_job(&both().replace("\"test\"", "\"theirs\""));
@@ -353,7 +354,7 @@ fn of_two_writers_one_is_refused() {
         assert!(late.stderr.contains(&told) && late.stderr.contains("by job theirs, run 1"), "{}", late.stderr);
         assert_eq!(account.manifest(FEED), manifest);
         account.equals_the_truth();
-        // And from now on: it is fed from another mirror.
+        // Later commands are refused too, because the place is fed from another mirror.
         let outcome = account.call(&["export", "job.toml"]).expect(2);
         assert!(outcome.stderr.contains("holds changes from another mirror"), "{}", outcome.stderr);
         assert_eq!(account.manifest(FEED), manifest);

@@ -80,7 +80,8 @@ fn a_token_is_renewed_in_whatever_form_it_is_said() {
     });
 }
 
-/// The same for what every request is told: it ends soon, and says what it is.
+/// If the server refuses the key, the run ends soon and names the variable to set, in whatever form the server says
+/// it.
 #[test]
 fn a_refused_key_is_told_in_whatever_form_it_is_said() {
     for body in [

@@ -52,7 +52,7 @@ fn a_list_that_breaks_whatever_carries_it_is_set_aside() {
     .into_iter()
     .enumerate()
     {
-        // A request that carries many breaks with all that it carries.
+        // A request with several questions breaks as a whole, so it breaks for all of them.
         for aliases in if n < 3 { vec![1, 10] } else { vec![10] } {
             let broken = broken.clone();
             let server = Qpien::whole(
@@ -67,7 +67,7 @@ fn a_list_that_breaks_whatever_carries_it_is_set_aside() {
             server.run(&work).expect(3);
             whole_but(&work, &server.account(), &["message-conversation-00007"]);
             assert_eq!(work.manifest()["streams"]["messages"]["set_aside"], json!([SEVENTH]), "{n}");
-            // The next run asks for it alone, and learns no more.
+            // The next run sets the same list aside again.
             server.run(&work).expect(3);
         }
     }
@@ -87,7 +87,8 @@ fn a_refusal_of_one_list_beside_answers_to_others_is_its_own() {
         assert_eq!(work.manifest()["streams"]["messages"]["set_aside"], json!([SEVENTH]), "{code}");
         assert!(begun.elapsed().as_secs() < 60, "{code}: the others waited");
     }
-    // Alone in its request, too, where another list is answered for under the same token.
+    // The refusal is also the list's own if it is alone in its request, because the server answers for another list
+    // under the same token.
     for code in ["FORBIDDEN", "UNAUTHORIZED"] {
         let server = Qpien::start(Account::new(30, 30, 5), move |_, field| {
             let refusal = json!({"message": "not this one", "extensions": {"code": code}});
@@ -99,7 +100,8 @@ fn a_refusal_of_one_list_beside_answers_to_others_is_its_own() {
     }
 }
 
-/// A limit that one list meets alone in its request, whenever it is asked for.
+/// The run sets a list aside if its question meets the limit each time, alone in its request, while others are
+/// answered.
 #[test]
 fn a_list_that_always_meets_a_limit_is_set_aside() {
     for is_status in [true, false] {
@@ -124,7 +126,7 @@ fn a_list_that_always_meets_a_limit_is_set_aside() {
     }
 }
 
-/// A limit that all messages meet is nobody's own, however long it lasts.
+/// A limit that every list of messages meets belongs to no single list. The run waits for it and sets nothing aside.
 #[test]
 fn a_limit_that_every_list_meets_is_waited_for() {
     let refused = Arc::new(AtomicUsize::new(0));
@@ -146,7 +148,8 @@ fn a_limit_that_every_list_meets_is_waited_for() {
     whole_but(&work, &server.account(), &[]);
 }
 
-/// A scope that is missing for all lists of a stream is the key's affair.
+/// If a scope is missing for all lists of a stream, the run names the scope and does not deliver the stream. The key
+/// is at fault, not the lists.
 #[test]
 fn a_refusal_of_every_list_is_the_streams_own() {
     let server = Qpien::start(Account::new(30, 30, 5), |_, field| {
@@ -159,7 +162,7 @@ fn a_refusal_of_every_list_is_the_streams_own() {
     assert!(!work.path("out/messages.csv").exists());
 }
 
-/// An empty list beside a refusal is no answer, whichever question the refusal is addressed to.
+/// The run asks again for an empty list that comes beside a refusal, whichever question the refusal names.
 #[test]
 fn an_empty_list_beside_a_refusal_is_asked_for_again() {
     let refusals = Arc::new(AtomicUsize::new(0));
@@ -205,7 +208,7 @@ fn many_rows_of_a_page_that_fail_are_set_aside_and_the_others_delivered() {
     }
 }
 
-/// Lists of two messages, both of which fail: they are named, not the list.
+/// If every row of a short list fails, the run sets aside the rows, not the list.
 #[test]
 fn a_short_list_of_which_every_row_fails_is_set_aside_row_by_row() {
     let server = Qpien::start(Account::new(5, 30, 2), |_, field| {
@@ -220,7 +223,7 @@ fn a_short_list_of_which_every_row_fails_is_set_aside_row_by_row() {
     assert_eq!(aside, &json!(["message-conversation-00007-00000", "message-conversation-00007-00001"]));
 }
 
-/// The field fails in every record: that is no matter of records, and the hint names the line that leaves it out.
+/// If a field fails in every record, the run sets no record aside. The hint names the line that leaves the field out.
 #[test]
 fn a_field_that_fails_in_every_record_sets_none_aside() {
     let server = Qpien::start(Account::new(300, 3, 5), |_, field| {
@@ -244,7 +247,8 @@ fn a_first_row_that_fails_whatever_is_asked_is_set_aside() {
     assert_eq!(work.manifest()["streams"]["contacts"]["set_aside"], json!(["row 1"]));
 }
 
-/// A row that comes as nothing, without an id, with two, or with a broken name among its members.
+/// The run sets a row aside by its place if the row is `null` or no object, has no id or two, or has a member whose
+/// name is not valid UTF-8.
 #[test]
 fn a_row_whose_id_cannot_be_read_is_set_aside_by_its_place() {
     for broken in [
@@ -266,7 +270,7 @@ fn a_row_whose_id_cannot_be_read_is_set_aside_by_its_place() {
                     }
                 }
                 let text = body.to_string().replace("\"@broken@\"", broken).into_bytes();
-                // The byte that the replacement character stands for.
+                // The server sends the invalid byte 0xff in the place of the replacement character.
                 let text = text.split(|b| *b == 0xef).map(|part| part.strip_prefix(b"\xbf\xbd").unwrap_or(part));
                 Answer::new(200, "application/json", text.collect::<Vec<_>>().join(&0xff))
             },
@@ -281,7 +285,7 @@ fn a_row_whose_id_cannot_be_read_is_set_aside_by_its_place() {
     }
 }
 
-/// A broken name around the rows may be that of what denies them.
+/// The run asks again if a name outside the rows is not valid UTF-8, because it may be the name of an error.
 #[test]
 fn an_answer_whose_own_names_are_broken_is_asked_for_again() {
     for (from, to) in [("\"errors\"", &b"\"err\xffors\""[..]), ("\"success\":false", b"\"succ\xffss\":false")] {
@@ -312,7 +316,8 @@ fn an_answer_whose_own_names_are_broken_is_asked_for_again() {
     }
 }
 
-/// Numbers that no value holds, where nobody looks and where an error is told.
+/// A number too large for any value (1e400) does not spoil a good answer, and does not hide an error that stands
+/// beside it.
 #[test]
 fn a_number_without_measure_breaks_no_answer_and_hides_no_error() {
     let server = Qpien::whole(
@@ -345,7 +350,7 @@ fn a_number_without_measure_breaks_no_answer_and_hides_no_error() {
     whole_but(&work, &server.account(), &["message-conversation-00007"]);
 }
 
-/// Conversations that go while a run is under way say nothing of how many questions a request may carry.
+/// Lists of conversations that are deleted during a run do not make the run ask one question a request.
 #[test]
 fn lists_that_fail_do_not_teach_the_run_to_ask_one_at_a_time() {
     let honest = Qpien::start(Account::new(5, 300, 3), |_, _| None);
@@ -363,7 +368,7 @@ fn lists_that_fail_do_not_teach_the_run_to_ask_one_at_a_time() {
     assert!(fails < 3 * first, "{fails} requests beside {first}");
 }
 
-/// Where `--allow-deletes` is given, all that are gone go in one run, however many fail in a row.
+/// With `--allow-deletes` one run deletes all conversations that are gone, however many of their lists fail in a row.
 #[test]
 fn all_that_are_gone_go_in_one_run_where_that_is_allowed() {
     let gone = |id: &str| ("conversation-00050".."conversation-00090").contains(&id);
@@ -385,7 +390,7 @@ fn all_that_are_gone_go_in_one_run_where_that_is_allowed() {
     assert_eq!(ids(&work, "messages").len(), 80 * 3);
 }
 
-/// A message without an id is told with the conversation in whose list it stands.
+/// The run names a message without an id by its row and its conversation.
 #[test]
 fn a_message_whose_id_cannot_be_read_is_told_with_its_conversation() {
     let server = Qpien::start(Account::new(5, 30, 6), |account, field| {

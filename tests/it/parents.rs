@@ -92,7 +92,7 @@ fn where_the_argument_is_ignored_the_stream_is_read_as_one_list() {
     }
 }
 
-/// The same in runs of a few requests each: nothing is read twice, and the end is the same.
+/// Several runs of a few requests each read the one list to its end, and the result is the same.
 #[test]
 fn the_one_list_is_read_in_pieces() {
     let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
@@ -115,7 +115,7 @@ fn the_one_list_is_read_in_pieces() {
     whole(&work, &server.account());
 }
 
-/// A server that is mended in the middle of a backfill: what it showed before keeps nothing from ending.
+/// If a server is mended in the middle of a backfill, the next run is complete, whatever the server showed before.
 #[test]
 fn a_server_that_is_mended_is_read_by_conversation_again() {
     let mended = Arc::new(AtomicBool::new(false));
@@ -132,7 +132,8 @@ fn a_server_that_is_mended_is_read_by_conversation_again() {
     whole(&work, &server.account());
 }
 
-/// Everybody's messages are shown to the neighbour: the rows are all there, but nobody can say that none is missing.
+/// If each conversation shows the messages of the next one, the run does not deliver the stream, because nothing
+/// shows that no message is missing.
 #[test]
 fn messages_that_are_shown_to_the_neighbour_are_never_the_whole() {
     let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
@@ -144,8 +145,8 @@ fn messages_that_are_shown_to_the_neighbour_are_never_the_whole() {
     assert!(!work.path("out/messages.csv").exists());
 }
 
-/// The conversation that is named shows nothing, but its entry tells a last message: its messages have not moved, they are
-/// shown to another one, whose own are missing.
+/// If a conversation shows the messages of another, and that one shows none although its entry has a last message,
+/// the messages have not moved: the first conversation's own are missing. The run sets both lists aside.
 #[test]
 fn messages_of_a_conversation_that_tells_a_last_one_have_not_moved() {
     let server = Qpien::start(Account::new(5, 30, 25), |account, field| match asked(field)? {
@@ -159,7 +160,8 @@ fn messages_of_a_conversation_that_tells_a_last_one_have_not_moved() {
     aside(&work, &["conversation-00017", "conversation-00018"]);
 }
 
-/// Once, one conversation is answered with another's messages, which name none: the list that showed them is read again.
+/// The run reads a list again if it once showed another conversation's messages. Here messages name no conversation,
+/// so only the other conversation's list reveals the mistake.
 #[test]
 fn a_list_that_showed_anothers_messages_once_is_read_again() {
     let mut account = Account::new(5, 30, 25);
@@ -175,7 +177,7 @@ fn a_list_that_showed_anothers_messages_once_is_read_again() {
     whole(&work, &server.account());
 }
 
-/// Ids that are written otherwise in messages than in conversations say nothing of whose they are.
+/// If messages write the ids of conversations in another form, the run does not compare them, and says so.
 #[test]
 fn ids_of_another_form_are_no_contradiction() {
     let mut account = Account::new(5, 30, 25);
@@ -192,7 +194,7 @@ fn ids_of_another_form_are_no_contradiction() {
     says(&outcome, &["is no conversation's id"]);
 }
 
-/// Some rows of a page are another conversation's.
+/// The run does not believe a page on which some rows belong to another conversation.
 #[test]
 fn a_page_that_is_partly_anothers_is_not_believed() {
     let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
@@ -207,7 +209,8 @@ fn a_page_that_is_partly_anothers_is_not_believed() {
     says(&outcome, &["conversation-00011", "conversation-00012"]);
 }
 
-/// The first conversation's messages for every one: nothing shows the others.
+/// If the server shows one conversation's messages for every conversation, the run does not deliver the stream,
+/// because nothing shows the other messages.
 #[test]
 fn one_conversations_messages_for_all_are_never_the_whole() {
     let server = Qpien::start(Account::new(5, 50, 30), |account, field| {
@@ -218,7 +221,7 @@ fn one_conversations_messages_for_all_are_never_the_whole() {
     let outcome = server.run(&work).expect(3);
     says(&outcome, &["49 conversations tell a last message"]);
     assert!(!work.path("out/messages.csv").exists());
-    // Without a last message to go by, too.
+    // The same holds if no entry shows a last message.
     let mut account = Account::new(5, 50, 30);
     for entry in account.lists.get_mut("getConversationList").expect("the list") {
         entry["lastMessage"] = Value::Null;
@@ -231,7 +234,8 @@ fn one_conversations_messages_for_all_are_never_the_whole() {
     says(&outcome, &["of one conversation alone"]);
 }
 
-/// Conversation 3 was merged into 4, whose list shows its messages, which still name 3.
+/// The run files messages under the conversation that shows them. Here conversation 3 was merged into 4, whose list
+/// shows messages that still name 3.
 #[test]
 fn messages_of_a_merged_conversation_are_filed_under_the_one_that_shows_them() {
     for refusal in [
@@ -276,7 +280,7 @@ fn two_conversations_that_show_the_same_messages_are_named() {
     assert!(!work.path("out/messages.csv").exists());
 }
 
-/// One message stands in two lists; it keeps what it was, and everything else is delivered.
+/// If one message stands in two lists, the run names it, keeps its first version, and delivers everything else.
 #[test]
 fn a_message_that_lives_under_two_conversations_is_named_and_overwrites_nothing() {
     let mut account = Account::new(5, 20, 25);
@@ -296,7 +300,7 @@ fn a_message_that_lives_under_two_conversations_is_named_and_overwrites_nothing(
     assert!(csv.contains("21 in conversation-00002") && !csv.contains("another text"));
 }
 
-/// A message that has left one list for another is no dispute, in whatever order the two are read.
+/// A message that moved from one list to another is filed under the new one, in whatever order the run reads the two.
 #[test]
 fn a_message_that_has_moved_is_taken_over() {
     for (from, to) in [(2, 15), (15, 2)] {
@@ -324,7 +328,7 @@ fn a_message_that_has_moved_is_taken_over() {
     }
 }
 
-/// However a server writes the conversation's id in a message, an honest one is asked nothing twice.
+/// The run asks an honest server nothing twice, in whatever form messages name their conversation.
 #[test]
 fn honest_servers_are_asked_nothing_twice() {
     let requests = |form: fn(&Value) -> Value| {
@@ -343,8 +347,8 @@ fn honest_servers_are_asked_nothing_twice() {
     assert_eq!(requests(|_| Value::Null), plain);
 }
 
-/// Of two conversations the first shows the second's messages, and the second nothing: a server that never showed a
-/// conversation's own messages has moved none.
+/// If the first of two conversations shows the second's messages, and the second shows none, the run is not complete.
+/// A server that never showed a conversation's own messages has moved none.
 #[test]
 fn nothing_has_moved_where_no_conversation_shows_its_own() {
     let server = Qpien::start(Account::new(5, 2, 25), |account, field| {
@@ -357,7 +361,8 @@ fn nothing_has_moved_where_no_conversation_shows_its_own() {
     assert!(!work.path("out/messages.csv").exists());
 }
 
-/// What the named conversation shows is yet another's: that says nothing of whose the rows are.
+/// If the conversation that the rows name shows the rows of yet another one, that does not tell whose the rows are.
+/// The run sets both lists aside.
 #[test]
 fn a_chain_of_others_lists_is_no_move() {
     let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
@@ -370,7 +375,8 @@ fn a_chain_of_others_lists_is_no_move() {
     aside(&work, &["conversation-00017", "conversation-00018"]);
 }
 
-/// The conversation that is named cannot be read: nobody knows whether it shows the rows.
+/// If the conversation that the rows name cannot be read, the run does not conclude that it lacks them. It sets both
+/// lists aside.
 #[test]
 fn a_list_that_cannot_be_read_is_not_taken_for_one_that_does_not_show_the_rows() {
     let server = Qpien::start(Account::new(5, 30, 25), |account, field| match asked(field)? {
@@ -385,7 +391,7 @@ fn a_list_that_cannot_be_read_is_not_taken_for_one_that_does_not_show_the_rows()
     assert_eq!(ids(&work, "messages").len(), 28 * 25);
 }
 
-/// One message stands in two lists, far down in the first.
+/// The run finds a message that stands in two lists, even if it stands far down in the first.
 #[test]
 fn a_message_under_two_conversations_is_found_on_any_page() {
     let mut account = Account::new(5, 20, 55);
@@ -402,7 +408,7 @@ fn a_message_under_two_conversations_is_found_on_any_page() {
     assert!(!String::from_utf8(work.csv("messages")).expect("UTF-8").contains("another text"));
 }
 
-/// A message may name its conversation as an object.
+/// The run also compares a conversation that a message names by an object.
 #[test]
 fn a_conversation_that_is_named_by_an_object_is_compared() {
     for key in ["_id", "id"] {
@@ -421,7 +427,8 @@ fn a_conversation_that_is_named_by_an_object_is_compared() {
     }
 }
 
-/// The one list lacks the messages of conversations that become known only after it was read.
+/// If the run reads a stream as one list, it compares it with all conversations, also with those that become known
+/// only after the list was read.
 #[test]
 fn what_the_one_list_lacks_is_judged_by_all_conversations() {
     let over = (Mutex::new(false), Condvar::new());
@@ -433,7 +440,7 @@ fn what_the_one_list_lacks_is_judged_by_all_conversations() {
             Some(Ok(page(field, &some)))
         },
         move |_, fields, body| {
-            // The further conversations are shown once the last page of the messages is.
+            // The server shows the further conversations only after the last page of messages.
             let is_end = |f: &Field| f.operation == "getMessages" && f.rows().1 >= 100;
             let is_late = |f: &Field| f.operation == "getConversationList" && f.rows().0 > 0;
             if fields.iter().any(is_end) {
@@ -453,7 +460,8 @@ fn what_the_one_list_lacks_is_judged_by_all_conversations() {
     assert!(!work.path("out/messages.csv").exists());
 }
 
-/// The same where the lists have several pages: the second list is over at its first.
+/// If two conversations show the same messages on several pages, the run names both, and stops reading the second
+/// list after its first page.
 #[test]
 fn the_same_list_of_many_pages_is_closed_at_its_first() {
     let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
@@ -468,7 +476,8 @@ fn the_same_list_of_many_pages_is_closed_at_its_first() {
     assert!(!work.path("out/messages.csv").exists());
 }
 
-/// The argument is ignored, and every page shows messages of every conversation.
+/// If the server ignores the conversation argument, the run reads one list, even if it is sorted by date and each
+/// page shows messages of all conversations.
 #[test]
 fn where_the_argument_is_ignored_the_list_may_be_one_by_date() {
     for conversations in [3, 12] {
@@ -484,8 +493,8 @@ fn where_the_argument_is_ignored_the_list_may_be_one_by_date() {
     }
 }
 
-/// Conversations were merged between two nights; the old one is listed still, without a message, or asked for it the
-/// server shows the new one's.
+/// A merge of two conversations between two nights costs no message. The server still lists the old conversation,
+/// without messages, or no longer lists it and answers for it with the new one's.
 #[test]
 fn conversations_that_merge_between_two_nights_cost_no_message() {
     for redirects in [false, true] {
@@ -517,8 +526,8 @@ fn conversations_that_merge_between_two_nights_cost_no_message() {
     }
 }
 
-/// The messages that moved are older than those that are known, and the list is longer than a page: it is read on, because
-/// the server tells more of them than the mirror holds.
+/// The run finds messages that moved behind known ones. It reads on past the first page, because the server's total
+/// is larger than the number of messages in the mirror.
 #[test]
 fn old_messages_of_a_merged_conversation_are_found_behind_those_that_are_known() {
     for (is_listed, renamed) in [(false, true), (true, true), (false, false)] {
@@ -567,7 +576,8 @@ fn old_messages_of_a_merged_conversation_are_found_behind_those_that_are_known()
     }
 }
 
-/// The other list that shows a message fails once, just when it is asked whether it does.
+/// If a message stands in two lists and the other list fails just when the run asks for it, the run overwrites
+/// nothing.
 #[test]
 fn one_failure_of_the_other_list_overwrites_nothing() {
     for named in [Value::Null, json!("conversation-00015")] {
@@ -598,7 +608,7 @@ fn one_failure_of_the_other_list_overwrites_nothing() {
     }
 }
 
-/// A list that is empty although its conversation's entry tells a last message: nothing of it is deleted.
+/// The run deletes nothing of a list that is empty although the entry of its conversation shows a last message.
 #[test]
 fn an_empty_list_against_its_entrys_word_is_not_believed() {
     let empties = Arc::new(AtomicUsize::new(0));
@@ -617,7 +627,7 @@ fn an_empty_list_against_its_entrys_word_is_not_believed() {
             whole(&work, &server.account());
         }
     }
-    // One that nobody has read yet.
+    // A mirror that never read the list sets it aside.
     let work = job("backfill", "page_size = 50");
     server.run(&work).expect(3);
     aside(&work, &["conversation-00007"]);

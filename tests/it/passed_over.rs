@@ -37,7 +37,7 @@ fn a_message_that_is_edited_and_leaps_to_the_head_is_not_lost() {
         let before = account.clone();
         let server = Qpien::changing(account, move |account, n| {
             let rows = account.messages.values_mut().next().expect("messages");
-            // After the first pages, and now and then.
+            // The changes begin after the first pages, and come with every third request.
             if n > 6 && n % 3 == 0 {
                 let at = 300 + (n * 37 + seed * 101) % 300;
                 let mut edited = rows.remove(at);
@@ -65,7 +65,7 @@ fn two_changes_that_cancel_each_other_in_one_gap_hide_nothing() {
             account.messages.values_mut().filter(|_| rises).for_each(|rows| rows.reverse());
             let before = account.clone();
             let work = job("backfill", &format!("page_size = 20\naliases_per_request = 1\n{extra}"));
-            // In the middle of either list: both are read side by side.
+            // This is in the middle of both lists, because the run reads them side by side.
             let done = AtomicUsize::new(0);
             let changing = Qpien::changing(account, move |account, n| {
                 if n == 40 && done.fetch_add(1, Ordering::SeqCst) == 0 {
@@ -75,7 +75,7 @@ fn two_changes_that_cancel_each_other_in_one_gap_hide_nothing() {
             });
             changing.run(&work).expect(0);
             nothing_that_stood_is_missing(&work, &before, &changing, &format!("{what} {extra} {rises}"));
-            // The second pass and the closing readings of contacts ask no question again.
+            // The second pass and the closing readings of contacts never ask the same question twice.
             let ids_alone = changing.asked().into_iter().filter(|field| {
                 let is_page = field.number("limit").is_some_and(|limit| limit > 5);
                 field.operation == "getContactList" && is_page && !field.selects("firstName")
@@ -89,7 +89,8 @@ fn two_changes_that_cancel_each_other_in_one_gap_hide_nothing() {
     }
 }
 
-/// The same between two runs of few requests each: what the first has read is not read again by its walk.
+/// Changes between two cut runs hide no record, although the second run's walk does not read again what the first has
+/// read.
 #[test]
 fn changes_between_two_pieces_of_a_run_hide_nothing() {
     for requests in [10, 14, 30] {
@@ -100,7 +101,7 @@ fn changes_between_two_pieces_of_a_run_hide_nothing() {
         let piece = |most: u32| {
             work.call(&["run", "job.toml", "--max-requests", &most.to_string(), "--endpoint", server.endpoint()]).code
         };
-        // The first one finds out how the API is spelled, too.
+        // The first run also finds out how the API is spelled.
         assert_eq!(piece(36), 4);
         cancel(server.account().lists.get_mut("getContactList").expect("contacts"));
         let pieces = (0..120).map(|_| piece(requests)).take_while(|code| *code == 4).count();
@@ -114,8 +115,8 @@ const CURSORS: &str = "[source.dialect.streams.contacts.list]\npaging = \"cursor
     items = \"edges.node\"\nhas_next = \"pageInfo.hasNextPage\"\nnext_cursor = \"pageInfo.endCursor\"\ntotal = \"totalCount\"\n\
     success = \"\"\ncode = \"\"\nmessage = \"\"";
 
-/// A list with cursors that is shorter than a page was asked for to be, on a server that serves shorter ones: it is not one
-/// window. The moved row leaps over the reading point once.
+/// A list with cursors that has fewer rows than a page asks for is not one window if the server cuts pages short. The
+/// run reads it again, and finds the row that leapt over the reading point.
 #[test]
 fn a_list_with_cursors_in_pages_that_are_cut_short_is_read_again() {
     for with_rows in [true, false] {
@@ -152,7 +153,8 @@ fn a_list_with_cursors_in_pages_that_are_cut_short_is_read_again() {
     }
 }
 
-/// A total that the first page alone tells is held against what a short list shows; and a night deletes nothing on it.
+/// If only the first page carries a total, the run still compares it with the rows that the list shows. A night
+/// deletes nothing because of such a list.
 #[test]
 fn a_total_that_one_answer_tells_is_not_forgotten() {
     let hides = std::sync::Arc::new(AtomicUsize::new(1));
@@ -179,7 +181,8 @@ fn a_total_that_one_answer_tells_is_not_forgotten() {
     assert_eq!(ids(&work, "contacts").len(), 20);
 }
 
-/// Pages of one size, one of which shows a record twice in the place of another: nothing of that is complete.
+/// If one of the pages of a fixed size shows a record twice, in the place of another, the list is not complete, and
+/// the run says why.
 #[test]
 fn a_record_that_stands_twice_in_a_page_of_the_only_size_is_named() {
     for with_total in [true, false] {

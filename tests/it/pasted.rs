@@ -26,7 +26,7 @@ fn a_key_is_taken_without_what_is_blank_around_it() {
         let of = |key: &str| around.replace("KEY", key);
         let (id, secret) = (of("sandbox-client"), of("sandbox-secret"));
         run_with(&job(), &sandbox, &[("QPIEN_CLIENT_ID", &id), ("QPIEN_CLIENT_SECRET", &secret)]).expect(0);
-        // The same in files, and in a variable that the job names.
+        // The same holds for files, and for variables that the job names.
         let work = job();
         std::fs::write(work.path("id"), &id).expect("written");
         std::fs::write(work.path("secret"), &secret).expect("written");
@@ -39,7 +39,8 @@ fn a_key_is_taken_without_what_is_blank_around_it() {
     }
 }
 
-/// As `echo secret > secret.txt` of a Windows shell writes it.
+/// The run reads files as Windows writes them, for example with `echo secret > secret.txt`: in UTF-16, or with a byte
+/// order mark and CRLF line ends.
 #[test]
 fn files_of_windows_are_read() {
     let sandbox = Sandbox::start(&SIZE);
@@ -159,7 +160,7 @@ fn what_is_printed_for_its_own_sake_is_whole_or_an_error() {
         (&["check", "job.toml"], 1),
         (&["check", "job.toml", "--format", "json"], 1),
         (&["discover", "job.toml"], 1),
-        // These are run for what they do, and their exit code says it.
+        // These commands are run for their effect, and their exit code tells it.
         (&["run", "job.toml"], 0),
         (&["export", "job.toml"], 0),
         (&["verify", "job.toml"], 0),
@@ -169,7 +170,7 @@ fn what_is_printed_for_its_own_sake_is_whole_or_an_error() {
         let outcome = Outcome::of(&command.stdout(full()).output().expect("a command"));
         assert_eq!(outcome.code, code, "{args:?}: {}", outcome.stderr);
         assert_eq!(outcome.stderr.contains("standard output could not be written"), code == 1, "{}", outcome.stderr);
-        // Who closes the pipe has read enough.
+        // A reader that closes the pipe has read enough, so this is no error.
         let mut child = command.stdout(Stdio::piped()).spawn().expect("a command");
         drop(child.stdout.take());
         assert_eq!(child.wait().expect("ended").code(), Some(0), "{args:?}");

@@ -121,7 +121,7 @@ fn a_masked_feed_takes_no_plain_rows_however_its_folder_is_written() {
         account.become_job(spelled, "");
         account.is_refused("feed", OTHERWISE);
     }
-    // The same place with its masks on is given what is new, by whatever name.
+    // With the same masks, the place takes new rows under whatever name the job gives it.
     account.become_job("here/link", MASKS);
     account.call("run").expect(0);
     account.become_job(&whole, MASKS);
@@ -143,7 +143,7 @@ fn a_folder_that_was_moved_takes_its_masks_along() {
     account.become_job("moved", MASKS);
     account.call("run").expect(0);
     account.holds_masked_rows_alone("moved");
-    // Where nothing lies any more there is nothing to keep apart.
+    // At the old path there is no feed any more, so plain rows may go there.
     account.become_job("feed", "");
     account.call("export").expect(0);
     for stream in STREAMS {
@@ -155,7 +155,7 @@ fn a_folder_that_was_moved_takes_its_masks_along() {
 fn a_feed_that_does_not_say_what_it_was_filled_with_is_refused_unless_the_mirror_remembers_it() {
     let account = Account::masked();
     account.night(1);
-    // As an earlier version left it: the masks are in the mirror, under the name that the job wrote.
+    // This is how an earlier version left it: the masks are in the mirror, under the name that the job wrote.
     let place = account.path("feed/manifest.json");
     let mut manifest: Value = serde_json::from_slice(&std::fs::read(&place).expect("a manifest")).expect("JSON");
     for (n, stream) in STREAMS.iter().enumerate() {
@@ -174,7 +174,7 @@ fn a_feed_that_does_not_say_what_it_was_filled_with_is_refused_unless_the_mirror
     }
     account.become_job("feed", MASKS);
     account.call("run").expect(0);
-    // From then on the place itself says it.
+    // From now on the place itself names its masks.
     account.become_job("./feed", MASKS);
     account.call("export").expect(0);
     account.holds_masked_rows_alone("feed");
@@ -200,7 +200,7 @@ fn one_name_in_two_working_directories_is_two_places() {
     for night in 1..=2 {
         account.night(night);
         masked("run").expect(0);
-        // Cut off with ranges pinned for the one place: the other is not given them.
+        // This export dies with ranges pinned for its place. The other place must not get them.
         plain("export", Some(2));
         masked("export").expect(0);
         plain("run", None).expect(0);

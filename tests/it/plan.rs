@@ -89,7 +89,8 @@ fn what_is_read_already_is_not_planned_again() {
     assert!((planned - taken).abs() <= taken / 10.0 + 2.0, "planned {planned}, taken {taken}: {said}");
 }
 
-/// In a small account a list's steps count: no page is asked for before the one before it has come.
+/// The plan of a small account is as good as that of a large one. In a small account the steps of a list count,
+/// because no page is asked for before the page before it has come.
 #[test]
 fn a_small_account_is_planned_as_well_as_a_large_one() {
     for (contacts, conversations, messages) in [("60", "20", "200"), ("300", "60", "900"), ("1000", "200", "3000")] {

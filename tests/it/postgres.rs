@@ -81,7 +81,7 @@ impl Account {
         let export = self.call("export");
         assert!(export.code == 0 || export.code == 3, "{said}: {}", export.stderr);
         let mut run = self.call("run");
-        // The first night's list of conversations may have been read by the run that died.
+        // If the run that died had already read the list of conversations, a second run may be needed.
         if run.code != 0 {
             run = self.call("run");
         }
@@ -174,7 +174,7 @@ fn nights_are_in_the_files_and_in_the_tables() {
         "SELECT count(*), count(DISTINCT mirror), min(status), bool_and(as_of IS NOT NULL) FROM qpien._qpien_delivered",
     );
     assert_eq!(marks, "4|1|published|t");
-    // What is held changes nothing, and its mark says so.
+    // A stream that is held leaves its table unchanged, and its mark says so.
     let before = account.ask("SELECT seq, run_id, as_of FROM qpien._qpien_delivered WHERE stream = 'contacts'");
     account.sandbox.empty("contacts", true);
     assert_ne!(account.call("run").code, 0, "an empty list is not believed");
@@ -218,7 +218,7 @@ fn a_wire_that_is_cut_around_a_commit_loses_and_doubles_nothing() {
 fn a_run_that_is_killed_anywhere_is_made_whole() {
     let mut account = Account::new(FILES, Server::start());
     let seeds = std::env::var("SOAK_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    // How many messages a run sends.
+    // The number of messages that a run sends.
     account.call("run").expect(0);
     let usual = account.wire.messages();
     let mut died = 0;
@@ -237,7 +237,7 @@ fn a_run_that_is_killed_anywhere_is_made_whole() {
             std::thread::yield_now();
         }
         account.is_made_whole(&said);
-        // And between two steps of its own.
+        // The run is also killed between two of its own steps.
         account.night(1000 + night);
         let mut command = account.command("run");
         command.env("QPIEN_TEST_DIE_AT", (dice(2, night) % 40).to_string());
@@ -249,7 +249,7 @@ fn a_run_that_is_killed_anywhere_is_made_whole() {
 
 #[test]
 fn a_server_that_is_killed_has_all_of_it_or_nothing() {
-    // It waits for the disk as it would anywhere.
+    // This server waits for the disk, as it does anywhere else.
     let mut account = Account::new("", Server::with(&[]));
     account.call("run").expect(0);
     let usual = account.wire.messages();
@@ -288,7 +288,7 @@ fn what_cannot_be_written_is_refused_before_the_first_request() {
     let check = Outcome::of(&check.expect("a check")).expect(2);
     assert!(check.stdout.contains("the column createdat of qpien.contacts is date"), "{}", check.stdout);
     account.ask("DROP TABLE qpien.contacts");
-    // The other run's session holds the schema as long as it reads.
+    // The session of another run locks the schema until that run ends.
     let before = account.requests();
     account.wire.arm(Moment::Commit(0), Fate::Held, false);
     let mut child = account.command("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
@@ -325,7 +325,7 @@ fn a_server_that_cannot_be_reached_keeps_nobody_else_from_theirs() {
     account.call("export").expect(0);
     assert_eq!(account.requests(), before);
     account.equals_the_truth("an export");
-    // A delivery that was cut off is let go for now, and the next run reads on.
+    // A delivery that was cut off is left for later, and the next run reads on.
     account.night(1);
     account.wire.arm(Moment::Commit(1), Fate::AnswerLost, true);
     account.call("run").expect(1);
@@ -334,7 +334,7 @@ fn a_server_that_cannot_be_reached_keeps_nobody_else_from_theirs() {
     for stream in STREAMS {
         compared(&account.sandbox, &account.work, stream, "?objects=all").expect("the files, two nights on");
     }
-    // It is back when it is its turn.
+    // The server is back by the time its delivery is due.
     account.night(3);
     let before = account.requests();
     let mut run = account.command("run");
@@ -360,11 +360,11 @@ fn an_older_copy_of_a_mirror_is_refused_and_an_older_dump_is_healed() {
     account.ask(&format!("CREATE SCHEMA dump; {}", each("CREATE TABLE dump.@ AS SELECT * FROM qpien.@;")));
     account.night(1);
     account.call("run").expect(0);
-    // The dump is of a time before.
+    // The tables come from an older dump, and the export brings them up to date.
     account.ask(&each("TRUNCATE qpien.@; INSERT INTO qpien.@ SELECT * FROM dump.@;"));
     account.call("export").expect(0);
     account.equals_the_truth("an older dump");
-    // The mirror is.
+    // The mirror is an older copy, and is refused.
     std::fs::copy(&older, &state).expect("a copy");
     let before = account.requests();
     for refused in [account.call("run"), account.call("export")] {
@@ -408,7 +408,7 @@ fn a_snapshot_replaces_neither_another_mirrors_rows_nor_a_users_own() {
 fn a_table_whose_deletions_are_refused_stays_as_it_is_and_its_mark_counts_them() {
     let account = Account::new("", Server::start());
     account.call("run").expect(0);
-    // A mark that an earlier version made has fewer columns.
+    // A mark of an earlier version has fewer columns.
     account.ask("ALTER TABLE qpien._qpien_delivered DROP COLUMN suspects");
     account.sandbox.delete("contacts", 40, 3);
     let mark = "SELECT status, verdict, suspects, seq FROM qpien._qpien_delivered WHERE stream = 'contacts'";
@@ -444,7 +444,7 @@ fn masked_tables_take_no_plain_rows_however_their_server_is_written() {
             assert!(told.contains("were delivered under other masks") && told.contains("TRUNCATE"), "{what}: {told}");
         }
     }
-    // A mark that an earlier version wrote does not say it, and neither does the mirror.
+    // Neither a mark of an earlier version nor the mirror says under which masks the rows were delivered.
     account.ask("ALTER TABLE qpien._qpien_delivered DROP COLUMN masks");
     let refused = account.call("run").expect(2).stderr;
     assert!(refused.contains("nothing says under which masks"), "{refused}");

@@ -142,7 +142,7 @@ fn what_a_trigger_or_a_rule_swallows_is_told_and_nothing_is_taken_for_delivered(
 
 /// Returns unusual ids of contacts, each with the number of the contact that gets it.
 fn odd_ids() -> Vec<(usize, String)> {
-    // Text that no compression makes fit.
+    // Text that no compression shortens enough for an index entry.
     let noise = |n: usize| -> String {
         (0..n as u64)
             .map(|i| char::from(b'!' + u8::try_from((i * 6_364_136_223 + 1_442_695) / 7 % 90).expect("small")))
@@ -198,7 +198,7 @@ fn a_record_whose_id_is_no_key_is_set_aside_and_the_rest_is_delivered() {
     }
 }
 
-/// Tables of a version that did not know of records that are set aside.
+/// The run adds a missing column to the marks of a version that did not know records that are set aside.
 #[test]
 fn marks_of_an_older_version_are_added_to() {
     let (sandbox, account) = (sandbox(), Account::new("sandbox-client", "sandbox-secret", ""));
@@ -275,7 +275,7 @@ fn a_transaction_of_postgresql_17_lasts_as_long_as_a_load_whatever_a_role_says()
         let account = Account { work, server, url };
         account.ask("ALTER ROLE loader SET transaction_timeout = '200ms'");
         account.run(&sandbox.endpoint).expect(0);
-        // A load that takes longer.
+        // With this trigger, a load takes longer than the role's timeout.
         account.ask(
             "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$;
              CREATE TRIGGER slow AFTER DELETE ON qpien.contacts FOR EACH STATEMENT EXECUTE FUNCTION slow()",

@@ -19,7 +19,7 @@ fn run(work: &Work, proxy: &Overhearing, variables: &[&str], endpoint: &str) -> 
     for name in variables {
         command.env(name, format!("http://{}", proxy.address));
     }
-    // What somebody else keeps from the proxy is no help here.
+    // `NO_PROXY` names another host, so it does not keep these requests from the proxy.
     command.env("NO_PROXY", "intranet.example");
     Outcome::of(&command.output().expect("a run"))
 }
@@ -59,7 +59,7 @@ fn every_way_to_write_this_machine_is_this_machine() {
     }
 }
 
-/// A proxy that makes no way to the API.
+/// If the proxy refuses to connect, the run says so at once.
 #[test]
 fn a_proxy_that_refuses_is_named_at_once() {
     for (status, told) in [
@@ -87,7 +87,7 @@ fn a_proxy_that_refuses_is_named_at_once() {
     }
 }
 
-/// The proxy is asked for every other address; it is told where to, and nothing of what is sent.
+/// The run reaches any other machine through the proxy. The proxy learns the address, and nothing of what is sent.
 #[test]
 fn another_machine_is_reached_through_the_proxy() {
     let proxy = Overhearing::start();
@@ -112,7 +112,7 @@ fn every_command_goes_past_the_proxy() {
     assert_eq!(proxy.heard(), Vec::<String>::new());
 }
 
-/// A store on this machine, and a machine's own credentials that are served there, are asked directly.
+/// The run reaches a store on this machine directly, and also a service on this machine that gives it credentials.
 #[cfg(feature = "objects")]
 #[test]
 fn a_store_on_this_machine_is_asked_past_the_proxy() {
@@ -120,7 +120,7 @@ fn a_store_on_this_machine_is_asked_past_the_proxy() {
                [[destination]]\nkind = \"csv\"\npath = \"s3://bucket/p\"\nretry_for = \"1s\"\n";
     let (source, _) = Foreign::default().start();
     let proxy = Overhearing::start();
-    // Gives credentials where it is asked for them, and refuses everything else as a store does.
+    // This server gives credentials to a request with the pod's token, and refuses everything else as a store does.
     let store = Server::start(|asked| match asked.headers.get("authorization").map(String::as_str) {
         Some("POD-TOKENMARKER") => Answer::json(
             200,
@@ -150,7 +150,7 @@ fn a_store_on_this_machine_is_asked_past_the_proxy() {
     let asked = store.asked();
     assert!(asked.iter().any(|asked| asked.headers.get("authorization").is_some_and(|a| a == "POD-TOKENMARKER")));
     assert_eq!(proxy.heard(), Vec::<String>::new());
-    // A store elsewhere is what the proxy is for.
+    // A store on another machine is reached through the proxy.
     call("http://store.example", &key);
     assert!(proxy.heard().iter().any(|heard| heard.contains("store.example")), "{:?}", proxy.heard());
 }

@@ -103,7 +103,8 @@ fn the_line_of_postgresql_reads_what_was_sent() {
     assert_eq!(rows.len(), 53);
 }
 
-/// `DuckDB` guesses how a file is written from its beginning: quotes that come late must not be lost.
+/// The header is quoted, because DuckDB guesses the format from the beginning of a file and would miss quotes that
+/// come late.
 #[test]
 fn the_header_says_that_cells_are_quoted() {
     let work = delivered();

@@ -123,7 +123,7 @@ fn a_reading_that_shows_the_records_again_settles_it_and_one_that_shows_nothing_
     let account = Account::new("incremental");
     account.sandbox.delete("contacts", 40, 3);
     account.run(&[]).expect(7);
-    // Nobody can read the list: the refusal of last night stands.
+    // The list cannot be read, so the refusal of the night before stands.
     let denied = account.serve_anew(&["--deny-scope", "read_contacts"]);
     denied.is_held(&denied.run(&[]), "contacts", 40);
     denied.is_held(&denied.export(), "contacts", 40);
@@ -141,7 +141,7 @@ fn some_that_are_back_settle_nothing_as_long_as_too_many_are_gone() {
     let fewer = account.serve_anew(&[]);
     fewer.sandbox.delete("contacts", 20, 3);
     fewer.is_held(&fewer.run(&[]), "contacts", 20);
-    // So few may always go: what was refused before is settled with them.
+    // Seven deletions are always allowed, and they end the earlier refusal.
     let few = fewer.serve_anew(&[]);
     few.sandbox.delete("contacts", 7, 3);
     few.run(&[]).expect(0);
@@ -193,14 +193,14 @@ fn a_job_of_the_other_lane_on_the_same_mirror_holds_it_too_and_one_that_deletes_
     let before = account.delivered(&["contacts"]);
     account.sandbox.delete("contacts", 40, 3);
     account.run(&[]).expect(7);
-    // The backfill's own reading is complete and is of before.
+    // The backfill's own reading is complete, but older than the deletions.
     account.become_job(&job("backfill", "", PLACES));
     account.is_held(&account.export(), "contacts", 40);
     assert_eq!(account.delivered(&["contacts"]), before);
     account.become_job(&job("incremental", "deletes = \"off\"", PLACES));
     account.export().expect(0);
     assert_eq!(account.entry("out", "contacts")["status"], "published");
-    // That job has settled nothing for one that deletes.
+    // The job that deletes nothing has not ended the refusal for a job that deletes.
     account.become_job(&job("incremental", "", PLACES));
     account.is_held(&account.export(), "contacts", 40);
 }

@@ -45,7 +45,7 @@ fn nights(what: &str, spoil: fn(&Path), mend: fn(&Path)) {
         let outcome = run(&work, &sandbox);
         assert_eq!(outcome.code, 1, "{what}, night {seed}: {}", outcome.stderr);
         assert!(outcome.stderr.contains("not delivered"), "{what}: {}", outcome.stderr);
-        // The hint is that of what failed, and not one for all.
+        // The hint is the one for this failure, not a general one.
         assert!(outcome.stderr.contains(" hint: give the job a place of its own"), "{what}: {}", outcome.stderr);
         assert!(sandbox.counts()["requests"].as_u64().expect("a count") > before, "{what}: it was read");
         is_whole(&work, &sandbox, &format!("{what}, night {seed}"));
@@ -70,7 +70,7 @@ fn a_link_among_its_folders_keeps_nobody_else_from_theirs() {
     );
 }
 
-/// What only shows when a delivery is under way, and leaves a range pinned.
+/// The other destinations are also served if a feed fails only during its delivery, which leaves a range pinned.
 #[test]
 fn a_file_in_the_place_of_a_folder_keeps_nobody_else_from_theirs() {
     nights(
@@ -99,7 +99,8 @@ fn a_manifest_that_is_none_keeps_nobody_else_from_theirs() {
     );
 }
 
-/// Another mirror's feed stops everything before anything is asked, whatever others there are.
+/// If a destination holds another mirror's feed, the run ends before its first request, whatever other destinations
+/// there are.
 #[test]
 fn another_mirrors_feed_stops_the_run_before_anything_is_read() {
     let sandbox = sandbox("120");
@@ -147,7 +148,7 @@ fn a_delivery_that_fails_leaves_no_staging_and_the_next_run_delivers() {
     let sandbox = sandbox("3000");
     for kind in ["csv", "jsonl"] {
         let work = Work::with_job(&format!("{SOURCE}[[destination]]\nkind = \"{kind}\"\npath = \"out\"\n"));
-        // The second run finds room, and goes on from the mirror.
+        // The second run has room, and delivers from the mirror.
         let script = "\"$0\" \"$@\"; echo \"first $?\"; ls -A out; df --output=used out | tail -1; \
                       mount -o remount,size=64m out; \"$0\" \"$@\"; echo \"second $?\"";
         let Some(outcome) = on_a_small_disk(&work, &sandbox, 200, "out", script) else { return };

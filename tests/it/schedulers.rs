@@ -85,7 +85,7 @@ fn verified(replaced: &[(&str, &str)]) -> String {
     let output = Command::new("systemd-analyze").arg("verify").args([unit("service"), unit("timer")]).output();
     let output = output.expect("systemd-analyze (make test installs it)");
     let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    // What it says of this machine's other units is nothing to ours.
+    // Findings about other units of this machine do not count.
     let ours: Vec<&str> = said.lines().filter(|line| line.contains("qpien-sync@")).collect();
     assert!(output.status.success() || !ours.is_empty(), "{said}");
     ours.join("\n")

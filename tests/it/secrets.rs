@@ -161,7 +161,7 @@ fn other_commands_leak_nothing() {
     }
 }
 
-/// Servers that send back what they were sent, and worse.
+/// Nothing leaks if the server sends the secret back: in a text, a page, broken JSON, a value or a redirect.
 #[test]
 fn a_server_that_echoes_leaks_nothing() {
     type Echo = fn(&str) -> Answer;
@@ -216,7 +216,8 @@ fn the_secret_is_not_on_the_command_line() {
     assert!(!help.to_lowercase().contains("--client") && !help.contains("--secret"), "{help}");
 }
 
-/// graphql-js quotes a variable's value when it does not fit its type, and token libraries quote tokens.
+/// The run repeats a server's message without the secret in it. graphql-js quotes the value of a variable that does
+/// not fit its type, and token libraries quote tokens.
 #[test]
 fn a_message_that_quotes_a_secret_is_told_without_it() {
     let refusal = |message: String| {
@@ -225,7 +226,7 @@ fn a_message_that_quotes_a_secret_is_told_without_it() {
     };
     let job = "name = \"test\"\n[source]\nclient_id = \"a\"\nclient_secret = \"DISTINCTIVE-and-long\"\nrequests_per_minute = 0\nretry_for = \"1s\"\n";
     let never = ["DISTINCTIVE", "DISTINCT", "TOKENMARKER", "TOKENMAR"];
-    // Whole, and cut by the length of a quotation in the middle.
+    // The quotation is whole, or the limit of its length cuts it in the middle of the secret.
     for before in [0, 145, 184, 190] {
         let padding = "x".repeat(before);
         let server = Server::start(move |asked| {

@@ -71,7 +71,7 @@ fn a_record_of_which_a_field_always_fails_is_set_aside_and_tried_again() {
     }
 }
 
-/// Nights: what the mirror holds of a record stays while it cannot be read, and nothing takes it for gone.
+/// A record that cannot be read one night keeps the values that the mirror holds, and does not count as gone.
 #[test]
 fn a_record_that_fails_one_night_stays_as_it_was() {
     let fails = Arc::new(AtomicBool::new(false));
@@ -88,14 +88,14 @@ fn a_record_that_fails_one_night_stays_as_it_was() {
     }
     // A record is gone once two readings did not show it.
     server.run(&work).expect(3);
-    // Three are gone, and found so; the one that fails is there.
+    // The three removed records are deleted, and the one that fails is kept.
     whole_but(&work, &server.account(), &[]);
     fails.store(false, Ordering::SeqCst);
     server.run(&work).expect(0);
     whole_but(&work, &server.account(), &[]);
 }
 
-/// A row that fails whatever is asked of it has no name but its place.
+/// If a row fails whatever the run asks for, its id stays unknown, so the run sets it aside by its place.
 #[test]
 fn a_row_without_a_name_is_set_aside_by_its_place() {
     for error in [
@@ -114,7 +114,7 @@ fn a_row_without_a_name_is_set_aside_by_its_place() {
     }
 }
 
-/// A page that is broken off wherever one row stands, and one that ends the server's worker.
+/// The run sets a row aside if every answer that holds it breaks off, with status 200 or 500.
 #[test]
 fn a_row_that_breaks_the_whole_answer_is_set_aside() {
     for status in [200, 500] {
@@ -178,7 +178,7 @@ fn a_list_that_always_fails_is_set_aside_and_the_others_are_delivered() {
     whole_but(&work, &server.account(), &[]);
 }
 
-/// A conversation whose entry fails, not its messages: these are read.
+/// If only the entry of a conversation fails, the run reads its messages.
 #[test]
 fn the_messages_of_a_conversation_that_is_set_aside_are_read() {
     let server = Qpien::start(Account::new(5, 30, 25), move |_, field| {
@@ -193,7 +193,8 @@ fn the_messages_of_a_conversation_that_is_set_aside_are_read() {
     assert_eq!(ids(&work, "conversations").len(), 29);
 }
 
-/// Conversations that go between their entry in the list and the reading of their messages, as a server may say it.
+/// If a conversation is deleted after its entry was read and before its messages are, the run deletes it, in whatever
+/// form the server refuses its messages.
 #[test]
 fn a_conversation_that_goes_meanwhile_ends_as_a_tombstone() {
     for refusal in [
@@ -235,7 +236,7 @@ fn a_conversation_that_goes_meanwhile_ends_as_a_tombstone() {
     }
 }
 
-/// Where single records can be asked for, nothing else is read again.
+/// If the server answers for single records, the run asks for such a conversation by its id and reads no list again.
 #[test]
 fn a_conversation_that_goes_meanwhile_is_asked_for_by_its_id() {
     let server = Qpien::start(Account::new(5, 60, 25), |account, field| match field.operation.as_str() {
@@ -258,7 +259,7 @@ fn a_conversation_that_goes_meanwhile_is_asked_for_by_its_id() {
     assert!(lists <= 6, "the list was read {lists} times");
 }
 
-/// Many lists that fail by themselves are set aside, however many fail in a row.
+/// The run sets each list aside that fails by itself, however many fail in a row.
 #[test]
 fn many_lists_that_fail_keep_no_other_from_being_read() {
     let server = Qpien::start(Account::new(5, 60, 5), |_, field| {
@@ -272,7 +273,8 @@ fn many_lists_that_fail_keep_no_other_from_being_read() {
     assert_eq!(manifest["streams"]["messages"]["set_aside"].as_array().map(Vec::len), Some(30));
 }
 
-/// A list with cursors is divided by the cursors of its rows, or by those that lead on from the ids before a row.
+/// The run divides a page of a list with cursors by the cursors of its rows. If rows have none, it asks for the ids
+/// before a row, and uses the cursor of that page.
 #[test]
 fn lists_with_cursors_are_divided_too() {
     for has_row_cursors in [true, false] {
@@ -303,7 +305,7 @@ fn lists_with_cursors_are_divided_too() {
     }
 }
 
-/// So many at once that `max_deletes` does not allow it: they are kept, and the run says so.
+/// If more conversations go during a run than `max_deletes` allows, the run keeps them and says so.
 #[test]
 fn too_many_that_go_meanwhile_are_refused() {
     let gone = Arc::new(AtomicUsize::new(0));
@@ -325,7 +327,7 @@ fn too_many_that_go_meanwhile_are_refused() {
     assert!(!work.path("out/messages.csv").exists(), "messages lack the lists of conversations that may be there");
 }
 
-/// The list moves by one row while a page is divided: the row that is named is the one that fails.
+/// If the list moves by a row while the run divides a page, the run names the row that fails and loses no other.
 #[test]
 fn a_list_that_moves_while_a_page_is_divided_costs_no_other_row() {
     for has_name in [true, false] {
@@ -335,7 +337,7 @@ fn a_list_that_moves_while_a_page_is_divided_costs_no_other_row() {
                 return None;
             }
             let size = field.number("limit")?;
-            // The first question for one row of a page comes a moment after a contact was added.
+            // A contact is added just before the first question for a single row.
             if size == 1 && field.rows().0 > 100 {
                 moved.store(true, Ordering::SeqCst);
             }
@@ -361,7 +363,7 @@ fn a_list_that_moves_while_a_page_is_divided_costs_no_other_row() {
     }
 }
 
-/// A row that fails now and then is asked for with the patience of every question before it is set aside.
+/// Before it sets a row aside, the run asks for it as often as for any other question.
 #[test]
 fn a_row_that_can_be_read_at_the_third_time_is_not_set_aside() {
     let failed = AtomicUsize::new(0);
@@ -375,7 +377,7 @@ fn a_row_that_can_be_read_at_the_third_time_is_not_set_aside() {
     whole_but(&work, &server.account(), &[]);
 }
 
-/// Where no list at all can be read, none is set aside.
+/// If no list of a stream can be read, the run sets none aside and does not deliver the stream.
 #[test]
 fn a_stream_of_which_no_list_can_be_read_is_not_delivered() {
     let server = Qpien::start(Account::new(5, 5, 5), |_, field| {
@@ -386,7 +388,7 @@ fn a_stream_of_which_no_list_can_be_read_is_not_delivered() {
     assert!(!work.path("out/messages.csv").exists());
 }
 
-/// A reading that breaks off says nothing of what it did not show.
+/// A reading that breaks off says nothing about the records that it did not show, so none of them is taken for gone.
 #[test]
 fn a_conversation_is_not_taken_for_gone_by_a_list_that_breaks_off() {
     let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
@@ -405,7 +407,8 @@ fn a_conversation_is_not_taken_for_gone_by_a_list_that_breaks_off() {
     assert_eq!(work.manifest()["streams"]["messages"]["set_aside"], json!(["conversation-00025"]));
 }
 
-/// Who gets a message while the list is read again moves to its head, past the reading.
+/// A conversation that gets a message while the list is read again moves to its head, past the reading. The run does
+/// not take it for gone.
 #[test]
 fn a_conversation_that_moves_to_the_head_meanwhile_is_not_taken_for_gone() {
     let (moved, failed) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -430,7 +433,8 @@ fn a_conversation_that_moves_to_the_head_meanwhile_is_not_taken_for_gone() {
     assert_eq!(work.manifest()["streams"]["messages"]["set_aside"], json!(["conversation-00055"]));
 }
 
-/// Nights: what was said in a conversation whose entry cannot be read is read, for nobody knows that it is unchanged.
+/// A night reads the messages of a conversation whose entry cannot be read, because nothing shows that they are
+/// unchanged.
 #[test]
 fn a_conversation_that_is_set_aside_is_not_taken_for_unchanged() {
     let fails = Arc::new(AtomicBool::new(false));
@@ -455,7 +459,8 @@ fn a_conversation_that_is_set_aside_is_not_taken_for_unchanged() {
     whole_but(&work, &server.account(), &[]);
 }
 
-/// A conversation without a name: nobody knows whose messages are missing, and the messages' verdict says so.
+/// If a conversation is set aside without its id, the run cannot tell whose messages are missing, and the verdict of
+/// the messages says so.
 #[test]
 fn messages_of_a_conversation_that_nobody_can_name_are_missed() {
     let server = Qpien::start(Account::new(5, 30, 25), |_, field| {
@@ -471,7 +476,7 @@ fn messages_of_a_conversation_that_nobody_can_name_are_missed() {
     says(&outcome, &["so not every list is known"]);
 }
 
-/// One list is set aside and another is incomplete: the stream is not delivered.
+/// If one list is set aside and another is incomplete, the run does not deliver the stream.
 #[test]
 fn what_is_set_aside_excuses_nothing_else() {
     let server = Qpien::start(Account::new(5, 30, 25), |account, field| {
@@ -491,7 +496,7 @@ fn what_is_set_aside_excuses_nothing_else() {
     assert!(!work.path("out/messages.csv").exists());
 }
 
-/// A server that answers for no list any more: the lists are not to blame.
+/// If the server stops answering for any list, the run sets none aside, because the lists are not at fault.
 #[test]
 fn a_server_that_ends_reading_lists_has_none_set_aside() {
     let n = AtomicUsize::new(0);
@@ -504,7 +509,7 @@ fn a_server_that_ends_reading_lists_has_none_set_aside() {
     assert!(!work.path("out/messages.csv").exists());
 }
 
-/// A list that fails, and a conversation's entry that fails whatever is asked of it.
+/// The run sets a failing list aside even if the entry of another conversation fails, too.
 #[test]
 fn a_list_that_fails_is_set_aside_although_an_entry_cannot_be_read_either() {
     let server = Qpien::start(Account::new(5, 30, 25), |_, field| {

@@ -25,7 +25,7 @@ fn edited(mode: &str, (before, after): (&str, &str), setting: &str, is_right: im
         assert!(told.iter().any(|line| line.contains(setting)), "cut after {cut}: {}", ended.stdout);
         let streams: BTreeSet<&str> = told.iter().filter_map(|line| line.split(':').nth(1)).collect();
         assert_eq!(streams.len(), told.len(), "said once a stream: {told:?}");
-        // And nothing is read a second time for it.
+        // The next run reads nothing again.
         let again = run(&server, &work, "job.toml", &[]).expect(0);
         assert!(!again.stdout.contains("than when this reading began"), "{}", again.stdout);
         is_right(&server, &work);
@@ -60,7 +60,7 @@ fn a_field_that_is_left_out_now_is_in_no_record_and_nobody_blames_the_order() {
         is_whole(server, work);
         assert!(rows(work, "out", "contacts").values().all(|row| row["owner"].is_empty()));
     });
-    // In the middle of a list of messages, too.
+    // The same holds in the middle of a list of messages.
     edited("backfill", (CONTENT, ""), "`drop`", |server, work| {
         is_whole(server, work);
         assert!(rows(work, "out", "messages").values().all(|row| row["content"].contains(" in conversation-")));
@@ -182,7 +182,7 @@ fn ended_with_another_lookback(cut: u32, before: &str, after: &str) -> (Outcome,
     };
     call(BEFORE, &[]).expect(0);
     call(&night("seed=1&changed=25&new=2&contacts=3"), &[]).expect(0);
-    // What is delivered and read later changes messages, and shows in no entry.
+    // Status changes reach messages later, and show in no entry.
     let now = night("seed=2&changed=3&status=30&contacts=3");
     call(&now, &["--max-requests", &cut.to_string()]).expect(4);
     write(&work, "job.toml", &text(after));
@@ -225,7 +225,7 @@ fn two_jobs_that_ask_for_other_fields_take_turns_and_each_gets_its_own() {
                 run(&server, &work, "less.toml", &[]).expect(0);
                 assert_eq!(owners(&work, "less"), 0, "{mode} {other_mode}, cut after {cut}, turn {turn}");
             }
-            // The other one has overwritten what this one has read.
+            // The other job has overwritten what this job has read.
             let exported = work.call(&["export", "job.toml"]).expect(3);
             assert!(exported.stdout.contains("contacts"), "{}", exported.stdout);
         }
@@ -321,9 +321,10 @@ fn a_mirror_of_the_version_before_is_gone_on_with() {
         assert!(!ended.stdout.contains("another value"), "{}", ended.stdout);
         is_whole(&server, &work);
         let again = asked_again(&server, before);
-        // The last pages of lists whose first page was not asked for again yet; so many are read side by side.
+        // These are the last pages of lists whose first page was not asked for again yet. At most so many lists are
+        // read side by side.
         assert!(again.len() <= 6, "{mode}: asked again after a cut at {cut}: {again:?}");
-        // And from now on it remembers.
+        // From now on the mirror remembers the settings.
         write(&work, "job.toml", &job("out", mode, DROP));
         let fields = run(&server, &work, "job.toml", &[]).expect(0);
         assert!(fields.stdout.contains("contacts: the fields that are asked for have changed"), "{}", fields.stdout);
@@ -355,7 +356,7 @@ fn what_a_run_spends_or_where_it_delivers_has_nothing_read_again() {
         write(&work, "job.toml", &(text + "[[destination]]\nkind = \"jsonl\"\npath = \"too\"\n"));
         let ended = run(&server, &work, "job.toml", &[]).expect(0);
         assert!(!ended.stdout.contains("another value of"), "{}", ended.stdout);
-        // What was landed is not asked for again, but for the page before the cut.
+        // No stored page is asked for again, except the pages just before the cut.
         let again = asked_again(&server, before);
         assert!(again.len() <= 4, "asked again after a cut at {cut}: {again:?}");
     }

@@ -100,7 +100,7 @@ fn ids_are_quoted_where_everything_goes_well() {
         }
         call(&work, &["export", "job.toml"], "", format).expect(0);
         call(&work, &["verify", "job.toml"], "", format);
-        // Ids that are missing are named.
+        // `verify` names missing ids, and quotes them.
         let path = work.path("out/conversations.csv");
         let rows = std::fs::read_to_string(&path).expect("rows");
         std::fs::write(&path, rows.lines().next().expect("a header").to_owned() + "\n").expect("written");
@@ -125,7 +125,7 @@ fn ids_that_would_be_deleted_are_quoted() {
     assert!(refused.stderr.contains("\\u{1b}]0;owned\\u{7}"), "{}", refused.stderr);
 }
 
-/// Names of files, holders of locks, names of a server's schema, codes and scopes.
+/// The run also quotes names of files, holders of locks, names of a server's schema, codes and scopes.
 #[test]
 fn other_texts_of_others_are_quoted_too() {
     let server = server(|_| None);

@@ -40,7 +40,8 @@ fn sigterm_stops_at_a_page_boundary_and_the_next_run_goes_on() {
     for stream in STREAMS {
         assert_eq!(crate::support::ids(&work, stream).len(), sandbox.truth(stream).len(), "{stream}");
     }
-    // What was read before the stop was not read again: both together cost about what one run costs.
+    // The second run reads nothing again that was read before the stop, so both together cost about as much as one
+    // run.
     let fresh = Work::new("");
     fresh.run(&sandbox, &[]).expect(0);
     let one = sandbox.counts()["requests"].as_u64().expect("a count") - whole;

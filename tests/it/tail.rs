@@ -116,12 +116,13 @@ fn a_night_asks_for_what_changed_alone_and_the_files_equal_the_truth() {
         assert!(run.stdout.contains("contacts: only what changed since 2025-0"), "{}", run.stdout);
         let report = account.report();
         assert_eq!(report["verdict"], "continuous", "{report}");
-        // With a lookback of a day, and an hour for clocks that differ: tonight's, and last night's twice.
+        // The lookback is a day, plus an hour for clocks that differ. So a night sees tonight's nine changes, and
+        // again those of the nights before.
         let may: BTreeSet<&String> = changed.iter().rev().take(3).flatten().collect();
         let seen = report["seen"].as_u64().expect("a count");
         assert!((9..=may.len() as u64 + 9).contains(&seen), "night {night}: {report}");
     }
-    // Nights without a change: the last ones are in the lookback yet, and then not any more.
+    // Three nights without a change, twice: the lookback still covers the last changes at first, and then no longer.
     for seen in [18, 0] {
         (0..3).for_each(|_| drop(account.night("seed=9")));
         let (_, asked) = account.asked();
@@ -152,7 +153,7 @@ fn what_is_gone_is_found_by_the_whole_reading_that_comes_in_its_turn() {
     account.equals_the_truth("after it");
     account.become_job("full_every = \"0\"");
     assert!(!is_tail(&account.asked().1), "always whole");
-    // Other fields are asked for of every record.
+    // Other fields must be read of every record, so the list is read whole.
     account.become_job("[source.dialect.streams.contacts]\ndrop = [\"gender\"]");
     assert!(!is_tail(&account.asked().1));
     account.night("seed=8&contacts=5");
@@ -184,7 +185,7 @@ fn what_a_backfill_has_read_whole_a_night_need_not() {
     account.become_job("");
     assert!(is_tail(&account.asked().1));
     account.equals_the_truth("after a backfill");
-    // The job's own line is above what the schema says.
+    // A line of the job wins over the schema.
     account.night("seed=2&contacts=7");
     account.become_job("[source.dialect.streams.contacts.list]\nsince = \"\"");
     for _ in 0..2 {

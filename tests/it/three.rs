@@ -142,7 +142,7 @@ fn killed_between_any_two_steps_all_three_are_made_whole() {
             command.env("QPIEN_TEST_DIE_AT", (dice(seed, night) % 30).to_string());
             died += u64::from(Outcome::of(&command.output().expect("a run")).code == DIED);
             let mut run = account.run(&stores);
-            // The first night's list of conversations may have been read by the run that died.
+            // If the run that died had already read the list of conversations, a second run may be needed.
             if run.code != 0 {
                 run = account.run(&stores);
             }

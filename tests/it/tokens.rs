@@ -13,7 +13,7 @@ fn short_lived(source: &str, latency: &str, more: &[&str]) {
     work.run(&sandbox, &[]).expect(0);
     let (took, life, margin) = (begun.elapsed().as_secs_f64(), 2.0, 0.1);
     let generated = sandbox.counts()["tokens"].as_u64().expect("a count");
-    // A bound that a slower machine only loosens: more time allows more tokens.
+    // A slower machine only loosens this bound, because more time allows more tokens.
     let most = (took / (life - margin)).ceil() + 1.0;
     assert!(generated as f64 <= most, "{generated} tokens in {took:.1} s");
     assert!(generated >= 3, "the run was over before tokens expired: {generated} in {took:.1} s");

@@ -89,7 +89,7 @@ fn a_year_of_turnover_leaves_the_mirror_the_manifest_and_a_night_as_small_as_the
         nights.night = night;
         life.turn_over(&mut nights.server.account(), 25, night * DAYS);
         if night == 2 {
-            // Once, another job feeds another place: nobody goes on with it.
+            // On one night another job feeds another folder, which no later night feeds.
             std::fs::write(nights.work.path("once.toml"), format!("{SOURCE}{}", feed("left"))).expect("a job");
             nights.run(&nights.work, "once.toml", 0);
         }
@@ -109,7 +109,7 @@ fn a_year_of_turnover_leaves_the_mirror_the_manifest_and_a_night_as_small_as_the
 
     assert!(old <= 2 * new, "the mirror has {old} bytes, a fresh one {new}");
 
-    // The place that was left is not told of every deletion any more.
+    // The mirror has forgotten deletions that the abandoned folder was never told.
     let refused = nights.run(&nights.work, "once.toml", 2).0;
     assert!(refused.stderr.contains("the mirror has forgotten deletions"), "{}", refused.stderr);
     std::fs::remove_dir_all(nights.work.path("left")).expect("emptied");

@@ -117,11 +117,11 @@ fn what_was_delivered_is_as_it_should_be_also_nights_later() {
     assert!(said.contains("feed: messages: 5") && said.contains("lines: contacts: 150 records"), "{said}");
     account.sandbox.delete("contacts", 2, 1);
     account.sandbox.bodiless("POST", "/sandbox/night?seed=1&changed=8&new=2&contacts=6");
-    // Not asked for yet: a mirror that has moved on is another delivery's.
+    // The destinations follow the mirror in these two runs, so `verify` still finds no difference.
     account.run();
     account.run();
     account.verify(&["job.toml"]).expect(0);
-    // Without a job and without a mirror, too; there is nothing where nothing was delivered.
+    // `verify` also checks a folder without a job, with a mirror or without. A folder without a delivery is an error.
     account.verify(&["feed"]).expect(0);
     account.verify(&["feed", "--mirror", "state/qpien.db"]).expect(0);
     let nothing = account.verify(&["state"]).expect(2);
@@ -154,7 +154,7 @@ fn every_damage_is_told() {
     assert!(told.contains("references of conversations that are not there"), "{told}");
     let told = account.told("feed/manifest.json", "job.toml", |bytes| manifest(bytes, |m| m["mirror"] = "x".into()));
     assert!(told.contains("was made from another mirror"), "{told}");
-    // A manifest that names less than was delivered.
+    // The manifest names less than was delivered.
     for place in ["feed", "out"] {
         let file = format!("{place}/manifest.json");
         let lacks = |change: fn(&mut Value)| account.told(&file, "job.toml", |bytes| manifest(bytes, change));
@@ -176,7 +176,7 @@ fn every_damage_is_told() {
         manifest(bytes, |m| m["streams"]["contacts"]["run_id"] = 0.into());
     });
     assert!(told.contains("contacts: it is of run 0"), "{told}");
-    // One place that says nothing hides no other.
+    // A place without a manifest does not hide the damage of another place.
     std::fs::rename(account.work.path("out/manifest.json"), account.work.path("aside")).expect("rename");
     let told = account.told(&path, "job.toml", |bytes| bytes.truncate(bytes.len() - 1));
     assert!(told.contains("out: manifest.json: is not there") && told.contains("bytes, the manifest says"), "{told}");
@@ -197,7 +197,7 @@ fn what_the_mirror_has_and_a_destination_has_not_is_told_and_the_other_way_round
     let told = account.verify(&["feed", "--mirror", "state/qpien.db"]).expect(7).stdout;
     assert!(told.contains("contacts: 1 record that the mirror holds and that are not there"), "{told}");
     assert!(told.contains("contacts: 1 record too many, which the mirror does not hold"), "{told}");
-    // A snapshot is made once more: a cell that differs is found although no count does.
+    // `verify` makes the snapshot once more, so it finds a cell that differs although all counts agree.
     change(
         "UPDATE body_customer_persons SET payload = replace(payload, '\"status\"', '\"Status\"') WHERE seq = (SELECT min(seq) FROM body_customer_persons)",
     );
@@ -249,7 +249,7 @@ fn what_only_the_rows_or_the_manifests_own_sums_can_tell_is_told() {
         }
     });
     assert!(told.contains("1 seqs do not rise, or lie outside"), "{told}");
-    // A file of a snapshot that is named twice.
+    // The manifest names a file of a snapshot twice.
     let told = of_manifest("lines/manifest.json", &|m| {
         let entry = &mut m["streams"]["contacts"];
         let file = entry["files"][0].clone();
@@ -261,7 +261,7 @@ fn what_only_the_rows_or_the_manifests_own_sums_can_tell_is_told() {
     assert!(told.contains("1 seqs do not rise, or lie outside"), "{told}");
     let told = account.told_of_rows(("contacts", 0), &["feed"], |rows| rows[7] = "{\n".into());
     assert!(told.contains("cannot be read: line 8 is not a JSON object") && !told.contains("sha256"), "{told}");
-    // A part of a snapshot that no manifest names any more.
+    // The manifest no longer names one part of the snapshot.
     let told = account.told("lines/manifest.json", "job.toml", |bytes| {
         manifest(bytes, |m| {
             let entry = &mut m["streams"]["messages"];
@@ -270,7 +270,7 @@ fn what_only_the_rows_or_the_manifests_own_sums_can_tell_is_told() {
         });
     });
     assert!(told.contains("lines: messages: the mirror makes"), "{told}");
-    // A conversation that is deleted has no messages.
+    // The feed deletes the conversations, but their messages still refer to them.
     let told = account.told_of_rows(("conversations", 0), &["feed"], |rows| {
         for row in rows {
             *row = row.replace("\"_op\":\"insert\"", "\"_op\":\"delete\"");
@@ -290,10 +290,10 @@ fn a_record_as_it_was_before_one_that_is_gone_and_one_that_came_back_are_told_be
     let args = ["feed", "--mirror", "state/qpien.db"];
     let told = |change: &dyn Fn(&mut Vec<String>)| account.told_of_rows(("contacts", 1), &args, change);
     let missing = "contacts: 1 record that the mirror holds and that are not there, or as they were before";
-    // A change was lost: the record stands there with an earlier seq.
+    // A change was lost: the feed holds the record with an earlier seq.
     let stale = told(&|rows| drop(rows.remove(of(rows, "update"))));
     assert!(stale.contains(missing), "{stale}");
-    // It stands there as deleted, with the right seq.
+    // The feed holds the record as deleted, with the right seq.
     let dead = told(&|rows| {
         let at = of(rows, "update");
         rows[at] = rows[at].replace("\"_op\":\"update\"", "\"_op\":\"delete\"");

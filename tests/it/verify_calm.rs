@@ -76,7 +76,8 @@ fn a_stream_that_is_held_is_not_compared_with_one_that_is_newer() {
     denied.run().expect(3);
     assert_eq!(denied.manifest("out")["streams"]["messages"]["status"], "held");
     denied.verify("job.toml").expect(0);
-    // The mirror goes on, and the messages of those conversations go from it; the places are as they were.
+    // The mirror goes on, and the messages of those conversations are deleted from it. The earlier places stay as
+    // they were.
     let back = denied.serve_anew(&[]);
     back.sandbox.delete("conversations", 4, 3);
     back.become_job(&job(ALL, "", &OUT.replace("\"out\"", "\"elsewhere\"")));
@@ -146,7 +147,7 @@ fn a_job_that_was_edited_is_told_as_that() {
         assert!(said.contains(told) && said.contains("out: as it should be"), "{rest}: {said}");
         account.damage_is_told("out/contacts.csv");
         if told.is_empty() {
-            // Changes do not go where a snapshot lies.
+            // A run does not deliver changes where a snapshot lies.
             account.run().expect(2);
             continue;
         }
@@ -175,7 +176,7 @@ fn each_stream_says_how_its_own_files_are_written() {
         denied.verify(target).expect(0);
     }
     denied.damage_is_told("out/messages.csv");
-    // An earlier version said it once, for all of them.
+    // An earlier version wrote one format for all streams.
     let mut before = manifest;
     for (_, entry) in before["streams"].as_object_mut().expect("streams") {
         entry.as_object_mut().expect("an entry").remove("format");

@@ -48,7 +48,8 @@ fn a_database_is_as_it_should_be_also_nights_later() {
     account.call(&["verify", "job.toml"]).expect(0);
 }
 
-/// Addresses that are signed anew at each answer: the mirror keeps the newest, a table has those of its record's last change.
+/// Values that change by themselves are no damage. For example, the server signs addresses anew in each answer: the
+/// mirror keeps the newest ones, and a table those of its record's last change.
 #[test]
 fn values_that_change_by_themselves_are_no_damage_and_what_is_beside_them_is() {
     let size = ["--contacts", "120", "--persons", "9", "--conversations", "30", "--messages", "300"];
@@ -86,7 +87,7 @@ fn values_that_change_by_themselves_are_no_damage_and_what_is_beside_them_is() {
     }
     account.ask("UPDATE qpien.contacts SET language = 'tlh'");
     call(&["verify", "job.toml"]).expect(0);
-    // What stands beside a signature is not left out.
+    // A change beside a signature is reported.
     account.ask(
         "UPDATE qpien.contacts SET avatar = replace(avatar, 'http', 'https') WHERE _id = \
          (SELECT min(_id) FROM qpien.contacts WHERE avatar LIKE '%Signature%')",
@@ -95,14 +96,14 @@ fn values_that_change_by_themselves_are_no_damage_and_what_is_beside_them_is() {
     assert!(told.contains("contacts: 1 record has other cells"), "{told}");
     account.ask("UPDATE qpien.contacts SET avatar = replace(avatar, 'httpss', 'https')");
     call(&["verify", "job.toml"]).expect(0);
-    // A keyed hash of such an address is another each night.
+    // A keyed hash of such an address differs each night.
     account.ask("DROP SCHEMA qpien CASCADE; DROP SCHEMA whole CASCADE");
     std::fs::write(account.work.path("job.toml"), job("[mask.contacts]\navatar = \"hmac\"\n")).expect("the job");
     for _ in 0..2 {
         run();
         call(&["verify", "job.toml"]).expect(0);
     }
-    // Masks that were edited since are told.
+    // `verify` reports masks that were edited since.
     std::fs::write(account.work.path("job.toml"), job("[mask.contacts]\nphone = \"drop\"\n")).expect("the job");
     let said = call(&["verify", "job.toml"]).expect(0).stdout;
     assert!(said.contains("contacts: the job has other masks now"), "{said}");
@@ -187,12 +188,13 @@ fn a_deleted_record_that_stands_there_again_is_told() {
     let account = Account::delivered();
     let run =
         |more: &[&str]| account.call(&[&["run", "job.toml", "--endpoint", &account.sandbox.endpoint], more].concat());
-    // Some of a stream, and all of one: what is deleted last has a higher seq than any record that is there.
+    // Some records of one stream are deleted, and all of another. So the last deletion has a higher seq than any
+    // record that is left.
     let some = account.sandbox.delete("contacts", 2, 1);
     let all = account.sandbox.delete("customer_persons", 9, 1);
     assert_eq!(all.len(), 9);
     run(&["--allow-deletes"]).expect(0);
-    // Where a server cannot be asked for single records, two readings decide.
+    // Two readings decide about a record that the server cannot be asked for by its id.
     run(&["--allow-deletes"]).expect(0);
     account.call(&["verify", "job.toml"]).expect(0);
     for (table, id) in [("contacts", &some[0]), ("customer_persons", &all[0])] {
@@ -231,7 +233,7 @@ fn where_nothing_was_delivered_nothing_is_verified() {
     assert!(said.stderr.contains("there is nothing to verify"), "{}", said.stderr);
     account.ask("CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.contacts (LIKE qpien.contacts INCLUDING ALL)");
     other("kind = \"postgres\"\nurl = \"${WAREHOUSE_URL}\"\nschema = \"elsewhere\"").expect(2);
-    // A manifest of streams that nobody knows, and of some.
+    // One manifest names only streams that this version does not know, the other names one of them.
     let path = account.work.path("lines/manifest.json");
     let whole = std::fs::read_to_string(&path).expect("a manifest");
     for unknown in [&["contacts", "customer_persons", "conversations", "messages"][..], &["contacts"]] {

@@ -134,7 +134,7 @@ fn addresses_that_are_signed_anew_change_nothing_and_the_newest_are_delivered() 
     let newest = first.values().flatten().max().expect("signatures");
     assert!(second["contacts"].iter().all(|s| s > newest), "the newest addresses of what was read are delivered");
     assert_eq!(second["messages"], first["messages"], "what was not read is as it was");
-    // Whoever wants to see every change does.
+    // With `signed = "keep"`, a new signature counts as a change.
     account.become_job("[source.volatile]\nsigned = \"keep\"");
     let (_, streams) = account.run();
     assert!(streams["contacts"]["changed"].as_u64() >= Some(250), "{}", streams["contacts"]);
@@ -146,7 +146,7 @@ const DECLARED: &str = "[source.volatile]\nsigned = \"keep\"\ncontacts = [\"avat
 
 #[test]
 fn what_is_declared_changes_nothing_and_everything_else_does() {
-    // Every conversation is read in each night: messages are as volatile.
+    // The lookback makes each night read every conversation, because messages hold volatile values, too.
     let account = Account::new(&format!("lookback = \"9999d\"\n{DECLARED}"), &["--signed"]);
     account.run();
     let seqs = account.seqs();
@@ -159,27 +159,28 @@ fn what_is_declared_changes_nothing_and_everything_else_does() {
     let (_, streams) = account.run();
     assert_eq!(counts(&streams, "changed"), [5, 0, 0, 7]);
     account.equals_the_truth("what changed is stored", "?objects=all");
-    // A name below a column is checked once it is known what is asked for.
+    // A name below a column is checked against the fields that the run asks for.
     account.become_job(&format!("{}\nconversations = [\"tags.colour\", \"tags.color\"]", DECLARED.trim_end()));
     let (run, _) = account.run();
     let unasked: Vec<&str> = run.stdout.lines().filter(|line| line.contains("[source.volatile]")).collect();
     assert_eq!(unasked, ["note: conversations: [source.volatile] names tags.colour, which is not asked for"]);
-    // Another rule for the same values is no change of them.
+    // Another rule for the same values does not change any record.
     let seqs = account.seqs();
     account.become_job("lookback = \"9999d\"");
     let (_, streams) = account.run();
     assert_eq!((counts(&streams, "changed"), account.seqs()), (vec![0; 4], seqs));
 }
 
-/// A column that is volatile for some nights, and counts again: what was written in place meanwhile reaches the destinations
-/// that are fed changes, whether the values change that night or not.
+/// If a column was volatile for some nights and counts again, feeds and tables of changes receive the values that
+/// were stored in place meanwhile, whether the values change that night or not.
 #[test]
 fn what_is_taken_back_reaches_the_feeds_and_tables_that_lack_it() {
     const OWNER: &str = "[source.volatile]\ncontacts = [\"owner\"]";
     const SIGNED: &str = "[source.volatile]\nsigned = \"keep\"";
     let database = Server::start();
     let url = database.url("postgres");
-    // First what is declared, then that signatures count; lines of the job for three nights.
+    // Each case has the job's lines for three nights: a declared column counts again, signatures begin to count, and
+    // a column that was declared from the start counts.
     let kinds =
         [("owner", ["", OWNER, ""]), ("other", ["", "", SIGNED]), ("owner", [OWNER, OWNER, "lookback = \"2d\""])];
     for (n, (what, nights)) in kinds.into_iter().enumerate() {
@@ -215,7 +216,7 @@ fn what_is_taken_back_reaches_the_feeds_and_tables_that_lack_it() {
         write(&server, 1, 1);
         run(nights[1]);
         assert_eq!(owners(), before, "{what}: it changes by itself");
-        // Some of them change once more in the night in which they count.
+        // Some values change once more in the night in which they count again.
         write(&server, 2, 3);
         let told = run(nights[2]);
         let truth: BTreeMap<String, Value> = server.account().lists["getContactList"]
@@ -280,13 +281,13 @@ fn fields_come_and_go(kills: &[u64], args: &[&str]) {
         assert_eq!(counts(&streams, "filled"), [total[0], 0, total[2], total[3]]);
     }
     assert!(run.stdout.contains("contacts: the fields that are asked for have changed"), "{}", run.stdout);
-    // Each that is filled in has a new seq, once, and nothing else has.
+    // Each record that is filled in gets a new seq, once, and no other record does.
     let (all, before, seqs) = (total[0] + total[2] + total[3], seqs, account.seqs());
     assert_eq!(seqs.last, before.last + i64::try_from(all).expect("few"), "no record has changed");
     account.equals_the_truth("filled in", "");
     let (_, streams) = account.run();
     assert_eq!((counts(&streams, "filled"), &streams["messages"]["skipped"]), (vec![0; 4], &60.into()));
-    // And back: what is not asked for is gone, and what did change meanwhile is told.
+    // The job leaves the fields out again: they are gone from the files, and real changes of that night are reported.
     account.sandbox.bodiless("POST", "/sandbox/night?seed=1&contacts=5&old_edits=7");
     account.become_job(LESS);
     for kill in kills {

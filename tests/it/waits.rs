@@ -181,7 +181,8 @@ fn limits_that_are_waited_for_are_told() {
     }
 }
 
-/// The window of a key as a clock left it that was an hour ahead.
+/// The run believes a stored budget window for a minute at most, and says so. Here the window is from a clock that
+/// was 50 minutes ahead.
 #[test]
 fn a_stored_pace_is_believed_for_a_minute_and_told() {
     let (server, _) = Foreign::default().start();
@@ -215,7 +216,6 @@ fn a_signal_during_a_long_wait_ends_it_within_a_second() {
         for (what, server, words) in nights {
             scope.spawn(move || {
                 let work = job("read_timeout = \"100s\"");
-                // A first contact is not worth a long wait.
                 let mut run = Run::start(&work, &server, &[]);
                 run.says(words);
                 let begun = Instant::now();

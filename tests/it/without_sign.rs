@@ -47,7 +47,7 @@ fn after_each_of_ten_nights_the_messages_are_the_truth() {
         ("", Value::Null, |n, night| night > 4 && n % 2 == 0),
         ("", json!({}), |n, _| n % 3 == 0),
         ("", json!({"content": null, "createdAt": null}), |n, _| n % 3 == 0),
-        // It tells a message, and never a newer one.
+        // The entry shows a last message, but never a newer one.
         ("", json!({"content": "the first", "createdAt": "2024-03-01T00:00:00.000Z"}), |n, _| n % 3 == 0),
     ];
     for (dialect, told, is_silent) in kinds {
@@ -64,8 +64,9 @@ fn after_each_of_ten_nights_the_messages_are_the_truth() {
     }
 }
 
-/// An empty conversation is filled behind an entry that stays silent. That others tell their last message is no evidence
-/// against it: some that hold messages are silent, too.
+/// The run keeps asking for empty conversations whose entries are silent, and so finds messages that come later.
+/// Entries of others show their last message, but silence proves no emptiness, because some silent conversations hold
+/// messages.
 #[test]
 fn empty_conversations_that_are_filled_in_silence_are_asked_for() {
     let server = Qpien::start(Account::new(3, 60, 4), |_, _| None);
@@ -82,8 +83,8 @@ fn empty_conversations_that_are_filled_in_silence_are_asked_for() {
     }
 }
 
-/// Empty conversations cost nothing while silence means just that, wherever they stand in their list: even a page of
-/// nothing else.
+/// Empty conversations cost no request as long as only empty ones are silent, wherever they stand in the list, even
+/// if they fill a whole page.
 #[test]
 fn empty_conversations_are_not_asked_for_while_only_they_are_silent() {
     let server = Qpien::start(Account::new(3, 300, 4), |_, _| None);
@@ -100,7 +101,7 @@ fn empty_conversations_are_not_asked_for_while_only_they_are_silent() {
     assert!(!night.stdout.contains("show no last message"), "{}", night.stdout);
 }
 
-/// The plan and the run say what that costs, and the plan counts it.
+/// The plan and the run say how many conversations show no last message, and the plan counts their cost.
 #[test]
 fn what_it_costs_is_told_before_it_is_paid() {
     for (dialect, lists) in [(DROPPED, 60), ("", 20)] {
@@ -121,7 +122,7 @@ fn what_it_costs_is_told_before_it_is_paid() {
     assert!(!plan.stdout.contains("show no last message"), "{}", plan.stdout);
 }
 
-/// Nights that have no time for all conversations come to each of them in turn.
+/// If a night has no time for all conversations, the nights come to each of them in turn.
 #[test]
 fn a_time_box_starves_no_conversation() {
     let server = Qpien::start(Account::new(3, 120, 4), |_, _| None);
@@ -137,7 +138,8 @@ fn a_time_box_starves_no_conversation() {
         stopped += usize::from(outcome.code == 4);
     }
     assert!(stopped > 3, "{stopped}");
-    // Two rounds that come to their end, in such nights: the second began after the last message came.
+    // After two complete rounds in such nights everything is read, because the second round began after the last
+    // message came.
     let (mut ended, mut nights) = (0, 0);
     while ended < 2 {
         nights += 1;

@@ -107,7 +107,7 @@ fn no_place_of_an_answer_leads_peoples_words_outside() {
     }
 }
 
-/// One list that cannot be read: its reason is kept in the mirror and told in the manifest, in our words.
+/// If a list cannot be read, the mirror and the manifest hold the reason in the program's own words.
 #[test]
 fn the_manifest_tells_our_words_alone() {
     for answer in [PLACES[1], PLACES[2], PLACES[8]] {
@@ -131,7 +131,7 @@ fn the_manifest_tells_our_words_alone() {
     }
 }
 
-/// What looks at a server without reading it, and what finds out how it is spelled.
+/// `check`, `discover` and `plan` repeat none of the server's words either.
 #[test]
 fn commands_that_ask_tell_nothing_of_it_either() {
     for operation in ["__schema", "getContactList", "generateOAuthToken"] {
@@ -168,7 +168,7 @@ fn what_helps_is_told_all_the_same() {
     assert!(code.contains("(E_BALANCE)") && !code.contains("bakiye"), "{code}");
 }
 
-/// A page's size is learnt from words that are not told.
+/// The run learns a page size from a message without repeating it.
 #[test]
 fn a_page_size_is_learnt_from_words_that_are_not_told() {
     let foreign = Foreign::default();

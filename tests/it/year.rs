@@ -79,7 +79,7 @@ impl Year {
     fn green(&mut self, file: &str) -> bool {
         let mut first = self.run(file, &[]);
         if first.code == 0 && first.stdout.contains("going on where") && is_backfill(&self.work, file) {
-            // A backfill goes on with what it has read, as of then; the next one reads what there is now.
+            // A backfill goes on with what it had read before the cut. The next one reads the account as it is now.
             first = self.run(file, &[]);
         }
         let ended = if first.code == 7 { self.run(file, &["--allow-deletes"]) } else { first };
@@ -129,7 +129,7 @@ impl Year {
                     fed.rows.iter().map(|(id, row)| (id.clone(), cells(row))).collect();
                 let mut truth = truth.clone();
                 if self.job.is_volatile() && *stream == "contacts" {
-                    // Such values are as old in a feed as the last change of their record.
+                    // A feed holds volatile values as they were at the last change of their record.
                     rows.values_mut().chain(truth.values_mut()).for_each(|cells| cells[2].clear());
                 }
                 self.compare(&format!("{name}: the feed of {stream}"), kept, &rows, &truth);
@@ -152,7 +152,7 @@ impl Year {
                 .collect();
             let rows = server.rows("postgres", &format!("SELECT * FROM {}.{stream}", self.job.schema_of(name)));
             let is_volatile = self.job.is_volatile() && *stream == "contacts";
-            // Values that change by themselves are as old in a table as the last change of their record.
+            // A table holds volatile values as they were at the last change of their record.
             let cell = |n: &usize, cell: String| if is_volatile && *n == 2 { String::new() } else { cell };
             let cells = |row: &Value| {
                 let named =
@@ -176,7 +176,8 @@ impl Year {
         truth: &BTreeMap<String, Vec<String>>,
     ) {
         let missing: Vec<_> = truth.keys().filter(|id| !rows.contains_key(*id)).take(5).collect();
-        // Messages of a conversation that is kept are kept with it; those of one that is gone, until they are found in another.
+        // Messages of a kept conversation are kept with it. Messages of a conversation that is gone are kept until
+        // they are found in another one.
         let account = self.server.account();
         let asked = self.job.conversations(&account);
         let is_asked = |id: &str| asked.iter().any(|row| row["_id"] == id);
@@ -268,7 +269,7 @@ fn live(seed: u64, nights: usize) {
         let mode = year.job.mode();
         let file = year.write("main", mode);
         if dice.once_in(8) {
-            // A night without a green run.
+            // On this night there is no further run.
             year.log.push(format!("night {}: none", year.night));
             continue;
         }

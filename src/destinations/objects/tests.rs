@@ -40,7 +40,7 @@ fn objects(address: &str, prefix: &str) -> Objects {
     Objects::new(place(prefix), Moto::variables(address), Duration::from_secs(20)).expect("a store")
 }
 
-/// Files of changes in a bucket, written through `address`, read past it.
+/// A destination under test: change files in a bucket. It writes through `address`; the test reads from the store.
 struct InBucket<'m> {
     moto: &'m Moto,
     address: String,
@@ -158,7 +158,7 @@ fn nothing_appears_before_it_is_published_and_what_is_given_up_leaves_nothing() 
     assert!(store.open("nothing").expect("asked").is_none());
     assert_eq!(moto.uploads(BUCKET), 0);
 
-    // Not finished, finished but not published, and the store goes away.
+    // One file is not finished, and one is finished but not published, when the store goes away.
     let mut begun = store.stage("begun").expect("a file");
     begun.write_all(&large).expect("written");
     write(&store, "waits", &large);
@@ -199,7 +199,7 @@ fn a_lost_answer_is_no_failure() {
     proxy.lose_answer("PUT /feed/p/small");
     write(&store, "small", b"small");
     store.publish(&["small".into()]).expect("published");
-    // The manifest: the first, and one in the place of another.
+    // The answers about the manifest are lost: for the first one, and for one that replaces another.
     let mut store = store;
     assert_eq!(store.read(NAME).expect("read"), None);
     for text in ["{}", "{\"a\":1}"] {
@@ -226,18 +226,18 @@ fn a_manifest_of_somebody_else_stays_and_nothing_of_ours_appears() {
         let range = crate::record::SeqRange { first, last };
         destination.deliver(&delivery(Some(range), Verdict::Continuous, "m"), &held).expect_err("refused")
     };
-    // Both saw nothing; the other was first.
+    // Neither writer saw a manifest, and the other one was first.
     let refused = late(&|| drop(deliver(&subject, &held)));
     assert_eq!(refused.kind, Kind::Locked);
     assert!(refused.detail.contains("s3://feed/p/manifest.json") && refused.detail.contains("by job j"), "{refused}");
     let before = (subject.bytes(), moto.keys(BUCKET));
-    // Both saw the same one.
+    // Both writers saw the same manifest.
     let others = moto.get(BUCKET, "p/manifest.json").expect("a manifest");
     let mut changed = others.clone();
     changed.push(b' ');
     assert_eq!(late(&|| moto.put(BUCKET, "p/manifest.json", &changed)).kind, Kind::Locked);
     assert_eq!((subject.bytes(), moto.keys(BUCKET)), before);
-    // The store itself refuses, whatever was looked at before.
+    // The store itself refuses, whatever the writer has read before.
     let mut store = objects(&moto.address, "p");
     store.read(NAME).expect("read");
     moto.put(BUCKET, "p/manifest.json", &others);
@@ -249,7 +249,7 @@ fn a_manifest_of_somebody_else_stays_and_nothing_of_ours_appears() {
     assert_eq!(moto.get(BUCKET, "q/manifest.json"), Some(others));
 }
 
-/// A server that gives every request the answer of this status and body.
+/// Starts a server that answers every request with this status and body. Returns its address.
 fn stub(status: &'static str, body: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -320,7 +320,7 @@ fn what_a_store_refuses_is_told_without_its_words() {
         let error = refused(&stub(status, body));
         assert!(error.kind == Kind::DestinationUnwritable && error.detail.contains(told), "{status}: {error}");
     }
-    // What may pass by itself: a store that is failing, and none at all.
+    // These failures may pass by themselves: a store that is failing, and an address where none listens.
     let failing = refused(&stub("503 Slow Down", "MARKER"));
     assert!(failing.kind == Kind::DestinationUnreachable && failing.detail.contains("(HTTP 503)"), "{failing}");
     let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();

@@ -27,7 +27,7 @@ const COLUMNS: [Column; 6] = [
     EXTRA,
 ];
 
-/// What is written, kept in memory.
+/// The bytes that are written, kept in memory.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -47,7 +47,7 @@ impl Sink for Kept {
     }
 }
 
-/// The file of these rows, in row groups of `most` bytes.
+/// Returns the file of these rows, in row groups of `most` bytes.
 fn file(columns: &[Column], rows: &[Vec<Cell<'_>>], most: usize) -> Bytes {
     let kept = Kept::default();
     let sink = Summed::new(Box::new(kept.clone()));
@@ -71,7 +71,7 @@ fn read_back(bytes: &Bytes, columns: &[Column]) -> Vec<Vec<Cell<'static>>> {
     read::read(bytes.clone(), columns).expect("Parquet").collect::<io::Result<_>>().expect("rows")
 }
 
-/// `count` rows, each column's cells null at times, with values that have broken exports before.
+/// Returns `count` rows with values that have broken exports before. In each column, some cells are null.
 fn rows(count: usize) -> Vec<Vec<Cell<'static>>> {
     let texts = nasty();
     let row = |n: usize| {
@@ -176,7 +176,7 @@ fn a_file_is_not_larger_than_it_may_be_by_what_is_written_and_what_waits() {
         cells
     };
     let size = group::size(&row(0)) as u64;
-    // One row goes in, however large it is.
+    // The first row is accepted, however large it is.
     assert!(file.write(&row(0), Some(1)).expect("written"));
     assert!(!file.write(&row(1), Some(size)).expect("too large"));
     let mut count = 1;

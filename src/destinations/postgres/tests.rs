@@ -1,4 +1,4 @@
-//! The destination against a real server, without the rest of the program.
+//! Tests the destination against a real server, without the rest of the program.
 
 use std::collections::BTreeMap;
 
@@ -99,7 +99,7 @@ fn it_holds_to_the_contract() {
     contract_tests::hold_to_the_contract(&InSchema::of(&server, "deletes"));
     let flags = InSchema { tombstones: Tombstones::Flag, ..InSchema::of(&server, "flags") };
     contract_tests::hold_to_the_contract(&flags);
-    // Of what is gone the row stays as it was, with the seq of the tombstone.
+    // With `Tombstones::Flag`, the row of a deleted record stays as it was, with the seq of the tombstone.
     let mut held = some(&["a", "b"]);
     let flags = InSchema { schema: "stays", ..flags };
     deliver(&flags, &held);
@@ -110,12 +110,12 @@ fn it_holds_to_the_contract() {
         flags.ask("SELECT _id, firstname, _deleted, _seq, _run_id FROM @.contacts ORDER BY _id"),
         "a|name of a|t|3|7\nb|name of b|f|2|7"
     );
-    // A job that says otherwise now has no such rows.
+    // If the job now says to delete such rows, they are deleted.
     held.put("c", Some(&contact("c", "new")));
     let deletes = InSchema { tombstones: Tombstones::Delete, ..flags };
     deliver(&deletes, &held);
     assert_eq!(deletes.ask("SELECT _id FROM @.contacts ORDER BY _id"), "b\nc");
-    // What cannot be held is counted, and moments are exact.
+    // Values that PostgreSQL cannot hold are counted, and moments are exact.
     held.put(
         "zero",
         Some(r#"{"_id":"zero","firstName":"\u0000","owner":5,"createdAt":"2024-03-05T08:09:10.123456Z"}"#),
@@ -139,7 +139,7 @@ fn a_snapshot_is_all_there_is_and_what_is_equal_is_left_alone() {
     let before = snapshot.bytes();
     snapshot.hand(&held, None, "m").expect("again");
     assert_eq!(snapshot.bytes(), before);
-    // By hand: changed, gone, new.
+    // By hand, one row is changed, one removed and one added.
     snapshot.ask("UPDATE @.contacts SET firstname = 'x', _seq = 1000 WHERE _id = 'a'");
     snapshot.ask("DELETE FROM @.contacts WHERE _id = 'b'; INSERT INTO @.contacts (_id) VALUES ('z')");
     held.put("c", None);
@@ -148,7 +148,7 @@ fn a_snapshot_is_all_there_is_and_what_is_equal_is_left_alone() {
         snapshot.ask("SELECT _id, firstname, _seq FROM @.contacts ORDER BY 1"),
         "a|name of a|1\nb|name of b|2\nd|name of d|4"
     );
-    // What another mirror delivered, or somebody else wrote, is not replaced.
+    // Rows that another mirror delivered, or that somebody else wrote, are not replaced.
     let before = snapshot.bytes();
     let told = snapshot.hand(&held, None, "another").expect_err("another mirror");
     assert!(told.kind == Kind::DestinationOfAnother && told.detail.contains("TRUNCATE the tables"), "{told}");
@@ -173,8 +173,8 @@ fn a_table_is_made_whole_and_what_is_not_ours_stays() {
     let mut held = some(&["a", "b"]);
     deliver(&subject, &held);
     subject.ask("CREATE VIEW @.names AS SELECT _id, firstname FROM @.contacts; ALTER TABLE @.contacts ADD COLUMN mine int DEFAULT 5");
-    // Dropped by hand, it comes back with its values, of rows that have not changed, too; no pinned range in between
-    // makes it look filled.
+    // A column that was dropped by hand comes back with its values, also in rows that have not changed. A delivery
+    // without a range in between does not make the column count as filled.
     subject.ask("ALTER TABLE @.contacts DROP COLUMN createdat, DROP COLUMN lastname");
     held.put("c", Some(&contact("c", "new")));
     let mut destination = subject.destination();
@@ -186,11 +186,11 @@ fn a_table_is_made_whole_and_what_is_not_ours_stays() {
     deliver(&subject, &held);
     assert_eq!(subject.ask("SELECT count(createdat), count(*), sum(mine) FROM @.contacts"), "3|3|15");
     assert_eq!(subject.ask("SELECT firstname FROM @.names ORDER BY _id"), "name of a\nname of b\nnew");
-    // A table that is gone is made again.
+    // A table that was dropped is made again.
     subject.ask("DROP TABLE @.contacts CASCADE");
     deliver(&subject, &held);
     assert_eq!(subject.rows().len(), 3);
-    // Another type, a lost key, another relation: refused before anything is read, and nothing is changed.
+    // Another type, a lost key or another relation is refused before anything is read, and nothing is changed.
     for (wrong, told, right) in [
         (
             "ALTER TABLE @.contacts ALTER COLUMN gender TYPE varchar(5)",
@@ -236,7 +236,7 @@ fn ranges_adjoin_and_a_mirror_is_not_taken_for_another() {
     let told = subject.hand(&held, Some(SeqRange { first: 3, last: 5 }), "another").expect_err("another mirror");
     assert!(told.kind == Kind::DestinationOfAnother && told.detail.contains("TRUNCATE"), "{told}");
     assert_eq!(subject.bytes(), before, "nothing has changed");
-    // An answer was lost: the same range again.
+    // If an answer was lost, the same range is delivered again.
     let range = SeqRange { first: 3, last: 5 };
     subject.hand(&held, Some(range), "m").expect("delivered");
     let before = subject.bytes();
@@ -257,12 +257,12 @@ fn one_run_at_a_time_and_its_holder_is_named() {
         "{}",
         error.detail
     );
-    // Another schema is another place, and a session that ends gives it back at once.
+    // Another schema is another place. A session that ends releases its place at once.
     InSchema::of(&server, "other").destination().check("a test").expect("check");
     drop(first);
     let mut second = subject.destination();
     second.check("a test").expect("check");
-    // A session that the server ended is made anew, with its lock.
+    // If the server ended a session, the destination opens a new one, with its lock.
     server
         .ask("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'qpien%'");
     assert_eq!(second.delivered("m", STREAM).expect("connected again"), 0);
@@ -307,7 +307,7 @@ fn no_value_is_quoted_in_an_error() {
         subject.ask(right);
     }
     subject.hand(&held, Some(SeqRange { first: 2, last: 2 }), "m").expect("delivered");
-    // Nor is the password, where it is wrong.
+    // A wrong password is not quoted either.
     let wrong = server.url("postgres").replace("PASSWORDMARKER", "OTHERMARKER");
     let options = Options { address: Address::read(&wrong).expect("a URL"), ..subject.destination().options };
     let told = Postgres::new(options, subject.destination().terms, vec![STREAM]).check("a test").expect_err("refused");
@@ -323,7 +323,7 @@ fn tls_is_asked_for_and_nobody_is_trusted_unseen() {
     };
     let refused = |server: &Server, query: &str| open(server, query).err().expect("refused").detail;
     assert!(refused(&plain, "?sslmode=require").contains("server does not support TLS"));
-    // Nobody but itself has signed it.
+    // The server has signed its certificate itself, so nobody trusts it.
     let told = refused(&secured, "?sslmode=require");
     assert!(told.contains("certificate"), "{told}");
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/self-signed/cert.pem");

@@ -1,4 +1,4 @@
-//! What a list's arguments are for, whether they stand alone or in input objects.
+//! Finds out what a list's arguments are for, whether they stand alone or in input objects.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +6,26 @@ use crate::discovery::infer::values::sensible;
 use crate::discovery::names::{ARGUMENTS, Role, SINCE, folded};
 use crate::discovery::schema::{Argument, Schema, Type, TypeRef};
 
-/// How deep input objects are gone into.
+/// The depth to which input objects are searched.
 const DEPTH: u32 = 3;
 
-/// The arguments of a field, sorted out.
+/// The arguments of a field, sorted by what they are for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sorted {
-    /// By role: the dotted path, and whether the server insists on it.
+    /// The dotted path of each role's argument, and whether the server insists on it.
     pub roles: BTreeMap<Role, (String, bool)>,
-    /// What must be given besides.
+    /// What else must be given.
     pub needs: Needs,
-    /// Numbers without a role: path and type.
+    /// The path and the type of each number without a role.
     pub numbers: Vec<(String, String)>,
 }
 
-/// What must be given.
+/// What must be given besides the arguments with a role.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// Constants for what has one sensible value: path and literal.
+    /// The path and the literal of each argument that has one sensible value.
     pub constants: BTreeMap<String, String>,
-    /// What has none: path and type.
+    /// The path and the type of each argument that has none.
     pub open: Vec<(String, String)>,
 }
 
@@ -40,8 +40,8 @@ pub fn sort(schema: &Schema, arguments: &[Argument]) -> Sorted {
     sorted
 }
 
-/// What must be given beside the arguments at these paths. Input objects that one of them lies in are given; what they
-/// insist on, too.
+/// Returns what must be given besides the arguments at these paths. An input object that contains one of them is
+/// given with it, so what that object insists on is needed, too.
 pub fn needs(schema: &Schema, arguments: &[Argument], given: &[&str]) -> Needs {
     let mut needs = Needs::default();
     for argument in arguments {
@@ -85,11 +85,11 @@ fn place(
     }
 }
 
-/// What an argument is for, and how likely.
+/// Returns what an argument is for, and its rank: the lower, the likelier.
 fn role_of(argument: &Argument) -> Option<(Role, usize)> {
     let name = folded(&argument.name);
     if argument.ty.list {
-        // Of the lists only one of parents has a role: it is given the one id.
+        // The only list with a role is one of parents, which gets the one id.
         let known = ARGUMENTS.iter().filter(|(role, _)| *role == Role::Parent).flat_map(|(_, pool)| *pool);
         let parents = name.contains("conversation") || known.into_iter().any(|one| folded(one) + "s" == name);
         return (parents && takes(Role::Parent, &argument.ty)).then_some((Role::Parent, 80));
@@ -116,24 +116,24 @@ fn takes(role: Role, ty: &TypeRef) -> bool {
     }
 }
 
-/// A type that must be given, as GraphQL writes it.
+/// Returns a type that must be given, as GraphQL writes it.
 fn written(ty: &TypeRef) -> String {
     if ty.list { format!("[{}]!", ty.name) } else { format!("{}!", ty.name) }
 }
 
-/// A filter by the date of the last change.
+/// A list's filter by the date of the last change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Since {
     /// Its dotted path.
     pub path: String,
-    /// The type that it takes.
+    /// The name of the type that it takes.
     pub ty: String,
-    /// How a moment of that type is written, in the dialect's word.
+    /// The dialect's word for the way in which a moment of that type is written.
     pub form: &'static str,
 }
 
-/// The argument that leaves only what changed since a moment, likeliest first; it can be left out, and giving it insists on
-/// nothing that is not given without it.
+/// Returns the likeliest argument that selects what changed since a moment. The argument must be optional, and giving
+/// it must not make the server insist on anything further.
 pub fn since(schema: &Schema, arguments: &[Argument], given: &[&str]) -> Option<Since> {
     let mut found = Vec::new();
     for argument in arguments {
@@ -169,7 +169,7 @@ fn filters(
             let ty = argument.ty.name.as_str();
             let form = match ty {
                 "" | "Boolean" | "ID" => return,
-                // 32 bits hold no milliseconds.
+                // A 32-bit integer is too small for milliseconds.
                 "Int" => "seconds",
                 "Float" | "Long" | "BigInt" | "Int64" => "milliseconds",
                 _ => "iso8601",
@@ -184,7 +184,7 @@ fn filters(
     }
 }
 
-/// Fills in, or names, what must be given beside the roles.
+/// Adds to `needs` what must be given besides the arguments at the paths in `given`.
 fn insist(schema: &Schema, argument: &Argument, above: &str, given: &[&str], needs: &mut Needs) {
     let path = format!("{above}{}", argument.name);
     let inside = format!("{path}.");
@@ -210,7 +210,7 @@ fn insist(schema: &Schema, argument: &Argument, above: &str, given: &[&str], nee
     }
 }
 
-/// The argument at a dotted path.
+/// Returns the argument at a dotted path.
 pub fn at<'s>(schema: &'s Schema, arguments: &'s [Argument], path: &str) -> Option<&'s Argument> {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let found = arguments.iter().find(|a| a.name == name)?;

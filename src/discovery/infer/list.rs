@@ -1,4 +1,5 @@
-//! The query that lists a stream: the root field that gives its entity, how it is paged, where its envelope holds what.
+//! Finds the query that lists a stream: the root field that returns its entity, how that list is paged, and where its
+//! envelope holds what.
 
 use crate::discovery::infer::arguments;
 use crate::discovery::infer::arguments::Sorted;
@@ -8,7 +9,7 @@ use crate::discovery::names::{Role, folded};
 use crate::discovery::schema::{Argument, Field, Schema, Type, TypeRef};
 use crate::streams::Stream;
 
-/// How deep an envelope is gone into.
+/// The depth to which an envelope is searched.
 const DEPTH: usize = 4;
 
 /// A query that may list a stream.
@@ -16,24 +17,24 @@ const DEPTH: usize = 4;
 pub struct Candidate<'s> {
     /// The root field.
     pub field: &'s Field,
-    /// The dotted path to the records; empty for a bare list.
+    /// The dotted path to the records. Empty for a bare list.
     pub items: String,
-    /// The records' type.
+    /// The name of the records' type.
     pub entity: String,
-    /// Its arguments.
+    /// The query's arguments, sorted by what they are for.
     pub sorted: Sorted,
     score: f64,
 }
 
 impl Candidate<'_> {
-    /// It lists what belongs to one conversation.
+    /// Returns whether it lists the records of one conversation only.
     pub fn is_of_parent(&self) -> bool {
         self.sorted.roles.get(&Role::Parent).is_some_and(|(_, needed)| *needed)
     }
 }
 
-/// A field within the answer, on the way to the records, that is paged by arguments of its own: a question's arguments
-/// stand at its root field, and what such a field gives without them may be a first page. Its path and those arguments.
+/// Returns the path of a field on the way to the records that has paging arguments of its own, and these arguments. A
+/// question can only give arguments to its root field, so it might get only a first page of such a field.
 pub fn paged_within(schema: &Schema, candidate: &Candidate<'_>) -> Option<(String, Vec<String>)> {
     let mut ty = &candidate.field.ty;
     let mut path = Vec::new();
@@ -51,7 +52,7 @@ pub fn paged_within(schema: &Schema, candidate: &Candidate<'_>) -> Option<(Strin
     None
 }
 
-/// Where the members of an envelope lie; empty = not there.
+/// The paths of an envelope's members. Empty if there is no such member.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Members {
@@ -64,7 +65,7 @@ pub struct Members {
     pub row_cursor: String,
 }
 
-/// The queries that may list a stream, the likeliest first.
+/// Returns the queries that may list a stream, likeliest first.
 pub fn candidates(schema: &Schema, stream: Stream) -> Vec<Candidate<'_>> {
     let mut all = Vec::new();
     for field in schema.fields(&schema.query) {
@@ -82,8 +83,8 @@ pub fn candidates(schema: &Schema, stream: Stream) -> Vec<Candidate<'_>> {
     all
 }
 
-/// The query of this name, as the list of a stream: its rows are the stream's records, whatever they are. `items` is where
-/// they lie, where that is known; otherwise it is found out. None when there is no such query.
+/// Returns the query of this name as the list of a stream. Its rows are the stream's records, whatever their type.
+/// `items` is the path to them; without it the path is found. Returns `None` if there is no such query.
 pub fn named<'s>(schema: &'s Schema, stream: Stream, name: &str, items: Option<&str>) -> Option<Candidate<'s>> {
     let field = schema.fields(&schema.query).iter().find(|f| f.name == name)?;
     let mut found = Vec::new();
@@ -104,7 +105,7 @@ pub fn named<'s>(schema: &'s Schema, stream: Stream, name: &str, items: Option<&
     Some(Candidate { field, items, entity, sorted, score: 0.0 })
 }
 
-/// Every path to a list of objects, and their type.
+/// Finds every path to a list of objects, with the type of these objects.
 fn rows(schema: &Schema, ty: &TypeRef, path: &mut Vec<String>, found: &mut Vec<(String, String)>) {
     if !schema.is_object(ty) || path.len() > DEPTH {
         return;
@@ -118,7 +119,7 @@ fn rows(schema: &Schema, ty: &TypeRef, path: &mut Vec<String>, found: &mut Vec<(
         found.push((path, ty.name.clone()));
         return;
     }
-    // A record is no envelope: its lists are its own.
+    // A record is not an envelope: the lists in it belong to the record.
     if !path.is_empty() && entity::stream_of(schema, &ty.name).is_some() {
         return;
     }
@@ -129,7 +130,7 @@ fn rows(schema: &Schema, ty: &TypeRef, path: &mut Vec<String>, found: &mut Vec<(
     }
 }
 
-/// A union that stands where rows are looked for: nothing can be selected of it by name.
+/// Returns a union on the way to the rows. No field of a union can be selected by name.
 pub fn union(schema: &Schema, ty: &TypeRef) -> Option<String> {
     fn look(schema: &Schema, ty: &TypeRef, depth: usize) -> Option<String> {
         match schema.types.get(&ty.name) {
@@ -143,7 +144,7 @@ pub fn union(schema: &Schema, ty: &TypeRef) -> Option<String> {
     look(schema, ty, DEPTH)
 }
 
-/// Every path to a list of the stream's entity.
+/// Finds every path to a list of the stream's entity.
 fn lists(
     schema: &Schema,
     ty: &TypeRef,
@@ -168,7 +169,7 @@ fn lists(
         }
         return;
     }
-    // A record of another stream is no envelope: its lists are its own.
+    // A record of another stream is not an envelope: the lists in it belong to the record.
     if fits.is_some() && !path.is_empty() || fits == Some(stream) {
         return;
     }
@@ -179,7 +180,7 @@ fn lists(
     }
 }
 
-/// A list of objects lies somewhere in an answer.
+/// Returns whether a list of objects lies somewhere in an answer.
 pub fn holds_list(schema: &Schema, ty: &TypeRef) -> bool {
     fn look(schema: &Schema, ty: &TypeRef, depth: usize) -> bool {
         schema.is_object(ty)
@@ -207,14 +208,14 @@ fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entit
         - sorted.needs.open.len() as f64
 }
 
-/// The members of a candidate's envelope.
+/// Returns the paths of the members of a candidate's envelope.
 pub fn members(schema: &Schema, candidate: &Candidate<'_>) -> Members {
     let mut members = Members::default();
     if candidate.items.is_empty() {
         return members;
     }
     let parts: Vec<&str> = candidate.items.split('.').collect();
-    // The objects along the way to the records, outermost first; a list on the way (edges) is the last of them.
+    // The objects on the way to the records, outermost first. A list on the way (`edges`) ends them.
     let mut objects = vec![(String::new(), candidate.field.ty.clone())];
     let mut edge = None;
     for part in &parts {
@@ -244,7 +245,8 @@ pub fn members(schema: &Schema, candidate: &Candidate<'_>) -> Members {
         take(&mut members.code, names::CODE, |_| true);
         take(&mut members.message, names::MESSAGE, is_text);
     }
-    // Beside the records first, then outwards; an object of totals before a bare member of the next level.
+    // A total counts first if it lies beside the records, then outwards. On each level an object of totals comes
+    // after the level's own members, but before the next level.
     for (path, ty) in objects.iter().rev() {
         let fields = schema.fields(&ty.name);
         let beside = fields.iter().filter(|f| !f.ty.list && names::BESIDE.iter().any(|b| folded(b) == folded(&f.name)));
@@ -270,7 +272,7 @@ pub fn members(schema: &Schema, candidate: &Candidate<'_>) -> Members {
     members
 }
 
-/// The likeliest leaf of a pool.
+/// Returns the name of the likeliest leaf field among the names in `pool`.
 pub fn leaf(schema: &Schema, fields: &[Field], pool: &[&str], fits: fn(&TypeRef) -> bool) -> Option<String> {
     let usable =
         |f: &&Field| !f.ty.list && schema.is_leaf(&f.ty) && fits(&f.ty) && !f.arguments.iter().any(Argument::is_needed);
@@ -278,13 +280,13 @@ pub fn leaf(schema: &Schema, fields: &[Field], pool: &[&str], fits: fn(&TypeRef)
     pool.iter().find_map(|name| named(name)).map(|f| f.name.clone())
 }
 
-/// A number, as far as is known.
+/// Returns whether this may be a number.
 pub fn is_number(ty: &TypeRef) -> bool {
     let name = ty.name.to_ascii_lowercase();
     !matches!(name.as_str(), "boolean" | "string" | "id")
 }
 
-/// A text, as far as is known.
+/// Returns whether this may be a text.
 pub fn is_text(ty: &TypeRef) -> bool {
     !matches!(ty.name.as_str(), "Boolean" | "Int" | "Float")
 }

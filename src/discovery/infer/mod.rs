@@ -1,6 +1,9 @@
-//! A schema becomes a dialect: which query lists which stream, how it is paged, what to select, where the envelope holds
-//! what. Pure: a schema in, a table in the form of a job's `[source.dialect]` out, with the evidence for each part and
-//! with what stays open. Types decide first (what a field returns, what an argument takes), names only among what fits.
+//! Turns a schema into a dialect: which query lists which stream, how it is paged, what to select, and where the
+//! envelope holds what. The functions are pure. They take a schema and return a table in the form of a job's
+//! `[source.dialect]`, with the evidence for each part and with what stays open.
+//!
+//! Types decide first (what a field returns, what an argument takes), and names only among what fits, because servers
+//! name things differently.
 
 pub mod arguments;
 pub mod entity;
@@ -24,61 +27,61 @@ pub use crate::discovery::infer::unresolved::Open;
 use crate::discovery::schema::{Argument, Schema};
 use crate::streams::Stream;
 
-/// How sure a finding is.
+/// Describes how sure a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certainty {
-    /// The documentation says so and the server took it.
+    /// The documentation says so, and the server accepted it.
     Documented,
     /// The server's schema says so.
     Introspected,
-    /// The server said so when it was asked, name by name.
+    /// The server's answers to a probe say so, name by name.
     Asked,
-    /// The server's answers show it.
+    /// Rows or other answers show it.
     Proven,
     /// Nothing speaks against it.
     Assumed,
 }
 
-/// One part of a dialect and why it is so.
+/// One part of a dialect and the evidence for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The part: `streams.contacts.operation`.
     pub part: String,
-    /// What it was settled to.
+    /// The value that was settled for it.
     pub value: String,
-    /// From what.
+    /// The reason for the value.
     pub evidence: String,
-    /// How sure.
+    /// How sure it is.
     pub certainty: Certainty,
 }
 
-/// What was settled of one stream, or of the token.
+/// The result of settling one stream, or the token.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settled {
-    /// To lay over the shipped dialect.
+    /// The lines to lay over the shipped dialect.
     pub table: Table,
-    /// Part by part.
+    /// The evidence, part by part.
     pub findings: Vec<Finding>,
-    /// What is left.
+    /// What could not be settled.
     pub open: Vec<Open>,
-    /// What a run is to tell.
+    /// The notes that a run is to show.
     pub notes: Vec<String>,
-    /// The parent's argument may be left out: perhaps everything is listed then.
+    /// Whether the parent's argument may be left out. Without it the server may list the records of all parents.
     pub parent_optional: bool,
-    /// Documented columns that the server does not have.
+    /// The documented columns that the server does not have.
     pub missing: Vec<&'static str>,
-    /// Documented columns that it has, and of whose fields nobody knows any.
+    /// The documented columns that the server has as objects, of whose fields none is known.
     pub unshown: Vec<&'static str>,
 }
 
 impl Settled {
-    /// Something that was decided and that somebody should know.
+    /// Notes a decision that a person should know of.
     fn tell(&mut self, part: String, value: String, told: String) {
         self.notes.push(told.clone());
         self.findings.push(Finding { part, value, evidence: told, certainty: Certainty::Assumed });
     }
 
-    /// The constants that were filled in.
+    /// Notes the constants that were filled in.
     fn tell_constants(&mut self, of: &str, place: &str, needs: &Needs) {
         for (path, literal) in &needs.constants {
             let told = format!("{of}: the server insists on `{path}`; {literal} was given");
@@ -87,8 +90,8 @@ impl Settled {
     }
 }
 
-/// The filter by the last change of a stream's one list, where the server shows its schema. A list that a conversation has
-/// of its own is not asked for by date.
+/// Returns the filter by the last change of a stream's only list, if the server shows its schema. A list of one
+/// conversation is not asked for by date.
 pub fn since(
     schema: &Schema,
     stream: Stream,
@@ -100,7 +103,7 @@ pub fn since(
     (schema.whole && one_list).then(|| arguments::since(schema, arguments, given)).flatten()
 }
 
-/// The evidence for it.
+/// Returns the evidence for that filter.
 pub fn found_since(stream: Stream, since: &Since) -> Finding {
     Finding {
         part: format!("streams.{stream}.list.since"),
@@ -110,7 +113,7 @@ pub fn found_since(stream: Stream, since: &Since) -> Finding {
     }
 }
 
-/// How sure something is that a schema says.
+/// Returns how sure a schema's word is.
 fn certainty(schema: &Schema) -> Certainty {
     if schema.whole { Certainty::Introspected } else { Certainty::Asked }
 }

@@ -1,12 +1,12 @@
-//! A GraphQL API that is none of ours: nothing in it gives a token for a client id and a secret, and nothing lists what an
-//! account of Qpien has.
+//! Recognises a GraphQL API that is not Qpien's: no mutation gives a token for a client id and a secret, and no query
+//! lists any of the default streams.
 
 use crate::discovery::infer::{list, token};
 use crate::discovery::schema::Schema;
 use crate::error::{Error, Kind};
 use crate::streams::{DEFAULT, Stream};
 
-/// What to tell of a server that has nothing of ours; none when there is something.
+/// Returns the error for an API that has neither, or `None` if it has one of them.
 pub fn told(schema: &Schema) -> Option<Error> {
     let lists = |stream: &Stream| !list::candidates(schema, *stream).is_empty();
     if token::mutation(schema).is_some() || DEFAULT.iter().any(lists) {
@@ -23,7 +23,8 @@ pub fn told(schema: &Schema) -> Option<Error> {
     ))
 }
 
-/// Whether a token was refused because there are no mutations at all, in the words of graphql-js and others.
+/// Returns whether the token was refused because the API has no mutations at all, in the words of
+/// graphql-js and others.
 pub fn has_no_mutations(refused: &Error) -> bool {
     let said = refused.detail.to_ascii_lowercase();
     said.contains("schema is not configured") || said.contains("no \"mutation\" root type")

@@ -1,4 +1,4 @@
-//! What a job's own lines say of a stream, and which of them a schema shows to be wrong.
+//! Reads what a job's own lines say of a stream, and finds those that a schema shows to be wrong.
 
 use toml::{Table, Value};
 
@@ -8,17 +8,17 @@ use crate::discovery::infer::{arguments, entity};
 use crate::discovery::schema::{Field, Schema};
 use crate::streams::Stream;
 
-/// `[source.dialect.streams.NAME]` of a job.
+/// `[source.dialect.streams.NAME]` of a job file.
 pub struct Written<'j> {
     stream: Stream,
     own: Option<&'j Table>,
 }
 
-/// Paths of an answer.
+/// The keys whose values are paths in an answer.
 const MEMBERS: [&str; 8] = ["items", "total", "has_next", "next_cursor", "row_cursor", "success", "code", "message"];
 
 impl<'j> Written<'j> {
-    /// What a job says of this stream.
+    /// Returns a job's lines on this stream.
     pub fn of(job: &'j Table, stream: Stream) -> Written<'j> {
         let own = job.get("streams").and_then(|streams| streams.get(stream.name())).and_then(Value::as_table);
         Written { stream, own }
@@ -30,30 +30,31 @@ impl<'j> Written<'j> {
         rest.map_or(Some(found), |rest| found.get(rest))
     }
 
-    /// The text at a key, or `list.KEY`.
+    /// Returns the text at a key, which may be `list.KEY`.
     pub fn text(&self, key: &str) -> Option<&'j str> {
         self.value(key).and_then(Value::as_str)
     }
 
-    /// Whether a key is written.
+    /// Returns whether the job has this key.
     pub fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
     }
 
-    /// The paths of the constants.
+    /// Returns the paths of the constant arguments.
     pub fn arguments(&self) -> Vec<String> {
         let table = self.value("list.arguments").and_then(Value::as_table);
         table.map(|t| t.keys().cloned().collect()).unwrap_or_default()
     }
 
-    /// The keys that are written, for who can say no more.
+    /// Returns all keys that the job has, for messages that cannot name a single one.
     pub fn keys(&self) -> Vec<String> {
         let list = self.value("list").and_then(Value::as_table).into_iter().flat_map(|t| t.keys());
         let own = self.own.into_iter().flat_map(|t| t.keys()).filter(|key| *key != "list").cloned();
         own.chain(list.map(|key| format!("list.{key}"))).collect()
     }
 
-    /// The query that the job names is none of this server's. Whoever learns a schema by asking asks for it by name.
+    /// Returns what is open if the server lacks the query that the job names. A probed schema counts, too, because
+    /// probing asks for that query by name.
     pub fn no_such_query(&self, schema: &Schema) -> Option<Open> {
         let operation = self.text("operation")?;
         let there = schema.fields(&schema.query).iter().any(|f| f.name == operation);
@@ -67,7 +68,8 @@ impl<'j> Written<'j> {
         })
     }
 
-    /// The lines about this query that the schema shows to be wrong; one that was learnt by asking shows nothing.
+    /// Returns the lines about this query that the schema shows to be wrong. A schema that was learnt by
+    /// probing shows none.
     pub fn wrong(&self, schema: &Schema, operation: &str, items: &str) -> Vec<Open> {
         let field = schema.fields(&schema.query).iter().find(|f| f.name == operation);
         let Some(field) = field.filter(|_| schema.whole) else { return Vec::new() };
@@ -110,7 +112,7 @@ impl<'j> Written<'j> {
     }
 }
 
-/// The server's name of a selected field, whatever its alias.
+/// Returns the server's name of a selected field, whatever its alias.
 fn real_name(field: &str) -> &str {
     let head = field.split(['{', '(']).next().unwrap_or(field);
     head.split_once(':').map_or(field_name(head), |(_, name)| name.trim())

@@ -1,5 +1,5 @@
-//! The query of a single record: the root field that gives one record of a stream for its id. Where there is one, a record
-//! that a walk no longer saw can be asked for by name before it is taken for deleted.
+//! Finds the query of a single record: the root field that returns one record of a stream for its id. With such a
+//! query, a run can ask for a record that a walk no longer saw before it takes the record for deleted.
 
 use toml::{Table, Value};
 
@@ -10,11 +10,11 @@ use crate::discovery::names::folded;
 use crate::discovery::schema::{Argument, Field, Schema, Type, TypeRef};
 use crate::streams::Stream;
 
-/// How deep an envelope is gone into.
+/// The depth to which an envelope is searched.
 const DEPTH: usize = 3;
 
-/// The query of one record, as the lines of `[streams.NAME.one]`; none where the schema has none. How a record that is
-/// not there looks is not in a schema: `not_found` stays to be shown.
+/// Returns the query of one record, as the lines of `[streams.NAME.one]`, or `None` if the schema has no such query.
+/// A schema does not say how the server answers for a missing record, so `not_found` is learnt by asking.
 pub fn one(schema: &Schema, stream: Stream) -> Option<Table> {
     let mut all: Vec<(f64, Table)> =
         schema.fields(&schema.query).iter().filter_map(|f| read(schema, f, stream)).collect();
@@ -40,7 +40,7 @@ fn read(schema: &Schema, field: &Field, stream: Stream) -> Option<(f64, Table)> 
     Some((entity::fit(schema, &entity, stream) + if noun { 0.5 } else { 0.0 }, table))
 }
 
-/// The path of the one argument that takes an id, when nothing else must be given.
+/// Returns the path of the one argument that takes an id, if nothing else must be given.
 fn argument(schema: &Schema, arguments: &[Argument], stream: Stream) -> Option<String> {
     let needed: Vec<&Argument> = arguments.iter().filter(|a| a.is_needed()).collect();
     let candidates: Vec<&Argument> = if needed.is_empty() { arguments.iter().collect() } else { needed };
@@ -55,7 +55,7 @@ fn argument(schema: &Schema, arguments: &[Argument], stream: Stream) -> Option<S
     (is_id && !only.ty.list && schema.is_leaf(&only.ty)).then(|| only.name.clone())
 }
 
-/// Where the one record lies, and its type.
+/// Returns the path to the one record, and its type.
 fn record(schema: &Schema, ty: &TypeRef, stream: Stream, path: &mut Vec<String>) -> Option<(String, String)> {
     if ty.list || !schema.is_object(ty) || path.len() > DEPTH {
         return None;

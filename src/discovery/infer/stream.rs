@@ -1,4 +1,4 @@
-//! One stream: the query that lists it, what to select, which arguments to give.
+//! Settles one stream: the query that lists it, what to select, and which arguments to give.
 
 use toml::{Table, Value};
 
@@ -14,8 +14,8 @@ use crate::discovery::names::Role;
 use crate::discovery::schema::Schema;
 use crate::streams::Stream;
 
-/// One stream. `none` when the schema has no query for it at all. A query that the job names is the one, and lists
-/// whatever it lists; what its lines say is not open, unless the schema shows that it is not so.
+/// Settles one stream. Returns `None` if the schema has no query for it at all. If the job names a query, that one is
+/// used, whatever it lists. What the job's lines answer is not open, unless the schema shows that they are wrong.
 pub fn stream(schema: &Schema, stream: Stream, job: &Table) -> Option<Settled> {
     let own = Written::of(job, stream);
     if let Some(open) = own.no_such_query(schema) {
@@ -65,7 +65,7 @@ fn settle(schema: &Schema, stream: Stream, own: &Written<'_>) -> Option<Settled>
     fields(schema, stream, &best, own, &mut settled, &mut table);
     let parent = parent(schema, stream, &best, own, &mut table);
     settled.parent_optional = parent.as_ref().is_some_and(|(_, needed)| !needed);
-    // What is given by its role, or by the job, is not filled in.
+    // An argument with a role, or one that the job gives, needs no constant.
     let roles = best.sorted.roles.iter().filter(|(role, _)| **role != Role::Parent || parent.is_some());
     let mut given: Vec<&str> = roles.map(|(_, (path, _))| path.as_str()).collect();
     given.extend(parent.iter().map(|(path, _)| path.as_str()));
@@ -100,7 +100,8 @@ fn settle(schema: &Schema, stream: Stream, own: &Written<'_>) -> Option<Settled>
     Some(settled)
 }
 
-/// A list of some of the records passes for none of all; other lists of the same records are told.
+/// Leaves the query open if its name says that it lists only some of the records. Otherwise notes the other lists of
+/// the same records, which are not read.
 fn others(schema: &Schema, stream: Stream, best: &Candidate<'_>, settled: &mut Settled) {
     let of_its_own = |c: &Candidate<'_>| {
         c.entity == best.entity
@@ -130,7 +131,7 @@ fn others(schema: &Schema, stream: Stream, best: &Candidate<'_>, settled: &mut S
     }
 }
 
-/// What to select. Without an id there is no record.
+/// Settles what to select. Without an id field there is no record, so that is left open.
 fn fields(
     schema: &Schema,
     stream: Stream,
@@ -169,7 +170,8 @@ fn fields(
     settled.unshown = unshown;
 }
 
-/// The path of the parent's argument and whether it must be given: the job's, or the one of that role.
+/// Returns the path of the parent's argument, and whether the server insists on it. The job's path counts first, then
+/// the argument with that role.
 fn parent(
     schema: &Schema,
     stream: Stream,
@@ -186,13 +188,14 @@ fn parent(
     parent
 }
 
-/// The type of the records that a dialect's own query lists, whoever wrote it; none when the schema does not have it.
+/// Returns the type of the records that a dialect's query lists, whether the dialect was shipped, settled or written
+/// by hand. Returns `None` if the schema does not have it.
 pub fn entity_of<'s>(schema: &'s Schema, part: &StreamDialect) -> Option<&'s str> {
     let root = entity::at(schema, &schema.query, &part.operation)?;
     entity::at(schema, root, &part.list.items)
 }
 
-/// How a list is paged and where its envelope holds what.
+/// Settles how a list is paged and where its envelope holds what.
 fn list_table(schema: &Schema, best: &Candidate<'_>) -> Table {
     let members = list::members(schema, best);
     let role = |role: Role| best.sorted.roles.get(&role).map(|(path, _)| path.clone());
@@ -204,7 +207,7 @@ fn list_table(schema: &Schema, best: &Candidate<'_>) -> Table {
         _ => ("none", String::new()),
     };
     let mut list = Table::new();
-    // Where nothing is known to page it, somebody may say so, and needs them then.
+    // If no argument is known to page the list, a person may still say `cursor`, which needs these paths.
     let by_cursor = |path: &String| if matches!(paging, "cursor" | "none") { text(path) } else { text("") };
     list.insert("paging".into(), text(paging));
     list.insert("assumed".into(), Value::Boolean(paging == "none" && !schema.whole));
@@ -221,8 +224,8 @@ fn list_table(schema: &Schema, best: &Candidate<'_>) -> Table {
     list
 }
 
-/// A list that no argument is known to page, that takes a number all the same, and whose answers do not tell where it
-/// ends: its first page would pass for all of it.
+/// Leaves a list open that no known argument pages, that still takes a number, and whose answers do not say where it
+/// ends. Its first page could otherwise pass for the whole list.
 fn perhaps_paged(best: &Candidate<'_>, place: &str, list: &Table) -> Option<Open> {
     let told = |key: &str| list.get(key).and_then(Value::as_str).is_some_and(|path| !path.is_empty());
     let unpaged = list.get("paging").and_then(Value::as_str) == Some("none");
@@ -244,8 +247,8 @@ fn perhaps_paged(best: &Candidate<'_>, place: &str, list: &Table) -> Option<Open
     })
 }
 
-/// A list within a record or a group of queries that is paged there: it would be taken for unpaged, and its first page for
-/// all of it.
+/// Leaves a list open that is paged inside a record or a group of queries. It would be taken for unpaged, and its
+/// first page for the whole list.
 fn paged_within(schema: &Schema, best: &Candidate<'_>, place: &str) -> Option<Open> {
     let (path, arguments) = list::paged_within(schema, best)?;
     let taken: Vec<String> = arguments.iter().map(|name| format!("`{name}`")).collect();
@@ -260,8 +263,8 @@ fn paged_within(schema: &Schema, best: &Candidate<'_>, place: &str) -> Option<Op
     })
 }
 
-/// A query that is called as a list of the stream is, or that the job names, and of whose answer no list is known: a union
-/// hides it, or the schema was learnt by asking and the members have names that nobody would guess.
+/// Leaves a stream open if the job names a query, or one has a usual name, but no list is known in its answer. Either
+/// a union hides the list, or the schema was learnt by probing and the members have names that no name list contains.
 fn rows_unknown(schema: &Schema, stream: Stream, own: &Written<'_>) -> Option<Settled> {
     let fields = schema.fields(&schema.query);
     let named = |name: String| fields.iter().find(|f| f.name == name);

@@ -1,4 +1,4 @@
-//! Schemas as people write them, read from SDL, and what they settle to.
+//! Tests which dialect a schema settles to. The schemas are SDL, as people write it.
 
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{ast, schema};
@@ -47,7 +47,7 @@ fn argument(a: &ast::InputValueDefinition) -> Argument {
     Argument { name: a.name.to_string(), ty: TypeRef::parse(&a.ty.to_string()), has_default: a.default_value.is_some() }
 }
 
-/// The dialect that a schema settles to; every part must be settled.
+/// Returns the dialect that a schema settles to. Panics unless every part is settled.
 fn dialect(schema: &Schema, streams: &[Stream]) -> Dialect {
     let mut table = token(schema, &Table::new()).table;
     for s in streams {
@@ -249,7 +249,7 @@ fn the_query_of_one_record_is_found_by_what_it_takes_and_gives() {
     assert_eq!(of(&own, Stream::Contacts), words(["contact", "where.contactId", "", ""]));
 }
 
-/// A server whose contacts are listed by these queries, with whatever else.
+/// Returns a schema whose contacts are listed by these queries, with `more` definitions.
 fn listing(queries: &str, more: &str) -> Schema {
     let id = "_id: ID customer: ID";
     of_sdl(&format!(
@@ -266,7 +266,7 @@ fn job(lines: &str) -> Table {
     lines.parse().expect("TOML")
 }
 
-/// The lines that are open, and the notes.
+/// Returns the open lines and the notes.
 fn open_and_told(schema: &Schema, s: Stream, lines: &str) -> (Vec<String>, Vec<String>) {
     let settled = stream(schema, s, &job(lines)).unwrap_or_else(|| panic!("nothing lists {s}"));
     (settled.open.iter().map(Open::written).collect(), settled.notes)
@@ -402,10 +402,10 @@ fn a_list_that_is_paged_within_the_answer_does_not_pass_for_unpaged() {
     let found = stream(&schema, Stream::Messages, &Table::new()).expect("messages");
     let [open] = &found.open[..] else { panic!("{:?}", found.open) };
     assert!(open.what.contains("`messages` within the answer of `getConversation` takes `page`"), "{}", open.what);
-    // Who says that this query is the one says that it gives all.
+    // A job that names this query says that it returns everything.
     let job = "streams.messages.operation = \"getConversation\"".parse().expect("TOML");
     assert_eq!(stream(&schema, Stream::Messages, &job).expect("messages").open, []);
-    // Beside a query that can be paged, that one is read.
+    // If another query can be paged, that one is read.
     let beside = sdl.replace(
         "type Query {",
         "type Query { conversationMessages(conversationId: ID!, page: Int, limit: Int): [Message!]! ",

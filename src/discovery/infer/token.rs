@@ -1,4 +1,4 @@
-//! The mutation that generates a token: the one that takes a client id and a secret and gives a token.
+//! Finds the mutation that generates a token: the one that takes a client id and a secret and returns a token.
 
 use toml::{Table, Value};
 
@@ -11,7 +11,8 @@ use crate::discovery::names;
 use crate::discovery::names::folded;
 use crate::discovery::schema::{Argument, Field, Schema, TypeRef};
 
-/// The token mutation. One that the job names is the one; what its lines say is not open.
+/// Settles the token mutation. If the job names a mutation, that one is used, and what the job's lines
+/// answer is not open.
 pub fn token(schema: &Schema, job: &Table) -> Settled {
     let own = Own(job.get("token").and_then(Value::as_table));
     let there = |name: &&str| schema.fields(&schema.mutation).iter().any(|f| f.name == *name);
@@ -27,7 +28,7 @@ pub fn token(schema: &Schema, job: &Table) -> Settled {
     settled
 }
 
-/// `[source.dialect.token]` of a job.
+/// `[source.dialect.token]` of a job file.
 #[derive(Clone, Copy)]
 struct Own<'j>(Option<&'j Table>);
 
@@ -36,7 +37,7 @@ impl<'j> Own<'j> {
         self.0?.get(key).and_then(Value::as_str)
     }
 
-    /// The word that the job has for this, before the usual ones.
+    /// Returns the job's word for this key, if there is one, and then the usual names.
     fn pool<'p>(self, key: &str, usual: &[&'p str]) -> Vec<&'p str>
     where
         'j: 'p,
@@ -106,7 +107,7 @@ fn settle(schema: &Schema, own: Own<'_>) -> Settled {
     settled
 }
 
-/// A token mutation, in the dialect's words.
+/// A token mutation, with a field for each key of the dialect.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Mutation {
@@ -125,8 +126,8 @@ pub struct Mutation {
     pub needs: Needs,
 }
 
-/// The likeliest mutation: one that takes a pair and gives a token, or one that is called so and of which one of the two
-/// is not known. None when there is no such thing.
+/// Returns the likeliest mutation: one that takes a client id with a secret and returns a token, or one with a usual
+/// name of which only one of these two is known.
 pub fn mutation(schema: &Schema) -> Option<Mutation> {
     likeliest(schema, Own(None))
 }
@@ -148,7 +149,8 @@ fn likeliest(schema: &Schema, own: Own<'_>) -> Option<Mutation> {
     all.into_iter().next().map(|(_, _, mutation)| mutation)
 }
 
-/// What is known of a mutation; no client id where it takes no pair, no token where it gives none.
+/// Returns what is known of a mutation. `client_id` is empty if it takes no pair, `access_token` if it
+/// returns no token.
 fn read(schema: &Schema, field: &Field, own: Own<'_>) -> Mutation {
     let mut mutation = Mutation { operation: field.name.clone(), ..Mutation::default() };
     members(schema, &field.ty, "", 3, &mut mutation);

@@ -1,4 +1,4 @@
-//! What could not be settled, with the line that says it.
+//! Describes what could not be settled, with the line that a person can write to settle it.
 
 use toml::{Table, Value};
 
@@ -7,25 +7,26 @@ use crate::streams::Stream;
 /// A part that could not be settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Open {
-    /// What is not known, in a sentence.
+    /// What is not known, as a sentence.
     pub what: String,
     /// The line to write: `[source.dialect.TABLE] KEY = VALUE`.
     pub line: String,
 }
 
 impl Open {
-    /// The line as it can stand below `[source.dialect]`, and at the top of a file that `dialect` names.
+    /// Returns the line as it stands below `[source.dialect]`, or at the top of a file that `dialect` names.
     pub fn written(&self) -> String {
         let table = self.line.strip_prefix("[source.dialect.");
         table.and_then(|t| t.split_once("] ")).map_or(self.line.clone(), |(table, key)| format!("{table}.{key}"))
     }
 
-    /// It is about this stream.
+    /// Returns whether it is about this stream.
     pub fn is_of(&self, stream: Stream) -> bool {
         self.written().starts_with(&format!("streams.{stream}."))
     }
 
-    /// These lines of a job fill in whatever of this one is to be filled in; all of it where nothing is.
+    /// Returns whether a job's lines fill in every blank (`...`) of this line. If the line has no blank, the job must
+    /// have all of its keys.
     pub fn is_answered(&self, job: &Table) -> bool {
         let Ok(line) = self.written().parse::<Table>() else { return false };
         let mut leaves = Vec::new();
@@ -35,7 +36,7 @@ impl Open {
     }
 }
 
-/// The paths of a table's values, and whether each is a blank.
+/// Finds the paths of a table's values, and whether each value is a blank.
 fn leaves_of(table: &Table, above: &mut Vec<String>, leaves: &mut Vec<(Vec<String>, bool)>) {
     for (key, value) in table {
         above.push(key.clone());
@@ -55,7 +56,8 @@ fn has(table: &Table, path: &[String]) -> bool {
     }
 }
 
-/// What must be given and has no sensible value; `place` is the part of the dialect whose `arguments` take it.
+/// Returns the arguments that must be given and have no sensible value. `place` is the part of the dialect whose
+/// `arguments` take them.
 pub fn unfilled(operation: &str, place: &str, needs: &[(String, String)]) -> Vec<Open> {
     let open = |one: &(String, String)| {
         let (path, ty) = one;

@@ -1,10 +1,11 @@
-//! What to give for an argument that must be given: the one value that leaves nothing out, where there is such a value.
+//! Chooses a value for an argument that must be given: the one value that leaves no record out, if there
+//! is such a value.
 
 use crate::discovery::names::{folded, words};
 use crate::discovery::schema::{Argument, Type};
 
-/// The one value that leaves nothing out. None where any value may leave something out: an empty list and a plain `false`
-/// are values like others.
+/// Returns the one value that leaves no record out. Returns `None` if any value may leave some out, as an empty list
+/// or a plain `false` may.
 pub fn sensible(argument: &Argument, ty: Option<&Type>) -> Option<String> {
     if argument.ty.list {
         return match ty {
@@ -30,7 +31,7 @@ pub fn sensible(argument: &Argument, ty: Option<&Type>) -> Option<String> {
     }
 }
 
-/// Words of a name whose `false` does not restrict, does not leave out, or only turns round.
+/// Words of a name for which `false` leaves nothing out, or only changes the order.
 const FALSE: [&str; 13] = [
     "only",
     "without",
@@ -46,10 +47,11 @@ const FALSE: [&str; 13] = [
     "descending",
     "reverse",
 ];
-/// Words of a name whose `true` takes more along.
+/// Words of a name for which `true` includes more.
 const TRUE: [&str; 7] = ["include", "includes", "including", "included", "with", "all", "show"];
 
-/// What a Boolean of this name must be so that nothing is left out: by its first word, or its last (`unreadOnly`).
+/// Returns which value of a Boolean of this name leaves nothing out, by the first word of the name, or by the
+/// last (`unreadOnly`).
 fn yes_or_no(name: &str) -> Option<bool> {
     let words = words(name);
     let mut ends = words.first().into_iter().chain(words.last());

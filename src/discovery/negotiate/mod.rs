@@ -1,8 +1,9 @@
-//! Who decides how the API is spelled, in which order: the job's own lines above everything; below them what was settled
-//! with this endpoint before; below that the shipped dialect. What nobody has proven yet is proven by asking for two
-//! rows; what is refused is settled from the server's schema, and proven too.
+//! Decides how the API is spelled. The job's own lines rank above everything, below them what was settled with this
+//! endpoint before, and below that the shipped dialect. What rows have not proven yet is proven by asking for two
+//! rows. What the server refuses is settled from its schema, and then proven, too.
 //!
-//! Parts are settled one by one (the token, each stream), so that a server that changed one list is asked about that one.
+//! Parts (the token, each stream) are settled one by one, so that a change of one list causes questions
+//! about that list only.
 
 mod optional;
 mod token;
@@ -30,24 +31,24 @@ use crate::source::document::Documents;
 use crate::source::server::Server as _;
 use crate::streams::Stream;
 
-/// What came of a negotiation.
+/// The result of a negotiation.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// What is new and proven, to be remembered.
+    /// The new parts, to be remembered.
     pub parts: Vec<Part>,
-    /// The evidence.
+    /// The evidence for what was settled.
     pub findings: Vec<Finding>,
     /// What could not be settled.
     pub open: Vec<Open>,
     /// Streams that this server does not have.
     pub absent: Vec<Stream>,
-    /// Streams whose documented columns the server lacks.
+    /// The documented columns that the server lacks, by stream.
     pub missing: Vec<(Stream, Vec<&'static str>)>,
-    /// Documented columns that are not asked for, because nobody knows their fields and the schema is hidden.
+    /// Documented columns that are not selected, because the schema is hidden and their fields are not known.
     pub unasked: Vec<(Stream, Vec<&'static str>)>,
-    /// Further fields were to be taken along, and the schema is hidden.
+    /// Whether the job collects further fields, but the schema is hidden.
     pub blind: bool,
-    /// How many requests it took.
+    /// The number of requests that it took.
     pub requests: u64,
 }
 
@@ -59,24 +60,24 @@ pub struct Negotiation<'s> {
     schema: Option<Schema>,
     hidden: bool,
     taught: bool,
-    /// Requests that asking about the token took.
+    /// The requests that probing took for the token.
     asked: u32,
     outcome: Outcome,
     conversations: Vec<String>,
-    /// Conversations that were there lately, by another's word.
+    /// Conversations that existed recently, as the caller says.
     known: Vec<String>,
     /// The conversation whose messages were asked for last.
     parent: Option<String>,
     streams: Vec<Stream>,
-    /// Those that are still to be settled.
+    /// The streams that are still to be settled.
     left: VecDeque<Stream>,
-    /// What every run is to tell of the parts that are remembered.
+    /// The notes that every run is to show, by remembered part.
     notes: BTreeMap<String, Vec<String>>,
     thorough: bool,
 }
 
 impl<'s> Negotiation<'s> {
-    /// Begins with what is remembered; the source speaks it from here on.
+    /// Begins with what is remembered. The source uses that dialect from here on.
     pub fn new(source: &'s Source, job: &'s Table, remembered: &[Part]) -> Result<Negotiation<'s>> {
         let mut settled = Table::new();
         for part in remembered {
@@ -106,7 +107,7 @@ impl<'s> Negotiation<'s> {
         Ok(negotiation)
     }
 
-    /// Asks for more than a run needs to begin: a second page, and single records.
+    /// Makes it ask for more than a run needs to begin: a second page, and single records.
     #[must_use]
     pub fn thorough(mut self) -> Negotiation<'s> {
         self.thorough = true;
@@ -120,12 +121,12 @@ impl<'s> Negotiation<'s> {
         Ok(self.outcome)
     }
 
-    /// These conversations were there lately.
+    /// Names conversations that existed recently.
     pub fn know_conversations(&mut self, ids: Vec<String>) {
         self.known = ids;
     }
 
-    /// Settles and proves the token, and what of these streams comes next.
+    /// Settles and proves the token, and queues these streams. No stream is queued while the token is open.
     pub async fn begin(&mut self, streams: &[Stream]) -> Result<()> {
         let before = self.source.budget.stats().requests;
         self.streams = streams.to_vec();
@@ -137,7 +138,7 @@ impl<'s> Negotiation<'s> {
         Ok(())
     }
 
-    /// Settles and proves the next stream; false when none is left.
+    /// Settles and proves the next stream. Returns `false` if none is left.
     pub async fn next(&mut self) -> Result<bool> {
         let Some(stream) = self.left.pop_front() else { return Ok(false) };
         let before = self.source.budget.stats().requests;
@@ -146,12 +147,12 @@ impl<'s> Negotiation<'s> {
         Ok(true)
     }
 
-    /// What is settled so far.
+    /// Returns what is settled so far.
     pub fn outcome(&self) -> &Outcome {
         &self.outcome
     }
 
-    /// Settles streams anew that the server refuses as they are remembered.
+    /// Settles streams anew whose remembered spelling the server refuses.
     pub async fn anew(mut self, streams: &[Stream]) -> Result<Outcome> {
         let before = self.source.budget.stats().requests;
         self.streams = streams.to_vec();
@@ -175,7 +176,7 @@ impl<'s> Negotiation<'s> {
         match self.prove(stream).await {
             Ok(proof) => {
                 let mut settled = self.completed(stream).await?;
-                // It is spoken as it was remembered: that stays, whatever is looked for beside it.
+                // The remembered spelling works, so it stays. What was found now is laid over it.
                 let own = self.settled.get("streams").and_then(|s| s.get(stream.name())).and_then(Value::as_table);
                 let mut table = Table::new();
                 for (key, value) in own.into_iter().flatten() {
@@ -188,14 +189,14 @@ impl<'s> Negotiation<'s> {
             }
             Err(e) if policy::may_be_of_spelling(&e.kind) => self.by_schema(stream).await,
             Err(e) if e.kind == Kind::Internal => Err(e),
-            // Whoever may not ask learns nothing, and an outage is the walk's to report.
+            // A missing scope teaches nothing, and the walk reports an outage.
             Err(_) => Ok(()),
         }
     }
 
     async fn by_schema(&mut self, stream: Stream) -> Result<()> {
         let Some(schema) = self.learn(Some(stream)).await? else {
-            // Nothing to learn from: the walk will say what the server says.
+            // There is nothing to learn from. The walk will report the server's refusal.
             return Ok(());
         };
         let Some(settled) = infer::stream(&schema, stream, self.job) else {
@@ -214,7 +215,7 @@ impl<'s> Negotiation<'s> {
         }
         let mut settled = settled;
         if settled.parent_optional {
-            // One list of everything costs a hundredth of the requests; where nothing comes of it, it is none.
+            // One list of all records costs a hundredth of the requests. It is used only if it shows rows.
             let mut whole = settled.clone();
             lay_over(&mut whole.table, &of_stream(stream, "parent", toml::Value::String(String::new())));
             lay_over(&mut self.settled, &whole.table);
@@ -261,7 +262,8 @@ impl<'s> Negotiation<'s> {
             }
             return Ok(proof);
         }
-        // An id that nobody has shows as well whether the question is understood. Who may be gone is asked for briefly first.
+        // An id that no record has shows as well whether the server understands the question. A conversation that may
+        // be gone is first asked for once, without patience.
         let unsure = self.conversations.is_empty();
         let known = if unsure { &self.known } else { &self.conversations };
         let nobody = Some(NOBODY.to_owned()).filter(|_| unsure);
@@ -289,7 +291,8 @@ impl<'s> Negotiation<'s> {
         }
     }
 
-    /// Keeps what was shown. A list without rows shows nothing of its pages: whoever walks it makes sure of them first.
+    /// Keeps what the answers showed. A list without rows shows nothing of its paging, so the walk that reads it
+    /// checks that first.
     async fn keep(&mut self, stream: Stream, settled: Settled, proof: &Proof) -> Result<()> {
         let mut part =
             Part { name: stream.name().into(), table: settled.table }.shown(stream, proof).with_notes(&settled.notes);
@@ -328,29 +331,30 @@ impl<'s> Negotiation<'s> {
             },
             certainty: if proof.rows > 0 { Certainty::Proven } else { Certainty::Assumed },
         });
-        // One list that is empty is empty; of many, another one shows more.
+        // A stream's only list, if it has no rows, is empty. If there are many lists, another one may show more.
         if proof.rows > 0 || !self.source.is_partitioned(stream) {
             self.source.be_sure(stream);
         }
         self.outcome.parts.push(part);
-        // The source speaks what was settled, whether it is proven or not.
+        // The source uses what was settled, whether it is proven or not.
         self.speak()?;
         if self.thorough { self.second_page(stream, proof).await } else { Ok(()) }
     }
 
-    /// The schema as the server shows it, once.
+    /// Reads the schema by introspection, once.
     async fn introspect(&mut self, signed_in: bool) -> Result<()> {
         if self.schema.is_none() && !self.hidden {
             let documents = Documents::new(self.source, signed_in);
             let reply = documents.ask(introspect::QUERY, serde_json::json!({})).await?;
             self.schema = introspect::schema(&reply);
-            // Without a token it may be hidden that is shown with one.
+            // A server may hide its schema without a token and show it with one.
             self.hidden = self.schema.is_none() && signed_in;
         }
         Ok(())
     }
 
-    /// The schema: whole and once, where it is shown; else what asking teaches of this stream, or of the token.
+    /// Returns the schema: the server's own if it shows one, or else what probing teaches of this stream, or of the
+    /// token if `stream` is `None`. Returns `None` if nothing can be learnt.
     async fn learn(&mut self, stream: Option<Stream>) -> Result<Option<Schema>> {
         self.introspect(stream.is_some()).await?;
         let documents = Documents::new(self.source, stream.is_some());
@@ -359,13 +363,14 @@ impl<'s> Negotiation<'s> {
         }
         let asked = match stream {
             None => probe::learn_token(&documents, ASKING).await,
-            // What the token left of both budgets: most servers need none for it.
+            // Most servers need no probing for the token, so the lists get what it left of both budgets.
             Some(_) => probe::learn_lists(&documents, &self.streams, 2 * ASKING - self.asked).await,
         };
         let asked = match asked {
             Ok(asked) => asked,
             Err(error) if policy::was_not_asked(&error.kind) => return Err(error),
-            // Odd questions may be refused where plain ones are not: what the plain one said is told.
+            // A server may refuse a probe for its odd form. The refusal of the plain question is then
+            // reported instead.
             Err(error) => {
                 tracing::info!(%error, "nothing is learnt by asking");
                 return Ok(None);
@@ -385,5 +390,5 @@ impl<'s> Negotiation<'s> {
     }
 }
 
-/// Requests that asking may take, about the token and about the lists.
+/// The requests that probing may take for the token, and as many again for the lists.
 const ASKING: u32 = 40;

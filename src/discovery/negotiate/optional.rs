@@ -1,4 +1,5 @@
-//! What a run does not need to begin: scalar fields that no column holds, the queries of single records, a second page.
+//! Settles what a run does not need to begin: leaf fields that no column holds, the queries of single records, and
+//! what a second page shows.
 
 use toml::{Table, Value};
 
@@ -15,7 +16,8 @@ use crate::error::Result;
 use crate::streams::Stream;
 
 impl Negotiation<'_> {
-    /// The scalar fields of a stream's records that no column holds, where the schema is shown.
+    /// Returns the leaf fields of a stream's records that no column holds, or `None` if the schema does not show
+    /// them.
     pub(in crate::discovery) async fn further_fields(&mut self, stream: Stream) -> Result<Option<Vec<String>>> {
         self.introspect(true).await?;
         let Some(schema) = self.schema.as_ref().filter(|_| !self.hidden) else {
@@ -38,19 +40,20 @@ impl Negotiation<'_> {
         Ok(Some(fields))
     }
 
-    /// The query of one record of a stream, in the form of `[source.dialect]`, when it tells `there`, which is there, from
-    /// an id that nobody has.
+    /// Returns the query of one record of a stream, in the form of `[source.dialect]`. It must tell `there`, the id
+    /// of a record that exists, from an id that no record has.
     pub(in crate::discovery) async fn single_record(&mut self, stream: Stream, there: &str) -> Result<Option<Table>> {
         let Some((table, one)) = self.candidate(stream).await? else {
             return Ok(None);
         };
-        // A server that cannot be asked so is asked otherwise, or twice: no failure of what was settled.
+        // A failure only means that this query is not used. It does not concern what was settled.
         let how = fetch_by_id::not_found(self.source, stream, &one, there).await.unwrap_or(None);
         Ok(how.map(|how| self.told_apart(stream, table, &one, how)))
     }
 
-    /// The same for whoever wants to ask for single records now: with some ids that were there lately, because any of them
-    /// may be gone by now. An outage is an error and teaches nothing.
+    /// Returns the same for a caller that asks for single records next, and makes the source use it. `there` holds
+    /// some ids that existed recently, because any of them may be gone by now. An outage is an error, because it
+    /// teaches nothing.
     pub async fn one(&mut self, stream: Stream, there: &[String]) -> Result<Option<Table>> {
         let Some((table, one)) = self.candidate(stream).await? else {
             return Ok(None);
@@ -66,7 +69,7 @@ impl Negotiation<'_> {
         Ok(None)
     }
 
-    /// The query that may be the one: the job's own, else the schema's.
+    /// Returns the query that may serve: the dialect's own, or else the schema's.
     async fn candidate(&mut self, stream: Stream) -> Result<Option<(Table, OneDialect)>> {
         let mut table = Table::new();
         if self.source.dialect().stream(stream)?.one.is_none() {
@@ -82,7 +85,7 @@ impl Negotiation<'_> {
         Ok(dialect.stream(stream)?.one.clone().map(|one| (table, one)))
     }
 
-    /// The query with how a record that is not there looks.
+    /// Returns the query, completed with how the server answers for a missing record.
     fn told_apart(&mut self, stream: Stream, mut table: Table, one: &OneDialect, how: NotFound) -> Table {
         self.outcome.findings.push(Finding {
             part: format!("streams.{stream}.one"),
@@ -95,15 +98,15 @@ impl Negotiation<'_> {
         table
     }
 
-    /// What is asked for as shipped, completed by the documented columns whose fields nobody has shown yet, where the
-    /// schema shows them. What stays unasked is told.
+    /// Returns additions to what is selected as shipped: the documented columns whose fields only the schema shows,
+    /// and the filter by the last change. Columns that stay unselected are noted in the outcome.
     pub(in crate::discovery) async fn completed(&mut self, stream: Stream) -> Result<Settled> {
         let mut settled = self.with_columns(stream).await?;
         self.with_since(stream, &mut settled).await?;
         Ok(settled)
     }
 
-    /// The filter by the last change, where the schema shows one.
+    /// Adds the filter by the last change, if the schema shows one.
     async fn with_since(&mut self, stream: Stream, settled: &mut Settled) -> Result<()> {
         let dialect = self.source.dialect();
         let part = dialect.stream(stream)?;
@@ -164,7 +167,7 @@ impl Negotiation<'_> {
         Ok(settled)
     }
 
-    /// Whether a second page shows other rows, and whether no more rows come than are asked for.
+    /// Checks whether a second page shows other rows, and whether no more rows come than are asked for.
     pub(in crate::discovery) async fn second_page(&mut self, stream: Stream, proof: &Proof) -> Result<()> {
         let parent = self.parent.as_deref().filter(|_| self.source.is_partitioned(stream));
         let second = check_paging::second(self.source, stream, parent, proof).await?;

@@ -1,4 +1,4 @@
-//! How a token is asked for; and whether this is our API at all.
+//! Settles how a token is asked for, and whether the server is Qpien's API at all.
 
 use crate::dialect::lay_over;
 use crate::discovery::infer;
@@ -11,7 +11,7 @@ use crate::source::document::Documents;
 use crate::streams::DEFAULT;
 
 impl Negotiation<'_> {
-    /// Signs in, or finds out how.
+    /// Signs in, or finds out how to sign in.
     pub(in crate::discovery) async fn token(&mut self) -> Result<()> {
         let refused = match self.source.sign_in().await {
             Ok(()) => return Ok(()),
@@ -23,7 +23,8 @@ impl Negotiation<'_> {
             if let Some(stranger) = self.lists_of_a_stranger(&refused).await {
                 return Err(stranger);
             }
-            // Nothing is known of the server but what it said; where the job has lines of its own, those are to be looked at.
+            // Nothing is known of the server but its refusal. If the job has lines of its own, these may be the
+            // reason.
             if !self.job.contains_key("token") {
                 return Err(refused);
             }
@@ -52,17 +53,17 @@ impl Negotiation<'_> {
             }
         }
         self.outcome.findings.extend(settled.findings);
-        // Nothing else can be asked about before the token is.
+        // The token comes first, because nothing else can be asked about without it.
         self.outcome.open.splice(0..0, settled.open);
         Ok(())
     }
 
-    /// The job has lines of its own on this part.
+    /// Returns whether the job names the operation of this part.
     fn names(&self, part: &str) -> bool {
         self.job.get(part).and_then(|own| own.get("operation")).is_some()
     }
 
-    /// What can be said of a mutation that stays refused: whose lines are to be looked at.
+    /// Returns what is open if the server still refuses the mutation. It names the job's own lines, if there are any.
     fn still_refused(&self, refused: &Error) -> Open {
         let own = self.job.get("token").and_then(toml::Value::as_table);
         let keys: Vec<String> = own.into_iter().flat_map(|own| own.keys()).map(|key| format!("token.{key}")).collect();
@@ -73,9 +74,9 @@ impl Negotiation<'_> {
         }
     }
 
-    /// Where the schema is hidden and nothing in it was guessed that gives a token, the lists are looked for as well. That
-    /// nothing was guessed is no proof: only a server that has no mutations at all, and no list of ours, is a stranger.
-    /// What no list was guessed for is open, together with the token.
+    /// Probes for the lists if the schema is hidden and no guessed mutation gives a token. A missing guess proves
+    /// nothing, so the result is an error only if the server has no mutations at all and no list of Qpien's. A stream
+    /// without a guessed list is left open, together with the token.
     async fn lists_of_a_stranger(&mut self, refused: &Error) -> Option<Error> {
         let none = infer::not_qpien::has_no_mutations(refused);
         if !self.taught && !none {

@@ -1,45 +1,46 @@
-//! Something that may exist, and how it is asked about.
+//! Describes a name that may exist, and how it is asked about.
 
 use crate::discovery::rejections::Lesson;
 
-/// How a candidate is asked about.
+/// Describes how a candidate is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum How {
-    /// A field as it stands: an object says that it must be selected from.
+    /// A field without a selection. If it is an object, the server asks for a selection.
     Plain,
-    /// A field that is selected from: a leaf says its type.
+    /// A field with a selection. If it is a leaf, the server refuses the selection and names the type.
     Entered,
-    /// An argument, or a field of an input object, whose value is a variable.
+    /// An argument, or a field of an input object, with a variable as its value.
     Variable,
-    /// The same with a value of its own.
+    /// The same with a literal as its value.
     Literal,
 }
 
-/// Something that may exist.
+/// A name that may exist.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
-    /// The type that would have it; of an argument, the field and `()`.
+    /// The type that would have it. For an argument it is the field's name and `()`.
     pub on: String,
     /// Its name.
     pub name: String,
     /// How it is asked about.
     pub how: How,
-    /// What leads there: fields from the root; for an argument the root field, then the input objects' fields.
+    /// The path to it: fields from the root. For an argument it is the root field, then fields of input objects.
     pub way: Vec<String>,
 }
 
 impl Candidate {
-    /// It is an argument or a field of an input object.
+    /// Returns whether it is an argument or a field of an input object.
     pub fn is_input(&self) -> bool {
         matches!(self.how, How::Variable | How::Literal)
     }
 
-    /// Where it is itself.
+    /// Returns its own path.
     pub fn place(&self) -> Vec<String> {
         [&self.way[..], std::slice::from_ref(&self.name)].concat()
     }
 
-    /// A lesson about this name, asked this way, may be about it.
+    /// Returns whether a lesson may be about this candidate: it has the candidate's name, and fits the
+    /// way it was asked.
     pub fn may_be(&self, lesson: &Lesson) -> bool {
         let kind = match lesson {
             Lesson::NoField { .. } | Lesson::NeedsSelection { .. } => !self.is_input(),

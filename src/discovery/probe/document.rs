@@ -1,9 +1,9 @@
-//! A document that asks about many candidates at once.
+//! Builds a document that asks about many candidates at once.
 //!
-//! Every candidate stands on a line of its own, so an error's place says which one it is about even where its words do
-//! not; every variable has the number of its candidate. The last field of every document is one that no server has:
-//! the document is never valid, nothing of it is executed, and a server that does not complain about it has not said
-//! everything.
+//! Every candidate stands on a line of its own, so an error's place shows which candidate it is about even if its
+//! words do not. Every variable has the number of its candidate. The last field of every document is one that no
+//! server has. So the document is never valid and nothing of it is executed, and a server that does not complain
+//! about that field has not named all errors.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use crate::discovery::probe::candidate::{Candidate, How};
 
 /// A field that no server has.
 pub(super) const NOTHING: &str = "qpien__nothing";
-/// Another, below leaves.
+/// A field that no server has, to select below a leaf.
 pub(super) const INSIDE: &str = "qpien__inside";
 /// A type that no argument takes.
 const NO_ONE_TAKES: &str = "[[[Boolean]]]";
@@ -22,28 +22,28 @@ const NO_ONES_VALUE: &str = "QPIEN__";
 /// What stands between an alias and a field's name.
 const ALIAS: &str = ": ";
 
-/// What stands on a line.
+/// Describes what stands on a line of a document.
 #[derive(Debug, Clone)]
 pub(super) enum Spot {
-    /// That candidate.
+    /// The candidate of this number.
     Asked(usize),
-    /// A field on the way to others.
+    /// A field on the way to candidates, by its path.
     Way(Vec<String>),
     /// The field that no server has.
     Nothing,
 }
 
-/// A document and what stands on its lines.
+/// A document, and what stands on its lines.
 #[derive(Debug)]
 pub(super) struct Document {
     /// Its text.
     pub text: String,
-    /// What stands on which line, from 1.
+    /// What stands on a line, by the line's number, from 1.
     pub spots: BTreeMap<u32, Spot>,
     lines: u32,
 }
 
-/// A field of the document, or an argument.
+/// A field of the document, or an argument, with what lies below it.
 #[derive(Debug, Default)]
 struct Node {
     name: String,
@@ -75,7 +75,8 @@ impl Node {
 }
 
 impl Document {
-    /// A `query` or `mutation` that asks about these; arguments apart from one another, or all of a field together.
+    /// Returns a `query` or `mutation` that asks about these candidates. If `apart` is `true`, each argument is asked
+    /// about in a use of the root field of its own; otherwise all arguments of a field stand together.
     pub fn new(operation: &str, candidates: &[Candidate], apart: bool) -> Document {
         let mut root = Node::default();
         for (n, candidate) in candidates.iter().enumerate() {
@@ -99,7 +100,7 @@ impl Document {
     }
 
     fn line(&mut self, text: &str, spot: Option<Spot>) {
-        // Writing to a String does not fail.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(self.text, "{text}");
         self.lines += 1;
         if let Some(spot) = spot {

@@ -1,7 +1,8 @@
-//! What has been learnt of arguments and input objects.
+//! Collects what has been learnt of arguments and input objects.
 //!
-//! An argument that is given a variable of a type that fits nowhere is either unknown or says its own type, with its
-//! list and non-null marks. What is needed is complained about where it is not given.
+//! A candidate argument gets a variable of a type that fits nowhere. The server then refuses the argument as unknown,
+//! or names the argument's own type, with its list and non-null marks. The server also complains about an argument
+//! that it insists on and that is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +15,10 @@ use crate::discovery::probe::queue::Questions;
 use crate::discovery::rejections::Lesson;
 use crate::discovery::schema::{Argument, Type, TypeRef};
 
-/// A name that no input object has, asked about alone.
+/// A name that no input object has. Given alone, it shows which fields the object insists on.
 const BARE: &str = "qpien__bare";
 
-/// What a type turned out to be.
+/// Describes what a type turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Is {
     Unknown,
@@ -33,11 +34,11 @@ struct Input {
     is: Is,
     fields: Vec<Argument>,
     needed: BTreeSet<String>,
-    /// It was given without any field of its own, so what is needed is known.
+    /// Whether it was given without any field of its own, so that all needed fields are known.
     bare: bool,
 }
 
-/// Arguments and input objects.
+/// What is known of arguments and input objects.
 #[derive(Debug)]
 pub(super) struct Inputs<'a> {
     aim: Aim<'a>,
@@ -47,12 +48,12 @@ pub(super) struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    /// Nothing.
+    /// Begins with nothing.
     pub fn new(aim: Aim<'a>) -> Inputs<'a> {
         Inputs { aim, types: BTreeMap::new(), arguments: BTreeMap::new(), needed: BTreeMap::new() }
     }
 
-    /// Asks for the arguments of a root field, but for those whose types were told.
+    /// Asks for the arguments of a root field, except those whose types the server has told.
     pub fn of_root(&self, root: &str, questions: &mut Questions) {
         let told = self.arguments.get(&[root.to_owned()][..]).map(Vec::as_slice).unwrap_or_default();
         let told = |name: &str| told.iter().any(|a| a.name == name && !a.ty.name.is_empty());
@@ -61,7 +62,8 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Learns what was said beside, and which types are input objects: the rest of the round is understood by it.
+    /// Learns what was said beside the candidates, and which types are input objects. This comes first, because the
+    /// rest of the round cannot be understood without it.
     pub fn hear(&mut self, round: &Round, questions: &mut Questions) {
         for (place, lesson) in &round.beside {
             match lesson {
@@ -100,7 +102,7 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Learns what was said of one argument or field of an input object.
+    /// Learns what was said of one argument, or of one field of an input object.
     pub fn take_in(&mut self, candidate: &Candidate, lessons: &[Lesson], questions: &mut Questions) {
         let Candidate { on, name, how, way } = candidate;
         let within = way.len() > 1;
@@ -126,7 +128,7 @@ impl<'a> Inputs<'a> {
                 _ => return,
             }
         }
-        // The server does not say what a variable's place takes; it may say so of a value.
+        // A server that does not name the type for a variable may name it for a literal.
         if ty.is_none() && *how == How::Variable {
             questions.want(on, way, name, How::Literal);
             return;
@@ -139,7 +141,7 @@ impl<'a> Inputs<'a> {
         self.enter(&ty.name, &candidate.place(), questions);
     }
 
-    /// Asks what this type is and holds.
+    /// Asks what this type is, and which fields it has.
     fn enter(&mut self, ty: &str, way: &[String], questions: &mut Questions) {
         let level = way.len() - 1;
         let plain = ["", "Int", "Float", "String", "Boolean", "ID"].contains(&ty);
@@ -154,7 +156,7 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// Questions that show which fields of input objects have a default. Each is to be asked alone.
+    /// Returns questions that show which fields of input objects have a default. Each must be asked alone.
     pub fn doubts(&self) -> Vec<Candidate> {
         let doubtful = |i: &Input| {
             i.is == Is::Input && !i.bare && i.fields.iter().any(|f| f.ty.required && !i.needed.contains(&f.name))
@@ -170,13 +172,13 @@ impl<'a> Inputs<'a> {
             .collect()
     }
 
-    /// The arguments that a root field needs.
+    /// Returns the arguments that a root field insists on.
     pub fn needed(&self, root: &str) -> Vec<String> {
         let needed = self.needed.get(&[root.to_owned()][..]);
         needed.into_iter().flatten().cloned().collect()
     }
 
-    /// The arguments of the field at this place.
+    /// Returns the arguments of the field at this path.
     pub fn arguments(&self, place: &[String]) -> Vec<Argument> {
         let none = BTreeSet::new();
         let needed = self.needed.get(place).unwrap_or(&none);
@@ -184,7 +186,7 @@ impl<'a> Inputs<'a> {
         with_defaults(all, |a| !needed.contains(&a.name))
     }
 
-    /// The types.
+    /// Returns the types that are known.
     pub fn types(&self) -> BTreeMap<String, Type> {
         let known = self.types.iter().filter(|(_, i)| i.is != Is::Unknown);
         known
@@ -206,12 +208,12 @@ fn is_refusal(lesson: &Lesson) -> bool {
     matches!(lesson, Lesson::NoInputField { .. } | Lesson::Other)
 }
 
-/// A type of something that must be given, whatever the server says of it.
+/// Returns the type with a non-null mark, because the server insists on a value of it.
 fn needed(ty: &TypeRef) -> TypeRef {
     TypeRef { required: true, ..ty.clone() }
 }
 
-/// Adds it, or its type where that was not known.
+/// Adds an argument, or completes its type if that was not known.
 fn add(list: &mut Vec<Argument>, name: &str, ty: TypeRef) {
     match list.iter_mut().find(|a| a.name == name) {
         Some(known) if known.ty.name.is_empty() => {

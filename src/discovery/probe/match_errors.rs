@@ -1,27 +1,27 @@
-//! Which of the candidates of a document an answer is about: by the place of an error, else by the names in it.
+//! Matches the errors of an answer to the candidates of a document: by an error's place, or else by the names in it.
 
 use crate::discovery::probe::candidate::{Candidate, How};
 use crate::discovery::probe::document::{Document, INSIDE, NOTHING, Spot};
 use crate::discovery::rejections::Lesson;
 use crate::source::server::{Reply, Said};
 
-/// What an answer says.
+/// The lessons of one answer.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
-    /// What was said of each candidate.
+    /// What was said of each candidate, by its number.
     pub told: Vec<Vec<Lesson>>,
-    /// What was said of the fields on the way, and of what has to be given, by the field's place.
+    /// What was said of fields on the way, and of arguments and input fields that must be given, by the field's path.
     pub beside: Vec<(Vec<String>, Lesson)>,
-    /// The field that no server has was complained about, so everything was judged.
+    /// Whether the server complained about the field that no server has, and so judged the whole document.
     pub complete: bool,
-    /// Errors say where they are.
+    /// Whether errors have places.
     pub located: bool,
     /// The root type's name.
     pub root: Option<String>,
 }
 
 impl Heard {
-    /// What the answer to a document says of the candidates that it was made of.
+    /// Returns what the answer to a document says of its candidates.
     pub fn of(document: &Document, candidates: &[Candidate], reply: &Reply) -> Heard {
         let mut heard = Heard { told: vec![Vec::new(); candidates.len()], ..Heard::default() };
         for said in &reply.errors {
@@ -83,19 +83,20 @@ impl Heard {
     }
 }
 
-/// One of the places is that of a candidate that was given a value of its own.
+/// Returns whether one of the places is that of a candidate with a literal as its value.
 fn of_a_value(spots: &[&Spot], candidates: &[Candidate]) -> bool {
     let literal = |s: &&Spot| matches!(s, Spot::Asked(n) if candidates[*n].how == How::Literal);
     spots.iter().any(literal)
 }
 
-/// What was said at a candidate's place may be about it.
+/// Returns whether a lesson at a candidate's place may be about the candidate.
 fn fits(candidate: &Candidate, lesson: &Lesson) -> bool {
     let name = lesson.name();
     name.is_none_or(|n| n.is_empty() || n == candidate.name || (n == INSIDE && candidate.how == How::Entered))
 }
 
-/// The candidate that an error without a place is about: of the type that it names, else of the root, else the only one.
+/// Returns the candidate that an error without a place is about. The first of these counts: a candidate of the type
+/// that the error names, a root field, the only candidate of that name.
 fn by_name(lesson: &Lesson, candidates: &[Candidate]) -> Option<usize> {
     let on = match lesson {
         Lesson::NoField { on, .. } | Lesson::NoInputField { on, .. } => on.as_ref(),

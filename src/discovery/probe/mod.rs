@@ -1,16 +1,21 @@
-//! Learns a server's schema by asking, where introspection is off.
+//! Learns a server's schema by asking about names, where introspection is off.
 //!
 //! A server judges a whole document before it executes any of it, and names everything in it that is wrong. So one
-//! request that mentions many names tells which of them exist, what they take and what they give: a field that does not
-//! exist is refused by name, an object says that it must be selected from, a leaf that it cannot be, an argument which
-//! type it takes. Every document holds a field that no server has (`document`), so nothing is ever executed.
+//! request that mentions many names shows which of them exist, what they take and what they return:
 //!
-//! What comes out is a [`Schema`] in part: whatever of the usual names ([`crate::discovery::names`], the documented columns, what a
-//! job file says, and what the server itself suggests) the server has. Which of it to use is decided elsewhere, by names and types.
+//! - The server refuses, by its name, a field that does not exist.
+//! - It says of an object that fields must be selected, and of a leaf that none can be.
+//! - It says of an argument which type it takes.
 //!
-//! A type that the server does not name is called by its place, `Query.getContactList`: such a name is in no GraphQL
-//! schema. The types of leaves are empty where the server does not tell. An object without fields is one that was not
-//! looked into, or has none of the usual names, or is a union on a server that suggests nothing.
+//! Every document has a field that no server has (`document`), so nothing is ever executed.
+//!
+//! The result is a partial [`Schema`]. The names asked about are the usual ones ([`crate::discovery::names`]), the
+//! documented columns, those in a job file, and those that the server suggests. Other code decides by names and types
+//! which of them to use.
+//!
+//! A type that the server does not name is called by its place, `Query.getContactList`, because no GraphQL name has a
+//! dot. The type of a leaf is empty if the server does not name it. An object without fields was not looked into, or
+//! has none of the names asked about, or is a union on a server that suggests nothing.
 
 mod candidate;
 mod document;
@@ -31,16 +36,17 @@ use crate::error::Result;
 use crate::source::server::Server;
 use crate::streams::Stream;
 
-/// What was learnt.
+/// The result of probing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// What the server has of what was asked about.
+    /// The part of the server's schema that was asked about.
     pub schema: Schema,
-    /// Requests that it took.
+    /// The number of requests that it took.
     pub requests: u32,
     /// What could not be learnt, one sentence each.
     pub open: Vec<String>,
-    /// The server says what it does not have: what is not here was not guessed.
+    /// Whether the server refuses unknown names. If so, whatever `schema` lacks does not exist or was
+    /// not asked about.
     pub judged: bool,
 }
 
@@ -59,7 +65,8 @@ pub async fn learn_lists(server: &impl Server, streams: &[Stream], budget: u32) 
 /// Learns the mutation that gives a token, in at most `budget` requests. No credentials are sent.
 pub async fn learn_token(server: &impl Server, budget: u32) -> Result<Asked> {
     let mut talk = Talk::new(server, "mutation", budget);
-    // Nothing that a server might execute is mentioned before it has refused something. If it has not, the talk is over.
+    // A server that does not refuse an unknown field might execute a document. If it has refused none, probing is
+    // over before any mutation is mentioned.
     talk.names_every_unknown_field().await?;
     let said = server.believed().map(|dialect| Said::of_token(&dialect)).unwrap_or_default();
     let (known, mut open) = learn(&mut talk, Aim::Token(&said)).await?;
@@ -69,14 +76,15 @@ pub async fn learn_token(server: &impl Server, budget: u32) -> Result<Asked> {
     Ok(asked(&talk, &known, open))
 }
 
-/// Asks until there is nothing more to ask; also says what was left.
+/// Asks until nothing is left to ask. Also returns what stayed open.
 async fn learn<'a, S: Server>(talk: &mut Talk<'_, S>, aim: Aim<'a>) -> Result<(Known<'a>, Vec<String>)> {
     let mut known = Known::new(aim);
     let mut left = Vec::new();
     loop {
         let mut next = known.questions.next(|n| talk.room(n));
         if next.is_empty() {
-            // What one of them gives the other would miss.
+            // One at a time: a question about an inner input object gives the outer one a field, and the server would
+            // then not report that field as missing.
             next = known.inputs.doubts().into_iter().take(1).collect();
         }
         if next.is_empty() {

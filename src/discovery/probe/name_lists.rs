@@ -1,4 +1,4 @@
-//! Which names to ask about, place by place.
+//! Chooses the names to ask about, place by place.
 
 use crate::dialect::Dialect;
 use crate::discovery::names;
@@ -7,7 +7,7 @@ use crate::discovery::probe::seed_names::Said;
 use crate::discovery::schema::TypeRef;
 use crate::streams::{ALL, Stream};
 
-/// What is being learnt.
+/// Describes what is being learnt.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Aim<'a> {
     /// The lists of these streams.
@@ -16,25 +16,26 @@ pub(super) enum Aim<'a> {
     Token(&'a Said),
 }
 
-/// What a type is taken for, by what leads to it. A type that more than one way leads to is the greatest of them.
+/// Describes what a type is taken for, by the fields that lead to it. If several fields lead to a type, its
+/// highest rank counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    /// Nothing is asked of it.
+    /// A type of which nothing is asked.
     Known,
-    /// The object below a column, or below that.
+    /// An object in a column, or one level below that.
     Part {
-        /// The objects in it are asked about, too.
+        /// Whether the objects in it are asked about, too.
         further: bool,
     },
-    /// The object beside the rows that holds totals and cursors.
+    /// An object beside the rows that holds totals and cursors.
     Beside,
     /// A record.
     Entity,
-    /// Anything between the root and the records.
+    /// An object between the root and the records.
     Envelope,
 }
 
-/// How deep envelopes are looked into.
+/// The depth to which envelopes are searched.
 pub(super) const ENVELOPES: usize = 4;
 
 impl<'a> Aim<'a> {
@@ -44,7 +45,7 @@ impl<'a> Aim<'a> {
         }
     }
 
-    /// Root fields, each with the streams that it may list.
+    /// Returns the root fields to ask about, each with the streams that it may list.
     pub fn roots(self) -> Vec<(String, Vec<Stream>)> {
         let usual: Vec<(String, Vec<Stream>)> = match self {
             Aim::Lists(streams, _) => streams
@@ -56,7 +57,7 @@ impl<'a> Aim<'a> {
         self.said().roots.iter().cloned().chain(usual).collect()
     }
 
-    /// The streams that a root field of this name may list, by the nouns in it; `otherwise` where there are none.
+    /// Returns the streams that a root field may list, by the nouns in its name, or `otherwise` if there are none.
     pub fn streams_of(self, name: &str, otherwise: &[Stream]) -> Vec<Stream> {
         let Aim::Lists(streams, _) = self else { return Vec::new() };
         let name = folded(name);
@@ -65,7 +66,8 @@ impl<'a> Aim<'a> {
         if found.is_empty() { otherwise.to_vec() } else { found }
     }
 
-    /// A root field that needs these arguments is worth looking into. One that reads one record by its id is not.
+    /// Returns whether a root field that needs these arguments is worth looking into. One that reads a single record
+    /// by its id is not, nor, when a token is sought, one whose name does not suggest a token.
     pub fn is_worth(self, name: &str, needs: &[String]) -> bool {
         match self {
             Aim::Lists(..) => !needs.iter().any(|n| names::ID.iter().any(|id| folded(id) == folded(n))),
@@ -77,7 +79,7 @@ impl<'a> Aim<'a> {
         }
     }
 
-    /// Arguments of a root field (level 0), or fields of an input object.
+    /// Returns the names to ask about as arguments of a root field (level 0), or as fields of an input object.
     pub fn arguments(self, level: usize) -> Vec<&'a str> {
         let own: Vec<&str> = match self {
             Aim::Lists(..) => names::ARGUMENTS.iter().flat_map(|(_, pool)| *pool).copied().collect(),
@@ -87,7 +89,7 @@ impl<'a> Aim<'a> {
         distinct(own.iter().chain(holders).copied().chain(self.said().arguments.iter().map(String::as_str)))
     }
 
-    /// Fields of a type of this rank that has to do with these streams.
+    /// Returns the names to ask about as fields of a type of this rank that belongs to these streams.
     pub fn members(self, rank: Rank, streams: &[Stream]) -> Vec<String> {
         let envelope = [names::SUCCESS, names::CODE, names::MESSAGE].concat();
         let columns = streams.iter().flat_map(|s| s.columns().iter().map(|c| c.name));
@@ -128,7 +130,7 @@ impl<'a> Aim<'a> {
     }
 }
 
-/// What the type of a field of an envelope is, `depth` fields below the root.
+/// Returns the rank of the type of an envelope's field, `depth` fields below the root.
 pub(super) fn below_envelope(field: &str, ty: &TypeRef, depth: usize) -> Rank {
     if ALL.iter().any(|s| s.definition().entity == ty.name) {
         Rank::Entity
@@ -141,10 +143,11 @@ pub(super) fn below_envelope(field: &str, ty: &TypeRef, depth: usize) -> Rank {
     }
 }
 
-/// How deep input objects are looked into.
+/// The depth to which input objects are searched.
 pub(super) const INPUTS: usize = 2;
 
-/// A type with these fields is a record of one of these streams: it has three of its columns, or half of them.
+/// Returns whether a type with these fields is a record of one of these streams: it has three of the stream's
+/// columns, or half of them.
 pub(super) fn is_entity(streams: &[Stream], fields: &[&str]) -> bool {
     streams.iter().any(|s| {
         let found = fields.iter().filter(|f| is_column(*s, f)).count();
@@ -152,12 +155,12 @@ pub(super) fn is_entity(streams: &[Stream], fields: &[&str]) -> bool {
     })
 }
 
-/// It is a documented column of the stream.
+/// Returns whether this is a documented column of the stream.
 pub(super) fn is_column(stream: Stream, field: &str) -> bool {
     stream.columns().iter().any(|c| c.name == field)
 }
 
-/// Members that may hold the records of these streams, by their nouns.
+/// Returns the members that may hold the records of these streams, by the streams' nouns.
 pub(super) fn nouns(streams: &[Stream]) -> Vec<String> {
     let all = streams.iter().flat_map(|s| names::nouns(*s));
     all.flat_map(|noun| {
@@ -167,7 +170,8 @@ pub(super) fn nouns(streams: &[Stream]) -> Vec<String> {
     .collect()
 }
 
-/// Fields of the objects below columns: those that the shipped dialect selects, then the usual ones.
+/// Returns the fields to ask about in objects below columns: those that the shipped dialect selects,
+/// then the usual ones.
 fn parts() -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let shipped = Dialect::with(&toml::Table::new()).map(|d| d.streams).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! What has been learnt so far, and what to ask about next.
+//! Keeps what has been learnt so far, and decides what to ask about next.
 //!
-//! A type is asked about at the first place where it was met; no name is asked about twice of it. What is below a type
-//! is asked about once the type's own names have been: only then it is known whether it is a record.
+//! A type is asked about at the first place where it was met, and no name of it twice. What lies below a type is
+//! asked about after the type's own names, because only these show whether the type is a record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ struct Place {
     rank: Rank,
     streams: Vec<Stream>,
     fields: Vec<Field>,
-    /// The server suggested fragments.
+    /// Whether the server suggested fragments.
     fragments: bool,
 }
 
@@ -40,21 +40,21 @@ impl Place {
     }
 }
 
-/// What has been learnt.
+/// All that has been learnt so far.
 #[derive(Debug)]
 pub(super) struct Known<'a> {
     aim: Aim<'a>,
     places: BTreeMap<String, Place>,
     roots: BTreeMap<String, Vec<Stream>>,
     descended: BTreeSet<(String, String, Rank)>,
-    /// The input side.
+    /// What is known of arguments and input objects.
     pub inputs: Inputs<'a>,
-    /// What to ask.
+    /// The candidates to ask about.
     pub questions: Questions,
 }
 
 impl<'a> Known<'a> {
-    /// Nothing, and the questions to begin with.
+    /// Begins with nothing learnt, and with the root fields to ask about.
     pub fn new(aim: Aim<'a>) -> Known<'a> {
         let root =
             Place { way: Vec::new(), rank: Rank::Envelope, streams: Vec::new(), fields: Vec::new(), fragments: false };
@@ -74,7 +74,7 @@ impl<'a> Known<'a> {
         known
     }
 
-    /// Learns from a round, and finds out what to ask next.
+    /// Learns from a round of answers, and decides what to ask next.
     pub fn take_in(&mut self, round: Round) {
         self.inputs.hear(&round, &mut self.questions);
         for (candidate, lessons) in round.told {
@@ -87,7 +87,7 @@ impl<'a> Known<'a> {
         self.descend();
     }
 
-    /// A field as it stands.
+    /// Learns of a field that was asked about without a selection.
     fn plain(&mut self, candidate: &Candidate, lessons: &[Lesson]) {
         let Candidate { on, name, way, .. } = candidate;
         let mut ty = None;
@@ -114,7 +114,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// A name that the server suggests.
+    /// Asks about a name that the server suggests.
     fn meant(&mut self, candidate: &Candidate, other: &str) {
         if candidate.on == ROOT && !self.roots.contains_key(other) {
             let streams = self.roots.get(&candidate.name).cloned().unwrap_or_default();
@@ -124,12 +124,12 @@ impl<'a> Known<'a> {
         self.questions.want(&candidate.on, &candidate.way, other, How::Plain);
     }
 
-    /// A field that was taken for a leaf.
+    /// Learns of a field that was taken for a leaf.
     fn entered(&mut self, candidate: &Candidate, lessons: &[Lesson]) {
         for lesson in lessons {
             match lesson {
                 Lesson::NoSelection { ty, .. } => self.add(&candidate.on, &candidate.name, ty.clone()),
-                // It is none: the server does not mind objects without a selection.
+                // The field is an object: the server does not mind objects without a selection.
                 Lesson::NoField { on: Some(on), .. } => self.object(candidate, TypeRef::parse(on)),
                 _ => {}
             }
@@ -178,7 +178,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// What the type of a field is taken for.
+    /// Returns the rank and the streams of a field's type.
     fn below(&self, key: &str, place: &Place, field: &Field) -> (Rank, Vec<Stream>) {
         let depth = place.way.len() + 1;
         if key == ROOT {
@@ -206,7 +206,7 @@ impl<'a> Known<'a> {
         (rank, place.streams.clone())
     }
 
-    /// Takes a type for at least this, and asks what is asked of such.
+    /// Raises a type to at least this rank, and asks about the names of that rank.
     fn raise(&mut self, ty: &str, rank: Rank, streams: &[Stream]) {
         let Some(place) = self.places.get_mut(ty) else { return };
         place.rank = place.rank.max(rank);
@@ -222,19 +222,19 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// A root field that was found for this stream and is worth a look.
+    /// Returns whether a root field was found that may list this stream and is worth looking into.
     pub fn lists(&self, stream: Stream) -> bool {
         self.found().any(|name| self.roots.get(name).is_some_and(|s| s.contains(&stream)))
     }
 
-    /// The root fields that were found, but for those that are not worth a look.
+    /// Returns the root fields that were found and are worth looking into.
     pub fn found(&self) -> impl Iterator<Item = &str> {
         let root = self.places.get(ROOT).map(|p| &p.fields[..]).unwrap_or_default();
         let names = root.iter().map(|f| f.name.as_str());
         names.filter(|name| self.aim.is_worth(name, &self.inputs.needed(name)))
     }
 
-    /// All of it.
+    /// Returns all of it as a schema.
     pub fn schema(&self, query: &str, mutation: &str) -> Schema {
         let root = if matches!(self.aim, Aim::Token(_)) { mutation } else { query };
         let mut types = self.inputs.types();

@@ -1,10 +1,12 @@
-//! Asking about many candidates: in as few documents as a server judges whole, within a budget of requests.
+//! Asks about many candidates, in as few documents as the server judges to their end, within a budget of requests.
 //!
-//! A reference server stops at a hundred errors, so a document holds fewer candidates than that; one that was not
-//! judged to its end is asked again in halves. Where errors do not say where they are, a document names nothing twice.
+//! The reference server stops at a hundred errors, so a document holds fewer candidates than that. A document
+//! that the server did not judge to its end is asked again in halves. If errors have no places, a document has no
+//! field name twice.
 //!
-//! Some servers name only the first wrong field of an input object. An argument that was refused beside one of which
-//! nothing was said shows that; arguments are then asked about apart, each in a use of the root field of its own.
+//! Some servers name only the first wrong field of an input object. They are recognised when they refuse one
+//! argument and say nothing of another beside it. Arguments are then asked about apart, each in a use of the root
+//! field of its own.
 
 use std::collections::VecDeque;
 
@@ -18,12 +20,13 @@ use crate::error::Result;
 use crate::source::server::{Reply, Server};
 use crate::source::wording;
 
-/// Candidates a document. The reference server's limit is a hundred errors; what has to be given is complained about, too.
+/// The most candidates in a document. The reference server stops at a hundred errors, and missing required arguments
+/// cause errors, too.
 const MOST: usize = 88;
-/// A document of so few candidates is not halved.
+/// A document of at most this many candidates is not halved.
 const FEWEST: usize = 4;
 
-/// A conversation with a server.
+/// The questions to one server, with their budget and what they showed of the server.
 #[derive(Debug)]
 pub(super) struct Talk<'a, S> {
     server: &'a S,
@@ -31,33 +34,33 @@ pub(super) struct Talk<'a, S> {
     pub operation: &'static str,
     budget: u32,
     most: usize,
-    /// Errors say where they are.
+    /// Whether errors have places.
     located: bool,
-    /// Of several wrong values of one field the server names the first alone.
+    /// Whether arguments are asked about apart, because the server names only the first of several wrong values.
     apart: bool,
-    /// The server was seen to name every field that it does not have.
+    /// Whether the server was seen to name every field that it does not have.
     proven: bool,
-    /// Requests so far.
+    /// The number of requests so far.
     pub requests: u32,
     /// The root type's name.
     pub root: Option<String>,
-    /// Why asking teaches nothing, or nothing more.
+    /// The reason why asking teaches nothing, or nothing more.
     pub trouble: Option<String>,
 }
 
-/// What came of a round of questions.
+/// The result of a round of questions.
 #[derive(Debug, Default)]
 pub(super) struct Round {
-    /// What was said of each candidate that was judged.
+    /// What was said of each candidate that the server judged.
     pub told: Vec<(Candidate, Vec<Lesson>)>,
-    /// What was said beside, by the field's place.
+    /// What was said beside the candidates, by the field's path.
     pub beside: Vec<(Vec<String>, Lesson)>,
-    /// Candidates that nobody was asked about.
+    /// The candidates that were not asked about.
     pub left: Vec<Candidate>,
 }
 
 impl<'a, S: Server> Talk<'a, S> {
-    /// A conversation of at most `budget` requests about the fields of `query` or `mutation`.
+    /// Begins with at most `budget` requests about the fields of `query` or `mutation`.
     pub fn new(server: &'a S, operation: &'static str, budget: u32) -> Talk<'a, S> {
         Talk {
             server,
@@ -73,17 +76,17 @@ impl<'a, S: Server> Talk<'a, S> {
         }
     }
 
-    /// So many more candidates fit into the documents that these need anyway.
+    /// Returns how many more candidates fit into the documents that these need anyway.
     pub fn room(&self, candidates: usize) -> usize {
         candidates.next_multiple_of(self.most) - candidates
     }
 
-    /// No more can be asked.
+    /// Returns whether no more can be asked.
     pub fn is_over(&self) -> bool {
         self.trouble.is_some() || self.requests >= self.budget
     }
 
-    /// Asks about these.
+    /// Asks about these candidates.
     pub async fn ask(&mut self, candidates: Vec<Candidate>) -> Result<Round> {
         let mut round = Round::default();
         let mut waiting = self.packed(candidates);
@@ -132,8 +135,8 @@ impl<'a, S: Server> Talk<'a, S> {
         Ok(round)
     }
 
-    /// Whether the server complains about fields that no server has, all of them. Asked when it seems not to, and before
-    /// anything is asked that must not be executed.
+    /// Returns whether the server names all fields that it does not have. This is asked when the server seems not to,
+    /// and before any question whose execution would do harm.
     pub async fn names_every_unknown_field(&mut self) -> Result<bool> {
         if self.requests >= self.budget {
             return Ok(false);
@@ -175,7 +178,7 @@ impl<'a, S: Server> Talk<'a, S> {
         }
     }
 
-    /// Documents of these, in their order as far as it goes.
+    /// Packs candidates into documents, as far as possible in their order.
     fn packed(&self, candidates: Vec<Candidate>) -> VecDeque<Vec<Candidate>> {
         let mut batches: VecDeque<Vec<Candidate>> = VecDeque::new();
         for candidate in candidates {
@@ -195,12 +198,12 @@ impl<'a, S: Server> Talk<'a, S> {
     }
 }
 
-/// The server stopped before the end.
+/// Returns whether the server stopped before the end of the document.
 fn is_cut(reply: &Reply) -> bool {
     reply.errors.iter().any(|said| Lesson::of(said) == Lesson::TooMany)
 }
 
-/// The server's own words, as far as they are fit to be shown.
+/// Returns the server's own words, as far as they may be shown.
 fn words(reply: &Reply) -> String {
     match reply.errors.first() {
         Some(said) => format!("it says \"{}\"", wording::tell(Some(&said.message))),

@@ -1,9 +1,10 @@
-//! The words of a dialect that is believed already, such as the lines of a job file: nobody would guess them.
+//! Collects the names in the dialect that the source uses, such as those in a job file, because no name list
+//! may contain them.
 
 use crate::dialect::Dialect;
 use crate::streams::Stream;
 
-/// Words, by where they may stand.
+/// Names, by where they may stand.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     /// Root fields, each with the streams that it lists.
@@ -15,7 +16,7 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// What a dialect calls the lists of these streams.
+    /// Returns a dialect's names for the lists of these streams.
     pub fn of_lists(dialect: &Dialect, streams: &[Stream]) -> Said {
         let mut said = Said::default();
         for (stream, part) in streams.iter().filter_map(|s| Some((*s, dialect.stream(*s).ok()?))) {
@@ -30,7 +31,7 @@ impl Said {
         said
     }
 
-    /// What a dialect calls the mutation that gives a token.
+    /// Returns a dialect's names for the mutation that gives a token.
     pub fn of_token(dialect: &Dialect) -> Said {
         let t = &dialect.token;
         let given = [&t.input, &t.client_id, &t.client_secret].into_iter().chain(t.arguments.keys());
@@ -43,7 +44,7 @@ impl Said {
     }
 }
 
-/// The names on a dotted path.
+/// Returns the names on a dotted path.
 fn words(path: &str) -> impl Iterator<Item = String> {
     path.split('.').filter(|word| !word.is_empty()).map(str::to_owned)
 }

@@ -12,10 +12,10 @@ use crate::sandbox::shipped_sdl;
 use crate::source::server::{Reply, Server};
 use crate::streams::{DEFAULT as ALL, Stream};
 
-/// A server that judges documents as graphql-js does, and executes none.
+/// A server that validates documents as graphql-js does, and executes none.
 struct Judge {
     schema: crate::sandbox::graphql::schema::Schema,
-    /// What becomes of its answers.
+    /// The change that is made to its answers.
     after: fn(Value) -> Value,
     asked: Mutex<Vec<String>>,
 }
@@ -55,7 +55,7 @@ fn reference(ty: &SdlType) -> TypeRef {
     TypeRef::parse(&ty.to_string())
 }
 
-/// Everything learnt is in the SDL, and just so.
+/// Asserts that everything learnt is in the SDL, with the same type.
 fn agrees(learnt: &Schema, sdl: &str) {
     let sdl = Sdl::parse_and_validate(sdl, "s").expect("SDL");
     for (name, ty) in &learnt.types {
@@ -130,7 +130,7 @@ async fn the_default_shape_is_learnt() {
     }
 }
 
-/// A shape that nobody ships: the words it uses are likely ones all the same.
+/// A shape that is not shipped, but in words that are likely.
 const RIVAL: &str = include_str!("../../../tests/support/graphql-js/rival.graphql");
 
 fn sdl_of(shape: &str) -> &'static str {
@@ -175,7 +175,7 @@ async fn the_token_is_learnt() {
     }
 }
 
-/// Errors without a place, as servers send them whose operator kept the message alone.
+/// Keeps only the message of each error, as a server does whose operator removed everything else.
 fn words_alone(mut answer: Value) -> Value {
     for error in answer["errors"].as_array_mut().into_iter().flatten() {
         *error = json!({"message": error["message"]});
@@ -200,7 +200,7 @@ async fn errors_need_not_say_where_they_are() {
     }
 }
 
-/// Messages that say nothing.
+/// Replaces each message by one that says nothing.
 fn masked(mut answer: Value) -> Value {
     for error in answer["errors"].as_array_mut().into_iter().flatten() {
         *error = json!({"message": "Bad request"});
@@ -208,7 +208,7 @@ fn masked(mut answer: Value) -> Value {
     answer
 }
 
-/// The first error alone.
+/// Keeps only the first error.
 fn first_alone(mut answer: Value) -> Value {
     if let Some(errors) = answer["errors"].as_array_mut() {
         errors.truncate(1);
@@ -241,7 +241,7 @@ async fn a_server_that_teaches_nothing_is_noticed_soon() {
     }
 }
 
-/// At most thirty errors, as the reference server says it.
+/// Keeps at most thirty errors, and says so as the reference server does.
 fn thirty(mut answer: Value) -> Value {
     if let Some(errors) = answer["errors"].as_array_mut()
         && errors.len() > 30
@@ -277,7 +277,7 @@ async fn a_budget_is_kept_and_what_is_open_is_said() {
     }
 }
 
-/// The same in the words of graphql-java.
+/// Rewrites the messages in the words of graphql-java.
 fn of_java(mut answer: Value) -> Value {
     for error in answer["errors"].as_array_mut().into_iter().flatten() {
         let message = error["message"].as_str().expect("a message").to_owned();

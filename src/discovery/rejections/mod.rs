@@ -1,11 +1,11 @@
-//! What one error of a server teaches about its schema.
+//! Reads what one error of a server teaches about its schema. It is pure: an error in, a [`Lesson`] out.
 //!
-//! Pure: an error in, a [`Lesson`] out. The words are those of graphql-js in its versions 14 to 17 (graphql-core, gqlgen,
-//! webonyx, Sangria and Absinthe use them, too, at most with other quotation marks), then those of graphql-java,
-//! `HotChocolate`, async-graphql, Juniper, graphql-ruby, Hasura and apollo-rs. They are told apart by a table of the few
-//! words that make each of them, never by the whole sentence: servers differ in the rest from version to version.
+//! The words are those of graphql-js in its versions 14 to 17, which graphql-core, gqlgen, webonyx, Sangria and
+//! Absinthe use, too, at most with other quotation marks. Then come those of graphql-java, `HotChocolate`,
+//! async-graphql, Juniper, graphql-ruby, Hasura and apollo-rs. A table of the few words that make each message tells
+//! them apart, and never the whole sentence, because the rest differs between servers and versions.
 //!
-//! Words that nobody knows are [`Lesson::Other`]: the place in the document still says what was refused.
+//! A message with unknown words is [`Lesson::Other`]. The error's place in the document still says what was refused.
 
 mod patterns;
 mod tokenizer;
@@ -18,10 +18,10 @@ use crate::discovery::rejections::tokenizer::{Words, name};
 use crate::discovery::schema::TypeRef;
 use crate::source::server::Said;
 
-/// What one error teaches. A type whose name is empty was not named.
+/// What one error teaches. A type with an empty name was not named by the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lesson {
-    /// There is no such field.
+    /// The type has no such field.
     NoField {
         /// Its name.
         field: String,
@@ -29,14 +29,14 @@ pub enum Lesson {
         on: Option<String>,
         /// Names that the server suggests instead.
         meant: Vec<String>,
-        /// The server suggests fragments: the type is a union or an interface.
+        /// Whether the server suggests fragments, because the type is a union or an interface.
         fragments: bool,
     },
-    /// There is no such argument.
+    /// The field has no such argument.
     NoArgument {
         /// Its name.
         argument: String,
-        /// The field that does not take it, without its type.
+        /// The field that does not take it, without the name of the field's type.
         field: Option<String>,
         /// Names that the server suggests instead.
         meant: Vec<String>,
@@ -50,7 +50,7 @@ pub enum Lesson {
         /// Names that the server suggests instead.
         meant: Vec<String>,
     },
-    /// An argument has to be given.
+    /// An argument must be given.
     NeedsArgument {
         /// The field that takes it.
         field: Option<String>,
@@ -59,7 +59,7 @@ pub enum Lesson {
         /// Its type.
         ty: TypeRef,
     },
-    /// A field of an input object has to be given.
+    /// A field of an input object must be given.
     NeedsInputField {
         /// The input object.
         on: Option<String>,
@@ -68,42 +68,42 @@ pub enum Lesson {
         /// Its type.
         ty: TypeRef,
     },
-    /// The field is an object.
+    /// The field is an object, and its fields must be selected.
     NeedsSelection {
         /// Its name.
         field: String,
         /// Its type.
         ty: TypeRef,
     },
-    /// The field is a leaf.
+    /// The field is a leaf, and nothing can be selected of it.
     NoSelection {
         /// Its name.
         field: String,
         /// Its type.
         ty: TypeRef,
     },
-    /// A variable stands where another type is taken.
+    /// A variable stands where the server takes another type.
     Position {
         /// Its name, without the dollar.
         variable: Option<String>,
-        /// The type that is taken there.
+        /// The type that the server takes there.
         ty: TypeRef,
     },
-    /// A value stands where another type is taken.
+    /// A value stands where the server takes another type.
     Takes {
-        /// The type that is taken there, without its list and non-null marks where the server leaves them out.
+        /// The type that the server takes there, without its list and non-null marks if the server omits them.
         ty: TypeRef,
-        /// It is an enum.
+        /// Whether it is an enum.
         is_enum: bool,
     },
-    /// The server stopped counting.
+    /// The server stopped after too many errors.
     TooMany,
-    /// Words that teach nothing by themselves.
+    /// The words teach nothing by themselves.
     Other,
 }
 
 impl Lesson {
-    /// What an error teaches.
+    /// Returns what an error teaches.
     pub fn of(said: &Said) -> Lesson {
         let words = Words::new(&said.message);
         let extension = |name: &str| said.extensions.get(name).and_then(|v| v.as_str()).map(str::to_owned);
@@ -136,7 +136,7 @@ impl Lesson {
         refusal(&words).unwrap_or_else(|| value(&words))
     }
 
-    /// The name that it is about, where there is one.
+    /// Returns the name that it is about, if there is one.
     pub fn name(&self) -> Option<&str> {
         match self {
             Lesson::NoField { field, .. }
@@ -150,7 +150,7 @@ impl Lesson {
     }
 }
 
-/// A needed argument: `"a"` of `field "f"`, `"Query.f(a:)"`, or, in an input object, `field "x" of type "T"`.
+/// Reads a needed argument: `"a"` of `field "f"`, `"Query.f(a:)"`, or, in an input object, `field "x" of type "T"`.
 fn needed(words: &Words, name: &str, ty: TypeRef) -> Lesson {
     if let Some((field, argument)) = name.split_once('(') {
         return Lesson::NeedsArgument {
@@ -173,7 +173,7 @@ fn needed(words: &Words, name: &str, ty: TypeRef) -> Lesson {
     }
 }
 
-/// `PageInput.page` in its two parts.
+/// Splits `PageInput.page` into its two parts.
 fn parted(name: &str) -> (Option<String>, String) {
     match name.rsplit_once('.') {
         Some((on, name)) => (Some(on.to_owned()), name.to_owned()),
@@ -181,7 +181,7 @@ fn parted(name: &str) -> (Option<String>, String) {
     }
 }
 
-/// There is no such thing.
+/// Reads a message that something does not exist.
 fn refusal(words: &Words) -> Option<Lesson> {
     if let Some((field, on)) = words.like(NO_INPUT_FIELD) {
         return Some(Lesson::NoInputField { field, on, meant: words.meant() });
@@ -198,7 +198,7 @@ fn refusal(words: &Words) -> Option<Lesson> {
     })
 }
 
-/// There is such a thing, and it takes something else.
+/// Reads a message that something exists but takes another value.
 fn value(words: &Words) -> Lesson {
     if let Some((name, _)) = words.like(ENUM) {
         return Lesson::Takes { ty: TypeRef::parse(&name), is_enum: true };

@@ -1,7 +1,7 @@
-//! The words by which messages are told apart, kind by kind; in each kind the first that fits counts.
+//! Lists the words that tell messages apart, by kind. Within a kind the first wording that fits counts.
 
-/// The words that make a message: `head`, whose next word is the name, and `tail`, anywhere; `of`, where there is one, is
-/// followed by the type or field concerned. All in lower case.
+/// The words that make a message, all in lower case. The name is the word after `head`, `tail` stands anywhere, and
+/// the type or field concerned comes after `of`, if that is not empty.
 pub(super) struct Wording {
     pub(super) head: &'static str,
     pub(super) tail: &'static str,

@@ -1,14 +1,15 @@
-//! A message, taken apart: names in any quotation marks or none, what is suggested apart from what is said.
+//! Takes a message apart: finds names with or without quotation marks, and separates what the server suggests
+//! from what it says.
 
 use crate::discovery::rejections::patterns::Wording;
 
-/// A message, and the same in lower case, both without what is suggested.
+/// A message, in its own and in lower case, without what the server suggests.
 pub(super) struct Words<'a> {
-    /// As it came.
+    /// The message as it came.
     pub(super) text: &'a str,
-    /// In lower case.
+    /// The message in lower case.
     pub(super) lower: String,
-    /// What is suggested.
+    /// What the server suggests.
     pub(super) suggestion: &'a str,
 }
 
@@ -25,7 +26,7 @@ impl<'a> Words<'a> {
         self.lower.contains(words)
     }
 
-    /// The name and the type of the first of these wordings that it has.
+    /// Returns the name, and the type if there is one, from the first of these wordings that fits the message.
     pub(super) fn like(&self, wordings: &[Wording]) -> Option<(String, Option<String>)> {
         wordings.iter().find_map(|w| {
             if !self.has(w.tail) {
@@ -36,7 +37,7 @@ impl<'a> Words<'a> {
         })
     }
 
-    /// The name that follows these words, in quotation marks or not; none where no name follows.
+    /// Returns the name that follows these words, with or without quotation marks. Returns `None` if no name follows.
     pub(super) fn after(&self, words: &str) -> Option<String> {
         let mut from = 0;
         while let Some(at) = self.lower.get(from..)?.find(words) {
@@ -49,7 +50,7 @@ impl<'a> Words<'a> {
         None
     }
 
-    /// The names that are suggested: `Did you mean "a", "b", or "c"?`, or without quotation marks.
+    /// Returns the names that the server suggests: `Did you mean "a", "b", or "c"?`, with or without quotation marks.
     pub(super) fn meant(&self) -> Vec<String> {
         let Some(rest) = self.suggestion.strip_prefix("Did you mean ") else {
             return Vec::new();
@@ -62,7 +63,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The name or the type that a text begins with.
+/// Returns the name or the type with which a text begins.
 pub(super) fn name(text: &str) -> Option<String> {
     let text = text.strip_prefix("the enum value ").unwrap_or(text);
     let inner = text.trim_start_matches(['"', '\'', '`', '“', '‘', '$']);

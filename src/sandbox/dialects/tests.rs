@@ -1,4 +1,4 @@
-//! Every schema that comes along is walked to its end with its own paging, and no record is lost or doubled.
+//! Tests that no record is lost or doubled if each shipped schema is walked to its end with its own paging.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,12 +33,12 @@ fn ask(api: &Api, token: &str, query: &str) -> Value {
     let body = json!({"query": query}).to_string();
     let answered = api.answer(Some(&format!("Bearer {token}")), body.as_bytes(), Instant::now());
     let Reply::Whole { body, .. } = answered.reply else { panic!("no answer") };
-    // Half an emoji is no text: this reader does not care.
+    // Half an emoji is not valid text, which does not matter here.
     let text = String::from_utf8(body).unwrap().replace("\\ud83d", "");
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
 }
 
-/// The value a query of one field is answered with.
+/// Returns the value that answers a query of one field.
 fn value(api: &Api, token: &str, query: &str) -> Value {
     let mut answer = ask(api, token, query);
     assert_eq!(answer.get("errors"), None, "{query}: {answer}");
@@ -49,7 +49,7 @@ fn value(api: &Api, token: &str, query: &str) -> Value {
 const BY_INPUT: &str = r#"generateOAuthToken(input: {clientId: "sandbox-client", clientSecret: "sandbox-secret"})"#;
 const BY_ARGUMENTS: &str = r#"generateOAuthToken(clientId: "sandbox-client", clientSecret: "sandbox-secret")"#;
 
-/// A token, by the field that gives one and its selection.
+/// Returns a token. `field` gives it, with this selection.
 fn token(api: &Api, field: &str, selection: &str) -> String {
     let value = value(api, "", &format!("mutation {{ {field} {selection} }}"));
     let mut texts = vec![&value];
@@ -62,10 +62,11 @@ fn token(api: &Api, field: &str, selection: &str) -> String {
     value.as_str().expect("a token").to_owned()
 }
 
-/// How a list goes on: from an answer, the rows so far and the page's number to what the next page is asked for with.
+/// Returns where the next page begins, from an answer, the number of rows so far and the number of the page. `None`
+/// is the end of the list.
 type Next = fn(&Value, usize, usize) -> Option<String>;
 
-/// The ids of a list; `{at}` in the query is where a page begins.
+/// Returns the ids of a list. `{at}` in the query stands for the beginning of a page.
 fn walk(api: &Api, token: &str, query: &str, rows: &str, first: &str, next: Next) -> Vec<String> {
     let (mut ids, mut at) = (Vec::new(), first.to_owned());
     for page in 1..1000 {
@@ -83,7 +84,7 @@ fn walk(api: &Api, token: &str, query: &str, rows: &str, first: &str, next: Next
     panic!("no end: {query}");
 }
 
-/// The ids that there are.
+/// Returns the ids that the account holds.
 fn truth(api: &Arc<Api>, stream: Stream) -> Vec<String> {
     let mut parts = Arc::clone(api).truth(stream, Objects::Shipped);
     let mut ids = Vec::new();
@@ -97,7 +98,7 @@ fn truth(api: &Arc<Api>, stream: Stream) -> Vec<String> {
     ids
 }
 
-/// Walks the list of conversations, and of each the messages.
+/// Walks the messages of each conversation, and asserts that they are those of the account.
 fn messages(api: &Arc<Api>, walk: &dyn Fn(&str) -> Vec<String>) {
     let seen: Vec<String> = truth(api, Stream::Conversations).iter().flat_map(|id| walk(id)).collect();
     assert_eq!(seen, truth(api, Stream::Messages));

@@ -1,5 +1,5 @@
-//! The walk against a model of every server that WALKS names: a list that moves between two questions, and servers
-//! that clamp, filter, cap, repeat, shuffle ties, cache, ignore the page or serve one size only.
+//! Tests the walk against a model of every server that `WALKS.md` names: a list that moves between two questions, and
+//! servers that clamp, filter, cap, repeat, shuffle ties, cache, ignore the page or serve one size only.
 
 use self::model::{Kind, Order, Server, never_wrong, seeds, walk, walk_for, walk_from};
 use super::*;
@@ -77,8 +77,9 @@ fn clamps_last_pages_bulk_deletes_and_missing_totals_are_walked() {
         (Kind::OneSize(30), false),
         (Kind::OneSize(90), true),
     ] {
-        // One size only has a hole that its module names: three changes that cancel in turn. At a change in five questions
-        // it shows once in some thousand walks; at one in fifty it is not seen.
+        // A walk in pages of one size has a hole that its module names: three changes in turn that cancel each other.
+        // With a change in five questions the hole shows once in some thousand walks. With one in fifty it is not
+        // seen.
         let rate = if matches!(kind, Kind::OneSize(_)) { 0.02 } else { 0.2 };
         let accepted = never_wrong(seeds(), false, |seed| {
             let mut server = Server::new(seed, 500, Order::Anywhere, kind, rate);
@@ -97,7 +98,8 @@ fn clamps_last_pages_bulk_deletes_and_missing_totals_are_walked() {
 
 #[test]
 fn offsets_and_cursors_are_walked() {
-    // (offsets, a cursor a row) against the order and how much moves. A cursor here is an offset in disguise, the worst.
+    // Lists with offsets, and with a cursor for each row or for the next page only, in every order. A cursor here is
+    // an offset in disguise, which is the worst kind.
     for (offset, cursors) in [(true, None), (true, Some(true)), (true, Some(false))] {
         for kind in [Kind::Honest, Kind::Clamp(25)] {
             for totals in [true, false] {
@@ -153,7 +155,7 @@ fn a_total_that_counts_the_page_is_none() {
 
 #[test]
 fn a_list_within_one_page_costs_one_question_and_an_empty_one_two() {
-    // Does the total count more than the page? That is found out once a stream.
+    // The second question finds out whether the total counts more than the page. A run asks it once a stream.
     assert_eq!(walk(&mut Server::new(1, 39, Order::Anywhere, Kind::Honest, 0.0)).asked, 2);
     for (known, asked) in [(Whole::Unknown, 2), (Whole::UpTo(38), 2), (Whole::UpTo(39), 1), (Whole::Told, 1)] {
         let server = &mut Server::new(1, 39, Order::Anywhere, Kind::Honest, 0.0);
@@ -161,7 +163,7 @@ fn a_list_within_one_page_costs_one_question_and_an_empty_one_two() {
         walk.know(known);
         assert_eq!(walk_from(walk, server, false).asked, asked, "{known:?}");
     }
-    // A whole page: does the total count more than the page?
+    // A page that is full takes the same question.
     assert_eq!(walk(&mut Server::new(1, 40, Order::Anywhere, Kind::Honest, 0.0)).asked, 2);
     assert_eq!(walk(&mut Server::new(1, 0, Order::Anywhere, Kind::Honest, 0.0)).asked, 2);
 }
@@ -226,7 +228,8 @@ fn a_record_that_stands_twice_in_a_page_spoils_the_proof_and_not_the_rest_of_the
     }
 }
 
-/// A list whose rows are left out of some pages, and that shrinks so that its end lies where a page was short.
+/// A walk does not forget rows that were left out of some pages, even if the list shrinks so that its end lies where
+/// a page was short.
 #[test]
 fn rows_that_were_left_out_are_not_forgotten_when_the_list_shrinks() {
     for (order, bulk) in [(Order::NewestFirst, true), (Order::Anywhere, true), (Order::NewestFirst, false)] {

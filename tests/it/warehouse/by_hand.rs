@@ -49,8 +49,8 @@ fn answers(engine: &str) -> Vec<(&'static str, Value)> {
             ]),
         ),
         ("SELECT count(*) AS n FROM qpien.messages", json!([[13]])),
-        // m1 10:00:00, answered by m3 at 10:02:30.5 (the robot does not count); c2 was written to first, and answered late;
-        // c3 in a second, in small letters.
+        // m1 came at 10:00:00 and m3 answered it at 10:02:30.5; the robot's message does not count. c2 was written to
+        // first, and was answered late. c3 was answered within a second, by a sender type in small letters.
         (
             "SELECT conversation, first_customer_at, first_staff_at, seconds FROM qpien.first_response ORDER BY conversation",
             json!([
@@ -59,7 +59,7 @@ fn answers(engine: &str) -> Vec<(&'static str, Value)> {
                 ["c3", "2024-03-02T12:00:00.000000Z", "2024-03-02T12:00:01.000000Z", 1],
             ]),
         ),
-        // m6 and m8 name nobody: the one who has joined c2 wrote them, both on 1 March in UTC.
+        // m6 and m8 name no sender, so they count for the agent who joined c2. Both are of 1 March in UTC.
         (
             "SELECT day, agent, channelType, messages FROM qpien.messages_per_agent ORDER BY day, agent",
             json!([
@@ -72,7 +72,7 @@ fn answers(engine: &str) -> Vec<(&'static str, Value)> {
             "SELECT status, conversations FROM qpien.conversations_by_status ORDER BY status",
             json!([["PENDING", 2], ["SOLVED", 1]]),
         ),
-        // m4 and m5 came after m3; m12 has no moment.
+        // m4 and m5 came after the answer m3. m12 has no moment.
         (
             "SELECT conversation, status, firstName, messages, waiting_since, last_customer_at \
              FROM qpien.unanswered_conversations ORDER BY conversation",
@@ -95,7 +95,7 @@ fn answers(engine: &str) -> Vec<(&'static str, Value)> {
             ]),
         ),
     ];
-    // FLATTEN has no translation.
+    // The translation for this engine does not know `FLATTEN`.
     answers.retain(|(text, _)| engine != "snowflake" || !text.contains("_tags"));
     answers
 }
@@ -150,7 +150,7 @@ fn refuses_a_gap(engine: &str, kind: &str) {
         plan.push(json!({ "run": sql(engine, &["load"]), "feed": feed("gap") }));
         plan.push(json!({ "refused": sql(engine, &["merge"]) }));
         plan.push(query(count));
-        // With the file in its place it goes on.
+        // With the missing file in its place, the merge goes on.
         plan.push(merge(engine, &feed("3"), 2));
         plan.push(query(count));
     }
@@ -274,7 +274,8 @@ fn postgresql_answers_rightly_however_the_nights_are_merged() {
     postgresql_refuses_what_it_cannot_read();
 }
 
-/// They cannot be had here: their statements run in DuckDB, translated by a parser that knows both.
+/// BigQuery and Snowflake cannot run here. A parser that knows both dialects translates their statements, and DuckDB
+/// runs them with the right answers.
 #[test]
 fn bigquery_and_snowflake_statements_answer_rightly_when_they_are_translated() {
     for engine in ["bigquery", "snowflake"] {
@@ -290,7 +291,7 @@ fn spark_refuses_what_is_not_whole_and_what_is_of_another_mirror() {
     refuses_what_is_not_whole("spark", "parquet", "has 0 rows, not the 3 that");
 }
 
-/// The job runs in the same session.
+/// Spark gives the right answers, and so does the job, which runs in the same session.
 #[test]
 fn spark_answers_rightly_however_the_nights_are_merged_and_so_does_the_job() {
     const WAYS: [&[&str]; 2] = [&["1", "1", "2", "3"], &["2", "1", "3"]];

@@ -28,14 +28,15 @@ pub(super) fn plan(account: &Path, dir: &Path) -> Vec<Value> {
     plan.extend_from_slice(&asked);
     plan.push(job(2));
     plan.extend_from_slice(&asked);
-    // Dead once one account's messages were switched and the other's not; dead in the middle of writing contacts.
+    // These steps leave what two crashes leave: one after the messages of one account were switched but not those of
+    // the other, and one in the middle of writing contacts.
     plan.push(json!({ "remove": target.join("messages/_current/account=007/000000000065.json") }));
     plan.push(json!({ "remove": target.join("contacts/_current/account=shop-b/000000000065.json") }));
     plan.push(json!({ "remove": target.join("contacts/version=000003/account=shop-b") }));
     plan.push(json!({ "junk": target.join("contacts/version=000009/account=shop-b/part-0.parquet") }));
     plan.push(job(2));
     plan.extend_from_slice(&asked);
-    // Again, with nothing to do.
+    // The job runs again, with nothing to do.
     plan.push(job(2));
     plan.extend_from_slice(&asked);
     plan.push(job(3));
@@ -123,7 +124,7 @@ pub(super) fn right(dir: &Path, gave: &[Value]) {
         let why = format!("{stream} account=007: a change file is missing before {stream}/changes-000000000043-");
         assert!(said(1).contains(&why), "{}", said(1));
     }
-    // What lacks a file stays as it was, and the other account goes on.
+    // An account that lacks a file stays as it was, and the other account goes on.
     assert_eq!(gave[2], json!([messages("007", &FIRST), messages("shop-b", &SECOND)].concat()));
     assert_eq!(
         gave[3],

@@ -60,7 +60,7 @@ fn the_command_prints_and_writes_what_is_committed() {
     assert!(nowhere.code != 0 && nowhere.stderr.contains("file/x"), "{nowhere:?}");
 }
 
-/// In Turkish the capital of `i` is `İ`: whose side a message is on must not depend on a database's locale.
+/// The views find the same sides in a database with any locale. In Turkish, for example, the capital of `i` is `İ`.
 #[test]
 #[cfg(feature = "postgres")]
 fn sides_are_the_same_in_a_turkish_database() {

@@ -220,7 +220,7 @@ impl Job {
             String::new()
         };
         let database = if self.always.database {
-            // Masks that change are refused by a place of changes: each has a schema of its own.
+            // A place of changes refuses other masks than its first, so each set of masks has a schema of its own.
             format!(
                 "[[destination]]\nkind = \"postgres\"\nurl = \"${{WAREHOUSE_URL}}\"\nschema = \"{}\"\nretry_for = \"1s\"\n",
                 self.schema_of(name)
@@ -322,7 +322,7 @@ impl Job {
 pub fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        // A feed has moments to the microsecond.
+        // A feed writes moments with six decimals.
         Value::String(text) if text.len() == "2026-01-01T00:00:00.000000Z".len() && text.ends_with("000Z") => {
             text.replace("000Z", "Z")
         }

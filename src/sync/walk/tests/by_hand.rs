@@ -1,4 +1,4 @@
-//! Walks that are answered by hand, page by page, as one kind of server would answer.
+//! Tests walks whose pages are answered by hand, as one kind of server would answer.
 
 use super::*;
 use crate::record::Record;
@@ -17,7 +17,7 @@ fn a_cursor_that_is_missing_is_no_end_when_the_server_says_that_more_follows() {
             let mut end = None;
             for _ in 0..60 {
                 let page = Shown { rows: &rows, nameless: 0, total, has_next, cursors, next_cursor };
-                // Behind the first page the server gives no cursor to go on with.
+                // After the first page the server gives no cursor to go on with.
                 let behind = records(38, 12);
                 let last = Shown { rows: &behind, cursors: &[], next_cursor: None, ..page };
                 let shown = if walk.after().is_none() { page } else { last };
@@ -27,7 +27,7 @@ fn a_cursor_that_is_missing_is_no_end_when_the_server_says_that_more_follows() {
                 }
             }
             let end = end.expect("an end");
-            // If only a total says so, rows may have gone meanwhile, and the list is read again.
+            // If only a total says that more follows, rows may have gone meanwhile, so the list is read again.
             let is_doubted = !end.is_complete() || walk.was_told_more();
             assert!(is_doubted, "{has_next:?} {total:?} {} cursors, {next_cursor:?}: {end}", cursors.len());
         }

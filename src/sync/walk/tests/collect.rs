@@ -79,7 +79,7 @@ fn what_is_proven_stood_exactly_so_between_the_passes() {
             }
         }
     }
-    // The cached answer to an old question is no proof: the second pass asks in another size.
+    // A cached answer to an earlier question proves nothing, so the second pass asks in another size.
     for seed in 0..seeds() {
         twice(&mut Server::new(seed, 300, Order::Anywhere, Kind::Cache, 0.1), false);
     }

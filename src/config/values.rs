@@ -1,6 +1,9 @@
-//! Durations and sizes as people write them: `30s`, `15m`, `2h`, `3d`; `500kB`, `32MiB`.
+//! Durations and sizes as people write them: `30s`, `15m`, `2h`, `1h30m`, `3d`; `500kB`, `32MiB`.
 
 use std::time::Duration;
+
+use jiff::SpanRelativeTo;
+use jiff::fmt::friendly::SpanParser;
 
 use crate::error::{Error, Result};
 use crate::number;
@@ -8,21 +11,23 @@ use crate::number;
 /// The longest duration of a job, a hundred years, so that a date that far from now can still be expressed.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// Parses a duration. `place` names its key in the message.
+/// Parses a duration: units as jiff's *friendly* format has them (`1h30m`, `2 days 4 hours`). A day has 24 hours. A number
+/// without a unit is seconds, and days may have a fraction. `place` names its key in the message.
 pub fn duration(text: &str, place: &str) -> Result<Duration> {
-    let wrong =
-        || Error::usage(format!("{place} = {text:?} is not a duration; write for example \"30s\", \"15m\" or \"2h\""));
-    let (number, unit) = split(text);
-    let factor = match unit {
-        "ms" => 0.001,
-        "s" | "" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        "d" => 86_400.0,
-        _ => return Err(wrong()),
+    let duration = match split(text) {
+        (Some(seconds), "") => Duration::try_from_secs_f64(seconds).ok(),
+        (Some(days), "d") => Duration::try_from_secs_f64(days * 86_400.0).ok(),
+        _ => friendly(text.trim()),
     };
-    let seconds = number.ok_or_else(wrong)? * factor;
-    Duration::try_from_secs_f64(seconds).ok().filter(|d| *d <= LONGEST).ok_or_else(wrong)
+    duration.filter(|duration| *duration <= LONGEST).ok_or_else(|| {
+        Error::usage(format!("{place} = {text:?} is not a duration; write for example \"30s\", \"15m\" or \"1h30m\""))
+    })
+}
+
+/// Parses a duration of jiff's. Returns `None` for months and years, because their length depends on a date.
+fn friendly(text: &str) -> Option<Duration> {
+    let span = SpanParser::new().parse_span(text).ok()?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
 }
 
 /// Parses a size in bytes. `place` names its key in the message.
@@ -59,13 +64,14 @@ mod tests {
 
     #[test]
     fn people_write_durations_and_sizes() {
-        for (text, seconds) in
-            [("90", 90.0), ("30s", 30.0), ("1.5m", 90.0), ("2h", 7200.0), ("3d", 259_200.0), ("250ms", 0.25)]
-        {
+        let plain = [("90", 90.0), ("1.5", 1.5), ("30s", 30.0), ("2h", 7200.0), ("3d", 259_200.0), ("250ms", 0.25)];
+        let fractions = [("1.5m", 90.0), ("1.5d", 129_600.0), ("0.25h", 900.0), (" 30 s ", 30.0), ("5min", 300.0)];
+        let several = [("1h30m", 5400.0), ("1d12h", 129_600.0), ("2 days 4 hours", 187_200.0), ("1h 0m 30s", 3630.0)];
+        for (text, seconds) in plain.into_iter().chain(fractions).chain(several) {
             assert!((duration(text, "p").expect(text).as_secs_f64() - seconds).abs() < 1e-9, "{text}");
         }
         assert_eq!((size("64MiB", "p").expect("size"), size("2kB", "p").expect("size")), (64 << 20, 2000));
-        let endless = ["NaN", "inf", "99999999999d", "36501d", "1.2.3s"].map(str::to_owned);
+        let endless = ["NaN", "inf", "99999999999d", "36501d", "1.2.3s", "2mo", "1y", "1h ago", "30m1h"].map(str::to_owned);
         for text in ["", "soon", "-3s", "3x"].map(str::to_owned).into_iter().chain(endless).chain(["9".repeat(400)]) {
             assert!(duration(&text, "p").is_err(), "{text}");
         }

@@ -71,7 +71,8 @@ mod tests {
             assert!((duration(text, "p").expect(text).as_secs_f64() - seconds).abs() < 1e-9, "{text}");
         }
         assert_eq!((size("64MiB", "p").expect("size"), size("2kB", "p").expect("size")), (64 << 20, 2000));
-        let endless = ["NaN", "inf", "99999999999d", "36501d", "1.2.3s", "2mo", "1y", "1h ago", "30m1h"].map(str::to_owned);
+        let endless =
+            ["NaN", "inf", "99999999999d", "36501d", "1.2.3s", "2mo", "1y", "1h ago", "30m1h"].map(str::to_owned);
         for text in ["", "soon", "-3s", "3x"].map(str::to_owned).into_iter().chain(endless).chain(["9".repeat(400)]) {
             assert!(duration(&text, "p").is_err(), "{text}");
         }

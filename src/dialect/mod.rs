@@ -80,6 +80,9 @@ pub struct ListDialect {
 /// The word in place of the path `total` or `has_next` that says not to believe what the server claims there.
 pub const IGNORE: &str = "ignore";
 
+/// The keys of `[list]` that may say [`IGNORE`].
+pub const IGNORABLE: [&str; 2] = ["total", "has_next"];
+
 impl ListDialect {
     /// Returns the names of the claims (`total`, `has_next`) that are not believed for this list.
     pub fn ignored(&self) -> Vec<&'static str> {

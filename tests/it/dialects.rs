@@ -71,6 +71,22 @@ fn all_objects_are_in_the_truth_when_they_are_asked_for() {
     assert!(sandbox.get("/truth/messages?objects=some").contains("400"));
 }
 
+/// A server whose schema must be read shows that a list has a total. A job may ignore that total all the same.
+#[test]
+fn a_claim_can_be_ignored_on_a_server_whose_schema_is_read() {
+    for (dialect, claim) in [("relay", "has_next"), ("relay", "total"), ("zero", "total")] {
+        let sandbox = started(&["--dialect", dialect]);
+        let work = Work::with_job(&format!(
+            "streams = [\"contacts\"]\n[source]\nclient_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n\
+             requests_per_minute = 0\n[source.dialect.streams.contacts]\nlist.{claim} = \"ignore\"\n\
+             [mirror]\npath = \"m.db\"\n[[destination]]\nkind = \"csv\"\npath = \"out\"\n"
+        ));
+        let outcome = work.run(&sandbox, &[]).expect(0);
+        assert!(outcome.stdout.contains(&format!("under `{claim}` is not believed")), "{dialect}: {}", outcome.stdout);
+        assert_eq!(work.manifest()["streams"]["contacts"]["rows"], 60, "{dialect}");
+    }
+}
+
 #[test]
 fn six_streams_are_read_when_a_job_names_six() {
     let sandbox = started(&[]);

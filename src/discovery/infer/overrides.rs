@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use crate::dialect::field_name;
+use crate::dialect::{IGNORABLE, IGNORE, field_name};
 use crate::discovery::infer::unresolved::Open;
 use crate::discovery::infer::{arguments, entity};
 use crate::discovery::schema::{Field, Schema};
@@ -90,8 +90,12 @@ impl<'j> Written<'j> {
                 format!("the job gives `{path}` among list.arguments, and `{operation}` takes no such argument");
             wrong.push(open("list.arguments", "{ \"...\" = '...' }", lacks));
         }
-        for key in MEMBERS.map(|key| format!("list.{key}")) {
-            if let Some(path) = self.text(&key).filter(|path| entity::at(schema, &field.ty.name, path).is_none()) {
+        // A claim that is ignored has no path.
+        let ignored = |key: &str, path: &str| path == IGNORE && IGNORABLE.contains(&key);
+        for key in MEMBERS {
+            let path = self.text(&format!("list.{key}")).filter(|path| !ignored(key, path));
+            if let Some(path) = path.filter(|path| entity::at(schema, &field.ty.name, path).is_none()) {
+                let key = format!("list.{key}");
                 let lacks =
                     format!("the job says {key} = {path:?}, and the answer of `{operation}` has no such member");
                 wrong.push(open(&key, "\"...\"", lacks));

@@ -352,6 +352,12 @@ fn a_line_of_the_job_that_the_schema_contradicts_is_named() {
     ] {
         assert_eq!(open(&format!("[streams.contacts]\n{lines}")), [format!("streams.contacts.{wrong}")], "{lines}");
     }
+    for (lines, wrong) in
+        [("list.total = \"ignore\"\nlist.has_next = \"ignore\"", None), ("list.items = \"ignore\"", Some("items"))]
+    {
+        let wrong: Vec<String> = wrong.iter().map(|key| format!("streams.contacts.list.{key} = \"...\"")).collect();
+        assert_eq!(open(&format!("[streams.contacts]\n{lines}")), wrong, "{lines}");
+    }
     assert_eq!(open("[streams.contacts]\nlist.total = \"\"\nfields = [\"_id\", \"x: email\"]"), Vec::<String>::new());
 }
 

@@ -8,12 +8,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A seeded generator of random numbers (splitmix64).
-pub struct Dice(u64);
+pub struct Random(u64);
 
-impl Dice {
+impl Random {
     /// Returns the generator of this seed.
-    pub fn of(seed: u64) -> Dice {
-        Dice(seed)
+    pub fn of(seed: u64) -> Random {
+        Random(seed)
     }
 
     fn next(&mut self) -> u64 {
@@ -78,7 +78,7 @@ const TOKENS: [&[u8]; 44] = [
 ];
 
 /// Returns one of the samples, changed in one to six places.
-pub fn changed(dice: &mut Dice, samples: &[&str]) -> Vec<u8> {
+pub fn changed(dice: &mut Random, samples: &[&str]) -> Vec<u8> {
     let mut bytes = samples[dice.below(samples.len())].as_bytes().to_vec();
     for _ in 0..=dice.below(6) {
         let (from, length) = (dice.below(bytes.len() + 1), dice.below(12));
@@ -106,7 +106,7 @@ pub fn changed(dice: &mut Dice, samples: &[&str]) -> Vec<u8> {
 pub fn never_panics(samples: &[&str], parse: impl Fn(&[u8])) {
     let soak = std::env::var("SOAK_SEEDS").ok().and_then(|seeds| seeds.parse::<u64>().ok());
     let inputs = soak.map_or(4000, |seeds| seeds * 200_000);
-    let mut dice = Dice(samples.len() as u64);
+    let mut dice = Random(samples.len() as u64);
     for sample in samples {
         parse(sample.as_bytes());
     }
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn inputs_differ_and_come_again_by_their_seed() {
         let of = |seed| {
-            let mut dice = Dice(seed);
+            let mut dice = Random(seed);
             (0..200).map(|_| changed(&mut dice, &["a sample of some length", "{}"])).collect::<Vec<_>>()
         };
         assert_eq!(of(1), of(1));

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "sandbox")]
-pub use sandbox::{Filter, SandboxArgs, Switch};
+pub use sandbox::{Filter, OnOff, SandboxArgs};
 
 use crate::telemetry::LogFormat;
 use crate::warehouse::{Engine, SCHEMA};

@@ -59,7 +59,7 @@ impl Most {
     }
 
     /// Returns how many of `live` records may be deleted: never fewer than [`LEAST`].
-    pub fn of(self, live: u64) -> u64 {
+    pub fn limit_for(self, live: u64) -> u64 {
         let most = match self {
             Most::Share(millionths) => u64::try_from(u128::from(live) * u128::from(millionths) / 1_000_000),
             Most::Number(n) => Ok(n),
@@ -77,7 +77,7 @@ impl Deletes {
     /// Returns why `gone` of `live` records may not be deleted, or `None` if they may. `empty` says that no list that
     /// was read showed a row.
     pub fn refuse(&self, gone: u64, live: u64, empty: bool) -> Option<Refused> {
-        let most = self.most.of(live);
+        let most = self.most.limit_for(live);
         if self.allowed || gone == 0 {
             None
         } else if empty && gone > LEAST {
@@ -105,7 +105,7 @@ mod tests {
             ("3", 7000, 10),
             ("50%", u64::MAX, u64::MAX / 2),
         ] {
-            assert_eq!(read(text).expect(text).of(live), most, "{text} of {live}");
+            assert_eq!(read(text).expect(text).limit_for(live), most, "{text} of {live}");
         }
         for text in ["", "%", "five", "-1", "101%", "5 %%", "NaN%", "1.5"] {
             assert!(read(text).is_err(), "{text}");

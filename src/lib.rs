@@ -141,6 +141,8 @@ pub mod source;
 pub mod streams;
 pub mod sync;
 pub mod telemetry;
+#[cfg(test)]
+mod type_names;
 pub mod verdict;
 pub mod waits;
 pub mod warehouse;

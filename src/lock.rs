@@ -45,7 +45,7 @@ pub fn take(path: &Path, what: &str, holder: &str) -> Result<Lock> {
         Error::new(kind, format!("{}: {e}", path.display()))
     };
     let mut file = regular::own(path).map_err(unwritable)?;
-    match patiently(&file) {
+    match try_lock_briefly(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let who = quote(written(&mut file).trim());
@@ -79,7 +79,7 @@ fn unlockable(path: &Path, error: &std::io::Error) -> Error {
 
 /// Tries to lock for a tenth of a second. A program that the last holder started may have a copy of the open file;
 /// the lock is then free only a moment after the holder has ended.
-fn patiently(file: &File) -> std::result::Result<(), TryLockError> {
+fn try_lock_briefly(file: &File) -> std::result::Result<(), TryLockError> {
     for _ in 0..10 {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),

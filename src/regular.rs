@@ -100,7 +100,7 @@ pub fn read_at(folder: impl AsFd, name: &str) -> io::Result<File> {
 /// Opens a folder relative to an open folder.
 pub fn folder_at(folder: impl AsFd, name: &str) -> io::Result<OwnedFd> {
     let opened = rustix::fs::openat(&folder, name, READ | ALWAYS | OFlags::DIRECTORY, Mode::empty());
-    opened.map_err(|errno| told(errno, folder, Path::new(name)))
+    opened.map_err(|errno| open_error(errno, folder, Path::new(name)))
 }
 
 /// Returns whether a regular file lies at a name in an open folder.
@@ -113,7 +113,7 @@ pub fn is_at(folder: impl AsFd, name: &str) -> io::Result<bool> {
 }
 
 fn regular(opened: Result<OwnedFd, Errno>, folder: impl AsFd, path: &Path) -> io::Result<File> {
-    let file = opened.map_err(|errno| told(errno, folder, path))?;
+    let file = opened.map_err(|errno| open_error(errno, folder, path))?;
     match FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) {
         FileType::RegularFile => Ok(File::from(file)),
         other => Err(NotAFile(named(other)).into()),
@@ -121,7 +121,7 @@ fn regular(opened: Result<OwnedFd, Errno>, folder: impl AsFd, path: &Path) -> io
 }
 
 /// Returns the error of a failed open. If the kind of the file there made it fail, the error says which kind that is.
-fn told(errno: Errno, folder: impl AsFd, path: &Path) -> io::Error {
+fn open_error(errno: Errno, folder: impl AsFd, path: &Path) -> io::Error {
     let found = rustix::fs::statat(folder, path, AtFlags::SYMLINK_NOFOLLOW);
     match (errno, found.map(|stat| FileType::from_raw_mode(stat.st_mode))) {
         (Errno::LOOP | Errno::NOTDIR | Errno::ISDIR | Errno::NXIO | Errno::OPNOTSUPP, Ok(other))

@@ -64,7 +64,7 @@ impl Wait {
 impl Waits {
     /// Begins a wait that lasts at most `at_most`. `subject` is one word for all waits of its kind. The wait is over
     /// when the returned guard is dropped.
-    pub fn begin(&self, subject: &'static str, why: impl Display, at_most: Duration) -> Waiting<'_> {
+    pub fn begin(&self, subject: &'static str, why: impl Display, at_most: Duration) -> OpenWait<'_> {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
@@ -77,7 +77,7 @@ impl Waits {
         if let Some(line) = line {
             tracing::warn!("{line}");
         }
-        Waiting { waits: self, number }
+        OpenWait { waits: self, number }
     }
 
     /// Waits for `future`, which takes at most `at_most`, and reports the wait once it has lasted ten seconds.
@@ -159,12 +159,12 @@ fn milliseconds(time: Duration) -> i64 {
 }
 
 /// A wait, which is over when this is dropped.
-pub struct Waiting<'w> {
+pub struct OpenWait<'w> {
     waits: &'w Waits,
     number: u64,
 }
 
-impl Waiting<'_> {
+impl OpenWait<'_> {
     /// Moves the beginning, and with it the end, so far back.
     fn began(&mut self, ago: Duration) {
         if let Some(wait) = self.waits.state().current.get_mut(&self.number) {
@@ -174,7 +174,7 @@ impl Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for OpenWait<'_> {
     fn drop(&mut self) {
         self.waits.state().current.remove(&self.number);
     }

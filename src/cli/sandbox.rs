@@ -89,11 +89,11 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "dialect")]
     pub sdl: Option<PathBuf>,
     /// Whether introspection queries are answered.
-    #[arg(long, value_enum, default_value_t = Switch::On)]
-    pub introspection: Switch,
+    #[arg(long, value_enum, default_value_t = OnOff::On)]
+    pub introspection: OnOff,
     /// Whether unknown names are answered with "Did you mean".
-    #[arg(long, value_enum, default_value_t = Switch::On)]
-    pub suggestions: Switch,
+    #[arg(long, value_enum, default_value_t = OnOff::On)]
+    pub suggestions: OnOff,
 }
 
 /// What a filter of the sandbox does.
@@ -107,7 +107,7 @@ pub enum Filter {
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
-pub enum Switch {
+pub enum OnOff {
     On,
     Off,
 }

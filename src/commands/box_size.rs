@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::quantity::counted;
-use crate::report::run_report::Starved;
+use crate::report::run_report::BoxTooSmall;
 
 /// The runs in a row that are judged, the latest included.
 const RUNS: usize = 3;
@@ -59,7 +59,7 @@ pub struct BoxSize {
 /// Returns the streams that none of the latest runs has read to their end, or `None` if a box did not end each of
 /// these runs. `runs` begins with the latest. Earlier runs of the same round count for what the reading has taken so
 /// far.
-pub fn of(runs: &[Ran], size: BoxSize) -> Option<Starved> {
+pub fn of(runs: &[Ran], size: BoxSize) -> Option<BoxTooSmall> {
     let latest_ones = runs.get(..RUNS).filter(|runs| runs.iter().all(|run| run.boxed))?;
     let latest = latest_ones.first()?;
     let names = latest.streams.iter().map(|read| read.stream.as_str());
@@ -77,7 +77,7 @@ pub fn of(runs: &[Ran], size: BoxSize) -> Option<Starved> {
         Some(allowed) => format!("--max-requests allows {allowed}"),
         None => format!("this run came to {} in its time", counted(latest.requests, "request")),
     };
-    Some(Starved {
+    Some(BoxTooSmall {
         why: format!(
             "{}: not read to the end in the last {RUNS} runs, because their box ended each of them: a reading takes {takes}, \
              and {holds}",

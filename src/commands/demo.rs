@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::quantity::counted;
 use crate::report::terminal;
-use crate::sandbox::{Options, Running, faults, start};
+use crate::sandbox::{Running, SandboxOptions, faults, start};
 use crate::say;
 use crate::streams::Stream;
 
@@ -23,7 +23,7 @@ const JOB: &str = include_str!("../../jobs/demo.toml");
 
 /// Runs the demonstration.
 pub async fn demo(quiet: bool) -> Result<Exit> {
-    let options = Options {
+    let options = SandboxOptions {
         contacts: 4_000,
         persons: 60,
         conversations: 1_000,
@@ -33,7 +33,7 @@ pub async fn demo(quiet: bool) -> Result<Exit> {
         window: Duration::from_secs(2),
         latency: Duration::from_millis(40),
         faults: faults::Plan::named("demo").unwrap_or_default(),
-        ..Options::default()
+        ..SandboxOptions::default()
     };
     let sandbox = start(options).await.map_err(|e| Error::usage(e.to_string()))?;
     say!("sandbox at {}: 4,000 contacts, 60 persons, 1,000 conversations, 30,000 messages;", sandbox.endpoint());

@@ -11,7 +11,7 @@ use crate::cli::DiscoverArgs;
 use crate::config::settings::Settings;
 use crate::dialect::{lay_over, with_job};
 use crate::discovery::infer::{Certainty, Finding};
-use crate::discovery::negotiate::{Negotiation, Outcome};
+use crate::discovery::negotiate::{Negotiation, NegotiationOutcome};
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::quantity::counted;
@@ -31,7 +31,7 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     let outcome = negotiation.settle(&settings.streams).await?;
     let mut settled = Table::new();
     for part in &outcome.parts {
-        lay_over(&mut settled, &part.spelled());
+        lay_over(&mut settled, &part.dialect_lines());
     }
     let settled = with_job(&settled, &settings.spelled);
     crate::telemetry::print(&printed(&settings.source.endpoint, &settled, &outcome)?);
@@ -42,7 +42,7 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     Ok(if outcome.open.is_empty() { Exit::Complete } else { Exit::Usage })
 }
 
-fn printed(endpoint: &str, settled: &Table, outcome: &Outcome) -> Result<String> {
+fn printed(endpoint: &str, settled: &Table, outcome: &NegotiationOutcome) -> Result<String> {
     let mut out = format!("# {endpoint}, in {}\n", counted(outcome.requests, "request"));
     for finding in &outcome.findings {
         let _ = writeln!(out, "# {}", line(finding));
@@ -75,7 +75,7 @@ fn line(finding: &Finding) -> String {
 }
 
 /// Returns what is still open as comments, each with the line to write.
-fn unsettled(outcome: &Outcome) -> String {
+fn unsettled(outcome: &NegotiationOutcome) -> String {
     outcome
         .open
         .iter()
@@ -104,7 +104,7 @@ fn may_write(file: &Path, job: &Path) -> Result<()> {
 }
 
 /// Writes the file. What is still open stands on top, where a person can fill in the lines.
-fn write(file: &Path, settled: &Table, outcome: &Outcome) -> Result<()> {
+fn write(file: &Path, settled: &Table, outcome: &NegotiationOutcome) -> Result<()> {
     let text = toml::to_string(settled).map_err(|e| Error::new(Kind::Internal, format!("a dialect as TOML: {e}")))?;
     let text = format!("{OURS}\n{}{text}", unsettled(outcome));
     std::fs::write(file, text).map_err(|e| Error::usage(format!("--write {}: {e}", file.display())))

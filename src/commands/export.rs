@@ -8,7 +8,7 @@ use crate::config::settings::{Flags, Settings};
 use crate::delivery::{deliver, offer};
 use crate::destinations::Receipt;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::changes::Reading;
+use crate::mirror::changes::MirrorView;
 use crate::mirror::store::Mirror;
 use crate::mirror::{account, refusals, sound};
 use crate::policy::{self, Exit};
@@ -44,7 +44,7 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     apart(&settings)?;
     let account = settings.account.as_ref().map(|name| format!("account {name}: ")).unwrap_or_default();
     let holder = format!("export of job {}", settings.name);
-    let reading = Reading::begin(&settings.mirror)?;
+    let reading = MirrorView::begin(&settings.mirror)?;
     sound::tables(reading.connection(), reading.path())?;
     let remembered = dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?;
     drop(reading);
@@ -55,8 +55,8 @@ async fn one(settings: Settings, quiet: bool) -> Result<Exit> {
     let (delivered, refused) = mirror
         .call(move |writer| {
             account::claim_masks(writer, &settings.mask_at.landing(&settings.masks))?;
-            deliver::finish(writer, &settings, &mut destinations)?;
-            let run = Reading::begin(writer.path())?.latest_run()?.map_or(0, |r| r.id);
+            deliver::finish_pending(writer, &settings, &mut destinations)?;
+            let run = MirrorView::begin(writer.path())?.latest_run()?.map_or(0, |r| r.id);
             Ok((deliver::deliver(writer, &settings, run, &mut destinations)?, refused(&settings)?))
         })
         .await?;
@@ -110,7 +110,7 @@ fn refused(settings: &Settings) -> Result<Vec<(Stream, String)>> {
     if !settings.deletes.on {
         return Ok(Vec::new());
     }
-    let reading = Reading::begin(&settings.mirror)?;
+    let reading = MirrorView::begin(&settings.mirror)?;
     let mut all = Vec::new();
     for stream in settings.streams.iter().copied() {
         let refused = refusals::unsettled(reading.connection(), stream)

@@ -16,26 +16,26 @@ use crate::delivery::deliver;
 use crate::delivery::deliver::Destinations;
 use crate::delivery::mask_check;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::account::{self, Account};
+use crate::mirror::account::{self, AccountIdentity};
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::log;
-use crate::mirror::readings::Tails;
-use crate::mirror::rounds::{self, Beginning, Begun, Ending};
+use crate::mirror::readings::ChangedSince;
+use crate::mirror::rounds::{self, Beginning, Begun, RoundEnding};
 use crate::mirror::store::Mirror;
 use crate::number;
 use crate::policy::{self, Exit};
 use crate::progress::Progress;
 use crate::report::live::{self, Live};
-use crate::report::run_report::{self, DestinationReport, RunReport, Starved};
+use crate::report::run_report::{self, BoxTooSmall, DestinationReport, RunReport};
 use crate::source::Source;
 use crate::streams::{PerStream, Stream};
-use crate::sync::dialect::Known;
+use crate::sync::dialect::KnownAtStart;
 use crate::sync::estimate;
 use crate::sync::run::RunOutcome;
-use crate::sync::settings::Terms;
+use crate::sync::settings::ReadingTerms;
 use crate::sync::stop::Stop;
 use crate::sync::time_box::{self, TimeBox};
-use crate::sync::{self, Context, Spelling};
+use crate::sync::{self, Context, DialectSettings};
 
 /// What all runs of one process share.
 #[derive(Default)]
@@ -67,7 +67,7 @@ pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64
     let source = Arc::new(setup::source(settings)?);
     let mirror = Arc::new(open(settings)?);
     let destinations = deliver::destinations(settings)?;
-    let account = Account::new(&source.host(), &settings.source.client_id);
+    let account = AccountIdentity::new(&source.host(), &settings.source.client_id);
     if !common.adopt {
         let account = account.clone();
         mirror.call(move |w| account::check(w, &account)).await?;
@@ -139,7 +139,7 @@ pub async fn run_once(settings: &Settings, common: &Common, requests: Option<u64
         Err(error) => {
             let exit = policy::decide(&error.kind).exit;
             let report = serde_json::json!({ "error": error.detail }).to_string();
-            end(&mirror, begun, settings, Ending::Interrupted, exit, report).await?;
+            end(&mirror, begun, settings, RoundEnding::Interrupted, exit, report).await?;
             return Err(error);
         }
     };
@@ -152,7 +152,7 @@ async fn conclude(
     settings: &Settings,
     common: &Common,
     context: &Context,
-    known: Known,
+    known: KnownAtStart,
     outcome: &RunOutcome,
     (started, destinations): (Instant, &mut Destinations),
 ) -> Result<RunReport> {
@@ -198,7 +198,7 @@ async fn starved(
     streams: &[Stream],
     common: &Common,
     report: &RunReport,
-) -> Result<Option<Starved>> {
+) -> Result<Option<BoxTooSmall>> {
     if settings.lane != Lane::Incremental || !report.boxed {
         return Ok(None);
     }
@@ -232,29 +232,29 @@ fn undelivered(settings: &Settings) -> String {
     )
 }
 
-fn spelling(settings: &Settings) -> Spelling {
-    Spelling { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone(), turn: Arc::default() }
+fn spelling(settings: &Settings) -> DialectSettings {
+    DialectSettings { endpoint: settings.source.endpoint.clone(), job: settings.spelled.clone(), turn: Arc::default() }
 }
 
 /// Finds out how the API is spelled. For an incremental run also finds out which lists can be asked for changes
 /// alone.
-async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Result<(Known, Tails)> {
+async fn settled(settings: &Settings, source: &Source, mirror: &Mirror) -> Result<(KnownAtStart, ChangedSince)> {
     let endpoint = &settings.source.endpoint;
     let mut known = sync::dialect::settle(source, mirror, endpoint, &settings.spelled, &settings.streams).await?;
     if settings.lane != Lane::Incremental {
-        return Ok((known, Tails::default()));
+        return Ok((known, ChangedSince::default()));
     }
-    let Terms { lookback, full_every } = terms(settings);
-    let wanted = Tails { streams: Vec::new(), lookback, full_every, now: source.now() };
+    let ReadingTerms { lookback, full_every } = terms(settings);
+    let wanted = ChangedSince { streams: Vec::new(), lookback, full_every, now: source.now() };
     let (tails, notes) = sync::walk::changed_since::offered(source, mirror, endpoint, &known.streams, wanted).await?;
     known.notes.extend(notes);
     Ok((known, tails))
 }
 
 /// Returns how far back readings reach, in milliseconds.
-fn terms(settings: &Settings) -> Terms {
+fn terms(settings: &Settings) -> ReadingTerms {
     let milliseconds = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-    Terms { lookback: milliseconds(settings.lookback), full_every: milliseconds(settings.full_every) }
+    ReadingTerms { lookback: milliseconds(settings.lookback), full_every: milliseconds(settings.full_every) }
 }
 
 /// Returns how many walks of one stream run at the same time. There are enough that one request is always full while
@@ -279,7 +279,7 @@ async fn finish(
 ) -> Result<Destinations> {
     let _alone = common.delivering.lock().await;
     let settings = settings.clone();
-    mirror.call(move |w| deliver::finish(w, &settings, &mut destinations).map(|()| destinations)).await
+    mirror.call(move |w| deliver::finish_pending(w, &settings, &mut destinations).map(|()| destinations)).await
 }
 
 /// Delivers on the mirror's own thread. So nothing else is written meanwhile, and the delivery reuses the memory that
@@ -321,7 +321,7 @@ async fn of_mirror(settings: &Settings, mirror: &Mirror, report: &mut RunReport,
         exits.push(policy::decide(&error.kind).exit);
         report.notes.push(format!("{error}: its stream is delivered to nobody"));
     }
-    if let Some(told) = mirror.call(log::kept_by_a_reader).await? {
+    if let Some(told) = mirror.call(log::fold_in).await? {
         tracing::warn!("{told}");
         report.notes.push(told);
     }
@@ -332,7 +332,7 @@ async fn end(
     mirror: &Mirror,
     begun: Begun,
     settings: &Settings,
-    ending: Ending,
+    ending: RoundEnding,
     exit: Exit,
     report: String,
 ) -> Result<()> {

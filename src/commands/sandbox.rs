@@ -1,19 +1,19 @@
 //! `sandbox`: starts a Qpien-like server, and prints its address and a ready-made command line.
 
-use crate::cli::{Filter, SandboxArgs, Switch};
+use crate::cli::{Filter, OnOff, SandboxArgs};
 use crate::config::values;
 use crate::error::{Error, Kind, Result};
 use crate::policy::Exit;
 use crate::sandbox;
 use crate::sandbox::changes::drift;
 use crate::sandbox::faults::adversary::Adversary;
-use crate::sandbox::{Options, faults, start};
+use crate::sandbox::{SandboxOptions, faults, start};
 use crate::say;
 
 /// Serves until a signal comes.
 pub async fn sandbox(args: &SandboxArgs) -> Result<Exit> {
-    let refused = |e: sandbox::Error| match (&args.sdl, &e) {
-        (Some(file), sandbox::Error::Schema(_)) => Error::usage(format!("--sdl {}: {e}", file.display())),
+    let refused = |e: sandbox::StartError| match (&args.sdl, &e) {
+        (Some(file), sandbox::StartError::Schema(_)) => Error::usage(format!("--sdl {}: {e}", file.display())),
         _ => Error::usage(e.to_string()),
     };
     let running = start(options(args)?).await.map_err(refused)?;
@@ -30,7 +30,7 @@ fn moment(text: &str) -> Result<i64> {
     crate::clock::parsed(text).ok_or_else(wrong)
 }
 
-fn options(args: &SandboxArgs) -> Result<Options> {
+fn options(args: &SandboxArgs) -> Result<SandboxOptions> {
     let faults = match faults::Plan::named(&args.faults) {
         Some(plan) => plan.with_seed(args.seed),
         None => plan_file(&args.faults)?,
@@ -43,7 +43,7 @@ fn options(args: &SandboxArgs) -> Result<Options> {
     {
         return Err(Error::usage(format!("--adversary {name} needs --drift RATE: it is one of the changes")));
     }
-    Ok(Options {
+    Ok(SandboxOptions {
         listen: args.listen,
         contacts: args.contacts,
         persons: args.persons,
@@ -66,9 +66,9 @@ fn options(args: &SandboxArgs) -> Result<Options> {
         signed: args.signed,
         denied_scopes: args.deny_scope.clone(),
         sdl: Some(sdl(args)?),
-        introspection: args.introspection == Switch::On,
-        suggestions: args.suggestions == Switch::On,
-        ..Options::default()
+        introspection: args.introspection == OnOff::On,
+        suggestions: args.suggestions == OnOff::On,
+        ..SandboxOptions::default()
     })
 }
 
@@ -111,20 +111,20 @@ fn adversaries(names: &[String]) -> Result<Vec<Adversary>> {
     names.iter().map(one).collect()
 }
 
-fn drifting(text: &str, order: &str, adversaries: &[Adversary]) -> Result<drift::Settings> {
+fn drifting(text: &str, order: &str, adversaries: &[Adversary]) -> Result<drift::DriftSettings> {
     let wrong = || Error::usage(format!("--drift {text} is not RATE or RATE:SEED, for example 0.5 or 0.5:7"));
     let (rate, seed) = text.split_once(':').unwrap_or((text, "1"));
-    let order = drift::Order::named(&order.replace('-', "_")).ok_or_else(|| {
+    let order = drift::ListOrder::named(&order.replace('-', "_")).ok_or_else(|| {
         Error::usage(format!("--order {order} is none of newest-first, oldest-first, anywhere, by-change"))
     })?;
     let rate: f64 = rate.parse().map_err(|_| wrong())?;
     let seed = seed.parse().map_err(|_| wrong())?;
-    Ok(drift::Settings {
+    Ok(drift::DriftSettings {
         seed,
         rate,
         order,
         bulk_deletes: adversaries.contains(&Adversary::BulkDeletes),
         leaps: adversaries.contains(&Adversary::MovedAnchor),
-        ..drift::Settings::default()
+        ..drift::DriftSettings::default()
     })
 }

@@ -6,7 +6,7 @@ use crate::config::settings::{Flags, Settings};
 use crate::error::Result;
 use crate::source::Source;
 use crate::source::budget::Budget;
-use crate::source::budget_window::Window;
+use crate::source::budget_window::BudgetWindow;
 
 /// Returns the flags of a job.
 pub fn flags(args: &JobArgs) -> Flags {
@@ -32,11 +32,12 @@ pub fn source_with_at_most(settings: &Settings, requests: u64) -> Result<Source>
     let s = &settings.source;
     let folder = env::state_folder();
     let window = folder.ok_or_else(|| format!("no home folder (set {})", env::STATE_DIR)).and_then(|f| {
-        Window::open(&Window::path(&f, &s.endpoint, &s.client_id)).map_err(|e| format!("{}: {e}", f.display()))
+        BudgetWindow::open(&BudgetWindow::path(&f, &s.endpoint, &s.client_id))
+            .map_err(|e| format!("{}: {e}", f.display()))
     });
     let window = window.unwrap_or_else(|why| {
         tracing::warn!(%why, "the budget of this key cannot be shared with other processes");
-        Window::in_memory()
+        BudgetWindow::in_memory()
     });
     let longest = s.limits.budget.max(s.limits.long);
     let budget = Budget::new(settings.requests_per_minute, window).capped(requests).waiting_at_most(longest);

@@ -6,7 +6,7 @@ use super::accounts;
 use crate::cli::StatusArgs;
 use crate::config::settings::{Flags, Settings};
 use crate::error::{Error, Kind, Result, quote};
-use crate::mirror::changes::Reading;
+use crate::mirror::changes::MirrorView;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::standing::standing;
 use crate::mirror::{deletions, log};
@@ -35,7 +35,7 @@ pub async fn status(args: &StatusArgs) -> Result<Exit> {
 }
 
 fn show(path: &Path, settings: Option<&Settings>) -> Result<Exit> {
-    let reading = Reading::begin(path)?;
+    let reading = MirrorView::begin(path)?;
     let remembered = match settings {
         Some(settings) => dialect::recall_read_only(reading.connection(), &settings.source.endpoint)?,
         None => Vec::new(),

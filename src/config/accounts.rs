@@ -34,7 +34,7 @@ pub const AT_ONCE: u32 = 8;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct Account {
+pub struct AccountTable {
     pub name: Spanned<String>,
     pub client_id: String,
     pub client_secret: String,
@@ -47,12 +47,12 @@ pub struct Account {
 #[serde(deny_unknown_fields)]
 struct Listed {
     #[serde(default)]
-    account: Vec<Account>,
+    account: Vec<AccountTable>,
 }
 
 /// An account with the place that it was read from, for messages.
 struct Found {
-    account: Account,
+    account: AccountTable,
     place: String,
 }
 
@@ -156,8 +156,8 @@ fn listed(job: &Job, text: &str, path: &Path) -> Result<Vec<Found>> {
     Ok(all)
 }
 
-fn found(accounts: Vec<Account>, text: &str, place: &str) -> Vec<Found> {
-    let located = |account: Account| {
+fn found(accounts: Vec<AccountTable>, text: &str, place: &str) -> Vec<Found> {
+    let located = |account: AccountTable| {
         let place = format!("{place}:{}", job::line_of(text, account.name.span().start));
         Found { account, place }
     };
@@ -168,7 +168,7 @@ fn found(accounts: Vec<Account>, text: &str, place: &str) -> Vec<Found> {
 fn templates(job: &Job) -> Vec<(String, Option<&str>)> {
     let destinations = job.destination.iter().enumerate();
     let destinations = destinations.map(|(i, d)| match d.kind {
-        job::Kind::Postgres => (format!("destination[{i}].schema"), d.schema.as_deref()),
+        job::DestinationKind::Postgres => (format!("destination[{i}].schema"), d.schema.as_deref()),
         _ => (format!("destination[{i}].path"), d.path.as_deref()),
     });
     [("mirror.path".to_owned(), job.mirror.path.as_deref())].into_iter().chain(destinations).collect()
@@ -224,7 +224,7 @@ fn picked<'l>(listed: &'l [Found], place: &str, flags: &Flags) -> Result<Vec<&'l
 fn refuse_incomplete(picked: &[&Found]) -> Result<()> {
     let mut lacking = Vec::new();
     for found in picked {
-        let Account { client_id, client_secret, .. } = &found.account;
+        let AccountTable { client_id, client_secret, .. } = &found.account;
         for (key, text) in [("client_id", client_id), ("client_secret", client_secret)] {
             let unset = env::unset(text);
             let why = match env::expand(text, key).and_then(|value| credential::cleaned(key, &value)) {
@@ -278,7 +278,7 @@ fn example(key: &str) -> String {
 }
 
 /// Returns the job with this account's own values.
-fn of_account(job: &Job, account: &Account) -> Job {
+fn of_account(job: &Job, account: &AccountTable) -> Job {
     let own = |path: &str| path.replace(PLACEHOLDER, account.name.get_ref());
     let mut job = Job { accounts: None, account: Vec::new(), ..job.clone() };
     job.source.client_id = Some(account.client_id.clone());

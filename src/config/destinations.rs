@@ -10,17 +10,17 @@ use super::postgres::postgres;
 use super::settings::Flags;
 use super::{env, values};
 use crate::destinations::compression::Compression;
-use crate::destinations::location::{Location, canonical};
+use crate::destinations::location::{StoreLocation, canonical};
 #[cfg(feature = "parquet")]
 use crate::destinations::parquet;
-use crate::destinations::{Content, Terms, csv, jsonl};
+use crate::destinations::{Content, DestinationTerms, csv, jsonl};
 use crate::error::{Error, Result};
 
 /// A destination's settings.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
 pub struct DestinationSettings {
-    pub terms: Terms,
+    pub terms: DestinationTerms,
     pub target: Target,
 }
 
@@ -30,7 +30,7 @@ pub struct DestinationSettings {
 pub enum Target {
     Files {
         path: PathBuf,
-        written: Written,
+        written: FileFormat,
         split: Option<u64>,
         /// The most files of changes that a stream has before older ones are folded; 0 means no limit.
         max_files: usize,
@@ -39,7 +39,7 @@ pub enum Target {
         mode: Option<u32>,
     },
     #[cfg(feature = "postgres")]
-    Postgres(Box<crate::destinations::postgres::Options>),
+    Postgres(Box<crate::destinations::postgres::PostgresOptions>),
 }
 
 /// The longest `retry_for`, because a repeated request keeps the signature of its first try.
@@ -52,7 +52,7 @@ impl Target {
     /// Returns the local folder that files go to. Returns `None` for an object store or a database.
     pub fn folder(&self) -> Option<PathBuf> {
         match self {
-            Target::Files { path, .. } => matches!(Location::of(path), Ok(None)).then(|| path.clone()),
+            Target::Files { path, .. } => matches!(StoreLocation::of(path), Ok(None)).then(|| path.clone()),
             #[cfg(feature = "postgres")]
             Target::Postgres(_) => None,
         }
@@ -62,7 +62,7 @@ impl Target {
     fn place(&self) -> (String, String) {
         match self {
             Target::Files { path, .. } => {
-                let place = match Location::of(path) {
+                let place = match StoreLocation::of(path) {
                     Ok(Some(location)) => location.to_string(),
                     _ => canonical(path).display().to_string(),
                 };
@@ -77,11 +77,11 @@ impl Target {
 /// The format of the files.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
-pub enum Written {
-    Csv(csv::Options),
-    Jsonl(jsonl::Options),
+pub enum FileFormat {
+    Csv(csv::CsvOptions),
+    Jsonl(jsonl::JsonlOptions),
     #[cfg(feature = "parquet")]
-    Parquet(parquet::Options),
+    Parquet(parquet::ParquetOptions),
 }
 
 /// Reads the destinations of a job.
@@ -95,19 +95,25 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
     }
     let mut all: Vec<DestinationSettings> = Vec::new();
     for (i, d) in job.destination.iter().enumerate() {
-        let usual = if d.kind == job::Kind::Postgres { job::Content::Changes } else { job::Content::Snapshot };
+        let usual = if d.kind == job::DestinationKind::Postgres {
+            job::ContentSetting::Changes
+        } else {
+            job::ContentSetting::Snapshot
+        };
         let content = p.pick(&key(i, "content"), None, d.content, usual);
         let publish = p.pick(&key(i, "publish"), None, d.publish, job::Publish::Complete);
-        let terms = Terms {
+        let terms = DestinationTerms {
             content: match content {
-                job::Content::Snapshot => Content::Snapshot,
-                job::Content::Changes => Content::Changes,
+                job::ContentSetting::Snapshot => Content::Snapshot,
+                job::ContentSetting::Changes => Content::Changes,
             },
             publish_always: publish == job::Publish::Always,
         };
         let target = match d.kind {
-            job::Kind::Postgres => postgres(p, i, d, flags)?,
-            job::Kind::Csv | job::Kind::Jsonl | job::Kind::Parquet => files(p, i, d, terms, flags)?,
+            job::DestinationKind::Postgres => postgres(p, i, d, flags)?,
+            job::DestinationKind::Csv | job::DestinationKind::Jsonl | job::DestinationKind::Parquet => {
+                files(p, i, d, terms, flags)?
+            }
         };
         let (place, told) = target.place();
         if all.iter().any(|other| other.target.place().0 == place) {
@@ -123,7 +129,7 @@ pub(super) fn key(i: usize, name: &str) -> String {
 }
 
 /// Reads how long a remote place is tried.
-pub(super) fn retry_for(p: &mut Picker<'_>, i: usize, d: &job::Destination, usual: &str) -> Result<Duration> {
+pub(super) fn retry_for(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable, usual: &str) -> Result<Duration> {
     let lasts = p.duration(&key(i, "retry_for"), d.retry_for.as_ref(), usual)?;
     if lasts > RETRY_AT_MOST {
         return Err(Error::usage(format!("{}: {}: it may be 5m at most", p.place, key(i, "retry_for"))));
@@ -132,7 +138,13 @@ pub(super) fn retry_for(p: &mut Picker<'_>, i: usize, d: &job::Destination, usua
 }
 
 /// Reads a destination of files.
-fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags: &Flags) -> Result<Target> {
+fn files(
+    p: &mut Picker<'_>,
+    i: usize,
+    d: &job::DestinationTable,
+    terms: DestinationTerms,
+    flags: &Flags,
+) -> Result<Target> {
     let place = p.place.to_owned();
     let tables = [("url", d.url.is_some()), ("schema", d.schema.is_some()), ("tombstones", d.tombstones.is_some())];
     if let Some((name, _)) = tables.into_iter().find(|(_, set)| *set) {
@@ -147,7 +159,7 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
         return Err(Error::usage(format!("{place}: {} is empty", key(i, "path"))));
     }
     let wrong_place = |e: Error| e.at(format!("{place}: {} = {:?}", key(i, "path"), path.display()));
-    let location = Location::of(&path).map_err(wrong_place)?;
+    let location = StoreLocation::of(&path).map_err(wrong_place)?;
     let mode = d.mode.as_ref().map(|text| mode(text, &format!("{place}: {}", key(i, "mode")))).transpose()?;
     if location.is_some() && mode.is_some() {
         return Err(Error::usage(format!("{place}: {} is for local folders alone", key(i, "mode"))));
@@ -179,18 +191,24 @@ fn files(p: &mut Picker<'_>, i: usize, d: &job::Destination, terms: Terms, flags
     if max_files == 1 {
         return Err(Error::usage(format!("{place}: {} = 1: it is 2 at least, or 0 for no most", key(i, "max_files"))));
     }
-    let unsaid = if d.kind == job::Kind::Parquet { job::Compression::Zstd } else { job::Compression::None };
+    let unsaid = if d.kind == job::DestinationKind::Parquet {
+        job::CompressionSetting::Zstd
+    } else {
+        job::CompressionSetting::None
+    };
     let compression = match p.pick(&key(i, "compression"), None, d.compression, unsaid) {
-        job::Compression::None => Compression::None,
-        job::Compression::Gzip => Compression::Gzip,
-        job::Compression::Zstd => Compression::Zstd,
+        job::CompressionSetting::None => Compression::None,
+        job::CompressionSetting::Gzip => Compression::Gzip,
+        job::CompressionSetting::Zstd => Compression::Zstd,
     };
     let written = match d.kind {
-        job::Kind::Csv => Written::Csv(csv_options(p, i, d, compression)?),
-        job::Kind::Jsonl | job::Kind::Postgres => Written::Jsonl(jsonl::Options { compression }),
-        job::Kind::Parquet => parquet_options(&format!("{place}: {}", key(i, "compression")), compression)?,
+        job::DestinationKind::Csv => FileFormat::Csv(csv_options(p, i, d, compression)?),
+        job::DestinationKind::Jsonl | job::DestinationKind::Postgres => {
+            FileFormat::Jsonl(jsonl::JsonlOptions { compression })
+        }
+        job::DestinationKind::Parquet => parquet_options(&format!("{place}: {}", key(i, "compression")), compression)?,
     };
-    if d.kind != job::Kind::Csv {
+    if d.kind != job::DestinationKind::Csv {
         let only = [("delimiter", d.delimiter.is_some()), ("line_end", d.line_end.is_some())];
         let only = only.into_iter().chain([("formula_safe", d.formula_safe.is_some())]);
         if let Some((name, _)) = only.into_iter().find(|(_, set)| *set) {
@@ -211,7 +229,7 @@ fn mode(text: &str, place: &str) -> Result<u32> {
 }
 
 #[cfg(feature = "parquet")]
-fn parquet_options(place: &str, compression: Compression) -> Result<Written> {
+fn parquet_options(place: &str, compression: Compression) -> Result<FileFormat> {
     let is_compressed = match compression {
         Compression::Zstd => true,
         Compression::None => false,
@@ -219,11 +237,11 @@ fn parquet_options(place: &str, compression: Compression) -> Result<Written> {
             return Err(Error::usage(format!("{place} = \"gzip\": Parquet is compressed by \"zstd\", or \"none\"")));
         }
     };
-    Ok(Written::Parquet(parquet::Options { is_compressed }))
+    Ok(FileFormat::Parquet(parquet::ParquetOptions { is_compressed }))
 }
 
 #[cfg(not(feature = "parquet"))]
-fn parquet_options(place: &str, _: Compression) -> Result<Written> {
+fn parquet_options(place: &str, _: Compression) -> Result<FileFormat> {
     let place = place.rsplit_once('.').map_or(place, |(destination, _)| destination);
     Err(Error::usage(format!(
         "{place}: this build has no Parquet: build it with the feature \"parquet\", or deliver csv or jsonl"
@@ -231,14 +249,19 @@ fn parquet_options(place: &str, _: Compression) -> Result<Written> {
 }
 
 #[cfg(not(feature = "postgres"))]
-fn postgres(p: &Picker<'_>, i: usize, _: &job::Destination, _: &Flags) -> Result<Target> {
+fn postgres(p: &Picker<'_>, i: usize, _: &job::DestinationTable, _: &Flags) -> Result<Target> {
     Err(Error::usage(format!(
         "{}: destination[{i}]: this build has no PostgreSQL: build it with the feature \"postgres\", or deliver csv or jsonl",
         p.place
     )))
 }
 
-fn csv_options(p: &mut Picker<'_>, i: usize, d: &job::Destination, compression: Compression) -> Result<csv::Options> {
+fn csv_options(
+    p: &mut Picker<'_>,
+    i: usize,
+    d: &job::DestinationTable,
+    compression: Compression,
+) -> Result<csv::CsvOptions> {
     let delimiter = p.pick(&key(i, "delimiter"), None, d.delimiter.clone(), ",".into());
     let delimiter = match delimiter.as_bytes() {
         [b] if b.is_ascii() && !matches!(b, b'"' | b'\r' | b'\n') => *b,
@@ -248,7 +271,7 @@ fn csv_options(p: &mut Picker<'_>, i: usize, d: &job::Destination, compression: 
     };
     let line_end = p.pick(&key(i, "line_end"), None, d.line_end, job::LineEnd::Lf);
     let formula_safe = p.pick(&key(i, "formula_safe"), None, d.formula_safe, false);
-    Ok(csv::Options { delimiter, crlf: line_end == job::LineEnd::Crlf, formula_safe, compression })
+    Ok(csv::CsvOptions { delimiter, crlf: line_end == job::LineEnd::Crlf, formula_safe, compression })
 }
 
 #[cfg(test)]
@@ -268,7 +291,7 @@ mod tests {
         for (lines, is_compressed) in [("", true), ("compression = \"zstd\"", true), ("compression = \"none\"", false)]
         {
             let settings = parquet(lines).expect(lines);
-            let Target::Files { written: Written::Parquet(options), .. } = &settings.destinations[0].target else {
+            let Target::Files { written: FileFormat::Parquet(options), .. } = &settings.destinations[0].target else {
                 panic!("{lines}");
             };
             assert_eq!(options.is_compressed, is_compressed, "{lines}");

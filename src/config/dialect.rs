@@ -5,10 +5,10 @@ use std::path::Path;
 use toml::Table;
 
 use super::env;
-use super::job::{self, ExtraFields, Job, Spelling};
+use super::job::{self, DialectSetting, ExtraFields, Job};
 use super::origin::{Origin, Picker};
 use super::text_file;
-use crate::dialect::{Dialect, Wrong};
+use crate::dialect::{Dialect, WrongLine};
 use crate::error::{Error, Result};
 
 /// Returns the job's own part, and the shipped dialect with that part laid over it.
@@ -17,11 +17,11 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(Table, Dial
     let collects = job.source.extra_fields == Some(ExtraFields::Collect);
     match &job.source.dialect {
         None => read(Table::new(), collects, |wrong| located(wrong, text, &place, BELOW)),
-        Some(Spelling::Lines(table)) => {
+        Some(DialectSetting::Lines(table)) => {
             p.note("source.dialect", "{ … }".into(), Origin::Job);
             read(table.clone(), collects, |wrong| located(wrong, text, &place, BELOW))
         }
-        Some(Spelling::File(name)) => {
+        Some(DialectSetting::File(name)) => {
             p.note("source.dialect", format!("{name:?}"), Origin::Job);
             let name = env::expand(name, &format!("{place}: source.dialect"))?;
             let text = text_file::read(Path::new(&name))
@@ -35,18 +35,18 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(Table, Dial
 /// The path of the table in a job file.
 const BELOW: &str = "source.dialect.";
 
-fn read(table: Table, collects: bool, located: impl Fn(&Wrong) -> Error) -> Result<(Table, Dialect)> {
+fn read(table: Table, collects: bool, located: impl Fn(&WrongLine) -> Error) -> Result<(Table, Dialect)> {
     let dialect = Dialect::read(&table).map_err(|wrong| located(&wrong))?;
     // Fields collected from the schema may be dropped, too, and their names are not known yet.
-    match dialect.drops_nothing().filter(|_| !collects) {
+    match dialect.unknown_drop().filter(|_| !collects) {
         Some(wrong) => Err(located(&wrong)),
         None => Ok((table, dialect)),
     }
 }
 
 /// Makes an error of a wrong line, with its number if the line can be found.
-fn located(wrong: &Wrong, text: &str, place: &str, below: &str) -> Error {
-    let Wrong { path, what } = wrong;
+fn located(wrong: &WrongLine, text: &str, place: &str, below: &str) -> Error {
+    let WrongLine { path, what } = wrong;
     // For an unknown key, `path` is that of the table that holds it, and the message names the key.
     let unknown = what.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
     let dropped = path.rsplit('.').next() == Some("drop");

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::accounts::Account;
+use super::accounts::AccountTable;
 use super::mask::{MaskAt, MaskTable};
 use super::text_file;
 use crate::error::{Error, Result};
@@ -21,13 +21,13 @@ pub struct Job {
     pub accounts: Option<String>,
     pub accounts_at_once: Option<u32>,
     #[serde(default)]
-    pub account: Vec<Account>,
+    pub account: Vec<AccountTable>,
     #[serde(default)]
-    pub source: Source,
+    pub source: SourceTable,
     #[serde(default)]
-    pub mirror: Mirror,
+    pub mirror: MirrorTable,
     #[serde(default)]
-    pub destination: Vec<Destination>,
+    pub destination: Vec<DestinationTable>,
     pub mask_at: Option<MaskAt>,
     #[serde(default)]
     pub mask: MaskTable,
@@ -47,7 +47,7 @@ pub enum Mode {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct Source {
+pub struct SourceTable {
     pub endpoint: Option<String>,
     pub client_id: Option<String>,
     pub client_secret: Option<String>,
@@ -68,7 +68,7 @@ pub struct Source {
     pub extra_fields: Option<ExtraFields>,
     pub double_collect: Option<bool>,
     pub volatile: Option<toml::Table>,
-    pub dialect: Option<Spelling>,
+    pub dialect: Option<DialectSetting>,
 }
 
 /// What happens to scalar fields that are not documented.
@@ -85,7 +85,7 @@ pub enum ExtraFields {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 #[allow(missing_docs)]
-pub enum Spelling {
+pub enum DialectSetting {
     File(String),
     Lines(toml::Table),
 }
@@ -94,9 +94,9 @@ pub enum Spelling {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct Mirror {
+pub struct MirrorTable {
     pub path: Option<String>,
-    pub deletes: Option<Switch>,
+    pub deletes: Option<SwitchSetting>,
     pub max_deletes: Option<String>,
     pub confirm_requests: Option<u32>,
     pub retain: Option<Retain>,
@@ -116,7 +116,7 @@ pub enum Retain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
-pub enum Switch {
+pub enum SwitchSetting {
     On,
     Off,
 }
@@ -125,28 +125,28 @@ pub enum Switch {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct Destination {
-    pub kind: Kind,
+pub struct DestinationTable {
+    pub kind: DestinationKind,
     pub path: Option<String>,
-    pub content: Option<Content>,
+    pub content: Option<ContentSetting>,
     pub publish: Option<Publish>,
     pub delimiter: Option<String>,
     pub line_end: Option<LineEnd>,
     pub formula_safe: Option<bool>,
-    pub compression: Option<Compression>,
+    pub compression: Option<CompressionSetting>,
     pub split: Option<String>,
     pub max_files: Option<usize>,
     pub mode: Option<String>,
     pub retry_for: Option<String>,
     pub url: Option<String>,
     pub schema: Option<String>,
-    pub tombstones: Option<Tombstones>,
+    pub tombstones: Option<TombstonesSetting>,
 }
 
 /// The kind of a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum DestinationKind {
     /// CSV files.
     Csv,
     /// JSON Lines files.
@@ -160,7 +160,7 @@ pub enum Kind {
 /// What happens to the row of a record that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Tombstones {
+pub enum TombstonesSetting {
     /// It is deleted.
     Delete,
     /// It stays, flagged as deleted.
@@ -170,7 +170,7 @@ pub enum Tombstones {
 /// What is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Content {
+pub enum ContentSetting {
     /// Every current record.
     Snapshot,
     /// The records that changed since the last delivery.
@@ -200,7 +200,7 @@ pub enum LineEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
-pub enum Compression {
+pub enum CompressionSetting {
     None,
     Gzip,
     Zstd,

@@ -9,9 +9,9 @@ use super::origin::{Origin, Picker};
 use super::{env, settings};
 use crate::error::{Error, Result};
 use crate::record::mask;
-use crate::record::mask::{Flag, How, Masks, Rule};
+use crate::record::mask::{Flag, Masks, Rule, Treatment};
 use crate::secret::Secret;
-use crate::streams::{self, Kind, Stream};
+use crate::streams::{self, ColumnKind, Stream};
 
 /// A job's setting for a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -62,9 +62,9 @@ pub fn masks(p: &mut Picker<'_>, job: &Job) -> Result<(Masks, MaskAt)> {
         for (path, mask) in columns {
             let how = match mask {
                 Mask::Keep => continue,
-                Mask::Drop => How::Drop,
-                Mask::Hmac => How::Hmac,
-                Mask::Redact => How::Redact,
+                Mask::Drop => Treatment::Drop,
+                Mask::Hmac => Treatment::Hmac,
+                Mask::Redact => Treatment::Redact,
             };
             let path: Vec<String> = path.split('.').map(str::to_owned).collect();
             check(stream, &path, how).map_err(|what| wrong(p, stream, &path, &what))?;
@@ -72,8 +72,8 @@ pub fn masks(p: &mut Picker<'_>, job: &Job) -> Result<(Masks, MaskAt)> {
             masks.rules[stream].push(Rule { path, how, met: Flag::default() });
         }
     }
-    let mut parents = streams::ALL.into_iter().filter(|s| mask::has_lists(*s) && !masks.rules[*s].is_empty());
-    if masks.rules_of(How::Hmac) {
+    let mut parents = streams::ALL.into_iter().filter(|s| mask::has_partitions(*s) && !masks.rules[*s].is_empty());
+    if masks.rules_of(Treatment::Hmac) {
         masks.key = key(p.place, "a mask is \"hmac\", which needs a key")?;
     } else if let Some(stream) = parents.next().filter(|_| at == MaskAt::Landing) {
         let why = format!(
@@ -98,7 +98,7 @@ fn key(place: &str, why: &str) -> Result<Secret> {
     Ok(Secret::new(key))
 }
 
-fn check(stream: Stream, path: &[String], how: How) -> std::result::Result<(), String> {
+fn check(stream: Stream, path: &[String], how: Treatment) -> std::result::Result<(), String> {
     let whole = path.join(".");
     let [column, below @ ..] = path else { return Err("a column without a name".into()) };
     if path.iter().any(String::is_empty) {
@@ -121,9 +121,9 @@ fn check(stream: Stream, path: &[String], how: How) -> std::result::Result<(), S
         _ if stream == Stream::Conversations && column == "joinedPerson" => {
             Err("`joinedPerson` is what conversations are joined to their contacts by, and cannot be masked".into())
         }
-        (Kind::Json, _) => Ok(()),
+        (ColumnKind::Json, _) => Ok(()),
         (_, [_, ..]) => Err(format!("there is nothing inside `{column}`: write {column} for \"{whole}\"")),
-        (Kind::Boolean | Kind::Timestamp | Kind::Integer, []) if how != How::Drop => {
+        (ColumnKind::Boolean | ColumnKind::Timestamp | ColumnKind::Integer, []) if how != Treatment::Drop => {
             Err(format!("`{column}` holds a {}, which can only be dropped: write \"drop\"", found.kind.name()))
         }
         _ => Ok(()),

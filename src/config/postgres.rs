@@ -7,14 +7,14 @@ use super::job;
 use super::origin::{Origin, Picker};
 use super::settings::Flags;
 use crate::destinations::postgres::address::Address;
-use crate::destinations::postgres::{Options, Tombstones};
+use crate::destinations::postgres::{PostgresOptions, TombstoneRows};
 use crate::error::{Error, Result};
 
 /// The longest name, in bytes, that PostgreSQL does not cut.
 const LONGEST: usize = 63;
 
 /// Reads a destination in a database.
-pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::Destination, flags: &Flags) -> Result<Target> {
+pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::DestinationTable, flags: &Flags) -> Result<Target> {
     let place = p.place.to_owned();
     let of_files = [
         ("path", d.path.is_some()),
@@ -50,12 +50,12 @@ pub(super) fn postgres(p: &mut Picker<'_>, i: usize, d: &job::Destination, flags
             key(i, "schema")
         )));
     }
-    let tombstones = match p.pick(&key(i, "tombstones"), None, d.tombstones, job::Tombstones::Delete) {
-        job::Tombstones::Delete => Tombstones::Delete,
-        job::Tombstones::Flag => Tombstones::Flag,
+    let tombstones = match p.pick(&key(i, "tombstones"), None, d.tombstones, job::TombstonesSetting::Delete) {
+        job::TombstonesSetting::Delete => TombstoneRows::Delete,
+        job::TombstonesSetting::Flag => TombstoneRows::Flag,
     };
     let retry_for = retry_for(p, i, d, "30s")?;
-    Ok(Target::Postgres(Box::new(Options { address, schema, tombstones, retry_for })))
+    Ok(Target::Postgres(Box::new(PostgresOptions { address, schema, tombstones, retry_for })))
 }
 
 #[cfg(test)]
@@ -76,7 +76,10 @@ mod tests {
         let settings = load(&format!("{URL}schema = \"Qpien_Acme\"\ntombstones = \"flag\"\n")).expect("settings");
         let Target::Postgres(options) = &settings.destinations[0].target else { panic!("a database") };
         assert_eq!(options.place(), "db.example/w (schema qpien_acme)");
-        assert_eq!((options.tombstones, settings.destinations[0].terms.content), (Tombstones::Flag, Content::Changes));
+        assert_eq!(
+            (options.tombstones, settings.destinations[0].terms.content),
+            (TombstoneRows::Flag, Content::Changes)
+        );
         let shown = settings.print();
         assert!(shown.contains("destination[0].url = \"db.example/w\""), "{shown}");
         assert!(!shown.contains("s3cret") && !format!("{settings:?}").contains("s3cret"), "{shown}");

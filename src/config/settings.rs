@@ -10,7 +10,7 @@ use super::accounts::{self, AT_ONCE};
 use super::destinations::{DestinationSettings, destinations};
 use super::dialect::spelled;
 use super::env;
-use super::job::{self, Job, Mode, Retain, Switch};
+use super::job::{self, Job, Mode, Retain, SwitchSetting};
 use super::mask::{MaskAt, masks};
 use super::origin::{Origin, Picker};
 use super::source::source;
@@ -21,7 +21,7 @@ use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::mirror::checkpoint::Lane;
 use crate::record::mask::Masks;
-use crate::source::Settings as SourceSettings;
+use crate::source::SourceSettings;
 use crate::streams::{self, Stream};
 
 /// The values that flags set.
@@ -228,8 +228,8 @@ fn refuse_to_forget(retain: Retain, destinations: &[DestinationSettings], place:
     Err(Error::usage(format!("{place}: [mirror] retain = \"until-delivered\" cannot be: {why}")))
 }
 
-fn deletes(p: &mut Picker<'_>, job: &job::Mirror, flags: &Flags) -> Result<Deletes> {
-    let on = p.pick("mirror.deletes", None, job.deletes, Switch::On) == Switch::On;
+fn deletes(p: &mut Picker<'_>, job: &job::MirrorTable, flags: &Flags) -> Result<Deletes> {
+    let on = p.pick("mirror.deletes", None, job.deletes, SwitchSetting::On) == SwitchSetting::On;
     let most = p.pick("mirror.max_deletes", None, job.max_deletes.clone(), "5%".to_owned());
     let most = Most::read(&most, &format!("{}: mirror.max_deletes", p.place))?;
     let confirm_requests = p.pick("mirror.confirm_requests", None, job.confirm_requests, 50).into();

@@ -10,7 +10,7 @@ use super::settings::Flags;
 use crate::error::{Error, Result};
 use crate::record::volatile::Volatile;
 use crate::secret::Secret;
-use crate::source::Settings;
+use crate::source::SourceSettings;
 use crate::source::retry::Limits;
 use crate::streams::PerStream;
 
@@ -20,7 +20,13 @@ const ENDPOINT: &str = "https://api.qpien.com/api/v1";
 /// Reads the settings of the source. An account that is one of many has its own key, so the variables for the
 /// credentials do not apply to it. If `online` is unset, for commands that never speak to the API, missing
 /// credentials are no error.
-pub fn source(p: &mut Picker<'_>, job: &job::Source, of_many: bool, flags: &Flags, online: bool) -> Result<Settings> {
+pub fn source(
+    p: &mut Picker<'_>,
+    job: &job::SourceTable,
+    of_many: bool,
+    flags: &Flags,
+    online: bool,
+) -> Result<SourceSettings> {
     let variable = |name| Some(name).filter(|_| !of_many);
     let flag = flags.endpoint.clone().map(|e| ("--endpoint", e));
     let endpoint = match p.text("source.endpoint", flag, Some(env::ENDPOINT), job.endpoint.as_ref(), false)? {
@@ -34,7 +40,7 @@ pub fn source(p: &mut Picker<'_>, job: &job::Source, of_many: bool, flags: &Flag
     let client_secret = credential(p, "client_secret", env::CLIENT_SECRET, client_secret, online)?;
     let suspicions = [("client_id", &client_id), ("client_secret", &client_secret)];
     let suspicions = suspicions.into_iter().filter_map(|(key, value)| suspicion(&place(p, key), value)).collect();
-    Ok(Settings {
+    Ok(SourceSettings {
         suspicions,
         endpoint,
         client_id,

@@ -8,7 +8,7 @@ use super::origin::{Origin, Picker};
 use crate::dialect::{Dialect, field_name};
 use crate::error::{Error, Result};
 use crate::record::volatile::Volatile;
-use crate::streams::{ALL, Kind, PerStream, Stream};
+use crate::streams::{ALL, ColumnKind, PerStream, Stream};
 
 /// The one key that is not a stream's name.
 const SIGNED: &str = "signed";
@@ -69,7 +69,7 @@ fn check(path: &[String], stream: Stream, dialect: &Dialect, collects: bool) -> 
         return Err(format!("`{column}` is what names a record, and cannot change by itself"));
     }
     let documented = stream.columns().iter().find(|c| c.name == column);
-    if let (Some(Kind::Id | Kind::Text | Kind::Boolean | Kind::Timestamp), [_, ..]) =
+    if let (Some(ColumnKind::Id | ColumnKind::Text | ColumnKind::Boolean | ColumnKind::Timestamp), [_, ..]) =
         (documented.map(|c| c.kind), below)
     {
         return Err(format!("there is nothing inside `{column}`: write \"{column}\" for \"{whole}\""));

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::config::destinations::{DestinationSettings, Target, Written};
+use crate::config::destinations::{DestinationSettings, FileFormat, Target};
 use crate::config::job::Retain;
 use crate::config::mask::MaskAt;
 use crate::config::settings::Settings;
@@ -14,18 +14,18 @@ use crate::delivery::preflight;
 use crate::destinations::files::Files;
 use crate::destinations::folder::Folder;
 use crate::destinations::format::Format;
-use crate::destinations::location::Location;
-use crate::destinations::null::Nowhere;
+use crate::destinations::location::StoreLocation;
+use crate::destinations::null::NullStore;
 #[cfg(feature = "postgres")]
 use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
 use crate::destinations::{Content, Delivery, Destination, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::failpoints;
-use crate::mirror::changes::Reading;
+use crate::mirror::changes::MirrorView;
 use crate::mirror::damaged;
 use crate::mirror::pending_deliveries;
-use crate::mirror::pending_deliveries::{Delivered, Pin};
+use crate::mirror::pending_deliveries::{LoggedDelivery, Pin};
 use crate::mirror::retention;
 use crate::mirror::store::Writer;
 use crate::policy::{self, Exit};
@@ -112,12 +112,12 @@ pub fn destination(settings: &DestinationSettings, job: &Settings) -> Result<Box
     })
 }
 
-fn format(written: &Written) -> Box<dyn Format> {
+fn format(written: &FileFormat) -> Box<dyn Format> {
     match written {
-        Written::Csv(options) => Box::new(options.clone()),
-        Written::Jsonl(options) => Box::new(options.clone()),
+        FileFormat::Csv(options) => Box::new(options.clone()),
+        FileFormat::Jsonl(options) => Box::new(options.clone()),
         #[cfg(feature = "parquet")]
-        Written::Parquet(options) => Box::new(options.clone()),
+        FileFormat::Parquet(options) => Box::new(options.clone()),
     }
 }
 
@@ -125,7 +125,7 @@ fn format(written: &Written) -> Box<dyn Format> {
 pub fn to_nowhere(settings: &DestinationSettings) -> Option<Files> {
     match &settings.target {
         Target::Files { written, split, .. } => {
-            Some(Files::new(Box::new(Nowhere), format(written), settings.terms, *split))
+            Some(Files::new(Box::new(NullStore), format(written), settings.terms, *split))
         }
         #[cfg(feature = "postgres")]
         Target::Postgres(_) => None,
@@ -139,20 +139,20 @@ pub fn store(path: &Path, retry_for: Duration) -> Result<Box<dyn Store>> {
 
 /// Returns the place that `path` names. Files of a local folder get this mode.
 fn store_with(path: &Path, retry_for: Duration, mode: Option<u32>) -> Result<Box<dyn Store>> {
-    match Location::of(path)? {
+    match StoreLocation::of(path)? {
         None => Ok(Box::new(Folder::new(path).with_mode(mode))),
         Some(location) => objects(&location, retry_for),
     }
 }
 
 #[cfg(feature = "objects")]
-fn objects(location: &Location, retry_for: Duration) -> Result<Box<dyn Store>> {
+fn objects(location: &StoreLocation, retry_for: Duration) -> Result<Box<dyn Store>> {
     let variables = std::env::vars_os().filter_map(|(n, v)| Some((n.into_string().ok()?, v.into_string().ok()?)));
-    Ok(Box::new(crate::destinations::objects::Objects::new(location.clone(), variables, retry_for)?))
+    Ok(Box::new(crate::destinations::objects::ObjectPrefix::new(location.clone(), variables, retry_for)?))
 }
 
 #[cfg(not(feature = "objects"))]
-fn objects(location: &Location, _: Duration) -> Result<Box<dyn Store>> {
+fn objects(location: &StoreLocation, _: Duration) -> Result<Box<dyn Store>> {
     Err(Error::usage(format!("{location}: this build has no object storage")))
 }
 
@@ -161,7 +161,7 @@ fn objects(location: &Location, _: Duration) -> Result<Box<dyn Store>> {
 ///
 /// A pin is released if the job does not deliver to its place, or if the place cannot be served. That is safe: either
 /// the place has the range, or no manifest names its files, and the next delivery there begins at what the place has.
-pub fn finish(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
+pub fn finish_pending(writer: &mut Writer, settings: &Settings, destinations: &mut Destinations) -> Result<()> {
     for opened in destinations.iter_mut().filter(|opened| opened.trouble.is_none()) {
         let refused = preflight::refuse(writer, settings, opened.destination.as_mut());
         opened.is_well(refused)?;
@@ -202,7 +202,7 @@ fn finish_one(
     let place = destination.place();
     tracing::info!(%place, "finishing a delivery that was cut off");
     let mirror = pending_deliveries::identity(writer)?;
-    let reading = Reading::begin(writer.path())?;
+    let reading = MirrorView::begin(writer.path())?;
     let run = reading.latest_run()?.map_or(0, |r| r.id);
     let mut delivery = offer::delivery(settings, &reading, mirror, run, settings.lane)?;
     delivery.id = match ours.iter().find_map(|pin| pin.delivery_id.clone()) {
@@ -249,7 +249,7 @@ pub fn deliver(
 ) -> Result<Outcomes> {
     let mut outcomes = Vec::new();
     for opened in destinations.iter_mut() {
-        let delivered = come_back(writer, settings, opened)
+        let delivered = retry_check(writer, settings, opened)
             .and_then(|()| hand_over(writer, settings, run, opened.destination.as_mut()))
             .or_else(|error| without_damaged(writer, settings, run, opened.destination.as_mut(), error));
         outcomes.push((opened.destination.place(), delivered));
@@ -282,18 +282,18 @@ fn without_damaged(
 
 /// Returns the job's streams that are held because of damaged records, with the error to report for each.
 pub fn damaged(settings: &Settings) -> Result<Vec<(Stream, Error)>> {
-    let reading = Reading::begin(&settings.mirror)?;
+    let reading = MirrorView::begin(&settings.mirror)?;
     let mut all = Vec::new();
     for stream in settings.streams.iter().copied() {
         let waiting = damaged::waiting(reading.connection(), stream)
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
-        all.extend(waiting.map(|waiting| (stream, waiting.told(stream))));
+        all.extend(waiting.map(|waiting| (stream, waiting.error(stream))));
     }
     Ok(all)
 }
 
 /// Makes up for the check and the preflight of a destination that could not be served at the beginning.
-fn come_back(writer: &mut Writer, settings: &Settings, opened: &mut Opened) -> Result<()> {
+fn retry_check(writer: &mut Writer, settings: &Settings, opened: &mut Opened) -> Result<()> {
     if opened.trouble.is_some() {
         opened.destination.check(&holder(settings))?;
         preflight::refuse(writer, settings, opened.destination.as_mut())?;
@@ -309,7 +309,7 @@ fn hand_over(
     destination: &mut dyn Destination,
 ) -> Result<Vec<Receipt>> {
     let (place, terms) = (destination.place(), destination.terms());
-    let reading = Reading::begin(writer.path())?;
+    let reading = MirrorView::begin(writer.path())?;
     let mut delivery = offer::delivery(settings, &reading, pending_deliveries::identity(writer)?, run, settings.lane)?;
     if terms.content == Content::Changes {
         ranges(writer, &reading, &mut delivery, destination)?;
@@ -331,7 +331,7 @@ fn hand_over(
 
 /// Returns the mirror as destinations see it: through the masks, unless these were applied before records entered the
 /// mirror.
-pub fn masked<'r>(settings: &'r Settings, reading: &'r Reading) -> Masked<'r> {
+pub fn masked<'r>(settings: &'r Settings, reading: &'r MirrorView) -> Masked<'r> {
     static NONE: LazyLock<Masks> = LazyLock::new(Masks::default);
     let masks = if settings.mask_at == MaskAt::Delivery { &settings.masks } else { &NONE };
     Masked { reader: reading, masks }
@@ -341,7 +341,7 @@ pub fn masked<'r>(settings: &'r Settings, reading: &'r Reading) -> Masked<'r> {
 /// without changes get none.
 fn ranges(
     writer: &mut Writer,
-    reading: &Reading,
+    reading: &MirrorView,
     delivery: &mut Delivery,
     destination: &mut dyn Destination,
 ) -> Result<()> {
@@ -358,12 +358,12 @@ fn ranges(
 
 /// Returns what the mirror's log records of a delivery: every snapshot, and changes if there were any. `id` returns
 /// the delivery that brought a stream's changes.
-fn log(content: Content, receipts: &[Receipt], id: impl Fn(Stream) -> Option<String>) -> Vec<Delivered> {
+fn log(content: Content, receipts: &[Receipt], id: impl Fn(Stream) -> Option<String>) -> Vec<LoggedDelivery> {
     let of = |r: &Receipt| {
         let delivery_id = id(r.stream);
         let is_logged = !r.held && (content == Content::Snapshot || delivery_id.is_some());
         let (content, up_to_seq) = (content.name(), r.up_to_seq);
-        is_logged.then_some(Delivered { stream: r.stream, content, up_to_seq, records: r.records, delivery_id })
+        is_logged.then_some(LoggedDelivery { stream: r.stream, content, up_to_seq, records: r.records, delivery_id })
     };
     receipts.iter().filter_map(of).collect()
 }

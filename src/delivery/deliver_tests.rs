@@ -1,6 +1,6 @@
 use crate::config::settings::Flags;
 use crate::delivery::deliver::*;
-use crate::destinations::contract_tests::{self, Held, STREAM};
+use crate::destinations::contract_tests::{self, FakeMirror, STREAM};
 use crate::mirror::store::Mirror;
 use crate::streams::DateForm;
 use crate::verdict::Verdict;
@@ -8,7 +8,7 @@ use crate::verdict::Verdict;
 const CHANGES: &str = "[[destination]]\nkind = \"jsonl\"\ncontent = \"changes\"\n";
 
 /// Runs `test` on the writer of a mirror that holds these records of the contract's stream, beside an empty folder.
-fn with_mirror(held: Held, test: impl FnOnce(&mut Writer, &Held, &Path) + Send + 'static) {
+fn with_mirror(held: FakeMirror, test: impl FnOnce(&mut Writer, &FakeMirror, &Path) + Send + 'static) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let dir = tempfile::tempdir().expect("a folder");
@@ -31,8 +31,8 @@ fn with_mirror(held: Held, test: impl FnOnce(&mut Writer, &Held, &Path) + Send +
     });
 }
 
-fn some(count: usize) -> Held {
-    let mut held = Held::default();
+fn some(count: usize) -> FakeMirror {
+    let mut held = FakeMirror::default();
     for n in 0..count {
         held.put(&format!("id {n}"), Some(&format!(r#"{{"_id":"id {n}"}}"#)));
     }
@@ -51,7 +51,7 @@ fn changes_in(folder: &Path, name: &str) -> String {
 }
 
 /// Delivers everything up to a seq that is new to a destination, and notes it in the mirror, as a run does.
-fn hand(writer: &mut Writer, destination: &mut dyn Destination, held: &Held, last: i64) {
+fn hand(writer: &mut Writer, destination: &mut dyn Destination, held: &FakeMirror, last: i64) {
     let mirror = pending_deliveries::identity(writer).expect("an identity");
     let first = destination.delivered(&mirror, STREAM).expect("a seq") + 1;
     let delivery = contract_tests::delivery(Some(SeqRange { first, last }), Verdict::Continuous, &mirror);
@@ -124,7 +124,7 @@ fn what_is_pinned_for_a_place_that_the_job_does_not_deliver_to_is_let_go_and_goe
             delivery_id: Some("an id".into()),
         };
         pending_deliveries::pin(writer, &[pin]).expect("pinned");
-        finish(writer, &here, &mut destinations(&here).expect("one")).expect("let go");
+        finish_pending(writer, &here, &mut destinations(&here).expect("one")).expect("let go");
         assert_eq!(pending_deliveries::all(writer).expect("pins"), []);
         hand(writer, moved[0].destination.as_mut(), held, 3);
         let mirror = pending_deliveries::identity(writer).expect("an identity");

@@ -5,7 +5,7 @@ use crate::config::settings::Settings;
 use crate::destinations::cells::EXTRA;
 use crate::destinations::{Delivery, Offer};
 use crate::error::{Error, Kind, Result};
-use crate::mirror::changes::Reading;
+use crate::mirror::changes::MirrorView;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::damaged;
 use crate::mirror::deletions;
@@ -25,7 +25,7 @@ use crate::verdict::{Moved, Verdict};
 const UNJUDGED: &str = "the run was cut off before it found out which records are gone";
 
 /// Makes a delivery of what the mirror holds, with what the lane's latest round has proven.
-pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64, lane: Lane) -> Result<Delivery> {
+pub fn delivery(settings: &Settings, reading: &MirrorView, mirror: String, run: i64, lane: Lane) -> Result<Delivery> {
     let (since, is_open) = reading.round(lane, Some(&settings.name))?;
     let of = |s: Stream| {
         standing(reading.connection(), lane, s, since)
@@ -62,7 +62,7 @@ pub fn delivery(settings: &Settings, reading: &Reading, mirror: String, run: i64
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
         let is_damaged = waiting.is_some();
         let why_not = if let Some(waiting) = waiting {
-            Some(waiting.told(*stream).detail)
+            Some(waiting.error(*stream).detail)
         } else if left_over.is_some() {
             left_over
         } else if is_open && is_offered && settings.deletes.on && are_unjudged(reading, settings, *stream, since)? {
@@ -119,7 +119,13 @@ impl Known {
 
 /// Returns what the other lane has proven of a stream, if its latest reading is complete and newer than `known`. For
 /// example, a backfill that ends after a month has read nothing that last night's incremental run has not read since.
-fn newer(settings: &Settings, reading: &Reading, lane: Lane, stream: Stream, known: &Known) -> Result<Option<Known>> {
+fn newer(
+    settings: &Settings,
+    reading: &MirrorView,
+    lane: Lane,
+    stream: Stream,
+    known: &Known,
+) -> Result<Option<Known>> {
     // If this lane's reading is not complete, the stream is held, and its destinations may have newer rows than the
     // other lane has read.
     if !known.verdict.is_complete() {
@@ -143,18 +149,18 @@ fn newer(settings: &Settings, reading: &Reading, lane: Lane, stream: Stream, kno
 }
 
 /// Returns whether another job has read a stream in another form since this job did.
-fn is_overwritten(reading: &Reading, stream: Stream, lane: Lane, job: &str) -> Result<bool> {
+fn is_overwritten(reading: &MirrorView, stream: Stream, lane: Lane, job: &str) -> Result<bool> {
     is_asked_otherwise_since(reading.connection(), stream, lane, job)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's settings: {e}")))
 }
 
-fn are_unjudged(reading: &Reading, settings: &Settings, stream: Stream, since: i64) -> Result<bool> {
+fn are_unjudged(reading: &MirrorView, settings: &Settings, stream: Stream, since: i64) -> Result<bool> {
     deletions::are_unjudged(reading.connection(), settings.lane, &settings.name, stream, since)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))
 }
 
 /// Returns how many records of a stream a complete reading did not show: all of them if its list came out empty.
-fn suspects(reading: &Reading, stream: Stream, refused: Option<Unsettled>) -> Result<u64> {
+fn suspects(reading: &MirrorView, stream: Stream, refused: Option<Unsettled>) -> Result<u64> {
     let (_, suspects) = deletions::counts(reading.connection(), stream)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's ledger: {e}")))?;
     Ok(suspects.max(refused.map_or(0, |refused| refused.records)))
@@ -163,7 +169,7 @@ fn suspects(reading: &Reading, stream: Stream, refused: Option<Unsettled>) -> Re
 /// Returns why a stream is not complete if it, or its `parent`, holds records that are not asked for any more. Only
 /// `--allow-deletes` settles that.
 pub fn left_over(
-    reading: &Reading,
+    reading: &MirrorView,
     settings: &Settings,
     stream: Stream,
     parent: Option<Stream>,
@@ -182,7 +188,7 @@ pub fn left_over(
 
 /// Returns the names of what was set aside of a stream. Empty if the stream lacks anything else.
 fn set_aside(
-    reading: &Reading,
+    reading: &MirrorView,
     lane: Lane,
     stream: Stream,
     since: i64,

@@ -8,7 +8,7 @@ use crate::config::settings::Settings;
 use crate::delivery::mask_check;
 use crate::destinations::{Content, Destination, Filled};
 use crate::error::{Error, Kind, Result};
-use crate::mirror::changes::Reading;
+use crate::mirror::changes::MirrorView;
 use crate::mirror::store::Writer;
 use crate::mirror::{pending_deliveries, retention, tombstones};
 use crate::streams::Stream;
@@ -16,7 +16,7 @@ use crate::streams::Stream;
 /// Returns an error if the mirror must not deliver to a destination of the job.
 pub fn refuse(writer: &mut Writer, settings: &Settings, destination: &mut dyn Destination) -> Result<()> {
     let mirror = pending_deliveries::identity(writer)?;
-    let reading = Reading::begin(writer.path())?;
+    let reading = MirrorView::begin(writer.path())?;
     if destination.is_one_mirrors() {
         for stream in &settings.streams {
             let (seq, filled) = (destination.delivered(&mirror, *stream)?, destination.filled(*stream)?);

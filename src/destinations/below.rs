@@ -16,7 +16,7 @@ pub struct Below(OwnedFd);
 
 /// Who may read a file: the bits of its mode, and its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Access {
+pub struct FileAccess {
     /// The read and write bits (`0o666`) of its mode.
     pub mode: u32,
     /// The id of its group.
@@ -59,11 +59,11 @@ impl Below {
     }
 
     /// Returns who may read a file, or `None` if there is no regular file.
-    pub fn access(&self, name: &str) -> io::Result<Option<Access>> {
+    pub fn access(&self, name: &str) -> io::Result<Option<FileAccess>> {
         let Some((folder, last)) = missing_is_none(self.parent(name, false))? else { return Ok(None) };
         let found = rustix::fs::statat(&folder, last, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from);
         let file = missing_is_none(found)?.filter(|s| FileType::from_raw_mode(s.st_mode) == FileType::RegularFile);
-        Ok(file.map(|s| Access { mode: s.st_mode & 0o666, group: s.st_gid }))
+        Ok(file.map(|s| FileAccess { mode: s.st_mode & 0o666, group: s.st_gid }))
     }
 
     /// Makes a new file, and replaces one that exists. The umask may take bits from `mode`.

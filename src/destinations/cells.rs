@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind, Result};
-use crate::streams::{Column, Kind as Holds};
+use crate::streams::{Column, ColumnKind as Holds};
 
 /// One cell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -181,7 +181,7 @@ fn end_of_text(rest: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::streams::Kind as K;
+    use crate::streams::ColumnKind as K;
 
     const COLUMNS: [Column; 4] = [
         Column { name: "_id", kind: K::Id },

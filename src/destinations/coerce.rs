@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use crate::destinations::cells::Cell;
 use crate::moment;
-use crate::streams::{Column, DateForm, Kind};
+use crate::streams::{Column, ColumnKind, DateForm};
 
 /// Makes `cells` fit `columns`, whose last column is `_extra`. Returns the number of values that did not fit.
 pub fn fit(columns: &[Column], date: DateForm, cells: &mut [Cell<'_>]) -> u64 {
@@ -28,17 +28,19 @@ pub fn fit(columns: &[Column], date: DateForm, cells: &mut [Cell<'_>]) -> u64 {
 }
 
 /// Makes a cell fit its column's type. Returns the value as it was sent, as JSON, if it does not fit.
-fn one(kind: Kind, date: DateForm, cell: &mut Cell<'_>) -> Option<String> {
+fn one(kind: ColumnKind, date: DateForm, cell: &mut Cell<'_>) -> Option<String> {
     let fitting = match (kind, &mut *cell) {
         (_, Cell::Null)
-        | (Kind::Id | Kind::Text, Cell::Text(_))
-        | (Kind::Boolean, Cell::Plain("true" | "false"))
-        | (Kind::Json, Cell::Json(_))
-        | (Kind::Integer, Cell::Integer(_)) => return None,
-        (Kind::Id, Cell::Plain(digits)) if !digits.starts_with(['t', 'f']) => Some(Cell::Text(Cow::Borrowed(*digits))),
-        (Kind::Json, Cell::Text(text)) => Some(Cell::Json(json_text(text))),
-        (Kind::Json, Cell::Plain(plain)) => Some(Cell::Json((*plain).to_owned())),
-        (Kind::Timestamp, Cell::Text(text)) => match moment::read(text, date) {
+        | (ColumnKind::Id | ColumnKind::Text, Cell::Text(_))
+        | (ColumnKind::Boolean, Cell::Plain("true" | "false"))
+        | (ColumnKind::Json, Cell::Json(_))
+        | (ColumnKind::Integer, Cell::Integer(_)) => return None,
+        (ColumnKind::Id, Cell::Plain(digits)) if !digits.starts_with(['t', 'f']) => {
+            Some(Cell::Text(Cow::Borrowed(*digits)))
+        }
+        (ColumnKind::Json, Cell::Text(text)) => Some(Cell::Json(json_text(text))),
+        (ColumnKind::Json, Cell::Plain(plain)) => Some(Cell::Json((*plain).to_owned())),
+        (ColumnKind::Timestamp, Cell::Text(text)) => match moment::read(text, date) {
             Some((micros, true)) => Some(Cell::Moment(micros)),
             Some((micros, false)) => {
                 let sent = json_text(text);
@@ -47,7 +49,7 @@ fn one(kind: Kind, date: DateForm, cell: &mut Cell<'_>) -> Option<String> {
             }
             None => None,
         },
-        (Kind::Timestamp, Cell::Plain(number)) if date != DateForm::Iso8601 => match moment::read(number, date) {
+        (ColumnKind::Timestamp, Cell::Plain(number)) if date != DateForm::Iso8601 => match moment::read(number, date) {
             Some((micros, true)) => Some(Cell::Moment(micros)),
             Some((micros, false)) => {
                 let sent = (*number).to_owned();
@@ -95,11 +97,11 @@ mod tests {
     use crate::destinations::cells::{EXTRA, read};
 
     const COLUMNS: [Column; 6] = [
-        Column { name: "_id", kind: Kind::Id },
-        Column { name: "t", kind: Kind::Text },
-        Column { name: "b", kind: Kind::Boolean },
-        Column { name: "at", kind: Kind::Timestamp },
-        Column { name: "j", kind: Kind::Json },
+        Column { name: "_id", kind: ColumnKind::Id },
+        Column { name: "t", kind: ColumnKind::Text },
+        Column { name: "b", kind: ColumnKind::Boolean },
+        Column { name: "at", kind: ColumnKind::Timestamp },
+        Column { name: "j", kind: ColumnKind::Json },
         EXTRA,
     ];
 

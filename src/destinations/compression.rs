@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::destinations::format::Summed;
+use crate::destinations::format::HashingSink;
 
 /// The compression of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,48 +36,50 @@ impl Compression {
 }
 
 /// A writer that compresses, or passes bytes on as they are.
-pub enum Packed {
+pub enum CompressedWriter {
     /// Passes bytes on.
-    None(Summed),
+    None(HashingSink),
     /// Compresses with gzip.
-    Gzip(flate2::write::GzEncoder<Summed>),
+    Gzip(flate2::write::GzEncoder<HashingSink>),
     /// Compresses with Zstandard.
-    Zstd(zstd::stream::write::Encoder<'static, Summed>),
+    Zstd(zstd::stream::write::Encoder<'static, HashingSink>),
 }
 
-impl Packed {
+impl CompressedWriter {
     /// Begins to compress what goes to `sink`.
-    pub fn new(compression: Compression, sink: Summed) -> io::Result<Packed> {
+    pub fn new(compression: Compression, sink: HashingSink) -> io::Result<CompressedWriter> {
         Ok(match compression {
-            Compression::None => Packed::None(sink),
-            Compression::Gzip => Packed::Gzip(flate2::write::GzEncoder::new(sink, flate2::Compression::default())),
-            Compression::Zstd => Packed::Zstd(zstd::stream::write::Encoder::new(sink, 3)?),
+            Compression::None => CompressedWriter::None(sink),
+            Compression::Gzip => {
+                CompressedWriter::Gzip(flate2::write::GzEncoder::new(sink, flate2::Compression::default()))
+            }
+            Compression::Zstd => CompressedWriter::Zstd(zstd::stream::write::Encoder::new(sink, 3)?),
         })
     }
 
     /// Writes what the compressor still holds, and returns the sink.
-    pub fn end(self) -> io::Result<Summed> {
+    pub fn end(self) -> io::Result<HashingSink> {
         match self {
-            Packed::None(sink) => Ok(sink),
-            Packed::Gzip(gzip) => gzip.finish(),
-            Packed::Zstd(zstd) => zstd.finish(),
+            CompressedWriter::None(sink) => Ok(sink),
+            CompressedWriter::Gzip(gzip) => gzip.finish(),
+            CompressedWriter::Zstd(zstd) => zstd.finish(),
         }
     }
 }
 
-impl Write for Packed {
+impl Write for CompressedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Packed::None(w) => w.write(bytes),
-            Packed::Gzip(w) => w.write(bytes),
-            Packed::Zstd(w) => w.write(bytes),
+            CompressedWriter::None(w) => w.write(bytes),
+            CompressedWriter::Gzip(w) => w.write(bytes),
+            CompressedWriter::Zstd(w) => w.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Packed::None(w) => w.flush(),
-            Packed::Gzip(_) | Packed::Zstd(_) => Ok(()), // flushing a compressor costs compression; the end flushes all
+            CompressedWriter::None(w) => w.flush(),
+            CompressedWriter::Gzip(_) | CompressedWriter::Zstd(_) => Ok(()), // flushing a compressor costs compression; the end flushes all
         }
     }
 }

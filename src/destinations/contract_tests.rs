@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::error::Kind;
-use crate::record::{Change, Extent, Op, Past};
+use crate::record::{Change, Extent, ForgottenUpTo, Op};
 use crate::streams::DateForm;
 
 /// The stream of these tests.
@@ -12,16 +12,16 @@ pub const STREAM: Stream = Stream::Contacts;
 
 /// Records and tombstones with their seqs. As in the mirror, a later seq of an id replaces the earlier one.
 #[derive(Clone, Default)]
-pub struct Held {
+pub struct FakeMirror {
     rows: Vec<(i64, String, Option<String>)>,
     /// What was dropped and forgotten of them.
-    pub past: Past,
+    pub past: ForgottenUpTo,
 }
 
-impl Held {
+impl FakeMirror {
     /// Returns a mirror of these rows, which are in the order of their seqs.
-    pub fn of(rows: Vec<(i64, String, Option<String>)>) -> Held {
-        Held { rows, past: Past::default() }
+    pub fn of(rows: Vec<(i64, String, Option<String>)>) -> FakeMirror {
+        FakeMirror { rows, past: ForgottenUpTo::default() }
     }
 
     /// Adds a change, or a deletion if `payload` is `None`.
@@ -49,7 +49,7 @@ impl Held {
     }
 }
 
-impl Reader for Held {
+impl Reader for FakeMirror {
     fn extent(&self, _: Stream) -> Result<Extent> {
         let live = || self.rows.iter().filter(|r| r.2.is_some());
         let seqs = live().map(|r| r.0).min().zip(live().map(|r| r.0).max());
@@ -93,7 +93,7 @@ impl Reader for Held {
         Ok(usize::try_from(n - 1).ok().and_then(|n| seqs.get(n).copied()))
     }
 
-    fn past(&self, _: Stream) -> Result<Past> {
+    fn past(&self, _: Stream) -> Result<ForgottenUpTo> {
         Ok(self.past)
     }
 }
@@ -144,7 +144,7 @@ pub fn delivery(range: Option<SeqRange>, verdict: Verdict, mirror: &str) -> Deli
 }
 
 /// Delivers everything that is new, as a run does.
-pub fn deliver(subject: &dyn Subject, held: &Held) -> Vec<Receipt> {
+pub fn deliver(subject: &dyn Subject, held: &FakeMirror) -> Vec<Receipt> {
     let mut destination = subject.open();
     destination.check("a test").expect("check");
     let first = destination.delivered("m", STREAM).expect("delivered") + 1;
@@ -180,7 +180,7 @@ fn contact(id: &str, name: &str) -> String {
     serde_json::json!({ "_id": id, "firstName": name, "tags": [{ "name": name }] }).to_string()
 }
 
-fn assert_equal(subject: &dyn Subject, held: &Held, when: &str) {
+fn assert_equal(subject: &dyn Subject, held: &FakeMirror, when: &str) {
     let rows = subject.rows();
     let truth = held.truth();
     assert_eq!(rows.keys().collect::<Vec<_>>(), truth.keys().collect::<Vec<_>>(), "{when}");
@@ -195,7 +195,7 @@ fn assert_equal(subject: &dyn Subject, held: &Held, when: &str) {
 
 /// Tests a destination of changes against every part of the contract that shows without killing it.
 pub fn hold_to_the_contract(subject: &dyn Subject) {
-    let mut held = Held::default();
+    let mut held = FakeMirror::default();
     for (id, text) in nasty() {
         held.put(id, Some(&contact(id, &text)));
     }
@@ -247,7 +247,7 @@ pub fn hold_to_the_contract(subject: &dyn Subject) {
 }
 
 /// Asserts that everything is delivered, and that a further delivery, without a range, changes nothing.
-fn again(subject: &dyn Subject, held: &Held) {
+fn again(subject: &dyn Subject, held: &FakeMirror) {
     let before = subject.bytes();
     let mut destination = subject.open();
     destination.check("a test").expect("check");

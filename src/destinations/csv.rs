@@ -4,14 +4,14 @@
 use std::io;
 
 use super::csv_rows::CsvRows;
-use super::format::{Format, Rows, Summed};
+use super::format::{Format, HashingSink, Rows};
 use super::manifest;
 use crate::destinations::compression::Compression;
 use crate::streams::Column;
 
 /// The options of CSV files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct CsvOptions {
     /// The ASCII character between cells.
     pub delimiter: u8,
     /// Whether lines end with CRLF instead of LF.
@@ -22,13 +22,13 @@ pub struct Options {
     pub compression: Compression,
 }
 
-impl Default for Options {
+impl Default for CsvOptions {
     fn default() -> Self {
-        Options { delimiter: b',', crlf: false, formula_safe: false, compression: Compression::None }
+        CsvOptions { delimiter: b',', crlf: false, formula_safe: false, compression: Compression::None }
     }
 }
 
-impl Format for Options {
+impl Format for CsvOptions {
     fn extension(&self) -> String {
         format!("csv{}", self.compression.suffix())
     }
@@ -37,8 +37,8 @@ impl Format for Options {
         false
     }
 
-    fn described(&self) -> manifest::Format {
-        manifest::Format {
+    fn described(&self) -> manifest::FormatEntry {
+        manifest::FormatEntry {
             kind: "csv".into(),
             delimiter: Some(char::from(self.delimiter).to_string()),
             line_end: Some(if self.crlf { "crlf" } else { "lf" }.into()),
@@ -49,7 +49,7 @@ impl Format for Options {
         }
     }
 
-    fn begin(&self, sink: Summed, columns: &[Column]) -> io::Result<Box<dyn Rows>> {
+    fn begin(&self, sink: HashingSink, columns: &[Column]) -> io::Result<Box<dyn Rows>> {
         Ok(Box::new(CsvRows::begin(self, sink, columns)?))
     }
 }

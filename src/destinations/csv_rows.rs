@@ -7,18 +7,18 @@
 use std::io;
 
 use super::cells::Cell;
-use super::csv::Options;
-use super::format::{Rows, Summed};
+use super::csv::CsvOptions;
+use super::format::{HashingSink, Rows};
 use super::formula::is_formula;
-use crate::destinations::compression::Packed;
+use crate::destinations::compression::CompressedWriter;
 use crate::moment;
 use crate::streams::Column;
 
 /// A CSV file that is being written.
 pub struct CsvRows {
-    options: Options,
+    options: CsvOptions,
     quoting: csv_core::Writer,
-    writer: csv::Writer<Packed>,
+    writer: csv::Writer<CompressedWriter>,
     line: Line,
     /// The bytes of text written so far, header included, before compression.
     text: u64,
@@ -27,13 +27,13 @@ pub struct CsvRows {
 
 impl CsvRows {
     /// Begins a file, and writes its header.
-    pub fn begin(options: &Options, sink: Summed, columns: &[Column]) -> io::Result<CsvRows> {
+    pub fn begin(options: &CsvOptions, sink: HashingSink, columns: &[Column]) -> io::Result<CsvRows> {
         let writer = csv::WriterBuilder::new()
             .quote_style(csv::QuoteStyle::Never)
             .delimiter(options.delimiter)
             .terminator(if options.crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') })
             .buffer_capacity(64 * 1024)
-            .from_writer(Packed::new(options.compression, sink)?);
+            .from_writer(CompressedWriter::new(options.compression, sink)?);
         let quoting = csv_core::WriterBuilder::new().delimiter(options.delimiter).build();
         let options = options.clone();
         let mut rows = CsvRows { options, quoting, writer, line: Line::default(), text: 0, is_empty: true };
@@ -65,7 +65,7 @@ impl Rows for CsvRows {
         Ok(true)
     }
 
-    fn end(self: Box<Self>) -> io::Result<Summed> {
+    fn end(self: Box<Self>) -> io::Result<HashingSink> {
         self.writer.into_inner().map_err(|e| io::Error::other(e.to_string()))?.end()
     }
 }

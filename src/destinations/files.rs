@@ -12,11 +12,11 @@ mod fold;
 use std::collections::BTreeMap;
 
 use super::cells::Cell;
-use super::format::{Format, Rows, Summed};
-use super::manifest::{self, Entry, FileEntry, Manifest, NAME};
-use super::rows::Shape;
+use super::format::{Format, HashingSink, Rows};
+use super::manifest::{self, FileEntry, Manifest, ManifestEntry, NAME};
+use super::rows::RowBuilder;
 use super::store::Store;
-use super::{Content, Delivery, Destination, Filled, Offer, Receipt, Terms};
+use super::{Content, Delivery, Destination, DestinationTerms, Filled, Offer, Receipt};
 use crate::error::{Error, Kind, Result, quote};
 use crate::record::{Reader, SeqRange};
 use crate::streams::Stream;
@@ -28,7 +28,7 @@ const SPAN: i64 = 1_000_000;
 pub struct Files {
     store: Box<dyn Store>,
     format: Box<dyn Format>,
-    terms: Terms,
+    terms: DestinationTerms,
     split: Option<u64>,
     most: usize,
     span: i64,
@@ -38,7 +38,7 @@ pub struct Files {
 impl Files {
     /// Delivers files of `format` to `store`. If `split` is set, a snapshot goes into parts of at most that many
     /// bytes, as [`Rows::write`] counts them.
-    pub fn new(store: Box<dyn Store>, format: Box<dyn Format>, terms: Terms, split: Option<u64>) -> Files {
+    pub fn new(store: Box<dyn Store>, format: Box<dyn Format>, terms: DestinationTerms, split: Option<u64>) -> Files {
         Files { store, format, terms, split, most: 0, span: SPAN, manifest: None }
     }
 
@@ -91,7 +91,7 @@ impl Files {
         Ok(Some(manifest))
     }
 
-    fn snapshot(&self, shape: &mut Shape, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
+    fn snapshot(&self, shape: &mut RowBuilder, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
         let (stream, extension) = (offer.stream, self.format.extension());
         let number = |n: usize| self.split.map(|_| format!("-{n:05}")).unwrap_or_default();
         let mut files = Vec::new();
@@ -109,7 +109,7 @@ impl Files {
         Ok(files)
     }
 
-    fn changes(&self, shape: &mut Shape, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
+    fn changes(&self, shape: &mut RowBuilder, offer: &Offer, reader: &dyn Reader) -> Result<Vec<FileEntry>> {
         let stream = offer.stream;
         let mut files = Vec::new();
         let mut left = offer.range;
@@ -133,22 +133,28 @@ impl Files {
     }
 
     /// Describes how files are written from now on.
-    fn described(&self) -> manifest::Format {
-        manifest::Format { split: self.split, ..self.format.described() }
+    fn described(&self) -> manifest::FormatEntry {
+        manifest::FormatEntry { split: self.split, ..self.format.described() }
     }
 
-    fn shape(&self, delivery: &Delivery, offer: &Offer) -> Shape {
-        Shape::new(offer, self.format.is_typed(), delivery.dates[offer.stream], self.terms.content)
+    fn shape(&self, delivery: &Delivery, offer: &Offer) -> RowBuilder {
+        RowBuilder::new(offer, self.format.is_typed(), delivery.dates[offer.stream], self.terms.content)
     }
 
     /// Returns, for display, which settings of a stream's snapshot the job has changed since it was delivered.
-    pub fn edited(&self, delivery: &Delivery, offer: &Offer, before: &Manifest, entry: &Entry) -> Vec<&'static str> {
+    pub fn edited(
+        &self,
+        delivery: &Delivery,
+        offer: &Offer,
+        before: &Manifest,
+        entry: &ManifestEntry,
+    ) -> Vec<&'static str> {
         let (was, is) = (before.format_of(entry), self.described());
         let columns = manifest::described(&self.shape(delivery, offer).columns());
         let masks = entry.masks.as_ref().is_some_and(|masks| *masks != offer.masks);
         let edits = [
             (before.content != self.terms.content.name(), "content"),
-            (*was != manifest::Format { split: was.split, ..is.clone() }, "format"),
+            (*was != manifest::FormatEntry { split: was.split, ..is.clone() }, "format"),
             (was.split != is.split, "split"),
             (entry.columns != columns, "columns"),
             (masks, "masks, or their key"),
@@ -162,8 +168,8 @@ impl Files {
         self.snapshot(&mut shape, offer, reader)
     }
 
-    fn begin(&self, name: String, shape: &Shape) -> Result<Part> {
-        let sink = Summed::new(self.store.stage(&name)?);
+    fn begin(&self, name: String, shape: &RowBuilder) -> Result<Part> {
+        let sink = HashingSink::new(self.store.stage(&name)?);
         let rows = self.format.begin(sink, &shape.columns()).map_err(|e| self.store.failed(&name, &e))?;
         Ok(Part { name, rows, count: 0 })
     }
@@ -227,7 +233,7 @@ impl Files {
         Ok(())
     }
 
-    fn naming(&self, delivery: &Delivery, streams: BTreeMap<String, Entry>) -> Manifest {
+    fn naming(&self, delivery: &Delivery, streams: BTreeMap<String, ManifestEntry>) -> Manifest {
         Manifest {
             schema_version: 1,
             generator: concat!("qpien-sync ", env!("CARGO_PKG_VERSION")).into(),
@@ -251,26 +257,27 @@ impl Files {
         &self,
         delivery: &Delivery,
         offer: &Offer,
-        before: Option<&Entry>,
+        before: Option<&ManifestEntry>,
         reader: &dyn Reader,
-    ) -> Result<(Entry, Receipt, Vec<String>)> {
+    ) -> Result<(ManifestEntry, Receipt, Vec<String>)> {
         let mut shape = self.shape(delivery, offer);
         let columns = shape.columns();
         let held = offer.is_held(self.terms);
         let (mut fresh, mut folded) = (Vec::new(), Vec::new());
         let entry = if held {
-            Entry::held(offer, delivery, before, &columns)
+            ManifestEntry::held(offer, delivery, before, &columns)
         } else if self.terms.content == Content::Snapshot {
             // The snapshot shows everything that changed up to the mirror's last seq, deletions included.
             let last = reader.last_seq()?;
             let seq = reader.extent(offer.stream)?.seqs.map(|(first, _)| SeqRange { first, last });
             fresh = self.snapshot(&mut shape, offer, reader)?;
             let format = Some(self.described());
-            Entry { format, ..Entry::published(offer, delivery, seq, fresh.clone(), &columns) }
+            ManifestEntry { format, ..ManifestEntry::published(offer, delivery, seq, fresh.clone(), &columns) }
         } else {
             fresh = self.changes(&mut shape, offer, reader)?;
             let format = Some(self.described());
-            let mut entry = Entry { format, ..Entry::extended(offer, delivery, before, fresh.clone(), &columns) };
+            let mut entry =
+                ManifestEntry { format, ..ManifestEntry::extended(offer, delivery, before, fresh.clone(), &columns) };
             folded = self.fold(self.shape(delivery, offer), offer, &mut entry, reader)?;
             entry
         };
@@ -297,7 +304,7 @@ impl Destination for Files {
         self.store.place()
     }
 
-    fn terms(&self) -> Terms {
+    fn terms(&self) -> DestinationTerms {
         self.terms
     }
 
@@ -376,7 +383,7 @@ impl Part {
     }
 
     fn end(self, files: &Files, seq: Option<SeqRange>) -> Result<FileEntry> {
-        let sum = self.rows.end().and_then(Summed::finish).map_err(|e| files.store.failed(&self.name, &e))?;
+        let sum = self.rows.end().and_then(HashingSink::finish).map_err(|e| files.store.failed(&self.name, &e))?;
         Ok(FileEntry { path: self.name, rows: self.count, bytes: sum.bytes, sha256: sum.sha256, seq })
     }
 }

@@ -1,14 +1,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::super::contract_tests::{self, Held, STREAM, Subject, deliver, delivery};
+use super::super::contract_tests::{self, FakeMirror, STREAM, Subject, deliver, delivery};
 use super::super::folder::Folder;
 use super::super::{csv, jsonl};
 use super::*;
 use crate::destinations::compression::Compression;
 use crate::verdict::Verdict;
 
-const CHANGES: Terms = Terms { content: Content::Changes, publish_always: false };
+const CHANGES: DestinationTerms = DestinationTerms { content: Content::Changes, publish_always: false };
 
 /// A destination under test: change files in a folder.
 struct InFolder {
@@ -17,16 +17,16 @@ struct InFolder {
 }
 
 fn as_csv() -> Box<dyn Format> {
-    Box::new(csv::Options::default())
+    Box::new(csv::CsvOptions::default())
 }
 
 fn as_jsonl() -> Box<dyn Format> {
-    Box::new(jsonl::Options { compression: Compression::Zstd })
+    Box::new(jsonl::JsonlOptions { compression: Compression::Zstd })
 }
 
 #[cfg(feature = "parquet")]
 fn as_parquet() -> Box<dyn Format> {
-    Box::new(super::super::parquet::Options { is_compressed: true })
+    Box::new(super::super::parquet::ParquetOptions { is_compressed: true })
 }
 
 impl InFolder {
@@ -130,7 +130,7 @@ fn parquet_in_a_folder_holds_to_the_contract() {
 fn ranges_adjoin_and_what_a_killed_delivery_left_is_written_over_or_removed() {
     let dir = tempfile::tempdir().expect("dir");
     let subject = InFolder { path: dir.path().to_owned(), format: as_jsonl };
-    let mut held = Held::default();
+    let mut held = FakeMirror::default();
     for n in 0..20 {
         held.put(&format!("id {n}"), Some(&format!(r#"{{"_id":"id {n}"}}"#)));
     }
@@ -170,11 +170,11 @@ fn ranges_adjoin_and_what_a_killed_delivery_left_is_written_over_or_removed() {
 #[test]
 fn a_folder_of_something_else_is_refused() {
     let dir = tempfile::tempdir().expect("dir");
-    let mut held = Held::default();
+    let mut held = FakeMirror::default();
     held.put("a", Some(r#"{"_id":"a"}"#));
     deliver(&InFolder { path: dir.path().to_owned(), format: as_csv }, &held);
     let refused = |format: Box<dyn Format>, content| {
-        let terms = Terms { content, publish_always: false };
+        let terms = DestinationTerms { content, publish_always: false };
         let mut files = Files::new(Box::new(Folder::new(dir.path())), format, terms, None);
         files.check("a test").expect_err("refused")
     };
@@ -226,9 +226,9 @@ impl Subject for Folding {
 #[test]
 fn older_files_are_folded_and_the_rest_merges_to_the_same() {
     for seed in 0..20 {
-        let mut dice = crate::any_input::Dice::of(seed);
+        let mut dice = crate::any_input::Random::of(seed);
         let dir = tempfile::tempdir().expect("dir");
-        let (subject, mut held) = (Folding(dir.path().to_owned()), Held::default());
+        let (subject, mut held) = (Folding(dir.path().to_owned()), FakeMirror::default());
         let (mut folds, mut before, mut most) = (0, Vec::new(), 0);
         for night in 0..60 {
             for _ in 0..=dice.below(4) {
@@ -259,8 +259,8 @@ fn older_files_are_folded_and_the_rest_merges_to_the_same() {
 #[test]
 fn a_fold_that_was_cut_off_leaves_what_the_manifest_names_and_is_done_again() {
     let dir = tempfile::tempdir().expect("dir");
-    let (subject, mut held) = (Folding(dir.path().to_owned()), Held::default());
-    let one_more = |held: &mut Held, n: usize| {
+    let (subject, mut held) = (Folding(dir.path().to_owned()), FakeMirror::default());
+    let one_more = |held: &mut FakeMirror, n: usize| {
         held.put(&format!("id {}", n % 4), Some(&format!(r#"{{"_id":"id {}"}}"#, n % 4)));
         deliver(&subject, held);
     };
@@ -288,7 +288,7 @@ fn a_fold_that_was_cut_off_leaves_what_the_manifest_names_and_is_done_again() {
 fn what_the_mirror_has_dropped_and_large_files_are_not_folded() {
     for (dropped, records) in [(1, 1), (0, 9)] {
         let dir = tempfile::tempdir().expect("dir");
-        let (subject, mut held) = (Folding(dir.path().to_owned()), Held::default());
+        let (subject, mut held) = (Folding(dir.path().to_owned()), FakeMirror::default());
         held.past.dropped = dropped;
         for n in 0..12 * records {
             held.put(&format!("id {n}"), Some(&format!(r#"{{"_id":"id {n}"}}"#)));

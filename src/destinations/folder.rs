@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode};
 
-use super::below::{Access, Below};
+use super::below::{Below, FileAccess};
 use super::location::canonical;
 use super::manifest;
 use super::store::{Sink, Store};
@@ -65,7 +65,7 @@ impl Folder {
 
     /// Returns the access rights of the file that `name` replaces, or else of the last file published in its folder,
     /// or else of the manifest.
-    fn before(below: &Below, name: &str) -> io::Result<Option<Access>> {
+    fn before(below: &Below, name: &str) -> io::Result<Option<FileAccess>> {
         if let Some(access) = below.access(name)? {
             return Ok(Some(access));
         }

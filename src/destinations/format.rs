@@ -19,10 +19,10 @@ pub trait Format: Send {
     fn is_typed(&self) -> bool;
 
     /// Describes the format for the manifest.
-    fn described(&self) -> manifest::Format;
+    fn described(&self) -> manifest::FormatEntry;
 
     /// Begins a file with these columns.
-    fn begin(&self, sink: Summed, columns: &[Column]) -> io::Result<Box<dyn Rows>>;
+    fn begin(&self, sink: HashingSink, columns: &[Column]) -> io::Result<Box<dyn Rows>>;
 }
 
 /// A file that rows are written to.
@@ -33,11 +33,11 @@ pub trait Rows {
     fn write(&mut self, cells: &[Cell<'_>], most: Option<u64>) -> io::Result<bool>;
 
     /// Writes what is left, and returns the sink without finishing it.
-    fn end(self: Box<Self>) -> io::Result<Summed>;
+    fn end(self: Box<Self>) -> io::Result<HashingSink>;
 }
 
 /// A sink that counts and hashes the bytes written to it.
-pub struct Summed {
+pub struct HashingSink {
     sink: BufWriter<Box<dyn Sink>>,
     sum: Sha256,
     bytes: u64,
@@ -46,27 +46,27 @@ pub struct Summed {
 /// The size and the hash of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct Sum {
+pub struct FileSum {
     pub bytes: u64,
     /// SHA-256, in hex.
     pub sha256: String,
 }
 
-impl Summed {
+impl HashingSink {
     /// Begins to count and hash what goes to `sink`.
-    pub fn new(sink: Box<dyn Sink>) -> Summed {
-        Summed { sink: BufWriter::with_capacity(256 * 1024, sink), sum: Sha256::new(), bytes: 0 }
+    pub fn new(sink: Box<dyn Sink>) -> HashingSink {
+        HashingSink { sink: BufWriter::with_capacity(256 * 1024, sink), sum: Sha256::new(), bytes: 0 }
     }
 
     /// Makes the file whole and durable.
-    pub fn finish(self) -> io::Result<Sum> {
+    pub fn finish(self) -> io::Result<FileSum> {
         let sink = self.sink.into_inner().map_err(io::IntoInnerError::into_error)?;
         sink.finish()?;
-        Ok(Sum { bytes: self.bytes, sha256: crate::hex::text(&self.sum.finalize()) })
+        Ok(FileSum { bytes: self.bytes, sha256: crate::hex::text(&self.sum.finalize()) })
     }
 }
 
-impl Write for Summed {
+impl Write for HashingSink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.sink.write(bytes)?;
         self.sum.update(&bytes[..n]);

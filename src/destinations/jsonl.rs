@@ -5,20 +5,20 @@
 use std::io::{self, Write};
 
 use super::cells::Cell;
-use super::format::{Format, Rows, Summed};
+use super::format::{Format, HashingSink, Rows};
 use super::manifest;
-use crate::destinations::compression::{Compression, Packed};
+use crate::destinations::compression::{CompressedWriter, Compression};
 use crate::moment;
 use crate::streams::Column;
 
 /// The options of JSON Lines files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct JsonlOptions {
     /// The compression of the files.
     pub compression: Compression,
 }
 
-impl Format for Options {
+impl Format for JsonlOptions {
     fn extension(&self) -> String {
         format!("jsonl{}", self.compression.suffix())
     }
@@ -27,8 +27,8 @@ impl Format for Options {
         true
     }
 
-    fn described(&self) -> manifest::Format {
-        manifest::Format {
+    fn described(&self) -> manifest::FormatEntry {
+        manifest::FormatEntry {
             kind: "jsonl".into(),
             delimiter: None,
             line_end: None,
@@ -39,10 +39,10 @@ impl Format for Options {
         }
     }
 
-    fn begin(&self, sink: Summed, columns: &[Column]) -> io::Result<Box<dyn Rows>> {
+    fn begin(&self, sink: HashingSink, columns: &[Column]) -> io::Result<Box<dyn Rows>> {
         Ok(Box::new(Lines {
             names: columns.iter().map(|c| format!("\"{}\":", c.name)).collect(),
-            sink: Packed::new(self.compression, sink)?,
+            sink: CompressedWriter::new(self.compression, sink)?,
             line: Vec::new(),
             text: 0,
         }))
@@ -54,7 +54,7 @@ const KEPT: usize = 1 << 20;
 
 struct Lines {
     names: Vec<String>,
-    sink: Packed,
+    sink: CompressedWriter,
     line: Vec<u8>,
     /// The bytes of text written so far, before compression.
     text: u64,
@@ -88,7 +88,7 @@ impl Rows for Lines {
         Ok(true)
     }
 
-    fn end(self: Box<Self>) -> io::Result<Summed> {
+    fn end(self: Box<Self>) -> io::Result<HashingSink> {
         self.sink.end()
     }
 }

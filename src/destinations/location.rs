@@ -9,16 +9,16 @@ use crate::error::{Error, Result};
 
 /// A place in an object store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
+pub struct StoreLocation {
     /// The bucket's name.
     pub bucket: String,
     /// The beginning of every object's name, without a `/` at either end; may be empty.
     pub prefix: String,
 }
 
-impl Location {
+impl StoreLocation {
     /// Reads `path` as a place in an object store. Returns `None` if it is a local folder.
-    pub fn of(path: &Path) -> Result<Option<Location>> {
+    pub fn of(path: &Path) -> Result<Option<StoreLocation>> {
         let Some(text) = path.to_str() else { return Ok(None) };
         if text.starts_with('~') {
             return Err(Error::usage(
@@ -46,7 +46,7 @@ impl Location {
         if !prefix.is_empty() && prefix.split('/').any(odd) {
             return Err(Error::usage("an object store has no empty folders, `.` or `..` in its paths"));
         }
-        Ok(Some(Location { bucket: bucket.to_owned(), prefix: prefix.to_owned() }))
+        Ok(Some(StoreLocation { bucket: bucket.to_owned(), prefix: prefix.to_owned() }))
     }
 
     /// Returns the key of the object with this name.
@@ -111,7 +111,7 @@ pub fn canonical(path: &Path) -> PathBuf {
     found
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for StoreLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name_of(""))
     }
@@ -121,8 +121,8 @@ impl fmt::Display for Location {
 mod tests {
     use super::*;
 
-    fn of(path: &str) -> Result<Option<Location>> {
-        Location::of(Path::new(path))
+    fn of(path: &str) -> Result<Option<StoreLocation>> {
+        StoreLocation::of(Path::new(path))
     }
 
     #[test]

@@ -64,14 +64,14 @@ pub struct Manifest {
     pub content: String,
     /// The format of the files that the latest delivery wrote. A stream that is held or has left the job may be in an
     /// earlier format: its entry says which.
-    pub format: Format,
-    pub streams: BTreeMap<String, Entry>,
+    pub format: FormatEntry,
+    pub streams: BTreeMap<String, ManifestEntry>,
 }
 
 /// How the files are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub struct Format {
+pub struct FormatEntry {
     pub kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
@@ -90,7 +90,7 @@ pub struct Format {
 /// One stream.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs)]
-pub struct Entry {
+pub struct ManifestEntry {
     /// What became of the stream:
     ///
     /// - `published`
@@ -139,7 +139,7 @@ pub struct Entry {
     pub deletions_since: Option<i64>,
     /// How the files are written. Earlier versions wrote the format only once, for all streams.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub format: Option<Format>,
+    pub format: Option<FormatEntry>,
     pub files: Vec<FileEntry>,
     pub columns: Vec<ColumnEntry>,
 }
@@ -206,13 +206,13 @@ impl Manifest {
     }
 
     /// Returns how a stream's files are written.
-    pub fn format_of<'m>(&'m self, entry: &'m Entry) -> &'m Format {
+    pub fn format_of<'m>(&'m self, entry: &'m ManifestEntry) -> &'m FormatEntry {
         entry.format.as_ref().unwrap_or(&self.format)
     }
 
     /// Returns the entries that the next manifest begins with. Each says how its files are written, and whether its
     /// stream has left the job.
-    pub fn kept(&self, of_job: &[Stream]) -> BTreeMap<String, Entry> {
+    pub fn kept(&self, of_job: &[Stream]) -> BTreeMap<String, ManifestEntry> {
         let mut kept = self.streams.clone();
         for (name, entry) in &mut kept {
             entry.format.get_or_insert_with(|| self.format.clone());
@@ -230,7 +230,7 @@ impl Manifest {
     }
 }
 
-impl Entry {
+impl ManifestEntry {
     /// Makes the entry of a stream that is published with these files.
     pub fn published(
         offer: &Offer,
@@ -238,8 +238,8 @@ impl Entry {
         seq: Option<SeqRange>,
         files: Vec<FileEntry>,
         columns: &[Column],
-    ) -> Entry {
-        Entry {
+    ) -> ManifestEntry {
+        ManifestEntry {
             status: if offer.verdict.is_complete() { "published" } else { "incomplete" }.into(),
             verdict: offer.verdict.word().into(),
             why: offer.verdict.why().map(in_our_words),
@@ -266,10 +266,10 @@ impl Entry {
     pub fn extended(
         offer: &Offer,
         delivery: &Delivery,
-        before: Option<&Entry>,
+        before: Option<&ManifestEntry>,
         files: Vec<FileEntry>,
         columns: &[Column],
-    ) -> Entry {
+    ) -> ManifestEntry {
         let before_this = before.and_then(|before| before.delivery_id.clone());
         let delivery_id = if files.is_empty() { before_this } else { Some(delivery.id.clone()) };
         let mut all: Vec<FileEntry> = before.map(|b| b.files.clone()).unwrap_or_default();
@@ -278,13 +278,18 @@ impl Entry {
         let first = all.first().and_then(|f| f.seq);
         let seq = first.zip(all.last().and_then(|f| f.seq)).map(|(a, b)| SeqRange { first: a.first, last: b.last });
         let deletions_since = before.and_then(|before| before.deletions_since);
-        Entry { delivery_id, deletions_since, ..Entry::published(offer, delivery, seq, all, columns) }
+        ManifestEntry { delivery_id, deletions_since, ..ManifestEntry::published(offer, delivery, seq, all, columns) }
     }
 
     /// Makes the entry of a stream that is held: what was published before, if anything, stays.
-    pub fn held(offer: &Offer, delivery: &Delivery, before: Option<&Entry>, columns: &[Column]) -> Entry {
+    pub fn held(
+        offer: &Offer,
+        delivery: &Delivery,
+        before: Option<&ManifestEntry>,
+        columns: &[Column],
+    ) -> ManifestEntry {
         let before = before.cloned();
-        Entry {
+        ManifestEntry {
             status: "held".into(),
             verdict: offer.verdict.word().into(),
             why: offer.verdict.why().map(in_our_words),

@@ -93,7 +93,7 @@ impl Content {
 
 /// A job's settings for a destination, whatever its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
+pub struct DestinationTerms {
     /// The content that it is handed.
     pub content: Content,
     /// Whether streams without a complete verdict are delivered, too, marked as incomplete.
@@ -152,7 +152,7 @@ pub struct Offer {
 
 impl Offer {
     /// Returns whether the stream is held back under these terms.
-    pub fn is_held(&self, terms: Terms) -> bool {
+    pub fn is_held(&self, terms: DestinationTerms) -> bool {
         self.is_damaged || (!self.verdict.is_complete() && self.set_aside.is_empty() && !terms.publish_always)
     }
 }
@@ -204,7 +204,7 @@ pub trait Destination {
     }
 
     /// Returns the job's settings for it.
-    fn terms(&self) -> Terms;
+    fn terms(&self) -> DestinationTerms;
 
     /// Checks that it can be written, and locks it for `holder`. If this fails, its delivery may call it once more.
     fn check(&mut self, holder: &str) -> Result<()>;

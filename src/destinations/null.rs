@@ -7,7 +7,7 @@ use crate::destinations::store::{Sink, Store};
 use crate::error::{Error, Kind, Result};
 
 /// The place that keeps nothing.
-pub struct Nowhere;
+pub struct NullStore;
 
 struct Nothing;
 
@@ -27,7 +27,7 @@ impl Sink for Nothing {
     }
 }
 
-impl Store for Nowhere {
+impl Store for NullStore {
     fn place(&self) -> String {
         "nowhere".into()
     }

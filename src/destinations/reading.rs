@@ -17,7 +17,7 @@ use crate::streams::Column;
 /// returned.
 pub fn rows(
     file: File,
-    format: &manifest::Format,
+    format: &manifest::FormatEntry,
     columns: &[Column],
     wanted: &[&str],
     each: &mut dyn FnMut(&[Option<String>]) -> Result<()>,
@@ -38,7 +38,7 @@ fn wrong(what: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.into())
 }
 
-fn unpacked(file: File, format: &manifest::Format) -> io::Result<Box<dyn Read>> {
+fn unpacked(file: File, format: &manifest::FormatEntry) -> io::Result<Box<dyn Read>> {
     Ok(match format.compression.as_str() {
         "gzip" => Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(file))),
         "zstd" => Box::new(zstd::stream::read::Decoder::new(file)?),
@@ -48,7 +48,7 @@ fn unpacked(file: File, format: &manifest::Format) -> io::Result<Box<dyn Read>> 
 
 fn of_csv(
     text: Box<dyn Read>,
-    format: &manifest::Format,
+    format: &manifest::FormatEntry,
     wanted: &[&str],
     each: &mut dyn FnMut(&[Option<String>]) -> Result<()>,
 ) -> io::Result<Result<u64>> {

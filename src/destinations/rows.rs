@@ -8,19 +8,19 @@ use crate::destinations::coerce;
 use crate::error::Result;
 use crate::moment::YEARS;
 use crate::record::Change;
-use crate::streams::{Column, DateForm, Kind};
+use crate::streams::{Column, ColumnKind, DateForm};
 
 /// The columns that a change has behind the stream's own: its seq, what became of the record (`insert`, `update`,
 /// `delete`), when the mirror stored that (UTC), and in which run.
 pub const OF_A_CHANGE: [Column; 4] = [
-    Column { name: "_seq", kind: Kind::Integer },
-    Column { name: "_op", kind: Kind::Text },
-    Column { name: "_synced_at", kind: Kind::Timestamp },
-    Column { name: "_run_id", kind: Kind::Integer },
+    Column { name: "_seq", kind: ColumnKind::Integer },
+    Column { name: "_op", kind: ColumnKind::Text },
+    Column { name: "_synced_at", kind: ColumnKind::Timestamp },
+    Column { name: "_run_id", kind: ColumnKind::Integer },
 ];
 
 /// Makes rows of records, and counts the values that do not fit.
-pub struct Shape {
+pub struct RowBuilder {
     own: Vec<Column>,
     is_typed: bool,
     date: DateForm,
@@ -30,16 +30,16 @@ pub struct Shape {
     years: Vec<(usize, Years)>,
 }
 
-impl Shape {
+impl RowBuilder {
     /// Describes the rows of the stream of `offer`. Adds the column `_extra` to typed columns that lack it.
-    pub fn new(offer: &Offer, is_typed: bool, date: DateForm, content: Content) -> Shape {
+    pub fn new(offer: &Offer, is_typed: bool, date: DateForm, content: Content) -> RowBuilder {
         let mut own = offer.columns.clone();
         if is_typed && own.last() != Some(&EXTRA) {
             own.push(EXTRA);
         }
-        let of_moments = own.iter().enumerate().filter(|(_, column)| is_typed && column.kind == Kind::Timestamp);
+        let of_moments = own.iter().enumerate().filter(|(_, column)| is_typed && column.kind == ColumnKind::Timestamp);
         let years = of_moments.map(|(at, _)| (at, Years::default())).collect();
-        Shape { own, is_typed, date, content, misfits: 0, years }
+        RowBuilder { own, is_typed, date, content, misfits: 0, years }
     }
 
     /// Returns the years that its timestamps lie in, by column.

@@ -109,7 +109,7 @@ pub enum Paging {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
-pub struct OneDialect {
+pub struct SingleRecordDialect {
     pub operation: String,
     /// The argument that takes the id, or its dotted path inside an input object.
     pub id: String,
@@ -155,7 +155,7 @@ pub struct StreamDialect {
     #[serde(default)]
     pub extra: Vec<String>,
     #[serde(default)]
-    pub one: Option<OneDialect>,
+    pub one: Option<SingleRecordDialect>,
     /// `[list]` with this stream's own replacements laid over it.
     pub list: ListDialect,
 }
@@ -195,13 +195,13 @@ impl Dialect {
     /// Returns the shipped dialect with `replacements` (a job file's `[source.dialect]`) laid over it.
     pub fn with(replacements: &toml::Table) -> Result<Dialect> {
         Dialect::read(replacements)
-            .map_err(|Wrong { path, what }| Error::usage(format!("[source.dialect] {path}: {what}")))
+            .map_err(|WrongLine { path, what }| Error::usage(format!("[source.dialect] {path}: {what}")))
     }
 
     /// Does the same as [`Dialect::with`], but returns the path of a wrong line, so that the caller can say
     /// where it stands.
-    pub fn read(replacements: &toml::Table) -> std::result::Result<Dialect, Wrong> {
-        let wrong = |path: &str, what: String| Wrong { path: path.to_owned(), what };
+    pub fn read(replacements: &toml::Table) -> std::result::Result<Dialect, WrongLine> {
+        let wrong = |path: &str, what: String| WrongLine { path: path.to_owned(), what };
         let mut table: toml::Table =
             SHIPPED.parse().map_err(|e| wrong("", format!("the shipped dialect does not parse: {e}")))?;
         let streams = replacements.get("streams").and_then(toml::Value::as_table);
@@ -242,9 +242,9 @@ impl Dialect {
         dates
     }
 
-    fn check(&self) -> std::result::Result<(), Wrong> {
+    fn check(&self) -> std::result::Result<(), WrongLine> {
         for (name, s) in &self.streams {
-            let wrong = |what: String| Err(Wrong { path: format!("streams.{name}.fields"), what });
+            let wrong = |what: String| Err(WrongLine { path: format!("streams.{name}.fields"), what });
             if !s.selected().any(|f| field_name(f) == self.id) {
                 return wrong(format!("the id field `{}` must be among the fields, and not dropped", self.id));
             }
@@ -255,20 +255,20 @@ impl Dialect {
             }
         }
         if self.page_size == 0 {
-            return Err(Wrong { path: "page_size".into(), what: "must be at least 1".into() });
+            return Err(WrongLine { path: "page_size".into(), what: "must be at least 1".into() });
         }
         Ok(())
     }
 
     /// Returns the first name in a `drop` that is neither a selected field nor a documented column.
-    pub fn drops_nothing(&self) -> Option<Wrong> {
+    pub fn unknown_drop(&self) -> Option<WrongLine> {
         self.streams.iter().find_map(|(name, s)| {
             let columns = Stream::named(name).into_iter().flat_map(|s| s.columns().iter().map(|c| c.name));
             let known: Vec<&str> = s.fields.iter().chain(&s.extra).map(|f| field_name(f)).chain(columns).collect();
             let nothing = s.drop.iter().find(|dropped| !known.contains(&dropped.as_str()))?;
             let known: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
             let what = format!("unknown field `{nothing}`, expected one of {}", known.join(", "));
-            Some(Wrong { path: format!("streams.{name}.drop"), what })
+            Some(WrongLine { path: format!("streams.{name}.drop"), what })
         })
     }
 }
@@ -276,7 +276,7 @@ impl Dialect {
 /// Describes a wrong line of a dialect: its dotted path below `[source.dialect]`, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct Wrong {
+pub struct WrongLine {
     pub path: String,
     pub what: String,
 }
@@ -316,7 +316,7 @@ impl StreamDialect {
 
     /// Returns the name to put into `drop` so that `field` is not selected: its own, or that of the
     /// object that holds it.
-    pub fn holding(&self, field: &str) -> Option<&str> {
+    pub fn drop_name(&self, field: &str) -> Option<&str> {
         let words = |f: &str| f.split([' ', '{', '}', ':']).any(|w| w == field);
         let own = self.selected().find(|f| field_name(f) == field);
         own.or_else(|| self.selected().find(|f| words(f))).map(field_name)
@@ -408,7 +408,7 @@ mod tests {
     fn a_field_is_dropped_with_the_object_it_stands_in() {
         let d = with("").expect("shipped");
         let contacts = d.stream(Stream::Contacts).expect("contacts");
-        let found = ["gender", "color", "_id", "nothing"].map(|f| contacts.holding(f));
+        let found = ["gender", "color", "_id", "nothing"].map(|f| contacts.drop_name(f));
         assert_eq!(found, [Some("gender"), Some("tags"), Some("_id"), None]);
     }
 
@@ -420,7 +420,7 @@ mod tests {
         assert!(with("[streams.contacts]\ndrop = [\"_id\"]").expect_err("no id").detail.contains("_id"));
         let twice = with("[streams.contacts]\nfields = [\"_id\", \"email\", \"email\"]").expect_err("twice");
         assert!(twice.detail.contains("`email` stands there twice"), "{twice}");
-        let drops = |name: &str| with(&format!("[streams.contacts]\ndrop = [{name:?}]")).expect("read").drops_nothing();
+        let drops = |name: &str| with(&format!("[streams.contacts]\ndrop = [{name:?}]")).expect("read").unknown_drop();
         assert_eq!((drops("gender"), drops("platforms")), (None, None));
         assert_eq!(drops("nope").map(|wrong| wrong.path).as_deref(), Some("streams.contacts.drop"));
     }

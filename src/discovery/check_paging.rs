@@ -10,7 +10,7 @@ use crate::policy::{self, Action};
 use crate::source::Source;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
-use crate::streams::{DateForm, Kind as Holds, Stream};
+use crate::streams::{ColumnKind as Holds, DateForm, Stream};
 
 /// The page size of a check: enough rows to tell two pages apart.
 const SIZE: u32 = 2;
@@ -84,7 +84,7 @@ async fn by_failure(source: &Source, stream: Stream, parent: Option<&str>) -> Re
         page_from: Some(page_from),
         date: None,
         total: shown.total,
-        ids: likely(&shown),
+        ids: ids_busy_first(&shown),
         rows: shown.records.rows.len(),
     }))
 }
@@ -106,7 +106,9 @@ async fn list_by(source: &Source, stream: Stream, parent: Option<&str>, select: 
         let (zero, one) = (zero.map(ids).unwrap_or_default(), one.map(ids).unwrap_or_default());
         let first = match first_page(&zero, &one) {
             Some(first) => first,
-            None => counted_from(source, stream, parent).await?.unwrap_or_else(|| likely_first(&zero, &one)),
+            None => {
+                first_page_of_moving_list(source, stream, parent).await?.unwrap_or_else(|| likely_first(&zero, &one))
+            }
         };
         page_from = Some(first);
         if first != believed
@@ -119,7 +121,7 @@ async fn list_by(source: &Source, stream: Stream, parent: Option<&str>, select: 
         page_from,
         date: date_form(&page, stream),
         total: page.total,
-        ids: likely(&page),
+        ids: ids_busy_first(&page),
         rows: page.records.rows.len(),
     })
 }
@@ -155,7 +157,7 @@ fn is_obeyed((ahead, total): (usize, Option<u64>), since: usize) -> bool {
 
 /// Describes what a second page showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Second {
+pub enum SecondPage {
     /// Other rows.
     Differs,
     /// The rows of the first page again: the server ignores the argument.
@@ -165,19 +167,19 @@ pub enum Second {
 }
 
 /// Asks for the second page of a list whose first page gave `proof`.
-pub async fn second(source: &Source, stream: Stream, parent: Option<&str>, proof: &Proof) -> Result<Second> {
+pub async fn second(source: &Source, stream: Stream, parent: Option<&str>, proof: &Proof) -> Result<SecondPage> {
     let paging = source.dialect().stream(stream)?.list.paging;
     if proof.rows < SIZE as usize || !matches!(paging, Paging::Page | Paging::Offset) {
-        return Ok(Second::Nothing);
+        return Ok(SecondPage::Nothing);
     }
     let page = source.ask(question(stream, parent, Start::Row(SIZE.into()))).await?;
     let (second, first) = (ids(&page), &proof.ids);
     Ok(if second.is_empty() {
-        Second::Nothing
+        SecondPage::Nothing
     } else if second.iter().all(|id| first.iter().any(|known| known == id)) {
-        Second::Same
+        SecondPage::Same
     } else {
-        Second::Differs
+        SecondPage::Differs
     })
 }
 
@@ -204,7 +206,7 @@ fn likely_first(zero: &[&str], one: &[&str]) -> u32 {
 
 /// Asks for the long pages 0, 1 and 0 in one go, until both readings of page 0 agree, but at most [`TRIES`] times.
 /// Returns `None` if the server refuses.
-async fn counted_from(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<u32>> {
+async fn first_page_of_moving_list(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<u32>> {
     let mut first = None;
     for _ in 0..TRIES {
         let asked = [0, 1, 0].map(|number| Question { size: MANY, ..question(stream, parent, Start::Number(number)) });
@@ -224,7 +226,7 @@ async fn counted_from(source: &Source, stream: Stream, parent: Option<&str>) -> 
 }
 
 /// Returns the ids of a page, those of rows with a `lastMessage` first: a conversation that has one has messages.
-fn likely(page: &Page) -> Vec<String> {
+fn ids_busy_first(page: &Page) -> Vec<String> {
     let spoken_in = |row: &&crate::record::Record| {
         let record: Option<serde_json::Value> = serde_json::from_slice(page.records.payload(row)).ok();
         record.is_some_and(|r| r.get("lastMessage").is_some_and(|m| !m.is_null()))

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::dialect::{NotFound, OneDialect};
+use crate::dialect::{NotFound, SingleRecordDialect};
 use crate::error::Result;
 use crate::source::Source;
 use crate::source::document::Documents;
@@ -13,11 +13,11 @@ use crate::source::server::{Reply, Server as _};
 use crate::streams::Stream;
 
 /// An id that no record has.
-pub const NOBODY: &str = "000000000000000000000000";
+pub const MISSING_ID: &str = "000000000000000000000000";
 
 /// Describes what is known of a record that was asked for by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub enum RecordLookup {
     /// The record exists.
     There,
     /// The record is gone.
@@ -34,35 +34,40 @@ enum Answered {
     Odd,
 }
 
-/// Asks for records by their ids, all in one request. The result is [`Found::Unknown`] for each of them if the
+/// Asks for records by their ids, all in one request. The result is [`RecordLookup::Unknown`] for each of them if the
 /// dialect has no query of single records, or does not record how the server answers for a missing one.
-pub async fn look_up(source: &Source, stream: Stream, ids: &[String]) -> Result<Vec<Found>> {
+pub async fn look_up(source: &Source, stream: Stream, ids: &[String]) -> Result<Vec<RecordLookup>> {
     let dialect = source.dialect();
     let one = dialect.stream(stream)?.one.clone();
     let Some((one, not_found)) = one.and_then(|one| one.not_found.map(|n| (one, n))) else {
-        return Ok(vec![Found::Unknown; ids.len()]);
+        return Ok(vec![RecordLookup::Unknown; ids.len()]);
     };
     let found = |answered: Answered| match answered {
-        Answered::Record => Found::There,
-        Answered::Nothing(how) if how == not_found => Found::Gone,
-        Answered::Nothing(_) | Answered::Odd => Found::Unknown,
+        Answered::Record => RecordLookup::There,
+        Answered::Nothing(how) if how == not_found => RecordLookup::Gone,
+        Answered::Nothing(_) | Answered::Odd => RecordLookup::Unknown,
     };
     Ok(ask(source, stream, &one, ids).await?.into_iter().map(found).collect())
 }
 
 /// Learns how the server answers for a missing record: asks for one that exists (`there`), then for an id that no
 /// record has. Returns `None` if the query does not tell the two apart.
-pub async fn not_found(source: &Source, stream: Stream, one: &OneDialect, there: &str) -> Result<Option<NotFound>> {
+pub async fn not_found(
+    source: &Source,
+    stream: Stream,
+    one: &SingleRecordDialect,
+    there: &str,
+) -> Result<Option<NotFound>> {
     if ask(source, stream, one, &[there.to_owned()]).await? != [Answered::Record] {
         return Ok(None);
     }
-    match ask(source, stream, one, &[NOBODY.to_owned()]).await?[..] {
+    match ask(source, stream, one, &[MISSING_ID.to_owned()]).await?[..] {
         [Answered::Nothing(how)] => Ok(Some(how)),
         _ => Ok(None),
     }
 }
 
-async fn ask(source: &Source, stream: Stream, one: &OneDialect, ids: &[String]) -> Result<Vec<Answered>> {
+async fn ask(source: &Source, stream: Stream, one: &SingleRecordDialect, ids: &[String]) -> Result<Vec<Answered>> {
     let dialect = source.dialect();
     let id_field = dialect.stream(stream)?.id_field(&dialect.id).to_owned();
     let names: Vec<String> = ids.iter().map(|_| source.response_name(&one.operation)).collect();
@@ -70,7 +75,7 @@ async fn ask(source: &Source, stream: Stream, one: &OneDialect, ids: &[String]) 
     Ok(ids.iter().zip(&names).map(|(id, name)| answered(&reply, name, &dialect.id, one, id)).collect())
 }
 
-fn answered(reply: &Reply, name: &str, id_field: &str, one: &OneDialect, id: &str) -> Answered {
+fn answered(reply: &Reply, name: &str, id_field: &str, one: &SingleRecordDialect, id: &str) -> Answered {
     let answer = &reply.data[name];
     let record = one.item.split('.').filter(|part| !part.is_empty()).fold(answer, |value, part| &value[part]);
     if !record.is_null() {
@@ -100,7 +105,7 @@ mod tests {
 
     #[test]
     fn only_what_was_shown_to_mean_it_is_not_there() {
-        let one = OneDialect {
+        let one = SingleRecordDialect {
             operation: "getContact".into(),
             id: "_id".into(),
             item: "data".into(),

@@ -10,18 +10,18 @@ use crate::streams::{DateForm, Stream};
 
 /// A remembered part of the dialect: the token, or one stream.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part {
+pub struct SavedPart {
     /// `token`, or a stream's name.
     pub name: String,
     /// The lines to lay over the shipped dialect, and the keys of the memory beside them.
     pub table: Table,
 }
 
-impl Part {
+impl SavedPart {
     /// Returns a list that the server does not have, as of today.
-    pub(in crate::discovery) fn absent(stream: Stream) -> Part {
+    pub(in crate::discovery) fn absent(stream: Stream) -> SavedPart {
         let table = Table::from_iter([(ABSENT.to_owned(), Value::String(crate::clock::now()))]);
-        Part { name: stream.name().into(), table }
+        SavedPart { name: stream.name().into(), table }
     }
 
     /// Returns whether the server lacked it so recently that it is not looked for again.
@@ -45,7 +45,7 @@ impl Part {
 
     /// Adds the further fields that the schema shows, as of today. `fields` is `None` if the schema does not show
     /// the stream's type.
-    pub(in crate::discovery) fn with_extra(mut self, stream: Stream, fields: Option<&[String]>) -> Part {
+    pub(in crate::discovery) fn with_extra(mut self, stream: Stream, fields: Option<&[String]>) -> SavedPart {
         if let Some(fields) = fields {
             let names = fields.iter().map(|f| Value::String(f.clone())).collect();
             lay_over(&mut self.table, &of_stream(stream, "extra", Value::Array(names)));
@@ -55,7 +55,7 @@ impl Part {
     }
 
     /// Adds the notes that every run is to show.
-    pub(in crate::discovery) fn with_notes(mut self, notes: &[String]) -> Part {
+    pub(in crate::discovery) fn with_notes(mut self, notes: &[String]) -> SavedPart {
         if !notes.is_empty() {
             let notes = notes.iter().map(|note| Value::String(note.clone())).collect();
             self.table.insert(NOTES.into(), Value::Array(notes));
@@ -70,7 +70,7 @@ impl Part {
     }
 
     /// Returns its lines in the form of `[source.dialect]`, without the keys of the memory.
-    pub fn spelled(&self) -> Table {
+    pub fn dialect_lines(&self) -> Table {
         let mut table = self.table.clone();
         for key in [ABSENT, UNPROVEN, EXTRA_AS_OF, NO_ONE, NOTES, SINCE] {
             table.remove(key);
@@ -79,14 +79,14 @@ impl Part {
     }
 
     /// Returns an empty part of a stream that no rows have proven yet.
-    pub fn unproven(stream: Stream) -> Part {
+    pub fn unproven(stream: Stream) -> SavedPart {
         let table = Table::from_iter([(UNPROVEN.to_owned(), Value::Boolean(true))]);
-        Part { name: stream.name().into(), table }
+        SavedPart { name: stream.name().into(), table }
     }
 
     /// Adds the query of single records. `None` notes that there is none, as of today.
     #[must_use]
-    pub fn with_one(mut self, one: Option<&Table>) -> Part {
+    pub fn with_one(mut self, one: Option<&Table>) -> SavedPart {
         match one {
             Some(one) => {
                 self.table.remove(NO_ONE);
@@ -109,7 +109,7 @@ impl Part {
 
     /// Adds what answers have shown of a filter, as of today.
     #[must_use]
-    pub fn with_obeyed(mut self, filter: &str, obeyed: bool) -> Part {
+    pub fn with_obeyed(mut self, filter: &str, obeyed: bool) -> SavedPart {
         let shown = Table::from_iter([
             ("filter".to_owned(), Value::String(filter.into())),
             ("obeyed".to_owned(), Value::Boolean(obeyed)),
@@ -120,14 +120,14 @@ impl Part {
     }
 
     /// Returns whether no query of single records was found, so recently that it is not looked for again.
-    pub fn has_no_one(&self) -> bool {
+    pub fn lacks_single_record(&self) -> bool {
         let since = self.table.get(NO_ONE).and_then(Value::as_str);
         since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
     }
 
     /// Returns the part with what rows have shown laid over it.
     #[must_use]
-    pub fn shown(&self, stream: Stream, proof: &Proof) -> Part {
+    pub fn shown(&self, stream: Stream, proof: &Proof) -> SavedPart {
         let mut table = self.table.clone();
         table.remove(ABSENT);
         table.remove(UNPROVEN);
@@ -144,7 +144,7 @@ impl Part {
         if proof.rows == 0 {
             table.insert(UNPROVEN.into(), Value::Boolean(true));
         }
-        Part { name: stream.name().into(), table }
+        SavedPart { name: stream.name().into(), table }
     }
 }
 

@@ -13,23 +13,23 @@ use crate::hex;
 
 /// An account: the API's host, and a hash of the client id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub struct AccountIdentity {
     host: String,
     client: String,
 }
 
-impl Account {
+impl AccountIdentity {
     /// Returns the account of this client id at this host.
-    pub fn new(host: &str, client_id: &str) -> Account {
-        Account { host: host.to_owned(), client: hex::text(&Sha256::digest(client_id.as_bytes())[..8]) }
+    pub fn new(host: &str, client_id: &str) -> AccountIdentity {
+        AccountIdentity { host: host.to_owned(), client: hex::text(&Sha256::digest(client_id.as_bytes())[..8]) }
     }
 }
 
 /// Fails with a usage error if the mirror belongs to another account.
-pub fn check(writer: &mut Writer, account: &Account) -> Result<()> {
+pub fn check(writer: &mut Writer, account: &AccountIdentity) -> Result<()> {
     let path = writer.path().display().to_string();
     let owner = writer.transaction(|t| {
-        let read = |r: &rusqlite::Row<'_>| Ok(Account { host: r.get(0)?, client: r.get(1)? });
+        let read = |r: &rusqlite::Row<'_>| Ok(AccountIdentity { host: r.get(0)?, client: r.get(1)? });
         t.query_row("SELECT host, client FROM account", [], read).optional()
     })?;
     let Some(owner) = owner.filter(|owner| owner != account) else {
@@ -47,7 +47,7 @@ pub fn check(writer: &mut Writer, account: &Account) -> Result<()> {
 }
 
 /// Makes the mirror this account's. Called once the API has accepted its key.
-pub fn claim(writer: &mut Writer, account: &Account) -> Result<()> {
+pub fn claim(writer: &mut Writer, account: &AccountIdentity) -> Result<()> {
     writer.transaction(|t| {
         t.execute(
             "INSERT OR REPLACE INTO account (only, host, client) VALUES (1, ?, ?)",
@@ -114,17 +114,17 @@ mod tests {
     async fn a_mirror_is_one_accounts() {
         let dir = tempfile::tempdir().expect("a folder");
         let mirror = Mirror::open(&dir.path().join("m.db"), "a test", DateForm::Iso8601).expect("a mirror");
-        let checked = async |account: Account| mirror.call(move |w| check(w, &account)).await;
-        let claimed = async |account: Account| mirror.call(move |w| claim(w, &account)).await.expect("claimed");
-        let ours = Account::new("api.qpien.com", "a");
+        let checked = async |account: AccountIdentity| mirror.call(move |w| check(w, &account)).await;
+        let claimed = async |account: AccountIdentity| mirror.call(move |w| claim(w, &account)).await.expect("claimed");
+        let ours = AccountIdentity::new("api.qpien.com", "a");
         checked(ours.clone()).await.expect("nobody's yet");
         claimed(ours.clone()).await;
         checked(ours).await.expect("the same");
-        let key = checked(Account::new("api.qpien.com", "b")).await.expect_err("another key");
+        let key = checked(AccountIdentity::new("api.qpien.com", "b")).await.expect_err("another key");
         assert!(key.detail.contains("another API key") && key.detail.contains("--adopt-mirror"), "{key}");
-        let host = checked(Account::new("127.0.0.1", "a")).await.expect_err("another host");
+        let host = checked(AccountIdentity::new("127.0.0.1", "a")).await.expect_err("another host");
         assert!(host.detail.contains("at api.qpien.com, not at 127.0.0.1"), "{host}");
-        claimed(Account::new("api.qpien.com", "b")).await;
-        checked(Account::new("api.qpien.com", "b")).await.expect("adopted");
+        claimed(AccountIdentity::new("api.qpien.com", "b")).await;
+        checked(AccountIdentity::new("api.qpien.com", "b")).await.expect("adopted");
     }
 }

@@ -3,14 +3,14 @@
 
 use rusqlite::{Transaction, params};
 
-use super::checkpoint::{self, Lane, Pass, Place};
+use super::checkpoint::{self, Lane, Pass, WalkKey};
 use super::readings;
 use super::settings::{self, AskedWith, Bearing, Setting};
 use crate::streams::Stream;
 
 /// A round that a run continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Round {
+pub struct ContinuedRound {
     /// The lane of the round.
     pub lane: Lane,
     /// The run in which the round began.
@@ -24,7 +24,7 @@ pub struct Round {
 /// Stores the settings with which the round's run reads a stream, and begins the lists anew that were read under
 /// other ones. Returns whether a setting changed that every list of the stream depends on. The stream's one list then
 /// leaves the round until a pass over it is begun.
-pub fn remember(t: &Transaction<'_>, round: Round, asked: &AskedWith) -> rusqlite::Result<bool> {
+pub fn remember(t: &Transaction<'_>, round: ContinuedRound, asked: &AskedWith) -> rusqlite::Result<bool> {
     let stream = asked.stream;
     let changed = settings::remember(t, asked, round.run)?;
     let is = |bearing: Bearing| changed.iter().any(|setting| setting.bearing() == bearing);
@@ -36,20 +36,25 @@ pub fn remember(t: &Transaction<'_>, round: Round, asked: &AskedWith) -> rusqlit
         of_changes(t, stream, round, changed.contains(&Setting::Lookback).then(|| asked.value(Setting::Lookback)))?;
     }
     if is(Bearing::Hashes) && !is_other {
-        half_read(t, stream, round)?;
+        restart_unfinished(t, stream, round)?;
     }
-    outdated(t, stream, round, settings::counts_since(t, stream))?;
+    restart_before(t, stream, round, settings::counts_since(t, stream))?;
     Ok(is_other)
 }
 
 /// Does the same as [`remember`] in mid-run, when the run has learnt to ask the API differently. What this run has
 /// already read of the stream is begun anew, too. `one_list` says whether the stream is read as one list.
-pub fn in_mid_run(t: &Transaction<'_>, round: Round, asked: &AskedWith, one_list: bool) -> rusqlite::Result<()> {
+pub fn remember_mid_run(
+    t: &Transaction<'_>,
+    round: ContinuedRound,
+    asked: &AskedWith,
+    one_list: bool,
+) -> rusqlite::Result<()> {
     if remember(t, round, asked)? {
-        outdated(t, asked.stream, round, round.run + 1)?;
+        restart_before(t, asked.stream, round, round.run + 1)?;
     }
     if one_list {
-        let place = Place { lane: round.lane, stream: asked.stream, partition: String::new() };
+        let place = WalkKey { lane: round.lane, stream: asked.stream, partition: String::new() };
         checkpoint::start(t, &place, round.run, round.since_run)?;
     }
     Ok(())
@@ -57,8 +62,8 @@ pub fn in_mid_run(t: &Transaction<'_>, round: Round, asked: &AskedWith, one_list
 
 /// Begins every list of the round anew whose pass began before run `before`, and every list that was skipped because
 /// of such a pass.
-fn outdated(t: &Transaction<'_>, stream: Stream, round: Round, before: i64) -> rusqlite::Result<()> {
-    leave(t, stream, round, &format!("since_run < {before}"))?;
+fn restart_before(t: &Transaction<'_>, stream: Stream, round: ContinuedRound, before: i64) -> rusqlite::Result<()> {
+    leave_round(t, stream, round, &format!("since_run < {before}"))?;
     let lists = "SELECT partition FROM checkpoint
                      WHERE stream = ?1 AND lane = ?2 AND since_run >= ?3 AND since_run < ?4 AND partition <> ''
                  UNION SELECT partition FROM entry
@@ -71,8 +76,8 @@ fn outdated(t: &Transaction<'_>, stream: Stream, round: Round, before: i64) -> r
 }
 
 /// Begins the lists of the round anew that earlier runs have begun and not read to their end.
-fn half_read(t: &Transaction<'_>, stream: Stream, round: Round) -> rusqlite::Result<()> {
-    leave(t, stream, round, &format!("open = 1 AND since_run < {}", round.run))?;
+fn restart_unfinished(t: &Transaction<'_>, stream: Stream, round: ContinuedRound) -> rusqlite::Result<()> {
+    leave_round(t, stream, round, &format!("open = 1 AND since_run < {}", round.run))?;
     let lists = t
         .prepare(
             "SELECT partition FROM checkpoint
@@ -86,8 +91,13 @@ fn half_read(t: &Transaction<'_>, stream: Stream, round: Round) -> rusqlite::Res
 /// Begins the stream's one list anew if the round reads only its changes. If `lookback` is `Some` (longer than
 /// before, in milliseconds), also begins two kinds of lists anew: those that the round read only up to known rows,
 /// and those that it skipped although something in them may have changed since.
-fn of_changes(t: &Transaction<'_>, stream: Stream, round: Round, lookback: Option<i64>) -> rusqlite::Result<()> {
-    if leave(t, stream, round, "known_since IS NOT NULL")? {
+fn of_changes(
+    t: &Transaction<'_>,
+    stream: Stream,
+    round: ContinuedRound,
+    lookback: Option<i64>,
+) -> rusqlite::Result<()> {
+    if leave_round(t, stream, round, "known_since IS NOT NULL")? {
         readings::forget(t, stream)?;
     }
     let Some(lookback) = lookback else { return Ok(()) };
@@ -105,7 +115,7 @@ fn of_changes(t: &Transaction<'_>, stream: Stream, round: Round, lookback: Optio
 
 /// Takes a stream's one list out of the round if the SQL condition `is` holds for its checkpoint. Returns whether it
 /// did.
-fn leave(t: &Transaction<'_>, stream: Stream, round: Round, is: &str) -> rusqlite::Result<bool> {
+fn leave_round(t: &Transaction<'_>, stream: Stream, round: ContinuedRound, is: &str) -> rusqlite::Result<bool> {
     let one: bool = t.query_row(
         &format!(
             "SELECT EXISTS (SELECT 1 FROM checkpoint
@@ -116,21 +126,21 @@ fn leave(t: &Transaction<'_>, stream: Stream, round: Round, is: &str) -> rusqlit
     )?;
     if one {
         // A pass that began in run 0 belongs to no round.
-        let place = Place { lane: round.lane, stream, partition: String::new() };
+        let place = WalkKey { lane: round.lane, stream, partition: String::new() };
         checkpoint::start_pass(t, &place, 0, i64::MAX, &Pass::default())?;
     }
     Ok(one)
 }
 
 /// Begins these lists anew, so that they are read whole.
-fn begin(t: &Transaction<'_>, stream: Stream, round: Round, lists: Vec<String>) -> rusqlite::Result<()> {
+fn begin(t: &Transaction<'_>, stream: Stream, round: ContinuedRound, lists: Vec<String>) -> rusqlite::Result<()> {
     let mut unread = t.prepare_cached(
         "UPDATE entry SET lane = ?, run = ?, began = ?, whole = 0, skipped = NULL, repair = NULL, search = NULL
          WHERE stream = ? AND partition = ?",
     )?;
     for partition in lists {
         unread.execute(params![round.lane.name(), round.run, round.now, stream.number(), partition])?;
-        let place = Place { lane: round.lane, stream, partition };
+        let place = WalkKey { lane: round.lane, stream, partition };
         checkpoint::start_pass(t, &place, round.run, i64::MAX, &Pass::default())?;
     }
     Ok(())

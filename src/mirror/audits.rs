@@ -12,7 +12,7 @@
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, Transaction, params};
 
-use super::checkpoint::{self, Lane, Pass, Place};
+use super::checkpoint::{self, Lane, Pass, WalkKey};
 use crate::streams::Stream;
 
 /// Begins audits of lists that the round skipped, until the round has `most` audits. Draws the lists in the order of
@@ -47,14 +47,14 @@ pub fn sample(
         .collect::<rusqlite::Result<_>>()?;
     let mut begun = 0;
     for partition in chosen {
-        let place = Place { lane, stream, partition };
+        let place = WalkKey { lane, stream, partition };
         begun += u64::from(begin(t, &place, round, run, now, true)?);
     }
     Ok(begun)
 }
 
 /// Begins a pass that reads a skipped list whole. Returns `false` if the round has already begun one.
-fn begin(t: &Transaction<'_>, place: &Place, round: i64, run: i64, now: i64, audit: bool) -> rusqlite::Result<bool> {
+fn begin(t: &Transaction<'_>, place: &WalkKey, round: i64, run: i64, now: i64, audit: bool) -> rusqlite::Result<bool> {
     let is_begun =
         checkpoint::start_pass(t, place, run, round, &Pass { known_since: None, audited: audit.then_some((0, 0)) })?;
     if is_begun {
@@ -96,7 +96,7 @@ pub fn audited(t: &Transaction<'_>, stream: Stream, round: i64) -> rusqlite::Res
 /// Notes that a page of a list has shown `lacked` records that the mirror lacked. If the page belongs to an audit,
 /// marks every list that the round skipped as owed. That happens in the page's transaction, so that a run that is
 /// killed now does not forget it.
-pub(super) fn owe(t: &Transaction<'_>, place: &Place, lacked: u64) -> rusqlite::Result<()> {
+pub(super) fn owe(t: &Transaction<'_>, place: &WalkKey, lacked: u64) -> rusqlite::Result<()> {
     // This look-up comes first because nearly every page of a first reading has such records, and the update reads
     // all entries.
     let is_audit = |t: &Transaction<'_>| {
@@ -128,7 +128,7 @@ pub fn owed(c: &Connection, stream: Stream, round: i64) -> rusqlite::Result<u64>
 }
 
 /// Returns whether a list is owed a reading.
-pub(super) fn is_owed(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
+pub(super) fn is_owed(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<bool> {
     t.prepare_cached("SELECT EXISTS (SELECT 1 FROM entry WHERE stream = ? AND partition = ? AND repair IS NOT NULL)")?
         .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
 }
@@ -158,7 +158,7 @@ pub fn begin_owed(
             break;
         }
         left = left.saturating_sub(pages);
-        let place = Place { lane: Lane::Incremental, stream, partition };
+        let place = WalkKey { lane: Lane::Incremental, stream, partition };
         begun += u64::from(begin(t, &place, round, run, now, false)?);
     }
     Ok(begun)
@@ -187,7 +187,7 @@ mod tests {
     fn find(t: &Transaction<'_>, found: u64, lacked: u64) {
         let sql = "SELECT min(partition) FROM checkpoint WHERE audited IS NOT NULL AND open = 1";
         let partition = t.query_row(sql, [], |r| r.get(0)).expect("an audit");
-        let place = Place { lane: Lane::Incremental, stream: Stream::Messages, partition };
+        let place = WalkKey { lane: Lane::Incremental, stream: Stream::Messages, partition };
         let verdict = Some(crate::verdict::Verdict::Continuous);
         let advance = checkpoint::Advance { pass: 1, verdict, found, lacked, ..checkpoint::Advance::default() };
         checkpoint::advance(t, &place, &advance).expect("an audit's end");
@@ -219,7 +219,7 @@ mod tests {
         let mut c = mirror(50);
         let t = c.transaction().expect("transaction");
         assert_eq!(sample(&t, Stream::Messages, 2, 2, 7, 10, 0).expect("drawn"), 10);
-        let of = |partition: String| Place { lane: Lane::Incremental, stream: Stream::Messages, partition };
+        let of = |partition: String| WalkKey { lane: Lane::Incremental, stream: Stream::Messages, partition };
         let owed_after = |partition: &str| {
             owe(&t, &of(partition.to_owned()), 1).expect("owed");
             owed(&t, Stream::Messages, 2).expect("counted")

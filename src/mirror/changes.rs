@@ -7,13 +7,13 @@ use std::path::Path;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Rows};
 
-use super::checked::Checked;
+use super::checked::ReadingCheck;
 use super::store::{has_table, open_for_reading, version};
-use super::tombstones::Held;
+use super::tombstones::HeldByPlace;
 use super::{failed, failed_sorting, tombstones};
 use crate::error::{Error, Kind, Result, quote};
 use crate::mirror::{pending_deliveries, retention};
-use crate::record::{Change, Extent, Op, Past, Reader, SeqRange};
+use crate::record::{Change, Extent, ForgottenUpTo, Op, Reader, SeqRange};
 use crate::streams::Stream;
 
 /// The largest payload, in bytes, that is sorted with the others.
@@ -28,17 +28,17 @@ const SORTING: &str = "PRAGMA threads = 2; PRAGMA cache_size = -4096;";
 const KNOWS_JOBS: usize = 13;
 
 /// A view of the mirror at one moment. Later writes do not change it.
-pub struct Reading {
+pub struct MirrorView {
     connection: Connection,
     path: std::path::PathBuf,
 }
 
-impl Reading {
+impl MirrorView {
     /// Opens the mirror for reading and begins the view.
-    pub fn begin(path: &Path) -> Result<Reading> {
+    pub fn begin(path: &Path) -> Result<MirrorView> {
         let connection = open_for_reading(path)?;
         connection.execute_batch(&format!("{SORTING} BEGIN")).map_err(|e| failed(path, &e))?;
-        Ok(Reading { connection, path: path.to_owned() })
+        Ok(MirrorView { connection, path: path.to_owned() })
     }
 
     /// Returns the connection, to read checkpoints and runs.
@@ -114,7 +114,7 @@ impl Reading {
     }
 }
 
-impl Reader for Reading {
+impl Reader for MirrorView {
     fn extent(&self, stream: Stream) -> Result<Extent> {
         self.connection
             .query_row(&format!("SELECT count(*), min(seq), max(seq) FROM body_{stream}"), [], |r| {
@@ -126,7 +126,7 @@ impl Reader for Reading {
 
     fn snapshot(&self, stream: Stream, each: &mut dyn FnMut(&str, &str) -> Result<()>) -> Result<()> {
         let say = |e: rusqlite::Error| failed_sorting(&self.path, &e);
-        let mut checked = Checked::new(stream, self.has_table("payload_sum")?);
+        let mut checked = ReadingCheck::new(stream, self.has_table("payload_sum")?);
         let (sum, beside) = checked.sql();
         // The sort copies its rows several times. A large payload is left out of it and read when its turn comes.
         let mut statement = self
@@ -167,9 +167,9 @@ impl Reader for Reading {
     ) -> Result<()> {
         // Merges the stream's bodies and its tombstones by seq.
         let say = |e: rusqlite::Error| failed(&self.path, &e);
-        let held = Held::of(&self.connection, stream, fed).map_err(say)?;
+        let held = HeldByPlace::of(&self.connection, stream, fed).map_err(say)?;
         let mut stamps = Stamps::of(&self.connection).map_err(say)?;
-        let mut checked = Checked::new(stream, self.has_table("payload_sum")?);
+        let mut checked = ReadingCheck::new(stream, self.has_table("payload_sum")?);
         let (whole, (sum, beside)) = (checked.whole_blocks(range), checked.sql());
         let mut bodies = self
             .connection
@@ -238,9 +238,9 @@ impl Reader for Reading {
             .map_err(|e| failed(&self.path, &e))
     }
 
-    fn past(&self, stream: Stream) -> Result<Past> {
+    fn past(&self, stream: Stream) -> Result<ForgottenUpTo> {
         let past = || {
-            Ok(Past {
+            Ok(ForgottenUpTo {
                 dropped: retention::dropped_up_to(&self.connection, stream)?,
                 forgotten: tombstones::forgotten(&self.connection, stream)?,
             })

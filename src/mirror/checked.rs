@@ -11,16 +11,16 @@ use crate::record::SeqRange;
 use crate::streams::Stream;
 
 /// The check of one reading of a stream.
-pub(super) struct Checked {
+pub(super) struct ReadingCheck {
     stream: Stream,
     /// Whether the mirror has sums. One that only an older version has written has none.
     is_on: bool,
     total: Total,
 }
 
-impl Checked {
-    pub(super) fn new(stream: Stream, is_on: bool) -> Checked {
-        Checked { stream, is_on, total: Total::default() }
+impl ReadingCheck {
+    pub(super) fn new(stream: Stream, is_on: bool) -> ReadingCheck {
+        ReadingCheck { stream, is_on, total: Total::default() }
     }
 
     /// Returns the SQL of the sum's column, and the join that supplies it for the bodies `b`.

@@ -48,7 +48,7 @@ impl Lane {
 
 /// The key of a walk: which list it reads, in which lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct WalkKey {
     /// The lane.
     pub lane: Lane,
     /// The stream.
@@ -121,7 +121,7 @@ pub struct Advance {
 
 /// Returns an SQL condition that is true for a checkpoint whose parent record does not count. That record is a
 /// tombstone, or its own list no longer shows it. `?4` is [`parent`].
-pub(super) fn gone(c: &Connection, stream: Stream) -> String {
+pub(super) fn parent_gone_sql(c: &Connection, stream: Stream) -> String {
     let shown = stream.definition().parent.map_or(0, |parent| settings::shown_since(c, parent));
     format!(
         "EXISTS (SELECT 1 FROM record WHERE record.stream = ?4 AND record.id = checkpoint.partition
@@ -155,20 +155,20 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Checkpoint> {
 }
 
 /// Returns the checkpoint of a walk, or `None` if the walk was never begun.
-pub fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Checkpoint>> {
+pub fn find(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<Option<Checkpoint>> {
     t.prepare_cached(&format!("SELECT {COLUMNS} FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?"))?
         .query_row(params![place.lane.name(), place.stream.number(), place.partition], read)
         .optional()
 }
 
 /// Returns how many different records a walk has shown in its current pass.
-pub fn distinct(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<u64> {
+pub fn distinct(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<u64> {
     t.prepare_cached("SELECT distinct_records FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?")?
         .query_row(params![place.lane.name(), place.stream.number(), place.partition], |r| r.get(0))
 }
 
 /// Starts the walk's next pass, or its first, unless the current one began in run `not_before` or later.
-pub fn start(t: &Transaction<'_>, place: &Place, run: i64, not_before: i64) -> rusqlite::Result<()> {
+pub fn start(t: &Transaction<'_>, place: &WalkKey, run: i64, not_before: i64) -> rusqlite::Result<()> {
     start_pass(t, place, run, not_before, &Pass::default()).map(|_| ())
 }
 
@@ -185,7 +185,7 @@ pub struct Pass {
 /// Does the same as [`start`] for a pass of this kind. Returns whether a pass was begun.
 pub fn start_pass(
     t: &Transaction<'_>,
-    place: &Place,
+    place: &WalkKey,
     run: i64,
     not_before: i64,
     pass: &Pass,
@@ -219,7 +219,7 @@ pub fn start_pass(
 /// Starts the next pass of every walk of a stream that is closed as incomplete.
 pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
     partitions::reopened(t, lane, stream, run, now)?;
-    let gone = gone(t, stream);
+    let gone = parent_gone_sql(t, stream);
     t.execute(
         &format!("UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = ?3, position = NULL, verdict = NULL,
              why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL,
@@ -232,7 +232,7 @@ pub fn reopen_incomplete(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i
 }
 
 /// Opens a closed walk again at `position`, in the same round: the rows that it has seen still count.
-pub fn reopen_at(t: &Transaction<'_>, place: &Place, position: &str) -> rusqlite::Result<()> {
+pub fn reopen_at(t: &Transaction<'_>, place: &WalkKey, position: &str) -> rusqlite::Result<()> {
     t.execute(
         "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, position = ?4, verdict = NULL, why = NULL,
              closed_at = NULL
@@ -245,7 +245,7 @@ pub fn reopen_at(t: &Transaction<'_>, place: &Place, position: &str) -> rusqlite
 /// Takes a stream's one list out of its round if that list was closed as incomplete. Used for a stream that has a
 /// list for each record of its parent. The next reading uses those lists again, unless the server shows that it
 /// ignores which parent is asked for.
-pub fn retire_one_list(t: &Transaction<'_>, lane: Lane, stream: Stream) -> rusqlite::Result<()> {
+pub fn drop_incomplete_one_list(t: &Transaction<'_>, lane: Lane, stream: Stream) -> rusqlite::Result<()> {
     t.execute(
         "UPDATE checkpoint SET pass = pass + 1, windows = 0, open = 1, since_run = 0, position = NULL, verdict = NULL,
              why = NULL, seen = 0, distinct_records = 0, steps_back = 0, total = NULL, closed_at = NULL, set_aside = 0,
@@ -258,7 +258,7 @@ pub fn retire_one_list(t: &Transaction<'_>, lane: Lane, stream: Stream) -> rusql
 
 /// Moves one window forward. Fails with `StatementChangedRows` unless exactly `advance.from` windows of
 /// `advance.pass` are stored and the walk is open.
-pub fn advance(t: &Transaction<'_>, place: &Place, advance: &Advance) -> rusqlite::Result<()> {
+pub fn advance(t: &Transaction<'_>, place: &WalkKey, advance: &Advance) -> rusqlite::Result<()> {
     let closed = advance.verdict.is_some();
     let moved = t
         .prepare_cached(
@@ -307,7 +307,7 @@ pub fn open_walks(
     since: i64,
     most: u32,
 ) -> rusqlite::Result<Vec<Checkpoint>> {
-    let gone = gone(t, stream);
+    let gone = parent_gone_sql(t, stream);
     t.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM checkpoint WHERE lane = ?1 AND stream = ?2 AND open = 1 AND since_run >= ?3 AND NOT {gone}
          ORDER BY number LIMIT ?5"
@@ -343,7 +343,7 @@ mod tests {
         let mut c = rusqlite::Connection::open_in_memory().expect("memory");
         migrations::apply(&mut c, Path::new("m")).expect("schema");
         let t = c.transaction().expect("transaction");
-        let place = Place { lane: Lane::Backfill, stream: Stream::Contacts, partition: String::new() };
+        let place = WalkKey { lane: Lane::Backfill, stream: Stream::Contacts, partition: String::new() };
         start(&t, &place, 1, 1).expect("start");
         start(&t, &place, 2, 1).expect("already started in this round");
         assert!(advance(&t, &place, &advance_by(1, 1, None)).is_err(), "a gap");
@@ -372,7 +372,7 @@ mod tests {
             [(Stream::Contacts, 9, 9 * 1100), (Stream::Messages, MOST, MOST), (Stream::Channels, beyond, MOST)]
         {
             for list in 0..1100 {
-                let place = Place { lane: Lane::Backfill, stream, partition: list.to_string() };
+                let place = WalkKey { lane: Lane::Backfill, stream, partition: list.to_string() };
                 start(&t, &place, 1, 1).expect("start");
                 advance(&t, &place, &Advance { total: Some(total), ..advance_by(1, 0, None) }).expect("a window");
             }

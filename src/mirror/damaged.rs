@@ -16,8 +16,8 @@ use std::path::Path;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::checkpoint::{self, Lane, Pass, Place};
-use super::sound::{self, Depth, Finding};
+use super::checkpoint::{self, Lane, Pass, WalkKey};
+use super::sound::{self, Depth, Soundness};
 use super::store::has_table;
 use super::{failed, readings, sums};
 use crate::error::{Error, Kind, Result, quote};
@@ -33,7 +33,7 @@ const NAMED: usize = 5;
 
 /// Marked records of a stream that wait to be written again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
+pub struct AwaitingReread {
     /// How many records wait.
     pub count: u64,
     /// The id of one of them.
@@ -41,19 +41,19 @@ pub struct Waiting {
 }
 
 /// Returns the records of a stream that wait to be written again, or `None`.
-pub fn waiting(c: &Connection, stream: Stream) -> rusqlite::Result<Option<Waiting>> {
+pub fn waiting(c: &Connection, stream: Stream) -> rusqlite::Result<Option<AwaitingReread>> {
     if !has_table(c, "damaged")? {
         return Ok(None);
     }
     c.prepare_cached("SELECT count(*), min(id) FROM damaged WHERE stream = ?")?.query_row([stream.number()], |r| {
         let count: u64 = r.get(0)?;
-        if count == 0 { Ok(None) } else { Ok(Some(Waiting { count, first: r.get(1)? })) }
+        if count == 0 { Ok(None) } else { Ok(Some(AwaitingReread { count, first: r.get(1)? })) }
     })
 }
 
-impl Waiting {
+impl AwaitingReread {
     /// Returns the error for a stream that is not delivered because of these records.
-    pub fn told(&self, stream: Stream) -> Error {
+    pub fn error(&self, stream: Stream) -> Error {
         let (count, first) = (counted(self.count, "record"), quote(&self.first));
         let what = format!("{stream}: {count} damaged in the mirror and not read again yet, {first} for one");
         Error::new(Kind::RecordDamaged, what)
@@ -106,7 +106,7 @@ fn marked(connection: &mut Connection, path: &Path) -> Result<Vec<(Stream, Strin
     for (stream, id) in &named {
         read_again(&t, *stream, id).map_err(say)?;
     }
-    if sound::look(&t, path, Depth::Opening)? != Finding::Sound {
+    if sound::look(&t, path, Depth::Opening)? != Soundness::Sound {
         return Err(sound::damaged(path, "its sums are not those of what it holds"));
     }
     t.commit().map_err(say)?;
@@ -229,7 +229,7 @@ fn list_again(t: &Transaction<'_>, stream: Stream, partition: &str) -> rusqlite:
         readings::forget(t, stream)?;
     }
     for lane in [Lane::Backfill, Lane::Incremental] {
-        let place = Place { lane, stream, partition: partition.to_owned() };
+        let place = WalkKey { lane, stream, partition: partition.to_owned() };
         if checkpoint::find(t, &place)?.is_some() {
             checkpoint::start_pass(t, &place, 0, i64::MAX, &Pass::default())?;
         }

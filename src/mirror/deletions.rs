@@ -26,7 +26,7 @@ pub const BATCH: usize = 1000;
 
 /// A stream in a round whose deletions are judged.
 #[derive(Debug, Clone, Copy)]
-pub struct Judged {
+pub struct JudgedStream {
     /// The lane of the round.
     pub lane: Lane,
     /// The stream.
@@ -41,7 +41,7 @@ pub struct Judged {
     pub shown: i64,
 }
 
-impl Judged {
+impl JudgedStream {
     /// Returns the SQL condition that `c` is the checkpoint of a complete walk of this round, read to the end, over
     /// the list in which record `r` would stand. A walk that set records aside counts if it saw their ids.
     fn walk(&self) -> String {
@@ -82,7 +82,7 @@ pub enum Parent {
 }
 
 /// Makes suspects of the live records that complete walks did not show. Returns how many are new.
-pub fn suspect(writer: &mut Writer, of: Judged) -> Result<u64> {
+pub fn suspect(writer: &mut Writer, of: JudgedStream) -> Result<u64> {
     let (mut after, mut all, now) = (String::new(), 0, crate::clock::now());
     loop {
         let ids = writer.transaction(|t| {
@@ -119,7 +119,7 @@ pub fn suspect(writer: &mut Writer, of: Judged) -> Result<u64> {
 
 /// Returns suspects that this round's complete walks did not show: the oldest suspicion first, at most `most`,
 /// starting after `behind`.
-pub fn suspects(writer: &mut Writer, of: Judged, behind: Option<&Suspect>, most: usize) -> Result<Vec<Suspect>> {
+pub fn suspects(writer: &mut Writer, of: JudgedStream, behind: Option<&Suspect>, most: usize) -> Result<Vec<Suspect>> {
     let (run, id) = behind.map_or((-1, ""), |s| (s.suspect_run, s.id.as_str()));
     writer.transaction(|t| {
         t.prepare_cached(&format!(
@@ -150,7 +150,7 @@ pub fn suspects(writer: &mut Writer, of: Judged, behind: Option<&Suspect>, most:
 }
 
 /// Ends the suspicion of these records, because they exist.
-pub fn acquit(writer: &mut Writer, stream: Stream, ids: &[String]) -> Result<()> {
+pub fn clear_suspects(writer: &mut Writer, stream: Stream, ids: &[String]) -> Result<()> {
     writer.transaction(|t| {
         let mut clear =
             t.prepare_cached("UPDATE record SET suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?")?;
@@ -163,7 +163,7 @@ pub fn acquit(writer: &mut Writer, stream: Stream, ids: &[String]) -> Result<()>
 
 /// Makes tombstones of these records, unless they were seen in run `since` or later. Makes orphans of their records
 /// in stream `child`, in the same transaction. Returns how many became tombstones.
-pub fn bury(
+pub fn make_tombstones(
     writer: &mut Writer,
     run: i64,
     stream: Stream,
@@ -188,7 +188,7 @@ pub fn bury(
                 buried += 1;
                 if let Some(child) = child {
                     partitions::forget(t, child, id)?;
-                    orphans::leave(t, child, id, run)?;
+                    orphans::mark_orphans(t, child, id, run)?;
                 }
             }
             seqs.give_back(t)?;
@@ -247,7 +247,7 @@ pub fn seen_last(writer: &mut Writer, stream: Stream, most: usize) -> Result<Vec
 }
 
 /// Returns whether any closed walk of this round over the stream showed a row.
-pub fn shows_rows(writer: &mut Writer, of: Judged) -> Result<bool> {
+pub fn shows_rows(writer: &mut Writer, of: JudgedStream) -> Result<bool> {
     writer.transaction(|t| {
         t.query_row(
             "SELECT EXISTS (SELECT 1 FROM checkpoint WHERE lane = ? AND stream = ? AND open = 0 AND since_run >= ?
@@ -259,7 +259,7 @@ pub fn shows_rows(writer: &mut Writer, of: Judged) -> Result<bool> {
 }
 
 /// Returns whether the stream's one list came out empty in this round and was not believed.
-pub fn came_out_empty(writer: &mut Writer, of: Judged) -> Result<bool> {
+pub fn came_out_empty(writer: &mut Writer, of: JudgedStream) -> Result<bool> {
     writer.transaction(|t| {
         t.query_row(
             "SELECT EXISTS (SELECT 1 FROM checkpoint WHERE lane = ? AND stream = ? AND partition = '' AND open = 0
@@ -271,7 +271,7 @@ pub fn came_out_empty(writer: &mut Writer, of: Judged) -> Result<bool> {
 }
 
 /// Notes that this run has found out which records of a stream are gone.
-pub fn judged(writer: &mut Writer, of: Judged) -> Result<()> {
+pub fn judged(writer: &mut Writer, of: JudgedStream) -> Result<()> {
     writer.transaction(|t| {
         t.execute(
             "INSERT OR REPLACE INTO judgement (lane, stream, run) VALUES (?, ?, ?)",

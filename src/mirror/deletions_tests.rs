@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::checkpoint::{self, Advance, Place};
+use super::super::checkpoint::{self, Advance, WalkKey};
 use super::super::orphans;
-use super::super::readings::Tails;
+use super::super::readings::ChangedSince;
 use super::super::records::{self, Landed, Landing, Moments};
 use super::super::reread::Remembered;
-use super::super::rounds::{self, Beginning, Begun, Ending};
+use super::super::rounds::{self, Beginning, Begun, RoundEnding};
 use super::super::settings::AskedWith;
 use super::super::standing::standing;
 use super::super::store::Mirror;
@@ -39,13 +39,13 @@ fn with_mirror(test: impl FnOnce(&mut Writer) + Send + 'static) {
 fn begin(w: &mut Writer) -> Begun {
     let asked = |stream, one_list| (AskedWith { stream, settings: Vec::new() }, one_list);
     let streams = [asked(Stream::Conversations, true), asked(Stream::Messages, false)];
-    let (tails, job) = (Tails::default(), "job".into());
+    let (tails, job) = (ChangedSince::default(), "job".into());
     let beginning = Beginning { job, lane: LANE, streams: streams.into(), tails, now: 9, boxed: false };
     rounds::begin(w, &beginning).expect("a round")
 }
 
 fn end(w: &mut Writer, begun: Begun) {
-    rounds::end(w, begun, LANE, Ending::Complete, 0, "").expect("its end");
+    rounds::end(w, begun, LANE, RoundEnding::Complete, 0, "").expect("its end");
 }
 
 fn rows(ids: &[&str], text: &str) -> Records {
@@ -60,7 +60,7 @@ fn rows(ids: &[&str], text: &str) -> Records {
 
 /// Returns a whole list as one page.
 fn landing(w: &mut Writer, begun: Begun, (stream, partition): (Stream, &str), ids: &[&str]) -> Landing {
-    let place = Place { lane: LANE, stream, partition: partition.into() };
+    let place = WalkKey { lane: LANE, stream, partition: partition.into() };
     let at = place.clone();
     let from = w.transaction(|t| checkpoint::find(t, &at)).expect("found").expect("a checkpoint");
     Landing {
@@ -135,8 +135,8 @@ fn messages(conversation: &str) -> (Stream, &str) {
     (Stream::Messages, conversation)
 }
 
-fn judged(begun: Begun, stream: Stream) -> Judged {
-    Judged {
+fn judged(begun: Begun, stream: Stream) -> JudgedStream {
+    JudgedStream {
         lane: LANE,
         stream,
         partitioned: stream == Stream::Messages,
@@ -200,7 +200,7 @@ fn only_what_a_complete_walk_of_this_round_did_not_show_is_a_suspect() {
             all,
             [Suspect { id: "c".into(), suspect_run: third.run, proven: true, empty: false, parent: Parent::There }]
         );
-        acquit(w, Stream::Conversations, &["c".into()]).expect("acquitted");
+        clear_suspects(w, Stream::Conversations, &["c".into()]).expect("acquitted");
         assert_eq!(w.transaction(|t| counts(t, Stream::Conversations)).expect("counts"), (0, 0));
     });
 }
@@ -223,7 +223,7 @@ fn orphans_of(w: &mut Writer, begun: Begun) -> Vec<(String, bool)> {
 }
 
 fn bury_conversation(w: &mut Writer, begun: Begun, id: &str) {
-    let buried = bury(w, begun.run, Stream::Conversations, Some(Stream::Messages), &[id.into()], i64::MAX);
+    let buried = make_tombstones(w, begun.run, Stream::Conversations, Some(Stream::Messages), &[id.into()], i64::MAX);
     assert_eq!(buried.expect("buried"), 1);
 }
 
@@ -260,7 +260,7 @@ fn a_tombstone_leaves_its_messages_as_orphans_and_its_walk_counts_no_more() {
         land(w, second, messages("b"), &["b1"], Verdict::Continuous);
         // An older walk is still open. To read it would be in vain.
         w.transaction(|t| {
-            checkpoint::start(t, &Place { lane: LANE, stream: Stream::Messages, partition: "a".into() }, 2, 2)
+            checkpoint::start(t, &WalkKey { lane: LANE, stream: Stream::Messages, partition: "a".into() }, 2, 2)
         })
         .expect("started");
         let open = |w: &mut Writer| {
@@ -273,7 +273,8 @@ fn a_tombstone_leaves_its_messages_as_orphans_and_its_walk_counts_no_more() {
         assert_eq!(open(w), (1, false));
         assert_eq!(suspected(w, second, Stream::Conversations), ["a"]);
         let ids = ["a".to_owned(), "b".to_owned()];
-        let buried = bury(w, second.run, Stream::Conversations, Some(Stream::Messages), &ids, second.since_run);
+        let buried =
+            make_tombstones(w, second.run, Stream::Conversations, Some(Stream::Messages), &ids, second.since_run);
         assert_eq!(buried.expect("buried"), 1, "b was seen in this round");
         assert_eq!(open(w), (0, true));
         // The messages count as present until every list was read that they may have moved to. b was read before
@@ -287,7 +288,8 @@ fn a_tombstone_leaves_its_messages_as_orphans_and_its_walk_counts_no_more() {
         assert_eq!(orphans_of(w, second), ["a1", "a3"].map(|id| (id.to_owned(), true)));
         assert_eq!(search(w, second, 9), Vec::<String>::new());
         assert_eq!(
-            bury(w, second.run, Stream::Messages, None, &["a1".into(), "a3".into()], i64::MAX).expect("buried"),
+            make_tombstones(w, second.run, Stream::Messages, None, &["a1".into(), "a3".into()], i64::MAX)
+                .expect("buried"),
             2
         );
         assert_eq!(holds(w, Stream::Messages).0, ["a2", "b1"]);
@@ -316,7 +318,8 @@ fn a_search_waits_with_the_list_of_a_conversation_that_is_a_suspect_itself() {
         assert_eq!(suspected(w, second, Stream::Conversations), ["a", "b"]);
         bury_conversation(w, second, "a");
         assert_eq!(search(w, second, 9), ["c"]);
-        let left = |w: &mut Writer| w.transaction(|t| orphans::left(t, Stream::Messages, Stream::Conversations));
+        let left =
+            |w: &mut Writer| w.transaction(|t| orphans::count_remaining(t, Stream::Messages, Stream::Conversations));
         assert_eq!(left(w).expect("left"), (1, 2), "b is still to be read, if it is there");
     });
 }
@@ -353,11 +356,12 @@ fn an_older_versions_kill_left_messages_without_a_conversation() {
         land(w, first, CONVERSATIONS, &["a", "b"], Verdict::Continuous);
         land(w, first, messages("a"), &["a1", "a2"], Verdict::Continuous);
         land(w, first, messages("b"), &["b1"], Verdict::Continuous);
-        bury(w, 9, Stream::Conversations, None, &["a".into()], first.since_run + 1).expect("buried");
+        make_tombstones(w, 9, Stream::Conversations, None, &["a".into()], first.since_run + 1).expect("buried");
         assert_eq!(orphans_of(w, first), []);
         orphans::leave_the_rest(w, first.run, Stream::Conversations, Stream::Messages).expect("left");
         assert_eq!(orphans_of(w, first).len(), 2);
-        let left = |w: &mut Writer| w.transaction(|t| orphans::left(t, Stream::Messages, Stream::Conversations));
+        let left =
+            |w: &mut Writer| w.transaction(|t| orphans::count_remaining(t, Stream::Messages, Stream::Conversations));
         assert_eq!(left(w).expect("left"), (2, 1));
     });
 }
@@ -407,7 +411,8 @@ fn a_search_begins_with_the_same_contact_and_goes_on_in_the_next_run() {
         for list in ["a", "b", "c", "d", "e"] {
             land(w, first, messages(list), &[&format!("{list}1")], Verdict::Continuous);
         }
-        orphans::relate(w, first.run, Stream::Conversations, Stream::Messages, &["a".into()]).expect("related");
+        orphans::mark_related_lists(w, first.run, Stream::Conversations, Stream::Messages, &["a".into()])
+            .expect("related");
         bury_conversation(w, first, "a");
         assert_eq!(search(w, first, 1), ["d"]);
         land(w, first, messages("d"), &["d1"], Verdict::Continuous);
@@ -492,7 +497,7 @@ fn a_walk_that_ended_where_the_list_is_known_concludes_nothing() {
         // A list with a suspect is read to its end, changed or not. The other list is not asked for.
         let third = begin(w);
         assert_eq!(land_settled(w, third, &["c", "d"], "new").skipped, 1);
-        let place = |c: &str| Place { lane: LANE, stream: Stream::Messages, partition: c.into() };
+        let place = |c: &str| WalkKey { lane: LANE, stream: Stream::Messages, partition: c.into() };
         let d = w.transaction(|t| checkpoint::find(t, &place("d"))).expect("found").expect("a checkpoint");
         assert_eq!((d.since_run, d.known_since), (third.run, None));
         land(w, third, messages("d"), &["n1"], Verdict::Continuous);
@@ -522,14 +527,14 @@ fn a_conversation_that_is_back_has_its_messages_read_to_the_end() {
         bury_conversation(w, second, "c");
         let ids: Vec<String> = orphans_of(w, second).into_iter().map(|(id, _)| id).filter(|id| id != "m1").collect();
         // All but one of these messages are deleted, too, so the one that is left is no place to stop at.
-        assert_eq!(bury(w, 9, Stream::Messages, None, &ids, i64::MAX).expect("buried"), 3);
+        assert_eq!(make_tombstones(w, 9, Stream::Messages, None, &ids, i64::MAX).expect("buried"), 3);
         let all = w.transaction(|t| standing(t, LANE, Stream::Messages, second.since_run)).expect("standing");
         assert_eq!((all.walks, all.skipped, all.verdict()), (0, 1, Verdict::Continuous));
         end(w, second);
 
         let third = begin(w);
         assert_eq!(land_settled(w, third, &["c", "d"], "same").skipped, 1);
-        let place = Place { lane: LANE, stream: Stream::Messages, partition: "c".into() };
+        let place = WalkKey { lane: LANE, stream: Stream::Messages, partition: "c".into() };
         let c = w.transaction(|t| checkpoint::find(t, &place)).expect("found").expect("a checkpoint");
         assert_eq!((c.since_run, c.known_since), (third.run, None));
         let landed = land(w, third, messages("c"), &["m1", "m2", "m3", "m4"], Verdict::Continuous);

@@ -1,7 +1,7 @@
 //! Reads the mirror's log of deliveries. What a destination holds, only the destination knows. The log shows that it
 //! holds less than it was given, which the destination alone cannot know.
 
-use super::changes::Reading;
+use super::changes::MirrorView;
 use super::failed;
 use crate::error::Result;
 use crate::mirror::pending_deliveries;
@@ -22,7 +22,7 @@ pub struct Logged {
     pub delivery_id: Option<String>,
 }
 
-impl Reading {
+impl MirrorView {
     /// Returns the latest delivery of each stream to the destination `place`. Leaves out streams that were never
     /// delivered there.
     pub fn delivered_to(&self, place: &str) -> Result<Vec<Logged>> {

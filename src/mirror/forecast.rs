@@ -14,7 +14,7 @@ use crate::streams::Stream;
 
 /// What is known of the lists of a partitioned stream.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Lists {
+pub struct ListsForecast {
     /// For each list that was read whole, its number of records.
     pub rows: HashMap<Box<str>, u64>,
     /// The same for each list that the next incremental run reads whatever its entry shows. Either it was not read
@@ -28,8 +28,14 @@ pub struct Lists {
 
 /// Reads what is known of a stream's lists. `selection` is the fingerprint of the selected fields, `lookback` is in
 /// milliseconds, and `now` is the server's time in milliseconds since 1970.
-pub fn lists(c: &Connection, stream: Stream, selection: i64, lookback: i64, now: i64) -> rusqlite::Result<Lists> {
-    let mut known = Lists::default();
+pub fn lists(
+    c: &Connection,
+    stream: Stream,
+    selection: i64,
+    lookback: i64,
+    now: i64,
+) -> rusqlite::Result<ListsForecast> {
+    let mut known = ListsForecast::default();
     let to_come = now.saturating_add(clock::APART);
     let mut ask = c.prepare(
         "WITH list AS (SELECT parent, count(*) AS rows FROM record WHERE stream = ?1 AND deleted = 0 GROUP BY parent)

@@ -33,7 +33,7 @@ impl InPlace {
     /// values.
     pub(super) fn of(before: Option<&str>, after: &str) -> InPlace {
         let signatures = Volatile { paths: Vec::new(), signed: true };
-        let cut = |text: &str| signatures.settled(text).unwrap_or_else(|| text.to_owned());
+        let cut = |text: &str| signatures.without_volatile(text).unwrap_or_else(|| text.to_owned());
         // If nothing is declared, only signatures can differ, so that the text before was not read.
         if before.is_none_or(|before| cut(before) == cut(after)) { InPlace::Signatures } else { InPlace::Declared }
     }

@@ -13,7 +13,7 @@ use crate::streams::Stream;
 
 /// How a stored record compares with the row of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Met {
+pub(super) enum LedgerMatch {
     /// The hash is the same.
     Same,
     /// The hash differs, but the texts are equal without the values that are volatile now.
@@ -25,7 +25,7 @@ pub(super) enum Met {
 }
 
 /// The ledger's row of a record.
-pub(super) struct Known {
+pub(super) struct LedgerRow {
     pub hash: [u8; 16],
     pub seq: i64,
     pub last_run: i64,
@@ -38,9 +38,9 @@ pub(super) struct Known {
     in_place: u8,
 }
 
-impl Known {
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Known> {
-        Ok(Known {
+impl LedgerRow {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
+        Ok(LedgerRow {
             hash: row.get(0)?,
             seq: row.get(1)?,
             last_run: row.get(2)?,
@@ -52,18 +52,18 @@ impl Known {
     }
 
     /// Compares the record with the row. `selected_in` is the last run in which the stream's selected fields changed.
-    pub(super) fn meets(
+    pub(super) fn compare_with(
         &self,
         t: &Transaction<'_>,
         landing: &Landing,
         record: &Record,
         selected_in: Option<i64>,
-    ) -> rusqlite::Result<Met> {
+    ) -> rusqlite::Result<LedgerMatch> {
         if self.hash == record.hash.to_be_bytes() {
-            return Ok(Met::Same);
+            return Ok(LedgerMatch::Same);
         }
         if landing.masked {
-            return Ok(Met::Changed);
+            return Ok(LedgerMatch::Changed);
         }
         let stream = landing.place.stream;
         let stored: Option<String> = t
@@ -71,18 +71,18 @@ impl Known {
             .query_row([self.seq], |r| r.get(0))
             .optional()?;
         let Some(stored) = stored else {
-            return Ok(Met::Changed);
+            return Ok(LedgerMatch::Changed);
         };
-        let settled = |text| landing.volatile[stream].settled(text).map_or(Cow::Borrowed(text), Cow::Owned);
+        let settled = |text| landing.volatile[stream].without_volatile(text).map_or(Cow::Borrowed(text), Cow::Owned);
         let (before, after) = (settled(&stored), settled(payload(landing, record)?));
         // The fields may change within a run, so a record of that very run may have been read with the old ones.
         let other_fields = selected_in.is_some_and(|run| self.last_run <= run);
         Ok(if before == after {
-            Met::Alike
+            LedgerMatch::Alike
         } else if other_fields && compare::fills(&before, &after, &landing.nested) {
-            Met::Filled
+            LedgerMatch::Filled
         } else {
-            Met::Changed
+            LedgerMatch::Changed
         })
     }
 
@@ -100,16 +100,16 @@ impl Known {
         t: &Transaction<'_>,
         landing: &Landing,
         record: &Record,
-        met: Met,
+        met: LedgerMatch,
     ) -> rusqlite::Result<()> {
         let stream = landing.place.stream;
         let first = self.last_run != landing.run;
-        if met != Met::Same {
+        if met != LedgerMatch::Same {
             ledger::seen_with_hash(t, (stream, record), landing.run)?;
         } else if first {
             ledger::seen(t, (stream, record), landing.run)?;
         }
-        if met != Met::Same || (first && record.volatile) {
+        if met != LedgerMatch::Same || (first && record.volatile) {
             self.write_in_place(t, landing, record)?;
         }
         Ok(())

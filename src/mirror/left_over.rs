@@ -39,7 +39,7 @@ pub fn of(c: &Connection, stream: Stream, most: Most) -> rusqlite::Result<LeftOv
     let changes = settings::changes(c, stream, 0)?;
     let last = |of: Bearing| changes.iter().filter(|c| c.setting.bearing() == of).map(|c| c.run).max().unwrap_or(0);
     let (mut shown, whose) = (last(Bearing::Which), last(Bearing::Whose));
-    if whose > shown && count(c, stream, whose)?.0 > most.of(live(c, stream)?) {
+    if whose > shown && count(c, stream, whose)?.0 > most.limit_for(live(c, stream)?) {
         shown = whose;
     }
     let (count, last_run) = count(c, stream, shown)?;
@@ -48,7 +48,7 @@ pub fn of(c: &Connection, stream: Stream, most: Most) -> rusqlite::Result<LeftOv
     }
     let since = changes.iter().filter(|change| change.run > last_run);
     let decides = since.filter(|c| matches!(c.setting.bearing(), Bearing::Which | Bearing::Whose));
-    let settings = decides.map(|change| change.setting.told()).collect();
+    let settings = decides.map(|change| change.setting.display_name()).collect();
     Ok(LeftOver { shown, count, ids: ids(c, stream, shown, TOLD)?, settings })
 }
 

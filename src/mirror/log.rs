@@ -35,7 +35,7 @@ pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Folds the log in. Returns a note if the log is large and cannot be folded in whole, because a program still reads
 /// the mirror as it was before.
-pub fn kept_by_a_reader(writer: &mut Writer) -> Result<Option<String>> {
+pub fn fold_in(writer: &mut Writer) -> Result<Option<String>> {
     let path = writer.path().to_owned();
     // `frames` are in the log; `folded` of them are in the file now.
     let (frames, folded): (i64, i64) =

@@ -130,10 +130,10 @@ mod tests {
         // The migration also took the sums of the records that were there.
         assert_eq!(count(&c, "payload_sum"), 1);
         let path = Path::new("m.db");
-        assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Finding::Sound);
+        assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Soundness::Sound);
         c.execute_batch("DROP TRIGGER temp.sum_of_body_contacts; UPDATE body_contacts SET payload = '{} '")
             .expect("by hand");
-        assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Finding::Records);
+        assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Soundness::Records);
     }
 
     #[test]

@@ -23,9 +23,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::checkpoint::{self, Lane, Pass, Place};
-use super::deletions::{Judged, Parent, Suspect};
-use super::parents::NAMED;
+use super::checkpoint::{self, Lane, Pass, WalkKey};
+use super::deletions::{JudgedStream, Parent, Suspect};
+use super::parents::PARENT_ID_SQL;
 use super::store::{Writer, has_table};
 use crate::error::Result;
 use crate::streams::Stream;
@@ -35,7 +35,7 @@ const IS_ORPHAN: &str = "r.stream = ?1 AND r.suspect_run IS NOT NULL AND r.delet
     AND NOT EXISTS (SELECT 1 FROM record AS p WHERE p.stream = ?2 AND p.id = r.parent AND p.deleted = 0)";
 
 /// Makes the live records of a parent orphans. Returns how many.
-pub(super) fn leave(t: &Transaction<'_>, child: Stream, parent: &str, run: i64) -> rusqlite::Result<u64> {
+pub(super) fn mark_orphans(t: &Transaction<'_>, child: Stream, parent: &str, run: i64) -> rusqlite::Result<u64> {
     t.prepare_cached(
         "UPDATE record INDEXED BY record_parents SET suspect_run = ?, suspect_since = ?
          WHERE stream = ? AND parent = ? AND deleted = 0",
@@ -57,7 +57,7 @@ pub fn leave_the_rest(writer: &mut Writer, run: i64, stream: Stream, child: Stre
             .query_map(params![stream.number(), child.number()], |r| r.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         for parent in parents {
-            leave(t, child, &parent, run)?;
+            mark_orphans(t, child, &parent, run)?;
         }
         Ok(())
     })
@@ -67,7 +67,7 @@ pub fn leave_the_rest(writer: &mut Writer, run: i64, stream: Stream, child: Stre
 /// starting after `behind`.
 pub fn orphans(
     writer: &mut Writer,
-    of: Judged,
+    of: JudgedStream,
     parent: Stream,
     behind: Option<&Suspect>,
     most: usize,
@@ -101,16 +101,16 @@ fn searched(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Res
 
 /// Notes which lists belong to records of the same contacts as `ids`, which are about to go. These lists are searched
 /// first.
-pub fn relate(writer: &mut Writer, run: i64, parent: Stream, child: Stream, ids: &[String]) -> Result<()> {
-    let Some(column) = parent.refers_by() else { return Ok(()) };
+pub fn mark_related_lists(writer: &mut Writer, run: i64, parent: Stream, child: Stream, ids: &[String]) -> Result<()> {
+    let Some(column) = parent.reference_column() else { return Ok(()) };
     let ids = serde_json::json!(ids).to_string();
     writer.transaction(|t| {
         t.execute(
             &format!(
                 "UPDATE entry SET related = ?3 WHERE stream = ?4 AND partition IN (
-                     SELECT b.id FROM body_{parent} AS b WHERE CAST({NAMED} AS TEXT) IN (
-                         SELECT CAST({NAMED} AS TEXT) FROM body_{parent} AS b WHERE b.id IN (SELECT value FROM json_each(?2))
-                             AND {NAMED} IS NOT NULL))"
+                     SELECT b.id FROM body_{parent} AS b WHERE CAST({PARENT_ID_SQL} AS TEXT) IN (
+                         SELECT CAST({PARENT_ID_SQL} AS TEXT) FROM body_{parent} AS b WHERE b.id IN (SELECT value FROM json_each(?2))
+                             AND {PARENT_ID_SQL} IS NOT NULL))"
             ),
             params![format!("$.{column}"), ids, run, child.number()],
         )
@@ -249,14 +249,14 @@ pub fn begin_search(t: &Transaction<'_>, search: &Search) -> rusqlite::Result<u6
             break;
         }
         left = left.saturating_sub(pages);
-        begin(t, search, &Place { lane: search.lane, stream: search.child, partition })?;
+        begin(t, search, &WalkKey { lane: search.lane, stream: search.child, partition })?;
         begun += 1;
     }
     Ok(begun)
 }
 
 /// Begins the pass over one list. Keeps what an audit of that list has found in this round.
-fn begin(t: &Transaction<'_>, search: &Search, place: &Place) -> rusqlite::Result<()> {
+fn begin(t: &Transaction<'_>, search: &Search, place: &WalkKey) -> rusqlite::Result<()> {
     let at = params![place.lane.name(), place.stream.number(), place.partition, search.round];
     let audited: Option<(i64, i64)> = t
         .prepare_cached(
@@ -276,7 +276,7 @@ fn begin(t: &Transaction<'_>, search: &Search, place: &Place) -> rusqlite::Resul
 
 /// Notes that a pass over a list has closed that began in `since_run`. If it read the whole list, the list counts as
 /// searched. A pass of a search counts for the orphans of its own run, any other pass only for those of earlier runs.
-pub(super) fn closed(t: &Transaction<'_>, place: &Place, since_run: i64) -> rusqlite::Result<()> {
+pub(super) fn closed(t: &Transaction<'_>, place: &WalkKey, since_run: i64) -> rusqlite::Result<()> {
     t.prepare_cached(
         "UPDATE entry SET searched = max(coalesce(searched, 0), coalesce(search, run - 1))
          WHERE stream = ?2 AND partition = ?3 AND lane = ?1 AND run = ?4 AND EXISTS (
@@ -288,7 +288,7 @@ pub(super) fn closed(t: &Transaction<'_>, place: &Place, since_run: i64) -> rusq
 }
 
 /// Returns how many orphans a stream has, and how many lists are still to be searched for them.
-pub fn left(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<(u64, u64)> {
+pub fn count_remaining(t: &Transaction<'_>, child: Stream, parent: Stream) -> rusqlite::Result<(u64, u64)> {
     let (orphans, newest): (u64, Option<i64>) = t.query_row(
         &format!("SELECT count(*), max(r.suspect_run) FROM record AS r INDEXED BY record_suspects WHERE {IS_ORPHAN}"),
         params![child.number(), parent.number()],

@@ -3,11 +3,11 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::checkpoint::Place;
+use super::checkpoint::WalkKey;
 use crate::streams::Stream;
 
 /// The SQL of the parent that a record `b` names in the member at path `?1`: an id, or an object that holds one.
-pub(super) const NAMED: &str = "CASE json_type(b.payload, ?1)
+pub(super) const PARENT_ID_SQL: &str = "CASE json_type(b.payload, ?1)
     WHEN 'object' THEN coalesce(json_extract(b.payload, ?1 || '._id'), json_extract(b.payload, ?1 || '.id'))
     ELSE json_extract(b.payload, ?1) END";
 
@@ -22,15 +22,15 @@ pub fn is_live(t: &Transaction<'_>, stream: Stream, id: &str) -> rusqlite::Resul
 
 /// The SQL condition for a member of a last record that proves that there is one. If there is none, some servers send
 /// an object without these members.
-const SAYS_SO: &str = "key IN ('createdAt', '_id', 'id', 'content') AND atom IS NOT NULL AND atom <> ''";
+const PROVES_RECORD_SQL: &str = "key IN ('createdAt', '_id', 'id', 'content') AND atom IS NOT NULL AND atom <> ''";
 
 /// Returns whether a record shows that its list is not empty, in its member `last`. For example, a conversation shows
 /// its last message.
-pub fn tells_last(t: &Transaction<'_>, (stream, last): (Stream, &str), id: &str) -> rusqlite::Result<bool> {
+pub fn shows_last_record(t: &Transaction<'_>, (stream, last): (Stream, &str), id: &str) -> rusqlite::Result<bool> {
     let sql = format!(
         "SELECT EXISTS (SELECT 1 FROM record AS r JOIN body_{stream} AS b ON b.seq = r.seq
              WHERE r.stream = ?1 AND r.id = ?2 AND r.deleted = 0
-               AND EXISTS (SELECT 1 FROM json_each(b.payload, ?3) WHERE {SAYS_SO}))"
+               AND EXISTS (SELECT 1 FROM json_each(b.payload, ?3) WHERE {PROVES_RECORD_SQL}))"
     );
     t.query_row(&sql, params![stream.number(), id, format!("$.{last}")], |r| r.get(0))
 }
@@ -46,7 +46,7 @@ pub fn others(t: &Transaction<'_>, stream: Stream, but: &[String], most: usize) 
 
 /// Returns whether a list was read to its end in the round that began with run `since`. A record that such a reading
 /// did not show is not in the list.
-pub fn is_read_whole(t: &Transaction<'_>, place: &Place, since: i64) -> rusqlite::Result<bool> {
+pub fn is_read_whole(t: &Transaction<'_>, place: &WalkKey, since: i64) -> rusqlite::Result<bool> {
     let whole: Option<bool> = t
         .query_row(
             "SELECT open = 0 AND verdict IN ('proven', 'continuous') AND at_known = 0 FROM checkpoint
@@ -60,7 +60,7 @@ pub fn is_read_whole(t: &Transaction<'_>, place: &Place, since: i64) -> rusqlite
 
 /// What a stream that was read as one list lacks, compared with what its parents show.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unshown {
+pub struct LackedByOneList {
     /// Parents that show a last record although no record of the stream names them.
     pub parents: u64,
     /// The id of one of them.
@@ -77,14 +77,14 @@ pub fn unshown(
     t: &Transaction<'_>,
     (stream, column): (Stream, &str),
     (parent, last): (Stream, &str),
-) -> rusqlite::Result<Unshown> {
+) -> rusqlite::Result<LackedByOneList> {
     t.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS named_parent (id TEXT PRIMARY KEY) WITHOUT ROWID; DELETE FROM named_parent",
     )?;
     t.execute(
         &format!(
             "INSERT OR IGNORE INTO named_parent
-             SELECT CAST({NAMED} AS TEXT) FROM body_{stream} AS b WHERE {NAMED} IS NOT NULL"
+             SELECT CAST({PARENT_ID_SQL} AS TEXT) FROM body_{stream} AS b WHERE {PARENT_ID_SQL} IS NOT NULL"
         ),
         [format!("$.{column}")],
     )?;
@@ -93,11 +93,11 @@ pub fn unshown(
             "SELECT count(*) FILTER (WHERE lacks), min(id) FILTER (WHERE lacks), count(*),
                     (SELECT count(*) FROM named_parent)
              FROM (SELECT b.id, b.id NOT IN (SELECT id FROM named_parent)
-                          AND EXISTS (SELECT 1 FROM json_each(b.payload, ?1) WHERE {SAYS_SO}) AS lacks
+                          AND EXISTS (SELECT 1 FROM json_each(b.payload, ?1) WHERE {PROVES_RECORD_SQL}) AS lacks
                    FROM body_{parent} AS b)"
         ),
         [format!("$.{last}")],
-        |r| Ok(Unshown { parents: r.get(0)?, first: r.get(1)?, all: r.get(2)?, named: r.get(3)? }),
+        |r| Ok(LackedByOneList { parents: r.get(0)?, first: r.get(1)?, all: r.get(2)?, named: r.get(3)? }),
     )?;
     t.execute_batch("DELETE FROM named_parent")?;
     Ok(told)
@@ -108,9 +108,9 @@ pub fn unshown(
 pub fn unlisted(c: &Connection, (stream, column): (Stream, &str), parent: Stream, as_of: i64) -> rusqlite::Result<u64> {
     c.query_row(
         &format!(
-            "SELECT count(*) FROM body_{stream} AS b WHERE {NAMED} IS NOT NULL AND NOT EXISTS (
+            "SELECT count(*) FROM body_{stream} AS b WHERE {PARENT_ID_SQL} IS NOT NULL AND NOT EXISTS (
                  SELECT 1 FROM record AS r WHERE r.stream = ?2 AND r.deleted = 0 AND r.seq <= ?3
-                     AND r.id = CAST({NAMED} AS TEXT))"
+                     AND r.id = CAST({PARENT_ID_SQL} AS TEXT))"
         ),
         params![format!("$.{column}"), parent.number(), as_of],
         |r| r.get(0),

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::clock::is_ahead;
 use crate::mirror::checkpoint;
-use crate::mirror::checkpoint::{Lane, Pass, Place, gone, parent};
+use crate::mirror::checkpoint::{Lane, Pass, WalkKey, parent, parent_gone_sql};
 use crate::mirror::{orphans, settings};
 use crate::streams::{self, Stream};
 
@@ -44,7 +44,7 @@ impl Partitions {
     /// Returns whether an unchanged n-th record of the page is a sign that its list is unchanged. It is one if it
     /// shows something of its list. It is also one if it shows nothing, the mirror holds no records of its list, and
     /// silence means an empty list on this server.
-    fn is_sign(&self, t: &Transaction<'_>, n: usize, place: &Place) -> rusqlite::Result<bool> {
+    fn is_sign(&self, t: &Transaction<'_>, n: usize, place: &WalkKey) -> rusqlite::Result<bool> {
         if self.signs.get(n).copied().unwrap_or(false) {
             return Ok(true);
         }
@@ -54,7 +54,7 @@ impl Partitions {
 
 /// What the mirror knows of a list: the last pass over it that was begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct ListState {
     /// The seq that the parent record had when the pass was begun.
     pub entry_seq: i64,
     /// A fingerprint of the fields that were selected.
@@ -83,7 +83,7 @@ pub const UNTOLD: i64 = i64::MAX;
 /// seconds.
 const ROUNDED: i64 = 1000;
 
-impl Known {
+impl ListState {
     /// Returns whether the list need not be read. All of this must hold:
     ///
     /// - the entry is the same as when the list was read whole, with the same fields;
@@ -110,11 +110,11 @@ impl Known {
 
 /// Begins the pass over the list of the page's n-th record, unless this round has begun it or the list may be
 /// skipped. Returns `true` if the list is skipped and this round had not counted it yet.
-pub fn meet(
+pub fn begin_or_skip(
     t: &Transaction<'_>,
     partitions: &Partitions,
     n: usize,
-    place: &Place,
+    place: &WalkKey,
     seq: i64,
     run: i64,
 ) -> rusqlite::Result<bool> {
@@ -169,14 +169,14 @@ pub fn meet(
     Ok(false)
 }
 
-fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Known>> {
+fn find(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<Option<ListState>> {
     let counts_since = settings::counts_since(t, place.stream);
     t.prepare_cached(
         "SELECT entry_seq, selection, lane = 'incremental', run, began, newest, whole AND run >= ?, skipped, lags
          FROM entry WHERE stream = ? AND partition = ?",
     )?
     .query_row(params![counts_since, place.stream.number(), place.partition], |r| {
-        Ok(Known {
+        Ok(ListState {
             entry_seq: r.get(0)?,
             selection: r.get(1)?,
             incremental: r.get(2)?,
@@ -191,14 +191,14 @@ fn find(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<Known>> {
     .optional()
 }
 
-fn holds_records(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
+fn holds_records(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<bool> {
     t.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_parents WHERE stream = ? AND parent = ? AND deleted = 0)",
     )?
         .query_row(params![place.stream.number(), place.partition], |r| r.get(0))
 }
 
-fn holds_suspects(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<bool> {
+fn holds_suspects(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<bool> {
     t.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM record INDEXED BY record_suspected_lists
              WHERE stream = ? AND parent = ? AND suspect_run IS NOT NULL)",
@@ -273,7 +273,7 @@ pub fn renumber(t: &Transaction<'_>, parent: Stream, id: &str, before: i64, now:
     Ok(())
 }
 
-fn skip(t: &Transaction<'_>, place: &Place, round: i64) -> rusqlite::Result<()> {
+fn skip(t: &Transaction<'_>, place: &WalkKey, round: i64) -> rusqlite::Result<()> {
     t.prepare_cached("UPDATE entry SET skipped = ? WHERE stream = ? AND partition = ?")?.execute(params![
         round,
         place.stream.number(),
@@ -284,7 +284,7 @@ fn skip(t: &Transaction<'_>, place: &Place, round: i64) -> rusqlite::Result<()> 
 
 /// Notes that a pass that began in `since_run` has closed. Has no effect if another pass over the list was begun
 /// since.
-pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool) -> rusqlite::Result<()> {
+pub fn closed(t: &Transaction<'_>, place: &WalkKey, since_run: i64, complete: bool) -> rusqlite::Result<()> {
     let (newest, seen): (Option<i64>, u64) = t
         .prepare_cached("SELECT newest, seen FROM checkpoint WHERE lane = ? AND stream = ? AND partition = ?")?
         .query_row(params![place.lane.name(), place.stream.number(), place.partition], |r| {
@@ -312,7 +312,7 @@ pub fn closed(t: &Transaction<'_>, place: &Place, since_run: i64, complete: bool
 
 /// Notes that the incomplete lists of a stream are read again, in a pass that begins in `run`.
 pub fn reopened(t: &Transaction<'_>, lane: Lane, stream: Stream, run: i64, now: i64) -> rusqlite::Result<()> {
-    let gone = gone(t, stream);
+    let gone = parent_gone_sql(t, stream);
     t.execute(
         &format!(
             "UPDATE entry SET lane = ?1, run = ?3, began = ?5, whole = 0, skipped = NULL, search = NULL
@@ -356,7 +356,7 @@ mod tests {
 
     const DAY: i64 = 86_400_000;
     const NOW: i64 = 110 * DAY;
-    const KNOWN: Known = Known {
+    const KNOWN: ListState = ListState {
         entry_seq: 7,
         selection: 1,
         incremental: true,
@@ -373,19 +373,19 @@ mod tests {
         assert!(KNOWN.is_unchanged(7, 1, 3 * DAY, NOW));
         assert!(!KNOWN.is_unchanged(8, 1, 3 * DAY, NOW), "another entry");
         assert!(!KNOWN.is_unchanged(7, 2, 3 * DAY, NOW), "other fields");
-        assert!(!Known { whole: false, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "not read whole");
-        assert!(!Known { lags: true, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "it lags behind its list");
+        assert!(!ListState { whole: false, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "not read whole");
+        assert!(!ListState { lags: true, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "it lags behind its list");
         assert!(!KNOWN.is_unchanged(7, 1, 10 * DAY, NOW), "on the day, it may still change");
         assert!(KNOWN.is_unchanged(7, 1, 10 * DAY - 1, NOW));
-        assert!(Known { newest: None, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "there was nothing in it");
+        assert!(ListState { newest: None, ..KNOWN }.is_unchanged(7, 1, 3 * DAY, NOW), "there was nothing in it");
     }
 
     #[test]
     fn records_that_tell_no_moment_may_be_new_unless_nobody_looks_back() {
-        let untold = Known { newest: Some(UNTOLD), ..KNOWN };
+        let untold = ListState { newest: Some(UNTOLD), ..KNOWN };
         assert!(!untold.is_unchanged(7, 1, 1, NOW));
         assert!(untold.is_unchanged(7, 1, 0, NOW));
-        assert!(Known { newest: Some(101 * DAY), ..KNOWN }.is_unchanged(7, 1, 0, NOW));
+        assert!(ListState { newest: Some(101 * DAY), ..KNOWN }.is_unchanged(7, 1, 0, NOW));
     }
 
     #[test]
@@ -393,7 +393,7 @@ mod tests {
         for lookback in [0, 3 * DAY] {
             assert!(!KNOWN.is_unchanged(7, 1, lookback, 95 * DAY), "it was read by a clock that was wrong");
             assert!(KNOWN.is_unchanged(7, 1, lookback, 100 * DAY - 300_000), "clocks may differ by five minutes");
-            let of_2100 = Known { newest: Some(47_482 * DAY), ..KNOWN };
+            let of_2100 = ListState { newest: Some(47_482 * DAY), ..KNOWN };
             assert!(!of_2100.is_unchanged(7, 1, lookback, NOW), "new ones may stand behind it");
         }
         assert_eq!((KNOWN.known_since(1, 95 * DAY), KNOWN.known_since(1, NOW)), (None, Some(100 * DAY)));
@@ -418,8 +418,8 @@ mod tests {
         }
     }
 
-    fn place(lane: Lane) -> Place {
-        Place { lane, stream: Stream::Messages, partition: "c".into() }
+    fn place(lane: Lane) -> WalkKey {
+        WalkKey { lane, stream: Stream::Messages, partition: "c".into() }
     }
 
     /// Closes a pass of one window that began in this run.
@@ -437,18 +437,20 @@ mod tests {
         let t = c.transaction().expect("transaction");
         let (both, now) = ([Lane::Backfill, Lane::Incremental], 100 * DAY);
         for (lane, run) in both.into_iter().zip(1..) {
-            assert!(!meet(&t, &partitions(run, now), 0, &place(lane), 5, run).expect("begun"));
+            assert!(!begin_or_skip(&t, &partitions(run, now), 0, &place(lane), 5, run).expect("begun"));
         }
         close(&t, Lane::Backfill, 1);
         let known = find(&t, &place(Lane::Backfill)).expect("find").expect("known");
         assert!(known.incremental && !known.whole, "the incremental lane's pass may have left rows behind");
         close(&t, Lane::Incremental, 2);
-        assert!(!meet(&t, &partitions(2, now), 0, &place(Lane::Incremental), 5, 2).expect("the same round"));
+        assert!(!begin_or_skip(&t, &partitions(2, now), 0, &place(Lane::Incremental), 5, 2).expect("the same round"));
         assert_eq!(skipped(&t, Stream::Messages, 2).expect("skipped").lists, 0, "it is read or skipped, never both");
-        assert!(meet(&t, &partitions(3, now), 0, &place(Lane::Incremental), 5, 3).expect("unchanged"));
-        assert!(!meet(&t, &partitions(3, now), 0, &place(Lane::Incremental), 5, 3).expect("is counted once"));
+        assert!(begin_or_skip(&t, &partitions(3, now), 0, &place(Lane::Incremental), 5, 3).expect("unchanged"));
+        assert!(!begin_or_skip(&t, &partitions(3, now), 0, &place(Lane::Incremental), 5, 3).expect("is counted once"));
         assert_eq!(skipped(&t, Stream::Messages, 3).expect("skipped").lists, 1);
-        assert!(!meet(&t, &partitions(3, now), 0, &place(Lane::Incremental), 6, 3).expect("it changed after all"));
+        assert!(
+            !begin_or_skip(&t, &partitions(3, now), 0, &place(Lane::Incremental), 6, 3).expect("it changed after all")
+        );
         assert_eq!(skipped(&t, Stream::Messages, 3).expect("skipped").lists, 0);
         let own = checkpoint::find(&t, &place(Lane::Incremental)).expect("find").expect("a pass");
         assert_eq!((own.since_run, own.known_since), (3, Some(now)));
@@ -459,7 +461,7 @@ mod tests {
         let mut c = mirror();
         let t = c.transaction().expect("transaction");
         for run in [1, 2] {
-            assert!(!meet(&t, &partitions(run, 9 * DAY), 0, &place(Lane::Backfill), 5, run).expect("begun"));
+            assert!(!begin_or_skip(&t, &partitions(run, 9 * DAY), 0, &place(Lane::Backfill), 5, run).expect("begun"));
             let own = checkpoint::find(&t, &place(Lane::Backfill)).expect("find").expect("a pass");
             assert_eq!((own.pass, own.known_since, own.verdict.is_none()), (run, None, true));
             close(&t, Lane::Backfill, run);
@@ -470,6 +472,6 @@ mod tests {
     fn a_pass_may_end_at_known_rows_only_when_all_of_them_are_known() {
         assert_eq!(KNOWN.known_since(1, NOW), Some(100 * DAY));
         assert_eq!(KNOWN.known_since(2, NOW), None);
-        assert_eq!(Known { whole: false, ..KNOWN }.known_since(1, NOW), None);
+        assert_eq!(ListState { whole: false, ..KNOWN }.known_since(1, NOW), None);
     }
 }

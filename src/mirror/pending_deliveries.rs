@@ -32,7 +32,7 @@ pub struct Pin {
 
 /// A delivery of one stream, for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivered {
+pub struct LoggedDelivery {
     /// The stream.
     pub stream: Stream,
     /// `snapshot` or `changes`.
@@ -146,7 +146,7 @@ pub(super) fn knows_ids(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Logs what a destination was given, and releases what was pinned for it.
-pub fn delivered(writer: &mut Writer, destination: &str, run: i64, what: &[Delivered]) -> Result<()> {
+pub fn delivered(writer: &mut Writer, destination: &str, run: i64, what: &[LoggedDelivery]) -> Result<()> {
     let now = crate::clock::now();
     writer.transaction(|t| {
         for d in what {
@@ -223,7 +223,7 @@ mod tests {
             delivered(w, "another place", 1, &[])?;
             land(w).expect_err("still pinned");
             let delivery_id = Some("of contacts".to_owned());
-            let what = Delivered { stream: Stream::Contacts, content: "changes", up_to_seq: 9, records: 3, delivery_id };
+            let what = LoggedDelivery { stream: Stream::Contacts, content: "changes", up_to_seq: 9, records: 3, delivery_id };
             let ended = |w: &mut Writer, stream, seq, id| w.transaction(|t| can_have_ended_at(t, stream, seq, id));
             assert!(ended(w, Stream::Messages, 5, Some("of messages"))?, "it lies in what is pinned");
             delivered(w, PLACE, 7, &[what])?;

@@ -11,7 +11,7 @@
 
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::checkpoint::{self, Checkpoint, Pass, Place};
+use super::checkpoint::{self, Checkpoint, Pass, WalkKey};
 use super::settings;
 use crate::clock::is_ahead;
 use crate::streams::Stream;
@@ -21,7 +21,7 @@ const CLOCKS: i64 = 3_600_000;
 
 /// Which lists may be asked for by the date of the last change, and how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tails {
+pub struct ChangedSince {
     /// The streams, each with a fingerprint of how its list is asked for.
     pub streams: Vec<(Stream, i64)>,
     /// How far a tail reaches back before the last reading, in milliseconds.
@@ -32,7 +32,7 @@ pub struct Tails {
     pub now: i64,
 }
 
-impl Tails {
+impl ChangedSince {
     /// Returns the moment since which a stream's list is to be asked for changes, in milliseconds since 1970. `None`
     /// if the list must be read whole.
     pub fn since(&self, t: &Transaction<'_>, stream: Stream) -> rusqlite::Result<Option<i64>> {
@@ -100,7 +100,7 @@ pub fn closed(
 /// reading, if the list is now asked for in another way, or if the tail's moment lies in the future.
 pub fn checkpoint(
     t: &Transaction<'_>,
-    place: &Place,
+    place: &WalkKey,
     query: i64,
     run: i64,
     now: i64,
@@ -150,10 +150,14 @@ mod tests {
         on(c, |t| closed(t, STREAM, query, run, tail, 9 * 24 * HOUR));
     }
 
-    /// Returns [`Tails::since`] in days after 1970, asked on that day with a lookback of six hours.
+    /// Returns [`ChangedSince::since`] in days after 1970, asked on that day with a lookback of six hours.
     fn since(c: &mut Connection, query: i64, day: i64) -> Option<i64> {
-        let tails =
-            Tails { streams: vec![(STREAM, query)], lookback: 6 * HOUR, full_every: 72 * HOUR, now: day * 24 * HOUR };
+        let tails = ChangedSince {
+            streams: vec![(STREAM, query)],
+            lookback: 6 * HOUR,
+            full_every: 72 * HOUR,
+            now: day * 24 * HOUR,
+        };
         let since = on(c, |t| tails.since(t, STREAM));
         since.map(|moment| (moment + 7 * HOUR) / (24 * HOUR))
     }
@@ -196,7 +200,7 @@ mod tests {
         on(&mut c, |t| closed(t, STREAM, 1, 3, false, 3 * 24 * HOUR));
         assert_eq!(moments(&c), (3 * 24 * HOUR, 3 * 24 * HOUR));
         assert_eq!(since(&mut c, 1, 4), Some(3));
-        let place = Place { lane: Lane::Incremental, stream: STREAM, partition: String::new() };
+        let place = WalkKey { lane: Lane::Incremental, stream: STREAM, partition: String::new() };
         let pass = Pass { known_since: Some(6 * 24 * HOUR), audited: None };
         on(&mut c, |t| checkpoint::start_pass(t, &place, 4, 4, &pass));
         let anew = on(&mut c, |t| checkpoint(t, &place, 1, 5, 4 * 24 * HOUR)).expect("a checkpoint");
@@ -228,7 +232,7 @@ mod tests {
     fn a_tail_is_gone_on_with_as_it_was_asked_for_or_begins_anew_and_whole() {
         let mut c = mirror();
         close(&mut c, 1, 1, false);
-        let place = Place { lane: Lane::Incremental, stream: STREAM, partition: String::new() };
+        let place = WalkKey { lane: Lane::Incremental, stream: STREAM, partition: String::new() };
         let pass = Pass { known_since: Some(5), audited: None };
         on(&mut c, |t| checkpoint::start_pass(t, &place, 2, 2, &pass));
         let mut at = |query| on(&mut c, |t| checkpoint(t, &place, query, 3, 9 * 24 * HOUR)).expect("a checkpoint");

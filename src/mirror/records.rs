@@ -28,8 +28,8 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::audits;
-use super::checkpoint::{self, Advance, Place};
-use super::known::{Known, Met};
+use super::checkpoint::{self, Advance, WalkKey};
+use super::known::{LedgerMatch, LedgerRow};
 use super::ledger;
 use super::readings;
 use super::reread::{self, Remembered};
@@ -53,7 +53,7 @@ pub const EMPTY: &str = "the list came out empty, but the mirror holds records o
 /// A page to land, with everything that landing it depends on.
 pub struct Landing {
     /// The walk that the page belongs to.
-    pub place: Place,
+    pub place: WalkKey,
     /// The run that lands it.
     pub run: i64,
     /// The server's time, in milliseconds since 1970.
@@ -150,7 +150,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
             return Err(rusqlite::Error::StatementChangedRows(disputed.len()));
         }
         landed.ended = landing.closes;
-        if ends_here(landing, &landed) && !is_more_told(t, landing)? {
+        if ends_here(landing, &landed) && !server_total_exceeds(t, landing)? {
             landed.ended = true;
             landing.advance.verdict = Some(Verdict::Continuous);
             landing.advance.at_known = true;
@@ -163,7 +163,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
         if !landing.believe_empty && comes_out_empty(t, landing)? {
             landing.advance.verdict = Some(Verdict::Incomplete(EMPTY.into()));
         }
-        settle_aside(t, landing)?;
+        apply_set_aside(t, landing)?;
         if landing.advance.verdict.is_none() {
             reread::remember(t, &landing.place, &landing.remembered)?;
         }
@@ -184,8 +184,8 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
                     continue;
                 }
                 let place =
-                    Place { lane: landing.place.lane, stream: partitions.stream, partition: record.id.to_string() };
-                landed.skipped += u64::from(partitions::meet(t, partitions, n, &place, seq, landing.run)?);
+                    WalkKey { lane: landing.place.lane, stream: partitions.stream, partition: record.id.to_string() };
+                landed.skipped += u64::from(partitions::begin_or_skip(t, partitions, n, &place, seq, landing.run)?);
             }
         }
         Ok(landed)
@@ -195,7 +195,7 @@ pub fn land(writer: &mut Writer, landing: &mut Landing) -> Result<Landed> {
 
 /// Stores what the page has set aside. If the walk closes as complete, or gives up its whole list, and the pass has
 /// set something aside, changes the verdict to incomplete, with that as the reason.
-fn settle_aside(t: &Transaction<'_>, landing: &mut Landing) -> rusqlite::Result<()> {
+fn apply_set_aside(t: &Transaction<'_>, landing: &mut Landing) -> rusqlite::Result<()> {
     if landing.advance.from == 0 {
         set_aside::clear(t, &landing.place)?;
     }
@@ -221,7 +221,7 @@ fn ends_here(landing: &Landing, landed: &Landed) -> bool {
 
 /// Returns whether the server states more records for a list than the mirror holds. The walk then reads on behind the
 /// known rows, because messages of a conversation that was merged into this one may stand there.
-fn is_more_told(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
+fn server_total_exceeds(t: &Transaction<'_>, landing: &Landing) -> rusqlite::Result<bool> {
     let (place, Some(total)) = (&landing.place, landing.advance.total) else { return Ok(false) };
     let held: u64 = t
         .prepare_cached(
@@ -268,8 +268,9 @@ fn store(
     )?;
     let selected_in = settings::fields_changed_in(t, stream)?;
     for (n, record) in landing.records.rows.iter().enumerate() {
-        let known: Option<Known> =
-            find.query_row(params![stream.number(), &*record.id, parent.is_some(), parent], Known::read).optional()?;
+        let known: Option<LedgerRow> = find
+            .query_row(params![stream.number(), &*record.id, parent.is_some(), parent], LedgerRow::read)
+            .optional()?;
         if known.as_ref().is_some_and(|known| known.last_run >= landing.since_run) {
             landed.repeated += 1;
         }
@@ -277,7 +278,7 @@ fn store(
             // The row was set aside, so the record stays as it was. A negative `seq` matches no stored entry, so that
             // its list is read.
             if known.is_some_and(|known| !known.deleted) {
-                see(t, stream, &record.id, landing.run)?;
+                mark_seen(t, stream, &record.id, landing.run)?;
             }
             seqs.push(-landing.run);
             continue;
@@ -301,8 +302,8 @@ fn store(
             died = Some(known.seq);
         }
         if let Some(known) = known.filter(|known| !known.deleted) {
-            let met = known.meets(t, landing, record, selected_in)?;
-            if !matches!(met, Met::Changed | Met::Filled) {
+            let met = known.compare_with(t, landing, record, selected_in)?;
+            if !matches!(met, LedgerMatch::Changed | LedgerMatch::Filled) {
                 known.keep(t, landing, record, met)?;
                 if known.unsettled {
                     clear(t, stream, &record.id, parent)?;
@@ -310,7 +311,7 @@ fn store(
                 seqs.push(known.seq);
                 continue;
             }
-            if met == Met::Filled {
+            if met == LedgerMatch::Filled {
                 landed.filled += 1;
                 filled_in = Some(known.seq);
             } else {
@@ -346,7 +347,7 @@ pub(super) fn payload<'l>(landing: &'l Landing, record: &Record) -> rusqlite::Re
 }
 
 /// Notes that a list showed the record, although its present values are unknown.
-fn see(t: &Transaction<'_>, stream: Stream, id: &str, run: i64) -> rusqlite::Result<()> {
+fn mark_seen(t: &Transaction<'_>, stream: Stream, id: &str, run: i64) -> rusqlite::Result<()> {
     t.prepare_cached(
         "UPDATE record SET last_run = ?, suspect_run = NULL, suspect_since = NULL WHERE stream = ? AND id = ?",
     )?

@@ -7,16 +7,16 @@ use std::collections::HashSet;
 use rusqlite::{Transaction, params};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::checkpoint::Place;
+use super::checkpoint::WalkKey;
 
 /// A question for rows of a list: the page size, and the first row, counted from 0.
-pub type Asked = (u32, u64);
+pub type RowRange = (u32, u64);
 
 /// What a window adds to the memory of its walk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remembered {
     /// Questions that were asked.
-    pub asked: Vec<Asked>,
+    pub asked: Vec<RowRange>,
     /// Fingerprints of the ids that the current closing reading has shown.
     pub shown: Vec<i64>,
     /// Whether a closing reading begins with this window. What the one before it showed is then forgotten.
@@ -29,7 +29,7 @@ pub fn fingerprint(id: &str) -> i64 {
 }
 
 /// Stores what a window adds.
-pub(super) fn remember(t: &Transaction<'_>, place: &Place, add: &Remembered) -> rusqlite::Result<()> {
+pub(super) fn remember(t: &Transaction<'_>, place: &WalkKey, add: &Remembered) -> rusqlite::Result<()> {
     if add.begins {
         forget_shown(t, place)?;
     }
@@ -46,20 +46,20 @@ pub(super) fn remember(t: &Transaction<'_>, place: &Place, add: &Remembered) -> 
 }
 
 /// Forgets everything of a walk that has closed or begins anew.
-pub(super) fn forget(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
+pub(super) fn forget(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<()> {
     let list = params![place.lane.name(), place.stream.number(), place.partition];
     t.prepare_cached("DELETE FROM asked WHERE lane = ? AND stream = ? AND partition = ?")?.execute(list)?;
     forget_shown(t, place)
 }
 
-fn forget_shown(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
+fn forget_shown(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<()> {
     t.prepare_cached("DELETE FROM shown WHERE lane = ? AND stream = ? AND partition = ?")?
         .execute(params![place.lane.name(), place.stream.number(), place.partition])
         .map(drop)
 }
 
 /// Returns the questions that the walk has asked.
-pub fn asked(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<HashSet<Asked>> {
+pub fn asked(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<HashSet<RowRange>> {
     t.prepare_cached("SELECT size, first_row FROM asked WHERE lane = ? AND stream = ? AND partition = ?")?
         .query_map(params![place.lane.name(), place.stream.number(), place.partition], |r| Ok((r.get(0)?, r.get(1)?)))?
         .collect()
@@ -67,7 +67,7 @@ pub fn asked(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<HashSet<Ask
 
 /// How the ids of a page relate to the current closing reading and to the round.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct NewIds {
     /// Fingerprints of the ids that the closing reading had not shown before.
     pub fresh: Vec<i64>,
     /// Of these, the ids that the round has neither seen nor set aside in this list.
@@ -78,13 +78,13 @@ pub struct Told {
 /// with run `since`. `begins` says that the reading begins with this page, so that all its ids are new. `is_id` says
 /// whether an id is a record's own. The placeholder of a row that cannot be read counts as new to the reading, but
 /// not to the round.
-pub fn tell(
+pub fn split_new_ids(
     t: &Transaction<'_>,
-    place: &Place,
+    place: &WalkKey,
     since: i64,
     (ids, begins): (&[String], bool),
     is_id: impl Fn(&str) -> bool,
-) -> rusqlite::Result<Told> {
+) -> rusqlite::Result<NewIds> {
     let (lane, stream, list) = (place.lane.name(), place.stream.number(), &place.partition);
     let mut is_shown = t.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM shown WHERE lane = ? AND stream = ? AND partition = ? AND id_hash = ?)",
@@ -93,7 +93,7 @@ pub fn tell(
         "SELECT EXISTS (SELECT 1 FROM record WHERE stream = ?1 AND id = ?2 AND deleted = 0 AND last_run >= ?3)
              OR EXISTS (SELECT 1 FROM set_aside WHERE lane = ?4 AND stream = ?1 AND partition = ?5 AND id = ?2)",
     )?;
-    let (mut told, mut here) = (Told::default(), HashSet::new());
+    let (mut told, mut here) = (NewIds::default(), HashSet::new());
     for id in ids {
         let hash = fingerprint(id);
         let is_repeated = !here.insert(hash)
@@ -111,7 +111,12 @@ pub fn tell(
 
 /// Returns which records of a list the round that began with run `since` has seen and the current closing reading has
 /// not shown. Names the first `most` of them.
-pub fn unshown(t: &Transaction<'_>, place: &Place, since: i64, most: usize) -> rusqlite::Result<Unshown> {
+pub fn not_shown_again(
+    t: &Transaction<'_>,
+    place: &WalkKey,
+    since: i64,
+    most: usize,
+) -> rusqlite::Result<NotShownAgain> {
     let (lane, stream, list) = (place.lane.name(), place.stream.number(), &place.partition);
     let mut is_shown = t.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM shown WHERE lane = ? AND stream = ? AND partition = ? AND id_hash = ?)",
@@ -123,7 +128,7 @@ pub fn unshown(t: &Transaction<'_>, place: &Place, since: i64, most: usize) -> r
          WHERE stream = ?1 AND deleted = 0 AND last_run >= ?2 AND parent = ?3"
     })?;
     let mut rows = seen.query(params![stream, since, list])?;
-    let mut unshown = Unshown::default();
+    let mut unshown = NotShownAgain::default();
     while let Some(row) = rows.next()? {
         let id: String = row.get(0)?;
         unshown.of += 1;
@@ -139,7 +144,7 @@ pub fn unshown(t: &Transaction<'_>, place: &Place, since: i64, most: usize) -> r
 
 /// Records that a closing reading did not show although the round has seen them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unshown {
+pub struct NotShownAgain {
     /// How many records were not shown.
     pub count: u64,
     /// How many records of the list the round has seen.
@@ -167,8 +172,8 @@ mod tests {
         c
     }
 
-    fn place() -> Place {
-        Place { lane: Lane::Backfill, stream: Stream::Contacts, partition: String::new() }
+    fn place() -> WalkKey {
+        WalkKey { lane: Lane::Backfill, stream: Stream::Contacts, partition: String::new() }
     }
 
     fn ids(of: &[&str]) -> Vec<String> {
@@ -179,16 +184,17 @@ mod tests {
     fn a_reading_knows_what_it_has_shown_and_what_the_round_has_not_seen() {
         let mut c = mirror();
         let t = c.transaction().expect("transaction");
-        let tell = |of: &[&str]| super::tell(&t, &place(), 2, (&ids(of), false), |id| id != "?").expect("told");
+        let tell =
+            |of: &[&str]| super::split_new_ids(&t, &place(), 2, (&ids(of), false), |id| id != "?").expect("told");
         let first = tell(&["a", "d", "x", "a", "?"]);
         assert_eq!((first.fresh.len(), first.unseen), (4, ids(&["d", "x"])));
         remember(&t, &place(), &Remembered { shown: first.fresh, asked: vec![(99, 0), (99, 0)], begins: true })
             .expect("kept");
         assert_eq!(tell(&["a", "b"]).fresh, [fingerprint("b")]);
         assert_eq!(asked(&t, &place()).expect("asked"), HashSet::from([(99, 0)]));
-        let anew = super::tell(&t, &place(), 2, (&ids(&["a", "b"]), true), |_| true).expect("told");
+        let anew = super::split_new_ids(&t, &place(), 2, (&ids(&["a", "b"]), true), |_| true).expect("told");
         assert_eq!(anew.fresh.len(), 2, "the next reading begins with these");
-        let left = unshown(&t, &place(), 2, 1).expect("unshown");
+        let left = not_shown_again(&t, &place(), 2, 1).expect("unshown");
         assert_eq!((left.count, left.of, left.ids), (2, 3, ids(&["b"])));
         remember(&t, &place(), &Remembered { begins: true, ..Remembered::default() }).expect("kept");
         assert_eq!(tell(&["a"]).fresh, [fingerprint("a")], "the next reading has shown nothing yet");

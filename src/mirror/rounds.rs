@@ -29,10 +29,10 @@
 use rusqlite::types::Type;
 use rusqlite::{Error, OptionalExtension, Row, params};
 
-use super::anew::{self, Round};
-use super::checkpoint::{self, Lane, Pass, Place};
+use super::anew::{self, ContinuedRound};
+use super::checkpoint::{self, Lane, Pass, WalkKey};
 use super::forgotten;
-use super::readings::Tails;
+use super::readings::ChangedSince;
 use super::settings::AskedWith;
 use super::store::Writer;
 use crate::error::Result;
@@ -58,7 +58,7 @@ const OLD: i64 = 12 * 3_600_000;
 impl Begun {
     /// Returns the note for a run that continues an old round, or one that a wrong clock dated in the future. `None`
     /// for any other. `now` is in milliseconds since 1970.
-    pub fn told_of_age(&self, now: i64) -> Option<String> {
+    pub fn age_note(&self, now: i64) -> Option<String> {
         let run = self.since_run;
         if crate::clock::is_ahead(self.began, now) {
             let began = crate::clock::text(self.began);
@@ -89,7 +89,7 @@ pub struct Beginning {
     /// of its parent, which is begun when a page shows that record.
     pub streams: Vec<(AskedWith, bool)>,
     /// The lists that may be asked for changes only.
-    pub tails: Tails,
+    pub tails: ChangedSince,
     /// The server's time, in milliseconds since 1970.
     pub now: i64,
     /// Whether the run is limited in requests or in time, so that it may end before its reading does.
@@ -132,18 +132,18 @@ pub fn begin(writer: &mut Writer, beginning: &Beginning) -> Result<Begun> {
             )?;
             Begun { run, round, since_run: run, began: now, resumed: false }
         };
-        let round = Round { lane, since_run: begun.since_run, run, now };
+        let round = ContinuedRound { lane, since_run: begun.since_run, run, now };
         for (asked, one_list) in streams {
             let stream = asked.stream;
             anew::remember(t, round, asked)?;
             if *one_list {
-                let place = Place { lane, stream, partition: String::new() };
+                let place = WalkKey { lane, stream, partition: String::new() };
                 let since = if lane == Lane::Incremental { tails.since(t, stream)? } else { None };
                 let pass = Pass { known_since: since, audited: None };
                 checkpoint::start_pass(t, &place, run, begun.since_run, &pass)?;
             }
             if !one_list {
-                checkpoint::retire_one_list(t, lane, stream)?;
+                checkpoint::drop_incomplete_one_list(t, lane, stream)?;
             }
             checkpoint::reopen_incomplete(t, lane, stream, run, now)?;
         }
@@ -172,7 +172,7 @@ pub fn earlier_reports(writer: &mut Writer, job: &str, lane: Lane, before: i64, 
 
 /// How a run ended, as far as its round is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum RoundEnding {
     /// The run read everything, completely.
     Complete,
     /// The run came to its end, but could not prove or read everything.
@@ -182,7 +182,14 @@ pub enum Ending {
 }
 
 /// Records the end of a run, closes its round if that is due, and forgets old rows.
-pub fn end(writer: &mut Writer, begun: Begun, lane: Lane, ending: Ending, exit_code: u8, report: &str) -> Result<()> {
+pub fn end(
+    writer: &mut Writer,
+    begun: Begun,
+    lane: Lane,
+    ending: RoundEnding,
+    exit_code: u8,
+    report: &str,
+) -> Result<()> {
     let report = report.to_owned();
     writer.transaction(|t| {
         t.execute(
@@ -190,9 +197,9 @@ pub fn end(writer: &mut Writer, begun: Begun, lane: Lane, ending: Ending, exit_c
             params![crate::clock::now(), exit_code, report, begun.run],
         )?;
         let close = match ending {
-            Ending::Complete => true,
-            Ending::Incomplete => lane == Lane::Incremental,
-            Ending::Interrupted => false,
+            RoundEnding::Complete => true,
+            RoundEnding::Incomplete => lane == Lane::Incremental,
+            RoundEnding::Interrupted => false,
         };
         if close {
             t.execute(

@@ -25,13 +25,13 @@ fn objects(c: &Connection) -> rusqlite::Result<Objects> {
         "SELECT name, sql FROM sqlite_master
          WHERE type IN ('table', 'index', 'trigger') AND sql IS NOT NULL AND name NOT LIKE 'sqlite~_%' ESCAPE '~'",
     )?
-    .query_map([], |r| Ok((r.get(0)?, written(&r.get::<_, String>(1)?))))?
+    .query_map([], |r| Ok((r.get(0)?, normalized(&r.get::<_, String>(1)?))))?
     .collect()
 }
 
 /// Returns an object's SQL without white space and quotes, because SQLite changes these when a table is renamed or
 /// gets columns.
-fn written(sql: &str) -> String {
+fn normalized(sql: &str) -> String {
     sql.chars().filter(|c| !c.is_whitespace() && *c != '"').collect()
 }
 

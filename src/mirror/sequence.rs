@@ -50,7 +50,7 @@ impl Seqs {
 
 #[cfg(test)]
 mod tests {
-    use crate::mirror::changes::Reading;
+    use crate::mirror::changes::MirrorView;
     use crate::mirror::store::{Mirror, Writer};
     use crate::record::{Op, Reader as _, SeqRange};
     use crate::streams::{DateForm, Stream};
@@ -84,7 +84,7 @@ mod tests {
         });
         stored.await.expect("stored");
         let mut told = Vec::new();
-        let reading = Reading::begin(&path).expect("a reading");
+        let reading = MirrorView::begin(&path).expect("a reading");
         let read = reading.changes(Stream::Contacts, SeqRange { first: 1, last: 9 }, 0, &mut |change| {
             assert!(change.op == Op::Insert && change.synced_at.is_some(), "{change:?}");
             told.push((change.seq, change.id.to_owned(), change.run));

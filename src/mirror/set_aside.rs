@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::checkpoint::{Lane, Place, gone, parent};
+use super::checkpoint::{Lane, WalkKey, parent, parent_gone_sql};
 use crate::quantity::counted;
 use crate::set_aside::{SetAside, What};
 use crate::streams::Stream;
@@ -21,14 +21,14 @@ pub enum Missing {
 }
 
 /// Forgets what earlier passes over a list have set aside.
-pub fn clear(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<()> {
+pub fn clear(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<()> {
     t.prepare_cached("DELETE FROM set_aside WHERE lane = ? AND stream = ? AND partition = ?")?
         .execute(params![place.lane.name(), place.stream.number(), place.partition])
         .map(drop)
 }
 
 /// Stores what a page of a list has set aside.
-pub fn put(t: &Transaction<'_>, place: &Place, all: &[SetAside]) -> rusqlite::Result<()> {
+pub fn put(t: &Transaction<'_>, place: &WalkKey, all: &[SetAside]) -> rusqlite::Result<()> {
     for one in all {
         t.prepare_cached(
             "INSERT OR REPLACE INTO set_aside (lane, stream, partition, id, kind, why) VALUES (?, ?, ?, ?, ?, ?)",
@@ -47,7 +47,7 @@ pub fn put(t: &Transaction<'_>, place: &Place, all: &[SetAside]) -> rusqlite::Re
 
 /// Returns what the current pass over a list has set aside, as one line, and which kind of gap that leaves. `None` if
 /// it has set nothing aside.
-pub fn of_list(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<(String, Missing)>> {
+pub fn of_list(t: &Transaction<'_>, place: &WalkKey) -> rusqlite::Result<Option<(String, Missing)>> {
     let rows: Vec<(String, String, String)> = t
         .prepare_cached(
             "SELECT id, kind, why FROM set_aside WHERE lane = ? AND stream = ? AND partition = ? ORDER BY kind, id",
@@ -72,7 +72,7 @@ pub fn of_list(t: &Transaction<'_>, place: &Place) -> rusqlite::Result<Option<(S
 /// Returns the names of everything that was set aside in a stream in the round that began with run `since`. A row
 /// without an id is named by its place and by the record whose list it stands in.
 pub fn names(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Vec<String>> {
-    let gone = gone(c, stream);
+    let gone = parent_gone_sql(c, stream);
     c.prepare_cached(&format!(
         "SELECT DISTINCT CASE WHEN s.kind = 'row' AND s.partition <> '' THEN s.id || ' of ' || s.partition ELSE s.id END
              AS name FROM checkpoint JOIN set_aside AS s USING (lane, stream, partition)

@@ -114,7 +114,7 @@ impl Setting {
     }
 
     /// Returns what people know the setting as: its key in a job file, if it has one.
-    pub fn told(self) -> &'static str {
+    pub fn display_name(self) -> &'static str {
         match self {
             Setting::Endpoint => "the address (`endpoint`)",
             Setting::Key => "the API key (`client_id`)",
@@ -152,7 +152,7 @@ impl Setting {
     }
 
     /// Returns whether readings with the value `before` may lack something that readings with the value `now` have.
-    fn is_more(self, before: i64, now: i64) -> bool {
+    fn invalidates(self, before: i64, now: i64) -> bool {
         match self {
             Setting::Lookback => now > before,
             Setting::FullEvery => now < before,
@@ -191,7 +191,7 @@ pub fn remember(t: &Transaction<'_>, asked: &AskedWith, run: i64) -> rusqlite::R
             .prepare_cached("SELECT value, run FROM setting WHERE stream = ? AND name = ?")?
             .query_row(params![stream, setting.name()], |r| Ok((r.get(0)?, r.get(1)?)))
             .optional()?;
-        let from = known.filter(|(before, _)| setting.is_more(*before, *value)).map(|(_, from)| from);
+        let from = known.filter(|(before, _)| setting.invalidates(*before, *value)).map(|(_, from)| from);
         t.prepare_cached(
             "INSERT INTO setting (stream, name, value, run) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (stream, name) DO UPDATE SET value = ?3, run = ?4,
@@ -213,7 +213,7 @@ pub fn remember(t: &Transaction<'_>, asked: &AskedWith, run: i64) -> rusqlite::R
 
 /// A setting that has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct SettingChange {
     /// The setting.
     pub setting: Setting,
     /// The run in which it changed.
@@ -223,8 +223,8 @@ pub struct Change {
 }
 
 /// Returns the settings of a stream that changed in run `since` or later, in the order of [`Setting::ALL`].
-pub fn changes(c: &Connection, stream: Stream, since: i64) -> rusqlite::Result<Vec<Change>> {
-    let mut found: Vec<Change> = c
+pub fn changes(c: &Connection, stream: Stream, since: i64) -> rusqlite::Result<Vec<SettingChange>> {
+    let mut found: Vec<SettingChange> = c
         .prepare_cached(
             "SELECT name, changed_in, run.id, run.job FROM setting LEFT JOIN run ON run.id = changed_from
              WHERE stream = ? AND changed_in >= ?",
@@ -234,7 +234,7 @@ pub fn changes(c: &Connection, stream: Stream, since: i64) -> rusqlite::Result<V
             Ok((r.get::<_, String>(0)?, r.get(1)?, before))
         })?
         .filter_map(|row| match row {
-            Ok((name, run, before)) => Setting::named(&name).map(|setting| Ok(Change { setting, run, before })),
+            Ok((name, run, before)) => Setting::named(&name).map(|setting| Ok(SettingChange { setting, run, before })),
             Err(error) => Some(Err(error)),
         })
         .collect::<rusqlite::Result<_>>()?;
@@ -301,7 +301,7 @@ mod tests {
     fn names_are_unique_and_lead_back() {
         for setting in Setting::ALL {
             assert_eq!(Setting::named(setting.name()), Some(setting));
-            assert_eq!(Setting::ALL.iter().filter(|other| other.told() == setting.told()).count(), 1);
+            assert_eq!(Setting::ALL.iter().filter(|other| other.display_name() == setting.display_name()).count(), 1);
         }
     }
 
@@ -321,7 +321,11 @@ mod tests {
         assert_eq!(since(&c), (5, 4));
         assert!(on(&mut c, |t| remember(t, &both(3, 6), 6)).is_empty());
         let told = |c: &mut Connection, since| on(c, |t| changes(t, Stream::Contacts, since));
-        let of = |setting, run, before: (i64, &str)| Change { setting, run, before: Some((before.0, before.1.into())) };
+        let of = |setting, run, before: (i64, &str)| SettingChange {
+            setting,
+            run,
+            before: Some((before.0, before.1.into())),
+        };
         let (arguments, fields) = (of(Setting::Arguments, 4, (3, "a")), of(Setting::Fields, 5, (4, "a")));
         assert_eq!(told(&mut c, 4), [arguments, fields.clone()]);
         assert_eq!(told(&mut c, 5), [fields]);

@@ -35,7 +35,7 @@ pub enum Depth {
 
 /// The result of a check that found nothing beyond repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
+pub enum Soundness {
     /// Every row is as it was written.
     Sound,
     /// Some bodies or rows of the ledger are damaged; [`super::damaged`] names them.
@@ -44,7 +44,7 @@ pub enum Finding {
 
 /// Checks a mirror. Fails if it is damaged beyond repair. A mirror of an older version has no sums yet, and none are
 /// compared.
-pub fn look(c: &Connection, path: &Path, depth: Depth) -> Result<Finding> {
+pub fn look(c: &Connection, path: &Path, depth: Depth) -> Result<Soundness> {
     let say = |e: rusqlite::Error| failed(path, &e);
     header::check(path)?;
     let is_all = depth == Depth::Everything || std::fs::metadata(path).map_or(0, |m| m.len()) <= CHECKED;
@@ -57,11 +57,11 @@ pub fn look(c: &Connection, path: &Path, depth: Depth) -> Result<Finding> {
         return Err(damaged(path, &format!("its schema has another {}", quote(&name))));
     }
     if !has_table(c, "table_sum").map_err(say)? {
-        return Ok(Finding::Sound);
+        return Ok(Soundness::Sound);
     }
     tables(c, path)?;
     let is_sound = ledger(c).map_err(say)? && (!is_all || bodies(c).map_err(say)?);
-    Ok(if is_sound { Finding::Sound } else { Finding::Records })
+    Ok(if is_sound { Soundness::Sound } else { Soundness::Records })
 }
 
 /// Checks the sums of the small tables only. Fails if one of them differs.
@@ -105,7 +105,7 @@ fn ledger(c: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// What reading a stream's ledger has shown.
-pub(super) struct Ledger {
+pub(super) struct LedgerReading {
     /// The total of all rows, by the sums that they carry.
     pub total: Total,
     /// Rows that differ from their sum.
@@ -119,7 +119,7 @@ pub(super) fn rows_of_ledger(
     c: &Connection,
     stream: Stream,
     mut each: impl FnMut(ValueRef<'_>),
-) -> rusqlite::Result<Ledger> {
+) -> rusqlite::Result<LedgerReading> {
     let (columns, _) = sums::columns(c, "record")?;
     let at = |name: &str| columns.iter().position(|column| column == name).unwrap_or_default();
     let (id, seq, deleted, suspect) = (at("id"), at("seq"), at("deleted"), at("suspect_run"));
@@ -161,7 +161,7 @@ pub(super) fn rows_of_ledger(
     let suspects_there = indexed(
         "SELECT suspect_run, id FROM record INDEXED BY record_suspects WHERE stream = ? AND suspect_run IS NOT NULL",
     )?;
-    Ok(Ledger { total, damaged, indexed: graves == graves_there && suspects == suspects_there })
+    Ok(LedgerReading { total, damaged, indexed: graves == graves_there && suspects == suspects_there })
 }
 
 /// Returns the stored total of a stream's ledger.

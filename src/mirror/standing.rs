@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::audits;
-use super::checkpoint::{Lane, gone, parent};
+use super::checkpoint::{Lane, parent, parent_gone_sql};
 use super::refusals::{self, Unsettled};
 use crate::mirror::partitions;
 use crate::number::MOST;
@@ -121,7 +121,7 @@ impl Standing {
 /// Sums up the walks of a stream that belong to the round that began with run `since`. If the round has read the
 /// stream as one list, only that list's walk counts.
 pub fn standing(c: &Connection, lane: Lane, stream: Stream, since: i64) -> rusqlite::Result<Standing> {
-    let gone = gone(c, stream);
+    let gone = parent_gone_sql(c, stream);
     let mut read = c.prepare_cached(&format!(
         "SELECT count(*), coalesce(sum(open), 0), coalesce(sum(verdict = 'incomplete' AND set_aside = 0), 0),
                 min(why) FILTER (WHERE verdict = 'incomplete' AND set_aside = 0),

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::sound::{self, Depth, Finding};
+use super::sound::{self, Depth, Soundness};
 use super::{damaged, failed, header, log, migrations, others, views};
 use crate::error::{Error, Kind, Result};
 use crate::lock::{self, Lock};
@@ -54,10 +54,13 @@ impl Mirror {
         let mut connection = Connection::open(path).map_err(|e| failed(path, &e))?;
         header::check(path)?;
         prepare(&mut connection, path).map_err(|e| failed(path, &e))?;
-        let found =
-            if is_ours(&connection, path)? { sound::look(&connection, path, Depth::Opening)? } else { Finding::Sound };
+        let found = if is_ours(&connection, path)? {
+            sound::look(&connection, path, Depth::Opening)?
+        } else {
+            Soundness::Sound
+        };
         migrations::apply(&mut connection, path)?;
-        if found == Finding::Records {
+        if found == Soundness::Records {
             return Err(damaged::mark(&mut connection, path));
         }
         views::make(&mut connection, &dates.into()).map_err(|e| failed(path, &e))?;

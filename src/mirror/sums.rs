@@ -31,7 +31,7 @@ use crate::streams::{self, Stream};
 pub const BLOCK: i64 = 1024;
 
 /// Tables that are not in `table_sum`: they hold sums, or their sums lie elsewhere.
-const OTHERWISE: [&str; 5] = ["record", "ledger_sum", "payload_sum", "payload_block", "table_sum"];
+const NOT_IN_TABLE_SUM: [&str; 5] = ["record", "ledger_sum", "payload_sum", "payload_block", "table_sum"];
 
 /// A hash over values, in the order in which they are added.
 pub struct Hash<'b> {
@@ -132,7 +132,7 @@ pub fn small(c: &Connection) -> rusqlite::Result<Vec<String>> {
         .prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")?
         .query_map([], |r| r.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    let is_small = |name: &String| ours.contains(name) && !OTHERWISE.contains(&name.as_str()) && !is_body(name);
+    let is_small = |name: &String| ours.contains(name) && !NOT_IN_TABLE_SUM.contains(&name.as_str()) && !is_body(name);
     Ok(there.into_iter().filter(is_small).collect())
 }
 
@@ -161,7 +161,7 @@ pub fn take_small(c: &Connection) -> rusqlite::Result<()> {
 /// Computes and stores every sum from what the mirror holds now. Use it only for a mirror that is known to be right,
 /// that is one that had no sums before.
 pub fn take(c: &Connection) -> rusqlite::Result<()> {
-    teach(c)?;
+    register_functions(c)?;
     let (columns, _) = columns(c, "record")?;
     c.execute_batch(&format!(
         "UPDATE record SET sum = row_sum('record', {}); DELETE FROM payload_sum;",
@@ -193,7 +193,7 @@ pub(super) fn take_totals(c: &Connection) -> rusqlite::Result<()> {
 
 /// Makes this connection keep the sums of what it writes.
 pub fn keep(c: &Connection) -> rusqlite::Result<()> {
-    teach(c)?;
+    register_functions(c)?;
     // Without this, `INSERT OR REPLACE` would not run the delete trigger for the row that it replaces.
     c.execute_batch("PRAGMA recursive_triggers = ON")?;
     let mut sql = of_ledger();
@@ -207,7 +207,7 @@ pub fn keep(c: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Registers the SQL functions that the triggers use.
-pub(super) fn teach(c: &Connection) -> rusqlite::Result<()> {
+pub(super) fn register_functions(c: &Connection) -> rusqlite::Result<()> {
     let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     c.create_scalar_function("row_sum", -1, pure, |values| {
         hash(|hash| {
@@ -319,11 +319,11 @@ fn of_small(c: &Connection, table: &str) -> rusqlite::Result<String> {
 mod tests {
     use super::*;
     use crate::mirror::migrations;
-    use crate::mirror::sound::{self, Depth, Finding};
+    use crate::mirror::sound::{self, Depth, Soundness};
     use std::path::Path;
 
     fn is_sound(c: &Connection) -> bool {
-        sound::look(c, Path::new("m.db"), Depth::Everything).expect("looked at") == Finding::Sound
+        sound::look(c, Path::new("m.db"), Depth::Everything).expect("looked at") == Soundness::Sound
     }
 
     #[test]

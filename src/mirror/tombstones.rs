@@ -9,7 +9,7 @@
 //! A conversation's tombstone stays longer: as long as the mirror holds messages of it, or knows how they were read.
 //!
 //! If a record comes back, the mirror notes when it was gone (`came_back`). A destination that was not fed in the
-//! meantime still holds the record, so the change is an update to it, not an insert (`Held`).
+//! meantime still holds the record, so the change is an update to it, not an insert (`HeldByPlace`).
 
 use std::collections::HashSet;
 
@@ -108,16 +108,16 @@ pub(super) fn came_back(
 }
 
 /// The records of a stream that a destination holds which was fed up to a seq.
-pub(super) struct Held {
+pub(super) struct HeldByPlace {
     up_to: i64,
     came_back: HashSet<String>,
 }
 
-impl Held {
+impl HeldByPlace {
     /// Returns what a destination holds that was fed up to this seq.
-    pub(super) fn of(c: &Connection, stream: Stream, up_to: i64) -> rusqlite::Result<Held> {
+    pub(super) fn of(c: &Connection, stream: Stream, up_to: i64) -> rusqlite::Result<HeldByPlace> {
         if up_to <= 0 || !has_table(c, "revived")? {
-            return Ok(Held { up_to, came_back: HashSet::new() });
+            return Ok(HeldByPlace { up_to, came_back: HashSet::new() });
         }
         let came_back = c
             .prepare_cached(
@@ -129,7 +129,7 @@ impl Held {
             )?
             .query_map(params![stream.number(), up_to], |r| r.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        Ok(Held { up_to, came_back })
+        Ok(HeldByPlace { up_to, came_back })
     }
 
     /// Returns whether the destination holds this record, which was last inserted under the seq `born`.
@@ -250,8 +250,8 @@ mod tests {
             (600, false),
             (700, true),
         ] {
-            assert_eq!(Held::of(&c, STREAM, fed).expect("read").has("a", 700), has, "fed up to {fed}");
-            assert!(!Held::of(&c, STREAM, fed).expect("read").has("b", 701), "fed up to {fed}");
+            assert_eq!(HeldByPlace::of(&c, STREAM, fed).expect("read").has("a", 700), has, "fed up to {fed}");
+            assert!(!HeldByPlace::of(&c, STREAM, fed).expect("read").has("b", 701), "fed up to {fed}");
         }
     }
 }

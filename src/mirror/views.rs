@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::store::Writer;
 use crate::error::Result;
-use crate::streams::{self, DateForm, Dates, Kind, Stream};
+use crate::streams::{self, ColumnKind, DateForm, Dates, Stream};
 
 const TEMPLATE: &str = include_str!("../../sql/views/stream.sql");
 
@@ -40,11 +40,11 @@ fn definition(stream: Stream, date: DateForm) -> String {
     body.replace("{columns}", &columns.join(",\n    ")).replace("{stream}", stream.name())
 }
 
-fn expression(name: &str, kind: Kind, date: DateForm) -> String {
+fn expression(name: &str, kind: ColumnKind, date: DateForm) -> String {
     let value = format!("json_extract(body.payload, '$.\"{name}\"')");
     let seconds = match (kind, date) {
-        (Kind::Timestamp, DateForm::EpochMs) => format!("{value} / 1000.0"),
-        (Kind::Timestamp, DateForm::EpochS) => format!("{value} + 0.0"),
+        (ColumnKind::Timestamp, DateForm::EpochMs) => format!("{value} / 1000.0"),
+        (ColumnKind::Timestamp, DateForm::EpochS) => format!("{value} + 0.0"),
         _ => return value,
     };
     // SQLite reads any text that is not a number as 0. A value that is not a moment is therefore shown as it was

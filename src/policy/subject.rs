@@ -105,7 +105,7 @@ pub fn may_be_of_spelling(kind: &Kind) -> bool {
 /// Returns whether the other questions of the request may be the reason. Either the request was too much as a whole,
 /// or another question in it was wrong and took this one down with it. An error that the server addresses to one
 /// question is that question's own, unless it is about the query's text or the size.
-pub fn may_be_of_company(error: &Error) -> bool {
+pub fn may_be_of_other_questions(error: &Error) -> bool {
     match subject(&error.kind) {
         Subject::Query | Subject::Size => true,
         Subject::Record | Subject::Question => !error.is_addressed,

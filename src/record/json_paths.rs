@@ -13,13 +13,13 @@ pub type Span = (Range<usize>, Cow<'static, str>);
 
 /// Reports the byte range of every value that `path` leads to. A list on the way stands for each of its objects. A
 /// member that occurs twice is reported twice.
-pub fn lead(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
+pub fn find(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
     below(text, text.as_ptr() as usize, path, false, found);
 }
 
-/// Does the same as [`lead`], and also reports a value at which the path ends early because it has no members (a
+/// Does the same as [`find`], and also reports a value at which the path ends early because it has no members (a
 /// text, a number). The value that `path` means may be inside it.
-pub fn lead_or_stop(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
+pub fn find_or_last(text: &str, path: &[String], found: &mut impl FnMut(Range<usize>)) {
     below(text, text.as_ptr() as usize, path, true, found);
 }
 

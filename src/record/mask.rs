@@ -22,13 +22,13 @@ use crate::error::{Error, Kind, Result};
 use crate::record::json_paths;
 use crate::record::json_paths::Span;
 use crate::record::volatile::Volatile;
-use crate::record::{Change, Extent, Past, Reader, Record, Records, SeqRange};
+use crate::record::{Change, Extent, ForgottenUpTo, Reader, Record, Records, SeqRange};
 use crate::secret::Secret;
 use crate::streams::{PerStream, Stream};
 
 /// The treatment of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum Treatment {
     /// It becomes null.
     Drop,
     /// It becomes a keyed hash of itself.
@@ -58,7 +58,7 @@ pub struct Rule {
     /// column.
     pub path: Vec<String>,
     /// The treatment.
-    pub how: How,
+    pub how: Treatment,
     /// Set once the path has led to a value.
     pub met: Flag,
 }
@@ -99,7 +99,7 @@ impl Masks {
     }
 
     /// Returns `true` if a rule has this treatment.
-    pub fn rules_of(&self, how: How) -> bool {
+    pub fn rules_of(&self, how: Treatment) -> bool {
         crate::streams::ALL.into_iter().any(|s| self.rules[s].iter().any(|r| r.how == how))
     }
 
@@ -121,7 +121,7 @@ impl Masks {
     pub fn fingerprint_of(&self, stream: Stream) -> String {
         let mut one = Masks { key: self.key.clone(), ..Masks::default() };
         one.rules[stream].clone_from(&self.rules[stream]);
-        if !one.rules_of(How::Hmac) {
+        if !one.rules_of(Treatment::Hmac) {
             one.key = Secret::new(String::new());
         }
         one.fingerprint()
@@ -150,7 +150,7 @@ impl Masks {
     /// Records whose stream has partitions (conversations) get a keyed hash of the unmasked text instead. The masked
     /// value, such as the last message, may be the only sign that the partition has something new. `Err` if a record
     /// is not UTF-8.
-    pub fn on_records(&self, stream: Stream, records: &Records, volatile: &Volatile) -> Result<Records> {
+    pub fn apply_to_page(&self, stream: Stream, records: &Records, volatile: &Volatile) -> Result<Records> {
         let (mut body, mut rows) = (String::new(), Vec::with_capacity(records.rows.len()));
         for row in &records.rows {
             if row.range.is_empty() {
@@ -160,8 +160,11 @@ impl Masks {
             let text = std::str::from_utf8(records.payload(row))
                 .map_err(|_| Error::new(Kind::Internal, "a record is not UTF-8"))?;
             let masked = self.on(stream, text);
-            let (hash, is_volatile) =
-                if self.tells_whole(stream) { (self.keyed(row.hash), row.volatile) } else { volatile.hash(&masked) };
+            let (hash, is_volatile) = if self.hashes_unmasked(stream) {
+                (self.keyed(row.hash), row.volatile)
+            } else {
+                volatile.hash(&masked)
+            };
             let range = body.len()..body.len() + masked.len();
             body.push_str(&masked);
             rows.push(Record { range, id: row.id.clone(), hash, volatile: is_volatile, repaired: row.repaired });
@@ -170,8 +173,8 @@ impl Masks {
     }
 
     /// Returns `true` if changes in the stream's records are detected by their unmasked text.
-    pub fn tells_whole(&self, stream: Stream) -> bool {
-        has_lists(stream) && !self.rules[stream].is_empty()
+    pub fn hashes_unmasked(&self, stream: Stream) -> bool {
+        has_partitions(stream) && !self.rules[stream].is_empty()
     }
 
     /// Returns a keyed hash of a hash. Without the key, nobody can find the hashed text by trying.
@@ -196,19 +199,19 @@ impl Masks {
             }),
             [extra, rest @ ..] if extra == EXTRA => {
                 if rest.first().is_some_and(|name| !is_column(name)) {
-                    json_paths::lead_or_stop(text, rest, &mut put);
+                    json_paths::find_or_last(text, rest, &mut put);
                 }
             }
-            path => json_paths::lead_or_stop(text, path, &mut put),
+            path => json_paths::find_or_last(text, path, &mut put),
         }
     }
 
-    fn instead(&self, how: How, value: &str) -> Cow<'static, str> {
+    fn instead(&self, how: Treatment, value: &str) -> Cow<'static, str> {
         match how {
             _ if value == "null" => "null".into(),
-            How::Drop => "null".into(),
-            How::Redact => REDACTED.into(),
-            How::Hmac => {
+            Treatment::Drop => "null".into(),
+            Treatment::Redact => REDACTED.into(),
+            Treatment::Hmac => {
                 let text = serde_json::from_str::<String>(value);
                 format!("\"{}\"", self.hmac(text.as_deref().unwrap_or(value).as_bytes())).into()
             }
@@ -226,7 +229,7 @@ impl Masks {
 }
 
 /// Returns `true` if the records of this stream partition another stream.
-pub fn has_lists(stream: Stream) -> bool {
+pub fn has_partitions(stream: Stream) -> bool {
     crate::streams::ALL.into_iter().any(|s| s.definition().parent == Some(stream))
 }
 
@@ -278,7 +281,7 @@ impl Reader for Masked<'_> {
         self.reader.nth(stream, range, n)
     }
 
-    fn past(&self, stream: Stream) -> Result<Past> {
+    fn past(&self, stream: Stream) -> Result<ForgottenUpTo> {
         self.reader.past(stream)
     }
 }
@@ -287,9 +290,9 @@ impl Reader for Masked<'_> {
 mod tests {
     use super::*;
 
-    fn masks(rules: &[(&str, How)]) -> Masks {
+    fn masks(rules: &[(&str, Treatment)]) -> Masks {
         let mut masks = Masks { key: Secret::new("a key of some length".into()), ..Masks::default() };
-        let rule = |(path, how): &(&str, How)| Rule {
+        let rule = |(path, how): &(&str, Treatment)| Rule {
             path: path.split('.').map(str::to_owned).collect(),
             how: *how,
             met: Flag::default(),
@@ -298,7 +301,7 @@ mod tests {
         masks
     }
 
-    fn on(rules: &[(&str, How)], text: &str) -> String {
+    fn on(rules: &[(&str, Treatment)], text: &str) -> String {
         masks(rules).on(Stream::Contacts, text).into_owned()
     }
 
@@ -307,14 +310,14 @@ mod tests {
         let text =
             r#"{"_id":"1","email":"a@b","tags":[{"name":"x" , "n":1.0},{"name":null}],"email":"c\u0041","z":"y"}"#;
         assert_eq!(
-            on(&[("email", How::Drop), ("tags.name", How::Redact)], text),
+            on(&[("email", Treatment::Drop), ("tags.name", Treatment::Redact)], text),
             r#"{"_id":"1","email":null,"tags":[{"name":"[redacted]" , "n":1.0},{"name":null}],"email":null,"z":"y"}"#
         );
-        assert_eq!(on(&[("_extra", How::Drop)], text), text.replace(r#""z":"y""#, r#""z":null"#));
-        assert_eq!(on(&[("_extra.z", How::Redact)], text), text.replace(r#""z":"y""#, r#""z":"[redacted]""#));
-        assert_eq!(on(&[("_extra.email", How::Drop), ("tags.none", How::Drop)], text), text);
+        assert_eq!(on(&[("_extra", Treatment::Drop)], text), text.replace(r#""z":"y""#, r#""z":null"#));
+        assert_eq!(on(&[("_extra.z", Treatment::Redact)], text), text.replace(r#""z":"y""#, r#""z":"[redacted]""#));
+        assert_eq!(on(&[("_extra.email", Treatment::Drop), ("tags.none", Treatment::Drop)], text), text);
         assert_eq!(
-            on(&[("tags", How::Drop), ("tags.name", How::Redact)], r#"{"tags":[{"name":"x"}]}"#),
+            on(&[("tags", Treatment::Drop), ("tags.name", Treatment::Redact)], r#"{"tags":[{"name":"x"}]}"#),
             r#"{"tags":null}"#
         );
     }
@@ -323,10 +326,13 @@ mod tests {
     fn a_path_that_ends_at_a_text_or_number_masks_that_and_a_path_that_leads_nowhere_is_told() {
         let text = r#"{"_id":"1","tags":["x",{"name":"y"},7,null,true],"email":"{\"a\":1}","note":5}"#;
         assert_eq!(
-            on(&[("tags.name", How::Redact), ("email.a", How::Drop), ("_extra.note.b", How::Drop)], text),
+            on(
+                &[("tags.name", Treatment::Redact), ("email.a", Treatment::Drop), ("_extra.note.b", Treatment::Drop)],
+                text
+            ),
             r#"{"_id":"1","tags":["[redacted]",{"name":"[redacted]"},"[redacted]",null,"[redacted]"],"email":null,"note":null}"#
         );
-        let masks = masks(&[("tags.nam", How::Drop), ("tags.name", How::Drop)]);
+        let masks = masks(&[("tags.nam", Treatment::Drop), ("tags.name", Treatment::Drop)]);
         assert!(masks.unmet(Stream::Contacts).is_empty(), "nothing has gone through them");
         masks.on(Stream::Contacts, r#"{"tags":[{"name":"y"}]}"#);
         assert_eq!(masks.unmet(Stream::Contacts), [["tags".to_owned(), "nam".to_owned()]]);
@@ -336,11 +342,11 @@ mod tests {
     fn a_conversation_is_told_apart_by_what_is_masked_and_only_with_the_key() {
         let mut masks = masks(&[]);
         masks.rules[Stream::Conversations] =
-            vec![Rule { path: vec!["lastMessage".into()], how: How::Drop, met: Flag::default() }];
+            vec![Rule { path: vec!["lastMessage".into()], how: Treatment::Drop, met: Flag::default() }];
         let hash = |masks: &Masks, text: &str| {
             let row = Record::read("_id", text, 0, &Volatile::default()).expect("a record");
             let page = Records { body: text.to_owned().into(), rows: vec![row] };
-            let masked = masks.on_records(Stream::Conversations, &page, &Volatile::default()).expect("masked");
+            let masked = masks.apply_to_page(Stream::Conversations, &page, &Volatile::default()).expect("masked");
             assert_eq!(masked.body, r#"{"_id":"1","lastMessage":null}"#);
             masked.rows[0].hash
         };
@@ -361,13 +367,13 @@ mod tests {
             known.hmac(b"what do ya want for nothing?"),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
-        let hashed = |text: &str| on(&[("email", How::Hmac)], text);
+        let hashed = |text: &str| on(&[("email", Treatment::Hmac)], text);
         assert_eq!(hashed(r#"{"email":"aA"}"#), hashed(r#"{"email":"a\u0041"}"#));
         assert_ne!(hashed(r#"{"email":"a"}"#), hashed(r#"{"email":"b"}"#));
         assert_eq!(hashed(r#"{"email":null}"#), r#"{"email":null}"#);
-        let mut other = masks(&[("email", How::Hmac)]);
+        let mut other = masks(&[("email", Treatment::Hmac)]);
         let fingerprint = other.fingerprint();
-        assert_eq!(masks(&[("email", How::Hmac)]).fingerprint(), fingerprint);
+        assert_eq!(masks(&[("email", Treatment::Hmac)]).fingerprint(), fingerprint);
         other.key = Secret::new("another key of some length".into());
         assert_ne!(other.on(Stream::Contacts, r#"{"email":"a"}"#), hashed(r#"{"email":"a"}"#));
         assert_ne!(other.fingerprint(), fingerprint);
@@ -376,20 +382,20 @@ mod tests {
 
     #[test]
     fn masks_that_differ_in_anything_have_other_names() {
-        let named = |stream: Stream, rules: &[(&str, How)]| {
+        let named = |stream: Stream, rules: &[(&str, Treatment)]| {
             let mut masks = masks(rules);
             let rules = std::mem::take(&mut masks.rules[Stream::Contacts]);
             masks.rules[stream] = rules;
             masks.fingerprint()
         };
-        let (email, phone) = (("email", How::Redact), ("phone", How::Drop));
+        let (email, phone) = (("email", Treatment::Redact), ("phone", Treatment::Drop));
         let both = named(Stream::Contacts, &[email, phone]);
         assert_eq!(named(Stream::Contacts, &[phone, email]), both, "their order is nothing");
         for (stream, rules) in [
             (Stream::CustomerPersons, &[email, phone][..]),
             (Stream::Contacts, &[email]),
-            (Stream::Contacts, &[email, ("phone", How::Redact)]),
-            (Stream::Contacts, &[email, ("phoneCode", How::Drop)]),
+            (Stream::Contacts, &[email, ("phone", Treatment::Redact)]),
+            (Stream::Contacts, &[email, ("phoneCode", Treatment::Drop)]),
         ] {
             assert_ne!(named(stream, rules), both, "{stream} {rules:?}");
         }
@@ -400,8 +406,8 @@ mod tests {
         let landed = |payload: &str| {
             let row = Record::read("_id", payload, 0, &Volatile::default()).expect("a record");
             let records = Records { body: payload.to_owned().into(), rows: vec![row] };
-            let masks = masks(&[("email", How::Drop)]);
-            let landed = masks.on_records(Stream::Contacts, &records, &Volatile::default()).expect("masked");
+            let masks = masks(&[("email", Treatment::Drop)]);
+            let landed = masks.apply_to_page(Stream::Contacts, &records, &Volatile::default()).expect("masked");
             let row = landed.rows[0].clone();
             (String::from_utf8(landed.payload(&row).to_vec()).expect("UTF-8"), row.hash)
         };

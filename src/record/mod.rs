@@ -142,12 +142,12 @@ pub trait Reader {
     fn nth(&self, stream: Stream, range: SeqRange, n: i64) -> Result<Option<i64>>;
 
     /// Returns which part of a stream's past the mirror no longer holds.
-    fn past(&self, stream: Stream) -> Result<Past>;
+    fn past(&self, stream: Stream) -> Result<ForgottenUpTo>;
 }
 
 /// Describes up to which seq the mirror no longer holds parts of a stream's past; 0 means that it holds all of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct ForgottenUpTo {
     /// Last seq whose payloads may be gone.
     pub dropped: i64,
     /// Last seq whose tombstones may be gone.

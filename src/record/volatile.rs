@@ -24,7 +24,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::record::json_paths;
 use crate::record::json_paths::Span;
-use crate::streams::{Column, Kind};
+use crate::streams::{Column, ColumnKind};
 
 /// A query with one of these names is signed.
 const ALONE: [&str; 3] = ["x-amz-signature", "x-goog-signature", "signature"];
@@ -56,17 +56,17 @@ impl Default for Volatile {
 impl Volatile {
     /// Returns the hash of a record's JSON text, and whether a value was left out of it.
     pub fn hash(&self, text: &str) -> (u128, bool) {
-        match self.settled(text) {
+        match self.without_volatile(text) {
             None => (xxh3_128(text.as_bytes()), false),
             Some(settled) => (xxh3_128(settled.as_bytes()), true),
         }
     }
 
     /// Returns the text with declared values replaced by null and signed addresses cut, or `None` if it has neither.
-    pub fn settled(&self, text: &str) -> Option<String> {
+    pub fn without_volatile(&self, text: &str) -> Option<String> {
         let mut spans: Vec<Span> = Vec::new();
         for path in &self.paths {
-            json_paths::lead(text, path, &mut |span| spans.push((span, "null".into())));
+            json_paths::find(text, path, &mut |span| spans.push((span, "null".into())));
         }
         if self.signed {
             signed(text, &mut spans);
@@ -81,13 +81,13 @@ impl Volatile {
         self.paths.iter().any(|path| path[..] == [column.name])
     }
 
-    /// Does the same as [`Volatile::settled`] for one cell, as a destination holds it: a text without its quotes, or
+    /// Does the same as [`Volatile::without_volatile`] for one cell, as a destination holds it: a text without its quotes, or
     /// JSON text. Returns `None` if the whole column is declared volatile.
     pub fn settled_cell<'t>(&self, column: &Column, text: &'t str) -> Option<Cow<'t, str>> {
         if self.is_declared(column) {
             return None;
         }
-        if column.kind != Kind::Json {
+        if column.kind != ColumnKind::Json {
             let query = query_of(text).filter(|_| self.signed);
             return Some(query.map_or(Cow::Borrowed(text), |query| {
                 Cow::Owned(format!("{}{}", &text[..query.start], &text[query.end..]))
@@ -97,10 +97,10 @@ impl Volatile {
         for path in &self.paths {
             match &path[..] {
                 [name, rest @ ..] if *name == column.name => {
-                    json_paths::lead(text, rest, &mut |at| spans.push((at, "null".into())));
+                    json_paths::find(text, rest, &mut |at| spans.push((at, "null".into())));
                 }
                 // A value that does not fit its column is stored here, under that column's name.
-                path if column.name == EXTRA => json_paths::lead(text, path, &mut |at| spans.push((at, "null".into()))),
+                path if column.name == EXTRA => json_paths::find(text, path, &mut |at| spans.push((at, "null".into()))),
                 _ => {}
             }
         }
@@ -208,7 +208,7 @@ mod tests {
             "token=1&expires=2",
         ] {
             let text = format!(r#"{{"_id":"a","u":"https://x/a.png?{query}","z":"http://y/?q"}}"#);
-            let settled = rule.settled(&text).unwrap_or_else(|| panic!("{query} looks signed"));
+            let settled = rule.without_volatile(&text).unwrap_or_else(|| panic!("{query} looks signed"));
             assert_eq!(settled, r#"{"_id":"a","u":"https://x/a.png","z":"http://y/?q"}"#);
             let other = text.replace('1', "8");
             assert_ne!(other, text);
@@ -219,14 +219,17 @@ mod tests {
         }
         let moved = |path: &str| rule.hash(&format!(r#"{{"u":"https://x/{path}?Signature=1"}}"#));
         assert_ne!(moved("a.png"), moved("b.png"), "another picture is another picture");
-        assert_eq!(rule.settled(r#"{"u":"http://x/?signature=1#top"}"#).as_deref(), Some(r#"{"u":"http://x/#top"}"#));
+        assert_eq!(
+            rule.without_volatile(r#"{"u":"http://x/?signature=1#top"}"#).as_deref(),
+            Some(r#"{"u":"http://x/#top"}"#)
+        );
     }
 
     #[test]
     fn an_address_is_known_however_it_is_escaped() {
         let rule = Volatile::default();
         let text = r#"["https:\/\/x\/ğ.png?token=1\u0026expires=2","\\","https:\u002f/x/\u003fsignature=3"]"#;
-        assert_eq!(rule.settled(text).as_deref(), Some(r#"["https://x/ğ.png","\\","https://x/"]"#));
+        assert_eq!(rule.without_volatile(text).as_deref(), Some(r#"["https://x/ğ.png","\\","https://x/"]"#));
     }
 
     #[test]
@@ -240,7 +243,7 @@ mod tests {
             (&["media.url", "media"], Some(r#"{"_id":"a","picture":"p1","media":null}"#.to_owned())),
             (&["nothing", "picture.x", "media.none"], None),
         ] {
-            assert_eq!(with(paths).settled(text), settled, "{paths:?}");
+            assert_eq!(with(paths).without_volatile(text), settled, "{paths:?}");
         }
         let rule = with(&["picture", "media.url"]);
         assert_eq!(rule.hash(text), rule.hash(&text.replace("p1", "p2").replace("u1", "u2")));

@@ -9,7 +9,7 @@ use crate::destinations::{Receipt, years};
 use crate::error::{Error, Kind, quote};
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::refusals::Unsettled;
-use crate::mirror::rounds::{Begun, Ending};
+use crate::mirror::rounds::{Begun, RoundEnding};
 use crate::policy::{self, Exit};
 use crate::progress::{Progress, get};
 use crate::quantity::counted;
@@ -49,14 +49,14 @@ pub struct RunReport {
     /// Whether a box ended it: `--max-runtime`, `--until` or `--max-requests`.
     pub boxed: bool,
     /// The streams that did not fit into the boxes of the latest runs.
-    pub starved: Option<Starved>,
+    pub starved: Option<BoxTooSmall>,
     pub exit_code: Exit,
 }
 
 /// The streams that the latest runs have not read to their end, because their boxes are too small.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[allow(missing_docs)]
-pub struct Starved {
+pub struct BoxTooSmall {
     pub streams: Vec<String>,
     pub why: String,
 }
@@ -325,13 +325,13 @@ pub fn exit_of(outcome: &RunOutcome) -> Exit {
 
 /// Returns how the run ended, for its round. Refused deletions do not keep the round open, because only another
 /// reading settles them.
-pub fn ending_of(outcome: &RunOutcome) -> Ending {
+pub fn ending_of(outcome: &RunOutcome) -> RoundEnding {
     let outage = |s: &StreamOutcome| s.error.as_ref().is_some_and(|error| policy::is_outage(&error.kind));
     if outcome.stopped || outcome.streams.iter().any(outage) {
-        Ending::Interrupted
+        RoundEnding::Interrupted
     } else if outcome.streams.iter().all(|s| s.is_read) {
-        Ending::Complete
+        RoundEnding::Complete
     } else {
-        Ending::Incomplete
+        RoundEnding::Incomplete
     }
 }

@@ -8,37 +8,37 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::dialects::DEFAULT_SDL;
-use super::faults::{Attempt, Fault};
-use super::token::{Standing, Tokens};
-use super::{Error, Options};
-use crate::sandbox::account::data::{Size, World};
-use crate::sandbox::account::rng::Dice;
-use crate::sandbox::account::truth::{Objects, Truth};
-use crate::sandbox::changes::drift::{Lists, Order};
-use crate::sandbox::changes::night::{Night, Told};
+use super::faults::{Fault, RequestAttempt};
+use super::token::{IssuedTokens, TokenState};
+use super::{SandboxOptions, StartError};
+use crate::sandbox::account::data::{GeneratedAccount, Size};
+use crate::sandbox::account::rng::RandomTable;
+use crate::sandbox::account::truth::{ObjectFields, Truth};
+use crate::sandbox::changes::drift::{AccountLists, ListOrder};
+use crate::sandbox::changes::night::{NightChanges, NightReport};
 use crate::sandbox::faults::adversary::Adversaries;
-use crate::sandbox::graphql::outcome::Outcome;
-use crate::sandbox::graphql::question::Question;
-use crate::sandbox::graphql::schema::{Prepared, Schema};
-use crate::sandbox::http::limit::{Account, Limit};
-use crate::sandbox::http::log::{Counts, Line, Log};
+use crate::sandbox::graphql::outcome::DocumentOutcome;
+use crate::sandbox::graphql::question::SandboxQuestion;
+use crate::sandbox::graphql::schema::{Prepared, SandboxSchema};
+use crate::sandbox::http::limit::{Limit, LimitState};
+use crate::sandbox::http::log::{Counts, Log, LogLine};
 use crate::streams::Stream;
 
 /// The whole state of the server.
 #[derive(Debug)]
 pub struct Api {
     /// The settings it was started with.
-    pub options: Options,
+    pub options: SandboxOptions,
     /// The account as generated.
-    pub world: Arc<World>,
+    pub world: Arc<GeneratedAccount>,
     /// The account's lists as they stand now.
-    pub lists: Mutex<Lists>,
+    pub lists: Mutex<AccountLists>,
     /// The habits that make the lists hard to read.
     pub adversaries: Mutex<Adversaries>,
-    pub(super) schema: Schema,
+    pub(super) schema: SandboxSchema,
     /// The time of the `Date` header, in milliseconds since 1970; `None` for this machine's clock.
     clock: Mutex<Option<i64>>,
-    pub(super) tokens: Mutex<Tokens>,
+    pub(super) tokens: Mutex<IssuedTokens>,
     limit: Mutex<Option<Limit>>,
     log: Mutex<Log>,
     /// For each question (a hash of its fields and arguments): its position among all questions, and its attempts.
@@ -50,7 +50,7 @@ pub struct Api {
 
 /// The way in which the server answers a request.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Reply {
+pub enum SandboxReply {
     /// With a status and a complete body.
     Whole {
         /// HTTP status.
@@ -68,11 +68,11 @@ pub enum Reply {
 
 /// A reply with its headers and its delay.
 #[derive(Debug)]
-pub struct Answered {
+pub struct TimedReply {
     /// The reply.
-    pub reply: Reply,
+    pub reply: SandboxReply,
     /// The rate limit's headers.
-    pub account: Option<Account>,
+    pub account: Option<LimitState>,
     /// Time to wait before replying.
     pub delay: Duration,
 }
@@ -84,10 +84,11 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Api {
     /// Generates an account and the state around it. `Err` if the schema is invalid or there are too many messages.
-    pub fn new(options: Options) -> Result<Api, Error> {
+    pub fn new(options: SandboxOptions) -> Result<Api, StartError> {
         let sdl = options.sdl.as_deref().unwrap_or(DEFAULT_SDL);
-        let schema = Schema::from_sdl(sdl, options.introspection, options.suggestions).map_err(Error::Schema)?;
-        let newest_first = options.drift.as_ref().is_none_or(|d| d.order != Order::OldestFirst);
+        let schema =
+            SandboxSchema::from_sdl(sdl, options.introspection, options.suggestions).map_err(StartError::Schema)?;
+        let newest_first = options.drift.as_ref().is_none_or(|d| d.order != ListOrder::OldestFirst);
         let size = Size {
             contacts: options.contacts,
             persons: options.persons,
@@ -95,15 +96,15 @@ impl Api {
             messages: options.messages,
         };
         if u32::try_from(size.messages).is_err() {
-            return Err(Error::TooMany);
+            return Err(StartError::TooMany);
         }
-        let world = Arc::new(World::new(options.seed, size, newest_first).dated(schema.reading().dates));
+        let world = Arc::new(GeneratedAccount::new(options.seed, size, newest_first).dated(schema.reading().dates));
         let seed = options.drift.as_ref().map_or(options.seed, |drift| drift.seed);
         Ok(Api {
             adversaries: Mutex::new(Adversaries::new(options.adversaries.clone(), seed)),
-            lists: Mutex::new(Lists::new(Arc::clone(&world), options.drift.clone())),
+            lists: Mutex::new(AccountLists::new(Arc::clone(&world), options.drift.clone())),
             clock: Mutex::new(options.now),
-            tokens: Mutex::new(Tokens::new(options.seed, options.token_ttl, options.new_token_cancels_older)),
+            tokens: Mutex::new(IssuedTokens::new(options.seed, options.token_ttl, options.new_token_cancels_older)),
             limit: Mutex::new(Limit::new(options.requests_per_minute, options.window, options.block)),
             log: Mutex::new(Log::new(Instant::now())),
             attempts: Mutex::default(),
@@ -129,7 +130,7 @@ impl Api {
     }
 
     /// Lets a night pass and reports its changes; a fixed clock moves to the end of the night.
-    pub fn night(&self, night: Night) -> Told {
+    pub fn night(&self, night: NightChanges) -> NightReport {
         let told = lock(&self.lists).night(night);
         let mut clock = lock(&self.clock);
         if clock.is_some() {
@@ -150,7 +151,7 @@ impl Api {
     }
 
     /// Answers one request.
-    pub fn answer(&self, authorization: Option<&str>, body: &[u8], now: Instant) -> Answered {
+    pub fn answer(&self, authorization: Option<&str>, body: &[u8], now: Instant) -> TimedReply {
         let mut account = lock(&self.limit).as_mut().map(|limit| limit.count(now));
         let prepared = self.schema.prepare(body);
         let questions = prepared.as_ref().map_or(1, |p| p.roots.len());
@@ -159,19 +160,19 @@ impl Api {
         {
             limit.count_more(account, questions.saturating_sub(1));
         }
-        let mut line = prepared.as_ref().map_or_else(|_| Line::default(), line_of);
+        let mut line = prepared.as_ref().map_or_else(|_| LogLine::default(), line_of);
         line.remaining = account.map(|a| a.remaining);
         line.token_generation = match lock(&self.tokens).standing(authorization, now) {
-            Standing::Valid(generation) | Standing::Expired(generation) => generation,
-            Standing::Unknown => 0,
+            TokenState::Valid(generation) | TokenState::Expired(generation) => generation,
+            TokenState::Unknown => 0,
         };
         let mut fault = None;
         let outcome = if account.is_some_and(|a| a.refused) {
             lock(&self.log).counts.over_limit += 1;
-            Outcome::too_many()
+            DocumentOutcome::too_many()
         } else if self.options.max_questions > 0 && questions > self.options.max_questions {
             lock(&self.log).counts.refused += 1;
-            Outcome::too_many_questions(self.options.max_questions, questions)
+            DocumentOutcome::too_many_questions(self.options.max_questions, questions)
         } else {
             match prepared {
                 Err(refusal) => {
@@ -188,7 +189,7 @@ impl Api {
                     {
                         (account.remaining, account.reset) = (0, 1);
                     }
-                    match fault.and_then(Outcome::instead) {
+                    match fault.and_then(DocumentOutcome::instead) {
                         Some(outcome) => outcome,
                         None => self.execute(&prepared, authorization, fault, now),
                     }
@@ -199,40 +200,46 @@ impl Api {
     }
 
     /// Applies the fault to the outcome, logs the request, and returns the reply.
-    fn finish(&self, mut line: Line, outcome: Outcome, fault: Option<Fault>, account: Option<Account>) -> Answered {
-        let Outcome { status, mut body, html, code, rows } = outcome;
+    fn finish(
+        &self,
+        mut line: LogLine,
+        outcome: DocumentOutcome,
+        fault: Option<Fault>,
+        account: Option<LimitState>,
+    ) -> TimedReply {
+        let DocumentOutcome { status, mut body, html, code, rows } = outcome;
         let reply = match fault {
-            Some(Fault::CutBefore) => Reply::Nothing,
+            Some(Fault::CutBefore) => SandboxReply::Nothing,
             Some(Fault::CutAfter) => {
                 let whole = body.len();
                 body.truncate(whole / 2);
-                Reply::Part(body, whole)
+                SandboxReply::Part(body, whole)
             }
             Some(Fault::Truncated) => {
                 body.truncate(body.len() * 2 / 3);
-                Reply::Whole { status, body, html }
+                SandboxReply::Whole { status, body, html }
             }
-            _ => Reply::Whole { status, body, html },
+            _ => SandboxReply::Whole { status, body, html },
         };
-        line.status = if matches!(reply, Reply::Whole { .. }) { status } else { 0 };
+        line.status = if matches!(reply, SandboxReply::Whole { .. }) { status } else { 0 };
         line.fault = fault.map(Fault::name);
         (line.code, line.rows) = (code, rows);
         lock(&self.log).write(line);
         let slow = if fault == Some(Fault::Slow) { self.options.faults.slow() } else { Duration::ZERO };
-        Answered { reply, account, delay: self.options.latency + slow }
+        TimedReply { reply, account, delay: self.options.latency + slow }
     }
 
     /// Counts the attempt and asks the fault plan for a fault.
-    fn fault(&self, prepared: &Prepared, line: &mut Line) -> Option<Fault> {
+    fn fault(&self, prepared: &Prepared, line: &mut LogLine) -> Option<Fault> {
         let arguments = line.arguments.to_string();
         let operations: Vec<&str> = prepared.roots.iter().map(|r| r.pick.name.as_str()).collect();
-        let key = operations.iter().fold(Dice::new(0), |dice, name| dice.named(name)).named(&arguments).bits();
+        let key = operations.iter().fold(RandomTable::new(0), |dice, name| dice.named(name)).named(&arguments).bits();
         let mut attempts = lock(&self.attempts);
         let next = attempts.len() as u64 + 1;
         let (question, attempt) = attempts.entry(key).or_insert((next, 0));
         *attempt += 1;
         line.attempt = *attempt;
-        let asked = Attempt {
+        let asked = RequestAttempt {
             operations: &operations,
             arguments: &arguments,
             attempt: *attempt,
@@ -246,25 +253,29 @@ impl Api {
     }
 
     /// Returns a function that gives the stream's current records as JSON Lines, one part per call.
-    pub fn truth(self: Arc<Api>, stream: Stream, objects: Objects) -> impl FnMut() -> Option<Vec<u8>> + Send + 'static {
+    pub fn truth(
+        self: Arc<Api>,
+        stream: Stream,
+        objects: ObjectFields,
+    ) -> impl FnMut() -> Option<Vec<u8>> + Send + 'static {
         let mut truth = Truth::of(stream, self.schema.reading(), objects);
         move || truth.next_lines(&self.world, &self.lists)
     }
 }
 
 /// Returns the log line of a valid request. It omits the arguments of a token request, which hold the secret.
-fn line_of(prepared: &Prepared) -> Line {
+fn line_of(prepared: &Prepared) -> LogLine {
     let mut names: Vec<&str> = prepared.roots.iter().map(|r| r.pick.name.as_str()).collect();
     names.dedup();
     let arguments = prepared.roots.iter().map(|root| match root.question {
-        Question::Token { .. } => json!({}),
+        SandboxQuestion::Token { .. } => json!({}),
         _ => Value::Object(root.arguments.clone()),
     });
-    Line {
+    LogLine {
         operation: names.join(","),
         questions: prepared.roots.len(),
         arguments: arguments.collect(),
-        ..Line::default()
+        ..LogLine::default()
     }
 }
 
@@ -277,14 +288,14 @@ mod tests {
     const CONTACTS: &str = "_id customer firstName lastName username avatar email phone phoneCountryCode country gender \
                             tags { _id name color } createdAt phoneUsagePermission emailUsagePermission language owner";
 
-    fn api(change: impl FnOnce(&mut Options)) -> Arc<Api> {
-        let mut options = Options {
+    fn api(change: impl FnOnce(&mut SandboxOptions)) -> Arc<Api> {
+        let mut options = SandboxOptions {
             contacts: 230,
             persons: 5,
             conversations: 30,
             messages: 900,
             requests_per_minute: 0,
-            ..Options::default()
+            ..SandboxOptions::default()
         };
         change(&mut options);
         Arc::new(Api::new(options).unwrap())
@@ -294,14 +305,14 @@ mod tests {
         api(|o| o.faults = Plan::from_toml(plan).unwrap())
     }
 
-    fn reply(api: &Api, token: &str, query: &str) -> Reply {
+    fn reply(api: &Api, token: &str, query: &str) -> SandboxReply {
         api.answer(Some(&format!("Bearer {token}")), json!({"query": query}).to_string().as_bytes(), Instant::now())
             .reply
     }
 
     /// Returns the status and the body; replaces lone surrogates, as a lenient reader would.
     fn ask(api: &Api, token: &str, query: &str) -> (u16, Value) {
-        let Reply::Whole { status, body, .. } = reply(api, token, query) else { panic!("no answer") };
+        let SandboxReply::Whole { status, body, .. } = reply(api, token, query) else { panic!("no answer") };
         (status, serde_json::from_str(&lenient(&String::from_utf8(body).unwrap())).unwrap_or(Value::Null))
     }
 
@@ -323,7 +334,7 @@ mod tests {
             { success data { accessToken expiresIn } code message } }"#;
         // A fault hits a question's first two attempts at most, so the third gets through.
         for _ in 0..3 {
-            if let Reply::Whole { status: 200, body, .. } = reply(api, "", query)
+            if let SandboxReply::Whole { status: 200, body, .. } = reply(api, "", query)
                 && let Ok(answer) = serde_json::from_slice::<Value>(&body)
                 && let Some(text) = answer["data"]["generateOAuthToken"]["data"]["accessToken"].as_str()
             {
@@ -407,7 +418,7 @@ mod tests {
                     walk(&api, &token, "getWhatsappBusinessTemplateList", "", &columns)
                 }
             };
-            let mut parts = Arc::clone(&api).truth(stream, Objects::Shipped);
+            let mut parts = Arc::clone(&api).truth(stream, ObjectFields::Shipped);
             let mut truth = Vec::new();
             while let Some(lines) = parts() {
                 truth.extend(
@@ -433,7 +444,7 @@ mod tests {
             a: getContactList(limit: 1) { __typename message }
           }
           fragment Rows on ContactPage { docs { n: createdAt ... on ExternalContact { z: customer @include(if: $more) __typename } } }";
-        let Reply::Whole { body, .. } = reply(&api, &token(&api), query) else { panic!("no answer") };
+        let SandboxReply::Whole { body, .. } = reply(&api, &token(&api), query) else { panic!("no answer") };
         let text = String::from_utf8(body).unwrap();
         let (before, rest) = text.split_once("\"n\":\"").unwrap();
         assert_eq!(before, r#"{"data":{"b":{"data":{"totalDocs":230,"docs":[{"#);
@@ -453,7 +464,7 @@ mod tests {
         assert_eq!(code(&ask(&api, &second, one).1), "none");
         let later = Instant::now() + Duration::from_secs(3600);
         let body = json!({"query": one}).to_string();
-        let Reply::Whole { status, body, .. } = api.answer(Some(&second), body.as_bytes(), later).reply else {
+        let SandboxReply::Whole { status, body, .. } = api.answer(Some(&second), body.as_bytes(), later).reply else {
             panic!("no answer")
         };
         assert_eq!(status, 200);
@@ -536,7 +547,7 @@ mod tests {
         let query = "query($id: ID = 1) { getContact(_id: $id) { success } a: getContactList { success } }";
         let body = json!({"query": query, "variables": {"id": null}}).to_string();
         let answered = api.answer(Some(&token), body.as_bytes(), Instant::now());
-        let Reply::Whole { body, .. } = answered.reply else { panic!("no answer") };
+        let SandboxReply::Whole { body, .. } = answered.reply else { panic!("no answer") };
         let answer: Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(answer["data"], json!({"getContact": null, "a": {"success": true}}));
         assert_eq!(answer["errors"][0]["message"], "Argument \"_id\" of non-null type \"ID!\" must not be null.");
@@ -567,13 +578,13 @@ mod tests {
     fn broken_answers_break_where_they_say() {
         let api = failing("rule = [{ fault = 'truncated', rate = 1, operations = ['getContactList'] }]");
         let one = "{ getContactList(limit: 4) { success data { docs { _id } } } }";
-        let Reply::Whole { body, .. } = reply(&api, &token(&api), one) else { panic!("no answer") };
+        let SandboxReply::Whole { body, .. } = reply(&api, &token(&api), one) else { panic!("no answer") };
         assert!(serde_json::from_slice::<Value>(&body).is_err());
         let api = failing("rule = [{ fault = 'cut_before', rate = 1, operations = ['getContactList'] }]");
-        assert_eq!(reply(&api, &token(&api), one), Reply::Nothing);
+        assert_eq!(reply(&api, &token(&api), one), SandboxReply::Nothing);
         let api = failing("rule = [{ fault = 'cut_after', rate = 1, operations = ['generateOAuthToken'] }]");
         let query = r#"mutation { generateOAuthToken(input: {clientId: "sandbox-client", clientSecret: "sandbox-secret"}) { success } }"#;
-        assert!(matches!(reply(&api, "", query), Reply::Part(part, whole) if part.len() < whole));
+        assert!(matches!(reply(&api, "", query), SandboxReply::Part(part, whole) if part.len() < whole));
         assert_eq!(api.counts().tokens, 1, "the answer was lost, the token was made");
     }
 
@@ -582,14 +593,14 @@ mod tests {
         let run = || {
             let api = api(|o| {
                 o.faults = Plan::named("all").unwrap();
-                o.drift = Some(drift::Settings::default());
+                o.drift = Some(drift::DriftSettings::default());
             });
             let mut token = token(&api);
             for page in 1..40 {
                 for _ in 0..4 {
                     let query =
                         format!("{{ getContactList(page: {page}, limit: 7) {{ success data {{ docs {{ _id }} }} }} }}");
-                    if let Reply::Whole { status: 200, body, .. } = reply(&api, &token, &query) {
+                    if let SandboxReply::Whole { status: 200, body, .. } = reply(&api, &token, &query) {
                         let text = String::from_utf8_lossy(&body);
                         if text.contains("TOKEN_EXPIRED") {
                             token = self::token(&api);

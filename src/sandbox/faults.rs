@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Error;
-use crate::sandbox::account::rng::Dice;
+use super::StartError;
+use crate::sandbox::account::rng::RandomTable;
 
 macro_rules! faults {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal),* $(,)?) => {
@@ -144,7 +144,7 @@ fn slow() -> u64 {
 
 /// Describes one attempt of a request, for [`Plan::hits`].
 #[derive(Debug, Clone, Copy)]
-pub struct Attempt<'a> {
+pub struct RequestAttempt<'a> {
     /// The root fields' names.
     pub operations: &'a [&'a str],
     /// Their arguments as JSON text.
@@ -188,9 +188,9 @@ impl Plan {
     }
 
     /// Reads a plan from TOML. `Err` says which part is invalid.
-    pub fn from_toml(text: &str) -> Result<Plan, Error> {
-        let plan: Plan = toml::from_str(text).map_err(|e| Error::Plan(e.to_string()))?;
-        plan.check().map_err(Error::Plan)?;
+    pub fn from_toml(text: &str) -> Result<Plan, StartError> {
+        let plan: Plan = toml::from_str(text).map_err(|e| StartError::Plan(e.to_string()))?;
+        plan.check().map_err(StartError::Plan)?;
         Ok(plan)
     }
 
@@ -236,14 +236,14 @@ impl Plan {
     }
 
     /// Returns the fault that hits this attempt, or `None`.
-    pub fn hits(&self, asked: Attempt<'_>) -> Option<Fault> {
+    pub fn hits(&self, asked: RequestAttempt<'_>) -> Option<Fault> {
         let matches = |wanted: &[String]| {
             wanted.is_empty() || asked.operations.iter().any(|name| wanted.iter().any(|w| w == name))
         };
         if !matches(&self.operations) {
             return None;
         }
-        let dice = asked.operations.iter().fold(Dice::new(self.seed), |dice, name| dice.named(name));
+        let dice = asked.operations.iter().fold(RandomTable::new(self.seed), |dice, name| dice.named(name));
         let drawn = dice.named(asked.arguments).at(u64::from(asked.attempt)).unit();
         let mut reached = 0.0;
         let mut hit = None;
@@ -270,8 +270,15 @@ impl Plan {
 mod tests {
     use super::*;
 
-    fn ask(arguments: &str, attempt: u32) -> Attempt<'_> {
-        Attempt { operations: &["getContactList"], arguments, attempt, question: 0, needs_token: true, has_list: true }
+    fn ask(arguments: &str, attempt: u32) -> RequestAttempt<'_> {
+        RequestAttempt {
+            operations: &["getContactList"],
+            arguments,
+            attempt,
+            question: 0,
+            needs_token: true,
+            has_list: true,
+        }
     }
 
     fn share(plan: &Plan, fault: Fault, attempt: u32) -> f64 {
@@ -294,18 +301,18 @@ mod tests {
     fn rules_can_name_operations_and_questions() {
         let plan = Plan::from_toml("rule = [{fault = 'slow', rate = 1, operations = ['getMessages']}]").unwrap();
         assert_eq!(plan.hits(ask("x", 1)), None);
-        assert_eq!(plan.hits(Attempt { operations: &["a", "getMessages"], ..ask("x", 1) }), Some(Fault::Slow));
+        assert_eq!(plan.hits(RequestAttempt { operations: &["a", "getMessages"], ..ask("x", 1) }), Some(Fault::Slow));
         let plan = Plan::from_toml("rule = [{fault = 'error_503', questions = [4]}]").unwrap();
-        assert_eq!(plan.hits(Attempt { question: 4, ..ask("x", 1) }), Some(Fault::Error503));
-        assert_eq!(plan.hits(Attempt { question: 4, ..ask("x", 2) }), None);
-        assert_eq!(plan.hits(Attempt { question: 5, ..ask("x", 1) }), None);
+        assert_eq!(plan.hits(RequestAttempt { question: 4, ..ask("x", 1) }), Some(Fault::Error503));
+        assert_eq!(plan.hits(RequestAttempt { question: 4, ..ask("x", 2) }), None);
+        assert_eq!(plan.hits(RequestAttempt { question: 5, ..ask("x", 1) }), None);
     }
 
     #[test]
     fn a_token_request_meets_only_what_it_can() {
         let plan = Plan::from_toml("[rates]\ntoken_expired = 0.5\nsuccess_false = 0.5").unwrap();
         assert!((0..100).all(|n| {
-            plan.hits(Attempt { needs_token: false, has_list: false, ..ask(&n.to_string(), 1) }).is_none()
+            plan.hits(RequestAttempt { needs_token: false, has_list: false, ..ask(&n.to_string(), 1) }).is_none()
         }));
     }
 
@@ -324,7 +331,8 @@ mod tests {
         }
         assert_eq!(Plan::named("nope"), None);
         let demo = Plan::named("demo").unwrap();
-        let met: Vec<_> = (1..10).filter_map(|question| demo.hits(Attempt { question, ..ask("x", 1) })).collect();
+        let met: Vec<_> =
+            (1..10).filter_map(|question| demo.hits(RequestAttempt { question, ..ask("x", 1) })).collect();
         for fault in [Fault::RateLimitedStatus, Fault::Error503, Fault::TokenExpired, Fault::CutAfter] {
             assert!(met.contains(&fault), "{}", fault.name());
         }

@@ -51,7 +51,7 @@ pub use dialects::{NAMES as DIALECTS, shipped as shipped_sdl};
 /// The settings of a sandbox.
 #[derive(Debug, Clone)]
 #[allow(clippy::struct_excessive_bools)] // switches of one command line
-pub struct Options {
+pub struct SandboxOptions {
     /// Address to listen on; port 0 takes a free port.
     pub listen: SocketAddr,
     /// Number of contacts.
@@ -78,7 +78,7 @@ pub struct Options {
     /// The requests that fail, and how.
     pub faults: faults::Plan,
     /// The changes made while lists are read; `None` for none.
-    pub drift: Option<crate::sandbox::changes::drift::Settings>,
+    pub drift: Option<crate::sandbox::changes::drift::DriftSettings>,
     /// The habits that make the lists hard to read.
     pub adversaries: Vec<crate::sandbox::faults::adversary::Adversary>,
     /// Delay added to every answer.
@@ -109,9 +109,9 @@ pub struct Options {
     pub suggestions: bool,
 }
 
-impl Default for Options {
-    fn default() -> Options {
-        Options {
+impl Default for SandboxOptions {
+    fn default() -> SandboxOptions {
+        SandboxOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             contacts: 20_000,
             persons: 200,
@@ -145,7 +145,7 @@ impl Default for Options {
 
 /// The reason why a sandbox did not start.
 #[derive(Debug)]
-pub enum Error {
+pub enum StartError {
     /// The SDL file is not a valid schema.
     Schema(String),
     /// The fault plan makes no sense.
@@ -161,21 +161,21 @@ pub enum Error {
     },
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Schema(reason) => write!(f, "the schema is not valid: {reason}"),
-            Error::Plan(reason) => write!(f, "the fault plan is not valid: {reason}"),
-            Error::TooMany => write!(f, "at most {} messages", u32::MAX),
-            Error::Bind { listen, source } => write!(f, "cannot listen on {listen}: {source}"),
+            StartError::Schema(reason) => write!(f, "the schema is not valid: {reason}"),
+            StartError::Plan(reason) => write!(f, "the fault plan is not valid: {reason}"),
+            StartError::TooMany => write!(f, "at most {} messages", u32::MAX),
+            StartError::Bind { listen, source } => write!(f, "cannot listen on {listen}: {source}"),
         }
     }
 }
 
-impl std::error::Error for Error {
+impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Bind { source, .. } => Some(source),
+            StartError::Bind { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -6,14 +6,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::sandbox::account::rng::Dice;
+use crate::sandbox::account::rng::RandomTable;
 
 /// The prefix of every token.
 pub const MARKER: &str = "TOKENMARKER-";
 
 /// The state of a token at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum TokenState {
     /// The token is accepted; holds its generation.
     Valid(u64),
     /// The token was accepted once; holds its generation.
@@ -24,18 +24,24 @@ pub enum Standing {
 
 /// The tokens that the server has issued.
 #[derive(Debug)]
-pub struct Tokens {
-    dice: Dice,
+pub struct IssuedTokens {
+    dice: RandomTable,
     ttl: Duration,
     new_cancels_older: bool,
     issued: u64,
     known: HashMap<String, (u64, Instant)>,
 }
 
-impl Tokens {
+impl IssuedTokens {
     /// Returns a store without tokens.
-    pub fn new(seed: u64, ttl: Duration, new_cancels_older: bool) -> Tokens {
-        Tokens { dice: Dice::new(seed).named("tokens"), ttl, new_cancels_older, issued: 0, known: HashMap::new() }
+    pub fn new(seed: u64, ttl: Duration, new_cancels_older: bool) -> IssuedTokens {
+        IssuedTokens {
+            dice: RandomTable::new(seed).named("tokens"),
+            ttl,
+            new_cancels_older,
+            issued: 0,
+            known: HashMap::new(),
+        }
     }
 
     /// Issues a token. Returns its text and its lifetime in seconds, rounded up.
@@ -56,11 +62,11 @@ impl Tokens {
     }
 
     /// Returns the state of the token in an `Authorization` header. The `Bearer ` prefix may be missing.
-    pub fn standing(&self, authorization: Option<&str>, now: Instant) -> Standing {
+    pub fn standing(&self, authorization: Option<&str>, now: Instant) -> TokenState {
         match self.known.get(bare(authorization.unwrap_or_default())) {
-            Some((generation, end)) if now < *end => Standing::Valid(*generation),
-            Some((generation, _)) => Standing::Expired(*generation),
-            None => Standing::Unknown,
+            Some((generation, end)) if now < *end => TokenState::Valid(*generation),
+            Some((generation, _)) => TokenState::Expired(*generation),
+            None => TokenState::Unknown,
         }
     }
 
@@ -83,30 +89,30 @@ mod tests {
     #[test]
     fn a_token_lives_as_long_as_it_says() {
         let now = Instant::now();
-        let mut tokens = Tokens::new(7, Duration::from_millis(1500), false);
+        let mut tokens = IssuedTokens::new(7, Duration::from_millis(1500), false);
         let (text, seconds) = tokens.issue(now);
         assert!(text.starts_with(MARKER));
         assert_eq!(seconds, 2);
         let header = format!("Bearer {text}");
-        assert_eq!(tokens.standing(Some(&header), now), Standing::Valid(1));
-        assert_eq!(tokens.standing(Some(&text), now), Standing::Valid(1));
-        assert_eq!(tokens.standing(Some(&header), now + Duration::from_millis(1500)), Standing::Expired(1));
-        assert_eq!(tokens.standing(Some("Bearer x"), now), Standing::Unknown);
-        assert_eq!(tokens.standing(None, now), Standing::Unknown);
+        assert_eq!(tokens.standing(Some(&header), now), TokenState::Valid(1));
+        assert_eq!(tokens.standing(Some(&text), now), TokenState::Valid(1));
+        assert_eq!(tokens.standing(Some(&header), now + Duration::from_millis(1500)), TokenState::Expired(1));
+        assert_eq!(tokens.standing(Some("Bearer x"), now), TokenState::Unknown);
+        assert_eq!(tokens.standing(None, now), TokenState::Unknown);
         tokens.expire(Some(&header), now);
-        assert_eq!(tokens.standing(Some(&header), now), Standing::Expired(1));
+        assert_eq!(tokens.standing(Some(&header), now), TokenState::Expired(1));
     }
 
     #[test]
     fn a_new_token_cancels_the_older_one_only_when_asked_to() {
         let now = Instant::now();
         for cancels in [true, false] {
-            let mut tokens = Tokens::new(7, Duration::from_secs(60), cancels);
+            let mut tokens = IssuedTokens::new(7, Duration::from_secs(60), cancels);
             let (first, _) = tokens.issue(now);
             let (second, _) = tokens.issue(now);
             assert_ne!(first, second);
-            assert_eq!(tokens.standing(Some(&second), now), Standing::Valid(2));
-            let expected = if cancels { Standing::Expired(1) } else { Standing::Valid(1) };
+            assert_eq!(tokens.standing(Some(&second), now), TokenState::Valid(2));
+            let expected = if cancels { TokenState::Expired(1) } else { TokenState::Valid(1) };
             assert_eq!(tokens.standing(Some(&first), now), expected);
         }
     }

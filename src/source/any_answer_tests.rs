@@ -2,8 +2,8 @@
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::budget_window::Window;
-use super::envelope::Answer;
+use super::budget_window::BudgetWindow;
+use super::envelope::HttpAnswer;
 use super::query::{Question, Select, Start};
 use super::response_names::operations;
 use super::{decoding, envelope, limit_headers};
@@ -33,7 +33,7 @@ fn answers() {
     let names = operations(&["a", "b"]);
     never_panics(&ANSWERS, |bytes| {
         for status in [200, 401, 503] {
-            let answer = || Answer { status, body: bytes.to_vec() };
+            let answer = || HttpAnswer { status, body: bytes.to_vec() };
             drop(envelope::pages(&dialect, &rules, &questions, &names, answer()));
             drop(envelope::token(&dialect, "a", answer()));
         }
@@ -75,7 +75,7 @@ fn budget_files() {
         r#"{"theoretical_arrival":1792567680000000000,"blocked_until":1792567680000000000,"blocked_at":1,"strikes":3}"#;
     never_panics(&[sample], |bytes| {
         std::fs::write(&path, bytes).expect("the file");
-        let window = Window::open(&path).expect("a window");
+        let window = BudgetWindow::open(&path).expect("a window");
         window.update(1_792_567_680_000_000_000, |shared| shared.strikes = shared.strikes.saturating_add(1));
     });
 }

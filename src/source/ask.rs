@@ -15,13 +15,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::error::{Error, Kind, Result, quote};
 use crate::policy::{self, Action, Subject};
 use crate::source::Source;
-use crate::source::batch::{Answered, Place};
-use crate::source::budget::Of;
+use crate::source::batch::{QuestionOutcome, QueuePlace};
+use crate::source::budget::Purpose;
 use crate::source::envelope;
 use crate::source::page::Page;
 use crate::source::query;
 use crate::source::query::{Question, Start};
-use crate::source::retry::{Failures, Limits, Next};
+use crate::source::retry::{AfterFailure, Failures, Limits};
 use crate::source::witness::SUSPICIOUS;
 use crate::streams::Stream;
 
@@ -40,7 +40,7 @@ impl Source {
         self.ask_from(place, question, &self.settings.limits).await
     }
 
-    async fn ask_from(&self, place: Place<'_>, question: Question, limits: &Limits) -> Result<Page> {
+    async fn ask_from(&self, place: QueuePlace<'_>, question: Question, limits: &Limits) -> Result<Page> {
         let stream = question.stream;
         let mut failures = Failures::default();
         let (mut most, mut own, mut is_denied, mut was_refused) = (usize::MAX, false, false, false);
@@ -72,7 +72,7 @@ impl Source {
                 }
             }
             if policy::subject(&error.kind) == Subject::Limit && !is_denied {
-                match self.is_refused_alone(&question, &failures).await {
+                match self.ask_beside_another(&question, &failures).await {
                     Some(Ok(page)) => return Ok(page),
                     refused => is_denied |= refused.is_some(),
                 }
@@ -81,7 +81,7 @@ impl Source {
             if is_denied && policy::is_denial(&error.kind) {
                 error.kind = Kind::UnknownFailure;
             }
-            if answered.together > 1 && policy::may_be_of_company(&error) {
+            if answered.together > 1 && policy::may_be_of_other_questions(&error) {
                 // Perhaps the other questions were the reason: ask with half as many, at once.
                 tracing::debug!(%stream, together = answered.together, %error, "asking in smaller company");
                 was_refused |= answered.was_refused;
@@ -90,15 +90,15 @@ impl Source {
             }
             if most < usize::MAX && answered.together == 1 {
                 match policy::subject(&error.kind) {
-                    Subject::Query => self.aliases.acquit(),
-                    _ if policy::may_be_of_company(&error) => self.aliases.doubt(),
+                    Subject::Query => self.aliases.number_was_not_the_reason(),
+                    _ if policy::may_be_of_other_questions(&error) => self.aliases.number_may_not_be_the_reason(),
                     _ => {}
                 }
             }
             let fresh = answered.generation.is_none_or(|g| self.tokens.is_newest(g));
             match self.next(&mut failures, stream, &error, answered.generation, fresh, limits) {
-                Next::After(delay) => tokio::time::sleep(delay).await,
-                Next::GiveUp => return Err(self.advised(stream, told(error, &failures, limits))),
+                AfterFailure::After(delay) => tokio::time::sleep(delay).await,
+                AfterFailure::GiveUp => return Err(self.advised(stream, with_attempts(error, &failures, limits))),
             }
             if failures.count > 1 && !error.is_addressed {
                 most = (answered.together / 2).max(1);
@@ -125,7 +125,7 @@ impl Source {
 
     async fn ask_each(&self, questions: Vec<Question>, limits: Limits) -> Vec<Result<Page>> {
         // All questions are queued before any is carried; otherwise the first would travel alone.
-        let places: Vec<Place<'_>> = questions.iter().map(|q| self.waiting.put(q.clone(), usize::MAX)).collect();
+        let places: Vec<QueuePlace<'_>> = questions.iter().map(|q| self.waiting.put(q.clone(), usize::MAX)).collect();
         join_all(places.into_iter().zip(questions).map(|(p, q)| self.ask_from(p, q, &limits))).await
     }
 
@@ -138,7 +138,7 @@ impl Source {
         generation: Option<u64>,
         fresh: bool,
         limits: &Limits,
-    ) -> Next {
+    ) -> AfterFailure {
         let action = policy::decide(&error.kind).action;
         if let (Action::Renew | Action::RenewOnce, Some(generation)) = (action, generation) {
             if policy::subject(&error.kind) == Subject::Scope {
@@ -147,14 +147,14 @@ impl Source {
                 let renewed = &self.scope_renewed[stream];
                 let before = renewed.load(Ordering::Relaxed);
                 if before != 0 && generation > before {
-                    return Next::GiveUp;
+                    return AfterFailure::GiveUp;
                 }
                 renewed.store(generation, Ordering::Relaxed);
             }
             self.tokens.refused(generation);
         }
         let next = failures.next(error, limits, self.contacted.load(Ordering::Relaxed), fresh);
-        if let Next::After(delay) = next {
+        if let AfterFailure::After(delay) = next {
             self.note_retry(error, delay, failures);
         }
         next
@@ -170,7 +170,7 @@ impl Source {
             }
             Kind::FieldFailed { field: Some(field) } => {
                 let dialect = self.dialect();
-                let whole = dialect.stream(stream).ok().and_then(|spelled| spelled.holding(field));
+                let whole = dialect.stream(stream).ok().and_then(|spelled| spelled.drop_name(field));
                 if let Some(name) = whole {
                     let drop = format!("[source.dialect.streams.{stream}] drop = [\"{name}\"]");
                     let _ =
@@ -181,7 +181,7 @@ impl Source {
                 let dialect = self.dialect();
                 let spelled = dialect.stream(stream).ok();
                 let mut names: Vec<String> = Vec::new();
-                for name in fields.iter().filter_map(|f| spelled?.holding(f)) {
+                for name in fields.iter().filter_map(|f| spelled?.drop_name(f)) {
                     let name = format!("\"{name}\"");
                     if !names.contains(&name) {
                         names.push(name);
@@ -254,7 +254,7 @@ impl Source {
             self.attempts[question.stream].fetch_add(1, Ordering::Relaxed);
         }
         let generation = Some(token.generation);
-        let (answer, sent) = self.exchange(number, Of::List, Some(token), body).await;
+        let (answer, sent) = self.exchange(number, Purpose::List, Some(token), body).await;
         let outcomes = match answer {
             Ok(answer) => {
                 self.in_flight.learn(questions, answer.body.len());
@@ -298,7 +298,7 @@ fn cost_of_dropping(stream: Stream, field: &str) -> &'static str {
 
 /// Returns whether a refusal is the question's own: other questions of the same request were answered under the same
 /// token. A scope is missing for a whole stream, so there the answer has to be for the same stream.
-fn is_its_own_denial(error: &Error, answered: &Answered, failures: &Failures) -> bool {
+fn is_its_own_denial(error: &Error, answered: &QuestionOutcome, failures: &Failures) -> bool {
     match error.kind {
         Kind::InsufficientScopes { .. } => answered.beside_its_own,
         Kind::Unauthorized | Kind::RateLimited => answered.beside_answers,
@@ -310,7 +310,7 @@ fn is_its_own_denial(error: &Error, answered: &Answered, failures: &Failures) ->
 
 /// Returns the error as the operator reads it: with the attempts and how long they took, or with the reason why it
 /// was not tried for longer.
-pub(super) fn told(error: Error, failures: &Failures, limits: &Limits) -> Error {
+pub(super) fn with_attempts(error: Error, failures: &Failures, limits: &Limits) -> Error {
     let told = match limits.asked_too_much(error.wait) {
         Some(why) => format!(" ({why})"),
         None if failures.count <= 1 => return error,

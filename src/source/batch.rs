@@ -31,7 +31,7 @@ const STALLED: Duration = Duration::from_secs(2);
 
 /// The questions that wait.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub struct WaitingQuestions {
     queue: Mutex<VecDeque<Waiter>>,
     /// Signals that a question was queued, a task is no longer at work, or a request has ended.
     changed: Notify,
@@ -48,12 +48,12 @@ struct Waiter {
     question: Question,
     /// How many questions its request may carry at most, itself included.
     most: usize,
-    answer: oneshot::Sender<Answered>,
+    answer: oneshot::Sender<QuestionOutcome>,
 }
 
 /// What came of a question in one request.
 #[derive(Debug)]
-pub struct Answered {
+pub struct QuestionOutcome {
     /// The generation of the token that was used, if there was one.
     pub generation: Option<u64>,
     /// The page, or why there is none.
@@ -70,16 +70,16 @@ pub struct Answered {
 
 /// The announcement that a task asks in a moment. It ends when it is dropped.
 #[derive(Debug)]
-pub struct AtWork(Arc<Waiting>);
+pub struct AtWork(Arc<WaitingQuestions>);
 
-impl Waiting {
+impl WaitingQuestions {
     /// Announces that a task asks in a moment.
-    pub fn at_work(self: &Arc<Waiting>) -> AtWork {
+    pub fn at_work(self: &Arc<WaitingQuestions>) -> AtWork {
         self.at_work.fetch_add(1, Ordering::Relaxed);
         AtWork(self.clone())
     }
 
-    fn moving(self: &Arc<Waiting>) -> Moving {
+    fn moving(self: &Arc<WaitingQuestions>) -> Moving {
         self.moving.fetch_add(1, Ordering::Relaxed);
         Moving(self.clone())
     }
@@ -87,7 +87,7 @@ impl Waiting {
     /// Waits until no request is under way and nobody is at work. Also returns when no request is under way and
     /// nothing has changed for `STALLED`: the tasks that hold bytes then wait for an answer, too, and give none back
     /// before it comes.
-    async fn standstill(&self) {
+    async fn until_stalled(&self) {
         loop {
             let changed = self.changed.notified();
             let (moving, at_work) = (self.moving.load(Ordering::Relaxed), self.at_work.load(Ordering::Relaxed));
@@ -107,16 +107,16 @@ impl Waiting {
     }
 
     /// Puts a question into the queue. Its request carries at most `most` questions, itself included.
-    pub(super) fn put(&self, question: Question, most: usize) -> Place<'_> {
+    pub(super) fn put(&self, question: Question, most: usize) -> QueuePlace<'_> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         self.queue().push_back(Waiter { number, question, most, answer });
         self.changed.notify_waiters();
-        Place { waiting: self, number, answered }
+        QueuePlace { waiting: self, number, answered }
     }
 
     /// Waits until a question is queued.
-    async fn something(&self) {
+    async fn until_queued(&self) {
         loop {
             let changed = self.changed.notified();
             if !self.queue().is_empty() {
@@ -176,7 +176,7 @@ impl Drop for AtWork {
 }
 
 /// Marks a turn as under way, from its share of the bytes to its answers.
-pub(super) struct Moving(Arc<Waiting>);
+pub(super) struct Moving(Arc<WaitingQuestions>);
 
 impl Drop for Moving {
     fn drop(&mut self) {
@@ -186,13 +186,13 @@ impl Drop for Moving {
 }
 
 /// A place in the queue. Dropping it removes the question.
-pub(super) struct Place<'s> {
-    waiting: &'s Waiting,
+pub(super) struct QueuePlace<'s> {
+    waiting: &'s WaitingQuestions,
     number: usize,
-    answered: oneshot::Receiver<Answered>,
+    answered: oneshot::Receiver<QuestionOutcome>,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         self.waiting.queue().retain(|w| w.number != self.number);
     }
@@ -209,7 +209,12 @@ struct Batch<'s> {
 
 impl Source {
     /// Asks a question once, together with others, from its place in the queue.
-    pub(super) async fn ask_together<'s>(&'s self, mut place: Place<'s>, question: &Question, most: usize) -> Answered {
+    pub(super) async fn ask_together<'s>(
+        &'s self,
+        mut place: QueuePlace<'s>,
+        question: &Question,
+        most: usize,
+    ) -> QuestionOutcome {
         loop {
             tokio::select! {
                 biased;
@@ -221,7 +226,7 @@ impl Source {
                 batch = self.turn() => match batch {
                     Ok(batch) => self.carry(batch).await,
                     // No turn will come, so nobody carries the question.
-                    Err(e) => return Answered {
+                    Err(e) => return QuestionOutcome {
                         generation: None,
                         outcome: Err(e),
                         together: 1,
@@ -237,7 +242,7 @@ impl Source {
     /// Waits for the next turn and takes its questions. If it is dropped before, no request is used up.
     async fn turn(&self) -> Result<Batch<'_>> {
         loop {
-            self.waiting.something().await;
+            self.waiting.until_queued().await;
             let slot = self.in_flight.slot().await;
             self.waiting.gather(self.aliases.wanted()).await;
             let first = self.waiting.first(self.aliases.wanted());
@@ -271,7 +276,7 @@ impl Source {
             hold = self.in_flight.hold(questions) => hold,
             // Pages that hold all the bytes wait for pages that were asked for with them. Going beyond the limit of
             // bytes is better than never going on.
-            () = self.waiting.standstill() => None,
+            () = self.waiting.until_stalled() => None,
         };
         (hold, self.waiting.moving())
     }
@@ -281,7 +286,7 @@ impl Source {
         let together = questions.len();
         self.budget.carries(batch.number, together);
         let (generation, outcomes) = self.send(batch.number, batch.hold, &questions).await;
-        let refused = |o: &Result<Page>| o.as_ref().is_err_and(policy::may_be_of_company);
+        let refused = |o: &Result<Page>| o.as_ref().is_err_and(policy::may_be_of_other_questions);
         let was_refused = together > 1 && outcomes.iter().all(refused);
         if was_refused {
             let lasting = |o: &Result<Page>| o.as_ref().is_err_and(|e| !policy::is_slowness(&e.kind));
@@ -296,7 +301,7 @@ impl Source {
         let answered: Vec<Stream> =
             questions.iter().zip(&outcomes).filter(|(_, o)| o.is_ok()).map(|(q, _)| q.stream).collect();
         for (waiter, outcome) in batch.waiters.into_iter().zip(outcomes) {
-            let answered = Answered {
+            let answered = QuestionOutcome {
                 generation,
                 outcome,
                 together,
@@ -331,8 +336,8 @@ mod tests {
 
     #[test]
     fn the_first_go_first_and_nobody_has_more_company_than_they_bear() {
-        let waiting = Waiting::default();
-        let _places: Vec<Place<'_>> =
+        let waiting = WaitingQuestions::default();
+        let _places: Vec<QueuePlace<'_>> =
             [10, 10, 2, 10, 1, 10].into_iter().zip(0..).map(|(most, row)| waiting.put(question(row), most)).collect();
         let all = |_: &[Question], _: &Question| true;
         // The third question goes with one other at most, so it stays for the next request.
@@ -344,8 +349,8 @@ mod tests {
 
     #[test]
     fn one_goes_however_large_and_a_place_that_is_given_up_is_free() {
-        let waiting = Waiting::default();
-        let places: Vec<Place<'_>> = (0..3).map(|row| waiting.put(question(row), 10)).collect();
+        let waiting = WaitingQuestions::default();
+        let places: Vec<QueuePlace<'_>> = (0..3).map(|row| waiting.put(question(row), 10)).collect();
         assert_eq!(rows(&waiting.take(10, |_, _| false)), [0]);
         drop(places);
         assert!(waiting.take(10, |_, _| true).is_empty());
@@ -353,19 +358,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_standstill_is_when_nobody_moves() {
-        let waiting = Arc::new(Waiting::default());
+        let waiting = Arc::new(WaitingQuestions::default());
         let (at_work, moving) = (waiting.at_work(), waiting.moving());
         let quarter = Duration::from_secs(15);
-        assert!(tokio::time::timeout(quarter, waiting.standstill()).await.is_err());
+        assert!(tokio::time::timeout(quarter, waiting.until_stalled()).await.is_err());
         drop(at_work);
-        assert!(tokio::time::timeout(quarter, waiting.standstill()).await.is_err());
+        assert!(tokio::time::timeout(quarter, waiting.until_stalled()).await.is_err());
         drop(moving);
-        waiting.standstill().await;
+        waiting.until_stalled().await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_turn_waits_for_those_at_work_but_not_for_long() {
-        let waiting = Arc::new(Waiting::default());
+        let waiting = Arc::new(WaitingQuestions::default());
         let begun = tokio::time::Instant::now();
         waiting.gather(10).await;
         assert_eq!(begun.elapsed(), Duration::ZERO, "nobody is at work");
@@ -380,15 +385,15 @@ mod tests {
         assert!(begun.elapsed() < LINGER * 2);
     }
 
-    async fn stands_still_after(waiting: &Waiting) -> Option<Duration> {
+    async fn stands_still_after(waiting: &WaitingQuestions) -> Option<Duration> {
         let began = tokio::time::Instant::now();
-        let stood = tokio::time::timeout(Duration::from_secs(3600), waiting.standstill()).await;
+        let stood = tokio::time::timeout(Duration::from_secs(3600), waiting.until_stalled()).await;
         stood.is_ok().then(|| began.elapsed())
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_bytes_that_their_holders_will_not_give_back_goes_on() {
-        let waiting = Arc::new(Waiting::default());
+        let waiting = Arc::new(WaitingQuestions::default());
         assert_eq!(stands_still_after(&waiting).await, Some(Duration::ZERO));
         // The task that announced a question waits for bytes, too, so nobody gives any back.
         let at_work = waiting.at_work();

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// The number of questions a request carries at most.
 #[derive(Debug)]
-pub struct Aliases {
+pub struct BatchSize {
     /// The most that the job allows.
     most: usize,
     found: Mutex<Found>,
@@ -33,10 +33,10 @@ struct Found {
     untried: bool,
 }
 
-impl Aliases {
+impl BatchSize {
     /// Starts with `most` questions a request, or with the number that an earlier run has found.
-    pub fn new(most: usize, remembered: Option<usize>) -> Aliases {
-        let aliases = Aliases { most: most.max(1), found: Mutex::default(), counted: AtomicBool::new(false) };
+    pub fn new(most: usize, remembered: Option<usize>) -> BatchSize {
+        let aliases = BatchSize { most: most.max(1), found: Mutex::default(), counted: AtomicBool::new(false) };
         if let Some(n) = remembered {
             aliases.remember(n);
         }
@@ -62,7 +62,7 @@ impl Aliases {
         }
     }
 
-    /// Returns how many questions the next request takes along if so many wait. It is the number of [`Aliases::now`],
+    /// Returns how many questions the next request takes along if so many wait. It is the number of [`BatchSize::now`],
     /// but once a run twice the number that an earlier run has found.
     pub fn wanted(&self) -> usize {
         let more = self.change(|found| found.untried.then_some(found.worked * 2)).filter(|_| !self.are_counted());
@@ -106,13 +106,13 @@ impl Aliases {
 
     /// Notes that a question was refused on its own, too, and took the others of its request down with it. The number
     /// was not the reason.
-    pub fn acquit(&self) {
+    pub fn number_was_not_the_reason(&self) {
         self.change(|found| (found.refused, found.confirmed) = (None, false));
     }
 
     /// Notes that a question failed on its own, too. The number was not the reason, unless another question was
     /// answered in smaller company.
-    pub fn doubt(&self) {
+    pub fn number_may_not_be_the_reason(&self) {
         self.change(|found| found.refused = found.refused.filter(|_| found.confirmed));
     }
 
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     /// Plays a server that answers at most `limit` questions. Returns how often it refused.
-    fn against(limit: usize, aliases: &Aliases) -> usize {
+    fn against(limit: usize, aliases: &BatchSize) -> usize {
         let mut refusals = 0;
         for _ in 0..20 {
             let n = aliases.now();
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn the_largest_number_that_works_is_closed_in_upon() {
         for limit in 1..=12 {
-            let aliases = Aliases::new(10, None);
+            let aliases = BatchSize::new(10, None);
             let refusals = against(limit, &aliases);
             assert_eq!(aliases.now(), limit.min(10), "limit {limit}");
             assert!(refusals <= 4, "limit {limit}: {refusals} refusals");
@@ -177,16 +177,16 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_used_at_once() {
-        let aliases = Aliases::new(10, Some(3));
+        let aliases = BatchSize::new(10, Some(3));
         assert_eq!((aliases.now(), against(3, &aliases), aliases.now()), (3, 0, 3));
-        assert_eq!(Aliases::new(2, Some(3)).now(), 2, "a job that allows fewer");
+        assert_eq!(BatchSize::new(2, Some(3)).now(), 2, "a job that allows fewer");
     }
 
     /// One request a run carries more than the number that was remembered. If it is answered, the run tries all that
     /// the job allows.
     #[test]
     fn what_is_remembered_is_tried_once_a_run() {
-        let aliases = Aliases::new(10, Some(3));
+        let aliases = BatchSize::new(10, Some(3));
         assert_eq!((aliases.wanted(), aliases.now()), (6, 3));
         aliases.take(3);
         assert_eq!(aliases.wanted(), 6, "no more than that waited");
@@ -194,42 +194,42 @@ mod tests {
         assert_eq!(aliases.wanted(), 3);
         aliases.refused(6, false);
         assert_eq!((aliases.now(), aliases.found()), (3, Some(3)), "for want of time: it is remembered all the same");
-        let aliases = Aliases::new(10, Some(3));
+        let aliases = BatchSize::new(10, Some(3));
         aliases.take(4);
         aliases.worked(4);
         assert_eq!((aliases.now(), aliases.found()), (10, None));
-        assert_eq!(Aliases::new(10, None).wanted(), 10, "nothing is remembered");
-        assert_eq!(Aliases::new(4, Some(3)).wanted(), 4, "no more than the job allows");
+        assert_eq!(BatchSize::new(10, None).wanted(), 10, "nothing is remembered");
+        assert_eq!(BatchSize::new(4, Some(3)).wanted(), 4, "no more than the job allows");
     }
 
     #[test]
     fn a_question_that_is_wrong_by_itself_says_nothing_of_the_number() {
-        let aliases = Aliases::new(10, None);
+        let aliases = BatchSize::new(10, None);
         aliases.refused(10, true);
         aliases.refused(5, true);
-        aliases.acquit();
+        aliases.number_was_not_the_reason();
         assert_eq!((aliases.now(), aliases.found()), (10, None));
         // Three of the questions are answered, and then one is refused that is wrong by itself.
         aliases.refused(4, true);
         aliases.worked(3);
         assert_eq!(aliases.found(), None, "perhaps the three were others");
         aliases.confirm();
-        aliases.doubt();
+        aliases.number_may_not_be_the_reason();
         assert_eq!((aliases.now(), aliases.found()), (3, Some(3)));
-        aliases.acquit();
+        aliases.number_was_not_the_reason();
         assert_eq!(aliases.now(), 10);
         aliases.refused(10, true);
-        aliases.doubt();
+        aliases.number_may_not_be_the_reason();
         assert_eq!(aliases.now(), 10, "ten that fail by themselves");
     }
 
     #[test]
     fn want_of_time_is_not_remembered_and_counted_questions_travel_alone() {
-        let aliases = Aliases::new(3, None);
+        let aliases = BatchSize::new(3, None);
         aliases.refused(2, false);
         aliases.worked(1);
         assert_eq!((aliases.now(), aliases.found()), (1, None));
-        aliases.doubt();
+        aliases.number_may_not_be_the_reason();
         aliases.count_questions();
         assert_eq!((aliases.now(), aliases.found()), (1, None));
     }

@@ -2,7 +2,7 @@
 //!
 //! - *pace*: `governor` spaces requests evenly a little below the limit, so that no minute holds more requests than
 //!   the limit. The rate is 98.5 % of the limit; a burst of 1 % makes up for late timers. The state lies in the key's
-//!   shared [`Window`], so that two processes are one pacer.
+//!   shared [`BudgetWindow`], so that two processes are one pacer.
 //! - *window*: the server's `X-RateLimit-Remaining` says that the limit is used up, perhaps by somebody else.
 //!   Requests wait for the reset.
 //! - *block*: a 429 stops every request, in every process of the key, until the reset.
@@ -21,11 +21,11 @@ use governor::state::NotKeyed;
 use governor::{Quota, RateLimiter};
 use tokio::time::{Instant, sleep};
 
-use super::budget_window::{Shared, Window};
+use super::budget_window::{BudgetWindow, Shared};
 use super::pacer::{Clock, InWindow, nanos};
 use crate::error::{Error, Kind, Result, Wait};
 use crate::source::limit_unit::Counting;
-use crate::waits::{Waiting, Waits};
+use crate::waits::{OpenWait, Waits};
 
 /// What the rate-limit headers of one answer say.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Headers {
 
 /// What a request asked for, so that its answer speaks of that limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Of {
+pub enum Purpose {
     /// Pages of lists. Their limit is the one that is kept.
     List,
     /// Anything else, such as a token. It may have a limit of its own.
@@ -104,7 +104,7 @@ pub struct Stats {
 pub struct Budget {
     /// What the requests wait for now.
     pub waits: Waits,
-    window: Arc<Window>,
+    window: Arc<BudgetWindow>,
     clock: Clock,
     /// Held by the request whose turn is next, so that requests go first come, first served.
     turn: tokio::sync::Mutex<()>,
@@ -159,7 +159,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 impl Budget {
     /// Creates a budget of `per_minute` requests (0: no limit of our own).
-    pub fn new(per_minute: u32, window: Window) -> Budget {
+    pub fn new(per_minute: u32, window: BudgetWindow) -> Budget {
         let window = Arc::new(window);
         let clock = Clock::new();
         let budget = Budget {
@@ -265,16 +265,16 @@ impl Budget {
     /// Takes in what the answer to request `number` says of the limit. An answer to an earlier request than the
     /// latest one that told is ignored. The limit in an answer for a list is followed, upwards too, but never above
     /// the job's own limit. What other answers say is believed if they name the same limit.
-    pub fn observe(&self, number: u64, headers: Headers, of: Of) {
+    pub fn observe(&self, number: u64, headers: Headers, of: Purpose) {
         let mut state = self.state();
         if number < state.told_by {
             return;
         }
         let limit = headers.limit.filter(|limit| *limit > 0);
-        if of == Of::List && limit.is_some() {
+        if of == Purpose::List && limit.is_some() {
             state.limit = limit;
         }
-        let is_kept = of == Of::List || limit.is_some_and(|told| state.limit == Some(told) || self.own == told);
+        let is_kept = of == Purpose::List || limit.is_some_and(|told| state.limit == Some(told) || self.own == told);
         let says_something = headers.limit.is_some() || headers.remaining.is_some() || headers.reset.is_some();
         if says_something && (is_kept || state.stats.told.is_none()) {
             state.stats.told = Some(headers);
@@ -286,7 +286,7 @@ impl Budget {
             state.ceiling = Some((number + u64::from(remaining), Instant::now() + reset.min(self.longest)));
         }
         drop(state);
-        if let (Some(limit), Of::List) = (limit, of) {
+        if let (Some(limit), Purpose::List) = (limit, of) {
             self.follow(limit.min(self.own));
         }
     }
@@ -342,7 +342,7 @@ impl Budget {
 
     /// Lets every request fail with `error` for `wait`, because the server asks to wait for longer than the job
     /// allows.
-    pub fn is_over(&self, wait: Duration, error: Error) {
+    pub fn refuse_until(&self, wait: Duration, error: Error) {
         self.state().over = Some((Instant::now() + wait, error));
     }
 
@@ -415,7 +415,7 @@ struct Shown<'b> {
     budget: &'b Budget,
     reason: Reason,
     begun: Instant,
-    _waiting: Waiting<'b>,
+    _waiting: OpenWait<'b>,
 }
 
 impl Shown<'_> {
@@ -438,7 +438,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_minute_holds_more_than_the_limit_and_little_is_left_unused() {
         for limit in [10, 100, 1000, 6000] {
-            let budget = Budget::new(limit, Window::in_memory());
+            let budget = Budget::new(limit, BudgetWindow::in_memory());
             let start = Instant::now();
             let mut moments = Vec::new();
             while start.elapsed() < Duration::from_secs(180) {
@@ -457,7 +457,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_cap_is_never_exceeded_and_says_so() {
-        let budget = Budget::new(0, Window::in_memory()).capped(2);
+        let budget = Budget::new(0, BudgetWindow::in_memory()).capped(2);
         for n in [1, 2] {
             assert_eq!(budget.acquire().await, Ok(n));
             assert!(!budget.stats().spent);
@@ -468,7 +468,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_the_last_request_everybody_waits_to_be_stopped() {
-        let (budget, told) = (Budget::new(0, Window::in_memory()), Arc::new(Mutex::new(0)));
+        let (budget, told) = (Budget::new(0, BudgetWindow::in_memory()), Arc::new(Mutex::new(0)));
         let tell = told.clone();
         budget.stop_after(2, move || *tell.lock().expect("a lock") += 1);
         assert_eq!(budget.acquire().await, Ok(1));
@@ -487,7 +487,7 @@ mod tests {
         let start = Instant::now();
         let mut all = tokio::task::JoinSet::new();
         for _ in 0..2 {
-            let budget = Budget::new(100, Window::open(&path).expect("window"));
+            let budget = Budget::new(100, BudgetWindow::open(&path).expect("window"));
             all.spawn(async move {
                 let mut n = 0;
                 while start.elapsed() < Duration::from_secs(60) {
@@ -505,8 +505,10 @@ mod tests {
     async fn a_429_stops_everybody_until_the_reset() {
         let dir = tempfile::tempdir().expect("dir");
         let path = dir.path().join("w.json");
-        let (one, other) =
-            (Budget::new(6000, Window::open(&path).expect("w")), Budget::new(6000, Window::open(&path).expect("w")));
+        let (one, other) = (
+            Budget::new(6000, BudgetWindow::open(&path).expect("w")),
+            Budget::new(6000, BudgetWindow::open(&path).expect("w")),
+        );
         let n = one.acquire().await.expect("a turn");
         one.block(n, Some(Duration::from_secs(42)));
         let begun = Instant::now();
@@ -517,7 +519,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn blocks_without_a_reset_grow_from_one_minute_to_ten() {
-        let budget = Budget::new(0, Window::in_memory());
+        let budget = Budget::new(0, BudgetWindow::in_memory());
         let mut waits = Vec::new();
         for _ in 0..6 {
             let n = budget.acquire().await.expect("a turn");
@@ -535,16 +537,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_servers_headers_correct_ours() {
-        let budget = Budget::new(6000, Window::in_memory());
+        let budget = Budget::new(6000, BudgetWindow::in_memory());
         let n = budget.acquire().await.expect("a turn");
         let told = Headers { remaining: Some(1), reset: Some(Duration::from_secs(30)), ..Headers::default() };
-        budget.observe(n, told, Of::List);
+        budget.observe(n, told, Purpose::List);
         let begun = Instant::now();
         budget.acquire().await.expect("a turn");
         assert!(begun.elapsed() < Duration::from_secs(1), "one was left");
         let n = budget.acquire().await.expect("a turn");
         assert!(begun.elapsed() >= Duration::from_secs(29), "none was left");
-        budget.observe(n, Headers { limit: Some(60), ..Headers::default() }, Of::List);
+        budget.observe(n, Headers { limit: Some(60), ..Headers::default() }, Purpose::List);
         let begun = Instant::now();
         for _ in 0..5 {
             budget.acquire().await.expect("a turn");
@@ -563,23 +565,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_latest_word_of_a_list_is_followed_and_a_tokens_is_not() {
-        let budget = Budget::new(600, Window::in_memory());
+        let budget = Budget::new(600, BudgetWindow::in_memory());
         let limit = |limit, of| budget.observe(1, Headers { limit: Some(limit), ..Headers::default() }, of);
-        limit(5, Of::Another);
+        limit(5, Purpose::Another);
         assert!(pace_of(&budget).await <= 2, "a token's own limit is no limit of lists");
         let spent =
             Headers { limit: Some(5), remaining: Some(0), reset: Some(Duration::from_secs(50)), retry_after: None };
-        budget.observe(1000, spent, Of::Another);
+        budget.observe(1000, spent, Purpose::Another);
         assert!(pace_of(&budget).await <= 2, "nor is what is left of it");
-        limit(60, Of::List);
+        limit(60, Purpose::List);
         assert!((9..=12).contains(&pace_of(&budget).await));
-        limit(60_000, Of::List);
+        limit(60_000, Purpose::List);
         assert!(pace_of(&budget).await <= 2, "upwards, too, as far as the job's own");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_told_wait_that_was_too_short_is_not_believed_again() {
-        let budget = Budget::new(0, Window::in_memory());
+        let budget = Budget::new(0, BudgetWindow::in_memory());
         let mut waits = Vec::new();
         for _ in 0..7 {
             let n = budget.acquire().await.expect("a turn");

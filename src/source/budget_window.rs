@@ -52,12 +52,12 @@ const FARTHEST_PACE: Duration = Duration::from_secs(60);
 const LONGEST: u64 = 4096;
 
 /// The window of one key.
-pub struct Window {
+pub struct BudgetWindow {
     file: Option<Mutex<File>>,
     memory: Mutex<Shared>,
 }
 
-impl Window {
+impl BudgetWindow {
     /// Returns the path of a key's file.
     pub fn path(folder: &Path, endpoint: &str, client_id: &str) -> PathBuf {
         let digest = Sha256::digest(format!("{endpoint}\n{client_id}"));
@@ -66,16 +66,16 @@ impl Window {
     }
 
     /// Opens the window at `path` and creates it if it is missing. Does not follow a link.
-    pub fn open(path: &Path) -> std::io::Result<Window> {
+    pub fn open(path: &Path) -> std::io::Result<BudgetWindow> {
         if let Some(folder) = path.parent() {
             regular::private_folder(folder)?;
         }
-        Ok(Window { file: Some(Mutex::new(regular::own(path)?)), memory: Mutex::default() })
+        Ok(BudgetWindow { file: Some(Mutex::new(regular::own(path)?)), memory: Mutex::default() })
     }
 
     /// Creates a window that only this process knows.
-    pub fn in_memory() -> Window {
-        Window { file: None, memory: Mutex::default() }
+    pub fn in_memory() -> BudgetWindow {
+        BudgetWindow { file: None, memory: Mutex::default() }
     }
 
     /// Reads, changes and writes the window as one step among all processes. `now` is nanoseconds since 1970. If the
@@ -140,15 +140,15 @@ mod tests {
     #[test]
     fn two_windows_on_one_file_are_one_window() {
         let dir = tempfile::tempdir().expect("dir");
-        let path = Window::path(dir.path(), "https://x", "id");
-        let (a, b) = (Window::open(&path).expect("a"), Window::open(&path).expect("b"));
+        let path = BudgetWindow::path(dir.path(), "https://x", "id");
+        let (a, b) = (BudgetWindow::open(&path).expect("a"), BudgetWindow::open(&path).expect("b"));
         std::thread::scope(|s| {
             for w in [&a, &b] {
                 s.spawn(move || (0..500).for_each(|_| w.update(1000, |x| x.theoretical_arrival += 1)));
             }
         });
         assert_eq!(a.update(1000, |x| x.theoretical_arrival), 1000);
-        assert_ne!(path, Window::path(dir.path(), "https://x", "other"));
+        assert_ne!(path, BudgetWindow::path(dir.path(), "https://x", "other"));
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let path = dir.path().join("w.json");
         std::fs::write(&path, "{\"theoretical_arr").expect("write");
-        let w = Window::open(&path).expect("open");
+        let w = BudgetWindow::open(&path).expect("open");
         assert_eq!(w.update(5, |x| *x), Shared::default());
         w.update(5, |x| x.blocked_until = u64::MAX);
         assert_eq!(w.update(5, |x| x.blocked_until), 0);
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_pace_is_believed_for_a_minute_and_the_minute_passes() {
         let dir = tempfile::tempdir().expect("dir");
-        let w = Window::open(&dir.path().join("w.json")).expect("open");
+        let w = BudgetWindow::open(&dir.path().join("w.json")).expect("open");
         w.update(0, |x| x.theoretical_arrival = 3000 * SECOND);
         let left = |now: u64| w.update(now * SECOND, |x| x.theoretical_arrival).saturating_sub(now * SECOND) / SECOND;
         assert_eq!((left(1), left(31), left(61), left(200)), (60, 30, 0, 0));
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_block_lasts_as_long_as_it_was_told_to_whatever_the_clock_shows() {
         let dir = tempfile::tempdir().expect("dir");
-        let w = Window::open(&dir.path().join("w.json")).expect("open");
+        let w = BudgetWindow::open(&dir.path().join("w.json")).expect("open");
         let day = 86_400;
         w.update(day * SECOND, |x| x.block(day * SECOND, (day + 300) * SECOND));
         let left = |now: u64| w.update(now * SECOND, |x| x.blocked_until).saturating_sub(now * SECOND) / SECOND;

@@ -5,12 +5,12 @@ use crate::dialect::{Dialect, Meaning};
 use crate::error::{Error, Kind, SAID};
 use crate::quantity::counted;
 use crate::source::wording;
-use crate::source::words::Words;
+use crate::source::words::ErrorWords;
 
 /// Returns the error that these words name, or `None` if nothing in them is known. A documented code outranks a
 /// general one wherever it stands, also as a word of the message, because servers wrap `TOKEN_EXPIRED` in
 /// `INTERNAL_SERVER_ERROR`.
-pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> {
+pub fn by_words(dialect: &Dialect, words: &ErrorWords, status: u16) -> Option<Error> {
     let of_code = |c: &str| dialect.codes.get(&c.trim().to_ascii_uppercase()).copied().or_else(|| spoken(dialect, c));
     let coded = words.code.as_deref().and_then(of_code);
     let spoken = words.message.as_deref().and_then(|m| spoken(dialect, m));
@@ -38,7 +38,7 @@ pub fn by_words(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> 
 }
 
 /// Returns an error of this kind with the server's words, as far as they may be told.
-pub fn saying(kind: Kind, words: &Words) -> Error {
+pub fn saying(kind: Kind, words: &ErrorWords) -> Error {
     let code = words.code.as_deref().map(|c| format!(" ({})", wording::code(c))).unwrap_or_default();
     let message = words.message.as_deref();
     let limits = wording::limits(message);
@@ -96,7 +96,7 @@ pub fn no_graphql(status: u16) -> Error {
 
 /// Returns the error that the words of JSON outside GraphQL name, or `None` if nothing in them is known. Only the
 /// documented codes are believed to refuse a key or a scope, because a firewall says `403`, too.
-pub fn outside_graphql(dialect: &Dialect, words: &Words, status: u16) -> Option<Error> {
+pub fn outside_graphql(dialect: &Dialect, words: &ErrorWords, status: u16) -> Option<Error> {
     const DOCUMENTED: [&str; 4] = ["UNAUTHORIZED", "INVALID_CLIENT", "TOKEN_EXPIRED", "INSUFFICIENT_SCOPES"];
     let error = by_words(dialect, words, status)?;
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -145,7 +145,7 @@ mod tests {
 
     fn kind(code: Option<&str>, message: &str) -> Option<Kind> {
         let dialect = Dialect::with(&toml::Table::new()).expect("shipped");
-        let words = Words {
+        let words = ErrorWords {
             code: code.map(str::to_owned),
             message: Some(message.to_owned()),
             required_scope: Some("read_x".into()),

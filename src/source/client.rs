@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 
-use super::Settings;
+use super::SourceSettings;
 use super::budget::Headers;
 use super::decoding;
-use super::envelope::Answer;
+use super::envelope::HttpAnswer;
 use super::limit_headers;
 use super::server_clock::ServerClock;
 use crate::error::{Error, Kind, Result, quote};
@@ -39,9 +39,9 @@ pub struct Http {
 }
 
 /// An answer, with what its headers say of the limit.
-pub struct Attempt {
+pub struct Received {
     /// Status and body.
-    pub answer: Answer,
+    pub answer: HttpAnswer,
     /// The rate-limit headers.
     pub headers: Headers,
 }
@@ -52,7 +52,7 @@ pub const WHOLE: Duration = Duration::from_secs(180);
 impl Http {
     /// Creates a client. Makes no request. Fails if the endpoint is not a URL, is not encrypted (unless it is this
     /// machine's), or holds a user name or password.
-    pub fn new(settings: &Settings) -> Result<Http> {
+    pub fn new(settings: &SourceSettings) -> Result<Http> {
         let endpoint: reqwest::Url = settings
             .endpoint
             .parse()
@@ -102,7 +102,7 @@ impl Http {
 
     /// Posts one request body and reads the answer. Fails if no whole answer came, if it redirects, or if it is
     /// larger than the cap. Any other status is the caller's to judge.
-    pub async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Attempt> {
+    pub async fn post(&self, body: String, authorization: Option<&Secret>) -> Result<Received> {
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
         let request = client.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json");
         let mut request = request.header(ACCEPT_ENCODING, decoding::ACCEPTED).body(body);
@@ -136,7 +136,7 @@ impl Http {
         let mut body = decoding::undo(response.headers(), body, self.max_response)?;
         // Pages keep the body until they are stored, so its unused capacity is given back.
         body.shrink_to_fit();
-        Ok(Attempt { answer: Answer { status, body }, headers })
+        Ok(Received { answer: HttpAnswer { status, body }, headers })
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Source;
-use super::budget::Of;
+use super::budget::Purpose;
 use super::envelope;
 use super::retry::Failures;
-use super::words::Words;
+use super::words::ErrorWords;
 use crate::dialect::Dialect;
 use crate::error::{Error, Result};
 use crate::policy::{self, Action, Subject};
@@ -35,9 +35,9 @@ impl<'s> Documents<'s> {
         let token = if self.signed_in { Some(source.token().await?) } else { None };
         let generation = token.as_ref().map(|token| token.generation);
         let body = json!({ "query": document, "variables": variables }).to_string();
-        let (answer, sent) = source.exchange(number, Of::Another, token, body).await;
+        let (answer, sent) = source.exchange(number, Purpose::Another, token, body).await;
         let outcome = answer.and_then(|mut answer| {
-            surrogates::text(&mut answer.body);
+            surrogates::mend(&mut answer.body);
             let unreadable = || classify::unreadable(answer.status, &answer.body);
             let text = std::str::from_utf8(&answer.body).map_err(|_| unreadable())?;
             envelope::open(&source.dialect(), answer.status, text)?;
@@ -46,7 +46,7 @@ impl<'s> Documents<'s> {
             for said in &mut reply.errors {
                 said.message = sent.hide(&said.message);
             }
-            self.passing(answer.status, &reply).map_or(Ok(reply), Err)
+            self.not_about_spelling(answer.status, &reply).map_or(Ok(reply), Err)
         });
         if let (Some(generation), Err(error)) = (generation, &outcome)
             && matches!(policy::decide(&error.kind).action, Action::Renew | Action::RenewOnce)
@@ -58,10 +58,10 @@ impl<'s> Documents<'s> {
 
     /// Returns the first failure from which nothing is to be learnt about the spelling, because it passes or is about
     /// the caller.
-    fn passing(&self, status: u16, reply: &Reply) -> Option<Error> {
+    fn not_about_spelling(&self, status: u16, reply: &Reply) -> Option<Error> {
         let dialect = self.source.dialect();
         reply.errors.iter().find_map(|said| {
-            let words = Words { message: Some(said.message.clone()), ..Words::read(&said.extensions) };
+            let words = ErrorWords { message: Some(said.message.clone()), ..ErrorWords::read(&said.extensions) };
             let error = classify::by_words(&dialect, &words, status)?;
             let is_to_learn_from = match policy::subject(&error.kind) {
                 Subject::Query | Subject::Scope => true,
@@ -74,7 +74,7 @@ impl<'s> Documents<'s> {
 }
 
 impl Server for Documents<'_> {
-    fn believed(&self) -> Option<Arc<Dialect>> {
+    fn expected_dialect(&self) -> Option<Arc<Dialect>> {
         Some(self.source.dialect())
     }
 

@@ -15,13 +15,13 @@ use bytes::Bytes;
 use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
-use super::faults::{Fault, faults};
+use super::faults::{AnswerError, faults};
 use super::members::{Envelope, each_of};
 use super::page::Page;
 use super::query::{self, Question};
 use super::response_names::Named;
-use super::shape::{Found, Shape, Want};
-use super::words::Words;
+use super::shape::{PathTree, PayloadValues, Want};
+use super::words::ErrorWords;
 use crate::dialect::{Dialect, Meaning};
 use crate::error::{Error, Kind, Result};
 use crate::number;
@@ -34,7 +34,7 @@ use crate::streams::PerStream;
 
 /// An HTTP answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// The HTTP status.
     pub status: u16,
     /// The body, decompressed.
@@ -51,7 +51,7 @@ pub struct Granted {
 
 /// The judgement on an answer to several questions.
 #[derive(Debug)]
-pub struct Judged {
+pub struct ReadAnswer {
     /// The names under which the answer came.
     pub named: Named,
     /// The result of each question, in the order of the questions.
@@ -65,9 +65,9 @@ pub fn pages(
     rules: &PerStream<Volatile>,
     questions: &[Question],
     names: &[String],
-    mut answer: Answer,
-) -> Judged {
-    let repaired = surrogates::text(&mut answer.body);
+    mut answer: HttpAnswer,
+) -> ReadAnswer {
+    let repaired = surrogates::mend(&mut answer.body);
     let body = Bytes::from(answer.body);
     let Ok(text) = std::str::from_utf8(&body) else {
         return every(questions, &classify::unreadable(answer.status, &body));
@@ -93,7 +93,7 @@ pub fn pages(
             payload_of(dialect, &query::list_shape(&part.list), payload, &part.operation)?;
             Err(faults.first().filter(|_| came == Named::Operation).map_or(&error, |fault| &fault.error).clone())
         };
-        return Judged { named: came, outcomes: questions.iter().map(denied).collect() };
+        return ReadAnswer { named: came, outcomes: questions.iter().map(denied).collect() };
     }
     let one = |(q, name): (&Question, &String)| {
         if let Some(fault) = faults.iter().find(|f| f.touches.as_deref().is_none_or(|t| t == name)) {
@@ -117,12 +117,17 @@ pub fn pages(
         }
         Ok(page(&dialect.id, &rules[q.stream], &body, items, &found, &repaired))
     };
-    Judged { named: came, outcomes: questions.iter().zip(names).map(one).collect() }
+    ReadAnswer { named: came, outcomes: questions.iter().zip(names).map(one).collect() }
 }
 
 /// Returns the names under which an answer came. An answer without data belongs to another request if an error in it
 /// names a question of that request.
-fn came_under(data: &HashMap<String, &RawValue>, faults: &[Fault], names: &[String], operations: &[&str]) -> Named {
+fn came_under(
+    data: &HashMap<String, &RawValue>,
+    faults: &[AnswerError],
+    names: &[String],
+    operations: &[&str],
+) -> Named {
     let members: Vec<&str> = data.keys().map(String::as_str).collect();
     match Named::of(&members, names, operations) {
         Named::Nothing if faults.iter().any(|f| f.is_of_another) => Named::Others,
@@ -148,14 +153,14 @@ fn elsewhere(named: Named) -> Option<Error> {
 
 /// Judges the answer to the token mutation, which was to be answered under `name`. Also returns the names under which
 /// it came.
-pub fn token(dialect: &Dialect, name: &str, mut answer: Answer) -> (Named, Result<Granted>) {
-    surrogates::text(&mut answer.body);
+pub fn token(dialect: &Dialect, name: &str, mut answer: HttpAnswer) -> (Named, Result<Granted>) {
+    surrogates::mend(&mut answer.body);
     let mut came = Named::Nothing;
     let granted = granted(dialect, name, &answer, &mut came);
     (came, granted)
 }
 
-fn granted(dialect: &Dialect, name: &str, answer: &Answer, came: &mut Named) -> Result<Granted> {
+fn granted(dialect: &Dialect, name: &str, answer: &HttpAnswer, came: &mut Named) -> Result<Granted> {
     let text =
         std::str::from_utf8(&answer.body).map_err(|_| of_token(classify::unreadable(answer.status, &answer.body)))?;
     let envelope = open(dialect, answer.status, text).map_err(of_token)?;
@@ -165,7 +170,7 @@ fn granted(dialect: &Dialect, name: &str, answer: &Answer, came: &mut Named) -> 
     let data = envelope.data.unwrap_or_default();
     *came = came_under(&data, &faults, &names, &[operation]);
     if let Some(error) = elsewhere(*came) {
-        let own = |fault: Fault| of_token(fault.error);
+        let own = |fault: AnswerError| of_token(fault.error);
         if *came == Named::Operation {
             let payload = data.get(operation.as_str()).copied();
             payload_of(dialect, &query::token_shape(dialect), payload, operation).map_err(of_token)?;
@@ -193,8 +198,8 @@ fn of_token(error: Error) -> Error {
     Error { kind: policy::of_a_token_request(error.kind), ..error }
 }
 
-fn every(questions: &[Question], error: &Error) -> Judged {
-    Judged { named: Named::Nothing, outcomes: questions.iter().map(|_| Err(error.clone())).collect() }
+fn every(questions: &[Question], error: &Error) -> ReadAnswer {
+    ReadAnswer { named: Named::Nothing, outcomes: questions.iter().map(|_| Err(error.clone())).collect() }
 }
 
 /// Returns whether the names of the answer's top members hold no replaced character. A broken name may be that of
@@ -236,11 +241,11 @@ pub(super) fn denies(raw: &str) -> bool {
 /// any `errors`.
 fn payload_of<'b>(
     dialect: &Dialect,
-    shape: &Shape,
+    shape: &PathTree,
     payload: Option<&'b RawValue>,
     operation: &str,
-) -> Result<Found<'b>> {
-    let mut found = Found::default();
+) -> Result<PayloadValues<'b>> {
+    let mut found = PayloadValues::default();
     if let Some(raw) = payload {
         let mut reader = serde_json::Deserializer::from_str(raw.get());
         shape
@@ -255,7 +260,8 @@ fn payload_of<'b>(
         || (is_empty && found.says(Want::Success).is_some_and(|raw| !affirms(raw)));
     let empty_or_none = is_empty || (found.items.is_none() && found.get(Want::AccessToken).is_none());
     if failed || empty_or_none {
-        let words = Words { code: found.text(Want::Code), message: found.text(Want::Message), ..Words::default() };
+        let words =
+            ErrorWords { code: found.text(Want::Code), message: found.text(Want::Message), ..ErrorWords::default() };
         let mut said = classify::by_words(dialect, &words, 200);
         if let Some(errors) = found.errors {
             each_of(errors, &mut |entry| said = said.take().or_else(|| classify::by_words(dialect, &entry.words, 200)));
@@ -276,7 +282,7 @@ fn page(
     rule: &Volatile,
     body: &Bytes,
     items: &[&RawValue],
-    found: &Found<'_>,
+    found: &PayloadValues<'_>,
     repaired: &[usize],
 ) -> Page {
     let base = body.as_ptr() as usize;

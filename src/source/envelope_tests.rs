@@ -26,8 +26,8 @@ fn ask(status: u16, body: &str) -> Result<Page> {
     judged(&contacts(), &["getContactList"], status, body.as_bytes()).outcomes.remove(0)
 }
 
-fn judged(questions: &[Question], names: &[&str], status: u16, body: &[u8]) -> Judged {
-    pages(&dialect(), &rules(), questions, &operations(names), Answer { status, body: body.to_vec() })
+fn judged(questions: &[Question], names: &[&str], status: u16, body: &[u8]) -> ReadAnswer {
+    pages(&dialect(), &rules(), questions, &operations(names), HttpAnswer { status, body: body.to_vec() })
 }
 
 fn kind(status: u16, body: &str) -> Kind {
@@ -226,7 +226,7 @@ fn tokens_are_read_in_either_form_and_refusals_are_the_pairs() {
         Dialect::with(&"[token]\naccess_token = \"accessToken\"\nexpires_in = \"expiresIn\"".parse().expect("TOML"))
             .expect("dialect");
     let granted = |d: &Dialect, body: &str| {
-        token(d, "generateOAuthToken", Answer { status: 200, body: body.as_bytes().to_vec() }).1
+        token(d, "generateOAuthToken", HttpAnswer { status: 200, body: body.as_bytes().to_vec() }).1
     };
     let t = granted(&flat, r#"{"data":{"generateOAuthToken":{"accessToken":"t","expiresIn":"3600"}}}"#).expect("token");
     assert_eq!((t.access_token.as_str(), t.expires_in), ("t", Some(3600.0)));

@@ -8,9 +8,9 @@
 use std::sync::atomic::Ordering;
 
 use super::Source;
-use super::budget::{Headers, Of};
-use super::client::{self, Attempt};
-use super::envelope::Answer;
+use super::budget::{Headers, Purpose};
+use super::client::{self, Received};
+use super::envelope::HttpAnswer;
 use super::token::Token;
 use crate::error::{Error, Result};
 use crate::policy::{self, Subject};
@@ -33,10 +33,10 @@ impl Source {
     pub(super) async fn exchange(
         &self,
         number: u64,
-        of: Of,
+        of: Purpose,
         token: Option<Token>,
         body: String,
-    ) -> (Result<Answer>, Sent<'_>) {
+    ) -> (Result<HttpAnswer>, Sent<'_>) {
         let dialect = self.dialect();
         let header = |token: &Token| format!("{}{}", dialect.authorization_prefix, token.secret.reveal());
         let authorization = token.as_ref().map(|token| Secret::new(header(token)));
@@ -45,7 +45,7 @@ impl Source {
         let answer = self.waits().through("answer", "the answer to a request", client::WHOLE, answer).await;
         drop(under_way);
         let (answer, headers) = match answer {
-            Ok(Attempt { answer, headers }) => {
+            Ok(Received { answer, headers }) => {
                 self.budget.observe(number, headers, of);
                 (Ok(answer), headers)
             }
@@ -102,7 +102,7 @@ impl Sent<'_> {
         match (error.wait, limits.asked_too_much(error.wait)) {
             (Some(wait), Some(_)) => {
                 budget.block(self.number, None);
-                budget.is_over(wait.time, error.clone());
+                budget.refuse_until(wait.time, error.clone());
             }
             (wait, _) => budget.block(self.number, wait.map(|wait| wait.time)),
         }

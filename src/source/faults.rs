@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::envelope::denies;
 use super::members::Envelope;
 use super::response_names::is_ours;
-use super::words::Entry;
+use super::words::ErrorEntry;
 use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
 use crate::policy::{self, Subject};
@@ -25,7 +25,7 @@ use crate::source::classify;
 const FIELDS: usize = 500;
 
 /// An error of an answer.
-pub(super) struct Fault {
+pub(super) struct AnswerError {
     /// The response name of the question that it touches, or `None` if it touches every question.
     pub touches: Option<String>,
     /// Whether it denies the whole request, so that an empty list beside it is no answer.
@@ -36,19 +36,19 @@ pub(super) struct Fault {
     pub error: Error,
 }
 
-impl Fault {
+impl AnswerError {
     /// Returns whether two errors say the same about the same question.
-    fn is_like(&self, other: &Fault) -> bool {
-        let of = |f: &Fault| (rank(&f.error.kind), f.is_of_another);
+    fn is_like(&self, other: &AnswerError) -> bool {
+        let of = |f: &AnswerError| (rank(&f.error.kind), f.is_of_another);
         of(self) == of(other) && self.touches == other.touches
     }
 }
 
 /// Returns the errors of an answer, those that explain others first.
-pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, names: &[String]) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = Vec::new();
+pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, names: &[String]) -> Vec<AnswerError> {
+    let mut faults: Vec<AnswerError> = Vec::new();
     let mut unknown: Vec<String> = Vec::new();
-    let mut take = |entry: Entry| {
+    let mut take = |entry: ErrorEntry| {
         let fault = fault(dialect, status, envelope, &entry, names);
         if let Kind::QueryRejected { fields } = &fault.error.kind {
             for field in fields {
@@ -63,7 +63,7 @@ pub(super) fn faults(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, na
     };
     envelope.each_error(&mut take);
     if envelope.success.is_some_and(|raw| denies(raw.get())) {
-        take(Entry::default());
+        take(ErrorEntry::default());
     }
     // An expired token explains a failed resolver, and not the other way round.
     faults.sort_by_key(|f| rank(&f.error.kind));
@@ -82,7 +82,7 @@ fn rank(kind: &Kind) -> Subject {
     policy::subject(kind).min(Subject::Record)
 }
 
-fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry, names: &[String]) -> Fault {
+fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &ErrorEntry, names: &[String]) -> AnswerError {
     let words = &entry.words;
     let begins = entry.path.first().and_then(Value::as_str);
     let path = begins.filter(|begins| names.iter().any(|name| name == begins));
@@ -114,7 +114,7 @@ fn fault(dialect: &Dialect, status: u16, envelope: &Envelope<'_>, entry: &Entry,
         envelope.data.as_ref().is_some_and(others)
     };
     let whole = denies_empty && (policy::subject(&error.kind) == Subject::Key || !path.is_some_and(answers));
-    Fault {
+    AnswerError {
         denies_empty,
         touches: path.filter(|_| !whole).map(str::to_owned),
         is_of_another: path.is_none() && begins.is_some_and(is_ours),

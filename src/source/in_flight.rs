@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::query::Question;
-use super::settings::Settings;
+use super::settings::SourceSettings;
 use crate::streams::{PerStream, Stream};
 
 const KIB: usize = 1024;
@@ -25,7 +25,7 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    pub fn new(settings: &Settings) -> InFlight {
+    pub fn new(settings: &SourceSettings) -> InFlight {
         let most = u32::try_from((settings.bytes_in_flight / KIB).max(64)).unwrap_or(u32::MAX);
         InFlight {
             slots: Semaphore::new(settings.in_flight.max(1) as usize),

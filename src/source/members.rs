@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::words::{Entry, Words, text_of};
+use super::words::{ErrorEntry, ErrorWords, text_of};
 
 /// The members of an answer.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Envelope<'b> {
     /// Whether it has a member that only a GraphQL answer has (`data`, `errors`), whatever stands in it.
     pub is_graphql: bool,
     /// What the answer says of itself outside of `errors`.
-    pub words: Words,
+    pub words: ErrorWords,
     /// The answer's own `success`, which may deny the answer as a whole.
     pub success: Option<&'b RawValue>,
     errors: Vec<&'b RawValue>,
@@ -68,13 +68,13 @@ impl<'b> Envelope<'b> {
                 _ => {}
             }
         }
-        envelope.words = Words::read(&Value::Object(said));
+        envelope.words = ErrorWords::read(&Value::Object(said));
         Some(envelope)
     }
 
     /// Calls `each` with every error of the answer, in their order. It gets one at a time, because an answer may hold
     /// a hundred thousand.
-    pub fn each_error(&self, mut each: impl FnMut(Entry)) {
+    pub fn each_error(&self, mut each: impl FnMut(ErrorEntry)) {
         for raw in self.errors.iter().chain(&self.error) {
             each_of(raw, &mut each);
         }
@@ -92,10 +92,10 @@ impl<'b> Envelope<'b> {
 }
 
 /// Calls `each` with every error of a member.
-pub(super) fn each_of(errors: &RawValue, each: &mut impl FnMut(Entry)) {
+pub(super) fn each_of(errors: &RawValue, each: &mut impl FnMut(ErrorEntry)) {
     match serde_json::from_str::<Vec<&RawValue>>(errors.get()) {
-        Ok(list) => list.into_iter().flat_map(|one| Entry::of_element(&value(one))).for_each(each),
-        Err(_) => Entry::all(&value(errors)).into_iter().for_each(each),
+        Ok(list) => list.into_iter().flat_map(|one| ErrorEntry::of_element(&value(one))).for_each(each),
+        Err(_) => ErrorEntry::all(&value(errors)).into_iter().for_each(each),
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) fn each_of(errors: &RawValue, each: &mut impl FnMut(Entry)) {
 pub(super) fn holds_errors(errors: &RawValue) -> bool {
     match serde_json::from_str::<Vec<&RawValue>>(errors.get()) {
         Ok(list) => !list.is_empty(),
-        Err(_) => !Entry::all(&value(errors)).is_empty(),
+        Err(_) => !ErrorEntry::all(&value(errors)).is_empty(),
     }
 }
 

@@ -64,38 +64,38 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use self::batch::AtWork;
-use self::batch::Waiting;
-use self::budget::{Budget, Of};
+use self::batch::WaitingQuestions;
+use self::budget::{Budget, Purpose};
 use self::client::Http;
 use self::in_flight::InFlight;
 use self::page_limit::PageLimit;
 use self::response_names::{IGNORED, Named, ResponseNames};
-use self::retry::{Failures, Next};
-pub use self::settings::Settings;
+use self::retry::{AfterFailure, Failures};
+pub use self::settings::SourceSettings;
 use self::token::Tokens;
 pub use self::under_way::UnderWay;
 use crate::dialect::{Dialect, StreamDialect};
 use crate::error::{Error, Result};
 use crate::policy::{self, Subject};
 use crate::record::volatile::Volatile;
-use crate::source::batch_size::Aliases;
+use crate::source::batch_size::BatchSize;
 use crate::streams::{self, PerStream, Stream};
 use crate::waits::Waits;
 
 /// Answers questions, one result each.
 pub struct Source {
     http: Http,
-    settings: Settings,
+    settings: SourceSettings,
     dialect: RwLock<Arc<Dialect>>,
     tokens: Tokens,
     /// The budget of the API key.
     pub budget: Budget,
     /// How many questions a request carries.
-    pub aliases: Aliases,
+    pub aliases: BatchSize,
     in_flight: InFlight,
     names: ResponseNames,
     token_names: ResponseNames,
-    waiting: Arc<Waiting>,
+    waiting: Arc<WaitingQuestions>,
     /// The generation of the token that lacked the stream's scope and was renewed for it, or 0.
     scope_renewed: PerStream<AtomicU64>,
     /// The parent record whose list was answered last.
@@ -125,7 +125,7 @@ pub struct Source {
 
 impl Source {
     /// Returns the settings that the job has for the source.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &SourceSettings {
         &self.settings
     }
 
@@ -141,14 +141,14 @@ impl Source {
     }
 
     /// Creates a source. Makes no request. Fails if the endpoint is not an acceptable URL.
-    pub fn new(settings: Settings, dialect: Dialect, budget: Budget) -> Result<Source> {
+    pub fn new(settings: SourceSettings, dialect: Dialect, budget: Budget) -> Result<Source> {
         let http = Http::new(&settings)?;
         Ok(Source {
             http,
             dialect: RwLock::new(Arc::new(dialect)),
             tokens: Tokens::default(),
             budget,
-            aliases: Aliases::new(settings.aliases_per_request, None),
+            aliases: BatchSize::new(settings.aliases_per_request, None),
             in_flight: InFlight::new(&settings),
             names: ResponseNames::default(),
             token_names: ResponseNames::default(),
@@ -201,7 +201,7 @@ impl Source {
     }
 
     /// Replaces the dialect, from the next request on.
-    pub fn speak(&self, dialect: Dialect) {
+    pub fn set_dialect(&self, dialect: Dialect) {
         *self.dialect.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(dialect);
     }
 
@@ -228,7 +228,7 @@ impl Source {
     }
 
     /// Notes that it is settled how this stream's lists are paged.
-    pub fn be_sure(&self, stream: Stream) {
+    pub fn note_paging_settled(&self, stream: Stream) {
         self.sure[stream].store(true, Ordering::Relaxed);
     }
 
@@ -248,13 +248,13 @@ impl Source {
 
     /// Notes that pages of a stream have `rows` rows where more are asked for. 0 means that they have as many as are
     /// asked for.
-    pub fn serves_pages_of(&self, stream: Stream, rows: u32) {
+    pub fn found_page_size(&self, stream: Stream, rows: u32) {
         self.served[stream].found(rows);
     }
 
     /// Notes that an earlier run has found such a limit. It holds until this run has tried more rows
     /// ([`Source::first_page_size`]).
-    pub fn served_pages_of(&self, stream: Stream, rows: u32) {
+    pub fn recall_page_size(&self, stream: Stream, rows: u32) {
         self.served[stream].remember(rows);
     }
 
@@ -265,7 +265,7 @@ impl Source {
 
     /// Notes that the server has refused more rows than an earlier run had found. No stream asks for more in this
     /// run.
-    pub fn refuses_larger_pages(&self) {
+    pub fn note_larger_pages_refused(&self) {
         for stream in streams::ALL {
             self.served[stream].keep();
         }
@@ -289,7 +289,7 @@ impl Source {
 
     /// Counts a list that had a page too large or too slow. Returns `true` from the stream's second such list on:
     /// then the reason is not one list alone.
-    pub fn is_heavy(&self, stream: Stream) -> bool {
+    pub fn note_heavy_list(&self, stream: Stream) -> bool {
         self.heavy[stream].fetch_add(1, Ordering::Relaxed) > 0
     }
 
@@ -307,7 +307,7 @@ impl Source {
 
     /// Returns whether the run may wait `delay` for single rows that fail by themselves, and counts the delay if so.
     /// All such rows share the patience that one question has. Otherwise a hundred broken rows would take an hour.
-    pub fn has_patience_for_rows(&self, delay: Duration) -> bool {
+    pub fn spend_row_patience(&self, delay: Duration) -> bool {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let limits = &self.settings.limits;
         let (ms, most) = (millis(delay), millis(limits.short.min(limits.long)));
@@ -333,12 +333,12 @@ impl Source {
     async fn after_failure(&self, failures: &mut Failures, error: Error, fresh: bool) -> Result<()> {
         let limits = &self.settings.limits;
         match failures.next(&error, limits, self.contacted.load(Ordering::Relaxed), fresh) {
-            Next::After(delay) => {
+            AfterFailure::After(delay) => {
                 self.note_retry(&error, delay, failures);
                 tokio::time::sleep(delay).await;
                 Ok(())
             }
-            Next::GiveUp => Err(ask::told(error, failures, limits)),
+            AfterFailure::GiveUp => Err(ask::with_attempts(error, failures, limits)),
         }
     }
 
@@ -367,7 +367,7 @@ impl Source {
             let name = self.token_names.next(&dialect.token.operation);
             let (id, secret) = (&self.settings.client_id, self.settings.client_secret.reveal());
             let body = query::token_request(&dialect, &name, id, secret);
-            let (answer, sent) = self.exchange(number, Of::Another, None, body).await;
+            let (answer, sent) = self.exchange(number, Purpose::Another, None, body).await;
             let granted = answer.and_then(|answer| {
                 let (named, granted) = envelope::token(&dialect, &name, answer);
                 self.token_names.answered(named);

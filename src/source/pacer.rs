@@ -7,7 +7,7 @@ use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use tokio::time::Instant;
 
-use super::budget_window::Window;
+use super::budget_window::BudgetWindow;
 
 /// Returns a duration in nanoseconds.
 pub fn nanos(d: Duration) -> u64 {
@@ -44,14 +44,14 @@ impl governor::clock::Clock for Clock {
 
 /// Governor's state, kept in the shared window. Governor counts from its own start; the window counts from 1970.
 pub struct InWindow {
-    window: Arc<Window>,
+    window: Arc<BudgetWindow>,
     clock: Clock,
     start: u64,
 }
 
 impl InWindow {
     /// Creates the state of a governor that starts now.
-    pub fn new(window: Arc<Window>, clock: Clock) -> InWindow {
+    pub fn new(window: Arc<BudgetWindow>, clock: Clock) -> InWindow {
         let start = clock.wall();
         InWindow { window, clock, start }
     }

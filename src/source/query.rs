@@ -8,9 +8,9 @@ use std::fmt::{self, Write as _};
 
 use serde_json::json;
 
-use super::shape::{Shape, Want};
+use super::shape::{PathTree, Want};
 use crate::dialect::IGNORE;
-use crate::dialect::{Dialect, ListDialect, OneDialect, Paging};
+use crate::dialect::{Dialect, ListDialect, Paging, SingleRecordDialect};
 use crate::error::Result;
 use crate::streams::Stream;
 
@@ -55,10 +55,10 @@ pub enum Start {
 
 /// Returns where the parts of a list's answer lie. A part that the job calls [`IGNORE`] is not asked for, because its
 /// word is not to be believed.
-pub fn list_shape(list: &ListDialect) -> Shape {
+pub fn list_shape(list: &ListDialect) -> PathTree {
     let asked = |path: &'_ String| if path == IGNORE { "" } else { path.as_str() }.to_owned();
     let (has_next, total) = (asked(&list.has_next), asked(&list.total));
-    Shape::new(&[
+    PathTree::new(&[
         (Want::Success, &list.success),
         (Want::Items, &list.items),
         (Want::HasNext, &has_next),
@@ -71,9 +71,9 @@ pub fn list_shape(list: &ListDialect) -> Shape {
 }
 
 /// Returns where the parts of a token's answer lie.
-pub fn token_shape(dialect: &Dialect) -> Shape {
+pub fn token_shape(dialect: &Dialect) -> PathTree {
     let t = &dialect.token;
-    Shape::new(&[
+    PathTree::new(&[
         (Want::Success, &t.success),
         (Want::AccessToken, &t.access_token),
         (Want::ExpiresIn, &t.expires_in),
@@ -115,7 +115,7 @@ pub fn list_request(dialect: &Dialect, questions: &[Question], names: &[String])
 
 /// Returns the document that asks for single records by their ids, each with the name under which it is to be
 /// answered.
-pub fn one_document(id_field: &str, one: &OneDialect, ids: &[String], names: &[String]) -> String {
+pub fn one_document(id_field: &str, one: &SingleRecordDialect, ids: &[String], names: &[String]) -> String {
     let record = format!("{{ {id_field} }}");
     let inner = if one.item.is_empty() {
         record
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn single_records_are_asked_for_by_name() {
-        let one = |item: &str, success: &str| OneDialect {
+        let one = |item: &str, success: &str| SingleRecordDialect {
             operation: "getContact".into(),
             id: "where._id".into(),
             item: item.into(),

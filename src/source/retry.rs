@@ -97,7 +97,7 @@ pub struct Failures {
 
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum AfterFailure {
     /// Ask again after this delay.
     After(Duration),
     /// Give up.
@@ -113,35 +113,35 @@ impl Failures {
     ///
     /// A wait that the server asks for is obeyed and never shortened. If it is longer than what is left of the
     /// patience, this gives up, because asking earlier would be refused and waiting longer is not allowed.
-    pub fn next(&mut self, error: &Error, limits: &Limits, contacted: bool, fresh: bool) -> Next {
+    pub fn next(&mut self, error: &Error, limits: &Limits, contacted: bool, fresh: bool) -> AfterFailure {
         let kind = &error.kind;
         let told = error.wait.map_or(Duration::ZERO, |wait| wait.time);
         self.count += 1;
         self.until = None;
         let since = *self.since.get_or_insert_with(Instant::now);
         let patience = match policy::decide(kind).action {
-            Action::FailStream | Action::FailRun => return Next::GiveUp,
-            Action::Renew | Action::RenewOnce if !fresh => return Next::After(Duration::ZERO),
+            Action::FailStream | Action::FailRun => return AfterFailure::GiveUp,
+            Action::Renew | Action::RenewOnce if !fresh => return AfterFailure::After(Duration::ZERO),
             Action::RenewOnce => {
                 self.renewals += 1;
                 return match self.renewals {
-                    1 => Next::After(Duration::ZERO),
-                    2 => Next::After(self.delays.advance()),
-                    _ => Next::GiveUp,
+                    1 => AfterFailure::After(Duration::ZERO),
+                    2 => AfterFailure::After(self.delays.advance()),
+                    _ => AfterFailure::GiveUp,
                 };
             }
             Action::Renew => {
                 self.renewals += 1;
                 return match self.renewals {
-                    1 => Next::After(Duration::ZERO),
-                    2..=MOST_RENEWALS => Next::After(self.delays.advance()),
-                    _ => Next::GiveUp,
+                    1 => AfterFailure::After(Duration::ZERO),
+                    2..=MOST_RENEWALS => AfterFailure::After(self.delays.advance()),
+                    _ => AfterFailure::GiveUp,
                 };
             }
             Action::Pause => {
                 // The budget does the waiting; only its end is decided here.
                 let is_over = since.elapsed() > limits.budget || limits.asked_too_much(error.wait).is_some();
-                return if is_over { Next::GiveUp } else { Next::After(Duration::ZERO) };
+                return if is_over { AfterFailure::GiveUp } else { AfterFailure::After(Duration::ZERO) };
             }
             // A server that names a time to come again is no wrong address, so its wait is added.
             Action::Retry(_) if !contacted => (limits.first_contact + told).min(limits.long),
@@ -153,7 +153,7 @@ impl Failures {
         };
         self.until = since.checked_add(patience);
         let delay = self.delays.advance().max(told);
-        if since.elapsed() + delay > patience { Next::GiveUp } else { Next::After(delay) }
+        if since.elapsed() + delay > patience { AfterFailure::GiveUp } else { AfterFailure::After(delay) }
     }
 
     /// Returns how long the question is asked again at most, or `None` if time does not bound that.
@@ -174,7 +174,7 @@ mod tests {
 
     async fn until_given_up(kind: Kind, contacted: bool) -> (u32, Duration) {
         let (mut failures, error) = (Failures::default(), Error::new(kind, "a test"));
-        while let Next::After(delay) = failures.next(&error, &Limits::default(), contacted, true) {
+        while let AfterFailure::After(delay) = failures.next(&error, &Limits::default(), contacted, true) {
             tokio::time::sleep(delay).await;
         }
         (failures.count, failures.lasted())
@@ -200,7 +200,7 @@ mod tests {
         for _ in 0..50 {
             assert_eq!(
                 old_news.next(&Error::new(Kind::Unauthorized, "a test"), &Limits::default(), true, false),
-                Next::After(Duration::ZERO)
+                AfterFailure::After(Duration::ZERO)
             );
         }
     }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::source::members::{Envelope, value};
-use crate::source::words::Entry;
+use crate::source::words::ErrorEntry;
 
 /// Answers documents. Every attempt is one request of the key's budget.
 pub trait Server {
@@ -19,7 +19,7 @@ pub trait Server {
 
     /// Returns the dialect that the API is believed to have, if any. Discovery then asks for its names, too, beside
     /// the usual ones.
-    fn believed(&self) -> Option<Arc<Dialect>> {
+    fn expected_dialect(&self) -> Option<Arc<Dialect>> {
         None
     }
 }
@@ -30,16 +30,16 @@ pub struct Reply {
     /// The answer's `data`, or null.
     pub data: Value,
     /// The answer's errors.
-    pub errors: Vec<Said>,
+    pub errors: Vec<ServerError>,
 }
 
 /// One error of an answer.
 #[derive(Debug, Clone, Default)]
-pub struct Said {
+pub struct ServerError {
     /// The error's text.
     pub message: String,
     /// The places in the document.
-    pub locations: Vec<Location>,
+    pub locations: Vec<DocumentLocation>,
     /// The place in the answer.
     pub path: Vec<Value>,
     /// The error's `extensions`, such as `code`.
@@ -48,7 +48,7 @@ pub struct Said {
 
 /// A place in a document, counted from 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Location {
+pub struct DocumentLocation {
     /// The line.
     pub line: u32,
     /// The column.
@@ -63,10 +63,10 @@ impl Reply {
         let mut errors = Vec::new();
         envelope.each_member(|raw| {
             if let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-                errors.extend(list.into_iter().map(|one| Said::read(&value(one))));
+                errors.extend(list.into_iter().map(|one| ServerError::read(&value(one))));
             } else {
                 let whole = value(raw);
-                errors.extend(Entry::all(&whole).into_iter().map(|entry| Said::of(&whole, entry)));
+                errors.extend(ErrorEntry::all(&whole).into_iter().map(|entry| ServerError::of(&whole, entry)));
             }
         });
         let Some(members) = envelope.data else { return Some(Reply { data: Value::Null, errors }) };
@@ -75,21 +75,21 @@ impl Reply {
     }
 }
 
-impl Said {
+impl ServerError {
     /// Reads one error in any form.
-    pub fn read(value: &Value) -> Said {
-        Said::of(value, Entry::of_element(value).into_iter().next().unwrap_or_default())
+    pub fn read(value: &Value) -> ServerError {
+        ServerError::of(value, ErrorEntry::of_element(value).into_iter().next().unwrap_or_default())
     }
 
-    fn of(value: &Value, entry: Entry) -> Said {
+    fn of(value: &Value, entry: ErrorEntry) -> ServerError {
         let place = |value: &Value| {
             let number = |name: &str| value.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-            Some(Location { line: number("line")?, column: number("column").unwrap_or_default() })
+            Some(DocumentLocation { line: number("line")?, column: number("column").unwrap_or_default() })
         };
         let places = value.get("locations").and_then(Value::as_array);
         let extensions = value.get("extensions").filter(|extensions| extensions.is_object()).cloned();
         let code = entry.words.code.map(|code| serde_json::json!({ "code": code })).unwrap_or_default();
-        Said {
+        ServerError {
             message: entry.words.message.unwrap_or_default(),
             locations: places.into_iter().flatten().filter_map(place).collect(),
             path: entry.path,
@@ -115,7 +115,7 @@ mod tests {
             &reply(r#"{"errors":[{"message":"m","locations":"line 3","path":"a.b","extensions":"X"}]}"#).errors[0];
         assert_eq!((said.message.as_str(), said.path.len(), &said.extensions), ("m", 2, &json!({"code": "X"})));
         let said = &reply(r#"[{"errors":{"message":"m","locations":[{"line":2},{"column":1},null]}}]"#).errors[0];
-        assert_eq!(said.locations, [Location { line: 2, column: 0 }]);
+        assert_eq!(said.locations, [DocumentLocation { line: 2, column: 0 }]);
         assert!(reply(r#"{"data":{"a":1},"errors":[]}"#).errors.is_empty());
         let odd = reply(r#"{"data":{"a":1},"cost":1e400,"errors":[{"message":"m","cost":1e400},{"message":"n"}]}"#);
         assert_eq!((odd.data, odd.errors.len()), (json!({"a": 1}), 2), "a number that no value holds");

@@ -10,7 +10,7 @@ use crate::streams::PerStream;
 
 /// The settings of the source: the job file's `[source]`.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct SourceSettings {
     /// The GraphQL address.
     pub endpoint: String,
     /// The API key's client id.

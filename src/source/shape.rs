@@ -1,4 +1,4 @@
-//! Knows where things lie in an answer. A [`Shape`] is the tree of a dialect's dotted paths. It writes the selection
+//! Knows where things lie in an answer. A [`PathTree`] is the tree of a dialect's dotted paths. It writes the selection
 //! of a query and reads the answer to it, so that the two cannot disagree.
 //!
 //! Reading is one pass over the body with borrowed JSON. Members on the way to a wanted value are entered, wanted
@@ -37,14 +37,14 @@ pub enum Want {
 
 /// A tree of paths.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Shape {
+pub struct PathTree {
     want: Option<Want>,
-    children: Vec<(String, Shape)>,
+    children: Vec<(String, PathTree)>,
 }
 
 /// What was found in one payload.
 #[derive(Debug, Default)]
-pub struct Found<'b> {
+pub struct PayloadValues<'b> {
     /// The records, or `None` if there is no list where the shape expects one.
     pub items: Option<Vec<&'b RawValue>>,
     /// The cursors of the rows, if rows have them.
@@ -54,7 +54,7 @@ pub struct Found<'b> {
     values: Vec<(Want, &'b RawValue)>,
 }
 
-impl<'b> Found<'b> {
+impl<'b> PayloadValues<'b> {
     /// Returns the raw text of a value, or `None` if it is missing or `null`.
     pub fn get(&self, want: Want) -> Option<&'b str> {
         self.values.iter().find(|(w, _)| *w == want).map(|(_, raw)| raw.get()).filter(|raw| *raw != "null")
@@ -83,19 +83,19 @@ impl<'b> Found<'b> {
     }
 }
 
-impl Shape {
+impl PathTree {
     /// Builds the tree of these dotted paths. An empty path means "not given", but for the items: there it means that
     /// the operation returns the bare list. Then there is no envelope around the list to hold anything else.
-    pub fn new(paths: &[(Want, &str)]) -> Shape {
+    pub fn new(paths: &[(Want, &str)]) -> PathTree {
         if paths.iter().any(|(want, path)| *want == Want::Items && path.is_empty()) {
-            return Shape { want: Some(Want::Items), children: Vec::new() };
+            return PathTree { want: Some(Want::Items), children: Vec::new() };
         }
-        let mut root = Shape::default();
+        let mut root = PathTree::default();
         for (want, path) in paths.iter().filter(|(_, path)| !path.is_empty()) {
             let mut node = &mut root;
             for part in path.split('.') {
                 let at = node.children.iter().position(|(name, _)| name == part).unwrap_or_else(|| {
-                    node.children.push((part.to_owned(), Shape::default()));
+                    node.children.push((part.to_owned(), PathTree::default()));
                     node.children.len() - 1
                 });
                 node = &mut node.children[at].1;
@@ -119,19 +119,19 @@ impl Shape {
     }
 
     /// Returns a reader that reads one payload of this shape into `found`.
-    pub fn reader<'s, 'f, 'b>(&'s self, found: &'f mut Found<'b>) -> Reader<'s, 'f, 'b> {
-        Reader { shape: self, found, inside_list: false }
+    pub fn reader<'s, 'f, 'b>(&'s self, found: &'f mut PayloadValues<'b>) -> PayloadReader<'s, 'f, 'b> {
+        PayloadReader { shape: self, found, inside_list: false }
     }
 }
 
-/// Reads one payload; see [`Shape::reader`].
-pub struct Reader<'s, 'f, 'b> {
-    shape: &'s Shape,
-    found: &'f mut Found<'b>,
+/// Reads one payload; see [`PathTree::reader`].
+pub struct PayloadReader<'s, 'f, 'b> {
+    shape: &'s PathTree,
+    found: &'f mut PayloadValues<'b>,
     inside_list: bool,
 }
 
-impl<'b> DeserializeSeed<'b> for Reader<'_, '_, 'b> {
+impl<'b> DeserializeSeed<'b> for PayloadReader<'_, '_, 'b> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'b>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -156,7 +156,7 @@ impl<'b> DeserializeSeed<'b> for Reader<'_, '_, 'b> {
     }
 }
 
-impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
+impl<'b> Visitor<'b> for PayloadReader<'_, '_, 'b> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -170,7 +170,11 @@ impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
             }
             match self.shape.children.iter().find(|(name, _)| *name == key) {
                 Some((_, child)) => {
-                    map.next_value_seed(Reader { shape: child, found: self.found, inside_list: self.inside_list })?;
+                    map.next_value_seed(PayloadReader {
+                        shape: child,
+                        found: self.found,
+                        inside_list: self.inside_list,
+                    })?;
                 }
                 None if key == "errors" && !self.inside_list => {
                     let raw = map.next_value::<&RawValue>()?;
@@ -196,8 +200,10 @@ impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
             if self.shape.want == Some(Want::Items) || is_edges {
                 self.found.items.get_or_insert_default();
             }
-            while seq.next_element_seed(Reader { shape: self.shape, found: self.found, inside_list: true })?.is_some() {
-            }
+            while seq
+                .next_element_seed(PayloadReader { shape: self.shape, found: self.found, inside_list: true })?
+                .is_some()
+            {}
         } else {
             while seq.next_element::<IgnoredAny>()?.is_some() {}
         }
@@ -228,8 +234,8 @@ impl<'b> Visitor<'b> for Reader<'_, '_, 'b> {
 mod tests {
     use super::*;
 
-    fn read<'b>(shape: &Shape, json: &'b str) -> Found<'b> {
-        let mut found = Found::default();
+    fn read<'b>(shape: &PathTree, json: &'b str) -> PayloadValues<'b> {
+        let mut found = PayloadValues::default();
         let mut de = serde_json::Deserializer::from_str(json);
         shape.reader(&mut found).deserialize(&mut de).expect("JSON");
         found
@@ -237,7 +243,7 @@ mod tests {
 
     #[test]
     fn one_tree_writes_the_selection_and_reads_the_answer() {
-        let shape = Shape::new(&[
+        let shape = PathTree::new(&[
             (Want::Success, "success"),
             (Want::Items, "data.docs"),
             (Want::Total, "data.totalDocs"),
@@ -253,10 +259,10 @@ mod tests {
 
     #[test]
     fn bare_lists_and_relay_edges_are_read() {
-        let bare = Shape::new(&[(Want::Items, ""), (Want::Success, "success")]);
+        let bare = PathTree::new(&[(Want::Items, ""), (Want::Success, "success")]);
         assert_eq!(bare.selection("_id"), " { _id }");
         assert_eq!(read(&bare, "[{},{}]").items.expect("items").len(), 2);
-        let relay = Shape::new(&[(Want::Items, "edges.node"), (Want::Total, "totalCount")]);
+        let relay = PathTree::new(&[(Want::Items, "edges.node"), (Want::Total, "totalCount")]);
         assert_eq!(relay.selection("id"), " { edges { node { id } } totalCount }");
         let found = read(&relay, r#"{"edges":[{"cursor":"c","node":{"id":1}},{"node":{"id":2}}],"totalCount":2}"#);
         assert_eq!(found.items.as_ref().expect("items").len(), 2);
@@ -265,7 +271,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_not_found() {
-        let shape = Shape::new(&[(Want::Items, "data.docs"), (Want::Code, "code")]);
+        let shape = PathTree::new(&[(Want::Items, "data.docs"), (Want::Code, "code")]);
         for json in ["null", r#"{"data":null,"code":null}"#, r#"{"data":{"docs":"x"}}"#, "3"] {
             let found = read(&shape, json);
             assert!(found.items.is_none(), "{json}");

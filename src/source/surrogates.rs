@@ -13,7 +13,7 @@ use memchr::{memchr, memchr3};
 
 /// Mends the texts of `body`. Returns where characters were replaced by U+FFFD, as byte offsets in the mended body,
 /// ascending.
-pub fn text(body: &mut Vec<u8>) -> Vec<usize> {
+pub fn mend(body: &mut Vec<u8>) -> Vec<usize> {
     unmark(body);
     let mut replaced = bytes_and_controls(body);
     replaced.extend(lone_surrogates(body));
@@ -114,7 +114,7 @@ mod tests {
 
     fn mended(bytes: &[u8]) -> (String, Vec<usize>) {
         let mut body = bytes.to_vec();
-        let replaced = text(&mut body);
+        let replaced = mend(&mut body);
         (String::from_utf8(body).expect("UTF-8"), replaced)
     }
 

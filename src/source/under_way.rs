@@ -21,14 +21,14 @@ pub struct UnderWay {
 
 /// A request that is under way, until this is dropped.
 #[derive(Debug)]
-pub struct Sent<'u> {
+pub struct RequestUnderWay<'u> {
     all: &'u UnderWay,
     number: u64,
 }
 
 impl UnderWay {
     /// Notes that a request is sent now.
-    pub fn begin(&self) -> Sent<'_> {
+    pub fn begin(&self) -> RequestUnderWay<'_> {
         let number = {
             let mut sent = self.sent();
             sent.0 += 1;
@@ -37,11 +37,11 @@ impl UnderWay {
             number
         };
         self.changed.notify_waiters();
-        Sent { all: self, number }
+        RequestUnderWay { all: self, number }
     }
 
     /// Waits until no request is under way that may be answered soon.
-    pub async fn come_home(&self) {
+    pub async fn wait_for_recent(&self) {
         loop {
             let changed = self.changed.notified();
             let now = Instant::now();
@@ -64,7 +64,7 @@ impl UnderWay {
     }
 }
 
-impl Drop for Sent<'_> {
+impl Drop for RequestUnderWay<'_> {
     fn drop(&mut self) {
         self.all.sent().1.remove(&self.number);
         self.all.changed.notify_waiters();
@@ -77,7 +77,7 @@ mod tests {
 
     async fn takes(under_way: &UnderWay) -> Duration {
         let begun = Instant::now();
-        under_way.come_home().await;
+        under_way.wait_for_recent().await;
         begun.elapsed()
     }
 

@@ -54,7 +54,7 @@ impl Source {
     /// Asks a question at once after another question was answered, if it keeps meeting the limit however long every
     /// request waits. Returns the outcome if it says something: a page, or an error for the limit, which is then the
     /// question's own.
-    pub(super) async fn is_refused_alone(&self, question: &Question, failures: &Failures) -> Option<Result<Page>> {
+    pub(super) async fn ask_beside_another(&self, question: &Question, failures: &Failures) -> Option<Result<Page>> {
         let is_known = self.limits_one.load(Ordering::Relaxed);
         let is_suspicious = failures.count >= SUSPICIOUS || is_known;
         if !is_suspicious || !failures.count.is_multiple_of(SUSPICIOUS) {

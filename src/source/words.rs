@@ -17,11 +17,11 @@ const MESSAGES: [&str; 7] = ["message", "msg", "error", "error_description", "de
 /// The members that hold the scope that is missing.
 const SCOPES: [&str; 2] = ["requiredScope", "required_scope"];
 /// The members that hold a further error.
-const WITHIN: [&str; 5] = ["extensions", "exception", "originalError", "response", "cause"];
+const NESTED: [&str; 5] = ["extensions", "exception", "originalError", "response", "cause"];
 
 /// What an error says of itself, wherever it says it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Words {
+pub struct ErrorWords {
     /// The code, a text or a number.
     pub code: Option<String>,
     /// The message.
@@ -30,31 +30,31 @@ pub struct Words {
     pub required_scope: Option<String>,
 }
 
-impl Words {
+impl ErrorWords {
     /// Reads the words of an error, or of a part of one, in any form.
-    pub fn read(value: &Value) -> Words {
+    pub fn read(value: &Value) -> ErrorWords {
         read(value, DEPTH)
     }
 
     /// Reads an error's `extensions`. A text in their place is read as a code and as a message.
-    fn of_extensions(value: &Value) -> Words {
-        let words = Words::read(value);
+    fn of_extensions(value: &Value) -> ErrorWords {
+        let words = ErrorWords::read(value);
         match value {
-            Value::String(text) => Words { code: Some(text.clone()), ..words },
+            Value::String(text) => ErrorWords { code: Some(text.clone()), ..words },
             _ => words,
         }
     }
 
     /// Returns these words, but with those of `extensions`, the documented place of a code, before them.
     #[must_use]
-    pub fn with(&self, extensions: Option<&Words>) -> Words {
+    pub fn with(&self, extensions: Option<&ErrorWords>) -> ErrorWords {
         let Some(extensions) = extensions else { return self.clone() };
-        Words { message: self.message.clone(), ..extensions.clone() }.or(self).or(extensions)
+        ErrorWords { message: self.message.clone(), ..extensions.clone() }.or(self).or(extensions)
     }
 
     /// Returns these words, completed by those of another part.
-    fn or(self, other: &Words) -> Words {
-        Words {
+    fn or(self, other: &ErrorWords) -> ErrorWords {
+        ErrorWords {
             code: self.code.or_else(|| other.code.clone()),
             message: self.message.or_else(|| other.message.clone()),
             required_scope: self.required_scope.or_else(|| other.required_scope.clone()),
@@ -62,23 +62,23 @@ impl Words {
     }
 }
 
-fn read(value: &Value, depth: u32) -> Words {
+fn read(value: &Value, depth: u32) -> ErrorWords {
     match value {
         Value::Object(members) => of_object(members, depth),
         Value::Array(list) if depth > 0 => {
-            list.iter().fold(Words::default(), |words, one| words.or(&read(one, depth - 1)))
+            list.iter().fold(ErrorWords::default(), |words, one| words.or(&read(one, depth - 1)))
         }
-        Value::String(text) if !text.is_empty() => Words { message: Some(text.clone()), ..Words::default() },
-        Value::Number(number) => Words { code: Some(number.to_string()), ..Words::default() },
-        _ => Words::default(),
+        Value::String(text) if !text.is_empty() => ErrorWords { message: Some(text.clone()), ..ErrorWords::default() },
+        Value::Number(number) => ErrorWords { code: Some(number.to_string()), ..ErrorWords::default() },
+        _ => ErrorWords::default(),
     }
 }
 
-fn of_object(members: &Map<String, Value>, depth: u32) -> Words {
+fn of_object(members: &Map<String, Value>, depth: u32) -> ErrorWords {
     let first = |names: &[&str]| names.iter().find_map(|name| text_of(members.get(*name)?));
-    let mut words = Words { code: first(&CODES), message: first(&MESSAGES), required_scope: first(&SCOPES) };
+    let mut words = ErrorWords { code: first(&CODES), message: first(&MESSAGES), required_scope: first(&SCOPES) };
     if depth > 0 {
-        let nested = CODES.iter().chain(&MESSAGES).chain(&WITHIN).filter_map(|name| members.get(*name));
+        let nested = CODES.iter().chain(&MESSAGES).chain(&NESTED).filter_map(|name| members.get(*name));
         for value in nested.filter(|value| value.is_object() || value.is_array()) {
             words = words.or(&read(value, depth - 1));
         }
@@ -97,55 +97,57 @@ pub(super) fn text_of(value: &Value) -> Option<String> {
 
 /// An error of an answer.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub(super) struct Entry {
+pub(super) struct ErrorEntry {
     /// The place in the answer: response names, field names, row numbers.
     pub path: Vec<Value>,
     /// The words, those of the extensions before others.
-    pub words: Words,
+    pub words: ErrorWords,
 }
 
-impl Entry {
+impl ErrorEntry {
     /// Reads the errors in the value of `errors`. Every value counts as an error, except `null`, `false` and anything
     /// empty.
-    pub fn all(value: &Value) -> Vec<Entry> {
+    pub fn all(value: &Value) -> Vec<ErrorEntry> {
         match value {
             Value::Null | Value::Bool(false) => Vec::new(),
             Value::String(text) if text.is_empty() => Vec::new(),
             Value::Object(members) if members.is_empty() => Vec::new(),
-            Value::Array(list) => list.iter().flat_map(Entry::of_element).collect(),
-            Value::Object(members) if !is_an_error(members) => members.iter().flat_map(Entry::under).collect(),
-            other => vec![Entry::one(other)],
+            Value::Array(list) => list.iter().flat_map(ErrorEntry::of_element).collect(),
+            Value::Object(members) if !is_an_error(members) => members.iter().flat_map(ErrorEntry::under).collect(),
+            other => vec![ErrorEntry::one(other)],
         }
     }
 
     /// Reads an element of a list of errors. Whatever it is, it is an error or a list of errors.
-    pub fn of_element(value: &Value) -> Vec<Entry> {
-        let all = Entry::all(value);
-        if all.is_empty() { vec![Entry::default()] } else { all }
+    pub fn of_element(value: &Value) -> Vec<ErrorEntry> {
+        let all = ErrorEntry::all(value);
+        if all.is_empty() { vec![ErrorEntry::default()] } else { all }
     }
 
     /// Reads the errors that an object holds under a name, if the object is no error itself. The name is a
     /// question's, or says nothing (`"0"`).
-    fn under((name, value): (&String, &Value)) -> Vec<Entry> {
-        let mut all = Entry::of_element(value);
+    fn under((name, value): (&String, &Value)) -> Vec<ErrorEntry> {
+        let mut all = ErrorEntry::of_element(value);
         for entry in all.iter_mut().filter(|entry| entry.path.is_empty()) {
             entry.path.push(Value::from(name.as_str()));
         }
         all
     }
 
-    fn one(value: &Value) -> Entry {
-        let Value::Object(members) = value else { return Entry { words: Words::read(value), ..Entry::default() } };
-        let own = Words::read(value);
-        let extensions = members.get("extensions").map(Words::of_extensions);
-        Entry { path: members.get("path").map(path).unwrap_or_default(), words: own.with(extensions.as_ref()) }
+    fn one(value: &Value) -> ErrorEntry {
+        let Value::Object(members) = value else {
+            return ErrorEntry { words: ErrorWords::read(value), ..ErrorEntry::default() };
+        };
+        let own = ErrorWords::read(value);
+        let extensions = members.get("extensions").map(ErrorWords::of_extensions);
+        ErrorEntry { path: members.get("path").map(path).unwrap_or_default(), words: own.with(extensions.as_ref()) }
     }
 }
 
 /// Returns whether an object is an error, and not a list of errors by name.
 fn is_an_error(members: &Map<String, Value>) -> bool {
     const OTHERS: [&str; 4] = ["path", "locations", "success", "status"];
-    CODES.iter().chain(&MESSAGES).chain(&SCOPES).chain(&WITHIN).chain(&OTHERS).any(|name| members.contains_key(*name))
+    CODES.iter().chain(&MESSAGES).chain(&SCOPES).chain(&NESTED).chain(&OTHERS).any(|name| members.contains_key(*name))
 }
 
 /// Reads a path, also one that is written as a text: `contacts_1.data.docs[3].email`.
@@ -169,7 +171,7 @@ mod tests {
     use super::*;
 
     fn words(error: &Value) -> (Option<String>, Option<String>) {
-        let mut all = Entry::all(&json!([error]));
+        let mut all = ErrorEntry::all(&json!([error]));
         let entry = all.remove(0);
         assert!(all.is_empty(), "{error}");
         (entry.words.code, entry.words.message)
@@ -211,16 +213,16 @@ mod tests {
     #[test]
     fn every_form_of_a_list_of_errors_is_one() {
         for nothing in [json!(null), json!(false), json!([]), json!({}), json!("")] {
-            assert_eq!(Entry::all(&nothing), [], "{nothing}");
+            assert_eq!(ErrorEntry::all(&nothing), [], "{nothing}");
         }
         let messages = |errors: &Value| -> Vec<String> {
-            Entry::all(errors).into_iter().map(|entry| entry.words.message.unwrap_or_default()).collect()
+            ErrorEntry::all(errors).into_iter().map(|entry| entry.words.message.unwrap_or_default()).collect()
         };
         assert_eq!(messages(&json!("a")), ["a"]);
         assert_eq!(messages(&json!(["a", {"message": "b"}, ["c", ["d"]], null])), ["a", "b", "c", "d", ""]);
         assert_eq!(messages(&json!({"message": "a"})), ["a"]);
         assert_eq!(messages(&json!({"0": {"message": "a"}, "1": "b"})), ["a", "b"]);
-        let named = Entry::all(&json!({"contacts_1": ["a"]}));
+        let named = ErrorEntry::all(&json!({"contacts_1": ["a"]}));
         assert_eq!((named[0].path.clone(), named[0].words.message.as_deref()), (vec![json!("contacts_1")], Some("a")));
     }
 
@@ -233,15 +235,15 @@ mod tests {
             json!("contacts_1.docs[3].email"),
             json!("/contacts_1/docs/3/email"),
         ] {
-            assert_eq!(Entry::all(&json!([{"message": "m", "path": path}]))[0].path, whole);
+            assert_eq!(ErrorEntry::all(&json!([{"message": "m", "path": path}]))[0].path, whole);
         }
-        assert!(Entry::all(&json!([{"message": "m", "path": null}]))[0].path.is_empty());
+        assert!(ErrorEntry::all(&json!([{"message": "m", "path": null}]))[0].path.is_empty());
     }
 
     #[test]
     fn no_depth_is_too_deep() {
         let mut deep = json!("TOKEN_EXPIRED");
         (0..100).for_each(|_| deep = json!({"message": [deep]}));
-        assert_eq!(Words::read(&deep), Words::default());
+        assert_eq!(ErrorWords::read(&deep), ErrorWords::default());
     }
 }

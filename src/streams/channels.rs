@@ -1,7 +1,7 @@
 //! The connected channels: `ConnectedPlatform`. The operation and its scope are documented, the fields were only
 //! *seen*.
 
-use super::{Definition, Kind, col};
+use super::{ColumnKind, Definition, col};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "channels",
@@ -10,11 +10,11 @@ pub(super) const DEFINITION: Definition = Definition {
     parent: None,
     optional: true,
     columns: &[
-        col("_id", Kind::Id),
-        col("name", Kind::Text),
-        col("status", Kind::Text),
-        col("channelId", Kind::Text),
-        col("channelType", Kind::Text),
-        col("senderEmailAddress", Kind::Text),
+        col("_id", ColumnKind::Id),
+        col("name", ColumnKind::Text),
+        col("status", ColumnKind::Text),
+        col("channelId", ColumnKind::Text),
+        col("channelType", ColumnKind::Text),
+        col("senderEmailAddress", ColumnKind::Text),
     ],
 };

@@ -1,6 +1,6 @@
 //! The people that an account talks to: `ExternalContact` (documented).
 
-use super::{Definition, Kind, col};
+use super::{ColumnKind, Definition, col};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "contacts",
@@ -9,23 +9,23 @@ pub(super) const DEFINITION: Definition = Definition {
     parent: None,
     optional: false,
     columns: &[
-        col("_id", Kind::Id),
-        col("customer", Kind::Id),
-        col("firstName", Kind::Text),
-        col("lastName", Kind::Text),
-        col("username", Kind::Text),
-        col("avatar", Kind::Text),
-        col("email", Kind::Text),
-        col("phone", Kind::Text),
-        col("phoneCountryCode", Kind::Text),
-        col("country", Kind::Text),
-        col("gender", Kind::Text),
-        col("tags", Kind::Json),
-        col("createdAt", Kind::Timestamp),
-        col("phoneUsagePermission", Kind::Boolean),
-        col("emailUsagePermission", Kind::Boolean),
-        col("language", Kind::Text),
-        col("platforms", Kind::Json),
-        col("owner", Kind::Text),
+        col("_id", ColumnKind::Id),
+        col("customer", ColumnKind::Id),
+        col("firstName", ColumnKind::Text),
+        col("lastName", ColumnKind::Text),
+        col("username", ColumnKind::Text),
+        col("avatar", ColumnKind::Text),
+        col("email", ColumnKind::Text),
+        col("phone", ColumnKind::Text),
+        col("phoneCountryCode", ColumnKind::Text),
+        col("country", ColumnKind::Text),
+        col("gender", ColumnKind::Text),
+        col("tags", ColumnKind::Json),
+        col("createdAt", ColumnKind::Timestamp),
+        col("phoneUsagePermission", ColumnKind::Boolean),
+        col("emailUsagePermission", ColumnKind::Boolean),
+        col("language", ColumnKind::Text),
+        col("platforms", ColumnKind::Json),
+        col("owner", ColumnKind::Text),
     ],
 };

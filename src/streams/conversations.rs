@@ -1,6 +1,6 @@
 //! `ExternalConversation` (documented). The messages are partitioned by its records.
 
-use super::{Definition, Kind, col};
+use super::{ColumnKind, Definition, col};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "conversations",
@@ -9,18 +9,18 @@ pub(super) const DEFINITION: Definition = Definition {
     parent: None,
     optional: false,
     columns: &[
-        col("_id", Kind::Id),
-        col("customer", Kind::Id),
-        col("joinedPerson", Kind::Id),
-        col("joinedCPerson", Kind::Id),
-        col("isStarred", Kind::Boolean),
-        col("status", Kind::Text),
-        col("isGroupOrChannel", Kind::Boolean),
-        col("lastMessage", Kind::Json),
-        col("lastReceivedMessageChannel", Kind::Id),
-        col("tags", Kind::Json),
-        col("channels", Kind::Json),
-        col("type", Kind::Text),
-        col("priority", Kind::Text),
+        col("_id", ColumnKind::Id),
+        col("customer", ColumnKind::Id),
+        col("joinedPerson", ColumnKind::Id),
+        col("joinedCPerson", ColumnKind::Id),
+        col("isStarred", ColumnKind::Boolean),
+        col("status", ColumnKind::Text),
+        col("isGroupOrChannel", ColumnKind::Boolean),
+        col("lastMessage", ColumnKind::Json),
+        col("lastReceivedMessageChannel", ColumnKind::Id),
+        col("tags", ColumnKind::Json),
+        col("channels", ColumnKind::Json),
+        col("type", ColumnKind::Text),
+        col("priority", ColumnKind::Text),
     ],
 };

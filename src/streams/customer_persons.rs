@@ -1,6 +1,6 @@
 //! The account's own staff, including robots: `CustomerPerson` (documented).
 
-use super::{Definition, Kind, col};
+use super::{ColumnKind, Definition, col};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "customer_persons",
@@ -9,15 +9,15 @@ pub(super) const DEFINITION: Definition = Definition {
     parent: None,
     optional: false,
     columns: &[
-        col("_id", Kind::Id),
-        col("customer", Kind::Id),
-        col("type", Kind::Text),
-        col("status", Kind::Text),
-        col("firstName", Kind::Text),
-        col("lastName", Kind::Text),
-        col("profilePhoto", Kind::Text),
-        col("email", Kind::Text),
-        col("phone", Kind::Text),
-        col("language", Kind::Text),
+        col("_id", ColumnKind::Id),
+        col("customer", ColumnKind::Id),
+        col("type", ColumnKind::Text),
+        col("status", ColumnKind::Text),
+        col("firstName", ColumnKind::Text),
+        col("lastName", ColumnKind::Text),
+        col("profilePhoto", ColumnKind::Text),
+        col("email", ColumnKind::Text),
+        col("phone", ColumnKind::Text),
+        col("language", ColumnKind::Text),
     ],
 };

@@ -4,7 +4,7 @@
 //! `failedReason` and the `…Data` fields are objects of undocumented shape. They are columns here, but the shipped
 //! selection does not ask for them.
 
-use super::{Definition, Kind, col};
+use super::{ColumnKind, Definition, col};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "messages",
@@ -13,27 +13,27 @@ pub(super) const DEFINITION: Definition = Definition {
     parent: Some(super::Stream::Conversations),
     optional: false,
     columns: &[
-        col("_id", Kind::Id),
-        col("sender", Kind::Json),
-        col("conversation", Kind::Id),
-        col("messageType", Kind::Text),
-        col("channelType", Kind::Text),
-        col("senderType", Kind::Text),
-        col("content", Kind::Text),
-        col("contentHtml", Kind::Text),
-        col("subject", Kind::Text),
-        col("emailData", Kind::Json),
-        col("commentData", Kind::Json),
-        col("questionData", Kind::Json),
-        col("media", Kind::Json),
-        col("template_cards", Kind::Json),
-        col("product_cards", Kind::Json),
-        col("channelMessageId", Kind::Text),
-        col("ackStatus", Kind::Text),
-        col("createdAt", Kind::Timestamp),
-        col("autoCreate", Kind::Boolean),
-        col("failedReason", Kind::Json),
-        col("surveyData", Kind::Json),
-        col("informativeButtons", Kind::Json),
+        col("_id", ColumnKind::Id),
+        col("sender", ColumnKind::Json),
+        col("conversation", ColumnKind::Id),
+        col("messageType", ColumnKind::Text),
+        col("channelType", ColumnKind::Text),
+        col("senderType", ColumnKind::Text),
+        col("content", ColumnKind::Text),
+        col("contentHtml", ColumnKind::Text),
+        col("subject", ColumnKind::Text),
+        col("emailData", ColumnKind::Json),
+        col("commentData", ColumnKind::Json),
+        col("questionData", ColumnKind::Json),
+        col("media", ColumnKind::Json),
+        col("template_cards", ColumnKind::Json),
+        col("product_cards", ColumnKind::Json),
+        col("channelMessageId", ColumnKind::Text),
+        col("ackStatus", ColumnKind::Text),
+        col("createdAt", ColumnKind::Timestamp),
+        col("autoCreate", ColumnKind::Boolean),
+        col("failedReason", ColumnKind::Json),
+        col("surveyData", ColumnKind::Json),
+        col("informativeButtons", ColumnKind::Json),
     ],
 };

@@ -20,7 +20,7 @@ pub use self::per_stream::{Dates, PerStream};
 
 /// The documented content of a column. The API may send something else: values are kept as they come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// Opaque text that names a record.
     Id,
     /// Text, enum values included (never a closed set).
@@ -35,16 +35,16 @@ pub enum Kind {
     Integer,
 }
 
-impl Kind {
+impl ColumnKind {
     /// Returns the name used in manifests.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Id => "id",
-            Kind::Text => "text",
-            Kind::Boolean => "boolean",
-            Kind::Timestamp => "timestamp",
-            Kind::Json => "json",
-            Kind::Integer => "integer",
+            ColumnKind::Id => "id",
+            ColumnKind::Text => "text",
+            ColumnKind::Boolean => "boolean",
+            ColumnKind::Timestamp => "timestamp",
+            ColumnKind::Json => "json",
+            ColumnKind::Integer => "integer",
         }
     }
 }
@@ -67,10 +67,10 @@ pub struct Column {
     /// The field's documented name, also used in CSV headers.
     pub name: &'static str,
     /// The documented content.
-    pub kind: Kind,
+    pub kind: ColumnKind,
 }
 
-const fn col(name: &'static str, kind: Kind) -> Column {
+const fn col(name: &'static str, kind: ColumnKind) -> Column {
     Column { name, kind }
 }
 
@@ -151,7 +151,7 @@ impl Stream {
     }
 
     /// Returns the column that holds the id of a record of another stream (documented).
-    pub fn refers_by(self) -> Option<&'static str> {
+    pub fn reference_column(self) -> Option<&'static str> {
         match self {
             Stream::Messages => Some("conversation"),
             Stream::Conversations => Some("joinedPerson"),
@@ -160,8 +160,8 @@ impl Stream {
     }
 
     /// Returns the column that holds the id of the partition's parent, such as a message's conversation.
-    pub fn names_parent(self) -> Option<&'static str> {
-        self.refers_by().filter(|_| self.definition().parent.is_some())
+    pub fn parent_column(self) -> Option<&'static str> {
+        self.reference_column().filter(|_| self.definition().parent.is_some())
     }
 
     /// Returns the documented columns.
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn every_stream_starts_with_its_id_and_names_no_column_twice() {
         for s in ALL {
-            assert_eq!(s.columns()[0], col("_id", Kind::Id));
+            assert_eq!(s.columns()[0], col("_id", ColumnKind::Id));
             for c in s.columns() {
                 assert_eq!(s.columns().iter().filter(|o| o.name == c.name).count(), 1, "{} {}", s, c.name);
             }

@@ -1,6 +1,6 @@
 //! Message templates. The operation and its scope are documented; the type and its fields are *inferred*.
 
-use super::{Definition, Kind, col};
+use super::{ColumnKind, Definition, col};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "whatsapp_business_templates",
@@ -8,5 +8,5 @@ pub(super) const DEFINITION: Definition = Definition {
     scope: "read_whatsappBusinessTemplates",
     parent: None,
     optional: true,
-    columns: &[col("_id", Kind::Id), col("name", Kind::Text)],
+    columns: &[col("_id", ColumnKind::Id), col("name", ColumnKind::Text)],
 };

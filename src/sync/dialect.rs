@@ -4,10 +4,10 @@
 
 use toml::Table;
 
-use super::{Context, Spelling, limits};
+use super::{Context, DialectSettings, limits};
 use crate::dialect::{Dialect, Paging, lay_over, with_job};
 use crate::discovery::check_paging;
-use crate::discovery::negotiate::{Negotiation, Outcome, Part};
+use crate::discovery::negotiate::{Negotiation, NegotiationOutcome, SavedPart};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::deletions;
 use crate::mirror::dialect as memory;
@@ -26,7 +26,7 @@ const TOKEN: &str = "token";
 
 /// What is known when the run begins.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct KnownAtStart {
     /// The streams that this server has.
     pub streams: Vec<Stream>,
     /// Notes for the summary.
@@ -41,7 +41,7 @@ pub async fn settle(
     endpoint: &str,
     job: &Table,
     streams: &[Stream],
-) -> Result<Known> {
+) -> Result<KnownAtStart> {
     limits::recall(source, mirror, endpoint).await?;
     let remembered = recall(mirror, endpoint).await?;
     if !remembered.is_empty() {
@@ -70,13 +70,13 @@ pub async fn settle(
     outcome.absent.extend(streams.iter().copied().filter(gone));
     refuse_open(&outcome)?;
     let mut notes = told(&outcome);
-    let known = |part: &&Part| part.name == TOKEN || streams.iter().any(|s| s.name() == part.name);
-    let fresh = |part: &&Part| outcome.parts.iter().any(|new| new.name == part.name);
-    notes.extend(remembered.iter().filter(known).filter(|part| !fresh(part)).flat_map(Part::notes));
+    let known = |part: &&SavedPart| part.name == TOKEN || streams.iter().any(|s| s.name() == part.name);
+    let fresh = |part: &&SavedPart| outcome.parts.iter().any(|new| new.name == part.name);
+    notes.extend(remembered.iter().filter(known).filter(|part| !fresh(part)).flat_map(SavedPart::notes));
     if outcome.blind {
         notes.push("extra_fields = \"collect\": this server hides its schema, so nobody knows which fields it has more; `extra` in [source.dialect.streams.NAME] names them".into());
     }
-    if outcome.parts.iter().any(Part::is_proven) {
+    if outcome.parts.iter().any(SavedPart::is_proven) {
         notes.insert(
             0,
             format!(
@@ -86,7 +86,7 @@ pub async fn settle(
         );
     }
     let streams = streams.iter().copied().filter(|s| !outcome.absent.contains(s)).collect();
-    Ok(Known { streams, notes })
+    Ok(KnownAtStart { streams, notes })
 }
 
 /// Settles one stream again after a refusal in mid-run. Returns notes for the summary, or `None` if it found nothing
@@ -118,7 +118,7 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
     if source.is_sure(stream) {
         return Ok(());
     }
-    let Spelling { endpoint, job, turn } = &context.spelling;
+    let DialectSettings { endpoint, job, turn } = &context.spelling;
     let _turn = turn.lock().await;
     if source.is_sure(stream) {
         return Ok(());
@@ -131,10 +131,10 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
     if let (Some(page_from), false) = (proof.page_from, names_page_from(job, stream)) {
         source.count_from(stream, page_from);
     }
-    source.be_sure(stream);
+    source.note_paging_settled(stream);
     let remembered = recall(&context.mirror, endpoint).await?.into_iter().find(|part| part.name == stream.name());
-    let part = remembered.unwrap_or_else(|| Part { name: stream.name().into(), table: Table::new() });
-    let outcome = Outcome { parts: vec![part.shown(stream, &proof)], ..Outcome::default() };
+    let part = remembered.unwrap_or_else(|| SavedPart { name: stream.name().into(), table: Table::new() });
+    let outcome = NegotiationOutcome { parts: vec![part.shown(stream, &proof)], ..NegotiationOutcome::default() };
     keep(source, &context.mirror, endpoint, &outcome).await
 }
 
@@ -142,7 +142,7 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
 /// number that its pages were counted from. Returns whether they are counted from 1 now and were not then. Returns
 /// `false` if the job itself says where pages begin.
 pub async fn recount(context: &Context, stream: Stream, began: u32) -> Result<bool> {
-    let Spelling { endpoint, job, turn } = &context.spelling;
+    let DialectSettings { endpoint, job, turn } = &context.spelling;
     let source = &context.source;
     let _turn = turn.lock().await;
     let (paging, page_from) = {
@@ -156,9 +156,9 @@ pub async fn recount(context: &Context, stream: Stream, began: u32) -> Result<bo
     if page_from == 0 {
         source.count_from(stream, 1);
         let remembered = recall(&context.mirror, endpoint).await?.into_iter().find(|part| part.name == stream.name());
-        let part = remembered.unwrap_or_else(|| Part { name: stream.name().into(), table: Table::new() });
+        let part = remembered.unwrap_or_else(|| SavedPart { name: stream.name().into(), table: Table::new() });
         let counted = check_paging::Proof { page_from: Some(1), rows: 1, ..check_paging::Proof::default() };
-        let outcome = Outcome { parts: vec![part.shown(stream, &counted)], ..Outcome::default() };
+        let outcome = NegotiationOutcome { parts: vec![part.shown(stream, &counted)], ..NegotiationOutcome::default() };
         keep(source, &context.mirror, endpoint, &outcome).await?;
     }
     Ok(true)
@@ -177,10 +177,10 @@ pub async fn single_records<'c>(
     if source.dialect().stream(stream)?.one.as_ref().is_some_and(|one| one.not_found.is_some()) {
         return Ok(Some(true));
     }
-    let Spelling { endpoint, job, .. } = &context.spelling;
+    let DialectSettings { endpoint, job, .. } = &context.spelling;
     let remembered = recall(&context.mirror, endpoint).await?;
     let part = remembered.iter().find(|part| part.name == stream.name()).cloned();
-    if part.as_ref().is_some_and(Part::has_no_one) {
+    if part.as_ref().is_some_and(SavedPart::lacks_single_record) {
         return Ok(Some(false));
     }
     if there.is_empty() {
@@ -191,8 +191,9 @@ pub async fn single_records<'c>(
         None => asked.insert(Negotiation::new(source, job, &remembered)?),
     };
     let one = negotiation.one(stream, there).await?;
-    let part = part.unwrap_or_else(|| Part::unproven(stream)).with_one(one.as_ref());
-    keep(source, &context.mirror, endpoint, &Outcome { parts: vec![part], ..Outcome::default() }).await?;
+    let part = part.unwrap_or_else(|| SavedPart::unproven(stream)).with_one(one.as_ref());
+    keep(source, &context.mirror, endpoint, &NegotiationOutcome { parts: vec![part], ..NegotiationOutcome::default() })
+        .await?;
     Ok(Some(one.is_some()))
 }
 
@@ -203,7 +204,7 @@ fn names_page_from(job: &Table, stream: Stream) -> bool {
     names(job) || own.is_some_and(names)
 }
 
-fn told(outcome: &Outcome) -> Vec<String> {
+fn told(outcome: &NegotiationOutcome) -> Vec<String> {
     let missing = outcome
         .missing
         .iter()
@@ -215,12 +216,12 @@ fn told(outcome: &Outcome) -> Vec<String> {
         )
     });
     let absent = outcome.absent.iter().map(|s| format!("{s}: this server has no such list; skipped"));
-    let decided = outcome.parts.iter().flat_map(Part::notes);
+    let decided = outcome.parts.iter().flat_map(SavedPart::notes);
     missing.chain(unasked).chain(absent).chain(decided).collect()
 }
 
 /// Fails with everything that must be written by hand, a line each, if anything could not be settled.
-pub fn refuse_open(outcome: &Outcome) -> Result<()> {
+pub fn refuse_open(outcome: &NegotiationOutcome) -> Result<()> {
     if outcome.open.is_empty() {
         return Ok(());
     }
@@ -230,48 +231,48 @@ pub fn refuse_open(outcome: &Outcome) -> Result<()> {
 }
 
 /// Remembers a part in place of what was remembered of it.
-pub(super) async fn keep_part(source: &Source, mirror: &Mirror, endpoint: &str, part: Part) -> Result<()> {
-    keep(source, mirror, endpoint, &Outcome { parts: vec![part], ..Outcome::default() }).await
+pub(super) async fn keep_part(source: &Source, mirror: &Mirror, endpoint: &str, part: SavedPart) -> Result<()> {
+    keep(source, mirror, endpoint, &NegotiationOutcome { parts: vec![part], ..NegotiationOutcome::default() }).await
 }
 
-pub(super) async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<Part>> {
+pub(super) async fn recall(mirror: &Mirror, endpoint: &str) -> Result<Vec<SavedPart>> {
     let endpoint = endpoint.to_owned();
     let rows = mirror.call(move |w| memory::recall(w, &endpoint)).await?;
     parts(rows)
 }
 
 /// Returns what a mirror that was opened for reading only remembers of an endpoint.
-pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Result<Vec<Part>> {
+pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Result<Vec<SavedPart>> {
     parts(memory::recall_read_only(connection, endpoint))
 }
 
 /// Returns how the API writes each stream's moments, by what is remembered and what the job says.
-pub fn dates(remembered: &[Part], job: &toml::Table) -> Result<Dates> {
+pub fn dates(remembered: &[SavedPart], job: &toml::Table) -> Result<Dates> {
     let mut settled = toml::Table::new();
     for part in remembered {
-        lay_over(&mut settled, &part.spelled());
+        lay_over(&mut settled, &part.dialect_lines());
     }
     Ok(Dialect::with(&with_job(&settled, job))?.dates())
 }
 
 /// Returns whether the server was found not to have a stream.
-pub fn is_absent(remembered: &[Part], stream: Stream) -> bool {
+pub fn is_absent(remembered: &[SavedPart], stream: Stream) -> bool {
     remembered.iter().any(|part| part.name == stream.name() && part.is_absent())
 }
 
-fn parts(rows: Vec<(String, String)>) -> Result<Vec<Part>> {
+fn parts(rows: Vec<(String, String)>) -> Result<Vec<SavedPart>> {
     rows.into_iter()
         .filter(|(name, _)| name != limits::PART)
         .map(|(name, settled)| {
             let table = settled.parse().map_err(|e| {
                 Error::new(Kind::MirrorCorrupt, format!("the mirror's memory of `{name}` is not readable: {e}"))
             })?;
-            Ok(Part { name, table })
+            Ok(SavedPart { name, table })
         })
         .collect()
 }
 
-async fn keep(source: &Source, mirror: &Mirror, endpoint: &str, outcome: &Outcome) -> Result<()> {
+async fn keep(source: &Source, mirror: &Mirror, endpoint: &str, outcome: &NegotiationOutcome) -> Result<()> {
     let parts: Vec<(String, String)> = outcome.parts.iter().map(|p| (p.name.clone(), p.table.to_string())).collect();
     let (endpoint, dates) = (endpoint.to_owned(), source.dialect().dates());
     mirror

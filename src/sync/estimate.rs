@@ -4,14 +4,14 @@
 
 use std::sync::atomic::Ordering;
 
-use super::walk::{again_of, windows_of};
+use super::walk::{second_pass_questions, windows_for};
 use crate::progress::{Progress, get};
 use crate::source::Source;
 use crate::streams::Stream;
 
 /// What is known of one stream before a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
+pub struct KnownStream {
     /// The number of its lists: one, or one for each conversation.
     pub lists: u64,
     /// The number of rows in each list of the sample.
@@ -64,7 +64,7 @@ impl std::iter::Sum for Estimate {
 }
 
 /// Estimates one stream, or a part of its lists.
-pub fn stream(known: &Known) -> Estimate {
+pub fn stream(known: &KnownStream) -> Estimate {
     let lists = known.lists as f64;
     let n = known.sampled.len() as f64;
     if n == 0.0 {
@@ -88,19 +88,19 @@ pub fn stream(known: &Known) -> Estimate {
 /// Returns how many questions a quiet list of `rows` rows takes. `totals` says whether the server claims totals,
 /// `twice` whether the list is read a second time.
 pub fn list(rows: u64, page_size: u32, totals: bool, twice: bool) -> f64 {
-    let again = if twice { again_of(rows, page_size) } else { 0 };
-    (windows_of(rows, page_size, totals) + again) as f64
+    let again = if twice { second_pass_questions(rows, page_size) } else { 0 };
+    (windows_for(rows, page_size, totals) + again) as f64
 }
 
 /// What is known of a partitioned stream before a nightly run that reads only what may have changed.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Night {
+pub struct NightEstimate {
     /// The number of rows in each list.
     pub rows: Vec<u64>,
     /// The number of rows in each list that is read again in any case.
     pub due: Vec<u64>,
     /// The parts of the parents' list, each with what a sample of it has shown.
-    pub parts: Vec<Part>,
+    pub parts: Vec<SampledPart>,
     /// Whether lists end early, at rows that are known.
     pub end_early: bool,
     /// The number of unchanged lists that are read whole, to see what was missed.
@@ -115,7 +115,7 @@ pub struct Night {
 
 /// A part of the parents' list, and what a sample of it has shown.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Part {
+pub struct SampledPart {
     /// The number of records in it.
     pub records: u64,
     /// The number of records in the sample.
@@ -125,7 +125,7 @@ pub struct Part {
 }
 
 /// Estimates what a nightly run reads of a partitioned stream.
-pub fn night(night: &Night) -> Estimate {
+pub fn night(night: &NightEstimate) -> Estimate {
     let whole = |rows: u64| list(rows, night.page_size, night.totals, false);
     let some = |rows: u64, most: f64| if night.end_early { whole(rows).min(most) } else { whole(rows) };
     let read = |rows: u64, questions: f64| (rows as f64).min(f64::from(night.page_size) * questions);
@@ -211,14 +211,14 @@ pub fn left(
 mod tests {
     use super::*;
 
-    fn known(lists: u64, sampled: &[u64]) -> Known {
-        Known { lists, sampled: sampled.to_vec(), page_size: 100, twice: false, totals: true, row_bytes: 10.0 }
+    fn known(lists: u64, sampled: &[u64]) -> KnownStream {
+        KnownStream { lists, sampled: sampled.to_vec(), page_size: 100, twice: false, totals: true, row_bytes: 10.0 }
     }
 
     #[test]
     fn a_list_takes_what_its_walk_takes() {
         assert!((stream(&known(1, &[50])).questions - 1.0).abs() < 1e-9);
-        assert!((stream(&Known { twice: true, ..known(1, &[50]) }).questions - 2.0).abs() < 1e-9);
+        assert!((stream(&KnownStream { twice: true, ..known(1, &[50]) }).questions - 2.0).abs() < 1e-9);
         let large = stream(&known(1, &[100_000]));
         assert!((1_100.0..1_200.0).contains(&large.questions), "{large:?}");
         assert!(large.uncertainty < 1e-9, "all of it was looked at");
@@ -236,37 +236,40 @@ mod tests {
 
     #[test]
     fn a_night_takes_what_has_changed_what_is_due_and_the_audit() {
-        let quiet = Night {
+        let quiet = NightEstimate {
             rows: vec![20; 1_000],
-            parts: vec![Part { records: 1_000, seen: 200, changed: Vec::new() }],
+            parts: vec![SampledPart { records: 1_000, seen: 200, changed: Vec::new() }],
             page_size: 100,
             totals: true,
             row_bytes: 10.0,
-            ..Night::default()
+            ..NightEstimate::default()
         };
         assert!(night(&quiet).questions.abs() < 1e-9);
-        let audited = night(&Night { audit: 20, ..quiet.clone() });
+        let audited = night(&NightEstimate { audit: 20, ..quiet.clone() });
         assert!((audited.questions - 20.0).abs() < 1e-9 && (audited.rows - 400.0).abs() < 1e-6, "{audited:?}");
-        let busy = Night { parts: vec![Part { records: 1_000, seen: 200, changed: vec![20; 10] }], ..quiet.clone() };
+        let busy = NightEstimate {
+            parts: vec![SampledPart { records: 1_000, seen: 200, changed: vec![20; 10] }],
+            ..quiet.clone()
+        };
         let busy = night(&busy);
         assert!((busy.questions - 50.0).abs() < 1e-9 && busy.uncertainty > 10.0, "{busy:?}");
-        let due = Night { due: vec![20; 100], ..quiet.clone() };
+        let due = NightEstimate { due: vec![20; 100], ..quiet.clone() };
         assert!((night(&due).questions - 100.0).abs() < 1e-9);
-        let all = Night { due: vec![20; 1_000], audit: 20, ..quiet };
+        let all = NightEstimate { due: vec![20; 1_000], audit: 20, ..quiet };
         assert!((night(&all).questions - 1_000.0).abs() < 1e-9, "nothing is left to audit");
     }
 
     #[test]
     fn a_long_list_that_shows_the_newest_first_is_not_read_whole() {
-        let long = Night {
+        let long = NightEstimate {
             rows: vec![10_000; 10],
-            parts: vec![Part { records: 10, seen: 10, changed: vec![10_000; 10] }],
+            parts: vec![SampledPart { records: 10, seen: 10, changed: vec![10_000; 10] }],
             page_size: 100,
             totals: true,
-            ..Night::default()
+            ..NightEstimate::default()
         };
         assert!(night(&long).questions > 1_000.0);
-        assert!((night(&Night { end_early: true, ..long }).questions - 20.0).abs() < 1e-9);
+        assert!((night(&NightEstimate { end_early: true, ..long }).questions - 20.0).abs() < 1e-9);
     }
 
     #[test]

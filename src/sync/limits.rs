@@ -34,7 +34,7 @@ pub async fn recall(source: &Source, mirror: &Mirror, endpoint: &str) -> Result<
     }
     for stream in streams::ALL {
         if let Some(rows) = believed(&table, &page_size(stream)) {
-            source.served_pages_of(stream, rows);
+            source.recall_page_size(stream, rows);
         }
         if believed(&table, &counted(stream)).is_some() {
             source.found_counting(stream);

@@ -62,7 +62,7 @@ pub struct Context {
     /// The name of the job.
     pub job: String,
     /// How far back a reading reaches, as the job says.
-    pub terms: settings::Terms,
+    pub terms: settings::ReadingTerms,
     /// The number of lists to audit in a run.
     pub audit: u32,
     /// The number of requests that a run may spend on reading lists again that were skipped on a sign that an audit
@@ -80,11 +80,11 @@ pub struct Context {
     /// The wish to stop.
     pub stop: stop::Stop,
     /// The settings needed to settle again how the API is spelled.
-    pub spelling: Spelling,
+    pub spelling: DialectSettings,
     /// What this run has found out about whose rows the server shows.
     pub parents: Arc<parents::Findings>,
     /// What this run has found out about the totals that the server claims.
-    pub totals: Arc<PerStream<Mutex<walk::Whole>>>,
+    pub totals: Arc<PerStream<Mutex<walk::TotalsKnowledge>>>,
     /// Records that are gone by the server's own word, found while their own lists were read.
     pub gone: Arc<Mutex<Vec<(Stream, String)>>>,
     /// Notes for the summary, beside its numbers.
@@ -93,7 +93,7 @@ pub struct Context {
 
 /// The settings of a job that settling a dialect needs.
 #[derive(Debug, Clone, Default)]
-pub struct Spelling {
+pub struct DialectSettings {
     /// The address of the API.
     pub endpoint: String,
     /// The job's own `[source.dialect]`.
@@ -111,15 +111,15 @@ impl Context {
     }
 
     /// Returns what is known of a stream's totals.
-    pub fn known_totals(&self, stream: Stream) -> walk::Whole {
+    pub fn known_totals(&self, stream: Stream) -> walk::TotalsKnowledge {
         if self.source.counts_lists(stream) {
-            return walk::Whole::Told;
+            return walk::TotalsKnowledge::Told;
         }
         *self.totals[stream].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds what a walk has found out about a stream's totals.
-    pub fn learn_totals(&self, stream: Stream, found: walk::Whole) {
+    pub fn learn_totals(&self, stream: Stream, found: walk::TotalsKnowledge) {
         let mut known = self.totals[stream].lock().unwrap_or_else(PoisonError::into_inner);
         *known = known.with(found);
     }

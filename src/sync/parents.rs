@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Context;
 use crate::error::{Result, quote};
-use crate::mirror::checkpoint::{self, Place};
+use crate::mirror::checkpoint::{self, WalkKey};
 use crate::mirror::parents as stored;
 use crate::policy;
 use crate::quantity::counted;
@@ -32,7 +32,7 @@ const MOST_PAGES: u32 = 20;
 /// How many conversations are asked to see whether all of them show the same list.
 const WITNESSES: usize = 2;
 /// After this many lists whose rows name no known record, names count as written in another form than ids.
-const FORMS: usize = 5;
+const LISTS_TO_DISTRUST_NAMES: usize = 5;
 
 /// What a run has found out about whose rows the server shows.
 #[derive(Debug, Default)]
@@ -74,13 +74,13 @@ impl Findings {
 impl Found {
     /// Returns whether the names in rows are of another kind than the ids of the records that they belong to.
     fn are_other_names(&self) -> bool {
-        !self.agrees && self.strange.len() >= FORMS
+        !self.agrees && self.strange.len() >= LISTS_TO_DISTRUST_NAMES
     }
 }
 
 /// The result of checking a page.
 #[derive(Debug)]
-pub enum Checked {
+pub enum ParentCheck {
     /// Its rows belong to the record that was asked for.
     Page(Page),
     /// The server ignores which record's list it is asked for.
@@ -90,28 +90,28 @@ pub enum Checked {
 }
 
 /// Compares a page with the record that it was asked for, and asks again if its rows name another one.
-pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<Checked> {
-    let (Some(partition), Some(column)) = (&asked.parent, asked.stream.names_parent()) else {
-        return Ok(Checked::Page(page));
+pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<ParentCheck> {
+    let (Some(partition), Some(column)) = (&asked.parent, asked.stream.parent_column()) else {
+        return Ok(ParentCheck::Page(page));
     };
     if !context.source.is_partitioned(asked.stream)
         || are_expected(context, partition, &strangers(&page, column, partition), &page)
     {
-        return Ok(Checked::Page(page));
+        return Ok(ParentCheck::Page(page));
     }
     drop(page);
     tracing::warn!(stream = %asked.stream, "a page names another conversation than the one it was asked for; it is asked for again");
     let again = Page { hold: None, ..context.source.ask(asked.clone()).await? };
     let strangers = strangers(&again, column, partition);
     if are_expected(context, partition, &strangers, &again) {
-        return Ok(Checked::Page(again));
+        return Ok(ParentCheck::Page(again));
     }
     let mut named: Vec<String> = strangers.keys().cloned().collect();
     named.push(partition.clone());
     let is_ignored = is_ignored(context, asked, &named).await?;
     if is_ignored == Some(true) {
         context.source.read_as_one_list(asked.stream, partition);
-        return Ok(Checked::Ignored);
+        return Ok(ParentCheck::Ignored);
     }
     let is_obeyed = {
         let mut found = context.parents.found();
@@ -129,11 +129,11 @@ pub async fn checked(context: &Context, asked: &Question, page: Page) -> Result<
         if !matches!(shown, Shows::No | Shows::Nothing) || !is_obeyed || is_elsewhere {
             let (own, named) = (quote(partition), quote(other));
             let why = format!("asked for the messages of conversation {own}, the server shows those of {named}");
-            return Ok(Checked::Others(other.clone(), why));
+            return Ok(ParentCheck::Others(other.clone(), why));
         }
     }
     note_moved(context, asked.stream, partition, &strangers).await?;
-    Ok(Checked::Page(again))
+    Ok(ParentCheck::Page(again))
 }
 
 /// Returns the rows of a page that name another record than the one that was asked for, by the id that they name.
@@ -243,7 +243,7 @@ async fn is_listed(context: &Context, stream: Stream, id: &str) -> Result<bool> 
 pub(super) async fn tells_last(context: &Context, stream: Stream, id: &str) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
     let id = id.to_owned();
-    context.mirror.call(move |w| w.transaction(|t| stored::tells_last(t, (parent, LAST), &id))).await
+    context.mirror.call(move |w| w.transaction(|t| stored::shows_last_record(t, (parent, LAST), &id))).await
 }
 
 /// Whether a list shows certain rows.
@@ -263,7 +263,7 @@ pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows:
     let (mut row, mut size) = (0, context.page_size);
     let is_listed = is_listed(context, stream, parent).await?;
     for _ in 0..MOST_PAGES {
-        let select = if stream.names_parent().is_some() { Select::Whole } else { Select::Ids };
+        let select = if stream.parent_column().is_some() { Select::Whole } else { Select::Ids };
         let question =
             Question { stream, parent: Some(parent.to_owned()), size, start: Start::Row(row), select, since: None };
         let source = &context.source;
@@ -280,7 +280,7 @@ pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows:
         if page.records.rows.iter().any(|known| rows.contains(&known.id)) {
             return Ok(Shows::Yes);
         }
-        if stream.names_parent().is_some_and(|column| !strangers(&page, column, parent).is_empty()) {
+        if stream.parent_column().is_some_and(|column| !strangers(&page, column, parent).is_empty()) {
             return Ok(Shows::Unclear);
         }
         let at_end = page.total.map_or(page.has_next == Some(false), |total| row + shown >= total);
@@ -305,7 +305,7 @@ pub(super) async fn shows(context: &Context, stream: Stream, parent: &str, rows:
 /// Then it is read so to its end.
 pub async fn is_begun_as_one_list(context: &Context, stream: Stream) -> Result<bool> {
     let Some(parent) = stream.definition().parent else { return Ok(false) };
-    let place = Place { lane: context.lane, stream, partition: String::new() };
+    let place = WalkKey { lane: context.lane, stream, partition: String::new() };
     let since = context.begun.since_run;
     let any = context.mirror.call(move |w| {
         w.transaction(|t| {
@@ -323,7 +323,7 @@ pub async fn is_begun_as_one_list(context: &Context, stream: Stream) -> Result<b
 /// Returns what is missing from a stream that was read as one list, as the entries of its parents tell. `None` if
 /// nothing is.
 pub async fn lacking(context: &Context, stream: Stream) -> Result<Option<String>> {
-    let (Some(parent), Some(column)) = (stream.definition().parent, stream.names_parent()) else { return Ok(None) };
+    let (Some(parent), Some(column)) = (stream.definition().parent, stream.parent_column()) else { return Ok(None) };
     let told =
         context.mirror.call(move |w| w.transaction(|t| stored::unshown(t, (stream, column), (parent, LAST)))).await?;
     Ok(if told.parents > 0 {

@@ -11,12 +11,12 @@ use tracing::Instrument as _;
 use super::deletions::Concluding;
 use super::deletions::judge::Concluded;
 use super::fan_out::{self, Parents};
-use super::walk::commit::{self, Left, Window};
+use super::walk::commit::{self, ReadWindow, WalkState};
 use super::walk::driver::{self, Ended};
-use super::{Context, Spelling};
+use super::{Context, DialectSettings};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::audits::Audited;
-use crate::mirror::checkpoint::{self, Lane, Place};
+use crate::mirror::checkpoint::{self, Lane, WalkKey};
 use crate::mirror::readings;
 use crate::mirror::standing::{self, Standing};
 use crate::policy::{self, Subject};
@@ -200,7 +200,7 @@ async fn read(
 /// stream that was one list and is many now, or the other way round, is left to the next run.
 async fn settled_anew(context: &Context, stream: Stream) -> Result<bool> {
     let partitioned = context.source.is_partitioned(stream);
-    let Spelling { endpoint, job, turn } = &context.spelling;
+    let DialectSettings { endpoint, job, turn } = &context.spelling;
     let _turn = turn.lock().await;
     let notes = super::dialect::again(&context.source, &context.mirror, endpoint, job, stream).await?;
     let settled = notes.is_some() && context.source.is_partitioned(stream) == partitioned;
@@ -224,7 +224,7 @@ async fn as_one_list(
     context.note(format!(
         "{stream}: the server ignores which conversation it is asked for; its messages are read as one list"
     ));
-    let place = Place { lane: context.lane, stream, partition: String::new() };
+    let place = WalkKey { lane: context.lane, stream, partition: String::new() };
     let begun = context.begun;
     let at = place.clone();
     context.mirror.call(move |w| w.transaction(|t| checkpoint::start(t, &at, begun.run, begun.since_run))).await?;
@@ -243,21 +243,21 @@ async fn as_one_list(
     });
     let again = again.await?.ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
     let verdict = Verdict::Incomplete(why);
-    let closed = Left::Closed(verdict.clone());
-    commit::land(context, stream, &again, again.windows, Window::default(), closed).await?;
+    let closed = WalkState::Closed(verdict.clone());
+    commit::land(context, stream, &again, again.windows, ReadWindow::default(), closed).await?;
     Ok(Ended::Closed(verdict))
 }
 
 /// Walks the list of a stream that has only one.
 async fn list(context: &Context, stream: Stream, parents: &watch::Sender<Parents>, feeds: bool) -> Result<Ended> {
-    let place = Place { lane: context.lane, stream, partition: String::new() };
+    let place = WalkKey { lane: context.lane, stream, partition: String::new() };
     let (query, run, now) = (changed_since::asked(&context.source, stream)?, context.begun.run, context.source.now());
     let from = context
         .mirror
         .call(move |w| w.transaction(|t| readings::checkpoint(t, &place, query, run, now)))
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, format!("{stream} has no checkpoint")))?;
-    let from = driver::made_sure(context, stream, from).await?;
+    let from = driver::reopen_for_closing(context, stream, from).await?;
     let counters = context.progress.of(stream);
     add(&counters.walks, 1);
     if let Some(verdict) = from.verdict.clone() {

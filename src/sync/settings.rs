@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Context;
 use crate::error::{Result, quote};
-use crate::mirror::anew::{self, Round};
-use crate::mirror::settings::{self, AskedWith, Bearing, Change, Setting};
+use crate::mirror::anew::{self, ContinuedRound};
+use crate::mirror::settings::{self, AskedWith, Bearing, Setting, SettingChange};
 use crate::record::volatile::Volatile;
 use crate::source::Source;
 use crate::streams::Stream;
@@ -20,7 +20,7 @@ use crate::sync::incremental::skip;
 
 /// Settings of a job that no dialect holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Terms {
+pub struct ReadingTerms {
     /// How long messages change after they were written, in milliseconds.
     pub lookback: i64,
     /// The greatest age of the last reading of a whole list, in milliseconds.
@@ -37,7 +37,7 @@ const CLAIMS: [&str; 2] = ["total", "has_next"];
 pub fn of_streams(
     source: &Source,
     job: &toml::Table,
-    terms: Terms,
+    terms: ReadingTerms,
     streams: &[Stream],
 ) -> Result<Vec<(AskedWith, bool)>> {
     let of = |s: &Stream| Ok((asked_with(source, job, terms, *s)?, !source.is_partitioned(*s)));
@@ -45,7 +45,7 @@ pub fn of_streams(
 }
 
 /// Returns what a stream is asked with.
-fn asked_with(source: &Source, job: &toml::Table, terms: Terms, stream: Stream) -> Result<AskedWith> {
+fn asked_with(source: &Source, job: &toml::Table, terms: ReadingTerms, stream: Stream) -> Result<AskedWith> {
     let dialect = source.dialect();
     let part = dialect.stream(stream)?;
     let list = &part.list;
@@ -107,9 +107,9 @@ pub async fn settled_anew(context: &Context, stream: Stream) -> Result<()> {
     let begun = context.begun;
     let asked = asked_with(&context.source, &context.spelling.job, context.terms, stream)?;
     let (lane, now) = (context.lane, context.source.now());
-    let round = Round { lane, since_run: begun.since_run, run: begun.run, now };
+    let round = ContinuedRound { lane, since_run: begun.since_run, run: begun.run, now };
     let one_list = !context.source.is_partitioned(stream);
-    context.mirror.call(move |w| w.transaction(|t| anew::in_mid_run(t, round, &asked, one_list))).await?;
+    context.mirror.call(move |w| w.transaction(|t| anew::remember_mid_run(t, round, &asked, one_list))).await?;
     note_changes(context, &[stream]).await
 }
 
@@ -136,27 +136,27 @@ pub async fn note_changes(context: &Context, streams: &[Stream]) -> Result<()> {
 
 /// Returns notes that say what the changes of a stream's settings mean. The round began in run `since`; `job` is the
 /// name of the job that reads.
-fn told(stream: Stream, changes: &[Change], since: i64, job: &str) -> Vec<String> {
+fn told(stream: Stream, changes: &[SettingChange], since: i64, job: &str) -> Vec<String> {
     let mut notes = Vec::new();
     if changes.iter().any(|change| change.setting == Setting::Fields) {
         notes.push(format!(
             "{stream}: the fields that are asked for have changed since the last run; records that are otherwise as they were are filled in, and do not count as changed"
         ));
     }
-    let half_read = |change: &Change| change.setting.bearing() == Bearing::Hashes && change.run > since;
+    let half_read = |change: &SettingChange| change.setting.bearing() == Bearing::Hashes && change.run > since;
     if let Some(change) = changes.iter().find(|change| half_read(change)) {
         notes.push(format!(
             "{stream}: another value of {} than when this reading began, in run {since}: a list that it had not read to its \
              end is read anew",
-            change.setting.told()
+            change.setting.display_name()
         ));
     }
-    let (after, before): (Vec<&Change>, Vec<&Change>) = changes
+    let (after, before): (Vec<&SettingChange>, Vec<&SettingChange>) = changes
         .iter()
         .filter(|change| !matches!(change.setting.bearing(), Bearing::Name | Bearing::Hashes))
         .partition(|change| change.run > since);
-    let is_other = |change: &Change| matches!(change.setting.bearing(), Bearing::Which | Bearing::Whose);
-    let names = |of: &[&Change]| {
+    let is_other = |change: &SettingChange| matches!(change.setting.bearing(), Bearing::Which | Bearing::Whose);
+    let names = |of: &[&SettingChange]| {
         let told = of.iter().map(|change| name(change, changes)).collect::<Vec<_>>();
         told.join(", ")
     };
@@ -167,7 +167,7 @@ fn told(stream: Stream, changes: &[Change], since: i64, job: &str) -> Vec<String
             names(&after)
         ));
     } else if before.iter().any(|change| is_other(change)) {
-        let which: Vec<&Change> = before.into_iter().filter(|change| is_other(change)).collect();
+        let which: Vec<&SettingChange> = before.into_iter().filter(|change| is_other(change)).collect();
         notes.push(format!(
             "{stream}: another value of {} than in the last run: every list is read whole",
             names(&which)
@@ -186,14 +186,14 @@ fn told(stream: Stream, changes: &[Change], since: i64, job: &str) -> Vec<String
 
 /// Returns the name by which people know a changed setting. If the fields changed only because `drop` or `extra` did,
 /// it is the name of those.
-fn name(change: &Change, all: &[Change]) -> String {
+fn name(change: &SettingChange, all: &[SettingChange]) -> String {
     if change.setting != Setting::Fields {
-        return change.setting.told().to_owned();
+        return change.setting.display_name().to_owned();
     }
     let why: Vec<&str> = all
         .iter()
         .filter(|other| other.setting.bearing() == Bearing::Name && other.run == change.run)
-        .map(|other| other.setting.told())
+        .map(|other| other.setting.display_name())
         .collect();
-    if why.is_empty() { change.setting.told().to_owned() } else { why.join(", ") }
+    if why.is_empty() { change.setting.display_name().to_owned() } else { why.join(", ") }
 }

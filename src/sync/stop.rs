@@ -99,7 +99,7 @@ impl Stop {
         let _ = receiver.wait_for(|n| *n > 0).await;
         let home = async {
             match self.under_way.get() {
-                Some(under_way) => under_way.come_home().await,
+                Some(under_way) => under_way.wait_for_recent().await,
                 None => std::future::pending().await,
             }
         };

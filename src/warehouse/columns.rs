@@ -2,7 +2,7 @@
 
 use crate::destinations::cells::EXTRA;
 use crate::destinations::rows::OF_A_CHANGE;
-use crate::streams::{Kind, Stream};
+use crate::streams::{ColumnKind, Stream};
 
 /// The engine's names for types. An id and JSON are text: the engine's own functions read a nested value.
 pub(super) struct Types {
@@ -13,12 +13,12 @@ pub(super) struct Types {
 }
 
 impl Types {
-    fn of(&self, kind: Kind) -> &'static str {
+    fn of(&self, kind: ColumnKind) -> &'static str {
         match kind {
-            Kind::Id | Kind::Text | Kind::Json => self.text,
-            Kind::Boolean => self.boolean,
-            Kind::Timestamp => self.timestamp,
-            Kind::Integer => self.integer,
+            ColumnKind::Id | ColumnKind::Text | ColumnKind::Json => self.text,
+            ColumnKind::Boolean => self.boolean,
+            ColumnKind::Timestamp => self.timestamp,
+            ColumnKind::Integer => self.integer,
         }
     }
 }

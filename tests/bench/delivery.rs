@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use qpien_sync::streams::{Kind, Stream};
+use qpien_sync::streams::{ColumnKind, Stream};
 
 use crate::support::{Sandbox, Work, python};
 
@@ -103,10 +103,10 @@ fn by_sqlite(work: &Work) -> Cost {
 /// Measures DuckDB's own time, without the start of Python.
 fn by_duckdb(work: &Work) -> Cost {
     let typed = |kind| match kind {
-        Kind::Id | Kind::Text | Kind::Json => "VARCHAR",
-        Kind::Boolean => "BOOLEAN",
-        Kind::Timestamp => "TIMESTAMPTZ",
-        Kind::Integer => "BIGINT",
+        ColumnKind::Id | ColumnKind::Text | ColumnKind::Json => "VARCHAR",
+        ColumnKind::Boolean => "BOOLEAN",
+        ColumnKind::Timestamp => "TIMESTAMPTZ",
+        ColumnKind::Integer => "BIGINT",
     };
     let columns: Vec<String> =
         Stream::Messages.columns().iter().map(|c| format!("'{}': '{}'", c.name, typed(c.kind))).collect();

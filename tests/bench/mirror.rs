@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use qpien_sync::mirror::changes::Reading;
-use qpien_sync::mirror::checkpoint::{self, Advance, Lane, Place};
+use qpien_sync::mirror::changes::MirrorView;
+use qpien_sync::mirror::checkpoint::{self, Advance, Lane, WalkKey};
 use qpien_sync::mirror::records::{self, Landing, Moments};
 use qpien_sync::mirror::reread::Remembered;
 use qpien_sync::mirror::store::Mirror;
@@ -47,7 +47,7 @@ pub fn measure() {
     let mut last_rate = 0.0;
     runtime.block_on(async {
         let mirror = Mirror::open(&path, "bench", DateForm::Iso8601).expect("open");
-        let place = Place { lane: Lane::Backfill, stream: Stream::Messages, partition: "p".into() };
+        let place = WalkKey { lane: Lane::Backfill, stream: Stream::Messages, partition: "p".into() };
         let start = place.clone();
         mirror.call(move |w| w.transaction(|t| checkpoint::start(t, &start, 1, 1))).await.expect("start");
         let rules = Arc::new(PerStream::new(Volatile::default));
@@ -88,7 +88,7 @@ pub fn measure() {
         }
         last_rate = (rows - tail) as f64 / begun.elapsed().as_secs_f64();
     });
-    let reading = Reading::begin(&path).expect("reading");
+    let reading = MirrorView::begin(&path).expect("reading");
     let begun = Instant::now();
     let (mut count, mut last) = (0u64, String::new());
     reading

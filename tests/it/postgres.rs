@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::support::postgres::{self, Server};
-use crate::support::wire::{Fate, Moment, Wire};
+use crate::support::wire::{CutMode, Moment, Wire};
 use crate::support::{Outcome, STREAMS, Sandbox, Work, by_hand, compared};
 
 /// The exit code that `Outcome` reports for a run that a signal ended.
@@ -194,7 +194,7 @@ fn a_wire_that_is_cut_around_a_commit_loses_and_doubles_nothing() {
     account.call("run").expect(0);
     let mut night = 0;
     for commit in [0, 3] {
-        for fate in [Fate::Cut, Fate::AnswerLost] {
+        for fate in [CutMode::Cut, CutMode::AnswerLost] {
             for for_good in [false, true] {
                 night += 1;
                 account.night(night);
@@ -225,7 +225,7 @@ fn a_run_that_is_killed_anywhere_is_made_whole() {
     for night in 1..=5 * seeds {
         let said = format!("night {night}");
         account.night(night);
-        account.wire.arm(Moment::Message(dice(1, night) % usual), Fate::Held, false);
+        account.wire.arm(Moment::Message(dice(1, night) % usual), CutMode::Held, false);
         let mut child = account.command("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
         while child.try_wait().expect("a child").is_none() {
             if let Some(held) = account.wire.held() {
@@ -256,7 +256,7 @@ fn a_server_that_is_killed_has_all_of_it_or_nothing() {
     let mut killed = 0;
     for night in 1..=3 {
         account.night(night);
-        account.wire.arm(Moment::Message(usual / 4 + dice(3, night) % (usual / 2)), Fate::Held, false);
+        account.wire.arm(Moment::Message(usual / 4 + dice(3, night) % (usual / 2)), CutMode::Held, false);
         let mut child = account.command("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
         while child.try_wait().expect("a child").is_none() {
             if let Some(held) = account.wire.held() {
@@ -290,7 +290,7 @@ fn what_cannot_be_written_is_refused_before_the_first_request() {
     account.ask("DROP TABLE qpien.contacts");
     // The session of another run locks the schema until that run ends.
     let before = account.requests();
-    account.wire.arm(Moment::Commit(0), Fate::Held, false);
+    account.wire.arm(Moment::Commit(0), CutMode::Held, false);
     let mut child = account.command("run").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
     let held = loop {
         if let Some(held) = account.wire.held() {
@@ -313,7 +313,7 @@ fn what_cannot_be_written_is_refused_before_the_first_request() {
 #[test]
 fn a_server_that_cannot_be_reached_keeps_nobody_else_from_theirs() {
     let mut account = Account::new(FILES, Server::start());
-    account.wire.arm(Moment::Message(0), Fate::Cut, true);
+    account.wire.arm(Moment::Message(0), CutMode::Cut, true);
     let run = account.call("run").expect(1);
     assert_eq!(run.stderr.matches("not served now").count(), 1, "{}", run.stderr);
     assert!(run.stderr.contains("not delivered") && run.stderr.contains("qpien-sync export JOB"), "{}", run.stderr);
@@ -327,7 +327,7 @@ fn a_server_that_cannot_be_reached_keeps_nobody_else_from_theirs() {
     account.equals_the_truth("an export");
     // A delivery that was cut off is left for later, and the next run reads on.
     account.night(1);
-    account.wire.arm(Moment::Commit(1), Fate::AnswerLost, true);
+    account.wire.arm(Moment::Commit(1), CutMode::AnswerLost, true);
     account.call("run").expect(1);
     account.night(2);
     account.call("run").expect(1);

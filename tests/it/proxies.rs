@@ -2,7 +2,7 @@
 //! secret and the token in clear text.
 
 use crate::support::foreign::{Answer, Foreign, Server};
-use crate::support::overhearing::Overhearing;
+use crate::support::overhearing::RecordingProxy;
 use crate::support::{Outcome, Sandbox, Work};
 
 /// Every variable that names a proxy, in both spellings.
@@ -14,7 +14,7 @@ fn sandbox() -> Sandbox {
 }
 
 /// Runs against an address while these variables name the proxy.
-fn run(work: &Work, proxy: &Overhearing, variables: &[&str], endpoint: &str) -> Outcome {
+fn run(work: &Work, proxy: &RecordingProxy, variables: &[&str], endpoint: &str) -> Outcome {
     let mut command = work.command(&["run", "job.toml", "-vv", "--endpoint", endpoint]);
     for name in variables {
         command.env(name, format!("http://{}", proxy.address));
@@ -26,7 +26,7 @@ fn run(work: &Work, proxy: &Overhearing, variables: &[&str], endpoint: &str) -> 
 
 #[test]
 fn no_variable_leads_the_secret_to_a_proxy() {
-    let (sandbox, proxy) = (sandbox(), Overhearing::start());
+    let (sandbox, proxy) = (sandbox(), RecordingProxy::start());
     for variable in VARIABLES {
         run(&Work::new(""), &proxy, &[variable], &sandbox.endpoint).expect(0);
         assert_eq!(proxy.heard(), Vec::<String>::new(), "{variable}");
@@ -35,7 +35,7 @@ fn no_variable_leads_the_secret_to_a_proxy() {
 
 #[test]
 fn every_way_to_write_this_machine_is_this_machine() {
-    let (sandbox, proxy) = (sandbox(), Overhearing::start());
+    let (sandbox, proxy) = (sandbox(), RecordingProxy::start());
     let port = sandbox.address.rsplit(':').next().expect("a port");
     for host in [
         "localhost",
@@ -90,7 +90,7 @@ fn a_proxy_that_refuses_is_named_at_once() {
 /// The run reaches any other machine through the proxy. The proxy learns the address, and nothing of what is sent.
 #[test]
 fn another_machine_is_reached_through_the_proxy() {
-    let proxy = Overhearing::start();
+    let proxy = RecordingProxy::start();
     let work = Work::new("retry_for = \"1s\"");
     run(&work, &proxy, &["HTTPS_PROXY"], "https://api.example/api/v1").expect(6);
     let heard = proxy.heard();
@@ -100,7 +100,7 @@ fn another_machine_is_reached_through_the_proxy() {
 
 #[test]
 fn every_command_goes_past_the_proxy() {
-    let (sandbox, proxy) = (sandbox(), Overhearing::start());
+    let (sandbox, proxy) = (sandbox(), RecordingProxy::start());
     let work = Work::new("");
     for command in ["check", "discover", "plan", "run"] {
         let mut command = work.command(&[command, "job.toml", "--endpoint", &sandbox.endpoint]);
@@ -119,7 +119,7 @@ fn a_store_on_this_machine_is_asked_past_the_proxy() {
     let job = "name = \"test\"\n[source]\nclient_id = \"foreign-client\"\nclient_secret = \"foreign-secret\"\n\
                [[destination]]\nkind = \"csv\"\npath = \"s3://bucket/p\"\nretry_for = \"1s\"\n";
     let (source, _) = Foreign::default().start();
-    let proxy = Overhearing::start();
+    let proxy = RecordingProxy::start();
     // This server gives credentials to a request with the pod's token, and refuses everything else as a store does.
     let store = Server::start(|asked| match asked.headers.get("authorization").map(String::as_str) {
         Some("POD-TOKENMARKER") => Answer::json(

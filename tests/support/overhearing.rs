@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The proxy.
-pub struct Overhearing {
+pub struct RecordingProxy {
     /// `127.0.0.1:PORT`
     pub address: String,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
-impl Overhearing {
+impl RecordingProxy {
     /// Starts to listen on a free port.
-    pub fn start() -> Overhearing {
+    pub fn start() -> RecordingProxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let heard: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -31,7 +31,7 @@ impl Overhearing {
                 });
             }
         });
-        Overhearing { address, heard }
+        RecordingProxy { address, heard }
     }
 
     /// Returns the beginning of every connection so far.

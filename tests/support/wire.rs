@@ -17,7 +17,7 @@ pub enum Moment {
 
 /// The way in which it is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum CutMode {
     /// The message does not arrive, and the connection breaks.
     Cut,
     /// The message arrives and the server acts on it, but the connection breaks before the answer.
@@ -29,7 +29,7 @@ pub enum Fate {
 
 #[derive(Default)]
 struct State {
-    armed: Option<(Moment, Fate)>,
+    armed: Option<(Moment, CutMode)>,
     /// `true` if no client can connect any more after the cut.
     for_good: bool,
     is_dead: bool,
@@ -72,7 +72,7 @@ impl Wire {
     }
 
     /// Arms one cut. `for_good` also refuses every later connection.
-    pub fn arm(&self, moment: Moment, fate: Fate, for_good: bool) {
+    pub fn arm(&self, moment: Moment, fate: CutMode, for_good: bool) {
         *self.state() = State { armed: Some((moment, fate)), for_good, ..State::default() };
     }
 
@@ -121,21 +121,21 @@ fn connection(mut client: TcpStream, mut server: TcpStream, state: &Mutex<State>
         let fate = fate(&mut state.lock().unwrap_or_else(PoisonError::into_inner), &message);
         match fate {
             None => {}
-            Some(Fate::AnswerLost) => {
+            Some(CutMode::AnswerLost) => {
                 lost.store(true, std::sync::atomic::Ordering::SeqCst);
                 let _ = server.write_all(&message);
                 // The server's answer ends the connection.
                 let _ = answers.join();
                 return;
             }
-            Some(Fate::Held) => {
+            Some(CutMode::Held) => {
                 let (release, released) = channel();
                 if told.send(release).is_ok() {
                     let _ = released.recv();
                 }
                 break;
             }
-            Some(Fate::Cut) => break,
+            Some(CutMode::Cut) => break,
         }
         if server.write_all(&message).is_err() {
             break;
@@ -145,7 +145,7 @@ fn connection(mut client: TcpStream, mut server: TcpStream, state: &Mutex<State>
     let _ = server.shutdown(Shutdown::Both);
 }
 
-fn fate(state: &mut State, message: &[u8]) -> Option<Fate> {
+fn fate(state: &mut State, message: &[u8]) -> Option<CutMode> {
     let is_commit = message.first() == Some(&b'Q') && message[5..].starts_with(b"COMMIT");
     let here = match state.armed {
         Some((Moment::Message(n), _)) => n == state.messages,

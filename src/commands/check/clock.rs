@@ -1,6 +1,6 @@
 //! Compares this machine's clock with the server's.
 
-use super::line::Line;
+use super::line::CheckLine;
 use crate::source::server_clock::Skew;
 
 /// The difference in seconds above which the line is a note.
@@ -10,12 +10,12 @@ const NO_DATE: &str =
     "compare this machine's clock yourself: it decides what may have changed where the server's is not known";
 
 /// Says how far the clocks are apart.
-pub fn line(skew: Option<Skew>, contacted: bool) -> Line {
+pub fn line(skew: Option<Skew>, contacted: bool) -> CheckLine {
     let Some(Skew { ahead, uncertainty }) = skew else {
         return if contacted {
-            Line::unchecked("clock", "the server sends no Date header that can be read", NO_DATE)
+            CheckLine::unchecked("clock", "the server sends no Date header that can be read", NO_DATE)
         } else {
-            Line::unchecked("clock", "no answer told the server's time", "see the endpoint's line")
+            CheckLine::unchecked("clock", "no answer told the server's time", "see the endpoint's line")
         };
     };
     let direction = if ahead < 0.0 { "behind" } else { "ahead of" };
@@ -25,13 +25,13 @@ pub fn line(skew: Option<Skew>, contacted: bool) -> Line {
         format!("{:.1} s {direction} the server's, give or take {uncertainty:.1} s", ahead.abs())
     };
     let line = if ahead.abs() > MUCH {
-        Line::note(
+        CheckLine::note(
             "clock",
             detail,
             "set it by NTP: `as of`, certificates and processes that share a budget depend on it",
         )
     } else {
-        Line::ok("clock", detail, "`as of` in the manifest is this machine's time")
+        CheckLine::ok("clock", detail, "`as of` in the manifest is this machine's time")
     };
     line.with("ahead_seconds", ahead).with("uncertainty_seconds", uncertainty)
 }

@@ -4,23 +4,23 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::disk;
-use super::line::Line;
+use super::line::CheckLine;
 use crate::config::destinations::{DestinationSettings, Target};
 use crate::config::settings::Settings;
 use crate::delivery::{deliver, preflight};
-use crate::destinations::Filled;
 #[cfg(feature = "postgres")]
-use crate::destinations::Terms;
+use crate::destinations::DestinationTerms;
+use crate::destinations::Filled;
 use crate::destinations::folder::Folder;
 use crate::destinations::manifest::{Manifest, NAME};
 #[cfg(feature = "postgres")]
-use crate::destinations::postgres::{Options, Postgres};
+use crate::destinations::postgres::{Postgres, PostgresOptions};
 use crate::error::Result;
 use crate::mirror::{pending_deliveries, store};
 use crate::streams::Stream;
 
 /// Checks one destination.
-pub fn line(settings: &DestinationSettings, job: &Settings) -> Line {
+pub fn line(settings: &DestinationSettings, job: &Settings) -> CheckLine {
     let line = match (&settings.target, settings.target.folder()) {
         (Target::Files { .. }, Some(folder)) => self::folder(&folder),
         (Target::Files { path, retry_for, .. }, None) => objects(path, *retry_for),
@@ -31,7 +31,7 @@ pub fn line(settings: &DestinationSettings, job: &Settings) -> Line {
         return line;
     }
     match foreign(settings, job) {
-        Err(error) => Line { facts: line.facts, ..Line::failed("destination", "", &error) },
+        Err(error) => CheckLine { facts: line.facts, ..CheckLine::failed("destination", "", &error) },
         Ok(()) => line,
     }
 }
@@ -79,22 +79,22 @@ fn delivered(settings: &DestinationSettings, job: &Settings, mirror: &str) -> Re
 
 /// Checks a database, and whether its tables fit.
 #[cfg(feature = "postgres")]
-fn database(options: &Options, terms: Terms, streams: &[Stream]) -> Line {
+fn database(options: &PostgresOptions, terms: DestinationTerms, streams: &[Stream]) -> CheckLine {
     let place = options.place();
     let line = match Postgres::new(options.clone(), terms, streams.to_vec()).look() {
-        Err(error) => Line::failed("destination", "", &error),
-        Ok(version) => Line::ok("destination", format!("{place} can be written, PostgreSQL {version}"), ""),
+        Err(error) => CheckLine::failed("destination", "", &error),
+        Ok(version) => CheckLine::ok("destination", format!("{place} can be written, PostgreSQL {version}"), ""),
     };
     line.with("place", place)
 }
 
 /// Checks an object store by using it, because only an attempt shows what it allows.
-fn objects(path: &Path, retry_for: Duration) -> Line {
+fn objects(path: &Path, retry_for: Duration) -> CheckLine {
     let place = path.display().to_string();
     let tried = deliver::store(path, retry_for).and_then(|mut store| store.check("check"));
     let line = match tried {
-        Err(error) => Line::failed("destination", "", &error),
-        Ok(()) => Line::ok(
+        Err(error) => CheckLine::failed("destination", "", &error),
+        Ok(()) => CheckLine::ok(
             "destination",
             format!("{place} can be written, read and listed, and keeps two writers apart"),
             "one small object was written and removed to find out; let the bucket remove incomplete uploads after a day",
@@ -103,12 +103,12 @@ fn objects(path: &Path, retry_for: Duration) -> Line {
     line.with("path", place)
 }
 
-fn folder(path: &Path) -> Line {
+fn folder(path: &Path) -> CheckLine {
     let place = path.display().to_string();
     let free = disk::free(path);
     let line = match disk::writable(path).and_then(|()| Folder::new(path).look()) {
-        Err(error) => Line::failed("destination", "", &error),
-        Ok(()) => Line::ok_if(
+        Err(error) => CheckLine::failed("destination", "", &error),
+        Ok(()) => CheckLine::ok_if(
             !disk::is_little(free, 0),
             "destination",
             format!("{place} can be written, {}", disk::told(free)),

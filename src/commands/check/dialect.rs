@@ -1,10 +1,10 @@
 //! Says how the spelling of each part of the API is known: proven by an earlier run and remembered, found out just
 //! now, given by the job file, or only assumed as shipped. It also says which documented columns stay empty.
 
-use super::line::Line;
-use super::streams::{Asked, Seen};
+use super::line::CheckLine;
+use super::streams::{StreamCheck, StreamChecks};
 use crate::config::settings::Settings;
-use crate::discovery::negotiate::{Outcome, Part};
+use crate::discovery::negotiate::{NegotiationOutcome, SavedPart};
 use crate::error::Result;
 use crate::quantity::counted;
 use crate::source::Source;
@@ -17,11 +17,11 @@ const TOKEN: &str = "token";
 pub fn line(
     source: &Source,
     settings: &Settings,
-    remembered: &[Part],
-    signed_in: &Result<Outcome>,
-    asked: &Asked,
-) -> Line {
-    let absent = |s: Stream| asked.seen.iter().any(|(seen, what)| *seen == s && matches!(what, Seen::Absent));
+    remembered: &[SavedPart],
+    signed_in: &Result<NegotiationOutcome>,
+    asked: &StreamChecks,
+) -> CheckLine {
+    let absent = |s: Stream| asked.seen.iter().any(|(seen, what)| *seen == s && matches!(what, StreamCheck::Absent));
     let there = || settings.streams.iter().copied().filter(|s| !absent(*s));
     let mut settled: Vec<&str> = Vec::new();
     settled.extend(signed_in.as_ref().is_ok_and(|token| !token.parts.is_empty()).then_some(TOKEN));
@@ -63,7 +63,7 @@ pub fn line(
     };
     let columns: serde_json::Map<String, serde_json::Value> =
         missing.into_iter().map(|(s, columns)| (s.name().to_owned(), columns.into())).collect();
-    Line::ok_if(assumed.is_empty(), "dialect", detail, hint)
+    CheckLine::ok_if(assumed.is_empty(), "dialect", detail, hint)
         .with("proven", proven)
         .with("settled", settled)
         .with("given", given)

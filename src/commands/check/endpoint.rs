@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::line::Line;
+use super::line::CheckLine;
 use crate::clock::human;
 use crate::config::settings::Settings;
-use crate::discovery::negotiate::{Negotiation, Outcome, Part};
+use crate::discovery::negotiate::{Negotiation, NegotiationOutcome, SavedPart};
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Subject};
 use crate::source::Source;
@@ -17,7 +17,7 @@ const SHORT: Duration = Duration::from_secs(5 * 60);
 
 /// Gets a token. Finds out how the token is asked for if the server spells that otherwise, and returns what was found
 /// out.
-pub async fn sign_in(source: &Source, settings: &Settings, remembered: &[Part]) -> Result<Outcome> {
+pub async fn sign_in(source: &Source, settings: &Settings, remembered: &[SavedPart]) -> Result<NegotiationOutcome> {
     let outcome = Negotiation::new(source, &settings.spelled, remembered)?.settle(&[]).await;
     if source.budget.stats().spent {
         return Err(Error::new(Kind::Spent, "how a token is asked for is not found out in so few requests"));
@@ -28,7 +28,7 @@ pub async fn sign_in(source: &Source, settings: &Settings, remembered: &[Part]) 
 }
 
 /// Makes three lines: endpoint, credentials, token.
-pub fn lines(source: &Source, settings: &Settings, signed_in: &Result<Outcome>) -> [Line; 3] {
+pub fn lines(source: &Source, settings: &Settings, signed_in: &Result<NegotiationOutcome>) -> [CheckLine; 3] {
     let error = signed_in.as_ref().err();
     [endpoint(&settings.source.endpoint, error), credentials(error), token(source.token_lifetime())]
 }
@@ -38,17 +38,17 @@ fn is_the_address(error: &Error) -> bool {
     !matches!(policy::subject(&error.kind), Subject::Key | Subject::Query | Subject::Command)
 }
 
-fn endpoint(address: &str, error: Option<&Error>) -> Line {
+fn endpoint(address: &str, error: Option<&Error>) -> CheckLine {
     // The HTTP client refuses any address that is neither https nor this machine.
     let encrypted = address.to_ascii_lowercase().starts_with("https://");
     let line = match error.filter(|e| is_the_address(e)) {
-        Some(error) => Line::failed("endpoint", address, error),
-        None if encrypted => Line::ok(
+        Some(error) => CheckLine::failed("endpoint", address, error),
+        None if encrypted => CheckLine::ok(
             "endpoint",
             format!("{address} answers; encrypted (TLS), its certificate is trusted"),
             "the secret travels over TLS only, and never to another host",
         ),
-        None => Line::ok(
+        None => CheckLine::ok(
             "endpoint",
             format!("{address} answers; not encrypted, on this machine"),
             "a loopback address is for rehearsals: any other must start with https://",
@@ -57,22 +57,26 @@ fn endpoint(address: &str, error: Option<&Error>) -> Line {
     line.with("endpoint", address).with("encrypted", encrypted)
 }
 
-fn credentials(error: Option<&Error>) -> Line {
+fn credentials(error: Option<&Error>) -> CheckLine {
     match error {
-        None => Line::ok("credentials", "the key was accepted, a token was generated", "no token is kept on disk"),
-        Some(error) if policy::was_not_asked(&error.kind) => {
-            Line::unchecked("credentials", &error.detail, "`qpien-sync discover JOB` finds it out, and so does a run")
-        }
-        Some(error) if is_the_address(error) => {
-            Line::unchecked("credentials", "the endpoint gives no answer to judge them by", "mend the endpoint first")
-        }
-        Some(error) => Line::failed("credentials", "", error),
+        None => CheckLine::ok("credentials", "the key was accepted, a token was generated", "no token is kept on disk"),
+        Some(error) if policy::was_not_asked(&error.kind) => CheckLine::unchecked(
+            "credentials",
+            &error.detail,
+            "`qpien-sync discover JOB` finds it out, and so does a run",
+        ),
+        Some(error) if is_the_address(error) => CheckLine::unchecked(
+            "credentials",
+            "the endpoint gives no answer to judge them by",
+            "mend the endpoint first",
+        ),
+        Some(error) => CheckLine::failed("credentials", "", error),
     }
 }
 
-fn token(lifetime: Option<Lifetime>) -> Line {
+fn token(lifetime: Option<Lifetime>) -> CheckLine {
     let Some(Lifetime { said, taken }) = lifetime else {
-        return Line::unchecked("token", "there is none", "see the lines above");
+        return CheckLine::unchecked("token", "there is none", "see the lines above");
     };
     let lives = human(taken);
     let detail = match said {
@@ -81,9 +85,13 @@ fn token(lifetime: Option<Lifetime>) -> Line {
         Some(said) => format!("expiresIn says {said} s: taken for the documented hour ({lives}), the longest there is"),
     };
     let line = if taken < SHORT {
-        Line::note("token", detail, format!("renewed every {lives}, one request each: is it meant to be so short?"))
+        CheckLine::note(
+            "token",
+            detail,
+            format!("renewed every {lives}, one request each: is it meant to be so short?"),
+        )
     } else {
-        Line::ok("token", detail, "a run renews it by itself shortly before its end")
+        CheckLine::ok("token", detail, "a run renews it by itself shortly before its end")
     };
     line.with("expires_in", said).with("taken_seconds", taken.as_secs_f64())
 }

@@ -1,19 +1,19 @@
 //! The job file's line. By then the file was read, and every key and value in it is valid.
 
-use super::line::Line;
+use super::line::CheckLine;
 use crate::config::settings::Settings;
 use crate::quantity::counted;
 
 /// Says what the job consists of.
-pub fn line(settings: &Settings) -> Line {
+pub fn line(settings: &Settings) -> CheckLine {
     let count = |n: usize, what: &str| counted(n as u64, what);
     let (streams, destinations) = (settings.streams.len(), settings.destinations.len());
     let detail = format!("{}: {}, {}", settings.name, count(streams, "stream"), count(destinations, "destination"));
     let names: Vec<&str> = settings.streams.iter().map(|s| s.name()).collect();
     let line = if destinations == 0 {
-        Line::note("job", detail, "nothing is delivered: a [[destination]] says where the files go")
+        CheckLine::note("job", detail, "nothing is delivered: a [[destination]] says where the files go")
     } else {
-        Line::ok("job", detail, "`run --print-config` shows every setting and where it comes from")
+        CheckLine::ok("job", detail, "`run --print-config` shows every setting and where it comes from")
     };
     line.with("streams", names).with("destinations", destinations)
 }

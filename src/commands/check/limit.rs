@@ -1,23 +1,23 @@
 //! Compares the limit in the server's headers with what the job would send.
 
-use super::line::Line;
+use super::line::CheckLine;
 use crate::clock::human;
 use crate::source::budget::{Headers, Stats};
 
 /// Says the limit, what remains and when it resets, and whether the job would exceed it.
-pub fn line(stats: &Stats, per_minute: u32) -> Line {
+pub fn line(stats: &Stats, per_minute: u32) -> CheckLine {
     let ours = match per_minute {
         0 => "this job sets no limit of its own".to_owned(),
         n => format!("this job sends at most {n} a minute"),
     };
     let Some(Headers { limit, remaining, reset, .. }) = stats.told else {
         let line = match (stats.requests, per_minute) {
-            (_, 0) => Line::note(
+            (_, 0) => CheckLine::note(
                 "rate limit",
                 format!("the server sends no X-RateLimit headers; {ours}"),
                 "set requests_per_minute: the API's documented limit is 100",
             ),
-            _ => Line::note(
+            _ => CheckLine::note(
                 "rate limit",
                 format!("the server sends no X-RateLimit headers; {ours}"),
                 "the pace is kept by this job's own limit alone; a 429 stops everybody until it is over",
@@ -32,12 +32,14 @@ pub fn line(stats: &Stats, per_minute: u32) -> Line {
     let detail = format!("the server says {}; {ours}", said.join(", "));
     let exceeds = limit.filter(|limit| per_minute == 0 || per_minute > *limit);
     let line = match exceeds {
-        Some(limit) => Line::note(
+        Some(limit) => CheckLine::note(
             "rate limit",
             detail,
             format!("lower requests_per_minute to {limit}; a run keeps to the server's limit once it has heard it"),
         ),
-        None => Line::ok("rate limit", detail, "every process that uses this key shares one budget on this machine"),
+        None => {
+            CheckLine::ok("rate limit", detail, "every process that uses this key shares one budget on this machine")
+        }
     };
     line.with("limit", limit)
         .with("remaining", remaining)
@@ -53,7 +55,7 @@ mod tests {
     use super::super::line::Status;
     use super::*;
 
-    fn told(limit: Option<u32>, per_minute: u32) -> Line {
+    fn told(limit: Option<u32>, per_minute: u32) -> CheckLine {
         let headers = Headers { limit, remaining: Some(93), reset: Some(Duration::from_secs(42)), retry_after: None };
         line(&Stats { told: Some(headers), requests: 7, ..Stats::default() }, per_minute)
     }

@@ -20,7 +20,7 @@ pub enum Status {
 
 /// A line of the checklist.
 #[derive(Debug, Clone, Serialize)]
-pub struct Line {
+pub struct CheckLine {
     /// What was checked.
     pub name: String,
     /// The result.
@@ -37,42 +37,42 @@ pub struct Line {
     pub exit: Option<Exit>,
 }
 
-impl Line {
-    fn new(status: Status, name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Line {
+impl CheckLine {
+    fn new(status: Status, name: &str, detail: impl Into<String>, hint: impl Into<String>) -> CheckLine {
         let (detail, hint) = (detail.into(), hint.into());
-        Line { name: name.to_owned(), status, detail, hint, facts: Map::new(), exit: None }
+        CheckLine { name: name.to_owned(), status, detail, hint, facts: Map::new(), exit: None }
     }
 
     /// Makes a line that says that all is well.
-    pub fn ok(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Line {
-        Line::new(Status::Ok, name, detail, hint)
+    pub fn ok(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> CheckLine {
+        CheckLine::new(Status::Ok, name, detail, hint)
     }
 
     /// Makes a line that says something to know, although a run will work.
-    pub fn note(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Line {
-        Line::new(Status::Note, name, detail, hint)
+    pub fn note(name: &str, detail: impl Into<String>, hint: impl Into<String>) -> CheckLine {
+        CheckLine::new(Status::Note, name, detail, hint)
     }
 
     /// Makes a line that is `Ok` if `well`, or else a note.
-    pub fn ok_if(well: bool, name: &str, detail: impl Into<String>, hint: impl Into<String>) -> Line {
-        Line::new(if well { Status::Ok } else { Status::Note }, name, detail, hint)
+    pub fn ok_if(well: bool, name: &str, detail: impl Into<String>, hint: impl Into<String>) -> CheckLine {
+        CheckLine::new(if well { Status::Ok } else { Status::Note }, name, detail, hint)
     }
 
     /// Makes a line for something that could not be checked.
-    pub fn unchecked(name: &str, why: &str, hint: impl Into<String>) -> Line {
-        Line::note(name, format!("not checked: {why}"), hint).with("checked", false)
+    pub fn unchecked(name: &str, why: &str, hint: impl Into<String>) -> CheckLine {
+        CheckLine::note(name, format!("not checked: {why}"), hint).with("checked", false)
     }
 
-    /// Makes a line that says that a run will fail. `what` stands in front of the error, as in `Line::ok`.
-    pub fn failed(name: &str, what: &str, error: &Error) -> Line {
+    /// Makes a line that says that a run will fail. `what` stands in front of the error, as in `CheckLine::ok`.
+    pub fn failed(name: &str, what: &str, error: &Error) -> CheckLine {
         let decision = policy::decide(&error.kind);
         let detail = if what.is_empty() { error.detail.clone() } else { format!("{what}: {}", error.detail) };
-        Line { exit: Some(decision.exit), ..Line::new(Status::Fail, name, detail, decision.hint) }
+        CheckLine { exit: Some(decision.exit), ..CheckLine::new(Status::Fail, name, detail, decision.hint) }
     }
 
     /// Adds a fact for programs.
     #[must_use]
-    pub fn with(mut self, fact: &str, value: impl Into<Value>) -> Line {
+    pub fn with(mut self, fact: &str, value: impl Into<Value>) -> CheckLine {
         self.facts.insert(fact.to_owned(), value.into());
         self
     }

@@ -4,44 +4,45 @@
 use std::path::Path;
 
 use super::disk;
-use super::line::Line;
+use super::line::CheckLine;
 use crate::commands::apart::apart;
 use crate::config::settings::Settings;
-use crate::discovery::negotiate::Part;
+use crate::discovery::negotiate::SavedPart;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::sound::{self, Depth, Finding};
+use crate::mirror::sound::{self, Depth, Soundness};
 use crate::mirror::{account, log, migrations, store};
 use crate::quantity::size;
 use crate::sync::dialect;
 
 /// What a check needs from the mirror, and the mirror's line.
-pub struct Mirror {
+pub struct MirrorCheck {
     /// How this endpoint spells its API.
-    pub remembered: Vec<Part>,
+    pub remembered: Vec<SavedPart>,
     /// The mirror's line.
-    pub line: Line,
+    pub line: CheckLine,
 }
 
 /// What is known of an existing mirror.
 struct Found {
     version: usize,
-    remembered: Vec<Part>,
+    remembered: Vec<SavedPart>,
     /// An error if the records in it entered with other masks than the job's.
     masked: Result<()>,
 }
 
 /// Checks the job's mirror.
-pub fn look(settings: &Settings) -> Mirror {
+pub fn look(settings: &Settings) -> MirrorCheck {
     let path = &settings.mirror;
     let place = path.display().to_string();
     let (bytes, free) = (bytes(path), disk::free(path));
     let room = !disk::is_little(free, bytes);
     let (line, remembered) = match found(settings) {
-        Err(error) => (Line::failed("mirror", "", &error), Vec::new()),
-        Ok(None) => {
-            (Line::ok_if(room, "mirror", format!("{place} will be made, {}", disk::told(free)), hint(room)), Vec::new())
-        }
-        Ok(Some(Found { remembered, masked: Err(error), .. })) => (Line::failed("mirror", "", &error), remembered),
+        Err(error) => (CheckLine::failed("mirror", "", &error), Vec::new()),
+        Ok(None) => (
+            CheckLine::ok_if(room, "mirror", format!("{place} will be made, {}", disk::told(free)), hint(room)),
+            Vec::new(),
+        ),
+        Ok(Some(Found { remembered, masked: Err(error), .. })) => (CheckLine::failed("mirror", "", &error), remembered),
         Ok(Some(Found { version, remembered, masked: Ok(()) })) => {
             let older = if version < migrations::VERSION {
                 format!(" (a run brings it to {})", migrations::VERSION)
@@ -49,21 +50,21 @@ pub fn look(settings: &Settings) -> Mirror {
                 String::new()
             };
             let detail = format!("{place}: schema version {version}{older}, {}, {}", size(bytes), disk::told(free));
-            (Line::ok_if(room, "mirror", detail, hint(room)).with("version", version), remembered)
+            (CheckLine::ok_if(room, "mirror", detail, hint(room)).with("version", version), remembered)
         }
     };
     let line = line.with("path", place).with("bytes", bytes).with("free_bytes", free);
-    Mirror { remembered, line }
+    MirrorCheck { remembered, line }
 }
 
 /// Checks the folder in which a delivery sorts.
-pub fn temporary() -> Line {
+pub fn temporary() -> CheckLine {
     let Some(folder) = disk::temporary() else {
         let error = Error::new(Kind::NoTemporaryFiles, "there is no folder for temporary files, which sorting needs");
-        return Line::failed("temporary files", "", &error);
+        return CheckLine::failed("temporary files", "", &error);
     };
     let (place, free) = (folder.display().to_string(), disk::free(&folder));
-    Line::ok_if(
+    CheckLine::ok_if(
         !disk::is_little(free, 0),
         "temporary files",
         format!("{place} can be written, {}", disk::told(free)),
@@ -90,7 +91,7 @@ fn found(settings: &Settings) -> Result<Option<Found>> {
         return Ok(None);
     }
     let connection = store::open_untouched(path)?;
-    if sound::look(&connection, path, Depth::Opening)? == Finding::Records {
+    if sound::look(&connection, path, Depth::Opening)? == Soundness::Records {
         return Err(Error::new(
             Kind::RecordDamaged,
             format!("the mirror {}: records in it are damaged; a run names and marks them", path.display()),

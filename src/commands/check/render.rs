@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::line::{Line, Status};
+use super::line::{CheckLine, Status};
 use crate::cli::CheckFormat;
 use crate::config::settings::Settings;
 use crate::policy::Exit;
@@ -13,7 +13,7 @@ use crate::{say, telemetry};
 /// A list that is being made.
 pub struct Checklist {
     format: CheckFormat,
-    lines: Vec<Line>,
+    lines: Vec<CheckLine>,
 }
 
 #[derive(Serialize)]
@@ -23,7 +23,7 @@ struct Report<'l> {
     account: Option<&'l str>,
     exit: Exit,
     requests: u64,
-    checks: &'l [Line],
+    checks: &'l [CheckLine],
 }
 
 impl Checklist {
@@ -33,7 +33,7 @@ impl Checklist {
     }
 
     /// Adds a line, and prints it in text form.
-    pub fn add(&mut self, line: Line) {
+    pub fn add(&mut self, line: CheckLine) {
         if self.format == CheckFormat::Text {
             say!("{}", text(&line));
         }
@@ -64,7 +64,7 @@ impl Checklist {
     }
 }
 
-fn text(line: &Line) -> String {
+fn text(line: &CheckLine) -> String {
     let status = match line.status {
         Status::Ok => "ok  ",
         Status::Note => "note",

@@ -3,9 +3,9 @@
 //! streams at once. A stream that the cap on requests leaves out is reported as not checked, and is no failure.
 
 use super::MOST;
-use super::line::Line;
+use super::line::CheckLine;
 use crate::config::settings::Settings;
-use crate::discovery::negotiate::{Negotiation, Outcome, Part};
+use crate::discovery::negotiate::{Negotiation, NegotiationOutcome, SavedPart};
 use crate::error::{Error, Kind, Result};
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
@@ -22,7 +22,7 @@ const IN_ONE: &str = " in the one conversation that was asked about";
 
 /// The result for one stream.
 #[derive(Debug, Clone)]
-pub enum Seen {
+pub enum StreamCheck {
     /// The stream answers, with its total if the server tells it.
     Answered { total: Option<u64>, one_conversation: bool },
     /// The stream answers in a spelling that was found out just now, on this evidence.
@@ -39,28 +39,33 @@ pub enum Seen {
 
 /// The results for all streams, and what was found out on the way.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct StreamChecks {
     /// The result for each stream, in the job's order.
-    pub seen: Vec<(Stream, Seen)>,
+    pub seen: Vec<(Stream, StreamCheck)>,
     /// The outcome of the negotiation.
-    pub outcome: Outcome,
+    pub outcome: NegotiationOutcome,
 }
 
 /// Asks for one record of each stream.
-pub async fn ask(source: &Source, settings: &Settings, remembered: &[Part], signed_in: &Result<Outcome>) -> Asked {
+pub async fn ask(
+    source: &Source,
+    settings: &Settings,
+    remembered: &[SavedPart],
+    signed_in: &Result<NegotiationOutcome>,
+) -> StreamChecks {
     let Ok(token) = signed_in else {
-        let seen = settings.streams.iter().map(|s| (*s, Seen::Unsigned)).collect();
-        return Asked { seen, outcome: Outcome::default() };
+        let seen = settings.streams.iter().map(|s| (*s, StreamCheck::Unsigned)).collect();
+        return StreamChecks { seen, outcome: NegotiationOutcome::default() };
     };
     let known = [remembered, &token.parts].concat();
     let mut asking = Asking { source, conversation: None };
-    let mut seen: Vec<(Stream, Option<Seen>)> = Vec::new();
+    let mut seen: Vec<(Stream, Option<StreamCheck>)> = Vec::new();
     // A token whose spelling had to be found out counts as one refusal, because it shows as well that this server
     // differs.
     let mut refused = usize::from(!token.parts.is_empty());
     for stream in &settings.streams {
         let found = if known.iter().any(|part| part.name == stream.name() && part.is_absent()) {
-            Some(Seen::Absent)
+            Some(StreamCheck::Absent)
         } else if refused >= ENOUGH_REFUSED {
             None
         } else {
@@ -78,49 +83,54 @@ pub async fn ask(source: &Source, settings: &Settings, remembered: &[Part], sign
             (Some(found), _) => found,
             (None, Err(error)) => unsettled(error),
             (None, Ok(outcome)) => match settled(stream, outcome) {
-                Some(Seen::Settled { evidence, .. }) => {
-                    Seen::Settled { evidence, one_conversation: source.is_partitioned(stream) }
+                Some(StreamCheck::Settled { evidence, .. }) => {
+                    StreamCheck::Settled { evidence, one_conversation: source.is_partitioned(stream) }
                 }
                 Some(found) => found,
                 // The negotiation shows nothing of an empty list, or of one without its scope. A plain question
                 // tells.
                 None => asking.one(stream).await.unwrap_or_else(|| {
                     let told = format!("{stream} are asked for in words that this server refuses");
-                    Seen::Refused(Error::new(Kind::QueryRejected { fields: Vec::new() }, told))
+                    StreamCheck::Refused(Error::new(Kind::QueryRejected { fields: Vec::new() }, told))
                 }),
             },
         };
         all.push((stream, found));
     }
-    Asked { seen: all, outcome: outcome.unwrap_or_default() }
+    StreamChecks { seen: all, outcome: outcome.unwrap_or_default() }
 }
 
-async fn settle(source: &Source, settings: &Settings, known: &[Part], streams: &[Stream]) -> Result<Outcome> {
+async fn settle(
+    source: &Source,
+    settings: &Settings,
+    known: &[SavedPart],
+    streams: &[Stream],
+) -> Result<NegotiationOutcome> {
     if streams.is_empty() {
-        return Ok(Outcome::default());
+        return Ok(NegotiationOutcome::default());
     }
     Negotiation::new(source, &settings.spelled, known)?.anew(streams).await
 }
 
-fn unsettled(error: &Error) -> Seen {
-    if policy::was_not_asked(&error.kind) { Seen::Unasked } else { Seen::Refused(error.clone()) }
+fn unsettled(error: &Error) -> StreamCheck {
+    if policy::was_not_asked(&error.kind) { StreamCheck::Unasked } else { StreamCheck::Refused(error.clone()) }
 }
 
 /// Returns what a negotiation says of a stream, or `None` if it says nothing.
-fn settled(stream: Stream, outcome: &Outcome) -> Option<Seen> {
+fn settled(stream: Stream, outcome: &NegotiationOutcome) -> Option<StreamCheck> {
     let part = format!("streams.{stream}");
     if outcome.absent.contains(&stream) {
-        return Some(Seen::Absent);
+        return Some(StreamCheck::Absent);
     }
     if let Some(open) = outcome.open.iter().find(|o| o.is_of(stream)) {
-        return Some(Seen::Refused(Error::usage(format!(
+        return Some(StreamCheck::Refused(Error::usage(format!(
             "{}; write below [source.dialect]: {}",
             open.what,
             open.written()
         ))));
     }
     let shown = outcome.findings.iter().find(|f| f.part == format!("{part}.list"));
-    shown.map(|finding| Seen::Settled { evidence: finding.evidence.clone(), one_conversation: false })
+    shown.map(|finding| StreamCheck::Settled { evidence: finding.evidence.clone(), one_conversation: false })
 }
 
 struct Asking<'s> {
@@ -131,7 +141,7 @@ struct Asking<'s> {
 
 impl Asking<'_> {
     /// Asks for one record of a stream. Returns `None` if this server spells the question otherwise.
-    async fn one(&mut self, stream: Stream) -> Option<Seen> {
+    async fn one(&mut self, stream: Stream) -> Option<StreamCheck> {
         let partitioned = self.source.is_partitioned(stream);
         // An id that does not exist shows the scope as well.
         let anybody = || self.conversation.clone().unwrap_or_else(|| "000000000000000000000000".to_owned());
@@ -145,7 +155,7 @@ impl Asking<'_> {
                 if stream == Stream::Conversations {
                     self.conversation = page.records.rows.first().map(|r| r.id.to_string());
                 }
-                Some(Seen::Answered { total: page.total, one_conversation: partitioned })
+                Some(StreamCheck::Answered { total: page.total, one_conversation: partitioned })
             }
             Err(error) if policy::may_be_of_spelling(&error.kind) => None,
             Err(error) => Some(unsettled(&error)),
@@ -154,8 +164,8 @@ impl Asking<'_> {
 }
 
 /// Makes a line for each stream.
-pub fn lines(settings: &Settings, seen: &[(Stream, Seen)]) -> Vec<Line> {
-    let mut lines: Vec<Line> = seen.iter().map(|(stream, seen)| line(*stream, seen)).collect();
+pub fn lines(settings: &Settings, seen: &[(Stream, StreamCheck)]) -> Vec<CheckLine> {
+    let mut lines: Vec<CheckLine> = seen.iter().map(|(stream, seen)| line(*stream, seen)).collect();
     let refused = lines.iter().filter(|line| line.exit == Some(Exit::Credentials)).count();
     if refused < settings.streams.len() {
         // As in a run, one missing scope leaves it incomplete.
@@ -165,20 +175,20 @@ pub fn lines(settings: &Settings, seen: &[(Stream, Seen)]) -> Vec<Line> {
     lines
 }
 
-fn line(stream: Stream, seen: &Seen) -> Line {
+fn line(stream: Stream, seen: &StreamCheck) -> CheckLine {
     let (name, scope) = (format!("stream {stream}"), stream.definition().scope);
     let line = match seen {
-        Seen::Answered { total, one_conversation } => {
+        StreamCheck::Answered { total, one_conversation } => {
             let records = total.map(|n| counted(n, "record"));
             let held = match (records, one_conversation) {
                 (Some(records), false) => format!(", {records}"),
                 (Some(records), true) => format!(", {records}{IN_ONE}"),
                 (None, _) => String::new(),
             };
-            Line::ok(&name, format!("{scope} is there{held}"), "the key may read it")
+            CheckLine::ok(&name, format!("{scope} is there{held}"), "the key may read it")
                 .with("records", (!one_conversation).then_some(*total).flatten())
         }
-        Seen::Settled { evidence, one_conversation } => Line::ok(
+        StreamCheck::Settled { evidence, one_conversation } => CheckLine::ok(
             &name,
             format!(
                 "{scope} is there; spelled otherwise here and settled just now: {evidence}{}",
@@ -186,18 +196,20 @@ fn line(stream: Stream, seen: &Seen) -> Line {
             ),
             "a run settles it by itself and remembers it; `qpien-sync discover JOB` shows how",
         ),
-        Seen::Absent => Line::note(
+        StreamCheck::Absent => CheckLine::note(
             &name,
             format!("{scope}: this server has no such list"),
             "a run skips it; nothing needs to be done",
         ),
-        Seen::Refused(error) => Line::failed(&name, scope, error),
-        Seen::Unasked => Line::unchecked(
+        StreamCheck::Refused(error) => CheckLine::failed(&name, scope, error),
+        StreamCheck::Unasked => CheckLine::unchecked(
             &name,
             &format!("{scope}: the {MOST} requests that a check may make are made"),
             "a run settles it, and `qpien-sync discover JOB` shows it without one",
         ),
-        Seen::Unsigned => Line::unchecked(&name, &format!("{scope}: there is no token"), "see the lines above"),
+        StreamCheck::Unsigned => {
+            CheckLine::unchecked(&name, &format!("{scope}: there is no token"), "see the lines above")
+        }
     };
     line.with("stream", stream.name()).with("scope", scope)
 }

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::{accounts, setup};
 use crate::cli::{CheckFormat, PlanArgs};
 use crate::config::settings::Settings;
-use crate::discovery::negotiate::{Negotiation, Outcome};
+use crate::discovery::negotiate::{Negotiation, NegotiationOutcome};
 use crate::error::Result;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::store;
@@ -23,7 +23,7 @@ use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::dialect;
-use crate::sync::estimate::{self, Estimate, Known};
+use crate::sync::estimate::{self, Estimate, KnownStream};
 use crate::sync::incremental::skip;
 
 /// The documented lifetime of a token.
@@ -125,7 +125,11 @@ async fn partitioned(
 }
 
 /// Returns the streams that this server has, and the outcome of finding out how they are spelled.
-async fn settled(source: &Source, settings: &Settings, mirror: Option<&Connection>) -> Result<(Vec<Stream>, Outcome)> {
+async fn settled(
+    source: &Source,
+    settings: &Settings,
+    mirror: Option<&Connection>,
+) -> Result<(Vec<Stream>, NegotiationOutcome)> {
     let remembered = match mirror {
         Some(connection) => dialect::recall_read_only(connection, &settings.source.endpoint)?,
         None => Vec::new(),
@@ -141,12 +145,12 @@ async fn settled(source: &Source, settings: &Settings, mirror: Option<&Connectio
 }
 
 /// Returns what the first page shows of a list, or `None` if it does not tell how long the list is.
-fn known(page: &Page, settings: &Settings) -> Option<Known> {
+fn known(page: &Page, settings: &Settings) -> Option<KnownStream> {
     let rows = page.records.rows.len() as u64;
     let whole = rows < u64::from(settings.page_size);
     let total = page.total.or_else(|| whole.then_some(rows))?;
     let served = if rows > 0 && total > rows { u32::try_from(rows).unwrap_or(u32::MAX) } else { settings.page_size };
-    Some(Known {
+    Some(KnownStream {
         lists: 1,
         sampled: vec![total],
         page_size: served.min(settings.page_size),

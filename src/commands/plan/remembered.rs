@@ -7,19 +7,24 @@ use super::question;
 use crate::config::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Lane;
-use crate::mirror::forecast::{self, Lists};
+use crate::mirror::forecast::{self, ListsForecast};
 use crate::mirror::partitions;
 use crate::mirror::standing;
 use crate::source::Source;
 use crate::streams::Stream;
-use crate::sync::estimate::{self, Estimate, Known, Night, Part};
+use crate::sync::estimate::{self, Estimate, KnownStream, NightEstimate, SampledPart};
 use crate::sync::incremental::skip;
 
 /// The most pages that are looked at in each part of a list. Each part is twice as long as the one before.
 const PAGES: u64 = 20;
 
 /// Returns what the mirror remembers of the lists of a partitioned stream, or `None` if it has read none.
-pub fn lists(connection: &Connection, source: &Source, settings: &Settings, stream: Stream) -> Result<Option<Lists>> {
+pub fn lists(
+    connection: &Connection,
+    source: &Source,
+    settings: &Settings,
+    stream: Stream,
+) -> Result<Option<ListsForecast>> {
     let lookback = i64::try_from(settings.lookback.as_millis()).unwrap_or(i64::MAX);
     // The mirror of an older version does not have these tables, which reads as having read none.
     let lists = forecast::lists(connection, stream, skip::selected(source, stream)?, lookback, source.now());
@@ -41,8 +46,8 @@ pub fn without_sign(connection: &Connection, source: &Source, stream: Stream) ->
 }
 
 /// Describes a reading of all lists, each as long as it was.
-pub fn whole(lists: Lists, settings: &Settings, parents: u64) -> Known {
-    Known {
+pub fn whole(lists: ListsForecast, settings: &Settings, parents: u64) -> KnownStream {
+    KnownStream {
         lists: parents,
         sampled: lists.rows.into_values().collect(),
         page_size: settings.page_size,
@@ -57,7 +62,7 @@ pub async fn night(
     connection: &Connection,
     source: &Source,
     settings: &Settings,
-    lists: Lists,
+    lists: ListsForecast,
     (parent, parents): (Stream, u64),
 ) -> Result<Estimate> {
     let size = u64::from(settings.page_size.max(1));
@@ -70,7 +75,7 @@ pub async fn night(
             asks.push(question(parent, None, settings.page_size, (from + n * pages / pages.min(PAGES)) * size));
             of.push(parts.len());
         }
-        parts.push(Part { records: (to * size).min(parents) - from * size, ..Part::default() });
+        parts.push(SampledPart { records: (to * size).min(parents) - from * size, ..SampledPart::default() });
         from = to;
     }
     let broken = |e: rusqlite::Error| Error::new(Kind::MirrorCorrupt, format!("the mirror cannot be read: {e}"));
@@ -82,7 +87,7 @@ pub async fn night(
         let rows = changed.into_iter().filter(|id| !lists.due.contains_key(*id)).map(|id| lists.rows.get(id).copied());
         parts[part].changed.extend(rows.map(|rows| rows.unwrap_or(1).max(1)));
     }
-    Ok(estimate::night(&Night {
+    Ok(estimate::night(&NightEstimate {
         rows: lists.rows.into_values().collect(),
         due: lists.due.into_values().collect(),
         parts,

@@ -5,7 +5,7 @@ use crate::config::settings::Settings;
 use crate::error::Result;
 use crate::source::Source;
 use crate::streams::Stream;
-use crate::sync::estimate::Known;
+use crate::sync::estimate::KnownStream;
 
 /// The conversations that are looked at in each part of their list.
 const EACH: u64 = 25;
@@ -18,7 +18,7 @@ pub async fn sampled(
     settings: &Settings,
     stream: Stream,
     conversations: u64,
-) -> Result<Option<Vec<Known>>> {
+) -> Result<Option<Vec<KnownStream>>> {
     let mut parts: Vec<(u64, u64)> = Vec::new();
     let mut from = 0;
     while from < conversations {
@@ -43,7 +43,7 @@ pub async fn sampled(
             let Some(total) = page.total else { return Ok(None) };
             sampled.push(total);
         }
-        known.push(Known {
+        known.push(KnownStream {
             lists: to - from,
             sampled,
             page_size: settings.page_size,

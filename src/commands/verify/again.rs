@@ -9,7 +9,7 @@ use crate::delivery::deliver;
 use crate::delivery::offer;
 use crate::destinations::manifest::Manifest;
 use crate::error::Result;
-use crate::mirror::changes::Reading;
+use crate::mirror::changes::MirrorView;
 use crate::quantity::counted;
 use crate::record::{Reader as _, SeqRange};
 use crate::say;
@@ -24,7 +24,7 @@ pub fn make(
     quiet: bool,
 ) -> Result<()> {
     let Some(files) = deliver::to_nowhere(destination) else { return Ok(()) };
-    let reading = Reading::begin(&settings.mirror)?;
+    let reading = MirrorView::begin(&settings.mirror)?;
     let run = reading.latest_run()?.map_or(0, |r| r.id);
     let mirror = reading.identity()?.unwrap_or_default();
     let delivery = offer::delivery(settings, &reading, mirror, run, settings.lane)?;
@@ -59,7 +59,7 @@ pub fn make(
 }
 
 /// Returns whether anything of a stream has changed in the mirror after this seq.
-fn has_moved(reading: &Reading, stream: Stream, last: i64) -> Result<bool> {
+fn has_moved(reading: &MirrorView, stream: Stream, last: i64) -> Result<bool> {
     let since = SeqRange { first: last.saturating_add(1), last: i64::MAX };
     Ok(reading.first_change(stream, since)?.is_some())
 }

@@ -8,19 +8,19 @@
 //! values.
 
 use super::Differences;
-use super::ledger::{Ledger, Row};
+use super::ledger::{DestinationRow, ScratchDatabase};
 use super::log::{self, Says};
-use super::references::{self, Stands};
+use super::references::{self, StreamPosition};
 use crate::config::settings::Settings;
 use crate::delivery::deliver;
 use crate::delivery::offer;
 use crate::destinations::postgres::Postgres;
 use crate::destinations::postgres::read_back;
-use crate::destinations::postgres::read_back::Standing;
-use crate::destinations::rows::Shape;
+use crate::destinations::postgres::read_back::StreamState;
+use crate::destinations::rows::RowBuilder;
 use crate::destinations::{Content, Delivery, Destination as _};
 use crate::error::{Error, Result, quote};
-use crate::mirror::changes::Reading;
+use crate::mirror::changes::MirrorView;
 use crate::quantity::counted;
 use crate::record::{Change, Reader as _, SeqRange};
 use crate::say;
@@ -29,7 +29,7 @@ use crate::streams::{self, Stream};
 /// Verifies the streams of a schema.
 pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<Differences> {
     let (place, content) = (database.place(), database.terms().content);
-    let (mut ledger, mut differences) = (Ledger::new()?, Differences::default());
+    let (mut ledger, mut differences) = (ScratchDatabase::new()?, Differences::default());
     let mut standings = Vec::new();
     // Streams that have left the job lie there, too.
     for stream in streams::ALL {
@@ -37,7 +37,7 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
             standings.push((stream, standing));
         }
     }
-    let reading = Reading::begin(&settings.mirror)?;
+    let reading = MirrorView::begin(&settings.mirror)?;
     let says = |stream| {
         let (_, standing) = standings.iter().find(|(s, standing)| *s == stream && !standing.is_nothing)?;
         let (seq, run, delivery_id) = (standing.seq, standing.run, standing.delivery_id.clone());
@@ -60,8 +60,14 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
         }
         there.push((*stream, standing));
         let volatile = &settings.source.volatile[*stream];
-        database.records(*stream, stream.refers_by(), volatile, &mut |held| {
-            let row = Row { id: held.id, seq: held.seq, is_live: true, parent: held.parent, print: Some(held.print) };
+        database.records(*stream, stream.reference_column(), volatile, &mut |held| {
+            let row = DestinationRow {
+                id: held.id,
+                seq: held.seq,
+                is_live: true,
+                parent: held.parent,
+                print: Some(held.print),
+            };
             ledger.put(*stream, &row).map(drop)
         })?;
         let left_out = leave_out(&reading, *stream, standing.seq, &mut ledger)?;
@@ -72,11 +78,11 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
             );
         }
     }
-    let stands = |(stream, standing): &(Stream, &Standing)| {
+    let stands = |(stream, standing): &(Stream, &StreamState)| {
         let is_of_job = settings.streams.contains(stream);
-        Stands { stream: *stream, run: standing.run, seq: standing.seq, is_of_job }
+        StreamPosition { stream: *stream, run: standing.run, seq: standing.seq, is_of_job }
     };
-    let stands: Vec<Stands> = there.iter().map(stands).collect();
+    let stands: Vec<StreamPosition> = there.iter().map(stands).collect();
     references::hold(&place, &stands, &ledger, &mut differences, Some(&settings.mirror), quiet)?;
     let identity = reading.identity()?;
     ledger.attach(&settings.mirror)?;
@@ -105,14 +111,20 @@ pub fn verify(database: &Postgres, settings: &Settings, quiet: bool) -> Result<D
 
 /// Adds the records that no table can hold to the ledger as if they were there, because each delivery reports them.
 /// Returns their number.
-fn leave_out(reading: &Reading, stream: Stream, reached: i64, ledger: &mut Ledger) -> Result<u64> {
+fn leave_out(reading: &MirrorView, stream: Stream, reached: i64, ledger: &mut ScratchDatabase) -> Result<u64> {
     let mut count = 0;
     reading.changes(stream, SeqRange { first: 1, last: reached }, 0, &mut |change| {
         if change.payload.is_none() || Postgres::can_hold(change.id) {
             return Ok(());
         }
         count += 1;
-        let row = Row { id: change.id.to_owned(), seq: Some(change.seq), is_live: true, parent: None, print: None };
+        let row = DestinationRow {
+            id: change.id.to_owned(),
+            seq: Some(change.seq),
+            is_live: true,
+            parent: None,
+            print: None,
+        };
         ledger.put(stream, &row).map(drop)
     })?;
     Ok(count)
@@ -121,15 +133,15 @@ fn leave_out(reading: &Reading, stream: Stream, reached: i64, ledger: &mut Ledge
 /// Compares every row that the mirror still has as it was delivered, cell for cell.
 fn cells(
     settings: &Settings,
-    reading: &Reading,
+    reading: &MirrorView,
     delivery: &Delivery,
     stream: Stream,
     reached: i64,
-    ledger: &Ledger,
+    ledger: &ScratchDatabase,
     differences: &mut Differences,
 ) -> Result<()> {
     let Some(offer) = delivery.streams.iter().find(|offer| offer.stream == stream) else { return Ok(()) };
-    let mut shape = Shape::new(offer, true, delivery.dates[stream], Content::Changes);
+    let mut shape = RowBuilder::new(offer, true, delivery.dates[stream], Content::Changes);
     let (mut others, mut one) = (0, String::new());
     let (volatile, masks) = (&settings.source.volatile[stream], deliver::masked(settings, reading).masks);
     reading.changes(stream, SeqRange { first: 1, last: reached }, 0, &mut |change| {
@@ -137,13 +149,13 @@ fn cells(
         let mut print = |payload: &str| -> Result<i64> {
             let masked = masks.on(stream, payload);
             let change = Change { payload: Some(&masked), ..*change };
-            Ok(read_back::print(stream, &change, &shape.of_change(&change)?, volatile))
+            Ok(read_back::row_hash(stream, &change, &shape.of_change(&change)?, volatile))
         };
         let now = print(payload)?;
         let is_other = ledger.print(stream, change.id, change.seq)?.is_some_and(|there| there != now);
         // A mask that hashes a volatile value gives another hash each time, so such a difference does not count.
         let is_hashed = |settled: String| print(&settled).map(|settled| settled != now);
-        if is_other && !volatile.settled(payload).map(is_hashed).transpose()?.unwrap_or(false) {
+        if is_other && !volatile.without_volatile(payload).map(is_hashed).transpose()?.unwrap_or(false) {
             change.id.clone_into(&mut one);
             others += 1;
         }

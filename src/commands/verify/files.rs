@@ -5,9 +5,9 @@ use std::io::{Read as _, Seek as _, Write as _};
 use sha2::{Digest as _, Sha256};
 
 use super::Differences;
-use super::ledger::{Ledger, Row};
+use super::ledger::{DestinationRow, ScratchDatabase};
 use crate::destinations::cells::EXTRA;
-use crate::destinations::manifest::{Entry, FileEntry, Manifest, NAME, is_ours};
+use crate::destinations::manifest::{FileEntry, Manifest, ManifestEntry, NAME, is_ours};
 use crate::destinations::rows::OF_A_CHANGE;
 use crate::destinations::store::Store;
 use crate::destinations::{Content, reading};
@@ -33,8 +33,8 @@ pub fn read(
     store: &dyn Store,
     manifest: &Manifest,
     stream: Stream,
-    entry: &Entry,
-    ledger: &mut Ledger,
+    entry: &ManifestEntry,
+    ledger: &mut ScratchDatabase,
     differences: &mut Differences,
 ) -> Result<()> {
     let is_changes = manifest.content == Content::Changes.name();
@@ -50,7 +50,7 @@ pub fn read(
         }
         let Some(copy) = copied(store, file, differences)? else { continue };
         let (mut doubled, mut outside) = (0, 0);
-        let wanted = ["_id", "_seq", "_op", stream.refers_by().unwrap_or_default()];
+        let wanted = ["_id", "_seq", "_op", stream.reference_column().unwrap_or_default()];
         let counted = reading::rows(copy, manifest.format_of(entry), &columns, &wanted, &mut |cells| {
             let [id, seq, op, parent] = cells else { return Ok(()) };
             let seq: Option<i64> = seq.as_ref().and_then(|s| s.parse().ok());
@@ -59,7 +59,7 @@ pub fn read(
                 outside += u64::from(seq <= last || !file.seq.is_some_and(|r| (r.first..=r.last).contains(&seq)));
                 last = seq;
             }
-            let row = Row {
+            let row = DestinationRow {
                 id: id.clone().unwrap_or_default(),
                 seq,
                 is_live: op.as_deref() != Some("delete"),

@@ -17,7 +17,7 @@ const SURPLUS: &str = include_str!("../../../sql/verify/surplus.sql");
 
 /// One row of a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct DestinationRow {
     /// The record's id.
     pub id: String,
     /// The seq of a change.
@@ -31,17 +31,17 @@ pub struct Row {
 }
 
 /// The scratch database.
-pub struct Ledger {
+pub struct ScratchDatabase {
     connection: Connection,
     _folder: tempfile::TempDir,
 }
 
 /// The number of records found, and the id of one of them.
-pub type Found = (u64, Option<String>);
+pub type CountAndExample = (u64, Option<String>);
 
-impl Ledger {
+impl ScratchDatabase {
     /// Begins an empty ledger.
-    pub fn new() -> Result<Ledger> {
+    pub fn new() -> Result<ScratchDatabase> {
         let folder = tempfile::tempdir().map_err(|e| Error::new(Kind::Internal, format!("a scratch folder: {e}")))?;
         let connection = Connection::open(folder.path().join("held.db")).map_err(|e| failed(&e))?;
         connection
@@ -49,11 +49,11 @@ impl Ledger {
             .and_then(|()| connection.execute_batch(SCHEMA))
             .and_then(|()| connection.execute_batch("BEGIN"))
             .map_err(|e| failed(&e))?;
-        Ok(Ledger { connection, _folder: folder })
+        Ok(ScratchDatabase { connection, _folder: folder })
     }
 
     /// Adds a row. Returns whether its id was there already; the later row replaces the earlier one.
-    pub fn put(&mut self, stream: Stream, row: &Row) -> Result<bool> {
+    pub fn put(&mut self, stream: Stream, row: &DestinationRow) -> Result<bool> {
         let number = stream.number();
         let put = |sql: &str| {
             let row = params![number, row.id, row.seq, row.is_live, row.parent, row.print];
@@ -87,7 +87,7 @@ impl Ledger {
     }
 
     /// Returns the records of a stream that refer to records of `parent` that are not there.
-    pub fn dangling(&self, stream: Stream, parent: Stream) -> Result<Found> {
+    pub fn dangling(&self, stream: Stream, parent: Stream) -> Result<CountAndExample> {
         self.ask(DANGLING, stream, parent.number().into())
     }
 
@@ -101,19 +101,19 @@ impl Ledger {
     }
 
     /// Returns the records that the mirror holds as of a seq and the destination does not.
-    pub fn missing(&self, stream: Stream, up_to: i64) -> Result<Found> {
+    pub fn missing(&self, stream: Stream, up_to: i64) -> Result<CountAndExample> {
         self.ask(MISSING, stream, up_to)
     }
 
     /// Returns the records that the destination holds and the mirror does not. If the mirror has forgotten tombstones
     /// after `up_to` (up to the seq `forgotten`), ids that it does not know are not counted.
-    pub fn surplus(&self, stream: Stream, up_to: i64, forgotten: i64) -> Result<Found> {
+    pub fn surplus(&self, stream: Stream, up_to: i64, forgotten: i64) -> Result<CountAndExample> {
         self.connection
             .query_row(SURPLUS, params![stream.number(), up_to, up_to < forgotten], |r| Ok((r.get(0)?, r.get(1)?)))
             .map_err(|e| failed(&e))
     }
 
-    fn ask(&self, sql: &str, stream: Stream, other: i64) -> Result<Found> {
+    fn ask(&self, sql: &str, stream: Stream, other: i64) -> Result<CountAndExample> {
         self.connection
             .query_row(sql, params![stream.number(), other], |r| Ok((r.get(0)?, r.get(1)?)))
             .map_err(|e| failed(&e))

@@ -4,7 +4,7 @@
 use super::Differences;
 use crate::destinations::Content;
 use crate::error::Result;
-use crate::mirror::changes::Reading;
+use crate::mirror::changes::MirrorView;
 use crate::streams::Stream;
 
 /// How far a stream has come by the place's own word.
@@ -21,7 +21,7 @@ pub struct Says {
 /// Compares what a place says of its streams with the log. `says` returns `None` for a stream that the place does not
 /// name.
 pub fn hold(
-    reading: &Reading,
+    reading: &MirrorView,
     place: &str,
     content: Content,
     says: impl Fn(Stream) -> Option<Says>,

@@ -35,18 +35,18 @@ use crate::destinations::postgres::Postgres;
 use crate::destinations::store::Store;
 use crate::error::{Error, Kind, Result, escaped, quote};
 use crate::mirror::account;
-use crate::mirror::changes::Reading;
+use crate::mirror::changes::MirrorView;
 use crate::mirror::damaged;
-use crate::mirror::sound::{self, Depth, Finding};
+use crate::mirror::sound::{self, Depth, Soundness};
 use crate::mirror::tombstones;
 use crate::policy::{self, Exit};
 use crate::quantity::counted;
 use crate::record::SeqRange;
 use crate::streams::{self, Stream};
 use crate::{say, telemetry};
-use ledger::Ledger;
+use ledger::ScratchDatabase;
 use log::Says;
-use references::Stands;
+use references::StreamPosition;
 
 /// How long requests to an object store are repeated.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -114,8 +114,8 @@ pub async fn verify(args: &VerifyArgs, quiet: bool) -> Result<Exit> {
 
 /// Returns an error if the mirror itself does not hold what was written to it, in full.
 fn mirror(path: &Path) -> Result<()> {
-    let reading = Reading::begin(path)?;
-    if sound::look(reading.connection(), path, Depth::Everything)? == Finding::Records {
+    let reading = MirrorView::begin(path)?;
+    if sound::look(reading.connection(), path, Depth::Everything)? == Soundness::Records {
         let what =
             format!("the mirror {}: records in it are damaged; `run` and `export` name and mark them", path.display());
         return Err(Error::new(Kind::RecordDamaged, what));
@@ -124,7 +124,7 @@ fn mirror(path: &Path) -> Result<()> {
         let waiting = damaged::waiting(reading.connection(), stream)
             .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's damaged records: {e}")))?;
         if let Some(waiting) = waiting {
-            return Err(waiting.told(stream));
+            return Err(waiting.error(stream));
         }
     }
     Ok(())
@@ -133,7 +133,7 @@ fn mirror(path: &Path) -> Result<()> {
 /// Verifies one destination of a job, also against the mirror.
 fn of_job(settings: &Settings, destination: &DestinationSettings, quiet: bool) -> Result<Exit> {
     let landing = settings.mask_at.landing(&settings.masks);
-    account::check_masks(Reading::begin(&settings.mirror)?.connection(), &settings.mirror, &landing)?;
+    account::check_masks(MirrorView::begin(&settings.mirror)?.connection(), &settings.mirror, &landing)?;
     let (path, retry_for) = match &destination.target {
         Target::Files { path, retry_for, .. } => (path, retry_for),
         #[cfg(feature = "postgres")]
@@ -162,7 +162,7 @@ fn told(place: &str, differences: &Differences, mirror: Option<&Path>, quiet: bo
         say!("{place}: {at}: {what}");
     }
     let cause = format!("{place}: {}", counted(differences.found.len() as u64, "difference"));
-    let has_dropped = mirror.map(|mirror| Reading::begin(mirror)?.has_dropped()).transpose()?;
+    let has_dropped = mirror.map(|mirror| MirrorView::begin(mirror)?.has_dropped()).transpose()?;
     let hint = if has_dropped == Some(true) { DROPPED } else { policy::decide(&Kind::Verification).hint };
     telemetry::failed(&cause, hint);
     Ok(Exit::Integrity)
@@ -171,9 +171,9 @@ fn told(place: &str, differences: &Differences, mirror: Option<&Path>, quiet: bo
 /// Compares the files of a place with their manifest, ids and references with one another, and everything with a
 /// mirror. Returns no manifest if it is missing although the mirror has delivered there.
 fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(Option<Manifest>, Differences)> {
-    let (mut ledger, mut differences) = (Ledger::new()?, Differences::default());
+    let (mut ledger, mut differences) = (ScratchDatabase::new()?, Differences::default());
     let Some(manifest) = files::manifest(store)? else {
-        let delivered = mirror.map(|m| Reading::begin(m)?.delivered_to(&store.place())).transpose()?;
+        let delivered = mirror.map(|m| MirrorView::begin(m)?.delivered_to(&store.place())).transpose()?;
         if delivered.is_some_and(|all| !all.is_empty()) {
             differences.add(NAME, "is not there, and the mirror has delivered to this place".into());
             return Ok((None, differences));
@@ -182,7 +182,7 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
         return Err(Error::usage(format!("there is no {name}: nothing was delivered there, or somewhere else")));
     };
     let streams: Vec<Stream> = manifest.streams.keys().filter_map(|name| Stream::named(name)).collect();
-    let delivered = mirror.map(|m| Reading::begin(m)?.delivered_to(&store.place())).transpose()?;
+    let delivered = mirror.map(|m| MirrorView::begin(m)?.delivered_to(&store.place())).transpose()?;
     refuse_nothing(store, &manifest, delivered.is_some_and(|all| !all.is_empty()))?;
     for stream in &streams {
         let entry = &manifest.streams[stream.name()];
@@ -191,9 +191,9 @@ fn place(store: &mut dyn Store, mirror: Option<&Path>, quiet: bool) -> Result<(O
     let stands = |stream: &Stream| {
         let entry = &manifest.streams[stream.name()];
         let (run, seq) = (entry.run_id.unwrap_or(0), entry.seq.map_or(0, |seq| seq.last));
-        Stands { stream: *stream, run, seq, is_of_job: entry.status != NOT_IN_JOB }
+        StreamPosition { stream: *stream, run, seq, is_of_job: entry.status != NOT_IN_JOB }
     };
-    let stands: Vec<Stands> = streams.iter().map(stands).collect();
+    let stands: Vec<StreamPosition> = streams.iter().map(stands).collect();
     references::hold(&store.place(), &stands, &ledger, &mut differences, mirror, quiet)?;
     if let Some(mirror) = mirror {
         against_mirror(&store.place(), &manifest, mirror, &streams, &mut ledger, &mut differences)?;
@@ -233,8 +233,8 @@ fn refuse_nothing(store: &dyn Store, manifest: &Manifest, was_delivered: bool) -
 
 /// Compares a stream's ids, and its seqs if it has any, with the mirror as of the seq `up_to`.
 fn held_against_mirror(
-    ledger: &Ledger,
-    reading: &Reading,
+    ledger: &ScratchDatabase,
+    reading: &MirrorView,
     stream: Stream,
     up_to: i64,
     differences: &mut Differences,
@@ -258,10 +258,10 @@ fn against_mirror(
     manifest: &Manifest,
     mirror: &Path,
     streams: &[Stream],
-    ledger: &mut Ledger,
+    ledger: &mut ScratchDatabase,
     differences: &mut Differences,
 ) -> Result<()> {
-    let reading = Reading::begin(mirror)?;
+    let reading = MirrorView::begin(mirror)?;
     if manifest.mirror != reading.identity()? {
         differences.add(NAME, format!("was made from another mirror than {}", mirror.display()));
         return Ok(());

@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use super::Differences;
-use super::ledger::Ledger;
+use super::ledger::ScratchDatabase;
 use crate::error::{Error, Kind, Result, quote};
-use crate::mirror::changes::Reading;
+use crate::mirror::changes::MirrorView;
 use crate::mirror::parents;
 use crate::quantity::counted;
 use crate::say;
@@ -15,7 +15,7 @@ use crate::streams::Stream;
 
 /// The state of a stream at a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stands {
+pub struct StreamPosition {
     /// The stream.
     pub stream: Stream,
     /// The run that delivered it.
@@ -30,8 +30,8 @@ pub struct Stands {
 /// not have either (it was merged into another one, or is set aside) are not damage of this place.
 pub fn hold(
     place: &str,
-    streams: &[Stands],
-    ledger: &Ledger,
+    streams: &[StreamPosition],
+    ledger: &ScratchDatabase,
     differences: &mut Differences,
     mirror: Option<&Path>,
     quiet: bool,
@@ -61,9 +61,9 @@ pub fn hold(
 
 /// Returns how many records of the mirror itself refer to a record that it does not have, or that has changed since
 /// `parent` was delivered.
-fn unlisted(mirror: Option<&Path>, child: Stream, parent: &Stands) -> Result<u64> {
-    let (Some(path), Some(column)) = (mirror, child.refers_by()) else { return Ok(0) };
-    let reading = Reading::begin(path)?;
+fn unlisted(mirror: Option<&Path>, child: Stream, parent: &StreamPosition) -> Result<u64> {
+    let (Some(path), Some(column)) = (mirror, child.reference_column()) else { return Ok(0) };
+    let reading = MirrorView::begin(path)?;
     parents::unlisted(reading.connection(), (child, column), parent.stream, parent.seq)
         .map_err(|e| Error::new(Kind::MirrorCorrupt, format!("the mirror's references: {e}")))
 }

@@ -15,16 +15,16 @@
 //! The new files appear under names that no old file has. Then the manifest names them, and then the old files are
 //! removed, the oldest first. Until then the manifest names only the old files.
 
-use super::{Entry, FileEntry, Files, Offer, Reader, Result, SeqRange, Shape};
+use super::{FileEntry, Files, ManifestEntry, Offer, Reader, Result, RowBuilder, SeqRange};
 
 impl Files {
     /// Folds the older files of a stream that has more than `max_files` files. Returns the names to publish; none if
     /// nothing was folded.
     pub(super) fn fold(
         &self,
-        shape: Shape,
+        shape: RowBuilder,
         offer: &Offer,
-        entry: &mut Entry,
+        entry: &mut ManifestEntry,
         reader: &dyn Reader,
     ) -> Result<Vec<String>> {
         let Some(folded) = entry.files.len().checked_sub(self.most / 2) else { return Ok(Vec::new()) };
@@ -55,7 +55,7 @@ impl Files {
     /// Writes aside what the mirror holds of a range, in files of `span` records each.
     fn folded(
         &self,
-        mut shape: Shape,
+        mut shape: RowBuilder,
         offer: &Offer,
         range: SeqRange,
         old: &[FileEntry],

@@ -14,7 +14,7 @@ use std::time::Duration;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::{BackoffConfig, ClientConfigKey, RetryConfig};
 
-use super::Location;
+use super::StoreLocation;
 use super::direct::Direct;
 use crate::error::{Error, Result, quote};
 use crate::secret;
@@ -26,7 +26,7 @@ const BRIEF: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// The two clients of a bucket.
-pub struct Access {
+pub struct BucketClients {
     /// Tries for `BRIEF`.
     pub brief: Arc<AmazonS3>,
     /// Tries for as long as the job's `retry_for` says.
@@ -37,13 +37,13 @@ pub struct Access {
     unread_profile: Option<String>,
 }
 
-impl Access {
+impl BucketClients {
     /// Makes the clients for the bucket of `location` from `variables`.
     pub fn new(
-        location: &Location,
+        location: &StoreLocation,
         variables: impl IntoIterator<Item = (String, String)>,
         retry_for: Duration,
-    ) -> Result<Access> {
+    ) -> Result<BucketClients> {
         let variables: Vec<(String, String)> = variables.into_iter().collect();
         let of = |name: &str| variables.iter().find(|(n, value)| n == name && !value.trim().is_empty());
         let unread_profile = of("AWS_PROFILE").filter(|_| of("AWS_ACCESS_KEY_ID").is_none());
@@ -59,7 +59,7 @@ impl Access {
         let brief = builder.clone().with_retry(retry(BRIEF)).build().map_err(wrong)?;
         let patient = builder.with_retry(retry(retry_for)).with_credentials(brief.credentials().clone());
         let patient = Arc::new(patient.build().map_err(wrong)?);
-        Ok(Access { brief: Arc::new(brief), patient, address, unread_profile })
+        Ok(BucketClients { brief: Arc::new(brief), patient, address, unread_profile })
     }
 
     /// Returns what a message adds if `AWS_PROFILE` names a profile, whose file is not read. Empty otherwise.
@@ -74,7 +74,7 @@ impl Access {
     }
 }
 
-fn builder(location: &Location, variables: impl IntoIterator<Item = (String, String)>) -> Result<AmazonS3Builder> {
+fn builder(location: &StoreLocation, variables: impl IntoIterator<Item = (String, String)>) -> Result<AmazonS3Builder> {
     // The timeout lets one attempt send a part of 8 MiB over a slow line. Bulk delete is off because S3-compatible
     // stores may lack it.
     let mut builder = AmazonS3Builder::new()

@@ -13,7 +13,7 @@ const TRIES: u32 = 3;
 
 /// The manifest's state when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum ManifestVersion {
     /// There was no manifest.
     Nothing,
     /// There was this version of it.
@@ -21,7 +21,7 @@ pub enum Seen {
 }
 
 /// Reads the manifest's bytes, if there is one, and its version.
-pub fn read(bucket: &Bucket, name: &str) -> Result<(Option<Vec<u8>>, Seen)> {
+pub fn read(bucket: &Bucket, name: &str) -> Result<(Option<Vec<u8>>, ManifestVersion)> {
     let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
     let read = bucket.background.wait(async move {
         let got = store.get(&path).await?;
@@ -29,9 +29,11 @@ pub fn read(bucket: &Bucket, name: &str) -> Result<(Option<Vec<u8>>, Seen)> {
         Ok((got.bytes().await?, version))
     })?;
     match read {
-        Err(Refused::NotFound { .. }) => Ok((None, Seen::Nothing)),
+        Err(Refused::NotFound { .. }) => Ok((None, ManifestVersion::Nothing)),
         Err(error) => Err(bucket.failed(name, &error)),
-        Ok((bytes, version)) if version.e_tag.is_some() => Ok((Some(bytes.to_vec()), Seen::Version(version))),
+        Ok((bytes, version)) if version.e_tag.is_some() => {
+            Ok((Some(bytes.to_vec()), ManifestVersion::Version(version)))
+        }
         Ok(_) => Err(Error::new(
             Kind::DestinationUnwritable,
             format!("{}: {} gives it no ETag to hold on to", bucket.location.name_of(name), bucket.access.address),
@@ -40,25 +42,25 @@ pub fn read(bucket: &Bucket, name: &str) -> Result<(Option<Vec<u8>>, Seen)> {
 }
 
 /// Returns an error if the manifest is no longer the one that was seen.
-pub fn make_sure(bucket: &Bucket, seen: &Seen) -> Result<()> {
+pub fn check_unchanged(bucket: &Bucket, seen: &ManifestVersion) -> Result<()> {
     let (now, version) = read(bucket, NAME)?;
-    if is_same(&version, seen) { Ok(()) } else { Err(taken(bucket, now.as_deref())) }
+    if is_same(&version, seen) { Ok(()) } else { Err(changed_by_another(bucket, now.as_deref())) }
 }
 
 /// Puts `bytes` in place of the manifest that was seen. Returns the new version, or a `Locked` error if another
 /// writer has changed the manifest.
-pub fn replace(bucket: &Bucket, seen: &Seen, bytes: &[u8]) -> Result<Seen> {
+pub fn replace(bucket: &Bucket, seen: &ManifestVersion, bytes: &[u8]) -> Result<ManifestVersion> {
     let mut tries = 1;
     loop {
         let (store, path) = (bucket.access.patient.clone(), bucket.path(NAME)?);
         let mode = match seen.clone() {
-            Seen::Nothing => PutMode::Create,
-            Seen::Version(version) => PutMode::Update(version),
+            ManifestVersion::Nothing => PutMode::Create,
+            ManifestVersion::Version(version) => PutMode::Update(version),
         };
         let (options, payload) = (PutOptions { mode, ..PutOptions::default() }, bytes.to_vec());
         let put = bucket.background.wait(async move { store.put_opts(&path, payload.into(), options).await })?;
         let error = match put {
-            Ok(done) => return Ok(Seen::Version(done.into())),
+            Ok(done) => return Ok(ManifestVersion::Version(done.into())),
             Err(error) => error,
         };
         let (now, version) = read(bucket, NAME)?;
@@ -66,7 +68,7 @@ pub fn replace(bucket: &Bucket, seen: &Seen, bytes: &[u8]) -> Result<Seen> {
             return Ok(version);
         }
         if !is_same(&version, seen) {
-            return Err(taken(bucket, now.as_deref()));
+            return Err(changed_by_another(bucket, now.as_deref()));
         }
         if tries == TRIES || matches!(error, Refused::PermissionDenied { .. } | Refused::Unauthenticated { .. }) {
             return Err(bucket.failed(NAME, &error));
@@ -75,16 +77,16 @@ pub fn replace(bucket: &Bucket, seen: &Seen, bytes: &[u8]) -> Result<Seen> {
     }
 }
 
-fn is_same(a: &Seen, b: &Seen) -> bool {
-    let tag = |seen: &Seen| match seen {
-        Seen::Nothing => None,
-        Seen::Version(version) => version.e_tag.clone(),
+fn is_same(a: &ManifestVersion, b: &ManifestVersion) -> bool {
+    let tag = |seen: &ManifestVersion| match seen {
+        ManifestVersion::Nothing => None,
+        ManifestVersion::Version(version) => version.e_tag.clone(),
     };
     tag(a) == tag(b)
 }
 
 /// Makes the error that says who has changed the manifest, as far as it tells.
-fn taken(bucket: &Bucket, now: Option<&[u8]>) -> Error {
+fn changed_by_another(bucket: &Bucket, now: Option<&[u8]>) -> Error {
     let place = bucket.location.name_of(NAME);
     let theirs = now.and_then(|bytes| serde_json::from_slice::<Manifest>(bytes).ok());
     let detail = match (now, theirs) {

@@ -28,42 +28,42 @@ use std::time::Duration;
 use object_store::path::Path;
 use object_store::{ObjectStore as _, ObjectStoreExt as _};
 
-use self::access::Access;
-use self::manifest::Seen;
-use self::upload::{Staged, Upload};
-use super::location::Location;
+use self::access::BucketClients;
+use self::manifest::ManifestVersion;
+use self::upload::{StagedUpload, Upload};
+use super::location::StoreLocation;
 use super::store::{Sink, Store};
 use crate::destinations::objects::blocking::Background;
 use crate::error::{Error, Kind, Result};
 
 /// A prefix of a bucket.
-pub struct Objects {
+pub struct ObjectPrefix {
     bucket: Arc<Bucket>,
     /// The manifest that the next one is to replace. `None` until it was read.
-    seen: Option<Seen>,
+    seen: Option<ManifestVersion>,
 }
 
 /// What the store and the files being written share.
 struct Bucket {
-    location: Location,
-    access: Access,
+    location: StoreLocation,
+    access: BucketClients,
     background: Background,
     /// The files that are whole and wait to appear, by name.
-    staged: Mutex<BTreeMap<String, Staged>>,
+    staged: Mutex<BTreeMap<String, StagedUpload>>,
 }
 
-impl Objects {
+impl ObjectPrefix {
     /// Describes the place, with the credentials and the address that `variables` name. Makes no request. Failed
     /// requests are repeated for `retry_for`.
     pub fn new(
-        location: Location,
+        location: StoreLocation,
         variables: impl IntoIterator<Item = (String, String)>,
         retry_for: Duration,
-    ) -> Result<Objects> {
-        let access = Access::new(&location, variables, retry_for)?;
+    ) -> Result<ObjectPrefix> {
+        let access = BucketClients::new(&location, variables, retry_for)?;
         let background = Background::start()?;
         let staged = Mutex::default();
-        Ok(Objects { bucket: Arc::new(Bucket { location, access, background, staged }), seen: None })
+        Ok(ObjectPrefix { bucket: Arc::new(Bucket { location, access, background, staged }), seen: None })
     }
 }
 
@@ -73,7 +73,7 @@ impl Bucket {
             .map_err(|_| Error::usage(format!("{}: no object can have this name", self.location.name_of(name))))
     }
 
-    fn staged(&self) -> MutexGuard<'_, BTreeMap<String, Staged>> {
+    fn staged(&self) -> MutexGuard<'_, BTreeMap<String, StagedUpload>> {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -91,13 +91,13 @@ impl Bucket {
     }
 }
 
-impl Drop for Objects {
+impl Drop for ObjectPrefix {
     fn drop(&mut self) {
         self.bucket.clear();
     }
 }
 
-impl Store for Objects {
+impl Store for ObjectPrefix {
     fn place(&self) -> String {
         self.bucket.location.to_string()
     }
@@ -114,7 +114,7 @@ impl Store for Objects {
 
     fn publish(&self, names: &[String]) -> Result<()> {
         if let Some(seen) = self.seen.as_ref().filter(|_| !names.is_empty()) {
-            manifest::make_sure(&self.bucket, seen)?;
+            manifest::check_unchanged(&self.bucket, seen)?;
         }
         for name in names {
             let staged = self.bucket.staged().remove(name);

@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 
-use super::super::contract_tests::{self, Held, STREAM, Subject, deliver, delivery};
+use super::super::contract_tests::{self, FakeMirror, STREAM, Subject, deliver, delivery};
 use super::super::files::{self, Files};
 use super::super::format::Format;
 use super::super::manifest::{FileEntry, Manifest, NAME};
-use super::super::{Content, Destination, Terms, csv, jsonl};
+use super::super::{Content, Destination, DestinationTerms, csv, jsonl};
 use super::upload::PART;
 use super::*;
 use crate::destinations::compression::Compression;
@@ -22,7 +22,7 @@ mod proxy;
 use moto::Moto;
 use proxy::Proxy;
 
-const CHANGES: Terms = Terms { content: Content::Changes, publish_always: false };
+const CHANGES: DestinationTerms = DestinationTerms { content: Content::Changes, publish_always: false };
 const BUCKET: &str = "feed";
 const PREFIX: &str = "some/account=a b%c";
 
@@ -32,12 +32,12 @@ fn moto() -> Moto {
     moto
 }
 
-fn place(prefix: &str) -> Location {
-    Location { bucket: BUCKET.into(), prefix: prefix.into() }
+fn place(prefix: &str) -> StoreLocation {
+    StoreLocation { bucket: BUCKET.into(), prefix: prefix.into() }
 }
 
-fn objects(address: &str, prefix: &str) -> Objects {
-    Objects::new(place(prefix), Moto::variables(address), Duration::from_secs(20)).expect("a store")
+fn objects(address: &str, prefix: &str) -> ObjectPrefix {
+    ObjectPrefix::new(place(prefix), Moto::variables(address), Duration::from_secs(20)).expect("a store")
 }
 
 /// A destination under test: change files in a bucket. It writes through `address`; the test reads from the store.
@@ -49,16 +49,16 @@ struct InBucket<'m> {
 }
 
 fn as_csv() -> Box<dyn Format> {
-    Box::new(csv::Options::default())
+    Box::new(csv::CsvOptions::default())
 }
 
 fn as_jsonl() -> Box<dyn Format> {
-    Box::new(jsonl::Options { compression: Compression::Zstd })
+    Box::new(jsonl::JsonlOptions { compression: Compression::Zstd })
 }
 
 #[cfg(feature = "parquet")]
 fn as_parquet() -> Box<dyn Format> {
-    Box::new(super::super::parquet::Options { is_compressed: true })
+    Box::new(super::super::parquet::ParquetOptions { is_compressed: true })
 }
 
 impl<'m> InBucket<'m> {
@@ -120,7 +120,7 @@ fn bytes(n: usize) -> Vec<u8> {
     (0..n).map(|i| u8::try_from(i * 31 % 251).expect("a byte")).collect()
 }
 
-fn write(store: &Objects, name: &str, bytes: &[u8]) {
+fn write(store: &ObjectPrefix, name: &str, bytes: &[u8]) {
     let mut sink = store.stage(name).expect("a file");
     sink.write_all(bytes).and_then(|()| sink.finish()).expect("written");
 }
@@ -177,7 +177,7 @@ fn small_files_wait_in_memory_only_up_to_a_bound() {
     for name in ["a", "b", "c"] {
         write(&store, name, &bytes(PART / 2));
     }
-    let waiting: usize = store.bucket.staged().values().filter(|s| matches!(s, upload::Staged::Small(_))).count();
+    let waiting: usize = store.bucket.staged().values().filter(|s| matches!(s, upload::StagedUpload::Small(_))).count();
     assert_eq!((waiting, moto.uploads(BUCKET)), (2, 1));
     store.clear_staging().expect("cleared");
     assert_eq!((store.bucket.staged().len(), moto.uploads(BUCKET)), (0, 0));
@@ -214,7 +214,7 @@ fn a_lost_answer_is_no_failure() {
 #[test]
 fn a_manifest_of_somebody_else_stays_and_nothing_of_ours_appears() {
     let moto = moto();
-    let mut held = Held::default();
+    let mut held = FakeMirror::default();
     held.put("a", Some(r#"{"_id":"a"}"#));
     let subject = InBucket::new(&moto, "p", as_jsonl);
     let late = |theirs: &dyn Fn()| {
@@ -336,7 +336,7 @@ fn a_profile_that_is_not_read_is_named_where_it_may_be_the_reason() {
         let mut all: BTreeMap<String, String> = Moto::variables(&address).into_iter().collect();
         all.extend(variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
         all.retain(|_, value| !value.is_empty());
-        let mut objects = Objects::new(place("p"), all, Duration::ZERO).expect("a client");
+        let mut objects = ObjectPrefix::new(place("p"), all, Duration::ZERO).expect("a client");
         objects.check("a test").expect_err("refused").detail
     };
     let hint = "; AWS_PROFILE names work, and ~/.aws is not read";
@@ -356,7 +356,7 @@ fn variables_that_cannot_be_right_are_refused() {
         let mut variables: BTreeMap<String, String> = Moto::variables("127.0.0.1:9").into_iter().collect();
         variables.extend(changed.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
         variables.retain(|_, value| !value.is_empty());
-        let error = Objects::new(place("p"), variables, Duration::ZERO).err().expect("refused");
+        let error = ObjectPrefix::new(place("p"), variables, Duration::ZERO).err().expect("refused");
         assert_eq!(error.kind, Kind::Usage);
         assert!(!error.detail.contains("MARKER") && !error.detail.contains("hidden"), "{error}");
         error.detail

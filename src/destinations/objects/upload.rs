@@ -59,7 +59,7 @@ struct Parts {
 }
 
 /// A file that is whole and waits to appear.
-pub enum Staged {
+pub enum StagedUpload {
     /// The bytes of a file kept in memory.
     Small(Bytes),
     /// The parts in the store, and the upload's mark.
@@ -123,10 +123,10 @@ impl Upload {
     }
 
     fn end(&mut self) -> Result<()> {
-        let waiting: usize = self.bucket.staged().values().map(Staged::bytes).sum();
+        let waiting: usize = self.bucket.staged().values().map(StagedUpload::bytes).sum();
         if self.parts.is_none() && waiting + self.buffer.len() <= WAITING {
             let small = std::mem::take(&mut self.buffer).into_boxed_slice();
-            self.bucket.staged().insert(self.name.clone(), Staged::Small(small.into()));
+            self.bucket.staged().insert(self.name.clone(), StagedUpload::Small(small.into()));
             return Ok(());
         }
         if !self.buffer.is_empty() || self.parts.is_none() {
@@ -136,7 +136,7 @@ impl Upload {
             self.arrive()?;
         }
         if let Some(parts) = self.parts.take() {
-            self.bucket.staged().insert(self.name.clone(), Staged::Parts(parts.upload, parts.mark));
+            self.bucket.staged().insert(self.name.clone(), StagedUpload::Parts(parts.upload, parts.mark));
         }
         Ok(())
     }
@@ -171,17 +171,17 @@ impl Drop for Upload {
             part.abort();
         }
         if let Some(parts) = self.parts.take() {
-            Staged::Parts(parts.upload, parts.mark).let_go(&self.bucket);
+            StagedUpload::Parts(parts.upload, parts.mark).let_go(&self.bucket);
         }
     }
 }
 
-impl Staged {
+impl StagedUpload {
     /// Returns the bytes that it holds in memory.
     fn bytes(&self) -> usize {
         match self {
-            Staged::Small(bytes) => bytes.len(),
-            Staged::Parts(..) => 0,
+            StagedUpload::Small(bytes) => bytes.len(),
+            StagedUpload::Parts(..) => 0,
         }
     }
 
@@ -189,11 +189,11 @@ impl Staged {
     pub fn appear(self, bucket: &Bucket, name: &str) -> Result<()> {
         let (store, path) = (bucket.access.patient.clone(), bucket.path(name)?);
         match self {
-            Staged::Small(bytes) => {
+            StagedUpload::Small(bytes) => {
                 let put = bucket.background.wait(async move { store.put(&path, bytes.into()).await })?;
                 put.map(drop).map_err(|error| bucket.failed(name, &error))
             }
-            Staged::Parts(mut upload, mark) => {
+            StagedUpload::Parts(mut upload, mark) => {
                 let (upload, error) = bucket.background.wait(async move {
                     let error = upload.complete().await.err();
                     (upload, error)
@@ -202,7 +202,7 @@ impl Staged {
                 if is_there(bucket, name, &mark)? {
                     return Ok(());
                 }
-                Staged::Parts(upload, mark).let_go(bucket);
+                StagedUpload::Parts(upload, mark).let_go(bucket);
                 Err(bucket.failed(name, &error))
             }
         }
@@ -211,7 +211,7 @@ impl Staged {
     /// Gives the upload up. Returns whether nothing of it is left. What cannot be aborted now stays for the bucket's
     /// own rule.
     pub fn let_go(self, bucket: &Bucket) -> bool {
-        let Staged::Parts(mut upload, _) = self else { return true };
+        let StagedUpload::Parts(mut upload, _) = self else { return true };
         let aborting = async move { tokio::time::timeout(ABORT, upload.abort()).await };
         let aborted = matches!(bucket.background.wait(aborting), Ok(Ok(Ok(()) | Err(Refused::NotFound { .. }))));
         if !aborted {

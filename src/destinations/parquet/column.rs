@@ -9,7 +9,7 @@ use parquet::file::writer::SerializedColumnWriter;
 
 use super::schema;
 use crate::destinations::cells::Cell;
-use crate::streams::{Column, Kind};
+use crate::streams::{Column, ColumnKind};
 
 /// The number of texts handed to the crate at a time. It wants an object for each text.
 const AT_A_TIME: usize = 4096;
@@ -35,9 +35,9 @@ impl Cells {
     /// Begins a column without cells.
     pub fn of(column: &Column) -> Cells {
         let values = match column.kind {
-            Kind::Id | Kind::Text | Kind::Json => Values::Texts(Texts::default()),
-            Kind::Boolean => Values::Booleans(Vec::new()),
-            Kind::Timestamp | Kind::Integer => Values::Integers(Vec::new()),
+            ColumnKind::Id | ColumnKind::Text | ColumnKind::Json => Values::Texts(Texts::default()),
+            ColumnKind::Boolean => Values::Booleans(Vec::new()),
+            ColumnKind::Timestamp | ColumnKind::Integer => Values::Integers(Vec::new()),
         };
         Cells { name: column.name, values, levels: (!schema::is_required(column)).then(Vec::new) }
     }

@@ -7,7 +7,7 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::column::{self, Cells};
 use crate::destinations::cells::Cell;
-use crate::destinations::format::Summed;
+use crate::destinations::format::HashingSink;
 use crate::streams::Column;
 
 /// The rows of a group that is not written yet.
@@ -37,7 +37,7 @@ impl Group {
     }
 
     /// Writes the rows, one column after the other, and empties the group.
-    pub fn write(&mut self, file: &mut SerializedFileWriter<Summed>) -> Result<()> {
+    pub fn write(&mut self, file: &mut SerializedFileWriter<HashingSink>) -> Result<()> {
         let mut group = file.next_row_group()?;
         for column in &mut self.columns {
             if let Some(writer) = group.next_column()? {

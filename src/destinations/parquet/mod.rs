@@ -20,7 +20,7 @@ use std::io;
 
 use ::parquet::errors::ParquetError;
 
-use super::format::{Format, Rows, Summed};
+use super::format::{Format, HashingSink, Rows};
 use super::manifest;
 use crate::streams::Column;
 
@@ -29,12 +29,12 @@ const GROUP: usize = 16 << 20;
 
 /// The options of Parquet files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct ParquetOptions {
     /// Whether the file is compressed with Zstandard.
     pub is_compressed: bool,
 }
 
-impl Format for Options {
+impl Format for ParquetOptions {
     fn extension(&self) -> String {
         "parquet".into()
     }
@@ -43,8 +43,8 @@ impl Format for Options {
         true
     }
 
-    fn described(&self) -> manifest::Format {
-        manifest::Format {
+    fn described(&self) -> manifest::FormatEntry {
+        manifest::FormatEntry {
             kind: "parquet".into(),
             delimiter: None,
             line_end: None,
@@ -55,7 +55,7 @@ impl Format for Options {
         }
     }
 
-    fn begin(&self, sink: Summed, columns: &[Column]) -> io::Result<Box<dyn Rows>> {
+    fn begin(&self, sink: HashingSink, columns: &[Column]) -> io::Result<Box<dyn Rows>> {
         Ok(Box::new(rows::ParquetRows::begin(self, sink, columns, GROUP)?))
     }
 }

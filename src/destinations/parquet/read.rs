@@ -8,24 +8,24 @@ use parquet::record::reader::RowIter;
 
 use super::{failed, schema};
 use crate::destinations::cells::Cell;
-use crate::streams::{Column, Kind};
+use crate::streams::{Column, ColumnKind};
 
 /// The rows of a file.
-pub struct Read {
+pub struct ReadRows {
     columns: Vec<Column>,
     rows: RowIter<'static>,
 }
 
 /// Reads `file`, an open file or its bytes. Returns an error if its columns are not `columns`.
-pub fn read<R: ChunkReader + 'static>(file: R, columns: &[Column]) -> io::Result<Read> {
+pub fn read<R: ChunkReader + 'static>(file: R, columns: &[Column]) -> io::Result<ReadRows> {
     let reader = SerializedFileReader::new(file).map_err(failed)?;
     if reader.metadata().file_metadata().schema() != schema::of(columns).map_err(failed)?.as_ref() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the file has other columns"));
     }
-    Ok(Read { columns: columns.to_vec(), rows: RowIter::from_file_into(Box::new(reader)) })
+    Ok(ReadRows { columns: columns.to_vec(), rows: RowIter::from_file_into(Box::new(reader)) })
 }
 
-impl Iterator for Read {
+impl Iterator for ReadRows {
     type Item = io::Result<Vec<Cell<'static>>>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -41,7 +41,7 @@ impl Iterator for Read {
 fn cell(field: Field, column: &Column) -> io::Result<Cell<'static>> {
     Ok(match field {
         Field::Null => Cell::Null,
-        Field::Str(text) if column.kind == Kind::Json => Cell::Json(text),
+        Field::Str(text) if column.kind == ColumnKind::Json => Cell::Json(text),
         Field::Str(text) => Cell::Text(text.into()),
         Field::Bool(true) => Cell::Plain("true"),
         Field::Bool(false) => Cell::Plain("false"),

@@ -10,12 +10,12 @@ use std::thread::{Builder, JoinHandle};
 use parquet::file::writer::SerializedFileWriter;
 
 use super::group::{self, Group};
-use super::{Options, failed, schema};
+use super::{ParquetOptions, failed, schema};
 use crate::destinations::cells::Cell;
-use crate::destinations::format::{Rows, Summed};
+use crate::destinations::format::{HashingSink, Rows};
 use crate::streams::Column;
 
-type File = SerializedFileWriter<Summed>;
+type File = SerializedFileWriter<HashingSink>;
 
 /// The row group that is being filled, and the file that full ones go to.
 pub struct ParquetRows {
@@ -28,7 +28,12 @@ pub struct ParquetRows {
 
 impl ParquetRows {
     /// Begins a file with row groups of `most` bytes of cells.
-    pub fn begin(options: &Options, sink: Summed, columns: &[Column], most: usize) -> io::Result<ParquetRows> {
+    pub fn begin(
+        options: &ParquetOptions,
+        sink: HashingSink,
+        columns: &[Column],
+        most: usize,
+    ) -> io::Result<ParquetRows> {
         // A row takes at least one definition level in each column.
         let rows = most / (columns.len().max(1) * size_of::<i16>()) + 1;
         let schema = schema::of(columns).map_err(failed)?;
@@ -54,7 +59,7 @@ impl Rows for ParquetRows {
         Ok(true)
     }
 
-    fn end(mut self: Box<Self>) -> io::Result<Summed> {
+    fn end(mut self: Box<Self>) -> io::Result<HashingSink> {
         if self.group.bytes() > 0 {
             self.writing.swap(&mut self.group)?;
         }

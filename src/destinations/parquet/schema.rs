@@ -8,8 +8,8 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
-use super::Options;
-use crate::streams::{Column, Kind};
+use super::ParquetOptions;
+use crate::streams::{Column, ColumnKind};
 
 /// Readers parse this form (`parquet-mr version 1.2.3`), so it must keep it.
 const CREATED_BY: &str = concat!("qpien-sync version ", env!("CARGO_PKG_VERSION"));
@@ -33,17 +33,17 @@ pub fn is_required(column: &Column) -> bool {
 
 fn field(column: &Column) -> Result<Type> {
     let (physical, logical) = match column.kind {
-        Kind::Id | Kind::Text | Kind::Json => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
-        Kind::Boolean => (Physical::BOOLEAN, None),
-        Kind::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
-        Kind::Integer => (Physical::INT64, None),
+        ColumnKind::Id | ColumnKind::Text | ColumnKind::Json => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+        ColumnKind::Boolean => (Physical::BOOLEAN, None),
+        ColumnKind::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
+        ColumnKind::Integer => (Physical::INT64, None),
     };
     let repetition = if is_required(column) { Repetition::REQUIRED } else { Repetition::OPTIONAL };
     Type::primitive_type_builder(column.name, physical).with_logical_type(logical).with_repetition(repetition).build()
 }
 
 /// Returns how a file is written. No row group holds more than `rows` rows.
-pub fn properties(options: &Options, columns: &[Column], rows: usize) -> Result<WriterProperties> {
+pub fn properties(options: &ParquetOptions, columns: &[Column], rows: usize) -> Result<WriterProperties> {
     let compression =
         if options.is_compressed { Compression::ZSTD(ZstdLevel::try_new(LEVEL)?) } else { Compression::UNCOMPRESSED };
     let mut builder = WriterProperties::builder()
@@ -53,7 +53,7 @@ pub fn properties(options: &Options, columns: &[Column], rows: usize) -> Result<
         .set_sorting_columns(order(columns));
     for column in columns {
         let path = ColumnPath::from(column.name);
-        if column.kind == Kind::Id {
+        if column.kind == ColumnKind::Id {
             builder = builder
                 .set_column_bloom_filter_fpp(path.clone(), FALSE_POSITIVES)
                 .set_column_bloom_filter_max_ndv(path.clone(), rows as u64);

@@ -12,18 +12,18 @@ use bytes::Bytes;
 use super::*;
 use crate::destinations::cells::{Cell, EXTRA};
 use crate::destinations::contract_tests::nasty;
-use crate::destinations::rows::{OF_A_CHANGE, Shape};
+use crate::destinations::rows::{OF_A_CHANGE, RowBuilder};
 use crate::destinations::store::Sink;
 use crate::destinations::{Content, Offer};
-use crate::streams::{DateForm, Kind, Stream};
+use crate::streams::{ColumnKind, DateForm, Stream};
 use crate::verdict::{Moved, Verdict};
 
 const COLUMNS: [Column; 6] = [
-    Column { name: "_id", kind: Kind::Id },
-    Column { name: "at", kind: Kind::Timestamp },
-    Column { name: "yes", kind: Kind::Boolean },
-    Column { name: "text", kind: Kind::Text },
-    Column { name: "conversation", kind: Kind::Id },
+    Column { name: "_id", kind: ColumnKind::Id },
+    Column { name: "at", kind: ColumnKind::Timestamp },
+    Column { name: "yes", kind: ColumnKind::Boolean },
+    Column { name: "text", kind: ColumnKind::Text },
+    Column { name: "conversation", kind: ColumnKind::Id },
     EXTRA,
 ];
 
@@ -50,13 +50,13 @@ impl Sink for Kept {
 /// Returns the file of these rows, in row groups of `most` bytes.
 fn file(columns: &[Column], rows: &[Vec<Cell<'_>>], most: usize) -> Bytes {
     let kept = Kept::default();
-    let sink = Summed::new(Box::new(kept.clone()));
-    let options = Options { is_compressed: true };
+    let sink = HashingSink::new(Box::new(kept.clone()));
+    let options = ParquetOptions { is_compressed: true };
     let mut file = Box::new(rows::ParquetRows::begin(&options, sink, columns, most).expect("begin"));
     for row in rows {
         assert!(file.write(row, None).expect("written"));
     }
-    let sum = file.end().and_then(Summed::finish).expect("the end");
+    let sum = file.end().and_then(HashingSink::finish).expect("the end");
     let bytes = std::mem::take(&mut *kept.0.lock().expect("lock"));
     assert_eq!(sum.bytes, bytes.len() as u64);
     bytes.into()
@@ -166,8 +166,8 @@ fn cells_of(n: u8, length: usize) -> Vec<Cell<'static>> {
 
 #[test]
 fn a_file_is_not_larger_than_it_may_be_by_what_is_written_and_what_waits() {
-    let options = Options { is_compressed: false };
-    let sink = Summed::new(Box::new(Kept::default()));
+    let options = ParquetOptions { is_compressed: false };
+    let sink = HashingSink::new(Box::new(Kept::default()));
     let (group, most) = (50_000, 500_000);
     let mut file = rows::ParquetRows::begin(&options, sink, &COLUMNS, group).expect("begin");
     let row = |n: usize| {
@@ -183,7 +183,7 @@ fn a_file_is_not_larger_than_it_may_be_by_what_is_written_and_what_waits() {
     while file.write(&row(count), Some(most)).expect("written or not") {
         count += 1;
     }
-    let sum = Box::new(file).end().and_then(Summed::finish).expect("the end");
+    let sum = Box::new(file).end().and_then(HashingSink::finish).expect("the end");
     assert!(count > 400, "{count}");
     assert!(sum.bytes.abs_diff(most) < group as u64, "{}", sum.bytes);
 }
@@ -253,7 +253,7 @@ fn a_value_of_another_type_goes_into_extra_and_is_counted() {
         as_of: None,
         range: None,
     };
-    let mut shape = Shape::new(&offer, true, DateForm::Iso8601, Content::Snapshot);
+    let mut shape = RowBuilder::new(&offer, true, DateForm::Iso8601, Content::Snapshot);
     let columns = shape.columns();
     let sent = [
         r#"{"_id":"a","content":"fits","autoCreate":true,"createdAt":"2024-03-05T08:09:10.123Z"}"#,
@@ -282,8 +282,8 @@ fn a_value_of_another_type_goes_into_extra_and_is_counted() {
 #[test]
 fn a_cell_that_cannot_stand_in_its_column_is_an_error_that_does_not_quote_it() {
     let write = |row: &[Cell<'_>]| {
-        let sink = Summed::new(Box::new(Kept::default()));
-        let options = Options { is_compressed: true };
+        let sink = HashingSink::new(Box::new(Kept::default()));
+        let options = ParquetOptions { is_compressed: true };
         let mut file = rows::ParquetRows::begin(&options, sink, &COLUMNS, GROUP).expect("begin");
         file.write(row, None).expect_err("refused").to_string()
     };
@@ -311,10 +311,10 @@ fn what_the_sink_says_is_passed_on() {
         }
     }
     let rows = rows(5_000);
-    let options = Options { is_compressed: false };
-    let sink = Summed::new(Box::new(Full));
+    let options = ParquetOptions { is_compressed: false };
+    let sink = HashingSink::new(Box::new(Full));
     let mut file = Box::new(rows::ParquetRows::begin(&options, sink, &COLUMNS, 10_000).expect("begin"));
     let written = rows.iter().try_for_each(|row| file.write(row, None).map(drop));
-    let error = written.and_then(|()| file.end().and_then(Summed::finish)).expect_err("no room");
+    let error = written.and_then(|()| file.end().and_then(HashingSink::finish)).expect_err("no room");
     assert_eq!((error.kind(), error.to_string().as_str()), (io::ErrorKind::StorageFull, "no room"));
 }

@@ -1,10 +1,10 @@
 //! Checks before the first request everything about a database that is known to make a delivery fail. Changes
 //! nothing.
 
-use super::Options;
+use super::PostgresOptions;
 use super::load::{fresh, plan};
 use super::session::Session;
-use crate::destinations::Terms;
+use crate::destinations::DestinationTerms;
 use crate::destinations::postgres::watermark;
 use crate::error::{Error, Kind, Result};
 use crate::streams::Stream;
@@ -13,7 +13,12 @@ use crate::streams::Stream;
 const OLDEST: i32 = 120_000;
 
 /// Checks the server, the user's rights, and the tables of these streams.
-pub fn inspect(session: &Session, options: &Options, terms: Terms, streams: &[Stream]) -> Result<()> {
+pub fn inspect(
+    session: &Session,
+    options: &PostgresOptions,
+    terms: DestinationTerms,
+    streams: &[Stream],
+) -> Result<()> {
     let schema = &options.schema;
     server(session)?;
     rights(session, schema)?;

@@ -1,16 +1,16 @@
 //! Delivers one stream in one transaction.
 
 use super::keys::{self, Aside};
-use super::merge::{self, STAGING, Staged};
+use super::merge::{self, STAGING, StagingContent};
 use super::session::Session;
 use super::tables::{self, Table};
-use super::{Options, wire};
+use super::{PostgresOptions, wire};
 use crate::destinations::cells::EXTRA;
 use crate::destinations::postgres::watermark;
-use crate::destinations::postgres::watermark::Mark;
-use crate::destinations::rows::{OF_A_CHANGE, Shape};
+use crate::destinations::postgres::watermark::Watermark;
+use crate::destinations::rows::{OF_A_CHANGE, RowBuilder};
 use crate::destinations::years::YearsOfColumns;
-use crate::destinations::{Content, Delivery, Offer, Receipt, Terms};
+use crate::destinations::{Content, Delivery, DestinationTerms, Offer, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::failpoints;
 use crate::quantity::counted;
@@ -18,13 +18,13 @@ use crate::record::{Reader, SeqRange};
 use crate::streams::Stream;
 
 /// Describes the table that a stream must have.
-pub fn plan(options: &Options, stream: Stream) -> Table {
+pub fn plan(options: &PostgresOptions, stream: Stream) -> Table {
     let columns = [stream.columns(), &[EXTRA], &OF_A_CHANGE].concat();
     Table::new(&options.schema, stream.name(), &columns, options.tombstones)
 }
 
 /// Returns whether nothing was ever delivered.
-pub fn fresh(mark: Option<&Mark>) -> bool {
+pub fn fresh(mark: Option<&Watermark>) -> bool {
     mark.is_none_or(|mark| mark.columns.is_empty())
 }
 
@@ -44,7 +44,7 @@ pub fn to_empty(schema: &str) -> String {
 
 /// Returns how far a stream has come by its watermark. Returns an error if another mirror than `mirror` filled the
 /// table.
-pub fn reached(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Result<Reached> {
+pub fn reached(session: &Session, options: &PostgresOptions, mirror: &str, stream: Stream) -> Result<Reached> {
     let Some(mark) = watermark::read(session, &options.schema, stream)? else { return Ok(Reached::Seq(0)) };
     if mark.mirror != mirror && !fresh(Some(&mark)) {
         let schema = &options.schema;
@@ -67,9 +67,9 @@ pub struct Load<'l> {
     /// The session that it goes through.
     pub session: &'l Session,
     /// The schema that it goes to, and how.
-    pub options: &'l Options,
+    pub options: &'l PostgresOptions,
     /// The job's settings for the destination.
-    pub terms: Terms,
+    pub terms: DestinationTerms,
     /// What is delivered.
     pub delivery: &'l Delivery,
     /// The mirror that it reads from.
@@ -121,21 +121,21 @@ impl Load<'_> {
                 reached(self.session, self.options, &self.delivery.mirror, stream)?;
                 // The table will show everything that changed up to the mirror's last seq, deletions included.
                 receipt.up_to_seq = self.reader.last_seq()?;
-                (Some(SeqRange { first: 1, last: receipt.up_to_seq }), Staged::Snapshot)
+                (Some(SeqRange { first: 1, last: receipt.up_to_seq }), StagingContent::Snapshot)
             }
             Content::Changes => match (self.wanted(offer)?, offer.range) {
                 (Some(range), _) => {
                     receipt.up_to_seq = range.last;
-                    (Some(range), if range.first == 1 { Staged::Refill } else { Staged::Changes })
+                    (Some(range), if range.first == 1 { StagingContent::Refill } else { StagingContent::Changes })
                 }
                 // The table must be filled from its first change, and this delivery offers no range that begins
                 // there.
                 (None, _) if self.is_damaged(stream)? => return Ok(Receipt { records: 0, ..receipt }),
                 // The range is there already: the answer to its COMMIT was lost.
-                (None, Some(_)) => (None, Staged::Changes),
+                (None, Some(_)) => (None, StagingContent::Changes),
                 (None, None) => {
                     receipt.records = 0;
-                    (None, Staged::Changes)
+                    (None, StagingContent::Changes)
                 }
             },
         };
@@ -169,14 +169,14 @@ impl Load<'_> {
         let columns = table.filled();
         let (seq, records, set_aside) = (receipt.up_to_seq, receipt.records, &receipt.left_out[..]);
         let id = range.filter(|_| content == Content::Changes).map(|_| self.delivery.id.as_str());
-        let delivered = watermark::Delivered { seq, records, columns: &columns, set_aside, id };
+        let delivered = watermark::DeliveryEffect { seq, records, columns: &columns, set_aside, id };
         watermark::write(self.session, schema, self.delivery, offer, content, Some(delivered))?;
         Ok(receipt)
     }
 
     /// Checks that the table became what was written. A rule, a trigger or a policy of the table may have kept a row
     /// as it was without an error.
-    fn make_sure(&self, table: &Table, staged: Staged) -> Result<()> {
+    fn make_sure(&self, table: &Table, staged: StagingContent) -> Result<()> {
         let undone: i64 = self.session.value(&merge::undone(table, staged, self.options.tombstones), &[])?;
         if undone == 0 {
             return Ok(());
@@ -211,7 +211,7 @@ impl Load<'_> {
     /// the years of its timestamps.
     fn stage(&self, offer: &Offer, range: SeqRange, aside: &mut Aside) -> Result<(u64, u64, YearsOfColumns)> {
         let (session, is_snapshot) = (self.session, self.terms.content == Content::Snapshot);
-        let mut shape = Shape::new(offer, true, self.delivery.dates[offer.stream], Content::Changes);
+        let mut shape = RowBuilder::new(offer, true, self.delivery.dates[offer.stream], Content::Changes);
         session
             .run(&format!("CREATE TEMPORARY TABLE {STAGING} ({}) ON COMMIT DROP", tables::staged(&shape.columns())))?;
         let mut copy = session.copy(&format!("COPY {STAGING} FROM STDIN (FORMAT binary)"))?;

@@ -1,7 +1,7 @@
 //! Merges the staging table into the stream's table, in plain set-based statements that every PostgreSQL since 12
 //! has.
 
-use super::Tombstones;
+use super::TombstoneRows;
 use super::tables::{DELETED, OP, Table};
 
 /// The staging table. It ends with its transaction.
@@ -9,7 +9,7 @@ pub const STAGING: &str = "pg_temp._qpien_staging";
 
 /// What the staging table holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Staged {
+pub enum StagingContent {
     /// Changes: a row replaces one with a lower `_seq`.
     Changes,
     /// Every change from the first on, because a column was added after its rows: a row replaces one with a lower or
@@ -21,16 +21,16 @@ pub enum Staged {
 
 /// Returns the statements, in order. They leave an equal row alone, so that the table does not grow if nothing has
 /// changed.
-pub fn statements(table: &Table, staged: Staged, tombstones: Tombstones, has_flags: bool) -> Vec<String> {
+pub fn statements(table: &Table, staged: StagingContent, tombstones: TombstoneRows, has_flags: bool) -> Vec<String> {
     let name = &table.name;
     let mut all = Vec::new();
     match tombstones {
-        Tombstones::Delete => {
+        TombstoneRows::Delete => {
             // The job flagged deleted records earlier, and deletes them now.
             if has_flags {
                 all.push(format!("DELETE FROM {name} WHERE {DELETED}"));
             }
-            all.push(if staged == Staged::Snapshot {
+            all.push(if staged == StagingContent::Snapshot {
                 format!("DELETE FROM {name} AS t WHERE NOT EXISTS (SELECT FROM {STAGING} AS s WHERE s._id = t._id)")
             } else {
                 format!(
@@ -39,7 +39,7 @@ pub fn statements(table: &Table, staged: Staged, tombstones: Tombstones, has_fla
                 )
             });
         }
-        Tombstones::Flag => all.push(if staged == Staged::Snapshot {
+        TombstoneRows::Flag => all.push(if staged == StagingContent::Snapshot {
             format!(
                 "UPDATE {name} AS t SET {DELETED} = true
                  WHERE NOT t.{DELETED} AND NOT EXISTS (SELECT FROM {STAGING} AS s WHERE s._id = t._id)"
@@ -57,11 +57,11 @@ pub fn statements(table: &Table, staged: Staged, tombstones: Tombstones, has_fla
 
 /// Returns the query that counts the rows that did not become what was staged: rows that are missing, older, or there
 /// in spite of their deletion, and for a snapshot rows that should be gone.
-pub fn undone(table: &Table, staged: Staged, tombstones: Tombstones) -> String {
+pub fn undone(table: &Table, staged: StagingContent, tombstones: TombstoneRows) -> String {
     let name = &table.name;
-    let stays = if tombstones == Tombstones::Flag { format!("NOT t.{DELETED} AND ") } else { String::new() };
-    let further = if staged == Staged::Snapshot {
-        let only = if tombstones == Tombstones::Flag { format!("NOT t.{DELETED} AND ") } else { String::new() };
+    let stays = if tombstones == TombstoneRows::Flag { format!("NOT t.{DELETED} AND ") } else { String::new() };
+    let further = if staged == StagingContent::Snapshot {
+        let only = if tombstones == TombstoneRows::Flag { format!("NOT t.{DELETED} AND ") } else { String::new() };
         format!(
             " + (SELECT count(*) FROM {name} AS t WHERE {only}NOT EXISTS (SELECT FROM {STAGING} AS s WHERE s._id = t._id))"
         )
@@ -75,22 +75,22 @@ pub fn undone(table: &Table, staged: Staged, tombstones: Tombstones) -> String {
     )
 }
 
-fn upsert(table: &Table, staged: Staged, tombstones: Tombstones) -> String {
+fn upsert(table: &Table, staged: StagingContent, tombstones: TombstoneRows) -> String {
     let names = table.names();
     let own = |prefix: &str| names.iter().map(|n| format!("{prefix}{n}")).collect::<Vec<_>>();
     let mut set: Vec<String> =
         names.iter().filter(|n| *n != "\"_id\"").map(|n| format!("{n} = excluded.{n}")).collect();
     let (mut there, mut wanted) = (own("t."), own("excluded."));
-    if tombstones == Tombstones::Flag {
+    if tombstones == TombstoneRows::Flag {
         set.push(format!("{DELETED} = false"));
         there.push(format!("t.{DELETED}"));
         wanted.push("false".into());
     }
     let differs = format!("({}) IS DISTINCT FROM ({})", there.join(", "), wanted.join(", "));
     let condition = match staged {
-        Staged::Changes => "t._seq < excluded._seq".into(),
-        Staged::Refill => format!("t._seq <= excluded._seq AND {differs}"),
-        Staged::Snapshot => differs,
+        StagingContent::Changes => "t._seq < excluded._seq".into(),
+        StagingContent::Refill => format!("t._seq <= excluded._seq AND {differs}"),
+        StagingContent::Snapshot => differs,
     };
     format!(
         "INSERT INTO {} AS t ({columns}) SELECT {columns} FROM {STAGING} WHERE {OP} <> 'delete'

@@ -27,7 +27,7 @@ use self::address::Address;
 use self::inspect::inspect;
 use self::load::{Load, Reached, reached};
 use self::session::Session;
-use super::{Delivery, Destination, Filled, Receipt, Terms};
+use super::{Delivery, Destination, DestinationTerms, Filled, Receipt};
 use crate::error::{Error, Kind, Result};
 use crate::record::Reader;
 use crate::record::volatile::Volatile;
@@ -35,7 +35,7 @@ use crate::streams::Stream;
 
 /// What happens to the row of a record that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tombstones {
+pub enum TombstoneRows {
     /// The row is deleted.
     Delete,
     /// The row stays, with `_deleted` true.
@@ -45,11 +45,11 @@ pub enum Tombstones {
 /// The schema of a database to deliver to, and how.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)]
-pub struct Options {
+pub struct PostgresOptions {
     pub address: Address,
     /// In lower case, as PostgreSQL folds a name without quotes.
     pub schema: String,
-    pub tombstones: Tombstones,
+    pub tombstones: TombstoneRows,
     /// How long a delivery waits for a server that cannot be reached. The check before a run does not wait.
     pub retry_for: Duration,
 }
@@ -57,7 +57,7 @@ pub struct Options {
 /// The first and the longest pause between two tries to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
-impl Options {
+impl PostgresOptions {
     /// Returns its name, for display.
     pub fn place(&self) -> String {
         format!("{} (schema {})", self.address.place(), self.schema)
@@ -66,8 +66,8 @@ impl Options {
 
 /// The destination.
 pub struct Postgres {
-    options: Options,
-    terms: Terms,
+    options: PostgresOptions,
+    terms: DestinationTerms,
     streams: Vec<Stream>,
     holder: String,
     session: Option<Session>,
@@ -75,7 +75,7 @@ pub struct Postgres {
 
 impl Postgres {
     /// Makes the destination of these streams. Does not connect.
-    pub fn new(options: Options, terms: Terms, streams: Vec<Stream>) -> Postgres {
+    pub fn new(options: PostgresOptions, terms: DestinationTerms, streams: Vec<Stream>) -> Postgres {
         Postgres { options, terms, streams, holder: String::new(), session: None }
     }
 
@@ -88,7 +88,7 @@ impl Postgres {
     }
 
     /// Returns the state of a stream, or `None` if it was never delivered.
-    pub fn standing(&self, stream: Stream) -> Result<Option<read_back::Standing>> {
+    pub fn standing(&self, stream: Stream) -> Result<Option<read_back::StreamState>> {
         read_back::standing(&self.open("a verification")?, &self.options, stream)
     }
 
@@ -110,7 +110,7 @@ impl Postgres {
         stream: Stream,
         parent: Option<&str>,
         volatile: &Volatile,
-        each: &mut dyn FnMut(read_back::Held) -> Result<()>,
+        each: &mut dyn FnMut(read_back::StoredRow) -> Result<()>,
     ) -> Result<()> {
         read_back::records(&self.open("a verification")?, &self.options, (stream, parent), volatile, each)
     }
@@ -157,7 +157,7 @@ impl Destination for Postgres {
         self.options.place()
     }
 
-    fn terms(&self) -> Terms {
+    fn terms(&self) -> DestinationTerms {
         self.terms
     }
 
@@ -221,7 +221,7 @@ impl Destination for Postgres {
 }
 
 /// Returns the last seq of a stream by its watermark, or 0 if everything must be delivered again.
-fn seq(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Result<i64> {
+fn seq(session: &Session, options: &PostgresOptions, mirror: &str, stream: Stream) -> Result<i64> {
     Ok(match reached(session, options, mirror, stream)? {
         Reached::Seq(seq) => seq,
         Reached::Damaged => 0,
@@ -229,7 +229,7 @@ fn seq(session: &Session, options: &Options, mirror: &str, stream: Stream) -> Re
 }
 
 /// Returns what a stream's watermark records about how its table was filled.
-fn filled(session: &Session, options: &Options, stream: Stream) -> Result<Filled> {
+fn filled(session: &Session, options: &PostgresOptions, stream: Stream) -> Result<Filled> {
     let mark = watermark::read(session, &options.schema, stream)?;
     Ok(mark.map(|mark| Filled { delivery_id: mark.delivery_id, masks: mark.masks }).unwrap_or_default())
 }

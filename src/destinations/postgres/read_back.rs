@@ -10,21 +10,21 @@ use crate::destinations::postgres::load::plan;
 use crate::destinations::postgres::session::Session;
 use crate::destinations::postgres::tables::quoted;
 use crate::destinations::postgres::watermark;
-use crate::destinations::postgres::watermark::Mark;
-use crate::destinations::postgres::{Options, wire};
+use crate::destinations::postgres::watermark::Watermark;
+use crate::destinations::postgres::{PostgresOptions, wire};
 use crate::destinations::rows::OF_A_CHANGE;
 use crate::destinations::typed_columns;
 use crate::error::Result;
 use crate::record::Change;
 use crate::record::volatile::Volatile;
-use crate::streams::{Column, Kind, Stream};
+use crate::streams::{Column, ColumnKind, Stream};
 
 /// The number of rows fetched at a time.
 const FETCH: usize = 10_000;
 
 /// The state of a stream in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct StreamState {
     /// The mirror that it comes from.
     pub mirror: String,
     /// The seq that it has reached.
@@ -44,7 +44,7 @@ pub struct Standing {
 /// A record in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct Held {
+pub struct StoredRow {
     pub id: String,
     pub seq: Option<i64>,
     pub parent: Option<String>,
@@ -53,7 +53,7 @@ pub struct Held {
 }
 
 /// Returns the state of a stream, or `None` if it was never delivered.
-pub fn standing(session: &Session, options: &Options, stream: Stream) -> Result<Option<Standing>> {
+pub fn standing(session: &Session, options: &PostgresOptions, stream: Stream) -> Result<Option<StreamState>> {
     if !watermark::exists(session, &options.schema)? {
         return Ok(None);
     }
@@ -61,11 +61,11 @@ pub fn standing(session: &Session, options: &Options, stream: Stream) -> Result<
     let is_nothing = crate::destinations::postgres::load::fresh(Some(&mark));
     let faults = if is_nothing { Vec::new() } else { faults(session, options, stream, &mark)? };
     let (seq, run) = (mark.seq, mark.run.unwrap_or(0));
-    let Mark { mirror, delivery_id, masks, .. } = mark;
-    Ok(Some(Standing { mirror, seq, run, delivery_id, masks, is_nothing, faults }))
+    let Watermark { mirror, delivery_id, masks, .. } = mark;
+    Ok(Some(StreamState { mirror, seq, run, delivery_id, masks, is_nothing, faults }))
 }
 
-fn faults(session: &Session, options: &Options, stream: Stream, mark: &Mark) -> Result<Vec<String>> {
+fn faults(session: &Session, options: &PostgresOptions, stream: Stream, mark: &Watermark) -> Result<Vec<String>> {
     let table = plan(options, stream);
     let Some(found) = table.look(session)? else { return Ok(vec![format!("{} is not there", table.told())]) };
     let lost = found.lacks(&mark.columns);
@@ -85,7 +85,7 @@ fn printed(stream: Stream) -> Vec<Column> {
 
 /// Returns the print of a change as it is delivered, from the cells of its row. Volatile values are left out, because
 /// the mirror keeps the newest ones and delivers them only with the record's next change.
-pub fn print(stream: Stream, change: &Change<'_>, cells: &[Cell<'_>], volatile: &Volatile) -> i64 {
+pub fn row_hash(stream: Stream, change: &Change<'_>, cells: &[Cell<'_>], volatile: &Volatile) -> i64 {
     let own = cells.len() - OF_A_CHANGE.len();
     debug_assert_eq!(cells[own], Cell::Integer(change.seq));
     let columns = printed(stream);
@@ -96,8 +96,8 @@ pub fn print(stream: Stream, change: &Change<'_>, cells: &[Cell<'_>], volatile: 
 /// Returns a value without its volatile parts, in the bytes that the server sends. `None` if nothing remains.
 fn settled<'v>(column: &Column, value: Option<&'v [u8]>, volatile: &Volatile) -> Option<Cow<'v, [u8]>> {
     let text = match column.kind {
-        Kind::Id | Kind::Text | Kind::Json => value.and_then(|value| std::str::from_utf8(value).ok()),
-        Kind::Boolean | Kind::Timestamp | Kind::Integer => None,
+        ColumnKind::Id | ColumnKind::Text | ColumnKind::Json => value.and_then(|value| std::str::from_utf8(value).ok()),
+        ColumnKind::Boolean | ColumnKind::Timestamp | ColumnKind::Integer => None,
     };
     match text {
         Some(text) => volatile.settled_cell(column, text).map(|settled| match settled {
@@ -125,10 +125,10 @@ impl<'v> FromSql<'v> for Raw<'v> {
 /// another stream.
 pub fn records(
     session: &Session,
-    options: &Options,
+    options: &PostgresOptions,
     (stream, parent): (Stream, Option<&str>),
     volatile: &Volatile,
-    each: &mut dyn FnMut(Held) -> Result<()>,
+    each: &mut dyn FnMut(StoredRow) -> Result<()>,
 ) -> Result<()> {
     let table = plan(options, stream);
     let flagged = table.look(session)?.is_some_and(|found| found.has_flags());
@@ -150,7 +150,7 @@ pub fn records(
             let raw = |at| row.get::<_, Option<Raw<'_>>>(3 + at).map(|Raw(bytes)| bytes);
             let values = columns.iter().enumerate().map(|(at, column)| settled(column, raw(at), volatile));
             let print = wire::print_of(values);
-            each(Held { id: row.get(0), seq: row.get(1), parent: row.get(2), print })?;
+            each(StoredRow { id: row.get(0), seq: row.get(1), parent: row.get(2), print })?;
         }
     }
 }

@@ -4,10 +4,10 @@
 //! columns of its own that are missing. It refuses a column of another type, because somebody changed it for a reason
 //! that the program does not know.
 
-use super::Tombstones;
+use super::TombstoneRows;
 use super::session::Session;
 use crate::error::{Error, Kind, Result};
-use crate::streams::{Column, Kind as Holds};
+use crate::streams::{Column, ColumnKind as Holds};
 
 /// The column that tells what became of a record. It is staged, and not kept in the table.
 pub const OP: &str = "_op";
@@ -35,7 +35,7 @@ pub struct Table {
 
 /// What the server has of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct ServerTable {
     /// The columns' names and types, as the server writes them.
     columns: Vec<(String, String)>,
     is_table: bool,
@@ -43,7 +43,7 @@ pub struct Found {
     is_keyed: bool,
 }
 
-impl Found {
+impl ServerTable {
     /// Returns whether all of these columns exist.
     pub fn has(&self, columns: &[String]) -> bool {
         self.lacks(columns).is_empty()
@@ -89,10 +89,10 @@ pub fn staged(columns: &[Column]) -> String {
 
 impl Table {
     /// Describes the table for rows that are staged with the columns `rows`.
-    pub fn new(schema: &str, stream: &str, rows: &[Column], tombstones: Tombstones) -> Table {
+    pub fn new(schema: &str, stream: &str, rows: &[Column], tombstones: TombstoneRows) -> Table {
         let kept = rows.iter().filter(|c| c.name != OP);
         let mut columns: Vec<Wanted> = kept.map(|c| Wanted { name: c.name, kind: c.kind, rest: rest(c) }).collect();
-        if tombstones == Tombstones::Flag {
+        if tombstones == TombstoneRows::Flag {
             columns.push(Wanted { name: DELETED, kind: Holds::Boolean, rest: " NOT NULL DEFAULT false" });
         }
         let name = format!("{}.{}", quoted(schema), quoted(stream));
@@ -115,7 +115,7 @@ impl Table {
     }
 
     /// Looks the table up. Returns `None` if it does not exist.
-    pub fn look(&self, session: &Session) -> Result<Option<Found>> {
+    pub fn look(&self, session: &Session) -> Result<Option<ServerTable>> {
         let (schema, table) = (&self.plain.0, &self.plain.1);
         let of = session.rows(
             "SELECT c.relkind IN ('r', 'p'),
@@ -133,7 +133,7 @@ impl Table {
              WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped",
             &[schema, table],
         )?;
-        Ok(Some(Found {
+        Ok(Some(ServerTable {
             columns: columns.iter().map(|row| (row.get(0), row.get(1))).collect(),
             is_table: of.get(0),
             is_keyed: of.get(1),
@@ -141,7 +141,7 @@ impl Table {
     }
 
     /// Returns an error if the table that exists cannot become this one.
-    pub fn fits(&self, found: &Found) -> Result<()> {
+    pub fn fits(&self, found: &ServerTable) -> Result<()> {
         let refused = |why: String| Err(Error::new(Kind::DestinationRefused, why));
         let told = self.told();
         if !found.is_table {
@@ -180,13 +180,13 @@ impl Table {
         self.columns.iter().filter(|c| c.name != DELETED).map(|c| folded(c.name)).collect()
     }
 
-    fn missing<'t>(&'t self, found: &'t Found) -> impl Iterator<Item = &'t Wanted> {
+    fn missing<'t>(&'t self, found: &'t ServerTable) -> impl Iterator<Item = &'t Wanted> {
         self.columns.iter().filter(|c| found.columns.iter().all(|(name, _)| *name != folded(c.name)))
     }
 
     /// Returns the statement that creates the table or adds its missing columns. Returns `None` if nothing is
     /// missing.
-    pub fn statement(&self, found: Option<&Found>) -> Option<String> {
+    pub fn statement(&self, found: Option<&ServerTable>) -> Option<String> {
         let Some(found) = found else {
             let columns: Vec<String> = self.columns.iter().map(Wanted::definition).collect();
             return Some(format!("CREATE TABLE {} ({}, PRIMARY KEY (_id))", self.name, columns.join(", ")));
@@ -218,7 +218,7 @@ mod tests {
     use crate::destinations::rows::OF_A_CHANGE;
     use crate::streams;
 
-    fn table(tombstones: Tombstones) -> Table {
+    fn table(tombstones: TombstoneRows) -> Table {
         let columns = [
             Column { name: "_id", kind: Holds::Id },
             Column { name: "firstName", kind: Holds::Text },
@@ -227,14 +227,14 @@ mod tests {
         Table::new("s", "contacts", &[&columns[..], &OF_A_CHANGE[..]].concat(), tombstones)
     }
 
-    fn found(columns: &[(&str, &str)]) -> Found {
+    fn found(columns: &[(&str, &str)]) -> ServerTable {
         let columns = columns.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
-        Found { columns, is_table: true, is_keyed: true }
+        ServerTable { columns, is_table: true, is_keyed: true }
     }
 
     #[test]
     fn it_is_made_and_added_to() {
-        let made = table(Tombstones::Flag).statement(None).expect("a statement");
+        let made = table(TombstoneRows::Flag).statement(None).expect("a statement");
         assert_eq!(
             made,
             "CREATE TABLE \"s\".\"contacts\" (\"_id\" text COLLATE \"C\", \"firstname\" text, \"createdat\" timestamp with time zone, \
@@ -245,7 +245,7 @@ mod tests {
             [("_id", "text"), ("firstname", "text"), ("mine", "jsonb"), ("createdat", "timestamp with time zone")];
         let all = [&all[..], &[("_seq", "bigint"), ("_synced_at", "timestamp with time zone"), ("_run_id", "bigint")]]
             .concat();
-        let table = table(Tombstones::Delete);
+        let table = table(TombstoneRows::Delete);
         assert_eq!(table.statement(Some(&found(&all))), None);
         assert!(found(&all).has(&table.filled()) && table.fits(&found(&all)).is_ok());
         let without = found(&all[..5]);
@@ -254,21 +254,21 @@ mod tests {
             "ALTER TABLE \"s\".\"contacts\" ADD COLUMN \"_synced_at\" timestamp with time zone, ADD COLUMN \"_run_id\" bigint"
         );
         assert!(!without.has(&table.filled()));
-        assert_eq!(self::table(Tombstones::Flag).filled(), table.filled(), "the flag comes with its value");
+        assert_eq!(self::table(TombstoneRows::Flag).filled(), table.filled(), "the flag comes with its value");
     }
 
     #[test]
     fn what_stands_in_the_way_is_named_with_what_to_do() {
-        let table = table(Tombstones::Delete);
-        let refused = |found: Found| table.fits(&found).expect_err("refused").detail;
+        let table = table(TombstoneRows::Delete);
+        let refused = |found: ServerTable| table.fits(&found).expect_err("refused").detail;
         assert_eq!(
             refused(found(&[("_id", "text"), ("createdat", "date")])),
             "the column createdat of s.contacts is date and must be timestamp with time zone: \
              ALTER TABLE s.contacts ALTER COLUMN createdat TYPE timestamp with time zone, or drop the column (it is made and filled again)"
         );
         assert!(refused(found(&[("mine", "text")])).contains("_id"));
-        assert!(refused(Found { is_keyed: false, ..found(&[("_id", "text")]) }).contains("ADD PRIMARY KEY"));
-        assert!(refused(Found { is_table: false, ..found(&[("_id", "text")]) }).contains("no table"));
+        assert!(refused(ServerTable { is_keyed: false, ..found(&[("_id", "text")]) }).contains("ADD PRIMARY KEY"));
+        assert!(refused(ServerTable { is_table: false, ..found(&[("_id", "text")]) }).contains("no table"));
     }
 
     #[test]

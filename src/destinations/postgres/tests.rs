@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::destinations::Content;
-use crate::destinations::contract_tests::{self, Held, STREAM, Subject, deliver, delivery};
+use crate::destinations::contract_tests::{self, FakeMirror, STREAM, Subject, deliver, delivery};
 use crate::record::SeqRange;
 use crate::verdict::Verdict;
 
@@ -17,19 +17,19 @@ struct InSchema<'s> {
     server: &'s Server,
     schema: &'static str,
     content: Content,
-    tombstones: Tombstones,
+    tombstones: TombstoneRows,
 }
 
 impl InSchema<'_> {
     fn of<'s>(server: &'s Server, schema: &'static str) -> InSchema<'s> {
-        InSchema { server, schema, content: Content::Changes, tombstones: Tombstones::Delete }
+        InSchema { server, schema, content: Content::Changes, tombstones: TombstoneRows::Delete }
     }
 
     fn destination(&self) -> Postgres {
         let address = Address::read(&self.server.url("postgres")).expect("a URL");
         let (schema, retry_for) = (self.schema.into(), Duration::ZERO);
-        let options = Options { address, schema, tombstones: self.tombstones, retry_for };
-        Postgres::new(options, Terms { content: self.content, publish_always: false }, vec![STREAM])
+        let options = PostgresOptions { address, schema, tombstones: self.tombstones, retry_for };
+        Postgres::new(options, DestinationTerms { content: self.content, publish_always: false }, vec![STREAM])
     }
 
     fn ask(&self, sql: &str) -> String {
@@ -40,7 +40,7 @@ impl InSchema<'_> {
         self.destination().check("a test").expect_err("refused")
     }
 
-    fn hand(&self, held: &Held, range: Option<SeqRange>, mirror: &str) -> Result<Vec<Receipt>> {
+    fn hand(&self, held: &FakeMirror, range: Option<SeqRange>, mirror: &str) -> Result<Vec<Receipt>> {
         let mut destination = self.destination();
         destination.check("a test")?;
         destination.deliver(&delivery(range, Verdict::Continuous, mirror), held)
@@ -56,7 +56,7 @@ impl Subject for InSchema<'_> {
         if self.ask("SELECT count(*) FROM pg_tables WHERE schemaname = '@' AND tablename = 'contacts'") == "0" {
             return BTreeMap::new();
         }
-        let flagged = if self.tombstones == Tombstones::Flag { "WHERE NOT _deleted" } else { "" };
+        let flagged = if self.tombstones == TombstoneRows::Flag { "WHERE NOT _deleted" } else { "" };
         let row = |row: &serde_json::Value| {
             let id = row["_id"].as_str().expect("an id").to_owned();
             let own = STREAM.columns().iter().filter_map(|c| {
@@ -85,8 +85,8 @@ fn contact(id: &str, name: &str) -> String {
         .to_string()
 }
 
-fn some(ids: &[&str]) -> Held {
-    let mut held = Held::default();
+fn some(ids: &[&str]) -> FakeMirror {
+    let mut held = FakeMirror::default();
     for id in ids {
         held.put(id, Some(&contact(id, &format!("name of {id}"))));
     }
@@ -97,9 +97,9 @@ fn some(ids: &[&str]) -> Held {
 fn it_holds_to_the_contract() {
     let server = Server::start();
     contract_tests::hold_to_the_contract(&InSchema::of(&server, "deletes"));
-    let flags = InSchema { tombstones: Tombstones::Flag, ..InSchema::of(&server, "flags") };
+    let flags = InSchema { tombstones: TombstoneRows::Flag, ..InSchema::of(&server, "flags") };
     contract_tests::hold_to_the_contract(&flags);
-    // With `Tombstones::Flag`, the row of a deleted record stays as it was, with the seq of the tombstone.
+    // With `TombstoneRows::Flag`, the row of a deleted record stays as it was, with the seq of the tombstone.
     let mut held = some(&["a", "b"]);
     let flags = InSchema { schema: "stays", ..flags };
     deliver(&flags, &held);
@@ -112,7 +112,7 @@ fn it_holds_to_the_contract() {
     );
     // If the job now says to delete such rows, they are deleted.
     held.put("c", Some(&contact("c", "new")));
-    let deletes = InSchema { tombstones: Tombstones::Delete, ..flags };
+    let deletes = InSchema { tombstones: TombstoneRows::Delete, ..flags };
     deliver(&deletes, &held);
     assert_eq!(deletes.ask("SELECT _id FROM @.contacts ORDER BY _id"), "b\nc");
     // Values that PostgreSQL cannot hold are counted, and moments are exact.
@@ -309,7 +309,7 @@ fn no_value_is_quoted_in_an_error() {
     subject.hand(&held, Some(SeqRange { first: 2, last: 2 }), "m").expect("delivered");
     // A wrong password is not quoted either.
     let wrong = server.url("postgres").replace("PASSWORDMARKER", "OTHERMARKER");
-    let options = Options { address: Address::read(&wrong).expect("a URL"), ..subject.destination().options };
+    let options = PostgresOptions { address: Address::read(&wrong).expect("a URL"), ..subject.destination().options };
     let told = Postgres::new(options, subject.destination().terms, vec![STREAM]).check("a test").expect_err("refused");
     assert!(told.detail.contains("password authentication failed") && !told.detail.contains("OTHERMARKER"), "{told}");
 }

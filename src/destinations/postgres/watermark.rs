@@ -24,7 +24,7 @@ const LATER: [(&str, &str); 4] = [
 
 /// A stream's watermark.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct Watermark {
     /// The mirror that feeds the stream.
     pub mirror: String,
     /// The seq up to which everything is there.
@@ -46,7 +46,7 @@ pub struct Mark {
 /// What a delivery has done for a stream.
 #[derive(Debug, Clone, Copy)]
 #[allow(missing_docs)]
-pub struct Delivered<'d> {
+pub struct DeliveryEffect<'d> {
     pub seq: i64,
     pub records: u64,
     pub columns: &'d [String],
@@ -127,7 +127,7 @@ pub fn fits(session: &Session, schema: &str, content: Content) -> Result<()> {
 }
 
 /// Reads a stream's watermark, or returns `None` if there is none.
-pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Mark>> {
+pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Watermark>> {
     // A table that an earlier version made may lack a column.
     let sql = format!(
         "SELECT mirror, seq, records, columns, run_id, to_jsonb(mark) ->> 'masks', to_jsonb(mark) ->> 'delivery_id',
@@ -137,7 +137,7 @@ pub fn read(session: &Session, schema: &str, stream: Stream) -> Result<Option<Ma
     );
     let rows = session.rows(&sql, &[&stream.name()])?;
     let Some(row) = rows.first() else { return Ok(None) };
-    Ok(Some(Mark {
+    Ok(Some(Watermark {
         mirror: row.get(0),
         seq: row.get(1),
         records: row.get(2),
@@ -164,7 +164,7 @@ pub fn write(
     delivery: &Delivery,
     offer: &Offer,
     content: Content,
-    delivered: Option<Delivered<'_>>,
+    delivered: Option<DeliveryEffect<'_>>,
 ) -> Result<()> {
     let status = match (delivered, offer.verdict.is_complete()) {
         (None, _) => "held",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::discovery::infer::values::sensible;
+use crate::discovery::infer::values::complete_value;
 use crate::discovery::names::{ARGUMENTS, Role, SINCE, folded};
 use crate::discovery::schema::{Argument, Schema, Type, TypeRef};
 
@@ -200,7 +200,7 @@ fn insist(schema: &Schema, argument: &Argument, above: &str, given: &[&str], nee
                 needs.constants.insert(path, "{}".into());
             }
         }
-        ty if argument.is_needed() => match sensible(argument, ty) {
+        ty if argument.is_needed() => match complete_value(argument, ty) {
             Some(literal) => {
                 needs.constants.insert(path, literal);
             }

@@ -14,7 +14,7 @@ const DEPTH: usize = 4;
 
 /// A query that may list a stream.
 #[derive(Debug)]
-pub struct Candidate<'s> {
+pub struct ListCandidate<'s> {
     /// The root field.
     pub field: &'s Field,
     /// The dotted path to the records. Empty for a bare list.
@@ -26,7 +26,7 @@ pub struct Candidate<'s> {
     score: f64,
 }
 
-impl Candidate<'_> {
+impl ListCandidate<'_> {
     /// Returns whether it lists the records of one conversation only.
     pub fn is_of_parent(&self) -> bool {
         self.sorted.roles.get(&Role::Parent).is_some_and(|(_, needed)| *needed)
@@ -35,7 +35,7 @@ impl Candidate<'_> {
 
 /// Returns the path of a field on the way to the records that has paging arguments of its own, and these arguments. A
 /// question can only give arguments to its root field, so it might get only a first page of such a field.
-pub fn paged_within(schema: &Schema, candidate: &Candidate<'_>) -> Option<(String, Vec<String>)> {
+pub fn paged_within(schema: &Schema, candidate: &ListCandidate<'_>) -> Option<(String, Vec<String>)> {
     let mut ty = &candidate.field.ty;
     let mut path = Vec::new();
     for name in candidate.items.split('.') {
@@ -66,7 +66,7 @@ pub struct Members {
 }
 
 /// Returns the queries that may list a stream, likeliest first.
-pub fn candidates(schema: &Schema, stream: Stream) -> Vec<Candidate<'_>> {
+pub fn candidates(schema: &Schema, stream: Stream) -> Vec<ListCandidate<'_>> {
     let mut all = Vec::new();
     for field in schema.fields(&schema.query) {
         let mut found = Vec::new();
@@ -74,7 +74,7 @@ pub fn candidates(schema: &Schema, stream: Stream) -> Vec<Candidate<'_>> {
         for (items, entity) in found {
             let sorted = arguments::sort(schema, &field.arguments);
             let score = score(schema, stream, field, &items, &entity, &sorted);
-            let mut candidate = Candidate { field, items: items.join("."), entity, sorted, score };
+            let mut candidate = ListCandidate { field, items: items.join("."), entity, sorted, score };
             candidate.score -= if paged_within(schema, &candidate).is_some() { 1.0 } else { 0.0 };
             all.push(candidate);
         }
@@ -85,7 +85,7 @@ pub fn candidates(schema: &Schema, stream: Stream) -> Vec<Candidate<'_>> {
 
 /// Returns the query of this name as the list of a stream. Its rows are the stream's records, whatever their type.
 /// `items` is the path to them; without it the path is found. Returns `None` if there is no such query.
-pub fn named<'s>(schema: &'s Schema, stream: Stream, name: &str, items: Option<&str>) -> Option<Candidate<'s>> {
+pub fn named<'s>(schema: &'s Schema, stream: Stream, name: &str, items: Option<&str>) -> Option<ListCandidate<'s>> {
     let field = schema.fields(&schema.query).iter().find(|f| f.name == name)?;
     let mut found = Vec::new();
     rows(schema, &field.ty, &mut Vec::new(), &mut found);
@@ -102,7 +102,7 @@ pub fn named<'s>(schema: &'s Schema, stream: Stream, name: &str, items: Option<&
     };
     let (items, entity) = best?;
     let sorted = arguments::sort(schema, &field.arguments);
-    Some(Candidate { field, items, entity, sorted, score: 0.0 })
+    Some(ListCandidate { field, items, entity, sorted, score: 0.0 })
 }
 
 /// Finds every path to a list of objects, with the type of these objects.
@@ -209,7 +209,7 @@ fn score(schema: &Schema, stream: Stream, field: &Field, items: &[String], entit
 }
 
 /// Returns the paths of the members of a candidate's envelope.
-pub fn members(schema: &Schema, candidate: &Candidate<'_>) -> Members {
+pub fn members(schema: &Schema, candidate: &ListCandidate<'_>) -> Members {
     let mut members = Members::default();
     if candidate.items.is_empty() {
         return members;

@@ -20,7 +20,7 @@ pub mod values;
 use toml::{Table, Value};
 
 use crate::discovery::infer::arguments::{Needs, Since};
-pub use crate::discovery::infer::overrides::Written;
+pub use crate::discovery::infer::overrides::StreamOverrides;
 pub use crate::discovery::infer::stream::{entity_of, stream};
 pub use crate::discovery::infer::token::token;
 pub use crate::discovery::infer::unresolved::Open;

@@ -9,7 +9,7 @@ use crate::discovery::schema::{Field, Schema};
 use crate::streams::Stream;
 
 /// `[source.dialect.streams.NAME]` of a job file.
-pub struct Written<'j> {
+pub struct StreamOverrides<'j> {
     stream: Stream,
     own: Option<&'j Table>,
 }
@@ -17,11 +17,11 @@ pub struct Written<'j> {
 /// The keys whose values are paths in an answer.
 const MEMBERS: [&str; 8] = ["items", "total", "has_next", "next_cursor", "row_cursor", "success", "code", "message"];
 
-impl<'j> Written<'j> {
+impl<'j> StreamOverrides<'j> {
     /// Returns a job's lines on this stream.
-    pub fn of(job: &'j Table, stream: Stream) -> Written<'j> {
+    pub fn of(job: &'j Table, stream: Stream) -> StreamOverrides<'j> {
         let own = job.get("streams").and_then(|streams| streams.get(stream.name())).and_then(Value::as_table);
-        Written { stream, own }
+        StreamOverrides { stream, own }
     }
 
     fn value(&self, key: &str) -> Option<&'j Value> {

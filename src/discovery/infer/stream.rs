@@ -5,8 +5,8 @@ use toml::{Table, Value};
 use crate::dialect::StreamDialect;
 use crate::discovery::infer::entity::Selection;
 use crate::discovery::infer::list;
-use crate::discovery::infer::list::Candidate;
-use crate::discovery::infer::overrides::Written;
+use crate::discovery::infer::list::ListCandidate;
+use crate::discovery::infer::overrides::StreamOverrides;
 use crate::discovery::infer::unresolved::{Open, unfilled};
 use crate::discovery::infer::{Finding, Settled, arguments, certainty, constants, entity, text};
 use crate::discovery::names;
@@ -17,20 +17,20 @@ use crate::streams::Stream;
 /// Settles one stream. Returns `None` if the schema has no query for it at all. If the job names a query, that one is
 /// used, whatever it lists. What the job's lines answer is not open, unless the schema shows that they are wrong.
 pub fn stream(schema: &Schema, stream: Stream, job: &Table) -> Option<Settled> {
-    let own = Written::of(job, stream);
+    let own = StreamOverrides::of(job, stream);
     if let Some(open) = own.no_such_query(schema) {
         return Some(Settled { open: vec![open], ..Settled::default() });
     }
     let mut settled = settle(schema, stream, &own)?;
     settled.open.retain(|open| !open.is_answered(job));
-    let over = Written::of(&settled.table, stream);
+    let over = StreamOverrides::of(&settled.table, stream);
     let of = |key: &str| own.text(key).or_else(|| over.text(key)).unwrap_or_default();
     let wrong = own.wrong(schema, of("operation"), of("list.items"));
     settled.open.extend(wrong);
     Some(settled)
 }
 
-fn settle(schema: &Schema, stream: Stream, own: &Written<'_>) -> Option<Settled> {
+fn settle(schema: &Schema, stream: Stream, own: &StreamOverrides<'_>) -> Option<Settled> {
     let candidates = list::candidates(schema, stream);
     let best = match own.text("operation") {
         Some(name) => list::named(schema, stream, name, own.text("list.items")),
@@ -102,8 +102,8 @@ fn settle(schema: &Schema, stream: Stream, own: &Written<'_>) -> Option<Settled>
 
 /// Leaves the query open if its name says that it lists only some of the records. Otherwise notes the other lists of
 /// the same records, which are not read.
-fn others(schema: &Schema, stream: Stream, best: &Candidate<'_>, settled: &mut Settled) {
-    let of_its_own = |c: &Candidate<'_>| {
+fn others(schema: &Schema, stream: Stream, best: &ListCandidate<'_>, settled: &mut Settled) {
+    let of_its_own = |c: &ListCandidate<'_>| {
         c.entity == best.entity
             && c.sorted.needs.open.is_empty()
             && (stream.definition().parent.is_some() || !c.is_of_parent())
@@ -135,8 +135,8 @@ fn others(schema: &Schema, stream: Stream, best: &Candidate<'_>, settled: &mut S
 fn fields(
     schema: &Schema,
     stream: Stream,
-    best: &Candidate<'_>,
-    own: &Written<'_>,
+    best: &ListCandidate<'_>,
+    own: &StreamOverrides<'_>,
     settled: &mut Settled,
     table: &mut Table,
 ) {
@@ -175,8 +175,8 @@ fn fields(
 fn parent(
     schema: &Schema,
     stream: Stream,
-    best: &Candidate<'_>,
-    own: &Written<'_>,
+    best: &ListCandidate<'_>,
+    own: &StreamOverrides<'_>,
     table: &mut Table,
 ) -> Option<(String, bool)> {
     stream.definition().parent?;
@@ -196,7 +196,7 @@ pub fn entity_of<'s>(schema: &'s Schema, part: &StreamDialect) -> Option<&'s str
 }
 
 /// Settles how a list is paged and where its envelope holds what.
-fn list_table(schema: &Schema, best: &Candidate<'_>) -> Table {
+fn list_table(schema: &Schema, best: &ListCandidate<'_>) -> Table {
     let members = list::members(schema, best);
     let role = |role: Role| best.sorted.roles.get(&role).map(|(path, _)| path.clone());
     let cursors = !members.next_cursor.is_empty() || !members.row_cursor.is_empty();
@@ -226,7 +226,7 @@ fn list_table(schema: &Schema, best: &Candidate<'_>) -> Table {
 
 /// Leaves a list open that no known argument pages, that still takes a number, and whose answers do not say where it
 /// ends. Its first page could otherwise pass for the whole list.
-fn perhaps_paged(best: &Candidate<'_>, place: &str, list: &Table) -> Option<Open> {
+fn perhaps_paged(best: &ListCandidate<'_>, place: &str, list: &Table) -> Option<Open> {
     let told = |key: &str| list.get(key).and_then(Value::as_str).is_some_and(|path| !path.is_empty());
     let unpaged = list.get("paging").and_then(Value::as_str) == Some("none");
     let mut numbers = best.sorted.numbers.iter().map(|(path, _)| path.as_str());
@@ -249,7 +249,7 @@ fn perhaps_paged(best: &Candidate<'_>, place: &str, list: &Table) -> Option<Open
 
 /// Leaves a list open that is paged inside a record or a group of queries. It would be taken for unpaged, and its
 /// first page for the whole list.
-fn paged_within(schema: &Schema, best: &Candidate<'_>, place: &str) -> Option<Open> {
+fn paged_within(schema: &Schema, best: &ListCandidate<'_>, place: &str) -> Option<Open> {
     let (path, arguments) = list::paged_within(schema, best)?;
     let taken: Vec<String> = arguments.iter().map(|name| format!("`{name}`")).collect();
     Some(Open {
@@ -265,7 +265,7 @@ fn paged_within(schema: &Schema, best: &Candidate<'_>, place: &str) -> Option<Op
 
 /// Leaves a stream open if the job names a query, or one has a usual name, but no list is known in its answer. Either
 /// a union hides the list, or the schema was learnt by probing and the members have names that no name list contains.
-fn rows_unknown(schema: &Schema, stream: Stream, own: &Written<'_>) -> Option<Settled> {
+fn rows_unknown(schema: &Schema, stream: Stream, own: &StreamOverrides<'_>) -> Option<Settled> {
     let fields = schema.fields(&schema.query);
     let named = |name: String| fields.iter().find(|f| f.name == name);
     let field = match own.text("operation") {

@@ -6,7 +6,7 @@ use crate::discovery::schema::{Argument, Type};
 
 /// Returns the one value that leaves no record out. Returns `None` if any value may leave some out, as an empty list
 /// or a plain `false` may.
-pub fn sensible(argument: &Argument, ty: Option<&Type>) -> Option<String> {
+pub fn complete_value(argument: &Argument, ty: Option<&Type>) -> Option<String> {
     if argument.ty.list {
         return match ty {
             Some(Type::Enum(values)) if !values.is_empty() => Some(format!("[{}]", values.join(", "))),
@@ -67,7 +67,7 @@ mod tests {
     use crate::discovery::schema::TypeRef;
 
     fn of(name: &str, ty: &str, known: Option<&Type>) -> Option<String> {
-        sensible(&Argument { name: name.into(), ty: TypeRef::parse(ty), has_default: false }, known)
+        complete_value(&Argument { name: name.into(), ty: TypeRef::parse(ty), has_default: false }, known)
     }
 
     #[test]

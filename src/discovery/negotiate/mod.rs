@@ -15,12 +15,12 @@ use toml::{Table, Value};
 use crate::dialect::{Dialect, Paging, lay_over, with_job};
 use crate::discovery::check_paging;
 use crate::discovery::check_paging::Proof;
-use crate::discovery::fetch_by_id::NOBODY;
+use crate::discovery::fetch_by_id::MISSING_ID;
 use crate::discovery::infer;
 use crate::discovery::infer::{Certainty, Finding, Open, Settled};
 use crate::discovery::introspect;
 use crate::discovery::probe;
-pub use crate::discovery::saved_dialect::Part;
+pub use crate::discovery::saved_dialect::SavedPart;
 use crate::discovery::saved_dialect::of_stream;
 use crate::discovery::schema::Schema;
 use crate::error::{Kind, Result};
@@ -33,9 +33,9 @@ use crate::streams::Stream;
 
 /// The result of a negotiation.
 #[derive(Debug, Clone, Default)]
-pub struct Outcome {
+pub struct NegotiationOutcome {
     /// The new parts, to be remembered.
-    pub parts: Vec<Part>,
+    pub parts: Vec<SavedPart>,
     /// The evidence for what was settled.
     pub findings: Vec<Finding>,
     /// What could not be settled.
@@ -62,7 +62,7 @@ pub struct Negotiation<'s> {
     taught: bool,
     /// The requests that probing took for the token.
     asked: u32,
-    outcome: Outcome,
+    outcome: NegotiationOutcome,
     conversations: Vec<String>,
     /// Conversations that existed recently, as the caller says.
     known: Vec<String>,
@@ -78,12 +78,12 @@ pub struct Negotiation<'s> {
 
 impl<'s> Negotiation<'s> {
     /// Begins with what is remembered. The source uses that dialect from here on.
-    pub fn new(source: &'s Source, job: &'s Table, remembered: &[Part]) -> Result<Negotiation<'s>> {
+    pub fn new(source: &'s Source, job: &'s Table, remembered: &[SavedPart]) -> Result<Negotiation<'s>> {
         let mut settled = Table::new();
         for part in remembered {
-            lay_over(&mut settled, &part.spelled());
+            lay_over(&mut settled, &part.dialect_lines());
             if let Some(stream) = Stream::named(&part.name).filter(|_| part.is_proven()) {
-                source.be_sure(stream);
+                source.note_paging_settled(stream);
             }
         }
         let negotiation = Negotiation {
@@ -94,7 +94,7 @@ impl<'s> Negotiation<'s> {
             hidden: false,
             taught: false,
             asked: 0,
-            outcome: Outcome::default(),
+            outcome: NegotiationOutcome::default(),
             conversations: Vec::new(),
             known: Vec::new(),
             parent: None,
@@ -115,7 +115,7 @@ impl<'s> Negotiation<'s> {
     }
 
     /// Settles and proves the token and these streams.
-    pub async fn settle(mut self, streams: &[Stream]) -> Result<Outcome> {
+    pub async fn settle(mut self, streams: &[Stream]) -> Result<NegotiationOutcome> {
         self.begin(streams).await?;
         while self.next().await? {}
         Ok(self.outcome)
@@ -148,12 +148,12 @@ impl<'s> Negotiation<'s> {
     }
 
     /// Returns what is settled so far.
-    pub fn outcome(&self) -> &Outcome {
+    pub fn outcome(&self) -> &NegotiationOutcome {
         &self.outcome
     }
 
     /// Settles streams anew whose remembered spelling the server refuses.
-    pub async fn anew(mut self, streams: &[Stream]) -> Result<Outcome> {
+    pub async fn anew(mut self, streams: &[Stream]) -> Result<NegotiationOutcome> {
         let before = self.source.budget.stats().requests;
         self.streams = streams.to_vec();
         for stream in streams {
@@ -168,7 +168,7 @@ impl<'s> Negotiation<'s> {
         if !self.source.settings().collect {
             dialect.streams.values_mut().for_each(|part| part.extra.clear());
         }
-        self.source.speak(dialect);
+        self.source.set_dialect(dialect);
         Ok(())
     }
 
@@ -202,7 +202,7 @@ impl<'s> Negotiation<'s> {
         let Some(settled) = infer::stream(&schema, stream, self.job) else {
             if stream.definition().optional {
                 self.outcome.absent.push(stream);
-                self.outcome.parts.push(Part::absent(stream));
+                self.outcome.parts.push(SavedPart::absent(stream));
                 return Ok(());
             }
             self.outcome.open.push(Self::no_list(stream));
@@ -229,7 +229,7 @@ impl<'s> Negotiation<'s> {
         match self.prove(stream).await {
             Ok(proof) => self.keep(stream, settled, &proof).await?,
             Err(e) if policy::may_be_of_spelling(&e.kind) => {
-                let written = infer::Written::of(self.job, stream).keys();
+                let written = infer::StreamOverrides::of(self.job, stream).keys();
                 let whose = if written.is_empty() {
                     "what the schema says of it".to_owned()
                 } else {
@@ -266,7 +266,7 @@ impl<'s> Negotiation<'s> {
         // be gone is first asked for once, without patience.
         let unsure = self.conversations.is_empty();
         let known = if unsure { &self.known } else { &self.conversations };
-        let nobody = Some(NOBODY.to_owned()).filter(|_| unsure);
+        let nobody = Some(MISSING_ID.to_owned()).filter(|_| unsure);
         let parents: Vec<String> = known.iter().cloned().chain(nobody).collect();
         let (mut proof, mut refused) = (None, None);
         for parent in &parents {
@@ -294,8 +294,9 @@ impl<'s> Negotiation<'s> {
     /// Keeps what the answers showed. A list without rows shows nothing of its paging, so the walk that reads it
     /// checks that first.
     async fn keep(&mut self, stream: Stream, settled: Settled, proof: &Proof) -> Result<()> {
-        let mut part =
-            Part { name: stream.name().into(), table: settled.table }.shown(stream, proof).with_notes(&settled.notes);
+        let mut part = SavedPart { name: stream.name().into(), table: settled.table }
+            .shown(stream, proof)
+            .with_notes(&settled.notes);
         if self.source.settings().collect {
             let fields = self.further_fields(stream).await?;
             part = part.with_extra(stream, fields.as_deref());
@@ -305,7 +306,7 @@ impl<'s> Negotiation<'s> {
         {
             lay_over(&mut part.table, &one);
         }
-        lay_over(&mut self.settled, &part.spelled());
+        lay_over(&mut self.settled, &part.dialect_lines());
         self.outcome.findings.extend(settled.findings);
         if !settled.missing.is_empty() {
             self.outcome.missing.push((stream, settled.missing));
@@ -333,7 +334,7 @@ impl<'s> Negotiation<'s> {
         });
         // A stream's only list, if it has no rows, is empty. If there are many lists, another one may show more.
         if proof.rows > 0 || !self.source.is_partitioned(stream) {
-            self.source.be_sure(stream);
+            self.source.note_paging_settled(stream);
         }
         self.outcome.parts.push(part);
         // The source uses what was settled, whether it is proven or not.
@@ -362,9 +363,9 @@ impl<'s> Negotiation<'s> {
             return Ok(self.schema.clone());
         }
         let asked = match stream {
-            None => probe::learn_token(&documents, ASKING).await,
+            None => probe::learn_token(&documents, PROBE_BUDGET).await,
             // Most servers need no probing for the token, so the lists get what it left of both budgets.
-            Some(_) => probe::learn_lists(&documents, &self.streams, 2 * ASKING - self.asked).await,
+            Some(_) => probe::learn_lists(&documents, &self.streams, 2 * PROBE_BUDGET - self.asked).await,
         };
         let asked = match asked {
             Ok(asked) => asked,
@@ -376,7 +377,7 @@ impl<'s> Negotiation<'s> {
                 return Ok(None);
             }
         };
-        self.asked = asked.requests.min(ASKING);
+        self.asked = asked.requests.min(PROBE_BUDGET);
         tracing::info!(requests = asked.requests, open = ?asked.open, "asked what the server knows");
         self.taught = asked.judged;
         if !asked.judged {
@@ -391,4 +392,4 @@ impl<'s> Negotiation<'s> {
 }
 
 /// The requests that probing may take for the token, and as many again for the lists.
-const ASKING: u32 = 40;
+const PROBE_BUDGET: u32 = 40;

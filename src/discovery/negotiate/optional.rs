@@ -3,9 +3,9 @@
 
 use toml::{Table, Value};
 
-use crate::dialect::{Dialect, NotFound, OneDialect, Paging, lay_over, with_job};
+use crate::dialect::{Dialect, NotFound, Paging, SingleRecordDialect, lay_over, with_job};
 use crate::discovery::check_paging;
-use crate::discovery::check_paging::{Proof, Second};
+use crate::discovery::check_paging::{Proof, SecondPage};
 use crate::discovery::fetch_by_id;
 use crate::discovery::infer;
 use crate::discovery::infer::entity::Selection;
@@ -70,7 +70,7 @@ impl Negotiation<'_> {
     }
 
     /// Returns the query that may serve: the dialect's own, or else the schema's.
-    async fn candidate(&mut self, stream: Stream) -> Result<Option<(Table, OneDialect)>> {
+    async fn candidate(&mut self, stream: Stream) -> Result<Option<(Table, SingleRecordDialect)>> {
         let mut table = Table::new();
         if self.source.dialect().stream(stream)?.one.is_none() {
             self.introspect(true).await?;
@@ -86,7 +86,7 @@ impl Negotiation<'_> {
     }
 
     /// Returns the query, completed with how the server answers for a missing record.
-    fn told_apart(&mut self, stream: Stream, mut table: Table, one: &OneDialect, how: NotFound) -> Table {
+    fn told_apart(&mut self, stream: Stream, mut table: Table, one: &SingleRecordDialect, how: NotFound) -> Table {
         self.outcome.findings.push(Finding {
             part: format!("streams.{stream}.one"),
             value: one.operation.clone(),
@@ -110,7 +110,7 @@ impl Negotiation<'_> {
     async fn with_since(&mut self, stream: Stream, settled: &mut Settled) -> Result<()> {
         let dialect = self.source.dialect();
         let part = dialect.stream(stream)?;
-        let own = infer::Written::of(self.job, stream);
+        let own = infer::StreamOverrides::of(self.job, stream);
         let everywhere = self.job.get("list").is_some_and(|list| list.get("since").is_some());
         if self.source.is_partitioned(stream) || own.has("list.since") || everywhere {
             return Ok(());
@@ -186,9 +186,9 @@ impl Negotiation<'_> {
             found("size", &list.size, evidence);
         }
         match second {
-            Second::Differs => found("page", &list.page, "the second page has other rows than the first"),
-            Second::Nothing => {}
-            Second::Same => self.outcome.open.push(Open {
+            SecondPage::Differs => found("page", &list.page, "the second page has other rows than the first"),
+            SecondPage::Nothing => {}
+            SecondPage::Same => self.outcome.open.push(Open {
                 what: format!("{stream}: `{}` is ignored, the second page is the first again", list.page),
                 line: format!("[source.dialect.streams.{stream}.list] page = \"...\""),
             }),

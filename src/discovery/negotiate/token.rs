@@ -3,7 +3,7 @@
 use crate::dialect::lay_over;
 use crate::discovery::infer;
 use crate::discovery::infer::Open;
-use crate::discovery::negotiate::{ASKING, Negotiation, Part};
+use crate::discovery::negotiate::{Negotiation, PROBE_BUDGET, SavedPart};
 use crate::discovery::probe;
 use crate::error::{Error, Result};
 use crate::policy;
@@ -45,7 +45,7 @@ impl Negotiation<'_> {
             self.speak()?;
             match self.source.sign_in().await {
                 Ok(()) => {
-                    let part = Part { name: "token".into(), table: settled.table.clone() };
+                    let part = SavedPart { name: "token".into(), table: settled.table.clone() };
                     self.outcome.parts.push(part.with_notes(&settled.notes));
                 }
                 Err(e) if policy::may_be_of_spelling(&e.kind) => settled.open.push(self.still_refused(&e)),
@@ -83,7 +83,7 @@ impl Negotiation<'_> {
             return None;
         }
         let streams = if self.streams.is_empty() { DEFAULT.to_vec() } else { self.streams.clone() };
-        let asked = probe::learn_lists(&Documents::new(self.source, false), &streams, ASKING).await.ok()?;
+        let asked = probe::learn_lists(&Documents::new(self.source, false), &streams, PROBE_BUDGET).await.ok()?;
         if !asked.judged {
             return None;
         }

@@ -4,7 +4,7 @@ use crate::discovery::rejections::Lesson;
 
 /// Describes how a candidate is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum How {
+pub(super) enum AskedAs {
     /// A field without a selection. If it is an object, the server asks for a selection.
     Plain,
     /// A field with a selection. If it is a leaf, the server refuses the selection and names the type.
@@ -17,21 +17,21 @@ pub(super) enum How {
 
 /// A name that may exist.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Candidate {
+pub(super) struct ProbeCandidate {
     /// The type that would have it. For an argument it is the field's name and `()`.
     pub on: String,
     /// Its name.
     pub name: String,
     /// How it is asked about.
-    pub how: How,
+    pub how: AskedAs,
     /// The path to it: fields from the root. For an argument it is the root field, then fields of input objects.
     pub way: Vec<String>,
 }
 
-impl Candidate {
+impl ProbeCandidate {
     /// Returns whether it is an argument or a field of an input object.
     pub fn is_input(&self) -> bool {
-        matches!(self.how, How::Variable | How::Literal)
+        matches!(self.how, AskedAs::Variable | AskedAs::Literal)
     }
 
     /// Returns its own path.
@@ -44,7 +44,7 @@ impl Candidate {
     pub fn may_be(&self, lesson: &Lesson) -> bool {
         let kind = match lesson {
             Lesson::NoField { .. } | Lesson::NeedsSelection { .. } => !self.is_input(),
-            Lesson::NoSelection { .. } => self.how == How::Entered,
+            Lesson::NoSelection { .. } => self.how == AskedAs::Entered,
             Lesson::NoArgument { field, .. } => {
                 self.is_input() && self.way.len() == 1 && field.as_ref().is_none_or(|f| *f == self.way[0])
             }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::discovery::probe::candidate::{Candidate, How};
+use crate::discovery::probe::candidate::{AskedAs, ProbeCandidate};
 
 /// A field that no server has.
 pub(super) const NOTHING: &str = "qpien__nothing";
@@ -47,7 +47,7 @@ pub(super) struct Document {
 #[derive(Debug, Default)]
 struct Node {
     name: String,
-    asked: Option<(usize, How)>,
+    asked: Option<(usize, AskedAs)>,
     inputs: Vec<Node>,
     fields: Vec<Node>,
 }
@@ -61,7 +61,7 @@ impl Node {
         &mut nodes[at]
     }
 
-    fn place(&mut self, n: usize, candidate: &Candidate, apart: bool) {
+    fn place(&mut self, n: usize, candidate: &ProbeCandidate, apart: bool) {
         let mut at = self;
         for (depth, step) in candidate.way.iter().enumerate() {
             let alias = format!("v{n}{ALIAS}{step}");
@@ -77,13 +77,13 @@ impl Node {
 impl Document {
     /// Returns a `query` or `mutation` that asks about these candidates. If `apart` is `true`, each argument is asked
     /// about in a use of the root field of its own; otherwise all arguments of a field stand together.
-    pub fn new(operation: &str, candidates: &[Candidate], apart: bool) -> Document {
+    pub fn new(operation: &str, candidates: &[ProbeCandidate], apart: bool) -> Document {
         let mut root = Node::default();
         for (n, candidate) in candidates.iter().enumerate() {
             root.place(n, candidate, apart);
         }
         let mut document = Document { text: String::new(), spots: BTreeMap::new(), lines: 0 };
-        let variables: Vec<usize> = (0..candidates.len()).filter(|n| candidates[*n].how == How::Variable).collect();
+        let variables: Vec<usize> = (0..candidates.len()).filter(|n| candidates[*n].how == AskedAs::Variable).collect();
         if variables.is_empty() {
             document.line(&format!("{operation} {{"), None);
         } else {
@@ -117,7 +117,7 @@ impl Document {
                 None => Spot::Way(here.clone()),
             };
             match node.asked {
-                Some((_, How::Entered)) => self.line(&format!("{} {{ {INSIDE} }}", node.name), Some(spot)),
+                Some((_, AskedAs::Entered)) => self.line(&format!("{} {{ {INSIDE} }}", node.name), Some(spot)),
                 Some(_) => self.line(&node.name, Some(spot)),
                 None => {
                     if node.inputs.is_empty() {
@@ -140,7 +140,7 @@ impl Document {
     fn inputs(&mut self, nodes: &[Node], field: &[String]) {
         for node in nodes {
             match node.asked {
-                Some((n, How::Variable)) => self.line(&format!("{}: $v{n}", node.name), Some(Spot::Asked(n))),
+                Some((n, AskedAs::Variable)) => self.line(&format!("{}: $v{n}", node.name), Some(Spot::Asked(n))),
                 Some((n, _)) => self.line(&format!("{}: {NO_ONES_VALUE}", node.name), Some(Spot::Asked(n))),
                 None => {
                     self.line(&format!("{}: {{", node.name), Some(Spot::Way(field.to_vec())));

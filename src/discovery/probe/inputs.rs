@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::discovery::probe::candidate::{Candidate, How};
+use crate::discovery::probe::candidate::{AskedAs, ProbeCandidate};
 use crate::discovery::probe::document::NOTHING;
 use crate::discovery::probe::name_lists;
 use crate::discovery::probe::name_lists::Aim;
-use crate::discovery::probe::prober::Round;
-use crate::discovery::probe::queue::Questions;
+use crate::discovery::probe::prober::ProbeRound;
+use crate::discovery::probe::queue::QuestionQueue;
 use crate::discovery::rejections::Lesson;
 use crate::discovery::schema::{Argument, Type, TypeRef};
 
@@ -54,17 +54,17 @@ impl<'a> Inputs<'a> {
     }
 
     /// Asks for the arguments of a root field, except those whose types the server has told.
-    pub fn of_root(&self, root: &str, questions: &mut Questions) {
+    pub fn of_root(&self, root: &str, questions: &mut QuestionQueue) {
         let told = self.arguments.get(&[root.to_owned()][..]).map(Vec::as_slice).unwrap_or_default();
         let told = |name: &str| told.iter().any(|a| a.name == name && !a.ty.name.is_empty());
         for name in self.aim.arguments(0).into_iter().filter(|name| !told(name)) {
-            questions.want(&format!("{root}()"), &[root.to_owned()], name, How::Variable);
+            questions.want(&format!("{root}()"), &[root.to_owned()], name, AskedAs::Variable);
         }
     }
 
     /// Learns what was said beside the candidates, and which types are input objects. This comes first, because the
     /// rest of the round cannot be understood without it.
-    pub fn hear(&mut self, round: &Round, questions: &mut Questions) {
+    pub fn hear(&mut self, round: &ProbeRound, questions: &mut QuestionQueue) {
         for (place, lesson) in &round.beside {
             match lesson {
                 Lesson::NeedsArgument { argument, ty, .. } => {
@@ -103,8 +103,8 @@ impl<'a> Inputs<'a> {
     }
 
     /// Learns what was said of one argument, or of one field of an input object.
-    pub fn take_in(&mut self, candidate: &Candidate, lessons: &[Lesson], questions: &mut Questions) {
-        let Candidate { on, name, how, way } = candidate;
+    pub fn take_in(&mut self, candidate: &ProbeCandidate, lessons: &[Lesson], questions: &mut QuestionQueue) {
+        let ProbeCandidate { on, name, how, way } = candidate;
         let within = way.len() > 1;
         if within && name == BARE {
             if let Some(input) = self.types.get_mut(on) {
@@ -121,7 +121,7 @@ impl<'a> Inputs<'a> {
                 Lesson::Position { ty: taken, .. } | Lesson::Takes { ty: taken, .. } => ty = Some(taken.clone()),
                 Lesson::NoArgument { meant, .. } | Lesson::NoInputField { meant, .. } => {
                     for other in meant {
-                        questions.want(on, way, other, How::Variable);
+                        questions.want(on, way, other, AskedAs::Variable);
                     }
                     return;
                 }
@@ -129,8 +129,8 @@ impl<'a> Inputs<'a> {
             }
         }
         // A server that does not name the type for a variable may name it for a literal.
-        if ty.is_none() && *how == How::Variable {
-            questions.want(on, way, name, How::Literal);
+        if ty.is_none() && *how == AskedAs::Variable {
+            questions.want(on, way, name, AskedAs::Literal);
             return;
         }
         let ty = ty.unwrap_or_default();
@@ -142,7 +142,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// Asks what this type is, and which fields it has.
-    fn enter(&mut self, ty: &str, way: &[String], questions: &mut Questions) {
+    fn enter(&mut self, ty: &str, way: &[String], questions: &mut QuestionQueue) {
         let level = way.len() - 1;
         let plain = ["", "Int", "Float", "String", "Boolean", "ID"].contains(&ty);
         if plain || level > name_lists::INPUTS || self.types.contains_key(ty) {
@@ -152,21 +152,21 @@ impl<'a> Inputs<'a> {
             Input { way: way.to_vec(), is: Is::Unknown, fields: Vec::new(), needed: BTreeSet::new(), bare: false };
         self.types.insert(ty.to_owned(), input);
         for name in std::iter::once(NOTHING).chain(self.aim.arguments(level)) {
-            questions.want(ty, way, name, How::Variable);
+            questions.want(ty, way, name, AskedAs::Variable);
         }
     }
 
     /// Returns questions that show which fields of input objects have a default. Each must be asked alone.
-    pub fn doubts(&self) -> Vec<Candidate> {
+    pub fn doubts(&self) -> Vec<ProbeCandidate> {
         let doubtful = |i: &Input| {
             i.is == Is::Input && !i.bare && i.fields.iter().any(|f| f.ty.required && !i.needed.contains(&f.name))
         };
         let doubtful = self.types.iter().filter(|(_, input)| doubtful(input));
         doubtful
-            .map(|(on, input)| Candidate {
+            .map(|(on, input)| ProbeCandidate {
                 on: on.clone(),
                 name: BARE.to_owned(),
-                how: How::Variable,
+                how: AskedAs::Variable,
                 way: input.way.clone(),
             })
             .collect()

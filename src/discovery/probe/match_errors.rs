@@ -1,9 +1,9 @@
 //! Matches the errors of an answer to the candidates of a document: by an error's place, or else by the names in it.
 
-use crate::discovery::probe::candidate::{Candidate, How};
+use crate::discovery::probe::candidate::{AskedAs, ProbeCandidate};
 use crate::discovery::probe::document::{Document, INSIDE, NOTHING, Spot};
 use crate::discovery::rejections::Lesson;
-use crate::source::server::{Reply, Said};
+use crate::source::server::{Reply, ServerError};
 
 /// The lessons of one answer.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(super) struct Heard {
 
 impl Heard {
     /// Returns what the answer to a document says of its candidates.
-    pub fn of(document: &Document, candidates: &[Candidate], reply: &Reply) -> Heard {
+    pub fn of(document: &Document, candidates: &[ProbeCandidate], reply: &Reply) -> Heard {
         let mut heard = Heard { told: vec![Vec::new(); candidates.len()], ..Heard::default() };
         for said in &reply.errors {
             let lines = said.locations.iter().map(|at| at.line);
@@ -32,7 +32,7 @@ impl Heard {
         heard
     }
 
-    fn hear(&mut self, said: &Said, spots: &[&Spot], candidates: &[Candidate]) {
+    fn hear(&mut self, said: &ServerError, spots: &[&Spot], candidates: &[ProbeCandidate]) {
         let lesson = Lesson::of(said);
         let on_nothing = spots.iter().any(|s| matches!(s, Spot::Nothing));
         if let Lesson::NoField { field, on, .. } = &lesson
@@ -46,7 +46,7 @@ impl Heard {
         self.located = !spots.is_empty();
     }
 
-    fn sort(&mut self, lesson: Lesson, spots: &[&Spot], candidates: &[Candidate]) {
+    fn sort(&mut self, lesson: Lesson, spots: &[&Spot], candidates: &[ProbeCandidate]) {
         match &lesson {
             Lesson::TooMany => {}
             Lesson::Position { variable: Some(v), .. } => {
@@ -84,20 +84,20 @@ impl Heard {
 }
 
 /// Returns whether one of the places is that of a candidate with a literal as its value.
-fn of_a_value(spots: &[&Spot], candidates: &[Candidate]) -> bool {
-    let literal = |s: &&Spot| matches!(s, Spot::Asked(n) if candidates[*n].how == How::Literal);
+fn of_a_value(spots: &[&Spot], candidates: &[ProbeCandidate]) -> bool {
+    let literal = |s: &&Spot| matches!(s, Spot::Asked(n) if candidates[*n].how == AskedAs::Literal);
     spots.iter().any(literal)
 }
 
 /// Returns whether a lesson at a candidate's place may be about the candidate.
-fn fits(candidate: &Candidate, lesson: &Lesson) -> bool {
+fn fits(candidate: &ProbeCandidate, lesson: &Lesson) -> bool {
     let name = lesson.name();
-    name.is_none_or(|n| n.is_empty() || n == candidate.name || (n == INSIDE && candidate.how == How::Entered))
+    name.is_none_or(|n| n.is_empty() || n == candidate.name || (n == INSIDE && candidate.how == AskedAs::Entered))
 }
 
 /// Returns the candidate that an error without a place is about. The first of these counts: a candidate of the type
 /// that the error names, a root field, the only candidate of that name.
-fn by_name(lesson: &Lesson, candidates: &[Candidate]) -> Option<usize> {
+fn by_name(lesson: &Lesson, candidates: &[ProbeCandidate]) -> Option<usize> {
     let on = match lesson {
         Lesson::NoField { on, .. } | Lesson::NoInputField { on, .. } => on.as_ref(),
         _ => None,

@@ -28,9 +28,9 @@ mod queue;
 mod seed_names;
 
 use crate::discovery::probe::name_lists::Aim;
-use crate::discovery::probe::partial_schema::Known;
-use crate::discovery::probe::prober::Talk;
-use crate::discovery::probe::seed_names::Said;
+use crate::discovery::probe::partial_schema::PartialSchema;
+use crate::discovery::probe::prober::Prober;
+use crate::discovery::probe::seed_names::SeedWords;
 use crate::discovery::schema::Schema;
 use crate::error::Result;
 use crate::source::server::Server;
@@ -38,7 +38,7 @@ use crate::streams::Stream;
 
 /// The result of probing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct ProbeResult {
     /// The part of the server's schema that was asked about.
     pub schema: Schema,
     /// The number of requests that it took.
@@ -51,9 +51,9 @@ pub struct Asked {
 }
 
 /// Learns the lists of these streams, in at most `budget` requests.
-pub async fn learn_lists(server: &impl Server, streams: &[Stream], budget: u32) -> Result<Asked> {
-    let mut talk = Talk::new(server, "query", budget);
-    let said = server.believed().map(|dialect| Said::of_lists(&dialect, streams)).unwrap_or_default();
+pub async fn learn_lists(server: &impl Server, streams: &[Stream], budget: u32) -> Result<ProbeResult> {
+    let mut talk = Prober::new(server, "query", budget);
+    let said = server.expected_dialect().map(|dialect| SeedWords::of_lists(&dialect, streams)).unwrap_or_default();
     let (known, mut open) = learn(&mut talk, Aim::Lists(streams, &said)).await?;
     if talk.trouble.is_none() {
         let missing = streams.iter().filter(|s| !known.lists(**s));
@@ -63,12 +63,12 @@ pub async fn learn_lists(server: &impl Server, streams: &[Stream], budget: u32) 
 }
 
 /// Learns the mutation that gives a token, in at most `budget` requests. No credentials are sent.
-pub async fn learn_token(server: &impl Server, budget: u32) -> Result<Asked> {
-    let mut talk = Talk::new(server, "mutation", budget);
+pub async fn learn_token(server: &impl Server, budget: u32) -> Result<ProbeResult> {
+    let mut talk = Prober::new(server, "mutation", budget);
     // A server that does not refuse an unknown field might execute a document. If it has refused none, probing is
     // over before any mutation is mentioned.
     talk.names_every_unknown_field().await?;
-    let said = server.believed().map(|dialect| Said::of_token(&dialect)).unwrap_or_default();
+    let said = server.expected_dialect().map(|dialect| SeedWords::of_token(&dialect)).unwrap_or_default();
     let (known, mut open) = learn(&mut talk, Aim::Token(&said)).await?;
     if talk.trouble.is_none() && known.found().next().is_none() {
         open.push("no mutation that may give a token was found".to_owned());
@@ -77,8 +77,8 @@ pub async fn learn_token(server: &impl Server, budget: u32) -> Result<Asked> {
 }
 
 /// Asks until nothing is left to ask. Also returns what stayed open.
-async fn learn<'a, S: Server>(talk: &mut Talk<'_, S>, aim: Aim<'a>) -> Result<(Known<'a>, Vec<String>)> {
-    let mut known = Known::new(aim);
+async fn learn<'a, S: Server>(talk: &mut Prober<'_, S>, aim: Aim<'a>) -> Result<(PartialSchema<'a>, Vec<String>)> {
+    let mut known = PartialSchema::new(aim);
     let mut left = Vec::new();
     loop {
         let mut next = known.questions.next(|n| talk.room(n));
@@ -114,13 +114,13 @@ async fn learn<'a, S: Server>(talk: &mut Talk<'_, S>, aim: Aim<'a>) -> Result<(K
     Ok((known, open))
 }
 
-fn asked<S: Server>(talk: &Talk<'_, S>, known: &Known<'_>, open: Vec<String>) -> Asked {
+fn asked<S: Server>(talk: &Prober<'_, S>, known: &PartialSchema<'_>, open: Vec<String>) -> ProbeResult {
     let root = talk.root.as_deref();
     let schema = match talk.operation {
         "mutation" => known.schema("Query", root.unwrap_or("Mutation")),
         _ => known.schema(root.unwrap_or("Query"), "Mutation"),
     };
-    Asked { schema, requests: talk.requests, open, judged: talk.trouble.is_none() }
+    ProbeResult { schema, requests: talk.requests, open, judged: talk.trouble.is_none() }
 }
 
 #[cfg(all(test, feature = "sandbox"))]

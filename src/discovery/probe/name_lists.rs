@@ -3,7 +3,7 @@
 use crate::dialect::Dialect;
 use crate::discovery::names;
 use crate::discovery::names::folded;
-use crate::discovery::probe::seed_names::Said;
+use crate::discovery::probe::seed_names::SeedWords;
 use crate::discovery::schema::TypeRef;
 use crate::streams::{ALL, Stream};
 
@@ -11,9 +11,9 @@ use crate::streams::{ALL, Stream};
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Aim<'a> {
     /// The lists of these streams.
-    Lists(&'a [Stream], &'a Said),
+    Lists(&'a [Stream], &'a SeedWords),
     /// The mutation that gives a token.
-    Token(&'a Said),
+    Token(&'a SeedWords),
 }
 
 /// Describes what a type is taken for, by the fields that lead to it. If several fields lead to a type, its
@@ -39,7 +39,7 @@ pub(super) enum Rank {
 pub(super) const ENVELOPES: usize = 4;
 
 impl<'a> Aim<'a> {
-    fn said(self) -> &'a Said {
+    fn said(self) -> &'a SeedWords {
         match self {
             Aim::Lists(_, said) | Aim::Token(said) => said,
         }

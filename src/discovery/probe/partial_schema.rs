@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::discovery::probe::candidate::{Candidate, How};
+use crate::discovery::probe::candidate::{AskedAs, ProbeCandidate};
 use crate::discovery::probe::inputs::Inputs;
 use crate::discovery::probe::name_lists;
 use crate::discovery::probe::name_lists::{Aim, Rank};
-use crate::discovery::probe::prober::Round;
-use crate::discovery::probe::queue::Questions;
+use crate::discovery::probe::prober::ProbeRound;
+use crate::discovery::probe::queue::QuestionQueue;
 use crate::discovery::rejections::Lesson;
 use crate::discovery::schema::{Field, Schema, Type, TypeRef};
 use crate::streams::{ALL, Stream};
@@ -42,7 +42,7 @@ impl Place {
 
 /// All that has been learnt so far.
 #[derive(Debug)]
-pub(super) struct Known<'a> {
+pub(super) struct PartialSchema<'a> {
     aim: Aim<'a>,
     places: BTreeMap<String, Place>,
     roots: BTreeMap<String, Vec<Stream>>,
@@ -50,24 +50,24 @@ pub(super) struct Known<'a> {
     /// What is known of arguments and input objects.
     pub inputs: Inputs<'a>,
     /// The candidates to ask about.
-    pub questions: Questions,
+    pub questions: QuestionQueue,
 }
 
-impl<'a> Known<'a> {
+impl<'a> PartialSchema<'a> {
     /// Begins with nothing learnt, and with the root fields to ask about.
-    pub fn new(aim: Aim<'a>) -> Known<'a> {
+    pub fn new(aim: Aim<'a>) -> PartialSchema<'a> {
         let root =
             Place { way: Vec::new(), rank: Rank::Envelope, streams: Vec::new(), fields: Vec::new(), fragments: false };
-        let mut known = Known {
+        let mut known = PartialSchema {
             aim,
             places: BTreeMap::from([(ROOT.to_owned(), root)]),
             roots: BTreeMap::new(),
             descended: BTreeSet::new(),
             inputs: Inputs::new(aim),
-            questions: Questions::default(),
+            questions: QuestionQueue::default(),
         };
         for (name, streams) in aim.roots() {
-            known.questions.want(ROOT, &[], &name, How::Plain);
+            known.questions.want(ROOT, &[], &name, AskedAs::Plain);
             let listed = known.roots.entry(name).or_default();
             listed.extend(streams.into_iter().filter(|s| !listed.contains(s)).collect::<Vec<_>>());
         }
@@ -75,21 +75,21 @@ impl<'a> Known<'a> {
     }
 
     /// Learns from a round of answers, and decides what to ask next.
-    pub fn take_in(&mut self, round: Round) {
+    pub fn take_in(&mut self, round: ProbeRound) {
         self.inputs.hear(&round, &mut self.questions);
         for (candidate, lessons) in round.told {
             match candidate.how {
-                How::Plain => self.plain(&candidate, &lessons),
-                How::Entered => self.entered(&candidate, &lessons),
-                How::Variable | How::Literal => self.inputs.take_in(&candidate, &lessons, &mut self.questions),
+                AskedAs::Plain => self.plain(&candidate, &lessons),
+                AskedAs::Entered => self.entered(&candidate, &lessons),
+                AskedAs::Variable | AskedAs::Literal => self.inputs.take_in(&candidate, &lessons, &mut self.questions),
             }
         }
         self.descend();
     }
 
     /// Learns of a field that was asked about without a selection.
-    fn plain(&mut self, candidate: &Candidate, lessons: &[Lesson]) {
-        let Candidate { on, name, way, .. } = candidate;
+    fn plain(&mut self, candidate: &ProbeCandidate, lessons: &[Lesson]) {
+        let ProbeCandidate { on, name, way, .. } = candidate;
         let mut ty = None;
         for lesson in lessons {
             match lesson {
@@ -110,22 +110,22 @@ impl<'a> Known<'a> {
             self.object(candidate, ty);
         } else {
             self.add(on, name, TypeRef::default());
-            self.questions.want(on, way, name, How::Entered);
+            self.questions.want(on, way, name, AskedAs::Entered);
         }
     }
 
     /// Asks about a name that the server suggests.
-    fn meant(&mut self, candidate: &Candidate, other: &str) {
+    fn meant(&mut self, candidate: &ProbeCandidate, other: &str) {
         if candidate.on == ROOT && !self.roots.contains_key(other) {
             let streams = self.roots.get(&candidate.name).cloned().unwrap_or_default();
             let streams = self.aim.streams_of(other, &streams);
             self.roots.insert(other.to_owned(), streams);
         }
-        self.questions.want(&candidate.on, &candidate.way, other, How::Plain);
+        self.questions.want(&candidate.on, &candidate.way, other, AskedAs::Plain);
     }
 
     /// Learns of a field that was taken for a leaf.
-    fn entered(&mut self, candidate: &Candidate, lessons: &[Lesson]) {
+    fn entered(&mut self, candidate: &ProbeCandidate, lessons: &[Lesson]) {
         for lesson in lessons {
             match lesson {
                 Lesson::NoSelection { ty, .. } => self.add(&candidate.on, &candidate.name, ty.clone()),
@@ -136,7 +136,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    fn object(&mut self, candidate: &Candidate, mut ty: TypeRef) {
+    fn object(&mut self, candidate: &ProbeCandidate, mut ty: TypeRef) {
         if ty.name.is_empty() {
             ty.name = format!("{}.{}", candidate.on, candidate.name);
         }
@@ -217,7 +217,7 @@ impl<'a> Known<'a> {
         }
         for name in self.aim.members(place.rank, &place.streams) {
             if !place.has(&name) {
-                self.questions.want(ty, &place.way, &name, How::Plain);
+                self.questions.want(ty, &place.way, &name, AskedAs::Plain);
             }
         }
     }

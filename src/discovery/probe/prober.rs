@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use crate::discovery::probe::candidate::{Candidate, How};
+use crate::discovery::probe::candidate::{AskedAs, ProbeCandidate};
 use crate::discovery::probe::document::{Document, NOTHING};
 use crate::discovery::probe::match_errors::Heard;
 use crate::discovery::rejections::Lesson;
@@ -28,7 +28,7 @@ const FEWEST: usize = 4;
 
 /// The questions to one server, with their budget and what they showed of the server.
 #[derive(Debug)]
-pub(super) struct Talk<'a, S> {
+pub(super) struct Prober<'a, S> {
     server: &'a S,
     /// `query` or `mutation`.
     pub operation: &'static str,
@@ -50,19 +50,19 @@ pub(super) struct Talk<'a, S> {
 
 /// The result of a round of questions.
 #[derive(Debug, Default)]
-pub(super) struct Round {
+pub(super) struct ProbeRound {
     /// What was said of each candidate that the server judged.
-    pub told: Vec<(Candidate, Vec<Lesson>)>,
+    pub told: Vec<(ProbeCandidate, Vec<Lesson>)>,
     /// What was said beside the candidates, by the field's path.
     pub beside: Vec<(Vec<String>, Lesson)>,
     /// The candidates that were not asked about.
-    pub left: Vec<Candidate>,
+    pub left: Vec<ProbeCandidate>,
 }
 
-impl<'a, S: Server> Talk<'a, S> {
+impl<'a, S: Server> Prober<'a, S> {
     /// Begins with at most `budget` requests about the fields of `query` or `mutation`.
-    pub fn new(server: &'a S, operation: &'static str, budget: u32) -> Talk<'a, S> {
-        Talk {
+    pub fn new(server: &'a S, operation: &'static str, budget: u32) -> Prober<'a, S> {
+        Prober {
             server,
             operation,
             budget,
@@ -87,8 +87,8 @@ impl<'a, S: Server> Talk<'a, S> {
     }
 
     /// Asks about these candidates.
-    pub async fn ask(&mut self, candidates: Vec<Candidate>) -> Result<Round> {
-        let mut round = Round::default();
+    pub async fn ask(&mut self, candidates: Vec<ProbeCandidate>) -> Result<ProbeRound> {
+        let mut round = ProbeRound::default();
         let mut waiting = self.packed(candidates);
         while let Some(batch) = waiting.pop_front() {
             if self.is_over() {
@@ -104,10 +104,10 @@ impl<'a, S: Server> Talk<'a, S> {
                 round.beside.extend(heard.beside);
                 let told = batch.into_iter().zip(heard.told);
                 let unsaid =
-                    |(c, lessons): &(Candidate, Vec<Lesson>)| lessons.is_empty() && !self.apart && c.is_input();
+                    |(c, lessons): &(ProbeCandidate, Vec<Lesson>)| lessons.is_empty() && !self.apart && c.is_input();
                 let (unsaid, said): (Vec<_>, Vec<_>) = told.partition(unsaid);
                 let hides =
-                    |(c, _): &(Candidate, Vec<Lesson>)| unsaid.iter().any(|(u, _)| u.is_input() && u.on == c.on);
+                    |(c, _): &(ProbeCandidate, Vec<Lesson>)| unsaid.iter().any(|(u, _)| u.is_input() && u.on == c.on);
                 if said.iter().any(hides) {
                     self.apart = true;
                     waiting.extend(self.packed(unsaid.into_iter().map(|(candidate, _)| candidate).collect()));
@@ -141,8 +141,12 @@ impl<'a, S: Server> Talk<'a, S> {
         if self.requests >= self.budget {
             return Ok(false);
         }
-        let other =
-            Candidate { on: String::new(), name: format!("{NOTHING}_either"), how: How::Plain, way: Vec::new() };
+        let other = ProbeCandidate {
+            on: String::new(),
+            name: format!("{NOTHING}_either"),
+            how: AskedAs::Plain,
+            way: Vec::new(),
+        };
         let asked = [other];
         let document = Document::new(self.operation, &asked, false);
         let reply = self.send(&document.text).await?;
@@ -179,10 +183,10 @@ impl<'a, S: Server> Talk<'a, S> {
     }
 
     /// Packs candidates into documents, as far as possible in their order.
-    fn packed(&self, candidates: Vec<Candidate>) -> VecDeque<Vec<Candidate>> {
-        let mut batches: VecDeque<Vec<Candidate>> = VecDeque::new();
+    fn packed(&self, candidates: Vec<ProbeCandidate>) -> VecDeque<Vec<ProbeCandidate>> {
+        let mut batches: VecDeque<Vec<ProbeCandidate>> = VecDeque::new();
         for candidate in candidates {
-            let fits = |batch: &Vec<Candidate>| {
+            let fits = |batch: &Vec<ProbeCandidate>| {
                 let apart = if self.apart { batch.iter().filter(|c| c.is_input()).count() } else { 0 };
                 batch.len() + apart < self.most
                     && (self.located

@@ -6,7 +6,7 @@ use crate::streams::Stream;
 
 /// Names, by where they may stand.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct SeedWords {
     /// Root fields, each with the streams that it lists.
     pub roots: Vec<(String, Vec<Stream>)>,
     /// Arguments and fields of input objects.
@@ -15,10 +15,10 @@ pub(super) struct Said {
     pub members: Vec<String>,
 }
 
-impl Said {
+impl SeedWords {
     /// Returns a dialect's names for the lists of these streams.
-    pub fn of_lists(dialect: &Dialect, streams: &[Stream]) -> Said {
-        let mut said = Said::default();
+    pub fn of_lists(dialect: &Dialect, streams: &[Stream]) -> SeedWords {
+        let mut said = SeedWords::default();
         for (stream, part) in streams.iter().filter_map(|s| Some((*s, dialect.stream(*s).ok()?))) {
             let list = &part.list;
             said.roots.push((part.operation.clone(), vec![stream]));
@@ -32,11 +32,11 @@ impl Said {
     }
 
     /// Returns a dialect's names for the mutation that gives a token.
-    pub fn of_token(dialect: &Dialect) -> Said {
+    pub fn of_token(dialect: &Dialect) -> SeedWords {
         let t = &dialect.token;
         let given = [&t.input, &t.client_id, &t.client_secret].into_iter().chain(t.arguments.keys());
         let told = [&t.access_token, &t.expires_in, &t.success, &t.code, &t.message];
-        Said {
+        SeedWords {
             roots: vec![(t.operation.clone(), Vec::new())],
             arguments: given.flat_map(|path| words(path)).collect(),
             members: told.into_iter().flat_map(|path| words(path)).collect(),

@@ -5,7 +5,7 @@ use apollo_compiler::Schema as Sdl;
 use apollo_compiler::schema::{ExtendedType, FieldDefinition, InputValueDefinition, Type as SdlType};
 use serde_json::{Value, json};
 
-use crate::discovery::probe::{Asked, learn_lists, learn_token};
+use crate::discovery::probe::{ProbeResult, learn_lists, learn_token};
 use crate::discovery::schema::{Argument, Schema, Type, TypeRef};
 use crate::error::Result;
 use crate::sandbox::shipped_sdl;
@@ -14,7 +14,7 @@ use crate::streams::{DEFAULT as ALL, Stream};
 
 /// A server that validates documents as graphql-js does, and executes none.
 struct Judge {
-    schema: crate::sandbox::graphql::schema::Schema,
+    schema: crate::sandbox::graphql::schema::SandboxSchema,
     /// The change that is made to its answers.
     after: fn(Value) -> Value,
     asked: Mutex<Vec<String>>,
@@ -23,7 +23,8 @@ struct Judge {
 impl Judge {
     fn new(sdl: &str, suggestions: bool) -> Judge {
         Judge {
-            schema: crate::sandbox::graphql::schema::Schema::from_sdl(sdl, false, suggestions).expect("a schema"),
+            schema: crate::sandbox::graphql::schema::SandboxSchema::from_sdl(sdl, false, suggestions)
+                .expect("a schema"),
             after: |v| v,
             asked: Mutex::default(),
         }
@@ -47,7 +48,7 @@ impl Server for Judge {
     }
 }
 
-async fn lists(judge: &Judge, streams: &[Stream]) -> Asked {
+async fn lists(judge: &Judge, streams: &[Stream]) -> ProbeResult {
     learn_lists(judge, streams, 60).await.expect("learnt")
 }
 

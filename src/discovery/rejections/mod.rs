@@ -11,12 +11,12 @@ mod patterns;
 mod tokenizer;
 
 use crate::discovery::rejections::patterns::{
-    ENUM, NEEDS_ARGUMENT, NEEDS_INPUT_FIELD, NEEDS_SELECTION, NO_ARGUMENT, NO_FIELD, NO_INPUT_FIELD, NO_SELECTION,
-    POSITION, TAKES,
+    ENUM, EXPECTED_TYPE, NEEDS_ARGUMENT, NEEDS_INPUT_FIELD, NEEDS_SELECTION, NO_ARGUMENT, NO_FIELD, NO_INPUT_FIELD,
+    NO_SELECTION, POSITION,
 };
-use crate::discovery::rejections::tokenizer::{Words, name};
+use crate::discovery::rejections::tokenizer::{TokenizedMessage, name};
 use crate::discovery::schema::TypeRef;
-use crate::source::server::Said;
+use crate::source::server::ServerError;
 
 /// What one error teaches. A type with an empty name was not named by the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +104,8 @@ pub enum Lesson {
 
 impl Lesson {
     /// Returns what an error teaches.
-    pub fn of(said: &Said) -> Lesson {
-        let words = Words::new(&said.message);
+    pub fn of(said: &ServerError) -> Lesson {
+        let words = TokenizedMessage::new(&said.message);
         let extension = |name: &str| said.extensions.get(name).and_then(|v| v.as_str()).map(str::to_owned);
         let ty = |named: Option<String>, other: &str| {
             TypeRef::parse(&named.or_else(|| extension(other)).unwrap_or_default())
@@ -151,7 +151,7 @@ impl Lesson {
 }
 
 /// Reads a needed argument: `"a"` of `field "f"`, `"Query.f(a:)"`, or, in an input object, `field "x" of type "T"`.
-fn needed(words: &Words, name: &str, ty: TypeRef) -> Lesson {
+fn needed(words: &TokenizedMessage, name: &str, ty: TypeRef) -> Lesson {
     if let Some((field, argument)) = name.split_once('(') {
         return Lesson::NeedsArgument {
             field: Some(parted(field).1),
@@ -182,7 +182,7 @@ fn parted(name: &str) -> (Option<String>, String) {
 }
 
 /// Reads a message that something does not exist.
-fn refusal(words: &Words) -> Option<Lesson> {
+fn refusal(words: &TokenizedMessage) -> Option<Lesson> {
     if let Some((field, on)) = words.like(NO_INPUT_FIELD) {
         return Some(Lesson::NoInputField { field, on, meant: words.meant() });
     }
@@ -199,13 +199,13 @@ fn refusal(words: &Words) -> Option<Lesson> {
 }
 
 /// Reads a message that something exists but takes another value.
-fn value(words: &Words) -> Lesson {
+fn value(words: &TokenizedMessage) -> Lesson {
     if let Some((name, _)) = words.like(ENUM) {
         return Lesson::Takes { ty: TypeRef::parse(&name), is_enum: true };
     }
     let scalar = words.lower.find(" cannot represent ").map(|at| &words.text[..at]);
     let scalar = scalar.and_then(|before| name(before.rsplit([' ', '\n']).next()?));
-    match scalar.or_else(|| words.like(TAKES).map(|(name, _)| name)) {
+    match scalar.or_else(|| words.like(EXPECTED_TYPE).map(|(name, _)| name)) {
         Some(name) => Lesson::Takes { ty: TypeRef::parse(&name), is_enum: false },
         None => Lesson::Other,
     }

@@ -68,5 +68,5 @@ pub(super) const NO_FIELD: &[Wording] = &[
 ];
 pub(super) const ENUM: &[Wording] =
     &[w("does not exist in ", " enum", ""), w("enum ", "cannot represent non-enum value", "")];
-pub(super) const TAKES: &[Wording] =
+pub(super) const EXPECTED_TYPE: &[Wording] =
     &[w("expected value of type ", "", ""), w("expected type ", "", ""), w("is not a valid ", "with value ", "")];

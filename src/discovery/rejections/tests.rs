@@ -1,7 +1,7 @@
 use crate::discovery::rejections::*;
 
 fn taught(message: &str) -> Lesson {
-    Lesson::of(&Said { message: message.to_owned(), ..Said::default() })
+    Lesson::of(&ServerError { message: message.to_owned(), ..ServerError::default() })
 }
 
 fn text(names: &[&str]) -> Vec<String> {
@@ -173,7 +173,7 @@ fn a_variable_says_what_is_taken_in_its_place() {
         let (variable, ty) = (variable.map(str::to_owned), TypeRef::parse(ty));
         assert_eq!(taught(message), Lesson::Position { variable, ty }, "{message}");
     }
-    let said = Said::read(&serde_json::json!({
+    let said = ServerError::read(&serde_json::json!({
         "message": "The variable `v1` is not compatible with the type of the current location.",
         "extensions": {"variable": "v1", "variableType": "[[[Boolean]]]", "locationType": "Int!"}
     }));

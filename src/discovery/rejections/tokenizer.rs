@@ -4,7 +4,7 @@
 use crate::discovery::rejections::patterns::Wording;
 
 /// A message, in its own and in lower case, without what the server suggests.
-pub(super) struct Words<'a> {
+pub(super) struct TokenizedMessage<'a> {
     /// The message as it came.
     pub(super) text: &'a str,
     /// The message in lower case.
@@ -13,13 +13,13 @@ pub(super) struct Words<'a> {
     pub(super) suggestion: &'a str,
 }
 
-impl<'a> Words<'a> {
-    pub(super) fn new(message: &'a str) -> Words<'a> {
+impl<'a> TokenizedMessage<'a> {
+    pub(super) fn new(message: &'a str) -> TokenizedMessage<'a> {
         let (text, suggestion) = match message.find("Did you mean") {
             Some(at) => message.split_at(at),
             None => (message, ""),
         };
-        Words { text, lower: text.to_ascii_lowercase(), suggestion }
+        TokenizedMessage { text, lower: text.to_ascii_lowercase(), suggestion }
     }
 
     pub(super) fn has(&self, words: &str) -> bool {

@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
-use crate::sandbox::account::data::{List, Row};
-use crate::sandbox::changes::drift::Lists;
+use crate::sandbox::account::data::{List, ListedRecord};
+use crate::sandbox::changes::drift::AccountLists;
 
-impl Lists {
+impl AccountLists {
     /// Returns the records at these positions, each with its list.
-    pub fn rows(&self, list: List, positions: Range<u64>) -> Vec<Row> {
+    pub fn rows(&self, list: List, positions: Range<u64>) -> Vec<ListedRecord> {
         if !self.shifted(list) {
             let entries = self.slice(list, positions);
             return entries.into_iter().map(|entry| self.row(list, entry)).collect();
@@ -58,22 +58,22 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::sandbox::account::data::{Entry, Size, World};
-    use crate::sandbox::changes::drift::{Order, Settings};
+    use crate::sandbox::account::data::{GeneratedAccount, ListEntry, Size};
+    use crate::sandbox::changes::drift::{DriftSettings, ListOrder};
     use crate::streams::Stream;
 
     #[test]
     fn all_messages_follow_what_changes_in_the_conversations() {
         let size = Size { contacts: 500, persons: 20, conversations: 100, messages: 3000 };
-        let settings = Settings { rate: 3.0, order: Order::Anywhere, ..Settings::default() };
-        let mut l = Lists::new(Arc::new(World::new(7, size, true)), Some(settings));
+        let settings = DriftSettings { rate: 3.0, order: ListOrder::Anywhere, ..DriftSettings::default() };
+        let mut l = AccountLists::new(Arc::new(GeneratedAccount::new(7, size, true)), Some(settings));
         for n in 0..200 {
             let asked = [List::Conversations, List::AllMessages, List::Messages(n % 20)][(n % 3) as usize];
             l.pass_time(asked, true);
         }
         let all = l.rows(List::AllMessages, 0..u64::MAX);
         assert_eq!(all.len() as u64, l.len(List::AllMessages));
-        let in_turn: Vec<Entry> = l.conversations().flat_map(|list| l.slice(list, 0..u64::MAX)).collect();
+        let in_turn: Vec<ListEntry> = l.conversations().flat_map(|list| l.slice(list, 0..u64::MAX)).collect();
         assert_eq!(all.iter().map(|row| row.entry).collect::<Vec<_>>(), in_turn);
         for (at, row) in all.iter().enumerate().step_by(7) {
             let at = at as u64;

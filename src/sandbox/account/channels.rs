@@ -1,21 +1,26 @@
 //! The fields of the records in the two small lists: connected channels and message templates.
 
-use crate::sandbox::account::data::{Kind, World};
+use crate::sandbox::account::data::{GeneratedAccount, IdKind};
 use crate::sandbox::account::records::{id, word};
 use crate::sandbox::account::text;
-use crate::sandbox::graphql::json_writer::Out;
+use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::sandbox::graphql::object::{Object, Value};
 
 /// The channels' types, in turn.
 const KINDS: [&str; 5] = ["WHATSAPP", "LIVECHAT", "INSTAGRAM", "EMAIL", "FACEBOOK"];
 
 /// Writes a field of a channel. A channel is the same wherever it occurs, because only its number matters.
-pub(in crate::sandbox) fn platform(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(in crate::sandbox) fn platform(
+    object: Object,
+    world: &GeneratedAccount,
+    name: &str,
+    out: &mut JsonWriter,
+) -> Value {
     let number = object.number;
     let dice = world.dice().named("channels").at(number);
     let kind = KINDS[usize::try_from(number).unwrap_or(0) % KINDS.len()];
     match name {
-        "_id" => id(world, Kind::Channel, number, out),
+        "_id" => id(world, IdKind::Channel, number, out),
         "name" => text::label(dice, number, object.version, out),
         "type" | "channelType" => out.plain(kind.as_bytes()),
         "status" => out.plain(dice.at(5).pick(&["CONNECTED", "CONNECTED", "DISCONNECTED"]).as_bytes()),
@@ -30,10 +35,15 @@ pub(in crate::sandbox) fn platform(object: Object, world: &World, name: &str, ou
     Value::Written
 }
 
-pub(in crate::sandbox) fn template(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(in crate::sandbox) fn template(
+    object: Object,
+    world: &GeneratedAccount,
+    name: &str,
+    out: &mut JsonWriter,
+) -> Value {
     let dice = object.of(name);
     match name {
-        "_id" => id(world, Kind::Template, object.number, out),
+        "_id" => id(world, IdKind::Template, object.number, out),
         "name" => text::label(dice, object.number, object.version, out),
         "status" => out.plain(dice.pick(&["APPROVED", "APPROVED", "PENDING", "REJECTED"]).as_bytes()),
         "language" => word(dice, &[Some("tr"), Some("en_US"), Some("de"), None], out),
@@ -51,12 +61,12 @@ mod tests {
     #[test]
     fn there_are_a_dozen_of_each_and_some_hurt() {
         let size = Size { contacts: 0, persons: 0, conversations: 0, messages: 0 };
-        let world = World::new(7, size, true);
+        let world = GeneratedAccount::new(7, size, true);
         for list in [List::Channels, List::Templates] {
             assert_eq!(world.len(list), 12);
             let mut hurtful = 0;
             for entry in world.slice(list, 0..100) {
-                let mut out = Out::default();
+                let mut out = JsonWriter::default();
                 world.object(list, entry).field(&world, "name", &mut out);
                 let text = String::from_utf8(out.bytes).unwrap();
                 hurtful += usize::from(text.contains(['\\', ',', '=', '<', ';']) || !text.is_ascii());

@@ -7,11 +7,11 @@
 //! a night adds. A record's *position* is its place in a list.
 
 use crate::sandbox::account::ids::Ids;
-pub use crate::sandbox::account::list::{Entry, List, Row};
-use crate::sandbox::account::moment::{Dates, SPAN, START};
-use crate::sandbox::account::rng::Dice;
+pub use crate::sandbox::account::list::{List, ListEntry, ListedRecord};
+use crate::sandbox::account::moment::{MomentForm, SPAN, START};
+use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::changes::night;
-use crate::sandbox::graphql::object::{Object, Shape};
+use crate::sandbox::graphql::object::{GeneratedType, Object};
 use crate::streams::Stream;
 
 /// Number of connected channels.
@@ -34,19 +34,19 @@ pub struct Size {
 
 /// The generated account.
 #[derive(Debug)]
-pub struct World {
-    dice: Dice,
+pub struct GeneratedAccount {
+    dice: RandomTable,
     size: Size,
     /// Conversation `c` has the messages numbered `starts[c]..starts[c + 1]`.
     starts: Vec<u32>,
     newest_first: bool,
     ids: [Ids; 8],
-    dates: Dates,
+    dates: MomentForm,
 }
 
 /// The kinds of things that have ids.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum IdKind {
     /// `ExternalContact`
     Contact,
     /// `CustomerPerson`
@@ -65,30 +65,37 @@ pub enum Kind {
     Template,
 }
 
-impl World {
+impl GeneratedAccount {
     /// Generates an account of that size. Without conversations there are no messages.
-    pub fn new(seed: u64, size: Size, newest_first: bool) -> World {
-        let dice = Dice::new(seed);
+    pub fn new(seed: u64, size: Size, newest_first: bool) -> GeneratedAccount {
+        let dice = RandomTable::new(seed);
         let mut size = size;
         if size.conversations == 0 {
             size.messages = 0;
         }
         let ids = std::array::from_fn(|kind| Ids::new(dice.named("ids").at(kind as u64).bits()));
-        World { dice, size, starts: starts(dice.named("weights"), size), newest_first, ids, dates: Dates::default() }
+        GeneratedAccount {
+            dice,
+            size,
+            starts: starts(dice.named("weights"), size),
+            newest_first,
+            ids,
+            dates: MomentForm::default(),
+        }
     }
 
     /// Returns the same account with another form of moments.
-    pub fn dated(self, dates: Dates) -> World {
-        World { dates, ..self }
+    pub fn dated(self, dates: MomentForm) -> GeneratedAccount {
+        GeneratedAccount { dates, ..self }
     }
 
     /// Returns the form of moments.
-    pub fn dates(&self) -> Dates {
+    pub fn dates(&self) -> MomentForm {
         self.dates
     }
 
     /// Returns the source of all random values of this account.
-    pub fn dice(&self) -> Dice {
+    pub fn dice(&self) -> RandomTable {
         self.dice
     }
 
@@ -103,19 +110,19 @@ impl World {
     }
 
     /// Returns the ids of a kind.
-    pub fn ids(&self, kind: Kind) -> Ids {
+    pub fn ids(&self, kind: IdKind) -> Ids {
         self.ids[kind as usize]
     }
 
     /// Returns the ids of a stream's records.
     pub fn stream_ids(&self, stream: Stream) -> Ids {
         self.ids(match stream {
-            Stream::Contacts => Kind::Contact,
-            Stream::CustomerPersons => Kind::Person,
-            Stream::Conversations => Kind::Conversation,
-            Stream::Messages => Kind::Message,
-            Stream::Channels => Kind::Channel,
-            Stream::WhatsappBusinessTemplates => Kind::Template,
+            Stream::Contacts => IdKind::Contact,
+            Stream::CustomerPersons => IdKind::Person,
+            Stream::Conversations => IdKind::Conversation,
+            Stream::Messages => IdKind::Message,
+            Stream::Channels => IdKind::Channel,
+            Stream::WhatsappBusinessTemplates => IdKind::Template,
         })
     }
 
@@ -144,10 +151,10 @@ impl World {
     }
 
     /// Returns the records at these positions, as far as the list reaches.
-    pub fn slice(&self, list: List, positions: std::ops::Range<u64>) -> impl Iterator<Item = Entry> + use<> {
+    pub fn slice(&self, list: List, positions: std::ops::Range<u64>) -> impl Iterator<Item = ListEntry> + use<> {
         let (numbers, newest_first) = (self.numbers(list), self.newest_first);
         let end = positions.end.min(numbers.end - numbers.start);
-        (positions.start.min(end)..end).map(move |position| Entry {
+        (positions.start.min(end)..end).map(move |position| ListEntry {
             number: if newest_first { numbers.end - 1 - position } else { numbers.start + position },
             version: 0,
         })
@@ -176,7 +183,7 @@ impl World {
             List::AllMessages => self.created(List::Messages(self.conversation_of(number).unwrap_or(0)), number),
             List::Messages(_) if number >= self.size.messages => {
                 let beyond = number - self.size.messages;
-                night::made(beyond).unwrap_or(START + SPAN + beyond * 1000)
+                night::created_at_night(beyond).unwrap_or(START + SPAN + beyond * 1000)
             }
             List::Messages(conversation) => {
                 let start = self.dice.named("start").at(conversation).below(SPAN);
@@ -191,22 +198,22 @@ impl World {
     }
 
     /// Returns a record as an object whose fields can be written.
-    pub fn object(&self, list: List, entry: Entry) -> Object {
+    pub fn object(&self, list: List, entry: ListEntry) -> Object {
         let (shape, parent) = match list {
-            List::Contacts => (Shape::Contact, 0),
-            List::Persons => (Shape::Person, 0),
-            List::Conversations => (Shape::Conversation, 0),
-            List::Messages(conversation) => (Shape::Message, conversation),
-            List::AllMessages => (Shape::Message, self.conversation_of(entry.number).unwrap_or(0)),
-            List::Channels => (Shape::Platform, 0),
-            List::Templates => (Shape::Template, 0),
+            List::Contacts => (GeneratedType::Contact, 0),
+            List::Persons => (GeneratedType::Person, 0),
+            List::Conversations => (GeneratedType::Conversation, 0),
+            List::Messages(conversation) => (GeneratedType::Message, conversation),
+            List::AllMessages => (GeneratedType::Message, self.conversation_of(entry.number).unwrap_or(0)),
+            List::Channels => (GeneratedType::Platform, 0),
+            List::Templates => (GeneratedType::Template, 0),
         };
         let dice = self.dice.at(shape as u64).at(entry.number);
         Object { shape, dice, number: entry.number, version: entry.version, parent }
     }
 
-    /// Returns a row's record; a conversation's row may also name its newest message, see [`Row::last_message`].
-    pub fn record(&self, row: Row) -> Object {
+    /// Returns a row's record; a conversation's row may also name its newest message, see [`ListedRecord::last_message`].
+    pub fn record(&self, row: ListedRecord) -> Object {
         let object = self.object(row.list, row.entry);
         Object { parent: row.last_message.map_or(object.parent, |number| number + 1), ..object }
     }
@@ -215,14 +222,14 @@ impl World {
     pub fn newest_message(&self, conversation: u64) -> Option<Object> {
         let list = List::Messages(conversation);
         let numbers = self.numbers(list);
-        (!numbers.is_empty()).then(|| self.object(list, Entry { number: numbers.end - 1, version: 0 }))
+        (!numbers.is_empty()).then(|| self.object(list, ListEntry { number: numbers.end - 1, version: 0 }))
     }
 }
 
 /// Returns where each conversation's messages start. One in ten conversations has no messages, most have a few to
 /// some dozens, a few have thousands; the sum is exactly `size.messages`. Each conversation draws a weight, and its
 /// share of all messages follows from the running sum of weights.
-fn starts(dice: Dice, size: Size) -> Vec<u32> {
+fn starts(dice: RandomTable, size: Size) -> Vec<u32> {
     let weight = |conversation: u64| {
         let dice = dice.at(conversation);
         match dice.at(1).below(1000) {
@@ -252,8 +259,8 @@ fn starts(dice: Dice, size: Size) -> Vec<u32> {
 mod tests {
     use super::*;
 
-    fn world(conversations: u64, messages: u64) -> World {
-        World::new(7, Size { contacts: 50, persons: 3, conversations, messages }, true)
+    fn world(conversations: u64, messages: u64) -> GeneratedAccount {
+        GeneratedAccount::new(7, Size { contacts: 50, persons: 3, conversations, messages }, true)
     }
 
     #[test]
@@ -275,9 +282,13 @@ mod tests {
     #[test]
     fn a_slice_shows_what_position_says() {
         for newest_first in [true, false] {
-            let w = World::new(7, Size { contacts: 50, persons: 3, conversations: 20, messages: 400 }, newest_first);
+            let w = GeneratedAccount::new(
+                7,
+                Size { contacts: 50, persons: 3, conversations: 20, messages: 400 },
+                newest_first,
+            );
             for list in [List::Contacts, List::Persons, List::Conversations, List::Messages(3)] {
-                let all: Vec<Entry> = w.slice(list, 0..u64::MAX).collect();
+                let all: Vec<ListEntry> = w.slice(list, 0..u64::MAX).collect();
                 assert_eq!(all.len() as u64, w.len(list));
                 for (at, entry) in all.iter().enumerate() {
                     assert_eq!(w.position(list, entry.number), Some(at as u64));
@@ -292,8 +303,8 @@ mod tests {
     #[test]
     fn all_messages_are_those_of_each_conversation_in_turn() {
         let w = world(20, 400);
-        let all: Vec<Entry> = w.slice(List::AllMessages, 0..u64::MAX).collect();
-        let in_turn: Vec<Entry> = w
+        let all: Vec<ListEntry> = w.slice(List::AllMessages, 0..u64::MAX).collect();
+        let in_turn: Vec<ListEntry> = w
             .slice(List::Conversations, 0..u64::MAX)
             .flat_map(|c| w.slice(List::Messages(c.number), 0..u64::MAX))
             .collect();

@@ -49,7 +49,7 @@ impl List {
 
 /// A record in a list, and how often it was edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Entry {
+pub struct ListEntry {
     /// The record's number.
     pub number: u64,
     /// Number of edits.
@@ -58,11 +58,11 @@ pub struct Entry {
 
 /// A record and the list it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Row {
+pub struct ListedRecord {
     /// The list.
     pub list: List,
     /// The record.
-    pub entry: Entry,
+    pub entry: ListEntry,
     /// For a conversation that got messages at night: the number of the newest.
     pub last_message: Option<u64>,
 }

@@ -1,6 +1,6 @@
 //! Moments as the API writes them: `2024-03-05T08:09:10.123Z`, or in another form if the schema says so.
 
-use crate::sandbox::graphql::json_writer::Out;
+use crate::sandbox::graphql::json_writer::JsonWriter;
 
 /// 2023-01-01T00:00:00Z in milliseconds since 1970; nothing in the account is older.
 pub const START: u64 = 1_672_531_200_000;
@@ -19,7 +19,7 @@ pub const NIGHTLY: u64 = 1_000_000;
 
 /// The form in which moments are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Dates {
+pub enum MomentForm {
     /// `"2024-03-05T08:09:10.123Z"`
     #[default]
     Iso8601,
@@ -31,25 +31,25 @@ pub enum Dates {
     EpochMsText,
 }
 
-impl Dates {
+impl MomentForm {
     /// Returns the form of that name: `iso8601`, `epoch_ms`, `epoch_s` or `epoch_ms_text`.
-    pub fn named(name: &str) -> Option<Dates> {
+    pub fn named(name: &str) -> Option<MomentForm> {
         match name {
-            "iso8601" => Some(Dates::Iso8601),
-            "epoch_ms" => Some(Dates::EpochMs),
-            "epoch_s" => Some(Dates::EpochS),
-            "epoch_ms_text" => Some(Dates::EpochMsText),
+            "iso8601" => Some(MomentForm::Iso8601),
+            "epoch_ms" => Some(MomentForm::EpochMs),
+            "epoch_s" => Some(MomentForm::EpochS),
+            "epoch_ms_text" => Some(MomentForm::EpochMsText),
             _ => None,
         }
     }
 
     /// Writes a moment, given in milliseconds since 1970.
-    pub fn write(self, milliseconds: u64, out: &mut Out) {
+    pub fn write(self, milliseconds: u64, out: &mut JsonWriter) {
         match self {
-            Dates::Iso8601 => out.plain(&iso(milliseconds)),
-            Dates::EpochMs => out.number(milliseconds),
-            Dates::EpochS => out.number(milliseconds / 1000),
-            Dates::EpochMsText => out.plain(milliseconds.to_string().as_bytes()),
+            MomentForm::Iso8601 => out.plain(&iso(milliseconds)),
+            MomentForm::EpochMs => out.number(milliseconds),
+            MomentForm::EpochS => out.number(milliseconds / 1000),
+            MomentForm::EpochMsText => out.plain(milliseconds.to_string().as_bytes()),
         }
     }
 }
@@ -99,8 +99,8 @@ mod tests {
             ("epoch_s", "1709626150"),
             ("epoch_ms_text", "\"1709626150123\""),
         ] {
-            let mut out = Out::default();
-            Dates::named(form).unwrap().write(1_709_626_150_123, &mut out);
+            let mut out = JsonWriter::default();
+            MomentForm::named(form).unwrap().write(1_709_626_150_123, &mut out);
             assert_eq!(String::from_utf8(out.bytes).unwrap(), expected);
         }
     }

@@ -1,40 +1,43 @@
 //! The fields of objects inside records: tags, channels, senders, media and others.
 
 use crate::sandbox::account::channels;
-use crate::sandbox::account::data::{CHANNELS, Kind, List, World};
+use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind, List};
 use crate::sandbox::account::records::{channel_type, id, word};
 use crate::sandbox::account::text;
-use crate::sandbox::graphql::json_writer::Out;
-use crate::sandbox::graphql::object::{Object, Shape, Value};
+use crate::sandbox::graphql::json_writer::JsonWriter;
+use crate::sandbox::graphql::object::{GeneratedType, Object, Value};
 
 const TAGS: u64 = 30;
 
 /// Writes a field of an object inside a record.
-pub(in crate::sandbox) fn field(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(in crate::sandbox) fn field(object: Object, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
     match object.shape {
-        Shape::Tag => tag(object, world, name, out),
-        Shape::LastMessage => last_message(object, world, name, out),
-        Shape::Channel => {
+        GeneratedType::Tag => tag(object, world, name, out),
+        GeneratedType::LastMessage => last_message(object, world, name, out),
+        GeneratedType::Channel => {
             let number = object.number % CHANNELS;
             // Inside another record, a channel appears as it was generated, without its edits.
             let object = Object { number, version: 0, ..object };
             channels::platform(object, world, name, out)
         }
-        Shape::Sender => sender(object, name, out),
-        Shape::Media => media(object, name, out),
-        Shape::Email => email(object, name, out),
-        Shape::Contact | Shape::Person | Shape::Conversation | Shape::Message | Shape::Platform | Shape::Template => {
-            Value::Null
-        }
+        GeneratedType::Sender => sender(object, name, out),
+        GeneratedType::Media => media(object, name, out),
+        GeneratedType::Email => email(object, name, out),
+        GeneratedType::Contact
+        | GeneratedType::Person
+        | GeneratedType::Conversation
+        | GeneratedType::Message
+        | GeneratedType::Platform
+        | GeneratedType::Template => Value::Null,
     }
 }
 
 /// Writes a field of a tag. A tag is the same wherever it occurs, because only its number matters.
-fn tag(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+fn tag(object: Object, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
     let number = object.number % TAGS;
     let dice = world.dice().named("tags").at(number);
     match name {
-        "_id" => id(world, Kind::Tag, number, out),
+        "_id" => id(world, IdKind::Tag, number, out),
         "name" => text::label(dice, number, 0, out),
         "color" => word(dice.at(7), &[Some("#ff0000"), Some("#00aa88"), Some(""), None], out),
         _ => return Value::Null,
@@ -42,8 +45,8 @@ fn tag(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
     Value::Written
 }
 
-fn last_message(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
-    let message = Object { shape: Shape::Message, ..object };
+fn last_message(object: Object, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
+    let message = Object { shape: GeneratedType::Message, ..object };
     match name {
         "content" | "senderType" => return message.field(world, name, out),
         "channelType" => out.plain(channel_type(message).as_bytes()),
@@ -53,7 +56,7 @@ fn last_message(object: Object, world: &World, name: &str, out: &mut Out) -> Val
     Value::Written
 }
 
-fn sender(object: Object, name: &str, out: &mut Out) -> Value {
+fn sender(object: Object, name: &str, out: &mut JsonWriter) -> Value {
     match name {
         "name" => text::first_name(object.of(name), 0, out),
         "avatar" if object.of(name).chance(500) => return Value::Null,
@@ -67,7 +70,7 @@ fn sender(object: Object, name: &str, out: &mut Out) -> Value {
     Value::Written
 }
 
-fn media(object: Object, name: &str, out: &mut Out) -> Value {
+fn media(object: Object, name: &str, out: &mut JsonWriter) -> Value {
     match name {
         "url" => {
             out.raw("\"https:\\/\\/cdn.example.com\\/m\\/");
@@ -82,7 +85,7 @@ fn media(object: Object, name: &str, out: &mut Out) -> Value {
     Value::Written
 }
 
-fn email(object: Object, name: &str, out: &mut Out) -> Value {
+fn email(object: Object, name: &str, out: &mut JsonWriter) -> Value {
     match name {
         "from" | "to" => text::email(object.of(name), object.number, out),
         "messageId" => {

@@ -1,24 +1,24 @@
 //! The fields of the records in the four large streams, matched by name; an unknown field is null.
 
-use crate::sandbox::account::data::{CHANNELS, Entry, Kind, List, World};
-use crate::sandbox::account::rng::Dice;
+use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind, List, ListEntry};
+use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::account::text;
-use crate::sandbox::graphql::json_writer::Out;
-use crate::sandbox::graphql::object::{Object, Shape, Value};
+use crate::sandbox::graphql::json_writer::JsonWriter;
+use crate::sandbox::graphql::object::{GeneratedType, Object, Value};
 
-pub(in crate::sandbox) fn id(world: &World, kind: Kind, number: u64, out: &mut Out) {
+pub(in crate::sandbox) fn id(world: &GeneratedAccount, kind: IdKind, number: u64, out: &mut JsonWriter) {
     out.plain(&world.ids(kind).id(number));
 }
 
 /// Writes a word drawn from a table, or null where the table has `None`.
-pub(in crate::sandbox) fn word(dice: Dice, table: &[Option<&str>], out: &mut Out) {
+pub(in crate::sandbox) fn word(dice: RandomTable, table: &[Option<&str>], out: &mut JsonWriter) {
     match dice.pick(table) {
         Some(word) => out.text(word),
         None => out.raw("null"),
     }
 }
 
-fn flag(dice: Dice, out: &mut Out) {
+fn flag(dice: RandomTable, out: &mut JsonWriter) {
     out.raw(dice.pick(&["true", "true", "false", "null"]));
 }
 
@@ -26,12 +26,12 @@ fn tags(object: Object) -> Value {
     let dice = object.of("tags");
     match dice.at(1).below(10) {
         0 => Value::Null,
-        1..5 => Value::List(object.inner(Shape::Tag, 0), 0),
-        other => Value::List(object.inner(Shape::Tag, dice.at(2).below(30)), 1 + other % 3),
+        1..5 => Value::List(object.inner(GeneratedType::Tag, 0), 0),
+        other => Value::List(object.inner(GeneratedType::Tag, dice.at(2).below(30)), 1 + other % 3),
     }
 }
 
-fn url(kind: &str, dice: Dice, out: &mut Out) {
+fn url(kind: &str, dice: RandomTable, out: &mut JsonWriter) {
     out.raw("\"https://cdn.example.com/");
     out.raw(kind);
     out.raw("/");
@@ -43,11 +43,11 @@ fn url(kind: &str, dice: Dice, out: &mut Out) {
 
 const LANGUAGES: [Option<&str>; 6] = [Some("tr"), Some("en"), Some("de"), Some("ar"), None, Some("")];
 
-pub(in crate::sandbox) fn contact(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(in crate::sandbox) fn contact(object: Object, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
     let dice = object.of(name);
     match name {
-        "_id" => id(world, Kind::Contact, object.number, out),
-        "customer" => id(world, Kind::Customer, 0, out),
+        "_id" => id(world, IdKind::Contact, object.number, out),
+        "customer" => id(world, IdKind::Customer, 0, out),
         "firstName" => text::first_name(dice, object.version, out),
         "lastName" => text::last_name(dice, out),
         "username" if dice.at(1).chance(600) => return Value::Null,
@@ -65,17 +65,17 @@ pub(in crate::sandbox) fn contact(object: Object, world: &World, name: &str, out
         "phoneUsagePermission" | "emailUsagePermission" => flag(dice, out),
         "language" => word(dice, &LANGUAGES, out),
         "owner" if world.size().persons == 0 || dice.at(1).chance(500) => return Value::Null,
-        "owner" => id(world, Kind::Person, dice.below(world.size().persons), out),
+        "owner" => id(world, IdKind::Person, dice.below(world.size().persons), out),
         _ => return Value::Null,
     }
     Value::Written
 }
 
-pub(in crate::sandbox) fn person(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(in crate::sandbox) fn person(object: Object, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
     let dice = object.of(name);
     match name {
-        "_id" => id(world, Kind::Person, object.number, out),
-        "customer" => id(world, Kind::Customer, 0, out),
+        "_id" => id(world, IdKind::Person, object.number, out),
+        "customer" => id(world, IdKind::Customer, 0, out),
         "type" => out.plain(dice.pick(&["JR_AGENT", "PERSON", "PERSON", "ADMIN", "OWNER", "ROBOT"]).as_bytes()),
         "status" => out.plain(dice.pick(&["ACTIVE", "ACTIVE", "PASSIVE", "INVITED"]).as_bytes()),
         "firstName" => text::first_name(dice, object.version, out),
@@ -91,16 +91,21 @@ pub(in crate::sandbox) fn person(object: Object, world: &World, name: &str, out:
     Value::Written
 }
 
-pub(in crate::sandbox) fn conversation(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(in crate::sandbox) fn conversation(
+    object: Object,
+    world: &GeneratedAccount,
+    name: &str,
+    out: &mut JsonWriter,
+) -> Value {
     let dice = object.of(name);
     let size = world.size();
     match name {
-        "_id" => id(world, Kind::Conversation, object.number, out),
-        "customer" => id(world, Kind::Customer, 0, out),
+        "_id" => id(world, IdKind::Conversation, object.number, out),
+        "customer" => id(world, IdKind::Customer, 0, out),
         "joinedPerson" if size.contacts == 0 => return Value::Null,
-        "joinedPerson" => id(world, Kind::Contact, dice.below(size.contacts), out),
+        "joinedPerson" => id(world, IdKind::Contact, dice.below(size.contacts), out),
         "joinedCPerson" if size.persons == 0 || dice.at(1).chance(200) => return Value::Null,
-        "joinedCPerson" => id(world, Kind::Person, dice.below(size.persons), out),
+        "joinedCPerson" => id(world, IdKind::Person, dice.below(size.persons), out),
         "isStarred" => flag(dice, out),
         // An edit changes the status. It cycles, so that two versions in a row always differ.
         "status" => {
@@ -113,19 +118,19 @@ pub(in crate::sandbox) fn conversation(object: Object, world: &World, name: &str
             let newest = match object.parent {
                 0 => world.newest_message(object.number),
                 next => {
-                    let entry = Entry { number: next - 1, version: 0 };
+                    let entry = ListEntry { number: next - 1, version: 0 };
                     Some(world.object(List::Messages(object.number), entry))
                 }
             };
             return match newest {
-                Some(newest) => Value::Object(Object { shape: Shape::LastMessage, ..newest }),
+                Some(newest) => Value::Object(Object { shape: GeneratedType::LastMessage, ..newest }),
                 None => Value::Null,
             };
         }
-        "lastReceivedMessageChannel" => id(world, Kind::Channel, dice.below(CHANNELS), out),
+        "lastReceivedMessageChannel" => id(world, IdKind::Channel, dice.below(CHANNELS), out),
         "tags" => return tags(object),
         "channels" => {
-            return Value::List(object.inner(Shape::Channel, dice.at(1).below(CHANNELS)), dice.at(2).below(3));
+            return Value::List(object.inner(GeneratedType::Channel, dice.at(1).below(CHANNELS)), dice.at(2).below(3));
         }
         "type" => word(dice, &[Some("LIVECHAT"), Some("WHATSAPP"), Some("EMAIL"), Some("INSTAGRAM"), None], out),
         "picture" => url("group", dice, out),
@@ -140,13 +145,13 @@ pub(in crate::sandbox) fn channel_type(message: Object) -> &'static str {
     message.of("channelType").pick(&["WHATSAPP", "WHATSAPP", "LIVECHAT", "LIVECHAT", "INSTAGRAM", "EMAIL"])
 }
 
-pub(in crate::sandbox) fn message(object: Object, world: &World, name: &str, out: &mut Out) -> Value {
+pub(in crate::sandbox) fn message(object: Object, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
     let dice = object.of(name);
     match name {
-        "_id" => id(world, Kind::Message, object.number, out),
+        "_id" => id(world, IdKind::Message, object.number, out),
         "sender" if dice.at(1).chance(30) => return Value::Null,
-        "sender" => return Value::Object(object.inner(Shape::Sender, object.number)),
-        "conversation" => id(world, Kind::Conversation, object.parent, out),
+        "sender" => return Value::Object(object.inner(GeneratedType::Sender, object.number)),
+        "conversation" => id(world, IdKind::Conversation, object.parent, out),
         "messageType" => word(dice, &[Some("TEXT"), Some("TEXT"), Some("TEXT"), Some("IMAGE"), Some("TEMPLATE")], out),
         "channelType" => out.plain(channel_type(object).as_bytes()),
         "senderType" => out.plain(dice.pick(&["CUSTOMER", "AGENT", "BOT", "SYSTEM"]).as_bytes()),
@@ -154,12 +159,12 @@ pub(in crate::sandbox) fn message(object: Object, world: &World, name: &str, out
         "contentHtml" | "subject" | "emailData" if channel_type(object) != "EMAIL" => return Value::Null,
         "contentHtml" => text::html(dice, out),
         "subject" => text::line(dice, out),
-        "emailData" => return Value::Object(object.inner(Shape::Email, object.number)),
+        "emailData" => return Value::Object(object.inner(GeneratedType::Email, object.number)),
         "media" => {
             return match dice.at(1).below(20) {
                 0..4 => Value::Null,
-                4..17 => Value::List(object.inner(Shape::Media, 0), 0),
-                other => Value::List(object.inner(Shape::Media, 0), other - 16),
+                4..17 => Value::List(object.inner(GeneratedType::Media, 0), 0),
+                other => Value::List(object.inner(GeneratedType::Media, 0), other - 16),
             };
         }
         "template_cards" | "product_cards" if dice.at(9).chance(940) => return Value::Null,
@@ -190,23 +195,29 @@ mod tests {
     use apollo_compiler::schema::ExtendedType;
     use serde_json::Value as Json;
 
-    fn world() -> World {
-        World::new(7, Size { contacts: 400, persons: 400, conversations: 400, messages: 4000 }, true)
+    fn world() -> GeneratedAccount {
+        GeneratedAccount::new(7, Size { contacts: 400, persons: 400, conversations: 400, messages: 4000 }, true)
     }
 
     /// Returns some records of a stream; for messages, those of the longest conversation.
-    fn some(world: &World, stream: Stream) -> Vec<Object> {
+    fn some(world: &GeneratedAccount, stream: Stream) -> Vec<Object> {
         let longest = (0..400).map(List::Messages).max_by_key(|list| world.len(*list));
         let list = match List::of(stream) {
             List::AllMessages => longest.unwrap(),
             list => list,
         };
         let entries = world.slice(list, 0..400);
-        entries.map(|entry: Entry| world.object(list, entry)).collect()
+        entries.map(|entry: ListEntry| world.object(list, entry)).collect()
     }
 
     /// Writes every field of an object, with everything inside it, as the schema's types say.
-    fn whole(world: &World, schema: &apollo_compiler::Schema, object: Object, ty: &str, out: &mut Out) {
+    fn whole(
+        world: &GeneratedAccount,
+        schema: &apollo_compiler::Schema,
+        object: Object,
+        ty: &str,
+        out: &mut JsonWriter,
+    ) {
         let Some(ExtendedType::Object(definition)) = schema.types.get(ty) else { panic!("{ty} has no fields") };
         out.raw("{");
         for (n, (name, field)) in definition.fields.iter().enumerate() {
@@ -258,7 +269,7 @@ mod tests {
             let entity = stream.definition().entity;
             let Some(ExtendedType::Object(definition)) = schema.types.get(entity) else { panic!("{entity}") };
             for object in some(&world, stream) {
-                let mut out = Out { lossy: true, ..Out::default() };
+                let mut out = JsonWriter { lossy: true, ..JsonWriter::default() };
                 whole(&world, &schema, object, entity, &mut out);
                 let value: Json = serde_json::from_slice(&out.bytes).unwrap();
                 for (name, field) in &definition.fields {
@@ -275,7 +286,7 @@ mod tests {
         for stream in crate::streams::ALL {
             for object in some(&world, stream) {
                 let written = |version| {
-                    let mut out = Out::default();
+                    let mut out = JsonWriter::default();
                     let object = Object { version, ..object };
                     whole(&world, &schema, object, stream.definition().entity, &mut out);
                     out.bytes

@@ -1,27 +1,27 @@
 //! Random-looking numbers that depend only on the place they are asked for.
 //!
-//! The sandbox keeps no generator. Every value of every record comes from a [`Dice`] derived from the seed, the kind,
+//! The sandbox keeps no generator. Every value of every record comes from a [`RandomTable`] derived from the seed, the kind,
 //! the number and the field. Therefore any record can be generated at any time, in any order, and is always the same.
 
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A position in an endless table of random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Dice(u64);
+pub struct RandomTable(u64);
 
-impl Dice {
+impl RandomTable {
     /// Returns the table of a seed.
-    pub fn new(seed: u64) -> Dice {
-        Dice(scramble(seed.wrapping_add(STEP)))
+    pub fn new(seed: u64) -> RandomTable {
+        RandomTable(scramble(seed.wrapping_add(STEP)))
     }
 
     /// Returns the sub-table of a number, independent of its neighbours.
-    pub fn at(self, number: u64) -> Dice {
-        Dice(scramble(self.0 ^ scramble(number.wrapping_mul(STEP).wrapping_add(1))))
+    pub fn at(self, number: u64) -> RandomTable {
+        RandomTable(scramble(self.0 ^ scramble(number.wrapping_mul(STEP).wrapping_add(1))))
     }
 
     /// Returns the sub-table of a name.
-    pub fn named(self, name: &str) -> Dice {
+    pub fn named(self, name: &str) -> RandomTable {
         self.at(xxhash_rust::xxh3::xxh3_64(name.as_bytes()))
     }
 
@@ -64,16 +64,16 @@ mod tests {
 
     #[test]
     fn the_same_place_gives_the_same_number_and_neighbours_differ() {
-        let d = Dice::new(7);
-        assert_eq!(d.at(3), Dice::new(7).at(3));
+        let d = RandomTable::new(7);
+        assert_eq!(d.at(3), RandomTable::new(7).at(3));
         assert_ne!(d.at(3), d.at(4));
-        assert_ne!(d.at(3), Dice::new(8).at(3));
+        assert_ne!(d.at(3), RandomTable::new(8).at(3));
         assert_ne!(d.at(0).at(1), d.at(1).at(0));
     }
 
     #[test]
     fn chances_are_roughly_what_they_say() {
-        let d = Dice::new(1);
+        let d = RandomTable::new(1);
         let hits = (0..10_000).filter(|n| d.at(*n).chance(100)).count();
         assert!((850..1150).contains(&hits), "{hits}");
         assert!((0..10_000).all(|n| d.at(n).below(7) < 7));

@@ -1,17 +1,17 @@
 //! Text as people write it, and a share of text that hurts CSV files, databases and careless readers.
 //!
-//! Every function appends one JSON string (or null) drawn from a [`Dice`]. It plants markers (`BODYMARKER-<n>`), so
+//! Every function appends one JSON string (or null) drawn from a [`RandomTable`]. It plants markers (`BODYMARKER-<n>`), so
 //! that a test can search for people's words in places where none may appear.
 
 use crate::sandbox::account::phrases::{CAROUSEL, FIRST, LAST, NASTY, TEMPLATE, WORDS};
-use crate::sandbox::account::rng::Dice;
-use crate::sandbox::graphql::json_writer::{Out, Spelling};
+use crate::sandbox::account::rng::RandomTable;
+use crate::sandbox::graphql::json_writer::{JsonWriter, TextForm};
 
-fn spelling(dice: Dice) -> Spelling {
-    if dice.at(900).chance(80) { Spelling::Escaped } else { Spelling::Raw }
+fn spelling(dice: RandomTable) -> TextForm {
+    if dice.at(900).chance(80) { TextForm::Escaped } else { TextForm::Raw }
 }
 
-fn words(dice: Dice, count: u64, spelling: Spelling, out: &mut Out) {
+fn words(dice: RandomTable, count: u64, spelling: TextForm, out: &mut JsonWriter) {
     for n in 0..count {
         if n > 0 {
             out.raw(" ");
@@ -20,7 +20,7 @@ fn words(dice: Dice, count: u64, spelling: Spelling, out: &mut Out) {
     }
 }
 
-fn quoted(out: &mut Out, write: impl FnOnce(&mut Out)) {
+fn quoted(out: &mut JsonWriter, write: impl FnOnce(&mut JsonWriter)) {
     out.raw("\"");
     write(out);
     out.raw("\"");
@@ -28,7 +28,7 @@ fn quoted(out: &mut Out, write: impl FnOnce(&mut Out)) {
 
 /// Appends a message's content: mostly short, nasty in one of seven, empty or null now and then, 40 KB in one of
 /// 5,000. `edited` is the number of edits: edited text differs from the original and is never null.
-pub fn body(dice: Dice, number: u64, edited: u32, out: &mut Out) {
+pub fn body(dice: RandomTable, number: u64, edited: u32, out: &mut JsonWriter) {
     let class = dice.at(1).below(5000);
     if class < 100 && edited == 0 {
         return out.raw(if class < 50 { "null" } else { "\"\"" });
@@ -56,7 +56,7 @@ pub fn body(dice: Dice, number: u64, edited: u32, out: &mut Out) {
 }
 
 /// Appends a short line of text, such as a subject; mostly plain.
-pub fn line(dice: Dice, out: &mut Out) {
+pub fn line(dice: RandomTable, out: &mut JsonWriter) {
     let spelling = spelling(dice);
     quoted(out, |out| {
         if dice.at(1).chance(60) {
@@ -68,7 +68,7 @@ pub fn line(dice: Dice, out: &mut Out) {
 }
 
 /// Appends a person's first name; nasty in one of 25.
-pub fn first_name(dice: Dice, edited: u32, out: &mut Out) {
+pub fn first_name(dice: RandomTable, edited: u32, out: &mut JsonWriter) {
     let spelling = spelling(dice);
     quoted(out, |out| {
         match dice.at(1).below(100) {
@@ -81,7 +81,7 @@ pub fn first_name(dice: Dice, edited: u32, out: &mut Out) {
 }
 
 /// Appends a person's last name, which may be null or empty.
-pub fn last_name(dice: Dice, out: &mut Out) {
+pub fn last_name(dice: RandomTable, out: &mut JsonWriter) {
     match dice.at(1).below(100) {
         0..8 => out.raw("null"),
         8..12 => out.raw("\"\""),
@@ -90,7 +90,7 @@ pub fn last_name(dice: Dice, out: &mut Out) {
 }
 
 /// Appends an email address; one in thirty carries a marker.
-pub fn email(dice: Dice, number: u64, out: &mut Out) {
+pub fn email(dice: RandomTable, number: u64, out: &mut JsonWriter) {
     quoted(out, |out| {
         if dice.at(1).chance(33) {
             out.raw("BODYMARKER-");
@@ -104,7 +104,7 @@ pub fn email(dice: Dice, number: u64, out: &mut Out) {
 }
 
 /// Appends a telephone number as people type it: with leading zeros, with a plus sign, with blanks.
-pub fn phone(dice: Dice, out: &mut Out) {
+pub fn phone(dice: RandomTable, out: &mut JsonWriter) {
     let digits = 1_000_000 + dice.at(1).below(8_999_999);
     quoted(out, |out| {
         out.raw(dice.at(2).pick(&["+90555", "00905", "0555", "05 ", "+1 (212) ", "000"]));
@@ -113,7 +113,7 @@ pub fn phone(dice: Dice, out: &mut Out) {
 }
 
 /// Appends a card as chat platforms send it: an object of any shape inside a scalar.
-pub fn cards(dice: Dice, out: &mut Out) {
+pub fn cards(dice: RandomTable, out: &mut JsonWriter) {
     match dice.at(1).below(4) {
         0 => out.raw("[]"),
         1 => out.raw(CAROUSEL),
@@ -129,11 +129,11 @@ pub fn cards(dice: Dice, out: &mut Out) {
 }
 
 /// Appends the name of a tag or a channel; some are nasty.
-pub fn label(dice: Dice, number: u64, edited: u32, out: &mut Out) {
+pub fn label(dice: RandomTable, number: u64, edited: u32, out: &mut JsonWriter) {
     quoted(out, |out| {
         match dice.at(1).below(6) {
-            0 => out.piece(dice.at(2).pick(&NASTY), Spelling::Raw),
-            _ => words(dice.at(3), 1 + dice.at(4).below(2), Spelling::Raw, out),
+            0 => out.piece(dice.at(2).pick(&NASTY), TextForm::Raw),
+            _ => words(dice.at(3), 1 + dice.at(4).below(2), TextForm::Raw, out),
         }
         out.raw(" #");
         out.number(number);
@@ -142,7 +142,7 @@ pub fn label(dice: Dice, number: u64, edited: u32, out: &mut Out) {
 }
 
 /// Appends an email's HTML.
-pub fn html(dice: Dice, out: &mut Out) {
+pub fn html(dice: RandomTable, out: &mut JsonWriter) {
     quoted(out, |out| {
         out.raw("<div class=\\\"m\\\">\\n\\t<p>");
         words(dice.at(1), 4 + dice.at(2).below(20), spelling(dice), out);
@@ -150,7 +150,7 @@ pub fn html(dice: Dice, out: &mut Out) {
     });
 }
 
-fn edit_note(edited: u32, out: &mut Out) {
+fn edit_note(edited: u32, out: &mut JsonWriter) {
     if edited > 0 {
         out.raw(" (edited ");
         out.number(u64::from(edited));
@@ -165,8 +165,8 @@ mod tests {
     fn bodies(count: u64) -> Vec<String> {
         (0..count)
             .map(|n| {
-                let mut out = Out { lossy: true, ..Out::default() };
-                body(Dice::new(7).at(n), n, 0, &mut out);
+                let mut out = JsonWriter { lossy: true, ..JsonWriter::default() };
+                body(RandomTable::new(7).at(n), n, 0, &mut out);
                 String::from_utf8(out.bytes).unwrap()
             })
             .collect()
@@ -203,8 +203,8 @@ mod tests {
     fn edited_text_always_differs() {
         for n in 0..3000 {
             let write = |edited| {
-                let mut out = Out::default();
-                body(Dice::new(7).at(n), n, edited, &mut out);
+                let mut out = JsonWriter::default();
+                body(RandomTable::new(7).at(n), n, edited, &mut out);
                 out.bytes
             };
             assert_ne!(write(0), write(1));
@@ -215,13 +215,13 @@ mod tests {
     #[test]
     fn everything_else_is_json_too() {
         for n in 0..2000 {
-            let dice = Dice::new(3).at(n);
-            for write in [line, last_name, phone, cards, html] as [fn(Dice, &mut Out); 5] {
-                let mut out = Out { lossy: true, ..Out::default() };
+            let dice = RandomTable::new(3).at(n);
+            for write in [line, last_name, phone, cards, html] as [fn(RandomTable, &mut JsonWriter); 5] {
+                let mut out = JsonWriter { lossy: true, ..JsonWriter::default() };
                 write(dice, &mut out);
                 serde_json::from_slice::<serde_json::Value>(&out.bytes).unwrap();
             }
-            let mut out = Out { lossy: true, ..Out::default() };
+            let mut out = JsonWriter { lossy: true, ..JsonWriter::default() };
             out.raw("[");
             first_name(dice, 1, &mut out);
             out.raw(",");

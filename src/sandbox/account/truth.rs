@@ -15,13 +15,13 @@ use std::sync::{Mutex, PoisonError};
 use apollo_compiler::ast::FieldDefinition;
 use apollo_compiler::schema::ExtendedType;
 
-use crate::sandbox::account::data::{List, World};
-use crate::sandbox::changes::drift::Lists;
-use crate::sandbox::graphql::execute::Writer;
-use crate::sandbox::graphql::json_writer::Out;
-use crate::sandbox::graphql::reading::Reading;
-use crate::sandbox::graphql::selection::{Part, Pick, Side};
-use crate::streams::{Kind, Stream};
+use crate::sandbox::account::data::{GeneratedAccount, List};
+use crate::sandbox::changes::drift::AccountLists;
+use crate::sandbox::graphql::execute::AnswerWriter;
+use crate::sandbox::graphql::json_writer::JsonWriter;
+use crate::sandbox::graphql::reading::SchemaMeaning;
+use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField, Side};
+use crate::streams::{ColumnKind, Stream};
 
 /// Number of rows generated at a time.
 const CHUNK: u64 = 500;
@@ -31,7 +31,7 @@ const LEVELS: usize = 2;
 
 /// Selects the sub-fields of objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Objects {
+pub enum ObjectFields {
     /// The sub-fields that the shipped selection asks for.
     Shipped,
     /// The sub-fields that the schema has.
@@ -41,14 +41,14 @@ pub enum Objects {
 /// A pass over a stream's current records.
 #[derive(Debug)]
 pub struct Truth {
-    picks: Vec<Pick>,
+    picks: Vec<SelectedField>,
     list: List,
     next: u64,
 }
 
 impl Truth {
     /// Starts at the first record of a stream.
-    pub fn of(stream: Stream, reading: &Reading, objects: Objects) -> Truth {
+    pub fn of(stream: Stream, reading: &SchemaMeaning, objects: ObjectFields) -> Truth {
         let columns = stream.columns().iter();
         Truth {
             picks: columns.map(|c| column(stream, c.name, c.kind, reading, objects)).collect(),
@@ -58,15 +58,15 @@ impl Truth {
     }
 
     /// Returns the next lines, or `None` at the end.
-    pub fn next_lines(&mut self, world: &World, lists: &Mutex<Lists>) -> Option<Vec<u8>> {
-        let mut out = Out { lossy: true, ..Out::default() };
+    pub fn next_lines(&mut self, world: &GeneratedAccount, lists: &Mutex<AccountLists>) -> Option<Vec<u8>> {
+        let mut out = JsonWriter { lossy: true, ..JsonWriter::default() };
         let rows = {
             let lists = lists.lock().unwrap_or_else(PoisonError::into_inner);
             lists.rows(self.list, self.next..self.next + CHUNK)
         };
         self.next += rows.len() as u64;
         for row in rows {
-            Writer { world, out: &mut out }.object(&self.picks, world.record(row));
+            AnswerWriter { world, out: &mut out }.object(&self.picks, world.record(row));
             out.raw("\n");
         }
         (!out.bytes.is_empty()).then_some(out.bytes)
@@ -74,31 +74,37 @@ impl Truth {
 }
 
 /// Returns a column under its documented name.
-fn column(stream: Stream, name: &str, kind: Kind, reading: &Reading, objects: Objects) -> Pick {
+fn column(
+    stream: Stream,
+    name: &str,
+    kind: ColumnKind,
+    reading: &SchemaMeaning,
+    objects: ObjectFields,
+) -> SelectedField {
     let Some((ty, entity)) = reading.entities.of_stream(stream) else {
         // If the schema has no type for the stream, the stream keeps its columns.
         return shipped(name, kind);
     };
     let definition = entity.field(name).and_then(|field| reading.types.type_field(ty, field).ok());
     match definition {
-        None => plain(name, Part::Nothing, Vec::new()),
+        None => plain(name, FieldMeaning::Nothing, Vec::new()),
         Some(definition) if definition.arguments.iter().any(|a| a.is_required()) => {
-            plain(name, Part::Nothing, Vec::new())
+            plain(name, FieldMeaning::Nothing, Vec::new())
         }
-        Some(_) if objects == Objects::Shipped && kind == Kind::Json => shipped(name, kind),
+        Some(_) if objects == ObjectFields::Shipped && kind == ColumnKind::Json => shipped(name, kind),
         Some(definition) => {
             let pick = reading.pick(name, definition, ty, Side::Record);
             let inner = inner(definition, reading, LEVELS);
             if !pick.leaf && inner.is_empty() {
-                return plain(name, Part::Nothing, Vec::new());
+                return plain(name, FieldMeaning::Nothing, Vec::new());
             }
-            Pick { picks: inner, ..pick }
+            SelectedField { picks: inner, ..pick }
         }
     }
 }
 
 /// Returns the selection of an object: its scalars, and inner objects for `levels` levels.
-fn inner(definition: &FieldDefinition, reading: &Reading, levels: usize) -> Vec<Pick> {
+fn inner(definition: &FieldDefinition, reading: &SchemaMeaning, levels: usize) -> Vec<SelectedField> {
     let ty = definition.ty.inner_named_type();
     let Some(ExtendedType::Object(object)) = reading.types.types.get(ty) else {
         return Vec::new();
@@ -111,13 +117,13 @@ fn inner(definition: &FieldDefinition, reading: &Reading, levels: usize) -> Vec<
             return Some(pick);
         }
         let picks = if levels > 1 { inner(field, reading, levels - 1) } else { Vec::new() };
-        (!picks.is_empty()).then_some(Pick { picks, ..pick })
+        (!picks.is_empty()).then_some(SelectedField { picks, ..pick })
     });
     picks.collect()
 }
 
 /// Returns a column as the shipped selection asks for it.
-fn shipped(name: &str, kind: Kind) -> Pick {
+fn shipped(name: &str, kind: ColumnKind) -> SelectedField {
     let fields: &[&str] = match name {
         "tags" => &["_id", "name", "color"],
         "lastMessage" => &["content", "createdAt", "channelType", "senderType"],
@@ -126,14 +132,14 @@ fn shipped(name: &str, kind: Kind) -> Pick {
         "media" => &["url", "type"],
         _ => &[],
     };
-    let left_out = kind == Kind::Json && fields.is_empty() && !name.ends_with("_cards");
-    let part = if left_out { Part::Nothing } else { Part::Field };
-    let inner = fields.iter().map(|field| plain(field, Part::Field, Vec::new())).collect();
-    Pick { list: matches!(name, "tags" | "channels" | "media"), ..plain(name, part, inner) }
+    let left_out = kind == ColumnKind::Json && fields.is_empty() && !name.ends_with("_cards");
+    let part = if left_out { FieldMeaning::Nothing } else { FieldMeaning::Field };
+    let inner = fields.iter().map(|field| plain(field, FieldMeaning::Field, Vec::new())).collect();
+    SelectedField { list: matches!(name, "tags" | "channels" | "media"), ..plain(name, part, inner) }
 }
 
-fn plain(name: &str, part: Part, picks: Vec<Pick>) -> Pick {
-    Pick {
+fn plain(name: &str, part: FieldMeaning, picks: Vec<SelectedField>) -> SelectedField {
+    SelectedField {
         key: format!("\"{name}\":"),
         alias: name.to_owned(),
         name: name.to_owned(),
@@ -156,19 +162,19 @@ mod tests {
     use std::sync::Arc;
 
     fn lines(stream: Stream) -> Vec<serde_json::Value> {
-        lines_of(stream, DEFAULT_SDL, Objects::Shipped)
+        lines_of(stream, DEFAULT_SDL, ObjectFields::Shipped)
     }
 
-    fn lines_of(stream: Stream, sdl: &str, objects: Objects) -> Vec<serde_json::Value> {
+    fn lines_of(stream: Stream, sdl: &str, objects: ObjectFields) -> Vec<serde_json::Value> {
         let text = text_of(stream, sdl, objects);
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    fn text_of(stream: Stream, sdl: &str, objects: Objects) -> String {
+    fn text_of(stream: Stream, sdl: &str, objects: ObjectFields) -> String {
         let size = Size { contacts: 1200, persons: 3, conversations: 40, messages: 2500 };
-        let world = Arc::new(World::new(7, size, true));
-        let lists = Mutex::new(Lists::new(Arc::clone(&world), None));
-        let mut truth = Truth::of(stream, &Reading::of(sdl).unwrap(), objects);
+        let world = Arc::new(GeneratedAccount::new(7, size, true));
+        let lists = Mutex::new(AccountLists::new(Arc::clone(&world), None));
+        let mut truth = Truth::of(stream, &SchemaMeaning::of(sdl).unwrap(), objects);
         let mut all = String::new();
         while let Some(lines) = truth.next_lines(&world, &lists) {
             all.push_str(&String::from_utf8(lines).unwrap());
@@ -215,7 +221,7 @@ mod tests {
     #[test]
     fn a_column_the_schema_does_not_have_is_null() {
         let zero = crate::sandbox::dialects::shipped("zero").unwrap();
-        let contacts = lines_of(Stream::Contacts, zero, Objects::Shipped);
+        let contacts = lines_of(Stream::Contacts, zero, ObjectFields::Shipped);
         for column in ["username", "gender", "language"] {
             assert!(contacts.iter().all(|c| c[column].is_null()), "{column}");
             assert!(lines(Stream::Contacts).iter().any(|c| !c[column].is_null()), "{column}");
@@ -233,8 +239,8 @@ mod tests {
             type More { url: String deeper: One } type One { deepest: More }
             type Email { to: String secret(key: ID!): String }
             type Talk { id: ID }";
-        let messages = lines_of(Stream::Messages, sdl, Objects::All);
-        let raw = text_of(Stream::Messages, sdl, Objects::All);
+        let messages = lines_of(Stream::Messages, sdl, ObjectFields::All);
+        let raw = text_of(Stream::Messages, sdl, ObjectFields::All);
         assert!(raw.contains("\"sender\":{\"avatar\":") && raw.contains(",\"alias\":null}"), "in the schema's order");
         let texts = |column: &str| -> Vec<String> {
             let values = messages.iter().map(|m| &m[column]).filter(|v| !v.is_null());
@@ -254,7 +260,7 @@ mod tests {
     fn a_column_spelled_otherwise_stands_under_its_documented_name() {
         let sdl = r#"type Query { a: [ExternalContact] }
             type ExternalContact { id: ID! born: String @sandbox(column: "createdAt") first_name: String }"#;
-        let contacts = lines_of(Stream::Contacts, sdl, Objects::All);
+        let contacts = lines_of(Stream::Contacts, sdl, ObjectFields::All);
         assert!(
             contacts.iter().all(|c| c["createdAt"].is_string() && c["firstName"].is_string() && c["_id"].is_string())
         );

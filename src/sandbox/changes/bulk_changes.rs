@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::sandbox::account::data::{Entry, List};
-use crate::sandbox::account::rng::Dice;
-use crate::sandbox::changes::drift::{Change, Lists};
+use crate::sandbox::account::data::{List, ListEntry};
+use crate::sandbox::account::rng::RandomTable;
+use crate::sandbox::changes::drift::{AccountLists, DriftChange};
 
 /// The page that was shown last. Changes are made near it, where they hurt a reader most.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub(in crate::sandbox) struct LastShown {
     rows: Range<u64>,
 }
 
-impl Lists {
+impl AccountLists {
     /// Remembers which rows a page has shown.
     pub fn shows(&mut self, list: List, start: u64, limit: u64) {
         self.last_shown = Some(LastShown { list, rows: start..start.saturating_add(limit) });
@@ -28,7 +28,7 @@ impl Lists {
     }
 
     /// Deletes a run of rows longer than a page. Returns `false` if the list has two pages or fewer.
-    pub(in crate::sandbox) fn bulk_delete(&mut self, list: List, dice: Dice) -> bool {
+    pub(in crate::sandbox) fn bulk_delete(&mut self, list: List, dice: RandomTable) -> bool {
         let Some((_, page)) = self.shown(list) else { return false };
         let len = self.len(list);
         if len <= 2 * page {
@@ -38,17 +38,17 @@ impl Lists {
         let start = dice.at(2).below(len - run.min(len - 1));
         let mut entries = self.entries(list);
         let place = |row: u64| usize::try_from(row).unwrap_or(usize::MAX).min(entries.len());
-        let gone: Vec<Entry> = entries.drain(place(start)..place(start + run)).collect();
+        let gone: Vec<ListEntry> = entries.drain(place(start)..place(start + run)).collect();
         self.changed.insert(list, entries);
         for entry in gone {
-            self.touch(list, entry.number, Change::Delete);
+            self.touch(list, entry.number, DriftChange::Delete);
         }
         true
     }
 
     /// Moves a row by more than a page, ahead more often than back; half of the moved rows keep their content.
     /// Returns `false` if the list has one page or less.
-    pub(in crate::sandbox) fn leap(&mut self, list: List, dice: Dice) -> bool {
+    pub(in crate::sandbox) fn leap(&mut self, list: List, dice: RandomTable) -> bool {
         let Some((rows, page)) = self.shown(list) else { return false };
         let len = self.len(list);
         if len <= page {
@@ -65,11 +65,11 @@ impl Lists {
         let to = place(to).min(entries.len());
         entries.insert(to, entry);
         self.changed.insert(list, entries);
-        self.touch(list, entry.number, Change::Move);
+        self.touch(list, entry.number, DriftChange::Move);
         true
     }
 
-    fn entries(&self, list: List) -> Vec<Entry> {
+    fn entries(&self, list: List) -> Vec<ListEntry> {
         self.slice(list, 0..u64::MAX)
     }
 }
@@ -80,12 +80,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::sandbox::account::data::{Size, World};
+    use crate::sandbox::account::data::{GeneratedAccount, Size};
     use crate::streams::Stream;
 
-    fn lists() -> Lists {
+    fn lists() -> AccountLists {
         let size = Size { contacts: 500, persons: 20, conversations: 300, messages: 3000 };
-        let mut lists = Lists::new(Arc::new(World::new(7, size, true)), None);
+        let mut lists = AccountLists::new(Arc::new(GeneratedAccount::new(7, size, true)), None);
         lists.shows(List::Contacts, 40, 40);
         lists
     }
@@ -94,18 +94,18 @@ mod tests {
     fn a_run_longer_than_a_page_disappears_and_is_told() {
         for seed in 0..50 {
             let mut l = lists();
-            assert!(l.bulk_delete(List::Contacts, Dice::new(seed)));
+            assert!(l.bulk_delete(List::Contacts, RandomTable::new(seed)));
             let gone = 500 - l.len(List::Contacts);
             assert!((41..=80).contains(&gone), "{gone}");
             assert_eq!(l.touched()["contacts"].len() as u64, gone);
-            assert!(!l.bulk_delete(List::Persons, Dice::new(seed)), "its pages are not known");
+            assert!(!l.bulk_delete(List::Persons, RandomTable::new(seed)), "its pages are not known");
         }
         let mut l = lists();
         l.shows(List::Conversations, 0, 40);
-        assert!(l.bulk_delete(List::Conversations, Dice::new(1)));
+        assert!(l.bulk_delete(List::Conversations, RandomTable::new(1)));
         assert!(l.touched()["messages"].len() > 40, "messages go with their conversation");
         l.shows(List::Persons, 0, 40);
-        assert!(!l.bulk_delete(List::Persons, Dice::new(1)), "shorter than two pages");
+        assert!(!l.bulk_delete(List::Persons, RandomTable::new(1)), "shorter than two pages");
     }
 
     #[test]
@@ -114,15 +114,15 @@ mod tests {
         for seed in 0..50 {
             let mut l = lists();
             let before = l.entries(List::Contacts);
-            assert!(l.leap(List::Contacts, Dice::new(seed)));
+            assert!(l.leap(List::Contacts, RandomTable::new(seed)));
             let after = l.entries(List::Contacts);
             let touched: HashSet<String> = l.touched()["contacts"].iter().cloned().collect();
             let ids = l.world.stream_ids(Stream::Contacts);
-            let calm = |entries: &[Entry]| -> Vec<Entry> {
+            let calm = |entries: &[ListEntry]| -> Vec<ListEntry> {
                 entries.iter().filter(|e| !touched.contains(&ids.text(e.number))).copied().collect()
             };
             assert_eq!((touched.len(), calm(&before)), (1, calm(&after)));
-            let stood = |all: &[Entry]| all.iter().position(|e| touched.contains(&ids.text(e.number))).unwrap();
+            let stood = |all: &[ListEntry]| all.iter().position(|e| touched.contains(&ids.text(e.number))).unwrap();
             let (from, to) = (stood(&before), stood(&after));
             assert!(from.abs_diff(to) >= 40 || to == 0 || to == 499, "{from} {to}");
             same += usize::from(before[from] == after[to]);

@@ -11,15 +11,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::sandbox::account::data::{CHANNELS, Entry, List, Row, TEMPLATES, World};
-use crate::sandbox::account::rng::Dice;
+use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, List, ListEntry, ListedRecord, TEMPLATES};
+use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::changes::bulk_changes::LastShown;
 use crate::sandbox::changes::night::Nights;
 use crate::streams::Stream;
 
 /// The place where a list shows new and moved records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Order {
+pub enum ListOrder {
     /// In front; the list itself is newest first.
     #[default]
     NewestFirst,
@@ -31,14 +31,14 @@ pub enum Order {
     ByChange,
 }
 
-impl Order {
+impl ListOrder {
     /// Returns the order of that name: `newest_first`, `oldest_first`, `anywhere` or `by_change`.
-    pub fn named(name: &str) -> Option<Order> {
+    pub fn named(name: &str) -> Option<ListOrder> {
         match name {
-            "newest_first" => Some(Order::NewestFirst),
-            "oldest_first" => Some(Order::OldestFirst),
-            "anywhere" => Some(Order::Anywhere),
-            "by_change" => Some(Order::ByChange),
+            "newest_first" => Some(ListOrder::NewestFirst),
+            "oldest_first" => Some(ListOrder::OldestFirst),
+            "anywhere" => Some(ListOrder::Anywhere),
+            "by_change" => Some(ListOrder::ByChange),
             _ => None,
         }
     }
@@ -46,7 +46,7 @@ impl Order {
 
 /// A kind of change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum DriftChange {
     /// A record appears.
     Insert,
     /// A record disappears.
@@ -57,17 +57,17 @@ pub enum Change {
     Move,
 }
 
-impl Change {
+impl DriftChange {
     /// Every kind.
-    pub const ALL: [Change; 4] = [Change::Insert, Change::Delete, Change::Edit, Change::Move];
+    pub const ALL: [DriftChange; 4] = [DriftChange::Insert, DriftChange::Delete, DriftChange::Edit, DriftChange::Move];
 
     /// Returns the change of that name: `insert`, `delete`, `edit` or `move`.
-    pub fn named(name: &str) -> Option<Change> {
+    pub fn named(name: &str) -> Option<DriftChange> {
         match name {
-            "insert" => Some(Change::Insert),
-            "delete" => Some(Change::Delete),
-            "edit" => Some(Change::Edit),
-            "move" => Some(Change::Move),
+            "insert" => Some(DriftChange::Insert),
+            "delete" => Some(DriftChange::Delete),
+            "edit" => Some(DriftChange::Edit),
+            "move" => Some(DriftChange::Move),
             _ => None,
         }
     }
@@ -75,15 +75,15 @@ impl Change {
 
 /// The settings of drift: how much changes, and how.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct DriftSettings {
     /// Seed that decides which changes happen when.
     pub seed: u64,
     /// Expected changes between two list requests. Between two questions of one request, a tenth of it.
     pub rate: f64,
     /// The place where new and moved records go.
-    pub order: Order,
+    pub order: ListOrder,
     /// The kinds of change, equally likely; a kind that is listed twice is twice as likely.
-    pub kinds: Vec<Change>,
+    pub kinds: Vec<DriftChange>,
     /// Number of changes after which the account holds still.
     pub max_events: u64,
     /// `true` if a run of rows longer than a page is deleted now and then.
@@ -92,13 +92,13 @@ pub struct Settings {
     pub leaps: bool,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
+impl Default for DriftSettings {
+    fn default() -> DriftSettings {
+        DriftSettings {
             seed: 7,
             rate: 0.6,
-            order: Order::default(),
-            kinds: Change::ALL.to_vec(),
+            order: ListOrder::default(),
+            kinds: DriftChange::ALL.to_vec(),
             max_events: u64::MAX,
             bulk_deletes: false,
             leaps: false,
@@ -108,10 +108,10 @@ impl Default for Settings {
 
 /// The account's lists as they stand now.
 #[derive(Debug)]
-pub struct Lists {
-    pub(in crate::sandbox) world: Arc<World>,
-    settings: Option<Settings>,
-    pub(in crate::sandbox) changed: HashMap<List, Vec<Entry>>,
+pub struct AccountLists {
+    pub(in crate::sandbox) world: Arc<GeneratedAccount>,
+    settings: Option<DriftSettings>,
+    pub(in crate::sandbox) changed: HashMap<List, Vec<ListEntry>>,
     /// Deleted conversations; their messages are deleted with them.
     gone: HashSet<u64>,
     touched: BTreeMap<Stream, BTreeSet<u64>>,
@@ -125,10 +125,10 @@ pub struct Lists {
     pub(in crate::sandbox) last_shown: Option<LastShown>,
 }
 
-impl Lists {
+impl AccountLists {
     /// Returns the lists of an account as generated.
-    pub fn new(world: Arc<World>, settings: Option<Settings>) -> Lists {
-        Lists {
+    pub fn new(world: Arc<GeneratedAccount>, settings: Option<DriftSettings>) -> AccountLists {
+        AccountLists {
             world,
             settings,
             changed: HashMap::new(),
@@ -154,7 +154,7 @@ impl Lists {
     }
 
     /// Returns the records at these positions, as far as the list reaches.
-    pub fn slice(&self, list: List, positions: Range<u64>) -> Vec<Entry> {
+    pub fn slice(&self, list: List, positions: Range<u64>) -> Vec<ListEntry> {
         match self.changed.get(&list) {
             Some(entries) => {
                 let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(entries.len());
@@ -165,7 +165,7 @@ impl Lists {
     }
 
     /// Returns the position and the row of the record with that id, or `None` if the list lacks it.
-    pub fn position(&self, list: List, id: &str) -> Option<(u64, Row)> {
+    pub fn position(&self, list: List, id: &str) -> Option<(u64, ListedRecord)> {
         let number = self.world.stream_ids(list.stream()).number(id)?;
         if self.shifted(list) {
             let own = self.conversation_of(number)?;
@@ -179,14 +179,14 @@ impl Lists {
                 let at = entries.iter().position(|e| e.number == number)?;
                 Some((at as u64, row(entries[at])))
             }
-            None => self.world.position(list, number).map(|at| (at, row(Entry { number, version: 0 }))),
+            None => self.world.position(list, number).map(|at| (at, row(ListEntry { number, version: 0 }))),
         }
     }
 
     /// Returns a record of a list as a row.
-    pub(in crate::sandbox) fn row(&self, list: List, entry: Entry) -> Row {
+    pub(in crate::sandbox) fn row(&self, list: List, entry: ListEntry) -> ListedRecord {
         let newest = || self.nights.last.get(&entry.number).copied();
-        Row { list, entry, last_message: if list == List::Conversations { newest() } else { None } }
+        ListedRecord { list, entry, last_message: if list == List::Conversations { newest() } else { None } }
     }
 
     /// Returns the message list of the conversation with that id, or `None` if it is unknown or deleted.
@@ -213,7 +213,7 @@ impl Lists {
     /// Makes the changes that happen before `asked` is answered. Before the first question, nothing changes.
     pub fn pass_time(&mut self, asked: List, first_of_request: bool) {
         let Some(settings) = self.settings.clone() else { return };
-        let dice = Dice::new(settings.seed).named("drift").at(self.questions);
+        let dice = RandomTable::new(settings.seed).named("drift").at(self.questions);
         self.questions += 1;
         if self.questions == 1 || settings.kinds.is_empty() {
             return;
@@ -223,12 +223,12 @@ impl Lists {
         // Each whole expected change happens for certain, the remaining fraction by chance.
         while self.events < settings.max_events && (expected >= 1.0 || dice.unit() < expected) {
             dice = dice.at(1);
-            self.happen(&settings, dice, asked);
+            self.apply_one_change(&settings, dice, asked);
             expected -= 1.0;
         }
     }
 
-    fn happen(&mut self, settings: &Settings, dice: Dice, asked: List) {
+    fn apply_one_change(&mut self, settings: &DriftSettings, dice: RandomTable, asked: List) {
         let list = if asked != List::AllMessages && dice.at(1).chance(500) { asked } else { self.any_list(dice.at(2)) };
         let change = dice.at(3).pick(&settings.kinds);
         if matches!(list, List::Messages(c) if self.gone.contains(&c)) {
@@ -242,32 +242,32 @@ impl Lists {
         }
         let world = Arc::clone(&self.world);
         let entries = self.changed.entry(list).or_insert_with(|| world.slice(list, 0..u64::MAX).collect());
-        if entries.is_empty() && change != Change::Insert {
+        if entries.is_empty() && change != DriftChange::Insert {
             return;
         }
         let at = usize::try_from(dice.at(4).below(entries.len() as u64)).unwrap_or(0);
         let entry = match change {
-            Change::Insert => {
+            DriftChange::Insert => {
                 let inserted = self.inserted.entry(list.stream()).or_default();
                 *inserted += 1;
-                Entry { number: first_new(&world, list.stream()) + *inserted - 1, version: 0 }
+                ListEntry { number: first_new(&world, list.stream()) + *inserted - 1, version: 0 }
             }
-            Change::Delete => entries.remove(at),
-            Change::Edit if settings.order != Order::ByChange => {
+            DriftChange::Delete => entries.remove(at),
+            DriftChange::Edit if settings.order != ListOrder::ByChange => {
                 entries[at].version += 1;
                 entries[at]
             }
-            Change::Edit | Change::Move => {
+            DriftChange::Edit | DriftChange::Move => {
                 let entry = entries.remove(at);
-                Entry { version: entry.version + 1, ..entry }
+                ListEntry { version: entry.version + 1, ..entry }
             }
         };
-        let is_placed = matches!(change, Change::Insert | Change::Move);
-        if is_placed || (change == Change::Edit && settings.order == Order::ByChange) {
+        let is_placed = matches!(change, DriftChange::Insert | DriftChange::Move);
+        if is_placed || (change == DriftChange::Edit && settings.order == ListOrder::ByChange) {
             let place = match settings.order {
-                Order::NewestFirst | Order::ByChange => 0,
-                Order::OldestFirst => entries.len(),
-                Order::Anywhere => usize::try_from(dice.at(5).below(entries.len() as u64 + 1)).unwrap_or(0),
+                ListOrder::NewestFirst | ListOrder::ByChange => 0,
+                ListOrder::OldestFirst => entries.len(),
+                ListOrder::Anywhere => usize::try_from(dice.at(5).below(entries.len() as u64 + 1)).unwrap_or(0),
             };
             entries.insert(place, entry);
         }
@@ -276,17 +276,17 @@ impl Lists {
     }
 
     /// Remembers a change. Deleting a conversation also deletes its messages.
-    pub(in crate::sandbox) fn touch(&mut self, list: List, number: u64, change: Change) {
+    pub(in crate::sandbox) fn touch(&mut self, list: List, number: u64, change: DriftChange) {
         self.touched.entry(list.stream()).or_default().insert(number);
         self.stamp(list, number);
-        if list == List::Conversations && change == Change::Delete {
+        if list == List::Conversations && change == DriftChange::Delete {
             self.forget_messages(number);
         }
     }
 
     /// Draws a list to change. The four default streams are equally likely; a conversation is as likely as it has
     /// messages.
-    fn any_list(&self, dice: Dice) -> List {
+    fn any_list(&self, dice: RandomTable) -> List {
         match List::of(dice.at(1).pick(&crate::streams::DEFAULT)) {
             List::AllMessages => {
                 let message = dice.at(2).below(self.world.size().messages);
@@ -307,7 +307,7 @@ impl Lists {
 }
 
 /// Returns the number of the first record that is added to a stream after the account was generated.
-pub(in crate::sandbox) fn first_new(world: &World, stream: Stream) -> u64 {
+pub(in crate::sandbox) fn first_new(world: &GeneratedAccount, stream: Stream) -> u64 {
     let size = world.size();
     match stream {
         Stream::Contacts => size.contacts,
@@ -324,31 +324,31 @@ mod tests {
     use super::*;
     use crate::sandbox::account::data::Size;
 
-    fn lists(order: Order, kinds: &[Change]) -> Lists {
+    fn lists(order: ListOrder, kinds: &[DriftChange]) -> AccountLists {
         let size = Size { contacts: 500, persons: 20, conversations: 100, messages: 3000 };
-        let world = Arc::new(World::new(7, size, order != Order::OldestFirst));
-        let settings = Settings { rate: 3.0, order, kinds: kinds.to_vec(), ..Settings::default() };
-        Lists::new(world, Some(settings))
+        let world = Arc::new(GeneratedAccount::new(7, size, order != ListOrder::OldestFirst));
+        let settings = DriftSettings { rate: 3.0, order, kinds: kinds.to_vec(), ..DriftSettings::default() };
+        AccountLists::new(world, Some(settings))
     }
 
     #[test]
     fn untouched_records_keep_their_order_and_stay() {
-        for order in [Order::NewestFirst, Order::OldestFirst, Order::Anywhere, Order::ByChange] {
-            let mut l = lists(order, &Change::ALL);
+        for order in [ListOrder::NewestFirst, ListOrder::OldestFirst, ListOrder::Anywhere, ListOrder::ByChange] {
+            let mut l = lists(order, &DriftChange::ALL);
             let before = l.slice(List::Contacts, 0..u64::MAX);
             for _ in 0..200 {
                 l.pass_time(List::Contacts, true);
             }
             let touched: HashSet<u64> = l.touched[&Stream::Contacts].iter().copied().collect();
             assert!(touched.len() > 100, "{}", touched.len());
-            let calm = |entries: Vec<Entry>| -> Vec<Entry> {
+            let calm = |entries: Vec<ListEntry>| -> Vec<ListEntry> {
                 entries.into_iter().filter(|e| !touched.contains(&e.number)).collect()
             };
             assert_eq!(calm(before), calm(l.slice(List::Contacts, 0..u64::MAX)));
         }
     }
 
-    impl Lists {
+    impl AccountLists {
         fn ids_of(&self, list: List) -> Vec<u64> {
             self.slice(list, 0..u64::MAX).iter().map(|e| e.number).collect()
         }
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn no_record_stands_twice_and_positions_are_true() {
-        let mut l = lists(Order::Anywhere, &Change::ALL);
+        let mut l = lists(ListOrder::Anywhere, &DriftChange::ALL);
         for _ in 0..100 {
             l.pass_time(List::Contacts, true);
         }
@@ -371,11 +371,11 @@ mod tests {
 
     #[test]
     fn new_records_come_in_where_the_order_says() {
-        let mut l = lists(Order::NewestFirst, &[Change::Insert]);
+        let mut l = lists(ListOrder::NewestFirst, &[DriftChange::Insert]);
         l.pass_time(List::Contacts, true);
         l.pass_time(List::Contacts, true);
         assert!(l.ids_of(List::Contacts)[0] >= 500);
-        let mut l = lists(Order::OldestFirst, &[Change::Insert]);
+        let mut l = lists(ListOrder::OldestFirst, &[DriftChange::Insert]);
         for _ in 0..3 {
             l.pass_time(List::Contacts, true);
         }
@@ -384,7 +384,7 @@ mod tests {
 
     #[test]
     fn an_edit_moves_a_record_to_the_front_of_a_list_sorted_by_change() {
-        let mut l = lists(Order::ByChange, &[Change::Edit]);
+        let mut l = lists(ListOrder::ByChange, &[DriftChange::Edit]);
         let before = l.ids_of(List::Contacts);
         for _ in 0..50 {
             l.pass_time(List::Contacts, true);
@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn the_same_questions_meet_the_same_drift() {
         let walk = || {
-            let mut l = lists(Order::Anywhere, &Change::ALL);
+            let mut l = lists(ListOrder::Anywhere, &DriftChange::ALL);
             for n in 0..50 {
                 l.pass_time(List::Messages(n % 10), n % 3 == 0);
             }
@@ -409,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_deleted_conversation_takes_its_messages_along() {
-        let mut l = lists(Order::NewestFirst, &[Change::Delete]);
+        let mut l = lists(ListOrder::NewestFirst, &[DriftChange::Delete]);
         while l.gone.is_empty() {
             l.pass_time(List::Conversations, true);
         }
@@ -426,7 +426,7 @@ mod tests {
 
     #[test]
     fn nothing_happens_before_the_first_question_nor_past_the_end() {
-        let mut l = lists(Order::NewestFirst, &Change::ALL);
+        let mut l = lists(ListOrder::NewestFirst, &DriftChange::ALL);
         l.pass_time(List::Contacts, true);
         assert_eq!(l.events(), 0);
         if let Some(settings) = &mut l.settings {

@@ -1,14 +1,14 @@
 //! Changes on a test's command, between two runs: records that are deleted, and lists that come out empty.
 
-use crate::sandbox::account::data::{Entry, List};
-use crate::sandbox::account::rng::Dice;
-use crate::sandbox::changes::drift::{Change, Lists};
+use crate::sandbox::account::data::{List, ListEntry};
+use crate::sandbox::account::rng::RandomTable;
+use crate::sandbox::changes::drift::{AccountLists, DriftChange};
 use crate::streams::Stream;
 
-impl Lists {
+impl AccountLists {
     /// Deletes up to `n` records of a stream and returns their ids. The same seed deletes the same records.
     pub fn delete(&mut self, stream: Stream, n: usize, seed: u64) -> Vec<String> {
-        let mut dice = Dice::new(seed).named("delete").named(stream.name());
+        let mut dice = RandomTable::new(seed).named("delete").named(stream.name());
         let mut ids = Vec::new();
         while ids.len() < n {
             dice = dice.at(ids.len() as u64);
@@ -25,10 +25,10 @@ impl Lists {
                 list => Some(list),
             };
             let Some(list) = list else { break };
-            let mut entries: Vec<Entry> = self.slice(list, 0..u64::MAX);
+            let mut entries: Vec<ListEntry> = self.slice(list, 0..u64::MAX);
             entries.retain(|entry| entry.number != row.entry.number);
             self.changed.insert(list, entries);
-            self.touch(list, row.entry.number, Change::Delete);
+            self.touch(list, row.entry.number, DriftChange::Delete);
             ids.push(self.world.stream_ids(stream).text(row.entry.number));
         }
         ids
@@ -55,13 +55,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::sandbox::account::data::{Size, World};
+    use crate::sandbox::account::data::{GeneratedAccount, Size};
 
     #[test]
     fn what_is_deleted_is_gone_everywhere_and_the_same_for_the_same_seed() {
         let lists = || {
             let size = Size { contacts: 50, persons: 5, conversations: 20, messages: 400 };
-            Lists::new(Arc::new(World::new(7, size, true)), None)
+            AccountLists::new(Arc::new(GeneratedAccount::new(7, size, true)), None)
         };
         for stream in [Stream::Contacts, Stream::Conversations, Stream::Messages] {
             let mut l = lists();

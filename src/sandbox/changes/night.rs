@@ -1,7 +1,7 @@
 //! The changes of a night: the account changes all at once, while no client reads it.
 //!
 //! The same account, seeds and counts give the same nights. Each night is a day after the one before, and the first
-//! comes a month after the newest generated record. The client under test is told the time ([`Told::now`]). The kinds
+//! comes a month after the newest generated record. The client under test is told the time ([`NightReport::now`]). The kinds
 //! of change are those that a nightly run meets:
 //!
 //! - new messages (the conversation's entry shows the last one), new conversations, and edited or new contacts;
@@ -12,16 +12,16 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::sandbox::account::data::{Entry, List};
-use crate::sandbox::account::moment::{DAY, Dates, FIRST_NIGHT, NIGHTLY};
-use crate::sandbox::account::rng::Dice;
-use crate::sandbox::changes::drift::{Lists, first_new};
-use crate::sandbox::graphql::json_writer::Out;
+use crate::sandbox::account::data::{List, ListEntry};
+use crate::sandbox::account::moment::{DAY, FIRST_NIGHT, MomentForm, NIGHTLY};
+use crate::sandbox::account::rng::RandomTable;
+use crate::sandbox::changes::drift::{AccountLists, first_new};
+use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::streams::Stream;
 
 /// Describes how much a night changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Night {
+pub struct NightChanges {
     /// Seed that decides which records change.
     pub seed: u64,
     /// Number of conversations that get new messages.
@@ -40,7 +40,7 @@ pub struct Night {
 
 /// Reports the changes of a night by id.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Told {
+pub struct NightReport {
     /// The night's number, from 1.
     pub night: u64,
     /// The time after the night, in ISO 8601.
@@ -70,10 +70,10 @@ pub(in crate::sandbox) struct Nights {
     made: Vec<(u64, u64, u64)>,
 }
 
-impl Night {
+impl NightChanges {
     /// Reads a URL query such as `seed=5&changed=20`. Returns `None` if it has an unknown name or an invalid value.
-    pub fn of_query(query: &str) -> Option<Night> {
-        let mut night = Night::default();
+    pub fn of_query(query: &str) -> Option<NightChanges> {
+        let mut night = NightChanges::default();
         for part in query.split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=')?;
             let value = value.parse().ok()?;
@@ -92,27 +92,27 @@ impl Night {
     }
 }
 
-impl Lists {
+impl AccountLists {
     /// Lets a night pass and reports its changes.
-    pub fn night(&mut self, night: Night) -> Told {
+    pub fn night(&mut self, night: NightChanges) -> NightReport {
         self.nights.count += 1;
         let count = self.nights.count;
-        let dice = Dice::new(night.seed).named("night").at(count);
-        let mut moment = Out::default();
-        Dates::Iso8601.write(FIRST_NIGHT + count * DAY + DAY / 2, &mut moment);
+        let dice = RandomTable::new(night.seed).named("night").at(count);
+        let mut moment = JsonWriter::default();
+        MomentForm::Iso8601.write(FIRST_NIGHT + count * DAY + DAY / 2, &mut moment);
         let now = String::from_utf8_lossy(&moment.bytes).trim_matches('"').to_owned();
-        let mut told = Told { night: count, now, ..Told::default() };
+        let mut told = NightReport { night: count, now, ..NightReport::default() };
         let mut busy: HashSet<u64> = self.nights.made.iter().filter(|m| m.0 + 4 > count).map(|m| m.1).collect();
 
         // Statuses change first, so that they hit messages of earlier nights only.
         let recent: Vec<(u64, u64, u64)> = self.nights.made.iter().filter(|m| m.0 + 2 >= count).copied().collect();
-        for at in picked(dice.at(1), recent.len() as u64, night.status) {
+        for at in sample(dice.at(1), recent.len() as u64, night.status) {
             let (_, conversation, message) = recent[at];
             self.edit(List::Messages(conversation), message);
             told.status.push(self.id(Stream::Conversations, conversation));
         }
         let there = self.whole(List::Conversations);
-        for at in picked(dice.at(2), there.len() as u64, night.changed) {
+        for at in sample(dice.at(2), there.len() as u64, night.changed) {
             let conversation = there[at].number;
             self.messages(conversation, 1 + dice.at(3).at(conversation).below(3));
             busy.insert(conversation);
@@ -127,7 +127,7 @@ impl Lists {
             told.new.push(self.id(Stream::Conversations, number));
         }
         let contacts = self.whole(List::Contacts);
-        for at in picked(dice.at(5), contacts.len() as u64, night.contacts) {
+        for at in sample(dice.at(5), contacts.len() as u64, night.contacts) {
             self.edit(List::Contacts, contacts[at].number);
             told.contacts.push(self.id(Stream::Contacts, contacts[at].number));
         }
@@ -140,7 +140,7 @@ impl Lists {
         }
         let quiet: Vec<u64> = there.iter().map(|e| e.number).filter(|c| !busy.contains(c)).collect();
         let quiet: Vec<(u64, u64)> = quiet.into_iter().filter_map(|c| Some((c, self.old_message(c, dice)?))).collect();
-        for at in picked(dice.at(6), quiet.len() as u64, night.old_edits) {
+        for at in sample(dice.at(6), quiet.len() as u64, night.old_edits) {
             let (conversation, message) = quiet[at];
             self.edit(List::Messages(conversation), message);
             told.old_edits.push(self.id(Stream::Conversations, conversation));
@@ -152,11 +152,11 @@ impl Lists {
         self.world.stream_ids(stream).text(number)
     }
 
-    fn whole(&self, list: List) -> Vec<Entry> {
+    fn whole(&self, list: List) -> Vec<ListEntry> {
         self.slice(list, 0..u64::MAX)
     }
 
-    fn written_out(&mut self, list: List) -> &mut Vec<Entry> {
+    fn materialized(&mut self, list: List) -> &mut Vec<ListEntry> {
         let world = std::sync::Arc::clone(&self.world);
         self.changed.entry(list).or_insert_with(|| world.slice(list, 0..u64::MAX).collect())
     }
@@ -164,14 +164,14 @@ impl Lists {
     /// Adds a record at the place of new records.
     fn put(&mut self, list: List, number: u64) {
         let newest_first = self.world.newest_first();
-        let entries = self.written_out(list);
+        let entries = self.materialized(list);
         let at = if newest_first { 0 } else { entries.len() };
-        entries.insert(at, Entry { number, version: 0 });
+        entries.insert(at, ListEntry { number, version: 0 });
         self.stamp(list, number);
     }
 
     fn edit(&mut self, list: List, number: u64) {
-        if let Some(entry) = self.written_out(list).iter_mut().find(|e| e.number == number) {
+        if let Some(entry) = self.materialized(list).iter_mut().find(|e| e.number == number) {
             entry.version += 1;
         }
         self.stamp(list, number);
@@ -188,7 +188,7 @@ impl Lists {
             self.nights.last.insert(conversation, number);
         }
         let newest_first = self.world.newest_first();
-        let entries = self.written_out(List::Conversations);
+        let entries = self.materialized(List::Conversations);
         if let Some(at) = entries.iter().position(|e| e.number == conversation) {
             let entry = entries.remove(at);
             let place = if newest_first { 0 } else { entries.len() };
@@ -198,8 +198,8 @@ impl Lists {
     }
 
     /// Draws a message that the conversation had in the generated account.
-    fn old_message(&self, conversation: u64, dice: Dice) -> Option<u64> {
-        let old = |e: &Entry| e.number < self.world.size().messages;
+    fn old_message(&self, conversation: u64, dice: RandomTable) -> Option<u64> {
+        let old = |e: &ListEntry| e.number < self.world.size().messages;
         let all: Vec<u64> =
             self.whole(List::Messages(conversation)).iter().filter(|e| old(e)).map(|e| e.number).collect();
         let at = dice.at(7).at(conversation).below(all.len() as u64);
@@ -208,7 +208,7 @@ impl Lists {
 }
 
 /// Draws `count` different places below `end`, in random order.
-fn picked(dice: Dice, end: u64, count: u64) -> Vec<usize> {
+fn sample(dice: RandomTable, end: u64, count: u64) -> Vec<usize> {
     let mut places: Vec<usize> = (0..usize::try_from(end).unwrap_or(0)).collect();
     let count = usize::try_from(count).unwrap_or(usize::MAX).min(places.len());
     for n in 0..count {
@@ -222,7 +222,7 @@ fn picked(dice: Dice, end: u64, count: u64) -> Vec<usize> {
 
 /// Returns when a night's message was made, in milliseconds since 1970; `beyond` is its number less the generated
 /// messages. `None` if no night made it.
-pub(in crate::sandbox) fn made(beyond: u64) -> Option<u64> {
+pub(in crate::sandbox) fn created_at_night(beyond: u64) -> Option<u64> {
     (beyond >= NIGHTLY).then(|| FIRST_NIGHT + beyond / NIGHTLY * DAY + beyond % NIGHTLY * 1000)
 }
 
@@ -231,20 +231,21 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::sandbox::account::data::{Size, World};
+    use crate::sandbox::account::data::{GeneratedAccount, Size};
     use crate::sandbox::graphql::object::Value;
 
-    const NIGHT: Night = Night { seed: 5, changed: 6, new: 2, contacts: 4, new_contacts: 0, status: 3, old_edits: 5 };
+    const NIGHT: NightChanges =
+        NightChanges { seed: 5, changed: 6, new: 2, contacts: 4, new_contacts: 0, status: 3, old_edits: 5 };
 
-    fn lists() -> Lists {
+    fn lists() -> AccountLists {
         let size = Size { contacts: 50, persons: 3, conversations: 60, messages: 900 };
-        Lists::new(Arc::new(World::new(7, size, true)), None)
+        AccountLists::new(Arc::new(GeneratedAccount::new(7, size, true)), None)
     }
 
-    fn written(l: &Lists, list: List) -> Vec<(u64, String)> {
+    fn written(l: &AccountLists, list: List) -> Vec<(u64, String)> {
         let rows = l.rows(list, 0..u64::MAX);
         let text = |row| {
-            let mut out = Out::default();
+            let mut out = JsonWriter::default();
             match l.world.record(row).field(&l.world, "lastMessage", &mut out) {
                 Value::Object(message) => message.number.to_string(),
                 _ => String::new(),
@@ -259,7 +260,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(a.night(NIGHT), b.night(NIGHT));
         }
-        assert_ne!(a.night(NIGHT), b.night(Night { seed: 6, ..NIGHT }));
+        assert_ne!(a.night(NIGHT), b.night(NightChanges { seed: 6, ..NIGHT }));
     }
 
     #[test]

@@ -4,13 +4,13 @@
 //! the whole list.
 
 use crate::sandbox::account::cursor;
-use crate::sandbox::account::data::{List, Row};
+use crate::sandbox::account::data::{List, ListedRecord};
 use crate::sandbox::account::moment::{DAY, FIRST_NIGHT};
-use crate::sandbox::changes::drift::Lists;
-use crate::sandbox::graphql::execute::Page;
-use crate::sandbox::graphql::question::{Paging, Place};
+use crate::sandbox::changes::drift::AccountLists;
+use crate::sandbox::graphql::execute::ServedPage;
+use crate::sandbox::graphql::question::{PageRequest, PageStart};
 
-impl Lists {
+impl AccountLists {
     /// Returns the current time, in milliseconds since 1970: noon after the last night.
     pub(in crate::sandbox) fn now(&self) -> u64 {
         FIRST_NIGHT + self.nights.count * DAY + DAY / 2
@@ -23,26 +23,33 @@ impl Lists {
     }
 
     /// Returns a page of the records that changed at or after `moment` (milliseconds since 1970).
-    pub(in crate::sandbox) fn changed_since(&self, list: List, moment: u64, paging: &Paging, limit: u64) -> Page {
-        let changed = |row: &Row| {
+    pub(in crate::sandbox) fn changed_since(
+        &self,
+        list: List,
+        moment: u64,
+        paging: &PageRequest,
+        limit: u64,
+    ) -> ServedPage {
+        let changed = |row: &ListedRecord| {
             let number = row.entry.number;
             let stamped = self.stamped.get(&(row.list, number)).copied();
             stamped.unwrap_or_else(|| self.world.created(row.list, number)) >= moment
         };
-        let rows: Vec<Row> = self.rows(list, 0..u64::MAX).into_iter().filter(changed).collect();
+        let rows: Vec<ListedRecord> = self.rows(list, 0..u64::MAX).into_iter().filter(changed).collect();
         let total = rows.len() as u64;
         let start = match &paging.place {
-            Place::Page(number) => number.saturating_mul(limit),
-            Place::Offset(rows) => *rows,
-            Place::After(text) => cursor::read(text).map_or(0, |(stood, id)| {
+            PageStart::Page(number) => number.saturating_mul(limit),
+            PageStart::Offset(rows) => *rows,
+            PageStart::After(text) => cursor::read(text).map_or(0, |(stood, id)| {
                 let number = self.world.stream_ids(list.stream()).number(&id);
                 let at = rows.iter().position(|row| Some(row.entry.number) == number);
                 at.map_or(stood, |at| at as u64 + 1)
             }),
         };
         let from = usize::try_from(start).unwrap_or(usize::MAX);
-        let rows: Vec<Row> = rows.into_iter().skip(from).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+        let rows: Vec<ListedRecord> =
+            rows.into_iter().skip(from).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
         let more = start.saturating_add(limit) < total;
-        Page { rows, total: Some(total), more, start, limit, counts_from: paging.page_from }
+        ServedPage { rows, total: Some(total), more, start, limit, counts_from: paging.page_from }
     }
 }

@@ -6,22 +6,22 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::super::Options;
-use super::super::api::{Api, Reply};
+use super::super::SandboxOptions;
+use super::super::api::{Api, SandboxReply};
 use super::*;
-use crate::sandbox::account::truth::Objects;
-use crate::sandbox::changes::drift::{Change, Order, Settings};
+use crate::sandbox::account::truth::ObjectFields;
+use crate::sandbox::changes::drift::{DriftChange, DriftSettings, ListOrder};
 use crate::streams::Stream;
 
-fn options(sdl: &str) -> Options {
-    Options {
+fn options(sdl: &str) -> SandboxOptions {
+    SandboxOptions {
         contacts: 130,
         persons: 45,
         conversations: 30,
         messages: 700,
         requests_per_minute: 0,
         sdl: Some(sdl.to_owned()),
-        ..Options::default()
+        ..SandboxOptions::default()
     }
 }
 
@@ -32,7 +32,7 @@ fn api(sdl: &str) -> Arc<Api> {
 fn ask(api: &Api, token: &str, query: &str) -> Value {
     let body = json!({"query": query}).to_string();
     let answered = api.answer(Some(&format!("Bearer {token}")), body.as_bytes(), Instant::now());
-    let Reply::Whole { body, .. } = answered.reply else { panic!("no answer") };
+    let SandboxReply::Whole { body, .. } = answered.reply else { panic!("no answer") };
     // Half an emoji is not valid text, which does not matter here.
     let text = String::from_utf8(body).unwrap().replace("\\ud83d", "");
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
@@ -86,7 +86,7 @@ fn walk(api: &Api, token: &str, query: &str, rows: &str, first: &str, next: Next
 
 /// Returns the ids that the account holds.
 fn truth(api: &Arc<Api>, stream: Stream) -> Vec<String> {
-    let mut parts = Arc::clone(api).truth(stream, Objects::Shipped);
+    let mut parts = Arc::clone(api).truth(stream, ObjectFields::Shipped);
     let mut ids = Vec::new();
     while let Some(lines) = parts() {
         let text = String::from_utf8(lines).unwrap();
@@ -216,10 +216,14 @@ fn relay_goes_on_behind_a_cursor() {
 
 #[test]
 fn a_cursor_stays_right_when_rows_are_inserted_and_deleted_before_it() {
-    for kind in [Change::Insert, Change::Delete] {
+    for kind in [DriftChange::Insert, DriftChange::Delete] {
         let mut options = options(shipped("relay").unwrap());
-        options.drift =
-            Some(Settings { rate: 2.0, order: Order::NewestFirst, kinds: vec![kind], ..Settings::default() });
+        options.drift = Some(DriftSettings {
+            rate: 2.0,
+            order: ListOrder::NewestFirst,
+            kinds: vec![kind],
+            ..DriftSettings::default()
+        });
         let api = Arc::new(Api::new(options).unwrap());
         let token = token(&api, BY_INPUT, "{ accessToken }");
         let before = truth(&api, Stream::Contacts);

@@ -5,11 +5,11 @@
 
 use std::collections::HashMap;
 
-use crate::sandbox::account::data::{List, Row};
-use crate::sandbox::account::rng::Dice;
-use crate::sandbox::changes::drift::Lists;
-use crate::sandbox::graphql::execute::Page;
-use crate::sandbox::graphql::question::Place;
+use crate::sandbox::account::data::{List, ListedRecord};
+use crate::sandbox::account::rng::RandomTable;
+use crate::sandbox::changes::drift::AccountLists;
+use crate::sandbox::graphql::execute::ServedPage;
+use crate::sandbox::graphql::question::PageStart;
 
 /// A habit of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,21 +72,21 @@ const LEFT_OUT: u64 = 60;
 const FRESH: u64 = 30;
 
 /// The key of a page: its list, where it begins, and its number of rows.
-pub type Asked = (List, Place, u64);
+pub type PageKey = (List, PageStart, u64);
 
 /// The adversaries of a sandbox, and their memory.
 #[derive(Debug, Default)]
 pub struct Adversaries {
     which: Vec<Adversary>,
-    dice: Dice,
+    dice: RandomTable,
     questions: u64,
-    given: HashMap<Asked, (u64, Page)>,
+    given: HashMap<PageKey, (u64, ServedPage)>,
 }
 
 impl Adversaries {
     /// Returns these adversaries with their seed.
     pub fn new(which: Vec<Adversary>, seed: u64) -> Adversaries {
-        Adversaries { which, dice: Dice::new(seed).named("adversary"), ..Adversaries::default() }
+        Adversaries { which, dice: RandomTable::new(seed).named("adversary"), ..Adversaries::default() }
     }
 
     fn has(&self, adversary: Adversary) -> bool {
@@ -99,14 +99,14 @@ impl Adversaries {
     }
 
     /// Counts the question and returns its cached answer, or `None` if there is none recent enough.
-    pub fn given(&mut self, asked: &Asked) -> Option<Page> {
+    pub fn given(&mut self, asked: &PageKey) -> Option<ServedPage> {
         self.questions += 1;
         let (when, page) = self.given.get(asked)?;
         (self.questions - when <= FRESH).then(|| page.clone())
     }
 
     /// Stores an answer for [`Adversaries::given`], if answers are cached.
-    pub fn give(&mut self, asked: Asked, page: &Page) {
+    pub fn give(&mut self, asked: PageKey, page: &ServedPage) {
         if self.has(Adversary::Cached) {
             self.given.insert(asked, (self.questions, page.clone()));
         }
@@ -124,7 +124,7 @@ impl Adversaries {
     }
 
     /// Returns the rows that a page shows.
-    pub fn rows(&self, lists: &Lists, list: List, start: u64, limit: u64) -> Vec<Row> {
+    pub fn rows(&self, lists: &AccountLists, list: List, start: u64, limit: u64) -> Vec<ListedRecord> {
         let mut end = start.saturating_add(limit);
         if self.has(Adversary::DepthCap) {
             end = end.min(DEPTH.max(start));
@@ -132,14 +132,15 @@ impl Adversaries {
         let mut rows =
             if self.has(Adversary::Ties) { self.tied(lists, list, start, end) } else { lists.rows(list, start..end) };
         if self.has(Adversary::Filtered) {
-            let kept = |row: &Row| !self.dice.named(list.stream().name()).at(row.entry.number).chance(LEFT_OUT);
+            let kept =
+                |row: &ListedRecord| !self.dice.named(list.stream().name()).at(row.entry.number).chance(LEFT_OUT);
             rows.retain(kept);
         }
         rows
     }
 
     /// Returns a page of a list in which neighbours with the same sort key change places with every question.
-    fn tied(&self, lists: &Lists, list: List, start: u64, end: u64) -> Vec<Row> {
+    fn tied(&self, lists: &AccountLists, list: List, start: u64, end: u64) -> Vec<ListedRecord> {
         let mut rows = lists.rows(list, 0..u64::MAX);
         let dice = self.dice.at(start).at(end);
         for group in rows.chunk_by_mut(|a, b| a.entry.number / TIED == b.entry.number / TIED) {
@@ -158,11 +159,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::sandbox::account::data::{Size, World};
+    use crate::sandbox::account::data::{GeneratedAccount, Size};
 
-    fn lists() -> Lists {
+    fn lists() -> AccountLists {
         let size = Size { contacts: 600, persons: 20, conversations: 10, messages: 300 };
-        Lists::new(Arc::new(World::new(7, size, true)), None)
+        AccountLists::new(Arc::new(GeneratedAccount::new(7, size, true)), None)
     }
 
     fn numbers(which: Adversary, start: u64, limit: u64) -> Vec<u64> {
@@ -212,15 +213,15 @@ mod tests {
 
     #[test]
     fn an_answer_is_given_again_for_a_while() {
-        let page = Page { rows: Vec::new(), total: Some(4), more: false, start: 0, limit: 40, counts_from: 1 };
-        let asked = (List::Contacts, Place::Page(0), 40);
+        let page = ServedPage { rows: Vec::new(), total: Some(4), more: false, start: 0, limit: 40, counts_from: 1 };
+        let asked = (List::Contacts, PageStart::Page(0), 40);
         for (which, again) in [(Adversary::Cached, true), (Adversary::Clamp, false)] {
             let mut adversaries = Adversaries::new(vec![which], 3);
             assert!(adversaries.given(&asked).is_none());
             adversaries.give(asked.clone(), &page);
-            assert!(adversaries.given(&(List::Contacts, Place::Page(0), 39)).is_none());
+            assert!(adversaries.given(&(List::Contacts, PageStart::Page(0), 39)).is_none());
             assert_eq!(adversaries.given(&asked).is_some(), again);
-            (0..FRESH).for_each(|_| _ = adversaries.given(&(List::Persons, Place::Page(0), 40)));
+            (0..FRESH).for_each(|_| _ = adversaries.given(&(List::Persons, PageStart::Page(0), 40)));
             assert!(adversaries.given(&asked).is_none(), "too old");
         }
     }

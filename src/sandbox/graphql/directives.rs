@@ -11,7 +11,7 @@ use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Schema};
 
-use crate::sandbox::account::moment::Dates;
+use crate::sandbox::account::moment::MomentForm;
 use crate::streams::Stream;
 
 const NAME: &str = "sandbox";
@@ -70,7 +70,7 @@ pub struct Hints {
     /// Documented columns, by type and field.
     pub columns: HashMap<(Name, Name), String>,
     /// The form of moments.
-    pub dates: Option<Dates>,
+    pub dates: Option<MomentForm>,
 }
 
 /// Reads an SDL file: the schema to serve, and its hints. `Err` is a text for people that says what is wrong.
@@ -141,7 +141,7 @@ impl Hints {
     fn dates(&mut self, directive: &Directive) -> Result<(), String> {
         if let Some(name) = text(directive, "dates") {
             let known = "iso8601, epoch_ms, epoch_s, epoch_ms_text";
-            let dates = Dates::named(name).ok_or_else(|| wrong("dates", name, known))?;
+            let dates = MomentForm::named(name).ok_or_else(|| wrong("dates", name, known))?;
             self.dates = Some(dates);
         }
         Ok(())
@@ -205,7 +205,7 @@ mod tests {
             assert_eq!(root.ignores, Some(Ignored::Page));
             assert_eq!(hints.entities.values().next(), Some(&Stream::Contacts));
             assert_eq!(hints.columns.values().next().unwrap(), "_id");
-            assert_eq!(hints.dates, Some(Dates::EpochS));
+            assert_eq!(hints.dates, Some(MomentForm::EpochS));
         }
     }
 

@@ -16,7 +16,7 @@ use apollo_compiler::{Name, Schema};
 
 use crate::sandbox::graphql::directives::Hints;
 use crate::sandbox::graphql::synonyms::fold;
-use crate::streams::{ALL, Kind, Stream};
+use crate::streams::{ALL, ColumnKind, Stream};
 
 /// Least number of columns by which a type is recognized.
 const ENOUGH: usize = 3;
@@ -84,7 +84,7 @@ impl Entity {
 }
 
 /// Returns the kind of a stream's column.
-pub fn kind(stream: Stream, column: &str) -> Option<Kind> {
+pub fn kind(stream: Stream, column: &str) -> Option<ColumnKind> {
     let mut columns = stream.columns().iter();
     columns.find(|c| c.name == column).map(|c| c.kind)
 }

@@ -5,20 +5,20 @@
 //! members such as `success` or `totalDocs` wherever they occur, and every other object is entered.
 
 use crate::sandbox::account::cursor;
-use crate::sandbox::account::data::{Row, World};
-use crate::sandbox::graphql::json_writer::Out;
+use crate::sandbox::account::data::{GeneratedAccount, ListedRecord};
+use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::sandbox::graphql::object::{Object, Value};
-use crate::sandbox::graphql::selection::{Part, Pick};
+use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField};
 
 /// The content of an envelope.
 #[derive(Debug, Clone)]
-pub enum Content {
+pub enum EnvelopeContent {
     /// A page of a list.
-    Page(Page),
+    Page(ServedPage),
     /// One row of a page, with its cursor.
-    Row(Row, String),
+    Row(ListedRecord, String),
     /// One record, or `None` if it does not exist.
-    One(Option<Row>),
+    One(Option<ListedRecord>),
     /// A token.
     Token {
         /// Its text.
@@ -32,9 +32,9 @@ pub enum Content {
 
 /// A page of a list.
 #[derive(Debug, Clone)]
-pub struct Page {
+pub struct ServedPage {
     /// Its rows.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ListedRecord>,
     /// Number of rows in the list; `None` is answered as null.
     pub total: Option<u64>,
     /// `true` if there are rows after this page.
@@ -47,31 +47,31 @@ pub struct Page {
     pub counts_from: u64,
 }
 
-impl Content {
+impl EnvelopeContent {
     /// Returns the number of rows answered.
     pub fn rows(&self) -> u64 {
         match self {
-            Content::Page(page) => page.rows.len() as u64,
-            Content::One(one) => u64::from(one.is_some()),
-            Content::Row(..) => 1,
-            Content::Token { .. } | Content::Failed(..) => 0,
+            EnvelopeContent::Page(page) => page.rows.len() as u64,
+            EnvelopeContent::One(one) => u64::from(one.is_some()),
+            EnvelopeContent::Row(..) => 1,
+            EnvelopeContent::Token { .. } | EnvelopeContent::Failed(..) => 0,
         }
     }
 }
 
 /// Writes answers into a buffer.
 #[derive(Debug)]
-pub struct Writer<'a> {
+pub struct AnswerWriter<'a> {
     /// The account.
-    pub world: &'a World,
+    pub world: &'a GeneratedAccount,
     /// The buffer.
-    pub out: &'a mut Out,
+    pub out: &'a mut JsonWriter,
 }
 
-impl Writer<'_> {
+impl AnswerWriter<'_> {
     /// Writes the value of a root field.
-    pub fn root(&mut self, pick: &Pick, content: &Content) {
-        if pick.part == Part::Envelope {
+    pub fn root(&mut self, pick: &SelectedField, content: &EnvelopeContent) {
+        if pick.part == FieldMeaning::Envelope {
             // Even a failure is reported in the fields of the envelope.
             return self.fields(&pick.picks, |writer, inner| writer.envelope(inner, content));
         }
@@ -79,46 +79,48 @@ impl Writer<'_> {
     }
 
     /// Writes a field of an envelope and everything in it.
-    fn envelope(&mut self, pick: &Pick, content: &Content) {
+    fn envelope(&mut self, pick: &SelectedField, content: &EnvelopeContent) {
         match (pick.part, content) {
-            (Part::Member(member), content) => self.member(member, pick, content),
-            (_, Content::Failed(..)) => self.nothing(pick),
-            (Part::Rows, Content::Page(page)) => self.list(page.rows.iter(), |writer, row| {
+            (FieldMeaning::Member(member), content) => self.member(member, pick, content),
+            (_, EnvelopeContent::Failed(..)) => self.nothing(pick),
+            (FieldMeaning::Rows, EnvelopeContent::Page(page)) => self.list(page.rows.iter(), |writer, row| {
                 writer.row(pick, *row);
             }),
-            (Part::Edges, Content::Page(page)) => {
+            (FieldMeaning::Edges, EnvelopeContent::Page(page)) => {
                 let rows = page.rows.iter().zip(page.start..);
                 self.list(rows, |writer, (row, at)| {
-                    let edge = Content::Row(*row, writer.cursor(*row, at));
+                    let edge = EnvelopeContent::Row(*row, writer.cursor(*row, at));
                     writer.fields(&pick.picks, |writer, inner| writer.envelope(inner, &edge));
                 });
             }
-            (Part::Record, Content::Row(row, _) | Content::One(Some(row))) => self.row(pick, *row),
-            (Part::Envelope, _) => self.fields(&pick.picks, |writer, inner| writer.envelope(inner, content)),
+            (FieldMeaning::Record, EnvelopeContent::Row(row, _) | EnvelopeContent::One(Some(row))) => {
+                self.row(pick, *row);
+            }
+            (FieldMeaning::Envelope, _) => self.fields(&pick.picks, |writer, inner| writer.envelope(inner, content)),
             _ => self.nothing(pick),
         }
     }
 
-    fn row(&mut self, pick: &Pick, row: Row) {
+    fn row(&mut self, pick: &SelectedField, row: ListedRecord) {
         self.object(&pick.picks, self.world.record(row));
     }
 
     /// Returns the cursor of the row at that position.
-    pub(in crate::sandbox) fn cursor(&self, row: Row, position: u64) -> String {
+    pub(in crate::sandbox) fn cursor(&self, row: ListedRecord, position: u64) -> String {
         let ids = self.world.stream_ids(row.list.stream());
         cursor::text(position, &ids.text(row.entry.number))
     }
 
     /// Writes the selected fields of an object.
-    pub fn object(&mut self, picks: &[Pick], object: Object) {
+    pub fn object(&mut self, picks: &[SelectedField], object: Object) {
         self.fields(picks, |writer, pick| match pick.part {
-            Part::Field => writer.field(pick, object),
-            Part::Reference => writer.reference(pick, object),
+            FieldMeaning::Field => writer.field(pick, object),
+            FieldMeaning::Reference => writer.reference(pick, object),
             _ => writer.nothing(pick),
         });
     }
 
-    fn field(&mut self, pick: &Pick, object: Object) {
+    fn field(&mut self, pick: &SelectedField, object: Object) {
         let start = self.out.bytes.len();
         match object.field(self.world, &pick.name, self.out) {
             Value::Written if pick.non_null && self.out.bytes[start..] == *b"null" => {
@@ -152,7 +154,7 @@ impl Writer<'_> {
     }
 
     /// Writes an object of which the data has only the id.
-    fn reference(&mut self, pick: &Pick, object: Object) {
+    fn reference(&mut self, pick: &SelectedField, object: Object) {
         let start = self.out.bytes.len();
         if !matches!(object.field(self.world, &pick.name, self.out), Value::Written) || pick.list {
             self.out.bytes.truncate(start);
@@ -166,11 +168,11 @@ impl Writer<'_> {
     }
 
     /// Writes an unknown field: null, or the least value that its type allows.
-    pub(in crate::sandbox) fn nothing(&mut self, pick: &Pick) {
+    pub(in crate::sandbox) fn nothing(&mut self, pick: &SelectedField) {
         if pick.leaf || pick.list || !pick.non_null {
             return self.out.raw(&pick.fallback);
         }
-        self.fields(&pick.picks, Writer::nothing);
+        self.fields(&pick.picks, AnswerWriter::nothing);
     }
 
     fn list<T>(&mut self, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
@@ -183,7 +185,7 @@ impl Writer<'_> {
         self.out.raw("]");
     }
 
-    fn fields(&mut self, picks: &[Pick], mut write: impl FnMut(&mut Self, &Pick)) {
+    fn fields(&mut self, picks: &[SelectedField], mut write: impl FnMut(&mut Self, &SelectedField)) {
         let mut first = true;
         self.out.raw("{");
         for pick in picks {

@@ -13,7 +13,7 @@ use apollo_compiler::{Name, Schema};
 use crate::sandbox::graphql::suggest;
 
 /// A document that the validator rejected.
-pub struct Wrong<'a> {
+pub struct InvalidDocument<'a> {
     /// The schema it was validated against.
     pub schema: &'a Schema,
     /// Its text.
@@ -33,7 +33,7 @@ struct Complaint {
     error: GraphQLError,
 }
 
-impl Wrong<'_> {
+impl InvalidDocument<'_> {
     /// Returns the errors in the words of graphql-js, without those that graphql-js does not report.
     pub fn errors(&self, found: &DiagnosticList) -> Vec<GraphQLError> {
         let complaints: Vec<Complaint> = found

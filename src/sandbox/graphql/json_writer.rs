@@ -5,7 +5,7 @@ pub const HALF_EMOJI: char = '\u{e0ff}';
 
 /// The form in which text outside ASCII is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spelling {
+pub enum TextForm {
     /// Unescaped, in UTF-8.
     Raw,
     /// As `\uXXXX` escapes, two of them beyond U+FFFF; also writes `/` as `\/`.
@@ -14,7 +14,7 @@ pub enum Spelling {
 
 /// JSON under construction.
 #[derive(Debug, Default)]
-pub struct Out {
+pub struct JsonWriter {
     /// The bytes written so far.
     pub bytes: Vec<u8>,
     /// `true` writes half an emoji as U+FFFD, as a reader of the answer sees it, instead of as it is sent.
@@ -23,7 +23,7 @@ pub struct Out {
     pub signature: Option<u64>,
 }
 
-impl Out {
+impl JsonWriter {
     /// Appends text that is already JSON.
     pub fn raw(&mut self, json: &str) {
         self.bytes.extend_from_slice(json.as_bytes());
@@ -69,12 +69,12 @@ impl Out {
     /// Appends any text as a JSON string.
     pub fn text(&mut self, text: &str) {
         self.bytes.push(b'"');
-        self.piece(text, Spelling::Raw);
+        self.piece(text, TextForm::Raw);
         self.bytes.push(b'"');
     }
 
     /// Appends text inside a JSON string that the caller opens and closes.
-    pub fn piece(&mut self, text: &str, spelling: Spelling) {
+    pub fn piece(&mut self, text: &str, spelling: TextForm) {
         let mut rest = text;
         while let Some(at) = rest.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\' || b == b'/' || b >= 0x80) {
             self.raw(&rest[..at]);
@@ -86,18 +86,18 @@ impl Out {
         self.raw(rest);
     }
 
-    fn character(&mut self, character: char, spelling: Spelling) {
+    fn character(&mut self, character: char, spelling: TextForm) {
         match character {
             '"' => self.raw("\\\""),
             '\\' => self.raw("\\\\"),
             '\n' => self.raw("\\n"),
             '\r' => self.raw("\\r"),
             '\t' => self.raw("\\t"),
-            '/' if spelling == Spelling::Escaped => self.raw("\\/"),
+            '/' if spelling == TextForm::Escaped => self.raw("\\/"),
             HALF_EMOJI if self.lossy => self.raw("\u{fffd}"),
             HALF_EMOJI => self.raw("\\ud83d"),
             '\0'..='\u{1f}' => self.unit(character as u16),
-            '\u{80}'.. if spelling == Spelling::Escaped => {
+            '\u{80}'.. if spelling == TextForm::Escaped => {
                 let mut units = [0; 2];
                 for unit in character.encode_utf16(&mut units) {
                     self.unit(*unit);
@@ -119,8 +119,8 @@ impl Out {
 mod tests {
     use super::*;
 
-    fn written(text: &str, spelling: Spelling, lossy: bool) -> String {
-        let mut out = Out { lossy, ..Out::default() };
+    fn written(text: &str, spelling: TextForm, lossy: bool) -> String {
+        let mut out = JsonWriter { lossy, ..JsonWriter::default() };
         out.raw("\"");
         out.piece(text, spelling);
         out.raw("\"");
@@ -130,24 +130,24 @@ mod tests {
     #[test]
     fn a_json_reader_gets_back_what_was_written() {
         let text = "a\"b\\c\n\r\t\0\u{1}\u{1f}/ ğüşİı 👩‍👩‍👧 مرحبا \u{feff}";
-        for spelling in [Spelling::Raw, Spelling::Escaped] {
+        for spelling in [TextForm::Raw, TextForm::Escaped] {
             let json = written(text, spelling, false);
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
-            assert_eq!(json.is_ascii(), spelling == Spelling::Escaped);
+            assert_eq!(json.is_ascii(), spelling == TextForm::Escaped);
         }
     }
 
     #[test]
     fn half_an_emoji_travels_as_a_lone_surrogate_and_arrives_as_a_replacement() {
         let text = format!("a{HALF_EMOJI}b");
-        assert_eq!(written(&text, Spelling::Raw, false), "\"a\\ud83db\"");
-        assert_eq!(written(&text, Spelling::Escaped, true), "\"a\u{fffd}b\"");
+        assert_eq!(written(&text, TextForm::Raw, false), "\"a\\ud83db\"");
+        assert_eq!(written(&text, TextForm::Escaped, true), "\"a\u{fffd}b\"");
     }
 
     #[test]
     fn numbers_are_decimal() {
         for n in [0, 7, 10, u64::MAX] {
-            let mut out = Out::default();
+            let mut out = JsonWriter::default();
             out.number(n);
             assert_eq!(String::from_utf8(out.bytes).unwrap(), n.to_string());
         }

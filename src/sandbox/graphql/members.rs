@@ -1,29 +1,31 @@
 //! Writes the scalars of an envelope: the total, whether there is a next page, success or failure.
 
-use crate::sandbox::graphql::execute::{Content, Page, Writer};
-use crate::sandbox::graphql::selection::Pick;
+use crate::sandbox::graphql::execute::{AnswerWriter, EnvelopeContent, ServedPage};
+use crate::sandbox::graphql::selection::SelectedField;
 use crate::sandbox::graphql::synonyms::Member;
 
-impl Writer<'_> {
+impl AnswerWriter<'_> {
     /// Writes a member of an envelope, in the form that its type allows.
-    pub(in crate::sandbox) fn member(&mut self, member: Member, pick: &Pick, content: &Content) {
+    pub(in crate::sandbox) fn member(&mut self, member: Member, pick: &SelectedField, content: &EnvelopeContent) {
         match (member, content) {
-            (Member::Success, Content::Failed(..) | Content::One(None)) => self.out.boolean(false),
+            (Member::Success, EnvelopeContent::Failed(..) | EnvelopeContent::One(None)) => self.out.boolean(false),
             (Member::Success, _) => self.out.boolean(true),
-            (Member::Message, _) if pick.ty == "Boolean" => self.out.boolean(matches!(content, Content::Failed(..))),
-            (Member::Message, Content::Failed(_, message)) => self.out.text(message),
-            (Member::Message, Content::One(None)) => self.out.text("Record not found"),
+            (Member::Message, _) if pick.ty == "Boolean" => {
+                self.out.boolean(matches!(content, EnvelopeContent::Failed(..)));
+            }
+            (Member::Message, EnvelopeContent::Failed(_, message)) => self.out.text(message),
+            (Member::Message, EnvelopeContent::One(None)) => self.out.text("Record not found"),
             (Member::Code, _) => self.code(pick, content),
-            (Member::Token, Content::Token { text, .. }) => self.out.text(text),
-            (Member::TokenType, Content::Token { .. }) => self.out.text("Bearer"),
-            (Member::Seconds, Content::Token { seconds, .. }) => self.number(pick, *seconds),
-            (Member::Cursor, Content::Row(_, cursor)) => self.out.text(cursor),
-            (_, Content::Page(page)) => self.of_page(member, pick, page),
+            (Member::Token, EnvelopeContent::Token { text, .. }) => self.out.text(text),
+            (Member::TokenType, EnvelopeContent::Token { .. }) => self.out.text("Bearer"),
+            (Member::Seconds, EnvelopeContent::Token { seconds, .. }) => self.number(pick, *seconds),
+            (Member::Cursor, EnvelopeContent::Row(_, cursor)) => self.out.text(cursor),
+            (_, EnvelopeContent::Page(page)) => self.of_page(member, pick, page),
             _ => self.nothing(pick),
         }
     }
 
-    fn of_page(&mut self, member: Member, pick: &Pick, page: &Page) {
+    fn of_page(&mut self, member: Member, pick: &SelectedField, page: &ServedPage) {
         let number = page.start / page.limit.max(1);
         let cursor = |writer: &Self, at: usize| {
             let row = page.rows.get(at).copied();
@@ -54,19 +56,19 @@ impl Writer<'_> {
     }
 
     /// Writes a code: a word, or a number if the schema's type is `Int`.
-    fn code(&mut self, pick: &Pick, content: &Content) {
+    fn code(&mut self, pick: &SelectedField, content: &EnvelopeContent) {
         let number = pick.ty == "Int";
         match content {
-            Content::Failed(code, _) if number => self.out.raw(code),
-            Content::Failed(code, _) => self.out.text(code),
-            Content::One(None) if number => self.out.number(404),
-            Content::One(None) => self.out.text("NOT_FOUND"),
+            EnvelopeContent::Failed(code, _) if number => self.out.raw(code),
+            EnvelopeContent::Failed(code, _) => self.out.text(code),
+            EnvelopeContent::One(None) if number => self.out.number(404),
+            EnvelopeContent::One(None) => self.out.text("NOT_FOUND"),
             _ if number => self.out.number(200),
             _ => self.nothing(pick),
         }
     }
 
-    fn some(&mut self, pick: &Pick, value: Option<u64>) {
+    fn some(&mut self, pick: &SelectedField, value: Option<u64>) {
         match value {
             Some(value) => self.number(pick, value),
             None => self.nothing(pick),
@@ -74,7 +76,7 @@ impl Writer<'_> {
     }
 
     /// Writes a number, as text if the schema's type is text.
-    fn number(&mut self, pick: &Pick, value: u64) {
+    fn number(&mut self, pick: &SelectedField, value: u64) {
         if matches!(pick.ty.as_str(), "String" | "ID") {
             self.out.plain(value.to_string().as_bytes());
         } else {

@@ -3,14 +3,14 @@
 //! A field writes itself straight into the answer as JSON text. A field that is an object, or a list of objects, is
 //! returned instead, and the caller writes its selected fields. Nothing is generated that was not selected.
 
-use crate::sandbox::account::data::World;
-use crate::sandbox::account::rng::Dice;
+use crate::sandbox::account::data::GeneratedAccount;
+use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::account::{channels, nested, records};
-use crate::sandbox::graphql::json_writer::Out;
+use crate::sandbox::graphql::json_writer::JsonWriter;
 
 /// The object types of the generated data. Their fields are matched by name; an unknown field is null.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum GeneratedType {
     /// `ExternalContact`
     Contact,
     /// `CustomerPerson`
@@ -41,9 +41,9 @@ pub enum Shape {
 #[derive(Debug, Clone, Copy)]
 pub struct Object {
     /// Its type.
-    pub shape: Shape,
+    pub shape: GeneratedType,
     /// The source of its random values.
-    pub dice: Dice,
+    pub dice: RandomTable,
     /// Its number among its kind.
     pub number: u64,
     /// How often it was edited.
@@ -72,25 +72,25 @@ impl Object {
     }
 
     /// Returns an object inside this one.
-    pub fn inner(self, shape: Shape, number: u64) -> Object {
+    pub fn inner(self, shape: GeneratedType, number: u64) -> Object {
         Object { shape, dice: self.dice.at(shape as u64 + 100), number, version: self.version, parent: self.number }
     }
 
     /// Writes the field of that name, or returns the object or the list that it consists of.
-    pub fn field(self, world: &World, name: &str, out: &mut Out) -> Value {
+    pub fn field(self, world: &GeneratedAccount, name: &str, out: &mut JsonWriter) -> Value {
         match self.shape {
-            Shape::Contact => records::contact(self, world, name, out),
-            Shape::Person => records::person(self, world, name, out),
-            Shape::Conversation => records::conversation(self, world, name, out),
-            Shape::Message => records::message(self, world, name, out),
-            Shape::Platform => channels::platform(self, world, name, out),
-            Shape::Template => channels::template(self, world, name, out),
+            GeneratedType::Contact => records::contact(self, world, name, out),
+            GeneratedType::Person => records::person(self, world, name, out),
+            GeneratedType::Conversation => records::conversation(self, world, name, out),
+            GeneratedType::Message => records::message(self, world, name, out),
+            GeneratedType::Platform => channels::platform(self, world, name, out),
+            GeneratedType::Template => channels::template(self, world, name, out),
             _ => nested::field(self, world, name, out),
         }
     }
 
     /// Returns the source of random values for one field.
-    pub(in crate::sandbox) fn of(self, name: &str) -> Dice {
+    pub(in crate::sandbox) fn of(self, name: &str) -> RandomTable {
         self.dice.named(name)
     }
 }

@@ -7,7 +7,7 @@ use crate::sandbox::faults::Fault;
 
 /// An answer before a fault of the connection is applied.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct DocumentOutcome {
     /// HTTP status.
     pub status: u16,
     /// The body.
@@ -81,53 +81,53 @@ impl Problem {
     }
 }
 
-impl Outcome {
+impl DocumentOutcome {
     /// Returns an answer that consists of errors.
-    pub fn failed(status: u16, errors: &[Problem]) -> Outcome {
+    pub fn failed(status: u16, errors: &[Problem]) -> DocumentOutcome {
         let body = serde_json::to_vec(&Failed { errors }).unwrap_or_default();
         let code = errors.first().map(|p| p.extensions.code.to_owned());
-        Outcome { status, body, html: false, code, rows: 0 }
+        DocumentOutcome { status, body, html: false, code, rows: 0 }
     }
 
-    fn page(status: u16, title: &str) -> Outcome {
+    fn page(status: u16, title: &str) -> DocumentOutcome {
         let html = format!(
             "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body><h1>{title}</h1></body>\r\n</html>\r\n"
         );
-        Outcome { status, body: html.into_bytes(), html: true, code: None, rows: 0 }
+        DocumentOutcome { status, body: html.into_bytes(), html: true, code: None, rows: 0 }
     }
 
     /// Returns the answer of the rate limit.
-    pub fn too_many() -> Outcome {
-        Outcome::failed(429, &[Problem::new("Too Many Requests", "TOO_MANY_REQUESTS")])
+    pub fn too_many() -> DocumentOutcome {
+        DocumentOutcome::failed(429, &[Problem::new("Too Many Requests", "TOO_MANY_REQUESTS")])
     }
 
     /// Returns the answer of a server that limits aliases, in the words of a well-known plugin.
-    pub fn too_many_questions(most: usize, asked: usize) -> Outcome {
+    pub fn too_many_questions(most: usize, asked: usize) -> DocumentOutcome {
         let message = format!("Syntax Error: Aliases limit of {most} exceeded, found {asked}.");
-        Outcome::failed(400, &[Problem::new(&message, "GRAPHQL_VALIDATION_FAILED")])
+        DocumentOutcome::failed(400, &[Problem::new(&message, "GRAPHQL_VALIDATION_FAILED")])
     }
 
     /// Returns the outcome of a fault that replaces the execution, or `None` if the request is executed.
-    pub fn instead(fault: Fault) -> Option<Outcome> {
+    pub fn instead(fault: Fault) -> Option<DocumentOutcome> {
         let internal = Problem::new("Internal server error", "INTERNAL_SERVER_ERROR");
         let unauthorized = Problem::documented("Missing or invalid access token", "UNAUTHORIZED");
         Some(match fault {
-            Fault::RateLimitedStatus => Outcome::too_many(),
+            Fault::RateLimitedStatus => DocumentOutcome::too_many(),
             Fault::RateLimitedBody => {
-                Outcome::failed(200, &[Problem::documented("Too Many Requests", "TOO_MANY_REQUESTS")])
+                DocumentOutcome::failed(200, &[Problem::documented("Too Many Requests", "TOO_MANY_REQUESTS")])
             }
-            Fault::Error500 => Outcome::page(500, "Internal Server Error"),
-            Fault::Error502 => Outcome::page(502, "Bad Gateway"),
-            Fault::Error503 => Outcome::page(503, "Service Temporarily Unavailable"),
-            Fault::BadRequestGraphql => Outcome::failed(400, &[internal]),
-            Fault::UnauthorizedGraphql => Outcome::failed(401, &[unauthorized]),
+            Fault::Error500 => DocumentOutcome::page(500, "Internal Server Error"),
+            Fault::Error502 => DocumentOutcome::page(502, "Bad Gateway"),
+            Fault::Error503 => DocumentOutcome::page(503, "Service Temporarily Unavailable"),
+            Fault::BadRequestGraphql => DocumentOutcome::failed(400, &[internal]),
+            Fault::UnauthorizedGraphql => DocumentOutcome::failed(401, &[unauthorized]),
             Fault::Errors200 => {
-                let mut outcome = Outcome::failed(200, &[internal]);
+                let mut outcome = DocumentOutcome::failed(200, &[internal]);
                 outcome.body.pop();
                 outcome.body.extend_from_slice(b",\"data\":null}");
                 outcome
             }
-            Fault::CutBefore => Outcome { status: 0, body: Vec::new(), html: false, code: None, rows: 0 },
+            Fault::CutBefore => DocumentOutcome { status: 0, body: Vec::new(), html: false, code: None, rows: 0 },
             _ => return None,
         })
     }
@@ -139,14 +139,14 @@ mod tests {
 
     #[test]
     fn a_missing_scope_has_the_documented_form() {
-        let outcome = Outcome::failed(200, &[Problem::scope("write_contacts")]);
+        let outcome = DocumentOutcome::failed(200, &[Problem::scope("write_contacts")]);
         let documented = r#"{"errors":[{"message":"Insufficient scopes for this operation","extensions":{"code":"INSUFFICIENT_SCOPES","requiredScope":"write_contacts"},"success":false}]}"#;
         assert_eq!(String::from_utf8(outcome.body).unwrap(), documented);
     }
 
     #[test]
     fn errors_with_null_data_are_json() {
-        let outcome = Outcome::instead(Fault::Errors200).unwrap();
+        let outcome = DocumentOutcome::instead(Fault::Errors200).unwrap();
         let body: Value = serde_json::from_slice(&outcome.body).unwrap();
         assert!(body["data"].is_null() && body["errors"].is_array());
     }

@@ -1,6 +1,6 @@
 //! Flattens what a valid operation selects: merges fragments, applies directives and fills in arguments.
 //!
-//! Execution then follows a plain tree of [`Pick`]s. Its response keys stand in the order of the selection, as in
+//! Execution then follows a plain tree of [`SelectedField`]s. Its response keys stand in the order of the selection, as in
 //! answers of graphql-js.
 
 use apollo_compiler::ast;
@@ -11,20 +11,20 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Node};
 use serde_json::{Map, Value};
 
-use crate::sandbox::graphql::question::Question;
-use crate::sandbox::graphql::reading::Reading;
-use crate::sandbox::graphql::selection::{Part, Pick, Side};
+use crate::sandbox::graphql::question::SandboxQuestion;
+use crate::sandbox::graphql::reading::SchemaMeaning;
+use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField, Side};
 use crate::sandbox::graphql::synonyms::Member;
 
 /// A root field, which asks one question.
 #[derive(Debug)]
 pub struct Root {
     /// The selection.
-    pub pick: Pick,
+    pub pick: SelectedField,
     /// Its arguments, with variables and defaults filled in.
     pub arguments: Map<String, Value>,
     /// The question it asks.
-    pub question: Question,
+    pub question: SandboxQuestion,
     /// The error that keeps it from being answered: a variable brought null where null is not allowed.
     pub wrong: Option<String>,
 }
@@ -38,14 +38,14 @@ impl Root {
 
 /// The inputs of a plan.
 struct Planner<'a> {
-    reading: &'a Reading,
+    reading: &'a SchemaMeaning,
     document: &'a ExecutableDocument,
     variables: &'a JsonMap,
 }
 
 /// Returns the root fields of an operation.
 pub fn roots(
-    reading: &Reading,
+    reading: &SchemaMeaning,
     document: &Valid<ExecutableDocument>,
     operation: &Operation,
     variables: &Valid<JsonMap>,
@@ -59,8 +59,8 @@ pub fn roots(
             let arguments = planner.arguments(nodes[0]);
             let question = reading.question(on, &nodes[0].name, &arguments);
             let mut pick = planner.pick(alias, &nodes, on, Side::Envelope(question.stream()));
-            if pick.leaf && matches!(question, Question::Token { .. }) {
-                pick.part = Part::Member(Member::Token);
+            if pick.leaf && matches!(question, SandboxQuestion::Token { .. }) {
+                pick.part = FieldMeaning::Member(Member::Token);
             }
             Root { pick, arguments, question, wrong: planner.null_argument(nodes[0]) }
         })
@@ -68,13 +68,13 @@ pub fn roots(
 }
 
 impl<'a> Planner<'a> {
-    fn pick(&self, alias: &str, nodes: &[&'a Node<Field>], on: &str, side: Side) -> Pick {
+    fn pick(&self, alias: &str, nodes: &[&'a Node<Field>], on: &str, side: Side) -> SelectedField {
         let field = nodes[0];
         let ty = field.ty().inner_named_type().as_str();
         let below = self.reading.below(side, ty);
         let sets: Vec<&SelectionSet> = nodes.iter().map(|f| &f.selection_set).collect();
         let picks = self.collect(&sets).into_iter().map(|(alias, nodes)| self.pick(alias, &nodes, ty, below)).collect();
-        Pick { picks, ..self.reading.pick(alias, &field.definition, on, side) }
+        SelectedField { picks, ..self.reading.pick(alias, &field.definition, on, side) }
     }
 
     /// Groups the fields of some selection sets by response key, in the order in which the keys first occur.

@@ -4,14 +4,14 @@
 use serde_json::{Map, Value};
 
 use crate::sandbox::graphql::directives::Ignored;
-use crate::sandbox::graphql::root_fields::{Asked, PageAsked};
+use crate::sandbox::graphql::root_fields::{FieldPurpose, PageAsked};
 use crate::sandbox::graphql::synonyms;
 use crate::sandbox::graphql::synonyms::fold;
 use crate::streams::Stream;
 
 /// A question with the arguments that matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Question {
+pub enum SandboxQuestion {
     /// Asks for a token with a client id and a secret.
     Token {
         /// The id.
@@ -20,9 +20,9 @@ pub enum Question {
         client_secret: String,
     },
     /// Asks for a page of a stream's list.
-    Page(Stream, Paging),
+    Page(Stream, PageRequest),
     /// Asks for a page of the messages of a conversation.
-    Messages(String, Paging),
+    Messages(String, PageRequest),
     /// Asks for one record by its id.
     One(Stream, String),
     /// `__schema`, `__type` or `__typename`.
@@ -33,7 +33,7 @@ pub enum Question {
 
 /// The place where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum PageStart {
     /// At the page with this number, counted from 0.
     Page(u64),
     /// After this many rows.
@@ -44,9 +44,9 @@ pub enum Place {
 
 /// Describes which page is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Paging {
+pub struct PageRequest {
     /// The place where it begins.
-    pub place: Place,
+    pub place: PageStart,
     /// Rows in the page, before the server's own limit; `None` asks for all rows at once.
     pub limit: Option<u64>,
     /// The number of the first page.
@@ -60,59 +60,65 @@ pub struct Paging {
 /// Rows in a page if the request does not say.
 const DEFAULT_LIMIT: u64 = 20;
 
-impl Paging {
-    fn of(asked: PageAsked, arguments: &Map<String, Value>) -> Paging {
+impl PageRequest {
+    fn of(asked: PageAsked, arguments: &Map<String, Value>) -> PageRequest {
         let number = |words: &[&str]| find(arguments, words, &Value::as_u64);
         let ignored = |what| asked.ignores == Some(what);
         let cursor = || {
             let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
-            find(arguments, synonyms::CURSOR, &text).map(Place::After)
+            find(arguments, synonyms::CURSOR, &text).map(PageStart::After)
         };
-        let offset = || number(synonyms::OFFSET).map(Place::Offset);
-        let first = Place::Page(0);
+        let offset = || number(synonyms::OFFSET).map(PageStart::Offset);
+        let first = PageStart::Page(0);
         let place = if ignored(Ignored::Page) {
             first
         } else {
-            let page = number(synonyms::PAGE).map(|n| Place::Page(n.saturating_sub(asked.page_from)));
+            let page = number(synonyms::PAGE).map(|n| PageStart::Page(n.saturating_sub(asked.page_from)));
             page.or_else(cursor).or_else(offset).unwrap_or(first)
         };
         let size = number(synonyms::SIZE).filter(|n| *n > 0 && !ignored(Ignored::Size));
         let limit = size.unwrap_or(DEFAULT_LIMIT).min(asked.largest.unwrap_or(u64::MAX));
         let since = find(arguments, synonyms::SINCE, &moment).filter(|_| !ignored(Ignored::Since));
-        Paging { place, limit: asked.paged.then_some(limit), page_from: asked.page_from, since, tells: asked.tells }
+        PageRequest {
+            place,
+            limit: asked.paged.then_some(limit),
+            page_from: asked.page_from,
+            since,
+            tells: asked.tells,
+        }
     }
 }
 
-impl Question {
+impl SandboxQuestion {
     /// Returns the question of a root field.
-    pub fn of(asked: Asked, arguments: &Map<String, Value>) -> Question {
+    pub fn of(asked: FieldPurpose, arguments: &Map<String, Value>) -> SandboxQuestion {
         let given = |words: &[&str]| find(arguments, words, &text);
         match asked {
-            Asked::Token => Question::Token {
+            FieldPurpose::Token => SandboxQuestion::Token {
                 client_id: given(synonyms::CLIENT_ID).unwrap_or_default(),
                 client_secret: given(synonyms::CLIENT_SECRET).unwrap_or_default(),
             },
-            Asked::Page(page) => {
-                let paging = Paging::of(page, arguments);
+            FieldPurpose::Page(page) => {
+                let paging = PageRequest::of(page, arguments);
                 match given(synonyms::CONVERSATION).filter(|_| page.stream == Stream::Messages) {
-                    Some(conversation) => Question::Messages(conversation, paging),
-                    None => Question::Page(page.stream, paging),
+                    Some(conversation) => SandboxQuestion::Messages(conversation, paging),
+                    None => SandboxQuestion::Page(page.stream, paging),
                 }
             }
-            Asked::One(stream) => {
+            FieldPurpose::One(stream) => {
                 let anything = || arguments.values().find_map(text);
-                Question::One(stream, given(synonyms::ID).or_else(anything).unwrap_or_default())
+                SandboxQuestion::One(stream, given(synonyms::ID).or_else(anything).unwrap_or_default())
             }
-            Asked::Unknown => Question::Unknown,
+            FieldPurpose::Unknown => SandboxQuestion::Unknown,
         }
     }
 
     /// Returns the stream whose records are asked for.
     pub fn stream(&self) -> Option<Stream> {
         match self {
-            Question::Page(stream, _) | Question::One(stream, _) => Some(*stream),
-            Question::Messages(..) => Some(Stream::Messages),
-            Question::Token { .. } | Question::Meta | Question::Unknown => None,
+            SandboxQuestion::Page(stream, _) | SandboxQuestion::One(stream, _) => Some(*stream),
+            SandboxQuestion::Messages(..) => Some(Stream::Messages),
+            SandboxQuestion::Token { .. } | SandboxQuestion::Meta | SandboxQuestion::Unknown => None,
         }
     }
 
@@ -123,12 +129,12 @@ impl Question {
 
     /// Returns `true` if the question needs a valid token.
     pub fn needs_token(&self) -> bool {
-        !matches!(self, Question::Token { .. } | Question::Meta)
+        !matches!(self, SandboxQuestion::Token { .. } | SandboxQuestion::Meta)
     }
 
     /// Returns `true` if the question asks for a page of rows.
     pub fn is_list(&self) -> bool {
-        matches!(self, Question::Page(..) | Question::Messages(..))
+        matches!(self, SandboxQuestion::Page(..) | SandboxQuestion::Messages(..))
     }
 }
 
@@ -169,12 +175,12 @@ mod tests {
         PageAsked { stream, page_from: 1, largest: None, ignores: None, paged: true, tells: false }
     }
 
-    fn of(asked: PageAsked, arguments: &Value) -> Question {
-        Question::of(Asked::Page(asked), arguments.as_object().unwrap())
+    fn of(asked: PageAsked, arguments: &Value) -> SandboxQuestion {
+        SandboxQuestion::of(FieldPurpose::Page(asked), arguments.as_object().unwrap())
     }
 
-    fn paging(place: Place, limit: u64) -> Paging {
-        Paging { place, limit: Some(limit), page_from: 1, since: None, tells: false }
+    fn paging(place: PageStart, limit: u64) -> PageRequest {
+        PageRequest { place, limit: Some(limit), page_from: 1, since: None, tells: false }
     }
 
     #[test]
@@ -184,17 +190,17 @@ mod tests {
             json!({"input": {"page_number": 3, "perPage": 50}}),
             json!({"filter": {"paging": {"pageIndex": 3, "take": 50}}, "p": null}),
         ] {
-            let expected = Question::Page(Stream::Contacts, paging(Place::Page(2), 50));
+            let expected = SandboxQuestion::Page(Stream::Contacts, paging(PageStart::Page(2), 50));
             assert_eq!(of(page(Stream::Contacts), &arguments), expected, "{arguments}");
         }
         for (arguments, place) in [
-            (json!({"skip": 7, "take": 20}), Place::Offset(7)),
-            (json!({"after": "x"}), Place::After("x".into())),
-            (json!({"after": "", "first": 0}), Place::Page(0)),
-            (json!({"page": 0}), Place::Page(0)),
-            (json!({"from": "2024-01-01"}), Place::Page(0)),
+            (json!({"skip": 7, "take": 20}), PageStart::Offset(7)),
+            (json!({"after": "x"}), PageStart::After("x".into())),
+            (json!({"after": "", "first": 0}), PageStart::Page(0)),
+            (json!({"page": 0}), PageStart::Page(0)),
+            (json!({"from": "2024-01-01"}), PageStart::Page(0)),
         ] {
-            let expected = Question::Page(Stream::Contacts, paging(place, 20));
+            let expected = SandboxQuestion::Page(Stream::Contacts, paging(place, 20));
             assert_eq!(of(page(Stream::Contacts), &arguments), expected, "{arguments}");
         }
     }
@@ -202,39 +208,41 @@ mod tests {
     #[test]
     fn messages_are_those_of_a_conversation_or_all() {
         let asked = page(Stream::Messages);
-        let first = || paging(Place::Page(0), 20);
+        let first = || paging(PageStart::Page(0), 20);
         for arguments in [
             json!({"conversationId": "c"}),
             json!({"input": {"chat_id": "c"}}),
             json!({"filter": {"conversation": {"eq": "c"}}}),
         ] {
-            assert_eq!(of(asked, &arguments), Question::Messages("c".into(), first()), "{arguments}");
+            assert_eq!(of(asked, &arguments), SandboxQuestion::Messages("c".into(), first()), "{arguments}");
         }
-        assert_eq!(of(asked, &json!({"conversation": null})), Question::Page(Stream::Messages, first()));
+        assert_eq!(of(asked, &json!({"conversation": null})), SandboxQuestion::Page(Stream::Messages, first()));
     }
 
     #[test]
     fn a_server_clamps_ignores_and_counts_as_it_was_told_to() {
         let asked = PageAsked { largest: Some(30), page_from: 0, ..page(Stream::Contacts) };
         let question = |asked| of(asked, &json!({"page": 2, "limit": 50}));
-        let expected = |place, limit| Question::Page(Stream::Contacts, Paging { page_from: 0, ..paging(place, limit) });
-        assert_eq!(question(asked), expected(Place::Page(2), 30));
+        let expected = |place, limit| {
+            SandboxQuestion::Page(Stream::Contacts, PageRequest { page_from: 0, ..paging(place, limit) })
+        };
+        assert_eq!(question(asked), expected(PageStart::Page(2), 30));
         let ignores = |what| PageAsked { ignores: Some(what), ..asked };
-        assert_eq!(question(ignores(Ignored::Page)), expected(Place::Page(0), 30));
-        assert_eq!(question(ignores(Ignored::Size)), expected(Place::Page(2), 20));
+        assert_eq!(question(ignores(Ignored::Page)), expected(PageStart::Page(0), 30));
+        assert_eq!(question(ignores(Ignored::Size)), expected(PageStart::Page(2), 20));
         let dated = |asked| of(asked, &json!({"updatedAfter": "2025-02-01T00:00:00Z"}));
-        let since = |question| if let Question::Page(_, paging) = question { paging.since } else { None };
+        let since = |question| if let SandboxQuestion::Page(_, paging) = question { paging.since } else { None };
         assert_eq!(since(dated(asked)), Some(1_738_368_000_000));
         assert_eq!(since(dated(ignores(Ignored::Since))), None);
-        let Question::Page(_, all) = question(PageAsked { paged: false, ..asked }) else { panic!("a page") };
+        let SandboxQuestion::Page(_, all) = question(PageAsked { paged: false, ..asked }) else { panic!("a page") };
         assert_eq!(all.limit, None);
     }
 
     #[test]
     fn a_record_is_asked_for_by_any_id() {
         for arguments in [json!({"_id": "a"}), json!({"where": {"contactId": "a"}}), json!({"slug": "a"})] {
-            let question = Question::of(Asked::One(Stream::Contacts), arguments.as_object().unwrap());
-            assert_eq!(question, Question::One(Stream::Contacts, "a".into()), "{arguments}");
+            let question = SandboxQuestion::of(FieldPurpose::One(Stream::Contacts), arguments.as_object().unwrap());
+            assert_eq!(question, SandboxQuestion::One(Stream::Contacts, "a".into()), "{arguments}");
         }
     }
 
@@ -243,9 +251,9 @@ mod tests {
         assert_eq!(of(page(Stream::Messages), &json!({})).scope(), Some("read_messages"));
         assert_eq!(of(page(Stream::Channels), &json!({})).scope(), Some("read_channels"));
         let arguments = json!({"input": {"client_id": "a", "clientSecret": "b"}});
-        let token = Question::of(Asked::Token, arguments.as_object().unwrap());
+        let token = SandboxQuestion::of(FieldPurpose::Token, arguments.as_object().unwrap());
         let (client_id, client_secret) = ("a".to_owned(), "b".to_owned());
-        assert_eq!(token, Question::Token { client_id, client_secret });
-        assert!(!token.needs_token() && !Question::Meta.needs_token() && Question::Unknown.needs_token());
+        assert_eq!(token, SandboxQuestion::Token { client_id, client_secret });
+        assert!(!token.needs_token() && !SandboxQuestion::Meta.needs_token() && SandboxQuestion::Unknown.needs_token());
     }
 }

@@ -3,33 +3,33 @@
 use apollo_compiler::Schema;
 use apollo_compiler::validation::Valid;
 
-use crate::sandbox::account::moment::Dates;
+use crate::sandbox::account::moment::MomentForm;
 use crate::sandbox::graphql::directives;
 use crate::sandbox::graphql::entities::Entities;
-use crate::sandbox::graphql::question::Question;
-use crate::sandbox::graphql::root_fields::Asks;
-use crate::streams::{Kind, Stream};
+use crate::sandbox::graphql::question::SandboxQuestion;
+use crate::sandbox::graphql::root_fields::RootFields;
+use crate::streams::{ColumnKind, Stream};
 
 /// A schema and its meaning.
 #[derive(Debug)]
-pub struct Reading {
+pub struct SchemaMeaning {
     /// The types to serve, without any trace of `@sandbox`.
     pub types: Valid<Schema>,
     /// The types that are records.
     pub entities: Entities,
     /// The form of moments.
-    pub dates: Dates,
-    asks: Asks,
+    pub dates: MomentForm,
+    asks: RootFields,
 }
 
-impl Reading {
+impl SchemaMeaning {
     /// Reads an SDL file. `Err` is a text for people that says what is wrong with it.
-    pub fn of(sdl: &str) -> Result<Reading, String> {
+    pub fn of(sdl: &str) -> Result<SchemaMeaning, String> {
         let (types, hints) = directives::load(sdl)?;
         let entities = Entities::of(&types, &hints)?;
-        let asks = Asks::of(&types, &entities, &hints)?;
+        let asks = RootFields::of(&types, &entities, &hints)?;
         let dates = hints.dates.unwrap_or_else(|| guessed(&types, &entities));
-        Ok(Reading { types, entities, dates, asks })
+        Ok(SchemaMeaning { types, entities, dates, asks })
     }
 
     /// Returns what a root field asks for with these arguments.
@@ -38,27 +38,27 @@ impl Reading {
         root: &str,
         field: &str,
         arguments: &serde_json::Map<String, serde_json::Value>,
-    ) -> Question {
+    ) -> SandboxQuestion {
         if field.starts_with("__") {
-            return Question::Meta;
+            return SandboxQuestion::Meta;
         }
-        Question::of(self.asks.get(root, field), arguments)
+        SandboxQuestion::of(self.asks.get(root, field), arguments)
     }
 }
 
 /// Guesses the form of moments from their type: `Int` holds seconds, because milliseconds do not fit; `Float` holds
 /// milliseconds.
-fn guessed(types: &Schema, entities: &Entities) -> Dates {
+fn guessed(types: &Schema, entities: &Entities) -> MomentForm {
     let moments = crate::streams::ALL.into_iter().filter_map(|stream: Stream| {
-        let column = stream.columns().iter().find(|c| c.kind == Kind::Timestamp)?;
+        let column = stream.columns().iter().find(|c| c.kind == ColumnKind::Timestamp)?;
         let (ty, entity) = entities.of_stream(stream)?;
         let field = types.type_field(ty, entity.field(column.name)?).ok()?;
         Some(field.ty.inner_named_type().as_str())
     });
     match moments.into_iter().next() {
-        Some("Int") => Dates::EpochS,
-        Some("Float") => Dates::EpochMs,
-        _ => Dates::Iso8601,
+        Some("Int") => MomentForm::EpochS,
+        Some("Float") => MomentForm::EpochMs,
+        _ => MomentForm::Iso8601,
     }
 }
 
@@ -70,11 +70,11 @@ mod tests {
     fn moments_are_written_as_their_type_allows_unless_it_is_said() {
         let dates = |ty: &str| {
             let sdl = format!("type Query {{ a: ExternalContact }} type ExternalContact {{ _id: ID createdAt: {ty} }}");
-            Reading::of(&sdl).unwrap().dates
+            SchemaMeaning::of(&sdl).unwrap().dates
         };
-        assert_eq!(dates("String"), Dates::Iso8601);
-        assert_eq!(dates("Int"), Dates::EpochS);
-        assert_eq!(dates("Float"), Dates::EpochMs);
-        assert_eq!(dates(r#"Float @sandbox(dates: "epoch_ms_text")"#), Dates::EpochMsText);
+        assert_eq!(dates("String"), MomentForm::Iso8601);
+        assert_eq!(dates("Int"), MomentForm::EpochS);
+        assert_eq!(dates("Float"), MomentForm::EpochMs);
+        assert_eq!(dates(r#"Float @sandbox(dates: "epoch_ms_text")"#), MomentForm::EpochMsText);
     }
 }

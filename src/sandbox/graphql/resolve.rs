@@ -7,23 +7,23 @@ use serde_json::{Value, json};
 
 use crate::sandbox::account::cursor;
 use crate::sandbox::account::data::List;
-use crate::sandbox::account::rng::Dice;
+use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::api::{Api, lock};
 use crate::sandbox::faults::Fault;
-use crate::sandbox::graphql::execute::{Content, Page, Writer};
-use crate::sandbox::graphql::json_writer::Out;
-use crate::sandbox::graphql::outcome::{Outcome, Problem};
+use crate::sandbox::graphql::execute::{AnswerWriter, EnvelopeContent, ServedPage};
+use crate::sandbox::graphql::json_writer::JsonWriter;
+use crate::sandbox::graphql::outcome::{DocumentOutcome, Problem};
 use crate::sandbox::graphql::plan::Root;
-use crate::sandbox::graphql::question::{Paging, Place, Question};
+use crate::sandbox::graphql::question::{PageRequest, PageStart, SandboxQuestion};
 use crate::sandbox::graphql::schema::Prepared;
-use crate::sandbox::graphql::selection::{Part, Pick};
-use crate::sandbox::token::Standing;
+use crate::sandbox::graphql::selection::{FieldMeaning, SelectedField};
+use crate::sandbox::token::TokenState;
 
 /// Bytes reserved for an answer; most answers need no more.
 const EXPECTED_ANSWER: usize = 64 * 1024;
 
 /// The empty list that answers for a conversation that does not exist, and for withheld lists.
-const NOBODYS: List = List::Messages(u64::MAX);
+const EMPTY_LIST: List = List::Messages(u64::MAX);
 
 /// An answer under construction.
 struct Answering<'a> {
@@ -32,7 +32,7 @@ struct Answering<'a> {
     now: Instant,
     /// `true` until a list of this request is read.
     first_list: bool,
-    out: Out,
+    out: JsonWriter,
     errors: Vec<Problem>,
     code: Option<String>,
     rows: u64,
@@ -46,20 +46,20 @@ impl Api {
         authorization: Option<&str>,
         fault: Option<Fault>,
         now: Instant,
-    ) -> Outcome {
+    ) -> DocumentOutcome {
         if prepared.roots.iter().any(|r| r.question.needs_token()) {
             let problem = match lock(&self.tokens).standing(authorization, now) {
-                Standing::Valid(_) => None,
-                Standing::Expired(_) => Some(Problem::documented("Token expired", "TOKEN_EXPIRED")),
-                Standing::Unknown => Some(Problem::documented("Missing or invalid access token", "UNAUTHORIZED")),
+                TokenState::Valid(_) => None,
+                TokenState::Expired(_) => Some(Problem::documented("Token expired", "TOKEN_EXPIRED")),
+                TokenState::Unknown => Some(Problem::documented("Missing or invalid access token", "UNAUTHORIZED")),
             };
             if let Some(problem) = problem {
-                return Outcome::failed(200, &[problem]);
+                return DocumentOutcome::failed(200, &[problem]);
             }
         }
         let refusals: Vec<_> = prepared.roots.iter().map(|root| self.denied(root, fault)).collect();
         if let (Some(Some(scope)), true) = (refusals.first(), refusals.iter().all(Option::is_some)) {
-            return Outcome::failed(200, &[Problem::scope(scope)]);
+            return DocumentOutcome::failed(200, &[Problem::scope(scope)]);
         }
         let introspected = if prepared.roots.iter().any(Root::is_introspection) {
             match self.schema.introspect(prepared) {
@@ -71,7 +71,7 @@ impl Api {
         };
         let twisted = twisted_root(&prepared.roots, fault);
         let signature = self.options.signed.then(|| self.signatures.fetch_add(1, Ordering::Relaxed));
-        let out = Out { bytes: Vec::with_capacity(EXPECTED_ANSWER), signature, ..Out::default() };
+        let out = JsonWriter { bytes: Vec::with_capacity(EXPECTED_ANSWER), signature, ..JsonWriter::default() };
         let mut answering =
             Answering { api: self, fault, now, first_list: true, out, errors: Vec::new(), code: None, rows: 0 };
         answering.out.raw("{\"data\":{");
@@ -87,9 +87,9 @@ impl Api {
                 let problem = Problem::new(wrong, "INTERNAL_SERVER_ERROR").at(vec![json!(root.pick.alias)]);
                 answering.errors.push(problem);
                 answering.out.raw("null");
-            } else if root.question != Question::Meta {
+            } else if root.question != SandboxQuestion::Meta {
                 if let Err(problem) = answering.root(root, twisted == Some(n)) {
-                    return Outcome::failed(200, &[problem]);
+                    return DocumentOutcome::failed(200, &[problem]);
                 }
             } else if let Some(value) = introspected.get(root.pick.alias.as_str()) {
                 // Writing into memory cannot fail.
@@ -115,27 +115,27 @@ impl Answering<'_> {
         let (pick, twist) = (&root.pick, self.fault.filter(|_| twisted));
         let content = self.content(&root.question, twist)?;
         match &content {
-            Some(Content::Page(page)) if twist == Some(Fault::PartialData) => {
+            Some(EnvelopeContent::Page(page)) if twist == Some(Fault::PartialData) => {
                 let mut path = vec![json!(pick.alias)];
                 path.extend(path_to_rows(pick).unwrap_or_default());
                 path.push(json!(page.rows.len()));
                 self.errors.push(Problem::new("Internal server error", "INTERNAL_SERVER_ERROR").at(path));
             }
-            Some(Content::Failed(code, message)) => {
+            Some(EnvelopeContent::Failed(code, message)) => {
                 self.code = Some((*code).to_owned());
-                if !tells(&root.question) {
+                if !payload_reports_failure(&root.question) {
                     let problem = Problem::new(message, "INTERNAL_SERVER_ERROR").at(vec![json!(pick.alias)]);
                     self.errors.push(problem);
                     self.out.raw("null");
                     return Ok(());
                 }
             }
-            Some(Content::One(None)) if pick.part == Part::Record && pick.non_null => {
+            Some(EnvelopeContent::One(None)) if pick.part == FieldMeaning::Record && pick.non_null => {
                 return Err(Problem::new("Record not found", "NOT_FOUND"));
             }
             _ => {}
         }
-        let mut writer = Writer { world: &self.api.world, out: &mut self.out };
+        let mut writer = AnswerWriter { world: &self.api.world, out: &mut self.out };
         match content {
             Some(content) => {
                 writer.root(pick, &content);
@@ -147,53 +147,57 @@ impl Answering<'_> {
     }
 
     /// Returns the content that answers a question, or `None` if the sandbox does not know the field.
-    fn content(&mut self, question: &Question, twist: Option<Fault>) -> Result<Option<Content>, Problem> {
+    fn content(
+        &mut self,
+        question: &SandboxQuestion,
+        twist: Option<Fault>,
+    ) -> Result<Option<EnvelopeContent>, Problem> {
         let api = self.api;
         Ok(match question {
-            Question::Token { client_id, client_secret } => {
+            SandboxQuestion::Token { client_id, client_secret } => {
                 if *client_id != api.options.client_id || *client_secret != api.options.client_secret {
                     return Err(Problem::documented("Invalid client id or client secret", "INVALID_CLIENT"));
                 }
                 let (text, seconds) = lock(&api.tokens).issue(self.now);
-                Some(Content::Token { text, seconds })
+                Some(EnvelopeContent::Token { text, seconds })
             }
-            Question::Page(stream, paging) => Some(self.page(List::of(*stream), paging, twist)?),
-            Question::Messages(conversation, paging) => {
+            SandboxQuestion::Page(stream, paging) => Some(self.page(List::of(*stream), paging, twist)?),
+            SandboxQuestion::Messages(conversation, paging) => {
                 let list = lock(&api.lists).messages_of(conversation);
-                Some(self.page(list.unwrap_or(NOBODYS), paging, twist)?)
+                Some(self.page(list.unwrap_or(EMPTY_LIST), paging, twist)?)
             }
-            Question::One(stream, id) => {
+            SandboxQuestion::One(stream, id) => {
                 let found = lock(&api.lists).position(List::of(*stream), id);
-                Some(Content::One(found.map(|(_, row)| row)))
+                Some(EnvelopeContent::One(found.map(|(_, row)| row)))
             }
-            Question::Meta | Question::Unknown => None,
+            SandboxQuestion::Meta | SandboxQuestion::Unknown => None,
         })
     }
 
-    fn page(&mut self, list: List, paging: &Paging, twist: Option<Fault>) -> Result<Content, Problem> {
+    fn page(&mut self, list: List, paging: &PageRequest, twist: Option<Fault>) -> Result<EnvelopeContent, Problem> {
         let refused = u64::from(self.api.options.refuse_page_size);
         if refused > 0 && paging.limit.is_some_and(|limit| limit > refused) {
             return Err(Problem::new(&format!("limit must not be greater than {refused}"), "BAD_USER_INPUT"));
         }
         let mut lists = lock(&self.api.lists);
-        let list = if lists.is_withheld(list) { NOBODYS } else { list };
-        if list != NOBODYS {
+        let list = if lists.is_withheld(list) { EMPTY_LIST } else { list };
+        if list != EMPTY_LIST {
             lists.pass_time(list, std::mem::take(&mut self.first_list));
         }
         let mut adversaries = lock(&self.api.adversaries);
         let largest = adversaries.largest(u64::from(self.api.options.max_page_size.max(1)));
         let limit = paging.limit.map_or(u64::MAX, |limit| limit.min(largest));
         if let Some(moment) = paging.since {
-            return Ok(Content::Page(lists.changed_since(list, moment, paging, limit)));
+            return Ok(EnvelopeContent::Page(lists.changed_since(list, moment, paging, limit)));
         }
         let asked = (list, paging.place.clone(), limit);
         if let Some(page) = adversaries.given(&asked) {
-            return Ok(Content::Page(page));
+            return Ok(EnvelopeContent::Page(page));
         }
         let start = match &paging.place {
-            Place::Page(number) => number.saturating_mul(limit),
-            Place::Offset(rows) => *rows,
-            Place::After(text) => {
+            PageStart::Page(number) => number.saturating_mul(limit),
+            PageStart::Offset(rows) => *rows,
+            PageStart::After(text) => {
                 let (stood, id) = cursor::read(text).ok_or_else(|| Problem::new("Invalid cursor", "BAD_USER_INPUT"))?;
                 // A row that is gone has left its position to the row after it.
                 lists.position(list, &id).map_or(stood, |(at, _)| at + 1)
@@ -206,25 +210,25 @@ impl Answering<'_> {
         let mut rows = adversaries.rows(&lists, list, shown, limit);
         lists.shows(list, shown, limit);
         match twist {
-            Some(Fault::SuccessFalse) => return Ok(Content::Failed("500", "Something went wrong")),
+            Some(Fault::SuccessFalse) => return Ok(EnvelopeContent::Failed("500", "Something went wrong")),
             Some(Fault::PartialData) => rows.truncate(rows.len() / 2),
             _ => {}
         }
         let total = (twist != Some(Fault::MissingTotal)).then_some(total);
-        let page = Page { rows, total, more, start, limit, counts_from: paging.page_from };
+        let page = ServedPage { rows, total, more, start, limit, counts_from: paging.page_from };
         if twist.is_none() {
             adversaries.give(asked, &page);
         }
-        Ok(Content::Page(page))
+        Ok(EnvelopeContent::Page(page))
     }
 
     /// Returns the outcome; if there are errors, `errors` comes before `data`.
-    fn finish(self) -> Outcome {
+    fn finish(self) -> DocumentOutcome {
         let Answering { out, errors, code, rows, .. } = self;
         if errors.is_empty() {
-            return Outcome { status: 200, body: out.bytes, html: false, code, rows };
+            return DocumentOutcome { status: 200, body: out.bytes, html: false, code, rows };
         }
-        let mut outcome = Outcome { rows, ..Outcome::failed(200, &errors) };
+        let mut outcome = DocumentOutcome { rows, ..DocumentOutcome::failed(200, &errors) };
         outcome.body.pop();
         outcome.body.push(b',');
         outcome.body.extend_from_slice(&out.bytes[1..]);
@@ -233,16 +237,16 @@ impl Answering<'_> {
 }
 
 /// Returns `true` if the payload itself can report a failure.
-fn tells(question: &Question) -> bool {
+fn payload_reports_failure(question: &SandboxQuestion) -> bool {
     match question {
-        Question::Page(_, paging) | Question::Messages(_, paging) => paging.tells,
+        SandboxQuestion::Page(_, paging) | SandboxQuestion::Messages(_, paging) => paging.tells,
         _ => false,
     }
 }
 
 /// Returns the response keys that lead from a field to its rows.
-fn path_to_rows(pick: &Pick) -> Option<Vec<Value>> {
-    if matches!(pick.part, Part::Rows | Part::Edges) {
+fn path_to_rows(pick: &SelectedField) -> Option<Vec<Value>> {
+    if matches!(pick.part, FieldMeaning::Rows | FieldMeaning::Edges) {
         return Some(Vec::new());
     }
     pick.picks.iter().find_map(|inner| {
@@ -257,6 +261,6 @@ fn twisted_root(roots: &[Root], fault: Option<Fault>) -> Option<usize> {
     fault?;
     let lists: Vec<usize> = (0..roots.len()).filter(|n| roots[*n].question.is_list()).collect();
     let name = |n: &usize| Value::Object(roots[*n].arguments.clone()).to_string();
-    let dice = lists.iter().fold(Dice::new(0), |dice, n| dice.named(&name(n)));
+    let dice = lists.iter().fold(RandomTable::new(0), |dice, n| dice.named(&name(n)));
     lists.get(usize::try_from(dice.below(lists.len() as u64)).unwrap_or(0)).copied()
 }

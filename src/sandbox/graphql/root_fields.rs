@@ -23,7 +23,7 @@ const DEEPEST: usize = 6;
 
 /// The purpose of a root field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum FieldPurpose {
     /// It gives a token.
     Token,
     /// It returns a page of a list.
@@ -53,11 +53,11 @@ pub struct PageAsked {
 
 /// The purposes of a schema's root fields, by root type and field.
 #[derive(Debug, Default)]
-pub struct Asks(HashMap<(Name, Name), Asked>);
+pub struct RootFields(HashMap<(Name, Name), FieldPurpose>);
 
-impl Asks {
+impl RootFields {
     /// Examines every root field. `Err` describes a hint that names a stream the field does not return.
-    pub fn of(schema: &Schema, entities: &Entities, hints: &Hints) -> Result<Asks, String> {
+    pub fn of(schema: &Schema, entities: &Entities, hints: &Hints) -> Result<RootFields, String> {
         let mut asks = HashMap::new();
         let definition = &schema.schema_definition;
         for (root, mutates) in [(&definition.query, false), (&definition.mutation, true)] {
@@ -68,21 +68,21 @@ impl Asks {
             for (name, field) in &object.fields {
                 let place = (root.name.clone(), name.clone());
                 let hint = hints.roots.get(&place).copied().unwrap_or_default();
-                let look = Look { schema, entities };
+                let look = Classifier { schema, entities };
                 let asked = look.at(field, hint, mutates);
-                if let (Some(stream), Asked::Unknown) = (hint.stream, asked) {
+                if let (Some(stream), FieldPurpose::Unknown) = (hint.stream, asked) {
                     return Err(format!("@sandbox(stream: {stream}) on {}.{name}: it returns none", root.name));
                 }
                 asks.insert(place, asked);
             }
         }
-        Ok(Asks(asks))
+        Ok(RootFields(asks))
     }
 
     /// Returns the purpose of a root field.
-    pub fn get(&self, root: &str, field: &str) -> Asked {
+    pub fn get(&self, root: &str, field: &str) -> FieldPurpose {
         let found = self.0.iter().find(|((r, f), _)| r == root && f == field);
-        found.map_or(Asked::Unknown, |(_, asked)| *asked)
+        found.map_or(FieldPurpose::Unknown, |(_, asked)| *asked)
     }
 }
 
@@ -97,13 +97,13 @@ struct Found {
     members: Vec<Member>,
 }
 
-struct Look<'a> {
+struct Classifier<'a> {
     schema: &'a Schema,
     entities: &'a Entities,
 }
 
-impl Look<'_> {
-    fn at(&self, field: &FieldDefinition, hint: RootHint, mutates: bool) -> Asked {
+impl Classifier<'_> {
+    fn at(&self, field: &FieldDefinition, hint: RootHint, mutates: bool) -> FieldPurpose {
         let mut found = Found::default();
         self.into(&field.ty, &field.name, false, DEEPEST, &mut found);
         let arguments = self.arguments(&field.arguments);
@@ -112,18 +112,18 @@ impl Look<'_> {
         // A token may also be the whole answer.
         let bare = field.ty.inner_named_type() == "String";
         if secret && (found.members.contains(&Member::Token) || bare) {
-            return Asked::Token;
+            return FieldPurpose::Token;
         }
         if mutates && hint.stream.is_none() {
-            return Asked::Unknown;
+            return FieldPurpose::Unknown;
         }
         let wanted = |stream: &&Stream| hint.stream.is_none_or(|hinted| hinted == **stream);
         let list = found.lists.iter().find(wanted);
         let record = found.records.iter().find(wanted);
         let paged = [synonyms::PAGE, synonyms::SIZE, synonyms::OFFSET, synonyms::CURSOR].into_iter().any(takes);
         match (list, record) {
-            (Some(_), Some(stream)) if !paged && takes(synonyms::ID) => Asked::One(*stream),
-            (Some(stream), _) => Asked::Page(PageAsked {
+            (Some(_), Some(stream)) if !paged && takes(synonyms::ID) => FieldPurpose::One(*stream),
+            (Some(stream), _) => FieldPurpose::Page(PageAsked {
                 stream: *stream,
                 page_from: hint.page_from.unwrap_or(1),
                 largest: hint.largest,
@@ -131,8 +131,8 @@ impl Look<'_> {
                 paged,
                 tells: found.members.iter().any(|m| matches!(m, Member::Success | Member::Code)),
             }),
-            (None, Some(stream)) => Asked::One(*stream),
-            (None, None) => Asked::Unknown,
+            (None, Some(stream)) => FieldPurpose::One(*stream),
+            (None, None) => FieldPurpose::Unknown,
         }
     }
 
@@ -197,14 +197,14 @@ mod tests {
     use super::*;
     use crate::sandbox::graphql::directives::load;
 
-    fn asked(fields: &str, rest: &str) -> Result<Asked, String> {
+    fn asked(fields: &str, rest: &str) -> Result<FieldPurpose, String> {
         let sdl = format!(
             "type Query {{ {fields} }} type ExternalContact {{ _id: ID! }} type ExternalMessage {{ _id: ID }}
              type Edge {{ node: ExternalContact cursor: String }} {rest}"
         );
         let (schema, hints) = load(&sdl)?;
         let entities = Entities::of(&schema, &hints)?;
-        Ok(Asks::of(&schema, &entities, &hints)?.get("Query", "f"))
+        Ok(RootFields::of(&schema, &entities, &hints)?.get("Query", "f"))
     }
 
     #[test]
@@ -218,18 +218,18 @@ mod tests {
             tells: false,
         };
         for (fields, rest, expected) in [
-            ("f(skip: Int): [ExternalContact]", "", Asked::Page(list)),
-            ("f: [ExternalContact!]!", "", Asked::Page(PageAsked { paged: false, ..list })),
+            ("f(skip: Int): [ExternalContact]", "", FieldPurpose::Page(list)),
+            ("f: [ExternalContact!]!", "", FieldPurpose::Page(PageAsked { paged: false, ..list })),
             (
                 "f(by: In): A",
                 "input In { paging: P } input P { page_size: Int } type A { b: B ok: Boolean } type B { edges: [Edge] }",
-                Asked::Page(PageAsked { tells: true, ..list }),
+                FieldPurpose::Page(PageAsked { tells: true, ..list }),
             ),
-            ("f(key: ID!): A", "type A { one: ExternalContact }", Asked::One(Stream::Contacts)),
+            ("f(key: ID!): A", "type A { one: ExternalContact }", FieldPurpose::One(Stream::Contacts)),
             (
                 r#"f(n: Int): A @sandbox(stream: "messages", pageFrom: 0, largest: 5)"#,
                 "type A { contacts: [ExternalContact] messages: [ExternalMessage] }",
-                Asked::Page(PageAsked {
+                FieldPurpose::Page(PageAsked {
                     stream: Stream::Messages,
                     page_from: 0,
                     largest: Some(5),
@@ -237,10 +237,10 @@ mod tests {
                     ..list
                 }),
             ),
-            ("f(clientId: ID, client_secret: ID): A", "type A { b: B } type B { jwt: ID }", Asked::Token),
-            ("f(id: ID, secret: String): String", "", Asked::Token),
-            ("f(clientId: ID): A", "type A { token: ID }", Asked::Unknown),
-            ("f: A", "type A { a: A }", Asked::Unknown),
+            ("f(clientId: ID, client_secret: ID): A", "type A { b: B } type B { jwt: ID }", FieldPurpose::Token),
+            ("f(id: ID, secret: String): String", "", FieldPurpose::Token),
+            ("f(clientId: ID): A", "type A { token: ID }", FieldPurpose::Unknown),
+            ("f: A", "type A { a: A }", FieldPurpose::Unknown),
         ] {
             assert_eq!(asked(fields, rest).unwrap(), expected, "{fields}");
         }

@@ -19,11 +19,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::sandbox::graphql::graphql_js_messages;
-use crate::sandbox::graphql::graphql_js_messages::Wrong;
-use crate::sandbox::graphql::outcome::{Outcome, Problem};
+use crate::sandbox::graphql::graphql_js_messages::InvalidDocument;
+use crate::sandbox::graphql::outcome::{DocumentOutcome, Problem};
 use crate::sandbox::graphql::plan;
 use crate::sandbox::graphql::plan::Root;
-use crate::sandbox::graphql::reading::Reading;
+use crate::sandbox::graphql::reading::SchemaMeaning;
 use crate::sandbox::graphql::variables;
 use crate::sandbox::graphql::{literal_checks, missing_values};
 
@@ -34,8 +34,8 @@ const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 
 /// A schema, and a cache of documents that are valid for it.
 #[derive(Debug)]
-pub struct Schema {
-    reading: Reading,
+pub struct SandboxSchema {
+    reading: SchemaMeaning,
     implementers: TypeMap<Name, Implementers>,
     valid: Mutex<HashMap<String, Arc<Valid<ExecutableDocument>>>>,
     introspection: bool,
@@ -61,21 +61,21 @@ struct Request {
     variables: Option<JsonMap>,
 }
 
-impl Schema {
+impl SandboxSchema {
     /// Reads an SDL file. `Err` is a text for people that says what is wrong with it.
-    pub fn from_sdl(sdl: &str, introspection: bool, suggestions: bool) -> Result<Schema, String> {
-        let reading = Reading::of(sdl)?;
+    pub fn from_sdl(sdl: &str, introspection: bool, suggestions: bool) -> Result<SandboxSchema, String> {
+        let reading = SchemaMeaning::of(sdl)?;
         let implementers = reading.types.implementers_map();
-        Ok(Schema { reading, implementers, valid: Mutex::default(), introspection, suggestions })
+        Ok(SandboxSchema { reading, implementers, valid: Mutex::default(), introspection, suggestions })
     }
 
     /// Returns the meaning of the schema's types and fields.
-    pub fn reading(&self) -> &Reading {
+    pub fn reading(&self) -> &SchemaMeaning {
         &self.reading
     }
 
     /// Validates the body of a request. `Err` is the rejection to answer with.
-    pub fn prepare(&self, body: &[u8]) -> Result<Prepared, Outcome> {
+    pub fn prepare(&self, body: &[u8]) -> Result<Prepared, DocumentOutcome> {
         let request: Request = serde_json::from_slice(body)
             .map_err(|e| plain_refusal("BAD_REQUEST", &format!("POST body is not a GraphQL request: {e}")))?;
         let Some(query) = request.query else {
@@ -111,7 +111,7 @@ impl Schema {
     }
 
     /// Answers the introspection part of a query, as one value per response key.
-    pub fn introspect(&self, prepared: &Prepared) -> Result<JsonMap, Outcome> {
+    pub fn introspect(&self, prepared: &Prepared) -> Result<JsonMap, DocumentOutcome> {
         let Prepared { document, operation, variables, .. } = prepared;
         introspection::check_max_depth(document, operation)
             .and_then(|()| {
@@ -121,7 +121,7 @@ impl Schema {
             .map_err(|e| refuse(&e, INVALID, &document.sources))
     }
 
-    fn document(&self, query: String) -> Result<Arc<Valid<ExecutableDocument>>, Outcome> {
+    fn document(&self, query: String) -> Result<Arc<Valid<ExecutableDocument>>, DocumentOutcome> {
         let remembered = || self.valid.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = remembered().get(&query) {
             return Ok(Arc::clone(known));
@@ -137,8 +137,12 @@ impl Schema {
             return Err(plain_refusal("GRAPHQL_PARSE_FAILED", &message));
         }
         let document = parsed.to_executable_validate(&self.reading.types).map_err(|e| {
-            let wrong =
-                Wrong { schema: &self.reading.types, query: &query, parsed: &parsed, suggestions: self.suggestions };
+            let wrong = InvalidDocument {
+                schema: &self.reading.types,
+                query: &query,
+                parsed: &parsed,
+                suggestions: self.suggestions,
+            };
             refusal(INVALID, wrong.errors(&e.errors))
         })?;
         let overlooked = literal_checks::mistakes(&self.reading.types, &document);
@@ -156,7 +160,7 @@ impl Schema {
 }
 
 /// Returns the rejection of a request, with the status and form of Apollo Server 4.
-fn refusal(code: &'static str, errors: impl IntoIterator<Item = GraphQLError>) -> Outcome {
+fn refusal(code: &'static str, errors: impl IntoIterator<Item = GraphQLError>) -> DocumentOutcome {
     let problems: Vec<Problem> = errors
         .into_iter()
         .map(|error| {
@@ -164,14 +168,14 @@ fn refusal(code: &'static str, errors: impl IntoIterator<Item = GraphQLError>) -
             Problem { locations, ..Problem::new(&error.message, code) }
         })
         .collect();
-    Outcome::failed(400, &problems)
+    DocumentOutcome::failed(400, &problems)
 }
 
-fn plain_refusal(code: &'static str, message: &str) -> Outcome {
-    Outcome::failed(400, &[Problem::new(message, code)])
+fn plain_refusal(code: &'static str, message: &str) -> DocumentOutcome {
+    DocumentOutcome::failed(400, &[Problem::new(message, code)])
 }
 
-fn refuse(error: &RequestError, code: &'static str, sources: &SourceMap) -> Outcome {
+fn refuse(error: &RequestError, code: &'static str, sources: &SourceMap) -> DocumentOutcome {
     refusal(code, [error.to_graphql_error(sources)])
 }
 
@@ -181,7 +185,7 @@ mod tests {
     use crate::sandbox::dialects::DEFAULT_SDL;
 
     fn refused(query: &str, variables: &serde_json::Value) -> (String, String) {
-        let schema = Schema::from_sdl(DEFAULT_SDL, true, false).unwrap();
+        let schema = SandboxSchema::from_sdl(DEFAULT_SDL, true, false).unwrap();
         let body = json!({"query": query, "variables": variables}).to_string();
         let refusal = schema.prepare(body.as_bytes()).err().unwrap();
         let parsed: serde_json::Value = serde_json::from_slice(&refusal.body).unwrap();
@@ -279,13 +283,13 @@ mod tests {
 
     #[test]
     fn a_schema_that_is_wrong_is_refused_with_the_reason() {
-        let error = Schema::from_sdl("type Query { a: Nope }", true, false).unwrap_err();
+        let error = SandboxSchema::from_sdl("type Query { a: Nope }", true, false).unwrap_err();
         assert!(error.contains("Nope"), "{error}");
     }
 
     #[test]
     fn introspection_can_be_off() {
-        let schema = Schema::from_sdl(DEFAULT_SDL, false, false).unwrap();
+        let schema = SandboxSchema::from_sdl(DEFAULT_SDL, false, false).unwrap();
         let refusal = schema.prepare(br#"{"query":"{ __schema { queryType { name } } }"}"#).err().unwrap();
         assert!(String::from_utf8(refusal.body).unwrap().contains("introspection is not allowed"));
         assert!(schema.prepare(br#"{"query":"{ __typename }"}"#).is_ok());
@@ -293,7 +297,7 @@ mod tests {
 
     #[test]
     fn every_documented_column_is_in_the_default_schema() {
-        let schema = Schema::from_sdl(DEFAULT_SDL, true, false).unwrap();
+        let schema = SandboxSchema::from_sdl(DEFAULT_SDL, true, false).unwrap();
         for stream in crate::streams::ALL {
             for column in stream.columns() {
                 let field = schema.reading.types.type_field(stream.definition().entity, column.name);

@@ -6,15 +6,15 @@ use apollo_compiler::ast::FieldDefinition;
 use apollo_compiler::schema::ExtendedType;
 
 use crate::sandbox::graphql::entities;
-use crate::sandbox::graphql::reading::Reading;
+use crate::sandbox::graphql::reading::SchemaMeaning;
 use crate::sandbox::graphql::root_fields;
 use crate::sandbox::graphql::synonyms;
 use crate::sandbox::graphql::synonyms::Member;
-use crate::streams::{Kind, Stream};
+use crate::streams::{ColumnKind, Stream};
 
 /// One selected field.
 #[derive(Debug)]
-pub struct Pick {
+pub struct SelectedField {
     /// The response key as JSON, with quotes and colon.
     pub key: String,
     /// The response key.
@@ -32,16 +32,16 @@ pub struct Pick {
     /// `true` for a scalar or an enum. A field that is not a leaf may still have no picks, because of `@skip`.
     pub leaf: bool,
     /// Its meaning.
-    pub part: Part,
+    pub part: FieldMeaning,
     /// The JSON written for a leaf that the sandbox does not know.
     pub fallback: Cow<'static, str>,
     /// The fields selected below it.
-    pub picks: Vec<Pick>,
+    pub picks: Vec<SelectedField>,
 }
 
 /// The meaning of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum FieldMeaning {
     /// An object around the answer.
     Envelope,
     /// A list of objects around one record each.
@@ -71,9 +71,9 @@ pub enum Side {
     Inner,
 }
 
-impl Reading {
+impl SchemaMeaning {
     /// Returns a selected field, without its own selection.
-    pub fn pick(&self, alias: &str, field: &FieldDefinition, on: &str, side: Side) -> Pick {
+    pub fn pick(&self, alias: &str, field: &FieldDefinition, on: &str, side: Side) -> SelectedField {
         let ty = field.ty.inner_named_type().as_str();
         let (list, non_null) = (field.ty.is_list(), field.ty.is_non_null());
         let leaf = self.types.types.get(ty).is_some_and(ExtendedType::is_leaf);
@@ -86,10 +86,10 @@ impl Reading {
         let part = match side {
             Side::Envelope(stream) => self.around(&field.name, ty, list, leaf, stream),
             Side::Record => inside(entity.and_then(|e| entities::kind(e.stream, name)), name, ty, leaf),
-            Side::Inner if leaf => Part::Field,
-            Side::Inner => Part::Nothing,
+            Side::Inner if leaf => FieldMeaning::Field,
+            Side::Inner => FieldMeaning::Nothing,
         };
-        Pick {
+        SelectedField {
             key: format!("\"{alias}\":"),
             alias: alias.to_owned(),
             name: name.to_owned(),
@@ -113,18 +113,18 @@ impl Reading {
         }
     }
 
-    fn around(&self, name: &str, ty: &str, list: bool, leaf: bool, stream: Option<Stream>) -> Part {
+    fn around(&self, name: &str, ty: &str, list: bool, leaf: bool, stream: Option<Stream>) -> FieldMeaning {
         if leaf {
-            return synonyms::member(name, ty).map_or(Part::Nothing, Part::Member);
+            return synonyms::member(name, ty).map_or(FieldMeaning::Nothing, FieldMeaning::Member);
         }
         let holds = |stream| root_fields::holds(&self.types, &self.entities, ty, stream);
         match (self.entities.get(ty), stream) {
-            (Some(entity), Some(stream)) if entity.stream != stream => Part::Nothing,
-            (Some(_), _) if list => Part::Rows,
-            (Some(_), _) => Part::Record,
-            (None, Some(stream)) if list && holds(stream) => Part::Edges,
-            (None, _) if list => Part::Nothing,
-            (None, _) => Part::Envelope,
+            (Some(entity), Some(stream)) if entity.stream != stream => FieldMeaning::Nothing,
+            (Some(_), _) if list => FieldMeaning::Rows,
+            (Some(_), _) => FieldMeaning::Record,
+            (None, Some(stream)) if list && holds(stream) => FieldMeaning::Edges,
+            (None, _) if list => FieldMeaning::Nothing,
+            (None, _) => FieldMeaning::Envelope,
         }
     }
 
@@ -144,14 +144,14 @@ impl Reading {
 }
 
 /// Returns the part for a field inside a record whose column is of that kind.
-fn inside(kind: Option<Kind>, name: &str, ty: &str, leaf: bool) -> Part {
+fn inside(kind: Option<ColumnKind>, name: &str, ty: &str, leaf: bool) -> FieldMeaning {
     // Columns ending in `_cards` hold objects of any shape. Only a custom scalar can carry them.
     let shapeless = name.ends_with("_cards");
     match (leaf, kind) {
-        (true, _) if shapeless && ty == "String" => Part::Nothing,
-        (false, Some(Kind::Json)) if shapeless => Part::Nothing,
-        (true, _) | (false, Some(Kind::Json)) => Part::Field,
-        (false, Some(Kind::Id)) => Part::Reference,
-        (false, _) => Part::Nothing,
+        (true, _) if shapeless && ty == "String" => FieldMeaning::Nothing,
+        (false, Some(ColumnKind::Json)) if shapeless => FieldMeaning::Nothing,
+        (true, _) | (false, Some(ColumnKind::Json)) => FieldMeaning::Field,
+        (false, Some(ColumnKind::Id)) => FieldMeaning::Reference,
+        (false, _) => FieldMeaning::Nothing,
     }
 }

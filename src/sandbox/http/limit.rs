@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// The state of the limit after a request, for the headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Account {
+pub struct LimitState {
     /// Requests per minute, as documented for the header, whatever the length of the window.
     pub limit: u32,
     /// Requests left in this window.
@@ -50,7 +50,7 @@ impl Limit {
     }
 
     /// Counts the further questions of a request that [`Limit::count`] has just counted.
-    pub fn count_more(&mut self, account: &mut Account, questions: usize) {
+    pub fn count_more(&mut self, account: &mut LimitState, questions: usize) {
         if !account.refused {
             self.used = self.used.saturating_add(u32::try_from(questions).unwrap_or(u32::MAX));
             account.remaining = self.per_window.saturating_sub(self.used);
@@ -58,7 +58,7 @@ impl Limit {
     }
 
     /// Counts a request and returns the state after it.
-    pub fn count(&mut self, now: Instant) -> Account {
+    pub fn count(&mut self, now: Instant) -> LimitState {
         if self.ends.is_none_or(|end| now >= end) {
             self.ends = Some(now + self.window);
             self.used = 0;
@@ -73,7 +73,7 @@ impl Limit {
         let until = self.blocked_until.unwrap_or(end);
         let left = until.saturating_duration_since(now);
         let remaining = if refused { 0 } else { self.per_window - self.used };
-        Account {
+        LimitState {
             limit: self.per_minute,
             remaining,
             reset: left.as_secs() + u64::from(left.subsec_nanos() > 0),
@@ -94,10 +94,10 @@ mod tests {
         let mut limit = Limit::new(90, 2 * SECOND, None).unwrap();
         for left in [2, 1, 0] {
             let account = limit.count(start);
-            assert_eq!(account, Account { limit: 90, remaining: left, reset: 2, refused: false });
+            assert_eq!(account, LimitState { limit: 90, remaining: left, reset: 2, refused: false });
         }
-        assert_eq!(limit.count(start + SECOND), Account { limit: 90, remaining: 0, reset: 1, refused: true });
-        assert_eq!(limit.count(start + 3 * SECOND), Account { limit: 90, remaining: 2, reset: 2, refused: false });
+        assert_eq!(limit.count(start + SECOND), LimitState { limit: 90, remaining: 0, reset: 1, refused: true });
+        assert_eq!(limit.count(start + 3 * SECOND), LimitState { limit: 90, remaining: 2, reset: 2, refused: false });
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 /// One request in the log.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Line {
+pub struct LogLine {
     /// The request's number, from 1.
     pub n: u64,
     /// Milliseconds since the server started.
@@ -75,7 +75,7 @@ impl Log {
     }
 
     /// Appends a line and counts it. Sets the line's number and time.
-    pub fn write(&mut self, mut line: Line) {
+    pub fn write(&mut self, mut line: LogLine) {
         self.count += 1;
         line.n = self.count;
         line.t_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -104,7 +104,13 @@ mod tests {
     fn lines_are_numbered_and_counted() {
         let mut log = Log::new(Instant::now());
         for fault in [None, Some("slow"), Some("slow")] {
-            log.write(Line { operation: "getContactList".into(), questions: 2, rows: 5, fault, ..Line::default() });
+            log.write(LogLine {
+                operation: "getContactList".into(),
+                questions: 2,
+                rows: 5,
+                fault,
+                ..LogLine::default()
+            });
         }
         assert_eq!((log.counts.requests, log.counts.questions, log.counts.rows), (3, 6, 15));
         assert_eq!(log.counts.faults["slow"], 2);

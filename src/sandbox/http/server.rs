@@ -14,12 +14,12 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::sandbox::account::truth::Objects;
-use crate::sandbox::api::{Answered, Api, Reply, lock};
-use crate::sandbox::changes::night::Night;
+use crate::sandbox::account::truth::ObjectFields;
+use crate::sandbox::api::{Api, SandboxReply, TimedReply, lock};
+use crate::sandbox::changes::night::NightChanges;
 use crate::sandbox::http::body;
 use crate::sandbox::http::log::Counts;
-use crate::sandbox::{Error, Options};
+use crate::sandbox::{SandboxOptions, StartError};
 use crate::streams::Stream;
 
 /// Largest request in bytes; hundreds of aliased questions fit.
@@ -38,10 +38,10 @@ pub struct Running {
 }
 
 /// Starts a server. It already answers when this returns. `Err` if the options or the address cannot be used.
-pub async fn start(options: Options) -> Result<Running, Error> {
+pub async fn start(options: SandboxOptions) -> Result<Running, StartError> {
     let listen = options.listen;
     let api = Arc::new(Api::new(options)?);
-    let bound = |source| Error::Bind { listen, source };
+    let bound = |source| StartError::Bind { listen, source };
     let listener = TcpListener::bind(listen).await.map_err(bound)?;
     let address = listener.local_addr().map_err(bound)?;
     let router = router(Arc::clone(&api));
@@ -129,7 +129,7 @@ fn router(api: Arc<Api>) -> Router {
 
 async fn graphql(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Answered { reply, account, delay } = api.answer(authorization, &body, Instant::now());
+    let TimedReply { reply, account, delay } = api.answer(authorization, &body, Instant::now());
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -144,15 +144,15 @@ async fn graphql(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -
             .header("X-RateLimit-Reset", account.reset);
     }
     let built = match reply {
-        Reply::Whole { status, body, html } => {
+        SandboxReply::Whole { status, body, html } => {
             if status == 429 {
                 response = response.header(header::RETRY_AFTER, account.map_or(1, |a| a.reset));
             }
             let kind = if html { "text/html; charset=utf-8" } else { "application/json; charset=utf-8" };
             response.status(status).header(header::CONTENT_TYPE, kind).body(Body::from(body))
         }
-        Reply::Nothing => response.body(body::broken(Vec::new())),
-        Reply::Part(sent, whole) => response
+        SandboxReply::Nothing => response.body(body::broken(Vec::new())),
+        SandboxReply::Part(sent, whole) => response
             .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
             .header(header::CONTENT_LENGTH, whole)
             .body(body::broken(sent)),
@@ -162,8 +162,8 @@ async fn graphql(State(api): State<Arc<Api>>, headers: HeaderMap, body: Bytes) -
 
 async fn truth(State(api): State<Arc<Api>>, Path(stream): Path<String>, uri: Uri) -> Response<Body> {
     let objects = match uri.query() {
-        Some("objects=all") => Objects::All,
-        None => Objects::Shipped,
+        Some("objects=all") => ObjectFields::All,
+        None => ObjectFields::Shipped,
         Some(_) => return status_page(StatusCode::BAD_REQUEST),
     };
     match Stream::named(&stream) {
@@ -174,7 +174,7 @@ async fn truth(State(api): State<Arc<Api>>, Path(stream): Path<String>, uri: Uri
 
 /// `POST /sandbox/night?seed=5&changed=20&new=5&contacts=4&new_contacts=2&status=3&old_edits=3`
 async fn night(State(api): State<Arc<Api>>, uri: Uri) -> Response<Body> {
-    match Night::of_query(uri.query().unwrap_or_default()) {
+    match NightChanges::of_query(uri.query().unwrap_or_default()) {
         Some(night) => json(&api.night(night)),
         None => status_page(StatusCode::BAD_REQUEST),
     }
@@ -265,7 +265,7 @@ mod tests {
 
     async fn failing(fault: &str) -> Running {
         let faults = Plan::from_toml(&format!("rule = [{{ fault = '{fault}', rate = 1 }}]")).unwrap();
-        let options = Options { faults, contacts: 3, ..Options::default() };
+        let options = SandboxOptions { faults, contacts: 3, ..SandboxOptions::default() };
         start(options).await.unwrap()
     }
 
@@ -300,7 +300,7 @@ mod tests {
 
     #[tokio::test]
     async fn headers_tell_the_limit_and_everything_else_is_not_found() {
-        let options = Options { requests_per_minute: 1, contacts: 3, messages: 0, ..Options::default() };
+        let options = SandboxOptions { requests_per_minute: 1, contacts: 3, messages: 0, ..SandboxOptions::default() };
         let running = start(options).await.unwrap();
         let first = exchange(running.address(), &post_once("{ __typename }")).await.to_lowercase();
         for header in ["x-ratelimit-limit: 1", "x-ratelimit-remaining: 0", "x-ratelimit-reset: 60"] {
@@ -323,7 +323,7 @@ mod tests {
     async fn an_address_in_use_is_named_and_a_stopped_server_is_gone() {
         let running = failing("slow").await;
         let listen = running.address();
-        let error = start(Options { listen, ..Options::default() }).await.unwrap_err();
+        let error = start(SandboxOptions { listen, ..SandboxOptions::default() }).await.unwrap_err();
         assert!(error.to_string().contains(&listen.to_string()));
         running.stop().await;
         assert!(TcpStream::connect(listen).await.is_err());

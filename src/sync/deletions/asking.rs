@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::judge::{Asked, at_once, believed};
+use super::judge::{SuspectLookup, at_once, believed};
 use super::{Cursor, Stage, step};
-use crate::discovery::fetch_by_id::{Found, look_up};
+use crate::discovery::fetch_by_id::{RecordLookup, look_up};
 use crate::discovery::negotiate::Negotiation;
 use crate::error::Result;
 use crate::mirror::deletions::{self as stored, Suspect};
@@ -23,7 +23,7 @@ pub(super) struct Asking<'c> {
     /// The number of requests that are left.
     requests: u64,
     /// The answers for the current stream, by id.
-    found: HashMap<String, Found>,
+    found: HashMap<String, RecordLookup>,
     /// Whether records of the current stream can be asked for, now or later.
     possible: bool,
 }
@@ -51,11 +51,11 @@ impl<'c> Asking<'c> {
     }
 
     /// Returns what is known of a record from asking.
-    pub(super) fn asked(&self, id: &str) -> Asked {
+    pub(super) fn asked(&self, id: &str) -> SuspectLookup {
         match self.found.get(id) {
-            Some(found) => Asked::Answered(*found),
-            None if self.possible => Asked::NotYet,
-            None => Asked::NoQuery,
+            Some(found) => SuspectLookup::Answered(*found),
+            None if self.possible => SuspectLookup::NotYet,
+            None => SuspectLookup::NoQuery,
         }
     }
 
@@ -82,7 +82,7 @@ impl<'c> Asking<'c> {
             Err(error) => return Err(error),
             Ok(()) => {}
         }
-        Ok(self.found.values().filter(|found| **found == Found::There).count() as u64)
+        Ok(self.found.values().filter(|found| **found == RecordLookup::There).count() as u64)
     }
 
     fn spent(&self) -> u64 {
@@ -148,12 +148,12 @@ impl<'c> Asking<'c> {
         step();
         let one = context.source.dialect().stream(stream)?.one.as_ref().and_then(|one| one.not_found);
         let answers = answers.into_iter().map(|found| believed(found, one));
-        let answered: Vec<(String, Found)> = ids.into_iter().zip(answers).collect();
-        let there = answered.iter().filter(|(_, found)| *found == Found::There).map(|(id, _)| id.clone());
+        let answered: Vec<(String, RecordLookup)> = ids.into_iter().zip(answers).collect();
+        let there = answered.iter().filter(|(_, found)| *found == RecordLookup::There).map(|(id, _)| id.clone());
         // An orphan that exists stays an orphan until a list shows it, because it stands in no known list now.
         let there: Vec<String> = there.filter(|_| !are_orphans).collect();
         if !there.is_empty() {
-            stage.call(move |w, of| stored::acquit(w, of.stream, &there)).await?;
+            stage.call(move |w, of| stored::clear_suspects(w, of.stream, &there)).await?;
         }
         self.found.extend(answered);
         Ok(())

@@ -2,7 +2,7 @@
 
 use crate::delete_limit::Refused;
 use crate::dialect::NotFound;
-use crate::discovery::fetch_by_id::Found;
+use crate::discovery::fetch_by_id::RecordLookup;
 use crate::error::{Error, Kind, quote};
 use crate::mirror::deletions::{Parent, Suspect};
 use crate::quantity::counted;
@@ -10,18 +10,18 @@ use crate::streams::Stream;
 
 /// What asking for a suspect has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum SuspectLookup {
     /// This server has no query for single records.
     NoQuery,
     /// The suspect was not asked for yet.
     NotYet,
     /// The server's answer.
-    Answered(Found),
+    Answered(RecordLookup),
 }
 
 /// The evidence from which it is concluded that a record is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Evidence {
+pub enum DeletionEvidence {
     /// A proven walk did not show it.
     Proven,
     /// It was asked for by its id and does not exist.
@@ -36,51 +36,53 @@ pub enum Evidence {
     Inferred,
 }
 
-impl Evidence {
+impl DeletionEvidence {
     /// Returns whether it concerns an orphan, a record whose parent is gone.
     pub fn is_of_an_orphan(self) -> bool {
-        matches!(self, Evidence::WithParent | Evidence::Inferred)
+        matches!(self, DeletionEvidence::WithParent | DeletionEvidence::Inferred)
     }
 }
 
 /// Returns the evidence that a suspect is gone, or `None` if it is kept. `since` is the run in which the round began,
 /// and `allowed` is `--allow-deletes`.
-pub fn judge(suspect: &Suspect, asked: Asked, since: i64, allowed: bool) -> Option<Evidence> {
+pub fn judge(suspect: &Suspect, asked: SuspectLookup, since: i64, allowed: bool) -> Option<DeletionEvidence> {
     if let Some(evidence) = at_once(suspect, allowed) {
         return Some(evidence);
     }
     if let Parent::Gone { is_searched } = suspect.parent {
         return match asked {
-            Asked::Answered(Found::Gone) => Some(Evidence::WithParent),
-            Asked::Answered(Found::There) => None,
-            Asked::NotYet | Asked::NoQuery | Asked::Answered(Found::Unknown) => {
-                is_searched.then_some(Evidence::Inferred)
+            SuspectLookup::Answered(RecordLookup::Gone) => Some(DeletionEvidence::WithParent),
+            SuspectLookup::Answered(RecordLookup::There) => None,
+            SuspectLookup::NotYet | SuspectLookup::NoQuery | SuspectLookup::Answered(RecordLookup::Unknown) => {
+                is_searched.then_some(DeletionEvidence::Inferred)
             }
         };
     }
     match asked {
-        Asked::Answered(Found::Gone) => Some(Evidence::NotThere),
-        Asked::Answered(Found::There) | Asked::NotYet => None,
-        Asked::NoQuery | Asked::Answered(Found::Unknown) => (suspect.suspect_run < since).then_some(Evidence::Twice),
+        SuspectLookup::Answered(RecordLookup::Gone) => Some(DeletionEvidence::NotThere),
+        SuspectLookup::Answered(RecordLookup::There) | SuspectLookup::NotYet => None,
+        SuspectLookup::NoQuery | SuspectLookup::Answered(RecordLookup::Unknown) => {
+            (suspect.suspect_run < since).then_some(DeletionEvidence::Twice)
+        }
     }
 }
 
 /// Returns what an answer is worth if the server answers for a missing record as `not_there` says. If it answers with
 /// an error, a missing record cannot be told from a fault, and `Gone` becomes `Unknown`.
-pub fn believed(found: Found, not_there: Option<NotFound>) -> Found {
+pub fn believed(found: RecordLookup, not_there: Option<NotFound>) -> RecordLookup {
     match (found, not_there) {
-        (Found::Gone, Some(NotFound::Error)) => Found::Unknown,
+        (RecordLookup::Gone, Some(NotFound::Error)) => RecordLookup::Unknown,
         (found, _) => found,
     }
 }
 
 /// Returns the evidence that a suspect is gone without asking for it, if there is any.
-pub fn at_once(suspect: &Suspect, allowed: bool) -> Option<Evidence> {
+pub fn at_once(suspect: &Suspect, allowed: bool) -> Option<DeletionEvidence> {
     match (suspect.empty, suspect.proven) {
         // An empty list may be an outage, so the operator must allow it. Then it proves as much as a proven walk
         // does, because no row can have moved past the reading point of a list without rows.
-        (true, _) => allowed.then_some(Evidence::Empty),
-        (false, proven) => proven.then_some(Evidence::Proven),
+        (true, _) => allowed.then_some(DeletionEvidence::Empty),
+        (false, proven) => proven.then_some(DeletionEvidence::Proven),
     }
 }
 
@@ -176,14 +178,14 @@ impl Concluded {
     }
 
     /// Counts a record that is gone.
-    pub fn count(&mut self, evidence: Evidence) {
+    pub fn count(&mut self, evidence: DeletionEvidence) {
         *match evidence {
-            Evidence::Proven => &mut self.proven,
-            Evidence::NotThere => &mut self.not_there,
-            Evidence::Twice => &mut self.twice,
-            Evidence::Empty => &mut self.empty,
-            Evidence::WithParent => &mut self.covered,
-            Evidence::Inferred => &mut self.inferred,
+            DeletionEvidence::Proven => &mut self.proven,
+            DeletionEvidence::NotThere => &mut self.not_there,
+            DeletionEvidence::Twice => &mut self.twice,
+            DeletionEvidence::Empty => &mut self.empty,
+            DeletionEvidence::WithParent => &mut self.covered,
+            DeletionEvidence::Inferred => &mut self.inferred,
         } += 1;
     }
 
@@ -275,16 +277,16 @@ mod tests {
 
     #[test]
     fn only_what_tells_gone_from_moved_deletes() {
-        use Asked::{Answered, NoQuery, NotYet};
+        use SuspectLookup::{Answered, NoQuery, NotYet};
         let (new, old) = (SINCE, SINCE - 1);
         for (suspect_run, asked, evidence) in [
             (new, NoQuery, None),
-            (old, NoQuery, Some(Evidence::Twice)),
-            (new, Answered(Found::Gone), Some(Evidence::NotThere)),
-            (new, Answered(Found::There), None),
-            (old, Answered(Found::There), None),
-            (new, Answered(Found::Unknown), None),
-            (old, Answered(Found::Unknown), Some(Evidence::Twice)),
+            (old, NoQuery, Some(DeletionEvidence::Twice)),
+            (new, Answered(RecordLookup::Gone), Some(DeletionEvidence::NotThere)),
+            (new, Answered(RecordLookup::There), None),
+            (old, Answered(RecordLookup::There), None),
+            (new, Answered(RecordLookup::Unknown), None),
+            (old, Answered(RecordLookup::Unknown), Some(DeletionEvidence::Twice)),
             (new, NotYet, None),
             (old, NotYet, None),
         ] {
@@ -296,19 +298,19 @@ mod tests {
                 "a guard is no evidence"
             );
         }
-        assert_eq!(judge(&suspect(new, true, false), NotYet, SINCE, false), Some(Evidence::Proven));
+        assert_eq!(judge(&suspect(new, true, false), NotYet, SINCE, false), Some(DeletionEvidence::Proven));
     }
 
     #[test]
     fn an_orphan_goes_by_the_servers_word_or_once_every_list_was_searched() {
-        use Asked::{Answered, NoQuery, NotYet};
+        use SuspectLookup::{Answered, NoQuery, NotYet};
         let orphan = |is_searched| Suspect { parent: Parent::Gone { is_searched }, ..suspect(SINCE - 1, false, false) };
         for (asked, unsearched, searched) in [
-            (NoQuery, None, Some(Evidence::Inferred)),
-            (NotYet, None, Some(Evidence::Inferred)),
-            (Answered(Found::Unknown), None, Some(Evidence::Inferred)),
-            (Answered(Found::There), None, None),
-            (Answered(Found::Gone), Some(Evidence::WithParent), Some(Evidence::WithParent)),
+            (NoQuery, None, Some(DeletionEvidence::Inferred)),
+            (NotYet, None, Some(DeletionEvidence::Inferred)),
+            (Answered(RecordLookup::Unknown), None, Some(DeletionEvidence::Inferred)),
+            (Answered(RecordLookup::There), None, None),
+            (Answered(RecordLookup::Gone), Some(DeletionEvidence::WithParent), Some(DeletionEvidence::WithParent)),
         ] {
             assert_eq!(judge(&orphan(false), asked, SINCE, true), unsearched, "{asked:?}");
             assert_eq!(judge(&orphan(true), asked, SINCE, true), searched, "{asked:?}");
@@ -318,19 +320,22 @@ mod tests {
     #[test]
     fn an_error_is_no_word_of_a_record() {
         for how in [NotFound::Null, NotFound::SuccessFalse] {
-            assert_eq!(believed(Found::Gone, Some(how)), Found::Gone);
+            assert_eq!(believed(RecordLookup::Gone, Some(how)), RecordLookup::Gone);
         }
-        assert_eq!(believed(Found::Gone, Some(NotFound::Error)), Found::Unknown);
-        assert_eq!(believed(Found::There, Some(NotFound::Error)), Found::There);
+        assert_eq!(believed(RecordLookup::Gone, Some(NotFound::Error)), RecordLookup::Unknown);
+        assert_eq!(believed(RecordLookup::There, Some(NotFound::Error)), RecordLookup::There);
     }
 
     #[test]
     fn an_empty_list_proves_nothing_until_the_operator_says_so() {
         for proven in [false, true] {
             let new = suspect(SINCE, proven, true);
-            assert_eq!(judge(&new, Asked::NoQuery, SINCE, false), None);
-            assert_eq!(judge(&new, Asked::NoQuery, SINCE, true), Some(Evidence::Empty));
-            assert_eq!(judge(&suspect(SINCE - 1, proven, true), Asked::NoQuery, SINCE, false), Some(Evidence::Twice));
+            assert_eq!(judge(&new, SuspectLookup::NoQuery, SINCE, false), None);
+            assert_eq!(judge(&new, SuspectLookup::NoQuery, SINCE, true), Some(DeletionEvidence::Empty));
+            assert_eq!(
+                judge(&suspect(SINCE - 1, proven, true), SuspectLookup::NoQuery, SINCE, false),
+                Some(DeletionEvidence::Twice)
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use crate::mirror::left_over;
 impl Stage<'_> {
     /// Deletes the records that are left over, with those that belong to them, if that is allowed. Otherwise notes a
     /// refusal.
-    pub(super) async fn let_go(&self, concluded: &mut Concluded) -> Result<()> {
+    pub(super) async fn delete_left_over(&self, concluded: &mut Concluded) -> Result<()> {
         let left = &self.left_over;
         if left.count == 0 {
             return Ok(());
@@ -30,11 +30,11 @@ impl Stage<'_> {
         loop {
             let gone = self.call(move |w, of| {
                 let ids = w.transaction(|t| left_over::ids(t, of.stream, shown, BATCH))?;
-                let gone = stored::bury(w, of.run, of.stream, child, &ids, shown)?;
+                let gone = stored::make_tombstones(w, of.run, of.stream, child, &ids, shown)?;
                 let Some(child) = child else { return Ok((gone, 0)) };
                 // These are not asked for any more either, so they are not searched for in other lists.
                 let of_these = w.transaction(|t| left_over::children(t, child, &ids))?;
-                Ok((gone, stored::bury(w, of.run, child, None, &of_these, i64::MAX)?))
+                Ok((gone, stored::make_tombstones(w, of.run, child, None, &of_these, i64::MAX)?))
             });
             let (gone, with_them) = gone.await?;
             if gone == 0 {

@@ -14,7 +14,7 @@
 use std::collections::HashSet;
 use std::sync::PoisonError;
 
-use crate::discovery::fetch_by_id::{Found, look_up};
+use crate::discovery::fetch_by_id::{RecordLookup, look_up};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::Checkpoint;
 use crate::mirror::deletions as stored;
@@ -25,7 +25,7 @@ use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::deletions::judge::believed;
 use crate::sync::walk::commit;
-use crate::sync::walk::id_reading::{IdReading, Next};
+use crate::sync::walk::id_reading::{IdReading, NextStep};
 use crate::sync::{Context, dialect};
 use crate::verdict::Verdict;
 
@@ -106,9 +106,9 @@ async fn gone(context: &Context, stream: Stream, ids: Vec<String>) -> Result<Has
         for some in ids.chunks(context.source.aliases.now().max(1)) {
             for (id, found) in some.iter().zip(look_up(&context.source, stream, some).await?) {
                 match believed(found, not_found) {
-                    Found::Gone => drop(gone.insert(id.clone())),
-                    Found::There => {}
-                    Found::Unknown => drop(open.insert(id.clone())),
+                    RecordLookup::Gone => drop(gone.insert(id.clone())),
+                    RecordLookup::There => {}
+                    RecordLookup::Unknown => drop(open.insert(id.clone())),
                 }
             }
         }
@@ -150,9 +150,9 @@ async fn shows_all_but(context: &Context, stream: Stream, open: &mut HashSet<Str
     let mut reading = IdReading::new(context, stream, None, walk);
     while !open.is_empty() {
         match reading.next().await {
-            Ok(Next::Page(shows)) => open.retain(|id| shows.1.records.rows.iter().all(|row| *row.id != **id)),
-            Ok(Next::End(verdict)) => return Ok(verdict.is_complete()),
-            Ok(Next::Stopped) => return Ok(false),
+            Ok(NextStep::Page(shows)) => open.retain(|id| shows.1.records.rows.iter().all(|row| *row.id != **id)),
+            Ok(NextStep::End(verdict)) => return Ok(verdict.is_complete()),
+            Ok(NextStep::Stopped) => return Ok(false),
             // A list that itself fails does not tell which records are gone.
             Err(error) if policy::may_be_of_a_record(&error.kind) => return Ok(false),
             Err(error) => return Err(error),

@@ -29,11 +29,11 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use self::asking::Asking;
-use self::judge::{Concluded, Evidence, Refusal, judge};
+use self::judge::{Concluded, DeletionEvidence, Refusal, judge};
 use super::Context;
 use crate::delete_limit::{LEAST, Refused};
 use crate::error::Result;
-use crate::mirror::deletions::{self as stored, BATCH, Judged, Suspect};
+use crate::mirror::deletions::{self as stored, BATCH, JudgedStream, Suspect};
 use crate::mirror::left_over::{self, LeftOver};
 use crate::mirror::orphans as stored_orphans;
 use crate::mirror::refusals::{self, Unsettled};
@@ -96,7 +96,7 @@ impl<'c> Concluding<'c> {
 /// The work on one stream.
 struct Stage<'c> {
     context: &'c Context,
-    of: Judged,
+    of: JudgedStream,
     /// The stream that has a list for each record of this one, if any.
     child: Option<Stream>,
     /// The stream for each of whose records this one has a list, if any.
@@ -124,7 +124,7 @@ impl<'c> Stage<'c> {
         let child = streams::ALL.into_iter().find(|s| s.definition().parent == Some(stream));
         Ok(Stage {
             context,
-            of: Judged { lane: context.lane, stream, partitioned, since, run, shown },
+            of: JudgedStream { lane: context.lane, stream, partitioned, since, run, shown },
             child: child.filter(|child| context.source.is_partitioned(*child)),
             parent: stream.definition().parent.filter(|_| partitioned),
             left_over,
@@ -133,7 +133,7 @@ impl<'c> Stage<'c> {
 
     async fn call<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Writer, Judged) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Writer, JudgedStream) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let of = self.of;
         let done = self.context.mirror.call(move |w| work(w, of)).await;
@@ -157,7 +157,7 @@ impl<'c> Stage<'c> {
                 // These records were seen in this round, before they went.
                 self.bury_all(told_gone, i64::MAX).await?;
             }
-            self.let_go(&mut concluded).await?;
+            self.delete_left_over(&mut concluded).await?;
             if concluded.refusal.is_none() {
                 self.call(|w, of| refusals::settle(w, of.stream)).await?;
             }
@@ -166,7 +166,7 @@ impl<'c> Stage<'c> {
         let (stream, parent) = (self.of.stream, self.parent);
         let left = move |w: &mut Writer, _| {
             w.transaction(|t| {
-                let orphans = parent.map(|parent| stored_orphans::left(t, stream, parent)).transpose()?;
+                let orphans = parent.map(|parent| stored_orphans::count_remaining(t, stream, parent)).transpose()?;
                 Ok((stored::counts(t, stream)?, orphans.unwrap_or_default(), stored_orphans::unread(t, stream)?))
             })
         };
@@ -217,7 +217,7 @@ impl<'c> Stage<'c> {
         Ok((!page.is_empty()).then_some(page))
     }
 
-    fn judged(&self, suspect: &Suspect, asking: &Asking<'_>) -> Option<Evidence> {
+    fn judged(&self, suspect: &Suspect, asking: &Asking<'_>) -> Option<DeletionEvidence> {
         judge(suspect, asking.asked(&suspect.id), self.of.since, self.context.deletes.allowed)
     }
 
@@ -240,10 +240,10 @@ impl<'c> Stage<'c> {
         let child = self.child;
         self.call(move |w, of| {
             if let Some(child) = child {
-                stored_orphans::relate(w, of.run, of.stream, child, &ids)?;
+                stored_orphans::mark_related_lists(w, of.run, of.stream, child, &ids)?;
                 stored_orphans::note_unread(w, of.run, of.stream, child, &ids)?;
             }
-            stored::bury(w, of.run, of.stream, child, &ids, since)
+            stored::make_tombstones(w, of.run, of.stream, child, &ids, since)
         })
         .await
         .map(drop)

@@ -18,7 +18,7 @@ use crate::quantity::counted;
 use crate::record;
 use crate::source::Source;
 use crate::source::page::Page;
-use crate::streams::{DateForm, Kind, Stream};
+use crate::streams::{ColumnKind, DateForm, Stream};
 use crate::sync::Context;
 
 /// The path in a conversation to the moment of its last message.
@@ -64,7 +64,7 @@ pub fn partitions(context: &Context, child: Stream, page: &Page) -> Result<Parti
 /// Returns when the rows of a page were made. Only lists that belong to another stream's records need that; for
 /// others the list of moments is empty.
 pub fn made(context: &Context, stream: Stream, from: &Checkpoint, page: &Page) -> Moments {
-    let column = stream.columns().iter().find(|c| c.kind == Kind::Timestamp);
+    let column = stream.columns().iter().find(|c| c.kind == ColumnKind::Timestamp);
     let rows = match column {
         Some(column) if !from.partition.is_empty() => {
             moments(page, &[column.name], context.source.dialect().date_of(stream))
@@ -158,7 +158,7 @@ async fn weigh_silence(context: &Context, streams: &[Stream]) -> Result<()> {
 pub async fn note_all(context: &Context, streams: &[Stream]) -> Result<()> {
     crate::sync::settings::note_changes(context, streams).await?;
     crate::sync::volatile::declare(context, streams).await?;
-    if let Some(note) = context.begun.told_of_age(context.source.now()) {
+    if let Some(note) = context.begun.age_note(context.source.now()) {
         context.note(note);
     }
     note_volatile(context, streams)?;

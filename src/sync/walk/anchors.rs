@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::record::Record;
 
 /// How many anchors it takes to join a window.
-pub(super) const NEED: usize = 2;
+pub(super) const MIN_ANCHORS: usize = 2;
 /// How many pages of rows are remembered as possible anchors.
 const REMEMBERED: usize = 3;
 
@@ -93,7 +93,7 @@ impl Anchors {
         rows.iter().any(|row| self.tail.iter().any(|anchor| anchor.0 == row.id))
     }
 
-    /// Returns whether a window joins: it shows at least [`NEED`] remembered rows, unchanged, in the order in which
+    /// Returns whether a window joins: it shows at least [`MIN_ANCHORS`] remembered rows, unchanged, in the order in which
     /// they were read.
     ///
     /// At least two of them must also be neighbours: the window shows every remembered row that was read between
@@ -104,7 +104,7 @@ impl Anchors {
             .iter()
             .filter_map(|r| known.get(&*r.id).filter(|(hash, _)| *hash == r.hash).map(|(_, order)| *order))
             .collect();
-        if marks.len() < NEED || !marks.is_sorted() {
+        if marks.len() < MIN_ANCHORS || !marks.is_sorted() {
             return false;
         }
         let shown: HashSet<&str> = rows.iter().map(|r| &*r.id).collect();
@@ -152,7 +152,7 @@ pub(super) fn duplicates(rows: &[Record]) -> bool {
 }
 
 /// Returns a fingerprint of a page: ids and hashes of its rows, in order.
-pub(super) fn print(rows: &[Record]) -> u128 {
+pub(super) fn fingerprint(rows: &[Record]) -> u128 {
     let mut all = Vec::with_capacity(rows.len() * 40);
     for row in rows {
         all.extend_from_slice(row.id.as_bytes());

@@ -30,7 +30,7 @@ impl Shown<'_> {
 }
 
 /// An answer, and the parts of the walk that it adds to.
-pub(super) struct Answer<'a> {
+pub(super) struct WalkAnswer<'a> {
     /// The question that was answered.
     pub(super) asked: Ask,
     /// The contents of the answer.

@@ -16,12 +16,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::anchors::{Anchor, NEED, hex, print, reads_the_same};
-use super::answer::Answer;
-use super::evidence::Fault;
+use super::anchors::{Anchor, MIN_ANCHORS, fingerprint, hex, reads_the_same};
+use super::answer::WalkAnswer;
+use super::evidence::NoProgress;
 use super::questions::Ask;
-use super::strategy::{Move, Way};
-use super::verdict::End;
+use super::strategy::{Move, ReadingStrategy};
+use super::verdict::EndReason;
 use crate::record::Record;
 
 /// How many windows a walk can step back.
@@ -98,12 +98,12 @@ impl ByCursor {
         }
     }
 
-    fn window(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn window(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         let (rows, evidence) = (answer.shown.rows, &mut *answer.evidence);
         evidence.fault = None;
         if self.before.is_some() {
             if evidence.is_doubled(rows) {
-                evidence.fail(Fault::Duplicates);
+                evidence.fail(NoProgress::Duplicates);
                 return Move::Stay;
             }
             self.phase = Phase::VerifyBefore(Neighbour {
@@ -117,19 +117,19 @@ impl ByCursor {
             return self.first_page(answer);
         }
         if answer.shown.len() == 0 {
-            return self.step_back(Fault::Vanished, answer);
+            return self.step_back(NoProgress::Vanished, answer);
         }
         if evidence.is_doubled(rows) {
-            return self.step_back(Fault::Duplicates, answer);
+            return self.step_back(NoProgress::Duplicates, answer);
         }
         if evidence.anchors.begins(rows) {
             if evidence.is_ignored_again() {
-                return Move::End(End::CursorIgnored);
+                return Move::End(EndReason::CursorIgnored);
             }
-            return self.step_back(Fault::NoJoin, answer);
+            return self.step_back(NoProgress::NoJoin, answer);
         }
         if !evidence.anchors.join(rows) {
-            return self.step_back(Fault::NoJoin, answer);
+            return self.step_back(NoProgress::NoJoin, answer);
         }
         self.start = self.trail.last().cloned();
         let news = evidence.anchors.remember(rows, self.size);
@@ -137,19 +137,19 @@ impl ByCursor {
     }
 
     /// Judges the answer to the question for the beginning of the list.
-    fn first_page(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn first_page(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         let (shown, count, evidence) = (&answer.shown, answer.shown.len(), &mut *answer.evidence);
         *self = ByCursor { doubts_last: self.doubts_last, ..ByCursor::new(self.size) };
         if count == 0 {
             evidence.empty += 1;
             return match (evidence.empty, shown.total) {
                 (1, _) => Move::Stay,
-                (_, Some(told)) if told > 0 => Move::End(End::NoneShown { told }),
+                (_, Some(told)) if told > 0 => Move::End(EndReason::NoneShown { told }),
                 _ => self.end(),
             };
         }
         if evidence.is_doubled(shown.rows) {
-            return self.step_back(Fault::Duplicates, answer);
+            return self.step_back(NoProgress::Duplicates, answer);
         }
         let behind = shown.cursors.last().cloned().or_else(|| shown.next_cursor.map(Into::into));
         // A total, or `hasNextPage`, may be about the page alone until some answer has shown that it is about the
@@ -166,21 +166,21 @@ impl ByCursor {
             evidence.position = count;
             // The page says that it is the last. If it is full or its claims are not trusted, its cursor is tried all
             // the same.
-            let tail = print(shown.rows);
+            let tail = fingerprint(shown.rows);
             self.last = behind.filter(|_| count >= u64::from(self.size) || !is_sure);
             self.phase = if self.last.is_some() { Phase::Behind { tail } } else { Phase::Again { tail } };
             return Move::Stay;
         }
-        if shown.cursors.len() == shown.rows.len() && shown.rows.len() > NEED {
+        if shown.cursors.len() == shown.rows.len() && shown.rows.len() > MIN_ANCHORS {
             return self.read(news, answer);
         }
         evidence.position = count;
-        self.before = shown.next_cursor.map(|next| Before(print(shown.rows), next.into()));
+        self.before = shown.next_cursor.map(|next| Before(fingerprint(shown.rows), next.into()));
         Move::Stay
     }
 
     /// Takes a window that joins, with `news` rows that were not known. Steps back if one of its rows has no cursor.
-    fn read(&mut self, news: usize, answer: &mut Answer<'_>) -> Move {
+    fn read(&mut self, news: usize, answer: &mut WalkAnswer<'_>) -> Move {
         let shown = &answer.shown;
         answer.evidence.position += news as u64;
         if answer.evidence.position > answer.evidence.farthest {
@@ -188,11 +188,11 @@ impl ByCursor {
         }
         answer.evidence.note_progress();
         if shown.cursors.len() != shown.rows.len() {
-            return self.step_back(Fault::NoJoin, answer);
+            return self.step_back(NoProgress::NoJoin, answer);
         }
         self.last = shown.cursors.last().cloned();
         // The next window starts behind the row before the last anchors, so that it begins with them.
-        if let Some(back) = shown.cursors.len().checked_sub(NEED + 1) {
+        if let Some(back) = shown.cursors.len().checked_sub(MIN_ANCHORS + 1) {
             self.trail.push(shown.cursors[back].clone());
             let most = self.trail.len().saturating_sub(TRAIL);
             self.trail.drain(..most);
@@ -200,23 +200,23 @@ impl ByCursor {
         let is_said_last = shown.has_next == Some(false) && !self.doubts_last;
         let quiet = shown.has_next != Some(true) && (news == 0 || shown.len() < u64::from(self.size));
         if is_said_last || quiet {
-            self.phase = Phase::Behind { tail: print(shown.rows) };
+            self.phase = Phase::Behind { tail: fingerprint(shown.rows) };
         }
         Move::Stay
     }
 
     /// Notes a window that did not join. The next window begins earlier, unless this one showed a record twice: then
     /// it is asked for again.
-    fn step_back(&mut self, fault: Fault, answer: &mut Answer<'_>) -> Move {
+    fn step_back(&mut self, fault: NoProgress, answer: &mut WalkAnswer<'_>) -> Move {
         answer.evidence.fail(fault);
         self.before = None;
-        if fault != Fault::Duplicates {
+        if fault != NoProgress::Duplicates {
             self.trail.pop();
         }
         Move::Stay
     }
 
-    fn behind(&mut self, tail: u128, answer: &mut Answer<'_>) -> Move {
+    fn behind(&mut self, tail: u128, answer: &mut WalkAnswer<'_>) -> Move {
         if answer.shown.len() == 0 {
             if self.is_one_page() {
                 answer.claims.found_whole(answer.evidence.position);
@@ -224,23 +224,23 @@ impl ByCursor {
             self.phase = Phase::Again { tail };
         } else {
             self.doubts_last = true;
-            answer.evidence.fail(Fault::NoJoin);
+            answer.evidence.fail(NoProgress::NoJoin);
         }
         Move::Stay
     }
 
-    fn again(&self, tail: u128, answer: &mut Answer<'_>) -> Move {
-        if print(answer.shown.rows) == tail {
+    fn again(&self, tail: u128, answer: &mut WalkAnswer<'_>) -> Move {
+        if fingerprint(answer.shown.rows) == tail {
             return self.end();
         }
-        answer.evidence.fail(Fault::NoJoin);
+        answer.evidence.fail(NoProgress::NoJoin);
         Move::Stay
     }
 
     /// Judges the page before, which was read again after the page behind it, where neighbours do not overlap.
-    fn verify_before(&mut self, next: Neighbour, answer: &mut Answer<'_>) -> Move {
+    fn verify_before(&mut self, next: Neighbour, answer: &mut WalkAnswer<'_>) -> Move {
         let rows = answer.shown.rows;
-        let now = print(rows);
+        let now = fingerprint(rows);
         if self.before.as_ref().is_some_and(|Before(before, _)| *before == now) {
             self.phase = Phase::ConfirmNext(next);
             return Move::Stay;
@@ -252,19 +252,19 @@ impl ByCursor {
         }
         if !answer.evidence.anchors.join(rows) {
             self.trail.clear();
-            return self.step_back(Fault::NoJoin, answer);
+            return self.step_back(NoProgress::NoJoin, answer);
         }
         answer.evidence.anchors.remember(rows, self.size);
-        answer.evidence.fail(Fault::NoJoin);
+        answer.evidence.fail(NoProgress::NoJoin);
         self.before = answer.shown.next_cursor.map(|behind| Before(now, behind.into()));
         Move::Stay
     }
 
     /// Joins the page behind if it reads the same twice. [`ByCursor::verify_before`] has seen the page before do so.
-    fn confirm_next(&mut self, next: &Neighbour, answer: &mut Answer<'_>) -> Move {
+    fn confirm_next(&mut self, next: &Neighbour, answer: &mut WalkAnswer<'_>) -> Move {
         let evidence = &mut *answer.evidence;
         if !reads_the_same(&next.rows, answer.shown.rows) {
-            evidence.fail(Fault::NoJoin);
+            evidence.fail(NoProgress::NoJoin);
             return Move::Stay;
         }
         let rows: Vec<Record> = next.rows.iter().map(Anchor::record).collect();
@@ -272,7 +272,7 @@ impl ByCursor {
             evidence.note_heeded();
             evidence.failures = 0;
         } else if !rows.is_empty() && evidence.is_ignored_again() {
-            return Move::End(End::CursorIgnored);
+            return Move::End(EndReason::CursorIgnored);
         }
         evidence.position += rows.len() as u64;
         evidence.farthest = evidence.farthest.max(evidence.position);
@@ -282,7 +282,7 @@ impl ByCursor {
             return self.end();
         };
         self.start = self.before.take().map(|Before(_, start)| start);
-        self.before = Some(Before(print(&rows), behind));
+        self.before = Some(Before(fingerprint(&rows), behind));
         Move::Stay
     }
 
@@ -292,16 +292,16 @@ impl ByCursor {
     }
 
     fn end(&self) -> Move {
-        Move::End(End::LastCursor { is_one_page: self.is_one_page() })
+        Move::End(EndReason::LastCursor { is_one_page: self.is_one_page() })
     }
 }
 
-impl Way for ByCursor {
+impl ReadingStrategy for ByCursor {
     fn ask(&self, _position: u64) -> Ask {
         Ask { size: self.size, row: 0 }
     }
 
-    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn judge(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         match std::mem::take(&mut self.phase) {
             Phase::Window => self.window(answer),
             Phase::Behind { tail } => self.behind(tail, answer),
@@ -325,7 +325,7 @@ impl Way for ByCursor {
     }
 
     fn lower(&mut self, size: u32) -> bool {
-        let is_lower = size < self.size && size as usize > NEED;
+        let is_lower = size < self.size && size as usize > MIN_ANCHORS;
         if is_lower {
             self.size = size;
             self.phase = Phase::Window;

@@ -6,14 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::anchors::NEED;
-use super::answer::Answer;
-use super::end_check::{Checked, EndCheck};
+use super::anchors::MIN_ANCHORS;
+use super::answer::WalkAnswer;
+use super::end_check::{EndCheck, EndCheckStep};
 use super::fixed_page_size::FixedPageSize;
 use super::questions::Ask;
-use super::strategy::{Move, Way};
-use super::verdict::End;
-use super::windows::{Behind, Stands, Taken};
+use super::strategy::{Move, ReadingStrategy};
+use super::verdict::EndReason;
+use super::windows::{Behind, JoinedWindow, WindowRelation};
 
 /// The state of a walk by offsets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,18 +43,18 @@ impl ByOffset {
         ByOffset { size: largest.max(1), is_size_known: false, phase: Phase::Window }
     }
 
-    fn window(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn window(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         answer.evidence.fault = None;
         if answer.asked.row == 0 {
             return self.page_one(answer);
         }
         match answer.compare(self.size) {
-            Stands::Joins => self.take(answer),
+            WindowRelation::Joins => self.take(answer),
             stands => answer.refuse(stands),
         }
     }
 
-    fn page_one(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn page_one(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         if let Some(refused) = answer.refuse_page_one() {
             return refused;
         }
@@ -73,31 +73,31 @@ impl ByOffset {
         self.take(answer)
     }
 
-    fn take(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn take(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         match answer.take_overlapping(self.size) {
-            Taken::Refused | Taken::Short | Taken::More => {}
-            Taken::TooSmall => return self.become_fixed(),
-            Taken::PerhapsLast(check) => self.phase = Phase::Check(check),
-            Taken::PerhapsWhole { rows } => self.phase = Phase::BehindPageOne { rows },
-            Taken::End(end) => return Move::End(end),
+            JoinedWindow::Refused | JoinedWindow::Short | JoinedWindow::More => {}
+            JoinedWindow::TooSmall => return self.become_fixed(),
+            JoinedWindow::PerhapsLast(check) => self.phase = Phase::Check(check),
+            JoinedWindow::PerhapsWhole { rows } => self.phase = Phase::BehindPageOne { rows },
+            JoinedWindow::End(end) => return Move::End(end),
         }
         Move::Stay
     }
 
-    fn behind_page_one(&mut self, rows: u32, answer: &mut Answer<'_>) -> Move {
+    fn behind_page_one(&mut self, rows: u32, answer: &mut WalkAnswer<'_>) -> Move {
         match answer.behind_page_one(rows) {
-            Behind::Nothing => return Move::End(End::Reached),
+            Behind::Nothing => return Move::End(EndReason::Reached),
             Behind::Rows { served } => self.size = served.unwrap_or(self.size),
         }
         Move::Stay
     }
 
-    fn checked(&mut self, check: EndCheck, answer: &mut Answer<'_>) -> Move {
+    fn checked(&mut self, check: EndCheck, answer: &mut WalkAnswer<'_>) -> Move {
         match check.judge(answer) {
-            Checked::GoesOn(check) => self.phase = Phase::Check(check),
-            Checked::End(end) => return Move::End(end),
-            Checked::MoreBehind if self.size as usize <= NEED => return self.become_fixed(),
-            Checked::MoreBehind | Checked::TailChanged => {}
+            EndCheckStep::GoesOn(check) => self.phase = Phase::Check(check),
+            EndCheckStep::End(end) => return Move::End(end),
+            EndCheckStep::MoreBehind if self.size as usize <= MIN_ANCHORS => return self.become_fixed(),
+            EndCheckStep::MoreBehind | EndCheckStep::TailChanged => {}
         }
         Move::Stay
     }
@@ -108,11 +108,11 @@ impl ByOffset {
 
     /// Returns the question for the window that begins with the last anchors before `position`.
     fn reach(&self, position: u64) -> Ask {
-        Ask { size: self.size, row: position.saturating_sub(NEED as u64) }
+        Ask { size: self.size, row: position.saturating_sub(MIN_ANCHORS as u64) }
     }
 }
 
-impl Way for ByOffset {
+impl ReadingStrategy for ByOffset {
     fn ask(&self, position: u64) -> Ask {
         match &self.phase {
             Phase::Window => self.reach(position),
@@ -121,9 +121,9 @@ impl Way for ByOffset {
         }
     }
 
-    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn judge(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         if self.is_size_known {
-            answer.weigh_total();
+            answer.drop_untrusted_total();
         }
         match std::mem::take(&mut self.phase) {
             Phase::Window => self.window(answer),
@@ -145,7 +145,7 @@ impl Way for ByOffset {
     }
 
     fn lower(&mut self, size: u32) -> bool {
-        let is_lower = size < self.size && size as usize > NEED;
+        let is_lower = size < self.size && size as usize > MIN_ANCHORS;
         if is_lower {
             self.size = size;
             if !self.is_reading() {

@@ -17,15 +17,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::anchors::NEED;
-use super::answer::Answer;
-use super::end_check::{Checked, EndCheck};
-use super::evidence::Fault;
+use super::anchors::MIN_ANCHORS;
+use super::answer::WalkAnswer;
+use super::end_check::{EndCheck, EndCheckStep};
+use super::evidence::NoProgress;
 use super::fixed_page_size::FixedPageSize;
 use super::questions::Ask;
-use super::strategy::{Move, Way};
-use super::verdict::End;
-use super::windows::{Behind, Stands, Taken};
+use super::strategy::{Move, ReadingStrategy};
+use super::verdict::EndReason;
+use super::windows::{Behind, JoinedWindow, WindowRelation};
 use crate::sync::walk::reach::{reach, reach_anew};
 
 /// The state of a walk by page numbers.
@@ -81,7 +81,7 @@ impl ByPage {
         if self.avoids.is_empty() { reach(position, self.size) } else { reach_anew(position, self.size, &self.avoids) }
     }
 
-    fn window(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn window(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         answer.evidence.fault = None;
         if answer.asked.row == 0 {
             return self.page_one(answer);
@@ -91,8 +91,8 @@ impl ByPage {
             return Move::Become(FixedPageSize::only(u32::try_from(count).unwrap_or(u32::MAX)), None);
         }
         match answer.compare(self.size) {
-            Stands::Joins => self.take(answer),
-            Stands::Empty | Stands::Unknown if self.sizes != Sizes::Probed => {
+            WindowRelation::Joins => self.take(answer),
+            WindowRelation::Empty | WindowRelation::Unknown if self.sizes != Sizes::Probed => {
                 self.sizes = Sizes::Probed;
                 self.phase = Phase::Probe;
                 Move::Stay
@@ -101,7 +101,7 @@ impl ByPage {
         }
     }
 
-    fn page_one(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn page_one(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         if let Some(refused) = answer.refuse_page_one() {
             return refused;
         }
@@ -123,24 +123,24 @@ impl ByPage {
         self.take(answer)
     }
 
-    fn take(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn take(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         match answer.take_overlapping(self.size) {
-            Taken::TooSmall => return self.become_fixed(),
+            JoinedWindow::TooSmall => return self.become_fixed(),
             // No page begins in what was read and ends beyond it.
-            Taken::More if self.reach(answer.evidence.position).end() <= answer.evidence.position => {
+            JoinedWindow::More if self.reach(answer.evidence.position).end() <= answer.evidence.position => {
                 return self.become_fixed();
             }
-            Taken::Refused | Taken::Short | Taken::More => {}
-            Taken::PerhapsLast(check) => self.phase = Phase::Check(check),
-            Taken::PerhapsWhole { rows } => self.phase = Phase::BehindPageOne { rows },
-            Taken::End(end) => return Move::End(end),
+            JoinedWindow::Refused | JoinedWindow::Short | JoinedWindow::More => {}
+            JoinedWindow::PerhapsLast(check) => self.phase = Phase::Check(check),
+            JoinedWindow::PerhapsWhole { rows } => self.phase = Phase::BehindPageOne { rows },
+            JoinedWindow::End(end) => return Move::End(end),
         }
         Move::Stay
     }
 
-    fn behind_page_one(&mut self, rows: u32, answer: &mut Answer<'_>) -> Move {
+    fn behind_page_one(&mut self, rows: u32, answer: &mut WalkAnswer<'_>) -> Move {
         match answer.behind_page_one(rows) {
-            Behind::Nothing => return Move::End(End::Reached),
+            Behind::Nothing => return Move::End(EndReason::Reached),
             Behind::Rows { served } => self.size = served.unwrap_or(self.size),
         }
         Move::Stay
@@ -148,20 +148,20 @@ impl ByPage {
 
     /// Judges the answer to [`Phase::Probe`], which asked for a page of one row less. If it has more rows than that,
     /// the server serves one size only.
-    fn probed(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn probed(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         if answer.shown.len() > u64::from(answer.asked.size) {
             return Move::Become(FixedPageSize::only(self.size), None);
         }
-        answer.evidence.step_back(Fault::NoJoin, self.reach(answer.evidence.position), None);
+        answer.evidence.step_back(NoProgress::NoJoin, self.reach(answer.evidence.position), None);
         Move::Stay
     }
 
-    fn checked(&mut self, check: EndCheck, answer: &mut Answer<'_>) -> Move {
+    fn checked(&mut self, check: EndCheck, answer: &mut WalkAnswer<'_>) -> Move {
         match check.judge(answer) {
-            Checked::GoesOn(check) => self.phase = Phase::Check(check),
-            Checked::End(end) => return Move::End(end),
-            Checked::MoreBehind if self.size as usize <= NEED => return self.become_fixed(),
-            Checked::MoreBehind | Checked::TailChanged => {}
+            EndCheckStep::GoesOn(check) => self.phase = Phase::Check(check),
+            EndCheckStep::End(end) => return Move::End(end),
+            EndCheckStep::MoreBehind if self.size as usize <= MIN_ANCHORS => return self.become_fixed(),
+            EndCheckStep::MoreBehind | EndCheckStep::TailChanged => {}
         }
         Move::Stay
     }
@@ -171,7 +171,7 @@ impl ByPage {
     }
 }
 
-impl Way for ByPage {
+impl ReadingStrategy for ByPage {
     fn ask(&self, position: u64) -> Ask {
         match &self.phase {
             Phase::Window if position == 0 => Ask::page(self.size, 1),
@@ -182,9 +182,9 @@ impl Way for ByPage {
         }
     }
 
-    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn judge(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         if self.sizes != Sizes::Unknown {
-            answer.weigh_total();
+            answer.drop_untrusted_total();
         }
         match std::mem::take(&mut self.phase) {
             Phase::Window => self.window(answer),
@@ -207,7 +207,7 @@ impl Way for ByPage {
     }
 
     fn lower(&mut self, size: u32) -> bool {
-        let is_lower = size < self.size && size as usize > NEED;
+        let is_lower = size < self.size && size as usize > MIN_ANCHORS;
         if is_lower {
             self.size = size;
             if !self.is_reading() {

@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::discovery::check_paging;
 use crate::error::Result;
 use crate::mirror::checkpoint::Checkpoint;
-use crate::mirror::readings::Tails;
+use crate::mirror::readings::ChangedSince;
 use crate::mirror::store::Mirror;
 use crate::source::Source;
 use crate::streams::{self, Stream};
@@ -45,13 +45,13 @@ pub async fn offered(
     mirror: &Mirror,
     endpoint: &str,
     streams: &[Stream],
-    wanted: Tails,
-) -> Result<(Tails, Vec<String>)> {
+    wanted: ChangedSince,
+) -> Result<(ChangedSince, Vec<String>)> {
     let (mut offered, mut notes) = (wanted.clone(), Vec::new());
     for stream in streams.iter().copied().filter(|s| !source.is_partitioned(*s) && !has_partitions(source, *s)) {
         let list = source.dialect().stream(stream)?.list.clone();
         let query = asked(source, stream)?;
-        let one = Tails { streams: vec![(stream, query)], ..wanted.clone() };
+        let one = ChangedSince { streams: vec![(stream, query)], ..wanted.clone() };
         let due = mirror.call(move |w| w.transaction(|t| one.since(t, stream)));
         if list.since.is_empty() || due.await?.is_none() {
             continue;

@@ -39,12 +39,12 @@ pub(super) struct Claims {
     /// is believed.
     is_no_total: bool,
     /// What is known of this stream's totals.
-    whole: Whole,
+    whole: TotalsKnowledge,
 }
 
 /// What is known of a stream's totals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Whole {
+pub enum TotalsKnowledge {
     /// A list of this many rows came as one page with an equal total, and nothing was found behind it.
     UpTo(u64),
     /// Some total exceeded the rows shown so far, so totals count the list.
@@ -54,37 +54,37 @@ pub enum Whole {
     Unknown,
 }
 
-impl Whole {
+impl TotalsKnowledge {
     /// Returns whether a list is known to be whole that came as one page of `rows` rows with an equal total.
     fn covers(self, rows: u64) -> bool {
         match self {
-            Whole::Told => true,
-            Whole::UpTo(most) => rows <= most,
-            Whole::Unknown => false,
+            TotalsKnowledge::Told => true,
+            TotalsKnowledge::UpTo(most) => rows <= most,
+            TotalsKnowledge::Unknown => false,
         }
     }
 
     /// Combines two pieces of knowledge.
     #[must_use]
-    pub fn with(self, other: Whole) -> Whole {
+    pub fn with(self, other: TotalsKnowledge) -> TotalsKnowledge {
         match (self, other) {
-            (Whole::Told, _) | (_, Whole::Told) => Whole::Told,
-            (Whole::UpTo(a), Whole::UpTo(b)) => Whole::UpTo(a.max(b)),
-            (Whole::Unknown, known) | (known, Whole::Unknown) => known,
+            (TotalsKnowledge::Told, _) | (_, TotalsKnowledge::Told) => TotalsKnowledge::Told,
+            (TotalsKnowledge::UpTo(a), TotalsKnowledge::UpTo(b)) => TotalsKnowledge::UpTo(a.max(b)),
+            (TotalsKnowledge::Unknown, known) | (known, TotalsKnowledge::Unknown) => known,
         }
     }
 }
 
 impl Claims {
     /// Takes in the claims of an answer to the question `asked`.
-    pub(super) fn hear(&mut self, asked: Ask, shown: &Shown<'_>) {
+    pub(super) fn record_answer(&mut self, asked: Ask, shown: &Shown<'_>) {
         let rows = shown.len();
         if rows > 0 {
             (self.more, self.total, self.behind) = (shown.has_next, shown.total, None);
             self.most = self.most.max(shown.total);
             self.is_full = rows >= u64::from(asked.size);
             if shown.total.is_some_and(|total| total > asked.row + rows) {
-                self.whole = Whole::Told;
+                self.whole = TotalsKnowledge::Told;
             }
         } else {
             self.behind = shown.has_next;
@@ -142,14 +142,14 @@ impl Claims {
 
     /// Notes that nothing stands behind a list that came as one page of `rows` rows with an equal total.
     pub(super) fn found_whole(&mut self, rows: u64) {
-        self.whole = self.whole.with(Whole::UpTo(rows));
+        self.whole = self.whole.with(TotalsKnowledge::UpTo(rows));
     }
 
-    pub(super) fn whole(&self) -> Whole {
+    pub(super) fn whole(&self) -> TotalsKnowledge {
         self.whole
     }
 
-    pub(super) fn know(&mut self, whole: Whole) {
+    pub(super) fn know(&mut self, whole: TotalsKnowledge) {
         self.whole = self.whole.with(whole);
     }
 }

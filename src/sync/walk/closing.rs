@@ -33,14 +33,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::commit::{Left, Window, land};
+use super::commit::{ReadWindow, WalkState, land};
 use super::driver::Ended;
 use super::id_reading::IdReading;
 use super::position::Position;
 use super::{Walk, moved, reading_again, reasons};
 use crate::error::Result;
-use crate::mirror::checkpoint::{Checkpoint, Place};
-use crate::mirror::reread::{self, Asked, Remembered};
+use crate::mirror::checkpoint::{Checkpoint, WalkKey};
+use crate::mirror::reread::{self, Remembered, RowRange};
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::Context;
@@ -57,7 +57,7 @@ const OLD_IN_BOXES: i64 = 7 * 24 * 3_600_000;
 const ONE_SIZE: i64 = 60_000;
 
 /// A list that a walk has read to its end.
-pub(super) struct Read<'c> {
+pub(super) struct ReadList<'c> {
     pub context: &'c Context,
     pub stream: Stream,
     /// The checkpoint of the list when this run began to read it.
@@ -66,9 +66,9 @@ pub(super) struct Read<'c> {
     pub windows: i64,
 }
 
-impl Read<'_> {
-    pub(super) fn place(&self) -> Place {
-        Place { lane: self.context.lane, stream: self.stream, partition: self.from.partition.clone() }
+impl ReadList<'_> {
+    pub(super) fn place(&self) -> WalkKey {
+        WalkKey { lane: self.context.lane, stream: self.stream, partition: self.from.partition.clone() }
     }
 
     /// Returns the id of the record whose list it is, or `None` for a stream's one list.
@@ -83,9 +83,9 @@ impl Read<'_> {
     }
 
     /// Stores a window, together with `closing` as the walk's position.
-    pub(super) async fn keep(&mut self, window: Window, closing: &Closing) -> Result<()> {
+    pub(super) async fn keep(&mut self, window: ReadWindow, closing: &Closing) -> Result<()> {
         let position = Position::closing(closing)?;
-        land(self.context, self.stream, self.from, self.windows, window, Left::Open(Some(position))).await?;
+        land(self.context, self.stream, self.from, self.windows, window, WalkState::Open(Some(position))).await?;
         self.windows += 1;
         Ok(())
     }
@@ -112,12 +112,12 @@ pub(super) struct Closing {
     /// Whether some answer to the walk claimed a larger total than the number of rows that it read.
     was_told_more: bool,
     /// The reading under way.
-    pub reading: Option<Reading>,
+    pub reading: Option<ClosingReading>,
 }
 
 /// A closing reading under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Reading {
+pub(super) struct ClosingReading {
     pub walk: Walk,
     /// The server's time when it began, in milliseconds since 1970.
     began: i64,
@@ -130,12 +130,12 @@ pub(super) struct Reading {
     pub most: Option<u64>,
     /// Whether it has shown no page yet.
     pub is_first: bool,
-    pub end: Option<End>,
+    pub end: Option<ReadingEnd>,
 }
 
 /// How a reading came to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum End {
+pub(super) enum ReadingEnd {
     /// It shows the whole list. If the list stood still, this is its number of rows.
     Whole(Option<u64>),
     /// It does not show the whole list, for this reason.
@@ -144,7 +144,7 @@ pub(super) enum End {
     Unreadable,
 }
 
-impl Reading {
+impl ClosingReading {
     /// Returns what speaks against the reading, or `None`: it shows fewer ids than rows, or fewer records than the
     /// server claims. `unshown` is the number of records that the round has seen and the reading does not show.
     fn is_short(&self, rows: Option<u64>, unshown: u64) -> Option<String> {
@@ -181,7 +181,7 @@ impl Closing {
 
     /// Goes on with the reading under way, or begins the next one with a first question that is not among `asked`.
     /// The `bool` says whether it began just now.
-    fn resume(&mut self, list: &Read<'_>, asked: &HashSet<Asked>) -> Result<(Reading, bool)> {
+    fn resume(&mut self, list: &ReadList<'_>, asked: &HashSet<RowRange>) -> Result<(ClosingReading, bool)> {
         let now = list.context.source.now();
         let old = if list.context.boxed { OLD_IN_BOXES } else { OLD };
         if let Some(reading) = self.reading.take().filter(|reading| (0..old).contains(&(now - reading.began))) {
@@ -190,13 +190,13 @@ impl Closing {
         let size = (1..self.size).rev().find(|size| !asked.contains(&(*size, 0))).unwrap_or(1);
         let walk = IdReading::first(list.context, list.stream, size)?;
         let (ids, passed_over, total, most, end) = (0, 0, None, None, None);
-        Ok((Reading { walk, began: now, ids, passed_over, total, most, is_first: true, end }, true))
+        Ok((ClosingReading { walk, began: now, ids, passed_over, total, most, is_first: true, end }, true))
     }
 }
 
 /// Reads the list again until a reading shows nothing that was passed over, and closes its walk. `asked` are
 /// questions that were asked but are not stored yet.
-pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<Asked>) -> Result<Ended> {
+pub(super) async fn close(mut list: ReadList<'_>, mut closing: Closing, asked: Vec<RowRange>) -> Result<Ended> {
     let mut unstored = Remembered { asked, ..Remembered::default() };
     let mut verdict = Verdict::Incomplete(reasons::KEEP_MOVING.into());
     let mut moved = Moved::default();
@@ -216,15 +216,15 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
         };
         closing.readings += 1;
         let rows = match end {
-            End::Whole(rows) => rows,
+            ReadingEnd::Whole(rows) => rows,
             // The list lacks that row and is reported for it. Nothing else speaks against the list.
-            End::Unreadable if reading.passed_over == 0 => {
+            ReadingEnd::Unreadable if reading.passed_over == 0 => {
                 verdict = Verdict::Continuous;
                 break;
             }
-            End::Unreadable => continue,
+            ReadingEnd::Unreadable => continue,
             // The walk itself came to its end. A reading does not when the list moves too much under it.
-            End::Broken(why) => {
+            ReadingEnd::Broken(why) => {
                 tracing::info!(stream = %list.stream, why, "a closing reading came to no end");
                 continue;
             }
@@ -254,19 +254,19 @@ pub(super) async fn close(mut list: Read<'_>, mut closing: Closing, asked: Vec<A
     }
     moved.found = closing.found;
     tracing::debug!(stream = %list.stream, found = moved.found, may_miss = moved.may_miss, "closing readings are over");
-    let window = Window { moved, ..Window::default() };
-    land(list.context, list.stream, list.from, list.windows, window, Left::Closed(verdict.clone())).await?;
+    let window = ReadWindow { moved, ..ReadWindow::default() };
+    land(list.context, list.stream, list.from, list.windows, window, WalkState::Closed(verdict.clone())).await?;
     Ok(Ended::Closed(verdict))
 }
 
 /// Waits until a server that caches answers has perhaps forgotten those of the reading before. Returns `false` if a
 /// stop came first. The moment at which the reading may begin is stored, so that a run that is stopped meanwhile does
 /// not wait again.
-async fn wait(list: &mut Read<'_>, closing: &mut Closing) -> Result<bool> {
+async fn wait(list: &mut ReadList<'_>, closing: &mut Closing) -> Result<bool> {
     let now = list.context.source.now();
     if closing.not_before.is_none() {
         closing.not_before = Some(now.saturating_add(ONE_SIZE));
-        list.keep(Window::default(), closing).await?;
+        list.keep(ReadWindow::default(), closing).await?;
     }
     let from = closing.not_before.unwrap_or(now);
     let left = Duration::from_millis(u64::try_from(from.saturating_sub(now).min(ONE_SIZE)).unwrap_or(0));

@@ -7,7 +7,7 @@
 //! a server offers no second size, or if the list moved, nothing is proven and the list stays `continuous`.
 
 use super::Walk;
-use super::anchors::NEED;
+use super::anchors::MIN_ANCHORS;
 use super::answer::Shown;
 use super::questions::Ask;
 use super::sequence::Sequence;
@@ -30,7 +30,7 @@ impl Collect {
         let position = walk.evidence.position;
         let want = walk.evidence.sequence.clone().filter(|seq| seq.rows > 0 && seq.rows == position)?;
         let (used, largest) = (&walk.questions.sizes, walk.page_size());
-        let least = (largest / 2).max(u32::try_from(NEED).ok()?);
+        let least = (largest / 2).max(u32::try_from(MIN_ANCHORS).ok()?);
         let fresh = (least..largest).rev().find(|size| !used.contains(size));
         let size = fresh.filter(|_| walk.strategy.overlaps())?;
         Some(Collect {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::disputes;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::checkpoint::{Advance, Checkpoint, Place};
+use crate::mirror::checkpoint::{Advance, Checkpoint, WalkKey};
 use crate::mirror::records::{self, Landed, Landing, Moments};
 use crate::mirror::reread::Remembered;
 use crate::progress::add;
@@ -18,7 +18,7 @@ use crate::verdict::{Moved, Verdict};
 
 /// A page as the walk has taken it in.
 #[derive(Default)]
-pub struct Window {
+pub struct ReadWindow {
     /// The page.
     pub page: Page,
     /// Whether the window did not join what was read, or shows rows that a closing reading asked for.
@@ -32,7 +32,7 @@ pub struct Window {
 }
 
 /// The state in which a window leaves its walk.
-pub enum Left {
+pub enum WalkState {
     /// The walk goes on from this position. `None` is the beginning of the list.
     Open(Option<String>),
     /// The walk is closed.
@@ -46,13 +46,13 @@ pub async fn land(
     stream: Stream,
     from: &Checkpoint,
     windows: i64,
-    window: Window,
-    left: Left,
+    window: ReadWindow,
+    left: WalkState,
 ) -> Result<Landed> {
-    let Window { page, stepped_back, moments, remembered, moved } = window;
+    let ReadWindow { page, stepped_back, moments, remembered, moved } = window;
     let (position, verdict) = match left {
-        Left::Open(position) => (position, None),
-        Left::Closed(verdict) => (None, Some(verdict)),
+        WalkState::Open(position) => (position, None),
+        WalkState::Closed(verdict) => (None, Some(verdict)),
     };
     let mut children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(stream));
     let child = children.find(|s| context.source.is_partitioned(*s));
@@ -62,11 +62,11 @@ pub async fn land(
     let hold = page.hold;
     let set_aside = page.set_aside;
     let records = match &context.masks {
-        Some(masks) => masks.on_records(stream, &page.records, &context.source.volatile()[stream])?,
+        Some(masks) => masks.apply_to_page(stream, &page.records, &context.source.volatile()[stream])?,
         None => page.records,
     };
     let mut landing = Landing {
-        place: Place { lane: context.lane, stream, partition: from.partition.clone() },
+        place: WalkKey { lane: context.lane, stream, partition: from.partition.clone() },
         run: context.begun.run,
         now: context.source.now(),
         since_run: from.since_run,
@@ -74,7 +74,7 @@ pub async fn land(
         records,
         set_aside,
         volatile: context.source.volatile().clone(),
-        masked: context.masks.as_ref().is_some_and(|masks| masks.tells_whole(stream)),
+        masked: context.masks.as_ref().is_some_and(|masks| masks.hashes_unmasked(stream)),
         nested: context.source.dialect().stream(stream)?.nested().map(str::to_owned).collect(),
         advance: Advance {
             pass: from.pass,
@@ -125,7 +125,7 @@ pub async fn land(
 /// Closes a walk whose list cannot be read, so that the others can go on. A later run tries it again. If `aside` is
 /// `true`, the list is set aside, and the rest of the stream is delivered without it.
 pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error: &Error, aside: bool) -> Result<()> {
-    let mut window = Window::default();
+    let mut window = ReadWindow::default();
     if aside {
         let what = What::List(from.partition.as_str().into());
         window.page.set_aside.push(SetAside { what, why: error.reason() });
@@ -135,22 +135,22 @@ pub async fn give_up(context: &Context, stream: Stream, from: &Checkpoint, error
 
 /// Closes a walk where it stands.
 pub async fn close(context: &Context, stream: Stream, from: &Checkpoint, verdict: Verdict) -> Result<()> {
-    close_with(context, stream, from, Window::default(), verdict).await
+    close_with(context, stream, from, ReadWindow::default(), verdict).await
 }
 
 async fn close_with(
     context: &Context,
     stream: Stream,
     from: &Checkpoint,
-    window: Window,
+    window: ReadWindow,
     verdict: Verdict,
 ) -> Result<()> {
-    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
+    let place = WalkKey { lane: context.lane, stream, partition: from.partition.clone() };
     let now = context
         .mirror
         .call(move |w| w.transaction(|t| crate::mirror::checkpoint::find(t, &place)))
         .await?
         .ok_or_else(|| Error::new(Kind::CheckpointRefused, "a walk without a checkpoint"))?;
-    land(context, stream, &now, now.windows, window, Left::Closed(verdict)).await?;
+    land(context, stream, &now, now.windows, window, WalkState::Closed(verdict)).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Kind, Result, quote};
-use crate::mirror::checkpoint::{self, Place};
+use crate::mirror::checkpoint::{self, WalkKey};
 use crate::mirror::parents as stored;
 use crate::mirror::records::{Dispute, Landing};
 use crate::set_aside::{SetAside, What};
@@ -66,8 +66,8 @@ pub async fn resolve(context: &Context, mut landing: Landing, disputed: &[Disput
 
 /// Begins the other list again, because it showed these records in this round and does not show them now: what it
 /// showed may have been another list's rows instead of its own. Returns `false` if its walk is still under way.
-async fn read_again(context: &Context, place: &Place, other: &str) -> Result<bool> {
-    let (list, run) = (Place { partition: other.to_owned(), ..place.clone() }, context.begun.run);
+async fn read_again(context: &Context, place: &WalkKey, other: &str) -> Result<bool> {
+    let (list, run) = (WalkKey { partition: other.to_owned(), ..place.clone() }, context.begun.run);
     context
         .mirror
         .call(move |w| {
@@ -82,11 +82,11 @@ async fn read_again(context: &Context, place: &Place, other: &str) -> Result<boo
 
 /// Returns whether records have left the list that the mirror knows them from. They have if the record that the list
 /// belongs to is gone, or if the list was read to its end in this round and did not show them.
-async fn has_left(context: &Context, place: &Place, other: &str, rows: &[&Dispute]) -> Result<bool> {
+async fn has_left(context: &Context, place: &WalkKey, other: &str, rows: &[&Dispute]) -> Result<bool> {
     let Some(parent) = place.stream.definition().parent else { return Ok(false) };
     let since = context.begun.since_run;
     let was_seen = rows.iter().any(|dispute| dispute.last_run >= since);
-    let list = Place { partition: other.to_owned(), ..place.clone() };
+    let list = WalkKey { partition: other.to_owned(), ..place.clone() };
     context
         .mirror
         .call(move |w| {

@@ -4,15 +4,15 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 
-use super::closing::{self, Closing, Read};
-use super::commit::{Left, Window, land};
-use super::ending::{Ending, Order, conclude, refuse_empty, what_follows};
+use super::closing::{self, Closing, ReadList};
+use super::commit::{ReadWindow, WalkState, land};
+use super::ending::{EndedWalk, MomentsOrder, conclude, refuse_empty, what_follows};
 use super::position::{Phase, Position};
-use super::take_in::{Taken, question, take_in};
+use super::take_in::{TakenIn, question, take_in};
 use super::{Ask, Shown, Step, Walk, page_ignored};
 use crate::dialect::Paging;
 use crate::error::{Error, Kind, Result, quote};
-use crate::mirror::checkpoint::{self, Checkpoint, Place};
+use crate::mirror::checkpoint::{self, Checkpoint, WalkKey};
 use crate::mirror::records::Landed;
 use crate::mirror::reread::Remembered;
 use crate::progress::add;
@@ -21,7 +21,7 @@ use crate::source::page::Page;
 use crate::streams::Stream;
 use crate::sync::incremental::skip;
 use crate::sync::walk::changed_since;
-use crate::sync::walk::early_stop::KnownEnd;
+use crate::sync::walk::early_stop::EarlyStop;
 use crate::sync::{Context, dialect};
 use crate::verdict::Verdict;
 
@@ -48,7 +48,7 @@ pub async fn walk(
     at_work: AtWork,
     landed: impl Fn(),
 ) -> Result<Ended> {
-    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
+    let place = WalkKey { lane: context.lane, stream, partition: from.partition.clone() };
     let began = context.source.dialect().stream(stream)?.list.page_from;
     let ended = once(context, stream, from, at_work, &landed).await?;
     if ended != Ended::Closed(page_ignored()) || !dialect::recount(context, stream, began).await? {
@@ -66,14 +66,14 @@ pub async fn walk(
 
 /// Opens a stream's one list again for its closing readings if an older version closed it in this round without them.
 /// Returns the list's checkpoint.
-pub async fn made_sure(context: &Context, stream: Stream, from: Checkpoint) -> Result<Checkpoint> {
+pub async fn reopen_for_closing(context: &Context, stream: Stream, from: Checkpoint) -> Result<Checkpoint> {
     let is_long = from.seen > u64::from(context.page_size);
     let is_due = from.verdict == Some(Verdict::Continuous) && !from.is_made_sure;
     if !is_due || !is_long || changed_since::since(&from).is_some() {
         return Ok(from);
     }
     tracing::info!(%stream, "an older version has read this list: it is read once more, in case records moved");
-    let place = Place { lane: context.lane, stream, partition: from.partition.clone() };
+    let place = WalkKey { lane: context.lane, stream, partition: from.partition.clone() };
     let position = Position::closing(&Closing::of_unknown_walk(context.page_size))?;
     let opened = context
         .mirror
@@ -95,14 +95,14 @@ async fn once(
     at_work: AtWork,
     landed: &impl Fn(),
 ) -> Result<Ended> {
-    let Some(at_work) = make_sure(context, stream, &from, at_work).await? else {
+    let Some(at_work) = ensure_paging_known(context, stream, &from, at_work).await? else {
         return Ok(Ended::Stopped);
     };
     match stored(stream, &from)? {
         Some(Phase::Reading { began, walk }) => read(context, stream, &from, (walk, began), at_work, landed).await,
         Some(Phase::Closing(closing)) => {
             drop(at_work);
-            let list = Read { context, stream, from: &from, windows: from.windows };
+            let list = ReadList { context, stream, from: &from, windows: from.windows };
             closing::close(list, closing, Vec::new()).await
         }
         None => {
@@ -122,11 +122,11 @@ async fn read(
     landed: &impl Fn(),
 ) -> Result<Ended> {
     let (mut windows, size) = (from.windows, walk.page_size());
-    let mut known_end = KnownEnd::new(skip::horizon(context, from));
+    let mut known_end = EarlyStop::new(skip::horizon(context, from));
     // The position of the walk that is stored in the mirror.
     let mut stands = from.position.clone();
     let (mut total, mut lowered): (Option<u64>, _) = (None, false);
-    let mut order = Order::default();
+    let mut order = MomentsOrder::default();
     // The answers to questions that were asked together. The first of them is the walk's next question.
     let mut ready: Answers = VecDeque::new();
     let mut pending = ask(context, stream, from, &walk, total, known_end.is_near());
@@ -142,20 +142,20 @@ async fn read(
         let nothing = || Error::new(Kind::Internal, "no answer to a question");
         let (asked, page) = ready.pop_front().ok_or_else(nothing)?;
         let page = match take_in(context, stream, from, &mut walk, asked, page).await? {
-            Taken::Page(page) => page,
-            Taken::Smaller => {
+            TakenIn::Page(page) => page,
+            TakenIn::Smaller => {
                 lowered = true;
                 ready.clear();
                 pending = ask(context, stream, from, &walk, total, known_end.is_near());
                 continue;
             }
-            Taken::Over(ended) => return Ok(ended),
+            TakenIn::Over(ended) => return Ok(ended),
         };
         let at_work = context.source.at_work();
         let first = asked.row == 0 && walk.after().is_none();
-        walk.know(context.known_totals(stream));
+        walk.add_known_totals(context.known_totals(stream));
         let step = walk.judge(&shown(&page));
-        context.learn_totals(stream, walk.knows());
+        context.learn_totals(stream, walk.known_totals());
         let shows_none = walk.is_empty() && page.records.rows.is_empty();
         trace(stream, from, asked, &page, &step);
         context.source.saw_page(stream, asked.size, page.records.rows.len());
@@ -165,22 +165,22 @@ async fn read(
         moments.may_end = known_end.may_end(&page, &moments.rows, first, !step.stepped_back);
         let may_end = moments.may_end;
         let remembered = Remembered { asked: vec![(asked.size, asked.row)], ..Remembered::default() };
-        let window = Window { page, stepped_back: step.stepped_back, moments, remembered, ..Window::default() };
+        let window = ReadWindow { page, stepped_back: step.stepped_back, moments, remembered, ..ReadWindow::default() };
         if let Some(verdict) = step.end {
             refuse_empty(context, stream, from, verdict.is_complete() && shows_none).await?;
             // A size that was lowered for one list of many says nothing about the others.
             keep_size(context, stream, (&walk, size), verdict.is_complete() && (from.partition.is_empty() || !lowered));
             let then = what_follows(context, (stream, from), &walk, &verdict, order.is_evident());
-            let read = Read { context, stream, from, windows };
+            let read = ReadList { context, stream, from, windows };
             // Drops pages that were asked for beyond the end, because they hold bytes that other requests wait for.
             ready.clear();
-            let ending = Ending { walk: &walk, began, stands, then, verdict };
+            let ending = EndedWalk { walk: &walk, began, stands, then, verdict };
             return conclude(read, ending, window, at_work, landed).await;
         }
         let landing = |left| land(context, stream, from, windows, window, left);
         let position = Position::reading(began, &walk)?;
         stands = Some(position.clone());
-        let landing = landing(Left::Open(Some(position)));
+        let landing = landing(WalkState::Open(Some(position)));
         let mut landing: Pin<Box<dyn Future<Output = Result<Landed>> + Send>> = Box::pin(landing);
         windows += 1;
         // Whether the walk ends here is known only once the page is stored. Until then nothing more is asked.
@@ -235,7 +235,7 @@ fn trace(stream: Stream, from: &Checkpoint, asked: Ask, page: &Page, step: &Step
 /// every list.
 fn keep_size(context: &Context, stream: Stream, (walk, asked): (&Walk, u32), is_every_lists: bool) {
     if let Some(rows) = walk.clamped(asked).filter(|_| is_every_lists) {
-        context.source.serves_pages_of(stream, rows);
+        context.source.found_page_size(stream, rows);
     }
 }
 
@@ -248,7 +248,12 @@ fn told(context: &Context, stream: Stream, now: Option<u64>, before: Option<u64>
 }
 
 /// Finds out how a list is paged before its first page is read. Returns `None` if a stop came first.
-async fn make_sure(context: &Context, stream: Stream, from: &Checkpoint, at_work: AtWork) -> Result<Option<AtWork>> {
+async fn ensure_paging_known(
+    context: &Context,
+    stream: Stream,
+    from: &Checkpoint,
+    at_work: AtWork,
+) -> Result<Option<AtWork>> {
     if from.position.is_some() || context.source.is_sure(stream) {
         return Ok(Some(at_work));
     }

@@ -14,7 +14,7 @@ use crate::source::page::Page;
 
 /// The state of a pass that may end early.
 #[derive(Debug, Default)]
-pub struct KnownEnd {
+pub struct EarlyStop {
     /// The moment before which everything is known, in milliseconds since 1970. `None` reads the list to its end.
     horizon: Option<i64>,
     /// Of the windows that are consecutive from the first row on: the newest moment, and the moment and id of the
@@ -22,10 +22,10 @@ pub struct KnownEnd {
     run: Option<(i64, i64, Box<str>)>,
 }
 
-impl KnownEnd {
+impl EarlyStop {
     /// Returns the state for a list of which everything made before `horizon` is known. `None` reads it to its end.
-    pub fn new(horizon: Option<i64>) -> KnownEnd {
-        KnownEnd { horizon, run: None }
+    pub fn new(horizon: Option<i64>) -> EarlyStop {
+        EarlyStop { horizon, run: None }
     }
 
     /// Returns whether a window may still end the pass. As long as it may, one page is asked for at a time.
@@ -95,13 +95,13 @@ mod tests {
         moments.iter().copied().map(Some).collect()
     }
 
-    fn shows(end: &mut KnownEnd, moments: &[i64], first: bool) -> bool {
+    fn shows(end: &mut EarlyStop, moments: &[i64], first: bool) -> bool {
         end.may_end(&page(moments), &told(moments), first, true)
     }
 
     #[test]
     fn newest_first_may_end_beyond_the_horizon() {
-        let mut end = KnownEnd::new(Some(50));
+        let mut end = EarlyStop::new(Some(50));
         assert!(!shows(&mut end, &[90, 80, 70], true), "all of it may have changed");
         assert!(!shows(&mut end, &[80, 70, 60], false));
         assert!(shows(&mut end, &[70, 60, 40], false));
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn oldest_first_is_read_whole() {
-        let mut end = KnownEnd::new(Some(50));
+        let mut end = EarlyStop::new(Some(50));
         assert!(!shows(&mut end, &[10, 20, 30], true));
         assert!(!end.is_near());
         assert!(!shows(&mut end, &[30, 20, 10], true), "and nothing later changes that");
@@ -117,31 +117,31 @@ mod tests {
 
     #[test]
     fn one_moment_shows_no_order() {
-        let mut end = KnownEnd::new(Some(50));
+        let mut end = EarlyStop::new(Some(50));
         assert!(!shows(&mut end, &[10, 10, 10], true));
-        assert!(!shows(&mut KnownEnd::new(Some(50)), &[10], true));
+        assert!(!shows(&mut EarlyStop::new(Some(50)), &[10], true));
         // Equal moments do not spoil the order: once one of them falls, the page has shown it.
         assert!(shows(&mut end, &[10, 10, 9], false));
     }
 
     #[test]
     fn a_row_that_tells_no_moment_has_it_read_whole() {
-        let mut end = KnownEnd::new(Some(50));
+        let mut end = EarlyStop::new(Some(50));
         assert!(!end.may_end(&page(&[30, 20]), &[Some(30), None], true, true));
         assert!(!end.is_near());
-        assert!(!shows(&mut KnownEnd::new(None), &[30, 20], true), "nothing is known of this list");
+        assert!(!shows(&mut EarlyStop::new(None), &[30, 20], true), "nothing is known of this list");
     }
 
     #[test]
     fn a_gap_is_never_taken_for_the_end() {
-        let mut end = KnownEnd::new(Some(50));
+        let mut end = EarlyStop::new(Some(50));
         assert!(!shows(&mut end, &[90, 80, 70], true));
         assert!(!shows(&mut end, &[40, 30, 20], false), "what lies between was not seen");
         assert!(!shows(&mut end, &[20, 10], false), "nor is what follows it");
         assert!(shows(&mut end, &[40, 30, 20], true), "from the first row on again");
-        let mut end = KnownEnd::new(Some(50));
+        let mut end = EarlyStop::new(Some(50));
         assert!(!end.may_end(&page(&[40, 30]), &told(&[40, 30]), true, false), "the walk says it does not join");
-        let mut end = KnownEnd::new(Some(50));
+        let mut end = EarlyStop::new(Some(50));
         assert!(!end.may_end(&Page { nameless: 1, ..page(&[40, 30]) }, &told(&[40, 30]), true, true));
         assert!(!end.is_near());
     }

@@ -6,11 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::anchors::{hex, print};
-use super::answer::Answer;
-use super::evidence::Fault;
+use super::anchors::{fingerprint, hex};
+use super::answer::WalkAnswer;
+use super::evidence::NoProgress;
 use super::questions::Ask;
-use super::verdict::End;
+use super::verdict::EndReason;
 use crate::record::Record;
 
 /// A check of the end that is under way. It is stored, so that a run that is stopped in it goes on with it.
@@ -43,11 +43,11 @@ pub(super) enum EndCheck {
 
 /// Describes what an answer means for the check.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Checked {
+pub(super) enum EndCheckStep {
     /// The check goes on with this question.
     GoesOn(EndCheck),
     /// Reading is over.
-    End(End),
+    End(EndReason),
     /// Rows stand behind the last window: the walk goes on.
     MoreBehind,
     /// The last window reads differently now: the walk has stepped back.
@@ -57,7 +57,7 @@ pub(super) enum Checked {
 impl EndCheck {
     /// Returns a check that begins with the page behind `last`, a window that showed these rows.
     pub(super) fn behind(last: Ask, rows: &[Record]) -> EndCheck {
-        EndCheck::Behind { last, tail: print(rows), is_short: (rows.len() as u64) < u64::from(last.size) }
+        EndCheck::Behind { last, tail: fingerprint(rows), is_short: (rows.len() as u64) < u64::from(last.size) }
     }
 
     /// Returns the question to ask next.
@@ -69,7 +69,7 @@ impl EndCheck {
     }
 
     /// Judges the answer to that question.
-    pub(super) fn judge(self, answer: &mut Answer<'_>) -> Checked {
+    pub(super) fn judge(self, answer: &mut WalkAnswer<'_>) -> EndCheckStep {
         match self {
             EndCheck::Behind { last, tail, is_short } => behind(last, tail, is_short, answer),
             EndCheck::Short { last } => {
@@ -77,34 +77,36 @@ impl EndCheck {
                 if rows > 0 && rows < u64::from(last.size) {
                     answer.evidence.short_at.get_or_insert(last.row + rows);
                 }
-                answer.evidence.fail(Fault::NoJoin);
-                Checked::MoreBehind
+                answer.evidence.fail(NoProgress::NoJoin);
+                EndCheckStep::MoreBehind
             }
-            EndCheck::Again { tail, .. } if print(answer.shown.rows) == tail => Checked::End(End::Reached),
+            EndCheck::Again { tail, .. } if fingerprint(answer.shown.rows) == tail => {
+                EndCheckStep::End(EndReason::Reached)
+            }
             EndCheck::Again { last, .. } => {
-                answer.evidence.step_back(Fault::NoJoin, last, None);
-                Checked::TailChanged
+                answer.evidence.step_back(NoProgress::NoJoin, last, None);
+                EndCheckStep::TailChanged
             }
         }
     }
 }
 
-fn behind(last: Ask, tail: u128, is_short: bool, answer: &mut Answer<'_>) -> Checked {
+fn behind(last: Ask, tail: u128, is_short: bool, answer: &mut WalkAnswer<'_>) -> EndCheckStep {
     let shown = &answer.shown;
     if shown.len() == 0 && shown.total == Some(answer.evidence.position) {
-        return Checked::End(End::Reached); // it says so here, too: it counts the list
+        return EndCheckStep::End(EndReason::Reached); // it says so here, too: it counts the list
     }
     // A page number past the end may show the last page again. If the last page is also the first, it looks the same
     // when the server ignores the page argument. Only `hasNextPage: false` tells the two apart.
-    let is_last_again = print(shown.rows) == tail && (last.row > 0 || shown.has_next == Some(false));
+    let is_last_again = fingerprint(shown.rows) == tail && (last.row > 0 || shown.has_next == Some(false));
     if shown.len() == 0 || is_last_again {
-        return Checked::GoesOn(EndCheck::Again { last, tail });
+        return EndCheckStep::GoesOn(EndCheck::Again { last, tail });
     }
     // Rows stand behind the end that a total claimed: it counts something else, or rows came in meanwhile.
     answer.claims.hear_rows_up_to(last.end() + shown.len());
     if is_short {
-        return Checked::GoesOn(EndCheck::Short { last });
+        return EndCheckStep::GoesOn(EndCheck::Short { last });
     }
-    answer.evidence.fail(Fault::NoJoin);
-    Checked::MoreBehind
+    answer.evidence.fail(NoProgress::NoJoin);
+    EndCheckStep::MoreBehind
 }

@@ -8,12 +8,12 @@
 //!   ([`super::head`]).
 //! - Any other list is read again. So is every list of which the server claimed more rows than were read.
 
-use super::closing::{self, Closing, Read};
-use super::commit::{Left, Window, land};
+use super::closing::{self, Closing, ReadList};
+use super::commit::{ReadWindow, WalkState, land};
 use super::driver::Ended;
 use super::head::{self, Head};
 use super::position::Position;
-use super::second_pass::{self, Second};
+use super::second_pass::{self, SecondPass};
 use super::{Collect, Walk};
 use crate::error::{Error, Kind, Result};
 use crate::mirror::checkpoint::{self, Checkpoint};
@@ -67,7 +67,7 @@ pub(super) fn what_follows(
 }
 
 /// A walk that has come to the end of its list.
-pub(super) struct Ending<'w> {
+pub(super) struct EndedWalk<'w> {
     pub walk: &'w Walk,
     /// The server's time when it began, in milliseconds since 1970, if it is known.
     pub began: Option<i64>,
@@ -81,19 +81,19 @@ pub(super) struct Ending<'w> {
 /// other walks wait for its records. Until the walk is closed, its stored position is that of its closing readings,
 /// or the one before its last window.
 pub(super) async fn conclude(
-    mut read: Read<'_>,
-    ending: Ending<'_>,
-    window: Window,
+    mut read: ReadList<'_>,
+    ending: EndedWalk<'_>,
+    window: ReadWindow,
     at_work: AtWork,
     landed: &impl Fn(),
 ) -> Result<Ended> {
-    let Ending { walk, began, stands, then, verdict } = ending;
+    let EndedWalk { walk, began, stands, then, verdict } = ending;
     let closing = Closing::new(walk, began);
     let left = match then {
-        Then::Close => Left::Closed(verdict.clone()),
+        Then::Close => WalkState::Closed(verdict.clone()),
         // A second pass stores nothing, so a run that is killed in it goes on with closing readings.
-        Then::ReadAgain | Then::Prove(_) => Left::Open(Some(Position::closing(&closing)?)),
-        Then::Count | Then::CheckHead => Left::Open(stands.clone()),
+        Then::ReadAgain | Then::Prove(_) => WalkState::Open(Some(Position::closing(&closing)?)),
+        Then::Count | Then::CheckHead => WalkState::Open(stands.clone()),
     };
     let stored = land(read.context, read.stream, read.from, read.windows, window, left).await?;
     landed();
@@ -110,7 +110,7 @@ pub(super) async fn conclude(
 
 /// Does what follows for a list that was read to its end, and closes its walk.
 async fn finish(
-    mut read: Read<'_>,
+    mut read: ReadList<'_>,
     walk: &Walk,
     (began, stands): (Option<i64>, Option<String>),
     then: Then,
@@ -128,15 +128,15 @@ async fn finish(
         Then::Prove(collect) => {
             let mut asked = Vec::new();
             match second_pass::read(context, place, collect, &mut asked).await? {
-                Second::Same => Verdict::Proven,
-                Second::Stopped | Second::Differs if walk.is_one_window() => Verdict::Continuous,
+                SecondPass::Same => Verdict::Proven,
+                SecondPass::Stopped | SecondPass::Differs if walk.is_one_window() => Verdict::Continuous,
                 // The next run goes on with closing readings, wherever this one stops.
-                Second::Stopped => {
+                SecondPass::Stopped => {
                     let remembered = Remembered { asked, ..Remembered::default() };
-                    read.keep(Window { remembered, ..Window::default() }, &closing).await?;
+                    read.keep(ReadWindow { remembered, ..ReadWindow::default() }, &closing).await?;
                     return Ok(Ended::Stopped);
                 }
-                Second::Differs => return closing::close(read, closing, asked).await,
+                SecondPass::Differs => return closing::close(read, closing, asked).await,
             }
         }
         Then::CheckHead => match head::check(&mut read, walk, began, stands).await? {
@@ -146,19 +146,20 @@ async fn finish(
         },
         Then::ReadAgain => return closing::close(read, closing, Vec::new()).await,
     };
-    land(context, read.stream, read.from, read.windows, Window::default(), Left::Closed(verdict.clone())).await?;
+    land(context, read.stream, read.from, read.windows, ReadWindow::default(), WalkState::Closed(verdict.clone()))
+        .await?;
     Ok(Ended::Closed(verdict))
 }
 
 /// Whether the moments of a list's rows only fall, or only rise, as far as this process has read it.
 #[derive(Debug, Default)]
-pub(super) struct Order {
+pub(super) struct MomentsOrder {
     rises: bool,
     falls: bool,
     is_unknown: bool,
 }
 
-impl Order {
+impl MomentsOrder {
     pub(super) fn see(&mut self, moments: &[Option<i64>]) {
         self.is_unknown |= moments.iter().any(Option::is_none);
         for pair in moments.windows(2) {

@@ -17,7 +17,7 @@ const IGNORED: u32 = 3;
 
 /// Why an answer made no progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Fault {
+pub(super) enum NoProgress {
     /// The window did not join what was read.
     NoJoin,
     /// The window was empty where rows must be.
@@ -56,7 +56,7 @@ pub(super) struct Evidence {
     /// The number of rows without an id.
     pub(super) nameless: u32,
     /// The fault of the last window.
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<NoProgress>,
     /// The number of successive pages that showed a record twice.
     pub(super) twice: u32,
     /// Whether a page was read although it showed a record twice every time.
@@ -104,17 +104,17 @@ impl Evidence {
     }
 
     /// Notes an answer that made no progress.
-    pub(super) fn fail(&mut self, fault: Fault) {
+    pub(super) fn fail(&mut self, fault: NoProgress) {
         self.fault = Some(fault);
         self.failures += 1;
     }
 
     /// Notes a window that did not join. The next window begins half a page earlier, and not behind `total`. After
-    /// [`Fault::Duplicates`] the same page is asked for again.
-    pub(super) fn step_back(&mut self, fault: Fault, asked: Ask, total: Option<u64>) {
+    /// [`NoProgress::Duplicates`] the same page is asked for again.
+    pub(super) fn step_back(&mut self, fault: NoProgress, asked: Ask, total: Option<u64>) {
         self.fail(fault);
         self.sequence = None;
-        if fault != Fault::Duplicates {
+        if fault != NoProgress::Duplicates {
             let back = asked.row.saturating_sub(u64::from(asked.size / 2));
             self.position = total.map_or(back, |total| back.min(total));
         }

@@ -7,14 +7,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::anchors::{Anchor, hex, print, reads_the_same};
-use super::answer::{Answer, Shown};
-use super::end_check::{Checked, EndCheck};
-use super::evidence::Fault;
+use super::anchors::{Anchor, fingerprint, hex, reads_the_same};
+use super::answer::{Shown, WalkAnswer};
+use super::end_check::{EndCheck, EndCheckStep};
+use super::evidence::NoProgress;
 use super::questions::Ask;
-use super::strategy::{Move, Way};
-use super::verdict::End;
-use super::windows::{Behind, Stands, Taken};
+use super::strategy::{Move, ReadingStrategy};
+use super::verdict::EndReason;
+use super::windows::{Behind, JoinedWindow, WindowRelation};
 use crate::record::Record;
 
 /// The state of a walk in pages of one size.
@@ -77,7 +77,7 @@ impl FixedPageSize {
     }
 
     /// Begins to read a list whose page one has more rows than were asked for.
-    pub(super) fn from_page_one(answer: &mut Answer<'_>) -> Move {
+    pub(super) fn from_page_one(answer: &mut WalkAnswer<'_>) -> Move {
         let mut fixed = FixedPageSize::only(u32::try_from(answer.shown.len()).unwrap_or(u32::MAX));
         answer.asked.size = fixed.size;
         let end = match fixed.take_page_one(answer) {
@@ -88,7 +88,7 @@ impl FixedPageSize {
     }
 
     /// Judges a page that must join by itself, because the page before it is not remembered.
-    fn join(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn join(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         if answer.asked.row == 0 {
             return self.page_one(answer);
         }
@@ -96,13 +96,13 @@ impl FixedPageSize {
             return Move::Stay;
         }
         match answer.compare(self.size) {
-            Stands::Joins => self.take(answer),
+            WindowRelation::Joins => self.take(answer),
             stands => answer.refuse(stands),
         }
     }
 
     /// Returns whether a page has more rows than the page size. If so, its number of rows becomes the page size.
-    fn is_larger(&mut self, answer: &Answer<'_>) -> bool {
+    fn is_larger(&mut self, answer: &WalkAnswer<'_>) -> bool {
         let count = answer.shown.len();
         let is_larger = count > u64::from(self.size);
         if is_larger {
@@ -111,11 +111,11 @@ impl FixedPageSize {
         is_larger
     }
 
-    fn page_one(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn page_one(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         answer.refuse_page_one().unwrap_or_else(|| self.take_page_one(answer))
     }
 
-    fn take_page_one(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn take_page_one(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         if self.is_larger(answer) {
             answer.asked.size = self.size;
         }
@@ -124,23 +124,23 @@ impl FixedPageSize {
     }
 
     /// Reads a page that joins. If it is refused, the phase stays as it is.
-    fn take(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn take(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         let taken = answer.take_adjoining();
-        let last = Last { number: answer.asked.number(), print: print(answer.shown.rows) };
+        let last = Last { number: answer.asked.number(), print: fingerprint(answer.shown.rows) };
         self.phase = match taken {
-            Taken::Refused => return Move::Stay,
-            Taken::More | Taken::Short | Taken::TooSmall => Phase::Next(last),
-            Taken::PerhapsLast(check) => Phase::Check(last, check),
-            Taken::PerhapsWhole { rows } => Phase::BehindPageOne(last, rows),
-            Taken::End(end) => return Move::End(end),
+            JoinedWindow::Refused => return Move::Stay,
+            JoinedWindow::More | JoinedWindow::Short | JoinedWindow::TooSmall => Phase::Next(last),
+            JoinedWindow::PerhapsLast(check) => Phase::Check(last, check),
+            JoinedWindow::PerhapsWhole { rows } => Phase::BehindPageOne(last, rows),
+            JoinedWindow::End(end) => return Move::End(end),
         };
         Move::Stay
     }
 
     /// Keeps the page behind the last one until both were read again.
-    fn next(&mut self, last: Last, answer: &mut Answer<'_>) -> Move {
+    fn next(&mut self, last: Last, answer: &mut WalkAnswer<'_>) -> Move {
         if answer.evidence.is_doubled(answer.shown.rows) {
-            answer.evidence.fail(Fault::Duplicates);
+            answer.evidence.fail(NoProgress::Duplicates);
             self.phase = Phase::Next(last);
         } else if !self.is_larger(answer) {
             let rows = answer.shown.rows.iter().map(Anchor::of).collect();
@@ -151,23 +151,23 @@ impl FixedPageSize {
 
     /// Judges the last page, which was read again. The page behind it counts only if the last page still reads the
     /// same.
-    fn verify(&mut self, last: Last, next: Neighbour, answer: &mut Answer<'_>) -> Move {
+    fn verify(&mut self, last: Last, next: Neighbour, answer: &mut WalkAnswer<'_>) -> Move {
         let shown = &answer.shown;
         let again_the_first = last.number > 1 && answer.evidence.anchors.begins_kept(&next.rows);
         let again_this = next.shows_the_ids_of(shown.rows);
         // The total must also be the one that the page behind claimed, because two changes may cancel each other in
         // the bytes.
-        let same = last.print == print(shown.rows) && shown.total == next.total;
+        let same = last.print == fingerprint(shown.rows) && shown.total == next.total;
         // A number past the end may be answered with the last page again. If the last page is also page one, it looks
         // the same when the server ignores the page argument. Only `hasNextPage: false` tells the two apart.
         let paged = last.number > 1 || shown.has_next == Some(false);
         if same && again_this && paged && next.total.is_none_or(|total| total == answer.evidence.position) {
-            return Move::End(End::Reached);
+            return Move::End(EndReason::Reached);
         }
         if again_the_first || again_this {
             self.phase = Phase::Next(last);
             answer.evidence.failures += 1;
-            return if answer.evidence.is_ignored_again() { Move::End(End::PageIgnored) } else { Move::Stay };
+            return if answer.evidence.is_ignored_again() { Move::End(EndReason::PageIgnored) } else { Move::Stay };
         }
         if same {
             // Two changes may cancel each other (a delete and a move before this page), so the page behind is read
@@ -177,31 +177,31 @@ impl FixedPageSize {
         }
         // Something crossed the boundary. The page as it is now may itself join what was read.
         if last.number > 1 && !answer.evidence.anchors.join(shown.rows) {
-            return answer.refuse(Stands::Apart);
+            return answer.refuse(WindowRelation::Apart);
         }
-        answer.evidence.fail(Fault::NoJoin);
+        answer.evidence.fail(NoProgress::NoJoin);
         if last.number == 1 { self.page_one(answer) } else { self.take(answer) }
     }
 
     /// Judges the page behind, which was read again. It joins if both neighbours read the same twice.
-    fn confirm(&mut self, last: Last, next: &Neighbour, answer: &mut Answer<'_>) -> Move {
+    fn confirm(&mut self, last: Last, next: &Neighbour, answer: &mut WalkAnswer<'_>) -> Move {
         self.phase = Phase::Next(last);
         if answer.shown.total != next.total || !reads_the_same(&next.rows, answer.shown.rows) {
-            answer.evidence.fail(Fault::NoJoin);
+            answer.evidence.fail(NoProgress::NoJoin);
             return Move::Stay;
         }
         if next.rows.is_empty() {
             if next.total.is_none_or(|total| total == answer.evidence.position) {
-                return Move::End(End::Reached); // an empty page behind, and the tail read again the same
+                return Move::End(EndReason::Reached); // an empty page behind, and the tail read again the same
             }
             self.phase = Phase::Join;
-            answer.evidence.step_back(Fault::Vanished, Ask::page(self.size, last.number), next.total);
+            answer.evidence.step_back(NoProgress::Vanished, Ask::page(self.size, last.number), next.total);
             return Move::Stay;
         }
         // Rows without an id were counted when they were shown.
         let rows: Vec<Record> = next.rows.iter().map(Anchor::record).collect();
         let has_next = answer.shown.has_next;
-        self.take(&mut Answer {
+        self.take(&mut WalkAnswer {
             asked: Ask::page(self.size, last.number + 1),
             shown: Shown { rows: &rows, nameless: 0, total: next.total, has_next, cursors: &[], next_cursor: None },
             evidence: answer.evidence,
@@ -209,20 +209,20 @@ impl FixedPageSize {
         })
     }
 
-    fn behind_page_one(&mut self, last: Last, rows: u32, answer: &mut Answer<'_>) -> Move {
+    fn behind_page_one(&mut self, last: Last, rows: u32, answer: &mut WalkAnswer<'_>) -> Move {
         self.phase = Phase::Next(last);
         match answer.behind_page_one(rows) {
-            Behind::Nothing => Move::End(End::Reached),
+            Behind::Nothing => Move::End(EndReason::Reached),
             Behind::Rows { .. } => Move::Stay,
         }
     }
 
-    fn checked(&mut self, last: Last, check: EndCheck, answer: &mut Answer<'_>) -> Move {
+    fn checked(&mut self, last: Last, check: EndCheck, answer: &mut WalkAnswer<'_>) -> Move {
         self.phase = match check.judge(answer) {
-            Checked::GoesOn(check) => Phase::Check(last, check),
-            Checked::End(end) => return Move::End(end),
-            Checked::MoreBehind => Phase::Next(last),
-            Checked::TailChanged => Phase::Join,
+            EndCheckStep::GoesOn(check) => Phase::Check(last, check),
+            EndCheckStep::End(end) => return Move::End(end),
+            EndCheckStep::MoreBehind => Phase::Next(last),
+            EndCheckStep::TailChanged => Phase::Join,
         };
         Move::Stay
     }
@@ -237,7 +237,7 @@ impl Neighbour {
     }
 }
 
-impl Way for FixedPageSize {
+impl ReadingStrategy for FixedPageSize {
     fn ask(&self, position: u64) -> Ask {
         match &self.phase {
             Phase::Join => Ask::page_with(position.saturating_sub(1), self.size),
@@ -249,8 +249,8 @@ impl Way for FixedPageSize {
         }
     }
 
-    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
-        answer.weigh_total();
+    fn judge(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
+        answer.drop_untrusted_total();
         match std::mem::take(&mut self.phase) {
             Phase::Join => {
                 answer.evidence.fault = None;

@@ -10,8 +10,8 @@
 //! - The round has seen at least one row of page one, so that no row hides behind the new ones.
 
 use super::Walk;
-use super::closing::Read;
-use super::commit::{Left, land};
+use super::closing::ReadList;
+use super::commit::{WalkState, land};
 use super::unknown_rows::{self, Unknown};
 use crate::error::Result;
 use crate::mirror::reread;
@@ -36,7 +36,7 @@ pub(super) fn size_of_head(walk: &Walk) -> u32 {
 
 /// Asks for page one again, and stores the new rows on it. Until the list is closed its position stays `stands`.
 pub(super) async fn check(
-    list: &mut Read<'_>,
+    list: &mut ReadList<'_>,
     walk: &Walk,
     began: Option<i64>,
     stands: Option<String>,
@@ -51,8 +51,10 @@ pub(super) async fn check(
     let (place, since) = (list.place(), list.from.since_run);
     let ids: Vec<String> = page.records.rows.iter().map(|row| row.id.to_string()).filter(|id| !is_no_id(id)).collect();
     let shown = ids.len();
-    let told =
-        list.context.mirror.call(move |w| w.transaction(|t| reread::tell(t, &place, since, (&ids, true), |_| true)));
+    let told = list
+        .context
+        .mirror
+        .call(move |w| w.transaction(|t| reread::split_new_ids(t, &place, since, (&ids, true), |_| true)));
     let unseen = told.await?.unseen;
     if unseen.len() >= shown {
         return Ok(Head::Differs);
@@ -61,7 +63,7 @@ pub(super) async fn check(
         return Ok(Head::Same);
     }
     let Unknown { window, passed_over } = unknown_rows::read(list, began, question, unseen).await?;
-    land(list.context, list.stream, list.from, list.windows, window, Left::Open(stands)).await?;
+    land(list.context, list.stream, list.from, list.windows, window, WalkState::Open(stands)).await?;
     list.windows += 1;
     Ok(if passed_over == 0 { Head::Same } else { Head::Differs })
 }

@@ -7,7 +7,7 @@ use super::isolate::filled;
 use super::{Ask, Shown, Walk};
 use crate::dialect::Paging;
 use crate::error::{Error, Kind, Result};
-use crate::mirror::reread::Asked;
+use crate::mirror::reread::RowRange;
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
@@ -25,11 +25,11 @@ pub struct IdReading<'c> {
     total: Option<u64>,
     end: Option<Verdict>,
     /// The questions that [`IdReading::take_asked`] has not handed out yet.
-    asked: Vec<Asked>,
+    asked: Vec<RowRange>,
 }
 
 /// The next step of a reading.
-pub enum Next {
+pub enum NextStep {
     /// A page, and the question that it answers.
     Page(Box<(Question, Page)>),
     /// The end of the list, and the verdict of the reading.
@@ -53,14 +53,14 @@ impl<'c> IdReading<'c> {
             (walk, Paging::Cursor) => walk.by_cursor(),
             (walk, Paging::None) => walk.unpaged(),
         };
-        walk.know(context.known_totals(stream));
+        walk.add_known_totals(context.known_totals(stream));
         Ok(walk)
     }
 
     /// Returns the next page. Fails as the question for it fails.
-    pub async fn next(&mut self) -> Result<Next> {
+    pub async fn next(&mut self) -> Result<NextStep> {
         if let Some(verdict) = &self.end {
-            return Ok(Next::End(verdict.clone()));
+            return Ok(NextStep::End(verdict.clone()));
         }
         // Drops answers that were asked for in advance if their question is no longer the walk's next one.
         if self.ready.front().is_some_and(|(ask, _)| *ask != self.walk.ask()) {
@@ -73,7 +73,7 @@ impl<'c> IdReading<'c> {
             let pages = tokio::select! {
                 biased;
                 pages = self.context.source.ask_all(questions) => pages,
-                () = self.context.stop.now() => return Ok(Next::Stopped),
+                () = self.context.stop.now() => return Ok(NextStep::Stopped),
             };
             self.ready = asks.into_iter().zip(pages).collect();
         }
@@ -90,7 +90,7 @@ impl<'c> IdReading<'c> {
         });
         self.total = page.total.or(self.total);
         self.end = step.end;
-        Ok(Next::Page(Box::new((question, page))))
+        Ok(NextStep::Page(Box::new((question, page))))
     }
 
     fn question(&self, ask: Ask) -> Question {
@@ -115,7 +115,7 @@ impl<'c> IdReading<'c> {
     }
 
     /// Returns the questions (page size and first row) that were asked since the last call.
-    pub fn take_asked(&mut self) -> Vec<Asked> {
+    pub fn take_asked(&mut self) -> Vec<RowRange> {
         std::mem::take(&mut self.asked)
     }
 }

@@ -317,7 +317,7 @@ impl<'c> Division<'c> {
                 }
             }
             let delay = delays.advance();
-            if open.is_empty() || (tried >= TRIES && !self.context.source.has_patience_for_rows(delay)) {
+            if open.is_empty() || (tried >= TRIES && !self.context.source.spend_row_patience(delay)) {
                 break;
             }
             tokio::time::sleep(delay).await;

@@ -78,21 +78,21 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::answer::Answer;
 pub use self::answer::Shown;
+use self::answer::WalkAnswer;
 use self::by_cursor::ByCursor;
 use self::by_offset::ByOffset;
 use self::by_page::ByPage;
 use self::claims::Claims;
-pub use self::claims::Whole;
+pub use self::claims::TotalsKnowledge;
 pub use self::collect::Collect;
 use self::evidence::Evidence;
 pub use self::questions::Ask;
-use self::questions::Questions;
+use self::questions::WalkQuestions;
 pub use self::reasons::{hint, page_ignored};
 use self::strategy::{Move, Strategy};
 use self::unpaged::Unpaged;
-pub use crate::sync::walk::reach::{again_of, windows_of};
+pub use crate::sync::walk::reach::{second_pass_questions, windows_for};
 use crate::verdict::Verdict;
 
 /// Describes what an answer meant for the walk.
@@ -110,7 +110,7 @@ pub struct Walk {
     strategy: Strategy,
     evidence: Evidence,
     claims: Claims,
-    questions: Questions,
+    questions: WalkQuestions,
 }
 
 impl Walk {
@@ -120,7 +120,7 @@ impl Walk {
             strategy: Strategy::ByPage(ByPage::new(largest)),
             evidence: Evidence::default(),
             claims: Claims::default(),
-            questions: Questions::default(),
+            questions: WalkQuestions::default(),
         }
     }
 
@@ -193,10 +193,10 @@ impl Walk {
     pub fn judge(&mut self, shown: &Shown<'_>) -> Step {
         let asked = self.ask();
         self.questions.note(asked);
-        self.claims.hear(asked, shown);
+        self.claims.record_answer(asked, shown);
         self.evidence.nameless += shown.nameless;
         let (evidence, claims) = (&mut self.evidence, &mut self.claims);
-        let end = match self.strategy.way_mut().judge(&mut Answer { asked, shown: *shown, evidence, claims }) {
+        let end = match self.strategy.way_mut().judge(&mut WalkAnswer { asked, shown: *shown, evidence, claims }) {
             Move::Stay => None,
             Move::Become(fixed, end) => {
                 self.strategy = Strategy::FixedPageSize(fixed);
@@ -222,12 +222,12 @@ impl Walk {
     }
 
     /// Adds what is known of this stream's totals.
-    pub fn know(&mut self, whole: Whole) {
+    pub fn add_known_totals(&mut self, whole: TotalsKnowledge) {
         self.claims.know(whole);
     }
 
     /// Returns what is known of this stream's totals, including what this walk has found out.
-    pub fn knows(&self) -> Whole {
+    pub fn known_totals(&self) -> TotalsKnowledge {
         self.claims.whole()
     }
 

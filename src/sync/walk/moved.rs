@@ -5,23 +5,23 @@
 //! that happens: of `n` known records it did not show `m` although they exist, because they moved. Then about
 //! `3m / (n - m)` records may have moved so in the walk and in all readings.
 
-use super::closing::Read;
-use crate::discovery::fetch_by_id::{Found, look_up};
+use super::closing::ReadList;
+use crate::discovery::fetch_by_id::{RecordLookup, look_up};
 use crate::error::Result;
-use crate::mirror::reread::{self, Unshown};
+use crate::mirror::reread::{self, NotShownAgain};
 
 /// How many records at most are asked for by id to see whether they exist. The others are taken to exist.
 const LOOKED_UP: usize = 50;
 
 /// Returns the records that the round has seen and that the finished reading has not shown.
-pub(super) async fn unshown(list: &Read<'_>) -> Result<Unshown> {
+pub(super) async fn unshown(list: &ReadList<'_>) -> Result<NotShownAgain> {
     let (place, since) = (list.place(), list.from.since_run);
-    list.context.mirror.call(move |w| w.transaction(|t| reread::unshown(t, &place, since, LOOKED_UP))).await
+    list.context.mirror.call(move |w| w.transaction(|t| reread::not_shown_again(t, &place, since, LOOKED_UP))).await
 }
 
 /// Estimates how many records that stood in the list all along may be missing, from the records that a reading did
 /// not show (`unshown`). Records that are gone do not count.
-pub(super) async fn may_miss(list: &Read<'_>, unshown: Unshown) -> Result<f64> {
+pub(super) async fn may_miss(list: &ReadList<'_>, unshown: NotShownAgain) -> Result<f64> {
     let together = list.context.source.aliases.now().max(1);
     let mut gone = 0;
     for ids in unshown.ids.chunks(together) {
@@ -29,7 +29,7 @@ pub(super) async fn may_miss(list: &Read<'_>, unshown: Unshown) -> Result<f64> {
             break;
         }
         let found = look_up(&list.context.source, list.stream, ids).await?;
-        gone += found.into_iter().filter(|found| *found == Found::Gone).count() as u64;
+        gone += found.into_iter().filter(|found| *found == RecordLookup::Gone).count() as u64;
     }
     Ok(bound(unshown.count - gone, unshown.of - gone))
 }

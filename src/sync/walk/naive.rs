@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::Walk;
-use super::answer::Answer;
+use super::answer::WalkAnswer;
 use super::questions::Ask;
-use super::strategy::{Move, Strategy, Way};
-use super::verdict::End;
+use super::strategy::{Move, ReadingStrategy, Strategy};
+use super::verdict::EndReason;
 
 /// The state of a walk that believes what it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,12 +54,12 @@ impl Walk {
     }
 }
 
-impl Way for Naive {
+impl ReadingStrategy for Naive {
     fn ask(&self, _position: u64) -> Ask {
         Ask::page(self.size, self.page)
     }
 
-    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn judge(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         let (shown, count) = (&answer.shown, answer.shown.len());
         if let Some(ids) = &mut self.ids {
             ids.extend(shown.rows.iter().map(|row| row.id.clone()));
@@ -76,7 +76,7 @@ impl Way for Naive {
         }
         let ids = self.ids.as_ref().map(|ids| ids.len() as u64);
         let differ = ids.zip(total).filter(|(ids, total)| ids != total);
-        Move::End(End::Naive(differ.map(|(ids, total)| format!("{ids} ids, and {total} rows"))))
+        Move::End(EndReason::Naive(differ.map(|(ids, total)| format!("{ids} ids, and {total} rows"))))
     }
 
     fn page_size(&self) -> u32 {

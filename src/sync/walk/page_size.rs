@@ -27,7 +27,7 @@ pub fn guess(error: &Error, asked: u32) -> Option<u32> {
 
 /// Returns whether the server refused the number of rows itself, which holds for every list. An answer that was too
 /// large or too slow may be a matter of one list.
-pub fn is_named(error: &Error) -> bool {
+pub fn holds_for_every_list(error: &Error) -> bool {
     policy::subject(&error.kind) != Subject::Size
 }
 

@@ -38,13 +38,13 @@ impl Ask {
 
 /// The questions that a walk has asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Questions {
+pub(super) struct WalkQuestions {
     /// The page sizes that were used. A second pass uses another one. (The mirror remembers which rows were asked for
     /// in which size: [`crate::mirror::reread`].)
     pub(super) sizes: BTreeSet<u32>,
 }
 
-impl Questions {
+impl WalkQuestions {
     /// Notes a question.
     pub(super) fn note(&mut self, ask: Ask) {
         self.sizes.insert(ask.size);

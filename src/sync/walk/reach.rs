@@ -3,14 +3,14 @@
 
 use std::collections::HashSet;
 
-use crate::sync::walk::anchors::NEED;
+use crate::sync::walk::anchors::MIN_ANCHORS;
 use crate::sync::walk::questions::Ask;
 
-/// Returns the question that begins at least `NEED` rows before `position` and ends farthest, among the sizes between
+/// Returns the question that begins at least `MIN_ANCHORS` rows before `position` and ends farthest, among the sizes between
 /// half of `size` and `size`. For 100,000 rows in pages of 100 this takes 1,153 windows instead of 1,000.
 pub(super) fn reach(position: u64, size: u32) -> Ask {
-    let need = NEED as u64;
-    let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
+    let need = MIN_ANCHORS as u64;
+    let least = (size / 2).max(u32::try_from(MIN_ANCHORS).unwrap_or(2) + 1);
     (least..=size.max(least))
         .map(|z| Ask::page_with(position.saturating_sub(need), z))
         .max_by_key(|a| (a.end(), std::cmp::Reverse(a.size)))
@@ -19,8 +19,8 @@ pub(super) fn reach(position: u64, size: u32) -> Ask {
 
 /// The same, but prefers questions that are not in `asked` and reach behind `position`.
 pub(super) fn reach_anew(position: u64, size: u32, asked: &HashSet<(u32, u64)>) -> Ask {
-    let need = NEED as u64;
-    let least = (size / 2).max(u32::try_from(NEED).unwrap_or(2) + 1);
+    let need = MIN_ANCHORS as u64;
+    let least = (size / 2).max(u32::try_from(MIN_ANCHORS).unwrap_or(2) + 1);
     (least..=size.max(least))
         .map(|z| Ask::page_with(position.saturating_sub(need), z))
         .max_by_key(|a| (a.end() > position && !asked.contains(&(a.size, a.row)), a.end(), std::cmp::Reverse(a.size)))
@@ -29,7 +29,7 @@ pub(super) fn reach_anew(position: u64, size: u32, asked: &HashSet<(u32, u64)>) 
 
 /// Returns how many windows a walk takes over a quiet list of `rows` rows. `totals` says whether the server claims
 /// totals.
-pub fn windows_of(rows: u64, size: u32, totals: bool) -> u64 {
+pub fn windows_for(rows: u64, size: u32, totals: bool) -> u64 {
     let size = size.max(3);
     if rows == 0 {
         return 2;
@@ -48,7 +48,7 @@ pub fn windows_of(rows: u64, size: u32, totals: bool) -> u64 {
 
 /// Returns how many questions it takes to read such a list a second time, in the largest size that the first reading
 /// did not use.
-pub fn again_of(rows: u64, size: u32) -> u64 {
+pub fn second_pass_questions(rows: u64, size: u32) -> u64 {
     let size = size.max(3);
     let (sizes, _) = sizes_of(rows, size);
     let other = (size / 2..size).rev().find(|other| !sizes.contains(other));
@@ -77,12 +77,12 @@ mod tests {
 
     #[test]
     fn more_windows_than_can_be_counted_are_estimated_from_the_first() {
-        let exact = windows_of(8_000_000, 100, true);
+        let exact = windows_for(8_000_000, 100, true);
         assert!((92_000..93_000).contains(&exact), "{exact}");
-        let ten_times = windows_of(80_000_000, 100, true);
+        let ten_times = windows_for(80_000_000, 100, true);
         assert!(ten_times.abs_diff(exact * 10) <= ten_times / 1000, "{ten_times} for {exact}");
-        let most = windows_of(crate::number::MOST, 100, true);
+        let most = windows_for(crate::number::MOST, 100, true);
         assert!((100_000_000_000_000..110_000_000_000_000).contains(&most), "{most}");
-        assert!(windows_of(u64::MAX, 3, false) > most && again_of(u64::MAX, 100) <= u64::MAX / 50);
+        assert!(windows_for(u64::MAX, 3, false) > most && second_pass_questions(u64::MAX, 100) <= u64::MAX / 50);
     }
 }

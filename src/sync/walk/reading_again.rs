@@ -6,12 +6,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Walk;
-use super::closing::{Closing, End, Read, Reading};
-use super::commit::Window;
-use super::id_reading::{IdReading, Next};
+use super::closing::{Closing, ClosingReading, ReadList, ReadingEnd};
+use super::commit::ReadWindow;
+use super::id_reading::{IdReading, NextStep};
 use super::unknown_rows::{self, Unknown};
 use crate::error::Result;
-use crate::mirror::reread::{self, Asked, Remembered};
+use crate::mirror::reread::{self, Remembered, RowRange};
 use crate::policy;
 use crate::set_aside::is_no_id;
 use crate::source::page::Page;
@@ -21,11 +21,11 @@ use crate::verdict::Verdict;
 /// Reads to the end of the list and stores each page. Avoids the questions in `asked`, of which the mirror does not
 /// know those in `unstored` yet. Returns `None` if a stop was asked for.
 pub(super) async fn read(
-    list: &mut Read<'_>,
+    list: &mut ReadList<'_>,
     closing: &mut Closing,
-    mut reading: Reading,
-    (asked, mut unstored): (HashSet<Asked>, Remembered),
-) -> Result<Option<(Reading, End)>> {
+    mut reading: ClosingReading,
+    (asked, mut unstored): (HashSet<RowRange>, Remembered),
+) -> Result<Option<(ClosingReading, ReadingEnd)>> {
     if let Some(end) = reading.end.clone() {
         return Ok(Some((reading, end)));
     }
@@ -35,11 +35,13 @@ pub(super) async fn read(
         let next = match under_way.next().await {
             // One row fails even when only ids are asked for, so the ids of this list cannot be read. The list lacks
             // that row anyway.
-            Err(error) if policy::may_be_of_a_record(&error.kind) => return Ok(Some((reading, End::Unreadable))),
+            Err(error) if policy::may_be_of_a_record(&error.kind) => {
+                return Ok(Some((reading, ReadingEnd::Unreadable)));
+            }
             next => next?,
         };
         match next {
-            Next::Page(next) => {
+            NextStep::Page(next) => {
                 let (question, page) = *next;
                 let (window, unknown) = take(list, closing, (&mut reading, unstored.begins), question, &page).await?;
                 closing.found += unknown;
@@ -51,36 +53,36 @@ pub(super) async fn read(
                     begins: std::mem::take(&mut unstored.begins),
                     ..window.remembered
                 };
-                list.keep(Window { remembered, ..window }, closing).await?;
+                list.keep(ReadWindow { remembered, ..window }, closing).await?;
                 if list.context.stop.requested() && reading.end.is_none() {
                     return Ok(None);
                 }
             }
-            Next::End(verdict) => {
+            NextStep::End(verdict) => {
                 let end = end_of(&verdict, under_way.walk());
                 closing.reading = None;
                 return Ok(Some((reading, end)));
             }
-            Next::Stopped => return Ok(None),
+            NextStep::Stopped => return Ok(None),
         }
     }
 }
 
-fn end_of(verdict: &Verdict, walk: &Walk) -> End {
+fn end_of(verdict: &Verdict, walk: &Walk) -> ReadingEnd {
     match verdict {
-        Verdict::Incomplete(why) => End::Broken(why.clone()),
-        _ => End::Whole(walk.stood_still().then(|| walk.rows())),
+        Verdict::Incomplete(why) => ReadingEnd::Broken(why.clone()),
+        _ => ReadingEnd::Whole(walk.stood_still().then(|| walk.rows())),
     }
 }
 
 /// Returns a window with the records of a page that the round has not seen, and how many these are.
 async fn take(
-    list: &Read<'_>,
+    list: &ReadList<'_>,
     closing: &Closing,
-    (reading, begins): (&mut Reading, bool),
+    (reading, begins): (&mut ClosingReading, bool),
     question: Question,
     page: &Page,
-) -> Result<(Window, u64)> {
+) -> Result<(ReadWindow, u64)> {
     if std::mem::take(&mut reading.is_first) {
         reading.total = page.total;
     }
@@ -89,16 +91,16 @@ async fn take(
     let ids: Vec<String> = page.records.rows.iter().map(|row| row.id.to_string()).collect();
     let told = list.context.mirror.call(move |w| {
         // A row without a readable id counts as a row but is no known record.
-        w.transaction(|t| reread::tell(t, &place, since, (&ids, begins), |id| !is_no_id(id)))
+        w.transaction(|t| reread::split_new_ids(t, &place, since, (&ids, begins), |id| !is_no_id(id)))
     });
     let told = told.await?;
     let unknown = told.unseen.len() as u64;
     reading.ids += told.fresh.len() as u64;
     let remembered = Remembered { shown: told.fresh, ..Remembered::default() };
     if told.unseen.is_empty() {
-        return Ok((Window { remembered, ..Window::default() }, 0));
+        return Ok((ReadWindow { remembered, ..ReadWindow::default() }, 0));
     }
     let Unknown { window, passed_over } = unknown_rows::read(list, closing.began, question, told.unseen).await?;
     reading.passed_over += passed_over;
-    Ok((Window { remembered, ..window }, unknown))
+    Ok((ReadWindow { remembered, ..window }, unknown))
 }

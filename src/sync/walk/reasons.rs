@@ -3,7 +3,7 @@
 //! A reason is stored as text with the walk that it ended. [`hint`] finds the hint for such a text by words that
 //! every text of its kind contains. Reasons and hints stand in this file together, so that they stay in step.
 
-use super::evidence::{Evidence, Fault};
+use super::evidence::{Evidence, NoProgress};
 use crate::quantity::counted;
 use crate::verdict::Verdict;
 
@@ -99,18 +99,18 @@ pub(super) fn gave_up(evidence: &Evidence) -> String {
     let farthest = evidence.farthest;
     let at = farthest.max(evidence.position);
     match (evidence.fault, evidence.short_at) {
-        (Some(Fault::Unpaged), _) => {
+        (Some(NoProgress::Unpaged), _) => {
             format!("{AT_ONCE} it shows {farthest} rows, and there are more: {PAGED}")
         }
-        (Some(Fault::Restless), _) => RESTLESS.into(),
-        (Some(Fault::Duplicates), _) => TWICE.into(),
-        (Some(Fault::Vanished), None) => format!("{VANISHED} {farthest}"),
+        (Some(NoProgress::Restless), _) => RESTLESS.into(),
+        (Some(NoProgress::Duplicates), _) => TWICE.into(),
+        (Some(NoProgress::Vanished), None) => format!("{VANISHED} {farthest}"),
         // Rows that the server leaves out cannot be anchors either, so a fault that came later follows from them.
         (_, Some(short_at)) if short_at < at => short(short_at),
         (_, Some(_)) => format!("{VANISHED} {at}"),
-        (Some(Fault::Short), None) => short(at),
-        (Some(Fault::NoJoin) | None, None) if evidence.begins_again() => shown_again(farthest),
-        (Some(Fault::NoJoin) | None, None) => unstable(farthest),
+        (Some(NoProgress::Short), None) => short(at),
+        (Some(NoProgress::NoJoin) | None, None) if evidence.begins_again() => shown_again(farthest),
+        (Some(NoProgress::NoJoin) | None, None) => unstable(farthest),
     }
 }
 
@@ -184,14 +184,14 @@ mod tests {
             fewer_ids(9, 7),
             no_cursor(9),
             usual_page(20),
-            gave_up(Fault::Unpaged, None),
-            gave_up(Fault::Restless, None),
-            gave_up(Fault::Duplicates, None),
-            gave_up(Fault::Vanished, None),
+            gave_up(NoProgress::Unpaged, None),
+            gave_up(NoProgress::Restless, None),
+            gave_up(NoProgress::Duplicates, None),
+            gave_up(NoProgress::Vanished, None),
             shown_again(200),
-            gave_up(Fault::NoJoin, Some(5)),
-            gave_up(Fault::NoJoin, None),
-            gave_up(Fault::Short, None),
+            gave_up(NoProgress::NoJoin, Some(5)),
+            gave_up(NoProgress::NoJoin, None),
+            gave_up(NoProgress::Short, None),
         ] {
             let one_of_many = format!("3 of 7 lists: {why}");
             assert!(hint(&why).is_some() && hint(&why) == hint(&one_of_many), "{why}");

@@ -5,14 +5,14 @@
 use super::isolate::filled;
 use super::{Collect, Shown};
 use crate::error::Result;
-use crate::mirror::checkpoint::{self, Place};
-use crate::mirror::reread::Asked;
+use crate::mirror::checkpoint::{self, WalkKey};
+use crate::mirror::reread::RowRange;
 use crate::source::query::{Question, Select, Start};
 use crate::sync::Context;
 
 /// What a second pass has shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Second {
+pub enum SecondPass {
     /// The same records in the same order.
     Same,
     /// Something else, or not all of the list.
@@ -22,15 +22,20 @@ pub enum Second {
 }
 
 /// Reads the list of `place` once more. Adds the questions that it asks to `asked`.
-pub async fn read(context: &Context, place: Place, mut collect: Collect, asked: &mut Vec<Asked>) -> Result<Second> {
+pub async fn read(
+    context: &Context,
+    place: WalkKey,
+    mut collect: Collect,
+    asked: &mut Vec<RowRange>,
+) -> Result<SecondPass> {
     let stream = place.stream;
     let distinct = context.mirror.call(move |w| w.transaction(|t| checkpoint::distinct(t, &place))).await?;
     if distinct != collect.rows() {
-        return Ok(Second::Differs);
+        return Ok(SecondPass::Differs);
     }
     loop {
         if context.stop.requested() {
-            return Ok(Second::Stopped);
+            return Ok(SecondPass::Stopped);
         }
         let asks = collect.asks(context.source.pages_together(stream));
         let question = |size: u32, row: u64| Question {
@@ -46,14 +51,14 @@ pub async fn read(context: &Context, place: Place, mut collect: Collect, asked: 
         let pages = tokio::select! {
             biased;
             pages = context.source.ask_all(questions) => pages,
-            () = context.stop.now() => return Ok(Second::Stopped),
+            () = context.stop.now() => return Ok(SecondPass::Stopped),
         };
         for (ask, page) in asks.into_iter().zip(pages) {
             let page = match page {
                 Ok(page) => filled(page, ask.row),
                 Err(error) => {
                     tracing::info!(%stream, %error, "the second pass ends without a proof");
-                    return Ok(Second::Differs);
+                    return Ok(SecondPass::Differs);
                 }
             };
             let same = collect.judge(&Shown {
@@ -65,7 +70,7 @@ pub async fn read(context: &Context, place: Place, mut collect: Collect, asked: 
                 next_cursor: None,
             });
             if let Some(same) = same {
-                return Ok(if same { Second::Same } else { Second::Differs });
+                return Ok(if same { SecondPass::Same } else { SecondPass::Differs });
             }
         }
     }

@@ -14,7 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::Answer;
+use super::answer::WalkAnswer;
 use super::by_cursor::ByCursor;
 use super::by_offset::ByOffset;
 use super::by_page::ByPage;
@@ -23,7 +23,7 @@ use super::fixed_page_size::FixedPageSize;
 use super::naive::Naive;
 use super::questions::Ask;
 use super::unpaged::Unpaged;
-use super::verdict::End;
+use super::verdict::EndReason;
 
 /// The way in which a list is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,18 +49,18 @@ pub(super) enum Move {
     /// The strategy goes on; its phase says how.
     Stay,
     /// From here on the list is read in pages of one size, unless this answer ends the walk.
-    Become(FixedPageSize, Option<End>),
+    Become(FixedPageSize, Option<EndReason>),
     /// Reading is over.
-    End(End),
+    End(EndReason),
 }
 
 /// The operations of every strategy.
-pub(super) trait Way {
+pub(super) trait ReadingStrategy {
     /// Returns the next question of a walk that has joined the rows before `position`.
     fn ask(&self, position: u64) -> Ask;
 
     /// Judges the answer to that question.
-    fn judge(&mut self, answer: &mut Answer<'_>) -> Move;
+    fn judge(&mut self, answer: &mut WalkAnswer<'_>) -> Move;
 
     /// Returns the page size in rows, as far as the walk knows what is served.
     fn page_size(&self) -> u32;
@@ -89,7 +89,7 @@ pub(super) trait Way {
 }
 
 impl Strategy {
-    pub(super) fn way(&self) -> &dyn Way {
+    pub(super) fn way(&self) -> &dyn ReadingStrategy {
         match self {
             Strategy::ByPage(way) => way,
             Strategy::ByOffset(way) => way,
@@ -101,7 +101,7 @@ impl Strategy {
         }
     }
 
-    pub(super) fn way_mut(&mut self) -> &mut dyn Way {
+    pub(super) fn way_mut(&mut self) -> &mut dyn ReadingStrategy {
         match self {
             Strategy::ByPage(way) => way,
             Strategy::ByOffset(way) => way,

@@ -14,11 +14,11 @@ use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
 use crate::streams::Stream;
 use crate::sync::Context;
-use crate::sync::parents::{self, Checked};
+use crate::sync::parents::{self, ParentCheck};
 use crate::sync::walk::changed_since;
 
 /// The result of taking in an answer.
-pub(super) enum Taken {
+pub(super) enum TakenIn {
     /// A page of the list that was asked for.
     Page(Page),
     /// The question failed, and the walk goes on with pages of fewer rows.
@@ -36,24 +36,24 @@ pub(super) async fn take_in(
     walk: &mut Walk,
     asked: Ask,
     answer: Result<Page>,
-) -> Result<Taken> {
+) -> Result<TakenIn> {
     let question = question(context, stream, from, walk, asked);
     let page = match answer {
         Ok(page) => page,
         Err(error) => {
-            let Err(error) = lower(context, stream, walk, asked, error) else { return Ok(Taken::Smaller) };
+            let Err(error) = lower(context, stream, walk, asked, error) else { return Ok(TakenIn::Smaller) };
             tokio::select! {
                 biased;
                 page = without_what_fails(context, &question, walk.first_of(asked), error) => page?,
-                () = context.stop.now() => return Ok(Taken::Over(Ended::Stopped)),
+                () = context.stop.now() => return Ok(TakenIn::Over(Ended::Stopped)),
             }
         }
     };
     let page = isolate::with_places(context, &question, walk.first_of(asked), page).await?;
     Ok(match parents::checked(context, &question, page).await? {
-        Checked::Page(page) => Taken::Page(page),
-        Checked::Ignored => Taken::Over(Ended::ParentIgnored),
-        Checked::Others(named, why) => return Err(Error::new(Kind::OfAnother { named }, why)),
+        ParentCheck::Page(page) => TakenIn::Page(page),
+        ParentCheck::Ignored => TakenIn::Over(Ended::ParentIgnored),
+        ParentCheck::Others(named, why) => return Err(Error::new(Kind::OfAnother { named }, why)),
     })
 }
 
@@ -77,22 +77,22 @@ fn lower(context: &Context, stream: Stream, walk: &mut Walk, asked: Ask, error: 
     let known = context.source.served_page_size(stream).filter(|rows| *rows < asked.size);
     if known.is_some_and(|rows| walk.lower(rows)) {
         tracing::info!(%stream, asked = asked.size, rows = known, %error, "pages of more rows than in earlier runs are refused");
-        context.source.refuses_larger_pages();
+        context.source.note_larger_pages_refused();
         return Ok(());
     }
     let fewer = page_size::page(&error, asked.size).or_else(|| page_size::guess(&error, asked.size).filter(|_| unread));
     let Some(rows) = fewer.filter(|rows| walk.lower(*rows)) else {
         if unread && asked.size < context.page_size {
             // The length was not the reason, so the smaller sizes that were tried are forgotten.
-            context.source.serves_pages_of(stream, 0);
+            context.source.found_page_size(stream, 0);
         }
         return Err(error);
     };
     tracing::info!(%stream, asked = asked.size, rows, %error, "asking for pages of fewer rows");
     // One list with long records need not slow down the others. A size that the server names holds for all.
     let began = context.source.served_page_size(stream).unwrap_or(u32::MAX).min(context.page_size);
-    if page_size::is_named(&error) || (asked.size == began && context.source.is_heavy(stream)) {
-        context.source.serves_pages_of(stream, rows);
+    if page_size::holds_for_every_list(&error) || (asked.size == began && context.source.note_heavy_list(stream)) {
+        context.source.found_page_size(stream, rows);
     }
     Ok(())
 }

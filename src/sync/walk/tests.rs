@@ -157,10 +157,15 @@ fn a_total_that_counts_the_page_is_none() {
 fn a_list_within_one_page_costs_one_question_and_an_empty_one_two() {
     // The second question finds out whether the total counts more than the page. A run asks it once a stream.
     assert_eq!(walk(&mut Server::new(1, 39, Order::Anywhere, Kind::Honest, 0.0)).asked, 2);
-    for (known, asked) in [(Whole::Unknown, 2), (Whole::UpTo(38), 2), (Whole::UpTo(39), 1), (Whole::Told, 1)] {
+    for (known, asked) in [
+        (TotalsKnowledge::Unknown, 2),
+        (TotalsKnowledge::UpTo(38), 2),
+        (TotalsKnowledge::UpTo(39), 1),
+        (TotalsKnowledge::Told, 1),
+    ] {
         let server = &mut Server::new(1, 39, Order::Anywhere, Kind::Honest, 0.0);
         let mut walk = walk_for(server);
-        walk.know(known);
+        walk.add_known_totals(known);
         assert_eq!(walk_from(walk, server, false).asked, asked, "{known:?}");
     }
     // A page that is full takes the same question.

@@ -2,21 +2,21 @@
 //! has passed over. A row that was made after the walk began was not passed over. The row itself tells when it was
 //! made, or the records that belong to it do.
 
-use super::closing::Read;
-use super::commit::Window;
+use super::closing::ReadList;
+use super::commit::ReadWindow;
 use super::isolate;
 use crate::error::Result;
 use crate::record::{self, Record};
 use crate::source::page::Page;
 use crate::source::query::{Question, Select, Start};
-use crate::streams::{self, Kind as Holds, Stream};
+use crate::streams::{self, ColumnKind as Holds, Stream};
 use crate::sync::incremental::skip;
-use crate::sync::parents::{self, Checked};
+use crate::sync::parents::{self, ParentCheck};
 
 /// The result of reading unknown rows.
 pub(super) struct Unknown {
     /// The window that stores the page with these rows.
-    pub window: Window,
+    pub window: ReadWindow,
     /// The number of these rows that can have existed when the walk began.
     pub passed_over: u64,
 }
@@ -24,7 +24,7 @@ pub(super) struct Unknown {
 /// Reads whole the page on which these unknown ids were seen. `began` is the server's time when the walk began, in
 /// milliseconds since 1970, if it is known.
 pub(super) async fn read(
-    list: &Read<'_>,
+    list: &ReadList<'_>,
     began: Option<i64>,
     question: Question,
     unknown: Vec<String>,
@@ -37,8 +37,8 @@ pub(super) async fn read(
             isolate::page(list.context, &question, first, error).await?
         }
     };
-    let Checked::Page(whole) = parents::checked(list.context, &question, whole).await? else {
-        return Ok(Unknown { window: Window::default(), passed_over: unknown.len() as u64 });
+    let ParentCheck::Page(whole) = parents::checked(list.context, &question, whole).await? else {
+        return Ok(Unknown { window: ReadWindow::default(), passed_over: unknown.len() as u64 });
     };
     let is_new = |id: &String| {
         let row = whole.records.rows.iter().find(|row| *row.id == **id);
@@ -48,7 +48,7 @@ pub(super) async fn read(
     let passed_over = old_lists(list, began, old).await?;
     let moments = skip::made(list.context, list.stream, list.from, &whole);
     let page = Page { nameless: 0, ..whole };
-    Ok(Unknown { window: Window { page, stepped_back: true, moments, ..Window::default() }, passed_over })
+    Ok(Unknown { window: ReadWindow { page, stepped_back: true, moments, ..ReadWindow::default() }, passed_over })
 }
 
 /// Returns the column that tells when a stream's records were made.
@@ -57,7 +57,7 @@ fn made_in(stream: Stream) -> Option<&'static str> {
 }
 
 /// Returns whether a row tells that it was made after the walk began.
-fn is_younger(list: &Read<'_>, began: Option<i64>, page: &Page, row: &Record) -> bool {
+fn is_younger(list: &ReadList<'_>, began: Option<i64>, page: &Page, row: &Record) -> bool {
     let Some((began, column)) = began.zip(made_in(list.stream)) else { return false };
     let text = std::str::from_utf8(page.records.payload(row)).unwrap_or_default();
     record::moment(text, &[column], list.context.source.dialect().date_of(list.stream))
@@ -67,7 +67,7 @@ fn is_younger(list: &Read<'_>, began: Option<i64>, page: &Page, row: &Record) ->
 /// Returns how many of these records may have existed when the walk began, by the records that belong to them: a
 /// conversation is as old as its oldest message. A record also counts if its list is longer than a page, or if
 /// nothing tells its age.
-async fn old_lists(list: &Read<'_>, began: Option<i64>, ids: Vec<String>) -> Result<u64> {
+async fn old_lists(list: &ReadList<'_>, began: Option<i64>, ids: Vec<String>) -> Result<u64> {
     let context = list.context;
     let children = streams::ALL.into_iter().filter(|s| s.definition().parent == Some(list.stream));
     let child = children.into_iter().find(|s| context.source.is_partitioned(*s));

@@ -5,12 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::anchors::{duplicates, hex, print};
-use super::answer::Answer;
-use super::evidence::Fault;
+use super::anchors::{duplicates, fingerprint, hex};
+use super::answer::WalkAnswer;
+use super::evidence::NoProgress;
 use super::questions::Ask;
-use super::strategy::{Move, Way};
-use super::verdict::End;
+use super::strategy::{Move, ReadingStrategy};
+use super::verdict::EndReason;
 
 /// The state of a walk over a list that takes no page argument.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,28 +48,28 @@ fn is_a_usual_page(rows: u64) -> bool {
     rows > 0 && (rows.is_multiple_of(5) || (rows >= 8 && rows.is_power_of_two()))
 }
 
-impl Way for Unpaged {
+impl ReadingStrategy for Unpaged {
     fn ask(&self, _position: u64) -> Ask {
         Ask::page(self.size, 1)
     }
 
     /// Ends the walk if the total says that the list is whole, or, without a total, if the list reads the same twice.
-    fn judge(&mut self, answer: &mut Answer<'_>) -> Move {
+    fn judge(&mut self, answer: &mut WalkAnswer<'_>) -> Move {
         let (shown, rows) = (&answer.shown, answer.shown.len());
-        let now = Phase::Again { print: print(shown.rows) };
+        let now = Phase::Again { print: fingerprint(shown.rows) };
         let before = std::mem::replace(&mut self.phase, now);
         let told = shown.total.map(|total| total == rows);
         let is_whole = told.unwrap_or(before == self.phase) && shown.has_next != Some(true) && !duplicates(shown.rows);
         if is_whole && told.is_none() && self.is_assumed && is_a_usual_page(rows) {
-            return Move::End(End::UsualPage { rows });
+            return Move::End(EndReason::UsualPage { rows });
         }
         if is_whole {
-            return Move::End(End::Reached);
+            return Move::End(EndReason::Reached);
         }
         answer.evidence.farthest = rows;
         if before != Phase::First {
             let is_told = told == Some(false) || shown.has_next == Some(true) || duplicates(shown.rows);
-            answer.evidence.fail(if is_told { Fault::Unpaged } else { Fault::Restless });
+            answer.evidence.fail(if is_told { NoProgress::Unpaged } else { NoProgress::Restless });
         }
         Move::Stay
     }

@@ -1,7 +1,7 @@
 //! Decides what a walk is worth; nothing else does. Pure: it takes an end, the evidence and the claims, and gives a
 //! verdict.
 //!
-//! A strategy says that reading is over, and why ([`End`]). A list that was read to its end is `continuous`, unless
+//! A strategy says that reading is over, and why ([`EndReason`]). A list that was read to its end is `continuous`, unless
 //! one of these rules makes it `incomplete`. The first that applies gives the reason:
 //!
 //! 1. Rows had no id.
@@ -22,7 +22,7 @@ const PATIENCE: u32 = 12;
 
 /// Why reading is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum EndReason {
     /// The last window reaches the end of the list.
     Reached,
     /// The last window reaches the end of a list with cursors.
@@ -53,25 +53,25 @@ pub(super) enum End {
 }
 
 /// Returns why a walk with this end is incomplete, or `None` if it is complete.
-pub(super) fn decide(end: Option<End>, evidence: &Evidence, claims: &Claims) -> Option<Verdict> {
-    let end = end.or_else(|| (evidence.failures >= PATIENCE).then_some(End::GaveUp))?;
+pub(super) fn decide(end: Option<EndReason>, evidence: &Evidence, claims: &Claims) -> Option<Verdict> {
+    let end = end.or_else(|| (evidence.failures >= PATIENCE).then_some(EndReason::GaveUp))?;
     Some(why_not(&end, evidence, claims).map_or(Verdict::Continuous, Verdict::Incomplete))
 }
 
 /// Returns a fault that the walk met on its way and that no end makes good.
-fn why_not(end: &End, evidence: &Evidence, claims: &Claims) -> Option<String> {
+fn why_not(end: &EndReason, evidence: &Evidence, claims: &Claims) -> Option<String> {
     match end {
-        End::Reached => spoilt(evidence).or_else(|| claims.contradict()),
-        End::LastCursor { is_one_page } => spoilt(evidence)
+        EndReason::Reached => spoilt(evidence).or_else(|| claims.contradict()),
+        EndReason::LastCursor { is_one_page } => spoilt(evidence)
             .or_else(|| claims.contradict_cursors(evidence.position, *is_one_page))
             .or_else(|| claims.contradict()),
-        End::NoneShown { told } => Some(reasons::none_shown(*told)),
-        End::PageIgnored => Some(reasons::page_not_heeded(evidence)),
-        End::CursorIgnored => Some(reasons::CURSOR_IGNORED.into()),
-        End::UsualPage { rows } => Some(reasons::usual_page(*rows)),
-        End::GaveUp => Some(reasons::gave_up(evidence)),
+        EndReason::NoneShown { told } => Some(reasons::none_shown(*told)),
+        EndReason::PageIgnored => Some(reasons::page_not_heeded(evidence)),
+        EndReason::CursorIgnored => Some(reasons::CURSOR_IGNORED.into()),
+        EndReason::UsualPage { rows } => Some(reasons::usual_page(*rows)),
+        EndReason::GaveUp => Some(reasons::gave_up(evidence)),
         #[cfg(debug_assertions)]
-        End::Naive(why) => why.clone(),
+        EndReason::Naive(why) => why.clone(),
     }
 }
 
@@ -89,7 +89,7 @@ fn spoilt(evidence: &Evidence) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::answer::Shown;
-    use super::super::evidence::Fault;
+    use super::super::evidence::NoProgress;
     use super::super::questions::Ask;
     use super::*;
     use crate::record::Record;
@@ -105,22 +105,22 @@ mod tests {
         let row = Record { range: 0..0, id: "a".into(), hash: 0, volatile: false, repaired: 0 };
         let rows = vec![row; rows];
         let shown = Shown { rows: &rows, nameless: 0, total, has_next, cursors: &[], next_cursor: None };
-        claims.hear(Ask { size: 40, row: 0 }, &shown);
+        claims.record_answer(Ask { size: 40, row: 0 }, &shown);
     }
 
-    fn decided(end: End, evidence: &Evidence, claims: &Claims) -> String {
+    fn decided(end: EndReason, evidence: &Evidence, claims: &Claims) -> String {
         decide(Some(end), evidence, claims).expect("an end").to_string()
     }
 
-    fn quiet(end: End) -> String {
+    fn quiet(end: EndReason) -> String {
         decided(end, &Evidence::default(), &Claims::default())
     }
 
-    const OTHER_CURSORS: End = End::LastCursor { is_one_page: false };
+    const OTHER_CURSORS: EndReason = EndReason::LastCursor { is_one_page: false };
 
     #[test]
     fn a_list_read_to_its_end_is_continuous() {
-        assert_eq!((quiet(End::Reached), quiet(OTHER_CURSORS)), ("continuous".into(), "continuous".into()));
+        assert_eq!((quiet(EndReason::Reached), quiet(OTHER_CURSORS)), ("continuous".into(), "continuous".into()));
     }
 
     #[test]
@@ -129,32 +129,32 @@ mod tests {
         assert_eq!(decide(None, &tired(PATIENCE - 1), &Claims::default()), None);
         let gave_up = decide(None, &tired(PATIENCE), &Claims::default()).expect("an end").to_string();
         assert_eq!(gave_up, "incomplete: the order is not stable: pages cannot be joined at row 7");
-        assert_eq!(decide(Some(End::Reached), &tired(PATIENCE), &Claims::default()), Some(Verdict::Continuous));
+        assert_eq!(decide(Some(EndReason::Reached), &tired(PATIENCE), &Claims::default()), Some(Verdict::Continuous));
     }
 
     #[test]
     fn rows_without_an_id_come_first() {
         let evidence = Evidence { nameless: 3, spoiled: true, short_at: Some(5), ..Evidence::default() };
-        assert_eq!(decided(End::Reached, &evidence, &Claims::default()), "incomplete: rows without an id: 3");
+        assert_eq!(decided(EndReason::Reached, &evidence, &Claims::default()), "incomplete: rows without an id: 3");
     }
 
     #[test]
     fn a_page_that_shows_a_record_twice_spoils_the_walk() {
         let evidence = Evidence { spoiled: true, short_at: Some(5), ..Evidence::default() };
-        let told = decided(End::Reached, &evidence, &Claims::default());
+        let told = decided(EndReason::Reached, &evidence, &Claims::default());
         assert_eq!(told, "incomplete: a page shows one record twice, however often it is read");
     }
 
     #[test]
     fn a_short_window_spoils_the_walk() {
         let evidence = Evidence { short_at: Some(5), position: 9, ..Evidence::default() };
-        let told = decided(End::Reached, &evidence, &claims(1, None, Some(true)));
+        let told = decided(EndReason::Reached, &evidence, &claims(1, None, Some(true)));
         assert_eq!(told, "incomplete: a page is short at row 5, and more rows follow: are rows filtered?");
     }
 
     #[test]
     fn the_last_page_that_is_not_full_says_that_more_follows() {
-        let more = |rows| decided(End::Reached, &Evidence::default(), &claims(rows, None, Some(true)));
+        let more = |rows| decided(EndReason::Reached, &Evidence::default(), &claims(rows, None, Some(true)));
         assert_eq!(more(39), "incomplete: the last page says that more follows, and is not full");
         assert_eq!(more(40), "continuous", "it only means that the page is full");
     }
@@ -163,7 +163,7 @@ mod tests {
     fn an_empty_page_says_that_more_follows() {
         let mut claims = claims(40, None, Some(true));
         hear(&mut claims, 0, None, Some(true));
-        let told = decided(End::Reached, &Evidence::default(), &claims);
+        let told = decided(EndReason::Reached, &Evidence::default(), &claims);
         assert_eq!(told, "incomplete: an empty page says that more follows");
     }
 
@@ -183,40 +183,46 @@ mod tests {
         assert!(told.tell_more_than(40), "it is read again");
         let last = claims(40, Some(41), Some(false));
         assert_eq!(decided(OTHER_CURSORS, &evidence, &last), "continuous", "rows may have gone meanwhile");
-        assert_eq!(decided(End::LastCursor { is_one_page: true }, &evidence, &last), less, "one page is one moment");
+        assert_eq!(
+            decided(EndReason::LastCursor { is_one_page: true }, &evidence, &last),
+            less,
+            "one page is one moment"
+        );
     }
 
     #[test]
     fn every_other_end_is_incomplete_and_says_why() {
         for (end, why) in [
-            (End::NoneShown { told: 1 }, "the server says 1 row and shows none"),
-            (End::PageIgnored, "the server ignores the page argument"),
-            (End::CursorIgnored, "the server ignores the cursor"),
-            (End::GaveUp, "the order is not stable: pages cannot be joined at row 0"),
+            (EndReason::NoneShown { told: 1 }, "the server says 1 row and shows none"),
+            (EndReason::PageIgnored, "the server ignores the page argument"),
+            (EndReason::CursorIgnored, "the server ignores the cursor"),
+            (EndReason::GaveUp, "the order is not stable: pages cannot be joined at row 0"),
         ] {
             assert_eq!(quiet(end), format!("incomplete: {why}"));
         }
         let evidence = Evidence { apart: 3, ..Evidence::default() };
-        let told = decided(End::PageIgnored, &evidence, &Claims::default());
+        let told = decided(EndReason::PageIgnored, &evidence, &Claims::default());
         assert_eq!(told, "incomplete: the order is not stable: pages cannot be joined at row 0");
-        assert!(quiet(End::UsualPage { rows: 20 }).contains("shows 20 rows, and nothing says that these are all"));
+        assert!(
+            quiet(EndReason::UsualPage { rows: 20 }).contains("shows 20 rows, and nothing says that these are all")
+        );
     }
 
     #[test]
     fn a_walk_that_gives_up_says_what_was_wrong_with_the_last_window() {
         for (fault, short_at, why) in [
-            (Fault::NoJoin, None, "the order is not stable: pages cannot be joined at row 9"),
-            (Fault::Vanished, None, "nothing is served past row 9"),
-            (Fault::Vanished, Some(10), "nothing is served past row 10"),
-            (Fault::NoJoin, Some(5), "a page is short at row 5, and more rows follow: are rows filtered?"),
-            (Fault::Short, None, "a page is short at row 10, and more rows follow: are rows filtered?"),
-            (Fault::Duplicates, Some(5), "a page shows one record twice, however often it is read"),
+            (NoProgress::NoJoin, None, "the order is not stable: pages cannot be joined at row 9"),
+            (NoProgress::Vanished, None, "nothing is served past row 9"),
+            (NoProgress::Vanished, Some(10), "nothing is served past row 10"),
+            (NoProgress::NoJoin, Some(5), "a page is short at row 5, and more rows follow: are rows filtered?"),
+            (NoProgress::Short, None, "a page is short at row 10, and more rows follow: are rows filtered?"),
+            (NoProgress::Duplicates, Some(5), "a page shows one record twice, however often it is read"),
         ] {
             let evidence = Evidence { fault: Some(fault), short_at, farthest: 9, position: 10, ..Evidence::default() };
-            assert_eq!(decided(End::GaveUp, &evidence, &Claims::default()), format!("incomplete: {why}"));
+            assert_eq!(decided(EndReason::GaveUp, &evidence, &Claims::default()), format!("incomplete: {why}"));
         }
-        let evidence = Evidence { fault: Some(Fault::Unpaged), farthest: 9, ..Evidence::default() };
-        let told = decided(End::GaveUp, &evidence, &Claims::default());
+        let evidence = Evidence { fault: Some(NoProgress::Unpaged), farthest: 9, ..Evidence::default() };
+        let told = decided(EndReason::GaveUp, &evidence, &Claims::default());
         assert!(told.contains("asked for at once it shows 9 rows, and there are more: what pages it?"), "{told}");
     }
 }

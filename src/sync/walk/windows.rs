@@ -15,16 +15,16 @@
 //!   so the page behind is asked for. Without a total, the page behind must be empty, and the tail must read the same
 //!   once more ([`super::end_check`]).
 
-use super::anchors::NEED;
-use super::answer::Answer;
+use super::anchors::MIN_ANCHORS;
+use super::answer::WalkAnswer;
 use super::end_check::EndCheck;
-use super::evidence::{Fault, TRIES};
+use super::evidence::{NoProgress, TRIES};
 use super::strategy::Move;
-use super::verdict::End;
+use super::verdict::EndReason;
 
 /// How a window behind page one relates to what was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stands {
+pub(super) enum WindowRelation {
     /// It shows rows that were read before, unchanged and in their order.
     Joins,
     /// It shows no row.
@@ -41,7 +41,7 @@ pub(super) enum Stands {
 
 /// Describes what a window means that joins.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum JoinedWindow {
     /// The window is not read: it is asked for again.
     Refused,
     /// The window is read, and more rows follow.
@@ -58,7 +58,7 @@ pub(super) enum Taken {
         rows: u32,
     },
     /// Reading is over.
-    End(End),
+    End(EndReason),
 }
 
 /// What stands behind a page one whose total equalled its own number of rows.
@@ -73,27 +73,27 @@ pub(super) enum Behind {
     },
 }
 
-impl Answer<'_> {
+impl WalkAnswer<'_> {
     /// Drops a total that is not believed.
-    pub(super) fn weigh_total(&mut self) {
+    pub(super) fn drop_untrusted_total(&mut self) {
         self.shown.total = self.claims.believed_total(self.asked, &self.shown);
     }
 
     /// Compares a window behind page one with what was read. `size` is the page size in rows.
-    pub(super) fn compare(&mut self, size: u32) -> Stands {
+    pub(super) fn compare(&mut self, size: u32) -> WindowRelation {
         let rows = self.shown.rows;
         if self.shown.len() == 0 {
-            Stands::Empty
+            WindowRelation::Empty
         } else if self.evidence.is_doubled(rows) {
-            Stands::Doubled
+            WindowRelation::Doubled
         } else if self.evidence.anchors.begins(rows) || self.is_front(size) {
-            Stands::PageOne
+            WindowRelation::PageOne
         } else if self.evidence.anchors.join(rows) {
-            Stands::Joins
+            WindowRelation::Joins
         } else if self.evidence.anchors.knows_any(rows) {
-            Stands::Apart
+            WindowRelation::Apart
         } else {
-            Stands::Unknown
+            WindowRelation::Unknown
         }
     }
 
@@ -104,18 +104,18 @@ impl Answer<'_> {
     }
 
     /// Handles a window that does not join: steps back, or ends the walk if the server ignores the page argument.
-    pub(super) fn refuse(&mut self, stands: Stands) -> Move {
+    pub(super) fn refuse(&mut self, stands: WindowRelation) -> Move {
         match stands {
-            Stands::Empty => self.evidence.step_back(Fault::Vanished, self.asked, self.shown.total),
-            Stands::Doubled => self.evidence.step_back(Fault::Duplicates, self.asked, None),
-            Stands::PageOne if self.evidence.is_ignored_again() => return Move::End(End::PageIgnored),
-            Stands::PageOne if self.asked.row + u64::from(self.asked.size) > self.evidence.farthest => {
+            WindowRelation::Empty => self.evidence.step_back(NoProgress::Vanished, self.asked, self.shown.total),
+            WindowRelation::Doubled => self.evidence.step_back(NoProgress::Duplicates, self.asked, None),
+            WindowRelation::PageOne if self.evidence.is_ignored_again() => return Move::End(EndReason::PageIgnored),
+            WindowRelation::PageOne if self.asked.row + u64::from(self.asked.size) > self.evidence.farthest => {
                 self.evidence.again += 1;
-                self.evidence.step_back(Fault::NoJoin, self.asked, None);
+                self.evidence.step_back(NoProgress::NoJoin, self.asked, None);
             }
             _ => {
-                self.evidence.apart += u32::from(matches!(stands, Stands::Apart | Stands::Unknown));
-                self.evidence.step_back(Fault::NoJoin, self.asked, None);
+                self.evidence.apart += u32::from(matches!(stands, WindowRelation::Apart | WindowRelation::Unknown));
+                self.evidence.step_back(NoProgress::NoJoin, self.asked, None);
             }
         }
         Move::Stay
@@ -126,34 +126,34 @@ impl Answer<'_> {
     pub(super) fn refuse_page_one(&mut self) -> Option<Move> {
         if self.shown.len() > 0 {
             let doubled = self.evidence.is_doubled(self.shown.rows);
-            return doubled.then(|| self.refuse(Stands::Doubled));
+            return doubled.then(|| self.refuse(WindowRelation::Doubled));
         }
         self.evidence.empty += 1;
         Some(match self.shown.total {
             _ if self.evidence.empty < 2 => Move::Stay,
-            Some(told) if told > 0 => Move::End(End::NoneShown { told }),
-            _ if !self.evidence.anchors.has_first() => Move::End(End::Reached),
+            Some(told) if told > 0 => Move::End(EndReason::NoneShown { told }),
+            _ if !self.evidence.anchors.has_first() => Move::End(EndReason::Reached),
             _ => {
-                self.evidence.step_back(Fault::Vanished, self.asked, None);
+                self.evidence.step_back(NoProgress::Vanished, self.asked, None);
                 Move::Stay
             }
         })
     }
 
     /// Reads a window that joins, in a walk whose windows of `size` rows overlap.
-    pub(super) fn take_overlapping(&mut self, size: u32) -> Taken {
+    pub(super) fn take_overlapping(&mut self, size: u32) -> JoinedWindow {
         if self.is_refused_as_short() {
-            return Taken::Refused;
+            return JoinedWindow::Refused;
         }
         self.evidence.extend_sequence(self.asked.row, self.shown.rows, self.shown.nameless);
-        let is_too_small = usize::try_from(size).is_ok_and(|size| size <= NEED);
+        let is_too_small = usize::try_from(size).is_ok_and(|size| size <= MIN_ANCHORS);
         self.take(size, is_too_small)
     }
 
     /// Reads a page that joins, in a walk whose pages adjoin. Such pages do not show the order of all rows.
-    pub(super) fn take_adjoining(&mut self) -> Taken {
+    pub(super) fn take_adjoining(&mut self) -> JoinedWindow {
         if self.is_refused_as_short() {
-            return Taken::Refused;
+            return JoinedWindow::Refused;
         }
         self.evidence.sequence = None;
         self.take(self.asked.size, false)
@@ -164,7 +164,7 @@ impl Answer<'_> {
         let is_short = self.is_short();
         if is_short && self.evidence.short_at.is_none() && self.evidence.shorts + 1 < TRIES {
             self.evidence.shorts += 1;
-            self.evidence.fail(Fault::Short);
+            self.evidence.fail(NoProgress::Short);
             return true;
         }
         if is_short && self.evidence.shorts > 0 {
@@ -183,7 +183,7 @@ impl Answer<'_> {
         more && count < u64::from(self.asked.size)
     }
 
-    fn take(&mut self, size: u32, is_too_small: bool) -> Taken {
+    fn take(&mut self, size: u32, is_too_small: bool) -> JoinedWindow {
         let news = self.evidence.anchors.remember(self.shown.rows, size);
         let count = self.shown.len();
         let end = self.asked.row + count;
@@ -193,12 +193,12 @@ impl Answer<'_> {
             // again. The second time it takes the window. After that the server does not page at all.
             match self.evidence.note_ignored() {
                 1 => {
-                    self.evidence.fail(Fault::NoJoin);
-                    return Taken::Refused;
+                    self.evidence.fail(NoProgress::NoJoin);
+                    return JoinedWindow::Refused;
                 }
                 2 => {}
-                _ if self.evidence.short_at.is_some() => return Taken::End(End::GaveUp),
-                _ => return Taken::End(End::PageIgnored),
+                _ if self.evidence.short_at.is_some() => return JoinedWindow::End(EndReason::GaveUp),
+                _ => return JoinedWindow::End(EndReason::PageIgnored),
             }
         } else if self.asked.row > 0 {
             self.evidence.note_heeded();
@@ -212,29 +212,29 @@ impl Answer<'_> {
         self.evidence.note_progress();
         let is_full = count >= u64::from(self.asked.size);
         match total {
-            None if is_too_small || !is_full => Taken::PerhapsLast(self.end_check()),
-            Some(_) if is_too_small && count == u64::from(self.asked.size) => Taken::TooSmall,
+            None if is_too_small || !is_full => JoinedWindow::PerhapsLast(self.end_check()),
+            Some(_) if is_too_small && count == u64::from(self.asked.size) => JoinedWindow::TooSmall,
             Some(_) if is_too_small || !is_full => {
-                self.evidence.fault = Some(Fault::Short);
+                self.evidence.fault = Some(NoProgress::Short);
                 self.evidence.short_at.get_or_insert(end);
-                Taken::Short
+                JoinedWindow::Short
             }
-            _ => Taken::More,
+            _ => JoinedWindow::More,
         }
     }
 
     /// Reads a window that ends at the total. The total may count only this page, or the rows so far, so the walk may
     /// have to ask what stands behind.
-    fn take_last(&mut self) -> Taken {
+    fn take_last(&mut self) -> JoinedWindow {
         let count = self.shown.len();
         let is_behind_known = count < u64::from(self.asked.size) && self.asked.row == 0;
         if !is_behind_known && !self.claims.trusts(u64::MAX) {
-            return Taken::PerhapsLast(self.end_check());
+            return JoinedWindow::PerhapsLast(self.end_check());
         }
         if self.asked.row == 0 && !self.claims.trusts(count) {
-            return Taken::PerhapsWhole { rows: u32::try_from(count).unwrap_or(u32::MAX) };
+            return JoinedWindow::PerhapsWhole { rows: u32::try_from(count).unwrap_or(u32::MAX) };
         }
-        Taken::End(End::Reached)
+        JoinedWindow::End(EndReason::Reached)
     }
 
     fn end_check(&self) -> EndCheck {

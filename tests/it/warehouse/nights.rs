@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use qpien_sync::clock;
-use qpien_sync::streams::{DEFAULT, Kind, Stream};
+use qpien_sync::streams::{ColumnKind, DEFAULT, Stream};
 use serde_json::{Map, Value, json};
 
 use super::{merge, on, query, sql};
@@ -76,10 +76,10 @@ fn held(work: &Work, stream: Stream) -> Value {
     rows.collect()
 }
 
-fn cell(kind: Kind, value: Option<&Value>) -> Value {
+fn cell(kind: ColumnKind, value: Option<&Value>) -> Value {
     match (kind, value) {
         (_, None | Some(Value::Null)) => Value::Null,
-        (Kind::Timestamp, Some(value)) => {
+        (ColumnKind::Timestamp, Some(value)) => {
             let text = value.as_str().expect("ISO 8601");
             let ms = clock::parsed(text).expect("a moment");
             assert!(text.ends_with(&format!("{:03}Z", ms % 1000)) || ms % 1000 == 0, "{text}");
@@ -91,12 +91,12 @@ fn cell(kind: Kind, value: Option<&Value>) -> Value {
 
 /// Returns an engine's answer in the same form: JSON text is parsed, and a moment becomes milliseconds.
 fn read(stream: Stream, rows: &Value) -> Value {
-    let kinds: Vec<Kind> = stream.columns().iter().map(|c| c.kind).collect();
+    let kinds: Vec<ColumnKind> = stream.columns().iter().map(|c| c.kind).collect();
     let row = |row: &Value| {
         let cells = row.as_array().expect("a row").iter().enumerate();
         let read = cells.map(|(at, cell)| match (kinds.get(at), cell) {
-            (Some(Kind::Json), Value::String(text)) => serde_json::from_str(text).expect("JSON text"),
-            (Some(Kind::Timestamp), Value::String(text)) => json!(clock::parsed(text).expect("a moment")),
+            (Some(ColumnKind::Json), Value::String(text)) => serde_json::from_str(text).expect("JSON text"),
+            (Some(ColumnKind::Timestamp), Value::String(text)) => json!(clock::parsed(text).expect("a moment")),
             (_, cell) => cell.clone(),
         });
         read.collect::<Value>()

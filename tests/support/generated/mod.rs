@@ -8,7 +8,7 @@ mod token;
 use std::fmt::Write as _;
 
 use qpien_sync::dialect::Paging;
-use qpien_sync::streams::{Kind, Stream};
+use qpien_sync::streams::{ColumnKind, Stream};
 
 use self::dice::Dice;
 pub use self::token::Token;
@@ -151,11 +151,11 @@ fn entity_type(dice: &mut Dice, stream: Stream, entity: &str, types: &mut String
             continue;
         }
         let ty = match column.kind {
-            Kind::Id => "ID",
-            Kind::Boolean => "Boolean",
-            Kind::Timestamp => "Date",
-            Kind::Json => dice.of(&["Part", "[Part]", "Json"]),
-            Kind::Text | Kind::Integer => "String",
+            ColumnKind::Id => "ID",
+            ColumnKind::Boolean => "Boolean",
+            ColumnKind::Timestamp => "Date",
+            ColumnKind::Json => dice.of(&["Part", "[Part]", "Json"]),
+            ColumnKind::Text | ColumnKind::Integer => "String",
         };
         let name = match column.name {
             "_id" if dice.chance(30) => "id".to_owned(),

@@ -50,7 +50,7 @@ fn the_overlap_costs_about_a_sixth_more_windows() {
 #[test]
 fn rows_without_an_id_make_a_walk_incomplete() {
     let mut walk = Walk::new(40);
-    walk.know(Whole::Told);
+    walk.add_known_totals(TotalsKnowledge::Told);
     let step =
         walk.judge(&Shown { rows: &[], nameless: 3, total: Some(3), has_next: None, cursors: &[], next_cursor: None });
     assert_eq!(step.end, Some(Verdict::Incomplete("rows without an id: 3".into())));

@@ -6,7 +6,7 @@
 
 mod job;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 use serde_json::Value;
@@ -23,6 +23,10 @@ fn is_backfill(work: &Work, file: &str) -> bool {
     std::fs::read_to_string(work.path(file)).expect("the job file").contains("mode = \"backfill\"")
 }
 
+fn ids<'a>(rows: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
+    rows.map(|row| row["_id"].as_str().expect("an id").to_owned()).collect()
+}
+
 struct Year {
     seed: u64,
     work: Work,
@@ -33,6 +37,11 @@ struct Year {
     night: usize,
     /// Number of nights in a row that were not complete.
     unread: usize,
+    /// The conversations that the latest green run could see.
+    shown: BTreeSet<String>,
+    /// Messages that came from a conversation which no green run could see before it was merged. The conversation that has
+    /// them now shows no sign of it, so only an audit or a reading of its whole list finds them.
+    without_sign: BTreeSet<String>,
     log: Vec<String>,
 }
 
@@ -175,7 +184,8 @@ impl Year {
         rows: &BTreeMap<String, Vec<String>>,
         truth: &BTreeMap<String, Vec<String>>,
     ) {
-        let missing: Vec<_> = truth.keys().filter(|id| !rows.contains_key(*id)).take(5).collect();
+        let is_missing = |id: &&String| !rows.contains_key(*id) && !self.without_sign.contains(*id);
+        let missing: Vec<_> = truth.keys().filter(is_missing).take(5).collect();
         // Messages of a kept conversation are kept with it. Messages of a conversation that is gone are kept until
         // they are found in another one.
         let account = self.server.account();
@@ -189,7 +199,9 @@ impl Year {
             "{}{what}: lacks {missing:?}, has {surplus:?}, {kept} told",
             self.told()
         );
-        let other = truth.iter().find(|(id, cells)| rows[*id] != **cells && !goes_with(id));
+        let is_other =
+            |(id, cells): &(&String, &Vec<String>)| rows.get(*id).is_some_and(|row| row != *cells) && !goes_with(id);
+        let other = truth.iter().find(is_other);
         assert!(other.is_none(), "{}{what}: {other:?} is {:?}", self.told(), other.map(|(id, _)| &rows[id]));
     }
 
@@ -240,11 +252,19 @@ fn live(seed: u64, nights: usize) {
         database: always.database.then(Server::start),
         night: 0,
         unread: 0,
+        shown: BTreeSet::new(),
+        without_sign: BTreeSet::new(),
         log: Vec::new(),
     };
     for night in 0..nights {
         year.night = night + 1;
+        let before = ids(year.server.account().lists["getConversationList"].iter());
         life.day(&mut year.server.account(), night + 1);
+        for merge in
+            life.merges.drain(..).filter(|merge| before.contains(&merge.gone) && !year.shown.contains(&merge.gone))
+        {
+            year.without_sign.extend(merge.messages);
+        }
         let mode = year.job.mode();
         // A run under the job as it was, cut or killed before its end.
         let file = year.write("main", mode);
@@ -277,6 +297,11 @@ fn live(seed: u64, nights: usize) {
             continue;
         }
         year.is_true("main");
+        year.shown = ids(year.job.conversations(&year.server.account()).into_iter());
+        if year.job.streams().contains(&"messages") {
+            let found = year.snapshot("main", "messages");
+            year.without_sign.retain(|id| !found.contains_key(id));
+        }
         if dice.once_in(6) {
             let file = year.write("other", if dice.once_in(2) { "backfill" } else { "incremental" });
             if year.green(&file) {
@@ -293,7 +318,8 @@ fn soak() -> Option<u64> {
 #[test]
 fn every_green_night_is_the_truth_of_what_the_job_asks_for() {
     let (seeds, nights) = soak().map_or((5, 30), |seeds| (seeds, 366));
-    for seed in 0..seeds {
+    let first = std::env::var("SOAK_FIRST").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
+    for seed in first..seeds {
         live(seed, nights);
     }
 }

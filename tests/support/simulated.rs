@@ -51,6 +51,16 @@ pub struct Life {
     made: usize,
     /// Messages sent yesterday, which are delivered today.
     sent: Vec<String>,
+    /// The conversations that were merged into others since a test took these away.
+    pub merges: Vec<Merge>,
+}
+
+/// A conversation that went into another one.
+pub struct Merge {
+    /// The conversation that is gone.
+    pub gone: String,
+    /// The ids of its messages. The other conversation has them now.
+    pub messages: Vec<String>,
 }
 
 /// Returns the date `day` days after 2026-01-01.
@@ -70,7 +80,7 @@ pub fn date(day: usize) -> String {
 impl Life {
     /// Starts with so many contacts and conversations.
     pub fn begin(seed: u64, habits: Habits, contacts: usize, conversations: usize) -> (Life, Account) {
-        let mut life = Life { dice: Dice(seed), habits, made: 0, sent: Vec::new() };
+        let mut life = Life { dice: Dice(seed), habits, made: 0, sent: Vec::new(), merges: Vec::new() };
         let mut account = Account::new(0, 0, 0);
         for list in [CONTACTS, CONVERSATIONS] {
             account.lists.insert(list.into(), Vec::new());
@@ -224,6 +234,8 @@ impl Life {
         }
         list(account, CONVERSATIONS).retain(|row| row["_id"] != *gone);
         let moved = account.messages.remove(&gone).unwrap_or_default();
+        let messages = moved.iter().map(|message| message["_id"].as_str().expect("an id").to_owned()).collect();
+        self.merges.push(Merge { gone, messages });
         let messages = account.messages.entry(into.clone()).or_default();
         messages.extend(moved.into_iter().map(|mut message| {
             message["conversation"] = json!(into);

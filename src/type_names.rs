@@ -19,7 +19,8 @@ fn shown(text: &str) -> Vec<&str> {
         ["struct", "enum", "trait", "type"].contains(&kind).then_some(name)
     });
     let name = |rest: &'_ str| rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
-    declared.map(|rest| &rest[..name(rest)]).collect()
+    // In a macro the name is a variable.
+    declared.map(|rest| &rest[..name(rest)]).filter(|name| !name.is_empty()).collect()
 }
 
 #[test]

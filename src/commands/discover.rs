@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use super::setup;
 use crate::cli::DiscoverArgs;
 use crate::config::settings::Settings;
-use crate::dialect::{lay_over, with_job};
+use crate::dialect::{DialectLayer, Layer as _};
 use crate::discovery::infer::{Certainty, Finding};
 use crate::discovery::negotiate::{Negotiation, NegotiationOutcome};
 use crate::error::{Error, Kind, Result};
@@ -29,11 +29,11 @@ pub async fn discover(args: &DiscoverArgs) -> Result<Exit> {
     let source = setup::source(&settings)?;
     let negotiation = Negotiation::new(&source, &settings.spelled, &[])?.thorough();
     let outcome = negotiation.settle(&settings.streams).await?;
-    let mut settled = Table::new();
+    let mut settled = DialectLayer::default();
     for part in &outcome.parts {
-        lay_over(&mut settled, &part.dialect_lines());
+        settled.merge(part.layer.clone());
     }
-    let settled = with_job(&settled, &settings.spelled);
+    let settled = settled.with_job(&settings.spelled).lines();
     crate::telemetry::print(&printed(&settings.source.endpoint, &settled, &outcome)?);
     if let Some(file) = &args.write {
         write(file, &settled, &outcome)?;

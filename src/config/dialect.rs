@@ -8,11 +8,11 @@ use super::env;
 use super::job::{self, DialectSetting, ExtraFields, Job};
 use super::origin::{Origin, Picker};
 use super::text_file;
-use crate::dialect::{Dialect, WrongLine};
+use crate::dialect::{Dialect, DialectLayer, WrongLine};
 use crate::error::{Error, Result};
 
 /// Returns the job's own part, and the shipped dialect with that part laid over it.
-pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(Table, Dialect)> {
+pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(DialectLayer, Dialect)> {
     let place = p.place.to_owned();
     let collects = job.source.extra_fields == Some(ExtraFields::Collect);
     match &job.source.dialect {
@@ -35,12 +35,13 @@ pub fn spelled(p: &mut Picker<'_>, job: &Job, text: &str) -> Result<(Table, Dial
 /// The path of the table in a job file.
 const BELOW: &str = "source.dialect.";
 
-fn read(table: Table, collects: bool, located: impl Fn(&WrongLine) -> Error) -> Result<(Table, Dialect)> {
-    let dialect = Dialect::read(&table).map_err(|wrong| located(&wrong))?;
+fn read(table: Table, collects: bool, located: impl Fn(&WrongLine) -> Error) -> Result<(DialectLayer, Dialect)> {
+    let layer = DialectLayer::read(table).map_err(|wrong| located(&wrong))?;
+    let dialect = Dialect::read(&layer).map_err(|wrong| located(&wrong))?;
     // Fields collected from the schema may be dropped, too, and their names are not known yet.
     match dialect.unknown_drop().filter(|_| !collects) {
         Some(wrong) => Err(located(&wrong)),
-        None => Ok((table, dialect)),
+        None => Ok((layer, dialect)),
     }
 }
 

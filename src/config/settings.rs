@@ -17,7 +17,7 @@ use super::source::source;
 use super::volatile::volatile;
 use crate::delete_limit::{Deletes, Most};
 use crate::destinations::Content;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, DialectLayer};
 use crate::error::{Error, Result};
 use crate::mirror::checkpoint::Lane;
 use crate::record::mask::Masks;
@@ -55,7 +55,7 @@ pub struct Settings {
     pub source: SourceSettings,
     pub dialect: Dialect,
     /// The job's own `[source.dialect]`.
-    pub spelled: toml::Table,
+    pub spelled: Box<DialectLayer>,
     pub requests_per_minute: u32,
     pub page_size: u32,
     /// How long after it was written a message may still change.
@@ -195,7 +195,7 @@ fn resolve(
         streams,
         source,
         dialect,
-        spelled,
+        spelled: Box::new(spelled),
         requests_per_minute,
         page_size,
         lookback,

@@ -2,221 +2,46 @@
 //! error code means. It is data, never code. The shipped file is `qpien.toml` beside this one, and a job file's
 //! `[source.dialect]` replaces any part of it in the same form.
 //!
-//! Unknown keys are refused, because a typing error in an override would otherwise leave the default in place
-//! silently.
+//! `parts` declares each part, [`layer`] lays one over another, `text` reads and writes them as TOML.
 
+pub mod layer;
+mod parts;
 mod since;
+mod text;
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-
-pub use crate::dialect::since::SinceForm;
+pub use self::layer::Layer;
+pub use self::parts::{
+    Dialect, DialectLayer, IGNORABLE, IGNORE, ListDialect, ListLayer, Meaning, NotFound, Paging, SingleRecordDialect,
+    SingleRecordLayer, StreamDialect, StreamLayer, TokenDialect, TokenLayer,
+};
+pub use self::since::SinceForm;
+pub use self::text::lines_of;
 use crate::error::{Error, Result};
 use crate::streams::{ALL, DateForm, Dates, Stream};
 
 const SHIPPED: &str = include_str!("qpien.toml");
 
-/// A whole dialect. The comments of `qpien.toml` say what each part means and how it is known.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Dialect {
-    pub authorization_prefix: String,
-    pub date: DateForm,
-    pub id: String,
-    pub page_size: u32,
-    pub token: TokenDialect,
-    pub list: ListDialect,
-    pub streams: BTreeMap<String, StreamDialect>,
-    pub codes: BTreeMap<String, Meaning>,
-    pub phrases: BTreeMap<String, Meaning>,
-}
-
-/// The mutation that generates a token.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct TokenDialect {
-    pub operation: String,
-    pub input: String,
-    pub input_type: String,
-    pub client_id: String,
-    pub client_secret: String,
-    pub client_id_type: String,
-    pub client_secret_type: String,
-    pub arguments: BTreeMap<String, String>,
-    pub access_token: String,
-    pub expires_in: String,
-    pub success: String,
-    pub code: String,
-    pub message: String,
-}
-
-/// A list query's arguments and envelope. Paths are dotted and begin below the operation. An empty path means that
-/// the server does not give the value.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct ListDialect {
-    pub paging: Paging,
-    pub assumed: bool,
-    pub page: String,
-    pub page_from: u32,
-    pub size: String,
-    pub arguments: BTreeMap<String, String>,
-    pub since: String,
-    pub since_form: SinceForm,
-    pub items: String,
-    pub total: String,
-    pub has_next: String,
-    pub next_cursor: String,
-    pub row_cursor: String,
-    pub success: String,
-    pub code: String,
-    pub message: String,
-}
-
-/// The word in place of the path `total` or `has_next` that says not to believe what the server claims there.
-pub const IGNORE: &str = "ignore";
-
-/// The keys of `[list]` that may say [`IGNORE`].
-pub const IGNORABLE: [&str; 2] = ["total", "has_next"];
-
-impl ListDialect {
-    /// Returns the names of the claims (`total`, `has_next`) that are not believed for this list.
-    pub fn ignored(&self) -> Vec<&'static str> {
-        let claims = [("total", &self.total), ("has_next", &self.has_next)];
-        claims.into_iter().filter(|(_, path)| *path == IGNORE).map(|(name, _)| name).collect()
-    }
-}
-
-/// Describes how a list is asked for its next rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Paging {
-    /// By the number of a page.
-    Page,
-    /// By the number of rows to leave out.
-    Offset,
-    /// By an opaque cursor, which belongs to the next page or to a row.
-    Cursor,
-    /// Not at all: the list comes whole.
-    None,
-}
-
-/// The query of a single record.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct SingleRecordDialect {
-    pub operation: String,
-    /// The argument that takes the id, or its dotted path inside an input object.
-    pub id: String,
-    /// The path to the record in the answer. Empty if the answer itself is the record.
-    pub item: String,
-    /// The member of the answer that is `false` after a failure. Empty if there is none.
-    #[serde(default)]
-    pub success: String,
-    /// How the server answers for a record that does not exist. Without it no record is taken for missing.
-    #[serde(default)]
-    pub not_found: Option<NotFound>,
-}
-
-/// Describes how the server answers for a record that does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotFound {
-    /// With `null`.
-    Null,
-    /// With an error.
-    Error,
-    /// With `success: false`.
-    SuccessFalse,
-}
-
-/// One stream's operation and selection.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct StreamDialect {
-    pub operation: String,
-    #[serde(default)]
-    pub parent: Option<String>,
-    /// Whether the parent's argument takes a list. It then gets a list of the one id.
-    #[serde(default)]
-    pub parent_list: bool,
-    /// The form of this stream's dates, if it differs from the dialect's `date`.
-    #[serde(default)]
-    pub date: Option<DateForm>,
-    pub fields: Vec<String>,
-    pub drop: Vec<String>,
-    /// Fields that no column holds, selected only if the job collects them.
-    #[serde(default)]
-    pub extra: Vec<String>,
-    #[serde(default)]
-    pub one: Option<SingleRecordDialect>,
-    /// `[list]` with this stream's own replacements laid over it.
-    pub list: ListDialect,
-}
-
-/// Describes what an error code or a phrase means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Meaning {
-    /// Missing or invalid token.
-    Unauthorized,
-    /// Wrong client id or secret.
-    InvalidClient,
-    /// The token has expired after its documented hour.
-    TokenExpired,
-    /// The key lacks a scope.
-    InsufficientScopes,
-    /// The limit is exceeded.
-    RateLimited,
-    /// The server failed.
-    ServerFault,
-    /// The server refuses the query itself.
-    Rejected,
-}
-
-impl NotFound {
-    /// Returns the dialect's word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            NotFound::Null => "null",
-            NotFound::Error => "error",
-            NotFound::SuccessFalse => "success_false",
-        }
-    }
-}
-
 impl Dialect {
-    /// Returns the shipped dialect with `replacements` (a job file's `[source.dialect]`) laid over it.
-    pub fn with(replacements: &toml::Table) -> Result<Dialect> {
-        Dialect::read(replacements)
-            .map_err(|WrongLine { path, what }| Error::usage(format!("[source.dialect] {path}: {what}")))
+    /// Returns the shipped dialect with a layer laid over it, such as a job file's `[source.dialect]`.
+    pub fn with(over: &DialectLayer) -> Result<Dialect> {
+        Dialect::read(over).map_err(|WrongLine { path, what }| Error::usage(format!("[source.dialect] {path}: {what}")))
     }
 
     /// Does the same as [`Dialect::with`], but returns the path of a wrong line, so that the caller can say
     /// where it stands.
-    pub fn read(replacements: &toml::Table) -> std::result::Result<Dialect, WrongLine> {
-        let wrong = |path: &str, what: String| WrongLine { path: path.to_owned(), what };
-        let mut table: toml::Table =
-            SHIPPED.parse().map_err(|e| wrong("", format!("the shipped dialect does not parse: {e}")))?;
-        let streams = replacements.get("streams").and_then(toml::Value::as_table);
-        if let Some(name) = streams.and_then(|s| s.keys().find(|name| Stream::named(name).is_none())) {
-            let known: Vec<String> = ALL.iter().map(|s| format!("`{s}`")).collect();
-            let what = format!("unknown field `{name}`, expected one of {}", known.join(", "));
-            return Err(wrong("streams", what));
+    pub fn read(over: &DialectLayer) -> std::result::Result<Dialect, WrongLine> {
+        let mut all: DialectLayer = SHIPPED.parse()?;
+        all.merge(over.clone());
+        // Every stream gets the whole `[list]`, with its own replacements laid over it.
+        let list = all.list.clone();
+        for part in all.streams.iter_mut().flat_map(|streams| streams.values_mut()) {
+            let own = std::mem::replace(&mut part.list, list.clone());
+            layer::merge_key(&mut part.list, own);
+            // How the server answers for a missing record may be remembered of a query that the job names no more.
+            part.one.take_if(|one| one.operation.is_none() && one.id.is_none() && one.item.is_none());
         }
-        lay_over(&mut table, replacements);
-        spread_list(&mut table);
-        let dialect: Dialect = table.try_into().map_err(|e: toml::de::Error| {
-            let shown = e.to_string();
-            let path = shown.trim_end().rsplit_once("\nin `").map_or("", |(_, path)| path.trim_end_matches('`'));
-            wrong(path, e.message().to_owned())
-        })?;
+        let lacks = |path| WrongLine { path, what: "no value is given".into() };
+        let dialect = all.complete().map_err(lacks)?;
         dialect.check()?;
         Ok(dialect)
     }
@@ -329,48 +154,31 @@ pub fn field_name(field: &str) -> &str {
     field.split([' ', '{', '(', ':']).next().unwrap_or(field)
 }
 
-/// Returns a job's dialect laid over the settled one. If the job sets `date` for all streams, the forms that single
-/// streams have shown are dropped, because the job's word ranks above them.
-pub fn with_job(settled: &toml::Table, job: &toml::Table) -> toml::Table {
-    let mut all = settled.clone();
-    if job.contains_key("date")
-        && let Some(toml::Value::Table(streams)) = all.get_mut("streams")
-    {
-        for stream in streams.iter_mut().filter_map(|(_, stream)| stream.as_table_mut()) {
-            stream.remove("date");
-        }
+impl DialectLayer {
+    /// Returns a layer that holds only a part of one stream.
+    pub fn of_stream(stream: Stream, part: StreamLayer) -> DialectLayer {
+        DialectLayer { streams: Some([(stream.name().to_owned(), part)].into()), ..DialectLayer::default() }
     }
-    lay_over(&mut all, job);
-    all
-}
 
-/// Lays `over` over `base`. Tables are merged key by key; everything else is replaced.
-pub fn lay_over(base: &mut toml::Table, over: &toml::Table) {
-    for (key, value) in over {
-        match (base.get_mut(key), value) {
-            (Some(toml::Value::Table(b)), toml::Value::Table(o)) => lay_over(b, o),
-            _ => {
-                base.insert(key.clone(), value.clone());
-            }
-        }
+    /// Returns what the layer says of a stream, or `None` if it says nothing.
+    pub fn stream(&self, stream: Stream) -> Option<&StreamLayer> {
+        self.streams.as_ref()?.get(stream.name())
     }
-}
 
-/// Gives every stream the whole `[list]`, with the stream's own replacements laid over it.
-fn spread_list(table: &mut toml::Table) {
-    let Some(toml::Value::Table(list)) = table.get("list").cloned() else {
-        return;
-    };
-    let Some(toml::Value::Table(streams)) = table.get_mut("streams") else {
-        return;
-    };
-    for (_, stream) in streams.iter_mut() {
-        let toml::Value::Table(stream) = stream else { continue };
-        let mut whole = list.clone();
-        if let Some(toml::Value::Table(own)) = stream.get("list") {
-            lay_over(&mut whole, own);
+    /// Returns what the layer says of a stream, to change it.
+    pub fn stream_mut(&mut self, stream: Stream) -> &mut StreamLayer {
+        self.streams.get_or_insert_default().entry(stream.name().to_owned()).or_default()
+    }
+
+    /// Returns a job's layer laid over this settled one. If the job sets `date` for all streams, the forms that single
+    /// streams have shown are dropped, because the job's word ranks above them.
+    #[must_use]
+    pub fn with_job(mut self, job: &DialectLayer) -> DialectLayer {
+        if job.date.is_some() {
+            self.streams.iter_mut().flat_map(|streams| streams.values_mut()).for_each(|stream| stream.date = None);
         }
-        stream.insert("list".into(), toml::Value::Table(whole));
+        self.merge(job.clone());
+        self
     }
 }
 
@@ -379,7 +187,8 @@ mod tests {
     use super::*;
 
     fn with(text: &str) -> Result<Dialect> {
-        Dialect::with(&text.parse::<toml::Table>().expect("test TOML"))
+        let wrong = |wrong: WrongLine| Error::usage(format!("{}: {}", wrong.path, wrong.what));
+        Dialect::with(&text.parse().map_err(wrong)?)
     }
 
     #[test]

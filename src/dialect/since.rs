@@ -1,9 +1,9 @@
 //! Writes the moment since which a list is asked for changes.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Describes how a moment is written in a list's filter by the last change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SinceForm {
     /// `"2024-03-05T08:09:10Z"`

@@ -4,148 +4,207 @@
 
 use toml::{Table, Value};
 
-use crate::dialect::lay_over;
+use crate::clock::{days_since, now};
+use crate::dialect::{DialectLayer, Layer as _, ListLayer, SingleRecordLayer, WrongLine};
 use crate::discovery::check_paging::Proof;
-use crate::streams::{DateForm, Stream};
+use crate::streams::Stream;
 
 /// A remembered part of the dialect: the token, or one stream.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SavedPart {
     /// `token`, or a stream's name.
     pub name: String,
-    /// The lines to lay over the shipped dialect, and the keys of the memory beside them.
-    pub table: Table,
+    /// The layer above the shipped dialect.
+    pub layer: DialectLayer,
+    /// When the server was found not to have it.
+    absent: Option<String>,
+    /// No rows have shown yet that it is right.
+    is_unproven: bool,
+    /// When the schema was last read for further fields.
+    extra_as_of: Option<String>,
+    /// When the server was found to have no query of single records.
+    no_single_records_as_of: Option<String>,
+    /// The notes that every run is to show.
+    notes: Vec<String>,
+    /// What answers have shown of a filter by the last change.
+    since_shown: Option<SinceShown>,
+}
+
+/// What answers have shown of a filter by the last change.
+#[derive(Debug, Clone, PartialEq)]
+struct SinceShown {
+    filter: String,
+    is_obeyed: bool,
+    as_of: String,
 }
 
 impl SavedPart {
+    /// Returns a part of which nothing is remembered yet but this.
+    pub fn new(name: impl Into<String>, layer: DialectLayer) -> SavedPart {
+        SavedPart { name: name.into(), layer, ..SavedPart::default() }
+    }
+
     /// Returns a list that the server does not have, as of today.
     pub(in crate::discovery) fn absent(stream: Stream) -> SavedPart {
-        let table = Table::from_iter([(ABSENT.to_owned(), Value::String(crate::clock::now()))]);
-        SavedPart { name: stream.name().into(), table }
+        SavedPart { name: stream.name().into(), absent: Some(now()), ..SavedPart::default() }
+    }
+
+    /// Returns an empty part of a stream that no rows have proven yet.
+    pub fn unproven(stream: Stream) -> SavedPart {
+        SavedPart { name: stream.name().into(), is_unproven: true, ..SavedPart::default() }
     }
 
     /// Returns whether the server lacked it so recently that it is not looked for again.
     pub fn is_absent(&self) -> bool {
-        let since = self.table.get(ABSENT).and_then(Value::as_str);
-        since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
+        is_recent(self.absent.as_ref(), LOOKED_FOR_AGAIN)
     }
 
     /// Returns whether rows have shown that it is right.
     pub fn is_proven(&self) -> bool {
-        !self.table.contains_key(ABSENT) && !self.table.contains_key(UNPROVEN)
+        self.absent.is_none() && !self.is_unproven
     }
 
     /// Returns whether a run can use it without asking anything first. `collect` says whether the run
     /// selects further fields.
     pub fn is_known(&self, collect: bool) -> bool {
-        let looked = self.table.get(EXTRA_AS_OF).and_then(Value::as_str).and_then(crate::clock::days_since);
-        let fresh = looked.is_some_and(|days| days < LOOKED_FOR_FIELDS_AGAIN);
-        (self.is_proven() && (!collect || fresh)) || self.is_absent()
+        let is_fresh = is_recent(self.extra_as_of.as_ref(), LOOKED_FOR_FIELDS_AGAIN);
+        (self.is_proven() && (!collect || is_fresh)) || self.is_absent()
     }
 
     /// Adds the further fields that the schema shows, as of today. `fields` is `None` if the schema does not show
     /// the stream's type.
-    pub(in crate::discovery) fn with_extra(mut self, stream: Stream, fields: Option<&[String]>) -> SavedPart {
+    pub(in crate::discovery) fn with_extra(mut self, stream: Stream, fields: Option<Vec<String>>) -> SavedPart {
         if let Some(fields) = fields {
-            let names = fields.iter().map(|f| Value::String(f.clone())).collect();
-            lay_over(&mut self.table, &of_stream(stream, "extra", Value::Array(names)));
+            self.layer.stream_mut(stream).extra = Some(fields);
         }
-        self.table.insert(EXTRA_AS_OF.into(), Value::String(crate::clock::now()));
+        self.extra_as_of = Some(now());
         self
     }
 
     /// Adds the notes that every run is to show.
     pub(in crate::discovery) fn with_notes(mut self, notes: &[String]) -> SavedPart {
         if !notes.is_empty() {
-            let notes = notes.iter().map(|note| Value::String(note.clone())).collect();
-            self.table.insert(NOTES.into(), Value::Array(notes));
+            self.notes = notes.to_vec();
         }
         self
     }
 
     /// Returns the notes that a run is to show.
     pub fn notes(&self) -> Vec<String> {
-        let notes = self.table.get(NOTES).and_then(Value::as_array).into_iter().flatten();
-        notes.filter_map(Value::as_str).map(str::to_owned).collect()
-    }
-
-    /// Returns its lines in the form of `[source.dialect]`, without the keys of the memory.
-    pub fn dialect_lines(&self) -> Table {
-        let mut table = self.table.clone();
-        for key in [ABSENT, UNPROVEN, EXTRA_AS_OF, NO_ONE, NOTES, SINCE] {
-            table.remove(key);
-        }
-        table
-    }
-
-    /// Returns an empty part of a stream that no rows have proven yet.
-    pub fn unproven(stream: Stream) -> SavedPart {
-        let table = Table::from_iter([(UNPROVEN.to_owned(), Value::Boolean(true))]);
-        SavedPart { name: stream.name().into(), table }
+        self.notes.clone()
     }
 
     /// Adds the query of single records. `None` notes that there is none, as of today.
     #[must_use]
-    pub fn with_one(mut self, one: Option<&Table>) -> SavedPart {
+    pub fn with_one(mut self, stream: Stream, one: Option<SingleRecordLayer>) -> SavedPart {
         match one {
             Some(one) => {
-                self.table.remove(NO_ONE);
-                lay_over(&mut self.table, one);
+                self.no_single_records_as_of = None;
+                self.lay_over_one(stream, one);
             }
-            None => drop(self.table.insert(NO_ONE.into(), Value::String(crate::clock::now()))),
+            None => self.no_single_records_as_of = Some(now()),
         }
         self
+    }
+
+    /// Lays a query of single records over the one that is remembered.
+    pub(in crate::discovery) fn lay_over_one(&mut self, stream: Stream, one: SingleRecordLayer) {
+        let part = crate::dialect::StreamLayer { one: Some(one), ..Default::default() };
+        self.layer.merge(DialectLayer::of_stream(stream, part));
     }
 
     /// Returns whether answers have shown that the server obeys this filter by the last change. Returns `None` if
     /// that is not known, or if the answers that showed the contrary are too old.
     pub fn obeys(&self, filter: &str) -> Option<bool> {
-        let shown = self.table.get(SINCE)?.as_table()?;
-        let as_of = crate::clock::days_since(shown.get("as_of")?.as_str()?)?;
-        let obeyed = shown.get("obeyed")?.as_bool()?;
-        let same = shown.get("filter")?.as_str()? == filter;
-        (same && (obeyed || as_of < LOOKED_FOR_AGAIN)).then_some(obeyed)
+        let shown = self.since_shown.as_ref().filter(|shown| shown.filter == filter)?;
+        let is_recent = days_since(&shown.as_of)? < LOOKED_FOR_AGAIN;
+        (shown.is_obeyed || is_recent).then_some(shown.is_obeyed)
     }
 
     /// Adds what answers have shown of a filter, as of today.
     #[must_use]
-    pub fn with_obeyed(mut self, filter: &str, obeyed: bool) -> SavedPart {
-        let shown = Table::from_iter([
-            ("filter".to_owned(), Value::String(filter.into())),
-            ("obeyed".to_owned(), Value::Boolean(obeyed)),
-            ("as_of".to_owned(), Value::String(crate::clock::now())),
-        ]);
-        self.table.insert(SINCE.into(), Value::Table(shown));
+    pub fn with_obeyed(mut self, filter: &str, is_obeyed: bool) -> SavedPart {
+        self.since_shown = Some(SinceShown { filter: filter.into(), is_obeyed, as_of: now() });
         self
     }
 
     /// Returns whether no query of single records was found, so recently that it is not looked for again.
     pub fn lacks_single_record(&self) -> bool {
-        let since = self.table.get(NO_ONE).and_then(Value::as_str);
-        since.and_then(crate::clock::days_since).is_some_and(|days| days < LOOKED_FOR_AGAIN)
+        is_recent(self.no_single_records_as_of.as_ref(), LOOKED_FOR_AGAIN)
     }
 
     /// Returns the part with what rows have shown laid over it.
     #[must_use]
     pub fn shown(&self, stream: Stream, proof: &Proof) -> SavedPart {
-        let mut table = self.table.clone();
-        table.remove(ABSENT);
-        table.remove(UNPROVEN);
+        let mut part = SavedPart { name: stream.name().into(), absent: None, ..self.clone() };
+        part.is_unproven = proof.rows == 0;
+        let of_stream = part.layer.stream_mut(stream);
         if let Some(page_from) = proof.page_from {
-            let list = Table::from_iter([("page_from".to_owned(), Value::Integer(page_from.into()))]);
-            lay_over(&mut table, &of_stream(stream, "list", Value::Table(list)));
+            of_stream.list.get_or_insert_with(ListLayer::default).page_from = Some(page_from);
         }
         if let Some(date) = proof.date {
-            let form = Value::String(name_of(date).into());
-            lay_over(&mut table, &of_stream(stream, "date", form.clone()));
+            of_stream.date = Some(date);
             // Streams that have shown no form use this one.
-            table.insert("date".into(), form);
+            part.layer.date = Some(date);
         }
-        if proof.rows == 0 {
-            table.insert(UNPROVEN.into(), Value::Boolean(true));
-        }
-        SavedPart { name: stream.name().into(), table }
+        part
     }
+
+    /// Reads a part as [`SavedPart::text`] writes it. `Err` says what is wrong.
+    pub fn read(name: String, text: &str) -> Result<SavedPart, String> {
+        let mut table: Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
+        let mut take = |key: &str| table.remove(key);
+        let moment = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
+        let notes = take(NOTES);
+        let notes = notes.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let since_shown = take(SINCE).and_then(|shown| {
+            let text = |key: &str| Some(shown.get(key)?.as_str()?.to_owned());
+            let is_obeyed = shown.get("obeyed")?.as_bool()?;
+            Some(SinceShown { filter: text("filter")?, is_obeyed, as_of: text("as_of")? })
+        });
+        let part = SavedPart {
+            name,
+            absent: moment(take(ABSENT)),
+            is_unproven: take(UNPROVEN).is_some(),
+            extra_as_of: moment(take(EXTRA_AS_OF)),
+            no_single_records_as_of: moment(take(NO_ONE)),
+            notes: notes.filter_map(Value::as_str).map(str::to_owned).collect(),
+            since_shown,
+            layer: DialectLayer::default(),
+        };
+        let layer = DialectLayer::read(table).map_err(|WrongLine { path, what }| format!("{path}: {what}"))?;
+        Ok(SavedPart { layer, ..part })
+    }
+
+    /// Returns the part as TOML: its layer in the form of `[source.dialect]`, and beside that the keys of the memory.
+    pub fn text(&self) -> String {
+        let mut table = self.layer.lines();
+        let mut put = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                table.insert(key.to_owned(), value);
+            }
+        };
+        put(ABSENT, self.absent.clone().map(Value::String));
+        put(UNPROVEN, self.is_unproven.then_some(Value::Boolean(true)));
+        put(EXTRA_AS_OF, self.extra_as_of.clone().map(Value::String));
+        put(NO_ONE, self.no_single_records_as_of.clone().map(Value::String));
+        let notes = self.notes.iter().cloned().map(Value::String).collect();
+        put(NOTES, (!self.notes.is_empty()).then_some(Value::Array(notes)));
+        let shown = self.since_shown.as_ref().map(|shown| {
+            Value::Table(Table::from_iter([
+                ("filter".to_owned(), Value::String(shown.filter.clone())),
+                ("obeyed".to_owned(), Value::Boolean(shown.is_obeyed)),
+                ("as_of".to_owned(), Value::String(shown.as_of.clone())),
+            ]))
+        });
+        put(SINCE, shown);
+        table.to_string()
+    }
+}
+
+/// Returns whether something was found within so many days.
+fn is_recent(as_of: Option<&String>, days: i64) -> bool {
+    as_of.and_then(|as_of| days_since(as_of)).is_some_and(|passed| passed < days)
 }
 
 const ABSENT: &str = "absent";
@@ -159,18 +218,38 @@ const LOOKED_FOR_FIELDS_AGAIN: i64 = 7;
 /// The days after which a missing list, or a missing query of single records, is looked for again.
 const LOOKED_FOR_AGAIN: i64 = 30;
 
-/// Returns the table `streams.NAME.KEY = VALUE`.
-pub(in crate::discovery) fn of_stream(stream: Stream, key: &str, value: Value) -> Table {
-    let part = Table::from_iter([(key.to_owned(), value)]);
-    let streams = Table::from_iter([(stream.name().to_owned(), Value::Table(part))]);
-    Table::from_iter([("streams".to_owned(), Value::Table(streams))])
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::DateForm;
 
-/// Returns the dialect's word for a form of dates.
-pub fn name_of(date: DateForm) -> &'static str {
-    match date {
-        DateForm::Iso8601 => "iso8601",
-        DateForm::EpochMs => "epoch_ms",
-        DateForm::EpochS => "epoch_s",
+    #[test]
+    fn a_part_is_read_as_it_was_written() {
+        let proof = Proof { page_from: Some(0), date: Some(DateForm::EpochMs), rows: 2, ..Proof::default() };
+        let one = SingleRecordLayer { operation: Some("contact".into()), ..SingleRecordLayer::default() };
+        let all = SavedPart::unproven(Stream::Contacts)
+            .shown(Stream::Contacts, &proof)
+            .with_extra(Stream::Contacts, Some(vec!["externalRef".into()]))
+            .with_notes(&["a note".to_owned()])
+            .with_one(Stream::Contacts, Some(one))
+            .with_obeyed("updatedAfter", false);
+        let none = SavedPart::unproven(Stream::Messages).with_one(Stream::Messages, None);
+        for part in [all, none, SavedPart::absent(Stream::Channels)] {
+            assert_eq!(SavedPart::read(part.name.clone(), &part.text()), Ok(part));
+        }
+    }
+
+    /// A mirror that an older version wrote has these lines.
+    #[test]
+    fn the_keys_of_the_memory_have_the_names_that_are_stored() {
+        let text = "absent = \"2026-01-01T00:00:00Z\"\nunproven = true\nextra_as_of = \"2026-01-02T00:00:00Z\"\n\
+            no_single_records_as_of = \"2026-01-03T00:00:00Z\"\nnotes = [\"a\"]\ndate = \"epoch_s\"\n\
+            [since_shown]\nfilter = \"f\"\nobeyed = true\nas_of = \"2026-01-04T00:00:00Z\"\n\
+            [streams.contacts.list]\npage_from = 0\n";
+        let part = SavedPart::read("contacts".into(), text).expect("a part");
+        assert_eq!((part.is_proven(), part.notes(), part.obeys("f")), (false, vec!["a".to_owned()], Some(true)));
+        assert_eq!(part.layer.date, Some(DateForm::EpochS));
+        let written: Table = part.text().parse().expect("TOML");
+        assert_eq!(written, text.parse::<Table>().expect("TOML"));
     }
 }

@@ -1,6 +1,7 @@
 use super::super::query::{Select, Start};
 use super::super::response_names::{ResponseNames, operations};
 use super::*;
+use crate::dialect::DialectLayer;
 use crate::streams::Stream;
 
 fn rules() -> PerStream<Volatile> {
@@ -8,7 +9,7 @@ fn rules() -> PerStream<Volatile> {
 }
 
 fn dialect() -> Dialect {
-    Dialect::with(&toml::Table::new()).expect("shipped")
+    Dialect::with(&DialectLayer::default()).expect("shipped")
 }
 
 fn contacts() -> Vec<Question> {

@@ -14,7 +14,7 @@ mod whatsapp_business_templates;
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::per_stream::{Dates, PerStream};
 
@@ -50,7 +50,7 @@ impl ColumnKind {
 }
 
 /// How the API writes a `Date` (undocumented).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DateForm {
     /// `2024-03-05T08:09:10.123Z`
@@ -59,6 +59,17 @@ pub enum DateForm {
     EpochMs,
     /// Seconds since 1970, as a number or as numeric text.
     EpochS,
+}
+
+impl DateForm {
+    /// Returns the dialect's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            DateForm::Iso8601 => "iso8601",
+            DateForm::EpochMs => "epoch_ms",
+            DateForm::EpochS => "epoch_s",
+        }
+    }
 }
 
 /// One documented field of an entity.

@@ -2,10 +2,8 @@
 //! mirror does not remember is settled and proven by asking, and then remembered, so that a second run makes no
 //! request for it.
 
-use toml::Table;
-
 use super::{Context, DialectSettings, limits};
-use crate::dialect::{Dialect, Paging, lay_over, with_job};
+use crate::dialect::{Dialect, DialectLayer, Layer as _, ListLayer, Paging};
 use crate::discovery::check_paging;
 use crate::discovery::negotiate::{Negotiation, NegotiationOutcome, SavedPart};
 use crate::error::{Error, Kind, Result};
@@ -39,7 +37,7 @@ pub async fn settle(
     source: &Source,
     mirror: &Mirror,
     endpoint: &str,
-    job: &Table,
+    job: &DialectLayer,
     streams: &[Stream],
 ) -> Result<KnownAtStart> {
     limits::recall(source, mirror, endpoint).await?;
@@ -95,7 +93,7 @@ pub async fn again(
     source: &Source,
     mirror: &Mirror,
     endpoint: &str,
-    job: &Table,
+    job: &DialectLayer,
     stream: Stream,
 ) -> Result<Option<Vec<String>>> {
     let remembered = recall(mirror, endpoint).await?;
@@ -133,7 +131,7 @@ pub async fn make_sure(context: &Context, stream: Stream, partition: &str) -> Re
     }
     source.note_paging_settled(stream);
     let remembered = recall(&context.mirror, endpoint).await?.into_iter().find(|part| part.name == stream.name());
-    let part = remembered.unwrap_or_else(|| SavedPart { name: stream.name().into(), table: Table::new() });
+    let part = remembered.unwrap_or_else(|| SavedPart::new(stream.name(), DialectLayer::default()));
     let outcome = NegotiationOutcome { parts: vec![part.shown(stream, &proof)], ..NegotiationOutcome::default() };
     keep(source, &context.mirror, endpoint, &outcome).await
 }
@@ -156,7 +154,7 @@ pub async fn recount(context: &Context, stream: Stream, began: u32) -> Result<bo
     if page_from == 0 {
         source.count_from(stream, 1);
         let remembered = recall(&context.mirror, endpoint).await?.into_iter().find(|part| part.name == stream.name());
-        let part = remembered.unwrap_or_else(|| SavedPart { name: stream.name().into(), table: Table::new() });
+        let part = remembered.unwrap_or_else(|| SavedPart::new(stream.name(), DialectLayer::default()));
         let counted = check_paging::Proof { page_from: Some(1), rows: 1, ..check_paging::Proof::default() };
         let outcome = NegotiationOutcome { parts: vec![part.shown(stream, &counted)], ..NegotiationOutcome::default() };
         keep(source, &context.mirror, endpoint, &outcome).await?;
@@ -191,17 +189,17 @@ pub async fn single_records<'c>(
         None => asked.insert(Negotiation::new(source, job, &remembered)?),
     };
     let one = negotiation.one(stream, there).await?;
-    let part = part.unwrap_or_else(|| SavedPart::unproven(stream)).with_one(one.as_ref());
+    let has_one = one.is_some();
+    let part = part.unwrap_or_else(|| SavedPart::unproven(stream)).with_one(stream, one);
     keep(source, &context.mirror, endpoint, &NegotiationOutcome { parts: vec![part], ..NegotiationOutcome::default() })
         .await?;
-    Ok(Some(one.is_some()))
+    Ok(Some(has_one))
 }
 
 /// Returns whether the job itself says where pages begin. Its word overrules what is found out.
-fn names_page_from(job: &Table, stream: Stream) -> bool {
-    let names = |table: &Table| table.get("list").is_some_and(|list| list.get("page_from").is_some());
-    let own = job.get("streams").and_then(|s| s.get(stream.name())).and_then(toml::Value::as_table);
-    names(job) || own.is_some_and(names)
+fn names_page_from(job: &DialectLayer, stream: Stream) -> bool {
+    let names = |list: Option<&ListLayer>| list.is_some_and(|list| list.page_from.is_some());
+    names(job.list.as_ref()) || names(job.stream(stream).and_then(|own| own.list.as_ref()))
 }
 
 fn told(outcome: &NegotiationOutcome) -> Vec<String> {
@@ -247,12 +245,12 @@ pub fn recall_read_only(connection: &rusqlite::Connection, endpoint: &str) -> Re
 }
 
 /// Returns how the API writes each stream's moments, by what is remembered and what the job says.
-pub fn dates(remembered: &[SavedPart], job: &toml::Table) -> Result<Dates> {
-    let mut settled = toml::Table::new();
+pub fn dates(remembered: &[SavedPart], job: &DialectLayer) -> Result<Dates> {
+    let mut settled = DialectLayer::default();
     for part in remembered {
-        lay_over(&mut settled, &part.dialect_lines());
+        settled.merge(part.layer.clone());
     }
-    Ok(Dialect::with(&with_job(&settled, job))?.dates())
+    Ok(Dialect::with(&settled.with_job(job))?.dates())
 }
 
 /// Returns whether the server was found not to have a stream.
@@ -264,16 +262,14 @@ fn parts(rows: Vec<(String, String)>) -> Result<Vec<SavedPart>> {
     rows.into_iter()
         .filter(|(name, _)| name != limits::PART)
         .map(|(name, settled)| {
-            let table = settled.parse().map_err(|e| {
-                Error::new(Kind::MirrorCorrupt, format!("the mirror's memory of `{name}` is not readable: {e}"))
-            })?;
-            Ok(SavedPart { name, table })
+            let unreadable = |why| format!("the mirror's memory of `{name}` is not readable: {why}");
+            SavedPart::read(name.clone(), &settled).map_err(|why| Error::new(Kind::MirrorCorrupt, unreadable(why)))
         })
         .collect()
 }
 
 async fn keep(source: &Source, mirror: &Mirror, endpoint: &str, outcome: &NegotiationOutcome) -> Result<()> {
-    let parts: Vec<(String, String)> = outcome.parts.iter().map(|p| (p.name.clone(), p.table.to_string())).collect();
+    let parts: Vec<(String, String)> = outcome.parts.iter().map(|p| (p.name.clone(), p.text())).collect();
     let (endpoint, dates) = (endpoint.to_owned(), source.dialect().dates());
     mirror
         .call(move |w| {

@@ -32,6 +32,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::delete_limit::Deletes;
+use crate::dialect::DialectLayer;
 use crate::mirror::checkpoint::Lane;
 use crate::mirror::rounds::Begun;
 use crate::mirror::store::Mirror;
@@ -97,7 +98,7 @@ pub struct DialectSettings {
     /// The address of the API.
     pub endpoint: String,
     /// The job's own `[source.dialect]`.
-    pub job: toml::Table,
+    pub job: Box<DialectLayer>,
     /// The lock for settling. Each settling starts from what is remembered, so two at once would undo each other's
     /// work.
     pub turn: Arc<tokio::sync::Mutex<()>>,

@@ -6,16 +6,16 @@
 //! that a run may learn while it reads (where pages begin, how moments are written) counts only as the job's own
 //! lines say it. Otherwise the next run would take what was learnt for a changed setting.
 
-use toml::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Context;
+use crate::dialect::{DialectLayer, ListLayer, lines_of};
 use crate::error::{Result, quote};
 use crate::mirror::anew::{self, ContinuedRound};
 use crate::mirror::settings::{self, AskedWith, Bearing, Setting, SettingChange};
 use crate::record::volatile::Volatile;
 use crate::source::Source;
-use crate::streams::Stream;
+use crate::streams::{DateForm, Stream};
 use crate::sync::incremental::skip;
 
 /// Settings of a job that no dialect holds.
@@ -36,7 +36,7 @@ const CLAIMS: [&str; 2] = ["total", "has_next"];
 /// `[source.dialect]`.
 pub fn of_streams(
     source: &Source,
-    job: &toml::Table,
+    job: &DialectLayer,
     terms: ReadingTerms,
     streams: &[Stream],
 ) -> Result<Vec<(AskedWith, bool)>> {
@@ -45,7 +45,7 @@ pub fn of_streams(
 }
 
 /// Returns what a stream is asked with.
-fn asked_with(source: &Source, job: &toml::Table, terms: ReadingTerms, stream: Stream) -> Result<AskedWith> {
+fn asked_with(source: &Source, job: &DialectLayer, terms: ReadingTerms, stream: Stream) -> Result<AskedWith> {
     let dialect = source.dialect();
     let part = dialect.stream(stream)?;
     let list = &part.list;
@@ -86,20 +86,21 @@ fn fingerprint<'t>(texts: impl IntoIterator<Item = &'t str>) -> i64 {
 }
 
 /// Returns the lines of the job itself under these keys of a stream's list.
-fn own_lines(job: &toml::Table, stream: Stream, keys: &[&str]) -> Vec<String> {
-    let every = job.get("list");
-    let own = job.get("streams").and_then(|streams| streams.get(stream.name())).and_then(|part| part.get("list"));
+fn own_lines(job: &DialectLayer, stream: Stream, keys: &[&str]) -> Vec<String> {
+    let of_list = |list: Option<&ListLayer>| list.map(lines_of).unwrap_or_default();
+    let every = of_list(job.list.as_ref());
+    let own = of_list(job.stream(stream).and_then(|own| own.list.as_ref()));
     let line = |key: &&str| {
-        let value = own.and_then(|list| list.get(*key)).or_else(|| every.and_then(|list| list.get(*key)))?;
+        let value = own.get(*key).or_else(|| every.get(*key))?;
         Some(format!("{key} = {value}"))
     };
     keys.iter().filter_map(line).collect()
 }
 
 /// Returns how the job itself says that a stream's moments are written, or an empty text if it does not.
-fn own_date(job: &toml::Table, stream: Stream) -> &str {
-    let own = job.get("streams").and_then(|streams| streams.get(stream.name())).and_then(|part| part.get("date"));
-    own.or_else(|| job.get("date")).and_then(Value::as_str).unwrap_or_default()
+fn own_date(job: &DialectLayer, stream: Stream) -> &'static str {
+    let own = job.stream(stream).and_then(|own| own.date);
+    own.or(job.date).map_or("", DateForm::word)
 }
 
 /// Begins again, after a stream was settled again in mid-run, what was read of it with other settings.

@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use qpien_sync::dialect::Dialect;
+use qpien_sync::dialect::{Dialect, DialectLayer};
 use qpien_sync::discovery::infer::{self, Open, Settled};
 use qpien_sync::discovery::introspect;
 use qpien_sync::discovery::schema::Schema;
@@ -42,9 +42,9 @@ fn served(seed: u64, work: &Work, sdl: &str) -> Sandbox {
 }
 
 fn settled_list(schema: &Schema, stream: Stream) -> Result<Expected, String> {
-    let Settled { table, open, .. } =
-        infer::stream(schema, stream, &toml::Table::new()).ok_or_else(|| format!("nothing lists {stream}"))?;
-    let dialect = Dialect::with(&table).map_err(|e| e.to_string())?;
+    let Settled { layer, open, .. } =
+        infer::stream(schema, stream, &DialectLayer::default()).ok_or_else(|| format!("nothing lists {stream}"))?;
+    let dialect = Dialect::with(&layer).map_err(|e| e.to_string())?;
     let part = dialect.stream(stream).map_err(|e| e.to_string())?;
     Ok(Expected {
         operation: part.operation.clone(),
@@ -69,8 +69,8 @@ fn unknown(open: &[Open]) -> Vec<&'static str> {
 }
 
 fn settled_token(schema: &Schema) -> Result<Token, String> {
-    let Settled { table, open, .. } = infer::token(schema, &toml::Table::new());
-    let token = Dialect::with(&table).map_err(|e| e.to_string())?.token;
+    let Settled { layer, open, .. } = infer::token(schema, &DialectLayer::default());
+    let token = Dialect::with(&layer).map_err(|e| e.to_string())?.token;
     Ok(Token {
         operation: token.operation,
         input: token.input,

@@ -29,13 +29,18 @@ pub fn line(
     settled.extend(there().filter(told).map(Stream::name));
     let (mut proven, mut given, mut assumed) = (Vec::new(), Vec::new(), Vec::new());
     for name in std::iter::once(TOKEN).chain(there().map(Stream::name)) {
-        let spelled = || settings.spelled.get("streams").and_then(|streams| streams.get(name)).is_some();
+        let own = &settings.spelled;
+        let spelled = if name == TOKEN {
+            own.token.is_some()
+        } else {
+            Stream::named(name).is_some_and(|s| own.stream(s).is_some())
+        };
         if settled.contains(&name) {
             continue;
         }
         if remembered.iter().any(|part| part.name == name && part.is_proven()) {
             proven.push(name);
-        } else if settings.spelled.contains_key(name) || spelled() {
+        } else if spelled {
             given.push(name);
         } else {
             assumed.push(name);

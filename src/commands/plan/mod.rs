@@ -136,7 +136,8 @@ async fn settled(
     };
     let known = |s: &Stream| remembered.iter().any(|p| p.name == s.name() && p.is_known(source.is_collecting()));
     let unknown: Vec<Stream> = settings.streams.iter().copied().filter(|s| !known(s)).collect();
-    let outcome = Negotiation::new(source, &settings.spelled, &remembered)?.settle(&unknown).await?;
+    let negotiation = Negotiation::new(source, &settings.spelled, &remembered)?;
+    let outcome = Box::pin(negotiation.settle(&unknown)).await?;
     dialect::refuse_open(&outcome)?;
     let absent = |s: &Stream| {
         outcome.absent.contains(s) || remembered.iter().any(|part| part.name == s.name() && part.is_absent())

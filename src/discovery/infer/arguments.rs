@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::dialect::SinceForm;
 use crate::discovery::infer::values::complete_value;
 use crate::discovery::names::{ARGUMENTS, Role, SINCE, folded};
 use crate::discovery::schema::{Argument, Schema, Type, TypeRef};
@@ -128,8 +129,8 @@ pub struct Since {
     pub path: String,
     /// The name of the type that it takes.
     pub ty: String,
-    /// The dialect's word for the way in which a moment of that type is written.
-    pub form: &'static str,
+    /// The way in which a moment of that type is written.
+    pub form: SinceForm,
 }
 
 /// Returns the likeliest argument that selects what changed since a moment. The argument must be optional, and giving
@@ -170,9 +171,9 @@ fn filters(
             let form = match ty {
                 "" | "Boolean" | "ID" => return,
                 // A 32-bit integer is too small for milliseconds.
-                "Int" => "seconds",
-                "Float" | "Long" | "BigInt" | "Int64" => "milliseconds",
-                _ => "iso8601",
+                "Int" => SinceForm::Seconds,
+                "Float" | "Long" | "BigInt" | "Int64" => SinceForm::Milliseconds,
+                _ => SinceForm::Iso8601,
             };
             let names = [folded(&argument.name), folded(&format!("{holder}{}", argument.name))];
             if let Some(rank) = SINCE.iter().position(|known| names.contains(&folded(known))) {
@@ -272,11 +273,11 @@ mod tests {
             since(&schema, &[argument("page", "Int"), argument(name, ty)], &["page"]).map(|s| (s.path, s.form))
         };
         let found = |path: &str, form| Some((path.to_owned(), form));
-        assert_eq!(of("updatedAfter", "DateTime"), found("updatedAfter", "iso8601"));
-        assert_eq!(of("modified_since", "String"), found("modified_since", "iso8601"));
-        assert_eq!(of("changedSince", "Int"), found("changedSince", "seconds"));
-        assert_eq!(of("changedSince", "Float"), found("changedSince", "milliseconds"));
-        assert_eq!(of("where", "Where"), found("where.updatedAt.gte", "iso8601"));
+        assert_eq!(of("updatedAfter", "DateTime"), found("updatedAfter", SinceForm::Iso8601));
+        assert_eq!(of("modified_since", "String"), found("modified_since", SinceForm::Iso8601));
+        assert_eq!(of("changedSince", "Int"), found("changedSince", SinceForm::Seconds));
+        assert_eq!(of("changedSince", "Float"), found("changedSince", SinceForm::Milliseconds));
+        assert_eq!(of("where", "Where"), found("where.updatedAt.gte", SinceForm::Iso8601));
         for (name, ty) in [
             ("createdAfter", "DateTime"),
             ("updatedBefore", "DateTime"),

@@ -1,6 +1,5 @@
 //! Turns a schema into a dialect: which query lists which stream, how it is paged, what to select, and where the
-//! envelope holds what. The functions are pure. They take a schema and return a table in the form of a job's
-//! `[source.dialect]`, with the evidence for each part and with what stays open.
+//! envelope holds what. The functions are pure. They take a schema and return a layer of the dialect, with the evidence for each part and with what stays open.
 //!
 //! Types decide first (what a field returns, what an argument takes), and names only among what fits, because servers
 //! name things differently.
@@ -17,8 +16,7 @@ mod stream;
 mod unresolved;
 pub mod values;
 
-use toml::{Table, Value};
-
+use crate::dialect::DialectLayer;
 use crate::discovery::infer::arguments::{Needs, Since};
 pub use crate::discovery::infer::overrides::StreamOverrides;
 pub use crate::discovery::infer::stream::{entity_of, stream};
@@ -58,8 +56,8 @@ pub struct Finding {
 /// The result of settling one stream, or the token.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settled {
-    /// The lines to lay over the shipped dialect.
-    pub table: Table,
+    /// The layer above the shipped dialect.
+    pub layer: DialectLayer,
     /// The evidence, part by part.
     pub findings: Vec<Finding>,
     /// What could not be settled.
@@ -116,14 +114,6 @@ pub fn found_since(stream: Stream, since: &Since) -> Finding {
 /// Returns how sure a schema's word is.
 fn certainty(schema: &Schema) -> Certainty {
     if schema.whole { Certainty::Introspected } else { Certainty::Asked }
-}
-
-fn constants(needs: &Needs) -> Value {
-    Value::Table(needs.constants.iter().map(|(path, literal)| (path.clone(), text(literal))).collect())
-}
-
-fn text(value: &str) -> Value {
-    Value::String(value.to_owned())
 }
 
 #[cfg(all(test, feature = "sandbox"))]

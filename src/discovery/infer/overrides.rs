@@ -2,36 +2,35 @@
 
 use toml::{Table, Value};
 
-use crate::dialect::{IGNORABLE, IGNORE, field_name};
+use crate::dialect::{DialectLayer, IGNORABLE, IGNORE, field_name, lines_of};
 use crate::discovery::infer::unresolved::Open;
 use crate::discovery::infer::{arguments, entity};
 use crate::discovery::schema::{Field, Schema};
 use crate::streams::Stream;
 
 /// `[source.dialect.streams.NAME]` of a job file.
-pub struct StreamOverrides<'j> {
+pub struct StreamOverrides {
     stream: Stream,
-    own: Option<&'j Table>,
+    own: Table,
 }
 
 /// The keys whose values are paths in an answer.
 const MEMBERS: [&str; 8] = ["items", "total", "has_next", "next_cursor", "row_cursor", "success", "code", "message"];
 
-impl<'j> StreamOverrides<'j> {
+impl StreamOverrides {
     /// Returns a job's lines on this stream.
-    pub fn of(job: &'j Table, stream: Stream) -> StreamOverrides<'j> {
-        let own = job.get("streams").and_then(|streams| streams.get(stream.name())).and_then(Value::as_table);
-        StreamOverrides { stream, own }
+    pub fn of(job: &DialectLayer, stream: Stream) -> StreamOverrides {
+        StreamOverrides { stream, own: job.stream(stream).map(lines_of).unwrap_or_default() }
     }
 
-    fn value(&self, key: &str) -> Option<&'j Value> {
+    fn value(&self, key: &str) -> Option<&Value> {
         let (first, rest) = key.split_once('.').map_or((key, None), |(first, rest)| (first, Some(rest)));
-        let found = self.own?.get(first)?;
+        let found = self.own.get(first)?;
         rest.map_or(Some(found), |rest| found.get(rest))
     }
 
     /// Returns the text at a key, which may be `list.KEY`.
-    pub fn text(&self, key: &str) -> Option<&'j str> {
+    pub fn text(&self, key: &str) -> Option<&str> {
         self.value(key).and_then(Value::as_str)
     }
 
@@ -49,7 +48,7 @@ impl<'j> StreamOverrides<'j> {
     /// Returns all keys that the job has, for messages that cannot name a single one.
     pub fn keys(&self) -> Vec<String> {
         let list = self.value("list").and_then(Value::as_table).into_iter().flat_map(|t| t.keys());
-        let own = self.own.into_iter().flat_map(|t| t.keys()).filter(|key| *key != "list").cloned();
+        let own = self.own.keys().filter(|key| *key != "list").cloned();
         own.chain(list.map(|key| format!("list.{key}"))).collect()
     }
 

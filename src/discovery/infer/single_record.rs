@@ -1,8 +1,7 @@
 //! Finds the query of a single record: the root field that returns one record of a stream for its id. With such a
 //! query, a run can ask for a record that a walk no longer saw before it takes the record for deleted.
 
-use toml::{Table, Value};
-
+use crate::dialect::SingleRecordLayer;
 use crate::discovery::infer::entity;
 use crate::discovery::infer::list::leaf;
 use crate::discovery::names;
@@ -13,16 +12,16 @@ use crate::streams::Stream;
 /// The depth to which an envelope is searched.
 const DEPTH: usize = 3;
 
-/// Returns the query of one record, as the lines of `[streams.NAME.one]`, or `None` if the schema has no such query.
+/// Returns the query of one record, as `[streams.NAME.one]`, or `None` if the schema has no such query.
 /// A schema does not say how the server answers for a missing record, so `not_found` is learnt by asking.
-pub fn one(schema: &Schema, stream: Stream) -> Option<Table> {
-    let mut all: Vec<(f64, Table)> =
+pub fn one(schema: &Schema, stream: Stream) -> Option<SingleRecordLayer> {
+    let mut all: Vec<(f64, SingleRecordLayer)> =
         schema.fields(&schema.query).iter().filter_map(|f| read(schema, f, stream)).collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
-    all.into_iter().next().map(|(_, table)| table)
+    all.into_iter().next().map(|(_, one)| one)
 }
 
-fn read(schema: &Schema, field: &Field, stream: Stream) -> Option<(f64, Table)> {
+fn read(schema: &Schema, field: &Field, stream: Stream) -> Option<(f64, SingleRecordLayer)> {
     let id = argument(schema, &field.arguments, stream)?;
     let (item, entity) = record(schema, &field.ty, stream, &mut Vec::new())?;
     let noun = names::nouns(stream).iter().any(|noun| folded(&field.name).contains(&folded(noun)));
@@ -31,13 +30,14 @@ fn read(schema: &Schema, field: &Field, stream: Stream) -> Option<(f64, Table)> 
     } else {
         leaf(schema, schema.fields(&field.ty.name), names::SUCCESS, |ty| matches!(ty.name.as_str(), "Boolean" | ""))
     };
-    let mut table = Table::new();
-    for (key, value) in
-        [("operation", field.name.clone()), ("id", id), ("item", item), ("success", success.unwrap_or_default())]
-    {
-        table.insert(key.into(), Value::String(value));
-    }
-    Some((entity::fit(schema, &entity, stream) + if noun { 0.5 } else { 0.0 }, table))
+    let one = SingleRecordLayer {
+        operation: Some(field.name.clone()),
+        id: Some(id),
+        item: Some(item),
+        success: Some(success.unwrap_or_default()),
+        not_found: None,
+    };
+    Some((entity::fit(schema, &entity, stream) + if noun { 0.5 } else { 0.0 }, one))
 }
 
 /// Returns the path of the one argument that takes an id, if nothing else must be given.

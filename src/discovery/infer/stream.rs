@@ -1,14 +1,12 @@
 //! Settles one stream: the query that lists it, what to select, and which arguments to give.
 
-use toml::{Table, Value};
-
-use crate::dialect::StreamDialect;
+use crate::dialect::{DialectLayer, ListLayer, Paging, SinceForm, StreamDialect, StreamLayer};
 use crate::discovery::infer::entity::Selection;
 use crate::discovery::infer::list;
 use crate::discovery::infer::list::ListCandidate;
 use crate::discovery::infer::overrides::StreamOverrides;
 use crate::discovery::infer::unresolved::{Open, unfilled};
-use crate::discovery::infer::{Finding, Settled, arguments, certainty, constants, entity, text};
+use crate::discovery::infer::{Finding, Settled, arguments, certainty, entity};
 use crate::discovery::names;
 use crate::discovery::names::Role;
 use crate::discovery::schema::Schema;
@@ -16,21 +14,21 @@ use crate::streams::Stream;
 
 /// Settles one stream. Returns `None` if the schema has no query for it at all. If the job names a query, that one is
 /// used, whatever it lists. What the job's lines answer is not open, unless the schema shows that they are wrong.
-pub fn stream(schema: &Schema, stream: Stream, job: &Table) -> Option<Settled> {
+pub fn stream(schema: &Schema, stream: Stream, job: &DialectLayer) -> Option<Settled> {
     let own = StreamOverrides::of(job, stream);
     if let Some(open) = own.no_such_query(schema) {
         return Some(Settled { open: vec![open], ..Settled::default() });
     }
     let mut settled = settle(schema, stream, &own)?;
     settled.open.retain(|open| !open.is_answered(job));
-    let over = StreamOverrides::of(&settled.table, stream);
+    let over = StreamOverrides::of(&settled.layer, stream);
     let of = |key: &str| own.text(key).or_else(|| over.text(key)).unwrap_or_default();
     let wrong = own.wrong(schema, of("operation"), of("list.items"));
     settled.open.extend(wrong);
     Some(settled)
 }
 
-fn settle(schema: &Schema, stream: Stream, own: &StreamOverrides<'_>) -> Option<Settled> {
+fn settle(schema: &Schema, stream: Stream, own: &StreamOverrides) -> Option<Settled> {
     let candidates = list::candidates(schema, stream);
     let best = match own.text("operation") {
         Some(name) => list::named(schema, stream, name, own.text("list.items")),
@@ -47,9 +45,8 @@ fn settle(schema: &Schema, stream: Stream, own: &StreamOverrides<'_>) -> Option<
         evidence,
         certainty: certainty(schema),
     };
-    let mut table = Table::new();
-    table.insert("operation".into(), text(&best.field.name));
-    table.insert("drop".into(), Value::Array(Vec::new()));
+    let mut part =
+        StreamLayer { operation: Some(best.field.name.clone()), drop: Some(Vec::new()), ..StreamLayer::default() };
     settled.findings.push(finding(
         ".operation",
         best.field.name.clone(),
@@ -62,8 +59,8 @@ fn settle(schema: &Schema, stream: Stream, own: &StreamOverrides<'_>) -> Option<
     if own.text("operation").is_none() {
         others(schema, stream, &best, &mut settled);
     }
-    fields(schema, stream, &best, own, &mut settled, &mut table);
-    let parent = parent(schema, stream, &best, own, &mut table);
+    fields(schema, stream, &best, own, &mut settled, &mut part);
+    let parent = parent(schema, stream, &best, own, &mut part);
     settled.parent_optional = parent.as_ref().is_some_and(|(_, needed)| !needed);
     // An argument with a role, or one that the job gives, needs no constant.
     let roles = best.sorted.roles.iter().filter(|(role, _)| **role != Role::Parent || parent.is_some());
@@ -85,18 +82,17 @@ fn settle(schema: &Schema, stream: Stream, own: &StreamOverrides<'_>) -> Option<
     }
     settled.open.extend(unfilled(&best.field.name, &format!("{place}.list"), &needs.open));
     settled.tell_constants(stream.name(), &format!("{place}.list"), &needs);
-    let mut list = list_table(schema, &best);
+    let mut list = list_layer(schema, &best);
     let written: Vec<&str> = needs.constants.keys().map(String::as_str).chain(given.iter().copied()).collect();
     let since = crate::discovery::infer::since(schema, stream, &best.field.arguments, parent.is_some(), &written);
-    list.insert("since".into(), text(since.as_ref().map_or("", |since| &since.path)));
-    list.insert("since_form".into(), text(since.as_ref().map_or("iso8601", |since| since.form)));
+    list.since = Some(since.as_ref().map(|since| since.path.clone()).unwrap_or_default());
+    list.since_form = Some(since.as_ref().map_or(SinceForm::Iso8601, |since| since.form));
     settled.findings.extend(since.map(|since| crate::discovery::infer::found_since(stream, &since)));
-    list.insert("arguments".into(), constants(&needs));
+    list.arguments = Some(needs.constants);
     settled.open.extend(perhaps_paged(&best, &place, &list));
     settled.open.extend(paged_within(schema, &best, &place));
-    table.insert("list".into(), Value::Table(list));
-    let streams = Table::from_iter([(stream.name().to_owned(), Value::Table(table))]);
-    settled.table.insert("streams".into(), Value::Table(streams));
+    part.list = Some(list);
+    settled.layer = DialectLayer::of_stream(stream, part);
     Some(settled)
 }
 
@@ -136,9 +132,9 @@ fn fields(
     schema: &Schema,
     stream: Stream,
     best: &ListCandidate<'_>,
-    own: &StreamOverrides<'_>,
+    own: &StreamOverrides,
     settled: &mut Settled,
-    table: &mut Table,
+    part: &mut StreamLayer,
 ) {
     let place = format!("streams.{stream}");
     let Selection { fields, missing, unshown } = entity::selection(schema, &best.entity, stream);
@@ -165,7 +161,7 @@ fn fields(
             certainty: certainty(schema),
         });
     }
-    table.insert("fields".into(), Value::Array(fields.iter().map(|f| text(f)).collect()));
+    part.fields = Some(fields);
     settled.missing = missing;
     settled.unshown = unshown;
 }
@@ -176,15 +172,15 @@ fn parent(
     schema: &Schema,
     stream: Stream,
     best: &ListCandidate<'_>,
-    own: &StreamOverrides<'_>,
-    table: &mut Table,
+    own: &StreamOverrides,
+    part: &mut StreamLayer,
 ) -> Option<(String, bool)> {
     stream.definition().parent?;
     let written = own.text("parent").map(|path| (path.to_owned(), true));
     let parent = written.or_else(|| best.sorted.roles.get(&Role::Parent).cloned()).filter(|(path, _)| !path.is_empty());
     let list = parent.as_ref().and_then(|(path, _)| arguments::at(schema, &best.field.arguments, path));
-    table.insert("parent".into(), text(parent.as_ref().map_or("", |(path, _)| path)));
-    table.insert("parent_list".into(), Value::Boolean(list.is_some_and(|argument| argument.ty.list)));
+    part.parent = Some(parent.as_ref().map(|(path, _)| path.clone()).unwrap_or_default());
+    part.parent_list = Some(list.is_some_and(|argument| argument.ty.list));
     parent
 }
 
@@ -196,43 +192,44 @@ pub fn entity_of<'s>(schema: &'s Schema, part: &StreamDialect) -> Option<&'s str
 }
 
 /// Settles how a list is paged and where its envelope holds what.
-fn list_table(schema: &Schema, best: &ListCandidate<'_>) -> Table {
+fn list_layer(schema: &Schema, best: &ListCandidate<'_>) -> ListLayer {
     let members = list::members(schema, best);
     let role = |role: Role| best.sorted.roles.get(&role).map(|(path, _)| path.clone());
     let cursors = !members.next_cursor.is_empty() || !members.row_cursor.is_empty();
     let (paging, page) = match (role(Role::Page), role(Role::Offset), role(Role::Cursor)) {
-        (Some(page), _, _) => ("page", page),
-        (_, Some(offset), _) => ("offset", offset),
-        (_, _, Some(cursor)) if cursors => ("cursor", cursor),
-        _ => ("none", String::new()),
+        (Some(page), _, _) => (Paging::Page, page),
+        (_, Some(offset), _) => (Paging::Offset, offset),
+        (_, _, Some(cursor)) if cursors => (Paging::Cursor, cursor),
+        _ => (Paging::None, String::new()),
     };
-    let mut list = Table::new();
     // If no argument is known to page the list, a person may still say `cursor`, which needs these paths.
-    let by_cursor = |path: &String| if matches!(paging, "cursor" | "none") { text(path) } else { text("") };
-    list.insert("paging".into(), text(paging));
-    list.insert("assumed".into(), Value::Boolean(paging == "none" && !schema.whole));
-    list.insert("page".into(), text(&page));
-    list.insert("size".into(), text(&role(Role::Size).unwrap_or_default()));
-    list.insert("items".into(), text(&best.items));
-    list.insert("total".into(), text(&members.total));
-    list.insert("has_next".into(), text(&members.has_next));
-    list.insert("next_cursor".into(), by_cursor(&members.next_cursor));
-    list.insert("row_cursor".into(), by_cursor(&members.row_cursor));
-    list.insert("success".into(), text(&members.success));
-    list.insert("code".into(), text(&members.code));
-    list.insert("message".into(), text(&members.message));
-    list
+    let by_cursor = |path: String| if matches!(paging, Paging::Cursor | Paging::None) { path } else { String::new() };
+    ListLayer {
+        paging: Some(paging),
+        assumed: Some(paging == Paging::None && !schema.whole),
+        page: Some(page),
+        size: Some(role(Role::Size).unwrap_or_default()),
+        items: Some(best.items.clone()),
+        total: Some(members.total),
+        has_next: Some(members.has_next),
+        next_cursor: Some(by_cursor(members.next_cursor)),
+        row_cursor: Some(by_cursor(members.row_cursor)),
+        success: Some(members.success),
+        code: Some(members.code),
+        message: Some(members.message),
+        ..ListLayer::default()
+    }
 }
 
 /// Leaves a list open that no known argument pages, that still takes a number, and whose answers do not say where it
 /// ends. Its first page could otherwise pass for the whole list.
-fn perhaps_paged(best: &ListCandidate<'_>, place: &str, list: &Table) -> Option<Open> {
-    let told = |key: &str| list.get(key).and_then(Value::as_str).is_some_and(|path| !path.is_empty());
-    let unpaged = list.get("paging").and_then(Value::as_str) == Some("none");
+fn perhaps_paged(best: &ListCandidate<'_>, place: &str, list: &ListLayer) -> Option<Open> {
+    let told = |path: &Option<String>| path.as_ref().is_some_and(|path| !path.is_empty());
+    let unpaged = list.paging == Some(Paging::None);
     let mut numbers = best.sorted.numbers.iter().map(|(path, _)| path.as_str());
     let size = best.sorted.roles.get(&Role::Size).map(|(path, _)| path.as_str());
     let page = numbers.next();
-    if !unpaged || told("total") || told("has_next") || (page.is_none() && size.is_none()) {
+    if !unpaged || told(&list.total) || told(&list.has_next) || (page.is_none() && size.is_none()) {
         return None;
     }
     let taken: Vec<String> = page.into_iter().chain(size).chain(numbers.clone()).map(|n| format!("`{n}`")).collect();
@@ -265,7 +262,7 @@ fn paged_within(schema: &Schema, best: &ListCandidate<'_>, place: &str) -> Optio
 
 /// Leaves a stream open if the job names a query, or one has a usual name, but no list is known in its answer. Either
 /// a union hides the list, or the schema was learnt by probing and the members have names that no name list contains.
-fn rows_unknown(schema: &Schema, stream: Stream, own: &StreamOverrides<'_>) -> Option<Settled> {
+fn rows_unknown(schema: &Schema, stream: Stream, own: &StreamOverrides) -> Option<Settled> {
     let fields = schema.fields(&schema.query);
     let named = |name: String| fields.iter().find(|f| f.name == name);
     let field = match own.text("operation") {

@@ -3,7 +3,7 @@
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{ast, schema};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, DialectLayer, Layer as _};
 use crate::discovery::infer::*;
 use crate::discovery::schema::{Argument, Field, Type, TypeRef};
 use crate::streams::{ALL, Stream};
@@ -49,13 +49,13 @@ fn argument(a: &ast::InputValueDefinition) -> Argument {
 
 /// Returns the dialect that a schema settles to. Panics unless every part is settled.
 fn dialect(schema: &Schema, streams: &[Stream]) -> Dialect {
-    let mut table = token(schema, &Table::new()).table;
+    let mut layer = token(schema, &DialectLayer::default()).layer;
     for s in streams {
-        let settled = stream(schema, *s, &Table::new()).unwrap_or_else(|| panic!("nothing lists {s}"));
+        let settled = stream(schema, *s, &DialectLayer::default()).unwrap_or_else(|| panic!("nothing lists {s}"));
         assert_eq!(settled.open, [], "{s}");
-        crate::dialect::lay_over(&mut table, &settled.table);
+        layer.merge(settled.layer);
     }
-    Dialect::with(&table).expect("a dialect")
+    Dialect::with(&layer).expect("a dialect")
 }
 
 #[test]
@@ -66,11 +66,11 @@ fn a_filter_by_the_last_change_is_settled_for_lists_of_their_own() {
             .replace("getMessages(", "getMessages(updatedAfter: Date, ")
     };
     let of = |sdl: &str, s: Stream| {
-        let settled = stream(&of_sdl(sdl), s, &Table::new()).expect("settled");
-        let list = settled.table["streams"][s.name()]["list"].clone();
+        let settled = stream(&of_sdl(sdl), s, &DialectLayer::default()).expect("settled");
+        let list = settled.layer.stream(s).and_then(|part| part.list.clone()).expect("a list");
         let found = settled.findings.into_iter().find(|f| f.part.ends_with("list.since"));
-        let since = list["since"].as_str().expect("text").to_owned();
-        (since, list["since_form"].as_str().expect("text").to_owned(), found.map(|f| f.certainty))
+        let since = list.since.expect("text");
+        (since, list.since_form.expect("a form").word().to_owned(), found.map(|f| f.certainty))
     };
     let obeys = takes(sdl, "updatedAfter: Date,");
     let found = (String::from("updatedAfter"), String::from("iso8601"), Some(Certainty::Introspected));
@@ -83,7 +83,7 @@ fn a_filter_by_the_last_change_is_settled_for_lists_of_their_own() {
 #[test]
 fn the_shape_that_was_seen_settles_to_the_shipped_dialect() {
     let schema = of_sdl(include_str!("../../sandbox/dialects/default.graphql"));
-    let (found, shipped) = (dialect(&schema, &ALL), Dialect::with(&Table::new()).expect("shipped"));
+    let (found, shipped) = (dialect(&schema, &ALL), Dialect::with(&DialectLayer::default()).expect("shipped"));
     assert_eq!(format!("{:?}", found.token), format!("{:?}", shipped.token));
     for s in ALL {
         let (found, shipped) = (found.stream(s).expect("found"), shipped.stream(s).expect("shipped"));
@@ -174,22 +174,22 @@ fn a_strangers_schema_settles_by_what_its_fields_return_and_take() {
     let messages = d.stream(Stream::Messages).expect("messages");
     assert_eq!((messages.operation.as_str(), messages.list.items.as_str()), ("chatMessages", ""));
     assert_eq!((messages.parent.as_deref(), messages.list.page.as_str()), (Some("conversation"), "paging.skip"));
-    assert!(stream(&schema, Stream::Messages, &Table::new()).expect("messages").parent_optional);
+    assert!(stream(&schema, Stream::Messages, &DialectLayer::default()).expect("messages").parent_optional);
 }
 
 #[test]
 fn what_nothing_says_is_open_and_what_is_not_there_is_not_found() {
     let schema = of_sdl(&STRANGER.replace("tenant: String = \"x\"", "tenant: String!"));
-    let open = stream(&schema, Stream::Contacts, &Table::new()).expect("contacts").open;
+    let open = stream(&schema, Stream::Contacts, &DialectLayer::default()).expect("contacts").open;
     assert_eq!(open.len(), 1);
     assert!(open[0].what.contains("filter.tenant"), "{open:?}");
     assert_eq!(open[0].written(), "streams.contacts.list.arguments.\"filter.tenant\" = '\"...\"'");
-    assert_eq!(stream(&schema, Stream::CustomerPersons, &Table::new()), None);
-    let missing = stream(&schema, Stream::Contacts, &Table::new()).expect("contacts").missing;
+    assert_eq!(stream(&schema, Stream::CustomerPersons, &DialectLayer::default()), None);
+    let missing = stream(&schema, Stream::Contacts, &DialectLayer::default()).expect("contacts").missing;
     assert!(missing.contains(&"gender") && !missing.contains(&"createdAt"), "{missing:?}");
     let other = of_sdl("type Query { films: [Film] } type Film { title: String }");
-    assert!(!token(&other, &Table::new()).open.is_empty());
-    assert!(ALL.iter().all(|s| stream(&other, *s, &Table::new()).is_none()));
+    assert!(!token(&other, &DialectLayer::default()).open.is_empty());
+    assert!(ALL.iter().all(|s| stream(&other, *s, &DialectLayer::default()).is_none()));
 }
 
 #[test]
@@ -200,12 +200,12 @@ fn what_a_token_insists_on_is_filled_in_or_named() {
              enum Grant {{ PAIR }} type T {{ jwt: String }}"
         )
     };
-    let settled = token(&of_sdl(&sdl("")), &Table::new());
+    let settled = token(&of_sdl(&sdl("")), &DialectLayer::default());
     assert_eq!(settled.open, []);
-    let t = Dialect::with(&settled.table).expect("a dialect").token;
+    let t = Dialect::with(&settled.layer).expect("a dialect").token;
     assert_eq!((t.client_id_type.as_str(), t.client_secret_type.as_str()), ("ID!", "String!"));
     assert_eq!(t.arguments["grant"], "PAIR");
-    let open = token(&of_sdl(&sdl(", hours: Int!")), &Table::new()).open;
+    let open = token(&of_sdl(&sdl(", hours: Int!")), &DialectLayer::default()).open;
     assert_eq!(open.iter().map(Open::written).collect::<Vec<_>>(), ["token.arguments.\"hours\" = '...'"]);
 }
 
@@ -216,7 +216,7 @@ fn a_list_that_may_be_paged_by_something_nobody_knows_is_open_unless_its_end_is_
         let sdl = format!(
             "type Query {{ contacts{arguments}: Answer }} type Answer {{ docs: [Contact] {members} }} type Contact {{ {entity} }}"
         );
-        stream(&of_sdl(&sdl), Stream::Contacts, &Table::new()).expect("contacts").open
+        stream(&of_sdl(&sdl), Stream::Contacts, &DialectLayer::default()).expect("contacts").open
     };
     let lines = |arguments: &str| open(arguments, "").iter().map(Open::written).collect::<Vec<_>>();
     let list = |page: &str, size: &str| {
@@ -232,8 +232,7 @@ fn a_list_that_may_be_paged_by_something_nobody_knows_is_open_unless_its_end_is_
 fn the_query_of_one_record_is_found_by_what_it_takes_and_gives() {
     let shipped = |name: &str| of_sdl(crate::sandbox::shipped_sdl(name).expect("shipped"));
     let of = |schema: &Schema, s: Stream| {
-        single_record::one(schema, s)
-            .map(|t| ["operation", "id", "item", "success"].map(|k| t[k].as_str().unwrap_or("?").to_owned()))
+        single_record::one(schema, s).map(|t| [t.operation, t.id, t.item, t.success].map(Option::unwrap_or_default))
     };
     let default = shipped("default");
     let words = |w: [&str; 4]| Some(w.map(str::to_owned));
@@ -262,7 +261,7 @@ fn listing(queries: &str, more: &str) -> Schema {
     ))
 }
 
-fn job(lines: &str) -> Table {
+fn job(lines: &str) -> DialectLayer {
     lines.parse().expect("TOML")
 }
 
@@ -292,7 +291,7 @@ fn a_parent_that_is_a_list_is_given_as_one_and_no_constant_takes_its_place() {
     let of = |schema: &Schema, lines: &str| {
         let settled = stream(schema, Stream::Messages, &job(lines)).expect("messages");
         assert_eq!(settled.open, []);
-        let d = Dialect::with(&settled.table).expect("a dialect");
+        let d = Dialect::with(&settled.layer).expect("a dialect");
         let part = d.stream(Stream::Messages).expect("messages").clone();
         assert_eq!(part.list.arguments.len(), 0);
         (part.parent.unwrap_or_default(), part.parent_list)
@@ -324,10 +323,10 @@ fn a_query_that_the_job_names_lists_the_stream_whatever_its_rows_are() {
         "leute(seite: Int, menge: Int): Antwort dinge: [Ding] eins: Ding",
         "type Antwort { zeilen: [Person] total: Int } type Person { id: ID! firstName: String } type Ding { nr: Int }",
     );
-    assert_eq!(stream(&schema, Stream::Contacts, &Table::new()), None);
+    assert_eq!(stream(&schema, Stream::Contacts, &DialectLayer::default()), None);
     let settled = stream(&schema, Stream::Contacts, &job("streams.contacts.operation = \"leute\"")).expect("contacts");
     assert_eq!(settled.open, []);
-    let d = Dialect::with(&settled.table).expect("a dialect");
+    let d = Dialect::with(&settled.layer).expect("a dialect");
     let part = d.stream(Stream::Contacts).expect("contacts");
     assert_eq!((part.list.items.as_str(), part.list.total.as_str()), ("zeilen", "total"));
     assert_eq!(part.fields, ["_id: id", "firstName"]);
@@ -364,7 +363,7 @@ fn a_line_of_the_job_that_the_schema_contradicts_is_named() {
 #[test]
 fn a_list_of_a_union_is_told_as_one() {
     let schema = listing("contacts: Answer", "union Party = Contact | Message type Answer { docs: [Party] }");
-    let open = stream(&schema, Stream::Contacts, &Table::new()).expect("contacts").open;
+    let open = stream(&schema, Stream::Contacts, &DialectLayer::default()).expect("contacts").open;
     assert!(
         open[0].what.contains("union Party") && open[0].what.contains("take contacts out of `streams`"),
         "{open:?}"
@@ -380,18 +379,18 @@ fn a_token_mutation_that_the_job_names_is_the_one() {
     );
     let of = |lines: &str| {
         let settled = token(&schema, &job(lines));
-        (settled.open.iter().map(Open::written).collect::<Vec<_>>(), settled.table)
+        (settled.open.iter().map(Open::written).collect::<Vec<_>>(), settled.layer)
     };
     assert_eq!(of("").0, ["token.operation = \"...\""]);
     let (key, secret, bearer) =
         ("token.client_id = \"...\"", "token.client_secret = \"...\"", "token.access_token = \"...\"");
     assert_eq!(of("token.operation = \"grant\"").0, [key, secret, bearer]);
     let written = "[token]\noperation = \"grant\"\nclient_id = \"appKey\"\nclient_secret = \"appSecret\"\naccess_token = \"bearer\"";
-    let (open, table) = of(written);
+    let (open, layer) = of(written);
     assert_eq!(open, ["token.arguments.\"of.hours\" = '...'"]);
-    let found = table["token"].as_table().expect("the token").clone();
-    assert_eq!((found["input"].as_str(), found["input_type"].as_str()), (Some("of"), Some("In!")));
-    assert_eq!(found["arguments"]["of.kind"].as_str(), Some("CLIENT_CREDENTIALS"));
+    let found = layer.token.expect("the token");
+    assert_eq!((found.input.as_deref(), found.input_type.as_deref()), (Some("of"), Some("In!")));
+    assert_eq!(found.arguments.expect("arguments")["of.kind"], "CLIENT_CREDENTIALS");
     assert_eq!(of("token.operation = \"nothing\"").0, ["token.operation = \"...\""]);
 }
 
@@ -405,7 +404,7 @@ fn a_list_that_is_paged_within_the_answer_does_not_pass_for_unpaged() {
           channelType: String subject: String contentHtml: String ackStatus: String autoCreate: Boolean }
     ";
     let schema = of_sdl(sdl);
-    let found = stream(&schema, Stream::Messages, &Table::new()).expect("messages");
+    let found = stream(&schema, Stream::Messages, &DialectLayer::default()).expect("messages");
     let [open] = &found.open[..] else { panic!("{:?}", found.open) };
     assert!(open.what.contains("`messages` within the answer of `getConversation` takes `page`"), "{}", open.what);
     // A job that names this query says that it returns everything.
@@ -416,7 +415,7 @@ fn a_list_that_is_paged_within_the_answer_does_not_pass_for_unpaged() {
         "type Query {",
         "type Query { conversationMessages(conversationId: ID!, page: Int, limit: Int): [Message!]! ",
     );
-    let found = stream(&of_sdl(&beside), Stream::Messages, &Table::new()).expect("messages");
+    let found = stream(&of_sdl(&beside), Stream::Messages, &DialectLayer::default()).expect("messages");
     assert_eq!(found.open, []);
-    assert!(format!("{:?}", found.table).contains("conversationMessages"));
+    assert!(format!("{:?}", found.layer).contains("conversationMessages"));
 }

@@ -1,22 +1,21 @@
 //! Finds the mutation that generates a token: the one that takes a client id and a secret and returns a token.
 
-use toml::{Table, Value};
-
+use crate::dialect::{DialectLayer, TokenLayer};
 use crate::discovery::infer::arguments;
 use crate::discovery::infer::arguments::Needs;
 use crate::discovery::infer::list::{is_text, leaf};
 use crate::discovery::infer::unresolved::{Open, unfilled};
-use crate::discovery::infer::{Finding, Settled, certainty, constants};
+use crate::discovery::infer::{Finding, Settled, certainty};
 use crate::discovery::names;
 use crate::discovery::names::folded;
 use crate::discovery::schema::{Argument, Field, Schema, TypeRef};
 
 /// Settles the token mutation. If the job names a mutation, that one is used, and what the job's lines
 /// answer is not open.
-pub fn token(schema: &Schema, job: &Table) -> Settled {
-    let own = Own(job.get("token").and_then(Value::as_table));
+pub fn token(schema: &Schema, job: &DialectLayer) -> Settled {
+    let own = Own(job.token.as_ref());
     let there = |name: &&str| schema.fields(&schema.mutation).iter().any(|f| f.name == *name);
-    if let Some(name) = own.text("operation").filter(|name| !there(name)) {
+    if let Some(name) = own.operation().filter(|name| !there(name)) {
         let open = Open {
             what: format!("the job says that `{name}` gives a token, and this server has no such mutation"),
             line: "[source.dialect.token] operation = \"...\"".into(),
@@ -30,19 +29,25 @@ pub fn token(schema: &Schema, job: &Table) -> Settled {
 
 /// `[source.dialect.token]` of a job file.
 #[derive(Clone, Copy)]
-struct Own<'j>(Option<&'j Table>);
+struct Own<'j>(Option<&'j TokenLayer>);
 
 impl<'j> Own<'j> {
-    fn text(self, key: &str) -> Option<&'j str> {
-        self.0?.get(key).and_then(Value::as_str)
+    fn operation(self) -> Option<&'j str> {
+        self.0?.operation.as_deref()
     }
 
-    /// Returns the job's word for this key, if there is one, and then the usual names.
-    fn pool<'p>(self, key: &str, usual: &[&'p str]) -> Vec<&'p str>
-    where
-        'j: 'p,
-    {
-        self.text(key).into_iter().chain(usual.iter().copied()).collect()
+    /// Returns the names of the argument that takes the client id: the job's word first, and then the usual ones.
+    fn client_id(self) -> Vec<&'j str> {
+        Own::named(self.0.and_then(|own| own.client_id.as_deref()), names::CLIENT_ID)
+    }
+
+    /// Returns the names of the argument that takes the secret: the job's word first, and then the usual ones.
+    fn client_secret(self) -> Vec<&'j str> {
+        Own::named(self.0.and_then(|own| own.client_secret.as_deref()), names::CLIENT_SECRET)
+    }
+
+    fn named(own: Option<&'j str>, usual: &[&'static str]) -> Vec<&'j str> {
+        own.into_iter().chain(usual.iter().copied()).collect()
     }
 }
 
@@ -50,7 +55,7 @@ fn settle(schema: &Schema, own: Own<'_>) -> Settled {
     let mut settled = Settled::default();
     let named =
         |name: &str| schema.fields(&schema.mutation).iter().find(|f| f.name == name).map(|f| read(schema, f, own));
-    let Some(m) = own.text("operation").map_or_else(|| likeliest(schema, own), named) else {
+    let Some(m) = own.operation().map_or_else(|| likeliest(schema, own), named) else {
         settled.open.push(Open {
             what: "no mutation takes a client id and a secret and gives a token: is this the Qpien API?".into(),
             line: "[source.dialect.token] operation = \"...\"".into(),
@@ -78,24 +83,6 @@ fn settle(schema: &Schema, own: Own<'_>) -> Settled {
             line: "[source.dialect.token] access_token = \"...\"".into(),
         });
     }
-    let mut part = Table::new();
-    for (key, value) in [
-        ("operation", &m.operation),
-        ("input", &m.input),
-        ("input_type", &m.input_type),
-        ("client_id", &m.client_id),
-        ("client_secret", &m.client_secret),
-        ("client_id_type", &m.client_id_type),
-        ("client_secret_type", &m.client_secret_type),
-        ("access_token", &m.access_token),
-        ("expires_in", &m.expires_in),
-        ("success", &m.success),
-        ("code", &m.code),
-        ("message", &m.message),
-    ] {
-        part.insert(key.into(), Value::String(value.clone()));
-    }
-    part.insert("arguments".into(), constants(&m.needs));
     settled.findings.push(Finding {
         part: "token".into(),
         value: format!("{} -> {}", m.operation, m.access_token),
@@ -103,7 +90,21 @@ fn settle(schema: &Schema, own: Own<'_>) -> Settled {
         certainty: certainty(schema),
     });
     settled.tell_constants("token", "token", &m.needs);
-    settled.table.insert("token".into(), Value::Table(part));
+    settled.layer.token = Some(TokenLayer {
+        operation: Some(m.operation),
+        input: Some(m.input),
+        input_type: Some(m.input_type),
+        client_id: Some(m.client_id),
+        client_secret: Some(m.client_secret),
+        client_id_type: Some(m.client_id_type),
+        client_secret_type: Some(m.client_secret_type),
+        arguments: Some(m.needs.constants),
+        access_token: Some(m.access_token),
+        expires_in: Some(m.expires_in),
+        success: Some(m.success),
+        code: Some(m.code),
+        message: Some(m.message),
+    });
     settled
 }
 
@@ -155,8 +156,8 @@ fn read(schema: &Schema, field: &Field, own: Own<'_>) -> Mutation {
     let mut mutation = Mutation { operation: field.name.clone(), ..Mutation::default() };
     members(schema, &field.ty, "", 3, &mut mutation);
     let pair = |arguments: &[Argument]| {
-        let secret = pick(arguments, &own.pool("client_secret", names::CLIENT_SECRET))?;
-        Some((pick(arguments, &own.pool("client_id", names::CLIENT_ID))?, secret))
+        let secret = pick(arguments, &own.client_secret())?;
+        Some((pick(arguments, &own.client_id())?, secret))
     };
     let mut inputs =
         field.arguments.iter().map(|a| (a, schema.inputs(&a.ty.name))).filter(|(_, inner)| !inner.is_empty());

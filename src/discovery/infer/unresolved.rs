@@ -2,6 +2,7 @@
 
 use toml::{Table, Value};
 
+use crate::dialect::DialectLayer;
 use crate::streams::Stream;
 
 /// A part that could not be settled.
@@ -27,12 +28,13 @@ impl Open {
 
     /// Returns whether a job's lines fill in every blank (`...`) of this line. If the line has no blank, the job must
     /// have all of its keys.
-    pub fn is_answered(&self, job: &Table) -> bool {
+    pub fn is_answered(&self, job: &DialectLayer) -> bool {
         let Ok(line) = self.written().parse::<Table>() else { return false };
         let mut leaves = Vec::new();
         leaves_of(&line, &mut Vec::new(), &mut leaves);
         let blank = leaves.iter().any(|(_, blank)| *blank);
-        leaves.iter().filter(|(_, is_blank)| *is_blank == blank).all(|(path, _)| has(job, path))
+        let given = job.lines();
+        leaves.iter().filter(|(_, is_blank)| *is_blank == blank).all(|(path, _)| has(&given, path))
     }
 }
 

@@ -10,9 +10,7 @@ mod token;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use toml::{Table, Value};
-
-use crate::dialect::{Dialect, Paging, lay_over, with_job};
+use crate::dialect::{Dialect, DialectLayer, Layer as _, Paging};
 use crate::discovery::check_paging;
 use crate::discovery::check_paging::Proof;
 use crate::discovery::fetch_by_id::MISSING_ID;
@@ -21,7 +19,6 @@ use crate::discovery::infer::{Certainty, Finding, Open, Settled};
 use crate::discovery::introspect;
 use crate::discovery::probe;
 pub use crate::discovery::saved_dialect::SavedPart;
-use crate::discovery::saved_dialect::of_stream;
 use crate::discovery::schema::Schema;
 use crate::error::{Kind, Result};
 use crate::policy;
@@ -55,8 +52,8 @@ pub struct NegotiationOutcome {
 /// A negotiation with one endpoint.
 pub struct Negotiation<'s> {
     source: &'s Source,
-    job: &'s Table,
-    settled: Table,
+    job: &'s DialectLayer,
+    settled: Box<DialectLayer>,
     schema: Option<Schema>,
     hidden: bool,
     taught: bool,
@@ -78,10 +75,10 @@ pub struct Negotiation<'s> {
 
 impl<'s> Negotiation<'s> {
     /// Begins with what is remembered. The source uses that dialect from here on.
-    pub fn new(source: &'s Source, job: &'s Table, remembered: &[SavedPart]) -> Result<Negotiation<'s>> {
-        let mut settled = Table::new();
+    pub fn new(source: &'s Source, job: &'s DialectLayer, remembered: &[SavedPart]) -> Result<Negotiation<'s>> {
+        let mut settled = DialectLayer::default();
         for part in remembered {
-            lay_over(&mut settled, &part.dialect_lines());
+            settled.merge(part.layer.clone());
             if let Some(stream) = Stream::named(&part.name).filter(|_| part.is_proven()) {
                 source.note_paging_settled(stream);
             }
@@ -89,7 +86,7 @@ impl<'s> Negotiation<'s> {
         let negotiation = Negotiation {
             source,
             job,
-            settled,
+            settled: Box::new(settled),
             schema: None,
             hidden: false,
             taught: false,
@@ -164,7 +161,7 @@ impl<'s> Negotiation<'s> {
     }
 
     fn speak(&self) -> Result<()> {
-        let mut dialect = Dialect::with(&with_job(&self.settled, self.job))?;
+        let mut dialect = Dialect::with(&DialectLayer::clone(&self.settled).with_job(self.job))?;
         if !self.source.settings().collect {
             dialect.streams.values_mut().for_each(|part| part.extra.clear());
         }
@@ -177,13 +174,9 @@ impl<'s> Negotiation<'s> {
             Ok(proof) => {
                 let mut settled = self.completed(stream).await?;
                 // The remembered spelling works, so it stays. What was found now is laid over it.
-                let own = self.settled.get("streams").and_then(|s| s.get(stream.name())).and_then(Value::as_table);
-                let mut table = Table::new();
-                for (key, value) in own.into_iter().flatten() {
-                    lay_over(&mut table, &of_stream(stream, key, value.clone()));
-                }
-                lay_over(&mut table, &settled.table);
-                settled.table = table;
+                let own = self.settled.stream(stream).cloned().unwrap_or_default();
+                let found = std::mem::replace(&mut settled.layer, DialectLayer::of_stream(stream, own));
+                settled.layer.merge(found);
                 settled.notes.extend(self.notes.get(stream.name()).into_iter().flatten().cloned());
                 self.keep(stream, settled, &proof).await
             }
@@ -217,14 +210,14 @@ impl<'s> Negotiation<'s> {
         if settled.parent_optional {
             // One list of all records costs a hundredth of the requests. It is used only if it shows rows.
             let mut whole = settled.clone();
-            lay_over(&mut whole.table, &of_stream(stream, "parent", toml::Value::String(String::new())));
-            lay_over(&mut self.settled, &whole.table);
+            whole.layer.stream_mut(stream).parent = Some(String::new());
+            self.settled.merge(whole.layer.clone());
             self.speak()?;
             if self.prove(stream).await.is_ok_and(|proof| proof.rows > 0) {
                 settled = whole;
             }
         }
-        lay_over(&mut self.settled, &settled.table);
+        self.settled.merge(settled.layer.clone());
         self.speak()?;
         match self.prove(stream).await {
             Ok(proof) => self.keep(stream, settled, &proof).await?,
@@ -294,19 +287,18 @@ impl<'s> Negotiation<'s> {
     /// Keeps what the answers showed. A list without rows shows nothing of its paging, so the walk that reads it
     /// checks that first.
     async fn keep(&mut self, stream: Stream, settled: Settled, proof: &Proof) -> Result<()> {
-        let mut part = SavedPart { name: stream.name().into(), table: settled.table }
-            .shown(stream, proof)
-            .with_notes(&settled.notes);
+        let part = SavedPart::new(stream.name(), settled.layer);
+        let mut part = part.shown(stream, proof).with_notes(&settled.notes);
         if self.source.settings().collect {
             let fields = self.further_fields(stream).await?;
-            part = part.with_extra(stream, fields.as_deref());
+            part = part.with_extra(stream, fields);
         }
         if let (true, Some(id)) = (self.thorough, proof.ids.first())
             && let Some(one) = self.single_record(stream, id).await?
         {
-            lay_over(&mut part.table, &one);
+            part.lay_over_one(stream, one);
         }
-        lay_over(&mut self.settled, &part.dialect_lines());
+        self.settled.merge(part.layer.clone());
         self.outcome.findings.extend(settled.findings);
         if !settled.missing.is_empty() {
             self.outcome.missing.push((stream, settled.missing));

@@ -1,9 +1,10 @@
 //! Settles what a run does not need to begin: leaf fields that no column holds, the queries of single records, and
 //! what a second page shows.
 
-use toml::{Table, Value};
-
-use crate::dialect::{Dialect, NotFound, Paging, SingleRecordDialect, lay_over, with_job};
+use crate::dialect::{
+    Dialect, DialectLayer, Layer as _, ListLayer, NotFound, Paging, SinceForm, SingleRecordDialect, SingleRecordLayer,
+    StreamLayer,
+};
 use crate::discovery::check_paging;
 use crate::discovery::check_paging::{Proof, SecondPage};
 use crate::discovery::fetch_by_id;
@@ -11,7 +12,6 @@ use crate::discovery::infer;
 use crate::discovery::infer::entity::Selection;
 use crate::discovery::infer::{Certainty, Finding, Open, Settled};
 use crate::discovery::negotiate::Negotiation;
-use crate::discovery::saved_dialect::of_stream;
 use crate::error::Result;
 use crate::streams::Stream;
 
@@ -40,62 +40,77 @@ impl Negotiation<'_> {
         Ok(Some(fields))
     }
 
-    /// Returns the query of one record of a stream, in the form of `[source.dialect]`. It must tell `there`, the id
+    /// Returns the query of one record of a stream. It must tell `there`, the id
     /// of a record that exists, from an id that no record has.
-    pub(in crate::discovery) async fn single_record(&mut self, stream: Stream, there: &str) -> Result<Option<Table>> {
-        let Some((table, one)) = self.candidate(stream).await? else {
+    pub(in crate::discovery) async fn single_record(
+        &mut self,
+        stream: Stream,
+        there: &str,
+    ) -> Result<Option<SingleRecordLayer>> {
+        let Some((layer, one)) = self.candidate(stream).await? else {
             return Ok(None);
         };
         // A failure only means that this query is not used. It does not concern what was settled.
         let how = fetch_by_id::not_found(self.source, stream, &one, there).await.unwrap_or(None);
-        Ok(how.map(|how| self.told_apart(stream, table, &one, how)))
+        Ok(how.map(|how| self.told_apart(stream, layer, &one, how)))
     }
 
     /// Returns the same for a caller that asks for single records next, and makes the source use it. `there` holds
     /// some ids that existed recently, because any of them may be gone by now. An outage is an error, because it
     /// teaches nothing.
-    pub async fn one(&mut self, stream: Stream, there: &[String]) -> Result<Option<Table>> {
-        let Some((table, one)) = self.candidate(stream).await? else {
+    pub async fn one(&mut self, stream: Stream, there: &[String]) -> Result<Option<SingleRecordLayer>> {
+        let Some((layer, one)) = self.candidate(stream).await? else {
             return Ok(None);
         };
         for id in there {
             if let Some(how) = fetch_by_id::not_found(self.source, stream, &one, id).await? {
-                let table = self.told_apart(stream, table, &one, how);
-                lay_over(&mut self.settled, &table);
+                let layer = self.told_apart(stream, layer, &one, how);
+                let part = StreamLayer { one: Some(layer.clone()), ..StreamLayer::default() };
+                self.settled.merge(DialectLayer::of_stream(stream, part));
                 self.speak()?;
-                return Ok(Some(table));
+                return Ok(Some(layer));
             }
         }
         Ok(None)
     }
 
     /// Returns the query that may serve: the dialect's own, or else the schema's.
-    async fn candidate(&mut self, stream: Stream) -> Result<Option<(Table, SingleRecordDialect)>> {
-        let mut table = Table::new();
+    async fn candidate(&mut self, stream: Stream) -> Result<Option<(SingleRecordLayer, SingleRecordDialect)>> {
+        let mut layer = SingleRecordLayer::default();
         if self.source.dialect().stream(stream)?.one.is_none() {
             self.introspect(true).await?;
             let Some(one) = self.schema.as_ref().and_then(|schema| infer::single_record::one(schema, stream)) else {
                 return Ok(None);
             };
-            table = of_stream(stream, "one", Value::Table(one));
+            layer = one;
         }
-        let mut over = self.settled.clone();
-        lay_over(&mut over, &table);
-        let dialect = Dialect::with(&with_job(&over, self.job))?;
-        Ok(dialect.stream(stream)?.one.clone().map(|one| (table, one)))
+        let mut over = DialectLayer::clone(&self.settled);
+        over.merge(DialectLayer::of_stream(
+            stream,
+            StreamLayer {
+                one: Some(layer.clone()).filter(|one| *one != SingleRecordLayer::default()),
+                ..StreamLayer::default()
+            },
+        ));
+        let dialect = Dialect::with(&over.with_job(self.job))?;
+        Ok(dialect.stream(stream)?.one.clone().map(|one| (layer, one)))
     }
 
     /// Returns the query, completed with how the server answers for a missing record.
-    fn told_apart(&mut self, stream: Stream, mut table: Table, one: &SingleRecordDialect, how: NotFound) -> Table {
+    fn told_apart(
+        &mut self,
+        stream: Stream,
+        layer: SingleRecordLayer,
+        one: &SingleRecordDialect,
+        how: NotFound,
+    ) -> SingleRecordLayer {
         self.outcome.findings.push(Finding {
             part: format!("streams.{stream}.one"),
             value: one.operation.clone(),
             evidence: format!("one record came, and an id that nobody has is answered with {}", how.word()),
             certainty: Certainty::Proven,
         });
-        let how = Table::from_iter([("not_found".to_owned(), Value::String(how.word().into()))]);
-        lay_over(&mut table, &of_stream(stream, "one", Value::Table(how)));
-        table
+        SingleRecordLayer { not_found: Some(how), ..layer }
     }
 
     /// Returns additions to what is selected as shipped: the documented columns whose fields only the schema shows,
@@ -111,7 +126,7 @@ impl Negotiation<'_> {
         let dialect = self.source.dialect();
         let part = dialect.stream(stream)?;
         let own = infer::StreamOverrides::of(self.job, stream);
-        let everywhere = self.job.get("list").is_some_and(|list| list.get("since").is_some());
+        let everywhere = self.job.list.as_ref().is_some_and(|list| list.since.is_some());
         if self.source.is_partitioned(stream) || own.has("list.since") || everywhere {
             return Ok(());
         }
@@ -121,12 +136,11 @@ impl Negotiation<'_> {
         let given: Vec<&str> = part.list.arguments.keys().map(String::as_str).collect();
         let given = [&given[..], &[part.list.page.as_str(), part.list.size.as_str()]].concat();
         let since = query.and_then(|query| infer::since(schema, stream, &query.arguments, false, &given));
-        let (path, form) = since.as_ref().map_or(("", "iso8601"), |since| (&since.path, since.form));
-        let list = Table::from_iter([
-            ("since".to_owned(), Value::String(path.into())),
-            ("since_form".to_owned(), Value::String(form.into())),
-        ]);
-        lay_over(&mut settled.table, &of_stream(stream, "list", Value::Table(list)));
+        let found = since.as_ref().map(|since| (since.path.clone(), since.form));
+        let (path, form) = found.unwrap_or((String::new(), SinceForm::Iso8601));
+        let list = ListLayer { since: Some(path), since_form: Some(form), ..ListLayer::default() };
+        let part = StreamLayer { list: Some(list), ..StreamLayer::default() };
+        settled.layer.merge(DialectLayer::of_stream(stream, part));
         settled.findings.extend(since.map(|since| infer::found_since(stream, &since)));
         Ok(())
     }
@@ -136,8 +150,7 @@ impl Negotiation<'_> {
         let part = dialect.stream(stream)?;
         let unasked: Vec<&'static str> =
             stream.columns().iter().map(|c| c.name).filter(|name| !part.asks_for(name)).collect();
-        let own = self.job.get("streams").and_then(|s| s.get(stream.name()));
-        let is_own = own.is_some_and(|s| s.get("fields").is_some() || s.get("drop").is_some());
+        let is_own = self.job.stream(stream).is_some_and(|own| own.fields.is_some() || own.drop.is_some());
         let mut settled = Settled::default();
         if unasked.is_empty() || is_own {
             return Ok(settled);
@@ -154,8 +167,8 @@ impl Negotiation<'_> {
         let further: Vec<&String> = shown.iter().filter(named).collect();
         if !further.is_empty() {
             let fields = part.fields.iter().chain(further.iter().copied());
-            let fields = Value::Array(fields.map(|f| Value::String(f.clone())).collect());
-            settled.table = of_stream(stream, "fields", fields);
+            let fields = Some(fields.cloned().collect());
+            settled.layer = DialectLayer::of_stream(stream, StreamLayer { fields, ..StreamLayer::default() });
             settled.findings.push(Finding {
                 part: format!("streams.{stream}.fields"),
                 value: further.iter().map(|f| f.as_str()).collect::<Vec<_>>().join(", "),

@@ -1,6 +1,6 @@
 //! Settles how a token is asked for, and whether the server is Qpien's API at all.
 
-use crate::dialect::lay_over;
+use crate::dialect::{Layer as _, lines_of};
 use crate::discovery::infer;
 use crate::discovery::infer::Open;
 use crate::discovery::negotiate::{Negotiation, PROBE_BUDGET, SavedPart};
@@ -25,13 +25,13 @@ impl Negotiation<'_> {
             }
             // Nothing is known of the server but its refusal. If the job has lines of its own, these may be the
             // reason.
-            if !self.job.contains_key("token") {
+            if self.job.token.is_none() {
                 return Err(refused);
             }
             self.outcome.open.push(self.still_refused(&refused));
             return Ok(());
         };
-        let gives_token = infer::token::mutation(schema).is_some() || self.names("token");
+        let gives_token = infer::token::mutation(schema).is_some() || self.names_token();
         if !gives_token {
             let stranger =
                 if schema.whole { infer::not_qpien::told(schema) } else { self.lists_of_a_stranger(&refused).await };
@@ -41,11 +41,11 @@ impl Negotiation<'_> {
         }
         let mut settled = infer::token(schema, self.job);
         if settled.open.is_empty() {
-            lay_over(&mut self.settled, &settled.table);
+            self.settled.merge(settled.layer.clone());
             self.speak()?;
             match self.source.sign_in().await {
                 Ok(()) => {
-                    let part = SavedPart { name: "token".into(), table: settled.table.clone() };
+                    let part = SavedPart::new("token", settled.layer.clone());
                     self.outcome.parts.push(part.with_notes(&settled.notes));
                 }
                 Err(e) if policy::may_be_of_spelling(&e.kind) => settled.open.push(self.still_refused(&e)),
@@ -58,15 +58,15 @@ impl Negotiation<'_> {
         Ok(())
     }
 
-    /// Returns whether the job names the operation of this part.
-    fn names(&self, part: &str) -> bool {
-        self.job.get(part).and_then(|own| own.get("operation")).is_some()
+    /// Returns whether the job names the mutation that gives a token.
+    fn names_token(&self) -> bool {
+        self.job.token.as_ref().is_some_and(|own| own.operation.is_some())
     }
 
     /// Returns what is open if the server still refuses the mutation. It names the job's own lines, if there are any.
     fn still_refused(&self, refused: &Error) -> Open {
-        let own = self.job.get("token").and_then(toml::Value::as_table);
-        let keys: Vec<String> = own.into_iter().flat_map(|own| own.keys()).map(|key| format!("token.{key}")).collect();
+        let own = self.job.token.as_ref().map(lines_of).unwrap_or_default();
+        let keys: Vec<String> = own.keys().map(|key| format!("token.{key}")).collect();
         let of_job = if keys.is_empty() { String::new() } else { format!(" (of the job: {})", keys.join(", ")) };
         Open {
             what: format!("the server refuses `{}`{of_job}: {refused}", self.source.dialect().token.operation),

@@ -1,0 +1,203 @@
+//! Declares the parts of a dialect, each as a whole and as a layer. The comments of `qpien.toml` say what each key means and
+//! how it is known.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::SinceForm;
+use super::layer::layered;
+use crate::streams::DateForm;
+
+layered! {
+    /// A whole dialect.
+    Dialect, DialectLayer {
+        keys {
+            authorization_prefix: String,
+            date: DateForm,
+            id: String,
+            page_size: u32,
+            codes: BTreeMap<String, Meaning>,
+            phrases: BTreeMap<String, Meaning>,
+        }
+        parts {
+            token: TokenDialect = TokenLayer,
+            list: ListDialect = ListLayer,
+            streams: BTreeMap<String, StreamDialect> = BTreeMap<String, StreamLayer>,
+        }
+        optional {}
+        defaults {}
+    }
+}
+
+layered! {
+    /// The mutation that generates a token.
+    TokenDialect, TokenLayer {
+        keys {
+            operation: String,
+            input: String,
+            input_type: String,
+            client_id: String,
+            client_secret: String,
+            client_id_type: String,
+            client_secret_type: String,
+            arguments: BTreeMap<String, String>,
+            access_token: String,
+            expires_in: String,
+            success: String,
+            code: String,
+            message: String,
+        }
+        parts {}
+        optional {}
+        defaults {}
+    }
+}
+
+layered! {
+    /// A list query's arguments and envelope. Paths are dotted and begin below the operation. An empty path means that
+    /// the server does not give the value.
+    ListDialect, ListLayer {
+        keys {
+            paging: Paging,
+            assumed: bool,
+            page: String,
+            page_from: u32,
+            size: String,
+            arguments: BTreeMap<String, String>,
+            since: String,
+            since_form: SinceForm,
+            items: String,
+            total: String,
+            has_next: String,
+            next_cursor: String,
+            row_cursor: String,
+            success: String,
+            code: String,
+            message: String,
+        }
+        parts {}
+        optional {}
+        defaults {}
+    }
+}
+
+layered! {
+    /// One stream's operation and selection.
+    StreamDialect, StreamLayer {
+        keys {
+            operation: String,
+            fields: Vec<String>,
+            drop: Vec<String>,
+        }
+        parts {
+            /// `[list]` with this stream's own replacements laid over it.
+            list: ListDialect = ListLayer,
+        }
+        optional {
+            parent: String = String,
+            /// The form of this stream's dates, if it differs from the dialect's `date`.
+            date: DateForm = DateForm,
+            one: SingleRecordDialect = SingleRecordLayer,
+        }
+        defaults {
+            /// Whether the parent's argument takes a list. It then gets a list of the one id.
+            parent_list: bool,
+            /// Fields that no column holds, selected only if the job collects them.
+            extra: Vec<String>,
+        }
+    }
+}
+
+layered! {
+    /// The query of a single record.
+    SingleRecordDialect, SingleRecordLayer {
+        keys {
+            operation: String,
+            /// The argument that takes the id, or its dotted path inside an input object.
+            id: String,
+            /// The path to the record in the answer. Empty if the answer itself is the record.
+            item: String,
+        }
+        parts {}
+        optional {
+            /// How the server answers for a record that does not exist. Without it no record is taken for missing.
+            not_found: NotFound = NotFound,
+        }
+        defaults {
+            /// The member of the answer that is `false` after a failure. Empty if there is none.
+            success: String,
+        }
+    }
+}
+
+/// The word in place of the path `total` or `has_next` that says not to believe what the server claims there.
+pub const IGNORE: &str = "ignore";
+
+/// The keys of `[list]` that may say [`IGNORE`].
+pub const IGNORABLE: [&str; 2] = ["total", "has_next"];
+
+impl ListDialect {
+    /// Returns the names of the claims (`total`, `has_next`) that are not believed for this list.
+    pub fn ignored(&self) -> Vec<&'static str> {
+        let claims = [("total", &self.total), ("has_next", &self.has_next)];
+        claims.into_iter().filter(|(_, path)| *path == IGNORE).map(|(name, _)| name).collect()
+    }
+}
+
+/// Describes how a list is asked for its next rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// By the number of a page.
+    Page,
+    /// By the number of rows to leave out.
+    Offset,
+    /// By an opaque cursor, which belongs to the next page or to a row.
+    Cursor,
+    /// Not at all: the list comes whole.
+    None,
+}
+
+/// Describes how the server answers for a record that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotFound {
+    /// With `null`.
+    Null,
+    /// With an error.
+    Error,
+    /// With `success: false`.
+    SuccessFalse,
+}
+
+/// Describes what an error code or a phrase means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// Missing or invalid token.
+    Unauthorized,
+    /// Wrong client id or secret.
+    InvalidClient,
+    /// The token has expired after its documented hour.
+    TokenExpired,
+    /// The key lacks a scope.
+    InsufficientScopes,
+    /// The limit is exceeded.
+    RateLimited,
+    /// The server failed.
+    ServerFault,
+    /// The server refuses the query itself.
+    Rejected,
+}
+
+impl NotFound {
+    /// Returns the dialect's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            NotFound::Null => "null",
+            NotFound::Error => "error",
+            NotFound::SuccessFalse => "success_false",
+        }
+    }
+}

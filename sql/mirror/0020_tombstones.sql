@@ -15,12 +15,3 @@ CREATE TABLE revived (
     revived INTEGER NOT NULL,
     PRIMARY KEY (stream, id, died)
 ) WITHOUT ROWID;
-
--- Records that went before the list that belongs to them was read to its end, by that list's stream. What stood there may have
--- moved to another list, which may have been read before. They stay until every list was read whole after run `run`.
-CREATE TABLE unread (
-    stream INTEGER NOT NULL,
-    id     TEXT    NOT NULL,
-    run    INTEGER NOT NULL,
-    PRIMARY KEY (stream, id)
-) WITHOUT ROWID;

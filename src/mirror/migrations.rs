@@ -10,7 +10,7 @@ use super::store::has_table;
 use super::{failed, sound, sums};
 use crate::error::{Error, Kind, Result};
 
-const ALL: [&str; 20] = [
+const ALL: [&str; 21] = [
     include_str!("../../sql/mirror/0001_records_and_checkpoints.sql"),
     include_str!("../../sql/mirror/0002_channels_and_templates.sql"),
     include_str!("../../sql/mirror/0003_dialect_and_account.sql"),
@@ -31,6 +31,7 @@ const ALL: [&str; 20] = [
     include_str!("../../sql/mirror/0018_sums.sql"),
     include_str!("../../sql/mirror/0019_forgotten.sql"),
     include_str!("../../sql/mirror/0020_tombstones.sql"),
+    include_str!("../../sql/mirror/0021_unread.sql"),
 ];
 
 /// The `application_id` of a mirror: the letters "QPIE".
@@ -96,6 +97,8 @@ pub fn not_ours(connection: &Connection, path: &Path) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
 
     #[test]
@@ -134,6 +137,55 @@ mod tests {
         c.execute_batch("DROP TRIGGER temp.sum_of_body_contacts; UPDATE body_contacts SET payload = '{} '")
             .expect("by hand");
         assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Soundness::Records);
+    }
+
+    /// The first bytes of each migration's SHA-256. A mirror holds the text of the migrations that made it. If one is
+    /// edited, every mirror that exists has another schema than its version says, and is refused as damaged. A change
+    /// is a new file and a new line here.
+    const WRITTEN: [&str; VERSION] = [
+        "0ed02c0e20f742a3",
+        "86c4d0c480560394",
+        "36fc5eb47c54652c",
+        "2ebe184a9f38ce6d",
+        "b0551f4a0e749ebb",
+        "d2f62bb2bdabcd1d",
+        "f96813a9740298f9",
+        "e2d2493d9bf033b3",
+        "55b5edcbe52d2af5",
+        "a94c8937fe224472",
+        "0f58fe4bc85d14b8",
+        "cbf4d03e52582e32",
+        "62d4224b8cb0eb25",
+        "c809914a1bf528e6",
+        "71cf55dc9d69f531",
+        "3de42a178eee7198",
+        "24bcde946a6bcc36",
+        "f70d4a549bbd4538",
+        "6dbe5e2229194988",
+        "d1eda25b38738d93",
+        "a2ee3779e05c30be",
+    ];
+
+    #[test]
+    fn no_migration_is_edited() {
+        for (n, (sql, written)) in ALL.iter().zip(WRITTEN).enumerate() {
+            let is = crate::hex::text(&Sha256::digest(sql.as_bytes())[..8]);
+            assert_eq!(is, written, "migration {} was edited: write a new one instead", n + 1);
+        }
+    }
+
+    #[test]
+    fn a_mirror_of_version_20_may_have_the_table_of_version_21() {
+        let path = Path::new("m.db");
+        for unread in ["", ALL[20]] {
+            let mut c = Connection::open_in_memory().expect("memory");
+            ALL[..20].iter().chain([&unread]).for_each(|sql| c.execute_batch(sql).expect("version 20"));
+            sums::take(&c).expect("its sums");
+            c.pragma_update(None, "application_id", APPLICATION).expect("ours");
+            c.pragma_update(None, "user_version", 20).expect("version 20");
+            apply(&mut c, path).expect("brought up to date");
+            assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Finding::Sound);
+        }
     }
 
     #[test]

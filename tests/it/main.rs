@@ -48,6 +48,7 @@ mod numbers;
 #[cfg(feature = "objects")]
 mod objects;
 mod odd_envelopes;
+mod older_version;
 mod ops;
 mod own_failures;
 mod parents;

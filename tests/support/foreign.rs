@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
 
@@ -113,22 +115,33 @@ impl Answer {
 
 type Answering = dyn Fn(&Asked) -> Answer + Send + Sync;
 
-/// An HTTP server on a free port. Its threads end with the test process.
+/// An HTTP server. Its threads end with the test process, unless the test closes it.
 pub struct Server {
     /// The address to give to `--endpoint`.
     pub endpoint: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    closing: Arc<AtomicBool>,
+    accepting: JoinHandle<()>,
 }
 
 impl Server {
-    /// Starts a server that answers by `answering`.
+    /// Starts a server on a free port that answers by `answering`.
     pub fn start(answering: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Server::on(TcpListener::bind("127.0.0.1:0").expect("a free port"), answering)
+    }
+
+    /// Starts a server that answers by `answering` whoever connects to this listener.
+    pub fn on(listener: TcpListener, answering: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
         let endpoint = format!("http://{}/api/v1", listener.local_addr().expect("an address"));
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let (answering, seen): (Arc<Answering>, _) = (Arc::new(answering), asked.clone());
-        std::thread::spawn(move || {
+        let closing: Arc<AtomicBool> = Arc::default();
+        let is_closing = closing.clone();
+        let accepting = std::thread::spawn(move || {
             for (before, stream) in listener.incoming().flatten().enumerate() {
+                if is_closing.load(Ordering::SeqCst) {
+                    break;
+                }
                 let (answering, seen) = (answering.clone(), seen.clone());
                 std::thread::spawn(move || {
                     // A client may leave in the middle of an answer.
@@ -136,7 +149,15 @@ impl Server {
                 });
             }
         });
-        Server { endpoint, asked }
+        Server { endpoint, asked, closing, accepting }
+    }
+
+    /// Stops listening, so that another server can have the address. Open connections stay.
+    pub fn close(self) {
+        self.closing.store(true, Ordering::SeqCst);
+        let address = self.endpoint.trim_start_matches("http://").split('/').next().expect("an address");
+        drop(TcpStream::connect(address));
+        self.accepting.join().expect("no panic");
     }
 
     /// Returns every request so far.

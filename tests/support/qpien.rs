@@ -2,6 +2,7 @@
 //! test can change the answer to any question, or any whole answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Map, Value, json};
@@ -213,6 +214,22 @@ impl Qpien {
             whole(asked, &fields, body)
         });
         Qpien { account, server }
+    }
+
+    /// Answers from an account at the address of this listener.
+    pub fn on(listener: TcpListener, account: Account) -> Qpien {
+        let account = Arc::new(Mutex::new(account));
+        let shared = account.clone();
+        let server = Server::on(listener, move |asked| {
+            let account = shared.lock().expect("no panic while it was held");
+            Answer::json(200, &body(&account, &|_: &Account, _: &Field| None, &fields(asked.document())))
+        });
+        Qpien { account, server }
+    }
+
+    /// Stops listening, so that another server can have the address.
+    pub fn close(self) {
+        self.server.close();
     }
 
     /// Calls `change` with the account and the number of requests so far before it answers each request for lists.

@@ -184,7 +184,7 @@ mod tests {
             c.pragma_update(None, "application_id", APPLICATION).expect("ours");
             c.pragma_update(None, "user_version", 20).expect("version 20");
             apply(&mut c, path).expect("brought up to date");
-            assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Finding::Sound);
+            assert_eq!(sound::look(&c, path, sound::Depth::Everything).expect("looked at"), sound::Soundness::Sound);
         }
     }
 

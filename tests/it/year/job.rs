@@ -244,6 +244,11 @@ impl Job {
         self.feed
     }
 
+    /// Returns `true` if only open conversations are asked for.
+    pub fn is_open_only(&self) -> bool {
+        self.only_open
+    }
+
     /// Returns `true` if contacts have volatile values.
     pub fn is_volatile(&self) -> bool {
         self.volatile

@@ -1,5 +1,5 @@
-//! qpien-sync: everything an account has in Qpien, out to CSV files and to a data warehouse. This page is the
-//! architecture; whoever reads only it knows where any change goes.
+//! qpien-sync reads everything an account has in Qpien and delivers it to files and to a data warehouse. This page is the
+//! architecture: whoever has read it knows where any change goes.
 //!
 //! ```text
 //! Qpien API ──(source: token, budget, pages)──▶ mirror.db (SQLite) ──(delivery)──▶ destinations
@@ -9,17 +9,28 @@
 //!
 //! # The idea
 //!
-//! A run walks lists page by page and writes every page *and* the checkpoint that covers it in one SQLite transaction.
-//! There is no moment at which one exists without the other, so a run may be killed anywhere and resumed with nothing lost
-//! and nothing doubled. The SQLite file is the account's *mirror*: the current state of every record, each with the `seq`
-//! of its last change. Destinations are fed from the mirror, never from the API: requests are the scarce resource (100 a
-//! minute), so one extraction serves every destination, and delivering again costs nothing.
+//! - A run reads lists page by page. It writes each page, and the checkpoint that covers it, in one SQLite transaction. So a
+//!   run may be killed anywhere, and the next one goes on with nothing lost and nothing doubled.
+//! - The SQLite file is the account's *mirror*: the current state of every record, each with the number (`seq`) of its last
+//!   change.
+//! - Requests are the scarce resource: the API allows 100 a minute. So destinations are fed from the mirror, never from the
+//!   API. One reading serves every destination, and a second delivery costs no request.
+//! - Lists move while they are read, and no answer says so. A walk therefore reads pages that overlap, reads the list again
+//!   at its end, and says what it has shown: `proven`, `continuous`, or `incomplete` and why ([`sync::walk`]).
+//! - A nightly run does not ask for what is unchanged, and measures what that misses ([`sync::incremental`]).
+//! - A green run with wrong data is the worst failure. What cannot be shown to be complete is reported as incomplete, with an
+//!   exit code of its own.
 //!
-//! Lists move while they are read, and nothing in the answers says so. A walk therefore reads pages that overlap, and
-//! says at its end what it has proven: `proven`, `continuous`, or `incomplete` and why ([`sync::walk`] holds the
-//! argument). A nightly run does not ask for what is unchanged ([`mirror::partitions`]), and measures what that misses. What
-//! cannot be proven is reported, with an exit code of its own; a green run with wrong data is the worst
-//! failure.
+//! # The way of a record
+//!
+//! 1. [`sync::walk`] asks for the next pages of a list; [`sync::fan_out`] does so for the messages of every conversation.
+//! 2. [`source`] puts questions into one request ([`source::query`]), sends it within the budget and with a token
+//!    (`source/exchange.rs`), and reads the answer ([`source::envelope`], [`source::page`]).
+//! 3. [`sync::walk::driver`] judges the page by the walk's evidence and hands it to the mirror.
+//! 4. [`mirror::records`] stores its rows and the checkpoint in one transaction.
+//! 5. [`sync::deletions`] decides which records are gone, once the lists are read.
+//! 6. [`delivery`] offers each destination what it lacks; [`destinations`] write it and publish it by a rename, or in one
+//!    transaction of a database.
 //!
 //! # Layers
 //!
@@ -49,48 +60,62 @@
 //!
 //! | change | place |
 //! |---|---|
-//! | a column, a stream | `streams/`, one file a stream (and a table in `sql/mirror/` for a new stream) |
-//! | how the API spells something | `source/dialect/qpien.toml`; in the field, `[source.dialect]` of a job file |
-//! | how that is found out | `discovery/negotiate/` (who decides), `discovery/infer/` (a schema becomes a dialect; `values.rs`: what may be given for what must be given; `written.rs`: which of the job's lines a schema contradicts), `discovery/introspect.rs` and `asking/` (how a schema is learnt), `discovery/check_paging.rs` |
-//! | an error code's meaning | the dialect's `[codes]`; what happens then: [`policy`], one exhaustive table |
+//! | a column, a stream, a destination, a paging style, a job key | the checklists below |
+//! | how the API spells something | `dialect/qpien.toml`; in the field, `[source.dialect]` of a job file |
+//! | how that is found out | [`discovery::negotiate`] decides, [`discovery::infer`] reads a schema, [`discovery::probe`] asks where the schema is hidden, [`discovery::rejections`] learns from refusals, [`discovery::check_paging`] proves |
+//! | an error code's meaning | `[codes]` of the dialect, [`source::classify`] |
+//! | what an error leads to, an exit code, a hint | [`policy`] |
 //! | when a token is renewed | [`source::token`] |
-//! | which text from outside is a number, which one a moment | [`number`], [`moment`] |
 //! | how the limit is kept | [`source::budget`], its shared file in [`source::budget_window`] |
-//! | a retry's delay, how long to try | [`source::retry`] |
-//! | what a wait says of itself | [`waits`] |
-//! | what it means that no answer came | `source/transport_error.rs`; that something else answers: [`source::classify`] and `discovery/infer/not_qpien.rs` |
-//! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`]; a row that two show: [`sync::walk::disputes`] |
-//! | a page that fails because of one row | [`sync::walk::isolate`]; what is set aside: [`set_aside`], [`mirror::set_aside`] |
-//! | a list that cannot be read | [`sync::fan_out`]; is its record gone? [`crate::sync::deletions::lost_lists`] |
-//! | what an answer means | [`source::envelope`] (where things lie: [`source::shape`]; what words mean: [`source::classify`]) |
-//! | when a walk is complete | [`sync::walk`] argues it; `sync/walk/verdict.rs` decides it |
-//! | what finds records that move meanwhile | [`sync::walk::closing`] |
-//! | what proves a list | [`sync::walk::second_pass`] |
-//! | how pages are read while others are stored | [`sync::walk`]; the messages of each conversation: [`sync::fan_out`] |
-//! | what a checkpoint holds | [`mirror::checkpoint`]; when everything is read anew: [`mirror::rounds`] |
-//! | which settings a reading rests on | [`mirror::settings`], [`sync::settings`]; what is read again when one changes: [`mirror::anew`] |
-//! | which conversations are not asked, what that misses | [`mirror::partitions`], [`crate::sync::incremental::audit`]; where a list is read from its newest end only: [`sync::walk::early_stop`] |
-//! | what is gone, and from what that is concluded | `sync/deletions/` (the rules: `judge.rs`, pure), [`mirror::deletions`]; what is only asked for no more: [`mirror::left_over`]; how many may go at a time: [`delete_limit`] |
-//! | which values stay out of a record's hash | [`crate::record::volatile`]; when a record counts as changed: [`mirror::records`]; when other fields are asked for: [`mirror::compare`] |
-//! | how records lie on disk | `sql/mirror/*.sql`, with the measured reason |
-//! | which bytes of the mirror are summed, when that is compared, and what is read again | [`mirror::sums`], [`mirror::sound`], [`mirror::damaged`] |
-//! | what another program does to the mirror meanwhile | `mirror/others.rs` (it writes), [`mirror::log`] (it reads) |
-//! | what a destination is handed, and when | `delivery/deliver.rs`; ranges under way: [`mirror::pending_deliveries`]; what a row is: [`destinations::rows`], what does not fit: [`destinations::coerce`] |
-//! | a file format | [`destinations::format`], one file each; where files lie: [`destinations::store`] |
-//! | personal data | [`crate::record::mask`]; which values: [`config::mask`] |
-//! | what `verify` looks at | `commands/verify/`, `sql/verify/` |
-//! | object storage | `destinations/objects/`: the client and its variables in `access.rs`, what a refusal means in `failure.rs` |
-//! | how much of a server's own words is told | [`source::wording`]; how texts of others are shown: [`error::quote`], [`telemetry`] |
-//! | which addresses are this machine's, so that no proxy is asked | [`loopback`], `destinations/objects/direct.rs` |
-//! | what is opened as a file, and what is no file | [`regular`], [`destinations::below`]; names that a delivery gives: [`destinations::manifest`]; a mirror among its output: `commands/apart.rs` |
-//! | a destination | [`destinations`], whose trait's documentation is the contract |
-//! | many accounts in a job, a machine's part of them | [`config::accounts`], [`config::shard`]; how they run side by side: [`commands::accounts`] |
-//! | a job key and its default | [`config::job`] and [`config::settings`]; a variable: [`config::env`] |
-//! | a flag | [`cli`]; a subcommand: [`commands`], one file each; a line of the checklist: `commands/check/`, one file a concern |
-//! | the SQL that takes change files into a warehouse | [`warehouse`]: a template a statement, `warehouse/templates/ENGINE/`; `sql/warehouse/` is what comes of it |
+//! | how long a failure is tried again | [`source::retry`] |
+//! | which answer belongs to which question | [`source::response_names`]; which row to which conversation: [`sync::parents`] |
+//! | when a walk is complete | [`sync::walk`] argues it, `sync/walk/verdict.rs` decides it |
+//! | records that move while a list is read | [`sync::walk::closing`] |
+//! | a page that fails because of one row | [`sync::walk::isolate`], [`set_aside`] |
+//! | what a checkpoint holds | [`mirror::checkpoint`] |
+//! | when everything is read anew | [`mirror::rounds`]; because a setting changed: [`mirror::settings`], [`mirror::anew`] |
+//! | which conversations are not asked for, and what that misses | [`sync::incremental`], [`mirror::partitions`], [`mirror::audits`] |
+//! | what is gone | [`sync::deletions::judge`] decides, [`mirror::deletions`] stores; how many may go: [`delete_limit`] |
+//! | which values do not count as a change | [`record::volatile`] |
+//! | how records lie on disk | `sql/mirror/` |
+//! | damage of the mirror | [`mirror::sums`], [`mirror::sound`], [`mirror::damaged`] |
+//! | what a destination is offered, and when | [`delivery`] |
+//! | a file format, a place for files | [`destinations::format`], [`destinations::store`] |
+//! | PostgreSQL, object stores | [`destinations::postgres`], [`destinations::objects`] |
+//! | personal data | [`record::mask`]; which values: [`config::mask`] |
+//! | what `verify` compares | `commands/verify/`, `sql/verify/` |
+//! | the SQL that loads change files into a warehouse | `warehouse/templates/ENGINE/`; `sql/warehouse/` is generated from them |
+//! | many accounts in a job | [`config::accounts`], [`commands::accounts`] |
+//! | a flag, a subcommand | [`cli`], [`commands`]: one file each |
 //! | the summary, the screen | [`report`] |
-//! | what is said when the program itself is wrong | [`mod@panic`] |
-//! | a fault, an adversary, a schema of the sandbox | `sandbox/` |
+//! | a fault, an adversary, a schema of the sandbox | [`sandbox`] |
+//!
+//! # Glossary
+//!
+//! Words of the field keep their meaning. These have a special one here:
+//!
+//! - **mirror**: the SQLite file with the current state of every record of an account.
+//! - **dialect**: how this API spells queries, arguments and answers. It is data, in layers: shipped, settled, written by a job.
+//! - **question**: one aliased query inside a request. The limit counts requests.
+//! - **partition**: the list of one parent record, such as the messages of a conversation. Its *entry* is the parent record.
+//! - **walk**: one list read to its end. A *pass* is one walk over one list; a *round* is one reading of all streams of a
+//!   job, in as many runs as it takes.
+//! - **lane**: backfill or incremental. Each has checkpoints of its own.
+//! - **window**: the rows that one page shows. **anchor**: a row in it that was read before and has not changed. Two windows
+//!   that share anchors overlap, so nothing lies between them.
+//! - **evidence**: what a walk has seen. **claim**: what the server says of a list, such as its total.
+//! - **verdict**: `proven` (the list stood exactly so), `continuous` (no record that was there all along is missing), or
+//!   `incomplete: why`.
+//! - **closing reading**: the reading of a whole list, by ids, at its end. It finds what moved past the walk.
+//! - **sign**: what changes in a parent's entry when its list changes, such as `lastMessage`. Without one a list is asked for.
+//! - **audit**: a random sample of the skipped lists, read whole, which measures what skipping misses.
+//! - **suspect**: a record that a complete reading did not show. It is deleted once enough speaks for it.
+//! - **orphan**: a record whose parent is gone. It is searched for in the other lists before it is deleted.
+//! - **left over**: a record that is not shown any more because the job asks for something else. A person decides.
+//! - **set aside**: a record or a list that cannot be read although everything around it can. The manifest names it.
+//! - **pin**: the range of `seq` that a delivery has begun to hand over, so that it comes out the same after a kill.
+//! - **settled form**: a value without what is volatile in it, such as the signature of an address.
+//! - **box**: the limit of a run in requests or in time.
 //!
 //! # Invariants
 //!
@@ -99,7 +124,7 @@
 //! 3. A 200 is not success: the body decides, before the status does.
 //! 4. The token is asked for inside the attempt; expiry renews one generation, once.
 //! 5. The budget belongs to the key: one window for all processes, in a shared file; a 429 stops everybody.
-//! 6. Complete means proven: a green run says which argument makes it so.
+//! 6. Complete means complete: a green run says by which argument, and never contradicts the server's own word.
 //! 7. Errors are decided once, in [`policy`], without a catch-all.
 //! 8. Secrets and bodies stay out of logs, errors, reports and command lines.
 //! 9. Publish by rename, manifest last.

@@ -376,6 +376,8 @@ fn spread_list(table: &mut toml::Table) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn with(text: &str) -> Result<Dialect> {
@@ -386,12 +388,44 @@ mod tests {
     fn the_shipped_dialect_asks_for_documented_columns_only() {
         let d = with("").expect("shipped");
         for s in ALL {
-            let part = d.stream(s).expect("stream");
+            let part = d.stream(s).expect("src/dialect/qpien.toml");
             assert_eq!(part.selected().count(), part.fields.len());
             for f in part.selected() {
                 assert!(s.columns().iter().any(|c| c.name == field_name(f)), "{s}: {f}");
             }
         }
+    }
+
+    #[test]
+    fn the_shipped_dialect_asks_for_every_column_that_its_comment_does_not_name() {
+        let d = with("").expect("shipped");
+        let comment: String = SHIPPED.lines().filter_map(|line| line.strip_prefix('#')).collect();
+        let named = comment.split("fields are not known:").nth(1).and_then(|rest| rest.split(". Their columns").next());
+        let mut unasked = BTreeSet::new();
+        let mut of = "";
+        for name in named.expect("the comment").split(',').map(str::trim) {
+            let column = name.split_once('.').map_or(name, |(stream, column)| {
+                of = stream;
+                column
+            });
+            unasked.insert((of, column));
+        }
+        for s in ALL {
+            let part = d.stream(s).expect("src/dialect/qpien.toml");
+            for column in s.columns() {
+                let (name, is_unasked) = (column.name, unasked.remove(&(s.name(), column.name)));
+                let is_asked = part.selected().any(|f| field_name(f) == name);
+                assert!(
+                    is_asked || is_unasked,
+                    "src/dialect/qpien.toml: [streams.{s}] fields lacks `{name}`, which src/streams/{s}.rs has"
+                );
+                assert!(
+                    !(is_asked && is_unasked),
+                    "src/dialect/qpien.toml: {s}.{name} is selected, the comment denies it"
+                );
+            }
+        }
+        assert!(unasked.is_empty(), "src/dialect/qpien.toml: the comment names {unasked:?}, which no stream has");
     }
 
     #[test]

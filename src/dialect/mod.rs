@@ -105,6 +105,50 @@ pub enum Paging {
     None,
 }
 
+impl Paging {
+    /// Returns the dialect's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Paging::Page => "page",
+            Paging::Offset => "offset",
+            Paging::Cursor => "cursor",
+            Paging::None => "none",
+        }
+    }
+
+    /// Returns whether the list is asked for in pages.
+    pub fn is_paged(self) -> bool {
+        match self {
+            Paging::Page | Paging::Offset | Paging::Cursor => true,
+            Paging::None => false,
+        }
+    }
+
+    /// Returns whether pages are asked for by their numbers.
+    pub fn is_numbered(self) -> bool {
+        match self {
+            Paging::Page => true,
+            Paging::Offset | Paging::Cursor | Paging::None => false,
+        }
+    }
+
+    /// Returns whether a page is asked for by the number of rows before it, itself or divided by the page size.
+    pub fn counts_rows(self) -> bool {
+        match self {
+            Paging::Page | Paging::Offset => true,
+            Paging::Cursor | Paging::None => false,
+        }
+    }
+
+    /// Returns whether cursors lead to pages.
+    pub fn has_cursors(self) -> bool {
+        match self {
+            Paging::Cursor => true,
+            Paging::Page | Paging::Offset | Paging::None => false,
+        }
+    }
+}
+
 /// The query of a single record.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -426,6 +470,41 @@ mod tests {
             }
         }
         assert!(unasked.is_empty(), "src/dialect/qpien.toml: the comment names {unasked:?}, which no stream has");
+    }
+
+    #[test]
+    fn every_paging_style_is_named_beside_its_key() {
+        let told = with("[list]\npaging = \"zzz\"").expect_err("unknown").detail;
+        let words: Vec<&str> = told.split('`').skip(3).step_by(2).collect();
+        let line = SHIPPED.lines().find(|line| line.starts_with("paging = ")).expect("the key");
+        assert!(words.len() > 3, "{told}");
+        for word in words {
+            let is_named = line.split([' ', ',', '"', ':', ';']).any(|named| named == word);
+            assert!(is_named, "src/dialect/qpien.toml: the comment beside `paging` does not name `{word}`");
+            let read = with(&format!("[list]\npaging = {word:?}")).expect("a style");
+            assert_eq!(read.list.paging.word(), word, "src/dialect/mod.rs: Paging::word");
+        }
+    }
+
+    #[test]
+    fn a_paging_style_is_asked_about_by_exhaustive_matches_alone() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let compared = ["= Paging::", "matches!(paging", "matches!(list.paging", "paging, Paging::"];
+        for path in crate::layers::files(&root) {
+            let within = path.strip_prefix(&root).expect("below src").to_string_lossy().into_owned();
+            if within == "dialect/mod.rs" || within.ends_with("tests.rs") || within.contains("/tests/") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a file");
+            for (at, line) in text.lines().enumerate() {
+                let is_compared = compared.iter().any(|form| line.contains(form)) && !line.contains("=> ");
+                let place = format!("src/{within}:{}", at + 1);
+                assert!(
+                    !is_compared,
+                    "{place}: a new style would pass unseen; ask a method of `Paging` in src/dialect/mod.rs"
+                );
+            }
+        }
     }
 
     #[test]

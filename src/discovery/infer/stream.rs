@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use crate::dialect::StreamDialect;
+use crate::dialect::{Paging, StreamDialect};
 use crate::discovery::infer::entity::Selection;
 use crate::discovery::infer::list;
 use crate::discovery::infer::list::ListCandidate;
@@ -201,16 +201,19 @@ fn list_table(schema: &Schema, best: &ListCandidate<'_>) -> Table {
     let role = |role: Role| best.sorted.roles.get(&role).map(|(path, _)| path.clone());
     let cursors = !members.next_cursor.is_empty() || !members.row_cursor.is_empty();
     let (paging, page) = match (role(Role::Page), role(Role::Offset), role(Role::Cursor)) {
-        (Some(page), _, _) => ("page", page),
-        (_, Some(offset), _) => ("offset", offset),
-        (_, _, Some(cursor)) if cursors => ("cursor", cursor),
-        _ => ("none", String::new()),
+        (Some(page), _, _) => (Paging::Page, page),
+        (_, Some(offset), _) => (Paging::Offset, offset),
+        (_, _, Some(cursor)) if cursors => (Paging::Cursor, cursor),
+        _ => (Paging::None, String::new()),
     };
     let mut list = Table::new();
     // If no argument is known to page the list, a person may still say `cursor`, which needs these paths.
-    let by_cursor = |path: &String| if matches!(paging, "cursor" | "none") { text(path) } else { text("") };
-    list.insert("paging".into(), text(paging));
-    list.insert("assumed".into(), Value::Boolean(paging == "none" && !schema.whole));
+    let by_cursor = |path: &String| match paging {
+        Paging::Cursor | Paging::None => text(path),
+        Paging::Page | Paging::Offset => text(""),
+    };
+    list.insert("paging".into(), text(paging.word()));
+    list.insert("assumed".into(), Value::Boolean(!paging.is_paged() && !schema.whole));
     list.insert("page".into(), text(&page));
     list.insert("size".into(), text(&role(Role::Size).unwrap_or_default()));
     list.insert("items".into(), text(&best.items));

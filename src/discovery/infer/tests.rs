@@ -3,7 +3,7 @@
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{ast, schema};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Paging};
 use crate::discovery::infer::*;
 use crate::discovery::schema::{Argument, Field, Type, TypeRef};
 use crate::streams::{ALL, Stream};
@@ -419,4 +419,26 @@ fn a_list_that_is_paged_within_the_answer_does_not_pass_for_unpaged() {
     let found = stream(&of_sdl(&beside), Stream::Messages, &Table::new()).expect("messages");
     assert_eq!(found.open, []);
     assert!(format!("{:?}", found.table).contains("conversationMessages"));
+}
+
+#[test]
+fn every_paging_style_is_told_by_a_schema() {
+    let with = |paging: &str| Dialect::with(&format!("[list]\npaging = {paging:?}").parse().expect("TOML"));
+    let told = with("zzz").expect_err("unknown").detail;
+    for word in told.split('`').skip(3).step_by(2) {
+        let paging = with(word).expect("a style").list.paging;
+        let arguments = match paging {
+            Paging::Page => "(page: Int, limit: Int)",
+            Paging::Offset => "(skip: Int, limit: Int)",
+            Paging::Cursor => "(after: String, first: Int)",
+            Paging::None => "",
+        };
+        let schema = listing(
+            &format!("contacts{arguments}: Answer"),
+            "type Answer { docs: [Contact] total: Int hasNextPage: Boolean endCursor: String }",
+        );
+        let settled = stream(&schema, Stream::Contacts, &Table::new()).expect("a list");
+        let found = settled.table["streams"]["contacts"]["list"]["paging"].as_str();
+        assert_eq!(found, Some(word), "src/discovery/infer/stream.rs");
+    }
 }

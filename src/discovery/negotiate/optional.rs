@@ -3,7 +3,7 @@
 
 use toml::{Table, Value};
 
-use crate::dialect::{Dialect, NotFound, Paging, SingleRecordDialect, lay_over, with_job};
+use crate::dialect::{Dialect, NotFound, SingleRecordDialect, lay_over, with_job};
 use crate::discovery::check_paging;
 use crate::discovery::check_paging::{Proof, SecondPage};
 use crate::discovery::fetch_by_id;
@@ -181,7 +181,7 @@ impl Negotiation<'_> {
                 certainty: Certainty::Proven,
             });
         };
-        if proof.rows > 0 && list.paging != Paging::None {
+        if proof.rows > 0 && list.paging.is_paged() {
             let evidence = if proof.keeps_size() { "no more rows came than were asked for" } else { "more rows came" };
             found("size", &list.size, evidence);
         }

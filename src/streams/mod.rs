@@ -107,6 +107,9 @@ macro_rules! declare {
         /// Every stream, in the order in which a run lists them.
         pub const ALL: [Stream; [$($number),*].len()] = [$(Stream::$stream),*];
 
+        /// The names of all streams.
+        pub const NAMES: [&str; ALL.len()] = [$($file::DEFINITION.name),*];
+
         impl Stream {
             /// Returns the stream's description.
             pub fn definition(self) -> &'static Definition {

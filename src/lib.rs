@@ -106,7 +106,7 @@
 //! | `src/streams/` | in the stream's file, `col(NAME, KIND)` | |
 //! | `src/dialect/qpien.toml` | the field in the stream's `fields`; or the column in the comment about objects that are not selected | `the_shipped_dialect_asks_for_every_column_that_its_comment_does_not_name` |
 //! | `src/sandbox/dialects/default.graphql` | the field in the stream's type | `every_documented_column_is_in_the_default_schema` |
-//! | `src/sandbox/account/records.rs` | its values; not needed for a text or a boolean | `every_field_that_the_shipped_dialect_asks_for_has_values` |
+//! | `src/sandbox/account/records.rs`, `src/sandbox/account/channels.rs` | in the one with the stream, its values; not needed for a text or a boolean | `every_field_that_the_shipped_dialect_asks_for_has_values` |
 //! | `src/sandbox/account/nested.rs`, `src/sandbox/graphql/synonyms.rs` | for an object, its fields | `every_field_that_the_shipped_dialect_asks_for_has_values`, `every_inner_field_that_the_shipped_dialect_asks_for_is_known_in_any_spelling` |
 //! | `sql/warehouse/` | nothing by hand: `make sql` | `the_committed_files_are_what_the_generator_writes` |
 //!
@@ -120,8 +120,8 @@
 //! | `src/dialect/qpien.toml` | `[streams.STREAM]` | `the_shipped_dialect_asks_for_documented_columns_only` |
 //! | `src/discovery/names.rs` | its nouns, and its operation if that is not `getNOUNList` | compiler, `the_first_guess_at_a_list_is_what_the_shipped_dialect_asks` |
 //! | `src/sandbox/dialects/default.graphql` | its operation and its type | `a_walk_shows_the_truth`, `every_documented_column_is_in_the_default_schema` |
-//! | `src/sandbox/account/list.rs`, `src/sandbox/account/data.rs`, `src/sandbox/changes/drift.rs`, `src/sandbox/graphql/object.rs` | its list, its number of records, its ids | compiler |
-//! | `src/sandbox/account/records.rs` | its fields | `every_field_that_the_shipped_dialect_asks_for_has_values` |
+//! | `src/sandbox/account/list.rs`, `src/sandbox/account/data.rs`, `src/sandbox/changes/drift.rs`, `src/sandbox/graphql/object.rs`, `src/sandbox/account/nested.rs` | its list, its number of records, its ids | compiler |
+//! | `src/sandbox/account/records.rs`, `src/sandbox/account/channels.rs` | in one of them, its fields | `every_field_that_the_shipped_dialect_asks_for_has_values` |
 //! | `src/sandbox/api.rs`, `src/sandbox/account/truth.rs` | in the tests, how it is walked and how many records it has | compiler |
 //! | `jobs/full-backfill.toml` | its name | `a_job_that_names_no_streams_reads_the_default_ones_and_the_full_backfill_reads_all` |
 //! | `jobs/README.md`, `jobs/spark/merge.py` | its name | `every_list_of_all_streams_outside_the_program_is_whole` |

@@ -3,7 +3,7 @@
 NEEDS := .test-needs
 DENY := $(NEEDS)/bin/cargo-deny
 
-.PHONY: help demo quick test soak bench lint deny doc
+.PHONY: help demo quick test soak bench lint deny doc sql
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -38,6 +38,11 @@ lint: $(DENY) ## format, clippy (pedantic), documentation, licences and sources 
 
 deny: $(DENY) ## the same and known advisories (network)
 	$(DENY) check
+
+sql: ## sql/warehouse/ anew, from the streams and the templates
+	for engine in $(notdir $(wildcard src/warehouse/templates/*)); do \
+		cargo run --quiet -- warehouse sql --engine $$engine --out sql/warehouse/$$engine || exit 1; \
+	done
 
 doc: ## the documentation, in a browser
 	cargo doc --no-deps --document-private-items --open

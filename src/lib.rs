@@ -117,6 +117,83 @@
 //! - **settled form**: a value without what is volatile in it, such as the signature of an address.
 //! - **box**: the limit of a run in requests or in time.
 //!
+//! # Checklists
+//!
+//! Each table lists every file that a change touches, what to write there, and what fails if that is forgotten: the
+//! compiler (an exhaustive match, a missing field, or code that nothing uses) or a test. The first row of a table is
+//! the beginning, so nothing fails without it. A test (`checklists.rs`) reads these tables: each path and each test
+//! in them exists.
+//!
+//! ## Add a column
+//!
+//! | file | write there | fails without it |
+//! |---|---|---|
+//! | `src/streams/` | in the stream's file, `col(NAME, KIND)` | |
+//! | `src/dialect/qpien.toml` | the field in the stream's `fields`; or the column in the comment about objects that are not selected | `the_shipped_dialect_asks_for_every_column_that_its_comment_does_not_name` |
+//! | `src/sandbox/dialects/default.graphql` | the field in the stream's type | `every_documented_column_is_in_the_default_schema` |
+//! | `src/sandbox/account/records.rs`, `src/sandbox/account/channels.rs` | in the one with the stream, its values; not needed for a text or a boolean | `every_field_that_the_shipped_dialect_asks_for_has_values` |
+//! | `src/sandbox/account/nested.rs`, `src/sandbox/graphql/synonyms.rs` | for an object, its fields | `every_field_that_the_shipped_dialect_asks_for_has_values`, `every_inner_field_that_the_shipped_dialect_asks_for_is_known_in_any_spelling` |
+//! | `sql/warehouse/` | nothing by hand: `make sql` | `the_committed_files_are_what_the_generator_writes` |
+//!
+//! ## Add a stream
+//!
+//! | file | write there | fails without it |
+//! |---|---|---|
+//! | `src/streams/` | a file with its `DEFINITION` | |
+//! | `src/streams/mod.rs` | `mod` and a line of `declare!`; in `DEFAULT` if it is not optional | compiler, `a_job_that_names_none_gets_those_that_are_not_optional` |
+//! | `sql/mirror/`, `src/mirror/migrations.rs` | a migration with its table `body_STREAM` | `every_stream_has_its_table_of_bodies` |
+//! | `src/dialect/qpien.toml` | `[streams.STREAM]` | `the_shipped_dialect_asks_for_documented_columns_only` |
+//! | `src/discovery/names.rs` | its nouns, and its operation if that is not `getNOUNList` | compiler, `the_first_guess_at_a_list_is_what_the_shipped_dialect_asks` |
+//! | `src/sandbox/dialects/default.graphql` | its operation and its type | `a_walk_shows_the_truth`, `every_documented_column_is_in_the_default_schema` |
+//! | `src/sandbox/account/list.rs`, `src/sandbox/account/data.rs`, `src/sandbox/changes/drift.rs`, `src/sandbox/graphql/object.rs`, `src/sandbox/account/nested.rs` | its list, its number of records, its ids | compiler |
+//! | `src/sandbox/account/records.rs`, `src/sandbox/account/channels.rs` | in one of them, its fields | `every_field_that_the_shipped_dialect_asks_for_has_values` |
+//! | `src/sandbox/api.rs`, `src/sandbox/account/truth.rs` | in the tests, how it is walked and how many records it has | compiler |
+//! | `jobs/full-backfill.toml` | its name | `a_job_that_names_no_streams_reads_the_default_ones_and_the_full_backfill_reads_all` |
+//! | `jobs/README.md`, `jobs/spark/merge.py` | its name | `every_list_of_all_streams_outside_the_program_is_whole` |
+//! | `sql/warehouse/` | for a stream of `DEFAULT`, `make sql` | `the_committed_files_are_what_the_generator_writes` |
+//!
+//! ## Add a destination
+//!
+//! | file | write there | fails without it |
+//! |---|---|---|
+//! | `src/config/job.rs` | a `DestinationKind`; its keys are job keys (below) | |
+//! | `src/destinations/` | for files, a `Format`; for another place, a `Destination` | compiler |
+//! | `src/config/destinations.rs` | its defaults, and a `FileFormat` or a `Target` | compiler |
+//! | `src/config/accounts.rs` | the key that accounts may not share | compiler |
+//! | `src/delivery/deliver.rs` | how it is opened | compiler |
+//! | `src/commands/check/destination.rs`, `src/commands/verify/mod.rs` | for a `Target`, how it is checked and verified | compiler |
+//! | `src/destinations/manifest.rs`, `src/destinations/reading.rs` | for a `FileFormat`, its endings and how `verify` reads it | `files_of_every_kind_have_known_endings_and_are_read_back` |
+//! | `src/destinations/contract_tests.rs` | the test that holds it to the contract | compiler, `every_kind_of_destination_is_held_to_the_contract` |
+//! | `jobs/README.md`, `README.md` | the kind | `every_kind_of_destination_is_documented` |
+//!
+//! ## Add a paging style
+//!
+//! | file | write there | fails without it |
+//! |---|---|---|
+//! | `src/dialect/parts.rs` | a `Paging`, with the answers to its methods; a key of its own in `ListDialect` | |
+//! | `src/dialect/qpien.toml` | the word beside `paging`; the default of a key | `every_paging_style_is_named_beside_its_key` |
+//! | `src/source/query.rs` | the arguments of a question | compiler |
+//! | `src/sync/walk/strategy.rs` | if none of the strategies reads it, a `Strategy` | compiler |
+//! | `src/sync/walk/driver.rs`, `src/sync/walk/id_reading.rs` | the strategy that reads it | compiler |
+//! | `src/sync/walk/tests.rs` | a walk with the strategy over the lists of the model | compiler, `every_strategy_is_walked_by_a_test_of_this_file` |
+//! | `src/discovery/infer/stream.rs`, `src/discovery/names.rs` | the arguments that tell it in a schema | compiler, `every_paging_style_is_told_by_a_schema` |
+//! | `src/discovery/negotiate/mod.rs` | its name in the findings | compiler |
+//! | `src/sync/settings.rs` | whether a key of its own bears on a reading | `every_key_is_known_to_bear_on_a_reading_or_not` |
+//! | `src/config/settings.rs` | in the tests, the word in the message about an unknown one | `what_cannot_be_is_refused_by_name` |
+//!
+//! Elsewhere, code asks the methods of `Paging` and compares no styles
+//! (`a_paging_style_is_asked_about_by_exhaustive_matches_alone`).
+//!
+//! ## Add a job key
+//!
+//! | file | write there | fails without it |
+//! |---|---|---|
+//! | `src/config/job.rs` | the field of its table | |
+//! | `src/config/settings.rs`, `src/config/source.rs`, `src/config/destinations.rs`, `src/config/postgres.rs`, `src/config/accounts.rs` | in the file of its table, its default and its bounds | `every_key_of_a_job_is_read` |
+//! | `jobs/README.md` | a line under "All keys" | `every_key_of_a_job_is_documented` |
+//! | `src/sync/settings.rs` | for `[source]`, whether it bears on a reading | `every_key_is_known_to_bear_on_a_reading_or_not` |
+//! | `src/mirror/settings.rs` | if it does, a `Setting` | compiler, `every_setting_is_found_by_its_name` |
+//!
 //! # Invariants
 //!
 //! 1. Records of a page and the checkpoint that covers it commit together; nothing else advances a checkpoint.
@@ -132,6 +209,8 @@
 
 #[cfg(test)]
 mod any_input;
+#[cfg(test)]
+mod checklists;
 pub mod cli;
 pub mod clock;
 pub mod commands;

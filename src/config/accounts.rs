@@ -169,7 +169,9 @@ fn templates(job: &Job) -> Vec<(String, Option<&str>)> {
     let destinations = job.destination.iter().enumerate();
     let destinations = destinations.map(|(i, d)| match d.kind {
         job::DestinationKind::Postgres => (format!("destination[{i}].schema"), d.schema.as_deref()),
-        _ => (format!("destination[{i}].path"), d.path.as_deref()),
+        job::DestinationKind::Csv | job::DestinationKind::Jsonl | job::DestinationKind::Parquet => {
+            (format!("destination[{i}].path"), d.path.as_deref())
+        }
     });
     [("mirror.path".to_owned(), job.mirror.path.as_deref())].into_iter().chain(destinations).collect()
 }

@@ -95,10 +95,11 @@ pub fn destinations(p: &mut Picker<'_>, job: &Job, flags: &Flags) -> Result<Vec<
     }
     let mut all: Vec<DestinationSettings> = Vec::new();
     for (i, d) in job.destination.iter().enumerate() {
-        let usual = if d.kind == job::DestinationKind::Postgres {
-            job::ContentSetting::Changes
-        } else {
-            job::ContentSetting::Snapshot
+        let usual = match d.kind {
+            job::DestinationKind::Postgres => job::ContentSetting::Changes,
+            job::DestinationKind::Csv | job::DestinationKind::Jsonl | job::DestinationKind::Parquet => {
+                job::ContentSetting::Snapshot
+            }
         };
         let content = p.pick(&key(i, "content"), None, d.content, usual);
         let publish = p.pick(&key(i, "publish"), None, d.publish, job::Publish::Complete);
@@ -191,10 +192,11 @@ fn files(
     if max_files == 1 {
         return Err(Error::usage(format!("{place}: {} = 1: it is 2 at least, or 0 for no most", key(i, "max_files"))));
     }
-    let unsaid = if d.kind == job::DestinationKind::Parquet {
-        job::CompressionSetting::Zstd
-    } else {
-        job::CompressionSetting::None
+    let unsaid = match d.kind {
+        job::DestinationKind::Parquet => job::CompressionSetting::Zstd,
+        job::DestinationKind::Csv | job::DestinationKind::Jsonl | job::DestinationKind::Postgres => {
+            job::CompressionSetting::None
+        }
     };
     let compression = match p.pick(&key(i, "compression"), None, d.compression, unsaid) {
         job::CompressionSetting::None => Compression::None,

@@ -22,6 +22,8 @@ pub mod destinations;
 pub mod dialect;
 pub mod env;
 pub mod job;
+#[cfg(test)]
+pub(crate) mod keys_tests;
 pub mod mask;
 pub mod origin;
 #[cfg(feature = "postgres")]

@@ -131,3 +131,25 @@ fn what_is_pinned_for_a_place_that_the_job_does_not_deliver_to_is_let_go_and_goe
         assert_eq!(moved[0].destination.delivered(&mirror, STREAM).expect("a seq"), 3);
     });
 }
+
+#[test]
+fn files_of_every_kind_have_known_endings_and_are_read_back() {
+    for kind in crate::config::keys_tests::known("[[destination]]\nkind = \"zzz\"") {
+        let place = if kind == "postgres" { "url = \"postgres://u:p@h/d\"" } else { "path = \"out\"" };
+        let key = "[source]\nclient_id = \"i\"\nclient_secret = \"s\"\n";
+        let text = format!("{key}[[destination]]\nkind = {kind:?}\n{place}\n");
+        // A kind that was left out of the build is refused.
+        let Ok(settings) = Settings::of_text(&text, "j.toml", &Flags::default()) else { continue };
+        let Target::Files { written, .. } = &settings.destinations[0].target else { continue };
+        let format = format(written);
+        let ending = format.extension();
+        assert!(
+            crate::destinations::manifest::ENDINGS.contains(&ending.as_str()),
+            "src/destinations/manifest.rs: ENDINGS lacks `{ending}`"
+        );
+        let empty = tempfile::tempfile().expect("a file");
+        let read = crate::destinations::reading::rows(empty, &format.described(), &[], &[], &mut |_| Ok(()));
+        let told = read.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(!told.contains("cannot read"), "src/destinations/reading.rs: `rows` does not read {kind}: {told}");
+    }
+}

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize as _;
+
 use super::*;
+use crate::config::job::DestinationKind;
 use crate::error::Kind;
 use crate::record::{Change, Extent, ForgottenUpTo, Op};
 use crate::streams::DateForm;
@@ -244,6 +247,23 @@ pub fn hold_to_the_contract(subject: &dyn Subject) {
     let mut destination = subject.open();
     destination.check("a test").expect("check");
     assert_eq!(destination.delivered("another", STREAM).expect_err("refused").kind, Kind::DestinationOfAnother);
+}
+
+#[test]
+fn every_kind_of_destination_is_held_to_the_contract() {
+    let files = ("files_tests.rs", include_str!("files_tests.rs"));
+    let postgres = ("postgres/tests.rs", include_str!("postgres/tests.rs"));
+    for kind in crate::config::keys_tests::known("[[destination]]\nkind = \"zzz\"") {
+        let kind = DestinationKind::deserialize(toml::Value::String(kind)).expect("a kind");
+        let ((file, text), subject) = match kind {
+            DestinationKind::Csv => (files, "as_csv"),
+            DestinationKind::Jsonl => (files, "as_jsonl"),
+            DestinationKind::Parquet => (files, "as_parquet"),
+            DestinationKind::Postgres => (postgres, "InSchema::of"),
+        };
+        let is_held = text.contains("hold_to_the_contract(") && text.contains(subject);
+        assert!(is_held, "src/destinations/{file} does not hold {kind:?} to the contract");
+    }
 }
 
 /// Asserts that everything is delivered, and that a further delivery, without a range, changes nothing.

@@ -18,7 +18,7 @@ pub const NAME: &str = "manifest.json";
 pub const NOT_IN_JOB: &str = "not in the job";
 
 /// The endings of data files, for every format and its compression.
-const ENDINGS: [&str; 7] = ["csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet"];
+pub(crate) const ENDINGS: [&str; 7] = ["csv", "csv.gz", "csv.zst", "jsonl", "jsonl.gz", "jsonl.zst", "parquet"];
 
 /// Returns whether a delivery can have written a file of this name for a stream: a snapshot `contacts.csv`, a part of
 /// a snapshot `contacts-00002.csv`, or changes `contacts/changes-000000000001-000000000007.csv`. No other name is

@@ -22,6 +22,11 @@ use crate::streams::{ALL, DateForm, Dates, Stream};
 const SHIPPED: &str = include_str!("qpien.toml");
 
 impl Dialect {
+    /// Returns the shipped dialect.
+    pub fn shipped() -> Result<Dialect> {
+        Dialect::with(&DialectLayer::default())
+    }
+
     /// Returns the shipped dialect with a layer laid over it, such as a job file's `[source.dialect]`.
     pub fn with(over: &DialectLayer) -> Result<Dialect> {
         Dialect::read(over).map_err(|WrongLine { path, what }| Error::usage(format!("[source.dialect] {path}: {what}")))
@@ -184,6 +189,8 @@ impl DialectLayer {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn with(text: &str) -> Result<Dialect> {
@@ -195,10 +202,77 @@ mod tests {
     fn the_shipped_dialect_asks_for_documented_columns_only() {
         let d = with("").expect("shipped");
         for s in ALL {
-            let part = d.stream(s).expect("stream");
+            let part = d.stream(s).expect("src/dialect/qpien.toml");
             assert_eq!(part.selected().count(), part.fields.len());
             for f in part.selected() {
                 assert!(s.columns().iter().any(|c| c.name == field_name(f)), "{s}: {f}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_shipped_dialect_asks_for_every_column_that_its_comment_does_not_name() {
+        let d = with("").expect("shipped");
+        let comment: String = SHIPPED.lines().filter_map(|line| line.strip_prefix('#')).collect();
+        let named = comment.split("fields are not known:").nth(1).and_then(|rest| rest.split(". Their columns").next());
+        let mut unasked = BTreeSet::new();
+        let mut of = "";
+        for name in named.expect("the comment").split(',').map(str::trim) {
+            let column = name.split_once('.').map_or(name, |(stream, column)| {
+                of = stream;
+                column
+            });
+            unasked.insert((of, column));
+        }
+        for s in ALL {
+            let part = d.stream(s).expect("src/dialect/qpien.toml");
+            for column in s.columns() {
+                let (name, is_unasked) = (column.name, unasked.remove(&(s.name(), column.name)));
+                let is_asked = part.selected().any(|f| field_name(f) == name);
+                assert!(
+                    is_asked || is_unasked,
+                    "src/dialect/qpien.toml: [streams.{s}] fields lacks `{name}`, which src/streams/{s}.rs has"
+                );
+                assert!(
+                    !(is_asked && is_unasked),
+                    "src/dialect/qpien.toml: {s}.{name} is selected, the comment denies it"
+                );
+            }
+        }
+        assert!(unasked.is_empty(), "src/dialect/qpien.toml: the comment names {unasked:?}, which no stream has");
+    }
+
+    #[test]
+    fn every_paging_style_is_named_beside_its_key() {
+        let told = with("[list]\npaging = \"zzz\"").expect_err("unknown").detail;
+        let words: Vec<&str> = told.split('`').skip(3).step_by(2).collect();
+        let line = SHIPPED.lines().find(|line| line.starts_with("paging = ")).expect("the key");
+        assert!(words.len() > 3, "{told}");
+        for word in words {
+            let is_named = line.split([' ', ',', '"', ':', ';']).any(|named| named == word);
+            assert!(is_named, "src/dialect/qpien.toml: the comment beside `paging` does not name `{word}`");
+            let read = with(&format!("[list]\npaging = {word:?}")).expect("a style");
+            assert_eq!(read.list.paging.word(), word, "src/dialect/mod.rs: Paging::word");
+        }
+    }
+
+    #[test]
+    fn a_paging_style_is_asked_about_by_exhaustive_matches_alone() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let compares = ["== ", "!= ", "matches!(", "if let "];
+        for path in crate::layers::files(&root) {
+            let within = path.strip_prefix(&root).expect("below src").to_string_lossy().into_owned();
+            if within == "dialect/mod.rs" || within.ends_with("tests.rs") || within.contains("/tests/") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a file");
+            for (at, line) in text.lines().enumerate() {
+                let is_compared = line.contains("Paging::") && compares.iter().any(|form| line.contains(form));
+                let place = format!("src/{within}:{}", at + 1);
+                assert!(
+                    !is_compared,
+                    "{place}: a new style would pass unseen; ask a method of `Paging` in src/dialect/mod.rs"
+                );
             }
         }
     }

@@ -159,6 +159,50 @@ pub enum Paging {
     None,
 }
 
+impl Paging {
+    /// Returns the dialect's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Paging::Page => "page",
+            Paging::Offset => "offset",
+            Paging::Cursor => "cursor",
+            Paging::None => "none",
+        }
+    }
+
+    /// Returns whether the list is asked for in pages.
+    pub fn is_paged(self) -> bool {
+        match self {
+            Paging::Page | Paging::Offset | Paging::Cursor => true,
+            Paging::None => false,
+        }
+    }
+
+    /// Returns whether pages are asked for by their numbers.
+    pub fn is_numbered(self) -> bool {
+        match self {
+            Paging::Page => true,
+            Paging::Offset | Paging::Cursor | Paging::None => false,
+        }
+    }
+
+    /// Returns whether a page is asked for by the number of rows before it, itself or divided by the page size.
+    pub fn counts_rows(self) -> bool {
+        match self {
+            Paging::Page | Paging::Offset => true,
+            Paging::Cursor | Paging::None => false,
+        }
+    }
+
+    /// Returns whether cursors lead to pages.
+    pub fn has_cursors(self) -> bool {
+        match self {
+            Paging::Cursor => true,
+            Paging::Page | Paging::Offset | Paging::None => false,
+        }
+    }
+}
+
 /// Describes how the server answers for a record that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,6 @@
 //! That the server accepts a dialect does not make it right. If the first page is 0 and a walk begins at 1, a page is
 //! missing and no error says so.
 
-use crate::dialect::Paging;
 use crate::error::Result;
 use crate::policy::{self, Action};
 use crate::source::Source;
@@ -61,7 +60,7 @@ pub async fn is_understood(source: &Source, stream: Stream, nobody: &str) -> Res
 /// Finds the first page's number if the first row fails whatever is asked of it: with one row a page, it is the
 /// number that fails while the next one is answered. Returns `None` if that decides nothing.
 async fn by_failure(source: &Source, stream: Stream, parent: Option<&str>) -> Result<Option<Proof>> {
-    if source.dialect().stream(stream)?.list.paging != Paging::Page {
+    if !source.dialect().stream(stream)?.list.paging.is_numbered() {
         return Ok(None);
     }
     let one = |number| Question {
@@ -98,7 +97,7 @@ async fn list_by(source: &Source, stream: Stream, parent: Option<&str>, select: 
     };
     let mut page = source.ask(question(stream, parent, Start::Row(0))).await?;
     let mut page_from = None;
-    if paging == Paging::Page {
+    if paging.is_numbered() {
         // The other page is the one before the page that is believed to be the first. Before page 0 there is none, so
         // the page after it is asked for.
         let other = patiently(source, question(stream, parent, Start::Number(u32::from(believed == 0)))).await?;
@@ -169,7 +168,7 @@ pub enum SecondPage {
 /// Asks for the second page of a list whose first page gave `proof`.
 pub async fn second(source: &Source, stream: Stream, parent: Option<&str>, proof: &Proof) -> Result<SecondPage> {
     let paging = source.dialect().stream(stream)?.list.paging;
-    if proof.rows < SIZE as usize || !matches!(paging, Paging::Page | Paging::Offset) {
+    if proof.rows < SIZE as usize || !paging.counts_rows() {
         return Ok(SecondPage::Nothing);
     }
     let page = source.ask(question(stream, parent, Start::Row(SIZE.into()))).await?;

@@ -300,6 +300,15 @@ mod tests {
     }
 
     #[test]
+    fn the_first_guess_at_a_list_is_what_the_shipped_dialect_asks() {
+        let shipped = crate::dialect::Dialect::shipped().expect("shipped");
+        for stream in crate::streams::ALL {
+            let operation = &shipped.stream(stream).expect("src/dialect/qpien.toml").operation;
+            assert_eq!(list_operations(stream).first(), Some(operation), "src/discovery/names.rs: {stream}");
+        }
+    }
+
+    #[test]
     fn a_list_of_some_is_known_by_a_word_of_its_name() {
         for name in ["myContacts", "recentContacts", "contactsByTag", "archived_contacts", "searchContacts"] {
             assert!(is_qualified(Stream::Contacts, name), "{name}");

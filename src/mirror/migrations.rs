@@ -112,6 +112,15 @@ mod tests {
     }
 
     #[test]
+    fn every_stream_has_its_table_of_bodies() {
+        let c = in_memory().expect("memory");
+        for stream in crate::streams::ALL {
+            let made = c.prepare(&format!("SELECT seq, id, payload, first_seq FROM body_{stream}"));
+            assert!(made.is_ok(), "sql/mirror/: no migration makes body_{stream} as 0002 and 0007 make the others");
+        }
+    }
+
+    #[test]
     fn an_older_mirror_keeps_what_it_holds_and_gets_the_newer_tables() {
         let mut c = Connection::open_in_memory().expect("memory");
         c.execute_batch(ALL[0]).expect("the first version");

@@ -334,6 +334,16 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_is_found_by_its_name() {
+        let names = include_str!("settings.rs").split("fn name(self)").nth(1).and_then(|rest| rest.split("///").next());
+        let names: Vec<&str> = names.expect("the names").split('"').skip(1).step_by(2).collect();
+        assert!(names.len() > 10, "{names:?}");
+        for name in names {
+            assert!(Setting::named(name).is_some(), "src/mirror/settings.rs: Setting::ALL lacks `{name}`");
+        }
+    }
+
+    #[test]
     fn another_job_is_named_and_a_shorter_lookback_is_no_change() {
         let mut c = mirror();
         let lookback = |ms| asked(&[(Setting::Lookback, ms), (Setting::FullEvery, 10 - ms)]);

@@ -8,7 +8,7 @@ use super::query::{Question, Select, Start};
 use super::response_names::operations;
 use super::{decoding, envelope, limit_headers};
 use crate::any_input::never_panics;
-use crate::dialect::{Dialect, DialectLayer};
+use crate::dialect::Dialect;
 use crate::record::volatile::Volatile;
 use crate::streams::{PerStream, Stream};
 
@@ -27,7 +27,7 @@ fn question(stream: Stream) -> Question {
 
 #[test]
 fn answers() {
-    let dialect = Dialect::with(&DialectLayer::default()).expect("shipped");
+    let dialect = Dialect::shipped().expect("shipped");
     let rules = PerStream::new(Volatile::default);
     let questions = [question(Stream::Contacts), question(Stream::Messages)];
     let names = operations(&["a", "b"]);

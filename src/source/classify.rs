@@ -142,10 +142,9 @@ pub fn unreadable(status: u16, body: &[u8]) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::DialectLayer;
 
     fn kind(code: Option<&str>, message: &str) -> Option<Kind> {
-        let dialect = Dialect::with(&DialectLayer::default()).expect("shipped");
+        let dialect = Dialect::shipped().expect("shipped");
         let words = ErrorWords {
             code: code.map(str::to_owned),
             message: Some(message.to_owned()),

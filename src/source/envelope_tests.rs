@@ -1,7 +1,6 @@
 use super::super::query::{Select, Start};
 use super::super::response_names::{ResponseNames, operations};
 use super::*;
-use crate::dialect::DialectLayer;
 use crate::streams::Stream;
 
 fn rules() -> PerStream<Volatile> {
@@ -9,7 +8,7 @@ fn rules() -> PerStream<Volatile> {
 }
 
 fn dialect() -> Dialect {
-    Dialect::with(&DialectLayer::default()).expect("shipped")
+    Dialect::shipped().expect("shipped")
 }
 
 fn contacts() -> Vec<Question> {

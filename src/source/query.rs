@@ -140,17 +140,17 @@ fn arguments(list: &ListDialect, parent: Option<(&str, String)>, q: &Question) -
     if let Some((path, id)) = parent {
         all.put(path, id);
     }
-    match &q.start {
-        Start::Row(row) if list.paging == Paging::Page => {
+    match (&q.start, list.paging) {
+        (Start::Row(row), Paging::Page) => {
             let number = row / u64::from(q.size.max(1)) + u64::from(list.page_from);
             all.put(&list.page, number.to_string());
         }
-        Start::Number(number) => all.put(&list.page, number.to_string()),
-        Start::Row(row) if list.paging == Paging::Offset => all.put(&list.page, row.to_string()),
-        Start::After(cursor) => all.put(&list.page, json!(cursor).to_string()),
-        Start::Row(_) => {}
+        (Start::Row(row), Paging::Offset) => all.put(&list.page, row.to_string()),
+        (Start::Row(_), Paging::Cursor | Paging::None) => {}
+        (Start::Number(number), _) => all.put(&list.page, number.to_string()),
+        (Start::After(cursor), _) => all.put(&list.page, json!(cursor).to_string()),
     }
-    if list.paging != Paging::None {
+    if list.paging.is_paged() {
         all.put(&list.size, q.size.to_string());
     }
     // A constant for the parent's argument does not apply, because the question itself sets that argument.

@@ -8,6 +8,7 @@ pub(super) const DEFINITION: Definition = Definition {
     entity: "ConnectedPlatform",
     scope: "read_channels",
     parent: None,
+    reference: None,
     optional: true,
     columns: &[
         col("_id", ColumnKind::Id),

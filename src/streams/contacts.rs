@@ -7,6 +7,7 @@ pub(super) const DEFINITION: Definition = Definition {
     entity: "ExternalContact",
     scope: "read_contacts",
     parent: None,
+    reference: None,
     optional: false,
     columns: &[
         col("_id", ColumnKind::Id),

@@ -7,6 +7,7 @@ pub(super) const DEFINITION: Definition = Definition {
     entity: "ExternalConversation",
     scope: "read_conversations",
     parent: None,
+    reference: Some("joinedPerson"),
     optional: false,
     columns: &[
         col("_id", ColumnKind::Id),

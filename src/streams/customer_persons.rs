@@ -7,6 +7,7 @@ pub(super) const DEFINITION: Definition = Definition {
     entity: "CustomerPerson",
     scope: "read_customerPersons",
     parent: None,
+    reference: None,
     optional: false,
     columns: &[
         col("_id", ColumnKind::Id),

@@ -11,6 +11,7 @@ pub(super) const DEFINITION: Definition = Definition {
     entity: "ExternalMessage",
     scope: "read_messages",
     parent: Some(super::Stream::Conversations),
+    reference: Some("conversation"),
     optional: false,
     columns: &[
         col("_id", ColumnKind::Id),

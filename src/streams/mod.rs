@@ -1,8 +1,9 @@
 //! The streams: the lists that an account consists of, with their columns and the scope that each needs.
 //!
 //! All of it is *documented* (the entity tables of the API's pages), unless a stream's file says otherwise. How the
-//! API is asked for a stream belongs to the dialect. Each stream has one file, and a column is added only there: the
-//! CSV header, the mirror's view, the manifest's types and the sandbox's truth all read this table.
+//! API is asked for a stream belongs to the dialect. Each stream has one file with its columns: the CSV header, the
+//! mirror's view, the manifest's types, the warehouse's SQL and the sandbox's truth all read this table. The
+//! checklists "Add a column" and "Add a stream" of the crate's documentation name the few other places.
 
 mod channels;
 mod contacts;
@@ -98,54 +99,58 @@ pub struct Definition {
     pub columns: &'static [Column],
     /// The stream whose records partition this one: messages are asked for conversation by conversation.
     pub parent: Option<Stream>,
+    /// The column that holds the id of a record of another stream. If the stream has a parent, it is the parent's.
+    pub reference: Option<&'static str>,
     /// `true` if a job must name the stream for it to be read.
     pub optional: bool,
 }
 
-/// A stream. Its number is its key in the mirror and never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Stream {
-    /// `ExternalContact`
-    Contacts = 1,
-    /// `CustomerPerson`
-    CustomerPersons = 2,
-    /// `ExternalConversation`
-    Conversations = 3,
-    /// `ExternalMessage`
-    Messages = 4,
-    /// `ConnectedPlatform`
-    Channels = 5,
-    /// `WhatsappBusinessTemplate`
-    WhatsappBusinessTemplates = 6,
+/// Declares [`Stream`], [`ALL`] and [`Stream::definition`] from one list, so that none of them can lack a stream.
+macro_rules! declare {
+    ($($(#[$doc:meta])* $stream:ident = $number:literal in $file:ident;)*) => {
+        /// A stream. Its number is its key in the mirror and never changes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Stream {
+            $($(#[$doc])* $stream = $number,)*
+        }
+
+        /// Every stream, in the order in which a run lists them.
+        pub const ALL: [Stream; [$($number),*].len()] = [$(Stream::$stream),*];
+
+        /// The names of all streams.
+        pub const NAMES: [&str; ALL.len()] = [$($file::DEFINITION.name),*];
+
+        impl Stream {
+            /// Returns the stream's description.
+            pub fn definition(self) -> &'static Definition {
+                match self {
+                    $(Stream::$stream => &$file::DEFINITION,)*
+                }
+            }
+        }
+    };
 }
 
-/// Every stream, in the order in which a run lists them.
-pub const ALL: [Stream; 6] = [
-    Stream::Contacts,
-    Stream::CustomerPersons,
-    Stream::Conversations,
-    Stream::Messages,
-    Stream::Channels,
-    Stream::WhatsappBusinessTemplates,
-];
+declare! {
+    /// `ExternalContact`
+    Contacts = 1 in contacts;
+    /// `CustomerPerson`
+    CustomerPersons = 2 in customer_persons;
+    /// `ExternalConversation`
+    Conversations = 3 in conversations;
+    /// `ExternalMessage`
+    Messages = 4 in messages;
+    /// `ConnectedPlatform`
+    Channels = 5 in channels;
+    /// `WhatsappBusinessTemplate`
+    WhatsappBusinessTemplates = 6 in whatsapp_business_templates;
+}
 
 /// The streams of a job that names no streams: those that are not optional.
 pub const DEFAULT: [Stream; 4] = [Stream::Contacts, Stream::CustomerPersons, Stream::Conversations, Stream::Messages];
 
 impl Stream {
-    /// Returns the stream's description.
-    pub fn definition(self) -> &'static Definition {
-        match self {
-            Stream::Contacts => &contacts::DEFINITION,
-            Stream::CustomerPersons => &customer_persons::DEFINITION,
-            Stream::Conversations => &conversations::DEFINITION,
-            Stream::Messages => &messages::DEFINITION,
-            Stream::Channels => &channels::DEFINITION,
-            Stream::WhatsappBusinessTemplates => &whatsapp_business_templates::DEFINITION,
-        }
-    }
-
     /// Returns the name in jobs, files, tables and messages.
     pub fn name(self) -> &'static str {
         self.definition().name
@@ -163,11 +168,7 @@ impl Stream {
 
     /// Returns the column that holds the id of a record of another stream (documented).
     pub fn reference_column(self) -> Option<&'static str> {
-        match self {
-            Stream::Messages => Some("conversation"),
-            Stream::Conversations => Some("joinedPerson"),
-            _ => None,
-        }
+        self.definition().reference
     }
 
     /// Returns the column that holds the id of the partition's parent, such as a message's conversation.
@@ -213,6 +214,27 @@ mod tests {
             for c in s.columns() {
                 assert_eq!(s.columns().iter().filter(|o| o.name == c.name).count(), 1, "{} {}", s, c.name);
             }
+            let reference = s.reference_column();
+            assert!(reference.is_none_or(|name| s.columns().iter().any(|c| c.name == name)), "{s}: {reference:?}");
+            assert!(
+                s.definition().parent.is_none() || s.parent_column().is_some(),
+                "{s} names no column of its parent"
+            );
+        }
+    }
+
+    #[test]
+    fn every_list_of_all_streams_outside_the_program_is_whole() {
+        let quoted: Vec<String> = ALL.iter().map(|s| format!("\"{s}\"")).collect();
+        let read = |path: &str| {
+            std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
+        };
+        let shown = format!("STREAMS = ({})", quoted.join(", "));
+        assert!(read("jobs/spark/merge.py").contains(&shown), "jobs/spark/merge.py lacks a stream: write {shown}");
+        let readme = read("jobs/README.md");
+        for stream in ALL {
+            let is_told = ["`", "\""].iter().any(|quote| readme.contains(&format!("{quote}{stream}{quote}")));
+            assert!(is_told, "jobs/README.md does not name the stream `{stream}`");
         }
     }
 }

@@ -51,6 +51,6 @@ mod tests {
         });
         let mut seen = ALL.map(|s| values[s]);
         seen.sort_unstable();
-        assert_eq!(seen, [1, 2, 3, 4, 5, 6]);
+        assert!(seen.iter().copied().eq(1..=ALL.len()), "{seen:?}");
     }
 }

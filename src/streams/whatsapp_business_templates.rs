@@ -7,6 +7,7 @@ pub(super) const DEFINITION: Definition = Definition {
     entity: "WhatsappBusinessTemplate",
     scope: "read_whatsappBusinessTemplates",
     parent: None,
+    reference: None,
     optional: true,
     columns: &[col("_id", ColumnKind::Id), col("name", ColumnKind::Text)],
 };

@@ -3,7 +3,7 @@
 //! request for it.
 
 use super::{Context, DialectSettings, limits};
-use crate::dialect::{Dialect, DialectLayer, Layer as _, ListLayer, Paging};
+use crate::dialect::{Dialect, DialectLayer, Layer as _, ListLayer};
 use crate::discovery::check_paging;
 use crate::discovery::negotiate::{Negotiation, NegotiationOutcome, SavedPart};
 use crate::error::{Error, Kind, Result};
@@ -148,7 +148,7 @@ pub async fn recount(context: &Context, stream: Stream, began: u32) -> Result<bo
         let list = &dialect.stream(stream)?.list;
         (list.paging, list.page_from)
     };
-    if paging != Paging::Page || began != 0 || names_page_from(job, stream) {
+    if !paging.is_numbered() || began != 0 || names_page_from(job, stream) {
         return Ok(false);
     }
     if page_from == 0 {

@@ -198,3 +198,65 @@ fn name(change: &SettingChange, all: &[SettingChange]) -> String {
         .collect();
     if why.is_empty() { change.setting.display_name().to_owned() } else { why.join(", ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys_tests::keys;
+    use crate::dialect::Dialect;
+
+    /// The keys of `[source]` on which a reading rests.
+    const OF_SOURCE: [&str; 7] =
+        ["endpoint", "client_id", "lookback", "full_every", "extra_fields", "volatile", "dialect"];
+    /// The keys of `[source]` that change no answer.
+    const NOT_OF_SOURCE: [&str; 14] = [
+        "client_secret",
+        "requests_per_minute",
+        "page_size",
+        "in_flight",
+        "aliases_per_request",
+        "bytes_in_flight",
+        "max_response",
+        "connect_timeout",
+        "read_timeout",
+        "retry_for",
+        "wait_for_budget",
+        "audit",
+        "audit_repair",
+        "double_collect",
+    ];
+    /// The keys of a list's dialect that [`asked_with`] reads one by one.
+    const OF_LIST: [&str; 4] = ["items", "arguments", "since", "since_form"];
+    /// The keys of a list's dialect that say only where the answer holds what.
+    const NOT_OF_LIST: [&str; 5] = ["next_cursor", "row_cursor", "success", "code", "message"];
+    /// The keys of a stream's dialect on which a reading rests.
+    const OF_STREAM: [&str; 8] = ["operation", "parent", "parent_list", "date", "fields", "drop", "extra", "list"];
+    /// The key of a stream's dialect for single records.
+    const NOT_OF_STREAM: [&str; 1] = ["one"];
+
+    #[test]
+    fn every_key_is_known_to_bear_on_a_reading_or_not() {
+        let of_dialect = |text: &str| {
+            let told = Dialect::with(&text.parse().expect("TOML")).expect_err("an unknown key").detail;
+            told.split('`').skip(3).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let of_list = of_dialect("[list]\nzzz = 1");
+        let of_stream = of_dialect("[streams.contacts]\nzzz = 1");
+        assert!(of_list.len() > 10 && of_stream.len() > 5, "{of_list:?} {of_stream:?}");
+        for (table, keys, sorted) in [
+            ("source", keys("source"), [&OF_SOURCE[..], &NOT_OF_SOURCE[..]].concat()),
+            ("source.dialect.list", of_list, [&PAGING[..], &CLAIMS[..], &OF_LIST[..], &NOT_OF_LIST[..]].concat()),
+            ("source.dialect.streams.NAME", of_stream, [&OF_STREAM[..], &NOT_OF_STREAM[..]].concat()),
+        ] {
+            for key in &keys {
+                assert!(
+                    sorted.contains(&key.as_str()),
+                    "src/sync/settings.rs: `{table}.{key}`: is something read anew when it changes? Then it needs a \
+                     `Setting` in src/mirror/settings.rs. Either way it belongs into a list of this test"
+                );
+            }
+            let unknown = sorted.iter().find(|key| !keys.iter().any(|known| known == *key));
+            assert_eq!(unknown, None, "[{table}] has no such key");
+        }
+    }
+}

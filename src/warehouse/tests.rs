@@ -16,8 +16,7 @@ fn the_committed_files_are_what_the_generator_writes() {
             let there = std::fs::read_to_string(&path).unwrap_or_default();
             assert!(
                 there == script.text,
-                "{folder}/{} is not what the generator writes. Write it again: cargo run -- warehouse sql --engine {engine} \
-                 --out {folder}",
+                "{folder}/{} is not what the generator writes: `make sql` writes it again",
                 script.name
             );
         }

@@ -9,10 +9,9 @@ use serde_json::Value;
 
 use crate::support::foreign::{Answer, Foreign, Server, TokenForm};
 use crate::support::{Outcome, Sandbox, Work};
+use qpien_sync::streams::NAMES as ALL;
 
 const ACCOUNT: [&str; 8] = ["--contacts", "230", "--persons", "7", "--conversations", "60", "--messages", "900"];
-const ALL: [&str; 6] =
-    ["contacts", "customer_persons", "conversations", "messages", "channels", "whatsapp_business_templates"];
 const MOST: u64 = 20;
 
 fn sandbox(further: &[&str]) -> Sandbox {

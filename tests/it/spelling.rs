@@ -3,10 +3,9 @@
 //! truth.
 
 use crate::support::{Sandbox, Work, compared};
+use qpien_sync::streams::NAMES as ALL;
 
 const ACCOUNT: [&str; 8] = ["--contacts", "230", "--persons", "7", "--conversations", "60", "--messages", "900"];
-const ALL: [&str; 6] =
-    ["contacts", "customer_persons", "conversations", "messages", "channels", "whatsapp_business_templates"];
 
 const TEMPLATES: &str = "whatsapp_business_templates";
 

@@ -203,10 +203,13 @@ fn list_layer(schema: &Schema, best: &ListCandidate<'_>) -> ListLayer {
         _ => (Paging::None, String::new()),
     };
     // If no argument is known to page the list, a person may still say `cursor`, which needs these paths.
-    let by_cursor = |path: String| if matches!(paging, Paging::Cursor | Paging::None) { path } else { String::new() };
+    let by_cursor = |path: String| match paging {
+        Paging::Cursor | Paging::None => path,
+        Paging::Page | Paging::Offset => String::new(),
+    };
     ListLayer {
         paging: Some(paging),
-        assumed: Some(paging == Paging::None && !schema.whole),
+        assumed: Some(!paging.is_paged() && !schema.whole),
         page: Some(page),
         size: Some(role(Role::Size).unwrap_or_default()),
         items: Some(best.items.clone()),
@@ -225,7 +228,7 @@ fn list_layer(schema: &Schema, best: &ListCandidate<'_>) -> ListLayer {
 /// ends. Its first page could otherwise pass for the whole list.
 fn perhaps_paged(best: &ListCandidate<'_>, place: &str, list: &ListLayer) -> Option<Open> {
     let told = |path: &Option<String>| path.as_ref().is_some_and(|path| !path.is_empty());
-    let unpaged = list.paging == Some(Paging::None);
+    let unpaged = list.paging.is_some_and(|paging| !paging.is_paged());
     let mut numbers = best.sorted.numbers.iter().map(|(path, _)| path.as_str());
     let size = best.sorted.roles.get(&Role::Size).map(|(path, _)| path.as_str());
     let page = numbers.next();

@@ -3,7 +3,7 @@
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::{ast, schema};
 
-use crate::dialect::{Dialect, DialectLayer, Layer as _};
+use crate::dialect::{Dialect, DialectLayer, Layer as _, Paging};
 use crate::discovery::infer::*;
 use crate::discovery::schema::{Argument, Field, Type, TypeRef};
 use crate::streams::{ALL, Stream};
@@ -83,7 +83,7 @@ fn a_filter_by_the_last_change_is_settled_for_lists_of_their_own() {
 #[test]
 fn the_shape_that_was_seen_settles_to_the_shipped_dialect() {
     let schema = of_sdl(include_str!("../../sandbox/dialects/default.graphql"));
-    let (found, shipped) = (dialect(&schema, &ALL), Dialect::with(&DialectLayer::default()).expect("shipped"));
+    let (found, shipped) = (dialect(&schema, &ALL), Dialect::shipped().expect("shipped"));
     assert_eq!(format!("{:?}", found.token), format!("{:?}", shipped.token));
     for s in ALL {
         let (found, shipped) = (found.stream(s).expect("found"), shipped.stream(s).expect("shipped"));
@@ -418,4 +418,26 @@ fn a_list_that_is_paged_within_the_answer_does_not_pass_for_unpaged() {
     let found = stream(&of_sdl(&beside), Stream::Messages, &DialectLayer::default()).expect("messages");
     assert_eq!(found.open, []);
     assert!(format!("{:?}", found.layer).contains("conversationMessages"));
+}
+
+#[test]
+fn every_paging_style_is_told_by_a_schema() {
+    let with = |paging: &str| Dialect::with(&format!("[list]\npaging = {paging:?}").parse().expect("TOML"));
+    let told = with("zzz").expect_err("unknown").detail;
+    for word in told.split('`').skip(3).step_by(2) {
+        let paging = with(word).expect("a style").list.paging;
+        let arguments = match paging {
+            Paging::Page => "(page: Int, limit: Int)",
+            Paging::Offset => "(skip: Int, limit: Int)",
+            Paging::Cursor => "(after: String, first: Int)",
+            Paging::None => "",
+        };
+        let schema = listing(
+            &format!("contacts{arguments}: Answer"),
+            "type Answer { docs: [Contact] total: Int hasNextPage: Boolean endCursor: String }",
+        );
+        let settled = stream(&schema, Stream::Contacts, &DialectLayer::default()).expect("a list");
+        let found = settled.layer.stream(Stream::Contacts).and_then(|part| part.list.as_ref()?.paging);
+        assert_eq!(found, Some(paging), "src/discovery/infer/stream.rs");
+    }
 }

@@ -2,7 +2,7 @@
 //! what a second page shows.
 
 use crate::dialect::{
-    Dialect, DialectLayer, Layer as _, ListLayer, NotFound, Paging, SinceForm, SingleRecordDialect, SingleRecordLayer,
+    Dialect, DialectLayer, Layer as _, ListLayer, NotFound, SinceForm, SingleRecordDialect, SingleRecordLayer,
     StreamLayer,
 };
 use crate::discovery::check_paging;
@@ -194,7 +194,7 @@ impl Negotiation<'_> {
                 certainty: Certainty::Proven,
             });
         };
-        if proof.rows > 0 && list.paging != Paging::None {
+        if proof.rows > 0 && list.paging.is_paged() {
             let evidence = if proof.keeps_size() { "no more rows came than were asked for" } else { "more rows came" };
             found("size", &list.size, evidence);
         }

@@ -1,6 +1,6 @@
 //! Chooses the names to ask about, place by place.
 
-use crate::dialect::{Dialect, DialectLayer};
+use crate::dialect::Dialect;
 use crate::discovery::names;
 use crate::discovery::names::folded;
 use crate::discovery::probe::seed_names::SeedWords;
@@ -174,7 +174,7 @@ pub(super) fn nouns(streams: &[Stream]) -> Vec<String> {
 /// then the usual ones.
 fn parts() -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
-    let shipped = Dialect::with(&DialectLayer::default()).map(|d| d.streams).unwrap_or_default();
+    let shipped = Dialect::shipped().map(|d| d.streams).unwrap_or_default();
     let selected = shipped.values().flat_map(|s| &s.fields);
     let inner = selected.filter_map(|f| f.split_once('{')?.1.strip_suffix('}'));
     for name in inner.flat_map(str::split_whitespace).chain(names::PARTS.iter().copied()) {

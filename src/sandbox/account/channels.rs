@@ -1,10 +1,11 @@
 //! The fields of the records in the two small lists: connected channels and message templates.
 
 use crate::sandbox::account::data::{GeneratedAccount, IdKind};
-use crate::sandbox::account::records::{id, word};
+use crate::sandbox::account::records::{id, of_kind, word};
 use crate::sandbox::account::text;
 use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::sandbox::graphql::object::{Object, Value};
+use crate::streams::Stream;
 
 /// The channels' types, in turn.
 const KINDS: [&str; 5] = ["WHATSAPP", "LIVECHAT", "INSTAGRAM", "EMAIL", "FACEBOOK"];
@@ -30,7 +31,8 @@ pub(in crate::sandbox) fn platform(
             out.raw("\"");
         }
         "senderEmailAddress" if kind == "EMAIL" => out.raw("\"support@example.com\""),
-        _ => return Value::Null,
+        "senderEmailAddress" => return Value::Null,
+        _ => return of_kind(Stream::Channels, name, dice, out),
     }
     Value::Written
 }
@@ -48,7 +50,7 @@ pub(in crate::sandbox) fn template(
         "status" => out.plain(dice.pick(&["APPROVED", "APPROVED", "PENDING", "REJECTED"]).as_bytes()),
         "language" => word(dice, &[Some("tr"), Some("en_US"), Some("de"), None], out),
         "category" => word(dice, &[Some("MARKETING"), Some("UTILITY"), Some("AUTHENTICATION"), None], out),
-        _ => return Value::Null,
+        _ => return of_kind(Stream::WhatsappBusinessTemplates, name, dice, out),
     }
     Value::Written
 }

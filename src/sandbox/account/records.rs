@@ -1,10 +1,13 @@
-//! The fields of the records in the four large streams, matched by name; an unknown field is null.
+//! The fields of the records in the four large streams, matched by name. A documented text or boolean column that no
+//! line names gets values that suit its kind. Any other unknown field is null.
 
 use crate::sandbox::account::data::{CHANNELS, GeneratedAccount, IdKind, List, ListEntry};
 use crate::sandbox::account::rng::RandomTable;
 use crate::sandbox::account::text;
+use crate::sandbox::graphql::entities;
 use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::sandbox::graphql::object::{GeneratedType, Object, Value};
+use crate::streams::{ColumnKind, Stream};
 
 pub(in crate::sandbox) fn id(world: &GeneratedAccount, kind: IdKind, number: u64, out: &mut JsonWriter) {
     out.plain(&world.ids(kind).id(number));
@@ -20,6 +23,18 @@ pub(in crate::sandbox) fn word(dice: RandomTable, table: &[Option<&str>], out: &
 
 fn flag(dice: RandomTable, out: &mut JsonWriter) {
     out.raw(dice.pick(&["true", "true", "false", "null"]));
+}
+
+/// Writes a documented column that has no line of its own.
+pub(in crate::sandbox) fn of_kind(stream: Stream, name: &str, dice: RandomTable, out: &mut JsonWriter) -> Value {
+    match entities::kind(stream, name) {
+        Some(ColumnKind::Text) => text::line(dice, out),
+        Some(ColumnKind::Boolean) => flag(dice, out),
+        Some(ColumnKind::Id | ColumnKind::Timestamp | ColumnKind::Json | ColumnKind::Integer) | None => {
+            return Value::Null;
+        }
+    }
+    Value::Written
 }
 
 fn tags(object: Object) -> Value {
@@ -66,7 +81,7 @@ pub(in crate::sandbox) fn contact(object: Object, world: &GeneratedAccount, name
         "language" => word(dice, &LANGUAGES, out),
         "owner" if world.size().persons == 0 || dice.at(1).chance(500) => return Value::Null,
         "owner" => id(world, IdKind::Person, dice.below(world.size().persons), out),
-        _ => return Value::Null,
+        _ => return of_kind(Stream::Contacts, name, dice, out),
     }
     Value::Written
 }
@@ -86,7 +101,7 @@ pub(in crate::sandbox) fn person(object: Object, world: &GeneratedAccount, name:
         "phone" if dice.at(9).chance(300) => return Value::Null,
         "phone" => text::phone(dice, out),
         "language" => word(dice, &LANGUAGES, out),
-        _ => return Value::Null,
+        _ => return of_kind(Stream::CustomerPersons, name, dice, out),
     }
     Value::Written
 }
@@ -135,7 +150,7 @@ pub(in crate::sandbox) fn conversation(
         "type" => word(dice, &[Some("LIVECHAT"), Some("WHATSAPP"), Some("EMAIL"), Some("INSTAGRAM"), None], out),
         "picture" => url("group", dice, out),
         "priority" => word(dice, &[Some("LOW"), Some("MEDIUM"), Some("HIGH"), None], out),
-        _ => return Value::Null,
+        _ => return of_kind(Stream::Conversations, name, dice, out),
     }
     Value::Written
 }
@@ -180,7 +195,7 @@ pub(in crate::sandbox) fn message(object: Object, world: &GeneratedAccount, name
         "autoCreate" => flag(dice, out),
         "flowBotId" if dice.at(1).chance(900) => return Value::Null,
         "flowBotId" => out.number(dice.below(1000)),
-        _ => return Value::Null,
+        _ => return of_kind(Stream::Messages, name, dice, out),
     }
     Value::Written
 }
@@ -188,9 +203,9 @@ pub(in crate::sandbox) fn message(object: Object, world: &GeneratedAccount, name
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::{Dialect, field_name};
     use crate::sandbox::account::data::Size;
     use crate::sandbox::dialects::DEFAULT_SDL;
-    use crate::streams::Stream;
     use apollo_compiler::ast::Type;
     use apollo_compiler::schema::ExtendedType;
     use serde_json::Value as Json;
@@ -275,6 +290,40 @@ mod tests {
                 for (name, field) in &definition.fields {
                     let value = &value[name.as_str()];
                     assert!(conforms(&schema, &field.ty, value), "{entity}.{name}: {} is {value}", field.ty);
+                }
+            }
+        }
+    }
+
+    /// Returns whether a value, or an object of a list, has a value in this member.
+    fn has(value: &Json, member: &str) -> bool {
+        match value {
+            Json::Array(items) => items.iter().any(|item| has(item, member)),
+            value => !value[member].is_null(),
+        }
+    }
+
+    #[test]
+    fn every_field_that_the_shipped_dialect_asks_for_has_values() {
+        let (world, schema) = (world(), apollo_compiler::Schema::parse_and_validate(DEFAULT_SDL, "s").unwrap());
+        let shipped = Dialect::shipped().unwrap();
+        for stream in crate::streams::ALL {
+            let records: Vec<Json> = some(&world, stream)
+                .into_iter()
+                .map(|object| {
+                    let mut out = JsonWriter { lossy: true, ..JsonWriter::default() };
+                    whole(&world, &schema, object, stream.definition().entity, &mut out);
+                    serde_json::from_slice(&out.bytes).unwrap()
+                })
+                .collect();
+            for field in &shipped.stream(stream).unwrap().fields {
+                let (column, words) = (field_name(field), field.split([' ', '{', '}']).filter(|word| !word.is_empty()));
+                let place = "src/sandbox/account/records.rs or channels.rs";
+                let is_filled = records.iter().any(|record| has(record, column));
+                assert!(is_filled, "{place}: no record of {stream} has a value in `{column}`");
+                for inner in words.skip(1) {
+                    let is_filled = records.iter().any(|record| has(&record[column], inner));
+                    assert!(is_filled, "src/sandbox/account/nested.rs: no `{column}` of {stream} has `{inner}`");
                 }
             }
         }

@@ -10,13 +10,15 @@
 //!
 //! The lines are generated page by page, so that the memory is that of one page.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use apollo_compiler::ast::FieldDefinition;
 use apollo_compiler::schema::ExtendedType;
 
+use crate::dialect::{Dialect, field_name};
 use crate::sandbox::account::data::{GeneratedAccount, List};
 use crate::sandbox::changes::drift::AccountLists;
+use crate::sandbox::dialects::DEFAULT_SDL;
 use crate::sandbox::graphql::execute::AnswerWriter;
 use crate::sandbox::graphql::json_writer::JsonWriter;
 use crate::sandbox::graphql::reading::SchemaMeaning;
@@ -83,7 +85,7 @@ fn column(
 ) -> SelectedField {
     let Some((ty, entity)) = reading.entities.of_stream(stream) else {
         // If the schema has no type for the stream, the stream keeps its columns.
-        return shipped(name, kind);
+        return shipped(stream, name);
     };
     let definition = entity.field(name).and_then(|field| reading.types.type_field(ty, field).ok());
     match definition {
@@ -91,7 +93,7 @@ fn column(
         Some(definition) if definition.arguments.iter().any(|a| a.is_required()) => {
             plain(name, FieldMeaning::Nothing, Vec::new())
         }
-        Some(_) if objects == ObjectFields::Shipped && kind == ColumnKind::Json => shipped(name, kind),
+        Some(_) if objects == ObjectFields::Shipped && kind == ColumnKind::Json => shipped(stream, name),
         Some(definition) => {
             let pick = reading.pick(name, definition, ty, Side::Record);
             let inner = inner(definition, reading, LEVELS);
@@ -122,20 +124,20 @@ fn inner(definition: &FieldDefinition, reading: &SchemaMeaning, levels: usize) -
     picks.collect()
 }
 
-/// Returns a column as the shipped selection asks for it.
-fn shipped(name: &str, kind: ColumnKind) -> SelectedField {
-    let fields: &[&str] = match name {
-        "tags" => &["_id", "name", "color"],
-        "lastMessage" => &["content", "createdAt", "channelType", "senderType"],
-        "channels" => &["_id", "name", "type"],
-        "sender" => &["name", "avatar"],
-        "media" => &["url", "type"],
-        _ => &[],
+/// Returns a column as the shipped selection asks for it: null if no field of the selection is the column's.
+fn shipped(stream: Stream, name: &str) -> SelectedField {
+    static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect::shipped().expect("the shipped dialect"));
+    static DEFAULT: LazyLock<SchemaMeaning> =
+        LazyLock::new(|| SchemaMeaning::of(DEFAULT_SDL).expect("the default schema"));
+    let fields = DIALECT.stream(stream).map_or(&[][..], |part| &part.fields);
+    let Some(field) = fields.iter().find(|field| field_name(field) == name) else {
+        return plain(name, FieldMeaning::Nothing, Vec::new());
     };
-    let left_out = kind == ColumnKind::Json && fields.is_empty() && !name.ends_with("_cards");
-    let part = if left_out { FieldMeaning::Nothing } else { FieldMeaning::Field };
-    let inner = fields.iter().map(|field| plain(field, FieldMeaning::Field, Vec::new())).collect();
-    SelectedField { list: matches!(name, "tags" | "channels" | "media"), ..plain(name, part, inner) }
+    let inner = field.split_once('{').map_or("", |(_, inner)| inner.trim_end_matches('}'));
+    let inner = inner.split_whitespace().map(|field| plain(field, FieldMeaning::Field, Vec::new())).collect();
+    let definition = DEFAULT.types.type_field(stream.definition().entity, name);
+    let list = definition.is_ok_and(|definition| definition.ty.is_list());
+    SelectedField { list, ..plain(name, FieldMeaning::Field, inner) }
 }
 
 fn plain(name: &str, part: FieldMeaning, picks: Vec<SelectedField>) -> SelectedField {
@@ -184,14 +186,14 @@ mod tests {
 
     #[test]
     fn every_record_is_there_once_with_every_column_in_order() {
-        for (stream, count) in [
-            (Stream::Contacts, 1200),
-            (Stream::CustomerPersons, 3),
-            (Stream::Conversations, 40),
-            (Stream::Messages, 2500),
-            (Stream::Channels, 12),
-            (Stream::WhatsappBusinessTemplates, 12),
-        ] {
+        for stream in crate::streams::ALL {
+            let count = match stream {
+                Stream::Contacts => 1200,
+                Stream::CustomerPersons => 3,
+                Stream::Conversations => 40,
+                Stream::Messages => 2500,
+                Stream::Channels | Stream::WhatsappBusinessTemplates => 12,
+            };
             let all = lines(stream);
             assert_eq!(all.len(), count, "{stream}");
             let ids: std::collections::HashSet<&str> = all.iter().map(|r| r["_id"].as_str().unwrap()).collect();

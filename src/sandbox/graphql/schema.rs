@@ -301,7 +301,12 @@ mod tests {
         for stream in crate::streams::ALL {
             for column in stream.columns() {
                 let field = schema.reading.types.type_field(stream.definition().entity, column.name);
-                assert!(field.is_ok(), "{stream} {}", column.name);
+                assert!(
+                    field.is_ok(),
+                    "src/sandbox/dialects/default.graphql: type {} lacks `{}`, which src/streams/{stream}.rs has",
+                    stream.definition().entity,
+                    column.name
+                );
             }
         }
     }

@@ -148,6 +148,17 @@ mod tests {
     }
 
     #[test]
+    fn every_inner_field_that_the_shipped_dialect_asks_for_is_known_in_any_spelling() {
+        let shipped = crate::dialect::Dialect::shipped().unwrap();
+        for field in shipped.streams.values().flat_map(|part| &part.fields) {
+            for inner in field.split([' ', '{', '}']).filter(|word| !word.is_empty()).skip(1) {
+                let found = nested(&inner.to_uppercase()).to_owned();
+                assert_eq!(found, inner, "src/sandbox/graphql/synonyms.rs: `nested` does not know `{inner}`");
+            }
+        }
+    }
+
+    #[test]
     fn a_member_is_told_by_its_name_and_where_need_be_by_its_type() {
         for (name, ty, expected) in [
             ("totalDocs", "Int", Some(Member::Total)),

@@ -44,7 +44,7 @@ const NO_ID: &str = "a row without an id that can be read";
 /// `error` if the cause is not in some rows. `first` is the number of the page's first row, from 0.
 pub async fn page(context: &Context, asked: &Question, first: u64, error: Error) -> Result<Page> {
     let paging = context.source.dialect().stream(asked.stream)?.list.paging;
-    if !policy::may_be_of_a_record(&error.kind) || paging == Paging::None || asked.select != Select::Whole {
+    if !policy::may_be_of_a_record(&error.kind) || !paging.is_paged() || asked.select != Select::Whole {
         return Err(error);
     }
     tracing::info!(stream = %asked.stream, %error, "looking for the rows that make a page fail");
@@ -218,16 +218,16 @@ impl<'c> Division<'c> {
 
     /// Returns whether a page of `size` rows can begin at row `at` of the page.
     fn begins_page(&self, at: usize, size: usize) -> bool {
-        match (&self.asked.start, self.paging) {
-            (Start::Row(row), Paging::Page) => (row + at as u64).is_multiple_of(size as u64),
-            _ => true,
+        match &self.asked.start {
+            Start::Row(row) if self.paging.is_numbered() => (row + at as u64).is_multiple_of(size as u64),
+            Start::Row(_) | Start::Number(_) | Start::After(_) => true,
         }
     }
 
     /// Finds the cursors that lead to these parts, in lists where only the next page has a cursor: a question for the
     /// ids of the rows before a part returns that cursor.
     async fn find_places(&mut self, parts: &[Part]) {
-        let ids = self.ids.as_ref().filter(|ids| self.paging == Paging::Cursor && ids.cursors.is_empty());
+        let ids = self.ids.as_ref().filter(|ids| self.paging.has_cursors() && ids.cursors.is_empty());
         let Some(ids) = ids else { return };
         let unknown = |from: &usize| *from > 0 && !self.places.contains_key(from);
         let wanted: Vec<usize> = parts.iter().map(|part| part.0).filter(unknown).collect();
@@ -252,7 +252,7 @@ impl<'c> Division<'c> {
     /// Returns the question for a part, or `None` if the list has cursors and none is known that leads there.
     fn question(&self, (from, to): Part) -> Option<Question> {
         let start = match &self.asked.start {
-            Start::Row(row) if self.paging != Paging::Cursor => Start::Row(row + from as u64),
+            Start::Row(row) if !self.paging.has_cursors() => Start::Row(row + from as u64),
             start if from == 0 => start.clone(),
             _ => {
                 let own = self.ids.as_ref()?.cursors.get(from - 1).map(ToString::to_string);

@@ -164,12 +164,12 @@ impl Walk {
 
     /// Returns the cursor to ask behind. `None` is the beginning of the list, or a list without cursors.
     pub fn after(&self) -> Option<&str> {
-        if let Strategy::ByCursor(by_cursor) = &self.strategy { by_cursor.after() } else { None }
+        self.strategy.by_cursor().and_then(ByCursor::after)
     }
 
     /// Returns the number of the first row that a question asks for, from 0, as far as the walk knows.
     pub fn first_of(&self, asked: Ask) -> u64 {
-        if let Strategy::ByCursor(_) = self.strategy { self.evidence.position } else { asked.row }
+        if self.strategy.by_cursor().is_some() { self.evidence.position } else { asked.row }
     }
 
     /// Returns the next question and those that follow if every answer is a full window that joins: at most `n`, and
@@ -218,7 +218,7 @@ impl Walk {
     pub fn clamped(&self, asked: u32) -> Option<u32> {
         let (size, evidence) = (self.page_size(), &self.evidence);
         let is_shown = evidence.position > u64::from(size) && evidence.fault.is_none() && evidence.short_at.is_none();
-        (is_shown && size < asked && !matches!(self.strategy, Strategy::FixedPageSize(_))).then_some(size)
+        (is_shown && size < asked && self.strategy.fixed_page_size().is_none()).then_some(size)
     }
 
     /// Adds what is known of this stream's totals.
@@ -258,7 +258,7 @@ impl Walk {
 
     /// Returns whether the server serves pages of one size only.
     pub fn serves_one_size(&self) -> bool {
-        matches!(&self.strategy, Strategy::FixedPageSize(fixed) if fixed.is_only_size())
+        self.strategy.fixed_page_size().is_some_and(fixed_page_size::FixedPageSize::is_only_size)
     }
 
     /// Returns whether every row that a window showed again stood in its old place. If so, nothing has moved, as far

@@ -115,6 +115,31 @@ impl Strategy {
 
     /// Returns whether windows overlap, so that the order of all rows is known.
     pub(super) fn overlaps(&self) -> bool {
-        matches!(self, Strategy::ByPage(_) | Strategy::ByOffset(_))
+        match self {
+            Strategy::ByPage(_) | Strategy::ByOffset(_) => true,
+            Strategy::ByCursor(_) | Strategy::FixedPageSize(_) | Strategy::Unpaged(_) => false,
+            #[cfg(debug_assertions)]
+            Strategy::Naive(_) => false,
+        }
+    }
+
+    /// Returns the strategy whose windows begin behind a cursor, if it is that one.
+    pub(super) fn by_cursor(&self) -> Option<&ByCursor> {
+        match self {
+            Strategy::ByCursor(way) => Some(way),
+            Strategy::ByPage(_) | Strategy::ByOffset(_) | Strategy::FixedPageSize(_) | Strategy::Unpaged(_) => None,
+            #[cfg(debug_assertions)]
+            Strategy::Naive(_) => None,
+        }
+    }
+
+    /// Returns the strategy whose pages have one size, if it is that one.
+    pub(super) fn fixed_page_size(&self) -> Option<&FixedPageSize> {
+        match self {
+            Strategy::FixedPageSize(way) => Some(way),
+            Strategy::ByPage(_) | Strategy::ByOffset(_) | Strategy::ByCursor(_) | Strategy::Unpaged(_) => None,
+            #[cfg(debug_assertions)]
+            Strategy::Naive(_) => None,
+        }
     }
 }

@@ -121,6 +121,24 @@ fn offsets_and_cursors_are_walked() {
 }
 
 #[test]
+fn every_strategy_is_walked_by_a_test_of_this_file() {
+    let test_of = |walk: &Walk| match walk.strategy {
+        Strategy::ByPage(_) => "a_walk_over_a_moving_list_is_complete_or_says_that_it_is_not",
+        Strategy::ByOffset(_) | Strategy::ByCursor(_) => "offsets_and_cursors_are_walked",
+        Strategy::FixedPageSize(_) => "clamps_last_pages_bulk_deletes_and_missing_totals_are_walked",
+        Strategy::Unpaged(_) => {
+            "a_list_that_takes_no_page_argument_is_read_twice_unless_the_total_says_that_it_is_whole"
+        }
+        #[cfg(debug_assertions)]
+        Strategy::Naive(_) => "the_same_walk_without_overlap_misses_rows",
+    };
+    for walk in [Walk::new(40), Walk::new(40).by_offset(), Walk::new(40).by_cursor(), Walk::new(40).unpaged()] {
+        let name = test_of(&walk);
+        assert!(include_str!("tests.rs").contains(&format!("fn {name}()")), "src/sync/walk/tests.rs lacks {name}");
+    }
+}
+
+#[test]
 fn every_length_of_a_quiet_list_is_read_to_its_end() {
     for totals in [true, false] {
         for kind in [Kind::Honest, Kind::Clamp(7), Kind::LastPageAgain, Kind::OneSize(5), Kind::OneSize(60)] {

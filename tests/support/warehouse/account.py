@@ -11,22 +11,19 @@ The right answers stand in tests/it/warehouse/by_hand.rs.
 import hashlib
 import json
 import pathlib
+import re
 import sys
 
 import duckdb
 
-COLUMNS = {  # j: JSON text, t: moment, b: boolean, the rest text
-    "contacts": "_id customer firstName lastName username avatar email phone phoneCountryCode country gender tags "
-    "createdAt:t phoneUsagePermission:b emailUsagePermission:b language platforms owner",
-    "customer_persons": "_id customer type status firstName lastName profilePhoto email phone language",
-    "conversations": "_id customer joinedPerson joinedCPerson isStarred:b status isGroupOrChannel:b lastMessage "
-    "lastReceivedMessageChannel tags channels type priority",
-    "messages": "_id sender conversation messageType channelType senderType content contentHtml subject emailData "
-    "commentData questionData media template_cards product_cards channelMessageId ackStatus createdAt:t autoCreate:b "
-    "failedReason surveyData informativeButtons",
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+TABLES = (ROOT / "sql/warehouse/duckdb/tables.sql").read_text()  # generated from src/streams/
+COLUMNS = {  # of each stream: the columns of its change files, each with its type
+    stream: [
+        line.strip().split(" ", 1) for line in columns.split(",\n") if not line.strip().startswith("_file ")
+    ]
+    for stream, columns in re.findall(r"qpien\.changes_(\w+) \((.*?)\n\);", TABLES, re.DOTALL)
 }
-LAST = "_extra _seq:n _op _synced_at:t _run_id:n"
-TYPES = {"": "VARCHAR", "t": "TIMESTAMPTZ", "b": "BOOLEAN", "n": "BIGINT"}
 
 
 def tags(*names):
@@ -83,19 +80,15 @@ NIGHTS = [
 ]  # fmt: skip
 
 
-def columns(stream):
-    return [(c.split(":") + [""])[:2] for c in f"{COLUMNS[stream]} {LAST}".split()]
-
-
 def write(path, stream, rows):
-    names = columns(stream)
+    names = COLUMNS[stream]
     if path.suffix == ".jsonl":
         lines = [json.dumps({n: row.get(n) for n, _ in names}, ensure_ascii=False) for row in rows]
         path.write_text("".join(line + "\n" for line in lines))
         return
     table = duckdb.connect()
     table.execute("SET TimeZone = 'UTC'")
-    table.execute(f"CREATE TABLE t ({', '.join(f'{n} {TYPES[t]}' for n, t in names)})")
+    table.execute(f"CREATE TABLE t ({', '.join(f'{n} {t}' for n, t in names)})")
     table.executemany(f"INSERT INTO t VALUES ({', '.join('?' * len(names))})", [[row.get(n) for n, _ in names] for row in rows])
     table.execute(f"COPY (FROM t ORDER BY _seq) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
 

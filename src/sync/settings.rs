@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn every_key_is_known_to_bear_on_a_reading_or_not() {
         let of_dialect = |text: &str| {
-            let told = Dialect::with(&text.parse().expect("TOML")).expect_err("an unknown key").detail;
+            let told = text.parse::<DialectLayer>().expect_err("an unknown key").what;
             told.split('`').skip(3).step_by(2).map(str::to_owned).collect::<Vec<_>>()
         };
         let of_list = of_dialect("[list]\nzzz = 1");

@@ -422,8 +422,9 @@ fn a_list_that_is_paged_within_the_answer_does_not_pass_for_unpaged() {
 
 #[test]
 fn every_paging_style_is_told_by_a_schema() {
-    let with = |paging: &str| Dialect::with(&format!("[list]\npaging = {paging:?}").parse().expect("TOML"));
-    let told = with("zzz").expect_err("unknown").detail;
+    let layer = |paging: &str| format!("[list]\npaging = {paging:?}").parse::<DialectLayer>();
+    let with = |paging: &str| Dialect::with(&layer(paging).expect("a style"));
+    let told = layer("zzz").expect_err("unknown").what;
     for word in told.split('`').skip(3).step_by(2) {
         let paging = with(word).expect("a style").list.paging;
         let arguments = match paging {

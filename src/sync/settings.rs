@@ -203,7 +203,6 @@ fn name(change: &SettingChange, all: &[SettingChange]) -> String {
 mod tests {
     use super::*;
     use crate::config::keys_tests::keys;
-    use crate::dialect::Dialect;
 
     /// The keys of `[source]` on which a reading rests.
     const OF_SOURCE: [&str; 7] =

@@ -258,7 +258,7 @@ impl Walk {
 
     /// Returns whether the server serves pages of one size only.
     pub fn serves_one_size(&self) -> bool {
-        self.strategy.fixed_page_size().is_some_and(|fixed| fixed.is_only_size())
+        self.strategy.fixed_page_size().is_some_and(fixed_page_size::FixedPageSize::is_only_size)
     }
 
     /// Returns whether every row that a window showed again stood in its old place. If so, nothing has moved, as far

@@ -140,8 +140,11 @@ fn files_of_every_kind_have_known_endings_and_are_read_back() {
         let text = format!("{key}[[destination]]\nkind = {kind:?}\n{place}\n");
         // A kind that was left out of the build is refused.
         let Ok(settings) = Settings::of_text(&text, "j.toml", &Flags::default()) else { continue };
-        let Target::Files { written, .. } = &settings.destinations[0].target else { continue };
-        let format = format(written);
+        let format = match &settings.destinations[0].target {
+            Target::Files { written, .. } => format(written),
+            #[cfg(feature = "postgres")]
+            Target::Postgres(_) => continue,
+        };
         let ending = format.extension();
         assert!(
             crate::destinations::manifest::ENDINGS.contains(&ending.as_str()),
